@@ -1,0 +1,79 @@
+"""cojump: quantum trajectories of open many-body systems with collective operator-valued rates.
+
+The public names are below. They are loaded when first used, so that importing cojump does nothing else: no MPI,
+no compilation, no configuration.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from . import systems
+    from .errors import ArgumentError, ConvergenceError, StorageError, UnsupportedError
+    from .meanfield import mean_field
+    from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
+    from .simulation import simulate, trajectory
+    from .states import corrupted, dicke, product, symmetric, tilted
+    from .storage import load
+
+_HOMES = {
+    "Block": "model",
+    "OneBody": "model",
+    "TwoBody": "model",
+    "LocalJump": "model",
+    "CollectiveJump": "model",
+    "Model": "model",
+    "product": "states",
+    "tilted": "states",
+    "dicke": "states",
+    "symmetric": "states",
+    "corrupted": "states",
+    "simulate": "simulation",
+    "trajectory": "simulation",
+    "mean_field": "meanfield",
+    "load": "storage",
+    "ArgumentError": "errors",
+    "UnsupportedError": "errors",
+    "ConvergenceError": "errors",
+    "StorageError": "errors",
+}
+
+__all__ = [
+    "systems",
+    "Block",
+    "OneBody",
+    "TwoBody",
+    "LocalJump",
+    "CollectiveJump",
+    "Model",
+    "product",
+    "tilted",
+    "dicke",
+    "symmetric",
+    "corrupted",
+    "simulate",
+    "trajectory",
+    "mean_field",
+    "load",
+    "ArgumentError",
+    "UnsupportedError",
+    "ConvergenceError",
+    "StorageError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "systems":
+        return import_module(".systems", __name__)
+    if name in _HOMES:
+        return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

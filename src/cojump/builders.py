@@ -1,0 +1,222 @@
+"""From the ``system`` of a run file to a model: the named systems and the functions of users' own files."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import traceback
+import types
+import typing
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import ArgumentError, ConvergenceError, UnsupportedError
+from .sections import MISSING, Section, boolean, integer, number, show, text
+
+if TYPE_CHECKING:
+    from .model import Model
+
+_CHECKS: dict[object, Callable[[str, object], object]] = {
+    int: integer,
+    float: number,
+    bool: boolean,
+    str: text,
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key that the run file may give to a system: its default, if it has one, and its check."""
+
+    default: Any
+    check: Callable[[str, object], object]
+
+
+@dataclass(frozen=True)
+class Builder:
+    """A function that makes a model from the keys of ``[model]``.
+
+    Attributes
+    ----------
+    system : str
+        As in the run file.
+    function : callable
+    keys : mapping of str to Key
+        The keys it takes.
+    open_ended : bool
+        Whether it takes any other key too (``**options``).
+    sources : mapping of str to str
+        Name and text of the user's file the function comes from; empty for a named system.
+    """
+
+    system: str
+    function: Callable[..., Model]
+    keys: Mapping[str, Key]
+    open_ended: bool = False
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, section: Section) -> dict[str, Any]:
+        """The arguments in ``[model]``, checked one by one against the function's signature."""
+        if not self.open_ended:
+            section.refuse_others(["system", *self.keys], owner=f"system {show(self.system)}")
+        for key, rule in self.keys.items():
+            if rule.default is MISSING and key not in section:
+                needs = f"be given (system {show(self.system)} needs it)"
+                raise ArgumentError(section.label(key), needs, "it is missing")
+        anything = Key(MISSING, _anything)
+        return {
+            key: self.keys.get(key, anything).check(section.label(key), value)
+            for key, value in section.table.items()
+            if key != "system"
+        }
+
+    def build(self, arguments: Mapping[str, Any]) -> Model:
+        """The model; whatever a user's function raises becomes one line.
+
+        Raises
+        ------
+        ArgumentError
+            If the arguments make no model.
+        """
+        from .model import Model
+
+        if not self.sources:
+            with in_section("model"):
+                return self.function(**arguments)
+        with in_section("model"), _one_line(f"{self.system} raises", next(iter(self.sources))):
+            model = self.function(**arguments)
+        if not isinstance(model, Model):
+            rule = "name a function that returns a cojump.Model"
+            raise ArgumentError("[model] system", rule, f"{self.system} returns {type(model).__name__}")
+        return model
+
+
+@contextmanager
+def in_section(section: str) -> typing.Iterator[None]:
+    """Put the section of the run file before the name of any argument that is refused inside."""
+    try:
+        yield
+    except ArgumentError as error:
+        if error.name.startswith("["):
+            raise
+        raise ArgumentError(f"[{section}] {error.name}", error.rule, error.found) from None
+
+
+@contextmanager
+def _one_line(what: str, file: str) -> typing.Iterator[None]:
+    """Turn any error of a user's code into one line with its place in that file."""
+    try:
+        yield
+    except (ArgumentError, UnsupportedError, ConvergenceError):
+        raise
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's function may raise whatever it likes
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).name == file]
+        if isinstance(error, SyntaxError):
+            lines = [error.lineno]
+        place = f" ({file}, line {lines[-1]})" if lines else ""
+        message = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
+        found = f"{what} {type(error).__name__}{': ' if message else ''}{message}{place}"
+        raise ArgumentError("[model] system", "name a function that works", found) from None
+
+
+def find_builder(system: object, directory: Path) -> Builder:
+    """The builder that ``[model] system`` names.
+
+    Parameters
+    ----------
+    system : object
+        The name of a system, or ``"my_model.py:build"``.
+    directory : Path
+        Where the run file is; paths are relative to it.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such system, file or function, or the file cannot be executed.
+    """
+    from . import systems
+
+    if isinstance(system, str) and ":" in system:
+        return _user_builder(system, directory)
+    name = text("[model] system", system, [*systems.NAMED, "my_model.py:build"])
+    if name not in systems.NAMED:
+        raise ArgumentError("[model] system", "name a file of yours that exists", f"it is {show(name)}")
+    function = systems.NAMED[name]
+    keys, open_ended = _keys(function)
+    if "patterns" not in keys:
+        return Builder(name, function, keys, open_ended)
+    from .patterns import checked_patterns, with_patterns
+
+    sizes = {"size": Key(None, integer), "patterns": Key("uniform", checked_patterns)}
+    return Builder(name, with_patterns(function), {**sizes, **{k: v for k, v in keys.items() if k != "patterns"}})
+
+
+def _keys(function: Callable[..., object]) -> tuple[dict[str, Key], bool]:
+    try:
+        signature = inspect.signature(function, eval_str=True)
+    except (NameError, SyntaxError, TypeError):  # annotations that only a type checker can resolve
+        signature = inspect.signature(function)
+    keys, open_ended = {}, False
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            open_ended = True
+        elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL:
+            default = MISSING if parameter.default is inspect.Parameter.empty else parameter.default
+            keys[name] = Key(default, _check_of(parameter.annotation))
+    return keys, open_ended
+
+
+def _check_of(annotation: object) -> Callable[[str, object], object]:
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        kinds = [a for a in typing.get_args(annotation) if a is not type(None)]
+        annotation = kinds[0] if len(kinds) == 1 else None
+    return _CHECKS.get(annotation, _anything)
+
+
+def _anything(name: str, value: object) -> object:
+    """A parameter without a type: any single value that TOML knows, as long as it is finite."""
+    return number(name, value) if isinstance(value, float) else value
+
+
+def _user_builder(system: str, directory: Path) -> Builder:
+    file, _, attribute = system.rpartition(":")
+    if not file.endswith(".py") or not attribute.isidentifier():
+        rule = 'be a named system or "my_model.py:build"'
+        raise ArgumentError("[model] system", rule, f"it is {show(system)}")
+    path = directory / file
+    try:
+        source = path.read_text(encoding="utf-8")
+    except OSError as error:
+        rule = "name a file that can be read (relative to the run file)"
+        raise ArgumentError("[model] system", rule, f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ArgumentError("[model] system", "name a Python file in UTF-8", f"{path} is not") from None
+    with _one_line(f"{file} raises", path.name):
+        module = _execute(path, source)
+    function = getattr(module, attribute, None)
+    if not callable(function):
+        known = ", ".join(n.name for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)) or "none"
+        rule = f"name a function of {file} (it has {known})"
+        raise ArgumentError("[model] system", rule, f"it is {show(system)}")
+    keys, open_ended = _keys(function)
+    return Builder(system, function, keys, open_ended, {path.name: source})
+
+
+def _execute(path: Path, source: str) -> types.ModuleType:
+    """Run a user's file as a module; the very text that is stored with the results is what runs."""
+    spec = spec_from_file_location(f"cojump_user_{path.stem}", path)
+    if spec is None:
+        raise ArgumentError("[model] system", "name a Python file", f"it is {path}")
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look their module up there
+    sys.path.insert(0, str(path.parent))  # its neighbours can be imported, as when it is run by itself
+    try:
+        exec(compile(source, str(path), "exec"), vars(module))
+    finally:
+        sys.path.remove(str(path.parent))
+    return module

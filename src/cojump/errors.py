@@ -1,0 +1,31 @@
+"""The errors that users see: one form, one clear line."""
+
+from __future__ import annotations
+
+
+class ArgumentError(ValueError):
+    """An argument, a file or a callable of the user's breaks a rule.
+
+    The message names the argument, the rule and the value, in this form:
+    ``Argument `times` must be increasing, but times[3] = 0.5 <= times[2] = 0.6``.
+    """
+
+    def __init__(self, name: str, rule: str, found: str) -> None:
+        super().__init__(f"Argument `{name}` must {rule}, but {found}")
+        self.name, self.rule, self.found = name, rule, found
+
+    def inside(self, owner: str) -> ArgumentError:
+        """The same error about the argument as part of ``owner``, for instance of ``jumps[1]``."""
+        return ArgumentError(f"{owner}.{self.name}", self.rule, self.found)
+
+
+class UnsupportedError(ValueError):
+    """The model is a valid one of the class, but this part of cojump does not run it yet."""
+
+
+class ConvergenceError(RuntimeError):
+    """A numerical method could not reach the stated tolerance; nothing was silently accepted."""
+
+
+class StorageError(ValueError):
+    """A result file is damaged, belongs to another run, or cannot be read or written."""

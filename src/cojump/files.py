@@ -1,0 +1,78 @@
+"""Whole files or none: bytes are written aside, flushed to the disk and moved into place."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from .errors import StorageError
+
+
+def reason(error: OSError) -> str:
+    """What went wrong, without the path and the error number that Python prints around it."""
+    return error.strerror or str(error) or type(error).__name__
+
+
+def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
+    """Give the file at ``path`` the content ``data``; at every moment it has its old content or the new one.
+
+    Parameters
+    ----------
+    path : path
+        A link is followed, so that it stays one. The directory must exist.
+    data : bytes
+
+    Raises
+    ------
+    StorageError
+        If the file cannot be written; the old one is untouched then and nothing is left beside it.
+    """
+    target = Path(os.path.realpath(path))
+    aside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(None, "it is a directory")
+        try:
+            with open(aside, "xb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(aside, target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                aside.unlink()
+            raise
+    except OSError as error:
+        raise StorageError(f"cannot write {path}: {reason(error)}") from None
+    _flush_directory(target.parent)
+
+
+def _flush_directory(directory: Path) -> None:
+    """Make a move survive a power cut. Some file systems cannot; the file itself is safe all the same."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def prepare_directory(directory: str | os.PathLike[str]) -> None:
+    """Make ``directory`` if it is not there, and find out by a trial that files can be made in it.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be made or written into.
+    """
+    trial = Path(directory) / f".{os.getpid()}-{secrets.token_hex(4)}.part"
+    try:
+        Path(directory).mkdir(parents=True, exist_ok=True)
+        trial.touch(exist_ok=False)
+        trial.unlink()
+    except FileExistsError:
+        raise StorageError(f"cannot write into {directory}: it is a file, not a directory") from None
+    except OSError as error:
+        raise StorageError(f"cannot write into {directory}: {reason(error)}") from None

@@ -1,0 +1,546 @@
+"""The models: blocks of exchangeable particles, a Hamiltonian, and jumps with operator-valued rates.
+
+The class of models is that of Fiorelli, Müller, Lesanovsky, Carollo, arXiv:2302.04155 (equation numbers in
+brackets are that paper's), extended to several blocks of unequal sizes and to collective jumps. Everything is
+validated once, when a :class:`Model` is made; the rest of the program trusts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from numbers import Integral, Number, Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import ArgumentError
+
+RealFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+SIGMA_X = np.array([[0, 1], [1, 0]], dtype=complex)
+SIGMA_Y = np.array([[0, -1j], [1j, 0]], dtype=complex)
+SIGMA_Z = np.array([[1, 0], [0, -1]], dtype=complex)
+SIGMA_PLUS = np.array([[0, 1], [0, 0]], dtype=complex)
+SIGMA_MINUS = np.array([[0, 0], [1, 0]], dtype=complex)
+PROJECTOR_UP = np.array([[1, 0], [0, 0]], dtype=complex)
+
+_HERMITIAN = 1e-10
+"""Relative deviation from Hermiticity that is taken as rounding."""
+
+_SPECTRUM_POINTS = 100_000
+"""A rate is tried on every point of its argument's spectrum up to this many, on a grid of it beyond."""
+
+
+def _matrix(name: str, value: ArrayLike) -> NDArray[np.complex128]:
+    try:
+        matrix = np.array(value, dtype=complex)
+    except (TypeError, ValueError):
+        raise ArgumentError(name, "be a matrix of numbers", f"it is {value!r}") from None
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
+        raise ArgumentError(name, "be a square matrix (levels, levels)", f"its shape is {matrix.shape}")
+    if not np.all(np.isfinite(matrix)):
+        raise ArgumentError(name, "have finite entries", "it has NaN or infinite ones")
+    matrix.flags.writeable = False
+    return matrix
+
+
+def _block_name(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ArgumentError(name, "be the name of a block", f"it is {value!r}")
+    return value
+
+
+def _check_hermitian(name: str, matrix: NDArray[np.complex128]) -> None:
+    deviation = float(np.abs(matrix - matrix.conj().T).max())
+    if deviation > _HERMITIAN * max(1.0, float(np.abs(matrix).max())):
+        raise ArgumentError(name, "be Hermitian", f"|X - X†| reaches {deviation:.3g}")
+
+
+@dataclass(frozen=True)
+class Block:
+    """``size`` exchangeable particles of ``levels`` levels each.
+
+    Parameters
+    ----------
+    name : str
+        How operators and labels refer to the block.
+    size : int
+        Number of particles, at least 1.
+    levels : int
+        Number of levels d of one particle, at least 2.
+
+    Raises
+    ------
+    ArgumentError
+        If a name, a size or a number of levels is out of range.
+    """
+
+    name: str
+    size: int
+    levels: int = 2
+
+    def __post_init__(self) -> None:
+        _block_name("name", self.name)
+        if "." in self.name:
+            raise ArgumentError("name", "have no '.' (labels are 'block.x')", f"it is {self.name!r}")
+        for key, least in (("size", 1), ("levels", 2)):
+            value = getattr(self, key)
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+                raise ArgumentError(key, f"be an integer of at least {least}", f"it is {value!r}")
+            object.__setattr__(self, key, int(value))
+
+
+@dataclass(frozen=True, eq=False)
+class OneBody:
+    """The Hamiltonian term Σ_k ε^(k) over the particles of a block, the first sum of (10).
+
+    Parameters
+    ----------
+    matrix : (d, d) array
+        ε, Hermitian, in units of energy (ħ = 1).
+    block : str
+        Name of the block.
+
+    Raises
+    ------
+    ArgumentError
+        If ε is not a finite Hermitian matrix.
+    """
+
+    matrix: NDArray[np.complex128]
+    block: str
+
+    def __init__(self, eps: ArrayLike, block: str) -> None:
+        matrix = _matrix("eps", eps)
+        _check_hermitian("eps", matrix)
+        object.__setattr__(self, "matrix", matrix)
+        object.__setattr__(self, "block", _block_name("block", block))
+
+
+@dataclass(frozen=True, eq=False)
+class TwoBody:
+    """The Hamiltonian term (g/N) Σ_{k in b, j in c} A^(k) B^(j), the second sum of (10).
+
+    N counts all particles of the model and k = j is included when b = c. Only the Hamiltonian as a whole must
+    be Hermitian: σ_+⊗σ_- with g real, alone within one block, is S_+ S_- and is accepted.
+
+    Parameters
+    ----------
+    A, B : (d_b, d_b) and (d_c, d_c) arrays
+        Single-particle operators, any.
+    g : complex
+        Strength, in units of energy. It is the paper's h, half of the usual interaction strength.
+    blocks : (str, str)
+        Names of b and c.
+
+    Raises
+    ------
+    ArgumentError
+        If a matrix or the strength is not finite, or ``blocks`` is not a pair of names.
+    """
+
+    first: NDArray[np.complex128]
+    second: NDArray[np.complex128]
+    strength: complex
+    blocks: tuple[str, str]
+
+    def __init__(self, A: ArrayLike, B: ArrayLike, g: complex, blocks: Sequence[str]) -> None:
+        object.__setattr__(self, "first", _matrix("A", A))
+        object.__setattr__(self, "second", _matrix("B", B))
+        if isinstance(g, bool) or not isinstance(g, Number) or not np.isfinite(complex(g)):  # type: ignore[arg-type]
+            raise ArgumentError("g", "be a finite number", f"it is {g!r}")
+        object.__setattr__(self, "strength", complex(g))
+        if isinstance(blocks, str) or len(blocks) != 2:
+            raise ArgumentError("blocks", "be a pair of block names", f"it is {blocks!r}")
+        object.__setattr__(
+            self, "blocks", (_block_name("blocks", blocks[0]), _block_name("blocks", blocks[1]))
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LocalJump:
+    """One jump operator j^(k) Γ(Δ) for every particle k of a block, (11)-(13).
+
+    Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k) is an average over all particles, Γ is applied first. Γ is an amplitude:
+    the rate of the transition is Γ².
+
+    Parameters
+    ----------
+    j : (d, d) array
+        Any matrix: not necessarily traceless, not necessarily a ladder operator.
+    block : str
+        The block whose particles jump.
+    amplitude : callable, optional
+        Γ(x), a vectorised real function of a real array. Evaluated only inside the spectrum of Δ. A kinked Γ is fine.
+    rate : callable, optional
+        R(x) ≥ 0 instead of ``amplitude``, with Γ = √R.
+    argument : mapping of str to (d_b, d_b) array, optional
+        The Hermitian X_b of each block that enters Δ. Needed with ``amplitude`` or ``rate``, meaningless without.
+    exclude_self : bool
+        Leave the jumping particle out of its own block's sum, (58); the factor 1/N_b does not change.
+
+    Raises
+    ------
+    ArgumentError
+        If a matrix is not finite, an X_b is not Hermitian, or the options contradict each other.
+    """
+
+    matrix: NDArray[np.complex128]
+    block: str
+    amplitude: RealFunction | None
+    rate: RealFunction | None
+    argument: Mapping[str, NDArray[np.complex128]]
+    exclude_self: bool
+
+    def __init__(
+        self,
+        j: ArrayLike,
+        block: str,
+        *,
+        amplitude: RealFunction | None = None,
+        rate: RealFunction | None = None,
+        argument: Mapping[str, ArrayLike] | None = None,
+        exclude_self: bool = False,
+    ) -> None:
+        for name, function in (("amplitude", amplitude), ("rate", rate)):
+            if function is not None and not callable(function):
+                raise ArgumentError(
+                    name,
+                    "be a function of the average Δ (a constant belongs into the matrix, √γ·j)",
+                    f"it is {function!r}",
+                )
+        if amplitude is not None and rate is not None:
+            raise ArgumentError("rate", "be left out when `amplitude` is given", "both are there")
+        function = amplitude if amplitude is not None else rate
+        if (function is None) != (argument is None):
+            given, missing = (
+                ("argument", "amplitude` or `rate") if function is None else ("amplitude", "argument")
+            )
+            raise ArgumentError(missing, f"be given together with `{given}`", "it is missing")
+        if argument is not None and (not isinstance(argument, Mapping) or not argument):
+            raise ArgumentError("argument", "map block names to matrices", f"it is {argument!r}")
+        matrices = {}
+        for name, value in (argument or {}).items():
+            matrices[_block_name("argument", name)] = _matrix(f"argument[{name!r}]", value)
+            _check_hermitian(f"argument[{name!r}]", matrices[name])
+        if not isinstance(exclude_self, bool | np.bool_):
+            raise ArgumentError("exclude_self", "be True or False", f"it is {exclude_self!r}")
+        object.__setattr__(self, "matrix", _matrix("j", j))
+        object.__setattr__(self, "block", _block_name("block", block))
+        object.__setattr__(self, "amplitude", amplitude)
+        object.__setattr__(self, "rate", rate)
+        object.__setattr__(self, "argument", matrices)
+        object.__setattr__(self, "exclude_self", bool(exclude_self))
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether Γ depends on Δ at all."""
+        return bool(self.argument)
+
+    @property
+    def leaves_self_out(self) -> bool:
+        """Whether the jumping particle is left out of a sum that it would otherwise be in."""
+        return self.exclude_self and self.block in self.argument
+
+    def gamma(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Γ at the points ``x`` (n,) of the spectrum of Δ; shape (n,).
+
+        Raises
+        ------
+        ArgumentError
+            If the user's function returns another shape, complex, NaN, infinite or (a rate) negative values.
+        """
+        x = np.asarray(x, dtype=float)
+        name = "amplitude" if self.rate is None else "rate"
+        function = self.amplitude if self.rate is None else self.rate
+        if function is None:
+            return np.ones_like(x)
+        with np.errstate(all="ignore"):
+            values = np.asarray(function(x.copy()))
+        if values.shape != x.shape:
+            rule = "return one value per point (a vectorised numpy function)"
+            raise ArgumentError(
+                name, rule, f"for an argument of shape {x.shape} it returns shape {values.shape}"
+            )
+        if values.dtype.kind not in "fiu":
+            raise ArgumentError(name, "return real numbers", f"it returns dtype {values.dtype}")
+        values = values.astype(float)
+        bad = ~np.isfinite(values)
+        if self.rate is not None:
+            bad |= values < 0
+        if bad.any():
+            where = int(np.argmax(bad))
+            rule = "be finite over the whole spectrum of Δ" + (
+                "" if self.rate is None else " and never negative"
+            )
+            raise ArgumentError(name, rule, f"at Δ = {x[where]:.12g} it returns {values[where]:.6g}")
+        return values if self.rate is None else np.sqrt(values)
+
+
+@dataclass(frozen=True, eq=False)
+class CollectiveJump:
+    """One jump operator L = sqrt(rate/N) Σ_b Σ_{k in b} Y_b^(k); N counts all particles. It keeps every sector.
+
+    Parameters
+    ----------
+    matrices : mapping of str to (d_b, d_b) array
+        Y_b of each block that takes part, any matrices.
+    rate : float
+        At least 0, in units of inverse time.
+
+    Raises
+    ------
+    ArgumentError
+        If a matrix is not finite or the rate is negative.
+    """
+
+    matrices: Mapping[str, NDArray[np.complex128]]
+    rate: float
+
+    def __init__(self, matrices: Mapping[str, ArrayLike], rate: float) -> None:
+        if not isinstance(matrices, Mapping) or not matrices:
+            raise ArgumentError("matrices", "map block names to matrices", f"it is {matrices!r}")
+        checked = {_block_name("matrices", b): _matrix(f"matrices[{b!r}]", y) for b, y in matrices.items()}
+        if isinstance(rate, bool) or not isinstance(rate, Real) or not np.isfinite(rate) or rate < 0:
+            raise ArgumentError("rate", "be a finite number of at least 0", f"it is {rate!r}")
+        object.__setattr__(self, "matrices", checked)
+        object.__setattr__(self, "rate", float(rate))
+
+
+@dataclass(frozen=True, eq=False)
+class Observable:
+    """One average (1/N_b) Σ_{k in b} o^(k) that every result reports: its label, block and matrix o (d, d)."""
+
+    label: str
+    block: int
+    matrix: NDArray[np.complex128]
+
+    @property
+    def weight(self) -> float:
+        """1/tr(o²): the factor that turns (m - m̄)² into the paper's orthonormal basis, as E_N needs it."""
+        return 1.0 / float(np.trace(self.matrix @ self.matrix).real)
+
+
+def _single_particle_basis(levels: int) -> list[tuple[str, NDArray[np.complex128]]]:
+    """Labels and matrices that, with the identity, span the Hermitian (d, d) matrices orthogonally."""
+    if levels == 2:
+        return [("x", SIGMA_X), ("y", SIGMA_Y), ("z", SIGMA_Z)]
+    unit = np.eye(levels, dtype=complex)
+    basis = [(f"n{a}", np.outer(unit[a], unit[a])) for a in range(levels)]
+    for a in range(levels):
+        for b in range(a + 1, levels):
+            flip = np.outer(unit[a], unit[b])
+            basis.append((f"x{a}{b}", flip + flip.T))
+            basis.append((f"y{a}{b}", -1j * flip + 1j * flip.T))
+    return basis
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """An open quantum many-body model: dρ/dt = -i[H, ρ] + Σ (J ρ J† - ½{J†J, ρ}).
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+    hamiltonian : sequence of OneBody and TwoBody
+        H is their sum; as an operator on the whole system it must be Hermitian.
+    jumps : sequence of LocalJump and CollectiveJump
+        Their order numbers the channels of the jump record.
+
+    Raises
+    ------
+    ArgumentError
+        If names, shapes, Hermiticity or the values of a rate over the spectrum of its argument break a rule.
+    """
+
+    blocks: Sequence[Block]
+    hamiltonian: Sequence[OneBody | TwoBody] = ()
+    jumps: Sequence[LocalJump | CollectiveJump] = ()
+
+    def __post_init__(self) -> None:
+        for name, kinds in (
+            ("blocks", Block),
+            ("hamiltonian", (OneBody, TwoBody)),
+            ("jumps", (LocalJump, CollectiveJump)),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, Sequence) or isinstance(value, str):
+                raise ArgumentError(name, "be a list", f"it is {value!r}")
+            for i, item in enumerate(value):
+                if not isinstance(item, kinds):
+                    raise ArgumentError(f"{name}[{i}]", "be one of cojump's terms for it", f"it is {item!r}")
+            object.__setattr__(self, name, tuple(value))
+        if not self.blocks:
+            raise ArgumentError("blocks", "hold at least one block", "it is empty")
+        names = [b.name for b in self.blocks]
+        if len(set(names)) != len(names):
+            raise ArgumentError("blocks", "have different names", f"the names are {names}")
+        self._check_shapes()
+        self._check_hermitian()
+        for i, jump in enumerate(self.jumps):
+            if isinstance(jump, LocalJump):
+                try:
+                    jump.gamma(self.argument_spectrum(jump))
+                except ArgumentError as error:
+                    raise error.inside(f"jumps[{i}]") from None
+
+    @property
+    def size(self) -> int:
+        """N, the number of all particles."""
+        return sum(b.size for b in self.blocks)
+
+    def block_index(self, name: str) -> int:
+        """Position of the block called ``name``; raises ArgumentError if there is none."""
+        for i, block in enumerate(self.blocks):
+            if block.name == name:
+                return i
+        known = ", ".join(repr(b.name) for b in self.blocks)
+        raise ArgumentError("block", f"be one of {known}", f"it is {name!r}")
+
+    @cached_property
+    def observables(self) -> tuple[Observable, ...]:
+        """The averages that results report, A of them, block by block.
+
+        Two levels: x, y, z (Pauli). More: n0..n{d-1}, then x{ab}, y{ab} for each a < b.
+        """
+        return tuple(
+            Observable(f"{block.name}.{label}", i, matrix)
+            for i, block in enumerate(self.blocks)
+            for label, matrix in _single_particle_basis(block.levels)
+        )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The A labels ``"block.x"`` of the observables."""
+        return tuple(o.label for o in self.observables)
+
+    @property
+    def deviation_weights(self) -> NDArray[np.float64]:
+        """(A,) weights of (m_a - m̄_a)² in E_N, (24) in the orthonormal basis of (7)."""
+        return np.array([o.weight for o in self.observables])
+
+    def argument_spectrum(self, jump: LocalJump, most: int = _SPECTRUM_POINTS) -> NDArray[np.float64]:
+        """Eigenvalues of Δ of a jump (of Δ without the jumping particle if that is left out), sorted.
+
+        All of them up to ``most`` points; beyond, a grid of eigenvalues that keeps both ends.
+        """
+        if not jump.argument:
+            return np.zeros(1)
+        spectra = []
+        budget = max(2, int(most ** (1.0 / len(jump.argument))))
+        for name, matrix in jump.argument.items():
+            block = self.blocks[self.block_index(name)]
+            levels = np.linalg.eigvalsh(matrix)
+            count = block.size - int(jump.leaves_self_out and name == jump.block)
+            spectra.append(_average_spectrum(levels, count, block.size, budget))
+        return np.unique(reduce(lambda a, b: np.add.outer(a, b).ravel(), spectra))
+
+    def _check_shapes(self) -> None:
+        def check(name: str, matrix: NDArray[np.complex128], block: str) -> None:
+            levels = self.blocks[self.block_index(block)].levels
+            if matrix.shape != (levels, levels):
+                rule = f"have the shape ({levels}, {levels}) of block {block!r}"
+                raise ArgumentError(name, rule, f"its shape is {matrix.shape}")
+
+        for i, term in enumerate(self.hamiltonian):
+            if isinstance(term, OneBody):
+                check(f"hamiltonian[{i}].eps", term.matrix, term.block)
+            else:
+                check(f"hamiltonian[{i}].A", term.first, term.blocks[0])
+                check(f"hamiltonian[{i}].B", term.second, term.blocks[1])
+        for i, jump in enumerate(self.jumps):
+            if isinstance(jump, LocalJump):
+                check(f"jumps[{i}].j", jump.matrix, jump.block)
+                for name, matrix in jump.argument.items():
+                    check(f"jumps[{i}].argument[{name!r}]", matrix, name)
+            else:
+                for name, matrix in jump.matrices.items():
+                    check(f"jumps[{i}].matrices[{name!r}]", matrix, name)
+
+    def _check_hermitian(self) -> None:
+        """Refuse a Hamiltonian that is not Hermitian as an operator on the whole system.
+
+        The two-body terms are brought to a sum over different particles plus a one-body part (k = j), and each
+        is split into pieces orthogonal in the trace: scalar, one-body traceless, two-body traceless.
+        """
+        pairs, singles, scalar = _orthogonal_pieces(self)
+        scale = max(1.0, max((float(np.abs(p).max()) for p in (*pairs.values(), *singles)), default=0.0))
+        worst = abs(scalar.imag)
+        for single in singles:
+            worst = max(worst, float(np.abs(single - single.conj().T).max()))
+        for pair in pairs.values():
+            worst = max(worst, float(np.abs(pair - pair.conj().transpose(1, 0, 3, 2)).max()))
+        if worst > _HERMITIAN * scale * max(1.0, self.size**0.5):
+            raise ArgumentError(
+                "hamiltonian",
+                "be Hermitian as an operator on the whole system",
+                f"|H - H†| reaches {worst:.3g}",
+            )
+
+
+def _average_spectrum(levels: NDArray[np.float64], count: int, size: int, budget: int) -> NDArray[np.float64]:
+    """Values of (1/size) Σ_a n_a levels_a over occupations with Σ n_a = count, thinned to about ``budget``."""
+    ladder = np.zeros(1)
+    used = np.zeros(1, dtype=int)
+    if len(levels) == 2:
+        n = np.unique(np.linspace(0, count, min(count + 1, budget)).astype(int))
+        return np.unique((n * levels[1] + (count - n) * levels[0]) / size)
+    for level in levels[:-1]:
+        steps = np.unique(
+            np.linspace(0, count, min(count + 1, max(2, int(budget ** (1 / (len(levels) - 1))))))
+        )
+        n = steps.astype(int)
+        total, value = np.add.outer(used, n).ravel(), np.add.outer(ladder, n * level).ravel()
+        used, ladder = total[total <= count], value[total <= count]
+    return np.unique((ladder + (count - used) * levels[-1]) / size)
+
+
+def _orthogonal_pieces(
+    model: Model,
+) -> tuple[dict[tuple[int, int], NDArray[np.complex128]], list[NDArray[np.complex128]], complex]:
+    """H as Σ_{pairs} traceless two-body + Σ_k traceless one-body + scalar·1.
+
+    Returns the two-body tensors t[a, a', c, c'] (row and column of each particle) per pair of blocks, the
+    one-body matrix of each block, and the scalar.
+    """
+    n_all = model.size
+    singles = [np.zeros((b.levels, b.levels), dtype=complex) for b in model.blocks]
+    pairs: dict[tuple[int, int], NDArray[np.complex128]] = {}
+    for term in model.hamiltonian:
+        if isinstance(term, OneBody):
+            singles[model.block_index(term.block)] += term.matrix
+            continue
+        b, c = (model.block_index(name) for name in term.blocks)
+        tensor = np.einsum("ab,cd->abcd", term.first, term.second) * (term.strength / n_all)
+        if b == c:
+            singles[b] += term.first @ term.second * (term.strength / n_all)
+            tensor = (tensor + tensor.transpose(2, 3, 0, 1)) / 2
+        elif b > c:
+            b, c, tensor = c, b, tensor.transpose(2, 3, 0, 1)
+        pairs[b, c] = pairs.get((b, c), 0) + tensor
+    scalar = 0j
+    for (b, c), tensor in pairs.items():
+        size_b, size_c = model.blocks[b].size, model.blocks[c].size
+        d_b, d_c = model.blocks[b].levels, model.blocks[c].levels
+        one_b, one_c = np.eye(d_b), np.eye(d_c)
+        on_b = np.einsum("abcc->ab", tensor) / d_c
+        on_c = np.einsum("aacd->cd", tensor) / d_b
+        both = np.trace(on_b) / d_b
+        tensor = (
+            tensor
+            - np.einsum("ab,cd->abcd", on_b, one_c)
+            - np.einsum("ab,cd->abcd", one_b, on_c)
+            + both * np.einsum("ab,cd->abcd", one_b, one_c)
+        )
+        pairs[b, c] = tensor if b != c or size_b > 1 else np.zeros_like(tensor)
+        partners = (size_c, size_b) if b != c else (size_b - 1, size_b - 1)
+        singles[b] = singles[b] + (on_b - both * one_b) * partners[0]
+        singles[c] = singles[c] + (on_c - both * one_c) * partners[1]
+        scalar += both * (size_b * size_c if b != c else size_b * (size_b - 1))
+    for i, block in enumerate(model.blocks):
+        mean = np.trace(singles[i]) / block.levels
+        singles[i] = singles[i] - mean * np.eye(block.levels)
+        scalar += mean * block.size
+    return pairs, singles, complex(scalar)

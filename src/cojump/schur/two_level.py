@@ -1,0 +1,328 @@
+"""One block of two-level particles: everything a sector needs, as tables.
+
+The single-particle basis is rotated once so that every argument Δ is diagonal. A basis state |J, M> is then
+numbered by i = M + N/2 = 0..N, the number of particles up, whatever its sector J, and almost everything is a table
+over i that does not know J:
+
+- Γ(Δ) is Γ at ((i x_up + (N-i) x_down)/N), and for the self-excluded rate Γ at the N - 1 particles left behind;
+- the diagonal of H_eff, up to a constant of the sector that only turns the global phase;
+- the off-diagonals of H_eff divided by c_J(i) = <i+1|J_+|i> = sqrt((J-M)(J+M+1)), the only thing that knows J.
+
+Because Σ_k j†j^(k) is a one-body operator, the rate term has the same closed form with and without
+self-exclusion: weighing the removal of a particle with N f_μ/f_λ and its two amplitudes gives back the numbers of
+particles up and down, i and N - i, and c_J(i).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnsupportedError
+from ..model import SIGMA_X, SIGMA_Y, SIGMA_Z, LocalJump, Model, OneBody
+
+Matrix = NDArray[np.complex128]
+Array = NDArray[np.float64]
+
+LADDER_DOWN, LADDER_UP, GENERAL = 0, 1, 2
+"""Kinds of a channel: j has only the entry <down|j|up>, only <up|j|down>, or anything else."""
+
+_ZERO = 1e-14
+"""Relative size below which a matrix element is rounding of the rotation."""
+
+
+class SpinTables(NamedTuple):
+    """What the kernels read; arrays over i = 0..N unless stated, L channels.
+
+    Attributes
+    ----------
+    N : int
+    band : int
+        Bandwidth of H_eff: 0, 1 or 2.
+    is_real : bool
+        All off-diagonals of H_eff are real, equal upwards and downwards, and within one band.
+    diagonal : (N+1,)
+        Real diagonal of H_eff without the constant of the sector.
+    half_rate : (N+1,)
+        Minus the imaginary diagonal: half the total rate, the same in every sector.
+    up_re, up_im, down_re, down_im : (N+1,)
+        <i+1|H_eff|i> and <i|H_eff|i+1> divided by c_J(i).
+    two_re, two_im : float
+        <i+2|H_eff|i> divided by c_J(i) c_J(i+1); downwards its conjugate.
+    kind : (L,) int
+    strength : (L,)
+        |j|² of a ladder channel.
+    j_re, j_im : (L, 2, 2)
+    gamma : (L, N+1)
+        Γ before the particle is taken out. A ladder channel holds its self-excluded Γ here too.
+    gamma_rest : (L, N+1)
+        Γ at i' = 0..N-1 particles up of the N - 1 left behind (general self-excluded channels; 1 otherwise).
+    rate_diagonal, rate_up_re, rate_up_im : (L, N+1)
+        The rate operator of one channel: diagonal, and <i+1|.|i> divided by c_J(i).
+    """
+
+    N: int
+    band: int
+    is_real: bool
+    diagonal: Array
+    half_rate: Array
+    up_re: Array
+    up_im: Array
+    down_re: Array
+    down_im: Array
+    two_re: float
+    two_im: float
+    kind: NDArray[np.int64]
+    strength: Array
+    j_re: Array
+    j_im: Array
+    gamma: Array
+    gamma_rest: Array
+    rate_diagonal: Array
+    rate_up_re: Array
+    rate_up_im: Array
+
+
+@dataclass(frozen=True, eq=False)
+class SpinBasis:
+    """The tables of a model and the rotation they are written in.
+
+    Attributes
+    ----------
+    rotation : (2, 2) unitary array
+        Columns are the rotated up and down kets; an operator o becomes rotation† o rotation.
+    tables : SpinTables
+    """
+
+    rotation: Matrix
+    tables: SpinTables
+
+    @property
+    def frame(self) -> Array:
+        """(3, 3) orthogonal O with (Pauli averages of the user) = O (Pauli averages of the rotated frame)."""
+        paulis = (SIGMA_X, SIGMA_Y, SIGMA_Z)
+        turned = [self.rotation.conj().T @ p @ self.rotation for p in paulis]
+        return np.array([[np.trace(t @ p).real / 2 for p in paulis] for t in turned])
+
+
+def pauli_vector(matrix: Matrix) -> Array:
+    """(3,) Pauli components of a Hermitian 2x2 matrix."""
+    return np.array([matrix[0, 1].real, -matrix[0, 1].imag, (matrix[0, 0] - matrix[1, 1]).real / 2])
+
+
+def axis_rotation(axis: Array) -> Matrix:
+    """(2, 2) unitary whose columns are the eigenkets +1 and -1 of axis·σ; the identity for the z axis."""
+    x, y, z = axis / np.linalg.norm(axis)
+    theta, phi = np.arctan2(np.hypot(x, y), z), np.arctan2(y, x)
+    up = np.array([np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)])
+    return np.array([[up[0], -np.conj(up[1])], [up[1], np.conj(up[0])]])
+
+
+def check_supported(model: Model) -> None:
+    """Raise UnsupportedError unless this engine runs the model: one block, two levels, commuting arguments."""
+    if len(model.blocks) > 1:
+        names = ", ".join(b.name for b in model.blocks)
+        raise UnsupportedError(f"Trajectories run one block so far, but the model has {names}")
+    if model.blocks[0].levels != 2:
+        raise UnsupportedError(
+            f"Trajectories run two levels so far, but block {model.blocks[0].name!r} has {model.blocks[0].levels}"
+        )
+    for i, jump in enumerate(model.jumps):
+        if not isinstance(jump, LocalJump):
+            raise UnsupportedError(f"Trajectories run local jumps so far, but jumps[{i}] is a collective one")
+
+
+def common_axis(model: Model) -> Array:
+    """(3,) unit vector along which all arguments Δ of the model point (z if there is none).
+
+    Raises
+    ------
+    UnsupportedError
+        If two arguments do not commute.
+    """
+    axis: Array | None = None
+    for i, jump in enumerate(model.jumps):
+        assert isinstance(jump, LocalJump)
+        for matrix in jump.argument.values():
+            vector = pauli_vector(matrix)
+            length = np.linalg.norm(vector)
+            if length <= _ZERO * np.abs(matrix).max():
+                continue
+            vector = vector / length
+            if axis is None:
+                # Only the line matters; this sign leaves an argument along -z unrotated.
+                axis = vector * (1 if vector[np.argmax(np.abs(vector))] > 0 else -1)
+            elif np.linalg.norm(np.cross(axis, vector)) > 1e-12:
+                raise UnsupportedError(
+                    f"Trajectories run arguments that commute with each other so far, but that of jumps[{i}] does not"
+                )
+    return np.array([0.0, 0.0, 1.0]) if axis is None else axis
+
+
+def _ladder_components(matrix: Matrix) -> Matrix:
+    """(4,) coefficients of 1, σ_+, σ_-, σ_z."""
+    return np.array(
+        [
+            (matrix[0, 0] + matrix[1, 1]) / 2,
+            matrix[0, 1],
+            matrix[1, 0],
+            (matrix[0, 0] - matrix[1, 1]) / 2,
+        ]
+    )
+
+
+class _Hamiltonian(NamedTuple):
+    """H in a sector: diagonal[0] + diagonal[1] M + diagonal[2] M² up to a constant; c_J(i)(up[0] + up[1] M); two."""
+
+    diagonal: Array
+    up: Matrix
+    two: complex
+
+
+def _hamiltonian(model: Model, rotation: Matrix) -> _Hamiltonian:
+    """Coefficients of J_z, J_±, and their products, from S_± = J_±, S_z = 2 J_z, S_1 = N."""
+    N = model.size
+    one = np.zeros(4, dtype=complex)
+    two = np.zeros((4, 4), dtype=complex)
+    for term in model.hamiltonian:
+        if isinstance(term, OneBody):
+            one += _ladder_components(rotation.conj().T @ term.matrix @ rotation)
+        else:
+            a = _ladder_components(rotation.conj().T @ term.first @ rotation)
+            b = _ladder_components(rotation.conj().T @ term.second @ rotation)
+            two += np.outer(a, b) * (term.strength / N)
+    unit, plus, minus, z = range(4)
+    diagonal = np.array(
+        [
+            0.0,
+            2 * one[z] + 2 * N * (two[unit, z] + two[z, unit]) + two[plus, minus] - two[minus, plus],
+            4 * two[z, z] - two[plus, minus] - two[minus, plus],
+        ]
+    )
+    up = np.array(
+        [
+            one[plus] + N * (two[unit, plus] + two[plus, unit]) + 2 * two[z, plus],
+            2 * (two[z, plus] + two[plus, z]),
+        ]
+    )
+    return _Hamiltonian(diagonal.real, up, complex(two[plus, plus]))
+
+
+class _Rates(NamedTuple):
+    """Tables of one channel, see SpinTables."""
+
+    kind: int
+    strength: float
+    matrix: Matrix
+    gamma: Array
+    gamma_rest: Array
+    diagonal: Array
+    up: Matrix
+
+
+def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
+    N = model.size
+    j = rotation.conj().T @ jump.matrix @ rotation
+    j = np.where(np.abs(j) > _ZERO * max(np.abs(j).max(), 1e-300), j, 0)
+    x = sum((np.diag(rotation.conj().T @ m @ rotation).real for m in jump.argument.values()), np.zeros(2))
+    i = np.arange(N + 1)
+    gamma = jump.gamma((i * x[0] + (N - i) * x[1]) / N) if not jump.leaves_self_out else np.ones(N + 1)
+    rest = np.ones(N + 1)
+    if jump.leaves_self_out:
+        rest[:N] = jump.gamma((i[:N] * x[0] + (N - 1 - i[:N]) * x[1]) / N)
+    # The rate operator: Γ (Σ j†j) Γ, or with the particle left out Σ_μ (N f_μ/f_λ) C†(Γ_μ² ⊗ j†j)C.
+    square = j.conj().T @ j
+    rest_without_up = np.concatenate([[1.0], rest[:N]])
+    diagonal = gamma**2 * (i * square[0, 0].real * rest_without_up**2 + (N - i) * square[1, 1].real * rest**2)
+    up = np.zeros(N + 1, dtype=complex)
+    up[:N] = gamma[1:] * gamma[:N] * rest[:N] ** 2 * square[0, 1]
+    nonzero = np.abs(j) > 0
+    if nonzero.sum() == 1 and (nonzero[1, 0] or nonzero[0, 1]):
+        kind = LADDER_DOWN if nonzero[1, 0] else LADDER_UP
+        return _Rates(
+            kind,
+            float(np.abs(j).max() ** 2),
+            j,
+            gamma * (rest_without_up if kind == LADDER_DOWN else rest),
+            np.ones(N + 1),
+            diagonal,
+            up,
+        )
+    return _Rates(GENERAL, 1.0, j, gamma, rest, diagonal, up)
+
+
+def _phase_that_makes_real(hamiltonian: _Hamiltonian) -> complex:
+    """Return the phase of the rotated down ket for which the leading off-diagonal of H is real.
+
+    A rotation about the common axis is free; with it a transverse field along any direction becomes real.
+    """
+    for value in hamiltonian.up:
+        if abs(value) > 0:
+            return complex(np.conj(value) / abs(value))
+    if abs(hamiltonian.two) > 0:
+        return complex(np.sqrt(np.conj(hamiltonian.two) / abs(hamiltonian.two)))
+    return 1 + 0j
+
+
+def build(model: Model) -> SpinBasis:
+    """Tables of a model with one block of two-level particles and arguments along one axis.
+
+    Raises
+    ------
+    UnsupportedError
+        If the model is outside that class.
+    ArgumentError
+        If a rate returns something that is no rate.
+    """
+    check_supported(model)
+    rotation = axis_rotation(common_axis(model))
+    jumps = [jump for jump in model.jumps if isinstance(jump, LocalJump)]
+    rotation = rotation @ np.diag([1, _phase_that_makes_real(_hamiltonian(model, rotation))])
+    hamiltonian = _hamiltonian(model, rotation)
+    rates = [_rates(model, jump, rotation) for jump in jumps]
+    return SpinBasis(rotation, _assemble(model.size, hamiltonian, rates))
+
+
+def _assemble(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> SpinTables:
+    M = np.arange(N + 1) - N / 2
+    H_up = hamiltonian.up[0] + hamiltonian.up[1] * M
+    R_up = sum((r.up for r in rates), np.zeros(N + 1, dtype=complex))
+    up, down = H_up - 0.5j * R_up, H_up.conj() - 0.5j * R_up.conj()
+    scale = max(float(np.abs(up).max()), float(np.abs(down).max()), 1e-300)
+    for band in (up, down):
+        band.imag[np.abs(band.imag) < _ZERO * scale] = 0.0
+    two = hamiltonian.two if abs(hamiltonian.two) > _ZERO * scale else 0j
+    is_real = (
+        two == 0 and not up.imag.any() and bool(np.allclose(up.real, down.real, rtol=0, atol=_ZERO * scale))
+    )
+    band_width = 2 if two != 0 else int(bool(np.abs(up[:N]).any() or np.abs(down[:N]).any()))
+
+    def stack(name: str, shape: tuple[int, ...]) -> NDArray[np.complex128]:
+        return np.array([getattr(r, name) for r in rates]).reshape(len(rates), *shape)
+
+    matrices, rate_up = stack("matrix", (2, 2)), stack("up", (N + 1,))
+    return SpinTables(
+        N=N,
+        band=band_width,
+        is_real=is_real,
+        diagonal=hamiltonian.diagonal[1] * M + hamiltonian.diagonal[2] * M**2,
+        half_rate=0.5 * sum((r.diagonal for r in rates), np.zeros(N + 1)),
+        up_re=up.real.copy(),
+        up_im=up.imag.copy(),
+        down_re=down.real.copy(),
+        down_im=down.imag.copy(),
+        two_re=float(two.real),
+        two_im=float(two.imag),
+        kind=np.array([r.kind for r in rates], dtype=np.int64),
+        strength=np.array([r.strength for r in rates], dtype=float),
+        j_re=matrices.real.copy(),
+        j_im=matrices.imag.copy(),
+        gamma=stack("gamma", (N + 1,)).real.copy(),
+        gamma_rest=stack("gamma_rest", (N + 1,)).real.copy(),
+        rate_diagonal=stack("diagonal", (N + 1,)).real.copy(),
+        rate_up_re=rate_up.real.copy(),
+        rate_up_im=rate_up.imag.copy(),
+    )

@@ -1,0 +1,144 @@
+"""One section of a run file: typed look-ups, each of which refuses a wrong value with one clear line."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from .errors import ArgumentError
+
+MISSING: Any = object()
+"""Stands for a value that is not there (TOML has no null)."""
+
+LARGEST = 2**63 - 1
+"""Integers beyond this one fit neither into HDF5 nor into a seed."""
+
+
+def show(value: object) -> str:
+    """A value as the run file would write it, cut to fit into one line."""
+    if value is MISSING:
+        return "missing"
+    if isinstance(value, bool | str):
+        text = json.dumps(value, ensure_ascii=False)
+    elif isinstance(value, list | tuple):
+        text = "[" + ", ".join(show(item) for item in value[:20]) + ("" if len(value) <= 20 else ", ...") + "]"
+    elif isinstance(value, Mapping):
+        text = "{" + ", ".join(f"{key} = {show(item)}" for key, item in value.items()) + "}"
+    else:
+        text = str(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def number(
+    name: str, value: object, *, least: float = -math.inf, most: float = math.inf, above: float | None = None
+) -> float:
+    """A finite number within the limits, as a float; an integer is one too, true and "0.7" are none."""
+    rule = "be a number"
+    if above is not None:
+        rule += f" greater than {above:g}"
+    elif math.isfinite(least) and math.isfinite(most):
+        rule += f" from {least:g} to {most:g}"
+    elif math.isfinite(least):
+        rule += f" of at least {least:g}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ArgumentError(name, rule, f"it is {show(value)}")
+    try:
+        result = float(value)
+    except OverflowError:
+        result = math.inf
+    if not math.isfinite(result):
+        raise ArgumentError(name, "be a finite number", f"it is {show(value)}")
+    if not least <= result <= most or (above is not None and result <= above):
+        raise ArgumentError(name, rule, f"it is {show(value)}")
+    return result
+
+
+def integer(name: str, value: object, *, least: int = -LARGEST, most: int = LARGEST) -> int:
+    """An integer within the limits; 50.0 and true are none."""
+    rule = "be an integer"
+    if least > -LARGEST:
+        rule += f" of at least {least}" if most == LARGEST else f" from {least} to {most}"
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ArgumentError(name, rule, f"it is {show(value)}")
+    if not least <= value <= most:
+        rule = rule if value < least or most != LARGEST else "be an integer below 2^63"
+        raise ArgumentError(name, rule, f"it is {show(value)}")
+    return value
+
+
+def boolean(name: str, value: object) -> bool:
+    """True or false; 0 and 1 are neither."""
+    if not isinstance(value, bool):
+        raise ArgumentError(name, "be true or false", f"it is {show(value)}")
+    return value
+
+
+def text(name: str, value: object, options: Iterable[str] = ()) -> str:
+    """A string, one of the options if there are any."""
+    allowed = list(options)
+    rule = f"be one of {', '.join(show(o) for o in allowed)}" if allowed else "be a string"
+    if not isinstance(value, str) or (allowed and value not in allowed):
+        raise ArgumentError(name, rule, f"it is {show(value)}" + suggestion(value, allowed))
+    return value
+
+
+def suggestion(value: object, known: Iterable[str]) -> str:
+    """``; did you mean ...?`` if one of the known names is close to ``value``, else nothing."""
+    close = difflib.get_close_matches(str(value), list(known), n=1)
+    return f"; did you mean {show(close[0])}?" if close else ""
+
+
+class Section:
+    """A table of the run file.
+
+    Parameters
+    ----------
+    name : str
+        Its name, for messages: ``[model]`` is "model".
+    table : object
+        What TOML found under that name.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no table.
+    """
+
+    def __init__(self, name: str, table: object) -> None:
+        if not isinstance(table, dict):
+            rule = "be a section with keys below it"
+            raise ArgumentError(f"[{name}]", rule, f"it is {show(table)}")
+        self.name = name
+        self.table: dict[str, Any] = table
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.table
+
+    def label(self, key: str) -> str:
+        """How messages name a key: ``[model] omega``."""
+        return f"[{self.name}] {key}"
+
+    def get(self, key: str, default: Any = MISSING) -> Any:
+        """The value of a key as it is, or the default; a missing key without a default is refused."""
+        if key in self.table:
+            return self.table[key]
+        if default is MISSING:
+            raise ArgumentError(self.label(key), "be given", "it is missing")
+        return default
+
+    def read(self, key: str, check: Callable[..., Any], default: Any = MISSING, **limits: Any) -> Any:
+        """The value of a key after ``check`` (such as :func:`number`), or the default, which is not checked."""
+        if key not in self.table and default is not MISSING:
+            return default
+        return check(self.label(key), self.get(key), **limits)
+
+    def refuse_others(self, known: Iterable[str], owner: str = "") -> None:
+        """Refuse every key that is not among ``known``."""
+        names = list(known)
+        for key in self.table:
+            if key not in names:
+                rule = f"be one of the keys of {owner or f'[{self.name}]'}: {', '.join(names)}"
+                raise ArgumentError(self.label(key), rule, f"it is unknown{suggestion(key, names)}")

@@ -1,0 +1,329 @@
+"""Initial states: product (pure or mixed), Dicke, any symmetric state, a corrupted pattern.
+
+A state knows one thing per block. It is only data; the amplitudes in a sector are made by the basis (schur).
+Every state here is exchangeable within each block and a product between blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .errors import ArgumentError
+from .model import Block, Model
+
+_NORM = 1e-9
+"""Deviation of a norm or a trace from 1 that is taken as rounding and divided out."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProductBlock:
+    """All particles of a block in the same single-particle state.
+
+    Attributes
+    ----------
+    density : (d, d) array
+        Density matrix of one particle.
+    """
+
+    density: NDArray[np.complex128]
+
+    is_product = True
+
+
+@dataclass(frozen=True, eq=False)
+class DickeBlock:
+    """|J, M> of N_b two-level particles, with all copies of the sector J equally likely.
+
+    Attributes
+    ----------
+    two_J, two_M : int
+        2J and 2M.
+    density : (2, 2) array
+        Density matrix of one particle.
+    """
+
+    two_J: int
+    two_M: int
+    density: NDArray[np.complex128]
+    is_product: bool
+
+
+@dataclass(frozen=True, eq=False)
+class SymmetricBlock:
+    """A pure state of the symmetric sector J = N_b/2.
+
+    Attributes
+    ----------
+    amplitudes : (N_b + 1,) array
+        Entry k belongs to the normalised symmetric state with k particles down.
+    density : (2, 2) array
+        Density matrix of one particle.
+    """
+
+    amplitudes: NDArray[np.complex128]
+    density: NDArray[np.complex128]
+
+    is_product = False
+
+
+BlockState = ProductBlock | DickeBlock | SymmetricBlock
+
+
+@dataclass(frozen=True, eq=False)
+class State:
+    """The initial state of a model: one exchangeable state per block, in the order of ``model.blocks``.
+
+    Made by :func:`product`, :func:`tilted`, :func:`dicke`, :func:`symmetric`, :func:`corrupted`.
+    """
+
+    blocks: tuple[BlockState, ...]
+
+    @property
+    def is_product(self) -> bool:
+        """Whether all particles are independent of each other (|M| = J = N/2 counts as product)."""
+        return all(b.is_product for b in self.blocks)
+
+    @property
+    def densities(self) -> tuple[NDArray[np.complex128], ...]:
+        """Density matrix (d_b, d_b) of one particle of each block."""
+        return tuple(b.density for b in self.blocks)
+
+    def check_fits(self, model: Model) -> None:
+        """Raise ArgumentError unless the state was made for blocks of the shape of ``model``'s."""
+        fits = len(self.blocks) == len(model.blocks)
+        for state, block in zip(self.blocks, model.blocks, strict=False):
+            fits = fits and state.density.shape == (block.levels, block.levels)
+            if isinstance(state, SymmetricBlock):
+                fits = fits and len(state.amplitudes) == block.size + 1
+            if isinstance(state, DickeBlock):
+                fits = fits and state.two_J <= block.size and (state.two_J - block.size) % 2 == 0
+        if not fits:
+            raise ArgumentError("state", "be made for this model", "its blocks have other sizes or levels")
+
+
+def _per_block(name: str, model: Model, values: Mapping[str, object]) -> list[object]:
+    if not isinstance(values, Mapping):
+        raise ArgumentError(name, "map every block name to its state", f"it is {values!r}")
+    for key in values:
+        model.block_index(key)
+    missing = [b.name for b in model.blocks if b.name not in values]
+    if missing:
+        raise ArgumentError(name, "give a state to every block", f"{missing[0]!r} has none")
+    return [values[b.name] for b in model.blocks]
+
+
+def _complex_array(name: str, value: object) -> NDArray[np.complex128]:
+    try:
+        array = np.array(value, dtype=complex)
+    except (TypeError, ValueError):
+        raise ArgumentError(name, "be an array of numbers", f"it is {value!r}") from None
+    if not np.all(np.isfinite(array)):
+        raise ArgumentError(name, "have finite entries", "it has NaN or infinite ones")
+    return array
+
+
+def _normalised(name: str, vector: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    norm = float(np.linalg.norm(vector))
+    if abs(norm - 1) > _NORM:
+        raise ArgumentError(name, "have norm 1", f"its norm is {norm:.12g}")
+    return vector / norm
+
+
+def _product_block(name: str, block: Block, value: object) -> ProductBlock:
+    array = _complex_array(name, value)
+    d = block.levels
+    if array.shape == (d,):
+        ket = _normalised(name, array)
+        return ProductBlock(np.outer(ket, ket.conj()))
+    if array.shape != (d, d):
+        rule = f"be a ket ({d},) or a density matrix ({d}, {d})"
+        raise ArgumentError(name, rule, f"its shape is {array.shape}")
+    trace = np.trace(array)
+    if np.abs(array - array.conj().T).max() > _NORM:
+        raise ArgumentError(
+            name, "be Hermitian", f"|ρ - ρ†| reaches {np.abs(array - array.conj().T).max():.3g}"
+        )
+    if abs(trace - 1) > _NORM:
+        raise ArgumentError(name, "have trace 1", f"its trace is {trace.real:.12g}")
+    density = (array + array.conj().T) / (2 * trace.real)
+    lowest = float(np.linalg.eigvalsh(density)[0])
+    if lowest < -_NORM:
+        raise ArgumentError(name, "have no negative eigenvalue", f"one is {lowest:.6g}")
+    return ProductBlock(density)
+
+
+def product(model: Model, states: Mapping[str, ArrayLike]) -> State:
+    """All particles of a block in the same single-particle state, blocks independent.
+
+    Parameters
+    ----------
+    model : Model
+    states : mapping of str to array
+        For every block a normalised ket (d,) or a density matrix (d, d). A mixed state is sampled exactly: one
+        pure state of one sector per trajectory.
+
+    Raises
+    ------
+    ArgumentError
+        If a block is missing or unknown, or an array is no state.
+    """
+    values = _per_block("states", model, states)
+    return State(
+        tuple(
+            _product_block(f"states[{b.name!r}]", b, value)
+            for b, value in zip(model.blocks, values, strict=True)
+        )
+    )
+
+
+def tilted(model: Model, theta: float, phi: float) -> State:
+    """cos(θ/2)|up> + e^{iφ} sin(θ/2)|down> for every particle of every block; angles in radians.
+
+    Raises
+    ------
+    ArgumentError
+        If a block has more than two levels or an angle is not a finite number.
+    """
+    for name, value in (("theta", theta), ("phi", phi)):
+        if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(value):
+            raise ArgumentError(name, "be a finite angle in radians", f"it is {value!r}")
+    _two_levels_only(model)
+    ket = np.array([np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)])
+    return product(model, {b.name: ket for b in model.blocks})
+
+
+def _two_levels_only(model: Model) -> None:
+    for block in model.blocks:
+        if block.levels != 2:
+            rule = "have two levels per particle for this state"
+            raise ArgumentError("model", rule, f"block {block.name!r} has {block.levels}")
+
+
+def _twice(name: str, value: object, block: Block) -> int:
+    if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(value) or value * 2 % 1 != 0:
+        raise ArgumentError(name, "be an integer or a half-integer", f"it is {value!r}")
+    twice = int(value * 2)
+    if (twice - block.size) % 2:
+        rule = f"be {'half-integer' if block.size % 2 else 'integer'} for a block of {block.size} particles"
+        raise ArgumentError(name, rule, f"it is {value!r}")
+    return twice
+
+
+def dicke(model: Model, states: Mapping[str, tuple[float, float]]) -> State:
+    """The Dicke state |J, M> of each block.
+
+    For J < N_b/2 the sector has many copies; the state is spread evenly over them, as exchangeability asks.
+
+    Parameters
+    ----------
+    model : Model
+        Two levels per particle.
+    states : mapping of str to (J, M)
+        0 ≤ J ≤ N_b/2, |M| ≤ J, both integer or both half-integer as N_b/2 is.
+
+    Raises
+    ------
+    ArgumentError
+        If a pair breaks these rules.
+    """
+    _two_levels_only(model)
+    made: list[BlockState] = []
+    for block, value in zip(model.blocks, _per_block("states", model, states), strict=True):
+        name = f"states[{block.name!r}]"
+        if not isinstance(value, tuple | list) or len(value) != 2:
+            raise ArgumentError(name, "be a pair (J, M)", f"it is {value!r}")
+        two_J, two_M = _twice(f"{name} J", value[0], block), _twice(f"{name} M", value[1], block)
+        if not 0 <= two_J <= block.size:
+            raise ArgumentError(
+                f"{name} J", f"be within 0 and N_b/2 = {block.size / 2:g}", f"it is {value[0]!r}"
+            )
+        if abs(two_M) > two_J:
+            raise ArgumentError(f"{name} M", f"be within -J and J = {two_J / 2:g}", f"it is {value[1]!r}")
+        up = 0.5 + 0.5 * two_M / block.size
+        density = np.diag([up, 1 - up]).astype(complex)
+        made.append(DickeBlock(two_J, two_M, density, abs(two_M) == two_J == block.size))
+    return State(tuple(made))
+
+
+def symmetric(model: Model, states: Mapping[str, ArrayLike]) -> State:
+    """Any pure symmetric state of each block (sector J = N_b/2).
+
+    Parameters
+    ----------
+    model : Model
+        Two levels per particle.
+    states : mapping of str to (N_b + 1,) array
+        Entry k is the amplitude of the normalised symmetric state with k particles down, so entry 0 is all up
+        and for N_b = 1 the array is the ket (up, down). Norm 1.
+
+    Raises
+    ------
+    ArgumentError
+        If an array has the wrong length or norm.
+    """
+    _two_levels_only(model)
+    made: list[BlockState] = []
+    for block, value in zip(model.blocks, _per_block("states", model, states), strict=True):
+        name = f"states[{block.name!r}]"
+        array = _complex_array(name, value)
+        if array.shape != (block.size + 1,):
+            rule = f"have {block.size + 1} amplitudes for {block.size} particles"
+            raise ArgumentError(name, rule, f"its shape is {array.shape}")
+        array = _normalised(name, array)
+        made.append(SymmetricBlock(array, _one_particle_density(array)))
+    return State(tuple(made))
+
+
+def _one_particle_density(amplitudes: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """Reduced density matrix of one particle from symmetric amplitudes, k particles down in entry k."""
+    N = len(amplitudes) - 1
+    k = np.arange(N + 1)
+    down = float(np.sum(k * np.abs(amplitudes) ** 2)) / N
+    # <up|ρ|down> = tr(ρ σ_-) = <σ_->, and (1/N) Σ σ_- takes k down to k + 1 with sqrt((k+1)(N-k))/N.
+    flip = np.sum(amplitudes[1:].conj() * amplitudes[:-1] * np.sqrt((k[:-1] + 1.0) * (N - k[:-1]))) / N
+    return np.array([[1 - down, flip], [np.conj(flip), down]])
+
+
+def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:
+    """A stored pattern of a Hopfield model in which each spin is right with probability ``quality``.
+
+    Each spin is along its pattern sign with probability q and against it with 1 - q, independently: a mixed
+    product state that splits no block.
+
+    Parameters
+    ----------
+    model : Model
+        Made by :func:`cojump.systems.hopfield`: its block names are the signatures.
+    pattern : int
+        Which pattern μ, from 0.
+    quality : float
+        q, between 0 and 1.
+
+    Raises
+    ------
+    ArgumentError
+        If the model's blocks carry no signatures, or a value is out of range.
+    """
+    if isinstance(quality, bool) or not isinstance(quality, Real) or not 0 <= quality <= 1:
+        raise ArgumentError("quality", "be a probability between 0 and 1", f"it is {quality!r}")
+    _two_levels_only(model)
+    signs = []
+    for block in model.blocks:
+        signature = "+" if len(model.blocks) == 1 and block.name == "spins" else block.name
+        if set(signature) - {"+", "-"}:
+            raise ArgumentError(
+                "model", "be a Hopfield model", f"block {block.name!r} is no pattern signature"
+            )
+        if isinstance(pattern, bool) or not isinstance(pattern, int) or not 0 <= pattern < len(signature):
+            raise ArgumentError("pattern", f"be within 0 and {len(signature) - 1}", f"it is {pattern!r}")
+        signs.append(1 if signature[pattern] == "+" else -1)
+    densities = {}
+    for block, sign in zip(model.blocks, signs, strict=True):
+        up = quality if sign > 0 else 1 - quality
+        densities[block.name] = np.diag([up, 1 - up])
+    return product(model, densities)

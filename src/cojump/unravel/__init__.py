@@ -1,0 +1,1 @@
+"""One trajectory: no-jump evolution, waiting times, jumps, and what is measured along the way."""

@@ -1,0 +1,43 @@
+"""The window of amplitudes: normalise and cut the tails."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from .common import OPTIONS, PAD
+
+
+@njit(**OPTIONS)
+def trim(re, im, lo, hi, weight):
+    """Narrow lo..hi while the weight cut off on each side stays within ``weight``; returns the new window."""
+    cut = re[lo] ** 2 + im[lo] ** 2
+    while cut <= weight and hi - lo > 1:
+        lo += 1
+        cut += re[lo] ** 2 + im[lo] ** 2
+    cut = re[hi - 1] ** 2 + im[hi - 1] ** 2
+    while cut <= weight and hi - lo > 1:
+        hi -= 1
+        cut += re[hi - 1] ** 2 + im[hi - 1] ** 2
+    return lo, hi
+
+
+@njit(**OPTIONS)
+def store(from_re, from_im, lo, hi, factor, to_re, to_im):
+    """to = factor · from within the window, zero in the PAD cells beside it."""
+    source_re, source_im = from_re[lo:hi], from_im[lo:hi]
+    target_re, target_im = to_re[lo:hi], to_im[lo:hi]
+    for p in range(target_re.size):
+        target_re[p] = factor * source_re[p]
+        target_im[p] = factor * source_im[p]
+    clear_beside(to_re, to_im, lo, hi, PAD)
+
+
+@njit(**OPTIONS)
+def clear_beside(re, im, lo, hi, cells):
+    """Zero ``cells`` cells on each side of lo..hi, as far as there are any."""
+    for p in range(max(lo - cells, 0), lo):
+        re[p] = 0.0
+        im[p] = 0.0
+    for p in range(hi, min(hi + cells, re.size)):
+        re[p] = 0.0
+        im[p] = 0.0

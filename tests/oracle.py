@@ -1,0 +1,325 @@
+"""The master equation on the full space of all particles: slow, obvious, and blind to permutation symmetry.
+
+Every particle has its own factor of the tensor product, every jump operator is written out as a matrix of the
+whole system, and ρ is a full density matrix. Nothing of the program under test is used: of a model only the
+attributes are read, and the two rules Γ = amplitude(Δ) or √rate(Δ) are applied here.
+
+Order of the factors: block by block as in ``model.blocks``, the first particle is the most significant digit
+of a basis state. Two-level basis: (up, down).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil, comb
+
+import numpy as np
+
+STEP = 5.0
+"""Length of a Taylor step in units of 1/||L||: larger steps lose digits to cancellation, as e^STEP."""
+
+CONVERGED = 1e-17
+"""A Taylor series ends at the first term of this norm; what follows it is below e^STEP times that."""
+
+
+@dataclass(frozen=True)
+class OracleSolution:
+    """Density matrices at the output times, and the first two moments of the block averages.
+
+    times (T,); mean (T,A); second (T,A,A) = <½{m_a,m_b}>; covariance (T,A,A) = N (second - mean·mean) with N
+    all particles; rho (T,D,D).
+    """
+
+    times: np.ndarray
+    mean: np.ndarray
+    second: np.ndarray
+    covariance: np.ndarray
+    rho: np.ndarray
+
+
+class Oracle:
+    """H, all jump operators and the block averages of a model as (D, D) matrices.
+
+    ``gamma_after=True`` is a wrong model on purpose: J^k = Γ(Δ) j^(k) in place of j^(k) Γ(Δ).
+    """
+
+    def __init__(self, model, *, gamma_after: bool = False) -> None:
+        self.model = model
+        self.gamma_after = gamma_after
+        self.levels = [block.levels for block in model.blocks for _ in range(block.size)]
+        self.dimension = int(np.prod(self.levels))
+        self.total = len(self.levels)
+        self.members: dict[str, list[int]] = {}
+        first = 0
+        for block in model.blocks:
+            self.members[block.name] = list(range(first, first + block.size))
+            first += block.size
+
+        self.hamiltonian = self._hamiltonian()
+        self.jumps = [J for jump in model.jumps for J in self._jump_operators(jump)]
+        self.averages = [
+            self.collective(o, model.blocks[b].name) / model.blocks[b].size for _, b, o in observables(model)
+        ]
+
+        # The trace norm of L is at most the spread of the energies plus twice the largest total jump rate.
+        energies = np.linalg.eigvalsh(self.hamiltonian)
+        decay = sum((J.conj().T @ J for J in self.jumps), np.zeros_like(self.hamiltonian))
+        self._norm = energies[-1] - energies[0] + 2 * np.linalg.eigvalsh(decay)[-1]
+        # A shift of the energy drops out of the commutator and takes a common phase out of the series.
+        shift = (energies[-1] + energies[0]) / 2 * np.eye(self.dimension)
+        self._drift = -1j * (self.hamiltonian - shift) - decay / 2
+        if self.jumps:
+            self._left = np.concatenate(self.jumps, axis=0)
+            self._right = np.concatenate(self.jumps, axis=1).conj()
+
+    def local(self, matrix: np.ndarray, particle: int) -> np.ndarray:
+        """x^(k): the identity on all particles but one."""
+        before = int(np.prod(self.levels[:particle]))
+        after = int(np.prod(self.levels[particle + 1 :]))
+        return np.kron(np.kron(np.eye(before), matrix), np.eye(after)).astype(complex)
+
+    def collective(self, matrix: np.ndarray, block: str, *, without: int | None = None) -> np.ndarray:
+        """Σ_k x^(k) over a block, if wanted without one particle."""
+        total = np.zeros((self.dimension, self.dimension), dtype=complex)
+        for k in self.members[block]:
+            if k != without:
+                total += self.local(matrix, k)
+        return total
+
+    def _hamiltonian(self) -> np.ndarray:
+        H = np.zeros((self.dimension, self.dimension), dtype=complex)
+        for term in self.model.hamiltonian:
+            if hasattr(term, "strength"):
+                b, c = term.blocks
+                pairs = self.collective(term.first, b) @ self.collective(term.second, c)
+                H += term.strength / self.total * pairs
+            else:
+                H += self.collective(term.matrix, term.block)
+        if not np.allclose(H, H.conj().T, rtol=0, atol=1e-9):
+            raise ValueError("the Hamiltonian is not Hermitian")
+        return (H + H.conj().T) / 2
+
+    def _jump_operators(self, jump) -> list[np.ndarray]:
+        if hasattr(jump, "matrices"):
+            L = sum(self.collective(Y, block) for block, Y in jump.matrices.items())
+            return [np.sqrt(jump.rate / self.total) * L]
+        operators = []
+        gamma = self._gamma(jump, None)
+        for k in self.members[jump.block]:
+            j = self.local(jump.matrix, k)
+            if jump.exclude_self:
+                gamma = self._gamma(jump, k)
+            operators.append(gamma @ j if self.gamma_after else j @ gamma)
+        return operators
+
+    def _gamma(self, jump, without: int | None) -> np.ndarray:
+        """Γ(Δ) by the spectral theorem; ``without`` is the particle that its own block's sum leaves out."""
+        if jump.amplitude is None and jump.rate is None:
+            return np.eye(self.dimension, dtype=complex)
+        delta = np.zeros((self.dimension, self.dimension), dtype=complex)
+        for block, X in jump.argument.items():
+            delta += self.collective(X, block, without=without) / len(self.members[block])
+        x, V = np.linalg.eigh(delta)
+        # Γ may be a square root that ends at an edge of the spectrum: rounding must not put x beyond it, nor
+        # turn a rate that is exactly zero into an amplitude of the square root of the rounding error.
+        x = np.round(x, 13) + 0.0
+        if jump.rate is None:
+            values = np.asarray(jump.amplitude(x), dtype=float)
+        else:
+            rates = np.asarray(jump.rate(x), dtype=float)
+            if rates.min() < -1e-12:
+                raise ValueError("a rate is negative")
+            values = np.sqrt(np.maximum(rates, 0.0))
+        return (V * values) @ V.conj().T
+
+    def apply(self, rho: np.ndarray) -> np.ndarray:
+        """dρ/dt of a Hermitian ρ, as X + X†, so that rounding never feeds an anti-Hermitian part."""
+        D = self.dimension
+        X = self._drift @ rho
+        if self.jumps:
+            once = (self._left @ rho).reshape(-1, D, D)  # J_k ρ
+            once = once.transpose(0, 2, 1).reshape(-1, D)
+            X += 0.5 * (self._right @ once).T  # ½ Σ_k (J_k ρ) J_k†
+        return X + X.conj().T
+
+    def liouvillian(self) -> np.ndarray:
+        """L as an explicit (D², D²) matrix on the rows of ρ written one after the other."""
+        one = np.eye(self.dimension)
+        L = -1j * (np.kron(self.hamiltonian, one) - np.kron(one, self.hamiltonian.T))
+        for J in self.jumps:
+            JJ = J.conj().T @ J
+            L += np.kron(J, J.conj()) - 0.5 * (np.kron(JJ, one) + np.kron(one, JJ.T))
+        return L
+
+    def advance(self, rho: np.ndarray, duration: float) -> np.ndarray:
+        """e^{L t} ρ by Taylor steps short enough that the series loses no digits."""
+        if duration == 0:
+            return rho
+        steps = max(1, ceil(duration * self._norm / STEP))
+        h = duration / steps
+        for _ in range(steps):
+            term = total = rho
+            for n in range(1, 200):
+                term = self.apply(term) * (h / n)
+                total = total + term
+                if np.linalg.norm(term) < CONVERGED:
+                    break
+            else:
+                raise RuntimeError("the Taylor series has not converged")
+            rho = total
+        return rho
+
+    def solve(self, rho0: np.ndarray, times: Sequence[float]) -> OracleSolution:
+        """Evolve ρ(0) = rho0 and report at ``times``, increasing and at least 0."""
+        times = np.asarray(times, dtype=float)
+        if times[0] < 0 or np.any(np.diff(times) < 0):
+            raise ValueError("times must increase from at least 0")
+        rho = np.array(rho0, dtype=complex)
+        if rho.shape != (self.dimension, self.dimension) or not np.allclose(
+            rho, rho.conj().T, rtol=0, atol=1e-12
+        ):
+            raise ValueError("rho0 must be a Hermitian matrix of the whole system")
+        rho = (rho + rho.conj().T) / 2
+        states, now = [], 0.0
+        for t in times:
+            rho = self.advance(rho, t - now)
+            now = t
+            states.append(rho)
+        mean, second = (np.array(m) for m in zip(*(self.moments(r) for r in states), strict=True))
+        covariance = self.total * (second - np.einsum("ta,tb->tab", mean, mean))
+        return OracleSolution(times, mean, second, covariance, np.array(states))
+
+    def moments(self, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """<m_a> (A,) and <½{m_a,m_b}> = Re tr(ρ m_a m_b) (A,A) in a state."""
+        applied = [rho @ m for m in self.averages]
+        mean = np.array([np.trace(r).real for r in applied])
+        second = np.array([[np.sum(r * m.T).real for m in self.averages] for r in applied])
+        return mean, second
+
+
+def solve(model, rho0: np.ndarray, times: Sequence[float], *, gamma_after: bool = False) -> OracleSolution:
+    """The master equation of a model from ρ(0) = rho0 (D, D); see :class:`Oracle`."""
+    return Oracle(model, gamma_after=gamma_after).solve(rho0, times)
+
+
+# ---- what is observed ----------------------------------------------------------------------------
+
+
+def single_particle_observables(levels: int) -> list[tuple[str, np.ndarray]]:
+    """Two levels: the Pauli matrices x, y, z. More: n0.., then x01, y01, x02, y02, ... for each a < b."""
+    if levels == 2:
+        return [
+            ("x", np.array([[0, 1], [1, 0]], dtype=complex)),
+            ("y", np.array([[0, -1j], [1j, 0]], dtype=complex)),
+            ("z", np.array([[1, 0], [0, -1]], dtype=complex)),
+        ]
+    found = []
+    for a in range(levels):
+        n = np.zeros((levels, levels), dtype=complex)
+        n[a, a] = 1
+        found.append((f"n{a}", n))
+    for a in range(levels):
+        for b in range(a + 1, levels):
+            x = np.zeros((levels, levels), dtype=complex)
+            x[a, b] = x[b, a] = 1
+            y = np.zeros((levels, levels), dtype=complex)
+            y[a, b], y[b, a] = -1j, 1j
+            found += [(f"x{a}{b}", x), (f"y{a}{b}", y)]
+    return found
+
+
+def observables(model) -> list[tuple[str, int, np.ndarray]]:
+    """(label, number of the block, single-particle matrix) of the A averages, block by block."""
+    return [
+        (f"{block.name}.{label}", b, matrix)
+        for b, block in enumerate(model.blocks)
+        for label, matrix in single_particle_observables(block.levels)
+    ]
+
+
+def deviation(solution: OracleSolution, reference_mean: np.ndarray, model) -> np.ndarray:
+    """E_N(t) = Σ_a w_a <(m_a - ref_a)²> (T,), w_a = 1/tr(o_a²), all blocks added; reference_mean (T,A)."""
+    weight = np.array([1 / np.trace(o @ o).real for _, _, o in observables(model)])
+    variance = np.einsum("taa->ta", solution.second) - solution.mean**2
+    return (variance + (solution.mean - np.asarray(reference_mean)) ** 2) @ weight
+
+
+# ---- initial states ------------------------------------------------------------------------------
+
+
+def join_blocks(model, parts: Mapping[str, np.ndarray]) -> np.ndarray:
+    """⊗_b of one density matrix (d_b^N_b, d_b^N_b) for each block."""
+    if set(parts) != {block.name for block in model.blocks}:
+        raise ValueError("every block needs a state, and no other name may have one")
+    rho = np.ones((1, 1), dtype=complex)
+    for block in model.blocks:
+        part = np.asarray(parts[block.name], dtype=complex)
+        if part.shape != (block.levels**block.size,) * 2:
+            raise ValueError(f"the state of block {block.name!r} has the shape {part.shape}")
+        if abs(np.trace(part) - 1) > 1e-10:
+            raise ValueError(f"the state of block {block.name!r} is not normalised")
+        rho = np.kron(rho, part)
+    return rho
+
+
+def product_state(model, states: Mapping[str, np.ndarray]) -> np.ndarray:
+    """All particles of a block in the same state, a ket (d,) or a density matrix (d,d)."""
+    parts = {}
+    for block in model.blocks:
+        one = np.asarray(states[block.name], dtype=complex)
+        if one.ndim == 1:
+            one = np.outer(one, one.conj())
+        part = np.ones((1, 1), dtype=complex)
+        for _ in range(block.size):
+            part = np.kron(part, one)
+        parts[block.name] = part
+    return join_blocks(model, parts)
+
+
+def dicke_block(size: int, J: float, M: float) -> np.ndarray:
+    """The equal mixture of all copies of |J,M> of two-level particles: the normalised eigenprojector."""
+    S = []
+    for _, pauli in single_particle_observables(2):
+        total = np.zeros((2**size, 2**size), dtype=complex)
+        for k in range(size):
+            total += np.kron(np.kron(np.eye(2**k), pauli / 2), np.eye(2 ** (size - k - 1)))
+        S.append(total)
+    square, V = np.linalg.eigh(S[0] @ S[0] + S[1] @ S[1] + S[2] @ S[2])
+    # Neighbouring J differ by at least 2 in J(J+1), neighbouring M by 1.
+    V = V[:, np.abs(square - J * (J + 1)) < 0.1]
+    projector = V @ V.conj().T @ np.diag(np.abs(np.diag(S[2]).real - M) < 0.1)
+    rank = np.trace(projector).real
+    if rank < 0.5:
+        raise ValueError(f"{size} spins have no state J = {J}, M = {M}")
+    projector = (projector + projector.conj().T) / 2
+    return projector / rank
+
+
+def dicke_state(model, states: Mapping[str, tuple[float, float]]) -> np.ndarray:
+    """The exchangeable state with (J, M) in each block, all of two levels."""
+    _need_two_levels(model)
+    return join_blocks(model, {b.name: dicke_block(b.size, *states[b.name]) for b in model.blocks})
+
+
+def symmetric_block(size: int, amplitudes: np.ndarray) -> np.ndarray:
+    """Σ_k a_k |k down>, with |k down> the normalised symmetric state; k = 0 is all up."""
+    amplitudes = np.asarray(amplitudes, dtype=complex)
+    if amplitudes.shape != (size + 1,):
+        raise ValueError(f"{size} particles need {size + 1} amplitudes")
+    ket = np.zeros(2**size, dtype=complex)
+    for i in range(2**size):
+        down = i.bit_count()
+        ket[i] = amplitudes[down] / np.sqrt(comb(size, down))
+    return np.outer(ket, ket.conj())
+
+
+def symmetric_state(model, states: Mapping[str, np.ndarray]) -> np.ndarray:
+    """A pure permutation-symmetric state in each block, all of two levels; amplitudes (N_b+1,)."""
+    _need_two_levels(model)
+    return join_blocks(model, {b.name: symmetric_block(b.size, states[b.name]) for b in model.blocks})
+
+
+def _need_two_levels(model) -> None:
+    if any(block.levels != 2 for block in model.blocks):
+        raise ValueError("|J, M> needs two levels in every block")
