@@ -29,3 +29,12 @@ class ConvergenceError(RuntimeError):
 
 class StorageError(ValueError):
     """A result file is damaged, belongs to another run, or cannot be read or written."""
+
+
+EXPECTED = (ArgumentError, UnsupportedError, ConvergenceError, StorageError)
+"""Errors with a message for the user; any other one is a bug and shows its traceback."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return the message of an error as one line."""
+    return " ".join(str(error).split())

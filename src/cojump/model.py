@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from numbers import Integral, Number, Real
+from numbers import Number
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import checks
 from .errors import ArgumentError
 
 RealFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -85,11 +87,8 @@ class Block:
         _block_name("name", self.name)
         if "." in self.name:
             raise ArgumentError("name", "have no '.' (labels are 'block.x')", f"it is {self.name!r}")
-        for key, least in (("size", 1), ("levels", 2)):
-            value = getattr(self, key)
-            if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-                raise ArgumentError(key, f"be an integer of at least {least}", f"it is {value!r}")
-            object.__setattr__(self, key, int(value))
+        object.__setattr__(self, "size", checks.integer("size", self.size, 1))
+        object.__setattr__(self, "levels", checks.integer("levels", self.levels, 2))
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,14 +148,13 @@ class TwoBody:
     def __init__(self, A: ArrayLike, B: ArrayLike, g: complex, blocks: Sequence[str]) -> None:
         object.__setattr__(self, "first", _matrix("A", A))
         object.__setattr__(self, "second", _matrix("B", B))
-        if isinstance(g, bool) or not isinstance(g, Number) or not np.isfinite(complex(g)):  # type: ignore[arg-type]
+        strength: Any = g
+        if isinstance(g, bool) or not isinstance(g, Number) or not np.isfinite(strength):
             raise ArgumentError("g", "be a finite number", f"it is {g!r}")
-        object.__setattr__(self, "strength", complex(g))
+        object.__setattr__(self, "strength", complex(strength))
         if isinstance(blocks, str) or len(blocks) != 2:
             raise ArgumentError("blocks", "be a pair of block names", f"it is {blocks!r}")
-        object.__setattr__(
-            self, "blocks", (_block_name("blocks", blocks[0]), _block_name("blocks", blocks[1]))
-        )
+        object.__setattr__(self, "blocks", (_block_name("blocks", blocks[0]), _block_name("blocks", blocks[1])))
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,9 +213,7 @@ class LocalJump:
             raise ArgumentError("rate", "be left out when `amplitude` is given", "both are there")
         function = amplitude if amplitude is not None else rate
         if (function is None) != (argument is None):
-            given, missing = (
-                ("argument", "amplitude` or `rate") if function is None else ("amplitude", "argument")
-            )
+            given, missing = ("argument", "amplitude` or `rate") if function is None else ("amplitude", "argument")
             raise ArgumentError(missing, f"be given together with `{given}`", "it is missing")
         if argument is not None and (not isinstance(argument, Mapping) or not argument):
             raise ArgumentError("argument", "map block names to matrices", f"it is {argument!r}")
@@ -261,9 +257,7 @@ class LocalJump:
             values = np.asarray(function(x.copy()))
         if values.shape != x.shape:
             rule = "return one value per point (a vectorised numpy function)"
-            raise ArgumentError(
-                name, rule, f"for an argument of shape {x.shape} it returns shape {values.shape}"
-            )
+            raise ArgumentError(name, rule, f"for an argument of shape {x.shape} it returns shape {values.shape}")
         if values.dtype.kind not in "fiu":
             raise ArgumentError(name, "return real numbers", f"it returns dtype {values.dtype}")
         values = values.astype(float)
@@ -272,9 +266,7 @@ class LocalJump:
             bad |= values < 0
         if bad.any():
             where = int(np.argmax(bad))
-            rule = "be finite over the whole spectrum of Δ" + (
-                "" if self.rate is None else " and never negative"
-            )
+            rule = "be finite over the whole spectrum of Δ" + ("" if self.rate is None else " and never negative")
             raise ArgumentError(name, rule, f"at Δ = {x[where]:.12g} it returns {values[where]:.6g}")
         return values if self.rate is None else np.sqrt(values)
 
@@ -303,10 +295,8 @@ class CollectiveJump:
         if not isinstance(matrices, Mapping) or not matrices:
             raise ArgumentError("matrices", "map block names to matrices", f"it is {matrices!r}")
         checked = {_block_name("matrices", b): _matrix(f"matrices[{b!r}]", y) for b, y in matrices.items()}
-        if isinstance(rate, bool) or not isinstance(rate, Real) or not np.isfinite(rate) or rate < 0:
-            raise ArgumentError("rate", "be a finite number of at least 0", f"it is {rate!r}")
         object.__setattr__(self, "matrices", checked)
-        object.__setattr__(self, "rate", float(rate))
+        object.__setattr__(self, "rate", checks.number("rate", rate, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -365,7 +355,7 @@ class Model:
             ("hamiltonian", (OneBody, TwoBody)),
             ("jumps", (LocalJump, CollectiveJump)),
         ):
-            value = getattr(self, name)
+            value: object = getattr(self, name)
             if not isinstance(value, Sequence) or isinstance(value, str):
                 raise ArgumentError(name, "be a list", f"it is {value!r}")
             for i, item in enumerate(value):
@@ -480,7 +470,7 @@ class Model:
             )
 
 
-def _average_spectrum(levels: NDArray[np.float64], count: int, size: int, budget: int) -> NDArray[np.float64]:
+def _average_spectrum(levels: NDArray[np.floating[Any]], count: int, size: int, budget: int) -> NDArray[np.float64]:
     """Values of (1/size) Σ_a n_a levels_a over occupations with Σ n_a = count, thinned to about ``budget``."""
     ladder = np.zeros(1)
     used = np.zeros(1, dtype=int)
@@ -488,9 +478,7 @@ def _average_spectrum(levels: NDArray[np.float64], count: int, size: int, budget
         n = np.unique(np.linspace(0, count, min(count + 1, budget)).astype(int))
         return np.unique((n * levels[1] + (count - n) * levels[0]) / size)
     for level in levels[:-1]:
-        steps = np.unique(
-            np.linspace(0, count, min(count + 1, max(2, int(budget ** (1 / (len(levels) - 1))))))
-        )
+        steps = np.unique(np.linspace(0, count, min(count + 1, max(2, int(budget ** (1 / (len(levels) - 1)))))))
         n = steps.astype(int)
         total, value = np.add.outer(used, n).ravel(), np.add.outer(ladder, n * level).ravel()
         used, ladder = total[total <= count], value[total <= count]

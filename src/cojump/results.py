@@ -68,12 +68,7 @@ class Layout:
         """The (T, D) vector of one trajectory from its <m> (T, A) and <½{m_i, m_j}> (T, Q)."""
         a = mean - reference
         i, j = self.rows, self.columns
-        q = (
-            second
-            - reference[:, i] * mean[:, j]
-            - mean[:, i] * reference[:, j]
-            + reference[:, i] * reference[:, j]
-        )
+        q = second - reference[:, i] * mean[:, j] - mean[:, i] * reference[:, j] + reference[:, i] * reference[:, j]
         e = q[:, i == j] @ weights
         return np.concatenate([a, q, a[:, i] * a[:, j], e[:, None]], axis=1)
 
@@ -195,9 +190,7 @@ class Result:
     def covariance(self) -> Array:
         """(T, A, A) N (<½{m_a, m_b}> - <m_a><m_b>), N all particles."""
         a = self._shift
-        return self.n_particles * (
-            self._square(self._mean_of(self._layout.q)) - a[:, :, None] * a[:, None, :]
-        )
+        return self.n_particles * (self._square(self._mean_of(self._layout.q)) - a[:, :, None] * a[:, None, :])
 
     @cached_property
     def covariance_stderr(self) -> Array:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import checks
 from .errors import ArgumentError
 from .model import Block, Model
 
@@ -145,9 +145,7 @@ def _product_block(name: str, block: Block, value: object) -> ProductBlock:
         raise ArgumentError(name, rule, f"its shape is {array.shape}")
     trace = np.trace(array)
     if np.abs(array - array.conj().T).max() > _NORM:
-        raise ArgumentError(
-            name, "be Hermitian", f"|ρ - ρ†| reaches {np.abs(array - array.conj().T).max():.3g}"
-        )
+        raise ArgumentError(name, "be Hermitian", f"|ρ - ρ†| reaches {np.abs(array - array.conj().T).max():.3g}")
     if abs(trace - 1) > _NORM:
         raise ArgumentError(name, "have trace 1", f"its trace is {trace.real:.12g}")
     density = (array + array.conj().T) / (2 * trace.real)
@@ -174,10 +172,7 @@ def product(model: Model, states: Mapping[str, ArrayLike]) -> State:
     """
     values = _per_block("states", model, states)
     return State(
-        tuple(
-            _product_block(f"states[{b.name!r}]", b, value)
-            for b, value in zip(model.blocks, values, strict=True)
-        )
+        tuple(_product_block(f"states[{b.name!r}]", b, value) for b, value in zip(model.blocks, values, strict=True))
     )
 
 
@@ -189,9 +184,7 @@ def tilted(model: Model, theta: float, phi: float) -> State:
     ArgumentError
         If a block has more than two levels or an angle is not a finite number.
     """
-    for name, value in (("theta", theta), ("phi", phi)):
-        if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(value):
-            raise ArgumentError(name, "be a finite angle in radians", f"it is {value!r}")
+    theta, phi = checks.number("theta", theta), checks.number("phi", phi)
     _two_levels_only(model)
     ket = np.array([np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)])
     return product(model, {b.name: ket for b in model.blocks})
@@ -205,13 +198,13 @@ def _two_levels_only(model: Model) -> None:
 
 
 def _twice(name: str, value: object, block: Block) -> int:
-    if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(value) or value * 2 % 1 != 0:
+    twice = 2 * checks.number(name, value)
+    if twice % 1 != 0:
         raise ArgumentError(name, "be an integer or a half-integer", f"it is {value!r}")
-    twice = int(value * 2)
     if (twice - block.size) % 2:
         rule = f"be {'half-integer' if block.size % 2 else 'integer'} for a block of {block.size} particles"
         raise ArgumentError(name, rule, f"it is {value!r}")
-    return twice
+    return int(twice)
 
 
 def dicke(model: Model, states: Mapping[str, tuple[float, float]]) -> State:
@@ -239,9 +232,7 @@ def dicke(model: Model, states: Mapping[str, tuple[float, float]]) -> State:
             raise ArgumentError(name, "be a pair (J, M)", f"it is {value!r}")
         two_J, two_M = _twice(f"{name} J", value[0], block), _twice(f"{name} M", value[1], block)
         if not 0 <= two_J <= block.size:
-            raise ArgumentError(
-                f"{name} J", f"be within 0 and N_b/2 = {block.size / 2:g}", f"it is {value[0]!r}"
-            )
+            raise ArgumentError(f"{name} J", f"be within 0 and N_b/2 = {block.size / 2:g}", f"it is {value[0]!r}")
         if abs(two_M) > two_J:
             raise ArgumentError(f"{name} M", f"be within -J and J = {two_J / 2:g}", f"it is {value[1]!r}")
         up = 0.5 + 0.5 * two_M / block.size
@@ -309,18 +300,14 @@ def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:
     ArgumentError
         If the model's blocks carry no signatures, or a value is out of range.
     """
-    if isinstance(quality, bool) or not isinstance(quality, Real) or not 0 <= quality <= 1:
-        raise ArgumentError("quality", "be a probability between 0 and 1", f"it is {quality!r}")
+    quality = checks.number("quality", quality, 0, 1)
     _two_levels_only(model)
     signs = []
     for block in model.blocks:
-        signature = "+" if len(model.blocks) == 1 and block.name == "spins" else block.name
+        signature = block.name
         if set(signature) - {"+", "-"}:
-            raise ArgumentError(
-                "model", "be a Hopfield model", f"block {block.name!r} is no pattern signature"
-            )
-        if isinstance(pattern, bool) or not isinstance(pattern, int) or not 0 <= pattern < len(signature):
-            raise ArgumentError("pattern", f"be within 0 and {len(signature) - 1}", f"it is {pattern!r}")
+            raise ArgumentError("model", "be a Hopfield model", f"block {block.name!r} is no pattern signature")
+        checks.integer("pattern", pattern, 0, len(signature) - 1)
         signs.append(1 if signature[pattern] == "+" else -1)
     densities = {}
     for block, sign in zip(model.blocks, signs, strict=True):

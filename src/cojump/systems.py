@@ -7,12 +7,12 @@ same (arbitrary) unit, ħ = 1. Equation numbers in brackets are those of arXiv:2
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
+from . import checks
 from .errors import ArgumentError
 from .model import (
     PROJECTOR_UP,
@@ -30,17 +30,8 @@ from .model import (
 )
 
 
-def _number(name: str, value: float, least: float | None = None) -> float:
-    rule = "be a finite number" + ("" if least is None else f" of at least {least:g}")
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not np.isfinite(value):
-        raise ArgumentError(name, rule, f"it is {value!r}")
-    if least is not None and value < least:
-        raise ArgumentError(name, rule, f"it is {value!r}")
-    return float(value)
-
-
 def _spins(size: int, omega: float) -> tuple[list[Block], list[OneBody | TwoBody]]:
-    return [Block("spins", size)], [OneBody(_number("omega", omega) * SIGMA_X, "spins")]
+    return [Block("spins", size)], [OneBody(checks.number("omega", omega) * SIGMA_X, "spins")]
 
 
 def free_flips(size: int, omega: float, rate_up: float, rate_down: float, chi: float = 0.0) -> Model:
@@ -61,12 +52,12 @@ def free_flips(size: int, omega: float, rate_up: float, rate_down: float, chi: f
         Flip rates, at least 0.
     """
     blocks, hamiltonian = _spins(size, omega)
-    if _number("chi", chi) != 0:
+    if checks.number("chi", chi) != 0:
         hamiltonian.append(TwoBody(SIGMA_Z, SIGMA_Z, chi, blocks=("spins", "spins")))
     jumps = [
-        LocalJump(np.sqrt(_number(name, rate, 0)) * matrix, block="spins")
+        LocalJump(np.sqrt(checks.number(name, rate, 0)) * matrix, block="spins")
         for name, rate, matrix in (("rate_up", rate_up, SIGMA_PLUS), ("rate_down", rate_down, SIGMA_MINUS))
-        if _number(name, rate, 0) > 0
+        if checks.number(name, rate, 0) > 0
     ]
     return Model(blocks, hamiltonian, jumps)
 
@@ -91,7 +82,7 @@ def constrained(size: int, omega: float, rate_up: float, rate_down: float) -> Mo
     blocks, hamiltonian = _spins(size, omega)
     jumps = [
         LocalJump(
-            np.sqrt(_number(name, rate, 0)) * matrix,
+            np.sqrt(checks.number(name, rate, 0)) * matrix,
             block="spins",
             amplitude=lambda n: n,
             argument={"spins": PROJECTOR_UP},
@@ -123,20 +114,20 @@ def facilitated(size: int, omega: float, kappa: float, gamma: float, power: floa
         Positive exponent of n_av in the rate (the amplitude has half of it).
     """
     blocks, hamiltonian = _spins(size, omega)
-    kappa, gamma, power = _number("kappa", kappa, 0), _number("gamma", gamma, 0), _number("power", power)
+    kappa, gamma, power = (
+        checks.number("kappa", kappa, 0),
+        checks.number("gamma", gamma, 0),
+        checks.number("power", power),
+    )
     if power <= 0:
         raise ArgumentError("power", "be positive", f"it is {power!r}")
-    up = LocalJump(
-        SIGMA_PLUS, block="spins", rate=lambda n: kappa * n**power, argument={"spins": PROJECTOR_UP}
-    )
+    up = LocalJump(SIGMA_PLUS, block="spins", rate=lambda n: kappa * n**power, argument={"spins": PROJECTOR_UP})
     return Model(blocks, hamiltonian, [up, LocalJump(np.sqrt(gamma) * SIGMA_MINUS, block="spins")])
 
 
 def random_patterns(p: int, size: int, seed: int) -> NDArray[np.int64]:
     """p random patterns of N = ``size`` independent fair signs, shape (p, N), entries ±1, drawn from ``seed``."""
-    for name, value, least in (("p", p, 1), ("size", size, 1), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-            raise ArgumentError(name, f"be an integer of at least {least}", f"it is {value!r}")
+    p, size, seed = checks.integer("p", p, 1), checks.integer("size", size, 1), checks.integer("seed", seed, 0)
     return 1 - 2 * np.random.default_rng(seed).integers(0, 2, size=(p, size))
 
 
@@ -159,9 +150,7 @@ def _hopfield_amplitude(beta: float, sign: int) -> RealFunction:
     return lambda x: np.sqrt(expit(sign * 2 * beta * x))
 
 
-def hopfield(
-    patterns: ArrayLike, omega: float, beta: float, exclude_self: bool = True, merge: bool = False
-) -> Model:
+def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool = True, merge: bool = False) -> Model:
     """The open quantum Hopfield network, (58) with ``exclude_self`` and (59) without.
 
     H = omega Σ σ_x, jumps σ_±^(k) Γ_±(ΔE_k), Γ_±(x) = e^{±βx/2} / sqrt(2 cosh βx),
@@ -192,15 +181,12 @@ def hopfield(
         If a pattern entry is not ±1 or a number is out of range.
     """
     signs = _check_patterns(patterns)
-    omega, beta = _number("omega", omega), _number("beta", beta, 0)
+    omega, beta = checks.number("omega", omega), checks.number("beta", beta, 0)
     if merge:
         signs = signs * signs[0]
     N = signs.shape[1]
     names = np.array(["".join("+" if s > 0 else "-" for s in column) for column in signs.T])
-    blocks = [
-        Block(str(name), int(count))
-        for name, count in zip(*np.unique(names, return_counts=True), strict=True)
-    ]
+    blocks = [Block(str(name), int(count)) for name, count in zip(*np.unique(names, return_counts=True), strict=True)]
     signature = {b.name: np.array([1 if s == "+" else -1 for s in b.name]) for b in blocks}
     jumps = []
     for block in blocks:
@@ -234,9 +220,7 @@ def boundary_time_crystal(size: int, omega: float, kappa: float) -> Model:
         Collective rate, at least 0.
     """
     blocks, hamiltonian = _spins(size, omega)
-    return Model(
-        blocks, hamiltonian, [CollectiveJump({"spins": SIGMA_MINUS}, rate=_number("kappa", kappa, 0))]
-    )
+    return Model(blocks, hamiltonian, [CollectiveJump({"spins": SIGMA_MINUS}, rate=checks.number("kappa", kappa, 0))])
 
 
 NAMED: dict[str, Callable[..., Model]] = {

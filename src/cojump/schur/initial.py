@@ -61,9 +61,7 @@ def component_eigenstate(two_J: int, two_M: int, axis: NDArray[np.float64]) -> K
         ket[index if axis[2] > 0 else two_J - index] = 1
         return ket
     M = np.arange(two_J + 1) - two_J / 2
-    _, vector = eigh_tridiagonal(
-        axis[2] * M, 0.5 * sine * _raising(two_J), select="i", select_range=(index, index)
-    )
+    _, vector = eigh_tridiagonal(axis[2] * M, 0.5 * sine * _raising(two_J), select="i", select_range=(index, index))
     return vector[:, 0] * np.exp(-1j * phi * np.arange(two_J + 1))
 
 
@@ -104,9 +102,7 @@ def rotate_symmetric(amplitudes: Ket, rotation: Ket) -> Ket:
     return expm_multiply(-2j * half * J_n, amplitudes.astype(complex))
 
 
-def draw_sector_state(
-    state: BlockState, N: int, rotation: Ket, generator: np.random.Generator
-) -> tuple[int, Ket]:
+def draw_sector_state(state: BlockState, N: int, rotation: Ket, generator: np.random.Generator) -> tuple[int, Ket]:
     """One pure state of one sector: 2J and the (N+1,) amplitudes over i in the rotated frame.
 
     A pure start draws nothing. A mixed product state is the mixture over the number of particles in each

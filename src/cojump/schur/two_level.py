@@ -295,9 +295,7 @@ def _assemble(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> SpinTab
     for band in (up, down):
         band.imag[np.abs(band.imag) < _ZERO * scale] = 0.0
     two = hamiltonian.two if abs(hamiltonian.two) > _ZERO * scale else 0j
-    is_real = (
-        two == 0 and not up.imag.any() and bool(np.allclose(up.real, down.real, rtol=0, atol=_ZERO * scale))
-    )
+    is_real = two == 0 and not up.imag.any() and bool(np.allclose(up.real, down.real, rtol=0, atol=_ZERO * scale))
     band_width = 2 if two != 0 else int(bool(np.abs(up[:N]).any() or np.abs(down[:N]).any()))
 
     def stack(name: str, shape: tuple[int, ...]) -> NDArray[np.complex128]:

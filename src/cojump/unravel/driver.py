@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,14 +14,15 @@ from ..errors import ConvergenceError
 from ..model import Model
 from ..schur import two_level
 from ..schur.initial import draw_sector_state, is_random
-from ..states import State
+from ..states import State, tilted
+from ..systems import free_flips
+from . import kernels
 from .kernels.common import (
     FINISHED,
     MAX_ORDER,
     NO_CONVERGENCE,
     NOT_FINITE,
     PAD,
-    PAUSED,
     Work,
 )
 from .kernels.trajectory import advance
@@ -56,9 +60,32 @@ class Outcome:
     jumps: NDArray[np.void] | None
 
 
-def generator_of(seed: int, index: int) -> np.random.Generator:
-    """The random numbers of trajectory ``index``: a function of (seed, index) alone."""
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy=seed, spawn_key=(index,))))
+class Stream:
+    """Random numbers of one trajectory after another: those of trajectory i depend on (seed, i) alone.
+
+    Philox is a counter-based generator: the seed is its key and i the highest word of its counter, so that streams
+    cannot overlap and moving to another trajectory costs nothing.
+    """
+
+    def __init__(self) -> None:
+        self._bits = np.random.Philox(key=0)
+        self.generator = np.random.Generator(self._bits)
+        self._seed: int | None = None
+        self._key: NDArray[Any] = np.zeros(2, dtype=np.uint64)
+
+    def move_to(self, seed: int, index: int) -> np.random.Generator:
+        """Set the generator to the start of trajectory ``index``."""
+        if seed != self._seed:
+            self._key, self._seed = np.random.SeedSequence(seed).generate_state(2, np.uint64), seed
+        self._bits.state = {
+            "bit_generator": "Philox",
+            "state": {"counter": np.array([0, 0, 0, index], dtype=np.uint64), "key": self._key},
+            "buffer": np.zeros(4, dtype=np.uint64),
+            "buffer_pos": 4,
+            "has_uint32": 0,
+            "uinteger": 0,
+        }
+        return self.generator
 
 
 def bytes_needed(model: Model) -> int:
@@ -66,6 +93,37 @@ def bytes_needed(model: Model) -> int:
     cells = sum(b.size + 1 + 2 * PAD for b in model.blocks)
     arrays = 2 * (MAX_ORDER + 1) + 4 + 2 + 4 + 4 + 12 + 6 * max(len(model.jumps), 1)
     return 8 * cells * arrays
+
+
+def _work_space(cells: int, channels: int) -> Work:
+    def pair(*shape: int) -> tuple[Array, Array]:
+        return np.zeros((*shape, cells)), np.zeros((*shape, cells))
+
+    return Work(
+        *pair(MAX_ORDER + 1),
+        *pair(2),
+        *pair(),
+        *pair(),
+        *pair(),
+        *pair(2),
+        norms=np.zeros(MAX_ORDER + 1),
+        weights=np.zeros((channels, 3)),
+    )
+
+
+def warm_up() -> None:
+    """Compile the kernels, or load them from numba's cache.
+
+    numba checks the file of a kernel but not the files of the kernels it calls, so code compiled before any kernel
+    file was changed is thrown away first.
+    """
+    newest = max(f.stat().st_mtime for f in Path(kernels.__file__).parent.glob("*.py"))
+    cache = getattr(advance, "stats", None) and advance.stats.cache_path
+    for f in Path(cache).glob("*.nb?") if cache else ():
+        if f.stat().st_mtime < newest:
+            f.unlink(missing_ok=True)
+    model = free_flips(2, 1.0, 1.0, 1.0)
+    Engine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
 class Engine:
@@ -87,28 +145,22 @@ class Engine:
         self.times = np.ascontiguousarray(times, dtype=float)
         self.tolerance = float(tolerance)
         N = model.size
-        self._frame = self.basis.frame
-        cells, channels = N + 1 + 2 * PAD, len(model.jumps)
-        self._work = Work(
-            *(np.zeros((MAX_ORDER + 1, cells)) for _ in range(2)),
-            *(np.zeros((2, cells)) for _ in range(2)),
-            *(np.zeros(cells) for _ in range(6)),
-            *(np.zeros((2, cells)) for _ in range(2)),
-            np.zeros((channels, 3)),
-        )
-        self._start = None
+        self._frame = None if np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15) else self.basis.frame
+        self._stream = Stream()
+        self._work = _work_space(N + 1 + 2 * PAD, max(len(model.jumps), 1))
+        self._start: tuple[int, int, int, NDArray[np.complex128]] | None = None
         if not is_random(self.state):
-            self._start = draw_sector_state(self.state, N, self.basis.rotation, np.random.default_rng(0))
+            self._start = self._draw(self._stream.generator)
 
-    def run(self, seed: int, index: int, *, record: bool = False) -> Outcome:
-        """Trajectory ``index`` of the ensemble with ``seed``.
+    def run(self, seed: int, index: int, *, record: bool = False, poll: Callable[[], None] | None = None) -> Outcome:
+        """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` every few thousand jumps.
 
         Raises
         ------
         ConvergenceError
             If a step or a jump time cannot be brought within the tolerance.
         """
-        generator = generator_of(seed, index)
+        generator = self._stream.move_to(seed, index)
         tables, T = self.basis.tables, len(self.times)
         place, clock = self._begin(generator)
         mean, second, sectors = np.empty((T, 3)), np.empty((T, 6)), np.empty(T, dtype=np.int64)
@@ -133,6 +185,8 @@ class Engine:
                 pieces.append(_drain(buffer, place))
             if status == FINISHED:
                 break
+            if poll is not None:
+                poll()
             if status in (NO_CONVERGENCE, NOT_FINITE):
                 what = "did not converge" if status == NO_CONVERGENCE else "became NaN or zero"
                 raise ConvergenceError(
@@ -143,25 +197,28 @@ class Engine:
         mean, second = self._to_user_frame(mean, second)
         return Outcome(mean, second, sectors / 2, int(place[4]), jumps)
 
-    def _begin(self, generator: np.random.Generator) -> tuple[NDArray[np.int64], Array]:
+    def _draw(self, generator: np.random.Generator) -> tuple[int, int, int, NDArray[np.complex128]]:
+        """2J, first and past-last i of the window, and the normalised amplitudes in it, of a starting state."""
         N = self.basis.tables.N
-        two_J, ket = self._start or draw_sector_state(self.state, N, self.basis.rotation, generator)
-        re, im = self._work.taylor_re[0], self._work.taylor_im[0]
-        re[:] = im[:] = 0.0
-        re[PAD : PAD + N + 1], im[PAD : PAD + N + 1] = ket.real, ket.imag
-        first = (N - two_J) // 2 + PAD
+        two_J, ket = draw_sector_state(self.state, N, self.basis.rotation, generator)
+        first = (N - two_J) // 2
+        re, im = ket.real.copy(), ket.imag.copy()
         lo, hi = trim(re, im, first, first + two_J + 1, (0.25 * self.tolerance) ** 2)
-        re[:lo], im[:lo], re[hi:], im[hi:] = 0.0, 0.0, 0.0, 0.0
-        norm = np.sqrt(np.sum(re**2 + im**2))
-        re /= norm
-        im /= norm
+        return two_J, lo, hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi])
+
+    def _begin(self, generator: np.random.Generator) -> tuple[NDArray[np.int64], Array]:
+        two_J, lo, hi, ket = self._start or self._draw(generator)
+        lo, hi = lo + PAD, hi + PAD
+        for row, part in ((self._work.taylor_re[0], ket.real), (self._work.taylor_im[0], ket.imag)):
+            row[lo - PAD : hi + PAD] = 0.0
+            row[lo:hi] = part
         return (
             np.array([two_J, lo, hi, 0, 0, 0], dtype=np.int64),
             np.array([0.0, generator.standard_exponential(), 0.0, 0.0]),
         )
 
     def _to_user_frame(self, mean: Array, second: Array) -> tuple[Array, Array]:
-        if np.array_equal(self._frame, np.eye(3)):
+        if self._frame is None:
             return mean, second
         rows, columns = np.triu_indices(3)
         full = np.empty((len(mean), 3, 3))
@@ -173,15 +230,10 @@ def _empty_record(length: int) -> tuple[Array, NDArray[np.int64], NDArray[np.int
     return np.empty(length), np.empty(length, dtype=np.int64), np.empty(length, dtype=np.int64)
 
 
-def _drain(
-    buffer: tuple[Array, NDArray[np.int64], NDArray[np.int64]], place: NDArray[np.int64]
-) -> NDArray[np.void]:
+def _drain(buffer: tuple[Array, NDArray[np.int64], NDArray[np.int64]], place: NDArray[np.int64]) -> NDArray[np.void]:
     """Take what the kernel has recorded out of its buffer."""
     n = int(place[5])
     piece = np.empty(n, dtype=JUMP)
     piece["time"], piece["channel"], piece["sector"] = buffer[0][:n], buffer[1][:n], buffer[2][:n] / 2
     place[5] = 0
     return piece
-
-
-__all__ = ["JUMP", "PAUSED", "Engine", "Outcome", "bytes_needed", "generator_of"]

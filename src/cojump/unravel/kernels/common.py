@@ -40,6 +40,8 @@ class Work(NamedTuple):
         A state at a later time, and a state after a jump.
     rest_re, rest_im : (2, N + 1 + 2 PAD)
         The jumping particle up and down, times the state of the others.
+    norms : (MAX_ORDER + 1,)
+        Norms of the Taylor rows.
     weights : (L, 3)
         Weights of the outcomes of each channel.
     """
@@ -56,4 +58,5 @@ class Work(NamedTuple):
     new_im: NDArray[np.float64]
     rest_re: NDArray[np.float64]
     rest_im: NDArray[np.float64]
+    norms: NDArray[np.float64]
     weights: NDArray[np.float64]

@@ -162,9 +162,7 @@ def _put_back(N, two_J, high, new_two_J, lo, hi, rest_re, rest_im, to_re, to_im)
 
 
 @njit(**OPTIONS)
-def general_jump(
-    N, two_J, outcome, j_re, j_im, gamma, gamma_rest, re, im, lo, hi, rest_re, rest_im, to_re, to_im
-):
+def general_jump(N, two_J, outcome, j_re, j_im, gamma, gamma_rest, re, im, lo, hi, rest_re, rest_im, to_re, to_im):
     """Kraus operator (μ, J') of any j applied to ψ, unnormalised; returns J' (as 2J') and its weight |Kψ|².
 
     Outcomes 0: (J-½, J), 1: (J-½, J-1), 2: (J+½, J), 3: (J+½, J+1); the weight of an impossible one is 0.

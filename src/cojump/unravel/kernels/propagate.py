@@ -9,45 +9,51 @@ from .common import OPTIONS, PAD
 
 
 @njit(**OPTIONS)
-def fill_elements(N, two_J, first, last, is_real, band, up, down, two, off_re, off_im, two_re, two_im):
-    """Off-diagonals of H_eff in sector J between positions first..last: the tables times c_J(i)."""
-    up_re, up_im = up
-    down_re, down_im = down
+def fill_real(N, two_J, first, last, up_re, off):
+    """Off-diagonals of a real tridiagonal H_eff in sector J between positions first..last: the table times c_J(i)."""
     J = 0.5 * two_J
-    n = last - first
-    i0 = first - PAD
-    coupling = off_re[0, first:last]
-    u_re = up_re[i0 : i0 + n]
-    for p in range(n):
-        M = (i0 + p) - 0.5 * N
+    M0 = first - PAD - 0.5 * N
+    coupling, table = off[0, first:last], up_re[first - PAD : last - PAD]
+    for p in range(coupling.size):
+        M = M0 + p
         # c_J(i) = <M+1|J_+|M>, zero at the edge of the sector
-        coupling[p] = u_re[p] * np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
-    if is_real:
-        return
-    for p in range(n):
-        M = (i0 + p) - 0.5 * N
-        c = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
-        off_im[0, first + p] = up_im[i0 + p] * c
-        off_re[1, first + p] = down_re[i0 + p] * c
-        off_im[1, first + p] = down_im[i0 + p] * c
-        if band == 2:
-            cc = c * np.sqrt(max((J - M - 1.0) * (J + M + 2.0), 0.0))
-            two_re[first + p] = two[0] * cc
-            two_im[first + p] = two[1] * cc
+        coupling[p] = table[p] * np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
 
 
 @njit(**OPTIONS)
-def apply_real(re, im, off, diagonal, half_rate, shift, half_shift, scale, to_re, to_im):
-    """One Taylor term for real tridiagonal H: to = -i scale (H_eff - shift + i half_shift) v. Returns |to|².
+def fill_complex(N, two_J, first, last, up_re, up_im, down_re, down_im, two, off_re, off_im, two_re, two_im):
+    """The same for any H_eff: upwards (row 0), downwards (row 1), and two up."""
+    J = 0.5 * two_J
+    for p in range(first, last):
+        i = p - PAD
+        M = i - 0.5 * N
+        c = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
+        off_re[0, p] = up_re[i] * c
+        off_im[0, p] = up_im[i] * c
+        off_re[1, p] = down_re[i] * c
+        off_im[1, p] = down_im[i] * c
+        cc = c * np.sqrt(max((J - M - 1.0) * (J + M + 2.0), 0.0))
+        two_re[p] = two[0] * cc
+        two_im[p] = two[1] * cc
 
-    The slices re, im, off carry one cell of padding on the left, re and im one more on the right.
+
+@njit(**OPTIONS)
+def apply_real(rows_re, rows_im, order, lo, hi, off, diagonal, half_rate, shift, half_shift):
+    """Taylor row order + 1 on lo..hi for real tridiagonal H: -i (H_eff - shift + i half_shift) row / (order + 1).
+
+    Returns its squared norm.
     """
+    scale = 1.0 / (order + 1.0)
+    re, im = rows_re[order, lo - 1 : hi + 1], rows_im[order, lo - 1 : hi + 1]
+    to_re, to_im = rows_re[order + 1, lo:hi], rows_im[order + 1, lo:hi]
+    hop = off[0, lo - 1 : hi + 1]
+    energies, dampings = diagonal[lo - PAD : hi - PAD], half_rate[lo - PAD : hi - PAD]
     total = 0.0
     for p in range(to_re.size):
-        energy = diagonal[p] - shift
-        damping = half_rate[p] - half_shift
-        hop_re = off[p] * re[p] + off[p + 1] * re[p + 2]
-        hop_im = off[p] * im[p] + off[p + 1] * im[p + 2]
+        energy = energies[p] - shift
+        damping = dampings[p] - half_shift
+        hop_re = hop[p] * re[p] + hop[p + 1] * re[p + 2]
+        hop_im = hop[p] * im[p] + hop[p + 1] * im[p + 2]
         a = scale * (energy * im[p + 1] - damping * re[p + 1] + hop_im)
         b = -scale * (energy * re[p + 1] + damping * im[p + 1] + hop_re)
         to_re[p] = a
@@ -58,25 +64,31 @@ def apply_real(re, im, off, diagonal, half_rate, shift, half_shift, scale, to_re
 
 @njit(**OPTIONS)
 def apply_complex(
-    re, im, off_re, off_im, two_re, two_im, diagonal, half_rate, shift, half_shift, scale, to_re, to_im
+    rows_re, rows_im, order, lo, hi, off_re, off_im, two_re, two_im, diagonal, half_rate, shift, half_shift
 ):
-    """One Taylor term for any H_eff of bandwidth two; as apply_real with two cells of padding. Returns |to|²."""
+    """As apply_real for any H_eff of bandwidth two."""
+    scale = 1.0 / (order + 1.0)
+    re, im = rows_re[order, lo - 2 : hi + 2], rows_im[order, lo - 2 : hi + 2]
+    to_re, to_im = rows_re[order + 1, lo:hi], rows_im[order + 1, lo:hi]
+    up_re, up_im = off_re[0, lo - 2 : hi + 2], off_im[0, lo - 2 : hi + 2]
+    down_re, down_im = off_re[1, lo - 2 : hi + 2], off_im[1, lo - 2 : hi + 2]
+    far_re, far_im = two_re[lo - 2 : hi + 2], two_im[lo - 2 : hi + 2]
+    energies, dampings = diagonal[lo - PAD : hi - PAD], half_rate[lo - PAD : hi - PAD]
     total = 0.0
     for p in range(to_re.size):
-        q = p + 2
-        energy = diagonal[p] - shift
-        damping = half_rate[p] - half_shift
+        energy = energies[p] - shift
+        damping = dampings[p] - half_shift
         # from below with the upward elements, from above with the downward ones
-        h_re = energy * re[q] + damping * im[q]
-        h_im = energy * im[q] - damping * re[q]
-        h_re += off_re[0, q - 1] * re[q - 1] - off_im[0, q - 1] * im[q - 1]
-        h_im += off_re[0, q - 1] * im[q - 1] + off_im[0, q - 1] * re[q - 1]
-        h_re += off_re[1, q] * re[q + 1] - off_im[1, q] * im[q + 1]
-        h_im += off_re[1, q] * im[q + 1] + off_im[1, q] * re[q + 1]
-        h_re += two_re[q - 2] * re[q - 2] - two_im[q - 2] * im[q - 2]
-        h_im += two_re[q - 2] * im[q - 2] + two_im[q - 2] * re[q - 2]
-        h_re += two_re[q] * re[q + 2] + two_im[q] * im[q + 2]
-        h_im += two_re[q] * im[q + 2] - two_im[q] * re[q + 2]
+        h_re = energy * re[p + 2] + damping * im[p + 2]
+        h_im = energy * im[p + 2] - damping * re[p + 2]
+        h_re += up_re[p + 1] * re[p + 1] - up_im[p + 1] * im[p + 1]
+        h_im += up_re[p + 1] * im[p + 1] + up_im[p + 1] * re[p + 1]
+        h_re += down_re[p + 2] * re[p + 3] - down_im[p + 2] * im[p + 3]
+        h_im += down_re[p + 2] * im[p + 3] + down_im[p + 2] * re[p + 3]
+        h_re += far_re[p] * re[p] - far_im[p] * im[p]
+        h_im += far_re[p] * im[p] + far_im[p] * re[p]
+        h_re += far_re[p + 2] * re[p + 4] + far_im[p + 2] * im[p + 4]
+        h_im += far_re[p + 2] * im[p + 4] - far_im[p + 2] * re[p + 4]
         to_re[p] = scale * h_im
         to_im[p] = -scale * h_re
         total += (scale * h_im) ** 2 + (scale * h_re) ** 2
@@ -84,8 +96,10 @@ def apply_complex(
 
 
 @njit(**OPTIONS)
-def inner_product(a_re, a_im, b_re, b_im):
-    """<a|b> as real and imaginary part."""
+def overlap(rows_re, rows_im, order, lo, hi):
+    """<row 0|row order> as real and imaginary part."""
+    a_re, a_im = rows_re[0, lo:hi], rows_im[0, lo:hi]
+    b_re, b_im = rows_re[order, lo:hi], rows_im[order, lo:hi]
     real = 0.0
     imag = 0.0
     for p in range(a_re.size):
@@ -95,45 +109,39 @@ def inner_product(a_re, a_im, b_re, b_im):
 
 
 @njit(**OPTIONS)
-def _sum_four(first, rows, t, factor, keep, to):
-    """to (+)= factor t^first Σ_{k<4} t^k row_k, row by row; ``keep`` adds to what is there."""
-    t1 = factor * t
-    t2 = t1 * t
-    t3 = t2 * t
-    r0, r1, r2, r3 = rows[first], rows[first + 1], rows[first + 2], rows[first + 3]
-    for p in range(to.size):
-        value = factor * r0[p] + t1 * r1[p] + t2 * r2[p] + t3 * r3[p]
-        to[p] = to[p] + value if keep else value
-
-
-@njit(**OPTIONS)
-def sum_series(rows, order, t, to):
-    """to = Σ_{k≤order} t^k rows[k]; four orders in each pass over memory."""
+def sum_series(rows, order, lo, hi, t, out):
+    """out = Σ_{k≤order} t^k rows[k] on lo..hi, up to four orders in each pass over memory."""
+    to = out[lo:hi]
     k = 0
     factor = 1.0
-    keep = False
-    while order - k >= 3:
-        _sum_four(k, rows, t, factor, keep, to)
-        keep = True
-        factor *= t**4
-        k += 4
     while k <= order:
-        row = rows[k]
-        if keep:
+        left = order - k
+        f0, f1, f2, f3 = factor, factor * t, factor * t * t, factor * t * t * t
+        r0 = rows[k, lo:hi]
+        r1 = rows[min(k + 1, order), lo:hi]
+        r2 = rows[min(k + 2, order), lo:hi]
+        r3 = rows[min(k + 3, order), lo:hi]
+        if left < 3:
+            f3 = 0.0
+        if left < 2:
+            f2 = 0.0
+        if left < 1:
+            f1 = 0.0
+        if k == 0:
             for p in range(to.size):
-                to[p] += factor * row[p]
+                to[p] = f0 * r0[p] + f1 * r1[p] + f2 * r2[p] + f3 * r3[p]
         else:
             for p in range(to.size):
-                to[p] = factor * row[p]
-        keep = True
-        factor *= t
-        k += 1
+                to[p] += f0 * r0[p] + f1 * r1[p] + f2 * r2[p] + f3 * r3[p]
+        factor *= t * t * t * t
+        k += 4
 
 
 @njit(**OPTIONS)
-def norm_squared(re, im):
-    """|v|²."""
+def norm_squared(re, im, lo, hi):
+    """|v|² on lo..hi."""
+    a, b = re[lo:hi], im[lo:hi]
     total = 0.0
-    for p in range(re.size):
-        total += re[p] * re[p] + im[p] * im[p]
+    for p in range(a.size):
+        total += a[p] * a[p] + b[p] * b[p]
     return total

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from .common import MAX_ORDER, OPTIONS, PAD
-from .propagate import apply_complex, apply_real, fill_elements, inner_product, norm_squared
+from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
 from .window import clear_beside
 
 ROUNDING = 4e-16
@@ -19,86 +19,44 @@ def sector_range(N, two_J):
     return first, first + two_J + 1
 
 
-@njit(**OPTIONS)
-def refresh_elements(tables, work, two_J, lo, hi, filled, margin):
-    """Have the off-diagonals ready for ``margin`` cells beside the window; ``filled`` is what is ready."""
-    first, last = sector_range(tables.N, two_J)
-    if filled[0] == two_J and filled[1] <= max(lo - margin, first) and filled[2] >= min(hi + margin, last):
-        return
-    start = max(lo - 2 * margin, first)
-    stop = min(hi + 2 * margin, last)
-    fill_elements(
-        tables.N,
-        two_J,
-        start,
-        stop,
-        tables.is_real,
-        tables.band,
-        (tables.up_re, tables.up_im),
-        (tables.down_re, tables.down_im),
-        (tables.two_re, tables.two_im),
-        work.off_re,
-        work.off_im,
-        work.two_re,
-        work.two_im,
-    )
-    for p in range(max(start - PAD, 0), start):  # nothing couples into the sector or the window from below
-        work.off_re[:, p] = 0.0
-        work.off_im[:, p] = 0.0
+@njit(inline="always", **OPTIONS)
+def refresh_elements(tables, work, two_J, start, stop):
+    """Write the off-diagonals of H_eff in sector J for positions start..stop, nothing coupling in from below."""
+    if tables.is_real:
+        fill_real(tables.N, two_J, start, stop, tables.up_re, work.off_re)
+    else:
+        fill_complex(
+            tables.N,
+            two_J,
+            start,
+            stop,
+            tables.up_re,
+            tables.up_im,
+            tables.down_re,
+            tables.down_im,
+            (tables.two_re, tables.two_im),
+            work.off_re,
+            work.off_im,
+            work.two_re,
+            work.two_im,
+        )
+    for p in range(max(start - PAD, 0), start):
+        for direction in range(2):
+            work.off_re[direction, p] = 0.0
+            work.off_im[direction, p] = 0.0
         work.two_re[p] = 0.0
         work.two_im[p] = 0.0
-    filled[0], filled[1], filled[2] = two_J, start, stop
 
 
 @njit(**OPTIONS)
-def next_term(tables, work, order, lo, hi, shift, half_shift):
-    """Taylor row order + 1 on lo..hi from row order; returns its norm."""
-    scale = 1.0 / (order + 1.0)
-    diagonal, half_rate = tables.diagonal[lo - PAD : hi - PAD], tables.half_rate[lo - PAD : hi - PAD]
-    from_re, from_im = work.taylor_re[order], work.taylor_im[order]
-    to_re, to_im = work.taylor_re[order + 1, lo:hi], work.taylor_im[order + 1, lo:hi]
-    if tables.is_real:
-        norm2 = apply_real(
-            from_re[lo - 1 : hi + 1],
-            from_im[lo - 1 : hi + 1],
-            work.off_re[0, lo - 1 : hi + 1],
-            diagonal,
-            half_rate,
-            shift,
-            half_shift,
-            scale,
-            to_re,
-            to_im,
-        )
-    else:
-        norm2 = apply_complex(
-            from_re[lo - 2 : hi + 2],
-            from_im[lo - 2 : hi + 2],
-            work.off_re[:, lo - 2 : hi + 2],
-            work.off_im[:, lo - 2 : hi + 2],
-            work.two_re[lo - 2 : hi + 2],
-            work.two_im[lo - 2 : hi + 2],
-            diagonal,
-            half_rate,
-            shift,
-            half_shift,
-            scale,
-            to_re,
-            to_im,
-        )
-    clear_beside(work.taylor_re[order + 1], work.taylor_im[order + 1], lo, hi, PAD)
-    return np.sqrt(norm2)
-
-
-@njit(**OPTIONS)
-def _level_windows(work, order, lo, hi, band, first, last):
+def _level_windows(rows_re, rows_im, order, lo, hi, band, first, last):
     """Zero every row out to the window of the highest one, so that the series is summed in one sweep."""
     for k in range(order):
         row_lo, row_hi = max(lo - k * band, first), min(hi + k * band, last)
-        clear_beside(work.taylor_re[k], work.taylor_im[k], row_lo, row_hi, (order - k) * band)
+        clear_beside(rows_re[k], rows_im[k], row_lo, row_hi, (order - k) * band)
 
 
-@njit(**OPTIONS)
+@njit(inline="always", **OPTIONS)
 def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
     """Taylor vectors of exp(-i(H_eff - s)t) ψ, s = shift - i rate_shift/2, up to where they are needed and good.
 
@@ -114,20 +72,49 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
         widened by order · band.
     """
     first, last = sector_range(tables.N, two_J)
-    refresh_elements(tables, work, two_J, lo, hi, filled, 12 * tables.band)
-    norms = np.empty(MAX_ORDER + 1)
+    band, rows_re, rows_im, norms = tables.band, work.taylor_re, work.taylor_im, work.norms
+    reach = MAX_ORDER * band
+    if filled[0] != two_J or filled[1] > max(lo - reach, first) or filled[2] < min(hi + reach, last):
+        filled[0], filled[1], filled[2] = two_J, max(lo - reach - 8, first), min(hi + reach + 8, last)
+        refresh_elements(tables, work, two_J, filled[1], filled[2])
     norms[0] = 1.0
-    energy, rate, half_log2, horizon = shift, rate_shift, 0.0, most
-    order, done = 0, False
+    energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
+    order, done, power, peak, growth = 0, False, 1.0, 1.0, 1.0
     while order < MAX_ORDER and not done:
-        if order == 12:
-            refresh_elements(tables, work, two_J, lo, hi, filled, MAX_ORDER * tables.band)
-        row_lo, row_hi = max(lo - (order + 1) * tables.band, first), min(hi + (order + 1) * tables.band, last)
-        norms[order + 1] = next_term(tables, work, order, row_lo, row_hi, shift, 0.5 * rate_shift)
-        if order == 0:
-            real, imag = inner_product(
-                work.taylor_re[0, lo:hi], work.taylor_im[0, lo:hi], work.taylor_re[1, lo:hi], work.taylor_im[1, lo:hi]
+        row_lo, row_hi = max(lo - (order + 1) * band, first), min(hi + (order + 1) * band, last)
+        if tables.is_real:
+            norm2 = apply_real(
+                rows_re,
+                rows_im,
+                order,
+                row_lo,
+                row_hi,
+                work.off_re,
+                tables.diagonal,
+                tables.half_rate,
+                shift,
+                0.5 * rate_shift,
             )
+        else:
+            norm2 = apply_complex(
+                rows_re,
+                rows_im,
+                order,
+                row_lo,
+                row_hi,
+                work.off_re,
+                work.off_im,
+                work.two_re,
+                work.two_im,
+                tables.diagonal,
+                tables.half_rate,
+                shift,
+                0.5 * rate_shift,
+            )
+        clear_beside(rows_re[order + 1], rows_im[order + 1], row_lo, row_hi, PAD)
+        norms[order + 1] = np.sqrt(norm2)
+        if order == 0:
+            real, imag = overlap(rows_re, rows_im, 1, lo, hi)
             energy, rate = shift - imag, max(rate_shift - 2.0 * real, 0.0)
             horizon = most
             if rate * horizon > 1.08 * waiting + 0.02:
@@ -139,24 +126,19 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
                 if shift != energy or rate_shift != rate:
                     shift, rate_shift = energy, rate
                     continue
+            growth = np.exp(0.5 * rate_shift * horizon)
         if order == 1:
-            real, imag = inner_product(
-                work.taylor_re[0, lo:hi], work.taylor_im[0, lo:hi], work.taylor_re[2, lo:hi], work.taylor_im[2, lo:hi]
-            )
-            half_log2 = 2.0 * real + norms[1] ** 2 - 0.5 * (rate_shift - rate) ** 2
+            real, imag = overlap(rows_re, rows_im, 2, lo, hi)
+            curvature = 2.0 * real + norms[1] ** 2 - 0.5 * (rate_shift - rate) ** 2
         order += 1
-        done = np.exp(0.5 * rate_shift * horizon) * norms[order] * horizon**order <= tolerance
+        power *= horizon
+        peak = max(peak, norms[order] * power)
+        done = growth * norms[order] * power <= tolerance
     if not done and norms[order] > 0.0:
-        horizon = min(horizon, (tolerance * np.exp(-0.5 * rate_shift * horizon) / norms[order]) ** (1.0 / order))
-    for k in range(order + 1):  # terms much larger than their sum would leave rounding behind
-        if norms[k] * horizon**k * ROUNDING > 0.1 * tolerance and k > 0:
-            horizon = (0.1 * tolerance / (ROUNDING * norms[k])) ** (1.0 / k)
-    _level_windows(work, order, lo, hi, tables.band, first, last)
-    return order, horizon, energy, rate, half_log2, shift, rate_shift
-
-
-@njit(**OPTIONS)
-def log_survival(work, lo, hi, rate_shift, t):
-    """-log|ψ(t)|² for the state summed into ``out``, and its squared norm without the shift."""
-    norm2 = norm_squared(work.out_re[lo:hi], work.out_im[lo:hi])
-    return rate_shift * t - np.log(norm2), norm2
+        horizon = min(horizon, (tolerance / (growth * norms[order])) ** (1.0 / order))
+    if peak * ROUNDING > 0.1 * tolerance:  # terms much larger than their sum would leave rounding behind
+        for k in range(1, order + 1):
+            if norms[k] * horizon**k * ROUNDING > 0.1 * tolerance:
+                horizon = (0.1 * tolerance / (ROUNDING * norms[k])) ** (1.0 / k)
+    _level_windows(rows_re, rows_im, order, lo, hi, band, first, last)
+    return order, horizon, energy, rate, curvature, shift, rate_shift

@@ -9,25 +9,25 @@ from .common import FINISHED, NO_CONVERGENCE, NOT_FINITE, OPTIONS, PAUSED, RECOR
 from .jump import GENERAL, LADDER_DOWN, channel_weight, general_jump, ladder_jump, ladder_weights
 from .measure import spin_averages
 from .propagate import norm_squared, sum_series
-from .series import expand, log_survival, sector_range
+from .series import expand, sector_range
 from .window import clear_beside, store, trim
 
 SHARE = 0.25
 """Part of the tolerance given to the tails on each side of a window; half of it is the Taylor series'."""
 
 
-@njit(**OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _sum_at(work, order, lo, hi, t):
-    sum_series(work.taylor_re[: order + 1, lo:hi], order, t, work.out_re[lo:hi])
-    sum_series(work.taylor_im[: order + 1, lo:hi], order, t, work.out_im[lo:hi])
+    sum_series(work.taylor_re, order, lo, hi, t, work.out_re)
+    sum_series(work.taylor_im, order, lo, hi, t, work.out_im)
 
 
-@njit(**OPTIONS)
+@njit(inline="always", **OPTIONS)
 def find_jump(work, order, lo, hi, horizon, rate_shift, rate, curvature, waiting, tolerance):
     """Time in (0, horizon] at which the log-survival has lost ``waiting``, or the horizon.
 
-    -log|ψ|² grows steadily; the quadratic model rate t - curvature t² is corrected from evaluations of the series,
-    safeguarded by bisection. Leaves the state at the returned time in ``out``.
+    -log|ψ|² grows steadily; the quadratic model rate t - curvature t² gives the first guess and slope, secants of
+    evaluations of the series the next ones, safeguarded by bisection. Leaves the state at the returned time in ``out``.
 
     Returns
     -------
@@ -40,9 +40,11 @@ def find_jump(work, order, lo, hi, horizon, rate_shift, rate, curvature, waiting
         s = min(2.0 * waiting / (rate + np.sqrt(discriminant)), horizon)
     below, above = 0.0, horizon
     untried = s < horizon  # whether the upper end has been evaluated
-    for _ in range(100):
+    s_before, miss_before = 0.0, -waiting
+    for iteration in range(100):
         _sum_at(work, order, lo, hi, s)
-        lost, norm2 = log_survival(work, lo, hi, rate_shift, s)
+        norm2 = norm_squared(work.out_re, work.out_im, lo, hi)
+        lost = rate_shift * s - np.log(norm2)
         miss = lost - waiting
         if abs(miss) <= tolerance:
             return s, 1, lost, norm2
@@ -54,16 +56,19 @@ def find_jump(work, order, lo, hi, horizon, rate_shift, rate, curvature, waiting
             above = s
             untried = False
         slope = rate - 2.0 * curvature * s
+        if iteration > 0:
+            slope = (miss - miss_before) / (s - s_before)
+        s_before, miss_before = s, miss
         guess = s - miss / slope if slope > 0.0 else above
         if guess >= above:
             guess = above if untried else 0.5 * (below + above)
-        elif guess <= below:
+        elif guess <= below or (iteration > 10 and iteration % 2 == 0):
             guess = 0.5 * (below + above)
         s = guess
     return s, -1, 0.0, 1.0
 
 
-@njit(**OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _choose_channel(tables, work, two_J, re, im, lo, hi, u):
     """Channel (and outcome of a ladder channel, else -1) with probability proportional to |Kψ|²; rest of u."""
     weights = work.weights
@@ -71,14 +76,20 @@ def _choose_channel(tables, work, two_J, re, im, lo, hi, u):
     for l in range(tables.kind.size):
         if tables.kind[l] == GENERAL:
             weights[l, 0] = channel_weight(
-                tables.N, two_J, tables.rate_diagonal[l], tables.rate_up_re[l], tables.rate_up_im[l], re, im, lo, hi
+                tables.N,
+                two_J,
+                tables.rate_diagonal[l],
+                tables.rate_up_re[l],
+                tables.rate_up_im[l],
+                re,
+                im,
+                lo,
+                hi,
             )
             weights[l, 1] = weights[l, 2] = 0.0
         else:
             down = tables.kind[l] == LADDER_DOWN
-            ladder_weights(
-                tables.N, two_J, down, tables.strength[l], tables.gamma[l], re, im, lo, hi, weights[l]
-            )
+            ladder_weights(tables.N, two_J, down, tables.strength[l], tables.gamma[l], re, im, lo, hi, weights[l])
         total += weights[l, 0] + weights[l, 1] + weights[l, 2]
     left = u * total
     channel, outcome = -1, -1
@@ -129,7 +140,7 @@ def _try(tables, work, channel, outcome, two_J, re, im, lo, hi):
     )
 
 
-@njit(**OPTIONS)
+@njit(inline="always", **OPTIONS)
 def perform_jump(tables, work, two_J, lo, hi, u):
     """Jump from the state in ``out`` to one in ``new``; returns channel, 2J', window and |new|²."""
     clear_beside(work.out_re, work.out_im, lo, hi, 2)
@@ -137,9 +148,7 @@ def perform_jump(tables, work, two_J, lo, hi, u):
     if channel < 0:
         return channel, two_J, lo, hi, 0.0
     if tables.kind[channel] == GENERAL:
-        new_two_J, norm2 = _jump_general(
-            tables, work, channel, two_J, work.out_re, work.out_im, lo, hi, left
-        )
+        new_two_J, norm2 = _jump_general(tables, work, channel, two_J, work.out_re, work.out_im, lo, hi, left)
         lo, hi = lo - 1, hi + 1
     else:
         down = tables.kind[channel] == LADDER_DOWN
@@ -163,13 +172,13 @@ def perform_jump(tables, work, two_J, lo, hi, u):
     return channel, new_two_J, max(lo, first), min(hi, last), norm2
 
 
-@njit(**OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _measure_until(tables, work, order, two_J, lo, hi, times, until, start, done, mean, second, sectors):
     """Averages at the output times up to ``until`` from the series that starts at ``start``; number done."""
     while done < times.size and times[done] <= until:
         _sum_at(work, order, lo, hi, times[done] - start)
         clear_beside(work.out_re, work.out_im, lo, hi, 2)
-        norm2 = norm_squared(work.out_re[lo:hi], work.out_im[lo:hi])
+        norm2 = norm_squared(work.out_re, work.out_im, lo, hi)
         spin_averages(tables.N, two_J, work.out_re, work.out_im, lo, hi, norm2, mean[done], second[done])
         sectors[done] = two_J
         done += 1
@@ -244,7 +253,7 @@ def advance(tables, work, place, clock, generator, times, mean, second, sectors,
                 status = NOT_FINITE
                 break
             lo, hi = trim(work.new_re, work.new_im, lo, hi, tail * norm2)
-            norm2 = norm_squared(work.new_re[lo:hi], work.new_im[lo:hi])
+            norm2 = norm_squared(work.new_re, work.new_im, lo, hi)
             store(work.new_re, work.new_im, lo, hi, 1.0 / np.sqrt(norm2), work.taylor_re[0], work.taylor_im[0])
             waiting = generator.standard_exponential()
             place[4] += 1
@@ -257,7 +266,7 @@ def advance(tables, work, place, clock, generator, times, mean, second, sectors,
         else:
             waiting -= lost
             lo, hi = trim(work.out_re, work.out_im, lo, hi, tail * norm2)
-            norm2 = norm_squared(work.out_re[lo:hi], work.out_im[lo:hi])
+            norm2 = norm_squared(work.out_re, work.out_im, lo, hi)
             store(work.out_re, work.out_im, lo, hi, 1.0 / np.sqrt(norm2), work.taylor_re[0], work.taylor_im[0])
     place[0], place[1], place[2], place[3] = two_J, lo, hi, done
     clock[0], clock[1], clock[2], clock[3] = t, waiting, shift, rate_shift

@@ -23,7 +23,7 @@ def trim(re, im, lo, hi, weight):
 
 @njit(**OPTIONS)
 def store(from_re, from_im, lo, hi, factor, to_re, to_im):
-    """to = factor · from within the window, zero in the PAD cells beside it."""
+    """Write factor · from within the window, zero in the PAD cells beside it."""
     source_re, source_im = from_re[lo:hi], from_im[lo:hi]
     target_re, target_im = to_re[lo:hi], to_im[lo:hi]
     for p in range(target_re.size):

@@ -1,0 +1,39 @@
+"""Checks of single values, for the public border only; each raises the one form of error."""
+
+from __future__ import annotations
+
+from math import isfinite
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from .errors import ArgumentError
+
+
+def _bounds(kind: str, least: float | None, most: float | None) -> str:
+    if least is not None and most is not None:
+        return f"{kind} within {least:g} and {most:g}"
+    if least is not None:
+        return f"{kind} of at least {least:g}"
+    return kind if most is None else f"{kind} of at most {most:g}"
+
+
+def _outside(value: Any, least: float | None, most: float | None) -> bool:
+    return (least is not None and value < least) or (most is not None and value > most)
+
+
+def integer(name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
+    """Return ``value`` as an int within the bounds; a bool or a float is none. Raises ArgumentError."""
+    wrong = isinstance(value, bool | np.bool_) or not isinstance(value, Integral)
+    if wrong or _outside(value, least, most):
+        raise ArgumentError(name, f"be {_bounds('an integer', least, most)}", f"it is {value!r}")
+    return int(value)
+
+
+def number(name: str, value: Any, least: float | None = None, most: float | None = None) -> float:
+    """Return ``value`` as a finite float within the bounds; a bool or a string is none. Raises ArgumentError."""
+    wrong = isinstance(value, bool | np.bool_) or not isinstance(value, Real) or not isfinite(value)
+    if wrong or _outside(value, least, most):
+        raise ArgumentError(name, f"be {_bounds('a finite number', least, most)}", f"it is {value!r}")
+    return float(value)

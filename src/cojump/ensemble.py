@@ -1,0 +1,303 @@
+"""Many trajectories to moments: fixed chunks, folded in their order, by one process or by many ranks.
+
+Knows neither MPI nor files: a communicator and callbacks come in. Trajectory i is a function of (seed, i) alone; a
+chunk is a fixed range of i; the moments of the chunks are merged in their order. So nothing depends on how many
+ranks there are or which of them is fast.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import checks
+from .errors import ArgumentError
+from .meanfield import check_times, mean_field
+from .model import Model
+from .moments import Moments
+from .results import Layout, Result
+from .schur.two_level import build, check_supported
+from .states import State
+from .unravel.driver import Engine, bytes_needed, warm_up
+
+Array = NDArray[np.float64]
+
+TOLERANCES = (1e-13, 1e-2)
+"""Smallest and largest tolerance that double precision and the purpose allow."""
+
+
+class Progress(Protocol):
+    """What shows how far the work is."""
+
+    def start(self, total: int) -> None:
+        """Begin; ``total`` trajectories are to be done."""
+
+    def advance(self, n: int) -> None:
+        """Record that ``n`` more trajectories are done."""
+
+    def stop(self) -> None:
+        """End the display."""
+
+
+class Communicator(Protocol):
+    """What the ensemble asks of a set of ranks; :class:`cojump.parallel.World` is one."""
+
+    rank: int
+    size: int
+
+    def in_turn(self, action: Callable[[], None]) -> None:
+        """Run ``action`` on one rank first, so that the others find its compiled code."""
+
+    def distribute(
+        self,
+        n_tasks: int,
+        work: Callable[[int, Callable[[], None]], Any],
+        on_result: Callable[[int, Any], None],
+    ) -> None:
+        """Run the tasks over all ranks; results arrive on rank 0."""
+
+    def share(self, value: Any) -> Any:
+        """Value of rank 0 on every rank."""
+
+
+@dataclass(frozen=True, eq=False)
+class Point:
+    """One ensemble to run: a model, a state, and how many trajectories of which seed.
+
+    Parameters
+    ----------
+    model, state
+        The state is the one at t = 0.
+    times : (T,) array
+        Output times, increasing, times[0] ≥ 0.
+    n_traj : int
+        Number of trajectories, 0..n_traj-1 of ``seed``.
+    seed : int
+        At least 0.
+    tolerance : float
+        Bound on the error of the state per step and on the jump time, within 1e-13 and 1e-2.
+    chunk : int
+        Trajectories per unit of work and reduction.
+    keep : int
+        How many trajectories keep their series, at most n_traj.
+    parameters : mapping
+        What names this point in a sweep.
+
+    Raises
+    ------
+    ArgumentError, UnsupportedError
+        If a value breaks a rule, the model is one that trajectories do not run yet, or it does not fit in memory.
+    """
+
+    model: Model
+    state: State
+    times: Array
+    n_traj: int
+    seed: int = 0
+    tolerance: float = 1e-9
+    chunk: int = 64
+    keep: int = 0
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.model, Model):
+            raise ArgumentError("model", "be a cojump Model", f"it is {self.model!r}")
+        if not isinstance(self.state, State):
+            raise ArgumentError(
+                "state", "be made by product, tilted, dicke, symmetric or corrupted", f"it is {self.state!r}"
+            )
+        object.__setattr__(self, "times", check_times(self.times))
+        object.__setattr__(self, "n_traj", checks.integer("n_traj", self.n_traj, 1))
+        object.__setattr__(self, "seed", checks.integer("seed", self.seed, 0))
+        object.__setattr__(self, "chunk", checks.integer("chunk", self.chunk, 1))
+        object.__setattr__(self, "keep", checks.integer("keep", self.keep, 0, self.n_traj))
+        object.__setattr__(self, "tolerance", checks.number("tolerance", self.tolerance, *TOLERANCES))
+        self.state.check_fits(self.model)
+        check_supported(self.model)
+        _check_memory(self.model)
+        build(self.model)
+
+    def chunks(self) -> list[tuple[int, int]]:
+        """First and past-last trajectory of each chunk."""
+        return [(i, min(i + self.chunk, self.n_traj)) for i in range(0, self.n_traj, self.chunk)]
+
+
+def _check_memory(model: Model) -> None:
+    """Refuse a model whose amplitudes would not fit, before anything is allocated."""
+    need = bytes_needed(model)
+    have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if need > 0.8 * have:
+        amplitudes = " + ".join(f"{b.size + 1:,}" for b in model.blocks)
+        found = f"{amplitudes} amplitudes need {need / 2**30:,.1f} GiB and there are {have / 2**30:,.1f} GiB"
+        raise ArgumentError("size", "leave a trajectory that fits in memory", found)
+
+
+class Chunk(NamedTuple):
+    """Statistics of one chunk: moments, series of the kept trajectories (k, T, A), number of jumps."""
+
+    moments: Moments
+    series: Array
+    n_jumps: int
+
+
+class _Worker:
+    """Runs chunks of one point: its engine, its mean field, the layout of its statistics."""
+
+    def __init__(self, point: Point) -> None:
+        self.point = point
+        self.layout = Layout(len(point.model.labels))
+        self.weights = point.model.deviation_weights
+        self.reference = mean_field(point.model, point.state, point.times).mean
+        self._engine: Engine | None = None
+
+    def empty(self) -> Moments:
+        """No trajectory yet."""
+        return Moments.empty((len(self.point.times), self.layout.width), self.layout.pairs)
+
+    def run(self, start: int, stop: int, poll: Callable[[], None]) -> Chunk:
+        """Trajectories start..stop-1, added one by one in their order."""
+        p = self.point
+        if self._engine is None:
+            self._engine = Engine(p.model, p.state, p.times, p.tolerance)
+        moments, series, n_jumps = self.empty(), [], 0
+        for index in range(start, stop):
+            one = self._engine.run(p.seed, index, poll=poll)
+            moments.add(self.layout.vector(one.mean, one.second, self.reference, self.weights))
+            n_jumps += one.n_jumps
+            if index < p.keep:
+                series.append(one.mean)
+            poll()
+        shape = (0, len(p.times), len(p.model.labels))
+        return Chunk(moments, np.array(series) if series else np.empty(shape), n_jumps)
+
+    def release(self) -> None:
+        """Give the memory of the engine back."""
+        self._engine = None
+
+
+class _Fold:
+    """Merges the chunks of one point in their order, whatever order they come in."""
+
+    def __init__(self, worker: _Worker) -> None:
+        self._worker = worker
+        self._waiting: dict[int, Chunk] = {}
+        self._next = 0
+        self._total = len(worker.point.chunks())
+        self.moments = worker.empty()
+        self._series: list[Array] = []
+        self._n_jumps = 0
+
+    def take(self, number: int, chunk: Chunk) -> bool:
+        """Take in chunk ``number``; True when the point is complete."""
+        self._waiting[number] = chunk
+        while self._next in self._waiting:
+            moments, series, n_jumps = self._waiting.pop(self._next)
+            self.moments.merge(moments)
+            self._series.append(series)
+            self._n_jumps += n_jumps
+            self._next += 1
+        return self._next == self._total
+
+    def result(self) -> Result:
+        """The finished point."""
+        p, w = self._worker.point, self._worker
+        return Result(
+            times=p.times,
+            labels=p.model.labels,
+            n_particles=p.model.size,
+            weights=w.weights,
+            reference=w.reference,
+            moments=self.moments,
+            trajectories=np.concatenate(self._series),
+            seed=p.seed,
+            tolerance=p.tolerance,
+            n_jumps=self._n_jumps,
+            parameters=dict(p.parameters),
+        )
+
+
+class _Task(NamedTuple):
+    point: int
+    number: int
+    start: int
+    stop: int
+
+
+def _tasks(points: Sequence[Point]) -> list[_Task]:
+    """All chunks of all points, the most expensive points first so that no rank is left with one at the end."""
+    order = sorted(range(len(points)), key=lambda i: -points[i].model.size)
+    return [_Task(i, n, a, b) for i in order for n, (a, b) in enumerate(points[i].chunks())]
+
+
+def run_points(
+    points: Sequence[Point],
+    *,
+    comm: Communicator | None = None,
+    progress: Progress | None = None,
+    on_point: Callable[[int, Result], None] | None = None,
+) -> list[Result]:
+    """Run all trajectories of all points; every rank returns the same results.
+
+    Parameters
+    ----------
+    points : sequence of Point
+    comm : Communicator or None
+        Ranks that share the chunks of all points; None is this process alone.
+    progress : Progress or None
+        Told of finished trajectories, on rank 0.
+    on_point : callable (index, Result), optional
+        Called on rank 0 as each point is finished.
+
+    Raises
+    ------
+    ConvergenceError
+        If a trajectory cannot keep its tolerance. With several ranks any error ends the whole job instead.
+    """
+    workers = [_Worker(point) for point in points]
+    tasks = _tasks(points)
+    folds = [_Fold(worker) for worker in workers]
+    results: dict[int, Result] = {}
+
+    def work(number: int, poll: Callable[[], None]) -> Chunk:
+        task = tasks[number]
+        for i, worker in enumerate(workers):
+            if i != task.point:
+                worker.release()
+        return workers[task.point].run(task.start, task.stop, poll)
+
+    def on_result(number: int, chunk: Chunk) -> None:
+        task = tasks[number]
+        if progress is not None:
+            progress.advance(task.stop - task.start)
+        if folds[task.point].take(task.number, chunk):
+            results[task.point] = folds[task.point].result()
+            if on_point is not None:
+                on_point(task.point, results[task.point])
+
+    if comm is None:
+        warm_up()
+        _show(progress, points)
+        for number in range(len(tasks)):
+            on_result(number, work(number, _nothing))
+    else:
+        comm.in_turn(warm_up)
+        _show(progress if comm.rank == 0 else None, points)
+        comm.distribute(len(tasks), work, on_result)
+        results = comm.share(results)
+    if progress is not None and (comm is None or comm.rank == 0):
+        progress.stop()
+    return [results[i] for i in range(len(points))]
+
+
+def _show(progress: Progress | None, points: Sequence[Point]) -> None:
+    if progress is not None:
+        progress.start(sum(p.n_traj for p in points))
+
+
+def _nothing() -> None:
+    return None

@@ -1,0 +1,188 @@
+"""The mean-field flow, (21): one density matrix per block, products of averages factorised.
+
+dr_b/dt = -i[H_b(r), r_b] + Σ_l Γ_l²(Δ̄_l) D[j_l](r_b), Δ̄_l = Σ_b <x_{l,b}>_b, for any number of blocks and levels.
+Sees the model only, so that it stays independent of the trajectories it judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import solve_ivp
+
+from .errors import ArgumentError, ConvergenceError
+from .model import CollectiveJump, LocalJump, Model, OneBody, TwoBody
+from .states import State
+
+Array = NDArray[np.float64]
+Densities = list[NDArray[np.complex128]]
+
+_RTOL, _ATOL = 1e-11, 1e-13
+"""Tolerances of the integration; the flow is smooth and bounded, |m| ≤ 1 (Lemma 4)."""
+
+
+@dataclass(frozen=True, eq=False)
+class MeanField:
+    """The mean-field evolution.
+
+    Attributes
+    ----------
+    times : (T,) array
+    labels : tuple of A strings "block.x"
+    mean : (T, A) array
+        Averages per block, as in the results of trajectories.
+    densities : list of (T, d_b, d_b) arrays
+        Density matrix of one particle of each block.
+    """
+
+    times: Array
+    labels: tuple[str, ...]
+    mean: Array
+    densities: list[NDArray[np.complex128]]
+
+
+class Flow:
+    """The right-hand side dr/dt of the mean-field equations of a model.
+
+    Calling it with the list of (d_b, d_b) density matrices gives the list of their time derivatives.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._shares = [b.size / model.size for b in model.blocks]
+        self._one: Densities = [np.zeros((b.levels, b.levels), dtype=complex) for b in model.blocks]
+        self._two: list[tuple[int, int, TwoBody]] = []
+        for term in model.hamiltonian:
+            if isinstance(term, OneBody):
+                self._one[model.block_index(term.block)] += term.matrix
+            else:
+                b, c = (model.block_index(name) for name in term.blocks)
+                self._two.append((b, c, term))
+        self._local = [_LocalTerm(model, jump) for jump in model.jumps if isinstance(jump, LocalJump)]
+        self._collective = [
+            (jump.rate, {model.block_index(name): y for name, y in jump.matrices.items()})
+            for jump in model.jumps
+            if isinstance(jump, CollectiveJump)
+        ]
+
+    def hamiltonians(self, r: Densities) -> Densities:
+        """H_b(r): the one-particle Hamiltonian of each block in the field of all others."""
+        fields: Densities = [h.copy() for h in self._one]
+        for b, c, term in self._two:
+            g, A, B = term.strength, term.first, term.second
+            fields[b] += g * self._shares[c] * np.trace(B @ r[c]) * A
+            fields[c] += g * self._shares[b] * np.trace(A @ r[b]) * B
+        for rate, matrices in self._collective:
+            # A collective jump acts on one particle like the field (iκ/2)(ȳ* y - ȳ y†), ȳ the average over all.
+            average = sum(self._shares[b] * np.trace(y @ r[b]) for b, y in matrices.items())
+            for b, y in matrices.items():
+                fields[b] += 0.5j * rate * (np.conj(average) * y - average * y.conj().T)
+        return [(h + h.conj().T) / 2 for h in fields]
+
+    def __call__(self, r: Densities) -> Densities:
+        """Time derivatives of the density matrices ``r``."""
+        change = [-1j * (h @ rho - rho @ h) for h, rho in zip(self.hamiltonians(r), r, strict=True)]
+        for term in self._local:
+            rho = r[term.block]
+            change[term.block] += term.rate(r) * (
+                term.j @ rho @ term.j_dagger - 0.5 * (term.square @ rho + rho @ term.square)
+            )
+        return change
+
+
+class _LocalTerm:
+    """One local jump as the mean field sees it."""
+
+    def __init__(self, model: Model, jump: LocalJump) -> None:
+        self.block = model.block_index(jump.block)
+        self.j = jump.matrix
+        self.j_dagger = jump.matrix.conj().T
+        self.square = self.j_dagger @ self.j
+        self._jump = jump
+        self._arguments = [(model.block_index(name), x) for name, x in jump.argument.items()]
+        spectra = [np.linalg.eigvalsh(x) for _, x in self._arguments]
+        self._lowest, self._highest = sum(float(s[0]) for s in spectra), sum(float(s[-1]) for s in spectra)
+
+    def rate(self, r: Densities) -> float:
+        """Γ²(Δ̄); the integrator's rounding must not carry Δ̄ out of the spectrum."""
+        if not self._arguments:
+            return 1.0
+        average = sum(float(np.trace(x @ r[b]).real) for b, x in self._arguments)
+        return float(self._jump.gamma(np.array([min(max(average, self._lowest), self._highest)]))[0] ** 2)
+
+
+def check_times(times: ArrayLike) -> Array:
+    """Output times as a float array (T,), or an ArgumentError that says what is wrong with them."""
+    try:
+        array = np.array(times, dtype=float)
+    except (TypeError, ValueError):
+        raise ArgumentError("times", "be an array of numbers", f"it is {times!r}") from None
+    if array.ndim != 1 or array.size == 0:
+        raise ArgumentError("times", "be a one-dimensional array of at least one time", f"its shape is {array.shape}")
+    if not np.all(np.isfinite(array)):
+        where = int(np.argmax(~np.isfinite(array)))
+        raise ArgumentError("times", "be finite", f"times[{where}] = {array[where]}")
+    if array[0] < 0:
+        raise ArgumentError("times", "start at 0 or later", f"times[0] = {array[0]:g}")
+    stuck = np.flatnonzero(np.diff(array) <= 0)
+    if stuck.size:
+        i = int(stuck[0])
+        found = f"times[{i + 1}] = {array[i + 1]:g} ≤ times[{i}] = {array[i]:g}"
+        raise ArgumentError("times", "be increasing", found)
+    return array
+
+
+def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
+    """Integrate the mean-field equations (21) from the one-particle density matrices of ``state``.
+
+    Parameters
+    ----------
+    model : Model
+    state : State
+        The state at t = 0; only its one-particle density matrices enter.
+    times : (T,) array
+        Increasing, times[0] ≥ 0.
+
+    Returns
+    -------
+    MeanField
+
+    Raises
+    ------
+    ArgumentError
+        If the times or the state do not fit.
+    ConvergenceError
+        If the integrator fails.
+    """
+    checked = check_times(times)
+    state.check_fits(model)
+    flow = Flow(model)
+    shapes = [(b.levels, b.levels) for b in model.blocks]
+    ends = np.cumsum([d * d for d, _ in shapes])
+
+    def unpack(y: Array) -> Densities:
+        parts = np.split(y.view(complex), ends[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    def derivative(_t: float, y: Array) -> Array:
+        return np.concatenate([c.ravel() for c in flow(unpack(y))]).view(float)
+
+    start = np.concatenate([r.astype(complex).ravel() for r in state.densities]).view(float)
+    path = _integrate(derivative, start, checked)
+    states = [unpack(np.ascontiguousarray(y)) for y in path]
+    densities = [np.array([s[b] for s in states]) for b in range(len(shapes))]
+    mean = np.stack([np.einsum("tij,ji->t", densities[o.block], o.matrix).real for o in model.observables], axis=1)
+    return MeanField(checked, model.labels, mean, densities)
+
+
+def _integrate(derivative: Callable[[float, Array], Array], start: Array, times: Array) -> Array:
+    """(T, n) solution at the times, exactly the start at t = 0."""
+    if times[-1] == 0:
+        return start[None, :]
+    solution = solve_ivp(derivative, (0.0, times[-1]), start, method="DOP853", t_eval=times, rtol=_RTOL, atol=_ATOL)
+    if not solution.success:
+        raise ConvergenceError(f"The mean-field integration stopped at t = {solution.t[-1]:g}: {solution.message}")
+    return solution.y.T

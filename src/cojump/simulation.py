@@ -1,0 +1,135 @@
+"""The public entries to trajectories: an ensemble of them, and one alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import checks
+from .ensemble import Point, run_points
+from .errors import UnsupportedError
+from .model import Model
+from .results import Result
+from .states import State
+from .unravel.driver import Engine
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """One trajectory.
+
+    Attributes
+    ----------
+    times : (T,) array
+    labels : tuple of A strings "block.x"
+    mean : (T, A) array
+        <m_a> in the pure state of the trajectory.
+    sectors : (T,) array
+        Total spin J at the output times.
+    jumps : structured array
+        ``time``; ``channel``, the position in ``model.jumps``; ``sector``, the total spin J after the jump.
+    """
+
+    times: NDArray[np.float64]
+    labels: tuple[str, ...]
+    mean: NDArray[np.float64]
+    sectors: NDArray[np.float64]
+    jumps: NDArray[np.void]
+
+
+def simulate(
+    model: Model,
+    state: State,
+    times: ArrayLike,
+    *,
+    n_traj: int,
+    seed: int = 0,
+    tolerance: float = 1e-9,
+    chunk: int = 64,
+    observables: None = None,
+    keep: int = 0,
+    comm: Any = None,
+    progress: bool = False,
+) -> Result:
+    """Run an ensemble of quantum trajectories.
+
+    Trajectory i is a function of (seed, i) alone and the result is bit-identical for any number of ranks.
+
+    Parameters
+    ----------
+    model : Model
+        One block of two levels whose arguments Δ commute; anything else raises UnsupportedError so far.
+    state : State
+        The state at t = 0.
+    times : (T,) array
+        Output times, increasing, times[0] ≥ 0.
+    n_traj : int
+        Number of trajectories. The errors of a single one are NaN.
+    seed : int
+        At least 0.
+    tolerance : float
+        Bound on the error of the state in each step (norm) and of each jump time (in units of log-survival).
+    chunk : int
+        Trajectories per unit of work; fixes the order of summation and with it the last bits.
+    observables
+        Not supported yet; leave it None.
+    keep : int
+        How many trajectories keep their series <m_a>(t).
+    comm : mpi4py communicator, optional
+        The ranks that share the work; all of them must call, and all of them get the result. An error on one
+        rank ends the job.
+    progress : bool
+        Show the progress on stderr (of rank 0).
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    ArgumentError, UnsupportedError
+        Before any work starts, if an argument breaks a rule.
+    ConvergenceError
+        If a trajectory cannot keep its tolerance.
+    """
+    if observables is not None:
+        raise UnsupportedError("Argument `observables` is not supported yet: leave it None")
+    point = Point(model, state, np.asarray(times), n_traj, seed, tolerance, chunk, keep)
+    world = None
+    if comm is not None:
+        from .parallel import wrap
+
+        world = wrap(comm)
+    display = None
+    if progress:
+        from .progress import make_progress
+
+        display = make_progress()
+    return run_points([point], comm=world, progress=display)[0]
+
+
+def trajectory(
+    model: Model, state: State, times: ArrayLike, *, seed: int, index: int, tolerance: float = 1e-9
+) -> Trajectory:
+    """Run one trajectory with its jump record: identical to trajectory ``index`` of ``simulate`` with that seed.
+
+    Parameters
+    ----------
+    model, state, times, seed, tolerance
+        As for :func:`simulate`.
+    index : int
+        Which trajectory, at least 0.
+
+    Raises
+    ------
+    ArgumentError, UnsupportedError, ConvergenceError
+        As :func:`simulate`.
+    """
+    point = Point(model, state, np.asarray(times), 1, seed, tolerance)
+    engine = Engine(model, state, point.times, point.tolerance)
+    one = engine.run(point.seed, checks.integer("index", index, 0), record=True)
+    assert one.jumps is not None
+    return Trajectory(point.times, model.labels, one.mean, one.sectors, one.jumps)
