@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import ArgumentError, ConvergenceError, UnsupportedError
-from .sections import MISSING, Section, boolean, integer, number, show, text
+from .sections import MISSING, Section, boolean, integer, number, show, suggestion, text
 
 if TYPE_CHECKING:
     from .model import Model
@@ -31,10 +31,11 @@ _CHECKS: dict[object, Callable[[str, object], object]] = {
 
 @dataclass(frozen=True)
 class Key:
-    """One key that the run file may give to a system: its default, if it has one, and its check."""
+    """One key of a system: its default, if it has one, its check, and whether a list is a value of it."""
 
     default: Any
     check: Callable[[str, object], object]
+    takes_list: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,23 +61,25 @@ class Builder:
     open_ended: bool = False
     sources: Mapping[str, str] = field(default_factory=dict)
 
-    def read(self, section: Section) -> dict[str, Any]:
-        """The arguments in ``[model]``, checked one by one against the function's signature."""
+    def check_keys(self, section: Section) -> None:
+        """Refuse keys of ``[model]`` that the function does not take, and the lack of one that it needs."""
         if not self.open_ended:
             section.refuse_others(["system", *self.keys], owner=f"system {show(self.system)}")
         for key, rule in self.keys.items():
             if rule.default is MISSING and key not in section:
                 needs = f"be given (system {show(self.system)} needs it)"
                 raise ArgumentError(section.label(key), needs, "it is missing")
-        anything = Key(MISSING, _anything)
-        return {
-            key: self.keys.get(key, anything).check(section.label(key), value)
-            for key, value in section.table.items()
-            if key != "system"
-        }
+
+    def takes_list(self, key: str) -> bool:
+        """Whether a list is a value of this key and not a sweep over it."""
+        return key in self.keys and self.keys[key].takes_list
+
+    def check(self, key: str, name: str, value: object) -> Any:
+        """Check the value for a key by its type in the function's signature; ``name`` is for messages."""
+        return (self.keys[key].check if key in self.keys else _anything)(name, value)
 
     def build(self, arguments: Mapping[str, Any]) -> Model:
-        """The model; whatever a user's function raises becomes one line.
+        """Make the model; whatever a user's function raises becomes one line.
 
         Raises
         ------
@@ -89,7 +92,7 @@ class Builder:
             with in_section("model"):
                 return self.function(**arguments)
         with in_section("model"), _one_line(f"{self.system} raises", next(iter(self.sources))):
-            model = self.function(**arguments)
+            model: object = self.function(**arguments)
         if not isinstance(model, Model):
             rule = "name a function that returns a cojump.Model"
             raise ArgumentError("[model] system", rule, f"{self.system} returns {type(model).__name__}")
@@ -125,7 +128,7 @@ def _one_line(what: str, file: str) -> typing.Iterator[None]:
 
 
 def find_builder(system: object, directory: Path) -> Builder:
-    """The builder that ``[model] system`` names.
+    """Find the function that ``[model] system`` names.
 
     Parameters
     ----------
@@ -143,17 +146,19 @@ def find_builder(system: object, directory: Path) -> Builder:
 
     if isinstance(system, str) and ":" in system:
         return _user_builder(system, directory)
-    name = text("[model] system", system, [*systems.NAMED, "my_model.py:build"])
-    if name not in systems.NAMED:
-        raise ArgumentError("[model] system", "name a file of yours that exists", f"it is {show(name)}")
-    function = systems.NAMED[name]
+    if not isinstance(system, str) or system not in systems.NAMED:
+        rule = f'be one of {", ".join(show(name) for name in systems.NAMED)} or "my_model.py:build"'
+        found = f"it is {show(system)}{suggestion(system, systems.NAMED)}"
+        raise ArgumentError("[model] system", rule, found)
+    function = systems.NAMED[system]
     keys, open_ended = _keys(function)
     if "patterns" not in keys:
-        return Builder(name, function, keys, open_ended)
+        return Builder(system, function, keys, open_ended)
     from .patterns import checked_patterns, with_patterns
 
-    sizes = {"size": Key(None, integer), "patterns": Key("uniform", checked_patterns)}
-    return Builder(name, with_patterns(function), {**sizes, **{k: v for k, v in keys.items() if k != "patterns"}})
+    sizes = {"size": Key(None, integer), "patterns": Key("uniform", checked_patterns, takes_list=True)}
+    others = {key: rule for key, rule in keys.items() if key != "patterns"}
+    return Builder(system, with_patterns(function), {**sizes, **others}, open_ended)
 
 
 def _keys(function: Callable[..., object]) -> tuple[dict[str, Key], bool]:
@@ -179,7 +184,7 @@ def _check_of(annotation: object) -> Callable[[str, object], object]:
 
 
 def _anything(name: str, value: object) -> object:
-    """A parameter without a type: any single value that TOML knows, as long as it is finite."""
+    """Let a parameter without a type be any single value that TOML knows, as long as it is finite."""
     return number(name, value) if isinstance(value, float) else value
 
 

@@ -11,7 +11,7 @@ from .errors import StorageError
 
 
 def reason(error: OSError) -> str:
-    """What went wrong, without the path and the error number that Python prints around it."""
+    """Say what went wrong, without the path and the error number that Python prints around it."""
     return error.strerror or str(error) or type(error).__name__
 
 

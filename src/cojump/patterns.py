@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def checked_patterns(name: str, value: object) -> object:
-    """``"uniform"``, ``{random = p, seed = s}`` or a list of equally long lists of ±1, as it is.
+    """Check ``"uniform"``, ``{random = p, seed = s}`` or a list of equally long lists of ±1.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def checked_patterns(name: str, value: object) -> object:
 
 
 def with_patterns(function: Callable[..., Model]) -> Callable[..., Model]:
-    """A system that takes an array of patterns, as one that takes ``size`` and the run file's ``patterns``."""
+    """Make a system that takes an array of patterns into one of ``size`` and the run file's ``patterns``."""
 
     def build(size: int | None = None, patterns: Any = "uniform", **others: Any) -> Model:
         if isinstance(patterns, list):

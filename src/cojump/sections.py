@@ -18,8 +18,8 @@ LARGEST = 2**63 - 1
 
 
 def show(value: object) -> str:
-    """A value as the run file would write it, cut to fit into one line."""
-    if value is MISSING:
+    """Write a value as the run file would, cut to fit into one line."""
+    if value is MISSING or value is None:
         return "missing"
     if isinstance(value, bool | str):
         text = json.dumps(value, ensure_ascii=False)
@@ -35,7 +35,7 @@ def show(value: object) -> str:
 def number(
     name: str, value: object, *, least: float = -math.inf, most: float = math.inf, above: float | None = None
 ) -> float:
-    """A finite number within the limits, as a float; an integer is one too, true and "0.7" are none."""
+    """Check a finite number within the limits; an integer is one too, true and "0.7" are none."""
     rule = "be a number"
     if above is not None:
         rule += f" greater than {above:g}"
@@ -57,7 +57,7 @@ def number(
 
 
 def integer(name: str, value: object, *, least: int = -LARGEST, most: int = LARGEST) -> int:
-    """An integer within the limits; 50.0 and true are none."""
+    """Check an integer within the limits; 50.0 and true are none."""
     rule = "be an integer"
     if least > -LARGEST:
         rule += f" of at least {least}" if most == LARGEST else f" from {least} to {most}"
@@ -70,14 +70,14 @@ def integer(name: str, value: object, *, least: int = -LARGEST, most: int = LARG
 
 
 def boolean(name: str, value: object) -> bool:
-    """True or false; 0 and 1 are neither."""
+    """Check true or false; 0 and 1 are neither."""
     if not isinstance(value, bool):
         raise ArgumentError(name, "be true or false", f"it is {show(value)}")
     return value
 
 
 def text(name: str, value: object, options: Iterable[str] = ()) -> str:
-    """A string, one of the options if there are any."""
+    """Check a string, one of the options if there are any."""
     allowed = list(options)
     rule = f"be one of {', '.join(show(o) for o in allowed)}" if allowed else "be a string"
     if not isinstance(value, str) or (allowed and value not in allowed):
@@ -86,7 +86,7 @@ def text(name: str, value: object, options: Iterable[str] = ()) -> str:
 
 
 def suggestion(value: object, known: Iterable[str]) -> str:
-    """``; did you mean ...?`` if one of the known names is close to ``value``, else nothing."""
+    """Return ``; did you mean ...?`` if one of the known names is close to ``value``, else nothing."""
     close = difflib.get_close_matches(str(value), list(known), n=1)
     return f"; did you mean {show(close[0])}?" if close else ""
 
@@ -118,11 +118,11 @@ class Section:
         return key in self.table
 
     def label(self, key: str) -> str:
-        """How messages name a key: ``[model] omega``."""
+        """Name a key for messages: ``[model] omega``."""
         return f"[{self.name}] {key}"
 
     def get(self, key: str, default: Any = MISSING) -> Any:
-        """The value of a key as it is, or the default; a missing key without a default is refused."""
+        """Return the value of a key as it is, or the default; refuse a missing key without a default."""
         if key in self.table:
             return self.table[key]
         if default is MISSING:
@@ -130,7 +130,7 @@ class Section:
         return default
 
     def read(self, key: str, check: Callable[..., Any], default: Any = MISSING, **limits: Any) -> Any:
-        """The value of a key after ``check`` (such as :func:`number`), or the default, which is not checked."""
+        """Return the value of a key after ``check`` (such as :func:`number`), or the default as it is."""
         if key not in self.table and default is not MISSING:
             return default
         return check(self.label(key), self.get(key), **limits)

@@ -1,8 +1,8 @@
 """The result file: one self-describing HDF5 file for all points of a run, whole or refused.
 
-The file is made in memory and written by :func:`cojump.files.replace_file`. Its first 512 bytes, the user block that
-every HDF5 program skips, hold the schema version, the length and the SHA-256 of all that follows. They are verified
-before HDF5 sees a single byte, so that no damaged file is ever parsed and no wrong number is ever read.
+The file is made in memory and written by :func:`cojump.files.replace_file`. Its first 512 bytes, the user
+block that every HDF5 program skips, hold the schema version, the length and the SHA-256 of all that follows.
+They are verified before HDF5 sees a single byte: no damaged file is ever parsed, no wrong number ever read.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class ResultSequence(Sequence[Result]):
         return f"<{len(self)} results: {points}>"
 
     def select(self, **parameters: Any) -> ResultSequence:
-        """The results with these parameters, for instance ``select(size=200)``.
+        """Narrow to the results with these parameters, for instance ``select(size=200)``.
 
         Raises
         ------
@@ -237,6 +237,15 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
     except (KeyError, ValueError, TypeError, OSError) as error:
         raise StorageError(f"{place} has not the content of a cojump result file: {_line(error)}") from None
     return ResultSequence(results, origin)
+
+
+def is_result_file(path: str | os.PathLike[str]) -> bool:
+    """Whether the file begins as a result file does; one that cannot be read does not."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(len(_MAGIC)) == _MAGIC
+    except OSError:
+        return False
 
 
 def read_run_text(path: str | os.PathLike[str]) -> str:

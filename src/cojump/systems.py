@@ -126,7 +126,7 @@ def facilitated(size: int, omega: float, kappa: float, gamma: float, power: floa
 
 
 def random_patterns(p: int, size: int, seed: int) -> NDArray[np.int64]:
-    """p random patterns of N = ``size`` independent fair signs, shape (p, N), entries ±1, drawn from ``seed``."""
+    """Draw p random patterns of N = ``size`` independent fair signs, shape (p, N), entries ±1, from ``seed``."""
     p, size, seed = checks.integer("p", p, 1), checks.integer("size", size, 1), checks.integer("seed", seed, 0)
     return 1 - 2 * np.random.default_rng(seed).integers(0, 2, size=(p, size))
 

@@ -110,7 +110,7 @@ def overlap(rows_re, rows_im, order, lo, hi):
 
 @njit(**OPTIONS)
 def sum_series(rows, order, lo, hi, t, out):
-    """out = Σ_{k≤order} t^k rows[k] on lo..hi, up to four orders in each pass over memory."""
+    """Write Σ_{k≤order} t^k rows[k] on lo..hi into out, up to four orders in each pass over memory."""
     to = out[lo:hi]
     k = 0
     factor = 1.0

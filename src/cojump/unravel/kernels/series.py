@@ -79,7 +79,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
         refresh_elements(tables, work, two_J, filled[1], filled[2])
     norms[0] = 1.0
     energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
-    order, done, power, peak, growth = 0, False, 1.0, 1.0, 1.0
+    order, done, renewed, power, peak, growth = 0, False, False, 1.0, 1.0, 1.0
     while order < MAX_ORDER and not done:
         row_lo, row_hi = max(lo - (order + 1) * band, first), min(hi + (order + 1) * band, last)
         if tables.is_real:
@@ -121,11 +121,10 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
                 horizon = (1.08 * waiting + 0.02) / rate
             if rate * horizon > 4.0:
                 horizon = 4.0 / rate
-            if abs(energy - shift) * horizon > 0.25 or abs(rate - rate_shift) * horizon > 0.25:
+            if not renewed and (abs(energy - shift) + abs(rate - rate_shift)) * horizon > 0.25:
                 # the sector or the state has changed much since the shift was taken: take it anew
-                if shift != energy or rate_shift != rate:
-                    shift, rate_shift = energy, rate
-                    continue
+                shift, rate_shift, renewed = energy, rate, True
+                continue
             growth = np.exp(0.5 * rate_shift * horizon)
         if order == 1:
             real, imag = overlap(rows_re, rows_im, 2, lo, hi)

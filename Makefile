@@ -1,0 +1,43 @@
+# cojump: `make demo` and `make test` do all set-up on a machine with Python 3.11, make and a C compiler.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+RANKS ?= 2
+DEMO := mpi_runs/constrained
+
+# One thread per rank: the ranks are the parallelism.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: demo test lint bench validation figures clean
+
+demo: $(READY)
+	$(BIN)/mpiexec -n $(RANKS) $(BIN)/cojump run $(DEMO)/run.toml
+	$(BIN)/cojump report $(DEMO)/results
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff format --check src tests analysis
+	$(BIN)/ruff check src tests analysis
+	$(BIN)/mypy
+
+validation: $(READY)
+	$(BIN)/python -m pytest -m validation -s
+
+bench: $(READY)
+	$(BIN)/python -m tests.benchmarks
+
+# Everything is installed once; a later run needs no network.
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cojump needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,mpich]'
+	touch $(READY)
+
+clean:
+	rm -rf $(VENV) build dist mpi_runs/*/results analysis/figures
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

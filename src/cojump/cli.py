@@ -1,0 +1,111 @@
+"""The command line: ``cojump run``, ``report``, ``show`` and ``new``.
+
+Numerical modules are imported inside the commands, so that ``cojump --help`` answers at once and the number
+of threads is settled before numpy starts any.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import __version__
+from .errors import EXPECTED, one_line
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+class _OneLineErrors(click.Group):
+    """A group whose expected errors end as one line on standard error and status 2."""
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> None:
+        extra["standalone_mode"] = False
+        try:
+            status = super().main(args, prog_name, **extra)
+        except EXPECTED as error:
+            click.echo(f"cojump: {one_line(error)}", err=True)
+            sys.exit(2)
+        except click.ClickException as error:
+            click.echo(f"cojump: {' '.join(error.format_message().split())}", err=True)
+            sys.exit(2)
+        except MemoryError as error:
+            click.echo(f"cojump: not enough memory: {one_line(error) or 'the model is too large'}", err=True)
+            sys.exit(2)
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("cojump: interrupted", err=True)
+            sys.exit(130)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="cojump", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Quantum trajectories of open many-body systems with collective operator-valued rates."""
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Directory of the results [default: 'results' beside FILE].",
+)
+def run(file: Path, output: Path | None) -> None:
+    """Simulate what the run file FILE says, alone or under mpiexec.
+
+    The same command again resumes an interrupted run: finished points of a sweep are kept.
+    """
+    from .runs import execute
+
+    execute(file, file.parent / "results" if output is None else output)
+
+
+@cli.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--all", "all_times", is_flag=True, help="Print every output time, not only six.")
+def report(directory: Path, all_times: bool) -> None:
+    """Print tables of the results in DIR and write figures into it."""
+    from .report import make_console, print_tables
+    from .storage import load
+
+    results = load(directory)
+    print_tables(results, make_console(sys.stdout), all_times=all_times)
+    from .figures import write_figures
+
+    place = directory if directory.is_dir() else directory.parent
+    for path in write_figures(results, place):
+        click.echo(f"figure: {path}")
+
+
+@cli.command()
+@click.argument("path", type=click.Path(path_type=Path))
+def show(path: Path) -> None:
+    """Say what a run file would run, or what a result file or directory holds."""
+    from .listing import show_path
+
+    show_path(path, sys.stdout)
+
+
+@cli.command()
+@click.argument("system")
+def new(system: str) -> None:
+    """Print a run file with comments for a named SYSTEM, to start from."""
+    from .templates import run_file_for
+
+    click.echo(run_file_for(system), nl=False)
+
+
+def main() -> None:
+    """Run the console script ``cojump``."""
+    for name in _THREADS:  # one thread per process: MPI ranks share the cores among them
+        os.environ.setdefault(name, "1")
+    cli()

@@ -1,0 +1,254 @@
+"""The figures of a run, as PNG and PDF: averages against mean field, the deviation and its 1/N scaling."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from .files import replace_file
+from .results import Result
+
+Array = NDArray[np.float64]
+
+_WIDTH = 7.0
+"""Inches: the text width of a two-column journal."""
+
+_BLOCKS, _COLUMNS, _SINGLE = 4, 4, 3
+"""At most so many blocks and averages of each are drawn, and so many single trajectories of a point."""
+
+_BAND = 2.0
+"""Half the width of a band, in standard errors."""
+
+_DASHES = (0, (4, 2))
+
+_STYLE: Any = {
+    "font.family": "STIXGeneral",
+    "mathtext.fontset": "stix",
+    "font.size": 9,
+    "axes.labelsize": 10,
+    "axes.titlesize": 9,
+    "axes.linewidth": 0.6,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.direction": "in",
+    "ytick.direction": "in",
+    "xtick.top": True,
+    "ytick.right": True,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.minor.width": 0.4,
+    "ytick.minor.width": 0.4,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "legend.handlelength": 1.8,
+    "lines.linewidth": 1.2,
+    "pdf.fonttype": 42,
+    "axes.unicode_minus": True,
+}
+
+
+def write_figures(results: Sequence[Result], directory: str | os.PathLike[str]) -> list[Path]:
+    """Draw the results of a run.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        One per point of a sweep.
+    directory : path
+        Gets ``averages`` and ``deviation``, each as ``.png`` (200 dpi) and ``.pdf``.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    StorageError
+        If a file cannot be written.
+    """
+    if not results:
+        return []
+    ordered = sorted(results, key=lambda r: r.n_particles)
+    paths = []
+    with mpl.rc_context(_STYLE), _quiet_matplotlib():
+        for name, draw in (("averages", averages_figure), ("deviation", deviation_figure)):
+            figure = draw(ordered)
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # the layout is settled; both formats share it
+            # Without dates the same results give the same files.
+            for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
+                image = io.BytesIO()
+                figure.savefig(image, format=kind, dpi=200, metadata=metadata)
+                path = Path(directory) / f"{name}.{kind}"
+                replace_file(path, image.getvalue())
+                paths.append(path)
+    return paths
+
+
+@contextmanager
+def _quiet_matplotlib() -> Iterator[None]:
+    """Keep matplotlib's remarks on its font cache off the terminal."""
+    logger = logging.getLogger("matplotlib")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _figure(height: float, rows: int, columns: int, heights: Sequence[float]) -> tuple[Figure, Any]:
+    layout = ConstrainedLayoutEngine(w_pad=0.03, h_pad=0.03, wspace=0.03, hspace=0.04)
+    figure = Figure(figsize=(_WIDTH, height), layout=layout)
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, height_ratios=heights)
+
+
+def _colours(n: int) -> list[Any]:
+    """Colours from light to dark, ordered for every eye and in grey; the dark end goes to the largest N."""
+    spots = np.linspace(0.78, 0.12, n) if n > 1 else [0.35]
+    return [mpl.colormaps["viridis"](float(s)) for s in spots]
+
+
+def _symbol(name: str) -> str:
+    """How an average is written: m_x for Pauli averages, its own label else."""
+    if name in ("x", "y", "z"):
+        return f"$\\langle m_{name}\\rangle$"
+    if name.startswith("n"):
+        return f"$\\langle n_{{{name[1:]}}}\\rangle$"
+    return f"$\\langle {name[0]}_{{{name[1:]}}}\\rangle$"
+
+
+def _label(result: Result, results: Sequence[Result]) -> str:
+    """Name a curve by N, and by its other parameters where N alone does not tell it from the rest."""
+    label = f"$N = {result.n_particles}$"
+    if sum(r.n_particles == result.n_particles for r in results) > 1:
+        others = [f"{key} = {value}" for key, value in result.parameters.items() if key != "size"]
+        label = ", ".join([label, *others])
+    return label
+
+
+def _band(axes: Axes, times: Array, value: Array, error: Array, colour: Any, label: str = "") -> None:
+    """Draw a curve with its band of ±2 standard errors; there is none for a single trajectory."""
+    marker = "o" if len(times) == 1 else None
+    axes.plot(times, value, color=colour, marker=marker, markersize=3, zorder=3, label=label or None)
+    if np.isfinite(error).any():
+        low, high = value - _BAND * error, value + _BAND * error
+        axes.fill_between(times, low, high, color=colour, alpha=0.3, linewidth=0, zorder=2)
+
+
+def averages_figure(results: Sequence[Result]) -> Figure:
+    """Draw every average against its mean field, and below it the difference of both; two rows per block.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        In the order of N.
+    """
+    blocks = _blocks(results)
+    shown = {block: labels[:_COLUMNS] for block, labels in list(blocks.items())[:_BLOCKS]}
+    columns = max(len(labels) for labels in shown.values())
+    heights = [2.0, 1.0] * len(shown)
+    figure, panels = _figure(0.75 + 2.6 * len(shown), len(heights), columns, heights)
+    colours = _colours(len(results))
+    for row, (block, labels) in enumerate(shown.items()):
+        for column in range(columns):
+            upper, lower = panels[2 * row : 2 * row + 2, column]
+            if column < len(labels):
+                _draw_pair(upper, lower, results, labels[column], colours)
+            else:
+                upper.set_axis_off()
+                lower.set_axis_off()
+        if len(blocks) > 1:
+            panels[2 * row, 0].set_title(f"block {block}", loc="left", parse_math=False)
+        panels[2 * row + 1, 0].set_ylabel("difference")
+    figure.align_ylabels()
+    for axes in panels[-1]:
+        axes.set_xlabel("$t$")
+    handles = [Line2D([], [], color=c, label=_label(r, results)) for r, c in zip(results, colours, strict=True)]
+    handles.append(Line2D([], [], color="black", linestyle=_DASHES, linewidth=1.0, label="mean field"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 6))
+    if len(shown) < len(blocks):
+        figure.supxlabel(f"the first {len(shown)} of {len(blocks)} blocks", fontsize=8, x=0.99, ha="right")
+    return figure
+
+
+def _blocks(results: Sequence[Result]) -> dict[str, list[str]]:
+    """Labels of each block, over all points (random patterns of another size may have other blocks)."""
+    blocks: dict[str, list[str]] = {}
+    for label in dict.fromkeys(label for result in results for label in result.labels):
+        blocks.setdefault(label.rpartition(".")[0], []).append(label)
+    return blocks
+
+
+def _draw_pair(upper: Axes, lower: Axes, results: Sequence[Result], label: str, colours: Sequence[Any]) -> None:
+    """Draw one average: above with single trajectories and mean field, below its difference from that."""
+    curves = [(r, r.labels.index(label), c) for r, c in zip(results, colours, strict=True) if label in r.labels]
+    for result, a, colour in curves:
+        for single in result.trajectories[:_SINGLE]:
+            upper.plot(result.times, single[:, a], color=colour, linewidth=0.5, alpha=0.35, zorder=1)
+        value, error, reference = result.mean[:, a], result.mean_stderr[:, a], result.reference[:, a]
+        _band(upper, result.times, value, error, colour)
+        _band(lower, result.times, value - reference, error, colour)
+    references = [(r.times, r.reference[:, a], c) for r, a, c in curves]
+    if _all_same(references):
+        references = [(*references[-1][:2], "black")]
+    for times, values, colour in references:
+        upper.plot(times, values, color=colour, linestyle=_DASHES, linewidth=1.0, zorder=4)
+    lower.axhline(0, color="black", linestyle=_DASHES, linewidth=1.0, zorder=4)
+    lower.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
+    upper.set_ylabel(_symbol(label.rpartition(".")[2]))
+    upper.yaxis.set_major_locator(MaxNLocator(5))
+    lower.yaxis.set_major_locator(MaxNLocator(3))
+    upper.margins(x=0)
+    lower.margins(x=0)
+
+
+def _all_same(curves: Sequence[tuple[Array, Array, Any]]) -> bool:
+    """Whether the mean field is the same for all points: with blocks of changing shares it is not."""
+    times, values, _ = curves[-1]
+    return all(len(t) == len(times) and np.allclose(t, times) and np.allclose(v, values) for t, v, _ in curves)
+
+
+def deviation_figure(results: Sequence[Result]) -> Figure:
+    """Draw E_N(t), and N·E_N(t) beside it, where the curves of all N fall onto one as N grows.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        In the order of N.
+    """
+    figure, panels = _figure(2.7, 1, 2, [1.0])
+    left, right = panels[0]
+    for result, colour in zip(results, _colours(len(results)), strict=True):
+        N, value, error = result.n_particles, result.deviation, result.deviation_stderr
+        # On a logarithmic axis there is no place for zero: a state without spread has no curve at that time.
+        _band(left, result.times, np.where(value > 0, value, np.nan), error, colour)
+        _band(right, result.times, N * value, N * error, colour, label=_label(result, results))
+    if any((r.deviation > 0).any() for r in results):
+        left.set_yscale("log", nonpositive="clip")
+    left.set_ylabel("$E_N(t)$")
+    right.set_ylabel("$N\\,E_N(t)$")
+    right.set_ylim(bottom=0)
+    for axes in (left, right):
+        axes.set_xlabel("$t$")
+        axes.margins(x=0)
+    if len(results) <= 8:
+        right.legend(loc="best")
+    return figure

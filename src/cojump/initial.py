@@ -1,0 +1,150 @@
+"""The section ``[initial]`` of a run file and the state it stands for."""
+
+from __future__ import annotations
+
+import cmath
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .builders import in_section
+from .errors import ArgumentError
+from .sections import Section, integer, number, show, text
+
+if TYPE_CHECKING:
+    from .model import Model
+    from .states import State
+
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "tilted": {},
+    "product": {},
+    "dicke": {},
+    "corrupted": {"pattern": 0},
+}
+"""The kinds of initial states, and the values of the keys that may be left out."""
+
+
+@dataclass(frozen=True)
+class InitialSection:
+    """The state at t = 0.
+
+    Attributes
+    ----------
+    kind : str
+        tilted, product, dicke or corrupted.
+    arguments : mapping
+        The checked keys of that kind; a value for every block, or a mapping from block names to values.
+    """
+
+    kind: str
+    arguments: Mapping[str, Any]
+
+    def build(self, model: Model) -> State:
+        """Make the state of ``model``; raises ArgumentError if the keys make no state of it."""
+        from . import states
+
+        given = self.arguments
+        with in_section("initial"):
+            if self.kind == "tilted":
+                return states.tilted(model, given["theta"], given["phi"])
+            if self.kind == "corrupted":
+                return states.corrupted(model, pattern=given["pattern"], quality=given["quality"])
+            if self.kind == "dicke":
+                J, M = (_of_blocks(key, given[key], model) for key in ("J", "M"))
+                return states.dicke(model, {block: (J[block], M[block]) for block in J})
+            key = next(iter(given))
+            return states.product(model, _of_blocks(key, given[key], model))
+
+
+def _of_blocks(key: str, value: Any, model: Model) -> dict[str, Any]:
+    """{block: value}, from one value for all or a table with one for each."""
+    names = [block.name for block in model.blocks]
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(names, value)
+    for name in [*value, *names]:
+        if name not in names or name not in value:
+            rule = f"have one entry for each block, {', '.join(map(show, names))}"
+            found = f"{show(name)} is {'missing' if name in names else 'no block'}"
+            raise ArgumentError(key, rule, found)
+    return {name: value[name] for name in names}
+
+
+def read_initial(section: Section) -> InitialSection:
+    """Check the section ``[initial]``.
+
+    Raises
+    ------
+    ArgumentError
+        If a key is unknown or missing, or has a value of the wrong type.
+    """
+    kind = section.read("kind", text, options=DEFAULTS)
+    owner = f"kind {show(kind)}"
+    arguments: dict[str, Any]
+    if kind == "tilted":
+        section.refuse_others(["kind", "theta", "phi"], owner)
+        arguments = {key: section.read(key, number) for key in ("theta", "phi")}
+    elif kind == "corrupted":
+        section.refuse_others(["kind", "pattern", "quality"], owner)
+        arguments = {
+            "pattern": section.read("pattern", integer, default=DEFAULTS[kind]["pattern"], least=0),
+            "quality": section.read("quality", number, least=0, most=1),
+        }
+    elif kind == "dicke":
+        section.refuse_others(["kind", "J", "M"], owner)
+        arguments = {key: section.read(key, _table_or(number)) for key in ("J", "M")}
+    else:
+        section.refuse_others(["kind", "ket", "density"], owner)
+        if ("ket" in section) == ("density" in section):
+            found = "both are there" if "ket" in section else "neither is there"
+            raise ArgumentError(section.label("ket"), "be given, or `density` instead of it", found)
+        if "ket" in section:
+            arguments = {"ket": section.read("ket", _table_or(_vector))}
+        else:
+            arguments = {"density": section.read("density", _table_or(_matrix))}
+    return InitialSection(kind, arguments)
+
+
+def _table_or(check: Callable[[str, object], Any]) -> Callable[[str, object], Any]:
+    """Check a value for all blocks, or a table with one for each block."""
+
+    def checked(name: str, value: object) -> Any:
+        if not isinstance(value, dict):
+            return check(name, value)
+        if not value:
+            raise ArgumentError(name, "have one entry for each block", "it is empty")
+        return {block: check(f"{name}.{block}", item) for block, item in value.items()}
+
+    return checked
+
+
+def _vector(name: str, value: object) -> tuple[complex, ...]:
+    if not isinstance(value, list) or not value:
+        raise ArgumentError(name, "be a list of numbers, one for each level", f"it is {show(value)}")
+    return tuple(_complex(f"{name}[{i}]", item) for i, item in enumerate(value))
+
+
+def _matrix(name: str, value: object) -> tuple[tuple[complex, ...], ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(row, list) for row in value):
+        raise ArgumentError(name, "be a list of rows, each a list of numbers", f"it is {show(value)}")
+    for i, row in enumerate(value):
+        if len(row) != len(value):
+            rule = f"be a square matrix, {len(value)} rows of {len(value)} numbers"
+            raise ArgumentError(name, rule, f"row {i} has {len(row)}")
+    return tuple(_vector(f"{name}[{i}]", row) for i, row in enumerate(value))
+
+
+def _complex(name: str, value: object) -> complex:
+    """Read a number, or a string such as "0.8j" or "0.3+0.4j"."""
+    if not isinstance(value, str):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            rule = 'be a number or a string such as "0.3+0.4j"'
+            raise ArgumentError(name, rule, f"it is {show(value)}")
+        return complex(number(name, value))
+    try:
+        result = complex(value.replace(" ", ""))
+    except ValueError:
+        rule = 'be a number or a string such as "0.3+0.4j"'
+        raise ArgumentError(name, rule, f"it is {show(value)}") from None
+    if not cmath.isfinite(result):
+        raise ArgumentError(name, "be a finite number", f"it is {show(value)}")
+    return result

@@ -1,0 +1,133 @@
+"""What a run file would run, and what a result file holds, at a glance: ``cojump show``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from .config import PointSpec, RunFile
+from .report import make_console
+from .runs import open_run_file
+from .storage import ResultSequence, is_result_file, load
+
+_WIDTH = 120
+"""Width of the tables where there is no terminal; a seed has up to 19 digits."""
+
+_SERIES_BYTES = 8
+
+
+def show_path(path: Path, stream: TextIO) -> None:
+    """Print what is at ``path``: a run file, a result file, or a directory with one in it.
+
+    Raises
+    ------
+    ArgumentError, StorageError
+        If it can be read as none of these.
+    """
+    console = make_console(stream, width=_WIDTH)
+    if path.is_dir() or is_result_file(path) or path.suffix in (".h5", ".hdf5"):
+        _show_results(load(path), path, console)
+    else:
+        _show_run(open_run_file(path), console)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1))
+    for column in columns:
+        table.add_column(column, justify="right", overflow="fold")
+    return table
+
+
+def _print_facts(console: Console, facts: dict[str, str]) -> None:
+    for name, fact in facts.items():
+        console.print(f"{name:<14}{fact}", markup=False, soft_wrap=True)
+
+
+def _parameters(parameters: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} = {value}" for key, value in parameters.items()) or "—"
+
+
+def _times(first: float, last: float, count: int) -> str:
+    return f"{count} output time{'' if count == 1 else 's'}, {first:g} to {last:g}"
+
+
+def _show_run(run_file: RunFile, console: Console) -> None:
+    run, times = run_file.run, run_file.times.array()
+    rows = [_planned(point, len(times)) for point in run_file.points()]
+    chunks = math.ceil(run.n_traj / run.chunk)
+    _print_facts(
+        console,
+        {
+            "run file": str(run_file.path),
+            "system": run_file.model.builder.system,
+            "initial": run_file.initial.kind,
+            "times": _times(times[0], times[-1], len(times)),
+            "points": str(len(rows)),
+            "trajectories": f"{run.n_traj} per point, in {chunks} chunk{'' if chunks == 1 else 's'} "
+            f"of up to {min(run.chunk, run.n_traj)}; {run.keep} kept",
+            "tolerance": f"{run.tolerance:g}",
+        },
+    )
+    table = _table("point", "N", "blocks", "seed", "memory of a trajectory")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
+
+
+def _planned(point: PointSpec, n_times: int) -> list[str]:
+    from .unravel.driver import bytes_needed
+
+    model, _ = point.build()
+    n_averages = len(model.labels)
+    series = _SERIES_BYTES * n_times * (n_averages + n_averages * (n_averages + 1) // 2)
+    return [
+        _parameters(point.parameters),
+        str(model.size),
+        str(len(model.blocks)),
+        str(point.seed),
+        _bytes(bytes_needed(model) + series),
+    ]
+
+
+def _bytes(n: int) -> str:
+    value = float(n)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.3g} {unit}"
+        value /= 1000
+    return f"{value:.3g} TB"
+
+
+def _show_results(results: ResultSequence, path: Path, console: Console) -> None:
+    origin = results.origin
+    made_by = "a run file" if origin.run_file else "a script"
+    if origin.sources:
+        made_by += f" with {', '.join(origin.sources)}"
+    _print_facts(
+        console,
+        {
+            "results": str(path),
+            "made by": f"{made_by}, cojump {origin.version}, schema {origin.schema}",
+            "written": origin.created,
+            "points": str(len(results)),
+        },
+    )
+    table = _table("point", "N", "trajectories", "jumps each", "kept", "times", "tolerance", "seed")
+    for result in results:
+        table.add_row(
+            _parameters(result.parameters),
+            str(result.n_particles),
+            str(result.n_traj),
+            f"{result.n_jumps / max(result.n_traj, 1):.4g}",
+            str(len(result.trajectories)),
+            f"{len(result.times)} to {result.times[-1]:g}",
+            f"{result.tolerance:g}",
+            str(result.seed),
+        )
+    console.print(table)

@@ -1,0 +1,110 @@
+"""Tables of results on a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TextIO
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .results import Result
+
+_ROWS = 6
+"""Output times in a table, unless all are asked for."""
+
+_WIDTH = 80
+"""Width of the tables where there is no terminal to ask."""
+
+_EXACT = 1e-13
+"""A standard error below this is rounding of zero: at the start, or of a conserved average."""
+
+_CAPTION = (
+    "difference = (value - mean field) / standard error. It holds the physical part of order 1/N beside the noise."
+)
+
+
+def make_console(stream: TextIO, width: int = _WIDTH) -> Console:
+    """Make a console for tables: as wide as the terminal, ``width`` columns where there is none."""
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else width)
+
+
+def format_value(value: float, error: float) -> str:
+    """Write ``value ± error`` with two figures of the error.
+
+    An error of zero becomes ``(exact)``, an unknown one (a single trajectory) ``± —``.
+    """
+    if not math.isfinite(value):
+        return "—"
+    if not math.isfinite(error):
+        return f"{value:.5f} ± —"
+    if error <= _EXACT:
+        return f"{value:.5f} (exact)"
+    digits = min(12, max(0, 1 - math.floor(math.log10(error))))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def format_difference(value: float, reference: float, error: float) -> str:
+    """Write (value - reference) in units of the error, or a dash where that has no meaning."""
+    if not math.isfinite(error) or error <= _EXACT:
+        return "—"
+    return f"{(value - reference) / error:+.1f}"
+
+
+def chosen_times(n_times: int, all_times: bool) -> list[int]:
+    """Pick the rows of a table: all output times or about six, evenly spread, first and last among them."""
+    if all_times or n_times <= _ROWS:
+        return list(range(n_times))
+    return [int(i) for i in np.unique(np.round(np.linspace(0, n_times - 1, _ROWS)).astype(int))]
+
+
+def title_of(result: Result) -> str:
+    """Name a point: its number of particles and trajectories, and its other parameters."""
+    others = [f"{key} = {value}" for key, value in result.parameters.items() if key != "size"]
+    trajectories = "1 trajectory" if result.n_traj == 1 else f"{result.n_traj} trajectories"
+    return ", ".join([f"N = {result.n_particles}", *others, trajectories])
+
+
+def print_tables(results: Sequence[Result], console: Console, all_times: bool = False) -> None:
+    """Print one table per point: averages beside the mean field, and N·E_N.
+
+    Parameters
+    ----------
+    results : sequence of Result
+    console : rich.console.Console
+        Where to; see :func:`make_console`.
+    all_times : bool
+        Every output time instead of about six.
+    """
+    for result in results:
+        console.print(_table(result, chosen_times(len(result.times), all_times)))
+        console.print()
+    console.print(Text(_CAPTION, style="dim"))
+
+
+def _table(result: Result, rows: Sequence[int]) -> Table:
+    table = Table(title=title_of(result), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("t", justify="right")
+    table.add_column("average")
+    for name in ("value ± error", "mean field", "difference", "N·E_N ± error"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        N = result.n_particles
+        spread = result.deviation_stderr[row]
+        deviation = format_value(N * result.deviation[row], 0.0 if spread <= _EXACT else N * spread)
+        for a, label in enumerate(result.labels):
+            value, error = result.mean[row, a], result.mean_stderr[row, a]
+            reference = result.reference[row, a]
+            table.add_row(
+                f"{result.times[row]:.6g}" if a == 0 else "",
+                label,
+                format_value(value, error),
+                f"{reference:.5f}",
+                format_difference(value, reference, error),
+                deviation if a == 0 else "",
+            )
+    return table

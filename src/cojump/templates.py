@@ -1,0 +1,124 @@
+"""Run files to start from: one for each named system, as ``cojump new`` prints them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import ArgumentError
+from .sections import show, suggestion
+
+_TILTED = """\
+[initial]
+kind = "tilted"              # cos(θ/2)|up> + e^{iφ} sin(θ/2)|down> for every particle
+theta = 1.1                  # radians
+phi = 0.4
+"""
+
+_CORRUPTED = """\
+[initial]
+kind = "corrupted"           # each spin along its pattern with probability `quality`, else against it
+pattern = 0
+quality = 0.9
+"""
+
+_MIXED = """\
+[initial]
+kind = "product"             # the same single-particle state for every particle
+density = [[0.5, 0], [0, 0.5]]   # basis (up, down); a pure one as ket = ["0.6", "0.8j"]
+"""
+
+_COMMON = """
+[times]
+end = 4.0
+steps = 40                   # 41 output times with t = 0; or values = [0, 0.5, 2] instead of both
+
+[run]
+n_traj = 1000                # trajectories per point; the standard errors fall as 1/sqrt(n_traj)
+seed = 1                     # same seed, same results, for any number of processes
+tolerance = 1e-9             # of the state per step and of the jump times
+chunk = 64                   # trajectories per unit of work
+keep = 8                     # single trajectories that are stored and drawn
+"""
+
+
+@dataclass(frozen=True)
+class Template:
+    """The parts of a run file that belong to one system: what it is, its keys with comments, its start."""
+
+    title: str
+    keys: tuple[tuple[str, str, str], ...]
+    initial: str = _TILTED
+
+
+_SIZE = ("size", "[50, 200, 800]", "N; a list makes a sweep, one point per value")
+_OMEGA = ("omega", "0.7", "H = omega Σ σ_x")
+
+TEMPLATES: dict[str, Template] = {
+    "free_flips": Template(
+        "Independent flips with a drive and one-axis twisting.",
+        (
+            _SIZE,
+            _OMEGA,
+            ("rate_up", "1.3", "jumps sqrt(rate_up) σ_+"),
+            ("rate_down", "0.8", "jumps sqrt(rate_down) σ_-"),
+            ("chi", "0.0", "adds (chi/N) (Σ σ_z)² to H"),
+        ),
+    ),
+    "constrained": Template(
+        "The collective kinetically constrained spin model: both flips at rates that go as n_av².",
+        (
+            _SIZE,
+            _OMEGA,
+            ("rate_up", "1.3", "jumps sqrt(rate_up) σ_+ n_av"),
+            ("rate_down", "0.8", "jumps sqrt(rate_down) σ_- n_av"),
+        ),
+    ),
+    "facilitated": Template(
+        "Facilitated flips: excited particles help others up, all decay by themselves.",
+        (
+            _SIZE,
+            ("omega", "0.0", "H = omega Σ σ_x; at 0 the state without excitations is absorbing"),
+            ("kappa", "5.0", "up-flips at the rate kappa n_av^power"),
+            ("gamma", "1.0", "decay at this rate; bistable for kappa > 4 gamma"),
+            ("power", "2", "1 is the contact process"),
+        ),
+        _MIXED,
+    ),
+    "hopfield": Template(
+        "The open quantum Hopfield network.",
+        (
+            _SIZE,
+            ("patterns", '"uniform"', "or {random = 2, seed = 5}, or lists of 1 and -1"),
+            ("omega", "0.5", "H = omega Σ σ_x"),
+            ("beta", "2.0", "inverse temperature"),
+            ("exclude_self", "true", "a spin does not feel itself"),
+            ("merge", "false", "join blocks of opposite signs (a model of the rotated spins)"),
+        ),
+        _CORRUPTED,
+    ),
+    "boundary_time_crystal": Template(
+        "The boundary time crystal: a driven collective spin with collective decay.",
+        (_SIZE, ("omega", "1.5", "H = omega Σ σ_x"), ("kappa", "1.0", "L = sqrt(kappa/N) Σ σ_-")),
+    ),
+}
+
+
+def run_file_for(system: str) -> str:
+    """Write a run file with comments for a named system; it can be run as it is.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no system of that name.
+    """
+    if system not in TEMPLATES:
+        rule = f"be one of {', '.join(show(name) for name in TEMPLATES)}"
+        raise ArgumentError("SYSTEM", rule, f"it is {show(system)}{suggestion(system, TEMPLATES)}")
+    template = TEMPLATES[system]
+    lines = [
+        f"# {template.title}",
+        "# Run it with:  cojump run FILE.toml   or   mpiexec -n 4 cojump run FILE.toml",
+    ]
+    lines += ["", "[model]", f'system = "{system}"']
+    lines += [f"{f'{key} = {value}':<28} # {comment}" for key, value, comment in template.keys]
+    return "\n".join(lines) + "\n\n" + template.initial + _COMMON

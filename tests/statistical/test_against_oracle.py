@@ -1,0 +1,78 @@
+"""Trajectories against the master equation in the full d^N space, by the statistical rule at 20,000 trajectories."""
+
+import numpy as np
+import oracle
+import pytest
+from statistical.cases import MODELS, STARTS
+from statistical.rules import against_oracle
+
+import cojump as cj
+
+TIMES = np.linspace(0, 2, 9)
+N_TRAJ = 20_000
+LARGEST_ERROR = 0.006
+"""The test has power only while no standard error exceeds this (√(1/20,000) = 0.0071 is the worst there can be)."""
+
+NAMES = sorted(MODELS)
+# Every model, every size and every start once or more; the full product is the validation below.
+SELECTION = [
+    ("free_flips", 5, "pure"),
+    ("free_flips", 4, "mixed"),
+    ("constrained", 2, "mixed"),
+    ("constrained", 6, "pure"),
+    ("constrained", 5, "dicke"),
+    ("facilitated", 4, "pure"),
+    ("contact", 3, "symmetric"),
+    ("hopfield", 3, "pure"),
+    ("hopfield", 6, "mixed"),
+    ("hopfield_self", 4, "dicke"),
+    ("traced", 4, "mixed"),
+    ("traced", 3, "symmetric"),
+    ("traced_excluded", 5, "pure"),
+    ("traced_excluded", 2, "dicke"),
+    ("dephasing", 4, "dicke"),
+    ("dephasing", 6, "pure"),
+]
+
+
+def _verdict(name, size, start, seed, true_model=None, **oracle_options):
+    model = MODELS[name](size)
+    state, density = STARTS[start](model)
+    result = cj.simulate(model, state, TIMES, n_traj=N_TRAJ, seed=seed, chunk=1000)
+    solution = oracle.solve(true_model or model, density, TIMES, **oracle_options)
+    return against_oracle(result, solution)
+
+
+def _check(name, size, start):
+    verdict = _verdict(name, size, start, seed=100 * size + len(name) + len(start))
+    print(f"{name} N={size} {start}: {verdict}")
+    assert verdict.passes, verdict
+    assert verdict.largest_error < LARGEST_ERROR, verdict
+
+
+@pytest.mark.parametrize(("name", "size", "start"), SELECTION)
+def test_trajectories_agree_with_the_master_equation(name, size, start):
+    _check(name, size, start)
+
+
+@pytest.mark.validation
+@pytest.mark.parametrize("start", sorted(STARTS))
+@pytest.mark.parametrize("size", [2, 3, 4, 5, 6])
+@pytest.mark.parametrize("name", NAMES)
+def test_every_model_size_and_start(name, size, start):
+    _check(name, size, start)
+
+
+@pytest.mark.parametrize("size", [4, 6])
+def test_control_with_a_wrong_rate_fails(size):
+    true_model = cj.systems.constrained(size, 0.7, 1.2 * 1.3, 0.8)
+    assert not _verdict("constrained", size, "pure", seed=1, true_model=true_model).passes
+
+
+@pytest.mark.parametrize("size", [4, 6])
+def test_control_with_the_rate_after_the_flip_fails(size):
+    assert not _verdict("constrained", size, "pure", seed=1, gamma_after=True).passes
+
+
+def test_control_with_the_other_self_exclusion_fails():
+    assert not _verdict("hopfield", 4, "pure", seed=1, true_model=MODELS["hopfield_self"](4)).passes
