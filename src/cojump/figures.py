@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from .files import replace_file
@@ -30,6 +30,9 @@ _WIDTH = 7.0
 
 _BLOCKS, _COLUMNS, _SINGLE = 4, 4, 3
 """At most so many blocks and averages of each are drawn, and so many single trajectories of a point."""
+
+_FEW_DECADES = 300.0
+"""Ratio of the ends of a logarithmic axis up to which more than the powers of ten are labelled."""
 
 _BAND = 2.0
 """Half the width of a band, in standard errors."""
@@ -226,6 +229,15 @@ def _all_same(curves: Sequence[tuple[Array, Array, Any]]) -> bool:
     return all(len(t) == len(times) and np.allclose(t, times) and np.allclose(v, values) for t, v, _ in curves)
 
 
+def _label_decades(axes: Axes) -> None:
+    """Label 1, 2 and 5 of every decade where there are few decades, so that no axis has a single number."""
+    low, high = axes.get_ylim()
+    if high / low < _FEW_DECADES:
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf)))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
 def deviation_figure(results: Sequence[Result]) -> Figure:
     """Draw E_N(t), and N·E_N(t) beside it, where the curves of all N fall onto one as N grows.
 
@@ -243,6 +255,7 @@ def deviation_figure(results: Sequence[Result]) -> Figure:
         _band(right, result.times, N * value, N * error, colour, label=_label(result, results))
     if any((r.deviation > 0).any() for r in results):
         left.set_yscale("log", nonpositive="clip")
+        _label_decades(left)
     left.set_ylabel("$E_N(t)$")
     right.set_ylabel("$N\\,E_N(t)$")
     right.set_ylim(bottom=0)

@@ -118,7 +118,7 @@ class ProgressLines:
 
 
 def _per_second(rate: float) -> str:
-    return f"{rate:.0f}/s" if rate >= 100 else f"{rate:.2g}/s"
+    return f"{rate:.0f}/s" if rate >= 10 else f"{rate:.2g}/s"
 
 
 def _duration(seconds: float) -> str:

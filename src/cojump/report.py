@@ -87,9 +87,10 @@ def print_tables(results: Sequence[Result], console: Console, all_times: bool = 
 
 
 def _table(result: Result, rows: Sequence[int]) -> Table:
-    table = Table(title=title_of(result), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1))
+    table = Table(title=title_of(result), title_justify="left", title_style="bold")
+    table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
     table.add_column("t", justify="right")
-    table.add_column("average")
+    table.add_column("average", no_wrap=True)
     for name in ("value ± error", "mean field", "difference", "N·E_N ± error"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:

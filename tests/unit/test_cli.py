@@ -263,9 +263,7 @@ def test_a_directory_that_cannot_be_made(run_toml, place, why):
 
 def test_a_users_model_that_changed_is_not_mixed(run_toml):
     model = run_toml.parent / "mine.py"
-    source = (
-        "from cojump.systems import constrained\ndef build(size: int):\n    return constrained(size, 0.7, 1.3, {})\n"
-    )
+    source = "import cojump\ndef build(size: int):\n    return cojump.systems.constrained(size, 0.7, 1.3, {})\n"
     model.write_text(source.format(0.8), encoding="utf-8")
     head = '[model]\nsystem = "mine.py:build"\nsize = 4\n'
     run_toml.write_text(head + RUN[RUN.index("[initial]") :], encoding="utf-8")

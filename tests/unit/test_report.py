@@ -61,6 +61,7 @@ def test_the_table_says_what_the_result_says():
     assert "N = 200, 30 trajectories" in text
     assert "holds the physical part of order 1/N" in " ".join(text.split())
     assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text, "nothing is cut off"
     row = next(line for line in text.splitlines() if line.split()[:2] == ["2", "spins.x"])
     cells = row.split()
     i = int(np.flatnonzero(result.times == 2)[0])

@@ -1,0 +1,124 @@
+"""One sector V_J of a block of two-level particles: its collective operators and one-particle moves as sparse matrices.
+
+States are ordered by M = -J..J. What is here is all that the engine for several blocks asks of a block, so that
+blocks of more levels only need another class of the same shape.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, dia_array
+
+Matrix = NDArray[np.complex128]
+
+
+class Move(NamedTuple):
+    """Taking a particle out of λ = J towards μ: ``out[s]`` = sqrt(N f_μ/f_λ) <s| C_λ^μ, and back into the same J.
+
+    Attributes
+    ----------
+    two_mu : int
+        2μ of the other N - 1 particles.
+    out, back : pairs of sparse (2μ+1, 2J+1) matrices
+        One for the particle up, one for it down; ``out`` carries the removal weight, ``back`` is C itself.
+    """
+
+    two_mu: int
+    out: tuple[csr_array, csr_array]
+    back: tuple[csr_array, csr_array]
+
+
+class SpinSector:
+    """V_J of N two-level particles.
+
+    Parameters
+    ----------
+    N, two_J : int
+    """
+
+    def __init__(self, N: int, two_J: int) -> None:
+        self.N, self.two_J = N, two_J
+        self.dim = two_J + 1
+        self.first = (N - two_J) // 2
+        """Number of particles up in the lowest state."""
+
+    @property
+    def ups(self) -> NDArray[np.int64]:
+        """(dim,) number of particles up in each state."""
+        return self.first + np.arange(self.dim)
+
+    def one_body(self, matrix: Matrix) -> csr_array:
+        """Σ_k matrix^(k) within V_J, a sparse (dim, dim) matrix."""
+        M = np.arange(self.dim) - self.two_J / 2
+        J = self.two_J / 2
+        raising = np.sqrt((J - M[:-1]) * (J + M[:-1] + 1))
+        # rows and columns go with growing M: <M+1|σ_+|M> lies below the diagonal
+        diagonals = [matrix[0, 1] * raising, matrix[0, 0] * self.ups + matrix[1, 1] * (self.N - self.ups)]
+        diagonals.append(matrix[1, 0] * raising)
+        bands = np.zeros((3, self.dim), dtype=complex)
+        bands[0, : self.dim - 1], bands[1], bands[2, 1:] = diagonals
+        return csr_array(dia_array((bands, [-1, 0, 1]), shape=(self.dim, self.dim)))
+
+    def moves(self) -> list[Move]:
+        """The one or two ways to take a particle out (physics of section 2: closed forms for two levels)."""
+        return [
+            Move(two_mu, self._removal(two_mu, weighted=True), self._removal(two_mu, weighted=False))
+            for two_mu in (self.two_J - 1, self.two_J + 1)
+            if 0 <= two_mu <= self.N - 1
+        ]
+
+    def entrance(self, two_mu: int) -> tuple[csr_array, csr_array]:
+        """C_J^μ as matrices (2μ+1, 2J+1) for the particle up and down; their adjoints put a particle into J."""
+        return self._removal(two_mu, weighted=False)
+
+    def _removal(self, two_mu: int, weighted: bool) -> tuple[csr_array, csr_array]:
+        J = self.two_J / 2
+        m = np.arange(two_mu + 1) - two_mu / 2
+        columns = np.arange(two_mu + 1) + (self.two_J - two_mu - 1) // 2
+        if two_mu < self.two_J:
+            up, down = (J + m + 0.5) / (2 * J), (J - m + 0.5) / (2 * J)
+            weight = 2 * J * (self.N / 2 + J + 1) / (2 * J + 1)
+            sign = 1.0
+        else:
+            up, down = (J + 0.5 - m) / (2 * J + 2), (J + 0.5 + m) / (2 * J + 2)
+            weight = (2 * J + 2) * (self.N / 2 - J) / (2 * J + 1)
+            sign = -1.0
+        scale = np.sqrt(weight) if weighted else 1.0
+
+        def shift(values: NDArray[np.float64], step: int) -> csr_array:
+            """Rows m, columns M = m ± ½."""
+            target = columns + step
+            inside = (target >= 0) & (target < self.dim)
+            rows = np.arange(two_mu + 1)[inside]
+            data = scale * np.sqrt(np.maximum(values[inside], 0)) + 0j
+            return csr_array((data, (rows, target[inside])), shape=(two_mu + 1, self.dim))
+
+        return shift(sign * up if sign > 0 else up, 1) * sign, shift(down, 0)
+
+
+@lru_cache(maxsize=512)
+def spin_sector(N: int, two_J: int) -> SpinSector:
+    """The sector J of N particles; kept, because trajectories come back to the same few."""
+    return SpinSector(N, two_J)
+
+
+def rotation_matrix(two_J: int, unitary: Matrix) -> Matrix:
+    """(2J+1, 2J+1) representation of a single-particle unitary (columns: new up, new down) on V_J.
+
+    Column M is the state |J, M> of the new frame in the old one. The global phase det(unitary)^J is left out.
+    """
+    special = unitary / np.sqrt(np.linalg.det(unitary) + 0j)
+    half = np.arccos(np.clip(np.trace(special).real / 2, -1, 1))
+    sine = np.sin(half)
+    if sine < 1e-15:
+        return np.eye(two_J + 1, dtype=complex)
+    # special = cos(half) - i sin(half) n·σ, so on spin J it is exp(-2i half n·J)
+    generator = 1j * (special - np.cos(half) * np.eye(2)) / (2 * sine)
+    n_J = SpinSector(two_J, two_J).one_body(generator).toarray()
+    values, vectors = np.linalg.eigh((n_J + n_J.conj().T) / 2)
+    exact = np.round(2 * values) / 2
+    return (vectors * np.exp(-2j * half * exact)) @ vectors.conj().T
