@@ -12,9 +12,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from .errors import ArgumentError, ConvergenceError, StorageError, UnsupportedError
+from .errors import EXPECTED, ArgumentError, one_line
 
-_EXPECTED = (ArgumentError, ConvergenceError, StorageError, UnsupportedError, MemoryError)
 _REQUEST, _TASK, _RESULT = 11, 12, 13
 _SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 """Set by launchers to the number of ranks they started."""
@@ -66,8 +65,8 @@ class World:
         """Result of ``action``; an error in it ends the job on all ranks at once, with its message."""
         try:
             return action()
-        except _EXPECTED as error:
-            self.abort(f"cojump: rank {self.rank}: {error}")
+        except (*EXPECTED, MemoryError) as error:
+            self.abort(f"cojump: rank {self.rank}: {one_line(error)}")
         except BaseException:  # noqa: BLE001 - whatever it is, the other ranks must not wait for this one
             self.abort(f"cojump: rank {self.rank} failed:\n{traceback.format_exc()}")
         raise SystemExit(1)

@@ -1,9 +1,9 @@
 """Models and starts on which trajectories are compared with the brute-force oracle."""
 
 import numpy as np
-import oracle
 
 import cojump as cj
+import oracle
 
 X = np.array([[0, 1], [1, 0]], dtype=complex)
 Y = np.array([[0, -1j], [1j, 0]])

@@ -1,4 +1,4 @@
-"""The statistical rule: no figure off by more than 5 standard errors, few by more than 4, none where nothing fluctuates."""
+"""The statistical rule: no figure off by more than 5 standard errors, few by more than 4, none that stands still."""
 
 from dataclasses import dataclass
 

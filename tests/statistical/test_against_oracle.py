@@ -1,12 +1,12 @@
 """Trajectories against the master equation in the full d^N space, by the statistical rule at 20,000 trajectories."""
 
 import numpy as np
-import oracle
 import pytest
-from statistical.cases import MODELS, STARTS
-from statistical.rules import against_oracle
 
 import cojump as cj
+import oracle
+from statistical.cases import MODELS, STARTS
+from statistical.rules import against_oracle
 
 TIMES = np.linspace(0, 2, 9)
 N_TRAJ = 20_000

@@ -15,10 +15,10 @@ import cojump
 from cojump import cli as cli_module
 from cojump.cli import cli
 from cojump.config import read_run_file
+from cojump.config.templates import TEMPLATES
 from cojump.errors import ConvergenceError
 from cojump.progress import ProgressBar, ProgressLines, make_progress
 from cojump.storage import load, save_results
-from cojump.templates import TEMPLATES
 
 RUN = """
 [model]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from cojump import systems
 from cojump.config import read_run_file
+from cojump.config.templates import TEMPLATES, run_file_for
 from cojump.errors import ArgumentError
-from cojump.templates import TEMPLATES, run_file_for
 
 BASE = {
     "model": {

@@ -61,7 +61,8 @@ class SpinSector:
         diagonals.append(matrix[1, 0] * raising)
         bands = np.zeros((3, self.dim), dtype=complex)
         bands[0, : self.dim - 1], bands[1], bands[2, 1:] = diagonals
-        return csr_array(dia_array((bands, [-1, 0, 1]), shape=(self.dim, self.dim)))
+        offsets = np.array([-1, 0, 1])
+        return csr_array(dia_array((bands, offsets), shape=(self.dim, self.dim)))
 
     def moves(self) -> list[Move]:
         """The one or two ways to take a particle out (physics of section 2: closed forms for two levels)."""
@@ -89,7 +90,7 @@ class SpinSector:
             sign = -1.0
         scale = np.sqrt(weight) if weighted else 1.0
 
-        def shift(values: NDArray[np.float64], step: int) -> csr_array:
+        def shift(values: NDArray[np.floating], step: int) -> csr_array:
             """Rows m, columns M = m ± ½."""
             target = columns + step
             inside = (target >= 0) & (target < self.dim)
@@ -97,7 +98,7 @@ class SpinSector:
             data = scale * np.sqrt(np.maximum(values[inside], 0)) + 0j
             return csr_array((data, (rows, target[inside])), shape=(two_mu + 1, self.dim))
 
-        return shift(sign * up if sign > 0 else up, 1) * sign, shift(down, 0)
+        return shift(up, 1) * sign, shift(down, 0)
 
 
 @lru_cache(maxsize=512)

@@ -15,11 +15,11 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ArgumentError, ConvergenceError, UnsupportedError
+from ..errors import ArgumentError, ConvergenceError, UnsupportedError
 from .sections import MISSING, Section, boolean, integer, number, show, suggestion, text
 
 if TYPE_CHECKING:
-    from .model import Model
+    from ..model import Model
 
 _CHECKS: dict[object, Callable[[str, object], object]] = {
     int: integer,
@@ -86,7 +86,7 @@ class Builder:
         ArgumentError
             If the arguments make no model.
         """
-        from .model import Model
+        from ..model import Model
 
         if not self.sources:
             with in_section("model"):
@@ -142,7 +142,7 @@ def find_builder(system: object, directory: Path) -> Builder:
     ArgumentError
         If there is no such system, file or function, or the file cannot be executed.
     """
-    from . import systems
+    from .. import systems
 
     if isinstance(system, str) and ":" in system:
         return _user_builder(system, directory)

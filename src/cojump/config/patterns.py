@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import ArgumentError
+from ..errors import ArgumentError
 from .sections import Section, integer, show
 
 if TYPE_CHECKING:
-    from .model import Model
+    from ..model import Model
 
 
 def checked_patterns(name: str, value: object) -> object:
@@ -59,7 +59,7 @@ def with_patterns(function: Callable[..., Model]) -> Callable[..., Model]:
             raise ArgumentError("size", "be an integer of at least 1", f"it is {size}")
         if patterns == "uniform":
             return function(np.ones((1, size)), **others)
-        from .systems import random_patterns
+        from ..systems import random_patterns
 
         return function(random_patterns(patterns["random"], size, patterns["seed"]), **others)
 

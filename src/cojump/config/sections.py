@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from .errors import ArgumentError
+from ..errors import ArgumentError
 
 MISSING: Any = object()
 """Stands for a value that is not there (TOML has no null)."""

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ArgumentError
 from .builders import in_section
-from .errors import ArgumentError
 from .sections import Section, integer, number, show, text
 
 if TYPE_CHECKING:
-    from .model import Model
-    from .states import State
+    from ..model import Model
+    from ..states import State
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "tilted": {},
@@ -41,7 +41,7 @@ class InitialSection:
 
     def build(self, model: Model) -> State:
         """Make the state of ``model``; raises ArgumentError if the keys make no state of it."""
-        from . import states
+        from .. import states
 
         given = self.arguments
         with in_section("initial"):

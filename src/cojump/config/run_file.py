@@ -12,8 +12,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import ArgumentError
 from .builders import Builder, find_builder
-from .errors import ArgumentError
 from .initial import DEFAULTS, InitialSection, read_initial
 from .sections import MISSING, Section, integer, number, show
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .model import Model
-    from .states import State
+    from ..model import Model
+    from ..states import State
 
 SECTIONS = ("model", "initial", "times", "run")
 
