@@ -137,12 +137,7 @@ def kraus(model, jump, two_J, two_mu, new_two_J):
 
 def outcomes(N, two_J):
     """All (2μ, 2J') that one local jump can lead to from sector J."""
-    return [
-        (two_mu, new)
-        for two_mu in remaining(N, two_J)
-        for new in (two_mu - 1, two_mu + 1)
-        if 0 <= new <= N
-    ]
+    return [(two_mu, new) for two_mu in remaining(N, two_J) for new in (two_mu - 1, two_mu + 1) if 0 <= new <= N]
 
 
 def rate_operator(model, jump, two_J):

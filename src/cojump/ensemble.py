@@ -21,9 +21,9 @@ from .meanfield import check_times, mean_field
 from .model import Model
 from .moments import Moments
 from .results import Layout, Result
-from .schur.two_level import build, check_supported
 from .states import State
-from .unravel.driver import Engine, bytes_needed, warm_up
+from .unravel.driver import warm_up
+from .unravel.engine import Runner, check_rates, check_supported, make_engine, plan
 
 Array = NDArray[np.float64]
 
@@ -120,7 +120,7 @@ class Point:
         self.state.check_fits(self.model)
         check_supported(self.model)
         _check_memory(self.model)
-        build(self.model)
+        check_rates(self.model)
 
     def chunks(self) -> list[tuple[int, int]]:
         """First and past-last trajectory of each chunk."""
@@ -129,10 +129,11 @@ class Point:
 
 def _check_memory(model: Model) -> None:
     """Refuse a model whose amplitudes would not fit, before anything is allocated."""
-    need = bytes_needed(model)
+    plans = plan(model)
+    need = sum(p.nbytes for p in plans)
     have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if need > 0.8 * have:
-        amplitudes = " + ".join(f"{b.size + 1:,}" for b in model.blocks)
+        amplitudes = " + ".join(f"{p.amplitudes:,}" for p in plans)
         found = f"{amplitudes} amplitudes need {need / 2**30:,.1f} GiB and there are {have / 2**30:,.1f} GiB"
         raise ArgumentError("size", "leave a trajectory that fits in memory", found)
 
@@ -153,7 +154,7 @@ class _Worker:
         self.layout = Layout(len(point.model.labels))
         self.weights = point.model.deviation_weights
         self.reference = mean_field(point.model, point.state, point.times).mean
-        self._engine: Engine | None = None
+        self._engine: Runner | None = None
 
     def empty(self) -> Moments:
         """No trajectory yet."""
@@ -163,7 +164,7 @@ class _Worker:
         """Trajectories start..stop-1, added one by one in their order."""
         p = self.point
         if self._engine is None:
-            self._engine = Engine(p.model, p.state, p.times, p.tolerance)
+            self._engine = make_engine(p.model, p.state, p.times, p.tolerance)
         moments, series, n_jumps = self.empty(), [], 0
         for index in range(start, stop):
             one = self._engine.run(p.seed, index, poll=poll)

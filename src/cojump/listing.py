@@ -74,24 +74,27 @@ def _show_run(run_file: RunFile, console: Console) -> None:
             "tolerance": f"{run.tolerance:g}",
         },
     )
-    table = _table("point", "N", "blocks", "seed", "memory of a trajectory")
+    table = _table("point", "N", "blocks", "amplitudes", "seed", "memory", "method")
     for row in rows:
         table.add_row(*row)
     console.print(table)
 
 
 def _planned(point: PointSpec, n_times: int) -> list[str]:
-    from .unravel.driver import bytes_needed
+    from .unravel.engine import plan
 
     model, _ = point.build()
+    plans = plan(model)
     n_averages = len(model.labels)
     series = _SERIES_BYTES * n_times * (n_averages + n_averages * (n_averages + 1) // 2)
     return [
         _parameters(point.parameters),
         str(model.size),
         str(len(model.blocks)),
+        " + ".join(f"{p.amplitudes:,}" for p in plans),
         str(point.seed),
-        _bytes(bytes_needed(model) + series),
+        _bytes(sum(p.nbytes for p in plans) + series),
+        "; ".join(dict.fromkeys(p.method for p in plans)),
     ]
 
 

@@ -14,7 +14,7 @@ from .errors import UnsupportedError
 from .model import Model
 from .results import Result
 from .states import State
-from .unravel.driver import Engine
+from .unravel.engine import make_engine
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,10 +27,11 @@ class Trajectory:
     labels : tuple of A strings "block.x"
     mean : (T, A) array
         <m_a> in the pure state of the trajectory.
-    sectors : (T,) array
+    sectors : (T,) or, for several blocks, (T, B) array
         Total spin J at the output times.
     jumps : structured array
-        ``time``; ``channel``, the position in ``model.jumps``; ``sector``, the total spin J after the jump.
+        ``time``; ``channel``, the position in ``model.jumps``; ``sector``, the total spin J after the jump (one for
+        each block if there are several).
     """
 
     times: NDArray[np.float64]
@@ -61,7 +62,7 @@ def simulate(
     Parameters
     ----------
     model : Model
-        One block of two levels whose arguments Δ commute; anything else raises UnsupportedError so far.
+        Blocks of two levels; more levels raise UnsupportedError so far.
     state : State
         The state at t = 0.
     times : (T,) array
@@ -129,7 +130,7 @@ def trajectory(
         As :func:`simulate`.
     """
     point = Point(model, state, np.asarray(times), 1, seed, tolerance)
-    engine = Engine(model, state, point.times, point.tolerance)
+    engine = make_engine(model, state, point.times, point.tolerance)
     one = engine.run(point.seed, checks.integer("index", index, 0), record=True)
     assert one.jumps is not None
     return Trajectory(point.times, model.labels, one.mean, one.sectors, one.jumps)

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
 from ..model import SIGMA_X, SIGMA_Y, SIGMA_Z, LocalJump, Model, OneBody
+from .program import Program, empty_program
 
 Matrix = NDArray[np.complex128]
 Array = NDArray[np.float64]
@@ -32,6 +33,9 @@ LADDER_DOWN, LADDER_UP, GENERAL = 0, 1, 2
 
 _ZERO = 1e-14
 """Relative size below which a matrix element is rounding of the rotation."""
+
+_PARALLEL = 1e-12
+"""Sine of the angle between two axes below which they are one."""
 
 
 class SpinTables(NamedTuple):
@@ -62,6 +66,8 @@ class SpinTables(NamedTuple):
         Γ at i' = 0..N-1 particles up of the N - 1 left behind (general self-excluded channels; 1 otherwise).
     rate_diagonal, rate_up_re, rate_up_im : (L, N+1)
         The rate operator of one channel: diagonal, and <i+1|.|i> divided by c_J(i).
+    program : Program
+        Off-diagonal part of H_eff of several blocks, whose flat basis then takes the place of i; empty otherwise.
     """
 
     N: int
@@ -84,6 +90,7 @@ class SpinTables(NamedTuple):
     rate_diagonal: Array
     rate_up_re: Array
     rate_up_im: Array
+    program: Program
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,45 +128,35 @@ def axis_rotation(axis: Array) -> Matrix:
     return np.array([[up[0], -np.conj(up[1])], [up[1], np.conj(up[0])]])
 
 
-def check_supported(model: Model) -> None:
-    """Raise UnsupportedError unless this engine runs the model: one block, two levels, commuting arguments."""
-    if len(model.blocks) > 1:
-        names = ", ".join(b.name for b in model.blocks)
-        raise UnsupportedError(f"Trajectories run one block so far, but the model has {names}")
-    if model.blocks[0].levels != 2:
-        raise UnsupportedError(
-            f"Trajectories run two levels so far, but block {model.blocks[0].name!r} has {model.blocks[0].levels}"
-        )
-    for i, jump in enumerate(model.jumps):
-        if not isinstance(jump, LocalJump):
-            raise UnsupportedError(f"Trajectories run local jumps so far, but jumps[{i}] is a collective one")
+def argument_axis(matrix: Matrix) -> Array | None:
+    """(3,) direction of a Hermitian 2x2 matrix; None for a multiple of the identity."""
+    vector = pauli_vector(matrix)
+    length = float(np.linalg.norm(vector))
+    return None if length <= _ZERO * np.abs(matrix).max(initial=0) else vector / length
 
 
-def common_axis(model: Model) -> Array:
-    """(3,) unit vector along which all arguments Δ of the model point (z if there is none).
+def block_axis(model: Model, b: int) -> tuple[Array, bool]:
+    """Direction of the arguments Δ on block b, and whether all of them share it (z if there is none).
 
-    Raises
-    ------
-    UnsupportedError
-        If two arguments do not commute.
+    Only the line matters: the sign is such that an argument along -z stays unrotated.
     """
     axis: Array | None = None
-    for i, jump in enumerate(model.jumps):
-        assert isinstance(jump, LocalJump)
-        for matrix in jump.argument.values():
-            vector = pauli_vector(matrix)
-            length = np.linalg.norm(vector)
-            if length <= _ZERO * np.abs(matrix).max():
+    shared = True
+    for jump in model.jumps:
+        for name, matrix in jump.argument.items() if isinstance(jump, LocalJump) else ():
+            vector = argument_axis(matrix) if model.block_index(name) == b else None
+            if vector is None:
                 continue
-            vector = vector / length
             if axis is None:
-                # Only the line matters; this sign leaves an argument along -z unrotated.
                 axis = vector * (1 if vector[np.argmax(np.abs(vector))] > 0 else -1)
-            elif np.linalg.norm(np.cross(axis, vector)) > 1e-12:
-                raise UnsupportedError(
-                    f"Trajectories run arguments that commute with each other so far, but that of jumps[{i}] does not"
-                )
-    return np.array([0.0, 0.0, 1.0]) if axis is None else axis
+            shared = shared and bool(np.linalg.norm(np.cross(axis, vector)) <= _PARALLEL)
+    return (np.array([0.0, 0.0, 1.0]) if axis is None else axis), shared
+
+
+def is_banded(model: Model) -> bool:
+    """Whether the tables of this module hold the model: one block, arguments along one axis, local jumps only."""
+    local = all(isinstance(jump, LocalJump) for jump in model.jumps)
+    return len(model.blocks) == 1 and model.blocks[0].levels == 2 and local and block_axis(model, 0)[1]
 
 
 def _ladder_components(matrix: Matrix) -> Matrix:
@@ -277,8 +274,9 @@ def build(model: Model) -> SpinBasis:
     ArgumentError
         If a rate returns something that is no rate.
     """
-    check_supported(model)
-    rotation = axis_rotation(common_axis(model))
+    if not is_banded(model):
+        raise UnsupportedError("Tables hold one block of two levels, arguments along one axis and local jumps only")
+    rotation = axis_rotation(block_axis(model, 0)[0])
     jumps = [jump for jump in model.jumps if isinstance(jump, LocalJump)]
     rotation = rotation @ np.diag([1, _phase_that_makes_real(_hamiltonian(model, rotation))])
     hamiltonian = _hamiltonian(model, rotation)
@@ -323,4 +321,5 @@ def _assemble(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> SpinTab
         rate_diagonal=stack("diagonal", (N + 1,)).real.copy(),
         rate_up_re=rate_up.real.copy(),
         rate_up_im=rate_up.imag.copy(),
+        program=empty_program(),
     )

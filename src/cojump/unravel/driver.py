@@ -31,7 +31,7 @@ from .kernels.window import trim
 Array = NDArray[np.float64]
 
 JUMP = np.dtype([("time", "f8"), ("channel", "i8"), ("sector", "f8")])
-"""One entry of a jump record: when, which of ``model.jumps``, and the sector J after the jump."""
+"""One entry of a jump record: when, which of ``model.jumps``, and the sector J after the jump (B of them)."""
 
 _SEGMENT = 4096
 """Jumps between two returns to Python, so that signals and other ranks are heard."""
@@ -47,7 +47,7 @@ class Outcome:
         <m_a> in the trajectory at the output times.
     second : (T, Q) array
         <½{m_a, m_b}> for the pairs a ≤ b, row by row.
-    sectors : (T,) array
+    sectors : (T,) or, for several blocks, (T, B) array
         Total spin J at the output times.
     n_jumps : int
     jumps : structured array of dtype JUMP, or None if they were not recorded
@@ -73,13 +73,13 @@ class Stream:
         self._seed: int | None = None
         self._key: NDArray[Any] = np.zeros(2, dtype=np.uint64)
 
-    def move_to(self, seed: int, index: int) -> np.random.Generator:
-        """Set the generator to the start of trajectory ``index``."""
+    def move_to(self, seed: int, index: int, part: int = 0) -> np.random.Generator:
+        """Set the generator to the start of trajectory ``index`` (of its independent component ``part``)."""
         if seed != self._seed:
             self._key, self._seed = np.random.SeedSequence(seed).generate_state(2, np.uint64), seed
         self._bits.state = {
             "bit_generator": "Philox",
-            "state": {"counter": np.array([0, 0, 0, index], dtype=np.uint64), "key": self._key},
+            "state": {"counter": np.array([0, 0, part, index], dtype=np.uint64), "key": self._key},
             "buffer": np.zeros(4, dtype=np.uint64),
             "buffer_pos": 4,
             "has_uint32": 0,
@@ -95,7 +95,9 @@ def bytes_needed(model: Model) -> int:
     return 8 * cells * arrays
 
 
-def _work_space(cells: int, channels: int) -> Work:
+def work_space(cells: int, channels: int) -> Work:
+    """Work space for states of ``cells`` cells, padding included."""
+
     def pair(*shape: int) -> tuple[Array, Array]:
         return np.zeros((*shape, cells)), np.zeros((*shape, cells))
 
@@ -147,12 +149,20 @@ class Engine:
         N = model.size
         self._frame = None if np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15) else self.basis.frame
         self._stream = Stream()
-        self._work = _work_space(N + 1 + 2 * PAD, max(len(model.jumps), 1))
+        self._work = work_space(N + 1 + 2 * PAD, max(len(model.jumps), 1))
         self._start: tuple[int, int, int, NDArray[np.complex128]] | None = None
         if not is_random(self.state):
             self._start = self._draw(self._stream.generator)
 
-    def run(self, seed: int, index: int, *, record: bool = False, poll: Callable[[], None] | None = None) -> Outcome:
+    def run(
+        self,
+        seed: int,
+        index: int,
+        *,
+        part: int = 0,
+        record: bool = False,
+        poll: Callable[[], None] | None = None,
+    ) -> Outcome:
         """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` every few thousand jumps.
 
         Raises
@@ -160,7 +170,7 @@ class Engine:
         ConvergenceError
             If a step or a jump time cannot be brought within the tolerance.
         """
-        generator = self._stream.move_to(seed, index)
+        generator = self._stream.move_to(seed, index, part)
         tables, T = self.basis.tables, len(self.times)
         place, clock = self._begin(generator)
         mean, second, sectors = np.empty((T, 3)), np.empty((T, 6)), np.empty(T, dtype=np.int64)

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from .common import MAX_ORDER, OPTIONS, PAD
+from .program import apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
 from .window import clear_beside
 
@@ -22,6 +23,8 @@ def sector_range(N, two_J):
 @njit(inline="always", **OPTIONS)
 def refresh_elements(tables, work, two_J, start, stop):
     """Write the off-diagonals of H_eff in sector J for positions start..stop, nothing coupling in from below."""
+    if tables.program.code.shape[0] > 0:
+        return
     if tables.is_real:
         fill_real(tables.N, two_J, start, stop, tables.up_re, work.off_re)
     else:
@@ -82,7 +85,20 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
     order, done, renewed, power, peak, growth = 0, False, False, 1.0, 1.0, 1.0
     while order < MAX_ORDER and not done:
         row_lo, row_hi = max(lo - (order + 1) * band, first), min(hi + (order + 1) * band, last)
-        if tables.is_real:
+        if tables.program.code.shape[0] > 0:
+            norm2 = apply_program(
+                rows_re,
+                rows_im,
+                order,
+                row_lo,
+                row_hi,
+                tables.program,
+                tables.diagonal,
+                tables.half_rate,
+                shift,
+                0.5 * rate_shift,
+            )
+        elif tables.is_real:
             norm2 = apply_real(
                 rows_re,
                 rows_im,

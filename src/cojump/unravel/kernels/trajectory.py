@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .common import FINISHED, NO_CONVERGENCE, NOT_FINITE, OPTIONS, PAUSED, RECORD_FULL
+from .common import FINISHED, NO_CONVERGENCE, NOT_FINITE, OPTIONS, PAD, PAUSED, RECORD_FULL
 from .jump import GENERAL, LADDER_DOWN, channel_weight, general_jump, ladder_jump, ladder_weights
 from .measure import spin_averages
 from .propagate import norm_squared, sum_series
@@ -271,3 +271,22 @@ def advance(tables, work, place, clock, generator, times, mean, second, sectors,
     place[0], place[1], place[2], place[3] = two_J, lo, hi, done
     clock[0], clock[1], clock[2], clock[3] = t, waiting, shift, rate_shift
     return status
+
+
+@njit(**OPTIONS)
+def product_step(tables, work, size, shift, rate_shift, waiting, most, tolerance):
+    """One step of a sector of several blocks: expand the state, find the jump or the end of the step.
+
+    Returns
+    -------
+    time, found, lost, norm2, order, horizon, energy, rate
+        As find_jump and expand; the state at ``time`` is in ``out``.
+    """
+    filled = np.full(3, -1)
+    order, horizon, energy, rate, curvature, shift, rate_shift = expand(
+        tables, work, size - 1, PAD, PAD + size, filled, shift, rate_shift, waiting, most, 0.5 * tolerance
+    )
+    time, found, lost, norm2 = find_jump(
+        work, order, PAD, PAD + size, horizon, rate_shift, rate, curvature, waiting, tolerance
+    )
+    return time, found, lost, norm2, order, horizon, energy, rate

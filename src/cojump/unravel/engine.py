@@ -1,0 +1,153 @@
+"""The engine of a whole model: its independent components side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import UnsupportedError
+from ..model import CollectiveJump, Model
+from ..schur.components import Component, components
+from ..schur.product import ProductBasis
+from ..schur.two_level import block_axis, build, is_banded
+from ..states import State
+from .driver import Engine, Outcome, bytes_needed
+from .product_engine import ProductEngine, jump_type, product_bytes
+
+Array = NDArray[np.float64]
+
+
+class Runner(Protocol):
+    """What runs trajectories."""
+
+    def run(
+        self,
+        seed: int,
+        index: int,
+        *,
+        part: int = 0,
+        record: bool = False,
+        poll: Callable[[], None] | None = None,
+    ) -> Outcome:
+        """Trajectory ``index`` of the ensemble with ``seed``."""
+
+
+def check_supported(model: Model) -> None:
+    """Raise UnsupportedError unless trajectories run the model."""
+    for block in model.blocks:
+        if block.levels != 2:
+            raise UnsupportedError(f"Trajectories run two levels so far, but block {block.name!r} has {block.levels}")
+
+
+def check_rates(model: Model) -> None:
+    """Evaluate every rate wherever trajectories will need it; raise ArgumentError if one returns no rate."""
+    for part in components(model):
+        if is_banded(part.model):
+            build(part.model)
+        else:
+            ProductBasis(part.model)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the trajectories of a component run, and what they need.
+
+    Attributes
+    ----------
+    blocks : tuple of str
+    method : str
+    amplitudes : int
+        Of the largest sector.
+    nbytes : int
+    """
+
+    blocks: tuple[str, ...]
+    method: str
+    amplitudes: int
+    nbytes: int
+
+
+def plan(model: Model) -> tuple[Plan, ...]:
+    """Return how each independent component of a model will be run, and the memory it needs."""
+    plans = []
+    for part in components(model):
+        names = tuple(b.name for b in part.model.blocks)
+        amplitudes = int(np.prod([b.size + 1 for b in part.model.blocks], dtype=object))
+        if is_banded(part.model):
+            plans.append(Plan(names, "banded H_eff, windowed", amplitudes, bytes_needed(part.model)))
+            continue
+        method = "tensor product of sectors"
+        if not all(block_axis(part.model, b)[1] for b in range(len(names))):
+            method += ", dense rotations between the frames of non-commuting arguments"
+        if any(isinstance(jump, CollectiveJump) for jump in part.model.jumps):
+            method += ", collective jumps"
+        plans.append(Plan(names, method, amplitudes, product_bytes(part.model)))
+    return tuple(plans)
+
+
+def make_engine(model: Model, state: State, times: Array, tolerance: float) -> Runner:
+    """Return the engine for a model: the banded one where it fits, the general one elsewhere, one per component."""
+    parts = components(model)
+    runners: list[Runner] = []
+    for part in parts:
+        own = State(tuple(state.blocks[b] for b in part.blocks))
+        kind = Engine if is_banded(part.model) else ProductEngine
+        runners.append(kind(part.model, own, times, tolerance))
+    return runners[0] if len(parts) == 1 else _SideBySide(model, parts, runners)
+
+
+class _SideBySide:
+    """Components that never become entangled: products of their averages, their jumps in order of time."""
+
+    def __init__(self, model: Model, parts: tuple[Component, ...], runners: list[Runner]) -> None:
+        self._parts, self._runners = parts, runners
+        self._n_blocks = len(model.blocks)
+        self._places = [np.concatenate([np.arange(3 * b, 3 * b + 3) for b in part.blocks]) for part in parts]
+
+    def run(
+        self,
+        seed: int,
+        index: int,
+        *,
+        part: int = 0,
+        record: bool = False,
+        poll: Callable[[], None] | None = None,
+    ) -> Outcome:
+        """Trajectory ``index`` of the ensemble with ``seed``; component c has streams of its own."""
+        single = [r.run(seed, index, part=part + c, record=record, poll=poll) for c, r in enumerate(self._runners)]
+        T, A = len(single[0].mean), 3 * self._n_blocks
+        mean, sectors = np.empty((T, A)), np.empty((T, self._n_blocks))
+        for places, component, one in zip(self._places, self._parts, single, strict=True):
+            mean[:, places] = one.mean
+            sectors[:, list(component.blocks)] = one.sectors.reshape(T, -1)
+        second = mean[:, :, None] * mean[:, None, :]
+        for places, one in zip(self._places, single, strict=True):
+            rows, columns = np.triu_indices(len(places))
+            second[:, places[rows], places[columns]] = one.second
+            second[:, places[columns], places[rows]] = one.second
+        rows, columns = np.triu_indices(A)
+        jumps = self._merged([one.jumps for one in single], sectors[0]) if record else None
+        return Outcome(mean, second[:, rows, columns], sectors, sum(one.n_jumps for one in single), jumps)
+
+    def _merged(self, records: list[NDArray[np.void] | None], start: Array) -> NDArray[np.void]:
+        """One record of all components, in order of time; each entry carries the sectors of all blocks."""
+        pieces = []
+        for component, jumps in zip(self._parts, records, strict=True):
+            assert jumps is not None
+            piece = np.empty(len(jumps), dtype=jump_type(self._n_blocks))
+            piece["time"], piece["channel"] = jumps["time"], np.array(component.jumps, dtype=int)[jumps["channel"]]
+            piece["sector"] = np.nan
+            piece["sector"][:, list(component.blocks)] = jumps["sector"].reshape(len(jumps), -1)
+            pieces.append(piece)
+        merged = np.concatenate(pieces)
+        merged = merged[np.argsort(merged["time"], kind="stable")]
+        sector = start.copy()
+        for n in range(len(merged)):
+            known = ~np.isnan(merged["sector"][n])
+            sector[known] = merged["sector"][n][known]
+            merged["sector"][n] = sector
+        return merged

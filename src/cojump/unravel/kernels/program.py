@@ -1,0 +1,72 @@
+"""Running the program of a sector of several blocks, see schur.program."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from ...schur.program import APPLY, CLEAR, MULTIPLY, MULTIPLY_ADD
+from .common import OPTIONS
+
+
+@njit(**OPTIONS)
+def apply_axis(outer, n_rows, n_columns, inner, pointers, columns, values, factor, source, target):
+    """Add factor · A source to target, with A acting on the middle one of (outer, n, inner)."""
+    for o in range(outer):
+        for r in range(n_rows):
+            to = target[(o * n_rows + r) * inner : (o * n_rows + r + 1) * inner]
+            for k in range(pointers[r], pointers[r + 1]):
+                at = (o * n_columns + columns[k]) * inner
+                value = factor * values[k]
+                for q in range(inner):
+                    to[q] += value * source[at + q]
+
+
+@njit(**OPTIONS)
+def run_program(program):
+    """Carry out all instructions; the result is in register 1."""
+    registers = program.registers
+    registers[1, :] = 0.0
+    for n in range(program.code.shape[0]):
+        instruction, dst, src, number = program.code[n]
+        target, source = registers[dst], registers[src]
+        if instruction == MULTIPLY:
+            table = program.tables[number]
+            for p in range(target.size):
+                target[p] = table[p] * source[p]
+        elif instruction == MULTIPLY_ADD:
+            table, factor = program.tables[number], program.factor[n]
+            for p in range(target.size):
+                target[p] += factor * table[p] * source[p]
+        elif instruction == CLEAR:
+            target[:] = 0.0
+        else:
+            if instruction == APPLY:
+                target[:] = 0.0
+            outer, dim, inner = program.axis[number]
+            pointers = program.pointers[program.start[number] : program.start[number] + dim + 1]
+            apply_axis(
+                outer, dim, dim, inner, pointers, program.columns, program.values, program.factor[n], source, target
+            )
+
+
+@njit(**OPTIONS)
+def apply_program(rows_re, rows_im, order, lo, hi, program, diagonal, half_rate, shift, half_shift):
+    """As apply_real for a program plus the diagonal tables."""
+    scale = 1.0 / (order + 1.0)
+    re, im = rows_re[order, lo:hi], rows_im[order, lo:hi]
+    to_re, to_im = rows_re[order + 1, lo:hi], rows_im[order + 1, lo:hi]
+    state = program.registers[0]
+    for p in range(re.size):
+        state[p] = complex(re[p], im[p])
+    run_program(program)
+    result = program.registers[1]
+    total = 0.0
+    for p in range(to_re.size):
+        energy = diagonal[p] - shift
+        damping = half_rate[p] - half_shift
+        h_re = energy * re[p] + damping * im[p] + result[p].real
+        h_im = energy * im[p] - damping * re[p] + result[p].imag
+        to_re[p] = scale * h_im
+        to_im[p] = -scale * h_re
+        total += (scale * h_im) ** 2 + (scale * h_re) ** 2
+    return total

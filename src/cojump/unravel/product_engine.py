@@ -1,0 +1,307 @@
+"""Trajectories of several coupled blocks, of arguments along any axes, and of collective jumps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from math import prod
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..errors import ConvergenceError
+from ..model import Model
+from ..schur.initial import draw_sector_state, is_random
+from ..schur.product import Channel, ProductBasis, ProductSector
+from ..schur.spin_sector import rotation_matrix, spin_sector
+from ..states import State
+from .driver import JUMP, Outcome, Stream, work_space
+from .kernels.common import MAX_ORDER, PAD
+from .kernels.program import apply_axis, run_program
+from .kernels.propagate import sum_series
+from .kernels.trajectory import product_step
+
+Array = NDArray[np.float64]
+Ket = NDArray[np.complex128]
+
+_POLL = 64
+"""Jumps between two calls of ``poll``."""
+
+
+class _Rows(NamedTuple):
+    """A sparse matrix as the kernel wants it."""
+
+    shape: tuple[int, int]
+    pointers: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    values: Ket
+
+
+def _rows(matrix: csr_array) -> _Rows:
+    rows, columns = matrix.shape
+    return _Rows(
+        (rows, columns), matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data.astype(complex)
+    )
+
+
+@lru_cache(maxsize=512)
+def _out_of(N: int, two_J: int) -> list[tuple[int, tuple[_Rows, _Rows]]]:
+    """2μ and the weighted maps of every way to take a particle out of J."""
+    return [(m.two_mu, (_rows(m.out[0]), _rows(m.out[1]))) for m in spin_sector(N, two_J).moves()]
+
+
+@lru_cache(maxsize=1024)
+def _into(N: int, two_J: int, two_mu: int) -> tuple[_Rows, _Rows]:
+    """Adjoints of C_J^μ: put a particle that is up (down) back."""
+    up, down = spin_sector(N, two_J).entrance(two_mu)
+    return _rows(csr_array(up.conj().T)), _rows(csr_array(down.conj().T))
+
+
+def _apply(matrix: _Rows, dims: tuple[int, ...], axis: int, state: Ket, target: Ket | None = None) -> Ket:
+    """Matrix on one axis of a flat state of shape ``dims``; added to ``target`` if that is given."""
+    rows, columns = matrix.shape
+    outer, inner = prod(dims[:axis]), prod(dims[axis + 1 :])
+    if target is None:
+        target = np.zeros(outer * rows * inner, dtype=complex)
+    apply_axis(outer, rows, columns, inner, matrix.pointers, matrix.columns, matrix.values, 1.0 + 0.0j, state, target)
+    return target
+
+
+def _replaced(dims: tuple[int, ...], axis: int, dim: int) -> tuple[int, ...]:
+    return (*dims[:axis], dim, *dims[axis + 1 :])
+
+
+class ProductEngine:
+    """Runs trajectories of one component of a model; the interface is that of the engine for one block.
+
+    Parameters
+    ----------
+    model, state, times, tolerance
+        As for :class:`cojump.unravel.driver.Engine`.
+    """
+
+    def __init__(self, model: Model, state: State, times: Array, tolerance: float) -> None:
+        self.basis = ProductBasis(model)
+        self.state = state.blocks
+        self.times = np.ascontiguousarray(times, dtype=float)
+        self.tolerance = float(tolerance)
+        self._stream = Stream()
+        self._cells = 0
+        self._fixed = [
+            None if is_random(block) else self._draw_block(b, self._stream.generator)
+            for b, block in enumerate(self.state)
+        ]
+        self._paulis = [
+            [(o.block, u.conj().T @ o.matrix @ u) for o in model.observables if o.block == b]
+            for b, u in enumerate(self.basis.rotations)
+        ]
+        self._pairs = np.triu_indices(3 * len(self.state))
+        self._operators: dict[tuple[int, int], list[_Rows]] = {}
+        self._turns: dict[tuple[int, int, int], _Rows] = {}
+
+    def run(
+        self,
+        seed: int,
+        index: int,
+        *,
+        part: int = 0,
+        record: bool = False,
+        poll: Callable[[], None] | None = None,
+    ) -> Outcome:
+        """Trajectory ``index`` of the ensemble with ``seed``.
+
+        Raises
+        ------
+        ConvergenceError
+            If a step or a jump time cannot be brought within the tolerance.
+        """
+        generator = self._stream.move_to(seed, index, part)
+        sector, state = self._draw(generator)
+        B, T = len(self.state), len(self.times)
+        mean, second = np.empty((T, 3 * B)), np.empty((T, 3 * B * (3 * B + 1) // 2))
+        sectors = np.empty((T, B))
+        jumps: list[tuple[float, int, tuple[int, ...]]] = []
+        t, waiting, shift, rate_shift, done, n_jumps = 0.0, generator.standard_exponential(), 0.0, 0.0, 0, 0
+
+        def measure(place: int, ket: Ket) -> None:
+            mean[place], second[place] = self._averages(sector, ket)
+            sectors[place] = np.array(sector.two_J) / 2
+
+        while done < T and self.times[done] <= t:
+            measure(done, state)
+            done += 1
+        tables = sector.tables
+        while done < T:
+            self._load(sector, state)
+            size, cells = sector.size, slice(PAD, PAD + sector.size)
+            most = self.times[-1] - t
+            step, found, lost, _, order, horizon, energy, rate = product_step(
+                tables, self._work, size, shift, rate_shift, waiting, most, self.tolerance
+            )
+            if found < 0 or not np.isfinite(energy) or t + step <= t:
+                raise ConvergenceError(
+                    f"Trajectory {index} of seed {seed}: the state did not converge at t = {t:.9g} "
+                    f"(sector {tuple(j / 2 for j in sector.two_J)}, tolerance {self.tolerance:g})"
+                )
+            state = self._work.out_re[cells] + 1j * self._work.out_im[cells]
+            until = self.times[-1] if found == 0 and horizon >= most else t + step
+            while done < T and self.times[done] <= until:
+                measure(done, self._at(order, size, self.times[done] - t))
+                done += 1
+            t, shift, rate_shift = t + step, energy, rate
+            if found == 1 and done < T:
+                channel, sector, state = self._jump(sector, state, generator.random())
+                tables = sector.tables
+                waiting = generator.standard_exponential()
+                n_jumps += 1
+                if record:
+                    jumps.append((t, channel, sector.two_J))
+                if poll is not None and n_jumps % _POLL == 0:
+                    poll()
+            else:
+                waiting -= lost
+            state = state / np.linalg.norm(state)
+        made = record_of(jumps, B) if record else None
+        return Outcome(mean, second, sectors[:, 0] if B == 1 else sectors, n_jumps, made)
+
+    def _draw(self, generator: np.random.Generator) -> tuple[ProductSector, Ket]:
+        """One pure state of one sector; what does not vary between trajectories is made once."""
+        drawn = [fixed if fixed is not None else self._draw_block(b, generator) for b, fixed in enumerate(self._fixed)]
+        sector = self.basis.sector(tuple(two_J for two_J, _ in drawn))
+        whole: Ket = drawn[0][1]
+        for _, ket in drawn[1:]:
+            whole = np.outer(whole, ket).ravel()
+        return sector, whole / np.linalg.norm(whole)
+
+    def _draw_block(self, b: int, generator: np.random.Generator) -> tuple[int, Ket]:
+        N = self.basis.sizes[b]
+        two_J, ket = draw_sector_state(self.state[b], N, self.basis.rotations[b], generator)
+        first = (N - two_J) // 2
+        return two_J, ket[first : first + two_J + 1]
+
+    def _load(self, sector: ProductSector, state: Ket) -> None:
+        if sector.size + 2 * PAD > self._cells:
+            self._cells = sector.size + 2 * PAD
+            self._work = work_space(self._cells, 1)
+        cells = slice(PAD, PAD + sector.size)
+        self._work.taylor_re[0, cells], self._work.taylor_im[0, cells] = state.real, state.imag
+
+    def _at(self, order: int, size: int, t: float) -> Ket:
+        """State at time t after the start of the step."""
+        w = self._work
+        sum_series(w.taylor_re, order, PAD, PAD + size, t, w.out_re)
+        sum_series(w.taylor_im, order, PAD, PAD + size, t, w.out_im)
+        return w.out_re[PAD : PAD + size] + 1j * w.out_im[PAD : PAD + size]
+
+    def _averages(self, sector: ProductSector, state: Ket) -> tuple[Array, Array]:
+        """<m_a> and <½{m_a, m_b}>: inner products of the vectors m_a ψ with ψ and with each other."""
+        vectors = []
+        for b, s in enumerate(sector.blocks):
+            key = (b, s.two_J)
+            if key not in self._operators:
+                self._operators[key] = [_rows(s.one_body(m) * (1.0 / s.N)) for _, m in self._paulis[b]]
+            vectors += [_apply(m, sector.dims, b, state) for m in self._operators[key]]
+        stack = np.array(vectors)
+        norm2 = np.vdot(state, state).real
+        gram = (stack.conj() @ stack.T).real / norm2
+        return (stack @ state.conj()).real / norm2, gram[self._pairs]
+
+    def _weights(self, sector: ProductSector, state: Ket) -> list[float]:
+        """<rate operator> of every jump of the model, unnormalised."""
+        weight = np.abs(state) ** 2
+        weights = []
+        for table, program in zip(sector.rate_tables, sector.rate_programs, strict=True):
+            total = float(table @ weight)
+            if program is not None:
+                program.registers[0] = state
+                run_program(program)
+                total += float(np.vdot(state, program.registers[1]).real)
+            weights.append(max(total, 0.0))
+        return weights
+
+    def _jump(self, sector: ProductSector, state: Ket, u: float) -> tuple[int, ProductSector, Ket]:
+        """Choose a jump with probability ∝ |Kψ|² and apply it; the state after it is not normalised."""
+        left = u * sum(weights := self._weights(sector, state))
+        number = 0
+        for n, weight in enumerate(weights):
+            if weight > 0:
+                number = n
+                if left < weight:
+                    break
+                left -= weight
+        channel, collective = self.basis.channels[number], self.basis.collective[number]
+        if channel is None:
+            assert collective is not None
+            after = np.zeros(sector.size, dtype=complex)
+            for b, y in collective.items():
+                _apply(_rows(sector.blocks[b].one_body(y)), sector.dims, b, state, after)
+            return number, sector, after
+        return (number, *self._local_jump(sector, channel, state, left))
+
+    def _local_jump(
+        self, sector: ProductSector, channel: Channel, state: Ket, left: float
+    ) -> tuple[ProductSector, Ket]:
+        """Outcome (μ, J') of a local jump, by the weights of its up to four Kraus operators."""
+        b, dims = channel.block, sector.dims
+        N = sector.blocks[b].N
+        for axis, unitary in channel.turn.items():
+            state = _apply(self._turn(axis, sector.two_J[axis], unitary, True), dims, axis, state)
+        if not channel.excluded:
+            state = state * sector.flat_gamma(channel)
+        chosen: tuple[int, Ket] | None = None
+        for two_mu, out in _out_of(N, sector.two_J[b]):
+            rest = _replaced(dims, b, two_mu + 1)
+            parts = [_apply(m, dims, b, state) for m in out]
+            if channel.excluded:
+                parts = [p * sector.flat_gamma(channel, two_mu) for p in parts]
+            j = channel.matrix
+            parts = [j[s, 0] * parts[0] + j[s, 1] * parts[1] for s in range(2)]
+            for two_J in (two_mu - 1, two_mu + 1):
+                if two_J < 0:
+                    continue
+                up, down = _into(N, two_J, two_mu)
+                after = _apply(down, rest, b, parts[1], _apply(up, rest, b, parts[0]))
+                weight = float(np.vdot(after, after).real)
+                if weight > 0:
+                    chosen = (two_J, after)
+                    if left < weight:
+                        return self._turn_back(sector, channel, *chosen)
+                    left -= weight
+        if chosen is None:
+            raise ConvergenceError(f"A jump on block {self.basis.model.blocks[b].name!r} leads nowhere")
+        return self._turn_back(sector, channel, *chosen)  # rounding: keep the last possible one
+
+    def _turn_back(self, sector: ProductSector, channel: Channel, two_J: int, state: Ket) -> tuple[ProductSector, Ket]:
+        after = self.basis.sector(_replaced(sector.two_J, channel.block, two_J))
+        for axis, unitary in channel.turn.items():
+            state = _apply(self._turn(axis, after.two_J[axis], unitary, False), after.dims, axis, state)
+        return after, state
+
+    def _turn(self, axis: int, two_J: int, unitary: NDArray[np.complex128], into: bool) -> _Rows:
+        """Change of frame on one axis: into the channel's frame, or back."""
+        key = (two_J, id(unitary), int(into))
+        if key not in self._turns:
+            D = rotation_matrix(two_J, unitary)
+            self._turns[key] = _rows(csr_array(D.conj().T if into else D))
+        return self._turns[key]
+
+
+def record_of(jumps: list[tuple[float, int, tuple[int, ...]]], n_blocks: int) -> NDArray[np.void]:
+    """The jump record as a structured array; ``sector`` has one entry per block if there are several."""
+    made = np.empty(len(jumps), dtype=jump_type(n_blocks))
+    for n, (time, channel, two_J) in enumerate(jumps):
+        made[n] = (time, channel, two_J[0] / 2 if n_blocks == 1 else tuple(j / 2 for j in two_J))
+    return made
+
+
+def jump_type(n_blocks: int) -> np.dtype[np.void]:
+    """Type of one entry of a jump record."""
+    return JUMP if n_blocks == 1 else np.dtype([*JUMP.descr[:2], ("sector", "f8", (n_blocks,))])
+
+
+def product_bytes(model: Model) -> int:
+    """Memory of the engine in bytes for the largest sector: Taylor vectors, registers, tables."""
+    amplitudes = int(np.prod([float(b.size + 1) for b in model.blocks]))
+    return 8 * amplitudes * (2 * (MAX_ORDER + 1) + 14 + 2 * 7 + 6 * max(len(model.jumps), 1))

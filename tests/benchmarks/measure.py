@@ -1,0 +1,98 @@
+"""Time one case at one size in a process of its own, so that sizes do not share their memory.
+
+python -m tests.benchmarks.measure CASE SIZE REPETITIONS        one line of JSON
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from cojump.unravel import driver
+from cojump.unravel.driver import Engine, warm_up
+
+from .cases import CASES, TIMES
+
+TOLERANCE = 1e-9
+
+ROOT = Path(__file__).parents[len(__package__.split("."))]
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def module_command(module, *arguments):
+    """Command that runs a module of this package, and the environment it needs."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(paths)}
+    return [sys.executable, "-m", f"{__package__}.{module}", *map(str, arguments)], environment
+
+
+def apart(case, size, repetitions):
+    """Figures of :func:`measure` from a new process, with its peak memory."""
+    command, environment = module_command("measure", case, size, repetitions)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return json.loads(done.stdout)
+
+
+def measure(case, size, repetitions):
+    """Medians over trajectories: µs per jump and ms per trajectory; means: jumps, amplitudes in the window."""
+    model, state = CASES[case](size)
+    warm_up()
+    engine = Engine(model, state, TIMES, TOLERANCE)
+    engine.run(0, 0)
+    seconds, jumps = [], []
+    for index in range(repetitions):
+        began = time.perf_counter()
+        outcome = engine.run(1, index)
+        seconds.append(time.perf_counter() - began)
+        jumps.append(outcome.n_jumps)
+        assert np.isfinite(outcome.mean).all()
+        assert outcome.n_jumps > 0
+    seconds, jumps = np.array(seconds), np.array(jumps)
+    return {
+        "us_per_jump": float(np.median(1e6 * seconds / jumps)),
+        "ms": float(np.median(1e3 * seconds)),
+        "jumps": float(jumps.mean()),
+        "window": mean_window(engine, max(1, size // 50)),
+    }
+
+
+def mean_window(engine, every):
+    """Amplitudes in the window after every so many jumps, averaged over one trajectory."""
+    widths, advance, segment = [], driver.advance, driver._SEGMENT
+
+    def watched(tables, work, place, *rest):
+        status = advance(tables, work, place, *rest)
+        widths.append(int(place[2] - place[1]))
+        return status
+
+    driver.advance, driver._SEGMENT = watched, every
+    try:
+        engine.run(1, 0)
+    finally:
+        driver.advance, driver._SEGMENT = advance, segment
+    return float(np.mean(widths))
+
+
+def peak_memory():
+    """Largest memory of this process in MiB.
+
+    Linux counts the parent's memory before exec in ru_maxrss, not in VmHWM.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) / 1024
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
+
+
+if __name__ == "__main__":
+    figures = measure(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    print(json.dumps({**figures, "peak_mib": peak_memory()}))

@@ -1,0 +1,9 @@
+import pytest
+
+from cojump.unravel.driver import warm_up
+
+
+@pytest.fixture(scope="package", autouse=True)
+def compiled():
+    """Fill the cache, so that no job is measured while it compiles."""
+    warm_up()

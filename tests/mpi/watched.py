@@ -1,0 +1,90 @@
+"""A model for run files whose trajectories can be watched, slowed down, or broken on one rank only.
+
+It is the constrained model; what is done to the trajectory engine is said by ``action``:
+
+    raise, memory, nan    an unexpected error, no memory left, or a poisoned table, in the trajectories of ``rank``
+    mean_field            the mean field does not converge on ``rank``
+    amplitude             Γ raises on ``rank``
+    occupied              something takes the place of the result file while the job runs
+    count                 slow; each rank writes down which trajectories it runs and how its threads are used
+    wait                  where WATCHED_SLOW is set, trajectories of the smallest model are slow
+"""
+
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from mpi4py import MPI
+
+import cojump as cj
+from cojump import ensemble
+from cojump.unravel.driver import Engine
+
+RANK = MPI.COMM_WORLD.rank
+_run = Engine.run
+
+
+def build(size: int, action: str, rank: int, directory: str):
+    place = Path(directory)
+    (place / f"pid{RANK}").write_text(str(os.getpid()), encoding="ascii")
+    if action == "amplitude" and rank == RANK:
+        z = np.diag([1.0, -1.0])
+        jump = cj.LocalJump(z, "spins", amplitude=lambda x: 1 / 0, argument={"spins": z})
+        return cj.Model([cj.Block("spins", size)], [], [jump])
+    if action == "mean_field":
+        if rank == RANK:
+            ensemble.mean_field = _no_mean_field
+    else:
+        _watch(action, rank, place)
+    return cj.systems.constrained(size, 0.7, 1.3, 0.8)
+
+
+def _no_mean_field(*_):
+    raise cj.ConvergenceError("the mean field does not converge")
+
+
+def _watch(action, rank, place):
+    def run(engine, seed, index, **options):
+        if "poll" not in options:  # warm_up() runs one trajectory of its own
+            return _run(engine, seed, index, **options)
+        if action == "count":
+            time.sleep(0.05)
+            with (place / f"trajectories{RANK}").open("a") as file:
+                file.write(f"{index}\n")
+            if not (place / f"threads{RANK}").exists():
+                (place / f"threads{RANK}").write_text(repr(_threads_of_a_product()), encoding="ascii")
+        elif action == "wait":
+            if engine.basis.tables.N == 2 and "WATCHED_SLOW" in os.environ:
+                time.sleep(0.5)
+        elif rank == RANK and action == "raise":
+            raise RuntimeError("the lamp went out")
+        elif rank == RANK and action == "memory":
+            raise MemoryError
+        elif rank == RANK and action == "nan":
+            engine.basis.tables.gamma[:] = np.nan
+        elif rank == RANK and action == "occupied":
+            (place / "results" / "result.h5").mkdir(exist_ok=True)
+        return _run(engine, seed, index, **options)
+
+    Engine.run = run
+
+
+def _threads_of_a_product():
+    """Thread settings, and how many threads work when numpy multiplies large matrices."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    settings = [os.environ.get(name) for name in names]
+    before = _ticks()
+    a = np.ones((1200, 1200))
+    a @ a
+    after = _ticks()
+    return settings, sum(after[task] > before.get(task, 0) for task in after)
+
+
+def _ticks():
+    """Processor time of each thread of this process, where the system tells."""
+    spent = {}
+    for task in Path("/proc/self/task").glob("*"):
+        fields = (task / "stat").read_text().rpartition(")")[2].split()
+        spent[task.name] = int(fields[11]) + int(fields[12])
+    return spent

@@ -1,0 +1,95 @@
+"""The kernels as plain Python, and compiled with every index checked: the same numbers."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+SCRIPT = """
+import json
+import sys
+
+import numpy as np
+
+import cojump as cj
+
+X = np.array([[0, 1], [1, 0]], dtype=complex)
+Y = np.array([[0, -1j], [1j, 0]])
+Z = np.diag([1.0, -1.0])
+RAISE, LOWER = (X + 1j * Y) / 2, (X - 1j * Y) / 2
+pair = ("s", "s")
+general = cj.Model(
+    [cj.Block("s", 5)],
+    [cj.OneBody(0.6 * X + 0.2 * Z, "s"), cj.TwoBody(X, X, 0.5, pair), cj.TwoBody(RAISE, LOWER, 0.2, pair)],
+    [
+        cj.LocalJump(0.8 * LOWER + (0.3 - 0.2j) * Z, "s", amplitude=np.exp, argument={"s": 0.5 * X}),
+        cj.LocalJump(0.6 * RAISE, "s", amplitude=np.cos, argument={"s": X}, exclude_self=True),
+    ],
+)
+flips = cj.systems.free_flips(6, 0.7, 1.3, 0.8, chi=0.4)
+hopfield = cj.systems.hopfield(np.ones((1, 7)), 0.5, 1.3)
+dark = cj.systems.constrained(4, 0.4, 1.3, 0.8)
+one = cj.systems.constrained(1, 0.7, 1.3, 0.8)
+cases = [
+    (general, cj.tilted(general, 1.1, 0.4)),
+    (general, cj.dicke(general, {"s": (0.5, -0.5)})),
+    (flips, cj.product(flips, {"spins": np.diag([0.8, 0.2])})),
+    (flips, cj.dicke(flips, {"spins": (0, 0)})),
+    (hopfield, cj.tilted(hopfield, 1.1, 0.4)),
+    (dark, cj.dicke(dark, {"spins": (2, -2)})),
+    (one, cj.tilted(one, 1.1, 0.4)),
+]
+found = []
+for model, state in cases:
+    for index in (0, 1):
+        run = cj.trajectory(model, state, [0.0, 0.3, 1.3], seed=11, index=index)
+        record = {name: run.jumps[name].tolist() for name in ("time", "channel", "sector")}
+        found.append({"mean": run.mean.tolist(), "sectors": run.sectors.tolist(), **record})
+json.dump(found, sys.stdout)
+"""
+
+
+def run(**settings):
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")} | settings
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def compiled():
+    # The cache knows a kernel's own file only: let the runner throw away what is older than any kernel.
+    from cojump.unravel.driver import warm_up
+
+    warm_up()
+    return run()
+
+
+def agree(found, expected):
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected, strict=True):
+        assert a["channel"] == b["channel"]
+        assert a["sector"] == b["sector"]
+        assert a["sectors"] == b["sectors"]
+        np.testing.assert_allclose(a["time"], b["time"], rtol=0, atol=1e-12)
+        np.testing.assert_allclose(a["mean"], b["mean"], rtol=0, atol=1e-11)
+
+
+def test_the_cases_jump(compiled):
+    jumps = [len(case["time"]) for case in compiled]
+    assert sum(jumps) >= 25
+    assert len({channel for case in compiled for channel in case["channel"]}) == 2
+    assert any(np.ptp(case["sector"]) > 1 for case in compiled if case["sector"])
+
+
+def test_plain_python(compiled):
+    agree(run(NUMBA_DISABLE_JIT="1"), compiled)
+
+
+def test_checked_indices(compiled, tmp_path):
+    agree(run(NUMBA_BOUNDSCHECK="1", NUMBA_OPT="0", NUMBA_CACHE_DIR=str(tmp_path)), compiled)
