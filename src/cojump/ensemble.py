@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -20,9 +20,10 @@ from .errors import ArgumentError
 from .meanfield import check_times, mean_field
 from .model import Model
 from .moments import Moments
-from .results import Layout, Result
+from .observables import AverageMeter, Meter, meters_of
+from .results import Extra, Result
 from .states import State
-from .unravel.driver import warm_up
+from .unravel.driver import Outcome, warm_up
 from .unravel.engine import Runner, check_rates, check_supported, make_engine, plan
 
 Array = NDArray[np.float64]
@@ -87,6 +88,10 @@ class Point:
         How many trajectories keep their series, at most n_traj.
     parameters : mapping
         What names this point in a sweep.
+    observables : mapping
+        Polynomials of averages to be measured, see :func:`cojump.simulate`.
+    distributions : (T',) array
+        Output times at which the distributions of M are measured.
 
     Raises
     ------
@@ -103,14 +108,14 @@ class Point:
     chunk: int = 64
     keep: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    observables: Mapping[str, Any] = field(default_factory=dict)
+    distributions: Array = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
-        if not isinstance(self.model, Model):
-            raise ArgumentError("model", "be a cojump Model", f"it is {self.model!r}")
-        if not isinstance(self.state, State):
-            raise ArgumentError(
-                "state", "be made by product, tilted, dicke, symmetric or corrupted", f"it is {self.state!r}"
-            )
+        given: tuple[tuple[str, object, type], ...] = (("model", self.model, Model), ("state", self.state, State))
+        for name, value, kind in given:
+            if not isinstance(value, kind):
+                raise ArgumentError(name, f"be a cojump {kind.__name__}", f"it is {value!r}")
         object.__setattr__(self, "times", check_times(self.times))
         object.__setattr__(self, "n_traj", checks.integer("n_traj", self.n_traj, 1))
         object.__setattr__(self, "seed", checks.integer("seed", self.seed, 0))
@@ -121,6 +126,19 @@ class Point:
         check_supported(self.model)
         _check_memory(self.model)
         check_rates(self.model)
+        self._check_measurements()
+
+    def _check_measurements(self) -> None:
+        observables: object = self.observables
+        if not isinstance(observables, Mapping):
+            raise ArgumentError("observables", "map labels to polynomials", f"it is {observables!r}")
+        shots = check_times(self.distributions) if np.size(self.distributions) else np.empty(0)
+        missing = shots[~np.isin(shots, self.times)]
+        if missing.size:
+            raise ArgumentError("distributions", "hold output times only", f"{missing[0]:g} is none of `times`")
+        object.__setattr__(self, "distributions", shots)
+        zero = np.zeros((len(self.times), len(self.model.labels)))
+        meters_of(self.model, self.times, zero, self.observables, shots)
 
     def chunks(self) -> list[tuple[int, int]]:
         """First and past-last trajectory of each chunk."""
@@ -139,42 +157,79 @@ def _check_memory(model: Model) -> None:
 
 
 class Chunk(NamedTuple):
-    """Statistics of one chunk: moments, series of the kept trajectories (k, T, A), number of jumps."""
+    """Statistics of one chunk: moments of each group of figures, series of the kept trajectories (k, T, A), jumps."""
 
-    moments: Moments
+    moments: tuple[Moments, ...]
     series: Array
     n_jumps: int
 
 
-class _Worker:
-    """Runs chunks of one point: its engine, its mean field, the layout of its statistics."""
+class _Group:
+    """Meters that measure at the same times, their vectors side by side in one set of moments."""
 
-    def __init__(self, point: Point) -> None:
-        self.point = point
-        self.layout = Layout(len(point.model.labels))
-        self.weights = point.model.deviation_weights
-        self.reference = mean_field(point.model, point.state, point.times).mean
-        self._engine: Runner | None = None
+    def __init__(self, meters: Sequence[Meter]) -> None:
+        self._meters = meters
+        self._extras = [meter.empty() for meter in meters]
+        widths = [e.moments.mean.shape[1] for e in self._extras]
+        self._starts = np.concatenate([[0], np.cumsum(widths)])
+        self._pairs = np.concatenate(
+            [e.moments.pairs + start for e, start in zip(self._extras, self._starts, strict=False)], axis=1
+        )
 
     def empty(self) -> Moments:
         """No trajectory yet."""
-        return Moments.empty((len(self.point.times), self.layout.width), self.layout.pairs)
+        return Moments.empty((len(self._extras[0].times), int(self._starts[-1])), self._pairs)
+
+    def sample(self, one: Outcome) -> Array:
+        """The vectors of one trajectory side by side."""
+        return np.concatenate([meter.sample(one) for meter in self._meters], axis=1)
+
+    def split(self, moments: Moments) -> dict[str, Extra]:
+        """The statistics of each meter by its name."""
+        made, first = {}, 0
+        for n, (meter, extra) in enumerate(zip(self._meters, self._extras, strict=True)):
+            count = extra.moments.pairs.shape[1]
+            own = Moments(
+                extra.moments.pairs,
+                moments.count,
+                moments.mean[:, self._starts[n] : self._starts[n + 1]].copy(),
+                moments.comoment[:, first : first + count].copy(),
+            )
+            made[meter.name] = replace(extra, moments=own)
+            first += count
+        return made
+
+
+class _Worker:
+    """Runs chunks of one point: its engine, its mean field, what is measured."""
+
+    def __init__(self, point: Point) -> None:
+        self.point = point
+        self.reference = mean_field(point.model, point.state, point.times).mean
+        averages: Meter = AverageMeter(point.model, point.times, self.reference)
+        meters = meters_of(point.model, point.times, self.reference, point.observables, point.distributions)
+        usual = [meter for meter in meters if meter.name != "distribution"]
+        rare = [meter for meter in meters if meter.name == "distribution"]
+        self.groups = [_Group(group) for group in ([averages, *usual], rare) if group]
+        self._snapshots = np.flatnonzero(np.isin(point.times, point.distributions))
+        self._engine: Runner | None = None
 
     def run(self, start: int, stop: int, poll: Callable[[], None]) -> Chunk:
         """Trajectories start..stop-1, added one by one in their order."""
         p = self.point
         if self._engine is None:
-            self._engine = make_engine(p.model, p.state, p.times, p.tolerance)
-        moments, series, n_jumps = self.empty(), [], 0
+            self._engine = make_engine(p.model, p.state, p.times, p.tolerance, self._snapshots.tolist())
+        moments, series, n_jumps = [group.empty() for group in self.groups], [], 0
         for index in range(start, stop):
             one = self._engine.run(p.seed, index, poll=poll)
-            moments.add(self.layout.vector(one.mean, one.second, self.reference, self.weights))
+            for group, gathered in zip(self.groups, moments, strict=True):
+                gathered.add(group.sample(one))
             n_jumps += one.n_jumps
             if index < p.keep:
                 series.append(one.mean)
             poll()
         shape = (0, len(p.times), len(p.model.labels))
-        return Chunk(moments, np.array(series) if series else np.empty(shape), n_jumps)
+        return Chunk(tuple(moments), np.array(series) if series else np.empty(shape), n_jumps)
 
     def release(self) -> None:
         """Give the memory of the engine back."""
@@ -189,7 +244,7 @@ class _Fold:
         self._waiting: dict[int, Chunk] = {}
         self._next = 0
         self._total = len(worker.point.chunks())
-        self.moments = worker.empty()
+        self._moments = [group.empty() for group in worker.groups]
         self._series: list[Array] = []
         self._n_jumps = 0
 
@@ -198,7 +253,8 @@ class _Fold:
         self._waiting[number] = chunk
         while self._next in self._waiting:
             moments, series, n_jumps = self._waiting.pop(self._next)
-            self.moments.merge(moments)
+            for whole, part in zip(self._moments, moments, strict=True):
+                whole.merge(part)
             self._series.append(series)
             self._n_jumps += n_jumps
             self._next += 1
@@ -206,19 +262,24 @@ class _Fold:
 
     def result(self) -> Result:
         """The finished point."""
-        p, w = self._worker.point, self._worker
+        p = self._worker.point
+        extras: dict[str, Extra] = {}
+        for group, moments in zip(self._worker.groups, self._moments, strict=True):
+            extras.update(group.split(moments))
+        averages = extras.pop(AverageMeter.name)
         return Result(
             times=p.times,
             labels=p.model.labels,
             n_particles=p.model.size,
-            weights=w.weights,
-            reference=w.reference,
-            moments=self.moments,
+            weights=p.model.deviation_weights,
+            reference=self._worker.reference,
+            moments=averages.moments,
             trajectories=np.concatenate(self._series),
             seed=p.seed,
             tolerance=p.tolerance,
             n_jumps=self._n_jumps,
             parameters=dict(p.parameters),
+            extras=extras,
         )
 
 

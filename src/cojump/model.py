@@ -8,7 +8,7 @@ validated once, when a :class:`Model` is made; the rest of the program trusts it
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from numbers import Number
 from typing import Any
@@ -338,6 +338,9 @@ class Model:
         H is their sum; as an operator on the whole system it must be Hermitian.
     jumps : sequence of LocalJump and CollectiveJump
         Their order numbers the channels of the jump record.
+    order_parameters : mapping of str to mapping of str to (d_b, d_b) array
+        Sums of averages that results report besides those of the blocks, by name: m = Σ_b (1/N_b) Σ_{k in b} X_b^(k)
+        with Hermitian X_b. A Hopfield model has the overlaps with its patterns here.
 
     Raises
     ------
@@ -348,6 +351,7 @@ class Model:
     blocks: Sequence[Block]
     hamiltonian: Sequence[OneBody | TwoBody] = ()
     jumps: Sequence[LocalJump | CollectiveJump] = ()
+    order_parameters: Mapping[str, Mapping[str, ArrayLike]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, kinds in (
@@ -369,6 +373,8 @@ class Model:
             raise ArgumentError("blocks", "have different names", f"the names are {names}")
         self._check_shapes()
         self._check_hermitian()
+        for name, matrices in self.order_parameters.items():
+            self.linear(f"order_parameters[{name!r}]", matrices)
         for i, jump in enumerate(self.jumps):
             if isinstance(jump, LocalJump):
                 try:
@@ -426,6 +432,31 @@ class Model:
             count = block.size - int(jump.leaves_self_out and name == jump.block)
             spectra.append(_average_spectrum(levels, count, block.size, budget))
         return np.unique(reduce(lambda a, b: np.add.outer(a, b).ravel(), spectra))
+
+    def linear(self, name: str, matrices: Mapping[str, ArrayLike]) -> tuple[float, NDArray[np.float64]]:
+        """Write Σ_b (1/N_b) Σ_{k in b} X_b^(k) as constant + Σ_a c_a m_a; returns the constant and c (A,).
+
+        Raises
+        ------
+        ArgumentError
+            If a block is unknown or an X_b is not Hermitian of the block's shape; ``name`` is what it is called.
+        """
+        constant, coefficients = 0.0, np.zeros(len(self.observables))
+        if not isinstance(matrices, Mapping) or not matrices:
+            raise ArgumentError(name, "map block names to matrices", f"it is {matrices!r}")
+        for block, value in matrices.items():
+            b = self.block_index(block)
+            matrix, levels = _matrix(f"{name}[{block!r}]", value), self.blocks[b].levels
+            if matrix.shape != (levels, levels):
+                rule = f"have the shape ({levels}, {levels}) of block {block!r}"
+                raise ArgumentError(f"{name}[{block!r}]", rule, f"its shape is {matrix.shape}")
+            _check_hermitian(f"{name}[{block!r}]", matrix)
+            if levels == 2:  # the Pauli matrices do not span the identity, the projectors of more levels do
+                constant += float(np.trace(matrix).real) / 2
+            for a, o in enumerate(self.observables):
+                if o.block == b:
+                    coefficients[a] += float(np.trace(matrix @ o.matrix).real) * o.weight
+        return constant, coefficients
 
     def _check_shapes(self) -> None:
         def check(name: str, matrix: NDArray[np.complex128], block: str) -> None:

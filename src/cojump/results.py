@@ -1,14 +1,4 @@
-"""What an ensemble of trajectories says: averages, fluctuations and their standard errors.
-
-For each trajectory and output time the statistics take, centred on the mean field m̄ (known before the run),
-
-    a_i = <m_i> - m̄_i,   q_ij = <½{m_i - m̄_i, m_j - m̄_j}>,   g_ij = a_i a_j,   e = Σ_i w_i q_ii,
-
-with <.> the expectation in that trajectory. E_N is the mean of e (24); the covariance and its parts within and
-between trajectories follow from the means of q and g. Because everything is centred before it is multiplied, the
-variances of a, q, g, e and their covariances give honest standard errors: from raw products the terms would cancel
-and leave an error many times too large.
-"""
+"""The result of an ensemble of trajectories."""
 
 from __future__ import annotations
 
@@ -20,61 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .averages import Averages, Estimates, Extra, Layout, OrderParameters
+from .errors import ArgumentError
 from .moments import Moments
+from .observables import Distribution, distribution_of, squeezing_of
 
 Array = NDArray[np.float64]
 
-
-class Layout:
-    """Where a, q, g and e sit in the vector of one trajectory, and which of their covariances are kept.
-
-    Parameters
-    ----------
-    n_observables : int
-        A; the pairs i ≤ j are numbered row by row, Q = A(A+1)/2 of them.
-    """
-
-    def __init__(self, n_observables: int) -> None:
-        A = n_observables
-        self.rows, self.columns = np.triu_indices(A)
-        Q = len(self.rows)
-        self.a = np.arange(A)
-        self.q = A + np.arange(Q)
-        self.g = A + Q + np.arange(Q)
-        self.e = np.array([A + 2 * Q])
-        self.width = A + 2 * Q + 1
-        self.full = np.zeros((A, A), dtype=np.intp)
-        self.full[self.rows, self.columns] = self.full[self.columns, self.rows] = np.arange(Q)
-        a_row, a_column = self.a[self.rows], self.a[self.columns]
-        wanted = {
-            "aa": (a_row, a_column),
-            "qq": (self.q, self.q),
-            "gg": (self.g, self.g),
-            "qg": (self.q, self.g),
-            "q_row": (self.q, a_row),
-            "q_column": (self.q, a_column),
-            "g_row": (self.g, a_row),
-            "g_column": (self.g, a_column),
-            "ee": (self.e, self.e),
-        }
-        self.parts: dict[str, slice] = {}
-        start = 0
-        for name, (left, _) in wanted.items():
-            self.parts[name] = slice(start, start + len(left))
-            start += len(left)
-        self.pairs = np.array([np.concatenate([w[side] for w in wanted.values()]) for side in (0, 1)])
-
-    def vector(self, mean: Array, second: Array, reference: Array, weights: Array) -> Array:
-        """The (T, D) vector of one trajectory from its <m> (T, A) and <½{m_i, m_j}> (T, Q)."""
-        a = mean - reference
-        i, j = self.rows, self.columns
-        q = second - reference[:, i] * mean[:, j] - mean[:, i] * reference[:, j] + reference[:, i] * reference[:, j]
-        e = q[:, i == j] @ weights
-        return np.concatenate([a, q, a[:, i] * a[:, j], e[:, None]], axis=1)
+__all__ = ["Estimates", "Extra", "Layout", "Result"]
 
 
 @dataclass(frozen=True, eq=False)
-class Result:
+class Result(Averages):
     """An ensemble of trajectories, reduced. Averages are per block, (1/N_b) Σ_k; T times, A observables.
 
     Attributes
@@ -97,6 +44,8 @@ class Result:
         Jumps in all trajectories together.
     parameters : mapping
         What distinguishes this point of a sweep, from the run file.
+    extras : mapping of str to Extra
+        Further statistics by the name of their meter; the properties below read them.
     """
 
     times: Array
@@ -110,129 +59,40 @@ class Result:
     tolerance: float
     n_jumps: int
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    extras: Mapping[str, Extra] = field(default_factory=dict)
+
+    def _extra(self, name: str, what: str) -> Extra:
+        if name not in self.extras:
+            raise ArgumentError(
+                what, "have been measured", f"this result holds {', '.join(self.extras) or 'no extras'}"
+            )
+        return self.extras[name]
 
     @cached_property
-    def _layout(self) -> Layout:
-        return Layout(len(self.labels))
-
-    def _mean_of(self, index: NDArray[np.intp]) -> Array:
-        return self.moments.mean[:, index]
-
-    @cached_property
-    def _covariances(self) -> Array:
-        return self.moments.covariance()
-
-    def _cov(self, part: str) -> Array:
-        return self._covariances[:, self._layout.parts[part]]
-
-    def _error(self, variance: Array) -> Array:
-        """Standard error of a mean from the variance of one trajectory (rounding below zero is zero)."""
-        return np.sqrt(np.maximum(variance, 0.0) / max(self.n_traj, 1))
-
-    def _square(self, packed: Array) -> Array:
-        """(T, Q) -> (T, A, A), symmetric."""
-        return packed[:, self._layout.full]
-
-    def _product_error(self, kind: str, left: Array, right: Array) -> Array:
-        """(T, Q) error of <p_ij> + left_i <a_j> + right_j <a_i>, p = q or g: all covariances taken along."""
-        rows, columns = self._layout.rows, self._layout.columns
-        l, r = left[:, rows], right[:, columns]
-        v_rows, v_columns = self._variance_a[:, rows], self._variance_a[:, columns]
-        variance = (
-            self._cov(kind * 2)
-            + l**2 * v_columns
-            + r**2 * v_rows
-            + 2 * l * self._cov(f"{kind}_column")
-            + 2 * r * self._cov(f"{kind}_row")
-            + 2 * l * r * self._cov("aa")
-        )
-        return self._error(variance)
+    def order(self) -> OrderParameters:
+        """Order parameters of the model (the overlaps of a Hopfield network) with their full covariance."""
+        e = self._extra("order", "order")
+        return OrderParameters(e.times, e.labels, self.n_particles, np.ones(len(e.labels)), e.reference, e.moments)
 
     @cached_property
-    def _variance_a(self) -> Array:
-        diagonal = self._layout.rows == self._layout.columns
-        return self._cov("aa")[:, diagonal]
-
-    @property
-    def n_traj(self) -> int:
-        """Number of trajectories."""
-        return self.moments.count
-
-    @property
-    def _shift(self) -> Array:
-        """(T, A) ā = <a> averaged over trajectories."""
-        return self._mean_of(self._layout.a)
+    def observables(self) -> Estimates:
+        """The observables given to ``simulate``."""
+        return self._extra("observables", "observables").estimates()
 
     @cached_property
-    def mean(self) -> Array:
-        """(T, A) averages <m_a>."""
-        return self.reference + self._shift
+    def spin(self) -> Estimates:
+        """Total spin J_b of each block, the sector of the trajectory."""
+        return self._extra("spin", "spin").estimates()
 
     @cached_property
-    def mean_stderr(self) -> Array:
-        """(T, A) standard errors of ``mean``; NaN for one trajectory."""
-        return self._error(self._variance_a)
+    def squeezing(self) -> Estimates:
+        """Wineland's spin-squeezing parameter ξ² = N_b min_⊥ Var(m_⊥)/|<m>|² of each block; below 1 is squeezed."""
+        blocks = {n.split("/", 1)[1]: e for n, e in self.extras.items() if n.startswith("squeezing/")}
+        return squeezing_of(blocks)
 
-    @cached_property
-    def second(self) -> Array:
-        """(T, A, A) symmetrised products <½{m_a, m_b}>."""
-        m, a = self.reference, self._shift
-        q = self._square(self._mean_of(self._layout.q))
-        cross = m[:, :, None] * a[:, None, :]
-        return q + cross + cross.transpose(0, 2, 1) + m[:, :, None] * m[:, None, :]
-
-    @cached_property
-    def second_stderr(self) -> Array:
-        """(T, A, A) standard errors of ``second``."""
-        return self._square(self._product_error("q", self.reference, self.reference))
-
-    @cached_property
-    def covariance(self) -> Array:
-        """(T, A, A) N (<½{m_a, m_b}> - <m_a><m_b>), N all particles."""
-        a = self._shift
-        return self.n_particles * (self._square(self._mean_of(self._layout.q)) - a[:, :, None] * a[:, None, :])
-
-    @cached_property
-    def covariance_stderr(self) -> Array:
-        """(T, A, A) standard errors of ``covariance``."""
-        return self.n_particles * self._square(self._product_error("q", -self._shift, -self._shift))
-
-    @cached_property
-    def within(self) -> Array:
-        """(T, A, A) part of ``covariance`` inside each trajectory, N E[<½{m_a, m_b}> - <m_a><m_b>].
-
-        The split belongs to the unravelling; only the sum does not.
-        """
-        q, g = self._mean_of(self._layout.q), self._mean_of(self._layout.g)
-        return self.n_particles * self._square(q - g)
-
-    @cached_property
-    def within_stderr(self) -> Array:
-        """(T, A, A) standard errors of ``within``."""
-        variance = self._cov("qq") + self._cov("gg") - 2 * self._cov("qg")
-        return self.n_particles * self._square(self._error(variance))
-
-    @cached_property
-    def between(self) -> Array:
-        """(T, A, A) part of ``covariance`` between trajectories, N Cov(<m_a>, <m_b>)."""
-        a = self._shift
-        g = self._square(self._mean_of(self._layout.g))
-        return self.n_particles * (g - a[:, :, None] * a[:, None, :])
-
-    @cached_property
-    def between_stderr(self) -> Array:
-        """(T, A, A) standard errors of ``between``."""
-        return self.n_particles * self._square(self._product_error("g", -self._shift, -self._shift))
-
-    @cached_property
-    def deviation(self) -> Array:
-        """(T,) E_N(t) = Σ_a w_a <(m_a - m̄_a)²>, summed over blocks in the orthonormal basis, (24)."""
-        return self._mean_of(self._layout.e)[:, 0]
-
-    @cached_property
-    def deviation_stderr(self) -> Array:
-        """(T,) standard errors of ``deviation``."""
-        return self._error(self._cov("ee"))[:, 0]
+    def distribution(self, block: str) -> Distribution:
+        """Probability of each M = J_z of a block at the times asked for with ``distributions``."""
+        return distribution_of(self._extra("distribution", "distribution"), block)
 
     def save(self, path: str) -> None:
         """Write the result to an HDF5 file at ``path``; :func:`cojump.load` reads it back.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import checks
 from .ensemble import Point, run_points
-from .errors import UnsupportedError
 from .model import Model
 from .results import Result
 from .states import State
@@ -50,7 +50,8 @@ def simulate(
     seed: int = 0,
     tolerance: float = 1e-9,
     chunk: int = 64,
-    observables: None = None,
+    observables: Mapping[str, Any] | None = None,
+    distributions: ArrayLike = (),
     keep: int = 0,
     comm: Any = None,
     progress: bool = False,
@@ -75,8 +76,12 @@ def simulate(
         Bound on the error of the state in each step (norm) and of each jump time (in units of log-survival).
     chunk : int
         Trajectories per unit of work; fixes the order of summation and with it the last bits.
-    observables
-        Not supported yet; leave it None.
+    observables : mapping of str to list of terms, optional
+        Polynomials of averages up to second order, by label. A term is a mapping {block: X}, the average
+        Σ_b (1/N_b) Σ_{k in b} X_b^(k) with Hermitian X_b, or a tuple of two such mappings, the symmetrised product
+        ½{A, B} of two averages; the terms of a list are added up. See ``result.observables``.
+    distributions : (T',) array
+        Output times at which the distribution of M in each block is measured, see ``result.distribution``.
     keep : int
         How many trajectories keep their series <m_a>(t).
     comm : mpi4py communicator, optional
@@ -96,9 +101,18 @@ def simulate(
     ConvergenceError
         If a trajectory cannot keep its tolerance.
     """
-    if observables is not None:
-        raise UnsupportedError("Argument `observables` is not supported yet: leave it None")
-    point = Point(model, state, np.asarray(times), n_traj, seed, tolerance, chunk, keep)
+    point = Point(
+        model,
+        state,
+        np.asarray(times),
+        n_traj,
+        seed,
+        tolerance,
+        chunk,
+        keep,
+        observables=observables or {},
+        distributions=np.asarray(distributions),
+    )
     world = None
     if comm is not None:
         from .parallel import wrap

@@ -25,7 +25,7 @@ from . import __version__
 from .errors import ArgumentError, StorageError
 from .files import reason, replace_file
 from .moments import Moments
-from .results import Layout, Result
+from .results import Extra, Layout, Result
 
 RESULT_NAME = "result.h5"
 """Name of the result file in the directory of a run."""
@@ -179,10 +179,32 @@ def _write_point(group: h5py.Group, result: Result) -> None:
     group["labels"] = np.array(result.labels, dtype=h5py.string_dtype())
     for name in _ARRAYS:
         _write_array(group, name, getattr(result, name))
-    moments = group.create_group("moments")
-    moments.attrs["count"] = int(result.moments.count)
-    _write_array(moments, "mean", result.moments.mean)
-    _write_array(moments, "comoment", result.moments.comoment)
+    _write_moments(group.create_group("moments"), result.moments)
+    extras = group.create_group("extras", track_order=True)
+    for number, (name, extra) in enumerate(result.extras.items()):
+        own = extras.create_group(str(number))
+        own.attrs["name"] = name
+        own["labels"] = np.array(extra.labels, dtype=h5py.string_dtype())
+        _write_array(own, "times", extra.times)
+        _write_array(own, "reference", extra.reference)
+        own["pairs"] = np.ascontiguousarray(extra.moments.pairs, dtype=np.int64)
+        _write_moments(own, extra.moments)
+
+
+def _write_moments(group: h5py.Group, moments: Moments) -> None:
+    group.attrs["count"] = int(moments.count)
+    _write_array(group, "mean", moments.mean)
+    _write_array(group, "comoment", moments.comoment)
+
+
+def _read_extras(group: h5py.Group) -> dict[str, Extra]:
+    extras = {}
+    for number in range(len(group)):
+        own = group[str(number)]
+        moments = Moments(own["pairs"][()], int(own.attrs["count"]), own["mean"][()], own["comoment"][()])
+        labels = tuple(str(label) for label in own["labels"].asstr()[()])
+        extras[str(own.attrs["name"])] = Extra(labels, own["times"][()], own["reference"][()], moments)
+    return extras
 
 
 def _plain(value: Any) -> Any:
@@ -301,5 +323,6 @@ def _read_point(group: h5py.Group) -> Result:
         tolerance=float(group.attrs["tolerance"]),
         n_jumps=int(group.attrs["n_jumps"]),
         parameters=json.loads(group.attrs["parameters"]),
+        extras=_read_extras(group["extras"]),
         **arrays,
     )

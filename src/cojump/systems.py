@@ -162,7 +162,8 @@ def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool 
     spins, σ_z along pattern 1, with half as many blocks. States and results are those of the rotated spins.
 
     In the literature: Ω = omega, β = 1/T; the flip rates of one spin add up to 1, which sets the unit of time.
-    The mean field of one pattern is dm_z/dt = 2Ω m_y + tanh(β m_z) - m_z.
+    The mean field of one pattern is dm_z/dt = 2Ω m_y + tanh(β m_z) - m_z. The overlaps m_μ = (1/N) Σ_k ξ_k^μ σ_z^(k)
+    are the model's order parameters "overlap1", "overlap2", ..
 
     Parameters
     ----------
@@ -202,7 +203,11 @@ def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool 
                     exclude_self=exclude_self,
                 )
             )
-    return Model(blocks, [OneBody(omega * SIGMA_X, b.name) for b in blocks], jumps)
+    overlaps = {
+        f"overlap{mu + 1}": {b.name: (b.size / N * signature[b.name][mu]) * SIGMA_Z for b in blocks}
+        for mu in range(len(signs))
+    }
+    return Model(blocks, [OneBody(omega * SIGMA_X, b.name) for b in blocks], jumps, order_parameters=overlaps)
 
 
 def boundary_time_crystal(size: int, omega: float, kappa: float) -> Model:

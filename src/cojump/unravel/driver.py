@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from ..errors import ConvergenceError
 from ..model import Model
 from ..schur import two_level
 from ..schur.initial import draw_sector_state, is_random
+from ..schur.spin_sector import rotation_matrix
 from ..states import State, tilted
 from ..systems import free_flips
 from . import kernels
@@ -51,6 +52,8 @@ class Outcome:
         Total spin J at the output times.
     n_jumps : int
     jumps : structured array of dtype JUMP, or None if they were not recorded
+    distributions : (T', Σ_b (N_b + 1)) array
+        Probabilities of M in each block at the output times asked for, block after block.
     """
 
     mean: Array
@@ -58,6 +61,25 @@ class Outcome:
     sectors: Array
     n_jumps: int
     jumps: NDArray[np.void] | None
+    distributions: Array
+
+
+class UserFrame:
+    """Probabilities of the user's J_z from amplitudes in a rotated frame."""
+
+    def __init__(self, rotation: NDArray[np.complex128]) -> None:
+        self._rotation = rotation
+        self._is_z = bool(np.abs(rotation[0, 1]) + np.abs(rotation[1, 0]) < 1e-15)
+        self._matrices: dict[int, NDArray[np.complex128]] = {}
+
+    def probabilities(self, two_J: int, amplitudes: NDArray[np.complex128]) -> Array:
+        """(2J+1,) over M = -J..J; further axes of ``amplitudes`` (2J+1, ...) are summed over."""
+        if not self._is_z:
+            if two_J not in self._matrices:
+                self._matrices[two_J] = rotation_matrix(two_J, self._rotation)
+            amplitudes = np.tensordot(self._matrices[two_J], amplitudes, axes=1)
+        weights = np.abs(amplitudes) ** 2
+        return weights.reshape(two_J + 1, -1).sum(axis=1)
 
 
 class Stream:
@@ -139,9 +161,13 @@ class Engine:
         Output times, increasing, times[0] ≥ 0.
     tolerance : float
         Bound on the error of the state per step (norm) and on the jump time (in units of log-survival).
+    snapshots : sequence of int
+        Positions of the output times at which distributions are wanted.
     """
 
-    def __init__(self, model: Model, state: State, times: Array, tolerance: float) -> None:
+    def __init__(
+        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()
+    ) -> None:
         self.basis = two_level.build(model)
         self.state = state.blocks[0]
         self.times = np.ascontiguousarray(times, dtype=float)
@@ -149,6 +175,10 @@ class Engine:
         N = model.size
         self._frame = None if np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15) else self.basis.frame
         self._stream = Stream()
+        self._shot_place = np.full(len(self.times), -1)
+        self._shot_place[list(snapshots)] = np.arange(len(snapshots))
+        self._shots = (self._shot_place, np.empty((len(snapshots), N + 1)), np.empty((len(snapshots), N + 1)))
+        self._spectra = UserFrame(self.basis.rotation)
         self._work = work_space(N + 1 + 2 * PAD, max(len(model.jumps), 1))
         self._start: tuple[int, int, int, NDArray[np.complex128]] | None = None
         if not is_random(self.state):
@@ -187,6 +217,7 @@ class Engine:
                 mean,
                 second,
                 sectors,
+                self._shots,
                 self.tolerance,
                 _SEGMENT,
                 buffer,
@@ -205,7 +236,17 @@ class Engine:
                 )
         jumps = np.concatenate(pieces) if record else None
         mean, second = self._to_user_frame(mean, second)
-        return Outcome(mean, second, sectors / 2, int(place[4]), jumps)
+        return Outcome(mean, second, sectors / 2, int(place[4]), jumps, self._distributions(sectors))
+
+    def _distributions(self, sectors: NDArray[np.int64]) -> Array:
+        place, re, im = self._shots
+        made = np.zeros_like(re)
+        for t in np.flatnonzero(place >= 0):
+            first = (self.basis.tables.N - sectors[t]) // 2
+            inside = slice(first, first + sectors[t] + 1)
+            row = place[t]
+            made[row, inside] = self._spectra.probabilities(int(sectors[t]), re[row, inside] + 1j * im[row, inside])
+        return made
 
     def _draw(self, generator: np.random.Generator) -> tuple[int, int, int, NDArray[np.complex128]]:
         """2J, first and past-last i of the window, and the normalised amplitudes in it, of a starting state."""

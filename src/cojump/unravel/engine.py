@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -89,14 +89,14 @@ def plan(model: Model) -> tuple[Plan, ...]:
     return tuple(plans)
 
 
-def make_engine(model: Model, state: State, times: Array, tolerance: float) -> Runner:
+def make_engine(model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()) -> Runner:
     """Return the engine for a model: the banded one where it fits, the general one elsewhere, one per component."""
     parts = components(model)
     runners: list[Runner] = []
     for part in parts:
         own = State(tuple(state.blocks[b] for b in part.blocks))
         kind = Engine if is_banded(part.model) else ProductEngine
-        runners.append(kind(part.model, own, times, tolerance))
+        runners.append(kind(part.model, own, times, tolerance, snapshots))
     return runners[0] if len(parts) == 1 else _SideBySide(model, parts, runners)
 
 
@@ -130,8 +130,19 @@ class _SideBySide:
             second[:, places[rows], places[columns]] = one.second
             second[:, places[columns], places[rows]] = one.second
         rows, columns = np.triu_indices(A)
+        distributions = self._gathered([one.distributions for one in single])
         jumps = self._merged([one.jumps for one in single], sectors[0]) if record else None
-        return Outcome(mean, second[:, rows, columns], sectors, sum(one.n_jumps for one in single), jumps)
+        return Outcome(
+            mean, second[:, rows, columns], sectors, sum(one.n_jumps for one in single), jumps, distributions
+        )
+
+    def _gathered(self, distributions: list[Array]) -> Array:
+        """Distributions of the components in the order of the blocks of the whole model."""
+        pieces: dict[int, Array] = {}
+        for component, values in zip(self._parts, distributions, strict=True):
+            ends = np.cumsum([b.size + 1 for b in component.model.blocks])
+            pieces.update(zip(component.blocks, np.split(values, ends[:-1], axis=1), strict=True))
+        return np.concatenate([pieces[b] for b in range(self._n_blocks)], axis=1)
 
     def _merged(self, records: list[NDArray[np.void] | None], start: Array) -> NDArray[np.void]:
         """One record of all components, in order of time; each entry carries the sectors of all blocks."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import prod
 from typing import NamedTuple
@@ -17,7 +17,7 @@ from ..schur.initial import draw_sector_state, is_random
 from ..schur.product import Channel, ProductBasis, ProductSector
 from ..schur.spin_sector import rotation_matrix, spin_sector
 from ..states import State
-from .driver import JUMP, Outcome, Stream, work_space
+from .driver import JUMP, Outcome, Stream, UserFrame, work_space
 from .kernels.common import MAX_ORDER, PAD
 from .kernels.program import apply_axis, run_program
 from .kernels.propagate import sum_series
@@ -78,16 +78,20 @@ class ProductEngine:
 
     Parameters
     ----------
-    model, state, times, tolerance
+    model, state, times, tolerance, snapshots
         As for :class:`cojump.unravel.driver.Engine`.
     """
 
-    def __init__(self, model: Model, state: State, times: Array, tolerance: float) -> None:
+    def __init__(
+        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()
+    ) -> None:
+        self._snapshots = {int(t): row for row, t in enumerate(snapshots)}
         self.basis = ProductBasis(model)
         self.state = state.blocks
         self.times = np.ascontiguousarray(times, dtype=float)
         self.tolerance = float(tolerance)
         self._stream = Stream()
+        self._frames = [UserFrame(rotation) for rotation in self.basis.rotations]
         self._cells = 0
         self._fixed = [
             None if is_random(block) else self._draw_block(b, self._stream.generator)
@@ -125,8 +129,12 @@ class ProductEngine:
         jumps: list[tuple[float, int, tuple[int, ...]]] = []
         t, waiting, shift, rate_shift, done, n_jumps = 0.0, generator.standard_exponential(), 0.0, 0.0, 0, 0
 
+        distributions = np.zeros((len(self._snapshots), sum(self.basis.sizes) + B))
+
         def measure(place: int, ket: Ket) -> None:
             mean[place], second[place] = self._averages(sector, ket)
+            if place in self._snapshots:
+                distributions[self._snapshots[place]] = self._distribution(sector, ket)
             sectors[place] = np.array(sector.two_J) / 2
 
         while done < T and self.times[done] <= t:
@@ -164,7 +172,7 @@ class ProductEngine:
                 waiting -= lost
             state = state / np.linalg.norm(state)
         made = record_of(jumps, B) if record else None
-        return Outcome(mean, second, sectors[:, 0] if B == 1 else sectors, n_jumps, made)
+        return Outcome(mean, second, sectors[:, 0] if B == 1 else sectors, n_jumps, made, distributions)
 
     def _draw(self, generator: np.random.Generator) -> tuple[ProductSector, Ket]:
         """One pure state of one sector; what does not vary between trajectories is made once."""
@@ -207,6 +215,16 @@ class ProductEngine:
         norm2 = np.vdot(state, state).real
         gram = (stack.conj() @ stack.T).real / norm2
         return (stack @ state.conj()).real / norm2, gram[self._pairs]
+
+    def _distribution(self, sector: ProductSector, state: Ket) -> Array:
+        """Probabilities of M in each block, block after block."""
+        pieces = []
+        tensor = state.reshape(sector.dims) / np.linalg.norm(state)
+        for b, s in enumerate(sector.blocks):
+            piece = np.zeros(s.N + 1)
+            piece[s.first : s.first + s.dim] = self._frames[b].probabilities(s.two_J, np.moveaxis(tensor, b, 0))
+            pieces.append(piece)
+        return np.concatenate(pieces)
 
     def _weights(self, sector: ProductSector, state: Ket) -> list[float]:
         """<rate operator> of every jump of the model, unnormalised."""

@@ -173,20 +173,30 @@ def perform_jump(tables, work, two_J, lo, hi, u):
 
 
 @njit(inline="always", **OPTIONS)
-def _measure_until(tables, work, order, two_J, lo, hi, times, until, start, done, mean, second, sectors):
-    """Averages at the output times up to ``until`` from the series that starts at ``start``; number done."""
+def _measure_until(tables, work, order, two_J, lo, hi, times, until, start, done, mean, second, sectors, shots):
+    """Averages at the output times up to ``until`` from the series that starts at ``start``; number done.
+
+    ``shots``: which row of the other two arrays takes the amplitudes of an output time, or -1.
+    """
+    place, shot_re, shot_im = shots
     while done < times.size and times[done] <= until:
         _sum_at(work, order, lo, hi, times[done] - start)
         clear_beside(work.out_re, work.out_im, lo, hi, 2)
         norm2 = norm_squared(work.out_re, work.out_im, lo, hi)
         spin_averages(tables.N, two_J, work.out_re, work.out_im, lo, hi, norm2, mean[done], second[done])
         sectors[done] = two_J
+        if place[done] >= 0:
+            shot_re[place[done], :] = 0.0
+            shot_im[place[done], :] = 0.0
+            for p in range(lo, hi):
+                shot_re[place[done], p - PAD] = work.out_re[p] / np.sqrt(norm2)
+                shot_im[place[done], p - PAD] = work.out_im[p] / np.sqrt(norm2)
         done += 1
     return done
 
 
 @njit(**OPTIONS)
-def advance(tables, work, place, clock, generator, times, mean, second, sectors, tolerance, budget, record):
+def advance(tables, work, place, clock, generator, times, mean, second, sectors, shots, tolerance, budget, record):
     """Run a trajectory on, until it ends, has made ``budget`` jumps, or its jump record is full.
 
     Parameters
@@ -198,6 +208,8 @@ def advance(tables, work, place, clock, generator, times, mean, second, sectors,
         Time, log-survival left to lose before the next jump, and the shifts of energy and rate.
     times, mean, second, sectors : (T,), (T, 3), (T, 6), (T,)
         Output times, and what is written at them.
+    shots : tuple of three arrays
+        Row of the amplitudes to be kept of each output time or -1, (T,), and their real and imaginary parts (n, N+1).
     record : tuple of three arrays
         Times, channels and 2J after each jump; empty arrays for none.
 
@@ -212,7 +224,7 @@ def advance(tables, work, place, clock, generator, times, mean, second, sectors,
     filled = np.full(3, -1)
     tail = (SHARE * tolerance) ** 2
     status, left = FINISHED, budget
-    done = _measure_until(tables, work, 0, two_J, lo, hi, times, t, t, done, mean, second, sectors)
+    done = _measure_until(tables, work, 0, two_J, lo, hi, times, t, t, done, mean, second, sectors, shots)
     while done < times.size:
         if left == 0:
             status = PAUSED
@@ -240,7 +252,7 @@ def advance(tables, work, place, clock, generator, times, mean, second, sectors,
         ends = found == 0 and horizon >= times[-1] - t
         until = times[-1] if ends else t + step
         before = done
-        done = _measure_until(tables, work, order, two_J, lo, hi, times, until, t, done, mean, second, sectors)
+        done = _measure_until(tables, work, order, two_J, lo, hi, times, until, t, done, mean, second, sectors, shots)
         if done == times.size:
             break
         if done > before:

@@ -1,0 +1,269 @@
+"""Averages, fluctuations and their standard errors from the moments of an ensemble.
+
+For each trajectory and output time the statistics take, centred on the mean field m̄ (known before the run),
+
+    a_i = <m_i> - m̄_i,   q_ij = <½{m_i - m̄_i, m_j - m̄_j}>,   g_ij = a_i a_j,   e = Σ_i w_i q_ii,
+
+with <.> the expectation in that trajectory. E_N is the mean of e (24); the covariance and its parts within and
+between trajectories follow from the means of q and g. Because everything is centred before it is multiplied, the
+variances of a, q, g, e and their covariances give honest standard errors: from raw products the terms would cancel
+and leave an error many times too large.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ArgumentError
+from .moments import Moments
+
+Array = NDArray[np.float64]
+
+
+class Layout:
+    """Where a, q, g and e sit in the vector of one trajectory, and which of their covariances are kept.
+
+    Parameters
+    ----------
+    n_observables : int
+        A; the pairs i ≤ j are numbered row by row, Q = A(A+1)/2 of them.
+    """
+
+    def __init__(self, n_observables: int) -> None:
+        A = n_observables
+        self.rows, self.columns = np.triu_indices(A)
+        Q = len(self.rows)
+        self.a = np.arange(A)
+        self.q = A + np.arange(Q)
+        self.g = A + Q + np.arange(Q)
+        self.e = np.array([A + 2 * Q])
+        self.width = A + 2 * Q + 1
+        self.full = np.zeros((A, A), dtype=np.intp)
+        self.full[self.rows, self.columns] = self.full[self.columns, self.rows] = np.arange(Q)
+        a_row, a_column = self.a[self.rows], self.a[self.columns]
+        wanted = {
+            "aa": (a_row, a_column),
+            "qq": (self.q, self.q),
+            "gg": (self.g, self.g),
+            "qg": (self.q, self.g),
+            "q_row": (self.q, a_row),
+            "q_column": (self.q, a_column),
+            "g_row": (self.g, a_row),
+            "g_column": (self.g, a_column),
+            "ee": (self.e, self.e),
+        }
+        self.parts: dict[str, slice] = {}
+        start = 0
+        for name, (left, _) in wanted.items():
+            self.parts[name] = slice(start, start + len(left))
+            start += len(left)
+        self.pairs = np.array([np.concatenate([w[side] for w in wanted.values()]) for side in (0, 1)])
+
+    def vector(self, mean: Array, second: Array, reference: Array, weights: Array) -> Array:
+        """The (T, D) vector of one trajectory from its <m> (T, A) and <½{m_i, m_j}> (T, Q)."""
+        a = mean - reference
+        i, j = self.rows, self.columns
+        q = second - reference[:, i] * mean[:, j] - mean[:, i] * reference[:, j] + reference[:, i] * reference[:, j]
+        e = q[:, i == j] @ weights
+        return np.concatenate([a, q, a[:, i] * a[:, j], e[:, None]], axis=1)
+
+
+class Averages:
+    """Means, second moments, covariances and E_N of A averages, from the moments of the vectors of :class:`Layout`.
+
+    A subclass has ``times`` (T,), ``labels``, ``n_particles``, ``weights`` (A,), ``reference`` (T, A), ``moments``.
+    """
+
+    times: Array
+    labels: tuple[str, ...]
+    n_particles: int
+    weights: Array
+    reference: Array
+    moments: Moments
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return Layout(len(self.labels))
+
+    def _mean_of(self, index: NDArray[np.intp]) -> Array:
+        return self.moments.mean[:, index]
+
+    @cached_property
+    def _covariances(self) -> Array:
+        return self.moments.covariance()
+
+    def _cov(self, part: str) -> Array:
+        return self._covariances[:, self._layout.parts[part]]
+
+    def _error(self, variance: Array) -> Array:
+        """Standard error of a mean from the variance of one trajectory (rounding below zero is zero)."""
+        return np.sqrt(np.maximum(variance, 0.0) / max(self.n_traj, 1))
+
+    def _square(self, packed: Array) -> Array:
+        """(T, Q) -> (T, A, A), symmetric."""
+        return packed[:, self._layout.full]
+
+    def _product_error(self, kind: str, left: Array, right: Array) -> Array:
+        """(T, Q) error of <p_ij> + left_i <a_j> + right_j <a_i>, p = q or g: all covariances taken along."""
+        rows, columns = self._layout.rows, self._layout.columns
+        l, r = left[:, rows], right[:, columns]
+        v_rows, v_columns = self._variance_a[:, rows], self._variance_a[:, columns]
+        variance = (
+            self._cov(kind * 2)
+            + l**2 * v_columns
+            + r**2 * v_rows
+            + 2 * l * self._cov(f"{kind}_column")
+            + 2 * r * self._cov(f"{kind}_row")
+            + 2 * l * r * self._cov("aa")
+        )
+        return self._error(variance)
+
+    @cached_property
+    def _variance_a(self) -> Array:
+        diagonal = self._layout.rows == self._layout.columns
+        return self._cov("aa")[:, diagonal]
+
+    @property
+    def n_traj(self) -> int:
+        """Number of trajectories."""
+        return self.moments.count
+
+    @property
+    def _shift(self) -> Array:
+        """(T, A) ā = <a> averaged over trajectories."""
+        return self._mean_of(self._layout.a)
+
+    @cached_property
+    def mean(self) -> Array:
+        """(T, A) averages <m_a>."""
+        return self.reference + self._shift
+
+    @cached_property
+    def mean_stderr(self) -> Array:
+        """(T, A) standard errors of ``mean``; NaN for one trajectory."""
+        return self._error(self._variance_a)
+
+    @cached_property
+    def second(self) -> Array:
+        """(T, A, A) symmetrised products <½{m_a, m_b}>."""
+        m, a = self.reference, self._shift
+        q = self._square(self._mean_of(self._layout.q))
+        cross = m[:, :, None] * a[:, None, :]
+        return q + cross + cross.transpose(0, 2, 1) + m[:, :, None] * m[:, None, :]
+
+    @cached_property
+    def second_stderr(self) -> Array:
+        """(T, A, A) standard errors of ``second``."""
+        return self._square(self._product_error("q", self.reference, self.reference))
+
+    @cached_property
+    def covariance(self) -> Array:
+        """(T, A, A) N (<½{m_a, m_b}> - <m_a><m_b>), N all particles."""
+        a = self._shift
+        return self.n_particles * (self._square(self._mean_of(self._layout.q)) - a[:, :, None] * a[:, None, :])
+
+    @cached_property
+    def covariance_stderr(self) -> Array:
+        """(T, A, A) standard errors of ``covariance``."""
+        return self.n_particles * self._square(self._product_error("q", -self._shift, -self._shift))
+
+    @cached_property
+    def within(self) -> Array:
+        """(T, A, A) part of ``covariance`` inside each trajectory, N E[<½{m_a, m_b}> - <m_a><m_b>].
+
+        The split belongs to the unravelling; only the sum does not.
+        """
+        q, g = self._mean_of(self._layout.q), self._mean_of(self._layout.g)
+        return self.n_particles * self._square(q - g)
+
+    @cached_property
+    def within_stderr(self) -> Array:
+        """(T, A, A) standard errors of ``within``."""
+        variance = self._cov("qq") + self._cov("gg") - 2 * self._cov("qg")
+        return self.n_particles * self._square(self._error(variance))
+
+    @cached_property
+    def between(self) -> Array:
+        """(T, A, A) part of ``covariance`` between trajectories, N Cov(<m_a>, <m_b>)."""
+        a = self._shift
+        g = self._square(self._mean_of(self._layout.g))
+        return self.n_particles * (g - a[:, :, None] * a[:, None, :])
+
+    @cached_property
+    def between_stderr(self) -> Array:
+        """(T, A, A) standard errors of ``between``."""
+        return self.n_particles * self._square(self._product_error("g", -self._shift, -self._shift))
+
+    @cached_property
+    def deviation(self) -> Array:
+        """(T,) E_N(t) = Σ_a w_a <(m_a - m̄_a)²>, summed over blocks in the orthonormal basis, (24)."""
+        return self._mean_of(self._layout.e)[:, 0]
+
+    @cached_property
+    def deviation_stderr(self) -> Array:
+        """(T,) standard errors of ``deviation``."""
+        return self._error(self._cov("ee"))[:, 0]
+
+
+@dataclass(frozen=True, eq=False)
+class OrderParameters(Averages):
+    """Statistics of the order parameters of a model: the attributes of a :class:`Result`, for ``labels``."""
+
+    times: Array
+    labels: tuple[str, ...]
+    n_particles: int
+    weights: Array
+    reference: Array
+    moments: Moments
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Means of several figures over the trajectories.
+
+    Attributes
+    ----------
+    labels : tuple of n strings
+    mean, stderr : (T, n) arrays
+    """
+
+    labels: tuple[str, ...]
+    mean: Array
+    stderr: Array
+
+    def __getitem__(self, label: str) -> tuple[Array, Array]:
+        """(T,) means and (T,) standard errors of one figure."""
+        if label not in self.labels:
+            raise ArgumentError("label", f"be one of {', '.join(self.labels)}", f"it is {label!r}")
+        place = self.labels.index(label)
+        return self.mean[:, place], self.stderr[:, place]
+
+
+@dataclass(frozen=True, eq=False)
+class Extra:
+    """Statistics beside the averages of the blocks, as a meter (observables.py) gathers them.
+
+    Attributes
+    ----------
+    labels : tuple of strings
+        What the components of the vectors are called.
+    times : (T',) array
+        When they are measured.
+    reference : (T', n) array
+        Mean-field values on which they are centred; empty where they are not.
+    moments : Moments
+    """
+
+    labels: tuple[str, ...]
+    times: Array
+    reference: Array
+    moments: Moments
+
+    def estimates(self) -> Estimates:
+        """Means and standard errors of vectors whose variances alone are kept."""
+        variance = np.maximum(self.moments.covariance(), 0.0)
+        return Estimates(self.labels, self.moments.mean, np.sqrt(variance / self.moments.count))
