@@ -176,9 +176,7 @@ class Oracle:
         if times[0] < 0 or np.any(np.diff(times) < 0):
             raise ValueError("times must increase from at least 0")
         rho = np.array(rho0, dtype=complex)
-        if rho.shape != (self.dimension, self.dimension) or not np.allclose(
-            rho, rho.conj().T, rtol=0, atol=1e-12
-        ):
+        if rho.shape != (self.dimension, self.dimension) or not np.allclose(rho, rho.conj().T, rtol=0, atol=1e-12):
             raise ValueError("rho0 must be a Hermitian matrix of the whole system")
         rho = (rho + rho.conj().T) / 2
         states, now = [], 0.0

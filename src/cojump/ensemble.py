@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from . import checks
 from .errors import ArgumentError
@@ -64,6 +65,9 @@ class Communicator(Protocol):
 
     def share(self, value: Any) -> Any:
         """Value of rank 0 on every rank."""
+
+    def guard(self, action: Callable[[], Any]) -> Any:
+        """Result of ``action``; an error in it ends the job on all ranks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -320,6 +324,17 @@ def run_points(
     ConvergenceError
         If a trajectory cannot keep its tolerance. With several ranks any error ends the whole job instead.
     """
+    if comm is None:
+        return _run(points, None, progress, on_point)
+    return comm.guard(lambda: _run(points, comm, progress, on_point))
+
+
+def _run(
+    points: Sequence[Point],
+    comm: Communicator | None,
+    progress: Progress | None,
+    on_point: Callable[[int, Result], None] | None,
+) -> list[Result]:
     workers = [_Worker(point) for point in points]
     tasks = _tasks(points)
     folds = [_Fold(worker) for worker in workers]
@@ -341,16 +356,18 @@ def run_points(
             if on_point is not None:
                 on_point(task.point, results[task.point])
 
-    if comm is None:
-        warm_up()
-        _show(progress, points)
-        for number in range(len(tasks)):
-            on_result(number, work(number, _nothing))
-    else:
-        comm.in_turn(warm_up)
-        _show(progress if comm.rank == 0 else None, points)
-        comm.distribute(len(tasks), work, on_result)
-        results = comm.share(results)
+    # One thread per rank: on small arrays the threads of BLAS cost ten times what they give.
+    with threadpool_limits(1):
+        if comm is None:
+            warm_up()
+            _show(progress, points)
+            for number in range(len(tasks)):
+                on_result(number, work(number, _nothing))
+        else:
+            comm.in_turn(warm_up)
+            _show(progress if comm.rank == 0 else None, points)
+            comm.distribute(len(tasks), work, on_result)
+            results = comm.share(results)
     if progress is not None and (comm is None or comm.rank == 0):
         progress.stop()
     return [results[i] for i in range(len(points))]

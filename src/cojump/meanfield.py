@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
 from .errors import ArgumentError, ConvergenceError
-from .model import CollectiveJump, LocalJump, Model, OneBody, TwoBody
+from .model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
 from .states import State
 
 Array = NDArray[np.float64]
@@ -103,7 +103,7 @@ class _LocalTerm:
         self.square = self.j_dagger @ self.j
         self._jump = jump
         self._arguments = [(model.block_index(name), x) for name, x in jump.argument.items()]
-        spectra = [np.linalg.eigvalsh(x) for _, x in self._arguments]
+        spectra = [snapped(np.linalg.eigvalsh(x)) for _, x in self._arguments]
         self._lowest, self._highest = sum(float(s[0]) for s in spectra), sum(float(s[-1]) for s in spectra)
 
     def rate(self, r: Densities) -> float:

@@ -428,7 +428,7 @@ class Model:
         budget = max(2, int(most ** (1.0 / len(jump.argument))))
         for name, matrix in jump.argument.items():
             block = self.blocks[self.block_index(name)]
-            levels = np.linalg.eigvalsh(matrix)
+            levels = snapped(np.linalg.eigvalsh(matrix))
             count = block.size - int(jump.leaves_self_out and name == jump.block)
             spectra.append(_average_spectrum(levels, count, block.size, budget))
         return np.unique(reduce(lambda a, b: np.add.outer(a, b).ravel(), spectra))
@@ -501,13 +501,36 @@ class Model:
             )
 
 
+def snapped(levels: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    """Eigenvalues without the rounding of a diagonalisation: a projector has 0 and 1, not -1e-17.
+
+    Rates may vanish, or have a root, at the edge of the spectrum.
+    """
+    largest = float(np.abs(levels).max(initial=0))
+    if largest == 0:
+        return np.zeros(len(levels))
+    scale = 2.0 ** np.ceil(np.log2(largest))
+    return np.round(levels / scale, 14) * scale
+
+
+def two_level_averages(up: float, down: float, count: int, size: int) -> NDArray[np.float64]:
+    """(count + 1,) values of (i up + (count - i) down)/size for i = 0..count particles up."""
+    i = np.arange(count + 1)
+    values = (i * up + (count - i) * down) / size
+    # the ends are exact: a rate may be defined up to them and no further
+    lowest, highest = min(count * up / size, count * down / size), max(count * up / size, count * down / size)
+    if count == size:
+        lowest, highest = min(up, down), max(up, down)
+    return np.minimum(np.maximum(values, lowest), highest)
+
+
 def _average_spectrum(levels: NDArray[np.floating[Any]], count: int, size: int, budget: int) -> NDArray[np.float64]:
     """Values of (1/size) Σ_a n_a levels_a over occupations with Σ n_a = count, thinned to about ``budget``."""
     ladder = np.zeros(1)
     used = np.zeros(1, dtype=int)
     if len(levels) == 2:
-        n = np.unique(np.linspace(0, count, min(count + 1, budget)).astype(int))
-        return np.unique((n * levels[1] + (count - n) * levels[0]) / size)
+        values = two_level_averages(levels[1], levels[0], count, size)
+        return np.unique(values[np.unique(np.linspace(0, count, min(count + 1, budget)).astype(int))])
     for level in levels[:-1]:
         steps = np.unique(np.linspace(0, count, min(count + 1, max(2, int(budget ** (1 / (len(levels) - 1)))))))
         n = steps.astype(int)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -46,6 +47,37 @@ class World:
         print(message, file=sys.stderr, flush=True)
         self._comm.Abort(1)
 
+    def together(self, action: Callable[[], Any], same: Callable[[Any], Any] = lambda _: None) -> Any:
+        """Result of ``action`` on each rank; if any rank refuses, all of them raise and none waits. Collective.
+
+        ``same`` of the result must be equal on all ranks.
+
+        Raises
+        ------
+        EXPECTED errors
+            Where they occur, and on the other ranks an ArgumentError that names the first of them.
+        """
+
+        def attempt() -> tuple[Any, BaseException | None]:
+            try:
+                return action(), None
+            except EXPECTED as error:
+                return None, error
+
+        result, error = self.guard(attempt)
+        first = self.agree(None if error is None else f"rank {self.rank}: {one_line(error)}")
+        if error is not None:
+            raise error
+        if first is not None:
+            raise ArgumentError("comm", "have the same valid arguments on all ranks", first)
+        if len(set(self._comm.allgather(same(result)))) > 1:
+            raise ArgumentError("comm", "have the same arguments on all ranks", "they differ")
+        return result
+
+    def free(self) -> None:
+        """Give the communicator back to MPI. Collective."""
+        self._comm.Free()
+
     def in_turn(self, action: Callable[[], None]) -> None:
         """Run ``action`` on rank 0, then on one rank of each node, then on the rest. Collective.
 
@@ -59,14 +91,22 @@ class World:
         for now in range(3):
             if stage == now:
                 self.guard(action)
-            self._comm.Barrier()
+            self._wait_quietly()
+
+    def _wait_quietly(self) -> None:
+        """Barrier that leaves the core to a rank of this node that compiles."""
+        request = self._comm.Ibarrier()
+        while not request.Test():
+            time.sleep(0.005)
 
     def guard(self, action: Callable[[], Any]) -> Any:
         """Result of ``action``; an error in it ends the job on all ranks at once, with its message."""
         try:
             return action()
-        except (*EXPECTED, MemoryError) as error:
+        except EXPECTED as error:
             self.abort(f"cojump: rank {self.rank}: {one_line(error)}")
+        except MemoryError as error:
+            self.abort(f"cojump: rank {self.rank}: not enough memory: {one_line(error) or 'the model is too large'}")
         except BaseException:  # noqa: BLE001 - whatever it is, the other ranks must not wait for this one
             self.abort(f"cojump: rank {self.rank} failed:\n{traceback.format_exc()}")
         raise SystemExit(1)

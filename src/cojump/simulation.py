@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from . import checks
 from .ensemble import Point, run_points
 from .model import Model
 from .results import Result
 from .states import State
+from .unravel.driver import warm_up
 from .unravel.engine import make_engine
 
 
@@ -101,29 +103,43 @@ def simulate(
     ConvergenceError
         If a trajectory cannot keep its tolerance.
     """
-    point = Point(
-        model,
-        state,
-        np.asarray(times),
-        n_traj,
-        seed,
-        tolerance,
-        chunk,
-        keep,
-        observables=observables or {},
-        distributions=np.asarray(distributions),
-    )
-    world = None
-    if comm is not None:
-        from .parallel import wrap
 
-        world = wrap(comm)
+    def check() -> Point:
+        return Point(
+            model,
+            state,
+            np.asarray(times),
+            n_traj,
+            seed,
+            tolerance,
+            chunk,
+            keep,
+            observables=observables or {},
+            distributions=np.asarray(distributions),
+        )
+
     display = None
     if progress:
         from .progress import make_progress
 
         display = make_progress()
-    return run_points([point], comm=world, progress=display)[0]
+    if comm is None:
+        return run_points([check()], progress=display)[0]
+    from .parallel import World, wrap
+
+    world = wrap(comm)
+    if world is None:
+        return run_points([check()], progress=display)[0]
+    try:
+        return run_points([world.together(check, _figures)], comm=world, progress=display)[0]
+    finally:
+        if not isinstance(comm, World):
+            world.free()
+
+
+def _figures(point: Point) -> tuple[object, ...]:
+    """What must agree on all ranks, as far as it can be compared."""
+    return (point.n_traj, point.seed, point.tolerance, point.chunk, point.keep, point.times.tobytes())
 
 
 def trajectory(
@@ -144,7 +160,9 @@ def trajectory(
         As :func:`simulate`.
     """
     point = Point(model, state, np.asarray(times), 1, seed, tolerance)
-    engine = make_engine(model, state, point.times, point.tolerance)
-    one = engine.run(point.seed, checks.integer("index", index, 0), record=True)
+    number = checks.integer("index", index, 0)
+    with threadpool_limits(1):
+        warm_up()
+        one = make_engine(model, state, point.times, point.tolerance).run(point.seed, number, record=True)
     assert one.jumps is not None
     return Trajectory(point.times, model.labels, one.mean, one.sectors, one.jumps)

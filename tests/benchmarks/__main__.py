@@ -16,7 +16,7 @@ from .cases import BUDGET, CASES, TRIAL
 from .machinery import N_TRAJ, SIZE, overhead, two_ranks
 from .measure import apart
 
-REPETITIONS = {100: 201, 1_000: 21, 10_000: 5}
+REPETITIONS = {100: 7, 1_000: 7, 10_000: 7}
 LARGE = {100_000: 3}
 
 

@@ -13,7 +13,7 @@ import cojump as cj
 
 from .cases import TIMES, constrained
 
-SIZE, N_TRAJ, CHUNK = 200, 256, 8
+SIZE, N_TRAJ, CHUNK = 200, 512, 8
 
 
 def rest_until_all_are_here(comm):

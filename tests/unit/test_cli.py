@@ -274,9 +274,11 @@ def test_a_users_model_that_changed_is_not_mixed(run_toml):
 
 
 def test_what_the_engine_does_not_run_is_one_line(run_toml):
-    text = RUN.replace('"constrained"', '"hopfield"').replace("rate_up = 1.3\nrate_down = 0.8", "beta = 2.0")
-    run_toml.write_text(text.replace("omega", "patterns = {random = 2, seed = 5}\nomega"), encoding="utf-8")
-    refusal("run", run_toml)
+    source = "import cojump as cj\n\n\ndef build(size: int):\n    return cj.Model([cj.Block('p', size, levels=3)])\n"
+    (run_toml.parent / "mine.py").write_text(source, encoding="utf-8")
+    head = '[model]\nsystem = "mine.py:build"\nsize = 4\n[initial]\nkind = "product"\nket = [1, 0, 0]\n'
+    run_toml.write_text(head + RUN[RUN.index("[times]") :], encoding="utf-8")
+    assert refusal("run", run_toml) == "Trajectories run two levels so far, but block 'p' has 3"
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), 130), (MemoryError(), 2)])

@@ -10,7 +10,7 @@ from scipy.optimize import brentq
 import cojump as cj
 import twins
 from cojump.schur.two_level import GENERAL, LADDER_DOWN, LADDER_UP, SpinBasis, axis_rotation, build
-from cojump.unravel.driver import Engine, _work_space, warm_up
+from cojump.unravel.driver import Engine, warm_up, work_space
 from cojump.unravel.kernels import jump as jumps
 from cojump.unravel.kernels import propagate, window
 from cojump.unravel.kernels.common import MAX_ORDER, PAD
@@ -506,7 +506,7 @@ class Step:
     def __init__(self, model, two_J, lo, hi, *, rng, waiting, most, tolerance, shifts=(0.0, 0.0), filled=None, **more):
         self.N, self.two_J = model.size, two_J
         self.tables, self.H = rotated_frame(model, two_J)
-        self.work = more.get("work") or _work_space(cells(self.N), max(len(model.jumps), 1))
+        self.work = more.get("work") or work_space(cells(self.N), max(len(model.jumps), 1))
         if "work" not in more:
             for cell in self.work:
                 cell[:] = GARBAGE
@@ -636,7 +636,7 @@ def test_expand_ends_for_any_horizon(most):
         model = cj.Model([cj.Block("s", N)], [cj.TwoBody(Z, Z, 0.4321, blocks=("s", "s"))])
         rng = np.random.default_rng(N)
         first, last = sector_range(N, N)
-        tables, work = build(model).tables, _work_space(cells(N), 1)
+        tables, work = build(model).tables, work_space(cells(N), 1)
         re, im = random_window(rng, N, first, last)
         norm = np.sqrt(propagate.norm_squared(re, im, first, last))
         window.store(re, im, first, last, 1 / norm, work.taylor_re[0], work.taylor_im[0])
@@ -671,7 +671,7 @@ def test_the_shift_is_taken_anew_when_the_state_has_changed():
 def test_expand_reuses_the_elements_of_a_sector(name):
     N, two_J = 300, 290
     model = MODELS[name](N)
-    tables, work = build(model).tables, _work_space(cells(N), 2)
+    tables, work = build(model).tables, work_space(cells(N), 2)
     filled = np.full(3, -1)
     rng = np.random.default_rng(30)
     for lo in (100, 104, 109, 90, 75, 60, 200, 199, 150):
@@ -679,7 +679,7 @@ def test_expand_reuses_the_elements_of_a_sector(name):
         re, im = random_window(rng, N, lo, hi)
         norm = np.sqrt(propagate.norm_squared(re, im, lo, hi))
         results = []
-        for space, memory in ((work, filled), (_work_space(cells(N), 2), np.full(3, -1))):
+        for space, memory in ((work, filled), (work_space(cells(N), 2), np.full(3, -1))):
             window.store(re, im, lo, hi, 1 / norm, space.taylor_re[0], space.taylor_im[0])
             found = expand(tables, space, two_J, lo, hi, memory, 0.0, 0.0, 1.0, 5.0, 1e-9)
             reach = found[0] * tables.band
@@ -692,7 +692,7 @@ def test_expand_reuses_the_elements_of_a_sector(name):
 def test_elements_are_renewed_in_another_sector():
     N = 9
     model, filled = flips(N), np.full(3, -1)
-    work = _work_space(cells(N), 2)
+    work = work_space(cells(N), 2)
     rng = np.random.default_rng(31)
     for two_J in (9, 5, 7, 1, 3, 9):
         first, last = sector_range(N, two_J)
@@ -971,10 +971,8 @@ def test_a_trajectory_does_not_know_the_one_before_it(name, up):
     # The same work space again and again; narrow windows next to what earlier ones have left behind.
     N = 24
     model = TRAJECTORIES[name](N)
-    if up is None:
-        state = cj.tilted(model, THETA, PHI)
-    else:
-        state = cj.dicke(model, {model.blocks[0].name: (N / 2, up - N / 2)})
+    pair = {model.blocks[0].name: (N / 2, (up or 0) - N / 2)}
+    state = cj.tilted(model, THETA, PHI) if up is None else cj.dicke(model, pair)
     times = np.array([0.2, 0.6])
     engine = Engine(model, state, times, 1e-9)
     for index in range(5):

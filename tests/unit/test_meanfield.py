@@ -305,11 +305,11 @@ def test_bad_times(times, message):
 
 @pytest.mark.parametrize("times", [[], [[0.0, 1.0]], 1.0, "now", [1j]])
 def test_times_of_a_wrong_shape(times):
-    with pytest.raises(ArgumentError, match="^Argument `times` must"):
+    with pytest.raises(ArgumentError, match=r"^Argument `times` must"):
         check_times(times)
 
 
 def test_a_state_of_another_model_is_refused():
     model, other = cj.systems.constrained(4, 1, 1, 1), cj.Model([cj.Block("q", 4, levels=3)])
-    with pytest.raises(ArgumentError, match="^Argument `state` must be made for this model"):
+    with pytest.raises(ArgumentError, match=r"^Argument `state` must be made for this model"):
         cj.mean_field(model, cj.product(other, {"q": [1, 0, 0]}), [0.0, 1.0])

@@ -349,9 +349,7 @@ def test_superradiant_pair_decays_in_two_steps():
 def test_collective_jump_is_one_operator_for_all_blocks():
     # y = -1 on the other block: the triplet |up down> + |down up> is dark, the singlet decays at (κ/2)·2.
     kappa = 0.8
-    model = Model(
-        [Block("a", 1), Block("b", 1)], jumps=[CollectiveJump({"a": LOWER, "b": -LOWER}, rate=kappa)]
-    )
+    model = Model([Block("a", 1), Block("b", 1)], jumps=[CollectiveJump({"a": LOWER, "b": -LOWER}, rate=kappa)])
     for sign, rate in ((1, 0.0), (-1, kappa)):
         ket = np.array([0, 1, sign, 0]) / np.sqrt(2)
         solution = solve(model, np.outer(ket, ket), TIMES)
@@ -435,9 +433,7 @@ def everything(sizes, seed=0):
         [
             LocalJump(j[0, "a"], "a", amplitude=quadratic, argument={"a": x[0, "a"], "b": x[0, "b"]}),
             LocalJump(j[1, "a"], "a", rate=exponential, argument={"a": x[1, "a"]}, exclude_self=True),
-            LocalJump(
-                j[1, "b"], "b", rate=exponential, argument={"a": x[2, "a"], "b": x[1, "b"]}, exclude_self=True
-            ),
+            LocalJump(j[1, "b"], "b", rate=exponential, argument={"a": x[2, "a"], "b": x[1, "b"]}, exclude_self=True),
             LocalJump(j[2, "b"], "b", amplitude=quadratic, argument={"a": x[2, "a"]}, exclude_self=True),
             LocalJump(j[2, "a"], "a"),
             CollectiveJump({"a": y["a"], "b": y["b"]}, rate=0.8),
@@ -462,10 +458,7 @@ def written_out(model):
 
     def one(matrix, k):
         return np.array(
-            [
-                [matrix[s[k], r[k]] * (s[:k] == r[:k] and s[k + 1 :] == r[k + 1 :]) for r in basis]
-                for s in basis
-            ]
+            [[matrix[s[k], r[k]] * (s[:k] == r[:k] and s[k + 1 :] == r[k + 1 :]) for r in basis] for s in basis]
         )
 
     H = np.zeros((len(basis),) * 2, dtype=complex)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
-from scipy.sparse import diags_array
 from scipy.sparse.linalg import expm_multiply
 from scipy.special import gammaln
 
 from ..states import BlockState, DickeBlock, ProductBlock, SymmetricBlock
+from .spin_sector import SpinSector, rotation_axis
 
 Ket = NDArray[np.complex128]
 
@@ -83,22 +83,10 @@ def rotate_symmetric(amplitudes: Ket, rotation: Ket) -> Ket:
     The components in the new frame are (rotation†)^{⊗N} = exp(-iα n·J) up to a global phase.
     """
     N = len(amplitudes) - 1
-    turn = rotation.conj().T
-    turn = turn / np.sqrt(np.linalg.det(turn))
-    half = np.arccos(np.clip(np.trace(turn).real / 2, -1, 1))
-    if np.sin(half) < 1e-15:
+    half, generator = rotation_axis(rotation.conj().T)
+    if half == 0:
         return amplitudes
-    # exp(-i half n·σ) = cos(half) - i sin(half) n·σ
-    n = np.array(
-        [
-            (1j * (turn[0, 1] + turn[1, 0])).real,
-            (turn[1, 0] - turn[0, 1]).real,
-            (1j * (turn[0, 0] - turn[1, 1])).real,
-        ]
-    ) / (2 * np.sin(half))
-    raising = _raising(N) * 0.5 * (n[0] - 1j * n[1])
-    M = np.arange(N + 1) - N / 2
-    J_n = diags_array([raising, n[2] * M + 0j, raising.conj()], offsets=[-1, 0, 1]).tocsc()
+    J_n = SpinSector(N, N).one_body(generator).tocsc()
     return expm_multiply(-2j * half * J_n, amplitudes.astype(complex))
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..model import CollectiveJump, LocalJump, Model, OneBody
+from ..model import CollectiveJump, LocalJump, Model, OneBody, snapped, two_level_averages
 from .program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Program
 from .spin_sector import rotation_matrix, spin_sector
 from .two_level import SpinTables, argument_axis, axis_rotation, block_axis
@@ -118,7 +118,7 @@ class ProductBasis:
     def _channel(self, jump: LocalJump) -> Channel:
         own = self.model.block_index(jump.block)
         turn: dict[int, Matrix] = {}
-        argument = 0.0
+        argument: Array = np.zeros((1,) * len(self.sizes))
         excluded = jump.leaves_self_out
         for name, matrix in jump.argument.items():
             b = self.model.block_index(name)
@@ -127,15 +127,13 @@ class ProductBasis:
             if axis is not None and np.hypot(axis[0], axis[1]) > _PARALLEL:
                 turn[b] = axis_rotation(axis)
                 seen = _conjugate(turn[b], seen)
-            x = np.diag(seen).real
+            x = snapped(np.diag(seen).real)
             size = self.sizes[b]
             count = size - int(excluded and b == own)
-            i = np.arange(count + 1)
             shape = [1] * len(self.sizes)
             shape[b] = count + 1
-            argument = argument + ((i * x[0] + (count - i) * x[1]) / size).reshape(shape)
-        values = np.asarray(argument, dtype=float)
-        gamma = jump.gamma(values.ravel()).reshape(values.shape or (1,) * len(self.sizes))
+            argument = argument + two_level_averages(x[0], x[1], count, size).reshape(shape)
+        gamma = jump.gamma(argument.ravel()).reshape(argument.shape)
         j = _conjugate(self.rotations[own], jump.matrix)
         if own in turn:
             j = _conjugate(turn[own], j)

@@ -107,18 +107,25 @@ def spin_sector(N: int, two_J: int) -> SpinSector:
     return SpinSector(N, two_J)
 
 
+def rotation_axis(unitary: Matrix) -> tuple[float, Matrix]:
+    """Write a (2, 2) unitary as exp(-i α n·σ) up to its phase; returns α and n·σ/2, so that it is exp(-2i α n·J)."""
+    special = unitary / np.sqrt(np.linalg.det(unitary) + 0j)
+    cosine = np.trace(special).real / 2
+    part = 1j * (special - cosine * np.eye(2))
+    sine = float(np.linalg.norm(part)) / np.sqrt(2)
+    if sine == 0:
+        return 0.0, np.zeros((2, 2), dtype=complex)
+    return float(np.arctan2(sine, cosine)), part / (2 * sine)
+
+
 def rotation_matrix(two_J: int, unitary: Matrix) -> Matrix:
     """(2J+1, 2J+1) representation of a single-particle unitary (columns: new up, new down) on V_J.
 
     Column M is the state |J, M> of the new frame in the old one. The global phase det(unitary)^J is left out.
     """
-    special = unitary / np.sqrt(np.linalg.det(unitary) + 0j)
-    half = np.arccos(np.clip(np.trace(special).real / 2, -1, 1))
-    sine = np.sin(half)
-    if sine < 1e-15:
+    half, generator = rotation_axis(unitary)
+    if half == 0:
         return np.eye(two_J + 1, dtype=complex)
-    # special = cos(half) - i sin(half) n·σ, so on spin J it is exp(-2i half n·J)
-    generator = 1j * (special - np.cos(half) * np.eye(2)) / (2 * sine)
     n_J = SpinSector(two_J, two_J).one_body(generator).toarray()
     values, vectors = np.linalg.eigh((n_J + n_J.conj().T) / 2)
     exact = np.round(2 * values) / 2

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
-from ..model import SIGMA_X, SIGMA_Y, SIGMA_Z, LocalJump, Model, OneBody
+from ..model import SIGMA_X, SIGMA_Y, SIGMA_Z, LocalJump, Model, OneBody, snapped, two_level_averages
 from .program import Program, empty_program
 
 Matrix = NDArray[np.complex128]
@@ -224,12 +224,12 @@ def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
     N = model.size
     j = rotation.conj().T @ jump.matrix @ rotation
     j = np.where(np.abs(j) > _ZERO * max(np.abs(j).max(), 1e-300), j, 0)
-    x = sum((np.diag(rotation.conj().T @ m @ rotation).real for m in jump.argument.values()), np.zeros(2))
+    x = snapped(sum((np.diag(rotation.conj().T @ m @ rotation).real for m in jump.argument.values()), np.zeros(2)))
     i = np.arange(N + 1)
-    gamma = jump.gamma((i * x[0] + (N - i) * x[1]) / N) if not jump.leaves_self_out else np.ones(N + 1)
+    gamma = jump.gamma(two_level_averages(x[0], x[1], N, N)) if not jump.leaves_self_out else np.ones(N + 1)
     rest = np.ones(N + 1)
     if jump.leaves_self_out:
-        rest[:N] = jump.gamma((i[:N] * x[0] + (N - 1 - i[:N]) * x[1]) / N)
+        rest[:N] = jump.gamma(two_level_averages(x[0], x[1], N - 1, N))
     # The rate operator: Γ (Σ j†j) Γ, or with the particle left out Σ_μ (N f_μ/f_λ) C†(Γ_μ² ⊗ j†j)C.
     square = j.conj().T @ j
     rest_without_up = np.concatenate([[1.0], rest[:N]])
@@ -257,7 +257,7 @@ def _phase_that_makes_real(hamiltonian: _Hamiltonian) -> complex:
     A rotation about the common axis is free; with it a transverse field along any direction becomes real.
     """
     for value in hamiltonian.up:
-        if abs(value) > 0:
+        if abs(value) > _ZERO * np.abs(hamiltonian.up).max():
             return complex(np.conj(value) / abs(value))
     if abs(hamiltonian.two) > 0:
         return complex(np.sqrt(np.conj(hamiltonian.two) / abs(hamiltonian.two)))

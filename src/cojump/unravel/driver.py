@@ -261,7 +261,7 @@ class Engine:
         two_J, lo, hi, ket = self._start or self._draw(generator)
         lo, hi = lo + PAD, hi + PAD
         for row, part in ((self._work.taylor_re[0], ket.real), (self._work.taylor_im[0], ket.imag)):
-            row[lo - PAD : hi + PAD] = 0.0
+            row[max(lo - 2 * PAD, 0) : hi + 2 * PAD] = 0.0
             row[lo:hi] = part
         return (
             np.array([two_J, lo, hi, 0, 0, 0], dtype=np.int64),

@@ -63,10 +63,10 @@ def _level_windows(rows_re, rows_im, order, lo, hi, band, first, last):
 def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
     """Taylor vectors of exp(-i(H_eff - s)t) ψ, s = shift - i rate_shift/2, up to where they are needed and good.
 
-    Truncated after order K the series is off by at most e^{rate_shift t/2} |row_K| t^K in norm, rigorously,
-    because H_eff only damps; K is the first order for which that is within ``tolerance`` at the horizon, which is
-    the time to the expected jump (``waiting`` is the log-survival left to lose) but at most ``most``. If no order
-    does, the horizon shrinks.
+    Summed up to order K the series is off by at most (1 + e^{rate_shift t/2}) |row_K| t^K in norm, rigorously,
+    because H_eff only damps: the remainder before row K is an integral over it, and then row K is added. K is the
+    first order for which that is within ``tolerance`` at the horizon, which is the time to the expected jump
+    (``waiting`` is the log-survival left to lose) but at most ``most``. If no order does, the horizon shrinks.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
         refresh_elements(tables, work, two_J, filled[1], filled[2])
     norms[0] = 1.0
     energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
-    order, done, renewed, power, peak, growth = 0, False, False, 1.0, 1.0, 1.0
+    order, done, renewed, power, peak, growth = 0, False, False, 1.0, 1.0, 2.0
     while order < MAX_ORDER and not done:
         row_lo, row_hi = max(lo - (order + 1) * band, first), min(hi + (order + 1) * band, last)
         if tables.program.code.shape[0] > 0:
@@ -127,7 +127,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
                 shift,
                 0.5 * rate_shift,
             )
-        clear_beside(rows_re[order + 1], rows_im[order + 1], row_lo, row_hi, PAD)
+        clear_beside(rows_re[order + 1], rows_im[order + 1], row_lo, row_hi, 2 * PAD)
         norms[order + 1] = np.sqrt(norm2)
         if order == 0:
             real, imag = overlap(rows_re, rows_im, 1, lo, hi)
@@ -141,7 +141,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
                 # the sector or the state has changed much since the shift was taken: take it anew
                 shift, rate_shift, renewed = energy, rate, True
                 continue
-            growth = np.exp(0.5 * rate_shift * horizon)
+            growth = 1.0 + np.exp(0.5 * rate_shift * horizon)
         if order == 1:
             real, imag = overlap(rows_re, rows_im, 2, lo, hi)
             curvature = 2.0 * real + norms[1] ** 2 - 0.5 * (rate_shift - rate) ** 2

@@ -23,13 +23,13 @@ def trim(re, im, lo, hi, weight):
 
 @njit(**OPTIONS)
 def store(from_re, from_im, lo, hi, factor, to_re, to_im):
-    """Write factor · from within the window, zero in the PAD cells beside it."""
+    """Write factor · from within the window, zero in the cells beside it that a wider window will read."""
     source_re, source_im = from_re[lo:hi], from_im[lo:hi]
     target_re, target_im = to_re[lo:hi], to_im[lo:hi]
     for p in range(target_re.size):
         target_re[p] = factor * source_re[p]
         target_im[p] = factor * source_im[p]
-    clear_beside(to_re, to_im, lo, hi, PAD)
+    clear_beside(to_re, to_im, lo, hi, 2 * PAD)
 
 
 @njit(**OPTIONS)
