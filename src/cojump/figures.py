@@ -39,7 +39,7 @@ _BAND = 2.0
 
 _DASHES = (0, (4, 2))
 
-_STYLE: Any = {
+STYLE: Any = {
     "font.family": "STIXGeneral",
     "mathtext.fontset": "stix",
     "font.size": 9,
@@ -89,7 +89,7 @@ def write_figures(results: Sequence[Result], directory: str | os.PathLike[str]) 
         return []
     ordered = sorted(results, key=lambda r: r.n_particles)
     paths = []
-    with mpl.rc_context(_STYLE), _quiet_matplotlib():
+    with mpl.rc_context(STYLE), _quiet_matplotlib():
         for name, draw in (("averages", averages_figure), ("deviation", deviation_figure)):
             figure = draw(ordered)
             figure.draw_without_rendering()
