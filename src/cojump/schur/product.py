@@ -267,6 +267,7 @@ class ProductSector:
             is_real=False,
             diagonal=self.energy,
             half_rate=self.half_rate,
+            casimir=0.0,
             up_re=zero,
             up_im=zero,
             down_re=zero,

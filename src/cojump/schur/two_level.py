@@ -22,14 +22,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
-from ..model import SIGMA_X, SIGMA_Y, SIGMA_Z, LocalJump, Model, OneBody, snapped, two_level_averages
+from ..model import SIGMA_X, SIGMA_Y, SIGMA_Z, CollectiveJump, LocalJump, Model, OneBody, snapped, two_level_averages
 from .program import Program, empty_program
 
 Matrix = NDArray[np.complex128]
 Array = NDArray[np.float64]
 
-LADDER_DOWN, LADDER_UP, GENERAL = 0, 1, 2
-"""Kinds of a channel: j has only the entry <down|j|up>, only <up|j|down>, or anything else."""
+LADDER_DOWN, LADDER_UP, GENERAL, COLLECTIVE = 0, 1, 2, 3
+"""Kinds of a channel: j has only the entry <down|j|up>, only <up|j|down>, or anything else; a collective jump."""
 
 _ZERO = 1e-14
 """Relative size below which a matrix element is rounding of the rotation."""
@@ -51,7 +51,9 @@ class SpinTables(NamedTuple):
     diagonal : (N+1,)
         Real diagonal of H_eff without the constant of the sector.
     half_rate : (N+1,)
-        Minus the imaginary diagonal: half the total rate, the same in every sector.
+        Minus the imaginary diagonal: half the total rate, the same in every sector but for the next term.
+    casimir : float
+        The rate of collective jumps that goes with J(J+1).
     up_re, up_im, down_re, down_im : (N+1,)
         <i+1|H_eff|i> and <i|H_eff|i+1> divided by c_J(i).
     two_re, two_im : float
@@ -75,6 +77,7 @@ class SpinTables(NamedTuple):
     is_real: bool
     diagonal: Array
     half_rate: Array
+    casimir: float
     up_re: Array
     up_im: Array
     down_re: Array
@@ -154,9 +157,20 @@ def block_axis(model: Model, b: int) -> tuple[Array, bool]:
 
 
 def is_banded(model: Model) -> bool:
-    """Whether the tables of this module hold the model: one block, arguments along one axis, local jumps only."""
-    local = all(isinstance(jump, LocalJump) for jump in model.jumps)
-    return len(model.blocks) == 1 and model.blocks[0].levels == 2 and local and block_axis(model, 0)[1]
+    """Whether the tables of this module hold the model: one block, arguments along one axis.
+
+    A collective jump may have σ_+ or σ_- beside the diagonal, in the rotated frame, but not both: L†L would couple
+    M to M ± 2 with other elements upwards than downwards.
+    """
+    if len(model.blocks) > 1 or model.blocks[0].levels != 2 or not block_axis(model, 0)[1]:
+        return False
+    rotation = axis_rotation(block_axis(model, 0)[0])
+    for jump in model.jumps:
+        for y in jump.matrices.values() if isinstance(jump, CollectiveJump) else ():
+            turned = rotation.conj().T @ y @ rotation
+            if min(abs(turned[0, 1]), abs(turned[1, 0])) > _ZERO * np.abs(turned).max():
+                return False
+    return True
 
 
 def _ladder_components(matrix: Matrix) -> Matrix:
@@ -218,6 +232,24 @@ class _Rates(NamedTuple):
     gamma_rest: Array
     diagonal: Array
     up: Matrix
+    casimir: float = 0.0
+
+
+def _collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> _Rates:
+    """L = l(i) + y_ud J_+ + y_du J_- with l(i) = i y_uu + (N - i) y_dd, and L†L from J_∓J_± = J(J+1) - M² ∓ M."""
+    N = model.size
+    (matrix,) = jump.matrices.values()
+    y = np.sqrt(jump.rate / N) * (rotation.conj().T @ matrix @ rotation)
+    y = np.where(np.abs(y) > _ZERO * max(np.abs(y).max(), 1e-300), y, 0)
+    i = np.arange(N + 1)
+    M = i - N / 2
+    along = i * y[0, 0] + (N - i) * y[1, 1]
+    raised, lowered = abs(y[0, 1]) ** 2, abs(y[1, 0]) ** 2
+    diagonal = np.abs(along) ** 2 - (raised + lowered) * M**2 - (raised - lowered) * M
+    up = np.zeros(N + 1, dtype=complex)
+    up[:N] = along[1:].conj() * y[0, 1] + np.conj(y[1, 0]) * along[:N]
+    one = np.ones(N + 1)
+    return _Rates(COLLECTIVE, 1.0, y, one, one, diagonal, up, raised + lowered)
 
 
 def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
@@ -275,12 +307,14 @@ def build(model: Model) -> SpinBasis:
         If a rate returns something that is no rate.
     """
     if not is_banded(model):
-        raise UnsupportedError("Tables hold one block of two levels, arguments along one axis and local jumps only")
+        raise UnsupportedError("Tables hold one block of two levels with arguments along one axis only")
     rotation = axis_rotation(block_axis(model, 0)[0])
-    jumps = [jump for jump in model.jumps if isinstance(jump, LocalJump)]
     rotation = rotation @ np.diag([1, _phase_that_makes_real(_hamiltonian(model, rotation))])
     hamiltonian = _hamiltonian(model, rotation)
-    rates = [_rates(model, jump, rotation) for jump in jumps]
+    rates = [
+        _rates(model, jump, rotation) if isinstance(jump, LocalJump) else _collective_rates(model, jump, rotation)
+        for jump in model.jumps
+    ]
     return SpinBasis(rotation, _assemble(model.size, hamiltonian, rates))
 
 
@@ -306,6 +340,7 @@ def _assemble(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> SpinTab
         is_real=is_real,
         diagonal=hamiltonian.diagonal[1] * M + hamiltonian.diagonal[2] * M**2,
         half_rate=0.5 * sum((r.diagonal for r in rates), np.zeros(N + 1)),
+        casimir=sum(r.casimir for r in rates),
         up_re=up.real.copy(),
         up_im=up.imag.copy(),
         down_re=down.real.copy(),

@@ -13,6 +13,7 @@ from .common import OPTIONS, PAD
 
 LADDER_DOWN = 0
 GENERAL = 2
+COLLECTIVE = 3
 
 
 @njit(**OPTIONS)
@@ -174,3 +175,29 @@ def general_jump(N, two_J, outcome, j_re, j_im, gamma, gamma_rest, re, im, lo, h
     _take_out(N, two_J, high, gamma, re, im, lo, hi, rest_re, rest_im)
     _act(j_re, j_im, gamma_rest, lo, hi, rest_re, rest_im)
     return new_two_J, _put_back(N, two_J, high, new_two_J, lo, hi, rest_re, rest_im, to_re, to_im)
+
+
+@njit(**OPTIONS)
+def collective_jump(N, two_J, y_re, y_im, re, im, lo, hi, to_re, to_im):
+    """L ψ with L = l(i) + y_ud J_+ + y_du J_-, unnormalised, on lo - 1 ≤ p ≤ hi; returns |Lψ|²."""
+    J = 0.5 * two_J
+    norm2 = 0.0
+    for p in range(lo - 1, hi + 1):
+        i = p - PAD
+        M = i - 0.5 * N
+        raised = np.sqrt(max((J - M + 1.0) * (J + M), 0.0))  # c_J(i - 1), from below
+        lowered = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))  # c_J(i), from above
+        along_re = i * y_re[0, 0] + (N - i) * y_re[1, 1]
+        along_im = i * y_im[0, 0] + (N - i) * y_im[1, 1]
+        a = along_re * re[p] - along_im * im[p]
+        b = along_re * im[p] + along_im * re[p]
+        a += raised * (y_re[0, 1] * re[p - 1] - y_im[0, 1] * im[p - 1])
+        b += raised * (y_re[0, 1] * im[p - 1] + y_im[0, 1] * re[p - 1])
+        a += lowered * (y_re[1, 0] * re[p + 1] - y_im[1, 0] * im[p + 1])
+        b += lowered * (y_re[1, 0] * im[p + 1] + y_im[1, 0] * re[p + 1])
+        if abs(M) > J:
+            a = b = 0.0
+        to_re[p] = a
+        to_im[p] = b
+        norm2 += a * a + b * b
+    return norm2

@@ -77,6 +77,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
     first, last = sector_range(tables.N, two_J)
     band, rows_re, rows_im, norms = tables.band, work.taylor_re, work.taylor_im, work.norms
     reach = MAX_ORDER * band
+    constant = 0.5 * tables.casimir * (0.5 * two_J) * (0.5 * two_J + 1.0)
     if filled[0] != two_J or filled[1] > max(lo - reach, first) or filled[2] < min(hi + reach, last):
         filled[0], filled[1], filled[2] = two_J, max(lo - reach - 8, first), min(hi + reach + 8, last)
         refresh_elements(tables, work, two_J, filled[1], filled[2])
@@ -96,7 +97,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
                 tables.diagonal,
                 tables.half_rate,
                 shift,
-                0.5 * rate_shift,
+                0.5 * rate_shift - constant,
             )
         elif tables.is_real:
             norm2 = apply_real(
@@ -109,7 +110,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
                 tables.diagonal,
                 tables.half_rate,
                 shift,
-                0.5 * rate_shift,
+                0.5 * rate_shift - constant,
             )
         else:
             norm2 = apply_complex(
@@ -125,7 +126,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
                 tables.diagonal,
                 tables.half_rate,
                 shift,
-                0.5 * rate_shift,
+                0.5 * rate_shift - constant,
             )
         clear_beside(rows_re[order + 1], rows_im[order + 1], row_lo, row_hi, 2 * PAD)
         norms[order + 1] = np.sqrt(norm2)

@@ -6,7 +6,16 @@ import numpy as np
 from numba import njit
 
 from .common import FINISHED, NO_CONVERGENCE, NOT_FINITE, OPTIONS, PAD, PAUSED, RECORD_FULL
-from .jump import GENERAL, LADDER_DOWN, channel_weight, general_jump, ladder_jump, ladder_weights
+from .jump import (
+    COLLECTIVE,
+    GENERAL,
+    LADDER_DOWN,
+    channel_weight,
+    collective_jump,
+    general_jump,
+    ladder_jump,
+    ladder_weights,
+)
 from .measure import spin_averages
 from .propagate import norm_squared, sum_series
 from .series import expand, sector_range
@@ -87,6 +96,9 @@ def _choose_channel(tables, work, two_J, re, im, lo, hi, u):
                 hi,
             )
             weights[l, 1] = weights[l, 2] = 0.0
+        elif tables.kind[l] == COLLECTIVE:
+            weights[l, 0] = _collective(tables, work, l, two_J, re, im, lo, hi)
+            weights[l, 1] = weights[l, 2] = 0.0
         else:
             down = tables.kind[l] == LADDER_DOWN
             ladder_weights(tables.N, two_J, down, tables.strength[l], tables.gamma[l], re, im, lo, hi, weights[l])
@@ -120,6 +132,13 @@ def _jump_general(tables, work, channel, two_J, re, im, lo, hi, left):
 
 
 @njit(**OPTIONS)
+def _collective(tables, work, channel, two_J, re, im, lo, hi):
+    return collective_jump(
+        tables.N, two_J, tables.j_re[channel], tables.j_im[channel], re, im, lo, hi, work.new_re, work.new_im
+    )
+
+
+@njit(**OPTIONS)
 def _try(tables, work, channel, outcome, two_J, re, im, lo, hi):
     return general_jump(
         tables.N,
@@ -149,6 +168,10 @@ def perform_jump(tables, work, two_J, lo, hi, u):
         return channel, two_J, lo, hi, 0.0
     if tables.kind[channel] == GENERAL:
         new_two_J, norm2 = _jump_general(tables, work, channel, two_J, work.out_re, work.out_im, lo, hi, left)
+        lo, hi = lo - 1, hi + 1
+    elif tables.kind[channel] == COLLECTIVE:
+        new_two_J = two_J
+        norm2 = _collective(tables, work, channel, two_J, work.out_re, work.out_im, lo, hi)
         lo, hi = lo - 1, hi + 1
     else:
         down = tables.kind[channel] == LADDER_DOWN
