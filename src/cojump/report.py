@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .averages import Averages
 from .results import Result
 
 _ROWS = 6
@@ -81,31 +82,61 @@ def print_tables(results: Sequence[Result], console: Console, all_times: bool = 
         Every output time instead of about six.
     """
     for result in results:
-        console.print(_table(result, chosen_times(len(result.times), all_times)))
+        rows = chosen_times(len(result.times), all_times)
+        console.print(_table(result, rows))
         console.print()
+        if "order" in result.extras:
+            console.print(_order_table(result, rows))
+            console.print()
     console.print(Text(_CAPTION, style="dim"))
 
 
 def _table(result: Result, rows: Sequence[int]) -> Table:
     table = Table(title=title_of(result), title_justify="left", title_style="bold")
     table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
-    table.add_column("t", justify="right")
+    table.add_column("t", justify="right", min_width=max(len(f"{result.times[row]:.6g}") for row in rows))
     table.add_column("average", no_wrap=True)
     for name in ("value ± error", "mean field", "difference", "N·E_N ± error"):
         table.add_column(name, justify="right", no_wrap=True)
+    groups: list[Averages] = [result, *([result.order] if "order" in result.extras else [])]
     for row in rows:
         N = result.n_particles
         spread = result.deviation_stderr[row]
-        deviation = format_value(N * result.deviation[row], 0.0 if spread <= _EXACT else N * spread)
-        for a, label in enumerate(result.labels):
-            value, error = result.mean[row, a], result.mean_stderr[row, a]
-            reference = result.reference[row, a]
-            table.add_row(
-                f"{result.times[row]:.6g}" if a == 0 else "",
-                label,
-                format_value(value, error),
-                f"{reference:.5f}",
-                format_difference(value, reference, error),
-                deviation if a == 0 else "",
-            )
+        time, deviation = f"{result.times[row]:.6g}", format_value(N * result.deviation[row], N * spread)
+        for group in groups:
+            for a, label in enumerate(group.labels):
+                value, error, reference = group.mean[row, a], group.mean_stderr[row, a], group.reference[row, a]
+                table.add_row(
+                    time,
+                    label,
+                    format_value(value, error),
+                    f"{reference:.5f}",
+                    format_difference(value, reference, error),
+                    deviation,
+                )
+                time = deviation = ""  # once for each time
+    return table
+
+
+def _order_table(result: Result, rows: Sequence[int]) -> Table:
+    """N · covariance of every pair of order parameters."""
+    table = Table(title="N · covariance of the order parameters", title_justify="left", title_style="bold")
+    table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
+    table.add_column("t", justify="right", min_width=max(len(f"{result.times[row]:.6g}") for row in rows))
+    table.add_column("pair", no_wrap=True)
+    for name in ("value ± error", "within trajectories", "between them"):
+        table.add_column(name, justify="right", no_wrap=True)
+    order = result.order
+    for row in rows:
+        time = f"{result.times[row]:.6g}"
+        for a, first in enumerate(order.labels):
+            for b, second in enumerate(order.labels[a:], start=a):
+                parts = (
+                    (order.covariance, order.covariance_stderr),
+                    (order.within, order.within_stderr),
+                    (order.between, order.between_stderr),
+                )
+                cells = [format_value(value[row, a, b], error[row, a, b]) for value, error in parts]
+                table.add_row(time, f"{first}, {second}", *cells)
+                time = ""
     return table
