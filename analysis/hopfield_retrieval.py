@@ -51,9 +51,8 @@ def main() -> None:
                 ax.plot(t, order.mean[:, mu], color=colour, label=f"$N={N}$")
                 ax.plot(t, order.reference[:, mu], color="black", dashes=(4, 2), lw=0.8)
                 value, error = order.mean[-1, mu], order.mean_stderr[-1, mu]
-                print(
-                    f"p = {p}, overlap {mu + 1}, N = {N}: {value:.4f} ± {error:.4f}, mean field {order.reference[-1, mu]:.4f}"
-                )
+                field = order.reference[-1, mu]
+                print(f"p = {p}, overlap {mu + 1}, N = {N}: {value:.4f} ± {error:.4f}, mean field {field:.4f}")
             ax.set(xlabel="$t$", ylabel=f"overlap $m_{mu + 1}$", title=f"({name}) $p={p}$", xlim=(0, t[-1]))
         axes[0].legend(loc="lower right")
         (HERE / "figures").mkdir(exist_ok=True)

@@ -124,7 +124,7 @@ def _order_table(result: Result, rows: Sequence[int]) -> Table:
     table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
     table.add_column("t", justify="right", min_width=max(len(f"{result.times[row]:.6g}") for row in rows))
     table.add_column("pair", no_wrap=True)
-    for name in ("value ± error", "within trajectories", "between them"):
+    for name in ("value ± error", "within", "between"):
         table.add_column(name, justify="right", no_wrap=True)
     order = result.order
     for row in rows:

@@ -144,7 +144,7 @@ MODELS = {
     "together": lambda: together((3, 2)),
     "together_excluded": lambda: together((2, 4), exclude_self=True),
     "crystal": lambda: crystal(5),
-    "crystal_small": lambda: crystal(2),
+    "crystal_small": lambda: crystal(3),
 }
 
 

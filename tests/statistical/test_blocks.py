@@ -22,7 +22,6 @@ SELECTION = [
     ("axes_excluded", 1),
     ("across_excluded", 2),
     ("together", 0),
-    ("crystal_small", 3),
 ]
 
 
@@ -132,7 +131,7 @@ def test_control_with_the_rate_after_the_jump_fails(name, first):
 
 
 MERGING = {1: "one", 2: "two_opposite", 3: "three_merging"}
-SEEDS, PER_SEED = 20, 100
+SEEDS, PER_SEED = 20, 60
 
 
 def _spin_states(model):

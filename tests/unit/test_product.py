@@ -699,7 +699,9 @@ WHOLE = {
     ),
     "two patterns": lambda: cj.systems.hopfield(np.array([[1, 1, -1, 1, -1, -1], [1, -1, 1, 1, 1, -1]]), 0.7, 1.2),
     "two components": two_components,
-    "boundary time crystal": lambda: cj.systems.boundary_time_crystal(5, 0.9, 1.5),
+    "collective up and down": lambda: cj.Model(
+        [cj.Block("spins", 5)], [cj.OneBody(0.9 * X, "spins")], [cj.CollectiveJump({"spins": DOWN + 0.4j * UP}, 1.5)]
+    ),
 }
 
 

@@ -29,6 +29,9 @@ _PARALLEL = 1e-12
 _ZERO = 1e-14
 _RESULT, _STATE = 1, 0
 
+Box = tuple[tuple[int, int], ...]
+"""A window along every axis: first and past-last state of each block."""
+
 
 @dataclass(frozen=True, eq=False)
 class Channel:
@@ -99,17 +102,21 @@ class ProductBasis:
             else None
             for jump in model.jumps
         ]
-        self._kept: OrderedDict[tuple[int, ...], ProductSector] = OrderedDict()
+        self._kept: OrderedDict[tuple[tuple[int, ...], Box], ProductSector] = OrderedDict()
+        turned = {b for channel in self.channels if channel is not None for b in channel.turn}
+        self.whole_axes = tuple(b in turned for b in range(len(self.sizes)))
+        """Axes that a change of frame mixes from end to end, so that they have no window."""
         self._memory, self._used = memory, 0
 
-    def sector(self, two_J: tuple[int, ...]) -> ProductSector:
-        """The sector (2J_1, .., 2J_B); recent ones are kept within the memory budget."""
-        found = self._kept.get(two_J)
+    def sector(self, two_J: tuple[int, ...], box: Box | None = None) -> ProductSector:
+        """The window ``box`` (or all) of sector (2J_1, ..); recent ones are kept within the memory budget."""
+        box = tuple((0, j + 1) for j in two_J) if box is None else box
+        found = self._kept.get((two_J, box))
         if found is not None:
-            self._kept.move_to_end(two_J)
+            self._kept.move_to_end((two_J, box))
             return found
-        made = ProductSector(self, two_J)
-        self._kept[two_J] = made
+        made = ProductSector(self, two_J, box)
+        self._kept[two_J, box] = made
         self._used += made.nbytes
         while self._used > self._memory and len(self._kept) > 1:
             self._used -= self._kept.popitem(last=False)[1].nbytes
@@ -194,12 +201,14 @@ class _Builder:
 
 
 class ProductSector:
-    """H_eff and the rate operators of one sector.
+    """H_eff and the rate operators of one sector, within a window along every axis.
 
     Attributes
     ----------
+    box : tuple of (int, int)
+        First and past-last state of each block, counted from M = -J.
     dims : tuple of int
-        (2J_1 + 1, .., 2J_B + 1); states are flat arrays in C order.
+        Number of states of each block; states are flat arrays in C order.
     size : int
         Number of amplitudes.
     energy, half_rate : (size,) arrays
@@ -212,9 +221,10 @@ class ProductSector:
         The rest of it in its frame; None if there is none.
     """
 
-    def __init__(self, basis: ProductBasis, two_J: tuple[int, ...]) -> None:
+    def __init__(self, basis: ProductBasis, two_J: tuple[int, ...], box: Box | None = None) -> None:
         self.basis, self.two_J = basis, two_J
-        self.blocks = [spin_sector(n, j) for n, j in zip(basis.sizes, two_J, strict=True)]
+        self.box = tuple((0, j + 1) for j in two_J) if box is None else box
+        self.blocks = [spin_sector(n, j, w) for n, j, w in zip(basis.sizes, two_J, self.box, strict=True)]
         self.dims = tuple(s.dim for s in self.blocks)
         self.size = prod(self.dims)
         self._gammas: dict[tuple[int, int | None], Array] = {}
@@ -340,7 +350,7 @@ class ProductSector:
             total = s.one_body(basis.one_body[b])
             for place, A, B, g in basis.inside:
                 if place == b:
-                    total = total + g * (s.one_body(A) @ s.one_body(B))
+                    total = total + g * s.product(A, B)
             energy += self.along(b, total.diagonal().real)
             self._add_off_diagonal(b, total)
         for b, c, A, B, g in basis.across:

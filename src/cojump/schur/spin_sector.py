@@ -33,17 +33,20 @@ class Move(NamedTuple):
 
 
 class SpinSector:
-    """V_J of N two-level particles.
+    """V_J of N two-level particles, or a window of it.
 
     Parameters
     ----------
     N, two_J : int
+    window : (int, int), optional
+        First and past-last state, counted from M = -J; all of them without. Operators are cut at its ends.
     """
 
-    def __init__(self, N: int, two_J: int) -> None:
+    def __init__(self, N: int, two_J: int, window: tuple[int, int] | None = None) -> None:
         self.N, self.two_J = N, two_J
-        self.dim = two_J + 1
-        self.first = (N - two_J) // 2
+        self.window = (0, two_J + 1) if window is None else window
+        self.dim = self.window[1] - self.window[0]
+        self.first = (N - two_J) // 2 + self.window[0]
         """Number of particles up in the lowest state."""
 
     @property
@@ -52,8 +55,8 @@ class SpinSector:
         return self.first + np.arange(self.dim)
 
     def one_body(self, matrix: Matrix) -> csr_array:
-        """Σ_k matrix^(k) within V_J, a sparse (dim, dim) matrix."""
-        M = np.arange(self.dim) - self.two_J / 2
+        """Σ_k matrix^(k), a sparse (dim, dim) matrix."""
+        M = self.ups - self.N / 2
         J = self.two_J / 2
         raising = np.sqrt((J - M[:-1]) * (J + M[:-1] + 1))
         # rows and columns go with growing M: <M+1|σ_+|M> lies below the diagonal
@@ -64,8 +67,14 @@ class SpinSector:
         offsets = np.array([-1, 0, 1])
         return csr_array(dia_array((bands, offsets), shape=(self.dim, self.dim)))
 
+    def product(self, first: Matrix, second: Matrix) -> csr_array:
+        """Σ_k first^(k) Σ_j second^(j): multiplied in the whole sector, then cut."""
+        whole = SpinSector(self.N, self.two_J)
+        cut = slice(*self.window)
+        return csr_array((whole.one_body(first) @ whole.one_body(second))[cut, cut])
+
     def moves(self) -> list[Move]:
-        """The one or two ways to take a particle out (physics of section 2: closed forms for two levels)."""
+        """The one or two ways to take a particle out of the whole sector (closed forms for two levels)."""
         return [
             Move(two_mu, self._removal(two_mu, weighted=True), self._removal(two_mu, weighted=False))
             for two_mu in (self.two_J - 1, self.two_J + 1)
@@ -93,18 +102,18 @@ class SpinSector:
         def shift(values: NDArray[np.floating], step: int) -> csr_array:
             """Rows m, columns M = m ± ½."""
             target = columns + step
-            inside = (target >= 0) & (target < self.dim)
+            inside = (target >= 0) & (target <= self.two_J)
             rows = np.arange(two_mu + 1)[inside]
             data = scale * np.sqrt(np.maximum(values[inside], 0)) + 0j
-            return csr_array((data, (rows, target[inside])), shape=(two_mu + 1, self.dim))
+            return csr_array((data, (rows, target[inside])), shape=(two_mu + 1, self.two_J + 1))
 
         return shift(up, 1) * sign, shift(down, 0)
 
 
 @lru_cache(maxsize=512)
-def spin_sector(N: int, two_J: int) -> SpinSector:
+def spin_sector(N: int, two_J: int, window: tuple[int, int] | None = None) -> SpinSector:
     """The sector J of N particles; kept, because trajectories come back to the same few."""
-    return SpinSector(N, two_J)
+    return SpinSector(N, two_J, window)
 
 
 def rotation_axis(unitary: Matrix) -> tuple[float, Matrix]:

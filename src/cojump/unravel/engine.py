@@ -152,7 +152,7 @@ class _SideBySide:
             piece = np.empty(len(jumps), dtype=jump_type(self._n_blocks))
             piece["time"], piece["channel"] = jumps["time"], np.array(component.jumps, dtype=int)[jumps["channel"]]
             piece["sector"] = np.nan
-            piece["sector"][:, list(component.blocks)] = jumps["sector"].reshape(len(jumps), -1)
+            piece["sector"][:, list(component.blocks)] = jumps["sector"].reshape(len(jumps), len(component.blocks))
             pieces.append(piece)
         merged = np.concatenate(pieces)
         merged = merged[np.argsort(merged["time"], kind="stable")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import prod
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from ..errors import ConvergenceError
 from ..model import Model
 from ..schur.initial import draw_sector_state, is_random
-from ..schur.product import Channel, ProductBasis, ProductSector
+from ..schur.product import Box, Channel, ProductBasis, ProductSector
 from ..schur.spin_sector import rotation_matrix, spin_sector
 from ..states import State
 from .driver import JUMP, Outcome, Stream, UserFrame, work_space
@@ -25,6 +25,13 @@ from .kernels.trajectory import product_step
 
 Array = NDArray[np.float64]
 Ket = NDArray[np.complex128]
+T = TypeVar("T")
+
+_SMALL = 2000
+"""Sectors with fewer amplitudes are taken whole."""
+
+_SNAP = 16
+"""Windows begin and end at multiples of this, so that the same ones come back."""
 
 _POLL = 64
 """Jumps between two calls of ``poll``."""
@@ -69,8 +76,29 @@ def _apply(matrix: _Rows, dims: tuple[int, ...], axis: int, state: Ket, target: 
     return target
 
 
-def _replaced(dims: tuple[int, ...], axis: int, dim: int) -> tuple[int, ...]:
-    return (*dims[:axis], dim, *dims[axis + 1 :])
+def _replaced(values: tuple[T, ...], axis: int, value: T) -> tuple[T, ...]:
+    return (*values[:axis], value, *values[axis + 1 :])
+
+
+def _support(weights: Array, tail: float) -> tuple[int, int]:
+    """First and past-last place of what is left when up to ``tail`` is cut off at each end."""
+    from_left = np.cumsum(weights)
+    from_right = np.cumsum(weights[::-1])
+    first = int(np.searchsorted(from_left, tail, side="right"))
+    last = len(weights) - int(np.searchsorted(from_right, tail, side="right"))
+    return (first, last) if first < last else (0, len(weights))
+
+
+def _moved(state: Ket, box: Box, target: Box) -> Ket:
+    """A flat state from one window to another: zero where it was not, cut where the new one ends."""
+    if box == target:
+        return state
+    made = np.zeros([hi - lo for lo, hi in target], dtype=complex)
+    common = [(max(a, c), min(b, d)) for (a, b), (c, d) in zip(box, target, strict=True)]
+    inside = tuple(slice(lo - t[0], hi - t[0]) for (lo, hi), t in zip(common, target, strict=True))
+    source = tuple(slice(lo - s[0], hi - s[0]) for (lo, hi), s in zip(common, box, strict=True))
+    made[inside] = state.reshape([hi - lo for lo, hi in box])[source]
+    return made.ravel()
 
 
 class ProductEngine:
@@ -93,6 +121,9 @@ class ProductEngine:
         self._stream = Stream()
         self._frames = [UserFrame(rotation) for rotation in self.basis.rotations]
         self._cells = 0
+        # Half of the tolerance is the Taylor series', the rest is shared by the ends of all axes.
+        self._tail = (0.5 * self.tolerance) ** 2 / (4 * len(self.state))
+        self._reach = MAX_ORDER * (2 if self.basis.inside else 1)
         self._fixed = [
             None if is_random(block) else self._draw_block(b, self._stream.generator)
             for b, block in enumerate(self.state)
@@ -102,7 +133,7 @@ class ProductEngine:
             for b, u in enumerate(self.basis.rotations)
         ]
         self._pairs = np.triu_indices(3 * len(self.state))
-        self._operators: dict[tuple[int, int], list[_Rows]] = {}
+        self._operators: dict[tuple[int, int, tuple[int, int]], list[_Rows]] = {}
         self._turns: dict[tuple[int, int, int], _Rows] = {}
 
     def run(
@@ -170,6 +201,8 @@ class ProductEngine:
                     poll()
             else:
                 waiting -= lost
+                sector, state = self._fit(sector.two_J, sector.box, state)
+                tables = sector.tables
             state = state / np.linalg.norm(state)
         made = record_of(jumps, B) if record else None
         return Outcome(mean, second, sectors[:, 0] if B == 1 else sectors, n_jumps, made, distributions)
@@ -177,11 +210,32 @@ class ProductEngine:
     def _draw(self, generator: np.random.Generator) -> tuple[ProductSector, Ket]:
         """One pure state of one sector; what does not vary between trajectories is made once."""
         drawn = [fixed if fixed is not None else self._draw_block(b, generator) for b, fixed in enumerate(self._fixed)]
-        sector = self.basis.sector(tuple(two_J for two_J, _ in drawn))
-        whole: Ket = drawn[0][1]
-        for _, ket in drawn[1:]:
-            whole = np.outer(whole, ket).ravel()
-        return sector, whole / np.linalg.norm(whole)
+        # The tails of each factor are cut before the product is made: all of it might not fit.
+        cut = [_support(np.abs(ket) ** 2, self._tail) for _, ket in drawn]
+        whole: Ket = np.ones(1, dtype=complex)
+        for (_, ket), (lo, hi) in zip(drawn, cut, strict=True):
+            whole = np.outer(whole, ket[lo:hi]).ravel()
+        return self._fit(tuple(two_J for two_J, _ in drawn), tuple(cut), whole / np.linalg.norm(whole))
+
+    def _fit(self, two_J: tuple[int, ...], box: Box, state: Ket) -> tuple[ProductSector, Ket]:
+        """Put a state given on ``box`` into a window that its support cannot leave within one step.
+
+        A step widens the support by at most MAX_ORDER times the bandwidth along each axis; what is cut off weighs
+        no more than the tolerance allows (the same share as for one block).
+        """
+        whole: Box = tuple((0, j + 1) for j in two_J)
+        target: Box = whole
+        if prod(j + 1 for j in two_J) > _SMALL:
+            weights = np.abs(state.reshape([hi - lo for lo, hi in box])) ** 2
+            wanted = []
+            for b, (lo, _) in enumerate(box):
+                others = tuple(a for a in range(len(box)) if a != b)
+                first, last = _support(weights.sum(axis=others), self._tail * float(weights.sum()))
+                low, high = lo + first - self._reach, lo + last + self._reach
+                low, high = low // _SNAP * _SNAP, -(-high // _SNAP) * _SNAP
+                wanted.append(whole[b] if self.basis.whole_axes[b] else (max(low, 0), min(high, two_J[b] + 1)))
+            target = tuple(wanted)
+        return self.basis.sector(two_J, target), _moved(state, box, target)
 
     def _draw_block(self, b: int, generator: np.random.Generator) -> tuple[int, Ket]:
         N = self.basis.sizes[b]
@@ -207,7 +261,7 @@ class ProductEngine:
         """<m_a> and <½{m_a, m_b}>: inner products of the vectors m_a ψ with ψ and with each other."""
         vectors = []
         for b, s in enumerate(sector.blocks):
-            key = (b, s.two_J)
+            key = (b, s.two_J, s.window)
             if key not in self._operators:
                 self._operators[key] = [_rows(s.one_body(m) * (1.0 / s.N)) for _, m in self._paulis[b]]
             vectors += [_apply(m, sector.dims, b, state) for m in self._operators[key]]
@@ -222,7 +276,10 @@ class ProductEngine:
         tensor = state.reshape(sector.dims) / np.linalg.norm(state)
         for b, s in enumerate(sector.blocks):
             piece = np.zeros(s.N + 1)
-            piece[s.first : s.first + s.dim] = self._frames[b].probabilities(s.two_J, np.moveaxis(tensor, b, 0))
+            whole = np.zeros((s.two_J + 1, sector.size // s.dim), dtype=complex)
+            whole[slice(*s.window)] = np.moveaxis(tensor, b, 0).reshape(s.dim, -1)
+            lowest = (s.N - s.two_J) // 2
+            piece[lowest : lowest + s.two_J + 1] = self._frames[b].probabilities(s.two_J, whole)
             pieces.append(piece)
         return np.concatenate(pieces)
 
@@ -255,7 +312,7 @@ class ProductEngine:
             after = np.zeros(sector.size, dtype=complex)
             for b, y in collective.items():
                 _apply(_rows(sector.blocks[b].one_body(y)), sector.dims, b, state, after)
-            return number, sector, after
+            return (number, *self._fit(sector.two_J, sector.box, after))
         return (number, *self._local_jump(sector, channel, state, left))
 
     def _local_jump(
@@ -268,6 +325,9 @@ class ProductEngine:
             state = _apply(self._turn(axis, sector.two_J[axis], unitary, True), dims, axis, state)
         if not channel.excluded:
             state = state * sector.flat_gamma(channel)
+        # the particle moves on the whole of its own axis
+        box = _replaced(sector.box, b, (0, sector.two_J[b] + 1))
+        state, dims = _moved(state, sector.box, box), _replaced(dims, b, sector.two_J[b] + 1)
         chosen: tuple[int, Ket] | None = None
         for two_mu, out in _out_of(N, sector.two_J[b]):
             rest = _replaced(dims, b, two_mu + 1)
@@ -292,10 +352,12 @@ class ProductEngine:
         return self._turn_back(sector, channel, *chosen)  # rounding: keep the last possible one
 
     def _turn_back(self, sector: ProductSector, channel: Channel, two_J: int, state: Ket) -> tuple[ProductSector, Ket]:
-        after = self.basis.sector(_replaced(sector.two_J, channel.block, two_J))
+        after = _replaced(sector.two_J, channel.block, two_J)
+        box = _replaced(sector.box, channel.block, (0, two_J + 1))
+        dims = tuple(hi - lo for lo, hi in box)
         for axis, unitary in channel.turn.items():
-            state = _apply(self._turn(axis, after.two_J[axis], unitary, False), after.dims, axis, state)
-        return after, state
+            state = _apply(self._turn(axis, after[axis], unitary, False), dims, axis, state)
+        return self._fit(after, box, state)
 
     def _turn(self, axis: int, two_J: int, unitary: NDArray[np.complex128], into: bool) -> _Rows:
         """Change of frame on one axis: into the channel's frame, or back."""
