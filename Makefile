@@ -17,7 +17,7 @@ demo: $(READY)
 	$(BIN)/cojump report $(DEMO)/results
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 lint: $(READY)
 	$(BIN)/ruff format --check src tests analysis

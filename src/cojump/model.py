@@ -7,296 +7,54 @@ validated once, when a :class:`Model` is made; the rest of the program trusts it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from numbers import Number
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks
 from .errors import ArgumentError
+from .terms import (
+    HERMITIAN,
+    PROJECTOR_UP,
+    SIGMA_MINUS,
+    SIGMA_PLUS,
+    SIGMA_X,
+    SIGMA_Y,
+    SIGMA_Z,
+    Block,
+    CollectiveJump,
+    LocalJump,
+    OneBody,
+    RealFunction,
+    TwoBody,
+    check_hermitian,
+    matrix_of,
+)
 
-RealFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-
-SIGMA_X = np.array([[0, 1], [1, 0]], dtype=complex)
-SIGMA_Y = np.array([[0, -1j], [1j, 0]], dtype=complex)
-SIGMA_Z = np.array([[1, 0], [0, -1]], dtype=complex)
-SIGMA_PLUS = np.array([[0, 1], [0, 0]], dtype=complex)
-SIGMA_MINUS = np.array([[0, 0], [1, 0]], dtype=complex)
-PROJECTOR_UP = np.array([[1, 0], [0, 0]], dtype=complex)
-
-_HERMITIAN = 1e-10
-"""Relative deviation from Hermiticity that is taken as rounding."""
+__all__ = [
+    "PROJECTOR_UP",
+    "SIGMA_MINUS",
+    "SIGMA_PLUS",
+    "SIGMA_X",
+    "SIGMA_Y",
+    "SIGMA_Z",
+    "Block",
+    "CollectiveJump",
+    "LocalJump",
+    "Model",
+    "Observable",
+    "OneBody",
+    "RealFunction",
+    "TwoBody",
+    "snapped",
+    "two_level_averages",
+]
 
 _SPECTRUM_POINTS = 100_000
 """A rate is tried on every point of its argument's spectrum up to this many, on a grid of it beyond."""
-
-
-def _matrix(name: str, value: ArrayLike) -> NDArray[np.complex128]:
-    try:
-        matrix = np.array(value, dtype=complex)
-    except (TypeError, ValueError):
-        raise ArgumentError(name, "be a matrix of numbers", f"it is {value!r}") from None
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
-        raise ArgumentError(name, "be a square matrix (levels, levels)", f"its shape is {matrix.shape}")
-    if not np.all(np.isfinite(matrix)):
-        raise ArgumentError(name, "have finite entries", "it has NaN or infinite ones")
-    matrix.flags.writeable = False
-    return matrix
-
-
-def _block_name(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ArgumentError(name, "be the name of a block", f"it is {value!r}")
-    return value
-
-
-def _check_hermitian(name: str, matrix: NDArray[np.complex128]) -> None:
-    deviation = float(np.abs(matrix - matrix.conj().T).max())
-    if deviation > _HERMITIAN * max(1.0, float(np.abs(matrix).max())):
-        raise ArgumentError(name, "be Hermitian", f"|X - X†| reaches {deviation:.3g}")
-
-
-@dataclass(frozen=True)
-class Block:
-    """``size`` exchangeable particles of ``levels`` levels each.
-
-    Parameters
-    ----------
-    name : str
-        How operators and labels refer to the block.
-    size : int
-        Number of particles, at least 1.
-    levels : int
-        Number of levels d of one particle, at least 2.
-
-    Raises
-    ------
-    ArgumentError
-        If a name, a size or a number of levels is out of range.
-    """
-
-    name: str
-    size: int
-    levels: int = 2
-
-    def __post_init__(self) -> None:
-        _block_name("name", self.name)
-        if "." in self.name:
-            raise ArgumentError("name", "have no '.' (labels are 'block.x')", f"it is {self.name!r}")
-        object.__setattr__(self, "size", checks.integer("size", self.size, 1))
-        object.__setattr__(self, "levels", checks.integer("levels", self.levels, 2))
-
-
-@dataclass(frozen=True, eq=False)
-class OneBody:
-    """The Hamiltonian term Σ_k ε^(k) over the particles of a block, the first sum of (10).
-
-    Parameters
-    ----------
-    matrix : (d, d) array
-        ε, Hermitian, in units of energy (ħ = 1).
-    block : str
-        Name of the block.
-
-    Raises
-    ------
-    ArgumentError
-        If ε is not a finite Hermitian matrix.
-    """
-
-    matrix: NDArray[np.complex128]
-    block: str
-
-    def __init__(self, eps: ArrayLike, block: str) -> None:
-        matrix = _matrix("eps", eps)
-        _check_hermitian("eps", matrix)
-        object.__setattr__(self, "matrix", matrix)
-        object.__setattr__(self, "block", _block_name("block", block))
-
-
-@dataclass(frozen=True, eq=False)
-class TwoBody:
-    """The Hamiltonian term (g/N) Σ_{k in b, j in c} A^(k) B^(j), the second sum of (10).
-
-    N counts all particles of the model and k = j is included when b = c. Only the Hamiltonian as a whole must
-    be Hermitian: σ_+⊗σ_- with g real, alone within one block, is S_+ S_- and is accepted.
-
-    Parameters
-    ----------
-    A, B : (d_b, d_b) and (d_c, d_c) arrays
-        Single-particle operators, any.
-    g : complex
-        Strength, in units of energy. It is the paper's h, half of the usual interaction strength.
-    blocks : (str, str)
-        Names of b and c.
-
-    Raises
-    ------
-    ArgumentError
-        If a matrix or the strength is not finite, or ``blocks`` is not a pair of names.
-    """
-
-    first: NDArray[np.complex128]
-    second: NDArray[np.complex128]
-    strength: complex
-    blocks: tuple[str, str]
-
-    def __init__(self, A: ArrayLike, B: ArrayLike, g: complex, blocks: Sequence[str]) -> None:
-        object.__setattr__(self, "first", _matrix("A", A))
-        object.__setattr__(self, "second", _matrix("B", B))
-        strength: Any = g
-        if isinstance(g, bool) or not isinstance(g, Number) or not np.isfinite(strength):
-            raise ArgumentError("g", "be a finite number", f"it is {g!r}")
-        object.__setattr__(self, "strength", complex(strength))
-        if isinstance(blocks, str) or len(blocks) != 2:
-            raise ArgumentError("blocks", "be a pair of block names", f"it is {blocks!r}")
-        object.__setattr__(self, "blocks", (_block_name("blocks", blocks[0]), _block_name("blocks", blocks[1])))
-
-
-@dataclass(frozen=True, eq=False)
-class LocalJump:
-    """One jump operator j^(k) Γ(Δ) for every particle k of a block, (11)-(13).
-
-    Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k) is an average over all particles, Γ is applied first. Γ is an amplitude:
-    the rate of the transition is Γ².
-
-    Parameters
-    ----------
-    j : (d, d) array
-        Any matrix: not necessarily traceless, not necessarily a ladder operator.
-    block : str
-        The block whose particles jump.
-    amplitude : callable, optional
-        Γ(x), a vectorised real function of a real array. Evaluated only inside the spectrum of Δ. A kinked Γ is fine.
-    rate : callable, optional
-        R(x) ≥ 0 instead of ``amplitude``, with Γ = √R.
-    argument : mapping of str to (d_b, d_b) array, optional
-        The Hermitian X_b of each block that enters Δ. Needed with ``amplitude`` or ``rate``, meaningless without.
-    exclude_self : bool
-        Leave the jumping particle out of its own block's sum, (58); the factor 1/N_b does not change.
-
-    Raises
-    ------
-    ArgumentError
-        If a matrix is not finite, an X_b is not Hermitian, or the options contradict each other.
-    """
-
-    matrix: NDArray[np.complex128]
-    block: str
-    amplitude: RealFunction | None
-    rate: RealFunction | None
-    argument: Mapping[str, NDArray[np.complex128]]
-    exclude_self: bool
-
-    def __init__(
-        self,
-        j: ArrayLike,
-        block: str,
-        *,
-        amplitude: RealFunction | None = None,
-        rate: RealFunction | None = None,
-        argument: Mapping[str, ArrayLike] | None = None,
-        exclude_self: bool = False,
-    ) -> None:
-        for name, function in (("amplitude", amplitude), ("rate", rate)):
-            if function is not None and not callable(function):
-                raise ArgumentError(
-                    name,
-                    "be a function of the average Δ (a constant belongs into the matrix, √γ·j)",
-                    f"it is {function!r}",
-                )
-        if amplitude is not None and rate is not None:
-            raise ArgumentError("rate", "be left out when `amplitude` is given", "both are there")
-        function = amplitude if amplitude is not None else rate
-        if (function is None) != (argument is None):
-            given, missing = ("argument", "amplitude` or `rate") if function is None else ("amplitude", "argument")
-            raise ArgumentError(missing, f"be given together with `{given}`", "it is missing")
-        if argument is not None and (not isinstance(argument, Mapping) or not argument):
-            raise ArgumentError("argument", "map block names to matrices", f"it is {argument!r}")
-        matrices = {}
-        for name, value in (argument or {}).items():
-            matrices[_block_name("argument", name)] = _matrix(f"argument[{name!r}]", value)
-            _check_hermitian(f"argument[{name!r}]", matrices[name])
-        if not isinstance(exclude_self, bool | np.bool_):
-            raise ArgumentError("exclude_self", "be True or False", f"it is {exclude_self!r}")
-        object.__setattr__(self, "matrix", _matrix("j", j))
-        object.__setattr__(self, "block", _block_name("block", block))
-        object.__setattr__(self, "amplitude", amplitude)
-        object.__setattr__(self, "rate", rate)
-        object.__setattr__(self, "argument", matrices)
-        object.__setattr__(self, "exclude_self", bool(exclude_self))
-
-    @property
-    def has_rate(self) -> bool:
-        """Whether Γ depends on Δ at all."""
-        return bool(self.argument)
-
-    @property
-    def leaves_self_out(self) -> bool:
-        """Whether the jumping particle is left out of a sum that it would otherwise be in."""
-        return self.exclude_self and self.block in self.argument
-
-    def gamma(self, x: ArrayLike) -> NDArray[np.float64]:
-        """Γ at the points ``x`` (n,) of the spectrum of Δ; shape (n,).
-
-        Raises
-        ------
-        ArgumentError
-            If the user's function returns another shape, complex, NaN, infinite or (a rate) negative values.
-        """
-        x = np.asarray(x, dtype=float)
-        name = "amplitude" if self.rate is None else "rate"
-        function = self.amplitude if self.rate is None else self.rate
-        if function is None:
-            return np.ones_like(x)
-        with np.errstate(all="ignore"):
-            values = np.asarray(function(x.copy()))
-        if values.shape != x.shape:
-            rule = "return one value per point (a vectorised numpy function)"
-            raise ArgumentError(name, rule, f"for an argument of shape {x.shape} it returns shape {values.shape}")
-        if values.dtype.kind not in "fiu":
-            raise ArgumentError(name, "return real numbers", f"it returns dtype {values.dtype}")
-        values = values.astype(float)
-        bad = ~np.isfinite(values)
-        if self.rate is not None:
-            bad |= values < 0
-        if bad.any():
-            where = int(np.argmax(bad))
-            rule = "be finite over the whole spectrum of Δ" + ("" if self.rate is None else " and never negative")
-            raise ArgumentError(name, rule, f"at Δ = {x[where]:.12g} it returns {values[where]:.6g}")
-        return values if self.rate is None else np.sqrt(values)
-
-
-@dataclass(frozen=True, eq=False)
-class CollectiveJump:
-    """One jump operator L = sqrt(rate/N) Σ_b Σ_{k in b} Y_b^(k); N counts all particles. It keeps every sector.
-
-    Parameters
-    ----------
-    matrices : mapping of str to (d_b, d_b) array
-        Y_b of each block that takes part, any matrices.
-    rate : float
-        At least 0, in units of inverse time.
-
-    Raises
-    ------
-    ArgumentError
-        If a matrix is not finite or the rate is negative.
-    """
-
-    matrices: Mapping[str, NDArray[np.complex128]]
-    rate: float
-
-    def __init__(self, matrices: Mapping[str, ArrayLike], rate: float) -> None:
-        if not isinstance(matrices, Mapping) or not matrices:
-            raise ArgumentError("matrices", "map block names to matrices", f"it is {matrices!r}")
-        checked = {_block_name("matrices", b): _matrix(f"matrices[{b!r}]", y) for b, y in matrices.items()}
-        object.__setattr__(self, "matrices", checked)
-        object.__setattr__(self, "rate", checks.number("rate", rate, 0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -446,11 +204,11 @@ class Model:
             raise ArgumentError(name, "map block names to matrices", f"it is {matrices!r}")
         for block, value in matrices.items():
             b = self.block_index(block)
-            matrix, levels = _matrix(f"{name}[{block!r}]", value), self.blocks[b].levels
+            matrix, levels = matrix_of(f"{name}[{block!r}]", value), self.blocks[b].levels
             if matrix.shape != (levels, levels):
                 rule = f"have the shape ({levels}, {levels}) of block {block!r}"
                 raise ArgumentError(f"{name}[{block!r}]", rule, f"its shape is {matrix.shape}")
-            _check_hermitian(f"{name}[{block!r}]", matrix)
+            check_hermitian(f"{name}[{block!r}]", matrix)
             if levels == 2:  # the Pauli matrices do not span the identity, the projectors of more levels do
                 constant += float(np.trace(matrix).real) / 2
             for a, o in enumerate(self.observables):
@@ -493,7 +251,7 @@ class Model:
             worst = max(worst, float(np.abs(single - single.conj().T).max()))
         for pair in pairs.values():
             worst = max(worst, float(np.abs(pair - pair.conj().transpose(1, 0, 3, 2)).max()))
-        if worst > _HERMITIAN * scale * max(1.0, self.size**0.5):
+        if worst > HERMITIAN * scale * max(1.0, self.size**0.5):
             raise ArgumentError(
                 "hamiltonian",
                 "be Hermitian as an operator on the whole system",

@@ -1,0 +1,296 @@
+"""The terms of a model: blocks of exchangeable particles, Hamiltonian terms, jumps with operator-valued rates.
+
+Equation numbers in brackets are those of arXiv:2302.04155. Each term checks its own matrices and functions when it is
+made; what takes the whole model to see is checked by :class:`cojump.model.Model`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Number
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from . import checks
+from .errors import ArgumentError
+
+RealFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+SIGMA_X = np.array([[0, 1], [1, 0]], dtype=complex)
+SIGMA_Y = np.array([[0, -1j], [1j, 0]], dtype=complex)
+SIGMA_Z = np.array([[1, 0], [0, -1]], dtype=complex)
+SIGMA_PLUS = np.array([[0, 1], [0, 0]], dtype=complex)
+SIGMA_MINUS = np.array([[0, 0], [1, 0]], dtype=complex)
+PROJECTOR_UP = np.array([[1, 0], [0, 0]], dtype=complex)
+
+HERMITIAN = 1e-10
+"""Relative deviation from Hermiticity that is taken as rounding."""
+
+
+def matrix_of(name: str, value: ArrayLike) -> NDArray[np.complex128]:
+    """Return ``value`` as a read-only square complex matrix, or an ArgumentError about ``name``."""
+    try:
+        matrix = np.array(value, dtype=complex)
+    except (TypeError, ValueError):
+        raise ArgumentError(name, "be a matrix of numbers", f"it is {value!r}") from None
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
+        raise ArgumentError(name, "be a square matrix (levels, levels)", f"its shape is {matrix.shape}")
+    if not np.all(np.isfinite(matrix)):
+        raise ArgumentError(name, "have finite entries", "it has NaN or infinite ones")
+    matrix.flags.writeable = False
+    return matrix
+
+
+def _block_name(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ArgumentError(name, "be the name of a block", f"it is {value!r}")
+    return value
+
+
+def check_hermitian(name: str, matrix: NDArray[np.complex128]) -> None:
+    """Raise ArgumentError about ``name`` unless the matrix is Hermitian."""
+    deviation = float(np.abs(matrix - matrix.conj().T).max())
+    if deviation > HERMITIAN * max(1.0, float(np.abs(matrix).max())):
+        raise ArgumentError(name, "be Hermitian", f"|X - X†| reaches {deviation:.3g}")
+
+
+@dataclass(frozen=True)
+class Block:
+    """``size`` exchangeable particles of ``levels`` levels each.
+
+    Parameters
+    ----------
+    name : str
+        How operators and labels refer to the block.
+    size : int
+        Number of particles, at least 1.
+    levels : int
+        Number of levels d of one particle, at least 2.
+
+    Raises
+    ------
+    ArgumentError
+        If a name, a size or a number of levels is out of range.
+    """
+
+    name: str
+    size: int
+    levels: int = 2
+
+    def __post_init__(self) -> None:
+        _block_name("name", self.name)
+        if "." in self.name:
+            raise ArgumentError("name", "have no '.' (labels are 'block.x')", f"it is {self.name!r}")
+        object.__setattr__(self, "size", checks.integer("size", self.size, 1))
+        object.__setattr__(self, "levels", checks.integer("levels", self.levels, 2))
+
+
+@dataclass(frozen=True, eq=False)
+class OneBody:
+    """The Hamiltonian term Σ_k ε^(k) over the particles of a block, the first sum of (10).
+
+    Parameters
+    ----------
+    matrix : (d, d) array
+        ε, Hermitian, in units of energy (ħ = 1).
+    block : str
+        Name of the block.
+
+    Raises
+    ------
+    ArgumentError
+        If ε is not a finite Hermitian matrix.
+    """
+
+    matrix: NDArray[np.complex128]
+    block: str
+
+    def __init__(self, eps: ArrayLike, block: str) -> None:
+        matrix = matrix_of("eps", eps)
+        check_hermitian("eps", matrix)
+        object.__setattr__(self, "matrix", matrix)
+        object.__setattr__(self, "block", _block_name("block", block))
+
+
+@dataclass(frozen=True, eq=False)
+class TwoBody:
+    """The Hamiltonian term (g/N) Σ_{k in b, j in c} A^(k) B^(j), the second sum of (10).
+
+    N counts all particles of the model and k = j is included when b = c. Only the Hamiltonian as a whole must
+    be Hermitian: σ_+⊗σ_- with g real, alone within one block, is S_+ S_- and is accepted.
+
+    Parameters
+    ----------
+    A, B : (d_b, d_b) and (d_c, d_c) arrays
+        Single-particle operators, any.
+    g : complex
+        Strength, in units of energy. It is the paper's h, half of the usual interaction strength.
+    blocks : (str, str)
+        Names of b and c.
+
+    Raises
+    ------
+    ArgumentError
+        If a matrix or the strength is not finite, or ``blocks`` is not a pair of names.
+    """
+
+    first: NDArray[np.complex128]
+    second: NDArray[np.complex128]
+    strength: complex
+    blocks: tuple[str, str]
+
+    def __init__(self, A: ArrayLike, B: ArrayLike, g: complex, blocks: Sequence[str]) -> None:
+        object.__setattr__(self, "first", matrix_of("A", A))
+        object.__setattr__(self, "second", matrix_of("B", B))
+        strength: Any = g
+        if isinstance(g, bool) or not isinstance(g, Number) or not np.isfinite(strength):
+            raise ArgumentError("g", "be a finite number", f"it is {g!r}")
+        object.__setattr__(self, "strength", complex(strength))
+        if isinstance(blocks, str) or len(blocks) != 2:
+            raise ArgumentError("blocks", "be a pair of block names", f"it is {blocks!r}")
+        object.__setattr__(self, "blocks", (_block_name("blocks", blocks[0]), _block_name("blocks", blocks[1])))
+
+
+@dataclass(frozen=True, eq=False)
+class LocalJump:
+    """One jump operator j^(k) Γ(Δ) for every particle k of a block, (11)-(13).
+
+    Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k) is an average over all particles, Γ is applied first. Γ is an amplitude:
+    the rate of the transition is Γ².
+
+    Parameters
+    ----------
+    j : (d, d) array
+        Any matrix: not necessarily traceless, not necessarily a ladder operator.
+    block : str
+        The block whose particles jump.
+    amplitude : callable, optional
+        Γ(x), a vectorised real function of a real array. Evaluated only inside the spectrum of Δ. A kinked Γ is fine.
+    rate : callable, optional
+        R(x) ≥ 0 instead of ``amplitude``, with Γ = √R.
+    argument : mapping of str to (d_b, d_b) array, optional
+        The Hermitian X_b of each block that enters Δ. Needed with ``amplitude`` or ``rate``, meaningless without.
+    exclude_self : bool
+        Leave the jumping particle out of its own block's sum, (58); the factor 1/N_b does not change.
+
+    Raises
+    ------
+    ArgumentError
+        If a matrix is not finite, an X_b is not Hermitian, or the options contradict each other.
+    """
+
+    matrix: NDArray[np.complex128]
+    block: str
+    amplitude: RealFunction | None
+    rate: RealFunction | None
+    argument: Mapping[str, NDArray[np.complex128]]
+    exclude_self: bool
+
+    def __init__(
+        self,
+        j: ArrayLike,
+        block: str,
+        *,
+        amplitude: RealFunction | None = None,
+        rate: RealFunction | None = None,
+        argument: Mapping[str, ArrayLike] | None = None,
+        exclude_self: bool = False,
+    ) -> None:
+        for name, function in (("amplitude", amplitude), ("rate", rate)):
+            if function is not None and not callable(function):
+                raise ArgumentError(
+                    name,
+                    "be a function of the average Δ (a constant belongs into the matrix, √γ·j)",
+                    f"it is {function!r}",
+                )
+        if amplitude is not None and rate is not None:
+            raise ArgumentError("rate", "be left out when `amplitude` is given", "both are there")
+        function = amplitude if amplitude is not None else rate
+        if (function is None) != (argument is None):
+            given, missing = ("argument", "amplitude` or `rate") if function is None else ("amplitude", "argument")
+            raise ArgumentError(missing, f"be given together with `{given}`", "it is missing")
+        if argument is not None and (not isinstance(argument, Mapping) or not argument):
+            raise ArgumentError("argument", "map block names to matrices", f"it is {argument!r}")
+        matrices = {}
+        for name, value in (argument or {}).items():
+            matrices[_block_name("argument", name)] = matrix_of(f"argument[{name!r}]", value)
+            check_hermitian(f"argument[{name!r}]", matrices[name])
+        if not isinstance(exclude_self, bool | np.bool_):
+            raise ArgumentError("exclude_self", "be True or False", f"it is {exclude_self!r}")
+        object.__setattr__(self, "matrix", matrix_of("j", j))
+        object.__setattr__(self, "block", _block_name("block", block))
+        object.__setattr__(self, "amplitude", amplitude)
+        object.__setattr__(self, "rate", rate)
+        object.__setattr__(self, "argument", matrices)
+        object.__setattr__(self, "exclude_self", bool(exclude_self))
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether Γ depends on Δ at all."""
+        return bool(self.argument)
+
+    @property
+    def leaves_self_out(self) -> bool:
+        """Whether the jumping particle is left out of a sum that it would otherwise be in."""
+        return self.exclude_self and self.block in self.argument
+
+    def gamma(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Γ at the points ``x`` (n,) of the spectrum of Δ; shape (n,).
+
+        Raises
+        ------
+        ArgumentError
+            If the user's function returns another shape, complex, NaN, infinite or (a rate) negative values.
+        """
+        x = np.asarray(x, dtype=float)
+        name = "amplitude" if self.rate is None else "rate"
+        function = self.amplitude if self.rate is None else self.rate
+        if function is None:
+            return np.ones_like(x)
+        with np.errstate(all="ignore"):
+            values = np.asarray(function(x.copy()))
+        if values.shape != x.shape:
+            rule = "return one value per point (a vectorised numpy function)"
+            raise ArgumentError(name, rule, f"for an argument of shape {x.shape} it returns shape {values.shape}")
+        if values.dtype.kind not in "fiu":
+            raise ArgumentError(name, "return real numbers", f"it returns dtype {values.dtype}")
+        values = values.astype(float)
+        bad = ~np.isfinite(values)
+        if self.rate is not None:
+            bad |= values < 0
+        if bad.any():
+            where = int(np.argmax(bad))
+            rule = "be finite over the whole spectrum of Δ" + ("" if self.rate is None else " and never negative")
+            raise ArgumentError(name, rule, f"at Δ = {x[where]:.12g} it returns {values[where]:.6g}")
+        return values if self.rate is None else np.sqrt(values)
+
+
+@dataclass(frozen=True, eq=False)
+class CollectiveJump:
+    """One jump operator L = sqrt(rate/N) Σ_b Σ_{k in b} Y_b^(k); N counts all particles. It keeps every sector.
+
+    Parameters
+    ----------
+    matrices : mapping of str to (d_b, d_b) array
+        Y_b of each block that takes part, any matrices.
+    rate : float
+        At least 0, in units of inverse time.
+
+    Raises
+    ------
+    ArgumentError
+        If a matrix is not finite or the rate is negative.
+    """
+
+    matrices: Mapping[str, NDArray[np.complex128]]
+    rate: float
+
+    def __init__(self, matrices: Mapping[str, ArrayLike], rate: float) -> None:
+        if not isinstance(matrices, Mapping) or not matrices:
+            raise ArgumentError("matrices", "map block names to matrices", f"it is {matrices!r}")
+        checked = {_block_name("matrices", b): matrix_of(f"matrices[{b!r}]", y) for b, y in matrices.items()}
+        object.__setattr__(self, "matrices", checked)
+        object.__setattr__(self, "rate", checks.number("rate", rate, 0))
