@@ -17,16 +17,15 @@ NAMES = sorted(MODELS)
 # Every model, every size and every start once or more; the full product is the validation below.
 SELECTION = [
     ("free_flips", 5, "pure"),
-    ("free_flips", 4, "mixed"),
     ("constrained", 2, "mixed"),
     ("constrained", 6, "pure"),
     ("constrained", 5, "dicke"),
     ("facilitated", 4, "pure"),
     ("contact", 3, "symmetric"),
     ("hopfield", 3, "pure"),
-    ("hopfield", 6, "mixed"),
+    ("hopfield", 2, "mixed"),
     ("hopfield_self", 4, "dicke"),
-    ("traced", 4, "mixed"),
+    ("traced", 2, "mixed"),
     ("traced", 3, "symmetric"),
     ("traced_excluded", 5, "pure"),
     ("traced_excluded", 2, "dicke"),
