@@ -32,6 +32,9 @@ class _OneLineErrors(click.Group):
         except EXPECTED as error:
             click.echo(f"cojump: {one_line(error)}", err=True)
             sys.exit(2)
+        except OSError as error:
+            click.echo(f"cojump: {one_line(error)}", err=True)
+            sys.exit(2)
         except click.ClickException as error:
             click.echo(f"cojump: {' '.join(error.format_message().split())}", err=True)
             sys.exit(2)

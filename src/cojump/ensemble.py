@@ -136,7 +136,7 @@ class Point:
         observables: object = self.observables
         if not isinstance(observables, Mapping):
             raise ArgumentError("observables", "map labels to polynomials", f"it is {observables!r}")
-        shots = check_times(self.distributions) if np.size(self.distributions) else np.empty(0)
+        shots = check_times(self.distributions, "distributions") if np.size(self.distributions) else np.empty(0)
         missing = shots[~np.isin(shots, self.times)]
         if missing.size:
             raise ArgumentError("distributions", "hold output times only", f"{missing[0]:g} is none of `times`")

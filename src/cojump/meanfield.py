@@ -7,7 +7,9 @@ Sees the model only, so that it stays independent of the trajectories it judges.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +24,9 @@ Densities = list[NDArray[np.complex128]]
 
 _RTOL, _ATOL = 1e-11, 1e-13
 """Tolerances of the integration; the flow is smooth and bounded, |m| ≤ 1 (Lemma 4)."""
+
+_METHODS: tuple[tuple[Any, int], ...] = (("DOP853", 20_000), ("LSODA", 50_000))
+"""Integrators in the order they are tried, and how many derivatives each may ask for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,24 +119,26 @@ class _LocalTerm:
         return float(self._jump.gamma(np.array([min(max(average, self._lowest), self._highest)]))[0] ** 2)
 
 
-def check_times(times: ArrayLike) -> Array:
+def check_times(times: ArrayLike, name: str = "times") -> Array:
     """Output times as a float array (T,), or an ArgumentError that says what is wrong with them."""
     try:
-        array = np.array(times, dtype=float)
-    except (TypeError, ValueError):
-        raise ArgumentError("times", "be an array of numbers", f"it is {times!r}") from None
-    if array.ndim != 1 or array.size == 0:
-        raise ArgumentError("times", "be a one-dimensional array of at least one time", f"its shape is {array.shape}")
+        given = np.asarray(times)
+    except ValueError:
+        raise ArgumentError(name, "be an array of numbers", f"it is {times!r}") from None
+    if given.ndim != 1 or given.size == 0:
+        raise ArgumentError(name, "be a one-dimensional array of at least one time", f"its shape is {given.shape}")
+    if given.dtype.kind not in "fiu":
+        raise ArgumentError(name, "be an array of real numbers", f"its dtype is {given.dtype}")
+    array = given.astype(float)
     if not np.all(np.isfinite(array)):
         where = int(np.argmax(~np.isfinite(array)))
-        raise ArgumentError("times", "be finite", f"times[{where}] = {array[where]}")
+        raise ArgumentError(name, "be finite", f"{name}[{where}] = {array[where]}")
     if array[0] < 0:
-        raise ArgumentError("times", "start at 0 or later", f"times[0] = {array[0]:g}")
+        raise ArgumentError(name, "start at 0 or later", f"{name}[0] = {array[0]:g}")
     stuck = np.flatnonzero(np.diff(array) <= 0)
     if stuck.size:
         i = int(stuck[0])
-        found = f"times[{i + 1}] = {array[i + 1]:g} ≤ times[{i}] = {array[i]:g}"
-        raise ArgumentError("times", "be increasing", found)
+        raise ArgumentError(name, "be increasing", f"{name}[{i + 1}] = {array[i + 1]:g} ≤ {name}[{i}] = {array[i]:g}")
     return array
 
 
@@ -178,11 +185,33 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
     return MeanField(checked, model.labels, mean, densities)
 
 
+class _TooManyStepsError(Exception):
+    """The integrator asked for more derivatives than it is given."""
+
+
 def _integrate(derivative: Callable[[float, Array], Array], start: Array, times: Array) -> Array:
-    """(T, n) solution at the times, exactly the start at t = 0."""
+    """(T, n) solution at the times, exactly the start at t = 0.
+
+    An explicit method of high order first; a flow that is stiff for it goes to a method that switches to implicit
+    steps, with the same tolerances. A flow that neither follows is refused: a discontinuous rate can hold it on the
+    edge.
+    """
     if times[-1] == 0:
         return start[None, :]
-    solution = solve_ivp(derivative, (0.0, times[-1]), start, method="DOP853", t_eval=times, rtol=_RTOL, atol=_ATOL)
-    if not solution.success:
-        raise ConvergenceError(f"The mean-field integration stopped at t = {solution.t[-1]:g}: {solution.message}")
-    return solution.y.T
+    why = "the flow needs too many steps: it is stiff beyond measure, a rate is discontinuous, or t is very long"
+    for method, most in _METHODS:
+        left = most
+
+        def counted(t: float, y: Array) -> Array:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise _TooManyStepsError
+            return derivative(t, y)
+
+        with np.errstate(all="ignore"), suppress(_TooManyStepsError):
+            solution = solve_ivp(counted, (0.0, times[-1]), start, method=method, t_eval=times, rtol=_RTOL, atol=_ATOL)
+            if solution.success and np.all(np.isfinite(solution.y)):
+                return solution.y.T
+            why = str(solution.message)
+    raise ConvergenceError(f"The mean-field equations could not be integrated to t = {times[-1]:g}: {why}")

@@ -183,13 +183,13 @@ class Model:
         if not jump.argument:
             return np.zeros(1)
         spectra = []
-        budget = max(2, int(most ** (1.0 / len(jump.argument))))
+        budget = max(2, int(most ** (1.0 / min(len(jump.argument), 2))))
         for name, matrix in jump.argument.items():
             block = self.blocks[self.block_index(name)]
             levels = snapped(np.linalg.eigvalsh(matrix))
             count = block.size - int(jump.leaves_self_out and name == jump.block)
             spectra.append(_average_spectrum(levels, count, block.size, budget))
-        return np.unique(reduce(lambda a, b: np.add.outer(a, b).ravel(), spectra))
+        return reduce(lambda a, b: _thinned(np.unique(np.add.outer(a, b)), most), spectra)
 
     def linear(self, name: str, matrices: Mapping[str, ArrayLike]) -> tuple[float, NDArray[np.float64]]:
         """Write Σ_b (1/N_b) Σ_{k in b} X_b^(k) as constant + Σ_a c_a m_a; returns the constant and c (A,).
@@ -280,6 +280,13 @@ def two_level_averages(up: float, down: float, count: int, size: int) -> NDArray
     if count == size:
         lowest, highest = min(up, down), max(up, down)
     return np.minimum(np.maximum(values, lowest), highest)
+
+
+def _thinned(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """At most ``most`` of sorted values, both ends among them."""
+    if len(values) <= most:
+        return values
+    return values[np.unique(np.linspace(0, len(values) - 1, most).astype(int))]
 
 
 def _average_spectrum(levels: NDArray[np.floating[Any]], count: int, size: int, budget: int) -> NDArray[np.float64]:

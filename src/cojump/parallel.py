@@ -44,7 +44,8 @@ class World:
 
     def abort(self, message: str) -> None:
         """End the whole job at once with ``message`` on stderr and status 1."""
-        print(message, file=sys.stderr, flush=True)
+        if message:
+            print(message, file=sys.stderr, flush=True)
         self._comm.Abort(1)
 
     def together(self, action: Callable[[], Any], same: Callable[[Any], Any] = lambda _: None) -> Any:
@@ -105,6 +106,8 @@ class World:
             return action()
         except EXPECTED as error:
             self.abort(f"cojump: rank {self.rank}: {one_line(error)}")
+        except KeyboardInterrupt:
+            self.abort("cojump: interrupted" if self.rank == 0 else "")
         except MemoryError as error:
             self.abort(f"cojump: rank {self.rank}: not enough memory: {one_line(error) or 'the model is too large'}")
         except BaseException:  # noqa: BLE001 - whatever it is, the other ranks must not wait for this one

@@ -41,12 +41,15 @@ class DickeBlock:
 
     Attributes
     ----------
+    size : int
+        N_b: the state of one particle depends on it.
     two_J, two_M : int
         2J and 2M.
     density : (2, 2) array
         Density matrix of one particle.
     """
 
+    size: int
     two_J: int
     two_M: int
     density: NDArray[np.complex128]
@@ -101,7 +104,7 @@ class State:
             if isinstance(state, SymmetricBlock):
                 fits = fits and len(state.amplitudes) == block.size + 1
             if isinstance(state, DickeBlock):
-                fits = fits and state.two_J <= block.size and (state.two_J - block.size) % 2 == 0
+                fits = fits and state.size == block.size
         if not fits:
             raise ArgumentError("state", "be made for this model", "its blocks have other sizes or levels")
 
@@ -237,7 +240,7 @@ def dicke(model: Model, states: Mapping[str, tuple[float, float]]) -> State:
             raise ArgumentError(f"{name} M", f"be within -J and J = {two_J / 2:g}", f"it is {value[1]!r}")
         up = 0.5 + 0.5 * two_M / block.size
         density = np.diag([up, 1 - up]).astype(complex)
-        made.append(DickeBlock(two_J, two_M, density, abs(two_M) == two_J == block.size))
+        made.append(DickeBlock(block.size, two_J, two_M, density, abs(two_M) == two_J == block.size))
     return State(tuple(made))
 
 

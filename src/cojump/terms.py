@@ -250,8 +250,12 @@ class LocalJump:
         function = self.amplitude if self.rate is None else self.rate
         if function is None:
             return np.ones_like(x)
-        with np.errstate(all="ignore"):
-            values = np.asarray(function(x.copy()))
+        try:
+            with np.errstate(all="ignore"):
+                values = np.asarray(function(x.copy()))
+        except Exception as error:
+            rule = "be a function that works on an array (a vectorised numpy function)"
+            raise ArgumentError(name, rule, f"it raises {type(error).__name__}: {error}") from error
         if values.shape != x.shape:
             rule = "return one value per point (a vectorised numpy function)"
             raise ArgumentError(name, rule, f"for an argument of shape {x.shape} it returns shape {values.shape}")

@@ -1,0 +1,64 @@
+"""Input that was once accepted, hung, or ended in a traceback: each is one clear line, or works."""
+
+import numpy as np
+import pytest
+
+import cojump as cj
+
+S = "spins"
+X, Z = np.array([[0, 1], [1, 0]]), np.diag([1.0, -1.0])
+DOWN = np.array([[0, 0], [1, 0]])
+
+
+def spins(*jumps, size=6):
+    return cj.Model([cj.Block(S, size)], [cj.OneBody(0.7 * X, S)], list(jumps))
+
+
+@pytest.mark.parametrize("times", [["0", "1"], [0, 1j], [True, False], [[0.0, 1.0]], []])
+def test_times_that_are_no_times(times):
+    model = spins()
+    with pytest.raises(cj.ArgumentError, match="Argument `times` must be"):
+        cj.simulate(model, cj.tilted(model, 1.1, 0.4), times, n_traj=1)
+
+
+def test_a_dicke_state_of_another_size():
+    state = cj.dicke(spins(size=6), {S: (3, 1)})
+    with pytest.raises(cj.ArgumentError, match="be made for this model"):
+        cj.simulate(spins(size=8), state, [0.0, 0.5], n_traj=1)
+
+
+def test_a_rate_that_raises_names_itself():
+    with pytest.raises(cj.ArgumentError, match=r"`jumps\[0\].amplitude` must be a function that works .* TypeError"):
+        spins(cj.LocalJump(DOWN, S, amplitude={}.__getitem__, argument={S: Z}))
+
+
+def test_distributions_between_output_times():
+    model = spins()
+    with pytest.raises(cj.ArgumentError, match=r"`distributions` must hold output times only, but 0.3 is none"):
+        cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 1.0], n_traj=1, distributions=[0.3])
+
+
+def test_many_patterns_are_refused_at_once():
+    model = cj.systems.hopfield(cj.systems.random_patterns(8, 40, 1), 0.5, 1.0)
+    with pytest.raises(cj.ArgumentError, match=r"fits in memory, but .* amplitudes need .* GiB"):
+        cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 1.0], n_traj=1)
+
+
+def test_a_stiff_flow_is_integrated():
+    model = spins(cj.LocalJump(1e3 * DOWN, S))
+    final = cj.mean_field(model, cj.tilted(model, 1.1, 0.4), [0.0, 1.0]).mean[-1]
+    # the adiabatic state of the Bloch equations: m_y = 2Ω·2/γ of the damping, m_z = -1 to first order
+    assert final == pytest.approx([0, 4 * 0.7 / 1e6, -1], abs=1e-9)
+
+
+def test_a_flow_beyond_numbers_is_refused():
+    model = cj.systems.free_flips(6, 1e300, 1.0, 1.0)
+    with pytest.raises(cj.ConvergenceError, match="mean-field equations could not be integrated"):
+        cj.mean_field(model, cj.tilted(model, 1.1, 0.4), [0.0, 1.0])
+
+
+def test_dark_states_stay():
+    model = cj.systems.constrained(6, 0.0, 1.0, 1.0)
+    result = cj.simulate(model, cj.dicke(model, {S: (3, -3)}), [0.0, 1e6], n_traj=2)
+    assert result.n_jumps == 0
+    assert result.mean[:, 2] == pytest.approx([-1, -1], abs=1e-12)
