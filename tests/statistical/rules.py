@@ -32,6 +32,22 @@ class Verdict:
         )
 
 
+def pool(verdicts):
+    """One verdict on the figures of many cases together.
+
+    The share beyond four is a rule about many figures: of the few dozen of one case, which are correlated, none could
+    be beyond.
+    """
+    count = sum(v.count for v in verdicts)
+    return Verdict(
+        worst=max(v.worst for v in verdicts),
+        beyond_four=sum(v.beyond_four * v.count for v in verdicts) / count,
+        exact_miss=max(v.exact_miss for v in verdicts),
+        largest_error=max(v.largest_error for v in verdicts),
+        count=count,
+    )
+
+
 def compare(pairs):
     """Verdict on a list of (value, standard error, exact value)."""
     values, errors, exact = (np.concatenate([np.ravel(p[k]) for p in pairs]) for k in range(3))
