@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, dia_array
+from scipy.special import gammaln
 
 Matrix = NDArray[np.complex128]
 
@@ -21,13 +22,13 @@ class Move(NamedTuple):
 
     Attributes
     ----------
-    two_mu : int
+    rest : int
         2μ of the other N - 1 particles.
     out, back : pairs of sparse (2μ+1, 2J+1) matrices
         One for the particle up, one for it down; ``out`` carries the removal weight, ``back`` is C itself.
     """
 
-    two_mu: int
+    rest: int
     out: tuple[csr_array, csr_array]
     back: tuple[csr_array, csr_array]
 
@@ -53,6 +54,18 @@ class SpinSector:
     def ups(self) -> NDArray[np.int64]:
         """(dim,) number of particles up in each state."""
         return self.first + np.arange(self.dim)
+
+    @property
+    def occupations(self) -> NDArray[np.int64]:
+        """(dim, 2) number of particles up and down in each state."""
+        return np.stack([self.ups, self.N - self.ups], axis=1)
+
+    @property
+    def log_copies(self) -> float:
+        """Logarithm of f_J, f_J = (2J+1)/(N/2+J+1) · C(N, N/2-J) (hook-length formula)."""
+        N, k = self.N, (self.N - self.two_J) // 2
+        binomial = gammaln(N + 1) - gammaln(k + 1) - gammaln(N - k + 1)
+        return float(binomial + np.log((self.two_J + 1) / (N - k + 1)))
 
     def one_body(self, matrix: Matrix) -> csr_array:
         """Σ_k matrix^(k), a sparse (dim, dim) matrix."""

@@ -56,7 +56,7 @@ def _rows(matrix: csr_array) -> _Rows:
 @lru_cache(maxsize=512)
 def _out_of(N: int, two_J: int) -> list[tuple[int, tuple[_Rows, _Rows]]]:
     """2μ and the weighted maps of every way to take a particle out of J."""
-    return [(m.two_mu, (_rows(m.out[0]), _rows(m.out[1]))) for m in spin_sector(N, two_J).moves()]
+    return [(m.rest, (_rows(m.out[0]), _rows(m.out[1]))) for m in spin_sector(N, two_J).moves()]
 
 
 @lru_cache(maxsize=1024)
