@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..errors import UnsupportedError
 from ..model import Block
+from .diagram_sector import diagram_sector
+from .diagrams import Diagram, diagrams, dimension, largest_dimension, with_box
 from .spin_sector import spin_sector
 
 Matrix = NDArray[np.complex128]
@@ -45,6 +46,10 @@ class Sector(Protocol):
     """V_λ of one block."""
 
     @property
+    def N(self) -> int:
+        """Number of particles."""
+
+    @property
     def dim(self) -> int:
         """Dimension of V_λ."""
 
@@ -59,6 +64,9 @@ class Sector(Protocol):
     def one_body(self, matrix: Matrix) -> csr_array:
         """Σ_k matrix^(k) for any (d, d) matrix, a sparse (dim, dim) matrix."""
 
+    def product(self, first: Matrix, second: Matrix) -> csr_array:
+        """Σ_k first^(k) Σ_j second^(j), a sparse (dim, dim) matrix."""
+
     def moves(self) -> Sequence[Removal]:
         """All ways to take a particle out."""
 
@@ -67,24 +75,46 @@ class Sector(Protocol):
 
 
 def sector_labels(block: Block) -> list[Label]:
-    """Labels of all sectors of a block, the largest total spin (the symmetric sector) last.
+    """Labels of all sectors of a block, the symmetric sector (the largest total spin) last."""
+    if block.levels == 2:
+        return list(range(block.size % 2, block.size + 1, 2))
+    return list(diagrams(block.size, block.levels))
 
-    Raises
-    ------
-    UnsupportedError
-        If the block has more than two levels.
+
+def sector_of(block: Block, label: Label, window: tuple[int, int] | None = None) -> Sector:
+    """The sector of a block with that label; recent ones are kept (see the two modules of sectors).
+
+    Parameters
+    ----------
+    block : Block
+    label : int or tuple
+    window : (int, int), optional
+        First and past-last state; two levels only. Operators are cut at its ends.
     """
-    _two_levels(block)
-    return list(range(block.size % 2, block.size + 1, 2))
+    if block.levels == 2:
+        return spin_sector(block.size, label, window)
+    assert window is None
+    return diagram_sector(label)
 
 
-def sector_of(block: Block, label: Label) -> Sector:
-    """The sector of a block with that label."""
-    _two_levels(block)
-    assert isinstance(label, int)
-    return spin_sector(block.size, label)
+def dimension_of(block: Block, label: Label) -> int:
+    """Dimension of a sector, without making it."""
+    return label + 1 if block.levels == 2 else dimension(label)
 
 
-def _two_levels(block: Block) -> None:
-    if block.levels != 2:
-        raise UnsupportedError(f"The basis holds two levels so far, but block {block.name!r} has {block.levels}")
+def largest_sector(block: Block) -> int:
+    """Upper bound on the dimension of all sectors of a block; the dimension of the largest for two levels."""
+    return largest_dimension(block.size, block.levels)
+
+
+def grown(block: Block, rest: Label) -> list[Label]:
+    """Labels of the sectors of the block that μ of one particle fewer may become when one is put in."""
+    if block.levels == 2:
+        return [two_J for two_J in (rest - 1, rest + 1) if two_J >= 0]
+    bigger = (with_box(rest, row) for row in range(block.levels))
+    return [diagram for diagram in bigger if diagram is not None]
+
+
+def rows_of(block: Block, label: Label) -> Diagram:
+    """Young diagram of a sector, its d rows; (N/2 + J, N/2 - J) for two levels."""
+    return ((block.size + label) // 2, (block.size - label) // 2) if block.levels == 2 else label
