@@ -29,6 +29,10 @@ class Kept(Generic[K, V]):
     def __len__(self) -> int:
         return len(self._things)
 
+    def values(self) -> list[V]:
+        """All that is kept, the one used last at the end."""
+        return list(self._things.values())
+
     def get(self, key: K, make: Callable[[], V]) -> V:
         """What is kept under ``key``, made now if it is not."""
         found = self._things.get(key)

@@ -58,6 +58,10 @@ class Sector(Protocol):
         """(dim, d) number of particles in each level in each basis state."""
 
     @property
+    def places(self) -> slice | NDArray[np.int64]:
+        """Where the basis states are in a table over all occupations of the N particles (Occupations)."""
+
+    @property
     def log_copies(self) -> float:
         """Logarithm of f_λ, f_λ = dim S_λ."""
 
@@ -95,6 +99,11 @@ def sector_of(block: Block, label: Label, window: tuple[int, int] | None = None)
         return spin_sector(block.size, label, window)
     assert window is None
     return diagram_sector(label)
+
+
+def rest_of(block: Block, rest: Label) -> Sector:
+    """The sector μ of the N - 1 particles that are left when one is taken out of the block (perhaps none)."""
+    return spin_sector(block.size - 1, rest) if block.levels == 2 else diagram_sector(rest)
 
 
 def dimension_of(block: Block, label: Label) -> int:

@@ -16,6 +16,7 @@ from scipy.sparse import csr_array
 
 from ..kept import Kept
 from .diagrams import Diagram, log_copies, removal_weight, without_box
+from .occupations import Occupations
 from .patterns import Path, Patterns
 
 Matrix = NDArray[np.complex128]
@@ -58,6 +59,11 @@ class DiagramSector:
         """(dim, d) number of particles in each level in each basis state."""
         return self.patterns.occupations
 
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """(dim,) where the states are in a table over the occupations of the N particles."""
+        return Occupations(self.N, self.levels).number(self.occupations)
+
     @property
     def log_copies(self) -> float:
         """Logarithm of f_λ."""
@@ -68,7 +74,7 @@ class DiagramSector:
         """Memory of the patterns and of the elements of all collective operators, once they are there."""
         d = self.levels
         paths = sum(_n_paths(a, b) for a in range(d) for b in range(a + 1, d))
-        return self.patterns.nbytes * 2 + 24 * self.dim * paths
+        return 2 * self.patterns.nbytes + 8 * self.dim + 24 * self.dim * paths
 
     @cached_property
     def _transfers(self) -> dict[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:

@@ -41,6 +41,7 @@ def _shifted(diagram: Diagram) -> NDArray[np.float64]:
     return np.array(diagram, dtype=float) + np.arange(d - 1, -1, -1)
 
 
+@lru_cache(maxsize=4096)
 def dimension(diagram: Diagram) -> int:
     """Dimension of V_λ, exactly (Weyl's formula in integers)."""
     d = len(diagram)

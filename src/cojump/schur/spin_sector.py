@@ -61,6 +61,11 @@ class SpinSector:
         return np.stack([self.ups, self.N - self.ups], axis=1)
 
     @property
+    def places(self) -> slice:
+        """Where the states are in a table over the occupations of the N particles (by the number up)."""
+        return slice(self.first, self.first + self.dim)
+
+    @property
     def log_copies(self) -> float:
         """Logarithm of f_J, f_J = (2J+1)/(N/2+J+1) · C(N, N/2-J) (hook-length formula)."""
         N, k = self.N, (self.N - self.two_J) // 2
