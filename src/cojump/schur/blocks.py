@@ -8,7 +8,7 @@ is the integer 2J, that of a block of d ≥ 3 levels the diagram λ, a tuple of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,29 +17,10 @@ from scipy.sparse import csr_array
 from ..model import Block
 from .diagram_sector import diagram_sector
 from .diagrams import Diagram, diagrams, dimension, largest_dimension, with_box
+from .move import Label, Move
 from .spin_sector import spin_sector
 
 Matrix = NDArray[np.complex128]
-
-
-Label = Any
-"""An integer 2J, or a tuple λ."""
-
-
-class Removal(Protocol):
-    """One way to take a particle out of V_λ towards V_μ of the N - 1 others."""
-
-    @property
-    def rest(self) -> Label:
-        """Label of μ."""
-
-    @property
-    def out(self) -> Sequence[csr_array]:
-        """The d sparse (dim μ, dim λ) matrices sqrt(N f_μ/f_λ) <s| C_λ^μ, s a state of the particle."""
-
-    @property
-    def back(self) -> Sequence[csr_array]:
-        """The same without the weight: C_λ^μ itself, an isometry."""
 
 
 class Sector(Protocol):
@@ -71,8 +52,11 @@ class Sector(Protocol):
     def product(self, first: Matrix, second: Matrix) -> csr_array:
         """Σ_k first^(k) Σ_j second^(j), a sparse (dim, dim) matrix."""
 
-    def moves(self) -> Sequence[Removal]:
-        """All ways to take a particle out."""
+    def removals(self) -> Sequence[tuple[Label, float]]:
+        """Label of μ and weight N f_μ/f_λ of all ways to take a particle out."""
+
+    def moves(self) -> Sequence[Move]:
+        """All ways to take a particle out, with their matrices."""
 
     def entrance(self, rest: Label, /) -> Sequence[csr_array]:
         """C_λ^μ as d sparse (dim μ, dim λ) matrices; their adjoints put a particle into λ."""

@@ -7,7 +7,6 @@ operator by operator, signs included: pattern m_{1,1} = λ_2..λ_1 is M = -J..J,
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +15,7 @@ from scipy.sparse import csr_array
 
 from ..kept import Kept
 from .diagrams import Diagram, log_copies, removal_weight, without_box
+from .move import Move
 from .occupations import Occupations
 from .patterns import Path, Patterns
 
@@ -23,20 +23,6 @@ Matrix = NDArray[np.complex128]
 
 MEMORY = 128 * 2**20
 """Bytes of sectors that are kept for the next visit."""
-
-
-@dataclass(frozen=True, eq=False)
-class DiagramMove:
-    """Taking a particle out of λ towards μ; see :class:`cojump.schur.blocks.Removal`."""
-
-    rest: Diagram
-    weight: float
-    back: tuple[csr_array, ...]
-
-    @property
-    def out(self) -> tuple[csr_array, ...]:
-        """sqrt(N f_μ/f_λ) <s| C_λ^μ for the particle in each level s."""
-        return tuple(m * np.sqrt(self.weight) for m in self.back)
 
 
 class DiagramSector:
@@ -111,14 +97,14 @@ class DiagramSector:
         """Σ_k first^(k) Σ_j second^(j)."""
         return csr_array(self.one_body(first) @ self.one_body(second))
 
-    def moves(self) -> list[DiagramMove]:
-        """All ways to take a particle out: one for each row that ends in a corner."""
+    def removals(self) -> list[tuple[Diagram, float]]:
+        """μ and N f_μ/f_λ of all ways to take a particle out: one for each row that ends in a corner."""
         rests = ((row, without_box(self.diagram, row)) for row in range(self.levels))
-        return [
-            DiagramMove(rest, removal_weight(self.diagram, row), self.entrance(rest))
-            for row, rest in rests
-            if rest is not None and self.N > 0
-        ]
+        return [(rest, removal_weight(self.diagram, row)) for row, rest in rests if rest is not None and self.N > 0]
+
+    def moves(self) -> list[Move]:
+        """All ways to take a particle out."""
+        return [Move(rest, weight, self.entrance(rest)) for rest, weight in self.removals()]
 
     def entrance(self, rest: Diagram) -> tuple[csr_array, ...]:
         """C_λ^μ as matrices (dim μ, dim λ), one for the particle in each level; their adjoints put it into λ."""

@@ -130,14 +130,16 @@ class Patterns:
         above = self.shifted[top - 1]
         below = self.shifted[top - 2] if top > 1 else np.zeros((0, self.count))
         if top == level + 1:
-            amplitude = np.sqrt(np.abs(_product(below - above[i] - 1) / _product(_without(above, i) - above[i])))
-            yield ((top, i),), amplitude
+            square = _ratio([row - above[i] - 1 for row in below], [row - above[i] for row in _without(above, i)])
+            yield ((top, i),), np.sqrt(square)
             return
+        here = _ratio([], [row - above[i] for row in _without(above, i)])
         for j in range(top - 1):
             others = _without(below, j)
-            square = _product(others - above[i] - 1) / _nonzero(_product(others - below[j] - 1))
-            square *= _product(_without(above, i) - below[j]) / _product(_without(above, i) - above[i])
-            factor = np.sqrt(np.abs(square)) * (1 if i <= j else -1)
+            top_factors = [row - above[i] - 1 for row in others] + [row - below[j] for row in _without(above, i)]
+            factor = np.sqrt(here * _ratio(top_factors, [row - below[j] - 1 for row in others]))
+            if i > j:
+                factor = -factor
             for path, amplitude in self.additions(top - 1, j, level):
                 yield ((top, i), *path), factor * amplitude
 
@@ -150,20 +152,20 @@ class Patterns:
         """
         above, row = self.shifted[b], self.shifted[b - 1]
         for j in range(b):
-            square = _product(above - row[j]) / _nonzero(_product(_without(row, j) - row[j] - 1))
-            reduced = np.sqrt(np.abs(square))
+            reduced = np.sqrt(_ratio([l - row[j] for l in above], [l - row[j] - 1 for l in _without(row, j)]))
             for path, amplitude in self.additions(b, j, a):
                 yield path, reduced * amplitude
 
 
-def _without(rows: Array, i: int) -> Array:
-    return np.delete(rows, i, axis=0)
+def _without(rows: Array, i: int) -> list[Array]:
+    return [row for k, row in enumerate(rows) if k != i]
 
 
-def _product(rows: Array) -> Array:
-    return np.prod(rows, axis=0)
-
-
-def _nonzero(values: Array) -> Array:
-    """A denominator; it vanishes only where the path is denied."""
-    return np.where(values == 0, 1.0, values)
+def _ratio(above: list[Array], below: list[Array]) -> Array:
+    """|Π above / Π below|; where a denominator vanishes the path is denied and the value means nothing."""
+    value: Array = np.ones(1)
+    for factor in above:
+        value = value * factor
+    for factor in below:
+        value = value / np.where(factor == 0, 1.0, factor)
+    return np.abs(value)
