@@ -17,7 +17,7 @@ from scipy.sparse import csr_array
 from ..model import Block
 from .diagram_sector import diagram_sector
 from .diagrams import Diagram, diagrams, dimension, largest_dimension, with_box
-from .move import Label, Move
+from .removal import Label, Removal
 from .spin_sector import spin_sector
 
 Matrix = NDArray[np.complex128]
@@ -55,7 +55,7 @@ class Sector(Protocol):
     def removals(self) -> Sequence[tuple[Label, float]]:
         """Label of μ and weight N f_μ/f_λ of all ways to take a particle out."""
 
-    def moves(self) -> Sequence[Move]:
+    def moves(self) -> Sequence[Removal]:
         """All ways to take a particle out, with their matrices."""
 
     def entrance(self, rest: Label, /) -> Sequence[csr_array]:
@@ -85,7 +85,7 @@ def sector_of(block: Block, label: Label, window: tuple[int, int] | None = None)
     return diagram_sector(label)
 
 
-def rest_of(block: Block, rest: Label) -> Sector:
+def rest_sector_of(block: Block, rest: Label) -> Sector:
     """The sector μ of the N - 1 particles that are left when one is taken out of the block (perhaps none)."""
     return spin_sector(block.size - 1, rest) if block.levels == 2 else diagram_sector(rest)
 

@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model import LocalJump, Model, snapped
-from .frames import conjugate, turn_of
+from .main_frame import conjugate, turn_of
 from .occupations import Occupations
 
 Matrix = NDArray[np.complex128]
 Array = NDArray[np.float64]
+
+
+_ZERO = 1e-14
+"""Relative size below which an element of j is rounding of the rotation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,4 +67,5 @@ def channel_of(model: Model, jump: LocalJump, rotations: list[Matrix]) -> Channe
     j = conjugate(rotations[own], jump.matrix)
     if own in turn:
         j = conjugate(turn[own], j)
+    j = np.where(np.abs(j) > _ZERO * np.abs(j).max(initial=0), j, 0)
     return Channel(own, turn, j, gamma, excluded)

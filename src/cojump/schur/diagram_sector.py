@@ -15,9 +15,9 @@ from scipy.sparse import csr_array
 
 from ..kept import Kept
 from .diagrams import Diagram, log_copies, removal_weight, without_box
-from .move import Move
 from .occupations import Occupations
 from .patterns import Path, Patterns
+from .removal import Removal
 
 Matrix = NDArray[np.complex128]
 
@@ -102,9 +102,9 @@ class DiagramSector:
         rests = ((row, without_box(self.diagram, row)) for row in range(self.levels))
         return [(rest, removal_weight(self.diagram, row)) for row, rest in rests if rest is not None and self.N > 0]
 
-    def moves(self) -> list[Move]:
+    def moves(self) -> list[Removal]:
         """All ways to take a particle out."""
-        return [Move(rest, weight, self.entrance(rest)) for rest, weight in self.removals()]
+        return [Removal(rest, weight, self.entrance(rest)) for rest, weight in self.removals()]
 
     def entrance(self, rest: Diagram) -> tuple[csr_array, ...]:
         """C_λ^μ as matrices (dim μ, dim λ), one for the particle in each level; their adjoints put it into λ."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,7 @@ class Occupations:
         number = np.zeros(occupations.shape[:-1], dtype=np.int64)
         left = np.full(occupations.shape[:-1], self.count)
         for a in range(self.levels - 1):
-            after = self.levels - 1 - a  # levels that follow
-            ways = np.array([comb(m + after, after, exact=True) for m in range(self.count + 1)], dtype=np.int64)
+            ways = _ways(self.count, self.levels - 1 - a)
             number += ways[left] - ways[left - occupations[..., a]]
             left = left - occupations[..., a]
         return number
@@ -54,6 +54,12 @@ class Occupations:
         if self.levels == 2:
             return two_level_averages(values[0], values[1], self.count, size)
         return np.clip(self.all() @ values / size, *average_range(values, self.count, size))
+
+
+@lru_cache(maxsize=256)
+def _ways(count: int, levels: int) -> Integers:
+    """(count + 1,) numbers of ways to put at most 0..count particles into ``levels`` levels."""
+    return np.array([comb(m + levels, levels, exact=True) for m in range(count + 1)], dtype=np.int64)
 
 
 def average_range(values: Array, count: int, size: int) -> tuple[float, float]:

@@ -18,9 +18,9 @@ from scipy.sparse import csr_array
 
 from ..kept import Kept
 from ..model import CollectiveJump, LocalJump, Model, OneBody
-from .blocks import Label, dimension_of, rest_of, sector_of
+from .blocks import Label, dimension_of, rest_sector_of, sector_of
 from .channels import Channel, channel_of
-from .frames import block_frame, conjugate, representation
+from .main_frame import block_frame, conjugate, representation
 from .occupations import Occupations
 from .program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
 from .two_level import SpinTables
@@ -152,6 +152,7 @@ class ProductSector:
         self.dims = tuple(s.dim for s in self.blocks)
         self.size = prod(self.dims)
         self._gammas: dict[tuple[int, Label | None], Array] = {}
+        self._left_behind: dict[tuple[int, int], tuple[NDArray[np.bool_], NDArray[np.int64]]] = {}
         self._hamiltonian = Builder(self.dims)
         # Never empty, so that a program is told from a banded H_eff.
         self._hamiltonian.put(CLEAR, _RESULT, _STATE)
@@ -176,6 +177,7 @@ class ProductSector:
             self.rate_programs.append(single.build() if single.code else None)
         self.half_rate = half_rate.ravel()
         self.program = self._hamiltonian.build()
+        self._left_behind.clear()  # needed for the tables above alone
 
     @property
     def nbytes(self) -> int:
@@ -242,18 +244,21 @@ class ProductSector:
         if key not in self._gammas:
             b, places, dims = channel.block, None, self.dims
             if rest is not None:
-                fewer = rest_of(self.basis.blocks[b], rest)
+                fewer = rest_sector_of(self.basis.blocks[b], rest)
                 places, dims = fewer.places, (*dims[:b], fewer.dim, *dims[b + 1 :])
             self._gammas[key] = np.broadcast_to(self.gamma(channel, places), dims).ravel()
         return self._gammas[key]
 
     def _rest(self, channel: Channel, level: int) -> Array:
         """Γ of the particles left behind when one in ``level`` is taken out, over this sector; 0 if none is there."""
-        s = self.blocks[channel.block]
-        inside = s.occupations[:, level] > 0
-        left = s.occupations - np.eye(s.occupations.shape[1], dtype=np.int64)[level]
-        left[~inside] = [*[0] * (left.shape[1] - 1), s.N - 1]  # any place will do
-        places = Occupations(s.N - 1, left.shape[1]).number(left)
+        key = (channel.block, level)
+        if key not in self._left_behind:
+            s = self.blocks[channel.block]
+            inside = s.occupations[:, level] > 0
+            left = s.occupations - np.eye(s.occupations.shape[1], dtype=np.int64)[level]
+            left[~inside] = [*[0] * (left.shape[1] - 1), s.N - 1]  # any place will do
+            self._left_behind[key] = inside, Occupations(s.N - 1, left.shape[1]).number(left)
+        inside, places = self._left_behind[key]
         return np.where(self.along(channel.block, inside), self.gamma(channel, places), 0.0)
 
     def _add_hamiltonian(self) -> Array:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, dia_array
 from scipy.special import gammaln
 
-from .move import Move
+from .removal import Removal
 
 Matrix = NDArray[np.complex128]
 
@@ -83,9 +83,9 @@ class SpinSector:
         ways = ((self.two_J - 1, low), (self.two_J + 1, high))
         return [(two_mu, weight) for two_mu, weight in ways if 0 <= two_mu <= self.N - 1]
 
-    def moves(self) -> list[Move]:
+    def moves(self) -> list[Removal]:
         """All ways to take a particle out of the whole sector (closed forms for two levels)."""
-        return [Move(two_mu, weight, self.entrance(two_mu)) for two_mu, weight in self.removals()]
+        return [Removal(two_mu, weight, self.entrance(two_mu)) for two_mu, weight in self.removals()]
 
     def entrance(self, two_mu: int) -> tuple[csr_array, csr_array]:
         """C_J^μ as matrices (2μ+1, 2J+1) for the particle up and down; their adjoints put a particle into J."""

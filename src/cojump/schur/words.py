@@ -21,8 +21,8 @@ from ..model import Block
 from ..states import BlockState, DickeBlock, OccupationBlock, SymmetricBlock
 from .diagram_sector import diagram_sector
 from .diagrams import Diagram, dimension
-from .frames import conjugate, is_diagonal, representation, rotated
 from .initial import PURE
+from .main_frame import conjugate, is_diagonal, representation, rotated
 
 Ket = NDArray[np.complex128]
 

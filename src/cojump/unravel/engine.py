@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..model import CollectiveJump, Model
 from ..schur.blocks import largest_sector
 from ..schur.components import Component, components
-from ..schur.frames import shares_frame
+from ..schur.main_frame import shares_frame
 from ..schur.product import ProductBasis
 from ..schur.two_level import build, is_banded
 from ..states import State

@@ -12,51 +12,32 @@ from scipy.sparse import csr_array
 
 from ..kept import Kept
 from ..model import Block
-from ..schur.blocks import Label, grown, sector_of
-from .kernels.program import apply_axis
+from ..schur.blocks import Label, Sector, grown, sector_of
+from .kernels.program import apply_axis, apply_axis_adjoint
 
+Array = NDArray[np.float64]
 Ket = NDArray[np.complex128]
 
 
 class Rows(NamedTuple):
-    """A sparse matrix as the kernel wants it."""
+    """A sparse matrix with the number types of the kernels; its values are real where they can be."""
 
     shape: tuple[int, int]
     pointers: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    values: Ket
-
-
-def rows_of_matrix(matrix: csr_array) -> Rows:
-    """A sparse matrix with the number types of the kernels."""
-    rows, columns = matrix.shape
-    return Rows(
-        (rows, columns), matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data.astype(complex)
-    )
-
-
-@dataclass(frozen=True)
-class Maps:
-    """One-particle moves as the kernel wants them: for each μ (or λ') its label and a matrix per level."""
-
-    ways: list[tuple[Label, tuple[Rows, ...]]]
+    columns: NDArray[np.int32]
+    values: Array | Ket
 
     @property
     def nbytes(self) -> int:
-        """Memory of all matrices."""
-        return sum(array.nbytes for _, maps in self.ways for m in maps for array in m[1:])
+        """Memory of the arrays."""
+        return self.pointers.nbytes + self.columns.nbytes + self.values.nbytes
 
-
-@dataclass(frozen=True)
-class Matrices:
-    """Matrices on one axis."""
-
-    rows: list[Rows]
-
-    @property
-    def nbytes(self) -> int:
-        """Memory of all of them."""
-        return sum(array.nbytes for m in self.rows for array in m[1:])
+    @classmethod
+    def of(cls, matrix: csr_array, *, real: bool = False) -> Rows:
+        """From a sparse matrix; ``real`` drops an imaginary part that is zero."""
+        rows, columns = matrix.shape
+        values = matrix.data.real.copy() if real else matrix.data.astype(complex)
+        return cls((rows, columns), matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), values)
 
 
 def apply(matrix: Rows, dims: tuple[int, ...], axis: int, state: Ket, target: Ket | None = None) -> Ket:
@@ -69,26 +50,59 @@ def apply(matrix: Rows, dims: tuple[int, ...], axis: int, state: Ket, target: Ke
     return target
 
 
+def apply_adjoint(matrix: Rows, dims: tuple[int, ...], axis: int, state: Ket, target: Ket | None = None) -> Ket:
+    """The same with the transpose of a real matrix."""
+    rows, columns = matrix.shape
+    outer, inner = prod(dims[:axis]), prod(dims[axis + 1 :])
+    if target is None:
+        target = np.zeros(outer * columns * inner, dtype=complex)
+    apply_axis_adjoint(outer, rows, columns, inner, matrix.pointers, matrix.columns, matrix.values, state, target)
+    return target
+
+
+@dataclass(frozen=True)
+class _Maps:
+    rows: tuple[Rows, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(m.nbytes for m in self.rows)
+
+
 class Moves:
-    """One particle out of and into the sectors of a block, kept within a budget of ``memory`` bytes."""
+    """One particle out of and into the sectors of a block, and collective operators of them.
+
+    All these matrices are real. They are kept within a budget of ``memory`` bytes, half of it for each kind.
+    """
 
     def __init__(self, block: Block, memory: int) -> None:
         self._block = block
-        self._out: Kept[Label, Maps] = Kept(memory // 2)
-        self._in: Kept[Label, Maps] = Kept(memory // 2)
+        self._clebsch: Kept[tuple[Label, Label], _Maps] = Kept(memory // 2)
+        self._raising: Kept[tuple[Label, tuple[int, int]], _Maps] = Kept(memory // 2)
 
-    def out_of(self, label: Label) -> list[tuple[Label, tuple[Rows, ...]]]:
-        """μ and the weighted maps of every way to take a particle out of λ."""
-        return self._out.get(label, lambda: self._make_out(label)).ways
+    def out_of(self, label: Label) -> list[tuple[Label, float]]:
+        """μ and N f_μ/f_λ of every way to take a particle out of λ."""
+        return list(sector_of(self._block, label).removals())
 
-    def into(self, rest: Label) -> list[tuple[Label, tuple[Rows, ...]]]:
-        """Every λ' that μ may become, and the adjoints of C_λ'^μ that put a particle of each level back."""
-        return self._in.get(rest, lambda: self._make_in(rest)).ways
+    def into(self, rest: Label) -> list[Label]:
+        """Every λ' that μ may become."""
+        return grown(self._block, rest)
 
-    def _make_out(self, label: Label) -> Maps:
-        moves = sector_of(self._block, label).moves()
-        return Maps([(m.rest, tuple(rows_of_matrix(c) for c in m.out)) for m in moves])
+    def clebsch(self, label: Label, rest: Label) -> tuple[Rows, ...]:
+        """C_λ^μ for the particle in each level; forwards it is taken out of λ, the adjoints put it in."""
 
-    def _make_in(self, rest: Label) -> Maps:
-        ways = [(label, sector_of(self._block, label).entrance(rest)) for label in grown(self._block, rest)]
-        return Maps([(label, tuple(rows_of_matrix(csr_array(c.conj().T)) for c in maps)) for label, maps in ways])
+        def made() -> _Maps:
+            return _Maps(tuple(Rows.of(c, real=True) for c in sector_of(self._block, label).entrance(rest)))
+
+        return self._clebsch.get((label, rest), made).rows
+
+    def raising(self, label: Label, window: tuple[int, int], sector: Sector) -> tuple[Rows, ...]:
+        """Σ_k |a><b|^(k) of a sector (within its window) for all a < b, row by row."""
+
+        def made() -> _Maps:
+            d = self._block.levels
+            unit = np.eye(d, dtype=complex)
+            pairs = [np.outer(unit[a], unit[b]) for a in range(d) for b in range(a + 1, d)]
+            return _Maps(tuple(Rows.of(sector.one_body(pair), real=True) for pair in pairs))
+
+        return self._raising.get((label, window), made).rows

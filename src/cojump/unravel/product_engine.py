@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
-from ..kept import Kept
 from ..model import Model
-from ..schur.blocks import Label, Sector, dimension_of, largest_sector
-from ..schur.frames import shares_frame
+from ..schur.blocks import Label, dimension_of, largest_sector
 from ..schur.initial import draw_sector_state, is_random
+from ..schur.main_frame import conjugate, shares_frame
 from ..schur.product import Box, Channel, Labels, ProductBasis, ProductSector
 from ..schur.words import Start
 from ..states import State
@@ -23,7 +22,7 @@ from .kernels.common import MAX_ORDER, PAD
 from .kernels.program import run_program
 from .kernels.propagate import sum_series
 from .kernels.trajectory import product_step
-from .moves import Matrices, Moves, Rows, apply, rows_of_matrix
+from .moves import Moves, Rows, apply, apply_adjoint
 from .record import record_of, sector_array
 
 Array = NDArray[np.float64]
@@ -40,7 +39,7 @@ _POLL = 64
 """Jumps between two calls of ``poll``."""
 
 _MEMORY = 128 * 2**20
-"""Bytes of one-particle moves that an engine keeps, and again of the matrices of the averages."""
+"""Bytes of one-particle moves and of collective operators that an engine keeps."""
 
 
 def _replaced(values: tuple[T, ...], axis: int, value: T) -> tuple[T, ...]:
@@ -100,12 +99,8 @@ class ProductEngine:
             None if is_random(block) else self._draw_block(b, self._stream.generator)
             for b, block in enumerate(self.state)
         ]
-        self._averaged = [
-            [u.conj().T @ o.matrix @ u for o in model.observables if o.block == b]
-            for b, u in enumerate(self.basis.rotations)
-        ]
+        self._averaged = _in_matrix_units(model, self.basis.rotations)
         self._pairs = np.triu_indices(len(model.observables))
-        self._operators: Kept[tuple[int, Label, tuple[int, int]], Matrices] = Kept(_MEMORY)
         self._moves = [Moves(block, _MEMORY // len(self.state)) for block in self.basis.blocks]
 
     def run(
@@ -234,18 +229,23 @@ class ProductEngine:
         return w.out_re[PAD : PAD + size] + 1j * w.out_im[PAD : PAD + size]
 
     def _averages(self, sector: ProductSector, state: Ket) -> tuple[Array, Array]:
-        """<m_a> and <½{m_a, m_b}>: inner products of the vectors m_a ψ with ψ and with each other."""
-        vectors = []
-        for b, (s, label, window) in enumerate(zip(sector.blocks, sector.labels, sector.box, strict=True)):
-
-            def made(s: Sector = s, b: int = b) -> Matrices:
-                return Matrices([rows_of_matrix(s.one_body(m) * (1.0 / s.N)) for m in self._averaged[b]])
-
-            vectors += [apply(m, sector.dims, b, state) for m in self._operators.get((b, label, window), made).rows]
-        stack = np.array(vectors)
+        """<m_a> and <½{m_a, m_b}>: inner products of the vectors E ψ of all matrix units with ψ and with each other."""
+        vectors: list[Ket] = []
+        tensor = state.reshape(sector.dims)
+        for b, s in enumerate(sector.blocks):
+            d, dims = self.basis.blocks[b].levels, sector.dims
+            raising = iter(self._moves[b].raising(sector.labels[b], sector.box[b], s))
+            units: dict[tuple[int, int], Ket] = {}
+            for a in range(d):
+                units[a, a] = (tensor * sector.along(b, s.occupations[:, a])).ravel()
+                for c in range(a + 1, d):
+                    matrix = next(raising)
+                    units[a, c], units[c, a] = apply(matrix, dims, b, state), apply_adjoint(matrix, dims, b, state)
+            vectors += [units[a, c] for a in range(d) for c in range(d)]
+        stack, w = np.array(vectors), self._averaged
         norm2 = np.vdot(state, state).real
-        gram = (stack.conj() @ stack.T).real / norm2
-        return (stack @ state.conj()).real / norm2, gram[self._pairs]
+        gram = (w.conj() @ (stack.conj() @ stack.T) @ w.T).real / norm2
+        return (w @ (stack @ state.conj())).real / norm2, gram[self._pairs]
 
     def _distribution(self, sector: ProductSector, state: Ket) -> Array:
         """Probabilities of M in each block of two levels, block after block."""
@@ -291,7 +291,7 @@ class ProductEngine:
             assert collective is not None
             after = np.zeros(sector.size, dtype=complex)
             for b, y in collective.items():
-                apply(rows_of_matrix(sector.blocks[b].one_body(y)), sector.dims, b, state, after)
+                apply(Rows.of(sector.blocks[b].one_body(y)), sector.dims, b, state, after)
             return (number, *self._fit(sector.labels, sector.box, after))
         return (number, *self._local_jump(sector, channel, state, left))
 
@@ -302,15 +302,15 @@ class ProductEngine:
         b, dims, box = channel.block, sector.dims, sector.box
         for axis, unitary in channel.turn.items():
             turn = self.basis.turn(axis, sector.labels[axis], unitary).into
-            state = apply(rows_of_matrix(turn), dims, axis, state)
+            state = apply(Rows.of(turn), dims, axis, state)
         if not channel.excluded:
             state = state * sector.flat_gamma(channel)
         # the particle moves on the whole of its own axis
         whole = _replaced(box, b, (0, dimension_of(self.basis.blocks[b], sector.labels[b])))
         state, dims = _moved(state, box, whole), tuple(hi - lo for lo, hi in whole)
         chosen: tuple[Label, dict[int, Ket]] | None = None
-        for rest, out in self._moves[b].out_of(sector.labels[b]):
-            parts = self._moved_particle(sector, channel, rest, out, dims, state)
+        for rest, share in self._moves[b].out_of(sector.labels[b]):
+            parts = self._moved_particle(sector, channel, rest, np.sqrt(share), dims, state)
             weight = sum(float(np.vdot(p, p).real) for p in parts.values())
             if weight > 0:
                 chosen = rest, parts
@@ -322,10 +322,11 @@ class ProductEngine:
             rest, parts = chosen
             dims = _replaced(dims, b, dimension_of(self.basis.blocks[b], rest))
             found: tuple[Label, Ket] | None = None
-            for label, into in self._moves[b].into(rest):
-                after = np.zeros(prod(dims) // dims[b] * into[0].shape[0], dtype=complex)
+            for label in self._moves[b].into(rest):
+                maps = self._moves[b].clebsch(label, rest)
+                after = np.zeros(prod(dims) // dims[b] * maps[0].shape[1], dtype=complex)
                 for level, part in parts.items():
-                    apply(into[level], dims, b, part, after)
+                    apply_adjoint(maps[level], dims, b, part, after)
                 weight = float(np.vdot(after, after).real)
                 if weight > 0:
                     found = label, after
@@ -341,19 +342,23 @@ class ProductEngine:
         sector: ProductSector,
         channel: Channel,
         rest: Label,
-        out: tuple[Rows, ...],
+        share: float,
         dims: tuple[int, ...],
         state: Ket,
     ) -> dict[int, Ket]:
-        """The particle is taken out towards μ and j acts on it: the state of the others for each of its levels."""
+        """The particle is taken out towards μ and j acts on it: the state of the others for each of its levels.
+
+        ``share`` is sqrt(N f_μ/f_λ).
+        """
         b, j = channel.block, channel.matrix
+        out = self._moves[b].clebsch(sector.labels[b], rest)
         parts: dict[int, Ket] = {}
         for source in np.flatnonzero(j.any(axis=0)):
             part = apply(out[source], dims, b, state)
             if channel.excluded:
                 part *= sector.flat_gamma(channel, rest)
             for level in np.flatnonzero(j[:, source]):
-                moved = j[level, source] * part
+                moved = share * j[level, source] * part
                 parts[int(level)] = parts[int(level)] + moved if int(level) in parts else moved
         return parts
 
@@ -364,8 +369,19 @@ class ProductEngine:
         box = _replaced(sector.box, channel.block, (0, dimension_of(self.basis.blocks[channel.block], label)))
         dims = tuple(hi - lo for lo, hi in box)
         for axis, unitary in channel.turn.items():
-            state = apply(rows_of_matrix(self.basis.turn(axis, after[axis], unitary).back), dims, axis, state)
+            state = apply(Rows.of(self.basis.turn(axis, after[axis], unitary).back), dims, axis, state)
         return self._fit(after, box, state)
+
+
+def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> Ket:
+    """(A, Σ_b d_b²) coefficients of the averages in the Σ_k |a><b|^(k) of all blocks, in the main frames."""
+    sizes = [b.levels**2 for b in model.blocks]
+    first = np.concatenate([[0], np.cumsum(sizes)])
+    made = np.zeros((len(model.observables), first[-1]), dtype=np.complex128)
+    for a, o in enumerate(model.observables):
+        matrix = conjugate(rotations[o.block], o.matrix) / model.blocks[o.block].size
+        made[a, first[o.block] : first[o.block + 1]] = matrix.ravel()
+    return made
 
 
 def product_bytes(model: Model) -> int:

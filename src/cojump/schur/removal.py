@@ -13,7 +13,7 @@ Label = Any
 
 
 @dataclass(frozen=True, eq=False)
-class Move:
+class Removal:
     """Taking a particle out of V_λ towards V_μ of the N - 1 others.
 
     Attributes
