@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,14 @@ class Channel:
     matrix: Matrix
     gamma: Array
     excluded: bool
+
+    @cached_property
+    def transitions(self) -> list[tuple[int, list[tuple[int, complex]]]]:
+        """Elements of j that are not zero: for each level it acts on, the levels it leads to."""
+        return [
+            (int(a), [(int(b), complex(self.matrix[b, a])) for b in np.flatnonzero(self.matrix[:, a])])
+            for a in np.flatnonzero(self.matrix.any(axis=0))
+        ]
 
 
 def channel_of(model: Model, jump: LocalJump, rotations: list[Matrix]) -> Channel:

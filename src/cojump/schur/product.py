@@ -8,7 +8,7 @@ relative rotation on each axis (exact spectral calculus, so a kinked Γ is as go
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any
 
@@ -101,14 +101,15 @@ class ProductBasis:
             else None
             for jump in model.jumps
         ]
+        self.whole = lru_cache(maxsize=4096)(self._whole)
+        """The window that is all of a sector, from its labels."""
         self._kept: Kept[tuple[Labels, Box], ProductSector] = Kept(memory)
         self._turns: Kept[tuple[int, Label, int], Turn] = Kept(memory)
         turned = {b for channel in self.channels if channel is not None for b in channel.turn}
         self.whole_axes = tuple(b in turned or block.levels > 2 for b, block in enumerate(self.blocks))
         """Axes without a window: a change of frame mixes them from end to end, or they have more than two levels."""
 
-    def whole(self, labels: Labels) -> Box:
-        """All of a sector."""
+    def _whole(self, labels: Labels) -> Box:
         return tuple((0, dimension_of(b, label)) for b, label in zip(self.blocks, labels, strict=True))
 
     def sector(self, labels: Labels, box: Box | None = None) -> ProductSector:

@@ -6,7 +6,7 @@ blocks of more levels only need another class of the same shape.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +35,12 @@ class SpinSector:
         self.first = (N - two_J) // 2 + self.window[0]
         """Number of particles up in the lowest state."""
 
-    @property
+    @cached_property
     def ups(self) -> NDArray[np.int64]:
         """(dim,) number of particles up in each state."""
         return self.first + np.arange(self.dim)
 
-    @property
+    @cached_property
     def occupations(self) -> NDArray[np.int64]:
         """(dim, 2) number of particles up and down in each state."""
         return np.stack([self.ups, self.N - self.ups], axis=1)

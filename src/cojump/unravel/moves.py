@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from math import prod
 from typing import NamedTuple
 
@@ -40,20 +41,27 @@ class Rows(NamedTuple):
         return cls((rows, columns), matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), values)
 
 
-def apply(matrix: Rows, dims: tuple[int, ...], axis: int, state: Ket, target: Ket | None = None) -> Ket:
-    """Matrix on one axis of a flat state of shape ``dims``; added to ``target`` if that is given."""
-    rows, columns = matrix.shape
-    outer, inner = prod(dims[:axis]), prod(dims[axis + 1 :])
+Around = tuple[int, int]
+"""Product of the dimensions before an axis, and of those after it."""
+
+
+def around(dims: tuple[int, ...], axis: int) -> Around:
+    """What lies around one axis of a flat state of shape ``dims``."""
+    return prod(dims[:axis]), prod(dims[axis + 1 :])
+
+
+def apply(matrix: Rows, place: Around, state: Ket, target: Ket | None = None) -> Ket:
+    """Matrix on one axis of a flat state; added to ``target`` if that is given."""
+    (rows, columns), (outer, inner) = matrix.shape, place
     if target is None:
         target = np.zeros(outer * rows * inner, dtype=complex)
     apply_axis(outer, rows, columns, inner, matrix.pointers, matrix.columns, matrix.values, 1.0 + 0.0j, state, target)
     return target
 
 
-def apply_adjoint(matrix: Rows, dims: tuple[int, ...], axis: int, state: Ket, target: Ket | None = None) -> Ket:
+def apply_adjoint(matrix: Rows, place: Around, state: Ket, target: Ket | None = None) -> Ket:
     """The same with the transpose of a real matrix."""
-    rows, columns = matrix.shape
-    outer, inner = prod(dims[:axis]), prod(dims[axis + 1 :])
+    (rows, columns), (outer, inner) = matrix.shape, place
     if target is None:
         target = np.zeros(outer * columns * inner, dtype=complex)
     apply_axis_adjoint(outer, rows, columns, inner, matrix.pointers, matrix.columns, matrix.values, state, target)
@@ -77,16 +85,15 @@ class Moves:
 
     def __init__(self, block: Block, memory: int) -> None:
         self._block = block
+        self.out_of = lru_cache(maxsize=4096)(self._out_of)
+        """μ and sqrt(N f_μ/f_λ) of every way to take a particle out of λ."""
+        self.into = lru_cache(maxsize=4096)(partial(grown, block))
+        """Every λ' that μ may become."""
         self._clebsch: Kept[tuple[Label, Label], _Maps] = Kept(memory // 2)
         self._raising: Kept[tuple[Label, tuple[int, int]], _Maps] = Kept(memory // 2)
 
-    def out_of(self, label: Label) -> list[tuple[Label, float]]:
-        """μ and N f_μ/f_λ of every way to take a particle out of λ."""
-        return list(sector_of(self._block, label).removals())
-
-    def into(self, rest: Label) -> list[Label]:
-        """Every λ' that μ may become."""
-        return grown(self._block, rest)
+    def _out_of(self, label: Label) -> list[tuple[Label, float]]:
+        return [(rest, float(np.sqrt(weight))) for rest, weight in sector_of(self._block, label).removals()]
 
     def clebsch(self, label: Label, rest: Label) -> tuple[Rows, ...]:
         """C_λ^μ for the particle in each level; forwards it is taken out of λ, the adjoints put it in."""

@@ -22,7 +22,7 @@ from .kernels.common import MAX_ORDER, PAD
 from .kernels.program import run_program
 from .kernels.propagate import sum_series
 from .kernels.trajectory import product_step
-from .moves import Moves, Rows, apply, apply_adjoint
+from .moves import Around, Moves, Rows, apply, apply_adjoint, around
 from .record import record_of, sector_array
 
 Array = NDArray[np.float64]
@@ -229,19 +229,14 @@ class ProductEngine:
         return w.out_re[PAD : PAD + size] + 1j * w.out_im[PAD : PAD + size]
 
     def _averages(self, sector: ProductSector, state: Ket) -> tuple[Array, Array]:
-        """<m_a> and <½{m_a, m_b}>: inner products of the vectors E ψ of all matrix units with ψ and with each other."""
-        vectors: list[Ket] = []
-        tensor = state.reshape(sector.dims)
+        """<m_a> and <½{m_a, m_b}>: inner products of the vectors n_a ψ and E_ab ψ with ψ and with each other."""
+        vectors, tensor = [state], state.reshape(sector.dims)
         for b, s in enumerate(sector.blocks):
-            d, dims = self.basis.blocks[b].levels, sector.dims
-            raising = iter(self._moves[b].raising(sector.labels[b], sector.box[b], s))
-            units: dict[tuple[int, int], Ket] = {}
-            for a in range(d):
-                units[a, a] = (tensor * sector.along(b, s.occupations[:, a])).ravel()
-                for c in range(a + 1, d):
-                    matrix = next(raising)
-                    units[a, c], units[c, a] = apply(matrix, dims, b, state), apply_adjoint(matrix, dims, b, state)
-            vectors += [units[a, c] for a in range(d) for c in range(d)]
+            d, n, place = self.basis.blocks[b].levels, s.occupations, around(sector.dims, b)
+            vectors += [(tensor * sector.along(b, n[:, a])).ravel() for a in range(d - 1)]
+            for matrix in self._moves[b].raising(sector.labels[b], sector.box[b], s):
+                vectors.append(apply(matrix, place, state))
+                vectors.append(apply_adjoint(matrix, place, state))
         stack, w = np.array(vectors), self._averaged
         norm2 = np.vdot(state, state).real
         gram = (w.conj() @ (stack.conj() @ stack.T) @ w.T).real / norm2
@@ -291,7 +286,7 @@ class ProductEngine:
             assert collective is not None
             after = np.zeros(sector.size, dtype=complex)
             for b, y in collective.items():
-                apply(Rows.of(sector.blocks[b].one_body(y)), sector.dims, b, state, after)
+                apply(Rows.of(sector.blocks[b].one_body(y)), around(sector.dims, b), state, after)
             return (number, *self._fit(sector.labels, sector.box, after))
         return (number, *self._local_jump(sector, channel, state, left))
 
@@ -302,15 +297,16 @@ class ProductEngine:
         b, dims, box = channel.block, sector.dims, sector.box
         for axis, unitary in channel.turn.items():
             turn = self.basis.turn(axis, sector.labels[axis], unitary).into
-            state = apply(Rows.of(turn), dims, axis, state)
+            state = apply(Rows.of(turn), around(dims, axis), state)
         if not channel.excluded:
             state = state * sector.flat_gamma(channel)
         # the particle moves on the whole of its own axis
         whole = _replaced(box, b, (0, dimension_of(self.basis.blocks[b], sector.labels[b])))
         state, dims = _moved(state, box, whole), tuple(hi - lo for lo, hi in whole)
+        place = around(dims, b)
         chosen: tuple[Label, dict[int, Ket]] | None = None
         for rest, share in self._moves[b].out_of(sector.labels[b]):
-            parts = self._moved_particle(sector, channel, rest, np.sqrt(share), dims, state)
+            parts = self._moved_particle(sector, channel, rest, share, place, state)
             weight = sum(float(np.vdot(p, p).real) for p in parts.values())
             if weight > 0:
                 chosen = rest, parts
@@ -320,13 +316,12 @@ class ProductEngine:
         # where rounding leaves nothing, the last possible outcome is kept
         if chosen is not None:
             rest, parts = chosen
-            dims = _replaced(dims, b, dimension_of(self.basis.blocks[b], rest))
             found: tuple[Label, Ket] | None = None
             for label in self._moves[b].into(rest):
                 maps = self._moves[b].clebsch(label, rest)
-                after = np.zeros(prod(dims) // dims[b] * maps[0].shape[1], dtype=complex)
+                after = np.zeros(place[0] * maps[0].shape[1] * place[1], dtype=complex)
                 for level, part in parts.items():
-                    apply_adjoint(maps[level], dims, b, part, after)
+                    apply_adjoint(maps[level], place, part, after)
                 weight = float(np.vdot(after, after).real)
                 if weight > 0:
                     found = label, after
@@ -343,23 +338,23 @@ class ProductEngine:
         channel: Channel,
         rest: Label,
         share: float,
-        dims: tuple[int, ...],
+        place: Around,
         state: Ket,
     ) -> dict[int, Ket]:
         """The particle is taken out towards μ and j acts on it: the state of the others for each of its levels.
 
         ``share`` is sqrt(N f_μ/f_λ).
         """
-        b, j = channel.block, channel.matrix
+        b = channel.block
         out = self._moves[b].clebsch(sector.labels[b], rest)
         parts: dict[int, Ket] = {}
-        for source in np.flatnonzero(j.any(axis=0)):
-            part = apply(out[source], dims, b, state)
+        for source, targets in channel.transitions:
+            part = apply(out[source], place, state)
             if channel.excluded:
                 part *= sector.flat_gamma(channel, rest)
-            for level in np.flatnonzero(j[:, source]):
-                moved = share * j[level, source] * part
-                parts[int(level)] = parts[int(level)] + moved if int(level) in parts else moved
+            for level, element in targets:
+                moved = (share * element) * part
+                parts[level] = parts[level] + moved if level in parts else moved
         return parts
 
     def _turn_back(
@@ -369,18 +364,25 @@ class ProductEngine:
         box = _replaced(sector.box, channel.block, (0, dimension_of(self.basis.blocks[channel.block], label)))
         dims = tuple(hi - lo for lo, hi in box)
         for axis, unitary in channel.turn.items():
-            state = apply(Rows.of(self.basis.turn(axis, after[axis], unitary).back), dims, axis, state)
+            state = apply(Rows.of(self.basis.turn(axis, after[axis], unitary).back), around(dims, axis), state)
         return self._fit(after, box, state)
 
 
 def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> Ket:
-    """(A, Σ_b d_b²) coefficients of the averages in the Σ_k |a><b|^(k) of all blocks, in the main frames."""
-    sizes = [b.levels**2 for b in model.blocks]
-    first = np.concatenate([[0], np.cumsum(sizes)])
-    made = np.zeros((len(model.observables), first[-1]), dtype=np.complex128)
-    for a, o in enumerate(model.observables):
-        matrix = conjugate(rotations[o.block], o.matrix) / model.blocks[o.block].size
-        made[a, first[o.block] : first[o.block + 1]] = matrix.ravel()
+    """Coefficients (A, ...) of the averages in the main frames, in the operators that act on a trajectory.
+
+    These are 1, and for each block n_a of all levels but the last (Σ_a n_a = N_b), and then E_ab and E_ba for all
+    a < b, E_ab = Σ_k |a><b|^(k).
+    """
+    width = 1 + sum(b.levels**2 - 1 for b in model.blocks)
+    made = np.zeros((len(model.observables), width), dtype=np.complex128)
+    for place, o in enumerate(model.observables):
+        d, size = model.blocks[o.block].levels, model.blocks[o.block].size
+        m = conjugate(rotations[o.block], o.matrix) / size
+        made[place, 0] = size * m[-1, -1]
+        flips = [m[pair] for a in range(d) for b in range(a + 1, d) for pair in ((a, b), (b, a))]
+        first = 1 + sum(b.levels**2 - 1 for b in model.blocks[: o.block])
+        made[place, first : first + d**2 - 1] = [*(np.diag(m)[:-1] - m[-1, -1]), *flips]
     return made
 
 
