@@ -338,13 +338,15 @@ def _one_particle_density(amplitudes: NDArray[np.complex128]) -> NDArray[np.comp
 def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:
     """A stored pattern of a Hopfield model in which each spin is right with probability ``quality``.
 
-    Each spin is along its pattern sign with probability q and against it with 1 - q, independently: a mixed
-    product state that splits no block.
+    Each spin is along its pattern sign with probability q and against it with 1 - q, independently; a Potts spin is
+    in the level of the pattern with probability q and in each of the others with the same share of 1 - q. This is a
+    mixed product state that splits no block.
 
     Parameters
     ----------
     model : Model
-        Made by :func:`cojump.systems.hopfield`: its block names are the signatures.
+        Made by :func:`cojump.systems.hopfield` or :func:`cojump.systems.potts_hopfield`: its block names are the
+        signatures.
     pattern : int
         Which pattern μ, from 0.
     quality : float
@@ -356,16 +358,23 @@ def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:
         If the model's blocks carry no signatures, or a value is out of range.
     """
     quality = checks.number("quality", quality, 0, 1)
-    _two_levels_only(model)
-    signs = []
+    densities = {}
     for block in model.blocks:
-        signature = block.name
-        if set(signature) - {"+", "-"}:
+        signature = _signature(block)
+        if signature is None:
             raise ArgumentError("model", "be a Hopfield model", f"block {block.name!r} is no pattern signature")
         checks.integer("pattern", pattern, 0, len(signature) - 1)
-        signs.append(1 if signature[pattern] == "+" else -1)
-    densities = {}
-    for block, sign in zip(model.blocks, signs, strict=True):
-        up = quality if sign > 0 else 1 - quality
-        densities[block.name] = np.diag([up, 1 - up])
+        populations = np.full(block.levels, (1 - quality) / (block.levels - 1))
+        populations[signature[pattern]] = quality
+        densities[block.name] = np.diag(populations)
     return product(model, densities)
+
+
+def _signature(block: Block) -> list[int] | None:
+    """Level of each pattern in the particles of a block, from its name: "+-+" or "0-2-1"; None if it is none."""
+    if block.levels == 2 and not set(block.name) - {"+", "-"}:
+        return [0 if sign == "+" else 1 for sign in block.name]
+    entries = block.name.split("-")
+    if not all(e.isdecimal() and int(e) < block.levels for e in entries):
+        return None
+    return [int(e) for e in entries]

@@ -24,6 +24,11 @@ def has_spins(blocks: Sequence[Block]) -> bool:
     return all(b.levels == 2 for b in blocks)
 
 
+def _rows(blocks: Sequence[Block]) -> int:
+    """Number of rows that a diagram is reported with."""
+    return max(b.levels for b in blocks)
+
+
 def jump_type(blocks: Sequence[Block]) -> np.dtype[np.void]:
     """Type of one entry of the jump record of a model with these blocks."""
     if has_spins(blocks) and len(blocks) == 1:
@@ -37,7 +42,7 @@ def sector_array(blocks: Sequence[Block], labels: Sequence[Sequence[Label]]) -> 
     if has_spins(blocks):
         spins = np.array(labels, dtype=float).reshape(len(labels), len(blocks)) / 2
         return spins[:, 0] if len(blocks) == 1 else spins
-    made = np.zeros((len(labels), len(blocks), max(b.levels for b in blocks)), dtype=np.int64)
+    made = np.zeros((len(labels), len(blocks), _rows(blocks)), dtype=np.int64)
     for n, point in enumerate(labels):
         for b, (block, label) in enumerate(zip(blocks, point, strict=True)):
             made[n, b, : block.levels] = rows_of(block, label)
@@ -48,7 +53,7 @@ def spins_in(blocks: Sequence[Block], sectors: NDArray) -> NDArray[np.float64]:
     """(n, number of two-level blocks) total spins in reported sectors (n, ...)."""
     if has_spins(blocks):
         return sectors.reshape(len(sectors), len(blocks))
-    rows = sectors.reshape(len(sectors), len(blocks), -1)
+    rows = sectors.reshape(len(sectors), len(blocks), _rows(blocks))
     pairs = rows[:, [b for b, block in enumerate(blocks) if block.levels == 2]]
     return (pairs[..., 0] - pairs[..., 1]) / 2
 
@@ -60,12 +65,12 @@ def placed(blocks: Sequence[Block], own: Sequence[int], sectors: NDArray, whole:
     if has_spins(blocks):
         whole.reshape(n, len(blocks))[:, list(own)] = sectors.reshape(n, len(part))
         return
-    target = whole.reshape(n, len(blocks), -1)
+    target = whole.reshape(n, len(blocks), _rows(blocks))
     if has_spins(part):
         spins, sizes = sectors.reshape(n, len(part)), np.array([b.size for b in part])
         rows = np.round(np.stack([sizes / 2 + spins, sizes / 2 - spins], axis=-1)).astype(np.int64)
     else:
-        rows = sectors.reshape(n, len(part), -1)
+        rows = sectors.reshape(n, len(part), _rows(part))
     target[:, list(own), : rows.shape[2]] = rows
 
 
