@@ -122,7 +122,7 @@ def test_new_prints_a_valid_run_file(system, tmp_path):
         (
             ["new", "hopfeild"],
             'Argument `SYSTEM` must be one of "free_flips", "constrained", "facilitated", "hopfield", '
-            '"boundary_time_crystal", but it is "hopfeild"; did you mean "hopfield"?',
+            '"potts_hopfield", "lambda_pump", "boundary_time_crystal", but it is "hopfeild"; did you mean "hopfield"?',
         ),
     ],
 )

@@ -15,6 +15,7 @@ from cojump.schur.blocks import (
     dimension_of,
     grown,
     largest_sector,
+    most_sectors,
     rows_of,
     sector_labels,
     sector_of,
@@ -138,6 +139,7 @@ def test_sectors_fill_the_space(size, levels):
     )
     assert rows_of(block, labels[-1]) == (size, *[0] * (levels - 1))
     assert max(dims) <= largest_sector(block)
+    assert len(labels) <= most_sectors(block)
     assert dims == [sector_of(block, label).dim for label in labels]
     assert [rows_of(block, label) for label in labels] == diagrams(size, levels)
 
@@ -213,6 +215,11 @@ def test_the_bound_on_dimensions_is_tight(size, levels):
     assert largest <= bound < 1.15 * largest + 1
     if levels == 2:
         assert bound == largest
+
+
+def test_the_bound_on_the_number_of_sectors_is_tight_for_many_particles():
+    block = cj.Block("b", 60, levels=3)
+    assert most_sectors(block) < 1.1 * len(sector_labels(block))
 
 
 def test_the_symmetric_sector_counts_occupations():

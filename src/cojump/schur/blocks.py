@@ -8,6 +8,7 @@ is the integer 2J, that of a block of d ≥ 3 levels the diagram λ, a tuple of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import comb, factorial
 from typing import Protocol
 
 import numpy as np
@@ -98,6 +99,16 @@ def dimension_of(block: Block, label: Label) -> int:
 def largest_sector(block: Block) -> int:
     """Upper bound on the dimension of all sectors of a block; the dimension of the largest for two levels."""
     return largest_dimension(block.size, block.levels)
+
+
+def most_sectors(block: Block) -> int:
+    """Upper bound on the number of sectors of a block.
+
+    A diagram is a set of d different numbers l_i = λ_i + d - i ≥ 0 of given sum, of which all orders are counted here.
+    """
+    d = block.levels
+    total = block.size + d * (d - 1) // 2
+    return comb(total + d - 1, d - 1) // factorial(d) + 1
 
 
 def grown(block: Block, rest: Label) -> list[Label]:

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
 from ..model import Model
-from ..schur.blocks import Label, dimension_of, largest_sector
+from ..schur.blocks import Label, dimension_of, largest_sector, most_sectors
 from ..schur.initial import draw_sector_state, is_random
 from ..schur.main_frame import conjugate, shares_frame
-from ..schur.product import Box, Channel, Labels, ProductBasis, ProductSector
+from ..schur.product import MEMORY, Box, Channel, Labels, ProductBasis, ProductSector
 from ..schur.words import Start
 from ..states import State
 from .driver import Outcome, Stream, UserFrame, work_space
@@ -387,13 +387,20 @@ def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> K
 
 
 def product_bytes(model: Model) -> int:
-    """Memory of the engine in bytes for the largest sector: Taylor vectors, registers, tables, changes of frame."""
-    dims = [largest_sector(b) for b in model.blocks]
-    amplitudes = int(np.prod([float(d) for d in dims]))
+    """Memory of the engine in bytes: the largest sector at work, and all that may be kept within the budgets."""
+    dims, jumps = [largest_sector(b) for b in model.blocks], max(len(model.jumps), 1)
+    amplitudes = prod(float(d) for d in dims)
     levels = max(b.levels for b in model.blocks)
-    tables = 8 * amplitudes * (2 * (MAX_ORDER + 1) + 14 + 2 * 7 + (2 + 2 * levels) * max(len(model.jumps), 1))
-    # a change of frame: the matrix and its adjoint, for H_eff and for the rate of the channel, and its making
-    turns = sum(
-        dims[b] ** 2 * (4 * 24 * len(model.jumps) + 4 * 16) for b in range(len(dims)) if not shares_frame(model, b)
-    )
-    return tables + turns
+    work = 8 * amplitudes * (2 * (MAX_ORDER + 1) + 14)
+    # registers and tables, and some twelve elements of H on each axis of more than two levels, three otherwise
+    sector = 8 * amplitudes * (2 * 7 + (2 + 2 * levels) * jumps)
+    sector += amplitudes * sum(24 * (12 if b.levels > 2 else 3) for b in model.blocks)
+    # a change of frame: the matrix and its adjoint, for H_eff and for the rate of the channel
+    turned = [float(d) ** 2 for b, d in enumerate(dims) if not shares_frame(model, b)]
+    sector += sum(4 * 24 * jumps * elements for elements in turned)
+    sectors = prod(most_sectors(b) for b in model.blocks)
+    moves = sum(most_sectors(b) * 12 * d * b.levels**3 for b, d in zip(model.blocks, dims, strict=True))
+    kept = min(max(sector, MEMORY), sectors * sector) + min(_MEMORY, moves)
+    if turned:
+        kept += min(MEMORY, sectors * sum(2 * 24 * jumps * elements for elements in turned)) + 4 * 16 * max(turned)
+    return int(work + kept)
