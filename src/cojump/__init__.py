@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import systems
+    from . import fluctuations, systems
     from .errors import ArgumentError, ConvergenceError, StorageError, UnsupportedError
     from .meanfield import mean_field
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
@@ -41,8 +41,11 @@ _HOMES = {
     "StorageError": "errors",
 }
 
+_MODULES = ("systems", "fluctuations")
+
 __all__ = [
     "systems",
+    "fluctuations",
     "Block",
     "OneBody",
     "TwoBody",
@@ -68,8 +71,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name == "systems":
-        return import_module(".systems", __name__)
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

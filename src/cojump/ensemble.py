@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from . import checks
+from .checks import check_times
 from .errors import ArgumentError
-from .meanfield import check_times, mean_field
+from .meanfield import mean_field
 from .model import Model
 from .moments import Moments
 from .observables import AverageMeter, Meter, meters_of
