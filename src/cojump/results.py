@@ -17,7 +17,26 @@ from .observables import Distribution, distribution_of, squeezing_of
 
 Array = NDArray[np.float64]
 
-__all__ = ["Estimates", "Extra", "Layout", "Result"]
+__all__ = ["Estimates", "Extra", "Layout", "Result", "Theory"]
+
+
+@dataclass(frozen=True, eq=False)
+class Theory:
+    """Fluctuation theory beside the trajectories, for N → ∞; see :mod:`cojump.fluctuations`.
+
+    Attributes
+    ----------
+    covariance : (T, A, A) array
+        lim of ``Result.covariance``.
+    correction : (T, A) array
+        δ = lim N (<m_a> - m̄_a).
+    deviation : (T,) array
+        lim N·E_N.
+    """
+
+    covariance: Array
+    correction: Array
+    deviation: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +65,8 @@ class Result(Averages):
         What distinguishes this point of a sweep, from the run file.
     extras : mapping of str to Extra
         Further statistics by the name of their meter; the properties below read them.
+    theory : Theory, optional
+        What is expected at order 1/N; runs from a run file have it where the theory holds.
     """
 
     times: Array
@@ -60,6 +81,7 @@ class Result(Averages):
     n_jumps: int
     parameters: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, Extra] = field(default_factory=dict)
+    theory: Theory | None = None
 
     def _extra(self, name: str, what: str) -> Extra:
         if name not in self.extras:

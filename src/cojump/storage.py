@@ -13,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, overload
@@ -25,7 +25,7 @@ from . import __version__
 from .errors import ArgumentError, StorageError
 from .files import reason, replace_file
 from .moments import Moments
-from .results import Extra, Layout, Result
+from .results import Extra, Layout, Result, Theory
 
 RESULT_NAME = "result.h5"
 """Name of the result file in the directory of a run."""
@@ -36,6 +36,7 @@ SCHEMA = 1
 _HEADER = 512
 _MAGIC = b"cojump result file\n"
 _ARRAYS = ("times", "weights", "reference", "trajectories")
+_THEORY = tuple(f.name for f in fields(Theory))
 
 
 @dataclass(frozen=True)
@@ -180,6 +181,10 @@ def _write_point(group: h5py.Group, result: Result) -> None:
     for name in _ARRAYS:
         _write_array(group, name, getattr(result, name))
     _write_moments(group.create_group("moments"), result.moments)
+    if result.theory is not None:
+        theory = group.create_group("theory")
+        for name in _THEORY:
+            _write_array(theory, name, getattr(result.theory, name))
     extras = group.create_group("extras", track_order=True)
     for number, (name, extra) in enumerate(result.extras.items()):
         own = extras.create_group(str(number))
@@ -324,5 +329,6 @@ def _read_point(group: h5py.Group) -> Result:
         n_jumps=int(group.attrs["n_jumps"]),
         parameters=json.loads(group.attrs["parameters"]),
         extras=_read_extras(group["extras"]),
+        theory=Theory(*(group["theory"][name][()] for name in _THEORY)) if "theory" in group else None,
         **arrays,
     )
