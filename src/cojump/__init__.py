@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import fluctuations, systems
     from .errors import ArgumentError, ConvergenceError, StorageError, UnsupportedError
+    from .master import master_equation
     from .meanfield import mean_field
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
     from .simulation import simulate, trajectory
@@ -34,6 +35,7 @@ _HOMES = {
     "simulate": "simulation",
     "trajectory": "simulation",
     "mean_field": "meanfield",
+    "master_equation": "master",
     "load": "storage",
     "ArgumentError": "errors",
     "UnsupportedError": "errors",
@@ -60,6 +62,7 @@ __all__ = [
     "simulate",
     "trajectory",
     "mean_field",
+    "master_equation",
     "load",
     "ArgumentError",
     "UnsupportedError",
