@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import fluctuations, systems
+    from . import bounds, fluctuations, systems
     from .errors import ArgumentError, ConvergenceError, StorageError, UnsupportedError
     from .master import master_equation
     from .meanfield import mean_field
@@ -43,11 +43,12 @@ _HOMES = {
     "StorageError": "errors",
 }
 
-_MODULES = ("systems", "fluctuations")
+_MODULES = ("systems", "fluctuations", "bounds")
 
 __all__ = [
     "systems",
     "fluctuations",
+    "bounds",
     "Block",
     "OneBody",
     "TwoBody",

@@ -8,6 +8,6 @@ bounded, which slips of the text are mended, and where nothing is claimed.
 from __future__ import annotations
 
 from .gronwall import Gronwall, gronwall
-#from .lemmas import Inequality, lemmas
+from .lemmas import Inequality, lemmas
 
 __all__ = ["Gronwall", "Inequality", "gronwall", "lemmas"]

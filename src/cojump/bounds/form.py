@@ -114,7 +114,9 @@ def paper_form(model: Model) -> PaperForm:
             b, c = (model.block_index(name) for name in term.blocks)
             first, second = _coefficients(basis, b, term.first), _coefficients(basis, c, term.second)
             h += term.strength * np.outer(first, second)
-    h = (h + h.conj().T) / 2  # the sum over terms is Hermitian, so this is the same Hamiltonian
+    h = np.asarray(
+        (h + h.conj().T) / 2, dtype=complex
+    )  # the sum over terms is Hermitian, so this is the same Hamiltonian
 
     M = np.zeros((len(jumps), n, n))
     r = np.zeros((len(jumps), n))

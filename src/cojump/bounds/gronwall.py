@@ -139,10 +139,11 @@ def constants(model: Model, *, taylor: Mapping[int, Sequence[float]] | None = No
     UnsupportedError
         If the theorem does not apply: a collective jump, a kinked rate or one of unbounded slope.
     """
-    return _constants(paper_form(model), taylor)
+    return constants_of(paper_form(model), taylor)
 
 
-def _constants(form: PaperForm, taylor: Mapping[int, Sequence[float]] | None) -> Constants:
+def constants_of(form: PaperForm, taylor: Mapping[int, Sequence[float]] | None) -> Constants:
+    """The same for a model that is already in the paper's letters."""
     given = check_taylor(form.model, taylor)
     delta_l, n, q = form.delta, len(form.basis), len(form.jumps)
     rates = tuple(
@@ -171,6 +172,7 @@ def _constants(form: PaperForm, taylor: Mapping[int, Sequence[float]] | None) ->
     )
     C_0 = 2 * (n * A + n**2 * 2 * B + q * n * M * bracket)
     all_series = len(series) == q
+    C_1, C_2 = n * C_0, n * (C_P + 4 * C_L)
     return Constants(
         d2=n,
         q=q,
@@ -193,8 +195,8 @@ def _constants(form: PaperForm, taylor: Mapping[int, Sequence[float]] | None) ->
         C_L=C_L,
         C_P=C_P,
         C_0=C_0,
-        C_1=n * C_0,
-        C_2=n * (C_P + 4 * C_L),
+        C_1=C_1,
+        C_2=C_2,
         rates=rates,
     )
 

@@ -30,7 +30,7 @@ class RateBounds(Protocol):
 
     @property
     def commutator(self) -> float:
-        """c in ‖[Γ(Δ), O]‖ ≤ c N_O ‖O‖/N and ‖[Γ, [Γ, O]]‖ ≤ (c N_O/N)² ‖O‖."""
+        """The c of ‖[Γ(Δ), O]‖ ≤ c N_O ‖O‖/N and ‖[Γ, [Γ, O]]‖ ≤ (c N_O/N)² ‖O‖."""
 
     @property
     def difference(self) -> float:
@@ -63,11 +63,12 @@ class Series:
 
     def moment(self, power: int, z: float | None = None) -> float:
         """Σ_n n^power |c_n| z^n, at z = δ_l by default."""
-        n = np.arange(len(self.coefficients), dtype=float)
         z = self.delta if z is None else z
-        # by logarithms: z^n alone may overflow where |c_n| z^n is small
-        with np.errstate(divide="ignore"):
-            terms = np.exp(np.log(np.abs(self.coefficients)) + np.where(n > 0, n * np.log(z), 0.0))
+        if z == 0:
+            return float(abs(self.coefficients[0])) if power == 0 else 0.0
+        n = np.arange(len(self.coefficients), dtype=float)
+        with np.errstate(divide="ignore"):  # by logarithms: z^n alone may overflow where |c_n| z^n is small
+            terms = np.exp(np.log(np.abs(self.coefficients)) + n * np.log(z))
         return float(np.sum(n**power * terms))
 
     def gamma(self, z: float) -> float:
@@ -104,7 +105,7 @@ class Series:
 
     def describe(self) -> str:
         """Which form of the proof."""
-        return f"Assumption 1 holds: {self.source}"
+        return f"Assumption 1: {self.source}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -32,10 +32,10 @@ _LAST_TERM = 1e-8
 _POLYNOMIAL_DEGREE = 10
 _DEGREES = (16, 32, 64, 128, 256, 512, 1024)
 
-_CIRCLES = (1.25, 1.75)
+_CIRCLES = (1.25, 6.0)
 """Radii, in units of δ_l, of the circles from which Taylor coefficients are taken; both must give the same γ."""
 
-_CIRCLE_POINTS = 1024
+_CIRCLE_POINTS = 512
 
 
 def hull(model: Model, jump: LocalJump) -> tuple[float, float]:
@@ -51,7 +51,7 @@ def hull(model: Model, jump: LocalJump) -> tuple[float, float]:
 
 
 def rate_bounds(model: Model, index: int, jump: LocalJump, delta: float, taylor: object = None) -> RateBounds:
-    """Return what the theorem needs of the rate of ``jumps[index]``; δ_l is ``delta``, ``taylor`` c_n if the user has them.
+    """Return what the theorem needs of the rate of ``jumps[index]``; δ_l is ``delta``, ``taylor`` the user's c_n.
 
     Raises
     ------
@@ -80,9 +80,9 @@ def rate_bounds(model: Model, index: int, jump: LocalJump, delta: float, taylor:
             rule = "reproduce Γ over the spectrum of Δ"
             raise ArgumentError(f"taylor[{index}]", rule, f"the largest relative deviation is {error:.3g}")
         return Series(coefficients, delta, f"Taylor coefficients given, {len(coefficients)} of them")
-    for coefficients, source in (_polynomial(jump, low, high), _entire(jump, delta)):
-        if coefficients is not None and _deviation(coefficients, jump, points) <= _REPRODUCED:
-            return Series(coefficients, delta, source)
+    for fitted, source in (_polynomial(jump, low, high), _entire(jump, delta)):
+        if fitted is not None and _deviation(fitted, jump, points) <= _REPRODUCED:
+            return Series(fitted, delta, source)
     return _smooth(model, index, jump, delta)
 
 
@@ -111,10 +111,10 @@ def _deviation(coefficients: Array, jump: LocalJump, points: Array) -> float:
 def _chebyshev(jump: LocalJump, low: float, high: float, degree: int) -> Array:
     """Coefficients of the interpolant of Γ in the Chebyshev points of [low, high]."""
 
-    def gamma(t: Array) -> Array:
+    def gamma(t: Any) -> Any:
         return jump.gamma(np.clip(low + (high - low) * (t + 1) / 2, low, high))
 
-    return chebinterpolate(gamma, degree)
+    return np.asarray(chebinterpolate(gamma, degree), dtype=float)
 
 
 def _polynomial(jump: LocalJump, low: float, high: float) -> tuple[Array | None, str]:
@@ -126,7 +126,8 @@ def _polynomial(jump: LocalJump, low: float, high: float) -> tuple[Array | None,
     degree = int(np.flatnonzero(np.abs(series) > _ROUNDING * scale)[-1])
     if degree > _POLYNOMIAL_DEGREE or abs(series[degree]) < _LAST_TERM * scale:
         return None, ""
-    found = Chebyshev(series[: degree + 1], domain=[low, high]).convert(kind=Polynomial, domain=[-1, 1]).coef
+    converted = Chebyshev(series[: degree + 1], domain=[low, high]).convert(kind=Polynomial, domain=[-1, 1])
+    found: Array = np.asarray(converted.coef, dtype=float)
     reach = max(abs(low), abs(high))
     found[np.abs(found) * reach ** np.arange(len(found)) < _ROUNDING * scale] = 0.0
     return found, f"Γ is a polynomial of degree {degree} over the spectrum of Δ"
@@ -135,8 +136,8 @@ def _polynomial(jump: LocalJump, low: float, high: float) -> tuple[Array | None,
 def _entire(jump: LocalJump, delta: float) -> tuple[Array | None, str]:
     """Taylor coefficients by Cauchy's integral over two circles, for a Γ that takes complex numbers.
 
-    The proofs sum the series at |z| ≤ δ_l only; a Γ with a singularity within the larger circle gives two
-    different answers and is none.
+    The proofs sum the series at |z| ≤ δ_l only. A Γ with a singularity within the larger circle gives two different
+    answers and is not taken for an entire one; it still has the form of section 5.2.
     """
     found = []
     for radius in _CIRCLES:
@@ -156,7 +157,7 @@ def _entire(jump: LocalJump, delta: float) -> tuple[Array | None, str]:
     last = int(np.flatnonzero(found[0]).max(initial=0))
     with np.errstate(over="ignore", under="ignore"):
         coefficients = found[0][: last + 1] / delta ** np.arange(last + 1)
-    return coefficients, f"the Taylor series of Γ at 0 converges beyond |z| = {_CIRCLES[1]:g} δ_l"
+    return coefficients, f"the Taylor series of Γ at 0 reproduces it, and converges up to |z| = {_CIRCLES[1]:g} δ_l"
 
 
 def _on_circle(jump: LocalJump, radius: float) -> NDArray[np.complex128] | None:
@@ -202,10 +203,10 @@ def _smooth(model: Model, index: int, jump: LocalJump, delta: float) -> Smooth:
     # largest value on the interval (Ehlich, Zeller): a bound, not a sample
     count = 128 * (last + 1)
     grid = np.cos(np.pi * (np.arange(count) + 0.5) / count)
-    margin = 1 / np.cos(np.pi * last / (2 * count))
-    margin_of_square = 1 / np.cos(np.pi * 2 * last / (2 * count))
+    margin = 1 / float(np.cos(np.pi * last / (2 * count)))
+    margin_of_square = 1 / float(np.cos(np.pi * last / count))
     slope = 2 / (high - low)
-    value, first, second = (chebval(grid, chebder(series, m)) * slope**m if m else chebval(grid, series) for m in range(3))
+    value, first, second = (chebval(grid, chebder(series, m)) * slope**m for m in range(3))
     spread = 0.0
     for name, matrix in jump.argument.items():
         levels = snapped(np.linalg.eigvalsh(matrix))
