@@ -74,8 +74,8 @@ MODELS = {
 
 
 @cache
-def lemmas_of(name, N, support=1):
-    return cj.bounds.lemmas(MODELS[name](N), support=support)
+def lemmas_of(name, N):
+    return cj.bounds.lemmas(MODELS[name](N))
 
 
 def three_levels(N=3):
@@ -261,11 +261,11 @@ def test_two_body_terms_enter_as_in_lemma_3():
 def test_what_stands_for_the_series_is_said():
     model = rich(6)
     text = cj.bounds.gronwall(model, cj.tilted(model, 1.1, 0.4), [0.0]).text.splitlines()
-    assert [line[:10] + line[11:24].strip(": ") for line in text[:4]] == [
-        "jumps[0]: Assumption 1",
-        "jumps[1]: Assumption 1",
-        "jumps[2]: section 5.2",
-        "jumps[3]: Assumption 1",
+    assert [line.split(": ")[:2] for line in text[:4]] == [
+        ["jumps[0]", "Assumption 1"],
+        ["jumps[1]", "Assumption 1"],
+        ["jumps[2]", "section 5.2"],
+        ["jumps[3]", "Assumption 1"],
     ]
     assert text[4].startswith("C1 = ")
     assert np.isnan(constants(model).gamma)  # one rate has no series
@@ -353,37 +353,44 @@ def test_particles_set_apart_leave_the_model_as_it_is():
                 assert all(np.allclose(a, b, rtol=0, atol=1e-7) for a, b in zip(split.jumps, whole.jumps, strict=True))
 
 
-SIZES = {"rich": (4, 8, 16), "two blocks": (4, 8, 16), "facilitated": (4, 8, 16)}
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_every_inequality_holds_while_N_doubles(name):
+def check_doubling(name, sizes):
     """N·norm stays below its constant, which does not depend on N, and levels off."""
-    sizes = SIZES.get(name, (8, 16, 32))
     rows = [{(q.name, q.jump, q.operator): q for q in lemmas_of(name, N)} for N in sizes]
     tightest: dict[str, float] = {}
     for key in rows[0]:
-        scaled = [row[key].scaled for row in rows]
         for row in rows:
             assert row[key].scaled <= row[key].constant * (1 + 1e-12), str(row[key])
             assert row[key].constant == pytest.approx(rows[0][key].constant, rel=1e-3)
             tightest[key[0]] = min(tightest.get(key[0], np.inf), row[key].slack)
-        assert abs(scaled[2] - scaled[1]) <= 0.75 * abs(scaled[1] - scaled[0]) + 0.01 * scaled[2], (key, scaled)
-    print(name, sizes, {k: f"{v:.3g}" for k, v in tightest.items()})
+        before, last = rows[-2][key].scaled, rows[-1][key].scaled
+        if sizes[-1] >= 16:  # a norm that fell as 1/√N only would grow by 41%
+            assert abs(last - before) <= 0.2 * last, (key, before, last)
+    print(f"{name}, N = {sizes}: smallest slack", {k: f"{v:.4g}" for k, v in tightest.items()})
     if name != "free flips":  # there Γ = 1, and only Lemma 3 and (32) have anything to bound
         assert all(np.isfinite(v) for v in tightest.values()), tightest
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_inequality_holds_while_N_doubles(name):
+    check_doubling(name, (4, 8) if name in ("rich", "two blocks") else (8, 16))
+
+
+@pytest.mark.validation
+@pytest.mark.parametrize("name", MODELS)
+def test_every_inequality_holds_up_to_64_particles(name):
+    check_doubling(name, {"rich": (8, 16, 32), "two blocks": (8, 16, 32)}.get(name, (8, 16, 32, 64)))
 
 
 def test_the_constants_of_hopfield_rates_are_sharp():
     """Anything smaller breaks an inequality: 0.5% for Lemma 1, 20% for Lemma 2; half the spread of σ_z breaks both."""
     worst = {}
-    for q in lemmas_of("hopfield", 32):
+    for q in lemmas_of("hopfield", 16):
         worst[q.name] = min(worst.get(q.name, np.inf), q.slack)
     assert 1 <= worst["Lemma 1 i"] < 1.005
     assert 1 <= worst["Lemma 1 iii"] < 1.005
     assert 1 <= worst["Lemma 2 O"] < 1.2
-    wrong = constants(cj.systems.hopfield(np.ones((1, 32)), 0.5, BETA / 2))  # the rates of another temperature
-    right = constants(cj.systems.hopfield(np.ones((1, 32)), 0.5, BETA))
+    wrong = constants(cj.systems.hopfield(np.ones((1, 16)), 0.5, BETA / 2))  # the rates of another temperature
+    right = constants(cj.systems.hopfield(np.ones((1, 16)), 0.5, BETA))
     assert wrong.C_x[0] / right.C_x[0] < 1 / worst["Lemma 2 O"]
 
 

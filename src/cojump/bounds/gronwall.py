@@ -210,7 +210,8 @@ def gronwall(
     ----------
     model : Model
         Local jumps only. A rate needs either a Taylor series that converges at δ_l (Assumption 1), found from the
-        user's function or given as ``taylor``, or two bounded derivatives over the spectrum of Δ (section 5.2).
+        user's function (which is also tried at complex numbers for it) or given as ``taylor``, or two bounded
+        derivatives over the spectrum of Δ (section 5.2).
     state : State
         The state at t = 0; E_N(0) is exact.
     times : (T,) array
