@@ -551,7 +551,9 @@ def test_bad_arguments():
         cj.bounds.gronwall(model, cj.tilted(model, 1.0, 0.0), [1.0, 0.5])
     with pytest.raises(cj.ArgumentError, match="`state` must be made for this model"):
         cj.bounds.gronwall(model, cj.tilted(two_blocks(4), 1.0, 0.0), [1.0])
-    with pytest.raises(cj.ArgumentError, match="`model` must have at least 5 particles in block 'spins'"):
+    with pytest.raises(
+        cj.ArgumentError, match="`support` must be at most the 4 particles of block 'spins', but it is 5"
+    ):
         cj.bounds.lemmas(model, support=5)
     with pytest.raises(cj.ArgumentError, match="`support` must be an integer of at least 1"):
         cj.bounds.lemmas(model, support=0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import ArgumentError
 from ..model import Block, LocalJump, Model, OneBody, TwoBody
 
 
@@ -30,18 +29,9 @@ class SetApart:
 
 
 def set_apart(model: Model, block: int, count: int) -> SetApart:
-    """Make blocks of their own of ``count`` particles of a block.
-
-    Raises
-    ------
-    ArgumentError
-        If the block has fewer than ``count`` particles.
-    """
+    """Make blocks of their own of ``count`` particles of a block, which has at least so many."""
     split = model.blocks[block]
-    if split.size < count:
-        raise ArgumentError("model", f"have at least {count} particles in block {split.name!r}", f"it has {split.size}")
-    singles = [Block(f"{split.name}, particle {i + 1}", 1, split.levels) for i in range(count)]
-    pieces = [*singles]
+    pieces = [Block(f"{split.name}, particle {i + 1}", 1, split.levels) for i in range(count)]
     if split.size > count:
         pieces.append(Block(f"{split.name}, others", split.size - count, split.levels))
     parts = {b.name: [b] for b in model.blocks}
