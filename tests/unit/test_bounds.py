@@ -1,8 +1,6 @@
-"""The constants of Theorem 1 against independent ones, each inequality under it against brute force and by itself."""
+"""The constants of Theorem 1 against independent ones, its bound against the exact distance, and its refusals."""
 
 from __future__ import annotations
-
-from functools import cache
 
 import numpy as np
 import pytest
@@ -10,94 +8,13 @@ from scipy.special import expit
 
 import cojump as cj
 import oracle
-from cojump.bounds.apart import set_apart
+from bound_models import BETA, MODELS, UP, X, Z, everyone, rich, three_levels, two_blocks
 from cojump.bounds.form import paper_form
 from cojump.bounds.gronwall import constants
 from cojump.bounds.rates import Series, Smooth
 from cojump.meanfield import Flow
 
-X = np.array([[0, 1], [1, 0]], dtype=complex)
-Y = np.array([[0, -1j], [1j, 0]])
-Z = np.diag([1.0 + 0j, -1])
-UP = np.array([[0, 1], [0, 0]], dtype=complex)
-BETA = 0.6
-
-
-def rich(N):
-    """Complex matrices, jumps with a trace, a non-Hermitian pair of two-body terms, all forms of rates, three axes."""
-    hop = np.array([[0.2, 1], [0.3j, -0.1]])
-    return cj.Model(
-        [cj.Block("spins", N)],
-        [
-            cj.OneBody(0.7 * X + 0.2 * Z, "spins"),
-            cj.TwoBody(hop, hop.conj().T, 0.4, blocks=("spins", "spins")),
-            cj.TwoBody(Z, Y, 0.3 + 0.1j, blocks=("spins", "spins")),
-            cj.TwoBody(Y, Z, 0.3 - 0.1j, blocks=("spins", "spins")),
-        ],
-        [
-            cj.LocalJump(UP.T + 0.3 * np.eye(2), "spins", amplitude=lambda v: np.exp(0.5 * v), argument={"spins": X}),
-            cj.LocalJump(UP, "spins", amplitude=lambda v: 1 - 0.2 * v + v**3, argument={"spins": 0.6 * Z + 0.3 * Y}),
-            cj.LocalJump(0.5 * Y + 0.3j * Z, "spins", rate=lambda v: expit(v), argument={"spins": Z}),
-            cj.LocalJump(0.5 * X, "spins"),
-        ],
-    )
-
-
-def two_blocks(N):
-    """Blocks of N/4 and 3N/4 particles that drive each other, one rate left to the others, j†j not along Δ."""
-    return cj.Model(
-        [cj.Block("a", N // 4), cj.Block("b", N - N // 4)],
-        [cj.OneBody(0.5 * X, "a"), cj.TwoBody(X, Z, 0.6, blocks=("a", "b"))],
-        [
-            cj.LocalJump(UP, "a", amplitude=lambda v: v, argument={"a": 0.5 * Z, "b": 0.3 * X}),
-            cj.LocalJump(
-                UP.T + 0.4 * Z,
-                "b",
-                amplitude=lambda v: np.sqrt(1.5 + v),
-                argument={"a": 0.4 * Z, "b": 0.6 * Z},
-                exclude_self=True,
-            ),
-            cj.LocalJump(UP.T + 0.2 * X, "b", amplitude=lambda v: np.sqrt(expit(2 * v)), argument={"b": Z}),
-        ],
-    )
-
-
-MODELS = {
-    "constrained": lambda N: cj.systems.constrained(N, 0.7, 1.3, 0.8),
-    "free flips": lambda N: cj.systems.free_flips(N, 0.7, 1.3, 0.8, chi=0.4),
-    "facilitated": lambda N: cj.systems.facilitated(N, 0.3, 5.0, 1.0),
-    "hopfield": lambda N: cj.systems.hopfield(np.ones((1, N)), 0.5, BETA),
-    "hopfield with self": lambda N: cj.systems.hopfield(np.ones((1, N)), 0.5, BETA, exclude_self=False),
-    "rich": rich,
-    "two blocks": two_blocks,
-}
-
-
-@cache
-def lemmas_of(name, N):
-    return cj.bounds.lemmas(MODELS[name](N))
-
-
-def three_levels(N=3):
-    rng = np.random.default_rng(2)
-    a, b = (rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3)) for _ in range(2))
-    herm = [(m + m.conj().T) / 4 for m in rng.normal(size=(2, 3, 3)) + 1j * rng.normal(size=(2, 3, 3))]
-    return cj.Model(
-        [cj.Block("p", N, levels=3)],
-        [cj.OneBody(herm[0], "p"), cj.TwoBody(a, a.conj().T, 0.2, blocks=("p", "p"))],
-        [cj.LocalJump(b, "p", amplitude=lambda v: 1 + v**2, argument={"p": herm[1]})],
-    )
-
-
 # ---- the paper's letters -------------------------------------------------------------------------
-
-
-def everyone(model):
-    """Model at a size for brute force, with the average (1/N) Σ_k v^(k) of every basis operator."""
-    full = oracle.Oracle(model)
-    form = paper_form(model)
-    m = [full.collective(v.matrix, model.blocks[v.block].name) / model.size for v in form.basis]
-    return full, form, m
 
 
 BRUTE = [(name, MODELS[name](4)) for name in MODELS] + [("three levels", three_levels())]
@@ -269,152 +186,6 @@ def test_what_stands_for_the_series_is_said():
     ]
     assert text[4].startswith("C1 = ")
     assert np.isnan(constants(model).gamma)  # one rate has no series
-
-
-# ---- the lemmas ----------------------------------------------------------------------------------
-
-
-def brute_norms(model, support):
-    """The norms of all inequalities from matrices of the whole system; O on the first particles of its block."""
-    full, form, m = everyone(model)
-    J, place = [], 0
-    for jump in model.jumps:
-        J.append(full.jumps[place : place + len(full.members[jump.block])])
-        place += len(full.members[jump.block])
-    gammas = [full._gamma(jump, None) for jump in model.jumps]
-
-    def comm(a, b):
-        return a @ b - b @ a
-
-    def dissipator(l, x):
-        return sum(K.conj().T @ x @ K - (K.conj().T @ K @ x + x @ K.conj().T @ K) / 2 for K in J[l])
-
-    def loc(l, x):
-        jump = model.jumps[l]
-        total = 0 * x
-        for k in full.members[jump.block]:
-            j = full.local(jump.matrix, k)
-            total = total + j.conj().T @ x @ j - (j.conj().T @ j @ x + x @ j.conj().T @ j) / 2
-        return total
-
-    norms = {}
-    for a, v in enumerate(form.basis):
-        if v.label.endswith(".1"):
-            continue
-        O = np.eye(full.dimension, dtype=complex)
-        for k in full.members[model.blocks[v.block].name][:support]:
-            O = O @ full.local(v.matrix, k)
-        f = 1j * sum(form.A[a, b] * m[b] for b in range(len(m)))
-        f = f + 1j * sum(form.B[a, b, g] * m[b] @ m[g] for b in range(len(m)) for g in range(len(m)))
-        L, P = 1j * comm(full.hamiltonian, m[a]) - f, 0 * O
-        for l, G in enumerate(gammas):
-            for name, x in (("O", O), ("X", m[a])):
-                one, two = ("i", "iii") if name == "O" else ("ii", "iv")
-                norms[f"Lemma 1 {one}", l, v.label] = comm(G, x)
-                norms[f"Lemma 1 {two}", l, v.label] = comm(G, comm(G, x))
-                norms[f"Lemma 2 {name}", l, v.label] = dissipator(l, x) - G @ G @ loc(l, x)
-            L = L + dissipator(l, m[a]) - G @ G @ loc(l, m[a])
-            P = P + sum(comm(K.conj().T, m[a]) @ comm(m[a], K) for K in J[l])
-        norms["Lemma 3", None, v.label] = L
-        norms["(32)", None, v.label] = P
-    return {key: np.linalg.norm(matrix, 2) for key, matrix in norms.items()}
-
-
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("support", [1, 2])
-def test_norms_by_sectors_are_those_of_the_whole_space(name, support):
-    if name == "two blocks" and support == 2:
-        model = cj.Model([cj.Block("a", 2), cj.Block("b", 2)], two_blocks(4).hamiltonian, two_blocks(4).jumps)
-    else:
-        model = MODELS[name](4)
-    expected = brute_norms(model, support)
-    found = {(q.name, q.jump, q.operator): q.norm for q in cj.bounds.lemmas(model, support=support)}
-    assert found.keys() == expected.keys()
-    for key, norm in found.items():
-        assert norm == pytest.approx(expected[key], rel=1e-10, abs=2e-13), key
-
-
-def test_norms_by_sectors_are_those_of_the_whole_space_with_six_particles():
-    model = rich(6)
-    expected = brute_norms(model, 1)
-    for q in lemmas_of("rich", 6):
-        assert q.norm == pytest.approx(expected[q.name, q.jump, q.operator], rel=1e-10, abs=1e-12)
-
-
-def test_particles_set_apart_leave_the_model_as_it_is():
-    for name in MODELS:
-        model = MODELS[name](4)
-        whole = oracle.Oracle(model)
-        for block in range(len(model.blocks)):
-            apart = set_apart(model, block, 1)
-            split = oracle.Oracle(apart.model)
-            if block == 0:  # the order of the particles is the same
-                assert np.allclose(split.hamiltonian, whole.hamiltonian, rtol=0, atol=1e-12)
-                assert all(np.allclose(a, b, rtol=0, atol=1e-7) for a, b in zip(split.jumps, whole.jumps, strict=True))
-
-
-def check_doubling(name, sizes):
-    """N·norm stays below its constant, which does not depend on N, and levels off."""
-    rows = [{(q.name, q.jump, q.operator): q for q in lemmas_of(name, N)} for N in sizes]
-    tightest: dict[str, float] = {}
-    for key in rows[0]:
-        for row in rows:
-            assert row[key].scaled <= row[key].constant * (1 + 1e-12), str(row[key])
-            assert row[key].constant == pytest.approx(rows[0][key].constant, rel=1e-3)
-            tightest[key[0]] = min(tightest.get(key[0], np.inf), row[key].slack)
-        before, last = rows[-2][key].scaled, rows[-1][key].scaled
-        if sizes[-1] >= 16:  # a norm that fell as 1/√N only would grow by 41%
-            assert abs(last - before) <= 0.2 * last, (key, before, last)
-    print(f"{name}, N = {sizes}: smallest slack", {k: f"{v:.4g}" for k, v in tightest.items()})
-    if name != "free flips":  # there Γ = 1, and only Lemma 3 and (32) have anything to bound
-        assert all(np.isfinite(v) for v in tightest.values()), tightest
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_every_inequality_holds_while_N_doubles(name):
-    check_doubling(name, (4, 8) if name in ("rich", "two blocks") else (8, 16))
-
-
-@pytest.mark.validation
-@pytest.mark.parametrize("name", MODELS)
-def test_every_inequality_holds_up_to_64_particles(name):
-    check_doubling(name, {"rich": (8, 16, 32), "two blocks": (8, 16, 32)}.get(name, (8, 16, 32, 64)))
-
-
-def test_the_constants_of_hopfield_rates_are_sharp():
-    """Anything smaller breaks an inequality: 0.5% for Lemma 1, 20% for Lemma 2; half the spread of σ_z breaks both."""
-    worst = {}
-    for q in lemmas_of("hopfield", 16):
-        worst[q.name] = min(worst.get(q.name, np.inf), q.slack)
-    assert 1 <= worst["Lemma 1 i"] < 1.005
-    assert 1 <= worst["Lemma 1 iii"] < 1.005
-    assert 1 <= worst["Lemma 2 O"] < 1.2
-    wrong = constants(cj.systems.hopfield(np.ones((1, 16)), 0.5, BETA / 2))  # the rates of another temperature
-    right = constants(cj.systems.hopfield(np.ones((1, 16)), 0.5, BETA))
-    assert wrong.C_x[0] / right.C_x[0] < 1 / worst["Lemma 2 O"]
-
-
-def test_second_derivative_of_a_rate_counts_where_jj_does_not_commute():
-    """Without C_σσ the constant of a strongly bent Γ is too small: [[Γ, O], j†j] of all other particles."""
-    wave = 30.0
-    jump = cj.LocalJump(
-        (np.eye(2) + X) / 2,
-        "s",
-        amplitude=lambda v: 1 + 0.01 * np.real(np.sin(wave * v)),  # real: no series, so that 5.2 is what is tested
-        argument={"s": Z},
-    )
-    found = []
-    for N in (16, 32):
-        model = cj.Model([cj.Block("s", N)], [], [jump])
-        rate = constants(model).rates[0]
-        assert isinstance(rate, Smooth)
-        assert rate.mixed == pytest.approx(4 * 0.01 * wave**2, rel=1e-3)
-        rows = [q for q in cj.bounds.lemmas(model) if q.name == "Lemma 2 O"]
-        assert all(q.slack >= 1 for q in rows)
-        without = 3 * rate.norm * rate.commutator + rate.commutator**2
-        found.append(max(q.scaled * np.sqrt(2) for q in rows) / without)
-    print("Lemma 2 O over its constant without C_σσ:", found)
-    assert max(found) > 1
 
 
 # ---- the bound -----------------------------------------------------------------------------------
