@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import fluctuations, systems
+    from . import bounds, fluctuations, systems
     from .errors import ArgumentError, ConvergenceError, StorageError, UnsupportedError
+    from .master import master_equation
     from .meanfield import mean_field
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
     from .simulation import simulate, trajectory
@@ -34,6 +35,7 @@ _HOMES = {
     "simulate": "simulation",
     "trajectory": "simulation",
     "mean_field": "meanfield",
+    "master_equation": "master",
     "load": "storage",
     "ArgumentError": "errors",
     "UnsupportedError": "errors",
@@ -41,11 +43,12 @@ _HOMES = {
     "StorageError": "errors",
 }
 
-_MODULES = ("systems", "fluctuations")
+_MODULES = ("systems", "fluctuations", "bounds")
 
 __all__ = [
     "systems",
     "fluctuations",
+    "bounds",
     "Block",
     "OneBody",
     "TwoBody",
@@ -60,6 +63,7 @@ __all__ = [
     "simulate",
     "trajectory",
     "mean_field",
+    "master_equation",
     "load",
     "ArgumentError",
     "UnsupportedError",

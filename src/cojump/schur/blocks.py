@@ -85,6 +85,13 @@ def sector_of(block: Block, label: Label) -> Sector:
     return spin_sector(block.size, label)
 
 
+def rest_sector_of(block: Block, label: Label) -> Sector:
+    """The sector μ of the N - 1 particles that stay when one is taken out of a block."""
+    _two_levels(block)
+    assert isinstance(label, int)
+    return spin_sector(block.size - 1, label)
+
+
 def _two_levels(block: Block) -> None:
     if block.levels != 2:
         raise UnsupportedError(f"The basis holds two levels so far, but block {block.name!r} has {block.levels}")
