@@ -1,7 +1,7 @@
 """Every term of the 1/N expansion against the exact generator in a product state: no integration, no large N.
 
-In a product state the exact d<m>/dt and dC/dt of a model with polynomial Γ are polynomials in 1/N of known degree. A few
-brute-force sizes give their coefficients exactly; that of 1/N is what the theory claims. `contributions` writes the
+In a product state the exact d<m>/dt and dC/dt of a model with polynomial Γ are polynomials in 1/N of known degree. A
+few brute-force sizes give their coefficients exactly; that of 1/N is what the theory claims. `contributions` writes the
 claim of docs/fluctuations.md term by term for one block, so that each term can be taken away or turned round.
 """
 
@@ -11,9 +11,8 @@ import pytest
 import cojump as cj
 from cojump.derivatives import RateJet
 from cojump.fluctuations import Expansion
-from cojump.meanfield import Flow
 from oracle import Oracle, product_state
-from random_models import everything, random_density, random_hermitian, random_matrix
+from random_models import random_density, random_hermitian, random_matrix
 
 S = "spins"
 
@@ -37,7 +36,7 @@ def exact_drift(build, states, sizes):
 
 
 def coefficient(N, values, order, degree, leading=None):
-    """Coefficient of N^-order of a polynomial of a degree in 1/N through the values, ``leading`` being that of order 0."""
+    """Coefficient of N^-order of the polynomial in 1/N through the values; ``leading`` is that of order 0 if known."""
     powers = np.arange(0 if leading is None else 1, degree + 1)
     flat = values.reshape(len(N), -1) - (0 if leading is None else np.ravel(leading))
     assert len(N) >= len(powers)
@@ -152,11 +151,11 @@ def unitary(rng, d):
 
 
 def case(name, levels, seed=0):
-    """A model with few terms, its state, the degree of Γ, and the names of the terms of the drift that do not vanish."""
+    """A model of few terms, its state, the degree of Γ, and the names of the terms of the drift that do not vanish."""
     rng = np.random.default_rng(seed)
     r, x, j = random_density(rng, levels), random_hermitian(rng, levels), random_matrix(rng, levels)
     # a state that commutes with the argument: <w> = 0 and <[x, w]> = 0
-    values, V = np.linalg.eigh(x)
+    _, V = np.linalg.eigh(x)
     aligned = (V * np.linalg.eigvalsh(r)) @ V.conj().T
     every = {
         "two-body",
@@ -268,7 +267,7 @@ def test_the_terms_of_the_covariance_are_all_seen():
 
 
 def blocks(rng, shares, levels, *, excluded):
-    """Blocks "a" and "b" with two-body terms within and across, rates of averages over both, a shared collective jump."""
+    """Blocks "a", "b": two-body terms within and across, rates of averages over both, a shared collective jump."""
     d = dict(zip("ab", levels, strict=True))
     hamiltonian = []
     for b, c in ("aa", "ab", "bb"):
