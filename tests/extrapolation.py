@@ -56,7 +56,7 @@ def hopfield_two(N):
 
 
 def two_blocks(N):
-    """A third against two thirds: exchange, rates of averages over both blocks, a collective jump of both."""
+    """A quarter against three quarters: exchange, rates of averages over both blocks, a collective jump of both."""
     a = N // 4
     exchange = [cj.TwoBody(UP, DOWN, 0.5 + 0.3j, ("a", "b")), cj.TwoBody(UP, DOWN, 0.5 - 0.3j, ("b", "a"))]
     return cj.Model(
