@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .errors import UnsupportedError
 from .model import LocalJump
+from .terms import values_of
 
 _DEGREE = 20
 """Degree of the interpolant."""
@@ -89,11 +90,15 @@ class RateJet:
 
     def _given(self, x: float) -> Jet:
         """The user's own derivatives, of Γ or of R = Γ²."""
-        values = [float(np.asarray(f(np.array([x])), dtype=float)[0]) for f in self._jump.derivatives or ()]
-        gamma = float(self._jump.gamma(np.array([x]))[0])
-        if not np.all(np.isfinite(values)):
+        point = np.array([x])
+        given = [
+            float(values_of(f"{self._name}.derivatives[{i}]", f, point)[0])
+            for i, f in enumerate(self._jump.derivatives or ())
+        ]
+        gamma = float(self._jump.gamma(point)[0])
+        if not np.all(np.isfinite(given)):
             raise UnsupportedError(f"The derivatives given for {self._name} are not finite at Δ = {x:.6g}")
-        first, second = values
+        first, second = given
         if self._jump.rate is None:
             return Jet(gamma, first, second)
         if gamma == 0:

@@ -63,7 +63,8 @@ class _Local:
         w = _commutator(v, x)
         coordinates = expansion.functional
         self.x = coordinates(x).real
-        self.dissipator = expansion.matrix(j.conj().T @ v @ j - 0.5 * (z @ v + v @ z)).real
+        damped = j.conj().T @ v @ j - 0.5 * (z @ v + v @ z)
+        self.dissipator = expansion.matrix(damped).real
         # in the block of the jump alone: [v, j] vanishes elsewhere
         self.j = j[self.cut, self.cut]
         self.moved = _commutator(v, j)[:, self.cut, self.cut]
@@ -75,9 +76,7 @@ class _Local:
         self.x_w = expansion.matrix(_commutator(x, w))
         self.excluded: Array | None = None
         if jump.leaves_self_out:
-            inside = np.zeros_like(x)
-            inside[self.cut, self.cut] = x[self.cut, self.cut]
-            self.excluded = expansion.matrix(_bracket(j, j @ inside, v) + _bracket(j @ inside, j, v)).real
+            self.excluded = expansion.matrix(damped @ x + x @ damped).real
 
     def jet(self, m: Array) -> Jet:
         """Γ, Γ', Γ'' at Δ̄."""
@@ -86,12 +85,6 @@ class _Local:
     def kicks(self, m: Array, gamma: float, slope: float) -> Complex:
         """(n, d, d) matrices K_β = [v_β, j] Γ + j Γ' <[v_β, x]>: what one jump does to the averages."""
         return self.moved * gamma + (slope * (self.w @ m))[:, None, None] * self.j
-
-
-def _bracket(p: Complex, q: Complex, v: Complex) -> Complex:
-    """B(p, q) = ½([p†, v] q + p† [v, q])."""
-    p = p.conj().T
-    return 0.5 * (_commutator(p, v) @ q + p @ _commutator(v, q))
 
 
 class Expansion:
@@ -278,11 +271,12 @@ class Expansion:
         for local in self._local:
             gamma, slope, bend = local.jet(m)
             w, z, z_x = local.w @ m, local.z @ m, local.z_x @ m
-            rates = gamma * bend * z_x * w + gamma * slope * (local.z_w @ m)
-            # <[x, z]> = -<[z, x]>
-            rates = rates + slope**2 * ((local.x_w @ m) * z - w * z_x)
-            c = c + 0.5 * rates.real
-            if local.excluded is not None:
+            c = c + 0.5 * slope**2 * ((local.x_w @ m) * z).real
+            if local.excluded is None:
+                # <[x, z]> = -<[z, x]>
+                c = c + 0.5 * ((gamma * bend - slope**2) * z_x * w + gamma * slope * (local.z_w @ m)).real
+            else:
+                # z of the jumping particle commutes with a rate that it is left out of
                 c = c - gamma * slope * (local.excluded @ m)
         return c
 

@@ -44,6 +44,22 @@ def matrix_of(name: str, value: ArrayLike) -> NDArray[np.complex128]:
     return matrix
 
 
+def values_of(name: str, function: RealFunction, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values (n,) of a user's function at points (n,), or an ArgumentError about ``name`` if they are none."""
+    try:
+        with np.errstate(all="ignore"):
+            values = np.asarray(function(x.copy()))
+    except Exception as error:
+        rule = "be a function that works on an array (a vectorised numpy function)"
+        raise ArgumentError(name, rule, f"it raises {type(error).__name__}: {error}") from error
+    if values.shape != x.shape:
+        rule = "return one value per point (a vectorised numpy function)"
+        raise ArgumentError(name, rule, f"for an argument of shape {x.shape} it returns shape {values.shape}")
+    if values.dtype.kind not in "fiu":
+        raise ArgumentError(name, "return real numbers", f"it returns dtype {values.dtype}")
+    return values.astype(float)
+
+
 def _block_name(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ArgumentError(name, "be the name of a block", f"it is {value!r}")
@@ -268,18 +284,7 @@ class LocalJump:
         function = self.amplitude if self.rate is None else self.rate
         if function is None:
             return np.ones_like(x)
-        try:
-            with np.errstate(all="ignore"):
-                values = np.asarray(function(x.copy()))
-        except Exception as error:
-            rule = "be a function that works on an array (a vectorised numpy function)"
-            raise ArgumentError(name, rule, f"it raises {type(error).__name__}: {error}") from error
-        if values.shape != x.shape:
-            rule = "return one value per point (a vectorised numpy function)"
-            raise ArgumentError(name, rule, f"for an argument of shape {x.shape} it returns shape {values.shape}")
-        if values.dtype.kind not in "fiu":
-            raise ArgumentError(name, "return real numbers", f"it returns dtype {values.dtype}")
-        values = values.astype(float)
+        values = values_of(name, function, x)
         bad = ~np.isfinite(values)
         if self.rate is not None:
             bad |= values < 0
