@@ -256,12 +256,15 @@ class Extra:
     reference : (T', n) array
         Mean-field values on which they are centred; empty where they are not.
     moments : Moments
+    interval : (start, end) or None
+        The measurement window, for figures over a window of time.
     """
 
     labels: tuple[str, ...]
     times: Array
     reference: Array
     moments: Moments
+    interval: tuple[float, float] | None = None
 
     def estimates(self) -> Estimates:
         """Means and standard errors of vectors whose variances alone are kept."""

@@ -38,6 +38,10 @@ class Trajectory(Protocol):
         """(T,) or (T, B) total spins."""
 
     @property
+    def counts(self) -> NDArray[np.int64]:
+        """(T, L) jumps of each channel so far."""
+
+    @property
     def distributions(self) -> Array:
         """(T', Σ_b (N_b + 1)) probabilities."""
 
@@ -291,20 +295,3 @@ def distribution_of(extra: Extra, block: str) -> Distribution:
         first += count
     names = ", ".join(label.rsplit(":", 1)[0] for label in extra.labels)
     raise ArgumentError("block", f"be one of {names}", f"it is {block!r}")
-
-
-def meters_of(
-    model: Model, times: Array, reference: Array, observables: Mapping[str, Any], snapshots: Array
-) -> list[Meter]:
-    """Return the meters of a run: spins, squeezing, order parameters if the model has any, and what is asked for."""
-    meters: list[Meter] = []
-    if model.order_parameters:
-        meters.append(OrderMeter(model, times, reference))
-    if observables:
-        meters.append(PolynomialMeter(model, times, observables))
-    if all(b.levels == 2 for b in model.blocks):
-        meters.append(SpinMeter(model, times))
-        meters += [SqueezingMeter(model, b, times, reference) for b in range(len(model.blocks))]
-    if snapshots.size:
-        meters.append(DistributionMeter(model, snapshots))
-    return meters
