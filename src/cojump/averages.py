@@ -122,6 +122,15 @@ class Averages:
         )
         return self._error(variance)
 
+    def product_error(self, factors: Array) -> Array:
+        """(T, A, A) standard errors of q_ab + f_a <a_b> + f_b <a_a>, for factors f (T, A) taken as known."""
+        return self._square(self._product_error("q", factors, factors))
+
+    def linear_error(self, coefficients: Array, places: slice) -> Array:
+        """(T,) standard errors of Σ_a c_a <m_a> over the averages at ``places``, for coefficients c (T, n)."""
+        covariance = self._square(self._cov("aa"))[:, places, places]
+        return self._error(np.einsum("ta,tab,tb->t", coefficients, covariance, coefficients))
+
     @cached_property
     def _variance_a(self) -> Array:
         diagonal = self._layout.rows == self._layout.columns
@@ -228,7 +237,7 @@ class Estimates:
     Attributes
     ----------
     labels : tuple of n strings
-    mean, stderr : (T, n) arrays
+    mean, stderr : (T, n) arrays, (n,) for averages over a window
     """
 
     labels: tuple[str, ...]
@@ -236,11 +245,11 @@ class Estimates:
     stderr: Array
 
     def __getitem__(self, label: str) -> tuple[Array, Array]:
-        """(T,) means and (T,) standard errors of one figure."""
+        """Means and standard errors of one figure, (T,) each; single numbers where there is one time."""
         if label not in self.labels:
             raise ArgumentError("label", f"be one of {', '.join(self.labels)}", f"it is {label!r}")
         place = self.labels.index(label)
-        return self.mean[:, place], self.stderr[:, place]
+        return self.mean[..., place], self.stderr[..., place]
 
 
 @dataclass(frozen=True, eq=False)

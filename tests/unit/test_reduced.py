@@ -1,0 +1,293 @@
+"""States of one and two particles against partial traces of the brute-force density matrix; Theorem 2."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import cojump as cj
+import oracle
+from cojump import reduced
+from statistical.rules import compare
+
+X = np.array([[0, 1], [1, 0]], dtype=complex)
+Z = np.diag([1.0, -1.0]).astype(complex)
+DOWN = np.array([[0, 0], [1, 0]], dtype=complex)
+TIMES = np.array([0.0, 0.4, 1.1])
+KET = np.array([np.cos(0.55), np.sin(0.55) * np.exp(0.4j)])
+
+
+def _one_block(size):
+    return cj.Model(
+        [cj.Block("s", size)],
+        [cj.OneBody(0.6 * X + 0.2 * Z, "s"), cj.TwoBody(X, X, 0.7, ("s", "s"))],
+        [
+            cj.LocalJump(DOWN, "s", amplitude=lambda x: 1 + 0.4 * x, argument={"s": Z}),
+            cj.CollectiveJump({"s": DOWN}, rate=0.9),
+        ],
+    )
+
+
+def _two_blocks(size, other):
+    return cj.Model(
+        [cj.Block("a", size), cj.Block("b", other)],
+        [cj.OneBody(0.6 * X, "a"), cj.TwoBody(Z, X, 0.8, ("a", "b")), cj.TwoBody(X, X, 0.5, ("b", "b"))],
+        [
+            cj.LocalJump(DOWN, "a", amplitude=lambda x: 1 + 0.4 * x, argument={"b": Z}),
+            cj.CollectiveJump({"a": DOWN, "b": DOWN + 0.2 * Z}, rate=0.7),
+        ],
+    )
+
+
+def _three_levels(size):
+    lower, twist = np.eye(3, k=-1).astype(complex), np.array([[0.3, 1j, 0], [-1j, 0, 0.5], [0, 0.5, -0.4]])
+    return cj.Model(
+        [cj.Block("q", size, levels=3)],
+        [cj.OneBody(twist, "q"), cj.TwoBody(twist, twist, 0.6, ("q", "q"))],
+        [cj.LocalJump(lower, "q"), cj.CollectiveJump({"q": lower.T}, rate=0.5)],
+    )
+
+
+def _qutrit():
+    ket = np.array([0.8, 0.5j, 0.3 - 0.1j])
+    return ket / np.linalg.norm(ket)
+
+
+CASES = {
+    "one block of 2": (_one_block(2), {"s": KET}),
+    "one block of 3": (_one_block(3), {"s": KET}),
+    "one block of 5": (_one_block(5), {"s": KET}),
+    "two blocks 2 + 3": (_two_blocks(2, 3), {"a": KET, "b": np.diag([0.8, 0.2])}),
+    "two blocks 1 + 2": (_two_blocks(1, 2), {"a": KET, "b": KET[::-1]}),
+    "three levels, 2": (_three_levels(2), {"q": _qutrit()}),
+    "three levels, 4": (_three_levels(4), {"q": _qutrit()}),
+}
+
+
+def _exact(name):
+    """Moments of the brute-force solution as a source, and its density matrices."""
+    model, states = CASES[name]
+    s = oracle.solve(model, oracle.product_state(model, states), TIMES)
+    source = SimpleNamespace(labels=model.labels, mean=s.mean, second=s.second, n_particles=model.size, times=TIMES)
+    return model, source, s.rho
+
+
+def _traced(rho, levels, kept):
+    """Partial trace of (T, D, D) over all particles but those of ``kept``."""
+    n = len(levels)
+    others = [k for k in range(n) if k not in kept]
+    tensor = rho.reshape(len(rho), *levels, *levels)
+    order = [
+        0,
+        *(1 + k for k in kept),
+        *(1 + k for k in others),
+        *(1 + n + k for k in kept),
+        *(1 + n + k for k in others),
+    ]
+    d = int(np.prod([levels[k] for k in kept]))
+    rest = int(np.prod([levels[k] for k in others]))
+    return np.einsum("tiaja->tij", tensor.transpose(order).reshape(len(rho), d, rest, d, rest))
+
+
+@pytest.fixture(scope="module", params=CASES)
+def case(request):
+    return _exact(request.param)
+
+
+def _firsts(model):
+    """Number of the first particle of each block."""
+    ends = np.cumsum([b.size for b in model.blocks])
+    return {b.name: int(end - b.size) for b, end in zip(model.blocks, ends, strict=True)}
+
+
+def test_one_particle_is_the_partial_trace(case):
+    model, source, rho = case
+    levels = [b.levels for b in model.blocks for _ in range(b.size)]
+    for name, first in _firsts(model).items():
+        assert np.abs(reduced.one(model, source, name) - _traced(rho, levels, [first])).max() < 1e-10
+
+
+def test_two_particles_are_the_partial_trace(case):
+    model, source, rho = case
+    levels = [b.levels for b in model.blocks for _ in range(b.size)]
+    firsts = _firsts(model)
+    tried = 0
+    for b in model.blocks:
+        for c in model.blocks:
+            if b is c and b.size == 1:
+                continue
+            pair = [firsts[b.name], firsts[c.name] + int(b is c)]
+            found = reduced.two(model, source, b.name, c.name)
+            assert np.abs(found - _traced(rho, levels, pair)).max() < 1e-10
+            # control: the particles are entangled or correlated, a product is another state
+            product = reduced.two(model, SimpleNamespace(labels=source.labels, mean=source.mean), b.name, c.name)
+            assert np.abs(product - found)[1:].max() > 1e-3
+            tried += 1
+    assert tried >= 1
+
+
+def test_correlators_are_those_of_the_state(case):
+    model, source, rho = case
+    levels = [b.levels for b in model.blocks for _ in range(b.size)]
+    firsts, blocks = _firsts(model), {o.label: model.blocks[o.block].name for o in model.observables}
+    for o in model.observables:
+        for p in model.observables:
+            b, c = blocks[o.label], blocks[p.label]
+            if b == c and model.blocks[o.block].size == 1:
+                continue
+            pair = _traced(rho, levels, [firsts[b], firsts[c] + int(b == c)])
+            together = np.einsum("tij,ji->t", pair, np.kron(o.matrix, p.matrix)).real
+            alone = [
+                np.einsum("tij,ji->t", _traced(rho, levels, [firsts[n]]), m).real
+                for n, m in ((b, o.matrix), (c, p.matrix))
+            ]
+            value, error = reduced.correlator(model, source, o.label, p.label)
+            assert np.abs(value - (together - alone[0] * alone[1])).max() < 1e-10
+            assert error is None
+
+
+def test_a_product_state_is_uncorrelated(case):
+    model, source, _ = case
+    for b in model.blocks:
+        for c in model.blocks:
+            if b is c and b.size == 1:
+                continue
+            assert np.abs(reduced.correlators(model, source, b.name, c.name).value[0]).max() < 1e-12
+
+
+def test_the_mean_field_is_a_product():
+    model, states = CASES["two blocks 2 + 3"]
+    mf = cj.mean_field(model, cj.product(model, states), TIMES)
+    for b, densities in zip(model.blocks, mf.densities, strict=True):
+        assert np.abs(reduced.one(model, mf, b.name) - densities).max() < 1e-12
+    pair = np.einsum("tij,tkl->tikjl", *mf.densities).reshape(3, 4, 4)
+    assert np.abs(reduced.two(model, mf, "a", "b") - pair).max() < 1e-12
+
+
+def test_what_has_no_meaning_is_refused():
+    model, source, _ = _exact("two blocks 1 + 2")
+    for action, message in (
+        (lambda: reduced.two(model, source, "a", "a"), "`block` must have two particles for a pair inside it"),
+        (lambda: reduced.correlator(model, source, "a.x", "a.z"), "but block 'a' has one"),
+        (lambda: reduced.one(model, source, "c"), "`block` must be one of 'a', 'b'"),
+        (lambda: reduced.correlator(model, source, "a.x", "w"), "`label` must be one of a.x"),
+        (lambda: reduced.one(CASES["one block of 2"][0], source, "s"), "`source` must have the averages of the model"),
+        (lambda: reduced.one(_two_blocks(2, 2), source, "a"), "have the 4 particles of the model, but it has 3"),
+    ):
+        with pytest.raises(cj.ArgumentError) as error:
+            action()
+        assert message in str(error.value)
+        assert "\n" not in str(error.value)
+    mf = cj.mean_field(model, cj.product(model, CASES["two blocks 1 + 2"][1]), TIMES)
+    for action in (reduced.correlators, reduced.two):
+        with pytest.raises(cj.ArgumentError, match="have second moments|have two particles"):
+            action(model, mf, "a", "a" if action is reduced.two else "b")
+
+
+# ---- trajectories --------------------------------------------------------------------------------
+
+
+def _pairs(model, result, source):
+    """(value, error, exact) of every correlator."""
+    found = []
+    for b in model.blocks:
+        for c in model.blocks:
+            if b is not c or b.size > 1:
+                sampled, exact = (reduced.correlators(model, s, b.name, c.name) for s in (result, source))
+                found.append((sampled.value, sampled.stderr, exact.value))
+    return found
+
+
+@pytest.mark.parametrize("name", ["one block of 3", "two blocks 2 + 3"])
+def test_correlators_of_trajectories_by_the_statistical_rule(name):
+    model, source, rho = _exact(name)
+    state = cj.product(model, CASES[name][1])
+    n_traj = 20_000 if len(model.blocks) == 1 else 4_000
+    result = cj.simulate(model, state, TIMES, n_traj=n_traj, seed=12, chunk=1000)
+    verdict = compare(_pairs(model, result, source))
+    assert verdict.passes, verdict
+    assert verdict.largest_error < 1.5 / np.sqrt(n_traj), verdict
+    # control: correlators of another model
+    other = SimpleNamespace(**{**vars(source), "second": source.second * 1.02})
+    assert not compare(_pairs(model, result, other)).passes
+    pair = reduced.two(model, result, model.blocks[0].name, model.blocks[-1].name)
+    assert np.abs(np.trace(pair, axis1=1, axis2=2) - 1).max() < 1e-12
+    levels = [2] * model.size
+    last = model.size - 1
+    assert np.abs(pair - _traced(rho, levels, [0, last])).max() < 4 * verdict.largest_error
+
+
+def test_the_error_of_a_correlator_is_its_spread():
+    model, states = CASES["one block of 5"]
+    state = cj.product(model, states)
+    runs = [cj.simulate(model, state, TIMES, n_traj=60, seed=seed) for seed in range(60)]
+    found = [reduced.correlators(model, r, "s", "s") for r in runs]
+    spread = np.std([f.value[1:] for f in found], axis=0, ddof=1)
+    stated = np.sqrt(np.mean([f.stderr[1:] ** 2 for f in found], axis=0))
+    assert np.all(np.abs(spread / stated - 1) < 0.35)  # 60 seeds know a spread to 9 %
+
+
+def test_the_distance_from_the_mean_field_and_its_error():
+    """Two levels: half the distance of the Bloch vectors."""
+    model, states = CASES["one block of 3"]
+    state = cj.product(model, states)
+    mf = cj.mean_field(model, state, TIMES)
+    runs = [cj.simulate(model, state, TIMES, n_traj=400, seed=seed) for seed in range(40)]
+    found = [reduced.distance(model, r, mf, "s") for r in runs]
+    assert found[0][0] == pytest.approx(np.linalg.norm(runs[0].mean - mf.mean, axis=1) / 2, abs=1e-12)
+    spread = np.std([value for value, _ in found], axis=0, ddof=1)
+    stated = np.sqrt(np.mean([error**2 for _, error in found], axis=0))
+    assert np.abs(spread / stated - 1)[1:].max() < 0.35
+    assert spread[1:].max() < 0.25 * found[0][0][1:].min()
+    with pytest.raises(cj.ArgumentError, match="`mean_field` must have the times of the source"):
+        reduced.distance(model, runs[0], cj.mean_field(model, state, [0.0, 1.0]), "s")
+
+
+def test_one_particle_and_two_follow_the_product_generator_as_1_over_n():
+    """Theorem 2, exactly, in the symmetric sector: N × distance and N × correlator settle as N grows."""
+    scaled = []
+    for size in (2, 4, 8):
+        model = cj.systems.boundary_time_crystal(size, 0.6, 1.0)
+        state = cj.tilted(model, 1.1, 0.4)
+        source = _collective(model, 0.6, 1.0, 1.1, 0.4)
+        mf = cj.mean_field(model, state, TIMES)
+        d1, _ = reduced.distance(model, source, mf, "spins")
+        d2, _ = reduced.distance(model, source, mf, "spins", "spins")
+        c, _ = reduced.correlator(model, source, "spins.z", "spins.z")
+        scaled.append(size * np.array([d1[-1], d2[-1], c[-1]]))
+    steps = np.abs(np.diff(scaled, axis=0))
+    assert np.all(np.abs(scaled[-1]) > 0.03)
+    assert np.all(steps[1] < 0.7 * steps[0])
+
+
+def _collective(model, omega, kappa, theta, phi):
+    """Driven collective decay by dense matrices of the spin J = N/2."""
+    from twins import spin
+
+    N = model.size
+    x, y, z = spin(N)
+    ket = oracle_symmetric(N, theta, phi)
+    H, L = 2 * omega * x, np.sqrt(kappa / N) * (x - 1j * y)
+    D, one = N + 1, np.eye(N + 1)
+    LL = L.conj().T @ L
+    generator = -1j * (np.kron(H, one) - np.kron(one, H.T)) + np.kron(L, L.conj())
+    generator -= 0.5 * (np.kron(LL, one) + np.kron(one, LL.T))
+    from scipy.linalg import expm
+
+    averages = [2 * s / N for s in (x, y, z)]
+    mean, second = [], []
+    for t in TIMES:
+        rho = (expm(generator * t) @ np.outer(ket, ket.conj()).ravel()).reshape(D, D)
+        mean.append([np.trace(rho @ m).real for m in averages])
+        second.append([[np.trace(rho @ m @ n).real for n in averages] for m in averages])
+    return SimpleNamespace(
+        labels=model.labels, times=TIMES, mean=np.array(mean), second=np.array(second), n_particles=N
+    )
+
+
+def oracle_symmetric(N, theta, phi):
+    """Amplitudes of a product state over M = -N/2..N/2."""
+    from scipy.stats import binom
+
+    up = np.arange(N + 1)
+    return np.sqrt(binom.pmf(up, N, np.cos(theta / 2) ** 2)) * np.exp(1j * phi * (N - up))
