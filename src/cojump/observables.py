@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .averages import Estimates, Extra, Layout
+from .averages import Estimates, Extra, Layout, layout_of
 from .errors import ArgumentError
 from .model import Model
 from .moments import Moments
@@ -77,7 +77,7 @@ class AverageMeter:
 
     def __init__(self, model: Model, times: Array, reference: Array) -> None:
         self._labels, self._times, self._reference = model.labels, times, reference
-        self._layout, self._weights = Layout(len(model.labels)), model.deviation_weights
+        self._layout, self._weights = layout_of(model.labels), model.deviation_weights
 
     def empty(self) -> Extra:
         """No trajectory yet."""

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from .averages import Averages
 from .errors import ArgumentError
-from .model import Model
+from .model import Model, single_particle_basis, symmetric_products
 
 Array = NDArray[np.float64]
 Matrices = NDArray[np.complex128]
@@ -49,25 +49,15 @@ class _Basis:
     def __init__(self, model: Model, block: str) -> None:
         b = model.block_index(block)
         numbers = [a for a, o in enumerate(model.observables) if o.block == b]
-        own = [model.observables[a] for a in numbers]
         self.size, self.levels = model.blocks[b].size, model.blocks[b].levels
         self.places = slice(numbers[0], numbers[-1] + 1)
-        self.lead = int(self.levels == 2)
-        matrices, weights = [o.matrix for o in own], [o.weight for o in own]
-        if self.lead:
-            matrices, weights = [np.eye(2, dtype=complex), *matrices], [0.5, *weights]
-        self.matrices, self.weights = np.array(matrices), np.array(weights)
+        self.matrices, self.weights = single_particle_basis(self.levels)
+        self.lead = len(self.matrices) - len(numbers)
 
     def means(self, source: Any) -> Array:
         """(T, n) averages, that of the identity included."""
         mean = np.asarray(source.mean)[:, self.places]
         return np.concatenate([np.ones((len(mean), self.lead)), mean], axis=1)
-
-    def symmetric_products(self) -> Array:
-        """(n, n, n) coefficients: ½ (o_a o_b + o_b o_a) = Σ_c s_abc o_c."""
-        o = self.matrices
-        traces = np.einsum("aij,bjk,cki->abc", o, o, o, optimize=True).real
-        return (traces + traces.transpose(1, 0, 2)) / 2 * self.weights
 
     def without_identity(self) -> slice:
         """The averages proper, for arrays over the basis."""
@@ -141,9 +131,7 @@ class Correlators:
     value : (T, n, n') array
         <a^(1) b^(2)> - <a><b>.
     stderr : (T, n, n') array or None
-        Standard errors, if the source is an ensemble of trajectories. For more than two levels that of the term
-        <½(ab + ba)>/(n - 1) within a block is added to that of the others (its covariances with the products are not
-        kept): an upper bound, larger than the error by a part of order 1/n.
+        Standard errors, if the source is an ensemble of trajectories.
     """
 
     labels: tuple[tuple[str, ...], tuple[str, ...]]
@@ -176,7 +164,7 @@ def correlators(model: Model, source: Any, first: str, second: str) -> Correlato
         return Correlators(labels, spread, error)
     n, mean = left.size, np.asarray(source.mean)[:, left.places]
     own = left.without_identity()
-    s = left.symmetric_products()[own, own]
+    s = symmetric_products(left.matrices, left.weights)[own, own]
     together = np.einsum("abc,tc->tab", s, left.means(source))
     value = (n * spread + mean[:, :, None] * mean[:, None, :] - together) / (n - 1)
     return Correlators(labels, value, _pair_error(source, left, s) if _sampled(source) else None)
@@ -261,17 +249,11 @@ def _pair_error(source: Averages, basis: _Basis, products: Array) -> Array:
     """
     n, own = basis.size, basis.places
     f = (n - 1) / n
-    centre = source.reference - f * source.mean
-    error = source.product_error(centre)[:, own, own]
-    bilinear = products[:, :, basis.lead :]
-    T, A = len(source.mean), bilinear.shape[0]
-    last = np.zeros((T, A, A))
-    for a in range(A):
-        for b in range(a, A):
-            if np.any(bilinear[a, b]):
-                slope = np.broadcast_to(bilinear[a, b] / n, (T, A))
-                last[:, a, b] = last[:, b, a] = source.linear_error(slope, own)
-    return (error + last) / f
+    factors = (source.reference - f * source.mean)[:, own]
+    one = np.eye(factors.shape[1])
+    coefficients = np.einsum("ta,bc->tabc", factors, one) + np.einsum("tb,ac->tabc", factors, one)
+    coefficients = coefficients - products[:, :, basis.lead :] / n
+    return source.pair_error(own, coefficients) / f
 
 
 def _spread(model: Model, source: Any) -> Array:

@@ -22,10 +22,11 @@ import h5py
 import numpy as np
 
 from . import __version__
+from .averages import layout_of
 from .errors import ArgumentError, StorageError
 from .files import reason, replace_file
 from .moments import Moments
-from .results import Extra, Layout, Result, Theory
+from .results import Extra, Result, Theory
 
 RESULT_NAME = "result.h5"
 """Name of the result file in the directory of a run."""
@@ -314,7 +315,7 @@ def _text(dataset: h5py.Dataset) -> str:
 
 def _read_point(group: h5py.Group) -> Result:
     labels = tuple(str(label) for label in group["labels"].asstr()[()])
-    layout = Layout(len(labels))
+    layout = layout_of(labels)
     stored = group["moments"]
     moments = Moments(layout.pairs, int(stored.attrs["count"]), stored["mean"][()], stored["comoment"][()])
     arrays = {name: group[name][()] for name in _ARRAYS}
