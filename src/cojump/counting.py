@@ -25,7 +25,10 @@ def _labels(model: Model) -> tuple[str, ...]:
 
 
 def _with_total(counts: NDArray[np.int64]) -> Array:
-    return np.concatenate([counts, counts.sum(axis=1, keepdims=True)], axis=1).astype(float)
+    made = np.empty((len(counts), counts.shape[1] + 1))
+    made[:, :-1] = counts
+    made[:, -1] = counts.sum(axis=1)
+    return made
 
 
 class CountMeter:

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import checks
+from .checks import check_times
 from .errors import ArgumentError
-from .meanfield import check_times
 from .model import Model
 from .windows import window_of
 

@@ -210,7 +210,7 @@ def _pairs(model, result, source):
 def test_correlators_of_trajectories_by_the_statistical_rule(name):
     model, source, rho = _exact(name)
     state = cj.product(model, CASES[name][1])
-    n_traj = 20_000 if len(model.blocks) == 1 else 4_000
+    n_traj = 20_000 if len(model.blocks) == 1 else 2_000
     result = cj.simulate(model, state, TIMES, n_traj=n_traj, seed=12, chunk=1000)
     verdict = compare(_pairs(model, result, source))
     assert verdict.passes, verdict
@@ -240,7 +240,7 @@ def test_the_error_with_three_levels_is_the_spread():
     rng = np.random.default_rng(3)
     for size in (2, 6):
         model = cj.Model([cj.Block("p", 2), cj.Block("q", size, levels=3)])
-        found = [_made_up(model, rng, 60) for _ in range(80)]
+        found = [_made_up(model, rng, 60) for _ in range(50)]
         pairs = [reduced.correlators(model, r, "q", "q") for r in found]
         spread = np.std([p.value for p in pairs], axis=0, ddof=1)
         stated = np.sqrt(np.mean([p.stderr**2 for p in pairs], axis=0))

@@ -140,7 +140,7 @@ def test_errors_are_honest_although_times_are_correlated():
     model = cj.systems.facilitated(10, 0.3, 3.0, 1.0)
     state = cj.tilted(model, 1.0, 0.0)
     times = np.linspace(0, 4, 41)
-    runs = [cj.simulate(model, state, times, n_traj=60, seed=s, burn_in=2.0).stationary for s in range(50)]
+    runs = [cj.simulate(model, state, times, n_traj=40, seed=s, burn_in=2.0).stationary for s in range(50)]
     for name in ("mean", "covariance"):
         error = "stderr" if name == "mean" else "covariance_stderr"
         spread = np.std([getattr(r, name) for r in runs], axis=0, ddof=1)
@@ -179,6 +179,27 @@ def test_bad_keys_of_the_run_file(tmp_path, keys, message):
     with pytest.raises(cj.ArgumentError) as error:
         _read(tmp_path, RUN + keys + "\n")
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize("end", [8.0, 200.0])
+def test_the_report_has_the_window_and_flags_short_runs(end):
+    import io
+
+    from cojump.report import make_console, print_tables
+
+    model = cj.systems.free_flips(4, 0.0, 1.3, 0.8)
+    times = np.arange(0, end, 0.25)
+    result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), times, n_traj=3, keep=1, burn_in=2.0)
+    stream = io.StringIO()
+    print_tables([result], make_console(stream))
+    text = stream.getvalue()
+    assert f"Averages over t = 2 to {end - 0.25:g}" in text
+    assert f"{result.stationary.mean[2]:.3f}"[:4] in text
+    assert ("(run < 50 τ)" in text) is (end < 100)
+    assert f"Jumps from t = 2 to {end - 0.25:g}" in text
+    plain = cj.simulate(model, cj.tilted(model, 1.1, 0.4), times[:3], n_traj=3)
+    print_tables([plain], make_console(stream := io.StringIO()))
+    assert "Averages over" not in stream.getvalue()
 
 
 def test_run_show_and_resume(tmp_path):
