@@ -49,7 +49,7 @@ def test_counts_over_a_pause_of_the_kernel(monkeypatch):
 @pytest.mark.parametrize("size", [1, 12])
 def test_flips_of_equal_rates_are_a_poisson_process(size):
     """Every particle flips at the rate r, up or down, whatever the drive does: n is Poisson with mean N r t."""
-    rate, n_traj = 1.5, 6000
+    rate, n_traj = 1.5, 3000
     model = cj.systems.free_flips(size, 0.6, rate, rate)
     result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), TIMES, n_traj=n_traj, seed=size, burn_in=0.5)
     counts, activity = result.counts, result.activity
@@ -96,7 +96,7 @@ def atom():
     """One atom, H = (Ω/2) σ_x, decay γ = 1, near the strongest antibunching Ω = γ/√2."""
     model = cj.Model([cj.Block("atom", 1)], [cj.OneBody(0.35 * X, "atom")], [cj.LocalJump(DOWN, "atom")])
     state = cj.tilted(model, np.pi, 0.0)
-    return model, state, cj.simulate(model, state, [0.0, 15.0, 45.0], n_traj=6000, seed=4, burn_in=15.0)
+    return model, state, cj.simulate(model, state, [0.0, 15.0, 45.0], n_traj=3000, seed=4, burn_in=15.0)
 
 
 def test_resonance_fluorescence_is_sub_poissonian(atom):
@@ -106,7 +106,7 @@ def test_resonance_fluorescence_is_sub_poissonian(atom):
     assert fano < 0.3
     assert abs(activity.mean[-1] - rate) < 4 * activity.stderr[-1]
     assert abs(activity.fano[-1] - fano) < 4 * activity.fano_stderr[-1]
-    assert activity.fano_stderr[-1] < 0.008
+    assert activity.fano_stderr[-1] < 0.01
     # controls: independent photons, and a drive 10 % too strong
     assert abs(activity.fano[-1] - 1) > 50 * activity.fano_stderr[-1]
     assert abs(activity.mean[-1] - _fluorescence(0.77, 1.0, 30.0)[0]) > 10 * activity.stderr[-1]
@@ -116,11 +116,11 @@ def test_the_error_of_the_fano_factor_is_its_spread():
     """Over 60 seeds; bunched jumps, so that the third and fourth moments matter."""
     model = cj.systems.facilitated(6, 0.3, 3.0, 1.0)
     state = cj.tilted(model, 0.3, 0.0)
-    runs = [cj.simulate(model, state, [0.0, 2.0, 6.0], n_traj=150, seed=s, burn_in=2.0).activity for s in range(60)]
+    runs = [cj.simulate(model, state, [0.0, 2.0, 6.0], n_traj=100, seed=s, burn_in=2.0).activity for s in range(50)]
     assert np.mean([r.fano[-1] for r in runs]) > 1.5
     spread = np.std([r.fano for r in runs], axis=0, ddof=1)
     stated = np.sqrt(np.mean([r.fano_stderr**2 for r in runs], axis=0))
-    assert np.all(np.abs(spread / stated - 1) < 0.3)  # 60 seeds know a spread to 9 %
+    assert np.all(np.abs(spread / stated - 1) < 0.3)  # 50 seeds know a spread to 10 %
 
 
 def test_counts_survive_the_file(atom, tmp_path):
