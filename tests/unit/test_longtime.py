@@ -224,6 +224,41 @@ def test_excitations_die_out_in_facilitated_flips():
     assert found.mean[1] == pytest.approx(stays.mean(), rel=1e-12)
 
 
+def test_retrieval_of_a_pattern_and_of_its_negative():
+    """Without a drive a Hopfield network from a Dicke state is a birth-death chain on the number k of spins up.
+
+    The mean stay along the pattern is the mean first-passage time from the first k with overlap ≥ 1/2 to the first
+    with overlap ≤ -1/2: -1 = w_up(k) (h(k+1) - h(k)) + w_dn(k) (h(k-1) - h(k)).
+    """
+    N, beta = 8, 1.2
+    model = cj.systems.hopfield(np.ones((1, N)), 0.0, beta)
+    times = np.arange(0, 3000, 0.05)
+    one = cj.trajectory(model, cj.dicke(model, {"+": (N / 2, N / 2)}), times, seed=7, index=0)
+    overlap = longtime.kept_series(one, "overlap1", model=model)
+    found = longtime.residence(times, overlap, -0.5, 0.5)
+
+    def rates(k):
+        """Glauber rates of the whole chain: a spin flips along its field h at e^{βh}/(2 cosh βh)."""
+        up, down = (2 * k - (N - 1)) / N, (2 * (k - 1) - (N - 1)) / N
+        return (N - k) / (1 + np.exp(-2 * beta * up)), k / (1 + np.exp(2 * beta * down))
+
+    ks = np.arange(N // 4 + 1, N + 1)  # overlap above -1/2
+    chain = np.zeros((len(ks), len(ks)))
+    for row, k in enumerate(ks):
+        w_up, w_dn = rates(k)
+        chain[row, row] = -(w_up + w_dn)
+        if row + 1 < len(ks):
+            chain[row, row + 1] = w_up
+        if row > 0:
+            chain[row, row - 1] = w_dn
+    passage = np.linalg.solve(chain, -np.ones(len(ks)))[3 * N // 4 - ks[0]]
+    assert np.all(found.stderr < 0.12 * passage)
+    assert np.all(np.abs(found.mean - passage) < 4 * found.stderr)
+    assert found.switches > 150
+    # control: the passage to an overlap of 0 is another time
+    assert np.all(np.abs(found.mean - np.linalg.solve(chain[2:, 2:], -np.ones(len(ks) - 2))[1]) > 4 * found.stderr)
+
+
 def test_series_of_order_parameters():
     model = cj.systems.hopfield(np.array([[1, 1, 1, -1, -1], [1, 1, -1, 1, -1]]), 0.2, 2.0)
     result = cj.simulate(model, cj.corrupted(model, 0, 0.9), [0.0, 1.0, 2.0], n_traj=3, keep=3)
