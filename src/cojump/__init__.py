@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import bounds, fluctuations, systems
+    from . import bounds, fluctuations, longtime, reduced, systems
     from .errors import ArgumentError, ConvergenceError, StorageError, UnsupportedError
     from .master import master_equation
     from .meanfield import mean_field
@@ -43,12 +43,14 @@ _HOMES = {
     "StorageError": "errors",
 }
 
-_MODULES = ("systems", "fluctuations", "bounds")
+_MODULES = ("systems", "fluctuations", "bounds", "longtime", "reduced")
 
 __all__ = [
     "systems",
     "fluctuations",
     "bounds",
+    "longtime",
+    "reduced",
     "Block",
     "OneBody",
     "TwoBody",

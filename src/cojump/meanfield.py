@@ -30,8 +30,9 @@ Densities = list[NDArray[np.complex128]]
 _RTOL, _ATOL = 1e-11, 1e-13
 """Tolerances of the integration; the flow is smooth and bounded, |m| ≤ 1 (Lemma 4)."""
 
-_METHODS: tuple[tuple[Any, int], ...] = (("DOP853", 20_000), ("LSODA", 50_000))
-"""Integrators in the order they are tried, and how many derivatives each may ask for."""
+_METHODS: tuple[tuple[Any, int, int], ...] = (("DOP853", 20_000, 0), ("LSODA", 50_000, 1_000_000))
+"""Integrators in the order they are tried, how many derivatives each may ask for, and how many more when it has come to
+the end (in proportion before): a cycle followed for long needs many, a flow held on an edge gets nowhere with them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,13 +214,13 @@ def _integrate(derivative: Callable[[float, Array], Array], start: Array, times:
     if times[-1] == 0:
         return start[None, :]
     why = "the flow needs too many steps: it is stiff beyond measure, a rate is discontinuous, or t is very long"
-    for method, most in _METHODS:
-        left = most
+    for method, most, further in _METHODS:
+        asked = 0
 
-        def counted(t: float, y: Array) -> Array:
-            nonlocal left
-            left -= 1
-            if left < 0:
+        def counted(t: float, y: Array, most: int = most, further: int = further) -> Array:
+            nonlocal asked
+            asked += 1
+            if asked > most + further * t / times[-1]:
                 raise _TooManyStepsError
             return derivative(t, y)
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .averages import Estimates, Extra, Layout
+from .averages import Estimates, Extra, Layout, layout_of
 from .errors import ArgumentError
 from .model import Model
 from .moments import Moments
@@ -36,6 +36,10 @@ class Trajectory(Protocol):
     @property
     def sectors(self) -> Array:
         """(T,) or (T, B) total spins."""
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """(T, L) jumps of each channel so far."""
 
     @property
     def distributions(self) -> Array:
@@ -73,7 +77,7 @@ class AverageMeter:
 
     def __init__(self, model: Model, times: Array, reference: Array) -> None:
         self._labels, self._times, self._reference = model.labels, times, reference
-        self._layout, self._weights = Layout(len(model.labels)), model.deviation_weights
+        self._layout, self._weights = layout_of(model.labels), model.deviation_weights
 
     def empty(self) -> Extra:
         """No trajectory yet."""
@@ -291,20 +295,3 @@ def distribution_of(extra: Extra, block: str) -> Distribution:
         first += count
     names = ", ".join(label.rsplit(":", 1)[0] for label in extra.labels)
     raise ArgumentError("block", f"be one of {names}", f"it is {block!r}")
-
-
-def meters_of(
-    model: Model, times: Array, reference: Array, observables: Mapping[str, Any], snapshots: Array
-) -> list[Meter]:
-    """Return the meters of a run: spins, squeezing, order parameters if the model has any, and what is asked for."""
-    meters: list[Meter] = []
-    if model.order_parameters:
-        meters.append(OrderMeter(model, times, reference))
-    if observables:
-        meters.append(PolynomialMeter(model, times, observables))
-    if all(b.levels == 2 for b in model.blocks):
-        meters.append(SpinMeter(model, times))
-        meters += [SqueezingMeter(model, b, times, reference) for b in range(len(model.blocks))]
-    if snapshots.size:
-        meters.append(DistributionMeter(model, snapshots))
-    return meters

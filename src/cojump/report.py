@@ -12,8 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from . import longtime
 from .averages import Averages
+from .errors import ArgumentError
 from .results import Result
+from .windows import PREFIX, Stationary
 
 _ROWS = 6
 """Output times in a table, unless all are asked for."""
@@ -23,6 +26,9 @@ _WIDTH = 80
 
 _EXACT = 1e-13
 """A standard error below this is rounding of zero: at the start, or of a conserved average."""
+
+_MOST_CHANNELS = 8
+"""Jumps of more channels than this are not listed one by one."""
 
 _CAPTION = (
     "difference (diff.) = (value - mean field) / standard error. It holds the physical part of order 1/N beside the "
@@ -91,13 +97,27 @@ def print_tables(results: Sequence[Result], console: Console, all_times: bool = 
         if "order" in result.extras:
             console.print(_order_table(result, rows))
             console.print()
+        for table in (_stationary_table(result), _jump_table(result)):
+            if table is not None:
+                console.print(table)
+                console.print()
     console.print(Text(_CAPTION, style="dim"))
+
+
+def _plain(title: str, first: str = "", *numbers: str) -> Table:
+    """A table of one column of names, if ``first`` is given, and columns of numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
+    if first:
+        table.add_column(first, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
 
 
 def _grid(title: str, result: Result, rows: Sequence[int], *columns: str) -> Table:
     """A table whose first two columns are the time and what is in the row; numbers follow."""
-    table = Table(title=title, title_justify="left", title_style="bold")
-    table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
+    table = _plain(title)
     table.add_column("t", justify="right", min_width=max(len(f"{result.times[row]:.6g}") for row in rows))
     if columns[0] in ("average", "pair"):
         table.add_column(columns[0], no_wrap=True)
@@ -164,4 +184,48 @@ def _order_table(result: Result, rows: Sequence[int]) -> Table:
                 cells = [format_value(value[row, a, b], error[row, a, b]) for value, error in parts]
                 table.add_row(time, f"{first}, {second}", *cells)
                 time = ""
+    return table
+
+
+def _stationary_table(result: Result) -> Table | None:
+    """Averages over the measurement window, with correlation times of the kept trajectories."""
+    if f"{PREFIX}averages" not in result.extras:
+        return None
+    steady = result.stationary
+    title = f"Averages over t = {steady.start:g} to {steady.end:g}"
+    table = _plain(title, "average", "value ± error", "N·variance ± error", "τ ± error")
+    groups: list[tuple[Stationary, list[str]]] = [(steady, _correlation_times(result))]
+    if f"{PREFIX}order" in result.extras:
+        groups.append((result.stationary_order, []))
+    for group, times in groups:
+        for a, label in enumerate(group.labels):
+            value = format_value(group.mean[a], group.stderr[a])
+            variance = format_value(group.covariance[a, a], group.covariance_stderr[a, a])
+            table.add_row(label, value, variance, times[a] if times else "")
+    return table
+
+
+def _correlation_times(result: Result) -> list[str]:
+    """Correlation time of each average along the kept trajectories; empty if there are none at equal steps."""
+    steady = result.stationary
+    try:
+        found = longtime.averages(result, burn_in=steady.start, window=steady.end)
+    except ArgumentError:
+        return []
+    flags = ["" if good else " (run < 50 τ)" for good in found.reliable]
+    values = [format_value(t, e) if t > 0 else "—" for t, e in zip(found.tau, found.tau_stderr, strict=True)]
+    return [value + flag for value, flag in zip(values, flags, strict=True)]
+
+
+def _jump_table(result: Result) -> Table | None:
+    """Activity and Fano factor of the measurement window."""
+    if "activity" not in result.extras or result.activity.number[-1] == 0:
+        return None
+    jumps = result.activity
+    title = f"Jumps from t = {jumps.start:g} to {jumps.end:g}"
+    table = _plain(title, "channel", "per time and particle ± error", "Fano factor ± error")
+    channels = range(len(jumps.labels))
+    for l in channels if len(channels) <= _MOST_CHANNELS + 1 else channels[-1:]:
+        activity, fano = format_value(jumps.mean[l], jumps.stderr[l]), format_value(jumps.fano[l], jumps.fano_stderr[l])
+        table.add_row(jumps.labels[l], activity, fano)
     return table

@@ -152,6 +152,8 @@ def _point(run_file: RunFile, spec: PointSpec) -> Point:
         tolerance=run.tolerance,
         chunk=run.chunk,
         keep=run.keep,
+        burn_in=run.burn_in,
+        window=run.window,
         parameters=spec.parameters,
     )
 

@@ -105,7 +105,7 @@ class _SideBySide:
 
     def __init__(self, model: Model, parts: tuple[Component, ...], runners: list[Runner]) -> None:
         self._parts, self._runners = parts, runners
-        self._n_blocks = len(model.blocks)
+        self._n_blocks, self._n_jumps = len(model.blocks), len(model.jumps)
         self._places = [np.concatenate([np.arange(3 * b, 3 * b + 3) for b in part.blocks]) for part in parts]
 
     def run(
@@ -121,9 +121,11 @@ class _SideBySide:
         single = [r.run(seed, index, part=part + c, record=record, poll=poll) for c, r in enumerate(self._runners)]
         T, A = len(single[0].mean), 3 * self._n_blocks
         mean, sectors = np.empty((T, A)), np.empty((T, self._n_blocks))
+        counts = np.zeros((T, self._n_jumps), dtype=np.int64)
         for places, component, one in zip(self._places, self._parts, single, strict=True):
             mean[:, places] = one.mean
             sectors[:, list(component.blocks)] = one.sectors.reshape(T, -1)
+            counts[:, list(component.jumps)] = one.counts
         second = mean[:, :, None] * mean[:, None, :]
         for places, one in zip(self._places, single, strict=True):
             rows, columns = np.triu_indices(len(places))
@@ -132,9 +134,8 @@ class _SideBySide:
         rows, columns = np.triu_indices(A)
         distributions = self._gathered([one.distributions for one in single])
         jumps = self._merged([one.jumps for one in single], sectors[0]) if record else None
-        return Outcome(
-            mean, second[:, rows, columns], sectors, sum(one.n_jumps for one in single), jumps, distributions
-        )
+        n_jumps = sum(one.n_jumps for one in single)
+        return Outcome(mean, second[:, rows, columns], sectors, counts, n_jumps, jumps, distributions)
 
     def _gathered(self, distributions: list[Array]) -> Array:
         """Distributions of the components in the order of the blocks of the whole model."""

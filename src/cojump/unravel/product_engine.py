@@ -157,8 +157,10 @@ class ProductEngine:
         B, T = len(self.state), len(self.times)
         mean, second = np.empty((T, 3 * B)), np.empty((T, 3 * B * (3 * B + 1) // 2))
         sectors = np.empty((T, B))
+        n_jumps = np.zeros(len(self.basis.channels), dtype=np.int64)  # of each channel, so far
+        counts, left = np.zeros((T, len(n_jumps)), dtype=np.int64), _POLL
         jumps: list[tuple[float, int, tuple[int, ...]]] = []
-        t, waiting, shift, rate_shift, done, n_jumps = 0.0, generator.standard_exponential(), 0.0, 0.0, 0, 0
+        t, waiting, shift, rate_shift, done = 0.0, generator.standard_exponential(), 0.0, 0.0, 0
 
         distributions = np.zeros((len(self._snapshots), sum(self.basis.sizes) + B))
 
@@ -167,6 +169,7 @@ class ProductEngine:
             if place in self._snapshots:
                 distributions[self._snapshots[place]] = self._distribution(sector, ket)
             sectors[place] = np.array(sector.two_J) / 2
+            counts[place] = n_jumps
 
         while done < T and self.times[done] <= t:
             measure(done, state)
@@ -194,18 +197,23 @@ class ProductEngine:
                 channel, sector, state = self._jump(sector, state, generator.random())
                 tables = sector.tables
                 waiting = generator.standard_exponential()
-                n_jumps += 1
+                n_jumps[channel] += 1
+                left -= 1
                 if record:
                     jumps.append((t, channel, sector.two_J))
-                if poll is not None and n_jumps % _POLL == 0:
-                    poll()
+                if left == 0:
+                    left = _POLL
+                    if poll is not None:
+                        poll()
             else:
                 waiting -= lost
                 sector, state = self._fit(sector.two_J, sector.box, state)
                 tables = sector.tables
             state = state / np.linalg.norm(state)
         made = record_of(jumps, B) if record else None
-        return Outcome(mean, second, sectors[:, 0] if B == 1 else sectors, n_jumps, made, distributions)
+        return Outcome(
+            mean, second, sectors[:, 0] if B == 1 else sectors, counts, int(n_jumps.sum()), made, distributions
+        )
 
     def _draw(self, generator: np.random.Generator) -> tuple[ProductSector, Ket]:
         """One pure state of one sector; what does not vary between trajectories is made once."""
