@@ -331,15 +331,15 @@ def test_one_body_operators(case, seed, other):
 def test_moves_take_one_particle_out(case, seed):
     N, two_J = case
     s, x = SpinSector(N, two_J), random_matrix(np.random.default_rng(seed))
-    assert [m.two_mu for m in s.moves()] == twins.remaining(N, two_J)
+    assert [m.rest for m in s.moves()] == twins.remaining(N, two_J)
     number, operator = 0, 0
     for move in s.moves():
-        C = twins.clebsch(two_J, move.two_mu).reshape(move.two_mu + 1, 2, two_J + 1)
-        weight = np.sqrt(twins.removal_weight(N, two_J, move.two_mu))
+        C = twins.clebsch(two_J, move.rest).reshape(move.rest + 1, 2, two_J + 1)
+        weight = np.sqrt(twins.removal_weight(N, two_J, move.rest))
         for spin in range(2):
             close(move.back[spin].toarray(), C[:, spin])
             close(move.out[spin].toarray(), weight * C[:, spin])
-            close(s.entrance(move.two_mu)[spin].toarray(), C[:, spin])
+            close(s.entrance(move.rest)[spin].toarray(), C[:, spin])
         number = number + sum((o.conj().T @ o).toarray() for o in move.out)
         operator = operator + sum(
             x[r, c] * (move.out[r].conj().T @ move.out[c]).toarray() for r in range(2) for c in range(2)
