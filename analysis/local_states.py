@@ -4,8 +4,8 @@ Caption. Collective constrained spin model (Ω = 0.7, rates 1.3 and 0.8) from th
 (a) N times the trace distance of the state of one particle from that of the mean field, which evolves under the product
 generator (50): exact master equation (N = 16, 32, 64, from light to dark). (b) N times the connected correlation of σ_z
 of two particles: exact (lines), trajectories (N = 200, points with standard errors), and the limit N → ∞ from the
-covariance of the fluctuation theory (dashed). (c) At t = 2, the distance of one particle (circles), of two (squares), and
-the correlation (triangles) against N; the lines fall as 1/N.
+covariance of the fluctuation theory (dashed). (c) At t = 2, the distance of one particle (circles), of two (squares),
+and the correlation (triangles) against N; the lines fall as 1/N.
 
 Makes runs of its own (about half a minute of one core).
 
