@@ -22,8 +22,9 @@ _NONE = 1e-14
 def block_densities(block: Block, state: BlockState) -> dict[Label, Matrix]:
     """ρ_λ (dim, dim) of every sector that a state of a block occupies; their traces add up to 1.
 
-    A product state r^{⊗N} has ρ_λ = f_λ π_λ(r): in the eigenbasis of r a basis state of V_λ has the weight Π_s p_s^{n_s}
-    of its occupation numbers. |J, M> is spread evenly over the copies of its sector, and a symmetric state is pure.
+    A product state r^{⊗N} has ρ_λ = f_λ π_λ(r): in the eigenbasis of r a basis state of V_λ has the weight
+    Π_s p_s^{n_s} of its occupation numbers. |J, M> is spread evenly over the copies of its sector, and a symmetric
+    state is pure.
     """
     found: dict[Label, Matrix] = {}
     if isinstance(state, ProductBlock):
