@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array, eye_array
 from scipy.sparse.linalg import splu
+from threadpoolctl import threadpool_limits
 
 from . import checks
 from .checks import check_times
@@ -167,11 +168,13 @@ def master_equation(
     memory = checks.number("memory", memory, 0)
     state.check_fits(model)
     pairs = list(zip(model.blocks, state.blocks, strict=True))
-    generator = Generator(model, [occupied_labels(block, own) for block, own in pairs], memory=memory)
-    start = generator.start([block_densities(block, own) for block, own in pairs])
-    reader = generator.expectations()
-    path = _evolve(generator, start, checked, norm=generator.packing.norm, tolerance=tolerance)
-    mean, second, weights = _moments(np.array([reader @ y for y in path]), len(model.labels))
+    with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
+        generator = Generator(model, [occupied_labels(block, own) for block, own in pairs], memory=memory)
+        start = generator.start([block_densities(block, own) for block, own in pairs])
+        reader = generator.expectations()
+        path = _evolve(generator, start, checked, norm=generator.packing.norm, tolerance=tolerance)
+        found = np.array([reader @ y for y in path])
+    mean, second, weights = _moments(found, len(model.labels))
     off = float(np.abs(weights.sum(axis=1) - 1).max())
     if not off < tolerance + 1e-11:
         raise ConvergenceError(f"The trace of ρ is off by {off:.3g}: rounding has spoilt the solution")
@@ -253,10 +256,11 @@ def steady_state(model: Model, state: State | None = None, *, memory: float = 4.
     else:
         state.check_fits(model)
         occupied = [occupied_labels(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
-    generator = Generator(model, occupied, memory=memory, whole=True)
-    packing, L = generator.packing, generator.matrix
-    scale = float(abs(L).sum(axis=0).max()) or 1.0
-    vector, count = _kernel(L / scale)
+    with threadpool_limits(1):
+        generator = Generator(model, occupied, memory=memory, whole=True)
+        packing, L = generator.packing, generator.matrix
+        scale = float(abs(L).sum(axis=0).max()) or 1.0
+        vector, count = _kernel(L / scale)
     if count > 1:
         still = {b.name for b in model.blocks} - {j.block for j in model.jumps if isinstance(j, LocalJump)}
         kept = f"; without local jumps on {', '.join(map(repr, sorted(still)))} no sector is ever left" if still else ""
@@ -311,12 +315,14 @@ def _evolve(
     """
     found = [start] if times[0] == 0 else []
     end, t, y = float(times[-1]), 0.0, start
-    h = end
+    longest = end
     while len(found) < len(times):
         size = norm(y)
         due = times[len(found) : len(found) + _AT_ONCE]
-        h = min(h, float(due[-1]) - t)
-        inside = due[due < t + h]
+        h = min(longest, float(due[-1]) - t)
+        after = float(due[-1]) if h < longest else min(t + h, float(due[-1]))
+        inside = due[due < after]
+        allowed = tolerance * h / end
         term, total, partial = y, y, [y] * len(inside)
         largest, bound = size, np.inf
         for k in range(1, _TERMS + 1):
@@ -327,17 +333,18 @@ def _evolve(
                 break
             total = total + term
             partial = [p + term * ((s - t) / h) ** k for p, s in zip(partial, inside, strict=True)]
-            if bound <= tolerance * h / end:
+            if bound <= allowed:
                 break
-        if not bound <= tolerance * h / end:
-            h /= 2
-            if h < 1e-12 * end:
+        if not (bound <= allowed and largest <= _LARGEST[1] * size):
+            longest = h / 2
+            if longest < 1e-12 * end:
                 raise ConvergenceError(f"The master equation could not be integrated beyond t = {t:g}")
             continue
         found += partial
-        if len(inside) < len(due) and t + h >= due[len(inside)]:
+        if after == due[len(inside)]:
             found.append(total)
-        t, y = t + h, total
+        t, y = after, total
         # the largest term goes as e^{h‖𝓛‖}: as long a step as the digits allow
-        h *= float(np.clip(1 + 0.2 * np.log(_LARGEST[0] * size / largest), 0.5, 2))
+        reach = h * float(np.clip(1 + 0.2 * np.log(_LARGEST[0] * size / largest), 0.5, 2))
+        longest = reach if h == longest else max(longest, reach)
     return found

@@ -64,7 +64,8 @@ def frames_of(model: Model) -> list[Frame]:
         for b, matrices in group.items():
             unitary = _common_basis(matrices)
             assert unitary is not None
-            unitaries[b] = unitary
+            if frames or not is_diagonal(unitary):
+                unitaries[b] = unitary
         terms = () if frames else model.hamiltonian
         frames.append(Frame(_rotated(model, terms, own, unitaries), unitaries))
     return frames
