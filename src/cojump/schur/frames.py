@@ -49,16 +49,14 @@ def frames_of(model: Model) -> list[Frame]:
             members[0].append(jump)
             continue
         arguments = {model.block_index(name): x for name, x in jump.argument.items()}
-        for group, own in zip(groups, members, strict=True):
-            if all(_common_basis([*group.get(b, []), x]) is not None for b, x in arguments.items()):
-                break
-        else:
-            group, own = {}, []
-            groups.append(group)
-            members.append(own)
+        fits = [all(_common_basis([*g.get(b, []), x]) is not None for b, x in arguments.items()) for g in groups]
+        if not any(fits):
+            groups.append({})
+            members.append([])
+        place = fits.index(True) if any(fits) else -1
         for b, x in arguments.items():
-            group.setdefault(b, []).append(x)
-        own.append(jump)
+            groups[place].setdefault(b, []).append(x)
+        members[place].append(jump)
     frames: list[Frame] = []
     for group, own in zip(groups, members, strict=True):
         # what a later frame leaves open is as in the first one, so that its blocks need not be turned
@@ -66,7 +64,8 @@ def frames_of(model: Model) -> list[Frame]:
         for b, matrices in group.items():
             unitary = _common_basis(matrices)
             assert unitary is not None
-            unitaries[b] = unitary
+            if frames or not is_diagonal(unitary):
+                unitaries[b] = unitary
         terms = () if frames else model.hamiltonian
         frames.append(Frame(_rotated(model, terms, own, unitaries), unitaries))
     return frames

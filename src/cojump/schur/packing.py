@@ -1,18 +1,17 @@
 """Hermitian block-diagonal matrices ⊕_λ ρ_λ as vectors of real numbers.
 
-A block takes dim² places, row by row: the diagonal, √2 Re ρ_ij above it and √2 Im ρ_ij below it in the place (j, i). The
-map keeps the inner product tr(AB), so that its inverse is its transpose; and a vector stands for a Hermitian matrix
-whatever rounding does to it, so that no anti-Hermitian part can grow.
+A block stands as the real matrix y = Re ρ + Im ρ: the real part is symmetric and the imaginary part antisymmetric, so
+that ρ = (1+i)/2 y + (1-i)/2 yᵀ gives both back, and tr(AB) = Σ a b. A vector stands for a Hermitian matrix whatever
+rounding does to it, so that no anti-Hermitian part can grow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from math import sqrt
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array
 
 from .operators import Labels
 
@@ -21,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 class Packing:
-    """Where the elements of each block sit.
+    """Where the elements of each block sit, row by row.
 
     Parameters
     ----------
@@ -38,51 +37,44 @@ class Packing:
         }
         self._starts = np.array([s.start for s in self.slices.values()])
         self._roots = np.sqrt([float(d) for d in self.dims.values()])
-        self._diagonal = self._places(lambda d: np.arange(d) * (d + 1))
-        self._upper = self._places(lambda d: np.ravel_multi_index(np.triu_indices(d, 1), (d, d)))
-        self._lower = self._places(lambda d: np.ravel_multi_index(np.triu_indices(d, 1)[::-1], (d, d)))
-
-    def _places(self, of: Callable[[int], NDArray[np.intp]]) -> NDArray[np.intp]:
-        return np.concatenate([self.slices[label].start + of(d) for label, d in self.dims.items()])
 
     def pack(self, blocks: Mapping[Labels, Matrix]) -> Array:
         """The vector of Hermitian blocks; those that are missing are zero."""
-        full = np.zeros(self.size, dtype=complex)
+        vector = np.zeros(self.size)
         for label, block in blocks.items():
-            full[self.slices[label]] = block.ravel()
-        return self.pack_flat(full)
-
-    def pack_flat(self, full: Matrix) -> Array:
-        """The vector of the elements of all blocks, row by row; reads the diagonals and what is above them."""
-        vector = full.real.copy()
-        above = sqrt(2) * full[self._upper]
-        vector[self._upper], vector[self._lower] = above.real, above.imag
+            vector[self.slices[label]] = packed(block).ravel()
         return vector
-
-    def unpack_flat(self, vector: Array) -> Matrix:
-        """The elements of all blocks, row by row."""
-        full = np.empty(self.size, dtype=complex)
-        above = (vector[self._upper] + 1j * vector[self._lower]) / sqrt(2)
-        full[self._diagonal], full[self._upper], full[self._lower] = vector[self._diagonal], above, above.conj()
-        return full
 
     def unpack(self, vector: Array) -> dict[Labels, Matrix]:
         """The Hermitian blocks of a vector."""
-        full = self.unpack_flat(vector)
-        return {label: full[self.slices[label]].reshape(d, d) for label, d in self.dims.items()}
+        return {label: unpacked(vector[self.slices[label]].reshape(d, d)) for label, d in self.dims.items()}
 
     def norm(self, vector: Array) -> float:
-        """A bound on the trace norm Σ_λ ‖ρ_λ‖_1 ≤ Σ_λ √dim_λ ‖ρ_λ‖_2."""
+        """A bound on the trace norm, Σ_λ ‖ρ_λ‖_1 ≤ Σ_λ √dim_λ ‖ρ_λ‖_2."""
         squares = np.add.reduceat(vector * vector, self._starts)
         return float(self._roots @ np.sqrt(squares))
 
 
-def transform(dim: int) -> csr_array:
-    """The sparse unitary (dim², dim²) matrix T of one block: elements of ρ = T · vector."""
-    rows, columns = np.triu_indices(dim, 1)
-    upper, lower, diagonal = rows * dim + columns, columns * dim + rows, np.arange(dim) * (dim + 1)
-    half = np.full(len(upper), 1 / sqrt(2), dtype=complex)
-    data = [np.ones(dim, dtype=complex), half, 1j * half, half, -1j * half]
-    i = np.concatenate([diagonal, upper, upper, lower, lower])
-    j = np.concatenate([diagonal, upper, lower, upper, lower])
-    return csr_array((np.concatenate(data), (i, j)), shape=(dim * dim, dim * dim))
+def packed(block: Matrix) -> Array:
+    """Return y = Re ρ + Im ρ of a Hermitian matrix."""
+    return block.real + block.imag
+
+
+def unpacked(y: Array) -> Matrix:
+    """Return ρ = (y + yᵀ)/2 + i (y - yᵀ)/2."""
+    return (0.5 + 0.5j) * y + (0.5 - 0.5j) * y.T
+
+
+def packed_map(full: csr_array, dim: int) -> coo_array:
+    """A map M of the elements of ρ (dim, dim) that keeps Hermiticity, as the real map Re M + Im M P of y.
+
+    P exchanges the places (i, j) and (j, i): with (1-i)(1+i)/2 = 1 and (1-i)²/2 = -i, Re ρ' + Im ρ' = Re (1-i) M ρ is
+    Re M (1 - i P) y.
+    """
+    entries = coo_array(full)
+    rows, columns = entries.coords
+    i, j = np.divmod(columns, dim)
+    data = np.concatenate([entries.data.real, entries.data.imag])
+    places = (np.concatenate([rows, rows]), np.concatenate([columns, j * dim + i]))
+    kept = data != 0
+    return coo_array((data[kept], (places[0][kept], places[1][kept])), shape=full.shape)
