@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import systems
+    from . import bounds, fluctuations, longtime, reduced, systems
     from .errors import ArgumentError, ConvergenceError, StorageError, UnsupportedError
+    from .master import master_equation
     from .meanfield import mean_field
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
     from .simulation import simulate, trajectory
@@ -35,6 +36,7 @@ _HOMES = {
     "simulate": "simulation",
     "trajectory": "simulation",
     "mean_field": "meanfield",
+    "master_equation": "master",
     "load": "storage",
     "ArgumentError": "errors",
     "UnsupportedError": "errors",
@@ -42,8 +44,14 @@ _HOMES = {
     "StorageError": "errors",
 }
 
+_MODULES = ("systems", "fluctuations", "bounds", "longtime", "reduced")
+
 __all__ = [
     "systems",
+    "fluctuations",
+    "bounds",
+    "longtime",
+    "reduced",
     "Block",
     "OneBody",
     "TwoBody",
@@ -59,6 +67,7 @@ __all__ = [
     "simulate",
     "trajectory",
     "mean_field",
+    "master_equation",
     "load",
     "ArgumentError",
     "UnsupportedError",
@@ -70,8 +79,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     from importlib import import_module
 
-    if name == "systems":
-        return import_module(".systems", __name__)
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

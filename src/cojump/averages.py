@@ -12,13 +12,16 @@ and leave an error many times too large.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ArgumentError
+from .model import single_particle_basis, symmetric_products
 from .moments import Moments
 
 Array = NDArray[np.float64]
@@ -31,9 +34,11 @@ class Layout:
     ----------
     n_observables : int
         A; the pairs i ≤ j are numbered row by row, Q = A(A+1)/2 of them.
+    triples : (3, P) int array, optional
+        Further covariances to keep, of q_ij with a_k: the columns are (i, j, k), i ≤ j.
     """
 
-    def __init__(self, n_observables: int) -> None:
+    def __init__(self, n_observables: int, triples: NDArray[np.intp] | None = None) -> None:
         A = n_observables
         self.rows, self.columns = np.triu_indices(A)
         Q = len(self.rows)
@@ -61,6 +66,10 @@ class Layout:
         for name, (left, _) in wanted.items():
             self.parts[name] = slice(start, start + len(left))
             start += len(left)
+        self.triples = np.empty((3, 0), dtype=np.intp) if triples is None else triples
+        i, j, k = self.triples
+        wanted["triples"] = (self.q[self.full[i, j]], self.a[k])
+        self.parts["triples"] = slice(start, start + len(k))
         self.pairs = np.array([np.concatenate([w[side] for w in wanted.values()]) for side in (0, 1)])
 
     def vector(self, mean: Array, second: Array, reference: Array, weights: Array) -> Array:
@@ -70,6 +79,23 @@ class Layout:
         q = second - reference[:, i] * mean[:, j] - mean[:, i] * reference[:, j] + reference[:, i] * reference[:, j]
         e = q[:, i == j] @ weights
         return np.concatenate([a, q, a[:, i] * a[:, j], e[:, None]], axis=1)
+
+
+def layout_of(labels: Sequence[str]) -> Layout:
+    """Layout of the averages of blocks with these labels, "block.x".
+
+    Within a block of more than two levels ½(o_a o_b + o_b o_a) holds third averages: the error of a correlation of two
+    particles needs their covariances with q_ab.
+    """
+    blocks = [label.rsplit(".", 1)[0] for label in labels]
+    triples = [np.empty((3, 0), dtype=np.intp)]
+    for name in dict.fromkeys(blocks):
+        first, count = blocks.index(name), blocks.count(name)
+        if count > 3:
+            products = symmetric_products(*single_particle_basis(isqrt(count)))
+            i, j, k = np.nonzero(products)
+            triples.append(first + np.array([i, j, k])[:, (i <= j) & (k != i) & (k != j)])
+    return Layout(len(labels), np.concatenate(triples, axis=1))
 
 
 class Averages:
@@ -87,7 +113,7 @@ class Averages:
 
     @cached_property
     def _layout(self) -> Layout:
-        return Layout(len(self.labels))
+        return layout_of(self.labels)
 
     def _mean_of(self, index: NDArray[np.intp]) -> Array:
         return self.moments.mean[:, index]
@@ -121,6 +147,34 @@ class Averages:
             + 2 * l * r * self._cov("aa")
         )
         return self._error(variance)
+
+    def pair_error(self, places: slice, coefficients: Array) -> Array:
+        """(T, n, n) standard errors of q_ab + Σ_c u_abc <a_c> over the averages of one block, for known u (T, n, n, n).
+
+        u_abc may differ from zero where c is a or b, and where the covariance of q_ab with a_c is kept.
+        """
+        inside = np.arange(len(self.labels))[places]
+        n, T = len(inside), len(coefficients)
+        mixed = np.zeros((T, n, n, n))
+        kept = [
+            (self._layout.rows, self._layout.columns, self._layout.rows, "q_row"),
+            (self._layout.rows, self._layout.columns, self._layout.columns, "q_column"),
+            (*self._layout.triples, "triples"),
+        ]
+        for i, j, k, part in kept:
+            own = np.isin(i, inside) & np.isin(j, inside)
+            a, b, c = (x[own] - inside[0] for x in (i, j, k))
+            mixed[:, a, b, c] = mixed[:, b, a, c] = self._cov(part)[:, own]
+        linear = self._square(self._cov("aa"))[:, places, places]
+        variance = self._square(self._cov("qq"))[:, places, places]
+        variance = variance + 2 * (coefficients * mixed).sum(axis=3)
+        variance += np.einsum("tabc,tcd,tabd->tab", coefficients, linear, coefficients, optimize=True)
+        return self._error(variance)
+
+    def linear_error(self, coefficients: Array, places: slice) -> Array:
+        """(T,) standard errors of Σ_a c_a <m_a> over the averages at ``places``, for coefficients c (T, n)."""
+        covariance = self._square(self._cov("aa"))[:, places, places]
+        return self._error(np.einsum("ta,tab,tb->t", coefficients, covariance, coefficients))
 
     @cached_property
     def _variance_a(self) -> Array:
@@ -220,6 +274,10 @@ class OrderParameters(Averages):
     reference: Array
     moments: Moments
 
+    @cached_property
+    def _layout(self) -> Layout:
+        return Layout(len(self.labels))
+
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
@@ -228,7 +286,7 @@ class Estimates:
     Attributes
     ----------
     labels : tuple of n strings
-    mean, stderr : (T, n) arrays
+    mean, stderr : (T, n) arrays, (n,) for averages over a window
     """
 
     labels: tuple[str, ...]
@@ -236,11 +294,11 @@ class Estimates:
     stderr: Array
 
     def __getitem__(self, label: str) -> tuple[Array, Array]:
-        """(T,) means and (T,) standard errors of one figure."""
+        """Means and standard errors of one figure, (T,) each; single numbers where there is one time."""
         if label not in self.labels:
             raise ArgumentError("label", f"be one of {', '.join(self.labels)}", f"it is {label!r}")
         place = self.labels.index(label)
-        return self.mean[:, place], self.stderr[:, place]
+        return self.mean[..., place], self.stderr[..., place]
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,12 +314,15 @@ class Extra:
     reference : (T', n) array
         Mean-field values on which they are centred; empty where they are not.
     moments : Moments
+    interval : (start, end) or None
+        The measurement window, for figures over a window of time.
     """
 
     labels: tuple[str, ...]
     times: Array
     reference: Array
     moments: Moments
+    interval: tuple[float, float] | None = None
 
     def estimates(self) -> Estimates:
         """Means and standard errors of vectors whose variances alone are kept."""

@@ -7,6 +7,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from .errors import ArgumentError
 
@@ -37,3 +38,26 @@ def number(name: str, value: Any, least: float | None = None, most: float | None
     if wrong or _outside(value, least, most):
         raise ArgumentError(name, f"be {_bounds('a finite number', least, most)}", f"it is {value!r}")
     return float(value)
+
+
+def check_times(times: ArrayLike, name: str = "times") -> NDArray[np.float64]:
+    """Output times as a float array (T,), or an ArgumentError that says what is wrong with them."""
+    try:
+        given = np.asarray(times)
+    except ValueError:
+        raise ArgumentError(name, "be an array of numbers", f"it is {times!r}") from None
+    if given.ndim != 1 or given.size == 0:
+        raise ArgumentError(name, "be a one-dimensional array of at least one time", f"its shape is {given.shape}")
+    if given.dtype.kind not in "fiu":
+        raise ArgumentError(name, "be an array of real numbers", f"its dtype is {given.dtype}")
+    array = given.astype(float)
+    if not np.all(np.isfinite(array)):
+        where = int(np.argmax(~np.isfinite(array)))
+        raise ArgumentError(name, "be finite", f"{name}[{where}] = {array[where]}")
+    if array[0] < 0:
+        raise ArgumentError(name, "start at 0 or later", f"{name}[0] = {array[0]:g}")
+    stuck = np.flatnonzero(np.diff(array) <= 0)
+    if stuck.size:
+        i = int(stuck[0])
+        raise ArgumentError(name, "be increasing", f"{name}[{i + 1}] = {array[i + 1]:g} ≤ {name}[{i}] = {array[i]:g}")
+    return array

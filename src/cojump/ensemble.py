@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from . import checks
+from .checks import check_times
 from .errors import ArgumentError
-from .meanfield import check_times, mean_field
+from .meanfield import mean_field
+from .meters import grouped, meters_of
 from .model import Model
 from .moments import Moments
-from .observables import AverageMeter, Meter, meters_of
+from .observables import AverageMeter, Meter
 from .results import Extra, Result
 from .states import State
 from .unravel.driver import Outcome, warm_up
@@ -96,6 +98,8 @@ class Point:
         Polynomials of averages to be measured, see :func:`cojump.simulate`.
     distributions : (T',) array
         Output times at which the distributions of M are measured.
+    burn_in, window : float or None
+        Begin and end of the measurement window, see :func:`cojump.simulate`.
 
     Raises
     ------
@@ -114,6 +118,8 @@ class Point:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     observables: Mapping[str, Any] = field(default_factory=dict)
     distributions: Array = field(default_factory=lambda: np.empty(0))
+    burn_in: float | None = None
+    window: float | None = None
 
     def __post_init__(self) -> None:
         given: tuple[tuple[str, object, type], ...] = (("model", self.model, Model), ("state", self.state, State))
@@ -141,7 +147,7 @@ class Point:
             raise ArgumentError("distributions", "hold output times only", f"{missing[0]:g} is none of `times`")
         object.__setattr__(self, "distributions", shots)
         zero = np.zeros((len(self.times), len(self.model.labels)))
-        meters_of(self.model, self.times, zero, self.observables, shots)
+        meters_of(self.model, self.times, zero, self.observables, shots, self.burn_in, self.window)
 
     def chunks(self) -> list[tuple[int, int]]:
         """First and past-last trajectory of each chunk."""
@@ -209,11 +215,9 @@ class _Worker:
     def __init__(self, point: Point) -> None:
         self.point = point
         self.reference = mean_field(point.model, point.state, point.times).mean
-        averages: Meter = AverageMeter(point.model, point.times, self.reference)
-        meters = meters_of(point.model, point.times, self.reference, point.observables, point.distributions)
-        usual = [meter for meter in meters if meter.name != "distribution"]
-        rare = [meter for meter in meters if meter.name == "distribution"]
-        self.groups = [_Group(group) for group in ([averages, *usual], rare) if group]
+        asked = (point.observables, point.distributions, point.burn_in, point.window)
+        meters = meters_of(point.model, point.times, self.reference, *asked)
+        self.groups = [_Group(group) for group in grouped(meters)]
         self._snapshots = np.flatnonzero(np.isin(point.times, point.distributions))
         self._engine: Runner | None = None
 

@@ -38,6 +38,7 @@ _BAND = 2.0
 """Half the width of a band, in standard errors."""
 
 _DASHES = (0, (4, 2))
+_DOTS = (0, (1, 1.2))
 
 STYLE: Any = {
     "font.family": "STIXGeneral",
@@ -186,6 +187,8 @@ def averages_figure(results: Sequence[Result]) -> Figure:
         axes.set_xlabel("$t$")
     handles = [Line2D([], [], color=c, label=_label(r, results)) for r, c in zip(results, colours, strict=True)]
     handles.append(Line2D([], [], color="black", linestyle=_DASHES, linewidth=1.0, label="mean field"))
+    if any(r.theory is not None for r in results):
+        handles.append(Line2D([], [], color="black", linestyle=_DOTS, linewidth=0.9, label="order $1/N$"))
     figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 6))
     if len(shown) < len(blocks):
         figure.supxlabel(f"the first {len(shown)} of {len(blocks)} blocks", fontsize=8, x=0.99, ha="right")
@@ -209,6 +212,9 @@ def _draw_pair(upper: Axes, lower: Axes, results: Sequence[Result], label: str, 
         value, error, reference = result.mean[:, a], result.mean_stderr[:, a], result.reference[:, a]
         _band(upper, result.times, value, error, colour)
         _band(lower, result.times, value - reference, error, colour)
+        if result.theory is not None:
+            expected = result.theory.correction[:, a] / result.n_particles
+            lower.plot(result.times, expected, color="black", linestyle=_DOTS, linewidth=0.9, zorder=5)
     references = [(r.times, r.reference[:, a], c) for r, a, c in curves]
     if _all_same(references):
         references = [(*references[-1][:2], "black")]
@@ -253,6 +259,16 @@ def deviation_figure(results: Sequence[Result]) -> Figure:
         # On a logarithmic axis there is no place for zero: a state without spread has no curve at that time.
         _band(left, result.times, np.where(value > 0, value, np.nan), error, colour)
         _band(right, result.times, N * value, N * error, colour, label=_label(result, results))
+    limits = [
+        (r.times, r.theory.deviation, c)
+        for r, c in zip(results, _colours(len(results)), strict=True)
+        if r.theory is not None
+    ]
+    if limits and _all_same(limits):
+        limits = [(*limits[-1][:2], "black")]
+    for n, (times, limit, colour) in enumerate(limits):
+        label = None if n else "$N\\to\\infty$"
+        right.plot(times, limit, color=colour, linestyle=_DASHES, linewidth=1.0, zorder=4, label=label)
     if any((r.deviation > 0).any() for r in results):
         left.set_yscale("log", nonpositive="clip")
         _label_decades(left)

@@ -72,12 +72,24 @@ def _show_run(run_file: RunFile, console: Console) -> None:
             "trajectories": f"{run.n_traj} per point, in {chunks} chunk{'' if chunks == 1 else 's'} "
             f"of up to {min(run.chunk, run.n_traj)}; {run.keep} kept",
             "tolerance": f"{run.tolerance:g}",
+            **_window(run_file),
         },
     )
     table = _table("point", "N", "blocks", "amplitudes", "seed", "memory", "method")
     for row in rows:
         table.add_row(*row)
     console.print(table)
+
+
+def _window(run_file: RunFile) -> dict[str, str]:
+    from .windows import window_of
+
+    run = run_file.run
+    window = window_of(run_file.times.array(), run.burn_in, run.window)
+    if window is None or (run.burn_in is None and run.window is None):
+        return {}
+    start, end = window.interval
+    return {"averaged": f"over {len(window.times)} output times, {start:g} to {end:g}, in each trajectory"}
 
 
 def _planned(point: PointSpec, n_times: int) -> list[str]:

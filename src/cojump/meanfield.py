@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
 
-from .errors import ArgumentError, ConvergenceError
+from .checks import check_times
+from .errors import ConvergenceError
 from .model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
 from .states import State
+
+if TYPE_CHECKING:
+    from .fluctuations import Fluctuations
 
 Array = NDArray[np.float64]
 Densities = list[NDArray[np.complex128]]
@@ -25,8 +30,9 @@ Densities = list[NDArray[np.complex128]]
 _RTOL, _ATOL = 1e-11, 1e-13
 """Tolerances of the integration; the flow is smooth and bounded, |m| ≤ 1 (Lemma 4)."""
 
-_METHODS: tuple[tuple[Any, int], ...] = (("DOP853", 20_000), ("LSODA", 50_000))
-"""Integrators in the order they are tried, and how many derivatives each may ask for."""
+_METHODS: tuple[tuple[Any, int, int], ...] = (("DOP853", 20_000, 0), ("LSODA", 50_000, 1_000_000))
+"""Integrators in the order they are tried, how many derivatives each may ask for, and how many more when it has come to
+the end (in proportion before): a cycle followed for long needs many, a flow held on an edge gets nowhere with them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,12 +47,44 @@ class MeanField:
         Averages per block, as in the results of trajectories.
     densities : list of (T, d_b, d_b) arrays
         Density matrix of one particle of each block.
+    model, state
+        What was integrated.
     """
 
     times: Array
     labels: tuple[str, ...]
     mean: Array
     densities: list[NDArray[np.complex128]]
+    model: Model = field(repr=False)
+    state: State = field(repr=False)
+
+    @cached_property
+    def _fluctuations(self) -> Fluctuations:
+        from .fluctuations import fluctuations
+
+        return fluctuations(self.model, self.state, self.times)
+
+    @property
+    def covariance(self) -> Array:
+        """(T, A, A) C(t) = lim N (<½{m_a, m_b}> - <m_a><m_b>), see :mod:`cojump.fluctuations`.
+
+        Computed when first asked for; raises ArgumentError unless the start is a product state, UnsupportedError if a
+        rate function is not smooth where mean field passes.
+        """
+        return self._fluctuations.covariance
+
+    @property
+    def correction(self) -> Array:
+        """(T, A) δ(t) = lim N (<m_a> - m_a), so that ``mean + correction / N`` is exact to O(1/N²).
+
+        Computed and refused as ``covariance``.
+        """
+        return self._fluctuations.correction
+
+    @property
+    def deviation(self) -> Array:
+        """(T,) lim N·E_N(t), the trace of C in the paper's orthonormal basis. Refused as ``covariance``."""
+        return self._fluctuations.deviation
 
 
 class Flow:
@@ -119,29 +157,6 @@ class _LocalTerm:
         return float(self._jump.gamma(np.array([min(max(average, self._lowest), self._highest)]))[0] ** 2)
 
 
-def check_times(times: ArrayLike, name: str = "times") -> Array:
-    """Output times as a float array (T,), or an ArgumentError that says what is wrong with them."""
-    try:
-        given = np.asarray(times)
-    except ValueError:
-        raise ArgumentError(name, "be an array of numbers", f"it is {times!r}") from None
-    if given.ndim != 1 or given.size == 0:
-        raise ArgumentError(name, "be a one-dimensional array of at least one time", f"its shape is {given.shape}")
-    if given.dtype.kind not in "fiu":
-        raise ArgumentError(name, "be an array of real numbers", f"its dtype is {given.dtype}")
-    array = given.astype(float)
-    if not np.all(np.isfinite(array)):
-        where = int(np.argmax(~np.isfinite(array)))
-        raise ArgumentError(name, "be finite", f"{name}[{where}] = {array[where]}")
-    if array[0] < 0:
-        raise ArgumentError(name, "start at 0 or later", f"{name}[0] = {array[0]:g}")
-    stuck = np.flatnonzero(np.diff(array) <= 0)
-    if stuck.size:
-        i = int(stuck[0])
-        raise ArgumentError(name, "be increasing", f"{name}[{i + 1}] = {array[i + 1]:g} ≤ {name}[{i}] = {array[i]:g}")
-    return array
-
-
 def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
     """Integrate the mean-field equations (21) from the one-particle density matrices of ``state``.
 
@@ -182,7 +197,7 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
     states = [unpack(np.ascontiguousarray(y)) for y in path]
     densities = [np.array([s[b] for s in states]) for b in range(len(shapes))]
     mean = np.stack([np.einsum("tij,ji->t", densities[o.block], o.matrix).real for o in model.observables], axis=1)
-    return MeanField(checked, model.labels, mean, densities)
+    return MeanField(checked, model.labels, mean, densities, model, state)
 
 
 class _TooManyStepsError(Exception):
@@ -199,13 +214,13 @@ def _integrate(derivative: Callable[[float, Array], Array], start: Array, times:
     if times[-1] == 0:
         return start[None, :]
     why = "the flow needs too many steps: it is stiff beyond measure, a rate is discontinuous, or t is very long"
-    for method, most in _METHODS:
-        left = most
+    for method, most, further in _METHODS:
+        asked = 0
 
-        def counted(t: float, y: Array) -> Array:
-            nonlocal left
-            left -= 1
-            if left < 0:
+        def counted(t: float, y: Array, most: int = most, further: int = further) -> Array:
+            nonlocal asked
+            asked += 1
+            if asked > most + further * t / times[-1]:
                 raise _TooManyStepsError
             return derivative(t, y)
 

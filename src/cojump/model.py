@@ -71,7 +71,7 @@ class Observable:
         return 1.0 / float(np.trace(self.matrix @ self.matrix).real)
 
 
-def _single_particle_basis(levels: int) -> list[tuple[str, NDArray[np.complex128]]]:
+def _labelled_basis(levels: int) -> list[tuple[str, NDArray[np.complex128]]]:
     """Labels and matrices that, with the identity, span the Hermitian (d, d) matrices orthogonally."""
     if levels == 2:
         return [("x", SIGMA_X), ("y", SIGMA_Y), ("z", SIGMA_Z)]
@@ -83,6 +83,24 @@ def _single_particle_basis(levels: int) -> list[tuple[str, NDArray[np.complex128
             basis.append((f"x{a}{b}", flip + flip.T))
             basis.append((f"y{a}{b}", -1j * flip + 1j * flip.T))
     return basis
+
+
+def single_particle_basis(levels: int) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
+    """Orthogonal Hermitian matrices o (n, d, d) that span all of them, and 1/tr(o²) (n,).
+
+    Those whose averages are reported; for two levels with the identity in front, which they do not span.
+    """
+    matrices = [matrix for _, matrix in _labelled_basis(levels)]
+    if levels == 2:
+        matrices = [np.eye(2, dtype=complex), *matrices]
+    stack = np.array(matrices)
+    return stack, 1.0 / np.einsum("aij,aji->a", stack, stack).real
+
+
+def symmetric_products(matrices: NDArray[np.complex128], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, n, n) coefficients of ½(o_a o_b + o_b o_a) = Σ_c s_abc o_c in such a basis."""
+    traces = np.einsum("aij,bjk,cki->abc", matrices, matrices, matrices, optimize=True).real
+    return (traces + traces.transpose(1, 0, 2)) / 2 * weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,7 +180,7 @@ class Model:
         return tuple(
             Observable(f"{block.name}.{label}", i, matrix)
             for i, block in enumerate(self.blocks)
-            for label, matrix in _single_particle_basis(block.levels)
+            for label, matrix in _labelled_basis(block.levels)
         )
 
     @property

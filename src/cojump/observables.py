@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .averages import Estimates, Extra, Layout
+from .averages import Estimates, Extra, Layout, layout_of
 from .errors import ArgumentError, UnsupportedError
 from .model import Model
 from .moments import Moments
@@ -37,6 +37,10 @@ class Trajectory(Protocol):
     @property
     def sectors(self) -> Array:
         """(T, ...) sectors."""
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """(T, L) jumps of each channel so far."""
 
     @property
     def distributions(self) -> Array:
@@ -74,7 +78,7 @@ class AverageMeter:
 
     def __init__(self, model: Model, times: Array, reference: Array) -> None:
         self._labels, self._times, self._reference = model.labels, times, reference
-        self._layout, self._weights = Layout(len(model.labels)), model.deviation_weights
+        self._layout, self._weights = layout_of(model.labels), model.deviation_weights
 
     def empty(self) -> Extra:
         """No trajectory yet."""
@@ -296,21 +300,3 @@ def distribution_of(extra: Extra, block: str) -> Distribution:
         first += count
     names = ", ".join(label.rsplit(":", 1)[0] for label in extra.labels)
     raise ArgumentError("block", f"be one of {names}", f"it is {block!r}")
-
-
-def meters_of(
-    model: Model, times: Array, reference: Array, observables: Mapping[str, Any], snapshots: Array
-) -> list[Meter]:
-    """Return the meters of a run: spins, squeezing, order parameters if the model has any, and what is asked for."""
-    meters: list[Meter] = []
-    if model.order_parameters:
-        meters.append(OrderMeter(model, times, reference))
-    if observables:
-        meters.append(PolynomialMeter(model, times, observables))
-    spins = [b for b, block in enumerate(model.blocks) if block.levels == 2]
-    if spins:
-        meters.append(SpinMeter(model, times))
-        meters += [SqueezingMeter(model, b, times, reference) for b in spins]
-    if snapshots.size:
-        meters.append(DistributionMeter(model, snapshots))
-    return meters

@@ -12,8 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from . import longtime
 from .averages import Averages
+from .errors import ArgumentError
 from .results import Result
+from .windows import PREFIX, Stationary
 
 _ROWS = 6
 """Output times in a table, unless all are asked for."""
@@ -24,8 +27,12 @@ _WIDTH = 80
 _EXACT = 1e-13
 """A standard error below this is rounding of zero: at the start, or of a conserved average."""
 
+_MOST_CHANNELS = 8
+"""Jumps of more channels than this are not listed one by one."""
+
 _CAPTION = (
-    "difference = (value - mean field) / standard error. It holds the physical part of order 1/N beside the noise."
+    "difference (diff.) = (value - mean field) / standard error. It holds the physical part of order 1/N beside the "
+    "noise; behind mean field + δ/N, if there, only what is of order 1/N²."
 )
 
 
@@ -71,7 +78,7 @@ def title_of(result: Result) -> str:
 
 
 def print_tables(results: Sequence[Result], console: Console, all_times: bool = False) -> None:
-    """Print one table per point: averages beside the mean field, and N·E_N.
+    """Print for each point: averages beside mean field and its 1/N correction, N·E_N, order parameters.
 
     Parameters
     ----------
@@ -85,47 +92,85 @@ def print_tables(results: Sequence[Result], console: Console, all_times: bool = 
         rows = chosen_times(len(result.times), all_times)
         console.print(_table(result, rows))
         console.print()
+        console.print(_deviation_table(result, rows))
+        console.print()
         if "order" in result.extras:
             console.print(_order_table(result, rows))
             console.print()
+        for table in (_stationary_table(result), _jump_table(result)):
+            if table is not None:
+                console.print(table)
+                console.print()
     console.print(Text(_CAPTION, style="dim"))
 
 
-def _table(result: Result, rows: Sequence[int]) -> Table:
-    table = Table(title=title_of(result), title_justify="left", title_style="bold")
+def _plain(title: str, first: str = "", *numbers: str) -> Table:
+    """A table of one column of names, if ``first`` is given, and columns of numbers."""
+    table = Table(title=title, title_justify="left", title_style="bold")
     table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
-    table.add_column("t", justify="right", min_width=max(len(f"{result.times[row]:.6g}") for row in rows))
-    table.add_column("average", no_wrap=True)
-    for name in ("value ± error", "mean field", "difference", "N·E_N ± error"):
+    if first:
+        table.add_column(first, no_wrap=True)
+    for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _grid(title: str, result: Result, rows: Sequence[int], *columns: str) -> Table:
+    """A table whose first two columns are the time and what is in the row; numbers follow."""
+    table = _plain(title)
+    table.add_column("t", justify="right", min_width=max(len(f"{result.times[row]:.6g}") for row in rows))
+    if columns[0] in ("average", "pair"):
+        table.add_column(columns[0], no_wrap=True)
+        columns = columns[1:]
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _table(result: Result, rows: Sequence[int]) -> Table:
+    """Averages beside mean field, and beside its 1/N correction where the result has it."""
+    columns = ["average", "value ± error", "mean field", "difference"]
+    if result.theory is not None:
+        columns[-1:] = ["diff.", "+ δ/N", "diff."]  # 80 columns hold no more
+    table = _grid(title_of(result), result, rows, *columns)
     groups: list[Averages] = [result, *([result.order] if "order" in result.extras else [])]
     for row in rows:
-        N = result.n_particles
-        spread = result.deviation_stderr[row]
-        time, deviation = f"{result.times[row]:.6g}", format_value(N * result.deviation[row], N * spread)
+        time = f"{result.times[row]:.6g}"
         for group in groups:
             for a, label in enumerate(group.labels):
                 value, error, reference = group.mean[row, a], group.mean_stderr[row, a], group.reference[row, a]
-                table.add_row(
-                    time,
-                    label,
+                cells = [
                     format_value(value, error),
                     f"{reference:.5f}",
                     format_difference(value, reference, error),
-                    deviation,
-                )
-                time = deviation = ""  # once for each time
+                ]
+                if result.theory is not None and group is result:
+                    corrected = reference + result.theory.correction[row, a] / result.n_particles
+                    cells += [f"{corrected:.5f}", format_difference(value, corrected, error)]
+                table.add_row(time, label, *cells)
+                time = ""  # once for each time
+    return table
+
+
+def _deviation_table(result: Result, rows: Sequence[int]) -> Table:
+    """N·E_N beside its limit."""
+    columns = ["value ± error"] if result.theory is None else ["value ± error", "N → ∞", "difference"]
+    table = _grid("N·E_N, the deviation from mean field", result, rows, *columns)
+    N = result.n_particles
+    for row in rows:
+        value, error = N * result.deviation[row], N * result.deviation_stderr[row]
+        cells = [format_value(value, error)]
+        if result.theory is not None:
+            limit = result.theory.deviation[row]
+            cells += [f"{limit:.5f}", format_difference(value, limit, error)]
+        table.add_row(f"{result.times[row]:.6g}", *cells)
     return table
 
 
 def _order_table(result: Result, rows: Sequence[int]) -> Table:
     """N · covariance of every pair of order parameters."""
-    table = Table(title="N · covariance of the order parameters", title_justify="left", title_style="bold")
-    table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
-    table.add_column("t", justify="right", min_width=max(len(f"{result.times[row]:.6g}") for row in rows))
-    table.add_column("pair", no_wrap=True)
-    for name in ("value ± error", "within", "between"):
-        table.add_column(name, justify="right", no_wrap=True)
+    title = "N · covariance of the order parameters"
+    table = _grid(title, result, rows, "pair", "value ± error", "within", "between")
     order = result.order
     for row in rows:
         time = f"{result.times[row]:.6g}"
@@ -139,4 +184,48 @@ def _order_table(result: Result, rows: Sequence[int]) -> Table:
                 cells = [format_value(value[row, a, b], error[row, a, b]) for value, error in parts]
                 table.add_row(time, f"{first}, {second}", *cells)
                 time = ""
+    return table
+
+
+def _stationary_table(result: Result) -> Table | None:
+    """Averages over the measurement window, with correlation times of the kept trajectories."""
+    if f"{PREFIX}averages" not in result.extras:
+        return None
+    steady = result.stationary
+    title = f"Averages over t = {steady.start:g} to {steady.end:g}"
+    table = _plain(title, "average", "value ± error", "N·variance ± error", "τ ± error")
+    groups: list[tuple[Stationary, list[str]]] = [(steady, _correlation_times(result))]
+    if f"{PREFIX}order" in result.extras:
+        groups.append((result.stationary_order, []))
+    for group, times in groups:
+        for a, label in enumerate(group.labels):
+            value = format_value(group.mean[a], group.stderr[a])
+            variance = format_value(group.covariance[a, a], group.covariance_stderr[a, a])
+            table.add_row(label, value, variance, times[a] if times else "")
+    return table
+
+
+def _correlation_times(result: Result) -> list[str]:
+    """Correlation time of each average along the kept trajectories; empty if there are none at equal steps."""
+    steady = result.stationary
+    try:
+        found = longtime.averages(result, burn_in=steady.start, window=steady.end)
+    except ArgumentError:
+        return []
+    flags = ["" if good else " (run < 50 τ)" for good in found.reliable]
+    values = [format_value(t, e) if t > 0 else "—" for t, e in zip(found.tau, found.tau_stderr, strict=True)]
+    return [value + flag for value, flag in zip(values, flags, strict=True)]
+
+
+def _jump_table(result: Result) -> Table | None:
+    """Activity and Fano factor of the measurement window."""
+    if "activity" not in result.extras or result.activity.number[-1] == 0:
+        return None
+    jumps = result.activity
+    title = f"Jumps from t = {jumps.start:g} to {jumps.end:g}"
+    table = _plain(title, "channel", "per time and particle ± error", "Fano factor ± error")
+    channels = range(len(jumps.labels))
+    for l in channels if len(channels) <= _MOST_CHANNELS + 1 else channels[-1:]:
+        activity, fano = format_value(jumps.mean[l], jumps.stderr[l]), format_value(jumps.fano[l], jumps.fano_stderr[l])
+        table.add_row(jumps.labels[l], activity, fano)
     return table

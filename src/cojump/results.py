@@ -11,13 +11,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .averages import Averages, Estimates, Extra, Layout, OrderParameters
+from .counting import Activity, Counts, activity_of, counts_of
 from .errors import ArgumentError
 from .moments import Moments
 from .observables import Distribution, distribution_of, squeezing_of
+from .windows import PREFIX, Stationary, row_of, stationary_of
 
 Array = NDArray[np.float64]
 
-__all__ = ["Estimates", "Extra", "Layout", "Result"]
+__all__ = ["Estimates", "Extra", "Layout", "Result", "Theory"]
+
+
+@dataclass(frozen=True, eq=False)
+class Theory:
+    """Fluctuation theory beside the trajectories, for N → ∞; see :mod:`cojump.fluctuations`.
+
+    Attributes
+    ----------
+    covariance : (T, A, A) array
+        lim of ``Result.covariance``.
+    correction : (T, A) array
+        δ = lim N (<m_a> - m̄_a).
+    deviation : (T,) array
+        lim N·E_N.
+    """
+
+    covariance: Array
+    correction: Array
+    deviation: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +67,8 @@ class Result(Averages):
         What distinguishes this point of a sweep, from the run file.
     extras : mapping of str to Extra
         Further statistics by the name of their meter; the properties below read them.
+    theory : Theory, optional
+        What is expected at order 1/N; runs from a run file have it where the theory holds.
     """
 
     times: Array
@@ -60,6 +83,7 @@ class Result(Averages):
     n_jumps: int
     parameters: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, Extra] = field(default_factory=dict)
+    theory: Theory | None = None
 
     def _extra(self, name: str, what: str) -> Extra:
         if name not in self.extras:
@@ -68,11 +92,44 @@ class Result(Averages):
             )
         return self.extras[name]
 
+    def _averages(self, name: str, what: str) -> OrderParameters:
+        e = self._extra(name, what)
+        return OrderParameters(e.times, e.labels, self.n_particles, np.ones(len(e.labels)), e.reference, e.moments)
+
     @cached_property
     def order(self) -> OrderParameters:
         """Order parameters of the model (the overlaps of a Hopfield network) with their full covariance."""
-        e = self._extra("order", "order")
-        return OrderParameters(e.times, e.labels, self.n_particles, np.ones(len(e.labels)), e.reference, e.moments)
+        return self._averages("order", "order")
+
+    def _stationary(self, name: str, what: str) -> Stationary:
+        interval = self._extra(PREFIX + name, what).interval
+        assert interval is not None
+        return stationary_of(self._averages(PREFIX + name, what), interval)
+
+    @cached_property
+    def stationary(self) -> Stationary:
+        """Averages of the blocks over the measurement window (``burn_in`` or ``window`` of the run)."""
+        return self._stationary("averages", "stationary")
+
+    @cached_property
+    def stationary_order(self) -> Stationary:
+        """Order parameters over the measurement window."""
+        return self._stationary("order", "stationary_order")
+
+    @cached_property
+    def stationary_observables(self) -> Estimates:
+        """Observables given to ``simulate`` over the measurement window; arrays of the shape (n,)."""
+        return row_of(self._extra(f"{PREFIX}observables", "stationary_observables").estimates())
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Number of jumps of each channel, and of all, from t = 0 to the output times."""
+        return counts_of(self._extra("counts", "counts"))
+
+    @cached_property
+    def activity(self) -> Activity:
+        """Jumps per unit time and particle, and the Fano factor, in the measurement window (all times without one)."""
+        return activity_of(self._extra("activity", "activity"), self.n_particles)
 
     @cached_property
     def observables(self) -> Estimates:

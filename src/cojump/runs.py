@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from .storage import RESULT_NAME, load, save_results
 if TYPE_CHECKING:
     from .ensemble import Point
     from .parallel import World
-    from .results import Result
+    from .results import Result, Theory
 
 
 @dataclass
@@ -37,7 +37,7 @@ class _Job:
 
     def store(self, index: int, result: Result) -> None:
         """Take in a finished point and rewrite the result file: a killed job loses no finished point."""
-        self.finished[index] = result
+        self.finished[index] = replace(result, theory=_theory(self.points[index]))
         results = [self.finished[i] for i in sorted(self.finished)]
         save_results(self.path, results, run_file=self.run_file.text, sources=self.run_file.sources, overwrite=True)
 
@@ -84,6 +84,18 @@ def execute(path: Path, directory: Path) -> None:
             progress.stop()
     if chief:
         click.echo(f"cojump: {_count(len(job.points))} in {job.path}; {_hint(directory)}")
+
+
+def _theory(point: Point) -> Theory | None:
+    """Fluctuation theory of a point, or None where it does not hold: correlated starts, rates that are not smooth."""
+    from .fluctuations import fluctuations
+    from .results import Theory
+
+    try:
+        made = fluctuations(point.model, point.state, point.times)
+    except EXPECTED:
+        return None
+    return Theory(made.covariance, made.correction, made.deviation)
 
 
 def _count(points: int) -> str:
@@ -140,6 +152,8 @@ def _point(run_file: RunFile, spec: PointSpec) -> Point:
         tolerance=run.tolerance,
         chunk=run.chunk,
         keep=run.keep,
+        burn_in=run.burn_in,
+        window=run.window,
         parameters=spec.parameters,
     )
 

@@ -54,6 +54,8 @@ def simulate(
     chunk: int = 64,
     observables: Mapping[str, Any] | None = None,
     distributions: ArrayLike = (),
+    burn_in: float | None = None,
+    window: float | None = None,
     keep: int = 0,
     comm: Any = None,
     progress: bool = False,
@@ -84,6 +86,10 @@ def simulate(
         ½{A, B} of two averages; the terms of a list are added up. See ``result.observables``.
     distributions : (T',) array
         Output times at which the distribution of M in each block is measured, see ``result.distribution``.
+    burn_in, window : float, optional
+        Measurement window of stationary averages, from ``burn_in`` (0 if only the other is given) to ``window`` (the
+        last output time). Each trajectory is averaged over the output times in it with the weights of the trapezoid
+        rule, see ``result.stationary``; the activity and the Fano factor count its jumps.
     keep : int
         How many trajectories keep their series <m_a>(t).
     comm : mpi4py communicator, optional
@@ -116,6 +122,8 @@ def simulate(
             keep,
             observables=observables or {},
             distributions=np.asarray(distributions),
+            burn_in=burn_in,
+            window=window,
         )
 
     display = None
@@ -139,7 +147,8 @@ def simulate(
 
 def _figures(point: Point) -> tuple[object, ...]:
     """What must agree on all ranks, as far as it can be compared."""
-    return (point.n_traj, point.seed, point.tolerance, point.chunk, point.keep, point.times.tobytes())
+    run = (point.n_traj, point.seed, point.tolerance, point.chunk, point.keep, point.burn_in, point.window)
+    return (*run, point.times.tobytes())
 
 
 def trajectory(

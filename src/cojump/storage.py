@@ -13,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, overload
@@ -22,10 +22,11 @@ import h5py
 import numpy as np
 
 from . import __version__
+from .averages import layout_of
 from .errors import ArgumentError, StorageError
 from .files import reason, replace_file
 from .moments import Moments
-from .results import Extra, Layout, Result
+from .results import Extra, Result, Theory
 
 RESULT_NAME = "result.h5"
 """Name of the result file in the directory of a run."""
@@ -36,6 +37,7 @@ SCHEMA = 1
 _HEADER = 512
 _MAGIC = b"cojump result file\n"
 _ARRAYS = ("times", "weights", "reference", "trajectories")
+_THEORY = tuple(f.name for f in fields(Theory))
 
 
 @dataclass(frozen=True)
@@ -180,10 +182,16 @@ def _write_point(group: h5py.Group, result: Result) -> None:
     for name in _ARRAYS:
         _write_array(group, name, getattr(result, name))
     _write_moments(group.create_group("moments"), result.moments)
+    if result.theory is not None:
+        theory = group.create_group("theory")
+        for name in _THEORY:
+            _write_array(theory, name, getattr(result.theory, name))
     extras = group.create_group("extras", track_order=True)
     for number, (name, extra) in enumerate(result.extras.items()):
         own = extras.create_group(str(number))
         own.attrs["name"] = name
+        if extra.interval is not None:
+            own.attrs["interval"] = np.array(extra.interval)
         own["labels"] = np.array(extra.labels, dtype=h5py.string_dtype())
         _write_array(own, "times", extra.times)
         _write_array(own, "reference", extra.reference)
@@ -203,7 +211,9 @@ def _read_extras(group: h5py.Group) -> dict[str, Extra]:
         own = group[str(number)]
         moments = Moments(own["pairs"][()], int(own.attrs["count"]), own["mean"][()], own["comoment"][()])
         labels = tuple(str(label) for label in own["labels"].asstr()[()])
-        extras[str(own.attrs["name"])] = Extra(labels, own["times"][()], own["reference"][()], moments)
+        start_end = own.attrs.get("interval")
+        interval = None if start_end is None else (float(start_end[0]), float(start_end[1]))
+        extras[str(own.attrs["name"])] = Extra(labels, own["times"][()], own["reference"][()], moments, interval)
     return extras
 
 
@@ -305,7 +315,7 @@ def _text(dataset: h5py.Dataset) -> str:
 
 def _read_point(group: h5py.Group) -> Result:
     labels = tuple(str(label) for label in group["labels"].asstr()[()])
-    layout = Layout(len(labels))
+    layout = layout_of(labels)
     stored = group["moments"]
     moments = Moments(layout.pairs, int(stored.attrs["count"]), stored["mean"][()], stored["comoment"][()])
     arrays = {name: group[name][()] for name in _ARRAYS}
@@ -324,5 +334,6 @@ def _read_point(group: h5py.Group) -> Result:
         n_jumps=int(group.attrs["n_jumps"]),
         parameters=json.loads(group.attrs["parameters"]),
         extras=_read_extras(group["extras"]),
+        theory=Theory(*(group["theory"][name][()] for name in _THEORY)) if "theory" in group else None,
         **arrays,
     )

@@ -44,6 +44,22 @@ def matrix_of(name: str, value: ArrayLike) -> NDArray[np.complex128]:
     return matrix
 
 
+def values_of(name: str, function: RealFunction, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values (n,) of a user's function at points (n,), or an ArgumentError about ``name`` if they are none."""
+    try:
+        with np.errstate(all="ignore"):
+            values = np.asarray(function(x.copy()))
+    except Exception as error:
+        rule = "be a function that works on an array (a vectorised numpy function)"
+        raise ArgumentError(name, rule, f"it raises {type(error).__name__}: {error}") from error
+    if values.shape != x.shape:
+        rule = "return one value per point (a vectorised numpy function)"
+        raise ArgumentError(name, rule, f"for an argument of shape {x.shape} it returns shape {values.shape}")
+    if values.dtype.kind not in "fiu":
+        raise ArgumentError(name, "return real numbers", f"it returns dtype {values.dtype}")
+    return values.astype(float)
+
+
 def _block_name(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ArgumentError(name, "be the name of a block", f"it is {value!r}")
@@ -154,6 +170,17 @@ class TwoBody:
         object.__setattr__(self, "blocks", (_block_name("blocks", blocks[0]), _block_name("blocks", blocks[1])))
 
 
+def _check_derivatives(derivatives: object, function: object) -> None:
+    """Raise ArgumentError unless ``derivatives`` is None or a pair of functions beside one that they belong to."""
+    if derivatives is None:
+        return
+    pair = isinstance(derivatives, Sequence) and len(derivatives) == 2 and all(callable(f) for f in derivatives)
+    if not pair:
+        raise ArgumentError("derivatives", "be a pair of functions", f"it is {derivatives!r}")
+    if function is None:
+        raise ArgumentError("derivatives", "be given together with `amplitude` or `rate`", "both are missing")
+
+
 @dataclass(frozen=True, eq=False)
 class LocalJump:
     """One jump operator j^(k) Γ(Δ) for every particle k of a block, (11)-(13).
@@ -175,6 +202,9 @@ class LocalJump:
         The Hermitian X_b of each block that enters Δ. Needed with ``amplitude`` or ``rate``, meaningless without.
     exclude_self : bool
         Leave the jumping particle out of its own block's sum, (58); the factor 1/N_b does not change.
+    derivatives : pair of callables, optional
+        First and second derivative of the function given, ``amplitude`` or ``rate``. Only the theory of fluctuations
+        needs them, and finds them by itself where the function is smooth.
 
     Raises
     ------
@@ -188,6 +218,7 @@ class LocalJump:
     rate: RealFunction | None
     argument: Mapping[str, NDArray[np.complex128]]
     exclude_self: bool
+    derivatives: tuple[RealFunction, RealFunction] | None
 
     def __init__(
         self,
@@ -198,6 +229,7 @@ class LocalJump:
         rate: RealFunction | None = None,
         argument: Mapping[str, ArrayLike] | None = None,
         exclude_self: bool = False,
+        derivatives: tuple[RealFunction, RealFunction] | None = None,
     ) -> None:
         for name, function in (("amplitude", amplitude), ("rate", rate)):
             if function is not None and not callable(function):
@@ -214,6 +246,7 @@ class LocalJump:
             raise ArgumentError(missing, f"be given together with `{given}`", "it is missing")
         if argument is not None and (not isinstance(argument, Mapping) or not argument):
             raise ArgumentError("argument", "map block names to matrices", f"it is {argument!r}")
+        _check_derivatives(derivatives, function)
         matrices = {}
         for name, value in (argument or {}).items():
             matrices[_block_name("argument", name)] = matrix_of(f"argument[{name!r}]", value)
@@ -226,6 +259,7 @@ class LocalJump:
         object.__setattr__(self, "rate", rate)
         object.__setattr__(self, "argument", matrices)
         object.__setattr__(self, "exclude_self", bool(exclude_self))
+        object.__setattr__(self, "derivatives", None if derivatives is None else tuple(derivatives))
 
     @property
     def has_rate(self) -> bool:
@@ -250,18 +284,7 @@ class LocalJump:
         function = self.amplitude if self.rate is None else self.rate
         if function is None:
             return np.ones_like(x)
-        try:
-            with np.errstate(all="ignore"):
-                values = np.asarray(function(x.copy()))
-        except Exception as error:
-            rule = "be a function that works on an array (a vectorised numpy function)"
-            raise ArgumentError(name, rule, f"it raises {type(error).__name__}: {error}") from error
-        if values.shape != x.shape:
-            rule = "return one value per point (a vectorised numpy function)"
-            raise ArgumentError(name, rule, f"for an argument of shape {x.shape} it returns shape {values.shape}")
-        if values.dtype.kind not in "fiu":
-            raise ArgumentError(name, "return real numbers", f"it returns dtype {values.dtype}")
-        values = values.astype(float)
+        values = values_of(name, function, x)
         bad = ~np.isfinite(values)
         if self.rate is not None:
             bad |= values < 0

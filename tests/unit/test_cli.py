@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -360,3 +361,27 @@ def test_a_bar_is_for_terminals(monkeypatch):
     assert "10/10" in stream.getvalue()
     monkeypatch.setenv("TERM", "dumb")
     assert isinstance(make_progress(stream), ProgressLines)
+
+
+def test_the_theory_is_stored_where_it_holds(run_toml):
+    invoke("run", run_toml)
+    stored = load(run_toml.parent / "results").select(size=8)[0]
+    model = cojump.systems.constrained(8, 0.7, 1.3, 0.8)
+    mf = cojump.mean_field(model, cojump.tilted(model, 1.1, 0.4), stored.times)
+    np.testing.assert_allclose(stored.theory.correction, mf.correction, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(stored.theory.covariance, mf.covariance, rtol=0, atol=1e-9)
+    out, _ = invoke("report", run_toml.parent / "results")
+    assert "+ δ/N" in out
+
+
+def test_no_theory_from_a_correlated_start(run_toml):
+    text = (
+        run_toml.read_text()
+        .replace('kind = "tilted"', 'kind = "dicke"\nJ = 2.0\nM = 0.0')
+        .replace("size = [4, 8]", "size = 4")
+    )
+    run_toml.write_text("\n".join(line for line in text.splitlines() if not line.startswith(("theta", "phi"))))
+    invoke("run", run_toml)
+    assert load(run_toml.parent / "results")[0].theory is None
+    out, _ = invoke("report", run_toml.parent / "results")
+    assert "δ" not in out.replace("mean field + δ/N, if there", "")

@@ -343,3 +343,19 @@ def test_a_corrupted_pattern_starts_with_its_overlap_and_is_retrieved():
     overlaps = found @ weights
     np.testing.assert_allclose(overlaps[0], 0.7 * patterns @ patterns[1] / N, atol=1e-12)
     assert overlaps[1, 1] > 0.95
+
+
+@pytest.mark.validation
+def test_a_limit_cycle_is_followed_for_long():
+    """A hundred periods against the two equations of m_y and m_z alone."""
+    omega, beta, times = 1.0, 1 / 0.3, np.linspace(0, 330, 34)
+    model = uniform(omega, beta)
+    found = cj.mean_field(model, cj.tilted(model, 1.1, -np.pi / 2), times).mean
+
+    def derivative(_t, m):
+        return [-2 * omega * m[1] - m[0] / 2, 2 * omega * m[0] + np.tanh(beta * m[1]) - m[1]]
+
+    start = [-np.sin(1.1), np.cos(1.1)]
+    exact = solve_ivp(derivative, (0, 330), start, method="DOP853", t_eval=times, rtol=1e-12, atol=1e-14).y
+    assert np.abs(found[:, 1:] - exact.T).max() < 1e-7
+    assert np.ptp(found[17:, 2]) > 1

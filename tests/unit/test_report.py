@@ -13,6 +13,7 @@ from cojump.errors import StorageError
 from cojump.figures import averages_figure, deviation_figure, write_figures
 from cojump.moments import Moments
 from cojump.report import chosen_times, format_difference, format_value, make_console, print_tables
+from cojump.results import Theory
 from synthetic import make_result
 
 
@@ -70,13 +71,38 @@ def test_the_table_says_what_the_result_says():
     assert float(cells[5]) == pytest.approx(result.reference[i, 0], abs=1e-5)
     z = (result.mean[i, 0] - result.reference[i, 0]) / result.mean_stderr[i, 0]
     assert float(cells[6]) == pytest.approx(z, abs=0.051)
-    assert float(cells[7]) == pytest.approx(200 * result.deviation[i], rel=0.05)
+    lines = iter(text[text.index("N·E_N, the deviation") :].splitlines())
+    row = next(line for line in lines if line.split()[:1] == ["2"])
+    assert float(row.split()[1]) == pytest.approx(200 * result.deviation[i], rel=0.05)
+
+
+def test_the_theory_stands_beside_the_trajectories():
+    plain = make_result(50, n_traj=30)
+    rng = np.random.default_rng(1)
+    shape = (len(plain.times), len(plain.labels))
+    theory = Theory(rng.normal(size=(*shape, 3)), rng.normal(size=shape), rng.uniform(1, 2, size=shape[0]))
+    result = replace(plain, theory=theory)
+    text = tables([result], all_times=True)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    assert "…" not in text, "nothing is cut off"
+    i = int(np.flatnonzero(result.times == 2)[0])
+    cells = next(line for line in text.splitlines() if line.split()[:2] == ["2", "spins.x"]).split()
+    corrected = result.reference[i, 0] + theory.correction[i, 0] / 50
+    assert float(cells[7]) == pytest.approx(corrected, abs=1e-5)
+    assert float(cells[8]) == pytest.approx((result.mean[i, 0] - corrected) / result.mean_stderr[i, 0], abs=0.051)
+    lines = iter(text[text.index("N·E_N, the deviation") :].splitlines())
+    cells = next(line for line in lines if line.split()[:1] == ["2"]).split()
+    assert float(cells[4]) == pytest.approx(theory.deviation[i], abs=1e-5)
+    lower = averages_figure([result]).axes[3]
+    assert any(np.array_equal(line.get_ydata(), theory.correction[:, 0] / 50) for line in lower.lines)
+    right = deviation_figure([result, result]).axes[1]
+    assert sum(np.array_equal(line.get_ydata(), theory.deviation) for line in right.lines) == 1
 
 
 def test_exact_and_unknown_errors_in_the_table():
     text = tables([make_result(10)])
     first = next(line for line in text.splitlines() if line.split()[:2] == ["0", "spins.x"])
-    assert first.count("(exact)") == 2
+    assert first.count("(exact)") == 1
     single = tables([make_result(10, n_traj=1, keep=0)])
     assert "N = 10, 1 trajectory\n" in single.replace(" \n", "\n").replace("  ", "")
     assert "± —" in single

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -17,7 +18,7 @@ import cojump
 from cojump import files, storage
 from cojump.errors import ArgumentError, StorageError
 from cojump.moments import Moments
-from cojump.results import Layout, Result
+from cojump.results import Layout, Result, Theory
 from cojump.storage import load, read_run_text, save_results
 from synthetic import make_result
 
@@ -27,7 +28,8 @@ RUN_TEXT = '[model]\nsystem = "constrained"  # γ\n'
 @pytest.fixture
 def saved(tmp_path):
     path = tmp_path / "result.h5"
-    results = [make_result(50), make_result(200, keep=0), make_result(800, n_traj=1)]
+    expected = Theory(np.arange(81.0).reshape(9, 3, 3), np.arange(27.0).reshape(9, 3), np.arange(9.0))
+    results = [replace(make_result(50), theory=expected), make_result(200, keep=0), make_result(800, n_traj=1)]
     save_results(path, results, run_file=RUN_TEXT, sources={"mine.py": "x = 1\n"})
     return path, results
 
@@ -46,6 +48,10 @@ def assert_same(first: Result, second: Result) -> None:
         assert getattr(first, name) == getattr(second, name)
         assert type(getattr(first, name)) is type(getattr(second, name))
     assert dict(first.parameters) == dict(second.parameters)
+    assert (first.theory is None) == (second.theory is None)
+    if first.theory is not None and second.theory is not None:
+        for name in ("covariance", "correction", "deviation"):
+            assert np.array_equal(getattr(first.theory, name), getattr(second.theory, name))
 
 
 def refusal(path) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError
-from .builders import Builder, find_builder
+from .builders import Builder, find_builder, in_section
 from .initial import DEFAULTS, InitialSection, read_initial
 from .sections import MISSING, Section, integer, number, show
 
@@ -86,6 +86,8 @@ class RunSection:
         Trajectories per unit of work.
     keep : int
         How many single trajectories are stored.
+    burn_in, window : float or None
+        Measurement window of stationary averages; None is 0 and the last output time, both None is none at all.
     """
 
     n_traj: int
@@ -93,6 +95,8 @@ class RunSection:
     tolerance: float = 1e-9
     chunk: int = 64
     keep: int = 0
+    burn_in: float | None = None
+    window: float | None = None
 
 
 @dataclass(frozen=True)
@@ -246,13 +250,14 @@ def read_run_file(path: str | os.PathLike[str]) -> RunFile:
         if name not in whole:
             raise ArgumentError(f"[{name}]", "be given", "the section is missing")
         sections[name] = Section(name, whole.get(name))
+    times = _read_times(sections["times"])
     return RunFile(
         path=place,
         text=text,
         model=_read_model(sections["model"], place.parent),
         initial=read_initial(sections["initial"]),
-        times=_read_times(sections["times"]),
-        run=_read_run(sections["run"]),
+        times=times,
+        run=_read_run(sections["run"], times),
     )
 
 
@@ -300,13 +305,21 @@ def _read_times(section: Section) -> TimesSection:
     return TimesSection(values=values)
 
 
-def _read_run(section: Section) -> RunSection:
+def _read_run(section: Section, times: TimesSection) -> RunSection:
     section.refuse_others(f.name for f in fields(RunSection))
     n_traj = section.read("n_traj", integer, least=1)
-    return RunSection(
+    run = RunSection(
         n_traj=n_traj,
         seed=section.read("seed", integer, default=RunSection.seed, least=0),
         tolerance=section.read("tolerance", number, default=RunSection.tolerance, least=1e-13, most=1e-2),
         chunk=section.read("chunk", integer, default=RunSection.chunk, least=1),
         keep=section.read("keep", integer, default=RunSection.keep, least=0, most=n_traj),
+        burn_in=section.read("burn_in", number, default=None, least=0),
+        window=section.read("window", number, default=None, above=0),
     )
+    if run.burn_in is not None or run.window is not None:
+        from ..windows import window_of
+
+        with in_section("run"):
+            window_of(times.array(), run.burn_in, run.window)
+    return run

@@ -44,6 +44,8 @@ seed = 1                     # same seed, same results, for any number of proces
 tolerance = 1e-9             # of the state per step and of the jump times
 chunk = 64                   # trajectories per unit of work
 keep = 8                     # single trajectories that are stored and drawn
+# burn_in = 2.0              # averages over time too: of each trajectory from here on
+# window = 4.0               # up to here; by default to the end
 """
 
 

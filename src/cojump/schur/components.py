@@ -95,4 +95,5 @@ def _with_argument(jump: LocalJump, argument: dict[str, np.ndarray]) -> LocalJum
         rate=jump.rate,
         argument=argument or {jump.block: np.zeros_like(jump.matrix)},
         exclude_self=jump.exclude_self,
+        derivatives=jump.derivatives,
     )

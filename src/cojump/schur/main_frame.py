@@ -1,15 +1,11 @@
-"""Frames: single-particle bases in which arguments are diagonal, and what a change of frame does to a sector."""
+"""The main frame of a block for trajectories: arguments are diagonal there, or have a turn of their own from there."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import schur
-from scipy.sparse.linalg import expm_multiply
 
-from ..model import Block, LocalJump, Model
-from .blocks import Label, sector_of
-from .spin_sector import rotation_matrix
+from ..model import LocalJump, Model
 from .two_level import argument_axis, axis_rotation, block_axis
 
 Matrix = NDArray[np.complex128]
@@ -88,30 +84,3 @@ def turn_of(argument: Matrix) -> Matrix | None:
     if is_diagonal(argument):
         return None
     return np.linalg.eigh((argument + argument.conj().T) / 2)[1]
-
-
-def generator_of(unitary: Matrix) -> Matrix:
-    """Hermitian K with unitary = exp(-i K)."""
-    triangle, vectors = schur(unitary, output="complex")  # diagonal, because a unitary is normal
-    return (vectors * -np.angle(np.diag(triangle))) @ vectors.conj().T
-
-
-def representation(block: Block, label: Label, unitary: Matrix) -> Matrix:
-    """(dim, dim) matrix of u⊗u⊗..⊗u on V_λ; column q is the state q of the frame u in the old one.
-
-    For two levels up to a global phase.
-    """
-    if block.levels == 2:
-        return rotation_matrix(label, unitary)
-    K = generator_of(unitary)
-    sector = sector_of(block, label)
-    _, vectors = np.linalg.eigh(sector.one_body(K).toarray())
-    # the eigenvalues are known: sums of those of K over occupations, in increasing order as eigh returns them
-    values = np.sort(sector.occupations @ np.linalg.eigvalsh(K))
-    return (vectors * np.exp(-1j * values)) @ vectors.conj().T
-
-
-def rotated(block: Block, label: Label, unitary: Matrix, state: Matrix) -> Matrix:
-    """``representation`` applied to one state (dim,), without that matrix; more than two levels."""
-    K = generator_of(unitary)
-    return expm_multiply(-1j * sector_of(block, label).one_body(K).tocsc(), state.astype(complex))

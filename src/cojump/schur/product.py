@@ -20,9 +20,11 @@ from ..kept import Kept
 from ..model import CollectiveJump, LocalJump, Model, OneBody
 from .blocks import Label, dimension_of, rest_sector_of, sector_of
 from .channels import Channel, channel_of
-from .main_frame import block_frame, conjugate, representation
+from .frames import representation
+from .main_frame import block_frame, conjugate
 from .occupations import Occupations
 from .program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
+from .spin_sector import rotation_matrix
 from .two_level import SpinTables
 
 Matrix = NDArray[np.complex128]
@@ -119,7 +121,13 @@ class ProductBasis:
 
     def turn(self, b: int, label: Label, unitary: Matrix) -> Turn:
         """The change of frame on block b to the one whose kets ``unitary`` (of a channel) holds."""
-        return self._turns.get((b, label, id(unitary)), lambda: Turn.of(representation(self.blocks[b], label, unitary)))
+
+        def made() -> Turn:
+            if self.blocks[b].levels == 2:
+                return Turn.of(rotation_matrix(label, unitary))  # up to a global phase
+            return Turn.of(representation(sector_of(self.blocks[b], label), unitary))
+
+        return self._turns.get((b, label, id(unitary)), made)
 
 
 class ProductSector:

@@ -21,8 +21,9 @@ from ..model import Block
 from ..states import BlockState, DickeBlock, OccupationBlock, SymmetricBlock
 from .diagram_sector import diagram_sector
 from .diagrams import Diagram, dimension
+from .frames import representation, rotated
 from .initial import PURE
-from .main_frame import conjugate, is_diagonal, representation, rotated
+from .main_frame import conjugate, is_diagonal
 
 Ket = NDArray[np.complex128]
 
@@ -134,8 +135,8 @@ class Start:
         if np.array_equal(self._turn, np.eye(self._block.levels)):
             return ket
         if len(ket) > _LARGE:
-            return rotated(self._block, diagram, self._turn, ket)
-        made = self._dense.get(diagram, lambda: _Dense(representation(self._block, diagram, self._turn)))
+            return rotated(diagram_sector(diagram), self._turn, ket)
+        made = self._dense.get(diagram, lambda: _Dense(representation(diagram_sector(diagram), self._turn)))
         return made.matrix @ ket
 
 

@@ -48,6 +48,8 @@ class Outcome:
         <½{m_a, m_b}> for the pairs a ≤ b, row by row.
     sectors : (T, ...) array
         Sectors at the output times, as :mod:`cojump.unravel.record` writes them: J where all have two levels.
+    counts : (T, L) int array
+        Number of jumps of each channel (position in ``model.jumps``) from t = 0 up to the output times.
     n_jumps : int
     jumps : structured array, or None if they were not recorded
         See :func:`cojump.unravel.record.jump_type`.
@@ -58,6 +60,7 @@ class Outcome:
     mean: Array
     second: Array
     sectors: Array
+    counts: NDArray[np.int64]
     n_jumps: int
     jumps: NDArray[np.void] | None
     distributions: Array
@@ -172,6 +175,7 @@ class Engine:
         self.times = np.ascontiguousarray(times, dtype=float)
         self.tolerance = float(tolerance)
         N = model.size
+        self._n_channels = len(model.jumps)
         self._frame = None if np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15) else self.basis.frame
         self._stream = Stream()
         self._shot_place = np.full(len(self.times), -1)
@@ -203,6 +207,7 @@ class Engine:
         tables, T = self.basis.tables, len(self.times)
         place, clock = self._begin(generator)
         mean, second, sectors = np.empty((T, 3)), np.empty((T, 6)), np.empty(T, dtype=np.int64)
+        counts = np.zeros((T + 1, self._n_channels), dtype=np.int64)
         buffer = _empty_record(_SEGMENT if record else 0)
         pieces: list[NDArray[np.void]] = []
         while True:
@@ -216,6 +221,7 @@ class Engine:
                 mean,
                 second,
                 sectors,
+                counts,
                 self._shots,
                 self.tolerance,
                 _SEGMENT,
@@ -235,7 +241,7 @@ class Engine:
                 )
         jumps = np.concatenate(pieces) if record else None
         mean, second = self._to_user_frame(mean, second)
-        return Outcome(mean, second, sectors / 2, int(place[4]), jumps, self._distributions(sectors))
+        return Outcome(mean, second, sectors / 2, counts[:T], int(place[4]), jumps, self._distributions(sectors))
 
     def _distributions(self, sectors: NDArray[np.int64]) -> Array:
         place, re, im = self._shots

@@ -102,7 +102,7 @@ class _SideBySide:
 
     def __init__(self, model: Model, parts: tuple[Component, ...], runners: list[Runner]) -> None:
         self._parts, self._runners = parts, runners
-        self._blocks, self._n_averages = model.blocks, len(model.observables)
+        self._blocks, self._n_averages, self._n_jumps = model.blocks, len(model.observables), len(model.jumps)
         owner = [o.block for o in model.observables]
         self._sectors = sector_array(model.blocks, [])
         self._places = [np.concatenate([np.flatnonzero(np.equal(owner, b)) for b in part.blocks]) for part in parts]
@@ -119,11 +119,12 @@ class _SideBySide:
         """Trajectory ``index`` of the ensemble with ``seed``; component c has streams of its own."""
         single = [r.run(seed, index, part=part + c, record=record, poll=poll) for c, r in enumerate(self._runners)]
         T, A = len(single[0].mean), self._n_averages
-        mean = np.empty((T, A))
+        mean, counts = np.empty((T, A)), np.zeros((T, self._n_jumps), dtype=np.int64)
         sectors = np.zeros((T, *self._sectors.shape[1:]), dtype=self._sectors.dtype)
         for places, component, one in zip(self._places, self._parts, single, strict=True):
             mean[:, places] = one.mean
             placed(self._blocks, component.blocks, one.sectors, sectors)
+            counts[:, list(component.jumps)] = one.counts
         second = mean[:, :, None] * mean[:, None, :]
         for places, one in zip(self._places, single, strict=True):
             rows, columns = np.triu_indices(len(places))
@@ -132,9 +133,8 @@ class _SideBySide:
         rows, columns = np.triu_indices(A)
         distributions = self._gathered([one.distributions for one in single])
         jumps = self._merged([one.jumps for one in single], sectors[0]) if record else None
-        return Outcome(
-            mean, second[:, rows, columns], sectors, sum(one.n_jumps for one in single), jumps, distributions
-        )
+        n_jumps = sum(one.n_jumps for one in single)
+        return Outcome(mean, second[:, rows, columns], sectors, counts, n_jumps, jumps, distributions)
 
     def _gathered(self, distributions: list[Array]) -> Array:
         """Distributions of the components in the order of the blocks of the whole model."""

@@ -124,8 +124,10 @@ class ProductEngine:
         T, A, Q = len(self.times), len(self.basis.model.observables), len(self._pairs[0])
         mean, second = np.empty((T, A)), np.empty((T, Q))
         sectors: list[Labels] = []
+        n_jumps = np.zeros(len(self.basis.channels), dtype=np.int64)  # of each channel, so far
+        counts, left = np.zeros((T, len(n_jumps)), dtype=np.int64), _POLL
         jumps: list[tuple[float, int, Labels]] = []
-        t, waiting, shift, rate_shift, done, n_jumps = 0.0, generator.standard_exponential(), 0.0, 0.0, 0, 0
+        t, waiting, shift, rate_shift, done = 0.0, generator.standard_exponential(), 0.0, 0.0, 0
 
         width = sum(b.size + 1 for b in self.basis.blocks if b.levels == 2)
         distributions = np.zeros((len(self._snapshots), width))
@@ -135,6 +137,7 @@ class ProductEngine:
             if place in self._snapshots:
                 distributions[self._snapshots[place]] = self._distribution(sector, ket)
             sectors.append(sector.labels)
+            counts[place] = n_jumps
 
         while done < T and self.times[done] <= t:
             measure(done, state)
@@ -162,11 +165,14 @@ class ProductEngine:
                 channel, sector, state = self._jump(sector, state, generator.random())
                 tables = sector.tables
                 waiting = generator.standard_exponential()
-                n_jumps += 1
+                n_jumps[channel] += 1
+                left -= 1
                 if record:
                     jumps.append((t, channel, sector.labels))
-                if poll is not None and n_jumps % _POLL == 0:
-                    poll()
+                if left == 0:
+                    left = _POLL
+                    if poll is not None:
+                        poll()
             else:
                 waiting -= lost
                 sector, state = self._fit(sector.labels, sector.box, state)
@@ -174,7 +180,7 @@ class ProductEngine:
             state = state / np.linalg.norm(state)
         blocks = self.basis.blocks
         made = record_of(blocks, jumps) if record else None
-        return Outcome(mean, second, sector_array(blocks, sectors), n_jumps, made, distributions)
+        return Outcome(mean, second, sector_array(blocks, sectors), counts, int(n_jumps.sum()), made, distributions)
 
     def _draw(self, generator: np.random.Generator) -> tuple[ProductSector, Ket]:
         """One pure state of one sector; what does not vary between trajectories is made once."""

@@ -196,9 +196,10 @@ def perform_jump(tables, work, two_J, lo, hi, u):
 
 
 @njit(inline="always", **OPTIONS)
-def _measure_until(tables, work, order, two_J, lo, hi, times, until, start, done, mean, second, sectors, shots):
+def _measure_until(tables, work, order, two_J, lo, hi, times, until, start, done, mean, second, sectors, counts, shots):
     """Averages at the output times up to ``until`` from the series that starts at ``start``; number done.
 
+    ``counts``: its row ``done`` is the running number of jumps of each channel, which goes on in the next row.
     ``shots``: which row of the other two arrays takes the amplitudes of an output time, or -1.
     """
     place, shot_re, shot_im = shots
@@ -208,6 +209,8 @@ def _measure_until(tables, work, order, two_J, lo, hi, times, until, start, done
         norm2 = norm_squared(work.out_re, work.out_im, lo, hi)
         spin_averages(tables.N, two_J, work.out_re, work.out_im, lo, hi, norm2, mean[done], second[done])
         sectors[done] = two_J
+        for l in range(counts.shape[1]):
+            counts[done + 1, l] = counts[done, l]
         if place[done] >= 0:
             shot_re[place[done], :] = 0.0
             shot_im[place[done], :] = 0.0
@@ -219,7 +222,9 @@ def _measure_until(tables, work, order, two_J, lo, hi, times, until, start, done
 
 
 @njit(**OPTIONS)
-def advance(tables, work, place, clock, generator, times, mean, second, sectors, shots, tolerance, budget, record):
+def advance(
+    tables, work, place, clock, generator, times, mean, second, sectors, counts, shots, tolerance, budget, record
+):
     """Run a trajectory on, until it ends, has made ``budget`` jumps, or its jump record is full.
 
     Parameters
@@ -231,6 +236,8 @@ def advance(tables, work, place, clock, generator, times, mean, second, sectors,
         Time, log-survival left to lose before the next jump, and the shifts of energy and rate.
     times, mean, second, sectors : (T,), (T, 3), (T, 6), (T,)
         Output times, and what is written at them.
+    counts : (T + 1, L) int array
+        Jumps of each channel up to each output time; the row of the next output time holds the running number.
     shots : tuple of three arrays
         Row of the amplitudes to be kept of each output time or -1, (T,), and their real and imaginary parts (n, N+1).
     record : tuple of three arrays
@@ -247,7 +254,7 @@ def advance(tables, work, place, clock, generator, times, mean, second, sectors,
     filled = np.full(3, -1)
     tail = (SHARE * tolerance) ** 2
     status, left = FINISHED, budget
-    done = _measure_until(tables, work, 0, two_J, lo, hi, times, t, t, done, mean, second, sectors, shots)
+    done = _measure_until(tables, work, 0, two_J, lo, hi, times, t, t, done, mean, second, sectors, counts, shots)
     while done < times.size:
         if left == 0:
             status = PAUSED
@@ -275,7 +282,9 @@ def advance(tables, work, place, clock, generator, times, mean, second, sectors,
         ends = found == 0 and horizon >= times[-1] - t
         until = times[-1] if ends else t + step
         before = done
-        done = _measure_until(tables, work, order, two_J, lo, hi, times, until, t, done, mean, second, sectors, shots)
+        done = _measure_until(
+            tables, work, order, two_J, lo, hi, times, until, t, done, mean, second, sectors, counts, shots
+        )
         if done == times.size:
             break
         if done > before:
@@ -292,6 +301,7 @@ def advance(tables, work, place, clock, generator, times, mean, second, sectors,
             store(work.new_re, work.new_im, lo, hi, 1.0 / np.sqrt(norm2), work.taylor_re[0], work.taylor_im[0])
             waiting = generator.standard_exponential()
             place[4] += 1
+            counts[done, channel] += 1
             left -= 1
             if rec_time.size > 0:
                 rec_time[place[5]] = t

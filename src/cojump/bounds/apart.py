@@ -1,0 +1,74 @@
+"""A few particles set apart from their block: the same model with more blocks.
+
+A local operator O = x^(1) is no collective operator of its block, but it is one of a block of a single particle. The
+model with that particle as a block of its own is the same model, if every average keeps its normalisation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..model import Block, LocalJump, Model, OneBody, TwoBody
+
+
+@dataclass(frozen=True, eq=False)
+class SetApart:
+    """A model whose block ``block`` is split.
+
+    Attributes
+    ----------
+    model : Model
+        The particles set apart are the first blocks, of one particle each; the rest of the block follows, then the
+        other blocks.
+    jumps : tuple of tuples of int
+        For each jump of the original model, the jumps of ``model`` that it has become.
+    """
+
+    model: Model
+    jumps: tuple[tuple[int, ...], ...]
+
+
+def set_apart(model: Model, block: int, count: int) -> SetApart:
+    """Make blocks of their own of ``count`` particles of a block, which has at least so many."""
+    split = model.blocks[block]
+    pieces = [Block(f"{split.name}, particle {i + 1}", 1, split.levels) for i in range(count)]
+    if split.size > count:
+        pieces.append(Block(f"{split.name}, others", split.size - count, split.levels))
+    parts = {b.name: [b] for b in model.blocks}
+    parts[split.name] = pieces
+    blocks = [*pieces, *(b for b in model.blocks if b is not split)]
+
+    hamiltonian: list[OneBody | TwoBody] = []
+    for term in model.hamiltonian:
+        if isinstance(term, OneBody):
+            hamiltonian += [OneBody(term.matrix, piece.name) for piece in parts[term.block]]
+        else:
+            hamiltonian += [
+                TwoBody(term.first, term.second, term.strength, (first.name, second.name))
+                for first in parts[term.blocks[0]]
+                for second in parts[term.blocks[1]]
+            ]
+    jumps: list[LocalJump] = []
+    becomes: list[tuple[int, ...]] = []
+    for jump in model.jumps:
+        assert isinstance(jump, LocalJump)
+        # (1/N_b) Σ over all of the block = Σ over its pieces of (size/N_b) times the average of the piece
+        argument = {
+            piece.name: matrix * (piece.size / model.blocks[model.block_index(name)].size)
+            for name, matrix in jump.argument.items()
+            for piece in parts[name]
+        }
+        first = len(jumps)
+        jumps += [
+            LocalJump(
+                jump.matrix,
+                piece.name,
+                amplitude=jump.amplitude,
+                rate=jump.rate,
+                argument=argument or None,
+                exclude_self=jump.exclude_self,
+            )
+            for piece in parts[jump.block]
+        ]
+        becomes.append(tuple(range(first, len(jumps))))
+    return SetApart(Model(blocks, hamiltonian, jumps), tuple(becomes))

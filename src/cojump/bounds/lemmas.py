@@ -1,0 +1,291 @@
+"""The inequalities under Theorem 1 as numbers: operator norms at the size of the model beside the paper's constants.
+
+Every operator here is invariant under permutations of the particles (of those that are not in the support of a local
+operator O), so its norm is the largest 2-norm over the sectors of the block-permutation basis: exact, and cheap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, reduce
+from operator import matmul
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import checks
+from ..errors import ArgumentError
+from ..model import Model
+from ..schur.operators import Kraus, Labels, Operators
+from .apart import set_apart
+from .form import Element, PaperForm, paper_form
+from .gronwall import Constants, constants_of
+
+Matrix = NDArray[np.complex128]
+
+_ROUNDING = 1e-14
+"""Rounding of a difference, relative to the operators that cancel in it."""
+
+_KINDS = {
+    "i": ("Lemma 1 i", "[Γ, O]", 1, True),
+    "ii": ("Lemma 1 ii", "[Γ, X]", 1, False),
+    "iii": ("Lemma 1 iii", "[Γ, [Γ, O]]", 2, True),
+    "iv": ("Lemma 1 iv", "[Γ, [Γ, X]]", 2, False),
+    "O": ("Lemma 2 O", "D[O] - Γ²D_loc[O]", 1, True),
+    "X": ("Lemma 2 X", "D[X] - Γ²D_loc[X]", 1, False),
+    "L": ("Lemma 3", "L[m] - f(m)", 1, False),
+    "P": ("(32)", "Σ[J†, m][m, J]", 1, False),
+}
+"""Name, statement, power of 1/N, and whether it is about a local operator O."""
+
+
+@dataclass(frozen=True, eq=False)
+class Inequality:
+    """One inequality norm ≤ constant/N^order at one size.
+
+    Attributes
+    ----------
+    name : str
+        Where it stands in the paper, such as "Lemma 1 ii".
+    statement : str
+        The operator whose norm is taken.
+    jump : int or None
+        Number l of the jump; None where all of them enter.
+    operator : str
+        Label of the v_α that is x of X_N, or each factor of O.
+    size : int
+        N.
+    order : int
+        Power of 1/N.
+    norm : float
+        The norm, by the exact sectors.
+    constant : float
+        The paper's constant with ‖x‖ or ‖O‖ in it.
+    """
+
+    name: str
+    statement: str
+    jump: int | None
+    operator: str
+    size: int
+    order: int
+    norm: float
+    constant: float
+
+    @property
+    def scaled(self) -> float:
+        """N^order · norm, which must stay below ``constant`` at every N."""
+        return self.norm * self.size**self.order
+
+    @property
+    def slack(self) -> float:
+        """constant/(N^order · norm): below 1 the inequality is broken, infinite where the norm is zero."""
+        return self.constant / self.scaled if self.scaled > 0 else float("inf")
+
+    def __str__(self) -> str:
+        channel = "" if self.jump is None else f" l = {self.jump}"
+        power = "N" if self.order == 1 else f"N^{self.order}"
+        return (
+            f"{self.name:<11}{channel:<6} {self.operator:<10} N = {self.size:<4} "
+            f"{power}·‖{self.statement}‖ = {self.scaled:.6g} ≤ {self.constant:.6g}, slack {self.slack:.4g}"
+        )
+
+
+def lemmas(
+    model: Model, *, taylor: Mapping[int, Sequence[float]] | None = None, support: int = 1
+) -> tuple[Inequality, ...]:
+    """Evaluate the inequalities on which the proof of Theorem 1 rests at the size N of a model.
+
+    With X_N = m_α = (1/N) Σ_k v_α^(k) and O = v_α^(1) ⊗ .. ⊗ v_α^(N_O), for every v_α but the identity:
+
+    - Lemma 1 i:   ‖[Γ_l(Δ), O]‖ ≤ (N_O/N) ‖O‖ 2δ_l γ'(δ_l)
+    - Lemma 1 ii:  ‖[Γ_l(Δ), X_N]‖ ≤ (1/N) ‖x‖ 2δ_l γ'(δ_l)
+    - Lemma 1 iii: ‖[Γ_l(Δ), [Γ_l(Δ), O]]‖ ≤ (N_O²/N²) ‖O‖ [2δ_l γ'(δ_l)]²
+    - Lemma 1 iv:  ‖[Γ_l(Δ), [Γ_l(Δ), X_N]]‖ ≤ (1/N²) ‖x‖ [2δ_l γ'(δ_l)]²
+    - Lemma 2 O:   ‖D_l[O] - Γ_l²(Δ) D_l^loc[O]‖ ≤ C_O/N
+    - Lemma 2 X:   ‖D_l[X_N] - Γ_l²(Δ) D_l^loc[X_N]‖ ≤ C_x/N
+    - Lemma 3:     ‖L_N[m_α] - f_α(m^N)‖ ≤ C_L/N
+    - (32):        ‖Σ_{l,k} [J_l^k†, m_α][m_α, J_l^k]‖ ≤ C_P/N
+
+    A rate in the form of section 5.2 has C_σ for 2δ_l γ'(δ_l): (60), (62)-(64), and its own C_O and C_x, (65).
+
+    Parameters
+    ----------
+    model : Model
+    taylor : mapping of int to sequence of float, optional
+        As in :func:`cojump.bounds.gronwall`.
+    support : int
+        N_O, the number of particles on which O acts; each block of the model needs as many.
+
+    Returns
+    -------
+    tuple of Inequality
+        One for each inequality, jump and v_α. The matrices of all sectors are dense: some seconds at N = 64.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument breaks a rule.
+    UnsupportedError
+        If the theorem does not apply to the model, or the basis does not hold its number of levels.
+    """
+    support = checks.integer("support", support, 1)
+    for block in model.blocks:
+        if block.size < support:
+            rule = f"be at most the {block.size} particles of block {block.name!r}"
+            raise ArgumentError("support", rule, f"it is {support}")
+    form = paper_form(model)
+    found = constants_of(form, taylor)
+    return (*_of_averages(form, found), *_of_local_operators(form, found, support))
+
+
+class _Largest:
+    """Collects the largest norm over the sectors for each key; what is the rounding of a difference counts as 0."""
+
+    def __init__(self, form: PaperForm, found: Constants) -> None:
+        # the terms that cancel are at most of the size of H and of the total rates Σ_k J†J
+        rates = sum(j**2 * rate.norm**2 for j, rate in zip(found.j_norm, found.rates, strict=True))
+        energies = np.abs(form.epsilon).sum() + np.abs(form.h).sum()
+        self.floor = _ROUNDING * form.model.size * float(1 + rates + energies)
+        self.norms: dict[tuple[str, int | None, int], float] = {}
+
+    def add(self, key: tuple[str, int | None, int], matrix: Matrix) -> None:
+        norm = float(np.linalg.norm(matrix, 2)) if np.abs(matrix).max() > 0 else 0.0
+        self.norms[key] = max(self.norms.get(key, 0.0), norm if norm > self.floor else 0.0)
+
+
+def _commutator(a: Matrix, b: Matrix) -> Matrix:
+    return a @ b - b @ a
+
+
+def _dissipators(
+    outcomes: Sequence[Kraus], labels: Labels, observables: Sequence[Callable[[Labels], Any]]
+) -> list[Matrix]:
+    """D[X] in a sector for several X, from all outcomes K of the jumps: Σ K†XK - ½{Σ K†K, X}."""
+    here = [x(labels) for x in observables]
+    if not outcomes:
+        return [np.zeros(x.shape, dtype=complex) for x in here]
+    rate = sum(k.matrix.conj().T @ k.matrix for k in outcomes)
+    images = []
+    for x, in_sector in zip(observables, here, strict=True):
+        gain = sum(k.matrix.conj().T @ x(k.target) @ k.matrix for k in outcomes)
+        images.append((gain - (rate @ in_sector + in_sector @ rate) / 2).toarray())
+    return images
+
+
+def _averages(operators: Operators, form: PaperForm) -> list[Callable[[Labels], Any]]:
+    """m_α as functions of the sector, each matrix made once."""
+
+    def average(v: Element) -> Callable[[Labels], Any]:
+        return lambda labels: operators.collective(labels, {v.block: v.matrix}) / form.model.size
+
+    return [lru_cache(maxsize=None)(average(v)) for v in form.basis]
+
+
+def _local(operators: Operators, matrix: Matrix, support: int) -> Callable[[Labels], Any]:
+    """O = v ⊗ .. ⊗ v on the particles set apart, as a function of the sector, each matrix made once."""
+
+    def of(labels: Labels) -> Any:
+        return reduce(matmul, (operators.collective(labels, {i: matrix}) for i in range(support)))
+
+    return lru_cache(maxsize=None)(of)
+
+
+def _traceless(form: PaperForm) -> list[int]:
+    """Numbers of the v_α that are no multiple of the identity."""
+    eye = [np.eye(len(v.matrix)) * v.matrix[0, 0] for v in form.basis]
+    return [a for a, v in enumerate(form.basis) if np.abs(v.matrix - eye[a]).max() > 0]
+
+
+def _of_averages(form: PaperForm, found: Constants) -> Iterator[Inequality]:
+    """Lemma 1 ii and iv, Lemma 2 for X_N, Lemma 3 and (32)."""
+    operators, largest = Operators(form.model), _Largest(form, found)
+    m = _averages(operators, form)
+    chosen = _traceless(form)
+    for labels in operators.sectors:
+        here = np.array([x(labels).toarray() for x in m])
+        H = operators.hamiltonian(labels).toarray()
+        deviation = {a: 1j * _commutator(H, here[a]) - _mean_field_hamiltonian(form, a, here) for a in chosen}
+        spread = {a: np.zeros_like(H) for a in chosen}
+        for l in range(len(form.jumps)):
+            gamma = operators.gamma(l, labels).toarray()
+            outcomes = list(operators.kraus(l, labels))
+            images = _dissipators(outcomes, labels, [m[a] for a in chosen])
+            for a, image in zip(chosen, images, strict=True):
+                once = _commutator(gamma, here[a])
+                largest.add(("ii", l, a), once)
+                largest.add(("iv", l, a), _commutator(gamma, once))
+                rest = image - gamma @ gamma @ np.tensordot(form.M[l, a], here, 1)
+                largest.add(("X", l, a), rest)
+                deviation[a] = deviation[a] + rest
+                for k in outcomes:
+                    moved = (m[a](k.target) @ k.matrix - k.matrix @ m[a](labels)).toarray()
+                    spread[a] = spread[a] + moved.conj().T @ moved
+        for a in chosen:
+            largest.add(("L", None, a), deviation[a])
+            largest.add(("P", None, a), spread[a])
+
+    yield from _rows(form, found, largest, 1)
+
+
+def _rows(form: PaperForm, found: Constants, largest: _Largest, support: int) -> Iterator[Inequality]:
+    """The norms beside their constants."""
+    for (kind, l, a), norm in largest.norms.items():
+        name, statement, order, is_local = _KINDS[kind]
+        count = support if is_local else 1
+        operator = float(np.linalg.norm(form.basis[a].matrix, 2)) ** count
+        if l is None:
+            constant = found.C_L if kind == "L" else found.C_P  # both with ‖v_α‖ ≤ 1 in them
+        elif kind in "OX":
+            constant = operator * found.C_O(l, count)
+        else:
+            constant = operator * (float(found.C_sigma[l]) * count) ** order
+        yield Inequality(name, statement, l, form.basis[a].label, form.model.size, order, norm, constant)
+
+
+def _mean_field_hamiltonian(form: PaperForm, a: int, m: Matrix) -> Matrix:
+    """The Hamiltonian part of f_α(m): i Σ_β A_αβ m_β + i Σ_βγ B_αβγ m_β m_γ, operators in this order (Lemma 3)."""
+    total = 1j * np.tensordot(form.A[a], m, 1)
+    for b in np.flatnonzero(form.B[a].any(axis=1)):
+        total = total + 1j * m[b] @ np.tensordot(form.B[a, b], m, 1)
+    return total
+
+
+def _of_local_operators(form: PaperForm, found: Constants, support: int) -> Iterator[Inequality]:
+    """Lemma 1 i and iii and Lemma 2 for O, with the particles of O as blocks of their own."""
+    for block in range(len(form.model.blocks)):
+        apart = set_apart(form.model, block, support)
+        operators, largest = Operators(apart.model), _Largest(form, found)
+        chosen = [a for a in _traceless(form) if form.basis[a].block == block]
+
+        O = [_local(operators, form.basis[a].matrix, support) for a in chosen]
+        for labels in operators.sectors:
+            for l, becomes in enumerate(apart.jumps):
+                gamma = operators.gamma(becomes[0], labels).toarray()
+                outcomes = [k for jump in becomes for k in operators.kraus(jump, labels)]
+                images = _dissipators(outcomes, labels, O)
+                for i, a in enumerate(chosen):
+                    here = O[i](labels).toarray()
+                    once = _commutator(gamma, here)
+                    largest.add(("i", l, a), once)
+                    largest.add(("iii", l, a), _commutator(gamma, once))
+                    loc = _local_image(form, l, a, operators, labels, support)
+                    largest.add(("O", l, a), images[i] - gamma @ gamma @ loc)
+        yield from _rows(form, found, largest, support)
+
+
+def _local_image(form: PaperForm, l: int, a: int, operators: Operators, labels: Labels, support: int) -> Matrix:
+    """D_l^loc[O], (16): D acts on one factor of v ⊗ .. ⊗ v after the other, where the jump belongs to their block."""
+    v = form.basis[a]
+    j = form.jumps[l].matrix
+    if form.model.block_index(form.jumps[l].block) != v.block:
+        return 0 * operators.collective(labels, {}).toarray()
+    square = j.conj().T @ j
+    image = j.conj().T @ v.matrix @ j - (square @ v.matrix + v.matrix @ square) / 2
+    total: Any = operators.collective(labels, {})
+    for i in range(support):
+        factors = (operators.collective(labels, {k: image if k == i else v.matrix}) for k in range(support))
+        total = total + reduce(matmul, factors)
+    return total.toarray()

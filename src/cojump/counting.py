@@ -1,0 +1,179 @@
+"""The statistics of the numbers of jumps: counts, activity and Fano factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .averages import Extra
+from .errors import ArgumentError
+from .model import Model
+from .moments import Moments
+from .observables import Trajectory
+from .windows import Window
+
+Array = NDArray[np.float64]
+
+TOTAL = "total"
+"""Label of the jumps of all channels together."""
+
+
+def _labels(model: Model) -> tuple[str, ...]:
+    return (*(str(l) for l in range(len(model.jumps))), TOTAL)
+
+
+def _with_total(counts: NDArray[np.int64]) -> Array:
+    made = np.empty((len(counts), counts.shape[1] + 1))
+    made[:, :-1] = counts
+    made[:, -1] = counts.sum(axis=1)
+    return made
+
+
+class CountMeter:
+    """Jumps of each channel from t = 0 to the output times, and of all together."""
+
+    name = "counts"
+
+    def __init__(self, model: Model, times: Array) -> None:
+        self._labels, self._times = _labels(model), times
+
+    def empty(self) -> Extra:
+        """No trajectory yet."""
+        n = len(self._labels)
+        moments = Moments.empty((len(self._times), n), np.array([np.arange(n), np.arange(n)]))
+        return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
+
+    def sample(self, one: Trajectory) -> Array:
+        """(T, L + 1) numbers of jumps."""
+        return _with_total(one.counts)
+
+
+class ActivityMeter:
+    """The number n of jumps in the measurement window, and n², with the covariances that the error of Var(n) needs.
+
+    What is left of var(n²) - 4 n̄ cov(n², n) + 4 n̄² var(n) after cancellation is a part 1/n̄ of its terms: even 10^8
+    jumps leave seven digits of an error bar.
+    """
+
+    name = "activity"
+
+    def __init__(self, model: Model, window: Window) -> None:
+        self._labels, self._window = _labels(model), window
+
+    def empty(self) -> Extra:
+        """No trajectory yet."""
+        n = len(self._labels)
+        first, second = np.arange(n), n + np.arange(n)
+        pairs = np.array([np.concatenate([first, first, second]), np.concatenate([first, second, second])])
+        end = self._window.times[-1:]
+        extra = Extra(self._labels, end, np.empty((1, 0)), Moments.empty((1, 2 * n), pairs))
+        return replace(extra, interval=self._window.interval)
+
+    def sample(self, one: Trajectory) -> Array:
+        """(1, 2 (L + 1)): n and n² of each channel and of all."""
+        places = self._window.places
+        n = _with_total(one.counts[places.stop - 1 : places.stop] - one.counts[places.start : places.start + 1])
+        return np.concatenate([n, n**2], axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """Numbers of jumps from t = 0 to the output times.
+
+    Attributes
+    ----------
+    times : (T,) array
+    labels : tuple of L + 1 strings
+        Position of each channel in ``model.jumps``, and "total".
+    mean, stderr : (T, L + 1) arrays
+        Mean over the trajectories, and its standard error.
+    variance : (T, L + 1) array
+        Variance over the trajectories; NaN for a single one.
+    """
+
+    times: Array
+    labels: tuple[str, ...]
+    mean: Array
+    stderr: Array
+    variance: Array
+
+    def __getitem__(self, label: str) -> tuple[Array, Array]:
+        """(T,) means and (T,) variances of one channel or of the total."""
+        place = _place(self.labels, label)
+        return self.mean[:, place], self.variance[:, place]
+
+
+@dataclass(frozen=True, eq=False)
+class Activity:
+    """Jumps in the measurement window.
+
+    Attributes
+    ----------
+    labels : tuple of L + 1 strings
+        Position of each channel in ``model.jumps``, and "total".
+    start, end : float
+        First and last time of the window.
+    number, variance : (L + 1,) arrays
+        Mean and variance over the trajectories of the number of jumps.
+    mean, stderr : (L + 1,) arrays
+        Activity: jumps per unit time and particle (all N of them).
+    fano, fano_stderr : (L + 1,) arrays
+        Var(n)/<n>, 1 for a Poisson process, below 1 for antibunched jumps. Its error is that of its linear expansion
+        in the mean and the variance (delta method), from moments up to the fourth. NaN without jumps.
+    """
+
+    labels: tuple[str, ...]
+    start: float
+    end: float
+    number: Array
+    variance: Array
+    mean: Array
+    stderr: Array
+    fano: Array
+    fano_stderr: Array
+
+    def __getitem__(self, label: str) -> tuple[float, float]:
+        """Activity of one channel, or of the total, and its standard error."""
+        place = _place(self.labels, label)
+        return float(self.mean[place]), float(self.stderr[place])
+
+
+def _place(labels: tuple[str, ...], label: str) -> int:
+    if label not in labels:
+        raise ArgumentError("label", f"be one of {', '.join(labels)}", f"it is {label!r}")
+    return labels.index(label)
+
+
+def counts_of(extra: Extra) -> Counts:
+    """Numbers of jumps from what the meter gathered."""
+    variance, estimates = extra.moments.covariance(), extra.estimates()
+    return Counts(extra.times, extra.labels, estimates.mean, estimates.stderr, variance)
+
+
+def activity_of(extra: Extra, n_particles: int) -> Activity:
+    """Activity and Fano factor from what the meter gathered.
+
+    F = s²/n̄ varies with the samples as the mean of z_i/n̄, z_i = (n_i - n̄)² - F n_i.
+    """
+    assert extra.interval is not None
+    count, n = extra.moments.count, len(extra.labels)
+    number = extra.moments.mean[0, :n]
+    variance, mixed, square = extra.moments.covariance()[0].reshape(3, n)
+    scale = n_particles * (extra.interval[1] - extra.interval[0])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fano = variance / number
+        slope = 2 * number + fano
+        spread = np.maximum(square - 2 * slope * mixed + slope**2 * variance, 0.0)
+        error = np.sqrt(spread / count) / number
+    return Activity(
+        extra.labels,
+        *extra.interval,
+        number,
+        variance,
+        number / scale,
+        np.sqrt(variance / count) / scale,
+        fano,
+        error,
+    )

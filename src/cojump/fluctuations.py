@@ -1,0 +1,448 @@
+"""Fluctuations around mean field at order 1/N: the covariance C(t) and the correction δ(t) of the means.
+
+For averages m_α = (1/N) Σ_k v_α^(k) over all particles and N → ∞,
+
+    <m_α> = m_α(t) + δ_α(t)/N,    N (<½{m_α, m_β}> - <m_α><m_β>) = C_αβ(t),
+
+    dC/dt = G C + C Gᵀ + D,        dδ/dt = G δ + ½ Σ_βγ (∂²f_α/∂m_β∂m_γ) C_βγ + c,
+
+with the mean-field flow dm/dt = f(m), (21), and G = ∂f/∂m. D, f and c are expectation values of single-particle
+matrices in the mean-field state; docs/fluctuations.md derives them. Several blocks are one block whose particles carry
+a conserved label: everything below is written in block-diagonal matrices, of dimension Σ_b d_b. Sees the model only,
+and knows the flow in a form of its own (linear functionals of m), independent of cojump.meanfield.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import solve_ivp
+from scipy.linalg import solve_continuous_lyapunov
+
+from .checks import check_times
+from .derivatives import Jet, RateJet
+from .errors import ArgumentError, ConvergenceError
+from .model import CollectiveJump, LocalJump, Model, OneBody, snapped
+from .states import State
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+_RTOL, _ATOL = 1e-10, 1e-12
+
+_MOST_STEPS = 100_000
+"""Derivatives that the integrator may ask for."""
+
+
+def _commutator(a: Complex, b: Complex) -> Complex:
+    return a @ b - b @ a
+
+
+class _Local:
+    """One local jump: its rate at Δ̄ = x·m, and the linear functionals that come with it."""
+
+    def __init__(self, expansion: Expansion, jump: LocalJump, name: str) -> None:
+        model, v = expansion.model, expansion.basis
+        self.block = model.block_index(jump.block)
+        self.cut = expansion.cut(self.block)
+        share = {b: block.size / model.size for b, block in enumerate(model.blocks)}
+        j = expansion.embedded(self.block, jump.matrix)
+        x = np.zeros_like(j)
+        lowest = highest = 0.0
+        for block, matrix in jump.argument.items():
+            b = model.block_index(block)
+            x += expansion.embedded(b, matrix) / share[b]
+            ends = snapped(np.linalg.eigvalsh(matrix))
+            lowest, highest = lowest + float(ends[0]), highest + float(ends[-1])
+        self._rate = RateJet(jump, lowest, highest, name)
+        z = j.conj().T @ j
+        w = _commutator(v, x)
+        coordinates = expansion.functional
+        self.x = coordinates(x).real
+        damped = j.conj().T @ v @ j - 0.5 * (z @ v + v @ z)
+        self.dissipator = expansion.matrix(damped).real
+        # in the block of the jump alone: [v, j] vanishes elsewhere
+        self.j = j[self.cut, self.cut]
+        self.moved = _commutator(v, j)[:, self.cut, self.cut]
+        self.w = expansion.matrix(w)
+        # the 1/N of operator-valued rates, by what multiplies it
+        self.z = coordinates(z)
+        self.z_x = coordinates(_commutator(z, x))
+        self.z_w = expansion.matrix(_commutator(z, w))
+        self.x_w = expansion.matrix(_commutator(x, w))
+        self.excluded: Array | None = None
+        if jump.leaves_self_out:
+            self.excluded = expansion.matrix(damped @ x + x @ damped).real
+
+    def jet(self, m: Array) -> Jet:
+        """Γ, Γ', Γ'' at Δ̄."""
+        return self._rate(float(self.x @ m))
+
+    def kicks(self, m: Array, gamma: float, slope: float) -> Complex:
+        """(n, d, d) matrices K_β = [v_β, j] Γ + j Γ' <[v_β, x]>: what one jump does to the averages."""
+        return self.moved * gamma + (slope * (self.w @ m))[:, None, None] * self.j
+
+
+class Expansion:
+    """The flow of a model around mean field to order 1/N, in coordinates m_α = Σ_b (N_b/N) tr(r_b v_α).
+
+    v_α are n = Σ_b d_b² Hermitian matrices, orthonormal in the trace, each in one block. The shares N_b/N of the
+    blocks, which are among the combinations of the m_α, do not change.
+
+    Parameters
+    ----------
+    model : Model
+
+    Attributes
+    ----------
+    basis : (n, D, D) array
+        v_α, D = Σ_b d_b.
+    averages : (A, n) array
+        The averages of the model's labels, (1/N_b) Σ_{k in b}, are ``averages @ m``.
+    traceless : (n, n - B) array
+        Orthonormal columns: all coordinates but the conserved shares of the blocks.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        ends = np.cumsum([0, *(b.levels for b in model.blocks)])
+        self._cuts = [slice(int(a), int(b)) for a, b in pairwise(ends)]
+        self._dimension = int(ends[-1])
+        self.basis = np.concatenate(
+            [[self.embedded(b, v) for v in _hermitian_basis(block.levels)] for b, block in enumerate(model.blocks)]
+        )
+        self._shares = np.array([b.size / model.size for b in model.blocks])
+        self.averages = np.array(
+            [self.functional(self.embedded(o.block, o.matrix)).real / self._shares[o.block] for o in model.observables]
+        )
+        ones = np.array(
+            [self.functional(self.embedded(b, np.eye(block.levels))).real for b, block in enumerate(model.blocks)]
+        )
+        self.traceless = np.linalg.svd(ones)[2][len(model.blocks) :].T
+        n = len(self.basis)
+        v = self.basis
+        h = np.zeros((self._dimension,) * 2, dtype=complex)
+        self._two: list[tuple[complex, Complex, Complex, Complex, Complex]] = []
+        self._quantum = np.zeros((n, n))
+        """Part of c that is linear in m: two-body terms and collective jumps."""
+        for term in model.hamiltonian:
+            if isinstance(term, OneBody):
+                h += self.embedded(model.block_index(term.block), term.matrix)
+                continue
+            b, c = (model.block_index(name) for name in term.blocks)
+            A, B, g = self.embedded(b, term.first), self.embedded(c, term.second), term.strength
+            self._two.append(
+                (
+                    g,
+                    self.matrix(1j * _commutator(A, v)),
+                    self.functional(A),
+                    self.matrix(1j * _commutator(B, v)),
+                    self.functional(B),
+                )
+            )
+            double = _commutator(A, _commutator(B, v)) + _commutator(_commutator(A, v), B)
+            self._quantum += self.matrix(0.5j * g * double).real
+        self._field = self.matrix(1j * _commutator(h, v)).real
+        self._local = [
+            _Local(self, jump, f"jumps[{i}]") for i, jump in enumerate(model.jumps) if isinstance(jump, LocalJump)
+        ]
+        self._collective: list[tuple[float, Complex, Complex, Complex, Complex]] = []
+        for jump in model.jumps:
+            if isinstance(jump, CollectiveJump):
+                y = sum(
+                    (self.embedded(model.block_index(name), matrix) for name, matrix in jump.matrices.items()),
+                    np.zeros_like(h),
+                )
+                y_dagger = y.conj().T
+                left, right = _commutator(y_dagger, v), _commutator(v, y)
+                self._collective.append((jump.rate, y, self.functional(y), self.matrix(left), self.matrix(right)))
+                double = _commutator(left, y) + _commutator(y_dagger, right)
+                self._quantum += self.matrix(0.25 * jump.rate * double).real
+
+    # ---- coordinates -----------------------------------------------------------------------------
+
+    def cut(self, b: int) -> slice:
+        """Rows of block b in the block-diagonal matrices."""
+        return self._cuts[b]
+
+    def embedded(self, b: int, matrix: NDArray) -> Complex:
+        """P_b ⊗ matrix as a (D, D) matrix."""
+        whole = np.zeros((self._dimension,) * 2, dtype=complex)
+        whole[self._cuts[b], self._cuts[b]] = matrix
+        return whole
+
+    def functional(self, matrix: Complex) -> Complex:
+        """(n,) coefficients o with <matrix> = o·m."""
+        return np.einsum("ij,aji->a", matrix, self.basis)
+
+    def matrix(self, matrices: Complex) -> Complex:
+        """(n, n) coefficients of a stack of n matrices."""
+        return np.einsum("aij,bji->ab", matrices, self.basis)
+
+    def coordinates(self, densities: Sequence[NDArray]) -> Array:
+        """(n,) coordinates m of one-particle density matrices (d_b, d_b)."""
+        return sum(
+            (self._shares[b] * self.functional(self.embedded(b, r)).real for b, r in enumerate(densities)),
+            np.zeros(len(self.basis)),
+        )
+
+    def weighted_density(self, m: Array) -> Complex:
+        """(D, D) block-diagonal matrix ⊕_b (N_b/N) r_b."""
+        return np.einsum("a,aij->ij", m, self.basis)
+
+    def densities(self, m: Array) -> list[Complex]:
+        """One-particle density matrices (d_b, d_b) at the coordinates m."""
+        whole = self.weighted_density(m)
+        return [whole[cut, cut] / share for cut, share in zip(self._cuts, self._shares, strict=True)]
+
+    def product_covariance(self, m: Array) -> Array:
+        """(n, n) covariance C of a product state: ½<{v, v'}> - <v><v'> in each block, zero between blocks."""
+        whole = self.weighted_density(m)
+        products = np.einsum("ij,ajk,bki->ab", whole, self.basis, self.basis).real
+        C = (products + products.T) / 2
+        for cut, share in zip(self._cuts, self._shares, strict=True):
+            inside = np.any(self.basis[:, cut, cut] != 0, axis=(1, 2))
+            mean = np.where(inside, m, 0)
+            C -= np.outer(mean, mean) / share
+        return C
+
+    # ---- the expansion ---------------------------------------------------------------------------
+
+    def flow(self, m: Array) -> Array:
+        """(n,) f(m), the mean-field flow dm/dt of (21)."""
+        f = self._field @ m
+        for g, KA, a, KB, b in self._two:
+            f = f + (g * ((KA @ m) * (b @ m) + (a @ m) * (KB @ m))).real
+        for local in self._local:
+            f = f + local.jet(m).value ** 2 * (local.dissipator @ m)
+        for rate, _, y, left, right in self._collective:
+            f = f + 0.5 * rate * ((left @ m) * (y @ m) + (y.conj() @ m) * (right @ m)).real
+        return f
+
+    def jacobian(self, m: Array) -> Array:
+        """(n, n) G_αβ = ∂f_α/∂m_β, analytic."""
+        G = self._field.copy()
+        for g, KA, a, KB, b in self._two:
+            G += (g * (KA * (b @ m) + np.outer(KA @ m, b) + KB * (a @ m) + np.outer(KB @ m, a))).real
+        for local in self._local:
+            gamma, slope, _ = local.jet(m)
+            G += gamma**2 * local.dissipator
+            G += 2 * gamma * slope * np.outer(local.dissipator @ m, local.x)
+        for rate, _, y, left, right in self._collective:
+            G += (0.5 * rate * (left * (y @ m) + np.outer(left @ m, y))).real
+            G += (0.5 * rate * (right * (y.conj() @ m) + np.outer(right @ m, y.conj()))).real
+        return G
+
+    def diffusion(self, m: Array) -> Array:
+        """(n, n) D_αβ = Re Σ_l <K_α† K_β> + κ Re(<[v_α, y]>* <[v_β, y]>)."""
+        whole = self.weighted_density(m)
+        D = np.zeros((len(m), len(m)))
+        for local in self._local:
+            gamma, slope, _ = local.jet(m)
+            K = local.kicks(m, gamma, slope)
+            after = K @ whole[local.cut, local.cut]
+            D += np.einsum("aij,bij->ab", K.conj(), after).real
+        for rate, _, _, _, right in self._collective:
+            kick = right @ m
+            D += rate * np.outer(kick.conj(), kick).real
+        return D
+
+    def curvature(self, m: Array, C: Array) -> Array:
+        """(n,) ½ Σ_βγ (∂²f_α/∂m_β∂m_γ) C_βγ."""
+        total = np.zeros(len(m))
+        for g, KA, a, KB, b in self._two:
+            total += (g * (KA @ C @ b + KB @ C @ a)).real
+        for local in self._local:
+            gamma, slope, bend = local.jet(m)
+            x = local.x
+            total += 2 * gamma * slope * (local.dissipator @ (C @ x))
+            total += (slope**2 + gamma * bend) * (x @ C @ x) * (local.dissipator @ m)
+        for rate, _, y, left, right in self._collective:
+            total += 0.5 * rate * (left @ C @ y + right @ C @ y.conj()).real
+        return total
+
+    def ordering(self, m: Array) -> Array:
+        """(n,) c: what the order of operators adds to the drift of the means at order 1/N."""
+        c = self._quantum @ m
+        for local in self._local:
+            gamma, slope, bend = local.jet(m)
+            w, z, z_x = local.w @ m, local.z @ m, local.z_x @ m
+            c = c + 0.5 * slope**2 * ((local.x_w @ m) * z).real
+            if local.excluded is None:
+                # <[x, z]> = -<[z, x]>
+                c = c + 0.5 * ((gamma * bend - slope**2) * z_x * w + gamma * slope * (local.z_w @ m)).real
+            else:
+                # z of the jumping particle commutes with a rate that it is left out of
+                c = c - gamma * slope * (local.excluded @ m)
+        return c
+
+
+def _hermitian_basis(levels: int) -> list[Complex]:
+    """d² Hermitian matrices with tr(v v') = δ: the paper's v_α, (7)."""
+    unit = np.eye(levels, dtype=complex)
+    basis = [np.outer(e, e) for e in unit]
+    for a in range(levels):
+        for b in range(a + 1, levels):
+            flip = np.outer(unit[a], unit[b])
+            basis += [(flip + flip.T) / np.sqrt(2), 1j * (flip.T - flip) / np.sqrt(2)]
+    return basis
+
+
+@dataclass(frozen=True, eq=False)
+class Fluctuations:
+    """Covariance and mean correction for N → ∞ along a mean-field solution, for averages per block.
+
+    Attributes
+    ----------
+    times : (T,) array
+    labels : tuple of A strings "block.x"
+    mean : (T, A) array
+        Mean field.
+    covariance : (T, A, A) array
+        lim N (<½{m_a, m_b}> - <m_a><m_b>), N all particles.
+    correction : (T, A) array
+        δ = lim N (<m_a> - m_a^mf).
+    deviation : (T,) array
+        lim N·E_N(t) = Σ_a w_a C_aa: the trace of C in the paper's orthonormal basis, summed over blocks.
+    """
+
+    times: Array
+    labels: tuple[str, ...]
+    mean: Array
+    covariance: Array
+    correction: Array
+    deviation: Array
+
+
+def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
+    """Integrate mean field, covariance and mean correction together from a product state.
+
+    Parameters
+    ----------
+    model : Model
+    state : State
+        The state at t = 0; a product state, pure or mixed.
+    times : (T,) array
+        Increasing, times[0] ≥ 0.
+
+    Raises
+    ------
+    ArgumentError
+        If the state is no product state, or does not fit, or the times do not increase.
+    UnsupportedError
+        If a rate function is not smooth where mean field passes.
+    ConvergenceError
+        If the integrator fails.
+    """
+    checked = check_times(times)
+    state.check_fits(model)
+    if not state.is_product:
+        raise ArgumentError(
+            "state", "be a product state for the theory of fluctuations", "its particles are correlated"
+        )
+    expansion = Expansion(model)
+    m = expansion.coordinates(state.densities)
+    n = len(m)
+
+    def derivative(_t: float, y: Array) -> Array:
+        m, C, delta = y[:n], y[n : n + n * n].reshape(n, n), y[n + n * n :]
+        G = expansion.jacobian(m)
+        spread = G @ C
+        change = spread + spread.T + expansion.diffusion(m)
+        drift = G @ delta + expansion.curvature(m, C) + expansion.ordering(m)
+        return np.concatenate([expansion.flow(m), change.ravel(), drift])
+
+    start = np.concatenate([m, expansion.product_covariance(m).ravel(), np.zeros(n)])
+    path = _integrate(derivative, start, checked)
+    P = expansion.averages
+    covariance = np.einsum("ai,tij,bj->tab", P, path[:, n : n + n * n].reshape(-1, n, n), P)
+    return Fluctuations(
+        checked,
+        model.labels,
+        path[:, :n] @ P.T,
+        covariance,
+        path[:, n + n * n :] @ P.T,
+        np.einsum("taa,a->t", covariance, model.deviation_weights),
+    )
+
+
+def _integrate(derivative: Callable[[float, Array], Array], start: Array, times: Array) -> Array:
+    if times[-1] == 0:
+        return start[None, :]
+    left = _MOST_STEPS
+
+    def counted(t: float, y: Array) -> Array:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise ConvergenceError(f"The fluctuations could not be integrated beyond t = {t:g}: too many steps")
+        return derivative(t, y)
+
+    solution = solve_ivp(counted, (0.0, times[-1]), start, method="DOP853", t_eval=times, rtol=_RTOL, atol=_ATOL)
+    if not solution.success or not np.all(np.isfinite(solution.y)):
+        raise ConvergenceError(f"The fluctuations could not be integrated to t = {times[-1]:g}: {solution.message}")
+    return solution.y.T
+
+
+@dataclass(frozen=True, eq=False)
+class StationaryFluctuations:
+    """Fluctuations at a stable fixed point of the mean-field flow, for averages per block; see Fluctuations.
+
+    Attributes
+    ----------
+    labels : tuple of A strings
+    mean : (A,) array
+    covariance : (A, A) array
+        Solution of G C + C Gᵀ + D = 0.
+    correction : (A,) array
+        Solution of G δ + ½ f'' C + c = 0.
+    deviation : float
+        lim N·E_N.
+    """
+
+    labels: tuple[str, ...]
+    mean: Array
+    covariance: Array
+    correction: Array
+    deviation: float
+
+
+def stationary(model: Model, densities: Sequence[ArrayLike]) -> StationaryFluctuations:
+    """Covariance and mean correction at a stable fixed point: the Lyapunov equation.
+
+    Parameters
+    ----------
+    model : Model
+    densities : sequence of (d_b, d_b) arrays
+        One-particle density matrix of each block at the fixed point.
+
+    Raises
+    ------
+    ArgumentError
+        If the densities are no fixed point.
+    ConvergenceError
+        If the fixed point is not stable (growth, or a direction that nothing damps): no stationary covariance exists.
+    """
+    expansion = Expansion(model)
+    m = expansion.coordinates([np.asarray(r, dtype=complex) for r in densities])
+    moving = float(np.abs(expansion.flow(m)).max())
+    if moving > 1e-6:
+        raise ArgumentError("densities", "be a fixed point of the mean-field flow", f"|dm/dt| reaches {moving:.3g}")
+    Q = expansion.traceless
+    G = Q.T @ expansion.jacobian(m) @ Q
+    growth = float(np.linalg.eigvals(G).real.max())
+    if growth > -1e-9:
+        raise ConvergenceError(
+            f"The fixed point has no stationary covariance: its slowest direction grows at the rate {growth:.6g}"
+        )
+    C = Q @ solve_continuous_lyapunov(G, -Q.T @ expansion.diffusion(m) @ Q) @ Q.T
+    delta = Q @ np.linalg.solve(G, -Q.T @ (expansion.curvature(m, C) + expansion.ordering(m)))
+    P = expansion.averages
+    covariance = P @ C @ P.T
+    return StationaryFluctuations(
+        model.labels, P @ m, covariance, P @ delta, float(np.diag(covariance) @ model.deviation_weights)
+    )

@@ -1,0 +1,74 @@
+"""Which meters a run has: what every run measures, and what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .counting import ActivityMeter, CountMeter
+from .model import Model
+from .observables import (
+    AverageMeter,
+    DistributionMeter,
+    Meter,
+    OrderMeter,
+    PolynomialMeter,
+    SpinMeter,
+    SqueezingMeter,
+)
+from .windows import WindowMeter, window_of
+
+Array = NDArray[np.float64]
+
+
+def meters_of(
+    model: Model,
+    times: Array,
+    reference: Array,
+    observables: Mapping[str, Any],
+    snapshots: Array,
+    burn_in: float | None = None,
+    window: float | None = None,
+) -> list[Meter]:
+    """Return the meters of a run.
+
+    Averages, jump counts, spins, squeezing, order parameters if the model has any; and what is asked for:
+    polynomials, distributions, and averages over the measurement window (if one of its bounds is given).
+    """
+    linear = _linear_meters(model, times, reference, observables)
+    meters = [*linear, CountMeter(model, times)]
+    spins = [b for b, block in enumerate(model.blocks) if block.levels == 2]
+    if spins:
+        meters.append(SpinMeter(model, times))
+        meters += [SqueezingMeter(model, b, times, reference) for b in spins]
+    if snapshots.size:
+        meters.append(DistributionMeter(model, snapshots))
+    measured = window_of(times, burn_in, window)
+    if measured is not None:
+        meters.append(ActivityMeter(model, measured))
+        if burn_in is not None or window is not None:
+            steady = measured.weights[None, :] @ reference[measured.places]
+            inner = _linear_meters(model, measured.times[-1:], steady, observables)
+            meters += [WindowMeter(meter, measured) for meter in inner]
+    return meters
+
+
+def _linear_meters(model: Model, times: Array, reference: Array, observables: Mapping[str, Any]) -> list[Meter]:
+    """Meters that are linear in the means and products of a trajectory."""
+    meters: list[Meter] = [AverageMeter(model, times, reference)]
+    if model.order_parameters:
+        meters.append(OrderMeter(model, times, reference))
+    if observables:
+        meters.append(PolynomialMeter(model, times, observables))
+    return meters
+
+
+def grouped(meters: Sequence[Meter]) -> list[list[Meter]]:
+    """Meters of the same times together, in the order in which they come."""
+    groups: dict[bytes, list[Meter]] = {}
+    for meter in meters:
+        groups.setdefault(np.ascontiguousarray(meter.empty().times).tobytes(), []).append(meter)
+    return list(groups.values())

@@ -1,0 +1,282 @@
+"""States of one and of two particles, and their correlations: Theorem 2 as numbers.
+
+For large N the particles of a block follow the product generator (50): the state of any one of them goes to that of
+the mean field, any two are uncorrelated, and both differences fall as 1/N. What a model's averages and their products
+say about one or two particles is exact, for every N: with o an orthogonal basis of single-particle matrices,
+
+    r = Σ_a <m_a> o_a / tr(o_a²),      r2 = Σ_ab <o_a^(1) o_b^(2)> o_a ⊗ o_b / (tr(o_a²) tr(o_b²)),
+
+<o_a^(1) o_b^(2)> = <m_a m_b> for particles of different blocks, and within a block of n particles
+
+    <o_a^(1) o_b^(2)> = (n <½{m_a, m_b}> - <½ (o_a o_b + o_b o_a)>) / (n - 1).
+
+A *source* below is anything with ``labels``, ``mean`` (T, A) and ``second`` (T, A, A): a result of trajectories, the
+exact master equation; or with ``mean`` alone, the mean field, whose particles are uncorrelated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .averages import Averages
+from .errors import ArgumentError
+from .model import Model, single_particle_basis, symmetric_products
+
+Array = NDArray[np.float64]
+Matrices = NDArray[np.complex128]
+
+
+class _Basis:
+    """Orthogonal Hermitian matrices of one block, and where their averages are in a source.
+
+    For two levels the identity is added in front, which is no average; for more levels the averages span it.
+
+    Attributes
+    ----------
+    matrices : (n, d, d) array
+    weights : (n,) array
+        1/tr(o²).
+    places : slice
+        The averages of the block among those of the model.
+    lead : int
+        1 if the identity is in front, else 0.
+    """
+
+    def __init__(self, model: Model, block: str) -> None:
+        b = model.block_index(block)
+        numbers = [a for a, o in enumerate(model.observables) if o.block == b]
+        self.size, self.levels = model.blocks[b].size, model.blocks[b].levels
+        self.places = slice(numbers[0], numbers[-1] + 1)
+        self.matrices, self.weights = single_particle_basis(self.levels)
+        self.lead = len(self.matrices) - len(numbers)
+
+    def means(self, source: Any) -> Array:
+        """(T, n) averages, that of the identity included."""
+        mean = np.asarray(source.mean)[:, self.places]
+        return np.concatenate([np.ones((len(mean), self.lead)), mean], axis=1)
+
+    def without_identity(self) -> slice:
+        """The averages proper, for arrays over the basis."""
+        return slice(self.lead, None)
+
+
+def one(model: Model, source: Any, block: str) -> Matrices:
+    """Density matrix of one particle of a block.
+
+    Parameters
+    ----------
+    model : Model
+        The model the source belongs to.
+    source : Result, MeanField or exact solution
+    block : str
+
+    Returns
+    -------
+    (T, d, d) array
+
+    Raises
+    ------
+    ArgumentError
+        If the block is unknown or the source is not of this model.
+    """
+    _check(model, source)
+    basis = _Basis(model, block)
+    return np.einsum("ta,a,aij->tij", basis.means(source), basis.weights, basis.matrices)
+
+
+def two(model: Model, source: Any, first: str, second: str) -> Matrices:
+    """Density matrix of two different particles, one of block ``first`` and one of block ``second``.
+
+    Parameters
+    ----------
+    model, source
+        As for :func:`one`.
+    first, second : str
+        Blocks; the same one twice for two of its particles.
+
+    Returns
+    -------
+    (T, d d', d d') array
+        In the product basis, the particle of ``first`` being the more significant digit.
+
+    Raises
+    ------
+    ArgumentError
+        If a block is unknown or has no two particles, or the source is not of this model.
+    """
+    _check(model, source)
+    left, right = _Basis(model, first), _Basis(model, second)
+    pairs = left.means(source)[:, :, None] * right.means(source)[:, None, :]
+    if hasattr(source, "second"):
+        pairs[:, left.lead :, right.lead :] += correlators(model, source, first, second).value
+    else:
+        _check_pair(left, first, second)
+    made = np.einsum("tab,a,b,aij,bkl->tikjl", pairs, left.weights, right.weights, left.matrices, right.matrices)
+    d = left.levels * right.levels
+    return made.reshape(len(pairs), d, d)
+
+
+@dataclass(frozen=True, eq=False)
+class Correlators:
+    """Connected correlations of two different particles.
+
+    Attributes
+    ----------
+    labels : pair of tuples of strings
+        Labels of the first and of the second particle's averages, n and n' of them.
+    value : (T, n, n') array
+        <a^(1) b^(2)> - <a><b>.
+    stderr : (T, n, n') array or None
+        Standard errors, if the source is an ensemble of trajectories.
+    """
+
+    labels: tuple[tuple[str, ...], tuple[str, ...]]
+    value: Array
+    stderr: Array | None
+
+
+def correlators(model: Model, source: Any, first: str, second: str) -> Correlators:
+    """Connected correlations of two different particles of blocks ``first`` and ``second``, which may be the same.
+
+    Parameters
+    ----------
+    model, source, first, second
+        As for :func:`two`; the source has second moments.
+
+    Raises
+    ------
+    ArgumentError
+        As :func:`two`; or if the source has no second moments.
+    """
+    _check(model, source)
+    if not hasattr(source, "second"):
+        raise ArgumentError("source", "have second moments", f"a {type(source).__name__} has means alone")
+    left, right = _Basis(model, first), _Basis(model, second)
+    _check_pair(left, first, second)
+    labels = source.labels[left.places], source.labels[right.places]
+    spread = _spread(model, source)[:, left.places, right.places]
+    if first != second:
+        error = source.covariance_stderr[:, left.places, right.places] / model.size if _sampled(source) else None
+        return Correlators(labels, spread, error)
+    n, mean = left.size, np.asarray(source.mean)[:, left.places]
+    own = left.without_identity()
+    s = symmetric_products(left.matrices, left.weights)[own, own]
+    together = np.einsum("abc,tc->tab", s, left.means(source))
+    value = (n * spread + mean[:, :, None] * mean[:, None, :] - together) / (n - 1)
+    return Correlators(labels, value, _pair_error(source, left, s) if _sampled(source) else None)
+
+
+def correlator(model: Model, source: Any, first: str, second: str) -> tuple[Array, Array | None]:
+    """One connected correlation <a^(1) b^(2)> - <a><b> by the labels of a and b, for instance ``"spins.z"``.
+
+    Returns
+    -------
+    value, stderr : (T,) arrays
+        See :class:`Correlators`; stderr is None if the source is exact.
+
+    Raises
+    ------
+    ArgumentError
+        As :func:`correlators`; or if a label is unknown.
+    """
+    for label in (first, second):
+        if label not in model.labels:
+            raise ArgumentError("label", f"be one of {', '.join(model.labels)}", f"it is {label!r}")
+    blocks = [model.blocks[o.block].name for label in (first, second) for o in model.observables if o.label == label]
+    found = correlators(model, source, *blocks)
+    a, b = found.labels[0].index(first), found.labels[1].index(second)
+    return found.value[:, a, b], None if found.stderr is None else found.stderr[:, a, b]
+
+
+def distance(
+    model: Model, source: Any, mean_field: Any, block: str, partner: str | None = None
+) -> tuple[Array, Array | None]:
+    """Trace distance ½ ‖r - r_mf‖_1 of the state of one or two particles from the mean field, which falls as 1/N.
+
+    Parameters
+    ----------
+    model, source
+        As for :func:`one`.
+    mean_field : MeanField
+        At the same times: the one-particle states follow the product generator (50).
+    block, partner : str
+        With ``partner`` the state of two particles, one of each block, against the product of the mean field's.
+
+    Returns
+    -------
+    value : (T,) array
+        Sampling noise adds to it: of no use where it is not larger than its error.
+    stderr : (T,) array or None
+        Standard error (linear expansion) of one particle's; None for two particles, or if the source is exact.
+
+    Raises
+    ------
+    ArgumentError
+        If the times differ, or as :func:`two`.
+    """
+    if not np.array_equal(np.asarray(source.times), np.asarray(mean_field.times)):
+        raise ArgumentError("mean_field", "have the times of the source", "they differ")
+    if partner is not None:
+        difference = two(model, source, block, partner) - two(model, _MeansOnly(mean_field), block, partner)
+        return np.abs(np.linalg.eigvalsh(difference)).sum(axis=1) / 2, None
+    difference = one(model, source, block) - one(model, mean_field, block)
+    values, vectors = np.linalg.eigh(difference)
+    length = np.abs(values).sum(axis=1) / 2
+    if not _sampled(source):
+        return length, None
+    basis = _Basis(model, block)
+    sign = np.einsum("tik,tk,tjk->tij", vectors, np.sign(values), vectors.conj())
+    slope = np.einsum("tij,aji,a->ta", sign, basis.matrices, basis.weights).real[:, basis.without_identity()] / 2
+    return length, source.linear_error(slope, basis.places)
+
+
+class _MeansOnly:
+    """A source seen without its second moments."""
+
+    def __init__(self, source: Any) -> None:
+        self.labels, self.mean = source.labels, source.mean
+
+
+def _pair_error(source: Averages, basis: _Basis, products: Array) -> Array:
+    """(T, n, n) errors of the correlators within a block of two or more particles.
+
+    C_ab = n/(n - 1) (<½{m_a, m_b}> - f <m_a><m_b> - <½(ab + ba)>/n), f = (n - 1)/n, and the products are centred on
+    the mean field m̄: its differential is that of q_ab + (m̄ - f <m>)_a m_b + (m̄ - f <m>)_b m_a, less the last term.
+    """
+    n, own = basis.size, basis.places
+    f = (n - 1) / n
+    factors = (source.reference - f * source.mean)[:, own]
+    one = np.eye(factors.shape[1])
+    coefficients = np.einsum("ta,bc->tabc", factors, one) + np.einsum("tb,ac->tabc", factors, one)
+    coefficients = coefficients - products[:, :, basis.lead :] / n
+    return source.pair_error(own, coefficients) / f
+
+
+def _spread(model: Model, source: Any) -> Array:
+    """(T, A, A) <½{m_a, m_b}> - <m_a><m_b>; of an ensemble from products centred on the mean field."""
+    if _sampled(source):
+        return source.covariance / model.size
+    mean = np.asarray(source.mean)
+    return np.asarray(source.second) - mean[:, :, None] * mean[:, None, :]
+
+
+def _sampled(source: Any) -> bool:
+    return isinstance(source, Averages)
+
+
+def _check(model: Model, source: Any) -> None:
+    labels = getattr(source, "labels", None)
+    if labels is None or tuple(labels) != model.labels:
+        raise ArgumentError("source", "have the averages of the model", f"its labels are {labels!r}")
+    size = getattr(source, "n_particles", model.size)
+    if size != model.size:
+        raise ArgumentError("source", f"have the {model.size} particles of the model", f"it has {size}")
+
+
+def _check_pair(basis: _Basis, first: str, second: str) -> None:
+    if first == second and basis.size < 2:
+        raise ArgumentError("block", "have two particles for a pair inside it", f"block {first!r} has one")

@@ -1,0 +1,59 @@
+"""Exchangeable states of one block as density matrices, sector by sector: ρ = ⊕_λ ρ_λ ⊗ 1/f_λ."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import xlogy
+
+from ..model import Block
+from ..states import BlockState, DickeBlock, OccupationBlock, ProductBlock
+from .blocks import Label, sector_labels, sector_of
+from .frames import representation
+
+Matrix = NDArray[np.complex128]
+
+_NONE = 1e-14
+"""Eigenvalue of a single-particle density matrix below which it is rounding."""
+
+
+def occupied_labels(block: Block, state: BlockState) -> list[Label]:
+    """Sectors that a state of a block may occupy: known without any work, for states of any size."""
+    if isinstance(state, DickeBlock):
+        return [state.two_J]
+    labels = sector_labels(block)
+    mixed = isinstance(state, ProductBlock) and np.sum(np.linalg.eigvalsh(state.density) > _NONE) > 1
+    return labels if mixed else labels[-1:]
+
+
+def block_densities(block: Block, state: BlockState) -> dict[Label, Matrix]:
+    """ρ_λ (dim, dim) of every sector that a state of a block occupies; their traces add up to 1.
+
+    A product state r^{⊗N} has ρ_λ = f_λ π_λ(r): in the eigenbasis of r a basis state of V_λ has the weight
+    Π_s p_s^{n_s} of its occupation numbers. |J, M> is spread evenly over the copies of its sector, and a symmetric
+    state is pure.
+    """
+    found: dict[Label, Matrix] = {}
+    if isinstance(state, ProductBlock):
+        p, kets = np.linalg.eigh(state.density)
+        p = np.where(p > _NONE, p, 0.0)
+        for label in occupied_labels(block, state):
+            sector = sector_of(block, label)
+            logs: Any = xlogy(sector.occupations, p / p.sum()).sum(axis=1)
+            weights = np.exp(logs + sector.log_copies)
+            if weights.any():
+                turn = representation(sector, kets)
+                found[label] = (turn * weights) @ turn.conj().T
+        total = sum(float(np.trace(rho).real) for rho in found.values())
+        return {label: rho / total for label, rho in found.items()}
+    (label,) = occupied_labels(block, state)
+    if isinstance(state, OccupationBlock):
+        ket = (sector_of(block, label).occupations == state.occupations).all(axis=1).astype(complex)
+    elif isinstance(state, DickeBlock):
+        up = (state.size + state.two_M) // 2
+        ket = (sector_of(block, label).occupations[:, 0] == up).astype(complex)
+    else:
+        ket = state.amplitudes[sector_of(block, label).occupations[:, 1]]
+    return {label: np.outer(ket, ket.conj())}

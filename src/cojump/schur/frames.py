@@ -1,0 +1,158 @@
+"""Single-particle frames in which operator-valued rates are diagonal, and what a change of frame does to a sector.
+
+In the eigenbasis of the X_b of its argument a rate Γ(Δ) is a table over the occupation numbers, and every jump operator
+is as sparse as j itself. Channels whose arguments commute share one frame; the first frame also holds the Hamiltonian
+and the collective jumps, which are sparse in any. A model with commuting arguments therefore needs a single frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import schur
+from scipy.sparse.linalg import expm_multiply
+
+from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
+from .blocks import Sector
+from .operators import is_diagonal
+
+Matrix = NDArray[np.complex128]
+
+_ZERO = 1e-15
+"""Relative size below which an element of a rotated matrix is the rounding of the rotation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A part of a model written in another single-particle basis of some blocks.
+
+    Attributes
+    ----------
+    model : Model
+        The blocks, with those terms that belong to this frame.
+    unitaries : dict of int to (d, d) unitary
+        Columns are the kets of the new basis, by number of the block; a block that is not in it keeps its basis.
+    """
+
+    model: Model
+    unitaries: dict[int, Matrix]
+
+
+def frames_of(model: Model) -> list[Frame]:
+    """Split a model into frames with diagonal arguments, the Hamiltonian and the collective jumps in the first."""
+    groups: list[dict[int, list[Matrix]]] = [{}]
+    members: list[list[LocalJump | CollectiveJump]] = [[]]
+    for jump in model.jumps:
+        if not isinstance(jump, LocalJump) or not jump.argument:
+            members[0].append(jump)
+            continue
+        arguments = {model.block_index(name): x for name, x in jump.argument.items()}
+        fits = [all(_common_basis([*g.get(b, []), x]) is not None for b, x in arguments.items()) for g in groups]
+        if not any(fits):
+            groups.append({})
+            members.append([])
+        place = fits.index(True) if any(fits) else -1
+        for b, x in arguments.items():
+            groups[place].setdefault(b, []).append(x)
+        members[place].append(jump)
+    frames: list[Frame] = []
+    for group, own in zip(groups, members, strict=True):
+        # what a later frame leaves open is as in the first one, so that its blocks need not be turned
+        unitaries = dict(frames[0].unitaries) if frames else {}
+        for b, matrices in group.items():
+            unitary = _common_basis(matrices)
+            assert unitary is not None
+            if frames or not is_diagonal(unitary):
+                unitaries[b] = unitary
+        terms = () if frames else model.hamiltonian
+        frames.append(Frame(_rotated(model, terms, own, unitaries), unitaries))
+    return frames
+
+
+def _common_basis(matrices: Sequence[Matrix]) -> Matrix | None:
+    """Columns that diagonalise all of some Hermitian matrices; None if they do not commute."""
+    if all(is_diagonal(x) for x in matrices):
+        return np.eye(len(matrices[0]), dtype=complex)
+    # a combination with incommensurate weights has no degeneracy that they do not share
+    mixed = sum(np.sqrt(2 + n) * x / max(np.abs(x).max(), 1e-300) for n, x in enumerate(matrices))
+    basis = np.linalg.eigh(mixed)[1]
+    for x in matrices:
+        turned = basis.conj().T @ x @ basis
+        if np.abs(turned - np.diag(np.diag(turned))).max() > 1e-12 * np.abs(x).max():
+            return None
+    return basis
+
+
+def _rotated(
+    model: Model,
+    terms: Sequence[OneBody | TwoBody],
+    jumps: Sequence[LocalJump | CollectiveJump],
+    unitaries: Mapping[int, Matrix],
+) -> Model:
+    """The blocks of a model with some of its terms, U† x U for every matrix; the arguments come out diagonal."""
+    if all(is_diagonal(u) for u in unitaries.values()):
+        return Model(model.blocks, terms, jumps)
+
+    def turn(name: str, x: Matrix) -> Matrix:
+        return rotated_matrix(x, unitaries.get(model.block_index(name)))
+
+    def diagonal(name: str, x: Matrix) -> Matrix:
+        # exactly the eigenvalues that the model has been checked with, in the order of the new basis
+        order = np.argsort(np.argsort(np.diag(turn(name, x)).real, kind="stable"))
+        return np.diag(snapped(np.linalg.eigvalsh(x))[order]).astype(complex)
+
+    made: list[OneBody | TwoBody] = []
+    for term in terms:
+        if isinstance(term, OneBody):
+            made.append(OneBody(turn(term.block, term.matrix), term.block))
+        else:
+            b, c = term.blocks
+            made.append(TwoBody(turn(b, term.first), turn(c, term.second), term.strength, term.blocks))
+    moved: list[LocalJump | CollectiveJump] = []
+    for jump in jumps:
+        if isinstance(jump, CollectiveJump):
+            moved.append(CollectiveJump({b: turn(b, y) for b, y in jump.matrices.items()}, jump.rate))
+        else:
+            moved.append(
+                LocalJump(
+                    turn(jump.block, jump.matrix),
+                    jump.block,
+                    amplitude=jump.amplitude,
+                    rate=jump.rate,
+                    argument={b: diagonal(b, x) for b, x in jump.argument.items()} or None,
+                    exclude_self=jump.exclude_self,
+                )
+            )
+    return Model(model.blocks, made, moved)
+
+
+def rotated_matrix(matrix: Matrix, unitary: Matrix | None) -> Matrix:
+    """U† x U without its rounding; x itself without a rotation."""
+    if unitary is None:
+        return matrix
+    turned = unitary.conj().T @ matrix @ unitary
+    return np.where(np.abs(turned) > _ZERO * np.abs(turned).max(), turned, 0)
+
+
+def generator_of(unitary: Matrix) -> Matrix:
+    """Hermitian h with U = e^{ih}."""
+    triangle, vectors = schur(np.asarray(unitary, dtype=complex), output="complex")  # diagonal: a unitary is normal
+    return (vectors * np.angle(np.diag(triangle))) @ vectors.conj().T
+
+
+def representation(sector: Sector, unitary: Matrix) -> Matrix:
+    """(dim, dim) unitary that the single-particle unitary U, on every particle, is on V_λ.
+
+    exp(i Σ_k h^(k)) with U = e^{ih}: column p is basis state p of the new frame, written in the old one.
+    """
+    collective = sector.one_body(generator_of(unitary)).toarray()
+    phases, basis = np.linalg.eigh((collective + collective.conj().T) / 2)
+    return (basis * np.exp(1j * phases)) @ basis.conj().T
+
+
+def rotated(sector: Sector, unitary: Matrix, state: Matrix) -> Matrix:
+    """``representation`` applied to one state (dim,), without that matrix."""
+    return expm_multiply(1j * sector.one_body(generator_of(unitary)).tocsc(), state.astype(complex))

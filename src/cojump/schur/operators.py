@@ -1,0 +1,299 @@
+"""Operators of a model in its sectors as sparse matrices: plain, in the user's frame, for any number of levels.
+
+A sector of a model is one label for each block, (λ_1, .., λ_B), and its space is ⊗_b V_{λ_b}, flat in C order. What is
+here follows the definitions step by step and shares no table or kernel with the trajectories: the exact master equation
+and the norms of the paper's lemmas are built on it. Everything about a block comes from the interface of
+:mod:`cojump.schur.blocks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import product
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, diags_array, eye_array, kron
+
+from ..errors import ArgumentError
+from ..model import CollectiveJump, LocalJump, Model, OneBody, snapped
+from .blocks import Label, Removal, Sector, rest_sector_of, sector_labels, sector_of
+
+Matrix = NDArray[np.complex128]
+Array = NDArray[np.float64]
+
+Labels = tuple[Label, ...]
+"""A sector of a model: one label for each block."""
+
+
+class Kraus(NamedTuple):
+    """One outcome of a local jump of any particle of a block: K takes ρ_source to its share K ρ K† of ρ_target.
+
+    Attributes
+    ----------
+    source, target : tuples of labels
+        The sector before and after.
+    rest : label
+        The intermediate sector μ of the other particles of the jumping particle's block.
+    matrix : sparse (dim target, dim source) array
+    """
+
+    source: Labels
+    rest: Label
+    target: Labels
+    matrix: csr_array
+
+
+class Operators:
+    """Matrices of a model, sector by sector. A jump is named by its place in ``model.jumps``.
+
+    Parameters
+    ----------
+    model : Model
+
+    Raises
+    ------
+    UnsupportedError
+        If the basis does not hold the number of levels of a block.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self.block_labels = [sector_labels(block) for block in model.blocks]
+
+    @property
+    def sectors(self) -> list[Labels]:
+        """All sectors of the model."""
+        return list(product(*self.block_labels))
+
+    def parts(self, labels: Labels) -> list[Sector]:
+        """The sector of each block."""
+        return [sector_of(block, label) for block, label in zip(self.model.blocks, labels, strict=True)]
+
+    def dims(self, labels: Labels) -> tuple[int, ...]:
+        """Dimension of V_λ of each block."""
+        return tuple(part.dim for part in self.parts(labels))
+
+    def collective(self, labels: Labels, matrices: Mapping[int, Matrix]) -> csr_array:
+        """Σ_b Σ_{k in b} x_b^(k), the matrices given by the number of their block."""
+        parts = self.parts(labels)
+        dims = [part.dim for part in parts]
+        total = csr_array((prod(dims), prod(dims)), dtype=complex)
+        for b, matrix in matrices.items():
+            total = total + _on_axis(parts[b].one_body(np.asarray(matrix, dtype=complex)), b, dims)
+        return csr_array(total)
+
+    def average(self, labels: Labels, a: int) -> csr_array:
+        """The block average m_a = (1/N_b) Σ_k o^(k), a the number of an observable of the model."""
+        o = self.model.observables[a]
+        return self.collective(labels, {o.block: o.matrix}) / self.model.blocks[o.block].size
+
+    def hamiltonian(self, labels: Labels) -> csr_array:
+        """H, (10)."""
+        H = self.collective(labels, {})
+        for term in self.model.hamiltonian:
+            if isinstance(term, OneBody):
+                H = H + self.collective(labels, {self._block(term.block): term.matrix})
+            else:
+                first, second = (
+                    self.collective(labels, {self._block(name): matrix})
+                    for name, matrix in zip(term.blocks, (term.first, term.second), strict=True)
+                )
+                H = H + (term.strength / self.model.size) * (first @ second)
+        return csr_array((H + H.conj().T) / 2)
+
+    def collective_jump(self, jump: int, labels: Labels) -> csr_array:
+        """L = sqrt(rate/N) Σ_b Σ_{k in b} Y_b^(k)."""
+        term = self.model.jumps[jump]
+        assert isinstance(term, CollectiveJump)
+        scale = np.sqrt(term.rate / self.model.size)
+        return scale * self.collective(labels, {self._block(name): y for name, y in term.matrices.items()})
+
+    # ---- operator-valued rates -------------------------------------------------------------------
+
+    def argument(self, jump: int, labels: Labels) -> csr_array:
+        """Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k) of a local jump."""
+        term = self._local(jump)
+        scaled = {self._block(b): x / self.model.blocks[self._block(b)].size for b, x in term.argument.items()}
+        return self.collective(labels, scaled)
+
+    def gamma(self, jump: int, labels: Labels, rest: Label | None = None) -> csr_array:
+        """Γ(Δ) of a local jump on ⊗_b V_{λ_b}, by exact spectral calculus.
+
+        Parameters
+        ----------
+        jump : int
+        labels : tuple of labels
+        rest : label, optional
+            μ: Γ(Δ without one particle of the jumping block), on V_μ in place of that block's V_λ.
+        """
+        term = self._local(jump)
+        parts = self.parts(labels)
+        if rest is not None:
+            own = self._block(term.block)
+            parts[own] = rest_sector_of(self.model.blocks[own], rest)
+        dims = [part.dim for part in parts]
+        if not term.argument:
+            return csr_array(eye_array(prod(dims), dtype=complex))
+        total, lowest, highest = np.zeros([1] * len(dims)), 0.0, 0.0
+        turns: dict[int, Matrix] = {}
+        for name, x in term.argument.items():
+            b = self._block(name)
+            values, vectors = _spectrum(parts[b], x, self.model.blocks[b].size)
+            total = total + values.reshape([-1 if c == b else 1 for c in range(len(dims))])
+            lowest, highest = lowest + values.min(), highest + values.max()
+            if vectors is not None:
+                turns[b] = vectors
+        # rounding must carry Δ neither beyond the spectrum, where Γ may not exist, nor off a zero of a rate inside it
+        points = np.clip(snapped(total.ravel()), lowest, highest)
+        table = np.broadcast_to(term.gamma(points).reshape(total.shape), dims).ravel()
+        result = csr_array(diags_array(table.astype(complex)))
+        if turns:
+            rotation = _product_matrix([turns.get(b) for b in range(len(dims))], dims)
+            result = csr_array(rotation @ result @ rotation.conj().T)
+        return result
+
+    # ---- local jumps -----------------------------------------------------------------------------
+
+    def kraus(self, jump: int, source: Labels) -> Iterator[Kraus]:
+        """All outcomes of a local jump from a sector, one for each intermediate μ and final λ'.
+
+        K = sqrt(N f_μ/f_λ) C_{λ'}^{μ†} (Γ_μ ⊗ j) C_λ^μ Γ_λ, in which only one of the two Γ is there: Γ_μ if the jumping
+        particle is left out of its own block's sum, Γ_λ otherwise. The other blocks stay where they are. In the
+        Schrödinger picture Σ_k J_k ρ J_k† has the blocks Σ_K K ρ_source K†, in the Heisenberg picture Σ_k J_k† X J_k
+        has the blocks Σ_K K† X_target K.
+        """
+        term = self._local(jump)
+        b = self._block(term.block)
+        dims = self.dims(source)
+        before = None if term.leaves_self_out or not term.argument else self.gamma(jump, source)
+        for move in self._exits[b][source[b]]:
+            between = self.gamma(jump, source, move.rest) if term.leaves_self_out else None
+            taken = [_on_axis(out, b, dims) for out in move.out]
+            if between is not None:
+                taken = [csr_array(between @ out) for out in taken]
+            elif before is not None:
+                taken = [csr_array(out @ before) for out in taken]
+            for label, back in self._entrances[b][move.rest]:
+                K: Any = None
+                for s, t in zip(*np.nonzero(term.matrix), strict=True):
+                    put = _on_axis(csr_array(back[s].conj().T), b, _replaced(dims, b, back[s].shape[0]))
+                    piece = term.matrix[s, t] * (put @ taken[t])
+                    K = piece if K is None else K + piece
+                if K is not None:
+                    yield Kraus(source, move.rest, _replaced(source, b, label), csr_array(K))
+
+    def rate(self, jump: int, labels: Labels) -> csr_array:
+        """Σ_k J_k†J_k of a local jump, or L†L of a collective one: the operator of its total rate."""
+        if isinstance(self.model.jumps[jump], CollectiveJump):
+            L = self.collective_jump(jump, labels)
+            return csr_array(L.conj().T @ L)
+        return _sum((k.matrix.conj().T @ k.matrix for k in self.kraus(jump, labels)), self.dims(labels))
+
+    def dissipator(self, jump: int, labels: Labels, operator: Callable[[Labels], csr_array]) -> csr_array:
+        """D[X] = Σ (J†XJ - ½{J†J, X}) of one jump in a sector, Heisenberg picture, for a collective X.
+
+        Parameters
+        ----------
+        jump : int
+        labels : tuple of labels
+        operator : callable
+            X in the sector of given labels, such as ``lambda s: operators.average(s, 0)``.
+        """
+        here = operator(labels)
+        if isinstance(self.model.jumps[jump], CollectiveJump):
+            L = self.collective_jump(jump, labels)
+            gain = csr_array(L.conj().T @ here @ L)
+        else:
+            pieces = (k.matrix.conj().T @ operator(k.target) @ k.matrix for k in self.kraus(jump, labels))
+            gain = _sum(pieces, self.dims(labels))
+        rate = self.rate(jump, labels)
+        return csr_array(gain - (rate @ here + here @ rate) / 2)
+
+    def _block(self, name: str) -> int:
+        return self.model.block_index(name)
+
+    def _local(self, jump: int) -> LocalJump:
+        term = self.model.jumps[jump]
+        if not isinstance(term, LocalJump):
+            raise ArgumentError("jump", "be the number of a local jump", f"jumps[{jump}] is collective")
+        return term
+
+    @cached_property
+    def _exits(self) -> list[dict[Label, list[Removal]]]:
+        """The ways to take a particle out, per block and label."""
+        return [
+            {label: list(sector_of(block, label).moves()) for label in labels}
+            for block, labels in zip(self.model.blocks, self.block_labels, strict=True)
+        ]
+
+    @cached_property
+    def _entrances(self) -> list[dict[Label, list[tuple[Label, Any]]]]:
+        """The sectors into which a particle can be put, with C, per block and label μ of the others."""
+        found: list[dict[Label, list[tuple[Label, Any]]]] = []
+        for exits in self._exits:
+            into: dict[Label, list[tuple[Label, Any]]] = {}
+            for label, moves in exits.items():
+                for move in moves:
+                    into.setdefault(move.rest, []).append((label, move.back))
+            found.append(into)
+        return found
+
+
+def is_diagonal(matrix: Matrix) -> bool:
+    """Whether a matrix is diagonal but for rounding."""
+    off = np.abs(matrix - np.diag(np.diag(matrix))).max(initial=0)
+    return bool(off <= 1e-14 * np.abs(matrix).max(initial=0))
+
+
+def _spectrum(sector: Sector, x: Matrix, size: int) -> tuple[Array, Matrix | None]:
+    """Eigenvalues of (1/size) Σ_k x^(k) in a sector and its eigenvectors (columns; None if it is diagonal).
+
+    The eigenvalues are known exactly: the occupation numbers of the levels of x run over those of the basis states,
+    whatever basis x is diagonal in. The diagonalisation only has to give the vectors, in ascending order.
+    """
+    diagonal = is_diagonal(x)
+    levels = snapped(np.diag(x).real if diagonal else np.linalg.eigvalsh(x))
+    count = int(sector.occupations[0].sum())
+    lowest, highest = (levels.min(), levels.max()) if count == size else (levels.min() * count, levels.max() * count)
+    if count != size:
+        lowest, highest = lowest / size, highest / size
+    values = np.clip(sector.occupations @ levels / size, lowest, highest)
+    if diagonal:
+        return values, None
+    matrix = sector.one_body(x).toarray()
+    return np.sort(values), np.linalg.eigh((matrix + matrix.conj().T) / 2)[1]
+
+
+def _on_axis(matrix: csr_array, b: int, dims: Iterable[int]) -> csr_array:
+    """The matrix on factor b of a tensor product, the identity on the others."""
+    sizes = list(dims)
+    left, right = prod(sizes[:b]), prod(sizes[b + 1 :])
+    lifted: Any = matrix
+    if left > 1:
+        lifted = kron(eye_array(left), lifted, format="csr")
+    if right > 1:
+        lifted = kron(lifted, eye_array(right), format="csr")
+    return csr_array(lifted)
+
+
+def _product_matrix(factors: Iterable[Matrix | None], dims: Iterable[int]) -> csr_array:
+    """⊗_b of dense factors, None for the identity."""
+    total = csr_array(np.ones((1, 1), dtype=complex))
+    for factor, d in zip(factors, dims, strict=True):
+        total = csr_array(kron(total, eye_array(d) if factor is None else csr_array(factor), format="csr"))
+    return total
+
+
+def _replaced(values: tuple[Any, ...], place: int, value: Any) -> tuple[Any, ...]:
+    return (*values[:place], value, *values[place + 1 :])
+
+
+def _sum(matrices: Iterable[Any], dims: Iterable[int]) -> csr_array:
+    total = csr_array((prod(dims), prod(dims)), dtype=complex)
+    for matrix in matrices:
+        total = total + matrix
+    return csr_array(total)

@@ -1,0 +1,171 @@
+"""The measurement window of a run: averages over time in each trajectory, for what is stationary.
+
+Times within one trajectory are correlated, trajectories are not: each is averaged over its window first, and the
+spread of these averages over the trajectories gives standard errors that need no correlation time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import checks
+from .averages import Averages, Estimates, Extra
+from .errors import ArgumentError
+from .observables import Meter, Trajectory
+
+Array = NDArray[np.float64]
+
+PREFIX = "stationary/"
+"""What the name of a meter over the window begins with."""
+
+_ROUNDING = 1e-9
+"""Part of the last time by which a bound may miss an output time that is meant."""
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """The output times that a measurement uses.
+
+    Attributes
+    ----------
+    places : slice
+        Which of the output times.
+    times : (W,) array
+        These times, W ≥ 2.
+    weights : (W,) array
+        Weights of the trapezoid rule, whose sum is 1: Σ_k weights_k f(t_k) ≈ ∫ f dt / (end - start).
+    """
+
+    places: slice
+    times: Array
+    weights: Array
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """First and last time."""
+        return float(self.times[0]), float(self.times[-1])
+
+
+def window_of(times: Array, burn_in: float | None, window: float | None) -> Window | None:
+    """Return the window of the output times from ``burn_in`` to ``window``; None if there is only one output time.
+
+    Parameters
+    ----------
+    times : (T,) array
+        Output times.
+    burn_in : float or None
+        Output times before it are left out; None is 0.
+    window : float or None
+        Output times after it are left out; None is the last output time.
+
+    Raises
+    ------
+    ArgumentError
+        If a bound is given and is outside the output times, or leaves fewer than two of them.
+    """
+    last, slack = float(times[-1]), _ROUNDING * float(times[-1])
+    end = last if window is None else checks.number("window", window, 0.0, last + slack)
+    start = 0.0 if burn_in is None else checks.number("burn_in", burn_in, 0.0, end)
+    inside = np.flatnonzero((times >= start - slack) & (times <= end + slack))
+    if len(inside) < 2:
+        if burn_in is None and window is None:
+            return None
+        name = "burn_in" if burn_in is not None else "window"
+        found = f"there are {len(inside)} from {start:g} to {end:g}"
+        raise ArgumentError(name, "leave at least two output times to average over", found)
+    chosen = times[inside]
+    steps = np.diff(chosen) / (chosen[-1] - chosen[0])
+    weights = np.zeros(len(chosen))
+    weights[:-1] += steps / 2
+    weights[1:] += steps / 2
+    return Window(slice(int(inside[0]), int(inside[-1]) + 1), chosen, weights)
+
+
+@dataclass(frozen=True, eq=False)
+class _Averaged:
+    """A trajectory averaged over its window: one row where it had many."""
+
+    mean: Array
+    second: Array
+    sectors: Array
+    counts: NDArray[np.int64]
+    distributions: Array
+
+
+class WindowMeter:
+    """Another meter's figures, averaged over the window in each trajectory.
+
+    Parameters
+    ----------
+    inner : Meter
+        Made for one time, and linear in the means and the products: then what it makes of their averages over time
+        is the average over time of what it makes of them.
+    window : Window
+    """
+
+    def __init__(self, inner: Meter, window: Window) -> None:
+        self.name = PREFIX + inner.name
+        self._inner, self._window = inner, window
+
+    def empty(self) -> Extra:
+        """No trajectory yet."""
+        return replace(self._inner.empty(), interval=self._window.interval)
+
+    def sample(self, one: Trajectory) -> Array:
+        """(1, n) vector of one trajectory."""
+        places, weights = self._window.places, self._window.weights[None, :]
+        mean, second = weights @ one.mean[places], weights @ one.second[places]
+        return self._inner.sample(_Averaged(mean, second, one.sectors[:1], one.counts[:1], one.distributions[:0]))
+
+
+@dataclass(frozen=True, eq=False)
+class Stationary:
+    """Averages over the measurement window and over the trajectories.
+
+    Attributes
+    ----------
+    labels : tuple of n strings
+    start, end : float
+        First and last time of the window.
+    mean, stderr : (n,) arrays
+        Average over time (trapezoid rule over the output times) and trajectories, and its standard error, from the
+        spread of the trajectories' averages over time.
+    covariance, covariance_stderr : (n, n) arrays
+        N (average of <½{m_a, m_b}> - mean_a mean_b). What still moves in the window (a limit cycle, a relaxation)
+        is part of it.
+    """
+
+    labels: tuple[str, ...]
+    start: float
+    end: float
+    mean: Array
+    stderr: Array
+    covariance: Array
+    covariance_stderr: Array
+
+    def __getitem__(self, label: str) -> tuple[float, float]:
+        """Average and standard error of one figure."""
+        if label not in self.labels:
+            raise ArgumentError("label", f"be one of {', '.join(self.labels)}", f"it is {label!r}")
+        place = self.labels.index(label)
+        return float(self.mean[place]), float(self.stderr[place])
+
+
+def stationary_of(averages: Averages, interval: tuple[float, float]) -> Stationary:
+    """Drop the axis of the only time."""
+    return Stationary(
+        averages.labels,
+        *interval,
+        averages.mean[0],
+        averages.mean_stderr[0],
+        averages.covariance[0],
+        averages.covariance_stderr[0],
+    )
+
+
+def row_of(estimates: Estimates) -> Estimates:
+    """Drop the axis of the only time."""
+    return Estimates(estimates.labels, estimates.mean[0], estimates.stderr[0])

@@ -1,0 +1,321 @@
+"""Correlation times, residence times and waiting times against processes whose answers are known."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+from scipy.stats import kstest
+
+import cojump as cj
+from cojump import longtime
+
+DOWN = np.array([[0, 0], [1, 0]], dtype=complex)
+X = np.array([[0, 1], [1, 0]], dtype=complex)
+
+
+# ---- integrated autocorrelation times ------------------------------------------------------------
+
+
+def _ar1(rng, rho, shape):
+    """Stationary AR(1), x' = ρ x + ξ, of unit variance: τ = (1 + ρ)/(2 (1 - ρ)) steps."""
+    kicks = rng.normal(size=shape) * np.sqrt(1 - rho**2)
+    kicks[..., 0] /= np.sqrt(1 - rho**2)
+    return lfilter([1.0], [1.0, -rho], kicks, axis=-1)
+
+
+def _known(rho):
+    return (1 + rho) / (2 * (1 - rho))
+
+
+@pytest.mark.parametrize(("rho", "shape"), [(0.0, (4000,)), (0.5, (4000,)), (0.9, (20000,)), (0.9, (10, 2000))])
+def test_correlation_time_of_an_autoregressive_process(rho, shape):
+    """Over 200 seeds: unbiased to a part of its error, and the stated error is the spread."""
+    rng = np.random.default_rng(11)
+    found = [longtime.autocorrelation_time(_ar1(rng, rho, shape)) for _ in range(200)]
+    values, errors = (np.array([getattr(f, name) for f in found]) for name in ("value", "stderr"))
+    spread = values.std(ddof=1)
+    assert errors.mean() < 0.11 * _known(rho)
+    assert abs(values.mean() - _known(rho)) < 3 * spread / np.sqrt(200) + 0.005 * _known(rho)
+    assert np.sqrt(np.mean(errors**2)) == pytest.approx(spread, rel=0.25)
+    assert np.mean(np.abs(values - _known(rho)) < 3 * errors) > 0.95
+    assert all(f.reliable for f in found)
+    # control: the τ of another process is far outside
+    assert abs(values.mean() - _known(rho + 0.05)) > 10 * spread / np.sqrt(200)
+
+
+def test_units_of_time():
+    x = _ar1(np.random.default_rng(1), 0.8, (5000,))
+    steps, seconds = longtime.autocorrelation_time(x), longtime.autocorrelation_time(x, spacing=0.02)
+    for name in ("value", "stderr", "cut"):
+        assert getattr(seconds, name) == pytest.approx(0.02 * getattr(steps, name))
+    assert seconds.variance == steps.variance == pytest.approx(1, abs=0.2)
+
+
+def test_a_run_too_short_is_flagged():
+    rng = np.random.default_rng(2)
+    assert longtime.autocorrelation_time(_ar1(rng, 0.99, (20000,))).reliable
+    assert not longtime.autocorrelation_time(_ar1(rng, 0.99, (1500,))).reliable
+    # many series that are each too short do not help: all may sit where they began
+    assert not longtime.autocorrelation_time(_ar1(rng, 0.99, (50, 1500))).reliable
+
+
+def test_a_series_that_stands_still_has_no_correlation_time():
+    found = longtime.autocorrelation_time(np.full((2, 100), 0.3) + 1e-17)
+    assert (found.value, found.stderr, found.reliable) == (0.0, 0.0, True)
+
+
+def test_averages_over_time_have_honest_errors():
+    """The error of the mean from τ is the spread of the means; a naive one is three times too small."""
+    rng = np.random.default_rng(5)
+    times = 0.5 * np.arange(4000)
+
+    def run():
+        series = 0.4 + _ar1(rng, 0.8, (2, 2, 4000)).transpose(0, 2, 1)
+        return longtime.averages(SimpleNamespace(times=times, labels=("a", "b"), trajectories=series), burn_in=100.0)
+
+    runs = [run() for _ in range(150)]
+    assert (runs[0].start, runs[0].end, runs[0].labels) == (100.0, 1999.5, ("a", "b"))
+    means = np.array([r.mean for r in runs])
+    stated = np.sqrt(np.mean([r.stderr**2 for r in runs], axis=0))
+    assert np.all(np.abs(means.std(axis=0, ddof=1) / stated - 1) < 0.25)
+    assert np.all(np.abs(means.mean(axis=0) - 0.4) < 4 * stated / np.sqrt(150))
+    assert np.all(stated > 2.5 / np.sqrt(2 * 3800))
+    assert np.mean([r.tau for r in runs]) == pytest.approx(0.5 * _known(0.8), rel=0.02)
+
+
+def test_trajectories_of_flips_relax_with_their_rate():
+    """Independent flips without a drive: <m_z> of a trajectory in a Dicke state relaxes with r_up + r_down."""
+    model = cj.systems.free_flips(4, 0.0, 1.3, 0.8)
+    times = np.arange(0, 1500, 0.1)
+    one = cj.trajectory(model, cj.dicke(model, {"spins": (2, -2)}), times, seed=3, index=0)
+    found = longtime.averages(one, burn_in=10.0)
+    z = found.labels.index("spins.z")
+    tau = 0.1 * (1 / (1 - np.exp(-0.21)) - 0.5)
+    assert found.tau_stderr[z] < 0.07 * tau
+    assert abs(found.tau[z] - tau) < 4 * found.tau_stderr[z]
+    assert abs(found.mean[z] - 0.5 / 2.1) < 4 * found.stderr[z]
+    assert found.stderr[z] == pytest.approx(np.sqrt(2 * tau * (1 - (0.5 / 2.1) ** 2) / 4 / 1490), rel=0.1)
+    assert found.reliable.all()
+    assert found.tau[0] == found.stderr[0] == 0.0  # <m_x> stays 0
+
+
+def test_bad_series_are_refused():
+    kept = SimpleNamespace(times=np.array([0.0, 1.0, 3.0, 4.0, 5.0]), labels=("a",), trajectories=np.zeros((1, 5, 1)))
+    with pytest.raises(cj.ArgumentError, match="`times` must be equally spaced in the window"):
+        longtime.averages(kept)
+    kept.trajectories = np.zeros((0, 5, 1))
+    with pytest.raises(cj.ArgumentError, match="`source` must keep the series of trajectories"):
+        longtime.averages(kept)
+    with pytest.raises(cj.ArgumentError, match="be a result that keeps series, or a trajectory"):
+        longtime.averages(3)
+    for bad, message in (([1.0, 2.0], "at least four"), ([1.0, np.nan, 1, 1], "be finite"), (np.ones((2, 2, 2)), "sh")):
+        with pytest.raises(cj.ArgumentError, match=message):
+            longtime.autocorrelation_time(bad)
+
+
+# ---- residence times -----------------------------------------------------------------------------
+
+
+def _telegraph(rng, rates, duration, times):
+    """±1, leaving -1 and +1 at the given rates, at the output times; and how often it switched."""
+    t, state, switches, ends = 0.0, 0, [], []
+    while t < duration:
+        t += rng.exponential(1 / rates[state])
+        switches.append(t)
+        state = 1 - state
+        ends.append(state)
+    values = np.array([0, *ends])[np.searchsorted(switches, times, side="right")]
+    return 2.0 * values - 1, int(np.sum(np.array(switches) < times[-1]))
+
+
+@pytest.fixture(scope="module")
+def telegraph():
+    rng = np.random.default_rng(8)
+    times = np.arange(0, 4000, 0.02)
+    series, switches = zip(*(_telegraph(rng, (0.5, 0.2), 4000, times) for _ in range(3)), strict=True)
+    noisy = np.array(series) + rng.uniform(-0.4, 0.4, size=(3, len(times)))  # what hysteresis is for
+    return longtime.residence(times, noisy, -0.5, 0.5), sum(switches)
+
+
+def test_residence_times_of_a_telegraph_process(telegraph):
+    found, switches = telegraph
+    assert np.all(found.stderr < 0.025 * found.mean)
+    assert np.all(np.abs(found.mean - [2.0, 5.0]) < 4 * found.stderr)
+    assert abs(found.switches - switches) <= 0.02 * switches  # shorter visits than a step are missed
+    assert found.time.sum() == pytest.approx(3 * 3999.98)
+    # control: the rates of another process
+    assert abs(found.mean[0] - 1 / 0.6) > 4 * found.stderr[0]
+    assert abs(found.mean[1] - 1 / 0.25) > 4 * found.stderr[1]
+
+
+def test_visits_are_marked_where_they_are_cut(telegraph):
+    found, _ = telegraph
+    v = found.visits
+    assert v["censored"].sum() == 6
+    for k in range(3):
+        own = v[v["trajectory"] == k]
+        assert own["censored"][[0, -1]].all()
+        assert np.array_equal(own["state"][1:], 1 - own["state"][:-1])
+        assert own["start"][1:] == pytest.approx(own["start"][:-1] + own["duration"][:-1], abs=1e-9)
+
+
+def test_censored_stays_count():
+    """Series shorter than the stays: complete ones alone would be three times too short."""
+    rng = np.random.default_rng(9)
+    times = np.arange(0, 6, 0.02)
+    series = np.array([_telegraph(rng, (0.25, 0.1), 6, times)[0] for _ in range(3000)])
+    found = longtime.residence(times, series, -0.5, 0.5)
+    assert np.all(np.abs(found.mean - [4.0, 10.0]) < 4 * found.stderr)
+    assert found.stderr[0] < 0.1
+    complete = found.visits[~found.visits["censored"] & (found.visits["state"] == 1)]
+    assert complete["duration"].mean() < 3.0
+
+
+def test_hysteresis_and_the_time_of_a_passage():
+    t = np.arange(8.0)
+    x = np.array([0.0, 1.0, 0.0, -0.4, 0.2, -1.0, 0.0, 3.0])
+    found = longtime.residence(t, x, -0.5, 0.5)
+    assert found.visits["state"].tolist() == [1, 0, 1]
+    # the passages: 0 → 1 reaches 0.5 at 0.5, 0.2 → -1 reaches -0.5 at 4 + 0.7/1.2, 0 → 3 reaches 0.5 at 6 + 1/6
+    assert found.visits["start"] == pytest.approx([0.5, 4 + 0.7 / 1.2, 6 + 1 / 6])
+    assert found.visits["censored"].tolist() == [False, False, True]
+    assert found.exits.tolist() == [1, 1]
+    assert found.switches == 2
+
+
+def test_states_never_left_and_never_seen():
+    found = longtime.residence([0.0, 1.0, 2.0], [0.0, 0.0, -1.0], -0.5, 0.5)
+    assert found.mean[0] == np.inf
+    assert np.isnan(found.stderr).all()
+    assert np.isnan(found.mean[1])
+    nothing = longtime.residence([0.0, 1.0], [[0.0, 0.1]], -0.5, 0.5)
+    assert nothing.visits.size == nothing.switches == 0
+    for low, high, series, message in (
+        (0.5, -0.5, [0.0, 0.0], "`low` must be less than `high`"),
+        (-0.5, 0.5, [0.0], "`series` must have one value for each of the 2 times"),
+        ("a", 0.5, [0.0, 0.0], "`low` must be a finite number"),
+    ):
+        with pytest.raises(cj.ArgumentError, match=message):
+            longtime.residence([0.0, 1.0], series, low, high)
+
+
+def test_excitations_die_out_in_facilitated_flips():
+    """One pair, up-flips at κ n_av², decay γ: without a drive the active states are left for good, at a known time.
+
+    From two excitations: 2γ down to one; from there γ down to none, or κ/4 (times the one particle that is down)
+    back up. The mean time to absorption solves h1 = (1 + κ/4 h2)/(γ + κ/4), h2 = 1/(2γ) + h1.
+    """
+    kappa, gamma = 3.0, 1.0
+    model = cj.systems.facilitated(2, 0.0, kappa, gamma)
+    times = np.arange(0, 30, 0.05)
+    result = cj.simulate(model, cj.dicke(model, {"spins": (1, 1)}), times, n_traj=400, keep=400, seed=6)
+    n = longtime.kept_series(result, {"spins": np.diag([1.0, 0.0])}, model=model)
+    assert n == pytest.approx((1 + longtime.kept_series(result, "spins.z")) / 2, abs=1e-12)
+    found = longtime.residence(times, n, 0.01, 0.45)
+    h1 = (1 + kappa / 4 / (2 * gamma)) / gamma
+    h2 = 1 / (2 * gamma) + h1
+    assert found.exits.tolist() == [0, 400]
+    assert found.mean[0] == np.inf
+    stays = found.visits[found.visits["state"] == 1]["duration"]
+    error = stays.std(ddof=1) / np.sqrt(400)
+    assert error < 0.09
+    assert abs(stays.mean() - h2) < 4 * error
+    assert found.mean[1] == pytest.approx(stays.mean(), rel=1e-12)
+
+
+def test_retrieval_of_a_pattern_and_of_its_negative():
+    """Without a drive a Hopfield network from a Dicke state is a birth-death chain on the number k of spins up.
+
+    The mean stay along the pattern is the mean first-passage time from the first k with overlap ≥ 1/2 to the first
+    with overlap ≤ -1/2: -1 = w_up(k) (h(k+1) - h(k)) + w_dn(k) (h(k-1) - h(k)).
+    """
+    N, beta = 8, 1.2
+    model = cj.systems.hopfield(np.ones((1, N)), 0.0, beta)
+    times = np.arange(0, 3000, 0.05)
+    one = cj.trajectory(model, cj.dicke(model, {"+": (N / 2, N / 2)}), times, seed=7, index=0)
+    overlap = longtime.kept_series(one, "overlap1", model=model)
+    found = longtime.residence(times, overlap, -0.5, 0.5)
+
+    def rates(k):
+        """Glauber rates of the whole chain: a spin flips along its field h at e^{βh}/(2 cosh βh)."""
+        up, down = (2 * k - (N - 1)) / N, (2 * (k - 1) - (N - 1)) / N
+        return (N - k) / (1 + np.exp(-2 * beta * up)), k / (1 + np.exp(2 * beta * down))
+
+    ks = np.arange(N // 4 + 1, N + 1)  # overlap above -1/2
+    chain = np.zeros((len(ks), len(ks)))
+    for row, k in enumerate(ks):
+        w_up, w_dn = rates(k)
+        chain[row, row] = -(w_up + w_dn)
+        if row + 1 < len(ks):
+            chain[row, row + 1] = w_up
+        if row > 0:
+            chain[row, row - 1] = w_dn
+    passage = np.linalg.solve(chain, -np.ones(len(ks)))[3 * N // 4 - ks[0]]
+    assert np.all(found.stderr < 0.12 * passage)
+    assert np.all(np.abs(found.mean - passage) < 4 * found.stderr)
+    assert found.switches > 150
+    # control: the passage to an overlap of 0 is another time
+    assert np.all(np.abs(found.mean - np.linalg.solve(chain[2:, 2:], -np.ones(len(ks) - 2))[1]) > 4 * found.stderr)
+
+
+def test_series_of_order_parameters():
+    model = cj.systems.hopfield(np.array([[1, 1, 1, -1, -1], [1, 1, -1, 1, -1]]), 0.2, 2.0)
+    result = cj.simulate(model, cj.corrupted(model, 0, 0.9), [0.0, 1.0, 2.0], n_traj=3, keep=3)
+    overlap = longtime.kept_series(result, "overlap1", model=model)
+    assert overlap.mean(axis=0) == pytest.approx(result.order.mean[:, 0], abs=1e-12)
+    with pytest.raises(
+        cj.ArgumentError, match=r"`observable` must be one of .*, overlap1, overlap2, but it is 'overlap'"
+    ):
+        longtime.kept_series(result, "overlap", model=model)
+
+
+# ---- waiting times -------------------------------------------------------------------------------
+
+
+def test_waiting_times_of_a_poisson_process():
+    size, rate = 5, 1.2
+    model = cj.systems.free_flips(size, 0.5, rate, rate)
+    records = [cj.trajectory(model, cj.tilted(model, 1.1, 0.4), [0.0, 60.0], seed=2, index=i).jumps for i in range(6)]
+    waits = longtime.waiting_times(records)
+    assert waits.intervals.size > 1800
+    assert kstest(waits.intervals, "expon", args=(0, 1 / (size * rate))).pvalue > 0.01
+    assert kstest(waits.intervals, "expon", args=(0, 1.15 / (size * rate))).pvalue < 1e-3  # control
+    assert abs(waits.mean - 1 / (size * rate)) < 4 * waits.stderr
+    assert waits.randomness == pytest.approx(1, abs=0.15)
+    S, error = waits.survival([0.0, 0.2])
+    assert abs(S[1] - np.exp(-0.2 * size * rate)) < 4 * error[1]
+    one = longtime.waiting_times(records[0], channel=1, start=30.0)
+    chosen = records[0][(records[0]["channel"] == 1) & (records[0]["time"] >= 30)]["time"]
+    assert np.array_equal(one.intervals, np.sort(np.diff(chosen)))
+
+
+def test_waiting_times_of_a_driven_atom():
+    """After a photon the atom is down: w(t) = γ (Ω/μ)² e^{-γt/2} sin²(μt/2), μ² = Ω² - γ²/4."""
+    omega, gamma = 1.5, 1.0
+    model = cj.Model([cj.Block("atom", 1)], [cj.OneBody(omega / 2 * X, "atom")], [cj.LocalJump(DOWN, "atom")])
+    record = cj.trajectory(model, cj.tilted(model, np.pi, 0.0), [0.0, 8000.0], seed=1, index=0).jumps
+    waits = longtime.waiting_times(record, 0)
+    grid = np.linspace(0, 80, 80_001)
+    mu = np.sqrt(omega**2 - gamma**2 / 4)
+    density = gamma * (omega / mu) ** 2 * np.exp(-gamma * grid / 2) * np.sin(mu * grid / 2) ** 2
+    cumulative = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2) * 1e-3])
+    assert cumulative[-1] == pytest.approx(1, abs=1e-6)
+    assert waits.intervals.size > 3000
+    assert kstest(waits.intervals, lambda t: np.interp(t, grid, cumulative)).pvalue > 0.01
+    assert kstest(waits.intervals, "expon", args=(0, waits.mean)).pvalue < 1e-6  # control
+    mean = (gamma**2 + 2 * omega**2) / (gamma * omega**2)
+    assert abs(waits.mean - mean) < 4 * waits.stderr
+    # a renewal process: its Fano factor is the variance of the waits over their squared mean
+    fano = 1 - 6 * omega**2 * gamma**2 / (gamma**2 + 2 * omega**2) ** 2
+    assert waits.randomness == pytest.approx(fano, abs=0.06)
+    w, error = waits.density([0.0, 0.3, 1.5, 2.5])
+    expected = np.diff(np.interp([0.0, 0.3, 1.5, 2.5], grid, cumulative)) / [0.3, 1.2, 1.0]
+    assert np.all(np.abs(w - expected) < 4 * error)
+
+
+def test_what_is_no_record_is_refused():
+    with pytest.raises(cj.ArgumentError, match="`records` must be jump records"):
+        longtime.waiting_times([np.zeros(3)])
+    empty = longtime.waiting_times([])
+    assert np.isnan([empty.mean, empty.stderr, empty.randomness]).all()
