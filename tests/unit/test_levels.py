@@ -24,6 +24,7 @@ from cojump.unravel.engine import make_engine, plan
 from cojump.unravel.kernels.program import run_program
 from cojump.unravel.product_engine import ProductEngine
 from cojump.unravel.record import placed, sector_array, spins_in
+from statistical.level_cases import MODELS, start
 
 
 def close(a, b, atol=1e-12):
@@ -465,3 +466,26 @@ def test_changes_of_frame_count_in_the_plan():
     )
     assert two.nbytes > 10 * one.nbytes
     assert "dense rotations" in two.method
+
+
+# ---- the exact master equation on the same sectors ---------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["pure", "mixed"])
+@pytest.mark.parametrize("name", ["mixing_3_4", "mixing_3_3_excluded", "mixing_4_2_excluded", "potts", "beside_spins"])
+def test_the_master_equation_is_that_of_the_full_space(name, kind):
+    model, times = MODELS[name](), np.linspace(0, 0.6, 3)
+    state, rho = start(model, kind)
+    exact, full = cj.master_equation(model, state, times), oracle.solve(model, rho, times)
+    close(exact.mean, full.mean, atol=1e-11)
+    close(exact.second, full.second, atol=1e-11)
+
+
+def test_the_master_equation_starts_from_occupation_states():
+    model = cj.systems.lambda_pump(5, 0.7, 3.0, 0.4)
+    state = cj.occupation(model, {"particles": (2, 2, 1)})
+    exact = cj.master_equation(model, state, [0.0, 0.5])
+    close(exact.mean[0, :3], [0.4, 0.4, 0.2])
+    result = cj.simulate(model, state, [0.0, 0.5], n_traj=1500, seed=4)
+    assert np.all(np.abs(result.mean - exact.mean) <= 4.5 * result.mean_stderr + 1e-9)
+    assert result.mean_stderr.max() < 0.012
