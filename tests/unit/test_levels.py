@@ -376,6 +376,11 @@ def test_sectors_of_models_with_more_levels_are_rows_of_diagrams():
     assert result.squeezing.labels == ("s", "t")
     close(result.distribution("t").probability.sum(axis=1), 1)
     close(result.distribution("s").probability @ (2 * np.arange(4) / 3 - 1), result.mean[-1:, 2])
+    pumped = cj.systems.lambda_pump(2, 1.0, 1.0, 1.0)
+    without = cj.simulate(pumped, cj.occupation(pumped, {"particles": (1, 0, 1)}), [0.0], n_traj=1)
+    for name in ("spin", "squeezing"):
+        with pytest.raises(cj.ArgumentError, match="have been measured"):
+            getattr(without, name)
     with pytest.raises(cj.ArgumentError, match="be one of s, t"):
         result.distribution("p")
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ConvergenceError
 from ..model import Model
 from ..schur.blocks import Label, dimension_of, largest_sector, most_sectors
+from ..schur.diagram_sector import MEMORY as DIAGRAMS
 from ..schur.initial import draw_sector_state, is_random
 from ..schur.main_frame import conjugate, shares_frame
 from ..schur.product import MEMORY, Box, Channel, Labels, ProductBasis, ProductSector
@@ -407,6 +408,11 @@ def product_bytes(model: Model) -> int:
     sectors = prod(most_sectors(b) for b in model.blocks)
     moves = sum(most_sectors(b) * 12 * d * b.levels**3 for b, d in zip(model.blocks, dims, strict=True))
     kept = min(max(sector, MEMORY), sectors * sector) + min(_MEMORY, moves)
+    # patterns and elements of the sectors of more than two levels, some 25 d³ bytes per state
+    patterns = sum(
+        most_sectors(b) * 25 * b.levels**3 * d for b, d in zip(model.blocks, dims, strict=True) if b.levels > 2
+    )
+    kept += min(DIAGRAMS, patterns)
     if turned:
         kept += min(MEMORY, sectors * sum(2 * 24 * jumps * elements for elements in turned)) + 4 * 16 * max(turned)
     return int(work + kept)
