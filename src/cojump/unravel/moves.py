@@ -37,8 +37,9 @@ class Rows(NamedTuple):
     def of(cls, matrix: csr_array, *, real: bool = False) -> Rows:
         """From a sparse matrix; ``real`` drops an imaginary part that is zero."""
         rows, columns = matrix.shape
-        values = matrix.data.real.copy() if real else matrix.data.astype(complex)
-        return cls((rows, columns), matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), values)
+        values = matrix.data.real.copy() if real else matrix.data.astype(complex, copy=False)
+        indices = matrix.indices.astype(np.int32, copy=False)
+        return cls((rows, columns), matrix.indptr.astype(np.int64), indices, values)
 
 
 Around = tuple[int, int]
