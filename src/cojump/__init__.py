@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from . import bounds, fluctuations, longtime, reduced, systems
     from .errors import ArgumentError, ConvergenceError, StorageError, UnsupportedError
-    from .master import master_equation
+    from .master import master_equation, steady_state
     from .meanfield import mean_field
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
     from .simulation import simulate, trajectory
@@ -36,6 +36,7 @@ _HOMES = {
     "trajectory": "simulation",
     "mean_field": "meanfield",
     "master_equation": "master",
+    "steady_state": "master",
     "load": "storage",
     "ArgumentError": "errors",
     "UnsupportedError": "errors",
@@ -66,6 +67,7 @@ __all__ = [
     "trajectory",
     "mean_field",
     "master_equation",
+    "steady_state",
     "load",
     "ArgumentError",
     "UnsupportedError",
