@@ -30,7 +30,7 @@ _VECTORS = 16
 """Vectors of all unknowns, 8 bytes each, that are alive at once: the steps, places and elements of the packing."""
 
 _ENTRY = 30
-"""Bytes for an entry of the sparse matrix at the peak of its assembly, 27 measured: 12 to keep it, the rest to sort it."""
+"""Bytes per entry of the sparse matrix at the peak of its assembly (27 measured): 12 stay, the rest sorts them."""
 
 
 class Generator:
