@@ -82,6 +82,14 @@ class _Local:
         """Γ, Γ', Γ'' at Δ̄."""
         return self._rate(float(self.x @ m))
 
+    def rate(self, m: Array) -> float:
+        """R = Γ² at Δ̄."""
+        return self._rate.rate(float(self.x @ m))
+
+    def rate_slope(self, m: Array) -> float:
+        """R' = 2ΓΓ' at Δ̄; it may exist where Γ' does not."""
+        return self._rate.rate_slope(float(self.x @ m))
+
     def kicks(self, m: Array, gamma: float, slope: float) -> Complex:
         """(n, d, d) matrices K_β = [v_β, j] Γ + j Γ' <[v_β, x]>: what one jump does to the averages."""
         return self.moved * gamma + (slope * (self.w @ m))[:, None, None] * self.j
@@ -218,7 +226,7 @@ class Expansion:
         for g, KA, a, KB, b in self._two:
             f = f + (g * ((KA @ m) * (b @ m) + (a @ m) * (KB @ m))).real
         for local in self._local:
-            f = f + local.jet(m).value ** 2 * (local.dissipator @ m)
+            f = f + local.rate(m) * (local.dissipator @ m)
         for rate, _, y, left, right in self._collective:
             f = f + 0.5 * rate * ((left @ m) * (y @ m) + (y.conj() @ m) * (right @ m)).real
         return f
@@ -229,9 +237,8 @@ class Expansion:
         for g, KA, a, KB, b in self._two:
             G += (g * (KA * (b @ m) + np.outer(KA @ m, b) + KB * (a @ m) + np.outer(KB @ m, a))).real
         for local in self._local:
-            gamma, slope, _ = local.jet(m)
-            G += gamma**2 * local.dissipator
-            G += 2 * gamma * slope * np.outer(local.dissipator @ m, local.x)
+            G += local.rate(m) * local.dissipator
+            G += (local.rate_slope(m) * (local.dissipator @ m))[:, None] * local.x
         for rate, _, y, left, right in self._collective:
             G += (0.5 * rate * (left * (y @ m) + np.outer(left @ m, y))).real
             G += (0.5 * rate * (right * (y.conj() @ m) + np.outer(right @ m, y.conj()))).real
