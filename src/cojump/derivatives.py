@@ -33,6 +33,9 @@ _ROUNDING = 2e-14
 _HALVINGS = 16
 """The spectrum is cut into at most 2^16 intervals before a function is called not smooth."""
 
+_EDGE = 1e-14
+"""A point of the spectrum this close to its end, relative to its width, is the end."""
+
 
 class Jet(NamedTuple):
     """Γ, Γ', Γ'' at one point."""
@@ -87,7 +90,7 @@ class RateJet:
         """R(x) = Γ(x)², for any Γ."""
         if not self._jump.has_rate:
             return 1.0
-        x = min(max(float(x), self._lowest), self._highest)
+        x = self._snapped(x)
         piece = self._rate.piece(x) if self._highest > self._lowest else None
         return float(self._jump.gamma(np.array([x]))[0]) ** 2 if piece is None else piece.value(x)
 
@@ -101,7 +104,7 @@ class RateJet:
         """
         if not self._jump.has_rate or self._highest == self._lowest:
             return 0.0
-        x = min(max(float(x), self._lowest), self._highest)
+        x = self._snapped(x)
         if self._jump.derivatives is not None:
             point = np.array([x])
             first = float(values_of(f"{self._name}.derivatives[0]", self._jump.derivatives[0], point)[0])
@@ -113,6 +116,13 @@ class RateJet:
         if piece is None:
             raise UnsupportedError(f"The rate Γ² of {self._name} has no derivative that can be found at Δ = {x:.6g}")
         return piece.first(x)
+
+    def _snapped(self, x: float) -> float:
+        """Move x into the spectrum, and to its end if only rounding is between: rates may have a root there."""
+        rounding = _EDGE * (self._highest - self._lowest)
+        if x < self._lowest + rounding:
+            return self._lowest
+        return self._highest if x > self._highest - rounding else x
 
     def _given(self, x: float) -> Jet:
         """The user's own derivatives, of Γ or of R = Γ²."""
