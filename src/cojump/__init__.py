@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import bounds, fluctuations, longtime, reduced, systems
+    from . import attractors, bounds, fluctuations, longtime, reduced, systems
     from .errors import ArgumentError, ConvergenceError, StorageError, UnsupportedError
     from .master import master_equation, steady_state
     from .meanfield import mean_field
@@ -44,11 +44,12 @@ _HOMES = {
     "StorageError": "errors",
 }
 
-_MODULES = ("systems", "fluctuations", "bounds", "longtime", "reduced")
+_MODULES = ("systems", "fluctuations", "attractors", "bounds", "longtime", "reduced")
 
 __all__ = [
     "systems",
     "fluctuations",
+    "attractors",
     "bounds",
     "longtime",
     "reduced",

@@ -250,7 +250,7 @@ class Expansion:
         G = self._linear.copy()
         if self._varying:
             slopes = np.array([j.rate_slope(x) for j, x in zip(self._varying, self._deltas(m), strict=True)])
-            G += np.tensordot(self._rates(m), self._dissipators, 1)
+            G += (self._rates(m) @ self._dissipators.reshape(len(slopes), -1)).reshape(G.shape)
             G += (self._dissipators @ m).T @ (slopes[:, None] * self._arguments)
         for g, KA, a, KB, b in self._two:
             G += (g * (KA * (b @ m) + np.outer(KA @ m, b) + KB * (a @ m) + np.outer(KB @ m, a))).real

@@ -21,31 +21,31 @@ _LEAST_SECONDS = 0.5
 
 
 class ProgressReport(Protocol):
-    """What an ensemble tells about its progress, in trajectories."""
+    """What long work tells about its progress, in trajectories or other units."""
 
     def start(self, total: int) -> None:
-        """Begin a run of ``total`` trajectories."""
+        """Begin work of ``total`` units."""
 
     def advance(self, n: int) -> None:
-        """Count ``n`` more finished trajectories."""
+        """Count ``n`` more finished units."""
 
     def stop(self) -> None:
         """End the run, whether it is complete or not."""
 
 
-def make_progress(stream: TextIO | None = None) -> ProgressReport:
+def make_progress(stream: TextIO | None = None, unit: str = "trajectories") -> ProgressReport:
     """Make a progress bar if ``stream`` (standard error by default) is a terminal, else a writer of lines."""
     stream = sys.stderr if stream is None else stream
     on_terminal = stream.isatty() and Console(file=stream).is_interactive
-    return ProgressBar(stream) if on_terminal else ProgressLines(stream)
+    return ProgressBar(stream, unit) if on_terminal else ProgressLines(stream, unit=unit)
 
 
 class ProgressBar:
     """A bar with the rate and the time left."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, unit: str = "trajectories") -> None:
         self._bar = Progress(
-            TextColumn("trajectories"),
+            TextColumn(unit),
             BarColumn(bar_width=None),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             _Rate(),
@@ -83,10 +83,12 @@ class ProgressLines:
     stream : text stream
     clock : callable
         Seconds; another one than the real one in tests.
+    unit : str
+        What is counted.
     """
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream, self._clock = stream, clock
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, unit: str = "trajectories") -> None:
+        self._stream, self._clock, self._unit = stream, clock, unit
 
     def start(self, total: int) -> None:
         """Begin to count."""
@@ -108,7 +110,7 @@ class ProgressLines:
     def _write(self, now: float) -> None:
         self._told, self._told_done = now, self._done
         elapsed = now - self._began
-        line = f"cojump: {self._done}/{self._total} trajectories"
+        line = f"cojump: {self._done}/{self._total} {self._unit}"
         if elapsed > 0:
             rate = self._done / elapsed
             line += f", {_per_second(rate)}"

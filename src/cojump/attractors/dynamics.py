@@ -100,6 +100,11 @@ class MeanFieldDynamics:
         """(..., A) averages per block, in the order of the model's labels, of points q (..., k)."""
         return (self._mixed + q @ self._directions.T) @ self._expansion.averages.T
 
+    @property
+    def average_slopes(self) -> Array:
+        """(A, k) change of the averages with q."""
+        return self._expansion.averages @ self._directions
+
     def densities(self, q: Array) -> list[Complex]:
         """One-particle density matrix (d_b, d_b) of each block."""
         return self._expansion.densities(self._mixed + self._directions @ q)
