@@ -187,7 +187,7 @@ def limit_cycle(model: Model, start: State | Sequence[ArrayLike], *, time_limit:
     return LimitCycle(
         model.labels,
         orbit.period,
-        np.arange(len(means)) * (orbit.period / len(means)),
+        np.linspace(0.0, orbit.period, len(means), endpoint=False),
         means,
         np.array([_extreme(m, 1)[1] for m in means.T]),
         np.array([_extreme(m, -1)[1] for m in means.T]),
@@ -252,11 +252,12 @@ def adjoint(dynamics: Dynamics, orbit: Orbit) -> tuple[Array, NDArray[np.complex
         If no multiplier is 1 within 1e-6: the orbit is not closed, or the flow is not smooth on it.
     """
     k, samples = dynamics.dimension, len(orbit.path)
-    derivative, step = variation(dynamics), orbit.period / samples
+    derivative = variation(dynamics)
+    times = np.linspace(0.0, orbit.period * _SEGMENT / samples, _SEGMENT + 1)
     pieces = []
     for i in range(0, samples, _SEGMENT):
         start = np.concatenate([orbit.path[i], np.eye(k).ravel()])
-        pieces.append(integrate(derivative, start, step * np.arange(_SEGMENT + 1))[:, k:].reshape(-1, k, k))
+        pieces.append(integrate(derivative, start, times)[:, k:].reshape(-1, k, k))
     monodromy = np.eye(k)
     for piece in pieces:
         monodromy = piece[-1] @ monodromy

@@ -28,7 +28,7 @@ _IDLE_STARTS = 6
 
 @dataclass(frozen=True, eq=False)
 class Cycle:
-    """A limit cycle as a survey finds it, to about 1e-6; :func:`limit_cycle` knows more, and precisely.
+    """A limit cycle as a survey finds it, to about 1e-5; :func:`limit_cycle` knows more, and precisely.
 
     Attributes
     ----------

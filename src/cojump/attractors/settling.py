@@ -10,8 +10,9 @@ from .dynamics import Array, Dynamics, travel
 from .fixed_points import newton
 from .shooting import Orbit, extent, first_return, primitive, shoot
 
-_FIRST, _LAST, _GROWTH = 10.0, 100.0, 1.3
-"""The flow is looked at after pieces of such length, in units of the fastest rate, that grow from one to the other."""
+_FIRST, _GROWTH = 10.0, 1.3
+"""The flow is looked at after a time of 10 in units of the fastest rate, then after pieces that become longer, so that
+any period fits into one."""
 
 _PER_UNIT = 4
 """Points of a path in the time of the fastest rate."""
@@ -113,13 +114,20 @@ class Settling:
             if time >= next_try and not slow:
                 found_orbit = self._orbit_along(path, times)
                 if found_orbit is not None:
-                    self.orbits.append(found_orbit)
-                    return found_orbit
+                    return self._known(found_orbit)
                 next_try = 1.3 * time
-            length = min(_GROWTH * length, _LAST * unit)
+            length *= _GROWTH
         raise ConvergenceError(
             f"The mean-field flow has settled neither on a fixed point nor on a limit cycle by t = {time:.6g}"
         )
+
+    def _known(self, orbit: Orbit) -> Orbit:
+        """The orbit as it was first found."""
+        for known in self.orbits:
+            if known.passes(orbit.point, _ON) and abs(known.period - orbit.period) < _ON * known.period:
+                return known
+        self.orbits.append(orbit)
+        return orbit
 
     def _rest_at(self, q: Array, f: Array) -> Rest | None:
         """A new fixed point near a path that hardly moves, noted; returned once the path stands still."""

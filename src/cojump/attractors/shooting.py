@@ -18,7 +18,7 @@ _STEPS = 12
 _LONGEST = 0.2
 """Largest change of the period in one step, relative."""
 
-_ROUGH, _PRECISE = 1e-6, 3e-11
+_ROUGH, _PRECISE = 1e-5, 3e-11
 """Largest |q(T) - q(0)| of an orbit that is found roughly, and precisely."""
 
 _NEUTRAL = 1e-4
@@ -56,8 +56,11 @@ class Orbit:
         return bool(np.all(np.abs(self.multipliers[1:]) < 1 - _NEUTRAL))
 
     def passes(self, q: Array, share: float) -> bool:
-        """Whether q is within a share of the orbit's size from one of its points."""
-        return bool(np.linalg.norm(self.path - q, axis=1).min() < share * self.size)
+        """Whether q is within a share of the orbit's size from the polygon of its points."""
+        sides = np.roll(self.path, -1, axis=0) - self.path
+        along = np.einsum("nk,nk->n", q - self.path, sides) / np.maximum(np.einsum("nk,nk->n", sides, sides), 1e-300)
+        feet = self.path + np.clip(along, 0, 1)[:, None] * sides
+        return bool(np.linalg.norm(feet - q, axis=1).min() < share * self.size)
 
 
 def extent(path: Array) -> float:
@@ -96,7 +99,7 @@ def shoot(dynamics: Dynamics, q: Array, period: float, *, precise: bool, samples
     q : (k,) array
     period : float
     precise : bool
-        Close the orbit to 3e-11 with the tolerances of the mean-field integrator, or to 1e-6, ten times as fast.
+        Close the orbit to 3e-11 with the tolerances of the mean-field integrator, or to 1e-5, ten times as fast.
     samples : int
         Number of points of the orbit's path.
 
