@@ -186,7 +186,7 @@ def limit_cycle(model: Model, start: State | Sequence[ArrayLike], *, time_limit:
     means = dynamics.averages(orbit.path)
     return LimitCycle(
         model.labels,
-        orbit.period,
+        float(orbit.period),
         np.linspace(0.0, orbit.period, len(means), endpoint=False),
         means,
         np.array([_extreme(m, 1)[1] for m in means.T]),
