@@ -80,11 +80,7 @@ class RateJet:
         piece = self._amplitude.piece(x)
         if piece is not None:
             return Jet(piece.value(x), piece.first(x), piece.second(x))
-        what = "amplitude" if self._jump.rate is None else "√rate"
-        raise UnsupportedError(
-            f"Fluctuations need two derivatives of every rate function, but the {what} of {self._name} is not smooth "
-            f"at Δ = {x:.6g} (trajectories and mean field run it all the same)"
-        )
+        raise self._not_smooth("Fluctuations need two derivatives", "√rate", x)
 
     def rate(self, x: float) -> float:
         """R(x) = Γ(x)², for any Γ."""
@@ -114,8 +110,15 @@ class RateJet:
             raise UnsupportedError(f"The derivative given for {self._name} is not finite at Δ = {x:.6g}")
         piece = self._rate.piece(x)
         if piece is None:
-            raise UnsupportedError(f"The rate Γ² of {self._name} has no derivative that can be found at Δ = {x:.6g}")
+            raise self._not_smooth("Stability and fluctuations need a derivative", "rate", x)
         return piece.first(x)
+
+    def _not_smooth(self, need: str, rate: str, x: float) -> UnsupportedError:
+        what = "amplitude" if self._jump.rate is None else rate
+        return UnsupportedError(
+            f"{need} of every rate function, but the {what} of {self._name} is not smooth at Δ = {x:.6g} "
+            f"(trajectories and mean field run it all the same)"
+        )
 
     def _snapped(self, x: float) -> float:
         """Move x into the spectrum, and to its end if only rounding is between: rates may have a root there."""

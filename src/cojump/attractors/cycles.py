@@ -100,7 +100,7 @@ class LimitCycle:
     maximum: Array
     minimum: Array
     multipliers: NDArray[np.complex128]
-    densities: list[NDArray[np.complex128]]
+    densities: list[NDArray[np.complex128]] = field(repr=False)
     model: Model = field(repr=False)
     _noise: PhaseNoise = field(repr=False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,7 +70,7 @@ class FixedPoint:
 
     labels: tuple[str, ...]
     mean: Array
-    densities: list[NDArray[np.complex128]]
+    densities: list[NDArray[np.complex128]] = field(repr=False)
     eigenvalues: NDArray[np.complex128]
     stability: str
     residual: float
