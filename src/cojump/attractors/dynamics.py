@@ -24,7 +24,7 @@ from ..model import Model
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-_RTOL, _ATOL = 1e-7, 1e-9
+_RTOL, _ATOL = 1e-6, 1e-8
 """Tolerances of paths that only have to arrive somewhere; what they find is refined afterwards."""
 
 _POSITIVE = 1e-9
@@ -129,7 +129,7 @@ def simple_states(levels: int) -> list[NDArray[np.complex128]]:
 
 
 def travel(derivative: Callable[[float, Array], Array], start: Array, times: Array) -> Array:
-    """(T, n) path of dy/dt = derivative(t, y) from ``start`` at times[0], to about 1e-7.
+    """(T, n) path of dy/dt = derivative(t, y) from ``start`` at times[0], to about 1e-6.
 
     Raises
     ------

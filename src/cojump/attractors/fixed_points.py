@@ -6,7 +6,7 @@ density matrices), told apart, and classified by the eigenvalues of the Jacobian
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -26,6 +26,9 @@ _POLISHED = 1e-15
 """Newton's method goes on to this, or until rounding stops it."""
 
 _NEWTON_STEPS, _LONGEST_STEP, _FARTHEST = 60, 0.5, 3.0
+
+_QUADRATIC = 1e-2
+"""Newton steps shorter than this that end beside a known point end there."""
 
 _RANK = 1e-9
 """Singular values of the Jacobian below this share of the largest are zero for a Newton step."""
@@ -128,16 +131,16 @@ def find_points(dynamics: MeanFieldDynamics, starts: int, seed: int, states: Seq
     """Coordinates q (k,) of all fixed points that are found, sorted by their averages."""
     found = Found(dynamics)
     for q in _systematic_starts(dynamics, states):
-        found.add(newton(dynamics, q))
+        found.add(newton(dynamics, q, found.leads_to))
     rng, mirrored, idle = np.random.default_rng(seed), 0, 0
     for _ in range(_MOST_ROUNDS * starts):
         while mirrored < len(found.points):
             for q in _mirror_images(dynamics, found.points[mirrored]):
-                found.add(newton(dynamics, q))
+                found.add(newton(dynamics, q, found.leads_to))
             mirrored += 1
         if idle >= starts:
             break
-        news = [found.add(newton(dynamics, q)) for q in _random_starts(dynamics, rng)]
+        news = [found.add(newton(dynamics, q, found.leads_to)) for q in _random_starts(dynamics, rng)]
         idle = 0 if any(news) else idle + 1
     return sorted(found.points, key=lambda q: tuple(np.round(dynamics.averages(q), 6) + 0.0))
 
@@ -166,11 +169,12 @@ def describe(dynamics: MeanFieldDynamics, q: Array) -> FixedPoint:
     )
 
 
-def newton(dynamics: Dynamics, q: Array) -> Array | None:
+def newton(dynamics: Dynamics, q: Array, known: Callable[[Array, float], bool] | None = None) -> Array | None:
     """The zero of the flow that Newton's method reaches from q, or None.
 
     Steps are the shortest that solve the linear equations (a singular Jacobian moves q no further than it must), and
     no longer than 0.5. If a rate has no derivative on the way the answer is q itself where it is a zero, else None.
+    None too as soon as ``known(q, length of the last step)`` says that the way leads to a zero known before.
     """
     f, scale = dynamics.flow(q), dynamics.fastest_rate
     for _ in range(_NEWTON_STEPS):
@@ -188,7 +192,7 @@ def newton(dynamics: Dynamics, q: Array) -> Array | None:
             step *= _LONGEST_STEP / length
         q = q + step
         f = dynamics.flow(q)
-        if float(np.linalg.norm(q)) > _FARTHEST:
+        if float(np.linalg.norm(q)) > _FARTHEST or (known is not None and known(q, length)):
             return None
         # a short step that gains nothing: rounding is reached
         if length < 1e-15 or (length < 1e-7 and float(np.abs(f).max()) >= size):
@@ -221,6 +225,17 @@ class Found:
         self._flat.append(directions)
         self._refuse_continuum(q, directions)
         return True
+
+    def leads_to(self, q: Array, step: float) -> bool:
+        """Whether Newton's method, which has just made a step to q, is about to end at a point found before.
+
+        It is if the step was short and the point, without a flat direction, is nearer than half of it: near a zero
+        the distance falls with the square of the step.
+        """
+        return step < _QUADRATIC and any(
+            len(flat) == 0 and float(np.linalg.norm(q - point)) < 0.5 * step
+            for point, flat in zip(self.points, self._flat, strict=True)
+        )
 
     def _refuse_continuum(self, q: Array, directions: Array) -> None:
         """Raise UnsupportedError if there are further fixed points right beside q, where the flow has a flat direction.

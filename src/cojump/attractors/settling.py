@@ -20,7 +20,7 @@ _PER_UNIT = 4
 _NEAR = 0.05
 """The flow is caught by a fixed point at most this far from it."""
 
-_AT_REST = 1e-11
+_AT_REST = 1e-10
 """|dq/dt|, in units of the fastest rate, at which nothing moves any more."""
 
 _ON, _BESIDE = 0.02, 0.2
