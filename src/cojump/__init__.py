@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .meanfield import mean_field
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
     from .simulation import simulate, trajectory
-    from .states import corrupted, dicke, product, symmetric, tilted
+    from .states import corrupted, dicke, occupation, product, symmetric, tilted
     from .storage import load
 
 _HOMES = {
@@ -30,6 +30,7 @@ _HOMES = {
     "product": "states",
     "tilted": "states",
     "dicke": "states",
+    "occupation": "states",
     "symmetric": "states",
     "corrupted": "states",
     "simulate": "simulation",
@@ -62,6 +63,7 @@ __all__ = [
     "product",
     "tilted",
     "dicke",
+    "occupation",
     "symmetric",
     "corrupted",
     "simulate",

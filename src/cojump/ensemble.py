@@ -27,7 +27,7 @@ from .observables import AverageMeter, Meter
 from .results import Extra, Result
 from .states import State
 from .unravel.driver import Outcome, warm_up
-from .unravel.engine import Runner, check_rates, check_supported, make_engine, plan
+from .unravel.engine import Runner, check_rates, make_engine, plan
 
 Array = NDArray[np.float64]
 
@@ -104,7 +104,7 @@ class Point:
     Raises
     ------
     ArgumentError, UnsupportedError
-        If a value breaks a rule, the model is one that trajectories do not run yet, or it does not fit in memory.
+        If a value breaks a rule, or the model does not fit in memory.
     """
 
     model: Model
@@ -133,7 +133,6 @@ class Point:
         object.__setattr__(self, "keep", checks.integer("keep", self.keep, 0, self.n_traj))
         object.__setattr__(self, "tolerance", checks.number("tolerance", self.tolerance, *TOLERANCES))
         self.state.check_fits(self.model)
-        check_supported(self.model)
         _check_memory(self.model)
         check_rates(self.model)
         self._check_measurements()

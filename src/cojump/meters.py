@@ -40,9 +40,10 @@ def meters_of(
     """
     linear = _linear_meters(model, times, reference, observables)
     meters = [*linear, CountMeter(model, times)]
-    if all(b.levels == 2 for b in model.blocks):
+    spins = [b for b, block in enumerate(model.blocks) if block.levels == 2]
+    if spins:
         meters.append(SpinMeter(model, times))
-        meters += [SqueezingMeter(model, b, times, reference) for b in range(len(model.blocks))]
+        meters += [SqueezingMeter(model, b, times, reference) for b in spins]
     if snapshots.size:
         meters.append(DistributionMeter(model, snapshots))
     measured = window_of(times, burn_in, window)

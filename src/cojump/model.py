@@ -319,7 +319,9 @@ def _average_spectrum(levels: NDArray[np.floating[Any]], count: int, size: int, 
         n = steps.astype(int)
         total, value = np.add.outer(used, n).ravel(), np.add.outer(ladder, n * level).ravel()
         used, ladder = total[total <= count], value[total <= count]
-    return np.unique((ladder + (count - used) * levels[-1]) / size)
+    share = 1.0 if count == size else count / size  # the ends are exact, as for two levels
+    values = (ladder + (count - used) * levels[-1]) / size
+    return np.unique(np.clip(values, levels.min() * share, levels.max() * share))
 
 
 def _orthogonal_pieces(

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .averages import Estimates, Extra, Layout, layout_of
-from .errors import ArgumentError
+from .errors import ArgumentError, UnsupportedError
 from .model import Model
 from .moments import Moments
+from .unravel.record import spins_in
 
 Array = NDArray[np.float64]
 
@@ -35,7 +36,7 @@ class Trajectory(Protocol):
 
     @property
     def sectors(self) -> Array:
-        """(T,) or (T, B) total spins."""
+        """(T, ...) sectors."""
 
     @property
     def counts(self) -> NDArray[np.int64]:
@@ -43,7 +44,7 @@ class Trajectory(Protocol):
 
     @property
     def distributions(self) -> Array:
-        """(T', Σ_b (N_b + 1)) probabilities."""
+        """(T', Σ_b (N_b + 1)) probabilities in the blocks of two levels."""
 
 
 class Meter(Protocol):
@@ -156,12 +157,13 @@ class PolynomialMeter:
 
 
 class SpinMeter:
-    """Total spin J of each block."""
+    """Total spin J of each block of two levels."""
 
     name = "spin"
 
     def __init__(self, model: Model, times: Array) -> None:
-        self._labels, self._times = tuple(b.name for b in model.blocks), times
+        self._blocks, self._times = model.blocks, times
+        self._labels = tuple(b.name for b in model.blocks if b.levels == 2)
 
     def empty(self) -> Extra:
         """No trajectory yet."""
@@ -170,8 +172,8 @@ class SpinMeter:
         return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
 
     def sample(self, one: Trajectory) -> Array:
-        """(T, B) sectors."""
-        return one.sectors.reshape(len(self._times), -1)
+        """(T, B) spins."""
+        return spins_in(self._blocks, one.sectors)
 
 
 class SqueezingMeter:
@@ -245,13 +247,16 @@ def _squeezing(extra: Extra) -> tuple[Array, Array]:
 
 
 class DistributionMeter:
-    """Probabilities of M in each block."""
+    """Probabilities of M in each block of two levels."""
 
     name = "distribution"
 
     def __init__(self, model: Model, times: Array) -> None:
-        self._labels = tuple(f"{b.name}:{b.size}" for b in model.blocks)
-        self._times, self._n = times, sum(b.size + 1 for b in model.blocks)
+        spins = [b for b in model.blocks if b.levels == 2]
+        if not spins:
+            raise UnsupportedError("Distributions of M need a block of two levels, and this model has none")
+        self._labels = tuple(f"{b.name}:{b.size}" for b in spins)
+        self._times, self._n = times, sum(b.size + 1 for b in spins)
 
     def empty(self) -> Extra:
         """No trajectory yet."""

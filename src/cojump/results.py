@@ -138,13 +138,15 @@ class Result(Averages):
 
     @cached_property
     def spin(self) -> Estimates:
-        """Total spin J_b of each block, the sector of the trajectory."""
+        """Total spin J_b of each block of two levels, the sector of the trajectory."""
         return self._extra("spin", "spin").estimates()
 
     @cached_property
     def squeezing(self) -> Estimates:
-        """Wineland's spin-squeezing parameter ξ² = N_b min_⊥ Var(m_⊥)/|<m>|² of each block; below 1 is squeezed."""
+        """Wineland's ξ² = N_b min_⊥ Var(m_⊥)/|<m>|² of each block of two levels; below 1 is squeezed."""
         blocks = {n.split("/", 1)[1]: e for n, e in self.extras.items() if n.startswith("squeezing/")}
+        if not blocks:
+            raise ArgumentError("squeezing", "have been measured", "no block of this model has two levels")
         return squeezing_of(blocks)
 
     def distribution(self, block: str) -> Distribution:

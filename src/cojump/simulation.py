@@ -30,10 +30,11 @@ class Trajectory:
     mean : (T, A) array
         <m_a> in the pure state of the trajectory.
     sectors : (T,) or, for several blocks, (T, B) array
-        Total spin J at the output times.
+        Total spin J at the output times. If a block has more than two levels: the rows of the Young diagram of every
+        block, (T, D) or (T, B, D) integers with D the largest number of levels, zeros behind a block's own rows, and
+        (N/2 + J, N/2 - J) for two levels.
     jumps : structured array
-        ``time``; ``channel``, the position in ``model.jumps``; ``sector``, the total spin J after the jump (one for
-        each block if there are several).
+        ``time``; ``channel``, the position in ``model.jumps``; ``sector``, the same as ``sectors`` after the jump.
     """
 
     times: NDArray[np.float64]
@@ -67,7 +68,7 @@ def simulate(
     Parameters
     ----------
     model : Model
-        Blocks of two levels; more levels raise UnsupportedError so far.
+        Blocks of any sizes and numbers of levels, as long as the largest sector fits in memory.
     state : State
         The state at t = 0.
     times : (T,) array

@@ -6,7 +6,7 @@ Every state here is exchangeable within each block and a product between blocks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,14 +74,31 @@ class SymmetricBlock:
     is_product = False
 
 
-BlockState = ProductBlock | DickeBlock | SymmetricBlock
+@dataclass(frozen=True, eq=False)
+class OccupationBlock:
+    """The symmetric state of a block with a definite number of particles in each level.
+
+    Attributes
+    ----------
+    occupations : (d,) int array
+        n_0..n_{d-1}, which add up to N_b.
+    density : (d, d) array
+        Density matrix of one particle.
+    """
+
+    occupations: NDArray[np.int64]
+    density: NDArray[np.complex128]
+    is_product: bool
+
+
+BlockState = ProductBlock | DickeBlock | SymmetricBlock | OccupationBlock
 
 
 @dataclass(frozen=True, eq=False)
 class State:
     """The initial state of a model: one exchangeable state per block, in the order of ``model.blocks``.
 
-    Made by :func:`product`, :func:`tilted`, :func:`dicke`, :func:`symmetric`, :func:`corrupted`.
+    Made by :func:`product`, :func:`tilted`, :func:`dicke`, :func:`occupation`, :func:`symmetric`, :func:`corrupted`.
     """
 
     blocks: tuple[BlockState, ...]
@@ -105,6 +122,8 @@ class State:
                 fits = fits and len(state.amplitudes) == block.size + 1
             if isinstance(state, DickeBlock):
                 fits = fits and state.size == block.size
+            if isinstance(state, OccupationBlock):
+                fits = fits and int(state.occupations.sum()) == block.size
         if not fits:
             raise ArgumentError("state", "be made for this model", "its blocks have other sizes or levels")
 
@@ -244,6 +263,39 @@ def dicke(model: Model, states: Mapping[str, tuple[float, float]]) -> State:
     return State(tuple(made))
 
 
+def occupation(model: Model, states: Mapping[str, ArrayLike]) -> State:
+    """The symmetric state of each block with n_a particles in level a: the generalised Dicke state.
+
+    It is the superposition, with equal amplitudes, of all ways to put n_0 particles into level 0, n_1 into level 1 and
+    so on. For two levels this is the Dicke state J = N_b/2, M = (n_0 - n_1)/2.
+
+    Parameters
+    ----------
+    model : Model
+    states : mapping of str to d_b integers
+        n_0..n_{d-1} of every block, at least 0, adding up to N_b.
+
+    Raises
+    ------
+    ArgumentError
+        If a block is missing or unknown, or the numbers break these rules.
+    """
+    made: list[BlockState] = []
+    for block, value in zip(model.blocks, _per_block("states", model, states), strict=True):
+        name = f"states[{block.name!r}]"
+        if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str) or len(value) != block.levels:
+            raise ArgumentError(name, f"be {block.levels} numbers of particles", f"it is {value!r}")
+        n = np.array([checks.integer(f"{name}[{a}]", v, 0) for a, v in enumerate(value)], dtype=np.int64)
+        if n.sum() != block.size:
+            raise ArgumentError(name, f"add up to {block.size} particles", f"the sum is {n.sum()}")
+        density, alone = np.diag(n / block.size).astype(complex), bool(n.max() == block.size)
+        if block.levels == 2:
+            made.append(DickeBlock(block.size, block.size, int(n[0] - n[1]), density, alone))
+        else:
+            made.append(OccupationBlock(n, density, alone))
+    return State(tuple(made))
+
+
 def symmetric(model: Model, states: Mapping[str, ArrayLike]) -> State:
     """Any pure symmetric state of each block (sector J = N_b/2).
 
@@ -286,13 +338,15 @@ def _one_particle_density(amplitudes: NDArray[np.complex128]) -> NDArray[np.comp
 def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:
     """A stored pattern of a Hopfield model in which each spin is right with probability ``quality``.
 
-    Each spin is along its pattern sign with probability q and against it with 1 - q, independently: a mixed
-    product state that splits no block.
+    Each spin is along its pattern sign with probability q and against it with 1 - q, independently; a Potts spin is
+    in the level of the pattern with probability q and in each of the others with the same share of 1 - q. This is a
+    mixed product state that splits no block.
 
     Parameters
     ----------
     model : Model
-        Made by :func:`cojump.systems.hopfield`: its block names are the signatures.
+        Made by :func:`cojump.systems.hopfield` or :func:`cojump.systems.potts_hopfield`: its block names are the
+        signatures.
     pattern : int
         Which pattern μ, from 0.
     quality : float
@@ -304,16 +358,23 @@ def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:
         If the model's blocks carry no signatures, or a value is out of range.
     """
     quality = checks.number("quality", quality, 0, 1)
-    _two_levels_only(model)
-    signs = []
+    densities = {}
     for block in model.blocks:
-        signature = block.name
-        if set(signature) - {"+", "-"}:
+        signature = _signature(block)
+        if signature is None:
             raise ArgumentError("model", "be a Hopfield model", f"block {block.name!r} is no pattern signature")
         checks.integer("pattern", pattern, 0, len(signature) - 1)
-        signs.append(1 if signature[pattern] == "+" else -1)
-    densities = {}
-    for block, sign in zip(model.blocks, signs, strict=True):
-        up = quality if sign > 0 else 1 - quality
-        densities[block.name] = np.diag([up, 1 - up])
+        populations = np.full(block.levels, (1 - quality) / (block.levels - 1))
+        populations[signature[pattern]] = quality
+        densities[block.name] = np.diag(populations)
     return product(model, densities)
+
+
+def _signature(block: Block) -> list[int] | None:
+    """Level of each pattern in the particles of a block, from its name: "+-+" or "0-2-1"; None if it is none."""
+    if block.levels == 2 and not set(block.name) - {"+", "-"}:
+        return [0 if sign == "+" else 1 for sign in block.name]
+    entries = block.name.split("-")
+    if not all(e.isdecimal() and int(e) < block.levels for e in entries):
+        return None
+    return [int(e) for e in entries]

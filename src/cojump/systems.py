@@ -125,23 +125,29 @@ def facilitated(size: int, omega: float, kappa: float, gamma: float, power: floa
     return Model(blocks, hamiltonian, [up, LocalJump(np.sqrt(gamma) * SIGMA_MINUS, block="spins")])
 
 
-def random_patterns(p: int, size: int, seed: int) -> NDArray[np.int64]:
-    """Draw p random patterns of N = ``size`` independent fair signs, shape (p, N), entries ±1, from ``seed``."""
+def random_patterns(p: int, size: int, seed: int, levels: int | None = None) -> NDArray[np.int64]:
+    """Draw p random patterns of N = ``size`` independent entries, shape (p, N), from ``seed``.
+
+    The entries are fair signs ±1; with ``levels`` they are 0..levels-1, all equally likely (a Potts network).
+    """
     p, size, seed = checks.integer("p", p, 1), checks.integer("size", size, 1), checks.integer("seed", seed, 0)
+    if levels is not None:
+        return np.random.default_rng(seed).integers(0, checks.integer("levels", levels, 2), size=(p, size))
     return 1 - 2 * np.random.default_rng(seed).integers(0, 2, size=(p, size))
 
 
-def _check_patterns(patterns: ArrayLike) -> NDArray[np.int64]:
+def _check_patterns(patterns: ArrayLike, entries: tuple[int, ...], what: str, only: str) -> NDArray[np.int64]:
+    rule = f"be an array (p, N) of {what}"
     try:
         array = np.asarray(patterns, dtype=float)
     except (TypeError, ValueError):
-        raise ArgumentError("patterns", "be an array (p, N) of ±1", "it is no array of numbers") from None
+        raise ArgumentError("patterns", rule, "it is no array of numbers") from None
     if array.ndim != 2 or 0 in array.shape:
-        raise ArgumentError("patterns", "be an array (p, N) of ±1", f"its shape is {array.shape}")
-    wrong = np.argwhere(np.abs(array) != 1)
+        raise ArgumentError("patterns", rule, f"its shape is {array.shape}")
+    wrong = np.argwhere(~np.isin(array, entries))
     if len(wrong):
         i, k = wrong[0]
-        raise ArgumentError("patterns", "hold only +1 and -1", f"patterns[{i}, {k}] = {array[i, k]:g}")
+        raise ArgumentError("patterns", f"hold only {only}", f"patterns[{i}, {k}] = {array[i, k]:g}")
     return array.astype(int)
 
 
@@ -181,7 +187,7 @@ def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool 
     ArgumentError
         If a pattern entry is not ±1 or a number is out of range.
     """
-    signs = _check_patterns(patterns)
+    signs = _check_patterns(patterns, (1, -1), "±1", "+1 and -1")
     omega, beta = checks.number("omega", omega), checks.number("beta", beta, 0)
     if merge:
         signs = signs * signs[0]
@@ -210,6 +216,113 @@ def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool 
     return Model(blocks, [OneBody(omega * SIGMA_X, b.name) for b in blocks], jumps, order_parameters=overlaps)
 
 
+def potts_hopfield(patterns: ArrayLike, levels: int, omega: float, beta: float, exclude_self: bool = True) -> Model:
+    """The open quantum Hopfield network of Potts spins: q = ``levels`` levels per particle instead of two.
+
+    A particle of the block with signature f has the local field, for its level a,
+
+        U_a = Σ_h (N_h/N) Σ_μ Σ_c (q δ(f^μ, a) - 1)(q δ(f_h^μ, c) - 1) n_{c,h},
+
+    n_{c,h} the fraction of block h in level c, and jumps a → b for all a ≠ b, matrix |b><a|, amplitude
+    Γ(x) = e^{βx/2} / sqrt(2 cosh βx) of x = (U_b - U_a)/2 (without the jumping particle itself by ``exclude_self``).
+    The drive H = omega Σ_k Σ_{a<b} (|a><b| + h.c.)^(k) mixes all levels. Particles with the same pattern entries form a
+    block, named by them such as "0-2-1"; blocks are sorted by name.
+
+    At q = 2 this is :func:`hopfield` exactly, level 0 being up and entries 0, 1 the signs +1, -1. In the literature:
+    Ω = omega, β = 1/T; the rates of a → b and b → a add up to 1. The order parameters "overlap1", .. are the overlaps
+    m_μ = Σ_h (N_h/N) (q n_{f_h^μ,h} - 1)/(q - 1): 1 where pattern μ is retrieved, 0 where all levels are equally full.
+
+    Parameters
+    ----------
+    patterns : (p, N) array of 0..levels-1
+        The stored patterns; all zeros in a single row is the uniform pattern.
+    levels : int
+        q, at least 2.
+    omega : float
+        Strength of the drive.
+    beta : float
+        Inverse temperature, at least 0.
+    exclude_self : bool
+        See above.
+
+    Raises
+    ------
+    ArgumentError
+        If a pattern entry is no level or a number is out of range.
+    """
+    q = checks.integer("levels", levels, 2)
+    entries = _check_patterns(patterns, tuple(range(q)), f"0..{q - 1}", f"the levels 0 to {q - 1}")
+    omega, beta = checks.number("omega", omega), checks.number("beta", beta, 0)
+    N, unit = entries.shape[1], np.eye(q)
+    signatures, counts = np.unique(entries.T, axis=0, return_counts=True)
+    blocks = [Block("-".join(map(str, f)), int(n), levels=q) for f, n in zip(signatures, counts, strict=True)]
+    # projections[b][μ, a] = q δ(f_b^μ, a) - 1
+    projections = {block.name: q * unit[f] - 1 for block, f in zip(blocks, signatures, strict=True)}
+    jumps = []
+    for block in blocks:
+        fields = {h.name: h.size / N * projections[block.name].T @ projections[h.name] for h in blocks}  # [a, c]
+        for a, b in ((a, b) for a in range(q) for b in range(q) if a != b):
+            half = {name: (field[b] - field[a]) / 2 for name, field in fields.items()}
+            jumps.append(
+                LocalJump(
+                    np.outer(unit[b], unit[a]),
+                    block=block.name,
+                    amplitude=_hopfield_amplitude(beta, 1),
+                    argument={name: np.diag(x) for name, x in half.items() if x.any() or name == block.name},
+                    exclude_self=exclude_self,
+                )
+            )
+    overlaps = {
+        f"overlap{mu + 1}": {h.name: h.size / N * np.diag(projections[h.name][mu]) / (q - 1) for h in blocks}
+        for mu in range(len(entries))
+    }
+    drive = omega * (np.ones((q, q)) - unit)
+    return Model(blocks, [OneBody(drive, b.name) for b in blocks], jumps, order_parameters=overlaps)
+
+
+def lambda_pump(size: int, omega: float, kappa: float, gamma: float, power: float = 1) -> Model:
+    """A Λ scheme whose decay is gated by what it has pumped: particles in the target level open the way for others.
+
+    Levels 0 (ground), 1 (target), 2 (excited). A laser drives 0 ↔ 2, H = omega Σ (|0><2| + h.c.); an excited particle
+    falls into the target at the rate kappa n1_av^power, with n1_av the fraction of particles there (jump |1><2|, an
+    all-to-all autocatalytic decay); particles leave the target for the ground level at the constant rate gamma
+    (jump |0><1|).
+
+    The state without target particles is absorbing for the jumps, yet not at rest: there the particles go on with
+    undamped Rabi oscillations between 0 and 2, as a closed system. A two-level particle has no room for this, because
+    there the drive that feeds the decay also fills the level that opens it. In mean field the pumped phase takes over
+    by an avalanche: for power 1 the time-averaged excitation ½ makes n1 grow where kappa/2 > gamma; for power 2 an
+    unpumped start stays unpumped and a pumped one may survive.
+
+    In the literature: omega is half the Rabi frequency Ω of H = (Ω/2)(|0><2| + h.c.).
+
+    Parameters
+    ----------
+    size : int
+        N.
+    omega : float
+        Strength of the drive.
+    kappa, gamma : float
+        Rates, at least 0.
+    power : float
+        Positive exponent of n1_av in the rate (the amplitude has half of it).
+    """
+    omega, power = checks.number("omega", omega), checks.number("power", power)
+    kappa, gamma = checks.number("kappa", kappa, 0), checks.number("gamma", gamma, 0)
+    if power <= 0:
+        raise ArgumentError("power", "be positive", f"it is {power!r}")
+    ground, target, excited = np.eye(3)
+    drive = np.outer(ground, excited)
+    fall = LocalJump(
+        np.outer(target, excited),
+        block="particles",
+        rate=lambda n: kappa * n**power,
+        argument={"particles": np.outer(target, target)},
+    )
+    leave = LocalJump(np.sqrt(gamma) * np.outer(ground, target), block="particles")
+    return Model([Block("particles", size, levels=3)], [OneBody(omega * (drive + drive.T), "particles")], [fall, leave])
+
+
 def boundary_time_crystal(size: int, omega: float, kappa: float) -> Model:
     """The boundary time crystal: H = omega Σ σ_x and the collective jump L = sqrt(kappa/N) Σ σ_-.
 
@@ -233,6 +346,8 @@ NAMED: dict[str, Callable[..., Model]] = {
     "constrained": constrained,
     "facilitated": facilitated,
     "hopfield": hopfield,
+    "potts_hopfield": potts_hopfield,
+    "lambda_pump": lambda_pump,
     "boundary_time_crystal": boundary_time_crystal,
 }
 """The systems that a run file can name."""

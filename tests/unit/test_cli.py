@@ -123,7 +123,7 @@ def test_new_prints_a_valid_run_file(system, tmp_path):
         (
             ["new", "hopfeild"],
             'Argument `SYSTEM` must be one of "free_flips", "constrained", "facilitated", "hopfield", '
-            '"boundary_time_crystal", but it is "hopfeild"; did you mean "hopfield"?',
+            '"potts_hopfield", "lambda_pump", "boundary_time_crystal", but it is "hopfeild"; did you mean "hopfield"?',
         ),
     ],
 )
@@ -274,12 +274,12 @@ def test_a_users_model_that_changed_is_not_mixed(run_toml):
     assert "belongs to another run file: the file mine.py has changed since" in refusal("run", run_toml)
 
 
-def test_what_the_engine_does_not_run_is_one_line(run_toml):
-    source = "import cojump as cj\n\n\ndef build(size: int):\n    return cj.Model([cj.Block('p', size, levels=3)])\n"
+def test_a_model_that_does_not_fit_in_memory_is_one_line(run_toml):
+    source = "import cojump as cj\n\n\ndef build(size: int):\n    return cj.Model([cj.Block('p', size, levels=4)])\n"
     (run_toml.parent / "mine.py").write_text(source, encoding="utf-8")
-    head = '[model]\nsystem = "mine.py:build"\nsize = 4\n[initial]\nkind = "product"\nket = [1, 0, 0]\n'
+    head = '[model]\nsystem = "mine.py:build"\nsize = 4000\n[initial]\nkind = "product"\nket = [1, 0, 0, 0]\n'
     run_toml.write_text(head + RUN[RUN.index("[times]") :], encoding="utf-8")
-    assert refusal("run", run_toml) == "Trajectories run two levels so far, but block 'p' has 3"
+    assert "must leave a trajectory that fits in memory, but" in refusal("run", run_toml)
 
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), 130), (MemoryError(), 2)])

@@ -131,8 +131,8 @@ def test_the_seed_of_a_point_never_changes(read):
         (
             with_key("model", system='"constraint"'),
             'Argument `[model] system` must be one of "free_flips", "constrained", "facilitated", '
-            '"hopfield", "boundary_time_crystal" or "my_model.py:build", but it is "constraint"; '
-            'did you mean "constrained"?',
+            '"hopfield", "potts_hopfield", "lambda_pump", "boundary_time_crystal" or "my_model.py:build", '
+            'but it is "constraint"; did you mean "constrained"?',
         ),
         (
             with_key("model", omgea="1.0"),
@@ -324,6 +324,25 @@ def test_every_template_is_a_run_file(read, system):
 
 def test_every_named_system_has_a_template():
     assert set(TEMPLATES) == set(systems.NAMED)
+
+
+def test_potts_patterns(read):
+    potts = {"system": '"potts_hopfield"', "size": "8", "levels": "3", "omega": "0.5", "beta": "2.0"}
+    start = {"kind": '"corrupted"', "quality": "0.8"}
+    for patterns, expected in (
+        ('"uniform"', np.zeros((1, 8))),
+        ("{random = 2, seed = 5}", systems.random_patterns(2, 8, 5, levels=3)),
+        ("[[0, 1, 2, 0, 1, 2, 2, 2]]", [[0, 1, 2, 0, 1, 2, 2, 2]]),
+    ):
+        (point,) = read(toml(model={**potts, "patterns": patterns}, initial=start)).points()
+        expected = systems.potts_hopfield(expected, 3, 0.5, 2.0)
+        assert [(b.name, b.size) for b in point.build()[0].blocks] == [(b.name, b.size) for b in expected.blocks]
+    with pytest.raises(
+        ArgumentError, match=r"patterns\[0\]\[1\]` must be a level, an integer of at least 0, but it is -1"
+    ):
+        read(toml(model={**potts, "size": None, "patterns": "[[0, -1]]"}, initial=start))
+    with pytest.raises(ArgumentError, match="hold only the levels 0 to 2"):
+        read(toml(model={**potts, "size": None, "patterns": "[[0, 3]]"}, initial=start)).points()[0].build()
 
 
 def test_hopfield_patterns(read):

@@ -304,7 +304,7 @@ def test_sectors_are_kept_within_their_memory():
     for two_J in (*all_sectors(model), *all_sectors(model)):
         close(dense_sector(basis.sector(two_J)), dense_sector(kept.sector(two_J)))
         assert len(basis._kept) == 1
-        assert basis._used == basis.sector(two_J).nbytes
+        assert basis._kept.used == basis.sector(two_J).nbytes
     assert len(kept._kept) == len(all_sectors(model))
     assert kept.sector((3, 1)) is kept.sector((3, 1))
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..meanfield import check_times
 from ..model import Block, Model
-from ..states import BlockState, ProductBlock, State
+from ..states import BlockState, OccupationBlock, ProductBlock, State
 from .form import PaperForm, paper_form
 from .rates import RateBounds, Series
 from .series import check_taylor, rate_bounds
@@ -247,10 +247,13 @@ def gronwall(
 def _deviation(block: Block, state: BlockState) -> float:
     """Σ_α <(m_α - <m_α>)²> of one block at t = 0 in the orthonormal basis.
 
-    A product state: (d - tr r²)/N_b, from Σ_α v_α² = d. Two levels with total spin J: ½(4J(J+1)/N_b² - |<σ>|²).
+    A product state: (d - tr r²)/N_b, from Σ_α v_α² = d. Two levels with total spin J: ½(4J(J+1)/N_b² - |<σ>|²). A
+    symmetric state of d levels: (N_b + d - 1)/N_b - tr r², the first term being Σ_α m_α² there.
     """
     purity = float(np.trace(state.density @ state.density).real)
     if isinstance(state, ProductBlock):
         return (block.levels - purity) / block.size
+    if isinstance(state, OccupationBlock):
+        return (block.size + block.levels - 1) / block.size - purity
     two_J = getattr(state, "two_J", block.size)  # a symmetric state has J = N_b/2
     return 0.5 * (two_J * (two_J + 2) / block.size**2 - (2 * purity - 1))

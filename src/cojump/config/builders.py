@@ -154,9 +154,10 @@ def find_builder(system: object, directory: Path) -> Builder:
     keys, open_ended = _keys(function)
     if "patterns" not in keys:
         return Builder(system, function, keys, open_ended)
-    from .patterns import checked_patterns, with_patterns
+    from .patterns import checked_levels, checked_signs, with_patterns
 
-    sizes = {"size": Key(None, integer), "patterns": Key("uniform", checked_patterns, takes_list=True)}
+    checked = checked_levels if "levels" in keys else checked_signs
+    sizes = {"size": Key(None, integer), "patterns": Key("uniform", checked, takes_list=True)}
     others = {key: rule for key, rule in keys.items() if key != "patterns"}
     return Builder(system, with_patterns(function), {**sizes, **others}, open_ended)
 

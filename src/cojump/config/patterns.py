@@ -1,4 +1,4 @@
-"""The patterns of a Hopfield network as a run file gives them."""
+"""The patterns of a Hopfield network, of spins or of Potts spins, as a run file gives them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..model import Model
 
 
-def checked_patterns(name: str, value: object) -> object:
+def checked_signs(name: str, value: object) -> object:
     """Check ``"uniform"``, ``{random = p, seed = s}`` or a list of equally long lists of ±1.
 
     Raises
@@ -22,6 +22,21 @@ def checked_patterns(name: str, value: object) -> object:
     ArgumentError
         If it is none of these.
     """
+    return _checked(name, value, "1 and -1", "be 1 or -1", lambda entry: abs(entry) == 1)
+
+
+def checked_levels(name: str, value: object) -> object:
+    """The same with the levels 0, 1, .. of a Potts network in the lists.
+
+    Raises
+    ------
+    ArgumentError
+        If it is none of these.
+    """
+    return _checked(name, value, "levels 0, 1, ..", "be a level, an integer of at least 0", lambda entry: entry >= 0)
+
+
+def _checked(name: str, value: object, what: str, rule: str, allowed: Callable[[int], bool]) -> object:
     if value == "uniform":
         return value
     if isinstance(value, dict):
@@ -30,22 +45,24 @@ def checked_patterns(name: str, value: object) -> object:
         table.read("random", integer, least=1)
         table.read("seed", integer, least=0)
         return value
-    rule = 'be "uniform", {random = 2, seed = 5} or lists of 1 and -1, one per pattern'
+    form = f'be "uniform", {{random = 2, seed = 5}} or lists of {what}, one per pattern'
     if not isinstance(value, list) or not value or not all(isinstance(row, list) and row for row in value):
-        raise ArgumentError(name, rule, f"it is {show(value)}")
+        raise ArgumentError(name, form, f"it is {show(value)}")
     for i, row in enumerate(value):
         if len(row) != len(value[0]):
-            rule = "have patterns of one length"
             found = f"pattern {i} has {len(row)} entries, pattern 0 has {len(value[0])}"
-            raise ArgumentError(name, rule, found)
-        for k, sign in enumerate(row):
-            if isinstance(sign, bool) or not isinstance(sign, int) or abs(sign) != 1:
-                raise ArgumentError(f"{name}[{i}][{k}]", "be 1 or -1", f"it is {show(sign)}")
+            raise ArgumentError(name, "have patterns of one length", found)
+        for k, entry in enumerate(row):
+            if isinstance(entry, bool) or not isinstance(entry, int) or not allowed(entry):
+                raise ArgumentError(f"{name}[{i}][{k}]", rule, f"it is {show(entry)}")
     return value
 
 
 def with_patterns(function: Callable[..., Model]) -> Callable[..., Model]:
-    """Make a system that takes an array of patterns into one of ``size`` and the run file's ``patterns``."""
+    """Make a system that takes an array of patterns into one of ``size`` and the run file's ``patterns``.
+
+    A system with a key ``levels`` has patterns of levels, any other one of signs.
+    """
 
     def build(size: int | None = None, patterns: Any = "uniform", **others: Any) -> Model:
         if isinstance(patterns, list):
@@ -57,10 +74,11 @@ def with_patterns(function: Callable[..., Model]) -> Callable[..., Model]:
             raise ArgumentError("size", f"be given with patterns = {show(patterns)}", "it is missing")
         if size < 1:
             raise ArgumentError("size", "be an integer of at least 1", f"it is {size}")
+        levels = others.get("levels")
         if patterns == "uniform":
-            return function(np.ones((1, size)), **others)
+            return function(np.ones((1, size)) if levels is None else np.zeros((1, size)), **others)
         from ..systems import random_patterns
 
-        return function(random_patterns(patterns["random"], size, patterns["seed"]), **others)
+        return function(random_patterns(patterns["random"], size, patterns["seed"], levels), **others)
 
     return build

@@ -27,6 +27,12 @@ kind = "product"             # the same single-particle state for every particle
 density = [[0.5, 0], [0, 0.5]]   # basis (up, down); a pure one as ket = ["0.6", "0.8j"]
 """
 
+_THREE_LEVELS = """\
+[initial]
+kind = "product"             # the same single-particle state for every particle
+density = [[0.7, 0, 0], [0, 0.3, 0], [0, 0, 0]]   # levels 0 (ground), 1 (target), 2 (excited)
+"""
+
 _COMMON = """
 [times]
 end = 4.0
@@ -97,6 +103,29 @@ TEMPLATES: dict[str, Template] = {
             ("merge", "false", "join blocks of opposite signs (a model of the rotated spins)"),
         ),
         _CORRUPTED,
+    ),
+    "potts_hopfield": Template(
+        "The open quantum Hopfield network of Potts spins.",
+        (
+            ("size", "[6, 12, 24]", "N; a list makes a sweep, one point per value"),
+            ("levels", "3", "q, levels per particle"),
+            ("patterns", '"uniform"', "or {random = 2, seed = 5}, or lists of levels 0, 1, .."),
+            ("omega", "0.2", "H = omega Σ Σ_{a<b} (|a><b| + h.c.)"),
+            ("beta", "1.0", "inverse temperature"),
+            ("exclude_self", "true", "a particle does not feel itself"),
+        ),
+        _CORRUPTED,
+    ),
+    "lambda_pump": Template(
+        "A Λ scheme whose decay is gated by the particles it has pumped.",
+        (
+            ("size", "[10, 20, 40]", "N; a list makes a sweep, one point per value"),
+            ("omega", "1.0", "H = omega Σ (|0><2| + h.c.)"),
+            ("kappa", "5.0", "2 falls to 1 at the rate kappa n1_av^power"),
+            ("gamma", "1.0", "1 falls to 0 at this rate"),
+            ("power", "1", "with 1 the target level fills for kappa/2 > gamma"),
+        ),
+        _THREE_LEVELS,
     ),
     "boundary_time_crystal": Template(
         "The boundary time crystal: a driven collective spin with collective decay.",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from ..model import Block
-from ..states import BlockState, DickeBlock, ProductBlock
+from ..states import BlockState, DickeBlock, OccupationBlock, ProductBlock
 from .blocks import Label, sector_labels, sector_of
 from .frames import representation
 
@@ -49,7 +49,9 @@ def block_densities(block: Block, state: BlockState) -> dict[Label, Matrix]:
         total = sum(float(np.trace(rho).real) for rho in found.values())
         return {label: rho / total for label, rho in found.items()}
     (label,) = occupied_labels(block, state)
-    if isinstance(state, DickeBlock):
+    if isinstance(state, OccupationBlock):
+        ket = (sector_of(block, label).occupations == state.occupations).all(axis=1).astype(complex)
+    elif isinstance(state, DickeBlock):
         up = (state.size + state.two_M) // 2
         ket = (sector_of(block, label).occupations[:, 0] == up).astype(complex)
     else:

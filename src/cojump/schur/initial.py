@@ -11,13 +11,13 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.sparse.linalg import expm_multiply
 from scipy.special import gammaln
 
-from ..states import BlockState, DickeBlock, ProductBlock, SymmetricBlock
+from ..states import BlockState, DickeBlock, OccupationBlock, ProductBlock, SymmetricBlock
 from .spin_sector import SpinSector, rotation_axis
 
 Ket = NDArray[np.complex128]
 
-_PURE = 1e-13
-"""Smaller eigenvalue of a single-particle density matrix below which it is pure."""
+PURE = 1e-13
+"""Second largest eigenvalue of a single-particle density matrix below which it is pure."""
 
 
 def _raising(two_J: int) -> NDArray[np.float64]:
@@ -99,11 +99,12 @@ def draw_sector_state(state: BlockState, N: int, rotation: Ket, generator: np.ra
     padded = np.zeros(N + 1, dtype=complex)
     if isinstance(state, SymmetricBlock):
         return N, rotate_symmetric(state.amplitudes[::-1], rotation)
+    assert not isinstance(state, OccupationBlock)  # made for more levels only
     if isinstance(state, DickeBlock):
         two_J, two_M, axis = state.two_J, state.two_M, np.array([0.0, 0.0, 1.0])
     else:
         weights, kets = np.linalg.eigh(state.density)
-        if weights[0] < _PURE:
+        if weights[0] < PURE:
             return N, product_amplitudes(N, rotation.conj().T @ kets[:, 1])
         two_M = 2 * int(generator.binomial(N, weights[1])) - N
         two_J = draw_two_J(N, two_M, generator.random())
@@ -127,4 +128,4 @@ def _spinor(axis: NDArray[np.float64]) -> Ket:
 
 def is_random(state: BlockState) -> bool:
     """Whether the sector or the state in it is drawn anew for each trajectory."""
-    return isinstance(state, ProductBlock) and bool(np.linalg.eigvalsh(state.density)[0] >= _PURE)
+    return isinstance(state, ProductBlock) and bool(np.linalg.eigvalsh(state.density)[-2] >= PURE)

@@ -1,4 +1,4 @@
-"""Several blocks, arguments along any axes, collective jumps: sectors (J_1, .., J_B) of ⊗_b V_{J_b}.
+"""Several blocks, arguments along any axes, collective jumps, any number of levels: sectors of ⊗_b V_{λ_b}.
 
 Every block is rotated once so that as many arguments as possible are diagonal (the main frame). A channel whose
 argument points elsewhere has a frame of its own: Γ(Δ) is Γ's table there, between the dense representations of the
@@ -7,9 +7,8 @@ relative rotation on each axis (exact spectral calculus, so a kinked Γ is as go
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from math import prod
 from typing import Any
 
@@ -17,76 +16,78 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..model import CollectiveJump, LocalJump, Model, OneBody, snapped, two_level_averages
-from .program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Program
-from .spin_sector import rotation_matrix, spin_sector
-from .two_level import SpinTables, argument_axis, axis_rotation, block_axis
+from ..kept import Kept
+from ..model import CollectiveJump, LocalJump, Model, OneBody
+from .blocks import Label, dimension_of, rest_sector_of, sector_of
+from .channels import Channel, channel_of
+from .frames import representation
+from .main_frame import block_frame, conjugate
+from .occupations import Occupations
+from .program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
+from .spin_sector import rotation_matrix
+from .two_level import SpinTables
 
 Matrix = NDArray[np.complex128]
 Array = NDArray[np.float64]
 
-_PARALLEL = 1e-12
 _ZERO = 1e-14
 _RESULT, _STATE = 1, 0
+
+MEMORY = 256 * 2**20
+"""Bytes of sectors that a basis keeps for the next visit, and again of changes of frame."""
+
+Labels = tuple[Label, ...]
+"""One sector of every block."""
 
 Box = tuple[tuple[int, int], ...]
 """A window along every axis: first and past-last state of each block."""
 
 
-@dataclass(frozen=True, eq=False)
-class Channel:
-    """One local jump in the frame where its argument is diagonal.
+@dataclass(frozen=True)
+class Turn:
+    """A change of frame on one sector of a block, as sparse matrices without zeros."""
 
-    Attributes
-    ----------
-    block : int
-    turn : dict of int to (2, 2) unitary
-        Rotation from the main frame on the axes where this channel needs another one.
-    matrix : (2, 2) array
-        j in its frame.
-    gamma : array
-        Γ on the grid of occupation numbers, one axis per block, of length N_b + 1 for the blocks of the argument and
-        1 otherwise; with self-exclusion N_b on the axis of the jumping particle's block.
-    excluded : bool
-        Whether ``gamma`` is that of the other particles.
-    """
+    into: csr_array
+    back: csr_array
 
-    block: int
-    turn: dict[int, Matrix]
-    matrix: Matrix
-    gamma: Array
-    excluded: bool
+    @classmethod
+    def of(cls, representation: Matrix) -> Turn:
+        """From the matrix whose columns are the states of the other frame."""
+        return cls(csr_array(representation.conj().T), csr_array(representation))
 
-
-def _conjugate(rotation: Matrix, matrix: Matrix) -> Matrix:
-    return rotation.conj().T @ matrix @ rotation
+    @property
+    def nbytes(self) -> int:
+        """Memory of both matrices."""
+        return 2 * int(self.back.data.nbytes + self.back.indices.nbytes + self.back.indptr.nbytes)
 
 
 class ProductBasis:
-    """Frames, channels and sectors of a model of two-level blocks.
+    """Frames, channels and sectors of a model.
 
     Parameters
     ----------
     model : Model
     memory : int
-        Bytes of sectors to keep for the next visit.
+        Bytes of sectors to keep for the next visit, and of changes of frame.
     """
 
-    def __init__(self, model: Model, memory: int = 256 * 2**20) -> None:
+    def __init__(self, model: Model, memory: int = MEMORY) -> None:
         self.model = model
-        self.sizes = [b.size for b in model.blocks]
-        self.rotations = [axis_rotation(block_axis(model, b)[0]) for b in range(len(model.blocks))]
-        self.channels = [self._channel(jump) if isinstance(jump, LocalJump) else None for jump in model.jumps]
-        self.one_body = [np.zeros((2, 2), dtype=complex) for _ in model.blocks]
+        self.blocks = model.blocks
+        self.rotations = [block_frame(model, b) for b in range(len(model.blocks))]
+        self.channels = [
+            channel_of(model, jump, self.rotations) if isinstance(jump, LocalJump) else None for jump in model.jumps
+        ]
+        self.one_body = [np.zeros((b.levels, b.levels), dtype=complex) for b in model.blocks]
         self.inside: list[tuple[int, Matrix, Matrix, complex]] = []
         self.across: list[tuple[int, int, Matrix, Matrix, complex]] = []
         for term in model.hamiltonian:
             if isinstance(term, OneBody):
                 b = model.block_index(term.block)
-                self.one_body[b] += _conjugate(self.rotations[b], term.matrix)
+                self.one_body[b] += conjugate(self.rotations[b], term.matrix)
                 continue
             b, c = (model.block_index(name) for name in term.blocks)
-            A, B = _conjugate(self.rotations[b], term.first), _conjugate(self.rotations[c], term.second)
+            A, B = conjugate(self.rotations[b], term.first), conjugate(self.rotations[c], term.second)
             g = term.strength / model.size
             if b == c:
                 self.inside.append((b, A, B, g))
@@ -95,109 +96,38 @@ class ProductBasis:
         self.collective = [
             {
                 model.block_index(name): np.sqrt(jump.rate / model.size)
-                * _conjugate(self.rotations[model.block_index(name)], y)
+                * conjugate(self.rotations[model.block_index(name)], y)
                 for name, y in jump.matrices.items()
             }
             if isinstance(jump, CollectiveJump)
             else None
             for jump in model.jumps
         ]
-        self._kept: OrderedDict[tuple[tuple[int, ...], Box], ProductSector] = OrderedDict()
+        self.whole = lru_cache(maxsize=4096)(self._whole)
+        """The window that is all of a sector, from its labels."""
+        self._kept: Kept[tuple[Labels, Box], ProductSector] = Kept(memory)
+        self._turns: Kept[tuple[int, Label, int], Turn] = Kept(memory)
         turned = {b for channel in self.channels if channel is not None for b in channel.turn}
-        self.whole_axes = tuple(b in turned for b in range(len(self.sizes)))
-        """Axes that a change of frame mixes from end to end, so that they have no window."""
-        self._memory, self._used = memory, 0
+        self.whole_axes = tuple(b in turned or block.levels > 2 for b, block in enumerate(self.blocks))
+        """Axes without a window: a change of frame mixes them from end to end, or they have more than two levels."""
 
-    def sector(self, two_J: tuple[int, ...], box: Box | None = None) -> ProductSector:
-        """The window ``box`` (or all) of sector (2J_1, ..); recent ones are kept within the memory budget."""
-        box = tuple((0, j + 1) for j in two_J) if box is None else box
-        found = self._kept.get((two_J, box))
-        if found is not None:
-            self._kept.move_to_end((two_J, box))
-            return found
-        made = ProductSector(self, two_J, box)
-        self._kept[two_J, box] = made
-        self._used += made.nbytes
-        while self._used > self._memory and len(self._kept) > 1:
-            self._used -= self._kept.popitem(last=False)[1].nbytes
-        return made
+    def _whole(self, labels: Labels) -> Box:
+        return tuple((0, dimension_of(b, label)) for b, label in zip(self.blocks, labels, strict=True))
 
-    def _channel(self, jump: LocalJump) -> Channel:
-        own = self.model.block_index(jump.block)
-        turn: dict[int, Matrix] = {}
-        argument: Array = np.zeros((1,) * len(self.sizes))
-        excluded = jump.leaves_self_out
-        for name, matrix in jump.argument.items():
-            b = self.model.block_index(name)
-            seen = _conjugate(self.rotations[b], matrix)
-            axis = argument_axis(seen)
-            if axis is not None and np.hypot(axis[0], axis[1]) > _PARALLEL:
-                turn[b] = axis_rotation(axis)
-                seen = _conjugate(turn[b], seen)
-            x = snapped(np.diag(seen).real)
-            size = self.sizes[b]
-            count = size - int(excluded and b == own)
-            shape = [1] * len(self.sizes)
-            shape[b] = count + 1
-            argument = argument + two_level_averages(x[0], x[1], count, size).reshape(shape)
-        gamma = jump.gamma(argument.ravel()).reshape(argument.shape)
-        j = _conjugate(self.rotations[own], jump.matrix)
-        if own in turn:
-            j = _conjugate(turn[own], j)
-        return Channel(own, turn, j, gamma, excluded)
+    def sector(self, labels: Labels, box: Box | None = None) -> ProductSector:
+        """The window ``box`` (or all) of a sector; recent ones are kept within the memory budget."""
+        window = self.whole(labels) if box is None else box
+        return self._kept.get((labels, window), lambda: ProductSector(self, labels, window))
 
+    def turn(self, b: int, label: Label, unitary: Matrix) -> Turn:
+        """The change of frame on block b to the one whose kets ``unitary`` (of a channel) holds."""
 
-@dataclass
-class _Builder:
-    """Collects instructions, matrices and tables of one sector."""
+        def made() -> Turn:
+            if self.blocks[b].levels == 2:
+                return Turn.of(rotation_matrix(label, unitary))  # up to a global phase
+            return Turn.of(representation(sector_of(self.blocks[b], label), unitary))
 
-    dims: tuple[int, ...]
-    code: list[tuple[int, int, int, int]] = field(default_factory=list)
-    factor: list[complex] = field(default_factory=list)
-    tables: list[Array] = field(default_factory=list)
-    matrices: list[tuple[int, csr_array]] = field(default_factory=list)
-    registers: int = 2
-
-    def put(self, instruction: int, dst: int, src: int, number: int = 0, factor: complex = 1.0) -> None:
-        self.code.append((instruction, dst, src, number))
-        self.factor.append(complex(factor))
-        self.registers = max(self.registers, dst + 1, src + 1)
-
-    def table(self, values: Array) -> int:
-        self.tables.append(np.broadcast_to(values, self.dims).ravel())
-        return len(self.tables) - 1
-
-    def matrix(self, axis: int, matrix: csr_array) -> int:
-        self.matrices.append((axis, matrix))
-        return len(self.matrices) - 1
-
-    def build(self) -> Program:
-        size = prod(self.dims)
-        axes, starts, pointers, columns, values = [], [], [], [], []
-        pointer_count = entry_count = 0
-        for axis, m in self.matrices:
-            axes.append((prod(self.dims[:axis]), self.dims[axis], prod(self.dims[axis + 1 :])))
-            starts.append(pointer_count)
-            pointers.append(m.indptr.astype(np.int64) + entry_count)
-            columns.append(m.indices.astype(np.int64))
-            values.append(m.data.astype(complex))
-            pointer_count += len(m.indptr)
-            entry_count += len(m.data)
-
-        def join(parts: list[NDArray], dtype: type) -> NDArray:
-            return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)
-
-        return Program(
-            np.array(self.code, dtype=np.int64).reshape(-1, 4),
-            np.array(self.factor, dtype=complex),
-            np.array(self.tables, dtype=float).reshape(len(self.tables), size),
-            np.array(axes, dtype=np.int64).reshape(-1, 3),
-            np.array(starts, dtype=np.int64),
-            join(pointers, np.int64),
-            join(columns, np.int64),
-            join(values, complex),
-            np.zeros((self.registers, size), dtype=complex),
-        )
+        return self._turns.get((b, label, id(unitary)), made)
 
 
 class ProductSector:
@@ -206,7 +136,7 @@ class ProductSector:
     Attributes
     ----------
     box : tuple of (int, int)
-        First and past-last state of each block, counted from M = -J.
+        First and past-last state of each block (counted from M = -J for two levels; all of them for more).
     dims : tuple of int
         Number of states of each block; states are flat arrays in C order.
     size : int
@@ -221,14 +151,18 @@ class ProductSector:
         The rest of it in its frame; None if there is none.
     """
 
-    def __init__(self, basis: ProductBasis, two_J: tuple[int, ...], box: Box | None = None) -> None:
-        self.basis, self.two_J = basis, two_J
-        self.box = tuple((0, j + 1) for j in two_J) if box is None else box
-        self.blocks = [spin_sector(n, j, w) for n, j, w in zip(basis.sizes, two_J, self.box, strict=True)]
+    def __init__(self, basis: ProductBasis, labels: Labels, box: Box) -> None:
+        self.basis, self.labels, self.box = basis, labels, box
+        whole = basis.whole(labels)
+        self.blocks = [
+            sector_of(block, label, None if block.levels > 2 or window == ends else window)
+            for block, label, window, ends in zip(basis.blocks, labels, box, whole, strict=True)
+        ]
         self.dims = tuple(s.dim for s in self.blocks)
         self.size = prod(self.dims)
-        self._gammas: dict[tuple[int, int | None], Array] = {}
-        self._hamiltonian = _Builder(self.dims)
+        self._gammas: dict[tuple[int, Label | None], Array] = {}
+        self._left_behind: dict[tuple[int, int], tuple[NDArray[np.bool_], NDArray[np.int64]]] = {}
+        self._hamiltonian = Builder(self.dims)
         # Never empty, so that a program is told from a banded H_eff.
         self._hamiltonian.put(CLEAR, _RESULT, _STATE)
         self.energy = self._add_hamiltonian()
@@ -236,7 +170,7 @@ class ProductSector:
         self.rate_tables: list[Array] = []
         self.rate_programs: list[Program | None] = []
         for channel, collective in zip(basis.channels, basis.collective, strict=True):
-            single = _Builder(self.dims)
+            single = Builder(self.dims)
             if channel is not None:
                 diagonal, turned = self._rate_diagonal(channel), bool(channel.turn)
                 self._add_rate(single, channel, diagonal if turned else None, 1.0)
@@ -252,15 +186,17 @@ class ProductSector:
             self.rate_programs.append(single.build() if single.code else None)
         self.half_rate = half_rate.ravel()
         self.program = self._hamiltonian.build()
+        self._left_behind.clear()  # needed for the tables above alone
 
     @property
     def nbytes(self) -> int:
         """Memory of the tables and programs."""
         programs = [self.program, *(p for p in self.rate_programs if p is not None)]
+        tables = max(block.levels for block in self.basis.blocks)
         return int(
-            # Γ is kept once or twice per channel when a jump first needs it
+            # Γ is kept once per channel and way to take its particle out when a jump first needs it
             sum(a.nbytes for p in programs for a in p)
-            + 2 * self.size * 8 * len(self.rate_tables)
+            + tables * self.size * 8 * len(self.rate_tables)
             + sum(t.nbytes for t in self.rate_tables)
             + self.energy.nbytes
             + self.half_rate.nbytes
@@ -302,45 +238,37 @@ class ProductSector:
         shape[b] = -1
         return values.reshape(shape)
 
-    def gamma(self, channel: Channel, first: int | None = None, count: int | None = None) -> Array:
-        """Γ on this sector; for self-exclusion on ``count`` states from ``first`` up of the channel's own axis."""
-        cut = []
+    def gamma(self, channel: Channel, places: slice | NDArray[np.int64] | None = None) -> Array:
+        """Γ on this sector, to broadcast over it; ``places`` replace those of the channel's own axis."""
+        values = channel.gamma
         for b, s in enumerate(self.blocks):
-            if channel.gamma.shape[b] == 1:
-                cut.append(slice(None))
-            elif b == channel.block and first is not None and count is not None:
-                cut.append(slice(first, first + count))
-            else:
-                cut.append(slice(s.first, s.first + s.dim))
-        return channel.gamma[tuple(cut)]
+            if values.shape[b] > 1:
+                here = s.places if b != channel.block or places is None else places
+                values = values[(slice(None),) * b + (here,)]
+        return values
 
-    def flat_gamma(self, channel: Channel, two_mu: int | None = None) -> Array:
-        """Γ as a flat array over the sector, or with ``two_mu`` over the sector with the particle taken out."""
-        key = (id(channel), two_mu)
+    def flat_gamma(self, channel: Channel, rest: Label | None = None) -> Array:
+        """Γ as a flat array over the sector, or with ``rest`` over the sector with the particle taken out."""
+        key = (id(channel), rest)
         if key not in self._gammas:
-            if two_mu is None:
-                self._gammas[key] = np.broadcast_to(self.gamma(channel), self.dims).ravel()
-            else:
-                b = channel.block
-                dims = (*self.dims[:b], two_mu + 1, *self.dims[b + 1 :])
-                values = self.gamma(channel, (self.blocks[b].N - 1 - two_mu) // 2, two_mu + 1)
-                self._gammas[key] = np.broadcast_to(values, dims).ravel()
+            b, places, dims = channel.block, None, self.dims
+            if rest is not None:
+                fewer = rest_sector_of(self.basis.blocks[b], rest)
+                places, dims = fewer.places, (*dims[:b], fewer.dim, *dims[b + 1 :])
+            self._gammas[key] = np.broadcast_to(self.gamma(channel, places), dims).ravel()
         return self._gammas[key]
 
-    def _rest(self, channel: Channel, up: bool) -> Array:
-        """Γ of the particles left behind when one that is up (or down) is taken out, over this sector."""
-        s = self.blocks[channel.block]
-        if channel.gamma.shape[channel.block] == 1:
-            return self.gamma(channel)
-        index = s.ups - 1 if up else s.ups
-        inside = (index >= 0) & (index < s.N)
-        index = np.where(inside, index, 0)
-        cut: list[slice | NDArray] = []
-        for b, other in enumerate(self.blocks):
-            whole = channel.gamma.shape[b] == 1 or b == channel.block
-            cut.append(slice(None) if whole else slice(other.first, other.first + other.dim))
-        values = np.take(channel.gamma[tuple(cut)], index, axis=channel.block)
-        return np.where(self.along(channel.block, inside), values, 0.0)
+    def _rest(self, channel: Channel, level: int) -> Array:
+        """Γ of the particles left behind when one in ``level`` is taken out, over this sector; 0 if none is there."""
+        key = (channel.block, level)
+        if key not in self._left_behind:
+            s = self.blocks[channel.block]
+            inside = s.occupations[:, level] > 0
+            left = s.occupations - np.eye(s.occupations.shape[1], dtype=np.int64)[level]
+            left[~inside] = [*[0] * (left.shape[1] - 1), s.N - 1]  # any place will do
+            self._left_behind[key] = inside, Occupations(s.N - 1, left.shape[1]).number(left)
+        inside, places = self._left_behind[key]
+        return np.where(self.along(channel.block, inside), self.gamma(channel, places), 0.0)
 
     def _add_hamiltonian(self) -> Array:
         """Add H to the program, except for its diagonal, which is returned flat."""
@@ -370,39 +298,42 @@ class ProductSector:
             program.put(APPLY_ADD, _RESULT, _STATE, program.matrix(b, rest))
 
     def _rate_diagonal(self, channel: Channel) -> Array:
-        """Diagonal of Γ Σj†j Γ, or of its self-excluded form, in the frame of the channel."""
-        s = self.blocks[channel.block]
-        square = channel.matrix.conj().T @ channel.matrix
-        ups = self.along(channel.block, s.ups.astype(float))
+        """Diagonal of Γ Σj†j Γ, or of its self-excluded form Σ_a n_a (j†j)_aa Γ_a², in the frame of the channel."""
+        occupations = self.blocks[channel.block].occupations
+        square = np.diag(channel.matrix.conj().T @ channel.matrix).real
         if channel.excluded:
-            up, down = self._rest(channel, True) ** 2, self._rest(channel, False) ** 2
-        else:
-            up = down = self.gamma(channel) ** 2
-        diagonal = ups * square[0, 0].real * up + (s.N - ups) * square[1, 1].real * down
+            terms = [
+                self.along(channel.block, weight * occupations[:, a]) * self._rest(channel, a) ** 2
+                for a, weight in enumerate(square)
+                if weight > 0
+            ]
+            return np.broadcast_to(sum(terms, np.zeros(1)), self.dims).copy()
+        diagonal = self.along(channel.block, occupations @ square) * self.gamma(channel) ** 2
         return np.broadcast_to(diagonal, self.dims).copy()
 
-    def _add_rate(self, program: _Builder, channel: Channel, diagonal: Array | None, factor: complex) -> None:
+    def _add_rate(self, program: Builder, channel: Channel, diagonal: Array | None, factor: complex) -> None:
         """Add factor times the rate operator: its off-diagonal part, and in another frame ``diagonal`` too."""
         square = channel.matrix.conj().T @ channel.matrix
-        flips = abs(square[0, 1]) > _ZERO * np.abs(square).max(initial=0)
+        beside = square - np.diag(np.diag(square))
+        beside[np.abs(beside) <= _ZERO * np.abs(square).max(initial=0)] = 0
+        flips = bool(beside.any())
         if not channel.turn:
             if flips:
-                self._add_flips(program, channel, square, _STATE, _RESULT, factor)
+                self._add_flips(program, channel, beside, _STATE, _RESULT, factor)
             return
         at = _STATE
         for b, unitary in channel.turn.items():
-            adjoint = csr_array(rotation_matrix(self.two_J[b], unitary).conj().T)
             to = 5 if at == 4 else 4
-            program.put(APPLY, to, at, program.matrix(b, adjoint))
+            program.put(APPLY, to, at, program.matrix(b, self.basis.turn(b, self.labels[b], unitary).into))
             at = to
         program.put(CLEAR, 6, _STATE)
         assert diagonal is not None
         program.put(MULTIPLY_ADD, 6, at, program.table(diagonal))
         if flips:
-            self._add_flips(program, channel, square, at, 6, 1.0)
+            self._add_flips(program, channel, beside, at, 6, 1.0)
         at = 6
         for n, (b, unitary) in enumerate(channel.turn.items()):
-            D = program.matrix(b, csr_array(rotation_matrix(self.two_J[b], unitary)))
+            D = program.matrix(b, self.basis.turn(b, self.labels[b], unitary).back)
             if n == len(channel.turn) - 1:
                 program.put(APPLY_ADD, _RESULT, at, D, factor)
             else:
@@ -411,23 +342,23 @@ class ProductSector:
                 at = to
 
     def _add_flips(
-        self, program: _Builder, channel: Channel, square: Matrix, src: int, dst: int, factor: complex
+        self, program: Builder, channel: Channel, beside: Matrix, src: int, dst: int, factor: complex
     ) -> None:
-        """Off-diagonal part of the rate operator: Γ (z_ud S_+ + h.c.) Γ; with self-exclusion Σ_ab z_ab E_ab Γ_b²."""
+        """Off-diagonal part z of j†j: Γ Σ_ab z_ab E_ab Γ; with self-exclusion Σ_ab z_ab E_ab Γ_b²."""
         s, b = self.blocks[channel.block], channel.block
-        up = np.array([[0, square[0, 1]], [0, 0]])
-        down = np.array([[0, 0], [square[1, 0], 0]])
         if channel.excluded:
-            for matrix, taken_up in ((up, False), (down, True)):
-                program.put(MULTIPLY, 2, src, program.table(self._rest(channel, taken_up) ** 2))
-                program.put(APPLY_ADD, dst, 2, program.matrix(b, s.one_body(matrix)), factor)
+            for level in np.flatnonzero(beside.any(axis=0)):
+                from_level = np.zeros_like(beside)
+                from_level[:, level] = beside[:, level]
+                program.put(MULTIPLY, 2, src, program.table(self._rest(channel, int(level)) ** 2))
+                program.put(APPLY_ADD, dst, 2, program.matrix(b, s.one_body(from_level)), factor)
             return
         gamma = program.table(self.gamma(channel))
         program.put(MULTIPLY, 2, src, gamma)
-        program.put(APPLY, 3, 2, program.matrix(b, s.one_body(up + down)))
+        program.put(APPLY, 3, 2, program.matrix(b, s.one_body(beside)))
         program.put(MULTIPLY_ADD, dst, 3, gamma, factor)
 
-    def _add_collective(self, program: _Builder, matrices: dict[int, Matrix], factor: complex) -> None:
+    def _add_collective(self, program: Builder, matrices: dict[int, Matrix], factor: complex) -> None:
         """Add factor L†L, L = Σ_b Y_b with the strength in Y."""
         operators = {b: self.blocks[b].one_body(y) for b, y in matrices.items()}
         program.put(CLEAR, 2, _STATE)

@@ -6,31 +6,16 @@ blocks of more levels only need another class of the same shape.
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import NamedTuple
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, dia_array
 from scipy.special import gammaln
 
+from .removal import Removal
+
 Matrix = NDArray[np.complex128]
-
-
-class Move(NamedTuple):
-    """Taking a particle out of λ = J towards μ: ``out[s]`` = sqrt(N f_μ/f_λ) <s| C_λ^μ, and back into the same J.
-
-    Attributes
-    ----------
-    rest : int
-        2μ of the other N - 1 particles.
-    out, back : pairs of sparse (2μ+1, 2J+1) matrices
-        One for the particle up, one for it down; ``out`` carries the removal weight, ``back`` is C itself.
-    """
-
-    rest: int
-    out: tuple[csr_array, csr_array]
-    back: tuple[csr_array, csr_array]
 
 
 class SpinSector:
@@ -50,15 +35,20 @@ class SpinSector:
         self.first = (N - two_J) // 2 + self.window[0]
         """Number of particles up in the lowest state."""
 
-    @property
+    @cached_property
     def ups(self) -> NDArray[np.int64]:
         """(dim,) number of particles up in each state."""
         return self.first + np.arange(self.dim)
 
-    @property
+    @cached_property
     def occupations(self) -> NDArray[np.int64]:
         """(dim, 2) number of particles up and down in each state."""
         return np.stack([self.ups, self.N - self.ups], axis=1)
+
+    @property
+    def places(self) -> slice:
+        """Where the states are in a table over the occupations of the N particles (by the number up)."""
+        return slice(self.first, self.first + self.dim)
 
     @property
     def log_copies(self) -> float:
@@ -86,38 +76,35 @@ class SpinSector:
         cut = slice(*self.window)
         return csr_array((whole.one_body(first) @ whole.one_body(second))[cut, cut])
 
-    def moves(self) -> list[Move]:
-        """The one or two ways to take a particle out of the whole sector (closed forms for two levels)."""
-        return [
-            Move(two_mu, self._removal(two_mu, weighted=True), self._removal(two_mu, weighted=False))
-            for two_mu in (self.two_J - 1, self.two_J + 1)
-            if 0 <= two_mu <= self.N - 1
-        ]
+    def removals(self) -> list[tuple[int, float]]:
+        """2μ and N f_μ/f_λ of the one or two ways to take a particle out."""
+        J = self.two_J / 2
+        low, high = 2 * J * (self.N / 2 + J + 1) / (2 * J + 1), (2 * J + 2) * (self.N / 2 - J) / (2 * J + 1)
+        ways = ((self.two_J - 1, low), (self.two_J + 1, high))
+        return [(two_mu, weight) for two_mu, weight in ways if 0 <= two_mu <= self.N - 1]
+
+    def moves(self) -> list[Removal]:
+        """All ways to take a particle out of the whole sector (closed forms for two levels)."""
+        return [Removal(two_mu, weight, self.entrance(two_mu)) for two_mu, weight in self.removals()]
 
     def entrance(self, two_mu: int) -> tuple[csr_array, csr_array]:
         """C_J^μ as matrices (2μ+1, 2J+1) for the particle up and down; their adjoints put a particle into J."""
-        return self._removal(two_mu, weighted=False)
-
-    def _removal(self, two_mu: int, weighted: bool) -> tuple[csr_array, csr_array]:
         J = self.two_J / 2
         m = np.arange(two_mu + 1) - two_mu / 2
         columns = np.arange(two_mu + 1) + (self.two_J - two_mu - 1) // 2
         if two_mu < self.two_J:
             up, down = (J + m + 0.5) / (2 * J), (J - m + 0.5) / (2 * J)
-            weight = 2 * J * (self.N / 2 + J + 1) / (2 * J + 1)
             sign = 1.0
         else:
             up, down = (J + 0.5 - m) / (2 * J + 2), (J + 0.5 + m) / (2 * J + 2)
-            weight = (2 * J + 2) * (self.N / 2 - J) / (2 * J + 1)
             sign = -1.0
-        scale = np.sqrt(weight) if weighted else 1.0
 
         def shift(values: NDArray[np.floating], step: int) -> csr_array:
             """Rows m, columns M = m ± ½."""
             target = columns + step
             inside = (target >= 0) & (target <= self.two_J)
             rows = np.arange(two_mu + 1)[inside]
-            data = scale * np.sqrt(np.maximum(values[inside], 0)) + 0j
+            data = np.sqrt(np.maximum(values[inside], 0)) + 0j
             return csr_array((data, (rows, target[inside])), shape=(two_mu + 1, self.two_J + 1))
 
         return shift(up, 1) * sign, shift(down, 0)

@@ -28,11 +28,9 @@ from .kernels.common import (
 )
 from .kernels.trajectory import advance
 from .kernels.window import trim
+from .record import JUMP
 
 Array = NDArray[np.float64]
-
-JUMP = np.dtype([("time", "f8"), ("channel", "i8"), ("sector", "f8")])
-"""One entry of a jump record: when, which of ``model.jumps``, and the sector J after the jump (B of them)."""
 
 _SEGMENT = 4096
 """Jumps between two returns to Python, so that signals and other ranks are heard."""
@@ -48,14 +46,15 @@ class Outcome:
         <m_a> in the trajectory at the output times.
     second : (T, Q) array
         <½{m_a, m_b}> for the pairs a ≤ b, row by row.
-    sectors : (T,) or, for several blocks, (T, B) array
-        Total spin J at the output times.
+    sectors : (T, ...) array
+        Sectors at the output times, as :mod:`cojump.unravel.record` writes them: J where all have two levels.
     counts : (T, L) int array
         Number of jumps of each channel (position in ``model.jumps``) from t = 0 up to the output times.
     n_jumps : int
-    jumps : structured array of dtype JUMP, or None if they were not recorded
+    jumps : structured array, or None if they were not recorded
+        See :func:`cojump.unravel.record.jump_type`.
     distributions : (T', Σ_b (N_b + 1)) array
-        Probabilities of M in each block at the output times asked for, block after block.
+        Probabilities of M in each block of two levels at the output times asked for, block after block.
     """
 
     mean: Array

@@ -9,14 +9,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnsupportedError
 from ..model import CollectiveJump, Model
+from ..schur.blocks import largest_sector
 from ..schur.components import Component, components
+from ..schur.main_frame import shares_frame
 from ..schur.product import ProductBasis
-from ..schur.two_level import block_axis, build, is_banded
+from ..schur.two_level import build, is_banded
 from ..states import State
 from .driver import Engine, Outcome, bytes_needed
-from .product_engine import ProductEngine, jump_type, product_bytes
+from .product_engine import ProductEngine, product_bytes
+from .record import jump_type, placed, sector_array
 
 Array = NDArray[np.float64]
 
@@ -34,13 +36,6 @@ class Runner(Protocol):
         poll: Callable[[], None] | None = None,
     ) -> Outcome:
         """Trajectory ``index`` of the ensemble with ``seed``."""
-
-
-def check_supported(model: Model) -> None:
-    """Raise UnsupportedError unless trajectories run the model."""
-    for block in model.blocks:
-        if block.levels != 2:
-            raise UnsupportedError(f"Trajectories run two levels so far, but block {block.name!r} has {block.levels}")
 
 
 def check_rates(model: Model) -> None:
@@ -61,7 +56,7 @@ class Plan:
     blocks : tuple of str
     method : str
     amplitudes : int
-        Of the largest sector.
+        Of the largest sector (an upper bound for more than two levels).
     nbytes : int
     """
 
@@ -76,12 +71,14 @@ def plan(model: Model) -> tuple[Plan, ...]:
     plans = []
     for part in components(model):
         names = tuple(b.name for b in part.model.blocks)
-        amplitudes = int(np.prod([b.size + 1 for b in part.model.blocks], dtype=object))
+        amplitudes = int(np.prod([largest_sector(b) for b in part.model.blocks], dtype=object))
         if is_banded(part.model):
             plans.append(Plan(names, "banded H_eff, windowed", amplitudes, bytes_needed(part.model)))
             continue
         method = "tensor product of sectors"
-        if not all(block_axis(part.model, b)[1] for b in range(len(names))):
+        if any(b.levels > 2 for b in part.model.blocks):
+            method += ", Gelfand-Tsetlin bases"
+        if not all(shares_frame(part.model, b) for b in range(len(names))):
             method += ", dense rotations between the frames of non-commuting arguments"
         if any(isinstance(jump, CollectiveJump) for jump in part.model.jumps):
             method += ", collective jumps"
@@ -105,8 +102,10 @@ class _SideBySide:
 
     def __init__(self, model: Model, parts: tuple[Component, ...], runners: list[Runner]) -> None:
         self._parts, self._runners = parts, runners
-        self._n_blocks, self._n_jumps = len(model.blocks), len(model.jumps)
-        self._places = [np.concatenate([np.arange(3 * b, 3 * b + 3) for b in part.blocks]) for part in parts]
+        self._blocks, self._n_averages, self._n_jumps = model.blocks, len(model.observables), len(model.jumps)
+        owner = [o.block for o in model.observables]
+        self._sectors = sector_array(model.blocks, [])
+        self._places = [np.concatenate([np.flatnonzero(np.equal(owner, b)) for b in part.blocks]) for part in parts]
 
     def run(
         self,
@@ -119,12 +118,12 @@ class _SideBySide:
     ) -> Outcome:
         """Trajectory ``index`` of the ensemble with ``seed``; component c has streams of its own."""
         single = [r.run(seed, index, part=part + c, record=record, poll=poll) for c, r in enumerate(self._runners)]
-        T, A = len(single[0].mean), 3 * self._n_blocks
-        mean, sectors = np.empty((T, A)), np.empty((T, self._n_blocks))
-        counts = np.zeros((T, self._n_jumps), dtype=np.int64)
+        T, A = len(single[0].mean), self._n_averages
+        mean, counts = np.empty((T, A)), np.zeros((T, self._n_jumps), dtype=np.int64)
+        sectors = np.zeros((T, *self._sectors.shape[1:]), dtype=self._sectors.dtype)
         for places, component, one in zip(self._places, self._parts, single, strict=True):
             mean[:, places] = one.mean
-            sectors[:, list(component.blocks)] = one.sectors.reshape(T, -1)
+            placed(self._blocks, component.blocks, one.sectors, sectors)
             counts[:, list(component.jumps)] = one.counts
         second = mean[:, :, None] * mean[:, None, :]
         for places, one in zip(self._places, single, strict=True):
@@ -141,25 +140,29 @@ class _SideBySide:
         """Distributions of the components in the order of the blocks of the whole model."""
         pieces: dict[int, Array] = {}
         for component, values in zip(self._parts, distributions, strict=True):
-            ends = np.cumsum([b.size + 1 for b in component.model.blocks])
-            pieces.update(zip(component.blocks, np.split(values, ends[:-1], axis=1), strict=True))
-        return np.concatenate([pieces[b] for b in range(self._n_blocks)], axis=1)
+            spins = [b for b in component.blocks if self._blocks[b].levels == 2]
+            ends = np.cumsum([self._blocks[b].size + 1 for b in spins])
+            pieces.update(zip(spins, np.split(values, ends[:-1], axis=1), strict=False))
+        return np.concatenate([np.empty((len(distributions[0]), 0)), *(pieces[b] for b in sorted(pieces))], axis=1)
 
-    def _merged(self, records: list[NDArray[np.void] | None], start: Array) -> NDArray[np.void]:
+    def _merged(self, records: list[NDArray[np.void] | None], start: NDArray) -> NDArray[np.void]:
         """One record of all components, in order of time; each entry carries the sectors of all blocks."""
-        pieces = []
-        for component, jumps in zip(self._parts, records, strict=True):
+        pieces, owners = [], []
+        for c, (component, jumps) in enumerate(zip(self._parts, records, strict=True)):
             assert jumps is not None
-            piece = np.empty(len(jumps), dtype=jump_type(self._n_blocks))
+            piece = np.zeros(len(jumps), dtype=jump_type(self._blocks))
             piece["time"], piece["channel"] = jumps["time"], np.array(component.jumps, dtype=int)[jumps["channel"]]
-            piece["sector"] = np.nan
-            piece["sector"][:, list(component.blocks)] = jumps["sector"].reshape(len(jumps), len(component.blocks))
+            sectors = piece["sector"].copy()
+            placed(self._blocks, component.blocks, jumps["sector"], sectors)
+            piece["sector"] = sectors
             pieces.append(piece)
-        merged = np.concatenate(pieces)
-        merged = merged[np.argsort(merged["time"], kind="stable")]
+            owners.append(np.full(len(jumps), c))
+        merged, owner = np.concatenate(pieces), np.concatenate(owners)
+        order = np.argsort(merged["time"], kind="stable")
+        merged, owner = merged[order], owner[order]
         sector = start.copy()
-        for n in range(len(merged)):
-            known = ~np.isnan(merged["sector"][n])
-            sector[known] = merged["sector"][n][known]
+        for n, c in enumerate(owner):
+            moved = list(self._parts[c].blocks)
+            sector[moved] = merged["sector"][n][moved]
             merged["sector"][n] = sector
         return merged

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from math import prod
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from ..errors import ConvergenceError
 from ..model import Model
+from ..schur.blocks import Label, dimension_of, largest_sector, most_sectors
+from ..schur.diagram_sector import MEMORY as DIAGRAMS
 from ..schur.initial import draw_sector_state, is_random
-from ..schur.product import Box, Channel, ProductBasis, ProductSector
-from ..schur.spin_sector import rotation_matrix, spin_sector
+from ..schur.main_frame import conjugate, shares_frame
+from ..schur.product import MEMORY, Box, Channel, Labels, ProductBasis, ProductSector
+from ..schur.words import Start
 from ..states import State
-from .driver import JUMP, Outcome, Stream, UserFrame, work_space
+from .driver import Outcome, Stream, UserFrame, work_space
 from .kernels.common import MAX_ORDER, PAD
-from .kernels.program import apply_axis, run_program
+from .kernels.program import run_program
 from .kernels.propagate import sum_series
 from .kernels.trajectory import product_step
+from .moves import Around, Moves, Rows, apply, apply_adjoint, around
+from .record import record_of, sector_array
 
 Array = NDArray[np.float64]
 Ket = NDArray[np.complex128]
@@ -36,44 +39,8 @@ _SNAP = 16
 _POLL = 64
 """Jumps between two calls of ``poll``."""
 
-
-class _Rows(NamedTuple):
-    """A sparse matrix as the kernel wants it."""
-
-    shape: tuple[int, int]
-    pointers: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    values: Ket
-
-
-def _rows(matrix: csr_array) -> _Rows:
-    rows, columns = matrix.shape
-    return _Rows(
-        (rows, columns), matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64), matrix.data.astype(complex)
-    )
-
-
-@lru_cache(maxsize=512)
-def _out_of(N: int, two_J: int) -> list[tuple[int, tuple[_Rows, _Rows]]]:
-    """2μ and the weighted maps of every way to take a particle out of J."""
-    return [(m.rest, (_rows(m.out[0]), _rows(m.out[1]))) for m in spin_sector(N, two_J).moves()]
-
-
-@lru_cache(maxsize=1024)
-def _into(N: int, two_J: int, two_mu: int) -> tuple[_Rows, _Rows]:
-    """Adjoints of C_J^μ: put a particle that is up (down) back."""
-    up, down = spin_sector(N, two_J).entrance(two_mu)
-    return _rows(csr_array(up.conj().T)), _rows(csr_array(down.conj().T))
-
-
-def _apply(matrix: _Rows, dims: tuple[int, ...], axis: int, state: Ket, target: Ket | None = None) -> Ket:
-    """Matrix on one axis of a flat state of shape ``dims``; added to ``target`` if that is given."""
-    rows, columns = matrix.shape
-    outer, inner = prod(dims[:axis]), prod(dims[axis + 1 :])
-    if target is None:
-        target = np.zeros(outer * rows * inner, dtype=complex)
-    apply_axis(outer, rows, columns, inner, matrix.pointers, matrix.columns, matrix.values, 1.0 + 0.0j, state, target)
-    return target
+_MEMORY = 128 * 2**20
+"""Bytes of one-particle moves and of collective operators that an engine keeps."""
 
 
 def _replaced(values: tuple[T, ...], axis: int, value: T) -> tuple[T, ...]:
@@ -124,17 +91,18 @@ class ProductEngine:
         # Half of the tolerance is the Taylor series', the rest is shared by the ends of all axes.
         self._tail = (0.5 * self.tolerance) ** 2 / (4 * len(self.state))
         self._reach = MAX_ORDER * (2 if self.basis.inside else 1)
+        self._starts = {
+            b: Start(self.state[b], block, self.basis.rotations[b])
+            for b, block in enumerate(model.blocks)
+            if block.levels > 2
+        }
         self._fixed = [
             None if is_random(block) else self._draw_block(b, self._stream.generator)
             for b, block in enumerate(self.state)
         ]
-        self._paulis = [
-            [(o.block, u.conj().T @ o.matrix @ u) for o in model.observables if o.block == b]
-            for b, u in enumerate(self.basis.rotations)
-        ]
-        self._pairs = np.triu_indices(3 * len(self.state))
-        self._operators: dict[tuple[int, int, tuple[int, int]], list[_Rows]] = {}
-        self._turns: dict[tuple[int, int, int], _Rows] = {}
+        self._averaged = _in_matrix_units(model, self.basis.rotations)
+        self._pairs = np.triu_indices(len(model.observables))
+        self._moves = [Moves(block, _MEMORY // len(self.state)) for block in self.basis.blocks]
 
     def run(
         self,
@@ -154,21 +122,22 @@ class ProductEngine:
         """
         generator = self._stream.move_to(seed, index, part)
         sector, state = self._draw(generator)
-        B, T = len(self.state), len(self.times)
-        mean, second = np.empty((T, 3 * B)), np.empty((T, 3 * B * (3 * B + 1) // 2))
-        sectors = np.empty((T, B))
+        T, A, Q = len(self.times), len(self.basis.model.observables), len(self._pairs[0])
+        mean, second = np.empty((T, A)), np.empty((T, Q))
+        sectors: list[Labels] = []
         n_jumps = np.zeros(len(self.basis.channels), dtype=np.int64)  # of each channel, so far
         counts, left = np.zeros((T, len(n_jumps)), dtype=np.int64), _POLL
-        jumps: list[tuple[float, int, tuple[int, ...]]] = []
+        jumps: list[tuple[float, int, Labels]] = []
         t, waiting, shift, rate_shift, done = 0.0, generator.standard_exponential(), 0.0, 0.0, 0
 
-        distributions = np.zeros((len(self._snapshots), sum(self.basis.sizes) + B))
+        width = sum(b.size + 1 for b in self.basis.blocks if b.levels == 2)
+        distributions = np.zeros((len(self._snapshots), width))
 
         def measure(place: int, ket: Ket) -> None:
             mean[place], second[place] = self._averages(sector, ket)
             if place in self._snapshots:
                 distributions[self._snapshots[place]] = self._distribution(sector, ket)
-            sectors[place] = np.array(sector.two_J) / 2
+            sectors.append(sector.labels)
             counts[place] = n_jumps
 
         while done < T and self.times[done] <= t:
@@ -185,7 +154,7 @@ class ProductEngine:
             if found < 0 or not np.isfinite(energy) or t + step <= t:
                 raise ConvergenceError(
                     f"Trajectory {index} of seed {seed}: the state did not converge at t = {t:.9g} "
-                    f"(sector {tuple(j / 2 for j in sector.two_J)}, tolerance {self.tolerance:g})"
+                    f"(sector {sector_array(self.basis.blocks, [sector.labels])[0]}, tolerance {self.tolerance:g})"
                 )
             state = self._work.out_re[cells] + 1j * self._work.out_im[cells]
             until = self.times[-1] if found == 0 and horizon >= most else t + step
@@ -200,20 +169,19 @@ class ProductEngine:
                 n_jumps[channel] += 1
                 left -= 1
                 if record:
-                    jumps.append((t, channel, sector.two_J))
+                    jumps.append((t, channel, sector.labels))
                 if left == 0:
                     left = _POLL
                     if poll is not None:
                         poll()
             else:
                 waiting -= lost
-                sector, state = self._fit(sector.two_J, sector.box, state)
+                sector, state = self._fit(sector.labels, sector.box, state)
                 tables = sector.tables
             state = state / np.linalg.norm(state)
-        made = record_of(jumps, B) if record else None
-        return Outcome(
-            mean, second, sectors[:, 0] if B == 1 else sectors, counts, int(n_jumps.sum()), made, distributions
-        )
+        blocks = self.basis.blocks
+        made = record_of(blocks, jumps) if record else None
+        return Outcome(mean, second, sector_array(blocks, sectors), counts, int(n_jumps.sum()), made, distributions)
 
     def _draw(self, generator: np.random.Generator) -> tuple[ProductSector, Ket]:
         """One pure state of one sector; what does not vary between trajectories is made once."""
@@ -223,17 +191,17 @@ class ProductEngine:
         whole: Ket = np.ones(1, dtype=complex)
         for (_, ket), (lo, hi) in zip(drawn, cut, strict=True):
             whole = np.outer(whole, ket[lo:hi]).ravel()
-        return self._fit(tuple(two_J for two_J, _ in drawn), tuple(cut), whole / np.linalg.norm(whole))
+        return self._fit(tuple(label for label, _ in drawn), tuple(cut), whole / np.linalg.norm(whole))
 
-    def _fit(self, two_J: tuple[int, ...], box: Box, state: Ket) -> tuple[ProductSector, Ket]:
+    def _fit(self, labels: Labels, box: Box, state: Ket) -> tuple[ProductSector, Ket]:
         """Put a state given on ``box`` into a window that its support cannot leave within one step.
 
         A step widens the support by at most MAX_ORDER times the bandwidth along each axis; what is cut off weighs
         no more than the tolerance allows (the same share as for one block).
         """
-        whole: Box = tuple((0, j + 1) for j in two_J)
-        target: Box = whole
-        if prod(j + 1 for j in two_J) > _SMALL:
+        whole = self.basis.whole(labels)
+        target = whole
+        if prod(end for _, end in whole) > _SMALL and not all(self.basis.whole_axes):
             weights = np.abs(state.reshape([hi - lo for lo, hi in box])) ** 2
             wanted = []
             for b, (lo, _) in enumerate(box):
@@ -241,14 +209,16 @@ class ProductEngine:
                 first, last = _support(weights.sum(axis=others), self._tail * float(weights.sum()))
                 low, high = lo + first - self._reach, lo + last + self._reach
                 low, high = low // _SNAP * _SNAP, -(-high // _SNAP) * _SNAP
-                wanted.append(whole[b] if self.basis.whole_axes[b] else (max(low, 0), min(high, two_J[b] + 1)))
+                wanted.append(whole[b] if self.basis.whole_axes[b] else (max(low, 0), min(high, whole[b][1])))
             target = tuple(wanted)
-        return self.basis.sector(two_J, target), _moved(state, box, target)
+        return self.basis.sector(labels, target), _moved(state, box, target)
 
-    def _draw_block(self, b: int, generator: np.random.Generator) -> tuple[int, Ket]:
-        N = self.basis.sizes[b]
-        two_J, ket = draw_sector_state(self.state[b], N, self.basis.rotations[b], generator)
-        first = (N - two_J) // 2
+    def _draw_block(self, b: int, generator: np.random.Generator) -> tuple[Label, Ket]:
+        block, rotation = self.basis.blocks[b], self.basis.rotations[b]
+        if block.levels > 2:
+            return self._starts[b].draw(generator)
+        two_J, ket = draw_sector_state(self.state[b], block.size, rotation, generator)
+        first = (block.size - two_J) // 2
         return two_J, ket[first : first + two_J + 1]
 
     def _load(self, sector: ProductSector, state: Ket) -> None:
@@ -266,30 +236,34 @@ class ProductEngine:
         return w.out_re[PAD : PAD + size] + 1j * w.out_im[PAD : PAD + size]
 
     def _averages(self, sector: ProductSector, state: Ket) -> tuple[Array, Array]:
-        """<m_a> and <½{m_a, m_b}>: inner products of the vectors m_a ψ with ψ and with each other."""
-        vectors = []
+        """<m_a> and <½{m_a, m_b}>: inner products of the vectors n_a ψ and E_ab ψ with ψ and with each other."""
+        vectors, tensor = [state], state.reshape(sector.dims)
         for b, s in enumerate(sector.blocks):
-            key = (b, s.two_J, s.window)
-            if key not in self._operators:
-                self._operators[key] = [_rows(s.one_body(m) * (1.0 / s.N)) for _, m in self._paulis[b]]
-            vectors += [_apply(m, sector.dims, b, state) for m in self._operators[key]]
-        stack = np.array(vectors)
+            d, n, place = self.basis.blocks[b].levels, s.occupations, around(sector.dims, b)
+            vectors += [(tensor * sector.along(b, n[:, a])).ravel() for a in range(d - 1)]
+            for matrix in self._moves[b].raising(sector.labels[b], sector.box[b], s):
+                vectors.append(apply(matrix, place, state))
+                vectors.append(apply_adjoint(matrix, place, state))
+        stack, w = np.array(vectors), self._averaged
         norm2 = np.vdot(state, state).real
-        gram = (stack.conj() @ stack.T).real / norm2
-        return (stack @ state.conj()).real / norm2, gram[self._pairs]
+        gram = (w.conj() @ (stack.conj() @ stack.T) @ w.T).real / norm2
+        return (w @ (stack @ state.conj())).real / norm2, gram[self._pairs]
 
     def _distribution(self, sector: ProductSector, state: Ket) -> Array:
-        """Probabilities of M in each block, block after block."""
+        """Probabilities of M in each block of two levels, block after block."""
         pieces = []
         tensor = state.reshape(sector.dims) / np.linalg.norm(state)
-        for b, s in enumerate(sector.blocks):
-            piece = np.zeros(s.N + 1)
-            whole = np.zeros((s.two_J + 1, sector.size // s.dim), dtype=complex)
-            whole[slice(*s.window)] = np.moveaxis(tensor, b, 0).reshape(s.dim, -1)
-            lowest = (s.N - s.two_J) // 2
-            piece[lowest : lowest + s.two_J + 1] = self._frames[b].probabilities(s.two_J, whole)
+        for b, block in enumerate(self.basis.blocks):
+            if block.levels > 2:
+                continue
+            two_J, window = sector.labels[b], sector.box[b]
+            piece = np.zeros(block.size + 1)
+            whole = np.zeros((two_J + 1, sector.size // sector.dims[b]), dtype=np.complex128)
+            whole[slice(*window)] = np.moveaxis(tensor, b, 0).reshape(sector.dims[b], -1)
+            lowest = (block.size - two_J) // 2
+            piece[lowest : lowest + two_J + 1] = self._frames[b].probabilities(two_J, whole)
             pieces.append(piece)
-        return np.concatenate(pieces)
+        return np.concatenate(pieces) if pieces else np.zeros(0)
 
     def _weights(self, sector: ProductSector, state: Ket) -> list[float]:
         """<rate operator> of every jump of the model, unnormalised."""
@@ -319,77 +293,126 @@ class ProductEngine:
             assert collective is not None
             after = np.zeros(sector.size, dtype=complex)
             for b, y in collective.items():
-                _apply(_rows(sector.blocks[b].one_body(y)), sector.dims, b, state, after)
-            return (number, *self._fit(sector.two_J, sector.box, after))
+                apply(Rows.of(sector.blocks[b].one_body(y)), around(sector.dims, b), state, after)
+            return (number, *self._fit(sector.labels, sector.box, after))
         return (number, *self._local_jump(sector, channel, state, left))
 
     def _local_jump(
         self, sector: ProductSector, channel: Channel, state: Ket, left: float
     ) -> tuple[ProductSector, Ket]:
-        """Outcome (μ, J') of a local jump, by the weights of its up to four Kraus operators."""
-        b, dims = channel.block, sector.dims
-        N = sector.blocks[b].N
+        """Outcome (μ, λ') of a local jump: first μ, by the weight of all that it may become, then λ'."""
+        b, dims, box = channel.block, sector.dims, sector.box
         for axis, unitary in channel.turn.items():
-            state = _apply(self._turn(axis, sector.two_J[axis], unitary, True), dims, axis, state)
+            turn = self.basis.turn(axis, sector.labels[axis], unitary).into
+            state = apply(Rows.of(turn), around(dims, axis), state)
         if not channel.excluded:
             state = state * sector.flat_gamma(channel)
         # the particle moves on the whole of its own axis
-        box = _replaced(sector.box, b, (0, sector.two_J[b] + 1))
-        state, dims = _moved(state, sector.box, box), _replaced(dims, b, sector.two_J[b] + 1)
-        chosen: tuple[int, Ket] | None = None
-        for two_mu, out in _out_of(N, sector.two_J[b]):
-            rest = _replaced(dims, b, two_mu + 1)
-            parts = [_apply(m, dims, b, state) for m in out]
-            if channel.excluded:
-                parts = [p * sector.flat_gamma(channel, two_mu) for p in parts]
-            j = channel.matrix
-            parts = [j[s, 0] * parts[0] + j[s, 1] * parts[1] for s in range(2)]
-            for two_J in (two_mu - 1, two_mu + 1):
-                if two_J < 0:
-                    continue
-                up, down = _into(N, two_J, two_mu)
-                after = _apply(down, rest, b, parts[1], _apply(up, rest, b, parts[0]))
+        whole = _replaced(box, b, (0, dimension_of(self.basis.blocks[b], sector.labels[b])))
+        state, dims = _moved(state, box, whole), tuple(hi - lo for lo, hi in whole)
+        place = around(dims, b)
+        chosen: tuple[Label, dict[int, Ket]] | None = None
+        for rest, share in self._moves[b].out_of(sector.labels[b]):
+            parts = self._moved_particle(sector, channel, rest, share, place, state)
+            weight = sum(float(np.vdot(p, p).real) for p in parts.values())
+            if weight > 0:
+                chosen = rest, parts
+                if left < weight:
+                    break
+                left -= weight
+        # where rounding leaves nothing, the last possible outcome is kept
+        if chosen is not None:
+            rest, parts = chosen
+            found: tuple[Label, Ket] | None = None
+            for label in self._moves[b].into(rest):
+                maps = self._moves[b].clebsch(label, rest)
+                after = np.zeros(place[0] * maps[0].shape[1] * place[1], dtype=complex)
+                for level, part in parts.items():
+                    apply_adjoint(maps[level], place, part, after)
                 weight = float(np.vdot(after, after).real)
                 if weight > 0:
-                    chosen = (two_J, after)
+                    found = label, after
                     if left < weight:
-                        return self._turn_back(sector, channel, *chosen)
+                        break
                     left -= weight
-        if chosen is None:
-            raise ConvergenceError(f"A jump on block {self.basis.model.blocks[b].name!r} leads nowhere")
-        return self._turn_back(sector, channel, *chosen)  # rounding: keep the last possible one
+            if found is not None:
+                return self._turn_back(sector, channel, *found)
+        raise ConvergenceError(f"A jump on block {self.basis.blocks[b].name!r} leads nowhere")
 
-    def _turn_back(self, sector: ProductSector, channel: Channel, two_J: int, state: Ket) -> tuple[ProductSector, Ket]:
-        after = _replaced(sector.two_J, channel.block, two_J)
-        box = _replaced(sector.box, channel.block, (0, two_J + 1))
+    def _moved_particle(
+        self,
+        sector: ProductSector,
+        channel: Channel,
+        rest: Label,
+        share: float,
+        place: Around,
+        state: Ket,
+    ) -> dict[int, Ket]:
+        """The particle is taken out towards μ and j acts on it: the state of the others for each of its levels.
+
+        ``share`` is sqrt(N f_μ/f_λ).
+        """
+        b = channel.block
+        out = self._moves[b].clebsch(sector.labels[b], rest)
+        parts: dict[int, Ket] = {}
+        for source, targets in channel.transitions:
+            part = apply(out[source], place, state)
+            if channel.excluded:
+                part *= sector.flat_gamma(channel, rest)
+            for level, element in targets:
+                moved = (share * element) * part
+                parts[level] = parts[level] + moved if level in parts else moved
+        return parts
+
+    def _turn_back(
+        self, sector: ProductSector, channel: Channel, label: Label, state: Ket
+    ) -> tuple[ProductSector, Ket]:
+        after = _replaced(sector.labels, channel.block, label)
+        box = _replaced(sector.box, channel.block, (0, dimension_of(self.basis.blocks[channel.block], label)))
         dims = tuple(hi - lo for lo, hi in box)
         for axis, unitary in channel.turn.items():
-            state = _apply(self._turn(axis, after[axis], unitary, False), dims, axis, state)
+            state = apply(Rows.of(self.basis.turn(axis, after[axis], unitary).back), around(dims, axis), state)
         return self._fit(after, box, state)
 
-    def _turn(self, axis: int, two_J: int, unitary: NDArray[np.complex128], into: bool) -> _Rows:
-        """Change of frame on one axis: into the channel's frame, or back."""
-        key = (two_J, id(unitary), int(into))
-        if key not in self._turns:
-            D = rotation_matrix(two_J, unitary)
-            self._turns[key] = _rows(csr_array(D.conj().T if into else D))
-        return self._turns[key]
 
+def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> Ket:
+    """Coefficients (A, ...) of the averages in the main frames, in the operators that act on a trajectory.
 
-def record_of(jumps: list[tuple[float, int, tuple[int, ...]]], n_blocks: int) -> NDArray[np.void]:
-    """The jump record as a structured array; ``sector`` has one entry per block if there are several."""
-    made = np.empty(len(jumps), dtype=jump_type(n_blocks))
-    for n, (time, channel, two_J) in enumerate(jumps):
-        made[n] = (time, channel, two_J[0] / 2 if n_blocks == 1 else tuple(j / 2 for j in two_J))
+    These are 1, and for each block n_a of all levels but the last (Σ_a n_a = N_b), and then E_ab and E_ba for all
+    a < b, E_ab = Σ_k |a><b|^(k).
+    """
+    width = 1 + sum(b.levels**2 - 1 for b in model.blocks)
+    made = np.zeros((len(model.observables), width), dtype=np.complex128)
+    for place, o in enumerate(model.observables):
+        d, size = model.blocks[o.block].levels, model.blocks[o.block].size
+        m = conjugate(rotations[o.block], o.matrix) / size
+        made[place, 0] = size * m[-1, -1]
+        flips = [m[pair] for a in range(d) for b in range(a + 1, d) for pair in ((a, b), (b, a))]
+        first = 1 + sum(b.levels**2 - 1 for b in model.blocks[: o.block])
+        made[place, first : first + d**2 - 1] = [*(np.diag(m)[:-1] - m[-1, -1]), *flips]
     return made
 
 
-def jump_type(n_blocks: int) -> np.dtype[np.void]:
-    """Type of one entry of a jump record."""
-    return JUMP if n_blocks == 1 else np.dtype([*JUMP.descr[:2], ("sector", "f8", (n_blocks,))])
-
-
 def product_bytes(model: Model) -> int:
-    """Memory of the engine in bytes for the largest sector: Taylor vectors, registers, tables."""
-    amplitudes = int(np.prod([float(b.size + 1) for b in model.blocks]))
-    return 8 * amplitudes * (2 * (MAX_ORDER + 1) + 14 + 2 * 7 + 6 * max(len(model.jumps), 1))
+    """Memory of the engine in bytes: the largest sector at work, and all that may be kept within the budgets."""
+    dims, jumps = [largest_sector(b) for b in model.blocks], max(len(model.jumps), 1)
+    amplitudes = prod(float(d) for d in dims)
+    levels = max(b.levels for b in model.blocks)
+    work = 8 * amplitudes * (2 * (MAX_ORDER + 1) + 14)
+    # registers and tables, and some twelve elements of H on each axis of more than two levels, three otherwise
+    sector = 8 * amplitudes * (2 * 7 + (2 + 2 * levels) * jumps)
+    sector += amplitudes * sum(24 * (12 if b.levels > 2 else 3) for b in model.blocks)
+    # a change of frame: the matrix and its adjoint, for H_eff and for the rate of the channel
+    turned = [float(d) ** 2 for b, d in enumerate(dims) if not shares_frame(model, b)]
+    sector += sum(4 * 24 * jumps * elements for elements in turned)
+    sectors = prod(most_sectors(b) for b in model.blocks)
+    moves = sum(most_sectors(b) * 12 * d * b.levels**3 for b, d in zip(model.blocks, dims, strict=True))
+    kept = min(max(sector, MEMORY), sectors * sector) + min(_MEMORY, moves)
+    # patterns and elements of the sectors of more than two levels, some 25 d³ bytes per state
+    patterns = sum(
+        most_sectors(b) * 25 * b.levels**3 * d for b, d in zip(model.blocks, dims, strict=True) if b.levels > 2
+    )
+    kept += min(DIAGRAMS, patterns)
+    if turned:
+        kept += min(MEMORY, sectors * sum(2 * 24 * jumps * elements for elements in turned)) + 4 * 16 * max(turned)
+    return int(work + kept)

@@ -11,6 +11,14 @@ from .common import OPTIONS
 @njit(**OPTIONS)
 def apply_axis(outer, n_rows, n_columns, inner, pointers, columns, values, factor, source, target):
     """Add factor · A source to target, with A acting on the middle one of (outer, n, inner)."""
+    if inner == 1:
+        for o in range(outer):
+            for r in range(n_rows):
+                total = 0.0j
+                for k in range(pointers[r], pointers[r + 1]):
+                    total += values[k] * source[o * n_columns + columns[k]]
+                target[o * n_rows + r] += factor * total
+        return
     for o in range(outer):
         for r in range(n_rows):
             to = target[(o * n_rows + r) * inner : (o * n_rows + r + 1) * inner]
@@ -19,6 +27,18 @@ def apply_axis(outer, n_rows, n_columns, inner, pointers, columns, values, facto
                 value = factor * values[k]
                 for q in range(inner):
                     to[q] += value * source[at + q]
+
+
+@njit(**OPTIONS)
+def apply_axis_adjoint(outer, n_rows, n_columns, inner, pointers, columns, values, source, target):
+    """Add A^T source to target for a real (n_rows, n_columns) A; the source has n_rows, the target n_columns."""
+    for o in range(outer):
+        for r in range(n_rows):
+            for k in range(pointers[r], pointers[r + 1]):
+                at = (o * n_columns + columns[k]) * inner
+                value = values[k]
+                for q in range(inner):
+                    target[at + q] += value * source[(o * n_rows + r) * inner + q]
 
 
 @njit(**OPTIONS)

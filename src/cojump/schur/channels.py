@@ -1,0 +1,80 @@
+"""The local jumps of a model as the product basis runs them: each in the frame where its argument is diagonal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model import LocalJump, Model, snapped
+from .main_frame import conjugate, turn_of
+from .occupations import Occupations
+
+Matrix = NDArray[np.complex128]
+Array = NDArray[np.float64]
+
+
+_ZERO = 1e-14
+"""Relative size below which an element of j is rounding of the rotation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """One local jump in the frame where its argument is diagonal.
+
+    Attributes
+    ----------
+    block : int
+    turn : dict of int to (d, d) unitary
+        Rotation from the main frame on the axes where this channel needs another one.
+    matrix : (d, d) array
+        j in its frame.
+    gamma : array
+        Γ on the grid of occupation numbers, one axis per block: all occupations for the blocks of the argument (see
+        :class:`Occupations`; for two levels the N_b + 1 numbers of particles up), length 1 for the others; with
+        self-exclusion one particle fewer on the axis of the jumping particle's block.
+    excluded : bool
+        Whether ``gamma`` is that of the other particles.
+    """
+
+    block: int
+    turn: dict[int, Matrix]
+    matrix: Matrix
+    gamma: Array
+    excluded: bool
+
+    @cached_property
+    def transitions(self) -> list[tuple[int, list[tuple[int, complex]]]]:
+        """Elements of j that are not zero: for each level it acts on, the levels it leads to."""
+        return [
+            (int(a), [(int(b), complex(self.matrix[b, a])) for b in np.flatnonzero(self.matrix[:, a])])
+            for a in np.flatnonzero(self.matrix.any(axis=0))
+        ]
+
+
+def channel_of(model: Model, jump: LocalJump, rotations: list[Matrix]) -> Channel:
+    """Tabulate a jump; ``rotations`` are the main frames of the blocks."""
+    own, B = model.block_index(jump.block), len(model.blocks)
+    turn: dict[int, Matrix] = {}
+    argument: Array = np.zeros((1,) * B)
+    excluded = jump.leaves_self_out
+    for name, matrix in jump.argument.items():
+        b = model.block_index(name)
+        seen = conjugate(rotations[b], matrix)
+        unitary = turn_of(seen)
+        if unitary is not None:
+            turn[b] = unitary
+            seen = conjugate(unitary, seen)
+        block = model.blocks[b]
+        grid = Occupations(block.size - int(excluded and b == own), block.levels)
+        shape = [1] * B
+        shape[b] = len(grid)
+        argument = argument + grid.averages(snapped(np.diag(seen).real), block.size).reshape(shape)
+    gamma = jump.gamma(argument.ravel()).reshape(argument.shape)
+    j = conjugate(rotations[own], jump.matrix)
+    if own in turn:
+        j = conjugate(turn[own], j)
+    j = np.where(np.abs(j) > _ZERO * np.abs(j).max(initial=0), j, 0)
+    return Channel(own, turn, j, gamma, excluded)

@@ -1,0 +1,148 @@
+"""One sector V_λ of a block of particles with any number of levels, in the basis of Gelfand-Tsetlin patterns.
+
+The same shape as :mod:`cojump.schur.spin_sector`, which holds the closed forms for two levels. For d = 2 both agree
+operator by operator, signs included: pattern m_{1,1} = λ_2..λ_1 is M = -J..J, and λ = (N/2 + J, N/2 - J).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..kept import Kept
+from .diagrams import Diagram, log_copies, removal_weight, without_box
+from .occupations import Occupations
+from .patterns import Path, Patterns
+from .removal import Removal
+
+Matrix = NDArray[np.complex128]
+
+MEMORY = 128 * 2**20
+"""Bytes of sectors that are kept for the next visit."""
+
+
+class DiagramSector:
+    """V_λ of N d-level particles; made by :func:`diagram_sector`.
+
+    Parameters
+    ----------
+    diagram : tuple of d int
+        λ, N boxes.
+    """
+
+    def __init__(self, diagram: Diagram) -> None:
+        self.diagram = diagram
+        self.N, self.levels = sum(diagram), len(diagram)
+        self.patterns = Patterns(diagram)
+        self.dim = self.patterns.count
+
+    @property
+    def occupations(self) -> NDArray[np.int64]:
+        """(dim, d) number of particles in each level in each basis state."""
+        return self.patterns.occupations
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """(dim,) where the states are in a table over the occupations of the N particles."""
+        return Occupations(self.N, self.levels).number(self.occupations)
+
+    @property
+    def log_copies(self) -> float:
+        """Logarithm of f_λ."""
+        return log_copies(self.diagram)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the patterns and of the elements of all collective operators, once they are there."""
+        d = self.levels
+        paths = sum(_n_paths(a, b) for a in range(d) for b in range(a + 1, d))
+        return 2 * self.patterns.nbytes + 8 * self.dim + 24 * self.dim * paths
+
+    @cached_property
+    def _transfers(self) -> dict[tuple[int, int], tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
+        """Rows, columns and elements of Σ_k |a><b|^(k) for all a < b."""
+        p = self.patterns
+        made = {}
+        for a in range(self.levels):
+            for b in range(a + 1, self.levels):
+                pieces = []
+                for path, elements in p.transfers(a, b):
+                    columns = np.flatnonzero(p.allows(path))
+                    rows = np.searchsorted(p.keys, p.keys[columns] + _step(p, path))
+                    pieces.append((rows, columns, elements[columns]))
+                rows, columns, elements = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+                made[a, b] = (rows, columns, elements)
+        return made
+
+    def one_body(self, matrix: Matrix) -> csr_array:
+        """Σ_k matrix^(k), a sparse (dim, dim) matrix."""
+        every = np.arange(self.dim)
+        diagonal = self.occupations @ np.diag(matrix)
+        pieces = [(every, every, diagonal)] if diagonal.any() else []
+        for (a, b), (rows, columns, elements) in self._transfers.items():
+            if matrix[a, b] != 0:
+                pieces.append((rows, columns, matrix[a, b] * elements))
+            if matrix[b, a] != 0:
+                pieces.append((columns, rows, matrix[b, a] * elements))
+        if not pieces:
+            return csr_array((self.dim, self.dim), dtype=complex)
+        rows, columns, elements = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
+        return csr_array((elements.astype(complex), (rows, columns)), shape=(self.dim, self.dim))
+
+    def product(self, first: Matrix, second: Matrix) -> csr_array:
+        """Σ_k first^(k) Σ_j second^(j)."""
+        return csr_array(self.one_body(first) @ self.one_body(second))
+
+    def removals(self) -> list[tuple[Diagram, float]]:
+        """μ and N f_μ/f_λ of all ways to take a particle out: one for each row that ends in a corner."""
+        rests = ((row, without_box(self.diagram, row)) for row in range(self.levels))
+        return [(rest, removal_weight(self.diagram, row)) for row, rest in rests if rest is not None and self.N > 0]
+
+    def moves(self) -> list[Removal]:
+        """All ways to take a particle out."""
+        return [Removal(rest, weight, self.entrance(rest)) for rest, weight in self.removals()]
+
+    def entrance(self, rest: Diagram) -> tuple[csr_array, ...]:
+        """C_λ^μ as matrices (dim μ, dim λ), one for the particle in each level; their adjoints put it into λ."""
+        row = next(i for i in range(self.levels) if self.diagram[i] != rest[i])
+        from_rest = diagram_sector(rest).patterns
+        places = from_rest.keys_within(self.patterns)
+        return tuple(
+            self._clebsch(from_rest, places, from_rest.additions(self.levels, row, s)) for s in range(self.levels)
+        )
+
+    def _clebsch(
+        self, rest: Patterns, places: NDArray[np.int64], paths: Iterable[tuple[Path, NDArray[np.float64]]]
+    ) -> csr_array:
+        """(dim μ, dim λ) matrix of the paths from the patterns of μ, its rows made in order."""
+        columns, elements, there = [], [], []
+        for path, amplitudes in paths:
+            there.append(rest.allows(path))
+            columns.append(np.searchsorted(self.patterns.keys, places + _step(self.patterns, path)))
+            elements.append(amplitudes)
+        kept = np.array(there).T
+        pointers = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
+        values = np.array(elements).T[kept].astype(complex)
+        return csr_array((values, np.array(columns).T[kept], pointers), shape=(rest.count, self.dim))
+
+
+def _step(patterns: Patterns, path: Path) -> int:
+    """What the boxes of a path add to a key."""
+    return sum(int(patterns.weights[n - 1][i]) for n, i in path)
+
+
+def _n_paths(a: int, b: int) -> int:
+    """Number of paths of |a><b|: one entry in each of the rows a + 1..b."""
+    return int(np.prod(np.arange(a + 1, b + 1)))
+
+
+_sectors: Kept[Diagram, DiagramSector] = Kept(MEMORY)
+
+
+def diagram_sector(diagram: Diagram) -> DiagramSector:
+    """The sector λ; recent ones are kept within the budget ``MEMORY``."""
+    return _sectors.get(diagram, lambda: DiagramSector(diagram))

@@ -1,0 +1,150 @@
+"""Initial states of a block of any number of levels as pure states of one sector.
+
+An exchangeable product state r⊗r⊗..⊗r is, in the eigenbasis of r, a mixture of words of letters (levels) drawn
+independently. The Robinson-Schensted-Knuth insertion takes a word to a pair of tableaux of one shape λ, the first
+of which is a Gelfand-Tsetlin pattern with the occupations of the word; each pattern comes from f_λ words. So the
+pattern of a random word is drawn with the weight f_λ Π_a p_a^{n_a} that the mixture ⊕_λ ρ_λ ⊗ 1/f_λ gives it: exactly,
+for any N, and without a sum over sectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaln
+
+from ..kept import Kept
+from ..model import Block
+from ..states import BlockState, DickeBlock, OccupationBlock, SymmetricBlock
+from .diagram_sector import diagram_sector
+from .diagrams import Diagram, dimension
+from .frames import representation, rotated
+from .initial import PURE
+from .main_frame import conjugate, is_diagonal
+
+Ket = NDArray[np.complex128]
+
+_LARGE = 300
+"""Dimension of a sector up to which its change of frame is made as a matrix and kept."""
+
+_MEMORY = 64 * 2**20
+"""Bytes of such matrices that are kept."""
+
+
+def insert(word: Iterable[int], levels: int) -> NDArray[np.int64]:
+    """(d, d) tableau of a word of letters 0..d-1: how often each letter (column) is in each row.
+
+    A letter put into a row bumps the smallest larger one into the next row.
+    """
+    tableau = [[0] * levels for _ in range(levels)]
+    for letter in word:
+        for row in tableau:
+            row[letter] += 1
+            bumped = next((x for x in range(letter + 1, levels) if row[x]), None)
+            if bumped is None:
+                break
+            row[bumped] -= 1
+            letter = bumped
+    return np.array(tableau, dtype=np.int64)
+
+
+def pattern_of(tableau: NDArray[np.int64]) -> tuple[Diagram, int]:
+    """Diagram of a tableau, and where its pattern is in that sector: m_{i,n} counts the letters below n in row i."""
+    counts = np.cumsum(tableau, axis=1)
+    d = len(counts)
+    diagram = tuple(int(m) for m in counts[:, -1])
+    patterns = diagram_sector(diagram).patterns
+    key = sum(
+        int(patterns.weights[n - 1][i]) * int(counts[i, n - 1] - diagram[i + d - n])
+        for n in range(1, d)
+        for i in range(n)
+    )
+    return diagram, int(np.searchsorted(patterns.keys, key))
+
+
+def symmetric_product(size: int, ket: Ket) -> Ket:
+    """Amplitudes of ket⊗ket⊗..⊗ket in the symmetric sector, whose states are the occupations (n_0, n_1, ..)."""
+    n = diagram_sector((size, *[0] * (len(ket) - 1))).occupations
+    there = np.abs(ket) > 0
+    logs = 0.5 * (gammaln(size + 1.0) - gammaln(n + 1.0).sum(axis=1))
+    logs += n[:, there] @ np.log(np.abs(ket[there]))
+    logs[(n[:, ~there] > 0).any(axis=1)] = -np.inf
+    amplitudes = np.exp(logs + 1j * (n[:, there] @ np.angle(ket[there])))
+    return amplitudes / np.linalg.norm(amplitudes)
+
+
+def occupation_state(occupations: NDArray[np.int64]) -> tuple[Diagram, Ket]:
+    """The symmetric state with these numbers of particles in the levels."""
+    diagram = (int(occupations.sum()), *[0] * (len(occupations) - 1))
+    sector = diagram_sector(diagram)
+    ket = np.zeros(sector.dim, dtype=complex)
+    ket[np.flatnonzero((sector.occupations == occupations).all(axis=1))] = 1
+    return diagram, ket
+
+
+@dataclass(frozen=True)
+class _Dense:
+    matrix: Ket
+
+    @property
+    def nbytes(self) -> int:
+        return self.matrix.nbytes
+
+
+class Start:
+    """The initial state of one block of d ≥ 3 levels, to be drawn from as often as there are trajectories.
+
+    Parameters
+    ----------
+    state : BlockState
+    block : Block
+    rotation : (d, d) unitary
+        The frame in which amplitudes are wanted.
+    """
+
+    def __init__(self, state: BlockState, block: Block, rotation: Ket) -> None:
+        assert not isinstance(state, DickeBlock | SymmetricBlock)  # made for two levels only
+        self._block = block
+        self._fixed: tuple[Diagram, Ket] | None = None
+        self._dense: Kept[Diagram, _Dense] = Kept(_MEMORY)
+        if isinstance(state, OccupationBlock):
+            self._turn = rotation.conj().T
+            diagram, ket = occupation_state(state.occupations)
+            self._fixed = diagram, self._turned(diagram, ket)
+            return
+        self._weights, self._turn = _eigenkets(conjugate(rotation, state.density))
+        if np.sort(self._weights)[-2] < PURE:
+            pure = self._turn[:, np.argmax(self._weights)]
+            self._fixed = (block.size, *[0] * (block.levels - 1)), symmetric_product(block.size, pure)
+
+    def draw(self, generator: np.random.Generator) -> tuple[Diagram, Ket]:
+        """One pure state of one sector: its diagram and amplitudes. A pure start draws nothing, a mixed one a word."""
+        if self._fixed is not None:
+            return self._fixed
+        word = generator.choice(self._block.levels, size=self._block.size, p=self._weights)
+        diagram, place = pattern_of(insert(word.tolist(), self._block.levels))
+        ket = np.zeros(dimension(diagram), dtype=complex)
+        ket[place] = 1
+        return diagram, self._turned(diagram, ket)
+
+    def _turned(self, diagram: Diagram, ket: Ket) -> Ket:
+        """A state of the frame ``_turn`` as the main frame sees it."""
+        if np.array_equal(self._turn, np.eye(self._block.levels)):
+            return ket
+        if len(ket) > _LARGE:
+            return rotated(diagram_sector(diagram), self._turn, ket)
+        made = self._dense.get(diagram, lambda: _Dense(representation(diagram_sector(diagram), self._turn)))
+        return made.matrix @ ket
+
+
+def _eigenkets(density: Ket) -> tuple[NDArray[np.float64], Ket]:
+    """Eigenvalues (normalised, none negative) and eigenkets of r; no rotation if it is diagonal already."""
+    if is_diagonal(density):
+        weights, kets = np.diag(density).real, np.eye(len(density), dtype=complex)
+    else:
+        weights, kets = np.linalg.eigh(density)
+    weights = np.maximum(weights, 0)
+    return weights / weights.sum(), kets
