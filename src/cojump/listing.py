@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from .config import PointSpec, RunFile
+from .plans import open_run_file
 from .report import make_console
-from .runs import open_run_file
 from .storage import ResultSequence, is_result_file, load
 
 _WIDTH = 120
