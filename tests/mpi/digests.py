@@ -29,7 +29,8 @@ def of_file(path):
         found.update({f"{name}@{key}": str(value) for key, value in item.attrs.items()})
         if isinstance(item, h5py.Dataset):
             value = item[()]
-            found[name] = [s.decode() for s in value] if value.dtype == object else of_arrays(value)
+            texts = value if getattr(value, "dtype", None) == object else [value]
+            found[name] = [s.decode() for s in texts] if isinstance(texts[0], bytes) else of_arrays(value)
 
     with h5py.File(path, "r") as file:
         file["points"].visititems(visit)
