@@ -73,9 +73,12 @@ def run(file: Path, output: Path | None) -> int:
 
     Exit status: 0 complete, 75 stopped before the end (run it again), 3 some points failed, 2 refused.
     """
-    from .runs import execute
+    from .signals import Signals
 
-    return execute(file, file.parent / "results" if output is None else output)
+    with Signals() as signals:  # before the imports that take seconds
+        from .runs import execute
+
+        return execute(file, file.parent / "results" if output is None else output, signals)
 
 
 @cli.command()
@@ -103,6 +106,8 @@ def report(directory: Path, all_times: bool) -> None:
     from .storage import load
 
     results = load(directory)
+    if (directory / "checkpoint").is_dir():
+        click.echo(f"cojump: the run is not complete; cojump fold {directory} adds what is not here yet", err=True)
     print_tables(results, make_console(sys.stdout), all_times=all_times)
     from .figures import write_figures
 

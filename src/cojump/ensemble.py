@@ -379,6 +379,8 @@ def run_chunks(
         before = fold.finished
         if made.stop == task.stop:
             fold.take(task.number, made)
+        else:
+            fold.offer(task.number, made.start, made.stop, fold.hold(made))
         if fold.finished and not before:
             events.point(task.point, fold)
 

@@ -208,6 +208,11 @@ class Fold:
         What an earlier session has folded.
     hold : callable (Chunk) -> callable () -> Chunk
         Where to keep chunks that must wait.
+
+    Attributes
+    ----------
+    failure : str or None
+        Why the point cannot be run.
     """
 
     def __init__(
@@ -219,9 +224,9 @@ class Fold:
     ) -> None:
         self.skeleton, self.goal = skeleton, goal
         self._groups = Groups(statistics_of(skeleton))
-        self._hold = hold or in_memory
+        self.hold = hold or in_memory
         self._waiting: dict[int, Waiting] = {}
-        self._partial: dict[int, Waiting] = {}
+        self._partial: dict[int, tuple[int, Waiting]] = {}
         self._before = begun.before if begun else self._groups.empty()
         self._series = [begun.series] if begun else []
         self._n_jumps = begun.n_jumps if begun else 0
@@ -247,9 +252,13 @@ class Fold:
 
     @property
     def n_done(self) -> int:
-        """Trajectories folded so far or waiting."""
+        """Trajectories that are there: folded, or waiting, or the beginning of a chunk."""
+        if self.finished:
+            return self.n_traj
         waiting = (self.goal.range_of(number) for number in self._waiting)
-        return self.n_traj + sum(stop - start for start, stop in waiting)
+        begun = {self.next, *self._partial} - self._waiting.keys()
+        parts = sum(self.started(number) - number * self.goal.chunk for number in begun)
+        return self.count + parts + sum(stop - start for start, stop in waiting)
 
     @property
     def finished(self) -> bool:
@@ -260,9 +269,16 @@ class Fold:
         """Whether chunk ``number`` is folded already, or waits."""
         return number < self.next or number in self._waiting or (number == self.next and self.finished)
 
+    def started(self, number: int) -> int:
+        """First trajectory of chunk ``number`` that is not there, as long as not all of it is."""
+        stops = [self._partial[number][0]] if number in self._partial else []
+        if self._last is not None and number == self.next:
+            stops.append(self._last.stop)
+        return max(stops, default=number * self.goal.chunk)
+
     def begun(self, number: int) -> Chunk | None:
         """The first trajectories of chunk ``number``, if an earlier session has run them."""
-        found = [self._partial[number]()] if number in self._partial else []
+        found = [self._partial[number][1]()] if number in self._partial else []
         if self._last is not None and number == self.next:
             found.append(self._last)
         if not found:
@@ -276,14 +292,14 @@ class Fold:
         if start == number * self.goal.chunk and not self.has(number):
             if stop == end:
                 self._waiting[number] = fetch
-            elif start < stop < end:
-                self._partial[number] = fetch
+            elif self.started(number) < stop < end:
+                self._partial[number] = stop, fetch
 
     def take(self, number: int, chunk: Chunk) -> None:
         """Take in chunk ``number`` and merge what can be merged; a chunk that is there already is not counted again."""
         if self.finished or self.has(number):
             return
-        self._waiting[number] = (lambda: chunk) if number == self.next else self._hold(chunk)
+        self._waiting[number] = (lambda: chunk) if number == self.next else self.hold(chunk)
         self.advance()
 
     def advance(self) -> None:

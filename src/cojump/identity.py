@@ -120,5 +120,5 @@ def _shown(fact: Any) -> str:
     if "values" not in fact:
         return f"an array ({shape}) of norm {fact['norm']:.12g}"
     numbers = fact["values"] if fact["real"] else [complex(*pair) for pair in np.reshape(fact["values"], (-1, 2))]
-    text = ", ".join(f"{x:.9g}" for x in numbers)
+    text = ", ".join(f"{x if x.imag else x.real:.9g}" for x in numbers)
     return text if not fact["shape"] else f"({text})"

@@ -29,8 +29,14 @@ if TYPE_CHECKING:
 _ADVICE = "use another directory with -o, or move it away"
 
 
-def execute(path: Path, directory: Path) -> int:
+def execute(path: Path, directory: Path, signals: Signals) -> int:
     """Run the file at ``path`` into ``directory``; the same on every rank of an MPI job, or alone.
+
+    Parameters
+    ----------
+    path, directory : Path
+    signals : Signals
+        Entered; what it hears ends the run where nothing is lost.
 
     Returns
     -------
@@ -46,17 +52,16 @@ def execute(path: Path, directory: Path) -> int:
     from .parallel import world
 
     began = time.monotonic()
-    with Signals() as signals:
-        comm = world()
-        if comm is None:
-            return _execute(path, directory, None, signals, began)
-        try:
-            return _execute(path, directory, comm, signals, began)
-        except Stopped as stopped:
-            comm.abort(stopped.line if comm.rank == 0 else "", STOPPED)
-        except KeyboardInterrupt:
-            comm.abort("cojump: interrupted" if comm.rank == 0 else "", 130)
-        raise AssertionError("the job has been ended")
+    comm = world()
+    if comm is None:
+        return _execute(path, directory, None, signals, began)
+    try:
+        return _execute(path, directory, comm, signals, began)
+    except Stopped as stopped:
+        comm.abort(stopped.line if comm.rank == 0 else "", STOPPED)
+    except KeyboardInterrupt:
+        comm.abort("cojump: interrupted" if comm.rank == 0 else "", 130)
+    raise AssertionError("the job has been ended")
 
 
 def _execute(path: Path, directory: Path, comm: World | None, signals: Signals, began: float) -> int:
@@ -82,7 +87,7 @@ def _execute(path: Path, directory: Path, comm: World | None, signals: Signals, 
 
 def _begin(plan: Plan, directory: Path, comm: World | None) -> Session | None:
     """Take the directory and find out what is there; None if nothing is to be run."""
-    if _is_complete(plan, _checked(plan, directory)):
+    if _is_complete(plan, _checked(plan, directory)) and not (directory / DIRECTORY).exists():
         place = directory / RESULT_NAME
         click.echo(f"cojump: complete, {_count(len(plan.points))} in {place}; {_hint(directory)}")
         return None
@@ -140,8 +145,8 @@ def _skeletons(plan: Plan, contents: Contents, who: str) -> dict[str, Result]:
 
 
 def _is_complete(plan: Plan, contents: Contents) -> bool:
-    """Whether the result file has everything that can be run, and nothing is left beside it."""
-    if contents.results is None or contents.manifest is not None:
+    """Whether the result file has everything that can be run."""
+    if contents.results is None:
         return False
     stored = contents.notes()
     for place, point in plan.points.items():

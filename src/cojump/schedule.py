@@ -88,7 +88,7 @@ class Schedule:
     def remaining(self) -> int:
         """Trajectories that are still to be run, at most; counted before the first task is taken."""
         return sum(
-            fold.goal.range_of(number)[1] - fold.goal.range_of(number)[0]
+            fold.goal.range_of(number)[1] - fold.started(number)
             for fold in self._folds.values()
             if not fold.finished
             for number in range(fold.next, fold.goal.n_chunks)

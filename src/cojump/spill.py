@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import tempfile
+import weakref
 from pathlib import Path
 from typing import IO
 
@@ -50,6 +51,7 @@ class Spill:
     def _write(self, chunk: Chunk) -> Waiting:
         if self._file is None:
             self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - for as long as chunks wait
+            weakref.finalize(self, self._file.close)
         file, self.spilled = self._file, self.spilled + 1
         place = file.seek(0, 2)
         pickle.dump(tuple(chunk), file, protocol=pickle.HIGHEST_PROTOCOL)

@@ -56,7 +56,7 @@ class Status:
         self._path, self._folds, self._costs, self._clock = directory / NAME, folds, costs, clock
         self._points = {i: _Progress(fold.n_done) for i, fold in folds.items()}
         self._ranks = [[0, 0.0] for _ in range(size)]
-        self._began, self._written, self._beat = clock(), -SECONDS, 0
+        self._began, self._written, self._beat = clock(), -float("inf"), 0
 
     def ran(self, rank: int, point: int, n_traj: int, seconds: float) -> None:
         """Count trajectories that ``rank`` has run."""
@@ -69,6 +69,8 @@ class Status:
 
     def tick(self) -> None:
         """Write the file if it is time to."""
+        if not self._beat:
+            self._began = self._clock()  # the kernels are compiled now
         if self._clock() - self._written >= SECONDS:
             self.write("running")
 
