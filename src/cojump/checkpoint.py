@@ -2,7 +2,7 @@
 
     result.h5                   what is folded so far; at the end it is all there is
     checkpoint/manifest.h5      the points without any trajectory, and the key of the run
-    checkpoint/*.shard          finished chunks, one file for each rank of each session
+    checkpoint/*.shard          finished chunks, files of their own for each rank of each session
     checkpoint/status.json      how far the job is
     .lock                       while a job runs
 
@@ -29,7 +29,7 @@ from .files import prepare_directory
 from .fold import Chunk, Fold, Goal, Groups, folded_of, statistics_of
 from .lock import Lock
 from .results import Result
-from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files
+from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
 from .spill import Spill
 from .status import NAME as STATUS_NAME
 from .storage import RESULT_NAME, Note, ResultSequence, load, save_results
@@ -110,9 +110,13 @@ class Seat:
     session: str
     key: str
 
+    def stem(self, rank: int) -> Path:
+        """What the names of the files of a rank begin with."""
+        return self.directory / f"{self.session}-{rank:05d}"
+
     def writer(self, rank: int, seconds: float) -> ShardWriter:
-        """The file of a rank."""
-        return ShardWriter(self.directory / f"{self.session}-{rank:05d}.shard", self.key.encode(), seconds)
+        """The files of a rank."""
+        return ShardWriter(self.stem(rank), self.key.encode(), seconds)
 
 
 def record_of(key: str, number: int, chunk: Chunk) -> Stored:
@@ -151,6 +155,38 @@ class _Shards:
         return [path for path, found in self.files.items() if all(map(folded, found.places))]
 
 
+@dataclass
+class _Written:
+    """The files of this session: which there are, and the chunks in them that are not folded yet."""
+
+    files: dict[int, set[int]] = field(default_factory=dict)
+    pending: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+
+    def note(self, rank: int, index: int, chunk: tuple[str, int]) -> bool:
+        """A chunk is in file ``index`` of a rank; whether that is a new file after another one."""
+        own = self.files.setdefault(rank, set())
+        new = bool(own) and index not in own
+        own.add(index)
+        self.pending[chunk] = (rank, index)
+        return new
+
+    def covered(self, folds: Mapping[str, Fold], ended: bool) -> list[tuple[int, int]]:
+        """Forget and return the files in which everything is folded and to which nothing is added any more."""
+        self.pending = {
+            (name, number): place
+            for (name, number), place in self.pending.items()
+            if not folds[name].finished and number >= folds[name].next
+        }
+        needed = set(self.pending.values())
+        found = []
+        for rank, own in self.files.items():
+            closed = set(own) if ended else own - {max(own, default=0)}
+            gone = {index for index in closed if (rank, index) not in needed}
+            found += [(rank, index) for index in sorted(gone)]
+            own -= gone
+        return found
+
+
 def _fetcher(place: Place, key: bytes, groups: Groups) -> Any:
     def chunk() -> Chunk:
         record = fetch(place, key)
@@ -182,8 +218,9 @@ class Session:
         self.folds: dict[str, Fold] = {}
         self._identities: dict[str, Mapping[str, Any]] = {}
         self._others: list[tuple[Result, Note]] = []
-        self._written = -float("inf")
+        self._last_write = -float("inf")
         self._duration = 0.0
+        self._written = _Written()
 
     @property
     def path(self) -> Path:
@@ -238,7 +275,12 @@ class Session:
             overwrite=True,
         )
 
-    def write(self, path: Path | None = None, *, now: bool = True) -> None:
+    def wrote(self, rank: int, index: int, name: str, number: int) -> None:
+        """Note that a rank has a chunk in its file ``index``; when that is another one, write what is folded."""
+        if self._written.note(rank, index, (name, number)):
+            self.write(now=False)
+
+    def write(self, path: Path | None = None, *, now: bool = True, ended: bool = False) -> None:
         """Write the result file with all that is folded; files of which nothing else is needed are removed.
 
         Parameters
@@ -247,6 +289,8 @@ class Session:
             Another file instead; nothing is removed then.
         now : bool
             If false, only when it takes a small share of the time.
+        ended : bool
+            All ranks have closed their files.
 
         Raises
         ------
@@ -254,17 +298,19 @@ class Session:
             If it cannot be written; nothing is removed then.
         """
         began = time.monotonic()
-        if not now and began - self._written < _SHARE * self._duration:
+        if not now and began - self._last_write < _SHARE * self._duration:
             return
         some = {name: fold for name, fold in self.folds.items() if fold.n_traj}
         if some or path is not None:
             self._save(path or self.path, some, self._others)
-        self._written = time.monotonic()
-        self._duration = self._written - began
+        self._last_write = time.monotonic()
+        self._duration = self._last_write - began
         if some and path is None:
             for shard in self._shards.covered(self.folds):
                 _remove(shard)
                 del self._shards.files[shard]
+            for rank, index in self._written.covered(self.folds, ended):
+                _remove(shard_path(self.seat.stem(rank), index))
 
     def clear(self) -> None:
         """Remove everything but the result file: the run is complete."""

@@ -304,11 +304,12 @@ class Events:
     def part(self, task: Task, chunk: Chunk) -> None:
         """On the rank that runs it: the first trajectories of a chunk are done."""
 
-    def chunk(self, task: Task, chunk: Chunk) -> None:
-        """On the rank that has run it: a chunk is done, or its beginning if the job is to stop."""
+    def chunk(self, task: Task, chunk: Chunk) -> int:
+        """On the rank that has run it: a chunk is done, or its beginning if the job is to stop; where it is written."""
+        return 0
 
-    def result(self, rank: int, task: Task, n_traj: int, seconds: float) -> None:
-        """On rank 0: ``rank`` has run ``n_traj`` trajectories of a chunk in so many seconds."""
+    def result(self, rank: int, task: Task, n_traj: int, seconds: float, place: int) -> None:
+        """On rank 0: ``rank`` has run ``n_traj`` trajectories of a chunk in so many seconds, and written them."""
 
     def point(self, place: int, fold: Fold) -> None:
         """On rank 0: a point is finished."""
@@ -353,7 +354,7 @@ def run_chunks(
     crew = _Crew(points)
     schedule = Schedule(folds, {i: cost_of(points[i].model, float(points[i].times[-1])) for i in folds})
 
-    def work(task: Task, poll: Callable[[], None]) -> tuple[Chunk | Failure, float]:
+    def work(task: Task, poll: Callable[[], None]) -> tuple[Chunk | Failure, float, int]:
         began = time.perf_counter()
         try:
             chunk = crew.at(task.point).run(task, poll, lambda part: events.part(task, part))
@@ -361,19 +362,17 @@ def run_chunks(
             if not tolerant:
                 raise
             memory = "not enough memory: " if isinstance(error, MemoryError) else ""
-            return Failure(f"{memory}{one_line(error)}"), time.perf_counter() - began
-        if chunk.stop > task.start:
-            events.chunk(task, chunk)
-        return chunk, time.perf_counter() - began
+            return Failure(f"{memory}{one_line(error)}"), 0.0, 0
+        seconds = time.perf_counter() - began
+        return chunk, seconds, events.chunk(task, chunk) if chunk.stop > task.start else 0
 
-    def on_result(rank: int, task: Task, outcome: tuple[Chunk | Failure, float]) -> None:
-        fold, (made, seconds) = folds[task.point], outcome
+    def on_result(rank: int, task: Task, outcome: tuple[Chunk | Failure, float, int]) -> None:
+        fold, (made, seconds, place) = folds[task.point], outcome
         if isinstance(made, Failure):
             if fold.failure is None and not fold.finished:
                 fold.failure = made.message
                 events.failed(task.point, made.message if comm.size == 1 else f"rank {rank}: {made.message}")
             return
-        events.result(rank, task, made.stop - task.start, seconds)
         if progress is not None:
             progress.advance(made.stop - task.start)
         before = fold.finished
@@ -381,6 +380,8 @@ def run_chunks(
             fold.take(task.number, made)
         else:
             fold.offer(task.number, made.start, made.stop, fold.hold(made))
+        if made.stop > task.start:
+            events.result(rank, task, made.stop - task.start, seconds, place)
         if fold.finished and not before:
             events.point(task.point, fold)
 

@@ -255,7 +255,7 @@ class _Run(Events):
         for place, fold in self._folds.items():
             if fold.finished:
                 self._explain(place)
-        session.write()
+        session.write(ended=True)
         failed = sum(fold.failure is not None for fold in self._folds.values())
         if stopped or failed:
             assert self._status is not None
@@ -284,14 +284,17 @@ class _Run(Events):
         if self._writer.age >= self._seconds:
             self._writer.append(record_of(self._plan.keys[task.point], task.number, chunk))
 
-    def chunk(self, task: Task, chunk: Chunk) -> None:
-        """Write a chunk."""
-        self._writer.append(record_of(self._plan.keys[task.point], task.number, chunk))
+    def chunk(self, task: Task, chunk: Chunk) -> int:
+        """Write a chunk; the beginning of one, which is needed longest, into a file of its own."""
+        record = record_of(self._plan.keys[task.point], task.number, chunk)
+        return self._writer.append(record, apart=chunk.stop < task.stop)
 
-    def result(self, rank: int, task: Task, n_traj: int, seconds: float) -> None:
-        """Count."""
+    def result(self, rank: int, task: Task, n_traj: int, seconds: float, place: int) -> None:
+        """Count, and keep in mind which file the chunk is in."""
         assert self._status is not None
+        assert self._session is not None
         self._status.ran(rank, task.point, n_traj, seconds)
+        self._session.wrote(rank, place, self._plan.keys[task.point], task.number)
 
     def point(self, place: int, fold: Fold) -> None:
         """Let others see a finished point, unless that takes too long."""

@@ -1,4 +1,4 @@
-"""Append-only files of finished chunks, one for each rank: no rank ever waits for another one's disk.
+"""Append-only files of finished chunks, each rank its own: no rank ever waits for another one's disk.
 
 A file is a header and records, each of them a mark, the length and the checksum of its body, and the body: a line of
 JSON with names and shapes, then numbers as they are in memory (little-endian). What a killed process leaves at the end
@@ -31,6 +31,9 @@ _HEADER = b"cojump shard 1\n"
 _MARK = b"\x93cojump\n"
 _PREFIX = struct.Struct("<8sQ16s")
 """Mark, length of the body, its checksum."""
+
+LIMIT = 4 * 2**20
+"""Bytes after which a rank begins another file: the ones before can go as soon as they are folded."""
 
 _LARGEST = 2**40
 """No body is longer than this; a length beyond it is damage."""
@@ -110,15 +113,15 @@ def decode(body: bytes) -> Stored:
 
 
 class ShardWriter:
-    """Appends the records of one rank to a file of its own.
+    """Appends the records of one rank to files of its own, one after the other.
 
     Every record is handed to the operating system at once, so that it outlives this process; it is forced to the disk,
     so that it outlives the machine, at most every ``seconds``.
 
     Parameters
     ----------
-    path : path
-        A new file; it is made with the first record.
+    stem : path
+        Name of the files without their number and suffix. They are made when they are needed.
     key : bytes
         Of the run.
     seconds : float
@@ -126,14 +129,25 @@ class ShardWriter:
         Seconds that never run backwards.
     """
 
-    def __init__(self, path: Path, key: bytes, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self.path, self._key, self._seconds, self._clock = path, key, seconds, clock
+    def __init__(self, stem: Path, key: bytes, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stem, self._key, self._seconds, self._clock = stem, key, seconds, clock
         self._descriptor: int | None = None
-        self._end = 0
+        self._index = self._end = 0
         self._flushed = clock()
 
-    def append(self, record: Stored) -> None:
-        """Write a record.
+    @property
+    def path(self) -> Path:
+        """The file that is written now."""
+        return shard_path(self._stem, self._index)
+
+    def append(self, record: Stored, *, apart: bool = False) -> int:
+        """Write a record; returns the number of the file that it is in.
+
+        Parameters
+        ----------
+        record : Stored
+        apart : bool
+            Begin another file with it: the record is needed longer than the ones before.
 
         Raises
         ------
@@ -141,6 +155,9 @@ class ShardWriter:
             If it cannot be written; the file ends with the last whole record then.
         """
         data = encode(record, self._key)
+        if self._descriptor is not None and (apart or self._end + len(data) > LIMIT):
+            self.close()
+            self._index, self._end = self._index + 1, 0
         try:
             if self._descriptor is None:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -152,6 +169,7 @@ class ShardWriter:
         except OSError as error:
             self._cut()
             raise StorageError(f"cannot write {self.path}: {reason(error)}; finished chunks are kept") from None
+        return self._index
 
     def _write(self, data: bytes) -> None:
         assert self._descriptor is not None
@@ -288,6 +306,11 @@ def fetch(place: Place, key: bytes) -> Stored:
     if body is None:
         raise StorageError(f"{place.path} has changed while it was read; run the same command again")
     return decode(body)
+
+
+def shard_path(stem: Path, index: int) -> Path:
+    """Name of a file of a rank."""
+    return stem.with_name(f"{stem.name}-{index:05d}{SUFFIX}")
 
 
 def shard_files(directory: Path) -> list[Path]:

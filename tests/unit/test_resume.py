@@ -104,8 +104,10 @@ def finished(directory):
     return sorted(os.listdir(directory)) == ["result.h5"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1, signal.SIGINT])
-@pytest.mark.parametrize("at", [0, 1, 4, 21, 30])
+@pytest.mark.parametrize(
+    ("number", "at"),
+    [(signal.SIGTERM, 0), (signal.SIGUSR1, 1), (signal.SIGINT, 4), (signal.SIGTERM, 21), (signal.SIGINT, 30)],
+)
 def test_a_signal_ends_the_run_where_nothing_is_lost(number, at, run_toml, expected, monkeypatch):
     results = run_toml.parent / "results"
     with monkeypatch.context() as patch:
@@ -139,7 +141,7 @@ def test_a_run_interrupted_again_and_again(run_toml, expected, monkeypatch):
     assert digests.of_file(results / "result.h5") == expected
 
 
-@pytest.mark.parametrize("steps", [(22, 50), (22, 23, 24, 25, 50), (4, 8, 50), (3, 50)])
+@pytest.mark.parametrize("steps", [(22, 23, 24, 25, 50), (4, 50)])
 def test_an_extended_run_is_the_longer_run(steps, run_toml, monkeypatch):
     change(run_toml, ("keep = 6", "keep = 3"), ("n_traj = 22", "n_traj = 50"))
     go(run_toml, output=run_toml.parent / "whole")
@@ -283,12 +285,12 @@ def test_a_directory_that_becomes_read_only(run_toml, expected, monkeypatch):
 
 
 def stopped_run(run_toml, monkeypatch, at=30):
-    """A run that was stopped: its directory, and its one shard."""
+    """A run that was stopped: its directory, and its shard of whole chunks (a second one has the beginning of one)."""
     with monkeypatch.context() as patch:
         Watch(patch, at, hit(signal.SIGTERM))
         patch.setattr(checkpoint.Session, "write", lambda *_, **__: None)  # all is in the shard
         go(run_toml, status=75)
-    (shard,) = (run_toml.parent / "results" / "checkpoint").glob("*.shard")
+    shard, *_ = sorted((run_toml.parent / "results" / "checkpoint").glob("*.shard"))
     return run_toml.parent / "results", shard
 
 

@@ -39,10 +39,10 @@ def same(one: Stored, two: Stored) -> bool:
 @pytest.fixture
 def shard(tmp_path):
     """A file of five records, and where they begin and end."""
-    path, ends = tmp_path / "a.shard", []
-    writer = ShardWriter(path, KEY, 1e9)
+    ends, writer = [], ShardWriter(tmp_path / "a", KEY, 1e9)
+    path = writer.path
     for number in range(5):
-        writer.append(record(number))
+        assert writer.append(record(number)) == 0
         ends.append(path.stat().st_size)
     writer.close()
     return path, ends
@@ -67,9 +67,22 @@ def test_round_trip(shard):
 
 def test_records_are_there_before_the_file_is_closed(tmp_path):
     """What a killed process has finished is in the file."""
-    writer = ShardWriter(tmp_path / "a.shard", KEY, 1e9)
+    writer = ShardWriter(tmp_path / "a", KEY, 1e9)
     writer.append(record(0))
-    assert numbers(tmp_path / "a.shard") == [0]
+    assert numbers(writer.path) == [0]
+
+
+def test_a_rank_goes_on_in_another_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "LIMIT", 1500)
+    writer = ShardWriter(tmp_path / "a", KEY, 1e9)
+    places = [writer.append(record(number), apart=number == 5) for number in range(7)]
+    writer.close()
+    assert places[0] == 0
+    assert places[5] == places[4] + 1, "apart"
+    assert places[-1] >= 2
+    found = [n for path in shards.shard_files(tmp_path) for n in numbers(path)]
+    assert found == list(range(7))
+    assert all(path.stat().st_size <= 1500 for path in shards.shard_files(tmp_path))
 
 
 def test_truncated_anywhere_the_whole_records_before_are_found(shard):
@@ -133,8 +146,8 @@ def test_a_record_that_has_changed_since_is_refused(shard):
 
 def test_a_disk_that_fills_up(tmp_path, monkeypatch):
     """What did not fit is taken away again, so that later records can be found."""
-    path = tmp_path / "a.shard"
-    writer, real, room = ShardWriter(path, KEY, 1e9), os.write, [1]
+    writer, real, room = ShardWriter(tmp_path / "a", KEY, 1e9), os.write, [1]
+    path = writer.path
     writer.append(record(0))
     end = path.stat().st_size
 
@@ -167,10 +180,10 @@ def test_a_file_size_limit(tmp_path):
         "    for n in range(99): writer.append(t.record(n))\n"
         "except t.StorageError as error: print(n, error)\n"
     )
-    path = tmp_path / "a.shard"
+    path = shards.shard_path(tmp_path / "a", 0)
     source = [str(Path(cojump.__file__).parents[1]), str(Path(__file__).parents[1])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(source)}
-    command = [sys.executable, "-c", code, str(path), str(Path(__file__).parent)]
+    command = [sys.executable, "-c", code, str(tmp_path / "a"), str(Path(__file__).parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     stopped, _, message = done.stdout.strip().partition(" ")
     assert message == f"cannot write {path}: File too large; finished chunks are kept"
@@ -182,7 +195,7 @@ def test_a_file_size_limit(tmp_path):
 def test_how_often_the_disk_is_asked(tmp_path, monkeypatch):
     now, calls = [1000.0], []
     monkeypatch.setattr(shards.os, "fsync", calls.append)
-    writer = ShardWriter(tmp_path / "a.shard", KEY, 30.0, clock=lambda: now[0])
+    writer = ShardWriter(tmp_path / "a", KEY, 30.0, clock=lambda: now[0])
     for step in (0.0, 10.0, 19.0, 1.0, 29.0, 1.0, 0.0):
         now[0] += step
         writer.append(record(1))
@@ -191,4 +204,4 @@ def test_how_often_the_disk_is_asked(tmp_path, monkeypatch):
     writer.append(record(2))
     writer.close()
     assert len(calls) == 3
-    assert numbers(tmp_path / "a.shard") == [1] * 7 + [2]
+    assert len(scan(writer.path, KEY).places) == 8
