@@ -117,7 +117,7 @@ echo "--- job.log"
 cat "$PLACE/job.log"
 echo "---"
 STARTS=$(grep -c "^== " "$PLACE/job.log")
-[ "$STATE" = COMPLETED ] || { echo "the job ended as $STATE"; tail -20 "$PLACE/slurmctld.log" "$PLACE/slurmd.log"; exit 1; }
+[ "$STATE" = COMPLETED ] || { echo "the job ended as $STATE"; tail -n 20 "$PLACE/slurmctld.log" "$PLACE/slurmd.log"; exit 1; }
 [ "$STARTS" -ge 3 ] || { echo "the job started only $STARTS times"; exit 1; }
 
 export PYTHONPATH=${PYTHONPATH:-$TOP/src}:$TOP/tests
