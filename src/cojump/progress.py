@@ -72,7 +72,7 @@ class ProgressBar:
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else _per_second(speed))
+        return Text("" if speed is None else per_second(speed))
 
 
 class ProgressLines:
@@ -113,17 +113,19 @@ class ProgressLines:
         line = f"cojump: {self._done}/{self._total} {self._unit}"
         if elapsed > 0:
             rate = self._done / elapsed
-            line += f", {_per_second(rate)}"
+            line += f", {per_second(rate)}"
             if self._done < self._total:
-                line += f", {_duration((self._total - self._done) / rate)} left"
+                line += f", {duration((self._total - self._done) / rate)} left"
         print(line, file=self._stream, flush=True)
 
 
-def _per_second(rate: float) -> str:
+def per_second(rate: float) -> str:
+    """Write a rate."""
     return f"{rate:.0f}/s" if rate >= 10 else f"{rate:.2g}/s"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write a time as a person would say it."""
     whole = round(seconds)
     if whole < 120:
         return f"{whole} s"
