@@ -10,7 +10,7 @@ DEMO := mpi_runs/constrained
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test lint bench validation figures clean
+.PHONY: demo test test-slurm lint bench validation figures clean
 
 demo: $(READY)
 	$(BIN)/mpiexec -n $(RANKS) $(BIN)/cojump run $(DEMO)/run.toml
@@ -26,6 +26,10 @@ lint: $(READY)
 
 validation: $(READY)
 	$(BIN)/python -m pytest -m validation -s
+
+# A real Slurm on this machine (root, Debian): installed and started if need be, stopped at the end. Some minutes.
+test-slurm: $(READY)
+	tests/slurm/check.sh $(BIN)
 
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import bounds, fluctuations, longtime, reduced, systems
+    from . import attractors, bounds, fluctuations, longtime, reduced, systems
     from .errors import ArgumentError, ConvergenceError, StorageError, UnsupportedError
-    from .master import master_equation
+    from .master import master_equation, steady_state
     from .meanfield import mean_field
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
     from .simulation import simulate, trajectory
@@ -37,6 +37,7 @@ _HOMES = {
     "trajectory": "simulation",
     "mean_field": "meanfield",
     "master_equation": "master",
+    "steady_state": "master",
     "load": "storage",
     "ArgumentError": "errors",
     "UnsupportedError": "errors",
@@ -44,11 +45,12 @@ _HOMES = {
     "StorageError": "errors",
 }
 
-_MODULES = ("systems", "fluctuations", "bounds", "longtime", "reduced")
+_MODULES = ("systems", "fluctuations", "attractors", "bounds", "longtime", "reduced")
 
 __all__ = [
     "systems",
     "fluctuations",
+    "attractors",
     "bounds",
     "longtime",
     "reduced",
@@ -68,6 +70,7 @@ __all__ = [
     "trajectory",
     "mean_field",
     "master_equation",
+    "steady_state",
     "load",
     "ArgumentError",
     "UnsupportedError",

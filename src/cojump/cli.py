@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from . import __version__
-from .errors import EXPECTED, one_line
+from .errors import EXPECTED, Stopped, one_line
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -29,6 +29,9 @@ class _OneLineErrors(click.Group):
         extra["standalone_mode"] = False
         try:
             status = super().main(args, prog_name, **extra)
+        except Stopped as stopped:
+            click.echo(stopped.line, err=True)
+            sys.exit(75)
         except EXPECTED as error:
             click.echo(f"cojump: {one_line(error)}", err=True)
             sys.exit(2)
@@ -62,14 +65,36 @@ def cli() -> None:
     type=click.Path(path_type=Path),
     help="Directory of the results [default: 'results' beside FILE].",
 )
-def run(file: Path, output: Path | None) -> None:
+def run(file: Path, output: Path | None) -> int:
     """Simulate what the run file FILE says, alone or under mpiexec.
 
-    The same command again resumes an interrupted run: finished points of a sweep are kept.
-    """
-    from .runs import execute
+    The same command again goes on with an interrupted run, and extends a finished one whose n_traj has grown.
+    SIGTERM, SIGUSR1 and Ctrl-C end the run where nothing is lost.
 
-    execute(file, file.parent / "results" if output is None else output)
+    Exit status: 0 complete, 75 stopped before the end (run it again), 3 some points failed, 2 refused.
+    """
+    from .signals import Signals
+
+    with Signals() as signals:  # before the imports that take seconds
+        from .runs import execute
+
+        return execute(file, file.parent / "results" if output is None else output, signals)
+
+
+@cli.command()
+@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write this file and change nothing in DIR, where a job may be running.",
+)
+def fold(directory: Path, output: Path | None) -> None:
+    """Gather what an unfinished run in DIR has so far into its result file, for report and cojump.load."""
+    from .runs import fold_directory
+
+    click.echo(f"cojump: {fold_directory(directory, output)}")
 
 
 @cli.command()
@@ -81,6 +106,8 @@ def report(directory: Path, all_times: bool) -> None:
     from .storage import load
 
     results = load(directory)
+    if (directory / "checkpoint").is_dir():
+        click.echo(f"cojump: the run is not complete; cojump fold {directory} adds what is not here yet", err=True)
     print_tables(results, make_console(sys.stdout), all_times=all_times)
     from .figures import write_figures
 

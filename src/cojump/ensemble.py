@@ -1,15 +1,16 @@
 """Many trajectories to moments: fixed chunks, folded in their order, by one process or by many ranks.
 
 Knows neither MPI nor files: a communicator and callbacks come in. Trajectory i is a function of (seed, i) alone; a
-chunk is a fixed range of i; the moments of the chunks are merged in their order. So nothing depends on how many
-ranks there are or which of them is fast.
+chunk is a fixed range of i; the moments of the chunks are merged in their order (fold.py). So nothing depends on how
+many ranks there are, which of them is fast, or how often the run was interrupted.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,14 +18,17 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from . import checks
+from .alone import Alone
 from .checks import check_times
-from .errors import ArgumentError
+from .errors import EXPECTED, ArgumentError, Interrupted, one_line
+from .fold import DEVIATION, Chunk, Fold, Goal, Groups, statistics_of
 from .meanfield import mean_field
-from .meters import grouped, meters_of
+from .meters import meters_of
 from .model import Model
-from .moments import Moments
 from .observables import AverageMeter, Meter
-from .results import Extra, Result
+from .results import Result
+from .schedule import Schedule, Task, cost_of
+from .spill import Spill
 from .states import State
 from .unravel.driver import Outcome, warm_up
 from .unravel.engine import Runner, check_rates, make_engine, plan
@@ -59,11 +63,12 @@ class Communicator(Protocol):
 
     def distribute(
         self,
-        n_tasks: int,
-        work: Callable[[int, Callable[[], None]], Any],
-        on_result: Callable[[int, Any], None],
-    ) -> None:
-        """Run the tasks over all ranks; results arrive on rank 0."""
+        next_task: Callable[[], Any],
+        work: Callable[[Any, Callable[[], None]], Any],
+        on_result: Callable[[int, Any, Any], None],
+        stopping: Callable[[], bool],
+    ) -> bool:
+        """Run the tasks over all ranks; results arrive on rank 0. True if the job was told to stop."""
 
     def share(self, value: Any) -> Any:
         """Value of rank 0 on every rank."""
@@ -100,6 +105,11 @@ class Point:
         Output times at which the distributions of M are measured.
     burn_in, window : float or None
         Begin and end of the measurement window, see :func:`cojump.simulate`.
+    target : mapping of str to float, or float
+        Standard errors at which the run stops before ``n_traj``, see :class:`cojump.fold.Goal`; one number is for all
+        averages.
+    min_traj : int
+        Trajectories before the target is looked at.
 
     Raises
     ------
@@ -120,6 +130,8 @@ class Point:
     distributions: Array = field(default_factory=lambda: np.empty(0))
     burn_in: float | None = None
     window: float | None = None
+    target: Mapping[str, float] | float = field(default_factory=dict)
+    min_traj: int = 100
 
     def __post_init__(self) -> None:
         given: tuple[tuple[str, object, type], ...] = (("model", self.model, Model), ("state", self.state, State))
@@ -136,6 +148,7 @@ class Point:
         _check_memory(self.model)
         check_rates(self.model)
         self._check_measurements()
+        self._check_target()
 
     def _check_measurements(self) -> None:
         observables: object = self.observables
@@ -149,9 +162,23 @@ class Point:
         zero = np.zeros((len(self.times), len(self.model.labels)))
         meters_of(self.model, self.times, zero, self.observables, shots, self.burn_in, self.window)
 
-    def chunks(self) -> list[tuple[int, int]]:
-        """First and past-last trajectory of each chunk."""
-        return [(i, min(i + self.chunk, self.n_traj)) for i in range(0, self.n_traj, self.chunk)]
+    def _check_target(self) -> None:
+        given: Any = self.target
+        target = given if isinstance(given, Mapping) else dict.fromkeys(self.model.labels, given)
+        known = [*self.model.labels, *self.model.order_parameters, DEVIATION]
+        for label, limit in target.items():
+            if label not in known:
+                raise ArgumentError("target_error", f"name figures among {', '.join(known)}", f"one is {label!r}")
+            if checks.number("target_error", limit, 0) == 0:
+                raise ArgumentError("target_error", "be greater than 0", "it is 0")
+        object.__setattr__(self, "target", {label: float(limit) for label, limit in target.items()})
+        object.__setattr__(self, "min_traj", checks.integer("min_traj", self.min_traj, 2))
+
+    @property
+    def goal(self) -> Goal:
+        """When the point is done."""
+        assert isinstance(self.target, Mapping)
+        return Goal(self.n_traj, self.chunk, self.keep, self.target, self.min_traj)
 
 
 def _check_memory(model: Model) -> None:
@@ -165,150 +192,214 @@ def _check_memory(model: Model) -> None:
         raise ArgumentError("size", "leave a trajectory that fits in memory", found)
 
 
-class Chunk(NamedTuple):
-    """Statistics of one chunk: moments of each group of figures, series of the kept trajectories (k, T, A), jumps."""
+class Worker:
+    """Runs chunks of one point: its engine, its mean field, what is measured.
 
-    moments: tuple[Moments, ...]
-    series: Array
-    n_jumps: int
-
-
-class _Group:
-    """Meters that measure at the same times, their vectors side by side in one set of moments."""
-
-    def __init__(self, meters: Sequence[Meter]) -> None:
-        self._meters = meters
-        self._extras = [meter.empty() for meter in meters]
-        widths = [e.moments.mean.shape[1] for e in self._extras]
-        self._starts = np.concatenate([[0], np.cumsum(widths)])
-        self._pairs = np.concatenate(
-            [e.moments.pairs + start for e, start in zip(self._extras, self._starts, strict=False)], axis=1
-        )
-
-    def empty(self) -> Moments:
-        """No trajectory yet."""
-        return Moments.empty((len(self._extras[0].times), int(self._starts[-1])), self._pairs)
-
-    def sample(self, one: Outcome) -> Array:
-        """The vectors of one trajectory side by side."""
-        return np.concatenate([meter.sample(one) for meter in self._meters], axis=1)
-
-    def split(self, moments: Moments) -> dict[str, Extra]:
-        """The statistics of each meter by its name."""
-        made, first = {}, 0
-        for n, (meter, extra) in enumerate(zip(self._meters, self._extras, strict=True)):
-            count = extra.moments.pairs.shape[1]
-            own = Moments(
-                extra.moments.pairs,
-                moments.count,
-                moments.mean[:, self._starts[n] : self._starts[n + 1]].copy(),
-                moments.comoment[:, first : first + count].copy(),
-            )
-            made[meter.name] = replace(extra, moments=own)
-            first += count
-        return made
-
-
-class _Worker:
-    """Runs chunks of one point: its engine, its mean field, what is measured."""
+    Raises
+    ------
+    ConvergenceError
+        If the mean field does not converge.
+    """
 
     def __init__(self, point: Point) -> None:
         self.point = point
-        self.reference = mean_field(point.model, point.state, point.times).mean
+        reference = mean_field(point.model, point.state, point.times).mean
         asked = (point.observables, point.distributions, point.burn_in, point.window)
-        meters = meters_of(point.model, point.times, self.reference, *asked)
-        self.groups = [_Group(group) for group in grouped(meters)]
+        meters = meters_of(point.model, point.times, reference, *asked)
+        extras = {meter.name: meter.empty() for meter in meters}
+        self.skeleton = Result(
+            times=point.times,
+            labels=point.model.labels,
+            n_particles=point.model.size,
+            weights=point.model.deviation_weights,
+            reference=reference,
+            moments=extras.pop(AverageMeter.name).moments,
+            trajectories=np.empty((0, *reference.shape)),
+            seed=point.seed,
+            tolerance=point.tolerance,
+            n_jumps=0,
+            parameters=dict(point.parameters),
+            extras=extras,
+        )
+        self._groups = Groups(statistics_of(self.skeleton))
+        by_name = {meter.name: meter for meter in meters}
+        self._meters = [[by_name[name] for name in names] for names in self._groups.members]
         self._snapshots = np.flatnonzero(np.isin(point.times, point.distributions))
         self._engine: Runner | None = None
 
-    def run(self, start: int, stop: int, poll: Callable[[], None]) -> Chunk:
-        """Trajectories start..stop-1, added one by one in their order."""
+    def run(self, task: Task, poll: Callable[[], None], on_part: Callable[[Chunk], None]) -> Chunk:
+        """Trajectories task.start..task.stop-1, added one by one in their order to those that are there.
+
+        The chunk ends after the last whole trajectory when ``poll`` raises Interrupted. ``on_part`` is told after
+        each trajectory but the last what there is so far.
+        """
         p = self.point
         if self._engine is None:
             self._engine = make_engine(p.model, p.state, p.times, p.tolerance, self._snapshots.tolist())
-        moments, series, n_jumps = [group.empty() for group in self.groups], [], 0
-        for index in range(start, stop):
-            one = self._engine.run(p.seed, index, poll=poll)
-            for group, gathered in zip(self.groups, moments, strict=True):
-                gathered.add(group.sample(one))
-            n_jumps += one.n_jumps
+        begun = task.begun or Chunk(task.start, task.start, self._groups.empty(), self.skeleton.trajectories, 0)
+        series, n_jumps, stop = list(begun.series), begun.n_jumps, task.start
+
+        def so_far() -> Chunk:
+            kept = np.array(series) if series else self.skeleton.trajectories
+            return Chunk(begun.start, stop, begun.moments, kept, n_jumps)
+
+        for index in range(task.start, task.stop):
+            try:
+                one = self._engine.run(p.seed, index, poll=poll)
+            except Interrupted:
+                break
+            for meters, gathered in zip(self._meters, begun.moments, strict=True):
+                gathered.add(_sample(meters, one))
+            n_jumps, stop = n_jumps + one.n_jumps, index + 1
             if index < p.keep:
                 series.append(one.mean)
-            poll()
-        shape = (0, len(p.times), len(p.model.labels))
-        return Chunk(tuple(moments), np.array(series) if series else np.empty(shape), n_jumps)
+            if stop < task.stop:
+                on_part(so_far())
+                try:
+                    poll()
+                except Interrupted:
+                    break
+        return so_far()
 
     def release(self) -> None:
         """Give the memory of the engine back."""
         self._engine = None
 
 
-class _Fold:
-    """Merges the chunks of one point in their order, whatever order they come in."""
-
-    def __init__(self, worker: _Worker) -> None:
-        self._worker = worker
-        self._waiting: dict[int, Chunk] = {}
-        self._next = 0
-        self._total = len(worker.point.chunks())
-        self._moments = [group.empty() for group in worker.groups]
-        self._series: list[Array] = []
-        self._n_jumps = 0
-
-    def take(self, number: int, chunk: Chunk) -> bool:
-        """Take in chunk ``number``; True when the point is complete."""
-        self._waiting[number] = chunk
-        while self._next in self._waiting:
-            moments, series, n_jumps = self._waiting.pop(self._next)
-            for whole, part in zip(self._moments, moments, strict=True):
-                whole.merge(part)
-            self._series.append(series)
-            self._n_jumps += n_jumps
-            self._next += 1
-        return self._next == self._total
-
-    def result(self) -> Result:
-        """The finished point."""
-        p = self._worker.point
-        extras: dict[str, Extra] = {}
-        for group, moments in zip(self._worker.groups, self._moments, strict=True):
-            extras.update(group.split(moments))
-        averages = extras.pop(AverageMeter.name)
-        return Result(
-            times=p.times,
-            labels=p.model.labels,
-            n_particles=p.model.size,
-            weights=p.model.deviation_weights,
-            reference=self._worker.reference,
-            moments=averages.moments,
-            trajectories=np.concatenate(self._series),
-            seed=p.seed,
-            tolerance=p.tolerance,
-            n_jumps=self._n_jumps,
-            parameters=dict(p.parameters),
-            extras=extras,
-        )
+def _sample(meters: Sequence[Meter], one: Outcome) -> Array:
+    """The vectors of one trajectory side by side."""
+    return np.concatenate([meter.sample(one) for meter in meters], axis=1)
 
 
-class _Task(NamedTuple):
-    point: int
-    number: int
-    start: int
-    stop: int
+class _Crew:
+    """The workers of all points on one rank; one engine at a time is kept."""
+
+    def __init__(self, points: Mapping[int, Point]) -> None:
+        self._points = points
+        self._workers: dict[int, Worker] = {}
+
+    def __getitem__(self, point: int) -> Worker:
+        if point not in self._workers:
+            self._workers[point] = Worker(self._points[point])
+        return self._workers[point]
+
+    def at(self, point: int) -> Worker:
+        """The worker of a point, all others without an engine."""
+        for i, worker in self._workers.items():
+            if i != point:
+                worker.release()
+        return self[point]
 
 
-def _tasks(points: Sequence[Point]) -> list[_Task]:
-    """All chunks of all points, the most expensive points first so that no rank is left with one at the end."""
-    order = sorted(range(len(points)), key=lambda i: -points[i].model.size)
-    return [_Task(i, n, a, b) for i in order for n, (a, b) in enumerate(points[i].chunks())]
+class Failure(NamedTuple):
+    """Why a chunk has no result: the point cannot be run."""
+
+    message: str
+
+
+class Events:
+    """What happens while chunks are run; each method does nothing here."""
+
+    def part(self, task: Task, chunk: Chunk) -> None:
+        """On the rank that runs it: the first trajectories of a chunk are done."""
+
+    def chunk(self, task: Task, chunk: Chunk) -> int:
+        """On the rank that has run it: a chunk is done, or its beginning if the job is to stop; where it is written."""
+        return 0
+
+    def result(self, rank: int, task: Task, n_traj: int, seconds: float, place: int) -> None:
+        """On rank 0: ``rank`` has run ``n_traj`` trajectories of a chunk in so many seconds, and written them."""
+
+    def point(self, place: int, fold: Fold) -> None:
+        """On rank 0: a point is finished."""
+
+    def failed(self, place: int, message: str) -> None:
+        """On rank 0: a point cannot be run; the others go on."""
+
+    def stopping(self) -> bool:
+        """On any rank, often: whether the job is to stop."""
+        return False
+
+
+def run_chunks(
+    points: Mapping[int, Point],
+    folds: Mapping[int, Fold],
+    *,
+    comm: Communicator,
+    events: Events,
+    progress: Progress | None = None,
+    tolerant: bool = True,
+) -> bool:
+    """Run all chunks that are missing; every rank returns whether the job was told to stop before the end.
+
+    Parameters
+    ----------
+    points : mapping of int to Point
+        The points that can be run, by their place; the same on all ranks.
+    folds : mapping of int to Fold
+        What there is of them, on rank 0; it is completed. Empty on other ranks.
+    comm : Communicator
+    events : Events
+    progress : Progress or None
+        Told of finished trajectories, on rank 0.
+    tolerant : bool
+        A point that fails does not stop the others.
+
+    Raises
+    ------
+    ConvergenceError, MemoryError
+        If a point fails and ``tolerant`` is false. With several ranks any error ends the whole job instead.
+    """
+    crew = _Crew(points)
+    schedule = Schedule(folds, {i: cost_of(points[i].model, float(points[i].times[-1])) for i in folds})
+
+    def work(task: Task, poll: Callable[[], None]) -> tuple[Chunk | Failure, float, int]:
+        began = time.perf_counter()
+        try:
+            chunk = crew.at(task.point).run(task, poll, lambda part: events.part(task, part))
+        except (*EXPECTED, MemoryError) as error:
+            if not tolerant:
+                raise
+            memory = "not enough memory: " if isinstance(error, MemoryError) else ""
+            return Failure(f"{memory}{one_line(error)}"), 0.0, 0
+        seconds = time.perf_counter() - began
+        return chunk, seconds, events.chunk(task, chunk) if chunk.stop > task.start else 0
+
+    def on_result(rank: int, task: Task, outcome: tuple[Chunk | Failure, float, int]) -> None:
+        fold, (made, seconds, place) = folds[task.point], outcome
+        if isinstance(made, Failure):
+            if fold.failure is None and not fold.finished:
+                fold.failure = made.message
+                events.failed(task.point, made.message if comm.size == 1 else f"rank {rank}: {made.message}")
+            return
+        if progress is not None:
+            progress.advance(made.stop - task.start)
+        before = fold.finished
+        if made.stop == task.stop:
+            fold.take(task.number, made)
+        else:
+            fold.offer(task.number, made.start, made.stop, fold.hold(made))
+        if made.stop > task.start:
+            events.result(rank, task, made.stop - task.start, seconds, place)
+        if fold.finished and not before:
+            events.point(task.point, fold)
+
+    def run() -> bool:
+        # One thread per rank: on small arrays the threads of BLAS cost ten times what they give.
+        with threadpool_limits(1):
+            comm.in_turn(warm_up)
+            if progress is not None and comm.rank == 0:
+                progress.start(schedule.remaining())
+            stopped = comm.distribute(schedule.next_task, work, on_result, events.stopping)
+        if progress is not None and comm.rank == 0:
+            progress.stop()
+        return stopped
+
+    return comm.guard(run)
 
 
 def run_points(
-    points: Sequence[Point],
-    *,
-    comm: Communicator | None = None,
-    progress: Progress | None = None,
-    on_point: Callable[[int, Result], None] | None = None,
+    points: Sequence[Point], *, comm: Communicator | None = None, progress: Progress | None = None
 ) -> list[Result]:
     """Run all trajectories of all points; every rank returns the same results.
 
@@ -319,67 +410,19 @@ def run_points(
         Ranks that share the chunks of all points; None is this process alone.
     progress : Progress or None
         Told of finished trajectories, on rank 0.
-    on_point : callable (index, Result), optional
-        Called on rank 0 as each point is finished.
 
     Raises
     ------
     ConvergenceError
         If a trajectory cannot keep its tolerance. With several ranks any error ends the whole job instead.
     """
-    if comm is None:
-        return _run(points, None, progress, on_point)
-    return comm.guard(lambda: _run(points, comm, progress, on_point))
+    ranks: Communicator = comm or Alone()
+    chief, spill = ranks.rank == 0, Spill()
 
+    def skeletons() -> dict[int, Fold]:
+        with threadpool_limits(1):
+            return {i: Fold(Worker(p).skeleton, p.goal, hold=spill.hold) for i, p in enumerate(points)}
 
-def _run(
-    points: Sequence[Point],
-    comm: Communicator | None,
-    progress: Progress | None,
-    on_point: Callable[[int, Result], None] | None,
-) -> list[Result]:
-    workers = [_Worker(point) for point in points]
-    tasks = _tasks(points)
-    folds = [_Fold(worker) for worker in workers]
-    results: dict[int, Result] = {}
-
-    def work(number: int, poll: Callable[[], None]) -> Chunk:
-        task = tasks[number]
-        for i, worker in enumerate(workers):
-            if i != task.point:
-                worker.release()
-        return workers[task.point].run(task.start, task.stop, poll)
-
-    def on_result(number: int, chunk: Chunk) -> None:
-        task = tasks[number]
-        if progress is not None:
-            progress.advance(task.stop - task.start)
-        if folds[task.point].take(task.number, chunk):
-            results[task.point] = folds[task.point].result()
-            if on_point is not None:
-                on_point(task.point, results[task.point])
-
-    # One thread per rank: on small arrays the threads of BLAS cost ten times what they give.
-    with threadpool_limits(1):
-        if comm is None:
-            warm_up()
-            _show(progress, points)
-            for number in range(len(tasks)):
-                on_result(number, work(number, _nothing))
-        else:
-            comm.in_turn(warm_up)
-            _show(progress if comm.rank == 0 else None, points)
-            comm.distribute(len(tasks), work, on_result)
-            results = comm.share(results)
-    if progress is not None and (comm is None or comm.rank == 0):
-        progress.stop()
-    return [results[i] for i in range(len(points))]
-
-
-def _show(progress: Progress | None, points: Sequence[Point]) -> None:
-    if progress is not None:
-        progress.start(sum(p.n_traj for p in points))
-
-
-def _nothing() -> None:
-    return None
+    folds = ranks.guard(skeletons) if chief else {}
+    run_chunks(dict(enumerate(points)), folds, comm=ranks, events=Events(), progress=progress, tolerant=False)
+    return ranks.share([folds[i].result() for i in range(len(points))] if chief else None)

@@ -31,6 +31,19 @@ class StorageError(ValueError):
     """A result file is damaged, belongs to another run, or cannot be read or written."""
 
 
+class Interrupted(Exception):  # noqa: N818
+    """Work in hand is dropped because the job was told to stop; not an error."""
+
+
+class Stopped(Exception):  # noqa: N818
+    """The process was told to stop while nothing was at work that could be saved; its argument is the signal."""
+
+    @property
+    def line(self) -> str:
+        """What to tell the user."""
+        return f"cojump: stopped ({self.args[0]}) before the work began; the same command goes on"
+
+
 EXPECTED = (ArgumentError, UnsupportedError, ConvergenceError, StorageError)
 """Errors with a message for the user; any other one is a bug and shows its traceback."""
 

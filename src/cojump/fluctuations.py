@@ -58,6 +58,7 @@ class _Local:
             x += expansion.embedded(b, matrix) / share[b]
             ends = snapped(np.linalg.eigvalsh(matrix))
             lowest, highest = lowest + float(ends[0]), highest + float(ends[-1])
+        self.varies = jump.has_rate
         self._rate = RateJet(jump, lowest, highest, name)
         z = j.conj().T @ j
         w = _commutator(v, x)
@@ -81,6 +82,14 @@ class _Local:
     def jet(self, m: Array) -> Jet:
         """Γ, Γ', Γ'' at Δ̄."""
         return self._rate(float(self.x @ m))
+
+    def rate(self, delta: float) -> float:
+        """R = Γ² at Δ̄."""
+        return self._rate.rate(delta)
+
+    def rate_slope(self, delta: float) -> float:
+        """R' = 2ΓΓ' at Δ̄; it may exist where Γ' does not."""
+        return self._rate.rate_slope(delta)
 
     def kicks(self, m: Array, gamma: float, slope: float) -> Complex:
         """(n, d, d) matrices K_β = [v_β, j] Γ + j Γ' <[v_β, x]>: what one jump does to the averages."""
@@ -150,6 +159,11 @@ class Expansion:
         self._local = [
             _Local(self, jump, f"jumps[{i}]") for i, jump in enumerate(model.jumps) if isinstance(jump, LocalJump)
         ]
+        # constant rates join the Hamiltonian; those that vary are stacked, so that one product serves them all
+        self._linear = self._field + sum((j.dissipator for j in self._local if not j.varies), np.zeros((n, n)))
+        self._varying = [local for local in self._local if local.varies]
+        self._arguments = np.array([local.x for local in self._varying]).reshape(-1, n)
+        self._dissipators = np.array([local.dissipator for local in self._varying]).reshape(-1, n, n)
         self._collective: list[tuple[float, Complex, Complex, Complex, Complex]] = []
         for jump in model.jumps:
             if isinstance(jump, CollectiveJump):
@@ -212,26 +226,34 @@ class Expansion:
 
     # ---- the expansion ---------------------------------------------------------------------------
 
+    def _deltas(self, m: Array) -> list[float]:
+        """Δ̄ of the jumps whose rates vary."""
+        return (self._arguments @ m).tolist()
+
+    def _rates(self, m: Array) -> Array:
+        """Their rates Γ²(Δ̄)."""
+        return np.array([j.rate(x) for j, x in zip(self._varying, self._deltas(m), strict=True)])
+
     def flow(self, m: Array) -> Array:
         """(n,) f(m), the mean-field flow dm/dt of (21)."""
-        f = self._field @ m
+        f = self._linear @ m
+        if self._varying:
+            f = f + self._rates(m) @ (self._dissipators @ m)
         for g, KA, a, KB, b in self._two:
             f = f + (g * ((KA @ m) * (b @ m) + (a @ m) * (KB @ m))).real
-        for local in self._local:
-            f = f + local.jet(m).value ** 2 * (local.dissipator @ m)
         for rate, _, y, left, right in self._collective:
             f = f + 0.5 * rate * ((left @ m) * (y @ m) + (y.conj() @ m) * (right @ m)).real
         return f
 
     def jacobian(self, m: Array) -> Array:
         """(n, n) G_αβ = ∂f_α/∂m_β, analytic."""
-        G = self._field.copy()
+        G = self._linear.copy()
+        if self._varying:
+            slopes = np.array([j.rate_slope(x) for j, x in zip(self._varying, self._deltas(m), strict=True)])
+            G += (self._rates(m) @ self._dissipators.reshape(len(slopes), -1)).reshape(G.shape)
+            G += (self._dissipators @ m).T @ (slopes[:, None] * self._arguments)
         for g, KA, a, KB, b in self._two:
             G += (g * (KA * (b @ m) + np.outer(KA @ m, b) + KB * (a @ m) + np.outer(KB @ m, a))).real
-        for local in self._local:
-            gamma, slope, _ = local.jet(m)
-            G += gamma**2 * local.dissipator
-            G += 2 * gamma * slope * np.outer(local.dissipator @ m, local.x)
         for rate, _, y, left, right in self._collective:
             G += (0.5 * rate * (left * (y @ m) + np.outer(left @ m, y))).real
             G += (0.5 * rate * (right * (y.conj() @ m) + np.outer(right @ m, y.conj()))).real

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -11,19 +11,26 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from .checkpoint import DIRECTORY
 from .config import PointSpec, RunFile
+from .lock import held
+from .plans import open_run_file
+from .progress import duration, per_second
 from .report import make_console
-from .runs import open_run_file
-from .storage import ResultSequence, is_result_file, load
+from .status import read_status
+from .storage import RESULT_NAME, ResultSequence, is_result_file, load
 
 _WIDTH = 120
 """Width of the tables where there is no terminal; a seed has up to 19 digits."""
 
 _SERIES_BYTES = 8
 
+_MOST_RANKS = 16
+"""Ranks that have a row each."""
+
 
 def show_path(path: Path, stream: TextIO) -> None:
-    """Print what is at ``path``: a run file, a result file, or a directory with one in it.
+    """Print what is at ``path``: a run file, a result file, or the directory of a run, where a job may be running.
 
     Raises
     ------
@@ -31,6 +38,11 @@ def show_path(path: Path, stream: TextIO) -> None:
         If it can be read as none of these.
     """
     console = make_console(stream, width=_WIDTH)
+    if path.is_dir() and (found := read_status(path / DIRECTORY)) is not None:
+        _show_job(path, *found, console)
+        if (path / RESULT_NAME).exists():
+            _show_results(load(path), path, console)
+        return
     if path.is_dir() or is_result_file(path) or path.suffix in (".h5", ".hdf5"):
         _show_results(load(path), path, console)
     else:
@@ -117,6 +129,50 @@ def _bytes(n: int) -> str:
             return f"{value:.3g} {unit}"
         value /= 1000
     return f"{value:.3g} TB"
+
+
+def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Console) -> None:
+    """How far the job in a directory is, or was when it ended."""
+    running = status["state"] == "running"
+    if running and not held(path):
+        state = f"ended without a word {duration(age)} ago; the same command goes on"
+    elif running:
+        state = f"running on {status['host']}, process {status['process']}; seen {duration(age)} ago"
+    else:
+        state = f"{status['state']} {duration(age)} ago; the same command goes on"
+    ranks, elapsed = status["ranks"], max(status["elapsed"], 1e-9)
+    ran = sum(n for n, _ in ranks)
+    left = status["left"]
+    _print_facts(
+        console,
+        {
+            "job": str(path),
+            "state": state,
+            "elapsed": duration(elapsed),
+            "rate": f"{ran} trajectories by {len(ranks)} rank{'' if len(ranks) == 1 else 's'}, "
+            f"{per_second(ran / elapsed)}",
+            "left": "unknown" if left is None else f"about {duration(left)}",
+        },
+    )
+    table = _table("point", "state", "trajectories", "of", "ms each")
+    for point in status["points"]:
+        seconds = point["seconds"]
+        each = "—" if seconds is None else f"{1e3 * seconds:.3g}"
+        table.add_row(_parameters(point["parameters"]), point["state"], str(point["done"]), str(point["of"]), each)
+    console.print(table)
+    table = _table("rank", "busy", "trajectories", "per second")
+    for name, n, busy in _rows_of_ranks(ranks):
+        table.add_row(name, f"{min(busy / elapsed, 1):.0%}", f"{n:g}", per_second(n / elapsed))
+    console.print(table)
+
+
+def _rows_of_ranks(ranks: Sequence[Sequence[float]]) -> list[tuple[str, float, float]]:
+    """Every rank; of many the first, and the least, median and most busy."""
+    if len(ranks) <= _MOST_RANKS:
+        return [(str(i), n, busy) for i, (n, busy) in enumerate(ranks)]
+    order = sorted(range(len(ranks)), key=lambda i: ranks[i][1])
+    chosen = {"0": 0, "least busy": order[0], "median": order[len(order) // 2], "most busy": order[-1]}
+    return [(name if name == "0" else f"{i} ({name})", ranks[i][0], ranks[i][1]) for name, i in chosen.items()]
 
 
 def _show_results(results: ResultSequence, path: Path, console: Console) -> None:

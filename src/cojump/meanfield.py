@@ -193,7 +193,7 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
         return np.concatenate([c.ravel() for c in flow(unpack(y))]).view(float)
 
     start = np.concatenate([r.astype(complex).ravel() for r in state.densities]).view(float)
-    path = _integrate(derivative, start, checked)
+    path = integrate(derivative, start, checked)
     states = [unpack(np.ascontiguousarray(y)) for y in path]
     densities = [np.array([s[b] for s in states]) for b in range(len(shapes))]
     mean = np.stack([np.einsum("tij,ji->t", densities[o.block], o.matrix).real for o in model.observables], axis=1)
@@ -204,7 +204,7 @@ class _TooManyStepsError(Exception):
     """The integrator asked for more derivatives than it is given."""
 
 
-def _integrate(derivative: Callable[[float, Array], Array], start: Array, times: Array) -> Array:
+def integrate(derivative: Callable[[float, Array], Array], start: Array, times: Array) -> Array:
     """(T, n) solution at the times, exactly the start at t = 0.
 
     An explicit method of high order first; a flow that is stiff for it goes to a method that switches to implicit

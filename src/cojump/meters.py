@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -64,11 +64,3 @@ def _linear_meters(model: Model, times: Array, reference: Array, observables: Ma
     if observables:
         meters.append(PolynomialMeter(model, times, observables))
     return meters
-
-
-def grouped(meters: Sequence[Meter]) -> list[list[Meter]]:
-    """Meters of the same times together, in the order in which they come."""
-    groups: dict[bytes, list[Meter]] = {}
-    for meter in meters:
-        groups.setdefault(np.ascontiguousarray(meter.empty().times).tobytes(), []).append(meter)
-    return list(groups.values())

@@ -2,6 +2,8 @@
 
 Rank 0 hands out tasks, folds results and computes like the others: it looks for messages between two pieces of its
 own work. Every other rank asks for its next task before it starts the one in hand, so it never waits for rank 0.
+A rank that is told to stop (a signal may reach one rank only) tells rank 0, and rank 0 tells all the others. No rank
+ever blocks inside MPI: signals are heard, and a rank that waits leaves its core to one that works.
 """
 
 from __future__ import annotations
@@ -10,12 +12,26 @@ import os
 import sys
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .errors import EXPECTED, ArgumentError, one_line
+from .errors import EXPECTED, ArgumentError, Interrupted, Stopped, one_line
 
-_REQUEST, _TASK, _RESULT = 11, 12, 13
+_REQUEST, _RESULT, _STOP, _DONE = 11, 12, 13, 14
+"""From a rank to rank 0: it wants a task; a result; it was told to stop; it has left."""
+
+_ORDER = 20
+"""From rank 0: one of the words below, and what goes with it."""
+
+_TASK, _HALT, _GOODBYE = "task", "halt", "goodbye"
+
+_TRY_AGAIN, _INTERRUPTED = 75, 130
+"""Statuses of a job that was told to stop, see cojump.signals, and of one that was interrupted."""
+
+_SPINS, _FIRST_NAP, _LONGEST_NAP = 20, 1e-4, 5e-3
+"""How often a rank that waits looks before it sleeps, and for how long (s) it then sleeps between two looks."""
+
 _SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 """Set by launchers to the number of ranks they started."""
 
@@ -38,15 +54,23 @@ class World:
         """Return to all ranks the first error that any rank passes, or None. Collective."""
         return next((e for e in self._comm.allgather(error) if e is not None), None)
 
+    def union(self, value: dict[int, str]) -> dict[int, str]:
+        """All entries that any rank has; where several have one, the first counts. Collective."""
+        found: dict[int, str] = {}
+        for rank, own in enumerate(self._comm.allgather(value)):
+            for key, text in own.items():
+                found.setdefault(key, text if rank == 0 else f"rank {rank}: {text}")
+        return found
+
     def share(self, value: Any) -> Any:
         """Value of rank 0, on every rank. Collective."""
         return self._comm.bcast(value, root=0)
 
-    def abort(self, message: str) -> None:
-        """End the whole job at once with ``message`` on stderr and status 1."""
+    def abort(self, message: str, status: int = 1) -> None:
+        """End the whole job at once with ``message`` on stderr."""
         if message:
             print(message, file=sys.stderr, flush=True)
-        self._comm.Abort(1)
+        self._comm.Abort(status)
 
     def together(self, action: Callable[[], Any], same: Callable[[Any], Any] = lambda _: None) -> Any:
         """Result of ``action`` on each rank; if any rank refuses, all of them raise and none waits. Collective.
@@ -106,8 +130,10 @@ class World:
             return action()
         except EXPECTED as error:
             self.abort(f"cojump: rank {self.rank}: {one_line(error)}")
+        except Stopped as stopped:
+            self.abort(stopped.line if self.rank == 0 else "", _TRY_AGAIN)
         except KeyboardInterrupt:
-            self.abort("cojump: interrupted" if self.rank == 0 else "")
+            self.abort("cojump: interrupted" if self.rank == 0 else "", _INTERRUPTED)
         except MemoryError as error:
             self.abort(f"cojump: rank {self.rank}: not enough memory: {one_line(error) or 'the model is too large'}")
         except BaseException:  # noqa: BLE001 - whatever it is, the other ranks must not wait for this one
@@ -116,91 +142,172 @@ class World:
 
     def distribute(
         self,
-        n_tasks: int,
-        work: Callable[[int, Callable[[], None]], Any],
-        on_result: Callable[[int, Any], None],
-    ) -> None:
-        """Run tasks 0..n_tasks-1, each on one rank, in that order as ranks become free. Collective.
+        next_task: Callable[[], Any],
+        work: Callable[[Any, Callable[[], None]], Any],
+        on_result: Callable[[int, Any, Any], None],
+        stopping: Callable[[], bool],
+    ) -> bool:
+        """Run tasks, each on one rank, as ranks become free. Collective.
 
         Parameters
         ----------
-        n_tasks : int
+        next_task : callable () -> task or None
+            Called on rank 0; None when there is none any more.
         work : callable (task, poll) -> result
-            Calls ``poll()`` often; on rank 0 that serves the other ranks.
-        on_result : callable (task, result)
+            Calls ``poll()`` often; it serves the other ranks and raises Interrupted when the job is to stop: ``work``
+            then returns what it has.
+        on_result : callable (rank, task, result)
             Called on rank 0, in any order of tasks.
-        """
-        if self.rank == 0:
-            self.guard(lambda: _Server(self._comm, n_tasks, on_result).run(work))
-        else:
-            self.guard(lambda: self._serve_as_worker(work))
-        self._comm.Barrier()
+        stopping : callable () -> bool
+            Whether this rank was told to stop; True on any one of them stops all.
 
-    def _serve_as_worker(self, work: Callable[[int, Callable[[], None]], Any]) -> None:
+        Returns
+        -------
+        bool
+            Whether the job was told to stop; the same on all ranks.
+        """
+        side = _Server(self._comm, next_task, on_result, stopping) if self.rank == 0 else _Worker(self._comm, stopping)
+        return self.guard(lambda: side.run(work))
+
+
+def _wait_for(ready: Callable[[], bool]) -> None:
+    """Return when ``ready()``; the core is left to others, and signals are heard."""
+    for _ in range(_SPINS):
+        if ready():
+            return
+    nap = _FIRST_NAP
+    while not ready():
+        time.sleep(nap)
+        nap = min(1.5 * nap, _LONGEST_NAP)
+
+
+class _Worker:
+    """Any rank but 0 while tasks are out."""
+
+    def __init__(self, comm: Any, stopping: Callable[[], bool]) -> None:
+        self._comm, self._stopping = comm, stopping
+        self._replies: deque[Any] = deque()
+        self._told = self._halted = self._dismissed = False
+
+    def _listen(self) -> None:
+        """Take in what rank 0 says, and tell it when this rank is to stop."""
+        while self._comm.iprobe(source=0, tag=_ORDER):
+            word, payload = self._comm.recv(source=0, tag=_ORDER)
+            if word == _TASK:
+                self._replies.append(payload)
+            elif word == _HALT:
+                self._halted = True
+            else:
+                self._halted, self._dismissed = payload, True
+        if not self._told and self._stopping():
+            self._comm.send(None, dest=0, tag=_STOP)
+            self._told = True
+
+    def poll(self) -> None:
+        """Raise Interrupted when the job is to stop."""
+        self._listen()
+        if self._told or self._halted:
+            raise Interrupted
+
+    def _reply(self) -> Any:
+        def there() -> bool:
+            self._listen()
+            return bool(self._replies)
+
+        _wait_for(there)
+        return self._replies.popleft()
+
+    def run(self, work: Callable[[Any, Callable[[], None]], Any]) -> bool:
+        """Work until rank 0 has nothing more to do, or the job is to stop."""
         comm = self._comm
         comm.send(None, dest=0, tag=_REQUEST)
-        task = comm.recv(source=0, tag=_TASK)
-        pending = None
-        while task >= 0:
+        task, pending = self._reply(), None
+        while task is not None and not (self._told or self._halted):
             comm.send(None, dest=0, tag=_REQUEST)
-            result = work(task, _nothing)
+            result = work(task, self.poll)
             if pending is not None:
-                pending.wait()
+                _wait_for(lambda sent=pending: sent.test()[0])  # type: ignore[misc]
             pending = comm.isend((task, result), dest=0, tag=_RESULT)
-            task = comm.recv(source=0, tag=_TASK)
+            task = self._reply()
         if pending is not None:
-            pending.wait()
+            _wait_for(lambda: pending.test()[0])
+        comm.send(None, dest=0, tag=_DONE)
+
+        def dismissed() -> bool:
+            self._listen()
+            return self._dismissed
+
+        _wait_for(dismissed)
+        return self._halted
 
 
 class _Server:
     """Rank 0 while tasks are out."""
 
-    def __init__(self, comm: Any, n_tasks: int, on_result: Callable[[int, Any], None]) -> None:
+    def __init__(
+        self,
+        comm: Any,
+        next_task: Callable[[], Any],
+        on_result: Callable[[int, Any, Any], None],
+        stopping: Callable[[], bool],
+    ) -> None:
         from mpi4py import MPI
 
-        self._comm, self._n_tasks, self._on_result = comm, n_tasks, on_result
+        self._comm, self._next_task, self._on_result, self._stopping = comm, next_task, on_result, stopping
         self._status, self._any = MPI.Status(), MPI.ANY_SOURCE
-        self._next = 0
-        self._results = 0
-        self._dismissed = 0
+        self._working = set(range(1, comm.size))
+        self._halted = False
 
-    def _take(self) -> int:
-        if self._next == self._n_tasks:
-            return -1
-        self._next += 1
-        return self._next - 1
+    def _take(self) -> Any:
+        return None if self._halted else self._next_task()
+
+    def _halt(self) -> None:
+        """Tell every rank that still works to stop."""
+        if not self._halted:
+            self._halted = True
+            for rank in self._working:
+                self._comm.send((_HALT, None), dest=rank, tag=_ORDER)
 
     def _answer_one(self) -> None:
         """Receive the message that a probe has seen and act on it."""
         source, tag = self._status.Get_source(), self._status.Get_tag()
         message = self._comm.recv(source=source, tag=tag)
         if tag == _REQUEST:
-            task = self._take()
-            self._comm.send(task, dest=source, tag=_TASK)
-            self._dismissed += task < 0
+            self._comm.send((_TASK, self._take()), dest=source, tag=_ORDER)
+        elif tag == _RESULT:
+            self._on_result(source, *message)
+        elif tag == _STOP:
+            self._halt()
         else:
-            self._results += 1
-            self._on_result(*message)
+            self._working.discard(source)
 
-    def poll(self) -> None:
+    def _serve(self) -> None:
         """Answer all messages that have arrived."""
         while self._comm.iprobe(source=self._any, status=self._status):
             self._answer_one()
+        if self._stopping():
+            self._halt()
 
-    def run(self, work: Callable[[int, Callable[[], None]], Any]) -> None:
-        """Compute, and serve the others, until every result is in and every worker has been told to stop."""
-        while (task := self._take()) >= 0:
-            result = work(task, self.poll)
-            self._results += 1
-            self._on_result(task, result)
-            self.poll()
-        while self._results < self._n_tasks or self._dismissed < self._comm.size - 1:
-            self._comm.probe(source=self._any, status=self._status)
-            self._answer_one()
+    def poll(self) -> None:
+        """Serve the others; raise Interrupted when the job is to stop."""
+        self._serve()
+        if self._halted:
+            raise Interrupted
 
+    def run(self, work: Callable[[Any, Callable[[], None]], Any]) -> bool:
+        """Compute, and serve the others, until every one of them has left."""
+        while (task := self._take()) is not None:
+            self._on_result(0, task, work(task, self.poll))
+            self._serve()
 
-def _nothing() -> None:
-    return None
+        def all_left() -> bool:
+            self._serve()
+            return not self._working
+
+        _wait_for(all_left)
+        for rank in range(1, self._comm.size):
+            self._comm.send((_GOODBYE, self._halted), dest=rank, tag=_ORDER)
+        return self._halted
 
 
 def wrap(comm: Any) -> World | None:

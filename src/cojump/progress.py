@@ -21,31 +21,31 @@ _LEAST_SECONDS = 0.5
 
 
 class ProgressReport(Protocol):
-    """What an ensemble tells about its progress, in trajectories."""
+    """What long work tells about its progress, in trajectories or other units."""
 
     def start(self, total: int) -> None:
-        """Begin a run of ``total`` trajectories."""
+        """Begin work of ``total`` units."""
 
     def advance(self, n: int) -> None:
-        """Count ``n`` more finished trajectories."""
+        """Count ``n`` more finished units."""
 
     def stop(self) -> None:
         """End the run, whether it is complete or not."""
 
 
-def make_progress(stream: TextIO | None = None) -> ProgressReport:
+def make_progress(stream: TextIO | None = None, unit: str = "trajectories") -> ProgressReport:
     """Make a progress bar if ``stream`` (standard error by default) is a terminal, else a writer of lines."""
     stream = sys.stderr if stream is None else stream
     on_terminal = stream.isatty() and Console(file=stream).is_interactive
-    return ProgressBar(stream) if on_terminal else ProgressLines(stream)
+    return ProgressBar(stream, unit) if on_terminal else ProgressLines(stream, unit=unit)
 
 
 class ProgressBar:
     """A bar with the rate and the time left."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, unit: str = "trajectories") -> None:
         self._bar = Progress(
-            TextColumn("trajectories"),
+            TextColumn(unit),
             BarColumn(bar_width=None),
             TextColumn("{task.completed:.0f}/{task.total:.0f}"),
             _Rate(),
@@ -72,7 +72,7 @@ class ProgressBar:
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else _per_second(speed))
+        return Text("" if speed is None else per_second(speed))
 
 
 class ProgressLines:
@@ -83,10 +83,12 @@ class ProgressLines:
     stream : text stream
     clock : callable
         Seconds; another one than the real one in tests.
+    unit : str
+        What is counted.
     """
 
-    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream, self._clock = stream, clock
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, unit: str = "trajectories") -> None:
+        self._stream, self._clock, self._unit = stream, clock, unit
 
     def start(self, total: int) -> None:
         """Begin to count."""
@@ -108,20 +110,22 @@ class ProgressLines:
     def _write(self, now: float) -> None:
         self._told, self._told_done = now, self._done
         elapsed = now - self._began
-        line = f"cojump: {self._done}/{self._total} trajectories"
+        line = f"cojump: {self._done}/{self._total} {self._unit}"
         if elapsed > 0:
             rate = self._done / elapsed
-            line += f", {_per_second(rate)}"
+            line += f", {per_second(rate)}"
             if self._done < self._total:
-                line += f", {_duration((self._total - self._done) / rate)} left"
+                line += f", {duration((self._total - self._done) / rate)} left"
         print(line, file=self._stream, flush=True)
 
 
-def _per_second(rate: float) -> str:
+def per_second(rate: float) -> str:
+    """Write a rate."""
     return f"{rate:.0f}/s" if rate >= 10 else f"{rate:.2g}/s"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Write a time as a person would say it."""
     whole = round(seconds)
     if whole < 120:
         return f"{whole} s"

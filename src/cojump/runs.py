@@ -1,89 +1,316 @@
-"""One run: read and check everything, resume what is there, simulate the rest, store each finished point."""
+"""One run: take up what is there, simulate the rest, store it; whatever happens, nothing finished is lost."""
 
 from __future__ import annotations
 
-import json
-import os
 import sys
-from dataclasses import dataclass, field, replace
+import time
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .config import PointSpec, RunFile, read_run_file
-from .errors import EXPECTED, StorageError, one_line
-from .files import prepare_directory, reason
-from .storage import RESULT_NAME, load, save_results
+from .checkpoint import DIRECTORY, MANIFEST, Contents, Session, emptied, key_of, read_contents, record_of
+from .ensemble import Events
+from .errors import EXPECTED, Stopped, StorageError, one_line
+from .fold import Chunk, Fold
+from .plans import Plan, end_together, plan_together
+from .shards import ShardWriter
+from .signals import FAILED, STOPPED, Signals
+from .status import Status
+from .storage import RESULT_NAME, ResultSequence
 
 if TYPE_CHECKING:
     from .ensemble import Point
     from .parallel import World
     from .results import Result, Theory
+    from .schedule import Task
+
+_ADVICE = "use another directory with -o, or move it away"
 
 
-@dataclass
-class _Job:
-    """A run file, the directory of its results, and the results so far by the place of their point."""
-
-    run_file: RunFile
-    directory: Path
-    points: list[Point]
-    finished: dict[int, Result] = field(default_factory=dict)
-
-    @property
-    def path(self) -> Path:
-        return self.directory / RESULT_NAME
-
-    def store(self, index: int, result: Result) -> None:
-        """Take in a finished point and rewrite the result file: a killed job loses no finished point."""
-        self.finished[index] = replace(result, theory=_theory(self.points[index]))
-        results = [self.finished[i] for i in sorted(self.finished)]
-        save_results(self.path, results, run_file=self.run_file.text, sources=self.run_file.sources, overwrite=True)
-
-
-def open_run_file(path: Path) -> RunFile:
-    """Read a run file; one that cannot be opened is a StorageError here."""
-    try:
-        return read_run_file(path)
-    except OSError as error:
-        raise StorageError(f"cannot read {path}: {reason(error)}") from None
-
-
-def execute(path: Path, directory: Path) -> None:
+def execute(path: Path, directory: Path, signals: Signals) -> int:
     """Run the file at ``path`` into ``directory``; the same on every rank of an MPI job, or alone.
+
+    Parameters
+    ----------
+    path, directory : Path
+    signals : Signals
+        Entered; what it hears ends the run where nothing is lost.
+
+    Returns
+    -------
+    int
+        Exit status: 0 when all is done, ``signals.STOPPED`` when the run was told to stop and can go on,
+        ``signals.FAILED`` when some points cannot be run.
 
     Raises
     ------
     ArgumentError, UnsupportedError, StorageError, ConvergenceError, click.ClickException
         With one line for the user, on the first rank; the others leave quietly with the same status.
     """
-    from .ensemble import run_points
     from .parallel import world
-    from .progress import make_progress
 
+    began = time.monotonic()
     comm = world()
-    chief = comm is None or comm.rank == 0
-    job = _prepare_together(path, directory, comm)
-    missing = _missing_on_all(job, comm)
-    if not missing:
-        if chief:
-            click.echo(f"cojump: complete, {_count(len(job.points))} in {job.path}; {_hint(directory)}")
-        return
-    if chief and job.finished:
-        click.echo(f"cojump: {len(job.finished)} of {_count(len(job.points))} there already, running the rest")
-
-    def on_point(i: int, result: Result) -> None:
-        job.store(missing[i], result)
-
-    progress = make_progress(sys.stderr) if chief else None
+    if comm is None:
+        return _execute(path, directory, None, signals, began)
     try:
-        run_points([job.points[i] for i in missing], comm=comm, progress=progress, on_point=on_point)
-    finally:
-        if progress is not None:  # after an error too: a bar hides the cursor
-            progress.stop()
-    if chief:
-        click.echo(f"cojump: {_count(len(job.points))} in {job.path}; {_hint(directory)}")
+        return _execute(path, directory, comm, signals, began)
+    except Stopped as stopped:
+        comm.abort(stopped.line if comm.rank == 0 else "", STOPPED)
+    except KeyboardInterrupt:
+        comm.abort("cojump: interrupted" if comm.rank == 0 else "", 130)
+    raise AssertionError("the job has been ended")
+
+
+def _execute(path: Path, directory: Path, comm: World | None, signals: Signals, began: float) -> int:
+    plan = plan_together(path, comm)
+    session, message = None, None
+    if comm is None or comm.rank == 0:
+        for place, failure in plan.failures.items():
+            plan.tell(place, failure)
+        try:
+            session = _begin(plan, directory, comm)
+        except EXPECTED as error:
+            if comm is None:
+                raise
+            message = one_line(error)
+    going = session is not None
+    if comm is not None:
+        message, going = comm.share((message, going))
+        end_together(message, comm)
+    if not going:
+        return FAILED if plan.failures else 0
+    return _Run(plan, session, comm, signals, began).go()
+
+
+def _begin(plan: Plan, directory: Path, comm: World | None) -> Session | None:
+    """Take the directory and find out what is there; None if nothing is to be run."""
+    if _is_complete(plan, _checked(plan, directory)) and not (directory / DIRECTORY).exists():
+        place = directory / RESULT_NAME
+        click.echo(f"cojump: complete, {_count(len(plan.points))} in {place}; {_hint(directory)}")
+        return None
+    session = Session(directory, plan.run_file.text, plan.run_file.sources)
+    try:
+        contents = _checked(plan, directory)  # another job may have ended since
+        _begin_session(plan, session, contents, "" if comm is None else "rank 0: ")
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def _begin_session(plan: Plan, session: Session, contents: Contents, who: str) -> None:
+    skeletons = _skeletons(plan, contents, who)
+    keys, goals, identities = plan.keys, plan.goals, plan.identities
+    damaged = session.begin(
+        contents,
+        skeletons,
+        {keys[i]: goal for i, goal in goals.items()},
+        {keys[i]: identities[i] for i in goals},
+    )
+    if damaged:
+        click.echo(
+            f"cojump: damaged records in {session.directory / DIRECTORY} ({damaged}) do not count; "
+            "their trajectories are run again",
+            err=True,
+        )
+    finished = sum(fold.finished for fold in session.folds.values())
+    partial = sum(fold.n_done for fold in session.folds.values() if not fold.finished)
+    if finished or partial:
+        more = f", of which {_count(partial, 'trajectory', 'trajectories')} done" if partial else ""
+        click.echo(f"cojump: {finished} of {_count(len(plan.specs))} there already, running the rest{more}")
+
+
+def _skeletons(plan: Plan, contents: Contents, who: str) -> dict[str, Result]:
+    """Every point that can be run, without any trajectory; one without a mean field fails like any other."""
+    from threadpoolctl import threadpool_limits
+
+    from .ensemble import Worker
+
+    stored, made = contents.notes(), {}
+    for place in list(plan.points):
+        key = plan.keys[place]
+        if key in stored:
+            made[key] = emptied(stored[key][0])
+            continue
+        try:
+            with threadpool_limits(1):
+                made[key] = Worker(plan.points[place]).skeleton
+        except EXPECTED as error:
+            plan.fail(place, one_line(error))
+            plan.tell(place, f"{who}{one_line(error)}")
+    return made
+
+
+def _is_complete(plan: Plan, contents: Contents) -> bool:
+    """Whether the result file has everything that can be run."""
+    if contents.results is None:
+        return False
+    stored = contents.notes()
+    for place, point in plan.points.items():
+        result, note = stored.get(plan.keys[place], (None, None))
+        if result is None:
+            return False
+        if result.n_traj != point.n_traj and (note is None or not point.goal.reached_by(result)):
+            return False
+    return True
+
+
+def _checked(plan: Plan, directory: Path) -> Contents:
+    """Read what is there; refuse what belongs to another run, with the difference."""
+    contents = read_contents(directory)
+    if contents.results is not None:
+        _check(plan, contents.results, directory / RESULT_NAME)
+    if contents.manifest is not None:
+        _check(plan, contents.manifest, directory / DIRECTORY / MANIFEST)
+    return contents
+
+
+def _check(plan: Plan, stored: ResultSequence, path: Path) -> None:
+    if not stored.origin.run_file:
+        raise StorageError(f"{path} holds results that no run file made; {_ADVICE}")
+    known = all(note is not None for note in stored.notes)
+    # The model itself is compared below; its text counts only where an old file has nothing else.
+    sources = plan.run_file.sources if known else stored.origin.sources
+    found = plan.run_file.differences(stored.origin.run_file, sources)
+    if not found:
+        places = {key: place for place, key in plan.keys.items()}
+        for i, result in enumerate(stored):
+            place = places.get(key_of(result.seed, result.parameters))
+            if place is None:
+                raise StorageError(f"{path} holds a point that this run file does not make; {_ADVICE}")
+            if place in plan.points:
+                found += _point_differences(plan, place, stored, i)
+    if found:
+        raise StorageError(
+            f"{path} belongs to another run file: {'; '.join(list(dict.fromkeys(found))[:3])}; {_ADVICE}"
+        )
+
+
+def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -> list[str]:
+    """Why a stored point cannot be taken up, in words; empty if it can."""
+    from .identity import differences
+
+    n_traj, chunk, note = plan.points[place].n_traj, plan.points[place].chunk, stored.notes[i]
+    there = stored[i].n_traj if note is None else note.goal.n_traj
+    change = f"[run] n_traj is {n_traj} here and {there} there"
+    if n_traj < there:
+        return [f"{change}, and it may only grow"]
+    if note is None:
+        return [f"{change}, and a file of schema {stored.origin.schema} cannot be extended"] * (n_traj > there)
+    if note.folded.before[0].count % chunk and n_traj > there:
+        return [f"{change}, and its last chunk was not kept apart"]
+    found = differences(plan.identities[place], note.identity)
+    if found and dict(plan.run_file.sources) != dict(stored.origin.sources):
+        found[0] = f"the file {next(iter(plan.run_file.sources))} has changed since: {found[0]}"
+    return found
+
+
+class _Run(Events):
+    """The work itself, on one rank."""
+
+    def __init__(self, plan: Plan, session: Session | None, comm: World | None, signals: Signals, began: float) -> None:
+        from .alone import Alone
+        from .schedule import cost_of
+
+        run = plan.run_file.run
+        self._plan, self._session, self._signals = plan, session, signals
+        self._ranks: Any = comm or Alone()
+        self._folds: dict[int, Fold] = {}
+        self._status: Status | None = None
+        self._deadline: float | None = None
+        if session is not None:
+            self._folds = {i: session.folds[plan.keys[i]] for i in plan.points}
+            costs = {i: cost_of(p.model, float(p.times[-1])) for i, p in plan.points.items()}
+            self._status = Status(session.seat.directory, self._folds, costs, self._ranks.size)
+            self._deadline = None if run.walltime_seconds is None else began + run.walltime_seconds
+        seat = self._ranks.share(session.seat if session else None)
+        self._writer: ShardWriter = seat.writer(self._ranks.rank, run.checkpoint_seconds)
+        self._seconds = run.checkpoint_seconds
+
+    def go(self) -> int:
+        """Run what is missing; the exit status."""
+        from .ensemble import run_chunks
+        from .progress import make_progress
+
+        progress = None if self._session is None else make_progress(sys.stderr)
+        self._signals.gently = True
+        try:
+            stopped = run_chunks(self._plan.points, self._folds, comm=self._ranks, events=self, progress=progress)
+            self._ranks.guard(self._writer.close)
+            if self._session is not None:
+                self._ranks.guard(lambda: self._finish(self._session, stopped))
+        finally:
+            if progress is not None:  # after an error too: a bar hides the cursor
+                progress.stop()
+            if self._session is not None:
+                self._session.close()
+        failed = bool(self._plan.failures) or any(fold.failure for fold in self._folds.values())
+        return self._ranks.share(STOPPED if stopped else FAILED if failed else 0)
+
+    def _finish(self, session: Session, stopped: bool) -> None:
+        """Write the result file, clear away what it makes superfluous, and say what there is."""
+        for place, fold in self._folds.items():
+            if fold.finished:
+                self._explain(place)
+        session.write(ended=True)
+        failed = sum(fold.failure is not None for fold in self._folds.values())
+        if stopped or failed:
+            assert self._status is not None
+            self._status.write("stopped" if stopped else "failed")
+        else:
+            session.clear()
+        if stopped:
+            done = sum(fold.n_done for fold in self._folds.values())
+            total = sum(fold.goal.n_traj for fold in self._folds.values())
+            why = self._signals.name or ("walltime_seconds" if self._deadline else "a signal")
+            click.echo(f"cojump: stopped ({why}), {done} of {total} trajectories kept; the same command goes on")
+            return
+        count, lost = _count(len(self._plan.specs)), failed + len(self._plan.failures)
+        if lost:
+            count = f"{len(self._plan.specs) - lost} of {count}, {lost} failed,"
+        click.echo(f"cojump: {count} in {session.path}; {_hint(session.directory)}")
+
+    def _explain(self, place: int) -> None:
+        """Put the theory beside a finished point."""
+        fold = self._folds[place]
+        if fold.skeleton.theory is None:
+            fold.skeleton = replace(fold.skeleton, theory=_theory(self._plan.points[place]))
+
+    def part(self, task: Task, chunk: Chunk) -> None:
+        """Write the finished part of a chunk that takes long."""
+        if self._writer.age >= self._seconds:
+            self._writer.append(record_of(self._plan.keys[task.point], task.number, chunk))
+
+    def chunk(self, task: Task, chunk: Chunk) -> int:
+        """Write a chunk; the beginning of one, which is needed longest, into a file of its own."""
+        record = record_of(self._plan.keys[task.point], task.number, chunk)
+        return self._writer.append(record, apart=chunk.stop < task.stop)
+
+    def result(self, rank: int, task: Task, n_traj: int, seconds: float, place: int) -> None:
+        """Count, and keep in mind which file the chunk is in."""
+        assert self._status is not None
+        assert self._session is not None
+        self._status.ran(rank, task.point, n_traj, seconds)
+        self._session.wrote(rank, place, self._plan.keys[task.point], task.number)
+
+    def point(self, place: int, fold: Fold) -> None:
+        """Let others see a finished point, unless that takes too long."""
+        assert self._session is not None
+        self._explain(place)
+        self._session.write(now=False)
+
+    def failed(self, place: int, message: str) -> None:
+        """Say so."""
+        self._plan.tell(place, message)
+
+    def stopping(self) -> bool:
+        """Whether a signal has come or the time is over; on rank 0 the place where the status is kept up to date."""
+        if self._status is not None:
+            self._status.tick()
+        return bool(self._signals.name) or (self._deadline is not None and time.monotonic() > self._deadline)
 
 
 def _theory(point: Point) -> Theory | None:
@@ -98,88 +325,35 @@ def _theory(point: Point) -> Theory | None:
     return Theory(made.covariance, made.correction, made.deviation)
 
 
-def _count(points: int) -> str:
-    return f"{points} point{'' if points == 1 else 's'}"
+def fold_directory(directory: Path, output: Path | None) -> str:
+    """Fold the chunks that a stopped run has left into its result file.
+
+    Parameters
+    ----------
+    directory : Path
+        Of a run.
+    output : Path or None
+        Another file instead; nothing else is written then, and a job may be running.
+
+    Returns
+    -------
+    str
+        What has been done, in one line.
+
+    Raises
+    ------
+    StorageError
+        If there is nothing to fold, a file is damaged, or a job is running.
+    """
+    from .checkpoint import fold_into
+
+    done, total, path = fold_into(directory, output)
+    return f"{done} of {total} trajectories in {path}"
+
+
+def _count(n: int, one: str = "point", many: str = "points") -> str:
+    return f"{n} {one if n == 1 else many}"
 
 
 def _hint(directory: Path) -> str:
     return f"tables and figures: cojump report {directory}"
-
-
-def _prepare_together(path: Path, directory: Path, comm: World | None) -> _Job:
-    """Prepare on every rank; if any fails, all end, and only the first rank speaks."""
-    if comm is None:
-        return _prepare(path, directory, chief=True)
-
-    def attempt() -> _Job | str:
-        try:
-            return _prepare(path, directory, chief=comm.rank == 0)
-        except EXPECTED as error:
-            return one_line(error)
-
-    outcome = comm.guard(attempt)
-    message = comm.agree(outcome if isinstance(outcome, str) else None)
-    if message is None:
-        return outcome
-    if comm.rank == 0:
-        raise click.ClickException(message)
-    raise click.exceptions.Exit(2)
-
-
-def _prepare(path: Path, directory: Path, *, chief: bool) -> _Job:
-    """Check all there is to check before the first trajectory; result files on the first rank only."""
-    run_file = open_run_file(path)
-    specs = run_file.points()
-    job = _Job(run_file, directory, [_point(run_file, spec) for spec in specs])
-    if chief:
-        job.finished = _finished(job, specs)
-        if len(job.finished) < len(specs):
-            prepare_directory(directory)
-    return job
-
-
-def _point(run_file: RunFile, spec: PointSpec) -> Point:
-    from .ensemble import Point
-
-    model, state = spec.build()
-    run = run_file.run
-    return Point(
-        model=model,
-        state=state,
-        times=run_file.times.array(),
-        n_traj=run.n_traj,
-        seed=spec.seed,
-        tolerance=run.tolerance,
-        chunk=run.chunk,
-        keep=run.keep,
-        burn_in=run.burn_in,
-        window=run.window,
-        parameters=spec.parameters,
-    )
-
-
-def _finished(job: _Job, specs: tuple[PointSpec, ...]) -> dict[int, Result]:
-    """Read the results that are there already, by the place of their point; refuse a foreign file."""
-    if not os.path.lexists(job.path):
-        return {}
-    stored = load(job.path)
-    advice = "use another directory with -o, or move it away"
-    if not stored.origin.run_file:
-        raise StorageError(f"{job.path} holds results that no run file made; {advice}")
-    differences = job.run_file.differences(stored.origin.run_file, stored.origin.sources)
-    if differences:
-        raise StorageError(f"{job.path} belongs to another run file: {'; '.join(differences)}; {advice}")
-    places = {json.dumps([spec.seed, spec.parameters], sort_keys=True): i for i, spec in enumerate(specs)}
-    finished = {}
-    for result in stored:
-        key = json.dumps([result.seed, result.parameters], sort_keys=True)
-        if key not in places or result.n_traj != job.run_file.run.n_traj:
-            raise StorageError(f"{job.path} holds a point that this run file does not make; {advice}")
-        finished[places[key]] = result
-    return finished
-
-
-def _missing_on_all(job: _Job, comm: World | None) -> list[int]:
-    """Which points are still to be run, as the first rank sees it: the only one that reads the result file."""
-    missing = [i for i in range(len(job.points)) if i not in job.finished]
-    return missing if comm is None else comm.share(missing)

@@ -13,7 +13,7 @@ import json
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, overload
@@ -25,14 +25,18 @@ from . import __version__
 from .averages import layout_of
 from .errors import ArgumentError, StorageError
 from .files import reason, replace_file
+from .fold import Chunk, Folded, Goal, Groups, folded_of, statistics_of
 from .moments import Moments
 from .results import Extra, Result, Theory
 
 RESULT_NAME = "result.h5"
 """Name of the result file in the directory of a run."""
 
-SCHEMA = 1
-"""Version of the layout written here; files up to this one are read."""
+SCHEMA = 2
+"""Version of the layout written here; files up to this one are read.
+
+2: what makes each point what it is, when it is done, and its partial last chunk, so that a run can be extended.
+"""
 
 _HEADER = 512
 _MAGIC = b"cojump result file\n"
@@ -56,6 +60,8 @@ class Origin:
         Version of the file's layout.
     created : str
         Date and time of writing, ISO 8601, UTC.
+    key : str
+        Of the run, see shards.py; empty in a result file.
     """
 
     run_file: str = ""
@@ -63,6 +69,26 @@ class Origin:
     version: str = __version__
     schema: int = SCHEMA
     created: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a run needs to know of a stored point to go on with it.
+
+    Attributes
+    ----------
+    identity : mapping
+        What makes the point what it is, see :func:`cojump.identity.identity_of`.
+    goal : Goal
+        When it was to be done.
+    folded : Folded
+        How far it is.
+    """
+
+    identity: Mapping[str, Any]
+    goal: Goal
+    folded: Folded
 
 
 class ResultSequence(Sequence[Result]):
@@ -72,11 +98,16 @@ class ResultSequence(Sequence[Result]):
     ----------
     origin : Origin
         The run file, versions and date stored with them.
+    notes : tuple of Note or None
+        For each result of a run, what a later session of it needs; empty after a selection.
     """
 
-    def __init__(self, results: Sequence[Result], origin: Origin | None = None) -> None:
+    def __init__(
+        self, results: Sequence[Result], origin: Origin | None = None, notes: Sequence[Note | None] = ()
+    ) -> None:
         self._results = tuple(results)
         self.origin = origin or Origin()
+        self.notes = tuple(notes)
 
     def __len__(self) -> int:
         return len(self._results)
@@ -127,6 +158,8 @@ def save_results(
     *,
     run_file: str = "",
     sources: Mapping[str, str] | None = None,
+    notes: Sequence[Note] = (),
+    key: str = "",
     overwrite: bool = False,
 ) -> None:
     """Write results to one HDF5 file; :func:`load` reads them back bit for bit.
@@ -141,6 +174,10 @@ def save_results(
         Text of the run file that made them.
     sources : mapping of str to str, optional
         Name and text of a user's model file that the run file names.
+    notes : sequence of Note
+        One for each result, if a later session may go on with them.
+    key : str
+        Of the run.
     overwrite : bool
         Replace a file that exists already.
 
@@ -159,9 +196,13 @@ def save_results(
         # Texts are datasets: an HDF5 attribute ends at 64 kB, a run file with its own patterns does not.
         file["run_file"] = run_file
         file["sources"] = json.dumps(dict(sources or {}))
+        file.attrs["key"] = key
         points = file.create_group("points")
         for i, result in enumerate(results):
-            _write_point(points.create_group(f"{i:06d}"), result)
+            group = points.create_group(f"{i:06d}")
+            _write_point(group, result)
+            if notes:
+                _write_note(group.create_group("run"), notes[i])
     payload = image.getvalue()[_HEADER:]
     replace_file(path, _header(SCHEMA, payload) + payload)
 
@@ -197,6 +238,33 @@ def _write_point(group: h5py.Group, result: Result) -> None:
         _write_array(own, "reference", extra.reference)
         own["pairs"] = np.ascontiguousarray(extra.moments.pairs, dtype=np.int64)
         _write_moments(own, extra.moments)
+
+
+def _write_note(group: h5py.Group, note: Note) -> None:
+    group["identity"] = json.dumps(note.identity)
+    group["goal"] = json.dumps(asdict(note.goal))
+    last = note.folded.last
+    if last is None:  # the moments of the whole chunks are those of the result
+        return
+    group.attrs.update(start=last.start, stop=last.stop, n_jumps=last.n_jumps)
+    for name, groups in (("before", note.folded.before), ("last", last.moments)):
+        for i, moments in enumerate(groups):
+            _write_moments(group.create_group(f"{name}/{i}"), moments)
+
+
+def _read_note(group: h5py.Group, result: Result) -> Note:
+    identity, goal = json.loads(_text(group["identity"])), Goal(**json.loads(_text(group["goal"])))
+    if "last" not in group:
+        return Note(identity, goal, folded_of(result))
+    layout = Groups(statistics_of(result))
+
+    def read(name: str) -> tuple[Moments, ...]:
+        parts = [group[name][str(i)] for i in range(len(group[name]))]
+        return layout.filled([(int(p.attrs["count"]), p["mean"][()], p["comoment"][()]) for p in parts])
+
+    start, stop, n_jumps = (int(group.attrs[name]) for name in ("start", "stop", "n_jumps"))
+    last = Chunk(start, stop, read("last"), result.trajectories[:0], n_jumps)
+    return Note(identity, goal, folded_of(result, (read("before"), last)))
 
 
 def _write_moments(group: h5py.Group, moments: Moments) -> None:
@@ -258,17 +326,23 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
     try:
         with h5py.File(io.BytesIO(data), "r") as file:
             points = file["points"]
-            results = [_read_point(points[name]) for name in sorted(points)]
+            names = sorted(points)
+            results = [_read_point(points[name]) for name in names]
+            notes = [
+                _read_note(points[name]["run"], result) if "run" in points[name] else None
+                for name, result in zip(names, results, strict=True)
+            ]
             origin = Origin(
                 run_file=_text(file["run_file"]),
                 sources=json.loads(_text(file["sources"])),
                 version=str(file.attrs["cojump_version"]),
                 schema=int(file.attrs["schema"]),
                 created=str(file.attrs["created"]),
+                key=str(file.attrs.get("key", "")),
             )
     except (KeyError, ValueError, TypeError, OSError) as error:
         raise StorageError(f"{place} has not the content of a cojump result file: {_line(error)}") from None
-    return ResultSequence(results, origin)
+    return ResultSequence(results, origin, notes)
 
 
 def is_result_file(path: str | os.PathLike[str]) -> bool:

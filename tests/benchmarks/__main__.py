@@ -79,20 +79,22 @@ def ensembles(console):
     for name in ("what", "figure"):
         table.add_column(name, justify="left" if name == "what" else "right")
     with console.status("ensembles"):
-        cost, shared = overhead(), two_ranks()
+        cost, pairs = overhead(), [two_ranks(), two_ranks(sweep=True)]
     table.add_row(f"constrained model, N = {SIZE}: Engine.run, µs per trajectory", f"{cost['alone_us']:.0f}")
     table.add_row(f"the same inside simulate ({N_TRAJ} trajectories)", f"{cost['inside_us']:.0f}")
     table.add_row("  machinery: moments, chunks, folding", f"{cost['inside_us'] - cost['alone_us']:.0f}")
     table.add_row(
         "simulate with one trajectory, ms: mean field and tables", f"{cost['fixed_ms']:.1f}", end_section=True
     )
-    if shared is None:
-        table.add_row("two ranks", "no mpiexec")
-    else:
+    for shared in pairs:
+        if shared is None:
+            table.add_row("two ranks", "no mpiexec")
+            continue
         table.add_row(f"{shared['what']}: one rank, s", f"{shared['one']:.2f}")
         table.add_row("two ranks, s", f"{shared['two']:.2f}")
         spread = f"{shared['speed_up']:.2f} ({shared['least']:.2f} to {shared['most']:.2f})"
         table.add_row("speed-up, median (least to most)", spread)
+        table.add_row("the same in processor time of the busiest rank", f"{shared['processor']:.2f}", end_section=True)
     console.print(table)
 
 

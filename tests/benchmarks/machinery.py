@@ -41,23 +41,27 @@ def overhead(repetitions=5):
     }
 
 
-def two_ranks(repetitions=3):
+def two_ranks(repetitions=5, *, sweep=False):
     """Seconds of one rank and of two, in turn; None without an mpiexec."""
     own = Path(sys.executable).with_name("mpiexec")
     launcher = str(own) if own.exists() else shutil.which("mpiexec")
     if launcher is None:
         return None
-    command, environment = module_command("sharing", repetitions)
+    command, environment = module_command("sharing", repetitions, *(["sweep"] if sweep else []))
     done = subprocess.run([launcher, "-n", "2", *command], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
     found = json.loads(done.stdout)
     ratios = [a / b for a, b in zip(found["one"], found["all"], strict=True)]
+    shares = [a / b for a, b in zip(found["spent_one"], found["spent_all"], strict=True)]
     return {
         "one": statistics.median(found["one"]),
         "two": statistics.median(found["all"]),
         "speed_up": statistics.median(ratios),
+        "processor": statistics.median(shares),
         "least": min(ratios),
         "most": max(ratios),
-        "what": f"constrained model, N = {found['size']}, {found['n_traj']} trajectories",
+        "what": f"constrained model, N = {found['size'][0]}"
+        + (f" to {found['size'][-1]}" if sweep else "")
+        + f", {found['n_traj']} trajectories",
     }

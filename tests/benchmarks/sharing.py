@@ -1,6 +1,9 @@
 """How much faster two ranks are than one: both in one job, so that they meet the same machine.
 
-mpiexec -n 2 python -m tests.benchmarks.sharing REPETITIONS     one line of JSON
+mpiexec -n 2 python -m tests.benchmarks.sharing REPETITIONS [sweep]     one line of JSON
+
+``sweep`` shares the chunks of a sweep over N = 50..3200 instead of those of one ensemble. ``spent`` is the processor
+time of the busiest rank: on a machine that others use its ratio says what two free cores would give.
 """
 
 import json
@@ -9,11 +12,13 @@ import time
 
 from mpi4py import MPI
 
-import cojump as cj
+from cojump.ensemble import Point, run_points
+from cojump.parallel import World
 
 from .cases import TIMES, constrained
 
 SIZE, N_TRAJ, CHUNK = 200, 512, 8
+SWEEP, N_SWEEP = (50, 100, 200, 400, 800, 1600, 3200), 96
 
 
 def rest_until_all_are_here(comm):
@@ -25,22 +30,29 @@ def rest_until_all_are_here(comm):
 
 def main():
     comm = MPI.COMM_WORLD
-    model, state = constrained(SIZE)
-    options = {"n_traj": N_TRAJ, "chunk": CHUNK}
-    cj.simulate(model, state, TIMES, n_traj=2 * comm.size, chunk=1, comm=comm)
-    one, all_ranks = [], []
+    world = World(comm)
+    sizes, n_traj = (SWEEP, N_SWEEP) if sys.argv[2:] == ["sweep"] else ((SIZE,), N_TRAJ)
+
+    def points(n_traj, chunk):
+        return [Point(*constrained(size), TIMES, n_traj, chunk=chunk) for size in sizes]
+
+    run_points(points(2 * comm.size, 1), comm=world)
+    one, all_ranks, spent_one, spent_all = [], [], [], []
     for _ in range(int(sys.argv[1])):
         rest_until_all_are_here(comm)
         if comm.rank == 0:
-            began = time.perf_counter()
-            cj.simulate(model, state, TIMES, **options)
+            began, before = time.perf_counter(), time.process_time()
+            run_points(points(n_traj, CHUNK))
             one.append(time.perf_counter() - began)
+            spent_one.append(time.process_time() - before)
         rest_until_all_are_here(comm)
-        began = time.perf_counter()
-        cj.simulate(model, state, TIMES, **options, comm=comm)
+        began, before = time.perf_counter(), time.process_time()
+        run_points(points(n_traj, CHUNK), comm=world)
         all_ranks.append(time.perf_counter() - began)
+        spent_all.append(max(comm.allgather(time.process_time() - before)))
     if comm.rank == 0:
-        print(json.dumps({"one": one, "all": all_ranks, "size": SIZE, "n_traj": N_TRAJ}))
+        spent = {"spent_one": spent_one, "spent_all": spent_all}
+        print(json.dumps({"one": one, "all": all_ranks, **spent, "size": sizes, "n_traj": n_traj}))
 
 
 if __name__ == "__main__":

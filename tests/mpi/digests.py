@@ -29,7 +29,8 @@ def of_file(path):
         found.update({f"{name}@{key}": str(value) for key, value in item.attrs.items()})
         if isinstance(item, h5py.Dataset):
             value = item[()]
-            found[name] = [s.decode() for s in value] if value.dtype == object else of_arrays(value)
+            texts = [value] if isinstance(value, bytes) else value if value.dtype.kind == "O" else ()
+            found[name] = [s.decode() for s in texts] if len(texts) else of_arrays(value)
 
     with h5py.File(path, "r") as file:
         file["points"].visititems(visit)

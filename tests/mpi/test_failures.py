@@ -105,7 +105,7 @@ def test_a_killed_rank_ends_the_job_and_loses_no_finished_point(rank, tmp_path):
     job = kill_after_the_first_point(path, results / "result.h5", tmp_path / f"pid{rank}")
     assert job.status != 0
     assert job.seconds < AT_ONCE / 2
-    (saved,) = cj.load(results)
+    (saved,) = cj.load(results).select(size=6)
     assert (saved.n_particles, saved.n_traj) == (6, 16)
 
     if rank == 1:  # the rest is run when the same command is given again

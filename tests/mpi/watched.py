@@ -6,6 +6,7 @@ It is the constrained model; what is done to the trajectory engine is said by ``
     mean_field            the mean field does not converge on ``rank``
     amplitude             Γ raises on ``rank``
     occupied              something takes the place of the result file while the job runs
+    slow                  each trajectory takes 30 ms; each rank writes a byte for every one that it begins
     count                 slow; each rank writes down which trajectories it runs and how its threads are used
     wait                  where WATCHED_SLOW is set, trajectories of the smallest model are slow
 """
@@ -48,7 +49,11 @@ def _watch(action, rank, place):
     def run(engine, seed, index, **options):
         if "poll" not in options:  # warm_up() runs one trajectory of its own
             return _run(engine, seed, index, **options)
-        if action == "count":
+        if action == "slow":
+            with (place / f"begun{RANK}").open("a") as file:
+                file.write(".")
+            time.sleep(0.03)
+        elif action == "count":
             time.sleep(0.05)
             with (place / f"trajectories{RANK}").open("a") as file:
                 file.write(f"{index}\n")

@@ -19,7 +19,7 @@ from cojump.config import read_run_file
 from cojump.config.templates import TEMPLATES
 from cojump.errors import ConvergenceError
 from cojump.progress import ProgressBar, ProgressLines, make_progress
-from cojump.storage import load, save_results
+from cojump.storage import SCHEMA, load, save_results
 
 RUN = """
 [model]
@@ -136,7 +136,7 @@ def test_wrong_commands_are_one_line(arguments, message, tmp_path, monkeypatch):
 def test_a_wrong_run_file_is_one_line(command, run_toml):
     run_toml.write_text(RUN.replace("0.7", '"0.7"'), encoding="utf-8")
     assert refusal(command, run_toml) == 'Argument `[model] omega` must be a number, but it is "0.7"'
-    run_toml.write_text(RUN.replace("[4, 8]", "[4, 0]"), encoding="utf-8")
+    run_toml.write_text(RUN.replace("[4, 8]", "0"), encoding="utf-8")
     assert refusal(command, run_toml) == "Argument `[model] size` must be an integer of at least 1, but it is 0"
     assert not (run_toml.parent / "results").exists(), "nothing is made before everything is checked"
 
@@ -173,7 +173,7 @@ def test_run_report_show(run_toml):
 
     for place in (directory, path):
         out, _ = invoke("show", place)
-        assert f"cojump {cojump.__version__}, schema 1" in out
+        assert f"cojump {cojump.__version__}, schema {SCHEMA}" in out
         assert f"{results[0].n_jumps / 10:.4g}" in out
         assert str(results[1].seed) in out
 
@@ -213,14 +213,14 @@ def test_each_finished_point_is_stored(run_toml, monkeypatch):
     """A job that fails in its last point keeps the ones before it, and goes on from there."""
     import cojump.ensemble
 
-    real = cojump.ensemble.run_points
+    real = cojump.ensemble.run_chunks
 
-    def failing(points, *, on_point, **options):
-        real(points[1:], on_point=lambda i, result: on_point(i + 1, result), **options)
+    def failing(points, folds, **options):
+        real({1: points[1]}, {1: folds[1]}, **options)
         raise ConvergenceError("the step does not converge\nat t = 0.5")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cojump.ensemble, "run_points", failing)
+        patch.setattr(cojump.ensemble, "run_chunks", failing)
         _, err = invoke("run", run_toml, status=2)
     assert err.splitlines()[-1] == "cojump: the step does not converge at t = 0.5"
     directory = run_toml.parent / "results"
@@ -237,8 +237,11 @@ def test_results_of_another_run_file_are_left_alone(run_toml):
 
     run_toml.write_text(RUN.replace("0.7", "0.9").replace("n_traj = 10", "n_traj = 20"), encoding="utf-8")
     assert refusal("run", run_toml) == (
-        f"{path} belongs to another run file: [model] omega is 0.9 here and 0.7 there; "
-        f"[run] n_traj is 20 here and 10 there; {advice}"
+        f"{path} belongs to another run file: [model] omega is 0.9 here and 0.7 there; {advice}"
+    )
+    run_toml.write_text(RUN.replace("n_traj = 10", "n_traj = 9"), encoding="utf-8")
+    assert refusal("run", run_toml) == (
+        f"{path} belongs to another run file: [run] n_traj is 9 here and 10 there, and it may only grow; {advice}"
     )
     run_toml.write_text(RUN, encoding="utf-8")
     assert path.read_bytes() == before
@@ -286,10 +289,10 @@ def test_a_model_that_does_not_fit_in_memory_is_one_line(run_toml):
 def test_interrupted(error, status, run_toml, monkeypatch):
     import cojump.ensemble
 
-    def failing(points, **options):
+    def failing(points, folds, **options):
         raise error
 
-    monkeypatch.setattr(cojump.ensemble, "run_points", failing)
+    monkeypatch.setattr(cojump.ensemble, "run_chunks", failing)
     _, err = invoke("run", run_toml, status=status)
     assert err.strip().splitlines()[-1].startswith("cojump: ")
     assert "Traceback" not in err
@@ -298,10 +301,10 @@ def test_interrupted(error, status, run_toml, monkeypatch):
 def test_a_bug_is_not_hidden(run_toml, monkeypatch):
     import cojump.ensemble
 
-    def failing(points, **options):
+    def failing(points, folds, **options):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(cojump.ensemble, "run_points", failing)
+    monkeypatch.setattr(cojump.ensemble, "run_chunks", failing)
     outcome = CliRunner().invoke(cli, ["run", str(run_toml)])
     assert isinstance(outcome.exception, ZeroDivisionError)
 

@@ -117,7 +117,8 @@ def test_the_seed_of_a_point_never_changes(read):
         (toml(model=None), "Argument `[model]` must be given, but the section is missing"),
         (
             toml(modle={"x": "1"}),
-            "Argument `[modle]` must be one of [model], [initial], [times], [run], but it is no section of a run file",
+            "Argument `[modle]` must be one of [model], [initial], [times], [run], [sweep], "
+            "but it is no section of a run file",
         ),
         (
             "model = 3\n" + toml(model=None),
@@ -143,8 +144,69 @@ def test_the_seed_of_a_point_never_changes(read):
         (with_key("model", omega="true"), "Argument `[model] omega` must be a number, but it is true"),
         (with_key("model", omega="nan"), "Argument `[model] omega` must be a finite number, but it is nan"),
         (
-            with_key("model", omega="[0.7, 0.8]"),
-            "Argument `[model] omega` must be a single value (so far only `size` can be swept), but it is [0.7, 0.8]",
+            with_key("model", omega='[0.7, "0.8"]'),
+            'Argument `[model] omega[1]` must be a number, but it is "0.8"',
+        ),
+        (
+            with_key("initial", theta='[0.7, "0.8"]'),
+            'Argument `[initial] theta` must be a number, but it is "0.8"',
+        ),
+        (
+            toml(sweep={"mode": '"zip"'}, initial={"kind": '"tilted"', "theta": "[1, 2]", "phi": "0"}),
+            'Argument `[sweep] mode` must be "product", or all lists of one length, '
+            "but [model] size has 3 values and [initial] theta has 2",
+        ),
+        (
+            toml(sweep={"mode": '"outer"'}),
+            'Argument `[sweep] mode` must be one of "product", "zip", but it is "outer"',
+        ),
+        (
+            toml(sweep={"mod": '"zip"'}),
+            'Argument `[sweep] mod` must be one of the keys of [sweep]: mode, but it is unknown; did you mean "mode"?',
+        ),
+        (
+            with_key("run", n_traj="[1000, 2000]"),
+            "Argument `[run] n_traj` must be a single value, or be swept along with other keys "
+            'by [sweep] mode = "zip", but it is [1000, 2000]',
+        ),
+        (
+            toml(
+                sweep={"mode": '"zip"'},
+                model={**BASE["model"], "size": "[4, 8, 4]", "omega": "[1.0, 2.0, 1.0]"},
+            ),
+            "Argument `[sweep]` must make different points, but [4, 1.0] is there twice",
+        ),
+        (
+            toml(
+                sweep={"mode": '"zip"'},
+                model={**BASE["model"], "size": "4"},
+                run={**BASE["run"], "n_traj": "[20, 30]"},
+            ),
+            "Argument `[run] n_traj` must be a list beside others that tell the points apart, but it is alone",
+        ),
+        (
+            with_key("run", chunk="[1, 2]"),
+            "Argument `[run] chunk` must be an integer of at least 1, but it is [1, 2]",
+        ),
+        (
+            with_key("run", target_error='{spins.z = "small"}'),
+            'Argument `[run] target_error."spins.z"` must be a number greater than 0, but it is "small"',
+        ),
+        (
+            with_key("run", target_error="0"),
+            "Argument `[run] target_error` must be a number greater than 0, but it is 0",
+        ),
+        (
+            with_key("run", target_error="{}"),
+            "Argument `[run] target_error` must hold at least one label, but it is empty",
+        ),
+        (
+            with_key("run", walltime_seconds="0"),
+            "Argument `[run] walltime_seconds` must be a number greater than 0, but it is 0",
+        ),
+        (
+            with_key("run", min_traj="1"),
+            "Argument `[run] min_traj` must be an integer of at least 2, but it is 1",
         ),
         (
             with_key("model", rate_up="-1.0"),
@@ -343,6 +405,68 @@ def test_potts_patterns(read):
         read(toml(model={**potts, "size": None, "patterns": "[[0, -1]]"}, initial=start))
     with pytest.raises(ArgumentError, match="hold only the levels 0 to 2"):
         read(toml(model={**potts, "size": None, "patterns": "[[0, 3]]"}, initial=start)).points()[0].build()
+
+
+def test_a_grid_of_several_keys(read):
+    """Model, initial state and run: every value of one with every value of the others, the last one fastest."""
+    run_file = read(
+        toml(
+            model={**BASE["model"], "size": "[4, 8]", "omega": "[0.7, 0.9]"},
+            initial={"kind": '"tilted"', "theta": "[1.1, 0.5]", "phi": "0.4"},
+            run={"n_traj": "20", "seed": "[1, 2]"},
+        )
+    )
+    points = run_file.points()
+    assert len(points) == 16
+    assert points[1].parameters == {"size": 4, "omega": 0.7, "theta": 1.1, "seed": 2}
+    assert points[-1].parameters == {"size": 8, "omega": 0.9, "theta": 0.5, "seed": 2}
+    assert len({p.seed for p in points}) == 16
+    for point in points:
+        model, state = point.build()
+        assert model.size == point.parameters["size"]
+        assert model.hamiltonian[0].matrix[0, 1] == point.parameters["omega"]
+        np.testing.assert_allclose(state.densities[0][0, 0].real, np.cos(point.parameters["theta"] / 2) ** 2)
+
+
+def test_zipped_keys(read):
+    run_file = read(
+        toml(
+            sweep={"mode": '"zip"'},
+            model={**BASE["model"], "size": "[4, 8, 4]", "omega": "[0.7, 0.8, 0.9]"},
+            run={"n_traj": "[300, 200, 100]", "seed": "5", "keep": "3"},
+        )
+    )
+    points = run_file.points()
+    assert [p.parameters for p in points] == [
+        {"size": 4, "omega": 0.7},
+        {"size": 8, "omega": 0.8},
+        {"size": 4, "omega": 0.9},
+    ]
+    assert [p.run.n_traj for p in points] == [300, 200, 100]
+    assert [p.run.keep for p in points] == [3, 3, 3]
+    longer = read(run_file.text.replace("[300, 200, 100]", "[301, 202, 103]"))
+    assert [p.seed for p in longer.points()] == [p.seed for p in points], "more trajectories of the same points"
+    assert longer.differences(run_file.text, {}) == []
+    assert run_file.differences(run_file.text.replace('"zip"', '"product"'), {}) == [
+        '[sweep] mode is "zip" here and "product" there'
+    ]
+
+
+def test_states_that_are_lists_can_be_swept(read):
+    kets = read(toml(model=dict(BASE["model"], size="4"), initial={"kind": '"product"', "ket": "[[1, 0], [0, 1]]"}))
+    assert [p.parameters for p in kets.points()] == [{"ket": [1, 0]}, {"ket": [0, 1]}]
+    assert [p.build()[1].densities[0][0, 0].real for p in kets.points()] == [1, 0]
+    densities = "[[[1, 0], [0, 0]], [[0.5, 0], [0, 0.5]]]"
+    mixed = read(toml(model=dict(BASE["model"], size="4"), initial={"kind": '"product"', "density": densities}))
+    assert [p.build()[1].densities[0][0, 0].real for p in mixed.points()] == [1, 0.5]
+
+
+def test_how_long_a_run_goes_on_makes_no_other_run(read):
+    run_file = read(toml())
+    changes = {"n_traj": "9", "target_error": "0.1", "min_traj": "5", "walltime_seconds": "7", "keep": "16"}
+    assert run_file.differences(with_key("run", **changes, checkpoint_seconds="1"), {}) == []
+    target = read(with_key("run", target_error='{spins.z = 0.1, "a.b".c = 2, deviation = 1}')).run.target_error
+    assert target == {"spins.z": 0.1, "a.b.c": 2.0, "deviation": 1.0}
 
 
 def test_hopfield_patterns(read):

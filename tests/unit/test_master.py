@@ -6,7 +6,8 @@ from scipy.linalg import expm
 
 import cojump as cj
 import oracle
-from cojump.master import _evolve, steady_state
+from cojump import steady_state
+from cojump.master import _evolve
 from cojump.schur.densities import block_densities
 from cojump.schur.generator import Generator
 from statistical.block_cases import MODELS as SEVERAL

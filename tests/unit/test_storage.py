@@ -72,7 +72,7 @@ def test_round_trip(saved):
     assert loaded.origin.run_file == RUN_TEXT == read_run_text(path)
     assert loaded.origin.sources == {"mine.py": "x = 1\n"}
     assert loaded.origin.version == cojump.__version__
-    assert loaded.origin.schema == 1
+    assert loaded.origin.schema == storage.SCHEMA
     assert loaded.origin.created.endswith("+00:00")
 
 
@@ -213,9 +213,9 @@ def test_foreign_files_are_refused(tmp_path):
 def test_a_newer_schema_is_refused(saved):
     path, _ = saved
     payload = path.read_bytes()[512:]
-    path.write_bytes(storage._header(2, payload) + payload)
+    path.write_bytes(storage._header(storage.SCHEMA + 1, payload) + payload)
     message = refusal(path)
-    newer = f"it has schema 2, this cojump {cojump.__version__} reads up to 1"
+    newer = f"it has schema {storage.SCHEMA + 1}, this cojump {cojump.__version__} reads up to {storage.SCHEMA}"
     assert message == f"{path} was written by a newer cojump: {newer}"
 
 

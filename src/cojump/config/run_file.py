@@ -8,7 +8,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,18 @@ from ..errors import ArgumentError
 from .builders import Builder, find_builder, in_section
 from .initial import DEFAULTS, InitialSection, read_initial
 from .sections import MISSING, Section, integer, number, show
+from .sweep import (
+    MODES,
+    NAMELESS,
+    RUN_KEYS,
+    Axis,
+    axes_of,
+    axis_of,
+    check_axes,
+    combinations,
+    read_mode,
+    singles,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,9 +37,13 @@ if TYPE_CHECKING:
     from ..states import State
 
 SECTIONS = ("model", "initial", "times", "run")
+"""Sections that every run file has."""
 
-SWEEPABLE = ("size",)
-"""Keys of ``[model]`` that may be lists, one point of the sweep per value."""
+OPTIONAL = ("sweep",)
+"""Sections that it may have."""
+
+FREE = ("n_traj", "target_error", "min_traj", "walltime_seconds", "checkpoint_seconds")
+"""Keys of ``[run]`` that may change when a run is resumed or extended."""
 
 _MOST_TIMES = 1_000_000
 
@@ -41,14 +57,14 @@ class ModelSection:
     builder : Builder
         The function that ``system`` names.
     arguments : mapping
-        Its keys, checked. A swept one holds a tuple of values.
-    swept : tuple of str
+        Its keys, checked; those that are swept are in ``axes`` instead.
+    axes : tuple of Axis
         The keys that are swept.
     """
 
     builder: Builder
     arguments: Mapping[str, Any]
-    swept: tuple[str, ...]
+    axes: tuple[Axis, ...]
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,14 @@ class RunSection:
         How many single trajectories are stored.
     burn_in, window : float or None
         Measurement window of stationary averages; None is 0 and the last output time, both None is none at all.
+    target_error : mapping of str to float, float or None
+        Standard errors at which a point is done before ``n_traj``, by label or one for all averages.
+    min_traj : int
+        Trajectories before the target is looked at.
+    walltime_seconds : float or None
+        The run stops, to be resumed, after this time.
+    checkpoint_seconds : float
+        At least so often what is finished is forced to the disk.
     """
 
     n_traj: int
@@ -97,6 +121,10 @@ class RunSection:
     keep: int = 0
     burn_in: float | None = None
     window: float | None = None
+    target_error: Mapping[str, float] | float | None = None
+    min_traj: int = 100
+    walltime_seconds: float | None = None
+    checkpoint_seconds: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -111,18 +139,23 @@ class PointSpec:
         Seed of this point, enough to reproduce it with :func:`cojump.simulate`.
     arguments : mapping
         Arguments of the system's function.
-    run_file : RunFile
+    builder : Builder
+    initial : InitialSection
+    run : RunSection
+        With the values of this point.
     """
 
     parameters: Mapping[str, Any]
     seed: int
     arguments: Mapping[str, Any]
-    run_file: RunFile
+    builder: Builder
+    initial: InitialSection
+    run: RunSection
 
     def build(self) -> tuple[Model, State]:
         """Model and initial state; raises ArgumentError if the values make none."""
-        model = self.run_file.model.builder.build(self.arguments)
-        return model, self.run_file.initial.build(model)
+        model = self.builder.build(self.arguments)
+        return model, self.initial.build(model)
 
 
 @dataclass(frozen=True)
@@ -135,7 +168,11 @@ class RunFile:
     text : str
         The file as it was read.
     model, initial, times, run
-        Its sections.
+        Its sections, with the first value of each key that is swept.
+    axes : tuple of Axis
+        The keys that are swept, in the order of the file's sections.
+    mode : str
+        How their values are combined, see :data:`cojump.config.sweep.MODES`.
     """
 
     path: Path
@@ -144,6 +181,9 @@ class RunFile:
     initial: InitialSection
     times: TimesSection
     run: RunSection
+    axes: tuple[Axis, ...] = ()
+    mode: str = MODES[0]
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
 
     @property
     def sources(self) -> Mapping[str, str]:
@@ -152,19 +192,30 @@ class RunFile:
 
     def points(self) -> tuple[PointSpec, ...]:
         """List the points of the sweep in the order of the file; one point without a sweep."""
-        arguments, swept, seed = self.model.arguments, self.model.swept, self.run.seed
-        if not swept:
-            parameters = {key: arguments[key] for key in ("size",) if key in arguments}
-            return (PointSpec(parameters, seed, arguments, self),)
-        points = []
-        for values in itertools.product(*(arguments[key] for key in swept)):
-            parameters = dict(zip(swept, values, strict=True))
-            own = _point_seed(seed, parameters)
-            points.append(PointSpec(parameters, own, {**arguments, **parameters}, self))
-        return tuple(points)
+        fixed = self.model.arguments
+        if not self.axes:
+            parameters = {key: fixed[key] for key in ("size",) if key in fixed}
+            return (PointSpec(parameters, self.run.seed, fixed, self.model.builder, self.initial, self.run),)
+        return tuple(self._point(values) for values in combinations(self.axes, self.mode))
+
+    def _point(self, values: Mapping[tuple[str, str], Any]) -> PointSpec:
+        own: dict[str, dict[str, Any]] = {"model": {}, "initial": {}, "run": {}}
+        for (section, key), value in values.items():
+            own[section][key] = value
+        initial, run = self.initial, self.run
+        if own["initial"]:
+            initial = read_initial(Section("initial", {**self.tables["initial"], **own["initial"]}))
+        if own["run"]:
+            run = _read_run(Section("run", {**self.tables["run"], **own["run"]}), self.times)
+        parameters = {key: value for (_, key), value in values.items() if key not in NAMELESS}
+        arguments = {**self.model.arguments, **own["model"]}
+        seed = _point_seed(run.seed, parameters)
+        return PointSpec(parameters, seed, arguments, self.model.builder, initial, run)
 
     def differences(self, text: str, sources: Mapping[str, str]) -> list[str]:
-        """Say in which keys another run file differs from this one; in none if both mean the same.
+        """Say in which keys another run file differs from this one; in none if both mean the same run.
+
+        How long the run goes on (:data:`FREE`) makes no other run of it.
 
         Parameters
         ----------
@@ -179,7 +230,10 @@ class RunFile:
             return ["the other one is no TOML file"]
         defaults = self._defaults()
         found = []
+        free = {f"[run] {key}" for key in FREE}
         for key in dict.fromkeys([*here, *there]):
+            if key in free:
+                continue
             ours, theirs = (side.get(key, defaults.get(key, MISSING)) for side in (here, there))
             if ours != theirs or isinstance(ours, bool) != isinstance(theirs, bool):
                 found.append(f"{key} is {show(ours)} here and {show(theirs)} there")
@@ -193,6 +247,7 @@ class RunFile:
             "model": {key: rule.default for key, rule in self.model.builder.keys.items()},
             "initial": DEFAULTS[self.initial.kind],
             "run": {f.name: f.default for f in fields(RunSection) if f.name != "n_traj"},
+            "sweep": {"mode": MODES[0]},
         }
         return _flat(sections)
 
@@ -218,7 +273,7 @@ def read_run_file(path: str | os.PathLike[str]) -> RunFile:
     Parameters
     ----------
     path : path
-        A TOML file with the sections ``[model]``, ``[initial]``, ``[times]`` and ``[run]``.
+        A TOML file with the sections ``[model]``, ``[initial]``, ``[times]`` and ``[run]``, perhaps ``[sweep]``.
 
     Raises
     ------
@@ -242,22 +297,35 @@ def read_run_file(path: str | os.PathLike[str]) -> RunFile:
         raise ArgumentError(str(path), "be a TOML file", "its lists are nested too deeply") from None
     whole = Section("", content)
     for name in content:
-        if name not in SECTIONS:
-            rule = f"be one of {', '.join(f'[{s}]' for s in SECTIONS)}"
+        if name not in (*SECTIONS, *OPTIONAL):
+            rule = f"be one of {', '.join(f'[{s}]' for s in (*SECTIONS, *OPTIONAL))}"
             raise ArgumentError(f"[{name}]", rule, "it is no section of a run file")
     sections = {}
     for name in SECTIONS:
         if name not in whole:
             raise ArgumentError(f"[{name}]", "be given", "the section is missing")
         sections[name] = Section(name, whole.get(name))
+    mode = read_mode(Section("sweep", whole.get("sweep")) if "sweep" in whole else None)
+    model = _read_model(sections["model"], place.parent)
+    own = {
+        "initial": axes_of(sections["initial"], [k for k in sections["initial"].table if k != "kind"]),
+        "run": axes_of(sections["run"], RUN_KEYS),
+    }
+    axes = (*model.axes, *own["initial"], *own["run"])
+    check_axes(axes, mode)
     times = _read_times(sections["times"])
+    initials = [read_initial(section) for section in singles(sections["initial"], own["initial"])]
+    runs = [_read_run(section, times) for section in singles(sections["run"], own["run"])]
     return RunFile(
         path=place,
         text=text,
-        model=_read_model(sections["model"], place.parent),
-        initial=read_initial(sections["initial"]),
+        model=model,
+        initial=initials[0],
         times=times,
-        run=_read_run(sections["run"], times),
+        run=runs[0],
+        axes=axes,
+        mode=mode,
+        tables={name: section.table for name, section in sections.items()},
     )
 
 
@@ -265,25 +333,16 @@ def _read_model(section: Section, directory: Path) -> ModelSection:
     builder = find_builder(section.get("system"), directory)
     builder.check_keys(section)
     arguments: dict[str, Any] = {}
-    swept = []
+    axes: list[Axis] = []
     for key, value in section.table.items():
         if key == "system":
             continue
         name = section.label(key)
         if not isinstance(value, list) or builder.takes_list(key):
             arguments[key] = builder.check(key, name, value)
-            continue
-        if key not in SWEEPABLE:
-            rule = "be a single value (so far only `size` can be swept)"
-            raise ArgumentError(name, rule, f"it is {show(value)}")
-        if not value:
-            raise ArgumentError(name, "hold at least one value", "it is an empty list")
-        arguments[key] = tuple(builder.check(key, f"{name}[{i}]", item) for i, item in enumerate(value))
-        twice = [item for i, item in enumerate(arguments[key]) if item in arguments[key][:i]]
-        if twice:
-            raise ArgumentError(name, "hold different values", f"{show(twice[0])} is there twice")
-        swept.append(key)
-    return ModelSection(builder, arguments, tuple(swept))
+        else:
+            axes.append(axis_of("model", key, [builder.check(key, f"{name}[{i}]", v) for i, v in enumerate(value)]))
+    return ModelSection(builder, arguments, tuple(axes))
 
 
 def _read_times(section: Section) -> TimesSection:
@@ -316,6 +375,10 @@ def _read_run(section: Section, times: TimesSection) -> RunSection:
         keep=section.read("keep", integer, default=RunSection.keep, least=0, most=n_traj),
         burn_in=section.read("burn_in", number, default=None, least=0),
         window=section.read("window", number, default=None, above=0),
+        target_error=section.read("target_error", _target, default=None),
+        min_traj=section.read("min_traj", integer, default=RunSection.min_traj, least=2),
+        walltime_seconds=section.read("walltime_seconds", number, default=None, above=0),
+        checkpoint_seconds=section.read("checkpoint_seconds", number, default=RunSection.checkpoint_seconds, least=0),
     )
     if run.burn_in is not None or run.window is not None:
         from ..windows import window_of
@@ -323,3 +386,23 @@ def _read_run(section: Section, times: TimesSection) -> RunSection:
         with in_section("run"):
             window_of(times.array(), run.burn_in, run.window)
     return run
+
+
+def _target(name: str, value: object) -> Mapping[str, float] | float:
+    """Check a standard error for all averages, or a table of labels and errors; the labels are for the model."""
+    if not isinstance(value, dict):
+        return number(name, value, above=0)
+    if not value:
+        raise ArgumentError(name, "hold at least one label", "it is empty")
+    return {label: number(f"{name}.{show(label)}", error, above=0) for label, error in _labels(value)}
+
+
+def _labels(table: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
+    """The entries of a table by label; spins.z = 0.01 without quotes is a table in a table to TOML."""
+    found: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        if isinstance(value, dict):
+            found += _labels(value, f"{before}{key}.")
+        else:
+            found.append((before + key, value))
+    return found

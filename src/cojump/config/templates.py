@@ -46,6 +46,10 @@ chunk = 64                   # trajectories per unit of work
 keep = 8                     # single trajectories that are stored and drawn
 # burn_in = 2.0              # averages over time too: of each trajectory from here on
 # window = 4.0               # up to here; by default to the end
+# target_error = 0.005       # done before n_traj when all averages have standard errors as small as this,
+# min_traj = 100             # or {spins.z = 0.005, deviation = 1e-4}, looked at after each chunk from min_traj on
+# walltime_seconds = 3500    # stop after this time with exit status 75; the same command goes on
+# checkpoint_seconds = 30    # what is finished is on the disk at least so often
 """
 
 

@@ -37,7 +37,7 @@ _SNAP = 16
 """Windows begin and end at multiples of this, so that the same ones come back."""
 
 _POLL = 64
-"""Jumps between two calls of ``poll``."""
+"""Jumps between two calls of ``poll`` in small sectors; in large ones it is called at every jump."""
 
 _MEMORY = 128 * 2**20
 """Bytes of one-particle moves and of collective operators that an engine keeps."""
@@ -170,7 +170,7 @@ class ProductEngine:
                 left -= 1
                 if record:
                     jumps.append((t, channel, sector.labels))
-                if left == 0:
+                if left == 0 or size > _SMALL:
                     left = _POLL
                     if poll is not None:
                         poll()

@@ -1,0 +1,295 @@
+"""Limit cycles of the mean-field flow: period, Floquet multipliers, and the diffusion of the phase at finite N.
+
+The phase φ of a point is the time at which the cycle is where the point ends up: dφ/dt = 1 along the flow. Its gradient
+on the cycle is the adjoint Floquet vector Z(t): periodic, dZ/dt = -Gᵀ Z, Z·dm/dt = 1. At finite N the averages feel
+noise whose covariance grows by D/N per unit time (cojump.fluctuations), so that over many periods the variance of φ
+grows as 2 D_φ t/N with
+
+    D_φ = ½ (1/T) ∫₀ᵀ Zᵀ D Z dt.
+
+The mean of many trajectories of variance σ² loses its first harmonic as exp(-(2π/T)² σ²/2): the cycle of the ensemble
+decays at the rate (2π/T)² D_φ/N while every single trajectory keeps its amplitude.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import checks
+from ..errors import ArgumentError, ConvergenceError
+from ..meanfield import integrate
+from ..model import Model
+from ..states import State
+from .dynamics import Array, Dynamics, MeanFieldDynamics
+from .settling import Rest, Settling
+from .shooting import Orbit, primitive, shoot, variation
+
+TIME_LIMIT = 1e4
+"""How long the flow is followed by default, in units of 1/(fastest rate)."""
+
+_SAMPLES, _MOST_SAMPLES = 128, 8192
+"""Points along a cycle: doubled until its Fourier coefficients have died out."""
+
+_TAIL = 1e-9
+"""Size of the last eighth of the Fourier coefficients, relative to the first harmonic, that is small enough."""
+
+_SEGMENT = 8
+"""The variational equation starts anew after so many points: over a whole period it can lose all small multipliers."""
+
+_TRIVIAL = 1e-6
+"""The multiplier of the direction along the cycle must be 1 within this."""
+
+_NEUTRAL = 1e-6
+"""Another multiplier is inside the unit circle if its modulus is below 1 by more than this."""
+
+
+class PhaseNoise:
+    """The adjoint Floquet vector of a cycle and the phase diffusion that comes from it.
+
+    Attributes
+    ----------
+    path : (K, k) array
+        q along the cycle, at equal steps of time.
+    gradient : (K, k) array
+        Z along the cycle.
+    """
+
+    def __init__(self, dynamics: Dynamics, path: Array, gradient: Array) -> None:
+        self._dynamics, self.path, self.gradient = dynamics, path, gradient
+
+    @cached_property
+    def diffusion(self) -> float:
+        """D_φ; the mean over equidistant points of a smooth periodic function is its integral to rounding."""
+        return 0.5 * float(
+            np.mean([z @ self._dynamics.diffusion(q) @ z for q, z in zip(self.path, self.gradient, strict=True)])
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LimitCycle:
+    """A limit cycle of the mean-field flow.
+
+    Attributes
+    ----------
+    labels : tuple of A strings "block.x"
+    period : float
+        T, to about 1e-9.
+    times : (K,) array
+        0, T/K, .., (K - 1) T/K. The average that swings most is at its maximum at t = 0.
+    mean : (K, A) array
+        Averages per block over one period.
+    maximum, minimum : (A,) arrays
+        Of each average over the period (of the curve, not of its samples).
+    multipliers : (k,) complex array
+        Floquet multipliers in the k = Σ_b (d_b² - 1) traceless directions: the trivial one first, which must be 1 and
+        is reported as computed, then the others by falling modulus.
+    densities : list of (K, d_b, d_b) arrays
+        One-particle density matrix of each block over the period.
+    model : Model
+    """
+
+    labels: tuple[str, ...]
+    period: float
+    times: Array
+    mean: Array
+    maximum: Array
+    minimum: Array
+    multipliers: NDArray[np.complex128]
+    densities: list[NDArray[np.complex128]] = field(repr=False)
+    model: Model = field(repr=False)
+    _noise: PhaseNoise = field(repr=False)
+
+    @property
+    def amplitude(self) -> Array:
+        """(A,) half of the distance between maximum and minimum."""
+        return (self.maximum - self.minimum) / 2
+
+    @property
+    def stable(self) -> bool:
+        """Whether all multipliers but the trivial one are inside the unit circle."""
+        return bool(np.all(np.abs(self.multipliers[1:]) < 1 - _NEUTRAL))
+
+    @property
+    def phase_diffusion(self) -> float:
+        """D_φ: the phase, in units of time, has the variance 2 D_φ t/N after the time t, N all particles.
+
+        Computed when first asked for. Raises UnsupportedError if a rate function Γ is not smooth on the cycle.
+        """
+        return self._noise.diffusion
+
+    @property
+    def damping(self) -> float:
+        """(2π/T)² D_φ: N times the rate at which the first harmonic of the averages over trajectories decays."""
+        return (2 * np.pi / self.period) ** 2 * self.phase_diffusion
+
+    @property
+    def phase_gradient(self) -> Array:
+        """(K, A) how the phase changes with each average, ∂φ/∂m_a, for blocks of two levels.
+
+        Raises
+        ------
+        ArgumentError
+            If a block has more levels: its averages are not independent of each other.
+        """
+        levels = [b.levels for b in self.model.blocks]
+        if max(levels) > 2:
+            raise ArgumentError("model", "have two levels per particle for this", f"one has {max(levels)}")
+        return self._noise.gradient @ np.linalg.inv(MeanFieldDynamics(self.model).average_slopes)
+
+
+def limit_cycle(model: Model, start: State | Sequence[ArrayLike], *, time_limit: float | None = None) -> LimitCycle:
+    """Find the limit cycle that the mean-field flow reaches from a start.
+
+    The flow is followed until it returns to where it was; Newton's method (shooting) then closes the orbit to 3e-11.
+
+    Parameters
+    ----------
+    model : Model
+    start : State, or sequence of (d_b, d_b) arrays
+        The state at t = 0, or the one-particle density matrix of each block.
+    time_limit : float, optional
+        How long the flow is followed; 10⁴ times the inverse of its fastest rate by default.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument breaks its rule.
+    ConvergenceError
+        If the flow goes to a fixed point, or to nothing in the time given, or the orbit cannot be closed.
+    UnsupportedError
+        If a rate has no derivative on the cycle.
+    """
+    if not isinstance(model, Model):
+        raise ArgumentError("model", "be a Model", f"it is {model!r}")
+    dynamics = MeanFieldDynamics(model)
+    q = start_point(dynamics, start)
+    limit = TIME_LIMIT / dynamics.fastest_rate if time_limit is None else checks.number("time_limit", time_limit, 0)
+    reached = Settling(dynamics, limit).follow(q)
+    if isinstance(reached, Rest):
+        mean = np.array2string(dynamics.averages(reached.point) + 0.0, precision=6, suppress_small=True)
+        raise ConvergenceError(
+            f"The start leads to no limit cycle: the flow goes to the fixed point with averages {mean}"
+        )
+    orbit = closed(dynamics, reached)
+    # the largest swing sets where a period begins
+    means = dynamics.averages(orbit.path)
+    swinging = int(np.argmax(np.ptp(means, axis=0)))
+    top = _extreme(means[:, swinging], 1)[0] * orbit.period
+    moved = integrate(lambda _t, y: dynamics.flow(y), orbit.point, np.array([0.0, top]))[-1] if top > 0 else orbit.point
+    orbit = closed(dynamics, Orbit(moved, orbit.period, orbit.monodromy, orbit.path))
+    gradient, multipliers = adjoint(dynamics, orbit)
+    means = dynamics.averages(orbit.path)
+    return LimitCycle(
+        model.labels,
+        float(orbit.period),
+        np.linspace(0.0, orbit.period, len(means), endpoint=False),
+        means,
+        np.array([_extreme(m, 1)[1] for m in means.T]),
+        np.array([_extreme(m, -1)[1] for m in means.T]),
+        multipliers,
+        [np.array(r) for r in zip(*(dynamics.densities(q) for q in orbit.path), strict=True)],
+        model,
+        PhaseNoise(dynamics, orbit.path, gradient),
+    )
+
+
+def start_point(dynamics: MeanFieldDynamics, start: State | Sequence[ArrayLike]) -> Array:
+    """(k,) coordinates of a start, checked."""
+    model = dynamics.model
+    if isinstance(start, State):
+        start.check_fits(model)
+        return dynamics.point(start.densities)
+    densities = [np.asarray(r, dtype=complex) for r in start]
+    if [r.shape for r in densities] != [(b.levels, b.levels) for b in model.blocks]:
+        raise ArgumentError(
+            "start", "have one density matrix per block", f"the shapes are {[r.shape for r in densities]}"
+        )
+    return dynamics.point(densities)
+
+
+def closed(dynamics: Dynamics, rough: Orbit) -> Orbit:
+    """The orbit near a rough one, closed to full precision, at as many points as its harmonics need.
+
+    Raises
+    ------
+    ConvergenceError
+        If Newton's method fails, or the orbit has more harmonics than 8192 points hold.
+    """
+    orbit: Orbit | None = rough
+    samples = _SAMPLES
+    while orbit is not None and samples <= _MOST_SAMPLES:
+        orbit = shoot(dynamics, orbit.point, orbit.period, precise=True, samples=samples)
+        if orbit is not None and _resolved(orbit.path):
+            return primitive(dynamics, orbit, precise=True)
+        samples *= 2
+    raise ConvergenceError(
+        f"The limit cycle with a period near {rough.period:.6g} could not be closed by Newton's method"
+        if orbit is None
+        else f"The limit cycle with a period near {rough.period:.6g} is too sharp for {_MOST_SAMPLES} points"
+    )
+
+
+def _resolved(path: Array) -> bool:
+    """Whether the Fourier coefficients of a periodic path (K, k) have died out."""
+    sizes = np.abs(np.fft.rfft(path, axis=0)).max(axis=1)[1:]
+    return bool(sizes[-len(sizes) // 8 :].max() < _TAIL * sizes.max())
+
+
+def adjoint(dynamics: Dynamics, orbit: Orbit) -> tuple[Array, NDArray[np.complex128]]:
+    """Z (K, k) along a closed orbit, normalised to Z·f = 1, and the Floquet multipliers (k,).
+
+    Backwards in time the transposed variational equation damps what it should: Z(t)ᵀ = Z(s)ᵀ Φ(s, t), with Φ over
+    short pieces of the orbit.
+
+    Raises
+    ------
+    ConvergenceError
+        If no multiplier is 1 within 1e-6: the orbit is not closed, or the flow is not smooth on it.
+    """
+    k, samples = dynamics.dimension, len(orbit.path)
+    derivative = variation(dynamics)
+    times = np.linspace(0.0, orbit.period * _SEGMENT / samples, _SEGMENT + 1)
+    pieces = []
+    for i in range(0, samples, _SEGMENT):
+        start = np.concatenate([orbit.path[i], np.eye(k).ravel()])
+        pieces.append(integrate(derivative, start, times)[:, k:].reshape(-1, k, k))
+    monodromy = np.eye(k)
+    for piece in pieces:
+        monodromy = piece[-1] @ monodromy
+    whole = Orbit(orbit.point, orbit.period, monodromy, orbit.path)
+    multipliers = whole.multipliers
+    if abs(multipliers[0] - 1) > _TRIVIAL:
+        raise ConvergenceError(f"The multiplier along the limit cycle should be 1, but is {multipliers[0]:.9g}")
+    values, vectors = np.linalg.eig(monodromy.T)
+    z = vectors[:, np.argmin(np.abs(values - 1))].real
+    z = z / (z @ dynamics.flow(orbit.point))
+    gradient = np.empty((samples, k))
+    for i, piece in zip(range(samples - _SEGMENT, -1, -_SEGMENT), reversed(pieces), strict=True):
+        z = piece[-1].T @ z  # at the start of the piece
+        # z at the start is Φ(t, start)ᵀ z at t
+        gradient[i : i + _SEGMENT] = np.linalg.solve(piece[:-1].transpose(0, 2, 1), z[None, :, None])[:, :, 0]
+    return gradient, multipliers
+
+
+def _extreme(values: Array, sign: int) -> tuple[float, float]:
+    """Place, as a share of the period, and value of the maximum (sign 1) or minimum (-1) of the Fourier series."""
+    n = len(values)
+    coefficients = np.fft.rfft(values) / n
+    orders = np.arange(len(coefficients))
+    weights = np.where((orders == 0) | (2 * orders == n), 1, 2) * coefficients
+
+    def derivative(x: float, order: int) -> float:
+        return float((weights * (2j * np.pi * orders) ** order * np.exp(2j * np.pi * orders * x)).sum().real)
+
+    x = float(np.argmax(sign * values)) / n
+    for _ in range(8):
+        bend = derivative(x, 2)
+        if sign * bend >= 0:  # a constant, with rounding
+            break
+        x -= float(np.clip(derivative(x, 1) / bend, -1 / n, 1 / n))
+    return x % 1.0, derivative(x, 0)

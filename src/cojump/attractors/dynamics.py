@@ -1,0 +1,146 @@
+"""The mean-field flow in the coordinates that it can change, and paths along it.
+
+Every module here works on a :class:`Dynamics`: a flow f(q) in k real numbers with its Jacobian and its noise. The one
+of a model is :class:`MeanFieldDynamics`; tests bring others.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import cached_property
+from itertools import combinations
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.integrate import ODEintWarning, odeint
+
+from ..errors import ConvergenceError, UnsupportedError
+from ..fluctuations import Expansion
+from ..model import Model
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+
+_RTOL, _ATOL = 1e-6, 1e-8
+"""Tolerances of paths that only have to arrive somewhere; what they find is refined afterwards."""
+
+_POSITIVE = 1e-9
+"""A lowest eigenvalue of a density matrix above minus this is rounding."""
+
+
+class Dynamics(Protocol):
+    """dq/dt = f(q) with noise: N·covariance of q grows by ``diffusion`` per unit time."""
+
+    @property
+    def dimension(self) -> int:
+        """Number of coordinates, k."""
+
+    @property
+    def fastest_rate(self) -> float:
+        """Scale of all rates: the unit of every time and tolerance."""
+
+    def flow(self, q: Array) -> Array:
+        """(k,) f(q)."""
+
+    def jacobian(self, q: Array) -> Array:
+        """(k, k) ∂f_a/∂q_b."""
+
+    def diffusion(self, q: Array) -> Array:
+        """(k, k) D(q)."""
+
+
+class MeanFieldDynamics:
+    """The mean-field flow of a model in its traceless coordinates: m = m_mixed + Q q, q = Qᵀ(m - m_mixed).
+
+    m are the coordinates of :class:`~cojump.fluctuations.Expansion`, m_mixed those of the maximally mixed state and Q
+    its orthonormal ``traceless`` directions: the shares of the blocks, which never change, are left out. |q| ≤ 1.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+        self._expansion = Expansion(model)
+        self._directions = self._expansion.traceless
+        self._mixed = self._expansion.coordinates([np.eye(b.levels, dtype=complex) / b.levels for b in model.blocks])
+
+    @property
+    def dimension(self) -> int:
+        """Number of coordinates, k = Σ_b (d_b² - 1)."""
+        return self._directions.shape[1]
+
+    @cached_property
+    def fastest_rate(self) -> float:
+        """Largest norm of the Jacobian at simple states, where it exists; 1 if nothing moves."""
+        points = [np.zeros(self.dimension)]
+        simple = [simple_states(b.levels) for b in self.model.blocks]
+        points += [self.point([s[i % len(s)] for s in simple]) for i in range(max(len(s) for s in simple))]
+        largest = 0.0
+        for q in points:
+            with suppress(UnsupportedError):
+                largest = max(largest, float(np.linalg.norm(self.jacobian(q), 2)))
+        return largest if largest > 0 else 1.0
+
+    def flow(self, q: Array) -> Array:
+        """(k,) dq/dt."""
+        return self._expansion.flow(self._mixed + self._directions @ q) @ self._directions
+
+    def jacobian(self, q: Array) -> Array:
+        """(k, k) ∂f/∂q. Raises UnsupportedError where a rate has no derivative."""
+        Q = self._directions
+        return Q.T @ self._expansion.jacobian(self._mixed + Q @ q) @ Q
+
+    def diffusion(self, q: Array) -> Array:
+        """(k, k) diffusion matrix. Raises UnsupportedError where a Γ has no derivative."""
+        Q = self._directions
+        return Q.T @ self._expansion.diffusion(self._mixed + Q @ q) @ Q
+
+    def averages(self, q: Array) -> Array:
+        """(..., A) averages per block, in the order of the model's labels, of points q (..., k)."""
+        return (self._mixed + q @ self._directions.T) @ self._expansion.averages.T
+
+    @property
+    def average_slopes(self) -> Array:
+        """(A, k) change of the averages with q."""
+        return self._expansion.averages @ self._directions
+
+    def densities(self, q: Array) -> list[Complex]:
+        """One-particle density matrix (d_b, d_b) of each block."""
+        return self._expansion.densities(self._mixed + self._directions @ q)
+
+    def point(self, densities: Sequence[ArrayLike]) -> Array:
+        """(k,) q of one-particle density matrices."""
+        m = self._expansion.coordinates([np.asarray(r, dtype=complex) for r in densities])
+        return self._directions.T @ (m - self._mixed)
+
+    def is_physical(self, q: Array) -> bool:
+        """Whether every density matrix is positive, up to rounding."""
+        return all(float(np.linalg.eigvalsh(r)[0]) > -_POSITIVE for r in self.densities(q))
+
+
+def simple_states(levels: int) -> list[NDArray[np.complex128]]:
+    """Pure states: the levels, and the equal superpositions of two of them with four phases."""
+    unit = np.eye(levels, dtype=complex)
+    kets = list(unit)
+    for a, b in combinations(range(levels), 2):
+        kets += [(unit[a] + phase * unit[b]) / np.sqrt(2) for phase in (1, -1, 1j, -1j)]
+    return [np.outer(ket, ket.conj()) for ket in kets]
+
+
+def travel(derivative: Callable[[float, Array], Array], start: Array, times: Array) -> Array:
+    """(T, n) path of dy/dt = derivative(t, y) from ``start`` at times[0], to about 1e-6.
+
+    Raises
+    ------
+    ConvergenceError
+        If the integrator gives up.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ODEintWarning)
+        path, about = odeint(
+            derivative, start, times, tfirst=True, rtol=_RTOL, atol=_ATOL, mxstep=20_000, full_output=True
+        )
+    if about["message"] != "Integration successful." or not np.all(np.isfinite(path)):
+        raise ConvergenceError(f"The mean-field flow could not be followed over a time of {times[-1]:g}")
+    return path

@@ -1,0 +1,268 @@
+"""The attractors of a model, and how they change over two parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import checks
+from ..errors import EXPECTED, ArgumentError, one_line
+from ..model import Model
+from ..progress import make_progress
+from ..states import State, product
+from .cycles import TIME_LIMIT
+from .dynamics import Array, MeanFieldDynamics
+from .fixed_points import FixedPoint, describe, find_points
+from .settling import Settling
+from .shooting import Orbit
+
+Build = Callable[[float, float], Model]
+Starts = Callable[[Model], Sequence[State]]
+
+_IDLE_STARTS = 6
+"""Random starts that must find no new fixed point at one point of a scan."""
+
+
+@dataclass(frozen=True, eq=False)
+class Cycle:
+    """A limit cycle as a survey finds it, to about 1e-5; :func:`limit_cycle` knows more, and precisely.
+
+    Attributes
+    ----------
+    period : float
+    mean : (K, A) array
+        Averages per block at equidistant points of one period.
+    multipliers : (k,) complex array
+        Floquet multipliers, the trivial one first.
+    """
+
+    period: float
+    mean: Array
+    multipliers: NDArray[np.complex128]
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """The attractors of one model.
+
+    Attributes
+    ----------
+    model : Model
+    fixed_points : list of FixedPoint
+        All of them, stable and unstable.
+    cycles : list of Cycle
+        The stable limit cycles that the starts lead to.
+    reached : list of FixedPoint or Cycle
+        Where each start leads.
+    """
+
+    model: Model
+    fixed_points: list[FixedPoint]
+    cycles: list[Cycle]
+    reached: list[FixedPoint | Cycle]
+
+    @property
+    def label(self) -> str:
+        """A short name, such as "2 stable, 1 unstable, cycle"."""
+        stable = sum(p.stable for p in self.fixed_points)
+        parts = [f"{stable} stable", f"{len(self.fixed_points) - stable} unstable"]
+        if self.cycles:
+            parts.append("cycle" if len(self.cycles) == 1 else f"{len(self.cycles)} cycles")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class PhaseDiagram:
+    """The attractors of a model over two parameters; X, Y values of them and S starts.
+
+    Attributes
+    ----------
+    x, y : (X,) and (Y,) arrays
+        The parameters.
+    observables : tuple of A strings "block.x"
+    labels : (X, Y) array of str
+        The class of each point; "failed" where there is none.
+    stable, unstable : (X, Y) int arrays
+        Number of fixed points; those that linear theory cannot call stable count as unstable. -1 where a point failed.
+    cycle : (X, Y) bool array
+        Whether any start leads to a limit cycle.
+    periods : (X, Y, S) array
+        Period of the cycle that each start leads to, NaN if it leads to a fixed point.
+    maximum, minimum : (X, Y, S, A) arrays
+        Largest and smallest averages on the attractor that each start leads to: equal at a fixed point.
+    failures : dict of (int, int) to str
+        Why points failed, by their indices.
+    """
+
+    x: Array
+    y: Array
+    observables: tuple[str, ...]
+    labels: NDArray[np.str_]
+    stable: NDArray[np.int64]
+    unstable: NDArray[np.int64]
+    cycle: NDArray[np.bool_]
+    periods: Array
+    maximum: Array
+    minimum: Array
+    failures: dict[tuple[int, int], str] = field(repr=False)
+
+
+def default_starts(model: Model) -> list[State]:
+    """Two pure product states without a symmetry: one far from any level, one near the first level of each block."""
+    states = []
+    for angle in (1.4, 0.2):
+        kets = {}
+        for block in model.blocks:
+            # tilted away from level 0 into the others, with phases that no symmetry shares
+            others = np.exp(-1.3j * np.arange(1, block.levels)) / np.sqrt(block.levels - 1)
+            kets[block.name] = np.concatenate([[np.cos(angle / 2)], np.sin(angle / 2) * others])
+        states.append(product(model, kets))
+    return states
+
+
+def survey(
+    model: Model,
+    starts: Sequence[State] | None = None,
+    *,
+    search: int = 40,
+    time_limit: float | None = None,
+    seed: int = 0,
+) -> Survey:
+    """Find the fixed points of a model and the attractors that its flow reaches from given starts.
+
+    Parameters
+    ----------
+    model : Model
+    starts : sequence of State, optional
+        Two pure product states without a symmetry by default (:func:`default_starts`).
+    search : int
+        Random starts of the search for fixed points that must find nothing new, see :func:`fixed_points`.
+    time_limit : float, optional
+        How long the flow is followed; 10⁴ times the inverse of its fastest rate by default.
+    seed : int
+        Of the search for fixed points.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument breaks its rule.
+    ConvergenceError
+        If a start leads to no attractor in the time given.
+    UnsupportedError
+        If the fixed points form a continuum.
+    """
+    if not isinstance(model, Model):
+        raise ArgumentError("model", "be a Model", f"it is {model!r}")
+    checks.integer("search", search, 0)
+    checks.integer("seed", seed, 0)
+    states = default_starts(model) if starts is None else list(starts)
+    for state in states:
+        state.check_fits(model)
+    dynamics = MeanFieldDynamics(model)
+    limit = TIME_LIMIT / dynamics.fastest_rate if time_limit is None else checks.number("time_limit", time_limit, 0)
+    settling = Settling(dynamics, limit)
+    points = find_points(dynamics, search, seed)
+    fixed = [describe(dynamics, q) for q in points]
+    for q in points:
+        settling.know(q)
+    reached: list[FixedPoint | Cycle] = []
+    cycles: list[Cycle] = []
+    for state in states:
+        attractor = settling.follow(dynamics.point(state.densities))
+        if isinstance(attractor, Orbit):
+            place = settling.orbits.index(attractor)
+            if place == len(cycles):
+                cycles.append(Cycle(attractor.period, dynamics.averages(attractor.path), attractor.multipliers))
+            reached.append(cycles[place])
+            continue
+        place = settling.rests.index(attractor)
+        if place >= len(fixed):  # a point without a Jacobian, or one that the search missed
+            fixed.append(describe(dynamics, attractor.point))
+        reached.append(fixed[min(place, len(fixed) - 1)])
+    return Survey(model, fixed, cycles, reached)
+
+
+def scan(
+    build: Build,
+    x_values: ArrayLike,
+    y_values: ArrayLike,
+    *,
+    starts: Starts = default_starts,
+    classify: Callable[[Survey], str] | None = None,
+    time_limit: float | None = None,
+    search: int = _IDLE_STARTS,
+    seed: int = 0,
+    progress: bool = False,
+) -> PhaseDiagram:
+    """Survey a model over a grid of two parameters.
+
+    Parameters
+    ----------
+    build : callable
+        build(x, y) -> Model; always the same blocks.
+    x_values, y_values : (X,) and (Y,) arrays
+        Values of the parameters.
+    starts : callable
+        starts(model) -> the states from which the flow is followed; the same number everywhere.
+    classify : callable, optional
+        classify(survey) -> class of the point; :attr:`Survey.label` by default.
+    time_limit, search, seed
+        As in :func:`survey`.
+    progress : bool
+        Show a progress bar on standard error.
+
+    Raises
+    ------
+    ArgumentError
+        If an argument breaks its rule. What goes wrong at single points is reported in ``failures``.
+    """
+    x, y = _values("x_values", x_values), _values("y_values", y_values)
+    model = build(float(x[0]), float(y[0]))
+    if not isinstance(model, Model):
+        raise ArgumentError("build", "return a Model", f"it returns {model!r}")
+    S, A = len(starts(model)), len(model.labels)
+    labels = np.full((len(x), len(y)), "failed", dtype=object)
+    stable, unstable = np.full((2, len(x), len(y)), -1)
+    cycle = np.zeros((len(x), len(y)), dtype=bool)
+    periods = np.full((len(x), len(y), S), np.nan)
+    maximum, minimum = np.full((2, len(x), len(y), S, A), np.nan)
+    failures = {}
+    bar = make_progress(unit="points") if progress else None
+    if bar is not None:
+        bar.start(len(x) * len(y))
+    try:
+        for i, j in np.ndindex(len(x), len(y)):
+            try:
+                model = build(float(x[i]), float(y[j]))
+                found = survey(model, starts(model), search=search, time_limit=time_limit, seed=seed)
+            except EXPECTED as error:
+                failures[i, j] = one_line(error)
+            else:
+                labels[i, j] = found.label if classify is None else str(classify(found))
+                stable[i, j] = sum(p.stable for p in found.fixed_points)
+                unstable[i, j] = len(found.fixed_points) - stable[i, j]
+                cycle[i, j] = bool(found.cycles)
+                for s, attractor in enumerate(found.reached):
+                    mean = np.atleast_2d(attractor.mean)
+                    maximum[i, j, s], minimum[i, j, s] = mean.max(axis=0), mean.min(axis=0)
+                    if isinstance(attractor, Cycle):
+                        periods[i, j, s] = attractor.period
+            if bar is not None:
+                bar.advance(1)
+    finally:
+        if bar is not None:
+            bar.stop()
+    return PhaseDiagram(
+        x, y, model.labels, labels.astype(str), stable, unstable, cycle, periods, maximum, minimum, failures
+    )
+
+
+def _values(name: str, values: ArrayLike) -> Array:
+    """A parameter's values as an array of finite numbers, at least one."""
+    array = np.asarray(values)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "fiu" or not np.all(np.isfinite(array)):
+        raise ArgumentError(name, "be an array of at least one finite number", f"it is {values!r}")
+    return array.astype(float)

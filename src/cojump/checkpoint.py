@@ -1,0 +1,385 @@
+"""The directory of a run: its result file, and beside it the chunks that are not folded into it yet.
+
+    result.h5                   what is folded so far; at the end it is all there is
+    checkpoint/manifest.h5      the points without any trajectory, and the key of the run
+    checkpoint/*.shard          finished chunks, files of their own for each rank of each session
+    checkpoint/status.json      how far the job is
+    .lock                       while a job runs
+
+Whatever the moment a process dies at, what was finished is in one of the first three: the result file is replaced as
+a whole, a shard is only added to, and both are removed only when their content is on the disk in the result file. A
+chunk is known by its point and number, so that one that is in two places counts once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .errors import StorageError
+from .files import prepare_directory
+from .fold import Chunk, Fold, Goal, Groups, folded_of, statistics_of
+from .lock import Lock
+from .results import Result
+from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
+from .spill import Spill
+from .status import NAME as STATUS_NAME
+from .storage import RESULT_NAME, Note, ResultSequence, load, save_results
+
+DIRECTORY = "checkpoint"
+MANIFEST = "manifest.h5"
+
+_SHARE = 50
+"""The result file is rewritten when a point is finished, but not sooner than so many times as long as it took."""
+
+
+def key_of(seed: int, parameters: Mapping[str, Any]) -> str:
+    """Name a point by what it is called by: its seed and parameters."""
+    text = json.dumps([seed, dict(parameters)], sort_keys=True, default=repr)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def emptied(result: Result) -> Result:
+    """The same point without any trajectory."""
+    groups = Groups(statistics_of(result))
+    extras = groups.split(groups.empty())
+    averages = extras.pop(next(iter(extras)))
+    return replace(result, moments=averages.moments, extras=extras, trajectories=result.trajectories[:0], n_jumps=0)
+
+
+@dataclass
+class Contents:
+    """What a directory holds, as it is read.
+
+    Attributes
+    ----------
+    results, manifest : ResultSequence or None
+    """
+
+    results: ResultSequence | None
+    manifest: ResultSequence | None
+
+    def notes(self) -> dict[str, tuple[Result, Note | None]]:
+        """Each stored point by its key: from the result file, or else from the manifest."""
+        found: dict[str, tuple[Result, Note | None]] = {}
+        for sequence in (self.manifest, self.results):
+            if sequence is not None:
+                for result, note in zip(sequence, sequence.notes, strict=True):
+                    found[key_of(result.seed, result.parameters)] = (result, note)
+        return found
+
+
+def read_contents(directory: Path) -> Contents:
+    """Read the result file and the manifest, whichever are there.
+
+    Raises
+    ------
+    StorageError
+        If one of them is damaged.
+    """
+    result, manifest = directory / RESULT_NAME, directory / DIRECTORY / MANIFEST
+    return Contents(
+        load(result) if os.path.lexists(result) else None,
+        load(manifest) if os.path.lexists(manifest) else None,
+    )
+
+
+@dataclass
+class Seat:
+    """What one rank needs to write its chunks down; made by rank 0.
+
+    Attributes
+    ----------
+    directory : Path
+        Of the shards.
+    session : str
+        Begins the names of this session's files.
+    key : str
+        Of the run.
+    """
+
+    directory: Path
+    session: str
+    key: str
+
+    def stem(self, rank: int) -> Path:
+        """What the names of the files of a rank begin with."""
+        return self.directory / f"{self.session}-{rank:05d}"
+
+    def writer(self, rank: int, seconds: float) -> ShardWriter:
+        """The files of a rank."""
+        return ShardWriter(self.stem(rank), self.key.encode(), seconds)
+
+
+def record_of(key: str, number: int, chunk: Chunk) -> Stored:
+    """A chunk as it is written down."""
+    moments = [(m.count, m.mean, m.comoment) for m in chunk.moments]
+    return Stored(key, number, chunk.start, chunk.stop, chunk.n_jumps, chunk.series, moments)
+
+
+@dataclass
+class _Shards:
+    """The records of earlier sessions, by file."""
+
+    key: bytes
+    files: dict[Path, Scan] = field(default_factory=dict)
+
+    @property
+    def damaged(self) -> int:
+        return sum(found.damaged for found in self.files.values())
+
+    def offer_to(self, folds: Mapping[str, Fold]) -> None:
+        """Tell each fold which of its chunks are on the disk; of a partial one the longest."""
+        places = [place for found in self.files.values() for place in found.places]
+        groups = {name: Groups(statistics_of(fold.skeleton)) for name, fold in folds.items()}
+        for place in sorted(places, key=lambda p: p.stop):
+            if place.point in folds:
+                fetcher = _fetcher(place, self.key, groups[place.point])
+                folds[place.point].offer(place.number, place.start, place.stop, fetcher)
+
+    def covered(self, folds: Mapping[str, Fold]) -> list[Path]:
+        """The files of which every record is folded."""
+
+        def folded(place: Place) -> bool:
+            fold = folds.get(place.point)
+            return fold is not None and (place.number < fold.next or fold.finished)
+
+        return [path for path, found in self.files.items() if all(map(folded, found.places))]
+
+
+@dataclass
+class _Written:
+    """The files of this session: which there are, and the chunks in them that are not folded yet."""
+
+    files: dict[int, set[int]] = field(default_factory=dict)
+    pending: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
+
+    def note(self, rank: int, index: int, chunk: tuple[str, int]) -> bool:
+        """A chunk is in file ``index`` of a rank; whether that is a new file after another one."""
+        own = self.files.setdefault(rank, set())
+        new = bool(own) and index not in own
+        own.add(index)
+        self.pending[chunk] = (rank, index)
+        return new
+
+    def covered(self, folds: Mapping[str, Fold], ended: bool) -> list[tuple[int, int]]:
+        """Forget and return the files in which everything is folded and to which nothing is added any more."""
+        self.pending = {
+            (name, number): place
+            for (name, number), place in self.pending.items()
+            if not folds[name].finished and number >= folds[name].next
+        }
+        needed = set(self.pending.values())
+        found = []
+        for rank, own in self.files.items():
+            closed = set(own) if ended else own - {max(own, default=0)}
+            gone = {index for index in closed if (rank, index) not in needed}
+            found += [(rank, index) for index in sorted(gone)]
+            own -= gone
+        return found
+
+
+def _fetcher(place: Place, key: bytes, groups: Groups) -> Any:
+    def chunk() -> Chunk:
+        record = fetch(place, key)
+        return Chunk(record.start, record.stop, groups.filled(record.moments), record.series, record.n_jumps)
+
+    return chunk
+
+
+class Session:
+    """The directory of a run while a job has it; on rank 0 only.
+
+    Parameters
+    ----------
+    directory : path
+        Made if it is not there.
+    run_file, sources
+        Text of the run file and of the user's model file, for the result file.
+    locked : bool
+        If false, the directory is only read; another job may have it.
+    """
+
+    def __init__(self, directory: Path, run_file: str, sources: Mapping[str, str], *, locked: bool = True) -> None:
+        self.directory, self._run_file, self._sources = directory, run_file, dict(sources)
+        self._place = directory / DIRECTORY
+        self._lock: Lock | None = None
+        if locked:
+            prepare_directory(directory)
+            self._lock = Lock(directory)
+        self.folds: dict[str, Fold] = {}
+        self._identities: dict[str, Mapping[str, Any]] = {}
+        self._others: list[tuple[Result, Note]] = []
+        self._last_write = -float("inf")
+        self._duration = 0.0
+        self._written = _Written()
+
+    @property
+    def path(self) -> Path:
+        """The result file."""
+        return self.directory / RESULT_NAME
+
+    def begin(
+        self,
+        contents: Contents,
+        skeletons: Mapping[str, Result],
+        goals: Mapping[str, Goal],
+        identities: Mapping[str, Mapping[str, Any]],
+    ) -> int:
+        """Take up what earlier sessions have left; returns how many damaged records there are in their files.
+
+        Raises
+        ------
+        StorageError
+            If a file cannot be read or written.
+        """
+        key = contents.manifest.origin.key if contents.manifest else secrets.token_hex(16)
+        self._identities = dict(identities)
+        stored = contents.notes()
+        spill = Spill(self._place if self._lock else None)
+        for name, skeleton in skeletons.items():
+            result, note = stored.get(name, (None, None))
+            begun = note.folded if note else folded_of(result) if result else None
+            self.folds[name] = Fold(skeleton, goals[name], begun, spill.hold)
+        self._others = [(r, n) for name, (r, n) in stored.items() if n and r.n_traj and name not in self.folds]
+        if self._lock:
+            self._place.mkdir(exist_ok=True)
+            self._save(self._place / MANIFEST, {n: Fold(s, goals[n]) for n, s in skeletons.items()}, (), key)
+        self._shards = _Shards(key.encode(), {p: scan(p, key.encode()) for p in shard_files(self._place)})
+        self._shards.offer_to(self.folds)
+        for fold in self.folds.values():
+            fold.advance()
+        self.seat = Seat(self._place, secrets.token_hex(4), key)
+        return self._shards.damaged
+
+    def _save(
+        self, path: Path, folds: Mapping[str, Fold], others: Sequence[tuple[Result, Note]] = (), key: str = ""
+    ) -> None:
+        points = [(f.result(), Note(self._identities[n], f.goal, f.state())) for n, f in folds.items()]
+        points += others
+        save_results(
+            path,
+            [result for result, _ in points],
+            run_file=self._run_file,
+            sources=self._sources,
+            notes=[note for _, note in points],
+            key=key,
+            overwrite=True,
+        )
+
+    def wrote(self, rank: int, index: int, name: str, number: int) -> None:
+        """Note that a rank has a chunk in its file ``index``; when that is another one, write what is folded."""
+        if self._written.note(rank, index, (name, number)):
+            self.write(now=False)
+
+    def write(self, path: Path | None = None, *, now: bool = True, ended: bool = False) -> None:
+        """Write the result file with all that is folded; files of which nothing else is needed are removed.
+
+        Parameters
+        ----------
+        path : path, optional
+            Another file instead; nothing is removed then.
+        now : bool
+            If false, only when it takes a small share of the time.
+        ended : bool
+            All ranks have closed their files.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be written; nothing is removed then.
+        """
+        began = time.monotonic()
+        if not now and began - self._last_write < _SHARE * self._duration:
+            return
+        some = {name: fold for name, fold in self.folds.items() if fold.n_traj}
+        if some or path is not None:
+            self._save(path or self.path, some, self._others)
+        self._last_write = time.monotonic()
+        self._duration = self._last_write - began
+        if some and path is None:
+            for shard in self._shards.covered(self.folds):
+                _remove(shard)
+                del self._shards.files[shard]
+            for rank, index in self._written.covered(self.folds, ended):
+                _remove(shard_path(self.seat.stem(rank), index))
+
+    def clear(self) -> None:
+        """Remove everything but the result file: the run is complete."""
+        for path in shard_files(self._place):
+            _remove(path)
+        for name in (STATUS_NAME, MANIFEST):
+            _remove(self._place / name)
+        with contextlib.suppress(OSError):
+            self._place.rmdir()
+
+    def close(self) -> None:
+        """Give the directory free."""
+        if self._lock:
+            self._lock.release()
+
+
+def _remove(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"cannot remove {path}: {error.strerror}") from None
+
+
+def fold_into(directory: Path, output: Path | None) -> tuple[int, int, Path]:
+    """Fold what a run has finished, without running anything.
+
+    Parameters
+    ----------
+    directory : Path
+        Of the run.
+    output : Path or None
+        A new file; None is the result file of the run, which no job may be at work on.
+
+    Returns
+    -------
+    done, total : int
+        Trajectories folded, and asked for.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    StorageError
+        If there is nothing to fold, a file is damaged, or a job is running.
+    """
+    contents = read_contents(directory)
+    if contents.manifest is None:
+        raise StorageError(f"{directory} holds no unfinished run; there is nothing to fold")
+    origin = contents.manifest.origin
+    session = Session(directory, origin.run_file, origin.sources, locked=output is None)
+    try:
+        contents = read_contents(directory) if output is None else contents
+        if contents.manifest is None:
+            raise StorageError(f"{directory} holds no unfinished run any more; there is nothing to fold")
+        stored = dict(zip(map(_key, contents.manifest), contents.manifest.notes, strict=True))
+        notes = {key: note for key, note in stored.items() if note is not None}
+        session.begin(
+            contents,
+            {_key(result): result for result in contents.manifest},
+            {key: note.goal for key, note in notes.items()},
+            {key: note.identity for key, note in notes.items()},
+        )
+        path = session.path if output is None else output
+        session.write(path)
+        done = sum(fold.n_traj for fold in session.folds.values())
+        return done, sum(fold.goal.n_traj for fold in session.folds.values()), path
+    finally:
+        session.close()
+
+
+def _key(result: Result) -> str:
+    return key_of(result.seed, result.parameters)

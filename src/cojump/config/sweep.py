@@ -1,0 +1,123 @@
+"""Sweeps: which keys of a run file are lists of values, and the points these make."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import ArgumentError
+from .sections import Section, show, text
+
+MODES = ("product", "zip")
+"""Every value of one key with every value of the others, or the first with the first, the second with the second."""
+
+RUN_KEYS = ("n_traj", "seed", "tolerance")
+"""Keys of ``[run]`` that may be lists."""
+
+NAMELESS = ("n_traj",)
+"""Keys that name no point: a point with more trajectories is the same point."""
+
+_DEPTHS = {"ket": 2, "density": 3}
+"""How deep the lists of a swept value are; others are one deep."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A key that is swept.
+
+    Attributes
+    ----------
+    section, key : str
+    values : tuple
+    """
+
+    section: str
+    key: str
+    values: tuple[Any, ...]
+
+    @property
+    def label(self) -> str:
+        """The key as messages call it."""
+        return f"[{self.section}] {self.key}"
+
+
+def is_swept(key: str, value: object) -> bool:
+    """Whether the value of a key of ``[initial]`` or ``[run]`` is a list of values of it."""
+    depth = 0
+    while isinstance(value, list):
+        depth += 1
+        value = value[0] if value else None
+    return depth >= _DEPTHS.get(key, 1)
+
+
+def axis_of(section: str, key: str, values: Sequence[Any]) -> Axis:
+    """Check the list of values of a key; raises ArgumentError if there is none."""
+    if not values:
+        raise ArgumentError(f"[{section}] {key}", "hold at least one value", "it is an empty list")
+    return Axis(section, key, tuple(values))
+
+
+def axes_of(section: Section, keys: Sequence[str]) -> list[Axis]:
+    """The keys of a section that are swept, of those that may be."""
+    return [axis_of(section.name, k, section.table[k]) for k in keys if k in section and is_swept(k, section.table[k])]
+
+
+def singles(section: Section, axes: Sequence[Axis]) -> Iterator[Section]:
+    """The section with single values: once with all the first ones, then with every other value of each key."""
+    first = {**section.table, **{axis.key: axis.values[0] for axis in axes}}
+    yield Section(section.name, first)
+    for axis in axes:
+        for value in axis.values[1:]:
+            yield Section(section.name, {**first, axis.key: value})
+
+
+def read_mode(section: Section | None) -> str:
+    """The mode of the section ``[sweep]``, which may be left out."""
+    if section is None:
+        return MODES[0]
+    section.refuse_others(["mode"])
+    return section.read("mode", text, default=MODES[0], options=MODES)
+
+
+def check_axes(axes: Sequence[Axis], mode: str) -> None:
+    """Refuse lists that do not fit together.
+
+    Raises
+    ------
+    ArgumentError
+        If a value or a point is there twice, lists to be zipped differ in length, or two sections sweep one name.
+    """
+    seen: dict[str, Axis] = {}
+    for axis in axes:
+        if axis.key in seen:
+            found = f"{axis.label} and {seen[axis.key].label} both are lists"
+            raise ArgumentError(axis.label, "be swept in one section only", found)
+        seen[axis.key] = axis
+    if mode == "zip":
+        for axis in axes[1:]:
+            if len(axis.values) != len(axes[0].values):
+                lengths = f"{axes[0].label} has {len(axes[0].values)} values and {axis.label} has {len(axis.values)}"
+                raise ArgumentError("[sweep] mode", 'be "product", or all lists of one length', lengths)
+        places = list(zip(*(axis.values for axis in axes if axis.key not in NAMELESS), strict=True))
+        if axes and not places:
+            raise ArgumentError(axes[0].label, "be a list beside others that tell the points apart", "it is alone")
+        for i, place in enumerate(places):
+            if place in places[:i]:
+                raise ArgumentError("[sweep]", "make different points", f"{show(list(place))} is there twice")
+        return
+    for axis in axes:
+        if axis.key in NAMELESS:
+            rule = 'be a single value, or be swept along with other keys by [sweep] mode = "zip"'
+            raise ArgumentError(axis.label, rule, f"it is {show(axis.values)}")
+        twice = [item for i, item in enumerate(axis.values) if item in axis.values[:i]]
+        if twice:
+            raise ArgumentError(axis.label, "hold different values", f"{show(twice[0])} is there twice")
+
+
+def combinations(axes: Sequence[Axis], mode: str) -> Iterator[Mapping[tuple[str, str], Any]]:
+    """The points: {(section, key): value} for each."""
+    values = [axis.values for axis in axes]
+    for point in zip(*values, strict=True) if mode == "zip" else itertools.product(*values):
+        yield {(axis.section, axis.key): value for axis, value in zip(axes, point, strict=True)}

@@ -1,0 +1,383 @@
+"""The moments of chunks merged in their order, whatever order the chunks come in, and where that stops.
+
+A chunk is a fixed range of trajectories; inside it they are added one by one, whole chunks are merged in their order.
+The last chunk may be partial. It is kept apart, so that a run that is extended continues it trajectory by trajectory:
+the same additions in the same order as in a run that was longer from the start, so the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .moments import Moments
+from .results import Extra, Result
+
+Array = NDArray[np.float64]
+
+AVERAGES = "averages"
+"""Name of the statistics of the averages among those of all meters."""
+
+DEVIATION = "deviation"
+"""Name of E_N among the figures that a target error may be set for."""
+
+
+class Chunk(NamedTuple):
+    """Statistics of the trajectories start..stop-1, all or the first of a chunk's.
+
+    Attributes
+    ----------
+    start, stop : int
+    moments : tuple of Moments
+        One set for each group of figures, see :class:`Groups`.
+    series : (k, T, A) array
+        <m_a>(t) of those of its trajectories that are kept.
+    n_jumps : int
+    """
+
+    start: int
+    stop: int
+    moments: tuple[Moments, ...]
+    series: Array
+    n_jumps: int
+
+
+class Groups:
+    """The vectors of several meters side by side, in one set of moments for all that measure at the same times.
+
+    Parameters
+    ----------
+    extras : mapping of str to Extra
+        Statistics of each meter by its name; how many trajectories are in them does not matter.
+    """
+
+    def __init__(self, extras: Mapping[str, Extra]) -> None:
+        together: dict[bytes, list[str]] = {}
+        for name, extra in extras.items():
+            together.setdefault(extra.times.tobytes(), []).append(name)
+        self.members = tuple(tuple(names) for names in together.values())
+        self._extras = dict(extras)
+
+    def empty(self) -> tuple[Moments, ...]:
+        """No trajectory yet."""
+        return tuple(Moments.empty(shape, pairs) for shape, pairs in map(self._layout, self.members))
+
+    def _layout(self, names: Sequence[str]) -> tuple[tuple[int, int], NDArray[np.intp]]:
+        widths = [self._extras[name].moments.mean.shape[1] for name in names]
+        starts = np.concatenate([[0], np.cumsum(widths)])
+        pairs = [self._extras[name].moments.pairs + s for name, s in zip(names, starts, strict=False)]
+        return (len(self._extras[names[0]].times), int(starts[-1])), np.concatenate(pairs, axis=1)
+
+    def filled(self, parts: Sequence[tuple[int, Array, Array]]) -> tuple[Moments, ...]:
+        """Moments of all groups from count, means and co-moments of each."""
+        made = self.empty()
+        if len(parts) != len(made):
+            raise ValueError(f"there are {len(parts)} groups of moments instead of {len(made)}")
+        for moments, (count, mean, comoment) in zip(made, parts, strict=True):
+            if moments.mean.shape != mean.shape or moments.comoment.shape != comoment.shape:
+                raise ValueError(f"moments of shape {mean.shape} are there instead of {moments.mean.shape}")
+            moments.count, moments.mean, moments.comoment = count, mean, comoment
+        return made
+
+    def split(self, moments: Sequence[Moments]) -> dict[str, Extra]:
+        """Statistics of each meter by its name."""
+        made: dict[str, Extra] = {}
+        for names, whole in zip(self.members, moments, strict=True):
+            column, pair = 0, 0
+            for name in names:
+                pairs = self._extras[name].moments.pairs
+                width, count = self._extras[name].moments.mean.shape[1], pairs.shape[1]
+                mean = whole.mean[:, column : column + width].copy()
+                own = Moments(pairs, whole.count, mean, whole.comoment[:, pair : pair + count].copy())
+                made[name] = replace(self._extras[name], moments=own)
+                column, pair = column + width, pair + count
+        return {name: made[name] for name in self._extras}
+
+    def join(self, extras: Mapping[str, Extra]) -> tuple[Moments, ...]:
+        """Undo :meth:`split`."""
+        parts = []
+        for names in self.members:
+            own = [extras[name].moments for name in names]
+            mean = np.concatenate([m.mean for m in own], axis=1)
+            parts.append((own[0].count, mean, np.concatenate([m.comoment for m in own], axis=1)))
+        return self.filled(parts)
+
+
+def statistics_of(result: Result) -> dict[str, Extra]:
+    """The statistics of a result by the name of their meter, those of the averages first."""
+    averages = Extra(result.labels, result.times, result.reference, result.moments)
+    return {AVERAGES: averages, **result.extras}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """When a point is done.
+
+    Attributes
+    ----------
+    n_traj : int
+        Trajectories, at most if there is a target.
+    chunk, keep : int
+        Trajectories per chunk, and how many keep their series.
+    target : mapping of str to float
+        Standard errors to be reached at every output time, by the label of an average or order parameter, or
+        ``deviation`` for E_N. Looked at after each whole chunk from ``min_traj`` trajectories on; the run stops
+        where all of them are reached. Chunks are judged in their order, so the number of ranks does not matter.
+    min_traj : int
+    """
+
+    n_traj: int
+    chunk: int
+    keep: int = 0
+    target: Mapping[str, float] = field(default_factory=dict)
+    min_traj: int = 1
+
+    @property
+    def n_chunks(self) -> int:
+        """How many chunks the trajectories make, a partial last one included."""
+        return -(-self.n_traj // self.chunk)
+
+    def range_of(self, number: int) -> tuple[int, int]:
+        """First and past-last trajectory of chunk ``number``."""
+        return number * self.chunk, min((number + 1) * self.chunk, self.n_traj)
+
+    def reached_by(self, result: Result) -> bool:
+        """Whether the standard errors are small enough."""
+        if not self.target or result.n_traj < max(self.min_traj, 2):
+            return False
+        return all(largest_error(result, label) <= limit for label, limit in self.target.items())
+
+
+def largest_error(result: Result, label: str) -> float:
+    """Largest standard error of one figure over the output times.
+
+    Raises
+    ------
+    KeyError
+        If no average, order parameter or ``deviation`` is called ``label``.
+    """
+    if label == DEVIATION:
+        return float(result.deviation_stderr.max())
+    if label in result.labels:
+        return float(result.mean_stderr[:, result.labels.index(label)].max())
+    order = result.extras.get("order")
+    if order is None or label not in order.labels:
+        raise KeyError(label)
+    return float(result.order.mean_stderr[:, order.labels.index(label)].max())
+
+
+@dataclass(frozen=True)
+class Folded:
+    """How far a point is folded: all that a later session needs to go on.
+
+    Attributes
+    ----------
+    before : tuple of Moments
+        The whole chunks so far.
+    last : Chunk or None
+        The partial chunk that follows, as far as it has been run; it is not in ``before``.
+    series : (k, T, A) array
+        Kept series of ``before``.
+    n_jumps : int
+        Jumps of ``before``.
+    """
+
+    before: tuple[Moments, ...]
+    last: Chunk | None
+    series: Array
+    n_jumps: int
+
+
+Waiting = Callable[[], Chunk]
+"""Fetches a chunk that waits for the ones before it, from memory or from a disk."""
+
+
+class Fold:
+    """Merges the chunks of one point in their order.
+
+    Parameters
+    ----------
+    skeleton : Result
+        The point without any trajectory: labels, times, mean field, shapes.
+    goal : Goal
+    begun : Folded, optional
+        What an earlier session has folded.
+    hold : callable (Chunk) -> callable () -> Chunk
+        Where to keep chunks that must wait.
+
+    Attributes
+    ----------
+    failure : str or None
+        Why the point cannot be run.
+    """
+
+    def __init__(
+        self,
+        skeleton: Result,
+        goal: Goal,
+        begun: Folded | None = None,
+        hold: Callable[[Chunk], Waiting] | None = None,
+    ) -> None:
+        self.skeleton, self.goal = skeleton, goal
+        self._groups = Groups(statistics_of(skeleton))
+        self.hold = hold or in_memory
+        self._waiting: dict[int, Waiting] = {}
+        self._partial: dict[int, tuple[int, Waiting]] = {}
+        self._before = begun.before if begun else self._groups.empty()
+        self._series = [begun.series] if begun else []
+        self._n_jumps = begun.n_jumps if begun else 0
+        self._last = begun.last if begun else None
+        self._reached = False
+        self.failure: str | None = None
+        self._judge()
+
+    @property
+    def count(self) -> int:
+        """Trajectories in the whole chunks folded so far."""
+        return self._before[0].count
+
+    @property
+    def next(self) -> int:
+        """Number of the chunk that is folded next."""
+        return self.count // self.goal.chunk
+
+    @property
+    def n_traj(self) -> int:
+        """Trajectories folded so far."""
+        return self.count if self._last is None else self._last.stop
+
+    @property
+    def n_done(self) -> int:
+        """Trajectories that are there: folded, or waiting, or the beginning of a chunk."""
+        if self.finished:
+            return self.n_traj
+        waiting = (self.goal.range_of(number) for number in self._waiting)
+        begun = {self.next, *self._partial} - self._waiting.keys()
+        parts = sum(self.started(number) - number * self.goal.chunk for number in begun)
+        return self.count + parts + sum(stop - start for start, stop in waiting)
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more is to be run: all trajectories are there, or the target is reached."""
+        return self._reached or self.n_traj == self.goal.n_traj
+
+    def has(self, number: int) -> bool:
+        """Whether chunk ``number`` is folded already, or waits."""
+        return number < self.next or number in self._waiting or (number == self.next and self.finished)
+
+    def started(self, number: int) -> int:
+        """First trajectory of chunk ``number`` that is not there, as long as not all of it is."""
+        stops = [self._partial[number][0]] if number in self._partial else []
+        if self._last is not None and number == self.next:
+            stops.append(self._last.stop)
+        return max(stops, default=number * self.goal.chunk)
+
+    def begun(self, number: int) -> Chunk | None:
+        """The first trajectories of chunk ``number``, if an earlier session has run them."""
+        found = [self._partial[number][1]()] if number in self._partial else []
+        if self._last is not None and number == self.next:
+            found.append(self._last)
+        if not found:
+            return None
+        longest = max(found, key=lambda chunk: chunk.stop)
+        return longest._replace(moments=tuple(map(_copy, longest.moments)))
+
+    def offer(self, number: int, start: int, stop: int, fetch: Waiting) -> None:
+        """Name a place where chunk ``number``, or its beginning, can be fetched; nothing is read yet."""
+        end = self.goal.range_of(number)[1] if number < self.goal.n_chunks else -1
+        if start == number * self.goal.chunk and not self.has(number):
+            if stop == end:
+                self._waiting[number] = fetch
+            elif self.started(number) < stop < end:
+                self._partial[number] = stop, fetch
+
+    def take(self, number: int, chunk: Chunk) -> None:
+        """Take in chunk ``number`` and merge what can be merged; a chunk that is there already is not counted again."""
+        if self.finished or self.has(number):
+            return
+        self._waiting[number] = (lambda: chunk) if number == self.next else self.hold(chunk)
+        self.advance()
+
+    def advance(self) -> None:
+        """Merge the chunks that wait, as far as they follow one another."""
+        while not self.finished and self.next in self._waiting:
+            number = self.next
+            chunk = self._waiting.pop(number)()
+            self._partial.pop(number, None)
+            if chunk.stop - chunk.start < self.goal.chunk:
+                self._last = chunk
+                return
+            for whole, part in zip(self._before, chunk.moments, strict=True):
+                whole.merge(part)
+            self._series.append(chunk.series)
+            self._n_jumps += chunk.n_jumps
+            self._last = None
+            self._judge()
+        if self.finished:
+            self._waiting.clear()
+            self._partial.clear()
+
+    def _judge(self) -> None:
+        """Find out whether the target is reached with the whole chunks so far."""
+        if self.goal.target and self.count >= self.goal.min_traj:
+            self._reached = self.goal.reached_by(self._result_of(self._before, [], 0))
+
+    def state(self) -> Folded:
+        """What a later session needs to go on from here."""
+        return Folded(self._before, self._last, self._kept(self._series), self._n_jumps)
+
+    def result(self) -> Result:
+        """The point with the trajectories folded so far."""
+        if self._last is None:
+            return self._result_of(self._before, self._series, self._n_jumps)
+        whole = tuple(map(_copy, self._before))
+        for moments, part in zip(whole, self._last.moments, strict=True):
+            moments.merge(part)
+        series = [*self._series, self._last.series]
+        return self._result_of(whole, series, self._n_jumps + self._last.n_jumps)
+
+    def _kept(self, series: Sequence[Array]) -> Array:
+        T, A = self.skeleton.reference.shape
+        return np.concatenate([np.empty((0, T, A)), *series])
+
+    def _result_of(self, moments: Sequence[Moments], series: Sequence[Array], n_jumps: int) -> Result:
+        extras = self._groups.split(moments)
+        averages = extras.pop(AVERAGES)
+        return replace(
+            self.skeleton,
+            moments=averages.moments,
+            extras=extras,
+            trajectories=self._kept(series),
+            n_jumps=n_jumps,
+        )
+
+
+def _copy(moments: Moments) -> Moments:
+    return Moments(moments.pairs, moments.count, moments.mean.copy(), moments.comoment.copy())
+
+
+def in_memory(chunk: Chunk) -> Waiting:
+    """Keep a chunk that waits in memory."""
+    return lambda: chunk
+
+
+def folded_of(result: Result, last: tuple[tuple[Moments, ...], Chunk] | None = None) -> Folded:
+    """How far a stored result is folded.
+
+    Parameters
+    ----------
+    result : Result
+    last : (tuple of Moments, Chunk), optional
+        Moments of the whole chunks, and the partial chunk that follows, if there is one.
+    """
+    if last is None:
+        groups = Groups(statistics_of(result))
+        return Folded(groups.join(statistics_of(result)), None, result.trajectories, result.n_jumps)
+    before, partial = last
+    kept = min(len(result.trajectories), before[0].count)
+    partial = partial._replace(series=result.trajectories[kept:])
+    return Folded(before, partial, result.trajectories[:kept], result.n_jumps - partial.n_jumps)

@@ -1,0 +1,96 @@
+"""Which chunk is run next: the most expensive points first, their chunks in order, none of them twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from .fold import Chunk, Fold
+from .model import CollectiveJump, LocalJump, Model
+from .unravel.engine import plan
+
+_RATE_POINTS = 257
+"""Points of the spectrum on which the largest rate of a channel is looked for."""
+
+
+class Task(NamedTuple):
+    """Trajectories start..stop-1 of a point, which belong to its chunk ``number``.
+
+    ``begun`` holds those of the chunk that were run by an earlier session; the task starts after them.
+    """
+
+    point: int
+    number: int
+    start: int
+    stop: int
+    begun: Chunk | None
+
+
+def jump_rate(model: Model) -> float:
+    """Largest number of jumps per unit of time that the particles can make."""
+    total = 0.0
+    for jump in model.jumps:
+        if isinstance(jump, LocalJump):
+            gamma = float(np.abs(jump.gamma(model.argument_spectrum(jump, _RATE_POINTS))).max())
+            size = model.blocks[model.block_index(jump.block)].size
+            total += size * gamma**2 * float(np.linalg.norm(jump.matrix, 2)) ** 2
+        elif isinstance(jump, CollectiveJump):
+            reach = sum(
+                model.blocks[model.block_index(name)].size * float(np.linalg.norm(matrix, 2))
+                for name, matrix in jump.matrices.items()
+            )
+            total += jump.rate / model.size * reach**2
+    return total
+
+
+def cost_of(model: Model, end: float) -> float:
+    """Rough cost of one trajectory up to the time ``end``: jumps times amplitudes that the state occupies.
+
+    It orders the points of a sweep and shares out the time left, nothing else: results do not depend on it.
+    """
+    occupied = sum(float(p.amplitudes) ** 0.5 for p in plan(model))
+    return (1.0 + jump_rate(model) * end) * (10.0 + occupied)
+
+
+class Schedule:
+    """Hands out the chunks of all points.
+
+    Parameters
+    ----------
+    folds : mapping of int to Fold
+        The points that can be run, by their place.
+    costs : mapping of int to float
+        Cost of one trajectory of each, in any unit.
+    """
+
+    def __init__(self, folds: Mapping[int, Fold], costs: Mapping[int, float]) -> None:
+        self._folds = folds
+        self.order = sorted(folds, key=lambda i: -costs[i])
+        self._tasks = self._walk()
+
+    def next_task(self) -> Task | None:
+        """The next chunk to be run, or None when all have been handed out."""
+        return next(self._tasks, None)
+
+    def _walk(self) -> Iterator[Task]:
+        for point in self.order:
+            fold = self._folds[point]
+            number = fold.next
+            while number < fold.goal.n_chunks and not fold.finished and fold.failure is None:
+                if not fold.has(number):
+                    start, stop = fold.goal.range_of(number)
+                    begun = fold.begun(number)
+                    yield Task(point, number, begun.stop if begun else start, stop, begun)
+                number += 1
+
+    def remaining(self) -> int:
+        """Trajectories that are still to be run, at most; counted before the first task is taken."""
+        return sum(
+            fold.goal.range_of(number)[1] - fold.started(number)
+            for fold in self._folds.values()
+            if not fold.finished
+            for number in range(fold.next, fold.goal.n_chunks)
+            if not fold.has(number)
+        )

@@ -1,0 +1,141 @@
+"""How far a running job is, in a small file that any other shell can read."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .fold import Fold
+
+NAME = "status.json"
+
+SECONDS = 2.0
+"""Between two writings."""
+
+
+@dataclass
+class _Progress:
+    """Trajectories of a point that are done, those that were run now, and the seconds these took."""
+
+    done: int
+    ran: int = 0
+    seconds: float = 0.0
+
+
+class Status:
+    """Gathers what rank 0 hears and writes it down now and then; only whole files are ever seen.
+
+    Parameters
+    ----------
+    directory : path
+    folds : mapping of int to Fold
+        All points.
+    costs : mapping of int to float
+        Cost of one trajectory of each, in any unit: a point that has not begun is judged by the others.
+    size : int
+        Number of ranks.
+    clock : callable
+        Seconds that never run backwards.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        folds: Mapping[int, Fold],
+        costs: Mapping[int, float],
+        size: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._path, self._folds, self._costs, self._clock = directory / NAME, folds, costs, clock
+        self._points = {i: _Progress(fold.n_done) for i, fold in folds.items()}
+        self._ranks = [[0, 0.0] for _ in range(size)]
+        self._began, self._written, self._beat = clock(), -float("inf"), 0
+
+    def ran(self, rank: int, point: int, n_traj: int, seconds: float) -> None:
+        """Count trajectories that ``rank`` has run."""
+        self._ranks[rank][0] += n_traj
+        self._ranks[rank][1] += seconds
+        progress = self._points[point]
+        progress.done += n_traj
+        progress.ran += n_traj
+        progress.seconds += seconds
+
+    def tick(self) -> None:
+        """Write the file if it is time to."""
+        if not self._beat:
+            self._began = self._clock()  # the kernels are compiled now
+        if self._clock() - self._written >= SECONDS:
+            self.write("running")
+
+    def write(self, state: str) -> None:
+        """Write the file; a disk that has no room for it does not matter."""
+        self._written, self._beat = self._clock(), self._beat + 1
+        aside = self._path.with_suffix(".part")
+        with contextlib.suppress(OSError):
+            aside.write_text(json.dumps(self.facts(state)), encoding="utf-8")
+            os.replace(aside, self._path)
+
+    def facts(self, state: str) -> dict[str, Any]:
+        """Everything that is written down."""
+        elapsed = self._clock() - self._began
+        return {
+            "state": state,
+            "host": socket.gethostname(),
+            "process": os.getpid(),
+            "beat": self._beat,
+            "elapsed": elapsed,
+            "left": self._left(),
+            "ranks": self._ranks,
+            "points": [
+                {
+                    "parameters": _plain(fold.skeleton.parameters),
+                    "state": _state(fold),
+                    "done": self._points[i].done,
+                    "of": fold.goal.n_traj,
+                    "seconds": self._points[i].seconds / self._points[i].ran if self._points[i].ran else None,
+                }
+                for i, fold in self._folds.items()
+            ],
+        }
+
+    def _left(self) -> float | None:
+        """Seconds of work that is left, shared by all ranks; None as long as nothing is known."""
+        measured = [(p.seconds, p.ran * self._costs[i]) for i, p in self._points.items() if p.ran]
+        work = sum(cost for _, cost in measured)
+        if not work:
+            return None
+        per_cost = sum(seconds for seconds, _ in measured) / work
+        total = 0.0
+        for i, fold in self._folds.items():
+            if fold.finished or fold.failure is not None:
+                continue
+            progress = self._points[i]
+            each = progress.seconds / progress.ran if progress.ran else per_cost * self._costs[i]
+            total += max(fold.goal.n_traj - progress.done, 0) * each
+        return total / len(self._ranks)
+
+
+def _state(fold: Fold) -> str:
+    if fold.failure is not None:
+        return "failed"
+    return "finished" if fold.finished else "running"
+
+
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value if isinstance(value, int | float | str) else repr(value) for key, value in parameters.items()}
+
+
+def read_status(directory: Path) -> tuple[dict[str, Any], float] | None:
+    """What the last job in a directory has written, and how many seconds ago; None if there is nothing."""
+    try:
+        age = time.time() - (directory / NAME).stat().st_mtime
+        return json.loads((directory / NAME).read_bytes()), max(age, 0.0)
+    except (OSError, ValueError):
+        return None
