@@ -1,4 +1,4 @@
-"""Run two ensembles on all ranks (alone: without MPI), write down what each rank got, then do ``cojump run``.
+"""Run a few ensembles on all ranks (alone: without MPI), write down what each rank got, then do ``cojump run``.
 
 python -m mpi.ensembles DIRECTORY RUN_FILE [alone]
 """
@@ -31,7 +31,13 @@ def fewer_chunks_than_ranks():
     return (model, cj.tilted(model, 1.1, 0.4), TIMES), {"n_traj": 24, "chunk": 8, "keep": 20, "seed": SEED}
 
 
-CASES = {"mixed": mixed_start, "few_chunks": fewer_chunks_than_ranks}
+def three_levels():
+    """Potts spins in three coupled blocks, from a mixed state: random diagrams, sectors kept and dropped."""
+    model = cj.systems.potts_hopfield(np.array([[0, 0, 1, 2, 1, 0]]), 3, 0.4, 1.1)
+    return (model, cj.corrupted(model, 0, 0.7), TIMES[:3]), {"n_traj": 20, "chunk": 3, "keep": 20, "seed": SEED}
+
+
+CASES = {"mixed": mixed_start, "few_chunks": fewer_chunks_than_ranks, "three_levels": three_levels}
 
 
 def main():
