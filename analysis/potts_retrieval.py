@@ -5,7 +5,7 @@ Caption. Quantum Hopfield network of q = 3 level particles, one uniform pattern,
 (b) N · E_N(t), the distance from mean field (bars: one standard error), levels off with N at the fluctuation theory's
 Σ C_αα (dashed). (c) Overlap at t = 8 against temperature from a start with 90 % right: trajectories (bars: two standard
 errors) and mean field at the same time (dotted) and after a long one (dashed). Mean field loses the pattern in a jump,
-by a saddle-node bifurcation; finite networks forget it gradually around there.
+by a saddle-node bifurcation, at T = 1.843; finite networks forget it gradually below that too, larger ones less.
 
 Reads the results of mpi_runs/potts and runs the temperatures of (c) itself, some four minutes of one core.
 
