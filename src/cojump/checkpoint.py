@@ -31,7 +31,6 @@ from .lock import Lock
 from .results import Result
 from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
 from .spill import Spill
-from .status import NAME as STATUS_NAME
 from .storage import RESULT_NAME, Note, ResultSequence, load, save_results
 
 DIRECTORY = "checkpoint"
@@ -252,6 +251,8 @@ class Session:
         self._others = [(r, n) for name, (r, n) in stored.items() if n and r.n_traj and name not in self.folds]
         if self._lock:
             self._place.mkdir(exist_ok=True)
+            for path in self.directory.glob(f".{RESULT_NAME}.*.part"):  # of a job that was killed while it wrote
+                _remove(path)
             self._save(self._place / MANIFEST, {n: Fold(s, goals[n]) for n, s in skeletons.items()}, (), key)
         self._shards = _Shards(key.encode(), {p: scan(p, key.encode()) for p in shard_files(self._place)})
         self._shards.offer_to(self.folds)
@@ -314,10 +315,8 @@ class Session:
 
     def clear(self) -> None:
         """Remove everything but the result file: the run is complete."""
-        for path in shard_files(self._place):
+        for path in sorted(self._place.iterdir(), key=lambda p: p.name == MANIFEST):  # the manifest last
             _remove(path)
-        for name in (STATUS_NAME, MANIFEST):
-            _remove(self._place / name)
         with contextlib.suppress(OSError):
             self._place.rmdir()
 
