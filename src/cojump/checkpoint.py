@@ -161,12 +161,11 @@ class _Written:
     files: dict[int, set[int]] = field(default_factory=dict)
     pending: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
-    def note(self, rank: int, index: int, chunk: tuple[str, int]) -> bool:
-        """A chunk is in file ``index`` of a rank; whether that is a new file after another one."""
+    def note(self, rank: int, index: int) -> bool:
+        """A rank has written into its file ``index``; whether that is a new file after another one."""
         own = self.files.setdefault(rank, set())
         new = bool(own) and index not in own
         own.add(index)
-        self.pending[chunk] = (rank, index)
         return new
 
     def covered(self, folds: Mapping[str, Fold], ended: bool) -> list[tuple[int, int]]:
@@ -278,7 +277,9 @@ class Session:
 
     def wrote(self, rank: int, index: int, name: str, number: int) -> None:
         """Note that a rank has a chunk in its file ``index``; when that is another one, write what is folded."""
-        if self._written.note(rank, index, (name, number)):
+        if not self.folds[name].finished and number >= self.folds[name].next:
+            self._written.pending[name, number] = rank, index
+        if self._written.note(rank, index):
             self.write(now=False)
 
     def write(self, path: Path | None = None, *, now: bool = True, ended: bool = False) -> None:
