@@ -300,6 +300,7 @@ def test_a_shard_cut_off_or_turned_over_anywhere(run_toml, expected, monkeypatch
 
 
 @pytest.mark.validation
+@pytest.mark.timeout(3000)
 def test_a_shard_cut_off_or_turned_over_at_every_hundredth_byte(run_toml, expected, monkeypatch):
     results, shard = stopped_run(run_toml, monkeypatch)
     faults = check_damage(run_toml, results, shard, expected, 100, monkeypatch)
