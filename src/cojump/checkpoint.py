@@ -31,7 +31,6 @@ from .lock import Lock
 from .results import Result
 from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
 from .spill import Spill
-from .status import NAME as STATUS_NAME
 from .storage import RESULT_NAME, Note, ResultSequence, load, save_results
 
 DIRECTORY = "checkpoint"
@@ -162,12 +161,11 @@ class _Written:
     files: dict[int, set[int]] = field(default_factory=dict)
     pending: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
 
-    def note(self, rank: int, index: int, chunk: tuple[str, int]) -> bool:
-        """A chunk is in file ``index`` of a rank; whether that is a new file after another one."""
+    def note(self, rank: int, index: int) -> bool:
+        """A rank has written into its file ``index``; whether that is a new file after another one."""
         own = self.files.setdefault(rank, set())
         new = bool(own) and index not in own
         own.add(index)
-        self.pending[chunk] = (rank, index)
         return new
 
     def covered(self, folds: Mapping[str, Fold], ended: bool) -> list[tuple[int, int]]:
@@ -252,6 +250,8 @@ class Session:
         self._others = [(r, n) for name, (r, n) in stored.items() if n and r.n_traj and name not in self.folds]
         if self._lock:
             self._place.mkdir(exist_ok=True)
+            for path in self.directory.glob(f".{RESULT_NAME}.*.part"):  # of a job that was killed while it wrote
+                _remove(path)
             self._save(self._place / MANIFEST, {n: Fold(s, goals[n]) for n, s in skeletons.items()}, (), key)
         self._shards = _Shards(key.encode(), {p: scan(p, key.encode()) for p in shard_files(self._place)})
         self._shards.offer_to(self.folds)
@@ -277,7 +277,9 @@ class Session:
 
     def wrote(self, rank: int, index: int, name: str, number: int) -> None:
         """Note that a rank has a chunk in its file ``index``; when that is another one, write what is folded."""
-        if self._written.note(rank, index, (name, number)):
+        if not self.folds[name].finished and number >= self.folds[name].next:
+            self._written.pending[name, number] = rank, index
+        if self._written.note(rank, index):
             self.write(now=False)
 
     def write(self, path: Path | None = None, *, now: bool = True, ended: bool = False) -> None:
@@ -314,10 +316,8 @@ class Session:
 
     def clear(self) -> None:
         """Remove everything but the result file: the run is complete."""
-        for path in shard_files(self._place):
+        for path in sorted(self._place.iterdir(), key=lambda p: p.name == MANIFEST):  # the manifest last
             _remove(path)
-        for name in (STATUS_NAME, MANIFEST):
-            _remove(self._place / name)
         with contextlib.suppress(OSError):
             self._place.rmdir()
 

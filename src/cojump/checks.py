@@ -24,6 +24,12 @@ def _outside(value: Any, least: float | None, most: float | None) -> bool:
     return (least is not None and value < least) or (most is not None and value > most)
 
 
+def shown(value: Any) -> str:
+    """``value`` as an error message quotes it: its repr where that is one short line, else its type."""
+    text = repr(value)
+    return text if len(text) <= 60 and "\n" not in text else f"of type {type(value).__name__}"
+
+
 def integer(name: str, value: Any, least: int | None = None, most: int | None = None) -> int:
     """Return ``value`` as an int within the bounds; a bool or a float is none. Raises ArgumentError."""
     wrong = isinstance(value, bool | np.bool_) or not isinstance(value, Integral)

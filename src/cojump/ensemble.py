@@ -195,15 +195,22 @@ def _check_memory(model: Model) -> None:
 class Worker:
     """Runs chunks of one point: its engine, its mean field, what is measured.
 
+    Parameters
+    ----------
+    point : Point
+    reference : (T, A) array, optional
+        The mean field, where it is known: all ranks and all sessions of a run centre on the same bits.
+
     Raises
     ------
     ConvergenceError
         If the mean field does not converge.
     """
 
-    def __init__(self, point: Point) -> None:
+    def __init__(self, point: Point, reference: Array | None = None) -> None:
         self.point = point
-        reference = mean_field(point.model, point.state, point.times).mean
+        if reference is None:
+            reference = mean_field(point.model, point.state, point.times).mean
         asked = (point.observables, point.distributions, point.burn_in, point.window)
         meters = meters_of(point.model, point.times, reference, *asked)
         extras = {meter.name: meter.empty() for meter in meters}
@@ -274,13 +281,13 @@ def _sample(meters: Sequence[Meter], one: Outcome) -> Array:
 class _Crew:
     """The workers of all points on one rank; one engine at a time is kept."""
 
-    def __init__(self, points: Mapping[int, Point]) -> None:
-        self._points = points
+    def __init__(self, points: Mapping[int, Point], references: Mapping[int, Array]) -> None:
+        self._points, self._references = points, references
         self._workers: dict[int, Worker] = {}
 
     def __getitem__(self, point: int) -> Worker:
         if point not in self._workers:
-            self._workers[point] = Worker(self._points[point])
+            self._workers[point] = Worker(self._points[point], self._references[point])
         return self._workers[point]
 
     def at(self, point: int) -> Worker:
@@ -350,7 +357,7 @@ def run_chunks(
     ConvergenceError, MemoryError
         If a point fails and ``tolerant`` is false. With several ranks any error ends the whole job instead.
     """
-    crew = _Crew(points)
+    crew = _Crew(points, comm.share({i: fold.skeleton.reference for i, fold in folds.items()}))
     schedule = Schedule(folds, {i: cost_of(points[i].model, float(points[i].times[-1])) for i in folds})
 
     def work(task: Task, poll: Callable[[], None]) -> tuple[Chunk | Failure, float, int]:

@@ -26,13 +26,16 @@ from scipy.linalg import solve_continuous_lyapunov
 from .checks import check_times
 from .derivatives import Jet, RateJet
 from .errors import ArgumentError, ConvergenceError
-from .model import CollectiveJump, LocalJump, Model, OneBody, snapped
-from .states import State
+from .model import CollectiveJump, LocalJump, Model, OneBody, check_model, snapped
+from .states import State, check_start, density_matrices
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
 _RTOL, _ATOL = 1e-10, 1e-12
+
+_AT_REST, _UNDAMPED = 1e-6, 1e-9
+"""|dm/dt| that a fixed point may have, and decay that is none, in units of the norm of the Jacobian."""
 
 _MOST_STEPS = 100_000
 """Derivatives that the integrator may ask for."""
@@ -361,7 +364,7 @@ def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
         If the integrator fails.
     """
     checked = check_times(times)
-    state.check_fits(model)
+    check_start(model, state)
     if not state.is_product:
         raise ArgumentError(
             "state", "be a product state for the theory of fluctuations", "its particles are correlated"
@@ -433,31 +436,36 @@ class StationaryFluctuations:
     deviation: float
 
 
-def stationary(model: Model, densities: Sequence[ArrayLike]) -> StationaryFluctuations:
+def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> StationaryFluctuations:
     """Covariance and mean correction at a stable fixed point: the Lyapunov equation.
 
     Parameters
     ----------
     model : Model
-    densities : sequence of (d_b, d_b) arrays
-        One-particle density matrix of each block at the fixed point.
+    densities : State, or sequence of (d_b, d_b) arrays
+        One-particle density matrix of each block at the fixed point, such as ``FixedPoint.densities``.
 
     Raises
     ------
     ArgumentError
-        If the densities are no fixed point.
+        If the densities are no states or no fixed point.
+    UnsupportedError
+        If a rate function is not smooth at the fixed point.
     ConvergenceError
         If the fixed point is not stable (growth, or a direction that nothing damps): no stationary covariance exists.
     """
+    check_model(model)
     expansion = Expansion(model)
-    m = expansion.coordinates([np.asarray(r, dtype=complex) for r in densities])
+    m = expansion.coordinates(density_matrices("densities", model, densities))
+    whole = expansion.jacobian(m)
+    scale = float(np.linalg.norm(whole, 2))
     moving = float(np.abs(expansion.flow(m)).max())
-    if moving > 1e-6:
+    if moving > _AT_REST * scale:
         raise ArgumentError("densities", "be a fixed point of the mean-field flow", f"|dm/dt| reaches {moving:.3g}")
     Q = expansion.traceless
-    G = Q.T @ expansion.jacobian(m) @ Q
+    G = Q.T @ whole @ Q
     growth = float(np.linalg.eigvals(G).real.max())
-    if growth > -1e-9:
+    if growth >= -_UNDAMPED * scale:
         raise ConvergenceError(
             f"The fixed point has no stationary covariance: its slowest direction grows at the rate {growth:.6g}"
         )

@@ -72,7 +72,9 @@ def _times(first: float, last: float, count: int) -> str:
 def _show_run(run_file: RunFile, console: Console) -> None:
     run, times = run_file.run, run_file.times.array()
     rows = [_planned(point, len(times)) for point in run_file.points()]
-    chunks = math.ceil(run.n_traj / run.chunk)
+    asked = [point.run.n_traj for point in run_file.points()]
+    many = str(max(asked)) if min(asked) == max(asked) else f"{min(asked)} to {max(asked)}"
+    chunks = math.ceil(max(asked) / run.chunk)
     _print_facts(
         console,
         {
@@ -81,8 +83,8 @@ def _show_run(run_file: RunFile, console: Console) -> None:
             "initial": run_file.initial.kind,
             "times": _times(times[0], times[-1], len(times)),
             "points": str(len(rows)),
-            "trajectories": f"{run.n_traj} per point, in {chunks} chunk{'' if chunks == 1 else 's'} "
-            f"of up to {min(run.chunk, run.n_traj)}; {run.keep} kept",
+            "trajectories": f"{many} per point, in {'up to ' * (min(asked) != max(asked))}{chunks} "
+            f"chunk{'' if chunks == 1 else 's'} of up to {min(run.chunk, max(asked))}; {run.keep} kept",
             "tolerance": f"{run.tolerance:g}",
             **_window(run_file),
         },

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import checks
 from .checks import check_times
 from .errors import ArgumentError
-from .model import Model
+from .model import Model, check_model
 from .windows import window_of
 
 Array = NDArray[np.float64]
@@ -80,6 +80,8 @@ def autocorrelation_time(series: ArrayLike, *, spacing: float = 1.0) -> Correlat
     """
     x = _matrix("series", series)
     step = checks.number("spacing", spacing, 0.0)
+    if step == 0:
+        raise ArgumentError("spacing", "be more than 0", "it is 0")
     K, n = x.shape
     if n < 4:
         raise ArgumentError("series", "have at least four values", f"it has {n}")
@@ -191,12 +193,18 @@ def kept_series(source: Any, observable: str | Mapping[str, ArrayLike], *, model
     _, series = _kept(source)
     if isinstance(observable, str) and observable in source.labels:
         return series[:, :, source.labels.index(observable)]
+    if model is not None:
+        check_model(model)
     if model is not None and isinstance(observable, str) and observable in model.order_parameters:
         observable = model.order_parameters[observable]
     if model is None or isinstance(observable, str):
         known = [*source.labels, *(model.order_parameters if model is not None else ())]
-        raise ArgumentError("observable", f"be one of {', '.join(known)}", f"it is {observable!r}")
+        if model is None and isinstance(observable, Mapping):
+            raise ArgumentError("model", "be given with matrices as the observable", "it is missing")
+        raise ArgumentError("observable", f"be one of {', '.join(known)}", f"it is {checks.shown(observable)}")
     constant, coefficients = model.linear("observable", observable)
+    if tuple(source.labels) != model.labels:
+        raise ArgumentError("model", f"have the averages of the source, {', '.join(source.labels)}", "it has others")
     return constant + series @ coefficients
 
 
@@ -327,14 +335,14 @@ class WaitingTimes:
 
     def survival(self, times: ArrayLike) -> tuple[Array, Array]:
         """Probability to wait longer than each of ``times``, and its binomial standard error."""
-        t = np.asarray(times, dtype=float)
+        t = _matrix("times", times)[0]
         n = max(self.intervals.size, 1)
         S = (self.intervals.size - np.searchsorted(self.intervals, t, side="right")) / n
         return S, np.sqrt(S * (1 - S) / n)
 
     def density(self, edges: ArrayLike) -> tuple[Array, Array]:
         """Probability density in bins with the given ``edges`` (n + 1,), and its standard error: two (n,) arrays."""
-        bins = np.asarray(edges, dtype=float)
+        bins = check_times(edges, "edges")
         n = max(self.intervals.size, 1)
         share = np.histogram(self.intervals, bins)[0] / n
         return share / np.diff(bins), np.sqrt(share * (1 - share) / n) / np.diff(bins)
@@ -362,16 +370,21 @@ def waiting_times(
     Raises
     ------
     ArgumentError
-        If a record is none.
+        If a record is none, or ``channel`` or ``start`` is no number of its kind.
     """
+    begin = checks.number("start", start)
     single = isinstance(records, np.ndarray) and records.dtype.names is not None
+    given: object = records
+    if not isinstance(given, Sequence | np.ndarray):
+        rule = "be jump records (trajectory.jumps), one or a list of them"
+        raise ArgumentError("records", rule, f"it is {checks.shown(given)}")
     pieces = []
     for record in [records] if single else records:
         if not isinstance(record, np.ndarray) or not {"time", "channel"} <= set(record.dtype.names or ()):
             raise ArgumentError(
                 "records", "be jump records with a time and a channel", f"one is {type(record).__name__}"
             )
-        chosen = record["time"] >= start
+        chosen = record["time"] >= begin
         if channel is not None:
             chosen &= record["channel"] == checks.integer("channel", channel, 0)
         pieces.append(np.diff(record["time"][chosen]))
@@ -391,7 +404,13 @@ def _kept(source: Any) -> tuple[Array, Array]:
 
 def _matrix(name: str, values: ArrayLike) -> Array:
     """(K, n) series; raises ArgumentError if it is none."""
-    x = np.atleast_2d(np.asarray(values, dtype=float))
+    try:
+        given = np.asarray(values)
+    except ValueError:  # rows of different lengths
+        raise ArgumentError(name, "have the shape (n,) or (K, n)", f"it is {checks.shown(values)}") from None
+    if given.dtype.kind not in "fiu":
+        raise ArgumentError(name, "be an array of real numbers", f"its dtype is {given.dtype}")
+    x = np.atleast_2d(given.astype(float))
     if x.ndim != 2 or not x.size:
         raise ArgumentError(name, "have the shape (n,) or (K, n)", f"its shape is {x.shape}")
     if not np.isfinite(x).all():

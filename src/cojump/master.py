@@ -19,11 +19,11 @@ from threadpoolctl import threadpool_limits
 from . import checks
 from .checks import check_times
 from .errors import ArgumentError, ConvergenceError, UnsupportedError
-from .model import LocalJump, Model
+from .model import LocalJump, Model, check_model
 from .schur.blocks import Label, sector_labels
 from .schur.densities import block_densities, occupied_labels
 from .schur.generator import Generator
-from .states import State
+from .states import State, check_start
 
 Array = NDArray[np.float64]
 
@@ -166,7 +166,7 @@ def master_equation(
     checked = check_times(times)
     tolerance = checks.number("tolerance", tolerance, 1e-12, 1e-2)
     memory = checks.number("memory", memory, 0)
-    state.check_fits(model)
+    check_start(model, state)
     pairs = list(zip(model.blocks, state.blocks, strict=True))
     with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
         generator = Generator(model, [occupied_labels(block, own) for block, own in pairs], memory=memory)
@@ -250,11 +250,12 @@ def steady_state(model: Model, state: State | None = None, *, memory: float = 4.
     ConvergenceError
         If what is found is no state.
     """
+    check_model(model)
     memory = checks.number("memory", memory, 0)
     if state is None:
         occupied = [sector_labels(block) for block in model.blocks]
     else:
-        state.check_fits(model)
+        check_start(model, state)
         occupied = [occupied_labels(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
     with threadpool_limits(1):
         generator = Generator(model, occupied, memory=memory, whole=True)

@@ -19,7 +19,7 @@ from scipy.integrate import solve_ivp
 from .checks import check_times
 from .errors import ConvergenceError
 from .model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
-from .states import State
+from .states import State, check_start
 
 if TYPE_CHECKING:
     from .fluctuations import Fluctuations
@@ -180,7 +180,7 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
         If the integrator fails.
     """
     checked = check_times(times)
-    state.check_fits(model)
+    check_start(model, state)
     flow = Flow(model)
     shapes = [(b.levels, b.levels) for b in model.blocks]
     ends = np.cumsum([d * d for d, _ in shapes])

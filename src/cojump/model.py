@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from . import checks
 from .errors import ArgumentError
 from .terms import (
     HERMITIAN,
@@ -49,6 +50,7 @@ __all__ = [
     "OneBody",
     "RealFunction",
     "TwoBody",
+    "check_model",
     "snapped",
     "two_level_averages",
 ]
@@ -275,6 +277,12 @@ class Model:
                 "be Hermitian as an operator on the whole system",
                 f"|H - H†| reaches {worst:.3g}",
             )
+
+
+def check_model(model: object, name: str = "model") -> None:
+    """Raise ArgumentError about ``name`` unless it is a Model."""
+    if not isinstance(model, Model):
+        raise ArgumentError(name, "be a cojump Model", f"it is {checks.shown(model)}")
 
 
 def snapped(levels: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

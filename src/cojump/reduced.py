@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from .averages import Averages
 from .errors import ArgumentError
-from .model import Model, single_particle_basis, symmetric_products
+from .model import Model, check_model, single_particle_basis, symmetric_products
 
 Array = NDArray[np.float64]
 Matrices = NDArray[np.complex128]
@@ -218,6 +218,8 @@ def distance(
     ArgumentError
         If the times differ, or as :func:`two`.
     """
+    _check(model, source)
+    _check(model, mean_field, "mean_field")
     if not np.array_equal(np.asarray(source.times), np.asarray(mean_field.times)):
         raise ArgumentError("mean_field", "have the times of the source", "they differ")
     if partner is not None:
@@ -268,13 +270,16 @@ def _sampled(source: Any) -> bool:
     return isinstance(source, Averages)
 
 
-def _check(model: Model, source: Any) -> None:
+def _check(model: Model, source: Any, name: str = "source") -> None:
+    check_model(model)
     labels = getattr(source, "labels", None)
     if labels is None or tuple(labels) != model.labels:
-        raise ArgumentError("source", "have the averages of the model", f"its labels are {labels!r}")
+        raise ArgumentError(name, "have the averages of the model", f"its labels are {labels!r}")
+    if np.ndim(getattr(source, "mean", ())) != 2:
+        raise ArgumentError(name, "have averages (T, A) at T times", f"a {type(source).__name__} has none")
     size = getattr(source, "n_particles", model.size)
     if size != model.size:
-        raise ArgumentError("source", f"have the {model.size} particles of the model", f"it has {size}")
+        raise ArgumentError(name, f"have the {model.size} particles of the model", f"it has {size}")
 
 
 def _check_pair(basis: _Basis, first: str, second: str) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import checks
 from .errors import ArgumentError
-from .model import Block, Model
+from .model import Block, Model, check_model
 
 _NORM = 1e-9
 """Deviation of a norm or a trace from 1 that is taken as rounding and divided out."""
@@ -126,6 +126,42 @@ class State:
                 fits = fits and int(state.occupations.sum()) == block.size
         if not fits:
             raise ArgumentError("state", "be made for this model", "its blocks have other sizes or levels")
+
+
+def check_start(model: object, state: object, name: str = "state") -> None:
+    """Raise ArgumentError unless ``model`` is a Model and ``state`` a State that was made for it."""
+    check_model(model)
+    assert isinstance(model, Model)
+    if not isinstance(state, State):
+        raise ArgumentError(name, "be a cojump State", f"it is {checks.shown(state)}")
+    state.check_fits(model)
+
+
+def density_matrices(name: str, model: Model, given: object) -> list[NDArray[np.complex128]]:
+    """One-particle density matrices (d_b, d_b) of a State, or of a sequence of them, one for each block.
+
+    Raises
+    ------
+    ArgumentError
+        About ``name``, if it is neither or a matrix is no state.
+    """
+    if isinstance(given, State):
+        check_start(model, given, name)
+        return list(given.densities)
+    if isinstance(given, str | Mapping) or not isinstance(given, Sequence | np.ndarray):
+        raise ArgumentError(
+            name, "be a State, or a list of one density matrix per block", f"it is {checks.shown(given)}"
+        )
+    if len(given) != len(model.blocks):
+        found = f"there are {len(given)} for {len(model.blocks)} blocks"
+        raise ArgumentError(name, "have one density matrix per block", found)
+    made = []
+    for i, (block, value) in enumerate(zip(model.blocks, given, strict=True)):
+        matrix, d = _complex_array(f"{name}[{i}]", value), block.levels
+        if matrix.shape != (d, d):
+            raise ArgumentError(f"{name}[{i}]", f"be a density matrix ({d}, {d})", f"its shape is {matrix.shape}")
+        made.append(_product_block(f"{name}[{i}]", block, matrix).density)
+    return made
 
 
 def _per_block(name: str, model: Model, values: Mapping[str, object]) -> list[object]:

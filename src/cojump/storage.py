@@ -294,7 +294,9 @@ def _plain(value: Any) -> Any:
 
 def _write_array(group: h5py.Group, name: str, value: Any) -> None:
     array = np.ascontiguousarray(value, dtype=np.float64)
-    group.create_dataset(name, data=array, fletcher32=array.size > 0)  # an empty array has no chunk to check
+    # An empty array has no chunk to check; one of zeros (a point without trajectories) needs no room.
+    zeros = array.size > 0 and not array.any()
+    group.create_dataset(name, data=array, fletcher32=array.size > 0, compression="gzip" if zeros else None)
 
 
 def load(path: str | os.PathLike[str]) -> ResultSequence:

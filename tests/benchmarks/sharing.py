@@ -17,7 +17,7 @@ from cojump.parallel import World
 
 from .cases import TIMES, constrained
 
-SIZE, N_TRAJ, CHUNK = 200, 512, 8
+SIZE, N_TRAJ, CHUNK = 200, 2048, 8
 SWEEP, N_SWEEP = (50, 100, 200, 400, 800, 1600, 3200), 96
 
 

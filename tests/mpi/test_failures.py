@@ -40,7 +40,6 @@ def test_an_unexpected_error_shows_its_traceback_once(rank, tmp_path):
     [
         ("nan", 1, "Trajectory "),
         ("memory", 1, "not enough memory"),
-        ("mean_field", 1, "the mean field does not converge"),
         ("mean_field", 0, "the mean field does not converge"),
         ("occupied", 0, "cannot write "),
     ],

@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from .. import checks
 from ..errors import ArgumentError, ConvergenceError
 from ..meanfield import integrate
-from ..model import Model
-from ..states import State
+from ..model import Model, check_model
+from ..states import State, density_matrices
 from .dynamics import Array, Dynamics, MeanFieldDynamics
 from .settling import Rest, Settling
 from .shooting import Orbit, primitive, shoot, variation
@@ -158,16 +158,15 @@ def limit_cycle(model: Model, start: State | Sequence[ArrayLike], *, time_limit:
     Raises
     ------
     ArgumentError
-        If an argument breaks its rule.
+        If an argument breaks its rule; a start must be a state.
     ConvergenceError
         If the flow goes to a fixed point, or to nothing in the time given, or the orbit cannot be closed.
     UnsupportedError
         If a rate has no derivative on the cycle.
     """
-    if not isinstance(model, Model):
-        raise ArgumentError("model", "be a Model", f"it is {model!r}")
+    check_model(model)
     dynamics = MeanFieldDynamics(model)
-    q = start_point(dynamics, start)
+    q = dynamics.point(density_matrices("start", model, start))
     limit = TIME_LIMIT / dynamics.fastest_rate if time_limit is None else checks.number("time_limit", time_limit, 0)
     reached = Settling(dynamics, limit).follow(q)
     if isinstance(reached, Rest):
@@ -196,20 +195,6 @@ def limit_cycle(model: Model, start: State | Sequence[ArrayLike], *, time_limit:
         model,
         PhaseNoise(dynamics, orbit.path, gradient),
     )
-
-
-def start_point(dynamics: MeanFieldDynamics, start: State | Sequence[ArrayLike]) -> Array:
-    """(k,) coordinates of a start, checked."""
-    model = dynamics.model
-    if isinstance(start, State):
-        start.check_fits(model)
-        return dynamics.point(start.densities)
-    densities = [np.asarray(r, dtype=complex) for r in start]
-    if [r.shape for r in densities] != [(b.levels, b.levels) for b in model.blocks]:
-        raise ArgumentError(
-            "start", "have one density matrix per block", f"the shapes are {[r.shape for r in densities]}"
-        )
-    return dynamics.point(densities)
 
 
 def closed(dynamics: Dynamics, rough: Orbit) -> Orbit:

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from ..errors import EXPECTED, ArgumentError, one_line
-from ..model import Model
+from ..model import Model, check_model
 from ..progress import make_progress
 from ..states import State, product
 from .cycles import TIME_LIMIT
 from .dynamics import Array, MeanFieldDynamics
-from .fixed_points import FixedPoint, describe, find_points
+from .fixed_points import FixedPoint, check_starts, describe, find_points
 from .settling import Settling
 from .shooting import Orbit
 
@@ -154,15 +154,12 @@ def survey(
     UnsupportedError
         If the fixed points form a continuum.
     """
-    if not isinstance(model, Model):
-        raise ArgumentError("model", "be a Model", f"it is {model!r}")
-    checks.integer("search", search, 0)
-    checks.integer("seed", seed, 0)
-    states = default_starts(model) if starts is None else list(starts)
-    for state in states:
-        state.check_fits(model)
+    check_model(model)
+    _check_options(search, time_limit, seed)
+    states = default_starts(model) if starts is None else starts
+    check_starts(model, "starts", states)
     dynamics = MeanFieldDynamics(model)
-    limit = TIME_LIMIT / dynamics.fastest_rate if time_limit is None else checks.number("time_limit", time_limit, 0)
+    limit = TIME_LIMIT / dynamics.fastest_rate if time_limit is None else time_limit
     settling = Settling(dynamics, limit)
     points = find_points(dynamics, search, seed)
     fixed = [describe(dynamics, q) for q in points]
@@ -220,10 +217,16 @@ def scan(
         If an argument breaks its rule. What goes wrong at single points is reported in ``failures``.
     """
     x, y = _values("x_values", x_values), _values("y_values", y_values)
+    for name, function in (("build", build), ("starts", starts), ("classify", classify)):
+        if not callable(function) and not (name == "classify" and function is None):
+            raise ArgumentError(name, "be a function", f"it is {checks.shown(function)}")
+    _check_options(search, time_limit, seed)
     model = build(float(x[0]), float(y[0]))
     if not isinstance(model, Model):
-        raise ArgumentError("build", "return a Model", f"it returns {model!r}")
-    S, A = len(starts(model)), len(model.labels)
+        raise ArgumentError("build", "return a Model", f"it returns {checks.shown(model)}")
+    first = starts(model)
+    check_starts(model, "starts(model)", first)
+    S, A = len(first), len(model.labels)
     labels = np.full((len(x), len(y)), "failed", dtype=object)
     stable, unstable = np.full((2, len(x), len(y)), -1)
     cycle = np.zeros((len(x), len(y)), dtype=bool)
@@ -236,7 +239,7 @@ def scan(
     try:
         for i, j in np.ndindex(len(x), len(y)):
             try:
-                model = build(float(x[i]), float(y[j]))
+                model = _alike(build(float(x[i]), float(y[j])), model)
                 found = survey(model, starts(model), search=search, time_limit=time_limit, seed=seed)
             except EXPECTED as error:
                 failures[i, j] = one_line(error)
@@ -258,6 +261,22 @@ def scan(
     return PhaseDiagram(
         x, y, model.labels, labels.astype(str), stable, unstable, cycle, periods, maximum, minimum, failures
     )
+
+
+def _check_options(search: object, time_limit: object, seed: object) -> None:
+    """Raise ArgumentError if an option of a survey breaks its rule."""
+    checks.integer("search", search, 0)
+    checks.integer("seed", seed, 0)
+    if time_limit is not None:
+        checks.number("time_limit", time_limit, 0)
+
+
+def _alike(model: object, first: Model) -> Model:
+    """The model of one point, which must have the averages of the first."""
+    if not isinstance(model, Model) or model.labels != first.labels:
+        found = f"one has {', '.join(model.labels)}" if isinstance(model, Model) else f"one is {checks.shown(model)}"
+        raise ArgumentError("build", f"return models with the averages {', '.join(first.labels)}", found)
+    return model
 
 
 def _values(name: str, values: ArrayLike) -> Array:

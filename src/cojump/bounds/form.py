@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
-from ..model import CollectiveJump, LocalJump, Model, OneBody
+from ..model import CollectiveJump, LocalJump, Model, OneBody, check_model
 
 Array = NDArray[np.float64]
 Matrix = NDArray[np.complex128]
@@ -91,9 +91,12 @@ def paper_form(model: Model) -> PaperForm:
 
     Raises
     ------
+    ArgumentError
+        If it is no Model.
     UnsupportedError
         If a jump is collective: the paper treats local jumps only.
     """
+    check_model(model)
     for i, jump in enumerate(model.jumps):
         if isinstance(jump, CollectiveJump):
             raise UnsupportedError(f"The bound holds for local jumps (11)-(12) only, but jumps[{i}] is collective")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..meanfield import check_times
+from ..checks import check_times
 from ..model import Block, Model
-from ..states import BlockState, OccupationBlock, ProductBlock, State
+from ..states import BlockState, OccupationBlock, ProductBlock, State, check_start
 from .form import PaperForm, paper_form
 from .rates import RateBounds, Series
 from .series import check_taylor, rate_bounds
@@ -231,7 +231,7 @@ def gronwall(
         If the theorem does not apply to the model; the message names the jump and the reason.
     """
     checked = check_times(times)
-    state.check_fits(model)
+    check_start(model, state)
     found = constants(model, taylor=taylor)
     N = model.size
     per_block = [_deviation(block, s) for block, s in zip(model.blocks, state.blocks, strict=True)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
+from math import prod
 from operator import matmul
 from typing import Any
 
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 
 from .. import checks
 from ..errors import ArgumentError
-from ..model import Model
+from ..model import Block, Model
+from ..schur.blocks import largest_sector
 from ..schur.operators import Kraus, Labels, Operators
 from .apart import set_apart
 from .form import Element, PaperForm, paper_form
@@ -27,6 +29,9 @@ Matrix = NDArray[np.complex128]
 
 _ROUNDING = 1e-14
 """Rounding of a difference, relative to the operators that cancel in it."""
+
+_MEMORY = 4.0 * 2**30
+"""Bytes that the dense matrices of one sector may take."""
 
 _KINDS = {
     "i": ("Lemma 1 i", "[Γ, O]", 1, True),
@@ -127,18 +132,35 @@ def lemmas(
     Raises
     ------
     ArgumentError
-        If an argument breaks a rule.
+        If an argument breaks a rule, or the matrices of a sector would not fit into 4 GiB.
     UnsupportedError
         If the theorem does not apply to the model, or the basis does not hold its number of levels.
     """
+    form = paper_form(model)
     support = checks.integer("support", support, 1)
     for block in model.blocks:
         if block.size < support:
             rule = f"be at most the {block.size} particles of block {block.name!r}"
             raise ArgumentError("support", rule, f"it is {support}")
-    form = paper_form(model)
+    _check_memory(model, support)
     found = constants_of(form, taylor)
     return (*_of_averages(form, found), *_of_local_operators(form, found, support))
+
+
+def _check_memory(model: Model, support: int) -> None:
+    """Refuse a model whose largest sector has too large dense matrices, some six of them for each v_α."""
+    whole = prod(largest_sector(block) for block in model.blocks)
+    apart = max(
+        block.levels**support
+        * largest_sector(Block("rest", max(block.size - support, 1), block.levels))
+        * (whole // largest_sector(block))
+        for block in model.blocks
+    )
+    dim, count = max(whole, apart), sum(block.levels**2 for block in model.blocks)
+    needed = 6 * count * 16.0 * dim**2
+    if needed > _MEMORY:
+        rule = f"have matrices that fit into {_MEMORY / 2**30:g} GiB"
+        raise ArgumentError("model", rule, f"those of a sector of dimension {dim:,} need {needed / 2**30:.3g} GiB")
 
 
 class _Largest:
