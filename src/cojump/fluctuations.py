@@ -14,31 +14,31 @@ and knows the flow in a form of its own (linear functionals of m), independent o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import solve_ivp
 from scipy.linalg import solve_continuous_lyapunov
 
 from .checks import check_times
 from .derivatives import Jet, RateJet
 from .errors import ArgumentError, ConvergenceError
+from .integration import Method, integrate
 from .model import CollectiveJump, LocalJump, Model, OneBody, check_model, snapped
 from .states import State, check_start, density_matrices
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 
-_RTOL, _ATOL = 1e-10, 1e-12
+_TOLERANCES = 1e-10, 1e-12
+
+_METHODS = (Method("DOP853", 20_000, 80_000), Method("LSODA", 50_000, 100_000))
+"""Fewer derivatives than of mean field: one of them takes ten times as long."""
 
 _AT_REST, _UNDAMPED = 1e-6, 1e-9
 """|dm/dt| that a fixed point may have, and decay that is none, in units of the norm of the Jacobian."""
-
-_MOST_STEPS = 100_000
-"""Derivatives that the integrator may ask for."""
 
 
 def _commutator(a: Complex, b: Complex) -> Complex:
@@ -382,7 +382,9 @@ def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
         return np.concatenate([expansion.flow(m), change.ravel(), drift])
 
     start = np.concatenate([m, expansion.product_covariance(m).ravel(), np.zeros(n)])
-    path = _integrate(derivative, start, checked)
+    path = integrate(
+        derivative, start, checked, what="equations of the fluctuations", tolerances=_TOLERANCES, methods=_METHODS
+    )
     P = expansion.averages
     covariance = np.einsum("ai,tij,bj->tab", P, path[:, n : n + n * n].reshape(-1, n, n), P)
     return Fluctuations(
@@ -393,24 +395,6 @@ def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
         path[:, n + n * n :] @ P.T,
         np.einsum("taa,a->t", covariance, model.deviation_weights),
     )
-
-
-def _integrate(derivative: Callable[[float, Array], Array], start: Array, times: Array) -> Array:
-    if times[-1] == 0:
-        return start[None, :]
-    left = _MOST_STEPS
-
-    def counted(t: float, y: Array) -> Array:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise ConvergenceError(f"The fluctuations could not be integrated beyond t = {t:g}: too many steps")
-        return derivative(t, y)
-
-    solution = solve_ivp(counted, (0.0, times[-1]), start, method="DOP853", t_eval=times, rtol=_RTOL, atol=_ATOL)
-    if not solution.success or not np.all(np.isfinite(solution.y)):
-        raise ConvergenceError(f"The fluctuations could not be integrated to t = {times[-1]:g}: {solution.message}")
-    return solution.y.T
 
 
 @dataclass(frozen=True, eq=False)

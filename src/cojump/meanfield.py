@@ -6,18 +6,15 @@ Sees the model only, so that it stays independent of the trajectories it judges.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.integrate import solve_ivp
 
 from .checks import check_times
-from .errors import ConvergenceError
+from .integration import integrate
 from .model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
 from .states import State, check_start
 
@@ -26,13 +23,6 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Densities = list[NDArray[np.complex128]]
-
-_RTOL, _ATOL = 1e-11, 1e-13
-"""Tolerances of the integration; the flow is smooth and bounded, |m| ≤ 1 (Lemma 4)."""
-
-_METHODS: tuple[tuple[Any, int, int], ...] = (("DOP853", 20_000, 0), ("LSODA", 50_000, 1_000_000))
-"""Integrators in the order they are tried, how many derivatives each may ask for, and how many more when it has come to
-the end (in proportion before): a cycle followed for long needs many, a flow held on an edge gets nowhere with them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,35 +188,3 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
     densities = [np.array([s[b] for s in states]) for b in range(len(shapes))]
     mean = np.stack([np.einsum("tij,ji->t", densities[o.block], o.matrix).real for o in model.observables], axis=1)
     return MeanField(checked, model.labels, mean, densities, model, state)
-
-
-class _TooManyStepsError(Exception):
-    """The integrator asked for more derivatives than it is given."""
-
-
-def integrate(derivative: Callable[[float, Array], Array], start: Array, times: Array) -> Array:
-    """(T, n) solution at the times, exactly the start at t = 0.
-
-    An explicit method of high order first; a flow that is stiff for it goes to a method that switches to implicit
-    steps, with the same tolerances. A flow that neither follows is refused: a discontinuous rate can hold it on the
-    edge.
-    """
-    if times[-1] == 0:
-        return start[None, :]
-    why = "the flow needs too many steps: it is stiff beyond measure, a rate is discontinuous, or t is very long"
-    for method, most, further in _METHODS:
-        asked = 0
-
-        def counted(t: float, y: Array, most: int = most, further: int = further) -> Array:
-            nonlocal asked
-            asked += 1
-            if asked > most + further * t / times[-1]:
-                raise _TooManyStepsError
-            return derivative(t, y)
-
-        with np.errstate(all="ignore"), suppress(_TooManyStepsError):
-            solution = solve_ivp(counted, (0.0, times[-1]), start, method=method, t_eval=times, rtol=_RTOL, atol=_ATOL)
-            if solution.success and np.all(np.isfinite(solution.y)):
-                return solution.y.T
-            why = str(solution.message)
-    raise ConvergenceError(f"The mean-field equations could not be integrated to t = {times[-1]:g}: {why}")

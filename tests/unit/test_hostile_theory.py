@@ -219,3 +219,14 @@ def test_jump_records_that_are_none(model, state):
         waits.survival("a")
     with pytest.raises(cj.ArgumentError, match="`edges` must be increasing"):
         waits.density([1.0, 0.0])
+
+
+def test_fluctuations_of_a_stiff_flow_are_integrated():
+    """Fast decay for long: the explicit method gives up, and its end is the solution of the Lyapunov equation."""
+    model = cj.Model([cj.Block(S, 6)], [cj.OneBody(X, S)], [cj.LocalJump(100 * DOWN, S)])
+    mf = cj.mean_field(model, cj.tilted(model, 1.1, 0.4), [0.0, 4.0])
+    (point,) = attractors.fixed_points(model)
+    expected = fluctuations.stationary(model, point.densities)
+    assert mf.covariance[-1] == pytest.approx(expected.covariance, abs=1e-9)
+    assert mf.correction[-1] == pytest.approx(expected.correction, abs=1e-9)
+    assert expected.covariance[0, 0] == pytest.approx(1 - point.mean[0] ** 2, abs=1e-9)  # independent particles

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
 from ..errors import ArgumentError, ConvergenceError
-from ..meanfield import integrate
+from ..integration import integrate
 from ..model import Model, check_model
 from ..states import State, density_matrices
 from .dynamics import Array, Dynamics, MeanFieldDynamics

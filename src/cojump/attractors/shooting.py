@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
-from ..meanfield import integrate
+from ..integration import integrate
 from .dynamics import Array, Dynamics, travel
 
 _STEPS = 12
