@@ -17,7 +17,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from .errors import UnsupportedError
+from .errors import ArgumentError, UnsupportedError
 from .model import LocalJump, RealFunction
 from .terms import values_of
 
@@ -32,6 +32,9 @@ _ROUNDING = 2e-14
 
 _HALVINGS = 16
 """The spectrum is cut into at most 2^16 intervals before a function is called not smooth."""
+
+_SAME = 1e-5
+"""Difference between a derivative given and the one found, in units of the scale of variation, that is let pass."""
 
 _EDGE = 1e-14
 """A point of the spectrum this close to its end, relative to its width, is the end."""
@@ -138,12 +141,28 @@ class RateJet:
         if not np.all(np.isfinite(given)):
             raise UnsupportedError(f"The derivatives given for {self._name} are not finite at Δ = {x:.6g}")
         first, second = given
+        self._check_given(x, given)
         if self._jump.rate is None:
             return Jet(gamma, first, second)
         if gamma == 0:
             raise UnsupportedError(f"Γ = √rate of {self._name} has no derivatives where its rate is zero, Δ = {x:.6g}")
         slope = first / (2 * gamma)
         return Jet(gamma, slope, (second / 2 - slope**2) / gamma)
+
+    def _check_given(self, x: float, given: list[float]) -> None:
+        """Refuse derivatives of another function; where this one cannot be interpolated there is nothing to compare."""
+        own = self._amplitude if self._jump.rate is None else self._rate
+        piece = own.piece(x) if self._highest > self._lowest else None
+        if piece is None:
+            return
+        for order, (value, found) in enumerate(zip(given, (piece.first(x), piece.second(x)), strict=True), start=1):
+            if abs(value - found) > _SAME * piece.size(order):
+                name = f"{self._name}.derivatives[{order - 1}]"
+                raise ArgumentError(
+                    name,
+                    f"be derivative {order} of the function given",
+                    f"at Δ = {x:.6g} it returns {value:.9g} and the function has {found:.9g}",
+                )
 
 
 class _Piece:
@@ -155,6 +174,11 @@ class _Piece:
         second = chebyshev.chebder(first) if len(first) > 1 else np.zeros(1)
         # plain numbers: the series are short and summed at one point at a time, a million times in a scan
         self._value, self._first, self._second = ([float(c) for c in s[::-1]] for s in (coefficients, first, second))
+
+    def size(self, order: int) -> float:
+        """Scale of derivative ``order`` on the interval: its largest value, or what the function could have there."""
+        own = sum(abs(c) for c in (self._first, self._second)[order - 1])
+        return (own + sum(abs(c) for c in self._value)) * self._scale**order
 
     def value(self, x: float) -> float:
         """The function."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -17,6 +18,8 @@ from .averages import Averages
 from .errors import ArgumentError
 from .results import Result
 from .windows import PREFIX, Stationary
+
+Array = NDArray[np.float64]
 
 _ROWS = 6
 """Output times in a table, unless all are asked for."""
@@ -94,6 +97,9 @@ def print_tables(results: Sequence[Result], console: Console, all_times: bool = 
         console.print()
         console.print(_deviation_table(result, rows))
         console.print()
+        if result.theory_refusal:
+            console.print(Text(f"no 1/N theory beside it: {result.theory_refusal}", style="dim"))
+            console.print()
         if "order" in result.extras:
             console.print(_order_table(result, rows))
             console.print()
@@ -133,10 +139,13 @@ def _table(result: Result, rows: Sequence[int]) -> Table:
     if result.theory is not None:
         columns[-1:] = ["diff.", "+ δ/N", "diff."]  # 80 columns hold no more
     table = _grid(title_of(result), result, rows, *columns)
-    groups: list[Averages] = [result, *([result.order] if "order" in result.extras else [])]
+    theory = result.theory
+    groups: list[tuple[Averages, Array | None]] = [(result, None if theory is None else theory.correction)]
+    if "order" in result.extras:
+        groups.append((result.order, None if theory is None else theory.order_correction))
     for row in rows:
         time = f"{result.times[row]:.6g}"
-        for group in groups:
+        for group, correction in groups:
             for a, label in enumerate(group.labels):
                 value, error, reference = group.mean[row, a], group.mean_stderr[row, a], group.reference[row, a]
                 cells = [
@@ -144,8 +153,8 @@ def _table(result: Result, rows: Sequence[int]) -> Table:
                     f"{reference:.5f}",
                     format_difference(value, reference, error),
                 ]
-                if result.theory is not None and group is result:
-                    corrected = reference + result.theory.correction[row, a] / result.n_particles
+                if correction is not None:
+                    corrected = reference + correction[row, a] / result.n_particles
                     cells += [f"{corrected:.5f}", format_difference(value, corrected, error)]
                 table.add_row(time, label, *cells)
                 time = ""  # once for each time

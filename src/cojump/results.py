@@ -34,11 +34,14 @@ class Theory:
         δ = lim N (<m_a> - m̄_a).
     deviation : (T,) array
         lim N·E_N.
+    order_correction : (T, P) array
+        δ of the P order parameters, which are linear in the averages.
     """
 
     covariance: Array
     correction: Array
     deviation: Array
+    order_correction: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +72,8 @@ class Result(Averages):
         Further statistics by the name of their meter; the properties below read them.
     theory : Theory, optional
         What is expected at order 1/N; runs from a run file have it where the theory holds.
+    theory_refusal : str
+        Why there is none in a run from a run file.
     """
 
     times: Array
@@ -84,6 +89,7 @@ class Result(Averages):
     parameters: Mapping[str, Any] = field(default_factory=dict)
     extras: Mapping[str, Extra] = field(default_factory=dict)
     theory: Theory | None = None
+    theory_refusal: str = ""
 
     def _extra(self, name: str, what: str) -> Extra:
         if name not in self.extras:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 from .checkpoint import DIRECTORY, MANIFEST, Contents, Session, emptied, key_of, read_contents, record_of
 from .ensemble import Events
@@ -23,7 +24,7 @@ from .storage import RESULT_NAME, ResultSequence
 if TYPE_CHECKING:
     from .ensemble import Point
     from .parallel import World
-    from .results import Result, Theory
+    from .results import Result
     from .schedule import Task
 
 _ADVICE = "use another directory with -o, or move it away"
@@ -276,8 +277,8 @@ class _Run(Events):
     def _explain(self, place: int) -> None:
         """Put the theory beside a finished point."""
         fold = self._folds[place]
-        if fold.skeleton.theory is None:
-            fold.skeleton = replace(fold.skeleton, theory=_theory(self._plan.points[place]))
+        if fold.skeleton.theory is None and not fold.skeleton.theory_refusal:
+            fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
 
     def part(self, task: Task, chunk: Chunk) -> None:
         """Write the finished part of a chunk that takes long."""
@@ -313,16 +314,18 @@ class _Run(Events):
         return bool(self._signals.name) or (self._deadline is not None and time.monotonic() > self._deadline)
 
 
-def _theory(point: Point) -> Theory | None:
-    """Fluctuation theory of a point, or None where it does not hold: correlated starts, rates that are not smooth."""
+def with_theory(result: Result, point: Point) -> Result:
+    """The result with the fluctuation theory of its point, or the reason why there is none."""
     from .fluctuations import fluctuations
     from .results import Theory
 
     try:
         made = fluctuations(point.model, point.state, point.times)
-    except EXPECTED:
-        return None
-    return Theory(made.covariance, made.correction, made.deviation)
+    except EXPECTED as error:
+        return replace(result, theory_refusal=one_line(error))
+    order = [point.model.linear(name, x)[1] for name, x in point.model.order_parameters.items()]
+    order_correction = made.correction @ np.array(order).reshape(-1, len(made.labels)).T
+    return replace(result, theory=Theory(made.covariance, made.correction, made.deviation, order_correction))
 
 
 def fold_directory(directory: Path, output: Path | None) -> str:

@@ -223,6 +223,7 @@ def _write_point(group: h5py.Group, result: Result) -> None:
     for name in _ARRAYS:
         _write_array(group, name, getattr(result, name))
     _write_moments(group.create_group("moments"), result.moments)
+    group.attrs["theory_refusal"] = result.theory_refusal
     if result.theory is not None:
         theory = group.create_group("theory")
         for name in _THEORY:
@@ -411,5 +412,6 @@ def _read_point(group: h5py.Group) -> Result:
         parameters=json.loads(group.attrs["parameters"]),
         extras=_read_extras(group["extras"]),
         theory=Theory(*(group["theory"][name][()] for name in _THEORY)) if "theory" in group else None,
+        theory_refusal=str(group.attrs.get("theory_refusal", "")),
         **arrays,
     )

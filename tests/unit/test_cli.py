@@ -388,3 +388,23 @@ def test_no_theory_from_a_correlated_start(run_toml):
     assert load(run_toml.parent / "results")[0].theory is None
     out, _ = invoke("report", run_toml.parent / "results")
     assert "δ" not in out.replace("mean field + δ/N, if there", "")
+    assert "no 1/N theory beside it: Argument `state` must be a product state" in " ".join(out.split())
+
+
+def test_the_theory_of_order_parameters(tmp_path):
+    path = tmp_path / "run.toml"
+    text = RUN.replace('"constrained"', '"hopfield"').replace(
+        "rate_up = 1.3\nrate_down = 0.8", "beta = 0.8\npatterns = {random = 2, seed = 1}"
+    )
+    path.write_text(text.replace("size = [4, 8]", "size = 8"), encoding="utf-8")
+    invoke("run", path)
+    stored = load(tmp_path / "results")[0]
+    model, state = read_run_file(path).points()[0].build()
+    mf = cojump.mean_field(model, state, stored.times)
+    sign = np.array([1 if b.name[1] == "+" else -1 for b in model.blocks])
+    size = np.array([b.size for b in model.blocks])
+    expected = mf.correction[:, 2::3] @ (sign * size / 8)  # overlap 2 = (1/N) Σ_b N_b f_b m_z,b
+    np.testing.assert_allclose(stored.theory.order_correction[:, 1], expected, rtol=0, atol=1e-9)
+    out, _ = invoke("report", tmp_path / "results")
+    row = next(line for line in out.splitlines() if "overlap2 " in line and "overlap1" not in line)
+    assert len(row.split()) >= 6

@@ -129,12 +129,26 @@ def test_noise_is_refused():
 
 
 def test_given_derivatives_are_used_as_they_are():
-    def refuse(x):
-        assert len(x) == 1, "no interpolation where derivatives are given"
-        return np.abs(x)
+    """Where the function has a kink, nothing else could be."""
+    jet = jet_of(amplitude=np.abs, derivatives=(np.sign, lambda x: 0 * x + 5))
+    assert jet(0.0) == (0.0, 0.0, 5.0)
+    jet = jet_of(amplitude=np.abs, derivatives=(np.sign, np.zeros_like))
+    assert jet(-0.25) == (0.25, -1.0, 0.0)
 
-    jet = jet_of(amplitude=refuse, derivatives=(np.sign, lambda x: 0 * x + 5))
-    assert jet(-0.25) == (0.25, -1.0, 5.0)
+
+@pytest.mark.parametrize(
+    ("functions", "derivatives", "which"),
+    [
+        ({"amplitude": np.exp}, (np.cos, np.exp), 0),
+        ({"amplitude": np.exp}, (np.exp, lambda x: 1.001 * np.exp(x)), 1),
+        # those of Γ beside a rate: R = Γ² has others
+        ({"rate": lambda x: np.exp(2 * x)}, (np.exp, np.exp), 0),
+    ],
+)
+def test_derivatives_of_another_function_are_refused(functions, derivatives, which):
+    jet = jet_of(**functions, derivatives=derivatives)
+    with pytest.raises(ArgumentError, match=rf"derivatives\[{which}\]` must be derivative {which + 1} of the function"):
+        jet(0.2)
 
 
 def test_given_derivatives_of_a_rate():

@@ -80,7 +80,9 @@ def test_the_theory_stands_beside_the_trajectories():
     plain = make_result(50, n_traj=30)
     rng = np.random.default_rng(1)
     shape = (len(plain.times), len(plain.labels))
-    theory = Theory(rng.normal(size=(*shape, 3)), rng.normal(size=shape), rng.uniform(1, 2, size=shape[0]))
+    theory = Theory(
+        rng.normal(size=(*shape, 3)), rng.normal(size=shape), rng.uniform(1, 2, size=shape[0]), np.empty((shape[0], 0))
+    )
     result = replace(plain, theory=theory)
     text = tables([result], all_times=True)
     assert max(len(line) for line in text.splitlines()) <= 80
@@ -97,6 +99,11 @@ def test_the_theory_stands_beside_the_trajectories():
     assert any(np.array_equal(line.get_ydata(), theory.correction[:, 0] / 50) for line in lower.lines)
     right = deviation_figure([result, result]).axes[1]
     assert sum(np.array_equal(line.get_ydata(), theory.deviation) for line in right.lines) == 1
+
+
+def test_the_reason_why_there_is_no_theory():
+    assert "no 1/N theory beside it: Γ has a kink" in tables([replace(make_result(), theory_refusal="Γ has a kink")])
+    assert "no 1/N theory" not in tables([make_result()])
 
 
 def test_exact_and_unknown_errors_in_the_table():

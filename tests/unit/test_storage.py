@@ -28,8 +28,12 @@ RUN_TEXT = '[model]\nsystem = "constrained"  # γ\n'
 @pytest.fixture
 def saved(tmp_path):
     path = tmp_path / "result.h5"
-    expected = Theory(np.arange(81.0).reshape(9, 3, 3), np.arange(27.0).reshape(9, 3), np.arange(9.0))
-    results = [replace(make_result(50), theory=expected), make_result(200, keep=0), make_result(800, n_traj=1)]
+    expected = Theory(np.arange(81.0).reshape(9, 3, 3), np.arange(27.0).reshape(9, 3), np.arange(9.0), np.empty((9, 0)))
+    results = [
+        replace(make_result(50), theory=expected),
+        replace(make_result(200, keep=0), theory_refusal="Γ has a kink"),
+        make_result(800, n_traj=1),
+    ]
     save_results(path, results, run_file=RUN_TEXT, sources={"mine.py": "x = 1\n"})
     return path, results
 
@@ -49,8 +53,9 @@ def assert_same(first: Result, second: Result) -> None:
         assert type(getattr(first, name)) is type(getattr(second, name))
     assert dict(first.parameters) == dict(second.parameters)
     assert (first.theory is None) == (second.theory is None)
+    assert first.theory_refusal == second.theory_refusal
     if first.theory is not None and second.theory is not None:
-        for name in ("covariance", "correction", "deviation"):
+        for name in ("covariance", "correction", "deviation", "order_correction"):
             assert np.array_equal(getattr(first.theory, name), getattr(second.theory, name))
 
 
