@@ -11,7 +11,7 @@ from statistical.level_cases import MODELS, beside_spins, mixing, potts, pumped,
 from statistical.rules import against_oracle, pool
 
 TIMES = np.linspace(0, 0.6, 4)
-FEW, MANY = 3_000, 8_000
+FEW, MANY = 3_000, 20_000
 LARGEST_ERROR = 0.6
 """No standard error may exceed this share of 1/√n: the averages are bounded, so that none could exceed 1/√n."""
 
