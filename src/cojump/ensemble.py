@@ -168,7 +168,7 @@ class Point:
         known = [*self.model.labels, *self.model.order_parameters, DEVIATION]
         for label, limit in target.items():
             if label not in known:
-                raise ArgumentError("target_error", f"name figures among {', '.join(known)}", f"one is {label!r}")
+                raise ArgumentError("target_error", f"name averages among {', '.join(known)}", f"one is {label!r}")
             if checks.number("target_error", limit, 0) == 0:
                 raise ArgumentError("target_error", "be greater than 0", "it is 0")
         object.__setattr__(self, "target", {label: float(limit) for label, limit in target.items()})

@@ -96,7 +96,7 @@ class Status:
             "points": [
                 {
                     "parameters": _plain(fold.skeleton.parameters),
-                    "state": _state(fold),
+                    "state": _state(fold, self._points[i].ran),
                     "done": self._points[i].done,
                     "of": fold.goal.n_traj,
                     "seconds": self._points[i].seconds / self._points[i].ran if self._points[i].ran else None,
@@ -122,10 +122,12 @@ class Status:
         return total / len(self._ranks)
 
 
-def _state(fold: Fold) -> str:
+def _state(fold: Fold, ran: int) -> str:
     if fold.failure is not None:
         return "failed"
-    return "finished" if fold.finished else "running"
+    if fold.finished:
+        return "finished"
+    return "running" if ran else "waiting"
 
 
 def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -415,7 +415,7 @@ def test_a_target_names_figures_that_are_there(run_toml):
     change(run_toml, ("n_traj = 22", "n_traj = 40\ntarget_error = {spin.z = 0.05}"))
     _, err = go(run_toml, status=2)
     assert err == (
-        "cojump: Argument `target_error` must name figures among spins.x, spins.y, spins.z, deviation, "
+        "cojump: Argument `target_error` must name averages among spins.x, spins.y, spins.z, deviation, "
         "but one is 'spin.z'\n"
     )
 
@@ -580,6 +580,21 @@ def test_show_of_a_running_and_of_a_stopped_job(run_toml, monkeypatch):
     stopped_run_after(run_toml, monkeypatch)
     text = CliRunner().invoke(cli, ["show", str(results)]).stdout
     assert "stopped 0 s ago; the same command goes on" in text
+    points = [
+        line.split()[3] for line in text.splitlines() if line.split()[:2] == ["size", "="] and "40" in line.split()
+    ]
+    assert points == ["unfinished", "unfinished"], "nothing runs here any more"
+
+
+def test_a_point_waits_until_one_of_its_trajectories_was_run(run_toml, monkeypatch):
+    shown = []
+    with monkeypatch.context() as patch:
+        patch.setattr("cojump.status.SECONDS", 0.0)
+        results = run_toml.parent / "results"
+        Watch(patch, 4, lambda: shown.append(CliRunner().invoke(cli, ["show", str(results)]).stdout))
+        go(run_toml)
+    rows = [line.split()[:4] for line in shown[0].splitlines()]
+    assert ["size", "=", "4", "waiting"] in rows
 
 
 def stopped_run_after(run_toml, monkeypatch):
