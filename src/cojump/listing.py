@@ -13,8 +13,9 @@ from rich.table import Table
 
 from .checkpoint import DIRECTORY
 from .config import PointSpec, RunFile
+from .errors import EXPECTED, one_line
 from .lock import held
-from .plans import open_run_file
+from .plans import open_run_file, point_of
 from .progress import duration, per_second
 from .report import make_console
 from .status import read_status
@@ -71,8 +72,16 @@ def _times(first: float, last: float, count: int) -> str:
 
 def _show_run(run_file: RunFile, console: Console) -> None:
     run, times = run_file.run, run_file.times.array()
-    rows = [_planned(point, len(times)) for point in run_file.points()]
-    asked = [point.run.n_traj for point in run_file.points()]
+    specs = run_file.points()
+    rows, failures = [], []
+    for spec in specs:
+        try:
+            rows.append(_planned(run_file, spec, len(times)))
+        except EXPECTED as error:  # a run leaves this point out and runs the others
+            failures.append((spec, error))
+    if not rows:
+        raise failures[0][1]
+    asked = [spec.run.n_traj for spec in specs]
     many = str(max(asked)) if min(asked) == max(asked) else f"{min(asked)} to {max(asked)}"
     chunks = math.ceil(max(asked) / run.chunk)
     _print_facts(
@@ -82,7 +91,7 @@ def _show_run(run_file: RunFile, console: Console) -> None:
             "system": run_file.model.builder.system,
             "initial": run_file.initial.kind,
             "times": _times(times[0], times[-1], len(times)),
-            "points": str(len(rows)),
+            "points": f"{len(specs)}" + (f", of which {len(failures)} cannot be run" if failures else ""),
             "trajectories": f"{many} per point, in {'up to ' * (min(asked) != max(asked))}{chunks} "
             f"chunk{'' if chunks == 1 else 's'} of up to {min(run.chunk, max(asked))}; {run.keep} kept",
             "tolerance": f"{run.tolerance:g}",
@@ -93,6 +102,8 @@ def _show_run(run_file: RunFile, console: Console) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
+    for spec, error in failures:
+        console.print(f"{_parameters(spec.parameters)} cannot be run: {one_line(error)}", markup=False, soft_wrap=True)
 
 
 def _window(run_file: RunFile) -> dict[str, str]:
@@ -106,10 +117,10 @@ def _window(run_file: RunFile) -> dict[str, str]:
     return {"averaged": f"over {len(window.times)} output times, {start:g} to {end:g}, in each trajectory"}
 
 
-def _planned(point: PointSpec, n_times: int) -> list[str]:
+def _planned(run_file: RunFile, point: PointSpec, n_times: int) -> list[str]:
     from .unravel.engine import plan
 
-    model, _ = point.build()
+    model = point_of(run_file, point).model
     plans = plan(model)
     n_averages = len(model.labels)
     series = _SERIES_BYTES * n_times * (n_averages + n_averages * (n_averages + 1) // 2)
@@ -136,7 +147,8 @@ def _bytes(n: int) -> str:
 def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Console) -> None:
     """How far the job in a directory is, or was when it ended."""
     running = status["state"] == "running"
-    if running and not held(path):
+    alive = running and held(path)
+    if running and not alive:
         state = f"ended without a word {duration(age)} ago; the same command goes on"
     elif running:
         state = f"running on {status['host']}, process {status['process']}; seen {duration(age)} ago"
@@ -160,7 +172,8 @@ def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Consol
     for point in status["points"]:
         seconds = point["seconds"]
         each = "—" if seconds is None else f"{1e3 * seconds:.3g}"
-        table.add_row(_parameters(point["parameters"]), point["state"], str(point["done"]), str(point["of"]), each)
+        at = point["state"] if alive or point["state"] in ("finished", "failed") else "unfinished"
+        table.add_row(_parameters(point["parameters"]), at, str(point["done"]), str(point["of"]), each)
     console.print(table)
     table = _table("rank", "busy", "trajectories", "per second")
     for name, n, busy in _rows_of_ranks(ranks):

@@ -117,7 +117,7 @@ def _made(path: Path) -> Plan:
     plan, first = Plan(run_file, run_file.points()), None
     for place, spec in enumerate(plan.specs):
         try:
-            plan.points[place] = _point(run_file, spec)
+            plan.points[place] = point_of(run_file, spec)
         except EXPECTED as error:
             plan.fail(place, one_line(error))
             first = first or error
@@ -126,7 +126,8 @@ def _made(path: Path) -> Plan:
     return plan
 
 
-def _point(run_file: RunFile, spec: PointSpec) -> Point:
+def point_of(run_file: RunFile, spec: PointSpec) -> Point:
+    """One point with its model and state; what cannot be run is refused with the error that says why."""
     from .ensemble import Point
 
     model, state = spec.build()

@@ -141,6 +141,33 @@ def test_a_wrong_run_file_is_one_line(command, run_toml):
     assert not (run_toml.parent / "results").exists(), "nothing is made before everything is checked"
 
 
+def test_show_a_sweep_with_a_point_that_cannot_be_run(run_toml):
+    run_toml.write_text(RUN.replace("omega = 0.7", "omega = [0.7, nan]"), encoding="utf-8")
+    assert "must be a finite number" in refusal("show", run_toml), "wrong in the file itself"
+    (run_toml.parent / "mine.py").write_text(
+        "import cojump as cj\n\n"
+        "def build(size, omega):\n"
+        "    if size == 8:\n        raise ValueError('no eight')\n"
+        "    return cj.systems.free_flips(size, omega, 1.0, 1.0)\n",
+        encoding="utf-8",
+    )
+    lines = [line for line in RUN.splitlines() if not line.startswith("rate_")]
+    text = "\n".join(lines).replace('"constrained"', '"mine.py:build"')
+    run_toml.write_text(text, encoding="utf-8")
+    out, err = invoke("show", run_toml)
+    assert err == ""
+    assert "2, of which 1 cannot be run" in out
+    assert "size = 8 cannot be run: Argument `[model] system` must name a function that works" in out
+    assert "no eight" in out
+    run_toml.write_text(text.replace("[4, 8]", "8"), encoding="utf-8")
+    assert "no eight" in refusal("show", run_toml)
+
+
+def test_show_refuses_a_target_that_run_refuses(run_toml):
+    run_toml.write_text(RUN + "target_error = {nothing.z = 0.1}\n", encoding="utf-8")
+    assert "must name averages among spins.x" in refusal("show", run_toml)
+
+
 def test_show_a_run_file(run_toml):
     out, err = invoke("show", run_toml)
     assert err == ""
