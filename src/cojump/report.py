@@ -52,11 +52,16 @@ def format_value(value: float, error: float) -> str:
     if not math.isfinite(value):
         return "—"
     if not math.isfinite(error):
-        return f"{value:.5f} ± —"
+        return f"{value:z.5f} ± —"
     if error <= _EXACT:
-        return f"{value:.5f} (exact)"
+        return f"{value:z.5f} (exact)"
     digits = min(12, max(0, 1 - math.floor(math.log10(error))))
     return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def format_number(value: float) -> str:
+    """Write five decimals of a number without an error; a zero has no sign."""
+    return f"{value:z.5f}"
 
 
 def format_difference(value: float, reference: float, error: float) -> str:
@@ -150,12 +155,12 @@ def _table(result: Result, rows: Sequence[int]) -> Table:
                 value, error, reference = group.mean[row, a], group.mean_stderr[row, a], group.reference[row, a]
                 cells = [
                     format_value(value, error),
-                    f"{reference:.5f}",
+                    format_number(reference),
                     format_difference(value, reference, error),
                 ]
                 if correction is not None:
                     corrected = reference + correction[row, a] / result.n_particles
-                    cells += [f"{corrected:.5f}", format_difference(value, corrected, error)]
+                    cells += [format_number(corrected), format_difference(value, corrected, error)]
                 table.add_row(time, label, *cells)
                 time = ""  # once for each time
     return table
@@ -171,7 +176,7 @@ def _deviation_table(result: Result, rows: Sequence[int]) -> Table:
         cells = [format_value(value, error)]
         if result.theory is not None:
             limit = result.theory.deviation[row]
-            cells += [f"{limit:.5f}", format_difference(value, limit, error)]
+            cells += [format_number(limit), format_difference(value, limit, error)]
         table.add_row(f"{result.times[row]:.6g}", *cells)
     return table
 

@@ -40,6 +40,14 @@ def test_value_and_error(value, error, written):
     assert format_value(value, error) == written
 
 
+def test_a_zero_has_no_sign():
+    assert format_value(-1e-17, 0.0) == "0.00000 (exact)"
+    assert format_value(-1e-17, float("nan")) == "0.00000 ± —"
+    result = make_result(8, n_traj=3)
+    result = replace(result, reference=np.full_like(result.reference, -1e-17))
+    assert "-0.00000" not in tables([result], all_times=True)
+
+
 def test_difference_in_units_of_the_error():
     assert format_difference(0.5, 0.4, 0.05) == "+2.0"
     assert format_difference(0.5, 0.5, 0.0) == "—"
