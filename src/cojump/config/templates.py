@@ -21,6 +21,13 @@ pattern = 0
 quality = 0.9
 """
 
+_CORRUPTED_LEVELS = """\
+[initial]
+kind = "corrupted"           # each particle in its pattern's level with probability `quality`, else in any other
+pattern = 0
+quality = 0.9
+"""
+
 _MIXED = """\
 [initial]
 kind = "product"             # the same single-particle state for every particle
@@ -118,7 +125,7 @@ TEMPLATES: dict[str, Template] = {
             ("beta", "1.0", "inverse temperature"),
             ("exclude_self", "true", "a particle does not feel itself"),
         ),
-        _CORRUPTED,
+        _CORRUPTED_LEVELS,
     ),
     "lambda_pump": Template(
         "A Λ scheme whose decay is gated by the particles it has pumped.",
