@@ -102,8 +102,8 @@ def _show_run(run_file: RunFile, console: Console) -> None:
     for row in rows:
         table.add_row(*row)
     console.print(table)
-    for spec, error in failures:
-        console.print(f"{_parameters(spec.parameters)} cannot be run: {one_line(error)}", markup=False, soft_wrap=True)
+    for spec, refused in failures:
+        console.print(f"{_parameters(spec.parameters)} cannot be run: {one_line(refused)}", markup=False, soft_wrap=True)
 
 
 def _window(run_file: RunFile) -> dict[str, str]:
