@@ -103,7 +103,9 @@ def _show_run(run_file: RunFile, console: Console) -> None:
         table.add_row(*row)
     console.print(table)
     for spec, refused in failures:
-        console.print(f"{_parameters(spec.parameters)} cannot be run: {one_line(refused)}", markup=False, soft_wrap=True)
+        console.print(
+            f"{_parameters(spec.parameters)} cannot be run: {one_line(refused)}", markup=False, soft_wrap=True
+        )
 
 
 def _window(run_file: RunFile) -> dict[str, str]:
