@@ -205,6 +205,15 @@ def test_the_seed_of_a_point_never_changes(read):
             "Argument `[run] walltime_seconds` must be a number greater than 0, but it is 0",
         ),
         (
+            with_key("run", min_traj="50"),
+            "Argument `[run] min_traj` must be given together with `target_error`, but that is missing",
+        ),
+        (
+            with_key("run", target_error="0.1\nmin_traj = 3000"),
+            "Argument `[run] min_traj` must be at most n_traj, or the target is never looked at, "
+            "but min_traj is 3000 and n_traj 2000",
+        ),
+        (
             with_key("run", min_traj="1"),
             "Argument `[run] min_traj` must be an integer of at least 2, but it is 1",
         ),
@@ -234,8 +243,8 @@ def test_the_seed_of_a_point_never_changes(read):
         ),
         (
             with_key("initial", kind='"titled"'),
-            'Argument `[initial] kind` must be one of "tilted", "product", "dicke", "corrupted", '
-            'but it is "titled"; did you mean "tilted"?',
+            'Argument `[initial] kind` must be one of "tilted", "product", "dicke", "occupation", '
+            '"corrupted", but it is "titled"; did you mean "tilted"?',
         ),
         (
             with_key("initial", theta='"pi/2"'),
@@ -493,6 +502,27 @@ def test_dicke_by_block(read):
     keys = {"kind": '"dicke"', "J": "{spins = 20}", "M": "-3.0"}
     _, state = read(toml(initial=keys)).points()[0].build()
     assert (state.blocks[0].two_J, state.blocks[0].two_M) == (40, -6)
+
+
+def test_occupations(read):
+    """Three levels, for all blocks alike, by block, and swept."""
+    potts = {"system": '"potts_hopfield"', "size": "6", "levels": "3", "omega": "0.5", "beta": "2.0"}
+    model = {**potts, "patterns": '"uniform"'}
+    for particles, expected in (("[3, 2, 1]", [3, 2, 1]), ("{0 = [1, 0, 5]}", [1, 0, 5])):
+        _, state = read(toml(model=model, initial={"kind": '"occupation"', "particles": particles})).points()[0].build()
+        np.testing.assert_allclose(np.diag(state.densities[0]).real * 6, expected, rtol=1e-14)
+    swept = read(toml(model=model, initial={"kind": '"occupation"', "particles": "[[6, 0, 0], [3, 2, 1]]"})).points()
+    assert [p.parameters["particles"] for p in swept] == [[6, 0, 0], [3, 2, 1]]
+    for wrong, message in (
+        ("3", r"particles` must be a list of numbers of particles, one for each level, but it is 3"),
+        ("[3, 2.5, 1]", r"particles\[1\]` must be an integer"),
+        ("[3, -2, 5]", r"particles\[1\]` must be an integer of at least 0"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            read(toml(model=model, initial={"kind": '"occupation"', "particles": wrong}))
+    (point,) = read(toml(model=model, initial={"kind": '"occupation"', "particles": "[3, 2, 2]"})).points()
+    with pytest.raises(ArgumentError, match="add up to 6 particles"):
+        point.build()
 
 
 def test_same_meaning_is_no_difference(read):

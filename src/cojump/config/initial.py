@@ -19,6 +19,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "tilted": {},
     "product": {},
     "dicke": {},
+    "occupation": {},
     "corrupted": {"pattern": 0},
 }
 """The kinds of initial states, and the values of the keys that may be left out."""
@@ -31,7 +32,7 @@ class InitialSection:
     Attributes
     ----------
     kind : str
-        tilted, product, dicke or corrupted.
+        tilted, product, dicke, occupation or corrupted.
     arguments : mapping
         The checked keys of that kind; a value for every block, or a mapping from block names to values.
     """
@@ -52,6 +53,8 @@ class InitialSection:
             if self.kind == "dicke":
                 J, M = (_of_blocks(key, given[key], model) for key in ("J", "M"))
                 return states.dicke(model, {block: (J[block], M[block]) for block in J})
+            if self.kind == "occupation":
+                return states.occupation(model, _of_blocks("particles", given["particles"], model))
             key = next(iter(given))
             return states.product(model, _of_blocks(key, given[key], model))
 
@@ -92,6 +95,9 @@ def read_initial(section: Section) -> InitialSection:
     elif kind == "dicke":
         section.refuse_others(["kind", "J", "M"], owner)
         arguments = {key: section.read(key, _table_or(number)) for key in ("J", "M")}
+    elif kind == "occupation":
+        section.refuse_others(["kind", "particles"], owner)
+        arguments = {"particles": section.read("particles", _table_or(_counts))}
     else:
         section.refuse_others(["kind", "ket", "density"], owner)
         if ("ket" in section) == ("density" in section):
@@ -115,6 +121,12 @@ def _table_or(check: Callable[[str, object], Any]) -> Callable[[str, object], An
         return {block: check(f"{name}.{block}", item) for block, item in value.items()}
 
     return checked
+
+
+def _counts(name: str, value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or not value:
+        raise ArgumentError(name, "be a list of numbers of particles, one for each level", f"it is {show(value)}")
+    return tuple(integer(f"{name}[{i}]", item, least=0) for i, item in enumerate(value))
 
 
 def _vector(name: str, value: object) -> tuple[complex, ...]:

@@ -380,6 +380,11 @@ def _read_run(section: Section, times: TimesSection) -> RunSection:
         walltime_seconds=section.read("walltime_seconds", number, default=None, above=0),
         checkpoint_seconds=section.read("checkpoint_seconds", number, default=RunSection.checkpoint_seconds, least=0),
     )
+    if "min_traj" in section and run.target_error is None:
+        raise ArgumentError(section.label("min_traj"), "be given together with `target_error`", "that is missing")
+    if run.target_error is not None and "min_traj" in section and run.min_traj > n_traj:
+        found = f"min_traj is {run.min_traj} and n_traj {n_traj}"
+        raise ArgumentError(section.label("min_traj"), "be at most n_traj, or the target is never looked at", found)
     if run.burn_in is not None or run.window is not None:
         from ..windows import window_of
 

@@ -19,7 +19,7 @@ RUN_KEYS = ("n_traj", "seed", "tolerance")
 NAMELESS = ("n_traj",)
 """Keys that name no point: a point with more trajectories is the same point."""
 
-_DEPTHS = {"ket": 2, "density": 3}
+_DEPTHS = {"ket": 2, "particles": 2, "density": 3}
 """How deep the lists of a swept value are; others are one deep."""
 
 
