@@ -12,6 +12,11 @@ from statistical.rules import against_oracle, compare, pool
 
 TIMES = np.linspace(0, 0.6, 4)
 N_TRAJ = 20_000
+LONGER = {("hopfield_three_coupled_self_merged", 2): 20}
+"""Cases with this many times as many trajectories.
+
+In this one a Dicke state has hardly been left at the first output time, and a second moment of the order of 1e-8 is
+carried by a handful of the first 20,000 trajectories (kurtosis 2,000 to 15,000): too few to know its standard error."""
 LARGEST_ERROR = 0.006
 """The test has power only while no standard error exceeds this (√(1/20,000) = 0.0071 is the worst there can be)."""
 
@@ -29,7 +34,8 @@ SELECTION = [
 def _ensemble(name, first):
     model = MODELS[name]()
     seed = sum(ord(c) for c in name) + 1000 * first
-    return cj.simulate(model, start(model, first)[0], TIMES, n_traj=N_TRAJ, seed=seed, chunk=1000)
+    n_traj = N_TRAJ * LONGER.get((name, first), 1)
+    return cj.simulate(model, start(model, first)[0], TIMES, n_traj=n_traj, seed=seed, chunk=1000)
 
 
 def _verdict(name, first, true_model=None, **oracle_options):
