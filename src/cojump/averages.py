@@ -20,7 +20,7 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ArgumentError
+from . import checks
 from .model import single_particle_basis, symmetric_products
 from .moments import Moments
 
@@ -295,9 +295,7 @@ class Estimates:
 
     def __getitem__(self, label: str) -> tuple[Array, Array]:
         """Means and standard errors of one figure, (T,) each; single numbers where there is one time."""
-        if label not in self.labels:
-            raise ArgumentError("label", f"be one of {', '.join(self.labels)}", f"it is {label!r}")
-        place = self.labels.index(label)
+        place = checks.place(label, self.labels)
         return self.mean[..., place], self.stderr[..., place]
 
 

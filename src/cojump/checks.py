@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any
@@ -44,6 +45,13 @@ def number(name: str, value: Any, least: float | None = None, most: float | None
     if wrong or _outside(value, least, most):
         raise ArgumentError(name, f"be {_bounds('a finite number', least, most)}", f"it is {value!r}")
     return float(value)
+
+
+def place(label: Any, labels: Sequence[str]) -> int:
+    """Where ``label`` is among ``labels``. Raises ArgumentError if it is none of them."""
+    if label not in labels:
+        raise ArgumentError("label", f"be one of {', '.join(labels)}", f"it is {label!r}")
+    return labels.index(label)
 
 
 def check_times(times: ArrayLike, name: str = "times") -> NDArray[np.float64]:

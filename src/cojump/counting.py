@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from . import checks
 from .averages import Extra
-from .errors import ArgumentError
 from .model import Model
 from .moments import Moments
 from .observables import Trajectory
@@ -101,7 +101,7 @@ class Counts:
 
     def __getitem__(self, label: str) -> tuple[Array, Array]:
         """(T,) means and (T,) variances of one channel or of the total."""
-        place = _place(self.labels, label)
+        place = checks.place(label, self.labels)
         return self.mean[:, place], self.variance[:, place]
 
 
@@ -136,14 +136,8 @@ class Activity:
 
     def __getitem__(self, label: str) -> tuple[float, float]:
         """Activity of one channel, or of the total, and its standard error."""
-        place = _place(self.labels, label)
+        place = checks.place(label, self.labels)
         return float(self.mean[place]), float(self.stderr[place])
-
-
-def _place(labels: tuple[str, ...], label: str) -> int:
-    if label not in labels:
-        raise ArgumentError("label", f"be one of {', '.join(labels)}", f"it is {label!r}")
-    return labels.index(label)
 
 
 def counts_of(extra: Extra) -> Counts:

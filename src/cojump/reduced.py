@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import checks
 from .averages import Averages
 from .errors import ArgumentError
 from .model import Model, check_model, single_particle_basis, symmetric_products
@@ -183,10 +184,8 @@ def correlator(model: Model, source: Any, first: str, second: str) -> tuple[Arra
     ArgumentError
         As :func:`correlators`; or if a label is unknown.
     """
-    for label in (first, second):
-        if label not in model.labels:
-            raise ArgumentError("label", f"be one of {', '.join(model.labels)}", f"it is {label!r}")
-    blocks = [model.blocks[o.block].name for label in (first, second) for o in model.observables if o.label == label]
+    observables = [model.observables[checks.place(label, model.labels)] for label in (first, second)]
+    blocks = [model.blocks[o.block].name for o in observables]
     found = correlators(model, source, *blocks)
     a, b = found.labels[0].index(first), found.labels[1].index(second)
     return found.value[:, a, b], None if found.stderr is None else found.stderr[:, a, b]

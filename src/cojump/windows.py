@@ -148,9 +148,7 @@ class Stationary:
 
     def __getitem__(self, label: str) -> tuple[float, float]:
         """Average and standard error of one figure."""
-        if label not in self.labels:
-            raise ArgumentError("label", f"be one of {', '.join(self.labels)}", f"it is {label!r}")
-        place = self.labels.index(label)
+        place = checks.place(label, self.labels)
         return float(self.mean[place]), float(self.stderr[place])
 
 
