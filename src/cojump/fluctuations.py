@@ -26,6 +26,7 @@ from .checks import check_times
 from .derivatives import Jet, RateJet
 from .errors import ArgumentError, ConvergenceError
 from .integration import Method, integrate
+from .matrices import commutator
 from .model import CollectiveJump, LocalJump, Model, OneBody, check_model, snapped
 from .states import State, check_start, density_matrices
 
@@ -39,10 +40,6 @@ _METHODS = (Method("DOP853", 20_000, 80_000), Method("LSODA", 50_000, 100_000))
 
 _AT_REST, _UNDAMPED = 1e-6, 1e-9
 """|dm/dt| that a fixed point may have, and decay that is none, in units of the norm of the Jacobian."""
-
-
-def _commutator(a: Complex, b: Complex) -> Complex:
-    return a @ b - b @ a
 
 
 class _Local:
@@ -64,20 +61,20 @@ class _Local:
         self.varies = jump.has_rate
         self._rate = RateJet(jump, lowest, highest, name)
         z = j.conj().T @ j
-        w = _commutator(v, x)
+        w = commutator(v, x)
         coordinates = expansion.functional
         self.x = coordinates(x).real
         damped = j.conj().T @ v @ j - 0.5 * (z @ v + v @ z)
         self.dissipator = expansion.matrix(damped).real
         # in the block of the jump alone: [v, j] vanishes elsewhere
         self.j = j[self.cut, self.cut]
-        self.moved = _commutator(v, j)[:, self.cut, self.cut]
+        self.moved = commutator(v, j)[:, self.cut, self.cut]
         self.w = expansion.matrix(w)
         # the 1/N of operator-valued rates, by what multiplies it
         self.z = coordinates(z)
-        self.z_x = coordinates(_commutator(z, x))
-        self.z_w = expansion.matrix(_commutator(z, w))
-        self.x_w = expansion.matrix(_commutator(x, w))
+        self.z_x = coordinates(commutator(z, x))
+        self.z_w = expansion.matrix(commutator(z, w))
+        self.x_w = expansion.matrix(commutator(x, w))
         self.excluded: Array | None = None
         if jump.leaves_self_out:
             self.excluded = expansion.matrix(damped @ x + x @ damped).real
@@ -150,15 +147,15 @@ class Expansion:
             self._two.append(
                 (
                     g,
-                    self.matrix(1j * _commutator(A, v)),
+                    self.matrix(1j * commutator(A, v)),
                     self.functional(A),
-                    self.matrix(1j * _commutator(B, v)),
+                    self.matrix(1j * commutator(B, v)),
                     self.functional(B),
                 )
             )
-            double = _commutator(A, _commutator(B, v)) + _commutator(_commutator(A, v), B)
+            double = commutator(A, commutator(B, v)) + commutator(commutator(A, v), B)
             self._quantum += self.matrix(0.5j * g * double).real
-        self._field = self.matrix(1j * _commutator(h, v)).real
+        self._field = self.matrix(1j * commutator(h, v)).real
         self._local = [
             _Local(self, jump, f"jumps[{i}]") for i, jump in enumerate(model.jumps) if isinstance(jump, LocalJump)
         ]
@@ -175,9 +172,9 @@ class Expansion:
                     np.zeros_like(h),
                 )
                 y_dagger = y.conj().T
-                left, right = _commutator(y_dagger, v), _commutator(v, y)
+                left, right = commutator(y_dagger, v), commutator(v, y)
                 self._collective.append((jump.rate, y, self.functional(y), self.matrix(left), self.matrix(right)))
-                double = _commutator(left, y) + _commutator(y_dagger, right)
+                double = commutator(left, y) + commutator(y_dagger, right)
                 self._quantum += self.matrix(0.25 * jump.rate * double).real
 
     # ---- coordinates -----------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 from . import checks
 from .checks import check_times
 from .errors import ArgumentError, ConvergenceError, UnsupportedError
+from .matrices import from_pairs
 from .model import LocalJump, Model, check_model
 from .schur.blocks import Label, sector_labels
 from .schur.densities import block_densities, occupied_labels
@@ -185,10 +186,7 @@ def master_equation(
 def _moments(found: Array, A: int) -> tuple[Array, Array, Array]:
     """Split what the generator's reader gives, (T, A + Q + S), into <m_a>, <½{m_a, m_b}> and weights of sectors."""
     mean, pairs, weights = np.split(found, [A, A + A * (A + 1) // 2], axis=1)
-    rows, columns = np.triu_indices(A)
-    second = np.empty((len(found), A, A))
-    second[:, rows, columns] = second[:, columns, rows] = pairs
-    return mean, second, weights
+    return mean, from_pairs(pairs, A), weights
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from .averages import Estimates, Extra, Layout, layout_of
 from .errors import ArgumentError, UnsupportedError
+from .matrices import from_pairs
 from .model import Model
 from .moments import Moments
 from .unravel.record import spins_in
@@ -63,14 +64,6 @@ def _diagonal(n: int) -> NDArray[np.intp]:
     return np.array([np.arange(n), np.arange(n)])
 
 
-def _unpacked(second: Array, n: int) -> Array:
-    """(T, Q) products of pairs i ≤ j as symmetric (T, n, n)."""
-    full = np.empty((len(second), n, n))
-    rows, columns = np.triu_indices(n)
-    full[:, rows, columns] = full[:, columns, rows] = second
-    return full
-
-
 class AverageMeter:
     """The averages of the blocks: what every result is about."""
 
@@ -111,7 +104,7 @@ class OrderMeter:
         """The vector of Layout for the order parameters."""
         w, c = self._map, self._constant
         linear = one.mean @ w.T
-        second = w @ _unpacked(one.second, w.shape[1]) @ w.T
+        second = w @ from_pairs(one.second, w.shape[1]) @ w.T
         second += c[:, None] * linear[:, None, :] + linear[:, :, None] * c + c[:, None] * c
         packed = second[:, self._layout.rows, self._layout.columns]
         return self._layout.vector(linear + c, packed, self._reference, np.ones(len(c)))
@@ -152,7 +145,7 @@ class PolynomialMeter:
 
     def sample(self, one: Trajectory) -> Array:
         """(T, n) expectation values in one trajectory."""
-        products = np.einsum("tij,nij->tn", _unpacked(one.second, one.mean.shape[1]), self._second)
+        products = np.einsum("tij,nij->tn", from_pairs(one.second, one.mean.shape[1]), self._second)
         return self._constant + one.mean @ self._first.T + products
 
 
@@ -224,9 +217,9 @@ def _squeezing(extra: Extra) -> tuple[Array, Array]:
     T = len(extra.times)
     value, error = np.full(T, np.nan), np.full(T, np.nan)
     rows, columns = np.triu_indices(3)
-    covariance = _unpacked(extra.moments.covariance(), 9)
+    covariance = from_pairs(extra.moments.covariance(), 9)
     for t in range(T):
-        a, q = extra.moments.mean[t, :3], _unpacked(extra.moments.mean[t : t + 1, 3:], 3)[0]
+        a, q = extra.moments.mean[t, :3], from_pairs(extra.moments.mean[t : t + 1, 3:], 3)[0]
         r = extra.reference[t]
         m = r + a
         length2 = float(m @ m)

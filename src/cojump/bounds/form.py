@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
+from ..matrices import commutator
 from ..model import CollectiveJump, LocalJump, Model, OneBody, check_model
 
 Array = NDArray[np.float64]
@@ -107,7 +108,7 @@ def paper_form(model: Model) -> PaperForm:
     for a, v in enumerate(basis):
         for b, w in enumerate(basis):
             if v.block == w.block:
-                structure[a, b] = _coefficients(basis, v.block, v.matrix @ w.matrix - w.matrix @ v.matrix)
+                structure[a, b] = _coefficients(basis, v.block, commutator(v.matrix, w.matrix))
 
     epsilon, h = np.zeros(n), np.zeros((n, n), dtype=complex)
     for term in model.hamiltonian:

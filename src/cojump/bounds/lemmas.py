@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .. import checks
 from ..errors import ArgumentError
+from ..matrices import commutator
 from ..model import Block, Model
 from ..schur.blocks import largest_sector
 from ..schur.operators import Kraus, Labels, Operators
@@ -178,10 +179,6 @@ class _Largest:
         self.norms[key] = max(self.norms.get(key, 0.0), norm if norm > self.floor else 0.0)
 
 
-def _commutator(a: Matrix, b: Matrix) -> Matrix:
-    return a @ b - b @ a
-
-
 def _dissipators(
     outcomes: Sequence[Kraus], labels: Labels, observables: Sequence[Callable[[Labels], Any]]
 ) -> list[Matrix]:
@@ -229,16 +226,16 @@ def _of_averages(form: PaperForm, found: Constants) -> Iterator[Inequality]:
     for labels in operators.sectors:
         here = np.array([x(labels).toarray() for x in m])
         H = operators.hamiltonian(labels).toarray()
-        deviation = {a: 1j * _commutator(H, here[a]) - _mean_field_hamiltonian(form, a, here) for a in chosen}
+        deviation = {a: 1j * commutator(H, here[a]) - _mean_field_hamiltonian(form, a, here) for a in chosen}
         spread = {a: np.zeros_like(H) for a in chosen}
         for l in range(len(form.jumps)):
             gamma = operators.gamma(l, labels).toarray()
             outcomes = list(operators.kraus(l, labels))
             images = _dissipators(outcomes, labels, [m[a] for a in chosen])
             for a, image in zip(chosen, images, strict=True):
-                once = _commutator(gamma, here[a])
+                once = commutator(gamma, here[a])
                 largest.add(("ii", l, a), once)
-                largest.add(("iv", l, a), _commutator(gamma, once))
+                largest.add(("iv", l, a), commutator(gamma, once))
                 rest = image - gamma @ gamma @ np.tensordot(form.M[l, a], here, 1)
                 largest.add(("X", l, a), rest)
                 deviation[a] = deviation[a] + rest
@@ -290,9 +287,9 @@ def _of_local_operators(form: PaperForm, found: Constants, support: int) -> Iter
                 images = _dissipators(outcomes, labels, O)
                 for i, a in enumerate(chosen):
                     here = O[i](labels).toarray()
-                    once = _commutator(gamma, here)
+                    once = commutator(gamma, here)
                     largest.add(("i", l, a), once)
-                    largest.add(("iii", l, a), _commutator(gamma, once))
+                    largest.add(("iii", l, a), commutator(gamma, once))
                     loc = _local_image(form, l, a, operators, labels, support)
                     largest.add(("O", l, a), images[i] - gamma @ gamma @ loc)
         yield from _rows(form, found, largest, support)

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from scipy.linalg import schur
 from scipy.sparse.linalg import expm_multiply
 
+from ..matrices import is_diagonal
 from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
 from .blocks import Sector
-from .operators import is_diagonal
 
 Matrix = NDArray[np.complex128]
 

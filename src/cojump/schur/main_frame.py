@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from ..matrices import commutator, is_diagonal
 from ..model import LocalJump, Model
 from .two_level import argument_axis, axis_rotation, block_axis
 
 Matrix = NDArray[np.complex128]
 
-_DIAGONAL = 1e-12
-"""Elements beside the diagonal, relative to the largest one, below which a matrix counts as diagonal."""
+ROUNDING = 1e-12
+"""Part of the largest element of a matrix that a change of frame may leave where there is zero."""
 
 _DEGENERATE = 1e-9
 """Relative distance of eigenvalues below which one argument alone does not tell their states apart."""
@@ -20,12 +21,6 @@ _DEGENERATE = 1e-9
 def conjugate(rotation: Matrix, matrix: Matrix) -> Matrix:
     """An operator as the frame with the kets ``rotation`` (columns) sees it."""
     return rotation.conj().T @ matrix @ rotation
-
-
-def is_diagonal(matrix: Matrix) -> bool:
-    """Whether a matrix is diagonal up to the rounding of a change of frame."""
-    beside = np.abs(matrix - np.diag(np.diag(matrix))).max()
-    return bool(beside <= _DIAGONAL * np.abs(matrix).max(initial=0))
 
 
 def common_frame(matrices: list[Matrix], levels: int) -> Matrix:
@@ -39,14 +34,14 @@ def common_frame(matrices: list[Matrix], levels: int) -> Matrix:
     taken: list[Matrix] = []
     for matrix in matrices:
         scale = float(np.abs(matrix).max())
-        if any(np.abs(matrix @ t - t @ matrix).max() > _DIAGONAL * scale * np.abs(t).max() for t in taken):
+        if any(np.abs(commutator(matrix, t)).max() > ROUNDING * scale * np.abs(t).max() for t in taken):
             continue
         taken.append(matrix)
         split: list[NDArray[np.intp]] = []
         for group in groups:
             inside = conjugate(frame[:, group], matrix)
             values = np.diag(inside).real
-            if not is_diagonal(inside):
+            if not is_diagonal(inside, ROUNDING):
                 values, vectors = np.linalg.eigh((inside + inside.conj().T) / 2)
                 frame[:, group] = frame[:, group] @ vectors
             order = np.argsort(values, kind="stable")
@@ -80,7 +75,7 @@ def turn_of(argument: Matrix) -> Matrix | None:
     """The rotation in which an argument, seen from the main frame, is diagonal; None if it is there."""
     if len(argument) == 2:
         axis = argument_axis(argument)
-        return None if axis is None or np.hypot(axis[0], axis[1]) <= _DIAGONAL else axis_rotation(axis)
-    if is_diagonal(argument):
+        return None if axis is None or np.hypot(axis[0], axis[1]) <= ROUNDING else axis_rotation(axis)
+    if is_diagonal(argument, ROUNDING):
         return None
     return np.linalg.eigh((argument + argument.conj().T) / 2)[1]

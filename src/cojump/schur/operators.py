@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array, kron
 
 from ..errors import ArgumentError
+from ..matrices import is_diagonal
 from ..model import CollectiveJump, LocalJump, Model, OneBody, snapped
 from .blocks import Label, Removal, Sector, rest_sector_of, sector_labels, sector_of
 
@@ -241,12 +242,6 @@ class Operators:
                     into.setdefault(move.rest, []).append((label, move.back))
             found.append(into)
         return found
-
-
-def is_diagonal(matrix: Matrix) -> bool:
-    """Whether a matrix is diagonal but for rounding."""
-    off = np.abs(matrix - np.diag(np.diag(matrix))).max(initial=0)
-    return bool(off <= 1e-14 * np.abs(matrix).max(initial=0))
 
 
 def _spectrum(sector: Sector, x: Matrix, size: int) -> tuple[Array, Matrix | None]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..kept import Kept
+from ..matrices import is_diagonal
 from ..model import CollectiveJump, LocalJump, Model, OneBody
 from .blocks import Label, dimension_of, rest_sector_of, sector_of
 from .channels import Channel, channel_of
@@ -283,7 +284,7 @@ class ProductSector:
             self._add_off_diagonal(b, total)
         for b, c, A, B, g in basis.across:
             first, second = self.blocks[b].one_body(A), self.blocks[c].one_body(B)
-            if np.abs(A - np.diag(np.diag(A))).max() + np.abs(B - np.diag(np.diag(B))).max() == 0 and np.isreal(g):
+            if is_diagonal(A, 0) and is_diagonal(B, 0) and np.isreal(g):
                 energy += (g * self.along(b, first.diagonal()) * self.along(c, second.diagonal())).real
                 continue
             program = self._hamiltonian

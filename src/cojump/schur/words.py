@@ -17,13 +17,14 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from ..kept import Kept
+from ..matrices import is_diagonal
 from ..model import Block
 from ..states import BlockState, DickeBlock, OccupationBlock, SymmetricBlock
 from .diagram_sector import diagram_sector
 from .diagrams import Diagram, dimension
 from .frames import representation, rotated
 from .initial import PURE
-from .main_frame import conjugate, is_diagonal
+from .main_frame import ROUNDING, conjugate
 
 Ket = NDArray[np.complex128]
 
@@ -142,7 +143,7 @@ class Start:
 
 def _eigenkets(density: Ket) -> tuple[NDArray[np.float64], Ket]:
     """Eigenvalues (normalised, none negative) and eigenkets of r; no rotation if it is diagonal already."""
-    if is_diagonal(density):
+    if is_diagonal(density, ROUNDING):
         weights, kets = np.diag(density).real, np.eye(len(density), dtype=complex)
     else:
         weights, kets = np.linalg.eigh(density)

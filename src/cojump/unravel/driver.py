@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
+from ..matrices import from_pairs
 from ..model import Model
 from ..schur import two_level
 from ..schur.initial import draw_sector_state, is_random
@@ -277,9 +278,7 @@ class Engine:
         if self._frame is None:
             return mean, second
         rows, columns = np.triu_indices(3)
-        full = np.empty((len(mean), 3, 3))
-        full[:, rows, columns] = full[:, columns, rows] = second
-        return mean @ self._frame.T, (self._frame @ full @ self._frame.T)[:, rows, columns]
+        return mean @ self._frame.T, (self._frame @ from_pairs(second, 3) @ self._frame.T)[:, rows, columns]
 
 
 def _empty_record(length: int) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..matrices import from_pairs
 from ..model import CollectiveJump, Model
 from ..schur.blocks import largest_sector
 from ..schur.components import Component, components
@@ -127,9 +128,7 @@ class _SideBySide:
             counts[:, list(component.jumps)] = one.counts
         second = mean[:, :, None] * mean[:, None, :]
         for places, one in zip(self._places, single, strict=True):
-            rows, columns = np.triu_indices(len(places))
-            second[:, places[rows], places[columns]] = one.second
-            second[:, places[columns], places[rows]] = one.second
+            second[:, places[:, None], places] = from_pairs(one.second, len(places))
         rows, columns = np.triu_indices(A)
         distributions = self._gathered([one.distributions for one in single])
         jumps = self._merged([one.jumps for one in single], sectors[0]) if record else None
