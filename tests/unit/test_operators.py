@@ -11,10 +11,11 @@ import cojump as cj
 import twins
 from cojump.schur.blocks import rest_sector_of, sector_labels, sector_of
 from cojump.schur.densities import block_densities
-from cojump.schur.frames import frames_of, representation
+from cojump.schur.frames import frames_of
 from cojump.schur.generator import Generator
 from cojump.schur.operators import Operators
 from cojump.schur.packing import Packing, packed, packed_map, unpacked
+from cojump.schur.representation import representation
 from statistical.block_cases import MODELS as SEVERAL
 from statistical.block_cases import start
 from statistical.cases import MODELS as SINGLE

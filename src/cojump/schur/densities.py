@@ -11,7 +11,7 @@ from scipy.special import xlogy
 from ..model import Block
 from ..states import BlockState, DickeBlock, OccupationBlock, ProductBlock
 from .blocks import Label, sector_labels, sector_of
-from .frames import representation
+from .representation import representation
 
 Matrix = NDArray[np.complex128]
 

@@ -1,8 +1,10 @@
-"""Single-particle frames in which operator-valued rates are diagonal, and what a change of frame does to a sector.
+"""The frames of the master equation: single-particle bases in which operator-valued rates are diagonal.
 
 In the eigenbasis of the X_b of its argument a rate Γ(Δ) is a table over the occupation numbers, and every jump operator
 is as sparse as j itself. Channels whose arguments commute share one frame; the first frame also holds the Hamiltonian
 and the collective jumps, which are sparse in any. A model with commuting arguments therefore needs a single frame.
+
+The trajectories choose theirs by other rules (main_frame.py) and share nothing with these: each checks the other.
 """
 
 from __future__ import annotations
@@ -12,12 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import schur
-from scipy.sparse.linalg import expm_multiply
 
 from ..matrices import is_diagonal
 from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
-from .blocks import Sector
 
 Matrix = NDArray[np.complex128]
 
@@ -135,24 +134,3 @@ def rotated_matrix(matrix: Matrix, unitary: Matrix | None) -> Matrix:
         return matrix
     turned = unitary.conj().T @ matrix @ unitary
     return np.where(np.abs(turned) > _ZERO * np.abs(turned).max(), turned, 0)
-
-
-def generator_of(unitary: Matrix) -> Matrix:
-    """Hermitian h with U = e^{ih}."""
-    triangle, vectors = schur(np.asarray(unitary, dtype=complex), output="complex")  # diagonal: a unitary is normal
-    return (vectors * np.angle(np.diag(triangle))) @ vectors.conj().T
-
-
-def representation(sector: Sector, unitary: Matrix) -> Matrix:
-    """(dim, dim) unitary that the single-particle unitary U, on every particle, is on V_λ.
-
-    exp(i Σ_k h^(k)) with U = e^{ih}: column p is basis state p of the new frame, written in the old one.
-    """
-    collective = sector.one_body(generator_of(unitary)).toarray()
-    phases, basis = np.linalg.eigh((collective + collective.conj().T) / 2)
-    return (basis * np.exp(1j * phases)) @ basis.conj().T
-
-
-def rotated(sector: Sector, unitary: Matrix, state: Matrix) -> Matrix:
-    """``representation`` applied to one state (dim,), without that matrix."""
-    return expm_multiply(1j * sector.one_body(generator_of(unitary)).tocsc(), state.astype(complex))

@@ -18,9 +18,10 @@ from scipy.sparse import coo_array, csr_array, eye_array, kron
 from ..errors import ArgumentError
 from ..model import LocalJump, Model
 from .blocks import Label, sector_labels, sector_of
-from .frames import Frame, frames_of, representation, rotated_matrix
+from .frames import Frame, frames_of, rotated_matrix
 from .operators import Labels, Operators
 from .packing import Packing, packed, packed_map, unpacked
+from .representation import representation
 
 Matrix = NDArray[np.complex128]
 Array = NDArray[np.float64]

@@ -21,10 +21,10 @@ from ..matrices import is_diagonal
 from ..model import CollectiveJump, LocalJump, Model, OneBody
 from .blocks import Label, dimension_of, rest_sector_of, sector_of
 from .channels import Channel, channel_of
-from .frames import representation
 from .main_frame import block_frame, conjugate
 from .occupations import Occupations
 from .program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
+from .representation import representation
 from .spin_sector import rotation_matrix
 from .two_level import SpinTables
 

@@ -22,9 +22,9 @@ from ..model import Block
 from ..states import BlockState, DickeBlock, OccupationBlock, SymmetricBlock
 from .diagram_sector import diagram_sector
 from .diagrams import Diagram, dimension
-from .frames import representation, rotated
 from .initial import PURE
 from .main_frame import ROUNDING, conjugate
+from .representation import representation, rotated
 
 Ket = NDArray[np.complex128]
 
