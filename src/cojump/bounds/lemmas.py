@@ -20,8 +20,8 @@ from .. import checks
 from ..errors import ArgumentError
 from ..matrices import commutator
 from ..model import Block, Model
-from ..schur.blocks import largest_sector
-from ..schur.operators import Kraus, Labels, Operators
+from ..schur.blocks import Labels, largest_sector
+from ..schur.operators import Kraus, Operators
 from .apart import set_apart
 from .form import Element, PaperForm, paper_form
 from .gronwall import Constants, constants_of

@@ -23,6 +23,9 @@ from .spin_sector import spin_sector
 
 Matrix = NDArray[np.complex128]
 
+Labels = tuple[Label, ...]
+"""A sector of a model: one label for each block."""
+
 
 class Sector(Protocol):
     """V_λ of one block."""

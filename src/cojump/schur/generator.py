@@ -17,9 +17,9 @@ from scipy.sparse import coo_array, csr_array, eye_array, kron
 
 from ..errors import ArgumentError
 from ..model import LocalJump, Model
-from .blocks import Label, sector_labels, sector_of
+from .blocks import Label, Labels, sector_labels, sector_of
 from .frames import Frame, frames_of, rotated_matrix
-from .operators import Labels, Operators
+from .operators import Operators
 from .packing import Packing, packed, packed_map, unpacked
 from .representation import representation
 

@@ -21,13 +21,10 @@ from scipy.sparse import csr_array, diags_array, eye_array, kron
 from ..errors import ArgumentError
 from ..matrices import is_diagonal
 from ..model import CollectiveJump, LocalJump, Model, OneBody, snapped
-from .blocks import Label, Removal, Sector, rest_sector_of, sector_labels, sector_of
+from .blocks import Label, Labels, Removal, Sector, rest_sector_of, sector_labels, sector_of
 
 Matrix = NDArray[np.complex128]
 Array = NDArray[np.float64]
-
-Labels = tuple[Label, ...]
-"""A sector of a model: one label for each block."""
 
 
 class Kraus(NamedTuple):

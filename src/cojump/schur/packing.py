@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from .operators import Labels
+from .blocks import Labels
 
 Matrix = NDArray[np.complex128]
 Array = NDArray[np.float64]

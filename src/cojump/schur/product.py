@@ -19,7 +19,7 @@ from scipy.sparse import csr_array
 from ..kept import Kept
 from ..matrices import is_diagonal
 from ..model import CollectiveJump, LocalJump, Model, OneBody
-from .blocks import Label, dimension_of, rest_sector_of, sector_of
+from .blocks import Label, Labels, dimension_of, rest_sector_of, sector_of
 from .channels import Channel, channel_of
 from .main_frame import block_frame, conjugate
 from .occupations import Occupations
@@ -36,9 +36,6 @@ _RESULT, _STATE = 1, 0
 
 MEMORY = 256 * 2**20
 """Bytes of sectors that a basis keeps for the next visit, and again of changes of frame."""
-
-Labels = tuple[Label, ...]
-"""One sector of every block."""
 
 Box = tuple[tuple[int, int], ...]
 """A window along every axis: first and past-last state of each block."""
