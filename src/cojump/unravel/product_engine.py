@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from math import prod
 from typing import TypeVar
 
@@ -66,6 +66,21 @@ def _moved(state: Ket, box: Box, target: Box) -> Ket:
     source = tuple(slice(lo - s[0], hi - s[0]) for (lo, hi), s in zip(common, box, strict=True))
     made[inside] = state.reshape([hi - lo for lo, hi in box])[source]
     return made.ravel()
+
+
+def _chosen(outcomes: Iterable[tuple[T, float]], left: float) -> tuple[T | None, float]:
+    """The outcome in whose weight ``left`` falls, and what is left of it there; None if none of them is possible.
+
+    No outcome after it is looked at. Where rounding carries ``left`` past the end, the last possible one is kept.
+    """
+    chosen = None
+    for outcome, weight in outcomes:
+        if weight > 0:
+            chosen = outcome
+            if left < weight:
+                break
+            left -= weight
+    return chosen, left
 
 
 class ProductEngine:
@@ -280,14 +295,9 @@ class ProductEngine:
 
     def _jump(self, sector: ProductSector, state: Ket, u: float) -> tuple[int, ProductSector, Ket]:
         """Choose a jump with probability ∝ |Kψ|² and apply it; the state after it is not normalised."""
-        left = u * sum(weights := self._weights(sector, state))
-        number = 0
-        for n, weight in enumerate(weights):
-            if weight > 0:
-                number = n
-                if left < weight:
-                    break
-                left -= weight
+        weights = self._weights(sector, state)
+        found, left = _chosen(enumerate(weights), u * sum(weights))
+        number = found or 0
         channel, collective = self.basis.channels[number], self.basis.collective[number]
         if channel is None:
             assert collective is not None
@@ -311,33 +321,31 @@ class ProductEngine:
         whole = _replaced(box, b, (0, dimension_of(self.basis.blocks[b], sector.labels[b])))
         state, dims = _moved(state, box, whole), tuple(hi - lo for lo, hi in whole)
         place = around(dims, b)
-        chosen: tuple[Label, dict[int, Ket]] | None = None
-        for rest, share in self._moves[b].out_of(sector.labels[b]):
-            parts = self._moved_particle(sector, channel, rest, share, place, state)
-            weight = sum(float(np.vdot(p, p).real) for p in parts.values())
-            if weight > 0:
-                chosen = rest, parts
-                if left < weight:
-                    break
-                left -= weight
-        # where rounding leaves nothing, the last possible outcome is kept
-        if chosen is not None:
-            rest, parts = chosen
-            found: tuple[Label, Ket] | None = None
-            for label in self._moves[b].into(rest):
-                maps = self._moves[b].clebsch(label, rest)
-                after = np.zeros(place[0] * maps[0].shape[1] * place[1], dtype=complex)
-                for level, part in parts.items():
-                    apply_adjoint(maps[level], place, part, after)
-                weight = float(np.vdot(after, after).real)
-                if weight > 0:
-                    found = label, after
-                    if left < weight:
-                        break
-                    left -= weight
+        taken, left = _chosen(self._taken_out(sector, channel, place, state), left)
+        if taken is not None:
+            found, _ = _chosen(self._put_in(b, place, *taken), left)
             if found is not None:
                 return self._turn_back(sector, channel, *found)
         raise ConvergenceError(f"A jump on block {self.basis.blocks[b].name!r} leads nowhere")
+
+    def _taken_out(
+        self, sector: ProductSector, channel: Channel, place: Around, state: Ket
+    ) -> Iterator[tuple[tuple[Label, dict[int, Ket]], float]]:
+        """Every μ with what `_moved_particle` makes of it, and the weight of all that it may become."""
+        for rest, share in self._moves[channel.block].out_of(sector.labels[channel.block]):
+            parts = self._moved_particle(sector, channel, rest, share, place, state)
+            yield (rest, parts), sum(float(np.vdot(p, p).real) for p in parts.values())
+
+    def _put_in(
+        self, b: int, place: Around, rest: Label, parts: dict[int, Ket]
+    ) -> Iterator[tuple[tuple[Label, Ket], float]]:
+        """Every λ' that μ may become when the particle is put back, with the state there and its weight."""
+        for label in self._moves[b].into(rest):
+            maps = self._moves[b].clebsch(label, rest)
+            after = np.zeros(place[0] * maps[0].shape[1] * place[1], dtype=complex)
+            for level, part in parts.items():
+                apply_adjoint(maps[level], place, part, after)
+            yield (label, after), float(np.vdot(after, after).real)
 
     def _moved_particle(
         self,
