@@ -29,7 +29,7 @@ from .observables import AverageMeter, Meter
 from .results import Result
 from .schedule import Schedule, Task, cost_of
 from .spill import Spill
-from .states import State
+from .states import State, check_start
 from .unravel.driver import Outcome, warm_up
 from .unravel.engine import Runner, check_rates, make_engine, plan
 
@@ -134,17 +134,13 @@ class Point:
     min_traj: int = 100
 
     def __post_init__(self) -> None:
-        given: tuple[tuple[str, object, type], ...] = (("model", self.model, Model), ("state", self.state, State))
-        for name, value, kind in given:
-            if not isinstance(value, kind):
-                raise ArgumentError(name, f"be a cojump {kind.__name__}", f"it is {value!r}")
+        check_start(self.model, self.state)
         object.__setattr__(self, "times", check_times(self.times))
         object.__setattr__(self, "n_traj", checks.integer("n_traj", self.n_traj, 1))
         object.__setattr__(self, "seed", checks.integer("seed", self.seed, 0))
         object.__setattr__(self, "chunk", checks.integer("chunk", self.chunk, 1))
         object.__setattr__(self, "keep", checks.integer("keep", self.keep, 0, self.n_traj))
         object.__setattr__(self, "tolerance", checks.number("tolerance", self.tolerance, *TOLERANCES))
-        self.state.check_fits(self.model)
         _check_memory(self.model)
         check_rates(self.model)
         self._check_measurements()

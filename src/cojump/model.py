@@ -279,10 +279,10 @@ class Model:
             )
 
 
-def check_model(model: object, name: str = "model") -> None:
-    """Raise ArgumentError about ``name`` unless it is a Model."""
+def check_model(model: object) -> None:
+    """Raise ArgumentError unless ``model`` is a Model."""
     if not isinstance(model, Model):
-        raise ArgumentError(name, "be a cojump Model", f"it is {checks.shown(model)}")
+        raise ArgumentError("model", "be a cojump Model", f"it is {checks.shown(model)}")
 
 
 def snapped(levels: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

@@ -357,11 +357,6 @@ def is_result_file(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def read_run_text(path: str | os.PathLike[str]) -> str:
-    """Text of the run file stored in a result file or directory; raises StorageError as :func:`load` does."""
-    return load(path).origin.run_file
-
-
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())
 
