@@ -98,10 +98,22 @@ def layout_of(labels: Sequence[str]) -> Layout:
     return Layout(len(labels), np.concatenate(triples, axis=1))
 
 
+@dataclass(frozen=True, eq=False)
 class Averages:
-    """Means, second moments, covariances and E_N of A averages, from the moments of the vectors of :class:`Layout`.
+    """Means, second moments, covariances and E_N of A averages at T times, with their standard errors.
 
-    A subclass has ``times`` (T,), ``labels``, ``n_particles``, ``weights`` (A,), ``reference`` (T, A), ``moments``.
+    Attributes
+    ----------
+    times : (T,) array
+    labels : tuple of A strings
+    n_particles : int
+        N, all particles.
+    weights : (A,) array
+        Weights of the averages in E_N.
+    reference : (T, A) array
+        The mean field m̄ on which products are centred.
+    moments : Moments
+        Statistics of the vectors of :class:`Layout`.
     """
 
     times: Array
@@ -265,14 +277,7 @@ class Averages:
 
 @dataclass(frozen=True, eq=False)
 class OrderParameters(Averages):
-    """Statistics of the order parameters of a model: the attributes of a :class:`Result`, for ``labels``."""
-
-    times: Array
-    labels: tuple[str, ...]
-    n_particles: int
-    weights: Array
-    reference: Array
-    moments: Moments
+    """The averages called ``labels`` are the P order parameters of a model, which belong to no block."""
 
     @cached_property
     def _layout(self) -> Layout:

@@ -78,13 +78,8 @@ class Exact(ExactMoments):
 
     Attributes
     ----------
-    times : (T,) array
-    labels : tuple of A strings "block.x"
-    n_particles : int
-        N, all particles.
-    mean : (T, A) array
-    second : (T, A, A) array
-        <½{m_a, m_b}>.
+    times, labels, n_particles, mean, second
+        As for :class:`ExactMoments`, of the A averages "block.x".
     sectors : tuple of S tuples of labels
         The sectors, one label for each block: 2J for two levels.
     sector_weights : (T, S) array

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from .averages import Averages, Estimates, Extra, Layout, OrderParameters
 from .counting import Activity, Counts, activity_of, counts_of
 from .errors import ArgumentError
-from .moments import Moments
 from .observables import Distribution, distribution_of, squeezing_of
 from .windows import PREFIX, Stationary, row_of, stationary_of
 
@@ -50,16 +49,8 @@ class Result(Averages):
 
     Attributes
     ----------
-    times : (T,) array
-    labels : tuple of A strings "block.x"
-    n_particles : int
-        N, all particles.
-    weights : (A,) array
-        Weights of the observables in E_N (orthonormal basis).
-    reference : (T, A) array
-        The mean field m̄ on which products are centred.
-    moments : Moments
-        Statistics of the vectors of :class:`Layout`.
+    times, labels, n_particles, weights, reference, moments
+        As for :class:`~cojump.averages.Averages`, with labels "block.x" and the weights of the orthonormal basis.
     trajectories : (keep, T, A) array
         <m_a> along the first ``keep`` trajectories.
     seed, tolerance
@@ -76,12 +67,6 @@ class Result(Averages):
         Why there is none in a run from a run file.
     """
 
-    times: Array
-    labels: tuple[str, ...]
-    n_particles: int
-    weights: Array
-    reference: Array
-    moments: Moments
     trajectories: Array
     seed: int
     tolerance: float
