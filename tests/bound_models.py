@@ -8,11 +8,8 @@ from scipy.special import expit
 import cojump as cj
 import oracle
 from cojump.bounds.form import paper_form
+from pauli import RAISE, X, Y, Z
 
-X = np.array([[0, 1], [1, 0]], dtype=complex)
-Y = np.array([[0, -1j], [1j, 0]])
-Z = np.diag([1.0 + 0j, -1])
-UP = np.array([[0, 1], [0, 0]], dtype=complex)
 BETA = 0.6
 
 
@@ -28,8 +25,10 @@ def rich(N):
             cj.TwoBody(Y, Z, 0.3 - 0.1j, blocks=("spins", "spins")),
         ],
         [
-            cj.LocalJump(UP.T + 0.3 * np.eye(2), "spins", amplitude=lambda v: np.exp(0.5 * v), argument={"spins": X}),
-            cj.LocalJump(UP, "spins", amplitude=lambda v: 1 - 0.2 * v + v**3, argument={"spins": 0.6 * Z + 0.3 * Y}),
+            cj.LocalJump(
+                RAISE.T + 0.3 * np.eye(2), "spins", amplitude=lambda v: np.exp(0.5 * v), argument={"spins": X}
+            ),
+            cj.LocalJump(RAISE, "spins", amplitude=lambda v: 1 - 0.2 * v + v**3, argument={"spins": 0.6 * Z + 0.3 * Y}),
             cj.LocalJump(0.5 * Y + 0.3j * Z, "spins", rate=lambda v: expit(v), argument={"spins": Z}),
             cj.LocalJump(0.5 * X, "spins"),
         ],
@@ -42,15 +41,15 @@ def two_blocks(N):
         [cj.Block("a", N // 4), cj.Block("b", N - N // 4)],
         [cj.OneBody(0.5 * X, "a"), cj.TwoBody(X, Z, 0.6, blocks=("a", "b"))],
         [
-            cj.LocalJump(UP, "a", amplitude=lambda v: v, argument={"a": 0.5 * Z, "b": 0.3 * X}),
+            cj.LocalJump(RAISE, "a", amplitude=lambda v: v, argument={"a": 0.5 * Z, "b": 0.3 * X}),
             cj.LocalJump(
-                UP.T + 0.4 * Z,
+                RAISE.T + 0.4 * Z,
                 "b",
                 amplitude=lambda v: np.sqrt(1.5 + v),
                 argument={"a": 0.4 * Z, "b": 0.6 * Z},
                 exclude_self=True,
             ),
-            cj.LocalJump(UP.T + 0.2 * X, "b", amplitude=lambda v: np.sqrt(expit(2 * v)), argument={"b": Z}),
+            cj.LocalJump(RAISE.T + 0.2 * X, "b", amplitude=lambda v: np.sqrt(expit(2 * v)), argument={"b": Z}),
         ],
     )
 

@@ -5,13 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 import cojump as cj
+from pauli import LOWER, ONE, RAISE, X, Y, Z
 
-X = np.array([[0, 1], [1, 0]], dtype=complex)
-Y = np.array([[0, -1j], [1j, 0]])
-Z = np.diag([1.0, -1.0]).astype(complex)
-ONE = np.eye(2, dtype=complex)
-UP = np.array([[0, 1], [0, 0]], dtype=complex)
-DOWN = UP.T
 S = "spins"
 THETA, PHI = 1.1, 0.4
 
@@ -21,7 +16,7 @@ THETA, PHI = 1.1, 0.4
 
 def axes(N, *, exclude_self=False):
     """Two channels with arguments in different directions, jump matrices with a trace: nothing commutes."""
-    traced = 0.4 * ONE + 0.3 * Z - 0.5j * DOWN
+    traced = 0.4 * ONE + 0.3 * Z - 0.5j * LOWER
     along = 0.6 * X - 0.2 * Y + 0.7 * Z
     return cj.Model(
         [cj.Block(S, N)],
@@ -34,15 +29,15 @@ def axes(N, *, exclude_self=False):
                 argument={S: along},
                 exclude_self=exclude_self,
             ),
-            cj.LocalJump(0.7 * UP + 0.2 * X, S, amplitude=np.cos, argument={S: Y}, exclude_self=exclude_self),
+            cj.LocalJump(0.7 * RAISE + 0.2 * X, S, amplitude=np.cos, argument={S: Y}, exclude_self=exclude_self),
         ],
     )
 
 
 def mixed_decay(N):
     """A collective decay beside a local one at an operator-valued rate."""
-    local = cj.LocalJump(np.sqrt(0.3) * DOWN, S, amplitude=lambda n: 1 + 0.5 * n, argument={S: UP @ DOWN})
-    return cj.Model([cj.Block(S, N)], [cj.OneBody(0.75 * X, S)], [cj.CollectiveJump({S: DOWN}, 1.0), local])
+    local = cj.LocalJump(np.sqrt(0.3) * LOWER, S, amplitude=lambda n: 1 + 0.5 * n, argument={S: RAISE @ LOWER})
+    return cj.Model([cj.Block(S, N)], [cj.OneBody(0.75 * X, S)], [cj.CollectiveJump({S: LOWER}, 1.0), local])
 
 
 def hopfield(N, *, exclude_self=True, beta=0.6):
@@ -58,20 +53,20 @@ def hopfield_two(N):
 def two_blocks(N):
     """A quarter against three quarters: exchange, rates of averages over both blocks, a collective jump of both."""
     a = N // 4
-    exchange = [cj.TwoBody(UP, DOWN, 0.5 + 0.3j, ("a", "b")), cj.TwoBody(UP, DOWN, 0.5 - 0.3j, ("b", "a"))]
+    exchange = [cj.TwoBody(RAISE, LOWER, 0.5 + 0.3j, ("a", "b")), cj.TwoBody(RAISE, LOWER, 0.5 - 0.3j, ("b", "a"))]
     return cj.Model(
         [cj.Block("a", a), cj.Block("b", N - a)],
         [cj.OneBody(0.5 * X, "a"), cj.OneBody(0.3 * Y, "b"), *exchange],
         [
             cj.LocalJump(
-                0.7 * DOWN + 0.2 * ONE,
+                0.7 * LOWER + 0.2 * ONE,
                 "a",
                 amplitude=lambda x: 1 + 0.3 * x,
                 argument={"a": Z, "b": 0.5 * Z},
                 exclude_self=True,
             ),
-            cj.LocalJump(0.6 * UP, "b", amplitude=lambda x: np.exp(0.4 * x), argument={"a": Z, "b": Z}),
-            cj.CollectiveJump({"a": DOWN, "b": 0.5 * DOWN}, 0.6),
+            cj.LocalJump(0.6 * RAISE, "b", amplitude=lambda x: np.exp(0.4 * x), argument={"a": Z, "b": Z}),
+            cj.CollectiveJump({"a": LOWER, "b": 0.5 * LOWER}, 0.6),
         ],
     )
 

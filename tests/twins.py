@@ -11,11 +11,8 @@ from math import comb, sqrt
 import numpy as np
 from scipy.linalg import expm
 
-PAULI = (
-    np.array([[0, 1], [1, 0]], dtype=complex),
-    np.array([[0, -1j], [1j, 0]], dtype=complex),
-    np.array([[1, 0], [0, -1]], dtype=complex),
-)
+from pauli import PAULI
+
 UP, DOWN = 0, 1
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import cojump as cj
 import oracle
 from cojump.states import State
-from statistical.cases import DOWN, ONE, UP, X, Y, Z
+from pauli import LOWER, ONE, RAISE, X, Y, Z
 
 ALONG = 0.6 * X - 0.2 * Y + 0.7 * Z
-TRACED = 0.4 * ONE + 0.3 * Z - 0.5j * DOWN
+TRACED = 0.4 * ONE + 0.3 * Z - 0.5j * LOWER
 
 # Columns are particles; unequal blocks, among them pairs with opposite signatures.
 PATTERNS = {
@@ -41,15 +41,17 @@ def axes(size, *, exclude_self=False, second=Y):
                 argument={b: ALONG},
                 exclude_self=exclude_self,
             ),
-            cj.LocalJump(0.6 * UP, b, rate=lambda y: (y + 1.1) ** 2, argument={b: second}, exclude_self=exclude_self),
-            cj.LocalJump(0.7 * DOWN, b, amplitude=lambda x: 0.1 + np.abs(x), argument={b: X}),
+            cj.LocalJump(
+                0.6 * RAISE, b, rate=lambda y: (y + 1.1) ** 2, argument={b: second}, exclude_self=exclude_self
+            ),
+            cj.LocalJump(0.7 * LOWER, b, amplitude=lambda x: 0.1 + np.abs(x), argument={b: X}),
         ],
     )
 
 
 def exchange(strength):
     """A complex two-body term between a and b that is not diagonal, with its partner."""
-    first, second = X + 0.4j * Z, UP + 0.3 * Z
+    first, second = X + 0.4j * Z, RAISE + 0.3 * Z
     return [
         cj.TwoBody(first, second, strength, ("a", "b")),
         cj.TwoBody(second.conj().T, first.conj().T, np.conj(strength), ("b", "a")),
@@ -70,13 +72,13 @@ def across(sizes, *, exclude_self=False, coupling=0.9 + 0.5j, second=Y, other=1.
                 exclude_self=exclude_self,
             ),
             cj.LocalJump(
-                0.6 * UP,
+                0.6 * RAISE,
                 "b",
                 rate=lambda y: (y + 2.1) ** 2 / 4,
                 argument={"a": second, "b": other * second},
                 exclude_self=exclude_self,
             ),
-            cj.LocalJump(0.6 * DOWN, "b", amplitude=lambda x: 0.2 + np.abs(x), argument={"a": X, "b": other * X}),
+            cj.LocalJump(0.6 * LOWER, "b", amplitude=lambda x: 0.2 + np.abs(x), argument={"a": X, "b": other * X}),
         ],
     )
 
@@ -87,9 +89,9 @@ def commuting(sizes, *, exclude_self=False, other=1.0):
         [cj.Block(n, s) for n, s in zip("ab", sizes, strict=True)],
         [cj.OneBody(0.5 * X, "a"), cj.OneBody(0.6 * X - 0.3 * Y, "b")],
         [
-            cj.LocalJump(0.8 * DOWN, "a", amplitude=lambda x: 0.3 + x, argument={"b": other * Z}),
+            cj.LocalJump(0.8 * LOWER, "a", amplitude=lambda x: 0.3 + x, argument={"b": other * Z}),
             cj.LocalJump(
-                0.7 * UP + 0.3 * Z,
+                0.7 * RAISE + 0.3 * Z,
                 "b",
                 amplitude=lambda x: 0.8 + 0.6 * x,
                 argument={"a": ALONG, "b": Z},
@@ -105,12 +107,12 @@ def together(sizes, *, exclude_self=False, rate=0.7):
         [cj.Block(n, s) for n, s in zip("ab", sizes, strict=True)],
         [cj.OneBody(0.7 * X, "a"), cj.OneBody(0.3 * Z + 0.2 * Y, "b")],
         [
-            cj.CollectiveJump({"a": DOWN + 0.2 * ONE, "b": TRACED}, rate),
+            cj.CollectiveJump({"a": LOWER + 0.2 * ONE, "b": TRACED}, rate),
             cj.LocalJump(
-                0.6 * DOWN, "a", amplitude=lambda x: 1 + 0.5 * x, argument={"a": Z}, exclude_self=exclude_self
+                0.6 * LOWER, "a", amplitude=lambda x: 1 + 0.5 * x, argument={"a": Z}, exclude_self=exclude_self
             ),
             cj.CollectiveJump({"b": Z - 0.3j * X}, 0.4),
-            cj.LocalJump(0.5 * UP, "b", amplitude=lambda x: 0.8 - 0.4 * x, argument={"a": Y, "b": 0.5 * X}),
+            cj.LocalJump(0.5 * RAISE, "b", amplitude=lambda x: 0.8 - 0.4 * x, argument={"a": Y, "b": 0.5 * X}),
         ],
     )
 

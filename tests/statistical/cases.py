@@ -4,13 +4,8 @@ import numpy as np
 
 import cojump as cj
 import oracle
+from pauli import LOWER, ONE, RAISE, X, Y, Z
 
-X = np.array([[0, 1], [1, 0]], dtype=complex)
-Y = np.array([[0, -1j], [1j, 0]])
-Z = np.diag([1.0, -1.0]).astype(complex)
-UP = np.array([[0, 1], [0, 0]], dtype=complex)
-DOWN = UP.T
-ONE = np.eye(2, dtype=complex)
 S = "spins"
 
 
@@ -25,17 +20,17 @@ def traced(size, exclude_self=False):
             cj.TwoBody(Y, X, -0.4j, (S, S)),
             cj.TwoBody(X, Y, 0.3, (S, S)),
             cj.TwoBody(Y, X, 0.3, (S, S)),
-            cj.TwoBody(UP, DOWN, 0.3, (S, S)),
+            cj.TwoBody(RAISE, LOWER, 0.3, (S, S)),
         ],
         [
             cj.LocalJump(
-                0.4 * ONE + 0.3 * Z - 0.5j * DOWN,
+                0.4 * ONE + 0.3 * Z - 0.5j * LOWER,
                 S,
                 amplitude=lambda x: 1 + 0.8 * x - 0.3 * x**2,
                 argument={S: along},
                 exclude_self=exclude_self,
             ),
-            cj.LocalJump(0.5 * UP, S, rate=lambda x: (x + 1.2) ** 2, argument={S: -along + 0.1 * ONE}),
+            cj.LocalJump(0.5 * RAISE, S, rate=lambda x: (x + 1.2) ** 2, argument={S: -along + 0.1 * ONE}),
         ],
     )
 
@@ -52,7 +47,7 @@ def dephasing(size):
         [cj.OneBody(0.5 * X, S), cj.TwoBody(Z, Z, 0.6, (S, S))],
         [
             cj.LocalJump(Z, S, amplitude=lambda x: 0.4 + np.abs(x), argument={S: Z}),
-            cj.LocalJump(0.6 * DOWN, S),
+            cj.LocalJump(0.6 * LOWER, S),
         ],
     )
 

@@ -5,7 +5,6 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import cojump as cj
-import twins
 from cojump.attractors.cycles import PhaseNoise, adjoint, closed
 from cojump.attractors.dynamics import MeanFieldDynamics
 from cojump.attractors.phase_diagram import Cycle
@@ -14,6 +13,7 @@ from cojump.attractors.shooting import Orbit
 from cojump.errors import ArgumentError, ConvergenceError, UnsupportedError
 from cojump.fluctuations import Expansion
 from cojump.meanfield import Flow
+from pauli import PAULI
 
 UP, DOWN = np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
 Z = np.diag([1.0, -1.0])
@@ -289,7 +289,7 @@ def test_floquet_multipliers_against_the_monodromy_by_differences(cycle):
     name = model.blocks[0].name
 
     def once_round(m):
-        rho = (np.eye(2) + sum(a * p for a, p in zip(m, twins.PAULI, strict=True))) / 2
+        rho = (np.eye(2) + sum(a * p for a, p in zip(m, PAULI, strict=True))) / 2
         return cj.mean_field(model, cj.product(model, {name: rho}), [0.0, cycle.period]).mean[-1]
 
     start = cycle.mean[0]
@@ -308,7 +308,7 @@ def test_a_displaced_start_is_late_by_the_phase_gradient(cycle):
     model, k, kick = cycle.model, 37, np.array([0.0, 1.0, -0.7]) * 1e-4
 
     def after(m):
-        rho = (np.eye(2) + sum(a * p for a, p in zip(m, twins.PAULI, strict=True))) / 2
+        rho = (np.eye(2) + sum(a * p for a, p in zip(m, PAULI, strict=True))) / 2
         state = cj.product(model, {model.blocks[0].name: rho})
         return cj.mean_field(model, state, [0.0, 12 * cycle.period]).mean[-1]
 

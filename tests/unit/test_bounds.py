@@ -8,11 +8,12 @@ from scipy.special import expit
 
 import cojump as cj
 import oracle
-from bound_models import BETA, MODELS, UP, X, Z, everyone, rich, three_levels, two_blocks
+from bound_models import BETA, MODELS, everyone, rich, three_levels, two_blocks
 from cojump.bounds.form import paper_form
 from cojump.bounds.gronwall import constants
 from cojump.bounds.rates import Series, Smooth
 from cojump.meanfield import Flow
+from pauli import RAISE, X, Z
 
 # ---- the paper's letters -------------------------------------------------------------------------
 
@@ -65,7 +66,7 @@ def test_A_B_and_M_give_the_mean_field_flow(name, model):
 # ---- rates ---------------------------------------------------------------------------------------
 
 
-def rate_of(amplitude=None, rate=None, argument=Z, j=UP, exclude_self=False, taylor=None, N=10):
+def rate_of(amplitude=None, rate=None, argument=Z, j=RAISE, exclude_self=False, taylor=None, N=10):
     jump = cj.LocalJump(j, "s", amplitude=amplitude, rate=rate, argument={"s": argument}, exclude_self=exclude_self)
     found = constants(cj.Model([cj.Block("s", N)], [], [jump]), taylor=None if taylor is None else {0: taylor})
     return found.rates[0]
@@ -287,7 +288,7 @@ def test_nothing_moves_nothing_grows():
         (cj.systems.boundary_time_crystal(10, 1.0, 1.0), r"local jumps .* only, but jumps\[0\] is collective"),
         (cj.systems.facilitated(10, 0.3, 5.0, 1.0, power=1), r"smooth Γ, but that of jumps\[0\] is kinked or of unbou"),
         (
-            cj.Model([cj.Block("s", 9)], [], [cj.LocalJump(UP, "s", amplitude=np.abs, argument={"s": Z})]),
+            cj.Model([cj.Block("s", 9)], [], [cj.LocalJump(RAISE, "s", amplitude=np.abs, argument={"s": Z})]),
             r"jumps\[0\] is kinked .* neither Assumption 1 nor section 5.2 of the paper applies",
         ),
         (
@@ -296,7 +297,9 @@ def test_nothing_moves_nothing_grows():
                 [],
                 [
                     cj.LocalJump(X, "s"),
-                    cj.LocalJump(UP, "s", amplitude=lambda v: np.abs(v - 0.31), argument={"s": Z}, exclude_self=True),
+                    cj.LocalJump(
+                        RAISE, "s", amplitude=lambda v: np.abs(v - 0.31), argument={"s": Z}, exclude_self=True
+                    ),
                 ],
             ),
             r"jumps\[1\] is kinked",

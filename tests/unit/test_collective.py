@@ -9,15 +9,13 @@ from cojump.unravel.driver import Engine
 from cojump.unravel.kernels.common import PAD
 from cojump.unravel.kernels.jump import collective_jump
 from cojump.unravel.product_engine import ProductEngine
+from pauli import LOWER, X, Z
 from statistical.rules import compare
 from twins import collective
 
 S = "spins"
-X = np.array([[0, 1], [1, 0]], dtype=complex)
-Z = np.diag([1.0, -1.0]).astype(complex)
-DOWN = np.array([[0, 0], [1, 0]], dtype=complex)
-Y_DOWN = DOWN + (0.2 + 0.1j) * Z + 0.3 * np.eye(2)
-Y_UP = 0.7 * DOWN.T - 0.1j * Z
+Y_DOWN = LOWER + (0.2 + 0.1j) * Z + 0.3 * np.eye(2)
+Y_UP = 0.7 * LOWER.T - 0.1j * Z
 
 
 def dense_effective(tables, two_J):
@@ -33,7 +31,7 @@ def dense_effective(tables, two_J):
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 8])
-@pytest.mark.parametrize("matrices", [(DOWN,), (Y_DOWN,), (Y_UP,), (Y_DOWN, Y_UP)])
+@pytest.mark.parametrize("matrices", [(LOWER,), (Y_DOWN,), (Y_UP,), (Y_DOWN, Y_UP)])
 def test_banded_effective_hamiltonian(size, matrices):
     jumps = [cj.CollectiveJump({S: y}, rate=0.8 + n) for n, y in enumerate(matrices)]
     model = cj.Model([cj.Block(S, size)], [cj.OneBody(0.4 * X, S)], jumps)
@@ -46,7 +44,7 @@ def test_banded_effective_hamiltonian(size, matrices):
         assert np.abs(dense_effective(tables, two_J) - exact).max() < 1e-13 * max(1, size**2)
 
 
-@pytest.mark.parametrize("matrix", [DOWN, Y_DOWN, Y_UP])
+@pytest.mark.parametrize("matrix", [LOWER, Y_DOWN, Y_UP])
 @pytest.mark.parametrize(("size", "two_J"), [(1, 1), (4, 0), (5, 3), (8, 8)])
 def test_the_jump_is_the_operator(size, two_J, matrix):
     generator = np.random.default_rng(size + two_J)
@@ -68,7 +66,7 @@ def test_which_collective_jumps_are_banded():
     def model(y):
         return cj.Model([cj.Block(S, 3)], [], [cj.CollectiveJump({S: y}, rate=1.0)])
 
-    assert is_banded(model(DOWN))
+    assert is_banded(model(LOWER))
     assert is_banded(model(Y_UP))
     assert not is_banded(model(X))  # L†L couples M to M ± 2
 
@@ -79,7 +77,7 @@ def test_both_engines_give_the_same_averages():
         [cj.OneBody(0.75 * X, S)],
         [
             cj.CollectiveJump({S: Y_DOWN}, rate=1.0),
-            cj.LocalJump(0.5 * DOWN, S, amplitude=lambda x: 1 + 0.5 * x, argument={S: Z}),
+            cj.LocalJump(0.5 * LOWER, S, amplitude=lambda x: 1 + 0.5 * x, argument={S: Z}),
         ],
     )
     state, times, n = cj.tilted(model, 1.1, 0.4), np.linspace(0, 2, 4), 1500

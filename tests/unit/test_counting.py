@@ -5,9 +5,8 @@ import pytest
 
 import cojump as cj
 from cojump.unravel.engine import make_engine
+from pauli import LOWER, X
 
-DOWN = np.array([[0, 0], [1, 0]], dtype=complex)
-X = np.array([[0, 1], [1, 0]], dtype=complex)
 TIMES = np.linspace(0, 2, 9)
 PATTERNS = np.array([[1, 1, 1, -1, -1], [1, 1, -1, 1, -1]])
 
@@ -94,7 +93,7 @@ def test_the_closed_form_of_the_fluorescence_is_mandels():
 @pytest.fixture(scope="module")
 def atom():
     """One atom, H = (Ω/2) σ_x, decay γ = 1, near the strongest antibunching Ω = γ/√2."""
-    model = cj.Model([cj.Block("atom", 1)], [cj.OneBody(0.35 * X, "atom")], [cj.LocalJump(DOWN, "atom")])
+    model = cj.Model([cj.Block("atom", 1)], [cj.OneBody(0.35 * X, "atom")], [cj.LocalJump(LOWER, "atom")])
     state = cj.tilted(model, np.pi, 0.0)
     return model, state, cj.simulate(model, state, [0.0, 15.0, 45.0], n_traj=3000, seed=4, burn_in=15.0)
 

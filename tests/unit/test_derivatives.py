@@ -7,10 +7,9 @@ from scipy.special import expit
 import cojump as cj
 from cojump.derivatives import RateJet
 from cojump.errors import ArgumentError, UnsupportedError
+from pauli import LOWER, Z
 
 S = "spins"
-Z = np.diag([1.0, -1.0]).astype(complex)
-DOWN = np.array([[0, 0], [1, 0]], dtype=complex)
 EDGES = [-1.0, 1.0, -1 + 1e-12, 1 - 1e-12, -1e-9, 0.0, 0.5]
 POINTS = np.concatenate([np.linspace(-1, 1, 173), EDGES])
 
@@ -43,7 +42,7 @@ SMOOTH = {
 
 
 def jet_of(*, lowest=-1.0, highest=1.0, **function):
-    return RateJet(cj.LocalJump(DOWN, S, argument={S: Z}, **function), lowest, highest, "jumps[3]")
+    return RateJet(cj.LocalJump(LOWER, S, argument={S: Z}, **function), lowest, highest, "jumps[3]")
 
 
 def watched(f, lowest=-1.0, highest=1.0):
@@ -84,7 +83,7 @@ def test_unequal_ends_and_points_beyond_them():
 
 def test_a_spectrum_of_one_point_and_no_rate():
     assert jet_of(amplitude=watched(lambda x: 3 * x, 2, 2), lowest=2.0, highest=2.0)(2.0) == (6.0, 0.0, 0.0)
-    assert RateJet(cj.LocalJump(DOWN, S), 0.0, 0.0, "jumps[0]")(0.0) == (1.0, 0.0, 0.0)
+    assert RateJet(cj.LocalJump(LOWER, S), 0.0, 0.0, "jumps[0]")(0.0) == (1.0, 0.0, 0.0)
 
 
 ROUGH = {
@@ -171,12 +170,12 @@ def test_derivatives_that_are_not_finite():
 @pytest.mark.parametrize("wrong", [np.cos, (np.cos,), (np.cos, 1.0), [np.cos, np.sin, np.cos], "ab"])
 def test_wrong_derivatives_are_refused(wrong):
     with pytest.raises(ArgumentError, match="`derivatives` must be a pair of functions"):
-        cj.LocalJump(DOWN, S, amplitude=np.sin, argument={S: Z}, derivatives=wrong)
+        cj.LocalJump(LOWER, S, amplitude=np.sin, argument={S: Z}, derivatives=wrong)
 
 
 def test_derivatives_of_nothing_are_refused():
     with pytest.raises(ArgumentError, match="`derivatives` must be given together with `amplitude` or `rate`"):
-        cj.LocalJump(DOWN, S, derivatives=(np.cos, np.sin))
+        cj.LocalJump(LOWER, S, derivatives=(np.cos, np.sin))
 
 
 @pytest.mark.parametrize(
@@ -200,7 +199,7 @@ TIMES = np.linspace(0, 3, 7)
 
 def kinked(centre):
     X = np.array([[0, 1], [1, 0]], dtype=complex)
-    jump = cj.LocalJump(DOWN, S, amplitude=lambda x: 0.3 + np.abs(x - centre), argument={S: Z})
+    jump = cj.LocalJump(LOWER, S, amplitude=lambda x: 0.3 + np.abs(x - centre), argument={S: Z})
     return cj.Model([cj.Block(S, 20)], [cj.OneBody(0.8 * X, S)], [jump])
 
 
@@ -215,7 +214,7 @@ def test_mean_field_through_a_kink_has_no_covariance():
 
 
 def test_a_kink_that_mean_field_does_not_meet():
-    smooth = cj.LocalJump(DOWN, S, amplitude=lambda x: 0.3 + (x + 0.99), argument={S: Z})
+    smooth = cj.LocalJump(LOWER, S, amplitude=lambda x: 0.3 + (x + 0.99), argument={S: Z})
     with_kink = kinked(-0.99)
     without = cj.Model(with_kink.blocks, with_kink.hamiltonian, [smooth])
     found, expected = (cj.mean_field(m, cj.tilted(m, 1.1, 0.4), TIMES) for m in (with_kink, without))

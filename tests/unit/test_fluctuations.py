@@ -12,14 +12,10 @@ from cojump.errors import ArgumentError, ConvergenceError
 from cojump.fluctuations import Expansion
 from cojump.meanfield import Flow
 from oracle import Oracle, product_state
+from pauli import LOWER, RAISE, X, Z
 from random_models import everything, random_density, random_hermitian, random_matrix
 
 S = "spins"
-X = np.array([[0, 1], [1, 0]], dtype=complex)
-Y = np.array([[0, -1j], [1j, 0]])
-Z = np.diag([1.0, -1.0]).astype(complex)
-UP = np.array([[0, 1], [0, 0]], dtype=complex)
-DOWN = UP.T
 ROWS, COLUMNS = np.triu_indices(3)
 """xx, xy, xz, yy, yz, zz."""
 
@@ -29,8 +25,8 @@ ROWS, COLUMNS = np.triu_indices(3)
 
 def mixed_decay(size):
     """A collective decay beside a local one at an operator-valued rate."""
-    local = cj.LocalJump(np.sqrt(0.3) * DOWN, S, amplitude=lambda n: 1 + 0.5 * n, argument={S: UP @ DOWN})
-    return cj.Model([cj.Block(S, size)], [cj.OneBody(0.75 * X, S)], [cj.CollectiveJump({S: DOWN}, 1.0), local])
+    local = cj.LocalJump(np.sqrt(0.3) * LOWER, S, amplitude=lambda n: 1 + 0.5 * n, argument={S: RAISE @ LOWER})
+    return cj.Model([cj.Block(S, size)], [cj.OneBody(0.75 * X, S)], [cj.CollectiveJump({S: LOWER}, 1.0), local])
 
 
 def hopfield(size, *, exclude_self):
@@ -234,11 +230,11 @@ def test_particles_of_one_kind_in_two_blocks():
     times = np.linspace(0, 1.5, 4)
     whole = cj.systems.constrained(9, 0.7, 1.3, 0.8)
     sizes = {"a": 3, "b": 6}
-    argument = {b: n / 9 * UP @ DOWN for b, n in sizes.items()}
+    argument = {b: n / 9 * RAISE @ LOWER for b, n in sizes.items()}
     jumps = [
         cj.LocalJump(np.sqrt(g) * j, b, amplitude=lambda n: n, argument=argument)
         for b in sizes
-        for g, j in ((1.3, UP), (0.8, DOWN))
+        for g, j in ((1.3, RAISE), (0.8, LOWER))
     ]
     cut = cj.Model([cj.Block(b, n) for b, n in sizes.items()], [cj.OneBody(0.7 * X, b) for b in sizes], jumps)
     one, two = (cj.mean_field(m, cj.tilted(m, 1.1, 0.4), times) for m in (whole, cut))

@@ -6,14 +6,14 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, fsolve
 
 import cojump as cj
-import twins
 from cojump.meanfield import Flow
+from pauli import PAULI
 
 
 def bloch_flow(model):
     """dm/dt of the (3,) Pauli averages of a model with one block, through the flow of its density matrix."""
     flow = Flow(model)
-    one, paulis = np.eye(2), np.array(twins.PAULI)
+    one, paulis = np.eye(2), np.array(PAULI)
 
     def derivative(m):
         rho = (one + np.einsum("a,aij->ij", np.asarray(m, dtype=float), paulis)) / 2
@@ -169,7 +169,7 @@ def test_coexistence_of_cycle_and_ferromagnet(T):
     times = np.linspace(0, 150, 601)
     fixed = ferromagnet(f)
     near = (fixed + np.array([0, 0.02, 0.02])).clip(-1, 1)
-    rho = (np.eye(2) + sum(a * p for a, p in zip(near, twins.PAULI, strict=True))) / 2
+    rho = (np.eye(2) + sum(a * p for a, p in zip(near, PAULI, strict=True))) / 2
     settled = cj.mean_field(model, cj.product(model, {model.blocks[0].name: rho}), [0, 600.0]).mean[-1]
     np.testing.assert_allclose(settled, fixed, atol=1e-2)
     assert settled[2] > 0
@@ -296,7 +296,7 @@ def prepared(model, starts):
     densities = {}
     for block in model.blocks:
         m = starts[tuple(1 if s == "+" else -1 for s in block.name)]
-        densities[block.name] = (np.eye(2) + sum(a * p for a, p in zip(m, twins.PAULI, strict=True))) / 2
+        densities[block.name] = (np.eye(2) + sum(a * p for a, p in zip(m, PAULI, strict=True))) / 2
     return cj.product(model, densities)
 
 

@@ -17,10 +17,8 @@ from cojump.unravel.kernels.common import MAX_ORDER, PAD
 from cojump.unravel.kernels.measure import spin_averages
 from cojump.unravel.kernels.series import expand, sector_range
 from cojump.unravel.kernels.trajectory import find_jump
+from pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
 
-X, Y, Z = twins.PAULI
-ONE = np.eye(2, dtype=complex)
-RAISE, LOWER = (X + 1j * Y) / 2, (X - 1j * Y) / 2
 GARBAGE = 1e3
 """What the cells hold that no kernel may read."""
 
@@ -773,7 +771,7 @@ def tilted_arguments(N):
     """Everything at once: a common axis of the arguments that is not z, and all kinds of channels."""
     axis = np.array([0.6, -0.5, 0.4])
     U = axis_rotation(axis)
-    along = sum(a * p for a, p in zip(axis / np.linalg.norm(axis), twins.PAULI, strict=True))
+    along = sum(a * p for a, p in zip(axis / np.linalg.norm(axis), PAULI, strict=True))
     terms = [
         cj.OneBody(0.5 * X + 0.2 * Y, "s"),
         cj.TwoBody(X, Y, 0.3, blocks=("s", "s")),

@@ -9,10 +9,11 @@ import pytest
 
 import cojump as cj
 import oracle
-from bound_models import BETA, MODELS, X, Z, everyone, rich, two_blocks
+from bound_models import BETA, MODELS, everyone, rich, two_blocks
 from cojump.bounds.apart import set_apart
 from cojump.bounds.gronwall import constants
 from cojump.bounds.rates import Smooth
+from pauli import X, Z
 
 
 @cache

@@ -9,10 +9,7 @@ from scipy.stats import kstest
 
 import cojump as cj
 from cojump import longtime
-
-DOWN = np.array([[0, 0], [1, 0]], dtype=complex)
-X = np.array([[0, 1], [1, 0]], dtype=complex)
-
+from pauli import LOWER, X
 
 # ---- integrated autocorrelation times ------------------------------------------------------------
 
@@ -293,7 +290,7 @@ def test_waiting_times_of_a_poisson_process():
 def test_waiting_times_of_a_driven_atom():
     """After a photon the atom is down: w(t) = γ (Ω/μ)² e^{-γt/2} sin²(μt/2), μ² = Ω² - γ²/4."""
     omega, gamma = 1.5, 1.0
-    model = cj.Model([cj.Block("atom", 1)], [cj.OneBody(omega / 2 * X, "atom")], [cj.LocalJump(DOWN, "atom")])
+    model = cj.Model([cj.Block("atom", 1)], [cj.OneBody(omega / 2 * X, "atom")], [cj.LocalJump(LOWER, "atom")])
     record = cj.trajectory(model, cj.tilted(model, np.pi, 0.0), [0.0, 8000.0], seed=1, index=0).jumps
     waits = longtime.waiting_times(record, 0)
     grid = np.linspace(0, 80, 80_001)

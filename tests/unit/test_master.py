@@ -10,9 +10,10 @@ from cojump import steady_state
 from cojump.master import _evolve
 from cojump.schur.densities import block_densities
 from cojump.schur.generator import Generator
+from pauli import LOWER, ONE, X, Y, Z
 from statistical.block_cases import MODELS as SEVERAL
 from statistical.block_cases import across, hopfield, start, together
-from statistical.cases import DOWN, MODELS, ONE, STARTS, X, Y, Z
+from statistical.cases import MODELS, STARTS
 
 TIMES = np.array([0.0, 0.3, 1.1, 2.0])
 AGREE = 1e-10
@@ -306,7 +307,7 @@ def test_wrong_arguments_are_refused(options, said):
 def test_kinked_and_vanishing_rates_at_an_edge():
     """√x at x = 0 and a rate that is zero beyond a point: no rounding turns a rate on."""
     jumps = [
-        cj.LocalJump(DOWN, "a", rate=lambda x: x, argument={"a": 0.5 * ONE + 0.3 * X - 0.4 * Z}, exclude_self=True),
+        cj.LocalJump(LOWER, "a", rate=lambda x: x, argument={"a": 0.5 * ONE + 0.3 * X - 0.4 * Z}, exclude_self=True),
         cj.LocalJump(Y, "a", amplitude=lambda x: np.maximum(x, 0), argument={"a": Z}),
     ]
     model = cj.Model([cj.Block("a", 4)], [cj.OneBody(0.3 * X, "a")], jumps)

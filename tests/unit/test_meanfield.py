@@ -10,11 +10,9 @@ import twins
 from cojump.errors import ArgumentError
 from cojump.meanfield import Flow, check_times
 from oracle import Oracle, product_state
+from pauli import LOWER, PAULI, X, Z
 from random_models import everything, random_density, random_hermitian
 
-X, Y, Z = twins.PAULI
-ONE = np.eye(2, dtype=complex)
-RAISE, LOWER = (X + 1j * Y) / 2, (X - 1j * Y) / 2
 TIMES = np.array([0.0, 0.4, 1.3, 3.0, 6.0])
 THETA, PHI = 1.1, 0.4
 START = np.array([np.sin(THETA) * np.cos(PHI), np.sin(THETA) * np.sin(PHI), np.cos(THETA)])
@@ -111,7 +109,7 @@ def test_hopfield_of_several_patterns_with_unequal_blocks():
     found = cj.mean_field(model, cj.product(model, kets), TIMES)
     # every spin by itself, ΔE_k = (1/N) Σ_μ ξ_k^μ Σ_j ξ_j^μ m_j^z
     names = ["".join("+" if s > 0 else "-" for s in column) for column in patterns.T]
-    start = np.array([[np.vdot(kets[n], p @ kets[n]).real for p in twins.PAULI] for n in names])
+    start = np.array([[np.vdot(kets[n], p @ kets[n]).real for p in PAULI] for n in names])
 
     def derivative(_t, m):
         x, y, z = m.reshape(N, 3).T

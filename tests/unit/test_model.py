@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 
 import cojump as cj
-import twins
 from cojump.errors import ArgumentError
 from oracle import Oracle
+from pauli import LOWER, ONE, RAISE, X, Y, Z
 
-X, Y, Z = twins.PAULI
-ONE = np.eye(2, dtype=complex)
-RAISE, LOWER = (X + 1j * Y) / 2, (X - 1j * Y) / 2
 UP = np.diag([1.0, 0.0])
 
 

@@ -5,13 +5,10 @@ import pytest
 from scipy.stats import binom
 
 import cojump as cj
+from pauli import LOWER, X, Y, Z
 from twins import spin
 
 S = "spins"
-X = np.array([[0, 1], [1, 0]], dtype=complex)
-Y = np.array([[0, -1j], [1j, 0]])
-Z = np.diag([1.0, -1.0]).astype(complex)
-DOWN = np.array([[0, 0], [1, 0]], dtype=complex)
 PATTERNS = np.array([[1, 1, 1, -1, -1], [1, 1, -1, 1, -1]])
 TIMES = np.linspace(0, 1, 3)
 
@@ -75,7 +72,7 @@ def test_distributions_have_the_moments_of_m_z(hopfield):
 @pytest.mark.parametrize("size", [1, 6])
 def test_the_distribution_of_a_product_state_is_binomial(size, axis):
     """Whatever frame the engine works in: the banded one, and the general one (a collective σ_x jump)."""
-    flip = cj.LocalJump(DOWN, S, amplitude=lambda x: 1 + 0.1 * x, argument={S: axis})
+    flip = cj.LocalJump(LOWER, S, amplitude=lambda x: 1 + 0.1 * x, argument={S: axis})
     for extra in ([], [cj.CollectiveJump({S: X}, 0.1)]):
         model = cj.Model([cj.Block(S, size)], [], [flip, *extra])
         result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0], n_traj=2, distributions=[0.0])
@@ -108,7 +105,7 @@ def test_the_error_of_the_squeezing_is_its_spread():
 
 
 def test_total_spin():
-    model = cj.Model([cj.Block("a", 4), cj.Block("b", 3)], [], [cj.LocalJump(DOWN, "a")])
+    model = cj.Model([cj.Block("a", 4), cj.Block("b", 3)], [], [cj.LocalJump(LOWER, "a")])
     state = cj.dicke(model, {"a": (1, 1), "b": (1.5, 0.5)})
     result = cj.simulate(model, state, [0.0, 50.0], n_traj=20)
     assert result.spin.labels == ("a", "b")

@@ -16,10 +16,10 @@ from cojump.schur.generator import Generator
 from cojump.schur.operators import Operators
 from cojump.schur.packing import Packing, packed, packed_map, unpacked
 from cojump.schur.representation import representation
+from pauli import ONE, X, Y, Z
 from statistical.block_cases import MODELS as SEVERAL
 from statistical.block_cases import start
 from statistical.cases import MODELS as SINGLE
-from statistical.cases import ONE, X, Y, Z
 
 
 def random_hermitian(rng, d):

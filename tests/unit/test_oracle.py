@@ -20,13 +20,9 @@ from oracle import (
     symmetric_block,
     symmetric_state,
 )
+from pauli import LOWER, RAISE, X, Y, Z
 
-X = np.array([[0, 1], [1, 0]], dtype=complex)
-Y = np.array([[0, -1j], [1j, 0]], dtype=complex)
-Z = np.diag([1.0, -1.0]).astype(complex)
 UP = np.diag([1.0, 0.0]).astype(complex)
-RAISE = np.array([[0, 1], [0, 0]], dtype=complex)
-LOWER = RAISE.T.copy()
 KET_X = np.array([1, 1]) / np.sqrt(2)
 
 TIGHT = {"rtol": 0, "atol": 2e-12}

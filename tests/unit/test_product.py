@@ -20,12 +20,9 @@ from cojump.unravel.driver import Engine, warm_up
 from cojump.unravel.engine import make_engine, plan
 from cojump.unravel.kernels.program import run_program
 from cojump.unravel.product_engine import ProductEngine
+from pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
 from statistical.cases import MODELS as SINGLE
 from statistical.rules import compare
-
-X, Y, Z = twins.PAULI
-ONE = np.eye(2, dtype=complex)
-UP, DOWN = (X + 1j * Y) / 2, (X - 1j * Y) / 2
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -219,9 +216,9 @@ def random_model(sizes, seed, *, parallel=False):
         cj.LocalJump(random_matrix(rng), last, amplitude=kink, argument=argument(*names), exclude_self=True),
         cj.CollectiveJump({name: random_matrix(rng) for name in names}, 0.8),
         cj.LocalJump(random_matrix(rng), last),
-        cj.LocalJump(0.7 * DOWN, first, rate=np.exp, argument=argument(last), exclude_self=True),
-        cj.LocalJump(0.4j * UP, last, amplitude=step, argument=argument(first)),
-        cj.CollectiveJump({last: DOWN + 0.3 * ONE}, 0.3),
+        cj.LocalJump(0.7 * LOWER, first, rate=np.exp, argument=argument(last), exclude_self=True),
+        cj.LocalJump(0.4j * RAISE, last, amplitude=step, argument=argument(first)),
+        cj.CollectiveJump({last: LOWER + 0.3 * ONE}, 0.3),
         cj.LocalJump(0.5 * Z, first, amplitude=np.cos, argument={first: 0.3 * ONE, last: Z}, exclude_self=True),
     ]
     return cj.Model([cj.Block(name, n) for name, n in zip(names, sizes, strict=True)], terms, jumps)
@@ -274,9 +271,7 @@ def test_traces_over_the_full_space(sizes):
     for two_J in all_sectors(model):
         D = frame(basis, two_J)
         averages = [
-            D.conj().T @ summed(model, {b.name: o / b.size}, sizes, two_J) @ D
-            for b in model.blocks
-            for o in twins.PAULI
+            D.conj().T @ summed(model, {b.name: o / b.size}, sizes, two_J) @ D for b in model.blocks for o in PAULI
         ]
         copies = np.prod([twins.copies(n, j) for n, j in zip(sizes, two_J, strict=True)])
         total = total + copies * words(dense_sector(basis.sector(two_J)), averages)
@@ -385,10 +380,10 @@ def test_rotations_follow_each_other(two_J, seed, other):
 @pytest.mark.parametrize("turn", [0.0, np.pi, 2 * np.pi, np.pi / 2])
 @pytest.mark.parametrize("two_J", [0, 1, 6, 7])
 def test_rotation_matrix_of_special_angles(two_J, turn, phase):
-    for pauli in twins.PAULI:
+    for pauli in PAULI:
         U = phase * (np.cos(turn / 2) * ONE - 1j * np.sin(turn / 2) * pauli)
         s, D = SpinSector(two_J, two_J), rotation_matrix(two_J, U)
-        for x in (*twins.PAULI, UP):
+        for x in (*PAULI, RAISE):
             close(D.conj().T @ s.one_body(x).toarray() @ D, s.one_body(U.conj().T @ x @ U).toarray())
 
 
@@ -416,23 +411,23 @@ GROUPS = {
     "one block alone": (cj.Model([A]), [(0,)]),
     "two-body term": (three_blocks(cj.TwoBody(Z, Z, 0.4, ("a", "c"))), [(0, 2), (1,)]),
     "two-body term within": (three_blocks(cj.TwoBody(Z, Z, 0.4, ("c", "c"))), [(0,), (1,), (2,)]),
-    "a rate": (three_blocks(jumps=[cj.LocalJump(DOWN, "c", amplitude=np.exp, argument={"b": X})]), [(0,), (1, 2)]),
+    "a rate": (three_blocks(jumps=[cj.LocalJump(LOWER, "c", amplitude=np.exp, argument={"b": X})]), [(0,), (1, 2)]),
     "a rate of two others": (
-        three_blocks(jumps=[cj.LocalJump(DOWN, "c", amplitude=np.exp, argument={"a": X, "b": Z})]),
+        three_blocks(jumps=[cj.LocalJump(LOWER, "c", amplitude=np.exp, argument={"a": X, "b": Z})]),
         [(0, 1, 2)],
     ),
     "a rate with nothing in it": (
-        three_blocks(jumps=[cj.LocalJump(DOWN, "c", amplitude=np.exp, argument={"a": NOTHING, "b": NOTHING})]),
+        three_blocks(jumps=[cj.LocalJump(LOWER, "c", amplitude=np.exp, argument={"a": NOTHING, "b": NOTHING})]),
         [(0,), (1,), (2,)],
     ),
-    "a collective jump": (three_blocks(jumps=[cj.CollectiveJump({"a": DOWN, "c": UP}, 1.0)]), [(0, 2), (1,)]),
+    "a collective jump": (three_blocks(jumps=[cj.CollectiveJump({"a": LOWER, "c": RAISE}, 1.0)]), [(0, 2), (1,)]),
     "a collective jump with nothing in it": (
-        three_blocks(jumps=[cj.CollectiveJump({"a": DOWN, "c": NOTHING}, 1.0)]),
+        three_blocks(jumps=[cj.CollectiveJump({"a": LOWER, "c": NOTHING}, 1.0)]),
         [(0,), (1,), (2,)],
     ),
     "a chain": (
         three_blocks(
-            cj.TwoBody(Z, Z, 0.4, ("c", "b")), jumps=[cj.LocalJump(DOWN, "b", amplitude=np.exp, argument={"a": X})]
+            cj.TwoBody(Z, Z, 0.4, ("c", "b")), jumps=[cj.LocalJump(LOWER, "b", amplitude=np.exp, argument={"a": X})]
         ),
         [(0, 1, 2)],
     ),
@@ -468,10 +463,10 @@ def separable():
     terms = [cj.OneBody(random_hermitian(rng), name) for name in "abc"] + pair(rng, "a", "c") + pair(rng, "b", "b")
     jumps = [
         cj.LocalJump(random_matrix(rng), "c", amplitude=np.sin, argument={"a": X, "b": NOTHING, "c": Y}),
-        cj.CollectiveJump({"b": DOWN + ONE}, 0.7),
+        cj.CollectiveJump({"b": LOWER + ONE}, 0.7),
         cj.LocalJump(random_matrix(rng), "b", rate=np.exp, argument={"a": NOTHING, "b": X + Z}, exclude_self=True),
-        cj.CollectiveJump({"a": DOWN, "b": NOTHING, "c": random_matrix(rng)}, 0.9),
-        cj.LocalJump(0.7 * UP, "b", amplitude=kink, argument={"c": NOTHING}),
+        cj.CollectiveJump({"a": LOWER, "b": NOTHING, "c": random_matrix(rng)}, 0.9),
+        cj.LocalJump(0.7 * RAISE, "b", amplitude=kink, argument={"c": NOTHING}),
         cj.LocalJump(0.4 * Z, "a", amplitude=kink, argument={"c": ONE + X}, exclude_self=True),
     ]
     return cj.Model([A, cj.Block("b", 2), cj.Block("c", 1)], terms, jumps)
@@ -586,7 +581,7 @@ def draws(seed, index, part=0):
 
 
 def averages(model, two_J, ket):
-    m = [summed(model, {b.name: o / b.size}, sizes_of(model), two_J) @ ket for b in model.blocks for o in twins.PAULI]
+    m = [summed(model, {b.name: o / b.size}, sizes_of(model), two_J) @ ket for b in model.blocks for o in PAULI]
     return np.array([np.vdot(ket, v).real for v in m]), np.array([[np.vdot(a, b).real for b in m] for a in m])
 
 
@@ -700,7 +695,9 @@ WHOLE = {
     "two patterns": lambda: cj.systems.hopfield(np.array([[1, 1, -1, 1, -1, -1], [1, -1, 1, 1, 1, -1]]), 0.7, 1.2),
     "two components": two_components,
     "collective up and down": lambda: cj.Model(
-        [cj.Block("spins", 5)], [cj.OneBody(0.9 * X, "spins")], [cj.CollectiveJump({"spins": DOWN + 0.4j * UP}, 1.5)]
+        [cj.Block("spins", 5)],
+        [cj.OneBody(0.9 * X, "spins")],
+        [cj.CollectiveJump({"spins": LOWER + 0.4j * RAISE}, 1.5)],
     ),
 }
 
@@ -797,7 +794,7 @@ def test_a_kinked_rate_that_is_zero_somewhere():
     model = cj.Model(
         [cj.Block("a", 2), cj.Block("b", 2)],
         [],
-        [cj.LocalJump(UP, "a", amplitude=np.abs, argument={"a": Z, "b": X}), cj.LocalJump(Z, "b")],
+        [cj.LocalJump(RAISE, "a", amplitude=np.abs, argument={"a": Z, "b": X}), cj.LocalJump(Z, "b")],
     )
     # M = 0 in a and in b along x: Δ = 0
     assert components(model)[0].blocks == (0, 1)

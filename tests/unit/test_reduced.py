@@ -12,11 +12,9 @@ from cojump import reduced
 from cojump.averages import layout_of
 from cojump.moments import Moments
 from cojump.results import Result
+from pauli import LOWER, X, Z
 from statistical.rules import compare
 
-X = np.array([[0, 1], [1, 0]], dtype=complex)
-Z = np.diag([1.0, -1.0]).astype(complex)
-DOWN = np.array([[0, 0], [1, 0]], dtype=complex)
 TIMES = np.array([0.0, 0.4, 1.1])
 KET = np.array([np.cos(0.55), np.sin(0.55) * np.exp(0.4j)])
 
@@ -26,8 +24,8 @@ def _one_block(size):
         [cj.Block("s", size)],
         [cj.OneBody(0.6 * X + 0.2 * Z, "s"), cj.TwoBody(X, X, 0.7, ("s", "s"))],
         [
-            cj.LocalJump(DOWN, "s", amplitude=lambda x: 1 + 0.4 * x, argument={"s": Z}),
-            cj.CollectiveJump({"s": DOWN}, rate=0.9),
+            cj.LocalJump(LOWER, "s", amplitude=lambda x: 1 + 0.4 * x, argument={"s": Z}),
+            cj.CollectiveJump({"s": LOWER}, rate=0.9),
         ],
     )
 
@@ -37,8 +35,8 @@ def _two_blocks(size, other):
         [cj.Block("a", size), cj.Block("b", other)],
         [cj.OneBody(0.6 * X, "a"), cj.TwoBody(Z, X, 0.8, ("a", "b")), cj.TwoBody(X, X, 0.5, ("b", "b"))],
         [
-            cj.LocalJump(DOWN, "a", amplitude=lambda x: 1 + 0.4 * x, argument={"b": Z}),
-            cj.CollectiveJump({"a": DOWN, "b": DOWN + 0.2 * Z}, rate=0.7),
+            cj.LocalJump(LOWER, "a", amplitude=lambda x: 1 + 0.4 * x, argument={"b": Z}),
+            cj.CollectiveJump({"a": LOWER, "b": LOWER + 0.2 * Z}, rate=0.7),
         ],
     )
 

@@ -19,8 +19,8 @@ from cojump.schur.initial import (
 from cojump.schur.two_level import axis_rotation
 from cojump.states import DickeBlock, ProductBlock, SymmetricBlock
 from oracle import Oracle, dicke_state, product_state, symmetric_state
+from pauli import PAULI
 
-X, Y, Z = twins.PAULI
 LARGE = 100_000
 
 
@@ -40,7 +40,7 @@ def random_density(rng, d=2):
 
 
 def bloch(density):
-    return np.array([np.trace(p @ density).real for p in twins.PAULI])
+    return np.array([np.trace(p @ density).real for p in PAULI])
 
 
 # ---- what is refused -----------------------------------------------------------------------------

@@ -5,9 +5,8 @@ import pytest
 
 import cojump as cj
 from cojump.windows import window_of
+from pauli import X, Z
 
-X = np.array([[0, 1], [1, 0]], dtype=complex)
-Z = np.diag([1.0, -1.0]).astype(complex)
 PATTERNS = np.array([[1, 1, 1, -1, -1], [1, 1, -1, 1, -1]])
 RUN = """
 [model]

@@ -6,14 +6,11 @@ import numpy as np
 import pytest
 
 import cojump as cj
-import twins
 from cojump.errors import ArgumentError
 from cojump.systems import NAMED
 from oracle import Oracle, product_state
+from pauli import LOWER, ONE, RAISE, X, Z
 
-X, Y, Z = twins.PAULI
-ONE = np.eye(2, dtype=complex)
-RAISE, LOWER = (X + 1j * Y) / 2, (X - 1j * Y) / 2
 UP = np.diag([1.0, 0.0]).astype(complex)
 
 

@@ -20,10 +20,8 @@ from cojump.schur.two_level import (
     is_banded,
     pauli_vector,
 )
+from pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
 
-X, Y, Z = twins.PAULI
-ONE = np.eye(2, dtype=complex)
-RAISE, LOWER = (X + 1j * Y) / 2, (X - 1j * Y) / 2
 PROBES = {"unit": ONE, "x": X, "y": Y, "z": Z, "raise": RAISE, "lower": LOWER}
 
 settings.register_profile("cojump", deadline=None, derandomize=True, max_examples=60)
@@ -61,7 +59,7 @@ def test_taking_out_is_isometric_and_putting_back_is_complete(case):
         np.testing.assert_allclose(C.T @ C, np.eye(two_J + 1), atol=1e-14)
         images = [twins.clebsch(new, two_mu) for new in (two_mu - 1, two_mu + 1) if new >= 0]
         np.testing.assert_allclose(sum(c @ c.T for c in images), np.eye(2 * (two_mu + 1)), atol=1e-14)
-        for pauli, whole, rest in zip(twins.PAULI, twins.spin(two_J), twins.spin(two_mu), strict=True):
+        for pauli, whole, rest in zip(PAULI, twins.spin(two_J), twins.spin(two_mu), strict=True):
             together = np.kron(rest, ONE) + np.kron(np.eye(two_mu + 1), pauli / 2)
             np.testing.assert_allclose(together @ C, C @ whole, atol=1e-13)
 
@@ -142,7 +140,7 @@ def test_rotation_of_a_sector_turns_the_spin(two_J, seed):
     U, _ = np.linalg.qr(random_matrix(rng))
     D = twins.sector_rotation(two_J, U)
     np.testing.assert_allclose(D.conj().T @ D, np.eye(two_J + 1), atol=1e-12)
-    for pauli, component in zip(twins.PAULI, twins.spin(two_J), strict=True):
+    for pauli, component in zip(PAULI, twins.spin(two_J), strict=True):
         turned = twins.collective(U.conj().T @ pauli @ U, two_J, two_J) / 2
         np.testing.assert_allclose(D.conj().T @ component @ D, turned, atol=1e-11)
 
@@ -205,7 +203,7 @@ def random_model(seed, N, axis=None, ladder=False):
     rng = np.random.default_rng([seed, N])
     if axis is None:
         axis = rng.normal(size=3)
-    along = sum(a * p for a, p in zip(axis / np.linalg.norm(axis), twins.PAULI, strict=True))
+    along = sum(a * p for a, p in zip(axis / np.linalg.norm(axis), PAULI, strict=True))
     U = axis_rotation(np.asarray(axis, dtype=float))
 
     def argument():
@@ -288,7 +286,7 @@ def test_terms_that_are_hermitian_only_together(N):
 
 def test_kinds_of_channels():
     mixed = LOWER + 0.1 * Z
-    jumps = [cj.LocalJump(m, "s") for m in (LOWER, RAISE, Z, mixed, LOWER + RAISE, twins.PAULI[0], ONE)]
+    jumps = [cj.LocalJump(m, "s") for m in (LOWER, RAISE, Z, mixed, LOWER + RAISE, PAULI[0], ONE)]
     tables = build(cj.Model([cj.Block("s", 4)], [], jumps)).tables
     expected = [LADDER_DOWN, LADDER_UP, GENERAL, GENERAL, GENERAL, GENERAL, GENERAL]
     assert list(tables.kind) == expected
@@ -340,8 +338,8 @@ def test_frame_turns_averages_of_the_rotated_frame_into_the_users(seed):
     ket = rng.normal(size=2) + 1j * rng.normal(size=2)
     ket /= np.linalg.norm(ket)
     seen = basis.rotation.conj().T @ ket
-    user = [np.vdot(ket, p @ ket).real for p in twins.PAULI]
-    turned = [np.vdot(seen, p @ seen).real for p in twins.PAULI]
+    user = [np.vdot(ket, p @ ket).real for p in PAULI]
+    turned = [np.vdot(seen, p @ seen).real for p in PAULI]
     np.testing.assert_allclose(basis.frame @ turned, user, atol=1e-13)
 
 
@@ -350,7 +348,7 @@ def test_axis_rotation_diagonalises(seed):
     axis = np.random.default_rng(seed).normal(size=3)
     U = axis_rotation(axis)
     n = axis / np.linalg.norm(axis)
-    along = sum(a * p for a, p in zip(n, twins.PAULI, strict=True))
+    along = sum(a * p for a, p in zip(n, PAULI, strict=True))
     np.testing.assert_allclose(U.conj().T @ along @ U, Z, atol=1e-13)
     np.testing.assert_allclose(pauli_vector(along), n, atol=1e-15)
 
@@ -396,7 +394,7 @@ def test_a_rate_that_ends_at_the_edge_of_the_spectrum(seed):
     # Rate n_av of a projector in any direction: eigenvalues of Δ are k/N, and 0 must not become -1e-17.
     axis = np.random.default_rng(seed).normal(size=3)
     axis /= np.linalg.norm(axis)
-    projector = (ONE + sum(a * p for a, p in zip(axis, twins.PAULI, strict=True))) / 2
+    projector = (ONE + sum(a * p for a, p in zip(axis, PAULI, strict=True))) / 2
     for rate in (lambda n: n, lambda n: 1 - n):
         for exclude_self in (False, True):
             try:

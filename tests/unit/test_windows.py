@@ -6,10 +6,7 @@ import pytest
 import cojump as cj
 from cojump.unravel import product_engine
 from cojump.unravel.product_engine import ProductEngine, _moved, _support
-
-X = np.array([[0, 1], [1, 0]], dtype=complex)
-Z = np.diag([1.0, -1.0]).astype(complex)
-DOWN = np.array([[0, 0], [1, 0]], dtype=complex)
+from pauli import LOWER, X, Z
 
 
 def coupled(a, b):
@@ -18,9 +15,9 @@ def coupled(a, b):
         [cj.Block("a", a), cj.Block("b", b)],
         [cj.OneBody(0.5 * X, "a"), cj.OneBody(0.3 * X, "b"), cj.TwoBody(Z, X, 0.4, ("a", "b"))],
         [
-            cj.LocalJump(DOWN, "a", amplitude=lambda x: 1 + 0.3 * x, argument={"a": Z, "b": Z}, exclude_self=True),
-            cj.LocalJump(0.7 * DOWN.T + 0.1 * Z, "b", amplitude=np.exp, argument={"a": 0.3 * Z}),
-            cj.CollectiveJump({"a": DOWN, "b": DOWN}, 0.3),
+            cj.LocalJump(LOWER, "a", amplitude=lambda x: 1 + 0.3 * x, argument={"a": Z, "b": Z}, exclude_self=True),
+            cj.LocalJump(0.7 * LOWER.T + 0.1 * Z, "b", amplitude=np.exp, argument={"a": 0.3 * Z}),
+            cj.CollectiveJump({"a": LOWER, "b": LOWER}, 0.3),
         ],
     )
 
