@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cojump
+from run_files import run_text
 
 HERE = Path(__file__).parent
 LIMIT = 60
@@ -126,22 +127,5 @@ def run_cojump(ranks, *arguments, **options):
 def write_run_file(directory, model, *, n_traj=12, chunk=2, keep=0, end=1.0):
     """Write a run file with this ``[model]`` section; its path."""
     path = directory / "run.toml"
-    lines = [f"{key} = {value}" for key, value in model.items()]
-    text = f"""
-[model]
-{chr(10).join(lines)}
-[initial]
-kind = "tilted"
-theta = 1.1
-phi = 0.4
-[times]
-end = {end}
-steps = 4
-[run]
-n_traj = {n_traj}
-seed = 7
-chunk = {chunk}
-keep = {keep}
-"""
-    path.write_text(text, encoding="utf-8")
+    path.write_text(run_text(model, end=end, n_traj=n_traj, seed=7, chunk=chunk, keep=keep), encoding="utf-8")
     return path

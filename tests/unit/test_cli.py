@@ -20,27 +20,9 @@ from cojump.config.templates import TEMPLATES
 from cojump.errors import ConvergenceError
 from cojump.progress import ProgressBar, ProgressLines, make_progress
 from cojump.storage import SCHEMA, load, save_results
+from run_files import flips, run_text
 
-RUN = """
-[model]
-system = "constrained"
-size = [4, 8]
-omega = 0.7
-rate_up = 1.3
-rate_down = 0.8
-[initial]
-kind = "tilted"
-theta = 1.1
-phi = 0.4
-[times]
-end = 1.0
-steps = 4
-[run]
-n_traj = 10
-seed = 7
-chunk = 4
-keep = 2
-"""
+RUN = run_text(flips([4, 8]), n_traj=10, seed=7, chunk=4, keep=2)
 
 
 @pytest.fixture

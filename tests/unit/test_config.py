@@ -13,30 +13,19 @@ from cojump import systems
 from cojump.config import read_run_file
 from cojump.config.templates import TEMPLATES, run_file_for
 from cojump.errors import ArgumentError
+from run_files import TILTED, flips, text_of
 
 BASE = {
-    "model": {
-        "system": '"constrained"',
-        "size": "[50, 200, 800]",
-        "omega": "0.7",
-        "rate_up": "1.3",
-        "rate_down": "0.8",
-    },
-    "initial": {"kind": '"tilted"', "theta": "1.1", "phi": "0.4"},
+    "model": flips("[50, 200, 800]"),
+    "initial": TILTED,
     "times": {"end": "4.0", "steps": "40"},
     "run": {"n_traj": "2000", "seed": "7", "keep": "16"},
 }
 
 
 def toml(**changes):
-    """The example run file with sections replaced by tables {key: text}; a key set to None is left out."""
-    lines = []
-    for section, table in {**BASE, **changes}.items():
-        if table is None:
-            continue
-        lines.append(f"[{section}]")
-        lines += [f"{key} = {value}" for key, value in table.items() if value is not None]
-    return "\n".join(lines) + "\n"
+    """The example run file with other sections in place of its own."""
+    return text_of(**{**BASE, **changes})
 
 
 def with_key(section, **keys):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import cojump
+from run_files import flips, run_text
 
 PACKAGE = Path(cojump.__file__).parent
 PROJECT = Path(__file__).parents[2]
@@ -16,24 +17,7 @@ PROJECT = Path(__file__).parents[2]
 HOMES = {"mpi4py": {"parallel.py"}, "h5py": {"storage.py"}, "matplotlib": {"figures.py"}}
 """The one file that may import each, at any level."""
 
-RUN = """
-[model]
-system = "constrained"
-size = [4, 8]
-omega = 0.7
-rate_up = 1.3
-rate_down = 0.8
-[initial]
-kind = "tilted"
-theta = 1.1
-phi = 0.4
-[times]
-end = 1.0
-steps = 4
-[run]
-n_traj = 10
-keep = 2
-"""
+RUN = run_text(flips([4, 8]), n_traj=10, keep=2)
 
 
 def call(*arguments, cwd, **variables):

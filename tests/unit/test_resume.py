@@ -18,27 +18,9 @@ from cojump.errors import ConvergenceError
 from cojump.storage import load
 from cojump.unravel.driver import Engine
 from mpi import digests
+from run_files import flips, run_text
 
-RUN = """
-[model]
-system = "constrained"
-size = [4, 6]
-omega = 0.7
-rate_up = 1.3
-rate_down = 0.8
-[initial]
-kind = "tilted"
-theta = 1.1
-phi = 0.4
-[times]
-end = 1.0
-steps = 3
-[run]
-n_traj = 22
-seed = 7
-chunk = 4
-keep = 6
-"""
+RUN = run_text(flips([4, 6]), steps=3, n_traj=22, seed=7, chunk=4, keep=6)
 
 _run = Engine.run
 

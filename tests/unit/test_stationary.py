@@ -6,26 +6,10 @@ import pytest
 import cojump as cj
 from cojump.windows import window_of
 from pauli import X, Z
+from run_files import flips, run_text
 
 PATTERNS = np.array([[1, 1, 1, -1, -1], [1, 1, -1, 1, -1]])
-RUN = """
-[model]
-system = "free_flips"
-size = [4, 6]
-omega = 0.0
-rate_up = 1.3
-rate_down = 0.8
-[initial]
-kind = "tilted"
-theta = 1.1
-phi = 0.4
-[times]
-end = 4.0
-steps = 8
-[run]
-n_traj = 20
-keep = 2
-"""
+RUN = run_text(flips([4, 6], system="free_flips", omega=0.0), end=4.0, steps=8, n_traj=20, keep=2)
 
 
 def test_weights_are_those_of_the_trapezoid_rule():
