@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import cojump
+import command_line
 from run_files import run_text
 
 HERE = Path(__file__).parent
@@ -49,13 +49,13 @@ class Job:
 
 def environment(**extra):
     """As in a user's shell: no thread settings, no other launcher, the package under test first on the path."""
-    inherited = {k: v for k, v in os.environ.items() if k not in _THREADS and not k.startswith(_LAUNCHERS)}
-    paths = [str(Path(cojump.__file__).parents[1]), str(HERE.parent)]
+    here = command_line.environment()
+    inherited = {k: v for k, v in here.items() if k not in _THREADS and not k.startswith(_LAUNCHERS)}
     more_ranks_than_cores = {
         "OMPI_MCA_rmaps_base_oversubscribe": "1",
         "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
     }
-    return {**inherited, **more_ranks_than_cores, "PYTHONPATH": os.pathsep.join(paths), **extra}
+    return {**inherited, **more_ranks_than_cores, **extra}
 
 
 def command(ranks, *arguments):

@@ -6,20 +6,18 @@ import io
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import cojump
 from cojump import cli as cli_module
-from cojump.cli import cli
 from cojump.config import read_run_file
 from cojump.config.templates import TEMPLATES
 from cojump.errors import ConvergenceError
 from cojump.progress import ProgressBar, ProgressLines, make_progress
 from cojump.storage import SCHEMA, load, save_results
+from command_line import environment, invoke
 from run_files import flips, run_text
 
 RUN = run_text(flips([4, 8]), n_traj=10, seed=7, chunk=4, keep=2)
@@ -30,13 +28,6 @@ def run_toml(tmp_path):
     path = tmp_path / "run.toml"
     path.write_text(RUN, encoding="utf-8")
     return path
-
-
-def invoke(*arguments, status=0):
-    """Run a command in this process; standard output and standard error of it."""
-    outcome = CliRunner().invoke(cli, [str(a) for a in arguments])
-    assert outcome.exit_code == status, outcome.output
-    return outcome.stdout, outcome.stderr
 
 
 def refusal(*arguments):
@@ -60,12 +51,6 @@ def test_help_and_version_need_no_numpy():
         )
         assert done.stdout.startswith(expected)
         assert done.stderr == ""
-
-
-def environment(**extra):
-    """This process's environment, with the package that is tested first on the path."""
-    source = str(Path(cojump.__file__).parents[1])
-    return {**os.environ, "PYTHONPATH": source, **extra}
 
 
 def test_one_thread_per_process_unless_told_otherwise(monkeypatch):
@@ -314,8 +299,8 @@ def test_a_bug_is_not_hidden(run_toml, monkeypatch):
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(cojump.ensemble, "run_chunks", failing)
-    outcome = CliRunner().invoke(cli, ["run", str(run_toml)])
-    assert isinstance(outcome.exception, ZeroDivisionError)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        invoke("run", run_toml)
 
 
 class Clock:

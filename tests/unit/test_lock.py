@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-import cojump
 from cojump import lock
 from cojump.errors import StorageError
 from cojump.lock import Lock, held
+from command_line import environment
 
 
 def refusal(directory: Path, **options) -> str:
@@ -32,9 +32,8 @@ def holder(directory: Path) -> subprocess.Popen:
         "import sys, time\nfrom pathlib import Path\nfrom cojump.lock import Lock\n"
         "lock = Lock(Path(sys.argv[1]))\nprint('held', flush=True)\ntime.sleep(60)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(cojump.__file__).parents[1])}
     process = subprocess.Popen(
-        [sys.executable, "-c", code, str(directory)], stdout=subprocess.PIPE, text=True, env=environment
+        [sys.executable, "-c", code, str(directory)], stdout=subprocess.PIPE, text=True, env=environment()
     )
     assert process.stdout.readline() == "held\n"
     return process

@@ -17,6 +17,7 @@ from cojump.cli import cli
 from cojump.errors import ConvergenceError
 from cojump.storage import load
 from cojump.unravel.driver import Engine
+from command_line import invoke
 from mpi import digests
 from run_files import flips, run_text
 
@@ -43,12 +44,7 @@ def expected(tmp_path_factory):
 
 def go(path, status=0, output=None):
     """``cojump run`` in this process; what it wrote on standard output and standard error."""
-    arguments = ["run", str(path), *(["-o", str(output)] if output else [])]
-    outcome = CliRunner().invoke(cli, arguments)
-    if outcome.exception is not None and not isinstance(outcome.exception, SystemExit):
-        raise outcome.exception
-    assert outcome.exit_code == status, outcome.output
-    return outcome.stdout, outcome.stderr
+    return invoke("run", path, *(["-o", output] if output else []), status=status)
 
 
 def change(path, *pairs):
@@ -447,7 +443,7 @@ def test_a_point_that_fails_does_not_stop_the_others(run_toml, expected, monkeyp
     stored = load(results)
     assert stored.select(size=4)[0].n_traj == 22
     assert stored.select(size=6)[0].n_traj == 8, "what it had finished stays"
-    shown = CliRunner().invoke(cli, ["show", str(results)]).stdout
+    shown = invoke("show", results)[0]
     assert "failed" in shown
     go(run_toml)
     assert digests.of_file(results / "result.h5") == expected
@@ -525,20 +521,19 @@ def test_fold_gathers_what_is_there(run_toml, expected, monkeypatch):
     results, _ = stopped_run(run_toml, monkeypatch)
     other = run_toml.parent / "now.h5"
     before = sorted(os.listdir(results / "checkpoint"))
-    out = CliRunner().invoke(cli, ["fold", str(results), "-o", str(other)]).stdout
+    out, _ = invoke("fold", results, "-o", other)
     assert out == f"cojump: 30 of 44 trajectories in {other}\n"
     assert sorted(os.listdir(results / "checkpoint")) == before
     assert not (results / "result.h5").exists()
     assert [r.n_traj for r in load(other)] == [8, 22]
-    out = CliRunner().invoke(cli, ["fold", str(results)]).stdout
+    out, _ = invoke("fold", results)
     assert out == f"cojump: 30 of 44 trajectories in {results}/result.h5\n"
-    outcome = CliRunner().invoke(cli, ["report", str(results)])
-    assert f"the run is not complete; cojump fold {results} adds what is not here yet" in outcome.stderr
+    _, err = invoke("report", results)
+    assert f"the run is not complete; cojump fold {results} adds what is not here yet" in err
     go(run_toml)
     assert digests.of_file(results / "result.h5") == expected
-    outcome = CliRunner().invoke(cli, ["fold", str(results)])
-    assert outcome.exit_code == 2
-    assert outcome.stderr == f"cojump: {results} holds no unfinished run; there is nothing to fold\n"
+    _, err = invoke("fold", results, status=2)
+    assert err == f"cojump: {results} holds no unfinished run; there is nothing to fold\n"
 
 
 def test_show_of_a_running_and_of_a_stopped_job(run_toml, monkeypatch):
@@ -546,7 +541,7 @@ def test_show_of_a_running_and_of_a_stopped_job(run_toml, monkeypatch):
     results = run_toml.parent / "results"
 
     def look():
-        shown.append(CliRunner().invoke(cli, ["show", str(results)]).stdout)
+        shown.append(invoke("show", results)[0])
 
     with monkeypatch.context() as patch:
         patch.setattr("cojump.status.SECONDS", 0.0)
@@ -560,7 +555,7 @@ def test_show_of_a_running_and_of_a_stopped_job(run_toml, monkeypatch):
     assert ["size", "=", "6", "finished", "22", "22"] in [row[:6] for row in rows]
     assert ["size", "=", "4", "running", "4", "22"] in [row[:6] for row in rows]
     stopped_run_after(run_toml, monkeypatch)
-    text = CliRunner().invoke(cli, ["show", str(results)]).stdout
+    text = invoke("show", results)[0]
     assert "stopped 0 s ago; the same command goes on" in text
     points = [
         line.split()[3] for line in text.splitlines() if line.split()[:2] == ["size", "="] and "40" in line.split()
@@ -573,7 +568,7 @@ def test_a_point_waits_until_one_of_its_trajectories_was_run(run_toml, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr("cojump.status.SECONDS", 0.0)
         results = run_toml.parent / "results"
-        Watch(patch, 4, lambda: shown.append(CliRunner().invoke(cli, ["show", str(results)]).stdout))
+        Watch(patch, 4, lambda: shown.append(invoke("show", results)[0]))
         go(run_toml)
     rows = [line.split()[:4] for line in shown[0].splitlines()]
     assert ["size", "=", "4", "waiting"] in rows

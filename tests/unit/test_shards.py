@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cojump
 from cojump import shards
 from cojump.errors import StorageError
 from cojump.shards import ShardWriter, Stored, decode, encode, fetch, scan
+from command_line import environment
 
 KEY = b"0123456789abcdef"
 
@@ -181,10 +181,8 @@ def test_a_file_size_limit(tmp_path):
         "except t.StorageError as error: print(n, error)\n"
     )
     path = shards.shard_path(tmp_path / "a", 0)
-    source = [str(Path(cojump.__file__).parents[1]), str(Path(__file__).parents[1])]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(source)}
     command = [sys.executable, "-c", code, str(tmp_path / "a"), str(Path(__file__).parent)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
     stopped, _, message = done.stdout.strip().partition(" ")
     assert message == f"cannot write {path}: File too large; finished chunks are kept"
     assert numbers(path) == list(range(int(stopped)))

@@ -5,6 +5,7 @@ import pytest
 
 import cojump as cj
 from cojump.windows import window_of
+from command_line import invoke
 from pauli import X, Z
 from run_files import flips, run_text
 
@@ -186,19 +187,12 @@ def test_the_report_has_the_window_and_flags_short_runs(end):
 
 
 def test_run_show_and_resume(tmp_path):
-    from click.testing import CliRunner
-
-    from cojump.cli import cli
-
     path = tmp_path / "run.toml"
     path.write_text(RUN + "burn_in = 1.0\n")
-    shown = CliRunner().invoke(cli, ["show", str(path)]).output
-    assert "over 7 output times, 1 to 4, in each trajectory" in shown
-    CliRunner().invoke(cli, ["run", str(path)], catch_exceptions=False)
+    assert "over 7 output times, 1 to 4, in each trajectory" in invoke("show", path)[0]
+    invoke("run", path)
     results = cj.load(tmp_path / "results")
     assert [r.stationary.start for r in results] == [1.0, 1.0]
     path.write_text(RUN)
-    assert "averaged" not in CliRunner().invoke(cli, ["show", str(path)]).output
-    again = CliRunner().invoke(cli, ["run", str(path)])
-    assert again.exit_code != 0
-    assert "burn_in" in str(again.output) + str(again.exception)
+    assert "averaged" not in invoke("show", path)[0]
+    assert "burn_in" in invoke("run", path, status=2)[1]
