@@ -13,8 +13,6 @@ the states deepens with N; for N = 120 switches are so rare that the weights of 
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,8 +20,8 @@ from matplotlib.lines import Line2D
 
 import cojump as cj
 from cojump.figures import STYLE
+from saving import save
 
-HERE = Path(__file__).resolve().parent
 OMEGA, KAPPA, SIZE = 0.1, 5.0, 60
 BINS = (np.arange(32) - 0.5) / 30
 TIMES = np.linspace(0, 1500, 3001)
@@ -105,11 +103,7 @@ def main() -> None:
         side.legend(loc="center right")
         for name, ax in zip("abc", (top, trace, side), strict=True):
             ax.set_title(f"({name})", loc="left")
-        (HERE / "figures").mkdir(exist_ok=True)
-        for suffix in ("png", "pdf"):
-            path = HERE / "figures" / f"bistability.{suffix}"
-            figure.savefig(path, dpi=200)
-            print(path)
+        save(figure, "bistability")
 
 
 if __name__ == "__main__":

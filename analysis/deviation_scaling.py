@@ -13,16 +13,14 @@ Makes a run of its own (about half a minute of one core).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
+from saving import save
 
-HERE = Path(__file__).resolve().parent
 SIZES = np.array([50, 100, 200, 400, 800, 1600, 3200])
 TIMES = np.linspace(0, 2, 9)
 SHOWN = (0.5, 1.0, 2.0)
@@ -80,11 +78,7 @@ def main() -> None:
         right.legend(fontsize=6.5, loc="upper left")
         for name, ax in zip("abc", (left, middle, right), strict=True):
             ax.set_title(f"({name})", loc="left")
-        (HERE / "figures").mkdir(exist_ok=True)
-        for suffix in ("png", "pdf"):
-            path = HERE / "figures" / f"deviation_scaling.{suffix}"
-            figure.savefig(path, dpi=200)
-            print(path)
+        save(figure, "deviation_scaling")
 
 
 if __name__ == "__main__":

@@ -14,16 +14,14 @@ Makes its own small run (about a minute).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
+from saving import save
 
-HERE = Path(__file__).resolve().parent
 OMEGA, BETA = 0.5, 0.6
 TIMES = np.linspace(0, 4, 33)
 SIZES = (8, 16, 32, 64)
@@ -96,11 +94,7 @@ def main() -> None:
         right.legend(loc="upper right")
         for name, ax in zip("abc", (left, middle, right), strict=True):
             ax.set_title(f"({name})", loc="left")
-        (HERE / "figures").mkdir(exist_ok=True)
-        for suffix in ("png", "pdf"):
-            path = HERE / "figures" / f"exclude_self.{suffix}"
-            figure.savefig(path, dpi=200)
-            print(path)
+        save(figure, "exclude_self")
 
 
 if __name__ == "__main__":

@@ -13,16 +13,14 @@ Makes its own small run (about a minute).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
+from saving import save
 
-HERE = Path(__file__).resolve().parent
 N, TRAJECTORIES = 1000, 2500
 FINE = np.linspace(0, 3, 61)
 TIMES = FINE[::5]
@@ -75,11 +73,7 @@ def main() -> None:
         right.legend(loc="best", ncols=3)
         for name, ax in zip("ab", (left, right), strict=True):
             ax.set_title(f"({name})", loc="left")
-        (HERE / "figures").mkdir(exist_ok=True)
-        for suffix in ("png", "pdf"):
-            path = HERE / "figures" / f"fluctuation_ellipses.{suffix}"
-            figure.savefig(path, dpi=200)
-            print(path)
+        save(figure, "fluctuation_ellipses")
 
 
 if __name__ == "__main__":

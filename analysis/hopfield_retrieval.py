@@ -20,9 +20,9 @@ from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
+from saving import save
 
-HERE = Path(__file__).resolve().parent
-RUNS = HERE.parent / "mpi_runs"
+RUNS = Path(__file__).resolve().parents[1] / "mpi_runs"
 SEEDS = {1: 11, 2: 12}  # of the patterns, as in the run files
 
 
@@ -55,11 +55,7 @@ def main() -> None:
                 print(f"p = {p}, overlap {mu + 1}, N = {N}: {value:.4f} ± {error:.4f}, mean field {field:.4f}")
             ax.set(xlabel="$t$", ylabel=f"overlap $m_{mu + 1}$", title=f"({name}) $p={p}$", xlim=(0, t[-1]))
         axes[0].legend(loc="lower right")
-        (HERE / "figures").mkdir(exist_ok=True)
-        for suffix in ("png", "pdf"):
-            path = HERE / "figures" / f"hopfield_retrieval.{suffix}"
-            figure.savefig(path, dpi=200)
-            print(path)
+        save(figure, "hopfield_retrieval")
 
 
 if __name__ == "__main__":

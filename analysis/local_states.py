@@ -14,16 +14,14 @@ Makes runs of its own (about half a minute of one core).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
+from saving import save
 
-HERE = Path(__file__).resolve().parent
 SIZES = (8, 16, 32, 64)
 TIMES = np.linspace(0, 4, 33)
 
@@ -84,11 +82,7 @@ def main() -> None:
         right.legend(loc="lower left", fontsize=7)
         for name, ax in zip("abc", (left, middle, right), strict=True):
             ax.set_title(f"({name})", loc="left")
-        (HERE / "figures").mkdir(exist_ok=True)
-        for suffix in ("png", "pdf"):
-            path = HERE / "figures" / f"local_states.{suffix}"
-            figure.savefig(path, dpi=200)
-            print(path)
+        save(figure, "local_states")
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ Makes its own small run (about a minute).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
@@ -22,8 +20,8 @@ from matplotlib.lines import Line2D
 
 import cojump as cj
 from cojump.figures import STYLE
+from saving import save
 
-HERE = Path(__file__).resolve().parent
 TIMES = np.linspace(0, 4, 33)
 SIZES = (10, 20, 40, 80)
 SAMPLED, TRAJECTORIES = 100, 20_000
@@ -83,11 +81,7 @@ def main() -> None:
         left.legend(handles=lines, loc="upper right", ncols=2, fontsize=7)
         for name, ax in zip("abc", (left, middle, right), strict=True):
             ax.set_title(f"({name})", loc="left")
-        (HERE / "figures").mkdir(exist_ok=True)
-        for suffix in ("png", "pdf"):
-            path = HERE / "figures" / f"mean_correction.{suffix}"
-            figure.savefig(path, dpi=200)
-            print(path)
+        save(figure, "mean_correction")
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
+from saving import save
 
-HERE = Path(__file__).resolve().parent
-RUNS = HERE.parent / "mpi_runs"
+RUNS = Path(__file__).resolve().parents[1] / "mpi_runs"
 
 
 def main() -> None:
@@ -52,11 +52,7 @@ def main() -> None:
         for name, ax in zip("abc", (top, middle, bottom), strict=True):
             ax.text(0.01, 0.04, f"({name})", transform=ax.transAxes)
         bottom.set(xlabel="$t$")
-        (HERE / "figures").mkdir(exist_ok=True)
-        for suffix in ("png", "pdf"):
-            path = HERE / "figures" / f"oscillations.{suffix}"
-            figure.savefig(path, dpi=200)
-            print(path)
+        save(figure, "oscillations")
 
 
 if __name__ == "__main__":

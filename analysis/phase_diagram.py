@@ -14,8 +14,6 @@ onset of the cycle and Ω_H the start decides in mean field; there, and just bel
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
@@ -23,8 +21,8 @@ from matplotlib.figure import Figure
 import cojump as cj
 from cojump.figures import STYLE
 from cojump.states import State
+from saving import save
 
-HERE = Path(__file__).resolve().parent
 CLASSES = ["P", "F", "F + C", "C"]
 COLOURS = ["#e9e9ee", "#f2c48d", "#d98a7b", "#a9c9de"]
 POINTS = [
@@ -131,11 +129,7 @@ def main() -> None:
         draw_cut(right)
         for name, ax in zip("ab", (left, right), strict=True):
             ax.set_title(f"({name})", loc="left")
-        (HERE / "figures").mkdir(exist_ok=True)
-        for suffix in ("png", "pdf"):
-            path = HERE / "figures" / f"phase_diagram.{suffix}"
-            figure.savefig(path, dpi=200)
-            print(path)
+        save(figure, "phase_diagram")
 
 
 if __name__ == "__main__":

@@ -13,16 +13,14 @@ Makes a run of its own (about a quarter of a minute of one core).
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
+from saving import save
 
-HERE = Path(__file__).resolve().parent
 SIZES = (100, 200, 400)
 PERIODS, PER_PERIOD, FIRST = 10, 16, 2
 
@@ -85,11 +83,7 @@ def main() -> None:
         right.legend(loc="lower left", fontsize=7)
         for name, ax in zip("abc", (left, middle, right), strict=True):
             ax.set_title(f"({name})", loc="left")
-        (HERE / "figures").mkdir(exist_ok=True)
-        for suffix in ("png", "pdf"):
-            path = HERE / "figures" / f"phase_diffusion.{suffix}"
-            figure.savefig(path, dpi=200)
-            print(path)
+        save(figure, "phase_diffusion")
 
 
 if __name__ == "__main__":

@@ -22,9 +22,9 @@ from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
+from saving import save
 
-HERE = Path(__file__).resolve().parent
-RESULTS = HERE.parent / "mpi_runs" / "potts" / "results"
+RESULTS = Path(__file__).resolve().parents[1] / "mpi_runs" / "potts" / "results"
 LEVELS, OMEGA, SHORT, LONG = 3, 0.2, 8.0, 600.0
 TRAJECTORIES = {15: 150, 30: 100, 60: 40}
 TEMPERATURES = [1.2, 1.5, 1.7, 1.85, 2.0, 2.3]
@@ -100,11 +100,7 @@ def main() -> None:
         axes[0].legend(loc="lower right")
         axes[1].set(xlabel="$t$", ylabel="$N\\,E_N$", title="(b) $T=1$", ylim=(0, None))
         axes[2].set(xlabel="$T$", ylabel="overlap $m$", title=f"(c) $t={SHORT:g}$")
-        (HERE / "figures").mkdir(exist_ok=True)
-        for suffix in ("png", "pdf"):
-            path = HERE / "figures" / f"potts_retrieval.{suffix}"
-            figure.savefig(path, dpi=200)
-            print(path)
+        save(figure, "potts_retrieval")
 
 
 if __name__ == "__main__":
