@@ -10,7 +10,7 @@ DEMO := mpi_runs/constrained
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slurm lint bench validation figures clean
+.PHONY: demo test test-slurm lint bench validation clean
 
 demo: $(READY)
 	$(BIN)/mpiexec -n $(RANKS) $(BIN)/cojump run $(DEMO)/run.toml
