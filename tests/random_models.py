@@ -5,18 +5,22 @@ import numpy as np
 import cojump as cj
 
 
-def random_matrix(rng, d):
+def random_matrix(rng, d=2):
     return rng.normal(size=(d, d)) + 1j * rng.normal(size=(d, d))
 
 
-def random_hermitian(rng, d):
+def random_hermitian(rng, d=2):
     m = random_matrix(rng, d)
     return (m + m.conj().T) / 2
 
 
-def random_density(rng, d):
+def random_density(rng, d=2):
     m = random_matrix(rng, d)
     return m @ m.conj().T / np.trace(m @ m.conj().T).real
+
+
+def random_unitary(rng, d=2):
+    return np.linalg.qr(random_matrix(rng, d))[0]
 
 
 def everything(rng, sizes=(3, 5), levels=(3, 2)):

@@ -34,6 +34,14 @@ def _spins(size: int, omega: float) -> tuple[list[Block], list[OneBody | TwoBody
     return [Block("spins", size)], [OneBody(checks.number("omega", omega) * SIGMA_X, "spins")]
 
 
+def _exponent(power: float) -> float:
+    """Check the exponent of an average in a rate."""
+    checked = checks.number("power", power)
+    if checked <= 0:
+        raise ArgumentError("power", "be positive", f"it is {checked!r}")
+    return checked
+
+
 def free_flips(size: int, omega: float, rate_up: float, rate_down: float, chi: float = 0.0) -> Model:
     """Independent flips with a drive and a one-axis twisting term (Fig. 1a of the paper with H).
 
@@ -114,13 +122,7 @@ def facilitated(size: int, omega: float, kappa: float, gamma: float, power: floa
         Positive exponent of n_av in the rate (the amplitude has half of it).
     """
     blocks, hamiltonian = _spins(size, omega)
-    kappa, gamma, power = (
-        checks.number("kappa", kappa, 0),
-        checks.number("gamma", gamma, 0),
-        checks.number("power", power),
-    )
-    if power <= 0:
-        raise ArgumentError("power", "be positive", f"it is {power!r}")
+    kappa, gamma, power = checks.number("kappa", kappa, 0), checks.number("gamma", gamma, 0), _exponent(power)
     up = LocalJump(SIGMA_PLUS, block="spins", rate=lambda n: kappa * n**power, argument={"spins": PROJECTOR_UP})
     return Model(blocks, hamiltonian, [up, LocalJump(np.sqrt(gamma) * SIGMA_MINUS, block="spins")])
 
@@ -307,10 +309,8 @@ def lambda_pump(size: int, omega: float, kappa: float, gamma: float, power: floa
     power : float
         Positive exponent of n1_av in the rate (the amplitude has half of it).
     """
-    omega, power = checks.number("omega", omega), checks.number("power", power)
+    omega, power = checks.number("omega", omega), _exponent(power)
     kappa, gamma = checks.number("kappa", kappa, 0), checks.number("gamma", gamma, 0)
-    if power <= 0:
-        raise ArgumentError("power", "be positive", f"it is {power!r}")
     ground, target, excited = np.eye(3)
     drive = np.outer(ground, excited)
     fall = LocalJump(

@@ -12,7 +12,7 @@ import cojump as cj
 from cojump.derivatives import RateJet
 from cojump.fluctuations import Expansion
 from oracle import Oracle, product_state
-from random_models import random_density, random_hermitian, random_matrix
+from random_models import random_density, random_hermitian, random_matrix, random_unitary
 
 S = "spins"
 
@@ -146,10 +146,6 @@ def two_body(rng, d):
     return [cj.TwoBody(A, B, g, both), cj.TwoBody(B.conj().T, A.conj().T, g.conjugate(), both)]
 
 
-def unitary(rng, d):
-    return np.linalg.qr(random_matrix(rng, d))[0]
-
-
 def case(name, levels, seed=0):
     """A model of few terms, its state, the degree of Γ, and the names of the terms of the drift that do not vanish."""
     rng = np.random.default_rng(seed)
@@ -176,9 +172,14 @@ def case(name, levels, seed=0):
         case "curved, excluded":
             return one_block(levels, (), [local(j, x, r, (1, 0, 0.7), exclude_self=True)]), r, 2, set()
         case "unitary":
-            return one_block(levels, (), [local(unitary(rng, levels), x, r, (0, 1, 0))]), r, 1, {"Γ'² <[x,w]> <z>"}
+            return (
+                one_block(levels, (), [local(random_unitary(rng, levels), x, r, (0, 1, 0))]),
+                r,
+                1,
+                {"Γ'² <[x,w]> <z>"},
+            )
         case "unitary, excluded":
-            jump = local(unitary(rng, levels), x, r, (0, 1, 0), exclude_self=True)
+            jump = local(random_unitary(rng, levels), x, r, (0, 1, 0), exclude_self=True)
             return one_block(levels, (), [jump]), r, 1, {"Γ'² <[x,w]> <z>"}
         case "slope":
             names = {"Γ'² <[x,w]> <z>", "Γ'² <w> <[x,z]>"}

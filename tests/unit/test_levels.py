@@ -25,6 +25,7 @@ from cojump.unravel.engine import make_engine, plan
 from cojump.unravel.kernels.program import run_program
 from cojump.unravel.product_engine import ProductEngine
 from cojump.unravel.record import placed, sector_array, spins_in
+from random_models import random_hermitian, random_matrix, random_unitary
 from statistical.level_cases import MODELS, start
 
 
@@ -36,17 +37,8 @@ def rng_of(*seed):
     return np.random.default_rng(seed)
 
 
-def any_matrix(rng, d):
-    return rng.normal(size=(d, d)) + 1j * rng.normal(size=(d, d))
-
-
 def hermitian(rng, d):
-    m = any_matrix(rng, d)
-    return (m + m.conj().T) / 4
-
-
-def unitary(rng, d):
-    return np.linalg.qr(any_matrix(rng, d))[0]
+    return random_hermitian(rng, d) / 2
 
 
 def kron(factors):
@@ -80,7 +72,7 @@ def test_averages_do_not_leave_their_interval():
 
 @pytest.mark.parametrize("levels", [3, 4, 5])
 def test_commuting_matrices_share_a_frame_even_if_degenerate(levels):
-    U = unitary(rng_of(levels), levels)
+    U = random_unitary(rng_of(levels), levels)
     spectra = [np.repeat([1.0, -1.0], [levels - 1, 1]), np.eye(levels)[0], np.arange(levels) // 2, np.ones(levels)]
     matrices = [(U * np.asarray(s, dtype=float)) @ U.conj().T for s in spectra]
     frame = common_frame(matrices, levels)
@@ -104,7 +96,7 @@ def test_what_does_not_commute_gets_a_turn_of_its_own():
 @given(st.integers(0, 10**6), st.sampled_from([(2, 1, 0), (4, 1, 0), (2, 2, 1, 0), (3, 0, 0, 0), (3, 2), (1, 1, 1)]))
 def test_representations_multiply_and_turn_collective_operators(seed, diagram):
     d, rng = len(diagram), rng_of(seed)
-    U, V, x = unitary(rng, d), unitary(rng, d), hermitian(rng, d)
+    U, V, x = random_unitary(rng, d), random_unitary(rng, d), hermitian(rng, d)
     s = diagram_sector(diagram)
     D = representation(s, U)
     close(D @ representation(s, V), representation(s, U @ V), atol=1e-11)
@@ -125,7 +117,7 @@ def random_model(shapes, seed, *, diagonal=False):
     terms = [cj.OneBody(hermitian(rng, b.levels), b.name) for b in blocks]
     for b in blocks:
         for c in blocks:
-            A, B, g = any_matrix(rng, b.levels), any_matrix(rng, c.levels), complex(*rng.normal(size=2)) / 4
+            A, B, g = random_matrix(rng, b.levels), random_matrix(rng, c.levels), complex(*rng.normal(size=2)) / 4
             terms += [cj.TwoBody(A, B, g, (b.name, c.name))]
             terms += [cj.TwoBody(B.conj().T, A.conj().T, g.conjugate(), (c.name, b.name))]
 
@@ -135,12 +127,12 @@ def random_model(shapes, seed, *, diagonal=False):
         return {b.name: hermitian(rng, b.levels) for b in over}
 
     jumps = [
-        cj.LocalJump(any_matrix(rng, first.levels), first.name, amplitude=np.sin, argument=argument(*blocks)),
+        cj.LocalJump(random_matrix(rng, first.levels), first.name, amplitude=np.sin, argument=argument(*blocks)),
         cj.LocalJump(
-            any_matrix(rng, last.levels), last.name, amplitude=np.cos, argument=argument(*blocks), exclude_self=True
+            random_matrix(rng, last.levels), last.name, amplitude=np.cos, argument=argument(*blocks), exclude_self=True
         ),
-        cj.CollectiveJump({b.name: any_matrix(rng, b.levels) for b in blocks}, 0.8),
-        cj.LocalJump(any_matrix(rng, last.levels), last.name),
+        cj.CollectiveJump({b.name: random_matrix(rng, b.levels) for b in blocks}, 0.8),
+        cj.LocalJump(random_matrix(rng, last.levels), last.name),
         cj.LocalJump(
             np.eye(first.levels)[[1, 0, *range(2, first.levels)]] * 0.5j,
             first.name,
@@ -252,7 +244,7 @@ def test_mixed_starts_have_the_density_matrix_they_should():
     rng = rng_of(7)
     r = hermitian(rng, 3)
     r = r @ r / np.trace(r @ r).real
-    x, block, frame = hermitian(rng, 3), model.blocks[0], unitary(rng, 3)
+    x, block, frame = hermitian(rng, 3), model.blocks[0], random_unitary(rng, 3)
     start, draws = Start(cj.product(model, {"b0": r}).blocks[0], block, frame), 4000
     seen = frame.conj().T @ x @ frame
     values = []
@@ -274,7 +266,7 @@ def test_starts_in_large_sectors_are_those_of_small_ones(monkeypatch):
 
     model = random_model(((5, 3),), 8)
     state = cj.product(model, {"b0": np.diag([0.5, 0.3, 0.2])}).blocks[0]
-    U, drawn = unitary(rng_of(2), 3), []
+    U, drawn = random_unitary(rng_of(2), 3), []
     for large in (0, 10**6):
         monkeypatch.setattr(words, "_LARGE", large)
         drawn.append(Start(state, model.blocks[0], U).draw(rng_of(3)))

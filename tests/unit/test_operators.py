@@ -17,14 +17,10 @@ from cojump.schur.operators import Operators
 from cojump.schur.packing import Packing, packed, packed_map, unpacked
 from cojump.schur.representation import representation
 from pauli import ONE, X, Y, Z
+from random_models import random_hermitian
 from statistical.block_cases import MODELS as SEVERAL
 from statistical.block_cases import start
 from statistical.cases import MODELS as SINGLE
-
-
-def random_hermitian(rng, d):
-    m = rng.normal(size=(d, d)) + 1j * rng.normal(size=(d, d))
-    return (m + m.conj().T) / 2
 
 
 def close(found, expected, atol=1e-12):

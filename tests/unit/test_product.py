@@ -21,6 +21,7 @@ from cojump.unravel.engine import make_engine, plan
 from cojump.unravel.kernels.program import run_program
 from cojump.unravel.product_engine import ProductEngine
 from pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
+from random_models import random_hermitian, random_matrix
 from statistical.cases import MODELS as SINGLE
 from statistical.rules import compare
 
@@ -28,15 +29,6 @@ from statistical.rules import compare
 @pytest.fixture(scope="module", autouse=True)
 def _fresh_cache():
     warm_up()
-
-
-def random_matrix(rng):
-    return rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2))
-
-
-def random_hermitian(rng):
-    m = random_matrix(rng)
-    return (m + m.conj().T) / 2
 
 
 def random_unitary(rng):

@@ -20,6 +20,7 @@ from cojump.schur.two_level import axis_rotation
 from cojump.states import DickeBlock, ProductBlock, SymmetricBlock
 from oracle import Oracle, dicke_state, product_state, symmetric_state
 from pauli import PAULI
+from random_models import random_density
 
 LARGE = 100_000
 
@@ -31,12 +32,6 @@ def spins(size, name="s"):
 def random_ket(rng, d=2):
     ket = rng.normal(size=d) + 1j * rng.normal(size=d)
     return ket / np.linalg.norm(ket)
-
-
-def random_density(rng, d=2):
-    m = rng.normal(size=(d, d)) + 1j * rng.normal(size=(d, d))
-    rho = m @ m.conj().T
-    return rho / np.trace(rho).real
 
 
 def bloch(density):

@@ -21,6 +21,7 @@ from cojump.schur.two_level import (
     pauli_vector,
 )
 from pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
+from random_models import random_hermitian, random_matrix
 
 PROBES = {"unit": ONE, "x": X, "y": Y, "z": Z, "raise": RAISE, "lower": LOWER}
 
@@ -28,15 +29,6 @@ settings.register_profile("cojump", deadline=None, derandomize=True, max_example
 settings.load_profile("cojump")
 
 sector = st.integers(1, 14).flatmap(lambda N: st.tuples(st.just(N), st.sampled_from(twins.sectors(N))))
-
-
-def random_matrix(rng):
-    return rng.normal(size=(2, 2)) + 1j * rng.normal(size=(2, 2))
-
-
-def random_hermitian(rng):
-    m = random_matrix(rng)
-    return (m + m.conj().T) / 2
 
 
 # ---- the identities of physics.md, section 2 -----------------------------------------------------
