@@ -15,6 +15,11 @@ def commutator(a: Matrix, b: Matrix) -> Matrix:
     return a @ b - b @ a
 
 
+def conjugate(rotation: Matrix, matrix: Matrix) -> Matrix:
+    """An operator as the frame with the kets ``rotation`` (columns) sees it."""
+    return rotation.conj().T @ matrix @ rotation
+
+
 def is_diagonal(matrix: NDArray[Any], tolerance: float = 1e-14) -> bool:
     """Whether all elements beside the diagonal are rounding: at most ``tolerance`` times the largest element of all."""
     beside = np.abs(matrix - np.diag(np.diag(matrix))).max(initial=0)

@@ -8,8 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from ..matrices import conjugate
 from ..model import LocalJump, Model, snapped
-from .main_frame import conjugate, turn_of
+from .main_frame import turn_of
 from .occupations import Occupations
 
 Matrix = NDArray[np.complex128]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matrices import is_diagonal
+from ..matrices import conjugate, is_diagonal
 from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
 
 Matrix = NDArray[np.complex128]
@@ -79,7 +79,7 @@ def _common_basis(matrices: Sequence[Matrix]) -> Matrix | None:
     mixed = sum(np.sqrt(2 + n) * x / max(np.abs(x).max(), 1e-300) for n, x in enumerate(matrices))
     basis = np.linalg.eigh(mixed)[1]
     for x in matrices:
-        turned = basis.conj().T @ x @ basis
+        turned = conjugate(basis, x)
         if np.abs(turned - np.diag(np.diag(turned))).max() > 1e-12 * np.abs(x).max():
             return None
     return basis
@@ -132,5 +132,5 @@ def rotated_matrix(matrix: Matrix, unitary: Matrix | None) -> Matrix:
     """U† x U without its rounding; x itself without a rotation."""
     if unitary is None:
         return matrix
-    turned = unitary.conj().T @ matrix @ unitary
+    turned = conjugate(unitary, matrix)
     return np.where(np.abs(turned) > _ZERO * np.abs(turned).max(), turned, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matrices import commutator, is_diagonal
+from ..matrices import commutator, conjugate, is_diagonal
 from ..model import LocalJump, Model
 from .two_level import argument_axis, axis_rotation, block_axis
 
@@ -16,11 +16,6 @@ ROUNDING = 1e-12
 
 _DEGENERATE = 1e-9
 """Relative distance of eigenvalues below which one argument alone does not tell their states apart."""
-
-
-def conjugate(rotation: Matrix, matrix: Matrix) -> Matrix:
-    """An operator as the frame with the kets ``rotation`` (columns) sees it."""
-    return rotation.conj().T @ matrix @ rotation
 
 
 def common_frame(matrices: list[Matrix], levels: int) -> Matrix:

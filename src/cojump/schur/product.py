@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..kept import Kept
-from ..matrices import is_diagonal
+from ..matrices import conjugate, is_diagonal
 from ..model import CollectiveJump, LocalJump, Model, OneBody
 from .blocks import Label, Labels, dimension_of, rest_sector_of, sector_of
 from .channels import Channel, channel_of
-from .main_frame import block_frame, conjugate
+from .main_frame import block_frame
 from .occupations import Occupations
 from .program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
 from .representation import representation

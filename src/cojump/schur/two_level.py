@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
+from ..matrices import conjugate
 from ..model import SIGMA_X, SIGMA_Y, SIGMA_Z, CollectiveJump, LocalJump, Model, OneBody, snapped, two_level_averages
 from .program import Program, empty_program
 
@@ -114,7 +115,7 @@ class SpinBasis:
     def frame(self) -> Array:
         """(3, 3) orthogonal O with (Pauli averages of the user) = O (Pauli averages of the rotated frame)."""
         paulis = (SIGMA_X, SIGMA_Y, SIGMA_Z)
-        turned = [self.rotation.conj().T @ p @ self.rotation for p in paulis]
+        turned = [conjugate(self.rotation, p) for p in paulis]
         return np.array([[np.trace(t @ p).real / 2 for p in paulis] for t in turned])
 
 
@@ -167,7 +168,7 @@ def is_banded(model: Model) -> bool:
     rotation = axis_rotation(block_axis(model, 0)[0])
     for jump in model.jumps:
         for y in jump.matrices.values() if isinstance(jump, CollectiveJump) else ():
-            turned = rotation.conj().T @ y @ rotation
+            turned = conjugate(rotation, y)
             if min(abs(turned[0, 1]), abs(turned[1, 0])) > _ZERO * np.abs(turned).max():
                 return False
     return True
@@ -200,10 +201,10 @@ def _hamiltonian(model: Model, rotation: Matrix) -> _Hamiltonian:
     two = np.zeros((4, 4), dtype=complex)
     for term in model.hamiltonian:
         if isinstance(term, OneBody):
-            one += _ladder_components(rotation.conj().T @ term.matrix @ rotation)
+            one += _ladder_components(conjugate(rotation, term.matrix))
         else:
-            a = _ladder_components(rotation.conj().T @ term.first @ rotation)
-            b = _ladder_components(rotation.conj().T @ term.second @ rotation)
+            a = _ladder_components(conjugate(rotation, term.first))
+            b = _ladder_components(conjugate(rotation, term.second))
             two += np.outer(a, b) * (term.strength / N)
     unit, plus, minus, z = range(4)
     diagonal = np.array(
@@ -239,7 +240,7 @@ def _collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> _
     """L = l(i) + y_ud J_+ + y_du J_- with l(i) = i y_uu + (N - i) y_dd, and L†L from J_∓J_± = J(J+1) - M² ∓ M."""
     N = model.size
     (matrix,) = jump.matrices.values()
-    y = np.sqrt(jump.rate / N) * (rotation.conj().T @ matrix @ rotation)
+    y = np.sqrt(jump.rate / N) * conjugate(rotation, matrix)
     y = np.where(np.abs(y) > _ZERO * max(np.abs(y).max(), 1e-300), y, 0)
     i = np.arange(N + 1)
     M = i - N / 2
@@ -254,9 +255,9 @@ def _collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> _
 
 def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
     N = model.size
-    j = rotation.conj().T @ jump.matrix @ rotation
+    j = conjugate(rotation, jump.matrix)
     j = np.where(np.abs(j) > _ZERO * max(np.abs(j).max(), 1e-300), j, 0)
-    x = snapped(sum((np.diag(rotation.conj().T @ m @ rotation).real for m in jump.argument.values()), np.zeros(2)))
+    x = snapped(sum((np.diag(conjugate(rotation, m)).real for m in jump.argument.values()), np.zeros(2)))
     i = np.arange(N + 1)
     gamma = jump.gamma(two_level_averages(x[0], x[1], N, N)) if not jump.leaves_self_out else np.ones(N + 1)
     rest = np.ones(N + 1)

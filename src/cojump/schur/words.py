@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from ..kept import Kept
-from ..matrices import is_diagonal
+from ..matrices import conjugate, is_diagonal
 from ..model import Block
 from ..states import BlockState, DickeBlock, OccupationBlock, SymmetricBlock
 from .diagram_sector import diagram_sector
 from .diagrams import Diagram, dimension
 from .initial import PURE
-from .main_frame import ROUNDING, conjugate
+from .main_frame import ROUNDING
 from .representation import representation, rotated
 
 Ket = NDArray[np.complex128]

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
+from ..matrices import conjugate
 from ..model import Model
 from ..schur.blocks import Label, Labels, dimension_of, largest_sector, most_sectors
 from ..schur.diagram_sector import MEMORY as DIAGRAMS
 from ..schur.initial import draw_sector_state, is_random
-from ..schur.main_frame import conjugate, shares_frame
+from ..schur.main_frame import shares_frame
 from ..schur.product import MEMORY, Box, Channel, ProductBasis, ProductSector
 from ..schur.words import Start
 from ..states import State
