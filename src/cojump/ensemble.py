@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,23 +33,13 @@ from .states import State, check_start
 from .unravel.driver import Outcome, warm_up
 from .unravel.engine import Runner, check_rates, make_engine, plan
 
+if TYPE_CHECKING:
+    from .progress import ProgressReport
+
 Array = NDArray[np.float64]
 
 TOLERANCES = (1e-13, 1e-2)
 """Smallest and largest tolerance that double precision and the purpose allow."""
-
-
-class Progress(Protocol):
-    """What shows how far the work is."""
-
-    def start(self, total: int) -> None:
-        """Begin; ``total`` trajectories are to be done."""
-
-    def advance(self, n: int) -> None:
-        """Record that ``n`` more trajectories are done."""
-
-    def stop(self) -> None:
-        """End the display."""
 
 
 class Communicator(Protocol):
@@ -330,7 +320,7 @@ def run_chunks(
     *,
     comm: Communicator,
     events: Events,
-    progress: Progress | None = None,
+    progress: ProgressReport | None = None,
     tolerant: bool = True,
 ) -> bool:
     """Run all chunks that are missing; every rank returns whether the job was told to stop before the end.
@@ -343,7 +333,7 @@ def run_chunks(
         What there is of them, on rank 0; it is completed. Empty on other ranks.
     comm : Communicator
     events : Events
-    progress : Progress or None
+    progress : ProgressReport or None
         Told of finished trajectories, on rank 0.
     tolerant : bool
         A point that fails does not stop the others.
@@ -402,7 +392,7 @@ def run_chunks(
 
 
 def run_points(
-    points: Sequence[Point], *, comm: Communicator | None = None, progress: Progress | None = None
+    points: Sequence[Point], *, comm: Communicator | None = None, progress: ProgressReport | None = None
 ) -> list[Result]:
     """Run all trajectories of all points; every rank returns the same results.
 
@@ -411,7 +401,7 @@ def run_points(
     points : sequence of Point
     comm : Communicator or None
         Ranks that share the chunks of all points; None is this process alone.
-    progress : Progress or None
+    progress : ProgressReport or None
         Told of finished trajectories, on rank 0.
 
     Raises
