@@ -46,9 +46,10 @@ class Stored(NamedTuple):
     ----------
     point : str
         Key of the point.
-    number, start, stop, n_jumps
+    number : int
+        Of the chunk.
+    start, stop, n_jumps, series
         As in :class:`cojump.fold.Chunk`.
-    series : (k, T, A) array
     moments : list of (count, mean, comoment)
     """
 
