@@ -25,8 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StorageError
-from .files import prepare_directory
-from .fold import Chunk, Fold, Goal, Groups, folded_of, statistics_of
+from .files import prepare_directory, reason
+from .fold import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, statistics_of
 from .lock import Lock
 from .results import Result
 from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
@@ -50,7 +50,7 @@ def emptied(result: Result) -> Result:
     """The same point without any trajectory."""
     groups = Groups(statistics_of(result))
     extras = groups.split(groups.empty())
-    averages = extras.pop(next(iter(extras)))
+    averages = extras.pop(AVERAGES)
     return replace(result, moments=averages.moments, extras=extras, trajectories=result.trajectories[:0], n_jumps=0)
 
 
@@ -331,7 +331,7 @@ def _remove(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
-        raise StorageError(f"cannot remove {path}: {error.strerror}") from None
+        raise StorageError(f"cannot remove {path}: {reason(error)}") from None
 
 
 def fold_into(directory: Path, output: Path | None) -> tuple[int, int, Path]:

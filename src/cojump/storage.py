@@ -23,7 +23,7 @@ import numpy as np
 
 from . import __version__
 from .averages import layout_of
-from .errors import ArgumentError, StorageError
+from .errors import ArgumentError, StorageError, one_line
 from .files import reason, replace_file
 from .fold import Chunk, Folded, Goal, Groups, folded_of, statistics_of
 from .moments import Moments
@@ -344,7 +344,7 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
                 key=str(file.attrs.get("key", "")),
             )
     except (KeyError, ValueError, TypeError, OSError) as error:
-        raise StorageError(f"{place} has not the content of a cojump result file: {_line(error)}") from None
+        raise StorageError(f"{place} has not the content of a cojump result file: {one_line(error)}") from None
     return ResultSequence(results, origin, notes)
 
 
@@ -355,10 +355,6 @@ def is_result_file(path: str | os.PathLike[str]) -> bool:
             return stream.read(len(_MAGIC)) == _MAGIC
     except OSError:
         return False
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def _verify(place: Path, data: bytes) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, ConvergenceError, UnsupportedError
+from ..files import reason
 from .sections import MISSING, Section, boolean, integer, number, show, suggestion, text
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _user_builder(system: str, directory: Path) -> Builder:
         source = path.read_text(encoding="utf-8")
     except OSError as error:
         rule = "name a file that can be read (relative to the run file)"
-        raise ArgumentError("[model] system", rule, f"{path}: {error.strerror}") from None
+        raise ArgumentError("[model] system", rule, f"{path}: {reason(error)}") from None
     except UnicodeDecodeError:
         raise ArgumentError("[model] system", "name a Python file in UTF-8", f"{path} is not") from None
     with _one_line(f"{file} raises", path.name):

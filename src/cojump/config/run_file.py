@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, one_line
 from .builders import Builder, find_builder, in_section
 from .initial import DEFAULTS, InitialSection, read_initial
 from .sections import MISSING, Section, integer, number, show
@@ -291,7 +291,7 @@ def read_run_file(path: str | os.PathLike[str]) -> RunFile:
         found = f"byte {error.start} is none"
         raise ArgumentError(str(path), "be a text file in UTF-8", found) from None
     except tomllib.TOMLDecodeError as error:
-        message = " ".join(str(error).split())
+        message = one_line(error)
         raise ArgumentError(str(path), "be a TOML file", message[:1].lower() + message[1:]) from None
     except RecursionError:
         raise ArgumentError(str(path), "be a TOML file", "its lists are nested too deeply") from None
