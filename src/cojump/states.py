@@ -66,12 +66,13 @@ class SymmetricBlock:
         Entry k belongs to the normalised symmetric state with k particles down.
     density : (2, 2) array
         Density matrix of one particle.
+    is_product : bool
+        Whether it is a spin-coherent state, all particles in the same ket.
     """
 
     amplitudes: NDArray[np.complex128]
     density: NDArray[np.complex128]
-
-    is_product = False
+    is_product: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,7 @@ class State:
 
     @property
     def is_product(self) -> bool:
-        """Whether all particles are independent of each other (|M| = J = N/2 counts as product)."""
+        """Whether all particles are independent of each other, however the state was made."""
         return all(b.is_product for b in self.blocks)
 
     @property
@@ -357,7 +358,8 @@ def symmetric(model: Model, states: Mapping[str, ArrayLike]) -> State:
             rule = f"have {block.size + 1} amplitudes for {block.size} particles"
             raise ArgumentError(name, rule, f"its shape is {array.shape}")
         array = _normalised(name, array)
-        made.append(SymmetricBlock(array, _one_particle_density(array)))
+        density = _one_particle_density(array)
+        made.append(SymmetricBlock(array, density, _is_coherent(array, density)))
     return State(tuple(made))
 
 
@@ -369,6 +371,17 @@ def _one_particle_density(amplitudes: NDArray[np.complex128]) -> NDArray[np.comp
     # <up|ρ|down> = tr(ρ σ_-) = <σ_->, and (1/N) Σ σ_- takes k down to k + 1 with sqrt((k+1)(N-k))/N.
     flip = np.sum(amplitudes[1:].conj() * amplitudes[:-1] * np.sqrt((k[:-1] + 1.0) * (N - k[:-1]))) / N
     return np.array([[1 - down, flip], [np.conj(flip), down]])
+
+
+def _is_coherent(amplitudes: NDArray[np.complex128], density: NDArray[np.complex128]) -> bool:
+    """Whether symmetric amplitudes are those of N particles in the ket that one of them is most likely in."""
+    N = len(amplitudes) - 1
+    up, down = np.linalg.eigh(density)[1][:, -1]
+    k = np.arange(N)
+    # Taking one particle out of the ket orthogonal to (up, down) must leave nothing. The norm is linear in the distance
+    # from a coherent state, and does not suffer the cancellation of 1 - tr ρ².
+    rest = up * np.sqrt(k + 1.0) * amplitudes[1:] - down * np.sqrt(N - k) * amplitudes[:-1]
+    return bool(np.linalg.norm(rest) <= _NORM * np.sqrt(N))
 
 
 def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:

@@ -232,8 +232,35 @@ def test_symmetric_one_particle_density(N):
     state = cj.symmetric(model, {"s": amplitudes})
     expected, _ = Oracle(model).moments(symmetric_state(model, {"s": amplitudes}))
     np.testing.assert_allclose(user_mean(state), expected, atol=1e-13)
-    assert not state.is_product
+    assert state.is_product == (N == 1)
     assert isinstance(state.blocks[0], SymmetricBlock)
+
+
+@pytest.mark.parametrize("N", [1, 2, 5, 40])
+def test_symmetric_amplitudes_of_a_product_state_are_a_product(N):
+    model, rng = spins(N), np.random.default_rng(N)
+    k = np.arange(N + 1)
+    binomial = np.sqrt([comb(N, i) for i in range(N + 1)])
+    for ket in (np.array([1, 0]), np.array([0, 1j]), np.array([1, 1]) / np.sqrt(2), random_ket(rng), random_ket(rng)):
+        amplitudes = binomial * ket[0] ** (N - k) * ket[1] ** k
+        state = cj.symmetric(model, {"s": np.exp(0.7j) * amplitudes})
+        assert state.is_product
+        same = cj.product(model, {"s": ket})
+        np.testing.assert_allclose(state.densities[0], same.densities[0], atol=1e-14)
+        # A state at the distance 1e-6 has a one-particle purity of 1 to 1e-12, and is no product all the same.
+        if N > 1:
+            near = amplitudes + 1e-6 * random_ket(rng, N + 1)
+            assert not cj.symmetric(model, {"s": near / np.linalg.norm(near)}).is_product
+
+
+def test_theory_of_a_product_state_given_by_its_amplitudes():
+    model = cj.systems.constrained(3, 0.7, 1.3, 0.8)
+    c, s = np.cos(0.55), np.exp(0.4j) * np.sin(0.55)
+    amplitudes = [c**3, np.sqrt(3) * c**2 * s, np.sqrt(3) * c * s**2, s**3]
+    found = cj.mean_field(model, cj.symmetric(model, {"spins": amplitudes}), [0.0, 0.5])
+    expected = cj.mean_field(model, cj.tilted(model, 1.1, 0.4), [0.0, 0.5])
+    np.testing.assert_allclose(found.covariance, expected.covariance, atol=1e-9)
+    np.testing.assert_allclose(found.correction, expected.correction, atol=1e-9)
 
 
 def test_symmetric_state_of_one_particle_is_its_ket():
