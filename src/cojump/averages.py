@@ -254,7 +254,10 @@ class Averages:
 
     @cached_property
     def between(self) -> Array:
-        """(T, A, A) part of ``covariance`` between trajectories, N Cov(<m_a>, <m_b>)."""
+        """(T, A, A) part of ``covariance`` between trajectories, N Cov(<m_a>, <m_b>).
+
+        The covariance of the n trajectories that ran, with n in the denominator: its expectation is 1 - 1/n of the limit.
+        """
         a = self._shift
         g = self._square(self._mean_of(self._layout.g))
         return self.n_particles * (g - a[:, :, None] * a[:, None, :])
