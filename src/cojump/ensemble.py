@@ -30,8 +30,8 @@ from .results import Result
 from .schedule import Schedule, Task, cost_of
 from .spill import Spill
 from .states import State, check_start
-from .unravel.driver import Outcome, warm_up
-from .unravel.engine import Runner, check_rates, make_engine, plan
+from .unravel.driver import Outcome
+from .unravel.engine import Runner, check_rates, make_engine, plan, prepare
 
 if TYPE_CHECKING:
     from .progress import ProgressReport
@@ -293,6 +293,9 @@ class Failure(NamedTuple):
 class Events:
     """What happens while chunks are run; each method does nothing here."""
 
+    def begin(self) -> None:
+        """On every rank: the kernels are compiled, trajectories come next; :meth:`stopping` is asked from here on."""
+
     def part(self, task: Task, chunk: Chunk) -> None:
         """On the rank that runs it: the first trajectories of a chunk are done."""
 
@@ -380,7 +383,8 @@ def run_chunks(
     def run() -> bool:
         # One thread per rank: on small arrays the threads of BLAS cost ten times what they give.
         with threadpool_limits(1):
-            comm.in_turn(warm_up)
+            comm.in_turn(lambda: prepare(point.model for point in points.values()))
+            events.begin()
             if progress is not None and comm.rank == 0:
                 progress.start(schedule.remaining())
             stopped = comm.distribute(schedule.next_task, work, on_result, events.stopping)

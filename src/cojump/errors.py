@@ -35,8 +35,11 @@ class Interrupted(Exception):  # noqa: N818
     """Work in hand is dropped because the job was told to stop; not an error."""
 
 
-class Stopped(Exception):  # noqa: N818
-    """The process was told to stop while nothing was at work that could be saved; its argument is the signal."""
+class Stopped(BaseException):
+    """The process was told to stop while nothing was at work that could be saved; its argument is the signal.
+
+    Like KeyboardInterrupt no Exception: it comes up anywhere, and must not be taken for an error of what it breaks off.
+    """
 
     @property
     def line(self) -> str:

@@ -53,16 +53,26 @@ def execute(path: Path, directory: Path, signals: Signals) -> int:
     from .parallel import world
 
     began = time.monotonic()
-    comm = world()
+    comm = world()  # signals are noted until now: a rank that left before the others know of it would let them wait
     if comm is None:
+        signals.begin()
         return _execute(path, directory, None, signals, began)
+    _begin_together(signals, comm)
     try:
+        signals.begin()
         return _execute(path, directory, comm, signals, began)
     except Stopped as stopped:
         comm.abort(stopped.line if comm.rank == 0 else "", STOPPED)
     except KeyboardInterrupt:
         comm.abort("cojump: interrupted" if comm.rank == 0 else "", 130)
     raise AssertionError("the job has been ended")
+
+
+def _begin_together(signals: Signals, comm: World) -> None:
+    """Leave quietly on all ranks if any of them was told to stop while they started."""
+    name = comm.agree(signals.name or None)
+    if name is not None:
+        raise Stopped(name) if comm.rank == 0 else click.exceptions.Exit(STOPPED)
 
 
 def _execute(path: Path, directory: Path, comm: World | None, signals: Signals, began: float) -> int:
@@ -237,7 +247,6 @@ class _Run(Events):
         from .progress import make_progress
 
         progress = None if self._session is None else make_progress(sys.stderr)
-        self._signals.gently = True
         try:
             stopped = run_chunks(self._plan.points, self._folds, comm=self._ranks, events=self, progress=progress)
             self._ranks.guard(self._writer.close)
@@ -279,6 +288,10 @@ class _Run(Events):
         fold = self._folds[place]
         if fold.skeleton.theory is None and not fold.skeleton.theory_refusal:
             fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
+
+    def begin(self) -> None:
+        """From now on there is work that a signal must not break off."""
+        self._signals.gently = True
 
     def part(self, task: Task, chunk: Chunk) -> None:
         """Write the finished part of a chunk that takes long."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any
@@ -15,33 +16,65 @@ STOPPED = 75
 FAILED = 3
 """Exit status of a run in which some points cannot be run."""
 
+_LATER = 0.02
+"""Seconds after which a signal that was lost is raised again."""
+
 _HEARD = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
 
 
 class Signals:
     """Listens while it is entered.
 
-    As long as :attr:`gently` is false a signal raises at once: Stopped, or KeyboardInterrupt for Ctrl-C. When it is
-    true the first one is only noted, for the work to end where nothing is lost; a second Ctrl-C raises all the same.
+    At first, while modules are imported and ranks find one another, a signal is only noted: :meth:`begin` raises it.
+    From then on, during planning and compilation, one raises Stopped at once. When :attr:`gently` is true it is noted
+    again, for the work to end where nothing is lost. A second Ctrl-C raises KeyboardInterrupt at any time.
     """
 
     def __init__(self) -> None:
         self.gently = False
         self.name = ""
+        self._begun = False
         self._before: dict[int, Any] = {}
+        self._hook: Any = None
+
+    def begin(self) -> None:
+        """Raise what has come so far, and from now on at once.
+
+        Raises
+        ------
+        Stopped
+        """
+        self._begun = True
+        if self.name:
+            raise Stopped(self.name)
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._hear) for number in _HEARD}
+            self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._raise)
+            self._hook, sys.unraisablehook = sys.unraisablehook, self._swallowed
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._before:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            sys.unraisablehook = self._hook
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
+    def _swallowed(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """Python drops what is raised in a destructor, and the compiler runs many: raise it again a little later."""
+        if unraisable.exc_type is Stopped:
+            signal.setitimer(signal.ITIMER_REAL, _LATER)
+        else:
+            self._hook(unraisable)
+
     def _hear(self, number: int, frame: FrameType | None) -> None:
         again, self.name = bool(self.name), signal.Signals(number).name
-        if number == signal.SIGINT and (again or not self.gently):
+        if number == signal.SIGINT and again:
             raise KeyboardInterrupt
-        if not self.gently:
+        self._raise(number, frame)
+
+    def _raise(self, number: int, frame: FrameType | None) -> None:
+        if self._begun and not self.gently:
             raise Stopped(self.name)

@@ -9,7 +9,7 @@ import pytest
 
 import cojump as cj
 from mpi import digests
-from mpi.launch import cojump_script, end, finish, run_cojump, start, write_run_file
+from mpi.launch import cojump_script, end, finish, run_cojump, run_module, start, write_run_file
 from mpi.test_failures import watched
 
 AT_ONCE = 5
@@ -97,6 +97,24 @@ def test_ctrl_c_without_mpiexec(tmp_path, expected):
     assert job.status == 75, job.err
     run_cojump(2, "run", path).succeeded()
     assert of_points(tmp_path / "results") == expected
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_ctrl_c_before_the_ranks_have_met(rank, tmp_path):
+    """All of them leave with the status that says "run it again", and the first one says why; none waits in MPI."""
+    path = slow(tmp_path)
+    job = run_module(2, "told_early", rank, "run", path)
+    assert job.status == 75, job.err
+    assert job.messages == ["cojump: stopped (SIGINT) before the work began; the same command goes on"]
+    assert "Abort" not in job.err
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_ctrl_c_while_points_are_planned(rank, tmp_path):
+    job = run_cojump(2, "run", watched(tmp_path, "interrupt", rank))
+    assert job.status == 75, job.err
+    assert "Traceback" not in job.err
 
 
 def test_a_long_trajectory_is_left_in_the_middle(tmp_path):

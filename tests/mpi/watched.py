@@ -5,6 +5,7 @@ It is the constrained model; what is done to the trajectory engine is said by ``
     raise, memory, nan    an unexpected error, no memory left, or a poisoned table, in the trajectories of ``rank``
     mean_field            the mean field does not converge on ``rank``
     amplitude             Γ raises on ``rank``
+    interrupt             Ctrl-C on ``rank`` while the model is made
     occupied              something takes the place of the result file while the job runs
     slow                  each trajectory takes 30 ms; each rank writes a byte for every one that it begins
     count                 slow; each rank writes down which trajectories it runs and how its threads are used
@@ -12,6 +13,7 @@ It is the constrained model; what is done to the trajectory engine is said by ``
 """
 
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -33,7 +35,10 @@ def build(size: int, action: str, rank: int, directory: str):
         z = np.diag([1.0, -1.0])
         jump = cj.LocalJump(z, "spins", amplitude=lambda x: 1 / 0, argument={"spins": z})
         return cj.Model([cj.Block("spins", size)], [], [jump])
-    if action == "mean_field":
+    if action == "interrupt":
+        if rank == RANK:
+            os.kill(os.getpid(), signal.SIGINT)
+    elif action == "mean_field":
         if rank == RANK:
             ensemble.mean_field = _no_mean_field
     else:

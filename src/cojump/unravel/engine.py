@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,8 +16,9 @@ from ..schur.components import Component, components
 from ..schur.main_frame import shares_frame
 from ..schur.product import ProductBasis
 from ..schur.two_level import build, is_banded
-from ..states import State
-from .driver import Engine, Outcome, bytes_needed
+from ..states import State, occupation
+from ..systems import lambda_pump
+from .driver import Engine, Outcome, bytes_needed, warm_up
 from .product_engine import ProductEngine, product_bytes
 from .record import jump_type, placed, sector_array
 
@@ -85,6 +86,14 @@ def plan(model: Model) -> tuple[Plan, ...]:
             method += ", collective jumps"
         plans.append(Plan(names, method, amplitudes, product_bytes(part.model)))
     return tuple(plans)
+
+
+def prepare(models: Iterable[Model]) -> None:
+    """Compile the kernels that trajectories of these models need, or load them from numba's cache."""
+    warm_up()
+    if not all(is_banded(part.model) for model in models for part in components(model)):
+        model = lambda_pump(2, 1.0, 1.0, 1.0)
+        make_engine(model, occupation(model, {"particles": [2, 0, 0]}), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
 def make_engine(model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()) -> Runner:

@@ -1,0 +1,24 @@
+"""The command line, told to stop before MPI begins, on one rank only.
+
+python -m mpi.told_early RANK run FILE.toml
+"""
+
+import os
+import signal
+import sys
+
+from cojump import cli, parallel
+
+_world = parallel.world
+
+
+def world():
+    own = next(os.environ[name] for name in ("PMI_RANK", "OMPI_COMM_WORLD_RANK") if name in os.environ)
+    if own == sys.argv[1]:
+        os.kill(os.getpid(), signal.SIGINT)
+    return _world()
+
+
+if __name__ == "__main__":
+    parallel.world = world
+    cli.cli(sys.argv[2:])

@@ -1,0 +1,108 @@
+"""Being told to stop at any moment, before the work begins too: one line, and the status that says "run it again"."""
+
+import os
+import signal
+import time
+
+import pytest
+from click.testing import CliRunner
+
+from cojump import ensemble, plans
+from cojump.cli import cli
+from cojump.errors import Stopped
+from cojump.signals import Signals
+
+RUN = """
+[model]
+system = "constrained"
+size = 4
+omega = 0.7
+rate_up = 1.3
+rate_down = 0.8
+[initial]
+kind = "tilted"
+theta = 1.1
+phi = 0.4
+[times]
+end = 1.0
+steps = 3
+[run]
+n_traj = 8
+"""
+
+
+def hit(number=signal.SIGINT):
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_a_signal_while_modules_are_imported_waits_for_the_others(number):
+    with Signals() as signals:
+        hit(number)
+        assert signals.name == signal.Signals(number).name
+        with pytest.raises(Stopped, match=signals.name):
+            signals.begin()
+        with pytest.raises(Stopped):
+            hit(signal.SIGTERM)  # and from then on at once
+        signals.gently = True
+        hit(signal.SIGTERM)
+
+
+def test_a_second_ctrl_c_breaks_off():
+    with Signals() as signals:
+        hit()
+        with pytest.raises(KeyboardInterrupt):
+            hit()
+        signals.gently = True
+        with pytest.raises(KeyboardInterrupt):
+            hit()
+
+
+class Doomed:
+    """Its destructor is where the signal comes."""
+
+    def __del__(self):
+        hit()
+
+
+def test_a_signal_that_a_destructor_swallows_comes_again():
+    """Python drops what is raised there; a compilation that takes a minute runs thousands of them."""
+    with pytest.raises(Stopped), Signals() as signals:
+        signals.begin()
+        Doomed()
+        deadline = time.monotonic() + 5
+        while time.monotonic() < deadline:
+            time.sleep(0.001)
+
+
+def test_it_is_no_error_of_what_it_breaks_off():
+    with pytest.raises(Stopped), Signals() as signals:
+        signals.begin()
+        try:
+            hit()
+        except Exception:  # as the compiler and users' functions do
+            pytest.fail("taken for an error")
+
+
+def test_everything_is_as_before_afterwards():
+    before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM)]
+    with Signals():
+        assert signal.getsignal(signal.SIGINT) != before[0]
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGALRM)] == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("when", ["planning", "compiling"])
+def test_a_run_that_is_stopped_before_the_work_begins(when, number, tmp_path, monkeypatch):
+    path = tmp_path / "run.toml"
+    path.write_text(RUN, encoding="utf-8")
+    with monkeypatch.context() as patch:
+        if when == "planning":
+            patch.setattr(plans, "point_of", lambda *_: hit(number))
+        else:
+            patch.setattr(ensemble, "prepare", lambda _: hit(number))
+        outcome = CliRunner().invoke(cli, ["run", str(path)])
+    assert outcome.exit_code == 75
+    name = signal.Signals(number).name
+    assert outcome.stderr == f"cojump: stopped ({name}) before the work began; the same command goes on\n"
+    assert CliRunner().invoke(cli, ["run", str(path)]).exit_code == 0
