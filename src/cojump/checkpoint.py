@@ -4,6 +4,7 @@
     checkpoint/manifest.h5      the points without any trajectory, and the key of the run
     checkpoint/*.shard          finished chunks, files of their own for each rank of each session
     checkpoint/status.json      how far the job is
+    failures.json               the points that cannot be run, and why; only as long as there are any
     .lock                       while a job runs
 
 Whatever the moment a process dies at, what was finished is in one of the first three: the result file is replaced as
@@ -24,6 +25,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from . import failures
 from .errors import StorageError
 from .files import prepare_directory, reason
 from .fold import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, statistics_of
@@ -214,6 +216,7 @@ class Session:
             prepare_directory(directory)
             self._lock = Lock(directory)
         self.folds: dict[str, Fold] = {}
+        self.failures = failures.FailureRecord(directory)
         self._identities: dict[str, Mapping[str, Any]] = {}
         self._others: list[tuple[Result, Note]] = []
         self._last_write = -float("inf")
@@ -250,8 +253,9 @@ class Session:
         self._others = [(r, n) for name, (r, n) in stored.items() if n and r.n_traj and name not in self.folds]
         if self._lock:
             self._place.mkdir(exist_ok=True)
-            for path in self.directory.glob(f".{RESULT_NAME}.*.part"):  # of a job that was killed while it wrote
-                _remove(path)
+            for name in (RESULT_NAME, failures.NAME):  # of a job that was killed while it wrote
+                for path in self.directory.glob(f".{name}.*.part"):
+                    _remove(path)
             self._save(self._place / MANIFEST, {n: Fold(s, goals[n]) for n, s in skeletons.items()}, (), key)
         self._shards = _Shards(key.encode(), {p: scan(p, key.encode()) for p in shard_files(self._place)})
         self._shards.offer_to(self.folds)

@@ -102,13 +102,22 @@ def fold(directory: Path, output: Path | None) -> None:
 @click.option("--all", "all_times", is_flag=True, help="Print every output time, not only six.")
 def report(directory: Path, all_times: bool) -> None:
     """Print tables of the results in DIR and write figures into it."""
+    from .missing import missing_points
     from .report import make_console, print_tables
-    from .storage import load
+    from .storage import RESULT_NAME, load
 
-    results = load(directory)
+    there = not directory.is_dir() or (directory / RESULT_NAME).exists()
+    results = load(directory) if there else None
+    missing = missing_points(directory, results) if directory.is_dir() else []
+    if results is None:
+        for line in missing:
+            click.echo(f"cojump: {line}", err=True)
+        results = load(directory)  # refuses it
     if (directory / "checkpoint").is_dir():
         click.echo(f"cojump: the run is not complete; cojump fold {directory} adds what is not here yet", err=True)
     print_tables(results, make_console(sys.stdout), all_times=all_times)
+    for line in missing:
+        click.echo(line)
     from .figures import write_figures
 
     place = directory if directory.is_dir() else directory.parent

@@ -10,21 +10,23 @@ from typing import Any, TextIO
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from .checkpoint import DIRECTORY
 from .config import PointSpec, RunFile
 from .errors import EXPECTED, one_line
 from .lock import held
+from .missing import missing_points, parameters_text
 from .plans import open_run_file, point_of
 from .progress import duration, per_second
-from .report import make_console
+from .report import UNBOUNDED, make_console, print_table
 from .status import read_status
 from .storage import RESULT_NAME, ResultSequence, is_result_file, load
 
-_WIDTH = 120
-"""Width of the tables where there is no terminal; a seed has up to 19 digits."""
-
 _SERIES_BYTES = 8
+
+_TEXTS = ("method", "point")
+"""Columns that may be folded between words."""
 
 _MOST_RANKS = 16
 """Ranks that have a row each."""
@@ -38,32 +40,41 @@ def show_path(path: Path, stream: TextIO) -> None:
     ArgumentError, StorageError
         If it can be read as none of these.
     """
-    console = make_console(stream, width=_WIDTH)
-    if path.is_dir() and (found := read_status(path / DIRECTORY)) is not None:
-        _show_job(path, *found, console)
-        if (path / RESULT_NAME).exists():
-            _show_results(load(path), path, console)
-        return
-    if path.is_dir() or is_result_file(path) or path.suffix in (".h5", ".hdf5"):
+    console = make_console(stream, width=UNBOUNDED)
+    if path.is_dir():
+        _show_directory(path, console)
+    elif is_result_file(path) or path.suffix in (".h5", ".hdf5"):
         _show_results(load(path), path, console)
     else:
         _show_run(open_run_file(path), console)
 
 
+def _show_directory(path: Path, console: Console) -> None:
+    """The job, the results and what is missing, whichever are there."""
+    found = read_status(path / DIRECTORY)
+    if found is not None:
+        _show_job(path, *found, console)
+    results = load(path) if (path / RESULT_NAME).exists() else None
+    if results is not None:
+        _show_results(results, path, console)
+    lines = missing_points(path, results, failed_only=held(path))
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+    if found is None and results is None and not lines:
+        load(path)  # refuses it
+
+
 def _table(*columns: str) -> Table:
+    """A table whose texts may go on in the next line on a narrow terminal; numbers never do."""
     table = Table(box=SIMPLE_HEAD, padding=(0, 1))
     for column in columns:
-        table.add_column(column, justify="right", overflow="fold")
+        table.add_column(column, justify="right", overflow="fold" if column in _TEXTS else "ellipsis")
     return table
 
 
 def _print_facts(console: Console, facts: dict[str, str]) -> None:
     for name, fact in facts.items():
         console.print(f"{name:<14}{fact}", markup=False, soft_wrap=True)
-
-
-def _parameters(parameters: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} = {value}" for key, value in parameters.items()) or "—"
 
 
 def _times(first: float, last: float, count: int) -> str:
@@ -100,11 +111,11 @@ def _show_run(run_file: RunFile, console: Console) -> None:
     )
     table = _table("point", "N", "blocks", "amplitudes", "seed", "memory", "method")
     for row in rows:
-        table.add_row(*row)
-    console.print(table)
+        table.add_row(*map(Text, row))
+    print_table(console, table)
     for spec, refused in failures:
         console.print(
-            f"{_parameters(spec.parameters)} cannot be run: {one_line(refused)}", markup=False, soft_wrap=True
+            f"{parameters_text(spec.parameters)} cannot be run: {one_line(refused)}", markup=False, soft_wrap=True
         )
 
 
@@ -127,7 +138,7 @@ def _planned(run_file: RunFile, point: PointSpec, n_times: int) -> list[str]:
     n_averages = len(model.labels)
     series = _SERIES_BYTES * n_times * (n_averages + n_averages * (n_averages + 1) // 2)
     return [
-        _parameters(point.parameters),
+        parameters_text(point.parameters),
         str(model.size),
         str(len(model.blocks)),
         " + ".join(f"{p.amplitudes:,}" for p in plans),
@@ -175,12 +186,12 @@ def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Consol
         seconds = point["seconds"]
         each = "—" if seconds is None else f"{1e3 * seconds:.3g}"
         at = point["state"] if alive or point["state"] in ("finished", "failed") else "unfinished"
-        table.add_row(_parameters(point["parameters"]), at, str(point["done"]), str(point["of"]), each)
-    console.print(table)
+        table.add_row(Text(parameters_text(point["parameters"])), at, str(point["done"]), str(point["of"]), each)
+    print_table(console, table)
     table = _table("rank", "busy", "trajectories", "per second")
     for name, n, busy in _rows_of_ranks(ranks):
         table.add_row(name, f"{min(busy / elapsed, 1):.0%}", f"{n:g}", per_second(n / elapsed))
-    console.print(table)
+    print_table(console, table)
 
 
 def _rows_of_ranks(ranks: Sequence[Sequence[float]]) -> list[tuple[str, float, float]]:
@@ -209,7 +220,7 @@ def _show_results(results: ResultSequence, path: Path, console: Console) -> None
     table = _table("point", "N", "trajectories", "jumps each", "kept", "times", "tolerance", "seed")
     for result in results:
         table.add_row(
-            _parameters(result.parameters),
+            Text(parameters_text(result.parameters)),
             str(result.n_particles),
             str(result.n_traj),
             f"{result.n_jumps / max(result.n_traj, 1):.4g}",
@@ -218,4 +229,4 @@ def _show_results(results: ResultSequence, path: Path, console: Console) -> None
             f"{result.tolerance:g}",
             str(result.seed),
         )
-    console.print(table)
+    print_table(console, table)

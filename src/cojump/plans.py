@@ -12,6 +12,7 @@ import click
 from .checkpoint import key_of
 from .config import PointSpec, RunFile, read_run_file
 from .errors import EXPECTED, StorageError, one_line
+from .failures import Failed
 from .files import reason
 from .fold import Goal
 
@@ -61,6 +62,16 @@ class Plan:
         """Leave a point out."""
         self.points.pop(place, None)
         self.failures[place] = message
+
+    def failed(self, place: int, message: str) -> Failed:
+        """The failure of a point as it is written down."""
+        spec = self.specs[place]
+        return Failed(self.keys[place], spec.parameters, message, spec.run.n_traj)
+
+    @property
+    def failed_points(self) -> list[Failed]:
+        """All points that are left out, as they are written down."""
+        return [self.failed(place, message) for place, message in self.failures.items()]
 
     def tell(self, place: int, message: str) -> None:
         """Say on standard error why a point is left out."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
@@ -27,6 +28,9 @@ _ROWS = 6
 _WIDTH = 80
 """Width of the tables where there is no terminal to ask."""
 
+UNBOUNDED = 10_000
+"""Width of what is for a file or another program: lines as long as they are."""
+
 _EXACT = 1e-13
 """A standard error below this is rounding of zero: at the start, or of a conserved average."""
 
@@ -42,6 +46,25 @@ _CAPTION = (
 def make_console(stream: TextIO, width: int = _WIDTH) -> Console:
     """Make a console for tables: as wide as the terminal, ``width`` columns where there is none."""
     return Console(file=stream, highlight=False, width=None if stream.isatty() else width)
+
+
+def print_table(console: Console, table: Table) -> None:
+    """Print a table in which no number is ever cut or broken: wider than the terminal where it must be.
+
+    Only columns with ``overflow="fold"``, of words, become narrower than what is in them.
+    """
+    unbounded = console.options.update(width=UNBOUNDED)
+    excess = Measurement.get(console, unbounded, table).maximum - console.width
+    for column in reversed(table.columns):  # names of points stand first and are folded last
+        cells = [Measurement.get(console, unbounded, cell) for cell in (column.header, *column.cells)]
+        column.width = max(cell.maximum for cell in cells)
+        if column.overflow == "fold" and excess > 0:
+            spare = column.width - max(cell.minimum for cell in cells)
+            column.width -= min(spare, excess)
+            excess -= min(spare, excess)
+    if excess > 0:
+        console = Console(file=console.file, highlight=False, width=console.width + excess)
+    console.print(table)
 
 
 def format_value(value: float, error: float) -> str:
@@ -98,26 +121,26 @@ def print_tables(results: Sequence[Result], console: Console, all_times: bool = 
     """
     for result in results:
         rows = chosen_times(len(result.times), all_times)
-        console.print(_table(result, rows))
+        print_table(console, _table(result, rows))
         console.print()
-        console.print(_deviation_table(result, rows))
+        print_table(console, _deviation_table(result, rows))
         console.print()
         if result.theory_refusal:
             console.print(Text(f"no 1/N theory beside it: {result.theory_refusal}", style="dim"))
             console.print()
         if "order" in result.extras:
-            console.print(_order_table(result, rows))
+            print_table(console, _order_table(result, rows))
             console.print()
         for table in (_stationary_table(result), _jump_table(result)):
             if table is not None:
-                console.print(table)
+                print_table(console, table)
                 console.print()
     console.print(Text(_CAPTION, style="dim"))
 
 
 def _plain(title: str, first: str = "", *numbers: str) -> Table:
     """A table of one column of names, if ``first`` is given, and columns of numbers."""
-    table = Table(title=title, title_justify="left", title_style="bold")
+    table = Table(title=Text(title, style="bold"), title_justify="left")
     table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
     if first:
         table.add_column(first, no_wrap=True)

@@ -14,6 +14,7 @@ import numpy as np
 from .checkpoint import DIRECTORY, MANIFEST, Contents, Session, emptied, key_of, read_contents, record_of
 from .ensemble import Events
 from .errors import EXPECTED, Stopped, StorageError, one_line
+from .failures import FailureRecord
 from .fold import Chunk, Fold
 from .plans import Plan, end_together, plan_together
 from .shards import ShardWriter
@@ -100,6 +101,7 @@ def _begin(plan: Plan, directory: Path, comm: World | None) -> Session | None:
     """Take the directory and find out what is there; None if nothing is to be run."""
     if _is_complete(plan, _checked(plan, directory)) and not (directory / DIRECTORY).exists():
         place = directory / RESULT_NAME
+        FailureRecord(directory).begin({}, plan.failed_points)
         click.echo(f"cojump: complete, {_count(len(plan.points))} in {place}; {_hint(directory)}")
         return None
     session = Session(directory, plan.run_file.text, plan.run_file.sources)
@@ -121,6 +123,7 @@ def _begin_session(plan: Plan, session: Session, contents: Contents, who: str) -
         {keys[i]: goal for i, goal in goals.items()},
         {keys[i]: identities[i] for i in goals},
     )
+    session.failures.begin({keys[i]: goal.n_traj for i, goal in goals.items()}, plan.failed_points)
     if damaged:
         click.echo(
             f"cojump: damaged records in {session.directory / DIRECTORY} ({damaged}) do not count; "
@@ -266,17 +269,19 @@ class _Run(Events):
             if fold.finished:
                 self._explain(place)
         session.write(ended=True)
+        keys, finished = self._plan.keys, {i for i, fold in self._folds.items() if fold.finished}
+        session.failures.keep({key for i, key in keys.items() if i not in finished})
         failed = sum(fold.failure is not None for fold in self._folds.values())
+        why = f"stopped ({self._signals.name or ('walltime_seconds' if self._deadline else 'a signal')})"
         if stopped or failed:
             assert self._status is not None
-            self._status.write("stopped" if stopped else "failed")
+            self._status.write("stopped" if stopped else "failed", why if stopped else "")
         else:
             session.clear()
         if stopped:
             done = sum(fold.n_done for fold in self._folds.values())
             total = sum(fold.goal.n_traj for fold in self._folds.values())
-            why = self._signals.name or ("walltime_seconds" if self._deadline else "a signal")
-            click.echo(f"cojump: stopped ({why}), {done} of {total} trajectories kept; the same command goes on")
+            click.echo(f"cojump: {why}, {done} of {total} trajectories kept; the same command goes on")
             return
         count, lost = _count(len(self._plan.specs)), failed + len(self._plan.failures)
         if lost:
@@ -315,10 +320,13 @@ class _Run(Events):
         assert self._session is not None
         self._explain(place)
         self._session.write(now=False)
+        self._session.failures.drop(self._plan.keys[place])
 
     def failed(self, place: int, message: str) -> None:
-        """Say so."""
+        """Say so, and write it down."""
         self._plan.tell(place, message)
+        assert self._session is not None
+        self._session.failures.add(self._plan.failed(place, message))
 
     def stopping(self) -> bool:
         """Whether a signal has come or the time is over; on rank 0 the place where the status is kept up to date."""

@@ -74,12 +74,12 @@ class Status:
         if self._clock() - self._written >= SECONDS:
             self.write("running")
 
-    def write(self, state: str) -> None:
+    def write(self, state: str, why: str = "") -> None:
         """Write the file; a disk that has no room for it does not matter."""
         self._written, self._beat = self._clock(), self._beat + 1
         aside = self._path.with_suffix(".part")
         with contextlib.suppress(OSError):
-            aside.write_text(json.dumps(self.facts(state)), encoding="utf-8")
+            aside.write_text(json.dumps({**self.facts(state), "why": why}), encoding="utf-8")
             os.replace(aside, self._path)
 
     def facts(self, state: str) -> dict[str, Any]:

@@ -51,6 +51,10 @@ def test_an_expected_error_is_one_line(action, rank, message, tmp_path):
     (line,) = job.messages
     assert line.startswith(f"cojump: rank {rank}: ")
     assert message in line
+    if action in ("nan", "memory"):  # the point failed, the job did not: what was said stays on the disk
+        assert job.status == 3
+        shown = run_cojump(None, "show", tmp_path / "results").succeeded()
+        assert f"failed: size = 4: {line.removeprefix('cojump: ')}" in shown.out
 
 
 def test_a_function_of_the_user_that_raises_on_one_rank_only(tmp_path):

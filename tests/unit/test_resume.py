@@ -154,7 +154,7 @@ class Killed(BaseException):
     """Stands for a process that is gone: nothing after it is executed."""
 
 
-def crash_points(path, output, monkeypatch, at):
+def crash_points(path, output, monkeypatch, at, status=0):
     """Run, and "kill" the process at its ``at``-th change of a file in the final fold; whether it came that far."""
     count = [0]
 
@@ -178,7 +178,7 @@ def crash_points(path, output, monkeypatch, at):
         patch.setattr(runs._Run, "_finish", finish)
         patch.setattr(checkpoint.Lock, "release", lambda lock: os.close(lock._descriptor))  # as the system does it
         try:
-            go(path, output=output)
+            go(path, status, output)
         except Killed:
             return True
     return False

@@ -1,0 +1,96 @@
+"""What the directory of a run lacks, point by point and in words: failed, stopped, not begun."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .checkpoint import DIRECTORY, MANIFEST, key_of
+from .errors import StorageError, one_line
+from .failures import Failed, read_failures
+from .lock import held
+from .results import Result
+from .status import read_status
+from .storage import Note, ResultSequence, load
+
+
+def missing_points(directory: Path, results: ResultSequence | None, *, failed_only: bool = False) -> list[str]:
+    """Say for each point that is not complete why, in one line each; nothing for a run that is complete.
+
+    Parameters
+    ----------
+    directory : Path
+        Of a run, where a job may be at work.
+    results : ResultSequence or None
+        Its result file.
+    failed_only : bool
+        Leave out the points that have not failed.
+    """
+    lines, manifest, failures = [], None, {}
+    try:
+        failures = read_failures(directory)
+    except StorageError as error:
+        lines.append(one_line(error))
+    try:
+        manifest = load(directory / DIRECTORY / MANIFEST) if (directory / DIRECTORY / MANIFEST).exists() else None
+    except StorageError as error:
+        lines.append(one_line(error))
+    stored = _by_key(results)
+    there = {key: result.n_traj for key, (result, _) in stored.items()}
+    for entry in failures.values():
+        result, note = stored.get(entry.key, (None, None))
+        if result is None or not _complete(result, note, entry.n_traj):
+            lines.append(_failed(entry, there.get(entry.key, 0)))
+    names, why = _states(directory)
+    for key, (point, note) in _by_key(manifest).items():
+        result, _ = stored.get(key, (None, None))
+        if note is None or key in failures or (result and _complete(result, note, note.goal.n_traj)):
+            continue
+        count, name = _count(there.get(key, 0), note.goal.n_traj), parameters_text(point.parameters)
+        if names.get(name) == "failed":
+            lines.append(f"failed: {name}: the reason was not written down; {count}")
+        elif not failed_only:
+            lines.append(f"unfinished: {name}: {why}; {count}")
+    return lines
+
+
+def parameters_text(parameters: Mapping[str, Any]) -> str:
+    """Name a point by its parameters."""
+    return ", ".join(f"{key} = {value}" for key, value in parameters.items()) or "—"
+
+
+def _by_key(points: ResultSequence | None) -> dict[str, tuple[Result, Note | None]]:
+    if points is None:
+        return {}
+    notes: Sequence[Note | None] = points.notes or [None] * len(points)
+    return {key_of(r.seed, r.parameters): (r, note) for r, note in zip(points, notes, strict=True)}
+
+
+def _complete(result: Result, note: Note | None, n_traj: int) -> bool:
+    return result.n_traj >= n_traj or (note is not None and note.goal.reached_by(result))
+
+
+def _count(done: int, asked: int) -> str:
+    return f"{done} of {asked} trajectories are in the result file"
+
+
+def _failed(entry: Failed, done: int) -> str:
+    when = "failed in an earlier job" if entry.earlier else "failed"
+    kept = f"; {_count(done, entry.n_traj)}" if done else ""
+    return f"{when}: {parameters_text(entry.parameters)}: {entry.message}{kept}"
+
+
+def _states(directory: Path) -> tuple[dict[str, str], str]:
+    """What the last job wrote about each point, by its name, and what became of that job."""
+    alive = held(directory)
+    found = read_status(directory / DIRECTORY)
+    if found is None:
+        return {}, "a job is running" if alive else "killed or broken off"
+    status = found[0]
+    names = {parameters_text(point["parameters"]): point["state"] for point in status["points"]}
+    if alive:
+        return names, "a job is running"
+    if status["state"] == "running":
+        return names, "killed or broken off"
+    return names, status.get("why") or status["state"]
