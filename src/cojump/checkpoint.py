@@ -228,6 +228,11 @@ class Session:
         """The result file."""
         return self.directory / RESULT_NAME
 
+    @property
+    def has_trajectories(self) -> bool:
+        """Whether there is anything to be folded, or folded already."""
+        return bool(self._others) or any(fold.n_traj for fold in self.folds.values())
+
     def begin(
         self,
         contents: Contents,
@@ -360,6 +365,8 @@ def fold_into(directory: Path, output: Path | None) -> tuple[int, int, Path]:
     StorageError
         If there is nothing to fold, a file is damaged, or a job is running.
     """
+    if not directory.is_dir():
+        raise StorageError(f"{directory} is no directory of a run")
     contents = read_contents(directory)
     if contents.manifest is None:
         raise StorageError(f"{directory} holds no unfinished run; there is nothing to fold")
@@ -378,6 +385,8 @@ def fold_into(directory: Path, output: Path | None) -> tuple[int, int, Path]:
             {key: note.identity for key, note in notes.items()},
         )
         path = session.path if output is None else output
+        if not session.has_trajectories:
+            raise StorageError(f"no trajectory of the run in {directory} is finished; there is nothing to fold")
         session.write(path)
         done = sum(fold.n_traj for fold in session.folds.values())
         return done, sum(fold.goal.n_traj for fold in session.folds.values()), path

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,13 +89,20 @@ def _numbers(array: NDArray[Any]) -> dict[str, Any]:
     return {"shape": shape, "norm": float(np.linalg.norm(flat)), "sketch": sketch}
 
 
-def differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[str]:
+class Difference(NamedTuple):
+    """A fact in which two points differ: its name, and what it is in both of them, in words."""
+
+    name: str
+    text: str
+
+
+def differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[Difference]:
     """Say in which facts two points differ; in none if they are the same."""
     found = []
     for name in dict.fromkeys([*here, *there]):
         ours, theirs = here.get(name), there.get(name)
         if not _same(ours, theirs):
-            found.append(f"{name} is {_shown(ours)} here and {_shown(theirs)} there")
+            found.append(Difference(name, f"{name} is {_shown(ours)} here and {_shown(theirs)} there"))
     return found
 
 

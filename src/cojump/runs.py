@@ -23,7 +23,10 @@ from .status import Status
 from .storage import RESULT_NAME, ResultSequence
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .ensemble import Point
+    from .identity import Difference
     from .parallel import World
     from .results import Result
     from .schedule import Task
@@ -191,35 +194,46 @@ def _check(plan: Plan, stored: ResultSequence, path: Path) -> None:
     found = plan.run_file.differences(stored.origin.run_file, sources)
     if not found:
         places = {key: place for place, key in plan.keys.items()}
+        by_point = []
         for i, result in enumerate(stored):
             place = places.get(key_of(result.seed, result.parameters))
             if place is None:
                 raise StorageError(f"{path} holds a point that this run file does not make; {_ADVICE}")
             if place in plan.points:
-                found += _point_differences(plan, place, stored, i)
+                by_point += _point_differences(plan, place, stored, i)
+        found = _gathered(by_point, len(stored))
+        if any(difference.name for difference in by_point) and dict(sources) != dict(stored.origin.sources):
+            found[0] = f"the file {next(iter(sources))} has changed since: {found[0]}"
     if found:
-        raise StorageError(
-            f"{path} belongs to another run file: {'; '.join(list(dict.fromkeys(found))[:3])}; {_ADVICE}"
-        )
+        raise StorageError(f"{path} belongs to another run file: {'; '.join(found[:3])}; {_ADVICE}")
 
 
-def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -> list[str]:
-    """Why a stored point cannot be taken up, in words; empty if it can."""
-    from .identity import differences
+def _gathered(differences: Sequence[Difference], n_points: int) -> list[str]:
+    """Each difference once, as the first point has it; what the model has, with how many points it concerns."""
+    groups: dict[str, list[Difference]] = {}
+    for found in differences:
+        groups.setdefault(found.name or found.text, []).append(found)
+    return [
+        f"{same[0].text} (in {len(same)} of {_count(n_points)})" if same[0].name and n_points > 1 else same[0].text
+        for same in groups.values()
+    ]
+
+
+def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -> list[Difference]:
+    """Why a stored point cannot be taken up; empty if it can. What the run file says has no name."""
+    from .identity import Difference, differences
 
     n_traj, chunk, note = plan.points[place].n_traj, plan.points[place].chunk, stored.notes[i]
     there = stored[i].n_traj if note is None else note.goal.n_traj
     change = f"[run] n_traj is {n_traj} here and {there} there"
     if n_traj < there:
-        return [f"{change}, and it may only grow"]
+        return [Difference("", f"{change}, and it may only grow")]
     if note is None:
-        return [f"{change}, and a file of schema {stored.origin.schema} cannot be extended"] * (n_traj > there)
+        text = f"{change}, and a file of schema {stored.origin.schema} cannot be extended"
+        return [Difference("", text)] * (n_traj > there)
     if note.folded.before[0].count % chunk and n_traj > there:
-        return [f"{change}, and its last chunk was not kept apart"]
-    found = differences(plan.identities[place], note.identity)
-    if found and dict(plan.run_file.sources) != dict(stored.origin.sources):
-        found[0] = f"the file {next(iter(plan.run_file.sources))} has changed since: {found[0]}"
-    return found
+        return [Difference("", f"{change}, and its last chunk was not kept apart")]
+    return differences(plan.identities[place], note.identity)
 
 
 class _Run(Events):

@@ -35,7 +35,9 @@ def point(state=None, **options):
 
 def changes(other: Point) -> list[str]:
     """Differences between the usual point, as it comes back from a file, and another one."""
-    return differences(identity_of(other), json.loads(json.dumps(identity_of(point()))))
+    found = differences(identity_of(other), json.loads(json.dumps(identity_of(point()))))
+    assert all(difference.text.startswith(difference.name) for difference in found)
+    return [difference.text for difference in found]
 
 
 @pytest.mark.parametrize(

@@ -365,6 +365,25 @@ def test_a_model_is_known_by_its_matrices(run_toml):
     assert "belongs to another run file: the file mine.py has changed since: jumps[1]" in err
 
 
+def test_a_difference_is_listed_once_for_all_points(run_toml):
+    """The matrices that a rate stands in depend on the size: every point differs in its own numbers."""
+    model = run_toml.parent / "mine.py"
+    source = "import cojump\ndef build(size: int):\n    return cojump.systems.constrained(size, 0.7, {}, 0.8)\n"
+    model.write_text(source.format(1.3), encoding="utf-8")
+    text = RUN[RUN.index("[initial]") :]
+    run_toml.write_text('[model]\nsystem = "mine.py:build"\nsize = [4, 5, 6]\n' + text, encoding="utf-8")
+    go(run_toml)
+    model.write_text(source.format("1.3 if size == 4 else 0.1 * size"), encoding="utf-8")
+    _, err = go(run_toml, status=2)
+    assert "belongs to another run file: the file mine.py has changed since: jumps[0] matrix is (" in err
+    assert err.count("matrix is") == 1
+    assert "(in 2 of 3 points)" in err
+    assert err.count("\n") == 1
+    change(run_toml, ("n_traj = 22", "n_traj = 21"))
+    _, err = go(run_toml, status=2)
+    assert "another run file: [run] n_traj is 21 here and 22 there, and it may only grow; use another" in err
+
+
 def test_a_target_error(run_toml):
     change(run_toml, ("n_traj = 22", "n_traj = 4000\ntarget_error = {spins.z = 0.05}\nmin_traj = 20"))
     go(run_toml)
@@ -534,6 +553,29 @@ def test_fold_gathers_what_is_there(run_toml, expected, monkeypatch):
     assert digests.of_file(results / "result.h5") == expected
     _, err = invoke("fold", results, status=2)
     assert err == f"cojump: {results} holds no unfinished run; there is nothing to fold\n"
+
+
+def test_fold_writes_no_empty_result(run_toml, expected, monkeypatch):
+    """A run that was stopped before its first trajectory, a directory that holds none, and no directory."""
+    results, empty = run_toml.parent / "results", run_toml.parent / "empty"
+    empty.mkdir()
+    with monkeypatch.context() as patch:
+        Watch(patch, 0, hit(signal.SIGTERM))
+        go(run_toml, status=75)
+    for place, why in (
+        (results, f"no trajectory of the run in {results} is finished; there is nothing to fold"),
+        (empty, f"{empty} holds no unfinished run; there is nothing to fold"),
+        (run_toml, f"{run_toml} is no directory of a run"),
+        (run_toml.parent / "nowhere", f"{run_toml.parent / 'nowhere'} is no directory of a run"),
+    ):
+        for options in ([], ["-o", str(run_toml.parent / "now.h5")]):
+            outcome = CliRunner().invoke(cli, ["fold", str(place), *options])
+            assert (outcome.exit_code, outcome.stdout, outcome.stderr) == (2, "", f"cojump: {why}\n")
+    assert sorted(os.listdir(run_toml.parent)) == ["empty", "results", "run.toml"]
+    assert os.listdir(empty) == []
+    assert not (results / "result.h5").exists()
+    go(run_toml)
+    assert digests.of_file(results / "result.h5") == expected
 
 
 def test_show_of_a_running_and_of_a_stopped_job(run_toml, monkeypatch):
