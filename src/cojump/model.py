@@ -7,7 +7,7 @@ validated once, when a :class:`Model` is made; the rest of the program trusts it
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import Any
@@ -165,13 +165,25 @@ class Model:
         """N, the number of all particles."""
         return sum(b.size for b in self.blocks)
 
-    def block_index(self, name: str) -> int:
-        """Position of the block called ``name``; raises ArgumentError if there is none."""
+    def block_index(self, name: str, argument: str = "block") -> int:
+        """Position of the block called ``name``; raises ArgumentError about ``argument`` if there is none."""
         for i, block in enumerate(self.blocks):
             if block.name == name:
                 return i
-        known = ", ".join(repr(b.name) for b in self.blocks)
-        raise ArgumentError("block", f"be one of {known}", f"it is {name!r}")
+        raise ArgumentError(argument, f"be one of {self._block_names}", f"it is {checks.shown(name)}")
+
+    def check_keys(self, name: str, blocks: Iterable[object]) -> None:
+        """Raise ArgumentError about the mapping ``name`` unless its keys ``blocks`` are names of blocks."""
+        known = [b.name for b in self.blocks]
+        for block in blocks:
+            if block not in known:
+                raise ArgumentError(
+                    name, f"have names of blocks as keys ({self._block_names})", f"one is {checks.shown(block)}"
+                )
+
+    @property
+    def _block_names(self) -> str:
+        return ", ".join(repr(b.name) for b in self.blocks)
 
     @cached_property
     def observables(self) -> tuple[Observable, ...]:
@@ -222,6 +234,7 @@ class Model:
         constant, coefficients = 0.0, np.zeros(len(self.observables))
         if not isinstance(matrices, Mapping) or not matrices:
             raise ArgumentError(name, "map block names to matrices", f"it is {matrices!r}")
+        self.check_keys(name, matrices)
         for block, value in matrices.items():
             b = self.block_index(block)
             matrix, levels = matrix_of(f"{name}[{block!r}]", value), self.blocks[b].levels
@@ -245,16 +258,22 @@ class Model:
 
         for i, term in enumerate(self.hamiltonian):
             if isinstance(term, OneBody):
+                self.block_index(term.block, f"hamiltonian[{i}].block")
                 check(f"hamiltonian[{i}].eps", term.matrix, term.block)
             else:
+                for block in term.blocks:
+                    self.block_index(block, f"hamiltonian[{i}].blocks")
                 check(f"hamiltonian[{i}].A", term.first, term.blocks[0])
                 check(f"hamiltonian[{i}].B", term.second, term.blocks[1])
         for i, jump in enumerate(self.jumps):
             if isinstance(jump, LocalJump):
+                self.block_index(jump.block, f"jumps[{i}].block")
+                self.check_keys(f"jumps[{i}].argument", jump.argument)
                 check(f"jumps[{i}].j", jump.matrix, jump.block)
                 for name, matrix in jump.argument.items():
                     check(f"jumps[{i}].argument[{name!r}]", matrix, name)
             else:
+                self.check_keys(f"jumps[{i}].matrices", jump.matrices)
                 for name, matrix in jump.matrices.items():
                     check(f"jumps[{i}].matrices[{name!r}]", matrix, name)
 

@@ -168,8 +168,7 @@ def density_matrices(name: str, model: Model, given: object) -> list[NDArray[np.
 def _per_block(name: str, model: Model, values: Mapping[str, object]) -> list[object]:
     if not isinstance(values, Mapping):
         raise ArgumentError(name, "map every block name to its state", f"it is {values!r}")
-    for key in values:
-        model.block_index(key)
+    model.check_keys(name, values)
     missing = [b.name for b in model.blocks if b.name not in values]
     if missing:
         raise ArgumentError(name, "give a state to every block", f"{missing[0]!r} has none")

@@ -81,9 +81,22 @@ BAD = [
         must("jumps[0].matrices['b']", "have the shape (3, 3) of block 'b'", "its shape is (2, 2)"),
     ),
     # names
-    (lambda: spins([cj.OneBody(X, "t")]), must("block", "be one of 's'", "it is 't'")),
-    (lambda: pair(jumps=[cj.LocalJump(X, "c")]), must("block", "be one of 'a', 'b'", "it is 'c'")),
-    (lambda: spins(jumps=[local(amplitude=np.exp, argument={"t": Z})]), must("block", "be one of 's'", "it is 't'")),
+    (lambda: spins([cj.OneBody(X, "t")]), must("hamiltonian[0].block", "be one of 's'", "it is 't'")),
+    (lambda: spins([two(X, X, blocks=("s", "t"))]), must("hamiltonian[0].blocks", "be one of 's'", "it is 't'")),
+    (lambda: pair(jumps=[cj.LocalJump(X, "c")]), must("jumps[0].block", "be one of 'a', 'b'", "it is 'c'")),
+    (
+        lambda: spins(jumps=[local(amplitude=np.exp, argument={"t": Z})]),
+        must("jumps[0].argument", "have names of blocks as keys ('s')", "one is 't'"),
+    ),
+    (
+        lambda: pair(jumps=[cj.CollectiveJump({"a": X, "c": X}, 1.0)]),
+        must("jumps[0].matrices", "have names of blocks as keys ('a', 'b')", "one is 'c'"),
+    ),
+    (
+        lambda: cj.Model([cj.Block("s", 3)], order_parameters={"m": {"t": Z}}),
+        must("order_parameters['m']", "have names of blocks as keys ('s')", "one is 't'"),
+    ),
+    (lambda: spins().block_index("t"), must("block", "be one of 's'", "it is 't'")),
     (lambda: spins(["x"]), must("hamiltonian[0]", "be one of cojump's terms for it", "it is 'x'")),
     # two-body terms
     (lambda: two(X, X, "1"), must("g", "be a finite number", "it is '1'")),

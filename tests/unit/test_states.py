@@ -51,7 +51,25 @@ HOSTILE = [
     ),
     (
         lambda: cj.product(ONE, {"s": [1, 0], "t": [1, 0]}),
-        "Argument `block` must be one of 's', but it is 't'",
+        "Argument `states` must have names of blocks as keys ('s'), but one is 't'",
+    ),
+    *(
+        (
+            lambda make=make, value=value: make(TWO if make is not cj.occupation else THREE, {"typo": value}),
+            "Argument `states` must have names of blocks as keys ("
+            + ("'a', 'b'" if make is not cj.occupation else "'q'")
+            + "), but one is 'typo'",
+        )
+        for make, value in (
+            (cj.product, [1, 0]),
+            (cj.dicke, (1, 1)),
+            (cj.symmetric, [1, 0, 0, 0]),
+            (cj.occupation, [1, 1, 0]),
+        )
+    ),
+    (
+        lambda: cj.product(ONE, {3: [1, 0]}),
+        "Argument `states` must have names of blocks as keys ('s'), but one is 3",
     ),
     (
         lambda: cj.product(TWO, {"a": [1, 0]}),
