@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import traceback
+
 
 class ArgumentError(ValueError):
     """An argument, a file or a callable of the user's breaks a rule.
@@ -51,6 +54,25 @@ EXPECTED = (ArgumentError, UnsupportedError, ConvergenceError, StorageError)
 """Errors with a message for the user; any other one is a bug and shows its traceback."""
 
 
+_LONGEST = 300
+"""Characters of the message of a foreign error that are shown."""
+
+
 def one_line(error: BaseException) -> str:
     """Return the message of an error as one line."""
     return " ".join(str(error).split())
+
+
+def foreign(error: BaseException, file: str) -> str:
+    """Describe an error that a user's code has raised: its kind, its message in one line, its place in ``file``."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if os.path.basename(f.filename) == file]
+    try:
+        message = one_line(error)
+        if isinstance(error, SyntaxError):
+            lines, message = [error.lineno], str(error.msg)
+    except Exception:  # noqa: BLE001 - its __str__ is the user's code, too
+        message = "(its message cannot be made)"
+    if len(message) > _LONGEST:
+        message = message[:_LONGEST] + "…"
+    place = f" ({file}, line {lines[-1]})" if lines else ""
+    return f"{type(error).__name__}{': ' if message else ''}{message}{place}"

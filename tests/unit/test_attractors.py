@@ -498,3 +498,35 @@ def test_scan_refuses_bad_input_before_it_starts():
             cj.attractors.scan(never, *arguments)
     with pytest.raises(ArgumentError, match="build"):
         cj.attractors.scan(lambda x, y: None, [1.0], [1.0])
+
+
+def test_a_scan_survives_functions_that_raise():
+    """One line names the function, the parameters and the error, for each point; the first one may be such a point."""
+
+    def build(x, y):
+        return cj.systems.free_flips(4, 1 / x, 1.0 / y, 1.0)
+
+    def classify(survey):
+        if survey.model.hamiltonian[0].matrix[0, 1].real == 0.5:
+            raise LookupError("no\nname")
+        return survey.label
+
+    diagram = cj.attractors.scan(build, [0.0, 1.0, 2.0], [1.0, 0.0], classify=classify, search=1)
+    assert diagram.labels[1, 0] == "1 stable, 0 unstable"
+    line = build.__code__.co_firstlineno + 1
+    zero = f"raises ZeroDivisionError: float division by zero (test_attractors.py, line {line})"
+    assert diagram.failures == {
+        (0, 0): f"Argument `build` must be a function that works, but build(0, 1) {zero}",
+        (0, 1): f"Argument `build` must be a function that works, but build(0, 0) {zero}",
+        (1, 1): f"Argument `build` must be a function that works, but build(1, 0) {zero}",
+        (2, 0): "Argument `classify` must be a function that works, but classify(<Survey>) raises "
+        f"LookupError: no name (test_attractors.py, line {classify.__code__.co_firstlineno + 2})",
+        (2, 1): f"Argument `build` must be a function that works, but build(2, 0) {zero}",
+    }
+    assert (diagram.stable[2, 0], diagram.labels[2, 0]) == (-1, "failed")
+
+
+def test_a_scan_of_which_every_point_fails_is_refused_with_the_traceback_behind_it():
+    with pytest.raises(ArgumentError, match=r"build\(0, 0\) raises KeyError: 'gamma'") as caught:
+        cj.attractors.scan(lambda x, y: {}["gamma"], [0.0], [0.0])
+    assert isinstance(caught.value.__cause__, KeyError)

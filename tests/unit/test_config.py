@@ -578,7 +578,8 @@ def test_a_users_function(read, user_file):
         ),
         (
             user(gamma="101"),
-            "Argument `[model] system` must name a function that works, but models/mine.py:build raises "
+            "Argument `[model] system` must name a function that works, but "
+            "models/mine.py:build(gamma = 101.0, size = 2) raises "
             "RuntimeError: gamma is too large (mine.py, line 8)",
         ),
         (
@@ -588,7 +589,7 @@ def test_a_users_function(read, user_file):
         ),
         (
             user("undefined"),
-            "Argument `[model] system` must name a function that works, but models/mine.py:undefined raises "
+            "Argument `[model] system` must name a function that works, but models/mine.py:undefined(size = 2) raises "
             "NameError: name 'missing_name' is not defined (mine.py, line 16)",
         ),
         (
@@ -613,6 +614,40 @@ def test_a_users_file_that_cannot_run(refusal, user_file):
     assert "models/mine.py raises SystemExit: no (mine.py, line 2)" in refusal(user())
     user_file.unlink()
     assert refusal(user()).endswith("mine.py: No such file or directory")
+
+
+ODD = {
+    "raise Odd": "Odd: (its message cannot be made)",
+    "raise Base('a\\nb')": "Base: a b",
+    "raise StopIteration": "StopIteration",
+    "raise GeneratorExit": "GeneratorExit",
+    "sys.exit(0)": "SystemExit: 0",
+    "return {}['speed']": "KeyError: 'speed'",
+    "return odd()": "RecursionError: maximum recursion depth exceeded",
+    "raise ExceptionGroup('two', [ValueError(1), KeyError(2)])": "ExceptionGroup: two (2 sub-exceptions)",
+    "raise ValueError('x' * 5000)": "ValueError: " + "x" * 300 + "…",
+    "raise cj.errors.StorageError('no file')": "StorageError: no file",
+}
+
+
+@pytest.mark.parametrize("line", ODD)
+def test_whatever_a_users_function_raises_is_one_line(line, refusal, user_file):
+    """It names the function, the parameters, the error and its place."""
+    source = f"""import sys
+import cojump as cj
+class Odd(Exception):
+    def __str__(self):
+        raise RuntimeError
+class Base(BaseException):
+    pass
+def odd(**options):
+    {line}
+"""
+    user_file.write_text(source, encoding="utf-8")
+    assert refusal(user("odd", deep="true", name='"a"')) == (
+        "Argument `[model] system` must name a function that works, but "
+        f'models/mine.py:odd(deep = true, name = "a", size = 2) raises {ODD[line]} (mine.py, line 9)'
+    )
 
 
 values = st.one_of(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
-from ..errors import EXPECTED, ArgumentError, one_line
+from ..errors import EXPECTED, ArgumentError, foreign, one_line
 from ..model import Model, check_model
 from ..progress import make_progress
 from ..states import State, product
@@ -214,19 +216,16 @@ def scan(
     Raises
     ------
     ArgumentError
-        If an argument breaks its rule. What goes wrong at single points is reported in ``failures``.
+        If an argument breaks its rule, or no model can be made anywhere. What goes wrong at single points, an error in
+        a function of the user's too, is reported in ``failures``.
     """
     x, y = _values("x_values", x_values), _values("y_values", y_values)
     for name, function in (("build", build), ("starts", starts), ("classify", classify)):
         if not callable(function) and not (name == "classify" and function is None):
             raise ArgumentError(name, "be a function", f"it is {checks.shown(function)}")
     _check_options(search, time_limit, seed)
-    model = build(float(x[0]), float(y[0]))
-    if not isinstance(model, Model):
-        raise ArgumentError("build", "return a Model", f"it returns {checks.shown(model)}")
-    first = starts(model)
-    check_starts(model, "starts(model)", first)
-    S, A = len(first), len(model.labels)
+    model, n_starts = _first(build, starts, x, y)
+    S, A = n_starts, len(model.labels)
     labels = np.full((len(x), len(y)), "failed", dtype=object)
     stable, unstable = np.full((2, len(x), len(y)), -1)
     cycle = np.zeros((len(x), len(y)), dtype=bool)
@@ -239,12 +238,14 @@ def scan(
     try:
         for i, j in np.ndindex(len(x), len(y)):
             try:
-                model = _alike(build(float(x[i]), float(y[j])), model)
-                found = survey(model, starts(model), search=search, time_limit=time_limit, seed=seed)
+                model = _alike(_called("build", build, float(x[i]), float(y[j])), model)
+                states = _called("starts", starts, model)
+                found = survey(model, states, search=search, time_limit=time_limit, seed=seed)
+                label = found.label if classify is None else str(_called("classify", classify, found))
             except EXPECTED as error:
                 failures[i, j] = one_line(error)
             else:
-                labels[i, j] = found.label if classify is None else str(classify(found))
+                labels[i, j] = label
                 stable[i, j] = sum(p.stable for p in found.fixed_points)
                 unstable[i, j] = len(found.fixed_points) - stable[i, j]
                 cycle[i, j] = bool(found.cycles)
@@ -261,6 +262,41 @@ def scan(
     return PhaseDiagram(
         x, y, model.labels, labels.astype(str), stable, unstable, cycle, periods, maximum, minimum, failures
     )
+
+
+def _called(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function of the user's returns; whatever it raises becomes one line, with the traceback behind it."""
+    try:
+        return function(*arguments)
+    except EXPECTED:
+        raise
+    except Exception as error:
+        call = f"{name}({', '.join(map(_brief, arguments))})"
+        code = getattr(function, "__code__", None)
+        file = Path(code.co_filename).name if code is not None else ""
+        raise ArgumentError(name, "be a function that works", f"{call} raises {foreign(error, file)}") from error
+
+
+def _brief(argument: object) -> str:
+    return f"{argument:g}" if isinstance(argument, float) else f"<{type(argument).__name__}>"
+
+
+def _first(build: Build, starts: Starts, x: Array, y: Array) -> tuple[Model, int]:
+    """The first model of the grid that can be made, and the number of its starts; if none can, the first error."""
+    refused: BaseException | None = None
+    for i, j in np.ndindex(len(x), len(y)):
+        try:
+            model = _called("build", build, float(x[i]), float(y[j]))
+            if not isinstance(model, Model):
+                raise ArgumentError("build", "return a Model", f"it returns {checks.shown(model)}")
+            first = _called("starts", starts, model)
+            check_starts(model, "starts(model)", first)
+        except EXPECTED as error:
+            refused = refused or error
+        else:
+            return model, len(first)
+    assert refused is not None
+    raise refused
 
 
 def _check_options(search: object, time_limit: object, seed: object) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
-import traceback
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -15,7 +14,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ArgumentError, ConvergenceError, UnsupportedError
+from ..errors import ArgumentError, ConvergenceError, Stopped, UnsupportedError, foreign
 from ..files import reason
 from .sections import MISSING, Section, boolean, integer, number, show, suggestion, text
 
@@ -92,12 +91,15 @@ class Builder:
         if not self.sources:
             with in_section("model"):
                 return self.function(**arguments)
-        with in_section("model"), _one_line(f"{self.system} raises", next(iter(self.sources))):
+        with in_section("model"), _one_line(f"{self._call(arguments)} raises", next(iter(self.sources))):
             model: object = self.function(**arguments)
         if not isinstance(model, Model):
             rule = "name a function that returns a cojump.Model"
             raise ArgumentError("[model] system", rule, f"{self.system} returns {type(model).__name__}")
         return model
+
+    def _call(self, arguments: Mapping[str, Any]) -> str:
+        return f"{self.system}({', '.join(f'{key} = {show(value)}' for key, value in arguments.items())})"
 
 
 @contextmanager
@@ -116,16 +118,10 @@ def _one_line(what: str, file: str) -> typing.Iterator[None]:
     """Turn any error of a user's code into one line with its place in that file."""
     try:
         yield
-    except (ArgumentError, UnsupportedError, ConvergenceError):
+    except (ArgumentError, UnsupportedError, ConvergenceError, KeyboardInterrupt, Stopped):
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's function may raise whatever it likes
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).name == file]
-        if isinstance(error, SyntaxError):
-            lines = [error.lineno]
-        place = f" ({file}, line {lines[-1]})" if lines else ""
-        message = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
-        found = f"{what} {type(error).__name__}{': ' if message else ''}{message}{place}"
-        raise ArgumentError("[model] system", "name a function that works", found) from None
+    except BaseException as error:  # noqa: BLE001 - a user's function may raise whatever it likes
+        raise ArgumentError("[model] system", "name a function that works", f"{what} {foreign(error, file)}") from None
 
 
 def find_builder(system: object, directory: Path) -> Builder:
