@@ -25,7 +25,7 @@ RELIABLE = 50.0
 """A correlation time is believed where each series is at least this many times as long."""
 
 _CUT = 6.0
-"""Correlations are summed up to this many correlation times: what is left out of an exponential is e^-6 of the sum."""
+"""Correlations are summed up to this many damping times: what is left out of an exponential is e^-6 of the sum."""
 
 _EQUAL = 1e-6
 """Relative difference of steps in time that are still equal."""
@@ -48,7 +48,8 @@ class CorrelationTime:
     variance : float
         σ², the variance of the series itself.
     reliable : bool
-        Whether each series is at least 50 τ long. If not, τ is rather too small, and errors made from it with it.
+        Whether each series is at least 50 times as long as τ and as the time in which correlations are damped. If not,
+        τ is rather too small, and errors made from it with it.
     """
 
     value: float
@@ -59,12 +60,14 @@ class CorrelationTime:
 
 
 def autocorrelation_time(series: ArrayLike, *, spacing: float = 1.0) -> CorrelationTime:
-    """Integrated autocorrelation time with the automatic window of Sokal.
+    """Integrated autocorrelation time with a self-consistent window, right for correlations that oscillate, too.
 
-    Correlations are added up to the first time M ≥ 6 τ(M) (Sokal, in Functional Integration, Plenum 1997); the bias
-    of the subtracted mean and the standard error, τ √(4 (M + ½ - τ)/n), are those of Wolff, Comput. Phys. Commun. 156,
-    143 (2004), in units of a step and for n values in all. Where correlations oscillate the window can close within
-    the first period; τ is then too large. Errors over trajectories (``result.stationary``) do not depend on it.
+    Correlations are added up to the first time M ≥ 6 max(τ(M), D(M)): Sokal's window (in Functional Integration, Plenum
+    1997) with the time D in which correlations are damped beside the integrated one, D = 4 E - τ with E the integrated
+    time of ρ². For ρ = e^{-t/τ0} cos(ωt), where τ = τ0/(1 + ω²τ0²) may be arbitrarily small, D = τ0 at any ω, by
+    ∫ρ² = τ0 (1 + 1/(1 + ω²τ0²))/4; without oscillations D = τ. The estimate of E is freed from the 2E/n per step that
+    noise adds to ρ² (Bartlett). The bias of the subtracted mean is that of Wolff, Comput. Phys. Commun. 156, 143
+    (2004), the standard error Bartlett's with the estimate of ρ.
 
     Parameters
     ----------
@@ -90,15 +93,31 @@ def autocorrelation_time(series: ArrayLike, *, spacing: float = 1.0) -> Correlat
         return CorrelationTime(0.0, 0.0, 0.0, 0.0, reliable=True)
     spectrum = np.abs(np.fft.rfft(deviation, 2 * n, axis=1)) ** 2
     covariance = np.fft.irfft(spectrum.sum(axis=0))[:n] / (K * (n - np.arange(n)))
-    partial = np.cumsum(covariance / covariance[0]) - 0.5
-    met = np.flatnonzero(np.arange(1, n) >= _CUT * partial[1:])
+    total, ends, rho = K * n, np.arange(n), covariance / covariance[0]
+    partial = np.cumsum(rho) - 0.5
+    squares = (np.cumsum(rho**2) - 0.5) * (1 - 2 * ends / total)
+    scale = np.maximum(partial, 4 * squares - partial)
+    met = np.flatnonzero(ends[1:] >= _CUT * scale[1:])
     # Up to n - 1 the correlations add up to nothing but the subtracted mean: a window must end well before.
     M = min(int(met[0]) + 1 if met.size else n - 1, n // 2)
-    total = K * n
     tau = max(float(partial[M]), 0.0) * (1 + (2 * M + 1) / total)
-    error = tau * np.sqrt(4 * max(M + 0.5 - tau, 0.5) / total)
+    error = _window_error(rho[: M + 1], tau, total)
     variance = float(covariance[0]) * (1 + 2 * tau / total)
-    return CorrelationTime(tau * step, float(error) * step, M * step, variance, reliable=bool(n >= RELIABLE * tau))
+    return CorrelationTime(tau * step, error * step, M * step, variance, reliable=bool(n >= RELIABLE * scale[M]))
+
+
+def _window_error(rho: Array, tau: float, total: int) -> float:
+    """Standard error of ½ Σ_{|k| ≤ M} ρ(k) by Bartlett's formula, from the estimate of ρ(0)..ρ(M) and n values in all.
+
+    τ = Σ_k w_k γ(k)/γ(0) with w_k = ½ - τ δ_{k0} has the variance (2/n) Σ_l (w * ρ)(l)²: the part of the spectrum that
+    the window lets through. Wolff's 4 τ² (M + ½ - τ)/n is its value where the spectrum is flat over the width 1/M.
+    """
+    M = len(rho) - 1
+    whole = np.concatenate([rho[:0:-1], rho])
+    running = np.cumsum(whole)
+    through = 0.5 * np.concatenate([running, running[-1] - running[:-1]])  # at l = -2M..2M
+    through[M : 3 * M + 1] -= tau * whole
+    return float(np.sqrt(2 * np.sum(through**2) / total))
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +134,7 @@ class TimeAverages:
     tau, tau_stderr : (n,) arrays
         Integrated autocorrelation times, see :class:`CorrelationTime`.
     reliable : (n,) array of bool
-        Whether the series are at least 50 τ long: where they are not, the errors are rather too small.
+        As in :class:`CorrelationTime`: where series are too short, the errors are rather too small.
     """
 
     labels: tuple[str, ...]

@@ -249,7 +249,7 @@ def _correlation_times(result: Result) -> list[str]:
         found = longtime.averages(result, burn_in=steady.start, window=steady.end)
     except ArgumentError:
         return []
-    flags = ["" if good else " (run < 50 τ)" for good in found.reliable]
+    flags = ["" if good else " (run too short)" for good in found.reliable]
     values = [format_value(t, e) if t > 0 else "—" for t, e in zip(found.tau, found.tau_stderr, strict=True)]
     return [value + flag for value, flag in zip(values, flags, strict=True)]
 
