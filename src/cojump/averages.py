@@ -256,7 +256,7 @@ class Averages:
     def between(self) -> Array:
         """(T, A, A) part of ``covariance`` between trajectories, N Cov(<m_a>, <m_b>).
 
-        The covariance of the n trajectories that ran, with n in the denominator: its expectation is 1 - 1/n of the limit.
+        The covariance of the n trajectories that ran, n in the denominator: its expectation is 1 - 1/n of the limit.
         """
         a = self._shift
         g = self._square(self._mean_of(self._layout.g))
