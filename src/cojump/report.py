@@ -62,6 +62,9 @@ def print_table(console: Console, table: Table) -> None:
             spare = column.width - max(cell.minimum for cell in cells)
             column.width -= min(spare, excess)
             excess -= min(spare, excess)
+    if table.title is not None:  # on lines of its own: rich would fold it to the width of the table
+        console.print(table.title)
+        table.title = None
     if excess > 0:
         console = Console(file=console.file, highlight=False, width=console.width + excess)
     console.print(table)
@@ -70,14 +73,14 @@ def print_table(console: Console, table: Table) -> None:
 def format_value(value: float, error: float) -> str:
     """Write ``value ± error`` with two figures of the error.
 
-    An error of zero becomes ``(exact)``, an unknown one (a single trajectory) ``± —``.
+    An error of zero, where all trajectories agree, becomes ``± 0``, an unknown one (a single trajectory) ``± —``.
     """
     if not math.isfinite(value):
         return "—"
     if not math.isfinite(error):
         return f"{value:z.5f} ± —"
     if error <= _EXACT:
-        return f"{value:z.5f} (exact)"
+        return f"{value:z.5f} ± 0"
     digits = min(12, max(0, 1 - math.floor(math.log10(error))))
     return f"{value:.{digits}f} ± {error:.{digits}f}"
 
