@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from . import __version__
-from .errors import EXPECTED, Stopped, one_line
+from .errors import EXPECTED, Stopped, StorageError, one_line
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -112,6 +112,8 @@ def report(directory: Path, all_times: bool) -> None:
     if results is None:
         for line in missing:
             click.echo(f"cojump: {line}", err=True)
+        if (directory / "checkpoint").is_dir():
+            raise StorageError(f"{directory} has no result file yet; cojump fold {directory} gathers what is there")
         results = load(directory)  # refuses it
     if (directory / "checkpoint").is_dir():
         click.echo(f"cojump: the run is not complete; cojump fold {directory} adds what is not here yet", err=True)

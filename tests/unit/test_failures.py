@@ -117,6 +117,29 @@ def test_a_stopped_and_a_killed_run(run_toml, expected, monkeypatch):
     assert digests.of_file(results / "result.h5") == expected
 
 
+def test_a_report_before_anything_is_folded(run_toml, monkeypatch):
+    results = run_toml.parent / "results"
+
+    def killed():
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        Watch(patch, 6, killed)
+        with pytest.raises(Killed):
+            go(run_toml)
+    outcome = CliRunner().invoke(cli, ["report", str(results)])
+    assert (outcome.exit_code, outcome.stdout) == (2, "")
+    assert outcome.stderr.splitlines() == [
+        *(
+            f"cojump: unfinished: size = {n}: killed or broken off; 0 of 22 trajectories are in the result file"
+            for n in (4, 6)
+        ),
+        f"cojump: {results} has no result file yet; cojump fold {results} gathers what is there",
+    ]
+    assert CliRunner().invoke(cli, ["fold", str(results)]).exit_code == 0
+    assert CliRunner().invoke(cli, ["report", str(results)]).exit_code == 0
+
+
 def test_while_a_job_runs_only_failures_are_said(run_toml, monkeypatch):
     results, seen = failed_run(run_toml, monkeypatch), []
     with monkeypatch.context() as patch:
