@@ -32,4 +32,10 @@ def dicke(size):
     return model, cj.dicke(model, {"spins": (size / 2, size / 2 - size // 4)})
 
 
+def time_crystal(size):
+    """H = 1.5 J_x, L = √(1/N) J_-, all spins up."""
+    model = cj.systems.boundary_time_crystal(size, 0.75, 1.0)
+    return model, cj.dicke(model, {"spins": (size / 2, size / 2)})
+
+
 CASES = {"free flips": free_flips, "constrained": constrained, "Dicke, H = 0": dicke}
