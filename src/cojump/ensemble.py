@@ -293,6 +293,10 @@ class Failure(NamedTuple):
 class Events:
     """What happens while chunks are run; each method does nothing here."""
 
+    def prepare(self, action: Callable[[], None]) -> None:
+        """On every rank: ``action`` compiles the kernels."""
+        action()
+
     def begin(self) -> None:
         """On every rank: the kernels are compiled, trajectories come next; :meth:`stopping` is asked from here on."""
 
@@ -383,7 +387,7 @@ def run_chunks(
     def run() -> bool:
         # One thread per rank: on small arrays the threads of BLAS cost ten times what they give.
         with threadpool_limits(1):
-            comm.in_turn(lambda: prepare(point.model for point in points.values()))
+            comm.in_turn(lambda: events.prepare(lambda: prepare(point.model for point in points.values())))
             events.begin()
             if progress is not None and comm.rank == 0:
                 progress.start(schedule.remaining())

@@ -23,7 +23,7 @@ from .status import Status
 from .storage import RESULT_NAME, ResultSequence
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .ensemble import Point
     from .identity import Difference
@@ -81,16 +81,22 @@ def _begin_together(signals: Signals, comm: World) -> None:
 
 def _execute(path: Path, directory: Path, comm: World | None, signals: Signals, began: float) -> int:
     plan = plan_together(path, comm)
-    session, message = None, None
-    if comm is None or comm.rank == 0:
+
+    def begin() -> tuple[Session | None, str | None]:
         for place, failure in plan.failures.items():
             plan.tell(place, failure)
         try:
-            session = _begin(plan, directory, comm)
+            return _begin(plan, directory, comm), None
         except EXPECTED as error:
             if comm is None:
                 raise
-            message = one_line(error)
+            return None, one_line(error)
+
+    session, message = None, None
+    if comm is None:
+        session, _ = begin()
+    elif comm.rank == 0:
+        session, message = comm.guard(begin)  # the others wait: whatever goes wrong here must end them, too
     going = session is not None
     if comm is not None:
         message, going = comm.share((message, going))
@@ -307,6 +313,11 @@ class _Run(Events):
         fold = self._folds[place]
         if fold.skeleton.theory is None and not fold.skeleton.theory_refusal:
             fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
+
+    def prepare(self, action: Callable[[], None]) -> None:
+        """Compile; what goes wrong there after a signal is no error but the signal."""
+        with self._signals.blamed():
+            action()
 
     def begin(self) -> None:
         """From now on there is work that a signal must not break off."""

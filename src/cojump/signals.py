@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -47,6 +49,23 @@ class Signals:
         self._begun = True
         if self.name:
             raise Stopped(self.name)
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Where a signal raises at once: any error after one comes from it.
+
+        What it breaks off may not only drop it, in a callback from C, but fail before it comes again.
+
+        Raises
+        ------
+        Stopped
+        """
+        try:
+            yield
+        except Exception:
+            if self.name:
+                raise Stopped(self.name) from None
+            raise
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():

@@ -57,6 +57,13 @@ def test_an_expected_error_is_one_line(action, rank, message, tmp_path):
         assert f"failed: size = 4: {line.removeprefix('cojump: ')}" in shown.out
 
 
+def test_an_error_while_the_first_rank_alone_prepares_the_directory(tmp_path):
+    """The others wait for it there."""
+    job = run_cojump(2, "run", watched(tmp_path, "no_room", rank=0), limit=AT_ONCE)
+    assert job.status != 0
+    assert job.messages == ["cojump: rank 0: not enough memory: the model is too large"]
+
+
 def test_a_function_of_the_user_that_raises_on_one_rank_only(tmp_path):
     job = run_cojump(3, "run", watched(tmp_path, "amplitude"), limit=AT_ONCE)
     assert job.status != 0

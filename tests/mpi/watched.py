@@ -4,6 +4,7 @@ It is the constrained model; what is done to the trajectory engine is said by ``
 
     raise, memory, nan    an unexpected error, no memory left, or a poisoned table, in the trajectories of ``rank``
     mean_field            the mean field does not converge on ``rank``
+    no_room               there is no memory for the mean field on ``rank``
     amplitude             Γ raises on ``rank``
     interrupt             Ctrl-C on ``rank`` while the model is made
     occupied              something takes the place of the result file while the job runs
@@ -41,6 +42,9 @@ def build(size: int, action: str, rank: int, directory: str):
     elif action == "mean_field":
         if rank == RANK:
             ensemble.mean_field = _no_mean_field
+    elif action == "no_room":
+        if rank == RANK:
+            ensemble.mean_field = _no_room
     else:
         _watch(action, rank, place)
     return cj.systems.constrained(size, 0.7, 1.3, 0.8)
@@ -48,6 +52,10 @@ def build(size: int, action: str, rank: int, directory: str):
 
 def _no_mean_field(*_):
     raise cj.ConvergenceError("the mean field does not converge")
+
+
+def _no_room(*_):
+    raise MemoryError
 
 
 def _watch(action, rank, place):

@@ -73,6 +73,26 @@ def test_a_signal_that_a_destructor_swallows_comes_again():
             lose_a_signal()
 
 
+def lose_a_signal_and_fail(_):
+    Doomed()
+    raise RuntimeError("no compiled object yet")
+
+
+def test_a_compilation_that_fails_of_a_lost_signal(tmp_path, monkeypatch):
+    """The compiler misses what the broken callback was to keep, sooner than the signal comes again."""
+    path = tmp_path / "run.toml"
+    path.write_text(RUN, encoding="utf-8")
+    monkeypatch.setattr(ensemble, "prepare", lose_a_signal_and_fail)
+    outcome = CliRunner().invoke(cli, ["run", str(path)])
+    assert outcome.exit_code == 75
+    assert outcome.stderr == "cojump: stopped (SIGINT) before the work began; the same command goes on\n"
+
+
+def test_an_error_without_a_signal_stays_what_it_is():
+    with Signals() as signals, pytest.raises(RuntimeError, match="of its own"), signals.blamed():
+        raise RuntimeError("of its own")
+
+
 def lose_a_signal():
     Doomed()
     deadline = time.monotonic() + 5
