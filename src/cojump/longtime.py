@@ -95,7 +95,7 @@ def autocorrelation_time(series: ArrayLike, *, spacing: float = 1.0) -> Correlat
     covariance = np.fft.irfft(spectrum.sum(axis=0))[:n] / (K * (n - np.arange(n)))
     total, ends, rho = K * n, np.arange(n), covariance / covariance[0]
     partial = np.cumsum(rho) - 0.5
-    squares = (np.cumsum(rho**2) - 0.5) * (1 - 2 * ends / total)
+    squares = np.maximum((np.cumsum(rho**2) - 0.5) * (1 - 2 * ends / total), 0.5)  # ρ(0) = 1 alone makes ½
     scale = np.maximum(partial, 4 * squares - partial)
     met = np.flatnonzero(ends[1:] >= _CUT * scale[1:])
     # Up to n - 1 the correlations add up to nothing but the subtracted mean: a window must end well before.
@@ -130,7 +130,8 @@ class TimeAverages:
     start, end : float
         First and last time of the window.
     mean, stderr : (n,) arrays
-        Mean over time and series, and σ √(2 τ/(K T)) for K series of length T.
+        Mean over time and series, and σ √(2 τ/(K T)) for K series of length T. Where oscillations make τ smaller than
+        its own standard error, that is put in its place: the estimate may be 0, the error of the mean is not.
     tau, tau_stderr : (n,) arrays
         Integrated autocorrelation times, see :class:`CorrelationTime`.
     reliable : (n,) array of bool
@@ -169,15 +170,17 @@ def averages(source: Any, *, burn_in: float | None = None, window: float | None 
     step = equal_step(chosen.times)
     inside = series[:, chosen.places]
     found = [autocorrelation_time(inside[:, :, a], spacing=step) for a in range(inside.shape[2])]
-    tau, variance = (np.array([getattr(f, name) for f in found]) for name in ("value", "variance"))
+    tau, tau_stderr, variance = (
+        np.array([getattr(f, name) for f in found]) for name in ("value", "stderr", "variance")
+    )
     duration = inside.shape[0] * inside.shape[1] * step
     return TimeAverages(
         source.labels,
         *chosen.interval,
         inside.mean(axis=(0, 1)),
-        np.sqrt(2 * tau * variance / duration),
+        np.sqrt(2 * np.maximum(tau, tau_stderr) * variance / duration),
         tau,
-        np.array([f.stderr for f in found]),
+        tau_stderr,
         np.array([f.reliable for f in found]),
     )
 

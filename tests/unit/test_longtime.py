@@ -112,6 +112,31 @@ def test_an_oscillating_run_too_short_for_its_damping_is_flagged():
     assert not longtime.autocorrelation_time(_ar2(rng, 0.98, 0.5, (1500,))).reliable
 
 
+@pytest.mark.parametrize("n", [4, 8, 20])
+def test_a_few_values_are_never_reliable(n):
+    rng = np.random.default_rng(4)
+    assert not any(longtime.autocorrelation_time(_ar2(rng, 0.97, 0.2, (n,))).reliable for _ in range(200))
+
+
+def test_what_fluctuates_has_an_error_even_if_its_correlation_time_is_estimated_as_zero():
+    """τ is 0.13 ± 0.1 here: one estimate in ten is negative, and its σ √(2τ/T) would be 0."""
+    rng = np.random.default_rng(5)
+    runs = [
+        longtime.averages(
+            SimpleNamespace(
+                times=np.arange(20000.0),
+                labels=("a",),
+                trajectories=_ar2(rng, np.exp(-1 / 50), 0.4, (1, 20000))[:, :, None],
+            )
+        )
+        for _ in range(60)
+    ]
+    assert min(r.tau[0] for r in runs) == 0
+    pulls = np.array([r.mean[0] / r.stderr[0] for r in runs])
+    assert np.abs(pulls).max() < 4
+    assert 0.5 < pulls.std(ddof=1) < 1.3
+
+
 def test_averages_of_an_oscillating_series_have_honest_errors():
     """σ √(2τ/T) is 2.4 times less than what independent values would have."""
     rng = np.random.default_rng(19)
