@@ -58,9 +58,9 @@ _LONGEST = 300
 """Characters of the message of a foreign error that are shown."""
 
 
-def one_line(error: BaseException) -> str:
-    """Return the message of an error as one line."""
-    return " ".join(str(error).split())
+def one_line(error: BaseException | str) -> str:
+    """Return the message of an error as one line; a byte of a file name that is no text becomes an escape."""
+    return " ".join(str(error).split()).encode(errors="backslashreplace").decode()
 
 
 def foreign(error: BaseException, file: str) -> str:
@@ -69,7 +69,9 @@ def foreign(error: BaseException, file: str) -> str:
     try:
         message = one_line(error)
         if isinstance(error, SyntaxError):
-            lines, message = [error.lineno], str(error.msg)
+            message = one_line(error.msg)
+            if error.lineno and os.path.basename(error.filename or "") == file:  # not of another file, or of a text
+                lines = [error.lineno]
     except Exception:  # noqa: BLE001 - its __str__ is the user's code, too
         message = "(its message cannot be made)"
     if len(message) > _LONGEST:

@@ -134,10 +134,24 @@ def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value if isinstance(value, int | float | str) else repr(value) for key, value in parameters.items()}
 
 
+_FACTS = {"state", "host", "process", "elapsed", "left", "ranks", "points"}
+_OF_A_POINT = {"parameters", "state", "done", "of", "seconds"}
+
+
 def read_status(directory: Path) -> tuple[dict[str, Any], float] | None:
-    """What the last job in a directory has written, and how many seconds ago; None if there is nothing."""
+    """What the last job in a directory has written, and how many seconds ago; None if there is nothing such."""
     try:
         age = time.time() - (directory / NAME).stat().st_mtime
-        return json.loads((directory / NAME).read_bytes()), max(age, 0.0)
-    except (OSError, ValueError):
+        status = json.loads((directory / NAME).read_bytes())
+    except (OSError, ValueError, RecursionError):
         return None
+    return (status, max(age, 0.0)) if _is_status(status) else None
+
+
+def _is_status(found: Any) -> bool:
+    if not isinstance(found, dict) or not found.keys() >= _FACTS or not isinstance(found["points"], list):
+        return False
+    return all(
+        isinstance(point, dict) and point.keys() >= _OF_A_POINT and isinstance(point["parameters"], dict)
+        for point in found["points"]
+    )

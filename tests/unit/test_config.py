@@ -610,6 +610,8 @@ def test_a_users_mistakes_are_one_line(refusal, user_file, text, message):
 def test_a_users_file_that_cannot_run(refusal, user_file):
     user_file.write_text("def build(size:\n", encoding="utf-8")
     assert "models/mine.py raises SyntaxError: '(' was never closed (mine.py, line 1)" in refusal(user())
+    user_file.write_text("import sys\n\neval('1 +')\n", encoding="utf-8")  # the place in mine.py, not in the text
+    assert "models/mine.py raises SyntaxError: invalid syntax (mine.py, line 3)" in refusal(user())
     user_file.write_text("import sys\nsys.exit('no')\n", encoding="utf-8")
     assert "models/mine.py raises SystemExit: no (mine.py, line 2)" in refusal(user())
     user_file.unlink()

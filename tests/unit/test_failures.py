@@ -204,6 +204,34 @@ def test_a_damaged_record_stops_nothing(content, run_toml, expected, monkeypatch
     assert finished(results)
 
 
+@pytest.mark.parametrize(
+    "content", ["", "[]", "null", "{}", '{"points": [{}]}', '{"points": 3, "state": "running"}', "drop", "empty"]
+)
+def test_a_damaged_status_counts_as_none(content, run_toml, monkeypatch):
+    results = failed_run(run_toml, monkeypatch)
+    place = results / "checkpoint" / "status.json"
+    status = json.loads(place.read_bytes())
+    if content == "drop":
+        del status["points"][1]["seconds"]
+    elif content == "empty":
+        status["points"][1] = {}
+    place.write_text(json.dumps(status) if content in ("drop", "empty") else content, encoding="utf-8")
+    assert lines("show", results) == lines("report", results) == [FAILED]
+
+
+def test_a_message_with_a_byte_that_is_no_text(run_toml, monkeypatch):
+    """As in the name of a file that a user's function does not find."""
+
+    def fail_with_a_byte():
+        raise ConvergenceError("cannot read " + os.fsdecode(b"a\xff"))
+
+    with monkeypatch.context() as patch:
+        Watch(patch, 9, fail_with_a_byte)
+        go(run_toml, status=3)
+    (line,) = lines("show", run_toml.parent / "results")
+    assert line.startswith("failed: size = 6: cannot read a\\udcff")
+
+
 def test_a_disk_without_room_for_the_record(run_toml, expected, monkeypatch):
     real = files.os.replace
 
