@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TextIO
+from typing import IO, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +45,12 @@ _CAPTION = (
 
 def make_console(stream: TextIO, width: int = _WIDTH) -> Console:
     """Make a console for tables: as wide as the terminal, ``width`` columns where there is none."""
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else width)
+    return _console(stream, None if stream.isatty() else width)
+
+
+def _console(stream: IO[str], width: int | None) -> Console:
+    """A console that prints names as they are: square brackets and colons in them are no markup."""
+    return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
 
 
 def print_table(console: Console, table: Table) -> None:
@@ -66,7 +71,7 @@ def print_table(console: Console, table: Table) -> None:
         console.print(table.title)
         table.title = None
     if excess > 0:
-        console = Console(file=console.file, highlight=False, width=console.width + excess)
+        console = _console(console.file, console.width + excess)
     console.print(table)
 
 

@@ -40,6 +40,14 @@ def test_value_and_error(value, error, written):
     assert format_value(value, error) == written
 
 
+def test_names_are_printed_as_they_are():
+    result = make_result(8, n_traj=3)
+    names = ["a[red].x", "[/b].y", "c:smile:.z"]
+    labels = (*names, *result.labels)[: len(result.labels)]
+    made = tables([replace(result, labels=labels)])
+    assert all(name in made for name in labels)
+
+
 def test_a_zero_has_no_sign():
     assert format_value(-1e-17, 0.0) == "0.00000 ± 0"
     assert format_value(-1e-17, float("nan")) == "0.00000 ± —"
