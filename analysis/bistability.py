@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 
 import cojump as cj
 from cojump.figures import STYLE
-from saving import save
+from shared import save
 
 OMEGA, KAPPA, SIZE = 0.1, 5.0, 60
 BINS = (np.arange(32) - 0.5) / 30

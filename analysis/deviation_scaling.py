@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
-from saving import save
+from shared import save
 
 SIZES = np.array([50, 100, 200, 400, 800, 1600, 3200])
 TIMES = np.linspace(0, 2, 9)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
-from saving import save
+from shared import save
 
 N, TRAJECTORIES = 1000, 2500
 FINE = np.linspace(0, 3, 61)

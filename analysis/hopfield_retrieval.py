@@ -12,17 +12,14 @@ Reads the results of mpi_runs/hopfield_p1 and hopfield_p2.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
-from saving import save
+from shared import save, stored
 
-RUNS = Path(__file__).resolve().parents[1] / "mpi_runs"
 SEEDS = {1: 11, 2: 12}  # of the patterns, as in the run files
 
 
@@ -42,7 +39,7 @@ def main() -> None:
         figure = Figure(figsize=(7.0, 2.4), layout="constrained")
         axes = figure.subplots(1, 3)
         for name, ax, (p, mu) in zip("abc", axes, panels, strict=True):
-            for result, colour in zip(cj.load(RUNS / f"hopfield_p{p}" / "results"), colours, strict=True):
+            for result, colour in zip(stored(f"hopfield_p{p}"), colours, strict=True):
                 order, t, N = result.order, result.times, result.n_particles
                 if N == 50:
                     ax.plot(t, overlaps_of(result, p)[:4, :, mu].T, color=colour, lw=0.5, alpha=0.5)

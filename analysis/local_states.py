@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
-from saving import save
+from shared import save
 
 SIZES = (8, 16, 32, 64)
 TIMES = np.linspace(0, 4, 33)

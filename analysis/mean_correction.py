@@ -20,7 +20,7 @@ from matplotlib.lines import Line2D
 
 import cojump as cj
 from cojump.figures import STYLE
-from saving import save
+from shared import save
 
 TIMES = np.linspace(0, 4, 33)
 SIZES = (10, 20, 40, 80)

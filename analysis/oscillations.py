@@ -13,17 +13,12 @@ Reads the results of mpi_runs/limit_cycle and mpi_runs/time_crystal.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-import cojump as cj
 from cojump.figures import STYLE
-from saving import save
-
-RUNS = Path(__file__).resolve().parents[1] / "mpi_runs"
+from shared import save, stored
 
 
 def main() -> None:
@@ -33,7 +28,7 @@ def main() -> None:
         figure = Figure(figsize=(7.0, 4.6), layout="constrained")
         top, middle, bottom = figure.subplots(3, 1)
         for ax, case in ((top, "limit_cycle"), (bottom, "time_crystal")):
-            results = cj.load(RUNS / case / "results")
+            results = stored(case)
             for result, colour in zip(results, colours, strict=True):
                 t, m, error = result.times, result.mean[:, 2], result.mean_stderr[:, 2]
                 ax.fill_between(t, m - 2 * error, m + 2 * error, color=colour, alpha=0.3, lw=0)
@@ -44,7 +39,7 @@ def main() -> None:
             ax.plot(t, result.reference[:, 2], color="black", dashes=(4, 2), lw=0.8, label="mean field")
             ax.set(ylabel=r"$\langle m_z\rangle$", xlim=(0, t[-1]), ylim=(-1.15, 1.6))
             ax.legend(loc="upper right", ncols=4, fontsize=7)
-        cycle = cj.load(RUNS / "limit_cycle" / "results").select(size=800)[0]
+        cycle = stored("limit_cycle").select(size=800)[0]
         middle.plot(cycle.times, cycle.trajectories[:4, :, 2].T, color=colours[2], lw=0.6, alpha=0.7)
         middle.plot(cycle.times, cycle.reference[:, 2], color="black", dashes=(4, 2), lw=0.8)
         middle.set(ylabel="single $m_z$", xlim=(0, cycle.times[-1]), ylim=(-1.15, 1.6))

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 import cojump as cj
 from cojump.figures import STYLE
 from cojump.states import State
-from saving import save
+from shared import save
 
 CLASSES = ["P", "F", "F + C", "C"]
 COLOURS = ["#e9e9ee", "#f2c48d", "#d98a7b", "#a9c9de"]

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
-from saving import save
+from shared import save
 
 SIZES = (100, 200, 400)
 PERIODS, PER_PERIOD, FIRST = 10, 16, 2

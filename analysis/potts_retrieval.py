@@ -14,17 +14,14 @@ Reads the results of mpi_runs/potts and runs the temperatures of (c) itself, som
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
-from saving import save
+from shared import save, stored
 
-RESULTS = Path(__file__).resolve().parents[1] / "mpi_runs" / "potts" / "results"
 LEVELS, OMEGA, SHORT, LONG = 3, 0.2, 8.0, 600.0
 TRAJECTORIES = {15: 150, 30: 100, 60: 40}
 TEMPERATURES = [1.2, 1.5, 1.7, 1.85, 2.0, 2.3]
@@ -52,7 +49,7 @@ def transition(low: float, high: float) -> float:
 
 def draw_run(overlap, deviation, colours) -> None:
     """Panels (a) and (b) from the stored results."""
-    for result, colour in zip(cj.load(RESULTS), colours, strict=True):
+    for result, colour in zip(stored("potts"), colours, strict=True):
         N, t, order = result.n_particles, result.times, result.order
         value, error = order.mean[:, 0], order.mean_stderr[:, 0]
         overlap.fill_between(t, value - 2 * error, value + 2 * error, color=colour, alpha=0.3, lw=0)
