@@ -54,9 +54,7 @@ def read_failures(directory: Path) -> dict[str, Failed]:
     path = directory / NAME
     try:
         entries = [Failed(**entry) for entry in json.loads(path.read_bytes())["points"]]
-    except FileNotFoundError:
-        return {}
-    except NotADirectoryError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:
         raise StorageError(f"cannot read {path}: {reason(error)}") from None

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,22 +41,13 @@ class Status:
         Cost of one trajectory of each, in any unit: a point that has not begun is judged by the others.
     size : int
         Number of ranks.
-    clock : callable
-        Seconds that never run backwards.
     """
 
-    def __init__(
-        self,
-        directory: Path,
-        folds: Mapping[int, Fold],
-        costs: Mapping[int, float],
-        size: int,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._path, self._folds, self._costs, self._clock = directory / NAME, folds, costs, clock
+    def __init__(self, directory: Path, folds: Mapping[int, Fold], costs: Mapping[int, float], size: int) -> None:
+        self._path, self._folds, self._costs = directory / NAME, folds, costs
         self._points = {i: _Progress(fold.n_done) for i, fold in folds.items()}
         self._ranks = [[0, 0.0] for _ in range(size)]
-        self._began, self._written, self._beat = clock(), -float("inf"), 0
+        self._began, self._written, self._beat = time.monotonic(), -float("inf"), 0
 
     def ran(self, rank: int, point: int, n_traj: int, seconds: float) -> None:
         """Count trajectories that ``rank`` has run."""
@@ -70,13 +61,13 @@ class Status:
     def tick(self) -> None:
         """Write the file if it is time to."""
         if not self._beat:
-            self._began = self._clock()  # the kernels are compiled now
-        if self._clock() - self._written >= SECONDS:
+            self._began = time.monotonic()  # the kernels are compiled now
+        if time.monotonic() - self._written >= SECONDS:
             self.write("running")
 
     def write(self, state: str, why: str = "") -> None:
         """Write the file; a disk that has no room for it does not matter."""
-        self._written, self._beat = self._clock(), self._beat + 1
+        self._written, self._beat = time.monotonic(), self._beat + 1
         aside = self._path.with_suffix(".part")
         with contextlib.suppress(OSError):
             aside.write_text(json.dumps({**self.facts(state), "why": why}), encoding="utf-8")
@@ -84,7 +75,7 @@ class Status:
 
     def facts(self, state: str) -> dict[str, Any]:
         """Everything that is written down."""
-        elapsed = self._clock() - self._began
+        elapsed = time.monotonic() - self._began
         return {
             "state": state,
             "host": socket.gethostname(),

@@ -12,26 +12,11 @@ from click.testing import CliRunner
 from cojump import failures, files
 from cojump.cli import cli
 from cojump.errors import ConvergenceError, StorageError
+from interrupted import Watch, change, crash_points, finished, go, hit, killed_run
 from mpi import digests
-from unit.test_resume import RUN, Killed, Watch, change, crash_points, finished, go, hit
 
 REASON = "the step does not converge at t = 0.5"
 FAILED = f"failed: size = 6: {REASON}; 8 of 22 trajectories are in the result file"
-
-
-@pytest.fixture
-def run_toml(tmp_path):
-    path = tmp_path / "run.toml"
-    path.write_text(RUN, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("whole")
-    (directory / "run.toml").write_text(RUN, encoding="utf-8")
-    go(directory / "run.toml")
-    return digests.of_file(directory / "results" / "result.h5")
 
 
 def fail():
@@ -96,15 +81,7 @@ def test_what_failed_earlier_is_kept_until_it_is_finished(run_toml, monkeypatch)
 
 
 def test_a_stopped_and_a_killed_run(run_toml, expected, monkeypatch):
-    results = run_toml.parent / "results"
-
-    def killed():
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        Watch(patch, 30, killed)
-        with pytest.raises(Killed):
-            go(run_toml)
+    results = killed_run(run_toml, monkeypatch, 30)
     (line,) = lines("show", results)
     assert line == "unfinished: size = 4: killed or broken off; 0 of 22 trajectories are in the result file"
     with monkeypatch.context() as patch:
@@ -118,15 +95,7 @@ def test_a_stopped_and_a_killed_run(run_toml, expected, monkeypatch):
 
 
 def test_a_report_before_anything_is_folded(run_toml, monkeypatch):
-    results = run_toml.parent / "results"
-
-    def killed():
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        Watch(patch, 6, killed)
-        with pytest.raises(Killed):
-            go(run_toml)
+    results = killed_run(run_toml, monkeypatch, 6)
     outcome = CliRunner().invoke(cli, ["report", str(results)])
     assert (outcome.exit_code, outcome.stdout) == (2, "")
     assert outcome.stderr.splitlines() == [

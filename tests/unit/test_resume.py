@@ -5,81 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import cojump
-from cojump import checkpoint, files, runs, shards
+from cojump import checkpoint, files, shards
 from cojump.cli import cli
 from cojump.errors import ConvergenceError
 from cojump.storage import load
-from cojump.unravel.driver import Engine
 from command_line import invoke
+from interrupted import RUN, Watch, change, crash_points, finished, go, hit, killed_run
 from mpi import digests
-from run_files import flips, run_text
-
-RUN = run_text(flips([4, 6]), steps=3, n_traj=22, seed=7, chunk=4, keep=6)
-
-_run = Engine.run
-
-
-@pytest.fixture
-def run_toml(tmp_path):
-    path = tmp_path / "run.toml"
-    path.write_text(RUN, encoding="utf-8")
-    return path
-
-
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory):
-    """Fingerprint of the run that nothing disturbs."""
-    directory = tmp_path_factory.mktemp("whole")
-    (directory / "run.toml").write_text(RUN, encoding="utf-8")
-    go(directory / "run.toml")
-    return digests.of_file(directory / "results" / "result.h5")
-
-
-def go(path, status=0, output=None):
-    """``cojump run`` in this process; what it wrote on standard output and standard error."""
-    return invoke("run", path, *(["-o", output] if output else []), status=status)
-
-
-def change(path, *pairs):
-    text = path.read_text(encoding="utf-8")
-    for before, after in pairs:
-        assert before in text
-        text = text.replace(before, after)
-    path.write_text(text, encoding="utf-8")
-
-
-class Watch:
-    """Counts trajectories; does something before the n-th one, once."""
-
-    def __init__(self, monkeypatch, at=None, action=None):
-        self.indices, self.acted = [], False
-
-        def run(engine, seed, index, **options):
-            if "poll" in options:
-                if len(self.indices) == at and not self.acted:
-                    self.acted = True
-                    action()
-                one = _run(engine, seed, index, **options)
-                self.indices.append((engine.basis.tables.N, index))
-                return one
-            return _run(engine, seed, index, **options)
-
-        monkeypatch.setattr(Engine, "run", run)
-
-
-def hit(number):
-    return lambda: os.kill(os.getpid(), number)
-
-
-def finished(directory):
-    return sorted(os.listdir(directory)) == ["result.h5"]
 
 
 @pytest.mark.parametrize(
@@ -148,40 +86,6 @@ def test_an_extension_that_is_interrupted_loses_nothing_of_the_run(run_toml, mon
     go(run_toml, output=run_toml.parent / "whole")
     whole, parts = (digests.of_file(run_toml.parent / d / "result.h5") for d in ("whole", "results"))
     assert whole == parts
-
-
-class Killed(BaseException):
-    """Stands for a process that is gone: nothing after it is executed."""
-
-
-def crash_points(path, output, monkeypatch, at, status=0):
-    """Run, and "kill" the process at its ``at``-th change of a file in the final fold; whether it came that far."""
-    count = [0]
-
-    def counted(real):
-        def call(*arguments, **options):
-            count[0] += 1
-            if count[0] > at:
-                raise Killed
-            return real(*arguments, **options)
-
-        return call
-
-    with monkeypatch.context() as patch:
-        begin = runs._Run._finish
-
-        def finish(self, session, stopped):
-            for module, name in ((files.os, "replace"), (files.os, "fsync"), (Path, "unlink"), (Path, "rmdir")):
-                patch.setattr(module, name, counted(getattr(module, name)))
-            begin(self, session, stopped)
-
-        patch.setattr(runs._Run, "_finish", finish)
-        patch.setattr(checkpoint.Lock, "release", lambda lock: os.close(lock._descriptor))  # as the system does it
-        try:
-            go(path, status, output)
-        except Killed:
-            return True
-    return False
 
 
 def test_killed_anywhere_in_the_final_fold(run_toml, expected, monkeypatch):
@@ -501,13 +405,7 @@ def test_long_chunks_are_written_in_part(run_toml, expected, monkeypatch):
     """A killed process loses no more than checkpoint_seconds of a chunk that takes long."""
     change(run_toml, ("seed = 7", "seed = 7\ncheckpoint_seconds = 0"))
 
-    def killed():
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        Watch(patch, 7, killed)
-        with pytest.raises(Killed):
-            go(run_toml)
+    killed_run(run_toml, monkeypatch, 7)
     with monkeypatch.context() as patch:
         watch = Watch(patch)
         go(run_toml)

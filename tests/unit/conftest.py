@@ -1,0 +1,23 @@
+"""A run file of two points, and the fingerprint of the run that nothing disturbs."""
+
+from __future__ import annotations
+
+import pytest
+
+from interrupted import RUN, go
+from mpi import digests
+
+
+@pytest.fixture
+def run_toml(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(RUN, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("whole")
+    (directory / "run.toml").write_text(RUN, encoding="utf-8")
+    go(directory / "run.toml")
+    return digests.of_file(directory / "results" / "result.h5")
