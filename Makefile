@@ -10,7 +10,7 @@ DEMO := mpi_runs/constrained
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slurm lint bench validation clean
+.PHONY: demo test test-slurm lint format bench validation clean clean-results
 
 demo: $(READY)
 	$(BIN)/mpiexec -n $(RANKS) $(BIN)/cojump run $(DEMO)/run.toml
@@ -23,6 +23,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check src tests analysis
 	$(BIN)/ruff check src tests analysis
 	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff format src tests analysis
+	$(BIN)/ruff check --fix src tests analysis
 
 validation: $(READY)
 	$(BIN)/python -m pytest -m validation -s
@@ -41,7 +45,13 @@ $(READY): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,mpich]'
 	touch $(READY)
 
+# What can be made again from the sources. Results are no such thing: they have a target of their own.
 clean:
-	rm -rf $(VENV) build dist mpi_runs/*/results analysis/figures
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Deletes computed results and the figures made of them; it lists them first and asks.
+clean-results:
+	@ls -d mpi_runs/*/results analysis/figures 2>/dev/null || { echo "there are no results"; exit 0; }; \
+	printf 'delete these directories and all that is in them? [y/N] '; read answer; \
+	[ "$$answer" = y ] && rm -rf mpi_runs/*/results analysis/figures || echo "nothing was deleted"
