@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import replace
@@ -57,6 +58,7 @@ def execute(path: Path, directory: Path, signals: Signals) -> int:
     from .parallel import world
 
     began = time.monotonic()
+    path, directory = Path(os.path.abspath(path)), Path(os.path.abspath(directory))  # a model may change directories
     comm = world()  # signals are noted until now: a rank that left before the others know of it would let them wait
     if comm is None:
         signals.begin()
@@ -124,6 +126,7 @@ def _begin(plan: Plan, directory: Path, comm: World | None) -> Session | None:
 
 
 def _begin_session(plan: Plan, session: Session, contents: Contents, who: str) -> None:
+    _carry_on(plan, contents)
     skeletons = _skeletons(plan, contents, who)
     keys, goals, identities = plan.keys, plan.goals, plan.identities
     damaged = session.begin(
@@ -227,7 +230,7 @@ def _gathered(differences: Sequence[Difference], n_points: int) -> list[str]:
 
 def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -> list[Difference]:
     """Why a stored point cannot be taken up; empty if it can. What the run file says has no name."""
-    from .identity import Difference, differences
+    from .identity import MADE_BY, Difference, differences, identity_of
 
     n_traj, chunk, note = plan.points[place].n_traj, plan.points[place].chunk, stored.notes[i]
     there = stored[i].n_traj if note is None else note.goal.n_traj
@@ -239,7 +242,26 @@ def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -
         return [Difference("", text)] * (n_traj > there)
     if note.folded.before[0].count % chunk and n_traj > there:
         return [Difference("", f"{change}, and its last chunk was not kept apart")]
+    if MADE_BY not in note.identity:
+        return differences(identity_of(plan.points[place], sketched=True), note.identity)
     return differences(plan.identities[place], note.identity)
+
+
+def _carry_on(plan: Plan, contents: Contents) -> None:
+    """Keep in mind who has computed the trajectories that are there, and say so if it was not what computes now."""
+    from .identity import LAST_BITS, MADE_BY, NOT_KNOWN, made_by
+
+    others: list[str] = []
+    for key, (result, note) in contents.notes().items():
+        place = next((i for i in plan.points if plan.keys[i] == key), None)
+        if place is None or note is None or plan.points[place].n_traj == result.n_traj:
+            continue
+        before, own = note.identity.get(MADE_BY, [NOT_KNOWN]), plan.identities[place][MADE_BY]
+        others += [made for made in before if made not in own]
+        plan.identities[place][MADE_BY] = [*before, *(made for made in own if made not in before)]
+    if others:
+        found = "; ".join(dict.fromkeys(others))
+        click.echo(f"cojump: what is there was made by {found}, and goes on with {made_by()}: {LAST_BITS}", err=True)
 
 
 class _Run(Events):

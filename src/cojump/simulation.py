@@ -140,16 +140,24 @@ def simulate(
     if world is None:
         return run_points([check()], progress=display)[0]
     try:
-        return run_points([world.together(check, _figures)], comm=world, progress=display)[0]
+        return run_points([world.together(check, _facts, _apart)], comm=world, progress=display)[0]
     finally:
         if not isinstance(comm, World):
             world.free()
 
 
-def _figures(point: Point) -> tuple[object, ...]:
-    """What must agree on all ranks, as far as it can be compared."""
-    run = (point.n_traj, point.seed, point.tolerance, point.chunk, point.keep, point.burn_in, point.window)
-    return (*run, point.times.tobytes())
+def _facts(point: Point) -> dict[str, Any]:
+    """All that must agree on all ranks: what the point is, and how much of it is run."""
+    from .identity import agreed
+
+    return agreed(point)
+
+
+def _apart(own: dict[str, Any], first: dict[str, Any], here: str, there: str) -> str:
+    """What two ranks have otherwise."""
+    from .identity import differences
+
+    return next((found.text for found in differences(own, first, (here, there))), "")
 
 
 def trajectory(
