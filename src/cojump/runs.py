@@ -58,7 +58,7 @@ def execute(path: Path, directory: Path, signals: Signals) -> int:
     from .parallel import world
 
     began = time.monotonic()
-    path, directory = Path(os.path.abspath(path)), Path(os.path.abspath(directory))  # a model may change directories
+    directory = Path(os.path.abspath(directory))  # a user's model may change the working directory
     comm = world()  # signals are noted until now: a rank that left before the others know of it would let them wait
     if comm is None:
         signals.begin()
@@ -207,7 +207,10 @@ def _check(plan: Plan, stored: ResultSequence, path: Path) -> None:
         for i, result in enumerate(stored):
             place = places.get(key_of(result.seed, result.parameters))
             if place is None:
-                raise StorageError(f"{path} holds a point that this run file does not make; {_ADVICE}")
+                named = [*(f"{key} = {value}" for key, value in result.parameters.items()), f"seed {result.seed}"]
+                raise StorageError(
+                    f"{path} holds a point that this run file does not make ({', '.join(named)}); {_ADVICE}"
+                )
             if place in plan.points:
                 by_point += _point_differences(plan, place, stored, i)
         found = _gathered(by_point, len(stored))

@@ -15,8 +15,8 @@ from .ensemble import Point, run_points
 from .model import Model
 from .results import Result
 from .states import State
-from .unravel.driver import warm_up
-from .unravel.engine import make_engine
+from .unravel.compilation import tell_refusal
+from .unravel.engine import make_engine, prepare
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +180,8 @@ def trajectory(
     point = Point(model, state, np.asarray(times), 1, seed, tolerance)
     number = checks.integer("index", index, 0)
     with threadpool_limits(1):
-        warm_up()
+        prepare([model])
+        tell_refusal()
         one = make_engine(model, state, point.times, point.tolerance).run(point.seed, number, record=True)
     assert one.jumps is not None
     return Trajectory(point.times, model.labels, one.mean, one.sectors, one.jumps)

@@ -168,6 +168,7 @@ class _Kernels:
 
     def __init__(self) -> None:
         self.digest, self.refusal = "", ""
+        self.told = False
         self.place: Path | None = None
         self.dispatchers: list[Any] = []
 
@@ -271,9 +272,17 @@ def compiling(what: str) -> Iterator[None]:
             done.touch()
 
 
-def refusal() -> str:
-    """Why compiled code is not kept, in one line; empty if it is."""
-    return _kernels.refusal and f"the compiled kernels are not kept ({_kernels.refusal}); NUMBA_CACHE_DIR names a place"
+def tell_refusal() -> None:
+    """Say once on standard error why compiled code is not kept, if it is not."""
+    if _kernels.refusal and not _kernels.told:
+        _kernels.told = True
+        with contextlib.suppress(OSError, ValueError):  # a message is worth no run
+            print(
+                f"cojump: compiled code is not kept, each process compiles for itself ({_kernels.refusal}); "
+                "NUMBA_CACHE_DIR can name a place for it",
+                file=sys.stderr,
+                flush=True,
+            )
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..matrices import from_pairs
-from ..model import CollectiveJump, Model
+from ..model import CollectiveJump, LocalJump, Model
 from ..schur.blocks import largest_sector
 from ..schur.components import Component, components
 from ..schur.main_frame import shares_frame
@@ -57,8 +57,10 @@ def rate_tables(model: Model) -> dict[int, Array]:
     for part in components(model):
         if is_banded(part.model):
             tables = build(part.model).tables
-            both = [np.stack(pair) for pair in zip(tables.gamma, tables.gamma_rest, strict=True)]
-            found.update(zip(part.jumps, both, strict=True))
+            for place, gamma, rest in zip(part.jumps, tables.gamma, tables.gamma_rest, strict=True):
+                jump = model.jumps[place]
+                if isinstance(jump, LocalJump):
+                    found[place] = np.stack([gamma, rest]) if jump.leaves_self_out else gamma
         else:
             for place, channel in zip(part.jumps, ProductBasis(part.model).channels, strict=True):
                 if channel is not None:
