@@ -260,7 +260,7 @@ def _carry_on(plan: Plan, contents: Contents) -> None:
         if place is None or note is None or plan.points[place].n_traj == result.n_traj:
             continue
         before, own = note.identity.get(MADE_BY, [NOT_KNOWN]), plan.identities[place][MADE_BY]
-        others += [made for made in before if made not in own]
+        others += [] if set(own) <= set(before) else before
         plan.identities[place][MADE_BY] = [*before, *(made for made in own if made not in before)]
     if others:
         found = "; ".join(dict.fromkeys(others))

@@ -63,7 +63,8 @@ def simulate(
 ) -> Result:
     """Run an ensemble of quantum trajectories.
 
-    Trajectory i is a function of (seed, i) alone and the result is bit-identical for any number of ranks.
+    Trajectory i is a function of (seed, i) alone and the result is bit-identical for any number of ranks, on processors
+    of one kind.
 
     Parameters
     ----------
@@ -94,8 +95,8 @@ def simulate(
     keep : int
         How many trajectories keep their series <m_a>(t).
     comm : mpi4py communicator, optional
-        The ranks that share the work; all of them must call, and all of them get the result. An error on one
-        rank ends the job.
+        The ranks that share the work; all of them must call, with the same model and arguments (one that draws random
+        numbers is refused), and all of them get the result. An error on one rank ends the job.
     progress : bool
         Show the progress on stderr (of rank 0).
 
