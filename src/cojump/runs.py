@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from dataclasses import replace
@@ -16,6 +15,7 @@ from .checkpoint import DIRECTORY, MANIFEST, Contents, Session, emptied, key_of,
 from .ensemble import Events
 from .errors import EXPECTED, Stopped, StorageError, one_line
 from .failures import FailureRecord
+from .files import absolute, as_given
 from .fold import Chunk, Fold
 from .plans import Plan, end_together, plan_together
 from .shards import ShardWriter
@@ -58,7 +58,7 @@ def execute(path: Path, directory: Path, signals: Signals) -> int:
     from .parallel import world
 
     began = time.monotonic()
-    directory = Path(os.path.abspath(directory))  # a user's model may change the working directory
+    directory = absolute(directory)
     comm = world()  # signals are noted until now: a rank that left before the others know of it would let them wait
     if comm is None:
         signals.begin()
@@ -113,7 +113,7 @@ def _begin(plan: Plan, directory: Path, comm: World | None) -> Session | None:
     if _is_complete(plan, _checked(plan, directory)) and not (directory / DIRECTORY).exists():
         place = directory / RESULT_NAME
         FailureRecord(directory).begin({}, plan.failed_points)
-        click.echo(f"cojump: complete, {_count(len(plan.points))} in {place}; {_hint(directory)}")
+        click.echo(f"cojump: complete, {_count(len(plan.points))} in {as_given(place)}; {_hint(directory)}")
         return None
     session = Session(directory, plan.run_file.text, plan.run_file.sources)
     try:
@@ -138,7 +138,7 @@ def _begin_session(plan: Plan, session: Session, contents: Contents, who: str) -
     session.failures.begin({keys[i]: goal.n_traj for i, goal in goals.items()}, plan.failed_points)
     if damaged:
         click.echo(
-            f"cojump: damaged records in {session.directory / DIRECTORY} ({damaged}) do not count; "
+            f"cojump: damaged records in {as_given(session.directory / DIRECTORY)} ({damaged}) do not count; "
             "their trajectories are run again",
             err=True,
         )
@@ -195,6 +195,7 @@ def _checked(plan: Plan, directory: Path) -> Contents:
 
 
 def _check(plan: Plan, stored: ResultSequence, path: Path) -> None:
+    path = as_given(path)
     if not stored.origin.run_file:
         raise StorageError(f"{path} holds results that no run file made; {_ADVICE}")
     known = all(note is not None for note in stored.notes)
@@ -331,7 +332,7 @@ class _Run(Events):
         count, lost = _count(len(self._plan.specs)), failed + len(self._plan.failures)
         if lost:
             count = f"{len(self._plan.specs) - lost} of {count}, {lost} failed,"
-        click.echo(f"cojump: {count} in {session.path}; {_hint(session.directory)}")
+        click.echo(f"cojump: {count} in {as_given(session.path)}; {_hint(session.directory)}")
 
     def _explain(self, place: int) -> None:
         """Put the theory beside a finished point."""
@@ -430,4 +431,4 @@ def _count(n: int, one: str = "point", many: str = "points") -> str:
 
 
 def _hint(directory: Path) -> str:
-    return f"tables and figures: cojump report {directory}"
+    return f"tables and figures: cojump report {as_given(directory)}"

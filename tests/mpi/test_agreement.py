@@ -57,5 +57,22 @@ def test_simulate(what):
         assert f"Argument `comm` must have the same model and arguments on all ranks, but {said}" in line
 
 
+@pytest.mark.parametrize("change", ["seed = 7", "n_traj = 4", "[times]"])
+def test_ranks_that_read_different_files(change, tmp_path):
+    paths = []
+    for i, new in enumerate((change, change.replace("7", "8").replace("4", "5").replace("[t", "# a comment\n[t"))):
+        (tmp_path / str(i)).mkdir()
+        paths.append(unlike(tmp_path / str(i), "same"))
+        text = paths[-1].read_text()
+        assert change in text
+        paths[-1].write_text(text.replace(change, new))
+    job = run_module(2, "unlike", "files", "-", *paths, tmp_path / "out", limit=AT_ONCE)
+    assert job.status == 2, job.err
+    (line,) = job.err.splitlines()
+    said = {"seed = 7": "[run] seed is 8 here and 7 there"}.get(change, "its text is another")
+    assert line == f"cojump: all ranks must read the same run file, but on rank 1 it is not that on rank 0: {said}"
+    assert not (tmp_path / "out").exists()
+
+
 def test_the_same_model_runs(tmp_path):
     run_cojump(2, "run", unlike(tmp_path, "same"), limit=60).succeeded()

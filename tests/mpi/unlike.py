@@ -6,10 +6,10 @@
     gamma     Γ differs at one point of its spectrum, where it is small
     state     the initial state is another one (simulate only)
     raise     the function fails
-    missing   the module that rank 0 has read is another one than the other ranks'
     same      they are the same
 
 python -m mpi.unlike WHAT RANK
+python -m mpi.unlike files - FILE FILE DIRECTORY      cojump run with another file on each of two ranks
 """
 
 import sys
@@ -18,6 +18,7 @@ import numpy as np
 from mpi4py import MPI
 
 import cojump as cj
+from cojump import cli
 
 RANK = MPI.COMM_WORLD.rank
 X, DOWN, UP = np.array([[0, 1], [1, 0]]), np.array([[0, 0], [1, 0]]), np.diag([1, 0])
@@ -44,9 +45,12 @@ def build(what: str, rank: int, size: int = 40):
 
 
 def main():
-    what, rank = sys.argv[1], int(sys.argv[2])
-    model = build(what, rank)
-    theta = 2.0 if what == "state" and rank == RANK else 3.0
+    what, rank = sys.argv[1], sys.argv[2]
+    if what == "files":
+        sys.argv = ["cojump", "run", sys.argv[3 + RANK], "-o", sys.argv[5]]
+        cli.main()
+    model = build(what, int(rank))
+    theta = 2.0 if what == "state" and int(rank) == RANK else 3.0
     try:
         cj.simulate(model, cj.tilted(model, theta, 0.4), [0.0, 0.1], n_traj=4, chunk=1, comm=MPI.COMM_WORLD)
     except cj.ArgumentError as error:

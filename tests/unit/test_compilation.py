@@ -6,12 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 import cojump
 import command_line
+from cojump.unravel import compilation
 
 INNER = """
 from numba import njit
@@ -112,6 +114,16 @@ def change(path, old, new, years):
     assert old in text
     path.write_text(text.replace(old, new))
     os.utime(path, (before + years * 3e7,) * 2)
+
+
+def test_records_whose_fields_change_places():
+    """numba takes two of one name and of the same types for one."""
+
+    def digest(*fields):
+        return compilation.digest_of([], [namedtuple("Tables", fields)])
+
+    assert digest("up", "down") == digest("up", "down")
+    assert len({digest("up", "down"), digest("down", "up"), digest("up"), compilation.digest_of([])}) == 4
 
 
 def test_files_from_the_future(package):

@@ -154,7 +154,8 @@ def test_a_model_that_changes_the_working_directory(run_file, tmp_path, monkeypa
     text = text.replace('0]]), "spins")', '0]]), "spins", rate=rate, argument={"spins": np.diag([1, 0])})')
     path.with_name("mine.py").write_text(text)
     monkeypatch.chdir(tmp_path)
-    invoke("run", "run.toml", "-o", "out")
+    out, _ = invoke("run", "run.toml", "-o", "out")
+    assert out.startswith("cojump: 1 point in out/result.h5; tables and figures: cojump report out")
     assert (tmp_path / "out" / "result.h5").is_file()
     assert os.listdir(elsewhere) == []
     monkeypatch.chdir(tmp_path)

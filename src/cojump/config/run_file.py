@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, one_line
+from ..files import absolute
 from .builders import Builder, find_builder, in_section
 from .initial import DEFAULTS, InitialSection, read_initial
 from .sections import MISSING, Section, integer, number, show
@@ -288,7 +289,7 @@ def read_run_file(path: str | os.PathLike[str]) -> RunFile:
     OSError
         If it cannot be read.
     """
-    place = Path(os.path.abspath(path))  # a user's model may change the working directory
+    place = absolute(path)
     data = place.read_bytes()
     try:
         text = data.decode("utf-8")

@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from pickle import UnpicklingError
@@ -55,13 +55,14 @@ def processor() -> str:
     return ", ".join([name, *[f for f in _VECTORS if f in has][:1]])
 
 
-def digest_of(modules: list[ModuleType]) -> str:
+def digest_of(modules: list[ModuleType], records: Sequence[type] = ()) -> str:
     """Name the content of kernel modules: their text and that of what they import, their code, how it is compiled.
 
     The code is taken from what Python has loaded, too: it may be older than the file, if that was put back with an
-    old date.
+    old date. ``records`` are named tuples that kernels are called with: numba does not see it when their fields change
+    places.
     """
-    made = hashlib.sha256()
+    made = hashlib.sha256(str([_content(record) for record in records]).encode())
     versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
     settings = [(name, getattr(numba.config, name, None)) for name in _SETTINGS]
     made.update(repr((versions, settings, processor(), sorted(_features()))).encode())
@@ -117,6 +118,9 @@ def _code(code: CodeType) -> str:
 class _Locator(_CacheLocator):
     """The directory of all kernels; its name says what they are, so that no file needs a stamp of its own."""
 
+    def __init__(self, py_func: Any) -> None:
+        self._py_file = py_func.__code__.co_filename  # for a warning of numba's
+
     def get_cache_path(self) -> str:
         return str(_kernels.place)
 
@@ -130,7 +134,7 @@ class _Locator(_CacheLocator):
 class _Impl(CompileResultCacheImpl):
     def __init__(self, py_func: Any) -> None:
         self._lineno = py_func.__code__.co_firstlineno
-        self._locator = _Locator()
+        self._locator = _Locator(py_func)
         module = py_func.__module__.rpartition(".")[2]
         self._filename_base = self.get_filename_base(f"{module}.{py_func.__qualname__}", sys.abiflags)
 
@@ -164,6 +168,12 @@ class _Kernels:
         Where the code is kept; None if nothing can be written anywhere.
     refusal : str
         Why nothing, or not all, is kept.
+    told : bool
+        Whether that has been said.
+    dispatchers : list
+        The kernels.
+    ready : set of str
+        What this process has compiled or loaded, see :func:`compiling`.
     """
 
     def __init__(self) -> None:
@@ -171,6 +181,7 @@ class _Kernels:
         self.told = False
         self.place: Path | None = None
         self.dispatchers: list[Any] = []
+        self.ready: set[str] = set()
 
     def refuse(self, why: str) -> None:
         self.refusal = self.refusal or why
@@ -179,11 +190,11 @@ class _Kernels:
 _kernels = _Kernels()
 
 
-def keep(modules: list[ModuleType]) -> None:
-    """Give all kernels of these modules, which have just been imported, their place in the cache."""
+def keep(modules: list[ModuleType], records: Sequence[type]) -> None:
+    """Give all kernels of these modules, which have just been imported, their place in the cache; see digest_of."""
     own = [(m, f) for m in modules for f in vars(m).values() if hasattr(f, "py_func")]
     _kernels.dispatchers = [f for m, f in own if f.py_func.__module__ == m.__name__]
-    _kernels.digest = digest_of(modules)
+    _kernels.digest = digest_of(modules, records)
     if not _kernels.dispatchers:  # NUMBA_DISABLE_JIT
         return
     _kernels.place = _writable(Path(str(modules[0].__file__)).parent, _kernels.digest[:32])
@@ -255,21 +266,25 @@ def locked(place: Path | None, name: str = "index") -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def compiling(what: str) -> Iterator[None]:
+def compiling(what: str) -> Iterator[bool]:
     """Inside, kernels are compiled, by one process at a time; the others wait and read what it has made.
 
-    Nobody waits once it has been done: a file says so.
+    Gives whether this process has still to do it. Nobody waits once it has been done: a file says so.
     """
+    if what in _kernels.ready:
+        yield False
+        return
     place = _kernels.place
     done = None if place is None else place / f"{what}.done"
     if done is None or done.exists():
-        yield
-        return
-    with locked(place, what):
-        yield
-    if not _kernels.refusal:
-        with contextlib.suppress(OSError):
-            done.touch()
+        yield True
+    else:
+        with locked(place, what):
+            yield True
+        if not _kernels.refusal:
+            with contextlib.suppress(OSError):
+                done.touch()
+    _kernels.ready.add(what)
 
 
 def tell_refusal() -> None:
