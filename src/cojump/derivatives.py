@@ -63,7 +63,7 @@ class RateJet:
     def __init__(self, jump: LocalJump, lowest: float, highest: float, name: str) -> None:
         self._jump, self._lowest, self._highest, self._name = jump, lowest, highest, name
         self._amplitude = _Interpolant(jump.gamma, lowest, highest)
-        self._rate = _Interpolant(lambda x: jump.gamma(x) ** 2, lowest, highest)
+        self._rate = _Interpolant(_Squared(jump), lowest, highest)
 
     def __call__(self, x: float) -> Jet:
         """Γ(x), Γ'(x), Γ''(x).
@@ -163,6 +163,16 @@ class RateJet:
                     f"be derivative {order} of the function given",
                     f"at Δ = {x:.6g} it returns {value:.9g} and the function has {found:.9g}",
                 )
+
+
+class _Squared:
+    """R = Γ² of a jump; an object, so that what holds it can be pickled."""
+
+    def __init__(self, jump: LocalJump) -> None:
+        self._jump = jump
+
+    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self._jump.gamma(x) ** 2
 
 
 class _Piece:

@@ -30,6 +30,7 @@ from .results import Result
 from .schedule import Schedule, Task, cost_of
 from .spill import Spill
 from .states import State, check_start
+from .unravel.compilation import tell_refusal
 from .unravel.driver import Outcome
 from .unravel.engine import Runner, check_rates, make_engine, plan, prepare
 
@@ -388,6 +389,8 @@ def run_chunks(
         # One thread per rank: on small arrays the threads of BLAS cost ten times what they give.
         with threadpool_limits(1):
             comm.in_turn(lambda: events.prepare(lambda: prepare(point.model for point in points.values())))
+            if comm.rank == 0:
+                tell_refusal()
             events.begin()
             if progress is not None and comm.rank == 0:
                 progress.start(schedule.remaining())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+from typing import Any
 
 
 class ArgumentError(ValueError):
@@ -16,6 +17,10 @@ class ArgumentError(ValueError):
     def __init__(self, name: str, rule: str, found: str) -> None:
         super().__init__(f"Argument `{name}` must {rule}, but {found}")
         self.name, self.rule, self.found = name, rule, found
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """An exception is made again from the arguments of its class: a process pool sends it to another process."""
+        return type(self), (self.name, self.rule, self.found), self.__dict__
 
     def inside(self, owner: str) -> ArgumentError:
         """The same error about the argument as part of ``owner``, for instance of ``jumps[1]``."""

@@ -15,6 +15,25 @@ def reason(error: OSError) -> str:
     return error.strerror or str(error) or type(error).__name__
 
 
+_given: dict[Path, Path] = {}
+"""Paths that were made absolute, and as the user wrote them."""
+
+
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """Make a path independent of the working directory, which a user's model may change."""
+    place = Path(os.path.abspath(path))
+    _given[place] = Path(path)
+    return place
+
+
+def as_given(path: Path) -> Path:
+    """Write a path, or one below it, as the user did before it was made absolute."""
+    for place in (path, *path.parents):
+        if place in _given:
+            return _given[place] / path.relative_to(place)
+    return path
+
+
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     """Give the file at ``path`` the content ``data``; at every moment it has its old content or the new one.
 

@@ -1,11 +1,15 @@
 """What makes a point what it is: a run is resumed only if nothing of it has changed.
 
-A model is recognised by its matrices and by Γ sampled on the spectrum of Δ, not by the text of the function that made
-it. Numbers are compared to the rounding that different machines may give them.
+A model is recognised by its matrices and by the tables of Γ that trajectories read, value by value, not by the text of
+the function that made it. Two numbers are the same if they differ by no more than what other processors and libraries
+make of one formula, relative to the number itself: where Γ is large somewhere, a change is seen elsewhere all the same.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import zlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,62 +17,200 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .terms import LocalJump
+from .errors import one_line
+from .terms import LocalJump, OneBody, TwoBody
 
 if TYPE_CHECKING:
     from .ensemble import Point
 
-TOLERANCE = 1e-9
-"""Relative difference of two numbers that mean the same."""
+TOLERANCE = 1e-12
+"""Relative difference of two numbers that mean the same: some thousand units in the last place."""
 
-_FULL = 16
+ROUNDING = 1e-15
+"""The same for an element of a matrix or of a state, relative to the largest: there the arithmetic itself rounds."""
+
+_FULL = 1024
 """Arrays of at most so many numbers are kept as they are."""
 
-_SKETCHES = (2.0, 3.0, 5.0, 7.0)
-"""Longer ones by their shape, norm and their sums with the weights cos(√p i): no change escapes all of them."""
+_CELL, _MARGIN = 20, 1 << 13
+"""Of longer ones the upper 44 of 64 bits: cells of about 2e-10 of a number, with a margin of about 2e-12."""
+
+_PIECES = 16
+"""Pieces of a long array that are told apart."""
 
 _NOT_PART = ("n_traj", "target", "min_traj", "parameters", "model", "state")
 """Fields of a point that may change, or are taken apart."""
 
+MADE_BY = "made by"
+"""What has computed the trajectories, a list of texts: no part of what the point is."""
 
-def identity_of(point: Point) -> dict[str, Any]:
-    """Facts about a point by name, of numbers, strings and lists only."""
+
+class Long(dict[str, Any]):
+    """A long array as it is stored; one that was made here has its numbers, too.
+
+    A number is known by the cell of numbers that it is in. Where it is close to the edge of a cell, which is noted,
+    cells that are shifted by a half are meant: so numbers within the margin are always in one cell.
+    """
+
+    numbers: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of(cls, flat: NDArray[np.float64], shape: list[int]) -> Long:
+        """Describe an array given as the flat one of its real numbers."""
+        edges = np.packbits(_places(flat, _MARGIN))
+        packed = base64.b64encode(zlib.compress(edges.tobytes())).decode()
+        least, most = float(flat.min()), float(flat.max())
+        cells = _digests(flat, edges)
+        made = cls(shape=shape, count=len(flat), least=least, most=most, edges=packed, cells=cells)
+        made.numbers = flat
+        return made
+
+    def seen_as(self, other: Mapping[str, Any]) -> list[str]:
+        """The digests of these numbers in the cells of another array of the same shape."""
+        if self.numbers is None:
+            return list(self["cells"])
+        edges = np.frombuffer(zlib.decompress(base64.b64decode(other["edges"])), dtype=np.uint8)
+        return _digests(self.numbers, edges)
+
+
+def _bits(flat: NDArray[np.float64]) -> NDArray[np.uint64]:
+    return (flat + 0.0).view(np.uint64)  # -0.0 is 0.0
+
+
+def _places(flat: NDArray[np.float64], margin: int) -> NDArray[np.bool_]:
+    """Which numbers are within a margin of the edge of their cell."""
+    inside = (_bits(flat) + np.uint64(1 << (_CELL - 1))) & np.uint64((1 << _CELL) - 1)
+    return (inside < margin) | (inside >= (1 << _CELL) - margin)
+
+
+def _digests(flat: NDArray[np.float64], edges: NDArray[np.uint8]) -> list[str]:
+    shifted = np.unpackbits(edges, count=len(flat)).astype(bool)
+    offset = np.where(shifted, np.uint64(0), np.uint64(1 << (_CELL - 1)))
+    cells = (_bits(flat) + offset) >> np.uint64(_CELL)
+    pieces = np.array_split(cells, _PIECES)
+    return [hashlib.sha256(piece.astype("<u8").tobytes()).hexdigest()[:24] for piece in pieces]
+
+
+def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
+    """Facts about a point by name, of numbers, strings and lists only.
+
+    ``sketched``: as an earlier cojump wrote them, with weighted sums of long arrays; only to compare with its files.
+    """
+    from .unravel.engine import rate_tables
+
     facts: dict[str, Any] = {}
-    model = point.model
+    model, write = point.model, _Writer(facts, sketched)
     for i, block in enumerate(model.blocks):
-        _describe(f"blocks[{i}]", block, facts)
+        write(f"blocks[{i}]", block)
     for i, term in enumerate(model.hamiltonian):
-        _describe(f"hamiltonian[{i}]", term, facts)
+        name = f"hamiltonian[{i}]"
+        facts[f"{name} kind"] = type(term).__name__
+        if isinstance(term, OneBody):
+            parts = {"matrix": term.matrix, "block": term.block}
+        else:
+            assert isinstance(term, TwoBody)
+            parts = {"first": term.first, "second": term.second, "strength": term.strength, "blocks": term.blocks}
+        for key, value in parts.items():
+            write(f"{name} {key}", value)
+    tables = {} if sketched else rate_tables(model)
     for i, jump in enumerate(model.jumps):
-        _describe(f"jumps[{i}]", jump, facts)
-        if isinstance(jump, LocalJump):
-            _describe(f"jumps[{i}] Γ over the spectrum", jump.gamma(model.argument_spectrum(jump)), facts)
-    _describe("order parameters", model.order_parameters, facts)
-    _describe("initial state", point.state.blocks, facts)
+        name = f"jumps[{i}]"
+        facts[f"{name} kind"] = type(jump).__name__
+        if not isinstance(jump, LocalJump):
+            write(f"{name} matrices", jump.matrices)
+            write(f"{name} rate", jump.rate)
+            continue
+        write(f"{name} matrix", jump.matrix)
+        write(f"{name} block", jump.block)
+        write(f"{name} argument", jump.argument)
+        write(f"{name} exclude_self", jump.exclude_self)
+        if sketched or jump.has_rate:
+            gamma = jump.gamma(model.argument_spectrum(jump)) if sketched else tables[i]
+            facts[f"{name} Γ over the spectrum"] = write.numbers(gamma, each=True)
+        if jump.derivatives is not None and not sketched:
+            for n, function in enumerate(jump.derivatives):
+                values = _sampled(function, model.argument_spectrum(jump))
+                write(f"{name} derivatives[{n}] over the spectrum", values)
+    write("order parameters", model.order_parameters)
+    write("initial state", point.state.blocks)
     for item in fields(point):
         if item.name not in _NOT_PART:
-            _describe(item.name, getattr(point, item.name), facts)
+            write(item.name, getattr(point, item.name))
+    if not sketched:
+        facts[MADE_BY] = [made_by()]
     return facts
 
 
-def _describe(name: str, value: Any, facts: dict[str, Any]) -> None:
-    if is_dataclass(value):
-        facts[f"{name} kind"] = type(value).__name__
-        for item in fields(value):
-            _describe(f"{name} {item.name}", getattr(value, item.name), facts)
-    elif isinstance(value, Mapping):
-        for key, part in value.items():
-            _describe(f"{name} {key!r}", part, facts)
-    elif value is None or callable(value):
-        pass  # a function is known by its values on the spectrum
-    elif isinstance(value, str | bool | int):
-        facts[name] = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    elif isinstance(value, list | tuple) and not _is_numeric(value):
-        facts[f"{name} length"] = str(len(value))
-        for i, part in enumerate(value):
-            _describe(f"{name}[{i}]", part, facts)
-    else:
-        facts[name] = _numbers(np.asarray(value))
+NOT_KNOWN = "an earlier cojump, which told models apart less finely"
+"""Who has computed what is in a file that does not say it."""
+
+LAST_BITS = "the same physics, but the last bits of a trajectory depend on it"
+
+
+def agreed(point: Point, identity: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What all ranks of a job must have alike: what the point is, how much of it is run, and by which code."""
+    from .unravel.compilation import code
+
+    facts = {"the code": code(), **(identity or identity_of(point))}
+    for name in ("n_traj", "target", "min_traj"):
+        _Writer(facts, sketched=False)(name, getattr(point, name))
+    return facts
+
+
+def made_by() -> str:
+    """The code and the kind of processor of this process: the last bits of a result depend on both."""
+    from .unravel.compilation import code, processor
+
+    return f"{code()}, on {processor()}"
+
+
+def _sampled(function: Any, x: NDArray[np.float64]) -> Any:
+    """A derivative where theory may ask for it; unlike Γ it need not be finite at the ends."""
+    try:
+        with np.errstate(all="ignore"):
+            return np.nan_to_num(np.asarray(function(x), dtype=float), nan=-1e308)
+    except Exception as error:  # noqa: BLE001 - a user's function may raise whatever it likes
+        return f"{type(error).__name__}: {one_line(error)}"
+
+
+class _Writer:
+    """Takes values apart into facts."""
+
+    def __init__(self, facts: dict[str, Any], sketched: bool) -> None:
+        self._facts, self._sketched = facts, sketched
+
+    def __call__(self, name: str, value: Any) -> None:
+        facts = self._facts
+        if is_dataclass(value):
+            facts[f"{name} kind"] = type(value).__name__
+            for item in fields(value):
+                self(f"{name} {item.name}", getattr(value, item.name))
+        elif isinstance(value, Mapping):
+            for key, part in value.items():
+                self(f"{name} {key!r}", part)
+        elif value is None or callable(value):
+            pass  # a function is known by its values on the spectrum
+        elif isinstance(value, str | bool | int):
+            facts[name] = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        elif isinstance(value, list | tuple) and not _is_numeric(value):
+            facts[f"{name} length"] = str(len(value))
+            for i, part in enumerate(value):
+                self(f"{name}[{i}]", part)
+        else:
+            facts[name] = self.numbers(np.asarray(value))
+
+    def numbers(self, array: NDArray[Any], *, each: bool = False) -> dict[str, Any]:
+        """An array as a fact; ``each``: its values stand for themselves, however large others are."""
+        flat = np.ascontiguousarray(array, dtype=complex).ravel().view(float)
+        shape = list(array.shape)
+        if self._sketched and array.size > _OLD_FULL:
+            return _sketch(flat, shape)
+        real = array.dtype.kind != "c"
+        flat = flat[::2].copy() if real else flat
+        if array.size > _FULL:
+            return Long.of(flat, shape)
+        fact = {"shape": shape, "values": flat.tolist(), "real": real}
+        return {**fact, "each": True} if each else fact
 
 
 def _is_numeric(value: Any) -> bool:
@@ -78,12 +220,13 @@ def _is_numeric(value: Any) -> bool:
         return False
 
 
-def _numbers(array: NDArray[Any]) -> dict[str, Any]:
-    flat = np.ascontiguousarray(array, dtype=complex).ravel().view(float)
-    shape = list(array.shape)
-    if array.size <= _FULL:
-        real = array.dtype.kind != "c"
-        return {"shape": shape, "values": (flat[::2] if real else flat).tolist(), "real": real}
+_OLD_FULL = 16
+_OLD_TOLERANCE = 1e-9
+_SKETCHES = (2.0, 3.0, 5.0, 7.0)
+"""Earlier files have of longer arrays their norm and their sums with the weights cos(√p i)."""
+
+
+def _sketch(flat: NDArray[np.float64], shape: list[int]) -> dict[str, Any]:
     places = np.arange(len(flat))
     sketch = [float(np.cos(np.sqrt(p) * places) @ flat) for p in _SKETCHES]
     return {"shape": shape, "norm": float(np.linalg.norm(flat)), "sketch": sketch}
@@ -96,36 +239,103 @@ class Difference(NamedTuple):
     text: str
 
 
-def differences(here: Mapping[str, Any], there: Mapping[str, Any]) -> list[Difference]:
-    """Say in which facts two points differ; in none if they are the same."""
+def differences(
+    here: Mapping[str, Any], there: Mapping[str, Any], words: tuple[str, str] = ("here", "there")
+) -> list[Difference]:
+    """Say in which facts two points differ; in none if they are the same.
+
+    Parameters
+    ----------
+    here, there : mapping
+        Facts of two points; those of ``here`` were made by this process.
+    words : (str, str)
+        What the two are called.
+    """
     found = []
     for name in dict.fromkeys([*here, *there]):
         ours, theirs = here.get(name), there.get(name)
-        if not _same(ours, theirs):
-            found.append(Difference(name, f"{name} is {_shown(ours)} here and {_shown(theirs)} there"))
+        if name != MADE_BY and not _same(ours, theirs):
+            found.append(Difference(name, f"{name} {_apart(ours, theirs, *words)}"))
     return found
 
 
 def _same(a: Any, b: Any) -> bool:
     if not (isinstance(a, Mapping) and isinstance(b, Mapping)):
         return bool(a == b)
-    if a.keys() != b.keys() or a["shape"] != b["shape"]:
+    if a["shape"] != b["shape"] or a.get("count") != b.get("count"):
         return False
-    if "values" in a:
-        return bool(np.allclose(a["values"], b["values"], rtol=TOLERANCE, atol=1e-14))
-    scale = max(a["norm"], b["norm"])
-    near = np.allclose(a["sketch"], b["sketch"], rtol=0, atol=TOLERANCE * scale)
-    return bool(near and np.isclose(a["norm"], b["norm"], rtol=TOLERANCE, atol=0))
+    if "values" in a and "values" in b:
+        return not _unequal(a, b).any()
+    if "sketch" in a and "sketch" in b:
+        scale = max(a["norm"], b["norm"])
+        near = np.allclose(a["sketch"], b["sketch"], rtol=0, atol=_OLD_TOLERANCE * scale)
+        return bool(near and np.isclose(a["norm"], b["norm"], rtol=_OLD_TOLERANCE, atol=0))
+    return "cells" in a and "cells" in b and not _pieces_apart(a, b)
 
 
-def _shown(fact: Any) -> str:
+def _unequal(a: Mapping[str, Any], b: Mapping[str, Any]) -> NDArray[np.bool_]:
+    """Which numbers of two short arrays differ."""
+    if a["real"] != b["real"]:
+        a, b = ({**x, "values": _complex(x).view(float).tolist()} for x in (a, b))
+    ours, theirs = np.array(a["values"], dtype=float), np.array(b["values"], dtype=float)
+    sizes = np.maximum(np.abs(ours), np.abs(theirs))
+    floor = 0.0 if a.get("each") or b.get("each") else ROUNDING * sizes.max(initial=0.0)
+    with np.errstate(over="ignore"):  # of two of opposite signs near the largest number there is
+        return np.abs(ours - theirs) > TOLERANCE * sizes + floor
+
+
+def _pieces_apart(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[int]:
+    ours = a.seen_as(b) if isinstance(a, Long) else a["cells"]
+    theirs = b["cells"]
+    return [i for i, (x, y) in enumerate(zip(ours, theirs, strict=True)) if x != y]
+
+
+def _complex(fact: Mapping[str, Any]) -> NDArray[np.complex128]:
+    values = np.array(fact["values"], dtype=float)
+    return values.astype(complex) if fact["real"] else values.view(complex)
+
+
+def _apart(a: Any, b: Any, here: str, there: str) -> str:
+    """What a fact is in both, in words; of an array that is not short only where the two differ."""
+
+    def pair(ours: str, theirs: str, where: str = "") -> str:
+        return f"is {ours} {here} and {theirs} {there}{where}"
+
+    if not (isinstance(a, Mapping) and isinstance(b, Mapping)) or a["shape"] != b["shape"]:
+        return pair(_shown(a), _shown(b))
+    if "values" in a and "values" in b:
+        ours, theirs = _complex(a), _complex(b)
+        if len(ours) <= _OLD_FULL:
+            texts = [[_shown(x, digits) for x in (a, b)] for digits in (9, 17)]
+            one, other = texts[0] if texts[0][0] != texts[0][1] else texts[1]
+            return pair(one, other)
+        place = int(np.argmax(_unequal(a, b).reshape(len(ours), -1).any(axis=1)))
+        texts = [[_number(x[place], digits) for x in (ours, theirs)] for digits in (9, 17)]
+        one, other = texts[0] if texts[0][0] != texts[0][1] else texts[1]
+        return pair(one, other, f" in its value {place + 1} of {len(ours)}")
+    if "cells" in a and "cells" in b and a["count"] == b["count"]:
+        piece = np.array_split(np.arange(a["count"]), _PIECES)[_pieces_apart(a, b)[0]]
+        parts = a["count"] // int(np.prod(a["shape"]))  # 2 for complex numbers
+        among = f"{piece[0] // parts + 1} to {piece[-1] // parts + 1}"
+        return pair(_shown(a), _shown(b), f", apart among its values {among}")
+    return pair(_shown(a), _shown(b))
+
+
+def _number(x: complex, digits: int) -> str:
+    return f"{x if x.imag else x.real:.{digits}g}"
+
+
+def _shown(fact: Any, digits: int = 9) -> str:
     if fact is None:
         return "missing"
     if not isinstance(fact, Mapping):
         return str(fact)
     shape = "x".join(map(str, fact["shape"]))
-    if "values" not in fact:
+    if "norm" in fact:
         return f"an array ({shape}) of norm {fact['norm']:.12g}"
-    numbers = fact["values"] if fact["real"] else [complex(*pair) for pair in np.reshape(fact["values"], (-1, 2))]
-    text = ", ".join(f"{x if x.imag else x.real:.9g}" for x in numbers)
+    if "cells" in fact:
+        return f"an array ({shape}) from {fact['least']:.9g} to {fact['most']:.9g}"
+    if len(fact["values"]) > 2 * _OLD_FULL:
+        return f"an array ({shape})"
+    text = ", ".join(_number(x, digits) for x in _complex(fact))
     return text if not fact["shape"] else f"({text})"

@@ -153,6 +153,11 @@ class Model:
         self._check_hermitian()
         for name, matrices in self.order_parameters.items():
             self.linear(f"order_parameters[{name!r}]", matrices)
+        copied = {
+            name: {block: matrix_of(name, matrix) for block, matrix in matrices.items()}
+            for name, matrices in self.order_parameters.items()
+        }
+        object.__setattr__(self, "order_parameters", copied)
         for i, jump in enumerate(self.jumps):
             if isinstance(jump, LocalJump):
                 try:

@@ -8,6 +8,8 @@ ever blocks inside MPI: signals are heard, and a rank that waits leaves its core
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import sys
 import time
@@ -62,6 +64,10 @@ class World:
                 found.setdefault(key, text if rank == 0 else f"rank {rank}: {text}")
         return found
 
+    def of_all(self, value: Any) -> list[Any]:
+        """Values of all ranks, in their order. Collective."""
+        return self._comm.allgather(value)
+
     def share(self, value: Any) -> Any:
         """Value of rank 0, on every rank. Collective."""
         return self._comm.bcast(value, root=0)
@@ -72,10 +78,34 @@ class World:
             print(message, file=sys.stderr, flush=True)
         self._comm.Abort(status)
 
-    def together(self, action: Callable[[], Any], same: Callable[[Any], Any] = lambda _: None) -> Any:
+    def difference(self, value: Any, describe: Callable[[Any, str, str], str]) -> str | None:
+        """What the first rank that differs has otherwise than rank 0, in words; None where all agree. Collective.
+
+        Parameters
+        ----------
+        value : object
+            Of this rank: numbers, texts, and lists and mappings of them.
+        describe : callable (value of rank 0, words for this rank, words for rank 0) -> str
+            Called where the values are not the same to the last bit; an empty text is no difference.
+        """
+        digests = self._comm.allgather(hashlib.sha256(json.dumps(value, sort_keys=True).encode()).digest())
+        if len(set(digests)) == 1:
+            return None
+        first = self._comm.bcast(value, root=0)
+        here = f"on rank {self.rank}"
+        text = self.guard(lambda: describe(first, here, "on rank 0")) if self.rank else ""
+        return next((t for t in self._comm.allgather(text) if t), None)
+
+    def together(
+        self,
+        action: Callable[[], Any],
+        same: Callable[[Any], Any] = lambda _: None,
+        describe: Callable[[Any, Any, str, str], str] = lambda *_: "they differ",
+    ) -> Any:
         """Result of ``action`` on each rank; if any rank refuses, all of them raise and none waits. Collective.
 
-        ``same`` of the result must be equal on all ranks.
+        ``same`` of the result must be equal on all ranks; ``describe`` (it, that of rank 0, two words for them) says
+        what differs, see :meth:`difference`.
 
         Raises
         ------
@@ -83,20 +113,22 @@ class World:
             Where they occur, and on the other ranks an ArgumentError that names the first of them.
         """
 
-        def attempt() -> tuple[Any, BaseException | None]:
+        def attempt() -> tuple[Any, Any, BaseException | None]:
             try:
-                return action(), None
+                made = action()
+                return made, same(made), None
             except EXPECTED as error:
-                return None, error
+                return None, None, error
 
-        result, error = self.guard(attempt)
+        result, own, error = self.guard(attempt)
         first = self.agree(None if error is None else f"rank {self.rank}: {one_line(error)}")
         if error is not None:
             raise error
         if first is not None:
             raise ArgumentError("comm", "have the same valid arguments on all ranks", first)
-        if len(set(self._comm.allgather(same(result)))) > 1:
-            raise ArgumentError("comm", "have the same arguments on all ranks", "they differ")
+        found = self.difference(own, lambda first, here, there: describe(own, first, here, there))
+        if found is not None:
+            raise ArgumentError("comm", "have the same model and arguments on all ranks", found)
         return result
 
     def free(self) -> None:

@@ -15,6 +15,8 @@ from .errors import EXPECTED, StorageError, one_line
 from .failures import Failed
 from .files import reason
 from .fold import Goal
+from .identity import LAST_BITS, agreed, differences, identity_of
+from .unravel.compilation import processor
 
 if TYPE_CHECKING:
     from .ensemble import Point
@@ -34,24 +36,20 @@ class Plan:
         Those that can be run.
     failures : dict of int to str
         Why the others cannot.
+    identities : dict of int to dict
+        What makes each point that can be run what it is.
     """
 
     run_file: RunFile
     specs: tuple[PointSpec, ...]
     points: dict[int, Point] = field(default_factory=dict)
     failures: dict[int, str] = field(default_factory=dict)
+    identities: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     @cached_property
     def keys(self) -> dict[int, str]:
         """Key of each point in the directory."""
         return {i: key_of(spec.seed, spec.parameters) for i, spec in enumerate(self.specs)}
-
-    @cached_property
-    def identities(self) -> dict[int, dict[str, Any]]:
-        """What makes each point that can be run what it is."""
-        from .identity import identity_of
-
-        return {i: identity_of(point) for i, point in self.points.items()}
 
     @property
     def goals(self) -> dict[int, Goal]:
@@ -61,6 +59,7 @@ class Plan:
     def fail(self, place: int, message: str) -> None:
         """Leave a point out."""
         self.points.pop(place, None)
+        self.identities.pop(place, None)
         self.failures[place] = message
 
     def failed(self, place: int, message: str) -> Failed:
@@ -73,10 +72,13 @@ class Plan:
         """All points that are left out, as they are written down."""
         return [self.failed(place, message) for place, message in self.failures.items()]
 
+    def title(self, place: int) -> str:
+        """A point as messages call it."""
+        return ", ".join(f"{key} = {value}" for key, value in self.specs[place].parameters.items())
+
     def tell(self, place: int, message: str) -> None:
         """Say on standard error why a point is left out."""
-        title = ", ".join(f"{key} = {value}" for key, value in self.specs[place].parameters.items())
-        where = f" (the point {title}; the others run)" if len(self.specs) > 1 else ""
+        where = f" (the point {self.title(place)}; the others run)" if len(self.specs) > 1 else ""
         click.echo(f"cojump: {message}{where}", err=True)
 
 
@@ -91,7 +93,9 @@ def open_run_file(path: Path) -> RunFile:
 def plan_together(path: Path, comm: World | None) -> Plan:
     """Check all there is to check before the first trajectory, on every rank.
 
-    A point of a sweep that cannot be run is left out, on all ranks; if none can, that is an error.
+    A point of a sweep that cannot be run is left out, on all ranks; if none can, that is an error. Ranks that have not
+    read or built the same end the job: a model that draws random numbers, or looks at the environment, is another one
+    on each of them.
 
     Raises
     ------
@@ -110,11 +114,44 @@ def plan_together(path: Path, comm: World | None) -> Plan:
     outcome = comm.guard(attempt)
     end_together(comm.agree(outcome if isinstance(outcome, str) else None), comm)
     assert isinstance(outcome, Plan)
-    for place, message in comm.union(outcome.failures).items():
-        outcome.fail(place, message)
-    if not outcome.points:
-        end_together(next(iter(outcome.failures.values())), comm)
-    return outcome
+    plan = outcome
+    end_together(comm.difference(_read(plan), lambda first, *words: _read_apart(plan, first, *words)), comm)
+    for place, message in comm.union(plan.failures).items():
+        plan.fail(place, message)
+    if not plan.points:
+        end_together(next(iter(plan.failures.values())), comm)
+    facts = comm.guard(lambda: {str(i): agreed(point, plan.identities[i]) for i, point in plan.points.items()})
+    end_together(comm.difference(facts, lambda first, *words: _built_apart(plan, facts, first, *words)), comm)
+    _name_processors(comm)
+    return plan
+
+
+def _read(plan: Plan) -> dict[str, Any]:
+    """What a rank has read."""
+    return {"run file": plan.run_file.text, "sources": dict(plan.run_file.sources), "keys": list(plan.keys.values())}
+
+
+def _read_apart(plan: Plan, first: dict[str, Any], here: str, there: str) -> str:
+    """Say that a rank has read something else than the first one."""
+    found = plan.run_file.differences(first["run file"], first["sources"]) or ["its text is another"]
+    return f"all ranks must read the same run file, but {here} it is not that {there}: {found[0]}"
+
+
+def _built_apart(plan: Plan, own: dict[str, Any], first: dict[str, Any], here: str, there: str) -> str:
+    """Say what a rank has built otherwise than the first one."""
+    for place, facts in first.items():
+        for found in differences(own[place], facts, (here, there)):
+            point = f" (the point {plan.title(int(place))})" if len(plan.specs) > 1 else ""
+            return f"all ranks must build the same model, but {found.text}{point}"
+    return ""
+
+
+def _name_processors(comm: World) -> None:
+    """Say once if ranks run on different kinds of processors: their last bits may differ."""
+    kinds = list(dict.fromkeys(comm.of_all(processor())))
+    if comm.rank == 0 and len(kinds) > 1:
+        found = "; ".join(kinds)
+        click.echo(f"cojump: the ranks run on different kinds of processors ({found}): {LAST_BITS}", err=True)
 
 
 def end_together(message: str | None, comm: World) -> None:
@@ -128,7 +165,9 @@ def _made(path: Path) -> Plan:
     plan, first = Plan(run_file, run_file.points()), None
     for place, spec in enumerate(plan.specs):
         try:
-            plan.points[place] = point_of(run_file, spec)
+            point = point_of(run_file, spec)
+            plan.identities[place] = identity_of(point)
+            plan.points[place] = point
         except EXPECTED as error:
             plan.fail(place, one_line(error))
             first = first or error

@@ -15,6 +15,7 @@ from .checkpoint import DIRECTORY, MANIFEST, Contents, Session, emptied, key_of,
 from .ensemble import Events
 from .errors import EXPECTED, Stopped, StorageError, one_line
 from .failures import FailureRecord
+from .files import absolute, as_given
 from .fold import Chunk, Fold
 from .plans import Plan, end_together, plan_together
 from .shards import ShardWriter
@@ -57,6 +58,7 @@ def execute(path: Path, directory: Path, signals: Signals) -> int:
     from .parallel import world
 
     began = time.monotonic()
+    directory = absolute(directory)
     comm = world()  # signals are noted until now: a rank that left before the others know of it would let them wait
     if comm is None:
         signals.begin()
@@ -111,7 +113,7 @@ def _begin(plan: Plan, directory: Path, comm: World | None) -> Session | None:
     if _is_complete(plan, _checked(plan, directory)) and not (directory / DIRECTORY).exists():
         place = directory / RESULT_NAME
         FailureRecord(directory).begin({}, plan.failed_points)
-        click.echo(f"cojump: complete, {_count(len(plan.points))} in {place}; {_hint(directory)}")
+        click.echo(f"cojump: complete, {_count(len(plan.points))} in {as_given(place)}; {_hint(directory)}")
         return None
     session = Session(directory, plan.run_file.text, plan.run_file.sources)
     try:
@@ -124,6 +126,7 @@ def _begin(plan: Plan, directory: Path, comm: World | None) -> Session | None:
 
 
 def _begin_session(plan: Plan, session: Session, contents: Contents, who: str) -> None:
+    _carry_on(plan, contents)
     skeletons = _skeletons(plan, contents, who)
     keys, goals, identities = plan.keys, plan.goals, plan.identities
     damaged = session.begin(
@@ -135,7 +138,7 @@ def _begin_session(plan: Plan, session: Session, contents: Contents, who: str) -
     session.failures.begin({keys[i]: goal.n_traj for i, goal in goals.items()}, plan.failed_points)
     if damaged:
         click.echo(
-            f"cojump: damaged records in {session.directory / DIRECTORY} ({damaged}) do not count; "
+            f"cojump: damaged records in {as_given(session.directory / DIRECTORY)} ({damaged}) do not count; "
             "their trajectories are run again",
             err=True,
         )
@@ -192,6 +195,7 @@ def _checked(plan: Plan, directory: Path) -> Contents:
 
 
 def _check(plan: Plan, stored: ResultSequence, path: Path) -> None:
+    path = as_given(path)
     if not stored.origin.run_file:
         raise StorageError(f"{path} holds results that no run file made; {_ADVICE}")
     known = all(note is not None for note in stored.notes)
@@ -204,7 +208,10 @@ def _check(plan: Plan, stored: ResultSequence, path: Path) -> None:
         for i, result in enumerate(stored):
             place = places.get(key_of(result.seed, result.parameters))
             if place is None:
-                raise StorageError(f"{path} holds a point that this run file does not make; {_ADVICE}")
+                named = [*(f"{key} = {value}" for key, value in result.parameters.items()), f"seed {result.seed}"]
+                raise StorageError(
+                    f"{path} holds a point that this run file does not make ({', '.join(named)}); {_ADVICE}"
+                )
             if place in plan.points:
                 by_point += _point_differences(plan, place, stored, i)
         found = _gathered(by_point, len(stored))
@@ -227,7 +234,7 @@ def _gathered(differences: Sequence[Difference], n_points: int) -> list[str]:
 
 def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -> list[Difference]:
     """Why a stored point cannot be taken up; empty if it can. What the run file says has no name."""
-    from .identity import Difference, differences
+    from .identity import MADE_BY, Difference, differences, identity_of
 
     n_traj, chunk, note = plan.points[place].n_traj, plan.points[place].chunk, stored.notes[i]
     there = stored[i].n_traj if note is None else note.goal.n_traj
@@ -239,7 +246,26 @@ def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -
         return [Difference("", text)] * (n_traj > there)
     if note.folded.before[0].count % chunk and n_traj > there:
         return [Difference("", f"{change}, and its last chunk was not kept apart")]
+    if MADE_BY not in note.identity:
+        return differences(identity_of(plan.points[place], sketched=True), note.identity)
     return differences(plan.identities[place], note.identity)
+
+
+def _carry_on(plan: Plan, contents: Contents) -> None:
+    """Keep in mind who has computed the trajectories that are there, and say so if it was not what computes now."""
+    from .identity import LAST_BITS, MADE_BY, NOT_KNOWN, made_by
+
+    others: list[str] = []
+    for key, (result, note) in contents.notes().items():
+        place = next((i for i in plan.points if plan.keys[i] == key), None)
+        if place is None or note is None or plan.points[place].n_traj == result.n_traj:
+            continue
+        before, own = note.identity.get(MADE_BY, [NOT_KNOWN]), plan.identities[place][MADE_BY]
+        others += [] if set(own) <= set(before) else before
+        plan.identities[place][MADE_BY] = [*before, *(made for made in own if made not in before)]
+    if others:
+        found = "; ".join(dict.fromkeys(others))
+        click.echo(f"cojump: what is there was made by {found}, and goes on with {made_by()}: {LAST_BITS}", err=True)
 
 
 class _Run(Events):
@@ -306,7 +332,7 @@ class _Run(Events):
         count, lost = _count(len(self._plan.specs)), failed + len(self._plan.failures)
         if lost:
             count = f"{len(self._plan.specs) - lost} of {count}, {lost} failed,"
-        click.echo(f"cojump: {count} in {session.path}; {_hint(session.directory)}")
+        click.echo(f"cojump: {count} in {as_given(session.path)}; {_hint(session.directory)}")
 
     def _explain(self, place: int) -> None:
         """Put the theory beside a finished point."""
@@ -405,4 +431,4 @@ def _count(n: int, one: str = "point", many: str = "points") -> str:
 
 
 def _hint(directory: Path) -> str:
-    return f"tables and figures: cojump report {directory}"
+    return f"tables and figures: cojump report {as_given(directory)}"

@@ -15,8 +15,8 @@ from .ensemble import Point, run_points
 from .model import Model
 from .results import Result
 from .states import State
-from .unravel.driver import warm_up
-from .unravel.engine import make_engine
+from .unravel.compilation import tell_refusal
+from .unravel.engine import make_engine, prepare
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,8 @@ def simulate(
 ) -> Result:
     """Run an ensemble of quantum trajectories.
 
-    Trajectory i is a function of (seed, i) alone and the result is bit-identical for any number of ranks.
+    Trajectory i is a function of (seed, i) alone and the result is bit-identical for any number of ranks, on processors
+    of one kind.
 
     Parameters
     ----------
@@ -94,8 +95,8 @@ def simulate(
     keep : int
         How many trajectories keep their series <m_a>(t).
     comm : mpi4py communicator, optional
-        The ranks that share the work; all of them must call, and all of them get the result. An error on one
-        rank ends the job.
+        The ranks that share the work; all of them must call, with the same model and arguments (one that draws random
+        numbers is refused), and all of them get the result. An error on one rank ends the job.
     progress : bool
         Show the progress on stderr (of rank 0).
 
@@ -140,16 +141,24 @@ def simulate(
     if world is None:
         return run_points([check()], progress=display)[0]
     try:
-        return run_points([world.together(check, _figures)], comm=world, progress=display)[0]
+        return run_points([world.together(check, _facts, _apart)], comm=world, progress=display)[0]
     finally:
         if not isinstance(comm, World):
             world.free()
 
 
-def _figures(point: Point) -> tuple[object, ...]:
-    """What must agree on all ranks, as far as it can be compared."""
-    run = (point.n_traj, point.seed, point.tolerance, point.chunk, point.keep, point.burn_in, point.window)
-    return (*run, point.times.tobytes())
+def _facts(point: Point) -> dict[str, Any]:
+    """All that must agree on all ranks: what the point is, and how much of it is run."""
+    from .identity import agreed
+
+    return agreed(point)
+
+
+def _apart(own: dict[str, Any], first: dict[str, Any], here: str, there: str) -> str:
+    """What two ranks have otherwise."""
+    from .identity import differences
+
+    return next((found.text for found in differences(own, first, (here, there))), "")
 
 
 def trajectory(
@@ -172,7 +181,8 @@ def trajectory(
     point = Point(model, state, np.asarray(times), 1, seed, tolerance)
     number = checks.integer("index", index, 0)
     with threadpool_limits(1):
-        warm_up()
+        prepare([model])
+        tell_refusal()
         one = make_engine(model, state, point.times, point.tolerance).run(point.seed, number, record=True)
     assert one.jumps is not None
     return Trajectory(point.times, model.labels, one.mean, one.sectors, one.jumps)

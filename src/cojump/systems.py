@@ -7,6 +7,7 @@ same (arbitrary) unit, ħ = 1. Equation numbers in brackets are those of arXiv:2
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,13 +26,28 @@ from .model import (
     LocalJump,
     Model,
     OneBody,
-    RealFunction,
     TwoBody,
 )
 
 
 def _spins(size: int, omega: float) -> tuple[list[Block], list[OneBody | TwoBody]]:
     return [Block("spins", size)], [OneBody(checks.number("omega", omega) * SIGMA_X, "spins")]
+
+
+def _itself(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Γ(x) = x."""
+    return x
+
+
+@dataclass(frozen=True)
+class _Power:
+    """R(x) = strength x^power; like all rates here an object that another process can be sent."""
+
+    strength: float
+    power: float
+
+    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return self.strength * x**self.power
 
 
 def _exponent(power: float) -> float:
@@ -92,7 +108,7 @@ def constrained(size: int, omega: float, rate_up: float, rate_down: float) -> Mo
         LocalJump(
             np.sqrt(checks.number(name, rate, 0)) * matrix,
             block="spins",
-            amplitude=lambda n: n,
+            amplitude=_itself,
             argument={"spins": PROJECTOR_UP},
         )
         for name, rate, matrix in (("rate_up", rate_up, SIGMA_PLUS), ("rate_down", rate_down, SIGMA_MINUS))
@@ -123,7 +139,7 @@ def facilitated(size: int, omega: float, kappa: float, gamma: float, power: floa
     """
     blocks, hamiltonian = _spins(size, omega)
     kappa, gamma, power = checks.number("kappa", kappa, 0), checks.number("gamma", gamma, 0), _exponent(power)
-    up = LocalJump(SIGMA_PLUS, block="spins", rate=lambda n: kappa * n**power, argument={"spins": PROJECTOR_UP})
+    up = LocalJump(SIGMA_PLUS, block="spins", rate=_Power(kappa, power), argument={"spins": PROJECTOR_UP})
     return Model(blocks, hamiltonian, [up, LocalJump(np.sqrt(gamma) * SIGMA_MINUS, block="spins")])
 
 
@@ -153,9 +169,15 @@ def _check_patterns(patterns: ArrayLike, entries: tuple[int, ...], what: str, on
     return array.astype(int)
 
 
-def _hopfield_amplitude(beta: float, sign: int) -> RealFunction:
+@dataclass(frozen=True)
+class _HopfieldAmplitude:
     """Γ_±(x) = e^{±βx/2} / sqrt(2 cosh βx) (58), written so that nothing overflows: Γ² = 1/(1 + e^{∓2βx})."""
-    return lambda x: np.sqrt(expit(sign * 2 * beta * x))
+
+    beta: float
+    sign: int
+
+    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.sqrt(expit(self.sign * 2 * self.beta * x))
 
 
 def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool = True, merge: bool = False) -> Model:
@@ -206,7 +228,7 @@ def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool 
                 LocalJump(
                     flip,
                     block=block.name,
-                    amplitude=_hopfield_amplitude(beta, sign),
+                    amplitude=_HopfieldAmplitude(beta, sign),
                     argument=argument,
                     exclude_self=exclude_self,
                 )
@@ -269,7 +291,7 @@ def potts_hopfield(patterns: ArrayLike, levels: int, omega: float, beta: float, 
                 LocalJump(
                     np.outer(unit[b], unit[a]),
                     block=block.name,
-                    amplitude=_hopfield_amplitude(beta, 1),
+                    amplitude=_HopfieldAmplitude(beta, 1),
                     argument={name: np.diag(x) for name, x in half.items() if x.any() or name == block.name},
                     exclude_self=exclude_self,
                 )
@@ -316,7 +338,7 @@ def lambda_pump(size: int, omega: float, kappa: float, gamma: float, power: floa
     fall = LocalJump(
         np.outer(target, excited),
         block="particles",
-        rate=lambda n: kappa * n**power,
+        rate=_Power(kappa, power),
         argument={"particles": np.outer(target, target)},
     )
     leave = LocalJump(np.sqrt(gamma) * np.outer(ground, target), block="particles")

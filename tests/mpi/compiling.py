@@ -3,10 +3,8 @@
 python -m mpi.compiling DIRECTORY
 """
 
-import importlib
 import json
 import os
-import pkgutil
 import sys
 from pathlib import Path
 
@@ -14,7 +12,7 @@ import numpy as np
 from mpi4py import MPI
 
 import cojump as cj
-from cojump.unravel import kernels
+from cojump.unravel.compilation import compiled
 
 COMPLEX = np.array([[0.1, 0.4j], [0.2, 0.3]])
 
@@ -29,18 +27,6 @@ def cases():
     yield cj.Model([cj.Block("spins", 6)], drive, [jump])
 
 
-def counts():
-    """How often kernels were compiled and how often loaded, over all of them."""
-    compiled = loaded = 0
-    for found in pkgutil.iter_modules(kernels.__path__):
-        module = importlib.import_module(f"{kernels.__name__}.{found.name}")
-        for item in vars(module).values():
-            if hasattr(item, "py_func") and item.py_func.__module__ == module.__name__:
-                compiled += sum(item.stats.cache_misses.values())
-                loaded += sum(item.stats.cache_hits.values())
-    return {"compiled": compiled, "loaded": loaded}
-
-
 def cached():
     """The files of the cache."""
     return sorted(path.name for path in Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*") if path.is_file())
@@ -53,10 +39,10 @@ def main():
         for state in (cj.tilted(model, 1.1, 0.4), cj.product(model, {model.blocks[0].name: np.diag([0.3, 0.7])})):
             cj.simulate(model, state, times, n_traj=8, chunk=2, comm=comm)
             cj.trajectory(model, state, times, seed=0, index=3)
-        first = first or counts()
+        first = first or compiled()
         files = files or cached()
         comm.Barrier()
-    found = {"first": first, "last": counts(), "files": files, "files_after": cached()}
+    found = {"first": first, "last": compiled(), "files": files, "files_after": cached()}
     (directory / f"rank{comm.rank}.json").write_text(json.dumps(found), encoding="utf-8")
 
 

@@ -39,5 +39,7 @@ def test_one_rank_compiles_and_the_others_read_its_cache(tmp_path):
     assert chief["files_after"] == chief["files"]
     files = [p.name for p in cache.rglob("*") if p.is_file()]
     assert sorted(files) == chief["files"]
-    assert {f.rpartition(".")[2] for f in files} == {"nbi", "nbc"}, "a half-written file was left behind"
+    assert {f.rpartition(".")[2] for f in files} == {"nbi", "nbc", "lock", "done"}, (
+        "a half-written file was left behind"
+    )
     assert len([f for f in files if f.startswith("trajectory.advance-") and f.endswith(".nbc")]) == 1

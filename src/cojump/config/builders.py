@@ -10,6 +10,7 @@ import typing
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date, time
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ArgumentError, ConvergenceError, Stopped, UnsupportedError, foreign
 from ..files import reason
 from .sections import MISSING, Section, boolean, integer, number, show, suggestion, text
+from .sweep import canonical
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -77,6 +79,12 @@ class Builder:
     def check(self, key: str, name: str, value: object) -> Any:
         """Check the value for a key by its type in the function's signature; ``name`` is for messages."""
         return (self.keys[key].check if key in self.keys else _anything)(name, value)
+
+    def named(self, key: str, value: Any) -> Any:
+        """The value of a key as it names a point: that of the type the function asks for, or else of its own."""
+        if isinstance(value, float) and key in self.keys and self.keys[key].check is number:
+            return value + 0.0  # -0.0 is 0.0
+        return canonical(value)
 
     def build(self, arguments: Mapping[str, Any]) -> Model:
         """Make the model; whatever a user's function raises becomes one line.
@@ -182,8 +190,17 @@ def _check_of(annotation: object) -> Callable[[str, object], object]:
 
 
 def _anything(name: str, value: object) -> object:
-    """Let a parameter without a type be any single value that TOML knows, as long as it is finite."""
-    return number(name, value) if isinstance(value, float) else value
+    """Let a parameter without a type be any value that TOML and results know: no date, and finite numbers."""
+    if isinstance(value, float):
+        return number(name, value)
+    if isinstance(value, date | time):
+        rule = "be a number, a text, true or false, or a list or a table of them"
+        raise ArgumentError(name, rule, f"it is the date or time {value}")
+    for key, item in enumerate(value) if isinstance(value, list) else ():
+        _anything(f"{name}[{key}]", item)
+    for key, item in value.items() if isinstance(value, dict) else ():
+        _anything(f"{name}.{key}", item)
+    return value
 
 
 def _user_builder(system: str, directory: Path) -> Builder:

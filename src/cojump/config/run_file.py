@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, one_line
+from ..files import absolute
 from .builders import Builder, find_builder, in_section
 from .initial import DEFAULTS, InitialSection, read_initial
 from .sections import MISSING, Section, integer, number, show
@@ -23,10 +24,12 @@ from .sweep import (
     Axis,
     axes_of,
     axis_of,
+    canonical,
     check_axes,
     combinations,
     read_mode,
     singles,
+    spelled,
 )
 
 if TYPE_CHECKING:
@@ -194,7 +197,7 @@ class RunFile:
         """List the points of the sweep in the order of the file; one point without a sweep."""
         fixed = self.model.arguments
         if not self.axes:
-            parameters = {key: fixed[key] for key in ("size",) if key in fixed}
+            parameters = {key: self.model.builder.named(key, fixed[key]) for key in ("size",) if key in fixed}
             return (PointSpec(parameters, self.run.seed, fixed, self.model.builder, self.initial, self.run),)
         return tuple(self._point(values) for values in combinations(self.axes, self.mode))
 
@@ -207,7 +210,11 @@ class RunFile:
             initial = read_initial(Section("initial", {**self.tables["initial"], **own["initial"]}))
         if own["run"]:
             run = _read_run(Section("run", {**self.tables["run"], **own["run"]}), self.times)
-        parameters = {key: value for (_, key), value in values.items() if key not in NAMELESS}
+        parameters = {
+            key: self.model.builder.named(key, value) if section == "model" else canonical(value)
+            for (section, key), value in values.items()
+            if key not in NAMELESS
+        }
         arguments = {**self.model.arguments, **own["model"]}
         seed = _point_seed(run.seed, parameters)
         return PointSpec(parameters, seed, arguments, self.model.builder, initial, run)
@@ -235,7 +242,7 @@ class RunFile:
             if key in free:
                 continue
             ours, theirs = (side.get(key, defaults.get(key, MISSING)) for side in (here, there))
-            if ours != theirs or isinstance(ours, bool) != isinstance(theirs, bool):
+            if spelled(ours) != spelled(theirs):
                 found.append(f"{key} is {show(ours)} here and {show(theirs)} there")
         if not found and dict(self.sources) != dict(sources):
             found.append(f"the file {next(iter({**self.sources, **sources}))} has changed since")
@@ -282,7 +289,7 @@ def read_run_file(path: str | os.PathLike[str]) -> RunFile:
     OSError
         If it cannot be read.
     """
-    place = Path(path)
+    place = absolute(path)
     data = place.read_bytes()
     try:
         text = data.decode("utf-8")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ArgumentError
-from .sections import Section, show, text
+from .sections import LARGEST, Section, show, text
 
 MODES = ("product", "zip")
 """Every value of one key with every value of the others, or the first with the first, the second with the second."""
@@ -41,6 +42,43 @@ class Axis:
     def label(self) -> str:
         """The key as messages call it."""
         return f"[{self.section}] {self.key}"
+
+
+def canonical(value: Any) -> Any:
+    """A value as it names a point: of equal numbers one is taken, 1 for 1.0 and 0 for -0.0, in lists and tables too.
+
+    true is no number here, as in all of the run file, and texts are what their characters are.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and abs(value) <= LARGEST else value
+    if isinstance(value, int) and abs(value) > LARGEST:
+        try:
+            return float(value) if float(value) == value else value
+        except OverflowError:
+            return value
+    if isinstance(value, list | tuple):
+        return [canonical(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: canonical(item) for key, item in value.items()}
+    return value
+
+
+def spelled(value: Any) -> str:
+    """A text that two values share exactly if they name the same point."""
+    return json.dumps(canonical(value), sort_keys=True, default=repr)
+
+
+def _first_twice(values: Sequence[Any]) -> Any | None:
+    """The first of some values that is there before; None if there is none, and values are never None."""
+    seen: set[str] = set()
+    for value in values:
+        text = spelled(value)
+        if text in seen:
+            return value
+        seen.add(text)
+    return None
 
 
 def is_swept(key: str, value: object) -> bool:
@@ -103,17 +141,17 @@ def check_axes(axes: Sequence[Axis], mode: str) -> None:
         places = list(zip(*(axis.values for axis in axes if axis.key not in NAMELESS), strict=True))
         if axes and not places:
             raise ArgumentError(axes[0].label, "be a list beside others that tell the points apart", "it is alone")
-        for i, place in enumerate(places):
-            if place in places[:i]:
-                raise ArgumentError("[sweep]", "make different points", f"{show(list(place))} is there twice")
+        twice = _first_twice(places)
+        if twice is not None:
+            raise ArgumentError("[sweep]", "make different points", f"{show(list(twice))} is there twice")
         return
     for axis in axes:
         if axis.key in NAMELESS:
             rule = 'be a single value, or be swept along with other keys by [sweep] mode = "zip"'
             raise ArgumentError(axis.label, rule, f"it is {show(axis.values)}")
-        twice = [item for i, item in enumerate(axis.values) if item in axis.values[:i]]
-        if twice:
-            raise ArgumentError(axis.label, "hold different values", f"{show(twice[0])} is there twice")
+        twice = _first_twice(axis.values)
+        if twice is not None:
+            raise ArgumentError(axis.label, "hold different values", f"{show(twice)} is there twice")
 
 
 def combinations(axes: Sequence[Axis], mode: str) -> Iterator[Mapping[tuple[str, str], Any]]:

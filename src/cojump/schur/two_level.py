@@ -341,7 +341,7 @@ def _assemble(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> SpinTab
         is_real=is_real,
         diagonal=hamiltonian.diagonal[1] * M + hamiltonian.diagonal[2] * M**2,
         half_rate=0.5 * sum((r.diagonal for r in rates), np.zeros(N + 1)),
-        casimir=sum(r.casimir for r in rates),
+        casimir=float(sum(r.casimir for r in rates)),  # an integer 0 would be another signature to the compiler
         up_re=up.real.copy(),
         up_im=up.imag.copy(),
         down_re=down.real.copy(),

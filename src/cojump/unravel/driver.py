@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from ..schur.initial import draw_sector_state, is_random
 from ..schur.spin_sector import rotation_matrix
 from ..states import State, tilted
 from ..systems import free_flips
-from . import kernels
+from .compilation import compiling
 from .kernels.common import (
     FINISHED,
     MAX_ORDER,
@@ -139,18 +138,11 @@ def work_space(cells: int, channels: int) -> Work:
 
 
 def warm_up() -> None:
-    """Compile the kernels, or load them from numba's cache.
-
-    numba checks the file of a kernel but not the files of the kernels it calls, so code compiled before any kernel
-    file was changed is thrown away first.
-    """
-    newest = max(f.stat().st_mtime for f in Path(kernels.__file__).parent.glob("*.py"))
-    cache = getattr(advance, "stats", None) and advance.stats.cache_path
-    for f in Path(cache).glob("*.nb?") if cache else ():
-        if f.stat().st_mtime < newest:
-            f.unlink(missing_ok=True)
+    """Compile the kernels, or load them from the cache."""
     model = free_flips(2, 1.0, 1.0, 1.0)
-    Engine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
+    with compiling("banded") as needed:
+        if needed:
+            Engine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
 class Engine:

@@ -8,17 +8,22 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from ..matrices import from_pairs
-from ..model import CollectiveJump, Model
+from ..model import CollectiveJump, LocalJump, Model
 from ..schur.blocks import largest_sector
 from ..schur.components import Component, components
 from ..schur.main_frame import shares_frame
 from ..schur.product import ProductBasis
+from ..schur.program import Builder
 from ..schur.two_level import build, is_banded
 from ..states import State, occupation
 from ..systems import lambda_pump
+from .compilation import compiling
 from .driver import Engine, Outcome, bytes_needed, warm_up
+from .kernels.program import run_program
+from .moves import Rows, apply
 from .product_engine import ProductEngine, product_bytes
 from .record import jump_type, placed, sector_array
 
@@ -40,13 +45,32 @@ class Runner(Protocol):
         """Trajectory ``index`` of the ensemble with ``seed``."""
 
 
-def check_rates(model: Model) -> None:
-    """Evaluate every rate wherever trajectories will need it; raise ArgumentError if one returns no rate."""
+def rate_tables(model: Model) -> dict[int, Array]:
+    """Γ of every local jump, by its position in the model, as trajectories read it: at each point of its spectrum.
+
+    Raises
+    ------
+    ArgumentError
+        If a rate returns something that is no rate.
+    """
+    found: dict[int, Array] = {}
     for part in components(model):
         if is_banded(part.model):
-            build(part.model)
+            tables = build(part.model).tables
+            for place, gamma, rest in zip(part.jumps, tables.gamma, tables.gamma_rest, strict=True):
+                jump = model.jumps[place]
+                if isinstance(jump, LocalJump):
+                    found[place] = np.stack([gamma, rest]) if jump.leaves_self_out else gamma
         else:
-            ProductBasis(part.model)
+            for place, channel in zip(part.jumps, ProductBasis(part.model).channels, strict=True):
+                if channel is not None:
+                    found[place] = channel.gamma
+    return found
+
+
+def check_rates(model: Model) -> None:
+    """Evaluate every rate wherever trajectories will need it; raise ArgumentError if one returns no rate."""
+    rate_tables(model)
 
 
 @dataclass(frozen=True)
@@ -89,11 +113,18 @@ def plan(model: Model) -> tuple[Plan, ...]:
 
 
 def prepare(models: Iterable[Model]) -> None:
-    """Compile the kernels that trajectories of these models need, or load them from numba's cache."""
+    """Compile the kernels that trajectories of these models need, or load them from the cache."""
     warm_up()
-    if not all(is_banded(part.model) for model in models for part in components(model)):
-        model = lambda_pump(2, 1.0, 1.0, 1.0)
-        make_engine(model, occupation(model, {"particles": [2, 0, 0]}), np.array([0.0, 0.1]), 1e-9).run(0, 0)
+    if all(is_banded(part.model) for model in models for part in components(model)):
+        return
+    with compiling("product") as needed:
+        if needed:
+            model = lambda_pump(2, 1.0, 1.0, 1.0)
+            start = occupation(model, {"particles": [2, 0, 0]})
+            make_engine(model, start, np.array([0.0, 0.1]), 1e-9).run(0, 0)
+            # what that trajectory does not call: complex matrices of collective jumps, and the rates that they have
+            apply(Rows.of(csr_array(np.eye(2, dtype=complex))), (1, 1), np.zeros(2, dtype=complex))
+            run_program(Builder((2,)).build())
 
 
 def make_engine(model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()) -> Runner:

@@ -4,3 +4,12 @@ A state is held as real and imaginary parts over positions p = i + PAD, i = M + 
 window is lo ≤ p < hi and the four cells on each side of a window are zero (an operator of bandwidth two widens
 it by two and looks two further), so that a banded operator needs no special case at the edge.
 """
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from ...schur.program import Program
+from ...schur.two_level import SpinTables
+from ..compilation import keep
+
+keep([import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)], [SpinTables, Program])
