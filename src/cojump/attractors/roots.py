@@ -1,9 +1,10 @@
 """Zeros of the flow: Newton's method, and curves that lead from one zero to the next.
 
-Along the curve f(q) = s w, w fixed, the zeros of the flow are where s changes its sign, and their indices, the signs of
-det(-G), alternate. A curve goes on through folds, where s turns round: it finds the pairs of a stable and an unstable
-point from which Newton's method is led away. One that starts with s w = f(q) at a pure state, where the flow points
-into the states, passes an odd number of zeros before it leaves them (Smale's global Newton method).
+If every particle is also reset to a state a, dq/dt = (1 - s) f(q) + s (a - q), the fixed points lie on curves over s:
+one begins with q = a at s = 1, where there is nothing but the reset. For 0 < s < 1 it cannot leave the states, because
+the reset points into them, so it comes to s = 0, a zero of f; there it goes on, and may come back through other zeros.
+Their indices, the signs of det(-G), alternate along a curve, the first one's is +1. A curve goes on through folds,
+where s turns round: it finds the pairs of a stable and an unstable point from which Newton's method is led away.
 """
 
 from __future__ import annotations
@@ -73,41 +74,43 @@ def newton(dynamics: Dynamics, q: Array, known: Callable[[Array, float], bool] |
     return q if float(np.abs(f).max()) < RESIDUAL * scale else None
 
 
-def zeros_along(dynamics: MeanFieldDynamics, q: Array, way: Array | None = None, sign: int = -1) -> Iterator[Array]:
-    """Rough zeros of the flow along the curve f = s w through q, in order; each within a step of a true one.
+def zeros_along(
+    dynamics: MeanFieldDynamics, reset: Array, zero: Array | None = None, sign: int = -1
+) -> Iterator[Array]:
+    """Rough zeros of the flow along a curve of fixed points with a reset, in order; each within a step of a true one.
 
     Parameters
     ----------
     dynamics : MeanFieldDynamics
-    q : (k,) array
-        Where the curve begins.
-    way : (k,) array, optional
-        w, of any length. By default the flow at q; needed if q is a zero.
+    reset : (k,) array
+        a, a state.
+    zero : (k,) array, optional
+        A zero of the flow at which the curve begins, at s = 0; by default it begins at s = 1.
     sign : int
         Whether s falls (-1) or grows (1) at first.
     """
     k, scale = dynamics.dimension, dynamics.fastest_rate
-    f = dynamics.flow(q) / scale
-    w = f if way is None else way
-    length = float(np.linalg.norm(w))
-    if length == 0:
-        return
-    w = w / length
 
-    def linear(y: Array) -> tuple[Array, Array, Array]:
-        return np.linalg.svd(np.concatenate([dynamics.jacobian(y[:k]) / scale, -w[:, None]], axis=1))
+    one = np.eye(k)
 
-    y, step = np.append(q, f @ w), _FIRST
+    def linear(y: Array) -> tuple[Array, Array, Array, Array]:
+        q, s = y[:k], y[k]
+        f, back = dynamics.flow(q) / scale, reset - q
+        slopes = np.empty((k, k + 1))
+        slopes[:, :k] = (1 - s) / scale * dynamics.jacobian(q) - s * one
+        slopes[:, k] = back - f
+        return ((1 - s) * f + s * back, *np.linalg.svd(slopes))
+
+    y, step = np.append(reset, 1.0) if zero is None else np.append(zero, 0.0), _FIRST
     try:
-        tangent = linear(y)[2][-1]
+        tangent = linear(y)[3][-1]
         tangent = tangent if tangent[k] * sign > 0 else -tangent
         for _ in range(_CURVE_STEPS):
             ahead = y + step * tangent
             there, corrections, onto = ahead, 0, False
             while not onto and corrections < 3:
-                left, values, right = linear(there)
-                left_over = dynamics.flow(there[:k]) / scale - there[k] * w
-                correction = right[:k].T @ ((left.T @ left_over) / np.maximum(values, 1e-14))
+                moved, left, values, right = linear(there)
+                correction = right[:k].T @ ((left.T @ moved) / np.maximum(values, 1e-14))
                 there, corrections = there - correction, corrections + 1
                 onto = bool(np.linalg.norm(correction) < _ON_CURVE)
             turned = right[-1] if right[-1] @ tangent > 0 else -right[-1]
@@ -124,7 +127,7 @@ def zeros_along(dynamics: MeanFieldDynamics, q: Array, way: Array | None = None,
                 yield y[:k] + y[k] / (y[k] - there[k]) * (there[:k] - y[:k])
             y, tangent = there, turned
             step = min(_LONGEST, 1.5 * step) if corrections <= 2 else step
-            if dynamics.lowest(y[:k]) < _OUTSIDE:
+            if not -1 < y[k] < 1 or (y[k] < 0 and dynamics.lowest(y[:k]) < _OUTSIDE):
                 return
     except UnsupportedError:
         return

@@ -93,7 +93,7 @@ def find(dynamics: MeanFieldDynamics, starts: int, seed: int, states: Sequence[S
         found.counting = True
         news = [take(q) for q in _random_starts(dynamics, rng)]
         found.counting = False
-        if n % _CURVES == 0 or found.sum_of_indices not in (1, None):
+        if n % _CURVES == _CURVES - 1 or found.sum_of_indices not in (1, None):
             news += [take(zero) for zero in _random_curve(dynamics, found, rng)]
         n, idle = n + 1, 0 if any(news) else idle + 1
     certainty = Certainty(found.sum_of_indices, (found.once + 1) / (n + 1), n, found.once)
@@ -180,13 +180,10 @@ def _random_starts(dynamics: MeanFieldDynamics, rng: np.random.Generator) -> Ite
 
 
 def _random_curve(dynamics: MeanFieldDynamics, found: Found, rng: np.random.Generator) -> Iterator[Array]:
-    """Rough zeros along a curve from a random pure state, or through a point found, in a random direction."""
+    """Rough zeros along the curve of a reset to a random state, the one from there or one through a point found."""
     alone = [q for q, family in zip(found.points, found.families, strict=True) if not family]
+    reset = dynamics.point([random_density(b.levels, rng) for b in dynamics.model.blocks])
     if alone and rng.random() < 0.5:
-        q, way = alone[rng.integers(len(alone))], rng.normal(size=dynamics.dimension)
-        for sign in (-1, 1):
-            yield from zeros_along(dynamics, q, way, sign)
+        yield from zeros_along(dynamics, reset, alone[rng.integers(len(alone))], int(rng.choice([-1, 1])))
     else:
-        yield from zeros_along(
-            dynamics, dynamics.point([random_density(b.levels, rng, 1) for b in dynamics.model.blocks])
-        )
+        yield from zeros_along(dynamics, reset)

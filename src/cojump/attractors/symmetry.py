@@ -67,12 +67,14 @@ def _candidates(levels: list[int]) -> Iterator[list[Image]]:
     if len(levels) == 1:
         return
     same: list[Image] = [(b, operations[d][0]) for b, d in enumerate(levels)]
+    # in one block alone only for two levels: there are too many of more, and they are hardly ever symmetries
+    alone = {d: o if d == 2 else o[:1] for d, o in operations.items()}
     for b, d in enumerate(levels):
-        for change in operations[d][1:]:
+        for change in alone[d][1:]:
             yield [*same[:b], (b, change), *same[b + 1 :]]
     for b, c in combinations(range(len(levels)), 2):
         if levels[b] == levels[c]:
-            for change in operations[levels[b]]:
+            for change in alone[levels[b]]:
                 image = list(same)
                 image[b], image[c] = (c, change), (b, change)
                 yield image
