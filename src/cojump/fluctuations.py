@@ -20,7 +20,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import solve_continuous_lyapunov
+from scipy.linalg import schur, solve_continuous_lyapunov, solve_sylvester
 
 from .checks import check_times
 from .derivatives import Jet, RateJet
@@ -40,6 +40,9 @@ _METHODS = (Method("DOP853", 20_000, 80_000), Method("LSODA", 50_000, 100_000))
 
 _AT_REST, _UNDAMPED = 1e-6, 1e-9
 """|dm/dt| that a fixed point may have, and decay that is none, in units of the norm of the Jacobian."""
+
+_NOISELESS, _UNSEEN = 1e-12, 1e-9
+"""Diffusion along a direction that nothing damps, in the same units, that is none; a share of it that is none."""
 
 
 class _Local:
@@ -396,18 +399,23 @@ def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
 
 @dataclass(frozen=True, eq=False)
 class StationaryFluctuations:
-    """Fluctuations at a stable fixed point of the mean-field flow, for averages per block; see Fluctuations.
+    """Fluctuations at a fixed point of the mean-field flow where nothing grows; averages per block as in Fluctuations.
 
     Attributes
     ----------
     labels : tuple of A strings
     mean : (A,) array
     covariance : (A, A) array
-        Solution of G C + C Gᵀ + D = 0.
+        Solution of G C + C Gᵀ + D = 0. Where conserved quantities leave directions that nothing damps and no noise
+        enters: at given values of these quantities, without fluctuations of their own (as from a start that has
+        none). NaN for averages that diffuse along a direction that nothing damps, such as a phase: theirs grows.
     correction : (A,) array
-        Solution of G δ + ½ f'' C + c = 0.
+        Solution of G δ + ½ f'' C + c = 0. NaN for averages with a share in a direction that nothing damps: theirs
+        depends on the start.
     deviation : float
-        lim N·E_N.
+        lim N·E_N; NaN if a covariance is.
+    neutral : int
+        Number of directions that nothing damps.
     """
 
     labels: tuple[str, ...]
@@ -415,10 +423,11 @@ class StationaryFluctuations:
     covariance: Array
     correction: Array
     deviation: float
+    neutral: int = 0
 
 
 def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> StationaryFluctuations:
-    """Covariance and mean correction at a stable fixed point: the Lyapunov equation.
+    """Covariance and mean correction at a fixed point where nothing grows: the Lyapunov equation.
 
     Parameters
     ----------
@@ -433,7 +442,8 @@ def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> Stationa
     UnsupportedError
         If a rate function is not smooth at the fixed point.
     ConvergenceError
-        If the fixed point is not stable (growth, or a direction that nothing damps): no stationary covariance exists.
+        If something grows there, or no average has a stationary covariance because nothing decays, or all diffuse
+        along directions that nothing damps.
     """
     check_model(model)
     expansion = Expansion(model)
@@ -445,15 +455,96 @@ def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> Stationa
         raise ArgumentError("densities", "be a fixed point of the mean-field flow", f"|dm/dt| reaches {moving:.3g}")
     Q = expansion.traceless
     G = Q.T @ whole @ Q
-    growth = float(np.linalg.eigvals(G).real.max())
-    if growth >= -_UNDAMPED * scale:
+    real = np.linalg.eigvals(G).real
+    if real.max() > _UNDAMPED * scale:
         raise ConvergenceError(
-            f"The fixed point has no stationary covariance: its slowest direction grows at the rate {growth:.6g}"
+            f"The fixed point has no stationary covariance: its slowest direction grows at the rate {real.max():.6g}"
         )
-    C = Q @ solve_continuous_lyapunov(G, -Q.T @ expansion.diffusion(m) @ Q) @ Q.T
-    delta = Q @ np.linalg.solve(G, -Q.T @ (expansion.curvature(m, C) + expansion.ordering(m)))
     P = expansion.averages
-    covariance = P @ C @ P.T
+    D = Q.T @ expansion.diffusion(m) @ Q
+    neutral = int(np.sum(real >= -_UNDAMPED * scale))
+    if neutral == len(G):
+        raise ConvergenceError("The fixed point has no stationary covariance: nothing decays")
+    if neutral == 0:
+        C = Q @ solve_continuous_lyapunov(G, -D) @ Q.T
+        delta = Q @ np.linalg.solve(G, -Q.T @ (expansion.curvature(m, C) + expansion.ordering(m)))
+        covariance, correction = P @ C @ P.T, P @ delta
+    else:
+        covariance, correction = _beside_neutral(expansion, m, G / scale, D / scale, scale)
+        if np.all(np.isnan(covariance)):
+            raise ConvergenceError(
+                "The fixed point has no stationary covariance: all averages diffuse along directions that nothing damps"
+            )
     return StationaryFluctuations(
-        model.labels, P @ m, covariance, P @ delta, float(np.diag(covariance) @ model.deviation_weights)
+        model.labels,
+        P @ m,
+        covariance,
+        correction,
+        float(np.diag(covariance) @ model.deviation_weights),
+        neutral,
     )
+
+
+def _beside_neutral(expansion: Expansion, m: Array, G: Array, D: Array, scale: float) -> tuple[Array, Array]:
+    """Covariance (A, A) and correction (A,) where G has neutral directions; NaN for what does not exist.
+
+    With the bases V of the neutral and S of the decaying directions, and their dual ones, the blocks of the Lyapunov
+    equation come apart. The neutral block only collects noise: without any the deviations there stay what they are at
+    the start, here zero; with some, averages that have a share in them have no stationary covariance.
+
+    Parameters
+    ----------
+    expansion : Expansion
+    m : (n,) array
+    G, D : (k, k) arrays
+        In traceless coordinates, divided by ``scale``.
+    scale : float
+        The unit of rates.
+    """
+    Q, k = expansion.traceless, len(G)
+
+    def level(real: float, _imaginary: float) -> bool:
+        return real >= -_UNDAMPED
+
+    def decaying(real: float, _imaginary: float) -> bool:
+        return real < -_UNDAMPED
+
+    _, V, n = schur(G, sort=level)
+    _, W, _ = schur(G.T, sort=level)
+    _, S, _ = schur(G, sort=decaying)
+    _, L, _ = schur(G.T, sort=decaying)
+    V, S = V[:, :n], S[:, : k - n]
+    # dual bases: W V = 1, L S = 1, W S = 0 = L V
+    W, L = np.linalg.solve(W[:, :n].T @ V, W[:, :n].T), np.linalg.solve(L[:, : k - n].T @ S, L[:, : k - n].T)
+    G_n, G_s = W @ G @ V, L @ G @ S
+    C_s = solve_continuous_lyapunov(G_s, -L @ D @ L.T)
+    C_ns = solve_sylvester(G_n, G_s.T, -W @ D @ L.T)
+    mixed = V @ C_ns @ S.T
+    C = Q @ (S @ C_s @ S.T + mixed + mixed.T) @ Q.T
+    P = expansion.averages
+    share = P @ Q @ V
+    # what an average sees of the neutral directions in the course of time
+    seen = np.array([share @ np.linalg.matrix_power(G_n, j) for j in range(n)])
+    noise = np.einsum("jan,nm,jam->a", seen, W @ D @ W.T, seen)
+    diffuses = noise > _NOISELESS
+    covariance = P @ C @ P.T
+    covariance[diffuses] = covariance[:, diffuses] = np.nan
+
+    def settled(drift: Array) -> Array:
+        """(k,) mean correction in the decaying directions that balances a drift (k,) of the means."""
+        return S @ np.linalg.solve(G_s, -L @ drift)
+
+    drift = Q.T @ (expansion.curvature(m, C) + expansion.ordering(m)) / scale
+    undetermined = np.abs(share).max(axis=1) > _UNSEEN
+    if np.any(diffuses):
+        # deviations along the neutral directions grow, and with them what the flow's curvature makes of them
+        grown = Q @ V @ (W @ D @ W.T) @ V.T @ Q.T
+        drift -= settled(Q.T @ expansion.curvature(m, grown) / scale)
+        for a in range(n):
+            for b in range(a + 1):
+                pair = np.outer(Q @ V[:, a], Q @ V[:, b])
+                bent = P @ Q @ settled(Q.T @ expansion.curvature(m, pair + pair.T) / scale)
+                undetermined |= (np.abs(bent) > _UNSEEN) | bool(np.abs(G_n).max() > _UNSEEN)
+    correction = P @ Q @ settled(drift)
+    correction[undetermined] = np.nan
+    return covariance, correction

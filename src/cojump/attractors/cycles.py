@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
-from ..errors import ArgumentError, ConvergenceError
+from ..errors import ArgumentError, ConvergenceError, UnsupportedError
 from ..integration import integrate
 from ..model import Model, check_model
 from ..states import State, density_matrices
 from .dynamics import Array, Dynamics, MeanFieldDynamics
 from .settling import Rest, Settling
-from .shooting import Orbit, primitive, shoot, variation
+from .shooting import NEUTRAL_PRECISE, RANK, RANK_OF_FAMILY, Orbit, primitive, shoot, variation
 
 TIME_LIMIT = 1e4
 """How long the flow is followed by default, in units of 1/(fastest rate)."""
@@ -43,9 +43,6 @@ _SEGMENT = 8
 
 _TRIVIAL = 1e-6
 """The multiplier of the direction along the cycle must be 1 within this."""
-
-_NEUTRAL = 1e-6
-"""Another multiplier is inside the unit circle if its modulus is below 1 by more than this."""
 
 
 class PhaseNoise:
@@ -102,7 +99,8 @@ class LimitCycle:
     multipliers: NDArray[np.complex128]
     densities: list[NDArray[np.complex128]] = field(repr=False)
     model: Model = field(repr=False)
-    _noise: PhaseNoise = field(repr=False)
+    _noise: PhaseNoise | None = field(repr=False)
+    _unit: float = field(repr=False, default=1.0)
 
     @property
     def amplitude(self) -> Array:
@@ -112,15 +110,38 @@ class LimitCycle:
     @property
     def stable(self) -> bool:
         """Whether all multipliers but the trivial one are inside the unit circle."""
-        return bool(np.all(np.abs(self.multipliers[1:]) < 1 - _NEUTRAL))
+        return bool(np.all(np.abs(self.multipliers[1:]) < 1 - NEUTRAL_PRECISE))
+
+    @property
+    def neutral(self) -> int:
+        """Number of multipliers on the unit circle besides the trivial one.
+
+        They belong to a continuum of cycles, which a conserved quantity or a symmetry makes.
+        """
+        return int(np.sum(np.abs(np.abs(self.multipliers[1:]) - 1) <= NEUTRAL_PRECISE))
+
+    @property
+    def stability(self) -> str:
+        """Either "stable" or "neutral": multipliers besides the trivial one are on the unit circle, none outside."""
+        return "stable" if self.stable else "neutral"
 
     @property
     def phase_diffusion(self) -> float:
         """D_φ: the phase, in units of time, has the variance 2 D_φ t/N after the time t, N all particles.
 
-        Computed when first asked for. Raises UnsupportedError if a rate function Γ is not smooth on the cycle.
+        Computed when first asked for. Raises UnsupportedError if a rate function Γ is not smooth on the cycle, or if
+        the cycle is neutral: the noise leads from one cycle of the continuum to the next, with other periods or phases.
         """
-        return self._noise.diffusion
+        return self._phase_noise.diffusion / self._unit
+
+    @property
+    def _phase_noise(self) -> PhaseNoise:
+        if self._noise is None:
+            raise UnsupportedError(
+                f"The limit cycle is one of a continuum ({self.neutral} neutral multipliers besides the trivial one): "
+                f"it has no phase of its own"
+            )
+        return self._noise
 
     @property
     def damping(self) -> float:
@@ -135,17 +156,21 @@ class LimitCycle:
         ------
         ArgumentError
             If a block has more levels: its averages are not independent of each other.
+        UnsupportedError
+            If the cycle is neutral.
         """
         levels = [b.levels for b in self.model.blocks]
         if max(levels) > 2:
             raise ArgumentError("model", "have two levels per particle for this", f"one has {max(levels)}")
-        return self._noise.gradient @ np.linalg.inv(MeanFieldDynamics(self.model).average_slopes)
+        return self._phase_noise.gradient / self._unit @ np.linalg.inv(MeanFieldDynamics(self.model).average_slopes)
 
 
 def limit_cycle(model: Model, start: State | Sequence[ArrayLike], *, time_limit: float | None = None) -> LimitCycle:
     """Find the limit cycle that the mean-field flow reaches from a start.
 
     The flow is followed until it returns to where it was; Newton's method (shooting) then closes the orbit to 3e-11.
+    Where a quantity is conserved or a symmetry has a parameter, cycles form a continuum: the one that the start leads
+    to is found, and its ``stability`` is "neutral".
 
     Parameters
     ----------
@@ -167,55 +192,73 @@ def limit_cycle(model: Model, start: State | Sequence[ArrayLike], *, time_limit:
     check_model(model)
     dynamics = MeanFieldDynamics(model)
     q = dynamics.point(density_matrices("start", model, start))
-    limit = TIME_LIMIT / dynamics.fastest_rate if time_limit is None else checks.number("time_limit", time_limit, 0)
-    reached = Settling(dynamics, limit).follow(q)
+    limit = TIME_LIMIT / dynamics.fastest_rate
+    if time_limit is not None:
+        limit = checks.number("time_limit", time_limit, 0) * dynamics.unit
+    settling = Settling(dynamics, limit, dynamics.unit)
+    reached = settling.follow(q)
     if isinstance(reached, Rest):
         mean = np.array2string(dynamics.averages(reached.point) + 0.0, precision=6, suppress_small=True)
         raise ConvergenceError(
             f"The start leads to no limit cycle: the flow goes to the fixed point with averages {mean}"
         )
-    orbit = closed(dynamics, reached)
+    neutral = reached.neutral(NEUTRAL_PRECISE)
+    if neutral:
+        # the path was followed roughly: what is conserved tells the cycles of a continuum apart
+        begun = _after(dynamics, q, settling.begun)
+        reached = Orbit(begun, reached.period, reached.monodromy, reached.path, reached.along)
+    rank = RANK_OF_FAMILY if neutral else RANK
+    orbit = closed(dynamics, reached, rank)
     # the largest swing sets where a period begins
     means = dynamics.averages(orbit.path)
     swinging = int(np.argmax(np.ptp(means, axis=0)))
     top = _extreme(means[:, swinging], 1)[0] * orbit.period
-    moved = integrate(lambda _t, y: dynamics.flow(y), orbit.point, np.array([0.0, top]))[-1] if top > 0 else orbit.point
-    orbit = closed(dynamics, Orbit(moved, orbit.period, orbit.monodromy, orbit.path))
-    gradient, multipliers = adjoint(dynamics, orbit)
+    moved = _after(dynamics, orbit.point, top)
+    orbit = closed(dynamics, Orbit(moved, orbit.period, orbit.monodromy, orbit.path), rank)
+    multipliers, pieces = _pieces(dynamics, orbit)
+    noise = None if neutral else PhaseNoise(dynamics, orbit.path, _gradient(dynamics, orbit, pieces))
+    period = float(orbit.period) / dynamics.unit
     means = dynamics.averages(orbit.path)
     return LimitCycle(
         model.labels,
-        float(orbit.period),
-        np.linspace(0.0, orbit.period, len(means), endpoint=False),
+        period,
+        np.linspace(0.0, period, len(means), endpoint=False),
         means,
         np.array([_extreme(m, 1)[1] for m in means.T]),
         np.array([_extreme(m, -1)[1] for m in means.T]),
         multipliers,
         [np.array(r) for r in zip(*(dynamics.densities(q) for q in orbit.path), strict=True)],
         model,
-        PhaseNoise(dynamics, orbit.path, gradient),
+        noise,
+        dynamics.unit,
     )
 
 
-def closed(dynamics: Dynamics, rough: Orbit) -> Orbit:
-    """The orbit near a rough one, closed to full precision, at as many points as its harmonics need.
+def _after(dynamics: Dynamics, q: Array, time: float) -> Array:
+    """Where the flow leads from q in a time, precisely."""
+    return integrate(lambda _t, y: dynamics.flow(y), q, np.array([0.0, time]))[-1] if time > 0 else q
+
+
+def closed(dynamics: Dynamics, rough: Orbit, rank: float = RANK) -> Orbit:
+    """The orbit near a rough one, closed to full precision, at as many points as its harmonics need; see ``shoot``.
 
     Raises
     ------
     ConvergenceError
         If Newton's method fails, or the orbit has more harmonics than 8192 points hold.
     """
+    unit = getattr(dynamics, "unit", 1.0)  # of the model's times, for messages
     orbit: Orbit | None = rough
     samples = _SAMPLES
     while orbit is not None and samples <= _MOST_SAMPLES:
-        orbit = shoot(dynamics, orbit.point, orbit.period, precise=True, samples=samples)
+        orbit = shoot(dynamics, orbit.point, orbit.period, precise=True, samples=samples, rank=rank)
         if orbit is not None and _resolved(orbit.path):
             return primitive(dynamics, orbit, precise=True)
         samples *= 2
     raise ConvergenceError(
-        f"The limit cycle with a period near {rough.period:.6g} could not be closed by Newton's method"
+        f"The limit cycle with a period near {rough.period / unit:.6g} could not be closed by Newton's method"
         if orbit is None
-        else f"The limit cycle with a period near {rough.period:.6g} is too sharp for {_MOST_SAMPLES} points"
+        else f"The limit cycle with a period near {rough.period / unit:.6g} is too sharp for {_MOST_SAMPLES} points"
     )
 
 
@@ -228,14 +271,17 @@ def _resolved(path: Array) -> bool:
 def adjoint(dynamics: Dynamics, orbit: Orbit) -> tuple[Array, NDArray[np.complex128]]:
     """Z (K, k) along a closed orbit, normalised to Z·f = 1, and the Floquet multipliers (k,).
 
-    Backwards in time the transposed variational equation damps what it should: Z(t)ᵀ = Z(s)ᵀ Φ(s, t), with Φ over
-    short pieces of the orbit.
-
     Raises
     ------
     ConvergenceError
         If no multiplier is 1 within 1e-6: the orbit is not closed, or the flow is not smooth on it.
     """
+    multipliers, pieces = _pieces(dynamics, orbit)
+    return _gradient(dynamics, orbit, pieces), multipliers
+
+
+def _pieces(dynamics: Dynamics, orbit: Orbit) -> tuple[NDArray[np.complex128], list[Array]]:
+    """Floquet multipliers (k,) and Φ (segment + 1, k, k) over short pieces of the orbit; raises as ``adjoint``."""
     k, samples = dynamics.dimension, len(orbit.path)
     derivative = variation(dynamics)
     times = np.linspace(0.0, orbit.period * _SEGMENT / samples, _SEGMENT + 1)
@@ -243,14 +289,29 @@ def adjoint(dynamics: Dynamics, orbit: Orbit) -> tuple[Array, NDArray[np.complex
     for i in range(0, samples, _SEGMENT):
         start = np.concatenate([orbit.path[i], np.eye(k).ravel()])
         pieces.append(integrate(derivative, start, times)[:, k:].reshape(-1, k, k))
-    monodromy = np.eye(k)
-    for piece in pieces:
-        monodromy = piece[-1] @ monodromy
-    whole = Orbit(orbit.point, orbit.period, monodromy, orbit.path)
+    whole = Orbit(orbit.point, orbit.period, _whole(pieces), orbit.path, dynamics.flow(orbit.point))
     multipliers = whole.multipliers
     if abs(multipliers[0] - 1) > _TRIVIAL:
         raise ConvergenceError(f"The multiplier along the limit cycle should be 1, but is {multipliers[0]:.9g}")
-    values, vectors = np.linalg.eig(monodromy.T)
+    return multipliers, pieces
+
+
+def _whole(pieces: list[Array]) -> Array:
+    """Φ (k, k) over all pieces."""
+    monodromy = np.eye(pieces[0].shape[-1])
+    for piece in pieces:
+        monodromy = piece[-1] @ monodromy
+    return monodromy
+
+
+def _gradient(dynamics: Dynamics, orbit: Orbit, pieces: list[Array]) -> Array:
+    """Z (K, k) along an orbit.
+
+    Backwards in time the transposed variational equation damps what it should: Z(t)ᵀ = Z(s)ᵀ Φ(s, t), with Φ over
+    short pieces of the orbit.
+    """
+    k, samples = dynamics.dimension, len(orbit.path)
+    values, vectors = np.linalg.eig(_whole(pieces).T)
     z = vectors[:, np.argmin(np.abs(values - 1))].real
     z = z / (z @ dynamics.flow(orbit.point))
     gradient = np.empty((samples, k))
@@ -258,7 +319,7 @@ def adjoint(dynamics: Dynamics, orbit: Orbit) -> tuple[Array, NDArray[np.complex
         z = piece[-1].T @ z  # at the start of the piece
         # z at the start is Φ(t, start)ᵀ z at t
         gradient[i : i + _SEGMENT] = np.linalg.solve(piece[:-1].transpose(0, 2, 1), z[None, :, None])[:, :, 0]
-    return gradient, multipliers
+    return gradient
 
 
 def _extreme(values: Array, sign: int) -> tuple[float, float]:

@@ -1,7 +1,9 @@
-"""The mean-field flow in the coordinates that it can change, and paths along it.
+"""The mean-field flow in the coordinates that it can change and in a unit of time of its own, and paths along it.
 
 Every module here works on a :class:`Dynamics`: a flow f(q) in k real numbers with its Jacobian and its noise. The one
-of a model is :class:`MeanFieldDynamics`; tests bring others.
+of a model is :class:`MeanFieldDynamics`; tests bring others. The same physics in other units of time must have the same
+attractors, so a model's flow is divided once, here, by its own fastest rate (rounded to a power of two, which changes
+no bits); all constants of this folder are pure numbers, and what leaves it is converted back with ``unit``.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from scipy.integrate import ODEintWarning, odeint
 
 from ..errors import ConvergenceError, UnsupportedError
 from ..fluctuations import Expansion
+from ..matrices import commutator
 from ..model import Model
 
 Array = NDArray[np.float64]
@@ -27,8 +30,11 @@ Complex = NDArray[np.complex128]
 _RTOL, _ATOL = 1e-6, 1e-8
 """Tolerances of paths that only have to arrive somewhere; what they find is refined afterwards."""
 
-_POSITIVE = 1e-9
+POSITIVE = 1e-9
 """A lowest eigenvalue of a density matrix above minus this is rounding."""
+
+_TANGENT = 1e-6
+"""A way along the edge of the states: it changes their vanishing eigenvalues by less than this share of itself."""
 
 
 class Dynamics(Protocol):
@@ -40,7 +46,7 @@ class Dynamics(Protocol):
 
     @property
     def fastest_rate(self) -> float:
-        """Scale of all rates: the unit of every time and tolerance."""
+        """Scale of all rates, about 1: the unit of every time and tolerance."""
 
     def flow(self, q: Array) -> Array:
         """(k,) f(q)."""
@@ -71,30 +77,51 @@ class MeanFieldDynamics:
         return self._directions.shape[1]
 
     @cached_property
+    def unit(self) -> float:
+        """The model's rate that is 1 here, a power of two: times of the model are times here divided by it."""
+        return 2.0 ** (np.frexp(self._fastest)[1] - 1)
+
+    @cached_property
     def fastest_rate(self) -> float:
-        """Largest norm of the Jacobian at simple states, where it exists; 1 if nothing moves."""
+        """From 1 up to 2; in the model's own units it is ``unit`` times as large."""
+        return self._fastest / self.unit
+
+    @cached_property
+    def _fastest(self) -> float:
+        """Largest norm of the Jacobian at simple states, in the model's units; 1 if nothing moves.
+
+        If there is a Jacobian at none of them, the fastest change of the states themselves.
+        """
         points = [np.zeros(self.dimension)]
         simple = [simple_states(b.levels) for b in self.model.blocks]
         points += [self.point([s[i % len(s)] for s in simple]) for i in range(max(len(s) for s in simple))]
         largest = 0.0
         for q in points:
             with suppress(UnsupportedError):
-                largest = max(largest, float(np.linalg.norm(self.jacobian(q), 2)))
+                largest = max(largest, float(np.linalg.norm(self._model_jacobian(q), 2)))
+        if largest == 0:
+            largest = max(float(np.linalg.norm(self._model_flow(q))) for q in points)
         return largest if largest > 0 else 1.0
+
+    def _model_flow(self, q: Array) -> Array:
+        return self._expansion.flow(self._mixed + self._directions @ q) @ self._directions
+
+    def _model_jacobian(self, q: Array) -> Array:
+        Q = self._directions
+        return Q.T @ self._expansion.jacobian(self._mixed + Q @ q) @ Q
 
     def flow(self, q: Array) -> Array:
         """(k,) dq/dt."""
-        return self._expansion.flow(self._mixed + self._directions @ q) @ self._directions
+        return self._model_flow(q) / self.unit
 
     def jacobian(self, q: Array) -> Array:
         """(k, k) ∂f/∂q. Raises UnsupportedError where a rate has no derivative."""
-        Q = self._directions
-        return Q.T @ self._expansion.jacobian(self._mixed + Q @ q) @ Q
+        return self._model_jacobian(q) / self.unit
 
     def diffusion(self, q: Array) -> Array:
         """(k, k) diffusion matrix. Raises UnsupportedError where a Γ has no derivative."""
         Q = self._directions
-        return Q.T @ self._expansion.diffusion(self._mixed + Q @ q) @ Q
+        return Q.T @ self._expansion.diffusion(self._mixed + Q @ q) @ Q / self.unit
 
     def averages(self, q: Array) -> Array:
         """(..., A) averages per block, in the order of the model's labels, of points q (..., k)."""
@@ -109,6 +136,13 @@ class MeanFieldDynamics:
         """One-particle density matrix (d_b, d_b) of each block."""
         return self._expansion.densities(self._mixed + self._directions @ q)
 
+    def turns(self) -> Array:
+        """(n, k, k) the changes A q of states under -i[K, ρ], K a basis of the traceless Hermitian matrices."""
+        Q, v = self._directions, self._expansion.basis
+        # Q has orthonormal columns: n = k traceless matrices
+        generators = np.einsum("ak,aij->kij", Q, v)
+        return np.array([Q.T @ self._expansion.matrix(1j * commutator(K, v)).real @ Q for K in generators])
+
     def point(self, densities: Sequence[ArrayLike]) -> Array:
         """(k,) q of one-particle density matrices."""
         m = self._expansion.coordinates([np.asarray(r, dtype=complex) for r in densities])
@@ -116,7 +150,29 @@ class MeanFieldDynamics:
 
     def is_physical(self, q: Array) -> bool:
         """Whether every density matrix is positive, up to rounding."""
-        return all(float(np.linalg.eigvalsh(r)[0]) > -_POSITIVE for r in self.densities(q))
+        return self.lowest(q) > -POSITIVE
+
+    def lowest(self, q: Array) -> float:
+        """Lowest eigenvalue of the density matrices."""
+        return min(float(np.linalg.eigvalsh(r)[0]) for r in self.densities(q))
+
+    def stays_physical(self, q: Array, way: Array) -> bool | None:
+        """Whether a state at the edge stays one when it goes along ``way`` (k,); None if that cannot be told.
+
+        The edge is where a density matrix has eigenvalues that are zero; to first order they change as the matrix of
+        the way between their eigenvectors.
+        """
+        change = [b - a for a, b in zip(self.densities(np.zeros_like(q)), self.densities(way), strict=True)]
+        scale = max(float(np.abs(c).max()) for c in change)
+        slopes = []
+        for r, c in zip(self.densities(q), change, strict=True):
+            values, vectors = np.linalg.eigh(r)
+            dark = vectors[:, values < POSITIVE]
+            if dark.shape[1]:
+                slopes.append(float(np.linalg.eigvalsh(dark.conj().T @ c @ dark)[0]) / scale)
+        if slopes and abs(min(slopes)) < _TANGENT:
+            return None
+        return not slopes or min(slopes) > 0
 
 
 def simple_states(levels: int) -> list[NDArray[np.complex128]]:
@@ -142,5 +198,7 @@ def travel(derivative: Callable[[float, Array], Array], start: Array, times: Arr
             derivative, start, times, tfirst=True, rtol=_RTOL, atol=_ATOL, mxstep=20_000, full_output=True
         )
     if about["message"] != "Integration successful." or not np.all(np.isfinite(path)):
-        raise ConvergenceError(f"The mean-field flow could not be followed over a time of {times[-1]:g}")
+        raise ConvergenceError(
+            f"The mean-field flow could not be followed for {times[-1]:.3g} times the inverse of its fastest rate"
+        )
     return path

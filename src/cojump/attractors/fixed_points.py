@@ -1,54 +1,37 @@
-"""All fixed points of the mean-field flow among the density matrices, stable and unstable.
+"""The fixed points of the mean-field flow among the density matrices, stable and unstable.
 
-Newton's method with the analytic Jacobian from many starts; what it finds is verified (|dm/dt| < 1e-10, positive
-density matrices), told apart, and classified by the eigenvalues of the Jacobian in the traceless directions.
+What the search (cojump.attractors.search) finds is verified (|dm/dt| < 1e-10 of the fastest rate, positive density
+matrices), told apart, and classified by the eigenvalues of the Jacobian in the traceless directions. Directions in
+which nothing grows or decays because of a conserved quantity or a symmetry are told from those of a bifurcation: along
+them there are further fixed points, or closed orbits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from .. import checks
-from ..errors import ArgumentError, ConvergenceError, UnsupportedError
+from ..errors import ArgumentError, UnsupportedError
 from ..model import Model, check_model
-from ..states import State, check_start
-from .dynamics import Array, Dynamics, MeanFieldDynamics, simple_states, travel
+from ..states import State, check_start, density_matrices
+from .dynamics import Array, MeanFieldDynamics
+from .found import FLAT, Found
+from .roots import newton
+from .search import Certainty, find
+from .shooting import RANK_OF_FAMILY, shoot
 
-_RESIDUAL = 1e-10
-"""Largest |dm/dt| of what is called a fixed point; in units of the fastest rate where all rates are below 1."""
+_ASIDE = 1e-2
+"""Closed orbits around a centre are looked for at this distance from it."""
 
-_POLISHED = 1e-15
-"""Newton's method goes on to this, or until rounding stops it."""
+_AT_REST = 1e-6
+"""|dm/dt| that a state called a fixed point may have, in units of the fastest rate, before it is refined."""
 
-_NEWTON_STEPS, _LONGEST_STEP, _FARTHEST = 60, 0.5, 3.0
-
-_QUADRATIC = 1e-2
-"""Newton steps shorter than this that end beside a known point end there."""
-
-_RANK = 1e-9
-"""Singular values of the Jacobian below this share of the largest are zero for a Newton step."""
-
-_FLAT = 1e-6
-"""Eigenvalues and singular values, in units of the fastest rate, that are called zero."""
-
-_SAME, _SAME_IF_FLAT = 1e-7, 1e-4
-"""Distance of two results that are one point: where nothing is flat, and near a point where something is, where
-rounding moves Newton's limit by its square or cube root."""
-
-_PROBE = 1e-2
-"""A continuum is looked for at this distance. Two results that are nearer, with nothing that moves on the way between
-them, are one point: the flow vanishes there to a high order, as it does at a dark state that is reached ever slower."""
-
-_MOST_ROUNDS = 50
-"""Random starts end after so many times the number that must be idle."""
-
-_SHORT = 3.0
-"""Starts are also taken so far along the flow, in units of the fastest rate."""
+_REFINED = 1e-3
+"""How far the refinement may go."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +49,15 @@ class FixedPoint:
         Of the Jacobian in the k = Σ_b (d_b² - 1) traceless directions, the largest real part first. NaN if a rate has
         no derivative here.
     stability : str
-        "stable", "unstable", "marginal" (the largest real part is zero: linear theory cannot tell), or "unknown" (no
-        Jacobian).
+        "stable", "unstable", "neutral" (nothing grows, and what does not decay belongs to a conserved quantity or a
+        symmetry: along it there are further fixed points, or closed orbits), "marginal" (the largest real part is zero
+        at a single point: linear theory cannot tell), or "unknown" (no Jacobian).
     residual : float
         Largest |dm/dt| left, m in the coordinates of the paper's orthonormal basis.
+    family : int
+        Dimension of the continuum of fixed points that this one stands for; 0 for an isolated one.
+    neutral : int
+        Number of the directions in which deviations neither grow nor decay for such a reason.
     """
 
     labels: tuple[str, ...]
@@ -78,6 +66,8 @@ class FixedPoint:
     eigenvalues: NDArray[np.complex128]
     stability: str
     residual: float
+    family: int = 0
+    neutral: int = 0
 
     @property
     def stable(self) -> bool:
@@ -90,8 +80,49 @@ class FixedPoint:
         return float(self.eigenvalues[0].real)
 
 
-def fixed_points(model: Model, *, starts: int = 40, states: Sequence[State] = (), seed: int = 0) -> list[FixedPoint]:
-    """Find all fixed points of the mean-field flow of a model.
+class FixedPoints(list[FixedPoint]):
+    """The fixed points of a model, sorted by their averages, and how sure it is that none is missing.
+
+    Attributes
+    ----------
+    certainty : Certainty
+        Sum of the indices, number of random starts, and the probability that one more finds a new point.
+    """
+
+    def __init__(self, points: Iterable[FixedPoint], certainty: Certainty) -> None:
+        super().__init__(points)
+        self.certainty = certainty
+
+    @property
+    def certain(self) -> bool:
+        """Whether the indices add up to 1 and no point was found by one random start alone."""
+        return not self.doubt
+
+    @property
+    def doubt(self) -> str:
+        """Why the count is not certain, in one line; "" if it is."""
+        return self.certainty.doubt
+
+    @property
+    def unseen(self) -> float:
+        """Estimated probability that one more random start would find a new point."""
+        return self.certainty.unseen
+
+    def __repr__(self) -> str:
+        return f"FixedPoints({super().__repr__()}, certain={self.certain})"
+
+    def __str__(self) -> str:
+        lines = []
+        for p in self:
+            mean = np.array2string(p.mean + 0.0, precision=6, suppress_small=True, max_line_width=10_000)
+            family = f", one of a continuum of dimension {p.family}" if p.family else ""
+            lines.append(f"{mean} {p.stability}{family}")
+        sure = "the indices add up to 1" if self.certain else f"count not certain: {self.doubt}"
+        return "\n".join([*lines, f"{len(self)} found; {sure}; chance of a new one per random start {self.unseen:.2g}"])
+
+
+def fixed_points(model: Model, *, starts: int = 40, states: Sequence[State] = (), seed: int = 0) -> FixedPoints:
+    """Search for all fixed points of the mean-field flow of a model.
 
     Parameters
     ----------
@@ -99,7 +130,9 @@ def fixed_points(model: Model, *, starts: int = 40, states: Sequence[State] = ()
     starts : int
         The search ends when so many random product states in a row, each taken as it is and a short way along the
         flow, have led to nothing new. They come on top of systematic starts (basis states, equal superpositions of two
-        levels, the maximally mixed state, mixtures of these, mirror images of what is found) and of ``states``.
+        levels, the maximally mixed state, mixtures of these), of curves from one fixed point to the next, of images of
+        what is found under the symmetries of the flow, and of ``states``. It goes on beyond as long as the indices of
+        the points found do not add up to 1, or a point was found by one random start alone.
     states : sequence of State
         Further starts.
     seed : int
@@ -107,23 +140,60 @@ def fixed_points(model: Model, *, starts: int = 40, states: Sequence[State] = ()
 
     Returns
     -------
-    list of FixedPoint
-        Sorted by their averages. Fixed points closer than 1e-4 to a marginal one are not told apart from it; one to
-        which the flow goes with a high power of the distance is known to about 1e-2 (|dm/dt| < 1e-10).
-        That none is missing is as sure as the number of starts is large.
+    FixedPoints
+        A list of FixedPoint, sorted by their averages, with ``certain`` and ``doubt``: whether the count is confirmed.
+        Fixed points that form a continuum (conserved quantity, symmetry, dark manifold) are represented by one of
+        them, with the dimension of the continuum. Fixed points closer than 1e-4 to a marginal one are not told apart
+        from it; one to which the flow goes with a high power of the distance is known to about 1e-2
+        (|dm/dt| < 1e-10). A pair of a stable and an unstable point that no start has met leaves the sum of the indices
+        as it is: that none is missing is as sure as ``unseen`` is small.
 
     Raises
     ------
     ArgumentError
         If an argument breaks its rule.
-    UnsupportedError
-        If the fixed points form a continuum (conserved quantity, dark manifold): they cannot be listed.
     """
     checks.integer("starts", starts, 0)
     checks.integer("seed", seed, 0)
     check_starts(model, "states", states)
     dynamics = MeanFieldDynamics(model)
-    return [describe(dynamics, q) for q in find_points(dynamics, starts, seed, states)]
+    return described(dynamics, *find(dynamics, starts, seed, states))
+
+
+def described(dynamics: MeanFieldDynamics, found: Found, certainty: Certainty) -> FixedPoints:
+    """The points of a search with their stability, sorted by their averages."""
+    pairs = sorted(
+        zip(found.points, found.families, strict=True),
+        key=lambda pair: tuple(np.round(dynamics.averages(pair[0]), 6) + 0.0),
+    )
+    return FixedPoints((describe(dynamics, q, family) for q, family in pairs), certainty)
+
+
+def stability(model: Model, densities: State | Sequence[ArrayLike]) -> FixedPoint:
+    """Stability of a fixed point that is known.
+
+    Parameters
+    ----------
+    model : Model
+    densities : State, or sequence of (d_b, d_b) arrays
+        One-particle density matrix of each block at the fixed point.
+
+    Raises
+    ------
+    ArgumentError
+        If the densities are no states or no fixed point.
+    """
+    check_model(model)
+    dynamics = MeanFieldDynamics(model)
+    q = dynamics.point(density_matrices("densities", model, densities))
+    moving = float(np.abs(dynamics.flow(q)).max())
+    if moving > _AT_REST * dynamics.fastest_rate:
+        size = moving * dynamics.unit
+        raise ArgumentError("densities", "be a fixed point of the mean-field flow", f"|dm/dt| reaches {size:.3g}")
+    refined = newton(dynamics, q)
+    near = refined is not None and float(np.linalg.norm(refined - q)) < _REFINED
+    q = refined if refined is not None and near else q
+    return describe(dynamics, q, Found(dynamics).dimension(q))
 
 
 def check_starts(model: object, name: str, states: object) -> None:
@@ -135,28 +205,10 @@ def check_starts(model: object, name: str, states: object) -> None:
         check_start(model, state, f"{name}[{i}]")
 
 
-def find_points(dynamics: MeanFieldDynamics, starts: int, seed: int, states: Sequence[State] = ()) -> list[Array]:
-    """Coordinates q (k,) of all fixed points that are found, sorted by their averages."""
-    found = Found(dynamics)
-    for q in _systematic_starts(dynamics, states):
-        found.add(newton(dynamics, q, found.leads_to))
-    rng, mirrored, idle = np.random.default_rng(seed), 0, 0
-    for _ in range(_MOST_ROUNDS * starts):
-        while mirrored < len(found.points):
-            for q in _mirror_images(dynamics, found.points[mirrored]):
-                found.add(newton(dynamics, q, found.leads_to))
-            mirrored += 1
-        if idle >= starts:
-            break
-        news = [found.add(newton(dynamics, q, found.leads_to)) for q in _random_starts(dynamics, rng)]
-        idle = 0 if any(news) else idle + 1
-    return sorted(found.points, key=lambda q: tuple(np.round(dynamics.averages(q), 6) + 0.0))
-
-
-def describe(dynamics: MeanFieldDynamics, q: Array) -> FixedPoint:
-    """What is known of the fixed point at q."""
+def describe(dynamics: MeanFieldDynamics, q: Array, family: int = 0) -> FixedPoint:
+    """What is known of the fixed point at q, which stands for a continuum of dimension ``family``."""
     eigenvalues = np.full(dynamics.dimension, np.nan + 0j)
-    stability = "unknown"
+    stability, neutral = "unknown", 0
     try:
         G = dynamics.jacobian(q)
     except UnsupportedError:
@@ -164,173 +216,43 @@ def describe(dynamics: MeanFieldDynamics, q: Array) -> FixedPoint:
     else:
         values = np.linalg.eigvals(G).astype(complex)
         eigenvalues = values[np.lexsort((values.imag, -values.real))]
-        flat = _FLAT * dynamics.fastest_rate
+        flat = FLAT * dynamics.fastest_rate
         largest = float(eigenvalues[0].real)
-        stability = "marginal" if abs(largest) <= flat else "unstable" if largest > 0 else "stable"
+        level = eigenvalues[np.abs(eigenvalues.real) <= flat]
+        standing = int(np.sum(np.abs(level) <= flat))
+        turning = level[level.imag > flat]
+        if largest > flat:
+            stability, neutral = "unstable", min(standing, family)
+        elif not len(level):
+            stability = "stable"
+        elif standing <= family and all(_is_centre(dynamics, q, G, value) for value in turning):
+            stability, neutral = "neutral", len(level)
+        else:
+            stability, neutral = "marginal", min(standing, family)
     return FixedPoint(
         dynamics.model.labels,
         dynamics.averages(q),
         dynamics.densities(q),
-        eigenvalues,
+        (eigenvalues * dynamics.unit).astype(complex),
         stability,
-        float(np.abs(dynamics.flow(q)).max()),
+        float(np.abs(dynamics.flow(q)).max()) * dynamics.unit,
+        family,
+        neutral,
     )
 
 
-def newton(dynamics: Dynamics, q: Array, known: Callable[[Array, float], bool] | None = None) -> Array | None:
-    """The zero of the flow that Newton's method reaches from q, or None.
-
-    Steps are the shortest that solve the linear equations (a singular Jacobian moves q no further than it must), and
-    no longer than 0.5. If a rate has no derivative on the way the answer is q itself where it is a zero, else None.
-    None too as soon as ``known(q, length of the last step)`` says that the way leads to a zero known before.
+def _is_centre(dynamics: MeanFieldDynamics, q: Array, G: Array, value: complex) -> bool:
+    """Whether closed orbits surround q where the Jacobian G has the imaginary eigenvalue: a continuum of them, as a
+    conserved quantity makes, not the onset of an oscillation, where those beside the point grow or decay.
     """
-    f, scale = dynamics.flow(q), dynamics.fastest_rate
-    for _ in range(_NEWTON_STEPS):
-        size = float(np.abs(f).max())
-        if size <= _POLISHED * min(1.0, scale):
-            return q
+    values, vectors = np.linalg.eig(G)
+    way = vectors[:, np.argmin(np.abs(values - value))].real
+    way *= _ASIDE / np.linalg.norm(way)
+    for sign in (1, -1):
         try:
-            left, values, right = np.linalg.svd(dynamics.jacobian(q))
+            orbit = shoot(dynamics, q + sign * way, 2 * np.pi / value.imag, precise=True, rank=RANK_OF_FAMILY)
         except UnsupportedError:
-            return None
-        kept = values > _RANK * scale
-        step = -right[kept].T @ ((left.T[kept] @ f) / values[kept])
-        length = float(np.linalg.norm(step))
-        if length > _LONGEST_STEP:
-            step *= _LONGEST_STEP / length
-        q = q + step
-        f = dynamics.flow(q)
-        if float(np.linalg.norm(q)) > _FARTHEST or (known is not None and known(q, length)):
-            return None
-        # a short step that gains nothing: rounding is reached
-        if length < 1e-15 or (length < 1e-7 and float(np.abs(f).max()) >= size):
-            break
-    return q if float(np.abs(f).max()) < _RESIDUAL * min(1.0, scale) else None
-
-
-class Found:
-    """Fixed points that are physical and different from each other."""
-
-    def __init__(self, dynamics: MeanFieldDynamics) -> None:
-        self.dynamics = dynamics
-        self.points: list[Array] = []
-        self._flat: list[NDArray[np.float64]] = []
-        """Directions (n, k) at each point in which the flow has no slope."""
-
-    def add(self, q: Array | None) -> bool:
-        """Take in q unless it is none, outside the density matrices, or known; whether it was new."""
-        if q is None or not self.dynamics.is_physical(q):
             return False
-        directions = self._flat_directions(q)
-        for i, known in enumerate(self.points):
-            flat = len(directions) > 0 or len(self._flat[i]) > 0
-            if float(np.linalg.norm(q - known)) < (_SAME_IF_FLAT if flat else _SAME) or (
-                flat and self._rests_between(q, known)
-            ):
-                better = np.abs(self.dynamics.flow(q)).max() < np.abs(self.dynamics.flow(known)).max()
-                if better:
-                    self.points[i], self._flat[i] = q, directions
-                return False
-        self.points.append(q)
-        self._flat.append(directions)
-        self._refuse_continuum(q, directions)
-        return True
-
-    def _rests_between(self, q: Array, known: Array) -> bool:
-        """Whether two close points cannot be told apart: the flow vanishes on the straight line between them."""
-        if float(np.linalg.norm(q - known)) > _PROBE:
+        if orbit is None or float(np.linalg.norm(orbit.point - q - sign * way)) > 0.1 * _ASIDE:
             return False
-        limit = _RESIDUAL * min(1.0, self.dynamics.fastest_rate)
-        return all(np.abs(self.dynamics.flow(q + s * (known - q))).max() < limit for s in (0.25, 0.5, 0.75))
-
-    def leads_to(self, q: Array, step: float) -> bool:
-        """Whether Newton's method, which has just made a step to q, is about to end at a point found before.
-
-        It is if the step was short and the point, without a flat direction, is nearer than half of it: near a zero
-        the distance falls with the square of the step.
-        """
-        return step < _QUADRATIC and any(
-            len(flat) == 0 and float(np.linalg.norm(q - point)) < 0.5 * step
-            for point, flat in zip(self.points, self._flat, strict=True)
-        )
-
-    def _refuse_continuum(self, q: Array, directions: Array) -> None:
-        """Raise UnsupportedError if there are further fixed points right beside q, where the flow has a flat direction.
-
-        Looked for in the flat directions, and on the way to the other points that have some.
-        """
-        if not len(directions):
-            return
-        others = [p - q for p, flat in zip(self.points[:-1], self._flat, strict=False) if len(flat)]
-        ways = [*directions, *(other / np.linalg.norm(other) for other in others)]
-        if any(self._continues(q, sign * way) for way in ways for sign in (1, -1)):
-            mean = np.array2string(self.dynamics.averages(q) + 0.0, precision=4, suppress_small=True)
-            raise UnsupportedError(
-                f"The fixed points of the mean-field flow form a continuum, for instance around the averages "
-                f"{mean}: a conserved quantity, a symmetry or a dark manifold leaves a direction in which nothing "
-                f"moves, and they cannot be listed"
-            )
-
-    def _continues(self, q: Array, way: Array) -> bool:
-        """Whether Newton's method, started a little way off q, finds a fixed point right there."""
-        aside = q + _PROBE * way
-        if not self.dynamics.is_physical(aside):
-            return False
-        there = newton(self.dynamics, aside)
-        return (
-            there is not None
-            and bool(np.linalg.norm(there - aside) < 0.1 * _PROBE)
-            and self.dynamics.is_physical(there)
-        )
-
-    def _flat_directions(self, q: Array) -> NDArray[np.float64]:
-        try:
-            G = self.dynamics.jacobian(q)
-        except UnsupportedError:
-            return np.zeros((0, len(q)))
-        _, sizes, directions = np.linalg.svd(G)
-        return directions[sizes <= _FLAT * self.dynamics.fastest_rate]
-
-
-def _systematic_starts(dynamics: MeanFieldDynamics, states: Sequence[State]) -> Iterator[Array]:
-    """The maximally mixed state, the user's, and simple pure ones, alike in all blocks, with their mixtures."""
-    yield np.zeros(dynamics.dimension)
-    for state in states:
-        yield dynamics.point(state.densities)
-    pure = [simple_states(b.levels) for b in dynamics.model.blocks]
-    for i in range(max(len(p) for p in pure)):
-        q = dynamics.point([p[i % len(p)] for p in pure])
-        yield q
-        yield q / 2
-
-
-def _mirror_images(dynamics: MeanFieldDynamics, q: Array) -> Iterator[Array]:
-    """The deviation from the maximally mixed state turned round, in all blocks and in each: often a symmetry."""
-    yield -q
-    densities = dynamics.densities(q)
-    if len(densities) > 1:
-        for b, r in enumerate(densities):
-            turned = 2 * np.eye(len(r)) / len(r) - r
-            yield dynamics.point([turned if c == b else other for c, other in enumerate(densities)])
-
-
-def _random_starts(dynamics: MeanFieldDynamics, rng: np.random.Generator) -> Iterator[Array]:
-    """A random product state, and what the flow makes of it in a short time."""
-    levels = [b.levels for b in dynamics.model.blocks]
-    if len(levels) > 1 and rng.random() < 0.5:
-        simple = [simple_states(d) for d in levels]
-        densities = [states[rng.integers(len(states))] for states in simple]
-    else:
-        densities = [_random_density(d, rng) for d in levels]
-    q = dynamics.point(densities)
-    yield q
-    # a rate with a step or a kink may refuse the way; the start itself was tried
-    with suppress(ConvergenceError, UnsupportedError):
-        yield travel(lambda _t, y: dynamics.flow(y), q, np.array([0.0, _SHORT / dynamics.fastest_rate]))[-1]
-
-
-def _random_density(levels: int, rng: np.random.Generator) -> NDArray[np.complex128]:
-    """A density matrix, uniform in the Hilbert-Schmidt measure (for two levels: uniform in the Bloch ball)."""
-    a = rng.normal(size=(levels, levels)) + 1j * rng.normal(size=(levels, levels))
-    rho = a @ a.conj().T
-    return rho / np.trace(rho).real
+    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,8 @@ from ..progress import make_progress
 from ..states import State, product
 from .cycles import TIME_LIMIT
 from .dynamics import Array, MeanFieldDynamics
-from .fixed_points import FixedPoint, check_starts, describe, find_points
+from .fixed_points import FixedPoint, FixedPoints, check_starts, describe, described
+from .search import find
 from .settling import Settling
 from .shooting import Orbit
 
@@ -53,8 +54,8 @@ class Survey:
     Attributes
     ----------
     model : Model
-    fixed_points : list of FixedPoint
-        All of them, stable and unstable.
+    fixed_points : FixedPoints
+        All that were found, stable and unstable, and how sure it is that none is missing.
     cycles : list of Cycle
         The stable limit cycles that the starts lead to.
     reached : list of FixedPoint or Cycle
@@ -62,18 +63,43 @@ class Survey:
     """
 
     model: Model
-    fixed_points: list[FixedPoint]
+    fixed_points: FixedPoints
     cycles: list[Cycle]
     reached: list[FixedPoint | Cycle]
 
     @property
     def label(self) -> str:
-        """A short name, such as "2 stable, 1 unstable, cycle"."""
-        stable = sum(p.stable for p in self.fixed_points)
-        parts = [f"{stable} stable", f"{len(self.fixed_points) - stable} unstable"]
+        """A short name, such as "2 stable, 1 unstable, cycle"; "count not certain" at its end where that is so.
+
+        Points that linear theory cannot call stable count as unstable; "1 neutral" is added where a continuum has one,
+        or closed orbits surround it.
+        """
+        stable, unstable, neutral = self.counts
+        parts = [f"{stable} stable", f"{unstable} unstable"]
+        if neutral:
+            parts.append(f"{neutral} neutral")
         if self.cycles:
             parts.append("cycle" if len(self.cycles) == 1 else f"{len(self.cycles)} cycles")
+        if not self.certain:
+            parts.append("count not certain")
         return ", ".join(parts)
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Number of stable, of unstable (all that are neither of the others), and of neutral fixed points."""
+        stable = sum(p.stable for p in self.fixed_points)
+        neutral = sum(p.stability == "neutral" for p in self.fixed_points)
+        return stable, len(self.fixed_points) - stable - neutral, neutral
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is confirmed that no fixed point is missing, see :class:`FixedPoints`."""
+        return self.fixed_points.certain
+
+    @property
+    def doubt(self) -> str:
+        """Why the count of fixed points is not certain, in one line; "" if it is."""
+        return self.fixed_points.doubt
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +114,8 @@ class PhaseDiagram:
     labels : (X, Y) array of str
         The class of each point; "failed" where there is none.
     stable, unstable : (X, Y) int arrays
-        Number of fixed points; those that linear theory cannot call stable count as unstable. -1 where a point failed.
+        Number of fixed points; those that linear theory cannot call stable count as unstable, but for neutral ones.
+        -1 where a point failed.
     cycle : (X, Y) bool array
         Whether any start leads to a limit cycle.
     periods : (X, Y, S) array
@@ -97,6 +124,13 @@ class PhaseDiagram:
         Largest and smallest averages on the attractor that each start leads to: equal at a fixed point.
     failures : dict of (int, int) to str
         Why points failed, by their indices.
+    neutral : (X, Y) int array
+        Number of neutral fixed points: nothing grows, and a conserved quantity or a symmetry keeps something from
+        decaying. A continuum counts once. -1 where a point failed.
+    certain : (X, Y) bool array
+        Whether the count of the fixed points is confirmed, see :class:`FixedPoints`; False where a point failed.
+    doubts : dict of (int, int) to str
+        Why it is not, by the indices of the point.
     """
 
     x: Array
@@ -110,6 +144,19 @@ class PhaseDiagram:
     maximum: Array
     minimum: Array
     failures: dict[tuple[int, int], str] = field(repr=False)
+    neutral: NDArray[np.int64] = field(repr=False)
+    certain: NDArray[np.bool_] = field(repr=False)
+    doubts: dict[tuple[int, int], str] = field(repr=False)
+
+    def __str__(self) -> str:
+        classes, numbers = np.unique(self.labels, return_counts=True)
+        lines = [
+            f"{number} of {self.labels.size} points: {name}" for name, number in zip(classes, numbers, strict=True)
+        ]
+        if self.doubts:
+            lines.append(f"count of fixed points not certain at {len(self.doubts)} points, the first: ")
+            lines[-1] += next(iter(self.doubts.values()))
+        return "\n".join(lines)
 
 
 def default_starts(model: Model) -> list[State]:
@@ -153,20 +200,19 @@ def survey(
         If an argument breaks its rule.
     ConvergenceError
         If a start leads to no attractor in the time given.
-    UnsupportedError
-        If the fixed points form a continuum.
     """
     check_model(model)
     _check_options(search, time_limit, seed)
     states = default_starts(model) if starts is None else starts
     check_starts(model, "starts", states)
     dynamics = MeanFieldDynamics(model)
-    limit = TIME_LIMIT / dynamics.fastest_rate if time_limit is None else time_limit
-    settling = Settling(dynamics, limit)
-    points = find_points(dynamics, search, seed)
-    fixed = [describe(dynamics, q) for q in points]
-    for q in points:
-        settling.know(q)
+    limit = TIME_LIMIT / dynamics.fastest_rate if time_limit is None else time_limit * dynamics.unit
+    settling = Settling(dynamics, limit, dynamics.unit)
+    found, certainty = find(dynamics, search, seed)
+    fixed = described(dynamics, found, certainty)
+    for p in fixed:
+        settling.know(dynamics.point(p.densities))
+    known: list[FixedPoint] = list(fixed)
     reached: list[FixedPoint | Cycle] = []
     cycles: list[Cycle] = []
     for state in states:
@@ -174,13 +220,17 @@ def survey(
         if isinstance(attractor, Orbit):
             place = settling.orbits.index(attractor)
             if place == len(cycles):
-                cycles.append(Cycle(attractor.period, dynamics.averages(attractor.path), attractor.multipliers))
+                period = attractor.period / dynamics.unit
+                cycles.append(Cycle(period, dynamics.averages(attractor.path), attractor.multipliers))
             reached.append(cycles[place])
             continue
         place = settling.rests.index(attractor)
-        if place >= len(fixed):  # a point without a Jacobian, or one that the search missed
-            fixed.append(describe(dynamics, attractor.point))
-        reached.append(fixed[min(place, len(fixed) - 1)])
+        for rest in settling.rests[len(known) :]:  # another point of a continuum, or one that the search missed
+            new = found.add(rest.point)
+            known.append(describe(dynamics, rest.point, found.dimension(rest.point)))
+            if new:
+                fixed = described(dynamics, found, replace(certainty, index=found.sum_of_indices, once=found.once + 1))
+        reached.append(known[place])
     return Survey(model, fixed, cycles, reached)
 
 
@@ -227,11 +277,12 @@ def scan(
     model, n_starts = _first(build, starts, x, y)
     S, A = n_starts, len(model.labels)
     labels = np.full((len(x), len(y)), "failed", dtype=object)
-    stable, unstable = np.full((2, len(x), len(y)), -1)
-    cycle = np.zeros((len(x), len(y)), dtype=bool)
+    stable, unstable, neutral = np.full((3, len(x), len(y)), -1)
+    cycle, certain = np.zeros((2, len(x), len(y)), dtype=bool)
     periods = np.full((len(x), len(y), S), np.nan)
     maximum, minimum = np.full((2, len(x), len(y), S, A), np.nan)
-    failures = {}
+    failures: dict[tuple[int, int], str] = {}
+    doubts: dict[tuple[int, int], str] = {}
     bar = make_progress(unit="points") if progress else None
     if bar is not None:
         bar.start(len(x) * len(y))
@@ -246,8 +297,10 @@ def scan(
                 failures[i, j] = one_line(error)
             else:
                 labels[i, j] = label
-                stable[i, j] = sum(p.stable for p in found.fixed_points)
-                unstable[i, j] = len(found.fixed_points) - stable[i, j]
+                stable[i, j], unstable[i, j], neutral[i, j] = found.counts
+                certain[i, j] = found.certain
+                if found.doubt:
+                    doubts[i, j] = found.doubt
                 cycle[i, j] = bool(found.cycles)
                 for s, attractor in enumerate(found.reached):
                     mean = np.atleast_2d(attractor.mean)
@@ -260,7 +313,20 @@ def scan(
         if bar is not None:
             bar.stop()
     return PhaseDiagram(
-        x, y, model.labels, labels.astype(str), stable, unstable, cycle, periods, maximum, minimum, failures
+        x,
+        y,
+        model.labels,
+        labels.astype(str),
+        stable,
+        unstable,
+        cycle,
+        periods,
+        maximum,
+        minimum,
+        failures,
+        neutral,
+        certain,
+        doubts,
     )
 
 

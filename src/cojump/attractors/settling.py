@@ -7,8 +7,17 @@ from scipy.linalg import solve_continuous_lyapunov
 
 from ..errors import ConvergenceError, UnsupportedError
 from .dynamics import Array, Dynamics, travel
-from .fixed_points import newton
-from .shooting import Orbit, extent, first_return, primitive, shoot
+from .roots import newton
+from .shooting import (
+    NEUTRAL_PRECISE,
+    RANK_OF_FAMILY,
+    Orbit,
+    extent,
+    first_return,
+    in_family,
+    primitive,
+    shoot,
+)
 
 _FIRST, _GROWTH = 10.0, 1.3
 """The flow is looked at after a time of 10 in units of the fastest rate, then after pieces that become longer, so that
@@ -23,8 +32,18 @@ _NEAR = 0.05
 _AT_REST = 1e-10
 """|dq/dt|, in units of the fastest rate, at which nothing moves any more."""
 
-_ON, _BESIDE = 0.02, 0.2
-"""Shares of its size by which a point may be off an orbit that it is said to be on, or that was found from it."""
+_LEVEL = 1e-6
+"""Growth, in units of the fastest rate, that is called zero."""
+
+_ON, _BESIDE, _ON_FAMILY = 0.02, 0.2, 1e-4
+"""Shares of its size by which a point may be off an orbit that it is said to be on, or that was found from it, and off
+one of a continuum of orbits that it is said to be on."""
+
+_CLOSES = 3e-3
+"""Share of its size by which a path may miss its start that may be an orbit of a continuum."""
+
+_MEMBER = 1e-6
+"""Distance of two fixed points of a continuum that are taken as one."""
 
 
 class Rest:
@@ -36,13 +55,17 @@ class Rest:
 
     def __init__(self, dynamics: Dynamics, q: Array) -> None:
         self.point = q
+        self.level = False
+        """Whether something neither grows nor decays: the point may be one of a continuum."""
         self._level = np.inf
         self._weights: Array | None = None
         try:
             G = dynamics.jacobian(q)
         except UnsupportedError:
             return
-        if np.linalg.eigvals(G).real.max() < -1e-9 * dynamics.fastest_rate:
+        slowest = np.linalg.eigvals(G).real.max()
+        self.level = bool(abs(slowest) < _LEVEL * dynamics.fastest_rate)
+        if slowest < -1e-9 * dynamics.fastest_rate:
             self._weights = solve_continuous_lyapunov(G.T, -np.eye(len(q)))
 
     @property
@@ -74,12 +97,21 @@ class Settling:
     dynamics : Dynamics
     time_limit : float
         A start that has not settled by then is given up.
+    unit : float
+        Times in messages are divided by it.
+
+    Attributes
+    ----------
+    rests, orbits : lists of Rest and Orbit
+    begun : float
+        When the last piece of the path begun that was followed.
     """
 
-    def __init__(self, dynamics: Dynamics, time_limit: float) -> None:
-        self.dynamics, self.time_limit = dynamics, time_limit
+    def __init__(self, dynamics: Dynamics, time_limit: float, unit: float = 1.0) -> None:
+        self.dynamics, self.time_limit, self._unit = dynamics, time_limit, unit
         self.rests: list[Rest] = []
         self.orbits: list[Orbit] = []
+        self.begun = 0.0
 
     def know(self, q: Array) -> None:
         """Add a fixed point found by other means."""
@@ -100,13 +132,13 @@ class Settling:
         while time < self.time_limit:
             times = np.linspace(0.0, length, int(_PER_UNIT * length / unit) + 1)
             path = travel(lambda _t, y: dynamics.flow(y), q, times)
-            q, time = path[-1], time + length
+            q, self.begun, time = path[-1], time, time + length
             f = dynamics.flow(q)
             for rest in self.rests:
                 if rest.catches(q, f):
                     return rest
             for orbit in self.orbits:
-                if orbit.passes(q, _ON):
+                if orbit.passes(q, _share(orbit)):
                     return orbit
             slow = extent(path[len(path) // 2 :]) < _NEAR
             if slow and (found := self._rest_at(q, f)) is not None:
@@ -118,13 +150,15 @@ class Settling:
                 next_try = 1.3 * time
             length *= _GROWTH
         raise ConvergenceError(
-            f"The mean-field flow has settled neither on a fixed point nor on a limit cycle by t = {time:.6g}"
+            "The mean-field flow has settled neither on a fixed point nor on a limit cycle by t = "
+            f"{time / self._unit:.6g}"
         )
 
     def _known(self, orbit: Orbit) -> Orbit:
         """The orbit as it was first found."""
         for known in self.orbits:
-            if known.passes(orbit.point, _ON) and abs(known.period - orbit.period) < _ON * known.period:
+            share = _share(known)
+            if known.passes(orbit.point, share) and abs(known.period - orbit.period) < share * known.period:
                 return known
         self.orbits.append(orbit)
         return orbit
@@ -134,7 +168,9 @@ class Settling:
         still = float(np.abs(f).max()) < _AT_REST * self.dynamics.fastest_rate
         near = [rest for rest in self.rests if np.linalg.norm(rest.point - q) < _NEAR]
         if near:
-            return min(near, key=lambda rest: float(np.linalg.norm(rest.point - q))) if still else None
+            nearest = min(near, key=lambda rest: float(np.linalg.norm(rest.point - q)))
+            if not still or not nearest.level or np.linalg.norm(nearest.point - q) < _MEMBER:
+                return nearest if still else None
         point = newton(self.dynamics, q)
         if point is None or np.linalg.norm(point - q) > _NEAR:
             point = q if still else None
@@ -143,16 +179,45 @@ class Settling:
         return self.rests[-1] if still and point is not None else None
 
     def _orbit_along(self, path: Array, times: Array) -> Orbit | None:
-        """A stable periodic orbit close to a path that comes back to its start."""
-        period = first_return(self.dynamics, path, times)
-        if period is None:
+        """A periodic orbit close to a path that comes back to its start: stable, or one of a continuum of orbits."""
+        returned = first_return(self.dynamics, path, times)
+        if returned is None:
             return None
-        try:
-            orbit = shoot(self.dynamics, path[0], period, precise=False)
-        except UnsupportedError:
-            return None
+        period, missed = returned
         # Newton's method may go to a fixed point, or to an unstable orbit within
         size = extent(path[times <= period])
-        if orbit is None or np.linalg.norm(orbit.point - path[0]) > _BESIDE * size or orbit.size < 0.5 * size:
+
+        def near(orbit: Orbit | None) -> bool:
+            return (
+                orbit is not None
+                and float(np.linalg.norm(orbit.point - path[0])) <= _BESIDE * size
+                and orbit.size >= 0.5 * size
+            )
+
+        try:
+            orbit = shoot(self.dynamics, path[0], period, precise=False)
+            if orbit is not None and near(orbit) and orbit.attracts:
+                return primitive(self.dynamics, orbit, precise=False)
+            if missed > _CLOSES:
+                return None
+            orbit = shoot(self.dynamics, path[0], period, precise=False, rank=RANK_OF_FAMILY)
+            if orbit is None or not near(orbit) or not orbit.neutral():
+                return None
+            orbit = shoot(self.dynamics, orbit.point, orbit.period, precise=True, rank=RANK_OF_FAMILY) or shoot(
+                self.dynamics, orbit.point, orbit.period, precise=True
+            )
+            if orbit is None or not near(orbit):
+                return None
+            orbit = primitive(self.dynamics, orbit, precise=True)
+            if orbit.neutral(NEUTRAL_PRECISE):
+                return orbit if in_family(self.dynamics, orbit) else None
+            return orbit if float(np.abs(orbit.multipliers[1:]).max()) < 1 else None
+        except UnsupportedError:
             return None
-        return primitive(self.dynamics, orbit, precise=False) if orbit.attracts else None
+
+
+def _share(orbit: Orbit) -> float:
+    """Share of its size by which a point on an orbit may be off it: through every point beside one of a continuum
+    there is another.
+    """
+    return _ON_FAMILY if orbit.neutral() else _ON
