@@ -28,7 +28,7 @@ from typing import Any
 from . import failures
 from .errors import StorageError
 from .files import prepare_directory, reason
-from .fold import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, statistics_of
+from .fold import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, statistics_of, tails_of
 from .lock import Lock
 from .results import Result
 from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
@@ -122,7 +122,7 @@ class Seat:
 
 def record_of(key: str, number: int, chunk: Chunk) -> Stored:
     """A chunk as it is written down."""
-    moments = [(m.count, m.mean, m.comoment) for m in chunk.moments]
+    moments = [(m.count, m.mean, m.comoment, *tails_of(m)) for m in chunk.moments]
     return Stored(key, number, chunk.start, chunk.stop, chunk.n_jumps, chunk.series, moments)
 
 

@@ -19,6 +19,7 @@ from threadpoolctl import threadpool_limits
 
 from . import checks
 from .alone import Alone
+from .certainty import chance_of
 from .checks import check_times
 from .errors import EXPECTED, ArgumentError, Interrupted, one_line
 from .fold import DEVIATION, Chunk, Fold, Goal, Groups, statistics_of
@@ -213,6 +214,7 @@ class Worker:
             n_jumps=0,
             parameters=dict(point.parameters),
             extras=extras,
+            chance=chance_of(point.model, point.state),
         )
         self._groups = Groups(statistics_of(self.skeleton))
         by_name = {meter.name: meter for meter in meters}

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-import numpy as np
-
+from .certainty import jump_rate
 from .fold import Chunk, Fold
-from .model import CollectiveJump, LocalJump, Model
+from .model import Model
 from .unravel.engine import plan
-
-_RATE_POINTS = 257
-"""Points of the spectrum on which the largest rate of a channel is looked for."""
 
 
 class Task(NamedTuple):
@@ -26,23 +22,6 @@ class Task(NamedTuple):
     start: int
     stop: int
     begun: Chunk | None
-
-
-def jump_rate(model: Model) -> float:
-    """Largest number of jumps per unit of time that the particles can make."""
-    total = 0.0
-    for jump in model.jumps:
-        if isinstance(jump, LocalJump):
-            gamma = float(np.abs(jump.gamma(model.argument_spectrum(jump, _RATE_POINTS))).max())
-            size = model.blocks[model.block_index(jump.block)].size
-            total += size * gamma**2 * float(np.linalg.norm(jump.matrix, 2)) ** 2
-        elif isinstance(jump, CollectiveJump):
-            reach = sum(
-                model.blocks[model.block_index(name)].size * float(np.linalg.norm(matrix, 2))
-                for name, matrix in jump.matrices.items()
-            )
-            total += jump.rate / model.size * reach**2
-    return total
 
 
 def cost_of(model: Model, end: float) -> float:
