@@ -136,14 +136,14 @@ def ground_of(
     alike = ~np.any(needed & ~chance.alike, axis=1)
     acts = np.any(needed[:, :, None] & chance.acts, axis=1)
     rate = np.zeros(len(coefficients))
-    shown = np.asarray(np.all((seen >= LEAST)[:, None, :] | ~acts, axis=2))
+    shown = np.all((seen[:, None, :] >= LEAST) | ~acts, axis=2)
     # A mixed start has been seen where any average of each component in question has a spread that is known.
     mixed = np.ones((len(times), len(coefficients)), dtype=bool)
     for c in np.unique(chance.component):
         inside = chance.component == c
         touched = (needed[:, inside] & ~chance.alike[inside]).any(axis=1)
         rate += np.where(needed[:, inside].any(axis=1), chance.rate[inside].max(), 0.0)
-        mixed &= ~touched | healthy[:, inside].any(axis=1)[:, None]
+        mixed &= ~touched | np.any(healthy[:, inside], axis=1, keepdims=True)
     start = (times == 0)[:, None]
     constant = np.where(start, alike | mixed, shown & (alike | mixed))
     n = max(n_traj, 1)

@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 TOTAL = "total"
 """Label of the jumps of all channels together."""
 
+_OF_SQUARES = 5
+"""n samples of a normal variable carry its spread like n/3, and that of its square like n/15."""
+
 
 def _labels(model: Model) -> tuple[str, ...]:
     return (*(str(l) for l in range(len(model.jumps))), TOTAL)
@@ -168,7 +171,11 @@ def counts_of(extra: Extra, fires: NDArray[np.bool_] | None = None) -> Counts:
 def activity_of(extra: Extra, n_particles: int, fires: NDArray[np.bool_] | None = None) -> Activity:
     """Activity and Fano factor from what the meter gathered; ``fires`` (L,) says which channels can jump.
 
-    F = s²/n̄ varies with the samples as the mean of z_i/n̄, z_i = (n_i - n̄)² - F n_i.
+    F = s²/n̄ varies with the samples as the mean of z_i/n̄, z_i = (n_i - n̄)² - F n_i. As long as counts are small most of
+    the variance of z is in trajectories with more jumps than any that ran; so one more is counted, with one jump more
+    than the root of Σ (n_i - n̄)⁴ / Σ (n_i - n̄)² above the mean. Its part falls as 1/n, that of the sample as 1/sqrt(n).
+    The error is uncertain where that part is more than half of the sample's, and where the spread of n itself is
+    carried by fewer than 5 ``LEAST`` trajectories: that of (n - n̄)² is carried by fewer by about this factor.
     """
     assert extra.interval is not None
     count, n = extra.moments.count, len(extra.labels)
@@ -180,11 +187,17 @@ def activity_of(extra: Extra, n_particles: int, fires: NDArray[np.bool_] | None 
         slope = 2 * number + fano
         spread = np.maximum(square - 2 * slope * mixed + slope**2 * variance, 0.0)
         error = np.sqrt(spread / count) / number
+        fourth = square - 4 * number * mixed + 4 * number**2 * variance + variance**2  # the mean of (n - n̄)⁴
+        farther = 1 + np.sqrt(np.maximum(fourth, 0.0) / variance)
+        farther = np.where(variance > 0, farther, 1.0)
+        unseen = np.abs(farther**2 - fano * (number + farther)) / (number * count)
     flags = fano_flags = None
     effective = extra.moments.effective()
     if fires is not None and effective is not None:
         constant = _settled(count, number, extra.moments.comoment[0, :n], fires)
         flags = uncertain(variance, effective[0], np.zeros(n), constant)
+        carried = np.where(np.isfinite(effective[0]), effective[0], 0.0) >= _OF_SQUARES * LEAST
+        fano_flags = (number > 0) & ~(carried & (unseen <= error / 2))
     return Activity(
         extra.labels,
         *extra.interval,
@@ -193,7 +206,7 @@ def activity_of(extra: Extra, n_particles: int, fires: NDArray[np.bool_] | None 
         number / scale,
         np.sqrt(variance / count) / scale,
         fano,
-        error,
+        np.hypot(error, unseen),
         flags,
         fano_flags,
     )
