@@ -7,7 +7,7 @@ the same additions in the same order as in a run that was longer from the start,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -253,6 +253,19 @@ class Folded:
     last: Chunk | None
     series: Array
     n_jumps: int
+
+
+def kept_text(folds: Iterable[Fold]) -> str:
+    """How many trajectories there are of how many, and where: the one wording of stop line, fold and show."""
+    folds = list(folds)
+    done, folded = sum(fold.n_done for fold in folds), sum(fold.n_traj for fold in folds)
+    text = f"{done} of {sum(fold.goal.n_traj for fold in folds)} trajectories kept"
+    return text + (f" ({aside_text(done - folded)})" if done > folded else "")
+
+
+def aside_text(n: int) -> str:
+    """Say where trajectories are that are kept but not in the result file."""
+    return f"{n} of them in chunks that are not whole yet or wait for one: they are not in the result file"
 
 
 Waiting = Callable[[], Chunk]

@@ -40,6 +40,9 @@ _DECIMALS = 7
 _SMALL = 1e-3
 """... and so is a value below this beside it."""
 
+_LARGE = 1e15
+"""Whole numbers from here on are written with an exponent, too."""
+
 _MOST_CHANNELS = 8
 """Jumps of more channels than this are not listed one by one."""
 
@@ -111,6 +114,8 @@ def format_value(value: float, error: float, uncertain: bool = False, exact: flo
     if error <= exact:
         return f"{format_number(value)} ± {'?' if uncertain else '0'}"
     digits, mark = _digits(error), " ?" if uncertain else ""
+    if max(abs(value), error) >= _LARGE:
+        return f"{value:.{min(max(0, math.floor(math.log10(abs(value) or error)) + digits), 16)}e} ± {error:.1e}{mark}"
     if digits <= _DECIMALS:
         digits = max(0, digits)
         return f"{value:z.{digits}f} ± {error:.{digits}f}{mark}"
@@ -127,7 +132,8 @@ def format_number(value: float, error: float = math.nan) -> str:
     A zero has no sign.
     """
     fine = math.isnan(error) or (error > _EXACT and _digits(error) > _DECIMALS)
-    return f"{value:.2e}" if fine and _EXACT < abs(value) < _SMALL else f"{value:z.5f}"
+    tiny = fine and _EXACT < abs(value) < _SMALL
+    return f"{value:.2e}" if tiny or abs(value) >= _LARGE else f"{value:z.5f}"
 
 
 def _digits(error: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from .certainty import jump_rate
@@ -42,11 +42,14 @@ class Schedule:
         The points that can be run, by their place.
     costs : mapping of int to float
         Cost of one trajectory of each, in any unit.
+    last : collection of int
+        Points that are run after all others: should one of them be too large for the machine after all, a job that is
+        killed for it has finished the others, and so has every job after it.
     """
 
-    def __init__(self, folds: Mapping[int, Fold], costs: Mapping[int, float]) -> None:
+    def __init__(self, folds: Mapping[int, Fold], costs: Mapping[int, float], last: Collection[int] = ()) -> None:
         self._folds = folds
-        self.order = sorted(folds, key=lambda i: -costs[i])
+        self.order = sorted(folds, key=lambda i: (i in last, -costs[i]))
         self._tasks = self._walk()
 
     def next_task(self) -> Task | None:
@@ -66,10 +69,4 @@ class Schedule:
 
     def remaining(self) -> int:
         """Trajectories that are still to be run, at most; counted before the first task is taken."""
-        return sum(
-            fold.goal.range_of(number)[1] - fold.started(number)
-            for fold in self._folds.values()
-            if not fold.finished
-            for number in range(fold.next, fold.goal.n_chunks)
-            if not fold.has(number)
-        )
+        return sum(fold.goal.n_traj - fold.n_done for fold in self._folds.values() if not fold.finished)
