@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import checks
+from .certainty import Ground, uncertain
 from .model import single_particle_basis, symmetric_products
 from .moments import Moments
 
@@ -46,6 +47,7 @@ class Layout:
         self.q = A + np.arange(Q)
         self.g = A + Q + np.arange(Q)
         self.e = np.array([A + 2 * Q])
+        self.followed = np.concatenate([self.a, self.q, self.e])
         self.width = A + 2 * Q + 1
         self.full = np.zeros((A, A), dtype=np.intp)
         self.full[self.rows, self.columns] = self.full[self.columns, self.rows] = np.arange(Q)
@@ -188,6 +190,69 @@ class Averages:
         covariance = self._square(self._cov("aa"))[:, places, places]
         return self._error(np.einsum("ta,tab,tb->t", coefficients, covariance, coefficients))
 
+    @property
+    def _ground(self) -> Ground | None:
+        """What is known beside the spread of the trajectories; None if it is not."""
+        return None
+
+    @cached_property
+    def _effective(self) -> Array | None:
+        return self.moments.effective()
+
+    @cached_property
+    def effective(self) -> Array | None:
+        """(T, A) effective number of trajectories that carry the spread of each average, see ``uncertain``.
+
+        NaN where all trajectories agree; None for a result of an older file, which does not say.
+        """
+        return None if self._effective is None else self._effective[:, : len(self.labels)]
+
+    @cached_property
+    def uncertain(self) -> NDArray[np.bool_] | None:
+        """(T, A) where ``mean_stderr`` may be far too small: the sample cannot know it.
+
+        Fewer than ``cojump.certainty.LEAST`` effective trajectories carry the spread, or there is none although a jump
+        is possible that has hardly been seen. None for a result of an older file, which does not say.
+        """
+        if self._effective is None or self._ground is None:
+            return None
+        return uncertain(
+            self._variance_a, self._effective[:, : len(self.labels)], self._ground.floor, self._ground.constant
+        )
+
+    @cached_property
+    def deviation_uncertain(self) -> NDArray[np.bool_] | None:
+        """(T,) where ``deviation_stderr`` may be far too small, as ``uncertain``."""
+        if self._effective is None or self._ground is None:
+            return None
+        floor = self._ground.floor[None, :] @ (self.weights * self._ground.widths)
+        constant = np.all(self._ground.constant, axis=1)
+        return uncertain(self._cov("ee")[:, 0], self._effective[:, -1], floor, constant)
+
+    @cached_property
+    def covariance_uncertain(self) -> NDArray[np.bool_] | None:
+        """(T, A, A) where ``covariance_stderr`` may be far too small, as ``uncertain``; so are its two parts there."""
+        if self._effective is None or self._ground is None:
+            return None
+        i, j, A = self._layout.rows, self._layout.columns, len(self.labels)
+        floor = self._ground.floor[i] * self._ground.widths[j]
+        constant = self._ground.constant[:, i] & self._ground.constant[:, j]
+        return uncertain(self._cov("qq"), self._effective[:, A:-1], floor, constant)[:, self._layout.full]
+
+    @cached_property
+    def second_uncertain(self) -> NDArray[np.bool_] | None:
+        """(T, A, A) where ``second_stderr`` may be far too small: that of the covariance or of an average is."""
+        if self.uncertain is None or self.covariance_uncertain is None:
+            return None
+        return self.covariance_uncertain | self.uncertain[:, :, None] | self.uncertain[:, None, :]
+
+    def unseen_error(self, place: int | None) -> Array:
+        """(T,) largest error that what no trajectory has shown can leave: of one average, or (None) of E_N."""
+        assert self._ground is not None
+        if place is None:
+            return self._ground.bound @ (self.weights * self._ground.widths)
+        return self._ground.bound[:, place]
+
     @cached_property
     def _variance_a(self) -> Array:
         diagonal = self._layout.rows == self._layout.columns
@@ -282,6 +347,12 @@ class Averages:
 class OrderParameters(Averages):
     """The averages called ``labels`` are the P order parameters of a model, which belong to no block."""
 
+    ground: Ground | None = None
+
+    @property
+    def _ground(self) -> Ground | None:
+        return self.ground
+
     @cached_property
     def _layout(self) -> Layout:
         return Layout(len(self.labels))
@@ -295,11 +366,14 @@ class Estimates:
     ----------
     labels : tuple of n strings
     mean, stderr : (T, n) arrays, (n,) for averages over a window
+    uncertain : bool array of the same shape, or None
+        Where ``stderr`` may be far too small, see :attr:`Averages.uncertain`; None where an older file does not say.
     """
 
     labels: tuple[str, ...]
     mean: Array
     stderr: Array
+    uncertain: NDArray[np.bool_] | None = None
 
     def __getitem__(self, label: str) -> tuple[Array, Array]:
         """Means and standard errors of one figure, (T,) each; single numbers where there is one time."""
@@ -330,7 +404,19 @@ class Extra:
     moments: Moments
     interval: tuple[float, float] | None = None
 
-    def estimates(self) -> Estimates:
-        """Means and standard errors of vectors whose variances alone are kept."""
+    def estimates(self, constant: NDArray[np.bool_] | None = None, noise: float = 0.0) -> Estimates:
+        """Means and standard errors of vectors whose variances alone are kept.
+
+        Parameters
+        ----------
+        constant : (T', n) bool array, optional
+            Figures whose trajectories are known to agree where they do, see :class:`cojump.certainty.Ground`.
+        noise : float
+            A spread up to this part of the largest mean is none.
+        """
         variance = np.maximum(self.moments.covariance(), 0.0)
-        return Estimates(self.labels, self.moments.mean, np.sqrt(variance / self.moments.count))
+        errors, effective, flags = np.sqrt(variance / self.moments.count), self.moments.effective(), None
+        if effective is not None and constant is not None:
+            floor = noise * np.abs(self.moments.mean).max(axis=0, initial=0.0)
+            flags = uncertain(variance, effective, floor, np.broadcast_to(constant, variance.shape))
+        return Estimates(self.labels, self.moments.mean, errors, flags)

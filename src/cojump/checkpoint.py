@@ -28,7 +28,7 @@ from typing import Any
 from . import failures
 from .errors import StorageError
 from .files import prepare_directory, reason
-from .fold import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, statistics_of
+from .fold import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, statistics_of, tails_of
 from .lock import Lock
 from .results import Result
 from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
@@ -122,7 +122,7 @@ class Seat:
 
 def record_of(key: str, number: int, chunk: Chunk) -> Stored:
     """A chunk as it is written down."""
-    moments = [(m.count, m.mean, m.comoment) for m in chunk.moments]
+    moments = [(m.count, m.mean, m.comoment, *tails_of(m)) for m in chunk.moments]
     return Stored(key, number, chunk.start, chunk.stop, chunk.n_jumps, chunk.series, moments)
 
 
@@ -343,7 +343,7 @@ def _remove(path: Path) -> None:
         raise StorageError(f"cannot remove {path}: {reason(error)}") from None
 
 
-def fold_into(directory: Path, output: Path | None) -> tuple[int, int, Path]:
+def fold_into(directory: Path, output: Path | None) -> tuple[list[Fold], Path]:
     """Fold what a run has finished, without running anything.
 
     Parameters
@@ -355,8 +355,8 @@ def fold_into(directory: Path, output: Path | None) -> tuple[int, int, Path]:
 
     Returns
     -------
-    done, total : int
-        Trajectories folded, and asked for.
+    folds : list of Fold
+        All points.
     path : Path
         The file.
 
@@ -376,20 +376,45 @@ def fold_into(directory: Path, output: Path | None) -> tuple[int, int, Path]:
         contents = read_contents(directory) if output is None else contents
         if contents.manifest is None:
             raise StorageError(f"{directory} holds no unfinished run any more; there is nothing to fold")
-        stored = dict(zip(map(_key, contents.manifest), contents.manifest.notes, strict=True))
-        notes = {key: note for key, note in stored.items() if note is not None}
-        session.begin(
-            contents,
-            {_key(result): result for result in contents.manifest},
-            {key: note.goal for key, note in notes.items()},
-            {key: note.identity for key, note in notes.items()},
-        )
+        _take_up(session, contents.manifest, contents)
         path = session.path if output is None else output
         if not session.has_trajectories:
             raise StorageError(f"no trajectory of the run in {directory} is finished; there is nothing to fold")
         session.write(path)
-        done = sum(fold.n_traj for fold in session.folds.values())
-        return done, sum(fold.goal.n_traj for fold in session.folds.values()), path
+        return list(session.folds.values()), path
+    finally:
+        session.close()
+
+
+def _take_up(session: Session, manifest: ResultSequence, contents: Contents) -> None:
+    """All that is there of the points of a manifest."""
+    stored = dict(zip(map(_key, manifest), manifest.notes, strict=True))
+    notes = {key: note for key, note in stored.items() if note is not None}
+    session.begin(
+        contents,
+        {_key(result): result for result in manifest},
+        {key: note.goal for key, note in notes.items()},
+        {key: note.identity for key, note in notes.items()},
+    )
+
+
+def kept_in(directory: Path) -> dict[str, tuple[int, int]]:
+    """Trajectories of each point, by its key, that a fold would gather and that are kept in all; nothing is written.
+
+    Reads all that waits on the disk.
+
+    Raises
+    ------
+    StorageError
+        If a file is damaged.
+    """
+    contents = read_contents(directory)
+    if contents.manifest is None:
+        return {}
+    session = Session(directory, "", {}, locked=False)
+    try:
+        _take_up(session, contents.manifest, contents)
+        return {key: (fold.n_traj, fold.n_done) for key, fold in session.folds.items()}
     finally:
         session.close()
 

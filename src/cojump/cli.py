@@ -102,7 +102,7 @@ def fold(directory: Path, output: Path | None) -> None:
 @click.option("--all", "all_times", is_flag=True, help="Print every output time, not only six.")
 def report(directory: Path, all_times: bool) -> None:
     """Print tables of the results in DIR and write figures into it."""
-    from .missing import missing_points
+    from .missing import fold_adds, missing_points
     from .report import make_console, print_tables
     from .storage import RESULT_NAME, load
 
@@ -116,7 +116,8 @@ def report(directory: Path, all_times: bool) -> None:
             raise StorageError(f"{directory} has no result file yet; cojump fold {directory} gathers what is there")
         results = load(directory)  # refuses it
     if (directory / "checkpoint").is_dir():
-        click.echo(f"cojump: the run is not complete; cojump fold {directory} adds what is not here yet", err=True)
+        adds = f"cojump fold {directory} adds what is not here yet" if fold_adds(directory, results) else ""
+        click.echo(f"cojump: the run is not complete; {adds or 'all that can be folded is here'}", err=True)
     print_tables(results, make_console(sys.stdout), all_times=all_times)
     for line in missing:
         click.echo(line)

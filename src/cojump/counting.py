@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from . import checks
 from .averages import Extra
+from .certainty import LEAST, seen_by, uncertain
 from .model import Model
 from .moments import Moments
 from .observables import Trajectory
@@ -18,6 +19,9 @@ Array = NDArray[np.float64]
 
 TOTAL = "total"
 """Label of the jumps of all channels together."""
+
+_OF_SQUARES = 5
+"""n samples of a normal variable carry its spread like n/3, and that of its square like n/15."""
 
 
 def _labels(model: Model) -> tuple[str, ...]:
@@ -42,7 +46,7 @@ class CountMeter:
     def empty(self) -> Extra:
         """No trajectory yet."""
         n = len(self._labels)
-        moments = Moments.empty((len(self._times), n), np.array([np.arange(n), np.arange(n)]))
+        moments = Moments.empty((len(self._times), n), np.array([np.arange(n), np.arange(n)]), np.arange(n))
         return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
 
     def sample(self, one: Trajectory) -> Array:
@@ -68,7 +72,7 @@ class ActivityMeter:
         first, second = np.arange(n), n + np.arange(n)
         pairs = np.array([np.concatenate([first, first, second]), np.concatenate([first, second, second])])
         end = self._window.times[-1:]
-        extra = Extra(self._labels, end, np.empty((1, 0)), Moments.empty((1, 2 * n), pairs))
+        extra = Extra(self._labels, end, np.empty((1, 0)), Moments.empty((1, 2 * n), pairs, first))
         return replace(extra, interval=self._window.interval)
 
     def sample(self, one: Trajectory) -> Array:
@@ -91,6 +95,9 @@ class Counts:
         Mean over the trajectories, and its standard error.
     variance : (T, L + 1) array
         Variance over the trajectories; NaN for a single one.
+    uncertain : (T, L + 1) bool array or None
+        Where ``stderr`` may be far too small: a jump that is possible has been seen by too few trajectories. None
+        where an older file does not say.
     """
 
     times: Array
@@ -98,6 +105,7 @@ class Counts:
     mean: Array
     stderr: Array
     variance: Array
+    uncertain: NDArray[np.bool_] | None = None
 
     def __getitem__(self, label: str) -> tuple[Array, Array]:
         """(T,) means and (T,) variances of one channel or of the total."""
@@ -121,7 +129,10 @@ class Activity:
         Activity: jumps per unit time and particle (all N of them).
     fano, fano_stderr : (L + 1,) arrays
         Var(n)/<n>, 1 for a Poisson process, below 1 for antibunched jumps. Its error is that of its linear expansion
-        in the mean and the variance (delta method), from moments up to the fourth. NaN without jumps.
+        in the mean and the variance (delta method), from moments up to the fourth, and of what the sample has not
+        shown, see :func:`activity_of`. NaN without jumps.
+    uncertain, fano_uncertain : (L + 1,) bool arrays, or None
+        Where ``stderr`` and ``fano_stderr`` may be far too small. None where an older file does not say.
     """
 
     labels: tuple[str, ...]
@@ -133,6 +144,8 @@ class Activity:
     stderr: Array
     fano: Array
     fano_stderr: Array
+    uncertain: NDArray[np.bool_] | None = None
+    fano_uncertain: NDArray[np.bool_] | None = None
 
     def __getitem__(self, label: str) -> tuple[float, float]:
         """Activity of one channel, or of the total, and its standard error."""
@@ -140,16 +153,29 @@ class Activity:
         return float(self.mean[place]), float(self.stderr[place])
 
 
-def counts_of(extra: Extra) -> Counts:
-    """Numbers of jumps from what the meter gathered."""
-    variance, estimates = extra.moments.covariance(), extra.estimates()
-    return Counts(extra.times, extra.labels, estimates.mean, estimates.stderr, variance)
+def _settled(count: int, mean: Array, comoment: Array, fires: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(.., L + 1) channels that cannot jump, or whose jumps enough trajectories have seen, and whether all are such."""
+    channels = ~fires | (seen_by(count, mean[..., :-1], comoment[..., :-1]) >= LEAST)
+    return np.concatenate([channels, channels.all(axis=-1, keepdims=True)], axis=-1)
 
 
-def activity_of(extra: Extra, n_particles: int) -> Activity:
-    """Activity and Fano factor from what the meter gathered.
+def counts_of(extra: Extra, fires: NDArray[np.bool_] | None = None) -> Counts:
+    """Numbers of jumps from what the meter gathered; ``fires`` (L,) says which channels can jump."""
+    m, constant = extra.moments, None
+    if fires is not None:
+        constant = _settled(m.count, m.mean, m.comoment, fires) | (extra.times == 0)[:, None]
+    variance, estimates = m.covariance(), extra.estimates(constant)
+    return Counts(extra.times, extra.labels, estimates.mean, estimates.stderr, variance, estimates.uncertain)
 
-    F = s²/n̄ varies with the samples as the mean of z_i/n̄, z_i = (n_i - n̄)² - F n_i.
+
+def activity_of(extra: Extra, n_particles: int, fires: NDArray[np.bool_] | None = None) -> Activity:
+    """Activity and Fano factor from what the meter gathered; ``fires`` (L,) says which channels can jump.
+
+    F = s²/n̄ varies with the samples as the mean of z_i/n̄, z_i = (n_i - n̄)² - F n_i. As long as counts are small most of
+    the variance of z is in trajectories with more jumps than any that ran; so one more is counted, with one jump more
+    than the root of Σ (n_i - n̄)⁴ / Σ (n_i - n̄)² above the mean. Its part falls as 1/n, that of the sample as 1/sqrt(n).
+    The error is uncertain where that part is more than half of the sample's, and where the spread of n itself is
+    carried by fewer than 5 ``LEAST`` trajectories: that of (n - n̄)² is carried by fewer by about this factor.
     """
     assert extra.interval is not None
     count, n = extra.moments.count, len(extra.labels)
@@ -161,6 +187,17 @@ def activity_of(extra: Extra, n_particles: int) -> Activity:
         slope = 2 * number + fano
         spread = np.maximum(square - 2 * slope * mixed + slope**2 * variance, 0.0)
         error = np.sqrt(spread / count) / number
+        fourth = square - 4 * number * mixed + 4 * number**2 * variance + variance**2  # the mean of (n - n̄)⁴
+        farther = 1 + np.sqrt(np.maximum(fourth, 0.0) / variance)
+        farther = np.where(variance > 0, farther, 1.0)
+        unseen = np.abs(farther**2 - fano * (number + farther)) / (number * count)
+    flags = fano_flags = None
+    effective = extra.moments.effective()
+    if fires is not None and effective is not None:
+        constant = _settled(count, number, extra.moments.comoment[0, :n], fires)
+        flags = uncertain(variance, effective[0], np.zeros(n), constant)
+        carried = np.where(np.isfinite(effective[0]), effective[0], 0.0) >= _OF_SQUARES * LEAST
+        fano_flags = (number > 0) & ~(carried & (unseen <= error / 2))
     return Activity(
         extra.labels,
         *extra.interval,
@@ -169,5 +206,7 @@ def activity_of(extra: Extra, n_particles: int) -> Activity:
         number / scale,
         np.sqrt(variance / count) / scale,
         fano,
-        error,
+        np.hypot(error, unseen),
+        flags,
+        fano_flags,
     )

@@ -7,7 +7,6 @@ many ranks there are, which of them is fast, or how often the run was interrupte
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,10 +18,12 @@ from threadpoolctl import threadpool_limits
 
 from . import checks
 from .alone import Alone
+from .certainty import chance_of
 from .checks import check_times
 from .errors import EXPECTED, ArgumentError, Interrupted, one_line
 from .fold import DEVIATION, Chunk, Fold, Goal, Groups, statistics_of
 from .meanfield import mean_field
+from .memory import Statistics, for_each_rank, statistics_bytes
 from .meters import meters_of
 from .model import Model
 from .observables import AverageMeter, Meter
@@ -41,6 +42,10 @@ Array = NDArray[np.float64]
 
 TOLERANCES = (1e-13, 1e-2)
 """Smallest and largest tolerance that double precision and the purpose allow."""
+
+
+MOST_TRAJECTORIES = 2**63 - 1
+"""Trajectories are numbered by 64 bits."""
 
 
 class Communicator(Protocol):
@@ -127,12 +132,12 @@ class Point:
     def __post_init__(self) -> None:
         check_start(self.model, self.state)
         object.__setattr__(self, "times", check_times(self.times))
-        object.__setattr__(self, "n_traj", checks.integer("n_traj", self.n_traj, 1))
+        object.__setattr__(self, "n_traj", checks.integer("n_traj", self.n_traj, 1, MOST_TRAJECTORIES))
         object.__setattr__(self, "seed", checks.integer("seed", self.seed, 0))
-        object.__setattr__(self, "chunk", checks.integer("chunk", self.chunk, 1))
+        object.__setattr__(self, "chunk", checks.integer("chunk", self.chunk, 1, MOST_TRAJECTORIES))
         object.__setattr__(self, "keep", checks.integer("keep", self.keep, 0, self.n_traj))
         object.__setattr__(self, "tolerance", checks.number("tolerance", self.tolerance, *TOLERANCES))
-        _check_memory(self.model)
+        self._check_memory()
         check_rates(self.model)
         self._check_measurements()
         self._check_target()
@@ -159,24 +164,41 @@ class Point:
             if checks.number("target_error", limit, 0) == 0:
                 raise ArgumentError("target_error", "be greater than 0", "it is 0")
         object.__setattr__(self, "target", {label: float(limit) for label, limit in target.items()})
-        object.__setattr__(self, "min_traj", checks.integer("min_traj", self.min_traj, 2))
+        object.__setattr__(self, "min_traj", checks.integer("min_traj", self.min_traj, 2, MOST_TRAJECTORIES))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that running it takes at the peak: the engine, the statistics, the kept series."""
+        return sum(p.nbytes for p in plan(self.model)) + sum(self._statistics)
+
+    @property
+    def _statistics(self) -> Statistics:
+        n = len(self.observables) if isinstance(self.observables, Mapping) else 0
+        return statistics_bytes(self.model, len(self.times), self.keep, n, np.size(self.distributions))
+
+    def _check_memory(self) -> None:
+        """Refuse what would not fit, before anything is allocated."""
+        plans, (moments, series), have = plan(self.model), self._statistics, for_each_rank()
+        engine = sum(p.nbytes for p in plans)
+        rule, room = "that fits in memory", f"and there are {have / 2**30:,.2f} GiB for it"
+        if engine > have:
+            amplitudes = " + ".join(f"{p.amplitudes:,}" for p in plans)
+            found = f"{amplitudes} amplitudes need {engine / 2**30:,.1f} GiB {room}"
+            raise ArgumentError("size", f"leave a trajectory {rule}", found)
+        if engine + moments > have:
+            many = f"{len(self.times):,} output times of {len(self.model.labels)} averages"
+            found = f"the statistics of {many} need {(engine + moments) / 2**30:,.1f} GiB {room}"
+            raise ArgumentError("times", f"leave an ensemble {rule}", found)
+        if engine + moments + series > have:
+            many = f"{self.keep:,} series of {len(self.times):,} output times"
+            found = f"{many} need {(engine + moments + series) / 2**30:,.1f} GiB {room}"
+            raise ArgumentError("keep", f"leave an ensemble {rule}", found)
 
     @property
     def goal(self) -> Goal:
         """When the point is done."""
         assert isinstance(self.target, Mapping)
         return Goal(self.n_traj, self.chunk, self.keep, self.target, self.min_traj)
-
-
-def _check_memory(model: Model) -> None:
-    """Refuse a model whose amplitudes would not fit, before anything is allocated."""
-    plans = plan(model)
-    need = sum(p.nbytes for p in plans)
-    have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if need > 0.8 * have:
-        amplitudes = " + ".join(f"{p.amplitudes:,}" for p in plans)
-        found = f"{amplitudes} amplitudes need {need / 2**30:,.1f} GiB and there are {have / 2**30:,.1f} GiB"
-        raise ArgumentError("size", "leave a trajectory that fits in memory", found)
 
 
 class Worker:
@@ -214,6 +236,7 @@ class Worker:
             n_jumps=0,
             parameters=dict(point.parameters),
             extras=extras,
+            chance=chance_of(point.model, point.state),
         )
         self._groups = Groups(statistics_of(self.skeleton))
         by_name = {meter.name: meter for meter in meters}
@@ -231,11 +254,13 @@ class Worker:
         if self._engine is None:
             self._engine = make_engine(p.model, p.state, p.times, p.tolerance, self._snapshots.tolist())
         begun = task.begun or Chunk(task.start, task.start, self._groups.empty(), self.skeleton.trajectories, 0)
-        series, n_jumps, stop = list(begun.series), begun.n_jumps, task.start
+        n_kept, n_jumps, stop = len(begun.series), begun.n_jumps, task.start
+        room = max(min(task.stop, p.keep) - begun.start, n_kept)
+        series = np.empty((room, *self.skeleton.reference.shape))  # pages are taken as they are filled
+        series[:n_kept] = begun.series
 
         def so_far() -> Chunk:
-            kept = np.array(series) if series else self.skeleton.trajectories
-            return Chunk(begun.start, stop, begun.moments, kept, n_jumps)
+            return Chunk(begun.start, stop, begun.moments, series[:n_kept], n_jumps)
 
         for index in range(task.start, task.stop):
             try:
@@ -246,7 +271,8 @@ class Worker:
                 gathered.add(_sample(meters, one))
             n_jumps, stop = n_jumps + one.n_jumps, index + 1
             if index < p.keep:
-                series.append(one.mean)
+                series[n_kept] = one.mean
+                n_kept += 1
             if stop < task.stop:
                 on_part(so_far())
                 try:
@@ -352,7 +378,8 @@ def run_chunks(
         If a point fails and ``tolerant`` is false. With several ranks any error ends the whole job instead.
     """
     crew = _Crew(points, comm.share({i: fold.skeleton.reference for i, fold in folds.items()}))
-    schedule = Schedule(folds, {i: cost_of(points[i].model, float(points[i].times[-1])) for i in folds})
+    costs = {i: cost_of(points[i].model, float(points[i].times[-1])) for i in folds}
+    schedule = Schedule(folds, costs, last={i for i in folds if points[i].nbytes > for_each_rank() / 2})
 
     def work(task: Task, poll: Callable[[], None]) -> tuple[Chunk | Failure, float, int]:
         began = time.perf_counter()

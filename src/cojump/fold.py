@@ -7,14 +7,15 @@ the same additions in the same order as in a run that was longer from the start,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .moments import Moments
+from .averages import Averages
+from .moments import Moments, Tails
 from .results import Extra, Result
 
 Array = NDArray[np.float64]
@@ -64,47 +65,69 @@ class Groups:
 
     def empty(self) -> tuple[Moments, ...]:
         """No trajectory yet."""
-        return tuple(Moments.empty(shape, pairs) for shape, pairs in map(self._layout, self.members))
+        return tuple(Moments.empty(*self._layout(names)) for names in self.members)
 
-    def _layout(self, names: Sequence[str]) -> tuple[tuple[int, int], NDArray[np.intp]]:
-        widths = [self._extras[name].moments.mean.shape[1] for name in names]
-        starts = np.concatenate([[0], np.cumsum(widths)])
-        pairs = [self._extras[name].moments.pairs + s for name, s in zip(names, starts, strict=False)]
-        return (len(self._extras[names[0]].times), int(starts[-1])), np.concatenate(pairs, axis=1)
+    def _layout(self, names: Sequence[str]) -> tuple[tuple[int, int], NDArray[np.intp], NDArray[np.intp] | None]:
+        own = [self._extras[name].moments for name in names]
+        starts = np.concatenate([[0], np.cumsum([m.mean.shape[1] for m in own])])
+        pairs = np.concatenate([m.pairs + s for m, s in zip(own, starts, strict=False)], axis=1)
+        followed = [m.tails.followed + s for m, s in zip(own, starts, strict=False) if m.tails is not None]
+        shape = (len(self._extras[names[0]].times), int(starts[-1]))
+        return shape, pairs, np.concatenate(followed) if len(followed) == len(own) else None
 
-    def filled(self, parts: Sequence[tuple[int, Array, Array]]) -> tuple[Moments, ...]:
-        """Moments of all groups from count, means and co-moments of each."""
+    def filled(self, parts: Sequence[Sequence[Any]]) -> tuple[Moments, ...]:
+        """Moments of all groups from count, means and co-moments of each, and its arrays of tails if there are."""
         made = self.empty()
         if len(parts) != len(made):
             raise ValueError(f"there are {len(parts)} groups of moments instead of {len(made)}")
-        for moments, (count, mean, comoment) in zip(made, parts, strict=True):
+        for moments, (count, mean, comoment, *tails) in zip(made, parts, strict=True):
             if moments.mean.shape != mean.shape or moments.comoment.shape != comoment.shape:
                 raise ValueError(f"moments of shape {mean.shape} are there instead of {moments.mean.shape}")
             moments.count, moments.mean, moments.comoment = count, mean, comoment
+            if moments.tails is None or not tails:
+                moments.tails = None
+                continue
+            if len(tails) != 3 or any(array.shape != moments.tails.shift.shape for array in tails):
+                raise ValueError(f"tails of another shape than {moments.tails.shift.shape} are there")
+            moments.tails.shift, moments.tails.cubes, moments.tails.fourths = tails
         return made
 
     def split(self, moments: Sequence[Moments]) -> dict[str, Extra]:
         """Statistics of each meter by its name."""
         made: dict[str, Extra] = {}
         for names, whole in zip(self.members, moments, strict=True):
-            column, pair = 0, 0
+            column, pair, tail = 0, 0, 0
             for name in names:
-                pairs = self._extras[name].moments.pairs
-                width, count = self._extras[name].moments.mean.shape[1], pairs.shape[1]
+                empty = self._extras[name].moments
+                width, count = empty.mean.shape[1], empty.pairs.shape[1]
                 mean = whole.mean[:, column : column + width].copy()
-                own = Moments(pairs, whole.count, mean, whole.comoment[:, pair : pair + count].copy())
+                own = Moments(empty.pairs, whole.count, mean, whole.comoment[:, pair : pair + count].copy())
+                if empty.tails is not None and whole.tails is not None:
+                    n = len(empty.tails.followed)
+                    arrays = (array[:, tail : tail + n].copy() for array in tails_of(whole))
+                    own.tails, tail = Tails(empty.tails.followed, empty.tails.variances, *arrays), tail + n
                 made[name] = replace(self._extras[name], moments=own)
                 column, pair = column + width, pair + count
         return {name: made[name] for name in self._extras}
 
     def join(self, extras: Mapping[str, Extra]) -> tuple[Moments, ...]:
         """Undo :meth:`split`."""
-        parts = []
+        parts: list[Sequence[Any]] = []
         for names in self.members:
             own = [extras[name].moments for name in names]
             mean = np.concatenate([m.mean for m in own], axis=1)
-            parts.append((own[0].count, mean, np.concatenate([m.comoment for m in own], axis=1)))
+            comoment = np.concatenate([m.comoment for m in own], axis=1)
+            tails: list[Array] = []
+            if all(m.tails is not None for m in own):
+                tails = [np.concatenate(arrays, axis=1) for arrays in zip(*map(tails_of, own), strict=True)]
+            parts.append((own[0].count, mean, comoment, *tails))
         return self.filled(parts)
+
+
+def tails_of(moments: Moments) -> tuple[Array, ...]:
+    """The three arrays of the tails of a set of moments; nothing where they were not kept."""
+    t = moments.tails
+    return () if t is None else (t.shift, t.cubes, t.fourths)
 
 
 def statistics_of(result: Result) -> dict[str, Extra]:
@@ -146,10 +169,57 @@ class Goal:
         return number * self.chunk, min((number + 1) * self.chunk, self.n_traj)
 
     def reached_by(self, result: Result) -> bool:
-        """Whether the standard errors are small enough."""
-        if not self.target or result.n_traj < max(self.min_traj, 2):
-            return False
-        return all(largest_error(result, label) <= limit for label, limit in self.target.items())
+        """Whether the standard errors are known and small enough."""
+        return bool(self.target) and self.waits_for(result) == ""
+
+    def waits_for(self, result: Result) -> str:
+        """What of the target is not reached yet, in words; empty if it is, or if there is no target.
+
+        An error that the sample cannot know counts with the largest one that unseen events can leave beside it. A
+        result that does not say which errors these are (of an older file) is judged by its errors alone.
+        """
+        if not self.target:
+            return ""
+        if result.n_traj < max(self.min_traj, 2):
+            return f"{max(self.min_traj, 2)} trajectories (min_traj)"
+        found = [_waits(result, label, limit) for label, limit in self.target.items()]
+        missing = [text for text in found if text]
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        return f"{missing[0]}{more}" if missing else ""
+
+
+def _errors(result: Result, label: str) -> tuple[Array, NDArray[np.bool_] | None, Averages, int | None]:
+    """Errors (T,) of a figure, where they are uncertain, and its place (None for E_N) among which averages."""
+    if label == DEVIATION:
+        return result.deviation_stderr, result.deviation_uncertain, result, None
+    group: Averages = result
+    if label not in result.labels:
+        order = result.extras.get("order")
+        if order is None or label not in order.labels:
+            raise KeyError(label)
+        group = result.order
+    place = group.labels.index(label)
+    flags = group.uncertain
+    return group.mean_stderr[:, place], None if flags is None else flags[:, place], group, place
+
+
+def _waits(result: Result, label: str, limit: float) -> str:
+    """Why a figure has not reached its target, or nothing."""
+    errors, flags, group, place = _errors(result, label)
+    if flags is not None:
+        errors = np.where(flags, np.hypot(errors, group.unseen_error(place)), errors)
+    late = ~(errors <= limit)
+    if not late.any():
+        return ""
+    known = late if flags is None else late & ~flags
+    if known.any():
+        worst = int(np.argmax(np.where(known, errors, -np.inf)))
+        return f"an error of {limit:g} of {label}: it is {errors[worst]:.2g} at t = {result.times[worst]:g}"
+    worst = int(np.argmax(np.where(late, errors, -np.inf)))
+    return (
+        f"the spread of {label} at t = {result.times[worst]:g}: too few trajectories have shown what can happen there, "
+        f"the error can be {errors[worst]:.2g}, and {limit:g} is asked for"
+    )
 
 
 def largest_error(result: Result, label: str) -> float:
@@ -160,14 +230,7 @@ def largest_error(result: Result, label: str) -> float:
     KeyError
         If no average, order parameter or ``deviation`` is called ``label``.
     """
-    if label == DEVIATION:
-        return float(result.deviation_stderr.max())
-    if label in result.labels:
-        return float(result.mean_stderr[:, result.labels.index(label)].max())
-    order = result.extras.get("order")
-    if order is None or label not in order.labels:
-        raise KeyError(label)
-    return float(result.order.mean_stderr[:, order.labels.index(label)].max())
+    return float(_errors(result, label)[0].max())
 
 
 @dataclass(frozen=True)
@@ -192,6 +255,19 @@ class Folded:
     n_jumps: int
 
 
+def kept_text(folds: Iterable[Fold]) -> str:
+    """How many trajectories there are of how many, and where: the one wording of stop line, fold and show."""
+    folds = list(folds)
+    done, folded = sum(fold.n_done for fold in folds), sum(fold.n_traj for fold in folds)
+    text = f"{done} of {sum(fold.goal.n_traj for fold in folds)} trajectories kept"
+    return text + (f" ({aside_text(done - folded)})" if done > folded else "")
+
+
+def aside_text(n: int) -> str:
+    """Say where trajectories are that are kept but not in the result file."""
+    return f"{n} of them in chunks that are not whole yet or wait for one: they are not in the result file"
+
+
 Waiting = Callable[[], Chunk]
 """Fetches a chunk that waits for the ones before it, from memory or from a disk."""
 
@@ -213,6 +289,8 @@ class Fold:
     ----------
     failure : str or None
         Why the point cannot be run.
+    waits : str
+        What of the target the whole chunks so far have not reached, in words.
     """
 
     def __init__(
@@ -233,6 +311,7 @@ class Fold:
         self._last = begun.last if begun else None
         self._reached = False
         self.failure: str | None = None
+        self.waits = ""
         self._judge()
 
     @property
@@ -284,7 +363,7 @@ class Fold:
         if not found:
             return None
         longest = max(found, key=lambda chunk: chunk.stop)
-        return longest._replace(moments=tuple(map(_copy, longest.moments)))
+        return longest._replace(moments=tuple(m.copy() for m in longest.moments))
 
     def offer(self, number: int, start: int, stop: int, fetch: Waiting) -> None:
         """Name a place where chunk ``number``, or its beginning, can be fetched; nothing is read yet."""
@@ -323,8 +402,9 @@ class Fold:
 
     def _judge(self) -> None:
         """Find out whether the target is reached with the whole chunks so far."""
-        if self.goal.target and self.count >= self.goal.min_traj:
-            self._reached = self.goal.reached_by(self._result_of(self._before, [], 0))
+        if self.goal.target:
+            self.waits = self.goal.waits_for(self._result_of(self._before, [], 0))
+            self._reached = not self.waits
 
     def state(self) -> Folded:
         """What a later session needs to go on from here."""
@@ -334,7 +414,7 @@ class Fold:
         """The point with the trajectories folded so far."""
         if self._last is None:
             return self._result_of(self._before, self._series, self._n_jumps)
-        whole = tuple(map(_copy, self._before))
+        whole = tuple(m.copy() for m in self._before)
         for moments, part in zip(whole, self._last.moments, strict=True):
             moments.merge(part)
         series = [*self._series, self._last.series]
@@ -354,10 +434,6 @@ class Fold:
             trajectories=self._kept(series),
             n_jumps=n_jumps,
         )
-
-
-def _copy(moments: Moments) -> Moments:
-    return Moments(moments.pairs, moments.count, moments.mean.copy(), moments.comoment.copy())
 
 
 def in_memory(chunk: Chunk) -> Waiting:

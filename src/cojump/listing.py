@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -20,10 +20,9 @@ from .missing import missing_points, parameters_text
 from .plans import open_run_file, point_of
 from .progress import duration, per_second
 from .report import UNBOUNDED, make_console, print_table
+from .results import Result
 from .status import read_status
 from .storage import RESULT_NAME, ResultSequence, is_result_file, load
-
-_SERIES_BYTES = 8
 
 _TEXTS = ("method", "point")
 """Columns that may be folded between words."""
@@ -87,14 +86,14 @@ def _show_run(run_file: RunFile, console: Console) -> None:
     rows, failures = [], []
     for spec in specs:
         try:
-            rows.append(_planned(run_file, spec, len(times)))
+            rows.append(_planned(run_file, spec))
         except EXPECTED as error:  # a run leaves this point out and runs the others
             failures.append((spec, error))
     if not rows:
         raise failures[0][1]
     asked = [spec.run.n_traj for spec in specs]
     many = str(max(asked)) if min(asked) == max(asked) else f"{min(asked)} to {max(asked)}"
-    chunks = math.ceil(max(asked) / run.chunk)
+    chunks = -(-max(asked) // run.chunk)
     _print_facts(
         console,
         {
@@ -130,20 +129,19 @@ def _window(run_file: RunFile) -> dict[str, str]:
     return {"averaged": f"over {len(window.times)} output times, {start:g} to {end:g}, in each trajectory"}
 
 
-def _planned(run_file: RunFile, point: PointSpec, n_times: int) -> list[str]:
+def _planned(run_file: RunFile, point: PointSpec) -> list[str]:
     from .unravel.engine import plan
 
-    model = point_of(run_file, point).model
+    made = point_of(run_file, point)
+    model = made.model
     plans = plan(model)
-    n_averages = len(model.labels)
-    series = _SERIES_BYTES * n_times * (n_averages + n_averages * (n_averages + 1) // 2)
     return [
         parameters_text(point.parameters),
         str(model.size),
         str(len(model.blocks)),
         " + ".join(f"{p.amplitudes:,}" for p in plans),
         str(point.seed),
-        _bytes(sum(p.nbytes for p in plans) + series),
+        _bytes(made.nbytes),
         "; ".join(dict.fromkeys(p.method for p in plans)),
     ]
 
@@ -181,13 +179,20 @@ def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Consol
             "left": "unknown" if left is None else f"about {duration(left)}",
         },
     )
-    table = _table("point", "state", "trajectories", "of", "ms each")
+    table = _table("point", "state", "trajectories", "of", "folded", "ms each")
     for point in status["points"]:
         seconds = point["seconds"]
         each = "—" if seconds is None else f"{1e3 * seconds:.3g}"
+        folded = str(point.get("folded", "—"))
         at = point["state"] if alive or point["state"] in ("finished", "failed") else "unfinished"
-        table.add_row(Text(parameters_text(point["parameters"])), at, str(point["done"]), str(point["of"]), each)
+        table.add_row(
+            Text(parameters_text(point["parameters"])), at, str(point["done"]), str(point["of"]), folded, each
+        )
     print_table(console, table)
+    for point in status["points"]:
+        if point.get("waits") and point["state"] not in ("finished", "failed"):
+            line = f"target_error: {parameters_text(point['parameters'])} needs {point['waits']}"
+            console.print(line, markup=False, soft_wrap=True)
     table = _table("rank", "busy", "trajectories", "per second")
     for name, n, busy in _rows_of_ranks(ranks):
         table.add_row(name, f"{min(busy / elapsed, 1):.0%}", f"{n:g}", per_second(n / elapsed))
@@ -201,6 +206,14 @@ def _rows_of_ranks(ranks: Sequence[Sequence[float]]) -> list[tuple[str, float, f
     order = sorted(range(len(ranks)), key=lambda i: ranks[i][1])
     chosen = {"0": 0, "least busy": order[0], "median": order[len(order) // 2], "most busy": order[-1]}
     return [(name if name == "0" else f"{i} ({name})", ranks[i][0], ranks[i][1]) for name, i in chosen.items()]
+
+
+def _uncertain(result: Result) -> str:
+    """Of how many errors of the averages the sample cannot know the size."""
+    flags = result.uncertain
+    if flags is None:
+        return "unknown"
+    return f"{np.count_nonzero(flags)} of {flags.size}"
 
 
 def _show_results(results: ResultSequence, path: Path, console: Console) -> None:
@@ -217,7 +230,7 @@ def _show_results(results: ResultSequence, path: Path, console: Console) -> None
             "points": str(len(results)),
         },
     )
-    table = _table("point", "N", "trajectories", "jumps each", "kept", "times", "tolerance", "seed")
+    table = _table("point", "N", "trajectories", "jumps each", "kept", "times", "tolerance", "seed", "uncertain errors")
     for result in results:
         table.add_row(
             Text(parameters_text(result.parameters)),
@@ -228,5 +241,6 @@ def _show_results(results: ResultSequence, path: Path, console: Console) -> None
             f"{len(result.times)} to {result.times[-1]:g}",
             f"{result.tolerance:g}",
             str(result.seed),
+            _uncertain(result),
         )
     print_table(console, table)

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import DIRECTORY, MANIFEST, key_of
+from .checkpoint import DIRECTORY, MANIFEST, kept_in, key_of
 from .errors import StorageError, one_line
 from .failures import Failed, read_failures
+from .fold import aside_text
 from .lock import held
 from .results import Result
 from .status import read_status
@@ -43,15 +44,18 @@ def missing_points(directory: Path, results: ResultSequence | None, *, failed_on
         if result is None or not _complete(result, note, entry.n_traj):
             lines.append(_failed(entry, there.get(entry.key, 0)))
     names, why = _states(directory)
+    kept = _kept(directory)
     for key, (point, note) in _by_key(manifest).items():
         result, _ = stored.get(key, (None, None))
         if note is None or key in failures or (result and _complete(result, note, note.goal.n_traj)):
             continue
-        count, name = _count(there.get(key, 0), note.goal.n_traj), parameters_text(point.parameters)
+        name = parameters_text(point.parameters)
+        count = _count(there.get(key, 0), note.goal.n_traj, kept.get(name, 0))
+        waits = "" if result is None else note.goal.waits_for(result)
         if names.get(name) == "failed":
             lines.append(f"failed: {name}: the reason was not written down; {count}")
         elif not failed_only:
-            lines.append(f"unfinished: {name}: {why}; {count}")
+            lines.append(f"unfinished: {name}: {why}; {count}{f'; it needs {waits}' if waits else ''}")
     return lines
 
 
@@ -71,8 +75,33 @@ def _complete(result: Result, note: Note | None, n_traj: int) -> bool:
     return result.n_traj >= n_traj or (note is not None and note.goal.reached_by(result))
 
 
-def _count(done: int, asked: int) -> str:
-    return f"{done} of {asked} trajectories are in the result file"
+def _count(done: int, asked: int, kept: int = 0) -> str:
+    text = f"{done} of {asked} trajectories are in the result file"
+    return text + (f", {kept} are kept, {aside_text(kept - done)}" if kept > done else "")
+
+
+def fold_adds(directory: Path, results: ResultSequence | None) -> bool:
+    """Whether a fold would gather trajectories that are not in the result file.
+
+    A job that ended in order has gathered them itself; only one that was killed leaves any.
+    """
+    if not (directory / DIRECTORY).is_dir():
+        return False
+    found = read_status(directory / DIRECTORY)
+    if found is not None and found[0]["state"] != "running" and results is not None:
+        return False
+    there = {key: result.n_traj for key, (result, _) in _by_key(results).items()}
+    try:
+        return any(folded > there.get(key, 0) for key, (folded, _) in kept_in(directory).items())
+    except StorageError:
+        return True  # the fold says what is wrong
+
+
+def _kept(directory: Path) -> dict[str, int]:
+    """Trajectories of each point that the last job has written down, by its name; a killed one may have more."""
+    found = read_status(directory / DIRECTORY)
+    points = found[0]["points"] if found is not None else []
+    return {parameters_text(point["parameters"]): point["done"] for point in points}
 
 
 def _failed(entry: Failed, done: int) -> str:

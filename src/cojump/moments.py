@@ -1,7 +1,8 @@
 """Streaming statistics that merge: count, means and chosen co-moments of vectors.
 
 One vector per trajectory is added at a time (Welford); sets of trajectories merge pairwise (Chan, Golub, LeVeque
-1983). Both keep sums of products of deviations, never raw second moments, so nothing cancels.
+1983). Both keep sums of products of deviations, never raw second moments, so nothing cancels. Third and fourth powers
+of chosen components say how many trajectories carry a spread, and so whether a sample can know its own error.
 """
 
 from __future__ import annotations
@@ -10,6 +11,64 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass
+class Tails:
+    """Sums of third and fourth powers of some components, about a value inside their range.
+
+    That value is the first sample, or the mean once sets are merged: it is never further from the mean than the samples
+    reach, so little cancels when the sums are changed to the mean (:meth:`about`).
+
+    Attributes
+    ----------
+    followed : (F,) int array
+        The components.
+    variances : (F,) int array
+        Where the variance of each stands among the pairs of :class:`Moments`.
+    shift, cubes, fourths : (..., F) arrays
+        The value c, Σ (x - c)³, Σ (x - c)⁴.
+    """
+
+    followed: NDArray[np.intp]
+    variances: NDArray[np.intp]
+    shift: NDArray[np.float64]
+    cubes: NDArray[np.float64]
+    fourths: NDArray[np.float64]
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...], pairs: NDArray[np.intp], followed: NDArray[np.intp]) -> Tails:
+        """No sample yet; each component must be one whose variance is kept."""
+        place = {int(i): k for k, (i, j) in enumerate(pairs.T) if i == j}
+        variances = np.array([place[int(i)] for i in followed], dtype=np.intp)
+        size = (*shape[:-1], len(followed))
+        return cls(np.asarray(followed, dtype=np.intp), variances, np.zeros(size), np.zeros(size), np.zeros(size))
+
+    def add(self, sample: NDArray[np.float64], first: bool) -> None:
+        """Take in one vector (..., D)."""
+        if first:
+            self.shift[...] = sample[..., self.followed]
+            return
+        y = sample[..., self.followed]
+        y -= self.shift
+        square = y * y
+        y *= square
+        self.cubes += y
+        square *= square
+        self.fourths += square
+
+    def about(self, centre: NDArray[np.float64], own: Moments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Sums of third and fourth powers about another value; ``own`` has the count, mean and variances."""
+        n, away = own.count, own.mean[..., self.followed] - self.shift
+        ones, squares = n * away, own.comoment[..., self.variances] + n * away**2
+        h = self.shift - centre
+        cubes = self.cubes + 3 * h * squares + 3 * h**2 * ones + n * h**3
+        fourths = self.fourths + 4 * h * self.cubes + 6 * h**2 * squares + 4 * h**3 * ones + n * h**4
+        return cubes, fourths
+
+    def copy(self) -> Tails:
+        """The same sums in arrays of their own."""
+        return Tails(self.followed, self.variances, self.shift.copy(), self.cubes.copy(), self.fourths.copy())
 
 
 @dataclass
@@ -23,17 +82,34 @@ class Moments:
     count : int
     mean : (..., D) array
     comoment : (..., P) array
+    tails : Tails or None
+        Higher powers of the components whose spread is judged; None where they were not kept (older files).
     """
 
     pairs: NDArray[np.intp]
     count: int
     mean: NDArray[np.float64]
     comoment: NDArray[np.float64]
+    tails: Tails | None = None
 
     @classmethod
-    def empty(cls, shape: tuple[int, ...], pairs: NDArray[np.intp]) -> Moments:
-        """No sample yet of vectors of shape ``shape`` = (..., D)."""
-        return cls(pairs, 0, np.zeros(shape), np.zeros((*shape[:-1], pairs.shape[1])))
+    def empty(
+        cls, shape: tuple[int, ...], pairs: NDArray[np.intp], followed: NDArray[np.intp] | None = None
+    ) -> Moments:
+        """No sample yet of vectors of shape ``shape`` = (..., D); the spread of those ``followed`` is judged."""
+        tails = None if followed is None else Tails.empty(shape, pairs, followed)
+        return cls(pairs, 0, np.zeros(shape), np.zeros((*shape[:-1], pairs.shape[1])), tails)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all sums."""
+        tails = 0 if self.tails is None else 3 * self.tails.shift.nbytes
+        return self.mean.nbytes + self.comoment.nbytes + tails
+
+    def copy(self) -> Moments:
+        """The same sums in arrays of their own."""
+        tails = None if self.tails is None else self.tails.copy()
+        return Moments(self.pairs, self.count, self.mean.copy(), self.comoment.copy(), tails)
 
     def add(self, sample: NDArray[np.float64]) -> None:
         """Take in one vector (..., D)."""
@@ -42,6 +118,8 @@ class Moments:
         self.mean += before / self.count
         after = sample - self.mean
         self.comoment += before[..., self.pairs[0]] * after[..., self.pairs[1]]
+        if self.tails is not None:
+            self.tails.add(sample, self.count == 1)
 
     def merge(self, other: Moments) -> None:
         """Take in another set of the same shape; the order of merging fixes the last bits of the result."""
@@ -49,10 +127,35 @@ class Moments:
             return
         total = self.count + other.count
         step = other.mean - self.mean
+        self._merge_tails(other, self.mean + step * (other.count / total))
         weight = self.count * other.count / total
         self.comoment += other.comoment + step[..., self.pairs[0]] * step[..., self.pairs[1]] * weight
         self.mean += step * (other.count / total)
         self.count = total
+
+    def _merge_tails(self, other: Moments, mean: NDArray[np.float64]) -> None:
+        """Third and fourth powers of both about their common mean; they are lost if one of the two has none."""
+        if self.tails is None or other.tails is None:
+            self.tails = None
+            return
+        centre = mean[..., self.tails.followed]
+        own, more = self.tails.about(centre, self), other.tails.about(centre, other)
+        self.tails.cubes, self.tails.fourths, self.tails.shift = own[0] + more[0], own[1] + more[1], centre
+
+    def effective(self) -> NDArray[np.float64] | None:
+        """(..., F) effective numbers of samples (Σ d²)² / Σ d⁴ that carry the spread of each component followed.
+
+        d are the deviations from the mean: n/3 for n normal samples, k where k of many samples differ from the rest.
+        The variance is known to a part of about 1/sqrt(effective number). NaN where there is no spread, None where the
+        powers were not kept.
+        """
+        if self.tails is None:
+            return None
+        squares = self.comoment[..., self.tails.variances]
+        _, fourths = self.tails.about(self.mean[..., self.tails.followed], self)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = squares**2 / fourths
+        return np.where(fourths > 0, np.minimum(found, self.count), np.nan)
 
     def covariance(self) -> NDArray[np.float64]:
         """(..., P) unbiased covariances of single vectors; NaN for fewer than two samples."""

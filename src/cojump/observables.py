@@ -75,7 +75,8 @@ class AverageMeter:
 
     def empty(self) -> Extra:
         """No trajectory yet."""
-        moments = Moments.empty((len(self._times), self._layout.width), self._layout.pairs)
+        shape = (len(self._times), self._layout.width)
+        moments = Moments.empty(shape, self._layout.pairs, self._layout.followed)
         return Extra(self._labels, self._times, self._reference, moments)
 
     def sample(self, one: Trajectory) -> Array:
@@ -97,7 +98,8 @@ class OrderMeter:
 
     def empty(self) -> Extra:
         """No trajectory yet."""
-        moments = Moments.empty((len(self._times), self._layout.width), self._layout.pairs)
+        shape = (len(self._times), self._layout.width)
+        moments = Moments.empty(shape, self._layout.pairs, self._layout.followed)
         return Extra(self._labels, self._times, self._reference, moments)
 
     def sample(self, one: Trajectory) -> Array:
@@ -140,7 +142,7 @@ class PolynomialMeter:
     def empty(self) -> Extra:
         """No trajectory yet."""
         n = len(self._labels)
-        moments = Moments.empty((len(self._times), n), _diagonal(n))
+        moments = Moments.empty((len(self._times), n), _diagonal(n), np.arange(n))
         return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
 
     def sample(self, one: Trajectory) -> Array:
@@ -161,7 +163,7 @@ class SpinMeter:
     def empty(self) -> Extra:
         """No trajectory yet."""
         n = len(self._labels)
-        moments = Moments.empty((len(self._times), n), _diagonal(n))
+        moments = Moments.empty((len(self._times), n), _diagonal(n), np.arange(n))
         return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
 
     def sample(self, one: Trajectory) -> Array:
@@ -186,7 +188,7 @@ class SqueezingMeter:
 
     def empty(self) -> Extra:
         """No trajectory yet."""
-        moments = Moments.empty((len(self._times), 9), np.array(np.triu_indices(9)))
+        moments = Moments.empty((len(self._times), 9), np.array(np.triu_indices(9)), np.empty(0, dtype=np.intp))
         return Extra((self._label,), self._times, self._reference, moments)
 
     def sample(self, one: Trajectory) -> Array:
@@ -253,7 +255,7 @@ class DistributionMeter:
 
     def empty(self) -> Extra:
         """No trajectory yet."""
-        moments = Moments.empty((len(self._times), self._n), _diagonal(self._n))
+        moments = Moments.empty((len(self._times), self._n), _diagonal(self._n), np.arange(self._n))
         return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
 
     def sample(self, one: Trajectory) -> Array:
@@ -271,25 +273,31 @@ class Distribution:
     M : (N_b + 1,) array
         -N_b/2 .. N_b/2; the average is m_z = 2M/N_b.
     probability, stderr : (T', N_b + 1) arrays
+    uncertain : (T', N_b + 1) bool array or None
+        Where ``stderr`` may be far too small, see :attr:`cojump.results.Result.uncertain`.
     """
 
     times: Array
     M: NDArray[np.floating]
     probability: Array
     stderr: Array
+    uncertain: NDArray[np.bool_] | None = None
 
 
-def distribution_of(extra: Extra, block: str) -> Distribution:
-    """Distribution of one block from what the meter gathered."""
+def distribution_of(
+    extra: Extra, block: str, constant: NDArray[np.bool_] | None = None, noise: float = 0.0
+) -> Distribution:
+    """Distribution of one block from what the meter gathered; ``constant`` and ``noise`` as for its estimates."""
     first = 0
-    estimates = extra.estimates()
+    estimates = extra.estimates(constant, noise)
     for label in extra.labels:
         name, size = label.rsplit(":", 1)
         count = int(size) + 1
         if name == block:
             cut = slice(first, first + count)
             M = np.arange(count, dtype=float) - int(size) / 2
-            return Distribution(extra.times, M, estimates.mean[:, cut], estimates.stderr[:, cut])
+            flags = None if estimates.uncertain is None else estimates.uncertain[:, cut]
+            return Distribution(extra.times, M, estimates.mean[:, cut], estimates.stderr[:, cut], flags)
         first += count
     names = ", ".join(label.rsplit(":", 1)[0] for label in extra.labels)
     raise ArgumentError("block", f"be one of {names}", f"it is {block!r}")

@@ -34,6 +34,15 @@ UNBOUNDED = 10_000
 _EXACT = 1e-13
 """A standard error below this is rounding of zero: at the start, or of a conserved average."""
 
+_DECIMALS = 7
+"""An error whose two figures need more decimals is written with an exponent ..."""
+
+_SMALL = 1e-3
+"""... and so is a value below this beside it."""
+
+_LARGE = 1e15
+"""Whole numbers from here on are written with an exponent, too."""
+
 _MOST_CHANNELS = 8
 """Jumps of more channels than this are not listed one by one."""
 
@@ -41,6 +50,14 @@ _CAPTION = (
     "difference (diff.) = (value - mean field) / standard error. It holds the physical part of order 1/N beside the "
     "noise; behind mean field + δ/N, if there, only what is of order 1/N²."
 )
+
+
+_UNCERTAIN = (
+    "? behind an error: too few trajectories carry the spread of this figure, or a jump that is possible has hardly "
+    "been seen. The error may be far too small; more trajectories tell."
+)
+
+_UNKNOWN = "Which errors are uncertain is not known here: the file was written by an older cojump."
 
 
 def make_console(stream: TextIO, width: int = _WIDTH) -> Console:
@@ -75,29 +92,58 @@ def print_table(console: Console, table: Table) -> None:
     console.print(table)
 
 
-def format_value(value: float, error: float) -> str:
+def format_value(value: float, error: float, uncertain: bool = False, exact: float = _EXACT) -> str:
     """Write ``value ± error`` with two figures of the error.
 
-    An error of zero, where all trajectories agree, becomes ``± 0``, an unknown one (a single trajectory) ``± —``.
+    An error of zero, where all trajectories agree, becomes ``± 0``, an unknown one (a single trajectory) ``± —``. One
+    that the sample cannot know gets a question mark, ``± ?`` alone where no trajectory differs. Figures that would have
+    many zeros in front are written with an exponent.
+
+    Parameters
+    ----------
+    value, error : float
+    uncertain : bool
+        See :attr:`cojump.results.Result.uncertain`.
+    exact : float
+        Errors up to this one are rounding of zero.
     """
     if not math.isfinite(value):
         return "—"
     if not math.isfinite(error):
-        return f"{value:z.5f} ± —"
-    if error <= _EXACT:
-        return f"{value:z.5f} ± 0"
-    digits = min(12, max(0, 1 - math.floor(math.log10(error))))
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
+        return f"{format_number(value)} ± —"
+    if error <= exact:
+        return f"{format_number(value)} ± {'?' if uncertain else '0'}"
+    digits, mark = _digits(error), " ?" if uncertain else ""
+    if max(abs(value), error) >= _LARGE:
+        return f"{value:.{min(max(0, math.floor(math.log10(abs(value) or error)) + digits), 16)}e} ± {error:.1e}{mark}"
+    if digits <= _DECIMALS:
+        digits = max(0, digits)
+        return f"{value:z.{digits}f} ± {error:.{digits}f}{mark}"
+    power = digits - 1  # of the first figure of the error, without its sign
+    if abs(value) >= _SMALL:
+        return f"{value:z.{min(digits, 16)}f} ± {error:.1e}{mark}"
+    size = -power if value == 0 else max(math.floor(math.log10(abs(value))), -power)
+    return f"{value * 10.0**-size:z.{size + power + 1}f}e{size:+03d} ± {error:.1e}{mark}"
 
 
-def format_number(value: float) -> str:
-    """Write five decimals of a number without an error; a zero has no sign."""
-    return f"{value:z.5f}"
+def format_number(value: float, error: float = math.nan) -> str:
+    """Write a number beside which there is none or another one's error: five decimals, more if that error is smaller.
+
+    A zero has no sign.
+    """
+    fine = math.isnan(error) or (error > _EXACT and _digits(error) > _DECIMALS)
+    tiny = fine and _EXACT < abs(value) < _SMALL
+    return f"{value:.2e}" if tiny or abs(value) >= _LARGE else f"{value:z.5f}"
 
 
-def format_difference(value: float, reference: float, error: float) -> str:
+def _digits(error: float) -> int:
+    """Decimals that show two figures of an error."""
+    return 1 - math.floor(math.log10(error))
+
+
+def format_difference(value: float, reference: float, error: float, uncertain: bool = False) -> str:
     """Write (value - reference) in units of the error, or a dash where that has no meaning."""
-    if not math.isfinite(error) or error <= _EXACT:
+    if not math.isfinite(error) or error <= _EXACT or uncertain:
         return "—"
     return f"{(value - reference) / error:+.1f}"
 
@@ -127,23 +173,36 @@ def print_tables(results: Sequence[Result], console: Console, all_times: bool = 
     all_times : bool
         Every output time instead of about six.
     """
+    marked = False
     for result in results:
         rows = chosen_times(len(result.times), all_times)
-        print_table(console, _table(result, rows))
-        console.print()
-        print_table(console, _deviation_table(result, rows))
-        console.print()
-        if result.theory_refusal:
-            console.print(Text(f"no 1/N theory beside it: {result.theory_refusal}", style="dim"))
-            console.print()
+        tables: list[Table | None] = [_table(result, rows), _deviation_table(result, rows)]
         if "order" in result.extras:
-            print_table(console, _order_table(result, rows))
+            tables.append(_order_table(result, rows))
+        tables += [_stationary_table(result), _jump_table(result)]
+        for number, table in enumerate(tables):
+            if table is None:
+                continue
+            marked |= _is_marked(table)
+            print_table(console, table)
             console.print()
-        for table in (_stationary_table(result), _jump_table(result)):
-            if table is not None:
-                print_table(console, table)
+            if number == 1 and result.theory_refusal:
+                console.print(Text(f"no 1/N theory beside it: {result.theory_refusal}", style="dim"))
                 console.print()
     console.print(Text(_CAPTION, style="dim"))
+    if marked:
+        console.print(Text(_UNCERTAIN, style="dim"))
+    if any(result.moments.tails is None for result in results):
+        console.print(Text(_UNKNOWN, style="dim"))
+
+
+def _at(flags: NDArray[np.bool_] | None, *place: int) -> bool:
+    """Whether an error is uncertain; what an older file does not say is not marked."""
+    return flags is not None and bool(flags[place])
+
+
+def _is_marked(table: Table) -> bool:
+    return any(isinstance(cell, str) and cell.endswith(" ?") for column in table.columns for cell in column.cells)
 
 
 def _plain(title: str, first: str = "", *numbers: str) -> Table:
@@ -184,14 +243,15 @@ def _table(result: Result, rows: Sequence[int]) -> Table:
         for group, correction in groups:
             for a, label in enumerate(group.labels):
                 value, error, reference = group.mean[row, a], group.mean_stderr[row, a], group.reference[row, a]
+                doubt = _at(group.uncertain, row, a)
                 cells = [
-                    format_value(value, error),
-                    format_number(reference),
-                    format_difference(value, reference, error),
+                    format_value(value, error, doubt),
+                    format_number(reference, error),
+                    format_difference(value, reference, error, doubt),
                 ]
                 if correction is not None:
                     corrected = reference + correction[row, a] / result.n_particles
-                    cells += [format_number(corrected), format_difference(value, corrected, error)]
+                    cells += [format_number(corrected, error), format_difference(value, corrected, error, doubt)]
                 table.add_row(time, label, *cells)
                 time = ""  # once for each time
     return table
@@ -204,10 +264,11 @@ def _deviation_table(result: Result, rows: Sequence[int]) -> Table:
     N = result.n_particles
     for row in rows:
         value, error = N * result.deviation[row], N * result.deviation_stderr[row]
-        cells = [format_value(value, error)]
+        doubt = _at(result.deviation_uncertain, row)
+        cells = [format_value(value, error, doubt)]
         if result.theory is not None:
             limit = result.theory.deviation[row]
-            cells += [format_number(limit), format_difference(value, limit, error)]
+            cells += [format_number(limit, error), format_difference(value, limit, error, doubt)]
         table.add_row(f"{result.times[row]:.6g}", *cells)
     return table
 
@@ -226,7 +287,8 @@ def _order_table(result: Result, rows: Sequence[int]) -> Table:
                     (order.within, order.within_stderr),
                     (order.between, order.between_stderr),
                 )
-                cells = [format_value(value[row, a, b], error[row, a, b]) for value, error in parts]
+                doubt = _at(order.covariance_uncertain, row, a, b)
+                cells = [format_value(value[row, a, b], error[row, a, b], doubt) for value, error in parts]
                 table.add_row(time, f"{first}, {second}", *cells)
                 time = ""
     return table
@@ -244,8 +306,9 @@ def _stationary_table(result: Result) -> Table | None:
         groups.append((result.stationary_order, []))
     for group, times in groups:
         for a, label in enumerate(group.labels):
-            value = format_value(group.mean[a], group.stderr[a])
-            variance = format_value(group.covariance[a, a], group.covariance_stderr[a, a])
+            value = format_value(group.mean[a], group.stderr[a], _at(group.uncertain, a))
+            doubt = _at(group.covariance_uncertain, a, a)
+            variance = format_value(group.covariance[a, a], group.covariance_stderr[a, a], doubt)
             table.add_row(label, value, variance, times[a] if times else "")
     return table
 
@@ -258,7 +321,7 @@ def _correlation_times(result: Result) -> list[str]:
     except ArgumentError:
         return []
     flags = ["" if good else " (run too short)" for good in found.reliable]
-    values = [format_value(t, e) if t > 0 else "—" for t, e in zip(found.tau, found.tau_stderr, strict=True)]
+    values = [format_value(t, e, exact=0.0) if t > 0 else "—" for t, e in zip(found.tau, found.tau_stderr, strict=True)]
     return [value + flag for value, flag in zip(values, flags, strict=True)]
 
 
@@ -271,6 +334,8 @@ def _jump_table(result: Result) -> Table | None:
     table = _plain(title, "channel", "per time and particle ± error", "Fano factor ± error")
     channels = range(len(jumps.labels))
     for l in channels if len(channels) <= _MOST_CHANNELS + 1 else channels[-1:]:
-        activity, fano = format_value(jumps.mean[l], jumps.stderr[l]), format_value(jumps.fano[l], jumps.fano_stderr[l])
+        # per unit of time: what is small depends on that unit
+        activity = format_value(jumps.mean[l], jumps.stderr[l], _at(jumps.uncertain, l), exact=0.0)
+        fano = format_value(jumps.fano[l], jumps.fano_stderr[l], _at(jumps.fano_uncertain, l))
         table.add_row(jumps.labels[l], activity, fano)
     return table

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .averages import Averages, Estimates, Extra, Layout, OrderParameters
+from .certainty import LEAST, NOISE, Chance, Flags, Ground, ground_of, seen_by
 from .counting import Activity, Counts, activity_of, counts_of
 from .errors import ArgumentError
 from .observables import Distribution, distribution_of, squeezing_of
@@ -65,6 +66,8 @@ class Result(Averages):
         What is expected at order 1/N; runs from a run file have it where the theory holds.
     theory_refusal : str
         Why there is none in a run from a run file.
+    chance : Chance, optional
+        What can differ between trajectories; with it the result knows which of its errors are uncertain.
     """
 
     trajectories: Array
@@ -75,6 +78,43 @@ class Result(Averages):
     extras: Mapping[str, Extra] = field(default_factory=dict)
     theory: Theory | None = None
     theory_refusal: str = ""
+    chance: Chance | None = None
+
+    def _seen(self, times: Array) -> Array | None:
+        """(T', L) effective number of trajectories that have jumped in each channel by each of these output times."""
+        counts = self.extras.get("counts")
+        if counts is None:
+            return None
+        m = counts.moments
+        rows = np.searchsorted(self.times, times)
+        return seen_by(m.count, m.mean[rows, :-1], m.comoment[rows, :-1])
+
+    @cached_property
+    def _healthy(self) -> Flags:
+        """(T, A) averages whose spread is carried by enough trajectories, whatever it is."""
+        assert self._effective is not None
+        with np.errstate(invalid="ignore"):
+            return self._effective[:, : len(self.labels)] >= LEAST
+
+    def _ground_of(self, coefficients: Array, times: Array) -> Ground | None:
+        seen = self._seen(times)
+        if self.chance is None or seen is None or self._effective is None:
+            return None
+        healthy = self._healthy[np.searchsorted(self.times, times)]
+        return ground_of(self.chance, coefficients, times, self.n_traj, seen, healthy, self.tolerance)
+
+    @cached_property
+    def _ground(self) -> Ground | None:
+        return self._ground_of(np.eye(len(self.labels)), self.times)
+
+    def _constant(self, times: Array, needed: Array) -> Flags | None:
+        """(T', n) whether figures that depend on these averages, (n, A), must agree where their trajectories do."""
+        ground = self._ground_of(needed, times)
+        return None if ground is None else ground.constant
+
+    def _of_block(self, block: str) -> Array:
+        """(1, A) the averages of one block."""
+        return np.array([[float(label.rsplit(".", 1)[0] == block) for label in self.labels]])
 
     def _extra(self, name: str, what: str) -> Extra:
         if name not in self.extras:
@@ -85,7 +125,13 @@ class Result(Averages):
 
     def _averages(self, name: str, what: str) -> OrderParameters:
         e = self._extra(name, what)
-        return OrderParameters(e.times, e.labels, self.n_particles, np.ones(len(e.labels)), e.reference, e.moments)
+        ground = None
+        if self.chance is not None:
+            maps = np.eye(len(self.labels)) if name.endswith("averages") else self.chance.order
+            ground = self._ground_of(maps, e.times)
+        return OrderParameters(
+            e.times, e.labels, self.n_particles, np.ones(len(e.labels)), e.reference, e.moments, ground
+        )
 
     @cached_property
     def order(self) -> OrderParameters:
@@ -110,27 +156,34 @@ class Result(Averages):
     @cached_property
     def stationary_observables(self) -> Estimates:
         """Observables given to ``simulate`` over the measurement window; arrays of the shape (n,)."""
-        return row_of(self._extra(f"{PREFIX}observables", "stationary_observables").estimates())
+        return row_of(self._polynomials(f"{PREFIX}observables", "stationary_observables"))
 
     @cached_property
     def counts(self) -> Counts:
         """Number of jumps of each channel, and of all, from t = 0 to the output times."""
-        return counts_of(self._extra("counts", "counts"))
+        return counts_of(self._extra("counts", "counts"), None if self.chance is None else self.chance.fires)
 
     @cached_property
     def activity(self) -> Activity:
         """Jumps per unit time and particle, and the Fano factor, in the measurement window (all times without one)."""
-        return activity_of(self._extra("activity", "activity"), self.n_particles)
+        fires = None if self.chance is None else self.chance.fires
+        return activity_of(self._extra("activity", "activity"), self.n_particles, fires)
 
     @cached_property
     def observables(self) -> Estimates:
         """The observables given to ``simulate``."""
-        return self._extra("observables", "observables").estimates()
+        return self._polynomials("observables", "observables")
+
+    def _polynomials(self, name: str, what: str) -> Estimates:
+        extra = self._extra(name, what)
+        return extra.estimates(self._constant(extra.times, np.ones((1, len(self.labels)))), NOISE)
 
     @cached_property
     def spin(self) -> Estimates:
         """Total spin J_b of each block of two levels, the sector of the trajectory."""
-        return self._extra("spin", "spin").estimates()
+        spin = self._extra("spin", "spin")
+        needed = np.concatenate([self._of_block(block) for block in spin.labels])
+        return spin.estimates(self._constant(spin.times, needed), NOISE)
 
     @cached_property
     def squeezing(self) -> Estimates:
@@ -138,11 +191,17 @@ class Result(Averages):
         blocks = {n.split("/", 1)[1]: e for n, e in self.extras.items() if n.startswith("squeezing/")}
         if not blocks:
             raise ArgumentError("squeezing", "have been measured", "no block of this model has two levels")
-        return squeezing_of(blocks)
+        made = squeezing_of(blocks)
+        if self.covariance_uncertain is None:
+            return made
+        places = [np.flatnonzero(self._of_block(block)[0]) for block in blocks]
+        flags = [self.covariance_uncertain[:, p[:, None], p].any(axis=(1, 2)) for p in places]
+        return Estimates(made.labels, made.mean, made.stderr, np.array(flags).T)
 
     def distribution(self, block: str) -> Distribution:
         """Probability of each M = J_z of a block at the times asked for with ``distributions``."""
-        return distribution_of(self._extra("distribution", "distribution"), block)
+        extra = self._extra("distribution", "distribution")
+        return distribution_of(extra, block, self._constant(extra.times, self._of_block(block)), NOISE)
 
     def save(self, path: str) -> None:
         """Write the result to an HDF5 file at ``path``; :func:`cojump.load` reads it back.

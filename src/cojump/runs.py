@@ -16,7 +16,8 @@ from .ensemble import Events
 from .errors import EXPECTED, Stopped, StorageError, one_line
 from .failures import FailureRecord
 from .files import absolute, as_given
-from .fold import Chunk, Fold
+from .fold import Chunk, Fold, aside_text, kept_text
+from .missing import parameters_text
 from .plans import Plan, end_together, plan_together
 from .shards import ShardWriter
 from .signals import FAILED, STOPPED, Signals
@@ -300,7 +301,7 @@ class _Run(Events):
             stopped = run_chunks(self._plan.points, self._folds, comm=self._ranks, events=self, progress=progress)
             self._ranks.guard(self._writer.close)
             if self._session is not None:
-                self._ranks.guard(lambda: self._finish(self._session, stopped))
+                stopped = self._ranks.guard(lambda: self._finish(self._session, stopped))
         finally:
             if progress is not None:  # after an error too: a bar hides the cursor
                 progress.stop()
@@ -309,8 +310,12 @@ class _Run(Events):
         failed = bool(self._plan.failures) or any(fold.failure for fold in self._folds.values())
         return self._ranks.share(STOPPED if stopped else FAILED if failed else 0)
 
-    def _finish(self, session: Session, stopped: bool) -> None:
-        """Write the result file, clear away what it makes superfluous, and say what there is."""
+    def _finish(self, session: Session, stopped: bool) -> bool:
+        """Write the result file, clear away what it makes superfluous, and say what there is; whether it was stopped.
+
+        A job that is told to stop when nothing is left to be run has not been stopped by that.
+        """
+        stopped = stopped and any(not fold.finished and fold.failure is None for fold in self._folds.values())
         for place, fold in self._folds.items():
             if fold.finished:
                 self._explain(place)
@@ -325,14 +330,35 @@ class _Run(Events):
         else:
             session.clear()
         if stopped:
-            done = sum(fold.n_done for fold in self._folds.values())
-            total = sum(fold.goal.n_traj for fold in self._folds.values())
-            click.echo(f"cojump: {why}, {done} of {total} trajectories kept; the same command goes on")
-            return
+            click.echo(f"cojump: {why}, {kept_text(self._folds.values())}; the same command goes on{self._advice()}")
+            return stopped
         count, lost = _count(len(self._plan.specs)), failed + len(self._plan.failures)
         if lost:
             count = f"{len(self._plan.specs) - lost} of {count}, {lost} failed,"
         click.echo(f"cojump: {count} in {as_given(session.path)}; {_hint(session.directory)}")
+        short = [fold for fold in self._folds.values() if fold.waits and fold.failure is None]
+        if short:
+            name, more = parameters_text(short[0].skeleton.parameters), len(short) - 1
+            text = f"{name} still needs {short[0].waits}" + (f"; so do {_count(more)} more" if more else "")
+            click.echo(f"cojump: target_error is not reached with all n_traj: {text}")
+        return stopped
+
+    def _advice(self) -> str:
+        """What the run waits for: the target of its first unfinished point; a chunk that is too long for the limit."""
+        text = ""
+        waiting = [fold for fold in self._folds.values() if not fold.finished and fold.failure is None]
+        if waiting and waiting[0].waits:
+            text = f"; {parameters_text(waiting[0].skeleton.parameters)} needs {waiting[0].waits}"
+        limit, assessed = self._plan.run_file.run.walltime_seconds, self._status
+        if limit is None or self._signals.name or assessed is None or not assessed.slowest:
+            return text
+        if assessed.slowest * self._plan.run_file.run.chunk > limit:
+            fits = max(1, int(limit / (2 * assessed.slowest)))
+            text += (
+                f"; a trajectory takes {assessed.slowest:.3g} s, so no chunk of {self._plan.run_file.run.chunk} ends "
+                f"within walltime_seconds = {limit:g}: what is finished of it is kept, chunk = {fits} would end"
+            )
+        return text
 
     def _explain(self, place: int) -> None:
         """Put the theory beside a finished point."""
@@ -422,8 +448,10 @@ def fold_directory(directory: Path, output: Path | None) -> str:
     """
     from .checkpoint import fold_into
 
-    done, total, path = fold_into(directory, output)
-    return f"{done} of {total} trajectories in {path}"
+    folds, path = fold_into(directory, output)
+    folded, aside = sum(fold.n_traj for fold in folds), sum(fold.n_done - fold.n_traj for fold in folds)
+    text = f"{folded} of {sum(fold.goal.n_traj for fold in folds)} trajectories in {path}"
+    return text + (f"; {folded + aside} are kept, {aside_text(aside)}" if aside else "")
 
 
 def _count(n: int, one: str = "point", many: str = "points") -> str:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-import numpy as np
-
+from .certainty import jump_rate
 from .fold import Chunk, Fold
-from .model import CollectiveJump, LocalJump, Model
+from .model import Model
 from .unravel.engine import plan
-
-_RATE_POINTS = 257
-"""Points of the spectrum on which the largest rate of a channel is looked for."""
 
 
 class Task(NamedTuple):
@@ -26,23 +22,6 @@ class Task(NamedTuple):
     start: int
     stop: int
     begun: Chunk | None
-
-
-def jump_rate(model: Model) -> float:
-    """Largest number of jumps per unit of time that the particles can make."""
-    total = 0.0
-    for jump in model.jumps:
-        if isinstance(jump, LocalJump):
-            gamma = float(np.abs(jump.gamma(model.argument_spectrum(jump, _RATE_POINTS))).max())
-            size = model.blocks[model.block_index(jump.block)].size
-            total += size * gamma**2 * float(np.linalg.norm(jump.matrix, 2)) ** 2
-        elif isinstance(jump, CollectiveJump):
-            reach = sum(
-                model.blocks[model.block_index(name)].size * float(np.linalg.norm(matrix, 2))
-                for name, matrix in jump.matrices.items()
-            )
-            total += jump.rate / model.size * reach**2
-    return total
 
 
 def cost_of(model: Model, end: float) -> float:
@@ -63,11 +42,14 @@ class Schedule:
         The points that can be run, by their place.
     costs : mapping of int to float
         Cost of one trajectory of each, in any unit.
+    last : collection of int
+        Points that are run after all others: should one of them be too large for the machine after all, a job that is
+        killed for it has finished the others, and so has every job after it.
     """
 
-    def __init__(self, folds: Mapping[int, Fold], costs: Mapping[int, float]) -> None:
+    def __init__(self, folds: Mapping[int, Fold], costs: Mapping[int, float], last: Collection[int] = ()) -> None:
         self._folds = folds
-        self.order = sorted(folds, key=lambda i: -costs[i])
+        self.order = sorted(folds, key=lambda i: (i in last, -costs[i]))
         self._tasks = self._walk()
 
     def next_task(self) -> Task | None:
@@ -87,10 +69,4 @@ class Schedule:
 
     def remaining(self) -> int:
         """Trajectories that are still to be run, at most; counted before the first task is taken."""
-        return sum(
-            fold.goal.range_of(number)[1] - fold.started(number)
-            for fold in self._folds.values()
-            if not fold.finished
-            for number in range(fold.next, fold.goal.n_chunks)
-            if not fold.has(number)
-        )
+        return sum(fold.goal.n_traj - fold.n_done for fold in self._folds.values() if not fold.finished)

@@ -50,7 +50,8 @@ class Stored(NamedTuple):
         Of the chunk.
     start, stop, n_jumps, series
         As in :class:`cojump.fold.Chunk`.
-    moments : list of (count, mean, comoment)
+    moments : list of (count, mean, comoment, ...)
+        Of each group of figures; the sums of its tails follow where they are kept.
     """
 
     point: str
@@ -59,7 +60,7 @@ class Stored(NamedTuple):
     stop: int
     n_jumps: int
     series: Any
-    moments: list[tuple[int, Any, Any]]
+    moments: list[tuple[Any, ...]]
 
 
 class Place(NamedTuple):
@@ -76,15 +77,15 @@ class Place(NamedTuple):
 def encode(record: Stored, key: bytes) -> bytes:
     """Write a record as bytes, checksum included."""
     arrays = [np.ascontiguousarray(record.series, dtype="<f8")]
-    for _, mean, comoment in record.moments:
-        arrays += [np.ascontiguousarray(a, dtype="<f8") for a in (mean, comoment)]
+    for _, *own in record.moments:
+        arrays += [np.ascontiguousarray(a, dtype="<f8") for a in own]
     facts = {
         "point": record.point,
         "number": record.number,
         "start": record.start,
         "stop": record.stop,
         "jumps": record.n_jumps,
-        "counts": [count for count, _, _ in record.moments],
+        "counts": [count for count, *_ in record.moments],
         "shapes": [a.shape for a in arrays],
     }
     line = json.dumps(facts, separators=(",", ":")).encode() + b"\n"
@@ -109,7 +110,8 @@ def decode(body: bytes) -> Stored:
         size = int(np.prod(shape, dtype=np.int64))
         arrays.append(numbers[at : at + size].reshape(shape).astype(float))
         at += size
-    moments = [(int(n), arrays[1 + 2 * i], arrays[2 + 2 * i]) for i, n in enumerate(facts["counts"])]
+    each = (len(arrays) - 1) // max(len(facts["counts"]), 1)
+    moments = [(int(n), *arrays[1 + each * i : 1 + each * (i + 1)]) for i, n in enumerate(facts["counts"])]
     return Stored(facts["point"], facts["number"], facts["start"], facts["stop"], facts["jumps"], arrays[0], moments)
 
 

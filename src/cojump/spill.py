@@ -15,7 +15,7 @@ LIMIT = 64 * 2**20
 
 
 def _nbytes(chunk: Chunk) -> int:
-    return chunk.series.nbytes + sum(m.mean.nbytes + m.comoment.nbytes for m in chunk.moments)
+    return chunk.series.nbytes + sum(m.nbytes for m in chunk.moments)
 
 
 class Spill:

@@ -22,9 +22,8 @@ SECONDS = 2.0
 
 @dataclass
 class _Progress:
-    """Trajectories of a point that are done, those that were run now, and the seconds these took."""
+    """Trajectories of a point that were run now, and the seconds these took."""
 
-    done: int
     ran: int = 0
     seconds: float = 0.0
 
@@ -45,7 +44,7 @@ class Status:
 
     def __init__(self, directory: Path, folds: Mapping[int, Fold], costs: Mapping[int, float], size: int) -> None:
         self._path, self._folds, self._costs = directory / NAME, folds, costs
-        self._points = {i: _Progress(fold.n_done) for i, fold in folds.items()}
+        self._points = {i: _Progress() for i in folds}
         self._ranks = [[0, 0.0] for _ in range(size)]
         self._began, self._written, self._beat = time.monotonic(), -float("inf"), 0
 
@@ -54,9 +53,13 @@ class Status:
         self._ranks[rank][0] += n_traj
         self._ranks[rank][1] += seconds
         progress = self._points[point]
-        progress.done += n_traj
         progress.ran += n_traj
         progress.seconds += seconds
+
+    @property
+    def slowest(self) -> float:
+        """Seconds of a trajectory of the point where they take longest, as far as they were run; 0 if none was."""
+        return max((p.seconds / p.ran for p in self._points.values() if p.ran), default=0.0)
 
     def tick(self) -> None:
         """Write the file if it is time to."""
@@ -88,7 +91,9 @@ class Status:
                 {
                     "parameters": _plain(fold.skeleton.parameters),
                     "state": _state(fold, self._points[i].ran),
-                    "done": self._points[i].done,
+                    "done": fold.n_done,
+                    "folded": fold.n_traj,
+                    "waits": fold.waits,
                     "of": fold.goal.n_traj,
                     "seconds": self._points[i].seconds / self._points[i].ran if self._points[i].ran else None,
                 }
@@ -109,7 +114,7 @@ class Status:
                 continue
             progress = self._points[i]
             each = progress.seconds / progress.ran if progress.ran else per_cost * self._costs[i]
-            total += max(fold.goal.n_traj - progress.done, 0) * each
+            total += max(fold.goal.n_traj - fold.n_done, 0) * each
         return total / len(self._ranks)
 
 

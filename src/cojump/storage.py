@@ -23,17 +23,20 @@ import numpy as np
 
 from . import __version__
 from .averages import layout_of
+from .certainty import Chance
 from .errors import ArgumentError, StorageError, one_line
 from .files import reason, replace_file
 from .fold import Chunk, Folded, Goal, Groups, folded_of, statistics_of
-from .moments import Moments
+from .moments import Moments, Tails
 from .results import Extra, Result, Theory
 
 RESULT_NAME = "result.h5"
 """Name of the result file in the directory of a run."""
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the layout written here; files up to this one are read.
+
+3: sums of third and fourth powers (tails), what chance can do, and which errors are uncertain.
 
 2: what makes each point what it is, when it is done, and its partial last chunk, so that a run can be extended.
 """
@@ -41,6 +44,9 @@ SCHEMA = 2
 _HEADER = 512
 _MAGIC = b"cojump result file\n"
 _ARRAYS = ("times", "weights", "reference", "trajectories")
+_TAILS = ("shift", "cubes", "fourths")
+_CHANCE = tuple(f.name for f in fields(Chance))
+_UNCERTAIN = ("uncertain", "deviation_uncertain", "covariance_uncertain")
 _THEORY = tuple(f.name for f in fields(Theory))
 
 
@@ -224,6 +230,14 @@ def _write_point(group: h5py.Group, result: Result) -> None:
         _write_array(group, name, getattr(result, name))
     _write_moments(group.create_group("moments"), result.moments)
     group.attrs["theory_refusal"] = result.theory_refusal
+    if result.chance is not None:
+        chance = group.create_group("chance")
+        for name in _CHANCE:
+            chance[name] = np.ascontiguousarray(getattr(result.chance, name))
+    for name in _UNCERTAIN:  # for other programs; they are made anew from the moments when the file is read
+        flags = getattr(result, name)
+        if flags is not None:
+            group[name] = np.ascontiguousarray(flags)
     if result.theory is not None:
         theory = group.create_group("theory")
         for name in _THEORY:
@@ -261,7 +275,9 @@ def _read_note(group: h5py.Group, result: Result) -> Note:
 
     def read(name: str) -> tuple[Moments, ...]:
         parts = [group[name][str(i)] for i in range(len(group[name]))]
-        return layout.filled([(int(p.attrs["count"]), p["mean"][()], p["comoment"][()]) for p in parts])
+        return layout.filled(
+            [(int(p.attrs["count"]), p["mean"][()], p["comoment"][()], *_read_tails(p)) for p in parts]
+        )
 
     start, stop, n_jumps = (int(group.attrs[name]) for name in ("start", "stop", "n_jumps"))
     last = Chunk(start, stop, read("last"), result.trajectories[:0], n_jumps)
@@ -272,13 +288,45 @@ def _write_moments(group: h5py.Group, moments: Moments) -> None:
     group.attrs["count"] = int(moments.count)
     _write_array(group, "mean", moments.mean)
     _write_array(group, "comoment", moments.comoment)
+    if moments.tails is not None:
+        group["followed"] = np.ascontiguousarray(moments.tails.followed, dtype=np.int64)
+        for name in _TAILS:
+            _write_array(group, name, getattr(moments.tails, name))
+
+
+def _read_tails(group: h5py.Group) -> tuple[Any, ...]:
+    """The three arrays of the tails; nothing in an older file."""
+    return tuple(group[name][()] for name in _TAILS) if _TAILS[0] in group else ()
+
+
+def _read_moments(group: h5py.Group, pairs: Any) -> Moments:
+    """Moments of one meter; their tails only if they fit."""
+    moments = Moments(pairs, int(group.attrs["count"]), group["mean"][()], group["comoment"][()])
+    arrays = _read_tails(group)
+    if arrays:
+        followed = group["followed"][()]
+        empty = Tails.empty(moments.mean.shape, pairs, followed)
+        if any(array.shape != empty.shift.shape for array in arrays):
+            raise ValueError(f"the tails have another shape than {empty.shift.shape}")
+        moments.tails = Tails(empty.followed, empty.variances, *arrays)
+    return moments
+
+
+def _read_chance(group: h5py.Group, A: int) -> Chance:
+    arrays = {name: group[name][()] for name in _CHANCE}
+    L, P = len(arrays["fires"]), len(arrays["order"])
+    shapes: dict[str, tuple[int, ...]] = dict.fromkeys(("widths", "component", "alike", "rate"), (A,))
+    shapes |= {"acts": (A, L), "fires": (L,), "order": (P, A)}
+    if any(arrays[name].shape != shape for name, shape in shapes.items()):
+        raise ValueError(f"what chance can do has other shapes than {shapes}")
+    return Chance(**arrays)
 
 
 def _read_extras(group: h5py.Group) -> dict[str, Extra]:
     extras = {}
     for number in range(len(group)):
         own = group[str(number)]
-        moments = Moments(own["pairs"][()], int(own.attrs["count"]), own["mean"][()], own["comoment"][()])
+        moments = _read_moments(own, own["pairs"][()])
         labels = tuple(str(label) for label in own["labels"].asstr()[()])
         start_end = own.attrs.get("interval")
         interval = None if start_end is None else (float(start_end[0]), float(start_end[1]))
@@ -385,7 +433,7 @@ def _read_point(group: h5py.Group) -> Result:
     labels = tuple(str(label) for label in group["labels"].asstr()[()])
     layout = layout_of(labels)
     stored = group["moments"]
-    moments = Moments(layout.pairs, int(stored.attrs["count"]), stored["mean"][()], stored["comoment"][()])
+    moments = _read_moments(stored, layout.pairs)
     arrays = {name: group[name][()] for name in _ARRAYS}
     T, A = len(arrays["times"]), len(labels)
     shapes = {"mean": moments.mean.shape, "comoment": moments.comoment.shape}
@@ -404,5 +452,6 @@ def _read_point(group: h5py.Group) -> Result:
         extras=_read_extras(group["extras"]),
         theory=Theory(*(group["theory"][name][()] for name in _THEORY)) if "theory" in group else None,
         theory_refusal=str(group.attrs.get("theory_refusal", "")),
+        chance=_read_chance(group["chance"], A) if "chance" in group else None,
         **arrays,
     )

@@ -136,6 +136,8 @@ class Stationary:
     covariance, covariance_stderr : (n, n) arrays
         N (average of <½{m_a, m_b}> - mean_a mean_b). What still moves in the window (a limit cycle, a relaxation)
         is part of it.
+    uncertain, covariance_uncertain : (n,) and (n, n) bool arrays, or None
+        Where these errors may be far too small, see :attr:`cojump.results.Result.uncertain`.
     """
 
     labels: tuple[str, ...]
@@ -145,6 +147,8 @@ class Stationary:
     stderr: Array
     covariance: Array
     covariance_stderr: Array
+    uncertain: NDArray[np.bool_] | None = None
+    covariance_uncertain: NDArray[np.bool_] | None = None
 
     def __getitem__(self, label: str) -> tuple[float, float]:
         """Average and standard error of one figure."""
@@ -161,9 +165,12 @@ def stationary_of(averages: Averages, interval: tuple[float, float]) -> Stationa
         averages.mean_stderr[0],
         averages.covariance[0],
         averages.covariance_stderr[0],
+        None if averages.uncertain is None else averages.uncertain[0],
+        None if averages.covariance_uncertain is None else averages.covariance_uncertain[0],
     )
 
 
 def row_of(estimates: Estimates) -> Estimates:
     """Drop the axis of the only time."""
-    return Estimates(estimates.labels, estimates.mean[0], estimates.stderr[0])
+    flags = None if estimates.uncertain is None else estimates.uncertain[0]
+    return Estimates(estimates.labels, estimates.mean[0], estimates.stderr[0], flags)

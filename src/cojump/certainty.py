@@ -1,0 +1,302 @@
+"""Whether a sample of trajectories can know its own error: how many of them carry it, and what chance can still do.
+
+The standard error of a mean is known to a part of about 1/sqrt(k), k the effective number of trajectories that carry
+the spread (:meth:`cojump.moments.Moments.effective`). Below ``LEAST`` of them the error is called uncertain. Where all
+trajectories agree there is nothing to count, and two cases are told apart by what is known of the model: nothing random
+can have happened to the figure (its error is zero), or a jump is possible and has been seen by too few trajectories
+(its error is not known). Jumps and a mixed start are all that differs between trajectories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .model import CollectiveJump, LocalJump, Model, OneBody
+from .schur.components import components
+from .states import BlockState, DickeBlock, ProductBlock, State
+
+Array = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+LEAST = 8.0
+"""Effective trajectories below which an error is uncertain; as many must have seen each jump that can happen."""
+
+UNSEEN = 3.0
+"""What n trajectories have not seen has a probability of at most ``UNSEEN``/n, at 95 %: (1 - 3/n)^n = 0.05."""
+
+NOISE = 1e-9
+"""Spread in parts of a figure's range that is no more than the trajectories' own tolerance."""
+
+_PURE = 1e-12
+"""Weight outside one ket that is taken as rounding."""
+
+_RATE_POINTS = 257
+"""Points of the spectrum on which the largest rate of a channel is looked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Chance:
+    """What can differ between the trajectories of a point, known before the first of them.
+
+    Attributes
+    ----------
+    widths : (A,) array
+        Largest minus smallest value that each average can have.
+    component : (A,) int array
+        Number of the independent component of the model that the average belongs to.
+    alike : (A,) bool array
+        Whether all trajectories of that component start in the same state.
+    rate : (A,) array
+        Largest number of jumps per unit of time in that component.
+    acts : (A, L) bool array
+        Which channels can change the average: their rate is not zero everywhere, and the start is no state that the
+        component never leaves.
+    fires : (L,) bool array
+        Which channels can jump at all.
+    order : (P, A) array
+        Coefficients of the order parameters.
+    """
+
+    widths: Array
+    component: NDArray[np.int64]
+    alike: Flags
+    rate: Array
+    acts: Flags
+    fires: Flags
+    order: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What is known of n figures at T times beside their spread.
+
+    Attributes
+    ----------
+    constant : (T, n) bool array
+        Figures on which the trajectories must agree where they do: nothing random can have changed them, or all that
+        can has been seen.
+    bound : (T, n) array
+        Largest standard error that what has not been seen leaves.
+    widths : (n,) array
+        Largest minus smallest value.
+    noise : float
+        Standard deviations up to this part of the width are none.
+    """
+
+    constant: Flags
+    bound: Array
+    widths: Array
+    noise: float
+
+    @property
+    def floor(self) -> Array:
+        """(n,) standard deviations up to this one are none."""
+        return self.noise * self.widths
+
+
+def uncertain(variance: Array, effective: Array, floor: Array, constant: Flags) -> Flags:
+    """Say which errors a sample cannot know, from the variances of single trajectories; all shapes alike."""
+    spread = np.sqrt(np.maximum(variance, 0.0)) > floor
+    few = ~(np.where(np.isfinite(effective), effective, 0.0) >= LEAST)
+    return np.asarray(np.where(np.isfinite(variance), np.where(spread, few, ~constant), True), dtype=bool)
+
+
+def seen_by(count: int, mean: Array, comoment: Array) -> Array:
+    """(..) effective number of trajectories that have jumped, (Σ n)² / Σ n², from moments of their counts n."""
+    squares = comoment + count * mean**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(squares > 0, (count * mean) ** 2 / squares, 0.0)
+
+
+def ground_of(
+    chance: Chance, coefficients: Array, times: Array, n_traj: int, seen: Array, healthy: Flags, tolerance: float
+) -> Ground:
+    """What is known of figures that depend on the averages.
+
+    Parameters
+    ----------
+    chance : Chance
+    coefficients : (n, A) array
+        How much each figure depends on each average; zero where it does not.
+    times : (T,) array
+    n_traj : int
+    seen : (T, L) array
+        See :func:`seen_by`: jumps of each channel up to the times.
+    healthy : (T, A) bool array
+        Averages whose spread is carried by enough trajectories.
+    tolerance : float
+        Of the trajectories.
+    """
+    needed = coefficients != 0
+    widths = np.abs(coefficients) @ chance.widths
+    alike = ~np.any(needed & ~chance.alike, axis=1)
+    acts = np.any(needed[:, :, None] & chance.acts, axis=1)
+    rate = np.zeros(len(coefficients))
+    shown = np.all((seen[:, None, :] >= LEAST) | ~acts, axis=2)
+    # A mixed start has been seen where any average of each component in question has a spread that is known.
+    mixed = np.ones((len(times), len(coefficients)), dtype=bool)
+    for c in np.unique(chance.component):
+        inside = chance.component == c
+        touched = (needed[:, inside] & ~chance.alike[inside]).any(axis=1)
+        rate += np.where(needed[:, inside].any(axis=1), chance.rate[inside].max(), 0.0)
+        mixed &= ~touched | np.any(healthy[:, inside], axis=1, keepdims=True)
+    start = (times == 0)[:, None]
+    constant = np.where(start, alike | mixed, shown & (alike | mixed))
+    n = max(n_traj, 1)
+    hits = np.minimum(np.where(alike, rate * times[:, None], np.inf), UNSEEN / n)
+    return Ground(constant, widths * np.sqrt(hits / n), widths, min(tolerance, NOISE))
+
+
+def chance_of(model: Model, state: State) -> Chance:
+    """What can differ between the trajectories of a model from a state."""
+    A, L = len(model.labels), len(model.jumps)
+    widths = np.array([np.ptp(np.linalg.eigvalsh(o.matrix)) for o in model.observables])
+    component, alike = np.zeros(A, dtype=np.int64), np.ones(A, dtype=bool)
+    rate, acts, fires = np.zeros(A), np.zeros((A, L), dtype=bool), np.zeros(L, dtype=bool)
+    for c, part in enumerate(components(model)):
+        own = np.array([o.block in part.blocks for o in model.observables])
+        starts = [state.blocks[b] for b in part.blocks]
+        able = np.array([can_fire(part.model, jump) for jump in part.model.jumps], dtype=bool)
+        left = _jumps_that_leave(part.model, starts)
+        component[own], alike[own] = c, all(map(_starts_alike, starts))
+        rate[own] = jump_rate(part.model)
+        places = np.array(part.jumps, dtype=int)
+        acts[np.ix_(own, places)] = able & (left is None)
+        fires[places] = able & (True if left is None else left)
+    maps = [model.linear(name, x)[1] for name, x in model.order_parameters.items()]
+    return Chance(widths, component, alike, rate, acts, fires, np.array(maps).reshape(-1, A))
+
+
+def _gammas(model: Model, jump: LocalJump) -> Array:
+    return np.abs(jump.gamma(model.argument_spectrum(jump, _RATE_POINTS)))
+
+
+def can_fire(model: Model, jump: LocalJump | CollectiveJump) -> bool:
+    """Whether a channel has a rate above zero anywhere on the spectrum."""
+    if isinstance(jump, LocalJump):
+        return bool(np.any(jump.matrix)) and bool(np.any(np.abs(jump.gamma(model.argument_spectrum(jump))) > 0))
+    return jump.rate > 0 and any(np.any(y) for y in jump.matrices.values())
+
+
+def jump_rate(model: Model) -> float:
+    """Largest number of jumps per unit of time that the particles can make."""
+    total = 0.0
+    for jump in model.jumps:
+        if isinstance(jump, LocalJump):
+            gamma = float(_gammas(model, jump).max())
+            size = model.blocks[model.block_index(jump.block)].size
+            total += size * gamma**2 * float(np.linalg.norm(jump.matrix, 2)) ** 2
+        elif isinstance(jump, CollectiveJump):
+            reach = sum(
+                model.blocks[model.block_index(name)].size * float(np.linalg.norm(matrix, 2))
+                for name, matrix in jump.matrices.items()
+            )
+            total += jump.rate / model.size * reach**2
+    return total
+
+
+def _starts_alike(block: BlockState) -> bool:
+    """Whether all trajectories begin with the same state of the block: only a mixed product state draws lots."""
+    return not isinstance(block, ProductBlock) or _ket(block.density) is not None
+
+
+def _ket(density: NDArray[np.complex128]) -> NDArray[np.complex128] | None:
+    values, vectors = np.linalg.eigh(density)
+    return vectors[:, -1] if values[-1] > 1 - _PURE else None
+
+
+class _Eigenstate:
+    """Of which operators the start of a block is an eigenstate, as far as that is seen from one ket.
+
+    A product of one ket, or |J, ±J>, which all collective operators see as one.
+    """
+
+    def __init__(self, block: BlockState, size: int) -> None:
+        self.size, self.two_M = size, size
+        self.is_product = block.is_product
+        ket = _ket(block.density) if block.is_product else None
+        if isinstance(block, DickeBlock) and abs(block.two_M) == block.two_J:
+            self.two_M = abs(block.two_M)
+            ket = np.array([1.0, 0.0] if block.two_M >= 0 else [0.0, 1.0], dtype=complex)
+        self.ket = ket
+
+    def single(self, matrix: NDArray[np.complex128]) -> complex | None:
+        """Eigenvalue of a matrix of one particle; None if the ket is none of its eigenvectors."""
+        if self.ket is None:
+            return None
+        moved = matrix @ self.ket
+        value = complex(self.ket.conj() @ moved)
+        rounding = _PURE * float(np.linalg.norm(matrix, 2))
+        if np.linalg.norm(moved - value * self.ket) > rounding:
+            return None
+        return 0j if abs(value) <= rounding else value
+
+    def total(self, matrix: NDArray[np.complex128]) -> complex | None:
+        """Eigenvalue of its sum over the particles."""
+        value = self.single(matrix)
+        if value is None:
+            return None
+        mean = complex(np.trace(matrix)) / len(matrix)
+        return self.size * mean + self.two_M * (value - mean)
+
+
+def _jumps_that_leave(model: Model, starts: list[BlockState]) -> Flags | None:
+    """None if the start changes; else (L,) which channels jump although they change nothing but a phase.
+
+    The start never changes if it is an eigenstate of every term of H and of every jump, or dark for it.
+    """
+    blocks = {b.name: _Eigenstate(s, b.size) for b, s in zip(model.blocks, starts, strict=True)}
+    for term in model.hamiltonian:
+        pairs = (
+            [(term.block, term.matrix)]
+            if isinstance(term, OneBody)
+            else zip(term.blocks, (term.first, term.second), strict=True)
+        )
+        if any(blocks[name].total(matrix) is None for name, matrix in pairs):
+            return None
+    found = []
+    for jump in model.jumps:
+        strength = _local(model, jump, blocks) if isinstance(jump, LocalJump) else _collective(jump, blocks)
+        if strength is None:
+            return None
+        found.append(strength > 0)
+    return np.array(found, dtype=bool)
+
+
+def _local(model: Model, jump: LocalJump, blocks: Mapping[str, _Eigenstate]) -> float | None:
+    """|Γ j| of the start; None if a jump changes it."""
+    own = blocks[jump.block]
+    value = own.single(jump.matrix) if own.is_product else None
+    if value == 0 or not np.any(jump.matrix):
+        return 0.0
+    totals = [blocks[name].total(x) for name, x in jump.argument.items()]
+    if any(total is None for total in totals):
+        return None
+    sizes = [blocks[name].size for name in jump.argument]
+    delta = sum(t.real / size for t, size in zip(totals, sizes, strict=True) if t is not None)
+    if jump.leaves_self_out:
+        inside = own.single(jump.argument[jump.block]) if own.is_product else None
+        if inside is None:
+            return None
+        delta -= inside.real / own.size
+    spectrum = model.argument_spectrum(jump)
+    nearest = spectrum[np.abs(spectrum - delta).argmin()]
+    if abs(nearest - delta) > _PURE * max(np.ptp(spectrum), abs(nearest)):
+        nearest = min(max(delta, spectrum[0]), spectrum[-1])  # of a long spectrum not all points are there
+    gamma = float(np.abs(jump.gamma(np.array([nearest])))[0])
+    if gamma == 0:
+        return 0.0
+    return None if value is None else gamma * abs(value)
+
+
+def _collective(jump: CollectiveJump, blocks: Mapping[str, _Eigenstate]) -> float | None:
+    totals = [blocks[name].total(y) for name, y in jump.matrices.items()]
+    if any(total is None for total in totals):
+        return None
+    whole = abs(sum(t for t in totals if t is not None))
+    scale = sum(blocks[n].size * float(np.linalg.norm(y, 2)) for n, y in jump.matrices.items())
+    return 0.0 if whole <= _PURE * scale else jump.rate * whole**2

@@ -1,0 +1,146 @@
+"""How much memory a process may use, and how much the statistics of a point take, both before anything is made."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from .model import Model
+
+SHARE = 0.8
+"""Part of the memory that a run may plan to use."""
+
+COPIES = 6
+"""Sets of statistics at once, at the peak of a run: a chunk, what is folded, the result, and its file being written.
+
+Measured as 4.3 to 5 while trajectories run and 4.9 to 6 while a file is written; the tests measure it again.
+"""
+
+_LOCAL_RANKS = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE", "PALS_LOCAL_SIZE")
+"""Set by launchers to the number of ranks on this machine."""
+
+
+class Statistics(NamedTuple):
+    """Bytes that the statistics of a point take at their peak: moments over the output times, and kept series."""
+
+    moments: int
+    series: int
+
+
+def ranks_here(environment: Mapping[str, str] = os.environ) -> int:
+    """How many ranks of this job share the machine, as the launcher tells; 1 without one."""
+    found = [1]
+    for name in _LOCAL_RANKS:
+        with contextlib.suppress(ValueError):
+            found.append(int(environment.get(name, "1")))
+    return max(found)
+
+
+def available(root: Path = Path("/"), physical: int | None = None, address_space: int | None = None) -> int:
+    """Bytes that this process and those beside it in its control groups may use together.
+
+    The least of the machine's memory, the limits of all control groups that the process is in (versions 1 and 2, from
+    its own group up to the root), and the limit on its address space.
+
+    Parameters
+    ----------
+    root : Path
+        Where /proc and /sys are; another place in tests.
+    physical, address_space : int, optional
+        Bytes of the machine, and of the limit on the address space; asked of the system where they are not given.
+    """
+    if physical is None:
+        physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if address_space is None:
+        address_space = resource.getrlimit(resource.RLIMIT_AS)[0]
+    limits = [physical, *_group_limits(root)]
+    if address_space != resource.RLIM_INFINITY:
+        limits.append(address_space)
+    return min(limits)
+
+
+def for_each_rank() -> int:
+    """Bytes that one rank may plan to use: the limits of the machine and its groups are shared by the ranks on it."""
+    own = resource.getrlimit(resource.RLIMIT_AS)[0]
+    shared = available(address_space=resource.RLIM_INFINITY) // ranks_here()
+    return int(SHARE * (shared if own == resource.RLIM_INFINITY else min(shared, own)))
+
+
+def _group_limits(root: Path) -> Iterator[int]:
+    """Limits of the control groups of this process, the ones above them included."""
+    mounts = list(_mounts(root))
+    for line in _lines(root / "proc/self/cgroup"):
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        name = "memory.limit_in_bytes" if controllers else "memory.max"
+        for kind, inside, place in mounts:
+            if kind != ("cgroup" if controllers else "cgroup2"):
+                continue
+            group = Path(path).relative_to(inside) if Path(path).is_relative_to(inside) else Path()
+            # in a container the path may be that of the host, of which only the last part is there, or nothing
+            for above in (group, *group.parents):
+                limit = "".join(_lines(root / place / above / name)).strip()
+                if limit.isdigit():
+                    yield int(limit)
+
+
+def _mounts(root: Path) -> Iterator[tuple[str, str, str]]:
+    """Kind, path inside and place of the mounted hierarchies of control groups that know about memory."""
+    found = False
+    for line in _lines(root / "proc/self/mountinfo"):
+        before, _, after = line.partition(" - ")
+        fields, kinds = before.split(), after.split()
+        if len(fields) < 5 or len(kinds) < 3 or kinds[0] not in ("cgroup", "cgroup2"):
+            continue
+        if kinds[0] == "cgroup2" or "memory" in kinds[2].split(","):
+            found = True
+            yield kinds[0], fields[3], fields[4].lstrip("/")
+    if not found:
+        yield "cgroup2", "/", "sys/fs/cgroup"
+        yield "cgroup", "/", "sys/fs/cgroup/memory"
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def statistics_bytes(model: Model, n_times: int, keep: int, n_observables: int, n_distributions: int) -> Statistics:
+    """What the statistics of an ensemble take at their peak, in closed form: nothing is made for it.
+
+    Parameters
+    ----------
+    model : Model
+    n_times : int
+        Output times.
+    keep : int
+        Trajectories whose series are kept.
+    n_observables : int
+    n_distributions : int
+        Output times of the distributions of M.
+    """
+    A, P = sum(_averages(b.levels) for b in model.blocks), len(model.order_parameters)
+    triples = sum(4 * b.levels**3 for b in model.blocks if b.levels > 2)
+    spins = [b.size for b in model.blocks if b.levels == 2]
+    small = n_observables + len(model.jumps) + 1 + len(spins)
+    row = _of_averages(A) + triples + (_of_averages(P) if P else 0) + 5 * small + 54 * len(spins)
+    cells = n_times * row + n_distributions * 5 * sum(size + 1 for size in spins)
+    pairs = 16 * (row + triples)  # which products are kept, as integers
+    return Statistics(COPIES * (8 * cells + pairs), COPIES * 8 * keep * n_times * A)
+
+
+def _averages(levels: int) -> int:
+    return 3 if levels == 2 else levels**2
+
+
+def _of_averages(A: int) -> int:
+    """Numbers per output time of A averages with their products: means, co-moments, and three of each tail."""
+    Q = A * (A + 1) // 2
+    return (A + 2 * Q + 1) + (8 * Q + 1) + 3 * (A + Q + 1)
