@@ -36,6 +36,9 @@ Array = NDArray[np.float64]
 _SEGMENT = 4096
 """Jumps between two returns to Python, so that signals and other ranks are heard."""
 
+_EFFORT = 2**25
+"""Cells of states that the kernel goes through between two returns to Python at most: some hundredths of a second."""
+
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
@@ -197,7 +200,7 @@ class Engine:
         record: bool = False,
         poll: Callable[[], None] | None = None,
     ) -> Outcome:
-        """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` every few thousand jumps.
+        """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` several times a second.
 
         Raises
         ------
@@ -226,6 +229,7 @@ class Engine:
                 self._shots,
                 self.tolerance,
                 _SEGMENT,
+                _EFFORT,
                 buffer,
             )
             if record:

@@ -31,7 +31,7 @@ class Work(NamedTuple):
     Attributes
     ----------
     taylor_re, taylor_im : (MAX_ORDER + 1, N + 1 + 2 PAD)
-        Row k is (-i H̃)^k ψ / k!; row 0 is the state itself.
+        Row k is (-i H̃ τ)^k ψ / k!, τ the unit of time of the step; row 0 is the state itself.
     off_re, off_im : (2, N + 1 + 2 PAD)
         Elements of H_eff upwards and downwards between p and p + 1.
     two_re, two_im : (N + 1 + 2 PAD,)
