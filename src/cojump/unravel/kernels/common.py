@@ -18,10 +18,13 @@ OPTIONS = {
 PAD = 2
 """Zero cells beside a window: the largest bandwidth of H_eff."""
 
+LONG_STEP = 2**21
+"""Cells of states in Taylor steps that take as long as a long step (see long_step) of a small sector."""
+
 MAX_ORDER = 24
 """Highest order of the Taylor series; a step that needs more is made shorter."""
 
-FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE = range(5)
+FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, STIFF = range(6)
 """Status codes of the trajectory kernel."""
 
 

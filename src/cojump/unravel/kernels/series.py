@@ -17,7 +17,7 @@ ROUNDING = 4e-16
 LARGE = 2.0**64
 """Norm of a row above which the unit of time is lowered."""
 
-FEW, LEAST = 16.0, 2.0**-6
+FEW, LEAST = 2.0, 2.0**-8
 """Number of steps to a jump above which they share the tolerance, and the smallest share."""
 
 NEAR = 16.0
@@ -80,7 +80,7 @@ def _power_of_two(value):
 
 
 @njit(**OPTIONS)
-def _guessed_horizon(rate, waiting, most):
+def guessed_horizon(rate, waiting, most):
     """Time until a jump is to be expected at this rate, or ``most``."""
     horizon = most
     if rate * horizon > 1.08 * waiting + 0.02:
@@ -130,7 +130,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
         refresh_elements(tables, work, two_J, filled[1], filled[2])
     norms[0] = 1.0
     energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
-    unit = _power_of_two(_guessed_horizon(rate_shift, waiting, most))
+    unit = _power_of_two(guessed_horizon(rate_shift, waiting, most))
     order, done, renewed, power, peak, growth, ratio = 0, False, False, 1.0, 1.0, 2.0, 1.0
     while order < MAX_ORDER and not done:
         row_lo, row_hi = max(lo - (order + 1) * band, first), min(hi + (order + 1) * band, last)
@@ -187,7 +187,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
         if order == 0:
             real, imag = overlap(rows_re, rows_im, 1, lo, hi)
             energy, rate = shift - imag / unit, max(rate_shift - 2.0 * real / unit, 0.0)
-            horizon = _guessed_horizon(rate, waiting, most)
+            horizon = guessed_horizon(rate, waiting, most)
             if not renewed and (abs(energy - shift) + abs(rate - rate_shift)) * horizon > 0.25:
                 # the sector or the state has changed much since the shift was taken: take it anew
                 shift, rate_shift, renewed = energy, rate, True

@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .common import FINISHED, NO_CONVERGENCE, NOT_FINITE, OPTIONS, PAD, PAUSED, RECORD_FULL
+from .common import (
+    FINISHED,
+    LONG_STEP,
+    MAX_ORDER,
+    NO_CONVERGENCE,
+    NOT_FINITE,
+    OPTIONS,
+    PAD,
+    PAUSED,
+    RECORD_FULL,
+    STIFF,
+)
 from .jump import (
     COLLECTIVE,
     GENERAL,
@@ -18,7 +29,7 @@ from .jump import (
 )
 from .measure import spin_averages
 from .propagate import norm_squared, sum_series
-from .series import expand, sector_range
+from .series import expand, guessed_horizon, sector_range
 from .window import clear_beside, store, trim
 
 SHARE = 0.25
@@ -78,6 +89,8 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
     time, found, lost, norm2
         ``lost`` is the log-survival lost by then; found is -1 if the search did not converge.
     """
+    if waiting <= 0.0:  # the jump is due
+        return 0.0, 1, 0.0, _evaluated(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, 0.0)
     # all times in the unit of the rows
     end, first, second = horizon / unit, rate * unit, -curvature * unit * unit
     damping, near = rate_shift * unit, max(SEARCH * tolerance, min(tolerance, ROUNDING))
@@ -280,6 +293,17 @@ def _measure_until(
 
 
 @njit(**OPTIONS)
+def _strongest_damping(tables, two_J, lo, hi):
+    """Largest half rate on lo..hi widened by what a step may reach."""
+    first, last = sector_range(tables.N, two_J)
+    reach, J = MAX_ORDER * tables.band, 0.5 * two_J
+    most = 0.0
+    for p in range(max(lo - reach, first), min(hi + reach, last)):
+        most = max(most, tables.half_rate[p - PAD])
+    return most + 0.5 * tables.casimir * J * (J + 1.0)
+
+
+@njit(**OPTIONS)
 def advance(
     tables,
     work,
@@ -303,11 +327,12 @@ def advance(
 
     Parameters
     ----------
-    place : (6,) int array
-        2J, lo, hi, output times done, jumps made, and how many of them are in the record. The normalised state is
-        row 0 of the Taylor rows.
-    clock : (4,) array
-        Time, log-survival left to lose before the next jump, and the shifts of energy and rate.
+    place : (7,) int array
+        2J, lo, hi, output times done, jumps made, how many of them are in the record, and the number of steps in which
+        no long step is asked for. The normalised state is row 0 of the Taylor rows.
+    clock : (5,) array
+        Time, log-survival left to lose before the next jump (0 where it is due), the shifts of energy and rate, and
+        the length of the Taylor step where a long one is asked for.
     times, mean, second, sectors : (T,), (T, 3), (T, 6), (T,)
         Output times, and what is written at them.
     counts : (T + 1, L) int array
@@ -322,7 +347,8 @@ def advance(
     Returns
     -------
     int
-        FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE or NOT_FINITE.
+        FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, or STIFF: Taylor steps are short because of damping,
+        so that a long step to the next output time or jump would be faster.
     """
     two_J, lo, hi, done = place[0], place[1], place[2], place[3]
     t, waiting, shift, rate_shift = clock[0], clock[1], clock[2], clock[3]
@@ -349,7 +375,14 @@ def advance(
         if not np.isfinite(energy) or not np.isfinite(rate):
             status = NOT_FINITE
             break
-        if not t + horizon > t:
+        if order == MAX_ORDER and waiting > 0.0 and place[6] <= 0:
+            wanted = min(guessed_horizon(rate, waiting, times[-1] - t), times[done] - t)
+            cost = wanted / horizon * _work_of(order, lo, hi) if horizon > 0.0 else np.inf
+            if cost > LONG_STEP + LONG_STEP // 1024 * two_J and _strongest_damping(tables, two_J, lo, hi) * horizon > 1:
+                clock[4] = horizon
+                status = STIFF
+                break
+        if not t + horizon > t and waiting > 0.0:
             status = NO_CONVERGENCE
             break
         first, last = sector_range(tables.N, two_J)
@@ -392,6 +425,7 @@ def advance(
         if done > before:
             _sum_at(work, order, lo, hi, step / unit)
         t += step
+        place[6] = max(place[6] - 1, 0)
         shift, rate_shift = energy, rate
         channel = -1
         if found == 1:
