@@ -140,6 +140,7 @@ def test_apply_real(order):
         rows_re, rows_im = put_rows(N, order, re, im, lo, hi)
         diagonal, half_rate = rng.normal(size=(2, N + 1))
         shift, half_shift = rng.normal(size=2)
+        unit = rng.uniform(0.1, 2.0)
         hop = rng.normal(size=two_J)
         at = positions(N, two_J)
         off = np.zeros((2, cells(N)))
@@ -148,8 +149,8 @@ def test_apply_real(order):
         H = np.diag(diagonal[at - PAD] - shift - 1j * (half_rate[at - PAD] - half_shift))
         H += np.diag(hop, 1) + np.diag(hop, -1)
         a, b = written_range(N, two_J, lo, hi, 1)
-        norm2 = propagate.apply_real(rows_re, rows_im, order, a, b, off, diagonal, half_rate, shift, half_shift)
-        expected = -1j * H @ dense(N, two_J, re, im, lo, hi) / (order + 1)
+        norm2 = propagate.apply_real(rows_re, rows_im, order, a, b, unit, off, diagonal, half_rate, shift, half_shift)
+        expected = -1j * unit * H @ dense(N, two_J, re, im, lo, hi) / (order + 1)
         found = dense(N, two_J, rows_re[order + 1], rows_im[order + 1], a, b)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
         assert norm2 == pytest.approx(np.sum(np.abs(expected) ** 2), rel=1e-12)
@@ -164,6 +165,7 @@ def test_apply_complex(order):
         rows_re, rows_im = put_rows(N, order, re, im, lo, hi)
         diagonal, half_rate = rng.normal(size=(2, N + 1))
         shift, half_shift = rng.normal(size=2)
+        unit = rng.uniform(0.1, 2.0)
         up, down = rng.normal(size=(2, two_J)) + 1j * rng.normal(size=(2, two_J))
         two = rng.normal(size=max(two_J - 1, 0)) + 1j * rng.normal(size=max(two_J - 1, 0))
         at = positions(N, two_J)
@@ -178,8 +180,8 @@ def test_apply_complex(order):
             H += np.diag(two, -2) + np.diag(two.conj(), 2)
         a, b = written_range(N, two_J, lo, hi, 2)
         tables = (off_re, off_im, two_re, two_im, diagonal, half_rate)
-        norm2 = propagate.apply_complex(rows_re, rows_im, order, a, b, *tables, shift, half_shift)
-        expected = -1j * H @ dense(N, two_J, re, im, lo, hi) / (order + 1)
+        norm2 = propagate.apply_complex(rows_re, rows_im, order, a, b, unit, *tables, shift, half_shift)
+        expected = -1j * unit * H @ dense(N, two_J, re, im, lo, hi) / (order + 1)
         found = dense(N, two_J, rows_re[order + 1], rows_im[order + 1], a, b)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
         assert norm2 == pytest.approx(np.sum(np.abs(expected) ** 2), rel=1e-12)
@@ -516,14 +518,14 @@ class Step:
         self.waiting, self.tolerance = waiting, tolerance
         arguments = (self.tables, self.work, two_J, lo, hi, filled, *shifts, waiting, most, tolerance)
         found = expand(*arguments)
-        self.order, self.horizon, self.energy, self.rate, self.curvature, self.shift, self.rate_shift = found
+        self.order, self.horizon, self.energy, self.rate, self.curvature, self.shift, self.rate_shift, self.unit = found
         first, last = sector_range(self.N, two_J)
         self.lo, self.hi = max(lo - self.order * self.tables.band, first), min(hi + self.order * self.tables.band, last)
 
     def at(self, t):
         """The series summed at time t."""
         for rows, out in ((self.work.taylor_re, self.work.out_re), (self.work.taylor_im, self.work.out_im)):
-            propagate.sum_series(rows, self.order, self.lo, self.hi, t, out)
+            propagate.sum_series(rows, self.order, self.lo, self.hi, t / self.unit, out)
         return dense(self.N, self.two_J, self.work.out_re, self.work.out_im, self.lo, self.hi)
 
     def exact(self, t):
@@ -545,6 +547,7 @@ class Step:
             self.lo,
             self.hi,
             guess["horizon"],
+            self.unit,
             self.rate_shift,
             guess["rate"],
             guess["curvature"],
@@ -681,7 +684,7 @@ def test_expand_reuses_the_elements_of_a_sector(name):
             window.store(re, im, lo, hi, 1 / norm, space.taylor_re[0], space.taylor_im[0])
             found = expand(tables, space, two_J, lo, hi, memory, 0.0, 0.0, 1.0, 5.0, 1e-9)
             reach = found[0] * tables.band
-            propagate.sum_series(space.taylor_re, found[0], lo - reach, hi + reach, found[1], space.out_re)
+            propagate.sum_series(space.taylor_re, found[0], lo - reach, hi + reach, found[1] / found[-1], space.out_re)
             results.append((*found, space.out_re[lo - reach : hi + reach].copy()))
         for a, b in zip(*results, strict=True):
             np.testing.assert_array_equal(a, b)

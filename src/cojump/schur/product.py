@@ -26,7 +26,7 @@ from .occupations import Occupations
 from .program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
 from .representation import representation
 from .spin_sector import rotation_matrix
-from .two_level import SpinTables
+from .two_level import GENERAL, SpinTables
 
 Matrix = NDArray[np.complex128]
 Array = NDArray[np.float64]
@@ -201,6 +201,19 @@ class ProductSector:
         )
 
     @cached_property
+    def multiplications(self) -> int:
+        """How many it takes to apply H_eff once."""
+        made = self.program
+        # instructions that are no matrices take one for each amplitude
+        total = (len(made.code) + 2) * self.size
+        for instruction, _, _, number in made.code:
+            if instruction in (APPLY, APPLY_ADD):
+                outer, rows, inner = made.axis[number]
+                first = made.start[number]
+                total += int(outer * inner * (made.pointers[first + rows] - made.pointers[first]))
+        return int(total)
+
+    @cached_property
     def tables(self) -> SpinTables:
         """The sector as the no-jump kernels read it: the flat basis takes the place of i, a program that of bands."""
         none, zero = np.zeros(0), np.zeros(1)
@@ -218,7 +231,7 @@ class ProductSector:
             down_im=zero,
             two_re=0.0,
             two_im=0.0,
-            kind=np.zeros(0, dtype=np.int64),
+            kind=np.full(len(self.rate_tables), GENERAL),
             strength=none,
             j_re=np.zeros((0, 2, 2)),
             j_im=np.zeros((0, 2, 2)),

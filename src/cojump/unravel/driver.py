@@ -14,6 +14,7 @@ from ..matrices import from_pairs
 from ..model import Model
 from ..schur import two_level
 from ..schur.initial import draw_sector_state, is_random
+from ..schur.sector_matrix import sector_matrix
 from ..schur.spin_sector import rotation_matrix
 from ..states import State, tilted
 from ..systems import free_flips
@@ -24,16 +25,21 @@ from .kernels.common import (
     NO_CONVERGENCE,
     NOT_FINITE,
     PAD,
+    STIFF,
     Work,
 )
-from .kernels.trajectory import advance
+from .kernels.trajectory import SEARCH, advance
 from .kernels.window import trim
+from .long_step import LARGEST, Patience, long_step
 from .record import JUMP
 
 Array = NDArray[np.float64]
 
 _SEGMENT = 4096
 """Jumps between two returns to Python, so that signals and other ranks are heard."""
+
+_EFFORT = 2**25
+"""Cells of states that the kernel goes through between two returns to Python at most: some hundredths of a second."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +195,7 @@ class Engine:
         record: bool = False,
         poll: Callable[[], None] | None = None,
     ) -> Outcome:
-        """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` every few thousand jumps.
+        """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` several times a second.
 
         Raises
         ------
@@ -203,6 +209,7 @@ class Engine:
         counts = np.zeros((T + 1, self._n_channels), dtype=np.int64)
         buffer = _empty_record(_SEGMENT if record else 0)
         pieces: list[NDArray[np.void]] = []
+        patience = Patience()
         while True:
             status = advance(
                 tables,
@@ -218,6 +225,7 @@ class Engine:
                 self._shots,
                 self.tolerance,
                 _SEGMENT,
+                _EFFORT,
                 buffer,
             )
             if record:
@@ -226,6 +234,8 @@ class Engine:
                 break
             if poll is not None:
                 poll()
+            if status == STIFF:
+                place[6] = patience.after(self._long_step(place, clock))
             if status in (NO_CONVERGENCE, NOT_FINITE):
                 what = "did not converge" if status == NO_CONVERGENCE else "became NaN or zero"
                 raise ConvergenceError(
@@ -235,6 +245,38 @@ class Engine:
         jumps = np.concatenate(pieces) if record else None
         mean, second = self._to_user_frame(mean, second)
         return Outcome(mean, second, sectors / 2, counts[:T], int(place[4]), jumps, self._distributions(sectors))
+
+    def _long_step(self, place: NDArray[np.int64], clock: Array) -> bool:
+        """Go on to the next output time or jump in one step, if that is possible."""
+        two_J, lo, hi, done = (int(n) for n in place[:4])
+        if two_J >= LARGEST:
+            return False
+        first = (self.basis.tables.N - two_J) // 2 + PAD
+        ket = np.zeros(two_J + 1, dtype=complex)
+        ket[lo - first : hi - first] = self._work.taylor_re[0, lo:hi] + 1j * self._work.taylor_im[0, lo:hi]
+        most, waiting = float(self.times[done] - clock[0]), float(clock[1])
+        step = long_step(sector_matrix(self.basis.tables, two_J), ket, waiting, most, float(clock[4]), self.tolerance)
+        if step is None:
+            return False
+        time, lost = step.until(waiting, SEARCH * self.tolerance)
+        self._put(two_J, step.state(time), place)
+        clock[0] = self.times[done] if time >= most else clock[0] + time
+        clock[1] = 0.0 if time < step.reach else waiting - lost
+        return True
+
+    def _put(self, two_J: int, ket: NDArray[np.complex128], place: NDArray[np.int64]) -> None:
+        """Make a state of a whole sector the one that the kernel goes on from."""
+        ket = ket / np.linalg.norm(ket)
+        first = (self.basis.tables.N - two_J) // 2 + PAD
+        lo, hi = trim(ket.real.copy(), ket.imag.copy(), 0, two_J + 1, (0.25 * self.tolerance) ** 2)
+        self._write(first + lo, first + hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi]))
+        place[1], place[2] = first + lo, first + hi
+
+    def _write(self, lo: int, hi: int, ket: NDArray[np.complex128]) -> None:
+        """Write amplitudes into row 0, with zeros beside them."""
+        for row, part in ((self._work.taylor_re[0], ket.real), (self._work.taylor_im[0], ket.imag)):
+            row[max(lo - 2 * PAD, 0) : hi + 2 * PAD] = 0.0
+            row[lo:hi] = part
 
     def _distributions(self, sectors: NDArray[np.int64]) -> Array:
         place, re, im = self._shots
@@ -258,12 +300,10 @@ class Engine:
     def _begin(self, generator: np.random.Generator) -> tuple[NDArray[np.int64], Array]:
         two_J, lo, hi, ket = self._start or self._draw(generator)
         lo, hi = lo + PAD, hi + PAD
-        for row, part in ((self._work.taylor_re[0], ket.real), (self._work.taylor_im[0], ket.imag)):
-            row[max(lo - 2 * PAD, 0) : hi + 2 * PAD] = 0.0
-            row[lo:hi] = part
+        self._write(lo, hi, ket)
         return (
-            np.array([two_J, lo, hi, 0, 0, 0], dtype=np.int64),
-            np.array([0.0, generator.standard_exponential(), 0.0, 0.0]),
+            np.array([two_J, lo, hi, 0, 0, 0, 0], dtype=np.int64),
+            np.array([0.0, generator.standard_exponential(), 0.0, 0.0, 0.0]),
         )
 
     def _to_user_frame(self, mean: Array, second: Array) -> tuple[Array, Array]:

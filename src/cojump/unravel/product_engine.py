@@ -37,8 +37,11 @@ _SMALL = 2000
 _SNAP = 16
 """Windows begin and end at multiples of this, so that the same ones come back."""
 
-_POLL = 64
-"""Jumps between two calls of ``poll`` in small sectors; in large ones it is called at every jump."""
+_POLL = 2**26
+"""Multiplications between two calls of ``poll``: some tenths of a second."""
+
+_OVERHEAD = 2**16
+"""Multiplications that take as long as what Python does around a step, a jump or an output time."""
 
 _MEMORY = 128 * 2**20
 """Bytes of one-particle moves and of collective operators that an engine keeps."""
@@ -129,7 +132,7 @@ class ProductEngine:
         record: bool = False,
         poll: Callable[[], None] | None = None,
     ) -> Outcome:
-        """Trajectory ``index`` of the ensemble with ``seed``.
+        """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` several times a second.
 
         Raises
         ------
@@ -142,7 +145,7 @@ class ProductEngine:
         mean, second = np.empty((T, A)), np.empty((T, Q))
         sectors: list[Labels] = []
         n_jumps = np.zeros(len(self.basis.channels), dtype=np.int64)  # of each channel, so far
-        counts, left = np.zeros((T, len(n_jumps)), dtype=np.int64), _POLL
+        counts, effort = np.zeros((T, len(n_jumps)), dtype=np.int64), 0
         jumps: list[tuple[float, int, Labels]] = []
         t, waiting, shift, rate_shift, done = 0.0, generator.standard_exponential(), 0.0, 0.0, 0
 
@@ -156,6 +159,14 @@ class ProductEngine:
             sectors.append(sector.labels)
             counts[place] = n_jumps
 
+        def heard(effort: int) -> int:
+            """Call ``poll`` when enough has been done since the last time; what has been done since then."""
+            if effort < _POLL:
+                return effort
+            if poll is not None:
+                poll()
+            return 0
+
         while done < T and self.times[done] <= t:
             measure(done, state)
             done += 1
@@ -164,7 +175,7 @@ class ProductEngine:
             self._load(sector, state)
             size, cells = sector.size, slice(PAD, PAD + sector.size)
             most = self.times[-1] - t
-            step, found, lost, _, order, horizon, energy, rate = product_step(
+            step, found, lost, _, order, horizon, energy, rate, unit = product_step(
                 tables, self._work, size, shift, rate_shift, waiting, most, self.tolerance
             )
             if found < 0 or not np.isfinite(energy) or t + step <= t:
@@ -172,24 +183,22 @@ class ProductEngine:
                     f"Trajectory {index} of seed {seed}: the state did not converge at t = {t:.9g} "
                     f"(sector {sector_array(self.basis.blocks, [sector.labels])[0]}, tolerance {self.tolerance:g})"
                 )
+            effort = heard(effort + 2 * _OVERHEAD + order * sector.multiplications)
             state = self._work.out_re[cells] + 1j * self._work.out_im[cells]
             until = self.times[-1] if found == 0 and horizon >= most else t + step
             while done < T and self.times[done] <= until:
-                measure(done, self._at(order, size, self.times[done] - t))
+                measure(done, self._at(order, size, (self.times[done] - t) / unit))
                 done += 1
+                effort = heard(effort + _OVERHEAD + size * (order + 4 * A))
             t, shift, rate_shift = t + step, energy, rate
             if found == 1 and done < T:
                 channel, sector, state = self._jump(sector, state, generator.random())
                 tables = sector.tables
                 waiting = generator.standard_exponential()
                 n_jumps[channel] += 1
-                left -= 1
+                effort += sector.multiplications
                 if record:
                     jumps.append((t, channel, sector.labels))
-                if left == 0 or size > _SMALL:
-                    left = _POLL
-                    if poll is not None:
-                        poll()
             else:
                 waiting -= lost
                 sector, state = self._fit(sector.labels, sector.box, state)
@@ -244,11 +253,11 @@ class ProductEngine:
         cells = slice(PAD, PAD + sector.size)
         self._work.taylor_re[0, cells], self._work.taylor_im[0, cells] = state.real, state.imag
 
-    def _at(self, order: int, size: int, t: float) -> Ket:
-        """State at time t after the start of the step."""
+    def _at(self, order: int, size: int, x: float) -> Ket:
+        """State at x units of time after the start of the step."""
         w = self._work
-        sum_series(w.taylor_re, order, PAD, PAD + size, t, w.out_re)
-        sum_series(w.taylor_im, order, PAD, PAD + size, t, w.out_im)
+        sum_series(w.taylor_re, order, PAD, PAD + size, x, w.out_re)
+        sum_series(w.taylor_im, order, PAD, PAD + size, x, w.out_im)
         return w.out_re[PAD : PAD + size] + 1j * w.out_im[PAD : PAD + size]
 
     def _averages(self, sector: ProductSector, state: Ket) -> tuple[Array, Array]:

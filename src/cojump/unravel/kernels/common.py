@@ -17,10 +17,13 @@ OPTIONS = {  # no "cache": cojump.unravel.compilation gives all kernels one toge
 PAD = 2
 """Zero cells beside a window: the largest bandwidth of H_eff."""
 
+LONG_STEP = 2**21
+"""Cells of states in Taylor steps that take as long as a long step (see long_step) of a small sector."""
+
 MAX_ORDER = 24
 """Highest order of the Taylor series; a step that needs more is made shorter."""
 
-FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE = range(5)
+FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, STIFF = range(6)
 """Status codes of the trajectory kernel."""
 
 
@@ -30,7 +33,7 @@ class Work(NamedTuple):
     Attributes
     ----------
     taylor_re, taylor_im : (MAX_ORDER + 1, N + 1 + 2 PAD)
-        Row k is (-i H̃)^k ψ / k!; row 0 is the state itself.
+        Row k is (-i H̃ τ)^k ψ / k!, τ the unit of time of the step; row 0 is the state itself.
     off_re, off_im : (2, N + 1 + 2 PAD)
         Elements of H_eff upwards and downwards between p and p + 1.
     two_re, two_im : (N + 1 + 2 PAD,)

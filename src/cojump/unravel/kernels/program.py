@@ -70,9 +70,9 @@ def run_program(program):
 
 
 @njit(**OPTIONS)
-def apply_program(rows_re, rows_im, order, lo, hi, program, diagonal, half_rate, shift, half_shift):
+def apply_program(rows_re, rows_im, order, lo, hi, unit, program, diagonal, half_rate, shift, half_shift):
     """As apply_real for a program plus the diagonal tables."""
-    scale = 1.0 / (order + 1.0)
+    scale = unit * (1.0 / (order + 1.0))
     re, im = rows_re[order, lo:hi], rows_im[order, lo:hi]
     to_re, to_im = rows_re[order + 1, lo:hi], rows_im[order + 1, lo:hi]
     state = program.registers[0]

@@ -38,12 +38,12 @@ def fill_complex(N, two_J, first, last, up_re, up_im, down_re, down_im, two, off
 
 
 @njit(**OPTIONS)
-def apply_real(rows_re, rows_im, order, lo, hi, off, diagonal, half_rate, shift, half_shift):
-    """Taylor row order + 1 on lo..hi for real tridiagonal H: -i (H_eff - shift + i half_shift) row / (order + 1).
+def apply_real(rows_re, rows_im, order, lo, hi, unit, off, diagonal, half_rate, shift, half_shift):
+    """Taylor row order + 1 on lo..hi for real tridiagonal H: -i unit (H_eff - shift + i half_shift) row / (order + 1).
 
     Returns its squared norm.
     """
-    scale = 1.0 / (order + 1.0)
+    scale = unit * (1.0 / (order + 1.0))
     re, im = rows_re[order, lo - 1 : hi + 1], rows_im[order, lo - 1 : hi + 1]
     to_re, to_im = rows_re[order + 1, lo:hi], rows_im[order + 1, lo:hi]
     hop = off[0, lo - 1 : hi + 1]
@@ -64,10 +64,10 @@ def apply_real(rows_re, rows_im, order, lo, hi, off, diagonal, half_rate, shift,
 
 @njit(**OPTIONS)
 def apply_complex(
-    rows_re, rows_im, order, lo, hi, off_re, off_im, two_re, two_im, diagonal, half_rate, shift, half_shift
+    rows_re, rows_im, order, lo, hi, unit, off_re, off_im, two_re, two_im, diagonal, half_rate, shift, half_shift
 ):
     """As apply_real for any H_eff of bandwidth two."""
-    scale = 1.0 / (order + 1.0)
+    scale = unit * (1.0 / (order + 1.0))
     re, im = rows_re[order, lo - 2 : hi + 2], rows_im[order, lo - 2 : hi + 2]
     to_re, to_im = rows_re[order + 1, lo:hi], rows_im[order + 1, lo:hi]
     up_re, up_im = off_re[0, lo - 2 : hi + 2], off_im[0, lo - 2 : hi + 2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit
 
@@ -11,6 +13,17 @@ from .propagate import apply_complex, apply_real, fill_complex, fill_real, overl
 from .window import clear_beside
 
 ROUNDING = 4e-16
+
+LARGE = 2.0**64
+"""Norm of a row above which the unit of time is lowered."""
+
+FEW, LEAST = 2.0, 2.0**-8
+"""Number of steps to a jump above which they share the tolerance, and the smallest share."""
+
+NEAR = 16.0
+"""Factor by which the unit of time may miss the horizon."""
+
+TINY = 2.0**-960
 
 
 @njit(**OPTIONS)
@@ -59,20 +72,54 @@ def _level_windows(rows_re, rows_im, order, lo, hi, band, first, last):
         clear_beside(rows_re[k], rows_im[k], row_lo, row_hi, (order - k) * band)
 
 
+@njit(**OPTIONS)
+def _power_of_two(value):
+    """The largest power of two that is not above a positive number."""
+    _, exponent = math.frexp(value)
+    return math.ldexp(1.0, exponent - 1)
+
+
+@njit(**OPTIONS)
+def guessed_horizon(rate, waiting, most):
+    """Time until a jump is to be expected at this rate, or ``most``."""
+    horizon = most
+    if rate * horizon > 1.08 * waiting + 0.02:
+        horizon = (1.08 * waiting + 0.02) / rate
+    if rate * horizon > 4.0:
+        horizon = 4.0 / rate
+    return horizon
+
+
+@njit(**OPTIONS)
+def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
+    """Write the rows up to ``order``, within lo..hi, in a unit of time ``factor`` times the old one, a power of two."""
+    scale = 1.0
+    for k in range(1, order + 1):
+        scale *= factor
+        norms[k] *= scale
+        re, im = rows_re[k, lo:hi], rows_im[k, lo:hi]
+        for p in range(re.size):
+            re[p] *= scale
+            im[p] *= scale
+
+
 @njit(inline="always", **OPTIONS)
 def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
     """Taylor vectors of exp(-i(H_eff - s)t) ψ, s = shift - i rate_shift/2, up to where they are needed and good.
 
-    Summed up to order K the series is off by at most (1 + e^{rate_shift t/2}) |row_K| t^K in norm, rigorously,
+    Summed up to order K the series is off by at most (1 + e^{rate_shift t/2}) |row_K| (t/τ)^K in norm, rigorously,
     because H_eff only damps: the remainder before row K is an integral over it, and then row K is added. K is the
     first order for which that is within ``tolerance`` at the horizon, which is the time to the expected jump
     (``waiting`` is the log-survival left to lose) but at most ``most``. If no order does, the horizon shrinks.
 
+    The unit τ of the rows is near the horizon, so that no row can vanish or overflow whatever the units of the model;
+    where rows grow too large all the same it is lowered on the way. It is a power of two: no digit depends on it.
+
     Returns
     -------
-    order, horizon, energy, rate, curvature
-        The last three at t = 0: <H>, <R>, and c with -log|ψ(t)|² ≈ rate t - c t². The window of the sum is lo, hi
-        widened by order · band.
+    order, horizon, energy, rate, curvature, shift, rate_shift, unit
+        Energy, rate and curvature at t = 0: <H>, <R>, and c with -log|ψ(t)|² ≈ rate t - c t². The window of the sum
+        is lo, hi widened by order · band.
     """
     first, last = sector_range(tables.N, two_J)
     band, rows_re, rows_im, norms = tables.band, work.taylor_re, work.taylor_im, work.norms
@@ -83,7 +130,8 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
         refresh_elements(tables, work, two_J, filled[1], filled[2])
     norms[0] = 1.0
     energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
-    order, done, renewed, power, peak, growth = 0, False, False, 1.0, 1.0, 2.0
+    unit = _power_of_two(guessed_horizon(rate_shift, waiting, most))
+    order, done, renewed, power, peak, growth, ratio = 0, False, False, 1.0, 1.0, 2.0, 1.0
     while order < MAX_ORDER and not done:
         row_lo, row_hi = max(lo - (order + 1) * band, first), min(hi + (order + 1) * band, last)
         if tables.program.code.shape[0] > 0:
@@ -93,6 +141,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
                 order,
                 row_lo,
                 row_hi,
+                unit,
                 tables.program,
                 tables.diagonal,
                 tables.half_rate,
@@ -106,6 +155,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
                 order,
                 row_lo,
                 row_hi,
+                unit,
                 work.off_re,
                 tables.diagonal,
                 tables.half_rate,
@@ -119,6 +169,7 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
                 order,
                 row_lo,
                 row_hi,
+                unit,
                 work.off_re,
                 work.off_im,
                 work.two_re,
@@ -128,33 +179,52 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
                 shift,
                 0.5 * rate_shift - constant,
             )
+        if order == 0 and not norm2 < LARGE**4 and unit > most * TINY:
+            unit /= LARGE  # the square of the row has overflowed, or nearly so
+            continue
         clear_beside(rows_re[order + 1], rows_im[order + 1], row_lo, row_hi, 2 * PAD)
         norms[order + 1] = np.sqrt(norm2)
         if order == 0:
             real, imag = overlap(rows_re, rows_im, 1, lo, hi)
-            energy, rate = shift - imag, max(rate_shift - 2.0 * real, 0.0)
-            horizon = most
-            if rate * horizon > 1.08 * waiting + 0.02:
-                horizon = (1.08 * waiting + 0.02) / rate
-            if rate * horizon > 4.0:
-                horizon = 4.0 / rate
+            energy, rate = shift - imag / unit, max(rate_shift - 2.0 * real / unit, 0.0)
+            horizon = guessed_horizon(rate, waiting, most)
             if not renewed and (abs(energy - shift) + abs(rate - rate_shift)) * horizon > 0.25:
                 # the sector or the state has changed much since the shift was taken: take it anew
                 shift, rate_shift, renewed = energy, rate, True
+                unit = min(unit, _power_of_two(horizon))
                 continue
+            if rate_shift * horizon > 8.0:  # the rate is rounding of what the shift has taken away
+                horizon = 8.0 / rate_shift
             growth = 1.0 + np.exp(0.5 * rate_shift * horizon)
-        if order == 1:
-            real, imag = overlap(rows_re, rows_im, 2, lo, hi)
-            curvature = 2.0 * real + norms[1] ** 2 - 0.5 * (rate_shift - rate) ** 2
+            wanted = _power_of_two(horizon)
+            if norms[1] < LARGE and (unit > NEAR * wanted or unit * NEAR < wanted):
+                _change_unit(rows_re, rows_im, norms, 1, row_lo, row_hi, wanted / unit)
+                unit = wanted
+            ratio = horizon / unit
         order += 1
-        power *= horizon
-        peak = max(peak, norms[order] * power)
-        done = growth * norms[order] * power <= tolerance
-    if not done and norms[order] > 0.0:
-        horizon = min(horizon, (tolerance / (growth * norms[order])) ** (1.0 / order))
+        if norms[order] > LARGE:
+            _, exponent = math.frexp(norms[order])
+            factor = math.ldexp(1.0, -(exponent // order + 1))
+            _change_unit(rows_re, rows_im, norms, order, row_lo, row_hi, factor)
+            unit *= factor
+            ratio = horizon / unit
+            power = ratio ** (order - 1)
+        if order == 2:
+            real, imag = overlap(rows_re, rows_im, 2, lo, hi)
+            curvature = 2.0 * real + norms[1] ** 2 - 0.5 * ((rate_shift - rate) * unit) ** 2
+            curvature = curvature / unit / unit
+        power *= ratio
+        term = norms[order] * power if norms[order] > 0.0 else 0.0
+        peak = max(peak, term)
+        done = growth * term <= tolerance
+    if not done:
+        horizon = min(horizon, unit * (tolerance / (growth * norms[order])) ** (1.0 / order))
+        if tables.kind.size > 0 and FEW * rate * horizon < waiting:
+            # Many such steps lead to the jump, and their errors of the norm add up: each has its share.
+            horizon *= max(FEW * rate * horizon / waiting, LEAST) ** (1.0 / order)
     if peak * ROUNDING > 0.1 * tolerance:  # terms much larger than their sum would leave rounding behind
         for k in range(1, order + 1):
-            if norms[k] * horizon**k * ROUNDING > 0.1 * tolerance:
-                horizon = (0.1 * tolerance / (ROUNDING * norms[k])) ** (1.0 / k)
+            if norms[k] * (horizon / unit) ** k * ROUNDING > 0.1 * tolerance:
+                horizon = unit * (0.1 * tolerance / (ROUNDING * norms[k])) ** (1.0 / k)
     _level_windows(rows_re, rows_im, order, lo, hi, band, first, last)
-    return order, horizon, energy, rate, curvature, shift, rate_shift
+    return order, horizon, energy, rate, curvature, shift, rate_shift, unit

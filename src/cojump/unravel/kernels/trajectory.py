@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .common import FINISHED, NO_CONVERGENCE, NOT_FINITE, OPTIONS, PAD, PAUSED, RECORD_FULL
+from .common import (
+    FINISHED,
+    LONG_STEP,
+    MAX_ORDER,
+    NO_CONVERGENCE,
+    NOT_FINITE,
+    OPTIONS,
+    PAD,
+    PAUSED,
+    RECORD_FULL,
+    STIFF,
+)
 from .jump import (
     COLLECTIVE,
     GENERAL,
@@ -18,63 +29,112 @@ from .jump import (
 )
 from .measure import spin_averages
 from .propagate import norm_squared, sum_series
-from .series import expand, sector_range
+from .series import expand, guessed_horizon, sector_range
 from .window import clear_beside, store, trim
 
 SHARE = 0.25
 """Part of the tolerance given to the tails on each side of a window; half of it is the Taylor series'."""
 
 
-@njit(inline="always", **OPTIONS)
-def _sum_at(work, order, lo, hi, t):
-    sum_series(work.taylor_re, order, lo, hi, t, work.out_re)
-    sum_series(work.taylor_im, order, lo, hi, t, work.out_im)
+SEARCH = 0.25
+"""Part of the tolerance within which the log-survival at a jump meets the number drawn; the series has the rest."""
+
+ROUNDING = 1e-15
+"""What rounding may leave of a log-survival."""
+
+UNAIMED = 2.0**-6
+"""The same part of that where the end of a step happens to be near a jump: it lies on one side of it always."""
 
 
 @njit(inline="always", **OPTIONS)
-def find_jump(work, order, lo, hi, horizon, rate_shift, rate, curvature, waiting, tolerance):
+def _sum_at(work, order, lo, hi, x):
+    """The state at x units of time after the start of the step, in ``out``."""
+    sum_series(work.taylor_re, order, lo, hi, x, work.out_re)
+    sum_series(work.taylor_im, order, lo, hi, x, work.out_im)
+
+
+@njit(**OPTIONS)
+def _root(first, second, third, change, s, guess, waiting):
+    """Where first x + second x² + (third + change (x - s)) x³ reaches ``waiting``, near ``guess``."""
+    for _ in range(3):
+        x = guess
+        here = third + change * (x - s)
+        value = ((here * x + second) * x + first) * x - waiting
+        tangent = first + (2.0 * second + (3.0 * here + change * x) * x) * x
+        if tangent > 0.0:
+            guess = x - value / tangent
+    return guess
+
+
+@njit(**OPTIONS)
+def _evaluated(taylor_re, taylor_im, out_re, out_im, order, lo, hi, x):
+    """As _sum_at; returns |ψ|²."""
+    sum_series(taylor_re, order, lo, hi, x, out_re)
+    sum_series(taylor_im, order, lo, hi, x, out_im)
+    return norm_squared(out_re, out_im, lo, hi)
+
+
+@njit(inline="always", **OPTIONS)
+def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, waiting, tolerance):
     """Time in (0, horizon] at which the log-survival has lost ``waiting``, or the horizon.
 
-    -log|ψ|² grows steadily; the quadratic model rate t - curvature t² gives the first guess and slope, secants of
-    evaluations of the series the next ones, safeguarded by bisection. Leaves the state at the returned time in ``out``.
+    -log|ψ|² grows steadily; the quadratic model rate t - curvature t² gives the first guess, the cubic and quartic ones
+    through evaluations of the series the next ones, then their secants, safeguarded by bisection. Leaves the state at the returned time in ``out``.
+
+    There is a jump only where the loss does reach ``waiting``: a miss from below counts where a later time was seen
+    to have lost more, or where the loss grows steeply enough to get there well before the horizon.
 
     Returns
     -------
     time, found, lost, norm2
         ``lost`` is the log-survival lost by then; found is -1 if the search did not converge.
     """
-    discriminant = rate * rate - 4.0 * curvature * waiting
-    s = horizon
-    if rate > 0.0 and discriminant > 0.0:
-        s = min(2.0 * waiting / (rate + np.sqrt(discriminant)), horizon)
-    below, above = 0.0, horizon
-    untried = s < horizon  # whether the upper end has been evaluated
-    s_before, miss_before = 0.0, -waiting
+    if waiting <= 0.0:  # the jump is due
+        return 0.0, 1, 0.0, _evaluated(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, 0.0)
+    # all times in the unit of the rows
+    end, first, second = horizon / unit, rate * unit, -curvature * unit * unit
+    damping, near = rate_shift * unit, max(SEARCH * tolerance, min(tolerance, ROUNDING))
+    discriminant = first * first + 4.0 * second * waiting
+    s = end
+    if first > 0.0 and discriminant > 0.0:
+        s = min(2.0 * waiting / (first + np.sqrt(discriminant)), end)
+    below, above = 0.0, end
+    untried = s < end  # whether the upper end has been evaluated
+    s_before, miss_before, third_before = 0.0, -waiting, 0.0
     for iteration in range(100):
-        _sum_at(work, order, lo, hi, s)
-        norm2 = norm_squared(work.out_re, work.out_im, lo, hi)
-        lost = rate_shift * s - np.log(norm2)
+        norm2 = _evaluated(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, s)
+        lost = damping * s - np.log(norm2)
         miss = lost - waiting
-        if abs(miss) <= tolerance:
-            return s, 1, lost, norm2
+        # first s + second s² + third s³, which meets the loss here, and from the second evaluation on the last one too
+        third = ((lost / s - first) / s - second) / s
+        change = (third - third_before) / (s - s_before) if iteration > 0 else 0.0
+        slope = first + (2.0 * second + (3.0 * third + change * s) * s) * s
+        if iteration > 2:
+            slope = (miss - miss_before) / (s - s_before)
+        if s >= end:
+            if miss < 0.0:
+                return horizon, 0, lost, norm2
+            if miss <= UNAIMED * near:
+                return horizon, 1, lost, norm2
+        elif abs(miss) <= near and (
+            miss >= 0.0 or not untried or (-4.0 * miss < lost and slope > 0.0 and s - 2.0 * miss / slope < end)
+        ):
+            return s * unit, 1, lost, norm2
         if miss < 0.0:
-            if s >= horizon:
-                return s, 0, lost, norm2
             below = s
         else:
             above = s
             untried = False
-        slope = rate - 2.0 * curvature * s
-        if iteration > 0:
-            slope = (miss - miss_before) / (s - s_before)
-        s_before, miss_before = s, miss
         guess = s - miss / slope if slope > 0.0 else above
+        if iteration <= 2:
+            guess = _root(first, second, third, change, s, guess, waiting)
+        s_before, miss_before, third_before = s, miss, third
         if guess >= above:
             guess = above if untried else 0.5 * (below + above)
-        elif guess <= below or (iteration > 10 and iteration % 2 == 0):
+        elif not guess > below or (iteration > 10 and iteration % 2 == 0):
             guess = 0.5 * (below + above)
         s = guess
-    return s, -1, 0.0, 1.0
+    return s * unit, -1, 0.0, 1.0
 
 
 @njit(inline="always", **OPTIONS)
@@ -196,15 +256,26 @@ def perform_jump(tables, work, two_J, lo, hi, u):
 
 
 @njit(inline="always", **OPTIONS)
-def _measure_until(tables, work, order, two_J, lo, hi, times, until, start, done, mean, second, sectors, counts, shots):
-    """Averages at the output times up to ``until`` from the series that starts at ``start``; number done.
+def _work_of(order, lo, hi):
+    """Cells that a step of the series or one sum of it goes through, and something for what goes with it."""
+    return (order + 8) * (hi - lo + 32)
+
+
+@njit(inline="always", **OPTIONS)
+def _measure_until(
+    tables, work, order, two_J, lo, hi, unit, times, until, start, done, mean, second, sectors, counts, shots, effort
+):
+    """Averages at the output times up to ``until`` from the series that starts at ``start``; number done, effort left.
+
+    Ends early when there is no effort left.
 
     ``counts``: its row ``done`` is the running number of jumps of each channel, which goes on in the next row.
     ``shots``: which row of the other two arrays takes the amplitudes of an output time, or -1.
     """
     place, shot_re, shot_im = shots
-    while done < times.size and times[done] <= until:
-        _sum_at(work, order, lo, hi, times[done] - start)
+    while done < times.size and times[done] <= until and effort > 0:
+        effort -= _work_of(order, lo, hi)
+        _sum_at(work, order, lo, hi, (times[done] - start) / unit)
         clear_beside(work.out_re, work.out_im, lo, hi, 2)
         norm2 = norm_squared(work.out_re, work.out_im, lo, hi)
         spin_averages(tables.N, two_J, work.out_re, work.out_im, lo, hi, norm2, mean[done], second[done])
@@ -218,35 +289,66 @@ def _measure_until(tables, work, order, two_J, lo, hi, times, until, start, done
                 shot_re[place[done], p - PAD] = work.out_re[p] / np.sqrt(norm2)
                 shot_im[place[done], p - PAD] = work.out_im[p] / np.sqrt(norm2)
         done += 1
-    return done
+    return done, effort
+
+
+@njit(**OPTIONS)
+def _strongest_damping(tables, two_J, lo, hi):
+    """Largest half rate on lo..hi widened by what a step may reach."""
+    first, last = sector_range(tables.N, two_J)
+    reach, J = MAX_ORDER * tables.band, 0.5 * two_J
+    most = 0.0
+    for p in range(max(lo - reach, first), min(hi + reach, last)):
+        most = max(most, tables.half_rate[p - PAD])
+    return most + 0.5 * tables.casimir * J * (J + 1.0)
 
 
 @njit(**OPTIONS)
 def advance(
-    tables, work, place, clock, generator, times, mean, second, sectors, counts, shots, tolerance, budget, record
+    tables,
+    work,
+    place,
+    clock,
+    generator,
+    times,
+    mean,
+    second,
+    sectors,
+    counts,
+    shots,
+    tolerance,
+    budget,
+    effort,
+    record,
 ):
-    """Run a trajectory on, until it ends, has made ``budget`` jumps, or its jump record is full.
+    """Run a trajectory on, until it ends, has made ``budget`` jumps or ``effort``, or its jump record is full.
+
+    Where it pauses has no influence on what it does.
 
     Parameters
     ----------
-    place : (6,) int array
-        2J, lo, hi, output times done, jumps made, and how many of them are in the record. The normalised state is
-        row 0 of the Taylor rows.
-    clock : (4,) array
-        Time, log-survival left to lose before the next jump, and the shifts of energy and rate.
+    place : (7,) int array
+        2J, lo, hi, output times done, jumps made, how many of them are in the record, and the number of steps in which
+        no long step is asked for. The normalised state is row 0 of the Taylor rows.
+    clock : (5,) array
+        Time, log-survival left to lose before the next jump (0 where it is due), the shifts of energy and rate, and
+        the length of the Taylor step where a long one is asked for.
     times, mean, second, sectors : (T,), (T, 3), (T, 6), (T,)
         Output times, and what is written at them.
     counts : (T + 1, L) int array
         Jumps of each channel up to each output time; the row of the next output time holds the running number.
     shots : tuple of three arrays
         Row of the amplitudes to be kept of each output time or -1, (T,), and their real and imaginary parts (n, N+1).
+    budget, effort : int
+        Jumps, and cells of states to go through, before the next pause.
     record : tuple of three arrays
         Times, channels and 2J after each jump; empty arrays for none.
 
     Returns
     -------
     int
-        FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE or NOT_FINITE.
+        FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, or STIFF: Taylor steps are short because of damping,
+        so that a long step to the next output time or jump would be faster.
     """
     two_J, lo, hi, done = place[0], place[1], place[2], place[3]
     t, waiting, shift, rate_shift = clock[0], clock[1], clock[2], clock[3]
@@ -254,45 +356,84 @@ def advance(
     filled = np.full(3, -1)
     tail = (SHARE * tolerance) ** 2
     status, left = FINISHED, budget
-    done = _measure_until(tables, work, 0, two_J, lo, hi, times, t, t, done, mean, second, sectors, counts, shots)
+    done, effort = _measure_until(
+        tables, work, 0, two_J, lo, hi, 1.0, times, t, t, done, mean, second, sectors, counts, shots, effort
+    )
     while done < times.size:
-        if left == 0:
+        # what a step begins with: a pause in its midst goes back to it
+        place[0], place[1], place[2], place[3] = two_J, lo, hi, done
+        clock[0], clock[1], clock[2], clock[3] = t, waiting, shift, rate_shift
+        if left == 0 or effort <= 0:
             status = PAUSED
             break
         if rec_time.size > 0 and place[5] == rec_time.size:
             status = RECORD_FULL
             break
-        order, horizon, energy, rate, curvature, shift, rate_shift = expand(
+        order, horizon, energy, rate, curvature, shift, rate_shift, unit = expand(
             tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, times[-1] - t, 0.5 * tolerance
         )
         if not np.isfinite(energy) or not np.isfinite(rate):
             status = NOT_FINITE
             break
-        if t + horizon <= t and times[-1] > t:
+        if order == MAX_ORDER and waiting > 0.0 and place[6] <= 0:
+            wanted = min(guessed_horizon(rate, waiting, times[-1] - t), times[done] - t)
+            cost = wanted / horizon * _work_of(order, lo, hi) if horizon > 0.0 else np.inf
+            if cost > LONG_STEP + LONG_STEP // 1024 * two_J and _strongest_damping(tables, two_J, lo, hi) * horizon > 1:
+                clock[4] = horizon
+                status = STIFF
+                break
+        if not t + horizon > t and waiting > 0.0:
             status = NO_CONVERGENCE
             break
         first, last = sector_range(tables.N, two_J)
         lo, hi = max(lo - order * tables.band, first), min(hi + order * tables.band, last)
         step, found, lost, norm2 = find_jump(
-            work, order, lo, hi, horizon, rate_shift, rate, curvature, waiting, tolerance
+            work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, waiting, tolerance
         )
         if found < 0:
             status = NO_CONVERGENCE
             break
+        effort -= 2 * _work_of(order, lo, hi)
         ends = found == 0 and horizon >= times[-1] - t
         until = times[-1] if ends else t + step
         before = done
-        done = _measure_until(
-            tables, work, order, two_J, lo, hi, times, until, t, done, mean, second, sectors, counts, shots
+        done, effort = _measure_until(
+            tables,
+            work,
+            order,
+            two_J,
+            lo,
+            hi,
+            unit,
+            times,
+            until,
+            t,
+            done,
+            mean,
+            second,
+            sectors,
+            counts,
+            shots,
+            effort,
         )
+        place[3] = done
         if done == times.size:
             break
+        if times[done] <= until:  # row 0 is still the state that the step began with
+            status = PAUSED
+            break
         if done > before:
-            _sum_at(work, order, lo, hi, step)
+            _sum_at(work, order, lo, hi, step / unit)
         t += step
+        place[6] = max(place[6] - 1, 0)
         shift, rate_shift = energy, rate
+        channel = -1
         if found == 1:
-            channel, two_J, lo, hi, norm2 = perform_jump(tables, work, two_J, lo, hi, generator.random())
+            channel, new_two_J, new_lo, new_hi, new_norm2 = perform_jump(
+                tables, work, two_J, lo, hi, generator.random()
+            )
+        if channel >= 0:
+            two_J, lo, hi, norm2 = new_two_J, new_lo, new_hi, new_norm2
             if not norm2 > 0.0:
                 status = NOT_FINITE
                 break
@@ -309,12 +450,11 @@ def advance(
                 rec_two_J[place[5]] = two_J
                 place[5] += 1
         else:
-            waiting -= lost
+            # A loss without any rate is rounding, below any number that is drawn: what is left to lose is drawn anew.
+            waiting = waiting - lost if found == 0 else generator.standard_exponential()
             lo, hi = trim(work.out_re, work.out_im, lo, hi, tail * norm2)
             norm2 = norm_squared(work.out_re, work.out_im, lo, hi)
             store(work.out_re, work.out_im, lo, hi, 1.0 / np.sqrt(norm2), work.taylor_re[0], work.taylor_im[0])
-    place[0], place[1], place[2], place[3] = two_J, lo, hi, done
-    clock[0], clock[1], clock[2], clock[3] = t, waiting, shift, rate_shift
     return status
 
 
@@ -324,14 +464,14 @@ def product_step(tables, work, size, shift, rate_shift, waiting, most, tolerance
 
     Returns
     -------
-    time, found, lost, norm2, order, horizon, energy, rate
+    time, found, lost, norm2, order, horizon, energy, rate, unit
         As find_jump and expand; the state at ``time`` is in ``out``.
     """
     filled = np.full(3, -1)
-    order, horizon, energy, rate, curvature, shift, rate_shift = expand(
+    order, horizon, energy, rate, curvature, shift, rate_shift, unit = expand(
         tables, work, size - 1, PAD, PAD + size, filled, shift, rate_shift, waiting, most, 0.5 * tolerance
     )
     time, found, lost, norm2 = find_jump(
-        work, order, PAD, PAD + size, horizon, rate_shift, rate, curvature, waiting, tolerance
+        work, order, PAD, PAD + size, horizon, unit, rate_shift, rate, curvature, waiting, tolerance
     )
-    return time, found, lost, norm2, order, horizon, energy, rate
+    return time, found, lost, norm2, order, horizon, energy, rate, unit
