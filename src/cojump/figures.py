@@ -232,7 +232,7 @@ def _draw_pair(upper: Axes, lower: Axes, results: Sequence[Result], label: str, 
 def _all_same(curves: Sequence[tuple[Array, Array, Any]]) -> bool:
     """Whether the mean field is the same for all points: with blocks of changing shares it is not."""
     times, values, _ = curves[-1]
-    return all(len(t) == len(times) and np.allclose(t, times) and np.allclose(v, values) for t, v, _ in curves)
+    return all(len(t) == len(times) and np.allclose(t, times, atol=0) and np.allclose(v, values) for t, v, _ in curves)
 
 
 def _label_decades(axes: Axes) -> None:

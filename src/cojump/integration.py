@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
+from scipy.linalg import expm
 
 from .errors import ConvergenceError
 
@@ -33,8 +34,9 @@ class Method(NamedTuple):
     further: int
 
 
-MEAN_FIELD = (Method("DOP853", 20_000, 0), Method("LSODA", 50_000, 1_000_000))
-"""Integrators in the order they are tried: an explicit one of high order, then one that switches to implicit steps."""
+MEAN_FIELD = (Method("DOP853", 20_000, 0), Method("LSODA", 50_000, 1_000_000), Method("DOP853", 20_000, 3_000_000))
+"""Integrators in the order they are tried: an explicit one of high order, one that switches to implicit steps, and the
+first with more patience, for many fast oscillations that nothing damps: it needs fewer derivatives for them."""
 
 
 class _TooManyStepsError(Exception):
@@ -49,6 +51,8 @@ def integrate(
     what: str = "mean-field equations",
     tolerances: tuple[float, float] = (1e-11, 1e-13),
     methods: Sequence[Method] = MEAN_FIELD,
+    unit_rate: float = 1.0,
+    linear: bool = False,
 ) -> Array:
     """(T, n) solution at the times, exactly the start at t = 0.
 
@@ -67,6 +71,13 @@ def integrate(
     tolerances : (float, float)
         Relative and absolute one.
     methods : sequence of Method
+    unit_rate : float
+        A rate, a power of two, that the integrator is to see as 1 (:attr:`cojump.Model.unit_rate`): scipy's integrators
+        begin with steps that know absolute lengths of time.
+
+    linear : bool
+        Whether derivative(t, y) = M y. What the first method does not follow with its first allowance of derivatives is
+        then solved by e^{Mt}, however stiff it is and however often it oscillates.
 
     Raises
     ------
@@ -75,21 +86,45 @@ def integrate(
     """
     if times[-1] == 0:
         return start[None, :]
-    why = "the flow needs too many steps: it is stiff beyond measure, a rate is discontinuous, or t is very long"
+    why = ""
     rtol, atol = tolerances
+    scaled = times * unit_rate
     for method in methods:
-        asked = 0
+        asked, reached = 0, 0.0
 
-        def counted(t: float, y: Array, method: Method = method) -> Array:
-            nonlocal asked
-            asked += 1
-            if asked > method.most + method.further * t / times[-1]:
+        def counted(s: float, y: Array, method: Method = method) -> Array:
+            nonlocal asked, reached
+            asked, reached = asked + 1, s / unit_rate
+            if asked > method.most + (0 if linear else method.further * s / scaled[-1]):
                 raise _TooManyStepsError
-            return derivative(t, y)
+            return derivative(reached, y) / unit_rate
 
-        with np.errstate(all="ignore"), suppress(_TooManyStepsError):
-            path = solve_ivp(counted, (0.0, times[-1]), start, method=method.name, t_eval=times, rtol=rtol, atol=atol)
-            if path.success and np.all(np.isfinite(path.y)):
-                return path.y.T
-            why = str(path.message)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            # what an integrator has to say of a step that failed is in the message of the one error below
+            warnings.simplefilter("ignore")
+            try:
+                path = solve_ivp(
+                    counted, (0.0, scaled[-1]), start, method=method.name, t_eval=scaled, rtol=rtol, atol=atol
+                )
+            except _TooManyStepsError:
+                why = (
+                    f"{asked} derivatives lead to t = {reached:.3g}; the flow is stiff beyond measure or oscillates "
+                    f"very often, or a rate is discontinuous"
+                )
+            else:
+                if path.success and np.all(np.isfinite(path.y)):
+                    return path.y.T
+                why = " ".join(str(path.message).split())
+        if linear:
+            return _exponential(derivative, start, times)
     raise ConvergenceError(f"The {what} could not be integrated to t = {times[-1]:g}: {why}")
+
+
+def _exponential(derivative: Callable[[float, Array], Array], start: Array, times: Array) -> Array:
+    """(T, n) e^{Mt} y of a linear flow."""
+    matrix = np.stack([derivative(0.0, unit) for unit in np.eye(len(start))], axis=1)
+    path, y = [], start
+    for step in np.diff(times, prepend=0.0):
+        y = expm(matrix * step) @ y
+        path.append(y)
+    return np.array(path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from time import perf_counter
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -129,7 +130,13 @@ def _order_parameters(moments: ExactMoments, model: Model) -> ExactMoments:
 
 
 def master_equation(
-    model: Model, state: State, times: ArrayLike, *, tolerance: float = 1e-10, memory: float = 4.0
+    model: Model,
+    state: State,
+    times: ArrayLike,
+    *,
+    tolerance: float = 1e-10,
+    memory: float = 4.0,
+    applications: float = 1e7,
 ) -> Exact:
     """Solve the master equation of all N particles, exactly up to a stated tolerance.
 
@@ -145,6 +152,10 @@ def master_equation(
         and 0.01. Rounding comes on top, some 1e-13.
     memory : float
         GiB that may be used. One block of N two-level particles has C(N+3, 3) unknowns.
+    applications : float
+        How often the generator 𝓛 may be applied to ρ. Some 6 ‖𝓛‖t times are needed (for a single block ‖𝓛‖ is about N
+        times the largest energy or rate), which is much for fast oscillations or fast rates over a long time. A model
+        that needs more is refused after the first step, with its cost.
 
     Returns
     -------
@@ -157,18 +168,19 @@ def master_equation(
     UnsupportedError
         If the basis does not hold the number of levels of a block.
     ConvergenceError
-        If a step does not keep its tolerance.
+        If more applications of the generator are needed than allowed, or rounding spoils the solution.
     """
     checked = check_times(times)
     tolerance = checks.number("tolerance", tolerance, 1e-12, 1e-2)
     memory = checks.number("memory", memory, 0)
+    applications = checks.number("applications", applications, 1)
     check_start(model, state)
     pairs = list(zip(model.blocks, state.blocks, strict=True))
     with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
         generator = Generator(model, [occupied_labels(block, own) for block, own in pairs], memory=memory)
         start = generator.start([block_densities(block, own) for block, own in pairs])
         reader = generator.expectations()
-        path = _evolve(generator, start, checked, norm=generator.packing.norm, tolerance=tolerance)
+        path = _evolve(generator, start, checked, norm=generator.packing.norm, tolerance=tolerance, most=applications)
         found = np.array([reader @ y for y in path])
     mean, second, weights = _moments(found, len(model.labels))
     off = float(np.abs(weights.sum(axis=1) - 1).max())
@@ -301,39 +313,53 @@ def _evolve(
     *,
     norm: Callable[[Array], float],
     tolerance: float,
+    most: float = np.inf,
 ) -> list[Array]:
     """e^{𝓛t} ρ at the times, by Taylor steps whose remainder is bounded.
 
     With v_k = (h𝓛)^k ρ/k! the remainder after v_{K-1} is ∫ e^{𝓛(h-s)} .. ds, and e^{𝓛t} contracts the trace norm of
     Hermitian matrices, so the error of the step is at most ‖v_K‖_1. Each step may spend the share h/t of the tolerance.
+    A step whose terms become too large is made shorter until they do not; what all steps will cost is known after the
+    first one, and refused if it is more than ``most`` derivatives.
     """
     found = [start] if times[0] == 0 else []
     end, t, y = float(times[-1]), 0.0, start
     longest = end
+    asked, clock = 0, perf_counter()
     while len(found) < len(times):
         size = norm(y)
         due = times[len(found) : len(found) + _AT_ONCE]
         h = min(longest, float(due[-1]) - t)
         after = float(due[-1]) if h < longest else min(t + h, float(due[-1]))
         inside = due[due < after]
-        allowed = tolerance * h / end
+        allowed = tolerance * (h / end)
         term, total, partial = y, y, [y] * len(inside)
-        largest, bound = size, np.inf
-        for k in range(1, _TERMS + 1):
-            term = derivative(term) * (h / k)
-            bound = norm(term)
-            largest = max(largest, bound)
-            if not largest <= _LARGEST[1] * size:
-                break
-            total = total + term
-            partial = [p + term * ((s - t) / h) ** k for p, s in zip(partial, inside, strict=True)]
-            if bound <= allowed:
-                break
+        largest, bound, k = size, np.inf, 0
+        with np.errstate(over="ignore", invalid="ignore"):  # a step that is far too long overflows, and is made shorter
+            for k in range(1, _TERMS + 1):
+                term = derivative(term) * (h / k)
+                bound = norm(term)
+                largest = max(largest, bound)
+                if not largest <= _LARGEST[1] * size:
+                    break
+                total = total + term
+                partial = [p + term * ((s - t) / h) ** k for p, s in zip(partial, inside, strict=True)]
+                if bound <= allowed:
+                    break
+        asked += k
         if not (bound <= allowed and largest <= _LARGEST[1] * size):
             longest = h / 2
-            if longest < 1e-12 * end:
+            if t + longest == t:
                 raise ConvergenceError(f"The master equation could not be integrated beyond t = {t:g}")
             continue
+        needed = asked + k * ((end - after) / h)
+        if h == longest and needed > most:
+            hours = (perf_counter() - clock) / asked * needed / 3600
+            raise ConvergenceError(
+                f"The master equation to t = {end:g} would apply its generator {needed:.2g} times, some {hours:.2g} "
+                f"hours here, in steps of {h:.2g} that its largest energies and rates need: `applications` = "
+                f"{most:.2g} are allowed"
+            )
         found += partial
         if after == due[len(inside)]:
             found.append(total)

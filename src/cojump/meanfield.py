@@ -183,7 +183,7 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
         return np.concatenate([c.ravel() for c in flow(unpack(y))]).view(float)
 
     start = np.concatenate([r.astype(complex).ravel() for r in state.densities]).view(float)
-    path = integrate(derivative, start, checked)
+    path = integrate(derivative, start, checked, unit_rate=model.unit_rate, linear=model.is_free)
     states = [unpack(np.ascontiguousarray(y)) for y in path]
     densities = [np.array([s[b] for s in states]) for b in range(len(shapes))]
     mean = np.stack([np.einsum("tij,ji->t", densities[o.block], o.matrix).real for o in model.observables], axis=1)

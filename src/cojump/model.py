@@ -55,8 +55,17 @@ __all__ = [
     "two_level_averages",
 ]
 
+_SUMMED = 1e-14
+"""Rounding of a sum of a few products, relative to their size."""
+
+_ORDINARY = 40
+"""Units of time in which the fastest rate is within 2^±20 are ordinary: nothing is rescaled in them."""
+
 _SPECTRUM_POINTS = 100_000
 """A rate is tried on every point of its argument's spectrum up to this many, on a grid of it beyond."""
+
+_SCALE_POINTS = 64
+"""Points of the spectrum that tell how large a rate is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +216,45 @@ class Model:
         """The A labels ``"block.x"`` of the observables."""
         return tuple(o.label for o in self.observables)
 
+    @cached_property
+    def fastest(self) -> float:
+        """The largest energy or rate of one particle among the terms, in the model's unit of 1/time; 0 if none acts.
+
+        Collective terms count as mean field sees them. It is a scale, not a bound.
+        """
+        found = [0.0]
+        for term in self.hamiltonian:
+            if isinstance(term, OneBody):
+                levels = np.linalg.eigvalsh((term.matrix + term.matrix.conj().T) / 2)
+                found.append(float(levels[-1] - levels[0]))
+            else:
+                found.append(abs(term.strength) * float(_norm(term.first) * _norm(term.second)))
+        for jump in self.jumps:
+            if isinstance(jump, LocalJump):
+                values = jump.gamma(self.argument_spectrum(jump, _SCALE_POINTS))
+                found.append(float((_norm(jump.matrix) * np.abs(values).max()) ** 2))
+            else:
+                found.append(jump.rate * max(_norm(y) for y in jump.matrices.values()) ** 2)
+        return max(found)
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no particle feels another one: the mean-field flow is then linear."""
+        return all(isinstance(t, OneBody) for t in self.hamiltonian) and all(
+            isinstance(jump, LocalJump) and not jump.has_rate for jump in self.jumps
+        )
+
+    @property
+    def unit_rate(self) -> float:
+        """A power of two that rates are divided by, and times multiplied with, before numbers of them are compared.
+
+        It is 1 in ordinary units, so that nothing changes there. Elsewhere what is left of ``fastest`` is within 2^±20:
+        the same physics in any unit of time meets the same absolute constants of foreign integrators.
+        """
+        if not 0 < self.fastest < np.inf:
+            return 1.0
+        return float(2.0 ** (_ORDINARY * np.round(np.log2(self.fastest) / _ORDINARY)))
+
     @property
     def deviation_weights(self) -> NDArray[np.float64]:
         """(A,) weights of (m_a - m̄_a)² in E_N, (24) in the orthonormal basis of (7)."""
@@ -288,19 +336,17 @@ class Model:
         The two-body terms are brought to a sum over different particles plus a one-body part (k = j), and each
         is split into pieces orthogonal in the trace: scalar, one-body traceless, two-body traceless.
         """
-        pairs, singles, scalar = _orthogonal_pieces(self)
-        scale = max(1.0, max((float(np.abs(p).max()) for p in (*pairs.values(), *singles)), default=0.0))
-        worst = abs(scalar.imag)
-        for single in singles:
-            worst = max(worst, float(np.abs(single - single.conj().T).max()))
-        for pair in pairs.values():
-            worst = max(worst, float(np.abs(pair - pair.conj().transpose(1, 0, 3, 2)).max()))
-        if worst > HERMITIAN * scale * max(1.0, self.size**0.5):
+        worst = max(_excesses(self), key=lambda found: found[0] - found[1], default=(0.0, 0.0))
+        if worst[0] > worst[1]:
             raise ArgumentError(
                 "hamiltonian",
                 "be Hermitian as an operator on the whole system",
-                f"|H - H†| reaches {worst:.3g}",
+                f"|H - H†| reaches {worst[0]:.3g}",
             )
+
+
+def _norm(matrix: NDArray[np.complex128]) -> float:
+    return float(np.linalg.norm(matrix, 2))
 
 
 def check_model(model: object) -> None:
@@ -356,29 +402,41 @@ def _average_spectrum(levels: NDArray[np.floating[Any]], count: int, size: int, 
     return np.unique(np.clip(values, levels.min() * share, levels.max() * share))
 
 
-def _orthogonal_pieces(
-    model: Model,
-) -> tuple[dict[tuple[int, int], NDArray[np.complex128]], list[NDArray[np.complex128]], complex]:
-    """H as Σ_{pairs} traceless two-body + Σ_k traceless one-body + scalar·1.
+def _excesses(model: Model) -> list[tuple[float, float]]:
+    """What the two-body terms have of |H - H†|, and how much of it may be rounding, for each orthogonal piece.
 
-    Returns the two-body tensors t[a, a', c, c'] (row and column of each particle) per pair of blocks, the
-    one-body matrix of each block, and the scalar.
+    H is Σ_{pairs} traceless two-body + Σ_k traceless one-body + scalar·1; one-body terms were Hermitian when they were
+    made. Each piece is measured by the size of what adds up to it, so that no unit of energy is preferred and a large
+    term elsewhere hides nothing.
     """
     n_all = model.size
     singles = [np.zeros((b.levels, b.levels), dtype=complex) for b in model.blocks]
     pairs: dict[tuple[int, int], NDArray[np.complex128]] = {}
+    allowed_pairs: dict[tuple[int, int], float] = {}
+    allowed = np.zeros(len(model.blocks) + 1)  # of the blocks' one-body pieces and, in the end, of the scalar
     for term in model.hamiltonian:
         if isinstance(term, OneBody):
-            singles[model.block_index(term.block)] += term.matrix
             continue
         b, c = (model.block_index(name) for name in term.blocks)
-        tensor = np.einsum("ab,cd->abcd", term.first, term.second) * (term.strength / n_all)
+        size_b, size_c = (model.blocks[i].size for i in (b, c))
+        strength = term.strength / n_all
+        tensor = np.einsum("ab,cd->abcd", term.first, term.second) * strength
+        size = float(np.abs(tensor).max())
+        trace_b, trace_c = (abs(np.trace(x)) / len(x) for x in (term.first, term.second))
+        # the trace of one partner acts on the other: by its size, and by its rounding where it should vanish
+        allowed[b] += HERMITIAN * abs(strength) * np.abs(term.first).max() * trace_c * size_c + _SUMMED * size * size_c
+        allowed[c] += HERMITIAN * abs(strength) * np.abs(term.second).max() * trace_b * size_b + _SUMMED * size * size_b
+        allowed[-1] += (HERMITIAN * abs(strength) * trace_b * trace_c + _SUMMED * size) * size_b * size_c
         if b == c:
-            singles[b] += term.first @ term.second * (term.strength / n_all)
+            singles[b] += term.first @ term.second * strength
+            allowed[b] += HERMITIAN * size * len(term.first)
+            allowed[-1] += HERMITIAN * size * len(term.first) * size_b
             tensor = (tensor + tensor.transpose(2, 3, 0, 1)) / 2
         elif b > c:
             b, c, tensor = c, b, tensor.transpose(2, 3, 0, 1)
         pairs[b, c] = pairs.get((b, c), 0) + tensor
+        allowed_pairs[b, c] = allowed_pairs.get((b, c), 0.0) + HERMITIAN * size
+    found = []
     scalar = 0j
     for (b, c), tensor in pairs.items():
         size_b, size_c = model.blocks[b].size, model.blocks[c].size
@@ -393,7 +451,8 @@ def _orthogonal_pieces(
             - np.einsum("ab,cd->abcd", one_b, on_c)
             + both * np.einsum("ab,cd->abcd", one_b, one_c)
         )
-        pairs[b, c] = tensor if b != c or size_b > 1 else np.zeros_like(tensor)
+        if b != c or size_b > 1:
+            found.append((float(np.abs(tensor - tensor.conj().transpose(1, 0, 3, 2)).max()), allowed_pairs[b, c]))
         partners = (size_c, size_b) if b != c else (size_b - 1, size_b - 1)
         singles[b] = singles[b] + (on_b - both * one_b) * partners[0]
         singles[c] = singles[c] + (on_c - both * one_c) * partners[1]
@@ -402,4 +461,5 @@ def _orthogonal_pieces(
         mean = np.trace(singles[i]) / block.levels
         singles[i] = singles[i] - mean * np.eye(block.levels)
         scalar += mean * block.size
-    return pairs, singles, complex(scalar)
+        found.append((float(np.abs(singles[i] - singles[i].conj().T).max()), float(allowed[i])))
+    return [*found, (abs(complex(scalar).imag), float(allowed[-1]))]

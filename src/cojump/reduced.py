@@ -30,6 +30,9 @@ from .model import Model, check_model, single_particle_basis, symmetric_products
 Array = NDArray[np.float64]
 Matrices = NDArray[np.complex128]
 
+_SAME_TIME = 1e-12
+"""Relative difference of two times that are the same but for the rounding of how they were made."""
+
 
 class _Basis:
     """Orthogonal Hermitian matrices of one block, and where their averages are in a source.
@@ -48,7 +51,7 @@ class _Basis:
     """
 
     def __init__(self, model: Model, block: str) -> None:
-        b = model.block_index(block)
+        b = model.block_index(_name("block", block))
         numbers = [a for a, o in enumerate(model.observables) if o.block == b]
         self.size, self.levels = model.blocks[b].size, model.blocks[b].levels
         self.places = slice(numbers[0], numbers[-1] + 1)
@@ -184,7 +187,8 @@ def correlator(model: Model, source: Any, first: str, second: str) -> tuple[Arra
     ArgumentError
         As :func:`correlators`; or if a label is unknown.
     """
-    observables = [model.observables[checks.place(label, model.labels)] for label in (first, second)]
+    check_model(model)
+    observables = [model.observables[checks.place(_name("label", label), model.labels)] for label in (first, second)]
     blocks = [model.blocks[o.block].name for o in observables]
     found = correlators(model, source, *blocks)
     a, b = found.labels[0].index(first), found.labels[1].index(second)
@@ -219,7 +223,8 @@ def distance(
     """
     _check(model, source)
     _check(model, mean_field, "mean_field")
-    if not np.array_equal(np.asarray(source.times), np.asarray(mean_field.times)):
+    times, others = (np.asarray(getattr(s, "times", ())) for s in (source, mean_field))
+    if times.shape != others.shape or times.ndim != 1 or not np.allclose(times, others, rtol=_SAME_TIME, atol=0):
         raise ArgumentError("mean_field", "have the times of the source", "they differ")
     if partner is not None:
         difference = two(model, source, block, partner) - two(model, _MeansOnly(mean_field), block, partner)
@@ -269,13 +274,26 @@ def _sampled(source: Any) -> bool:
     return isinstance(source, Averages)
 
 
+def _name(argument: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise ArgumentError(argument, "be a name", f"it is {checks.shown(value)}")
+    return value
+
+
 def _check(model: Model, source: Any, name: str = "source") -> None:
     check_model(model)
     labels = getattr(source, "labels", None)
-    if labels is None or tuple(labels) != model.labels:
-        raise ArgumentError(name, "have the averages of the model", f"its labels are {labels!r}")
-    if np.ndim(getattr(source, "mean", ())) != 2:
+    if not isinstance(labels, tuple | list) or tuple(labels) != model.labels:
+        found = (
+            f"its labels are {checks.shown(labels)}" if hasattr(source, "labels") else f"it is {checks.shown(source)}"
+        )
+        raise ArgumentError(name, "have the averages of the model", found)
+    A, mean = len(labels), getattr(source, "mean", None)
+    if not isinstance(mean, np.ndarray) or mean.ndim != 2 or mean.shape[1] != A:
         raise ArgumentError(name, "have averages (T, A) at T times", f"a {type(source).__name__} has none")
+    second = getattr(source, "second", mean[:, :, None] * mean[:, None, :])
+    if not isinstance(second, np.ndarray) or second.shape != (len(mean), A, A):
+        raise ArgumentError(name, "have second moments (T, A, A)", f"those of a {type(source).__name__} are none")
     size = getattr(source, "n_particles", model.size)
     if size != model.size:
         raise ArgumentError(name, f"have the {model.size} particles of the model", f"it has {size}")

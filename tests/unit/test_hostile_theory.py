@@ -208,9 +208,12 @@ def test_kept_series_of_another_model(model, state):
 
 def test_jump_records_that_are_none(model, state):
     one = cj.trajectory(model, state, TIMES, seed=1, index=0)
-    for wrong in (None, one):
+    for wrong in (None, 3, np.array(3.0), model):
         with pytest.raises(cj.ArgumentError, match=r"`records` must be jump records \(trajectory.jumps\)"):
             longtime.waiting_times(wrong)
+    for wrong in (np.zeros(2, dtype=[("time", "U2"), ("channel", "i8")]), np.zeros((2, 2), dtype=one.jumps.dtype)):
+        with pytest.raises(cj.ArgumentError, match="`records` must be jump records with a time and a channel"):
+            longtime.waiting_times([wrong])
     for start in ("a", float("nan")):
         with pytest.raises(cj.ArgumentError, match="`start` must be a finite number"):
             longtime.waiting_times(one.jumps, start=start)
@@ -230,3 +233,76 @@ def test_fluctuations_of_a_stiff_flow_are_integrated():
     assert mf.covariance[-1] == pytest.approx(expected.covariance, abs=1e-9)
     assert mf.correction[-1] == pytest.approx(expected.correction, abs=1e-9)
     assert expected.covariance[0, 0] == pytest.approx(1 - point.mean[0] ** 2, abs=1e-9)  # independent particles
+
+
+class _Looks:
+    """Something that has some of the attributes of a result, and wrong ones."""
+
+    def __init__(self, **attributes):
+        self.__dict__.update(attributes)
+
+
+def test_what_only_looks_like_a_result(model, exact):
+    labels = exact.labels
+    for wrong in (
+        model,
+        exact,
+        _Looks(trajectories=5, times=None, labels=("a",)),
+        _Looks(jumps=3, times=None, mean=None, labels=None),
+        _Looks(jumps=3),
+    ):
+        for call in (longtime.averages, lambda s: longtime.kept_series(s, "spins.z")):
+            with pytest.raises(cj.ArgumentError, match="`source` must be a result that keeps series, or a trajectory"):
+                call(wrong)
+    with pytest.raises(cj.ArgumentError, match="`source` must have series of 3 times and 1 averages"):
+        longtime.averages(_Looks(trajectories=np.zeros((2, 3)), times=np.arange(3.0), labels=("a",)))
+    for wrong, rule in (
+        (_Looks(labels=5, mean=3, times="x"), "have the averages of the model"),
+        (_Looks(labels=None), "have the averages of the model"),
+        (_Looks(labels=labels, mean="x"), r"have averages \(T, A\) at T times"),
+        (_Looks(labels=labels, mean=np.zeros((3, 2))), r"have averages \(T, A\) at T times"),
+        (_Looks(labels=labels, mean=np.zeros((2, 3)), second=None), r"have second moments \(T, A, A\)"),
+        (_Looks(labels=labels, mean=np.zeros((2, 3)), second=np.zeros((3, 3))), r"have second moments \(T, A, A\)"),
+    ):
+        for call in (reduced.one, reduced.two, reduced.correlators):
+            with pytest.raises(cj.ArgumentError, match=f"`source` must {rule}"):
+                call(model, wrong, *((S,) if call is reduced.one else (S, S)))
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(3), np.array(["a", "b"]), None, 3])
+def test_names_that_are_none(model, exact, wrong):
+    mf = cj.mean_field(model, cj.tilted(model, 1.1, 0.4), TIMES)
+    for call in (
+        lambda: reduced.one(model, exact, wrong),
+        lambda: reduced.two(model, exact, S, wrong),
+        lambda: reduced.correlators(model, exact, wrong, S),
+        lambda: reduced.distance(model, exact, mf, wrong),
+    ):
+        with pytest.raises(cj.ArgumentError, match="`block` must be a name, but it is"):
+            call()
+    with pytest.raises(cj.ArgumentError, match="`label` must be a name, but it is"):
+        reduced.correlator(model, exact, "spins.x", wrong)
+    with pytest.raises(cj.ArgumentError, match="`model` must be a cojump Model"):
+        reduced.correlator(wrong, exact, "spins.x", "spins.z")
+
+
+def test_times_that_differ_by_rounding_are_the_same(model, exact):
+    state = cj.tilted(model, 1.1, 0.4)
+    rounded = cj.mean_field(model, state, np.nextafter(TIMES, 2.0) * np.array([0, 1, 1]))
+    expected = reduced.distance(model, exact, cj.mean_field(model, state, TIMES), S)[0]
+    assert reduced.distance(model, exact, rounded, S)[0] == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(cj.ArgumentError, match="`mean_field` must have the times of the source"):
+        reduced.distance(model, exact, cj.mean_field(model, state, [0.0, 0.5, 1.0 + 1e-9]), S)
+
+
+def test_arrays_of_times_beside_arrays_of_values():
+    times = [np.arange(4.0), np.arange(3.0)]
+    for series, rule in (
+        (3, "have one array for each of the 2 arrays of times, but it is 3"),
+        (np.array(3.0), "have one array for each of the 2 arrays of times"),
+        ([np.zeros(4)], "have one array for each of the 2 arrays of times, but it has 1"),
+    ):
+        with pytest.raises(cj.ArgumentError, match=f"`series` must {rule}"):
+            longtime.residence(times, series, 0.0, 1.0)
+    with pytest.raises(cj.ArgumentError, match=r"`series\[1\]` must have one value for each of the 3 times\[1\]"):
+        longtime.residence(times, [np.zeros(4), np.zeros(4)], 0.0, 1.0)

@@ -41,6 +41,16 @@ def test_correlation_time_of_an_autoregressive_process(rho, shape):
     assert abs(values.mean() - _known(rho + 0.05)) > 10 * spread / np.sqrt(200)
 
 
+@pytest.mark.parametrize(("rho", "n"), [(0.5, 450), (0.5, 1500), (0.9, 9500)])
+def test_the_error_of_a_correlation_time_knows_that_its_window_fluctuates(rho, n):
+    """For 300 and 1000 τ: with the error at a fixed window the median pull is 10 to 25 % too wide."""
+    rng = np.random.default_rng(23)
+    found = [longtime.autocorrelation_time(_ar1(rng, rho, (n,))) for _ in range(1500)]
+    values, errors = (np.array([getattr(f, name) for f in found]) for name in ("value", "stderr"))
+    assert values.std(ddof=1) / np.median(errors) == pytest.approx(1.03, abs=0.06)
+    assert np.std((values - _known(rho)) / errors) == pytest.approx(1.01, abs=0.06)
+
+
 BURN = 2000
 """Steps until the processes below have forgotten their start (0.98^2000 = 3e-18)."""
 
@@ -168,9 +178,32 @@ def test_a_run_too_short_is_flagged():
     assert not longtime.autocorrelation_time(_ar1(rng, 0.99, (50, 1500))).reliable
 
 
-def test_a_series_that_stands_still_has_no_correlation_time():
-    found = longtime.autocorrelation_time(np.full((2, 100), 0.3) + 1e-17)
-    assert (found.value, found.stderr, found.reliable) == (0.0, 0.0, True)
+@pytest.mark.parametrize(
+    "series", [np.zeros(100), np.zeros((3, 4)), np.full((2, 100), 0.3) + 1e-17, np.full(60, -7e-30)]
+)
+def test_a_series_that_stands_still_has_no_correlation_time(series):
+    """Nothing is known of how long it will stand still: not τ = 0 ± 0, and never reliable."""
+    found = longtime.autocorrelation_time(series)
+    assert np.isnan([found.value, found.stderr]).all()
+    assert (found.variance, found.reliable) == (0.0, False)
+
+
+def test_an_average_that_stands_still_does_not_know_its_error():
+    series = np.zeros((1, 200, 2))
+    series[:, :, 0] = 1e-17 * np.random.default_rng(1).normal(size=200)  # zero by symmetry, with its rounding
+    kept = SimpleNamespace(times=np.arange(200.0), labels=("a", "b"), trajectories=series)
+    found = longtime.averages(kept)
+    assert np.isnan([found.tau, found.tau_stderr, found.stderr]).all()
+    assert not found.reliable.any()
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-15, 1e12])
+def test_the_unit_of_a_series_does_not_matter(unit):
+    x = _ar1(np.random.default_rng(1), 0.8, (5000,))
+    expected, found = longtime.autocorrelation_time(x), longtime.autocorrelation_time(unit * x)
+    assert found.reliable
+    assert [found.value, found.stderr] == pytest.approx([expected.value, expected.stderr], rel=1e-9)
+    assert found.variance == pytest.approx(expected.variance * unit**2, rel=1e-9)
 
 
 def test_averages_over_time_have_honest_errors():
@@ -204,8 +237,10 @@ def test_trajectories_of_flips_relax_with_their_rate():
     assert abs(found.tau[z] - tau) < 4 * found.tau_stderr[z]
     assert abs(found.mean[z] - 0.5 / 2.1) < 4 * found.stderr[z]
     assert found.stderr[z] == pytest.approx(np.sqrt(2 * tau * (1 - (0.5 / 2.1) ** 2) / 4 / 2990), rel=0.1)
-    assert found.reliable.all()
-    assert found.tau[0] == found.stderr[0] == 0.0  # <m_x> stays 0
+    assert found.reliable[z]
+    # a Dicke state has no coherences: what stands still is not said to be known
+    assert np.isnan(found.stderr[:z]).all()
+    assert not found.reliable[:z].any()
 
 
 def test_bad_series_are_refused():
@@ -367,6 +402,74 @@ def test_retrieval_of_a_pattern_and_of_its_negative():
     assert np.all(np.abs(found.mean - np.linalg.solve(chain[2:, 2:], -np.ones(len(ks) - 2))[1]) > 4 * found.stderr)
 
 
+def _birth_death(N, beta, low, high):
+    """Mean stay along the pattern, from the first overlap ≥ high to the first ≤ low; a spin feels all N spins."""
+    k = np.arange(N + 1)
+    overlap = (2 * k - N) / N
+    w_up, w_dn = (N - k) / (1 + np.exp(-2 * beta * overlap)), k / (1 + np.exp(2 * beta * overlap))
+    chain = np.diag(-(w_up + w_dn)) + np.diag(w_up[:-1], 1) + np.diag(w_dn[1:], -1)
+    inside = np.flatnonzero(overlap > low + 1e-9)
+    passage = np.linalg.solve(chain[np.ix_(inside, inside)], -np.ones(len(inside)))
+    return passage[np.flatnonzero(overlap[inside] > high - 1e-9)[0]]
+
+
+@pytest.fixture(scope="module")
+def near_a_barrier():
+    """Two networks of 20 spins that pass between a pattern and its negative, at all of their jumps."""
+    N, beta, end = 20, 1.4, 12000.0
+    model = cj.systems.hopfield(np.ones((1, N)), 0.0, beta, exclude_self=False)
+    state = cj.dicke(model, {"+": (N / 2, N / 2)})
+    runs = [longtime.at_jumps(model, state, [0.0, end], seed=11, index=i) for i in range(2)]
+    return runs, [longtime.kept_series(run, "overlap1", model=model)[0] for run in runs]
+
+
+def _seen_at(runs, overlaps, step):
+    times = np.arange(0, runs[0].times[-1], step)
+    series = [x[np.searchsorted(r.times, times, side="right") - 1] for r, x in zip(runs, overlaps, strict=True)]
+    return longtime.residence(times, np.array(series), -0.35, 0.35)
+
+
+def test_stays_measured_from_the_jumps_have_no_bias(near_a_barrier):
+    """Near a barrier passages are often undone at once; output times 4 apart make stays 30 % too long."""
+    runs, overlaps = near_a_barrier
+    exact = _birth_death(20, 1.4, -0.35, 0.35)
+    assert exact == pytest.approx(93.27, abs=0.01)
+    found = longtime.residence([r.times for r in runs], overlaps, -0.35, 0.35)
+    assert np.all(found.stderr < 0.1 * exact)
+    assert np.all(np.abs(found.mean - exact) < 3 * found.stderr)
+    assert np.abs(found.step_bias).max() < 1e-3
+    biases = []
+    for step in (0.05, 1.0, 4.0):
+        seen = _seen_at(runs, overlaps, step)
+        biases.append((seen.mean / found.mean - 1).mean())
+        # what is told is of the order of what is there
+        assert biases[-1] / 5 < seen.step_bias.mean() < 2 * biases[-1]
+    assert biases[0] == pytest.approx(0.016, abs=0.01)
+    assert biases[2] == pytest.approx(0.30, abs=0.08)
+
+
+def test_output_times_at_jumps_belong_to_the_same_trajectory():
+    model = cj.systems.constrained(6, 0.7, 1.3, 0.8)
+    state = cj.tilted(model, 1.1, 0.4)
+    times = np.linspace(0, 5, 11)
+    plain = cj.trajectory(model, state, times, seed=4, index=2)
+    found = longtime.at_jumps(model, state, times, seed=4, index=2)
+    assert np.array_equal(found.jumps, plain.jumps)
+    assert found.mean[np.isin(found.times, times)] == pytest.approx(plain.mean, abs=1e-12)
+    places = np.searchsorted(found.times, plain.jumps["time"])
+    steps = np.abs(found.mean[places + 1] - found.mean[places]).max(axis=1)
+    assert np.all(np.diff(found.times)[places] < 1e-14)
+    assert np.median(steps) > 0.1
+
+
+def test_a_value_on_a_threshold_but_for_rounding_has_reached_it():
+    x = [-0.5 + 3e-10, 0.0, 0.5 - 3e-10, 0.1, -0.5 + 3e-10, 0.0]
+    for unit in (1e-9, 1.0, 1e9):
+        found = longtime.residence(np.arange(6.0), unit * np.array(x), -0.5 * unit, 0.5 * unit)
+        assert found.visits["state"].tolist() == [0, 1, 0]
+        assert found.exits.tolist() == [1, 1]
+
+
 def test_series_of_order_parameters():
     model = cj.systems.hopfield(np.array([[1, 1, 1, -1, -1], [1, 1, -1, 1, -1]]), 0.2, 2.0)
     result = cj.simulate(model, cj.corrupted(model, 0, 0.9), [0.0, 1.0, 2.0], n_traj=3, keep=3)
@@ -420,6 +523,87 @@ def test_waiting_times_of_a_driven_atom():
     w, error = waits.density([0.0, 0.3, 1.5, 2.5])
     expected = np.diff(np.interp([0.0, 0.3, 1.5, 2.5], grid, cumulative)) / [0.3, 1.2, 1.0]
     assert np.all(np.abs(w - expected) < 4 * error)
+
+
+RECORD = np.dtype([("time", "f8"), ("channel", "i8")])
+
+LAWS = {
+    "Poisson": (lambda rng, n: rng.exponential(1.0, n), lambda t: np.exp(-t)),
+    "regular": (lambda rng, n: rng.gamma(3, 1 / 3, n), lambda t: np.exp(-3 * t) * (1 + 3 * t + 4.5 * t**2)),
+}
+"""Renewal processes of mean wait 1: draws, and the probability to wait longer."""
+
+
+def _renewals(rng, draw, duration, count):
+    records = []
+    for _ in range(count):
+        times = np.cumsum(draw(rng, int(3 * duration + 40)))
+        record = np.zeros(int(np.sum(times < duration)), dtype=RECORD)
+        record["time"] = times[times < duration]
+        records.append(record)
+    return records
+
+
+@pytest.mark.parametrize("law", LAWS)
+def test_waits_that_the_end_of_a_record_cuts_are_counted(law):
+    """Records of ten waits: complete ones alone are 4 to 11 % too short, z = -1.6 and -2.7 for 50 of them."""
+    rng, (draw, survival) = np.random.default_rng(31), LAWS[law]
+    pulls = {"mean": [], "end": [], "survival": [], "density": []}
+    edges = np.array([0.3, 0.9, 1.5])
+    probability = -np.diff(survival(edges)) / 0.6
+    for _ in range(300):
+        records = _renewals(rng, draw, 10.0, 50)
+        found, told = longtime.waiting_times(records), longtime.waiting_times(records, end=10.0)
+        pulls["mean"].append((found.mean - 1) / found.stderr)
+        pulls["end"].append((told.mean - 1) / told.stderr)
+        S, error = found.survival([1.3])
+        pulls["survival"].append((S[0] - survival(1.3)) / error[0])
+        w, error = found.density(edges)
+        pulls["density"].append(((w - probability) / error)[1])
+    for name, z in pulls.items():
+        assert abs(np.mean(z)) < 0.2, name
+        assert np.std(z) == pytest.approx(1, abs=0.2), name
+
+
+def test_without_cut_waits_the_figures_are_those_of_the_sample():
+    waits = np.sort(np.random.default_rng(1).exponential(1.0, 200))
+    found = longtime.WaitingTimes(waits)
+    assert found.mean == pytest.approx(waits.mean(), rel=1e-12)
+    assert found.stderr == pytest.approx(waits.std(ddof=1) / np.sqrt(200), rel=1e-12)
+    assert found.randomness == pytest.approx(waits.var(ddof=1) / waits.mean() ** 2, rel=1e-12)
+    S, error = found.survival([0.5, 100.0])
+    share = np.mean(waits > 0.5)
+    assert [*S, *error] == pytest.approx([share, 0, np.sqrt(share * (1 - share) / 200), 0], rel=1e-12)
+    w, error = found.density([0.0, 1.0])
+    assert [w[0], error[0]] == pytest.approx(
+        [1 - np.mean(waits >= 1), np.sqrt(np.mean(waits >= 1) * np.mean(waits < 1) / 200)]
+    )
+
+
+def test_what_lasts_longer_than_any_record_has_no_known_mean():
+    records = _renewals(np.random.default_rng(2), LAWS["Poisson"][0], 2.0, 100)
+    found = longtime.waiting_times(records, end=2.0)
+    assert found.unseen > 0.05
+    assert np.isnan(found.stderr)
+    assert found.mean == pytest.approx(1, abs=0.3)
+    S, error = found.survival([1.0, 5.0])
+    assert abs(S[0] - np.exp(-1)) < 4 * error[0]
+    assert np.isnan([S[1], error[1]]).all()
+
+
+def test_trajectories_know_when_they_end_and_bare_records_may_not():
+    model = cj.systems.free_flips(3, 0.2, 0.5, 0.5)
+    state = cj.tilted(model, 1.1, 0.4)
+    short = [cj.trajectory(model, state, [0.0, 6.0], seed=3, index=i) for i in range(150)]
+    long = [cj.trajectory(model, state, [0.0, 200.0], seed=4, index=i) for i in range(3)]
+    found = longtime.waiting_times(short)  # rate 3/2
+    assert found.cut.size == sum(1 for one in short if one.jumps.size)
+    assert abs(found.mean - 2 / 3) < 3 * found.stderr
+    assert np.all(longtime.waiting_times(short, end=6.0).intervals == found.intervals)
+    with pytest.raises(cj.ArgumentError, match="`end` must be given for records that may not have ended together"):
+        longtime.waiting_times([one.jumps for one in (*short, *long)])
+    together = longtime.waiting_times([*short, *long])
+    assert abs(together.mean - 2 / 3) < 3 * together.stderr
 
 
 def test_what_is_no_record_is_refused():

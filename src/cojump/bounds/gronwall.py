@@ -158,11 +158,16 @@ def constants_of(form: PaperForm, taylor: Mapping[int, Sequence[float]] | None) 
     gamma = max((rate.gamma(delta) for rate in series), default=0.0)
     gamma_prime = max((rate.gamma_prime(delta) for rate in series), default=0.0)
     gamma_second = max((rate.gamma_second(delta) for rate in series), default=0.0)
-    # Γ² and Σ_α|r_lα| times Lemma 5's constant in the last two lines of (40)
-    bracket = gamma**2 + 2 * delta * gamma * gamma_prime
-    for rate in rates:
-        if not isinstance(rate, Series):
-            bracket = max(bracket, rate.norm**2 + rate.delta * rate.difference)
+    # Γ² and Σ_α|r_lα| times Lemma 5's constant in the last two lines of (40). How a rate is shared between j and Γ is
+    # arbitrary, and only the product M_l times its bracket has a meaning: its largest value stands in C_0, not that of
+    # each factor by itself, so that the bound is the same in any unit of time.
+    turned = 0.0
+    for l, rate in enumerate(rates):
+        if isinstance(rate, Series):
+            bracket = rate.gamma(delta) ** 2 + 2 * delta * rate.gamma(delta) * rate.gamma_prime(delta)
+        else:
+            bracket = rate.norm**2 + rate.delta * rate.difference
+        turned = max(turned, float(np.abs(form.M[l]).max()) * bracket)
     C_sigma = np.array([rate.commutator for rate in rates])
     C_x = np.array([j**2 * rate.dissipator(1) for j, rate in zip(j_norm, rates, strict=True)])
     C_v = float(C_x.max(initial=0))
@@ -170,7 +175,7 @@ def constants_of(form: PaperForm, taylor: Mapping[int, Sequence[float]] | None) 
     C_P = float(
         sum(j**2 * (rate.commutator + n * a_max * rate.norm) ** 2 for j, rate in zip(j_norm, rates, strict=True))
     )
-    C_0 = 2 * (n * A + n**2 * 2 * B + q * n * M * bracket)
+    C_0 = 2 * (n * A + n**2 * 2 * B + q * n * turned)
     all_series = len(series) == q
     C_1, C_2 = n * C_0, n * (C_P + 4 * C_L)
     return Constants(

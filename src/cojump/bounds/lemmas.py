@@ -168,15 +168,25 @@ class _Largest:
     """Collects the largest norm over the sectors for each key; what is the rounding of a difference counts as 0."""
 
     def __init__(self, form: PaperForm, found: Constants) -> None:
-        # the terms that cancel are at most of the size of H and of the total rates Σ_k J†J
-        rates = sum(j**2 * rate.norm**2 for j, rate in zip(found.j_norm, found.rates, strict=True))
-        energies = np.abs(form.epsilon).sum() + np.abs(form.h).sum()
-        self.floor = _ROUNDING * form.model.size * float(1 + rates + energies)
+        # the terms that cancel are at most of the size of Γ, of H and of the total rates Σ_k J†J: each in its own unit
+        self._norms = [rate.norm for rate in found.rates]
+        self._rates = [float(j**2 * rate.norm**2) for j, rate in zip(found.j_norm, found.rates, strict=True)]
+        self._energies = float(np.abs(form.epsilon).sum() + np.abs(form.h).sum())
+        self._rounding = _ROUNDING * form.model.size
         self.norms: dict[tuple[str, int | None, int], float] = {}
+
+    def _size(self, kind: str, l: int | None) -> float:
+        """Size of what cancels in the operator of one kind."""
+        if l is None:
+            return sum(self._rates) + (self._energies if kind == "L" else 0.0)
+        if kind in "OX":
+            return self._rates[l]
+        return self._norms[l] ** _KINDS[kind][2]
 
     def add(self, key: tuple[str, int | None, int], matrix: Matrix) -> None:
         norm = float(np.linalg.norm(matrix, 2)) if np.abs(matrix).max() > 0 else 0.0
-        self.norms[key] = max(self.norms.get(key, 0.0), norm if norm > self.floor else 0.0)
+        floor = self._rounding * self._size(key[0], key[1])
+        self.norms[key] = max(self.norms.get(key, 0.0), norm if norm > floor else 0.0)
 
 
 def _dissipators(
