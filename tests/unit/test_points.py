@@ -203,9 +203,6 @@ def test_a_rate_that_changes_where_it_is_small_is_refused(run_file, tmp_path):
     path = run_file(model={"size": 400}, initial={"theta": "3.1"}, n_traj=6)
     module.write_text(MODEL.replace('0]]), "spins")', jump.format(" + 0.5 * (x < 0.9)")))
     _, err = invoke("run", path, status=2)
-    assert (
-        "the file mine.py has changed since: jumps[0] Γ over the spectrum is 1.5 here and 0.999999999 there in its value 1 "
-        in err
-    )
+    assert "the file mine.py has changed since: jumps[0] Γ over the spectrum is 1.5 here and 0.999999999 there" in err
     assert err.count("\n") == 1
     assert (tmp_path / "results" / "result.h5").read_bytes() == before
