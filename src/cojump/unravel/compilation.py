@@ -232,7 +232,8 @@ def _remove_unused(place: Path) -> None:
     """Remove the code of other kernels that has not been used for long."""
     for other in place.parent.glob("cojump-*"):
         with contextlib.suppress(OSError):
-            if other != place and time.time() - other.stat().st_mtime > _UNUSED:
+            ours = re.fullmatch(r"cojump-[0-9a-f]{32}", other.name) and other != place
+            if ours and time.time() - other.stat().st_mtime > _UNUSED:
                 for path in other.iterdir():
                     path.unlink(missing_ok=True)
                 other.rmdir()
