@@ -127,7 +127,9 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
         if sketched or jump.has_rate:
             gamma = jump.gamma(model.argument_spectrum(jump)) if sketched else tables[i]
             facts[f"{name} Γ over the spectrum"] = write.numbers(gamma, each=True)
-        if jump.derivatives is not None and not sketched:
+        if jump.derivatives is not None and sketched:
+            facts[f"{name} derivatives length"] = str(len(jump.derivatives))
+        elif jump.derivatives is not None:
             for n, function in enumerate(jump.derivatives):
                 values = _sampled(function, model.argument_spectrum(jump))
                 write(f"{name} derivatives[{n}] over the spectrum", values)

@@ -10,10 +10,12 @@
 
 python -m mpi.unlike WHAT RANK
 python -m mpi.unlike files - FILE FILE DIRECTORY      cojump run with another file on each of two ranks
+python -m mpi.unlike processors - FILE DIRECTORY      on two kinds of processors, or so the compiler thinks
 """
 
 import sys
 
+import numba
 import numpy as np
 from mpi4py import MPI
 
@@ -46,6 +48,11 @@ def build(what: str, rank: int, size: int = 40):
 
 def main():
     what, rank = sys.argv[1], sys.argv[2]
+    if what == "processors":
+        if RANK == 1:
+            numba.config.CPU_NAME = "skylake"
+        sys.argv = ["cojump", "run", sys.argv[3], "-o", sys.argv[4]]
+        cli.main()
     if what == "files":
         sys.argv = ["cojump", "run", sys.argv[3 + RANK], "-o", sys.argv[5]]
         cli.main()

@@ -150,6 +150,21 @@ def test_processes_that_fill_one_cache_together(package):
     assert (value, compiled, loaded) == (21.0, 0, 3)
 
 
+def test_code_that_nobody_has_used_for_long_is_removed(package, tmp_path):
+    cache = tmp_path / "cache"
+    names = ["cojump-" + "0" * 32, "cojump-" + "1" * 32, "cojump-results"]
+    for name in names:
+        (cache / name).mkdir(parents=True)
+        (cache / name / "a.nbc").write_text("code")
+    for name in (names[0], names[2]):
+        os.utime(cache / name, (1e9, 1e9))
+    assert run(package, NUMBA_CACHE_DIR=str(cache))[0] == 7.0
+    left = {path.name for path in cache.iterdir()}
+    assert set(names[1:]) < left
+    assert names[0] not in left
+    assert len(left) == 3
+
+
 def test_no_place_that_can_be_written(package):
     (package / "__pycache__").write_text("no directory")
     nowhere = {"HOME": "/proc/none", "XDG_CACHE_HOME": "/proc/none", "NUMBA_CACHE_DIR": "/proc/none"}

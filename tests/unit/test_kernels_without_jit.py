@@ -63,10 +63,6 @@ def run(**settings):
 
 @pytest.fixture(scope="module")
 def compiled():
-    # The cache knows a kernel's own file only: let the runner throw away what is older than any kernel.
-    from cojump.unravel.driver import warm_up
-
-    warm_up()
     return run()
 
 

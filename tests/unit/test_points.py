@@ -190,3 +190,19 @@ def test_arrays_and_mappings_given_are_copied():
     assert model.jumps[1].matrices["spins"][0, 0] == 1.0
     assert model.hamiltonian[0].matrix[0, 0] == 1.0
     assert model.size == 3
+
+
+def test_a_rate_that_changes_where_it_is_small_is_refused(run_file, tmp_path):
+    """Γ reaches 10⁹ at the end of the spectrum, where no trajectory comes."""
+    jump = '0]]), "spins", amplitude=lambda x: 1 / (1 - x + 1e-9){}, argument={{"spins": np.diag([1, 0])}})'
+    path = run_file(model={"size": 400}, initial={"theta": "3.1"})
+    module = path.with_name("mine.py")
+    module.write_text(MODEL.replace('0]]), "spins")', jump.format("")))
+    invoke("run", path)
+    before = (tmp_path / "results" / "result.h5").read_bytes()
+    path = run_file(model={"size": 400}, initial={"theta": "3.1"}, n_traj=6)
+    module.write_text(MODEL.replace('0]]), "spins")', jump.format(" + 0.5 * (x < 0.9)")))
+    _, err = invoke("run", path, status=2)
+    assert "the file mine.py has changed since: jumps[0] Γ over the spectrum is 1.5 here and 0.999999999 there" in err
+    assert err.count("\n") == 1
+    assert (tmp_path / "results" / "result.h5").read_bytes() == before

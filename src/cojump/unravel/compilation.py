@@ -56,16 +56,13 @@ def processor() -> str:
 
 
 def digest_of(modules: list[ModuleType], records: Sequence[type] = ()) -> str:
-    """Name the content of kernel modules: their text and that of what they import, their code, how it is compiled.
+    """Name the content of kernel modules: their text and that of what they import, and their code.
 
     The code is taken from what Python has loaded, too: it may be older than the file, if that was put back with an
     old date. ``records`` are named tuples that kernels are called with: numba does not see it when their fields change
     places.
     """
     made = hashlib.sha256(str([_content(record) for record in records]).encode())
-    versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
-    settings = [(name, getattr(numba.config, name, None)) for name in _SETTINGS]
-    made.update(repr((versions, settings, processor(), sorted(_features()))).encode())
     for path in sorted({path for module in modules for path in _sources(module)}):
         made.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     for module in sorted(modules, key=lambda m: m.__name__):
@@ -75,9 +72,12 @@ def digest_of(modules: list[ModuleType], records: Sequence[type] = ()) -> str:
     return made.hexdigest()
 
 
-def _features() -> list[str]:
+def _target() -> str:
+    """All that machine code depends on beside its source: versions, settings of the compiler, the processor."""
+    versions = (sys.version, numba.__version__, llvmlite.__version__, np.__version__)
+    settings = [(name, getattr(numba.config, name, None)) for name in _SETTINGS]
     features = binding.get_host_cpu_features()
-    return [name for name in features if features[name]]
+    return repr((versions, settings, processor(), sorted(name for name in features if features[name])))
 
 
 def _sources(module: ModuleType) -> Iterator[Path]:
@@ -164,6 +164,7 @@ class _Kernels:
     Attributes
     ----------
     digest : str
+        Of their source, the same on all processors.
     place : Path or None
         Where the code is kept; None if nothing can be written anywhere.
     refusal : str
@@ -197,7 +198,8 @@ def keep(modules: list[ModuleType], records: Sequence[type]) -> None:
     _kernels.digest = digest_of(modules, records)
     if not _kernels.dispatchers:  # NUMBA_DISABLE_JIT
         return
-    _kernels.place = _writable(Path(str(modules[0].__file__)).parent, _kernels.digest[:32])
+    name = hashlib.sha256((_kernels.digest + _target()).encode()).hexdigest()[:32]
+    _kernels.place = _writable(Path(str(modules[0].__file__)).parent, name)
     if _kernels.place is None:
         return
     for dispatcher in _kernels.dispatchers:
@@ -232,7 +234,8 @@ def _remove_unused(place: Path) -> None:
     """Remove the code of other kernels that has not been used for long."""
     for other in place.parent.glob("cojump-*"):
         with contextlib.suppress(OSError):
-            if other != place and time.time() - other.stat().st_mtime > _UNUSED:
+            ours = re.fullmatch(r"cojump-[0-9a-f]{32}", other.name) and other != place
+            if ours and time.time() - other.stat().st_mtime > _UNUSED:
                 for path in other.iterdir():
                     path.unlink(missing_ok=True)
                 other.rmdir()
