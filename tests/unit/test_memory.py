@@ -193,3 +193,18 @@ def test_a_formula_and_no_arrays():
     model = cj.systems.free_flips(10, 0.7, 1.3, 0.8)
     one, many = statistics_bytes(model, 1, 0, 0, 0), statistics_bytes(model, 10**15, 0, 0, 0)
     assert many.moments > 10**14 * one.moments
+
+
+@pytest.mark.parametrize("name", ["free_flips", "constrained"])
+def test_a_size_far_beyond_memory_makes_no_arrays(name):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    model = getattr(cj.systems, name)(10**9, 0.7, 1.3, 0.8)
+    with pytest.raises(ArgumentError, match=r"^Argument `size` must leave a trajectory that fits in memory, but"):
+        Point(model, cj.tilted(model, 1.1, 0.4), np.linspace(0, 1, 11), 100)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024, "kB"
+
+
+def test_the_spectrum_of_few_points_is_part_of_the_whole_one():
+    model = cj.systems.constrained(5000, 0.7, 1.3, 0.8)
+    jump = model.jumps[0]
+    assert set(model.argument_spectrum(jump, 257)) <= set(model.argument_spectrum(jump, 10_000))
