@@ -367,9 +367,11 @@ def snapped(levels: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return np.round(levels / scale, 14) * scale
 
 
-def two_level_averages(up: float, down: float, count: int, size: int) -> NDArray[np.float64]:
-    """(count + 1,) values of (i up + (count - i) down)/size for i = 0..count particles up."""
-    i = np.arange(count + 1)
+def two_level_averages(
+    up: float, down: float, count: int, size: int, chosen: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """(count + 1,) values of (i up + (count - i) down)/size for i = 0..count particles up, or those of ``chosen`` i."""
+    i = np.arange(count + 1) if chosen is None else chosen
     values = (i * up + (count - i) * down) / size
     # the ends are exact: a rate may be defined up to them and no further
     lowest, highest = min(count * up / size, count * down / size), max(count * up / size, count * down / size)
@@ -390,8 +392,8 @@ def _average_spectrum(levels: NDArray[np.floating[Any]], count: int, size: int, 
     ladder = np.zeros(1)
     used = np.zeros(1, dtype=int)
     if len(levels) == 2:
-        values = two_level_averages(levels[1], levels[0], count, size)
-        return np.unique(values[np.unique(np.linspace(0, count, min(count + 1, budget)).astype(int))])
+        chosen = np.unique(np.linspace(0, count, min(count + 1, budget)).astype(np.int64))
+        return np.unique(two_level_averages(levels[1], levels[0], count, size, chosen))
     for level in levels[:-1]:
         steps = np.unique(np.linspace(0, count, min(count + 1, max(2, int(budget ** (1 / (len(levels) - 1)))))))
         n = steps.astype(int)

@@ -123,7 +123,7 @@ def format_value(value: float, error: float, uncertain: bool = False, exact: flo
     if abs(value) >= _SMALL:
         return f"{value:z.{min(digits, 16)}f} ± {error:.1e}{mark}"
     size = -power if value == 0 else max(math.floor(math.log10(abs(value))), -power)
-    return f"{value * 10.0**-size:z.{size + power + 1}f}e{size:+03d} ± {error:.1e}{mark}"
+    return f"{value * 10.0**-size:z.{min(size + power + 1, 16)}f}e{size:+03d} ± {error:.1e}{mark}"
 
 
 def format_number(value: float, error: float = math.nan) -> str:
