@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from math import prod
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csc_array
 
 from ..errors import ConvergenceError
 from ..matrices import conjugate
@@ -17,13 +19,16 @@ from ..schur.diagram_sector import MEMORY as DIAGRAMS
 from ..schur.initial import draw_sector_state, is_random
 from ..schur.main_frame import shares_frame
 from ..schur.product import MEMORY, Box, Channel, ProductBasis, ProductSector
+from ..schur.sector_matrix import program_matrix
 from ..schur.words import Start
 from ..states import State
 from .driver import Outcome, Stream, UserFrame, work_space
 from .kernels.common import MAX_ORDER, PAD
 from .kernels.program import run_program
 from .kernels.propagate import sum_series
-from .kernels.trajectory import product_step
+from .kernels.series import guessed_horizon
+from .kernels.trajectory import SEARCH, product_step
+from .long_step import MOST_ENTRIES, Patience, long_step
 from .moves import Around, Moves, Rows, apply, apply_adjoint, around
 from .record import record_of, sector_array
 
@@ -39,6 +44,12 @@ _SNAP = 16
 
 _POLL = 2**26
 """Multiplications between two calls of ``poll``: some tenths of a second."""
+
+_LONG_STEP = 2**25
+"""Multiplications in Taylor steps that take as long as a long step."""
+
+_LARGEST = 4096
+"""Amplitudes of a sector above which no long steps are made: the factors of H_eff fill up."""
 
 _OVERHEAD = 2**16
 """Multiplications that take as long as what Python does around a step, a jump or an output time."""
@@ -121,6 +132,9 @@ class ProductEngine:
         ]
         self._averaged = _in_matrix_units(model, self.basis.rotations)
         self._pairs = np.triu_indices(len(model.observables))
+        self._turned = any(channel is not None and channel.turn for channel in self.basis.channels)
+        self._matrix = lru_cache(maxsize=16)(self._h_eff)
+        """H_eff of a whole sector as a matrix, for long steps; kept, because trajectories come back."""
         self._moves = [Moves(block, _MEMORY // len(self.state)) for block in self.basis.blocks]
 
     def run(
@@ -148,6 +162,7 @@ class ProductEngine:
         counts, effort = np.zeros((T, len(n_jumps)), dtype=np.int64), 0
         jumps: list[tuple[float, int, Labels]] = []
         t, waiting, shift, rate_shift, done = 0.0, generator.standard_exponential(), 0.0, 0.0, 0
+        patience, without = Patience(), 0  # steps in which no long one is tried
 
         width = sum(b.size + 1 for b in self.basis.blocks if b.levels == 2)
         distributions = np.zeros((len(self._snapshots), width))
@@ -178,12 +193,27 @@ class ProductEngine:
             step, found, lost, _, order, horizon, energy, rate, unit = product_step(
                 tables, self._work, size, shift, rate_shift, waiting, most, self.tolerance
             )
-            if found < 0 or not np.isfinite(energy) or t + step <= t:
+            if found < 0 or not np.isfinite(energy) or (t + step <= t and waiting > 0):
                 raise ConvergenceError(
                     f"Trajectory {index} of seed {seed}: the state did not converge at t = {t:.9g} "
                     f"(sector {sector_array(self.basis.blocks, [sector.labels])[0]}, tolerance {self.tolerance:g})"
                 )
-            effort = heard(effort + 2 * _OVERHEAD + order * sector.multiplications)
+            cost = 2 * _OVERHEAD + order * sector.multiplications
+            effort, without = heard(effort + cost), max(without - 1, 0)
+            if order == MAX_ORDER and waiting > 0 and without == 0:
+                soon = float(self.times[done] - t)
+                if guessed_horizon(rate, waiting, soon) * cost > _LONG_STEP * horizon:
+                    long = self._long_step(sector, state, waiting, soon, horizon)
+                    without = patience.after(long is not None)
+                    if long is not None:
+                        step, waiting, state = long
+                        t = float(self.times[done]) if step >= soon else t + step
+                        sector, state = self._fit(sector.labels, self.basis.whole(sector.labels), state)
+                        state, tables = state / np.linalg.norm(state), sector.tables
+                        while done < T and self.times[done] <= t:
+                            measure(done, state)
+                            done += 1
+                        continue
             state = self._work.out_re[cells] + 1j * self._work.out_im[cells]
             until = self.times[-1] if found == 0 and horizon >= most else t + step
             while done < T and self.times[done] <= until:
@@ -191,8 +221,9 @@ class ProductEngine:
                 done += 1
                 effort = heard(effort + _OVERHEAD + size * (order + 4 * A))
             t, shift, rate_shift = t + step, energy, rate
-            if found == 1 and done < T:
-                channel, sector, state = self._jump(sector, state, generator.random())
+            jump = self._jump(sector, state, generator.random()) if found == 1 and done < T else None
+            if jump is not None:
+                channel, sector, state = jump
                 tables = sector.tables
                 waiting = generator.standard_exponential()
                 n_jumps[channel] += 1
@@ -200,7 +231,8 @@ class ProductEngine:
                 if record:
                     jumps.append((t, channel, sector.labels))
             else:
-                waiting -= lost
+                # a loss without any rate is rounding: what is left to lose is drawn anew
+                waiting = waiting - lost if found == 0 else generator.standard_exponential()
                 sector, state = self._fit(sector.labels, sector.box, state)
                 tables = sector.tables
             state = state / np.linalg.norm(state)
@@ -245,6 +277,27 @@ class ProductEngine:
         two_J, ket = draw_sector_state(self.state[b], block.size, rotation, generator)
         first = (block.size - two_J) // 2
         return two_J, ket[first : first + two_J + 1]
+
+    def _long_step(
+        self, sector: ProductSector, state: Ket, waiting: float, most: float, short: float
+    ) -> tuple[float, float, Ket] | None:
+        """A long step where damping is stiff: its length, the log-survival left to lose, the state on all the sector.
+
+        None where it would not be worth while, or the sector is too large for it.
+        """
+        whole = self.basis.whole(sector.labels)
+        size = prod(end for _, end in whole)
+        if size > _LARGEST or (self._turned and size**2 > MOST_ENTRIES):
+            return None
+        ket = _moved(state, sector.box, whole)
+        step = long_step(self._matrix(sector.labels), ket, waiting, most, short, self.tolerance)
+        if step is None:
+            return None
+        time, lost = step.until(waiting, SEARCH * self.tolerance)
+        return time, 0.0 if time < step.reach else waiting - lost, step.state(time)
+
+    def _h_eff(self, labels: Labels) -> csc_array:
+        return program_matrix(self.basis.sector(labels).tables)
 
     def _load(self, sector: ProductSector, state: Ket) -> None:
         if sector.size + 2 * PAD > self._cells:
@@ -303,11 +356,15 @@ class ProductEngine:
             weights.append(max(total, 0.0))
         return weights
 
-    def _jump(self, sector: ProductSector, state: Ket, u: float) -> tuple[int, ProductSector, Ket]:
-        """Choose a jump with probability ∝ |Kψ|² and apply it; the state after it is not normalised."""
+    def _jump(self, sector: ProductSector, state: Ket, u: float) -> tuple[int, ProductSector, Ket] | None:
+        """Choose a jump with probability ∝ |Kψ|² and apply it; the state after it is not normalised.
+
+        None if no jump is possible.
+        """
         weights = self._weights(sector, state)
-        found, left = _chosen(enumerate(weights), u * sum(weights))
-        number = found or 0
+        number, left = _chosen(enumerate(weights), u * sum(weights))
+        if number is None:
+            return None
         channel, collective = self.basis.channels[number], self.basis.collective[number]
         if channel is None:
             assert collective is not None

@@ -17,7 +17,7 @@ ROUNDING = 4e-16
 LARGE = 2.0**64
 """Norm of a row above which the unit of time is lowered."""
 
-FEW, LEAST = 2.0, 2.0**-8
+FEW, LEAST = 0.5, 2.0**-8
 """Number of steps to a jump above which they share the tolerance, and the smallest share."""
 
 NEAR = 16.0

@@ -78,8 +78,9 @@ def _evaluated(taylor_re, taylor_im, out_re, out_im, order, lo, hi, x):
 def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, waiting, tolerance):
     """Time in (0, horizon] at which the log-survival has lost ``waiting``, or the horizon.
 
-    -log|ψ|² grows steadily; the quadratic model rate t - curvature t² gives the first guess, the cubic and quartic ones
-    through evaluations of the series the next ones, then their secants, safeguarded by bisection. Leaves the state at the returned time in ``out``.
+    -log|ψ|² grows steadily; the quadratic model rate t - curvature t² gives the first guess, the cubic and the quartic
+    through evaluations of the series the next ones, then their secants, safeguarded by bisection. Leaves the state at
+    the returned time in ``out``.
 
     There is a jump only where the loss does reach ``waiting``: a miss from below counts where a later time was seen
     to have lost more, or where the loss grows steeply enough to get there well before the horizon.
@@ -267,13 +268,14 @@ def _measure_until(
 ):
     """Averages at the output times up to ``until`` from the series that starts at ``start``; number done, effort left.
 
-    Ends early when there is no effort left.
+    Ends early when there is no effort left, but not before the first of them.
 
     ``counts``: its row ``done`` is the running number of jumps of each channel, which goes on in the next row.
     ``shots``: which row of the other two arrays takes the amplitudes of an output time, or -1.
     """
     place, shot_re, shot_im = shots
-    while done < times.size and times[done] <= until and effort > 0:
+    before = done
+    while done < times.size and times[done] <= until and (effort > 0 or done == before):
         effort -= _work_of(order, lo, hi)
         _sum_at(work, order, lo, hi, (times[done] - start) / unit)
         clear_beside(work.out_re, work.out_im, lo, hi, 2)
