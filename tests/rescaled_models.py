@@ -74,7 +74,7 @@ SHAPES = [(2, (5,)), (2, (3, 2)), (2, (2, 1, 2)), (3, (3,)), (3, (1, 2)), (2, (8
 """Levels and sizes of the blocks."""
 
 
-def draw(number):
-    """Draw ``number``: the shapes go round, every fourth has no collective jump."""
-    levels, sizes = SHAPES[number % len(SHAPES)]
-    return Drawn(1000 + number, levels, sizes, collective=number % 4 != 3)
+def draw(number, shapes=SHAPES):
+    """Draw ``number``: the shapes go round, every third has no collective jump."""
+    levels, sizes = shapes[number % len(shapes)]
+    return Drawn(1000 + number, levels, sizes, collective=number % 3 != 2)

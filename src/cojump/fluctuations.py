@@ -25,7 +25,7 @@ from scipy.linalg import schur, solve_continuous_lyapunov, solve_sylvester
 from .checks import check_times
 from .derivatives import Jet, RateJet
 from .errors import ArgumentError, ConvergenceError
-from .integration import Method, integrate
+from .integration import MANY_PERIODS, Method, exponential, integrate
 from .matrices import commutator
 from .model import CollectiveJump, LocalJump, Model, OneBody, check_model, snapped
 from .states import State, check_start, density_matrices
@@ -382,16 +382,21 @@ def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
         return np.concatenate([expansion.flow(m), change.ravel(), drift])
 
     start = np.concatenate([m, expansion.product_covariance(m).ravel(), np.zeros(n)])
-    path = integrate(
-        derivative,
-        start,
-        checked,
-        what="equations of the fluctuations",
-        tolerances=_TOLERANCES,
-        methods=_METHODS,
-        unit_rate=model.unit_rate,
-        linear=model.is_free,
-    )
+    if model.is_free and model.fastest * checked[-1] > MANY_PERIODS:
+        # independent particles stay independent: C is that of a product state, and nothing corrects the means
+        alone = exponential(expansion.flow, m, checked)
+        spread = np.array([expansion.product_covariance(y).ravel() for y in alone])
+        path = np.concatenate([alone, spread, np.zeros_like(alone)], axis=1)
+    else:
+        path = integrate(
+            derivative,
+            start,
+            checked,
+            what="equations of the fluctuations",
+            tolerances=_TOLERANCES,
+            methods=_METHODS,
+            unit_rate=model.unit_rate,
+        )
     P = expansion.averages
     covariance = np.einsum("ai,tij,bj->tab", P, path[:, n : n + n * n].reshape(-1, n, n), P)
     return Fluctuations(

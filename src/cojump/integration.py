@@ -39,6 +39,13 @@ MEAN_FIELD = (Method("DOP853", 20_000, 0), Method("LSODA", 50_000, 1_000_000), M
 first with more patience, for many fast oscillations that nothing damps: it needs fewer derivatives for them."""
 
 
+MANY_PERIODS = 1e3
+"""Largest rate times time beyond which a linear flow is not integrated but solved."""
+
+_WELL_CONDITIONED = 1e4
+"""Condition of eigenvectors that costs fewer digits than a product of exponentials."""
+
+
 class _TooManyStepsError(Exception):
     """The integrator asked for more derivatives than it is given."""
 
@@ -52,7 +59,6 @@ def integrate(
     tolerances: tuple[float, float] = (1e-11, 1e-13),
     methods: Sequence[Method] = MEAN_FIELD,
     unit_rate: float = 1.0,
-    linear: bool = False,
 ) -> Array:
     """(T, n) solution at the times, exactly the start at t = 0.
 
@@ -75,10 +81,6 @@ def integrate(
         A rate, a power of two, that the integrator is to see as 1 (:attr:`cojump.Model.unit_rate`): scipy's integrators
         begin with steps that know absolute lengths of time.
 
-    linear : bool
-        Whether derivative(t, y) = M y. What the first method does not follow with its first allowance of derivatives is
-        then solved by e^{Mt}, however stiff it is and however often it oscillates.
-
     Raises
     ------
     ConvergenceError
@@ -95,7 +97,7 @@ def integrate(
         def counted(s: float, y: Array, method: Method = method) -> Array:
             nonlocal asked, reached
             asked, reached = asked + 1, s / unit_rate
-            if asked > method.most + (0 if linear else method.further * s / scaled[-1]):
+            if asked > method.most + method.further * s / scaled[-1]:
                 raise _TooManyStepsError
             return derivative(reached, y) / unit_rate
 
@@ -115,14 +117,20 @@ def integrate(
                 if path.success and np.all(np.isfinite(path.y)):
                     return path.y.T
                 why = " ".join(str(path.message).split())
-        if linear:
-            return _exponential(derivative, start, times)
     raise ConvergenceError(f"The {what} could not be integrated to t = {times[-1]:g}: {why}")
 
 
-def _exponential(derivative: Callable[[float, Array], Array], start: Array, times: Array) -> Array:
-    """(T, n) e^{Mt} y of a linear flow."""
-    matrix = np.stack([derivative(0.0, unit) for unit in np.eye(len(start))], axis=1)
+def exponential(derivative: Callable[[Array], Array], start: Array, times: Array) -> Array:
+    """(T, n) e^{Mt} y at the times for a linear flow dy/dt = M y, however stiff it is and however often it oscillates.
+
+    The error is that of phases, rounding times ‖M‖t. A matrix without a basis of eigenvectors goes by products of short
+    exponentials, which lose a little more.
+    """
+    matrix = np.stack([derivative(unit) for unit in np.eye(len(start))], axis=1)
+    values, vectors = np.linalg.eig(matrix)
+    if np.linalg.cond(vectors) < _WELL_CONDITIONED:
+        parts = np.linalg.solve(vectors, start.astype(complex))
+        return np.array([((vectors * np.exp(values * t)) @ parts).real for t in times])
     path, y = [], start
     for step in np.diff(times, prepend=0.0):
         y = expm(matrix * step) @ y

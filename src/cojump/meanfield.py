@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .checks import check_times
-from .integration import integrate
+from .integration import MANY_PERIODS, exponential, integrate
 from .model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
 from .states import State, check_start
 
@@ -183,7 +183,10 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
         return np.concatenate([c.ravel() for c in flow(unpack(y))]).view(float)
 
     start = np.concatenate([r.astype(complex).ravel() for r in state.densities]).view(float)
-    path = integrate(derivative, start, checked, unit_rate=model.unit_rate, linear=model.is_free)
+    if model.is_free and model.fastest * checked[-1] > MANY_PERIODS:
+        path = exponential(lambda y: derivative(0.0, y), start, checked)
+    else:
+        path = integrate(derivative, start, checked, unit_rate=model.unit_rate)
     states = [unpack(np.ascontiguousarray(y)) for y in path]
     densities = [np.array([s[b] for s in states]) for b in range(len(shapes))]
     mean = np.stack([np.einsum("tij,ji->t", densities[o.block], o.matrix).real for o in model.observables], axis=1)

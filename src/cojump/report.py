@@ -320,7 +320,10 @@ def _correlation_times(result: Result) -> list[str]:
         found = longtime.averages(result, burn_in=steady.start, window=steady.end)
     except ArgumentError:
         return []
-    flags = ["" if good else " (run too short)" for good in found.reliable]
+    # nothing is known of a series that stands still, whatever its length
+    flags = [
+        "" if good or np.isnan(t) else " (run too short)" for good, t in zip(found.reliable, found.tau, strict=True)
+    ]
     values = [format_value(t, e, exact=0.0) if t > 0 else "—" for t, e in zip(found.tau, found.tau_stderr, strict=True)]
     return [value + flag for value, flag in zip(values, flags, strict=True)]
 

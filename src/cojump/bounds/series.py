@@ -37,6 +37,9 @@ _CIRCLES = (1.25, 6.0)
 
 _CIRCLE_POINTS = 512
 
+_CIRCLE_ROUNDING = 1e-15
+"""Rounding of a coefficient times R^n, relative to the largest |Γ| on the circle."""
+
 
 def hull(model: Model, jump: LocalJump) -> tuple[float, float]:
     """Ends of an interval that holds the spectrum of Δ, of Δ without the jumping particle, and the mean-field Δ."""
@@ -139,7 +142,7 @@ def _entire(jump: LocalJump, delta: float) -> tuple[Array | None, str]:
     The proofs sum the series at |z| ≤ δ_l only. A Γ with a singularity within the larger circle gives two different
     answers and is not taken for an entire one; it still has the form of section 5.2.
     """
-    found = []
+    found, rounding = [], []
     for radius in _CIRCLES:
         values = _on_circle(jump, radius * delta)
         if values is None:
@@ -151,12 +154,17 @@ def _entire(jump: LocalJump, delta: float) -> tuple[Array | None, str]:
         terms = scaled.real / radius**n  # c_n δ^n
         kept = np.abs(terms) > 1e-18 * np.abs(terms).max()
         found.append(np.where(kept, terms, 0.0))
+        rounding.append(_CIRCLE_ROUNDING * np.abs(values).max() / radius**n)
     moments = [[float(np.sum(np.arange(len(c)) ** power * np.abs(c))) for power in range(3)] for c in found]
     if not np.allclose(moments[0], moments[1], rtol=1e-8, atol=0):
         return None, ""
-    last = int(np.flatnonzero(found[0]).max(initial=0))
+    # each term from the circle that knows it better, and none that is rounding: C_0 sums them at the largest δ of all
+    # jumps, where the rounding of those from the small circle would count
+    terms, doubt = np.where(rounding[1] < rounding[0], found[1], found[0]), np.minimum(*rounding)
+    terms = np.where(np.abs(terms) > doubt, terms, 0.0)
+    last = int(np.flatnonzero(terms).max(initial=0))
     with np.errstate(over="ignore", under="ignore"):
-        coefficients = found[0][: last + 1] / delta ** np.arange(last + 1)
+        coefficients = terms[: last + 1] / delta ** np.arange(last + 1)
     return coefficients, f"the Taylor series of Γ at 0 reproduces it, and converges up to |z| = {_CIRCLES[1]:g} δ_l"
 
 
