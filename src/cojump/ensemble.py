@@ -127,7 +127,7 @@ class Point:
         check_start(self.model, self.state)
         object.__setattr__(self, "times", check_times(self.times))
         object.__setattr__(self, "n_traj", checks.integer("n_traj", self.n_traj, 1))
-        object.__setattr__(self, "seed", checks.integer("seed", self.seed, 0))
+        object.__setattr__(self, "seed", checks.integer("seed", self.seed, 0, bits=checks.SEED_BITS))
         object.__setattr__(self, "chunk", checks.integer("chunk", self.chunk, 1))
         object.__setattr__(self, "keep", checks.integer("keep", self.keep, 0, self.n_traj))
         object.__setattr__(self, "tolerance", checks.number("tolerance", self.tolerance, *TOLERANCES))
@@ -173,8 +173,10 @@ def _check_memory(model: Model) -> None:
     need = sum(p.nbytes for p in plans)
     have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if need > 0.8 * have:
-        amplitudes = " + ".join(f"{p.amplitudes:,}" for p in plans)
-        found = f"{amplitudes} amplitudes need {need / 2**30:,.1f} GiB and there are {have / 2**30:,.1f} GiB"
+        amplitudes = " + ".join(
+            f"{p.amplitudes:,}" if p.amplitudes < 10**15 else f"{float(p.amplitudes):.3g}" for p in plans
+        )
+        found = f"{amplitudes} amplitudes need {need / 2**30:.4g} GiB and there are {have / 2**30:,.1f} GiB"
         raise ArgumentError("size", "leave a trajectory that fits in memory", found)
 
 

@@ -14,7 +14,8 @@ class ArgumentError(ValueError):
     """
 
     def __init__(self, name: str, rule: str, found: str) -> None:
-        super().__init__(f"Argument `{name}` must {rule}, but {found}")
+        parts = (_shortened(part) for part in (name, rule, found))
+        super().__init__("Argument `{}` must {}, but {}".format(*parts))
         self.name, self.rule, self.found = name, rule, found
 
     def inside(self, owner: str) -> ArgumentError:
@@ -57,10 +58,28 @@ EXPECTED = (ArgumentError, UnsupportedError, ConvergenceError, StorageError)
 _LONGEST = 300
 """Characters of the message of a foreign error that are shown."""
 
+_LONGEST_PART = 1000
+"""Characters of each part of the message of an ArgumentError: lists of names can be long."""
+
+
+def printable(text: str) -> str:
+    """Return a text with an escape for each character that a terminal would obey or cannot show.
+
+    Control characters, marks that turn the direction of writing, bytes of a file name that are no text.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
 
 def one_line(error: BaseException | str) -> str:
-    """Return the message of an error as one line; a byte of a file name that is no text becomes an escape."""
-    return " ".join(str(error).split()).encode(errors="backslashreplace").decode()
+    """Return the message of an error as one line that a terminal can show."""
+    return printable(" ".join(str(error).split()))
+
+
+def _shortened(part: str) -> str:
+    line = one_line(part)
+    return line if len(line) <= _LONGEST_PART else line[:_LONGEST_PART] + "…"
 
 
 def foreign(error: BaseException, file: str) -> str:

@@ -7,6 +7,7 @@ validated once, when a :class:`Model` is made; the rest of the program trusts it
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import checks
-from .errors import ArgumentError
+from .errors import ArgumentError, UnsupportedError
 from .terms import (
     HERMITIAN,
     PROJECTOR_UP,
@@ -54,6 +55,9 @@ __all__ = [
     "snapped",
     "two_level_averages",
 ]
+
+_MOST_PARTICLES = 2**53
+"""Numbers of particles up to this are exact as floating-point numbers."""
 
 _SPECTRUM_POINTS = 100_000
 """A rate is tried on every point of its argument's spectrum up to this many, on a grid of it beyond."""
@@ -100,7 +104,20 @@ def single_particle_basis(levels: int) -> tuple[NDArray[np.complex128], NDArray[
 
 
 def symmetric_products(matrices: NDArray[np.complex128], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, n, n) coefficients of ½(o_a o_b + o_b o_a) = Σ_c s_abc o_c in such a basis."""
+    """(n, n, n) coefficients of ½(o_a o_b + o_b o_a) = Σ_c s_abc o_c in such a basis.
+
+    Raises
+    ------
+    UnsupportedError
+        If they do not fit in memory: the levels are too many for statistics of products.
+    """
+    need, have = 40.0 * len(matrices) ** 3, float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    if need > 0.5 * have:
+        levels, gib = matrices.shape[1], 2.0**30
+        raise UnsupportedError(
+            f"Products of the {len(matrices)} averages of a particle of {levels} levels need {need / gib:,.1f} GiB "
+            f"and there are {have / gib:,.1f} GiB"
+        )
     traces = np.einsum("aij,bjk,cki->abc", matrices, matrices, matrices, optimize=True).real
     return (traces + traces.transpose(1, 0, 2)) / 2 * weights
 
@@ -137,21 +154,26 @@ class Model:
             ("hamiltonian", (OneBody, TwoBody)),
             ("jumps", (LocalJump, CollectiveJump)),
         ):
-            value: object = getattr(self, name)
-            if not isinstance(value, Sequence) or isinstance(value, str):
-                raise ArgumentError(name, "be a list", f"it is {value!r}")
+            value = checks.items(name, getattr(self, name), "a list")
             for i, item in enumerate(value):
                 if not isinstance(item, kinds):
-                    raise ArgumentError(f"{name}[{i}]", "be one of cojump's terms for it", f"it is {item!r}")
+                    found = f"it is {checks.shown(item)}"
+                    raise ArgumentError(f"{name}[{i}]", "be one of cojump's terms for it", found)
             object.__setattr__(self, name, tuple(value))
         if not self.blocks:
             raise ArgumentError("blocks", "hold at least one block", "it is empty")
         names = [b.name for b in self.blocks]
         if len(set(names)) != len(names):
-            raise ArgumentError("blocks", "have different names", f"the names are {names}")
+            raise ArgumentError("blocks", "have different names", f"the names are {names[:20]}")
+        if self.size > _MOST_PARTICLES:
+            found = f"they hold {checks.shown(self.size)} together"
+            raise ArgumentError("blocks", f"hold at most 2^53 = {_MOST_PARTICLES:,} particles", found)
         self._check_shapes()
         self._check_hermitian()
+        checks.mapping("order_parameters", self.order_parameters, "map names to {block: matrix}")
         for name, matrices in self.order_parameters.items():
+            if not isinstance(name, str) or not name:
+                raise ArgumentError("order_parameters", "have names as keys", f"one is {checks.shown(name)}")
             self.linear(f"order_parameters[{name!r}]", matrices)
         for i, jump in enumerate(self.jumps):
             if isinstance(jump, LocalJump):
@@ -176,14 +198,14 @@ class Model:
         """Raise ArgumentError about the mapping ``name`` unless its keys ``blocks`` are names of blocks."""
         known = [b.name for b in self.blocks]
         for block in blocks:
-            if block not in known:
+            if not isinstance(block, str) or block not in known:
                 raise ArgumentError(
                     name, f"have names of blocks as keys ({self._block_names})", f"one is {checks.shown(block)}"
                 )
 
     @property
     def _block_names(self) -> str:
-        return ", ".join(repr(b.name) for b in self.blocks)
+        return checks.named([checks.shown(b.name) for b in self.blocks])
 
     @cached_property
     def observables(self) -> tuple[Observable, ...]:
@@ -233,7 +255,7 @@ class Model:
         """
         constant, coefficients = 0.0, np.zeros(len(self.observables))
         if not isinstance(matrices, Mapping) or not matrices:
-            raise ArgumentError(name, "map block names to matrices", f"it is {matrices!r}")
+            raise ArgumentError(name, "map block names to matrices", f"it is {checks.shown(matrices)}")
         self.check_keys(name, matrices)
         for block, value in matrices.items():
             b = self.block_index(block)
@@ -316,9 +338,11 @@ def snapped(levels: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     return np.round(levels / scale, 14) * scale
 
 
-def two_level_averages(up: float, down: float, count: int, size: int) -> NDArray[np.float64]:
-    """(count + 1,) values of (i up + (count - i) down)/size for i = 0..count particles up."""
-    i = np.arange(count + 1)
+def two_level_averages(
+    up: float, down: float, count: int, size: int, places: NDArray[np.int64] | None = None
+) -> NDArray[np.float64]:
+    """Values of (i up + (count - i) down)/size for i particles up: i = 0..count, or the ``places`` alone."""
+    i = np.arange(count + 1) if places is None else places
     values = (i * up + (count - i) * down) / size
     # the ends are exact: a rate may be defined up to them and no further
     lowest, highest = min(count * up / size, count * down / size), max(count * up / size, count * down / size)
@@ -339,8 +363,8 @@ def _average_spectrum(levels: NDArray[np.floating[Any]], count: int, size: int, 
     ladder = np.zeros(1)
     used = np.zeros(1, dtype=int)
     if len(levels) == 2:
-        values = two_level_averages(levels[1], levels[0], count, size)
-        return np.unique(values[np.unique(np.linspace(0, count, min(count + 1, budget)).astype(int))])
+        places = np.unique(np.linspace(0, count, min(count + 1, budget)).astype(int))
+        return np.unique(two_level_averages(levels[1], levels[0], count, size, places))
     for level in levels[:-1]:
         steps = np.unique(np.linspace(0, count, min(count + 1, max(2, int(budget ** (1 / (len(levels) - 1)))))))
         n = steps.astype(int)
