@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping, Sequence, Sized
 from math import isfinite
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,11 +24,19 @@ LARGEST = 1e50
 _MOST_ENTRIES = 10**8
 """Entries of an array that is not one yet (a list, a sparse matrix) and is made one: 0.8 GB."""
 
+_MOST_ITEMS = 10**6
+"""Entries of a list of terms, of states or of records."""
+
 _LONGEST, _FEW = 60, 64
 """Characters of a value that are quoted, and entries of a container that is looked at for it."""
 
 _SLACK = 1e-9
 """Part of the last output time by which a time may miss the one that is meant."""
+
+
+def memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _bounds(kind: str, least: float | None, most: float | None) -> str:
@@ -49,12 +59,22 @@ def shown(value: Any) -> str:
     if isinstance(value, str | bytes) and len(value) > _LONGEST:
         return f"{value[: _LONGEST // 2]!r}… ({len(value)} characters)"
     try:
-        if isinstance(value, Sized) and not isinstance(value, str | bytes) and len(value) > _FEW:
+        if not isinstance(value, str | bytes) and _length(value) > _FEW:
             return kind
         text = repr(value)
     except Exception:  # noqa: BLE001 - its __repr__ and its __len__ are the user's code, or refuse long integers
         return kind
     return text if len(text) <= _LONGEST and "\n" not in text and text == printable(text) else kind
+
+
+def _length(value: Any) -> int:
+    """How many entries a container says it has; 0 for anything else."""
+    if not isinstance(value, Sized) or isinstance(value, np.ndarray | type):
+        return 0
+    try:
+        return len(value)
+    except Exception:  # noqa: BLE001 - foreign code
+        return 0
 
 
 def named(names: Sequence[str], most: int = 20) -> str:
@@ -102,13 +122,23 @@ def boolean(name: str, value: Any) -> bool:
 
 def items(name: str, value: Any, what: str) -> list[Any]:
     """Return ``value`` as a list if it is a list, a tuple or another sequence that is no text. Raises ArgumentError."""
-    if (
-        not isinstance(value, Sequence | np.ndarray)
-        or isinstance(value, str | bytes | bytearray)
-        or np.ndim(value) == 0
-    ):
+    array = isinstance(value, np.ndarray) and value.ndim > 0
+    if not array and (not isinstance(value, Sequence) or isinstance(value, str | bytes | bytearray)):
         raise ArgumentError(name, f"be {what}", f"it is {shown(value)}")
+    if _length(value) > _MOST_ITEMS:
+        raise ArgumentError(name, f"be {what}", f"it has {len(value):,} entries")
     return list(value)
+
+
+def path(name: str, value: Any) -> Path:
+    """Return ``value`` as a path: a string or a path object that a file can have. Raises ArgumentError."""
+    try:
+        found = os.fspath(value)
+    except Exception:  # noqa: BLE001 - its __fspath__ is foreign code
+        found = None
+    if not isinstance(found, str) or not found or "\0" in found:
+        raise ArgumentError(name, "be the path of a file", f"it is {shown(value)}")
+    return Path(found)
 
 
 def mapping(name: str, value: Any, what: str) -> Mapping[Any, Any]:
@@ -136,8 +166,8 @@ def array(
     given = _dense(name, rule, value)
     if _masked(given):
         raise ArgumentError(name, rule, "it is masked")
-    if isinstance(given, Sized) and not isinstance(given, np.ndarray) and len(given) > _MOST_ENTRIES:
-        raise ArgumentError(name, rule, f"it has {len(given):,} entries")
+    if _length(given) > _MOST_ENTRIES:
+        raise ArgumentError(name, rule, f"it has {_length(given):,} entries")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # whatever is odd about it is said below

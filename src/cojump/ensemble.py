@@ -137,13 +137,10 @@ class Point:
         self._check_target()
 
     def _check_measurements(self) -> None:
-        observables: object = self.observables
-        if not isinstance(observables, Mapping):
-            raise ArgumentError("observables", "map labels to polynomials", f"it is {observables!r}")
-        shots = check_times(self.distributions, "distributions") if np.size(self.distributions) else np.empty(0)
-        missing = shots[~np.isin(shots, self.times)]
-        if missing.size:
-            raise ArgumentError("distributions", "hold output times only", f"{missing[0]:g} is none of `times`")
+        checks.mapping("observables", self.observables, "map labels to polynomials")
+        shots = np.empty(0)
+        if np.size(self.distributions):
+            shots = self.times[checks.output_times("distributions", self.distributions, self.times)]
         object.__setattr__(self, "distributions", shots)
         zero = np.zeros((len(self.times), len(self.model.labels)))
         meters_of(self.model, self.times, zero, self.observables, shots, self.burn_in, self.window)
@@ -154,7 +151,8 @@ class Point:
         known = [*self.model.labels, *self.model.order_parameters, DEVIATION]
         for label, limit in target.items():
             if label not in known:
-                raise ArgumentError("target_error", f"name averages among {', '.join(known)}", f"one is {label!r}")
+                found = f"one is {checks.shown(label)}"
+                raise ArgumentError("target_error", f"name averages among {checks.named(known)}", found)
             if checks.number("target_error", limit, 0) == 0:
                 raise ArgumentError("target_error", "be greater than 0", "it is 0")
         object.__setattr__(self, "target", {label: float(limit) for label, limit in target.items()})

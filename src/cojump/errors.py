@@ -23,15 +23,22 @@ class ArgumentError(ValueError):
         return ArgumentError(f"{owner}.{self.name}", self.rule, self.found)
 
 
-class UnsupportedError(ValueError):
+class _OneLine(Exception):  # noqa: N818
+    """An error whose message is one line that a terminal can show, whatever names and paths are in it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_shortened(message))
+
+
+class UnsupportedError(_OneLine, ValueError):
     """The model is a valid one of the class, but this part of cojump does not run it yet."""
 
 
-class ConvergenceError(RuntimeError):
+class ConvergenceError(_OneLine, RuntimeError):
     """A numerical method could not reach the stated tolerance; nothing was silently accepted."""
 
 
-class StorageError(ValueError):
+class StorageError(_OneLine, ValueError):
     """A result file is damaged, belongs to another run, or cannot be read or written."""
 
 
@@ -58,7 +65,7 @@ EXPECTED = (ArgumentError, UnsupportedError, ConvergenceError, StorageError)
 _LONGEST = 300
 """Characters of the message of a foreign error that are shown."""
 
-_LONGEST_PART = 1000
+_LONGEST_PART = 2000
 """Characters of each part of the message of an ArgumentError: lists of names can be long."""
 
 

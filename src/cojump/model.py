@@ -7,7 +7,6 @@ validated once, when a :class:`Model` is made; the rest of the program trusts it
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
@@ -111,7 +110,7 @@ def symmetric_products(matrices: NDArray[np.complex128], weights: NDArray[np.flo
     UnsupportedError
         If they do not fit in memory: the levels are too many for statistics of products.
     """
-    need, have = 40.0 * len(matrices) ** 3, float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    need, have = 40.0 * len(matrices) ** 3, float(checks.memory())
     if need > 0.5 * have:
         levels, gib = matrices.shape[1], 2.0**30
         raise UnsupportedError(

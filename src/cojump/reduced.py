@@ -273,7 +273,7 @@ def _check(model: Model, source: Any, name: str = "source") -> None:
     check_model(model)
     labels = getattr(source, "labels", None)
     if labels is None or tuple(labels) != model.labels:
-        raise ArgumentError(name, "have the averages of the model", f"its labels are {labels!r}")
+        raise ArgumentError(name, "have the averages of the model", f"its labels are {checks.shown(labels)}")
     if np.ndim(getattr(source, "mean", ())) != 2:
         raise ArgumentError(name, "have averages (T, A) at T times", f"a {type(source).__name__} has none")
     size = getattr(source, "n_particles", model.size)
@@ -283,4 +283,4 @@ def _check(model: Model, source: Any, name: str = "source") -> None:
 
 def _check_pair(basis: _Basis, first: str, second: str) -> None:
     if first == second and basis.size < 2:
-        raise ArgumentError("block", "have two particles for a pair inside it", f"block {first!r} has one")
+        raise ArgumentError("block", "have two particles for a pair inside it", f"block {checks.shown(first)} has one")

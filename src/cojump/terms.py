@@ -324,9 +324,9 @@ class LocalJump:
         if bad.any():
             where = int(np.argmax(bad))
             rule = "be finite over the whole spectrum of Δ" + ("" if self.rate is None else " and never negative")
-            if np.isfinite(values[where]) and values[where] > 0:
+            if np.isfinite(values.flat[where]) and values.flat[where] > 0:
                 rule = f"be at most {checks.LARGEST:g} over the whole spectrum of Δ"
-            raise ArgumentError(name, rule, f"at Δ = {x[where]:.12g} it returns {values[where]:.6g}")
+            raise ArgumentError(name, rule, f"at Δ = {x.flat[where]:.12g} it returns {values.flat[where]:.6g}")
         return values if self.rate is None else np.sqrt(values)
 
 

@@ -317,7 +317,7 @@ def _alike(model: object, first: Model) -> Model:
 
 def _values(name: str, values: ArrayLike) -> Array:
     """A parameter's values as an array of finite numbers, at least one."""
-    array = np.asarray(values)
-    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "fiu" or not np.all(np.isfinite(array)):
-        raise ArgumentError(name, "be an array of at least one finite number", f"it is {values!r}")
+    array = checks.array(name, values, "an array of at least one finite number", real=True)
+    if array.ndim != 1 or array.size == 0:
+        raise ArgumentError(name, "be an array of at least one finite number", f"it is {checks.shown(values)}")
     return array.astype(float)
