@@ -27,7 +27,9 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     try:
         mode = os.fstat(descriptor).st_mode
         if not stat.S_ISREG(mode):
-            kind = "a directory" if stat.S_ISDIR(mode) else "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+            kind = "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
             raise OSError(errno.EINVAL, f"it is {kind}, not a file", os.fspath(path))
         return os.fdopen(descriptor, "rb")
     except BaseException:

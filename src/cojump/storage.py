@@ -25,7 +25,7 @@ import numpy as np
 from . import __version__, checks
 from .averages import layout_of
 from .checks import memory
-from .errors import ArgumentError, StorageError, one_line
+from .errors import ArgumentError, StorageError, one_line, printable
 from .files import open_regular, reason, replace_file
 from .fold import Chunk, Folded, Goal, Groups, folded_of, statistics_of
 from .moments import Moments
@@ -134,7 +134,7 @@ class ResultSequence(Sequence[Result]):
         points = "; ".join(
             ", ".join(f"{k}={v!r}" for k, v in r.parameters.items()) or f"N={r.n_particles}" for r in self
         )
-        return f"<{len(self)} results: {points}>"
+        return printable(f"<{len(self)} results: {points}>")
 
     def select(self, **parameters: Any) -> ResultSequence:
         """Narrow to the results with these parameters, for instance ``select(size=200)``.
