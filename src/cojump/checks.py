@@ -246,6 +246,11 @@ def check_times(times: ArrayLike, name: str = "times") -> NDArray[np.float64]:
     return made
 
 
+def same_times(left: NDArray[np.float64], right: NDArray[np.float64]) -> bool:
+    """Whether two arrays are the same output times up to rounding."""
+    return left.shape == right.shape and bool((np.abs(left - right) <= _SLACK * np.abs(left).max(initial=0)).all())
+
+
 def output_times(name: str, wanted: ArrayLike, times: NDArray[np.float64]) -> NDArray[np.intp]:
     """Places of the ``wanted`` times among the output ``times``, sorted; rounding may lie between them.
 

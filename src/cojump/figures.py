@@ -194,6 +194,8 @@ def _add_legend(figure: Figure, results: Sequence[Result], others: Sequence[Line
         legend = figure.legend(handles=handles, loc="outside upper center", ncols=columns, title=title)
         width = legend.get_window_extent(figure.canvas.get_renderer()).width  # type: ignore[attr-defined]
         if width <= 0.98 * figure.bbox.width or columns == 1:
+            rows = -(-len(handles) // columns) + (title is not None)
+            figure.set_figheight(figure.get_figheight() + 0.19 * (rows - 1))  # the panels keep their size
             return
         legend.remove()
 

@@ -396,12 +396,9 @@ def waiting_times(
     """
     begin = checks.number("start", start)
     single = isinstance(records, np.ndarray) and records.dtype.names is not None
-    given: object = records
-    if not isinstance(given, Sequence | np.ndarray):
-        rule = "be jump records (trajectory.jumps), one or a list of them"
-        raise ArgumentError("records", rule, f"it is {checks.shown(given)}")
+    what = "jump records (trajectory.jumps), one or a list of them"
     pieces = []
-    for record in [records] if single else records:
+    for record in [records] if single else checks.items("records", records, what):
         if not isinstance(record, np.ndarray) or not {"time", "channel"} <= set(record.dtype.names or ()):
             raise ArgumentError(
                 "records", "be jump records with a time and a channel", f"one is {type(record).__name__}"
@@ -426,15 +423,12 @@ def _kept(source: Any) -> tuple[Array, Array]:
 
 def _matrix(name: str, values: ArrayLike) -> Array:
     """(K, n) series; raises ArgumentError if it is none."""
-    try:
-        given = np.asarray(values)
-    except ValueError:  # rows of different lengths
-        raise ArgumentError(name, "have the shape (n,) or (K, n)", f"it is {checks.shown(values)}") from None
-    if given.dtype.kind not in "fiu":
-        raise ArgumentError(name, "be an array of real numbers", f"its dtype is {given.dtype}")
+    given = checks.array(name, values, "an array of numbers, of the shape (n,) or (K, n)", real=True, finite=False)
     x = np.atleast_2d(given.astype(float))
     if x.ndim != 2 or not x.size:
         raise ArgumentError(name, "have the shape (n,) or (K, n)", f"its shape is {x.shape}")
     if not np.isfinite(x).all():
         raise ArgumentError(name, "be finite", "it has NaN or infinite values")
+    if np.abs(x).max() > checks.LARGEST:
+        raise ArgumentError(name, f"have entries of at most {checks.LARGEST:g} in size", "it has larger ones")
     return x

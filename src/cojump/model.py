@@ -189,7 +189,7 @@ class Model:
     def block_index(self, name: str, argument: str = "block") -> int:
         """Position of the block called ``name``; raises ArgumentError about ``argument`` if there is none."""
         for i, block in enumerate(self.blocks):
-            if block.name == name:
+            if isinstance(name, str) and block.name == name:
                 return i
         raise ArgumentError(argument, f"be one of {self._block_names}", f"it is {checks.shown(name)}")
 

@@ -289,7 +289,7 @@ def distribution_of(extra: Extra, block: str) -> Distribution:
     for label in extra.labels:
         name, size = label.rsplit(":", 1)
         count = int(size) + 1
-        if name == block:
+        if isinstance(block, str) and name == block:
             cut = slice(first, first + count)
             M = np.arange(count, dtype=float) - int(size) / 2
             return Distribution(extra.times, M, estimates.mean[:, cut], estimates.stderr[:, cut])

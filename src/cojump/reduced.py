@@ -184,6 +184,7 @@ def correlator(model: Model, source: Any, first: str, second: str) -> tuple[Arra
     ArgumentError
         As :func:`correlators`; or if a label is unknown.
     """
+    _check(model, source)
     observables = [model.observables[checks.place(label, model.labels)] for label in (first, second)]
     blocks = [model.blocks[o.block].name for o in observables]
     found = correlators(model, source, *blocks)
@@ -219,7 +220,7 @@ def distance(
     """
     _check(model, source)
     _check(model, mean_field, "mean_field")
-    if not np.array_equal(np.asarray(source.times), np.asarray(mean_field.times)):
+    if not checks.same_times(np.asarray(source.times), np.asarray(mean_field.times)):
         raise ArgumentError("mean_field", "have the times of the source", "they differ")
     if partner is not None:
         difference = two(model, source, block, partner) - two(model, _MeansOnly(mean_field), block, partner)

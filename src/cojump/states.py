@@ -315,6 +315,7 @@ def occupation(model: Model, states: Mapping[str, ArrayLike]) -> State:
     ArgumentError
         If a block is missing or unknown, or the numbers break these rules.
     """
+    check_model(model)
     made: list[BlockState] = []
     for block, value in zip(model.blocks, _per_block("states", model, states), strict=True):
         name = f"states[{block.name!r}]"

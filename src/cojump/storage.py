@@ -515,9 +515,9 @@ def _content(place: Path) -> bytes:
     StorageError
         If it cannot be read, or its header does not describe it.
     """
-    if place.is_dir():
-        place = place / RESULT_NAME
     try:
+        if place.is_dir():
+            place = place / RESULT_NAME
         with open_regular(place) as stream:
             head = stream.read(_HEADER)
             size = os.fstat(stream.fileno()).st_size

@@ -23,11 +23,32 @@ def _spell(error: UnicodeError) -> tuple[str | bytes, int]:
     return "".join(_SPELLED.get(c) or c.encode("ascii", "backslashreplace").decode() for c in bad), error.end
 
 
+def _ascii(name: str) -> codecs.CodecInfo | None:
+    """ASCII under a name of its own: click takes a stream in "ascii" for one set up by mistake, and writes UTF-8."""
+    if name != _ASCII.replace("-", "_"):
+        return None
+    plain = codecs.lookup("ascii")
+    return codecs.CodecInfo(
+        name=_ASCII,
+        encode=plain.encode,
+        decode=plain.decode,
+        incrementalencoder=plain.incrementalencoder,
+        incrementaldecoder=plain.incrementaldecoder,
+        streamreader=plain.streamreader,
+        streamwriter=plain.streamwriter,
+    )
+
+
+_ASCII = "cojump-ascii"
+codecs.register(_ascii)
 codecs.register_error("cojump.spell", _spell)
 
 
 def make_readable(*streams: TextIO) -> None:
     """Let streams write any text: a character that their encoding lacks is spelled out, never an error."""
     for stream in streams:
-        with contextlib.suppress(AttributeError, ValueError, OSError):  # closed, or no text stream of Python's
-            stream.reconfigure(errors="cojump.spell")  # type: ignore[attr-defined]
+        with contextlib.suppress(
+            AttributeError, LookupError, TypeError, ValueError, OSError
+        ):  # closed, or no text stream of Python's
+            plain = codecs.lookup(stream.encoding).name == "ascii"
+            stream.reconfigure(encoding=_ASCII if plain else None, errors="cojump.spell")  # type: ignore[attr-defined]

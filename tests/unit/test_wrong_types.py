@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, partial
 from unittest.mock import MagicMock
 
 import numpy as np
@@ -151,7 +151,7 @@ def calls():
                 "order_parameters": {"m": {S: Z}},
             },
         ),
-        (model.linear, {"name": "m", "matrices": {S: Z}}),
+        (partial(model.linear, "m"), {"matrices": {S: Z}}),
         (model.jumps[0].gamma, {"x": np.zeros(3)}),
         (cj.product, {"model": model, "states": {S: [1, 0]}}),
         (cj.tilted, {"model": model, "theta": 1.1, "phi": 0.4}),
@@ -233,7 +233,8 @@ def calls():
             {**source, "mean_field": cj.mean_field(model, state, times), "block": S, "partner": None},
         ),
     ]
-    return {f"{getattr(f, '__module__', '')}.{f.__qualname__}": (f, arguments) for f, arguments in found}
+    own = [(getattr(f, "func", f), f, arguments) for f, arguments in found]
+    return {f"{named.__module__}.{named.__qualname__}": (f, arguments) for named, f, arguments in own}
 
 
 def trouble(function, arguments):
@@ -244,7 +245,7 @@ def trouble(function, arguments):
             function(**arguments)
         except EXPECTED as error:
             line = str(error)
-            if len(line) > 700 or not line.isprintable():
+            if len(line) > 2300 or not line.isprintable():
                 return f"the line {line[:100]!r}.. of {len(line)} characters"
         except Exception as error:  # noqa: BLE001
             return f"{type(error).__name__}: {str(error)[:100]}"

@@ -232,7 +232,7 @@ def scan(
     periods = np.full((len(x), len(y), S), np.nan)
     maximum, minimum = np.full((2, len(x), len(y), S, A), np.nan)
     failures = {}
-    bar = make_progress(unit="points") if progress else None
+    bar = make_progress(unit="points") if checks.boolean("progress", progress) else None
     if bar is not None:
         bar.start(len(x) * len(y))
     try:
