@@ -75,7 +75,7 @@ class Plan:
 
     def tell(self, place: int, message: str) -> None:
         """Say on standard error why a point is left out."""
-        title = ", ".join(f"{key} = {value}" for key, value in self.specs[place].parameters.items())
+        title = one_line(", ".join(f"{key} = {value}" for key, value in self.specs[place].parameters.items()))
         where = f" (the point {title}; the others run)" if len(self.specs) > 1 else ""
         click.echo(f"cojump: {message}{where}", err=True)
 

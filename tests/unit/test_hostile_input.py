@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from scipy.sparse import coo_array, csr_matrix
 import cojump as cj
 from cojump import checks
 from cojump.config import read_run_file
-from cojump.errors import ArgumentError, printable
+from cojump.errors import ArgumentError
 from cojump.figures import averages_figure, deviation_figure, write_figures
 from command_line import environment, invoke
 from run_files import flips, run_text, text_of
@@ -116,7 +117,7 @@ def test_times_that_rounding_has_moved_are_output_times():
     model = cj.systems.free_flips(2, 1.0, 1.0, 1.0)
     result = cj.simulate(model, cj.tilted(model, 1, 0), times, n_traj=2, distributions=[0.3])
     assert result.distribution(S).times == times[3]
-    with pytest.raises(ArgumentError, match="`distributions` must hold output times only, but 0.35 is none"):
+    with pytest.raises(ArgumentError, match=r"`distributions` must hold output times only, but 0\.35 is none"):
         checks.output_times("distributions", [0.35], times)
 
 
@@ -232,15 +233,14 @@ TEXTS = ("π$\\frac{", "$x_1$", "a\\", "[bold]", "日本")
 
 def test_any_text_in_a_figure(tmp_path, monkeypatch):
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\nbackend: tkagg\nlines.linewidth: 9\n")
-    results = [make_result(50, parameters={"size": 50, f"key {text}": text}) for text in TEXTS]
-    results.append(make_result(50, blocks=("$\\frac",), parameters={"size": 50, "x": "long " * 40}))
+    results = [make_result(50, n_times=3, parameters={"size": 50, f"key {text}": text}) for text in TEXTS]
+    results.append(make_result(50, n_times=3, parameters={"size": 50, "x": "long " * 40}))
+    results.append(make_result(60, n_times=3, blocks=("$\\frac",)))
     files = write_figures(results, tmp_path)
     code = (
         "import sys, pickle; from pathlib import Path; from cojump.figures import write_figures; "
         "write_figures(pickle.loads(sys.stdin.buffer.read()), sys.argv[1])"
     )
-    import pickle
-
     other = tmp_path / "other"
     other.mkdir()
     extra = {"MPLBACKEND": "inline", "MATPLOTLIBRC": str(tmp_path / "matplotlibrc")}
@@ -277,7 +277,10 @@ def test_averages_of_more_levels_are_drawn_or_named():
     model = cj.systems.lambda_pump(3, 1.0, 1.0, 1.0)
     times = np.linspace(0, 2, 9)
     moving = cj.simulate(
-        model, cj.product(model, {"particles": np.array([0.6, 0.48 * np.exp(0.3j), 0.64j])}), times, n_traj=4
+        model,
+        cj.product(model, {"particles": np.array([0.6, 0.48 * np.exp(0.3j), 0.64 * np.exp(1.1j)])}),
+        times,
+        n_traj=4,
     )
     assert [axes.get_ylabel() for axes in averages_figure([moving]).axes if "langle" in axes.get_ylabel()] == [
         f"$\\langle {label[0]}_{{{label[1:]}}}\\rangle$"
@@ -298,7 +301,9 @@ def test_commands_write_into_any_encoding(tmp_path, encoding):
     wrong = tmp_path / "wrong.toml"
     wrong.write_text(run_text({**flips(3), "omgå": 1}, n_traj=4), encoding="utf-8")
     extra = {"PYTHONIOENCODING": encoding, "LC_ALL": "C"}
-    commands = [["run", path], ["report", tmp_path / "results"], ["show", path], ["new", "hopfield"], ["show", wrong]]
+    commands = [["show", path], ["new", "hopfield"], ["show", wrong]]
+    if encoding == "ascii":  # the longer ones once
+        commands = [["run", path], ["report", tmp_path / "results"], *commands]
     script = (
         "import sys; from cojump.cli import cli\n"
         "for line in sys.argv[1:]:\n"
@@ -311,7 +316,8 @@ def test_commands_write_into_any_encoding(tmp_path, encoding):
     )
     out, err = done.stdout.decode(encoding), done.stderr.decode(encoding)
     assert "Traceback" not in err
-    assert [line for line in out.splitlines() if line.startswith("status")] == ["status 0"] * 4 + ["status 2"]
+    statuses = [line for line in out.splitlines() if line.startswith("status")]
+    assert statuses == ["status 0"] * (len(commands) - 1) + ["status 2"]
     if encoding == "ascii":
         assert "+- " in out
         assert "\\u" not in out
@@ -319,5 +325,7 @@ def test_commands_write_into_any_encoding(tmp_path, encoding):
 
 
 def test_what_a_terminal_would_obey_is_escaped():
+    from cojump.errors import printable
+
     assert printable("a\x1b[31m\x9b\u202e\udcff") == "a\\x1b[31m\\x9b\\u202e\\udcff"
     assert printable("Γ σ_x ≤ 2") == "Γ σ_x ≤ 2"
