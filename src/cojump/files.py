@@ -12,6 +12,9 @@ from typing import BinaryIO
 
 from .errors import StorageError
 
+MOST_BYTES = 2**28
+"""Of the small files in the directory of a run: who runs, how far it is, what has failed."""
+
 
 def reason(error: OSError) -> str:
     """Say what went wrong, without the path and the error number that Python prints around it."""

@@ -14,6 +14,7 @@ import pytest
 
 import cojump as cj
 from cojump.errors import StorageError
+from cojump.listing import show_path
 from cojump.storage import _HEADER, SCHEMA, _header, save_results
 from command_line import invoke
 from synthetic import make_result
@@ -240,3 +241,15 @@ def test_a_pipe_and_a_device_are_no_files(tmp_path):
         line = invoke(command, pipe, status=2)[1]
         assert line.startswith("cojump: ")
         assert "it is a pipe, not a file" in line
+
+
+@pytest.mark.parametrize("name", ["checkpoint/status.json", "failures.json", ".lock"])
+def test_a_pipe_in_the_directory_of_a_run_is_not_waited_for(tmp_path, name):
+    save_results(tmp_path / "result.h5", [make_result()])
+    place = tmp_path / name
+    place.parent.mkdir(exist_ok=True)
+    os.mkfifo(place)
+    thread = threading.Thread(target=lambda: show_path(tmp_path, io.StringIO()), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()

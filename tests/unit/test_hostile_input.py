@@ -276,9 +276,10 @@ def test_legends_stay_inside():
 def test_averages_of_more_levels_are_drawn_or_named():
     model = cj.systems.lambda_pump(3, 1.0, 1.0, 1.0)
     times = np.linspace(0, 2, 9)
+    ket = np.array([0.6, 0.48 * np.exp(0.3j), 0.64 * np.exp(1.1j)])
     moving = cj.simulate(
         model,
-        cj.product(model, {"particles": np.array([0.6, 0.48 * np.exp(0.3j), 0.64 * np.exp(1.1j)])}),
+        cj.product(model, {"particles": ket}),
         times,
         n_traj=4,
     )
