@@ -16,6 +16,7 @@ import click
 
 from . import __version__
 from .errors import EXPECTED, Stopped, StorageError, one_line
+from .terminal import make_readable
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -27,6 +28,7 @@ class _OneLineErrors(click.Group):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> None:
         extra["standalone_mode"] = False
+        make_readable(sys.stdout, sys.stderr)
         try:
             status = super().main(args, prog_name, **extra)
         except Stopped as stopped:
@@ -39,7 +41,7 @@ class _OneLineErrors(click.Group):
             click.echo(f"cojump: {one_line(error)}", err=True)
             sys.exit(2)
         except click.ClickException as error:
-            click.echo(f"cojump: {' '.join(error.format_message().split())}", err=True)
+            click.echo(f"cojump: {one_line(error.format_message())}", err=True)
             sys.exit(2)
         except MemoryError as error:
             click.echo(f"cojump: not enough memory: {one_line(error) or 'the model is too large'}", err=True)
@@ -125,7 +127,7 @@ def report(directory: Path, all_times: bool) -> None:
 
     place = directory if directory.is_dir() else directory.parent
     for path in write_figures(results, place):
-        click.echo(f"figure: {path}")
+        click.echo(f"figure: {one_line(str(path))}")
 
 
 @cli.command()

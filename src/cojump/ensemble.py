@@ -23,7 +23,7 @@ from .checks import check_times
 from .errors import EXPECTED, ArgumentError, Interrupted, one_line
 from .fold import DEVIATION, Chunk, Fold, Goal, Groups, statistics_of
 from .meanfield import mean_field
-from .memory import Statistics, for_each_rank, statistics_bytes
+from .memory import for_each_rank
 from .meters import meters_of
 from .model import Model
 from .observables import AverageMeter, Meter
@@ -31,6 +31,7 @@ from .results import Result
 from .schedule import Schedule, Task, cost_of
 from .spill import Spill
 from .states import State, check_start
+from .statistics_size import Statistics, statistics_bytes
 from .unravel.compilation import tell_refusal
 from .unravel.driver import Outcome
 from .unravel.engine import Runner, check_rates, make_engine, plan, prepare
@@ -133,7 +134,7 @@ class Point:
         check_start(self.model, self.state)
         object.__setattr__(self, "times", check_times(self.times))
         object.__setattr__(self, "n_traj", checks.integer("n_traj", self.n_traj, 1, MOST_TRAJECTORIES))
-        object.__setattr__(self, "seed", checks.integer("seed", self.seed, 0))
+        object.__setattr__(self, "seed", checks.integer("seed", self.seed, 0, bits=checks.SEED_BITS))
         object.__setattr__(self, "chunk", checks.integer("chunk", self.chunk, 1, MOST_TRAJECTORIES))
         object.__setattr__(self, "keep", checks.integer("keep", self.keep, 0, self.n_traj))
         object.__setattr__(self, "tolerance", checks.number("tolerance", self.tolerance, *TOLERANCES))
@@ -143,13 +144,10 @@ class Point:
         self._check_target()
 
     def _check_measurements(self) -> None:
-        observables: object = self.observables
-        if not isinstance(observables, Mapping):
-            raise ArgumentError("observables", "map labels to polynomials", f"it is {observables!r}")
-        shots = check_times(self.distributions, "distributions") if np.size(self.distributions) else np.empty(0)
-        missing = shots[~np.isin(shots, self.times)]
-        if missing.size:
-            raise ArgumentError("distributions", "hold output times only", f"{missing[0]:g} is none of `times`")
+        checks.mapping("observables", self.observables, "map labels to polynomials")
+        shots = np.empty(0)
+        if np.size(self.distributions):
+            shots = self.times[checks.output_times("distributions", self.distributions, self.times)]
         object.__setattr__(self, "distributions", shots)
         zero = np.zeros((len(self.times), len(self.model.labels)))
         meters_of(self.model, self.times, zero, self.observables, shots, self.burn_in, self.window)
@@ -160,7 +158,8 @@ class Point:
         known = [*self.model.labels, *self.model.order_parameters, DEVIATION]
         for label, limit in target.items():
             if label not in known:
-                raise ArgumentError("target_error", f"name averages among {', '.join(known)}", f"one is {label!r}")
+                found = f"one is {checks.shown(label)}"
+                raise ArgumentError("target_error", f"name averages among {checks.named(known)}", found)
             if checks.number("target_error", limit, 0) == 0:
                 raise ArgumentError("target_error", "be greater than 0", "it is 0")
         object.__setattr__(self, "target", {label: float(limit) for label, limit in target.items()})
@@ -182,8 +181,10 @@ class Point:
         engine = sum(p.nbytes for p in plans)
         rule, room = "that fits in memory", f"and there are {have / 2**30:,.2f} GiB for it"
         if engine > have:
-            amplitudes = " + ".join(f"{p.amplitudes:,}" for p in plans)
-            found = f"{amplitudes} amplitudes need {engine / 2**30:,.1f} GiB {room}"
+            amplitudes = " + ".join(
+                f"{p.amplitudes:,}" if p.amplitudes < 10**15 else f"{float(p.amplitudes):.3g}" for p in plans
+            )
+            found = f"{amplitudes} amplitudes need {engine / 2**30:.4g} GiB {room}"
             raise ArgumentError("size", f"leave a trajectory {rule}", found)
         if engine + moments > have:
             many = f"{len(self.times):,} output times of {len(self.model.labels)} averages"

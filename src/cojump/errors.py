@@ -15,7 +15,8 @@ class ArgumentError(ValueError):
     """
 
     def __init__(self, name: str, rule: str, found: str) -> None:
-        super().__init__(f"Argument `{name}` must {rule}, but {found}")
+        parts = (_shortened(part) for part in (name, rule, found))
+        super().__init__("Argument `{}` must {}, but {}".format(*parts))
         self.name, self.rule, self.found = name, rule, found
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -27,15 +28,22 @@ class ArgumentError(ValueError):
         return ArgumentError(f"{owner}.{self.name}", self.rule, self.found)
 
 
-class UnsupportedError(ValueError):
+class _OneLine(Exception):  # noqa: N818
+    """An error whose message is one line that a terminal can show, whatever names and paths are in it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_shortened(message))
+
+
+class UnsupportedError(_OneLine, ValueError):
     """The model is a valid one of the class, but this part of cojump does not run it yet."""
 
 
-class ConvergenceError(RuntimeError):
+class ConvergenceError(_OneLine, RuntimeError):
     """A numerical method could not reach the stated tolerance; nothing was silently accepted."""
 
 
-class StorageError(ValueError):
+class StorageError(_OneLine, ValueError):
     """A result file is damaged, belongs to another run, or cannot be read or written."""
 
 
@@ -62,10 +70,28 @@ EXPECTED = (ArgumentError, UnsupportedError, ConvergenceError, StorageError)
 _LONGEST = 300
 """Characters of the message of a foreign error that are shown."""
 
+_LONGEST_PART = 2000
+"""Characters of each part of the message of an ArgumentError: lists of names can be long."""
+
+
+def printable(text: str) -> str:
+    """Return a text with an escape for each character that a terminal would obey or cannot show.
+
+    Control characters, marks that turn the direction of writing, bytes of a file name that are no text.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
+
 
 def one_line(error: BaseException | str) -> str:
-    """Return the message of an error as one line; a byte of a file name that is no text becomes an escape."""
-    return " ".join(str(error).split()).encode(errors="backslashreplace").decode()
+    """Return the message of an error as one line that a terminal can show."""
+    return printable(" ".join(str(error).split()))
+
+
+def _shortened(part: str) -> str:
+    line = one_line(part)
+    return line if len(line) <= _LONGEST_PART else line[:_LONGEST_PART] + "…"
 
 
 def foreign(error: BaseException, file: str) -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StorageError
-from .files import reason, replace_file
+from .files import MOST_BYTES, read_regular, reason, replace_file
 
 NAME = "failures.json"
 
@@ -53,7 +53,7 @@ def read_failures(directory: Path) -> dict[str, Failed]:
     """
     path = directory / NAME
     try:
-        entries = [Failed(**entry) for entry in json.loads(path.read_bytes())["points"]]
+        entries = [Failed(**entry) for entry in json.loads(read_regular(path, MOST_BYTES))["points"]]
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except OSError as error:

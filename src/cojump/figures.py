@@ -5,12 +5,21 @@ from __future__ import annotations
 import io
 import logging
 import os
+import re
+import textwrap
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
+_BACKEND = os.environ.pop("MPLBACKEND", None)  # of a notebook: unknown here, and not asked for
+try:
+    import matplotlib as mpl
+finally:
+    if _BACKEND is not None:
+        os.environ["MPLBACKEND"] = _BACKEND
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -20,6 +29,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from .errors import printable
 from .files import replace_file
 from .results import Result
 
@@ -28,8 +38,14 @@ Array = NDArray[np.float64]
 _WIDTH = 7.0
 """Inches: the text width of a two-column journal."""
 
-_BLOCKS, _COLUMNS, _SINGLE = 4, 4, 3
-"""At most so many blocks and averages of each are drawn, and so many single trajectories of a point."""
+_BLOCKS, _COLUMNS, _ROWS, _SINGLE = 4, 4, 8, 3
+"""At most so many blocks are drawn, averages in a row and rows of them in all, and single trajectories of a point."""
+
+_NAMED, _LONGEST = 12, 48
+"""Curves that a legend names, of more an even choice; and characters of each name."""
+
+_ZERO = 1e-13
+"""An average that never gets beyond this, in all points, has no panel."""
 
 _FEW_DECADES = 300.0
 """Ratio of the ends of a logarithmic axis up to which more than the powers of ten are labelled."""
@@ -90,7 +106,7 @@ def write_figures(results: Sequence[Result], directory: str | os.PathLike[str]) 
         return []
     ordered = sorted(results, key=lambda r: r.n_particles)
     paths = []
-    with mpl.rc_context(STYLE), _quiet_matplotlib():
+    with _own_style(), _quiet_matplotlib():
         for name, draw in (("averages", averages_figure), ("deviation", deviation_figure)):
             figure = draw(ordered)
             figure.draw_without_rendering()
@@ -106,13 +122,24 @@ def write_figures(results: Sequence[Result], directory: str | os.PathLike[str]) 
 
 
 @contextmanager
+def _own_style() -> Iterator[None]:
+    """The style of these figures and matplotlib's defaults beside it, whatever the user's matplotlibrc says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(STYLE)
+        yield
+
+
+@contextmanager
 def _quiet_matplotlib() -> Iterator[None]:
-    """Keep matplotlib's remarks on its font cache off the terminal."""
+    """Keep matplotlib's remarks on its font cache, and on characters its fonts lack, off the terminal."""
     logger = logging.getLogger("matplotlib")
     before = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*[Gg]lyph")
+            yield
     finally:
         logger.setLevel(before)
 
@@ -132,6 +159,8 @@ def _colours(n: int) -> list[Any]:
 
 def _symbol(name: str) -> str:
     """How an average is written: m_x for Pauli averages, its own label else."""
+    if not re.fullmatch(r"[xyz]|[nxy][0-9]{1,4}", name):
+        return _plain(name)
     if name in ("x", "y", "z"):
         return f"$\\langle m_{name}\\rangle$"
     if name.startswith("n"):
@@ -143,9 +172,32 @@ def _label(result: Result, results: Sequence[Result]) -> str:
     """Name a curve by N, and by its other parameters where N alone does not tell it from the rest."""
     label = f"$N = {result.n_particles}$"
     if sum(r.n_particles == result.n_particles for r in results) > 1:
-        others = [f"{key} = {value}" for key, value in result.parameters.items() if key != "size"]
-        label = ", ".join([label, *others])
+        others = ", ".join(f"{key} = {value}" for key, value in result.parameters.items() if key != "size")
+        label = f"{label}, {_plain(others)}" if others else label
     return label
+
+
+def _plain(text: str) -> str:
+    """A user's text that means itself: no formula begins in it; cut where it is long."""
+    text = printable(text)
+    return (text if len(text) <= _LONGEST else text[:_LONGEST] + "…").replace("$", r"\$")
+
+
+def _add_legend(figure: Figure, results: Sequence[Result], others: Sequence[Line2D]) -> None:
+    """A legend above all panels, in as many columns as fit; of very many curves it names an even choice."""
+    chosen = np.unique(np.round(np.linspace(0, len(results) - 1, min(len(results), _NAMED))).astype(int))
+    colours = _colours(len(results))
+    handles = [Line2D([], [], color=colours[i], label=_label(results[i], results)) for i in chosen]
+    title = f"{len(chosen)} of {len(results)} curves are named" if len(chosen) < len(results) else None
+    handles += others
+    for columns in range(min(len(handles), 6), 0, -1):
+        legend = figure.legend(handles=handles, loc="outside upper center", ncols=columns, title=title)
+        width = legend.get_window_extent(figure.canvas.get_renderer()).width  # type: ignore[attr-defined]
+        if width <= 0.98 * figure.bbox.width or columns == 1:
+            rows = -(-len(handles) // columns) + (title is not None)
+            figure.set_figheight(figure.get_figheight() + 0.19 * (rows - 1))  # the panels keep their size
+            return
+        legend.remove()
 
 
 def _band(axes: Axes, times: Array, value: Array, error: Array, colour: Any, label: str = "") -> None:
@@ -166,33 +218,76 @@ def averages_figure(results: Sequence[Result]) -> Figure:
         In the order of N.
     """
     blocks = _blocks(results)
-    shown = {block: labels[:_COLUMNS] for block, labels in list(blocks.items())[:_BLOCKS]}
-    columns = max(len(labels) for labels in shown.values())
-    heights = [2.0, 1.0] * len(shown)
-    figure, panels = _figure(0.75 + 2.6 * len(shown), len(heights), columns, heights)
-    colours = _colours(len(results))
-    for row, (block, labels) in enumerate(shown.items()):
+    rows, notes = _rows_of(results, blocks)
+    columns = max(len(labels) for _, labels in rows)
+    heights = [2.0, 1.0] * len(rows)
+    figure, panels = _figure(0.75 + 2.6 * len(rows), len(heights), columns, heights)
+    colours, before = _colours(len(results)), ""
+    for row, (block, labels) in enumerate(rows):
         for column in range(columns):
             upper, lower = panels[2 * row : 2 * row + 2, column]
             if column < len(labels):
                 _draw_pair(upper, lower, results, labels[column], colours)
+                lower.tick_params(labelbottom=True)
             else:
                 upper.set_axis_off()
                 lower.set_axis_off()
-        if len(blocks) > 1:
-            panels[2 * row, 0].set_title(f"block {block}", loc="left", parse_math=False)
+        if len(blocks) > 1 and block != before:
+            panels[2 * row, 0].set_title(f"block {printable(block)[:_LONGEST]}", loc="left", parse_math=False)
+        before = block
         panels[2 * row + 1, 0].set_ylabel("difference")
     figure.align_ylabels()
     for axes in panels[-1]:
         axes.set_xlabel("$t$")
-    handles = [Line2D([], [], color=c, label=_label(r, results)) for r, c in zip(results, colours, strict=True)]
-    handles.append(Line2D([], [], color="black", linestyle=_DASHES, linewidth=1.0, label="mean field"))
+    others = [Line2D([], [], color="black", linestyle=_DASHES, linewidth=1.0, label="mean field")]
     if any(r.theory is not None for r in results):
-        handles.append(Line2D([], [], color="black", linestyle=_DOTS, linewidth=0.9, label="order $1/N$"))
-    figure.legend(handles=handles, loc="outside upper center", ncols=min(len(handles), 6))
-    if len(shown) < len(blocks):
-        figure.supxlabel(f"the first {len(shown)} of {len(blocks)} blocks", fontsize=8, x=0.99, ha="right")
+        others.append(Line2D([], [], color="black", linestyle=_DOTS, linewidth=0.9, label="order $1/N$"))
+    _add_legend(figure, results, others)
+    if notes:
+        lines = [line for note in notes for line in textwrap.wrap(note, 110)]
+        figure.supxlabel("\n".join(lines), fontsize=8, x=0.99, ha="right", parse_math=False)
     return figure
+
+
+def _rows_of(results: Sequence[Result], blocks: dict[str, list[str]]) -> tuple[list[tuple[str, list[str]]], list[str]]:
+    """Which averages are drawn, row by row with their block, and in words which are not."""
+    rows: list[tuple[str, list[str]]] = []
+    zero, left, drawn = [], [], 0
+    for block, labels in blocks.items():
+        moving = [label for label in labels if not _is_zero(results, label)]
+        if drawn == _BLOCKS or (len(rows) >= _ROWS and moving):
+            left += moving
+            continue
+        zero += [label for label in labels if label not in moving]
+        moving = moving or labels[:1] * (len(blocks) == 1)
+        own = [(block, moving[i : i + _COLUMNS]) for i in range(0, len(moving), _COLUMNS)]
+        left += [label for _, row in own[_ROWS - len(rows) :] for label in row]
+        rows += own[: _ROWS - len(rows)]
+        drawn += bool(own)
+    rows = rows or [(block, labels[:1]) for block, labels in list(blocks.items())[:1]]
+    there = {label for _, row in rows for label in row}
+    notes = []
+    zero = [label for label in zero if label not in there]
+    if zero:
+        notes.append(f"always zero, without a panel: {', '.join(printable(label) for label in zero[:30])}")
+        notes[-1] += f" and {len(zero) - 30} more" if len(zero) > 30 else ""
+    if left:
+        total = sum(map(len, blocks.values()))
+        notes.append(f"not drawn: {len(left)} of {total} averages, {printable(left[0])} to {printable(left[-1])}")
+    return rows, notes
+
+
+def _is_zero(results: Sequence[Result], label: str) -> bool:
+    """Whether an average and its mean field are zero at all times in all points that have it."""
+    for result in results:
+        if label in result.labels:
+            a = result.labels.index(label)
+            curves = (result.mean[:, a], result.reference[:, a], result.mean_stderr[:, a])
+            if any(np.abs(np.nan_to_num(curve)).max(initial=0) > _ZERO for curve in curves):
+                return False
+            if np.abs(result.trajectories[:_SINGLE, :, a]).max(initial=0) > _ZERO:
+                return False
+    return True
 
 
 def _blocks(results: Sequence[Result]) -> dict[str, list[str]]:
@@ -258,7 +353,7 @@ def deviation_figure(results: Sequence[Result]) -> Figure:
         N, value, error = result.n_particles, result.deviation, result.deviation_stderr
         # On a logarithmic axis there is no place for zero: a state without spread has no curve at that time.
         _band(left, result.times, np.where(value > 0, value, np.nan), error, colour)
-        _band(right, result.times, N * value, N * error, colour, label=_label(result, results))
+        _band(right, result.times, N * value, N * error, colour)
     limits = [
         (r.times, r.theory.deviation, c)
         for r, c in zip(results, _colours(len(results)), strict=True)
@@ -266,9 +361,8 @@ def deviation_figure(results: Sequence[Result]) -> Figure:
     ]
     if limits and _all_same(limits):
         limits = [(*limits[-1][:2], "black")]
-    for n, (times, limit, colour) in enumerate(limits):
-        label = None if n else "$N\\to\\infty$"
-        right.plot(times, limit, color=colour, linestyle=_DASHES, linewidth=1.0, zorder=4, label=label)
+    for times, limit, colour in limits:
+        right.plot(times, limit, color=colour, linestyle=_DASHES, linewidth=1.0, zorder=4)
     if any((r.deviation > 0).any() for r in results):
         left.set_yscale("log", nonpositive="clip")
         _label_decades(left)
@@ -278,6 +372,6 @@ def deviation_figure(results: Sequence[Result]) -> Figure:
     for axes in (left, right):
         axes.set_xlabel("$t$")
         axes.margins(x=0)
-    if len(results) <= 8:
-        right.legend(loc="best")
+    style: dict[str, Any] = {"color": "black", "linestyle": _DASHES, "linewidth": 1.0}
+    _add_legend(figure, results, [Line2D([], [], label="$N\\to\\infty$", **style)] if limits else [])
     return figure

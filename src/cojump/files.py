@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
+import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import StorageError
+
+MOST_BYTES = 2**28
+"""Of the small files in the directory of a run: who runs, how far it is, what has failed."""
 
 
 def reason(error: OSError) -> str:
@@ -32,6 +38,34 @@ def as_given(path: Path) -> Path:
         if place in _given:
             return _given[place] / path.relative_to(place)
     return path
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a regular file for reading; anything else (a pipe, a device, a directory) is an OSError at once.
+
+    A pipe that nobody writes to would be waited for, a device read without an end.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode):
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+            kind = "a pipe" if stat.S_ISFIFO(mode) else "a device or a socket"
+            raise OSError(errno.EINVAL, f"it is {kind}, not a file", os.fspath(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
+    """The content of a regular file of at most so many bytes; an OSError for any other."""
+    with open_regular(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if size > most:
+            raise OSError(errno.EFBIG, f"it has {size:,} bytes, more than {most:,}", os.fspath(path))
+        return stream.read(most + 1)
 
 
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:

@@ -24,7 +24,7 @@ from scipy.linalg import schur, solve_continuous_lyapunov, solve_sylvester
 
 from .checks import check_times
 from .derivatives import Jet, RateJet
-from .errors import ArgumentError, ConvergenceError
+from .errors import ArgumentError, ConvergenceError, UnsupportedError
 from .integration import MANY_PERIODS, Method, exponential, integrate
 from .matrices import commutator
 from .model import CollectiveJump, LocalJump, Model, OneBody, check_model, snapped
@@ -99,6 +99,10 @@ class _Local:
         return self.moved * gamma + (slope * (self.w @ m))[:, None, None] * self.j
 
 
+_AVERAGES = 1000
+"""n of an expansion: its matrices have n² elements and take n³ operations each time."""
+
+
 class Expansion:
     """The flow of a model around mean field to order 1/N, in coordinates m_α = Σ_b (N_b/N) tr(r_b v_α).
 
@@ -121,6 +125,9 @@ class Expansion:
 
     def __init__(self, model: Model) -> None:
         self.model = model
+        averages = sum(b.levels**2 for b in model.blocks)
+        if averages > _AVERAGES:
+            raise UnsupportedError(f"The theory of fluctuations holds for at most {_AVERAGES} averages, not {averages}")
         ends = np.cumsum([0, *(b.levels for b in model.blocks)])
         self._cuts = [slice(int(a), int(b)) for a, b in pairwise(ends)]
         self._dimension = int(ends[-1])

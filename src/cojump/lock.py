@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StorageError
-from .files import reason
+from .files import MOST_BYTES, read_regular, reason
 
 NAME = ".lock"
 
@@ -147,7 +147,7 @@ class Lock:
 def held(directory: Path) -> bool:
     """Whether a job runs in the directory, as far as the kernel's locks tell."""
     try:
-        descriptor = os.open(Path(directory) / NAME, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(Path(directory) / NAME, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return False
     try:
@@ -161,8 +161,8 @@ def held(directory: Path) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        found = json.loads(read_regular(path, MOST_BYTES))
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) and "pid" in found and "host" in found else {}
 

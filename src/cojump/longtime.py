@@ -659,15 +659,12 @@ def _kept(source: Any) -> tuple[Array, Array]:
 
 def _matrix(name: str, values: ArrayLike) -> Array:
     """(K, n) series; raises ArgumentError if it is none."""
-    try:
-        given = np.asarray(values)
-    except ValueError:  # rows of different lengths
-        raise ArgumentError(name, "have the shape (n,) or (K, n)", f"it is {checks.shown(values)}") from None
-    if given.dtype.kind not in "fiu":
-        raise ArgumentError(name, "be an array of real numbers", f"its dtype is {given.dtype}")
+    given = checks.array(name, values, "an array of numbers, of the shape (n,) or (K, n)", real=True, finite=False)
     x = np.atleast_2d(given.astype(float))
     if x.ndim != 2 or not x.size:
         raise ArgumentError(name, "have the shape (n,) or (K, n)", f"its shape is {x.shape}")
     if not np.isfinite(x).all():
         raise ArgumentError(name, "be finite", "it has NaN or infinite values")
+    if np.abs(x).max() > checks.LARGEST:
+        raise ArgumentError(name, f"have entries of at most {checks.LARGEST:g} in size", "it has larger ones")
     return x

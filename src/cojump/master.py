@@ -24,7 +24,7 @@ from .matrices import from_pairs
 from .model import LocalJump, Model, check_model
 from .schur.blocks import Label, sector_labels
 from .schur.densities import block_densities, occupied_labels
-from .schur.generator import Generator
+from .schur.generator import Generator, check_unknowns
 from .states import State, check_start
 
 Array = NDArray[np.float64]
@@ -175,6 +175,7 @@ def master_equation(
     memory = checks.number("memory", memory, 0)
     applications = checks.number("applications", applications, 1)
     check_start(model, state)
+    check_unknowns(model, state.blocks, memory)
     pairs = list(zip(model.blocks, state.blocks, strict=True))
     with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
         generator = Generator(model, [occupied_labels(block, own) for block, own in pairs], memory=memory)
@@ -257,10 +258,12 @@ def steady_state(model: Model, state: State | None = None, *, memory: float = 4.
     """
     check_model(model)
     memory = checks.number("memory", memory, 0)
+    if state is not None:
+        check_start(model, state)
+    check_unknowns(model, None if state is None else state.blocks, memory)
     if state is None:
         occupied = [sector_labels(block) for block in model.blocks]
     else:
-        check_start(model, state)
         occupied = [occupied_labels(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
     with threadpool_limits(1):
         generator = Generator(model, occupied, memory=memory, whole=True)

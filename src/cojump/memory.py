@@ -1,4 +1,4 @@
-"""How much memory a process may use, and how much the statistics of a point take, both before anything is made."""
+"""How much memory a process may use: the machine's, the limits of its control groups, that on its address space."""
 
 from __future__ import annotations
 
@@ -7,28 +7,12 @@ import os
 import resource
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
-
-from .model import Model
 
 SHARE = 0.8
 """Part of the memory that a run may plan to use."""
 
-COPIES = 7
-"""Sets of statistics at once, at the peak of a run: a chunk, what is folded, the result, and its file being written.
-
-Measured as 4.3 to 5 while trajectories run and 4.9 to 6.8 while a file is written; the tests measure it again.
-"""
-
 _LOCAL_RANKS = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE", "PALS_LOCAL_SIZE")
 """Set by launchers to the number of ranks on this machine."""
-
-
-class Statistics(NamedTuple):
-    """Bytes that the statistics of a point take at their peak: moments over the output times, and kept series."""
-
-    moments: int
-    series: int
 
 
 def ranks_here(environment: Mapping[str, str] = os.environ) -> int:
@@ -110,37 +94,3 @@ def _lines(path: Path) -> list[str]:
         return path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
-
-
-def statistics_bytes(model: Model, n_times: int, keep: int, n_observables: int, n_distributions: int) -> Statistics:
-    """What the statistics of an ensemble take at their peak, in closed form: nothing is made for it.
-
-    Parameters
-    ----------
-    model : Model
-    n_times : int
-        Output times.
-    keep : int
-        Trajectories whose series are kept.
-    n_observables : int
-    n_distributions : int
-        Output times of the distributions of M.
-    """
-    A, P = sum(_averages(b.levels) for b in model.blocks), len(model.order_parameters)
-    triples = sum(4 * b.levels**3 for b in model.blocks if b.levels > 2)
-    spins = [b.size for b in model.blocks if b.levels == 2]
-    small = n_observables + len(model.jumps) + 1 + len(spins)
-    row = _of_averages(A) + triples + (_of_averages(P) if P else 0) + 5 * small + 54 * len(spins)
-    cells = n_times * row + n_distributions * 5 * sum(size + 1 for size in spins)
-    pairs = 16 * (row + triples)  # which products are kept, as integers
-    return Statistics(COPIES * (8 * cells + pairs), COPIES * 8 * keep * n_times * A)
-
-
-def _averages(levels: int) -> int:
-    return 3 if levels == 2 else levels**2
-
-
-def _of_averages(A: int) -> int:
-    """Numbers per output time of A averages with their products: means, co-moments, and three of each tail."""
-    Q = A * (A + 1) // 2
-    return (A + 2 * Q + 1) + (8 * Q + 1) + 3 * (A + Q + 1)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .checkpoint import DIRECTORY, MANIFEST, kept_in, key_of
-from .errors import StorageError, one_line
+from .errors import StorageError, one_line, printable
 from .failures import Failed, read_failures
 from .fold import aside_text
 from .lock import held
@@ -56,12 +56,12 @@ def missing_points(directory: Path, results: ResultSequence | None, *, failed_on
             lines.append(f"failed: {name}: the reason was not written down; {count}")
         elif not failed_only:
             lines.append(f"unfinished: {name}: {why}; {count}{f'; it needs {waits}' if waits else ''}")
-    return lines
+    return [one_line(line) for line in lines]
 
 
 def parameters_text(parameters: Mapping[str, Any]) -> str:
     """Name a point by its parameters."""
-    return ", ".join(f"{key} = {value}" for key, value in parameters.items()) or "—"
+    return printable(", ".join(f"{key} = {value}" for key, value in parameters.items()) or "—")
 
 
 def _by_key(points: ResultSequence | None) -> dict[str, tuple[Result, Note | None]]:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import checks
-from .errors import ArgumentError
+from .errors import ArgumentError, UnsupportedError
+from .memory import available
 from .terms import (
     HERMITIAN,
     PROJECTOR_UP,
@@ -60,6 +61,8 @@ _SUMMED = 1e-14
 
 _ORDINARY = 40
 """Units of time in which the fastest rate is within 2^±20 are ordinary: nothing is rescaled in them."""
+_MOST_PARTICLES = 2**53
+"""Numbers of particles up to this are exact as floating-point numbers."""
 
 _SPECTRUM_POINTS = 100_000
 """A rate is tried on every point of its argument's spectrum up to this many, on a grid of it beyond."""
@@ -109,7 +112,20 @@ def single_particle_basis(levels: int) -> tuple[NDArray[np.complex128], NDArray[
 
 
 def symmetric_products(matrices: NDArray[np.complex128], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, n, n) coefficients of ½(o_a o_b + o_b o_a) = Σ_c s_abc o_c in such a basis."""
+    """(n, n, n) coefficients of ½(o_a o_b + o_b o_a) = Σ_c s_abc o_c in such a basis.
+
+    Raises
+    ------
+    UnsupportedError
+        If they do not fit in memory: the levels are too many for statistics of products.
+    """
+    need, have = 40.0 * len(matrices) ** 3, float(available())
+    if need > 0.5 * have:
+        levels, gib = matrices.shape[1], 2.0**30
+        raise UnsupportedError(
+            f"Products of the {len(matrices)} averages of a particle of {levels} levels need {need / gib:,.1f} GiB "
+            f"and there are {have / gib:,.1f} GiB"
+        )
     traces = np.einsum("aij,bjk,cki->abc", matrices, matrices, matrices, optimize=True).real
     return (traces + traces.transpose(1, 0, 2)) / 2 * weights
 
@@ -146,21 +162,26 @@ class Model:
             ("hamiltonian", (OneBody, TwoBody)),
             ("jumps", (LocalJump, CollectiveJump)),
         ):
-            value: object = getattr(self, name)
-            if not isinstance(value, Sequence) or isinstance(value, str):
-                raise ArgumentError(name, "be a list", f"it is {value!r}")
+            value = checks.items(name, getattr(self, name), "a list")
             for i, item in enumerate(value):
                 if not isinstance(item, kinds):
-                    raise ArgumentError(f"{name}[{i}]", "be one of cojump's terms for it", f"it is {item!r}")
+                    found = f"it is {checks.shown(item)}"
+                    raise ArgumentError(f"{name}[{i}]", "be one of cojump's terms for it", found)
             object.__setattr__(self, name, tuple(value))
         if not self.blocks:
             raise ArgumentError("blocks", "hold at least one block", "it is empty")
         names = [b.name for b in self.blocks]
         if len(set(names)) != len(names):
-            raise ArgumentError("blocks", "have different names", f"the names are {names}")
+            raise ArgumentError("blocks", "have different names", f"the names are {names[:20]}")
+        if self.size > _MOST_PARTICLES:
+            found = f"they hold {checks.shown(self.size)} together"
+            raise ArgumentError("blocks", f"hold at most 2^53 = {_MOST_PARTICLES:,} particles", found)
         self._check_shapes()
         self._check_hermitian()
+        checks.mapping("order_parameters", self.order_parameters, "map names to {block: matrix}")
         for name, matrices in self.order_parameters.items():
+            if not isinstance(name, str) or not name:
+                raise ArgumentError("order_parameters", "have names as keys", f"one is {checks.shown(name)}")
             self.linear(f"order_parameters[{name!r}]", matrices)
         copied = {
             name: {block: matrix_of(name, matrix) for block, matrix in matrices.items()}
@@ -182,7 +203,7 @@ class Model:
     def block_index(self, name: str, argument: str = "block") -> int:
         """Position of the block called ``name``; raises ArgumentError about ``argument`` if there is none."""
         for i, block in enumerate(self.blocks):
-            if block.name == name:
+            if isinstance(name, str) and block.name == name:
                 return i
         raise ArgumentError(argument, f"be one of {self._block_names}", f"it is {checks.shown(name)}")
 
@@ -190,14 +211,14 @@ class Model:
         """Raise ArgumentError about the mapping ``name`` unless its keys ``blocks`` are names of blocks."""
         known = [b.name for b in self.blocks]
         for block in blocks:
-            if block not in known:
+            if not isinstance(block, str) or block not in known:
                 raise ArgumentError(
                     name, f"have names of blocks as keys ({self._block_names})", f"one is {checks.shown(block)}"
                 )
 
     @property
     def _block_names(self) -> str:
-        return ", ".join(repr(b.name) for b in self.blocks)
+        return checks.named([checks.shown(b.name) for b in self.blocks])
 
     @cached_property
     def observables(self) -> tuple[Observable, ...]:
@@ -286,7 +307,7 @@ class Model:
         """
         constant, coefficients = 0.0, np.zeros(len(self.observables))
         if not isinstance(matrices, Mapping) or not matrices:
-            raise ArgumentError(name, "map block names to matrices", f"it is {matrices!r}")
+            raise ArgumentError(name, "map block names to matrices", f"it is {checks.shown(matrices)}")
         self.check_keys(name, matrices)
         for block, value in matrices.items():
             b = self.block_index(block)

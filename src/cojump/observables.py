@@ -7,13 +7,14 @@ squeezing are functions of what every trajectory reports; distributions need the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import checks
 from .averages import Estimates, Extra, Layout, layout_of
 from .errors import ArgumentError, UnsupportedError
 from .matrices import from_pairs
@@ -122,14 +123,16 @@ class PolynomialMeter:
         A = len(model.labels)
         self._constant, self._first = np.zeros(len(observables)), np.zeros((len(observables), A))
         self._second = np.zeros((len(observables), A, A))
+        rule = "have terms of one average {block: matrix} or a product (tuple) of two"
         for n, (label, terms) in enumerate(observables.items()):
-            name = f"observables[{label!r}]"
-            if isinstance(terms, Mapping) or not isinstance(terms, Sequence):
+            if not isinstance(label, str) or not label:
+                raise ArgumentError("observables", "have names as keys", f"one is {checks.shown(label)}")
+            name = f"observables[{checks.shown(label)}]"
+            if isinstance(terms, Mapping):
                 terms = [terms]
-            for term in terms:
+            for term in checks.items(name, terms, "a list of terms, each an average {block: matrix} or a tuple of two"):
                 factors = term if isinstance(term, tuple) else (term,)
                 if not 1 <= len(factors) <= 2:
-                    rule = "have terms of one average or a product (tuple) of two"
                     raise ArgumentError(name, rule, f"one term has {len(factors)}")
                 maps = [model.linear(name, f) for f in factors]
                 if len(maps) == 1:
@@ -293,11 +296,11 @@ def distribution_of(
     for label in extra.labels:
         name, size = label.rsplit(":", 1)
         count = int(size) + 1
-        if name == block:
+        if isinstance(block, str) and name == block:
             cut = slice(first, first + count)
             M = np.arange(count, dtype=float) - int(size) / 2
             flags = None if estimates.uncertain is None else estimates.uncertain[:, cut]
             return Distribution(extra.times, M, estimates.mean[:, cut], estimates.stderr[:, cut], flags)
         first += count
     names = ", ".join(label.rsplit(":", 1)[0] for label in extra.labels)
-    raise ArgumentError("block", f"be one of {names}", f"it is {block!r}")
+    raise ArgumentError("block", f"be one of {names}", f"it is {checks.shown(block)}")

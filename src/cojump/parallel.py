@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from .checks import shown
 from .errors import EXPECTED, ArgumentError, Interrupted, Stopped, one_line
 
 _REQUEST, _RESULT, _STOP, _DONE = 11, 12, 13, 14
@@ -352,9 +353,10 @@ def wrap(comm: Any) -> World | None:
     """
     if comm is None or isinstance(comm, World):
         return comm
-    if not hasattr(comm, "Get_size"):
-        raise ArgumentError("comm", "be None or an mpi4py communicator", f"it is {comm!r}")
-    return World(comm) if comm.Get_size() > 1 else None
+    size = comm.Get_size() if not isinstance(comm, type) and callable(getattr(comm, "Get_size", None)) else None
+    if not isinstance(size, int):
+        raise ArgumentError("comm", "be None or an mpi4py communicator", f"it is {shown(comm)}")
+    return World(comm) if size > 1 else None
 
 
 def world() -> World | None:

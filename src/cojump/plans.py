@@ -74,7 +74,7 @@ class Plan:
 
     def title(self, place: int) -> str:
         """A point as messages call it."""
-        return ", ".join(f"{key} = {value}" for key, value in self.specs[place].parameters.items())
+        return one_line(", ".join(f"{key} = {value}" for key, value in self.specs[place].parameters.items()))
 
     def tell(self, place: int, message: str) -> None:
         """Say on standard error why a point is left out."""

@@ -30,9 +30,6 @@ from .model import Model, check_model, single_particle_basis, symmetric_products
 Array = NDArray[np.float64]
 Matrices = NDArray[np.complex128]
 
-_SAME_TIME = 1e-12
-"""Relative difference of two times that are the same but for the rounding of how they were made."""
-
 
 class _Basis:
     """Orthogonal Hermitian matrices of one block, and where their averages are in a source.
@@ -187,8 +184,8 @@ def correlator(model: Model, source: Any, first: str, second: str) -> tuple[Arra
     ArgumentError
         As :func:`correlators`; or if a label is unknown.
     """
-    check_model(model)
-    observables = [model.observables[checks.place(_name("label", label), model.labels)] for label in (first, second)]
+    _check(model, source)
+    observables = [model.observables[checks.place(label, model.labels)] for label in (first, second)]
     blocks = [model.blocks[o.block].name for o in observables]
     found = correlators(model, source, *blocks)
     a, b = found.labels[0].index(first), found.labels[1].index(second)
@@ -224,7 +221,7 @@ def distance(
     _check(model, source)
     _check(model, mean_field, "mean_field")
     times, others = (np.asarray(getattr(s, "times", ())) for s in (source, mean_field))
-    if times.shape != others.shape or times.ndim != 1 or not np.allclose(times, others, rtol=_SAME_TIME, atol=0):
+    if times.ndim != 1 or not checks.same_times(times, others):
         raise ArgumentError("mean_field", "have the times of the source", "they differ")
     if partner is not None:
         difference = two(model, source, block, partner) - two(model, _MeansOnly(mean_field), block, partner)
@@ -301,4 +298,4 @@ def _check(model: Model, source: Any, name: str = "source") -> None:
 
 def _check_pair(basis: _Basis, first: str, second: str) -> None:
     if first == second and basis.size < 2:
-        raise ArgumentError("block", "have two particles for a pair inside it", f"block {first!r} has one")
+        raise ArgumentError("block", "have two particles for a pair inside it", f"block {checks.shown(first)} has one")

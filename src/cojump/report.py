@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import IO, TextIO
+from typing import IO, Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from rich.text import Text
 
 from . import longtime
 from .averages import Averages
-from .errors import ArgumentError
+from .errors import ArgumentError, printable
 from .results import Result
 from .windows import PREFIX, Stationary
 
@@ -65,9 +65,25 @@ def make_console(stream: TextIO, width: int = _WIDTH) -> Console:
     return _console(stream, None if stream.isatty() else width)
 
 
+class _Plain(Console):
+    """A console for texts that anybody may have written: a control character in them is shown, not obeyed."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*map(_harmless, objects), **options)
+
+
+def _harmless(item: Any) -> Any:
+    """A text, or a cell of a table, without control characters; anything else as it is."""
+    if isinstance(item, str) and not item.isprintable():
+        return "\n".join(map(printable, item.split("\n")))
+    if isinstance(item, Text) and not item.plain.isprintable():
+        return Text(_harmless(item.plain), style=item.style)
+    return item
+
+
 def _console(stream: IO[str], width: int | None) -> Console:
     """A console that prints names as they are: square brackets and colons in them are no markup."""
-    return Console(file=stream, highlight=False, markup=False, emoji=False, width=width)
+    return _Plain(file=stream, highlight=False, markup=False, emoji=False, width=width)
 
 
 def print_table(console: Console, table: Table) -> None:
@@ -75,6 +91,9 @@ def print_table(console: Console, table: Table) -> None:
 
     Only columns with ``overflow="fold"``, of words, become narrower than what is in them.
     """
+    for column in table.columns:
+        column.header = _harmless(column.header)
+        column._cells[:] = map(_harmless, column.cells)
     unbounded = console.options.update(width=UNBOUNDED)
     excess = Measurement.get(console, unbounded, table).maximum - console.width
     for column in reversed(table.columns):  # names of points stand first and are folded last

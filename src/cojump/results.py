@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,6 +43,27 @@ class Theory:
     correction: Array
     deviation: Array
     order_correction: Array
+
+
+_NEEDS = {
+    "stationary": ("be averaged over a measurement window: give `burn_in` or `window`", "this run had neither"),
+    "order": ("belong to a model with order parameters", "this one has none"),
+    "observables": ("be asked for: give `observables`", "this run had none"),
+    "distribution": ("be asked for: give `distributions`, output times", "this run had none"),
+    "activity": ("be counted between two output times", "this run has one"),
+    "spin": ("belong to a block of two levels", "this model has none"),
+    "squeezing": ("belong to a block of two levels", "this model has none"),
+}
+"""What figures beside the averages come from, and what the lack of them says about a run."""
+
+
+def _not_there(name: str, what: str, result: Result) -> ArgumentError:
+    """Why a result has no figures of this name."""
+    part, _, inner = name.partition("/")
+    if part + "/" == PREFIX and any(n.startswith(PREFIX) for n in result.extras):  # the window is there
+        part = inner
+    rule, found = _NEEDS.get(part, ("be among what the run has measured", "it is not"))
+    return ArgumentError(what, rule, found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,9 +140,7 @@ class Result(Averages):
 
     def _extra(self, name: str, what: str) -> Extra:
         if name not in self.extras:
-            raise ArgumentError(
-                what, "have been measured", f"this result holds {', '.join(self.extras) or 'no extras'}"
-            )
+            raise _not_there(name, what, self)
         return self.extras[name]
 
     def _averages(self, name: str, what: str) -> OrderParameters:
@@ -190,7 +210,7 @@ class Result(Averages):
         """Wineland's ξ² = N_b min_⊥ Var(m_⊥)/|<m>|² of each block of two levels; below 1 is squeezed."""
         blocks = {n.split("/", 1)[1]: e for n, e in self.extras.items() if n.startswith("squeezing/")}
         if not blocks:
-            raise ArgumentError("squeezing", "have been measured", "no block of this model has two levels")
+            raise _not_there("squeezing", "squeezing", self)
         made = squeezing_of(blocks)
         if self.covariance_uncertain is None:
             return made
@@ -203,7 +223,7 @@ class Result(Averages):
         extra = self._extra("distribution", "distribution")
         return distribution_of(extra, block, self._constant(extra.times, self._of_block(block)), NOISE)
 
-    def save(self, path: str) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the result to an HDF5 file at ``path``; :func:`cojump.load` reads it back.
 
         Raises

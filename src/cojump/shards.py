@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import StorageError
-from .files import reason
+from .files import open_regular, reason
 
 SUFFIX = ".shard"
 
@@ -240,7 +240,7 @@ def scan(path: Path, key: bytes) -> Scan:
     """
     found = Scan([])
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             size = os.fstat(stream.fileno()).st_size
             at = len(_HEADER)
             if stream.read(at) != _HEADER:
@@ -302,7 +302,7 @@ def fetch(place: Place, key: bytes) -> Stored:
         If it is not there any more as it was found.
     """
     try:
-        with open(place.path, "rb") as stream:
+        with open_regular(place.path) as stream:
             body = _body(stream, place.offset, os.fstat(stream.fileno()).st_size, key)
     except OSError as error:
         raise StorageError(f"cannot read {place.path}: {reason(error)}") from None

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from . import checks
+from .checks import check_times
 from .ensemble import Point, run_points
 from .model import Model
 from .results import Result
@@ -116,20 +117,20 @@ def simulate(
         return Point(
             model,
             state,
-            np.asarray(times),
+            check_times(times),
             n_traj,
             seed,
             tolerance,
             chunk,
             keep,
-            observables=observables or {},
-            distributions=np.asarray(distributions),
+            observables={} if observables is None else observables,
+            distributions=_shots(distributions),
             burn_in=burn_in,
             window=window,
         )
 
     display = None
-    if progress:
+    if checks.boolean("progress", progress):
         from .progress import make_progress
 
         display = make_progress()
@@ -161,6 +162,11 @@ def _apart(own: dict[str, Any], first: dict[str, Any], here: str, there: str) ->
     return next((found.text for found in differences(own, first, (here, there))), "")
 
 
+def _shots(distributions: ArrayLike) -> NDArray[np.float64]:
+    """The times of the distributions, which may be none."""
+    return checks.array("distributions", distributions, real=True, finite=False).astype(float)
+
+
 def trajectory(
     model: Model, state: State, times: ArrayLike, *, seed: int, index: int, tolerance: float = 1e-9
 ) -> Trajectory:
@@ -178,7 +184,7 @@ def trajectory(
     ArgumentError, UnsupportedError, ConvergenceError
         As :func:`simulate`.
     """
-    point = Point(model, state, np.asarray(times), 1, seed, tolerance)
+    point = Point(model, state, check_times(times), 1, seed, tolerance)
     number = checks.integer("index", index, 0)
     with threadpool_limits(1):
         prepare([model])

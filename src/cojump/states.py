@@ -6,8 +6,9 @@ Every state here is exchangeable within each block and a product between blocks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -138,7 +139,7 @@ def check_start(model: object, state: object, name: str = "state") -> None:
     state.check_fits(model)
 
 
-def density_matrices(name: str, model: Model, given: object) -> list[NDArray[np.complex128]]:
+def density_matrices(name: str, model: Model, given: Any) -> list[NDArray[np.complex128]]:
     """One-particle density matrices (d_b, d_b) of a State, or of a sequence of them, one for each block.
 
     Raises
@@ -149,10 +150,7 @@ def density_matrices(name: str, model: Model, given: object) -> list[NDArray[np.
     if isinstance(given, State):
         check_start(model, given, name)
         return list(given.densities)
-    if isinstance(given, str | Mapping) or not isinstance(given, Sequence | np.ndarray):
-        raise ArgumentError(
-            name, "be a State, or a list of one density matrix per block", f"it is {checks.shown(given)}"
-        )
+    given = checks.items(name, given, "a State, or a list of one density matrix per block")
     if len(given) != len(model.blocks):
         found = f"there are {len(given)} for {len(model.blocks)} blocks"
         raise ArgumentError(name, "have one density matrix per block", found)
@@ -165,24 +163,19 @@ def density_matrices(name: str, model: Model, given: object) -> list[NDArray[np.
     return made
 
 
-def _per_block(name: str, model: Model, values: Mapping[str, object]) -> list[object]:
-    if not isinstance(values, Mapping):
-        raise ArgumentError(name, "map every block name to its state", f"it is {values!r}")
+def _per_block(name: str, model: Model, values: Mapping[str, Any]) -> list[Any]:
+    check_model(model)
+    checks.mapping(name, values, "map every block name to its state")
     model.check_keys(name, values)
     missing = [b.name for b in model.blocks if b.name not in values]
     if missing:
-        raise ArgumentError(name, "give a state to every block", f"{missing[0]!r} has none")
+        raise ArgumentError(name, "give a state to every block", f"{checks.shown(missing[0])} has none")
     return [values[b.name] for b in model.blocks]
 
 
 def _complex_array(name: str, value: object) -> NDArray[np.complex128]:
-    try:
-        array = np.array(value, dtype=complex)
-    except (TypeError, ValueError):
-        raise ArgumentError(name, "be an array of numbers", f"it is {value!r}") from None
-    if not np.all(np.isfinite(array)):
-        raise ArgumentError(name, "have finite entries", "it has NaN or infinite ones")
-    return array
+    array = checks.array(name, value).astype(complex)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array  # a ket as a column
 
 
 def _normalised(name: str, vector: NDArray[np.complex128]) -> NDArray[np.complex128]:
@@ -205,7 +198,8 @@ def _product_block(name: str, block: Block, value: object) -> ProductBlock:
     if np.abs(array - array.conj().T).max() > _NORM:
         raise ArgumentError(name, "be Hermitian", f"|ρ - ρ†| reaches {np.abs(array - array.conj().T).max():.3g}")
     if abs(trace - 1) > _NORM:
-        raise ArgumentError(name, "have trace 1", f"its trace is {trace.real:.12g}")
+        found = f"{trace.real:.12g}" if abs(trace.imag) <= _NORM else f"{trace:.12g}"
+        raise ArgumentError(name, "have trace 1", f"its trace is {found}")
     density = (array + array.conj().T) / (2 * trace.real)
     lowest = float(np.linalg.eigvalsh(density)[0])
     if lowest < -_NORM:
@@ -220,7 +214,8 @@ def product(model: Model, states: Mapping[str, ArrayLike]) -> State:
     ----------
     model : Model
     states : mapping of str to array
-        For every block a normalised ket (d,) or a density matrix (d, d). A mixed state is sampled exactly: one
+        For every block a normalised ket (d,) or (d, 1), or a density matrix (d, d); QuTiP's objects and sparse
+        matrices are fine, too. A mixed state is sampled exactly: one
         pure state of one sector per trajectory.
 
     Raises
@@ -249,19 +244,20 @@ def tilted(model: Model, theta: float, phi: float) -> State:
 
 
 def _two_levels_only(model: Model) -> None:
+    check_model(model)
     for block in model.blocks:
         if block.levels != 2:
             rule = "have two levels per particle for this state"
-            raise ArgumentError("model", rule, f"block {block.name!r} has {block.levels}")
+            raise ArgumentError("model", rule, f"block {checks.shown(block.name)} has {block.levels}")
 
 
 def _twice(name: str, value: object, block: Block) -> int:
     twice = 2 * checks.number(name, value)
     if twice % 1 != 0:
-        raise ArgumentError(name, "be an integer or a half-integer", f"it is {value!r}")
+        raise ArgumentError(name, "be an integer or a half-integer", f"it is {checks.shown(value)}")
     if (twice - block.size) % 2:
         rule = f"be {'half-integer' if block.size % 2 else 'integer'} for a block of {block.size} particles"
-        raise ArgumentError(name, rule, f"it is {value!r}")
+        raise ArgumentError(name, rule, f"it is {checks.shown(value)}")
     return int(twice)
 
 
@@ -286,13 +282,16 @@ def dicke(model: Model, states: Mapping[str, tuple[float, float]]) -> State:
     made: list[BlockState] = []
     for block, value in zip(model.blocks, _per_block("states", model, states), strict=True):
         name = f"states[{block.name!r}]"
-        if not isinstance(value, tuple | list) or len(value) != 2:
-            raise ArgumentError(name, "be a pair (J, M)", f"it is {value!r}")
+        value = checks.items(name, value, "a pair (J, M)")
+        if len(value) != 2:
+            raise ArgumentError(name, "be a pair (J, M)", f"it is {checks.shown(value)}")
         two_J, two_M = _twice(f"{name} J", value[0], block), _twice(f"{name} M", value[1], block)
         if not 0 <= two_J <= block.size:
-            raise ArgumentError(f"{name} J", f"be within 0 and N_b/2 = {block.size / 2:g}", f"it is {value[0]!r}")
+            raise ArgumentError(
+                f"{name} J", f"be within 0 and N_b/2 = {block.size / 2:g}", f"it is {checks.shown(value[0])}"
+            )
         if abs(two_M) > two_J:
-            raise ArgumentError(f"{name} M", f"be within -J and J = {two_J / 2:g}", f"it is {value[1]!r}")
+            raise ArgumentError(f"{name} M", f"be within -J and J = {two_J / 2:g}", f"it is {checks.shown(value[1])}")
         up = 0.5 + 0.5 * two_M / block.size
         density = np.diag([up, 1 - up]).astype(complex)
         made.append(DickeBlock(block.size, two_J, two_M, density, abs(two_M) == two_J == block.size))
@@ -316,14 +315,17 @@ def occupation(model: Model, states: Mapping[str, ArrayLike]) -> State:
     ArgumentError
         If a block is missing or unknown, or the numbers break these rules.
     """
+    check_model(model)
     made: list[BlockState] = []
     for block, value in zip(model.blocks, _per_block("states", model, states), strict=True):
         name = f"states[{block.name!r}]"
-        if not isinstance(value, Sequence | np.ndarray) or isinstance(value, str) or len(value) != block.levels:
-            raise ArgumentError(name, f"be {block.levels} numbers of particles", f"it is {value!r}")
-        n = np.array([checks.integer(f"{name}[{a}]", v, 0) for a, v in enumerate(value)], dtype=np.int64)
-        if n.sum() != block.size:
-            raise ArgumentError(name, f"add up to {block.size} particles", f"the sum is {n.sum()}")
+        given = checks.items(name, value, f"{block.levels} numbers of particles")
+        if len(given) != block.levels:
+            raise ArgumentError(name, f"be {block.levels} numbers of particles", f"there are {len(given)}")
+        counts = [checks.integer(f"{name}[{a}]", v, 0) for a, v in enumerate(given)]
+        if sum(counts) != block.size:  # of Python's integers, which never wrap
+            raise ArgumentError(name, f"add up to {block.size} particles", f"the sum is {sum(counts)}")
+        n = np.array(counts, dtype=np.int64)
         density, alone = np.diag(n / block.size).astype(complex), bool(n.max() == block.size)
         if block.levels == 2:
             made.append(DickeBlock(block.size, block.size, int(n[0] - n[1]), density, alone))
@@ -405,13 +407,16 @@ def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:
     ArgumentError
         If the model's blocks carry no signatures, or a value is out of range.
     """
+    check_model(model)
     quality = checks.number("quality", quality, 0, 1)
     densities = {}
     for block in model.blocks:
         signature = _signature(block)
         if signature is None:
-            raise ArgumentError("model", "be a Hopfield model", f"block {block.name!r} is no pattern signature")
-        checks.integer("pattern", pattern, 0, len(signature) - 1)
+            raise ArgumentError(
+                "model", "be a Hopfield model", f"block {checks.shown(block.name)} is no pattern signature"
+            )
+        pattern = checks.integer("pattern", pattern, 0, len(signature) - 1)
         populations = np.full(block.levels, (1 - quality) / (block.levels - 1))
         populations[signature[pattern]] = quality
         densities[block.name] = np.diag(populations)
@@ -423,6 +428,6 @@ def _signature(block: Block) -> list[int] | None:
     if block.levels == 2 and not set(block.name) - {"+", "-"}:
         return [0 if sign == "+" else 1 for sign in block.name]
     entries = block.name.split("-")
-    if not all(e.isdecimal() and int(e) < block.levels for e in entries):
+    if not all(e.isdecimal() and len(e) <= 3 and int(e) < block.levels for e in entries):
         return None
     return [int(e) for e in entries]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .files import MOST_BYTES, read_regular
 from .fold import Fold
 
 NAME = "status.json"
@@ -138,7 +139,7 @@ def read_status(directory: Path) -> tuple[dict[str, Any], float] | None:
     """What the last job in a directory has written, and how many seconds ago; None if there is nothing such."""
     try:
         age = time.time() - (directory / NAME).stat().st_mtime
-        status = json.loads((directory / NAME).read_bytes())
+        status = json.loads(read_regular(directory / NAME, MOST_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     return (status, max(age, 0.0)) if _is_status(status) else None

@@ -12,21 +12,23 @@ import io
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from math import prod
 from pathlib import Path
 from typing import Any, overload
 
 import h5py
 import numpy as np
 
-from . import __version__
+from . import __version__, checks
 from .averages import layout_of
 from .certainty import Chance
-from .errors import ArgumentError, StorageError, one_line
-from .files import reason, replace_file
+from .errors import ArgumentError, StorageError, one_line, printable
+from .files import open_regular, reason, replace_file
 from .fold import Chunk, Folded, Goal, Groups, folded_of, statistics_of
+from .memory import available
 from .moments import Moments, Tails
 from .results import Extra, Result, Theory
 
@@ -40,6 +42,13 @@ SCHEMA = 3
 
 2: what makes each point what it is, when it is done, and its partial last chunk, so that a run can be extended.
 """
+
+_LABELS = 20_000
+"""Averages of a point: their products are counted before anything is read."""
+
+_OBJECT, _CHUNK, _ATTRIBUTE, _TEXTS = 1000, 2**20, 2**20, 100_000
+"""Of what a file holds: bytes that each object counts for, the least size of chunks that is fine, the most bytes of an
+attribute, and the most texts in a dataset."""
 
 _HEADER = 512
 _MAGIC = b"cojump result file\n"
@@ -131,7 +140,7 @@ class ResultSequence(Sequence[Result]):
         points = "; ".join(
             ", ".join(f"{k}={v!r}" for k, v in r.parameters.items()) or f"N={r.n_particles}" for r in self
         )
-        return f"<{len(self)} results: {points}>"
+        return printable(f"<{len(self)} results: {points}>")
 
     def select(self, **parameters: Any) -> ResultSequence:
         """Narrow to the results with these parameters, for instance ``select(size=200)``.
@@ -150,7 +159,7 @@ class ResultSequence(Sequence[Result]):
             chosen = [r for r in chosen if name in r.parameters and r.parameters[name] == value]
             if not chosen:
                 values = ", ".join(repr(v) for v in dict.fromkeys(map(_hashable, found)))
-                raise ArgumentError(name, f"be one of {values}", f"it is {value!r}")
+                raise ArgumentError(name, f"be one of {values}", f"it is {checks.shown(value)}")
         return ResultSequence(chosen, self.origin)
 
 
@@ -192,6 +201,7 @@ def save_results(
     StorageError
         If the file exists and ``overwrite`` is false, or it cannot be written. An old file stays as it was.
     """
+    path = checks.path("path", path)
     if not overwrite and os.path.lexists(path):
         raise StorageError(f"cannot write {path}: it exists already")
     image = io.BytesIO()
@@ -267,7 +277,7 @@ def _write_note(group: h5py.Group, note: Note) -> None:
             _write_moments(group.create_group(f"{name}/{i}"), moments)
 
 
-def _read_note(group: h5py.Group, result: Result) -> Note:
+def _read_note(group: Any, result: Result) -> Note:
     identity, goal = json.loads(_text(group["identity"])), Goal(**json.loads(_text(group["goal"])))
     if "last" not in group:
         return Note(identity, goal, folded_of(result))
@@ -322,11 +332,12 @@ def _read_chance(group: h5py.Group, A: int) -> Chance:
     return Chance(**arrays)
 
 
-def _read_extras(group: h5py.Group) -> dict[str, Extra]:
+def _read_extras(group: Any) -> dict[str, Extra]:
     extras = {}
     for number in range(len(group)):
         own = group[str(number)]
         moments = _read_moments(own, own["pairs"][()])
+        _check_extra(own.attrs["name"], moments)
         labels = tuple(str(label) for label in own["labels"].asstr()[()])
         start_end = own.attrs.get("interval")
         interval = None if start_end is None else (float(start_end[0]), float(start_end[1]))
@@ -334,11 +345,20 @@ def _read_extras(group: h5py.Group) -> dict[str, Extra]:
     return extras
 
 
+def _check_extra(name: Any, moments: Moments) -> None:
+    """Refuse statistics whose parts do not fit together."""
+    mean, comoment, pairs = moments.mean, moments.comoment, moments.pairs
+    fits = mean.ndim == comoment.ndim == pairs.ndim == 2 and len(pairs) == 2
+    fits = fits and len(mean) == len(comoment) and comoment.shape[1] == pairs.shape[1] and pairs.dtype.kind == "i"
+    if not fits or (pairs.size and not 0 <= pairs.min() <= pairs.max() < mean.shape[1]):
+        raise ValueError(f"the parts of {checks.shown(name)} do not fit together")
+
+
 def _plain(value: Any) -> Any:
     """Numpy scalars and arrays among the parameters, as JSON knows them."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
-    raise ArgumentError("parameters", "hold numbers, strings and lists", f"one is {value!r}")
+    raise ArgumentError("parameters", "hold numbers, strings and lists", f"one is {checks.shown(value)}")
 
 
 def _write_array(group: h5py.Group, name: str, value: Any) -> None:
@@ -366,16 +386,11 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
     StorageError
         If there is no such file, or it is damaged, no result file, or written by a newer cojump.
     """
-    place = Path(path)
-    if place.is_dir():
-        place = place / RESULT_NAME
+    place = checks.path("path", path)
+    data = _content(place)
     try:
-        data = place.read_bytes()
-    except OSError as error:
-        raise StorageError(f"cannot read {place}: {reason(error)}") from None
-    _verify(place, data)
-    try:
-        with h5py.File(io.BytesIO(data), "r") as file:
+        with h5py.File(io.BytesIO(data), "r") as opened:
+            file = _Sealed(opened, _Allowance(available() // 2))
             points = file["points"]
             names = sorted(points)
             results = [_read_point(points[name]) for name in names]
@@ -391,64 +406,237 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
                 created=str(file.attrs["created"]),
                 key=str(file.attrs.get("key", "")),
             )
-    except (KeyError, ValueError, TypeError, OSError) as error:
+    except MemoryError:
+        raise StorageError(f"{place} does not fit in memory") from None
+    except (KeyError, ValueError, TypeError, OSError, RuntimeError, AttributeError, IndexError, OverflowError) as error:
         raise StorageError(f"{place} has not the content of a cojump result file: {one_line(error)}") from None
     return ResultSequence(results, origin, notes)
 
 
+class _Allowance:
+    """Bytes that may still be read from a file, and the objects in it that have been."""
+
+    def __init__(self, nbytes: int) -> None:
+        self._left, self._seen = nbytes, set[int]()
+
+    def take(self, nbytes: int) -> None:
+        """Count bytes before they are read."""
+        self._left -= nbytes
+        if self._left < 0:
+            raise ValueError("it declares more than fits in memory")
+
+    def visit(self, item: Any) -> None:
+        """Count an object; one that stands in the file twice makes a loop, or much of little."""
+        address = h5py.h5o.get_info(item.id).addr
+        if address in self._seen:
+            raise ValueError("one object stands in it under two names")
+        self._seen.add(address)
+        self.take(_OBJECT)
+
+
+class _Sealed:
+    """A group of a file that anybody may have made: only plain objects that are in it, and only what fits in memory.
+
+    HDF5 itself follows links and storage into other files, runs filters it finds, and makes room for whatever sizes are
+    declared. This shows a group, its datasets and its attributes as h5py does, and refuses such things with ValueError.
+    """
+
+    def __init__(self, group: h5py.Group, allowance: _Allowance) -> None:
+        self._group, self._allowance = group, allowance
+        self._found: dict[str, Any] = {}
+        self.attrs = _SealedAttributes(group, allowance)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._group)
+
+    def __len__(self) -> int:
+        return len(self._group)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._group
+
+    def __getitem__(self, name: str) -> Any:
+        first, _, rest = name.partition("/")
+        if first not in self._found:
+            self._found[first] = self._open(first)
+        return self._found[first][rest] if rest else self._found[first]
+
+    def _open(self, name: str) -> Any:
+        link = self._group.get(name, getlink=True)
+        if link is None:
+            raise KeyError(f"{name} is missing")
+        if not isinstance(link, h5py.HardLink):
+            raise ValueError(f"{name} is a link, not an object of the file")
+        item = self._group[name]
+        self._allowance.visit(item)
+        if isinstance(item, h5py.Dataset):
+            return _SealedDataset(item, name, self._allowance)
+        if not isinstance(item, h5py.Group):
+            raise ValueError(f"{name} is neither a group nor a dataset")
+        return _Sealed(item, self._allowance)
+
+
+class _SealedDataset:
+    """A dataset of numbers or of texts that is stored in the file itself, read as a whole by ``[()]``."""
+
+    def __init__(self, dataset: h5py.Dataset, name: str, allowance: _Allowance) -> None:
+        self._dataset, self._name, self._allowance = dataset, name, allowance
+        layout = dataset.id.get_create_plist()
+        if layout.get_external_count() or dataset.is_virtual:
+            raise ValueError(f"{name} is stored in another file")
+        filters = [layout.get_filter(i)[0] for i in range(layout.get_nfilters())]
+        if len(set(filters)) != len(filters) or set(filters) - {h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_FLETCHER32}:
+            raise ValueError(f"{name} is stored through a filter that cojump does not use")
+        self._texts = h5py.check_string_dtype(dataset.dtype) is not None
+        if not self._texts and (dataset.dtype.kind not in "fiub" or dataset.dtype.itemsize > 8):
+            raise ValueError(f"{name} has the type {dataset.dtype}")
+        if dataset.shape is None:
+            raise ValueError(f"{name} has no content")
+        if dataset.chunks is not None and dataset.dtype.itemsize * prod(dataset.chunks) > max(dataset.nbytes, _CHUNK):
+            raise ValueError(f"{name} is stored in chunks that are larger than it is")
+        if h5py.h5z.FILTER_DEFLATE in filters:  # only zeros are stored so: all else would be smaller than it unpacks to
+            chunks = dataset.id.get_num_chunks()
+            if dataset.id.get_storage_size() > dataset.nbytes // 400 + 100 * (chunks + 1):
+                raise ValueError(f"{name} is compressed and not zero")
+        elif not self._texts and dataset.nbytes > max(dataset.id.get_storage_size(), 0):
+            raise ValueError(f"{name} declares {dataset.nbytes:,} bytes and holds {dataset.id.get_storage_size():,}")
+
+    def asstr(self) -> _SealedDataset:
+        """The dataset, which must hold texts."""
+        if not self._texts:
+            raise ValueError(f"{self._name} holds no text")
+        return self
+
+    def __getitem__(self, everything: tuple[()]) -> Any:
+        if not self._texts:
+            self._allowance.take(self._dataset.nbytes)
+            return self._dataset[()]
+        if self._dataset.size > _TEXTS or self._dataset.ndim > 1:
+            raise ValueError(f"{self._name} holds {self._dataset.size:,} texts")
+        lines = self._dataset.asstr()
+        found = [self._counted(lines[place]) for place in np.ndindex(self._dataset.shape)]
+        return found if self._dataset.shape else found[0]
+
+    def _counted(self, text: Any) -> str:
+        self._allowance.take(4 * len(text))
+        return str(text)
+
+
+class _SealedAttributes:
+    """The attributes of a group: short texts, numbers, small arrays of numbers."""
+
+    def __init__(self, group: h5py.Group, allowance: _Allowance) -> None:
+        self._group, self._allowance = group, allowance
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._group.attrs:
+            raise KeyError(f"the attribute {name} is missing")
+        attribute = self._group.attrs.get_id(name)
+        if attribute.get_storage_size() > _ATTRIBUTE:
+            raise ValueError(f"the attribute {name} has {attribute.get_storage_size():,} bytes")
+        dtype = attribute.dtype
+        if h5py.check_string_dtype(dtype) is None and dtype.kind not in "fiubSU":
+            raise ValueError(f"the attribute {name} has the type {dtype}")
+        value = self._group.attrs[name]
+        self._allowance.take(4 * len(value) if isinstance(value, str) else 0)
+        return value
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The attribute, or the default if it is missing."""
+        return self[name] if name in self._group.attrs else default
+
+
 def is_result_file(path: str | os.PathLike[str]) -> bool:
-    """Whether the file begins as a result file does; one that cannot be read does not."""
+    """Whether the file begins as a result file does; one that cannot be read, or is no regular file, does not."""
     try:
-        with open(path, "rb") as stream:
+        with open_regular(path) as stream:
             return stream.read(len(_MAGIC)) == _MAGIC
     except OSError:
         return False
 
 
-def _verify(place: Path, data: bytes) -> None:
-    """Raise StorageError unless the header describes exactly the bytes that follow it."""
-    if not data:
+def _content(place: Path) -> bytes:
+    """The bytes of a result file, or of the one in a directory; its header is looked at before all else is read.
+
+    Raises
+    ------
+    StorageError
+        If it cannot be read, or its header does not describe it.
+    """
+    try:
+        if place.is_dir():
+            place = place / RESULT_NAME
+        with open_regular(place) as stream:
+            head = stream.read(_HEADER)
+            size = os.fstat(stream.fileno()).st_size
+            _check_header(place, head, size)
+            if size > 0.5 * available():
+                raise StorageError(f"{place} has {size:,} bytes, which do not fit in memory")
+            data = head + stream.read()
+    except OSError as error:
+        raise StorageError(f"cannot read {place}: {reason(error)}") from None
+    except MemoryError:
+        raise StorageError(f"{place} does not fit in memory") from None
+    _verify(place, data)
+    return data
+
+
+def _check_header(place: Path, head: bytes, size: int) -> int:
+    """The schema of a file of ``size`` bytes that begins so; StorageError unless its header describes such a file."""
+    if not size:
         raise StorageError(f"{place} is empty, not a cojump result file")
-    stated = re.match(re.escape(_MAGIC) + rb"schema (\d{1,9})\nbytes (\d{1,18})\nsha256 [0-9a-f]{64}\n", data)
+    stated = re.match(re.escape(_MAGIC) + rb"schema (\d{1,9})\nbytes (\d{1,18})\nsha256 [0-9a-f]{64}\n", head)
     if stated is None:
-        cut = len(data) < _HEADER and data.startswith(_MAGIC[: len(data)])
+        cut = size < _HEADER and head.startswith(_MAGIC[: len(head)])
         raise StorageError(f"{place} is cut short" if cut else f"{place} is not a cojump result file")
     schema, length = int(stated[1]), int(stated[2])
-    payload = data[_HEADER:]
     if schema > SCHEMA:
         known = f"it has schema {schema}, this cojump {__version__} reads up to {SCHEMA}"
         raise StorageError(f"{place} was written by a newer cojump: {known}")
-    if len(payload) != length:
-        found = f"it has {len(data)} bytes instead of {length + _HEADER}"
-        raise StorageError(f"{place} is {'cut short' if len(payload) < length else 'damaged'}: {found}")
-    if data[:_HEADER] != _header(schema, payload):
+    if size != length + _HEADER:
+        found = f"it has {size} bytes instead of {length + _HEADER}"
+        raise StorageError(f"{place} is {'cut short' if size < length + _HEADER else 'damaged'}: {found}")
+    return schema
+
+
+def _verify(place: Path, data: bytes) -> None:
+    """Raise StorageError unless the header describes exactly the bytes that follow it."""
+    schema = _check_header(place, data[:_HEADER], len(data))
+    if data[:_HEADER] != _header(schema, data[_HEADER:]):
         raise StorageError(f"{place} is damaged: its content does not match its checksum")
 
 
-def _text(dataset: h5py.Dataset) -> str:
+def _text(dataset: Any) -> str:
     return dataset.asstr()[()]
 
 
-def _read_point(group: h5py.Group) -> Result:
+def _read_point(group: Any) -> Result:
     labels = tuple(str(label) for label in group["labels"].asstr()[()])
+    if not labels or len(labels) > _LABELS or not all("." in label for label in labels):
+        raise ValueError(f"it has {len(labels):,} averages" if labels else "it has no averages")
     layout = layout_of(labels)
     stored = group["moments"]
     moments = _read_moments(stored, layout.pairs)
     arrays = {name: group[name][()] for name in _ARRAYS}
+    if arrays["times"].ndim != 1 or not arrays["times"].size:
+        raise ValueError("it has no output times")
     T, A = len(arrays["times"]), len(labels)
     shapes = {"mean": moments.mean.shape, "comoment": moments.comoment.shape}
     if shapes != {"mean": (T, layout.width), "comoment": (T, layout.pairs.shape[1])}:
         raise ValueError(f"the moments have the shapes {shapes}")
     if arrays["reference"].shape != (T, A) or arrays["trajectories"].shape[1:] != (T, A):
         raise ValueError("the mean field or the trajectories have another shape than the moments")
+    parameters = json.loads(group.attrs["parameters"])
+    if not isinstance(parameters, dict):
+        raise ValueError("the parameters have no names")
     return Result(
         labels=labels,
-        n_particles=int(group.attrs["n_particles"]),
+        n_particles=checks.integer("n_particles", int(group.attrs["n_particles"]), 1),
         moments=moments,
         seed=int(group.attrs["seed"]),
         tolerance=float(group.attrs["tolerance"]),
-        n_jumps=int(group.attrs["n_jumps"]),
-        parameters=json.loads(group.attrs["parameters"]),
+        n_jumps=checks.integer("n_jumps", int(group.attrs["n_jumps"]), 0),
+        parameters=parameters,
         extras=_read_extras(group["extras"]),
         theory=Theory(*(group["theory"][name][()] for name in _THEORY)) if "theory" in group else None,
         theory_refusal=str(group.attrs.get("theory_refusal", "")),

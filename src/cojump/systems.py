@@ -28,6 +28,10 @@ from .model import (
     OneBody,
     TwoBody,
 )
+from .terms import MOST_LEVELS
+
+_MOST_ENTRIES = 2 * 10**7
+"""Entries of all patterns together, p·N: a few seconds of sorting them into blocks."""
 
 
 def _spins(size: int, omega: float) -> tuple[list[Block], list[OneBody | TwoBody]]:
@@ -54,7 +58,7 @@ def _exponent(power: float) -> float:
     """Check the exponent of an average in a rate."""
     checked = checks.number("power", power)
     if checked <= 0:
-        raise ArgumentError("power", "be positive", f"it is {checked!r}")
+        raise ArgumentError("power", "be positive", f"it is {checks.shown(checked)}")
     return checked
 
 
@@ -148,20 +152,28 @@ def random_patterns(p: int, size: int, seed: int, levels: int | None = None) -> 
 
     The entries are fair signs ±1; with ``levels`` they are 0..levels-1, all equally likely (a Potts network).
     """
-    p, size, seed = checks.integer("p", p, 1), checks.integer("size", size, 1), checks.integer("seed", seed, 0)
+    p, size = checks.integer("p", p, 1), checks.integer("size", size, 1)
+    seed = checks.integer("seed", seed, 0, bits=checks.SEED_BITS)
+    check_entries(p, size)
     if levels is not None:
-        return np.random.default_rng(seed).integers(0, checks.integer("levels", levels, 2), size=(p, size))
+        return np.random.default_rng(seed).integers(
+            0, checks.integer("levels", checks.integer("levels", levels, 2), 2, MOST_LEVELS), size=(p, size)
+        )
     return 1 - 2 * np.random.default_rng(seed).integers(0, 2, size=(p, size))
+
+
+def check_entries(p: int, size: int) -> None:
+    """Raise ArgumentError if p patterns of ``size`` particles are more than the models of a network are made for."""
+    if p * size > _MOST_ENTRIES:
+        raise ArgumentError("size", f"leave at most {_MOST_ENTRIES:,} entries in all patterns", f"it is {p} x {size:,}")
 
 
 def _check_patterns(patterns: ArrayLike, entries: tuple[int, ...], what: str, only: str) -> NDArray[np.int64]:
     rule = f"be an array (p, N) of {what}"
-    try:
-        array = np.asarray(patterns, dtype=float)
-    except (TypeError, ValueError):
-        raise ArgumentError("patterns", rule, "it is no array of numbers") from None
+    array = checks.array("patterns", patterns, rule.removeprefix("be "), real=True, finite=False)
     if array.ndim != 2 or 0 in array.shape:
         raise ArgumentError("patterns", rule, f"its shape is {array.shape}")
+    check_entries(*array.shape)
     wrong = np.argwhere(~np.isin(array, entries))
     if len(wrong):
         i, k = wrong[0]
@@ -211,13 +223,15 @@ def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool 
     ArgumentError
         If a pattern entry is not ±1 or a number is out of range.
     """
+    exclude_self, merge = checks.boolean("exclude_self", exclude_self), checks.boolean("merge", merge)
     signs = _check_patterns(patterns, (1, -1), "±1", "+1 and -1")
     omega, beta = checks.number("omega", omega), checks.number("beta", beta, 0)
     if merge:
         signs = signs * signs[0]
     N = signs.shape[1]
-    names = np.array(["".join("+" if s > 0 else "-" for s in column) for column in signs.T])
-    blocks = [Block(str(name), int(count)) for name, count in zip(*np.unique(names, return_counts=True), strict=True)]
+    columns, counts = np.unique(-signs.T, axis=0, return_counts=True)  # "+" stands before "-" among characters
+    names = ["".join("+" if s < 0 else "-" for s in column) for column in columns]
+    blocks = [Block(name, int(count)) for name, count in zip(names, counts, strict=True)]
     signature = {b.name: np.array([1 if s == "+" else -1 for s in b.name]) for b in blocks}
     jumps = []
     for block in blocks:
@@ -274,7 +288,10 @@ def potts_hopfield(patterns: ArrayLike, levels: int, omega: float, beta: float, 
     ArgumentError
         If a pattern entry is no level or a number is out of range.
     """
-    q = checks.integer("levels", levels, 2)
+    q, exclude_self = (
+        checks.integer("levels", checks.integer("levels", levels, 2), 2, MOST_LEVELS),
+        checks.boolean("exclude_self", exclude_self),
+    )
     entries = _check_patterns(patterns, tuple(range(q)), f"0..{q - 1}", f"the levels 0 to {q - 1}")
     omega, beta = checks.number("omega", omega), checks.number("beta", beta, 0)
     N, unit = entries.shape[1], np.eye(q)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Number
+from numbers import Complex
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import checks
-from .errors import ArgumentError
+from .errors import ArgumentError, foreign
 
 RealFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -29,17 +29,16 @@ PROJECTOR_UP = np.array([[1, 0], [0, 0]], dtype=complex)
 HERMITIAN = 1e-10
 """Relative deviation from Hermiticity that is taken as rounding."""
 
+MOST_LEVELS = 64
+"""Levels of a particle; d² observables of d² numbers each are made for every block."""
+
 
 def matrix_of(name: str, value: ArrayLike) -> NDArray[np.complex128]:
     """Return ``value`` as a read-only square complex matrix, or an ArgumentError about ``name``."""
-    try:
-        matrix = np.array(value, dtype=complex)
-    except (TypeError, ValueError):
-        raise ArgumentError(name, "be a matrix of numbers", f"it is {value!r}") from None
+    matrix = checks.array(name, value, "a matrix of numbers")
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
         raise ArgumentError(name, "be a square matrix (levels, levels)", f"its shape is {matrix.shape}")
-    if not np.all(np.isfinite(matrix)):
-        raise ArgumentError(name, "have finite entries", "it has NaN or infinite ones")
+    matrix = matrix.astype(complex)
     matrix.flags.writeable = False
     return matrix
 
@@ -48,10 +47,13 @@ def values_of(name: str, function: RealFunction, x: NDArray[np.float64]) -> NDAr
     """Values (n,) of a user's function at points (n,), or an ArgumentError about ``name`` if they are none."""
     try:
         with np.errstate(all="ignore"):
-            values = np.asarray(function(x.copy()))
+            returned = function(x.copy())
+            values = np.asarray(returned)
     except Exception as error:
         rule = "be a function that works on an array (a vectorised numpy function)"
-        raise ArgumentError(name, rule, f"it raises {type(error).__name__}: {error}") from error
+        raise ArgumentError(name, rule, f"it raises {foreign(error, '')}") from error
+    if isinstance(returned, np.ma.MaskedArray):
+        raise ArgumentError(name, "return numbers", "it returns a masked array")
     if values.shape != x.shape:
         rule = "return one value per point (a vectorised numpy function)"
         raise ArgumentError(name, rule, f"for an argument of shape {x.shape} it returns shape {values.shape}")
@@ -62,7 +64,7 @@ def values_of(name: str, function: RealFunction, x: NDArray[np.float64]) -> NDAr
 
 def _block_name(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
-        raise ArgumentError(name, "be the name of a block", f"it is {value!r}")
+        raise ArgumentError(name, "be the name of a block", f"it is {checks.shown(value)}")
     return value
 
 
@@ -84,7 +86,7 @@ class Block:
     size : int
         Number of particles, at least 1.
     levels : int
-        Number of levels d of one particle, at least 2.
+        Number of levels d of one particle, from 2 to 64: results hold d² averages and their products.
 
     Raises
     ------
@@ -99,9 +101,11 @@ class Block:
     def __post_init__(self) -> None:
         _block_name("name", self.name)
         if "." in self.name:
-            raise ArgumentError("name", "have no '.' (labels are 'block.x')", f"it is {self.name!r}")
+            raise ArgumentError("name", "have no '.' (labels are 'block.x')", f"it is {checks.shown(self.name)}")
         object.__setattr__(self, "size", checks.integer("size", self.size, 1))
-        object.__setattr__(self, "levels", checks.integer("levels", self.levels, 2))
+        object.__setattr__(
+            self, "levels", checks.integer("levels", checks.integer("levels", self.levels, 2), 2, MOST_LEVELS)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,14 +125,19 @@ class OneBody:
         If ε is not a finite Hermitian matrix.
     """
 
-    matrix: NDArray[np.complex128]
+    eps: NDArray[np.complex128]
     block: str
 
     def __init__(self, eps: ArrayLike, block: str) -> None:
         matrix = matrix_of("eps", eps)
         check_hermitian("eps", matrix)
-        object.__setattr__(self, "matrix", matrix)
+        object.__setattr__(self, "eps", matrix)
         object.__setattr__(self, "block", _block_name("block", block))
+
+    @property
+    def matrix(self) -> NDArray[np.complex128]:
+        """ε under the name that all terms of one matrix have in common."""
+        return self.eps
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,21 +162,38 @@ class TwoBody:
         If a matrix or the strength is not finite, or ``blocks`` is not a pair of names.
     """
 
-    first: NDArray[np.complex128]
-    second: NDArray[np.complex128]
-    strength: complex
+    A: NDArray[np.complex128]
+    B: NDArray[np.complex128]
+    g: complex
     blocks: tuple[str, str]
 
     def __init__(self, A: ArrayLike, B: ArrayLike, g: complex, blocks: Sequence[str]) -> None:
-        object.__setattr__(self, "first", matrix_of("A", A))
-        object.__setattr__(self, "second", matrix_of("B", B))
+        object.__setattr__(self, "A", matrix_of("A", A))
+        object.__setattr__(self, "B", matrix_of("B", B))
         strength: Any = g
-        if isinstance(g, bool) or not isinstance(g, Number) or not np.isfinite(strength):
-            raise ArgumentError("g", "be a finite number", f"it is {g!r}")
-        object.__setattr__(self, "strength", complex(strength))
-        if isinstance(blocks, str) or len(blocks) != 2:
-            raise ArgumentError("blocks", "be a pair of block names", f"it is {blocks!r}")
-        object.__setattr__(self, "blocks", (_block_name("blocks", blocks[0]), _block_name("blocks", blocks[1])))
+        if isinstance(strength, bool | np.bool_) or not isinstance(strength, Complex):
+            raise ArgumentError("g", "be a finite number", f"it is {checks.shown(g)}")
+        parts = [checks.number("g", part) for part in (strength.real, strength.imag)]
+        object.__setattr__(self, "g", complex(*parts))
+        pair = checks.items("blocks", blocks, "a pair of block names")
+        if len(pair) != 2:
+            raise ArgumentError("blocks", "be a pair of block names", f"it is {checks.shown(blocks)}")
+        object.__setattr__(self, "blocks", (_block_name("blocks", pair[0]), _block_name("blocks", pair[1])))
+
+    @property
+    def first(self) -> NDArray[np.complex128]:
+        """A, the operator on a particle of ``blocks[0]``."""
+        return self.A
+
+    @property
+    def second(self) -> NDArray[np.complex128]:
+        """B, the operator on a particle of ``blocks[1]``."""
+        return self.B
+
+    @property
+    def strength(self) -> complex:
+        """The strength g."""
+        return self.g
 
 
 def _check_derivatives(derivatives: object, function: object) -> None:
@@ -176,7 +202,7 @@ def _check_derivatives(derivatives: object, function: object) -> None:
         return
     pair = isinstance(derivatives, Sequence) and len(derivatives) == 2 and all(callable(f) for f in derivatives)
     if not pair:
-        raise ArgumentError("derivatives", "be a pair of functions", f"it is {derivatives!r}")
+        raise ArgumentError("derivatives", "be a pair of functions", f"it is {checks.shown(derivatives)}")
     if function is None:
         raise ArgumentError("derivatives", "be given together with `amplitude` or `rate`", "both are missing")
 
@@ -212,7 +238,7 @@ class LocalJump:
         If a matrix is not finite, an X_b is not Hermitian, or the options contradict each other.
     """
 
-    matrix: NDArray[np.complex128]
+    j: NDArray[np.complex128]
     block: str
     amplitude: RealFunction | None
     rate: RealFunction | None
@@ -236,30 +262,36 @@ class LocalJump:
                 raise ArgumentError(
                     name,
                     "be a function of the average Δ (a constant belongs into the matrix, √γ·j)",
-                    f"it is {function!r}",
+                    f"it is {checks.shown(function)}",
                 )
         if amplitude is not None and rate is not None:
             raise ArgumentError("rate", "be left out when `amplitude` is given", "both are there")
         function = amplitude if amplitude is not None else rate
         if (function is None) != (argument is None):
-            given, missing = ("argument", "amplitude` or `rate") if function is None else ("amplitude", "argument")
+            given, missing = "argument", "amplitude` or `rate"
+            if function is not None:
+                given, missing = ("amplitude" if rate is None else "rate"), "argument"
             raise ArgumentError(missing, f"be given together with `{given}`", "it is missing")
         if argument is not None and (not isinstance(argument, Mapping) or not argument):
-            raise ArgumentError("argument", "map block names to matrices", f"it is {argument!r}")
+            raise ArgumentError("argument", "map block names to matrices", f"it is {checks.shown(argument)}")
         _check_derivatives(derivatives, function)
         matrices = {}
         for name, value in (argument or {}).items():
             matrices[_block_name("argument", name)] = matrix_of(f"argument[{name!r}]", value)
             check_hermitian(f"argument[{name!r}]", matrices[name])
-        if not isinstance(exclude_self, bool | np.bool_):
-            raise ArgumentError("exclude_self", "be True or False", f"it is {exclude_self!r}")
-        object.__setattr__(self, "matrix", matrix_of("j", j))
+        alone = checks.boolean("exclude_self", exclude_self)
+        object.__setattr__(self, "j", matrix_of("j", j))
         object.__setattr__(self, "block", _block_name("block", block))
         object.__setattr__(self, "amplitude", amplitude)
         object.__setattr__(self, "rate", rate)
         object.__setattr__(self, "argument", matrices)
-        object.__setattr__(self, "exclude_self", bool(exclude_self))
+        object.__setattr__(self, "exclude_self", alone)
         object.__setattr__(self, "derivatives", None if derivatives is None else tuple(derivatives))
+
+    @property
+    def matrix(self) -> NDArray[np.complex128]:
+        """The matrix j under the name that all terms of one matrix have in common."""
+        return self.j
 
     @property
     def has_rate(self) -> bool:
@@ -279,19 +311,22 @@ class LocalJump:
         ArgumentError
             If the user's function returns another shape, complex, NaN, infinite or (a rate) negative values.
         """
-        x = np.asarray(x, dtype=float)
+        if not isinstance(x, np.ndarray) or x.dtype != float:  # one that is right is not looked at: theory calls often
+            x = checks.array("x", x, "an array (n,) of numbers", real=True).astype(float)
         name = "amplitude" if self.rate is None else "rate"
         function = self.amplitude if self.rate is None else self.rate
         if function is None:
             return np.ones_like(x)
         values = values_of(name, function, x)
-        bad = ~np.isfinite(values)
+        bad = ~(np.abs(values) <= checks.LARGEST)
         if self.rate is not None:
             bad |= values < 0
         if bad.any():
             where = int(np.argmax(bad))
             rule = "be finite over the whole spectrum of Δ" + ("" if self.rate is None else " and never negative")
-            raise ArgumentError(name, rule, f"at Δ = {x[where]:.12g} it returns {values[where]:.6g}")
+            if np.isfinite(values.flat[where]) and values.flat[where] > 0:
+                rule = f"be at most {checks.LARGEST:g} over the whole spectrum of Δ"
+            raise ArgumentError(name, rule, f"at Δ = {x.flat[where]:.12g} it returns {values.flat[where]:.6g}")
         return values if self.rate is None else np.sqrt(values)
 
 
@@ -317,7 +352,7 @@ class CollectiveJump:
 
     def __init__(self, matrices: Mapping[str, ArrayLike], rate: float) -> None:
         if not isinstance(matrices, Mapping) or not matrices:
-            raise ArgumentError("matrices", "map block names to matrices", f"it is {matrices!r}")
+            raise ArgumentError("matrices", "map block names to matrices", f"it is {checks.shown(matrices)}")
         checked = {_block_name("matrices", b): matrix_of(f"matrices[{b!r}]", y) for b, y in matrices.items()}
         object.__setattr__(self, "matrices", checked)
         object.__setattr__(self, "rate", checks.number("rate", rate, 0))

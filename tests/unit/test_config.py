@@ -247,7 +247,7 @@ def test_the_seed_of_a_point_never_changes(read):
         ),
         (
             toml(initial={"kind": '"product"', "ket": "[1, 1]"}),
-            "Argument `[initial] states['spins']` must have norm 1, but its norm is 1.41421356237",
+            "Argument `[initial] ket` must have norm 1, but its norm is 1.41421356237",
         ),
         (
             toml(initial={"kind": '"product"', "ket": '[1, "i"]'}),
@@ -279,7 +279,7 @@ def test_the_seed_of_a_point_never_changes(read):
         ),
         (
             toml(initial={"kind": '"dicke"', "J": "25.3", "M": "0"}),
-            "Argument `[initial] states['spins'] J` must be an integer or a half-integer, but it is 25.3",
+            "Argument `[initial] J` must be an integer or a half-integer, but it is 25.3",
         ),
         (
             toml(initial={"kind": '"corrupted"', "quality": "1.5"}),

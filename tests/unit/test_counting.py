@@ -138,7 +138,9 @@ def test_a_single_trajectory_and_a_single_time():
     assert np.isnan(one.activity.fano).all()
     assert np.isfinite(one.activity.mean).all()
     assert np.isnan(one.counts.variance).all()
-    with pytest.raises(cj.ArgumentError, match="`activity` must have been measured"):
+    with pytest.raises(
+        cj.ArgumentError, match="`activity` must be counted between two output times, but this run has one"
+    ):
         _ = cj.simulate(model, state, [1.0], n_traj=2).activity
     with pytest.raises(cj.ArgumentError, match="be one of 0, 1, total"):
         one.counts["2"]

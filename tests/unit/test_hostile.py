@@ -52,7 +52,11 @@ def test_a_stiff_flow_is_integrated():
 
 
 def test_a_flow_beyond_numbers_is_refused():
-    model = cj.systems.free_flips(6, 1e300, 1.0, 1.0)
+    with pytest.raises(
+        cj.ArgumentError, match=r"`omega` must be a number of at most 1e\+50 in size, but it is 1e\+300"
+    ):
+        cj.systems.free_flips(6, 1e300, 1.0, 1.0)
+    model = cj.systems.free_flips(6, 1e50, 1.0, 1.0)
     with pytest.raises(cj.ConvergenceError, match="mean-field equations could not be integrated"):
         cj.mean_field(model, cj.tilted(model, 1.1, 0.4), [0.0, 1.0])
 

@@ -46,10 +46,10 @@ def changes(other: Point) -> list[str]:
         ({"size": 7}, "blocks[0] size is 7 here and 6 there"),
         (
             {"drive": 0.7 + 1e-7},
-            "hamiltonian[0] matrix is (0, 0.7000001, 0.7000001, 0) here and (0, 0.7, 0.7, 0) there",
+            "hamiltonian[0] eps is (0, 0.7000001, 0.7000001, 0) here and (0, 0.7, 0.7, 0) there",
         ),
-        ({"strength": 0.31}, "hamiltonian[1] strength is 0.31 here and 0.3 there"),
-        ({"jump": 1.0001 * DOWN}, "jumps[0] matrix is"),
+        ({"strength": 0.31}, "hamiltonian[1] g is 0.31 here and 0.3 there"),
+        ({"jump": 1.0001 * DOWN}, "jumps[0] j is"),
         ({"amplitude": np.cos}, "jumps[0] Γ over the spectrum is"),
         ({"amplitude": lambda x: np.cosh(x) + 1e-7 * (x == x.max())}, "jumps[0] Γ over the spectrum is"),
         ({"exclude": True}, "jumps[0] exclude_self is True here and False there"),

@@ -14,7 +14,8 @@ import cojump as cj
 from cojump import memory
 from cojump.ensemble import Point
 from cojump.errors import ArgumentError
-from cojump.memory import available, ranks_here, statistics_bytes
+from cojump.memory import available, ranks_here
+from cojump.statistics_size import statistics_bytes
 from cojump.schedule import Schedule
 
 GIB = 2**30
@@ -118,7 +119,7 @@ PROGRAM = """
 import sys
 import numpy as np
 import cojump as cj
-from cojump.memory import statistics_bytes
+from cojump.statistics_size import statistics_bytes
 from cojump.unravel.engine import prepare
 
 kind, n_times, keep = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])

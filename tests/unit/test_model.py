@@ -136,7 +136,7 @@ def test_bad_inputs(make, message):
     with pytest.raises(ArgumentError) as caught:
         make()
     if message is None:
-        assert "must map block names to matrices, but it is array" in str(caught.value)
+        assert "must map block names to matrices, but it is of type ndarray" in str(caught.value)
     else:
         assert str(caught.value) == message
 

@@ -125,7 +125,7 @@ def test_extras_survive_the_file(hopfield, tmp_path):
 def test_a_result_without_what_is_asked_for_says_so():
     model = cj.systems.free_flips(3, 0.7, 1.0, 1.0)
     result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), TIMES, n_traj=2)
-    with pytest.raises(cj.ArgumentError, match="`order` must have been measured"):
+    with pytest.raises(cj.ArgumentError, match="`order` must belong to a model with order parameters"):
         _ = result.order
     with pytest.raises(cj.ArgumentError, match="a product \\(tuple\\) of two"):
         cj.simulate(model, cj.tilted(model, 1.1, 0.4), TIMES, n_traj=2, observables={"a": [({S: Z},) * 3]})

@@ -175,11 +175,12 @@ def test_the_figure_shows_the_numbers():
     band = lower.collections[0].get_paths()[0].vertices
     middle = results[0].mean[-1, 0] - results[0].reference[-1, 0]
     assert band[:, 1].max() >= middle + 2 * results[0].mean_stderr[-1, 0] - 1e-12
-    left, right = deviation_figure(results).axes
+    figure = deviation_figure(results)
+    left, right = figure.axes
     for axes, factor in ((left, 1), (right, 200)):
         assert any(np.allclose(line.get_ydata(), factor * results[1].deviation) for line in axes.lines)
     assert left.get_yscale() == "log"
-    assert [t.get_text() for t in right.get_legend().get_texts()] == ["$N = 50$", "$N = 200$"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["$N = 50$", "$N = 200$"]
 
 
 def silent(result, n_times):

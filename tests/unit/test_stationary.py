@@ -92,7 +92,9 @@ def test_it_survives_the_file(hopfield, tmp_path):
 def test_a_run_without_a_window_says_so():
     model = cj.systems.free_flips(3, 0.7, 1.0, 1.0)
     result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 1.0, 2.0], n_traj=2)
-    with pytest.raises(cj.ArgumentError, match="`stationary` must have been measured"):
+    with pytest.raises(
+        cj.ArgumentError, match="`stationary` must be averaged over a measurement window: give `burn_in`"
+    ):
         _ = result.stationary
     with pytest.raises(cj.ArgumentError, match="be one of"):
         cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 1.0], n_traj=2, burn_in=0).stationary["w"]

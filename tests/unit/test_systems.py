@@ -271,7 +271,7 @@ BAD = [
     ),
     (
         lambda: cj.systems.hopfield("++", 1, 1),
-        "Argument `patterns` must be an array (p, N) of ±1, but it is no array of numbers",
+        "Argument `patterns` must be an array (p, N) of ±1, but it is '++'",
     ),
     (
         lambda: cj.systems.hopfield([[1, 1], [1, 0]], 1, 1),

@@ -283,7 +283,7 @@ def scan(
     maximum, minimum = np.full((2, len(x), len(y), S, A), np.nan)
     failures: dict[tuple[int, int], str] = {}
     doubts: dict[tuple[int, int], str] = {}
-    bar = make_progress(unit="points") if progress else None
+    bar = make_progress(unit="points") if checks.boolean("progress", progress) else None
     if bar is not None:
         bar.start(len(x) * len(y))
     try:
@@ -383,7 +383,7 @@ def _alike(model: object, first: Model) -> Model:
 
 def _values(name: str, values: ArrayLike) -> Array:
     """A parameter's values as an array of finite numbers, at least one."""
-    array = np.asarray(values)
-    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "fiu" or not np.all(np.isfinite(array)):
-        raise ArgumentError(name, "be an array of at least one finite number", f"it is {values!r}")
+    array = checks.array(name, values, "an array of at least one finite number", real=True)
+    if array.ndim != 1 or array.size == 0:
+        raise ArgumentError(name, "be an array of at least one finite number", f"it is {checks.shown(values)}")
     return array.astype(float)

@@ -14,6 +14,7 @@ from numpy.polynomial import Chebyshev, Polynomial
 from numpy.polynomial.chebyshev import chebder, chebinterpolate, chebval
 from numpy.typing import NDArray
 
+from .. import checks
 from ..errors import ArgumentError, UnsupportedError
 from ..model import LocalJump, Model, snapped
 from .rates import RateBounds, Series, Smooth
@@ -91,13 +92,10 @@ def rate_bounds(model: Model, index: int, jump: LocalJump, delta: float, taylor:
 
 def _user_coefficients(name: str, value: Any) -> Array:
     rule = "be a sequence of the finite real Taylor coefficients of Γ at 0"
-    try:
-        array = np.array(value, dtype=float)
-    except (TypeError, ValueError):
-        raise ArgumentError(name, rule, f"it is {value!r}") from None
-    if array.ndim != 1 or array.size == 0 or not np.all(np.isfinite(array)):
-        raise ArgumentError(name, rule, f"it is {value!r}")
-    return array
+    array = checks.array(name, value, rule.removeprefix("be "), real=True)
+    if array.ndim != 1 or array.size == 0:
+        raise ArgumentError(name, rule, f"it is {checks.shown(value)}")
+    return array.astype(float)
 
 
 def _deviation(coefficients: Array, jump: LocalJump, points: Array) -> float:
@@ -238,8 +236,10 @@ def check_taylor(model: Model, taylor: object) -> dict[int, Sequence[float]]:
     if taylor is None:
         return {}
     if not isinstance(taylor, dict):
-        raise ArgumentError("taylor", "map numbers of jumps to Taylor coefficients", f"it is {taylor!r}")
+        raise ArgumentError("taylor", "map numbers of jumps to Taylor coefficients", f"it is {checks.shown(taylor)}")
     for key in taylor:
         if key not in range(len(model.jumps)):
-            raise ArgumentError("taylor", f"have keys within 0 and {len(model.jumps) - 1}", f"one is {key!r}")
+            raise ArgumentError(
+                "taylor", f"have keys within 0 and {len(model.jumps) - 1}", f"one is {checks.shown(key)}"
+            )
     return taylor

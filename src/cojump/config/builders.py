@@ -16,12 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, ConvergenceError, Stopped, UnsupportedError, foreign
-from ..files import reason
+from ..files import read_regular, reason
 from .sections import MISSING, Section, boolean, integer, number, show, suggestion, text
 from .sweep import canonical
 
 if TYPE_CHECKING:
     from ..model import Model
+
+_MOST_BYTES = 16 * 2**20
+"""Of a user's Python file."""
 
 _CHECKS: dict[object, Callable[[str, object], object]] = {
     int: integer,
@@ -210,7 +213,7 @@ def _user_builder(system: str, directory: Path) -> Builder:
         raise ArgumentError("[model] system", rule, f"it is {show(system)}")
     path = directory / file
     try:
-        source = path.read_text(encoding="utf-8")
+        source = read_regular(path, _MOST_BYTES).decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         rule = "name a file that can be read (relative to the run file)"
         raise ArgumentError("[model] system", rule, f"{path}: {reason(error)}") from None

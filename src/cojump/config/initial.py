@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import cmath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +46,7 @@ class InitialSection:
         from .. import states
 
         given = self.arguments
-        with in_section("initial"):
+        with in_section("initial"), self._as_written(model):
             if self.kind == "tilted":
                 return states.tilted(model, given["theta"], given["phi"])
             if self.kind == "corrupted":
@@ -57,6 +58,25 @@ class InitialSection:
                 return states.occupation(model, _of_blocks("particles", given["particles"], model))
             key = next(iter(given))
             return states.product(model, _of_blocks(key, given[key], model))
+
+    @contextmanager
+    def _as_written(self, model: Model) -> Iterator[None]:
+        """Name what the states call ``states['B']`` by the key of the run file, with the block if that has a table."""
+        try:
+            yield
+        except ArgumentError as error:
+            name = error.name
+            for block in model.blocks:
+                before = f"states[{block.name!r}]"
+                if name.startswith(before):
+                    rest = name.removeprefix(before)
+                    key = next(iter(self.arguments))
+                    if self.kind == "dicke":
+                        key, rest = (rest.strip(), "") if rest.strip() else ("J", "")
+                    table = isinstance(self.arguments[key], Mapping)
+                    name = f"{key}.{block.name}{rest}" if table else f"{key}{rest}"
+                    break
+            raise ArgumentError(name, error.rule, error.found) from None
 
 
 def _of_blocks(key: str, value: Any, model: Model) -> dict[str, Any]:

@@ -70,15 +70,16 @@ def with_patterns(function: Callable[..., Model]) -> Callable[..., Model]:
                 found = f"it is {size} and each pattern has {len(patterns[0])} entries"
                 raise ArgumentError("size", "be left out or agree with `patterns`", found)
             return function(np.array(patterns), **others)
+        from ..systems import check_entries, random_patterns
+
         if size is None:
             raise ArgumentError("size", f"be given with patterns = {show(patterns)}", "it is missing")
         if size < 1:
             raise ArgumentError("size", "be an integer of at least 1", f"it is {size}")
+        check_entries(1 if patterns == "uniform" else patterns["random"], size)
         levels = others.get("levels")
         if patterns == "uniform":
             return function(np.ones((1, size)) if levels is None else np.zeros((1, size)), **others)
-        from ..systems import random_patterns
-
         return function(random_patterns(patterns["random"], size, patterns["seed"], levels), **others)
 
     return build

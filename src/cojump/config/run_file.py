@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, one_line
-from ..files import absolute
+from ..files import absolute, read_regular
 from .builders import Builder, find_builder, in_section
 from .initial import DEFAULTS, InitialSection, read_initial
 from .sections import MISSING, Section, integer, number, show
@@ -49,6 +49,12 @@ FREE = ("n_traj", "target_error", "min_traj", "walltime_seconds", "checkpoint_se
 """Keys of ``[run]`` that may change when a run is resumed or extended."""
 
 _MOST_TIMES = 1_000_000
+
+_MOST_BYTES = 64 * 2**20
+"""Of a run file; patterns may make one long."""
+
+_DEEPEST = 20
+"""Tables and lists in each other; what cojump reads has at most four."""
 
 
 @dataclass(frozen=True)
@@ -290,9 +296,9 @@ def read_run_file(path: str | os.PathLike[str]) -> RunFile:
         If it cannot be read.
     """
     place = absolute(path)
-    data = place.read_bytes()
+    data = read_regular(place, _MOST_BYTES)
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")  # editors on Windows begin a text with a mark
         content = tomllib.loads(text)
     except UnicodeDecodeError as error:
         found = f"byte {error.start} is none"
@@ -300,8 +306,13 @@ def read_run_file(path: str | os.PathLike[str]) -> RunFile:
     except tomllib.TOMLDecodeError as error:
         message = one_line(error)
         raise ArgumentError(str(path), "be a TOML file", message[:1].lower() + message[1:]) from None
+    except ValueError as error:  # an integer of thousands of digits, a date that is none
+        found = "an integer has thousands of digits" if "digits" in str(error) else one_line(error)
+        raise ArgumentError(str(path), "be a TOML file", found) from None
     except RecursionError:
-        raise ArgumentError(str(path), "be a TOML file", "its lists are nested too deeply") from None
+        raise ArgumentError(str(path), "be a TOML file", "its lists or keys are nested too deeply") from None
+    if _depth(content) > _DEEPEST:
+        raise ArgumentError(str(path), f"nest its tables and lists at most {_DEEPEST} deep", "they are deeper")
     whole = Section("", content)
     for name in content:
         if name not in (*SECTIONS, *OPTIONAL):
@@ -334,6 +345,20 @@ def read_run_file(path: str | os.PathLike[str]) -> RunFile:
         mode=mode,
         tables={name: section.table for name, section in sections.items()},
     )
+
+
+def _depth(content: Any) -> int:
+    """How deep tables and lists stand in each other; looked at without recursion."""
+    level, depth = [content], 0
+    while level and depth <= _DEEPEST:
+        depth += 1
+        level = [
+            item
+            for owner in level
+            for item in (owner.values() if isinstance(owner, dict) else owner)
+            if isinstance(item, dict | list)
+        ]
+    return depth
 
 
 def _read_model(section: Section, directory: Path) -> ModelSection:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, printable
 
 MISSING: Any = object()
 """Stands for a value that is not there (TOML has no null)."""
 
 LARGEST = 2**63 - 1
 """Integers beyond this one fit neither into HDF5 nor into a seed."""
+
+
+def shown(value: object) -> str:
+    """A value that is no text, list or table; an integer of thousands of digits by its size."""
+    if isinstance(value, int) and value.bit_length() > 200:
+        return f"an integer of {value.bit_length()} bits"
+    return str(value)
 
 
 def show(value: object) -> str:
@@ -26,9 +34,11 @@ def show(value: object) -> str:
     elif isinstance(value, list | tuple):
         text = "[" + ", ".join(show(item) for item in value[:20]) + ("" if len(value) <= 20 else ", ...") + "]"
     elif isinstance(value, Mapping):
-        text = "{" + ", ".join(f"{key} = {show(item)}" for key, item in value.items()) + "}"
+        parts = [f"{key} = {show(item)}" for key, item in itertools.islice(value.items(), 20)]
+        text = "{" + ", ".join(parts + ["..."] * (len(value) > 20)) + "}"
     else:
-        text = str(value)
+        text = shown(value)
+    text = printable(text)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
@@ -87,7 +97,7 @@ def text(name: str, value: object, options: Iterable[str] = ()) -> str:
 
 def suggestion(value: object, known: Iterable[str]) -> str:
     """Return ``; did you mean ...?`` if one of the known names is close to ``value``, else nothing."""
-    close = difflib.get_close_matches(str(value), list(known), n=1)
+    close = difflib.get_close_matches(str(value)[:80], list(known), n=1) if not isinstance(value, int) else []
     return f"; did you mean {show(close[0])}?" if close else ""
 
 

@@ -6,6 +6,7 @@ import itertools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from ..errors import ArgumentError
@@ -19,6 +20,9 @@ RUN_KEYS = ("n_traj", "seed", "tolerance")
 
 NAMELESS = ("n_traj",)
 """Keys that name no point: a point with more trajectories is the same point."""
+
+MOST_POINTS = 1_000_000
+"""Points of a sweep: each has a model, a line of every table and some files' worth of results."""
 
 _DEPTHS = {"ket": 2, "particles": 2, "density": 3}
 """How deep the lists of a swept value are; others are one deep."""
@@ -145,6 +149,10 @@ def check_axes(axes: Sequence[Axis], mode: str) -> None:
         if twice is not None:
             raise ArgumentError("[sweep]", "make different points", f"{show(list(twice))} is there twice")
         return
+    count = prod(len(axis.values) for axis in axes)
+    if count > MOST_POINTS:
+        lengths = " x ".join(str(len(axis.values)) for axis in axes)
+        raise ArgumentError("[sweep]", f"make at most {MOST_POINTS:,} points", f"the lists make {lengths} = {count:,}")
     for axis in axes:
         if axis.key in NAMELESS:
             rule = 'be a single value, or be swept along with other keys by [sweep] mode = "zip"'

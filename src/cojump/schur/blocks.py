@@ -111,7 +111,7 @@ def most_sectors(block: Block) -> int:
     """
     d = block.levels
     total = block.size + d * (d - 1) // 2
-    return comb(total + d - 1, d - 1) // factorial(d) + 1
+    return min(comb(total + d - 1, d - 1) // factorial(d) + 1, 10**100)  # more than that is used as a float
 
 
 def grown(block: Block, rest: Label) -> list[Label]:

@@ -24,8 +24,12 @@ def occupied_labels(block: Block, state: BlockState) -> list[Label]:
     if isinstance(state, DickeBlock):
         return [state.two_J]
     labels = sector_labels(block)
-    mixed = isinstance(state, ProductBlock) and np.sum(np.linalg.eigvalsh(state.density) > _NONE) > 1
-    return labels if mixed else labels[-1:]
+    return labels if is_spread(state) else labels[-1:]
+
+
+def is_spread(state: BlockState) -> bool:
+    """Whether a state of a block occupies all sectors: a mixed product state."""
+    return isinstance(state, ProductBlock) and bool(np.sum(np.linalg.eigvalsh(state.density) > _NONE) > 1)
 
 
 def block_densities(block: Block, state: BlockState) -> dict[Label, Matrix]:

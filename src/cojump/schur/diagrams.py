@@ -12,7 +12,7 @@ from math import prod
 import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
-from scipy.special import binom, gammaln
+from scipy.special import binom, gammaln, roots_genlaguerre
 
 Diagram = tuple[int, ...]
 """Lengths of the d rows, never increasing, zeros included."""
@@ -56,11 +56,16 @@ def largest_dimension(size: int, levels: int) -> int:
     polynomial L_{d-1}^{(1)}, scaled (electrostatics of Stieltjes); the integers can do no better.
     """
     n = levels - 1
-    laguerre = Polynomial([(-1.0) ** k * binom(n + 1, n - k) / np.exp(gammaln(k + 1)) for k in range(n + 1)])
-    l = np.concatenate([[0.0], np.sort(laguerre.roots().real)])
+    if n <= 10:
+        laguerre = Polynomial([(-1.0) ** k * binom(n + 1, n - k) / np.exp(gammaln(k + 1)) for k in range(n + 1)])
+        roots = np.sort(laguerre.roots().real)
+    else:  # the coefficients alternate and grow: their digits do not hold the zeros any more
+        roots = roots_genlaguerre(n, 1)[0]
+    l = np.concatenate([[0.0], roots])
     l *= (size + levels * n / 2) / l.sum()
     pairs = [(i, j) for i in range(levels) for j in range(i + 1, levels)]
-    return int(prod((l[j] - l[i]) / (j - i) for i, j in pairs) * (1 + 1e-9))
+    bound = int(min(prod(float(l[j] - l[i]) / (j - i) for i, j in pairs) * (1 + 1e-9), 1e100))
+    return min(bound, levels**size) if size < 100 else bound
 
 
 def log_copies(diagram: Diagram) -> float:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations_with_replacement, product
-from math import prod
+from math import comb, prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, eye_array, kron
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, UnsupportedError
 from ..model import LocalJump, Model
+from ..states import BlockState, DickeBlock
 from .blocks import Label, Labels, sector_labels, sector_of
+from .densities import is_spread
 from .frames import Frame, frames_of, rotated_matrix
 from .operators import Operators
 from .packing import Packing, packed, packed_map, unpacked
@@ -27,6 +29,9 @@ Matrix = NDArray[np.complex128]
 Array = NDArray[np.float64]
 
 _GIB = 2.0**30
+_AVERAGES = 500
+"""Averages whose products can be read off: an operator is made for each pair."""
+
 _VECTORS = 16
 """Vectors of all unknowns, 8 bytes each, that are alive at once: the steps, places and elements of the packing."""
 
@@ -175,6 +180,46 @@ def unknowns_of(model: Model, block_labels: Sequence[Sequence[Label]]) -> int:
     )
 
 
+def check_unknowns(model: Model, states: Sequence[BlockState] | None, memory: float) -> None:
+    """Refuse a model whose unknowns do not fit, from the numbers of particles and levels alone.
+
+    No list of sectors is made: that of a block of 10^9 particles would need more memory than there is.
+
+    Parameters
+    ----------
+    model : Model
+    states : sequence of BlockState or None
+        The start of each block; None for all sectors.
+    memory : float
+        GiB that may be used.
+
+    Raises
+    ------
+    ArgumentError
+        If there are too many.
+    UnsupportedError
+        If the levels are too many for the products of all averages.
+    """
+    averages = sum(block.levels**2 for block in model.blocks)
+    if averages > _AVERAGES:
+        raise UnsupportedError(
+            f"The exact master equation gives the products of all pairs of averages: {averages} averages are too many "
+            f"({_AVERAGES} at most)"
+        )
+    moving = {jump.block for jump in model.jumps if isinstance(jump, LocalJump)}
+    unknowns = 1
+    for b, block in enumerate(model.blocks):
+        own, d = None if states is None else states[b], block.levels
+        if block.name in moving or own is None or is_spread(own):
+            unknowns *= comb(block.size + d**2 - 1, d**2 - 1)  # Σ dim² over all sectors
+        elif isinstance(own, DickeBlock):
+            unknowns *= (own.two_J + 1) ** 2
+        else:
+            unknowns *= comb(block.size + d - 1, d - 1) ** 2
+    unknowns = min(unknowns, 10**100)
+    _check_memory(unknowns, _VECTORS * 8.0 * unknowns, memory)
+
+
 def _factors(unknowns: int, blocks: int) -> float:
     """Bytes of the sparse factors of a generator, as measured: 2 n^1.65 entries for one block, n²/2 for more."""
     return 16.0 * (2 * unknowns**1.65 if blocks == 1 else unknowns**2 / 2)
@@ -185,7 +230,8 @@ def _check_memory(unknowns: int, needed: float, memory: float) -> None:
         raise ArgumentError(
             "model",
             f"fit the exact master equation into memory = {memory:g} GiB",
-            f"its {unknowns:,} unknowns need about {needed / _GIB:.3g} GiB",
+            f"its {f'{unknowns:,}' if unknowns < 10**15 else f'{float(unknowns):.3g}'} unknowns need about "
+            f"{needed / _GIB:.3g} GiB",
         )
 
 

@@ -490,4 +490,4 @@ def product_bytes(model: Model) -> int:
     kept += min(DIAGRAMS, patterns)
     if turned:
         kept += min(MEMORY, sectors * sum(2 * 24 * jumps * elements for elements in turned)) + 4 * 16 * max(turned)
-    return int(work + kept)
+    return int(min(work + kept, 1e300))

@@ -1,0 +1,306 @@
+"""Whatever is given for any parameter of any public function: a valid outcome, or one line that names the argument."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from fractions import Fraction
+from functools import lru_cache, partial
+from unittest.mock import MagicMock
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.errors import EXPECTED
+
+S = "spins"
+X, Z, DOWN = np.array([[0, 1], [1, 0]]), np.diag([1, -1]), np.array([[0, 0], [1, 0]])
+
+
+class Qobj:
+    """As a QuTiP object looks, and as long when it is printed."""
+
+    def __init__(self, matrix):
+        self.matrix = np.asarray(matrix)
+        self.shape = self.matrix.shape
+
+    def full(self):
+        return self.matrix
+
+    def __repr__(self):
+        return f"Quantum object: dims=[[2], [2]]\nQobj data =\n{self.matrix}"
+
+
+class Broken:
+    """Everything that one may ask of it raises."""
+
+    def __repr__(self):
+        raise RuntimeError("no name")
+
+    def __array__(self, *_args, **_options):
+        raise RuntimeError("no array")
+
+    def __len__(self):
+        raise RuntimeError("no length")
+
+
+def hostile():
+    """Values of the wrong type, or of the right one and beyond all bounds; made anew for each call."""
+    return {
+        "None": None,
+        "text": "x",
+        "empty text": "",
+        "long text": "x\n\x1b[31m" * 1000,
+        "bytes": b"x",
+        "negative": -1,
+        "zero": 0,
+        "nan": float("nan"),
+        "inf": float("inf"),
+        "1e308": 1e308,
+        "2^63": 2**63,
+        "10^400": 10**400,
+        "10^5000": 10**5000,
+        "fraction": Fraction(10**400, 3),
+        "complex": 1 + 2j,
+        "true": True,
+        "list": [],
+        "ragged": [[1, 2], [3]],
+        "nested": [[[]]],
+        "list of text": ["a", "b"],
+        "list of None": [None, None],
+        "dict": {},
+        "dict of None": {S: None},
+        "wrong keys": {1: 2, None: 3},
+        "set": {1},
+        "object": object(),
+        "broken": Broken(),
+        "class": int,
+        "function": lambda *_arguments: None,
+        "raises": lambda *_arguments: 1 / 0,
+        "generator": (i for i in range(3)),
+        "range": range(10**12),
+        "mock": MagicMock(),
+        "Qobj": Qobj(np.eye(3)),
+        "array of objects": np.array(None, dtype=object),
+        "array of texts": np.array([["1", "2"], ["3", "4"]]),
+        "array of dates": np.array([["2020-01-01", "2020-01-02"]] * 2, dtype="datetime64[D]"),
+        "date": np.datetime64("2020-01-01"),
+        "interval": np.timedelta64(3, "s"),
+        "masked": np.ma.masked_array(np.eye(2), mask=[[0, 1], [0, 0]]),
+        "masked number": np.ma.masked,
+        "huge entries": np.full((2, 2), 1e308),
+        "nan entries": np.full((2, 2), np.nan),
+        "cube": np.zeros((2, 2, 2)),
+        "empty": np.zeros((0, 0)),
+        "structured": np.zeros(2, dtype=[("a", float)]),
+        "truth values": np.eye(2, dtype=bool),
+    }
+
+
+@lru_cache
+def given():
+    """A small model, its state, and what the functions that read results need."""
+    model = cj.Model(
+        [cj.Block(S, 3)],
+        [cj.OneBody(0.7 * X, S)],
+        [cj.LocalJump(DOWN, S, rate=lambda x: 1 + x**2, argument={S: Z})],
+        {"m": {S: Z}},
+    )
+    state = cj.tilted(model, 1.1, 0.4)
+    times = np.linspace(0.0, 2.0, 9)
+    result = cj.simulate(model, state, times, n_traj=3, keep=2, burn_in=0.5, distributions=[1.0])
+    record = cj.trajectory(model, state, times, seed=0, index=0).jumps
+    return model, state, times, result, record
+
+
+def build(x, y):
+    return cj.systems.constrained(4, x, 1.0, y)
+
+
+@lru_cache
+def calls():
+    """A valid call of each public function: it, and all of its arguments that have a value here."""
+    model, state, times, result, record = given()
+    network = cj.systems.hopfield(np.ones((1, 4)), 0.3, 1.0)
+    common = {"model": model, "state": state, "times": times}
+    source = {"model": model, "source": result}
+    found = [
+        (cj.Block, {"name": S, "size": 2, "levels": 2}),
+        (cj.OneBody, {"eps": X, "block": S}),
+        (cj.TwoBody, {"A": Z, "B": Z, "g": 0.3, "blocks": (S, S)}),
+        (
+            cj.LocalJump,
+            {
+                "j": DOWN,
+                "block": S,
+                "amplitude": np.abs,
+                "rate": None,
+                "argument": {S: Z},
+                "exclude_self": False,
+                "derivatives": (np.sign, np.zeros_like),
+            },
+        ),
+        (cj.CollectiveJump, {"matrices": {S: DOWN}, "rate": 0.5}),
+        (
+            cj.Model,
+            {
+                "blocks": model.blocks,
+                "hamiltonian": model.hamiltonian,
+                "jumps": model.jumps,
+                "order_parameters": {"m": {S: Z}},
+            },
+        ),
+        (partial(model.linear, "m"), {"matrices": {S: Z}}),
+        (model.jumps[0].gamma, {"x": np.zeros(3)}),
+        (cj.product, {"model": model, "states": {S: [1, 0]}}),
+        (cj.tilted, {"model": model, "theta": 1.1, "phi": 0.4}),
+        (cj.dicke, {"model": model, "states": {S: (1.5, 0.5)}}),
+        (cj.occupation, {"model": model, "states": {S: (1, 2)}}),
+        (cj.symmetric, {"model": model, "states": {S: [0, 1, 0, 0]}}),
+        (cj.corrupted, {"model": network, "pattern": 0, "quality": 0.8}),
+        (
+            cj.simulate,
+            {
+                **common,
+                "n_traj": 1,
+                "seed": 1,
+                "tolerance": 1e-9,
+                "chunk": 2,
+                "observables": {"zz": [({S: Z}, {S: Z})]},
+                "distributions": times[1:2],
+                "burn_in": 0.5,
+                "window": 1.5,
+                "keep": 1,
+                "comm": None,
+                "progress": False,
+            },
+        ),
+        (cj.trajectory, {**common, "seed": 1, "index": 0, "tolerance": 1e-9}),
+        (cj.mean_field, common),
+        (cj.master_equation, {**common, "tolerance": 1e-10, "memory": 4.0}),
+        (cj.steady_state, {"model": model, "state": None, "memory": 4.0}),
+        (cj.load, {"path": "none.h5"}),
+        (result.save, {"path": "/none/none.h5"}),
+        (result.distribution, {"block": S}),
+        (result.observables.__getitem__ if "observables" in result.extras else result.spin.__getitem__, {"label": S}),
+        (result.stationary.__getitem__, {"label": f"{S}.z"}),
+        (cj.systems.free_flips, {"size": 3, "omega": 1.0, "rate_up": 1.0, "rate_down": 1.0, "chi": 0.1}),
+        (cj.systems.constrained, {"size": 3, "omega": 1.0, "rate_up": 1.0, "rate_down": 1.0}),
+        (cj.systems.facilitated, {"size": 3, "omega": 1.0, "kappa": 1.0, "gamma": 1.0, "power": 2}),
+        (cj.systems.lambda_pump, {"size": 3, "omega": 1.0, "kappa": 1.0, "gamma": 1.0, "power": 2}),
+        (cj.systems.boundary_time_crystal, {"size": 3, "omega": 1.0, "kappa": 1.0}),
+        (cj.systems.random_patterns, {"p": 1, "size": 3, "seed": 1, "levels": 2}),
+        (
+            cj.systems.hopfield,
+            {"patterns": np.ones((1, 4)), "omega": 1, "beta": 1, "exclude_self": True, "merge": False},
+        ),
+        (
+            cj.systems.potts_hopfield,
+            {"patterns": np.zeros((1, 4)), "levels": 3, "omega": 1, "beta": 1, "exclude_self": True},
+        ),
+        (cj.fluctuations.fluctuations, common),
+        (cj.fluctuations.stationary, {"model": model, "densities": [np.diag([0.3, 0.7])]}),
+        (cj.attractors.fixed_points, {"model": model, "starts": 1, "states": (), "seed": 0}),
+        (cj.attractors.limit_cycle, {"model": model, "start": state, "time_limit": 5.0}),
+        (cj.attractors.survey, {"model": model, "starts": [state], "search": 1, "time_limit": 5.0, "seed": 0}),
+        (
+            cj.attractors.scan,
+            {
+                "build": build,
+                "x_values": [1.0],
+                "y_values": [1.0],
+                "classify": None,
+                "time_limit": 5.0,
+                "search": 1,
+                "seed": 0,
+                "progress": False,
+            },
+        ),
+        (cj.bounds.gronwall, {**common, "taylor": None}),
+        (cj.bounds.lemmas, {"model": model, "taylor": None, "support": 1}),
+        (cj.longtime.autocorrelation_time, {"series": np.sin(np.ones((2, 50)) * np.arange(50)), "spacing": 1.0}),
+        (cj.longtime.averages, {"source": result, "burn_in": 0.5, "window": 1.5}),
+        (cj.longtime.kept_series, {"source": result, "observable": {S: Z}, "model": model}),
+        (cj.longtime.residence, {"times": times, "series": np.sin(9 * times)[None], "low": -0.3, "high": 0.3}),
+        (cj.longtime.waiting_times, {"records": record, "channel": 0, "start": 0.0}),
+        (cj.reduced.one, {**source, "block": S}),
+        (cj.reduced.two, {**source, "first": S, "second": S}),
+        (cj.reduced.correlators, {**source, "first": S, "second": S}),
+        (cj.reduced.correlator, {**source, "first": f"{S}.z", "second": f"{S}.z"}),
+        (
+            cj.reduced.distance,
+            {**source, "mean_field": cj.mean_field(model, state, times), "block": S, "partner": None},
+        ),
+    ]
+    own = [(getattr(f, "func", f), f, arguments) for f, arguments in found]
+    return {f"{named.__module__}.{named.__qualname__}": (f, arguments) for named, f, arguments in own}
+
+
+def trouble(function, arguments):
+    """What a call does wrong: another exception than those with a line for users, a long or broken line, a warning."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            function(**arguments)
+        except EXPECTED as error:
+            line = str(error)
+            if len(line) > 2300 or not line.isprintable():
+                return f"the line {line[:100]!r}.. of {len(line)} characters"
+        except Exception as error:  # noqa: BLE001
+            return f"{type(error).__name__}: {str(error)[:100]}"
+    return f"the warning {caught[0].message}" if caught else None
+
+
+NAMES = tuple(calls())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_value_of_any_parameter(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    function, arguments = calls()[name]
+    assert trouble(function, arguments) is None
+    wrong = []
+    for parameter in inspect.signature(function).parameters:
+        for kind, value in hostile().items():
+            found = trouble(function, {**arguments, parameter: value})
+            if found:
+                wrong.append(f"{parameter} = {kind}: {found}")
+    assert not wrong, "\n".join(wrong)
+
+
+INNER = {
+    "cojump.states.product": "states",
+    "cojump.states.dicke": "states",
+    "cojump.states.occupation": "states",
+    "cojump.states.symmetric": "states",
+    "cojump.terms.LocalJump": "argument",
+    "cojump.terms.CollectiveJump": "matrices",
+    "cojump.model.Model.linear": "matrices",
+}
+
+
+@pytest.mark.parametrize("name", INNER)
+def test_any_value_inside_a_mapping(name):
+    function, arguments = calls()[name]
+    wrong = []
+    for kind, value in hostile().items():
+        found = trouble(function, {**arguments, INNER[name]: {S: value}})
+        if found:
+            wrong.append(f"{kind}: {found}")
+        found = trouble(function, {**arguments, INNER[name]: {S: (value, value)}})
+        if found:
+            wrong.append(f"a pair of {kind}: {found}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_public_function_is_called():
+    known = {function for function, _ in calls().values()}
+    skipped = {cj.systems.check_entries, cj.attractors.default_starts, cj.longtime.equal_step}  # of other functions
+    for name in cj.__all__:
+        home = getattr(cj, name)
+        members = vars(home).values() if inspect.ismodule(home) else [home]
+        for f in members:
+            own = inspect.isfunction(f) and f.__module__.startswith("cojump") and not f.__name__.startswith("_")
+            if own and (not inspect.ismodule(home) or f.__module__.startswith(home.__name__)):
+                assert f in known | skipped, f"{f.__module__}.{f.__name__} is not tried"
