@@ -15,7 +15,7 @@ from cojump.unravel.engine import prepare
 from cojump.unravel.long_step import Patience, long_step
 from pauli import LOWER, RAISE, X, Z
 from random_models import everything
-from unit_of_time import ladder, one_block, scaled
+from unit_of_time import one_block, scaled
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,10 +44,22 @@ def axes(N, rate):
     return cj.Model([cj.Block("s", N)], [cj.OneBody(X, "s")], [jump, other])
 
 
+def flips(rng):
+    return cj.systems.free_flips(7, 0.7, 1.3, 0.8, chi=rng.normal())
+
+
+def constrained(rng):
+    return cj.systems.constrained(6, rng.uniform(), 1.3, 0.8)
+
+
+def hopfield(rng):
+    return cj.systems.hopfield(np.ones((1, 5)), rng.uniform(), 1.3)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_the_matrix_of_a_sector(seed):
     rng = np.random.default_rng([3, seed])
-    model = (one_block if seed % 2 else ladder)(rng)
+    model = one_block(rng) if seed % 2 else [flips, constrained, hopfield][seed // 2](rng)
     basis = build(model)
     for two_J in twins.sectors(model.size)[-3:]:
         D = twins.sector_rotation(two_J, basis.rotation)
@@ -96,9 +108,10 @@ def test_a_long_step_honours_its_bound(N, rate):
 
 def test_no_long_step_where_it_does_not_pay():
     # oscillation, not damping: energies of 1e6
-    H = twins.h_eff(scaled(one(20, 2.0), 1.0), 20) + 1e6 * np.diag(np.arange(21.0) ** 2)
-    ket = np.ones(21) / np.sqrt(21)
-    assert long_step(csc_array(H), ket, 0.4, 1.0, 1e-5, 1e-9) is None
+    for N in (20, 100):  # the first is small enough for all of its states to be taken: rounding forbids it there
+        H = twins.h_eff(one(N, 2.0), N) + 1e6 * np.diag(np.arange(N + 1.0) ** 2)
+        ket = np.ones(N + 1) / np.sqrt(N + 1)
+        assert long_step(csc_array(H), ket, 0.4, 1.0, 1e-5, 1e-9) is None
     patience = Patience()
     waits = [patience.after(False) for _ in range(3)]
     assert waits[0] < waits[1] < waits[2]

@@ -42,6 +42,8 @@ _FIRST = 512
 _CONDITION = 1e5
 """Condition of the eigenvectors of the small matrix above which they are not used."""
 
+_EPSILON = 2e-16
+
 _GONE = 1e-14
 """Eigenvalues of (1 + γA)^{-1} below which they are rounding: what is damped so fast is gone at once."""
 
@@ -89,6 +91,18 @@ class LongStep:
     def last(self, times: Array) -> Array:
         """(n,) |<m|T^{-1} u(t)>| at n times."""
         return np.abs(np.linalg.solve(self._inverse, self.coefficients(times))[-1])
+
+    def rounding(self, times: Array) -> Array:
+        """(n,) what rounding of the eigenvalues of T, of order 1e-16, leaves at n times.
+
+        An error ε of an eigenvalue θ is one of ε/(γ|θ|²) of the rate (1/θ - 1)/γ; what is damped fast forgets it.
+        """
+        if self._modes is None:
+            return _EPSILON * float(np.linalg.norm(np.linalg.inv(self._inverse), 2)) ** 2 * times / self._gamma
+        rates, vectors, weights = self._modes
+        errors = _EPSILON * np.abs(1.0 + self._gamma * rates) ** 2 / self._gamma
+        sizes = np.linalg.norm(vectors, axis=0) * np.abs(weights) * errors
+        return np.asarray(sizes @ (times * np.exp(np.outer(-rates.real, times))))
 
     def state(self, t: float) -> Ket:
         """(dim,) state, not normalised."""
@@ -197,22 +211,19 @@ def _attempt(generator: csc_array, unit: csc_array, ket: Ket, span: float, toler
             V[:, m + 1] = w / beyond
         if ends or m + 1 in _SIZES or m + 1 == size:
             step = LongStep(V[:, : m + 1], T[: m + 1, : m + 1], gamma, span)
-            if ends:
-                step.reach = span
-                break
             last = V[:, m + 1]
-            scale = beyond / gamma * float(np.linalg.norm(last + gamma * (generator @ last)))
+            scale = 0.0 if ends else beyond / gamma * float(np.linalg.norm(last + gamma * (generator @ last)))
             step.reach = _reach(step, scale, span, tolerance)
-            if step.reach >= span:
+            if ends or step.reach >= span:
                 break
     assert step is not None
     return step
 
 
 def _reach(step: LongStep, scale: float, span: float, tolerance: float) -> float:
-    """The longest time by which the integral of the residual is within the tolerance."""
+    """The longest time up to which the integral of the residual, and rounding, are within the tolerance."""
     times = span * np.concatenate([[0.0], np.geomspace(1e-9, 0.02, 30), np.linspace(0.04, 1.0, 49)])
     sizes = scale * step.last(times)
     total = np.concatenate([[0.0], np.cumsum(np.maximum(sizes[1:], sizes[:-1]) * np.diff(times))])
-    good = np.flatnonzero(total <= tolerance)
-    return float(times[good[-1]])
+    bad = np.flatnonzero(~(total + step.rounding(times) <= tolerance))
+    return float(times[max(bad[0] - 1, 0)]) if len(bad) else span
