@@ -99,11 +99,12 @@ def integrate(
             asked, reached = asked + 1, s / unit_rate
             if asked > method.most + method.further * s / scaled[-1]:
                 raise _TooManyStepsError
-            return derivative(reached, y) / unit_rate
+            change = derivative(reached, y)
+            return change if unit_rate == 1 else change / unit_rate
 
         with np.errstate(all="ignore"), warnings.catch_warnings():
             # what an integrator has to say of a step that failed is in the message of the one error below
-            warnings.simplefilter("ignore")
+            warnings.filterwarnings("ignore", module=r"scipy\.")
             try:
                 path = solve_ivp(
                     counted, (0.0, scaled[-1]), start, method=method.name, t_eval=scaled, rtol=rtol, atol=atol
@@ -116,7 +117,7 @@ def integrate(
             else:
                 if path.success and np.all(np.isfinite(path.y)):
                     return path.y.T
-                why = " ".join(str(path.message).split())
+                why = "the solution is not finite" if path.success else " ".join(str(path.message).split())
     raise ConvergenceError(f"The {what} could not be integrated to t = {times[-1]:g}: {why}")
 
 

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.integrate import OdeSolver
 from scipy.linalg import expm
 
 import cojump as cj
@@ -61,8 +62,15 @@ def test_a_rate_that_is_large_where_the_state_is_not(c, low):
 
 
 @pytest.mark.parametrize("method", ["DOP853", "LSODA"])
-def test_what_no_integrator_follows_is_one_line_without_warnings(method, capfd):
+def test_what_no_integrator_follows_is_one_line_without_warnings(method, capfd, monkeypatch):
     """dy/dt = y² has no solution at t = 1, and an edge in the flow holds it for ever."""
+    step = OdeSolver.step
+
+    def complains(self):
+        warnings.warn_explicit("lsoda: Repeated error test failures", UserWarning, "_ode.py", 1, "scipy.integrate._ode")
+        return step(self)
+
+    monkeypatch.setattr(OdeSolver, "step", complains)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         with pytest.raises(cj.ConvergenceError, match="could not be integrated to t = 2: ") as beyond:
@@ -90,6 +98,22 @@ def test_short_steps_of_the_master_equation(size, omega, rate, t):
         found = cj.master_equation(model, cj.tilted(model, 0.0, 0.0), [0.0, t])
     assert found.mean[-1] == pytest.approx(_bloch(omega, rate, 0.5 * rate, t), abs=1e-9)
     assert found.sector_weights.sum(axis=1) == pytest.approx(1, abs=1e-10)
+
+
+def test_what_is_not_finite_is_not_called_a_success():
+    with pytest.raises(cj.ConvergenceError, match="to t = 2: the solution is not finite"):
+        integrate(
+            lambda t, y: np.where(t > 1, np.nan, -y), np.ones(1), np.array([2.0]), methods=[Method("LSODA", 5000, 0)]
+        )
+
+
+def test_a_first_step_that_overflows_is_made_shorter_quietly():
+    model = cj.systems.free_flips(2, 1e300, 0, 0)
+    state = cj.tilted(model, 0.0, 0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(cj.ConvergenceError, match="would apply its generator"):
+            cj.master_equation(model, state, [0.0, 1.0])
 
 
 def test_what_a_master_equation_would_cost_is_said_before_it_is_spent():

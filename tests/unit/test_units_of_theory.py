@@ -84,7 +84,7 @@ def test_theory_does_not_depend_on_the_unit_of_time(number):
 @pytest.mark.validation
 @pytest.mark.parametrize("number", range(100, 300))
 def test_theory_of_two_hundred_models_does_not_depend_on_the_unit_of_time(number):
-    _check(draw(number))
+    _check(draw(number), rest=number % 4 == 0)
 
 
 DIMENSIONS = {
