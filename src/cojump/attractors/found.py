@@ -10,6 +10,8 @@ into them, not out of them, when a little depolarisation, f - εq, is added: the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
@@ -51,8 +53,6 @@ class Found:
     points : list of (k,) arrays
     families : list of int
         Dimension of the continuum that each stands for; 0 for an isolated one.
-    hits : list of int
-        How many random starts have led to each, or to an image of it under a symmetry.
     """
 
     def __init__(self, dynamics: MeanFieldDynamics) -> None:
@@ -64,8 +64,9 @@ class Found:
         self._origin: list[int] = []
         """The point that each is an image of, or itself."""
         self._hits: list[int] = []
-        self.counting = False
-        """Whether what is led to counts as a hit."""
+        """How many random starts have led to each or to an image of it under a symmetry, at the point it comes from."""
+        self._met: set[int] = set()
+        """Points, up to symmetries, that the present random start has led to."""
         self._sum: tuple[int | None, ...] = ()
         """Sum of the indices of the points, once it is known."""
 
@@ -154,8 +155,16 @@ class Found:
             self._hits[old] = 0
             self._origin = [new if o == old else o for o in self._origin]
 
+    @contextmanager
+    def one_start(self) -> Iterator[None]:
+        """Count each point that is led to as met by one random start."""
+        self._met.clear()
+        yield
+        for i in self._met:
+            self._hits[i] += 1
+
     def _hit(self, i: int) -> None:
-        self._hits[self._origin[i]] += self.counting
+        self._met.add(self._origin[i])
 
     @property
     def once(self) -> int:
