@@ -33,7 +33,10 @@ def branches(omega: float, kappas: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     """κ, n and whether it is stable, of all fixed points."""
     rows = []
     for kappa in kappas:
-        for point in cj.attractors.fixed_points(cj.systems.facilitated(SIZE, omega, kappa, 1.0), starts=6):
+        points = cj.attractors.fixed_points(cj.systems.facilitated(SIZE, omega, kappa, 1.0), starts=6)
+        if points.doubt:
+            print(f"Ω = {omega}, κ = {kappa:.3f}: {points.doubt}")
+        for point in points:
             rows.append((kappa, (1 + point.mean[2]) / 2, point.stable))
     kappa, n, stable = np.array(rows).T
     return kappa, n, stable.astype(bool)

@@ -106,7 +106,7 @@ def draw_cut(ax) -> None:
 
 
 def main() -> None:
-    """Draw the figure; print the points that failed and what the trajectories gave."""
+    """Draw the figure; print the points that failed or are in doubt and what the trajectories gave."""
     diagram = cj.attractors.scan(
         network,
         np.linspace(0.0, 1.2, 31),
@@ -117,6 +117,8 @@ def main() -> None:
         progress=True,
     )
     print(f"{len(diagram.failures)} of {diagram.labels.size} points failed", *diagram.failures.values(), sep="\n")
+    doubts = sorted(set(diagram.doubts.values()))
+    print(f"fixed points not certainly all found at {len(diagram.doubts)} points", *doubts, sep="\n")
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(7.0, 3.0), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])

@@ -42,7 +42,7 @@ _AT_REST, _UNDAMPED = 1e-6, 1e-9
 """|dm/dt| that a fixed point may have, and decay that is none, in units of the norm of the Jacobian."""
 
 _NOISELESS, _UNSEEN = 1e-12, 1e-9
-"""Diffusion along a direction that nothing damps, in the same units, that is none; a share of it that is none."""
+"""Diffusion along a direction that nothing damps that is none, as a share of all; a share in it that is none."""
 
 
 class _Local:
@@ -545,7 +545,7 @@ def _beside_neutral(expansion: Expansion, m: Array, G: Array, D: Array, scale: f
     # what an average sees of the neutral directions in the course of time
     seen = np.array([share @ np.linalg.matrix_power(G_n, j) for j in range(n)])
     noise = np.einsum("jan,nm,jam->a", seen, W @ D @ W.T, seen)
-    diffuses = noise > _NOISELESS
+    diffuses = noise > _NOISELESS * np.linalg.norm(D)
     covariance = P @ C @ P.T
     covariance[diffuses] = covariance[:, diffuses] = np.nan
 

@@ -83,6 +83,16 @@ def test_a_bifurcation_is_not_neutral(omega, T):
     assert (point.stability, point.family, point.neutral) == ("marginal", 0, 0)
 
 
+@pytest.mark.parametrize("omega", [1e3, 1e6, 1e7, 1e8])
+def test_a_slow_decay_beside_a_fast_drive_is_stable(omega):
+    """Optical Bloch equations: the decay rates 1/2 and 3/4 of a spin that turns at the frequency 2 omega."""
+    model = cj.Model([cj.Block("spins", 10)], [cj.OneBody(omega * X, "spins")], [cj.LocalJump(DOWN, block="spins")])
+    points = cj.attractors.fixed_points(model, starts=5)
+    assert [(p.stability, p.family) for p in points] == [("stable", 0)]
+    assert points[0].growth == pytest.approx(-0.5, rel=1e-6)
+    assert points.certain
+
+
 def test_stability_of_a_point_that_is_known():
     model = laser()
     r, z = np.sqrt(0.48), 0.4

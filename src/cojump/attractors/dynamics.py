@@ -95,28 +95,23 @@ class MeanFieldDynamics:
         points = [np.zeros(self.dimension)]
         simple = [simple_states(b.levels) for b in self.model.blocks]
         points += [self.point([s[i % len(s)] for s in simple]) for i in range(max(len(s) for s in simple))]
-        largest = 0.0
+        largest, Q = 0.0, self._directions
         for q in points:
             with suppress(UnsupportedError):
-                largest = max(largest, float(np.linalg.norm(self._model_jacobian(q), 2)))
+                G = Q.T @ self._expansion.jacobian(self._mixed + Q @ q) @ Q
+                largest = max(largest, float(np.linalg.norm(G, 2)))
         if largest == 0:
-            largest = max(float(np.linalg.norm(self._model_flow(q))) for q in points)
+            largest = max(float(np.linalg.norm(self._expansion.flow(self._mixed + Q @ q) @ Q)) for q in points)
         return largest if largest > 0 else 1.0
-
-    def _model_flow(self, q: Array) -> Array:
-        return self._expansion.flow(self._mixed + self._directions @ q) @ self._directions
-
-    def _model_jacobian(self, q: Array) -> Array:
-        Q = self._directions
-        return Q.T @ self._expansion.jacobian(self._mixed + Q @ q) @ Q
 
     def flow(self, q: Array) -> Array:
         """(k,) dq/dt."""
-        return self._model_flow(q) / self.unit
+        return self._expansion.flow(self._mixed + self._directions @ q) @ self._directions / self.unit
 
     def jacobian(self, q: Array) -> Array:
         """(k, k) ∂f/∂q. Raises UnsupportedError where a rate has no derivative."""
-        return self._model_jacobian(q) / self.unit
+        Q = self._directions
+        return Q.T @ self._expansion.jacobian(self._mixed + Q @ q) @ Q / self.unit
 
     def diffusion(self, q: Array) -> Array:
         """(k, k) diffusion matrix. Raises UnsupportedError where a Γ has no derivative."""

@@ -19,13 +19,16 @@ from ..errors import ArgumentError, UnsupportedError
 from ..model import Model, check_model
 from ..states import State, check_start, density_matrices
 from .dynamics import Array, MeanFieldDynamics
-from .found import FLAT, Found
+from .found import FLAT, Found, flat_directions
 from .roots import newton
 from .search import Certainty, find
 from .shooting import RANK_OF_FAMILY, shoot
 
 _ASIDE = 1e-2
 """Closed orbits around a centre are looked for at this distance from it."""
+
+_LEVEL = 1e-10
+"""Real parts of eigenvalues, in units of the fastest rate, that are zero where the point is precise."""
 
 _AT_REST = 1e-6
 """|dm/dt| that a state called a fixed point may have, in units of the fastest rate, before it is refined."""
@@ -216,7 +219,8 @@ def describe(dynamics: MeanFieldDynamics, q: Array, family: int = 0) -> FixedPoi
     else:
         values = np.linalg.eigvals(G).astype(complex)
         eigenvalues = values[np.lexsort((values.imag, -values.real))]
-        flat = FLAT * dynamics.fastest_rate
+        # where nothing is flat the point is precise, and so are its eigenvalues
+        flat = (FLAT if len(flat_directions(dynamics, q)) else _LEVEL) * dynamics.fastest_rate
         largest = float(eigenvalues[0].real)
         level = eigenvalues[np.abs(eigenvalues.real) <= flat]
         standing = int(np.sum(np.abs(level) <= flat))

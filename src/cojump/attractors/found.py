@@ -10,6 +10,8 @@ into them, not out of them, when a little depolarisation, f - εq, is added: the
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +23,9 @@ from .symmetry import continuous
 
 FLAT = 1e-6
 """Eigenvalues and singular values, in units of the fastest rate, that are called zero."""
+
+_NONE, _LINEAR = 1e-11, 1e-3
+"""A singular value that is rounding; and how far from a point a smaller slope than FLAT must hold to be one."""
 
 _QUADRATIC = 1e-2
 """Newton steps shorter than this that end beside a known point end there."""
@@ -43,6 +48,25 @@ _WALK, _WALKS = 0.1, 100
 """Step along a continuum on the way to another of its points, and most of them."""
 
 
+def flat_directions(dynamics: MeanFieldDynamics, q: Array) -> Array:
+    """(n, k) directions at a fixed point in which the flow has no slope; none if there is no Jacobian.
+
+    A slope that is small but holds some way off, as that of a slow decay beside a fast oscillation, is one.
+    """
+    try:
+        left, sizes, directions = np.linalg.svd(dynamics.jacobian(q))
+    except UnsupportedError:
+        return np.zeros((0, len(q)))
+
+    def holds(i: int) -> bool:
+        slopes = [sign * (left[:, i] @ dynamics.flow(q + sign * _LINEAR * directions[i])) / _LINEAR for sign in (1, -1)]
+        return all(0.5 < slope / sizes[i] < 2 for slope in slopes)
+
+    scale = dynamics.fastest_rate
+    flat = [i for i in range(len(q)) if sizes[i] <= FLAT * scale and (sizes[i] <= _NONE * scale or not holds(i))]
+    return directions[flat]
+
+
 class Found:
     """Fixed points that are physical and different from each other.
 
@@ -51,8 +75,6 @@ class Found:
     points : list of (k,) arrays
     families : list of int
         Dimension of the continuum that each stands for; 0 for an isolated one.
-    hits : list of int
-        How many random starts have led to each, or to an image of it under a symmetry.
     """
 
     def __init__(self, dynamics: MeanFieldDynamics) -> None:
@@ -64,8 +86,9 @@ class Found:
         self._origin: list[int] = []
         """The point that each is an image of, or itself."""
         self._hits: list[int] = []
-        self.counting = False
-        """Whether what is led to counts as a hit."""
+        """How many random starts have led to each or to an image of it under a symmetry, at the point it comes from."""
+        self._met: set[int] = set()
+        """Points, up to symmetries, that the present random start has led to."""
         self._sum: tuple[int | None, ...] = ()
         """Sum of the indices of the points, once it is known."""
 
@@ -84,7 +107,7 @@ class Found:
         """
         if q is None or not self.dynamics.is_physical(q):
             return False
-        directions = self._flat_directions(q)
+        directions = flat_directions(self.dynamics, q)
         for i, known in enumerate(self.points):
             if self.families[i] and len(directions):
                 continue
@@ -154,8 +177,16 @@ class Found:
             self._hits[old] = 0
             self._origin = [new if o == old else o for o in self._origin]
 
+    @contextmanager
+    def one_start(self) -> Iterator[None]:
+        """Count each point that is led to as met by one random start."""
+        self._met.clear()
+        yield
+        for i in self._met:
+            self._hits[i] += 1
+
     def _hit(self, i: int) -> None:
-        self._hits[self._origin[i]] += self.counting
+        self._met.add(self._origin[i])
 
     @property
     def once(self) -> int:
@@ -169,14 +200,6 @@ class Found:
         limit = RESIDUAL * self.dynamics.fastest_rate
         return all(np.abs(self.dynamics.flow(q + s * (known - q))).max() < limit for s in (0.25, 0.5, 0.75))
 
-    def _flat_directions(self, q: Array) -> Array:
-        try:
-            G = self.dynamics.jacobian(q)
-        except UnsupportedError:
-            return np.zeros((0, len(q)))
-        _, sizes, directions = np.linalg.svd(G)
-        return directions[sizes <= FLAT * self.dynamics.fastest_rate]
-
     # ---- families --------------------------------------------------------------------------------
 
     @cached_property
@@ -186,7 +209,7 @@ class Found:
 
     def dimension(self, q: Array) -> int:
         """Dimension of the continuum of fixed points around q; 0 if it is isolated."""
-        return _span(q, self._neighbours(q, self._flat_directions(q)))
+        return _span(q, self._neighbours(q, flat_directions(self.dynamics, q)))
 
     def _neighbours(self, q: Array, directions: Array) -> list[Array]:
         """Fixed points right beside q on continua through it; ``directions`` (n, k): where the flow has no slope."""
@@ -237,7 +260,7 @@ class Found:
             distance = float(np.linalg.norm(ahead))
             if distance < _PROBE:
                 return True
-            directions = self._flat_directions(q)
+            directions = flat_directions(self.dynamics, q)
             if not len(directions):
                 return False
             step = directions.T @ (directions @ ahead)

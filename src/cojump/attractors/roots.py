@@ -27,7 +27,7 @@ _NEWTON_STEPS, _LONGEST_STEP, _FARTHEST = 60, 0.5, 3.0
 _RANK = 1e-9
 """Singular values of the Jacobian below this share of the largest are zero for a Newton step."""
 
-_CURVE_STEPS, _FIRST, _LONGEST, _SHORTEST = 250, 0.1, 0.3, 1e-4
+_CURVE_STEPS, _FIRST, _LONGEST, _SHORTEST = 250, 0.1, 0.5, 1e-4
 """Steps along a curve, how many and how long."""
 
 _ACROSS = 0.02
@@ -36,7 +36,7 @@ _ACROSS = 0.02
 _ON_CURVE = 1e-4
 """A corrector step shorter than this ends on the curve."""
 
-_TURN, _OFF = 0.85, 0.3
+_TURN, _OFF = 0.75, 0.3
 """Least cosine between neighbouring tangents of a curve, and most of a step by which its prediction may be wrong."""
 
 _OUTSIDE = -1e-2

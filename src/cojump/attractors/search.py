@@ -90,11 +90,10 @@ def find(dynamics: MeanFieldDynamics, starts: int, seed: int, states: Sequence[S
             n >= _FURTHER * starts + _AT_LEAST or (not found.once and found.sum_of_indices in (1, None))
         ):
             break
-        found.counting = True
-        news = [take(q) for q in _random_starts(dynamics, rng)]
-        found.counting = False
-        if n % _CURVES == _CURVES - 1 or found.sum_of_indices not in (1, None):
-            news += [take(zero) for zero in _random_curve(dynamics, found, rng)]
+        with found.one_start():
+            news = [take(q) for q in _random_starts(dynamics, rng)]
+            if n % _CURVES == _CURVES - 1 or found.sum_of_indices not in (1, None):
+                news += [take(zero) for zero in _random_curve(dynamics, found, rng)]
         n, idle = n + 1, 0 if any(news) else idle + 1
     certainty = Certainty(found.sum_of_indices, (found.once + 1) / (n + 1), n, found.once)
     return found, certainty
@@ -180,7 +179,7 @@ def _random_starts(dynamics: MeanFieldDynamics, rng: np.random.Generator) -> Ite
 
 
 def _random_curve(dynamics: MeanFieldDynamics, found: Found, rng: np.random.Generator) -> Iterator[Array]:
-    """Rough zeros along the curve of a reset to a random state, the one from there or one through a point found."""
+    """Rough zeros along the curve of a reset to a random state: the one from there, or one through a point found."""
     alone = [q for q, family in zip(found.points, found.families, strict=True) if not family]
     reset = dynamics.point([random_density(b.levels, rng) for b in dynamics.model.blocks])
     if alone and rng.random() < 0.5:
