@@ -21,8 +21,8 @@ RUN_KEYS = ("n_traj", "seed", "tolerance")
 NAMELESS = ("n_traj",)
 """Keys that name no point: a point with more trajectories is the same point."""
 
-MOST_POINTS = 1_000_000
-"""Points of a sweep: each has a model, a line of every table and some files' worth of results."""
+MOST_POINTS = 100_000
+"""Points of a sweep: each has a model that every rank makes before the first trajectory, and a line of every table."""
 
 _DEPTHS = {"ket": 2, "particles": 2, "density": 3}
 """How deep the lists of a swept value are; others are one deep."""
@@ -137,6 +137,11 @@ def check_axes(axes: Sequence[Axis], mode: str) -> None:
             found = f"{axis.label} and {seen[axis.key].label} both are lists"
             raise ArgumentError(axis.label, "be swept in one section only", found)
         seen[axis.key] = axis
+    sizes = [len(axis.values) for axis in axes]
+    count = max(sizes, default=1) if mode == "zip" else prod(sizes)
+    if count > MOST_POINTS:
+        made = f"{count:,}" if mode == "zip" else f"{' x '.join(map(str, sizes))} = {count:,}"
+        raise ArgumentError("[sweep]", f"make at most {MOST_POINTS:,} points", f"the lists make {made}")
     if mode == "zip":
         for axis in axes[1:]:
             if len(axis.values) != len(axes[0].values):
@@ -149,10 +154,6 @@ def check_axes(axes: Sequence[Axis], mode: str) -> None:
         if twice is not None:
             raise ArgumentError("[sweep]", "make different points", f"{show(list(twice))} is there twice")
         return
-    count = prod(len(axis.values) for axis in axes)
-    if count > MOST_POINTS:
-        lengths = " x ".join(str(len(axis.values)) for axis in axes)
-        raise ArgumentError("[sweep]", f"make at most {MOST_POINTS:,} points", f"the lists make {lengths} = {count:,}")
     for axis in axes:
         if axis.key in NAMELESS:
             rule = 'be a single value, or be swept along with other keys by [sweep] mode = "zip"'
