@@ -31,6 +31,9 @@ _WIDTH = 7.0
 _BLOCKS, _COLUMNS, _SINGLE = 4, 4, 3
 """At most so many blocks and averages of each are drawn, and so many single trajectories of a point."""
 
+_SIGNATURE = 4
+"""Bytes by which a PNG or a PDF is known: what is replaced is a figure."""
+
 _FEW_DECADES = 300.0
 """Ratio of the ends of a logarithmic axis up to which more than the powers of ten are labelled."""
 
@@ -100,7 +103,7 @@ def write_figures(results: Sequence[Result], directory: str | os.PathLike[str]) 
                 image = io.BytesIO()
                 figure.savefig(image, format=kind, dpi=200, metadata=metadata)
                 path = Path(directory) / f"{name}.{kind}"
-                replace_file(path, image.getvalue())
+                replace_file(path, image.getvalue(), like=_SIGNATURE)
                 paths.append(path)
     return paths
 

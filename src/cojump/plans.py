@@ -15,8 +15,11 @@ from .errors import EXPECTED, StorageError, one_line
 from .failures import Failed
 from .files import reason
 from .fold import Goal
+from .terminal import tell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .ensemble import Point
     from .parallel import World
 
@@ -75,9 +78,13 @@ class Plan:
 
     def tell(self, place: int, message: str) -> None:
         """Say on standard error why a point is left out."""
+        where = f" ({self.title(place)}; the others run)" if len(self.specs) > 1 else ""
+        tell(f"cojump: {message}{where}")
+
+    def title(self, place: int) -> str:
+        """Name a point by its parameters."""
         title = ", ".join(f"{key} = {value}" for key, value in self.specs[place].parameters.items())
-        where = f" (the point {title}; the others run)" if len(self.specs) > 1 else ""
-        click.echo(f"cojump: {message}{where}", err=True)
+        return f"the point {title}" if title else "the only point"
 
 
 def open_run_file(path: Path) -> RunFile:
@@ -88,10 +95,11 @@ def open_run_file(path: Path) -> RunFile:
         raise StorageError(f"cannot read {path}: {reason(error)}") from None
 
 
-def plan_together(path: Path, comm: World | None) -> Plan:
+def plan_together(path: Path, comm: World | None, on_file: Callable[[RunFile], None] = lambda _: None) -> Plan:
     """Check all there is to check before the first trajectory, on every rank.
 
-    A point of a sweep that cannot be run is left out, on all ranks; if none can, that is an error.
+    A point of a sweep that cannot be run is left out, on all ranks; if none can, that is an error. ``on_file`` gets the
+    run file as soon as it is read.
 
     Raises
     ------
@@ -99,11 +107,11 @@ def plan_together(path: Path, comm: World | None) -> Plan:
         With one line, on the first rank; the others raise click's Exit with the same status.
     """
     if comm is None:
-        return _made(path)
+        return _made(path, on_file)
 
     def attempt() -> Plan | str:
         try:
-            return _made(path)
+            return _made(path, on_file)
         except EXPECTED as error:
             return one_line(error)
 
@@ -123,8 +131,9 @@ def end_together(message: str | None, comm: World) -> None:
         raise click.ClickException(message) if comm.rank == 0 else click.exceptions.Exit(2)
 
 
-def _made(path: Path) -> Plan:
+def _made(path: Path, on_file: Callable[[RunFile], None]) -> Plan:
     run_file = open_run_file(path)
+    on_file(run_file)
     plan, first = Plan(run_file, run_file.points()), None
     for place, spec in enumerate(plan.specs):
         try:

@@ -49,7 +49,7 @@ def values_of(name: str, function: RealFunction, x: NDArray[np.float64]) -> NDAr
     try:
         with np.errstate(all="ignore"):
             values = np.asarray(function(x.copy()))
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit in it must not end the run, and with status 0 at that
         rule = "be a function that works on an array (a vectorised numpy function)"
         raise ArgumentError(name, rule, f"it raises {type(error).__name__}: {error}") from error
     if values.shape != x.shape:
