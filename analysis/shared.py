@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 import cojump as cj
+from cojump.files import replace_file
 
 if TYPE_CHECKING:
     from cojump.storage import ResultSequence
@@ -31,5 +33,7 @@ def save(figure: Figure, name: str) -> None:
     FIGURES.mkdir(exist_ok=True)
     for suffix in ("png", "pdf"):
         path = FIGURES / f"{name}.{suffix}"
-        figure.savefig(path, dpi=200)
+        image = io.BytesIO()
+        figure.savefig(image, format=suffix, dpi=200)
+        replace_file(path, image.getvalue(), like=4)  # nothing but an earlier figure is replaced
         print(path)

@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import attractors, bounds, fluctuations, longtime, reduced, systems
-    from .errors import ArgumentError, ConvergenceError, StorageError, UnsupportedError
+    from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
     from .master import master_equation, steady_state
     from .meanfield import mean_field
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
@@ -42,6 +42,7 @@ _HOMES = {
     "ArgumentError": "errors",
     "UnsupportedError": "errors",
     "ConvergenceError": "errors",
+    "SimulationInterrupted": "errors",
     "StorageError": "errors",
 }
 
@@ -75,6 +76,7 @@ __all__ = [
     "ArgumentError",
     "UnsupportedError",
     "ConvergenceError",
+    "SimulationInterrupted",
     "StorageError",
 ]
 

@@ -4,6 +4,7 @@
     checkpoint/manifest.h5      the points without any trajectory, and the key of the run
     checkpoint/*.shard          finished chunks, files of their own for each rank of each session
     checkpoint/status.json      how far the job is
+    checkpoint.aside/           what was among them and does not count; nothing that may be work is ever removed
     failures.json               the points that cannot be run, and why; only as long as there are any
     .lock                       while a job runs
 
@@ -20,23 +21,26 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from . import failures
 from .errors import StorageError
-from .files import prepare_directory, reason
+from .files import prepare_directory, reason, sweep
 from .fold import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, statistics_of, tails_of
-from .lock import Lock
+from .lock import NAME as LOCK
+from .lock import Lock, held
 from .results import Result
 from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
 from .spill import Spill
+from .status import NAME as STATUS
 from .storage import RESULT_NAME, Note, ResultSequence, load, save_results
 
 DIRECTORY = "checkpoint"
 MANIFEST = "manifest.h5"
+ASIDE = "checkpoint.aside"
 
 _SHARE = 50
 """The result file is rewritten when a point is finished, but not sooner than so many times as long as it took."""
@@ -146,6 +150,17 @@ class _Shards:
                 fetcher = _fetcher(place, self.key, groups[place.point])
                 folds[place.point].offer(place.number, place.start, place.stop, fetcher)
 
+    def remarks(self) -> list[str]:
+        """What does not count, file by file: cut off, or nothing of this run."""
+        lines = []
+        for path, found in self.files.items():
+            if found.torn:
+                lines.append(f"{path} is cut off; what is missing there is run again")
+            elif not found.places:
+                what = "is not of this run, does not count and is kept" if found.foreign else "holds no record"
+                lines.append(f"{path} {what}")
+        return lines
+
     def covered(self, folds: Mapping[str, Fold]) -> list[Path]:
         """The files of which every record is folded."""
 
@@ -216,6 +231,8 @@ class Session:
             prepare_directory(directory)
             self._lock = Lock(directory)
         self.folds: dict[str, Fold] = {}
+        self.remarks: list[str] = []
+        self._stuck = False
         self.failures = failures.FailureRecord(directory)
         self._identities: dict[str, Mapping[str, Any]] = {}
         self._others: list[tuple[Result, Note]] = []
@@ -242,13 +259,14 @@ class Session:
     ) -> int:
         """Take up what earlier sessions have left; returns how many damaged records there are in their files.
 
+        What else does not count is in ``remarks``, a line for each.
+
         Raises
         ------
         StorageError
             If a file cannot be read or written.
         """
-        key = contents.manifest.origin.key if contents.manifest else secrets.token_hex(16)
-        self._identities = dict(identities)
+        key = self._prepare(contents, skeletons, goals, identities)
         stored = contents.notes()
         spill = Spill(self._place if self._lock else None)
         for name, skeleton in skeletons.items():
@@ -256,21 +274,97 @@ class Session:
             begun = note.folded if note else folded_of(result) if result else None
             self.folds[name] = Fold(skeleton, goals[name], begun, spill.hold)
         self._others = [(r, n) for name, (r, n) in stored.items() if n and r.n_traj and name not in self.folds]
-        if self._lock:
-            self._place.mkdir(exist_ok=True)
-            for name in (RESULT_NAME, failures.NAME):  # of a job that was killed while it wrote
-                for path in self.directory.glob(f".{name}.*.part"):
-                    _remove(path)
-            self._save(self._place / MANIFEST, {n: Fold(s, goals[n]) for n, s in skeletons.items()}, (), key)
         self._shards = _Shards(key.encode(), {p: scan(p, key.encode()) for p in shard_files(self._place)})
+        self.remarks += self._shards.remarks()
         self._shards.offer_to(self.folds)
         for fold in self.folds.values():
             fold.advance()
         self.seat = Seat(self._place, secrets.token_hex(4), key)
         return self._shards.damaged
 
+    def keep(
+        self,
+        contents: Contents,
+        skeletons: Mapping[str, Result],
+        goals: Mapping[str, Goal],
+        identities: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        """Store the points that are prepared so far, for a session that is told to stop before it has all of them."""
+        self._prepare(contents, skeletons, goals, identities)
+
+    def _prepare(
+        self,
+        contents: Contents,
+        skeletons: Mapping[str, Result],
+        goals: Mapping[str, Goal],
+        identities: Mapping[str, Mapping[str, Any]],
+    ) -> str:
+        """Write the manifest, with the points of earlier sessions that this one does not have too; the run's key."""
+        key = contents.manifest.origin.key if contents.manifest else secrets.token_hex(16)
+        self._identities = dict(identities)
+        if self._lock:
+            try:
+                self._place.mkdir(exist_ok=True)
+            except OSError as error:
+                raise StorageError(f"cannot write into {self._place}: {reason(error)}") from None
+            sweep(self.directory, RESULT_NAME, failures.NAME, LOCK.removeprefix("."))
+            sweep(self._place, MANIFEST)
+            if contents.manifest is None:
+                self._leave_behind()
+            others = Contents(None, contents.manifest).notes()
+            kept = [(result, note) for n, (result, note) in others.items() if note and n not in skeletons]
+            self._save(self._place / MANIFEST, {n: Fold(s, goals[n]) for n, s in skeletons.items()}, kept, key)
+        return key
+
+    def _leave_behind(self) -> None:
+        """Put files of chunks away whose manifest is lost: without its key nobody knows what run they are of."""
+        files = shard_files(self._place)
+        if files:
+            self.remarks.append(
+                f"{self._place / MANIFEST} is missing: the {len(files)} files of chunks beside it do not count, their "
+                f"trajectories are run again; they are kept in {self.directory / ASIDE}"
+            )
+        for path in files:
+            try:
+                self._set_aside(path)
+            except StorageError as error:
+                self.remarks.append(str(error))
+
+    def _set_aside(self, path: Path) -> None:
+        """Move a file that may be work out of the way, whatever else has that name there."""
+        place = self.directory / ASIDE
+        try:
+            place.mkdir(exist_ok=True)
+            target = place / path.name
+            while os.path.lexists(target):
+                target = place / f"{path.stem}-{secrets.token_hex(2)}{path.suffix}"
+            os.rename(path, target)
+        except OSError as error:
+            raise StorageError(f"cannot move {path} into {place}: {reason(error)}") from None
+
+    def _discard(self, path: Path, found: Scan | None = None) -> None:
+        """Remove a file that is superfluous; one with content that does not count is kept elsewhere.
+
+        What cannot be removed is no matter: all that it holds is in the result file.
+        """
+        try:
+            if found is not None and found.damaged:
+                self._set_aside(path)
+            else:
+                path.unlink(missing_ok=True)
+        except (OSError, StorageError) as error:
+            why = f"cannot remove {path}: {reason(error)}" if isinstance(error, OSError) else str(error)
+            self.remarks.append(why)
+            self._stuck = True
+
     def _save(
-        self, path: Path, folds: Mapping[str, Fold], others: Sequence[tuple[Result, Note]] = (), key: str = ""
+        self,
+        path: Path,
+        folds: Mapping[str, Fold],
+        others: Sequence[tuple[Result, Note]] = (),
+        key: str = "",
+        *,
+        new: bool = False,
     ) -> None:
         points = [(f.result(), Note(self._identities[n], f.goal, f.state())) for n, f in folds.items()]
         points += others
@@ -281,7 +375,7 @@ class Session:
             sources=self._sources,
             notes=[note for _, note in points],
             key=key,
-            overwrite=True,
+            overwrite=not new,
         )
 
     def wrote(self, rank: int, index: int, name: str, number: int) -> None:
@@ -313,22 +407,52 @@ class Session:
             return
         some = {name: fold for name, fold in self.folds.items() if fold.n_traj}
         if some or path is not None:
-            self._save(path or self.path, some, self._others)
+            self._save(path or self.path, some, self._others, new=path is not None)
         self._last_write = time.monotonic()
         self._duration = self._last_write - began
         if some and path is None:
-            for shard in self._shards.covered(self.folds):
-                _remove(shard)
-                del self._shards.files[shard]
+            self._drop_covered()
             for rank, index in self._written.covered(self.folds, ended):
-                _remove(shard_path(self.seat.stem(rank), index))
+                self._discard(shard_path(self.seat.stem(rank), index))
 
-    def clear(self) -> None:
-        """Remove everything but the result file: the run is complete."""
-        for path in sorted(self._place.iterdir(), key=lambda p: p.name == MANIFEST):  # the manifest last
-            _remove(path)
-        with contextlib.suppress(OSError):
+    def _drop_covered(self) -> None:
+        """Remove the files of earlier sessions of which everything is in the result file."""
+        for shard in self._shards.covered(self.folds):
+            self._discard(shard, self._shards.files.pop(shard))
+
+    def tidy(self) -> None:
+        """Remove what an earlier session of a complete run has left; the result file stays as it is."""
+        self._drop_covered()
+        self.clear()
+
+    def clear(self) -> bool:
+        """Remove what a complete run needs no more, and nothing that it has not made or that may be work.
+
+        Returns whether chunks of points that cannot be run today are left, for which the checkpoint stays as it is.
+        """
+        if self._shards.files:
+            return True
+        status = self._place / STATUS
+        manifest = [] if self._stuck else [self._place / MANIFEST]  # it has the key to whatever could not be removed
+        for path in (status, status.with_suffix(".part"), *manifest):  # the manifest last
+            self._discard(path)
+        self.leave()
+        return False
+
+    def leave(self) -> None:
+        """Remove the directory of the chunks if nothing is in it."""
+        sweep(self._place, MANIFEST)
+        try:
             self._place.rmdir()
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            others: list[str] = []
+            with contextlib.suppress(OSError):
+                others = sorted(path.name for path in self._place.iterdir())
+            if not self.remarks:
+                why = f"{others[0]} in it is not of this run" if others else reason(error)
+                self.remarks.append(f"cannot remove {self._place}: {why}")
 
     def close(self) -> None:
         """Give the directory free."""
@@ -336,14 +460,7 @@ class Session:
             self._lock.release()
 
 
-def _remove(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError as error:
-        raise StorageError(f"cannot remove {path}: {reason(error)}") from None
-
-
-def fold_into(directory: Path, output: Path | None) -> tuple[list[Fold], Path]:
+def fold_into(directory: Path, output: Path | None, tell: Callable[[str], None]) -> tuple[list[Fold], Path]:
     """Fold what a run has finished, without running anything.
 
     Parameters
@@ -351,7 +468,9 @@ def fold_into(directory: Path, output: Path | None) -> tuple[list[Fold], Path]:
     directory : Path
         Of the run.
     output : Path or None
-        A new file; None is the result file of the run, which no job may be at work on.
+        A new file; None, and the result file of the run itself, which no job may be at work on then.
+    tell : callable
+        Gets a line for everything that does not count.
 
     Returns
     -------
@@ -363,36 +482,44 @@ def fold_into(directory: Path, output: Path | None) -> tuple[list[Fold], Path]:
     Raises
     ------
     StorageError
-        If there is nothing to fold, a file is damaged, or a job is running.
+        If there is nothing to fold, a file is damaged, a job is running, or ``output`` is there already.
     """
     if not directory.is_dir():
         raise StorageError(f"{directory} is no directory of a run")
+    if output is not None and os.path.realpath(output) == os.path.realpath(directory / RESULT_NAME):
+        output = None
     contents = read_contents(directory)
     if contents.manifest is None:
         raise StorageError(f"{directory} holds no unfinished run; there is nothing to fold")
+    if output is not None:
+        _check_output(output)
     origin = contents.manifest.origin
     session = Session(directory, origin.run_file, origin.sources, locked=output is None)
     try:
         contents = read_contents(directory) if output is None else contents
         if contents.manifest is None:
             raise StorageError(f"{directory} holds no unfinished run any more; there is nothing to fold")
-        _take_up(session, contents.manifest, contents)
+        damaged = _take_up(session, contents.manifest, contents)
+        if damaged:
+            tell(damaged_text(directory, damaged))
         path = session.path if output is None else output
         if not session.has_trajectories:
             raise StorageError(f"no trajectory of the run in {directory} is finished; there is nothing to fold")
-        session.write(path)
+        session.write(output)
         return list(session.folds.values()), path
     finally:
+        for remark in session.remarks:
+            tell(remark)
         session.close()
 
 
-def _take_up(session: Session, manifest: ResultSequence, contents: Contents) -> None:
-    """All that is there of the points of a manifest."""
+def _take_up(session: Session, manifest: ResultSequence, contents: Contents) -> int:
+    """Take up all that is there of the points of a manifest; the number of damaged records."""
     stored = dict(zip(map(_key, manifest), manifest.notes, strict=True))
     notes = {key: note for key, note in stored.items() if note is not None}
-    session.begin(
+    return session.begin(
         contents,
-        {_key(result): result for result in manifest},
+        {_key(result): result for result in manifest if _key(result) in notes},
         {key: note.goal for key, note in notes.items()},
         {key: note.identity for key, note in notes.items()},
     )
@@ -417,6 +544,33 @@ def kept_in(directory: Path) -> dict[str, tuple[int, int]]:
         return {key: (fold.n_traj, fold.n_done) for key, fold in session.folds.items()}
     finally:
         session.close()
+
+
+def _check_output(output: Path) -> None:
+    """Refuse a place where something is already, or where a run looks for what it has written itself."""
+    if os.path.lexists(output):
+        raise StorageError(f"cannot write {output}: it exists already")
+    place = Path(os.path.realpath(output.parent))
+    if place.name == DIRECTORY and (place / MANIFEST).exists():
+        raise StorageError(f"cannot write {output}: a run keeps its own files there")
+    if output.name == RESULT_NAME and (os.path.lexists(place / DIRECTORY / MANIFEST) or held(place)):
+        raise StorageError(f"cannot write {output}: it is the result file of another run")
+
+
+def damaged_text(directory: Path, damaged: int) -> str:
+    """Say that there are damaged records."""
+    return f"damaged records in {directory / DIRECTORY} ({damaged}) do not count; their trajectories are run again"
+
+
+def is_run_directory(directory: Path) -> bool:
+    """Whether a run has been, or is, at work in a directory."""
+    names = (RESULT_NAME, DIRECTORY, failures.NAME)
+    return any((directory / name).exists() for name in names)
+
+
+def holds_chunks(directory: Path) -> bool:
+    """Whether there are chunks in the directory of a run that may not be folded yet."""
+    return any(path.stat().st_size > 0 for path in shard_files(directory / DIRECTORY))
 
 
 def _key(result: Result) -> str:

@@ -10,13 +10,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from . import __version__
-from .errors import EXPECTED, Stopped, StorageError, one_line
-from .terminal import make_readable
+from .errors import EXPECTED, ArgumentError, BrokenOff, Stopped, StorageError, broken_line, one_line
+from .terminal import command, delivered, settle, tell
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -28,34 +28,42 @@ class _OneLineErrors(click.Group):
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
     ) -> None:
         extra["standalone_mode"] = False
-        make_readable(sys.stdout, sys.stderr)
         try:
             status = super().main(args, prog_name, **extra)
         except Stopped as stopped:
-            click.echo(stopped.line, err=True)
-            sys.exit(75)
-        except EXPECTED as error:
-            click.echo(f"cojump: {one_line(error)}", err=True)
-            sys.exit(2)
-        except OSError as error:
-            click.echo(f"cojump: {one_line(error)}", err=True)
-            sys.exit(2)
+            _leave(75, stopped.line)
+        except BrokenOff as error:
+            _leave(74, f"cojump: {one_line(error)}")
+        except (*EXPECTED, OSError, MemoryError) as error:
+            _leave(2, f"cojump: {broken_line(error)}")
         except click.ClickException as error:
-            click.echo(f"cojump: {one_line(error.format_message())}", err=True)
-            sys.exit(2)
-        except MemoryError as error:
-            click.echo(f"cojump: not enough memory: {one_line(error) or 'the model is too large'}", err=True)
-            sys.exit(2)
+            _leave(2, f"cojump: {one_line(error.format_message())}")
         except (click.Abort, KeyboardInterrupt):
-            click.echo("cojump: interrupted", err=True)
-            sys.exit(130)
+            _leave(130, "cojump: interrupted")
+        except SystemExit as error:  # of a user's function; cojump leaves by the statuses above
+            _leave(2, f"cojump: a function of the run file calls sys.exit({error.code!r})")
         sys.exit(status if isinstance(status, int) else 0)
 
 
-@click.group(cls=_OneLineErrors, context_settings={"help_option_names": ["-h", "--help"]})
+def _leave(status: int, line: str) -> NoReturn:
+    tell(line)
+    sys.exit(status)
+
+
+@click.group(cls=_OneLineErrors, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cojump", message="%(prog)s %(version)s")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Quantum trajectories of open many-body systems with collective operator-valued rates."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+        click.echo(
+            "\nTo begin:\n"
+            f"  {command('new', 'constrained')} > run.toml    a run file to start from\n"
+            f"  {command('show', 'run.toml')}                 what it would run\n"
+            f"  {command('run', 'run.toml')}                  run it; the same again goes on\n"
+            f"  {command('report', 'results')}                tables and figures"
+        )
 
 
 @cli.command()
@@ -71,9 +79,10 @@ def run(file: Path, output: Path | None) -> int:
     """Simulate what the run file FILE says, alone or under mpiexec.
 
     The same command again goes on with an interrupted run, and extends a finished one whose n_traj has grown.
-    SIGTERM, SIGUSR1 and Ctrl-C end the run where nothing is lost.
+    SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU and Ctrl-C end the run where nothing is lost.
 
-    Exit status: 0 complete, 75 stopped before the end (run it again), 3 some points failed, 2 refused.
+    Exit status: 0 complete, 75 stopped before the end (run it again), 3 some points failed, 2 refused before any work,
+    74 broken off by a full disk or the like (what was finished is kept).
     """
     from .signals import Signals
 
@@ -96,6 +105,7 @@ def fold(directory: Path, output: Path | None) -> None:
     """Gather what an unfinished run in DIR has so far into its result file, for report and cojump.load."""
     from .runs import fold_directory
 
+    directory = _results_of(directory) if directory.is_dir() else directory
     click.echo(f"cojump: {fold_directory(directory, output)}")
 
 
@@ -104,22 +114,27 @@ def fold(directory: Path, output: Path | None) -> None:
 @click.option("--all", "all_times", is_flag=True, help="Print every output time, not only six.")
 def report(directory: Path, all_times: bool) -> None:
     """Print tables of the results in DIR and write figures into it."""
-    from .missing import fold_adds, missing_points
+    from .checkpoint import holds_chunks
+    from .missing import fold_adds, is_unfinished, missing_points
     from .report import make_console, print_tables
     from .storage import RESULT_NAME, load
 
+    directory = _results_of(directory)
     there = not directory.is_dir() or (directory / RESULT_NAME).exists()
     results = load(directory) if there else None
     missing = missing_points(directory, results) if directory.is_dir() else []
     if results is None:
         for line in missing:
-            click.echo(f"cojump: {line}", err=True)
+            tell(f"cojump: {line}")
+        if holds_chunks(directory):
+            gather = command("fold", directory)
+            raise StorageError(f"{directory} has no result file yet; {gather} gathers what is there")
         if (directory / "checkpoint").is_dir():
-            raise StorageError(f"{directory} has no result file yet; cojump fold {directory} gathers what is there")
+            raise StorageError(f"{directory} has no result file: no trajectory is finished yet")
         results = load(directory)  # refuses it
-    if (directory / "checkpoint").is_dir():
-        adds = f"cojump fold {directory} adds what is not here yet" if fold_adds(directory, results) else ""
-        click.echo(f"cojump: the run is not complete; {adds or 'all that can be folded is here'}", err=True)
+    if directory.is_dir() and is_unfinished(directory, results):
+        adds = f"{command('fold', directory)} adds what is not here yet" if fold_adds(directory, results) else ""
+        tell(f"cojump: the run is not complete; {adds or 'all that can be folded is here'}")
     print_tables(results, make_console(sys.stdout), all_times=all_times)
     for line in missing:
         click.echo(line)
@@ -128,6 +143,28 @@ def report(directory: Path, all_times: bool) -> None:
     place = directory if directory.is_dir() else directory.parent
     for path in write_figures(results, place):
         click.echo(f"figure: {one_line(str(path))}")
+    delivered()
+
+
+def _results_of(path: Path) -> Path:
+    """The directory of the results, where somebody names the run file, or the directory it stands in, instead."""
+    from .checkpoint import is_run_directory
+
+    if path.suffix == ".toml" and path.is_file():
+        found = [path.parent / "results"] if is_run_directory(path.parent / "results") else []
+        if not found:
+            raise ArgumentError("DIR", "be the directory of the results", f"{path} is a run file without any beside it")
+    elif not path.is_dir() or is_run_directory(path):
+        return path
+    else:
+        found = sorted(p for p in path.iterdir() if p.is_dir() and is_run_directory(p))
+        if not found:
+            return path
+    if len(found) > 1:
+        names = ", ".join(str(p) for p in found[:3]) + (", ..." if len(found) > 3 else "")
+        raise ArgumentError("DIR", "be the directory of one run", f"{path} holds several: {names}")
+    tell(f"cojump: the results are in {found[0]}")
+    return found[0]
 
 
 @cli.command()
@@ -136,7 +173,8 @@ def show(path: Path) -> None:
     """Say what a run file would run, or what a result file or directory holds."""
     from .listing import show_path
 
-    show_path(path, sys.stdout)
+    show_path(_results_of(path) if path.is_dir() else path, sys.stdout)
+    delivered()
 
 
 @cli.command()
@@ -146,10 +184,12 @@ def new(system: str) -> None:
     from .config.templates import run_file_for
 
     click.echo(run_file_for(system), nl=False)
+    delivered()
 
 
 def main() -> None:
     """Run the console script ``cojump``."""
+    settle()
     for name in _THREADS:  # one thread per process: MPI ranks share the cores among them
         os.environ.setdefault(name, "1")
     cli()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -20,8 +21,16 @@ from . import checks
 from .alone import Alone
 from .certainty import chance_of
 from .checks import check_times
-from .errors import EXPECTED, ArgumentError, Interrupted, one_line
-from .fold import DEVIATION, Chunk, Fold, Goal, Groups, statistics_of
+from .errors import (
+    EXPECTED,
+    ArgumentError,
+    ConvergenceError,
+    Interrupted,
+    SimulationInterrupted,
+    StorageError,
+    one_line,
+)
+from .fold import DEVIATION, Chunk, Fold, Goal, Groups, in_memory, statistics_of
 from .meanfield import mean_field
 from .memory import for_each_rank
 from .meters import meters_of
@@ -29,6 +38,7 @@ from .model import Model
 from .observables import AverageMeter, Meter
 from .results import Result
 from .schedule import Schedule, Task, cost_of
+from .signals import Interrupts
 from .spill import Spill
 from .states import State, check_start
 from .statistics_size import Statistics, statistics_bytes
@@ -244,12 +254,14 @@ class Worker:
         self._meters = [[by_name[name] for name in names] for names in self._groups.members]
         self._snapshots = np.flatnonzero(np.isin(point.times, point.distributions))
         self._engine: Runner | None = None
+        self.left: Chunk | None = None
 
     def run(self, task: Task, poll: Callable[[], None], on_part: Callable[[Chunk], None]) -> Chunk:
         """Trajectories task.start..task.stop-1, added one by one in their order to those that are there.
 
         The chunk ends after the last whole trajectory when ``poll`` raises Interrupted. ``on_part`` is told after
-        each trajectory but the last what there is so far.
+        each trajectory but the last what there is so far. After any other exception ``left`` has the trajectories
+        that were finished.
         """
         p = self.point
         if self._engine is None:
@@ -263,24 +275,33 @@ class Worker:
         def so_far() -> Chunk:
             return Chunk(begun.start, stop, begun.moments, series[:n_kept], n_jumps)
 
-        for index in range(task.start, task.stop):
-            try:
-                one = self._engine.run(p.seed, index, poll=poll)
-            except Interrupted:
-                break
-            for meters, gathered in zip(self._meters, begun.moments, strict=True):
-                gathered.add(_sample(meters, one))
-            n_jumps, stop = n_jumps + one.n_jumps, index + 1
-            if index < p.keep:
-                series[n_kept] = one.mean
-                n_kept += 1
-            if stop < task.stop:
-                on_part(so_far())
+        adding, self.left = False, None
+        try:
+            for index in range(task.start, task.stop):
                 try:
-                    poll()
+                    one = self._engine.run(p.seed, index, poll=poll)
                 except Interrupted:
                     break
-        return so_far()
+                samples = [_sample(meters, one) for meters in self._meters]
+                adding = True
+                for sample, gathered in zip(samples, begun.moments, strict=True):
+                    gathered.add(sample)
+                n_jumps, stop = n_jumps + one.n_jumps, index + 1
+                if index < p.keep:
+                    series[n_kept] = one.mean
+                    n_kept += 1
+                adding = False
+                if stop < task.stop:
+                    on_part(so_far())
+                    try:
+                        poll()
+                    except Interrupted:
+                        break
+            return so_far()
+        except BaseException:
+            if not adding:  # else a signal has come between two sums that belong together
+                self.left = so_far()
+            raise
 
     def release(self) -> None:
         """Give the memory of the engine back."""
@@ -313,9 +334,10 @@ class _Crew:
 
 
 class Failure(NamedTuple):
-    """Why a chunk has no result: the point cannot be run."""
+    """Why a chunk has no result: the point cannot be run; the trajectories before the failing one, if wanted."""
 
     message: str
+    left: Chunk | None = None
 
 
 class Events:
@@ -349,6 +371,21 @@ class Events:
         return False
 
 
+class _Interruptible(Events):
+    """Ctrl-C ends the work after the trajectory in hand has been dropped."""
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self._interrupts = interrupts
+
+    def begin(self) -> None:
+        """From now on there is something to keep."""
+        self._interrupts.gently = True
+
+    def stopping(self) -> bool:
+        """Whether it has come."""
+        return self._interrupts.heard
+
+
 def run_chunks(
     points: Mapping[int, Point],
     folds: Mapping[int, Fold],
@@ -371,32 +408,40 @@ def run_chunks(
     progress : ProgressReport or None
         Told of finished trajectories, on rank 0.
     tolerant : bool
-        A point that fails does not stop the others.
+        A point that fails does not stop the others; if false it raises, on one rank. The fold has what was finished.
 
     Raises
     ------
     ConvergenceError, MemoryError
-        If a point fails and ``tolerant`` is false. With several ranks any error ends the whole job instead.
+        If a point fails and ``tolerant`` is false, on one rank; with several it is in ``fold.failure`` alone.
     """
     crew = _Crew(points, comm.share({i: fold.skeleton.reference for i, fold in folds.items()}))
     costs = {i: cost_of(points[i].model, float(points[i].times[-1])) for i in folds}
     schedule = Schedule(folds, costs, last={i for i in folds if points[i].nbytes > for_each_rank() / 2})
 
     def work(task: Task, poll: Callable[[], None]) -> tuple[Chunk | Failure, float, int]:
-        began = time.perf_counter()
+        began, worker = time.perf_counter(), None
         try:
-            chunk = crew.at(task.point).run(task, poll, lambda part: events.part(task, part))
-        except (*EXPECTED, MemoryError) as error:
-            if not tolerant:
+            worker = crew.at(task.point)
+            chunk = worker.run(task, poll, lambda part: events.part(task, part))
+        except StorageError:  # the disk's, in the middle of a chunk, and not the point's
+            raise
+        except BaseException as error:
+            left = worker.left if worker and not tolerant else None
+            if comm.size == 1 and left is not None:
+                folds[task.point].offer(task.number, left.start, left.stop, in_memory(left))
+            if not isinstance(error, (*EXPECTED, MemoryError)) or (comm.size == 1 and not tolerant):
                 raise
             memory = "not enough memory: " if isinstance(error, MemoryError) else ""
-            return Failure(f"{memory}{one_line(error)}"), 0.0, 0
+            return Failure(f"{memory}{one_line(error)}", left), 0.0, 0
         seconds = time.perf_counter() - began
         return chunk, seconds, events.chunk(task, chunk) if chunk.stop > task.start else 0
 
     def on_result(rank: int, task: Task, outcome: tuple[Chunk | Failure, float, int]) -> None:
         fold, (made, seconds, place) = folds[task.point], outcome
         if isinstance(made, Failure):
+            if made.left is not None:
+                fold.offer(task.number, made.left.start, made.left.stop, in_memory(made.left))
             if fold.failure is None and not fold.finished:
                 fold.failure = made.message
                 events.failed(task.point, made.message if comm.size == 1 else f"rank {rank}: {made.message}")
@@ -445,8 +490,14 @@ def run_points(
 
     Raises
     ------
-    ConvergenceError
-        If a trajectory cannot keep its tolerance. With several ranks any error ends the whole job instead.
+    ConvergenceError, MemoryError
+        If a trajectory cannot keep its tolerance, or has no memory; on all ranks. With several ranks any other error
+        ends the whole job instead.
+    SimulationInterrupted
+        After Ctrl-C, on all ranks.
+
+    Whatever is raised while trajectories are run has what was finished as ``.partial``: a result, or for several points
+    a list of results, None where there is nothing.
     """
     ranks: Communicator = comm or Alone()
     chief, spill = ranks.rank == 0, Spill()
@@ -455,6 +506,51 @@ def run_points(
         with threadpool_limits(1):
             return {i: Fold(Worker(p).skeleton, p.goal, hold=spill.hold) for i, p in enumerate(points)}
 
-    folds = ranks.guard(skeletons) if chief else {}
-    run_chunks(dict(enumerate(points)), folds, comm=ranks, events=Events(), progress=progress, tolerant=False)
-    return ranks.share([folds[i].result() for i in range(len(points))] if chief else None)
+    folds: dict[int, Fold] = {}
+
+    def finished() -> list[Result | None]:
+        return [folds[i].so_far() if i in folds else None for i in range(len(points))]
+
+    with Interrupts() as interrupts:
+        try:
+            folds = ranks.guard(skeletons) if chief else {}
+            events = _Interruptible(interrupts)
+            stopped = run_chunks(
+                dict(enumerate(points)), folds, comm=ranks, events=events, progress=progress, tolerant=False
+            )
+            why = next((fold.failure for fold in folds.values() if fold.failure), None)
+            whole = not stopped and why is None
+            stopped, why, results = ranks.share(
+                (stopped, why, [folds[i].result() for i in folds] if whole else finished()) if chief else None
+            )
+        except KeyboardInterrupt:
+            raise _interrupted(finished(), points) from None
+        except BaseException as error:
+            _leave_partial(error, finished(), points)
+            raise
+        finally:
+            if progress is not None:  # in every case: what is shown would go on over whatever comes next
+                progress.stop()
+        if why is not None:
+            failed = MemoryError(why) if "not enough memory: " in why else ConvergenceError(why)
+            _leave_partial(failed, results, points)
+            raise failed
+        if stopped or interrupts.heard:
+            raise _interrupted(results, points)
+    return list(results)
+
+
+def _interrupted(finished: Sequence[Result | None], points: Sequence[Point]) -> SimulationInterrupted:
+    several = len(points) > 1
+    asked = sum(point.n_traj for point in points)
+    return SimulationInterrupted(list(finished) if several else finished[0], asked)
+
+
+def _leave_partial(error: BaseException, finished: Sequence[Result | None], points: Sequence[Point]) -> None:
+    """Let an error have the trajectories that were finished before it, and say so below its message."""
+    done = sum(result.n_traj for result in finished if result is not None)
+    with suppress(AttributeError):  # an exception with slots takes nothing
+        error.partial = list(finished) if len(points) > 1 else finished[0]  # type: ignore[attr-defined]
+        if done:
+            asked = sum(point.n_traj for point in points)
+            error.add_note(f"{done} of {asked} trajectories were finished; they are in `.partial` of this exception.")

@@ -52,15 +52,50 @@ class Interrupted(Exception):  # noqa: N818
 
 
 class Stopped(BaseException):
-    """The process was told to stop while nothing was at work that could be saved; its argument is the signal.
+    """The process was told to stop while nothing was at work that could be saved.
 
     Like KeyboardInterrupt no Exception: it comes up anywhere, and must not be taken for an error of what it breaks off.
+    Its arguments are the signal, or the key of the run file that set the limit, and what was done at that moment.
     """
 
     @property
     def line(self) -> str:
-        """What to tell the user."""
-        return f"cojump: stopped ({self.args[0]}) before the work began; the same command goes on"
+        """What to tell the user; a limit says what outlasts it, for the same limit would stop the same again."""
+        name, *what = self.args
+        if name != WALLTIME or not any(what):
+            return f"cojump: stopped ({name}) before the work began; the same command goes on"
+        return f"cojump: stopped ({name}) before the work began, {what[0]}; where this comes again {name} is too short"
+
+
+WALLTIME = "walltime_seconds"
+"""Name of the limit that stops a run as a signal does."""
+
+
+class BrokenOff(Exception):  # noqa: N818
+    """What the work needs has failed in the middle of it, a disk or the memory; what was finished is kept."""
+
+
+class SimulationInterrupted(KeyboardInterrupt):
+    """Ctrl-C in :func:`cojump.simulate`; at a prompt that has caught nothing it is ``sys.last_value``.
+
+    Attributes
+    ----------
+    partial : Result or None
+        The trajectories 0..n-1 that were finished: the same bits as ``simulate`` with ``n_traj=n``, and n is
+        ``partial.n_traj``. None if none was finished.
+    asked : int
+        Trajectories that were asked for.
+    """
+
+    def __init__(self, partial: Any, asked: int) -> None:
+        found = partial if isinstance(partial, list) else [partial]
+        done = sum(result.n_traj for result in found if result is not None)
+        where = "; they are in `.partial` of this exception (sys.last_value.partial at a prompt)" if done else ""
+        super().__init__(f"interrupted after {done} of {asked} trajectories{where}")
+        self.partial, self.asked = partial, asked
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.partial, self.asked)
 
 
 EXPECTED = (ArgumentError, UnsupportedError, ConvergenceError, StorageError)
@@ -92,6 +127,15 @@ def one_line(error: BaseException | str) -> str:
 def _shortened(part: str) -> str:
     line = one_line(part)
     return line if len(line) <= _LONGEST_PART else line[:_LONGEST_PART] + "…"
+
+
+def broken_line(error: BaseException) -> str:
+    """What to tell of an error, also of one that comes from the system: one line without the number of the error."""
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {one_line(error) or 'the model is too large'}"
+    if isinstance(error, OSError) and error.strerror:
+        return one_line(f"{error.filename}: {error.strerror}" if error.filename is not None else error.strerror)
+    return one_line(error)
 
 
 def foreign(error: BaseException, file: str) -> str:

@@ -47,6 +47,9 @@ _NAMED, _LONGEST = 12, 48
 _ZERO = 1e-13
 """An average that never gets beyond this, in all points, has no panel."""
 
+_SIGNATURE = 4
+"""Bytes by which a PNG or a PDF is known: what is replaced is a figure."""
+
 _FEW_DECADES = 300.0
 """Ratio of the ends of a logarithmic axis up to which more than the powers of ten are labelled."""
 
@@ -116,7 +119,7 @@ def write_figures(results: Sequence[Result], directory: str | os.PathLike[str]) 
                 image = io.BytesIO()
                 figure.savefig(image, format=kind, dpi=200, metadata=metadata)
                 path = Path(directory) / f"{name}.{kind}"
-                replace_file(path, image.getvalue())
+                replace_file(path, image.getvalue(), like=_SIGNATURE)
                 paths.append(path)
     return paths
 

@@ -15,6 +15,9 @@ from .errors import StorageError
 MOST_BYTES = 2**28
 """Of the small files in the directory of a run: who runs, how far it is, what has failed."""
 
+TRIAL = ".trial."
+"""Begins the name of the file that tells whether a directory can be written; a killed process may leave one."""
+
 
 def reason(error: OSError) -> str:
     """Say what went wrong, without the path and the error number that Python prints around it."""
@@ -68,7 +71,7 @@ def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
         return stream.read(most + 1)
 
 
-def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
+def replace_file(path: str | os.PathLike[str], data: bytes, *, new: bool = False, like: int = 0) -> None:
     """Give the file at ``path`` the content ``data``; at every moment it has its old content or the new one.
 
     Parameters
@@ -76,23 +79,30 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     path : path
         A link is followed, so that it stays one. The directory must exist.
     data : bytes
+    new : bool
+        There must be nothing at ``path`` yet, not even a link that leads nowhere.
+    like : int
+        A file that is there must begin with the same so many bytes, or be empty: another kind of file is not replaced.
 
     Raises
     ------
     StorageError
-        If the file cannot be written; the old one is untouched then and nothing is left beside it.
+        If the file cannot be written, or what is there must not be replaced; it is untouched then and nothing is left
+        beside it.
     """
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.abspath(path)) if new else Path(os.path.realpath(path))
     aside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        if target.is_dir():
-            raise IsADirectoryError(None, "it is a directory")
+        _check_replaceable(target, data[:like], new)
         try:
             with open(aside, "xb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            os.replace(aside, target)
+            if new:
+                _move_to_new(aside, target, data)
+            else:
+                os.replace(aside, target)
         except BaseException:
             with contextlib.suppress(OSError):
                 aside.unlink()
@@ -100,6 +110,43 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     except OSError as error:
         raise StorageError(f"cannot write {path}: {reason(error)}") from None
     _flush_directory(target.parent)
+
+
+def _check_replaceable(target: Path, begin: bytes, new: bool) -> None:
+    try:
+        kind = os.lstat(target).st_mode
+    except FileNotFoundError:
+        return
+    if new:
+        raise FileExistsError(None, "it exists already")
+    if stat.S_ISDIR(kind):
+        raise IsADirectoryError(None, "it is a directory")
+    if not stat.S_ISREG(kind):
+        raise OSError(None, "it is a device, a pipe or a socket, not a file")
+    if begin:
+        with open(target, "rb") as stream:
+            if stream.read(len(begin)) not in (begin, b""):
+                raise FileExistsError(None, "it exists already, with other content")
+
+
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.EACCES, errno.EINVAL}
+"""What file systems that know no hard links answer."""
+
+
+def _move_to_new(aside: Path, target: Path, data: bytes) -> None:
+    """Give a file its name if there is no other of that name: only a link does both in one step."""
+    try:
+        os.link(aside, target)
+    except FileExistsError:
+        raise FileExistsError(None, "it exists already") from None
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with open(target, "xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+    aside.unlink()
 
 
 def _flush_directory(directory: Path) -> None:
@@ -120,7 +167,7 @@ def prepare_directory(directory: str | os.PathLike[str]) -> None:
     StorageError
         If it cannot be made or written into.
     """
-    trial = Path(directory) / f".{os.getpid()}-{secrets.token_hex(4)}.part"
+    trial = Path(directory) / f"{TRIAL}{os.getpid()}-{secrets.token_hex(4)}.part"
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)
         trial.touch(exist_ok=False)
@@ -129,3 +176,15 @@ def prepare_directory(directory: str | os.PathLike[str]) -> None:
         raise StorageError(f"cannot write into {directory}: it is a file, not a directory") from None
     except OSError as error:
         raise StorageError(f"cannot write into {directory}: {reason(error)}") from None
+
+
+def sweep(directory: Path, *names: str) -> None:
+    """Remove what processes that were killed have left beside the files of these names; what cannot be is no matter.
+
+    Only for who has the directory for itself.
+    """
+    for name in (TRIAL, *(f".{name}." for name in names)):
+        with contextlib.suppress(OSError):
+            for path in directory.glob(f"{name}*.part"):
+                with contextlib.suppress(OSError):
+                    path.unlink()

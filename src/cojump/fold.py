@@ -309,7 +309,7 @@ class Fold:
         self._series = [begun.series] if begun else []
         self._n_jumps = begun.n_jumps if begun else 0
         self._last = begun.last if begun else None
-        self._reached = False
+        self._reached = self._merging = False
         self.failure: str | None = None
         self.waits = ""
         self._judge()
@@ -390,11 +390,12 @@ class Fold:
             if chunk.stop - chunk.start < self.goal.chunk:
                 self._last = chunk
                 return
+            self._merging = True
             for whole, part in zip(self._before, chunk.moments, strict=True):
                 whole.merge(part)
             self._series.append(chunk.series)
             self._n_jumps += chunk.n_jumps
-            self._last = None
+            self._last, self._merging = None, False
             self._judge()
         if self.finished:
             self._waiting.clear()
@@ -412,13 +413,28 @@ class Fold:
 
     def result(self) -> Result:
         """The point with the trajectories folded so far."""
-        if self._last is None:
+        return self._with(self._last)
+
+    def so_far(self) -> Result | None:
+        """The point with all trajectories 0..n-1 that are there, also those of a chunk's beginning, for the largest n.
+
+        None if there is none, or if an exception has broken a merge off.
+        """
+        if self._merging:
+            return None
+        self.advance()
+        last = None if self.finished else self.begun(self.next)
+        return self._with(last or self._last) if self.count or last or self._last else None
+
+    def _with(self, last: Chunk | None) -> Result:
+        """The whole chunks and a partial one behind them."""
+        if last is None:
             return self._result_of(self._before, self._series, self._n_jumps)
         whole = tuple(m.copy() for m in self._before)
-        for moments, part in zip(whole, self._last.moments, strict=True):
+        for moments, part in zip(whole, last.moments, strict=True):
             moments.merge(part)
-        series = [*self._series, self._last.series]
-        return self._result_of(whole, series, self._n_jumps + self._last.n_jumps)
+        series = [*self._series, last.series]
+        return self._result_of(whole, series, self._n_jumps + last.n_jumps)
 
     def _kept(self, series: Sequence[Array]) -> Array:
         T, A = self.skeleton.reference.shape

@@ -13,6 +13,7 @@ import fcntl
 import json
 import os
 import socket
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -62,7 +63,10 @@ class Lock:
     def _acquire(self) -> int:
         end = time.monotonic() + self._patience
         while True:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+            if not _may_be_ours(descriptor):
+                os.close(descriptor)
+                raise StorageError(f"cannot write {self.path}: it is there already and no lock of cojump")
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -82,7 +86,7 @@ class Lock:
 
     def _is_there(self, descriptor: int) -> bool:
         with contextlib.suppress(FileNotFoundError):
-            return os.path.samestat(os.fstat(descriptor), os.stat(self.path))
+            return os.path.samestat(os.fstat(descriptor), os.lstat(self.path))
         return False
 
     def _acquire_without_kernel(self) -> int:
@@ -138,10 +142,11 @@ class Lock:
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        if self._is_there(self._descriptor):
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # the kernel's lock ends with this process at the latest
+            if self._is_there(self._descriptor):
                 self.path.unlink()
-        os.close(self._descriptor)
+        with contextlib.suppress(OSError):
+            os.close(self._descriptor)
 
 
 def held(directory: Path) -> bool:
@@ -157,6 +162,12 @@ def held(directory: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _may_be_ours(descriptor: int) -> bool:
+    """Whether a file is empty or begins as a lock does; another program's file of this name is not overwritten."""
+    kind = os.fstat(descriptor).st_mode
+    return stat.S_ISREG(kind) and os.pread(descriptor, 7, 0) in (b"", b'{"host"')
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -59,6 +59,20 @@ def missing_points(directory: Path, results: ResultSequence | None, *, failed_on
     return [one_line(line) for line in lines]
 
 
+def is_unfinished(directory: Path, results: ResultSequence) -> bool:
+    """Whether the directory has chunks, or wants some, of a point that is not complete in the result file."""
+    try:
+        manifest = load(directory / DIRECTORY / MANIFEST) if (directory / DIRECTORY / MANIFEST).exists() else None
+    except StorageError:
+        return True
+    stored = _by_key(results)
+    for key, (_, note) in _by_key(manifest).items():
+        result, _ = stored.get(key, (None, None))
+        if result is None or (note is not None and not _complete(result, note, note.goal.n_traj)):
+            return True
+    return False
+
+
 def parameters_text(parameters: Mapping[str, Any]) -> str:
     """Name a point by its parameters."""
     return printable(", ".join(f"{key} = {value}" for key, value in parameters.items()) or "—")

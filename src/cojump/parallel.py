@@ -11,15 +11,17 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
+
+import click
 
 from .checks import shown
-from .errors import EXPECTED, ArgumentError, Interrupted, Stopped, one_line
+from .errors import EXPECTED, ArgumentError, Interrupted, Stopped, broken_line, one_line
+from .terminal import tell
 
 _REQUEST, _RESULT, _STOP, _DONE = 11, 12, 13, 14
 """From a rank to rank 0: it wants a task; a result; it was told to stop; it has left."""
@@ -32,11 +34,27 @@ _TASK, _HALT, _GOODBYE = "task", "halt", "goodbye"
 _TRY_AGAIN, _INTERRUPTED = 75, 130
 """Statuses of a job that was told to stop, see cojump.signals, and of one that was interrupted."""
 
+_REFUSED, _BROKEN = 2, 74
+"""Statuses of a job that an expected error ends before its first trajectory, and after it; see cojump.signals."""
+
 _SPINS, _FIRST_NAP, _LONGEST_NAP = 20, 1e-4, 5e-3
 """How often a rank that waits looks before it sleeps, and for how long (s) it then sleeps between two looks."""
 
-_SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
-"""Set by launchers to the number of ranks they started."""
+_SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "JSM_NAMESPACE_SIZE")
+"""Set by the launchers of MPI libraries to the number of ranks they started."""
+
+_STEP_VARIABLES = ("SLURM_STEP_NUM_TASKS",)
+"""Set by srun for its tasks, but not in a batch script; an mpiexec inside of such a task knows better."""
+
+_RANK_VARIABLES = (
+    "PMI_RANK",
+    "PMIX_RANK",
+    "OMPI_COMM_WORLD_RANK",
+    "MV2_COMM_WORLD_RANK",
+    "SLURM_PROCID",
+    "PALS_RANKID",
+)
+"""Set by launchers to the number of the process."""
 
 
 class World:
@@ -50,6 +68,7 @@ class World:
     def __init__(self, comm: Any) -> None:
         # Messages of cojump never mix with the caller's own.
         self._comm = comm.Dup()
+        self._status_of_errors = _REFUSED
         self.rank: int = self._comm.rank
         self.size: int = self._comm.size
 
@@ -76,7 +95,7 @@ class World:
     def abort(self, message: str, status: int = 1) -> None:
         """End the whole job at once with ``message`` on stderr."""
         if message:
-            print(message, file=sys.stderr, flush=True)
+            tell(message)
         self._comm.Abort(status)
 
     def difference(self, value: Any, describe: Callable[[Any, str, str], str]) -> str | None:
@@ -161,14 +180,12 @@ class World:
         """Result of ``action``; an error in it ends the job on all ranks at once, with its message."""
         try:
             return action()
-        except EXPECTED as error:
-            self.abort(f"cojump: rank {self.rank}: {one_line(error)}")
+        except (*EXPECTED, OSError, MemoryError) as error:
+            self.abort(f"cojump: rank {self.rank}: {broken_line(error)}", self._status_of_errors)
         except Stopped as stopped:
             self.abort(stopped.line if self.rank == 0 else "", _TRY_AGAIN)
         except KeyboardInterrupt:
             self.abort("cojump: interrupted" if self.rank == 0 else "", _INTERRUPTED)
-        except MemoryError as error:
-            self.abort(f"cojump: rank {self.rank}: not enough memory: {one_line(error) or 'the model is too large'}")
         except BaseException:  # noqa: BLE001 - whatever it is, the other ranks must not wait for this one
             self.abort(f"cojump: rank {self.rank} failed:\n{traceback.format_exc()}")
         raise SystemExit(1)
@@ -199,6 +216,7 @@ class World:
         bool
             Whether the job was told to stop; the same on all ranks.
         """
+        self._status_of_errors = _BROKEN
         side = _Server(self._comm, next_task, on_result, stopping) if self.rank == 0 else _Worker(self._comm, stopping)
         return self.guard(lambda: side.run(work))
 
@@ -356,7 +374,18 @@ def wrap(comm: Any) -> World | None:
     size = comm.Get_size() if not isinstance(comm, type) and callable(getattr(comm, "Get_size", None)) else None
     if not isinstance(size, int):
         raise ArgumentError("comm", "be None or an mpi4py communicator", f"it is {shown(comm)}")
-    return World(comm) if size > 1 else None
+    if size > 1:
+        return World(comm)
+    if (launched := _launched()) > 1 and type(comm).__module__.startswith("mpi4py") and _is_world(comm):
+        found = f"its launcher started {launched} ranks and it has 1: it belongs to another MPI library"
+        raise ArgumentError("comm", "have all ranks of the job", found)
+    return None
+
+
+def _is_world(comm: Any) -> bool:
+    from mpi4py import MPI
+
+    return bool(MPI.Comm.Compare(comm, MPI.COMM_WORLD) == MPI.IDENT)
 
 
 def world() -> World | None:
@@ -365,17 +394,42 @@ def world() -> World | None:
     Raises
     ------
     ArgumentError
-        If a launcher started several ranks but the MPI library of mpi4py sees one (two different MPIs).
+        If a launcher started several ranks but the MPI library of mpi4py sees one (two different MPIs, or a launcher
+        that knows none): each of them would take itself for the whole job. On the first of them; the others raise
+        click's Exit, without a word.
     """
-    launched = max((int(os.environ.get(v, "1") or 1) for v in _SIZE_VARIABLES), default=1)
+    launched = _launched()
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
         if launched > 1:
-            raise ArgumentError("mpiexec", "start a program whose mpi4py finds an MPI library", str(error)) from None
+            _refuse("start a program whose mpi4py finds an MPI library", str(error))
         return None
     if launched > 1 and MPI.COMM_WORLD.Get_size() == 1:
-        library = MPI.Get_library_version().split("\n")[0].strip("\x00 ")
-        found = f"it started {launched} ranks and mpi4py sees 1, with {library}"
-        raise ArgumentError("mpiexec", "belong to the MPI library that mpi4py uses", found)
+        _refuse_singletons(launched, MPI)
     return wrap(MPI.COMM_WORLD)
+
+
+def _launched() -> int:
+    """How many processes the launcher says it has started; 1 where there is none."""
+    for names in (_SIZE_VARIABLES, _STEP_VARIABLES):
+        found = [int(os.environ[name]) for name in names if os.environ.get(name, "").isdecimal()]
+        if found:
+            return max(found)
+    return 1
+
+
+def _refuse_singletons(launched: int, MPI: Any) -> NoReturn:
+    library = MPI.Get_library_version().split("\n")[0].strip("\x00 ")
+    found = f"it started {launched} ranks and mpi4py sees 1, with {library}"
+    step = next((name for name in _STEP_VARIABLES if os.environ.get(name)), None)
+    if step is not None and not any(os.environ.get(name) for name in _SIZE_VARIABLES):
+        found += f" (is --mpi= of srun right? Runs that are each for itself start as: env -u {step} cojump ...)"
+    _refuse("belong to the MPI library that mpi4py uses", found)
+
+
+def _refuse(rule: str, found: str) -> NoReturn:
+    """Refuse the launcher; the first process speaks for all."""
+    if any(os.environ.get(name, "0").strip("0") for name in _RANK_VARIABLES):
+        raise click.exceptions.Exit(_REFUSED)
+    raise ArgumentError("mpiexec", rule, found)

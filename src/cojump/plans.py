@@ -16,9 +16,12 @@ from .failures import Failed
 from .files import reason
 from .fold import Goal
 from .identity import LAST_BITS, agreed, differences, identity_of
+from .terminal import tell
 from .unravel.compilation import processor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .ensemble import Point
     from .parallel import World
 
@@ -72,14 +75,15 @@ class Plan:
         """All points that are left out, as they are written down."""
         return [self.failed(place, message) for place, message in self.failures.items()]
 
-    def title(self, place: int) -> str:
-        """A point as messages call it."""
-        return one_line(", ".join(f"{key} = {value}" for key, value in self.specs[place].parameters.items()))
-
     def tell(self, place: int, message: str) -> None:
         """Say on standard error why a point is left out."""
-        where = f" (the point {self.title(place)}; the others run)" if len(self.specs) > 1 else ""
-        click.echo(f"cojump: {message}{where}", err=True)
+        where = f" ({self.title(place)}; the others run)" if len(self.specs) > 1 else ""
+        tell(f"cojump: {message}{where}")
+
+    def title(self, place: int) -> str:
+        """Name a point by its parameters."""
+        title = one_line(", ".join(f"{key} = {value}" for key, value in self.specs[place].parameters.items()))
+        return f"the point {title}" if title else "the only point"
 
 
 def open_run_file(path: Path) -> RunFile:
@@ -90,12 +94,13 @@ def open_run_file(path: Path) -> RunFile:
         raise StorageError(f"cannot read {path}: {reason(error)}") from None
 
 
-def plan_together(path: Path, comm: World | None) -> Plan:
+def plan_together(path: Path, comm: World | None, on_file: Callable[[RunFile], None] = lambda _: None) -> Plan:
     """Check all there is to check before the first trajectory, on every rank.
 
     A point of a sweep that cannot be run is left out, on all ranks; if none can, that is an error. Ranks that have not
     read or built the same end the job: a model that draws random numbers, or looks at the environment, is another one
-    on each of them.
+    on each of them. ``on_file`` gets the
+    run file as soon as it is read.
 
     Raises
     ------
@@ -103,11 +108,11 @@ def plan_together(path: Path, comm: World | None) -> Plan:
         With one line, on the first rank; the others raise click's Exit with the same status.
     """
     if comm is None:
-        return _made(path)
+        return _made(path, on_file)
 
     def attempt() -> Plan | str:
         try:
-            return _made(path)
+            return _made(path, on_file)
         except EXPECTED as error:
             return one_line(error)
 
@@ -141,7 +146,7 @@ def _built_apart(plan: Plan, own: dict[str, Any], first: dict[str, Any], here: s
     """Say what a rank has built otherwise than the first one."""
     for place, facts in first.items():
         for found in differences(own[place], facts, (here, there)):
-            point = f" (the point {plan.title(int(place))})" if len(plan.specs) > 1 else ""
+            point = f" ({plan.title(int(place))})" if len(plan.specs) > 1 else ""
             return f"all ranks must build the same model, but {found.text}{point}"
     return ""
 
@@ -160,8 +165,9 @@ def end_together(message: str | None, comm: World) -> None:
         raise click.ClickException(message) if comm.rank == 0 else click.exceptions.Exit(2)
 
 
-def _made(path: Path) -> Plan:
+def _made(path: Path, on_file: Callable[[RunFile], None]) -> Plan:
     run_file = open_run_file(path)
+    on_file(run_file)
     plan, first = Plan(run_file, run_file.points()), None
     for place, spec in enumerate(plan.specs):
         try:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from typing import Protocol, TextIO
+from typing import Protocol, TextIO, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
+
+from .terminal import Heedless
 
 _SHARE = 0.1
 """A plain line comes after this share of the work ..."""
@@ -34,8 +36,11 @@ class ProgressReport(Protocol):
 
 
 def make_progress(stream: TextIO | None = None, unit: str = "trajectories") -> ProgressReport:
-    """Make a progress bar if ``stream`` (standard error by default) is a terminal, else a writer of lines."""
-    stream = sys.stderr if stream is None else stream
+    """Make a progress bar if ``stream`` (standard error by default) is a terminal, else a writer of lines.
+
+    Where the stream cannot be written, or is none, nothing is shown.
+    """
+    stream = cast(TextIO, Heedless(sys.stderr if stream is None else stream))
     on_terminal = stream.isatty() and Console(file=stream).is_interactive
     return ProgressBar(stream, unit) if on_terminal else ProgressLines(stream, unit=unit)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,22 +12,24 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from .checkpoint import DIRECTORY, MANIFEST, Contents, Session, emptied, key_of, read_contents, record_of
+from .checkpoint import DIRECTORY, MANIFEST, Contents, Session, damaged_text, emptied, key_of, read_contents, record_of
 from .ensemble import Events
-from .errors import EXPECTED, Stopped, StorageError, one_line
+from .errors import EXPECTED, WALLTIME, BrokenOff, Stopped, StorageError, broken_line, one_line
 from .failures import FailureRecord
 from .files import absolute, as_given
 from .fold import Chunk, Fold, aside_text, kept_text
 from .missing import parameters_text
 from .plans import Plan, end_together, plan_together
 from .shards import ShardWriter
-from .signals import FAILED, STOPPED, Signals
+from .signals import FAILED, INTERRUPTED, STOPPED, Signals
 from .status import Status
 from .storage import RESULT_NAME, ResultSequence
+from .terminal import command, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from .config import RunFile
     from .ensemble import Point
     from .identity import Difference
     from .parallel import World
@@ -53,7 +56,7 @@ def execute(path: Path, directory: Path, signals: Signals) -> int:
 
     Raises
     ------
-    ArgumentError, UnsupportedError, StorageError, ConvergenceError, click.ClickException
+    ArgumentError, UnsupportedError, StorageError, ConvergenceError, click.ClickException, BrokenOff
         With one line for the user, on the first rank; the others leave quietly with the same status.
     """
     from .parallel import world
@@ -71,7 +74,7 @@ def execute(path: Path, directory: Path, signals: Signals) -> int:
     except Stopped as stopped:
         comm.abort(stopped.line if comm.rank == 0 else "", STOPPED)
     except KeyboardInterrupt:
-        comm.abort("cojump: interrupted" if comm.rank == 0 else "", 130)
+        comm.abort("cojump: interrupted" if comm.rank == 0 else "", INTERRUPTED)
     raise AssertionError("the job has been ended")
 
 
@@ -83,17 +86,26 @@ def _begin_together(signals: Signals, comm: World) -> None:
 
 
 def _execute(path: Path, directory: Path, comm: World | None, signals: Signals, began: float) -> int:
-    plan = plan_together(path, comm)
+    chief = comm is None or comm.rank == 0
+
+    def limit(run_file: RunFile) -> None:
+        """From now on the limit of the run is heard like a signal; it counts from the start of the job."""
+        seconds = run_file.run.walltime_seconds
+        if seconds is not None and chief:
+            signals.limit(seconds - (time.monotonic() - began))
+
+    signals.doing = "while the points were planned"
+    plan = plan_together(path, comm, limit)
 
     def begin() -> tuple[Session | None, str | None]:
         for place, failure in plan.failures.items():
             plan.tell(place, failure)
         try:
-            return _begin(plan, directory, comm), None
-        except EXPECTED as error:
+            return _begin(plan, directory, comm, signals), None
+        except (*EXPECTED, OSError) as error:
             if comm is None:
                 raise
-            return None, one_line(error)
+            return None, broken_line(error)
 
     session, message = None, None
     if comm is None:
@@ -109,40 +121,79 @@ def _execute(path: Path, directory: Path, comm: World | None, signals: Signals, 
     return _Run(plan, session, comm, signals, began).go()
 
 
-def _begin(plan: Plan, directory: Path, comm: World | None) -> Session | None:
+def _begin(plan: Plan, directory: Path, comm: World | None, signals: Signals) -> Session | None:
     """Take the directory and find out what is there; None if nothing is to be run."""
-    if _is_complete(plan, _checked(plan, directory)) and not (directory / DIRECTORY).exists():
-        place = directory / RESULT_NAME
+    contents = _checked(plan, directory)
+    if _is_complete(plan, contents):
+        _tidy(plan, directory, contents)
         FailureRecord(directory).begin({}, plan.failed_points)
+        place = directory / RESULT_NAME
         click.echo(f"cojump: complete, {_count(len(plan.points))} in {as_given(place)}; {_hint(directory)}")
         return None
     session = Session(directory, plan.run_file.text, plan.run_file.sources)
     try:
         contents = _checked(plan, directory)  # another job may have ended since
-        _begin_session(plan, session, contents, "" if comm is None else "rank 0: ")
+        _begin_session(plan, session, contents, "" if comm is None else "rank 0: ", signals)
     except BaseException:
         session.close()
         raise
     return session
 
 
-def _begin_session(plan: Plan, session: Session, contents: Contents, who: str) -> None:
+def _tidy(plan: Plan, directory: Path, contents: Contents) -> None:
+    """Remove what the job that completed the run could not remove; where nobody can, the results are whole without."""
+    if not (directory / DIRECTORY).exists():
+        return
+    keys, identities, stored = plan.keys, plan.identities, contents.notes()
+    try:
+        session = Session(directory, plan.run_file.text, plan.run_file.sources)
+        try:
+            if contents.manifest is None:
+                session.leave()
+                return
+            session.begin(
+                contents,
+                {keys[i]: emptied(stored[keys[i]][0]) for i in plan.points},
+                {keys[i]: goal for i, goal in plan.goals.items()},
+                {keys[i]: identities[i] for i in plan.points},
+            )
+            session.tidy()
+            _tell(session)
+        finally:
+            session.close()
+    except StorageError as error:
+        tell(f"cojump: warning: {one_line(error)}; the results are complete all the same")
+
+
+def _tell(session: Session) -> None:
+    """Say once what was found or could not be done, and changes nothing of the outcome."""
+    for remark in session.remarks:
+        tell(f"cojump: warning: {remark}")
+    session.remarks.clear()
+
+
+def _begin_session(plan: Plan, session: Session, contents: Contents, who: str, signals: Signals) -> None:
     _carry_on(plan, contents)
-    skeletons = _skeletons(plan, contents, who)
-    keys, goals, identities = plan.keys, plan.goals, plan.identities
-    damaged = session.begin(
-        contents,
-        skeletons,
-        {keys[i]: goal for i, goal in goals.items()},
-        {keys[i]: identities[i] for i in goals},
-    )
-    session.failures.begin({keys[i]: goal.n_traj for i, goal in goals.items()}, plan.failed_points)
+    keys, identities = plan.keys, plan.identities
+
+    def begun(skeletons: dict[str, Result]) -> tuple[Any, ...]:
+        goals = {keys[i]: goal for i, goal in plan.goals.items()}
+        return contents, skeletons, goals, {keys[i]: identities[i] for i in plan.points}
+
+    made: dict[str, Result] = {}
+    try:
+        _prepare_skeletons(plan, contents, who, signals, made)
+    except Stopped:
+        if len(made) > len(contents.notes()):  # the next job need not do it again
+            with suppress(StorageError):
+                session.keep(*begun(made))
+        raise
+    signals.doing = "while the directory was prepared"
+    damaged = session.begin(*begun(made))
+    session.failures.begin({keys[i]: goal.n_traj for i, goal in plan.goals.items()}, plan.failed_points)
     if damaged:
-        click.echo(
-            f"cojump: damaged records in {as_given(session.directory / DIRECTORY)} ({damaged}) do not count; "
-            "their trajectories are run again",
-            err=True,
-        )
+        tell(f"cojump: {damaged_text(as_given(session.directory), damaged)}")
+    _tell(session)
     finished = sum(fold.finished for fold in session.folds.values())
     partial = sum(fold.n_done for fold in session.folds.values() if not fold.finished)
     if finished or partial:
@@ -150,25 +201,25 @@ def _begin_session(plan: Plan, session: Session, contents: Contents, who: str) -
         click.echo(f"cojump: {finished} of {_count(len(plan.specs))} there already, running the rest{more}")
 
 
-def _skeletons(plan: Plan, contents: Contents, who: str) -> dict[str, Result]:
+def _prepare_skeletons(plan: Plan, contents: Contents, who: str, signals: Signals, made: dict[str, Result]) -> None:
     """Every point that can be run, without any trajectory; one without a mean field fails like any other."""
     from threadpoolctl import threadpool_limits
 
     from .ensemble import Worker
 
-    stored, made = contents.notes(), {}
+    stored = contents.notes()
     for place in list(plan.points):
         key = plan.keys[place]
         if key in stored:
             made[key] = emptied(stored[key][0])
             continue
+        signals.doing = f"in the mean field of {plan.title(place)}"
         try:
             with threadpool_limits(1):
                 made[key] = Worker(plan.points[place]).skeleton
         except EXPECTED as error:
             plan.fail(place, one_line(error))
             plan.tell(place, f"{who}{one_line(error)}")
-    return made
 
 
 def _is_complete(plan: Plan, contents: Contents) -> bool:
@@ -181,6 +232,9 @@ def _is_complete(plan: Plan, contents: Contents) -> bool:
         if result is None:
             return False
         if result.n_traj != point.n_traj and (note is None or not point.goal.reached_by(result)):
+            return False
+        # A job that was told to stop in the theory has left its manifest, for the next one to make it.
+        if contents.manifest is not None and result.theory is None and not result.theory_refusal:
             return False
     return True
 
@@ -281,6 +335,8 @@ class _Run(Events):
         self._ranks: Any = comm or Alone()
         self._folds: dict[int, Fold] = {}
         self._status: Status | None = None
+        self._late = ""
+        self._ran = 0
         self._deadline: float | None = None
         if session is not None:
             self._folds = {i: session.folds[plan.keys[i]] for i in plan.points}
@@ -297,11 +353,16 @@ class _Run(Events):
         from .progress import make_progress
 
         progress = None if self._session is None else make_progress(sys.stderr)
+        stopped = False
         try:
             stopped = run_chunks(self._plan.points, self._folds, comm=self._ranks, events=self, progress=progress)
             self._ranks.guard(self._writer.close)
             if self._session is not None:
                 stopped = self._ranks.guard(lambda: self._finish(self._session, stopped))
+        except (StorageError, OSError, MemoryError) as error:
+            if not self._signals.gently:
+                raise
+            raise BrokenOff(broken_line(error)) from None
         finally:
             if progress is not None:  # after an error too: a bar hides the cursor
                 progress.stop()
@@ -315,32 +376,28 @@ class _Run(Events):
 
         A job that is told to stop when nothing is left to be run has not been stopped by that.
         """
-        stopped = stopped and any(not fold.finished and fold.failure is None for fold in self._folds.values())
-        for place, fold in self._folds.items():
-            if fold.finished:
-                self._explain(place)
+        folds = self._folds
+        stopped = stopped and any(not fold.finished and fold.failure is None for fold in folds.values())
+        if not stopped:
+            stopped = not all(self._explain(place) for place, fold in folds.items() if fold.finished)
         session.write(ended=True)
-        keys, finished = self._plan.keys, {i for i, fold in self._folds.items() if fold.finished}
+        keys, finished = self._plan.keys, {i for i, fold in folds.items() if fold.finished}
         session.failures.keep({key for i, key in keys.items() if i not in finished})
-        failed = sum(fold.failure is not None for fold in self._folds.values())
-        why = f"stopped ({self._signals.name or ('walltime_seconds' if self._deadline else 'a signal')})"
-        if stopped or failed:
-            assert self._status is not None
-            self._status.write("stopped" if stopped else "failed", why if stopped else "")
-        else:
-            session.clear()
+        failed = sum(fold.failure is not None for fold in folds.values())
+        name = self._signals.name or (WALLTIME if self._deadline else "a signal")
+        assert self._status is not None
         if stopped:
-            click.echo(f"cojump: {why}, {kept_text(self._folds.values())}; the same command goes on{self._advice()}")
-            return stopped
-        count, lost = _count(len(self._plan.specs)), failed + len(self._plan.failures)
-        if lost:
-            count = f"{len(self._plan.specs) - lost} of {count}, {lost} failed,"
-        click.echo(f"cojump: {count} in {as_given(session.path)}; {_hint(session.directory)}")
-        short = [fold for fold in self._folds.values() if fold.waits and fold.failure is None]
-        if short:
-            name, more = parameters_text(short[0].skeleton.parameters), len(short) - 1
-            text = f"{name} still needs {short[0].waits}" + (f"; so do {_count(more)} more" if more else "")
-            click.echo(f"cojump: target_error is not reached with all n_traj: {text}")
+            self._status.write("stopped", f"stopped ({name})")
+        elif failed or session.clear():
+            self._status.write("failed")
+        _tell(session)
+        if stopped:
+            kept = kept_text(folds.values())
+            click.echo(
+                f"cojump: stopped ({name}){self._outlasting(name)}, {kept}; the same command goes on{self._advice()}"
+            )
+        else:
+            self._conclude(session, failed + len(self._plan.failures))
         return stopped
 
     def _advice(self) -> str:
@@ -360,14 +417,46 @@ class _Run(Events):
             )
         return text
 
-    def _explain(self, place: int) -> None:
-        """Put the theory beside a finished point."""
+    def _outlasting(self, name: str) -> str:
+        """What the limit was too short for, where nothing was finished within it: the next job will fare alike."""
+        if self._late:
+            return self._late
+        if name == WALLTIME and self._ran == 0:
+            return " before any trajectory was finished: it is too short for one"
+        return ""
+
+    def _conclude(self, session: Session, lost: int) -> None:
+        """Say what there is at the end."""
+        count = _count(len(self._plan.specs))
+        if lost:
+            count = f"{len(self._plan.specs) - lost} of {count}, {lost} failed,"
+        if session.path.exists():
+            click.echo(f"cojump: {count} in {as_given(session.path)}; {_hint(session.directory)}")
+        else:  # not a single trajectory of any point
+            click.echo(f"cojump: {count} and there are no results; why: {command('show', as_given(session.directory))}")
+        short = [fold for fold in self._folds.values() if fold.waits and fold.failure is None]
+        if short:
+            name, more = parameters_text(short[0].skeleton.parameters), len(short) - 1
+            text = f"{name} still needs {short[0].waits}" + (f"; so do {_count(more)} more" if more else "")
+            click.echo(f"cojump: target_error is not reached with all n_traj: {text}")
+
+    def _explain(self, place: int) -> bool:
+        """Put the theory beside a finished point; whether there was time to."""
         fold = self._folds[place]
         if fold.skeleton.theory is None and not fold.skeleton.theory_refusal:
-            fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
+            begun, title = not self._signals.name, self._plan.title(place)
+            try:
+                with self._signals.abruptly():
+                    fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
+            except Stopped as stopped:
+                if begun and stopped.args[0] == WALLTIME:
+                    self._late = f" in the theory of {title}, which outlasts it"
+                return False
+        return True
 
     def prepare(self, action: Callable[[], None]) -> None:
         """Compile; what goes wrong there after a signal is no error but the signal."""
+        self._signals.doing = "while the kernels were compiled"
         with self._signals.blamed():
             action()
 
@@ -389,6 +478,7 @@ class _Run(Events):
         """Count, and keep in mind which file the chunk is in."""
         assert self._status is not None
         assert self._session is not None
+        self._ran += n_traj
         self._status.ran(rank, task.point, n_traj, seconds)
         self._session.wrote(rank, place, self._plan.keys[task.point], task.number)
 
@@ -448,7 +538,7 @@ def fold_directory(directory: Path, output: Path | None) -> str:
     """
     from .checkpoint import fold_into
 
-    folds, path = fold_into(directory, output)
+    folds, path = fold_into(directory, output, lambda line: tell(f"cojump: {line}"))
     folded, aside = sum(fold.n_traj for fold in folds), sum(fold.n_done - fold.n_traj for fold in folds)
     text = f"{folded} of {sum(fold.goal.n_traj for fold in folds)} trajectories in {path}"
     return text + (f"; {folded + aside} are kept, {aside_text(aside)}" if aside else "")
@@ -459,4 +549,4 @@ def _count(n: int, one: str = "point", many: str = "points") -> str:
 
 
 def _hint(directory: Path) -> str:
-    return f"tables and figures: cojump report {as_given(directory)}"
+    return f"tables and figures: {command('report', as_given(directory))}"

@@ -182,11 +182,15 @@ class ShardWriter:
         self._end += len(data)
 
     def _cut(self) -> None:
-        """Take the beginning of a record that did not fit away again."""
+        """Take the beginning of a record that did not fit away again, and the file if there is nothing else in it."""
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, self._end)
                 os.lseek(self._descriptor, self._end, os.SEEK_SET)
+                if not self._end:
+                    self.path.unlink()
+                    os.close(self._descriptor)
+                    self._descriptor = None
 
     @property
     def age(self) -> float:
@@ -207,8 +211,9 @@ class ShardWriter:
             except OSError as error:
                 raise StorageError(f"cannot write {self.path}: {reason(error)}") from None
             finally:
-                os.close(self._descriptor)
-                self._descriptor = None
+                descriptor, self._descriptor = self._descriptor, None
+                with contextlib.suppress(OSError):  # everything is on the disk, or it was said that it is not
+                    os.close(descriptor)
 
 
 @dataclass
@@ -220,14 +225,19 @@ class Scan:
     places : list of Place
         Its whole records, in their order.
     damaged : int
-        Stretches between records that are none.
+        Stretches that are no record of this run, though nothing is missing at their end.
     torn : bool
-        Whether it ends in the middle of a record, as the file of a killed process may.
+        Whether it ends in the middle of a record or of its header, as the file of a killed process may.
     """
 
     places: list[Place]
     damaged: int = 0
     torn: bool = False
+
+    @property
+    def foreign(self) -> bool:
+        """Whether nothing in it is of this run, though it was not just cut off."""
+        return bool(self.damaged) and not self.places
 
 
 def scan(path: Path, key: bytes) -> Scan:
@@ -241,11 +251,10 @@ def scan(path: Path, key: bytes) -> Scan:
     found = Scan([])
     try:
         with open_regular(path) as stream:
-            size = os.fstat(stream.fileno()).st_size
-            at = len(_HEADER)
-            if stream.read(at) != _HEADER:
-                found.damaged, found.torn, at = int(size >= at), size < at, 0
-            whole = True
+            size, at = os.fstat(stream.fileno()).st_size, len(_HEADER)
+            header = stream.read(at)
+            whole, cut = header == _HEADER, _HEADER.startswith(header)
+            at = at if whole else 0
             while at < size:
                 body = _body(stream, at, size, key)
                 if body is not None:
@@ -254,15 +263,16 @@ def scan(path: Path, key: bytes) -> Scan:
                     except (ValueError, KeyError, TypeError):
                         body = None
                 if body is None:
-                    found.damaged += whole
+                    if whole:  # a stretch begins that is none of this run's records
+                        cut = _is_cut(stream, at, size)
                     whole = False
                     at = _next_mark(stream, at + 1, size)
                     continue
+                found.damaged += not whole
                 whole = True
                 found.places.append(Place(path, at, record.point, record.number, record.start, record.stop))
                 at += _PREFIX.size + len(body)
-            if not whole:  # nothing sound behind it: the process that wrote it was killed
-                found.damaged, found.torn = found.damaged - 1, True
+            found.torn, found.damaged = not whole and cut, found.damaged + (not whole and not cut)
     except OSError as error:
         raise StorageError(f"cannot read {path}: {reason(error)}") from None
     return found
@@ -279,6 +289,16 @@ def _body(stream: Any, at: int, size: int, key: bytes) -> bytes | None:
         return None
     body = stream.read(length)
     return body if len(body) == length and _checksum(body, key) == checksum else None
+
+
+def _is_cut(stream: Any, at: int, size: int) -> bool:
+    """Whether a record begins at ``at`` that would end behind the end of the file."""
+    stream.seek(at)
+    prefix = stream.read(_PREFIX.size)
+    if len(prefix) < _PREFIX.size:
+        return bool(prefix[: len(_MARK)] == _MARK[: len(prefix)])
+    mark, length, _ = _PREFIX.unpack(prefix)
+    return bool(mark == _MARK and size - at - _PREFIX.size < length <= _LARGEST)
 
 
 def _next_mark(stream: Any, at: int, size: int, step: int = 2**20) -> int:
@@ -317,5 +337,5 @@ def shard_path(stem: Path, index: int) -> Path:
 
 
 def shard_files(directory: Path) -> list[Path]:
-    """All files of records in a directory, in a fixed order."""
-    return sorted(directory.glob(f"*{SUFFIX}"))
+    """All files of records in a directory, in a fixed order; what else has such a name is no file of ours."""
+    return sorted(path for path in directory.glob(f"*{SUFFIX}") if path.is_file())

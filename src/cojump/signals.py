@@ -1,4 +1,4 @@
-"""Being told to stop: SIGTERM and SIGUSR1 from a scheduler, Ctrl-C from a terminal."""
+"""Being told to stop: by a scheduler with a signal, by Ctrl-C from a terminal, by the limit of the run itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-from .errors import Stopped
+from .errors import WALLTIME, Stopped
 
 STOPPED = 75
 """Exit status of a run that was told to stop and can go on (EX_TEMPFAIL): a job script requeues on it."""
@@ -18,10 +18,23 @@ STOPPED = 75
 FAILED = 3
 """Exit status of a run in which some points cannot be run."""
 
+BROKEN = 74
+"""Exit status of a run that a full disk, an error of the file system or too little memory broke off (EX_IOERR)."""
+
+REFUSED = 2
+"""Exit status of what is refused before any work: nothing was run, and nothing that was there has changed."""
+
+INTERRUPTED = 130
+"""Exit status after a second Ctrl-C."""
+
 _LATER = 0.02
 """Seconds after which a signal that was lost is raised again."""
 
-_HEARD = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+_HEARD = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGINT)
+"""Schedulers warn with different ones: Slurm with what it is told to, LSF with SIGUSR2, Grid Engine with all."""
+
+_IGNORED = (signal.SIGHUP,)
+"""The terminal has gone: that takes the messages away, not the work."""
 
 
 class Signals:
@@ -30,11 +43,13 @@ class Signals:
     At first, while modules are imported and ranks find one another, a signal is only noted: :meth:`begin` raises it.
     From then on, during planning and compilation, one raises Stopped at once. When :attr:`gently` is true it is noted
     again, for the work to end where nothing is lost. A second Ctrl-C raises KeyboardInterrupt at any time.
+    :attr:`doing` says what is done now, for the message.
     """
 
     def __init__(self) -> None:
         self.gently = False
         self.name = ""
+        self.doing = ""
         self._begun = False
         self._before: dict[int, Any] = {}
         self._hook: Any = None
@@ -48,7 +63,29 @@ class Signals:
         """
         self._begun = True
         if self.name:
-            raise Stopped(self.name)
+            raise Stopped(self.name, self.doing)
+
+    def limit(self, seconds: float) -> None:
+        """Stop by itself after so many seconds from now, wherever a signal would."""
+        if self._before:
+            signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))
+
+    @contextmanager
+    def abruptly(self) -> Iterator[None]:
+        """While work is done that can be dropped: what has come, or comes, raises Stopped at once.
+
+        Raises
+        ------
+        Stopped
+        """
+        before = self.gently
+        try:
+            self.gently = False
+            if self.name:
+                raise Stopped(self.name, self.doing)
+            yield
+        finally:
+            self.gently = before
 
     @contextmanager
     def blamed(self) -> Iterator[None]:
@@ -64,13 +101,14 @@ class Signals:
             yield
         except Exception:
             if self.name:
-                raise Stopped(self.name) from None
+                raise Stopped(self.name, self.doing) from None
             raise
 
     def __enter__(self) -> Signals:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._hear) for number in _HEARD}
-            self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._raise)
+            self._before.update({number: signal.signal(number, signal.SIG_IGN) for number in _IGNORED})
+            self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._alarm)
             self._hook, sys.unraisablehook = sys.unraisablehook, self._swallowed
         return self
 
@@ -94,6 +132,39 @@ class Signals:
             raise KeyboardInterrupt
         self._raise(number, frame)
 
+    def _alarm(self, number: int, frame: FrameType | None) -> None:
+        """The time is over; or a signal that was lost comes again."""
+        self.name = self.name or WALLTIME
+        self._raise(number, frame)
+
     def _raise(self, number: int, frame: FrameType | None) -> None:
         if self._begun and not self.gently:
-            raise Stopped(self.name)
+            raise Stopped(self.name, self.doing)
+
+
+class Interrupts:
+    """Listens for Ctrl-C while it is entered, for work in somebody else's process.
+
+    Until :attr:`gently` is true one raises KeyboardInterrupt at once, as always. Then the first is noted, for the work
+    to end where nothing is lost, and the second raises. A program that has a handler of its own keeps it.
+    """
+
+    def __init__(self) -> None:
+        self.gently = self.heard = False
+        self._ours = False
+
+    def __enter__(self) -> Interrupts:
+        main = threading.current_thread() is threading.main_thread()
+        self._ours = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self._ours:
+            signal.signal(signal.SIGINT, self._hear)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        again, self.heard = self.heard, True
+        if again or not self.gently:
+            raise KeyboardInterrupt

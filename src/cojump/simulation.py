@@ -109,8 +109,26 @@ def simulate(
     ------
     ArgumentError, UnsupportedError
         Before any work starts, if an argument breaks a rule.
-    ConvergenceError
-        If a trajectory cannot keep its tolerance.
+    ConvergenceError, MemoryError
+        If a trajectory cannot keep its tolerance, or has no memory; on all ranks.
+    SimulationInterrupted
+        After Ctrl-C (on any rank): a KeyboardInterrupt that drops the trajectory in hand and keeps the rest. A second
+        Ctrl-C leaves at once, with whole chunks at least. In threads other than the main one, and where the program has
+        a handler for SIGINT of its own, that decides.
+
+    Notes
+    -----
+    No exception loses what was finished: the attribute ``partial`` of any one that is raised while trajectories are run
+    is the result of the trajectories 0..n-1 that are there (None if there are none), n = ``partial.n_traj``, with the
+    same bits as from ``simulate(..., n_traj=n)``. It is a whole result: it can be read, saved, and compared. ::
+
+        try:
+            result = cj.simulate(model, state, times, n_traj=10**6, progress=True)
+        except KeyboardInterrupt as stop:
+            result = stop.partial
+
+    At a prompt, after the fact: ``result = sys.last_value.partial``. With several ranks, chunks that were finished
+    before an earlier chunk are not part of it, and an error that is not listed above ends the whole job.
     """
 
     def check() -> Point:

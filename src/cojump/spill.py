@@ -8,6 +8,8 @@ import weakref
 from pathlib import Path
 from typing import IO
 
+from .errors import StorageError
+from .files import reason
 from .fold import Chunk, Waiting
 
 LIMIT = 64 * 2**20
@@ -49,15 +51,21 @@ class Spill:
         return fetch
 
     def _write(self, chunk: Chunk) -> Waiting:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - for as long as chunks wait
-            weakref.finalize(self, self._file.close)
-        file, self.spilled = self._file, self.spilled + 1
-        place = file.seek(0, 2)
-        pickle.dump(tuple(chunk), file, protocol=pickle.HIGHEST_PROTOCOL)
+        try:
+            if self._file is None:
+                self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - for as long as chunks wait
+                weakref.finalize(self, self._file.close)
+            file, self.spilled = self._file, self.spilled + 1
+            place = file.seek(0, 2)
+            pickle.dump(tuple(chunk), file, protocol=pickle.HIGHEST_PROTOCOL)
+        except OSError as error:
+            raise StorageError(f"cannot write a temporary file for chunks that wait: {reason(error)}") from None
 
         def fetch() -> Chunk:
-            file.seek(place)
-            return Chunk(*pickle.load(file))
+            try:
+                file.seek(place)
+                return Chunk(*pickle.load(file))
+            except OSError as error:
+                raise StorageError(f"cannot read a temporary file of chunks that wait: {reason(error)}") from None
 
         return fetch

@@ -17,6 +17,9 @@ from .fold import Fold
 
 NAME = "status.json"
 
+BESIDE = "manifest.h5"
+"""The file of a run that is not complete."""
+
 SECONDS = 2.0
 """Between two writings."""
 
@@ -136,7 +139,12 @@ _OF_A_POINT = {"parameters", "state", "done", "of", "seconds"}
 
 
 def read_status(directory: Path) -> tuple[dict[str, Any], float] | None:
-    """What the last job in a directory has written, and how many seconds ago; None if there is nothing such."""
+    """What the last job in a directory has written, and how many seconds ago; None if there is nothing such.
+
+    Without the manifest beside it the run is over, and the file was left because it could not be removed.
+    """
+    if not (directory / BESIDE).exists():
+        return None
     try:
         age = time.time() - (directory / NAME).stat().st_mtime
         status = json.loads(read_regular(directory / NAME, MOST_BYTES))

@@ -220,7 +220,7 @@ def save_results(
             if notes:
                 _write_note(group.create_group("run"), notes[i])
     payload = image.getvalue()[_HEADER:]
-    replace_file(path, _header(SCHEMA, payload) + payload)
+    replace_file(path, _header(SCHEMA, payload) + payload, new=not overwrite)
 
 
 def _header(schema: int, payload: bytes) -> bytes:

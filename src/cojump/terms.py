@@ -49,7 +49,7 @@ def values_of(name: str, function: RealFunction, x: NDArray[np.float64]) -> NDAr
         with np.errstate(all="ignore"):
             returned = function(x.copy())
             values = np.asarray(returned)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit in it must not end the run, and with status 0 at that
         rule = "be a function that works on an array (a vectorised numpy function)"
         raise ArgumentError(name, rule, f"it raises {foreign(error, '')}") from error
     if isinstance(returned, np.ma.MaskedArray):

@@ -135,6 +135,17 @@ def test_a_long_trajectory_is_left_in_the_middle(tmp_path):
     assert "stopped (SIGINT), 0 of 4 trajectories kept" in job.out
 
 
+@pytest.mark.parametrize("action", ["interrupt", "fail"])
+def test_simulate_keeps_what_was_finished_on_every_rank(action, tmp_path):
+    run_module(2, "stopped", tmp_path, action).succeeded()
+    one, two = ((tmp_path / f"{action}{rank}").read_text() for rank in range(2))
+    assert one == two
+    kind, kept, same, *message = one.split()
+    assert (kind, same) == ({"interrupt": "SimulationInterrupted", "fail": "ConvergenceError"}[action], "True")
+    assert 0 < int(kept) < 100_000
+    assert action == "interrupt" or " ".join(message).endswith("no step is short enough")
+
+
 def kill_again_and_again(directory, kills, seed, n_traj):
     """Kill a random rank at a random time, then let the run come to its end; the numbers of ranks vary too."""
     rng = random.Random(seed)

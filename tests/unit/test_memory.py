@@ -15,8 +15,8 @@ from cojump import memory
 from cojump.ensemble import Point
 from cojump.errors import ArgumentError
 from cojump.memory import available, ranks_here
-from cojump.statistics_size import statistics_bytes
 from cojump.schedule import Schedule
+from cojump.statistics_size import statistics_bytes
 
 GIB = 2**30
 INFINITE = resource.RLIM_INFINITY

@@ -122,7 +122,7 @@ def test_a_full_disk_loses_nothing(when, run_toml, expected, monkeypatch):
             Watch(patch, 9, lambda: patch.setattr(shards.os, "write", full))
         else:
             Watch(patch, 40, lambda: patch.setattr(files.os, "replace", full))
-        _, err = go(run_toml, status=2)
+        _, err = go(run_toml, status=2 if when == "first write" else 74)
     assert "No space left on device" in err.splitlines()[-1]
     assert "Traceback" not in err
     with monkeypatch.context() as patch:
@@ -152,7 +152,7 @@ def test_a_directory_that_becomes_read_only(run_toml, expected, monkeypatch):
     try:
         with monkeypatch.context() as patch:
             Watch(patch, 25, close)
-            _, err = go(run_toml, status=2)
+            _, err = go(run_toml, status=74)
         assert err.splitlines()[-1].startswith("cojump: cannot write ")
         assert err.splitlines()[-1].endswith(": Permission denied")
         _, err = go(run_toml, status=2)
@@ -326,8 +326,10 @@ def test_a_target_names_figures_that_are_there(run_toml):
 
 def test_walltime(run_toml, expected, monkeypatch):
     change(run_toml, ("seed = 7", "seed = 7\nwalltime_seconds = 1e-3"))
-    out, _ = go(run_toml, status=75)
-    assert out == "cojump: stopped (walltime_seconds), 0 of 44 trajectories kept; the same command goes on\n"
+    out, err = go(run_toml, status=75)
+    assert out == ""
+    assert err.startswith("cojump: stopped (walltime_seconds) before the work began, ")
+    assert err.endswith("; where this comes again walltime_seconds is too short\n")
     change(run_toml, ("1e-3", "3.0"))
     with monkeypatch.context() as patch:
         Watch(patch, 13, lambda: time.sleep(3))

@@ -336,7 +336,7 @@ def _called(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
         return function(*arguments)
     except EXPECTED:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         call = f"{name}({', '.join(map(_brief, arguments))})"
         code = getattr(function, "__code__", None)
         file = Path(code.co_filename).name if code is not None else ""

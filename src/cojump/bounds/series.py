@@ -175,7 +175,7 @@ def _on_circle(jump: LocalJump, radius: float) -> NDArray[np.complex128] | None:
         with warnings.catch_warnings(), np.errstate(all="raise", under="ignore"):
             warnings.simplefilter("error")
             values = np.asarray(function(z), dtype=complex)
-    except Exception:  # noqa: BLE001 - a function of real numbers may do anything with complex ones
+    except (Exception, SystemExit):  # noqa: BLE001 - a function of real numbers may do anything with complex ones
         return None
     if values.shape != z.shape or not np.all(np.isfinite(values)):
         return None
