@@ -72,7 +72,7 @@ class ActivityMeter:
         first, second = np.arange(n), n + np.arange(n)
         pairs = np.array([np.concatenate([first, first, second]), np.concatenate([first, second, second])])
         end = self._window.times[-1:]
-        extra = Extra(self._labels, end, np.empty((1, 0)), Moments.empty((1, 2 * n), pairs, first))
+        extra = Extra(self._labels, end, np.empty((1, 0)), Moments.empty((1, 2 * n), pairs, first[:0]))
         return replace(extra, interval=self._window.interval)
 
     def sample(self, one: Trajectory) -> Array:
@@ -192,11 +192,12 @@ def activity_of(extra: Extra, n_particles: int, fires: NDArray[np.bool_] | None 
         farther = np.where(variance > 0, farther, 1.0)
         unseen = np.abs(farther**2 - fano * (number + farther)) / (number * count)
     flags = fano_flags = None
-    effective = extra.moments.effective()
-    if fires is not None and effective is not None:
+    if fires is not None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            effective = np.where(fourth > 0, count * variance**2 / fourth, np.nan)
         constant = _settled(count, number, extra.moments.comoment[0, :n], fires)
-        flags = uncertain(variance, effective[0], np.zeros(n), constant)
-        carried = np.where(np.isfinite(effective[0]), effective[0], 0.0) >= _OF_SQUARES * LEAST
+        flags = uncertain(variance, effective, np.zeros(n), constant)
+        carried = np.where(np.isfinite(effective), effective, 0.0) >= _OF_SQUARES * LEAST
         fano_flags = (number > 0) & ~(carried & (unseen <= error / 2))
     return Activity(
         extra.labels,

@@ -118,7 +118,7 @@ class Moments:
         self.mean += before / self.count
         after = sample - self.mean
         self.comoment += before[..., self.pairs[0]] * after[..., self.pairs[1]]
-        if self.tails is not None:
+        if self.tails is not None and self.tails.followed.size:
             self.tails.add(sample, self.count == 1)
 
     def merge(self, other: Moments) -> None:

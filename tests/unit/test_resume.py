@@ -15,7 +15,7 @@ from cojump import checkpoint, files, shards
 from cojump.cli import cli
 from cojump.errors import ConvergenceError
 from cojump.fold import aside_text
-from cojump.storage import load
+from cojump.storage import SCHEMA, load
 from command_line import invoke
 from interrupted import RUN, Watch, change, crash_points, finished, go, hit, killed_run
 from mpi import digests
@@ -444,12 +444,13 @@ def test_fold_gathers_what_is_there(run_toml, expected, monkeypatch):
     other = run_toml.parent / "now.h5"
     before = sorted(os.listdir(results / "checkpoint"))
     out, _ = invoke("fold", results, "-o", other)
-    assert out == f"cojump: 30 of 44 trajectories in {other}\n"
+    aside = f"31 are kept, {aside_text(1)}"
+    assert out == f"cojump: 30 of 44 trajectories in {other}; {aside}\n"
     assert sorted(os.listdir(results / "checkpoint")) == before
     assert not (results / "result.h5").exists()
     assert [r.n_traj for r in load(other)] == [8, 22]
     out, _ = invoke("fold", results)
-    assert out == f"cojump: 30 of 44 trajectories in {results}/result.h5\n"
+    assert out == f"cojump: 30 of 44 trajectories in {results}/result.h5; {aside}\n"
     _, err = invoke("report", results)
     assert "the run is not complete; all that can be folded is here" in err, "a second fold would add nothing"
     go(run_toml)
@@ -538,7 +539,7 @@ def test_a_file_of_the_first_schema(run_toml):
     assert out.startswith("cojump: complete, 2 points")
     change(run_toml, ("n_traj = 22", "n_traj = 30"))
     _, err = go(run_toml, status=2)
-    assert "[run] n_traj is 30 here and 22 there, and a file of schema 2 cannot be extended" in err
+    assert f"[run] n_traj is 30 here and 22 there, and a file of schema {SCHEMA} cannot be extended" in err
 
 
 def test_the_watch_sees_what_it_should(run_toml, monkeypatch):
