@@ -449,6 +449,7 @@ class _Run(Events):
                 with self._signals.abruptly():
                     fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
             except Stopped as stopped:
+                self._signals.gently = True  # also where it came at the very end of the block above
                 if begun and stopped.args[0] == WALLTIME:
                     self._late = f" in the theory of {title}, which outlasts it"
                 return False
