@@ -256,7 +256,7 @@ class Engine:
         ket[lo - first : hi - first] = self._work.taylor_re[0, lo:hi] + 1j * self._work.taylor_im[0, lo:hi]
         most, waiting = float(self.times[done] - clock[0]), float(clock[1])
         step = long_step(sector_matrix(self.basis.tables, two_J), ket, waiting, most, float(clock[4]), self.tolerance)
-        if step is None:
+        if step is None or clock[0] + step.reach <= clock[0]:
             return False
         time, lost = step.until(waiting, SEARCH * self.tolerance)
         self._put(two_J, step.state(time), place)

@@ -205,7 +205,7 @@ class ProductEngine:
                 if guessed_horizon(rate, waiting, soon) * cost > _LONG_STEP * horizon:
                     long = self._long_step(sector, state, waiting, soon, horizon)
                     without = patience.after(long is not None)
-                    if long is not None:
+                    if long is not None and (long[1] == 0 or t + long[0] > t):
                         step, waiting, state = long
                         t = float(self.times[done]) if step >= soon else t + step
                         sector, state = self._fit(sector.labels, self.basis.whole(sector.labels), state)

@@ -49,8 +49,7 @@ UNAIMED = 2.0**-6
 @njit(inline="always", **OPTIONS)
 def _sum_at(work, order, lo, hi, x):
     """The state at x units of time after the start of the step, in ``out``."""
-    sum_series(work.taylor_re, order, lo, hi, x, work.out_re)
-    sum_series(work.taylor_im, order, lo, hi, x, work.out_im)
+    _evaluated(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, x)
 
 
 @njit(**OPTIONS)
@@ -295,6 +294,15 @@ def _measure_until(
 
 
 @njit(**OPTIONS)
+def _keep(from_re, from_im, lo, hi, weight, to_re, to_im):
+    """Cut the tails of a state and write it, normalised; returns its window."""
+    lo, hi = trim(from_re, from_im, lo, hi, weight)
+    norm2 = norm_squared(from_re, from_im, lo, hi)
+    store(from_re, from_im, lo, hi, 1.0 / np.sqrt(norm2), to_re, to_im)
+    return lo, hi
+
+
+@njit(**OPTIONS)
 def _strongest_damping(tables, two_J, lo, hi):
     """Largest half rate on lo..hi widened by what a step may reach."""
     first, last = sector_range(tables.N, two_J)
@@ -439,9 +447,7 @@ def advance(
             if not norm2 > 0.0:
                 status = NOT_FINITE
                 break
-            lo, hi = trim(work.new_re, work.new_im, lo, hi, tail * norm2)
-            norm2 = norm_squared(work.new_re, work.new_im, lo, hi)
-            store(work.new_re, work.new_im, lo, hi, 1.0 / np.sqrt(norm2), work.taylor_re[0], work.taylor_im[0])
+            lo, hi = _keep(work.new_re, work.new_im, lo, hi, tail * norm2, work.taylor_re[0], work.taylor_im[0])
             waiting = generator.standard_exponential()
             place[4] += 1
             counts[done, channel] += 1
@@ -454,9 +460,7 @@ def advance(
         else:
             # A loss without any rate is rounding, below any number that is drawn: what is left to lose is drawn anew.
             waiting = waiting - lost if found == 0 else generator.standard_exponential()
-            lo, hi = trim(work.out_re, work.out_im, lo, hi, tail * norm2)
-            norm2 = norm_squared(work.out_re, work.out_im, lo, hi)
-            store(work.out_re, work.out_im, lo, hi, 1.0 / np.sqrt(norm2), work.taylor_re[0], work.taylor_im[0])
+            lo, hi = _keep(work.out_re, work.out_im, lo, hi, tail * norm2, work.taylor_re[0], work.taylor_im[0])
     return status
 
 
