@@ -171,7 +171,7 @@ def _sampled(function: Any, x: NDArray[np.float64]) -> Any:
     try:
         with np.errstate(all="ignore"):
             return np.nan_to_num(np.asarray(function(x), dtype=float), nan=-1e308)
-    except Exception as error:  # noqa: BLE001 - a user's function may raise whatever it likes
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's function may raise whatever it likes
         return f"{type(error).__name__}: {one_line(error)}"
 
 
@@ -257,8 +257,24 @@ def differences(
     for name in dict.fromkeys([*here, *there]):
         ours, theirs = here.get(name), there.get(name)
         if name != MADE_BY and not _same(ours, theirs):
-            found.append(Difference(name, f"{name} {_apart(ours, theirs, *words)}"))
+            found.append(Difference(name, f"{_as_written(name)} {_apart(ours, theirs, *words)}"))
     return found
+
+
+_WRITTEN = {
+    ("hamiltonian", "matrix"): "eps",
+    ("hamiltonian", "first"): "A",
+    ("hamiltonian", "second"): "B",
+    ("hamiltonian", "strength"): "g",
+    ("jumps", "matrix"): "j",
+}
+"""Arguments of terms as users write them, by the names that facts have in files."""
+
+
+def _as_written(name: str) -> str:
+    place, _, part = name.partition(" ")
+    part = _WRITTEN.get((place.partition("[")[0], part), part)
+    return f"{place} {part}".rstrip()
 
 
 def _same(a: Any, b: Any) -> bool:

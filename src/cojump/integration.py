@@ -39,6 +39,9 @@ MEAN_FIELD = (Method("DOP853", 20_000, 0), Method("LSODA", 50_000, 1_000_000), M
 first with more patience, for many fast oscillations that nothing damps: it needs fewer derivatives for them."""
 
 
+_PHASE = 1e-3
+"""Error of a phase beyond which a solution says nothing any more."""
+
 MANY_PERIODS = 1e3
 """Largest rate times time beyond which a linear flow is not integrated but solved."""
 
@@ -126,9 +129,22 @@ def exponential(derivative: Callable[[Array], Array], start: Array, times: Array
 
     The error is that of phases, rounding times ‖M‖t. A matrix without a basis of eigenvectors goes by products of short
     exponentials, which lose a little more.
+
+    Raises
+    ------
+    ConvergenceError
+        If that leaves nothing of the phase of a motion that has not decayed.
     """
     matrix = np.stack([derivative(unit) for unit in np.eye(len(start))], axis=1)
     values, vectors = np.linalg.eig(matrix)
+    left = np.exp(np.minimum(np.multiply.outer(times, values.real), 0.0)) * np.abs(
+        np.multiply.outer(times, values.imag)
+    )
+    if (lost := np.finfo(float).eps * left.max()) > _PHASE:
+        raise ConvergenceError(
+            f"The mean-field equations could not be integrated to t = {times[-1]:g}: rounding leaves {lost:.2g} of the "
+            f"phase of an oscillation of frequency {np.abs(values.imag).max():.3g}"
+        )
     if np.linalg.cond(vectors) < _WELL_CONDITIONED:
         parts = np.linalg.solve(vectors, start.astype(complex))
         return np.array([((vectors * np.exp(values * t)) @ parts).real for t in times])

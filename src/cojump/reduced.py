@@ -185,7 +185,7 @@ def correlator(model: Model, source: Any, first: str, second: str) -> tuple[Arra
         As :func:`correlators`; or if a label is unknown.
     """
     _check(model, source)
-    observables = [model.observables[checks.place(label, model.labels)] for label in (first, second)]
+    observables = [model.observables[checks.place(_name("label", label), model.labels)] for label in (first, second)]
     blocks = [model.blocks[o.block].name for o in observables]
     found = correlators(model, source, *blocks)
     a, b = found.labels[0].index(first), found.labels[1].index(second)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import checks
 from .averages import Averages, Estimates, Extra, Layout, OrderParameters
 from .certainty import LEAST, NOISE, Chance, Flags, Ground, ground_of, seen_by
 from .counting import Activity, Counts, activity_of, counts_of
@@ -221,6 +222,8 @@ class Result(Averages):
     def distribution(self, block: str) -> Distribution:
         """Probability of each M = J_z of a block at the times asked for with ``distributions``."""
         extra = self._extra("distribution", "distribution")
+        if not isinstance(block, str):
+            raise ArgumentError("block", "be the name of a block", f"it is {checks.shown(block)}")
         return distribution_of(extra, block, self._constant(extra.times, self._of_block(block)), NOISE)
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -323,6 +323,10 @@ def _carry_on(plan: Plan, contents: Contents) -> None:
         click.echo(f"cojump: what is there was made by {found}, and goes on with {made_by()}: {LAST_BITS}", err=True)
 
 
+_GRACE = 5.0
+"""Seconds that the theory of a finished point may take after the job was told to stop; schedulers wait longer."""
+
+
 class _Run(Events):
     """The work itself, on one rank."""
 
@@ -407,7 +411,7 @@ class _Run(Events):
         if waiting and waiting[0].waits:
             text = f"; {parameters_text(waiting[0].skeleton.parameters)} needs {waiting[0].waits}"
         limit, assessed = self._plan.run_file.run.walltime_seconds, self._status
-        if limit is None or self._signals.name or assessed is None or not assessed.slowest:
+        if limit is None or self._signals.name not in ("", WALLTIME) or assessed is None or not assessed.slowest:
             return text
         if assessed.slowest * self._plan.run_file.run.chunk > limit:
             fits = max(1, int(limit / (2 * assessed.slowest)))
@@ -446,7 +450,7 @@ class _Run(Events):
         if fold.skeleton.theory is None and not fold.skeleton.theory_refusal:
             begun, title = not self._signals.name, self._plan.title(place)
             try:
-                with self._signals.abruptly():
+                with self._signals.abruptly(_GRACE):
                     fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
             except Stopped as stopped:
                 self._signals.gently = True  # also where it came at the very end of the block above

@@ -30,6 +30,8 @@ INTERRUPTED = 130
 _LATER = 0.02
 """Seconds after which a signal that was lost is raised again."""
 
+_NEVER = float("inf")
+
 _HEARD = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGINT)
 """Schedulers warn with different ones: Slurm with what it is told to, LSF with SIGUSR2, Grid Engine with all."""
 
@@ -68,11 +70,14 @@ class Signals:
     def limit(self, seconds: float) -> None:
         """Stop by itself after so many seconds from now, wherever a signal would."""
         if self._before:
-            signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6))
+            signal.setitimer(signal.ITIMER_REAL, max(seconds, 1e-6) if seconds < _NEVER else 0.0)
 
     @contextmanager
-    def abruptly(self) -> Iterator[None]:
-        """While work is done that can be dropped: what has come, or comes, raises Stopped at once.
+    def abruptly(self, grace: float = 0.0) -> Iterator[None]:
+        """While work is done that can be dropped: what comes raises Stopped at once.
+
+        What has come already does so after ``grace`` seconds: a job that has finished everything else is not stopped
+        by what a moment more would complete.
 
         Raises
         ------
@@ -81,11 +86,15 @@ class Signals:
         before = self.gently
         try:
             self.gently = False
-            if self.name:
+            if self.name and not grace:
                 raise Stopped(self.name, self.doing)
+            if self.name:
+                self.limit(grace)
             yield
         finally:
             self.gently = before
+            if grace and self.name:
+                self.limit(_NEVER)
 
     @contextmanager
     def blamed(self) -> Iterator[None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from interrupted import RUN, go
@@ -21,3 +23,10 @@ def expected(tmp_path_factory):
     (directory / "run.toml").write_text(RUN, encoding="utf-8")
     go(directory / "run.toml")
     return digests.of_file(directory / "results" / "result.h5")
+
+
+@pytest.fixture(autouse=True)
+def _ctrl_c():
+    """Ctrl-C as a terminal sends it, also where the tests run in the background and inherit that it is ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

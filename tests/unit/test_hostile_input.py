@@ -308,7 +308,7 @@ def test_commands_write_into_any_encoding(tmp_path, encoding):
     if encoding == "ascii":  # the longer ones once
         commands = [["run", path], ["report", tmp_path / "results"], *commands]
     script = (
-        "import sys; from cojump.cli import cli\n"
+        "import sys; from cojump.cli import cli; from cojump.terminal import settle; settle()\n"
         "for line in sys.argv[1:]:\n"
         "    try: cli(line.split('|'), 'cojump')\n"
         "    except SystemExit as stop: print('status', stop.code)\n"

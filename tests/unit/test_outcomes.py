@@ -40,7 +40,9 @@ def test_warnings_of_other_schedulers_stop_a_run_where_nothing_is_lost(number, r
         out, _ = go(run_toml, status=75)
     kept = len(watch.indices)
     name = signal.Signals(number).name
-    assert out == f"cojump: stopped ({name}), {kept} of 44 trajectories kept; the same command goes on\n"
+    assert out.startswith(f"cojump: stopped ({name}), {kept} of 44 trajectories kept")
+    assert out.endswith("; the same command goes on\n")
+    assert out.count("\n") == 1
     go(run_toml)
     assert digests.of_file(run_toml.parent / "results" / "result.h5") == expected
 
@@ -260,10 +262,11 @@ class OneRank:
     """Stands for mpi4py where it sees a single rank."""
 
     class MPI:
-        class COMM_WORLD:  # noqa: N801
-            @staticmethod
-            def Get_size():
+        class World:
+            def Get_size(self):
                 return 1
+
+        COMM_WORLD = World()
 
         @staticmethod
         def Get_library_version():

@@ -109,7 +109,7 @@ def test_corrupted_patterns_of_potts_spins():
         (([0, 1], 3, 1, 1), "be an array"),
         (([[0, 1]], 1, 1, 1), "levels"),
         (([[0, 1]], 3, 1, -1), "beta"),
-        (([["a"]], 3, 1, 1), "no array of numbers"),
+        (([["a"]], 3, 1, 1), "be an array"),
     ],
 )
 def test_bad_arguments(arguments, message):

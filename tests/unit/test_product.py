@@ -16,7 +16,7 @@ from cojump.schur.product import ProductBasis
 from cojump.schur.spin_sector import SpinSector, rotation_matrix, spin_sector
 from cojump.schur.two_level import build, is_banded
 from cojump.states import State
-from cojump.unravel import engine
+from cojump.unravel import compilation, engine
 from cojump.unravel.driver import Engine, warm_up
 from cojump.unravel.engine import make_engine, plan
 from cojump.unravel.kernels.program import run_program
@@ -816,6 +816,8 @@ def test_kernels_are_compiled_before_the_work_only_where_they_are_needed(levels,
     made = []
     real = engine.make_engine
     monkeypatch.setattr(engine, "make_engine", lambda *a: made.append(a[0]) or real(*a))
+    monkeypatch.setattr(compilation._kernels, "ready", set())
+    monkeypatch.setattr(compilation._kernels, "place", None)
     engine.prepare([cj.Model([cj.Block("p", 3, levels=levels)])])
     assert [type(real(m, cj.occupation(m, {"particles": [2, 0, 0]}), [0.0], 1e-9)) for m in made] == [
         engine.ProductEngine

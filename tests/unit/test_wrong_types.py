@@ -202,6 +202,7 @@ def calls():
         (cj.fluctuations.fluctuations, common),
         (cj.fluctuations.stationary, {"model": model, "densities": [np.diag([0.3, 0.7])]}),
         (cj.attractors.fixed_points, {"model": model, "starts": 1, "states": (), "seed": 0}),
+        (cj.attractors.stability, {"model": model, "densities": [np.diag([0.3, 0.7])]}),
         (cj.attractors.limit_cycle, {"model": model, "start": state, "time_limit": 5.0}),
         (cj.attractors.survey, {"model": model, "starts": [state], "search": 1, "time_limit": 5.0, "seed": 0}),
         (
