@@ -212,13 +212,14 @@ class Averages:
         """(T, A) where ``mean_stderr`` may be far too small: the sample cannot know it.
 
         Fewer than ``cojump.certainty.LEAST`` effective trajectories carry the spread, or there is none although a jump
-        is possible that has hardly been seen. None for a result of an older file, which does not say.
+        is possible that has hardly been seen, or it is less than what a channel that has not jumped once can still add.
+        None for a result of an older file, which does not say.
         """
         if self._effective is None or self._ground is None:
             return None
-        return uncertain(
-            self._variance_a, self._effective[:, : len(self.labels)], self._ground.floor, self._ground.constant
-        )
+        ground, few = self._ground, self._effective[:, : len(self.labels)]
+        hidden = ground.hidden * np.sqrt(max(self.n_traj, 1))
+        return uncertain(self._variance_a, few, ground.floor, ground.constant, hidden)
 
     @cached_property
     def deviation_uncertain(self) -> NDArray[np.bool_] | None:
@@ -227,7 +228,8 @@ class Averages:
             return None
         floor = self._ground.floor[None, :] @ (self.weights * self._ground.widths)
         constant = np.all(self._ground.constant, axis=1)
-        return uncertain(self._cov("ee")[:, 0], self._effective[:, -1], floor, constant)
+        hidden = self._ground.hidden @ (self.weights * self._ground.widths) * np.sqrt(max(self.n_traj, 1))
+        return uncertain(self._cov("ee")[:, 0], self._effective[:, -1], floor, constant, hidden)
 
     @cached_property
     def covariance_uncertain(self) -> NDArray[np.bool_] | None:

@@ -85,12 +85,16 @@ class Ground:
         Largest minus smallest value.
     noise : float
         Standard deviations up to this part of the width are none.
+    hidden : (T, n) array
+        ``bound`` where a channel that can change the figure has not jumped once, else 0: however well the spread is
+        known, what that channel does to the figure is not in it.
     """
 
     constant: Flags
     bound: Array
     widths: Array
     noise: float
+    hidden: Array
 
     @property
     def floor(self) -> Array:
@@ -98,10 +102,14 @@ class Ground:
         return self.noise * self.widths
 
 
-def uncertain(variance: Array, effective: Array, floor: Array, constant: Flags) -> Flags:
-    """Say which errors a sample cannot know, from the variances of single trajectories; all shapes alike."""
+def uncertain(variance: Array, effective: Array, floor: Array, constant: Flags, hidden: Array | float = 0.0) -> Flags:
+    """Say which errors a sample cannot know, from the variances of single trajectories; all shapes alike.
+
+    ``hidden`` is the largest standard deviation of single trajectories that a channel without a jump can add.
+    """
     spread = np.sqrt(np.maximum(variance, 0.0)) > floor
     few = ~(np.where(np.isfinite(effective), effective, 0.0) >= LEAST)
+    few |= np.sqrt(np.maximum(variance, 0.0)) < hidden
     return np.asarray(np.where(np.isfinite(variance), np.where(spread, few, ~constant), True), dtype=bool)
 
 
@@ -148,7 +156,9 @@ def ground_of(
     constant = np.where(start, alike | mixed, shown & (alike | mixed))
     n = max(n_traj, 1)
     hits = np.minimum(np.where(alike, rate * times[:, None], np.inf), UNSEEN / n)
-    return Ground(constant, widths * np.sqrt(hits / n), widths, min(tolerance, NOISE))
+    bound = widths * np.sqrt(hits / n)
+    silent = np.any((seen[:, None, :] == 0) & acts, axis=2) & ~start
+    return Ground(constant, bound, widths, min(tolerance, NOISE), np.where(silent, bound, 0.0))
 
 
 def chance_of(model: Model, state: State) -> Chance:

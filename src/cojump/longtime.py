@@ -485,8 +485,11 @@ class WaitingTimes:
 
     @property
     def randomness(self) -> float:
-        """Variance over squared mean: 1 for a Poisson process, and the Fano factor of any renewal process."""
-        return self._limit.variance / self.mean**2 if self.intervals.size > 1 else float("nan")
+        """Variance over squared mean: 1 for a Poisson process, and the Fano factor of any renewal process.
+
+        NaN for fewer than two waits, or if all of them are zero.
+        """
+        return self._limit.variance / self.mean**2 if self.intervals.size > 1 and self.mean > 0 else float("nan")
 
     @property
     def unseen(self) -> float:
@@ -587,8 +590,8 @@ def waiting_times(
     Raises
     ------
     ArgumentError
-        If a record is none, ``channel``, ``start`` or ``end`` is no number of its kind, or bare records cannot have
-        ended together and ``end`` is not given.
+        If a record is none, or its times are not finite or not in order, ``channel``, ``start`` or ``end`` is no number
+        of its kind, or bare records cannot have ended together and ``end`` is not given.
     """
     begin = checks.number("start", start)
     last = None if end is None else checks.number("end", end)
@@ -623,6 +626,10 @@ def _records(records: Any) -> list[tuple[NDArray[np.void], float | None]]:
         if not named or record.ndim != 1 or any(record.dtype[name].kind not in "fiu" for name in ("time", "channel")):
             found_one = f"one is {type(item).__name__}"
             raise ArgumentError("records", "be jump records with a time and a channel", found_one)
+        if not np.isfinite(record["time"]).all():
+            raise ArgumentError("records", "have finite times", "one has NaN or infinite ones")
+        if np.any(np.diff(record["time"].astype(float)) < 0):
+            raise ArgumentError("records", "have times in order", "in one a jump is earlier than the jump before it")
         found.append((record, float(check_times(item.times)[-1]) if hasattr(item, "times") else None))
     return found
 

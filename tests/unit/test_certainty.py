@@ -103,6 +103,29 @@ def test_a_target_that_is_met_holds(limit):
     assert result.n_traj < 4000
 
 
+def test_a_small_spread_that_is_known_does_not_hide_a_channel_that_has_not_jumped():
+    """Dephasing gives <z> a spread of 1e-6 that all trajectories carry; one decay takes all spins down."""
+    jumps = [
+        cj.LocalJump(SIGMA_MINUS, "spins", rate=lambda v: np.where(v > 0.8, 1e-4, 50 * (1 - v)), argument={"spins": Z}),
+        cj.LocalJump(Z, "spins", rate=lambda v: 5.0 + 0 * v, argument={"spins": Z}),
+    ]
+    model = cj.Model([cj.Block("spins", size=10)], [cj.OneBody(0.02 * X, block="spins")], jumps)
+    state = cj.product(model, {"spins": UP})
+    _, result = run(model, state, 64)
+    z = result.labels.index("spins.z")
+    exact = cj.master_equation(model, state, T).mean[:, z]
+    assert result.counts.mean[-1, 0] == 0, "no decay yet"
+    assert abs(result.mean[-1, z] - exact[-1]) > 100 * result.mean_stderr[-1, z], "the error of the sample is none"
+    assert result.uncertain[1:, z].all()
+    assert result.deviation_uncertain[1:].all()
+    assert not result.uncertain[0].any(), "nothing can have happened at t = 0"
+    target = 5e-3
+    _, reached = run(model, state, 10**4, {"spins.z": target})
+    assert 500 < reached.n_traj < 2000, "so many that ignorance does not matter"
+    frequent = cj.Model(model.blocks, model.hamiltonian, jumps[1:])
+    assert not run(frequent, state, 512)[1].uncertain[1:, z].any()
+
+
 def _dark():
     spins, hopping = [cj.Block("spins", 8)], cj.LocalJump(SIGMA_MINUS, "spins")
     seen = cj.LocalJump(SIGMA_MINUS, "spins", amplitude=lambda x: 1 + x, argument={"spins": Z})

@@ -611,3 +611,26 @@ def test_what_is_no_record_is_refused():
         longtime.waiting_times([np.zeros(3)])
     empty = longtime.waiting_times([])
     assert np.isnan([empty.mean, empty.stderr, empty.randomness]).all()
+
+
+@pytest.mark.parametrize(
+    ("times", "rule"),
+    [
+        ([1.0, np.nan, 3.0], "finite"),
+        ([1.0, 2.0, np.inf], "finite"),
+        ([3.0, 2.0, 1.0], "in order"),
+        ([1.0, 3.0, 2.0], "in order"),
+    ],
+)
+def test_jump_times_that_cannot_be_are_refused(times, rule):
+    record = np.zeros(3, dtype=[("time", "f8"), ("channel", "i8")])
+    record["time"] = times
+    with pytest.raises(cj.ArgumentError, match=f"`records` must have .*{rule}"):
+        longtime.waiting_times(record, end=10.0)
+
+
+def test_waits_that_are_all_zero_have_no_randomness():
+    record = np.ones(3, dtype=[("time", "f8"), ("channel", "i8")])
+    found = longtime.waiting_times(record)
+    assert found.mean == 0
+    assert np.isnan(found.randomness)
