@@ -26,6 +26,9 @@ class Alone:
         """Return the result of ``action``."""
         return action()
 
+    def interrupt(self) -> None:
+        """Nobody waits for this rank."""
+
     def distribute(
         self,
         next_task: Callable[[], Any],

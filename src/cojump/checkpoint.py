@@ -29,7 +29,7 @@ from typing import Any
 from . import failures
 from .errors import StorageError
 from .files import prepare_directory, reason, sweep
-from .fold import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, statistics_of, tails_of
+from .fold import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, kept_text, statistics_of, tails_of
 from .lock import NAME as LOCK
 from .lock import Lock, held
 from .results import Result
@@ -504,7 +504,10 @@ def fold_into(directory: Path, output: Path | None, tell: Callable[[str], None])
             tell(damaged_text(directory, damaged))
         path = session.path if output is None else output
         if not session.has_trajectories:
-            raise StorageError(f"no trajectory of the run in {directory} is finished; there is nothing to fold")
+            folds = session.folds.values()
+            there = f"no chunk of the run in {directory} is whole" if any(f.n_done for f in folds) else ""
+            there = f"{there}, {kept_text(folds)}" if there else f"no trajectory of the run in {directory} is finished"
+            raise StorageError(f"{there}; there is nothing to fold")
         session.write(output)
         return list(session.folds.values()), path
     finally:
@@ -551,7 +554,8 @@ def _check_output(output: Path) -> None:
     if os.path.lexists(output):
         raise StorageError(f"cannot write {output}: it exists already")
     place = Path(os.path.realpath(output.parent))
-    if place.name == DIRECTORY and (place / MANIFEST).exists():
+    own = output.name in (DIRECTORY, ASIDE, failures.NAME, LOCK) and is_run_directory(place)
+    if own or (place.name == DIRECTORY and (place / MANIFEST).exists()):
         raise StorageError(f"cannot write {output}: a run keeps its own files there")
     if output.name == RESULT_NAME and (os.path.lexists(place / DIRECTORY / MANIFEST) or held(place)):
         raise StorageError(f"cannot write {output}: it is the result file of another run")

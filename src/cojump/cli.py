@@ -126,6 +126,8 @@ def report(directory: Path, all_times: bool) -> None:
     if results is None:
         for line in missing:
             tell(f"cojump: {line}")
+        if holds_chunks(directory) and not fold_adds(directory, None):
+            raise StorageError(f"{directory} has no result file: no chunk is whole yet, and nothing can be folded")
         if holds_chunks(directory):
             gather = command("fold", directory)
             raise StorageError(f"{directory} has no result file yet; {gather} gathers what is there")

@@ -83,6 +83,9 @@ class Communicator(Protocol):
     def guard(self, action: Callable[[], Any]) -> Any:
         """Result of ``action``; an error in it ends the job on all ranks."""
 
+    def interrupt(self) -> None:
+        """End the job after a Ctrl-C that only this rank has heard; nothing where there is no other rank."""
+
 
 @dataclass(frozen=True, eq=False)
 class Point:
@@ -524,6 +527,7 @@ def run_points(
                 (stopped, why, [folds[i].result() for i in folds] if whole else finished()) if chief else None
             )
         except KeyboardInterrupt:
+            ranks.interrupt()
             raise _interrupted(finished(), points) from None
         except BaseException as error:
             _leave_partial(error, finished(), points)

@@ -50,9 +50,9 @@ def missing_points(directory: Path, results: ResultSequence | None, *, failed_on
         if note is None or key in failures or (result and _complete(result, note, note.goal.n_traj)):
             continue
         name = parameters_text(point.parameters)
-        count = _count(there.get(key, 0), note.goal.n_traj, kept.get(name, 0))
+        count = _count(there.get(key, 0), note.goal.n_traj, kept.get(key, kept.get(name, 0)))
         waits = "" if result is None else note.goal.waits_for(result)
-        if names.get(name) == "failed":
+        if names.get(key, names.get(name)) == "failed":
             lines.append(f"failed: {name}: the reason was not written down; {count}")
         elif not failed_only:
             lines.append(f"unfinished: {name}: {why}; {count}{f'; it needs {waits}' if waits else ''}")
@@ -112,10 +112,16 @@ def fold_adds(directory: Path, results: ResultSequence | None) -> bool:
 
 
 def _kept(directory: Path) -> dict[str, int]:
-    """Trajectories of each point that the last job has written down, by its name; a killed one may have more."""
+    """Trajectories of each point that the last job has written down, by its key; a killed one may have more."""
     found = read_status(directory / DIRECTORY)
     points = found[0]["points"] if found is not None else []
-    return {parameters_text(point["parameters"]): point["done"] for point in points}
+    return {_known_by(point): point["done"] for point in points}
+
+
+def _known_by(point: Mapping[str, Any]) -> str:
+    """The key of a point in the status; its name where an older job has written none."""
+    key = point.get("key")
+    return key if isinstance(key, str) and key else parameters_text(point["parameters"])
 
 
 def _failed(entry: Failed, done: int) -> str:
@@ -125,13 +131,13 @@ def _failed(entry: Failed, done: int) -> str:
 
 
 def _states(directory: Path) -> tuple[dict[str, str], str]:
-    """What the last job wrote about each point, by its name, and what became of that job."""
+    """What the last job wrote about each point, by its key, and what became of that job."""
     alive = held(directory)
     found = read_status(directory / DIRECTORY)
     if found is None:
         return {}, "a job is running" if alive else "killed or broken off"
     status = found[0]
-    names = {parameters_text(point["parameters"]): point["state"] for point in status["points"]}
+    names = {_known_by(point): point["state"] for point in status["points"]}
     if alive:
         return names, "a job is running"
     if status["state"] == "running":

@@ -98,6 +98,10 @@ class World:
             tell(message)
         self._comm.Abort(status)
 
+    def interrupt(self) -> None:
+        """End the whole job after a Ctrl-C that only this rank may have heard."""
+        self.abort("cojump: interrupted" if self.rank == 0 else "", _INTERRUPTED)
+
     def difference(self, value: Any, describe: Callable[[Any, str, str], str]) -> str | None:
         """What the first rank that differs has otherwise than rank 0, in words; None where all agree. Collective.
 
@@ -185,7 +189,7 @@ class World:
         except Stopped as stopped:
             self.abort(stopped.line if self.rank == 0 else "", _TRY_AGAIN)
         except KeyboardInterrupt:
-            self.abort("cojump: interrupted" if self.rank == 0 else "", _INTERRUPTED)
+            self.interrupt()
         except BaseException:  # noqa: BLE001 - whatever it is, the other ranks must not wait for this one
             self.abort(f"cojump: rank {self.rank} failed:\n{traceback.format_exc()}")
         raise SystemExit(1)

@@ -345,7 +345,7 @@ class _Run(Events):
         if session is not None:
             self._folds = {i: session.folds[plan.keys[i]] for i in plan.points}
             costs = {i: cost_of(p.model, float(p.times[-1])) for i, p in plan.points.items()}
-            self._status = Status(session.seat.directory, self._folds, costs, self._ranks.size)
+            self._status = Status(session.seat.directory, self._folds, costs, self._ranks.size, plan.keys)
             self._deadline = None if run.walltime_seconds is None else began + run.walltime_seconds
         seat = self._ranks.share(session.seat if session else None)
         self._writer: ShardWriter = seat.writer(self._ranks.rank, run.checkpoint_seconds)

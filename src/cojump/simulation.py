@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from . import checks
 from .checks import check_times
 from .ensemble import Point, run_points
+from .errors import SimulationInterrupted
 from .model import Model
 from .results import Result
 from .states import State
@@ -124,11 +125,12 @@ def simulate(
 
         try:
             result = cj.simulate(model, state, times, n_traj=10**6, progress=True)
-        except KeyboardInterrupt as stop:
+        except cj.SimulationInterrupted as stop:
             result = stop.partial
 
     At a prompt, after the fact: ``result = sys.last_value.partial``. With several ranks, chunks that were finished
-    before an earlier chunk are not part of it, and an error that is not listed above ends the whole job.
+    before an earlier chunk are not part of it, and an error that is not listed above ends the whole job. So does Ctrl-C
+    on a rank before the first trajectory, or a second one (status 130): the other ranks would wait for it.
     """
 
     def check() -> Point:
@@ -147,8 +149,17 @@ def simulate(
             window=window,
         )
 
+    try:
+        return _run(check, comm, checks.boolean("progress", progress))
+    except SimulationInterrupted:
+        raise
+    except KeyboardInterrupt:  # before there was anything to keep
+        raise SimulationInterrupted(None, n_traj) from None
+
+
+def _run(check: Callable[[], Point], comm: Any, progress: bool) -> Result:
     display = None
-    if checks.boolean("progress", progress):
+    if progress:
         from .progress import make_progress
 
         display = make_progress()
@@ -161,6 +172,11 @@ def simulate(
         return run_points([check()], progress=display)[0]
     try:
         return run_points([world.together(check, _facts, _apart)], comm=world, progress=display)[0]
+    except SimulationInterrupted:
+        raise
+    except KeyboardInterrupt:  # on this rank alone, between two that have to meet
+        world.interrupt()
+        raise
     finally:
         if not isinstance(comm, World):
             world.free()

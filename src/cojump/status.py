@@ -44,9 +44,19 @@ class Status:
         Cost of one trajectory of each, in any unit: a point that has not begun is judged by the others.
     size : int
         Number of ranks.
+    keys : mapping of int to str
+        What the points are known by; two may have names that look the same.
     """
 
-    def __init__(self, directory: Path, folds: Mapping[int, Fold], costs: Mapping[int, float], size: int) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        folds: Mapping[int, Fold],
+        costs: Mapping[int, float],
+        size: int,
+        keys: Mapping[int, str] | None = None,
+    ) -> None:
+        self._keys = keys or {}
         self._path, self._folds, self._costs = directory / NAME, folds, costs
         self._points = {i: _Progress() for i in folds}
         self._ranks = [[0, 0.0] for _ in range(size)]
@@ -93,6 +103,7 @@ class Status:
             "ranks": self._ranks,
             "points": [
                 {
+                    "key": self._keys.get(i, ""),
                     "parameters": _plain(fold.skeleton.parameters),
                     "state": _state(fold, self._points[i].ran),
                     "done": fold.n_done,

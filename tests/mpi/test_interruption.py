@@ -195,3 +195,9 @@ def test_any_number_of_ranks_and_five_interruptions(tmp_path, expected):
     run_cojump(2, "run", path).succeeded()
     assert of_points(tmp_path / "results") == expected
     print("1, 2, 3, 7, 16 ranks and a run interrupted five times: the same bytes")
+
+
+@pytest.mark.parametrize("method", ["together", "agree", "share", "in_turn"])
+def test_no_rank_waits_for_one_that_ctrl_c_has_taken_out_early(method):
+    job = run_module(2, "stopped_early", method, limit=30)
+    assert job.status == 130, job.err

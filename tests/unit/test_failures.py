@@ -12,8 +12,10 @@ from click.testing import CliRunner
 from cojump import failures, files
 from cojump.cli import cli
 from cojump.errors import ConvergenceError, StorageError
+from command_line import invoke
 from interrupted import Watch, change, crash_points, finished, go, hit, killed_run
 from mpi import digests
+from run_files import run_text
 
 REASON = "the step does not converge at t = 0.5"
 FAILED = f"failed: size = 6: {REASON}; 8 of 22 trajectories are in the result file"
@@ -255,3 +257,19 @@ def test_a_run_of_which_every_point_fails_in_its_mean_field(run_toml, monkeypatc
     ]
     go(run_toml)
     assert finished(results)
+
+
+def test_points_whose_names_look_the_same_are_told_apart(tmp_path, monkeypatch):
+    """A text "1" and a number 1: what is kept of the one is not said of the other."""
+    (tmp_path / "named.py").write_text(
+        "import cojump as cj\n\n\ndef build(size, kind):\n    return cj.systems.free_flips(size, 0.7, 1.3, 0.8)\n"
+    )
+    model = {"system": '"named.py:build"', "size": 4, "kind": '["1", 1]'}
+    path = tmp_path / "run.toml"
+    path.write_text(run_text(model, steps=3, n_traj=22, seed=7, chunk=4), encoding="utf-8")
+    with monkeypatch.context() as patch:
+        Watch(patch, 5, hit(signal.SIGTERM))
+        go(path, status=75)
+    out, _ = invoke("show", tmp_path / "results")
+    lines = [line for line in out.splitlines() if line.startswith("unfinished: ")]
+    assert sorted("are kept" in line for line in lines) == [False, True]

@@ -168,3 +168,15 @@ def test_in_another_thread_nothing_is_listened_to():
     thread.start()
     thread.join()
     assert made[0].n_traj == 9
+
+
+@pytest.mark.parametrize("where", ["check_times", "run_points"])
+def test_ctrl_c_before_the_first_trajectory_is_the_same_exception(where, monkeypatch):
+    def interrupted(*_, **__):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("it has been heard")
+
+    monkeypatch.setattr(f"cojump.simulation.{where}", interrupted)
+    with pytest.raises(cj.SimulationInterrupted, match=r"^interrupted after 0 of 50 trajectories$") as caught:
+        simulate()
+    assert caught.value.partial is None

@@ -460,14 +460,15 @@ def test_fold_gathers_what_is_there(run_toml, expected, monkeypatch):
 
 
 def test_fold_writes_no_empty_result(run_toml, expected, monkeypatch):
-    """A run that was stopped before its first trajectory, a directory that holds none, and no directory."""
+    """A run that was stopped in its first chunk, a directory that holds none, and no directory."""
     results, empty = run_toml.parent / "results", run_toml.parent / "empty"
     empty.mkdir()
     with monkeypatch.context() as patch:
         Watch(patch, 0, hit(signal.SIGTERM))
         go(run_toml, status=75)
+    kept = f"1 of 44 trajectories kept ({aside_text(1)})"
     for place, why in (
-        (results, f"no trajectory of the run in {results} is finished; there is nothing to fold"),
+        (results, f"no chunk of the run in {results} is whole, {kept}; there is nothing to fold"),
         (empty, f"{empty} holds no unfinished run; there is nothing to fold"),
         (run_toml, f"{run_toml} is no directory of a run"),
         (run_toml.parent / "nowhere", f"{run_toml.parent / 'nowhere'} is no directory of a run"),
@@ -548,3 +549,29 @@ def test_the_watch_sees_what_it_should(run_toml, monkeypatch):
     go(run_toml)
     assert watch.indices == [(n, i) for n in (6, 4) for i in range(22)]
     assert np.unique(watch.indices, axis=0).shape == (44, 2)
+
+
+def test_what_is_kept_but_cannot_be_folded_yet_is_said(run_toml, monkeypatch):
+    """All in the beginning of one chunk: no command sends the user to another one that has nothing for him."""
+    change(run_toml, ("chunk = 4", "chunk = 4000"))
+    results = run_toml.parent / "results"
+    with monkeypatch.context() as patch:
+        Watch(patch, 3, hit(signal.SIGTERM))
+        go(run_toml, status=75)
+    _, err = invoke("fold", results, status=2)
+    kept = int(err.split(" whole, ")[1].split()[0])
+    assert kept in (3, 4)
+    why = f"no chunk of the run in {results} is whole, {kept} of 44 trajectories kept ({aside_text(kept)})"
+    assert err == f"cojump: {why}; there is nothing to fold\n"
+    _, err = invoke("report", results, status=2)
+    assert err.splitlines()[-1] == (
+        f"cojump: {results} has no result file: no chunk is whole yet, and nothing can be folded"
+    )
+
+
+@pytest.mark.parametrize("name", ["failures.json", "checkpoint.aside", ".lock"])
+def test_fold_takes_no_name_that_the_run_itself_uses(name, run_toml, monkeypatch):
+    results, _ = stopped_run(run_toml, monkeypatch)
+    _, err = invoke("fold", results, "-o", results / name, status=2)
+    assert err == f"cojump: cannot write {results / name}: a run keeps its own files there\n"
+    assert not (results / name).exists()
