@@ -95,7 +95,7 @@ class SimulationInterrupted(KeyboardInterrupt):
         self.partial, self.asked = partial, asked
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.partial, self.asked)
+        return type(self), (self.partial, self.asked), self.__dict__
 
 
 EXPECTED = (ArgumentError, UnsupportedError, ConvergenceError, StorageError)

@@ -257,7 +257,8 @@ def differences(
     for name in dict.fromkeys([*here, *there]):
         ours, theirs = here.get(name), there.get(name)
         if name != MADE_BY and not _same(ours, theirs):
-            found.append(Difference(name, f"{_as_written(name)} {_apart(ours, theirs, *words)}"))
+            written = _as_written(name)
+            found.append(Difference(written, f"{written} {_apart(ours, theirs, *words)}"))
     return found
 
 

@@ -6,6 +6,7 @@ made; what takes the whole model to see is checked by :class:`cojump.model.Model
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Complex
@@ -41,6 +42,10 @@ def matrix_of(name: str, value: ArrayLike) -> NDArray[np.complex128]:
     matrix = matrix.astype(complex)
     matrix.flags.writeable = False
     return matrix
+
+
+_TABLES = 64
+"""How many tables of a rate are remembered, to be compared with later ones."""
 
 
 def values_of(name: str, function: RealFunction, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -327,7 +332,23 @@ class LocalJump:
             if np.isfinite(values.flat[where]) and values.flat[where] > 0:
                 rule = f"be at most {checks.LARGEST:g} over the whole spectrum of Δ"
             raise ArgumentError(name, rule, f"at Δ = {x.flat[where]:.12g} it returns {values.flat[where]:.6g}")
+        self._check_same(name, x, values)
         return values if self.rate is None else np.sqrt(values)
+
+    def _check_same(self, name: str, x: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+        """Refuse a function that has given other values at the same points: a random one, or one that reads a variable.
+
+        Only tables are compared, which the checks of a model and the trajectories both ask for.
+        """
+        if x.size < 2:
+            return
+        seen: dict[bytes, bytes] = self.__dict__.setdefault("_seen", {})
+        points, made = (hashlib.blake2b(part.tobytes(), digest_size=16).digest() for part in (x, values))
+        if seen.get(points, made) != made:
+            found = f"for the same {x.size} points it returns other values than before"
+            raise ArgumentError(name, "be a function of its argument alone", found)
+        if len(seen) < _TABLES:
+            seen[points] = made
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ from mpi.launch import HERE, run_cojump, run_module, write_run_file
 AT_ONCE = 30
 
 SAID = {
-    "random": "hamiltonian[0] matrix is (0, ",
-    "environ": "hamiltonian[0] matrix is (0, 0.8, 0.8, 0) on rank 1 and (0, 0.7, 0.7, 0) on rank 0",
+    "random": "hamiltonian[0] eps is (0, ",
+    "environ": "hamiltonian[0] eps is (0, 0.8, 0.8, 0) on rank 1 and (0, 0.7, 0.7, 0) on rank 0",
     "size": "blocks[0] size is 41 on rank 1 and 40 on rank 0",
     "gamma": "jumps[0] Γ over the spectrum is 1.67647059 on rank 1 and 1.17647059 on rank 0 in its value 11 of 41",
 }

@@ -61,7 +61,7 @@ def main():
     try:
         cj.simulate(model, cj.tilted(model, theta, 0.4), [0.0, 0.1], n_traj=4, chunk=1, comm=MPI.COMM_WORLD)
     except cj.ArgumentError as error:
-        print(f"{RANK}: {error}", file=sys.stderr)
+        sys.stderr.write(f"{RANK}: {error}\n")  # in one piece: the ranks share the stream
         sys.exit(2)
 
 

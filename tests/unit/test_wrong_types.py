@@ -221,6 +221,10 @@ def calls():
         (cj.bounds.gronwall, {**common, "taylor": None}),
         (cj.bounds.lemmas, {"model": model, "taylor": None, "support": 1}),
         (cj.longtime.autocorrelation_time, {"series": np.sin(np.ones((2, 50)) * np.arange(50)), "spacing": 1.0}),
+        (
+            cj.longtime.at_jumps,
+            {"model": model, "state": state, "times": times, "seed": 0, "index": 0, "tolerance": 1e-9},
+        ),
         (cj.longtime.averages, {"source": result, "burn_in": 0.5, "window": 1.5}),
         (cj.longtime.kept_series, {"source": result, "observable": {S: Z}, "model": model}),
         (cj.longtime.residence, {"times": times, "series": np.sin(9 * times)[None], "low": -0.3, "high": 0.3}),
