@@ -44,8 +44,11 @@ def matrix_of(name: str, value: ArrayLike) -> NDArray[np.complex128]:
     return matrix
 
 
-_TABLES = 64
-"""How many tables of a rate are remembered, to be compared with later ones."""
+_REMEMBERED = 2**20
+"""Values of a rate that are remembered, to be compared with later ones at the same points."""
+
+_ROUNDED = 1e-9
+"""Relative difference of two values that are the same up to rounding."""
 
 
 def values_of(name: str, function: RealFunction, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -338,17 +341,24 @@ class LocalJump:
     def _check_same(self, name: str, x: NDArray[np.float64], values: NDArray[np.float64]) -> None:
         """Refuse a function that has given other values at the same points: a random one, or one that reads a variable.
 
-        Only tables are compared, which the checks of a model and the trajectories both ask for.
+        Only tables are compared, which the checks of a model and the trajectories both ask for; up to rounding, for a
+        function may be summed by several threads.
         """
         if x.size < 2:
             return
-        seen: dict[bytes, bytes] = self.__dict__.setdefault("_seen", {})
-        points, made = (hashlib.blake2b(part.tobytes(), digest_size=16).digest() for part in (x, values))
-        if seen.get(points, made) != made:
+        seen: dict[bytes, NDArray[np.float64]] = self.__dict__.setdefault("_seen", {})
+        points = hashlib.blake2b(x.tobytes(), digest_size=16).digest()
+        before = seen.get(points, values)
+        size = np.maximum(np.abs(before), np.abs(values))
+        if not (np.abs(before - values) <= _ROUNDED * size).all():
             found = f"for the same {x.size} points it returns other values than before"
             raise ArgumentError(name, "be a function of its argument alone", found)
-        if len(seen) < _TABLES:
-            seen[points] = made
+        if sum(table.size for table in seen.values()) + x.size <= _REMEMBERED:
+            seen[points] = values
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the tables that are remembered."""
+        return {key: value for key, value in self.__dict__.items() if key != "_seen"}
 
 
 @dataclass(frozen=True, eq=False)

@@ -282,8 +282,8 @@ def test_a_difference_is_listed_once_for_all_points(run_toml):
     go(run_toml)
     model.write_text(source.format("1.3 if size == 4 else 0.1 * size"), encoding="utf-8")
     _, err = go(run_toml, status=2)
-    assert "belongs to another run file: the file mine.py has changed since: jumps[0] matrix is (" in err
-    assert err.count("matrix is") == 1
+    assert "belongs to another run file: the file mine.py has changed since: jumps[0] j is (" in err
+    assert err.count("j is") == 1
     assert "(in 2 of 3 points)" in err
     assert err.count("\n") == 1
     change(run_toml, ("n_traj = 22", "n_traj = 21"))

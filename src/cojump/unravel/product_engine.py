@@ -362,7 +362,10 @@ class ProductEngine:
         None if no jump is possible.
         """
         weights = self._weights(sector, state)
-        number, left = _chosen(enumerate(weights), u * sum(weights))
+        total = sum(weights)
+        if not np.isfinite(total):
+            raise ConvergenceError("The rates of the jumps of a state became NaN or infinite")
+        number, left = _chosen(enumerate(weights), u * total)
         if number is None:
             return None
         channel, collective = self.basis.channels[number], self.basis.collective[number]

@@ -48,9 +48,10 @@ def ladder_weights(N, two_J, down, strength, gamma, re, im, lo, hi, weights):
         lower += weight * a * (a - 1.0)
         higher += weight * b * (b + 1.0)
     e, f, g = sector_factors(N, two_J)
-    weights[0] = max(strength * e * same, 0.0)
-    weights[1] = max(strength * f * lower, 0.0)
-    weights[2] = max(strength * g * higher, 0.0)
+    # written so that NaN stays NaN
+    weights[0] = 0.0 if same < 0.0 else strength * e * same
+    weights[1] = 0.0 if lower < 0.0 else strength * f * lower
+    weights[2] = 0.0 if higher < 0.0 else strength * g * higher
 
 
 @njit(**OPTIONS)
@@ -93,7 +94,7 @@ def channel_weight(N, two_J, diagonal, up_re, up_im, re, im, lo, hi):
         flip_re = re[p + 1] * re[p] + im[p + 1] * im[p]
         flip_im = re[p + 1] * im[p] - im[p + 1] * re[p]
         total += 2.0 * c * (up_re[i] * flip_re - up_im[i] * flip_im)
-    return max(total, 0.0)
+    return 0.0 if total < 0.0 else total
 
 
 @njit(**OPTIONS)

@@ -42,6 +42,9 @@ SEARCH = 0.25
 ROUNDING = 1e-15
 """What rounding may leave of a log-survival."""
 
+NO_JUMP, NO_NUMBER = -1, -2
+"""In place of a channel: no outcome is possible; the weights are no numbers."""
+
 UNAIMED = 2.0**-6
 """The same part of that where the end of a step happens to be near a jump: it lies on one side of it always."""
 
@@ -139,7 +142,10 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
 
 @njit(inline="always", **OPTIONS)
 def _choose_channel(tables, work, two_J, re, im, lo, hi, u):
-    """Channel (and outcome of a ladder channel, else -1) with probability proportional to |Kψ|²; rest of u."""
+    """Channel (and outcome of a ladder channel, else -1) with probability proportional to |Kψ|²; rest of u.
+
+    The channel is NO_JUMP if all weights are zero, NO_NUMBER if they are no finite numbers.
+    """
     weights = work.weights
     total = 0.0
     for l in range(tables.kind.size):
@@ -163,8 +169,10 @@ def _choose_channel(tables, work, two_J, re, im, lo, hi, u):
             down = tables.kind[l] == LADDER_DOWN
             ladder_weights(tables.N, two_J, down, tables.strength[l], tables.gamma[l], re, im, lo, hi, weights[l])
         total += weights[l, 0] + weights[l, 1] + weights[l, 2]
+    if not total < np.inf:
+        return NO_NUMBER, -1, 0.0
     left = u * total
-    channel, outcome = -1, -1
+    channel, outcome = NO_JUMP, -1
     for l in range(tables.kind.size):
         for k in range(3):
             if weights[l, k] > 0.0:
@@ -442,6 +450,9 @@ def advance(
             channel, new_two_J, new_lo, new_hi, new_norm2 = perform_jump(
                 tables, work, two_J, lo, hi, generator.random()
             )
+        if channel == NO_NUMBER:
+            status = NOT_FINITE
+            break
         if channel >= 0:
             two_J, lo, hi, norm2 = new_two_J, new_lo, new_hi, new_norm2
             if not norm2 > 0.0:
