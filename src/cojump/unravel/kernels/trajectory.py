@@ -55,7 +55,7 @@ def _sum_at(work, order, lo, hi, x):
     _evaluated(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, x)
 
 
-@njit(**OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _root(first, second, third, change, s, guess, waiting):
     """Where first x + second x² + (third + change (x - s)) x³ reaches ``waiting``, near ``guess``."""
     for _ in range(3):
@@ -97,6 +97,7 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
     # all times in the unit of the rows
     end, first, second = horizon / unit, rate * unit, -curvature * unit * unit
     damping, near = rate_shift * unit, max(SEARCH * tolerance, min(tolerance, ROUNDING))
+    farther = max(near, tolerance)
     discriminant = first * first + 4.0 * second * waiting
     s = end
     if first > 0.0 and discriminant > 0.0:
@@ -119,10 +120,14 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
                 return horizon, 0, lost, norm2
             if miss <= UNAIMED * near:
                 return horizon, 1, lost, norm2
-        elif abs(miss) <= near and (
+        elif abs(miss) <= farther and (
             miss >= 0.0 or not untried or (-4.0 * miss < lost and slope > 0.0 and s - 2.0 * miss / slope < end)
         ):
-            return s * unit, 1, lost, norm2
+            if work.norms[1] * abs(miss) <= SEARCH * tolerance * slope:
+                # the jump is then, to the square of the miss, and the state moves by less than its share till then
+                return (s - miss / slope) * unit, 1, waiting, norm2
+            if abs(miss) <= near:
+                return s * unit, 1, lost, norm2
         if miss < 0.0:
             below = s
         else:
