@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:
     from . import attractors, bounds, fluctuations, longtime, reduced, systems
@@ -46,7 +46,14 @@ _HOMES = {
     "StorageError": "errors",
 }
 
-_MODULES = ("systems", "fluctuations", "attractors", "bounds", "longtime", "reduced")
+_MODULES = {
+    "systems": "systems",
+    "fluctuations": "fluctuations",
+    "attractors": "attractors",
+    "bounds": "bounds",
+    "longtime": "longtime",
+    "reduced": "reduced",
+}
 
 __all__ = [
     "systems",
@@ -85,7 +92,7 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     if name in _MODULES:
-        return import_module(f".{name}", __name__)
+        return import_module(f".{_MODULES[name]}", __name__)
     if name in _HOMES:
         return getattr(import_module(f".{_HOMES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -22,7 +22,7 @@ from typing import Any, overload
 import h5py
 import numpy as np
 
-from . import __version__, checks
+from . import checks
 from .averages import layout_of
 from .certainty import Chance
 from .errors import ArgumentError, StorageError, one_line, printable
@@ -31,6 +31,7 @@ from .fold import Chunk, Folded, Goal, Groups, folded_of, statistics_of
 from .memory import available
 from .moments import Moments, Tails
 from .results import Extra, Result, Theory
+from .version import __version__
 
 RESULT_NAME = "result.h5"
 """Name of the result file in the directory of a run."""
