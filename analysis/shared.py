@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.files import replace_file
+from cojump.tools.whole_files import replace_file
 
 if TYPE_CHECKING:
     from cojump.storage import ResultSequence

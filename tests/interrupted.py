@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cojump import checkpoint, files, runs
+from cojump import checkpoint, runs
+from cojump.tools import whole_files
 from cojump.unravel.driver import Engine
 from command_line import invoke
 from run_files import flips, run_text
@@ -78,7 +79,12 @@ def crash_points(path, output, monkeypatch, at, status=0):
         begin = runs._Run._finish
 
         def finish(self, session, stopped):
-            for module, name in ((files.os, "replace"), (files.os, "fsync"), (Path, "unlink"), (Path, "rmdir")):
+            for module, name in (
+                (whole_files.os, "replace"),
+                (whole_files.os, "fsync"),
+                (Path, "unlink"),
+                (Path, "rmdir"),
+            ):
                 patch.setattr(module, name, counted(getattr(module, name)))
             begin(self, session, stopped)
 

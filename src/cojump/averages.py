@@ -20,10 +20,10 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checks
 from .certainty import Ground, uncertain
 from .model import single_particle_basis, symmetric_products
 from .moments import Moments
+from .tools import checks
 
 Array = NDArray[np.float64]
 

@@ -28,7 +28,6 @@ from typing import Any
 
 from . import failures
 from .errors import StorageError
-from .files import prepare_directory, reason, sweep
 from .fold import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, kept_text, statistics_of, tails_of
 from .lock import NAME as LOCK
 from .lock import Lock, held
@@ -37,6 +36,7 @@ from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, 
 from .spill import Spill
 from .status import NAME as STATUS
 from .storage import RESULT_NAME, Note, ResultSequence, load, save_results
+from .tools.whole_files import prepare_directory, reason, sweep
 
 DIRECTORY = "checkpoint"
 MANIFEST = "manifest.h5"

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from .errors import EXPECTED, ArgumentError, BrokenOff, Stopped, StorageError, broken_line, one_line
-from .terminal import command, delivered, settle, tell
+from .tools.terminal import command, delivered, settle, tell
 from .version import __version__
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checks
 from .averages import Extra
 from .certainty import LEAST, seen_by, uncertain
 from .model import Model
 from .moments import Moments
 from .observables import Trajectory
+from .tools import checks
 from .windows import Window
 
 Array = NDArray[np.float64]

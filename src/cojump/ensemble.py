@@ -17,10 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from . import checks
 from .alone import Alone
 from .certainty import chance_of
-from .checks import check_times
 from .errors import (
     EXPECTED,
     ArgumentError,
@@ -32,7 +30,6 @@ from .errors import (
 )
 from .fold import DEVIATION, Chunk, Fold, Goal, Groups, in_memory, statistics_of
 from .meanfield import mean_field
-from .memory import for_each_rank
 from .meters import meters_of
 from .model import Model
 from .observables import AverageMeter, Meter
@@ -42,12 +39,15 @@ from .signals import Interrupts
 from .spill import Spill
 from .states import State, check_start
 from .statistics_size import Statistics, statistics_bytes
+from .tools import checks
+from .tools.checks import check_times
+from .tools.memory import for_each_rank
 from .unravel.compilation import tell_refusal
 from .unravel.driver import Outcome
 from .unravel.engine import Runner, check_rates, make_engine, plan, prepare
 
 if TYPE_CHECKING:
-    from .progress import ProgressReport
+    from .tools.progress import ProgressReport
 
 Array = NDArray[np.float64]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StorageError
-from .files import MOST_BYTES, read_regular, reason, replace_file
+from .tools.whole_files import MOST_BYTES, read_regular, reason, replace_file
 
 NAME = "failures.json"
 

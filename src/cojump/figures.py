@@ -30,8 +30,8 @@ from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, 
 from numpy.typing import NDArray
 
 from .errors import printable
-from .files import replace_file
 from .results import Result
+from .tools.whole_files import replace_file
 
 Array = NDArray[np.float64]
 

@@ -22,13 +22,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import schur, solve_continuous_lyapunov, solve_sylvester
 
-from .checks import check_times
 from .derivatives import Jet, RateJet
 from .errors import ArgumentError, ConvergenceError, UnsupportedError
-from .integration import MANY_PERIODS, Method, exponential, integrate
-from .matrices import commutator
 from .model import CollectiveJump, LocalJump, Model, OneBody, check_model, snapped
 from .states import State, check_start, density_matrices
+from .tools.checks import check_times
+from .tools.matrices import commutator
+from .tools.ode import MANY_PERIODS, Method, exponential, integrate
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import StorageError
-from .files import MOST_BYTES, read_regular, reason
+from .tools.whole_files import MOST_BYTES, read_regular, reason
 
 NAME = ".lock"
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks
-from .checks import check_times
 from .errors import ArgumentError
 from .model import Model, check_model
+from .tools import checks
+from .tools.checks import check_times
 from .windows import window_of
 
 if TYPE_CHECKING:

@@ -17,15 +17,15 @@ from scipy.sparse import csr_array, eye_array
 from scipy.sparse.linalg import splu
 from threadpoolctl import threadpool_limits
 
-from . import checks
-from .checks import check_times
 from .errors import ArgumentError, ConvergenceError, UnsupportedError
-from .matrices import from_pairs
 from .model import LocalJump, Model, check_model
 from .schur.blocks import Label, sector_labels
 from .schur.densities import block_densities, occupied_labels
 from .schur.generator import Generator, check_unknowns
 from .states import State, check_start
+from .tools import checks
+from .tools.checks import check_times
+from .tools.matrices import from_pairs
 
 Array = NDArray[np.float64]
 

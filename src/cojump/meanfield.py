@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .checks import check_times
-from .integration import MANY_PERIODS, exponential, integrate
 from .model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
 from .states import State, check_start
+from .tools.checks import check_times
+from .tools.ode import MANY_PERIODS, exponential, integrate
 
 if TYPE_CHECKING:
     from .fluctuations import Fluctuations

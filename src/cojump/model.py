@@ -15,9 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks
 from .errors import ArgumentError, UnsupportedError
-from .memory import available
 from .terms import (
     HERMITIAN,
     PROJECTOR_UP,
@@ -35,6 +33,8 @@ from .terms import (
     check_hermitian,
     matrix_of,
 )
+from .tools import checks
+from .tools.memory import available
 
 __all__ = [
     "PROJECTOR_UP",

@@ -14,12 +14,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checks
 from .averages import Estimates, Extra, Layout, layout_of
 from .errors import ArgumentError, UnsupportedError
-from .matrices import from_pairs
 from .model import Model
 from .moments import Moments
+from .tools import checks
+from .tools.matrices import from_pairs
 from .unravel.record import spins_in
 
 Array = NDArray[np.float64]

@@ -13,10 +13,10 @@ from .checkpoint import key_of
 from .config import PointSpec, RunFile, read_run_file
 from .errors import EXPECTED, StorageError, one_line
 from .failures import Failed
-from .files import reason
 from .fold import Goal
 from .identity import LAST_BITS, agreed, differences, identity_of
-from .terminal import tell
+from .tools.terminal import tell
+from .tools.whole_files import reason
 from .unravel.compilation import processor
 
 if TYPE_CHECKING:

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checks
 from .averages import Averages
 from .errors import ArgumentError
 from .model import Model, check_model, single_particle_basis, symmetric_products
+from .tools import checks
 
 Array = NDArray[np.float64]
 Matrices = NDArray[np.complex128]

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checks
 from .averages import Averages, Estimates, Extra, Layout, OrderParameters
 from .certainty import LEAST, NOISE, Chance, Flags, Ground, ground_of, seen_by
 from .counting import Activity, Counts, activity_of, counts_of
 from .errors import ArgumentError
 from .observables import Distribution, distribution_of, squeezing_of
+from .tools import checks
 from .windows import PREFIX, Stationary, row_of, stationary_of
 
 Array = NDArray[np.float64]

@@ -16,7 +16,6 @@ from .checkpoint import DIRECTORY, MANIFEST, Contents, Session, damaged_text, em
 from .ensemble import Events
 from .errors import EXPECTED, WALLTIME, BrokenOff, Stopped, StorageError, broken_line, one_line
 from .failures import FailureRecord
-from .files import absolute, as_given
 from .fold import Chunk, Fold, aside_text, kept_text
 from .missing import parameters_text
 from .plans import Plan, end_together, plan_together
@@ -24,7 +23,8 @@ from .shards import ShardWriter
 from .signals import FAILED, INTERRUPTED, STOPPED, Signals
 from .status import Status
 from .storage import RESULT_NAME, ResultSequence
-from .terminal import command, tell
+from .tools.terminal import command, tell
+from .tools.whole_files import absolute, as_given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -354,7 +354,7 @@ class _Run(Events):
     def go(self) -> int:
         """Run what is missing; the exit status."""
         from .ensemble import run_chunks
-        from .progress import make_progress
+        from .tools.progress import make_progress
 
         progress = None if self._session is None else make_progress(sys.stderr)
         stopped = False

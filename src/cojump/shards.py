@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .errors import StorageError
-from .files import open_regular, reason
+from .tools.whole_files import open_regular, reason
 
 SUFFIX = ".shard"
 

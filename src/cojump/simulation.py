@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from . import checks
-from .checks import check_times
 from .ensemble import Point, run_points
 from .errors import SimulationInterrupted
 from .model import Model
 from .results import Result
 from .states import State
+from .tools import checks
+from .tools.checks import check_times
 from .unravel.compilation import tell_refusal
 from .unravel.engine import make_engine, prepare
 
@@ -160,7 +160,7 @@ def simulate(
 def _run(check: Callable[[], Point], comm: Any, progress: bool) -> Result:
     display = None
     if progress:
-        from .progress import make_progress
+        from .tools.progress import make_progress
 
         display = make_progress()
     if comm is None:

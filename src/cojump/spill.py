@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import IO
 
 from .errors import StorageError
-from .files import reason
 from .fold import Chunk, Waiting
+from .tools.whole_files import reason
 
 LIMIT = 64 * 2**20
 """Bytes of chunks that may wait in memory."""

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .files import MOST_BYTES, read_regular
 from .fold import Fold
+from .tools.whole_files import MOST_BYTES, read_regular
 
 NAME = "status.json"
 

@@ -1,6 +1,6 @@
 """The result file: one self-describing HDF5 file for all points of a run, whole or refused.
 
-The file is made in memory and written by :func:`cojump.files.replace_file`. Its first 512 bytes, the user
+The file is made in memory and written by :func:`cojump.tools.whole_files.replace_file`. Its first 512 bytes, the user
 block that every HDF5 program skips, hold the schema version, the length and the SHA-256 of all that follows.
 They are verified before HDF5 sees a single byte: no damaged file is ever parsed, no wrong number ever read.
 """
@@ -22,15 +22,15 @@ from typing import Any, overload
 import h5py
 import numpy as np
 
-from . import checks
 from .averages import layout_of
 from .certainty import Chance
 from .errors import ArgumentError, StorageError, one_line, printable
-from .files import open_regular, reason, replace_file
 from .fold import Chunk, Folded, Goal, Groups, folded_of, statistics_of
-from .memory import available
 from .moments import Moments, Tails
 from .results import Extra, Result, Theory
+from .tools import checks
+from .tools.memory import available
+from .tools.whole_files import open_regular, reason, replace_file
 from .version import __version__
 
 RESULT_NAME = "result.h5"

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from . import checks
 from .errors import ArgumentError
 from .model import (
     PROJECTOR_UP,
@@ -29,6 +28,7 @@ from .model import (
     TwoBody,
 )
 from .terms import MOST_LEVELS
+from .tools import checks
 
 _MOST_ENTRIES = 2 * 10**7
 """Entries of all patterns together, p·N: a few seconds of sorting them into blocks."""

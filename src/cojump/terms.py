@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import checks
 from .errors import ArgumentError, foreign
+from .tools import checks
 
 RealFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from . import checks
 from .averages import Averages, Estimates, Extra
 from .errors import ArgumentError
 from .observables import Meter, Trajectory
+from .tools import checks
 
 Array = NDArray[np.float64]
 

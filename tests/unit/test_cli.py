@@ -15,8 +15,8 @@ from cojump import cli as cli_module
 from cojump.config import read_run_file
 from cojump.config.templates import TEMPLATES
 from cojump.errors import ConvergenceError
-from cojump.progress import ProgressBar, ProgressLines, make_progress
 from cojump.storage import SCHEMA, load, save_results
+from cojump.tools.progress import ProgressBar, ProgressLines, make_progress
 from command_line import environment, invoke
 from run_files import flips, run_text
 

@@ -9,9 +9,10 @@ import signal
 import pytest
 from click.testing import CliRunner
 
-from cojump import failures, files
+from cojump import failures
 from cojump.cli import cli
 from cojump.errors import ConvergenceError, StorageError
+from cojump.tools import whole_files
 from command_line import invoke
 from interrupted import Watch, change, crash_points, finished, go, hit, killed_run
 from mpi import digests
@@ -204,7 +205,7 @@ def test_a_message_with_a_byte_that_is_no_text(run_toml, monkeypatch):
 
 
 def test_a_disk_without_room_for_the_record(run_toml, expected, monkeypatch):
-    real = files.os.replace
+    real = whole_files.os.replace
 
     def full(source, target):
         if str(target).endswith(failures.NAME):
@@ -212,7 +213,7 @@ def test_a_disk_without_room_for_the_record(run_toml, expected, monkeypatch):
         real(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(files.os, "replace", full)
+        patch.setattr(whole_files.os, "replace", full)
         results = failed_run(run_toml, monkeypatch)
     assert sorted(os.listdir(results)) == ["checkpoint", "result.h5"]
     go(run_toml)

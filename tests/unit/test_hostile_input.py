@@ -13,10 +13,10 @@ import pytest
 from scipy.sparse import coo_array, csr_matrix
 
 import cojump as cj
-from cojump import checks
 from cojump.config import read_run_file
 from cojump.errors import ArgumentError
 from cojump.figures import averages_figure, deviation_figure, write_figures
+from cojump.tools import checks
 from command_line import environment, invoke
 from run_files import flips, run_text, text_of
 from synthetic import make_result
@@ -308,7 +308,7 @@ def test_commands_write_into_any_encoding(tmp_path, encoding):
     if encoding == "ascii":  # the longer ones once
         commands = [["run", path], ["report", tmp_path / "results"], *commands]
     script = (
-        "import sys; from cojump.cli import cli; from cojump.terminal import settle; settle()\n"
+        "import sys; from cojump.cli import cli; from cojump.tools.terminal import settle; settle()\n"
         "for line in sys.argv[1:]:\n"
         "    try: cli(line.split('|'), 'cojump')\n"
         "    except SystemExit as stop: print('status', stop.code)\n"

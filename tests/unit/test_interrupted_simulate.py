@@ -124,7 +124,7 @@ class Display:
 @pytest.mark.parametrize("action", [hit(signal.SIGINT), fail])
 def test_the_display_stops_in_every_case(action, monkeypatch):
     log = []
-    monkeypatch.setattr("cojump.progress.make_progress", lambda *_: Display(log))
+    monkeypatch.setattr("cojump.tools.progress.make_progress", lambda *_: Display(log))
     with monkeypatch.context() as patch:
         Watch(patch, 4, action)
         with pytest.raises((KeyboardInterrupt, ForeignError)):

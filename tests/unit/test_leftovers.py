@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cojump import checkpoint, files, lock
+from cojump import checkpoint, lock
 from cojump.errors import StorageError
 from cojump.storage import load
+from cojump.tools import whole_files
 from command_line import invoke
 from interrupted import Killed, Watch, change, finished, go, hit
 from mpi import digests
@@ -232,15 +233,15 @@ def test_fold_onto_the_results_of_the_run_needs_its_lock(run_toml, expected, mon
 
 def test_a_new_file_is_new_even_if_two_make_it_at_once(tmp_path, monkeypatch):
     place = tmp_path / "x"
-    real = files._check_replaceable
+    real = whole_files._check_replaceable
 
     def beaten(*arguments):
         real(*arguments)
         place.write_text("of the other one")
 
-    monkeypatch.setattr(files, "_check_replaceable", beaten)
+    monkeypatch.setattr(whole_files, "_check_replaceable", beaten)
     with pytest.raises(StorageError, match=r"cannot write .*x: it exists already"):
-        files.replace_file(place, b"mine", new=True)
+        whole_files.replace_file(place, b"mine", new=True)
     assert place.read_text() == "of the other one"
     assert os.listdir(tmp_path) == ["x"]
 
@@ -249,11 +250,11 @@ def test_a_file_system_without_links(tmp_path, monkeypatch):
     def none(*_):
         raise OSError(1, "Operation not permitted")
 
-    monkeypatch.setattr(files.os, "link", none)
-    files.replace_file(tmp_path / "x", b"mine", new=True)
+    monkeypatch.setattr(whole_files.os, "link", none)
+    whole_files.replace_file(tmp_path / "x", b"mine", new=True)
     assert (tmp_path / "x").read_bytes() == b"mine"
     with pytest.raises(StorageError, match="it exists already"):
-        files.replace_file(tmp_path / "x", b"mine", new=True)
+        whole_files.replace_file(tmp_path / "x", b"mine", new=True)
 
 
 def test_figures_replace_figures_only(run_toml):
@@ -269,14 +270,14 @@ def test_figures_replace_figures_only(run_toml):
 def test_what_is_replaced_is_a_file_of_the_same_kind(tmp_path):
     place, pipe = tmp_path / "x", tmp_path / "pipe"
     for content in (b"", b"%PDF-1", b"%PDF-2"):
-        files.replace_file(place, b"%PDF-1.4", like=4)
+        whole_files.replace_file(place, b"%PDF-1.4", like=4)
         place.write_bytes(content)
-    files.replace_file(place, b"%PDF-1.4", like=4)
+    whole_files.replace_file(place, b"%PDF-1.4", like=4)
     os.mkfifo(pipe)
     for target in (pipe, tmp_path):
         before = os.lstat(target).st_mode
         with pytest.raises(StorageError, match="it is a d"):
-            files.replace_file(target, b"%PDF-1.4", like=4)
+            whole_files.replace_file(target, b"%PDF-1.4", like=4)
         assert os.lstat(target).st_mode == before
     assert stat.S_ISFIFO(os.lstat(pipe).st_mode)
 
@@ -304,7 +305,7 @@ def test_files_of_killed_processes_go(run_toml, expected, monkeypatch):
     def killed(*_, **__):
         raise Killed
 
-    for module, name in ((Path, "unlink"), (files.os, "replace")):
+    for module, name in ((Path, "unlink"), (whole_files.os, "replace")):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, killed)
             patch.setattr(Path, "unlink", killed)

@@ -8,7 +8,8 @@ from scipy.linalg import expm
 import cojump as cj
 import twins
 from cojump.errors import ArgumentError
-from cojump.meanfield import Flow, check_times
+from cojump.meanfield import Flow
+from cojump.tools.checks import check_times
 from oracle import Oracle, product_state
 from pauli import LOWER, PAULI, X, Z
 from random_models import everything, random_density, random_hermitian

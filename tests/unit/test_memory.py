@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump import memory
 from cojump.ensemble import Point
 from cojump.errors import ArgumentError
-from cojump.memory import available, ranks_here
 from cojump.schedule import Schedule
 from cojump.statistics_size import statistics_bytes
+from cojump.tools import memory
+from cojump.tools.memory import available, ranks_here
 
 GIB = 2**30
 INFINITE = resource.RLIM_INFINITY

@@ -13,8 +13,8 @@ import pytest
 
 from cojump import cli, ensemble, fluctuations, parallel, plans, runs
 from cojump.errors import ArgumentError, ConvergenceError
-from cojump.integration import integrate
 from cojump.storage import load
+from cojump.tools.ode import integrate
 from command_line import invoke
 from interrupted import RUN, Watch, change, finished, go, hit
 from mpi import digests

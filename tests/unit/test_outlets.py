@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from cojump import terminal
 from cojump.errors import StorageError
-from cojump.progress import make_progress
+from cojump.tools import terminal
+from cojump.tools.progress import make_progress
 from command_line import environment
 from interrupted import Watch, finished, go, hit
 from mpi import digests

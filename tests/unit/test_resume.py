@@ -11,11 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 import cojump
-from cojump import checkpoint, files, shards
+from cojump import checkpoint, shards
 from cojump.cli import cli
 from cojump.errors import ConvergenceError
 from cojump.fold import aside_text
 from cojump.storage import SCHEMA, load
+from cojump.tools import whole_files
 from command_line import invoke
 from interrupted import RUN, Watch, change, crash_points, finished, go, hit, killed_run
 from mpi import digests
@@ -117,11 +118,11 @@ def test_a_full_disk_loses_nothing(when, run_toml, expected, monkeypatch):
 
     with monkeypatch.context() as patch:
         if when == "first write":
-            patch.setattr(files.os, "fsync", full)
+            patch.setattr(whole_files.os, "fsync", full)
         elif when == "shard":
             Watch(patch, 9, lambda: patch.setattr(shards.os, "write", full))
         else:
-            Watch(patch, 40, lambda: patch.setattr(files.os, "replace", full))
+            Watch(patch, 40, lambda: patch.setattr(whole_files.os, "replace", full))
         _, err = go(run_toml, status=2 if when == "first write" else 74)
     assert "No space left on device" in err.splitlines()[-1]
     assert "Traceback" not in err

@@ -8,7 +8,7 @@ from scipy.integrate import OdeSolver
 from scipy.linalg import expm
 
 import cojump as cj
-from cojump.integration import Method, integrate
+from cojump.tools.ode import Method, integrate
 from pauli import LOWER, X
 
 S, UP = "spins", np.diag([1.0, 0.0])

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import cojump
-from cojump import files, storage
+from cojump import storage
 from cojump.errors import ArgumentError, StorageError
 from cojump.moments import Moments
 from cojump.results import Layout, Result, Theory
 from cojump.storage import load, save_results
+from cojump.tools import whole_files
 from synthetic import make_result
 
 RUN_TEXT = '[model]\nsystem = "constrained"  # γ\n'
@@ -245,7 +246,7 @@ def test_a_failed_write_leaves_the_old_file(saved, monkeypatch):
     def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(whole_files.os, "fsync", full)
     with pytest.raises(StorageError) as caught:
         save_results(path, results[:1], overwrite=True)
     assert str(caught.value) == f"cannot write {path}: No space left on device"

@@ -20,11 +20,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import checks
 from ..errors import ArgumentError, ConvergenceError, UnsupportedError
-from ..integration import integrate
 from ..model import Model, check_model
 from ..states import State, density_matrices
+from ..tools import checks
+from ..tools.ode import integrate
 from .dynamics import Array, Dynamics, MeanFieldDynamics
 from .settling import Rest, Settling
 from .shooting import NEUTRAL_PRECISE, RANK, RANK_OF_FAMILY, Orbit, primitive, shoot, variation

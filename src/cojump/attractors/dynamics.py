@@ -21,8 +21,8 @@ from scipy.integrate import ODEintWarning, odeint
 
 from ..errors import ConvergenceError, UnsupportedError
 from ..fluctuations import Expansion
-from ..matrices import commutator
 from ..model import Model
+from ..tools.matrices import commutator
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]

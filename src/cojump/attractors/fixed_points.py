@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import checks
 from ..errors import ArgumentError, UnsupportedError
 from ..model import Model, check_model
 from ..states import State, check_start, density_matrices
+from ..tools import checks
 from .dynamics import Array, MeanFieldDynamics
 from .found import FLAT, Found, flat_directions
 from .roots import newton

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import checks
 from ..errors import EXPECTED, ArgumentError, foreign, one_line
 from ..model import Model, check_model
-from ..progress import make_progress
 from ..states import State, product
+from ..tools import checks
+from ..tools.progress import make_progress
 from .cycles import TIME_LIMIT
 from .dynamics import Array, MeanFieldDynamics
 from .fixed_points import FixedPoint, FixedPoints, check_starts, describe, described

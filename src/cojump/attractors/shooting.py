@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
-from ..integration import integrate
+from ..tools.ode import integrate
 from .dynamics import Array, Dynamics, travel
 
 _STEPS = 12

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
-from ..matrices import commutator
 from ..model import CollectiveJump, LocalJump, Model, OneBody, check_model
+from ..tools.matrices import commutator
 
 Array = NDArray[np.float64]
 Matrix = NDArray[np.complex128]

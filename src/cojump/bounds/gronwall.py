@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..checks import check_times
 from ..model import Block, Model
 from ..states import BlockState, OccupationBlock, ProductBlock, State, check_start
+from ..tools.checks import check_times
 from .form import PaperForm, paper_form
 from .rates import RateBounds, Series
 from .series import check_taylor, rate_bounds

@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import checks
 from ..errors import ArgumentError
-from ..matrices import commutator
 from ..model import Block, Model
 from ..schur.blocks import Labels, largest_sector
 from ..schur.operators import Kraus, Operators
+from ..tools import checks
+from ..tools.matrices import commutator
 from .apart import set_apart
 from .form import Element, PaperForm, paper_form
 from .gronwall import Constants, constants_of

@@ -14,9 +14,9 @@ from numpy.polynomial import Chebyshev, Polynomial
 from numpy.polynomial.chebyshev import chebder, chebinterpolate, chebval
 from numpy.typing import NDArray
 
-from .. import checks
 from ..errors import ArgumentError, UnsupportedError
 from ..model import LocalJump, Model, snapped
+from ..tools import checks
 from .rates import RateBounds, Series, Smooth
 
 Array = NDArray[np.float64]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, ConvergenceError, Stopped, UnsupportedError, foreign
-from ..files import read_regular, reason
+from ..tools.whole_files import read_regular, reason
 from .sections import MISSING, Section, boolean, integer, number, show, suggestion, text
 from .sweep import canonical
 

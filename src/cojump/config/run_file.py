@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ArgumentError, one_line
-from ..files import absolute, read_regular
+from ..tools.whole_files import absolute, read_regular
 from .builders import Builder, find_builder, in_section
 from .initial import DEFAULTS, InitialSection, read_initial
 from .sections import MISSING, Section, integer, number, show

@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matrices import conjugate
 from ..model import LocalJump, Model, snapped
+from ..tools.matrices import conjugate
 from .main_frame import turn_of
 from .occupations import Occupations
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..kept import Kept
+from ..tools.cache_by_bytes import Kept
 from .diagrams import Diagram, log_copies, removal_weight, without_box
 from .occupations import Occupations
 from .patterns import Path, Patterns

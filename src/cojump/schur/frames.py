@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matrices import conjugate, is_diagonal
 from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
+from ..tools.matrices import conjugate, is_diagonal
 
 Matrix = NDArray[np.complex128]
 

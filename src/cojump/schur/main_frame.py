@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..matrices import commutator, conjugate, is_diagonal
 from ..model import LocalJump, Model
+from ..tools.matrices import commutator, conjugate, is_diagonal
 from .two_level import argument_axis, axis_rotation, block_axis
 
 Matrix = NDArray[np.complex128]

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array, kron
 
 from ..errors import ArgumentError
-from ..matrices import is_diagonal
 from ..model import CollectiveJump, LocalJump, Model, OneBody, snapped
+from ..tools.matrices import is_diagonal
 from .blocks import Label, Labels, Removal, Sector, rest_sector_of, sector_labels, sector_of
 
 Matrix = NDArray[np.complex128]

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..kept import Kept
-from ..matrices import conjugate, is_diagonal
 from ..model import CollectiveJump, LocalJump, Model, OneBody
+from ..tools.cache_by_bytes import Kept
+from ..tools.matrices import conjugate, is_diagonal
 from .blocks import Label, Labels, dimension_of, rest_sector_of, sector_of
 from .channels import Channel, channel_of
 from .main_frame import block_frame

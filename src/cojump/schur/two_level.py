@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
-from ..matrices import conjugate
 from ..model import SIGMA_X, SIGMA_Y, SIGMA_Z, CollectiveJump, LocalJump, Model, OneBody, snapped, two_level_averages
+from ..tools.matrices import conjugate
 from .program import Program, empty_program
 
 Matrix = NDArray[np.complex128]

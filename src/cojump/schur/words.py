@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaln
 
-from ..kept import Kept
-from ..matrices import conjugate, is_diagonal
 from ..model import Block
 from ..states import BlockState, DickeBlock, OccupationBlock, SymmetricBlock
+from ..tools.cache_by_bytes import Kept
+from ..tools.matrices import conjugate, is_diagonal
 from .diagram_sector import diagram_sector
 from .diagrams import Diagram, dimension
 from .initial import PURE

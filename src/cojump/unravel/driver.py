@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
-from ..matrices import from_pairs
 from ..model import Model
 from ..schur import two_level
 from ..schur.initial import draw_sector_state, is_random
@@ -18,6 +17,7 @@ from ..schur.sector_matrix import sector_matrix
 from ..schur.spin_sector import rotation_matrix
 from ..states import State, tilted
 from ..systems import free_flips
+from ..tools.matrices import from_pairs
 from .compilation import compiling
 from .kernels.common import (
     FINISHED,

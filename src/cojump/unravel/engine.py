@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..matrices import from_pairs
 from ..model import CollectiveJump, LocalJump, Model
 from ..schur.blocks import largest_sector
 from ..schur.components import Component, components
@@ -20,6 +19,7 @@ from ..schur.program import Builder
 from ..schur.two_level import build, is_banded
 from ..states import State, occupation
 from ..systems import lambda_pump
+from ..tools.matrices import from_pairs
 from .compilation import compiling
 from .driver import Engine, Outcome, bytes_needed, warm_up
 from .kernels.program import run_program

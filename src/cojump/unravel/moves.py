@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..kept import Kept
 from ..model import Block
 from ..schur.blocks import Label, Sector, grown, sector_of
+from ..tools.cache_by_bytes import Kept
 from .kernels.program import apply_axis, apply_axis_adjoint
 
 Array = NDArray[np.float64]

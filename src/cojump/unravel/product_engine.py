@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from ..errors import ConvergenceError
-from ..matrices import conjugate
 from ..model import Model
 from ..schur.blocks import Label, Labels, dimension_of, largest_sector, most_sectors
 from ..schur.diagram_sector import MEMORY as DIAGRAMS
@@ -22,6 +21,7 @@ from ..schur.product import MEMORY, Box, Channel, ProductBasis, ProductSector
 from ..schur.sector_matrix import program_matrix
 from ..schur.words import Start
 from ..states import State
+from ..tools.matrices import conjugate
 from .driver import Outcome, Stream, UserFrame, work_space
 from .kernels.common import MAX_ORDER, PAD
 from .kernels.program import run_program

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ArgumentError, printable
+from ..errors import ArgumentError, printable
 
 SEED_BITS = 128
 """Seeds are below two to this."""

@@ -17,9 +17,9 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
-from .errors import StorageError
-from .files import reason
+from ..errors import StorageError
 from .spelling import spelled
+from .whole_files import reason
 
 _GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ECONNRESET, errno.ENXIO}
 """Errors of a stream that has no reader any more: a closed pipe, a terminal that hung up."""

@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import StorageError
+from ..errors import StorageError
 
 MOST_BYTES = 2**28
 """Of the small files in the directory of a run: who runs, how far it is, what has failed."""

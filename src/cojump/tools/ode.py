@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
-from .errors import ConvergenceError
+from ..errors import ConvergenceError
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""What the other packages share and what knows no physics."""
