@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from cojump.averages import Layout
 from cojump.moments import Moments
-from cojump.results import Layout, Result
+from cojump.results import Result
 
 
 def make_result(size=50, *, n_traj=20, keep=3, n_times=9, blocks=("spins",), seed=7, parameters=None, spread=1.0):

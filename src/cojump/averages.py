@@ -24,8 +24,7 @@ from .certainty import Ground, uncertain
 from .model import single_particle_basis, symmetric_products
 from .moments import Moments
 from .tools import checks
-
-Array = NDArray[np.float64]
+from .tools.types import Array
 
 
 class Layout:

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from .model import CollectiveJump, LocalJump, Model, OneBody
 from .schur.components import components
 from .states import BlockState, DickeBlock, ProductBlock, State
+from .tools.types import Array
 
-Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 LEAST = 8.0

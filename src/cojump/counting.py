@@ -13,9 +13,8 @@ from .model import Model
 from .moments import Moments
 from .observables import Trajectory
 from .tools import checks
+from .tools.types import Array
 from .windows import Window
-
-Array = NDArray[np.float64]
 
 TOTAL = "total"
 """Label of the jumps of all channels together."""

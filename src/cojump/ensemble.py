@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from .alone import Alone
@@ -35,13 +34,14 @@ from .model import Model
 from .observables import AverageMeter, Meter
 from .results import Result
 from .schedule import Schedule, Task, cost_of
-from .signals import Interrupts
 from .spill import Spill
 from .states import State, check_start
 from .statistics_size import Statistics, statistics_bytes
 from .tools import checks
 from .tools.checks import check_times
+from .tools.interrupts import Interrupts
 from .tools.memory import for_each_rank
+from .tools.types import Array
 from .unravel.compilation import tell_refusal
 from .unravel.driver import Outcome
 from .unravel.engine import Runner, check_rates, make_engine, plan, prepare
@@ -49,7 +49,6 @@ from .unravel.engine import Runner, check_rates, make_engine, plan, prepare
 if TYPE_CHECKING:
     from .tools.progress import ProgressReport
 
-Array = NDArray[np.float64]
 
 TOLERANCES = (1e-13, 1e-2)
 """Smallest and largest tolerance that double precision and the purpose allow."""

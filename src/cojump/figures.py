@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .tools.types import Array
+
 _BACKEND = os.environ.pop("MPLBACKEND", None)  # of a notebook: unknown here, and not asked for
 try:
     import matplotlib as mpl
@@ -27,13 +29,10 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
-from numpy.typing import NDArray
 
 from .errors import printable
 from .results import Result
 from .tools.whole_files import replace_file
-
-Array = NDArray[np.float64]
 
 _WIDTH = 7.0
 """Inches: the text width of a two-column journal."""

@@ -29,9 +29,7 @@ from .states import State, check_start, density_matrices
 from .tools.checks import check_times
 from .tools.matrices import commutator
 from .tools.ode import MANY_PERIODS, Method, exponential, integrate
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
+from .tools.types import Array, Complex
 
 _TOLERANCES = 1e-10, 1e-12
 

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from .averages import Averages
 from .moments import Moments, Tails
 from .results import Extra, Result
-
-Array = NDArray[np.float64]
+from .tools.types import Array
 
 AVERAGES = "averages"
 """Name of the statistics of the averages among those of all meters."""

@@ -19,13 +19,13 @@ from .errors import ArgumentError
 from .model import Model, check_model
 from .tools import checks
 from .tools.checks import check_times
+from .tools.types import Array
 from .windows import window_of
 
 if TYPE_CHECKING:
     from .simulation import Trajectory
     from .states import State
 
-Array = NDArray[np.float64]
 
 RELIABLE = 50.0
 """A correlation time is believed where each series is at least this many times as long."""

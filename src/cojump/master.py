@@ -12,7 +12,7 @@ from functools import cached_property
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_array, eye_array
 from scipy.sparse.linalg import splu
 from threadpoolctl import threadpool_limits
@@ -26,8 +26,7 @@ from .states import State, check_start
 from .tools import checks
 from .tools.checks import check_times
 from .tools.matrices import from_pairs
-
-Array = NDArray[np.float64]
+from .tools.types import Array
 
 _TERMS = 80
 """Most terms of a Taylor step."""

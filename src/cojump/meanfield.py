@@ -17,11 +17,11 @@ from .model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
 from .states import State, check_start
 from .tools.checks import check_times
 from .tools.ode import MANY_PERIODS, exponential, integrate
+from .tools.types import Array
 
 if TYPE_CHECKING:
     from .fluctuations import Fluctuations
 
-Array = NDArray[np.float64]
 Densities = list[NDArray[np.complex128]]
 
 

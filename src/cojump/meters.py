@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .counting import ActivityMeter, CountMeter
 from .model import Model
 from .observables import (
@@ -19,9 +16,8 @@ from .observables import (
     SpinMeter,
     SqueezingMeter,
 )
+from .tools.types import Array
 from .windows import WindowMeter, window_of
-
-Array = NDArray[np.float64]
 
 
 def meters_of(

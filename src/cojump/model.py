@@ -28,13 +28,13 @@ from .terms import (
     CollectiveJump,
     LocalJump,
     OneBody,
-    RealFunction,
     TwoBody,
     check_hermitian,
     matrix_of,
 )
 from .tools import checks
 from .tools.memory import available
+from .tools.types import RealFunction
 
 __all__ = [
     "PROJECTOR_UP",

@@ -20,9 +20,8 @@ from .model import Model
 from .moments import Moments
 from .tools import checks
 from .tools.matrices import from_pairs
+from .tools.types import Array
 from .unravel.record import spins_in
-
-Array = NDArray[np.float64]
 
 
 class Trajectory(Protocol):

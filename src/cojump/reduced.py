@@ -26,8 +26,8 @@ from .averages import Averages
 from .errors import ArgumentError
 from .model import Model, check_model, single_particle_basis, symmetric_products
 from .tools import checks
+from .tools.types import Array
 
-Array = NDArray[np.float64]
 Matrices = NDArray[np.complex128]
 
 

@@ -18,9 +18,8 @@ from . import longtime
 from .averages import Averages
 from .errors import ArgumentError, printable
 from .results import Result
+from .tools.types import Array
 from .windows import PREFIX, Stationary
-
-Array = NDArray[np.float64]
 
 _ROWS = 6
 """Output times in a table, unless all are asked for."""

@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .averages import Averages, Estimates, Extra, Layout, OrderParameters
 from .certainty import LEAST, NOISE, Chance, Flags, Ground, ground_of, seen_by
@@ -17,9 +16,8 @@ from .counting import Activity, Counts, activity_of, counts_of
 from .errors import ArgumentError
 from .observables import Distribution, distribution_of, squeezing_of
 from .tools import checks
+from .tools.types import Array
 from .windows import PREFIX, Stationary, row_of, stationary_of
-
-Array = NDArray[np.float64]
 
 __all__ = ["Estimates", "Extra", "Layout", "Result", "Theory"]
 

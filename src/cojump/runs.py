@@ -20,9 +20,10 @@ from .fold import Chunk, Fold, aside_text, kept_text
 from .missing import parameters_text
 from .plans import Plan, end_together, plan_together
 from .shards import ShardWriter
-from .signals import FAILED, INTERRUPTED, STOPPED, Signals
+from .signals import Signals
 from .status import Status
 from .storage import RESULT_NAME, ResultSequence
+from .tools.exit_status import FAILED, INTERRUPTED, STOPPED
 from .tools.terminal import command, tell
 from .tools.whole_files import absolute, as_given
 
@@ -51,8 +52,8 @@ def execute(path: Path, directory: Path, signals: Signals) -> int:
     Returns
     -------
     int
-        Exit status: 0 when all is done, ``signals.STOPPED`` when the run was told to stop and can go on,
-        ``signals.FAILED`` when some points cannot be run.
+        Exit status: 0 when all is done, ``exit_status.STOPPED`` when the run was told to stop and can go on,
+        ``exit_status.FAILED`` when some points cannot be run.
 
     Raises
     ------

@@ -12,21 +12,6 @@ from typing import Any
 
 from .errors import WALLTIME, Stopped
 
-STOPPED = 75
-"""Exit status of a run that was told to stop and can go on (EX_TEMPFAIL): a job script requeues on it."""
-
-FAILED = 3
-"""Exit status of a run in which some points cannot be run."""
-
-BROKEN = 74
-"""Exit status of a run that a full disk, an error of the file system or too little memory broke off (EX_IOERR)."""
-
-REFUSED = 2
-"""Exit status of what is refused before any work: nothing was run, and nothing that was there has changed."""
-
-INTERRUPTED = 130
-"""Exit status after a second Ctrl-C."""
-
 _LATER = 0.02
 """Seconds after which a signal that was lost is raised again."""
 
@@ -149,31 +134,3 @@ class Signals:
     def _raise(self, number: int, frame: FrameType | None) -> None:
         if self._begun and not self.gently:
             raise Stopped(self.name, self.doing)
-
-
-class Interrupts:
-    """Listens for Ctrl-C while it is entered, for work in somebody else's process.
-
-    Until :attr:`gently` is true one raises KeyboardInterrupt at once, as always. Then the first is noted, for the work
-    to end where nothing is lost, and the second raises. A program that has a handler of its own keeps it.
-    """
-
-    def __init__(self) -> None:
-        self.gently = self.heard = False
-        self._ours = False
-
-    def __enter__(self) -> Interrupts:
-        main = threading.current_thread() is threading.main_thread()
-        self._ours = main and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        if self._ours:
-            signal.signal(signal.SIGINT, self._hear)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        if self._ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        again, self.heard = self.heard, True
-        if again or not self.gently:
-            raise KeyboardInterrupt

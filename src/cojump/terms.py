@@ -7,7 +7,7 @@ made; what takes the whole model to see is checked by :class:`cojump.model.Model
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Complex
 from typing import Any
@@ -17,8 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .errors import ArgumentError, foreign
 from .tools import checks
-
-RealFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+from .tools.types import RealFunction
 
 SIGMA_X = np.array([[0, 1], [1, 0]], dtype=complex)
 SIGMA_Y = np.array([[0, -1j], [1j, 0]], dtype=complex)

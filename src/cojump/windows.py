@@ -15,8 +15,7 @@ from .averages import Averages, Estimates, Extra
 from .errors import ArgumentError
 from .observables import Meter, Trajectory
 from .tools import checks
-
-Array = NDArray[np.float64]
+from .tools.types import Array
 
 PREFIX = "stationary/"
 """What the name of a meter over the window begins with."""

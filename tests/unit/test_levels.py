@@ -13,13 +13,13 @@ import cojump as cj
 import oracle
 from cojump.schur.blocks import dimension_of, rows_of, sector_labels, sector_of
 from cojump.schur.diagram_sector import diagram_sector
-from cojump.schur.main_frame import ROUNDING, common_frame, shares_frame, turn_of
+from cojump.schur.main_frame import common_frame, shares_frame, turn_of
 from cojump.schur.occupations import Occupations
 from cojump.schur.product import ProductBasis
 from cojump.schur.representation import representation, rotated
 from cojump.schur.words import Start, insert, pattern_of, symmetric_product
 from cojump.tools.cache_by_bytes import Kept
-from cojump.tools.matrices import is_diagonal
+from cojump.tools.matrices import ROUNDING, is_diagonal
 from cojump.unravel import product_engine
 from cojump.unravel.engine import make_engine, plan
 from cojump.unravel.kernels.program import run_program

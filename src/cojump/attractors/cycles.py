@@ -25,7 +25,8 @@ from ..model import Model, check_model
 from ..states import State, density_matrices
 from ..tools import checks
 from ..tools.ode import integrate
-from .dynamics import Array, Dynamics, MeanFieldDynamics
+from ..tools.types import Array
+from .dynamics import Dynamics, MeanFieldDynamics
 from .settling import Rest, Settling
 from .shooting import NEUTRAL_PRECISE, RANK, RANK_OF_FAMILY, Orbit, primitive, shoot, variation
 

@@ -23,9 +23,7 @@ from ..errors import ConvergenceError, UnsupportedError
 from ..fluctuations import Expansion
 from ..model import Model
 from ..tools.matrices import commutator
-
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
+from ..tools.types import Array, Complex
 
 _RTOL, _ATOL = 1e-6, 1e-8
 """Tolerances of paths that only have to arrive somewhere; what they find is refined afterwards."""

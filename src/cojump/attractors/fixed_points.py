@@ -18,7 +18,8 @@ from ..errors import ArgumentError, UnsupportedError
 from ..model import Model, check_model
 from ..states import State, check_start, density_matrices
 from ..tools import checks
-from .dynamics import Array, MeanFieldDynamics
+from ..tools.types import Array
+from .dynamics import MeanFieldDynamics
 from .found import FLAT, Found, flat_directions
 from .roots import newton
 from .search import Certainty, find

@@ -17,7 +17,8 @@ from functools import cached_property
 import numpy as np
 
 from ..errors import UnsupportedError
-from .dynamics import POSITIVE, Array, MeanFieldDynamics
+from ..tools.types import Array
+from .dynamics import POSITIVE, MeanFieldDynamics
 from .roots import RESIDUAL, newton
 from .symmetry import continuous
 

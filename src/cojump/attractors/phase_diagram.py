@@ -15,8 +15,9 @@ from ..model import Model, check_model
 from ..states import State, product
 from ..tools import checks
 from ..tools.progress import make_progress
+from ..tools.types import Array
 from .cycles import TIME_LIMIT
-from .dynamics import Array, MeanFieldDynamics
+from .dynamics import MeanFieldDynamics
 from .fixed_points import FixedPoint, FixedPoints, check_starts, describe, described
 from .search import find
 from .settling import Settling

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from ..errors import UnsupportedError
-from .dynamics import Array, Dynamics, MeanFieldDynamics
+from ..tools.types import Array
+from .dynamics import Dynamics, MeanFieldDynamics
 
 RESIDUAL = 1e-10
 """Largest |dm/dt| of what is called a fixed point, in units of the fastest rate."""

@@ -16,7 +16,8 @@ import numpy as np
 
 from ..errors import ConvergenceError, UnsupportedError
 from ..states import State
-from .dynamics import Array, MeanFieldDynamics, simple_states, travel
+from ..tools.types import Array
+from .dynamics import MeanFieldDynamics, simple_states, travel
 from .found import Found
 from .roots import newton, zeros_along
 from .symmetry import Map, discrete, random_density

@@ -6,7 +6,8 @@ import numpy as np
 from scipy.linalg import solve_continuous_lyapunov
 
 from ..errors import ConvergenceError, UnsupportedError
-from .dynamics import Array, Dynamics, travel
+from ..tools.types import Array
+from .dynamics import Dynamics, travel
 from .roots import newton
 from .shooting import (
     NEUTRAL_PRECISE,

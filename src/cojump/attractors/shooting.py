@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from ..errors import ConvergenceError
 from ..tools.ode import integrate
-from .dynamics import Array, Dynamics, travel
+from ..tools.types import Array
+from .dynamics import Dynamics, travel
 
 _STEPS = 12
 """Newton steps before an orbit is given up."""

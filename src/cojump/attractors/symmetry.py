@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
-from .dynamics import Array, Complex, MeanFieldDynamics
+from ..tools.types import Array, Complex
+from .dynamics import MeanFieldDynamics
 
 Map = Callable[[Array], Array]
 

@@ -10,14 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
 from ..model import CollectiveJump, LocalJump, Model, OneBody, check_model
 from ..tools.matrices import commutator
-
-Array = NDArray[np.float64]
-Matrix = NDArray[np.complex128]
+from ..tools.types import Array, Matrix
 
 
 @dataclass(frozen=True, eq=False)

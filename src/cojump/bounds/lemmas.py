@@ -14,7 +14,6 @@ from operator import matmul
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import ArgumentError
 from ..model import Block, Model
@@ -22,11 +21,10 @@ from ..schur.blocks import Labels, largest_sector
 from ..schur.operators import Kraus, Operators
 from ..tools import checks
 from ..tools.matrices import commutator
+from ..tools.types import Matrix
 from .apart import set_apart
 from .form import Element, PaperForm, paper_form
 from .gronwall import Constants, constants_of
-
-Matrix = NDArray[np.complex128]
 
 _ROUNDING = 1e-14
 """Rounding of a difference, relative to the operators that cancel in it."""

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError, UnsupportedError
 from ..model import LocalJump, Model, snapped
 from ..tools import checks
+from ..tools.types import Array
 from .rates import RateBounds, Series, Smooth
-
-Array = NDArray[np.float64]
 
 _REPRODUCED = 1e-11
 """Largest deviation of a series from Γ over the spectrum, relative to max|Γ|."""

@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..model import Block
+from ..tools.types import Matrix
 from .diagram_sector import diagram_sector
 from .diagrams import Diagram, diagrams, dimension, largest_dimension, with_box
 from .removal import Label, Removal
 from .spin_sector import spin_sector
-
-Matrix = NDArray[np.complex128]
 
 Labels = tuple[Label, ...]
 """A sector of a model: one label for each block."""

@@ -6,16 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..model import LocalJump, Model, snapped
 from ..tools.matrices import conjugate
+from ..tools.types import Array, Matrix
 from .main_frame import turn_of
 from .occupations import Occupations
-
-Matrix = NDArray[np.complex128]
-Array = NDArray[np.float64]
-
 
 _ZERO = 1e-14
 """Relative size below which an element of j is rounding of the rotation."""

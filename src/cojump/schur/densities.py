@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import xlogy
 
 from ..model import Block
 from ..states import BlockState, DickeBlock, OccupationBlock, ProductBlock
+from ..tools.types import Matrix
 from .blocks import Label, sector_labels, sector_of
 from .representation import representation
-
-Matrix = NDArray[np.complex128]
 
 _NONE = 1e-14
 """Eigenvalue of a single-particle density matrix below which it is rounding."""

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..tools.cache_by_bytes import Kept
+from ..tools.types import Matrix
 from .diagrams import Diagram, log_copies, removal_weight, without_box
 from .occupations import Occupations
 from .patterns import Path, Patterns
 from .removal import Removal
-
-Matrix = NDArray[np.complex128]
 
 MEMORY = 128 * 2**20
 """Bytes of sectors that are kept for the next visit."""

@@ -13,12 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
 from ..tools.matrices import conjugate, is_diagonal
-
-Matrix = NDArray[np.complex128]
+from ..tools.types import Matrix
 
 _ZERO = 1e-15
 """Relative size below which an element of a rotated matrix is the rounding of the rotation."""

@@ -12,21 +12,18 @@ from math import comb, prod
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, eye_array, kron
 
 from ..errors import ArgumentError, UnsupportedError
 from ..model import LocalJump, Model
 from ..states import BlockState, DickeBlock
+from ..tools.types import Array, Matrix
 from .blocks import Label, Labels, sector_labels, sector_of
 from .densities import is_spread
 from .frames import Frame, frames_of, rotated_matrix
 from .operators import Operators
 from .packing import Packing, packed, packed_map, unpacked
 from .representation import representation
-
-Matrix = NDArray[np.complex128]
-Array = NDArray[np.float64]
 
 _GIB = 2.0**30
 _AVERAGES = 500

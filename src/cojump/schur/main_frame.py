@@ -6,13 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model import LocalJump, Model
-from ..tools.matrices import commutator, conjugate, is_diagonal
+from ..tools.matrices import ROUNDING, commutator, conjugate, is_diagonal
+from ..tools.types import Matrix
 from .two_level import argument_axis, axis_rotation, block_axis
-
-Matrix = NDArray[np.complex128]
-
-ROUNDING = 1e-12
-"""Part of the largest element of a matrix that a change of frame may leave where there is zero."""
 
 _DEGENERATE = 1e-9
 """Relative distance of eigenvalues below which one argument alone does not tell their states apart."""

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import comb
 
 from ..model import two_level_averages
+from ..tools.types import Array
 
-Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 

@@ -15,16 +15,13 @@ from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array, kron
 
 from ..errors import ArgumentError
 from ..model import CollectiveJump, LocalJump, Model, OneBody, snapped
 from ..tools.matrices import is_diagonal
+from ..tools.types import Array, Matrix
 from .blocks import Label, Labels, Removal, Sector, rest_sector_of, sector_labels, sector_of
-
-Matrix = NDArray[np.complex128]
-Array = NDArray[np.float64]
 
 
 class Kraus(NamedTuple):

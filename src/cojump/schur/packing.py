@@ -10,13 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
+from ..tools.types import Array, Matrix
 from .blocks import Labels
-
-Matrix = NDArray[np.complex128]
-Array = NDArray[np.float64]
 
 
 class Packing:

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
+from ..tools.types import Array
 from .diagrams import Diagram, dimension
 
-Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 Path = tuple[tuple[int, int], ...]

@@ -19,6 +19,7 @@ from scipy.sparse import csr_array
 from ..model import CollectiveJump, LocalJump, Model, OneBody
 from ..tools.cache_by_bytes import Kept
 from ..tools.matrices import conjugate, is_diagonal
+from ..tools.types import Array, Matrix
 from .blocks import Label, Labels, dimension_of, rest_sector_of, sector_of
 from .channels import Channel, channel_of
 from .main_frame import block_frame
@@ -27,9 +28,6 @@ from .program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, P
 from .representation import representation
 from .spin_sector import rotation_matrix
 from .two_level import GENERAL, SpinTables
-
-Matrix = NDArray[np.complex128]
-Array = NDArray[np.float64]
 
 _ZERO = 1e-14
 _RESULT, _STATE = 1, 0

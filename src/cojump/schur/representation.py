@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg import schur
 from scipy.sparse.linalg import expm_multiply
 
+from ..tools.types import Matrix
 from .blocks import Sector
-
-Matrix = NDArray[np.complex128]
 
 
 def generator_of(unitary: Matrix) -> Matrix:

@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, dia_array
 from scipy.special import gammaln
 
+from ..tools.types import Matrix
 from .removal import Removal
-
-Matrix = NDArray[np.complex128]
 
 
 class SpinSector:

@@ -24,10 +24,8 @@ from numpy.typing import NDArray
 from ..errors import UnsupportedError
 from ..model import SIGMA_X, SIGMA_Y, SIGMA_Z, CollectiveJump, LocalJump, Model, OneBody, snapped, two_level_averages
 from ..tools.matrices import conjugate
+from ..tools.types import Array, Matrix
 from .program import Program, empty_program
-
-Matrix = NDArray[np.complex128]
-Array = NDArray[np.float64]
 
 LADDER_DOWN, LADDER_UP, GENERAL, COLLECTIVE = 0, 1, 2, 3
 """Kinds of a channel: j has only the entry <down|j|up>, only <up|j|down>, or anything else; a collective jump."""

@@ -19,11 +19,10 @@ from scipy.special import gammaln
 from ..model import Block
 from ..states import BlockState, DickeBlock, OccupationBlock, SymmetricBlock
 from ..tools.cache_by_bytes import Kept
-from ..tools.matrices import conjugate, is_diagonal
+from ..tools.matrices import ROUNDING, conjugate, is_diagonal
 from .diagram_sector import diagram_sector
 from .diagrams import Diagram, dimension
 from .initial import PURE
-from .main_frame import ROUNDING
 from .representation import representation, rotated
 
 Ket = NDArray[np.complex128]

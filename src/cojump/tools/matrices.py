@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Matrix = NDArray[np.complex128]
+from .types import Matrix
+
+ROUNDING = 1e-12
+"""Part of the largest element of a matrix that a change of frame may leave where there is zero."""
 
 
 def commutator(a: Matrix, b: Matrix) -> Matrix:

@@ -7,13 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 from ..errors import ConvergenceError
-
-Array = NDArray[np.float64]
+from .types import Array
 
 
 class Method(NamedTuple):

@@ -18,6 +18,7 @@ from ..schur.spin_sector import rotation_matrix
 from ..states import State, tilted
 from ..systems import free_flips
 from ..tools.matrices import from_pairs
+from ..tools.types import Array
 from .compilation import compiling
 from .kernels.common import (
     FINISHED,
@@ -32,8 +33,6 @@ from .kernels.trajectory import SEARCH, advance
 from .kernels.window import trim
 from .long_step import LARGEST, Patience, long_step
 from .record import JUMP
-
-Array = NDArray[np.float64]
 
 _SEGMENT = 4096
 """Jumps between two returns to Python, so that signals and other ranks are heard."""

@@ -20,14 +20,13 @@ from ..schur.two_level import build, is_banded
 from ..states import State, occupation
 from ..systems import lambda_pump
 from ..tools.matrices import from_pairs
+from ..tools.types import Array
 from .compilation import compiling
 from .driver import Engine, Outcome, bytes_needed, warm_up
 from .kernels.program import run_program
 from .moves import Rows, apply
 from .product_engine import ProductEngine, product_bytes
 from .record import jump_type, placed, sector_array
-
-Array = NDArray[np.float64]
 
 
 class Runner(Protocol):

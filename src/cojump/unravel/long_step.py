@@ -18,9 +18,9 @@ from scipy.linalg import expm
 from scipy.sparse import csc_array, eye_array
 from scipy.sparse.linalg import splu
 
+from ..tools.types import Array
 from .kernels.series import guessed_horizon
 
-Array = NDArray[np.float64]
 Ket = NDArray[np.complex128]
 
 LARGEST = 20_000

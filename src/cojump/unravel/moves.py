@@ -14,9 +14,9 @@ from scipy.sparse import csr_array
 from ..model import Block
 from ..schur.blocks import Label, Sector, grown, sector_of
 from ..tools.cache_by_bytes import Kept
+from ..tools.types import Array
 from .kernels.program import apply_axis, apply_axis_adjoint
 
-Array = NDArray[np.float64]
 Ket = NDArray[np.complex128]
 
 

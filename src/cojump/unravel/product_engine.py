@@ -22,6 +22,7 @@ from ..schur.sector_matrix import program_matrix
 from ..schur.words import Start
 from ..states import State
 from ..tools.matrices import conjugate
+from ..tools.types import Array
 from .driver import Outcome, Stream, UserFrame, work_space
 from .kernels.common import MAX_ORDER, PAD
 from .kernels.program import run_program
@@ -32,7 +33,6 @@ from .long_step import MOST_ENTRIES, Patience, long_step
 from .moves import Around, Moves, Rows, apply, apply_adjoint, around
 from .record import record_of, sector_array
 
-Array = NDArray[np.float64]
 Ket = NDArray[np.complex128]
 T = TypeVar("T")
 

@@ -1,0 +1,101 @@
+"""A function of one variable as Chebyshev interpolants on pieces, halved until their coefficients have died out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from numpy.typing import NDArray
+
+from .types import RealFunction
+
+_DEGREE = 20
+"""Degree of the interpolant."""
+
+_TAIL = 4
+"""So many of the last coefficients must have died out."""
+
+_ROUNDING = 2e-14
+"""Size of a coefficient, relative to the largest value in the interval, that is rounding of the user's function."""
+
+_HALVINGS = 16
+"""The spectrum is cut into at most 2^16 intervals before a function is called not smooth."""
+
+
+class _Piece:
+    """A function with two derivatives on one interval, as Chebyshev series."""
+
+    def __init__(self, lo: float, hi: float, coefficients: NDArray[np.float64]) -> None:
+        self._middle, self._scale = (lo + hi) / 2, 2 / (hi - lo)
+        first = chebyshev.chebder(coefficients) if len(coefficients) > 1 else np.zeros(1)
+        second = chebyshev.chebder(first) if len(first) > 1 else np.zeros(1)
+        # plain numbers: the series are short and summed at one point at a time, a million times in a scan
+        self._value, self._first, self._second = ([float(c) for c in s[::-1]] for s in (coefficients, first, second))
+
+    def size(self, order: int) -> float:
+        """Scale of derivative ``order`` on the interval: its largest value, or what the function could have there."""
+        own = sum(abs(c) for c in (self._first, self._second)[order - 1])
+        return (own + sum(abs(c) for c in self._value)) * self._scale**order
+
+    def value(self, x: float) -> float:
+        """The function."""
+        return _chebyshev_sum(self._value, (x - self._middle) * self._scale)
+
+    def first(self, x: float) -> float:
+        """Its first derivative."""
+        return _chebyshev_sum(self._first, (x - self._middle) * self._scale) * self._scale
+
+    def second(self, x: float) -> float:
+        """Its second derivative."""
+        return _chebyshev_sum(self._second, (x - self._middle) * self._scale) * self._scale**2
+
+
+def _chebyshev_sum(reversed_coefficients: list[float], s: float) -> float:
+    """Σ_k c_k T_k(s) by Clenshaw's recurrence; the highest coefficient comes first."""
+    twice, b, before = 2 * s, 0.0, 0.0
+    for c in reversed_coefficients:
+        b, before = c + twice * b - before, b
+    # one step less for k = 0: c_0 + s b_1 - b_2
+    return b - s * before
+
+
+class _Interpolant:
+    """A function on an interval, interpolated on parts of it that are halved until it is smooth in them."""
+
+    def __init__(self, function: RealFunction, lowest: float, highest: float) -> None:
+        self._function, self._lowest, self._highest = function, lowest, highest
+        self._pieces: dict[tuple[int, int], _Piece | None] = {}
+        # the part of the last point, where the next one mostly is as well
+        self._last: tuple[float, float, _Piece] | None = None
+
+    def piece(self, x: float) -> _Piece | None:
+        """The largest part around x in which the function is smooth; None if there is none."""
+        if self._last is not None and self._last[0] <= x < self._last[1]:
+            return self._last[2]
+        for level in range(1, _HALVINGS + 1):
+            width = (self._highest - self._lowest) / 2**level
+            number = min(int((x - self._lowest) / width), 2**level - 1)
+            if (level, number) not in self._pieces:
+                self._pieces[level, number] = self._interpolate(width, number)
+            piece = self._pieces[level, number]
+            if piece is not None:
+                self._last = (self._lowest + number * width, self._lowest + (number + 1) * width, piece)
+                return piece
+        return None
+
+    def _interpolate(self, width: float, number: int) -> _Piece | None:
+        """The series on one part, or None if its coefficients have not died out."""
+        # with half of the neighbours: points are never near the ends of the interpolant within
+        middle = self._lowest + (number + 0.5) * width
+        lo, hi = max(middle - width, self._lowest), min(middle + width, self._highest)
+        nodes = np.cos(np.pi * (np.arange(_DEGREE + 1) + 0.5) / (_DEGREE + 1))
+        values = self._function(np.clip(lo + (hi - lo) * (nodes + 1) / 2, lo, hi))
+        # the discrete cosine transform of the values, written as the sum it is
+        angles = np.outer(np.arange(_DEGREE + 1), np.arccos(nodes))
+        coefficients = 2 / (_DEGREE + 1) * np.cos(angles) @ values
+        coefficients[0] /= 2
+        scale = float(np.abs(values).max())
+        if np.abs(coefficients[-_TAIL:]).max() > _ROUNDING * scale:
+            return None
+        # what is rounding would be multiplied by the fourth power of its order in the second derivative
+        alive = np.flatnonzero(np.abs(coefficients) > 0.1 * _ROUNDING * scale)
+        return _Piece(lo, hi, coefficients[: int(alive[-1]) + 1] if alive.size else coefficients[:1])
