@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .alone import Alone
 from .certainty import chance_of
 from .errors import (
     EXPECTED,
@@ -32,6 +31,7 @@ from .meanfield import mean_field
 from .meters import meters_of
 from .model import Model
 from .observables import AverageMeter, Meter
+from .parallel.one_process import Alone
 from .results import Result
 from .schedule import Schedule, Task, cost_of
 from .spill import Spill
@@ -59,7 +59,7 @@ MOST_TRAJECTORIES = 2**63 - 1
 
 
 class Communicator(Protocol):
-    """What the ensemble asks of a set of ranks; :class:`cojump.parallel.World` is one."""
+    """What the ensemble asks of a set of ranks; :class:`cojump.parallel.mpi.mpi.World` is one."""
 
     rank: int
     size: int

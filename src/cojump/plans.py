@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .ensemble import Point
-    from .parallel import World
+    from .parallel.mpi import World
 
 
 @dataclass

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .config import RunFile
     from .ensemble import Point
     from .identity import Difference
-    from .parallel import World
+    from .parallel.mpi import World
     from .results import Result
     from .schedule import Task
 
@@ -60,7 +60,7 @@ def execute(path: Path, directory: Path, signals: Signals) -> int:
     ArgumentError, UnsupportedError, StorageError, ConvergenceError, click.ClickException, BrokenOff
         With one line for the user, on the first rank; the others leave quietly with the same status.
     """
-    from .parallel import world
+    from .parallel.mpi import world
 
     began = time.monotonic()
     directory = absolute(directory)
@@ -332,7 +332,7 @@ class _Run(Events):
     """The work itself, on one rank."""
 
     def __init__(self, plan: Plan, session: Session | None, comm: World | None, signals: Signals, began: float) -> None:
-        from .alone import Alone
+        from .parallel.one_process import Alone
         from .schedule import cost_of
 
         run = plan.run_file.run

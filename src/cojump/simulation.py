@@ -165,7 +165,7 @@ def _run(check: Callable[[], Point], comm: Any, progress: bool) -> Result:
         display = make_progress()
     if comm is None:
         return run_points([check()], progress=display)[0]
-    from .parallel import World, wrap
+    from .parallel.mpi import World, wrap
 
     world = wrap(comm)
     if world is None:

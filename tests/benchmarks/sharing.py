@@ -13,7 +13,7 @@ import time
 from mpi4py import MPI
 
 from cojump.ensemble import Point, run_points
-from cojump.parallel import World
+from cojump.parallel.mpi import World
 
 from .cases import TIMES, constrained
 

@@ -2,7 +2,7 @@
 
     mpiexec -n 2 python -m mpi.stopped_early METHOD
 
-METHOD is one of cojump.parallel.World, before which the signal comes.
+METHOD is one of cojump.parallel.mpi.mpi.World, before which the signal comes.
 """
 
 import os
@@ -12,7 +12,7 @@ import sys
 from mpi4py import MPI
 
 import cojump as cj
-from cojump.parallel import World
+from cojump.parallel.mpi import World
 
 if __name__ == "__main__":
     comm, method = MPI.COMM_WORLD, getattr(World, sys.argv[1])

@@ -7,9 +7,10 @@ import os
 import signal
 import sys
 
-from cojump import cli, parallel
+from cojump import cli
+from cojump.parallel import mpi
 
-_world = parallel.world
+_world = mpi.world
 
 
 def world():
@@ -20,5 +21,5 @@ def world():
 
 
 if __name__ == "__main__":
-    parallel.world = world
+    mpi.world = world
     cli.cli(sys.argv[2:])

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cojump import cli, ensemble, fluctuations, parallel, plans, runs
+from cojump import cli, ensemble, fluctuations, plans, runs
 from cojump.errors import ArgumentError, ConvergenceError
+from cojump.parallel import mpi
 from cojump.storage import load
 from cojump.tools.ode import integrate
 from command_line import invoke
@@ -275,7 +276,7 @@ class OneRank:
 
 
 def launched(monkeypatch, **variables):
-    names = parallel._SIZE_VARIABLES + parallel._STEP_VARIABLES + parallel._RANK_VARIABLES
+    names = mpi._SIZE_VARIABLES + mpi._STEP_VARIABLES + mpi._RANK_VARIABLES
     for name in names:
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -321,17 +322,17 @@ def test_one_process_that_is_alone(variables, monkeypatch):
     """Control: a batch script, one task, an mpiexec for one rank inside of a step of two."""
     monkeypatch.setitem(__import__("sys").modules, "mpi4py", OneRank)
     launched(monkeypatch, **variables)
-    assert parallel.world() is None
+    assert mpi.world() is None
 
 
 def test_simulate_with_a_world_of_one_rank_among_two(monkeypatch):
     from mpi4py import MPI
 
     launched(monkeypatch, PMI_SIZE="2")
-    assert parallel.wrap(MPI.COMM_SELF.Dup()) is None
+    assert mpi.wrap(MPI.COMM_SELF.Dup()) is None
     assert MPI.COMM_WORLD.Get_size() == 1
     with pytest.raises(ArgumentError, match="its launcher started 2 ranks and it has 1"):
-        parallel.wrap(MPI.COMM_WORLD)
+        mpi.wrap(MPI.COMM_WORLD)
 
 
 def test_paths_of_locks_do_not_move(tmp_path, monkeypatch):

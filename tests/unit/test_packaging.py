@@ -14,7 +14,7 @@ from run_files import flips, run_text
 PACKAGE = Path(cojump.__file__).parent
 PROJECT = Path(__file__).parents[2]
 
-HOMES = {"mpi4py": {"parallel.py"}, "h5py": {"storage.py"}, "matplotlib": {"figures.py"}}
+HOMES = {"mpi4py": {"parallel/mpi.py"}, "h5py": {"storage.py"}, "matplotlib": {"figures.py"}}
 """The one file that may import each, at any level."""
 
 RUN = run_text(flips([4, 8]), n_traj=10, keep=2)
@@ -132,7 +132,7 @@ def test_each_heavy_package_has_one_home(package):
 
 
 def test_nobody_starts_mpi_by_an_import():
-    """parallel.py imports mpi4py inside functions, for importing it starts MPI."""
+    """parallel/mpi.py imports mpi4py inside functions, for importing it starts MPI."""
     assert files_importing("mpi4py", anywhere=False) == set()
 
 

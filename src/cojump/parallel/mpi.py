@@ -19,9 +19,9 @@ from typing import Any, NoReturn
 
 import click
 
-from .errors import EXPECTED, ArgumentError, Interrupted, Stopped, broken_line, one_line
-from .tools.checks import shown
-from .tools.terminal import tell
+from ..errors import EXPECTED, ArgumentError, Interrupted, Stopped, broken_line, one_line
+from ..tools.checks import shown
+from ..tools.terminal import tell
 
 _REQUEST, _RESULT, _STOP, _DONE = 11, 12, 13, 14
 """From a rank to rank 0: it wants a task; a result; it was told to stop; it has left."""

@@ -1,0 +1,1 @@
+"""Ranks: what the ensemble asks of them, one process alone, and MPI."""
