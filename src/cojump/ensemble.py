@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -31,6 +31,7 @@ from .meanfield import mean_field
 from .meters import meters_of
 from .model import Model
 from .observables import AverageMeter, Meter
+from .parallel.communicator import Communicator
 from .parallel.one_process import Alone
 from .results import Result
 from .schedule import Schedule, Task, cost_of
@@ -56,34 +57,6 @@ TOLERANCES = (1e-13, 1e-2)
 
 MOST_TRAJECTORIES = 2**63 - 1
 """Trajectories are numbered by 64 bits."""
-
-
-class Communicator(Protocol):
-    """What the ensemble asks of a set of ranks; :class:`cojump.parallel.mpi.mpi.World` is one."""
-
-    rank: int
-    size: int
-
-    def in_turn(self, action: Callable[[], None]) -> None:
-        """Run ``action`` on one rank first, so that the others find its compiled code."""
-
-    def distribute(
-        self,
-        next_task: Callable[[], Any],
-        work: Callable[[Any, Callable[[], None]], Any],
-        on_result: Callable[[int, Any, Any], None],
-        stopping: Callable[[], bool],
-    ) -> bool:
-        """Run the tasks over all ranks; results arrive on rank 0. True if the job was told to stop."""
-
-    def share(self, value: Any) -> Any:
-        """Value of rank 0 on every rank."""
-
-    def guard(self, action: Callable[[], Any]) -> Any:
-        """Result of ``action``; an error in it ends the job on all ranks."""
-
-    def interrupt(self) -> None:
-        """End the job after a Ctrl-C that only this rank has heard; nothing where there is no other rank."""
 
 
 @dataclass(frozen=True, eq=False)

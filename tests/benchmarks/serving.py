@@ -19,7 +19,8 @@ from cojump.checkpoint import Seat, record_of
 from cojump.ensemble import Point, Worker
 from cojump.errors import Interrupted
 from cojump.fold import Fold, Groups, statistics_of
-from cojump.parallel.mpi import World, _Server
+from cojump.parallel.mpi import World
+from cojump.parallel.task_server import _Server
 from cojump.schedule import Task
 from cojump.shards import fetch, scan
 

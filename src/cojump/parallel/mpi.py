@@ -13,23 +13,15 @@ import json
 import os
 import time
 import traceback
-from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import click
 
-from ..errors import EXPECTED, ArgumentError, Interrupted, Stopped, broken_line, one_line
+from ..errors import EXPECTED, ArgumentError, Stopped, broken_line, one_line
 from ..tools.checks import shown
 from ..tools.terminal import tell
-
-_REQUEST, _RESULT, _STOP, _DONE = 11, 12, 13, 14
-"""From a rank to rank 0: it wants a task; a result; it was told to stop; it has left."""
-
-_ORDER = 20
-"""From rank 0: one of the words below, and what goes with it."""
-
-_TASK, _HALT, _GOODBYE = "task", "halt", "goodbye"
+from .task_server import _Server, _Worker
 
 _TRY_AGAIN, _INTERRUPTED = 75, 130
 """Statuses of a job that was told to stop, see cojump.signals, and of one that was interrupted."""
@@ -37,8 +29,6 @@ _TRY_AGAIN, _INTERRUPTED = 75, 130
 _REFUSED, _BROKEN = 2, 74
 """Statuses of a job that an expected error ends before its first trajectory, and after it; see cojump.signals."""
 
-_SPINS, _FIRST_NAP, _LONGEST_NAP = 20, 1e-4, 5e-3
-"""How often a rank that waits looks before it sleeps, and for how long (s) it then sleeps between two looks."""
 
 _SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "JSM_NAMESPACE_SIZE")
 """Set by the launchers of MPI libraries to the number of ranks they started."""
@@ -221,148 +211,14 @@ class World:
             Whether the job was told to stop; the same on all ranks.
         """
         self._status_of_errors = _BROKEN
-        side = _Server(self._comm, next_task, on_result, stopping) if self.rank == 0 else _Worker(self._comm, stopping)
-        return self.guard(lambda: side.run(work))
-
-
-def _wait_for(ready: Callable[[], bool]) -> None:
-    """Return when ``ready()``; the core is left to others, and signals are heard."""
-    for _ in range(_SPINS):
-        if ready():
-            return
-    nap = _FIRST_NAP
-    while not ready():
-        time.sleep(nap)
-        nap = min(1.5 * nap, _LONGEST_NAP)
-
-
-class _Worker:
-    """Any rank but 0 while tasks are out."""
-
-    def __init__(self, comm: Any, stopping: Callable[[], bool]) -> None:
-        self._comm, self._stopping = comm, stopping
-        self._replies: deque[Any] = deque()
-        self._told = self._halted = self._dismissed = False
-
-    def _listen(self) -> None:
-        """Take in what rank 0 says, and tell it when this rank is to stop."""
-        while self._comm.iprobe(source=0, tag=_ORDER):
-            word, payload = self._comm.recv(source=0, tag=_ORDER)
-            if word == _TASK:
-                self._replies.append(payload)
-            elif word == _HALT:
-                self._halted = True
-            else:
-                self._halted, self._dismissed = payload, True
-        if not self._told and self._stopping():
-            self._comm.send(None, dest=0, tag=_STOP)
-            self._told = True
-
-    def poll(self) -> None:
-        """Raise Interrupted when the job is to stop."""
-        self._listen()
-        if self._told or self._halted:
-            raise Interrupted
-
-    def _reply(self) -> Any:
-        def there() -> bool:
-            self._listen()
-            return bool(self._replies)
-
-        _wait_for(there)
-        return self._replies.popleft()
-
-    def run(self, work: Callable[[Any, Callable[[], None]], Any]) -> bool:
-        """Work until rank 0 has nothing more to do, or the job is to stop."""
-        comm = self._comm
-        comm.send(None, dest=0, tag=_REQUEST)
-        task, pending = self._reply(), None
-        while task is not None and not (self._told or self._halted):
-            comm.send(None, dest=0, tag=_REQUEST)
-            result = work(task, self.poll)
-            if pending is not None:
-                _wait_for(lambda sent=pending: sent.test()[0])  # type: ignore[misc]
-            pending = comm.isend((task, result), dest=0, tag=_RESULT)
-            task = self._reply()
-        if pending is not None:
-            _wait_for(lambda: pending.test()[0])
-        comm.send(None, dest=0, tag=_DONE)
-
-        def dismissed() -> bool:
-            self._listen()
-            return self._dismissed
-
-        _wait_for(dismissed)
-        return self._halted
-
-
-class _Server:
-    """Rank 0 while tasks are out."""
-
-    def __init__(
-        self,
-        comm: Any,
-        next_task: Callable[[], Any],
-        on_result: Callable[[int, Any, Any], None],
-        stopping: Callable[[], bool],
-    ) -> None:
         from mpi4py import MPI
 
-        self._comm, self._next_task, self._on_result, self._stopping = comm, next_task, on_result, stopping
-        self._status, self._any = MPI.Status(), MPI.ANY_SOURCE
-        self._working = set(range(1, comm.size))
-        self._halted = False
-
-    def _take(self) -> Any:
-        return None if self._halted else self._next_task()
-
-    def _halt(self) -> None:
-        """Tell every rank that still works to stop."""
-        if not self._halted:
-            self._halted = True
-            for rank in self._working:
-                self._comm.send((_HALT, None), dest=rank, tag=_ORDER)
-
-    def _answer_one(self) -> None:
-        """Receive the message that a probe has seen and act on it."""
-        source, tag = self._status.Get_source(), self._status.Get_tag()
-        message = self._comm.recv(source=source, tag=tag)
-        if tag == _REQUEST:
-            self._comm.send((_TASK, self._take()), dest=source, tag=_ORDER)
-        elif tag == _RESULT:
-            self._on_result(source, *message)
-        elif tag == _STOP:
-            self._halt()
-        else:
-            self._working.discard(source)
-
-    def _serve(self) -> None:
-        """Answer all messages that have arrived."""
-        while self._comm.iprobe(source=self._any, status=self._status):
-            self._answer_one()
-        if self._stopping():
-            self._halt()
-
-    def poll(self) -> None:
-        """Serve the others; raise Interrupted when the job is to stop."""
-        self._serve()
-        if self._halted:
-            raise Interrupted
-
-    def run(self, work: Callable[[Any, Callable[[], None]], Any]) -> bool:
-        """Compute, and serve the others, until every one of them has left."""
-        while (task := self._take()) is not None:
-            self._on_result(0, task, work(task, self.poll))
-            self._serve()
-
-        def all_left() -> bool:
-            self._serve()
-            return not self._working
-
-        _wait_for(all_left)
-        for rank in range(1, self._comm.size):
-            self._comm.send((_GOODBYE, self._halted), dest=rank, tag=_ORDER)
-        return self._halted
+        side = (
+            _Server(self._comm, MPI.Status(), next_task, on_result, stopping)
+            if self.rank == 0
+            else _Worker(self._comm, stopping)
+        )
+        return self.guard(lambda: side.run(work))
 
 
 def wrap(comm: Any) -> World | None:
