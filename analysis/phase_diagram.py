@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.figures import STYLE
-from cojump.states import State
+from cojump.model.states import State
 from shared import save
 
 CLASSES = ["P", "F", "F + C", "C"]

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .master import master_equation, steady_state
     from .meanfield import mean_field
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
+    from .model.states import corrupted, dicke, occupation, product, symmetric, tilted
     from .simulation import simulate, trajectory
-    from .states import corrupted, dicke, occupation, product, symmetric, tilted
     from .storage import load
 
 _HOMES = {
@@ -27,12 +27,12 @@ _HOMES = {
     "LocalJump": "model",
     "CollectiveJump": "model",
     "Model": "model",
-    "product": "states",
-    "tilted": "states",
-    "dicke": "states",
-    "occupation": "states",
-    "symmetric": "states",
-    "corrupted": "states",
+    "product": "model.states",
+    "tilted": "model.states",
+    "dicke": "model.states",
+    "occupation": "model.states",
+    "symmetric": "model.states",
+    "corrupted": "model.states",
     "simulate": "simulation",
     "trajectory": "simulation",
     "mean_field": "meanfield",

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .model import CollectiveJump, LocalJump, Model, OneBody
-from .schur.components import components
-from .states import BlockState, DickeBlock, ProductBlock, State
+from .model.components import components
+from .model.states import BlockState, DickeBlock, ProductBlock, State
 from .tools.types import Array
 
 Flags = NDArray[np.bool_]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from .errors import ArgumentError, UnsupportedError
 from .model import LocalJump
-from .terms import values_of
+from .model.jumps import values_of
 from .tools.chebyshev import _Interpolant
 
 _SAME = 1e-5

@@ -30,13 +30,13 @@ from .fold import DEVIATION, Chunk, Fold, Goal, Groups, in_memory, statistics_of
 from .meanfield import mean_field
 from .meters import meters_of
 from .model import Model
+from .model.states import State, check_start
 from .observables import AverageMeter, Meter
 from .parallel.communicator import Communicator
 from .parallel.one_process import Alone
 from .results import Result
 from .schedule import Schedule, Task, cost_of
 from .spill import Spill
-from .states import State, check_start
 from .statistics_size import Statistics, statistics_bytes
 from .tools import checks
 from .tools.checks import check_times

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import one_line
-from .terms import LocalJump, OneBody, TwoBody
+from .model import LocalJump, OneBody, TwoBody
 
 if TYPE_CHECKING:
     from .ensemble import Point

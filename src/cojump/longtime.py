@@ -16,15 +16,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import ArgumentError
-from .model import Model, check_model
+from .model import Model
+from .model.model import check_model
 from .tools import checks
 from .tools.checks import check_times
 from .tools.types import Array
 from .windows import window_of
 
 if TYPE_CHECKING:
+    from .model.states import State
     from .simulation import Trajectory
-    from .states import State
 
 
 RELIABLE = 50.0

@@ -18,11 +18,12 @@ from scipy.sparse.linalg import splu
 from threadpoolctl import threadpool_limits
 
 from .errors import ArgumentError, ConvergenceError, UnsupportedError
-from .model import LocalJump, Model, check_model
+from .model import LocalJump, Model
+from .model.model import check_model
+from .model.states import State, check_start
 from .schur.blocks import Label, sector_labels
 from .schur.densities import block_densities, occupied_labels
 from .schur.generator import Generator, check_unknowns
-from .states import State, check_start
 from .tools import checks
 from .tools.checks import check_times
 from .tools.matrices import from_pairs

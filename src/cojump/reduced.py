@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 from .averages import Averages
 from .errors import ArgumentError
-from .model import Model, check_model, single_particle_basis, symmetric_products
+from .model import Model
+from .model.model import check_model, single_particle_basis, symmetric_products
 from .tools import checks
 from .tools.types import Array
 

@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 from .ensemble import Point, run_points
 from .errors import SimulationInterrupted
 from .model import Model
+from .model.states import State
 from .results import Result
-from .states import State
 from .tools import checks
 from .tools.checks import check_times
 from .unravel.compilation import tell_refusal

@@ -14,20 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
 from .errors import ArgumentError
-from .model import (
-    PROJECTOR_UP,
-    SIGMA_MINUS,
-    SIGMA_PLUS,
-    SIGMA_X,
-    SIGMA_Z,
-    Block,
-    CollectiveJump,
-    LocalJump,
-    Model,
-    OneBody,
-    TwoBody,
-)
-from .terms import MOST_LEVELS
+from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
+from .model.jumps import MOST_LEVELS, PROJECTOR_UP, SIGMA_MINUS, SIGMA_PLUS, SIGMA_X, SIGMA_Z
 from .tools import checks
 
 _MOST_ENTRIES = 2 * 10**7

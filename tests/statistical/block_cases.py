@@ -4,7 +4,7 @@ import numpy as np
 
 import cojump as cj
 import oracle
-from cojump.states import State
+from cojump.model.states import State
 from pauli import LOWER, ONE, RAISE, X, Y, Z
 
 ALONG = 0.6 * X - 0.2 * Y + 0.7 * Z

@@ -8,6 +8,7 @@ import pytest
 import cojump as cj
 import twins
 from cojump.errors import ArgumentError
+from cojump.model.states import DickeBlock, ProductBlock, SymmetricBlock
 from cojump.schur.initial import (
     component_eigenstate,
     draw_sector_state,
@@ -17,7 +18,6 @@ from cojump.schur.initial import (
     rotate_symmetric,
 )
 from cojump.schur.two_level import axis_rotation
-from cojump.states import DickeBlock, ProductBlock, SymmetricBlock
 from oracle import Oracle, dicke_state, product_state, symmetric_state
 from pauli import PAULI
 from random_models import random_density

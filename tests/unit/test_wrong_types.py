@@ -275,13 +275,13 @@ def test_any_value_of_any_parameter(name, tmp_path, monkeypatch):
 
 
 INNER = {
-    "cojump.states.product": "states",
-    "cojump.states.dicke": "states",
-    "cojump.states.occupation": "states",
-    "cojump.states.symmetric": "states",
-    "cojump.terms.LocalJump": "argument",
-    "cojump.terms.CollectiveJump": "matrices",
-    "cojump.model.Model.linear": "matrices",
+    "cojump.model.states.product": "states",
+    "cojump.model.states.dicke": "states",
+    "cojump.model.states.occupation": "states",
+    "cojump.model.states.symmetric": "states",
+    "cojump.model.jumps.LocalJump": "argument",
+    "cojump.model.jumps.CollectiveJump": "matrices",
+    "cojump.model.model.Model.linear": "matrices",
 }
 
 

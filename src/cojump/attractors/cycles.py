@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ArgumentError, ConvergenceError, UnsupportedError
-from ..model import Model, check_model
-from ..states import State, density_matrices
+from ..model import Model
+from ..model.model import check_model
+from ..model.states import State, density_matrices
 from ..tools import checks
 from ..tools.ode import integrate
 from ..tools.types import Array

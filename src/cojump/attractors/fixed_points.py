@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ArgumentError, UnsupportedError
-from ..model import Model, check_model
-from ..states import State, check_start, density_matrices
+from ..model import Model
+from ..model.model import check_model
+from ..model.states import State, check_start, density_matrices
 from ..tools import checks
 from ..tools.types import Array
 from .dynamics import MeanFieldDynamics

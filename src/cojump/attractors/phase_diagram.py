@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import EXPECTED, ArgumentError, foreign, one_line
-from ..model import Model, check_model
-from ..states import State, product
+from ..model import Model
+from ..model.model import check_model
+from ..model.states import State, product
 from ..tools import checks
 from ..tools.progress import make_progress
 from ..tools.types import Array

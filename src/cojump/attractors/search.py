@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ConvergenceError, UnsupportedError
-from ..states import State
+from ..model.states import State
 from ..tools.types import Array
 from .dynamics import MeanFieldDynamics, simple_states, travel
 from .found import Found

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import UnsupportedError
-from ..model import CollectiveJump, LocalJump, Model, OneBody, check_model
+from ..model import CollectiveJump, LocalJump, Model, OneBody
+from ..model.model import check_model
 from ..tools.matrices import commutator
 from ..tools.types import Array, Matrix
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..model import Block, Model
-from ..states import BlockState, OccupationBlock, ProductBlock, State, check_start
+from ..model.states import BlockState, OccupationBlock, ProductBlock, State, check_start
 from ..tools.checks import check_times
 from ..tools.types import Array
 from .form import PaperForm, paper_form

@@ -15,7 +15,8 @@ from numpy.polynomial.chebyshev import chebder, chebinterpolate, chebval
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, UnsupportedError
-from ..model import LocalJump, Model, snapped
+from ..model import LocalJump, Model
+from ..model.model import snapped
 from ..tools import checks
 from ..tools.types import Array
 from .rates import RateBounds, Series, Smooth

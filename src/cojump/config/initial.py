@@ -14,7 +14,7 @@ from .sections import Section, integer, number, show, text
 
 if TYPE_CHECKING:
     from ..model import Model
-    from ..states import State
+    from ..model.states import State
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "tilted": {},
@@ -43,7 +43,7 @@ class InitialSection:
 
     def build(self, model: Model) -> State:
         """Make the state of ``model``; raises ArgumentError if the keys make no state of it."""
-        from .. import states
+        from ..model import states
 
         given = self.arguments
         with in_section("initial"), self._as_written(model):

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..model import Model
-    from ..states import State
+    from ..model.states import State
 
 SECTIONS = ("model", "initial", "times", "run")
 """Sections that every run file has."""

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from ..model import Block
-from ..states import BlockState, DickeBlock, OccupationBlock, ProductBlock
+from ..model.states import BlockState, DickeBlock, OccupationBlock, ProductBlock
 from ..tools.types import Matrix
 from .blocks import Label, sector_labels, sector_of
 from .representation import representation

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody, snapped
+from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody
+from ..model.model import snapped
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Matrix
 

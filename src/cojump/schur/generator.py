@@ -16,7 +16,7 @@ from scipy.sparse import coo_array, csr_array, eye_array, kron
 
 from ..errors import ArgumentError, UnsupportedError
 from ..model import LocalJump, Model
-from ..states import BlockState, DickeBlock
+from ..model.states import BlockState, DickeBlock
 from ..tools.types import Array, Matrix
 from .blocks import Label, Labels, sector_labels, sector_of
 from .densities import is_spread

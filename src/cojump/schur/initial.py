@@ -11,7 +11,7 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.sparse.linalg import expm_multiply
 from scipy.special import gammaln
 
-from ..states import BlockState, DickeBlock, OccupationBlock, ProductBlock, SymmetricBlock
+from ..model.states import BlockState, DickeBlock, OccupationBlock, ProductBlock, SymmetricBlock
 from .spin_sector import SpinSector, rotation_axis
 
 Ket = NDArray[np.complex128]

@@ -22,7 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
-from ..model import SIGMA_X, SIGMA_Y, SIGMA_Z, CollectiveJump, LocalJump, Model, OneBody, snapped, two_level_averages
+from ..model import CollectiveJump, LocalJump, Model, OneBody
+from ..model.jumps import SIGMA_X, SIGMA_Y, SIGMA_Z
+from ..model.model import snapped, two_level_averages
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
 from .program import Program, empty_program

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from ..model import Block
-from ..states import BlockState, DickeBlock, OccupationBlock, SymmetricBlock
+from ..model.states import BlockState, DickeBlock, OccupationBlock, SymmetricBlock
 from ..tools.cache_by_bytes import Kept
 from ..tools.matrices import ROUNDING, conjugate, is_diagonal
 from .diagram_sector import diagram_sector

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..model import CollectiveJump, LocalJump, Model
+from ..model.components import Component, components
+from ..model.states import State, occupation
 from ..schur.blocks import largest_sector
-from ..schur.components import Component, components
 from ..schur.main_frame import shares_frame
 from ..schur.product import ProductBasis
 from ..schur.program import Builder
 from ..schur.two_level import build, is_banded
-from ..states import State, occupation
 from ..systems import lambda_pump
 from ..tools.matrices import from_pairs
 from ..tools.types import Array

@@ -13,6 +13,7 @@ from scipy.sparse import csc_array
 
 from ..errors import ConvergenceError
 from ..model import Model
+from ..model.states import State
 from ..schur.blocks import Label, Labels, dimension_of, largest_sector, most_sectors
 from ..schur.diagram_sector import MEMORY as DIAGRAMS
 from ..schur.initial import draw_sector_state, is_random
@@ -20,7 +21,6 @@ from ..schur.main_frame import shares_frame
 from ..schur.product import MEMORY, Box, Channel, ProductBasis, ProductSector
 from ..schur.sector_matrix import program_matrix
 from ..schur.words import Start
-from ..states import State
 from ..tools.matrices import conjugate
 from ..tools.types import Array
 from .driver import Outcome, Stream, UserFrame, work_space

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody
+from .jumps import CollectiveJump, LocalJump, OneBody, TwoBody
+from .model import Model
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ArgumentError, foreign
-from .tools import checks
-from .tools.types import RealFunction
+from ..errors import ArgumentError, foreign
+from ..tools import checks
+from ..tools.types import RealFunction
 
 SIGMA_X = np.array([[0, 1], [1, 0]], dtype=complex)
 SIGMA_Y = np.array([[0, -1j], [1j, 0]], dtype=complex)

@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ArgumentError
-from .model import Block, Model, check_model
-from .tools import checks
+from ..errors import ArgumentError
+from ..tools import checks
+from .jumps import Block
+from .model import Model, check_model
 
 _NORM = 1e-9
 """Deviation of a norm or a trace from 1 that is taken as rounding and divided out."""

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ArgumentError, UnsupportedError
-from .terms import (
+from ..errors import ArgumentError, UnsupportedError
+from ..tools import checks
+from ..tools.memory import available
+from .jumps import (
     HERMITIAN,
-    PROJECTOR_UP,
-    SIGMA_MINUS,
-    SIGMA_PLUS,
     SIGMA_X,
     SIGMA_Y,
     SIGMA_Z,
@@ -32,29 +31,6 @@ from .terms import (
     check_hermitian,
     matrix_of,
 )
-from .tools import checks
-from .tools.memory import available
-from .tools.types import RealFunction
-
-__all__ = [
-    "PROJECTOR_UP",
-    "SIGMA_MINUS",
-    "SIGMA_PLUS",
-    "SIGMA_X",
-    "SIGMA_Y",
-    "SIGMA_Z",
-    "Block",
-    "CollectiveJump",
-    "LocalJump",
-    "Model",
-    "Observable",
-    "OneBody",
-    "RealFunction",
-    "TwoBody",
-    "check_model",
-    "snapped",
-    "two_level_averages",
-]
 
 _SUMMED = 1e-14
 """Rounding of a sum of a few products, relative to their size."""
