@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .certainty import Ground, uncertain
-from .model.model import single_particle_basis, symmetric_products
+from .model.operators import single_particle_basis, symmetric_products
 from .moments import Moments
 from .tools import checks
 from .tools.types import Array

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from .model import CollectiveJump, LocalJump, Model, OneBody
 from .model.components import components
+from .model.rates import jump_rate
 from .model.states import BlockState, DickeBlock, ProductBlock, State
 from .tools.types import Array
 
@@ -33,9 +34,6 @@ NOISE = 1e-9
 
 _PURE = 1e-12
 """Weight outside one ket that is taken as rounding."""
-
-_RATE_POINTS = 257
-"""Points of the spectrum on which the largest rate of a channel is looked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,32 +179,11 @@ def chance_of(model: Model, state: State) -> Chance:
     return Chance(widths, component, alike, rate, acts, fires, np.array(maps).reshape(-1, A))
 
 
-def _gammas(model: Model, jump: LocalJump) -> Array:
-    return np.abs(jump.gamma(model.argument_spectrum(jump, _RATE_POINTS)))
-
-
 def can_fire(model: Model, jump: LocalJump | CollectiveJump) -> bool:
     """Whether a channel has a rate above zero anywhere on the spectrum."""
     if isinstance(jump, LocalJump):
         return bool(np.any(jump.matrix)) and bool(np.any(np.abs(jump.gamma(model.argument_spectrum(jump))) > 0))
     return jump.rate > 0 and any(np.any(y) for y in jump.matrices.values())
-
-
-def jump_rate(model: Model) -> float:
-    """Largest number of jumps per unit of time that the particles can make."""
-    total = 0.0
-    for jump in model.jumps:
-        if isinstance(jump, LocalJump):
-            gamma = float(_gammas(model, jump).max())
-            size = model.blocks[model.block_index(jump.block)].size
-            total += size * gamma**2 * float(np.linalg.norm(jump.matrix, 2)) ** 2
-        elif isinstance(jump, CollectiveJump):
-            reach = sum(
-                model.blocks[model.block_index(name)].size * float(np.linalg.norm(matrix, 2))
-                for name, matrix in jump.matrices.items()
-            )
-            total += jump.rate / model.size * reach**2
-    return total
 
 
 def _starts_alike(block: BlockState) -> bool:

@@ -25,7 +25,8 @@ from scipy.linalg import schur, solve_continuous_lyapunov, solve_sylvester
 from .derivatives import Jet, RateJet
 from .errors import ArgumentError, ConvergenceError, UnsupportedError
 from .model import CollectiveJump, LocalJump, Model, OneBody
-from .model.model import check_model, snapped
+from .model.model import check_model
+from .model.spectrum import snapped
 from .model.states import State, check_start, density_matrices
 from .tools.checks import check_times
 from .tools.matrices import commutator

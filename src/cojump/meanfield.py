@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .model import CollectiveJump, LocalJump, Model, OneBody, TwoBody
-from .model.model import snapped
+from .model.spectrum import snapped
 from .model.states import State, check_start
 from .tools.checks import check_times
 from .tools.ode import MANY_PERIODS, exponential, integrate

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from .averages import Averages
 from .errors import ArgumentError
 from .model import Model
-from .model.model import check_model, single_particle_basis, symmetric_products
+from .model.model import check_model
+from .model.operators import single_particle_basis, symmetric_products
 from .tools import checks
 from .tools.types import Array
 

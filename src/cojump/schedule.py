@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from .certainty import jump_rate
 from .fold import Chunk, Fold
 from .model import Model
+from .model.rates import jump_rate
 from .unravel.engine import plan
 
 

@@ -15,7 +15,8 @@ from scipy.special import expit
 
 from .errors import ArgumentError
 from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
-from .model.jumps import MOST_LEVELS, PROJECTOR_UP, SIGMA_MINUS, SIGMA_PLUS, SIGMA_X, SIGMA_Z
+from .model.blocks import MOST_LEVELS
+from .model.operators import PROJECTOR_UP, SIGMA_MINUS, SIGMA_PLUS, SIGMA_X, SIGMA_Z
 from .tools import checks
 
 _MOST_ENTRIES = 2 * 10**7

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError, UnsupportedError
 from ..model import LocalJump, Model
-from ..model.model import snapped
+from ..model.spectrum import snapped
 from ..tools import checks
 from ..tools.types import Array
 from .rates import RateBounds, Series, Smooth

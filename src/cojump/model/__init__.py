@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .jumps import Block, CollectiveJump, LocalJump, OneBody, TwoBody
+from .blocks import Block
+from .hamiltonian import OneBody, TwoBody
+from .jumps import CollectiveJump, LocalJump
 from .model import Model
 
 __all__ = [

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .jumps import CollectiveJump, LocalJump, OneBody, TwoBody
+from .hamiltonian import OneBody, TwoBody
+from .jumps import CollectiveJump, LocalJump
 from .model import Model
 
 

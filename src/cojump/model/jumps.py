@@ -1,4 +1,4 @@
-"""The terms of a model: blocks of exchangeable particles, Hamiltonian terms, jumps with operator-valued rates.
+"""Jumps: of one particle with an operator-valued rate, and collective ones.
 
 Equation numbers in brackets are those of arXiv:2302.04155. Each term checks its own matrices and functions when it is
 made; what takes the whole model to see is checked by :class:`cojump.model.Model`.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Complex
 from typing import Any
 
 import numpy as np
@@ -18,30 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ArgumentError, foreign
 from ..tools import checks
 from ..tools.types import RealFunction
-
-SIGMA_X = np.array([[0, 1], [1, 0]], dtype=complex)
-SIGMA_Y = np.array([[0, -1j], [1j, 0]], dtype=complex)
-SIGMA_Z = np.array([[1, 0], [0, -1]], dtype=complex)
-SIGMA_PLUS = np.array([[0, 1], [0, 0]], dtype=complex)
-SIGMA_MINUS = np.array([[0, 0], [1, 0]], dtype=complex)
-PROJECTOR_UP = np.array([[1, 0], [0, 0]], dtype=complex)
-
-HERMITIAN = 1e-10
-"""Relative deviation from Hermiticity that is taken as rounding."""
-
-MOST_LEVELS = 64
-"""Levels of a particle; d² observables of d² numbers each are made for every block."""
-
-
-def matrix_of(name: str, value: ArrayLike) -> NDArray[np.complex128]:
-    """Return ``value`` as a read-only square complex matrix, or an ArgumentError about ``name``."""
-    matrix = checks.array(name, value, "a matrix of numbers")
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or matrix.shape[0] < 2:
-        raise ArgumentError(name, "be a square matrix (levels, levels)", f"its shape is {matrix.shape}")
-    matrix = matrix.astype(complex)
-    matrix.flags.writeable = False
-    return matrix
-
+from .blocks import _block_name
+from .operators import check_hermitian, matrix_of
 
 _REMEMBERED = 2**20
 """Values of a rate that are remembered, to be compared with later ones at the same points."""
@@ -67,140 +44,6 @@ def values_of(name: str, function: RealFunction, x: NDArray[np.float64]) -> NDAr
     if values.dtype.kind not in "fiu":
         raise ArgumentError(name, "return real numbers", f"it returns dtype {values.dtype}")
     return values.astype(float)
-
-
-def _block_name(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ArgumentError(name, "be the name of a block", f"it is {checks.shown(value)}")
-    return value
-
-
-def check_hermitian(name: str, matrix: NDArray[np.complex128]) -> None:
-    """Raise ArgumentError about ``name`` unless the matrix is Hermitian, measured by its own largest element."""
-    deviation = float(np.abs(matrix - matrix.conj().T).max())
-    if deviation > HERMITIAN * float(np.abs(matrix).max()):
-        raise ArgumentError(name, "be Hermitian", f"|X - X†| reaches {deviation:.3g}")
-
-
-@dataclass(frozen=True)
-class Block:
-    """``size`` exchangeable particles of ``levels`` levels each.
-
-    Parameters
-    ----------
-    name : str
-        How operators and labels refer to the block.
-    size : int
-        Number of particles, at least 1.
-    levels : int
-        Number of levels d of one particle, from 2 to 64: results hold d² averages and their products.
-
-    Raises
-    ------
-    ArgumentError
-        If a name, a size or a number of levels is out of range.
-    """
-
-    name: str
-    size: int
-    levels: int = 2
-
-    def __post_init__(self) -> None:
-        _block_name("name", self.name)
-        if "." in self.name:
-            raise ArgumentError("name", "have no '.' (labels are 'block.x')", f"it is {checks.shown(self.name)}")
-        object.__setattr__(self, "size", checks.integer("size", self.size, 1))
-        object.__setattr__(
-            self, "levels", checks.integer("levels", checks.integer("levels", self.levels, 2), 2, MOST_LEVELS)
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class OneBody:
-    """The Hamiltonian term Σ_k ε^(k) over the particles of a block, the first sum of (10).
-
-    Parameters
-    ----------
-    matrix : (d, d) array
-        ε, Hermitian, in units of energy (ħ = 1).
-    block : str
-        Name of the block.
-
-    Raises
-    ------
-    ArgumentError
-        If ε is not a finite Hermitian matrix.
-    """
-
-    eps: NDArray[np.complex128]
-    block: str
-
-    def __init__(self, eps: ArrayLike, block: str) -> None:
-        matrix = matrix_of("eps", eps)
-        check_hermitian("eps", matrix)
-        object.__setattr__(self, "eps", matrix)
-        object.__setattr__(self, "block", _block_name("block", block))
-
-    @property
-    def matrix(self) -> NDArray[np.complex128]:
-        """ε under the name that all terms of one matrix have in common."""
-        return self.eps
-
-
-@dataclass(frozen=True, eq=False)
-class TwoBody:
-    """The Hamiltonian term (g/N) Σ_{k in b, j in c} A^(k) B^(j), the second sum of (10).
-
-    N counts all particles of the model and k = j is included when b = c. Only the Hamiltonian as a whole must
-    be Hermitian: σ_+⊗σ_- with g real, alone within one block, is S_+ S_- and is accepted.
-
-    Parameters
-    ----------
-    A, B : (d_b, d_b) and (d_c, d_c) arrays
-        Single-particle operators, any.
-    g : complex
-        Strength, in units of energy. It is the paper's h, half of the usual interaction strength.
-    blocks : (str, str)
-        Names of b and c.
-
-    Raises
-    ------
-    ArgumentError
-        If a matrix or the strength is not finite, or ``blocks`` is not a pair of names.
-    """
-
-    A: NDArray[np.complex128]
-    B: NDArray[np.complex128]
-    g: complex
-    blocks: tuple[str, str]
-
-    def __init__(self, A: ArrayLike, B: ArrayLike, g: complex, blocks: Sequence[str]) -> None:
-        object.__setattr__(self, "A", matrix_of("A", A))
-        object.__setattr__(self, "B", matrix_of("B", B))
-        strength: Any = g
-        if isinstance(strength, bool | np.bool_) or not isinstance(strength, Complex):
-            raise ArgumentError("g", "be a finite number", f"it is {checks.shown(g)}")
-        parts = [checks.number("g", part) for part in (strength.real, strength.imag)]
-        object.__setattr__(self, "g", complex(*parts))
-        pair = checks.items("blocks", blocks, "a pair of block names")
-        if len(pair) != 2:
-            raise ArgumentError("blocks", "be a pair of block names", f"it is {checks.shown(blocks)}")
-        object.__setattr__(self, "blocks", (_block_name("blocks", pair[0]), _block_name("blocks", pair[1])))
-
-    @property
-    def first(self) -> NDArray[np.complex128]:
-        """A, the operator on a particle of ``blocks[0]``."""
-        return self.A
-
-    @property
-    def second(self) -> NDArray[np.complex128]:
-        """B, the operator on a particle of ``blocks[1]``."""
-        return self.B
-
-    @property
-    def strength(self) -> complex:
-        """The strength g."""
-        return self.g
 
 
 def _check_derivatives(derivatives: object, function: object) -> None:

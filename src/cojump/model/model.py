@@ -10,27 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ArgumentError, UnsupportedError
+from ..errors import ArgumentError
 from ..tools import checks
-from ..tools.memory import available
-from .jumps import (
-    HERMITIAN,
-    SIGMA_X,
-    SIGMA_Y,
-    SIGMA_Z,
-    Block,
-    CollectiveJump,
-    LocalJump,
-    OneBody,
-    TwoBody,
-    check_hermitian,
-    matrix_of,
-)
+from .blocks import Block
+from .hamiltonian import OneBody, TwoBody
+from .jumps import CollectiveJump, LocalJump
+from .operators import HERMITIAN, _labelled_basis, check_hermitian, matrix_of
+from .spectrum import _average_spectrum, _thinned, snapped
 
 _SUMMED = 1e-14
 """Rounding of a sum of a few products, relative to their size."""
@@ -59,51 +49,6 @@ class Observable:
     def weight(self) -> float:
         """1/tr(o²): the factor that turns (m - m̄)² into the paper's orthonormal basis, as E_N needs it."""
         return 1.0 / float(np.trace(self.matrix @ self.matrix).real)
-
-
-def _labelled_basis(levels: int) -> list[tuple[str, NDArray[np.complex128]]]:
-    """Labels and matrices that, with the identity, span the Hermitian (d, d) matrices orthogonally."""
-    if levels == 2:
-        return [("x", SIGMA_X), ("y", SIGMA_Y), ("z", SIGMA_Z)]
-    unit = np.eye(levels, dtype=complex)
-    basis = [(f"n{a}", np.outer(unit[a], unit[a])) for a in range(levels)]
-    for a in range(levels):
-        for b in range(a + 1, levels):
-            flip = np.outer(unit[a], unit[b])
-            basis.append((f"x{a}{b}", flip + flip.T))
-            basis.append((f"y{a}{b}", -1j * flip + 1j * flip.T))
-    return basis
-
-
-def single_particle_basis(levels: int) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
-    """Orthogonal Hermitian matrices o (n, d, d) that span all of them, and 1/tr(o²) (n,).
-
-    Those whose averages are reported; for two levels with the identity in front, which they do not span.
-    """
-    matrices = [matrix for _, matrix in _labelled_basis(levels)]
-    if levels == 2:
-        matrices = [np.eye(2, dtype=complex), *matrices]
-    stack = np.array(matrices)
-    return stack, 1.0 / np.einsum("aij,aji->a", stack, stack).real
-
-
-def symmetric_products(matrices: NDArray[np.complex128], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, n, n) coefficients of ½(o_a o_b + o_b o_a) = Σ_c s_abc o_c in such a basis.
-
-    Raises
-    ------
-    UnsupportedError
-        If they do not fit in memory: the levels are too many for statistics of products.
-    """
-    need, have = 40.0 * len(matrices) ** 3, float(available())
-    if need > 0.5 * have:
-        levels, gib = matrices.shape[1], 2.0**30
-        raise UnsupportedError(
-            f"Products of the {len(matrices)} averages of a particle of {levels} levels need {need / gib:,.1f} GiB "
-            f"and there are {have / gib:,.1f} GiB"
-        )
-    traces = np.einsum("aij,bjk,cki->abc", matrices, matrices, matrices, optimize=True).real
-    return (traces + traces.transpose(1, 0, 2)) / 2 * weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -350,55 +295,6 @@ def check_model(model: object) -> None:
     """Raise ArgumentError unless ``model`` is a Model."""
     if not isinstance(model, Model):
         raise ArgumentError("model", "be a cojump Model", f"it is {checks.shown(model)}")
-
-
-def snapped(levels: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
-    """Eigenvalues without the rounding of a diagonalisation: a projector has 0 and 1, not -1e-17.
-
-    Rates may vanish, or have a root, at the edge of the spectrum.
-    """
-    largest = float(np.abs(levels).max(initial=0))
-    if largest == 0:
-        return np.zeros(len(levels))
-    scale = 2.0 ** np.ceil(np.log2(largest))
-    return np.round(levels / scale, 14) * scale
-
-
-def two_level_averages(
-    up: float, down: float, count: int, size: int, chosen: NDArray[np.int64] | None = None
-) -> NDArray[np.float64]:
-    """(count + 1,) values of (i up + (count - i) down)/size for i = 0..count particles up, or those of ``chosen`` i."""
-    i = np.arange(count + 1) if chosen is None else chosen
-    values = (i * up + (count - i) * down) / size
-    # the ends are exact: a rate may be defined up to them and no further
-    lowest, highest = min(count * up / size, count * down / size), max(count * up / size, count * down / size)
-    if count == size:
-        lowest, highest = min(up, down), max(up, down)
-    return np.minimum(np.maximum(values, lowest), highest)
-
-
-def _thinned(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
-    """At most ``most`` of sorted values, both ends among them."""
-    if len(values) <= most:
-        return values
-    return values[np.unique(np.linspace(0, len(values) - 1, most).astype(int))]
-
-
-def _average_spectrum(levels: NDArray[np.floating[Any]], count: int, size: int, budget: int) -> NDArray[np.float64]:
-    """Values of (1/size) Σ_a n_a levels_a over occupations with Σ n_a = count, thinned to about ``budget``."""
-    ladder = np.zeros(1)
-    used = np.zeros(1, dtype=int)
-    if len(levels) == 2:
-        chosen = np.unique(np.linspace(0, count, min(count + 1, budget)).astype(np.int64))
-        return np.unique(two_level_averages(levels[1], levels[0], count, size, chosen))
-    for level in levels[:-1]:
-        steps = np.unique(np.linspace(0, count, min(count + 1, max(2, int(budget ** (1 / (len(levels) - 1)))))))
-        n = steps.astype(int)
-        total, value = np.add.outer(used, n).ravel(), np.add.outer(ladder, n * level).ravel()
-        used, ladder = total[total <= count], value[total <= count]
-    share = 1.0 if count == size else count / size  # the ends are exact, as for two levels
-    values = (ladder + (count - used) * levels[-1]) / size
-    return np.unique(np.clip(values, levels.min() * share, levels.max() * share))
 
 
 def _excesses(model: Model) -> list[tuple[float, float]]:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ArgumentError
 from ..tools import checks
-from .jumps import Block
+from .blocks import Block
 from .model import Model, check_model
 
 _NORM = 1e-9

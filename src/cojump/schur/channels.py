@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..model import LocalJump, Model
-from ..model.model import snapped
+from ..model.spectrum import snapped
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
 from .main_frame import turn_of

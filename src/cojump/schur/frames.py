@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody
-from ..model.model import snapped
+from ..model.spectrum import snapped
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Matrix
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import comb
 
-from ..model.model import two_level_averages
+from ..model.spectrum import two_level_averages
 from ..tools.types import Array
 
 Integers = NDArray[np.int64]

@@ -19,7 +19,7 @@ from scipy.sparse import csr_array, diags_array, eye_array, kron
 
 from ..errors import ArgumentError
 from ..model import CollectiveJump, LocalJump, Model, OneBody
-from ..model.model import snapped
+from ..model.spectrum import snapped
 from ..tools.matrices import is_diagonal
 from ..tools.types import Array, Matrix
 from .blocks import Label, Labels, Removal, Sector, rest_sector_of, sector_labels, sector_of

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
 from ..model import CollectiveJump, LocalJump, Model, OneBody
-from ..model.jumps import SIGMA_X, SIGMA_Y, SIGMA_Z
-from ..model.model import snapped, two_level_averages
+from ..model.operators import SIGMA_X, SIGMA_Y, SIGMA_Z
+from ..model.spectrum import snapped, two_level_averages
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
 from .program import Program, empty_program

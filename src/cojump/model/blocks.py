@@ -1,0 +1,50 @@
+"""Blocks of exchangeable particles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..errors import ArgumentError
+from ..tools import checks
+
+MOST_LEVELS = 64
+"""Levels of a particle; d² observables of d² numbers each are made for every block."""
+
+
+def _block_name(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ArgumentError(name, "be the name of a block", f"it is {checks.shown(value)}")
+    return value
+
+
+@dataclass(frozen=True)
+class Block:
+    """``size`` exchangeable particles of ``levels`` levels each.
+
+    Parameters
+    ----------
+    name : str
+        How operators and labels refer to the block.
+    size : int
+        Number of particles, at least 1.
+    levels : int
+        Number of levels d of one particle, from 2 to 64: results hold d² averages and their products.
+
+    Raises
+    ------
+    ArgumentError
+        If a name, a size or a number of levels is out of range.
+    """
+
+    name: str
+    size: int
+    levels: int = 2
+
+    def __post_init__(self) -> None:
+        _block_name("name", self.name)
+        if "." in self.name:
+            raise ArgumentError("name", "have no '.' (labels are 'block.x')", f"it is {checks.shown(self.name)}")
+        object.__setattr__(self, "size", checks.integer("size", self.size, 1))
+        object.__setattr__(
+            self, "levels", checks.integer("levels", checks.integer("levels", self.levels, 2), 2, MOST_LEVELS)
+        )
