@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import attractors, bounds, fluctuations, longtime, reduced, systems
+    from . import attractors, bounds, fluctuations, longtime, reduced
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
     from .master import master_equation, steady_state
     from .meanfield import mean_field
-    from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
+    from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody, systems
     from .model.states import corrupted, dicke, occupation, product, symmetric, tilted
     from .simulation import simulate, trajectory
     from .storage import load
@@ -47,7 +47,7 @@ _HOMES = {
 }
 
 _MODULES = {
-    "systems": "systems",
+    "systems": "model.systems",
     "fluctuations": "fluctuations",
     "attractors": "attractors",
     "bounds": "bounds",

@@ -7,7 +7,7 @@ import pytest
 
 import cojump as cj
 from cojump.errors import ArgumentError
-from cojump.systems import NAMED
+from cojump.model.systems import NAMED
 from oracle import Oracle, product_state
 from pauli import LOWER, ONE, RAISE, X, Z
 

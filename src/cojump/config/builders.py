@@ -150,7 +150,7 @@ def find_builder(system: object, directory: Path) -> Builder:
     ArgumentError
         If there is no such system, file or function, or the file cannot be executed.
     """
-    from .. import systems
+    from ..model import systems
 
     if isinstance(system, str) and ":" in system:
         return _user_builder(system, directory)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from ..errors import ConvergenceError
 from ..model import Model
 from ..model.states import State, tilted
+from ..model.systems import free_flips
 from ..schur import two_level
 from ..schur.initial import draw_sector_state, is_random
 from ..schur.sector_matrix import sector_matrix
 from ..schur.spin_sector import rotation_matrix
-from ..systems import free_flips
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
 from .compilation import compiling

@@ -13,12 +13,12 @@ from scipy.sparse import csr_array
 from ..model import CollectiveJump, LocalJump, Model
 from ..model.components import Component, components
 from ..model.states import State, occupation
+from ..model.systems import lambda_pump
 from ..schur.blocks import largest_sector
 from ..schur.main_frame import shares_frame
 from ..schur.product import ProductBasis
 from ..schur.program import Builder
 from ..schur.two_level import build, is_banded
-from ..systems import lambda_pump
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
 from .compilation import compiling

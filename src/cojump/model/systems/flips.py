@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 
-from .errors import ArgumentError
-from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
-from .model.blocks import MOST_LEVELS
-from .model.operators import PROJECTOR_UP, SIGMA_MINUS, SIGMA_PLUS, SIGMA_X, SIGMA_Z
-from .tools import checks
+from ...errors import ArgumentError
+from ...tools import checks
+from .. import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
+from ..blocks import MOST_LEVELS
+from ..operators import PROJECTOR_UP, SIGMA_MINUS, SIGMA_PLUS, SIGMA_X, SIGMA_Z
 
 _MOST_ENTRIES = 2 * 10**7
 """Entries of all patterns together, p·N: a few seconds of sorting them into blocks."""
