@@ -6,18 +6,11 @@ same (arbitrary) unit, ħ = 1. Equation numbers in brackets are those of arXiv:2
 
 from __future__ import annotations
 
-from .flips import (
-    NAMED,
-    boundary_time_crystal,
-    check_entries,
-    constrained,
-    facilitated,
-    free_flips,
-    hopfield,
-    lambda_pump,
-    potts_hopfield,
-    random_patterns,
-)
+from .flips import check_entries, constrained, facilitated, free_flips
+from .hopfield import hopfield, potts_hopfield, random_patterns
+from .lambda_pump import lambda_pump
+from .named import NAMED
+from .time_crystal import boundary_time_crystal
 
 __all__ = [
     "NAMED",

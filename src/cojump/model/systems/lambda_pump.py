@@ -1,0 +1,50 @@
+"""Three-level particles pumped through an excited level."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...tools import checks
+from .. import Block, LocalJump, Model, OneBody
+from .flips import _exponent, _Power
+
+
+def lambda_pump(size: int, omega: float, kappa: float, gamma: float, power: float = 1) -> Model:
+    """A Λ scheme whose decay is gated by what it has pumped: particles in the target level open the way for others.
+
+    Levels 0 (ground), 1 (target), 2 (excited). A laser drives 0 ↔ 2, H = omega Σ (|0><2| + h.c.); an excited particle
+    falls into the target at the rate kappa n1_av^power, with n1_av the fraction of particles there (jump |1><2|, an
+    all-to-all autocatalytic decay); particles leave the target for the ground level at the constant rate gamma
+    (jump |0><1|).
+
+    The state without target particles is absorbing for the jumps, yet not at rest: there the particles go on with
+    undamped Rabi oscillations between 0 and 2, as a closed system. A two-level particle has no room for this, because
+    there the drive that feeds the decay also fills the level that opens it. In mean field the pumped phase takes over
+    by an avalanche: for power 1 the time-averaged excitation ½ makes n1 grow where kappa/2 > gamma; for power 2 an
+    unpumped start stays unpumped and a pumped one may survive.
+
+    In the literature: omega is half the Rabi frequency Ω of H = (Ω/2)(|0><2| + h.c.).
+
+    Parameters
+    ----------
+    size : int
+        N.
+    omega : float
+        Strength of the drive.
+    kappa, gamma : float
+        Rates, at least 0.
+    power : float
+        Positive exponent of n1_av in the rate (the amplitude has half of it).
+    """
+    omega, power = checks.number("omega", omega), _exponent(power)
+    kappa, gamma = checks.number("kappa", kappa, 0), checks.number("gamma", gamma, 0)
+    ground, target, excited = np.eye(3)
+    drive = np.outer(ground, excited)
+    fall = LocalJump(
+        np.outer(target, excited),
+        block="particles",
+        rate=_Power(kappa, power),
+        argument={"particles": np.outer(target, target)},
+    )
+    leave = LocalJump(np.sqrt(gamma) * np.outer(ground, target), block="particles")
+    return Model([Block("particles", size, levels=3)], [OneBody(omega * (drive + drive.T), "particles")], [fall, leave])

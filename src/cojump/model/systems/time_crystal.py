@@ -1,0 +1,26 @@
+"""The boundary time crystal: one collective jump."""
+
+from __future__ import annotations
+
+from ...tools import checks
+from .. import CollectiveJump, Model
+from ..operators import SIGMA_MINUS
+from .flips import _spins
+
+
+def boundary_time_crystal(size: int, omega: float, kappa: float) -> Model:
+    """The boundary time crystal: H = omega Σ σ_x and the collective jump L = sqrt(kappa/N) Σ σ_-.
+
+    In the usual letters H = ω0 S_x and (κ/S) D[S_-] with S = N/2 the spin length: ω0 = 2 omega, κ = kappa/2.
+
+    Parameters
+    ----------
+    size : int
+        N.
+    omega : float
+        Strength of the drive.
+    kappa : float
+        Collective rate, at least 0.
+    """
+    blocks, hamiltonian = _spins(size, omega)
+    return Model(blocks, hamiltonian, [CollectiveJump({"spins": SIGMA_MINUS}, rate=checks.number("kappa", kappa, 0))])
