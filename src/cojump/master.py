@@ -17,12 +17,13 @@ from scipy.sparse import csr_array, eye_array
 from scipy.sparse.linalg import splu
 from threadpoolctl import threadpool_limits
 
+from .basis.particle_removal import Label
+from .basis.sector_densities import block_densities, occupied_labels
+from .basis.sectors import sector_labels
 from .errors import ArgumentError, ConvergenceError, UnsupportedError
 from .model import LocalJump, Model
 from .model.model import check_model
 from .model.states import State, check_start
-from .schur.blocks import Label, sector_labels
-from .schur.densities import block_densities, occupied_labels
 from .schur.generator import Generator, check_unknowns
 from .tools import checks
 from .tools.checks import check_times

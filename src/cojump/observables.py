@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .averages import Estimates, Extra, Layout, layout_of
+from .basis.reported_sectors import spins_in
 from .errors import ArgumentError, UnsupportedError
 from .model import Model
 from .moments import Moments
 from .tools import checks
 from .tools.matrices import from_pairs
 from .tools.types import Array
-from .unravel.record import spins_in
 
 
 class Trajectory(Protocol):

@@ -11,19 +11,11 @@ from hypothesis import strategies as st
 from scipy.sparse import eye_array
 
 import cojump as cj
-from cojump.schur.blocks import (
-    dimension_of,
-    grown,
-    largest_sector,
-    most_sectors,
-    rows_of,
-    sector_labels,
-    sector_of,
-)
-from cojump.schur.diagram_sector import DiagramSector, diagram_sector
-from cojump.schur.diagrams import diagrams, dimension, largest_dimension, log_copies, removal_weight, with_box
-from cojump.schur.patterns import Patterns
-from cojump.schur.spin_sector import spin_sector
+from cojump.basis.diagram_sector import DiagramSector, diagram_sector
+from cojump.basis.gelfand_tsetlin import Patterns
+from cojump.basis.sectors import dimension_of, grown, largest_sector, most_sectors, rows_of, sector_labels, sector_of
+from cojump.basis.spin_sector import spin_sector
+from cojump.basis.young_diagrams import diagrams, dimension, largest_dimension, log_copies, removal_weight, with_box
 from oracle import Oracle
 
 

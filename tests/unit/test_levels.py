@@ -11,20 +11,20 @@ from hypothesis import strategies as st
 
 import cojump as cj
 import oracle
-from cojump.schur.blocks import dimension_of, rows_of, sector_labels, sector_of
-from cojump.schur.diagram_sector import diagram_sector
+from cojump.basis.diagram_sector import diagram_sector
+from cojump.basis.occupations import Occupations
+from cojump.basis.reported_sectors import placed, sector_array, spins_in
+from cojump.basis.rotations import representation, rotated
+from cojump.basis.sectors import dimension_of, rows_of, sector_labels, sector_of
+from cojump.basis.tableau_starts import Start, insert, pattern_of, symmetric_product
 from cojump.schur.main_frame import common_frame, shares_frame, turn_of
-from cojump.schur.occupations import Occupations
 from cojump.schur.product import ProductBasis
-from cojump.schur.representation import representation, rotated
-from cojump.schur.words import Start, insert, pattern_of, symmetric_product
 from cojump.tools.cache_by_bytes import Kept
 from cojump.tools.matrices import ROUNDING, is_diagonal
 from cojump.unravel import product_engine
 from cojump.unravel.engine import make_engine, plan
 from cojump.unravel.kernels.program import run_program
 from cojump.unravel.product_engine import ProductEngine
-from cojump.unravel.record import placed, sector_array, spins_in
 from random_models import random_hermitian, random_matrix, random_unitary
 from statistical.level_cases import MODELS, start
 
@@ -262,7 +262,7 @@ def test_mixed_starts_have_the_density_matrix_they_should():
 
 def test_starts_in_large_sectors_are_those_of_small_ones(monkeypatch):
     """The change of frame as a kept matrix and by its generator are the same state."""
-    import cojump.schur.words as words
+    import cojump.basis.tableau_starts as words
 
     model = random_model(((5, 3),), 8)
     state = cj.product(model, {"b0": np.diag([0.5, 0.3, 0.2])}).blocks[0]

@@ -7,8 +7,8 @@ from scipy.linalg import expm
 import cojump as cj
 import oracle
 from cojump import steady_state
+from cojump.basis.sector_densities import block_densities
 from cojump.master import _evolve
-from cojump.schur.densities import block_densities
 from cojump.schur.generator import Generator
 from pauli import LOWER, ONE, X, Y, Z
 from statistical.block_cases import MODELS as SEVERAL

@@ -9,13 +9,13 @@ from scipy.sparse import csr_array
 
 import cojump as cj
 import twins
-from cojump.schur.blocks import rest_sector_of, sector_labels, sector_of
-from cojump.schur.densities import block_densities
+from cojump.basis.rotations import representation
+from cojump.basis.sector_densities import block_densities
+from cojump.basis.sector_operators import Operators
+from cojump.basis.sectors import rest_sector_of, sector_labels, sector_of
 from cojump.schur.frames import frames_of
 from cojump.schur.generator import Generator
-from cojump.schur.operators import Operators
 from cojump.schur.packing import Packing, packed, packed_map, unpacked
-from cojump.schur.representation import representation
 from pauli import ONE, X, Y, Z
 from random_models import random_hermitian
 from statistical.block_cases import MODELS as SEVERAL

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 import cojump as cj
 import oracle
 import twins
+from cojump.basis.spin_sector import SpinSector, rotation_matrix, spin_sector
 from cojump.model.components import components
 from cojump.model.states import State
 from cojump.schur.product import ProductBasis
-from cojump.schur.spin_sector import SpinSector, rotation_matrix, spin_sector
 from cojump.schur.two_level import build, is_banded
 from cojump.unravel import compilation, engine
 from cojump.unravel.driver import Engine, warm_up

@@ -7,9 +7,7 @@ import pytest
 
 import cojump as cj
 import twins
-from cojump.errors import ArgumentError
-from cojump.model.states import DickeBlock, ProductBlock, SymmetricBlock
-from cojump.schur.initial import (
+from cojump.basis.spin_starts import (
     component_eigenstate,
     draw_sector_state,
     draw_two_J,
@@ -17,6 +15,8 @@ from cojump.schur.initial import (
     product_amplitudes,
     rotate_symmetric,
 )
+from cojump.errors import ArgumentError
+from cojump.model.states import DickeBlock, ProductBlock, SymmetricBlock
 from cojump.schur.two_level import axis_rotation
 from oracle import Oracle, dicke_state, product_state, symmetric_state
 from pauli import PAULI

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from ..basis.sector_operators import Kraus, Operators
+from ..basis.sectors import Labels, largest_sector
 from ..errors import ArgumentError
 from ..model import Block, Model
-from ..schur.blocks import Labels, largest_sector
-from ..schur.operators import Kraus, Operators
 from ..tools import checks
 from ..tools.matrices import commutator
 from ..tools.types import Matrix

@@ -7,12 +7,12 @@ from functools import cached_property
 
 import numpy as np
 
+from ..basis.occupations import Occupations
 from ..model import LocalJump, Model
 from ..model.spectrum import snapped
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
 from .main_frame import turn_of
-from .occupations import Occupations
 
 _ZERO = 1e-14
 """Relative size below which an element of j is rounding of the rotation."""

@@ -14,16 +14,17 @@ from typing import Any
 import numpy as np
 from scipy.sparse import coo_array, csr_array, eye_array, kron
 
+from ..basis.particle_removal import Label
+from ..basis.rotations import representation
+from ..basis.sector_densities import is_spread
+from ..basis.sector_operators import Operators
+from ..basis.sectors import Labels, sector_labels, sector_of
 from ..errors import ArgumentError, UnsupportedError
 from ..model import LocalJump, Model
 from ..model.states import BlockState, DickeBlock
 from ..tools.types import Array, Matrix
-from .blocks import Label, Labels, sector_labels, sector_of
-from .densities import is_spread
 from .frames import Frame, frames_of, rotated_matrix
-from .operators import Operators
 from .packing import Packing, packed, packed_map, unpacked
-from .representation import representation
 
 _GIB = 2.0**30
 _AVERAGES = 500

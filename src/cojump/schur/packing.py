@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 
+from ..basis.sectors import Labels
 from ..tools.types import Array, Matrix
-from .blocks import Labels
 
 
 class Packing:

@@ -16,17 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from ..basis.occupations import Occupations
+from ..basis.particle_removal import Label
+from ..basis.rotations import representation
+from ..basis.sectors import Labels, dimension_of, rest_sector_of, sector_of
+from ..basis.spin_sector import rotation_matrix
 from ..model import CollectiveJump, LocalJump, Model, OneBody
 from ..tools.cache_by_bytes import Kept
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Array, Matrix
-from .blocks import Label, Labels, dimension_of, rest_sector_of, sector_of
 from .channels import Channel, channel_of
 from .main_frame import block_frame
-from .occupations import Occupations
 from .program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
-from .representation import representation
-from .spin_sector import rotation_matrix
 from .two_level import GENERAL, SpinTables
 
 _ZERO = 1e-14

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..basis.reported_sectors import JUMP
+from ..basis.spin_sector import rotation_matrix
+from ..basis.spin_starts import draw_sector_state, is_random
 from ..errors import ConvergenceError
 from ..model import Model
 from ..model.states import State, tilted
 from ..model.systems import free_flips
 from ..schur import two_level
-from ..schur.initial import draw_sector_state, is_random
 from ..schur.sector_matrix import sector_matrix
-from ..schur.spin_sector import rotation_matrix
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
 from .compilation import compiling
@@ -32,7 +33,6 @@ from .kernels.common import (
 from .kernels.trajectory import SEARCH, advance
 from .kernels.window import trim
 from .long_step import LARGEST, Patience, long_step
-from .record import JUMP
 
 _SEGMENT = 4096
 """Jumps between two returns to Python, so that signals and other ranks are heard."""
@@ -52,12 +52,12 @@ class Outcome:
     second : (T, Q) array
         <½{m_a, m_b}> for the pairs a ≤ b, row by row.
     sectors : (T, ...) array
-        Sectors at the output times, as :mod:`cojump.unravel.record` writes them: J where all have two levels.
+        Sectors at the output times, as :mod:`cojump.basis.reported_sectors` writes them: J where all have two levels.
     counts : (T, L) int array
         Number of jumps of each channel (position in ``model.jumps``) from t = 0 up to the output times.
     n_jumps : int
     jumps : structured array, or None if they were not recorded
-        See :func:`cojump.unravel.record.jump_type`.
+        See :func:`cojump.basis.reported_sectors.jump_type`.
     distributions : (T', Σ_b (N_b + 1)) array
         Probabilities of M in each block of two levels at the output times asked for, block after block.
     """

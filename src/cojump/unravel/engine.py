@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from ..basis.reported_sectors import jump_type, placed, sector_array
+from ..basis.sectors import largest_sector
 from ..model import CollectiveJump, LocalJump, Model
 from ..model.components import Component, components
 from ..model.states import State, occupation
 from ..model.systems import lambda_pump
-from ..schur.blocks import largest_sector
 from ..schur.main_frame import shares_frame
 from ..schur.product import ProductBasis
 from ..schur.program import Builder
@@ -26,7 +27,6 @@ from .driver import Engine, Outcome, bytes_needed, warm_up
 from .kernels.program import run_program
 from .moves import Rows, apply
 from .product_engine import ProductEngine, product_bytes
-from .record import jump_type, placed, sector_array
 
 
 class Runner(Protocol):

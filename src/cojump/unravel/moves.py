@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from ..basis.particle_removal import Label
+from ..basis.sectors import Sector, grown, sector_of
 from ..model import Block
-from ..schur.blocks import Label, Sector, grown, sector_of
 from ..tools.cache_by_bytes import Kept
 from ..tools.types import Array
 from .kernels.program import apply_axis, apply_axis_adjoint

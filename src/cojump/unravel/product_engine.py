@@ -11,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
+from ..basis.diagram_sector import MEMORY as DIAGRAMS
+from ..basis.particle_removal import Label
+from ..basis.reported_sectors import record_of, sector_array
+from ..basis.sectors import Labels, dimension_of, largest_sector, most_sectors
+from ..basis.spin_starts import draw_sector_state, is_random
+from ..basis.tableau_starts import Start
 from ..errors import ConvergenceError
 from ..model import Model
 from ..model.states import State
-from ..schur.blocks import Label, Labels, dimension_of, largest_sector, most_sectors
-from ..schur.diagram_sector import MEMORY as DIAGRAMS
-from ..schur.initial import draw_sector_state, is_random
 from ..schur.main_frame import shares_frame
 from ..schur.product import MEMORY, Box, Channel, ProductBasis, ProductSector
 from ..schur.sector_matrix import program_matrix
-from ..schur.words import Start
 from ..tools.matrices import conjugate
 from ..tools.types import Array
 from .driver import Outcome, Stream, UserFrame, work_space
@@ -31,7 +33,6 @@ from .kernels.series import guessed_horizon
 from .kernels.trajectory import SEARCH, product_step
 from .long_step import MOST_ENTRIES, Patience, long_step
 from .moves import Around, Moves, Rows, apply, apply_adjoint, around
-from .record import record_of, sector_array
 
 Ket = NDArray[np.complex128]
 T = TypeVar("T")

@@ -1,6 +1,6 @@
 """One sector V_λ of a block of particles with any number of levels, in the basis of Gelfand-Tsetlin patterns.
 
-The same shape as :mod:`cojump.schur.spin_sector`, which holds the closed forms for two levels. For d = 2 both agree
+The same shape as :mod:`cojump.basis.spin_sector`, which holds the closed forms for two levels. For d = 2 both agree
 operator by operator, signs included: pattern m_{1,1} = λ_2..λ_1 is M = -J..J, and λ = (N/2 + J, N/2 - J).
 """
 
@@ -15,10 +15,10 @@ from scipy.sparse import csr_array
 
 from ..tools.cache_by_bytes import Kept
 from ..tools.types import Matrix
-from .diagrams import Diagram, log_copies, removal_weight, without_box
+from .gelfand_tsetlin import Path, Patterns
 from .occupations import Occupations
-from .patterns import Path, Patterns
-from .removal import Removal
+from .particle_removal import Removal
+from .young_diagrams import Diagram, log_copies, removal_weight, without_box
 
 MEMORY = 128 * 2**20
 """Bytes of sectors that are kept for the next visit."""

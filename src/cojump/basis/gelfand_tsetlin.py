@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
 from ..tools.types import Array
-from .diagrams import Diagram, dimension
+from .young_diagrams import Diagram, dimension
 
 Integers = NDArray[np.int64]
 

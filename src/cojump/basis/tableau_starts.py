@@ -21,9 +21,9 @@ from ..model.states import BlockState, DickeBlock, OccupationBlock, SymmetricBlo
 from ..tools.cache_by_bytes import Kept
 from ..tools.matrices import ROUNDING, conjugate, is_diagonal
 from .diagram_sector import diagram_sector
-from .diagrams import Diagram, dimension
-from .initial import PURE
-from .representation import representation, rotated
+from .rotations import representation, rotated
+from .spin_starts import PURE
+from .young_diagrams import Diagram, dimension
 
 Ket = NDArray[np.complex128]
 

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array, dia_array
 from scipy.special import gammaln
 
 from ..tools.types import Matrix
-from .removal import Removal
+from .particle_removal import Removal
 
 
 class SpinSector:

@@ -7,7 +7,7 @@ from scipy.linalg import schur
 from scipy.sparse.linalg import expm_multiply
 
 from ..tools.types import Matrix
-from .blocks import Sector
+from .sectors import Sector
 
 
 def generator_of(unitary: Matrix) -> Matrix:

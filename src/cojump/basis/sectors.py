@@ -18,9 +18,9 @@ from scipy.sparse import csr_array
 from ..model import Block
 from ..tools.types import Matrix
 from .diagram_sector import diagram_sector
-from .diagrams import Diagram, diagrams, dimension, largest_dimension, with_box
-from .removal import Label, Removal
+from .particle_removal import Label, Removal
 from .spin_sector import spin_sector
+from .young_diagrams import Diagram, diagrams, dimension, largest_dimension, with_box
 
 Labels = tuple[Label, ...]
 """A sector of a model: one label for each block."""

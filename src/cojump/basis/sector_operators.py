@@ -3,7 +3,7 @@
 A sector of a model is one label for each block, (λ_1, .., λ_B), and its space is ⊗_b V_{λ_b}, flat in C order. What is
 here follows the definitions step by step and shares no table or kernel with the trajectories: the exact master equation
 and the norms of the paper's lemmas are built on it. Everything about a block comes from the interface of
-:mod:`cojump.schur.blocks`.
+:mod:`cojump.basis.sectors`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from ..model import CollectiveJump, LocalJump, Model, OneBody
 from ..model.spectrum import snapped
 from ..tools.matrices import is_diagonal
 from ..tools.types import Array, Matrix
-from .blocks import Label, Labels, Removal, Sector, rest_sector_of, sector_labels, sector_of
+from .particle_removal import Label, Removal
+from .sectors import Labels, Sector, rest_sector_of, sector_labels, sector_of
 
 
 class Kraus(NamedTuple):

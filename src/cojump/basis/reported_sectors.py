@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model import Block
-from ..schur.blocks import Label, rows_of
+from .particle_removal import Label
+from .sectors import rows_of
 
 JUMP = np.dtype([("time", "f8"), ("channel", "i8"), ("sector", "f8")])
 """One entry of a jump record: when, which of ``model.jumps``, and the sector after the jump (here one spin J)."""

@@ -10,8 +10,9 @@ from scipy.special import xlogy
 from ..model import Block
 from ..model.states import BlockState, DickeBlock, OccupationBlock, ProductBlock
 from ..tools.types import Matrix
-from .blocks import Label, sector_labels, sector_of
-from .representation import representation
+from .particle_removal import Label
+from .rotations import representation
+from .sectors import sector_labels, sector_of
 
 _NONE = 1e-14
 """Eigenvalue of a single-particle density matrix below which it is rounding."""
