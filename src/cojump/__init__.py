@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import attractors, bounds, fluctuations, longtime, reduced
+    from . import attractors, bounds, longtime, reduced
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
-    from .master import master_equation, steady_state
-    from .meanfield import mean_field
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody, systems
     from .model.states import corrupted, dicke, occupation, product, symmetric, tilted
     from .simulation import simulate, trajectory
     from .storage import load
+    from .theory import fluctuations
+    from .theory.master_equation import master_equation, steady_state
+    from .theory.mean_field import mean_field
 
 _HOMES = {
     "Block": "model",
@@ -35,9 +36,9 @@ _HOMES = {
     "corrupted": "model.states",
     "simulate": "simulation",
     "trajectory": "simulation",
-    "mean_field": "meanfield",
-    "master_equation": "master",
-    "steady_state": "master",
+    "mean_field": "theory.mean_field",
+    "master_equation": "theory.master_equation",
+    "steady_state": "theory.master_equation",
     "load": "storage",
     "ArgumentError": "errors",
     "UnsupportedError": "errors",
@@ -48,7 +49,7 @@ _HOMES = {
 
 _MODULES = {
     "systems": "model.systems",
-    "fluctuations": "fluctuations",
+    "fluctuations": "theory.fluctuations",
     "attractors": "attractors",
     "bounds": "bounds",
     "longtime": "longtime",

@@ -27,7 +27,6 @@ from .errors import (
     one_line,
 )
 from .fold import DEVIATION, Chunk, Fold, Goal, Groups, in_memory, statistics_of
-from .meanfield import mean_field
 from .meters import meters_of
 from .model import Model
 from .model.states import State, check_start
@@ -38,6 +37,7 @@ from .results import Result
 from .schedule import Schedule, Task, cost_of
 from .spill import Spill
 from .statistics_size import Statistics, statistics_bytes
+from .theory.mean_field import mean_field
 from .tools import checks
 from .tools.checks import check_times
 from .tools.interrupts import Interrupts

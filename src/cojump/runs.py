@@ -510,8 +510,8 @@ class _Run(Events):
 
 def with_theory(result: Result, point: Point) -> Result:
     """The result with the fluctuation theory of its point, or the reason why there is none."""
-    from .fluctuations import fluctuations
     from .results import Theory
+    from .theory.fluctuations import fluctuations
 
     try:
         made = fluctuations(point.model, point.state, point.times)

@@ -11,8 +11,8 @@ from cojump.attractors.phase_diagram import Cycle
 from cojump.attractors.settling import Rest, Settling
 from cojump.attractors.shooting import Orbit
 from cojump.errors import ArgumentError, ConvergenceError
-from cojump.fluctuations import Expansion
-from cojump.meanfield import Flow
+from cojump.theory.fluctuations import Expansion
+from cojump.theory.mean_field import Flow
 from pauli import PAULI
 
 UP, DOWN = np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
@@ -136,7 +136,7 @@ def test_two_orthogonal_patterns_have_all_products_of_fixed_points(merge):
 
 
 def test_three_patterns_against_another_flow():
-    """Every point is one of cojump.meanfield's flow, and comes with its mirror image."""
+    """Every point is one of cojump.theory.mean_field's flow, and comes with its mirror image."""
     patterns = cj.systems.random_patterns(3, 60, 5)
     model = cj.systems.hopfield(patterns, 0.1, 2.2, merge=True)
     points = cj.attractors.fixed_points(model)

@@ -12,7 +12,7 @@ from bound_models import BETA, MODELS, everyone, rich, three_levels, two_blocks
 from cojump.bounds.form import paper_form
 from cojump.bounds.gronwall import constants
 from cojump.bounds.rates import Series, Smooth
-from cojump.meanfield import Flow
+from cojump.theory.mean_field import Flow
 from pauli import RAISE, X, Z
 
 # ---- the paper's letters -------------------------------------------------------------------------

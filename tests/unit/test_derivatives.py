@@ -5,8 +5,8 @@ import pytest
 from scipy.special import expit
 
 import cojump as cj
-from cojump.derivatives import RateJet
 from cojump.errors import ArgumentError, UnsupportedError
+from cojump.theory.rate_derivatives import RateJet
 from pauli import LOWER, Z
 
 S = "spins"

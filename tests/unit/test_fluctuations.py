@@ -9,8 +9,8 @@ import pytest
 import cojump as cj
 from cojump import fluctuations as theory
 from cojump.errors import ArgumentError, ConvergenceError
-from cojump.fluctuations import Expansion
-from cojump.meanfield import Flow
+from cojump.theory.fluctuations import Expansion
+from cojump.theory.mean_field import Flow
 from oracle import Oracle, product_state
 from pauli import LOWER, RAISE, X, Z
 from random_models import everything, random_density, random_hermitian, random_matrix

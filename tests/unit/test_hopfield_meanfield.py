@@ -6,7 +6,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, fsolve
 
 import cojump as cj
-from cojump.meanfield import Flow
+from cojump.theory.mean_field import Flow
 from pauli import PAULI
 
 

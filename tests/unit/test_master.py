@@ -8,8 +8,8 @@ import cojump as cj
 import oracle
 from cojump import steady_state
 from cojump.basis.sector_densities import block_densities
-from cojump.master import _evolve
-from cojump.schur.generator import Generator
+from cojump.theory.generator import Generator
+from cojump.theory.master_equation import _evolve
 from pauli import LOWER, ONE, X, Y, Z
 from statistical.block_cases import MODELS as SEVERAL
 from statistical.block_cases import across, hopfield, start, together

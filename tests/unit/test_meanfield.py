@@ -8,7 +8,7 @@ from scipy.linalg import expm
 import cojump as cj
 import twins
 from cojump.errors import ArgumentError
-from cojump.meanfield import Flow
+from cojump.theory.mean_field import Flow
 from cojump.tools.checks import check_times
 from oracle import Oracle, product_state
 from pauli import LOWER, PAULI, X, Z

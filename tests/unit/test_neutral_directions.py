@@ -5,7 +5,7 @@ import pytest
 
 import cojump as cj
 from cojump.errors import ArgumentError, ConvergenceError, UnsupportedError
-from cojump.fluctuations import fluctuations, stationary
+from cojump.theory.fluctuations import fluctuations, stationary
 from pauli import PAULI, X, Z
 
 UP, DOWN = np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])

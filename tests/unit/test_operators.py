@@ -13,9 +13,9 @@ from cojump.basis.rotations import representation
 from cojump.basis.sector_densities import block_densities
 from cojump.basis.sector_operators import Operators
 from cojump.basis.sectors import rest_sector_of, sector_labels, sector_of
-from cojump.schur.frames import frames_of
-from cojump.schur.generator import Generator
-from cojump.schur.packing import Packing, packed, packed_map, unpacked
+from cojump.theory.generator import Generator
+from cojump.theory.generator_frames import frames_of
+from cojump.theory.packed_states import Packing, packed, packed_map, unpacked
 from pauli import ONE, X, Y, Z
 from random_models import random_hermitian
 from statistical.block_cases import MODELS as SEVERAL

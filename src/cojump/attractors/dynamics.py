@@ -20,8 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import ODEintWarning, odeint
 
 from ..errors import ConvergenceError, UnsupportedError
-from ..fluctuations import Expansion
 from ..model import Model
+from ..theory.fluctuations import Expansion
 from ..tools.matrices import commutator
 from ..tools.types import Array, Complex
 

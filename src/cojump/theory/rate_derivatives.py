@@ -16,10 +16,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ArgumentError, UnsupportedError
-from .model import LocalJump
-from .model.jumps import values_of
-from .tools.chebyshev import _Interpolant
+from ..errors import ArgumentError, UnsupportedError
+from ..model import LocalJump
+from ..model.jumps import values_of
+from ..tools.chebyshev import _Interpolant
 
 _SAME = 1e-5
 """Difference between a derivative given and the one found, in units of the scale of variation, that is let pass."""

@@ -17,18 +17,18 @@ from scipy.sparse import csr_array, eye_array
 from scipy.sparse.linalg import splu
 from threadpoolctl import threadpool_limits
 
-from .basis.particle_removal import Label
-from .basis.sector_densities import block_densities, occupied_labels
-from .basis.sectors import sector_labels
-from .errors import ArgumentError, ConvergenceError, UnsupportedError
-from .model import LocalJump, Model
-from .model.model import check_model
-from .model.states import State, check_start
-from .schur.generator import Generator, check_unknowns
-from .tools import checks
-from .tools.checks import check_times
-from .tools.matrices import from_pairs
-from .tools.types import Array
+from ..basis.particle_removal import Label
+from ..basis.sector_densities import block_densities, occupied_labels
+from ..basis.sectors import sector_labels
+from ..errors import ArgumentError, ConvergenceError, UnsupportedError
+from ..model import LocalJump, Model
+from ..model.model import check_model
+from ..model.states import State, check_start
+from ..tools import checks
+from ..tools.checks import check_times
+from ..tools.matrices import from_pairs
+from ..tools.types import Array
+from .generator import Generator, check_unknowns
 
 _TERMS = 80
 """Most terms of a Taylor step."""
@@ -107,7 +107,7 @@ class Exact(ExactMoments):
         ConvergenceError
             If the mean field m̄ cannot be integrated.
         """
-        from .meanfield import mean_field
+        from .mean_field import mean_field
 
         off = self.mean - mean_field(self.model, self.state, self.times).mean
         variance = np.einsum("taa->ta", self.covariance) / self.n_particles

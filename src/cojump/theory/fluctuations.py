@@ -9,7 +9,7 @@ For averages m_α = (1/N) Σ_k v_α^(k) over all particles and N → ∞,
 with the mean-field flow dm/dt = f(m), (21), and G = ∂f/∂m. D, f and c are expectation values of single-particle
 matrices in the mean-field state; docs/fluctuations.md derives them. Several blocks are one block whose particles carry
 a conserved label: everything below is written in block-diagonal matrices, of dimension Σ_b d_b. Sees the model only,
-and knows the flow in a form of its own (linear functionals of m), independent of cojump.meanfield.
+and knows the flow in a form of its own (linear functionals of m), independent of cojump.theory.mean_field.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import schur, solve_continuous_lyapunov, solve_sylvester
 
-from .derivatives import Jet, RateJet
-from .errors import ArgumentError, ConvergenceError, UnsupportedError
-from .model import CollectiveJump, LocalJump, Model, OneBody
-from .model.model import check_model
-from .model.spectrum import snapped
-from .model.states import State, check_start, density_matrices
-from .tools.checks import check_times
-from .tools.matrices import commutator
-from .tools.ode import MANY_PERIODS, Method, exponential, integrate
-from .tools.types import Array, Complex
+from ..errors import ArgumentError, ConvergenceError, UnsupportedError
+from ..model import CollectiveJump, LocalJump, Model, OneBody
+from ..model.model import check_model
+from ..model.spectrum import snapped
+from ..model.states import State, check_start, density_matrices
+from ..tools.checks import check_times
+from ..tools.matrices import commutator
+from ..tools.ode import MANY_PERIODS, Method, exponential, integrate
+from ..tools.types import Array, Complex
+from .rate_derivatives import Jet, RateJet
 
 _TOLERANCES = 1e-10, 1e-12
 

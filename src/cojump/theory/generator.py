@@ -1,7 +1,7 @@
 """The generator of the master equation, dρ/dt = -i[H, ρ] + Σ (J ρ J† - ½{J†J, ρ}), on ⊕_λ ρ_λ.
 
-In each frame (see :mod:`cojump.schur.frames`) it is one sparse real matrix on the packed vector. The terms of other
-frames than the first are applied between the representations of the relative rotation, axis by axis.
+In each frame (see :mod:`cojump.theory.generator_frames`) it is one sparse real matrix on the packed vector. The terms
+of other frames than the first are applied between the representations of the relative rotation, axis by axis.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from ..errors import ArgumentError, UnsupportedError
 from ..model import LocalJump, Model
 from ..model.states import BlockState, DickeBlock
 from ..tools.types import Array, Matrix
-from .frames import Frame, frames_of, rotated_matrix
-from .packing import Packing, packed, packed_map, unpacked
+from .generator_frames import Frame, frames_of, rotated_matrix
+from .packed_states import Packing, packed, packed_map, unpacked
 
 _GIB = 2.0**30
 _AVERAGES = 500

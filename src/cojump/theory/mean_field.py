@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .model import CollectiveJump, LocalJump, Model, OneBody, TwoBody
-from .model.spectrum import snapped
-from .model.states import State, check_start
-from .tools.checks import check_times
-from .tools.ode import MANY_PERIODS, exponential, integrate
-from .tools.types import Array
+from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody
+from ..model.spectrum import snapped
+from ..model.states import State, check_start
+from ..tools.checks import check_times
+from ..tools.ode import MANY_PERIODS, exponential, integrate
+from ..tools.types import Array
 
 if TYPE_CHECKING:
     from .fluctuations import Fluctuations
