@@ -11,7 +11,7 @@ from cojump.attractors.phase_diagram import Cycle
 from cojump.attractors.settling import Rest, Settling
 from cojump.attractors.shooting import Orbit
 from cojump.errors import ArgumentError, ConvergenceError
-from cojump.theory.fluctuations import Expansion
+from cojump.theory.expansion import Expansion
 from cojump.theory.mean_field import Flow
 from pauli import PAULI
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.theory.fluctuations import Expansion
+from cojump.theory.expansion import Expansion
 from cojump.theory.rate_derivatives import RateJet
 from oracle import Oracle, product_state
 from random_models import random_density, random_hermitian, random_matrix, random_unitary

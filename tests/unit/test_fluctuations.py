@@ -9,7 +9,7 @@ import pytest
 import cojump as cj
 from cojump import fluctuations as theory
 from cojump.errors import ArgumentError, ConvergenceError
-from cojump.theory.fluctuations import Expansion
+from cojump.theory.expansion import Expansion
 from cojump.theory.mean_field import Flow
 from oracle import Oracle, product_state
 from pauli import LOWER, RAISE, X, Z

@@ -21,7 +21,7 @@ from scipy.integrate import ODEintWarning, odeint
 
 from ..errors import ConvergenceError, UnsupportedError
 from ..model import Model
-from ..theory.fluctuations import Expansion
+from ..theory.expansion import Expansion
 from ..tools.matrices import commutator
 from ..tools.types import Array, Complex
 
