@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import attractors, bounds, longtime, reduced
+    from . import bounds, longtime, reduced
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody, systems
     from .model.states import corrupted, dicke, occupation, product, symmetric, tilted
     from .simulation import simulate, trajectory
     from .storage import load
-    from .theory import fluctuations
+    from .theory import attractors, fluctuations
     from .theory.master_equation import master_equation, steady_state
     from .theory.mean_field import mean_field
 
@@ -50,7 +50,7 @@ _HOMES = {
 _MODULES = {
     "systems": "model.systems",
     "fluctuations": "theory.fluctuations",
-    "attractors": "attractors",
+    "attractors": "theory.attractors",
     "bounds": "bounds",
     "longtime": "longtime",
     "reduced": "reduced",

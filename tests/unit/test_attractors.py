@@ -5,12 +5,12 @@ import pytest
 from scipy.integrate import solve_ivp
 
 import cojump as cj
-from cojump.attractors.cycles import PhaseNoise, adjoint, closed
-from cojump.attractors.dynamics import MeanFieldDynamics
-from cojump.attractors.phase_diagram import Cycle
-from cojump.attractors.settling import Rest, Settling
-from cojump.attractors.shooting import Orbit
 from cojump.errors import ArgumentError, ConvergenceError
+from cojump.theory.attractors import Cycle
+from cojump.theory.attractors.cycles import PhaseNoise, adjoint, closed
+from cojump.theory.attractors.dynamics import MeanFieldDynamics
+from cojump.theory.attractors.settling import Rest, Settling
+from cojump.theory.attractors.shooting import Orbit
 from cojump.theory.expansion import Expansion
 from cojump.theory.mean_field import Flow
 from pauli import PAULI

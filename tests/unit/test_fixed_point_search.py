@@ -7,11 +7,11 @@ import pytest
 from scipy.optimize import fsolve
 
 import cojump as cj
-from cojump.attractors.dynamics import MeanFieldDynamics
-from cojump.attractors.found import Found
-from cojump.attractors.roots import newton, zeros_along
-from cojump.attractors.search import Certainty, find
-from cojump.attractors.symmetry import continuous, discrete
+from cojump.theory.attractors.dynamics import MeanFieldDynamics
+from cojump.theory.attractors.found import Found
+from cojump.theory.attractors.roots import newton, zeros_along
+from cojump.theory.attractors.search import Certainty, find
+from cojump.theory.attractors.symmetry import continuous, discrete
 from pauli import X, Z
 
 UP, DOWN = np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([[0.0, 0.0], [1.0, 0.0]])
@@ -128,10 +128,10 @@ def test_indices_tell_that_a_point_is_missing():
 
 def test_a_search_that_finds_too_little_says_so(monkeypatch):
     """Without curves and with Newton's method from the mixed state alone, one of three points is found, or two."""
-    monkeypatch.setattr("cojump.attractors.search.zeros_along", lambda *_: [])
-    monkeypatch.setattr("cojump.attractors.search._random_starts", lambda *_: [])
-    monkeypatch.setattr("cojump.attractors.search._FURTHER", 0)
-    monkeypatch.setattr("cojump.attractors.search._AT_LEAST", 1)
+    monkeypatch.setattr("cojump.theory.attractors.search.zeros_along", lambda *_: [])
+    monkeypatch.setattr("cojump.theory.attractors.search._random_starts", lambda *_: [])
+    monkeypatch.setattr("cojump.theory.attractors.search._FURTHER", 0)
+    monkeypatch.setattr("cojump.theory.attractors.search._AT_LEAST", 1)
     diagram = cj.attractors.scan(crystal, [15.0], [6.058], search=1)
     assert diagram.labels[0, 0] == "2 stable, 0 unstable, count not certain"
     assert not diagram.certain[0, 0]

@@ -1,9 +1,9 @@
 """The search for all fixed points: where it starts, how it goes on from what it finds, and when it ends.
 
 Newton's method from systematic and from random states, curves from one fixed point to the next
-(cojump.attractors.roots), and images of what is found under the symmetries of the flow. The search ends when random
-starts find nothing new any more, nothing that only one of them has found is left, and the indices of the points found
-add up to 1 (cojump.attractors.found); where it has to end before, it says so.
+(cojump.theory.attractors.roots), and images of what is found under the symmetries of the flow. The search ends when
+random starts find nothing new any more, nothing that only one of them has found is left, and the indices of the points
+found add up to 1 (cojump.theory.attractors.found); where it has to end before, it says so.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ConvergenceError, UnsupportedError
-from ..model.states import State
-from ..tools.types import Array
+from ...errors import ConvergenceError, UnsupportedError
+from ...model.states import State
+from ...tools.types import Array
 from .dynamics import MeanFieldDynamics, simple_states, travel
 from .found import Found
 from .roots import newton, zeros_along

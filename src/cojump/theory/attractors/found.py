@@ -16,8 +16,8 @@ from functools import cached_property
 
 import numpy as np
 
-from ..errors import UnsupportedError
-from ..tools.types import Array
+from ...errors import UnsupportedError
+from ...tools.types import Array
 from .dynamics import POSITIVE, MeanFieldDynamics
 from .roots import RESIDUAL, newton
 from .symmetry import continuous

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg import solve_continuous_lyapunov
 
-from ..errors import ConvergenceError, UnsupportedError
-from ..tools.types import Array
+from ...errors import ConvergenceError, UnsupportedError
+from ...tools.types import Array
 from .dynamics import Dynamics, travel
 from .roots import newton
 from .shooting import (

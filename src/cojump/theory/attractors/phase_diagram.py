@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import EXPECTED, ArgumentError, foreign, one_line
-from ..model import Model
-from ..model.model import check_model
-from ..model.states import State, product
-from ..tools import checks
-from ..tools.progress import make_progress
-from ..tools.types import Array
+from ...errors import EXPECTED, ArgumentError, foreign, one_line
+from ...model import Model
+from ...model.model import check_model
+from ...model.states import State, product
+from ...tools import checks
+from ...tools.progress import make_progress
+from ...tools.types import Array
 from .cycles import TIME_LIMIT
 from .dynamics import MeanFieldDynamics
 from .fixed_points import FixedPoint, FixedPoints, check_starts, describe, described

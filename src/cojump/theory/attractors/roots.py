@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..errors import UnsupportedError
-from ..tools.types import Array
+from ...errors import UnsupportedError
+from ...tools.types import Array
 from .dynamics import Dynamics, MeanFieldDynamics
 
 RESIDUAL = 1e-10

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ConvergenceError
-from ..tools.ode import integrate
-from ..tools.types import Array
+from ...errors import ConvergenceError
+from ...tools.ode import integrate
+from ...tools.types import Array
 from .dynamics import Dynamics, travel
 
 _STEPS = 12

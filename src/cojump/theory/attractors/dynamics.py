@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import ODEintWarning, odeint
 
-from ..errors import ConvergenceError, UnsupportedError
-from ..model import Model
-from ..theory.expansion import Expansion
-from ..tools.matrices import commutator
-from ..tools.types import Array, Complex
+from ...errors import ConvergenceError, UnsupportedError
+from ...model import Model
+from ...tools.matrices import commutator
+from ...tools.types import Array, Complex
+from ..expansion import Expansion
 
 _RTOL, _ATOL = 1e-6, 1e-8
 """Tolerances of paths that only have to arrive somewhere; what they find is refined afterwards."""

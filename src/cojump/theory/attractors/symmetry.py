@@ -13,8 +13,8 @@ from itertools import combinations, permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import UnsupportedError
-from ..tools.types import Array, Complex
+from ...errors import UnsupportedError
+from ...tools.types import Array, Complex
 from .dynamics import MeanFieldDynamics
 
 Map = Callable[[Array], Array]

@@ -20,13 +20,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ArgumentError, ConvergenceError, UnsupportedError
-from ..model import Model
-from ..model.model import check_model
-from ..model.states import State, density_matrices
-from ..tools import checks
-from ..tools.ode import integrate
-from ..tools.types import Array
+from ...errors import ArgumentError, ConvergenceError, UnsupportedError
+from ...model import Model
+from ...model.model import check_model
+from ...model.states import State, density_matrices
+from ...tools import checks
+from ...tools.ode import integrate
+from ...tools.types import Array
 from .dynamics import Dynamics, MeanFieldDynamics
 from .settling import Rest, Settling
 from .shooting import NEUTRAL_PRECISE, RANK, RANK_OF_FAMILY, Orbit, primitive, shoot, variation

@@ -1,9 +1,9 @@
 """The fixed points of the mean-field flow among the density matrices, stable and unstable.
 
-What the search (cojump.attractors.search) finds is verified (|dm/dt| < 1e-10 of the fastest rate, positive density
-matrices), told apart, and classified by the eigenvalues of the Jacobian in the traceless directions. Directions in
-which nothing grows or decays because of a conserved quantity or a symmetry are told from those of a bifurcation: along
-them there are further fixed points, or closed orbits.
+What the search (cojump.theory.attractors.search) finds is verified (|dm/dt| < 1e-10 of the fastest rate, positive
+density matrices), told apart, and classified by the eigenvalues of the Jacobian in the traceless directions. Directions
+in which nothing grows or decays because of a conserved quantity or a symmetry are told from those of a bifurcation:
+along them there are further fixed points, or closed orbits.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ArgumentError, UnsupportedError
-from ..model import Model
-from ..model.model import check_model
-from ..model.states import State, check_start, density_matrices
-from ..tools import checks
-from ..tools.types import Array
+from ...errors import ArgumentError, UnsupportedError
+from ...model import Model
+from ...model.model import check_model
+from ...model.states import State, check_start, density_matrices
+from ...tools import checks
+from ...tools.types import Array
 from .dynamics import MeanFieldDynamics
 from .found import FLAT, Found, flat_directions
 from .roots import newton
