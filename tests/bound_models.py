@@ -7,7 +7,7 @@ from scipy.special import expit
 
 import cojump as cj
 import oracle
-from cojump.bounds.form import paper_form
+from cojump.theory.bounds.form import paper_form
 from pauli import RAISE, X, Y, Z
 
 BETA = 0.6

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import bounds, longtime, reduced
+    from . import longtime, reduced
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody, systems
     from .model.states import corrupted, dicke, occupation, product, symmetric, tilted
     from .simulation import simulate, trajectory
     from .storage import load
-    from .theory import attractors, fluctuations
+    from .theory import attractors, bounds, fluctuations
     from .theory.master_equation import master_equation, steady_state
     from .theory.mean_field import mean_field
 
@@ -51,7 +51,7 @@ _MODULES = {
     "systems": "model.systems",
     "fluctuations": "theory.fluctuations",
     "attractors": "theory.attractors",
-    "bounds": "bounds",
+    "bounds": "theory.bounds",
     "longtime": "longtime",
     "reduced": "reduced",
 }

@@ -9,9 +9,9 @@ from scipy.special import expit
 import cojump as cj
 import oracle
 from bound_models import BETA, MODELS, everyone, rich, three_levels, two_blocks
-from cojump.bounds.form import paper_form
-from cojump.bounds.gronwall import constants
-from cojump.bounds.rates import Series, Smooth
+from cojump.theory.bounds.form import paper_form
+from cojump.theory.bounds.gronwall import constants
+from cojump.theory.bounds.rates import Series, Smooth
 from cojump.theory.mean_field import Flow
 from pauli import RAISE, X, Z
 

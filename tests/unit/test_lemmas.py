@@ -10,9 +10,9 @@ import pytest
 import cojump as cj
 import oracle
 from bound_models import BETA, MODELS, everyone, rich, two_blocks
-from cojump.bounds.apart import set_apart
-from cojump.bounds.gronwall import constants
-from cojump.bounds.rates import Smooth
+from cojump.theory.bounds.apart import set_apart
+from cojump.theory.bounds.gronwall import constants
+from cojump.theory.bounds.rates import Smooth
 from pauli import X, Z
 
 

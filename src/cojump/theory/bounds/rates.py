@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ..tools.types import Array
+from ...tools.types import Array
 
 
 class RateBounds(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..model import Block, LocalJump, Model, OneBody, TwoBody
+from ...model import Block, LocalJump, Model, OneBody, TwoBody
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..model import Block, Model
-from ..model.states import BlockState, OccupationBlock, ProductBlock, State, check_start
-from ..tools.checks import check_times
-from ..tools.types import Array
+from ...model import Block, Model
+from ...model.states import BlockState, OccupationBlock, ProductBlock, State, check_start
+from ...tools.checks import check_times
+from ...tools.types import Array
 from .form import PaperForm, paper_form
 from .rates import RateBounds, Series
 from .series import check_taylor, rate_bounds

@@ -15,13 +15,13 @@ from typing import Any
 
 import numpy as np
 
-from ..basis.sector_operators import Kraus, Operators
-from ..basis.sectors import Labels, largest_sector
-from ..errors import ArgumentError
-from ..model import Block, Model
-from ..tools import checks
-from ..tools.matrices import commutator
-from ..tools.types import Matrix
+from ...basis.sector_operators import Kraus, Operators
+from ...basis.sectors import Labels, largest_sector
+from ...errors import ArgumentError
+from ...model import Block, Model
+from ...tools import checks
+from ...tools.matrices import commutator
+from ...tools.types import Matrix
 from .apart import set_apart
 from .form import Element, PaperForm, paper_form
 from .gronwall import Constants, constants_of
@@ -119,7 +119,7 @@ def lemmas(
     ----------
     model : Model
     taylor : mapping of int to sequence of float, optional
-        As in :func:`cojump.bounds.gronwall`.
+        As in :func:`cojump.theory.bounds.gronwall`.
     support : int
         N_O, the number of particles on which O acts; each block of the model needs as many.
 

@@ -14,11 +14,11 @@ from numpy.polynomial import Chebyshev, Polynomial
 from numpy.polynomial.chebyshev import chebder, chebinterpolate, chebval
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError, UnsupportedError
-from ..model import LocalJump, Model
-from ..model.spectrum import snapped
-from ..tools import checks
-from ..tools.types import Array
+from ...errors import ArgumentError, UnsupportedError
+from ...model import LocalJump, Model
+from ...model.spectrum import snapped
+from ...tools import checks
+from ...tools.types import Array
 from .rates import RateBounds, Series, Smooth
 
 _REPRODUCED = 1e-11

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import UnsupportedError
-from ..model import CollectiveJump, LocalJump, Model, OneBody
-from ..model.model import check_model
-from ..tools.matrices import commutator
-from ..tools.types import Array, Matrix
+from ...errors import UnsupportedError
+from ...model import CollectiveJump, LocalJump, Model, OneBody
+from ...model.model import check_model
+from ...tools.matrices import commutator
+from ...tools.types import Array, Matrix
 
 
 @dataclass(frozen=True, eq=False)
