@@ -10,8 +10,8 @@ import numpy as np
 
 import cojump as cj
 from cojump import systems
-from cojump.unravel import compilation
-from cojump.unravel.engine import prepare
+from cojump.trajectories import kernel_cache
+from cojump.trajectories.engine import prepare
 from pauli import LOWER, RAISE, X, Y, Z
 
 COMPLEX = np.array([[0.1, 0.4j], [0.2, 0.3]])
@@ -71,13 +71,13 @@ def states(model):
 def main():
     cases = dict(models())
     prepare(cases.values())
-    before, late = compilation.compiled(), {}
+    before, late = kernel_cache.compiled(), {}
     for name, model in cases.items():
         for state in states(model):
             end = 0.01 if model.size > 50 else 0.5
             cj.trajectory(model, state, [0.0, end], seed=1, index=0)
             cj.trajectory(model, state, [end], seed=1, index=1, tolerance=1e-3)
-        if (after := compilation.compiled()) != before:
+        if (after := kernel_cache.compiled()) != before:
             late[name], before = after, after
     json.dump(late, sys.stdout)
 

@@ -9,7 +9,7 @@ import pytest
 
 from cojump import checkpoint, runs
 from cojump.tools import whole_files
-from cojump.unravel.driver import Engine
+from cojump.trajectories.spin_engine import Engine
 from command_line import invoke
 from run_files import flips, run_text
 

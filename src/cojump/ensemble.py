@@ -43,9 +43,9 @@ from .tools.checks import check_times
 from .tools.interrupts import Interrupts
 from .tools.memory import for_each_rank
 from .tools.types import Array
-from .unravel.compilation import tell_refusal
-from .unravel.driver import Outcome
-from .unravel.engine import Runner, check_rates, make_engine, plan, prepare
+from .trajectories.engine import Runner, check_rates, make_engine, plan, prepare
+from .trajectories.kernel_cache import tell_refusal
+from .trajectories.spin_engine import Outcome
 
 if TYPE_CHECKING:
     from .tools.progress import ProgressReport

@@ -96,7 +96,7 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
 
     ``sketched``: as an earlier cojump wrote them, with weighted sums of long arrays; only to compare with its files.
     """
-    from .unravel.engine import rate_tables
+    from .trajectories.engine import rate_tables
 
     facts: dict[str, Any] = {}
     model, write = point.model, _Writer(facts, sketched)
@@ -151,7 +151,7 @@ LAST_BITS = "the same physics, but the last bits of a trajectory depend on it"
 
 def agreed(point: Point, identity: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What all ranks of a job must have alike: what the point is, how much of it is run, and by which code."""
-    from .unravel.compilation import code
+    from .trajectories.kernel_cache import code
 
     facts = {"the code": code(), **(identity or identity_of(point))}
     for name in ("n_traj", "target", "min_traj"):
@@ -161,7 +161,7 @@ def agreed(point: Point, identity: Mapping[str, Any] | None = None) -> dict[str,
 
 def made_by() -> str:
     """The code and the kind of processor of this process: the last bits of a result depend on both."""
-    from .unravel.compilation import code, processor
+    from .trajectories.kernel_cache import code, processor
 
     return f"{code()}, on {processor()}"
 

@@ -17,7 +17,7 @@ from .fold import Goal
 from .identity import LAST_BITS, agreed, differences, identity_of
 from .tools.terminal import tell
 from .tools.whole_files import reason
-from .unravel.compilation import processor
+from .trajectories.kernel_cache import processor
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from .fold import Chunk, Fold
 from .model import Model
 from .model.rates import jump_rate
-from .unravel.engine import plan
+from .trajectories.engine import plan
 
 
 class Task(NamedTuple):

@@ -17,8 +17,8 @@ from .model.states import State
 from .results import Result
 from .tools import checks
 from .tools.checks import check_times
-from .unravel.compilation import tell_refusal
-from .unravel.engine import make_engine, prepare
+from .trajectories.engine import make_engine, prepare
+from .trajectories.kernel_cache import tell_refusal
 
 
 @dataclass(frozen=True, eq=False)

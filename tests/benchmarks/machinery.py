@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import cojump as cj
-from cojump.unravel.driver import Engine, warm_up
+from cojump.trajectories.spin_engine import Engine, warm_up
 
 from .cases import TIMES, constrained
 from .measure import TOLERANCE, module_command

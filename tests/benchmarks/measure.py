@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cojump.unravel import driver
-from cojump.unravel.driver import Engine, warm_up
+from cojump.trajectories import spin_engine
+from cojump.trajectories.spin_engine import Engine, warm_up
 
 from .cases import CASES, TIMES
 
@@ -65,18 +65,18 @@ def measure(case, size, repetitions):
 
 def mean_window(engine, every):
     """Amplitudes in the window after every so many jumps, averaged over one trajectory."""
-    widths, advance, segment = [], driver.advance, driver._SEGMENT
+    widths, advance, segment = [], spin_engine.advance, spin_engine._SEGMENT
 
     def watched(tables, work, place, *rest):
         status = advance(tables, work, place, *rest)
         widths.append(int(place[2] - place[1]))
         return status
 
-    driver.advance, driver._SEGMENT = watched, every
+    spin_engine.advance, spin_engine._SEGMENT = watched, every
     try:
         engine.run(1, 0)
     finally:
-        driver.advance, driver._SEGMENT = advance, segment
+        spin_engine.advance, spin_engine._SEGMENT = advance, segment
     return float(np.mean(widths))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from mpi4py import MPI
 
 import cojump as cj
-from cojump.unravel.compilation import compiled
+from cojump.trajectories.kernel_cache import compiled
 
 COMPLEX = np.array([[0.1, 0.4j], [0.2, 0.3]])
 

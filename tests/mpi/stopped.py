@@ -12,7 +12,7 @@ import numpy as np
 from mpi4py import MPI
 
 import cojump as cj
-from cojump.unravel.driver import Engine
+from cojump.trajectories.spin_engine import Engine
 
 if __name__ == "__main__":
     directory, action = sys.argv[1:]

@@ -23,7 +23,7 @@ from mpi4py import MPI
 
 import cojump as cj
 from cojump import ensemble
-from cojump.unravel.driver import Engine
+from cojump.trajectories.spin_engine import Engine
 
 RANK = MPI.COMM_WORLD.rank
 _run = Engine.run

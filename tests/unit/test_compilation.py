@@ -13,7 +13,7 @@ import pytest
 
 import cojump
 import command_line
-from cojump.unravel import compilation
+from cojump.trajectories import kernel_cache
 
 INNER = """
 from numba import njit
@@ -120,10 +120,10 @@ def test_records_whose_fields_change_places():
     """numba takes two of one name and of the same types for one."""
 
     def digest(*fields):
-        return compilation.digest_of([], [namedtuple("Tables", fields)])
+        return kernel_cache.digest_of([], [namedtuple("Tables", fields)])
 
     assert digest("up", "down") == digest("up", "down")
-    assert len({digest("up", "down"), digest("down", "up"), digest("up"), compilation.digest_of([])}) == 4
+    assert len({digest("up", "down"), digest("down", "up"), digest("up"), kernel_cache.digest_of([])}) == 4
 
 
 def test_files_from_the_future(package):
@@ -173,7 +173,7 @@ def test_no_place_that_can_be_written(package):
         [
             sys.executable,
             "-c",
-            "from cojump.unravel import kernels, compilation as c; c.tell_refusal(); c.tell_refusal()",
+            "from cojump.unravel import kernels; from cojump.trajectories import kernel_cache as c; c.tell_refusal(); c.tell_refusal()",
         ],
         env={**os.environ, "PYTHONPATH": str(package.parents[2]), **nowhere},
         capture_output=True,

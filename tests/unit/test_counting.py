@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.unravel.engine import make_engine
+from cojump.trajectories.engine import make_engine
 from pauli import LOWER, X
 
 TIMES = np.linspace(0, 2, 9)
@@ -39,7 +39,7 @@ def test_counts_over_a_pause_of_the_kernel(monkeypatch):
     model = cj.systems.free_flips(30, 0.7, 1.3, 0.8)
     state = cj.tilted(model, 1.1, 0.4)
     whole = make_engine(model, state, TIMES, 1e-9).run(3, 0)
-    monkeypatch.setattr("cojump.unravel.driver._SEGMENT", 5)
+    monkeypatch.setattr("cojump.trajectories.spin_engine._SEGMENT", 5)
     pieces = make_engine(model, state, TIMES, 1e-9).run(3, 0)
     assert np.array_equal(whole.counts, pieces.counts)
     assert whole.n_jumps > 50

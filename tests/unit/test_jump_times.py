@@ -5,8 +5,8 @@ import pytest
 
 import cojump as cj
 import twins
-from cojump.unravel.driver import Engine, warm_up
-from cojump.unravel.engine import make_engine
+from cojump.trajectories.engine import make_engine
+from cojump.trajectories.spin_engine import Engine, warm_up
 from pauli import LOWER, X, Z
 
 THETA, PHI = 1.1, 0.4

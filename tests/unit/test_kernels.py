@@ -9,8 +9,8 @@ from scipy.optimize import brentq
 
 import cojump as cj
 import twins
-from cojump.schur.two_level import GENERAL, LADDER_DOWN, LADDER_UP, SpinBasis, axis_rotation, build
-from cojump.unravel.driver import Engine, warm_up, work_space
+from cojump.trajectories.spin_engine import Engine, warm_up, work_space
+from cojump.trajectories.spin_tables import GENERAL, LADDER_DOWN, LADDER_UP, SpinBasis, axis_rotation, build
 from cojump.unravel.kernels import jump as jumps
 from cojump.unravel.kernels import propagate, window
 from cojump.unravel.kernels.common import MAX_ORDER, PAD
@@ -984,12 +984,12 @@ def test_a_trajectory_does_not_know_the_one_before_it(name, up):
 
 
 def test_the_jump_record_does_not_end_at_its_buffer(monkeypatch):
-    from cojump.unravel import driver
+    from cojump.trajectories import spin_engine
 
     model = TRAJECTORIES["flips"](6)
     state = cj.tilted(model, THETA, PHI)
     whole = cj.trajectory(model, state, TIMES, seed=1, index=0)
-    monkeypatch.setattr(driver, "_SEGMENT", 3)
+    monkeypatch.setattr(spin_engine, "_SEGMENT", 3)
     pieces = cj.trajectory(model, state, TIMES, seed=1, index=0)
     assert len(whole.jumps) > 10
     np.testing.assert_array_equal(pieces.mean, whole.mean)

@@ -17,14 +17,14 @@ from cojump.basis.reported_sectors import placed, sector_array, spins_in
 from cojump.basis.rotations import representation, rotated
 from cojump.basis.sectors import dimension_of, rows_of, sector_labels, sector_of
 from cojump.basis.tableau_starts import Start, insert, pattern_of, symmetric_product
-from cojump.schur.main_frame import common_frame, shares_frame, turn_of
-from cojump.schur.product import ProductBasis
 from cojump.tools.cache_by_bytes import Kept
 from cojump.tools.matrices import ROUNDING, is_diagonal
-from cojump.unravel import product_engine
-from cojump.unravel.engine import make_engine, plan
+from cojump.trajectories import product_engine
+from cojump.trajectories.engine import make_engine, plan
+from cojump.trajectories.frames import common_frame, shares_frame, turn_of
+from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.product_sectors import ProductBasis
 from cojump.unravel.kernels.program import run_program
-from cojump.unravel.product_engine import ProductEngine
 from random_models import random_hermitian, random_matrix, random_unitary
 from statistical.level_cases import MODELS, start
 

@@ -9,7 +9,7 @@ import pytest
 from cojump import plans
 from cojump.identity import MADE_BY, identity_of
 from cojump.storage import load
-from cojump.unravel import compilation
+from cojump.trajectories import kernel_cache
 from command_line import invoke
 from run_files import run_text
 
@@ -36,9 +36,9 @@ def test_the_processor_is_said_once_and_kept(run, tmp_path, monkeypatch):
     assert run(2) == []
     assert run(4) == []
     ((own,),) = makers(tmp_path)
-    assert own.endswith(f", on {compilation.processor()}")
+    assert own.endswith(f", on {kernel_cache.processor()}")
     with monkeypatch.context() as patch:
-        patch.setattr(compilation, "processor", lambda: "another chip, neon")
+        patch.setattr(kernel_cache, "processor", lambda: "another chip, neon")
         (line,) = run(6)
         assert line.startswith(f"cojump: what is there was made by {own}, and goes on with cojump ")
         assert "on another chip, neon: the same physics, but the last bits" in line
@@ -51,7 +51,7 @@ def test_the_processor_is_said_once_and_kept(run, tmp_path, monkeypatch):
 
 def test_kernels_of_another_version(run, tmp_path, monkeypatch):
     run(2)
-    monkeypatch.setattr(compilation, "code", lambda: "cojump 9.9, kernels abc")
+    monkeypatch.setattr(kernel_cache, "code", lambda: "cojump 9.9, kernels abc")
     (line,) = run(4)
     assert "goes on with cojump 9.9, kernels abc" in line
 
@@ -73,9 +73,9 @@ def test_a_run_of_an_earlier_version_is_recognised(run, tmp_path, monkeypatch):
 
 
 def test_the_kind_of_processor_follows_the_settings_of_the_compiler(monkeypatch):
-    monkeypatch.setattr(compilation.numba.config, "CPU_NAME", "skylake")
-    monkeypatch.setattr(compilation.numba.config, "CPU_FEATURES", "+sse2,+avx2,+avx")
-    monkeypatch.setattr(compilation.numba.config, "ENABLE_AVX", 1)
-    assert compilation.processor() == "skylake, avx2"
-    monkeypatch.setattr(compilation.numba.config, "ENABLE_AVX", 0)
-    assert compilation.processor() == "skylake, sse2"
+    monkeypatch.setattr(kernel_cache.numba.config, "CPU_NAME", "skylake")
+    monkeypatch.setattr(kernel_cache.numba.config, "CPU_FEATURES", "+sse2,+avx2,+avx")
+    monkeypatch.setattr(kernel_cache.numba.config, "ENABLE_AVX", 1)
+    assert kernel_cache.processor() == "skylake, avx2"
+    monkeypatch.setattr(kernel_cache.numba.config, "ENABLE_AVX", 0)
+    assert kernel_cache.processor() == "skylake, sse2"

@@ -182,7 +182,7 @@ def test_a_signal_behind_the_last_trajectory_stops_nothing(run_toml, expected, m
 def test_a_trajectory_that_outlasts_the_limit(run_toml, monkeypatch):
     limited(run_toml, 3600)
     Watch(monkeypatch, 0, time_is_over)
-    monkeypatch.setattr("cojump.unravel.driver._SEGMENT", 1)
+    monkeypatch.setattr("cojump.trajectories.spin_engine._SEGMENT", 1)
     out, _ = go(run_toml, status=75)
     assert out == (
         "cojump: stopped (walltime_seconds) before any trajectory was finished: it is too short for one, "

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.unravel import driver, product_engine
-from cojump.unravel.engine import make_engine, prepare
+from cojump.trajectories import product_engine, spin_engine
+from cojump.trajectories.engine import make_engine, prepare
 from pauli import X, Z
 from unit_of_time import random_model
 
@@ -65,7 +65,7 @@ def test_a_pause_changes_no_bit(seed, monkeypatch):
     found = []
     for often in (False, True):
         if often:
-            monkeypatch.setattr(driver, "_EFFORT", 1)
+            monkeypatch.setattr(spin_engine, "_EFFORT", 1)
             monkeypatch.setattr(product_engine, "_POLL", 1)
         polls = []
         engine = make_engine(model, cj.product(model, kets), times, 1e-9, [3, 20])

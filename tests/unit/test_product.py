@@ -14,13 +14,13 @@ import twins
 from cojump.basis.spin_sector import SpinSector, rotation_matrix, spin_sector
 from cojump.model.components import components
 from cojump.model.states import State
-from cojump.schur.product import ProductBasis
-from cojump.schur.two_level import build, is_banded
-from cojump.unravel import compilation, engine
-from cojump.unravel.driver import Engine, warm_up
-from cojump.unravel.engine import make_engine, plan
+from cojump.trajectories import engine, kernel_cache
+from cojump.trajectories.engine import make_engine, plan
+from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.product_sectors import ProductBasis
+from cojump.trajectories.spin_engine import Engine, warm_up
+from cojump.trajectories.spin_tables import build, is_banded
 from cojump.unravel.kernels.program import run_program
-from cojump.unravel.product_engine import ProductEngine
 from pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
 from random_models import random_hermitian, random_matrix
 from statistical.cases import MODELS as SINGLE
@@ -816,8 +816,8 @@ def test_kernels_are_compiled_before_the_work_only_where_they_are_needed(levels,
     made = []
     real = engine.make_engine
     monkeypatch.setattr(engine, "make_engine", lambda *a: made.append(a[0]) or real(*a))
-    monkeypatch.setattr(compilation._kernels, "ready", set())
-    monkeypatch.setattr(compilation._kernels, "place", None)
+    monkeypatch.setattr(kernel_cache._kernels, "ready", set())
+    monkeypatch.setattr(kernel_cache._kernels, "place", None)
     engine.prepare([cj.Model([cj.Block("p", 3, levels=levels)])])
     assert [type(real(m, cj.occupation(m, {"particles": [2, 0, 0]}), [0.0], 1e-9)) for m in made] == [
         engine.ProductEngine

@@ -7,12 +7,12 @@ from scipy.sparse import csc_array
 
 import cojump as cj
 import twins
-from cojump.schur.product import ProductBasis
-from cojump.schur.sector_matrix import program_matrix, sector_matrix
-from cojump.schur.two_level import build
-from cojump.unravel import driver, product_engine
-from cojump.unravel.engine import prepare
-from cojump.unravel.long_step import Patience, long_step
+from cojump.trajectories import product_engine, spin_engine
+from cojump.trajectories.engine import prepare
+from cojump.trajectories.long_step import Patience, long_step
+from cojump.trajectories.product_sectors import ProductBasis
+from cojump.trajectories.sector_matrix import program_matrix, sector_matrix
+from cojump.trajectories.spin_tables import build
 from pauli import LOWER, RAISE, X, Z
 from random_models import everything
 from unit_of_time import one_block, scaled
@@ -120,7 +120,7 @@ def test_no_long_step_where_it_does_not_pay():
 
 
 @pytest.mark.parametrize(
-    ("build_model", "N", "engine"), [(one, 20, driver), (two, 4, product_engine), (axes, 6, product_engine)]
+    ("build_model", "N", "engine"), [(one, 20, spin_engine), (two, 4, product_engine), (axes, 6, product_engine)]
 )
 def test_long_steps_and_short_ones_give_the_same_trajectory(build_model, N, engine, monkeypatch):
     model, times = build_model(N, 3e4), np.linspace(0.0, 0.6, 7)
@@ -130,7 +130,7 @@ def test_long_steps_and_short_ones_give_the_same_trajectory(build_model, N, engi
         made.append(long_step(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(driver if engine is driver else product_engine, "long_step", counted)
+    monkeypatch.setattr(spin_engine if engine is spin_engine else product_engine, "long_step", counted)
     if engine is product_engine:
         monkeypatch.setattr(product_engine, "_LONG_STEP", 2**22)
     long = cj.trajectory(model, state, times, seed=1, index=0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import cojump as cj
 import twins
 from cojump.errors import ArgumentError, UnsupportedError
-from cojump.schur.two_level import (
+from cojump.trajectories.spin_tables import (
     GENERAL,
     LADDER_DOWN,
     LADDER_UP,

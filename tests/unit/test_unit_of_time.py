@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.unravel import engine
+from cojump.trajectories import engine
 from pauli import X, Z
 from unit_of_time import KINDS, random_model, runs, scaled
 

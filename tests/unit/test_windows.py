@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.unravel import product_engine
-from cojump.unravel.product_engine import ProductEngine, _moved, _support
+from cojump.trajectories import product_engine
+from cojump.trajectories.product_engine import ProductEngine, _moved, _support
 from pauli import LOWER, X, Z
 
 

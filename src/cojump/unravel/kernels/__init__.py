@@ -8,8 +8,8 @@ it by two and looks two further), so that a banded operator needs no special cas
 from importlib import import_module
 from pkgutil import iter_modules
 
-from ...schur.program import Program
-from ...schur.two_level import SpinTables
-from ..compilation import keep
+from ...trajectories.kernel_cache import keep
+from ...trajectories.product_program import Program
+from ...trajectories.spin_tables import SpinTables
 
 keep([import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)], [SpinTables, Program])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from ...schur.program import APPLY, CLEAR, MULTIPLY, MULTIPLY_ADD
+from ...trajectories.product_program import APPLY, CLEAR, MULTIPLY, MULTIPLY_ADD
 from .common import OPTIONS
 
 

@@ -27,7 +27,7 @@ from ..model.operators import SIGMA_X, SIGMA_Y, SIGMA_Z
 from ..model.spectrum import snapped, two_level_averages
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
-from .program import Program, empty_program
+from .product_program import Program, empty_program
 
 LADDER_DOWN, LADDER_UP, GENERAL, COLLECTIVE = 0, 1, 2, 3
 """Kinds of a channel: j has only the entry <down|j|up>, only <up|j|down>, or anything else; a collective jump."""

@@ -25,10 +25,10 @@ from ..model import CollectiveJump, LocalJump, Model, OneBody
 from ..tools.cache_by_bytes import Kept
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Array, Matrix
-from .channels import Channel, channel_of
-from .main_frame import block_frame
-from .program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
-from .two_level import GENERAL, SpinTables
+from .frames import block_frame
+from .product_channels import Channel, channel_of
+from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
+from .spin_tables import GENERAL, SpinTables
 
 _ZERO = 1e-14
 _RESULT, _STATE = 1, 0

@@ -12,7 +12,7 @@ from ..model import LocalJump, Model
 from ..model.spectrum import snapped
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
-from .main_frame import turn_of
+from .frames import turn_of
 
 _ZERO = 1e-14
 """Relative size below which an element of j is rounding of the rotation."""

@@ -306,8 +306,8 @@ def tell_refusal() -> None:
 @lru_cache(maxsize=1)
 def code() -> str:
     """What has made the results of this process, in words: two of them with the same words run the same code."""
+    from ..unravel import kernels as _  # noqa: F401 - its import names the kernels
     from ..version import __version__
-    from . import kernels as _  # noqa: F401 - its import names the kernels
 
     versions = f"numba {numba.__version__}, numpy {np.__version__}"
     return f"cojump {__version__}, kernels {_kernels.digest[:12]}, {versions}"

@@ -16,17 +16,17 @@ from ..model import CollectiveJump, LocalJump, Model
 from ..model.components import Component, components
 from ..model.states import State, occupation
 from ..model.systems import lambda_pump
-from ..schur.main_frame import shares_frame
-from ..schur.product import ProductBasis
-from ..schur.program import Builder
-from ..schur.two_level import build, is_banded
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
-from .compilation import compiling
-from .driver import Engine, Outcome, bytes_needed, warm_up
-from .kernels.program import run_program
-from .moves import Rows, apply
+from ..unravel.kernels.program import run_program
+from .frames import shares_frame
+from .kernel_cache import compiling
 from .product_engine import ProductEngine, product_bytes
+from .product_moves import Rows, apply
+from .product_program import Builder
+from .product_sectors import ProductBasis
+from .spin_engine import Engine, Outcome, bytes_needed, warm_up
+from .spin_tables import build, is_banded
 
 
 class Runner(Protocol):

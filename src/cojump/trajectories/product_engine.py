@@ -20,19 +20,20 @@ from ..basis.tableau_starts import Start
 from ..errors import ConvergenceError
 from ..model import Model
 from ..model.states import State
-from ..schur.main_frame import shares_frame
-from ..schur.product import MEMORY, Box, Channel, ProductBasis, ProductSector
-from ..schur.sector_matrix import program_matrix
 from ..tools.matrices import conjugate
 from ..tools.types import Array
-from .driver import Outcome, Stream, UserFrame, work_space
-from .kernels.common import MAX_ORDER, PAD
-from .kernels.program import run_program
-from .kernels.propagate import sum_series
-from .kernels.series import guessed_horizon
-from .kernels.trajectory import SEARCH, product_step
+from ..unravel.kernels.common import MAX_ORDER, PAD
+from ..unravel.kernels.program import run_program
+from ..unravel.kernels.propagate import sum_series
+from ..unravel.kernels.series import guessed_horizon
+from ..unravel.kernels.trajectory import SEARCH, product_step
+from .frames import shares_frame
 from .long_step import MOST_ENTRIES, Patience, long_step
-from .moves import Around, Moves, Rows, apply, apply_adjoint, around
+from .product_channels import Channel
+from .product_moves import Around, Moves, Rows, apply, apply_adjoint, around
+from .product_sectors import MEMORY, Box, ProductBasis, ProductSector
+from .sector_matrix import program_matrix
+from .spin_engine import Outcome, Stream, UserFrame, work_space
 
 Ket = NDArray[np.complex128]
 T = TypeVar("T")
@@ -105,7 +106,7 @@ class ProductEngine:
     Parameters
     ----------
     model, state, times, tolerance, snapshots
-        As for :class:`cojump.unravel.driver.Engine`.
+        As for :class:`cojump.trajectories.spin_engine.Engine`.
     """
 
     def __init__(

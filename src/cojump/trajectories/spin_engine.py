@@ -16,23 +16,15 @@ from ..errors import ConvergenceError
 from ..model import Model
 from ..model.states import State, tilted
 from ..model.systems import free_flips
-from ..schur import two_level
-from ..schur.sector_matrix import sector_matrix
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
-from .compilation import compiling
-from .kernels.common import (
-    FINISHED,
-    MAX_ORDER,
-    NO_CONVERGENCE,
-    NOT_FINITE,
-    PAD,
-    STIFF,
-    Work,
-)
-from .kernels.trajectory import SEARCH, advance
-from .kernels.window import trim
+from ..unravel.kernels.common import FINISHED, MAX_ORDER, NO_CONVERGENCE, NOT_FINITE, PAD, STIFF, Work
+from ..unravel.kernels.trajectory import SEARCH, advance
+from ..unravel.kernels.window import trim
+from . import spin_tables
+from .kernel_cache import compiling
 from .long_step import LARGEST, Patience, long_step
+from .sector_matrix import sector_matrix
 
 _SEGMENT = 4096
 """Jumps between two returns to Python, so that signals and other ranks are heard."""
@@ -168,7 +160,7 @@ class Engine:
     def __init__(
         self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
-        self.basis = two_level.build(model)
+        self.basis = spin_tables.build(model)
         self.state = state.blocks[0]
         self.times = np.ascontiguousarray(times, dtype=float)
         self.tolerance = float(tolerance)

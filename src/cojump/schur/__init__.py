@@ -1,1 +1,0 @@
-"""The block-permutation (Schur-Weyl) basis: sectors, one-particle moves, operators of a sector."""
