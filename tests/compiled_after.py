@@ -11,7 +11,7 @@ import numpy as np
 import cojump as cj
 from cojump import systems
 from cojump.trajectories import kernel_cache
-from cojump.trajectories.engine import prepare
+from cojump.trajectories.compilation import prepare
 from pauli import LOWER, RAISE, X, Y, Z
 
 COMPLEX = np.array([[0.1, 0.4j], [0.2, 0.3]])

@@ -34,7 +34,7 @@ from .observables import AverageMeter, Meter
 from .parallel.communicator import Communicator
 from .parallel.one_process import Alone
 from .results import Result
-from .schedule import Schedule, Task, cost_of
+from .schedule import Schedule, Task
 from .spill import Spill
 from .statistics_size import Statistics, statistics_bytes
 from .theory.mean_field import mean_field
@@ -43,9 +43,11 @@ from .tools.checks import check_times
 from .tools.interrupts import Interrupts
 from .tools.memory import for_each_rank
 from .tools.types import Array
-from .trajectories.engine import Runner, check_rates, make_engine, plan, prepare
+from .trajectories.compilation import prepare
+from .trajectories.engine import make_engine
 from .trajectories.kernel_cache import tell_refusal
-from .trajectories.spin_engine import Outcome
+from .trajectories.outcome import Outcome, Runner
+from .trajectories.recipe import check_rates, cost_of, plan
 
 if TYPE_CHECKING:
     from .tools.progress import ProgressReport

@@ -151,7 +151,7 @@ LAST_BITS = "the same physics, but the last bits of a trajectory depend on it"
 
 def agreed(point: Point, identity: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What all ranks of a job must have alike: what the point is, how much of it is run, and by which code."""
-    from .trajectories.kernel_cache import code
+    from .trajectories.compilation import code
 
     facts = {"the code": code(), **(identity or identity_of(point))}
     for name in ("n_traj", "target", "min_traj"):
@@ -161,7 +161,8 @@ def agreed(point: Point, identity: Mapping[str, Any] | None = None) -> dict[str,
 
 def made_by() -> str:
     """The code and the kind of processor of this process: the last bits of a result depend on both."""
-    from .trajectories.kernel_cache import code, processor
+    from .trajectories.compilation import code
+    from .trajectories.kernel_cache import processor
 
     return f"{code()}, on {processor()}"
 

@@ -130,7 +130,7 @@ def _window(run_file: RunFile) -> dict[str, str]:
 
 
 def _planned(run_file: RunFile, point: PointSpec) -> list[str]:
-    from .trajectories.engine import plan
+    from .trajectories.recipe import plan
 
     made = point_of(run_file, point)
     model = made.model

@@ -25,7 +25,7 @@ from .windows import window_of
 
 if TYPE_CHECKING:
     from .model.states import State
-    from .simulation import Trajectory
+    from .trajectories.outcome import Trajectory
 
 
 RELIABLE = 50.0

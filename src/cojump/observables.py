@@ -25,7 +25,7 @@ from .tools.types import Array
 
 
 class Trajectory(Protocol):
-    """What a meter sees of one trajectory; see cojump.trajectories.spin_engine.Outcome."""
+    """What a meter sees of one trajectory; see cojump.trajectories.outcome.Outcome."""
 
     @property
     def mean(self) -> Array:

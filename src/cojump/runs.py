@@ -333,7 +333,7 @@ class _Run(Events):
 
     def __init__(self, plan: Plan, session: Session | None, comm: World | None, signals: Signals, began: float) -> None:
         from .parallel.one_process import Alone
-        from .schedule import cost_of
+        from .trajectories.recipe import cost_of
 
         run = plan.run_file.run
         self._plan, self._session, self._signals = plan, session, signals

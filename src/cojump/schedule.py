@@ -6,9 +6,6 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from .fold import Chunk, Fold
-from .model import Model
-from .model.rates import jump_rate
-from .trajectories.engine import plan
 
 
 class Task(NamedTuple):
@@ -22,15 +19,6 @@ class Task(NamedTuple):
     start: int
     stop: int
     begun: Chunk | None
-
-
-def cost_of(model: Model, end: float) -> float:
-    """Rough cost of one trajectory up to the time ``end``: jumps times amplitudes that the state occupies.
-
-    It orders the points of a sweep and shares out the time left, nothing else: results do not depend on it.
-    """
-    occupied = sum(float(p.amplitudes) ** 0.5 for p in plan(model))
-    return (1.0 + jump_rate(model) * end) * (10.0 + occupied)
 
 
 class Schedule:

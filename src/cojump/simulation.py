@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,33 +16,10 @@ from .model.states import State
 from .results import Result
 from .tools import checks
 from .tools.checks import check_times
-from .trajectories.engine import make_engine, prepare
+from .trajectories.compilation import prepare
+from .trajectories.engine import make_engine
 from .trajectories.kernel_cache import tell_refusal
-
-
-@dataclass(frozen=True, eq=False)
-class Trajectory:
-    """One trajectory.
-
-    Attributes
-    ----------
-    times : (T,) array
-    labels : tuple of A strings "block.x"
-    mean : (T, A) array
-        <m_a> in the pure state of the trajectory.
-    sectors : (T,) or, for several blocks, (T, B) array
-        Total spin J at the output times. If a block has more than two levels: the rows of the Young diagram of every
-        block, (T, D) or (T, B, D) integers with D the largest number of levels, zeros behind a block's own rows, and
-        (N/2 + J, N/2 - J) for two levels.
-    jumps : structured array
-        ``time``; ``channel``, the position in ``model.jumps``; ``sector``, the same as ``sectors`` after the jump.
-    """
-
-    times: NDArray[np.float64]
-    labels: tuple[str, ...]
-    mean: NDArray[np.float64]
-    sectors: NDArray[np.float64]
-    jumps: NDArray[np.void]
+from .trajectories.outcome import Trajectory
 
 
 def simulate(

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 
 import cojump as cj
-from cojump.trajectories.spin_engine import Engine, warm_up
+from cojump.trajectories.compilation import warm_up
+from cojump.trajectories.spin_engine import Engine
 
 from .cases import TIMES, constrained
 from .measure import TOLERANCE, module_command

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from cojump.trajectories import spin_engine
-from cojump.trajectories.spin_engine import Engine, warm_up
+from cojump.trajectories.compilation import warm_up
+from cojump.trajectories.spin_engine import Engine
 
 from .cases import CASES, TIMES
 

@@ -1,6 +1,6 @@
 import pytest
 
-from cojump.trajectories.spin_engine import warm_up
+from cojump.trajectories.compilation import warm_up
 
 
 @pytest.fixture(scope="package", autouse=True)

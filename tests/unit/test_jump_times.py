@@ -5,8 +5,9 @@ import pytest
 
 import cojump as cj
 import twins
+from cojump.trajectories.compilation import warm_up
 from cojump.trajectories.engine import make_engine
-from cojump.trajectories.spin_engine import Engine, warm_up
+from cojump.trajectories.spin_engine import Engine
 from pauli import LOWER, X, Z
 
 THETA, PHI = 1.1, 0.4

@@ -9,8 +9,10 @@ from scipy.optimize import brentq
 
 import cojump as cj
 import twins
-from cojump.trajectories.spin_engine import Engine, warm_up, work_space
-from cojump.trajectories.spin_tables import GENERAL, LADDER_DOWN, LADDER_UP, SpinBasis, axis_rotation, build
+from cojump.trajectories.axes import axis_rotation
+from cojump.trajectories.compilation import warm_up
+from cojump.trajectories.spin_engine import Engine, work_space
+from cojump.trajectories.spin_tables import GENERAL, LADDER_DOWN, LADDER_UP, SpinBasis, build
 from cojump.unravel.kernels import jump as jumps
 from cojump.unravel.kernels import propagate, window
 from cojump.unravel.kernels.common import MAX_ORDER, PAD

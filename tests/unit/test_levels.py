@@ -20,10 +20,11 @@ from cojump.basis.tableau_starts import Start, insert, pattern_of, symmetric_pro
 from cojump.tools.cache_by_bytes import Kept
 from cojump.tools.matrices import ROUNDING, is_diagonal
 from cojump.trajectories import product_engine
-from cojump.trajectories.engine import make_engine, plan
+from cojump.trajectories.engine import make_engine
 from cojump.trajectories.frames import common_frame, shares_frame, turn_of
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_sectors import ProductBasis
+from cojump.trajectories.recipe import plan
 from cojump.unravel.kernels.program import run_program
 from random_models import random_hermitian, random_matrix, random_unitary
 from statistical.level_cases import MODELS, start

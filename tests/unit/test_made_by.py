@@ -9,7 +9,7 @@ import pytest
 from cojump import plans
 from cojump.identity import MADE_BY, identity_of
 from cojump.storage import load
-from cojump.trajectories import kernel_cache
+from cojump.trajectories import compilation, kernel_cache
 from command_line import invoke
 from run_files import run_text
 
@@ -51,7 +51,7 @@ def test_the_processor_is_said_once_and_kept(run, tmp_path, monkeypatch):
 
 def test_kernels_of_another_version(run, tmp_path, monkeypatch):
     run(2)
-    monkeypatch.setattr(kernel_cache, "code", lambda: "cojump 9.9, kernels abc")
+    monkeypatch.setattr(compilation, "code", lambda: "cojump 9.9, kernels abc")
     (line,) = run(4)
     assert "goes on with cojump 9.9, kernels abc" in line
 

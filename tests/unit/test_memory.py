@@ -120,7 +120,7 @@ import sys
 import numpy as np
 import cojump as cj
 from cojump.statistics_size import statistics_bytes
-from cojump.trajectories.engine import prepare
+from cojump.trajectories.compilation import prepare
 
 kind, n_times, keep = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 times, options = np.linspace(0, 0.3, n_times), {}

@@ -5,7 +5,8 @@ import pytest
 
 import cojump as cj
 from cojump.trajectories import product_engine, spin_engine
-from cojump.trajectories.engine import make_engine, prepare
+from cojump.trajectories.compilation import prepare
+from cojump.trajectories.engine import make_engine
 from pauli import X, Z
 from unit_of_time import random_model
 

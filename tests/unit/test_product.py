@@ -14,11 +14,13 @@ import twins
 from cojump.basis.spin_sector import SpinSector, rotation_matrix, spin_sector
 from cojump.model.components import components
 from cojump.model.states import State
-from cojump.trajectories import engine, kernel_cache
-from cojump.trajectories.engine import make_engine, plan
+from cojump.trajectories import compilation, engine, kernel_cache
+from cojump.trajectories.compilation import warm_up
+from cojump.trajectories.engine import make_engine
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_sectors import ProductBasis
-from cojump.trajectories.spin_engine import Engine, warm_up
+from cojump.trajectories.recipe import plan
+from cojump.trajectories.spin_engine import Engine
 from cojump.trajectories.spin_tables import build, is_banded
 from cojump.unravel.kernels.program import run_program
 from pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
@@ -815,10 +817,10 @@ def test_record_when_nothing_jumps():
 def test_kernels_are_compiled_before_the_work_only_where_they_are_needed(levels, general, monkeypatch):
     made = []
     real = engine.make_engine
-    monkeypatch.setattr(engine, "make_engine", lambda *a: made.append(a[0]) or real(*a))
+    monkeypatch.setattr(compilation, "make_engine", lambda *a: made.append(a[0]) or real(*a))
     monkeypatch.setattr(kernel_cache._kernels, "ready", set())
     monkeypatch.setattr(kernel_cache._kernels, "place", None)
-    engine.prepare([cj.Model([cj.Block("p", 3, levels=levels)])])
+    compilation.prepare([cj.Model([cj.Block("p", 3, levels=levels)])])
     assert [type(real(m, cj.occupation(m, {"particles": [2, 0, 0]}), [0.0], 1e-9)) for m in made] == [
         engine.ProductEngine
     ] * general

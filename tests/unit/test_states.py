@@ -17,7 +17,7 @@ from cojump.basis.spin_starts import (
 )
 from cojump.errors import ArgumentError
 from cojump.model.states import DickeBlock, ProductBlock, SymmetricBlock
-from cojump.trajectories.spin_tables import axis_rotation
+from cojump.trajectories.axes import axis_rotation
 from oracle import Oracle, dicke_state, product_state, symmetric_state
 from pauli import PAULI
 from random_models import random_density

@@ -8,7 +8,7 @@ from scipy.sparse import csc_array
 import cojump as cj
 import twins
 from cojump.trajectories import product_engine, spin_engine
-from cojump.trajectories.engine import prepare
+from cojump.trajectories.compilation import prepare
 from cojump.trajectories.long_step import Patience, long_step
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.sector_matrix import program_matrix, sector_matrix

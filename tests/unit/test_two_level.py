@@ -10,16 +10,8 @@ from hypothesis import strategies as st
 import cojump as cj
 import twins
 from cojump.errors import ArgumentError, UnsupportedError
-from cojump.trajectories.spin_tables import (
-    GENERAL,
-    LADDER_DOWN,
-    LADDER_UP,
-    axis_rotation,
-    block_axis,
-    build,
-    is_banded,
-    pauli_vector,
-)
+from cojump.trajectories.axes import axis_rotation, block_axis, pauli_vector
+from cojump.trajectories.spin_tables import GENERAL, LADDER_DOWN, LADDER_UP, build, is_banded
 from pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
 from random_models import random_hermitian, random_matrix
 

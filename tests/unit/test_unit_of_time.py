@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.trajectories import engine
+from cojump.trajectories import compilation
 from pauli import X, Z
 from unit_of_time import KINDS, random_model, runs, scaled
 
@@ -13,7 +13,7 @@ SCALES = [1e-12, 1e-6, 1e6, 1e12]
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled():
-    engine.prepare([cj.Model([cj.Block("p", 2, levels=3)])])
+    compilation.prepare([cj.Model([cj.Block("p", 2, levels=3)])])
 
 
 def same_bits(seed, exponent):

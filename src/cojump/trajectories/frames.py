@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from ..model import LocalJump, Model
 from ..tools.matrices import ROUNDING, commutator, conjugate, is_diagonal
 from ..tools.types import Matrix
-from .spin_tables import argument_axis, axis_rotation, block_axis
+from .axes import argument_axis, axis_rotation, block_axis
 
 _DEGENERATE = 1e-9
 """Relative distance of eigenvalues below which one argument alone does not tell their states apart."""

@@ -15,7 +15,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from pickle import UnpicklingError
 from types import CodeType, ModuleType
@@ -301,16 +300,6 @@ def tell_refusal() -> None:
                 file=sys.stderr,
                 flush=True,
             )
-
-
-@lru_cache(maxsize=1)
-def code() -> str:
-    """What has made the results of this process, in words: two of them with the same words run the same code."""
-    from ..unravel import kernels as _  # noqa: F401 - its import names the kernels
-    from ..version import __version__
-
-    versions = f"numba {numba.__version__}, numpy {np.__version__}"
-    return f"cojump {__version__}, kernels {_kernels.digest[:12]}, {versions}"
 
 
 def compiled() -> dict[str, int]:

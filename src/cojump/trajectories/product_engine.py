@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
-from ..basis.diagram_sector import MEMORY as DIAGRAMS
 from ..basis.particle_removal import Label
 from ..basis.reported_sectors import record_of, sector_array
-from ..basis.sectors import Labels, dimension_of, largest_sector, most_sectors
+from ..basis.sectors import Labels, dimension_of
 from ..basis.spin_starts import draw_sector_state, is_random
 from ..basis.tableau_starts import Start
 from ..errors import ConvergenceError
@@ -27,13 +26,14 @@ from ..unravel.kernels.program import run_program
 from ..unravel.kernels.propagate import sum_series
 from ..unravel.kernels.series import guessed_horizon
 from ..unravel.kernels.trajectory import SEARCH, product_step
-from .frames import shares_frame
 from .long_step import MOST_ENTRIES, Patience, long_step
+from .outcome import Outcome, UserFrame
 from .product_channels import Channel
 from .product_moves import Around, Moves, Rows, apply, apply_adjoint, around
-from .product_sectors import MEMORY, Box, ProductBasis, ProductSector
+from .product_sectors import Box, ProductBasis, ProductSector
+from .random_streams import Stream
 from .sector_matrix import program_matrix
-from .spin_engine import Outcome, Stream, UserFrame, work_space
+from .spin_engine import work_space
 
 Ket = NDArray[np.complex128]
 T = TypeVar("T")
@@ -471,28 +471,3 @@ def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> K
         first = 1 + sum(b.levels**2 - 1 for b in model.blocks[: o.block])
         made[place, first : first + d**2 - 1] = [*(np.diag(m)[:-1] - m[-1, -1]), *flips]
     return made
-
-
-def product_bytes(model: Model) -> int:
-    """Memory of the engine in bytes: the largest sector at work, and all that may be kept within the budgets."""
-    dims, jumps = [largest_sector(b) for b in model.blocks], max(len(model.jumps), 1)
-    amplitudes = prod(float(d) for d in dims)
-    levels = max(b.levels for b in model.blocks)
-    work = 8 * amplitudes * (2 * (MAX_ORDER + 1) + 14)
-    # registers and tables, and some twelve elements of H on each axis of more than two levels, three otherwise
-    sector = 8 * amplitudes * (2 * 7 + (2 + 2 * levels) * jumps)
-    sector += amplitudes * sum(24 * (12 if b.levels > 2 else 3) for b in model.blocks)
-    # a change of frame: the matrix and its adjoint, for H_eff and for the rate of the channel
-    turned = [float(d) ** 2 for b, d in enumerate(dims) if not shares_frame(model, b)]
-    sector += sum(4 * 24 * jumps * elements for elements in turned)
-    sectors = prod(most_sectors(b) for b in model.blocks)
-    moves = sum(most_sectors(b) * 12 * d * b.levels**3 for b, d in zip(model.blocks, dims, strict=True))
-    kept = min(max(sector, MEMORY), sectors * sector) + min(_MEMORY, moves)
-    # patterns and elements of the sectors of more than two levels, some 25 d³ bytes per state
-    patterns = sum(
-        most_sectors(b) * 25 * b.levels**3 * d for b, d in zip(model.blocks, dims, strict=True) if b.levels > 2
-    )
-    kept += min(DIAGRAMS, patterns)
-    if turned:
-        kept += min(MEMORY, sectors * sum(2 * 24 * jumps * elements for elements in turned)) + 4 * 16 * max(turned)
-    return int(min(work + kept, 1e300))

@@ -26,9 +26,10 @@ from ..tools.cache_by_bytes import Kept
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Array, Matrix
 from .frames import block_frame
+from .no_jump_tables import SpinTables
 from .product_channels import Channel, channel_of
 from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
-from .spin_tables import GENERAL, SpinTables
+from .spin_tables import GENERAL
 
 _ZERO = 1e-14
 _RESULT, _STATE = 1, 0

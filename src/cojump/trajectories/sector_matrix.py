@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csc_array, csr_array, diags_array, eye_array, kron
 
+from .no_jump_tables import SpinTables
 from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, Program
-from .spin_tables import SpinTables
 
 
 def sector_matrix(tables: SpinTables, two_J: int) -> csc_array:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..basis.reported_sectors import JUMP
-from ..basis.spin_sector import rotation_matrix
 from ..basis.spin_starts import draw_sector_state, is_random
 from ..errors import ConvergenceError
 from ..model import Model
-from ..model.states import State, tilted
-from ..model.systems import free_flips
+from ..model.states import State
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
 from ..unravel.kernels.common import FINISHED, MAX_ORDER, NO_CONVERGENCE, NOT_FINITE, PAD, STIFF, Work
 from ..unravel.kernels.trajectory import SEARCH, advance
 from ..unravel.kernels.window import trim
 from . import spin_tables
-from .kernel_cache import compiling
 from .long_step import LARGEST, Patience, long_step
+from .outcome import Outcome, UserFrame
+from .random_streams import Stream
 from .sector_matrix import sector_matrix
 
 _SEGMENT = 4096
@@ -31,89 +28,6 @@ _SEGMENT = 4096
 
 _EFFORT = 2**25
 """Cells of states that the kernel goes through between two returns to Python at most: some hundredths of a second."""
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What one trajectory gives.
-
-    Attributes
-    ----------
-    mean : (T, A) array
-        <m_a> in the trajectory at the output times.
-    second : (T, Q) array
-        <½{m_a, m_b}> for the pairs a ≤ b, row by row.
-    sectors : (T, ...) array
-        Sectors at the output times, as :mod:`cojump.basis.reported_sectors` writes them: J where all have two levels.
-    counts : (T, L) int array
-        Number of jumps of each channel (position in ``model.jumps``) from t = 0 up to the output times.
-    n_jumps : int
-    jumps : structured array, or None if they were not recorded
-        See :func:`cojump.basis.reported_sectors.jump_type`.
-    distributions : (T', Σ_b (N_b + 1)) array
-        Probabilities of M in each block of two levels at the output times asked for, block after block.
-    """
-
-    mean: Array
-    second: Array
-    sectors: Array
-    counts: NDArray[np.int64]
-    n_jumps: int
-    jumps: NDArray[np.void] | None
-    distributions: Array
-
-
-class UserFrame:
-    """Probabilities of the user's J_z from amplitudes in a rotated frame."""
-
-    def __init__(self, rotation: NDArray[np.complex128]) -> None:
-        self._rotation = rotation
-        self._is_z = bool(np.abs(rotation[0, 1]) + np.abs(rotation[1, 0]) < 1e-15)
-        self._matrices: dict[int, NDArray[np.complex128]] = {}
-
-    def probabilities(self, two_J: int, amplitudes: NDArray[np.complex128]) -> Array:
-        """(2J+1,) over M = -J..J; further axes of ``amplitudes`` (2J+1, ...) are summed over."""
-        if not self._is_z:
-            if two_J not in self._matrices:
-                self._matrices[two_J] = rotation_matrix(two_J, self._rotation)
-            amplitudes = np.tensordot(self._matrices[two_J], amplitudes, axes=1)
-        weights = np.abs(amplitudes) ** 2
-        return weights.reshape(two_J + 1, -1).sum(axis=1)
-
-
-class Stream:
-    """Random numbers of one trajectory after another: those of trajectory i depend on (seed, i) alone.
-
-    Philox is a counter-based generator: the seed is its key and i the highest word of its counter, so that streams
-    cannot overlap and moving to another trajectory costs nothing.
-    """
-
-    def __init__(self) -> None:
-        self._bits = np.random.Philox(key=0)
-        self.generator = np.random.Generator(self._bits)
-        self._seed: int | None = None
-        self._key: NDArray[Any] = np.zeros(2, dtype=np.uint64)
-
-    def move_to(self, seed: int, index: int, part: int = 0) -> np.random.Generator:
-        """Set the generator to the start of trajectory ``index`` (of its independent component ``part``)."""
-        if seed != self._seed:
-            self._key, self._seed = np.random.SeedSequence(seed).generate_state(2, np.uint64), seed
-        self._bits.state = {
-            "bit_generator": "Philox",
-            "state": {"counter": np.array([0, 0, part, index], dtype=np.uint64), "key": self._key},
-            "buffer": np.zeros(4, dtype=np.uint64),
-            "buffer_pos": 4,
-            "has_uint32": 0,
-            "uinteger": 0,
-        }
-        return self.generator
-
-
-def bytes_needed(model: Model) -> int:
-    """Memory of one engine in bytes: the Taylor vectors dominate."""
-    cells = sum(b.size + 1 + 2 * PAD for b in model.blocks)
-    arrays = 2 * (MAX_ORDER + 1) + 4 + 2 + 4 + 4 + 12 + 6 * max(len(model.jumps), 1)
-    return 8 * cells * arrays
 
 
 def work_space(cells: int, channels: int) -> Work:
@@ -132,14 +46,6 @@ def work_space(cells: int, channels: int) -> Work:
         norms=np.zeros(MAX_ORDER + 1),
         weights=np.zeros((channels, 3)),
     )
-
-
-def warm_up() -> None:
-    """Compile the kernels, or load them from the cache."""
-    model = free_flips(2, 1.0, 1.0, 1.0)
-    with compiling("banded") as needed:
-        if needed:
-            Engine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
 class Engine:

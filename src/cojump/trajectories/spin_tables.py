@@ -27,74 +27,12 @@ from ..model.operators import SIGMA_X, SIGMA_Y, SIGMA_Z
 from ..model.spectrum import snapped, two_level_averages
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
-from .product_program import Program, empty_program
+from .axes import _ZERO, axis_rotation, block_axis
+from .no_jump_tables import SpinTables
+from .product_program import empty_program
 
 LADDER_DOWN, LADDER_UP, GENERAL, COLLECTIVE = 0, 1, 2, 3
 """Kinds of a channel: j has only the entry <down|j|up>, only <up|j|down>, or anything else; a collective jump."""
-
-_ZERO = 1e-14
-"""Relative size below which a matrix element is rounding of the rotation."""
-
-_PARALLEL = 1e-12
-"""Sine of the angle between two axes below which they are one."""
-
-
-class SpinTables(NamedTuple):
-    """What the kernels read; arrays over i = 0..N unless stated, L channels.
-
-    Attributes
-    ----------
-    N : int
-    band : int
-        Bandwidth of H_eff: 0, 1 or 2.
-    is_real : bool
-        All off-diagonals of H_eff are real, equal upwards and downwards, and within one band.
-    diagonal : (N+1,)
-        Real diagonal of H_eff without the constant of the sector.
-    half_rate : (N+1,)
-        Minus the imaginary diagonal: half the total rate, the same in every sector but for the next term.
-    casimir : float
-        The rate of collective jumps that goes with J(J+1).
-    up_re, up_im, down_re, down_im : (N+1,)
-        <i+1|H_eff|i> and <i|H_eff|i+1> divided by c_J(i).
-    two_re, two_im : float
-        <i+2|H_eff|i> divided by c_J(i) c_J(i+1); downwards its conjugate.
-    kind : (L,) int
-    strength : (L,)
-        |j|² of a ladder channel.
-    j_re, j_im : (L, 2, 2)
-    gamma : (L, N+1)
-        Γ before the particle is taken out. A ladder channel holds its self-excluded Γ here too.
-    gamma_rest : (L, N+1)
-        Γ at i' = 0..N-1 particles up of the N - 1 left behind (general self-excluded channels; 1 otherwise).
-    rate_diagonal, rate_up_re, rate_up_im : (L, N+1)
-        The rate operator of one channel: diagonal, and <i+1|.|i> divided by c_J(i).
-    program : Program
-        Off-diagonal part of H_eff of several blocks, whose flat basis then takes the place of i; empty otherwise.
-    """
-
-    N: int
-    band: int
-    is_real: bool
-    diagonal: Array
-    half_rate: Array
-    casimir: float
-    up_re: Array
-    up_im: Array
-    down_re: Array
-    down_im: Array
-    two_re: float
-    two_im: float
-    kind: NDArray[np.int64]
-    strength: Array
-    j_re: Array
-    j_im: Array
-    gamma: Array
-    gamma_rest: Array
-    rate_diagonal: Array
-    rate_up_re: Array
-    rate_up_im: Array
-    program: Program
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,44 +55,6 @@ class SpinBasis:
         paulis = (SIGMA_X, SIGMA_Y, SIGMA_Z)
         turned = [conjugate(self.rotation, p) for p in paulis]
         return np.array([[np.trace(t @ p).real / 2 for p in paulis] for t in turned])
-
-
-def pauli_vector(matrix: Matrix) -> Array:
-    """(3,) Pauli components of a Hermitian 2x2 matrix."""
-    return np.array([matrix[0, 1].real, -matrix[0, 1].imag, (matrix[0, 0] - matrix[1, 1]).real / 2])
-
-
-def axis_rotation(axis: Array) -> Matrix:
-    """(2, 2) unitary whose columns are the eigenkets +1 and -1 of axis·σ; the identity for the z axis."""
-    x, y, z = axis / np.linalg.norm(axis)
-    theta, phi = np.arctan2(np.hypot(x, y), z), np.arctan2(y, x)
-    up = np.array([np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)])
-    return np.array([[up[0], -np.conj(up[1])], [up[1], np.conj(up[0])]])
-
-
-def argument_axis(matrix: Matrix) -> Array | None:
-    """(3,) direction of a Hermitian 2x2 matrix; None for a multiple of the identity."""
-    vector = pauli_vector(matrix)
-    length = float(np.linalg.norm(vector))
-    return None if length <= _ZERO * np.abs(matrix).max(initial=0) else vector / length
-
-
-def block_axis(model: Model, b: int) -> tuple[Array, bool]:
-    """Direction of the arguments Δ on block b, and whether all of them share it (z if there is none).
-
-    Only the line matters: the sign is such that an argument along -z stays unrotated.
-    """
-    axis: Array | None = None
-    shared = True
-    for jump in model.jumps:
-        for name, matrix in jump.argument.items() if isinstance(jump, LocalJump) else ():
-            vector = argument_axis(matrix) if model.block_index(name) == b else None
-            if vector is None:
-                continue
-            if axis is None:
-                axis = vector * (1 if vector[np.argmax(np.abs(vector))] > 0 else -1)
-            shared = shared and bool(np.linalg.norm(np.cross(axis, vector)) <= _PARALLEL)
-    return (np.array([0.0, 0.0, 1.0]) if axis is None else axis), shared
 
 
 def is_banded(model: Model) -> bool:

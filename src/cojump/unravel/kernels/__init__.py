@@ -9,7 +9,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from ...trajectories.kernel_cache import keep
+from ...trajectories.no_jump_tables import SpinTables
 from ...trajectories.product_program import Program
-from ...trajectories.spin_tables import SpinTables
 
 keep([import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)], [SpinTables, Program])

@@ -1,0 +1,84 @@
+"""Parts of a model that nothing couples, run side by side as one trajectory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..basis.reported_sectors import jump_type, placed, sector_array
+from ..model import Model
+from ..model.components import Component
+from ..tools.matrices import from_pairs
+from ..tools.types import Array
+from .outcome import Outcome, Runner
+
+
+class _SideBySide:
+    """Components that never become entangled: products of their averages, their jumps in order of time."""
+
+    def __init__(self, model: Model, parts: tuple[Component, ...], runners: list[Runner]) -> None:
+        self._parts, self._runners = parts, runners
+        self._blocks, self._n_averages, self._n_jumps = model.blocks, len(model.observables), len(model.jumps)
+        owner = [o.block for o in model.observables]
+        self._sectors = sector_array(model.blocks, [])
+        self._places = [np.concatenate([np.flatnonzero(np.equal(owner, b)) for b in part.blocks]) for part in parts]
+
+    def run(
+        self,
+        seed: int,
+        index: int,
+        *,
+        part: int = 0,
+        record: bool = False,
+        poll: Callable[[], None] | None = None,
+    ) -> Outcome:
+        """Trajectory ``index`` of the ensemble with ``seed``; component c has streams of its own."""
+        single = [r.run(seed, index, part=part + c, record=record, poll=poll) for c, r in enumerate(self._runners)]
+        T, A = len(single[0].mean), self._n_averages
+        mean, counts = np.empty((T, A)), np.zeros((T, self._n_jumps), dtype=np.int64)
+        sectors = np.zeros((T, *self._sectors.shape[1:]), dtype=self._sectors.dtype)
+        for places, component, one in zip(self._places, self._parts, single, strict=True):
+            mean[:, places] = one.mean
+            placed(self._blocks, component.blocks, one.sectors, sectors)
+            counts[:, list(component.jumps)] = one.counts
+        second = mean[:, :, None] * mean[:, None, :]
+        for places, one in zip(self._places, single, strict=True):
+            second[:, places[:, None], places] = from_pairs(one.second, len(places))
+        rows, columns = np.triu_indices(A)
+        distributions = self._gathered([one.distributions for one in single])
+        jumps = self._merged([one.jumps for one in single], sectors[0]) if record else None
+        n_jumps = sum(one.n_jumps for one in single)
+        return Outcome(mean, second[:, rows, columns], sectors, counts, n_jumps, jumps, distributions)
+
+    def _gathered(self, distributions: list[Array]) -> Array:
+        """Distributions of the components in the order of the blocks of the whole model."""
+        pieces: dict[int, Array] = {}
+        for component, values in zip(self._parts, distributions, strict=True):
+            spins = [b for b in component.blocks if self._blocks[b].levels == 2]
+            ends = np.cumsum([self._blocks[b].size + 1 for b in spins])
+            pieces.update(zip(spins, np.split(values, ends[:-1], axis=1), strict=False))
+        return np.concatenate([np.empty((len(distributions[0]), 0)), *(pieces[b] for b in sorted(pieces))], axis=1)
+
+    def _merged(self, records: list[NDArray[np.void] | None], start: NDArray) -> NDArray[np.void]:
+        """One record of all components, in order of time; each entry carries the sectors of all blocks."""
+        pieces, owners = [], []
+        for c, (component, jumps) in enumerate(zip(self._parts, records, strict=True)):
+            assert jumps is not None
+            piece = np.zeros(len(jumps), dtype=jump_type(self._blocks))
+            piece["time"], piece["channel"] = jumps["time"], np.array(component.jumps, dtype=int)[jumps["channel"]]
+            sectors = piece["sector"].copy()
+            placed(self._blocks, component.blocks, jumps["sector"], sectors)
+            piece["sector"] = sectors
+            pieces.append(piece)
+            owners.append(np.full(len(jumps), c))
+        merged, owner = np.concatenate(pieces), np.concatenate(owners)
+        order = np.argsort(merged["time"], kind="stable")
+        merged, owner = merged[order], owner[order]
+        sector = start.copy()
+        for n, c in enumerate(owner):
+            moved = list(self._parts[c].blocks)
+            sector[moved] = merged["sector"][n][moved]
+            merged["sector"][n] = sector
+        return merged

@@ -1,0 +1,69 @@
+"""What a step of a trajectory reads, whatever the representation."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..tools.types import Array
+from .product_program import Program
+
+
+class SpinTables(NamedTuple):
+    """What the kernels read; arrays over i = 0..N unless stated, L channels.
+
+    Attributes
+    ----------
+    N : int
+    band : int
+        Bandwidth of H_eff: 0, 1 or 2.
+    is_real : bool
+        All off-diagonals of H_eff are real, equal upwards and downwards, and within one band.
+    diagonal : (N+1,)
+        Real diagonal of H_eff without the constant of the sector.
+    half_rate : (N+1,)
+        Minus the imaginary diagonal: half the total rate, the same in every sector but for the next term.
+    casimir : float
+        The rate of collective jumps that goes with J(J+1).
+    up_re, up_im, down_re, down_im : (N+1,)
+        <i+1|H_eff|i> and <i|H_eff|i+1> divided by c_J(i).
+    two_re, two_im : float
+        <i+2|H_eff|i> divided by c_J(i) c_J(i+1); downwards its conjugate.
+    kind : (L,) int
+    strength : (L,)
+        |j|² of a ladder channel.
+    j_re, j_im : (L, 2, 2)
+    gamma : (L, N+1)
+        Γ before the particle is taken out. A ladder channel holds its self-excluded Γ here too.
+    gamma_rest : (L, N+1)
+        Γ at i' = 0..N-1 particles up of the N - 1 left behind (general self-excluded channels; 1 otherwise).
+    rate_diagonal, rate_up_re, rate_up_im : (L, N+1)
+        The rate operator of one channel: diagonal, and <i+1|.|i> divided by c_J(i).
+    program : Program
+        Off-diagonal part of H_eff of several blocks, whose flat basis then takes the place of i; empty otherwise.
+    """
+
+    N: int
+    band: int
+    is_real: bool
+    diagonal: Array
+    half_rate: Array
+    casimir: float
+    up_re: Array
+    up_im: Array
+    down_re: Array
+    down_im: Array
+    two_re: float
+    two_im: float
+    kind: NDArray[np.int64]
+    strength: Array
+    j_re: Array
+    j_im: Array
+    gamma: Array
+    gamma_rest: Array
+    rate_diagonal: Array
+    rate_up_re: Array
+    rate_up_im: Array
+    program: Program

@@ -1,0 +1,101 @@
+"""What one trajectory gives back, in the frame of the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..basis.spin_sector import rotation_matrix
+from ..tools.types import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """One trajectory.
+
+    Attributes
+    ----------
+    times : (T,) array
+    labels : tuple of A strings "block.x"
+    mean : (T, A) array
+        <m_a> in the pure state of the trajectory.
+    sectors : (T,) or, for several blocks, (T, B) array
+        Total spin J at the output times. If a block has more than two levels: the rows of the Young diagram of every
+        block, (T, D) or (T, B, D) integers with D the largest number of levels, zeros behind a block's own rows, and
+        (N/2 + J, N/2 - J) for two levels.
+    jumps : structured array
+        ``time``; ``channel``, the position in ``model.jumps``; ``sector``, the same as ``sectors`` after the jump.
+    """
+
+    times: NDArray[np.float64]
+    labels: tuple[str, ...]
+    mean: NDArray[np.float64]
+    sectors: NDArray[np.float64]
+    jumps: NDArray[np.void]
+
+
+class Runner(Protocol):
+    """What runs trajectories."""
+
+    def run(
+        self,
+        seed: int,
+        index: int,
+        *,
+        part: int = 0,
+        record: bool = False,
+        poll: Callable[[], None] | None = None,
+    ) -> Outcome:
+        """Trajectory ``index`` of the ensemble with ``seed``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What one trajectory gives.
+
+    Attributes
+    ----------
+    mean : (T, A) array
+        <m_a> in the trajectory at the output times.
+    second : (T, Q) array
+        <½{m_a, m_b}> for the pairs a ≤ b, row by row.
+    sectors : (T, ...) array
+        Sectors at the output times, as :mod:`cojump.basis.reported_sectors` writes them: J where all have two levels.
+    counts : (T, L) int array
+        Number of jumps of each channel (position in ``model.jumps``) from t = 0 up to the output times.
+    n_jumps : int
+    jumps : structured array, or None if they were not recorded
+        See :func:`cojump.basis.reported_sectors.jump_type`.
+    distributions : (T', Σ_b (N_b + 1)) array
+        Probabilities of M in each block of two levels at the output times asked for, block after block.
+    """
+
+    mean: Array
+    second: Array
+    sectors: Array
+    counts: NDArray[np.int64]
+    n_jumps: int
+    jumps: NDArray[np.void] | None
+    distributions: Array
+
+
+class UserFrame:
+    """Probabilities of the user's J_z from amplitudes in a rotated frame."""
+
+    def __init__(self, rotation: NDArray[np.complex128]) -> None:
+        self._rotation = rotation
+        self._is_z = bool(np.abs(rotation[0, 1]) + np.abs(rotation[1, 0]) < 1e-15)
+        self._matrices: dict[int, NDArray[np.complex128]] = {}
+
+    def probabilities(self, two_J: int, amplitudes: NDArray[np.complex128]) -> Array:
+        """(2J+1,) over M = -J..J; further axes of ``amplitudes`` (2J+1, ...) are summed over."""
+        if not self._is_z:
+            if two_J not in self._matrices:
+                self._matrices[two_J] = rotation_matrix(two_J, self._rotation)
+            amplitudes = np.tensordot(self._matrices[two_J], amplitudes, axes=1)
+        weights = np.abs(amplitudes) ** 2
+        return weights.reshape(two_J + 1, -1).sum(axis=1)
