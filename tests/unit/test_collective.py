@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import cojump as cj
+from cojump.trajectories.kernels.common import PAD
+from cojump.trajectories.kernels.jump import collective_jump
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.spin_engine import Engine
 from cojump.trajectories.spin_tables import build, is_banded
-from cojump.unravel.kernels.common import PAD
-from cojump.unravel.kernels.jump import collective_jump
 from pauli import LOWER, X, Z
 from statistical.rules import compare
 from twins import collective

@@ -38,7 +38,7 @@ def outer(x):
 
 SCRIPT = """
 import json, sys
-from cojump.unravel.kernels import outer
+from cojump.trajectories.kernels import outer
 values = [outer.outer(kind(3)) for kind in (int, float, complex) if kind.__name__ in sys.argv[1:]]
 made = outer.outer.stats
 print(json.dumps([sum(abs(v) for v in values), sum(made.cache_misses.values()), sum(made.cache_hits.values())]))
@@ -173,7 +173,7 @@ def test_no_place_that_can_be_written(package):
         [
             sys.executable,
             "-c",
-            "from cojump.unravel import kernels; from cojump.trajectories import kernel_cache as c; c.tell_refusal(); c.tell_refusal()",
+            "from cojump.trajectories import kernels, kernel_cache as c; c.tell_refusal(); c.tell_refusal()",
         ],
         env={**os.environ, "PYTHONPATH": str(package.parents[2]), **nowhere},
         capture_output=True,

@@ -11,14 +11,14 @@ import cojump as cj
 import twins
 from cojump.trajectories.axes import axis_rotation
 from cojump.trajectories.compilation import warm_up
+from cojump.trajectories.kernels import jump as jumps
+from cojump.trajectories.kernels import propagate, window
+from cojump.trajectories.kernels.common import MAX_ORDER, PAD
+from cojump.trajectories.kernels.measure import spin_averages
+from cojump.trajectories.kernels.series import expand, sector_range
+from cojump.trajectories.kernels.trajectory import find_jump
 from cojump.trajectories.spin_engine import Engine, work_space
 from cojump.trajectories.spin_tables import GENERAL, LADDER_DOWN, LADDER_UP, SpinBasis, build
-from cojump.unravel.kernels import jump as jumps
-from cojump.unravel.kernels import propagate, window
-from cojump.unravel.kernels.common import MAX_ORDER, PAD
-from cojump.unravel.kernels.measure import spin_averages
-from cojump.unravel.kernels.series import expand, sector_range
-from cojump.unravel.kernels.trajectory import find_jump
 from pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
 
 GARBAGE = 1e3

@@ -22,10 +22,10 @@ from cojump.tools.matrices import ROUNDING, is_diagonal
 from cojump.trajectories import product_engine
 from cojump.trajectories.engine import make_engine
 from cojump.trajectories.frames import common_frame, shares_frame, turn_of
+from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.recipe import plan
-from cojump.unravel.kernels.program import run_program
 from random_models import random_hermitian, random_matrix, random_unitary
 from statistical.level_cases import MODELS, start
 

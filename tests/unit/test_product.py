@@ -17,12 +17,12 @@ from cojump.model.states import State
 from cojump.trajectories import compilation, engine, kernel_cache
 from cojump.trajectories.compilation import warm_up
 from cojump.trajectories.engine import make_engine
+from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.recipe import plan
 from cojump.trajectories.spin_engine import Engine
 from cojump.trajectories.spin_tables import build, is_banded
-from cojump.unravel.kernels.program import run_program
 from pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
 from random_models import random_hermitian, random_matrix
 from statistical.cases import MODELS as SINGLE

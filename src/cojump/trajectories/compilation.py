@@ -13,9 +13,9 @@ from ..model import Model
 from ..model.components import components
 from ..model.states import occupation, tilted
 from ..model.systems import free_flips, lambda_pump
-from ..unravel.kernels.program import run_program
 from .engine import make_engine
 from .kernel_cache import _kernels, compiling
+from .kernels.program import run_program
 from .product_moves import Rows, apply
 from .product_program import Builder
 from .spin_engine import Engine
@@ -25,8 +25,8 @@ from .spin_tables import is_banded
 @lru_cache(maxsize=1)
 def code() -> str:
     """What has made the results of this process, in words: two of them with the same words run the same code."""
-    from ..unravel import kernels as _  # noqa: F401 - its import names the kernels
     from ..version import __version__
+    from . import kernels as _  # noqa: F401 - its import names the kernels
 
     versions = f"numba {numba.__version__}, numpy {np.__version__}"
     return f"cojump {__version__}, kernels {_kernels.digest[:12]}, {versions}"

@@ -21,11 +21,11 @@ from ..model import Model
 from ..model.states import State
 from ..tools.matrices import conjugate
 from ..tools.types import Array
-from ..unravel.kernels.common import MAX_ORDER, PAD
-from ..unravel.kernels.program import run_program
-from ..unravel.kernels.propagate import sum_series
-from ..unravel.kernels.series import guessed_horizon
-from ..unravel.kernels.trajectory import SEARCH, product_step
+from .kernels.common import MAX_ORDER, PAD
+from .kernels.program import run_program
+from .kernels.propagate import sum_series
+from .kernels.series import guessed_horizon
+from .kernels.trajectory import SEARCH, product_step
 from .long_step import MOST_ENTRIES, Patience, long_step
 from .outcome import Outcome, UserFrame
 from .product_channels import Channel

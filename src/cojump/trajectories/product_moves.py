@@ -16,7 +16,7 @@ from ..basis.sectors import Sector, grown, sector_of
 from ..model import Block
 from ..tools.cache_by_bytes import Kept
 from ..tools.types import Array
-from ..unravel.kernels.program import apply_axis, apply_axis_adjoint
+from .kernels.program import apply_axis, apply_axis_adjoint
 
 Ket = NDArray[np.complex128]
 

@@ -12,9 +12,9 @@ from ..basis.sectors import largest_sector, most_sectors
 from ..model import CollectiveJump, Model
 from ..model.components import components
 from ..model.rates import jump_rate
-from ..unravel.kernels.common import MAX_ORDER, PAD
 from .engine import rate_tables
 from .frames import shares_frame
+from .kernels.common import MAX_ORDER, PAD
 from .product_engine import _MEMORY
 from .product_sectors import MEMORY
 from .spin_tables import is_banded

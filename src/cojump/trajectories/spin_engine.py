@@ -14,10 +14,10 @@ from ..model import Model
 from ..model.states import State
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
-from ..unravel.kernels.common import FINISHED, MAX_ORDER, NO_CONVERGENCE, NOT_FINITE, PAD, STIFF, Work
-from ..unravel.kernels.trajectory import SEARCH, advance
-from ..unravel.kernels.window import trim
 from . import spin_tables
+from .kernels.common import FINISHED, MAX_ORDER, NO_CONVERGENCE, NOT_FINITE, PAD, STIFF, Work
+from .kernels.trajectory import SEARCH, advance
+from .kernels.window import trim
 from .long_step import LARGEST, Patience, long_step
 from .outcome import Outcome, UserFrame
 from .random_streams import Stream

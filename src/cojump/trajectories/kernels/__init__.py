@@ -8,8 +8,8 @@ it by two and looks two further), so that a banded operator needs no special cas
 from importlib import import_module
 from pkgutil import iter_modules
 
-from ...trajectories.kernel_cache import keep
-from ...trajectories.no_jump_tables import SpinTables
-from ...trajectories.product_program import Program
+from ..kernel_cache import keep
+from ..no_jump_tables import SpinTables
+from ..product_program import Program
 
 keep([import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)], [SpinTables, Program])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from ...trajectories.product_program import APPLY, CLEAR, MULTIPLY, MULTIPLY_ADD
+from ..product_program import APPLY, CLEAR, MULTIPLY, MULTIPLY_ADD
 from .common import OPTIONS
 
 
