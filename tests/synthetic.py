@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from cojump.averages import Layout
-from cojump.moments import Moments
+from cojump.measure.averages import Layout
+from cojump.measure.moments import Moments
 from cojump.results import Result
 
 

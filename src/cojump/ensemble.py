@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .certainty import chance_of
 from .errors import (
     EXPECTED,
     ArgumentError,
@@ -27,10 +26,11 @@ from .errors import (
     one_line,
 )
 from .fold import DEVIATION, Chunk, Fold, Goal, Groups, in_memory, statistics_of
-from .meters import meters_of
+from .measure.catalogue import meters_of
+from .measure.certainty import chance_of
+from .measure.meter import AverageMeter, Meter
 from .model import Model
 from .model.states import State, check_start
-from .observables import AverageMeter, Meter
 from .parallel.communicator import Communicator
 from .parallel.one_process import Alone
 from .results import Result

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .averages import Averages
-from .moments import Moments, Tails
-from .results import Extra, Result
+from .measure.averages import Averages, Extra
+from .measure.moments import Moments, Tails
+from .results import Result
 from .tools.types import Array
 
 AVERAGES = "averages"

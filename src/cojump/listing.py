@@ -119,7 +119,7 @@ def _show_run(run_file: RunFile, console: Console) -> None:
 
 
 def _window(run_file: RunFile) -> dict[str, str]:
-    from .windows import window_of
+    from .measure.time_windows import window_of
 
     run = run_file.run
     window = window_of(run_file.times.array(), run.burn_in, run.window)

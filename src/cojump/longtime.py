@@ -16,12 +16,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .errors import ArgumentError
+from .measure.time_windows import window_of
 from .model import Model
 from .model.model import check_model
 from .tools import checks
 from .tools.checks import check_times
 from .tools.types import Array
-from .windows import window_of
 
 if TYPE_CHECKING:
     from .model.states import State

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .averages import Averages
 from .errors import ArgumentError
+from .measure.averages import Averages
 from .model import Model
 from .model.model import check_model
 from .model.operators import single_particle_basis, symmetric_products

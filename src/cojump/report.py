@@ -15,11 +15,11 @@ from rich.table import Table
 from rich.text import Text
 
 from . import longtime
-from .averages import Averages
 from .errors import ArgumentError, printable
+from .measure.averages import Averages
+from .measure.time_windows import PREFIX, Stationary
 from .results import Result
 from .tools.types import Array
-from .windows import PREFIX, Stationary
 
 _ROWS = 6
 """Output times in a table, unless all are asked for."""

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from .averages import Averages, Estimates, Extra, Layout, OrderParameters
-from .certainty import LEAST, NOISE, Chance, Flags, Ground, ground_of, seen_by
-from .counting import Activity, Counts, activity_of, counts_of
 from .errors import ArgumentError
-from .observables import Distribution, distribution_of, squeezing_of
+from .measure.averages import Averages, Estimates, Extra, Layout, OrderParameters
+from .measure.certainty import LEAST, NOISE, Chance, Flags, Ground, ground_of, seen_by
+from .measure.jump_counts import Activity, Counts, activity_of, counts_of
+from .measure.meter import Distribution, distribution_of, squeezing_of
+from .measure.time_windows import PREFIX, Stationary, row_of, stationary_of
 from .tools import checks
 from .tools.types import Array
-from .windows import PREFIX, Stationary, row_of, stationary_of
 
 __all__ = ["Estimates", "Extra", "Layout", "Result", "Theory"]
 
@@ -72,7 +72,8 @@ class Result(Averages):
     Attributes
     ----------
     times, labels, n_particles, weights, reference, moments
-        As for :class:`~cojump.averages.Averages`, with labels "block.x" and the weights of the orthonormal basis.
+        As for :class:`~cojump.measure.averages.Averages`, with labels "block.x" and the weights of the orthonormal
+        basis.
     trajectories : (keep, T, A) array
         <m_a> along the first ``keep`` trajectories.
     seed, tolerance

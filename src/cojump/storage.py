@@ -22,12 +22,12 @@ from typing import Any, overload
 import h5py
 import numpy as np
 
-from .averages import layout_of
-from .certainty import Chance
 from .errors import ArgumentError, StorageError, one_line, printable
 from .fold import Chunk, Folded, Goal, Groups, folded_of, statistics_of
-from .moments import Moments, Tails
-from .results import Extra, Result, Theory
+from .measure.averages import Extra, layout_of
+from .measure.certainty import Chance
+from .measure.moments import Moments, Tails
+from .results import Result, Theory
 from .tools import checks
 from .tools.memory import available
 from .tools.whole_files import open_regular, reason, replace_file

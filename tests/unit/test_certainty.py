@@ -10,14 +10,13 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.averages import Layout
-from cojump.certainty import LEAST, chance_of, seen_by
-from cojump.counting import activity_of
 from cojump.ensemble import Point, Worker, run_points
 from cojump.fold import Fold, Goal
-from cojump.moments import Moments
+from cojump.measure.averages import Extra, Layout
+from cojump.measure.certainty import LEAST, chance_of, seen_by
+from cojump.measure.jump_counts import activity_of
+from cojump.measure.moments import Moments
 from cojump.report import make_console, print_tables
-from cojump.results import Extra
 from pauli import X, Z
 
 T = np.linspace(0, 1, 5)

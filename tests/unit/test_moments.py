@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cojump.averages import Layout
-from cojump.moments import Moments
+from cojump.measure.averages import Layout
+from cojump.measure.moments import Moments
 from cojump.results import Result
 
 PAIRS = np.array([[0, 0, 1, 2, 2], [0, 1, 1, 0, 2]])

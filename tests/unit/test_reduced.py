@@ -9,8 +9,8 @@ import pytest
 import cojump as cj
 import oracle
 from cojump import reduced
-from cojump.averages import layout_of
-from cojump.moments import Moments
+from cojump.measure.averages import layout_of
+from cojump.measure.moments import Moments
 from cojump.results import Result
 from pauli import LOWER, X, Z
 from statistical.rules import compare

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.windows import window_of
+from cojump.measure.time_windows import window_of
 from command_line import invoke
 from pauli import X, Z
 from run_files import flips, run_text

@@ -16,9 +16,9 @@ from hypothesis.extra.numpy import arrays
 
 import cojump
 from cojump import storage
-from cojump.averages import Layout
 from cojump.errors import ArgumentError, StorageError
-from cojump.moments import Moments
+from cojump.measure.averages import Layout
+from cojump.measure.moments import Moments
 from cojump.results import Result, Theory
 from cojump.storage import load, save_results
 from cojump.tools import whole_files

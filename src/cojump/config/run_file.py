@@ -418,7 +418,7 @@ def _read_run(section: Section, times: TimesSection) -> RunSection:
         found = f"min_traj is {run.min_traj} and n_traj {n_traj}"
         raise ArgumentError(section.label("min_traj"), "be at most n_traj, or the target is never looked at", found)
     if run.burn_in is not None or run.window is not None:
-        from ..windows import window_of
+        from ..measure.time_windows import window_of
 
         with in_section("run"):
             window_of(times.array(), run.burn_in, run.window)

@@ -20,11 +20,11 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.operators import single_particle_basis, symmetric_products
+from ..tools import checks
+from ..tools.types import Array
 from .certainty import Ground, uncertain
-from .model.operators import single_particle_basis, symmetric_products
 from .moments import Moments
-from .tools import checks
-from .tools.types import Array
 
 
 class Layout:
@@ -210,9 +210,9 @@ class Averages:
     def uncertain(self) -> NDArray[np.bool_] | None:
         """(T, A) where ``mean_stderr`` may be far too small: the sample cannot know it.
 
-        Fewer than ``cojump.certainty.LEAST`` effective trajectories carry the spread, or there is none although a jump
-        is possible that has hardly been seen, or it is less than what a channel that has not jumped once can still add.
-        None for a result of an older file, which does not say.
+        Fewer than ``cojump.measure.certainty.LEAST`` effective trajectories carry the spread, or there is none although
+        a jump is possible that has hardly been seen, or it is less than what a channel that has not jumped once can
+        still add. None for a result of an older file, which does not say.
         """
         if self._effective is None or self._ground is None:
             return None
@@ -384,7 +384,7 @@ class Estimates:
 
 @dataclass(frozen=True, eq=False)
 class Extra:
-    """Statistics beside the averages of the blocks, as a meter (observables.py) gathers them.
+    """Statistics beside the averages of the blocks, as a meter (measure/meter.py) gathers them.
 
     Attributes
     ----------
@@ -411,7 +411,7 @@ class Extra:
         Parameters
         ----------
         constant : (T', n) bool array, optional
-            Figures whose trajectories are known to agree where they do, see :class:`cojump.certainty.Ground`.
+            Figures whose trajectories are known to agree where they do, see :class:`cojump.measure.certainty.Ground`.
         noise : float
             A spread up to this part of the largest mean is none.
         """

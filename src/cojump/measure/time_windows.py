@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import ArgumentError
+from ..tools import checks
+from ..tools.types import Array
 from .averages import Averages, Estimates, Extra
-from .errors import ArgumentError
-from .observables import Meter, Trajectory
-from .tools import checks
-from .tools.types import Array
+from .meter import Meter, Trajectory
 
 PREFIX = "stationary/"
 """What the name of a meter over the window begins with."""

@@ -14,14 +14,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..basis.reported_sectors import spins_in
+from ..errors import ArgumentError, UnsupportedError
+from ..model import Model
+from ..tools import checks
+from ..tools.matrices import from_pairs
+from ..tools.types import Array
 from .averages import Estimates, Extra, Layout, layout_of
-from .basis.reported_sectors import spins_in
-from .errors import ArgumentError, UnsupportedError
-from .model import Model
 from .moments import Moments
-from .tools import checks
-from .tools.matrices import from_pairs
-from .tools.types import Array
 
 
 class Trajectory(Protocol):
@@ -194,7 +194,7 @@ class SqueezingMeter:
         return Extra((self._label,), self._times, self._reference, moments)
 
     def sample(self, one: Trajectory) -> Array:
-        """(T, 9): a_x, a_y, a_z and the six q_ij, see cojump.averages."""
+        """(T, 9): a_x, a_y, a_z and the six q_ij, see cojump.measure.averages."""
         m, r = one.mean[:, self._places], self._reference
         i, j = self._rows, self._columns
         q = one.second[:, self._pairs] - r[:, i] * m[:, j] - m[:, i] * r[:, j] + r[:, i] * r[:, j]

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model import Model
+from ..tools import checks
+from ..tools.types import Array
 from .averages import Extra
 from .certainty import LEAST, seen_by, uncertain
-from .model import Model
+from .meter import Trajectory
 from .moments import Moments
-from .observables import Trajectory
-from .tools import checks
-from .tools.types import Array
-from .windows import Window
+from .time_windows import Window
 
 TOTAL = "total"
 """Label of the jumps of all channels together."""

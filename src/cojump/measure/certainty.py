@@ -1,10 +1,10 @@
 """Whether a sample of trajectories can know its own error: how many of them carry it, and what chance can still do.
 
 The standard error of a mean is known to a part of about 1/sqrt(k), k the effective number of trajectories that carry
-the spread (:meth:`cojump.moments.Moments.effective`). Below ``LEAST`` of them the error is called uncertain. Where all
-trajectories agree there is nothing to count, and two cases are told apart by what is known of the model: nothing random
-can have happened to the figure (its error is zero), or a jump is possible and has been seen by too few trajectories
-(its error is not known). Jumps and a mixed start are all that differs between trajectories.
+the spread (:meth:`cojump.measure.moments.Moments.effective`). Below ``LEAST`` of them the error is called uncertain.
+Where all trajectories agree there is nothing to count, and two cases are told apart by what is known of the model:
+nothing random can have happened to the figure (its error is zero), or a jump is possible and has been seen by too few
+trajectories (its error is not known). Jumps and a mixed start are all that differs between trajectories.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .model import CollectiveJump, LocalJump, Model, OneBody
-from .model.components import components
-from .model.rates import jump_rate
-from .model.states import BlockState, DickeBlock, ProductBlock, State
-from .tools.types import Array
+from ..model import CollectiveJump, LocalJump, Model, OneBody
+from ..model.components import components
+from ..model.rates import jump_rate
+from ..model.states import BlockState, DickeBlock, ProductBlock, State
+from ..tools.types import Array
 
 Flags = NDArray[np.bool_]
 

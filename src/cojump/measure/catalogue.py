@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .counting import ActivityMeter, CountMeter
-from .model import Model
-from .observables import (
-    AverageMeter,
-    DistributionMeter,
-    Meter,
-    OrderMeter,
-    PolynomialMeter,
-    SpinMeter,
-    SqueezingMeter,
-)
-from .tools.types import Array
-from .windows import WindowMeter, window_of
+from ..model import Model
+from ..tools.types import Array
+from .jump_counts import ActivityMeter, CountMeter
+from .meter import AverageMeter, DistributionMeter, Meter, OrderMeter, PolynomialMeter, SpinMeter, SqueezingMeter
+from .time_windows import WindowMeter, window_of
 
 
 def meters_of(

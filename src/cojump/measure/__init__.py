@@ -1,0 +1,1 @@
+"""What is measured along trajectories, and the statistics of it."""
