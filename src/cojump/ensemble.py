@@ -26,9 +26,10 @@ from .errors import (
     one_line,
 )
 from .fold import DEVIATION, Chunk, Fold, Goal, Groups, in_memory, statistics_of
+from .measure.block_averages import AverageMeter
 from .measure.catalogue import meters_of
 from .measure.certainty import chance_of
-from .measure.meter import AverageMeter, Meter
+from .measure.meter import Meter
 from .model import Model
 from .model.states import State, check_start
 from .parallel.communicator import Communicator

@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .measure.averages import Averages, Extra
+from .measure.averages import Averages
 from .measure.moments import Moments, Tails
+from .measure.statistics import Extra
 from .results import Result
 from .tools.types import Array
 

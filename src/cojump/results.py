@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from .errors import ArgumentError
-from .measure.averages import Averages, Estimates, Extra, Layout, OrderParameters
+from .measure.averages import Averages, Layout, OrderParameters
 from .measure.certainty import LEAST, NOISE, Chance, Flags, Ground, ground_of, seen_by
+from .measure.distributions import Distribution, distribution_of
 from .measure.jump_counts import Activity, Counts, activity_of, counts_of
-from .measure.meter import Distribution, distribution_of, squeezing_of
+from .measure.squeezing import squeezing_of
+from .measure.statistics import Estimates, Extra
 from .measure.time_windows import PREFIX, Stationary, row_of, stationary_of
 from .tools import checks
 from .tools.types import Array

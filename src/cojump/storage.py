@@ -24,9 +24,10 @@ import numpy as np
 
 from .errors import ArgumentError, StorageError, one_line, printable
 from .fold import Chunk, Folded, Goal, Groups, folded_of, statistics_of
-from .measure.averages import Extra, layout_of
+from .measure.averages import layout_of
 from .measure.certainty import Chance
 from .measure.moments import Moments, Tails
+from .measure.statistics import Extra
 from .results import Result, Theory
 from .tools import checks
 from .tools.memory import available

@@ -12,10 +12,11 @@ import pytest
 import cojump as cj
 from cojump.ensemble import Point, Worker, run_points
 from cojump.fold import Fold, Goal
-from cojump.measure.averages import Extra, Layout
+from cojump.measure.averages import Layout
 from cojump.measure.certainty import LEAST, chance_of, seen_by
 from cojump.measure.jump_counts import activity_of
 from cojump.measure.moments import Moments
+from cojump.measure.statistics import Extra
 from cojump.report import make_console, print_tables
 from pauli import X, Z
 

@@ -7,9 +7,15 @@ from typing import Any
 
 from ..model import Model
 from ..tools.types import Array
+from .block_averages import AverageMeter
+from .distributions import DistributionMeter
 from .jump_counts import ActivityMeter, CountMeter
-from .meter import AverageMeter, DistributionMeter, Meter, OrderMeter, PolynomialMeter, SpinMeter, SqueezingMeter
+from .meter import Meter
+from .order_parameters import OrderMeter
+from .polynomials import PolynomialMeter
+from .squeezing import SqueezingMeter
 from .time_windows import WindowMeter, window_of
+from .total_spin import SpinMeter
 
 
 def meters_of(

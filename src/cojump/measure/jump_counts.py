@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from ..model import Model
 from ..tools import checks
 from ..tools.types import Array
-from .averages import Extra
 from .certainty import LEAST, seen_by, uncertain
 from .meter import Trajectory
 from .moments import Moments
+from .statistics import Extra
 from .time_windows import Window
 
 TOTAL = "total"

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError
 from ..tools import checks
 from ..tools.types import Array
-from .averages import Averages, Estimates, Extra
+from .averages import Averages
 from .meter import Meter, Trajectory
+from .statistics import Estimates, Extra
 
 PREFIX = "stationary/"
 """What the name of a meter over the window begins with."""

@@ -1,0 +1,78 @@
+"""Distributions of J_z in blocks of two levels, from amplitudes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ArgumentError, UnsupportedError
+from ..model import Model
+from ..tools import checks
+from ..tools.types import Array
+from .meter import Trajectory, _diagonal
+from .moments import Moments
+from .statistics import Extra
+
+
+class DistributionMeter:
+    """Probabilities of M in each block of two levels."""
+
+    name = "distribution"
+
+    def __init__(self, model: Model, times: Array) -> None:
+        spins = [b for b in model.blocks if b.levels == 2]
+        if not spins:
+            raise UnsupportedError("Distributions of M need a block of two levels, and this model has none")
+        self._labels = tuple(f"{b.name}:{b.size}" for b in spins)
+        self._times, self._n = times, sum(b.size + 1 for b in spins)
+
+    def empty(self) -> Extra:
+        """No trajectory yet."""
+        moments = Moments.empty((len(self._times), self._n), _diagonal(self._n), np.arange(self._n))
+        return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
+
+    def sample(self, one: Trajectory) -> Array:
+        """(T', Σ_b (N_b + 1)) probabilities."""
+        return one.distributions
+
+
+@dataclass(frozen=True, eq=False)
+class Distribution:
+    """Distribution of J_z of one block over the ensemble.
+
+    Attributes
+    ----------
+    times : (T',) array
+    M : (N_b + 1,) array
+        -N_b/2 .. N_b/2; the average is m_z = 2M/N_b.
+    probability, stderr : (T', N_b + 1) arrays
+    uncertain : (T', N_b + 1) bool array or None
+        Where ``stderr`` may be far too small, see :attr:`cojump.results.Result.uncertain`.
+    """
+
+    times: Array
+    M: NDArray[np.floating]
+    probability: Array
+    stderr: Array
+    uncertain: NDArray[np.bool_] | None = None
+
+
+def distribution_of(
+    extra: Extra, block: str, constant: NDArray[np.bool_] | None = None, noise: float = 0.0
+) -> Distribution:
+    """Distribution of one block from what the meter gathered; ``constant`` and ``noise`` as for its estimates."""
+    first = 0
+    estimates = extra.estimates(constant, noise)
+    for label in extra.labels:
+        name, size = label.rsplit(":", 1)
+        count = int(size) + 1
+        if isinstance(block, str) and name == block:
+            cut = slice(first, first + count)
+            M = np.arange(count, dtype=float) - int(size) / 2
+            flags = None if estimates.uncertain is None else estimates.uncertain[:, cut]
+            return Distribution(extra.times, M, estimates.mean[:, cut], estimates.stderr[:, cut], flags)
+        first += count
+    names = ", ".join(label.rsplit(":", 1)[0] for label in extra.labels)
+    raise ArgumentError("block", f"be one of {names}", f"it is {checks.shown(block)}")

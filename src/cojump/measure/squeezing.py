@@ -1,0 +1,84 @@
+"""Spin squeezing of each block of two levels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from ..model import Model
+from ..tools.matrices import from_pairs
+from ..tools.types import Array
+from .meter import Trajectory
+from .moments import Moments
+from .statistics import Estimates, Extra
+
+
+class SqueezingMeter:
+    """Centred means and products of one two-level block with all their covariances, for the error of ξ²."""
+
+    def __init__(self, model: Model, b: int, times: Array, reference: Array) -> None:
+        self.name = f"squeezing/{model.blocks[b].name}"
+        self._label, self._times = f"{model.blocks[b].name}:{model.blocks[b].size}", times
+        self._places = np.array([a for a, o in enumerate(model.observables) if o.block == b])
+        self._reference = reference[:, self._places]
+        A = len(model.observables)
+        number = np.zeros((A, A), dtype=int)
+        number[np.triu_indices(A)] = np.arange(A * (A + 1) // 2)
+        rows, columns = np.triu_indices(3)
+        self._pairs = number[self._places[rows], self._places[columns]]
+        self._rows, self._columns = rows, columns
+
+    def empty(self) -> Extra:
+        """No trajectory yet."""
+        moments = Moments.empty((len(self._times), 9), np.array(np.triu_indices(9)), np.empty(0, dtype=np.intp))
+        return Extra((self._label,), self._times, self._reference, moments)
+
+    def sample(self, one: Trajectory) -> Array:
+        """(T, 9): a_x, a_y, a_z and the six q_ij, see cojump.measure.averages."""
+        m, r = one.mean[:, self._places], self._reference
+        i, j = self._rows, self._columns
+        q = one.second[:, self._pairs] - r[:, i] * m[:, j] - m[:, i] * r[:, j] + r[:, i] * r[:, j]
+        return np.concatenate([m - r, q], axis=1)
+
+
+def squeezing_of(blocks: Mapping[str, Extra]) -> Estimates:
+    """Spin-squeezing parameter of each block from what its meter gathered.
+
+    ξ² = N n·Q n / |m|² with m = <m>, Q_ij = <½{m_i, m_j}> and n the direction across m of least n·Q n. Its error is
+    that of its linear expansion, dξ² = N/|m|² (n·dQ n - 2 (n·Q m)(n·dm)/|m|²) - 2 ξ² m·dm/|m|², with all covariances
+    of the trajectories' m and Q.
+    """
+    values = {name: _squeezing(extra) for name, extra in blocks.items()}
+    return Estimates(
+        tuple(values),
+        np.array([v for v, _ in values.values()]).T,
+        np.array([e for _, e in values.values()]).T,
+    )
+
+
+def _squeezing(extra: Extra) -> tuple[Array, Array]:
+    size = int(extra.labels[0].rsplit(":", 1)[1])
+    T = len(extra.times)
+    value, error = np.full(T, np.nan), np.full(T, np.nan)
+    rows, columns = np.triu_indices(3)
+    covariance = from_pairs(extra.moments.covariance(), 9)
+    for t in range(T):
+        a, q = extra.moments.mean[t, :3], from_pairs(extra.moments.mean[t : t + 1, 3:], 3)[0]
+        r = extra.reference[t]
+        m = r + a
+        length2 = float(m @ m)
+        if length2 == 0:
+            continue
+        Q = q + np.outer(r, a) + np.outer(a, r) + np.outer(r, r)
+        across = np.linalg.svd(m[None, :])[2][1:]
+        lowest, directions = np.linalg.eigh(across @ Q @ across.T)
+        n = directions[:, 0] @ across
+        value[t] = size * lowest[0] / length2
+        # dQ = dq + r da + da r, so every differential is linear in (da, dq)
+        turn = -2 * (n @ Q @ m) / length2 * n
+        by_a = size / length2 * (2 * (n @ r) * n + turn) - 2 * value[t] * m / length2
+        by_q = size / length2 * n[rows] * n[columns] * np.where(rows == columns, 1, 2)
+        gradient = np.concatenate([by_a, by_q])
+        error[t] = np.sqrt(max(float(gradient @ covariance[t] @ gradient), 0.0) / extra.moments.count)
+    return value, error
