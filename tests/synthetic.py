@@ -6,7 +6,7 @@ import numpy as np
 
 from cojump.measure.averages import Layout
 from cojump.measure.moments import Moments
-from cojump.results import Result
+from cojump.results.result import Result
 
 
 def make_result(size=50, *, n_traj=20, keep=3, n_times=9, blocks=("spins",), seed=7, parameters=None, spread=1.0):

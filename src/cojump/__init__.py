@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import longtime, reduced
+    from . import longtime
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody, systems
     from .model.states import corrupted, dicke, occupation, product, symmetric, tilted
+    from .results import reduced_states as reduced
     from .simulation import simulate, trajectory
     from .storage import load
     from .theory import attractors, bounds, fluctuations
@@ -53,7 +54,7 @@ _MODULES = {
     "attractors": "theory.attractors",
     "bounds": "theory.bounds",
     "longtime": "longtime",
-    "reduced": "reduced",
+    "reduced": "results.reduced_states",
 }
 
 __all__ = [

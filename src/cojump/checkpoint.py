@@ -31,7 +31,7 @@ from .errors import StorageError
 from .fold import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, kept_text, statistics_of, tails_of
 from .lock import NAME as LOCK
 from .lock import Lock, held
-from .results import Result
+from .results.result import Result
 from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
 from .spill import Spill
 from .status import NAME as STATUS

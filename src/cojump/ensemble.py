@@ -34,7 +34,7 @@ from .model import Model
 from .model.states import State, check_start
 from .parallel.communicator import Communicator
 from .parallel.one_process import Alone
-from .results import Result
+from .results.result import Result
 from .schedule import Schedule, Task
 from .spill import Spill
 from .statistics_size import Statistics, statistics_bytes

@@ -31,7 +31,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
 from .errors import printable
-from .results import Result
+from .results.result import Result
 from .tools.whole_files import replace_file
 
 _WIDTH = 7.0

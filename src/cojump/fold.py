@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from .measure.averages import Averages
 from .measure.moments import Moments, Tails
 from .measure.statistics import Extra
-from .results import Result
+from .results.result import Result
 from .tools.types import Array
 
 AVERAGES = "averages"

@@ -19,7 +19,7 @@ from .lock import held
 from .missing import missing_points, parameters_text
 from .plans import open_run_file, point_of
 from .report import UNBOUNDED, make_console, print_table
-from .results import Result
+from .results.result import Result
 from .status import read_status
 from .storage import RESULT_NAME, ResultSequence, is_result_file, load
 from .tools.progress import duration, per_second

@@ -11,7 +11,7 @@ from .errors import StorageError, one_line, printable
 from .failures import Failed, read_failures
 from .fold import aside_text
 from .lock import held
-from .results import Result
+from .results.result import Result
 from .status import read_status
 from .storage import Note, ResultSequence, load
 

@@ -18,7 +18,7 @@ from . import longtime
 from .errors import ArgumentError, printable
 from .measure.averages import Averages
 from .measure.time_windows import PREFIX, Stationary
-from .results import Result
+from .results.result import Result
 from .tools.types import Array
 
 _ROWS = 6
@@ -121,7 +121,7 @@ def format_value(value: float, error: float, uncertain: bool = False, exact: flo
     ----------
     value, error : float
     uncertain : bool
-        See :attr:`cojump.results.Result.uncertain`.
+        See :attr:`cojump.results.result.result.Result.uncertain`.
     exact : float
         Errors up to this one are rounding of zero.
     """

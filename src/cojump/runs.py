@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .ensemble import Point
     from .identity import Difference
     from .parallel.mpi import World
-    from .results import Result
+    from .results.result import Result
     from .schedule import Task
 
 _ADVICE = "use another directory with -o, or move it away"
@@ -510,7 +510,7 @@ class _Run(Events):
 
 def with_theory(result: Result, point: Point) -> Result:
     """The result with the fluctuation theory of its point, or the reason why there is none."""
-    from .results import Theory
+    from .results.result import Theory
     from .theory.fluctuations import fluctuations
 
     try:

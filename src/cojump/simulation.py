@@ -13,7 +13,7 @@ from .ensemble import Point, run_points
 from .errors import SimulationInterrupted
 from .model import Model
 from .model.states import State
-from .results import Result
+from .results.result import Result
 from .tools import checks
 from .tools.checks import check_times
 from .trajectories.compilation import prepare

@@ -28,7 +28,7 @@ from .measure.averages import layout_of
 from .measure.certainty import Chance
 from .measure.moments import Moments, Tails
 from .measure.statistics import Extra
-from .results import Result, Theory
+from .results.result import Result, Theory
 from .tools import checks
 from .tools.memory import available
 from .tools.whole_files import open_regular, reason, replace_file
@@ -381,7 +381,7 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
     Returns
     -------
     ResultSequence
-        One :class:`~cojump.results.Result` per point; ``.select(size=200)`` narrows it.
+        One :class:`~cojump.results.result.result.Result` per point; ``.select(size=200)`` narrows it.
 
     Raises
     ------

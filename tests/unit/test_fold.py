@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cojump.fold import Chunk, Fold, Goal, Groups, folded_of, largest_error, statistics_of
 from cojump.measure.moments import Moments
 from cojump.measure.statistics import Extra
-from cojump.results import Result
+from cojump.results.result import Result
 from cojump.spill import Spill
 from synthetic import make_result
 

@@ -5,7 +5,7 @@ import pytest
 
 from cojump.measure.averages import Layout
 from cojump.measure.moments import Moments
-from cojump.results import Result
+from cojump.results.result import Result
 
 PAIRS = np.array([[0, 0, 1, 2, 2], [0, 1, 1, 0, 2]])
 

@@ -11,7 +11,7 @@ import oracle
 from cojump import reduced
 from cojump.measure.averages import layout_of
 from cojump.measure.moments import Moments
-from cojump.results import Result
+from cojump.results.result import Result
 from pauli import LOWER, X, Z
 from statistical.rules import compare
 

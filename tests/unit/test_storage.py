@@ -19,7 +19,7 @@ from cojump import storage
 from cojump.errors import ArgumentError, StorageError
 from cojump.measure.averages import Layout
 from cojump.measure.moments import Moments
-from cojump.results import Result, Theory
+from cojump.results.result import Result, Theory
 from cojump.storage import load, save_results
 from cojump.tools import whole_files
 from synthetic import make_result

@@ -22,13 +22,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ArgumentError
-from .measure.averages import Averages
-from .model import Model
-from .model.model import check_model
-from .model.operators import single_particle_basis, symmetric_products
-from .tools import checks
-from .tools.types import Array
+from ..errors import ArgumentError
+from ..measure.averages import Averages
+from ..model import Model
+from ..model.model import check_model
+from ..model.operators import single_particle_basis, symmetric_products
+from ..tools import checks
+from ..tools.types import Array
 
 Matrices = NDArray[np.complex128]
 

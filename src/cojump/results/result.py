@@ -10,18 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from .errors import ArgumentError
-from .measure.averages import Averages, Layout, OrderParameters
-from .measure.certainty import LEAST, NOISE, Chance, Flags, Ground, ground_of, seen_by
-from .measure.distributions import Distribution, distribution_of
-from .measure.jump_counts import Activity, Counts, activity_of, counts_of
-from .measure.squeezing import squeezing_of
-from .measure.statistics import Estimates, Extra
-from .measure.time_windows import PREFIX, Stationary, row_of, stationary_of
-from .tools import checks
-from .tools.types import Array
-
-__all__ = ["Estimates", "Extra", "Layout", "Result", "Theory"]
+from ..errors import ArgumentError
+from ..measure.averages import Averages, OrderParameters
+from ..measure.certainty import LEAST, NOISE, Chance, Flags, Ground, ground_of, seen_by
+from ..measure.distributions import Distribution, distribution_of
+from ..measure.jump_counts import Activity, Counts, activity_of, counts_of
+from ..measure.squeezing import squeezing_of
+from ..measure.statistics import Estimates, Extra
+from ..measure.time_windows import PREFIX, Stationary, row_of, stationary_of
+from ..tools import checks
+from ..tools.types import Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,6 +233,6 @@ class Result(Averages):
         StorageError
             If the file exists already or cannot be written.
         """
-        from .storage import save_results
+        from ..storage import save_results
 
         save_results(path, [self])

@@ -1,0 +1,1 @@
+"""What a run returns, and what is read off it."""
