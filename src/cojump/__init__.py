@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from . import longtime
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody, systems
     from .model.states import corrupted, dicke, occupation, product, symmetric, tilted
+    from .results import longtime
     from .results import reduced_states as reduced
     from .simulation import simulate, trajectory
     from .storage import load
@@ -53,7 +53,7 @@ _MODULES = {
     "fluctuations": "theory.fluctuations",
     "attractors": "theory.attractors",
     "bounds": "theory.bounds",
-    "longtime": "longtime",
+    "longtime": "results.longtime",
     "reduced": "results.reduced_states",
 }
 

@@ -14,10 +14,10 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from . import longtime
 from .errors import ArgumentError, printable
 from .measure.averages import Averages
 from .measure.time_windows import PREFIX, Stationary
+from .results import longtime
 from .results.result import Result
 from .tools.types import Array
 

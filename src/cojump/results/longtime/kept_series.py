@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .errors import ArgumentError
-from .measure.time_windows import window_of
-from .model import Model
-from .model.model import check_model
-from .tools import checks
-from .tools.checks import check_times
-from .tools.types import Array
+from ...errors import ArgumentError
+from ...measure.time_windows import window_of
+from ...model import Model
+from ...model.model import check_model
+from ...tools import checks
+from ...tools.checks import check_times
+from ...tools.types import Array
 
 if TYPE_CHECKING:
-    from .model.states import State
-    from .trajectories.outcome import Trajectory
+    from ...model.states import State
+    from ...trajectories.outcome import Trajectory
 
 
 RELIABLE = 50.0
@@ -405,7 +405,7 @@ def at_jumps(
     ArgumentError, UnsupportedError, ConvergenceError
         As :func:`cojump.trajectory`.
     """
-    from .simulation import trajectory
+    from ...simulation import trajectory
 
     checked = check_times(times)
     first = trajectory(model, state, checked[[-1]], seed=seed, index=index, tolerance=tolerance)

@@ -1,0 +1,35 @@
+"""Statistics of long trajectories: correlation times, residence in metastable states, waiting times between jumps.
+
+They work on the series that a run keeps (``result.trajectories``), on single trajectories (:func:`cojump.trajectory`)
+or on plain arrays. Standard errors over many trajectories need none of it: see ``result.stationary``.
+"""
+
+from __future__ import annotations
+
+from .kept_series import (
+    CorrelationTime,
+    Residence,
+    TimeAverages,
+    WaitingTimes,
+    at_jumps,
+    autocorrelation_time,
+    averages,
+    equal_step,
+    kept_series,
+    residence,
+    waiting_times,
+)
+
+__all__ = [
+    "CorrelationTime",
+    "Residence",
+    "TimeAverages",
+    "WaitingTimes",
+    "at_jumps",
+    "autocorrelation_time",
+    "averages",
+    "equal_step",
+    "kept_series",
+    "residence",
+    "waiting_times",
+]
