@@ -6,19 +6,10 @@ or on plain arrays. Standard errors over many trajectories need none of it: see 
 
 from __future__ import annotations
 
-from .kept_series import (
-    CorrelationTime,
-    Residence,
-    TimeAverages,
-    WaitingTimes,
-    at_jumps,
-    autocorrelation_time,
-    averages,
-    equal_step,
-    kept_series,
-    residence,
-    waiting_times,
-)
+from .correlation_time import CorrelationTime, TimeAverages, autocorrelation_time, averages, equal_step
+from .kept_series import kept_series
+from .residence import Residence, at_jumps, residence
+from .waiting_times import WaitingTimes, waiting_times
 
 __all__ = [
     "CorrelationTime",

@@ -1,0 +1,221 @@
+"""Times between jumps of a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ...errors import ArgumentError
+from ...tools import checks
+from ...tools.checks import check_times
+from ...tools.types import Array
+from .kept_series import _matrix
+
+_UNKNOWN = 0.02
+"""Where waits are longer than the longest one seen with more than this probability, their mean has no known error."""
+
+_BEYOND = 3.0
+"""Records that end by so many times the longest wait before the others did not end together with them."""
+
+
+@dataclass(frozen=True, eq=False)
+class WaitingTimes:
+    """Times between one jump and the next.
+
+    A record ends in the middle of a wait, and more probably in a long one. Such cut waits count as what they are, lower
+    bounds (the product-limit estimate of Kaplan and Meier): without them long waits would be too rare by a part of
+    about mean wait/length of the record. Errors are those for waiting times independent of each other (a renewal
+    process).
+
+    Attributes
+    ----------
+    intervals : (n,) array
+        The complete ones, sorted.
+    cut : (m,) array
+        Times from the last jump of each record to its end, sorted.
+    """
+
+    intervals: Array
+    cut: Array = field(default_factory=lambda: np.empty(0))
+
+    @cached_property
+    def _limit(self) -> _ProductLimit:
+        return _ProductLimit(self.intervals, self.cut)
+
+    @property
+    def mean(self) -> float:
+        """Mean waiting time; NaN if there is none. Beyond the longest wait seen the law is taken as exponential."""
+        return self._limit.mean
+
+    @property
+    def stderr(self) -> float:
+        """Standard error of the mean; NaN for fewer than two waits, or if 2 % or more are longer than all seen."""
+        return self._limit.mean_stderr
+
+    @property
+    def randomness(self) -> float:
+        """Variance over squared mean: 1 for a Poisson process, and the Fano factor of any renewal process.
+
+        NaN for fewer than two waits, or if all of them are zero.
+        """
+        return self._limit.variance / self.mean**2 if self.intervals.size > 1 and self.mean > 0 else float("nan")
+
+    @property
+    def unseen(self) -> float:
+        """Probability to wait longer than the longest wait seen: where it is not small, the mean is a guess."""
+        return self._limit.left
+
+    def survival(self, times: ArrayLike) -> tuple[Array, Array]:
+        """Probability to wait longer than each of ``times``, and its standard error; NaN where nothing was seen."""
+        return self._limit.survival(_matrix("times", times)[0], side="right")
+
+    def density(self, edges: ArrayLike) -> tuple[Array, Array]:
+        """Probability density in bins with the given ``edges`` (n + 1,), and its standard error: two (n,) arrays."""
+        bins = check_times(edges, "edges")
+        if len(bins) < 2:
+            raise ArgumentError("edges", "be at least two", "there is one")
+        share, error = self._limit.shares(bins)
+        return share / np.diff(bins), error / np.diff(bins)
+
+
+class _ProductLimit:
+    """The law of a waiting time from complete and cut ones, S(t) = Π_{t_i ≤ t} (1 - d_i/n_i), and its moments.
+
+    n_i waits last until t_i at least, d_i of them end there. The mean is ∫ S dt with the variance
+    Σ_i d_i (∫_{t_i} S dt)²/(n_i (n_i - d_i)) (Greenwood). What is left where the observation ends is given an
+    exponential law whose mean is that of the longest waits, counted from the shortest of them.
+    """
+
+    def __init__(self, complete: Array, cut: Array) -> None:
+        self._count = n = complete.size
+        self._longest = max(float(complete[-1]) if n else 0.0, float(cut[-1]) if cut.size else 0.0)
+        self._t, ended = np.unique(complete, return_counts=True)
+        risk = n - np.searchsorted(complete, self._t) + cut.size - np.searchsorted(cut, self._t)
+        self._S = np.concatenate([[1.0], np.cumprod(1 - ended / np.maximum(risk, 1))])
+        self._S[1:][risk == ended] = 0.0
+        with np.errstate(divide="ignore"):
+            self._greenwood = np.where(risk > ended, ended / (risk * np.maximum(risk - ended, 1.0)), 0.0)
+        self.left = float(self._S[-1]) if n else float("nan")
+        self.mean = self.mean_stderr = self.variance = float("nan")
+        if not n:
+            return
+        # the waits that lasted longer than most: how much longer, per complete one
+        ends = min(max(n // 10, 10), n)
+        since = complete[n - ends - 1] if n > ends else 0.0
+        beyond = float(np.maximum(complete - since, 0.0).sum() + np.maximum(cut - since, 0.0).sum()) / ends
+        edges = np.concatenate([[0.0], self._t, [self._longest]])
+        area = self._S * np.diff(edges)
+        tail = self.left * beyond
+        self.mean = float(area.sum()) + tail
+        if n < 2:
+            return
+        after = self.mean - np.cumsum(area)[:-1]  # ∫ S from each t_i on
+        bessel = n / (n - 1)
+        if self.left <= _UNKNOWN:
+            self.mean_stderr = float(np.sqrt(bessel * np.sum(self._greenwood * after**2) + tail**2 / ends))
+        # around the mean, so that nothing cancels: steps of S are probabilities, the rest is the exponential
+        jumps = -np.diff(self._S)
+        spread = np.sum(jumps * (self._t - self.mean) ** 2)
+        spread += self.left * ((self._longest + beyond - self.mean) ** 2 + beyond**2)
+        self.variance = float(bessel * spread)
+
+    def survival(self, t: Array, side: Literal["left", "right"]) -> tuple[Array, Array]:
+        """P(w > t), or P(w ≥ t) from the left, and its error; NaN beyond what was seen."""
+        places = np.searchsorted(self._t, t, side=side)
+        S = self._S[places]
+        error = S * np.sqrt(np.concatenate([[0.0], np.cumsum(self._greenwood)])[places])
+        unknown = (t > self._longest) & (S > 0)
+        return np.where(unknown, np.nan, S), np.where(unknown, np.nan, error)
+
+    def shares(self, bins: Array) -> tuple[Array, Array]:
+        """Probability to wait for a time in each bin, the last one closed on the right, and its error."""
+        ahead, error = self.survival(bins, side="left")
+        last, last_error = self.survival(bins[-1:], side="right")
+        ahead[-1], error[-1] = last[0], last_error[0]
+        share = -np.diff(ahead)
+        # as many waits as give a binomial S the error it has; without cut ones just their number
+        with np.errstate(divide="ignore", invalid="ignore"):
+            count = np.where(error > 0, ahead * (1 - ahead) / error**2, self._count)[1:]
+        return share, np.sqrt(np.maximum(share * (1 - share), 0.0) / np.maximum(count, 1.0))
+
+
+def waiting_times(
+    records: Any, channel: int | None = None, *, start: float = 0.0, end: float | None = None
+) -> WaitingTimes:
+    """Waiting times between successive jumps of one channel, or of any.
+
+    Parameters
+    ----------
+    records : Trajectory or structured array, or a sequence of them
+        Trajectories (:func:`cojump.trajectory`), which know when they end, or their jump records ``.jumps``.
+    channel : int, optional
+        Position in ``model.jumps``; None takes all jumps together.
+    start : float
+        Jumps before it are left out (burn-in).
+    end : float, optional
+        Until when the records were taken. By default the last output time of a trajectory; bare records are taken to
+        end together, with the last jump of any of them.
+
+    Raises
+    ------
+    ArgumentError
+        If a record is none, or its times are not finite or not in order, ``channel``, ``start`` or ``end`` is no number
+        of its kind, or bare records cannot have ended together and ``end`` is not given.
+    """
+    begin = checks.number("start", start)
+    last = None if end is None else checks.number("end", end)
+    number = None if channel is None else checks.integer("channel", channel, 0)
+    given = _records(records)
+    ends = _ends([(r, own if last is None else last) for r, own in given], begin)
+    pieces, cut = [np.empty(0)], [0.0][:0]
+    for (record, _), until in zip(given, ends, strict=True):
+        chosen = (record["time"] >= begin) & (record["time"] <= until)
+        if number is not None:
+            chosen &= record["channel"] == number
+        times = record["time"][chosen]
+        pieces.append(np.diff(times))
+        if times.size and until > times[-1]:
+            cut.append(until - float(times[-1]))
+    return WaitingTimes(np.sort(np.concatenate(pieces)), np.sort(np.array(cut)))
+
+
+def _records(records: Any) -> list[tuple[NDArray[np.void], float | None]]:
+    """Jump records with the times when they end, as far as these are known."""
+    single = (hasattr(records, "jumps") and hasattr(records, "times")) or (
+        isinstance(records, np.ndarray) and records.dtype.names is not None
+    )
+    listed = isinstance(records, Sequence) and not isinstance(records, str | bytes)
+    if not single and not listed and not (isinstance(records, np.ndarray) and records.ndim):
+        rule = "be jump records (trajectory.jumps) or trajectories, one or a list of them"
+        raise ArgumentError("records", rule, f"it is {checks.shown(records)}")
+    found = []
+    for item in [records] if single else records:
+        record = getattr(item, "jumps", item)
+        named = isinstance(record, np.ndarray) and {"time", "channel"} <= set(record.dtype.names or ())
+        if not named or record.ndim != 1 or any(record.dtype[name].kind not in "fiu" for name in ("time", "channel")):
+            found_one = f"one is {type(item).__name__}"
+            raise ArgumentError("records", "be jump records with a time and a channel", found_one)
+        if not np.isfinite(record["time"]).all():
+            raise ArgumentError("records", "have finite times", "one has NaN or infinite ones")
+        if np.any(np.diff(record["time"].astype(float)) < 0):
+            raise ArgumentError("records", "have times in order", "in one a jump is earlier than the jump before it")
+        found.append((record, float(check_times(item.times)[-1]) if hasattr(item, "times") else None))
+    return found
+
+
+def _ends(given: Sequence[tuple[NDArray[np.void], float | None]], begin: float) -> list[float]:
+    """When each record ends; those that do not know it end with the last jump of any of them."""
+    bare = [record["time"][record["time"] >= begin] for record, end in given if end is None]
+    jumps = [times for times in bare if times.size]
+    common = max((float(times[-1]) for times in jumps), default=begin)
+    longest = max((float(np.diff(times).max()) for times in jumps if times.size > 1), default=np.inf)
+    missing = max((common - float(times[-1]) for times in jumps), default=0.0)
+    if missing > _BEYOND * longest:
+        found = f"the jumps of one end {missing:g} before those of another, and the longest wait is {longest:g}"
+        raise ArgumentError("end", "be given for records that may not have ended together", found)
+    return [common if end is None else end for _, end in given]
