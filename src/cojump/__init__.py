@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .ensemble.simulate import simulate, trajectory
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody, systems
     from .model.states import corrupted, dicke, occupation, product, symmetric, tilted
     from .results import longtime
     from .results import reduced_states as reduced
-    from .simulation import simulate, trajectory
     from .storage import load
     from .theory import attractors, bounds, fluctuations
     from .theory.master_equation import master_equation, steady_state
@@ -35,8 +35,8 @@ _HOMES = {
     "occupation": "model.states",
     "symmetric": "model.states",
     "corrupted": "model.states",
-    "simulate": "simulation",
-    "trajectory": "simulation",
+    "simulate": "ensemble.simulate",
+    "trajectory": "ensemble.simulate",
     "mean_field": "theory.mean_field",
     "master_equation": "theory.master_equation",
     "steady_state": "theory.master_equation",

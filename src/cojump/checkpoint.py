@@ -27,13 +27,13 @@ from pathlib import Path
 from typing import Any
 
 from . import failures
+from .ensemble.ordered_merge import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, kept_text, statistics_of, tails_of
+from .ensemble.waiting_chunks import Spill
 from .errors import StorageError
-from .fold import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, kept_text, statistics_of, tails_of
 from .lock import NAME as LOCK
 from .lock import Lock, held
 from .results.result import Result
 from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
-from .spill import Spill
 from .status import NAME as STATUS
 from .storage import RESULT_NAME, Note, ResultSequence, load, save_results
 from .tools.whole_files import prepare_directory, reason, sweep

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from .checkpoint import DIRECTORY, MANIFEST, kept_in, key_of
+from .ensemble.ordered_merge import aside_text
 from .errors import StorageError, one_line, printable
 from .failures import Failed, read_failures
-from .fold import aside_text
 from .lock import held
 from .results.result import Result
 from .status import read_status

@@ -11,10 +11,10 @@ import click
 
 from .checkpoint import key_of
 from .config import PointSpec, RunFile, read_run_file
+from .ensemble.fingerprint import LAST_BITS, agreed, differences, identity_of
+from .ensemble.ordered_merge import Goal
 from .errors import EXPECTED, StorageError, one_line
 from .failures import Failed
-from .fold import Goal
-from .identity import LAST_BITS, agreed, differences, identity_of
 from .tools.terminal import tell
 from .tools.whole_files import reason
 from .trajectories.kernel_cache import processor
@@ -22,7 +22,7 @@ from .trajectories.kernel_cache import processor
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .ensemble import Point
+    from .ensemble.run import Point
     from .parallel.mpi import World
 
 
@@ -184,7 +184,7 @@ def _made(path: Path, on_file: Callable[[RunFile], None]) -> Plan:
 
 def point_of(run_file: RunFile, spec: PointSpec) -> Point:
     """One point with its model and state; what cannot be run is refused with the error that says why."""
-    from .ensemble import Point
+    from .ensemble.run import Point
 
     model, state = spec.build()
     run = spec.run

@@ -13,10 +13,10 @@ import click
 import numpy as np
 
 from .checkpoint import DIRECTORY, MANIFEST, Contents, Session, damaged_text, emptied, key_of, read_contents, record_of
-from .ensemble import Events
+from .ensemble.ordered_merge import Chunk, Fold, aside_text, kept_text
+from .ensemble.run import Events
 from .errors import EXPECTED, WALLTIME, BrokenOff, Stopped, StorageError, broken_line, one_line
 from .failures import FailureRecord
-from .fold import Chunk, Fold, aside_text, kept_text
 from .missing import parameters_text
 from .plans import Plan, end_together, plan_together
 from .shards import ShardWriter
@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .config import RunFile
-    from .ensemble import Point
-    from .identity import Difference
+    from .ensemble.fingerprint import Difference
+    from .ensemble.run import Point
+    from .ensemble.schedule import Task
     from .parallel.mpi import World
     from .results.result import Result
-    from .schedule import Task
 
 _ADVICE = "use another directory with -o, or move it away"
 
@@ -206,7 +206,7 @@ def _prepare_skeletons(plan: Plan, contents: Contents, who: str, signals: Signal
     """Every point that can be run, without any trajectory; one without a mean field fails like any other."""
     from threadpoolctl import threadpool_limits
 
-    from .ensemble import Worker
+    from .ensemble.run import Worker
 
     stored = contents.notes()
     for place in list(plan.points):
@@ -290,7 +290,7 @@ def _gathered(differences: Sequence[Difference], n_points: int) -> list[str]:
 
 def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -> list[Difference]:
     """Why a stored point cannot be taken up; empty if it can. What the run file says has no name."""
-    from .identity import MADE_BY, Difference, differences, identity_of
+    from .ensemble.fingerprint import MADE_BY, Difference, differences, identity_of
 
     n_traj, chunk, note = plan.points[place].n_traj, plan.points[place].chunk, stored.notes[i]
     there = stored[i].n_traj if note is None else note.goal.n_traj
@@ -309,7 +309,7 @@ def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -
 
 def _carry_on(plan: Plan, contents: Contents) -> None:
     """Keep in mind who has computed the trajectories that are there, and say so if it was not what computes now."""
-    from .identity import LAST_BITS, MADE_BY, NOT_KNOWN, made_by
+    from .ensemble.fingerprint import LAST_BITS, MADE_BY, NOT_KNOWN, made_by
 
     others: list[str] = []
     for key, (result, note) in contents.notes().items():
@@ -354,7 +354,7 @@ class _Run(Events):
 
     def go(self) -> int:
         """Run what is missing; the exit status."""
-        from .ensemble import run_chunks
+        from .ensemble.run import run_chunks
         from .tools.progress import make_progress
 
         progress = None if self._session is None else make_progress(sys.stderr)

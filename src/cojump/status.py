@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .fold import Fold
+from .ensemble.ordered_merge import Fold
 from .tools.whole_files import MOST_BYTES, read_regular
 
 NAME = "status.json"

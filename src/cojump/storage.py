@@ -22,8 +22,8 @@ from typing import Any, overload
 import h5py
 import numpy as np
 
+from .ensemble.ordered_merge import Chunk, Folded, Goal, Groups, folded_of, statistics_of
 from .errors import ArgumentError, StorageError, one_line, printable
-from .fold import Chunk, Folded, Goal, Groups, folded_of, statistics_of
 from .measure.averages import layout_of
 from .measure.certainty import Chance
 from .measure.moments import Moments, Tails
@@ -96,7 +96,7 @@ class Note:
     Attributes
     ----------
     identity : mapping
-        What makes the point what it is, see :func:`cojump.identity.identity_of`.
+        What makes the point what it is, see :func:`cojump.ensemble.run.fingerprint.identity_of`.
     goal : Goal
         When it was to be done.
     folded : Folded

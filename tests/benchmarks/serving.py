@@ -16,12 +16,12 @@ from pathlib import Path
 from mpi4py import MPI
 
 from cojump.checkpoint import Seat, record_of
-from cojump.ensemble import Point, Worker
+from cojump.ensemble.ordered_merge import Fold, Groups, statistics_of
+from cojump.ensemble.run import Point, Worker
+from cojump.ensemble.schedule import Task
 from cojump.errors import Interrupted
-from cojump.fold import Fold, Groups, statistics_of
 from cojump.parallel.mpi import World
 from cojump.parallel.task_server import _Server
-from cojump.schedule import Task
 from cojump.shards import fetch, scan
 
 from .cases import TIMES, constrained

@@ -12,7 +12,7 @@ import time
 
 from mpi4py import MPI
 
-from cojump.ensemble import Point, run_points
+from cojump.ensemble.run import Point, run_points
 from cojump.parallel.mpi import World
 
 from .cases import TIMES, constrained

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.ensemble import Point, Worker, run_points
-from cojump.fold import Fold, Goal
+from cojump.ensemble.ordered_merge import Fold, Goal
+from cojump.ensemble.run import Point, Worker, run_points
 from cojump.measure.averages import Layout
 from cojump.measure.certainty import LEAST, chance_of, seen_by
 from cojump.measure.jump_counts import activity_of
@@ -239,7 +239,7 @@ def test_tails_are_the_same_bits_in_any_number_of_sessions():
     point = Point(model, cj.tilted(model, 1.1, 0.4), T, 40, chunk=8)
     whole = run_points([point])[0]
     worker, fold = Worker(point), Fold(Worker(point).skeleton, Goal(40, 8))
-    from cojump.schedule import Task
+    from cojump.ensemble.schedule import Task
 
     for number in (1, 0, 4, 2, 3):  # in another order, and each chunk in two parts
         first = worker.run(Task(0, number, 8 * number, 8 * number + 3, None), lambda: None, lambda _: None)

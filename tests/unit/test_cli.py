@@ -205,16 +205,16 @@ def test_the_same_command_again_resumes(run_toml):
 
 def test_each_finished_point_is_stored(run_toml, monkeypatch):
     """A job that fails in its last point keeps the ones before it, and goes on from there."""
-    import cojump.ensemble
+    import cojump.ensemble.run
 
-    real = cojump.ensemble.run_chunks
+    real = cojump.ensemble.run.run_chunks
 
     def failing(points, folds, **options):
         real({1: points[1]}, {1: folds[1]}, **options)
         raise ConvergenceError("the step does not converge\nat t = 0.5")
 
     with monkeypatch.context() as patch:
-        patch.setattr(cojump.ensemble, "run_chunks", failing)
+        patch.setattr(cojump.ensemble.run, "run_chunks", failing)
         _, err = invoke("run", run_toml, status=2)
     assert err.splitlines()[-1] == "cojump: the step does not converge at t = 0.5"
     directory = run_toml.parent / "results"
@@ -281,24 +281,24 @@ def test_a_model_that_does_not_fit_in_memory_is_one_line(run_toml):
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), 130), (MemoryError(), 2)])
 def test_interrupted(error, status, run_toml, monkeypatch):
-    import cojump.ensemble
+    import cojump.ensemble.run
 
     def failing(points, folds, **options):
         raise error
 
-    monkeypatch.setattr(cojump.ensemble, "run_chunks", failing)
+    monkeypatch.setattr(cojump.ensemble.run, "run_chunks", failing)
     _, err = invoke("run", run_toml, status=status)
     assert err.strip().splitlines()[-1].startswith("cojump: ")
     assert "Traceback" not in err
 
 
 def test_a_bug_is_not_hidden(run_toml, monkeypatch):
-    import cojump.ensemble
+    import cojump.ensemble.run
 
     def failing(points, folds, **options):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(cojump.ensemble, "run_chunks", failing)
+    monkeypatch.setattr(cojump.ensemble.run, "run_chunks", failing)
     with pytest.raises(ZeroDivisionError, match="a bug"):
         invoke("run", run_toml)
 

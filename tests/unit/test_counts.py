@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.ensemble import Point, Worker
-from cojump.fold import Chunk, Fold, Goal, aside_text, kept_text
+from cojump.ensemble.ordered_merge import Chunk, Fold, Goal, aside_text, kept_text
+from cojump.ensemble.run import Point, Worker
+from cojump.ensemble.schedule import Schedule
 from cojump.report import format_number, format_value
-from cojump.schedule import Schedule
 from cojump.storage import load
 from command_line import invoke
 from interrupted import Watch, change, go, hit

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cojump.fold import Chunk, Fold, Goal, Groups, folded_of, largest_error, statistics_of
+from cojump.ensemble.ordered_merge import Chunk, Fold, Goal, Groups, folded_of, largest_error, statistics_of
+from cojump.ensemble.waiting_chunks import Spill
 from cojump.measure.moments import Moments
 from cojump.measure.statistics import Extra
 from cojump.results.result import Result
-from cojump.spill import Spill
 from synthetic import make_result
 
 T, A = 5, 3

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.ensemble import Point
-from cojump.identity import differences, identity_of
+from cojump.ensemble.fingerprint import differences, identity_of
+from cojump.ensemble.run import Point
 
 X, Z, DOWN = np.array([[0, 1], [1, 0]]), np.diag([1.0, -1.0]), np.array([[0, 0], [1, 0]])
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump import fold
+from cojump.ensemble import ordered_merge
 from cojump.errors import SimulationInterrupted
 from interrupted import Watch, hit
 
@@ -79,7 +79,7 @@ def test_any_exception_leaves_what_was_finished(error, monkeypatch):
 
 def test_a_handler_that_raises_comes_up_anywhere(monkeypatch):
     """A time limit of the calling program, in the middle of the sums that belong together: whole chunks are kept."""
-    add, count = fold.Moments.add, [0]
+    add, count = ordered_merge.Moments.add, [0]
 
     def interrupted(moments, sample):
         add(moments, sample)
@@ -88,18 +88,18 @@ def test_a_handler_that_raises_comes_up_anywhere(monkeypatch):
             raise ForeignError
 
     with monkeypatch.context() as patch:
-        patch.setattr(fold.Moments, "add", interrupted)
+        patch.setattr(ordered_merge.Moments, "add", interrupted)
         with pytest.raises(ForeignError) as caught:
             cj.simulate(MODEL, STATE, TIMES, n_traj=50, chunk=8, seed=3, keep=12, burn_in=0.5)
     assert caught.value.partial.n_traj == 16
-    merge = fold.Moments.merge
+    merge = ordered_merge.Moments.merge
 
     def torn(moments, part):
         merge(moments, part)
         raise ForeignError
 
     with monkeypatch.context() as patch:
-        patch.setattr(fold.Moments, "merge", torn)
+        patch.setattr(ordered_merge.Moments, "merge", torn)
         with pytest.raises(ForeignError) as caught:
             simulate()
     assert caught.value.partial is None
@@ -134,7 +134,7 @@ def test_the_display_stops_in_every_case(action, monkeypatch):
 
 
 def test_ctrl_c_before_the_work_comes_at_once(monkeypatch):
-    monkeypatch.setattr("cojump.ensemble.mean_field", lambda *_: hit(signal.SIGINT)())
+    monkeypatch.setattr("cojump.ensemble.run.mean_field", lambda *_: hit(signal.SIGINT)())
     with pytest.raises(cj.SimulationInterrupted, match=r"interrupted after 0 of 50 trajectories$") as caught:
         simulate()
     assert caught.value.partial is None

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from cojump import plans
-from cojump.identity import MADE_BY, identity_of
+from cojump.ensemble.fingerprint import MADE_BY, identity_of
 from cojump.storage import load
 from cojump.trajectories import compilation, kernel_cache
 from command_line import invoke

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.ensemble import Point
+from cojump.ensemble.run import Point
+from cojump.ensemble.schedule import Schedule
+from cojump.ensemble.statistics_size import statistics_bytes
 from cojump.errors import ArgumentError
-from cojump.schedule import Schedule
-from cojump.statistics_size import statistics_bytes
 from cojump.tools import memory
 from cojump.tools.memory import available, ranks_here
 
@@ -105,7 +105,7 @@ def test_ranks_of_one_machine_share_it(monkeypatch):
     ],
 )
 def test_what_does_not_fit_is_refused_before_it_is_made(name, n_times, options, monkeypatch):
-    monkeypatch.setattr("cojump.ensemble.for_each_rank", lambda: GIB)
+    monkeypatch.setattr("cojump.ensemble.run.for_each_rank", lambda: GIB)
     model = cj.systems.free_flips(10, 0.7, 1.3, 0.8)
     times, before = np.linspace(0, 1, n_times), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(
@@ -119,7 +119,7 @@ PROGRAM = """
 import sys
 import numpy as np
 import cojump as cj
-from cojump.statistics_size import statistics_bytes
+from cojump.ensemble.statistics_size import statistics_bytes
 from cojump.trajectories.compilation import prepare
 
 kind, n_times, keep = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])

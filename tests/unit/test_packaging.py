@@ -55,7 +55,7 @@ def installed(site, cwd, *arguments):
 
 
 def test_the_installed_package_is_the_one_that_is_imported(site, tmp_path):
-    code = "import cojump, cojump.simulation; print(cojump.__file__); print(cojump.simulation.__file__)"
+    code = "import cojump, cojump.ensemble.simulate; print(cojump.__file__); print(cojump.ensemble.simulate.__file__)"
     found = call(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(site)).split()
     assert found == [str(site / "cojump" / "__init__.py"), str(site / "cojump" / "simulation.py")]
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 import cojump
 from cojump import checkpoint, shards
 from cojump.cli import cli
+from cojump.ensemble.ordered_merge import aside_text
 from cojump.errors import ConvergenceError
-from cojump.fold import aside_text
 from cojump.storage import SCHEMA, load
 from cojump.tools import whole_files
 from command_line import invoke

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.ensemble import Point
-from cojump.identity import MADE_BY, differences, identity_of
+from cojump.ensemble.fingerprint import MADE_BY, differences, identity_of
+from cojump.ensemble.run import Point
 from pauli import LOWER, RAISE, X, Z
 
 UP = np.diag([1.0, 0.0])

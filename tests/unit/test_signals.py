@@ -7,8 +7,9 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from cojump import ensemble, plans
+from cojump import plans
 from cojump.cli import cli
+from cojump.ensemble import run
 from cojump.errors import Stopped
 from cojump.signals import Signals
 
@@ -82,7 +83,7 @@ def test_a_compilation_that_fails_of_a_lost_signal(tmp_path, monkeypatch):
     """The compiler misses what the broken callback was to keep, sooner than the signal comes again."""
     path = tmp_path / "run.toml"
     path.write_text(RUN, encoding="utf-8")
-    monkeypatch.setattr(ensemble, "prepare", lose_a_signal_and_fail)
+    monkeypatch.setattr(run, "prepare", lose_a_signal_and_fail)
     outcome = CliRunner().invoke(cli, ["run", str(path)])
     assert outcome.exit_code == 75
     assert outcome.stderr == "cojump: stopped (SIGINT) before the work began; the same command goes on\n"
@@ -121,7 +122,7 @@ def test_a_run_that_is_stopped_before_the_work_begins(when, number, tmp_path, mo
         if when == "planning":
             patch.setattr(plans, "point_of", lambda *_: hit(number))
         else:
-            patch.setattr(ensemble, "prepare", lambda _: hit(number))
+            patch.setattr(run, "prepare", lambda _: hit(number))
         outcome = CliRunner().invoke(cli, ["run", str(path)])
     assert outcome.exit_code == 75
     name = signal.Signals(number).name

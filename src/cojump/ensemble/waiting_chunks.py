@@ -8,9 +8,9 @@ import weakref
 from pathlib import Path
 from typing import IO
 
-from .errors import StorageError
-from .fold import Chunk, Waiting
-from .tools.whole_files import reason
+from ..errors import StorageError
+from ..tools.whole_files import reason
+from .ordered_merge import Chunk, Waiting
 
 LIMIT = 64 * 2**20
 """Bytes of chunks that may wait in memory."""

@@ -9,17 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from .ensemble import Point, run_points
-from .errors import SimulationInterrupted
-from .model import Model
-from .model.states import State
-from .results.result import Result
-from .tools import checks
-from .tools.checks import check_times
-from .trajectories.compilation import prepare
-from .trajectories.engine import make_engine
-from .trajectories.kernel_cache import tell_refusal
-from .trajectories.outcome import Trajectory
+from ..errors import SimulationInterrupted
+from ..model import Model
+from ..model.states import State
+from ..results.result import Result
+from ..tools import checks
+from ..tools.checks import check_times
+from ..trajectories.compilation import prepare
+from ..trajectories.engine import make_engine
+from ..trajectories.kernel_cache import tell_refusal
+from ..trajectories.outcome import Trajectory
+from .run import Point, run_points
 
 
 def simulate(
@@ -136,12 +136,12 @@ def simulate(
 def _run(check: Callable[[], Point], comm: Any, progress: bool) -> Result:
     display = None
     if progress:
-        from .tools.progress import make_progress
+        from ..tools.progress import make_progress
 
         display = make_progress()
     if comm is None:
         return run_points([check()], progress=display)[0]
-    from .parallel.mpi import World, wrap
+    from ..parallel.mpi import World, wrap
 
     world = wrap(comm)
     if world is None:
@@ -160,14 +160,14 @@ def _run(check: Callable[[], Point], comm: Any, progress: bool) -> Result:
 
 def _facts(point: Point) -> dict[str, Any]:
     """All that must agree on all ranks: what the point is, and how much of it is run."""
-    from .identity import agreed
+    from .fingerprint import agreed
 
     return agreed(point)
 
 
 def _apart(own: dict[str, Any], first: dict[str, Any], here: str, there: str) -> str:
     """What two ranks have otherwise."""
-    from .identity import differences
+    from .fingerprint import differences
 
     return next((found.text for found in differences(own, first, (here, there))), "")
 

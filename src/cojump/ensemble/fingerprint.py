@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import one_line
-from .model import LocalJump, OneBody, TwoBody
+from ..errors import one_line
+from ..model import LocalJump, OneBody, TwoBody
 
 if TYPE_CHECKING:
-    from .ensemble import Point
+    from .run import Point
 
 TOLERANCE = 1e-12
 """Relative difference of two numbers that mean the same: some thousand units in the last place."""
@@ -96,7 +96,7 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
 
     ``sketched``: as an earlier cojump wrote them, with weighted sums of long arrays; only to compare with its files.
     """
-    from .trajectories.engine import rate_tables
+    from ..trajectories.engine import rate_tables
 
     facts: dict[str, Any] = {}
     model, write = point.model, _Writer(facts, sketched)
@@ -151,7 +151,7 @@ LAST_BITS = "the same physics, but the last bits of a trajectory depend on it"
 
 def agreed(point: Point, identity: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """What all ranks of a job must have alike: what the point is, how much of it is run, and by which code."""
-    from .trajectories.compilation import code
+    from ..trajectories.compilation import code
 
     facts = {"the code": code(), **(identity or identity_of(point))}
     for name in ("n_traj", "target", "min_traj"):
@@ -161,8 +161,8 @@ def agreed(point: Point, identity: Mapping[str, Any] | None = None) -> dict[str,
 
 def made_by() -> str:
     """The code and the kind of processor of this process: the last bits of a result depend on both."""
-    from .trajectories.compilation import code
-    from .trajectories.kernel_cache import processor
+    from ..trajectories.compilation import code
+    from ..trajectories.kernel_cache import processor
 
     return f"{code()}, on {processor()}"
 

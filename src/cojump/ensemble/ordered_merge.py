@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .measure.averages import Averages
-from .measure.moments import Moments, Tails
-from .measure.statistics import Extra
-from .results.result import Result
-from .tools.types import Array
+from ..measure.averages import Averages
+from ..measure.moments import Moments, Tails
+from ..measure.statistics import Extra
+from ..results.result import Result
+from ..tools.types import Array
 
 AVERAGES = "averages"
 """Name of the statistics of the averages among those of all meters."""

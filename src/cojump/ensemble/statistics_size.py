@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .model import Model
+from ..model import Model
 
 COPIES = 7
 """Sets of statistics at once, at the peak of a run: a chunk, what is folded, the result, and its file being written.

@@ -1,8 +1,8 @@
 """Many trajectories to moments: fixed chunks, folded in their order, by one process or by many ranks.
 
 Knows neither MPI nor files: a communicator and callbacks come in. Trajectory i is a function of (seed, i) alone; a
-chunk is a fixed range of i; the moments of the chunks are merged in their order (fold.py). So nothing depends on how
-many ranks there are, which of them is fast, or how often the run was interrupted.
+chunk is a fixed range of i; the moments of the chunks are merged in their order (ensemble/ordered_merge.py). So nothing
+depends on how many ranks there are, which of them is fast, or how often the run was interrupted.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from .errors import (
+from ..errors import (
     EXPECTED,
     ArgumentError,
     ConvergenceError,
@@ -25,33 +25,33 @@ from .errors import (
     StorageError,
     one_line,
 )
-from .fold import DEVIATION, Chunk, Fold, Goal, Groups, in_memory, statistics_of
-from .measure.block_averages import AverageMeter
-from .measure.catalogue import meters_of
-from .measure.certainty import chance_of
-from .measure.meter import Meter
-from .model import Model
-from .model.states import State, check_start
-from .parallel.communicator import Communicator
-from .parallel.one_process import Alone
-from .results.result import Result
+from ..measure.block_averages import AverageMeter
+from ..measure.catalogue import meters_of
+from ..measure.certainty import chance_of
+from ..measure.meter import Meter
+from ..model import Model
+from ..model.states import State, check_start
+from ..parallel.communicator import Communicator
+from ..parallel.one_process import Alone
+from ..results.result import Result
+from ..theory.mean_field import mean_field
+from ..tools import checks
+from ..tools.checks import check_times
+from ..tools.interrupts import Interrupts
+from ..tools.memory import for_each_rank
+from ..tools.types import Array
+from ..trajectories.compilation import prepare
+from ..trajectories.engine import make_engine
+from ..trajectories.kernel_cache import tell_refusal
+from ..trajectories.outcome import Outcome, Runner
+from ..trajectories.recipe import check_rates, cost_of, plan
+from .ordered_merge import DEVIATION, Chunk, Fold, Goal, Groups, in_memory, statistics_of
 from .schedule import Schedule, Task
-from .spill import Spill
 from .statistics_size import Statistics, statistics_bytes
-from .theory.mean_field import mean_field
-from .tools import checks
-from .tools.checks import check_times
-from .tools.interrupts import Interrupts
-from .tools.memory import for_each_rank
-from .tools.types import Array
-from .trajectories.compilation import prepare
-from .trajectories.engine import make_engine
-from .trajectories.kernel_cache import tell_refusal
-from .trajectories.outcome import Outcome, Runner
-from .trajectories.recipe import check_rates, cost_of, plan
+from .waiting_chunks import Spill
 
 if TYPE_CHECKING:
-    from .tools.progress import ProgressReport
+    from ..tools.progress import ProgressReport
 
 
 TOLERANCES = (1e-13, 1e-2)
@@ -91,8 +91,8 @@ class Point:
     burn_in, window : float or None
         Begin and end of the measurement window, see :func:`cojump.simulate`.
     target : mapping of str to float, or float
-        Standard errors at which the run stops before ``n_traj``, see :class:`cojump.fold.Goal`; one number is for all
-        averages.
+        Standard errors at which the run stops before ``n_traj``, see :class:`cojump.ensemble.run.ordered_merge.Goal`;
+        one number is for all averages.
     min_traj : int
         Trajectories before the target is looked at.
 

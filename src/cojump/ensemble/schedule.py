@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from .fold import Chunk, Fold
+from .ordered_merge import Chunk, Fold
 
 
 class Task(NamedTuple):

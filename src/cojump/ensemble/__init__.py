@@ -1,0 +1,1 @@
+"""Many trajectories: chunks of them, on any number of ranks, merged in their order."""
