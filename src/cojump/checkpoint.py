@@ -27,7 +27,9 @@ from pathlib import Path
 from typing import Any
 
 from . import failures
-from .ensemble.ordered_merge import AVERAGES, Chunk, Fold, Goal, Groups, folded_of, kept_text, statistics_of, tails_of
+from .ensemble.chunk import AVERAGES, Chunk, Groups, statistics_of, tails_of
+from .ensemble.goal import Goal
+from .ensemble.ordered_merge import Fold, folded_of, kept_text
 from .ensemble.waiting_chunks import Spill
 from .errors import StorageError
 from .lock import NAME as LOCK

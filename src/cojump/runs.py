@@ -13,7 +13,8 @@ import click
 import numpy as np
 
 from .checkpoint import DIRECTORY, MANIFEST, Contents, Session, damaged_text, emptied, key_of, read_contents, record_of
-from .ensemble.ordered_merge import Chunk, Fold, aside_text, kept_text
+from .ensemble.chunk import Chunk
+from .ensemble.ordered_merge import Fold, aside_text, kept_text
 from .ensemble.run import Events
 from .errors import EXPECTED, WALLTIME, BrokenOff, Stopped, StorageError, broken_line, one_line
 from .failures import FailureRecord
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from .config import RunFile
     from .ensemble.fingerprint import Difference
-    from .ensemble.run import Point
+    from .ensemble.point import Point
     from .ensemble.schedule import Task
     from .parallel.mpi import World
     from .results.result import Result
@@ -206,7 +207,7 @@ def _prepare_skeletons(plan: Plan, contents: Contents, who: str, signals: Signal
     """Every point that can be run, without any trajectory; one without a mean field fails like any other."""
     from threadpoolctl import threadpool_limits
 
-    from .ensemble.run import Worker
+    from .ensemble.worker import Worker
 
     stored = contents.notes()
     for place in list(plan.points):

@@ -22,7 +22,9 @@ from typing import Any, overload
 import h5py
 import numpy as np
 
-from .ensemble.ordered_merge import Chunk, Folded, Goal, Groups, folded_of, statistics_of
+from .ensemble.chunk import Chunk, Groups, statistics_of
+from .ensemble.goal import Goal
+from .ensemble.ordered_merge import Folded, folded_of
 from .errors import ArgumentError, StorageError, one_line, printable
 from .measure.averages import layout_of
 from .measure.certainty import Chance

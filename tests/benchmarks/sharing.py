@@ -12,7 +12,8 @@ import time
 
 from mpi4py import MPI
 
-from cojump.ensemble.run import Point, run_points
+from cojump.ensemble.point import Point
+from cojump.ensemble.run import run_points
 from cojump.parallel.mpi import World
 
 from .cases import TIMES, constrained

@@ -7,8 +7,9 @@ import pytest
 
 import cojump as cj
 from cojump.checkpoint import Seat, record_of
-from cojump.ensemble.run import Point, Worker
+from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Task
+from cojump.ensemble.worker import Worker
 from mpi.launch import run_module, write_run_file
 
 MANY = 100_000

@@ -22,7 +22,7 @@ import numpy as np
 from mpi4py import MPI
 
 import cojump as cj
-from cojump.ensemble import run
+from cojump.ensemble import worker
 from cojump.trajectories.spin_engine import Engine
 
 RANK = MPI.COMM_WORLD.rank
@@ -41,10 +41,10 @@ def build(size: int, action: str, rank: int, directory: str):
             os.kill(os.getpid(), signal.SIGINT)
     elif action == "mean_field":
         if rank == RANK:
-            run.mean_field = _no_mean_field
+            worker.mean_field = _no_mean_field
     elif action == "no_room":
         if rank == RANK:
-            run.mean_field = _no_room
+            worker.mean_field = _no_room
     else:
         _watch(action, rank, place)
     return cj.systems.constrained(size, 0.7, 1.3, 0.8)

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.ensemble.ordered_merge import Fold, Goal
-from cojump.ensemble.run import Point, Worker, run_points
+from cojump.ensemble.goal import Goal
+from cojump.ensemble.ordered_merge import Fold
+from cojump.ensemble.point import Point
+from cojump.ensemble.run import run_points
+from cojump.ensemble.worker import Worker
 from cojump.measure.averages import Layout
 from cojump.measure.certainty import LEAST, chance_of, seen_by
 from cojump.measure.jump_counts import activity_of

@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.ensemble.ordered_merge import Chunk, Fold, Goal, aside_text, kept_text
-from cojump.ensemble.run import Point, Worker
+from cojump.ensemble.chunk import Chunk
+from cojump.ensemble.goal import Goal
+from cojump.ensemble.ordered_merge import Fold, aside_text, kept_text
+from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Schedule
+from cojump.ensemble.worker import Worker
 from cojump.report import format_number, format_value
 from cojump.storage import load
 from command_line import invoke

@@ -246,7 +246,7 @@ def test_a_run_of_which_every_point_fails_in_its_mean_field(run_toml, monkeypatc
 
     results = run_toml.parent / "results"
     with monkeypatch.context() as patch:
-        patch.setattr("cojump.ensemble.run.mean_field", no_mean_field)
+        patch.setattr("cojump.ensemble.worker.mean_field", no_mean_field)
         go(run_toml, status=3)
     said = [f"failed: size = {n}: the mean field does not converge" for n in (4, 6)]
     assert lines("show", results) == said

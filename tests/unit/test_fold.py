@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cojump.ensemble.ordered_merge import Chunk, Fold, Goal, Groups, folded_of, largest_error, statistics_of
+from cojump.ensemble.chunk import Chunk, Groups, statistics_of
+from cojump.ensemble.goal import Goal, largest_error
+from cojump.ensemble.ordered_merge import Fold, folded_of
 from cojump.ensemble.waiting_chunks import Spill
 from cojump.measure.moments import Moments
 from cojump.measure.statistics import Extra

@@ -10,7 +10,7 @@ import pytest
 
 import cojump as cj
 from cojump.ensemble.fingerprint import differences, identity_of
-from cojump.ensemble.run import Point
+from cojump.ensemble.point import Point
 
 X, Z, DOWN = np.array([[0, 1], [1, 0]]), np.diag([1.0, -1.0]), np.array([[0, 0], [1, 0]])
 

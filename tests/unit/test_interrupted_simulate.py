@@ -134,7 +134,7 @@ def test_the_display_stops_in_every_case(action, monkeypatch):
 
 
 def test_ctrl_c_before_the_work_comes_at_once(monkeypatch):
-    monkeypatch.setattr("cojump.ensemble.run.mean_field", lambda *_: hit(signal.SIGINT)())
+    monkeypatch.setattr("cojump.ensemble.worker.mean_field", lambda *_: hit(signal.SIGINT)())
     with pytest.raises(cj.SimulationInterrupted, match=r"interrupted after 0 of 50 trajectories$") as caught:
         simulate()
     assert caught.value.partial is None

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.ensemble.run import Point
+from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Schedule
 from cojump.ensemble.statistics_size import statistics_bytes
 from cojump.errors import ArgumentError
@@ -105,6 +105,7 @@ def test_ranks_of_one_machine_share_it(monkeypatch):
     ],
 )
 def test_what_does_not_fit_is_refused_before_it_is_made(name, n_times, options, monkeypatch):
+    monkeypatch.setattr("cojump.ensemble.point.for_each_rank", lambda: GIB)
     monkeypatch.setattr("cojump.ensemble.run.for_each_rank", lambda: GIB)
     model = cj.systems.free_flips(10, 0.7, 1.3, 0.8)
     times, before = np.linspace(0, 1, n_times), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

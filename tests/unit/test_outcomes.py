@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cojump import cli, fluctuations, plans, runs
-from cojump.ensemble import run
+from cojump.ensemble import run, worker
 from cojump.errors import ArgumentError, ConvergenceError
 from cojump.parallel import mpi
 from cojump.storage import load
@@ -55,7 +55,7 @@ def test_what_comes_before_the_work_hears_the_limit_and_signals(how, phase, run_
     """At once, with what it was that outlasts the limit."""
     calls = []
 
-    def dear(*arguments, real=run.mean_field):
+    def dear(*arguments, real=worker.mean_field):
         calls.append(arguments)
         if phase == "mean field" and len(calls) == 1:
             return real(*arguments)
@@ -66,7 +66,7 @@ def test_what_comes_before_the_work_hears_the_limit_and_signals(how, phase, run_
         hit(signal.Signals[how])()
         time.sleep(30)
 
-    place = {"planned": (plans, "point_of"), "mean field": (run, "mean_field"), "compiled": (run, "prepare")}
+    place = {"planned": (plans, "point_of"), "mean field": (worker, "mean_field"), "compiled": (run, "prepare")}
     if how == "walltime_seconds":
         limited(run_toml, 0.4 if phase == "planned" else 3600)
     began = time.monotonic()
@@ -88,7 +88,7 @@ def test_what_comes_before_the_work_hears_the_limit_and_signals(how, phase, run_
 
 def test_mean_fields_that_are_there_are_not_made_again(run_toml, expected, monkeypatch):
     """Many of them do not fit into one job together; each job has to come further."""
-    made, real = [], run.mean_field
+    made, real = [], worker.mean_field
 
     def dear(model, *others):
         made.append(model.size)
@@ -96,7 +96,7 @@ def test_mean_fields_that_are_there_are_not_made_again(run_toml, expected, monke
             hit(signal.SIGTERM)()
         return real(model, *others)
 
-    monkeypatch.setattr(run, "mean_field", dear)
+    monkeypatch.setattr(worker, "mean_field", dear)
     go(run_toml, status=75)
     go(run_toml)
     assert made == [4, 6, 6]

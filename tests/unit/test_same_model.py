@@ -9,7 +9,7 @@ import pytest
 
 import cojump as cj
 from cojump.ensemble.fingerprint import MADE_BY, differences, identity_of
-from cojump.ensemble.run import Point
+from cojump.ensemble.point import Point
 from pauli import LOWER, RAISE, X, Z
 
 UP = np.diag([1.0, 0.0])

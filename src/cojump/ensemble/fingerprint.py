@@ -21,7 +21,7 @@ from ..errors import one_line
 from ..model import LocalJump, OneBody, TwoBody
 
 if TYPE_CHECKING:
-    from .run import Point
+    from .point import Point
 
 TOLERANCE = 1e-12
 """Relative difference of two numbers that mean the same: some thousand units in the last place."""

@@ -10,312 +10,34 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ..errors import (
     EXPECTED,
-    ArgumentError,
     ConvergenceError,
-    Interrupted,
     SimulationInterrupted,
     StorageError,
     one_line,
 )
-from ..measure.block_averages import AverageMeter
-from ..measure.catalogue import meters_of
-from ..measure.certainty import chance_of
-from ..measure.meter import Meter
-from ..model import Model
-from ..model.states import State, check_start
 from ..parallel.communicator import Communicator
 from ..parallel.one_process import Alone
 from ..results.result import Result
-from ..theory.mean_field import mean_field
-from ..tools import checks
-from ..tools.checks import check_times
 from ..tools.interrupts import Interrupts
 from ..tools.memory import for_each_rank
-from ..tools.types import Array
 from ..trajectories.compilation import prepare
-from ..trajectories.engine import make_engine
 from ..trajectories.kernel_cache import tell_refusal
-from ..trajectories.outcome import Outcome, Runner
-from ..trajectories.recipe import check_rates, cost_of, plan
-from .ordered_merge import DEVIATION, Chunk, Fold, Goal, Groups, in_memory, statistics_of
+from ..trajectories.recipe import cost_of
+from .chunk import Chunk
+from .ordered_merge import Fold, in_memory
+from .point import Point
 from .schedule import Schedule, Task
-from .statistics_size import Statistics, statistics_bytes
 from .waiting_chunks import Spill
+from .worker import Failure, Worker, _Crew
 
 if TYPE_CHECKING:
     from ..tools.progress import ProgressReport
-
-
-TOLERANCES = (1e-13, 1e-2)
-"""Smallest and largest tolerance that double precision and the purpose allow."""
-
-
-MOST_TRAJECTORIES = 2**63 - 1
-"""Trajectories are numbered by 64 bits."""
-
-
-@dataclass(frozen=True, eq=False)
-class Point:
-    """One ensemble to run: a model, a state, and how many trajectories of which seed.
-
-    Parameters
-    ----------
-    model, state
-        The state is the one at t = 0.
-    times : (T,) array
-        Output times, increasing, times[0] ≥ 0.
-    n_traj : int
-        Number of trajectories, 0..n_traj-1 of ``seed``.
-    seed : int
-        At least 0.
-    tolerance : float
-        Bound on the error of the state per step and on the jump time, within 1e-13 and 1e-2.
-    chunk : int
-        Trajectories per unit of work and reduction.
-    keep : int
-        How many trajectories keep their series, at most n_traj.
-    parameters : mapping
-        What names this point in a sweep.
-    observables : mapping
-        Polynomials of averages to be measured, see :func:`cojump.simulate`.
-    distributions : (T',) array
-        Output times at which the distributions of M are measured.
-    burn_in, window : float or None
-        Begin and end of the measurement window, see :func:`cojump.simulate`.
-    target : mapping of str to float, or float
-        Standard errors at which the run stops before ``n_traj``, see :class:`cojump.ensemble.run.ordered_merge.Goal`;
-        one number is for all averages.
-    min_traj : int
-        Trajectories before the target is looked at.
-
-    Raises
-    ------
-    ArgumentError, UnsupportedError
-        If a value breaks a rule, or the model does not fit in memory.
-    """
-
-    model: Model
-    state: State
-    times: Array
-    n_traj: int
-    seed: int = 0
-    tolerance: float = 1e-9
-    chunk: int = 64
-    keep: int = 0
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    observables: Mapping[str, Any] = field(default_factory=dict)
-    distributions: Array = field(default_factory=lambda: np.empty(0))
-    burn_in: float | None = None
-    window: float | None = None
-    target: Mapping[str, float] | float = field(default_factory=dict)
-    min_traj: int = 100
-
-    def __post_init__(self) -> None:
-        check_start(self.model, self.state)
-        object.__setattr__(self, "times", check_times(self.times))
-        object.__setattr__(self, "n_traj", checks.integer("n_traj", self.n_traj, 1, MOST_TRAJECTORIES))
-        object.__setattr__(self, "seed", checks.integer("seed", self.seed, 0, bits=checks.SEED_BITS))
-        object.__setattr__(self, "chunk", checks.integer("chunk", self.chunk, 1, MOST_TRAJECTORIES))
-        object.__setattr__(self, "keep", checks.integer("keep", self.keep, 0, self.n_traj))
-        object.__setattr__(self, "tolerance", checks.number("tolerance", self.tolerance, *TOLERANCES))
-        self._check_memory()
-        check_rates(self.model)
-        self._check_measurements()
-        self._check_target()
-
-    def _check_measurements(self) -> None:
-        checks.mapping("observables", self.observables, "map labels to polynomials")
-        shots = np.empty(0)
-        if np.size(self.distributions):
-            shots = self.times[checks.output_times("distributions", self.distributions, self.times)]
-        object.__setattr__(self, "distributions", shots)
-        zero = np.zeros((len(self.times), len(self.model.labels)))
-        meters_of(self.model, self.times, zero, self.observables, shots, self.burn_in, self.window)
-
-    def _check_target(self) -> None:
-        given: Any = self.target
-        target = given if isinstance(given, Mapping) else dict.fromkeys(self.model.labels, given)
-        known = [*self.model.labels, *self.model.order_parameters, DEVIATION]
-        for label, limit in target.items():
-            if label not in known:
-                found = f"one is {checks.shown(label)}"
-                raise ArgumentError("target_error", f"name averages among {checks.named(known)}", found)
-            if checks.number("target_error", limit, 0) == 0:
-                raise ArgumentError("target_error", "be greater than 0", "it is 0")
-        object.__setattr__(self, "target", {label: float(limit) for label, limit in target.items()})
-        object.__setattr__(self, "min_traj", checks.integer("min_traj", self.min_traj, 2, MOST_TRAJECTORIES))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that running it takes at the peak: the engine, the statistics, the kept series."""
-        return sum(p.nbytes for p in plan(self.model)) + sum(self._statistics)
-
-    @property
-    def _statistics(self) -> Statistics:
-        n = len(self.observables) if isinstance(self.observables, Mapping) else 0
-        return statistics_bytes(self.model, len(self.times), self.keep, n, np.size(self.distributions))
-
-    def _check_memory(self) -> None:
-        """Refuse what would not fit, before anything is allocated."""
-        plans, (moments, series), have = plan(self.model), self._statistics, for_each_rank()
-        engine = sum(p.nbytes for p in plans)
-        rule, room = "that fits in memory", f"and there are {have / 2**30:,.2f} GiB for it"
-        if engine > have:
-            amplitudes = " + ".join(
-                f"{p.amplitudes:,}" if p.amplitudes < 10**15 else f"{float(p.amplitudes):.3g}" for p in plans
-            )
-            found = f"{amplitudes} amplitudes need {engine / 2**30:.4g} GiB {room}"
-            raise ArgumentError("size", f"leave a trajectory {rule}", found)
-        if engine + moments > have:
-            many = f"{len(self.times):,} output times of {len(self.model.labels)} averages"
-            found = f"the statistics of {many} need {(engine + moments) / 2**30:,.1f} GiB {room}"
-            raise ArgumentError("times", f"leave an ensemble {rule}", found)
-        if engine + moments + series > have:
-            many = f"{self.keep:,} series of {len(self.times):,} output times"
-            found = f"{many} need {(engine + moments + series) / 2**30:,.1f} GiB {room}"
-            raise ArgumentError("keep", f"leave an ensemble {rule}", found)
-
-    @property
-    def goal(self) -> Goal:
-        """When the point is done."""
-        assert isinstance(self.target, Mapping)
-        return Goal(self.n_traj, self.chunk, self.keep, self.target, self.min_traj)
-
-
-class Worker:
-    """Runs chunks of one point: its engine, its mean field, what is measured.
-
-    Parameters
-    ----------
-    point : Point
-    reference : (T, A) array, optional
-        The mean field, where it is known: all ranks and all sessions of a run centre on the same bits.
-
-    Raises
-    ------
-    ConvergenceError
-        If the mean field does not converge.
-    """
-
-    def __init__(self, point: Point, reference: Array | None = None) -> None:
-        self.point = point
-        if reference is None:
-            reference = mean_field(point.model, point.state, point.times).mean
-        asked = (point.observables, point.distributions, point.burn_in, point.window)
-        meters = meters_of(point.model, point.times, reference, *asked)
-        extras = {meter.name: meter.empty() for meter in meters}
-        self.skeleton = Result(
-            times=point.times,
-            labels=point.model.labels,
-            n_particles=point.model.size,
-            weights=point.model.deviation_weights,
-            reference=reference,
-            moments=extras.pop(AverageMeter.name).moments,
-            trajectories=np.empty((0, *reference.shape)),
-            seed=point.seed,
-            tolerance=point.tolerance,
-            n_jumps=0,
-            parameters=dict(point.parameters),
-            extras=extras,
-            chance=chance_of(point.model, point.state),
-        )
-        self._groups = Groups(statistics_of(self.skeleton))
-        by_name = {meter.name: meter for meter in meters}
-        self._meters = [[by_name[name] for name in names] for names in self._groups.members]
-        self._snapshots = np.flatnonzero(np.isin(point.times, point.distributions))
-        self._engine: Runner | None = None
-        self.left: Chunk | None = None
-
-    def run(self, task: Task, poll: Callable[[], None], on_part: Callable[[Chunk], None]) -> Chunk:
-        """Trajectories task.start..task.stop-1, added one by one in their order to those that are there.
-
-        The chunk ends after the last whole trajectory when ``poll`` raises Interrupted. ``on_part`` is told after
-        each trajectory but the last what there is so far. After any other exception ``left`` has the trajectories
-        that were finished.
-        """
-        p = self.point
-        if self._engine is None:
-            self._engine = make_engine(p.model, p.state, p.times, p.tolerance, self._snapshots.tolist())
-        begun = task.begun or Chunk(task.start, task.start, self._groups.empty(), self.skeleton.trajectories, 0)
-        n_kept, n_jumps, stop = len(begun.series), begun.n_jumps, task.start
-        room = max(min(task.stop, p.keep) - begun.start, n_kept)
-        series = np.empty((room, *self.skeleton.reference.shape))  # pages are taken as they are filled
-        series[:n_kept] = begun.series
-
-        def so_far() -> Chunk:
-            return Chunk(begun.start, stop, begun.moments, series[:n_kept], n_jumps)
-
-        adding, self.left = False, None
-        try:
-            for index in range(task.start, task.stop):
-                try:
-                    one = self._engine.run(p.seed, index, poll=poll)
-                except Interrupted:
-                    break
-                samples = [_sample(meters, one) for meters in self._meters]
-                adding = True
-                for sample, gathered in zip(samples, begun.moments, strict=True):
-                    gathered.add(sample)
-                n_jumps, stop = n_jumps + one.n_jumps, index + 1
-                if index < p.keep:
-                    series[n_kept] = one.mean
-                    n_kept += 1
-                adding = False
-                if stop < task.stop:
-                    on_part(so_far())
-                    try:
-                        poll()
-                    except Interrupted:
-                        break
-            return so_far()
-        except BaseException:
-            if not adding:  # else a signal has come between two sums that belong together
-                self.left = so_far()
-            raise
-
-    def release(self) -> None:
-        """Give the memory of the engine back."""
-        self._engine = None
-
-
-def _sample(meters: Sequence[Meter], one: Outcome) -> Array:
-    """The vectors of one trajectory side by side."""
-    return np.concatenate([meter.sample(one) for meter in meters], axis=1)
-
-
-class _Crew:
-    """The workers of all points on one rank; one engine at a time is kept."""
-
-    def __init__(self, points: Mapping[int, Point], references: Mapping[int, Array]) -> None:
-        self._points, self._references = points, references
-        self._workers: dict[int, Worker] = {}
-
-    def __getitem__(self, point: int) -> Worker:
-        if point not in self._workers:
-            self._workers[point] = Worker(self._points[point], self._references[point])
-        return self._workers[point]
-
-    def at(self, point: int) -> Worker:
-        """The worker of a point, all others without an engine."""
-        for i, worker in self._workers.items():
-            if i != point:
-                worker.release()
-        return self[point]
-
-
-class Failure(NamedTuple):
-    """Why a chunk has no result: the point cannot be run; the trajectories before the failing one, if wanted."""
-
-    message: str
-    left: Chunk | None = None
 
 
 class Events:

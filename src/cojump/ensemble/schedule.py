@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
-from .ordered_merge import Chunk, Fold
+from .chunk import Chunk
+from .ordered_merge import Fold
 
 
 class Task(NamedTuple):

@@ -19,7 +19,8 @@ from ..trajectories.compilation import prepare
 from ..trajectories.engine import make_engine
 from ..trajectories.kernel_cache import tell_refusal
 from ..trajectories.outcome import Trajectory
-from .run import Point, run_points
+from .point import Point
+from .run import run_points
 
 
 def simulate(

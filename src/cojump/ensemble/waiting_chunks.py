@@ -10,7 +10,8 @@ from typing import IO
 
 from ..errors import StorageError
 from ..tools.whole_files import reason
-from .ordered_merge import Chunk, Waiting
+from .chunk import Chunk
+from .ordered_merge import Waiting
 
 LIMIT = 64 * 2**20
 """Bytes of chunks that may wait in memory."""

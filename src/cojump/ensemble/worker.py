@@ -1,0 +1,150 @@
+"""Runs the chunks of one point on one rank."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import Interrupted
+from ..measure.block_averages import AverageMeter
+from ..measure.catalogue import meters_of
+from ..measure.certainty import chance_of
+from ..measure.meter import Meter
+from ..results.result import Result
+from ..theory.mean_field import mean_field
+from ..tools.types import Array
+from ..trajectories.engine import make_engine
+from ..trajectories.outcome import Outcome, Runner
+from .chunk import Chunk, Groups, statistics_of
+from .point import Point
+from .schedule import Task
+
+
+class Worker:
+    """Runs chunks of one point: its engine, its mean field, what is measured.
+
+    Parameters
+    ----------
+    point : Point
+    reference : (T, A) array, optional
+        The mean field, where it is known: all ranks and all sessions of a run centre on the same bits.
+
+    Raises
+    ------
+    ConvergenceError
+        If the mean field does not converge.
+    """
+
+    def __init__(self, point: Point, reference: Array | None = None) -> None:
+        self.point = point
+        if reference is None:
+            reference = mean_field(point.model, point.state, point.times).mean
+        asked = (point.observables, point.distributions, point.burn_in, point.window)
+        meters = meters_of(point.model, point.times, reference, *asked)
+        extras = {meter.name: meter.empty() for meter in meters}
+        self.skeleton = Result(
+            times=point.times,
+            labels=point.model.labels,
+            n_particles=point.model.size,
+            weights=point.model.deviation_weights,
+            reference=reference,
+            moments=extras.pop(AverageMeter.name).moments,
+            trajectories=np.empty((0, *reference.shape)),
+            seed=point.seed,
+            tolerance=point.tolerance,
+            n_jumps=0,
+            parameters=dict(point.parameters),
+            extras=extras,
+            chance=chance_of(point.model, point.state),
+        )
+        self._groups = Groups(statistics_of(self.skeleton))
+        by_name = {meter.name: meter for meter in meters}
+        self._meters = [[by_name[name] for name in names] for names in self._groups.members]
+        self._snapshots = np.flatnonzero(np.isin(point.times, point.distributions))
+        self._engine: Runner | None = None
+        self.left: Chunk | None = None
+
+    def run(self, task: Task, poll: Callable[[], None], on_part: Callable[[Chunk], None]) -> Chunk:
+        """Trajectories task.start..task.stop-1, added one by one in their order to those that are there.
+
+        The chunk ends after the last whole trajectory when ``poll`` raises Interrupted. ``on_part`` is told after
+        each trajectory but the last what there is so far. After any other exception ``left`` has the trajectories
+        that were finished.
+        """
+        p = self.point
+        if self._engine is None:
+            self._engine = make_engine(p.model, p.state, p.times, p.tolerance, self._snapshots.tolist())
+        begun = task.begun or Chunk(task.start, task.start, self._groups.empty(), self.skeleton.trajectories, 0)
+        n_kept, n_jumps, stop = len(begun.series), begun.n_jumps, task.start
+        room = max(min(task.stop, p.keep) - begun.start, n_kept)
+        series = np.empty((room, *self.skeleton.reference.shape))  # pages are taken as they are filled
+        series[:n_kept] = begun.series
+
+        def so_far() -> Chunk:
+            return Chunk(begun.start, stop, begun.moments, series[:n_kept], n_jumps)
+
+        adding, self.left = False, None
+        try:
+            for index in range(task.start, task.stop):
+                try:
+                    one = self._engine.run(p.seed, index, poll=poll)
+                except Interrupted:
+                    break
+                samples = [_sample(meters, one) for meters in self._meters]
+                adding = True
+                for sample, gathered in zip(samples, begun.moments, strict=True):
+                    gathered.add(sample)
+                n_jumps, stop = n_jumps + one.n_jumps, index + 1
+                if index < p.keep:
+                    series[n_kept] = one.mean
+                    n_kept += 1
+                adding = False
+                if stop < task.stop:
+                    on_part(so_far())
+                    try:
+                        poll()
+                    except Interrupted:
+                        break
+            return so_far()
+        except BaseException:
+            if not adding:  # else a signal has come between two sums that belong together
+                self.left = so_far()
+            raise
+
+    def release(self) -> None:
+        """Give the memory of the engine back."""
+        self._engine = None
+
+
+def _sample(meters: Sequence[Meter], one: Outcome) -> Array:
+    """The vectors of one trajectory side by side."""
+    return np.concatenate([meter.sample(one) for meter in meters], axis=1)
+
+
+class _Crew:
+    """The workers of all points on one rank; one engine at a time is kept."""
+
+    def __init__(self, points: Mapping[int, Point], references: Mapping[int, Array]) -> None:
+        self._points, self._references = points, references
+        self._workers: dict[int, Worker] = {}
+
+    def __getitem__(self, point: int) -> Worker:
+        if point not in self._workers:
+            self._workers[point] = Worker(self._points[point], self._references[point])
+        return self._workers[point]
+
+    def at(self, point: int) -> Worker:
+        """The worker of a point, all others without an engine."""
+        for i, worker in self._workers.items():
+            if i != point:
+                worker.release()
+        return self[point]
+
+
+class Failure(NamedTuple):
+    """Why a chunk has no result: the point cannot be run; the trajectories before the failing one, if wanted."""
+
+    message: str
+    left: Chunk | None = None
