@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .model.states import corrupted, dicke, occupation, product, symmetric, tilted
     from .results import longtime
     from .results import reduced_states as reduced
-    from .storage import load
+    from .storage.result_file import load
     from .theory import attractors, bounds, fluctuations
     from .theory.master_equation import master_equation, steady_state
     from .theory.mean_field import mean_field
@@ -40,7 +40,7 @@ _HOMES = {
     "mean_field": "theory.mean_field",
     "master_equation": "theory.master_equation",
     "steady_state": "theory.master_equation",
-    "load": "storage",
+    "load": "storage.result_file",
     "ArgumentError": "errors",
     "UnsupportedError": "errors",
     "ConvergenceError": "errors",

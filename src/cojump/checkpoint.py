@@ -35,9 +35,9 @@ from .errors import StorageError
 from .lock import NAME as LOCK
 from .lock import Lock, held
 from .results.result import Result
-from .shards import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
 from .status import NAME as STATUS
-from .storage import RESULT_NAME, Note, ResultSequence, load, save_results
+from .storage.chunk_log import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
+from .storage.result_file import RESULT_NAME, Note, ResultSequence, load, save_results
 from .tools.whole_files import prepare_directory, reason, sweep
 
 DIRECTORY = "checkpoint"

@@ -20,10 +20,10 @@ from .errors import EXPECTED, WALLTIME, BrokenOff, Stopped, StorageError, broken
 from .failures import FailureRecord
 from .missing import parameters_text
 from .plans import Plan, end_together, plan_together
-from .shards import ShardWriter
 from .signals import Signals
 from .status import Status
-from .storage import RESULT_NAME, ResultSequence
+from .storage.chunk_log import ShardWriter
+from .storage.result_file import RESULT_NAME, ResultSequence
 from .tools.exit_status import FAILED, INTERRUPTED, STOPPED
 from .tools.terminal import command, tell
 from .tools.whole_files import absolute, as_given

@@ -24,7 +24,7 @@ from cojump.ensemble.worker import Worker
 from cojump.errors import Interrupted
 from cojump.parallel.mpi import World
 from cojump.parallel.task_server import _Server
-from cojump.shards import fetch, scan
+from cojump.storage.chunk_log import fetch, scan
 
 from .cases import TIMES, constrained
 

@@ -17,7 +17,7 @@ from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Schedule
 from cojump.ensemble.worker import Worker
 from cojump.report import format_number, format_value
-from cojump.storage import load
+from cojump.storage.result_file import load
 from command_line import invoke
 from interrupted import Watch, change, go, hit
 

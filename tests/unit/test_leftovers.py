@@ -11,7 +11,7 @@ import pytest
 
 from cojump import checkpoint, lock
 from cojump.errors import StorageError
-from cojump.storage import load
+from cojump.storage.result_file import load
 from cojump.tools import whole_files
 from command_line import invoke
 from interrupted import Killed, Watch, change, finished, go, hit

@@ -8,7 +8,7 @@ import pytest
 
 from cojump import plans
 from cojump.ensemble.fingerprint import MADE_BY, identity_of
-from cojump.storage import load
+from cojump.storage.result_file import load
 from cojump.trajectories import compilation, kernel_cache
 from command_line import invoke
 from run_files import run_text

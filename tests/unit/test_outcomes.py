@@ -15,7 +15,7 @@ from cojump import cli, fluctuations, plans, runs
 from cojump.ensemble import run, worker
 from cojump.errors import ArgumentError, ConvergenceError
 from cojump.parallel import mpi
-from cojump.storage import load
+from cojump.storage.result_file import load
 from cojump.tools.ode import integrate
 from command_line import invoke
 from interrupted import RUN, Watch, change, finished, go, hit

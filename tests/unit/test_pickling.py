@@ -139,7 +139,7 @@ def test_all_other_objects():
 
 
 def test_stored_results(tmp_path):
-    from cojump.storage import load, save_results
+    from cojump.storage.result_file import load, save_results
 
     model = MODELS["hopfield"]()
     save_results(tmp_path / "r.h5", [cj.simulate(model, start(model), TIMES, n_traj=4, keep=1)])

@@ -11,11 +11,12 @@ import pytest
 from click.testing import CliRunner
 
 import cojump
-from cojump import checkpoint, shards
+from cojump import checkpoint
 from cojump.cli import cli
 from cojump.ensemble.ordered_merge import aside_text
 from cojump.errors import ConvergenceError
-from cojump.storage import SCHEMA, load
+from cojump.storage import chunk_log
+from cojump.storage.result_file import SCHEMA, load
 from cojump.tools import whole_files
 from command_line import invoke
 from interrupted import RUN, Watch, change, crash_points, finished, go, hit, killed_run
@@ -120,7 +121,7 @@ def test_a_full_disk_loses_nothing(when, run_toml, expected, monkeypatch):
         if when == "first write":
             patch.setattr(whole_files.os, "fsync", full)
         elif when == "shard":
-            Watch(patch, 9, lambda: patch.setattr(shards.os, "write", full))
+            Watch(patch, 9, lambda: patch.setattr(chunk_log.os, "write", full))
         else:
             Watch(patch, 40, lambda: patch.setattr(whole_files.os, "replace", full))
         _, err = go(run_toml, status=2 if when == "first write" else 74)
@@ -427,7 +428,7 @@ def test_files_go_as_soon_as_they_are_folded(run_toml, expected, monkeypatch):
         counts.append(len(list(places.glob("*.shard"))))
 
     with monkeypatch.context() as patch:
-        patch.setattr(shards, "LIMIT", 1)  # a file for each chunk
+        patch.setattr(chunk_log, "LIMIT", 1)  # a file for each chunk
         patch.setattr(checkpoint, "_SHARE", 0)
         patch.setattr("cojump.runs.Status.ran", look)
         Watch(patch, 42, hit(signal.SIGTERM))
@@ -435,7 +436,7 @@ def test_files_go_as_soon_as_they_are_folded(run_toml, expected, monkeypatch):
     assert len(counts) == 12
     assert max(counts) <= 3
     assert len(list(places.glob("*.shard"))) == 1
-    monkeypatch.setattr("cojump.shards.LIMIT", 4 * 2**20)
+    monkeypatch.setattr("cojump.storage.chunk_log.LIMIT", 4 * 2**20)
     go(run_toml)
     assert digests.of_file(run_toml.parent / "results" / "result.h5") == expected
 
@@ -534,7 +535,7 @@ def test_a_file_of_the_first_schema(run_toml):
     go(run_toml)
     path = run_toml.parent / "results" / "result.h5"
     stored = load(path)
-    from cojump.storage import save_results
+    from cojump.storage.result_file import save_results
 
     save_results(path, stored, run_file=RUN, overwrite=True)
     out, _ = go(run_toml)

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cojump import shards
 from cojump.errors import StorageError
-from cojump.shards import ShardWriter, Stored, decode, encode, fetch, scan
+from cojump.storage import chunk_log
+from cojump.storage.chunk_log import ShardWriter, Stored, decode, encode, fetch, scan
 from command_line import environment
 
 KEY = b"0123456789abcdef"
@@ -62,7 +62,7 @@ def test_round_trip(shard):
     found = scan(path, KEY)
     assert (found.damaged, found.torn) == (0, False)
     assert [(p.start, p.stop, p.point) for p in found.places][2] == (16, 24, "point")
-    assert same(decode(encode(record(3), KEY)[shards._PREFIX.size :]), record(3))
+    assert same(decode(encode(record(3), KEY)[chunk_log._PREFIX.size :]), record(3))
 
 
 def test_records_are_there_before_the_file_is_closed(tmp_path):
@@ -73,16 +73,16 @@ def test_records_are_there_before_the_file_is_closed(tmp_path):
 
 
 def test_a_rank_goes_on_in_another_file(tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "LIMIT", 1500)
+    monkeypatch.setattr(chunk_log, "LIMIT", 1500)
     writer = ShardWriter(tmp_path / "a", KEY, 1e9)
     places = [writer.append(record(number), apart=number == 5) for number in range(7)]
     writer.close()
     assert places[0] == 0
     assert places[5] == places[4] + 1, "apart"
     assert places[-1] >= 2
-    found = [n for path in shards.shard_files(tmp_path) for n in numbers(path)]
+    found = [n for path in chunk_log.shard_files(tmp_path) for n in numbers(path)]
     assert found == list(range(7))
-    assert all(path.stat().st_size <= 1500 for path in shards.shard_files(tmp_path))
+    assert all(path.stat().st_size <= 1500 for path in chunk_log.shard_files(tmp_path))
 
 
 def test_truncated_anywhere_the_whole_records_before_are_found(shard):
@@ -95,13 +95,15 @@ def test_truncated_anywhere_the_whole_records_before_are_found(shard):
         expected = sum(end <= length for end in ends)
         assert [p.number for p in found.places] == list(range(expected))
         assert found.damaged == 0
-        assert found.torn == (length not in (len(shards._HEADER), *ends))
+        assert found.torn == (length not in (len(chunk_log._HEADER), *ends))
 
 
 def test_a_flipped_bit_costs_one_record_at_most(shard):
     path, ends = shard
     data = path.read_bytes()
-    prefixes = {end + step for end in (len(shards._HEADER), *ends[:-1]) for step in range(-1, shards._PREFIX.size + 1)}
+    prefixes = {
+        end + step for end in (len(chunk_log._HEADER), *ends[:-1]) for step in range(-1, chunk_log._PREFIX.size + 1)
+    }
     for place in sorted({*range(0, len(data), 37), *prefixes}):
         wrong = bytearray(data)
         wrong[place] ^= 1 << place % 8
@@ -109,7 +111,7 @@ def test_a_flipped_bit_costs_one_record_at_most(shard):
         hit = sum(end <= place for end in ends)
         expected = [n for n in range(5) if n != hit]
         found = [p.number for p in scan(path, KEY).places]
-        assert found == expected or (place < len(shards._HEADER) and found == [0, 1, 2, 3, 4])
+        assert found == expected or (place < len(chunk_log._HEADER) and found == [0, 1, 2, 3, 4])
     path.write_bytes(data)
     assert numbers(path) == [0, 1, 2, 3, 4]
 
@@ -158,7 +160,7 @@ def test_a_disk_that_fills_up(tmp_path, monkeypatch):
         room.append(1)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(shards.os, "write", full)
+    monkeypatch.setattr(chunk_log.os, "write", full)
     with pytest.raises(StorageError) as caught:
         writer.append(record(1))
     assert str(caught.value) == f"cannot write {path}: No space left on device; finished chunks are kept"
@@ -180,7 +182,7 @@ def test_a_file_size_limit(tmp_path):
         "    for n in range(99): writer.append(t.record(n))\n"
         "except t.StorageError as error: print(n, error)\n"
     )
-    path = shards.shard_path(tmp_path / "a", 0)
+    path = chunk_log.shard_path(tmp_path / "a", 0)
     command = [sys.executable, "-c", code, str(tmp_path / "a"), str(Path(__file__).parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment())
     stopped, _, message = done.stdout.strip().partition(" ")
@@ -192,7 +194,7 @@ def test_a_file_size_limit(tmp_path):
 
 def test_how_often_the_disk_is_asked(tmp_path, monkeypatch):
     now, calls = [1000.0], []
-    monkeypatch.setattr(shards.os, "fsync", calls.append)
+    monkeypatch.setattr(chunk_log.os, "fsync", calls.append)
     writer = ShardWriter(tmp_path / "a", KEY, 30.0, clock=lambda: now[0])
     for step in (0.0, 10.0, 19.0, 1.0, 29.0, 1.0, 0.0):
         now[0] += step

@@ -9,7 +9,7 @@ from rich.console import Console
 from cojump.config import read_run_file
 from cojump.listing import show_path
 from cojump.report import UNBOUNDED, make_console, print_tables
-from cojump.storage import load
+from cojump.storage.result_file import load
 from unit.test_cli import invoke
 
 RUN = """

@@ -233,6 +233,6 @@ class Result(Averages):
         StorageError
             If the file exists already or cannot be written.
         """
-        from ..storage import save_results
+        from ..storage.result_file import save_results
 
         save_results(path, [self])

@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .errors import StorageError
-from .tools.whole_files import open_regular, reason
+from ..errors import StorageError
+from ..tools.whole_files import open_regular, reason
 
 SUFFIX = ".shard"
 

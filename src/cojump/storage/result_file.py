@@ -22,19 +22,19 @@ from typing import Any, overload
 import h5py
 import numpy as np
 
-from .ensemble.chunk import Chunk, Groups, statistics_of
-from .ensemble.goal import Goal
-from .ensemble.ordered_merge import Folded, folded_of
-from .errors import ArgumentError, StorageError, one_line, printable
-from .measure.averages import layout_of
-from .measure.certainty import Chance
-from .measure.moments import Moments, Tails
-from .measure.statistics import Extra
-from .results.result import Result, Theory
-from .tools import checks
-from .tools.memory import available
-from .tools.whole_files import open_regular, reason, replace_file
-from .version import __version__
+from ..ensemble.chunk import Chunk, Groups, statistics_of
+from ..ensemble.goal import Goal
+from ..ensemble.ordered_merge import Folded, folded_of
+from ..errors import ArgumentError, StorageError, one_line, printable
+from ..measure.averages import layout_of
+from ..measure.certainty import Chance
+from ..measure.moments import Moments, Tails
+from ..measure.statistics import Extra
+from ..results.result import Result, Theory
+from ..tools import checks
+from ..tools.memory import available
+from ..tools.whole_files import open_regular, reason, replace_file
+from ..version import __version__
 
 RESULT_NAME = "result.h5"
 """Name of the result file in the directory of a run."""
@@ -80,7 +80,7 @@ class Origin:
     created : str
         Date and time of writing, ISO 8601, UTC.
     key : str
-        Of the run, see shards.py; empty in a result file.
+        Of the run, see storage/chunk_log.py; empty in a result file.
     """
 
     run_file: str = ""
