@@ -13,7 +13,7 @@ import cojump as cj
 from cojump.tools.whole_files import replace_file
 
 if TYPE_CHECKING:
-    from cojump.storage.result_file import ResultSequence
+    from cojump.storage.result_sequence import ResultSequence
 
 ROOT = Path(__file__).resolve().parents[1]
 FIGURES = ROOT / "analysis" / "figures"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .model.states import corrupted, dicke, occupation, product, symmetric, tilted
     from .results import longtime
     from .results import reduced_states as reduced
-    from .storage.result_file import load
+    from .storage.result_file import load, save
     from .theory import attractors, bounds, fluctuations
     from .theory.master_equation import master_equation, steady_state
     from .theory.mean_field import mean_field
@@ -41,6 +41,7 @@ _HOMES = {
     "master_equation": "theory.master_equation",
     "steady_state": "theory.master_equation",
     "load": "storage.result_file",
+    "save": "storage.result_file",
     "ArgumentError": "errors",
     "UnsupportedError": "errors",
     "ConvergenceError": "errors",
@@ -82,6 +83,7 @@ __all__ = [
     "master_equation",
     "steady_state",
     "load",
+    "save",
     "ArgumentError",
     "UnsupportedError",
     "ConvergenceError",

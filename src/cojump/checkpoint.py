@@ -37,7 +37,10 @@ from .lock import Lock, held
 from .results.result import Result
 from .status import NAME as STATUS
 from .storage.chunk_log import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
-from .storage.result_file import RESULT_NAME, Note, ResultSequence, load, save_results
+from .storage.envelope import RESULT_NAME
+from .storage.result_file import load, save_results
+from .storage.result_sequence import ResultSequence
+from .storage.resume_note import Note
 from .tools.whole_files import prepare_directory, reason, sweep
 
 DIRECTORY = "checkpoint"

@@ -117,7 +117,8 @@ def report(directory: Path, all_times: bool) -> None:
     from .checkpoint import holds_chunks
     from .missing import fold_adds, is_unfinished, missing_points
     from .report import make_console, print_tables
-    from .storage.result_file import RESULT_NAME, load
+    from .storage.envelope import RESULT_NAME
+    from .storage.result_file import load
 
     directory = _results_of(directory)
     there = not directory.is_dir() or (directory / RESULT_NAME).exists()

@@ -21,7 +21,9 @@ from .plans import open_run_file, point_of
 from .report import UNBOUNDED, make_console, print_table
 from .results.result import Result
 from .status import read_status
-from .storage.result_file import RESULT_NAME, ResultSequence, is_result_file, load
+from .storage.envelope import RESULT_NAME, is_result_file
+from .storage.result_file import load
+from .storage.result_sequence import ResultSequence
 from .tools.progress import duration, per_second
 
 _TEXTS = ("method", "point")

@@ -13,7 +13,9 @@ from .failures import Failed, read_failures
 from .lock import held
 from .results.result import Result
 from .status import read_status
-from .storage.result_file import Note, ResultSequence, load
+from .storage.result_file import load
+from .storage.result_sequence import ResultSequence
+from .storage.resume_note import Note
 
 
 def missing_points(directory: Path, results: ResultSequence | None, *, failed_only: bool = False) -> list[str]:

@@ -23,7 +23,8 @@ from .plans import Plan, end_together, plan_together
 from .signals import Signals
 from .status import Status
 from .storage.chunk_log import ShardWriter
-from .storage.result_file import RESULT_NAME, ResultSequence
+from .storage.envelope import RESULT_NAME
+from .storage.result_sequence import ResultSequence
 from .tools.exit_status import FAILED, INTERRUPTED, STOPPED
 from .tools.terminal import command, tell
 from .tools.whole_files import absolute, as_given

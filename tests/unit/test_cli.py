@@ -15,7 +15,8 @@ from cojump import cli as cli_module
 from cojump.config import read_run_file
 from cojump.config.templates import TEMPLATES
 from cojump.errors import ConvergenceError
-from cojump.storage.result_file import SCHEMA, load, save_results
+from cojump.storage.envelope import SCHEMA
+from cojump.storage.result_file import load, save_results
 from cojump.tools.progress import ProgressBar, ProgressLines, make_progress
 from command_line import environment, invoke
 from run_files import flips, run_text

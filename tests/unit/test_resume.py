@@ -16,7 +16,8 @@ from cojump.cli import cli
 from cojump.ensemble.ordered_merge import aside_text
 from cojump.errors import ConvergenceError
 from cojump.storage import chunk_log
-from cojump.storage.result_file import SCHEMA, load
+from cojump.storage.envelope import SCHEMA
+from cojump.storage.result_file import load
 from cojump.tools import whole_files
 from command_line import invoke
 from interrupted import RUN, Watch, change, crash_points, finished, go, hit, killed_run

@@ -19,7 +19,7 @@ from cojump.errors import ArgumentError, StorageError
 from cojump.measure.averages import Layout
 from cojump.measure.moments import Moments
 from cojump.results.result import Result, Theory
-from cojump.storage import result_file
+from cojump.storage import envelope
 from cojump.storage.result_file import load, save_results
 from cojump.tools import whole_files
 from synthetic import make_result
@@ -79,7 +79,7 @@ def test_round_trip(saved):
     assert loaded.origin.run_file == RUN_TEXT
     assert loaded.origin.sources == {"mine.py": "x = 1\n"}
     assert loaded.origin.version == cojump.__version__
-    assert loaded.origin.schema == result_file.SCHEMA
+    assert loaded.origin.schema == envelope.SCHEMA
     assert loaded.origin.created.endswith("+00:00")
 
 
@@ -220,9 +220,9 @@ def test_foreign_files_are_refused(tmp_path):
 def test_a_newer_schema_is_refused(saved):
     path, _ = saved
     payload = path.read_bytes()[512:]
-    path.write_bytes(result_file._header(result_file.SCHEMA + 1, payload) + payload)
+    path.write_bytes(envelope._header(envelope.SCHEMA + 1, payload) + payload)
     message = refusal(path)
-    newer = f"it has schema {result_file.SCHEMA + 1}, this cojump {cojump.__version__} reads up to {result_file.SCHEMA}"
+    newer = f"it has schema {envelope.SCHEMA + 1}, this cojump {cojump.__version__} reads up to {envelope.SCHEMA}"
     assert message == f"{path} was written by a newer cojump: {newer}"
 
 
@@ -235,7 +235,7 @@ def test_a_sound_file_of_another_kind_is_refused(tmp_path):
     with h5py.File(tmp_path / "work.h5", "r+") as file:
         del file["points/000000/moments/mean"]
     payload = (tmp_path / "work.h5").read_bytes()[512:]
-    path.write_bytes(result_file._header(1, payload) + payload)
+    path.write_bytes(envelope._header(1, payload) + payload)
     message = refusal(path)
     assert message.startswith(f"{path} has not the content of a cojump result file: ")
 

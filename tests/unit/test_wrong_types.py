@@ -181,6 +181,7 @@ def calls():
         (cj.master_equation, {**common, "tolerance": 1e-10, "memory": 4.0}),
         (cj.steady_state, {"model": model, "state": None, "memory": 4.0}),
         (cj.load, {"path": "none.h5"}),
+        (cj.save, {"results": result, "path": "/none/none.h5"}),
         (result.save, {"path": "/none/none.h5"}),
         (result.distribution, {"block": S}),
         (result.observables.__getitem__ if "observables" in result.extras else result.spin.__getitem__, {"label": S}),

@@ -233,6 +233,6 @@ class Result(Averages):
         StorageError
             If the file exists already or cannot be written.
         """
-        from ..storage.result_file import save_results
+        import cojump  # results do not know files: this is the public function, which has them written
 
-        save_results(path, [self])
+        cojump.save(self, path)
