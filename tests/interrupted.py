@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cojump import checkpoint, runs
+from cojump.jobs import directory, job
 from cojump.tools import whole_files
 from cojump.trajectories.spin_engine import Engine
 from command_line import invoke
@@ -76,7 +76,7 @@ def crash_points(path, output, monkeypatch, at, status=0):
         return call
 
     with monkeypatch.context() as patch:
-        begin = runs._Run._finish
+        begin = job._Run._finish
 
         def finish(self, session, stopped):
             for module, name in (
@@ -88,8 +88,8 @@ def crash_points(path, output, monkeypatch, at, status=0):
                 patch.setattr(module, name, counted(getattr(module, name)))
             begin(self, session, stopped)
 
-        patch.setattr(runs._Run, "_finish", finish)
-        patch.setattr(checkpoint.Lock, "release", lambda lock: os.close(lock._descriptor))  # as the system does it
+        patch.setattr(job._Run, "_finish", finish)
+        patch.setattr(directory.Lock, "release", lambda lock: os.close(lock._descriptor))  # as the system does it
         try:
             go(path, status, output)
         except Killed:

@@ -84,10 +84,10 @@ def run(file: Path, output: Path | None) -> int:
     Exit status: 0 complete, 75 stopped before the end (run it again), 3 some points failed, 2 refused before any work,
     74 broken off by a full disk or the like (what was finished is kept).
     """
-    from .signals import Signals
+    from .jobs.signals import Signals
 
     with Signals() as signals:  # before the imports that take seconds
-        from .runs import execute
+        from .jobs.job import execute
 
         return execute(file, file.parent / "results" if output is None else output, signals)
 
@@ -103,7 +103,7 @@ def run(file: Path, output: Path | None) -> int:
 )
 def fold(directory: Path, output: Path | None) -> None:
     """Gather what an unfinished run in DIR has so far into its result file, for report and cojump.load."""
-    from .runs import fold_directory
+    from .jobs.job import fold_directory
 
     directory = _results_of(directory) if directory.is_dir() else directory
     click.echo(f"cojump: {fold_directory(directory, output)}")
@@ -114,8 +114,8 @@ def fold(directory: Path, output: Path | None) -> None:
 @click.option("--all", "all_times", is_flag=True, help="Print every output time, not only six.")
 def report(directory: Path, all_times: bool) -> None:
     """Print tables of the results in DIR and write figures into it."""
-    from .checkpoint import holds_chunks
-    from .missing import fold_adds, is_unfinished, missing_points
+    from .jobs.directory import holds_chunks
+    from .jobs.unfinished import fold_adds, is_unfinished, missing_points
     from .report import make_console, print_tables
     from .storage.envelope import RESULT_NAME
     from .storage.result_file import load
@@ -151,7 +151,7 @@ def report(directory: Path, all_times: bool) -> None:
 
 def _results_of(path: Path) -> Path:
     """The directory of the results, where somebody names the run file, or the directory it stands in, instead."""
-    from .checkpoint import is_run_directory
+    from .jobs.directory import is_run_directory
 
     if path.suffix == ".toml" and path.is_file():
         found = [path.parent / "results"] if is_run_directory(path.parent / "results") else []

@@ -12,15 +12,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .checkpoint import DIRECTORY
 from .config import PointSpec, RunFile
 from .errors import EXPECTED, one_line
-from .lock import held
-from .missing import missing_points, parameters_text
-from .plans import open_run_file, point_of
+from .jobs.directory import DIRECTORY
+from .jobs.lock import held
+from .jobs.points import open_run_file, point_of
+from .jobs.status import read_status
+from .jobs.unfinished import missing_points, parameters_text
 from .report import UNBOUNDED, make_console, print_table
 from .results.result import Result
-from .status import read_status
 from .storage.envelope import RESULT_NAME, is_result_file
 from .storage.result_file import load
 from .storage.result_sequence import ResultSequence

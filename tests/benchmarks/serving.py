@@ -15,13 +15,13 @@ from pathlib import Path
 
 from mpi4py import MPI
 
-from cojump.checkpoint import Seat, record_of
 from cojump.ensemble.chunk import Groups, statistics_of
 from cojump.ensemble.ordered_merge import Fold
 from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Task
 from cojump.ensemble.worker import Worker
 from cojump.errors import Interrupted
+from cojump.jobs.directory import Seat, record_of
 from cojump.parallel.mpi import World
 from cojump.parallel.task_server import _Server
 from cojump.storage.chunk_log import fetch, scan

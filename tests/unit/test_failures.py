@@ -9,9 +9,9 @@ import signal
 import pytest
 from click.testing import CliRunner
 
-from cojump import failures
 from cojump.cli import cli
 from cojump.errors import ConvergenceError, StorageError
+from cojump.jobs import failures
 from cojump.tools import whole_files
 from command_line import invoke
 from interrupted import Watch, change, crash_points, finished, go, hit, killed_run
@@ -115,7 +115,7 @@ def test_a_report_before_anything_is_folded(run_toml, monkeypatch):
 def test_while_a_job_runs_only_failures_are_said(run_toml, monkeypatch):
     results, seen = failed_run(run_toml, monkeypatch), []
     with monkeypatch.context() as patch:
-        patch.setattr("cojump.status.SECONDS", 0.0)
+        patch.setattr("cojump.jobs.status.SECONDS", 0.0)
         Watch(patch, 3, lambda: seen.extend(lines("show", results)))
         go(run_toml)
     assert seen == [FAILED.replace("failed:", "failed in an earlier job:")]

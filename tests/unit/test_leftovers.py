@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cojump import checkpoint, lock
 from cojump.errors import StorageError
+from cojump.jobs import directory, lock
 from cojump.storage.result_file import load
 from cojump.tools import whole_files
 from command_line import invoke
@@ -22,7 +22,7 @@ def stopped(path, monkeypatch, at=30):
     """A run that was stopped, everything in shards; its directory."""
     with monkeypatch.context() as patch:
         Watch(patch, at, hit(signal.SIGTERM))
-        patch.setattr(checkpoint.Session, "write", lambda *_, **__: None)
+        patch.setattr(directory.Session, "write", lambda *_, **__: None)
         go(path, status=75)
     return path.parent / "results"
 
@@ -78,7 +78,7 @@ def test_a_complete_run_that_nobody_can_write_into(run_toml, monkeypatch):
     def read_only(*_):
         raise StorageError(f"cannot write into {results}: Read-only file system")
 
-    monkeypatch.setattr(checkpoint, "prepare_directory", read_only)
+    monkeypatch.setattr(directory, "prepare_directory", read_only)
     out, err = go(run_toml)
     assert out.startswith("cojump: complete, 2 points in ")
     assert err.startswith(f"cojump: warning: cannot write into {results}: Read-only file system; ")
@@ -130,7 +130,7 @@ def test_a_file_of_chunks_that_does_not_count_is_said(what, run_toml, expected, 
         shard = shard.with_name(f"x{shard.name}")
     shard.write_bytes(other)
     if what == "another run":
-        monkeypatch.setattr(checkpoint._Shards, "__init__", with_another_key(checkpoint._Shards.__init__, shard))
+        monkeypatch.setattr(directory._Shards, "__init__", with_another_key(directory._Shards.__init__, shard))
     _, err = go(run_toml)
     line = {
         "nothing": f"warning: {shard} is cut off; what is missing there is run again",
@@ -150,7 +150,7 @@ def with_another_key(init, shard):
     """One of the files is read as if it had been written with another key."""
 
     def call(self, key, found):
-        init(self, key, {p: checkpoint.scan(p, b"another") if p == shard else s for p, s in found.items()})
+        init(self, key, {p: directory.scan(p, b"another") if p == shard else s for p, s in found.items()})
 
     return call
 
@@ -159,16 +159,16 @@ def test_chunks_of_a_point_that_cannot_be_built_today_stay(run_toml, expected, m
     """A module that is not installed on this machine, a limit of memory: the point may run again tomorrow."""
     results = stopped(run_toml, monkeypatch)
     with monkeypatch.context() as patch:
-        from cojump import plans
+        from cojump.jobs import points
 
-        real = plans.point_of
+        real = points.point_of
 
         def one_fails(run_file, spec):
             if spec.parameters["size"] == 6:
                 raise StorageError("no such module here")
             return real(run_file, spec)
 
-        patch.setattr(plans, "point_of", one_fails)
+        patch.setattr(points, "point_of", one_fails)
         go(run_toml, status=3)
         go(run_toml, status=3)
     assert (results / "checkpoint" / "manifest.h5").exists()
@@ -202,7 +202,7 @@ def test_fold_writes_a_new_file_only(what, run_toml, monkeypatch):
 
 def test_fold_onto_the_results_of_the_run_needs_its_lock(run_toml, expected, monkeypatch):
     """The same file by another name too; and the result file of another run is none of its business."""
-    monkeypatch.setattr("cojump.checkpoint.Lock.__init__.__defaults__", (0.1, 5.0))
+    monkeypatch.setattr("cojump.jobs.directory.Lock.__init__.__defaults__", (0.1, 5.0))
     results, messages = run_toml.parent / "results", []
     alias = run_toml.parent / "alias"
     alias.symlink_to(results)

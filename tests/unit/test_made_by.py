@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from cojump import plans
 from cojump.ensemble.fingerprint import MADE_BY, identity_of
+from cojump.jobs import points
 from cojump.storage.result_file import load
 from cojump.trajectories import compilation, kernel_cache
 from command_line import invoke
@@ -59,7 +59,7 @@ def test_kernels_of_another_version(run, tmp_path, monkeypatch):
 def test_a_run_of_an_earlier_version_is_recognised(run, tmp_path, monkeypatch):
     """Its file tells arrays by their sums; it is taken up, and a line says that less is known."""
     with monkeypatch.context() as patch:
-        patch.setattr(plans, "identity_of", lambda point: identity_of(point, sketched=True))
+        patch.setattr(points, "identity_of", lambda point: identity_of(point, sketched=True))
         run(2)
     (note,) = load(tmp_path / "results").notes
     assert MADE_BY not in note.identity

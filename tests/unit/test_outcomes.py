@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cojump import cli, fluctuations, plans, runs
+from cojump import cli, fluctuations
 from cojump.ensemble import run, worker
 from cojump.errors import ArgumentError, ConvergenceError
+from cojump.jobs import job, points
 from cojump.parallel import mpi
 from cojump.storage.result_file import load
 from cojump.tools.ode import integrate
@@ -66,7 +67,7 @@ def test_what_comes_before_the_work_hears_the_limit_and_signals(how, phase, run_
         hit(signal.Signals[how])()
         time.sleep(30)
 
-    place = {"planned": (plans, "point_of"), "mean field": (worker, "mean_field"), "compiled": (run, "prepare")}
+    place = {"planned": (points, "point_of"), "mean field": (worker, "mean_field"), "compiled": (run, "prepare")}
     if how == "walltime_seconds":
         limited(run_toml, 0.4 if phase == "planned" else 3600)
     began = time.monotonic()
@@ -107,7 +108,7 @@ def test_mean_fields_that_are_there_are_not_made_again(run_toml, expected, monke
 def test_an_integrator_lets_a_signal_through(stiff):
     """Whatever it is written in: DOP853 in Python, LSODA in a library that calls back."""
     from cojump.errors import Stopped
-    from cojump.signals import Signals
+    from cojump.jobs.signals import Signals
 
     calls = [0]
 
@@ -156,7 +157,7 @@ def test_the_theory_of_the_last_point_outlasts_the_limit(run_toml, expected, mon
         return real(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "_GRACE", 0.1)
+        patch.setattr(job, "_GRACE", 0.1)
         patch.setattr(fluctuations, "fluctuations", second_is_slow)
         out, _ = go(run_toml, status=75)
     assert "in the theory of the point size = 4, which outlasts it, 44 of 44 trajectories kept" in out
@@ -168,7 +169,7 @@ def test_the_theory_of_the_last_point_outlasts_the_limit(run_toml, expected, mon
 
 
 def test_a_signal_behind_the_last_trajectory_stops_nothing(run_toml, expected, monkeypatch):
-    from cojump.runs import _Run
+    from cojump.jobs.job import _Run
 
     end = _Run._finish
 

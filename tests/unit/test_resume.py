@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 import cojump
-from cojump import checkpoint
 from cojump.cli import cli
 from cojump.ensemble.ordered_merge import aside_text
 from cojump.errors import ConvergenceError
+from cojump.jobs import directory
 from cojump.storage import chunk_log
 from cojump.storage.envelope import SCHEMA
 from cojump.storage.result_file import load
@@ -175,7 +175,7 @@ def stopped_run(run_toml, monkeypatch, at=30):
     """A run that was stopped: its directory, and its shard of whole chunks (a second one has the beginning of one)."""
     with monkeypatch.context() as patch:
         Watch(patch, at, hit(signal.SIGTERM))
-        patch.setattr(checkpoint.Session, "write", lambda *_, **__: None)  # all is in the shard
+        patch.setattr(directory.Session, "write", lambda *_, **__: None)  # all is in the shard
         go(run_toml, status=75)
     shard, *_ = sorted((run_toml.parent / "results" / "checkpoint").glob("*.shard"))
     return run_toml.parent / "results", shard
@@ -394,7 +394,7 @@ def test_a_point_that_cannot_be_built_does_not_stop_the_others(run_toml):
 def test_two_jobs_at_once(run_toml, expected, monkeypatch):
     """The second is refused while the first runs, and does not disturb it."""
     messages = []
-    monkeypatch.setattr("cojump.checkpoint.Lock.__init__.__defaults__", (0.1, 5.0))
+    monkeypatch.setattr("cojump.jobs.directory.Lock.__init__.__defaults__", (0.1, 5.0))
 
     def second():
         messages.append(go(run_toml, status=2)[1])
@@ -430,8 +430,8 @@ def test_files_go_as_soon_as_they_are_folded(run_toml, expected, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(chunk_log, "LIMIT", 1)  # a file for each chunk
-        patch.setattr(checkpoint, "_SHARE", 0)
-        patch.setattr("cojump.runs.Status.ran", look)
+        patch.setattr(directory, "_SHARE", 0)
+        patch.setattr("cojump.jobs.job.Status.ran", look)
         Watch(patch, 42, hit(signal.SIGTERM))
         go(run_toml, status=75)
     assert len(counts) == 12
@@ -494,7 +494,7 @@ def test_show_of_a_running_and_of_a_stopped_job(run_toml, monkeypatch):
         shown.append(invoke("show", results)[0])
 
     with monkeypatch.context() as patch:
-        patch.setattr("cojump.status.SECONDS", 0.0)
+        patch.setattr("cojump.jobs.status.SECONDS", 0.0)
         Watch(patch, 26, look)
         go(run_toml)
     (text,) = shown
@@ -516,7 +516,7 @@ def test_show_of_a_running_and_of_a_stopped_job(run_toml, monkeypatch):
 def test_a_point_waits_until_one_of_its_trajectories_was_run(run_toml, monkeypatch):
     shown = []
     with monkeypatch.context() as patch:
-        patch.setattr("cojump.status.SECONDS", 0.0)
+        patch.setattr("cojump.jobs.status.SECONDS", 0.0)
         results = run_toml.parent / "results"
         Watch(patch, 4, lambda: shown.append(invoke("show", results)[0]))
         go(run_toml)

@@ -7,11 +7,11 @@ import time
 import pytest
 from click.testing import CliRunner
 
-from cojump import plans
 from cojump.cli import cli
 from cojump.ensemble import run
 from cojump.errors import Stopped
-from cojump.signals import Signals
+from cojump.jobs import points
+from cojump.jobs.signals import Signals
 
 RUN = """
 [model]
@@ -120,7 +120,7 @@ def test_a_run_that_is_stopped_before_the_work_begins(when, number, tmp_path, mo
     path.write_text(RUN, encoding="utf-8")
     with monkeypatch.context() as patch:
         if when == "planning":
-            patch.setattr(plans, "point_of", lambda *_: hit(number))
+            patch.setattr(points, "point_of", lambda *_: hit(number))
         else:
             patch.setattr(run, "prepare", lambda _: hit(number))
         outcome = CliRunner().invoke(cli, ["run", str(path)])

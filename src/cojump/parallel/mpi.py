@@ -24,10 +24,10 @@ from ..tools.terminal import tell
 from .task_server import _Server, _Worker
 
 _TRY_AGAIN, _INTERRUPTED = 75, 130
-"""Statuses of a job that was told to stop, see cojump.signals, and of one that was interrupted."""
+"""Statuses of a job that was told to stop, see cojump.jobs.signals, and of one that was interrupted."""
 
 _REFUSED, _BROKEN = 2, 74
-"""Statuses of a job that an expected error ends before its first trajectory, and after it; see cojump.signals."""
+"""Statuses of a job that an expected error ends before its first trajectory, and after it; see cojump.jobs.signals."""
 
 
 _SIZE_VARIABLES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE", "JSM_NAMESPACE_SIZE")

@@ -12,32 +12,32 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
-from .checkpoint import DIRECTORY, MANIFEST, Contents, Session, damaged_text, emptied, key_of, read_contents, record_of
-from .ensemble.chunk import Chunk
-from .ensemble.ordered_merge import Fold, aside_text, kept_text
-from .ensemble.run import Events
-from .errors import EXPECTED, WALLTIME, BrokenOff, Stopped, StorageError, broken_line, one_line
+from ..ensemble.chunk import Chunk
+from ..ensemble.ordered_merge import Fold, aside_text, kept_text
+from ..ensemble.run import Events
+from ..errors import EXPECTED, WALLTIME, BrokenOff, Stopped, StorageError, broken_line, one_line
+from ..storage.chunk_log import ShardWriter
+from ..storage.envelope import RESULT_NAME
+from ..storage.result_sequence import ResultSequence
+from ..tools.exit_status import FAILED, INTERRUPTED, STOPPED
+from ..tools.terminal import command, tell
+from ..tools.whole_files import absolute, as_given
+from .directory import DIRECTORY, MANIFEST, Contents, Session, damaged_text, emptied, key_of, read_contents, record_of
 from .failures import FailureRecord
-from .missing import parameters_text
-from .plans import Plan, end_together, plan_together
+from .points import Plan, end_together, plan_together
 from .signals import Signals
 from .status import Status
-from .storage.chunk_log import ShardWriter
-from .storage.envelope import RESULT_NAME
-from .storage.result_sequence import ResultSequence
-from .tools.exit_status import FAILED, INTERRUPTED, STOPPED
-from .tools.terminal import command, tell
-from .tools.whole_files import absolute, as_given
+from .unfinished import parameters_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .config import RunFile
-    from .ensemble.fingerprint import Difference
-    from .ensemble.point import Point
-    from .ensemble.schedule import Task
-    from .parallel.mpi import World
-    from .results.result import Result
+    from ..config import RunFile
+    from ..ensemble.fingerprint import Difference
+    from ..ensemble.point import Point
+    from ..ensemble.schedule import Task
+    from ..parallel.mpi import World
+    from ..results.result import Result
 
 _ADVICE = "use another directory with -o, or move it away"
 
@@ -62,7 +62,7 @@ def execute(path: Path, directory: Path, signals: Signals) -> int:
     ArgumentError, UnsupportedError, StorageError, ConvergenceError, click.ClickException, BrokenOff
         With one line for the user, on the first rank; the others leave quietly with the same status.
     """
-    from .parallel.mpi import world
+    from ..parallel.mpi import world
 
     began = time.monotonic()
     directory = absolute(directory)
@@ -208,7 +208,7 @@ def _prepare_skeletons(plan: Plan, contents: Contents, who: str, signals: Signal
     """Every point that can be run, without any trajectory; one without a mean field fails like any other."""
     from threadpoolctl import threadpool_limits
 
-    from .ensemble.worker import Worker
+    from ..ensemble.worker import Worker
 
     stored = contents.notes()
     for place in list(plan.points):
@@ -292,7 +292,7 @@ def _gathered(differences: Sequence[Difference], n_points: int) -> list[str]:
 
 def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -> list[Difference]:
     """Why a stored point cannot be taken up; empty if it can. What the run file says has no name."""
-    from .ensemble.fingerprint import MADE_BY, Difference, differences, identity_of
+    from ..ensemble.fingerprint import MADE_BY, Difference, differences, identity_of
 
     n_traj, chunk, note = plan.points[place].n_traj, plan.points[place].chunk, stored.notes[i]
     there = stored[i].n_traj if note is None else note.goal.n_traj
@@ -311,7 +311,7 @@ def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -
 
 def _carry_on(plan: Plan, contents: Contents) -> None:
     """Keep in mind who has computed the trajectories that are there, and say so if it was not what computes now."""
-    from .ensemble.fingerprint import LAST_BITS, MADE_BY, NOT_KNOWN, made_by
+    from ..ensemble.fingerprint import LAST_BITS, MADE_BY, NOT_KNOWN, made_by
 
     others: list[str] = []
     for key, (result, note) in contents.notes().items():
@@ -334,8 +334,8 @@ class _Run(Events):
     """The work itself, on one rank."""
 
     def __init__(self, plan: Plan, session: Session | None, comm: World | None, signals: Signals, began: float) -> None:
-        from .parallel.one_process import Alone
-        from .trajectories.recipe import cost_of
+        from ..parallel.one_process import Alone
+        from ..trajectories.recipe import cost_of
 
         run = plan.run_file.run
         self._plan, self._session, self._signals = plan, session, signals
@@ -356,8 +356,8 @@ class _Run(Events):
 
     def go(self) -> int:
         """Run what is missing; the exit status."""
-        from .ensemble.run import run_chunks
-        from .tools.progress import make_progress
+        from ..ensemble.run import run_chunks
+        from ..tools.progress import make_progress
 
         progress = None if self._session is None else make_progress(sys.stderr)
         stopped = False
@@ -512,8 +512,8 @@ class _Run(Events):
 
 def with_theory(result: Result, point: Point) -> Result:
     """The result with the fluctuation theory of its point, or the reason why there is none."""
-    from .results.result import Theory
-    from .theory.fluctuations import fluctuations
+    from ..results.result import Theory
+    from ..theory.fluctuations import fluctuations
 
     try:
         made = fluctuations(point.model, point.state, point.times)
@@ -544,7 +544,7 @@ def fold_directory(directory: Path, output: Path | None) -> str:
     StorageError
         If there is nothing to fold, a file is damaged, or a job is running.
     """
-    from .checkpoint import fold_into
+    from .directory import fold_into
 
     folds, path = fold_into(directory, output, lambda line: tell(f"cojump: {line}"))
     folded, aside = sum(fold.n_traj for fold in folds), sum(fold.n_done - fold.n_traj for fold in folds)

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from .errors import StorageError
-from .tools.whole_files import MOST_BYTES, read_regular, reason, replace_file
+from ..errors import StorageError
+from ..tools.whole_files import MOST_BYTES, read_regular, reason, replace_file
 
 NAME = "failures.json"
 

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .checkpoint import key_of
-from .config import PointSpec, RunFile, read_run_file
-from .ensemble.fingerprint import LAST_BITS, agreed, differences, identity_of
-from .ensemble.goal import Goal
-from .errors import EXPECTED, StorageError, one_line
+from ..config import PointSpec, RunFile, read_run_file
+from ..ensemble.fingerprint import LAST_BITS, agreed, differences, identity_of
+from ..ensemble.goal import Goal
+from ..errors import EXPECTED, StorageError, one_line
+from ..tools.terminal import tell
+from ..tools.whole_files import reason
+from ..trajectories.kernel_cache import processor
+from .directory import key_of
 from .failures import Failed
-from .tools.terminal import tell
-from .tools.whole_files import reason
-from .trajectories.kernel_cache import processor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .ensemble.point import Point
-    from .parallel.mpi import World
+    from ..ensemble.point import Point
+    from ..parallel.mpi import World
 
 
 @dataclass
@@ -184,7 +184,7 @@ def _made(path: Path, on_file: Callable[[RunFile], None]) -> Plan:
 
 def point_of(run_file: RunFile, spec: PointSpec) -> Point:
     """One point with its model and state; what cannot be run is refused with the error that says why."""
-    from .ensemble.point import Point
+    from ..ensemble.point import Point
 
     model, state = spec.build()
     run = spec.run

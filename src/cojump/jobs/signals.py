@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-from .errors import WALLTIME, Stopped
+from ..errors import WALLTIME, Stopped
 
 _LATER = 0.02
 """Seconds after which a signal that was lost is raised again."""

@@ -26,22 +26,22 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..ensemble.chunk import AVERAGES, Chunk, Groups, statistics_of, tails_of
+from ..ensemble.goal import Goal
+from ..ensemble.ordered_merge import Fold, folded_of, kept_text
+from ..ensemble.waiting_chunks import Spill
+from ..errors import StorageError
+from ..results.result import Result
+from ..storage.chunk_log import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
+from ..storage.envelope import RESULT_NAME
+from ..storage.result_file import load, save_results
+from ..storage.result_sequence import ResultSequence
+from ..storage.resume_note import Note
+from ..tools.whole_files import prepare_directory, reason, sweep
 from . import failures
-from .ensemble.chunk import AVERAGES, Chunk, Groups, statistics_of, tails_of
-from .ensemble.goal import Goal
-from .ensemble.ordered_merge import Fold, folded_of, kept_text
-from .ensemble.waiting_chunks import Spill
-from .errors import StorageError
 from .lock import NAME as LOCK
 from .lock import Lock, held
-from .results.result import Result
 from .status import NAME as STATUS
-from .storage.chunk_log import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
-from .storage.envelope import RESULT_NAME
-from .storage.result_file import load, save_results
-from .storage.result_sequence import ResultSequence
-from .storage.resume_note import Note
-from .tools.whole_files import prepare_directory, reason, sweep
 
 DIRECTORY = "checkpoint"
 MANIFEST = "manifest.h5"

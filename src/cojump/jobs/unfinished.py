@@ -6,16 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .checkpoint import DIRECTORY, MANIFEST, kept_in, key_of
-from .ensemble.ordered_merge import aside_text
-from .errors import StorageError, one_line, printable
+from ..ensemble.ordered_merge import aside_text
+from ..errors import StorageError, one_line, printable
+from ..results.result import Result
+from ..storage.result_file import load
+from ..storage.result_sequence import ResultSequence
+from ..storage.resume_note import Note
+from .directory import DIRECTORY, MANIFEST, kept_in, key_of
 from .failures import Failed, read_failures
 from .lock import held
-from .results.result import Result
 from .status import read_status
-from .storage.result_file import load
-from .storage.result_sequence import ResultSequence
-from .storage.resume_note import Note
 
 
 def missing_points(directory: Path, results: ResultSequence | None, *, failed_only: bool = False) -> list[str]:

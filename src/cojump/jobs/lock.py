@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .errors import StorageError
-from .tools.whole_files import MOST_BYTES, read_regular, reason
+from ..errors import StorageError
+from ..tools.whole_files import MOST_BYTES, read_regular, reason
 
 NAME = ".lock"
 

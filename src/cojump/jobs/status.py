@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .ensemble.ordered_merge import Fold
-from .tools.whole_files import MOST_BYTES, read_regular
+from ..ensemble.ordered_merge import Fold
+from ..tools.whole_files import MOST_BYTES, read_regular
 
 NAME = "status.json"
 

@@ -1,0 +1,1 @@
+"""A run from its file to its end: points, directory, signals, what is told of it."""
