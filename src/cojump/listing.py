@@ -14,7 +14,7 @@ from rich.text import Text
 
 from .config import PointSpec, RunFile
 from .errors import EXPECTED, one_line
-from .jobs.directory import DIRECTORY
+from .jobs.directory_layout import DIRECTORY
 from .jobs.lock import held
 from .jobs.points import open_run_file, point_of
 from .jobs.status import read_status

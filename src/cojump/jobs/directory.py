@@ -16,8 +16,6 @@ chunk is known by its point and number, so that one that is in two places counts
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import secrets
 import time
@@ -39,22 +37,13 @@ from ..storage.result_sequence import ResultSequence
 from ..storage.resume_note import Note
 from ..tools.whole_files import prepare_directory, reason, sweep
 from . import failures
+from .directory_layout import ASIDE, DIRECTORY, MANIFEST, key_of
 from .lock import NAME as LOCK
 from .lock import Lock, held
 from .status import NAME as STATUS
 
-DIRECTORY = "checkpoint"
-MANIFEST = "manifest.h5"
-ASIDE = "checkpoint.aside"
-
 _SHARE = 50
 """The result file is rewritten when a point is finished, but not sooner than so many times as long as it took."""
-
-
-def key_of(seed: int, parameters: Mapping[str, Any]) -> str:
-    """Name a point by what it is called by: its seed and parameters."""
-    text = json.dumps([seed, dict(parameters)], sort_keys=True, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def emptied(result: Result) -> Result:

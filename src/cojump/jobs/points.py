@@ -16,7 +16,7 @@ from ..errors import EXPECTED, StorageError, one_line
 from ..tools.terminal import tell
 from ..tools.whole_files import reason
 from ..trajectories.kernel_cache import processor
-from .directory import key_of
+from .directory_layout import key_of
 from .failures import Failed
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from ..results.result import Result
 from ..storage.result_file import load
 from ..storage.result_sequence import ResultSequence
 from ..storage.resume_note import Note
-from .directory import DIRECTORY, MANIFEST, kept_in, key_of
+from .directory import kept_in
+from .directory_layout import DIRECTORY, MANIFEST, key_of
 from .failures import Failed, read_failures
 from .lock import held
 from .status import read_status

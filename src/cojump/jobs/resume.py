@@ -1,0 +1,151 @@
+"""Whether what a directory holds is the run that is asked for, and how far it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import EXPECTED, StorageError, one_line
+from ..storage.envelope import RESULT_NAME
+from ..storage.result_sequence import ResultSequence
+from ..tools.whole_files import as_given
+from .directory import Contents, emptied, read_contents
+from .directory_layout import DIRECTORY, MANIFEST, key_of
+from .points import Plan
+from .signals import Signals
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..ensemble.fingerprint import Difference
+    from ..results.result import Result
+
+_ADVICE = "use another directory with -o, or move it away"
+
+
+def _prepare_skeletons(plan: Plan, contents: Contents, who: str, signals: Signals, made: dict[str, Result]) -> None:
+    """Every point that can be run, without any trajectory; one without a mean field fails like any other."""
+    from threadpoolctl import threadpool_limits
+
+    from ..ensemble.worker import Worker
+
+    stored = contents.notes()
+    for place in list(plan.points):
+        key = plan.keys[place]
+        if key in stored:
+            made[key] = emptied(stored[key][0])
+            continue
+        signals.doing = f"in the mean field of {plan.title(place)}"
+        try:
+            with threadpool_limits(1):
+                made[key] = Worker(plan.points[place]).skeleton
+        except EXPECTED as error:
+            plan.fail(place, one_line(error))
+            plan.tell(place, f"{who}{one_line(error)}")
+
+
+def _is_complete(plan: Plan, contents: Contents) -> bool:
+    """Whether the result file has everything that can be run."""
+    if contents.results is None:
+        return False
+    stored = contents.notes()
+    for place, point in plan.points.items():
+        result, note = stored.get(plan.keys[place], (None, None))
+        if result is None:
+            return False
+        if result.n_traj != point.n_traj and (note is None or not point.goal.reached_by(result)):
+            return False
+        # A job that was told to stop in the theory has left its manifest, for the next one to make it.
+        if contents.manifest is not None and result.theory is None and not result.theory_refusal:
+            return False
+    return True
+
+
+def _checked(plan: Plan, directory: Path) -> Contents:
+    """Read what is there; refuse what belongs to another run, with the difference."""
+    contents = read_contents(directory)
+    if contents.results is not None:
+        _check(plan, contents.results, directory / RESULT_NAME)
+    if contents.manifest is not None:
+        _check(plan, contents.manifest, directory / DIRECTORY / MANIFEST)
+    return contents
+
+
+def _check(plan: Plan, stored: ResultSequence, path: Path) -> None:
+    path = as_given(path)
+    if not stored.origin.run_file:
+        raise StorageError(f"{path} holds results that no run file made; {_ADVICE}")
+    known = all(note is not None for note in stored.notes)
+    # The model itself is compared below; its text counts only where an old file has nothing else.
+    sources = plan.run_file.sources if known else stored.origin.sources
+    found = plan.run_file.differences(stored.origin.run_file, sources)
+    if not found:
+        places = {key: place for place, key in plan.keys.items()}
+        by_point = []
+        for i, result in enumerate(stored):
+            place = places.get(key_of(result.seed, result.parameters))
+            if place is None:
+                named = [*(f"{key} = {value}" for key, value in result.parameters.items()), f"seed {result.seed}"]
+                raise StorageError(
+                    f"{path} holds a point that this run file does not make ({', '.join(named)}); {_ADVICE}"
+                )
+            if place in plan.points:
+                by_point += _point_differences(plan, place, stored, i)
+        found = _gathered(by_point, len(stored))
+        if any(difference.name for difference in by_point) and dict(sources) != dict(stored.origin.sources):
+            found[0] = f"the file {next(iter(sources))} has changed since: {found[0]}"
+    if found:
+        raise StorageError(f"{path} belongs to another run file: {'; '.join(found[:3])}; {_ADVICE}")
+
+
+def _gathered(differences: Sequence[Difference], n_points: int) -> list[str]:
+    """Each difference once, as the first point has it; what the model has, with how many points it concerns."""
+    groups: dict[str, list[Difference]] = {}
+    for found in differences:
+        groups.setdefault(found.name or found.text, []).append(found)
+    return [
+        f"{same[0].text} (in {len(same)} of {_count(n_points)})" if same[0].name and n_points > 1 else same[0].text
+        for same in groups.values()
+    ]
+
+
+def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -> list[Difference]:
+    """Why a stored point cannot be taken up; empty if it can. What the run file says has no name."""
+    from ..ensemble.fingerprint import MADE_BY, Difference, differences, identity_of
+
+    n_traj, chunk, note = plan.points[place].n_traj, plan.points[place].chunk, stored.notes[i]
+    there = stored[i].n_traj if note is None else note.goal.n_traj
+    change = f"[run] n_traj is {n_traj} here and {there} there"
+    if n_traj < there:
+        return [Difference("", f"{change}, and it may only grow")]
+    if note is None:
+        text = f"{change}, and a file of schema {stored.origin.schema} cannot be extended"
+        return [Difference("", text)] * (n_traj > there)
+    if note.folded.before[0].count % chunk and n_traj > there:
+        return [Difference("", f"{change}, and its last chunk was not kept apart")]
+    if MADE_BY not in note.identity:
+        return differences(identity_of(plan.points[place], sketched=True), note.identity)
+    return differences(plan.identities[place], note.identity)
+
+
+def _carry_on(plan: Plan, contents: Contents) -> None:
+    """Keep in mind who has computed the trajectories that are there, and say so if it was not what computes now."""
+    from ..ensemble.fingerprint import LAST_BITS, MADE_BY, NOT_KNOWN, made_by
+
+    others: list[str] = []
+    for key, (result, note) in contents.notes().items():
+        place = next((i for i in plan.points if plan.keys[i] == key), None)
+        if place is None or note is None or plan.points[place].n_traj == result.n_traj:
+            continue
+        before, own = note.identity.get(MADE_BY, [NOT_KNOWN]), plan.identities[place][MADE_BY]
+        others += [] if set(own) <= set(before) else before
+        plan.identities[place][MADE_BY] = [*before, *(made for made in own if made not in before)]
+    if others:
+        found = "; ".join(dict.fromkeys(others))
+        click.echo(f"cojump: what is there was made by {found}, and goes on with {made_by()}: {LAST_BITS}", err=True)
+
+
+def _count(n: int, one: str = "point", many: str = "points") -> str:
+    return f"{n} {one if n == 1 else many}"
