@@ -184,7 +184,7 @@ def show(path: Path) -> None:
 @click.argument("system")
 def new(system: str) -> None:
     """Print a run file with comments for a named SYSTEM, to start from."""
-    from .config.templates import run_file_for
+    from .jobs.run_file.templates import run_file_for
 
     click.echo(run_file_for(system), nl=False)
     delivered()

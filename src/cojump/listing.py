@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .config import PointSpec, RunFile
 from .errors import EXPECTED, one_line
 from .jobs.directory_layout import DIRECTORY
 from .jobs.lock import held
 from .jobs.points import open_run_file, point_of
+from .jobs.run_file import PointSpec, RunFile
 from .jobs.status import read_status
 from .jobs.unfinished import missing_points, parameters_text
 from .report import UNBOUNDED, make_console, print_table

@@ -12,9 +12,9 @@ import pytest
 
 import cojump
 from cojump import cli as cli_module
-from cojump.config import read_run_file
-from cojump.config.templates import TEMPLATES
 from cojump.errors import ConvergenceError
+from cojump.jobs.run_file import read_run_file
+from cojump.jobs.run_file.templates import TEMPLATES
 from cojump.storage.envelope import SCHEMA
 from cojump.storage.result_file import load, save_results
 from cojump.tools.progress import ProgressBar, ProgressLines, make_progress

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cojump import systems
-from cojump.config import read_run_file
-from cojump.config.templates import TEMPLATES, run_file_for
 from cojump.errors import ArgumentError
+from cojump.jobs.run_file import read_run_file
+from cojump.jobs.run_file.templates import TEMPLATES, run_file_for
 from run_files import TILTED, flips, text_of
 
 BASE = {

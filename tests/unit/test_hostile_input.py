@@ -13,9 +13,9 @@ import pytest
 from scipy.sparse import coo_array, csr_matrix
 
 import cojump as cj
-from cojump.config import read_run_file
 from cojump.errors import ArgumentError
 from cojump.figures import averages_figure, deviation_figure, write_figures
+from cojump.jobs.run_file import read_run_file
 from cojump.tools import checks
 from command_line import environment, invoke
 from run_files import flips, run_text, text_of

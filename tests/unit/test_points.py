@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.config import read_run_file
-from cojump.config.sweep import canonical, spelled
 from cojump.errors import ArgumentError
+from cojump.jobs.run_file import read_run_file
+from cojump.jobs.run_file.sweep import canonical, spelled
 from command_line import invoke
 from run_files import TILTED, text_of
 
@@ -136,7 +136,7 @@ def test_a_stored_point_that_is_not_made_any_more_is_named(run_file, monkeypatch
     """For instance of an earlier version, to which 1.0 and 1 were two points."""
     path = run_file(initial={"theta": "[1.0, 2]"})
     with monkeypatch.context() as patch:
-        patch.setattr("cojump.config.run_file.canonical", lambda value: value)
+        patch.setattr("cojump.jobs.run_file.read.canonical", lambda value: value)
         invoke("run", path)
     _, err = invoke("run", path, status=2)
     assert "holds a point that this run file does not make (theta = 1.0, seed " in err

@@ -135,7 +135,7 @@ def test_errors_are_honest_although_times_are_correlated():
 
 
 def _read(tmp_path, text):
-    from cojump.config import read_run_file
+    from cojump.jobs.run_file import read_run_file
 
     path = tmp_path / "run.toml"
     path.write_text(text)

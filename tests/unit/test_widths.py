@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from cojump.config import read_run_file
+from cojump.jobs.run_file import read_run_file
 from cojump.listing import show_path
 from cojump.report import UNBOUNDED, make_console, print_tables
 from cojump.storage.result_file import load

@@ -33,11 +33,11 @@ from .unfinished import parameters_text
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..config import RunFile
     from ..ensemble.point import Point
     from ..ensemble.schedule import Task
     from ..parallel.mpi import World
     from ..results.result import Result
+    from .run_file import RunFile
 
 
 def execute(path: Path, directory: Path, signals: Signals) -> int:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..config import PointSpec, RunFile, read_run_file
 from ..ensemble.fingerprint import LAST_BITS, agreed, differences, identity_of
 from ..ensemble.goal import Goal
 from ..errors import EXPECTED, StorageError, one_line
@@ -18,6 +17,7 @@ from ..tools.whole_files import reason
 from ..trajectories.kernel_cache import processor
 from .directory_layout import key_of
 from .failures import Failed
+from .run_file import PointSpec, RunFile, read_run_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ArgumentError
-from .builders import in_section
-from .sections import Section, integer, number, show, text
+from ...errors import ArgumentError
+from .system import in_section
+from .tables import Section, integer, number, show, text
 
 if TYPE_CHECKING:
-    from ..model import Model
-    from ..model.states import State
+    from ...model import Model
+    from ...model.states import State
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "tilted": {},
@@ -43,7 +43,7 @@ class InitialSection:
 
     def build(self, model: Model) -> State:
         """Make the state of ``model``; raises ArgumentError if the keys make no state of it."""
-        from ..model import states
+        from ...model import states
 
         given = self.arguments
         with in_section("initial"), self._as_written(model):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import ArgumentError
-from .sections import show, suggestion
+from ...errors import ArgumentError
+from .tables import show, suggestion
 
 _TILTED = """\
 [initial]

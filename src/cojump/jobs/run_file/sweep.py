@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
-from ..errors import ArgumentError
-from .sections import LARGEST, Section, show, text
+from ...errors import ArgumentError
+from .tables import LARGEST, Section, show, text
 
 MODES = ("product", "zip")
 """Every value of one key with every value of the others, or the first with the first, the second with the second."""

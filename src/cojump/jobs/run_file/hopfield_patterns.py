@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ArgumentError
-from .sections import Section, integer, show
+from ...errors import ArgumentError
+from .tables import Section, integer, show
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ...model import Model
 
 
 def checked_signs(name: str, value: object) -> object:
@@ -70,7 +70,7 @@ def with_patterns(function: Callable[..., Model]) -> Callable[..., Model]:
                 found = f"it is {size} and each pattern has {len(patterns[0])} entries"
                 raise ArgumentError("size", "be left out or agree with `patterns`", found)
             return function(np.array(patterns), **others)
-        from ..model.systems import check_entries, random_patterns
+        from ...model.systems import check_entries, random_patterns
 
         if size is None:
             raise ArgumentError("size", f"be given with patterns = {show(patterns)}", "it is missing")

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .run_file import PointSpec, RunFile, read_run_file
+from .read import PointSpec, RunFile, read_run_file
 
 __all__ = ["PointSpec", "RunFile", "read_run_file"]

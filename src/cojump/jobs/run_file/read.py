@@ -12,11 +12,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ArgumentError, one_line
-from ..tools.whole_files import absolute, read_regular
-from .builders import Builder, find_builder, in_section
-from .initial import DEFAULTS, InitialSection, read_initial
-from .sections import MISSING, Section, integer, number, show
+from ...errors import ArgumentError, one_line
+from ...tools.whole_files import absolute, read_regular
+from .initial_state import DEFAULTS, InitialSection, read_initial
 from .sweep import (
     MODES,
     NAMELESS,
@@ -31,13 +29,15 @@ from .sweep import (
     singles,
     spelled,
 )
+from .system import Builder, find_builder, in_section
+from .tables import MISSING, Section, integer, number, show
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..model import Model
-    from ..model.states import State
+    from ...model import Model
+    from ...model.states import State
 
 SECTIONS = ("model", "initial", "times", "run")
 """Sections that every run file has."""
@@ -181,7 +181,7 @@ class RunFile:
     axes : tuple of Axis
         The keys that are swept, in the order of the file's sections.
     mode : str
-        How their values are combined, see :data:`cojump.config.sweep.MODES`.
+        How their values are combined, see :data:`cojump.jobs.run_file.sweep.MODES`.
     """
 
     path: Path
@@ -418,7 +418,7 @@ def _read_run(section: Section, times: TimesSection) -> RunSection:
         found = f"min_traj is {run.min_traj} and n_traj {n_traj}"
         raise ArgumentError(section.label("min_traj"), "be at most n_traj, or the target is never looked at", found)
     if run.burn_in is not None or run.window is not None:
-        from ..measure.time_windows import window_of
+        from ...measure.time_windows import window_of
 
         with in_section("run"):
             window_of(times.array(), run.burn_in, run.window)

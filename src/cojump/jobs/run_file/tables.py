@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ..errors import ArgumentError, printable
+from ...errors import ArgumentError, printable
 
 MISSING: Any = object()
 """Stands for a value that is not there (TOML has no null)."""

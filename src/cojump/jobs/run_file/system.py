@@ -15,13 +15,13 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ArgumentError, ConvergenceError, Stopped, UnsupportedError, foreign
-from ..tools.whole_files import read_regular, reason
-from .sections import MISSING, Section, boolean, integer, number, show, suggestion, text
+from ...errors import ArgumentError, ConvergenceError, Stopped, UnsupportedError, foreign
+from ...tools.whole_files import read_regular, reason
 from .sweep import canonical
+from .tables import MISSING, Section, boolean, integer, number, show, suggestion, text
 
 if TYPE_CHECKING:
-    from ..model import Model
+    from ...model import Model
 
 _MOST_BYTES = 16 * 2**20
 """Of a user's Python file."""
@@ -97,7 +97,7 @@ class Builder:
         ArgumentError
             If the arguments make no model.
         """
-        from ..model import Model
+        from ...model import Model
 
         if not self.sources:
             with in_section("model"):
@@ -150,7 +150,7 @@ def find_builder(system: object, directory: Path) -> Builder:
     ArgumentError
         If there is no such system, file or function, or the file cannot be executed.
     """
-    from ..model import systems
+    from ...model import systems
 
     if isinstance(system, str) and ":" in system:
         return _user_builder(system, directory)
@@ -162,7 +162,7 @@ def find_builder(system: object, directory: Path) -> Builder:
     keys, open_ended = _keys(function)
     if "patterns" not in keys:
         return Builder(system, function, keys, open_ended)
-    from .patterns import checked_levels, checked_signs, with_patterns
+    from .hopfield_patterns import checked_levels, checked_signs, with_patterns
 
     checked = checked_levels if "levels" in keys else checked_signs
     sizes = {"size": Key(None, integer), "patterns": Key("uniform", checked, takes_list=True)}
