@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import cojump as cj
-from cojump.figures import STYLE
+from cojump.report.figures import STYLE
 from shared import save
 
 OMEGA, KAPPA, SIZE = 0.1, 5.0, 60

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 import cojump as cj
-from cojump.figures import write_figures
+from cojump.report.figures import write_figures
 
 HERE = Path(__file__).resolve().parent
 STORED = HERE.parent / "mpi_runs" / "constrained" / "results"

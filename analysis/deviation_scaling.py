@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.figures import STYLE
+from cojump.report.figures import STYLE
 from shared import save
 
 SIZES = np.array([50, 100, 200, 400, 800, 1600, 3200])

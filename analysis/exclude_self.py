@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.figures import STYLE
+from cojump.report.figures import STYLE
 from shared import save
 
 OMEGA, BETA = 0.5, 0.6

@@ -17,7 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.figures import STYLE
+from cojump.report.figures import STYLE
 from shared import save, stored
 
 SEEDS = {1: 11, 2: 12}  # of the patterns, as in the run files

@@ -17,7 +17,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from cojump.figures import STYLE
+from cojump.report.figures import STYLE
 from shared import save, stored
 
 

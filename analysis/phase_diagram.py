@@ -19,8 +19,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.figures import STYLE
 from cojump.model.states import State
+from cojump.report.figures import STYLE
 from shared import save
 
 CLASSES = ["P", "F", "F + C", "C"]

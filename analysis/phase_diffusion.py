@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.figures import STYLE
+from cojump.report.figures import STYLE
 from shared import save
 
 SIZES = (100, 200, 400)

@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.figures import STYLE
+from cojump.report.figures import STYLE
 from shared import save, stored
 
 LEVELS, OMEGA, SHORT, LONG = 3, 0.2, 8.0, 600.0

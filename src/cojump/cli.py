@@ -116,7 +116,7 @@ def report(directory: Path, all_times: bool) -> None:
     """Print tables of the results in DIR and write figures into it."""
     from .jobs.directory import holds_chunks
     from .jobs.unfinished import fold_adds, is_unfinished, missing_points
-    from .report import make_console, print_tables
+    from .report.tables import make_console, print_tables
     from .storage.envelope import RESULT_NAME
     from .storage.result_file import load
 
@@ -141,7 +141,7 @@ def report(directory: Path, all_times: bool) -> None:
     print_tables(results, make_console(sys.stdout), all_times=all_times)
     for line in missing:
         click.echo(line)
-    from .figures import write_figures
+    from .report.figures import write_figures
 
     place = directory if directory.is_dir() else directory.parent
     for path in write_figures(results, place):
@@ -174,7 +174,7 @@ def _results_of(path: Path) -> Path:
 @click.argument("path", type=click.Path(path_type=Path))
 def show(path: Path) -> None:
     """Say what a run file would run, or what a result file or directory holds."""
-    from .listing import show_path
+    from .report.show import show_path
 
     show_path(_results_of(path) if path.is_dir() else path, sys.stdout)
     delivered()

@@ -14,7 +14,7 @@ import pytest
 
 import cojump as cj
 from cojump.errors import StorageError
-from cojump.listing import show_path
+from cojump.report.show import show_path
 from cojump.storage.envelope import _HEADER, SCHEMA, _header
 from cojump.storage.result_file import save_results
 from command_line import invoke

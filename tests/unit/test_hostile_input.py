@@ -14,8 +14,8 @@ from scipy.sparse import coo_array, csr_matrix
 
 import cojump as cj
 from cojump.errors import ArgumentError
-from cojump.figures import averages_figure, deviation_figure, write_figures
 from cojump.jobs.run_file import read_run_file
+from cojump.report.figures import averages_figure, deviation_figure, write_figures
 from cojump.tools import checks
 from command_line import environment, invoke
 from run_files import flips, run_text, text_of
@@ -238,7 +238,7 @@ def test_any_text_in_a_figure(tmp_path, monkeypatch):
     results.append(make_result(50, n_times=3, keep=0, blocks=("$\\frac",), parameters={TEXTS[2]: "$"}))
     files = write_figures(results, tmp_path)
     code = (
-        "import sys, pickle; from pathlib import Path; from cojump.figures import write_figures; "
+        "import sys, pickle; from pathlib import Path; from cojump.report.figures import write_figures; "
         "write_figures(pickle.loads(sys.stdin.buffer.read()), sys.argv[1])"
     )
     other = tmp_path / "other"

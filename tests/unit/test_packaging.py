@@ -14,7 +14,7 @@ from run_files import flips, run_text
 PACKAGE = Path(cojump.__file__).parent
 PROJECT = Path(__file__).parents[2]
 
-HOMES = {"mpi4py": {"parallel/mpi.py"}, "h5py": {"storage/hdf5.py"}, "matplotlib": {"figures.py"}}
+HOMES = {"mpi4py": {"parallel/mpi.py"}, "h5py": {"storage/hdf5.py"}, "matplotlib": {"report/figures.py"}}
 """The one file that may import each, at any level."""
 
 RUN = run_text(flips([4, 8]), n_traj=10, keep=2)

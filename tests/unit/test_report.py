@@ -10,9 +10,9 @@ import pytest
 from matplotlib.image import imread
 
 from cojump.errors import StorageError
-from cojump.figures import averages_figure, deviation_figure, write_figures
 from cojump.measure.moments import Moments
-from cojump.report import chosen_times, format_difference, format_value, make_console, print_tables
+from cojump.report.figures import averages_figure, deviation_figure, write_figures
+from cojump.report.tables import chosen_times, format_difference, format_value, make_console, print_tables
 from cojump.results.result import Theory
 from synthetic import make_result
 

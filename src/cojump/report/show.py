@@ -12,19 +12,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .errors import EXPECTED, one_line
-from .jobs.directory_layout import DIRECTORY
-from .jobs.lock import held
-from .jobs.points import open_run_file, point_of
-from .jobs.run_file import PointSpec, RunFile
-from .jobs.status import read_status
-from .jobs.unfinished import missing_points, parameters_text
-from .report import UNBOUNDED, make_console, print_table
-from .results.result import Result
-from .storage.envelope import RESULT_NAME, is_result_file
-from .storage.result_file import load
-from .storage.result_sequence import ResultSequence
-from .tools.progress import duration, per_second
+from ..errors import EXPECTED, one_line
+from ..jobs.directory_layout import DIRECTORY
+from ..jobs.lock import held
+from ..jobs.points import open_run_file, point_of
+from ..jobs.run_file import PointSpec, RunFile
+from ..jobs.status import read_status
+from ..jobs.unfinished import missing_points, parameters_text
+from ..results.result import Result
+from ..storage.envelope import RESULT_NAME, is_result_file
+from ..storage.result_file import load
+from ..storage.result_sequence import ResultSequence
+from ..tools.progress import duration, per_second
+from .tables import UNBOUNDED, make_console, print_table
 
 _TEXTS = ("method", "point")
 """Columns that may be folded between words."""
@@ -121,7 +121,7 @@ def _show_run(run_file: RunFile, console: Console) -> None:
 
 
 def _window(run_file: RunFile) -> dict[str, str]:
-    from .measure.time_windows import window_of
+    from ..measure.time_windows import window_of
 
     run = run_file.run
     window = window_of(run_file.times.array(), run.burn_in, run.window)
@@ -132,7 +132,7 @@ def _window(run_file: RunFile) -> dict[str, str]:
 
 
 def _planned(run_file: RunFile, point: PointSpec) -> list[str]:
-    from .trajectories.recipe import plan
+    from ..trajectories.recipe import plan
 
     made = point_of(run_file, point)
     model = made.model

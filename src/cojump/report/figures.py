@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .tools.types import Array
+from ..tools.types import Array
 
 _BACKEND = os.environ.pop("MPLBACKEND", None)  # of a notebook: unknown here, and not asked for
 try:
@@ -30,9 +30,9 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
-from .errors import printable
-from .results.result import Result
-from .tools.whole_files import replace_file
+from ..errors import printable
+from ..results.result import Result
+from ..tools.whole_files import replace_file
 
 _WIDTH = 7.0
 """Inches: the text width of a two-column journal."""

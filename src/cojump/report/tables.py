@@ -14,12 +14,12 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from .errors import ArgumentError, printable
-from .measure.averages import Averages
-from .measure.time_windows import PREFIX, Stationary
-from .results import longtime
-from .results.result import Result
-from .tools.types import Array
+from ..errors import ArgumentError, printable
+from ..measure.averages import Averages
+from ..measure.time_windows import PREFIX, Stationary
+from ..results import longtime
+from ..results.result import Result
+from ..tools.types import Array
 
 _ROWS = 6
 """Output times in a table, unless all are asked for."""

@@ -1,0 +1,1 @@
+"""Tables, figures and lists of what a run has given."""
