@@ -116,7 +116,8 @@ def report(directory: Path, all_times: bool) -> None:
     """Print tables of the results in DIR and write figures into it."""
     from .jobs.directory import holds_chunks
     from .jobs.unfinished import fold_adds, is_unfinished, missing_points
-    from .report.tables import make_console, print_tables
+    from .report.console import make_console
+    from .report.tables import print_tables
     from .storage.envelope import RESULT_NAME
     from .storage.result_file import load
 

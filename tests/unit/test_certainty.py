@@ -20,7 +20,8 @@ from cojump.measure.certainty import LEAST, chance_of, seen_by
 from cojump.measure.jump_counts import activity_of
 from cojump.measure.moments import Moments
 from cojump.measure.statistics import Extra
-from cojump.report.tables import make_console, print_tables
+from cojump.report.console import make_console
+from cojump.report.tables import print_tables
 from pauli import X, Z
 
 T = np.linspace(0, 1, 5)

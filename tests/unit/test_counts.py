@@ -16,7 +16,7 @@ from cojump.ensemble.ordered_merge import Fold, aside_text, kept_text
 from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Schedule
 from cojump.ensemble.worker import Worker
-from cojump.report.tables import format_number, format_value
+from cojump.report.numbers import format_number, format_value
 from cojump.storage.result_file import load
 from command_line import invoke
 from interrupted import Watch, change, go, hit

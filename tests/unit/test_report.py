@@ -11,8 +11,10 @@ from matplotlib.image import imread
 
 from cojump.errors import StorageError
 from cojump.measure.moments import Moments
+from cojump.report.console import make_console
 from cojump.report.figures import averages_figure, deviation_figure, write_figures
-from cojump.report.tables import chosen_times, format_difference, format_value, make_console, print_tables
+from cojump.report.numbers import format_difference, format_value
+from cojump.report.tables import chosen_times, print_tables
 from cojump.results.result import Theory
 from synthetic import make_result
 

@@ -171,7 +171,8 @@ def test_bad_keys_of_the_run_file(tmp_path, keys, message):
 def test_the_report_has_the_window_and_flags_short_runs(end):
     import io
 
-    from cojump.report.tables import make_console, print_tables
+    from cojump.report.console import make_console
+    from cojump.report.tables import print_tables
 
     model = cj.systems.free_flips(4, 0.0, 1.3, 0.8)
     times = np.arange(0, end, 0.25)

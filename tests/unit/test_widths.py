@@ -7,8 +7,9 @@ import pytest
 from rich.console import Console
 
 from cojump.jobs.run_file import read_run_file
+from cojump.report.console import UNBOUNDED, make_console
 from cojump.report.show import show_path
-from cojump.report.tables import UNBOUNDED, make_console, print_tables
+from cojump.report.tables import print_tables
 from cojump.storage.result_file import load
 from unit.test_cli import invoke
 

@@ -24,7 +24,7 @@ from ..storage.envelope import RESULT_NAME, is_result_file
 from ..storage.result_file import load
 from ..storage.result_sequence import ResultSequence
 from ..tools.progress import duration, per_second
-from .tables import UNBOUNDED, make_console, print_table
+from .console import UNBOUNDED, make_console, print_table
 
 _TEXTS = ("method", "point")
 """Columns that may be folded between words."""

@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import IO, Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from ..errors import ArgumentError, printable
+from ..errors import ArgumentError
 from ..measure.averages import Averages
 from ..measure.time_windows import PREFIX, Stationary
 from ..results import longtime
 from ..results.result import Result
 from ..tools.types import Array
+from .console import print_table
+from .numbers import format_difference, format_number, format_value
 
 _ROWS = 6
 """Output times in a table, unless all are asked for."""
 
-_WIDTH = 80
-"""Width of the tables where there is no terminal to ask."""
-
-UNBOUNDED = 10_000
-"""Width of what is for a file or another program: lines as long as they are."""
-
-_EXACT = 1e-13
-"""A standard error below this is rounding of zero: at the start, or of a conserved average."""
-
-_DECIMALS = 7
-"""An error whose two figures need more decimals is written with an exponent ..."""
-
-_SMALL = 1e-3
-"""... and so is a value below this beside it."""
-
-_LARGE = 1e15
-"""Whole numbers from here on are written with an exponent, too."""
 
 _MOST_CHANNELS = 8
 """Jumps of more channels than this are not listed one by one."""
@@ -57,113 +39,6 @@ _UNCERTAIN = (
 )
 
 _UNKNOWN = "Which errors are uncertain is not known here: the file was written by an older cojump."
-
-
-def make_console(stream: TextIO, width: int = _WIDTH) -> Console:
-    """Make a console for tables: as wide as the terminal, ``width`` columns where there is none."""
-    return _console(stream, None if stream.isatty() else width)
-
-
-class _Plain(Console):
-    """A console for texts that anybody may have written: a control character in them is shown, not obeyed."""
-
-    def print(self, *objects: Any, **options: Any) -> None:
-        super().print(*map(_harmless, objects), **options)
-
-
-def _harmless(item: Any) -> Any:
-    """A text, or a cell of a table, without control characters; anything else as it is."""
-    if isinstance(item, str) and not item.isprintable():
-        return "\n".join(map(printable, item.split("\n")))
-    if isinstance(item, Text) and not item.plain.isprintable():
-        return Text(_harmless(item.plain), style=item.style)
-    return item
-
-
-def _console(stream: IO[str], width: int | None) -> Console:
-    """A console that prints names as they are: square brackets and colons in them are no markup."""
-    return _Plain(file=stream, highlight=False, markup=False, emoji=False, width=width)
-
-
-def print_table(console: Console, table: Table) -> None:
-    """Print a table in which no number is ever cut or broken: wider than the terminal where it must be.
-
-    Only columns with ``overflow="fold"``, of words, become narrower than what is in them.
-    """
-    for column in table.columns:
-        column.header = _harmless(column.header)
-        column._cells[:] = map(_harmless, column.cells)
-    unbounded = console.options.update(width=UNBOUNDED)
-    excess = Measurement.get(console, unbounded, table).maximum - console.width
-    for column in reversed(table.columns):  # names of points stand first and are folded last
-        cells = [Measurement.get(console, unbounded, cell) for cell in (column.header, *column.cells)]
-        column.width = max(cell.maximum for cell in cells)
-        if column.overflow == "fold" and excess > 0:
-            spare = column.width - max(cell.minimum for cell in cells)
-            column.width -= min(spare, excess)
-            excess -= min(spare, excess)
-    if table.title is not None:  # on lines of its own: rich would fold it to the width of the table
-        console.print(table.title)
-        table.title = None
-    if excess > 0:
-        console = _console(console.file, console.width + excess)
-    console.print(table)
-
-
-def format_value(value: float, error: float, uncertain: bool = False, exact: float = _EXACT) -> str:
-    """Write ``value ± error`` with two figures of the error.
-
-    An error of zero, where all trajectories agree, becomes ``± 0``, an unknown one (a single trajectory) ``± —``. One
-    that the sample cannot know gets a question mark, ``± ?`` alone where no trajectory differs. Figures that would have
-    many zeros in front are written with an exponent.
-
-    Parameters
-    ----------
-    value, error : float
-    uncertain : bool
-        See :attr:`cojump.results.result.result.Result.uncertain`.
-    exact : float
-        Errors up to this one are rounding of zero.
-    """
-    if not math.isfinite(value):
-        return "—"
-    if not math.isfinite(error):
-        return f"{format_number(value)} ± —"
-    if error <= exact:
-        return f"{format_number(value)} ± {'?' if uncertain else '0'}"
-    digits, mark = _digits(error), " ?" if uncertain else ""
-    if max(abs(value), error) >= _LARGE:
-        return f"{value:.{min(max(0, math.floor(math.log10(abs(value) or error)) + digits), 16)}e} ± {error:.1e}{mark}"
-    if digits <= _DECIMALS:
-        digits = max(0, digits)
-        return f"{value:z.{digits}f} ± {error:.{digits}f}{mark}"
-    power = digits - 1  # of the first figure of the error, without its sign
-    if abs(value) >= _SMALL:
-        return f"{value:z.{min(digits, 16)}f} ± {error:.1e}{mark}"
-    size = -power if value == 0 else max(math.floor(math.log10(abs(value))), -power)
-    return f"{value * 10.0**-size:z.{min(size + power + 1, 16)}f}e{size:+03d} ± {error:.1e}{mark}"
-
-
-def format_number(value: float, error: float = math.nan) -> str:
-    """Write a number beside which there is none or another one's error: five decimals, more if that error is smaller.
-
-    A zero has no sign.
-    """
-    fine = math.isnan(error) or (error > _EXACT and _digits(error) > _DECIMALS)
-    tiny = fine and _EXACT < abs(value) < _SMALL
-    return f"{value:.2e}" if tiny or abs(value) >= _LARGE else f"{value:z.5f}"
-
-
-def _digits(error: float) -> int:
-    """Decimals that show two figures of an error."""
-    return 1 - math.floor(math.log10(error))
-
-
-def format_difference(value: float, reference: float, error: float, uncertain: bool = False) -> str:
-    """Write (value - reference) in units of the error, or a dash where that has no meaning."""
-    if not math.isfinite(error) or error <= _EXACT or uncertain:
-        return "—"
-    return f"{(value - reference) / error:+.1f}"
 
 
 def chosen_times(n_times: int, all_times: bool) -> list[int]:
