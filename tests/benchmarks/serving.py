@@ -23,7 +23,7 @@ from cojump.ensemble.worker import Worker
 from cojump.errors import Interrupted
 from cojump.jobs.directory import Seat, record_of
 from cojump.parallel.mpi import World
-from cojump.parallel.task_server import _Server
+from cojump.parallel.task_server import TaskServer
 from cojump.storage.chunk_log import fetch, scan
 
 from .cases import TIMES, constrained
@@ -56,14 +56,14 @@ def served(world, chunk):
                     return None
         return chunk
 
-    results, spent, answer = [], [0.0], _Server._answer_one
+    results, spent, answer = [], [0.0], TaskServer._answer_one
 
     def timed(server):
         began = time.process_time()
         answer(server)
         spent[0] += time.process_time() - began
 
-    _Server._answer_one = timed
+    TaskServer._answer_one = timed
     try:
         world.distribute(
             next_task,
@@ -72,7 +72,7 @@ def served(world, chunk):
             lambda: world.rank == 0 and len(results) == CHUNKS - 1,
         )
     finally:
-        _Server._answer_one = answer
+        TaskServer._answer_one = answer
     return spent[0] / CHUNKS
 
 

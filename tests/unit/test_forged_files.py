@@ -15,7 +15,7 @@ import pytest
 import cojump as cj
 from cojump.errors import StorageError
 from cojump.report.show import show_path
-from cojump.storage.envelope import _HEADER, SCHEMA, _header
+from cojump.storage.envelope import HEADER, SCHEMA, header_of
 from cojump.storage.result_file import save_results
 from command_line import invoke
 from synthetic import make_result
@@ -27,8 +27,8 @@ def forged(path, change, result=None):
     image = io.BytesIO(path.read_bytes())
     with h5py.File(image, "r+") as file:
         change(file)
-    payload = image.getvalue()[_HEADER:]
-    path.write_bytes(_header(SCHEMA, payload) + payload)
+    payload = image.getvalue()[HEADER:]
+    path.write_bytes(header_of(SCHEMA, payload) + payload)
     return path
 
 
@@ -223,9 +223,9 @@ def test_a_huge_file_is_not_read(tmp_path):
     with open(path, "wb") as stream:
         stream.truncate(100 * 2**30)
     assert "is not a cojump result file" in refused(path)
-    head = _header(SCHEMA, b"")
+    head = header_of(SCHEMA, b"")
     with open(path, "r+b") as stream:  # a header that says how long it is
-        stream.write(head.replace(b"bytes 0\n", b"bytes %d\n" % (100 * 2**30 - _HEADER))[:_HEADER])
+        stream.write(head.replace(b"bytes 0\n", b"bytes %d\n" % (100 * 2**30 - HEADER))[:HEADER])
     assert "do not fit in memory" in refused(path)
 
 

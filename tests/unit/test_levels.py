@@ -420,7 +420,7 @@ def test_what_is_kept_stays_within_its_budget(monkeypatch):
     state = cj.product(model, {b.name: [0.6, 0.64, 0.48] for b in model.blocks})
     times = np.linspace(0, 1, 3)
     plenty = ProductEngine(model, state, times, 1e-9).run(1, 0, record=True)
-    monkeypatch.setattr(product_engine, "_MEMORY", 3000)
+    monkeypatch.setattr(product_engine, "MOVES_MEMORY", 3000)
     engine = ProductEngine(model, state, times, 1e-9)
     engine.basis._kept.budget = 20_000
     scarce = engine.run(1, 0, record=True)

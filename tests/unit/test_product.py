@@ -818,8 +818,8 @@ def test_kernels_are_compiled_before_the_work_only_where_they_are_needed(levels,
     made = []
     real = engine.make_engine
     monkeypatch.setattr(compilation, "make_engine", lambda *a: made.append(a[0]) or real(*a))
-    monkeypatch.setattr(kernel_cache._kernels, "ready", set())
-    monkeypatch.setattr(kernel_cache._kernels, "place", None)
+    monkeypatch.setattr(kernel_cache.kernels_in_use, "ready", set())
+    monkeypatch.setattr(kernel_cache.kernels_in_use, "place", None)
     compilation.prepare([cj.Model([cj.Block("p", 3, levels=levels)])])
     assert [type(real(m, cj.occupation(m, {"particles": [2, 0, 0]}), [0.0], 1e-9)) for m in made] == [
         engine.ProductEngine

@@ -220,7 +220,7 @@ def test_foreign_files_are_refused(tmp_path):
 def test_a_newer_schema_is_refused(saved):
     path, _ = saved
     payload = path.read_bytes()[512:]
-    path.write_bytes(envelope._header(envelope.SCHEMA + 1, payload) + payload)
+    path.write_bytes(envelope.header_of(envelope.SCHEMA + 1, payload) + payload)
     message = refusal(path)
     newer = f"it has schema {envelope.SCHEMA + 1}, this cojump {cojump.__version__} reads up to {envelope.SCHEMA}"
     assert message == f"{path} was written by a newer cojump: {newer}"
@@ -235,7 +235,7 @@ def test_a_sound_file_of_another_kind_is_refused(tmp_path):
     with h5py.File(tmp_path / "work.h5", "r+") as file:
         del file["points/000000/moments/mean"]
     payload = (tmp_path / "work.h5").read_bytes()[512:]
-    path.write_bytes(envelope._header(1, payload) + payload)
+    path.write_bytes(envelope.header_of(1, payload) + payload)
     message = refusal(path)
     assert message.startswith(f"{path} has not the content of a cojump result file: ")
 

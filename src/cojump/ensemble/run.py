@@ -34,7 +34,7 @@ from .ordered_merge import Fold, in_memory
 from .point import Point
 from .schedule import Schedule, Task
 from .waiting_chunks import Spill
-from .worker import Failure, Worker, _Crew
+from .worker import Crew, Failure, Worker
 
 if TYPE_CHECKING:
     from ..tools.progress import ProgressReport
@@ -115,7 +115,7 @@ def run_chunks(
     ConvergenceError, MemoryError
         If a point fails and ``tolerant`` is false, on one rank; with several it is in ``fold.failure`` alone.
     """
-    crew = _Crew(points, comm.share({i: fold.skeleton.reference for i, fold in folds.items()}))
+    crew = Crew(points, comm.share({i: fold.skeleton.reference for i, fold in folds.items()}))
     costs = {i: cost_of(points[i].model, float(points[i].times[-1])) for i in folds}
     schedule = Schedule(folds, costs, last={i for i in folds if points[i].nbytes > for_each_rank() / 2})
 

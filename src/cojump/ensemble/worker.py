@@ -123,7 +123,7 @@ def _sample(meters: Sequence[Meter], one: Outcome) -> Array:
     return np.concatenate([meter.sample(one) for meter in meters], axis=1)
 
 
-class _Crew:
+class Crew:
     """The workers of all points on one rank; one engine at a time is kept."""
 
     def __init__(self, points: Mapping[int, Point], references: Mapping[int, Array]) -> None:

@@ -25,7 +25,7 @@ from .directory import Contents, Session, damaged_text, emptied, record_of
 from .directory_layout import DIRECTORY
 from .failures import FailureRecord
 from .points import Plan, end_together, plan_together
-from .resume import _carry_on, _checked, _count, _is_complete, _prepare_skeletons
+from .resume import carry_on, checked_contents, counted, is_complete, prepare_skeletons
 from .signals import Signals
 from .status import Status
 from .unfinished import parameters_text
@@ -124,16 +124,16 @@ def _execute(path: Path, directory: Path, comm: World | None, signals: Signals, 
 
 def _begin(plan: Plan, directory: Path, comm: World | None, signals: Signals) -> Session | None:
     """Take the directory and find out what is there; None if nothing is to be run."""
-    contents = _checked(plan, directory)
-    if _is_complete(plan, contents):
+    contents = checked_contents(plan, directory)
+    if is_complete(plan, contents):
         _tidy(plan, directory, contents)
         FailureRecord(directory).begin({}, plan.failed_points)
         place = directory / RESULT_NAME
-        click.echo(f"cojump: complete, {_count(len(plan.points))} in {as_given(place)}; {_hint(directory)}")
+        click.echo(f"cojump: complete, {counted(len(plan.points))} in {as_given(place)}; {_hint(directory)}")
         return None
     session = Session(directory, plan.run_file.text, plan.run_file.sources)
     try:
-        contents = _checked(plan, directory)  # another job may have ended since
+        contents = checked_contents(plan, directory)  # another job may have ended since
         _begin_session(plan, session, contents, "" if comm is None else "rank 0: ", signals)
     except BaseException:
         session.close()
@@ -174,7 +174,7 @@ def _tell(session: Session) -> None:
 
 
 def _begin_session(plan: Plan, session: Session, contents: Contents, who: str, signals: Signals) -> None:
-    _carry_on(plan, contents)
+    carry_on(plan, contents)
     keys, identities = plan.keys, plan.identities
 
     def begun(skeletons: dict[str, Result]) -> tuple[Any, ...]:
@@ -183,7 +183,7 @@ def _begin_session(plan: Plan, session: Session, contents: Contents, who: str, s
 
     made: dict[str, Result] = {}
     try:
-        _prepare_skeletons(plan, contents, who, signals, made)
+        prepare_skeletons(plan, contents, who, signals, made)
     except Stopped:
         if len(made) > len(contents.notes()):  # the next job need not do it again
             with suppress(StorageError):
@@ -198,8 +198,8 @@ def _begin_session(plan: Plan, session: Session, contents: Contents, who: str, s
     finished = sum(fold.finished for fold in session.folds.values())
     partial = sum(fold.n_done for fold in session.folds.values() if not fold.finished)
     if finished or partial:
-        more = f", of which {_count(partial, 'trajectory', 'trajectories')} done" if partial else ""
-        click.echo(f"cojump: {finished} of {_count(len(plan.specs))} there already, running the rest{more}")
+        more = f", of which {counted(partial, 'trajectory', 'trajectories')} done" if partial else ""
+        click.echo(f"cojump: {finished} of {counted(len(plan.specs))} there already, running the rest{more}")
 
 
 _GRACE = 5.0
@@ -310,7 +310,7 @@ class _Run(Events):
 
     def _conclude(self, session: Session, lost: int) -> None:
         """Say what there is at the end."""
-        count = _count(len(self._plan.specs))
+        count = counted(len(self._plan.specs))
         if lost:
             count = f"{len(self._plan.specs) - lost} of {count}, {lost} failed,"
         if session.path.exists():
@@ -320,7 +320,7 @@ class _Run(Events):
         short = [fold for fold in self._folds.values() if fold.waits and fold.failure is None]
         if short:
             name, more = parameters_text(short[0].skeleton.parameters), len(short) - 1
-            text = f"{name} still needs {short[0].waits}" + (f"; so do {_count(more)} more" if more else "")
+            text = f"{name} still needs {short[0].waits}" + (f"; so do {counted(more)} more" if more else "")
             click.echo(f"cojump: target_error is not reached with all n_traj: {text}")
 
     def _explain(self, place: int) -> bool:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _ADVICE = "use another directory with -o, or move it away"
 
 
-def _prepare_skeletons(plan: Plan, contents: Contents, who: str, signals: Signals, made: dict[str, Result]) -> None:
+def prepare_skeletons(plan: Plan, contents: Contents, who: str, signals: Signals, made: dict[str, Result]) -> None:
     """Every point that can be run, without any trajectory; one without a mean field fails like any other."""
     from threadpoolctl import threadpool_limits
 
@@ -46,7 +46,7 @@ def _prepare_skeletons(plan: Plan, contents: Contents, who: str, signals: Signal
             plan.tell(place, f"{who}{one_line(error)}")
 
 
-def _is_complete(plan: Plan, contents: Contents) -> bool:
+def is_complete(plan: Plan, contents: Contents) -> bool:
     """Whether the result file has everything that can be run."""
     if contents.results is None:
         return False
@@ -63,7 +63,7 @@ def _is_complete(plan: Plan, contents: Contents) -> bool:
     return True
 
 
-def _checked(plan: Plan, directory: Path) -> Contents:
+def checked_contents(plan: Plan, directory: Path) -> Contents:
     """Read what is there; refuse what belongs to another run, with the difference."""
     contents = read_contents(directory)
     if contents.results is not None:
@@ -106,7 +106,7 @@ def _gathered(differences: Sequence[Difference], n_points: int) -> list[str]:
     for found in differences:
         groups.setdefault(found.name or found.text, []).append(found)
     return [
-        f"{same[0].text} (in {len(same)} of {_count(n_points)})" if same[0].name and n_points > 1 else same[0].text
+        f"{same[0].text} (in {len(same)} of {counted(n_points)})" if same[0].name and n_points > 1 else same[0].text
         for same in groups.values()
     ]
 
@@ -130,7 +130,7 @@ def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -
     return differences(plan.identities[place], note.identity)
 
 
-def _carry_on(plan: Plan, contents: Contents) -> None:
+def carry_on(plan: Plan, contents: Contents) -> None:
     """Keep in mind who has computed the trajectories that are there, and say so if it was not what computes now."""
     from ..ensemble.fingerprint import LAST_BITS, MADE_BY, NOT_KNOWN, made_by
 
@@ -147,5 +147,6 @@ def _carry_on(plan: Plan, contents: Contents) -> None:
         click.echo(f"cojump: what is there was made by {found}, and goes on with {made_by()}: {LAST_BITS}", err=True)
 
 
-def _count(n: int, one: str = "point", many: str = "points") -> str:
+def counted(n: int, one: str = "point", many: str = "points") -> str:
+    """How many there are, in words."""
     return f"{n} {one if n == 1 else many}"

@@ -11,7 +11,7 @@ from ..errors import ArgumentError, UnsupportedError
 from ..model import Model
 from ..tools import checks
 from ..tools.types import Array
-from .meter import Trajectory, _diagonal
+from .meter import Trajectory, diagonal_pairs
 from .moments import Moments
 from .statistics import Extra
 
@@ -30,7 +30,7 @@ class DistributionMeter:
 
     def empty(self) -> Extra:
         """No trajectory yet."""
-        moments = Moments.empty((len(self._times), self._n), _diagonal(self._n), np.arange(self._n))
+        moments = Moments.empty((len(self._times), self._n), diagonal_pairs(self._n), np.arange(self._n))
         return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
 
     def sample(self, one: Trajectory) -> Array:

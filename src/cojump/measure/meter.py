@@ -52,5 +52,6 @@ class Meter(Protocol):
         """(T', n) vector of one trajectory."""
 
 
-def _diagonal(n: int) -> NDArray[np.intp]:
+def diagonal_pairs(n: int) -> NDArray[np.intp]:
+    """The pairs (i, i) of n figures whose variances alone are kept, (2, n)."""
     return np.array([np.arange(n), np.arange(n)])

@@ -7,7 +7,7 @@ import numpy as np
 from ..basis.reported_sectors import spins_in
 from ..model import Model
 from ..tools.types import Array
-from .meter import Trajectory, _diagonal
+from .meter import Trajectory, diagonal_pairs
 from .moments import Moments
 from .statistics import Extra
 
@@ -24,7 +24,7 @@ class SpinMeter:
     def empty(self) -> Extra:
         """No trajectory yet."""
         n = len(self._labels)
-        moments = Moments.empty((len(self._times), n), _diagonal(n), np.arange(n))
+        moments = Moments.empty((len(self._times), n), diagonal_pairs(n), np.arange(n))
         return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
 
     def sample(self, one: Trajectory) -> Array:

@@ -11,7 +11,8 @@ MOST_LEVELS = 64
 """Levels of a particle; d² observables of d² numbers each are made for every block."""
 
 
-def _block_name(name: str, value: object) -> str:
+def checked_block_name(name: str, value: object) -> str:
+    """Return ``value`` if it can name a block, or raise an ArgumentError about ``name``."""
     if not isinstance(value, str) or not value:
         raise ArgumentError(name, "be the name of a block", f"it is {checks.shown(value)}")
     return value
@@ -41,7 +42,7 @@ class Block:
     levels: int = 2
 
     def __post_init__(self) -> None:
-        _block_name("name", self.name)
+        checked_block_name("name", self.name)
         if "." in self.name:
             raise ArgumentError("name", "have no '.' (labels are 'block.x')", f"it is {checks.shown(self.name)}")
         object.__setattr__(self, "size", checks.integer("size", self.size, 1))

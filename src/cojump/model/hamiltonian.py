@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ArgumentError
 from ..tools import checks
-from .blocks import _block_name
+from .blocks import checked_block_name
 from .operators import check_hermitian, matrix_of
 
 
@@ -40,7 +40,7 @@ class OneBody:
         matrix = matrix_of("eps", eps)
         check_hermitian("eps", matrix)
         object.__setattr__(self, "eps", matrix)
-        object.__setattr__(self, "block", _block_name("block", block))
+        object.__setattr__(self, "block", checked_block_name("block", block))
 
     @property
     def matrix(self) -> NDArray[np.complex128]:
@@ -86,7 +86,9 @@ class TwoBody:
         pair = checks.items("blocks", blocks, "a pair of block names")
         if len(pair) != 2:
             raise ArgumentError("blocks", "be a pair of block names", f"it is {checks.shown(blocks)}")
-        object.__setattr__(self, "blocks", (_block_name("blocks", pair[0]), _block_name("blocks", pair[1])))
+        object.__setattr__(
+            self, "blocks", (checked_block_name("blocks", pair[0]), checked_block_name("blocks", pair[1]))
+        )
 
     @property
     def first(self) -> NDArray[np.complex128]:

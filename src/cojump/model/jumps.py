@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ArgumentError, foreign
 from ..tools import checks
 from ..tools.types import RealFunction
-from .blocks import _block_name
+from .blocks import checked_block_name
 from .operators import check_hermitian, matrix_of
 
 _REMEMBERED = 2**20
@@ -127,11 +127,11 @@ class LocalJump:
         _check_derivatives(derivatives, function)
         matrices = {}
         for name, value in (argument or {}).items():
-            matrices[_block_name("argument", name)] = matrix_of(f"argument[{name!r}]", value)
+            matrices[checked_block_name("argument", name)] = matrix_of(f"argument[{name!r}]", value)
             check_hermitian(f"argument[{name!r}]", matrices[name])
         alone = checks.boolean("exclude_self", exclude_self)
         object.__setattr__(self, "j", matrix_of("j", j))
-        object.__setattr__(self, "block", _block_name("block", block))
+        object.__setattr__(self, "block", checked_block_name("block", block))
         object.__setattr__(self, "amplitude", amplitude)
         object.__setattr__(self, "rate", rate)
         object.__setattr__(self, "argument", matrices)
@@ -226,6 +226,6 @@ class CollectiveJump:
     def __init__(self, matrices: Mapping[str, ArrayLike], rate: float) -> None:
         if not isinstance(matrices, Mapping) or not matrices:
             raise ArgumentError("matrices", "map block names to matrices", f"it is {checks.shown(matrices)}")
-        checked = {_block_name("matrices", b): matrix_of(f"matrices[{b!r}]", y) for b, y in matrices.items()}
+        checked = {checked_block_name("matrices", b): matrix_of(f"matrices[{b!r}]", y) for b, y in matrices.items()}
         object.__setattr__(self, "matrices", checked)
         object.__setattr__(self, "rate", checks.number("rate", rate, 0))

@@ -19,8 +19,8 @@ from ..tools import checks
 from .blocks import Block
 from .hamiltonian import OneBody, TwoBody
 from .jumps import CollectiveJump, LocalJump
-from .operators import HERMITIAN, _labelled_basis, check_hermitian, matrix_of
-from .spectrum import _average_spectrum, _thinned, snapped
+from .operators import HERMITIAN, check_hermitian, labelled_basis, matrix_of
+from .spectrum import average_spectrum, snapped, thinned
 
 _SUMMED = 1e-14
 """Rounding of a sum of a few products, relative to their size."""
@@ -150,7 +150,7 @@ class Model:
         return tuple(
             Observable(f"{block.name}.{label}", i, matrix)
             for i, block in enumerate(self.blocks)
-            for label, matrix in _labelled_basis(block.levels)
+            for label, matrix in labelled_basis(block.levels)
         )
 
     @property
@@ -215,8 +215,8 @@ class Model:
             block = self.blocks[self.block_index(name)]
             levels = snapped(np.linalg.eigvalsh(matrix))
             count = block.size - int(jump.leaves_self_out and name == jump.block)
-            spectra.append(_average_spectrum(levels, count, block.size, budget))
-        return reduce(lambda a, b: _thinned(np.unique(np.add.outer(a, b)), most), spectra)
+            spectra.append(average_spectrum(levels, count, block.size, budget))
+        return reduce(lambda a, b: thinned(np.unique(np.add.outer(a, b)), most), spectra)
 
     def linear(self, name: str, matrices: Mapping[str, ArrayLike]) -> tuple[float, NDArray[np.float64]]:
         """Write Σ_b (1/N_b) Σ_{k in b} X_b^(k) as constant + Σ_a c_a m_a; returns the constant and c (A,).

@@ -37,7 +37,7 @@ def check_hermitian(name: str, matrix: NDArray[np.complex128]) -> None:
         raise ArgumentError(name, "be Hermitian", f"|X - X†| reaches {deviation:.3g}")
 
 
-def _labelled_basis(levels: int) -> list[tuple[str, NDArray[np.complex128]]]:
+def labelled_basis(levels: int) -> list[tuple[str, NDArray[np.complex128]]]:
     """Labels and matrices that, with the identity, span the Hermitian (d, d) matrices orthogonally."""
     if levels == 2:
         return [("x", SIGMA_X), ("y", SIGMA_Y), ("z", SIGMA_Z)]
@@ -56,7 +56,7 @@ def single_particle_basis(levels: int) -> tuple[NDArray[np.complex128], NDArray[
 
     Those whose averages are reported; for two levels with the identity in front, which they do not span.
     """
-    matrices = [matrix for _, matrix in _labelled_basis(levels)]
+    matrices = [matrix for _, matrix in labelled_basis(levels)]
     if levels == 2:
         matrices = [np.eye(2, dtype=complex), *matrices]
     stack = np.array(matrices)

@@ -33,14 +33,14 @@ def two_level_averages(
     return np.minimum(np.maximum(values, lowest), highest)
 
 
-def _thinned(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+def thinned(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:
     """At most ``most`` of sorted values, both ends among them."""
     if len(values) <= most:
         return values
     return values[np.unique(np.linspace(0, len(values) - 1, most).astype(int))]
 
 
-def _average_spectrum(levels: NDArray[np.floating[Any]], count: int, size: int, budget: int) -> NDArray[np.float64]:
+def average_spectrum(levels: NDArray[np.floating[Any]], count: int, size: int, budget: int) -> NDArray[np.float64]:
     """Values of (1/size) Σ_a n_a levels_a over occupations with Σ n_a = count, thinned to about ``budget``."""
     ladder = np.zeros(1)
     used = np.zeros(1, dtype=int)

@@ -21,7 +21,7 @@ import click
 from ..errors import EXPECTED, ArgumentError, Stopped, broken_line, one_line
 from ..tools.checks import shown
 from ..tools.terminal import tell
-from .task_server import _Server, _Worker
+from .task_server import TaskServer, TaskWorker
 
 _TRY_AGAIN, _INTERRUPTED = 75, 130
 """Statuses of a job that was told to stop, see cojump.jobs.signals, and of one that was interrupted."""
@@ -214,9 +214,9 @@ class World:
         from mpi4py import MPI
 
         side = (
-            _Server(self._comm, MPI.Status(), next_task, on_result, stopping)
+            TaskServer(self._comm, MPI.Status(), next_task, on_result, stopping)
             if self.rank == 0
-            else _Worker(self._comm, stopping)
+            else TaskWorker(self._comm, stopping)
         )
         return self.guard(lambda: side.run(work))
 

@@ -32,7 +32,7 @@ def _wait_for(ready: Callable[[], bool]) -> None:
         nap = min(1.5 * nap, _LONGEST_NAP)
 
 
-class _Worker:
+class TaskWorker:
     """Any rank but 0 while tasks are out."""
 
     def __init__(self, comm: Any, stopping: Callable[[], bool]) -> None:
@@ -92,7 +92,7 @@ class _Worker:
         return self._halted
 
 
-class _Server:
+class TaskServer:
     """Rank 0 while tasks are out."""
 
     def __init__(

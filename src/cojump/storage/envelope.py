@@ -23,14 +23,15 @@ SCHEMA = 3
 2: what makes each point what it is, when it is done, and its partial last chunk, so that a run can be extended.
 """
 
-_HEADER = 512
+HEADER = 512
 _MAGIC = b"cojump result file\n"
 
 
-def _header(schema: int, payload: bytes) -> bytes:
+def header_of(schema: int, payload: bytes) -> bytes:
+    """The first 512 bytes of a file with this payload."""
     digest = hashlib.sha256(payload).hexdigest()
     text = b"%sschema %d\nbytes %d\nsha256 %s\n" % (_MAGIC, schema, len(payload), digest.encode())
-    return text.ljust(_HEADER, b"\n")
+    return text.ljust(HEADER, b"\n")
 
 
 def is_result_file(path: str | os.PathLike[str]) -> bool:
@@ -42,7 +43,7 @@ def is_result_file(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def _content(place: Path) -> bytes:
+def content(place: Path) -> bytes:
     """The bytes of a result file, or of the one in a directory; its header is looked at before all else is read.
 
     Raises
@@ -54,7 +55,7 @@ def _content(place: Path) -> bytes:
         if place.is_dir():
             place = place / RESULT_NAME
         with open_regular(place) as stream:
-            head = stream.read(_HEADER)
+            head = stream.read(HEADER)
             size = os.fstat(stream.fileno()).st_size
             _check_header(place, head, size)
             if size > 0.5 * available():
@@ -74,20 +75,20 @@ def _check_header(place: Path, head: bytes, size: int) -> int:
         raise StorageError(f"{place} is empty, not a cojump result file")
     stated = re.match(re.escape(_MAGIC) + rb"schema (\d{1,9})\nbytes (\d{1,18})\nsha256 [0-9a-f]{64}\n", head)
     if stated is None:
-        cut = size < _HEADER and head.startswith(_MAGIC[: len(head)])
+        cut = size < HEADER and head.startswith(_MAGIC[: len(head)])
         raise StorageError(f"{place} is cut short" if cut else f"{place} is not a cojump result file")
     schema, length = int(stated[1]), int(stated[2])
     if schema > SCHEMA:
         known = f"it has schema {schema}, this cojump {__version__} reads up to {SCHEMA}"
         raise StorageError(f"{place} was written by a newer cojump: {known}")
-    if size != length + _HEADER:
-        found = f"it has {size} bytes instead of {length + _HEADER}"
-        raise StorageError(f"{place} is {'cut short' if size < length + _HEADER else 'damaged'}: {found}")
+    if size != length + HEADER:
+        found = f"it has {size} bytes instead of {length + HEADER}"
+        raise StorageError(f"{place} is {'cut short' if size < length + HEADER else 'damaged'}: {found}")
     return schema
 
 
 def _verify(place: Path, data: bytes) -> None:
     """Raise StorageError unless the header describes exactly the bytes that follow it."""
-    schema = _check_header(place, data[:_HEADER], len(data))
-    if data[:_HEADER] != _header(schema, data[_HEADER:]):
+    schema = _check_header(place, data[:HEADER], len(data))
+    if data[:HEADER] != header_of(schema, data[HEADER:]):
         raise StorageError(f"{place} is damaged: its content does not match its checksum")

@@ -22,25 +22,26 @@ _TAILS = ("shift", "cubes", "fourths")
 __all__ = ["Dataset", "File", "Group", "HardLink", "check_string_dtype", "h5o", "h5z", "string_dtype"]
 
 
-def _write_moments(group: Group, moments: Moments) -> None:
+def write_moments(group: Group, moments: Moments) -> None:
+    """Write count, means and co-moments."""
     group.attrs["count"] = int(moments.count)
-    _write_array(group, "mean", moments.mean)
-    _write_array(group, "comoment", moments.comoment)
+    write_array(group, "mean", moments.mean)
+    write_array(group, "comoment", moments.comoment)
     if moments.tails is not None:
         group["followed"] = np.ascontiguousarray(moments.tails.followed, dtype=np.int64)
         for name in _TAILS:
-            _write_array(group, name, getattr(moments.tails, name))
+            write_array(group, name, getattr(moments.tails, name))
 
 
-def _read_tails(group: Group) -> tuple[Any, ...]:
+def read_tails(group: Group) -> tuple[Any, ...]:
     """The three arrays of the tails; nothing in an older file."""
     return tuple(group[name][()] for name in _TAILS) if _TAILS[0] in group else ()
 
 
-def _read_moments(group: Group, pairs: Any) -> Moments:
+def read_moments(group: Group, pairs: Any) -> Moments:
     """Moments of one meter; their tails only if they fit."""
     moments = Moments(pairs, int(group.attrs["count"]), group["mean"][()], group["comoment"][()])
-    arrays = _read_tails(group)
+    arrays = read_tails(group)
     if arrays:
         followed = group["followed"][()]
         empty = Tails.empty(moments.mean.shape, pairs, followed)
@@ -50,21 +51,22 @@ def _read_moments(group: Group, pairs: Any) -> Moments:
     return moments
 
 
-def _plain(value: Any) -> Any:
+def plain_value(value: Any) -> Any:
     """Numpy scalars and arrays among the parameters, as JSON knows them."""
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     raise ArgumentError("parameters", "hold numbers, strings and lists", f"one is {checks.shown(value)}")
 
 
-def _write_array(group: Group, name: str, value: Any) -> None:
+def write_array(group: Group, name: str, value: Any) -> None:
+    """Write numbers with a checksum of their own."""
     array = np.ascontiguousarray(value, dtype=np.float64)
     # An empty array has no chunk to check; one of zeros (a point without trajectories) needs no room.
     zeros = array.size > 0 and not array.any()
     group.create_dataset(name, data=array, fletcher32=array.size > 0, compression="gzip" if zeros else None)
 
 
-class _Allowance:
+class Allowance:
     """Bytes that may still be read from a file, and the objects in it that have been."""
 
     def __init__(self, nbytes: int) -> None:
@@ -85,14 +87,14 @@ class _Allowance:
         self.take(_OBJECT)
 
 
-class _Sealed:
+class Sealed:
     """A group of a file that anybody may have made: only plain objects that are in it, and only what fits in memory.
 
     HDF5 itself follows links and storage into other files, runs filters it finds, and makes room for whatever sizes are
     declared. This shows a group, its datasets and its attributes as h5py does, and refuses such things with ValueError.
     """
 
-    def __init__(self, group: Group, allowance: _Allowance) -> None:
+    def __init__(self, group: Group, allowance: Allowance) -> None:
         self._group, self._allowance = group, allowance
         self._found: dict[str, Any] = {}
         self.attrs = _SealedAttributes(group, allowance)
@@ -124,13 +126,13 @@ class _Sealed:
             return _SealedDataset(item, name, self._allowance)
         if not isinstance(item, Group):
             raise ValueError(f"{name} is neither a group nor a dataset")
-        return _Sealed(item, self._allowance)
+        return Sealed(item, self._allowance)
 
 
 class _SealedDataset:
     """A dataset of numbers or of texts that is stored in the file itself, read as a whole by ``[()]``."""
 
-    def __init__(self, dataset: Dataset, name: str, allowance: _Allowance) -> None:
+    def __init__(self, dataset: Dataset, name: str, allowance: Allowance) -> None:
         self._dataset, self._name, self._allowance = dataset, name, allowance
         layout = dataset.id.get_create_plist()
         if layout.get_external_count() or dataset.is_virtual:
@@ -176,7 +178,7 @@ class _SealedDataset:
 class _SealedAttributes:
     """The attributes of a group: short texts, numbers, small arrays of numbers."""
 
-    def __init__(self, group: Group, allowance: _Allowance) -> None:
+    def __init__(self, group: Group, allowance: Allowance) -> None:
         self._group, self._allowance = group, allowance
 
     def __getitem__(self, name: str) -> Any:
@@ -197,5 +199,6 @@ class _SealedAttributes:
         return self[name] if name in self._group.attrs else default
 
 
-def _text(dataset: Any) -> str:
+def text_of(dataset: Any) -> str:
+    """The text in a dataset."""
     return dataset.asstr()[()]

@@ -27,21 +27,21 @@ from ..tools import checks
 from ..tools.memory import available
 from ..tools.whole_files import replace_file
 from ..version import __version__
-from .envelope import _HEADER, SCHEMA, _content, _header
+from .envelope import HEADER, SCHEMA, content, header_of
 from .hdf5 import (
+    Allowance,
     File,
     Group,
-    _Allowance,
-    _plain,
-    _read_moments,
-    _Sealed,
-    _text,
-    _write_array,
-    _write_moments,
+    Sealed,
+    plain_value,
+    read_moments,
     string_dtype,
+    text_of,
+    write_array,
+    write_moments,
 )
 from .result_sequence import Origin, ResultSequence
-from .resume_note import Note, _read_note, _write_note
+from .resume_note import Note, read_note, write_note
 
 _LABELS = 20_000
 """Averages of a point: their products are counted before anything is read."""
@@ -118,7 +118,7 @@ def save_results(
     if not overwrite and os.path.lexists(path):
         raise StorageError(f"cannot write {path}: it exists already")
     image = io.BytesIO()
-    with File(image, "w", userblock_size=_HEADER) as file:
+    with File(image, "w", userblock_size=HEADER) as file:
         file.attrs["schema"] = SCHEMA
         file.attrs["cojump_version"] = __version__
         file.attrs["created"] = datetime.now(UTC).isoformat(timespec="seconds")
@@ -131,21 +131,21 @@ def save_results(
             group = points.create_group(f"{i:06d}")
             _write_point(group, result)
             if notes:
-                _write_note(group.create_group("run"), notes[i])
-    payload = image.getvalue()[_HEADER:]
-    replace_file(path, _header(SCHEMA, payload) + payload, new=not overwrite)
+                write_note(group.create_group("run"), notes[i])
+    payload = image.getvalue()[HEADER:]
+    replace_file(path, header_of(SCHEMA, payload) + payload, new=not overwrite)
 
 
 def _write_point(group: Group, result: Result) -> None:
-    group.attrs["parameters"] = json.dumps(dict(result.parameters), default=_plain)
+    group.attrs["parameters"] = json.dumps(dict(result.parameters), default=plain_value)
     group.attrs["n_particles"] = result.n_particles
     group.attrs["seed"] = str(result.seed)  # a seed may be any integer, larger than 64 bits too
     group.attrs["tolerance"] = float(result.tolerance)
     group.attrs["n_jumps"] = int(result.n_jumps)
     group["labels"] = np.array(result.labels, dtype=string_dtype())
     for name in _ARRAYS:
-        _write_array(group, name, getattr(result, name))
-    _write_moments(group.create_group("moments"), result.moments)
+        write_array(group, name, getattr(result, name))
+    write_moments(group.create_group("moments"), result.moments)
     group.attrs["theory_refusal"] = result.theory_refusal
     if result.chance is not None:
         chance = group.create_group("chance")
@@ -158,7 +158,7 @@ def _write_point(group: Group, result: Result) -> None:
     if result.theory is not None:
         theory = group.create_group("theory")
         for name in _THEORY:
-            _write_array(theory, name, getattr(result.theory, name))
+            write_array(theory, name, getattr(result.theory, name))
     extras = group.create_group("extras", track_order=True)
     for number, (name, extra) in enumerate(result.extras.items()):
         own = extras.create_group(str(number))
@@ -166,10 +166,10 @@ def _write_point(group: Group, result: Result) -> None:
         if extra.interval is not None:
             own.attrs["interval"] = np.array(extra.interval)
         own["labels"] = np.array(extra.labels, dtype=string_dtype())
-        _write_array(own, "times", extra.times)
-        _write_array(own, "reference", extra.reference)
+        write_array(own, "times", extra.times)
+        write_array(own, "reference", extra.reference)
         own["pairs"] = np.ascontiguousarray(extra.moments.pairs, dtype=np.int64)
-        _write_moments(own, extra.moments)
+        write_moments(own, extra.moments)
 
 
 def _read_chance(group: Group, A: int) -> Chance:
@@ -186,7 +186,7 @@ def _read_extras(group: Any) -> dict[str, Extra]:
     extras = {}
     for number in range(len(group)):
         own = group[str(number)]
-        moments = _read_moments(own, own["pairs"][()])
+        moments = read_moments(own, own["pairs"][()])
         _check_extra(own.attrs["name"], moments)
         labels = tuple(str(label) for label in own["labels"].asstr()[()])
         start_end = own.attrs.get("interval")
@@ -223,20 +223,20 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
         If there is no such file, or it is damaged, no result file, or written by a newer cojump.
     """
     place = checks.path("path", path)
-    data = _content(place)
+    data = content(place)
     try:
         with File(io.BytesIO(data), "r") as opened:
-            file = _Sealed(opened, _Allowance(available() // 2))
+            file = Sealed(opened, Allowance(available() // 2))
             points = file["points"]
             names = sorted(points)
             results = [_read_point(points[name]) for name in names]
             notes = [
-                _read_note(points[name]["run"], result) if "run" in points[name] else None
+                read_note(points[name]["run"], result) if "run" in points[name] else None
                 for name, result in zip(names, results, strict=True)
             ]
             origin = Origin(
-                run_file=_text(file["run_file"]),
-                sources=json.loads(_text(file["sources"])),
+                run_file=text_of(file["run_file"]),
+                sources=json.loads(text_of(file["sources"])),
                 version=str(file.attrs["cojump_version"]),
                 schema=int(file.attrs["schema"]),
                 created=str(file.attrs["created"]),
@@ -255,7 +255,7 @@ def _read_point(group: Any) -> Result:
         raise ValueError(f"it has {len(labels):,} averages" if labels else "it has no averages")
     layout = layout_of(labels)
     stored = group["moments"]
-    moments = _read_moments(stored, layout.pairs)
+    moments = read_moments(stored, layout.pairs)
     arrays = {name: group[name][()] for name in _ARRAYS}
     if arrays["times"].ndim != 1 or not arrays["times"].size:
         raise ValueError("it has no output times")

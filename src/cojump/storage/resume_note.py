@@ -12,7 +12,7 @@ from ..ensemble.goal import Goal
 from ..ensemble.ordered_merge import Folded, folded_of
 from ..measure.moments import Moments
 from ..results.result import Result
-from .hdf5 import Group, _read_tails, _text, _write_moments
+from .hdf5 import Group, read_tails, text_of, write_moments
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,8 @@ class Note:
     folded: Folded
 
 
-def _write_note(group: Group, note: Note) -> None:
+def write_note(group: Group, note: Note) -> None:
+    """Write what a later session needs beside a point."""
     group["identity"] = json.dumps(note.identity)
     group["goal"] = json.dumps(asdict(note.goal))
     last = note.folded.last
@@ -43,20 +44,19 @@ def _write_note(group: Group, note: Note) -> None:
     group.attrs.update(start=last.start, stop=last.stop, n_jumps=last.n_jumps)
     for name, groups in (("before", note.folded.before), ("last", last.moments)):
         for i, moments in enumerate(groups):
-            _write_moments(group.create_group(f"{name}/{i}"), moments)
+            write_moments(group.create_group(f"{name}/{i}"), moments)
 
 
-def _read_note(group: Any, result: Result) -> Note:
-    identity, goal = json.loads(_text(group["identity"])), Goal(**json.loads(_text(group["goal"])))
+def read_note(group: Any, result: Result) -> Note:
+    """Read what an earlier session has left beside a point."""
+    identity, goal = json.loads(text_of(group["identity"])), Goal(**json.loads(text_of(group["goal"])))
     if "last" not in group:
         return Note(identity, goal, folded_of(result))
     layout = Groups(statistics_of(result))
 
     def read(name: str) -> tuple[Moments, ...]:
         parts = [group[name][str(i)] for i in range(len(group[name]))]
-        return layout.filled(
-            [(int(p.attrs["count"]), p["mean"][()], p["comoment"][()], *_read_tails(p)) for p in parts]
-        )
+        return layout.filled([(int(p.attrs["count"]), p["mean"][()], p["comoment"][()], *read_tails(p)) for p in parts])
 
     start, stop, n_jumps = (int(group.attrs[name]) for name in ("start", "stop", "n_jumps"))
     last = Chunk(start, stop, read("last"), result.trajectories[:0], n_jumps)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError, UnsupportedError
 from ..model import LocalJump
 from ..model.jumps import values_of
-from ..tools.chebyshev import _Interpolant
+from ..tools.chebyshev import Interpolant
 
 _SAME = 1e-5
 """Difference between a derivative given and the one found, in units of the scale of variation, that is let pass."""
@@ -50,8 +50,8 @@ class RateJet:
 
     def __init__(self, jump: LocalJump, lowest: float, highest: float, name: str) -> None:
         self._jump, self._lowest, self._highest, self._name = jump, lowest, highest, name
-        self._amplitude = _Interpolant(jump.gamma, lowest, highest)
-        self._rate = _Interpolant(_Squared(jump), lowest, highest)
+        self._amplitude = Interpolant(jump.gamma, lowest, highest)
+        self._rate = Interpolant(_Squared(jump), lowest, highest)
 
     def __call__(self, x: float) -> Jet:
         """Γ(x), Γ'(x), Γ''(x).

@@ -58,7 +58,7 @@ def _chebyshev_sum(reversed_coefficients: list[float], s: float) -> float:
     return b - s * before
 
 
-class _Interpolant:
+class Interpolant:
     """A function on an interval, interpolated on parts of it that are halved until it is smooth in them."""
 
     def __init__(self, function: RealFunction, lowest: float, highest: float) -> None:

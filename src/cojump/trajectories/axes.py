@@ -7,7 +7,7 @@ import numpy as np
 from ..model import LocalJump, Model
 from ..tools.types import Array, Matrix
 
-_ZERO = 1e-14
+ZERO = 1e-14
 """Relative size below which a matrix element is rounding of the rotation."""
 
 _PARALLEL = 1e-12
@@ -31,7 +31,7 @@ def argument_axis(matrix: Matrix) -> Array | None:
     """(3,) direction of a Hermitian 2x2 matrix; None for a multiple of the identity."""
     vector = pauli_vector(matrix)
     length = float(np.linalg.norm(vector))
-    return None if length <= _ZERO * np.abs(matrix).max(initial=0) else vector / length
+    return None if length <= ZERO * np.abs(matrix).max(initial=0) else vector / length
 
 
 def block_axis(model: Model, b: int) -> tuple[Array, bool]:

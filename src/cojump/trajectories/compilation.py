@@ -14,7 +14,7 @@ from ..model.components import components
 from ..model.states import occupation, tilted
 from ..model.systems import free_flips, lambda_pump
 from .engine import make_engine
-from .kernel_cache import _kernels, compiling
+from .kernel_cache import compiling, kernels_in_use
 from .kernels.program import run_program
 from .product_moves import Rows, apply
 from .product_program import Builder
@@ -29,7 +29,7 @@ def code() -> str:
     from . import kernels as _  # noqa: F401 - its import names the kernels
 
     versions = f"numba {numba.__version__}, numpy {np.__version__}"
-    return f"cojump {__version__}, kernels {_kernels.digest[:12]}, {versions}"
+    return f"cojump {__version__}, kernels {kernels_in_use.digest[:12]}, {versions}"
 
 
 def prepare(models: Iterable[Model]) -> None:

@@ -10,7 +10,7 @@ from ..model import LocalJump, Model
 from ..model.components import components
 from ..model.states import State
 from ..tools.types import Array
-from .independent_parts import _SideBySide
+from .independent_parts import SideBySide
 from .outcome import Runner
 from .product_engine import ProductEngine
 from .product_sectors import ProductBasis
@@ -49,4 +49,4 @@ def make_engine(model: Model, state: State, times: Array, tolerance: float, snap
         own = State(tuple(state.blocks[b] for b in part.blocks))
         kind = Engine if is_banded(part.model) else ProductEngine
         runners.append(kind(part.model, own, times, tolerance, snapshots))
-    return runners[0] if len(parts) == 1 else _SideBySide(model, parts, runners)
+    return runners[0] if len(parts) == 1 else SideBySide(model, parts, runners)

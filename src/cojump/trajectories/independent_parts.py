@@ -15,7 +15,7 @@ from ..tools.types import Array
 from .outcome import Outcome, Runner
 
 
-class _SideBySide:
+class SideBySide:
     """Components that never become entangled: products of their averages, their jumps in order of time."""
 
     def __init__(self, model: Model, parts: tuple[Component, ...], runners: list[Runner]) -> None:

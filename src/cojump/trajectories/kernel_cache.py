@@ -121,10 +121,10 @@ class _Locator(_CacheLocator):
         self._py_file = py_func.__code__.co_filename  # for a warning of numba's
 
     def get_cache_path(self) -> str:
-        return str(_kernels.place)
+        return str(kernels_in_use.place)
 
     def get_source_stamp(self) -> str:
-        return _kernels.digest
+        return kernels_in_use.digest
 
     def get_disambiguator(self) -> str:
         return "kernel"
@@ -151,10 +151,10 @@ class _Cache(FunctionCache):
 
     def save_overload(self, sig: Any, data: Any) -> None:
         try:
-            with locked(_kernels.place):
+            with locked(kernels_in_use.place):
                 super().save_overload(sig, data)
         except (OSError, EOFError, UnpicklingError) as error:
-            _kernels.refuse(f"cannot write into {_kernels.place}: {one_line(error)}")
+            kernels_in_use.refuse(f"cannot write into {kernels_in_use.place}: {one_line(error)}")
 
 
 class _Kernels:
@@ -187,21 +187,21 @@ class _Kernels:
         self.refusal = self.refusal or why
 
 
-_kernels = _Kernels()
+kernels_in_use = _Kernels()
 
 
 def keep(modules: list[ModuleType], records: Sequence[type]) -> None:
     """Give all kernels of these modules, which have just been imported, their place in the cache; see digest_of."""
     own = [(m, f) for m in modules for f in vars(m).values() if hasattr(f, "py_func")]
-    _kernels.dispatchers = [f for m, f in own if f.py_func.__module__ == m.__name__]
-    _kernels.digest = digest_of(modules, records)
-    if not _kernels.dispatchers:  # NUMBA_DISABLE_JIT
+    kernels_in_use.dispatchers = [f for m, f in own if f.py_func.__module__ == m.__name__]
+    kernels_in_use.digest = digest_of(modules, records)
+    if not kernels_in_use.dispatchers:  # NUMBA_DISABLE_JIT
         return
-    name = hashlib.sha256((_kernels.digest + _target()).encode()).hexdigest()[:32]
-    _kernels.place = _writable(Path(str(modules[0].__file__)).parent, name)
-    if _kernels.place is None:
+    name = hashlib.sha256((kernels_in_use.digest + _target()).encode()).hexdigest()[:32]
+    kernels_in_use.place = _writable(Path(str(modules[0].__file__)).parent, name)
+    if kernels_in_use.place is None:
         return
-    for dispatcher in _kernels.dispatchers:
+    for dispatcher in kernels_in_use.dispatchers:
         dispatcher._cache = _Cache(dispatcher.py_func)
 
 
@@ -225,7 +225,7 @@ def _writable(directory: Path, name: str) -> Path | None:
         if new:
             _remove_unused(place)
         return place
-    _kernels.refuse("; ".join(why))
+    kernels_in_use.refuse("; ".join(why))
     return None
 
 
@@ -273,29 +273,29 @@ def compiling(what: str) -> Iterator[bool]:
 
     Gives whether this process has still to do it. Nobody waits once it has been done: a file says so.
     """
-    if what in _kernels.ready:
+    if what in kernels_in_use.ready:
         yield False
         return
-    place = _kernels.place
+    place = kernels_in_use.place
     done = None if place is None else place / f"{what}.done"
     if done is None or done.exists():
         yield True
     else:
         with locked(place, what):
             yield True
-        if not _kernels.refusal:
+        if not kernels_in_use.refusal:
             with contextlib.suppress(OSError):
                 done.touch()
-    _kernels.ready.add(what)
+    kernels_in_use.ready.add(what)
 
 
 def tell_refusal() -> None:
     """Say once on standard error why compiled code is not kept, if it is not."""
-    if _kernels.refusal and not _kernels.told:
-        _kernels.told = True
+    if kernels_in_use.refusal and not kernels_in_use.told:
+        kernels_in_use.told = True
         with contextlib.suppress(OSError, ValueError):  # a message is worth no run
             print(
-                f"cojump: compiled code is not kept, each process compiles for itself ({_kernels.refusal}); "
+                f"cojump: compiled code is not kept, each process compiles for itself ({kernels_in_use.refusal}); "
                 "NUMBA_CACHE_DIR can name a place for it",
                 file=sys.stderr,
                 flush=True,
@@ -304,7 +304,7 @@ def tell_refusal() -> None:
 
 def compiled() -> dict[str, int]:
     """How many kernels this process has compiled, and how many it has read from the cache."""
-    stats = [d.stats for d in _kernels.dispatchers]
+    stats = [d.stats for d in kernels_in_use.dispatchers]
     return {
         "compiled": sum(sum(s.cache_misses.values()) for s in stats),
         "loaded": sum(sum(s.cache_hits.values()) for s in stats),

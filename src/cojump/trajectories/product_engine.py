@@ -56,7 +56,7 @@ _LARGEST = 4096
 _OVERHEAD = 2**16
 """Multiplications that take as long as what Python does around a step, a jump or an output time."""
 
-_MEMORY = 128 * 2**20
+MOVES_MEMORY = 128 * 2**20
 """Bytes of one-particle moves and of collective operators that an engine keeps."""
 
 
@@ -137,7 +137,7 @@ class ProductEngine:
         self._turned = any(channel is not None and channel.turn for channel in self.basis.channels)
         self._matrix = lru_cache(maxsize=16)(self._h_eff)
         """H_eff of a whole sector as a matrix, for long steps; kept, because trajectories come back."""
-        self._moves = [Moves(block, _MEMORY // len(self.state)) for block in self.basis.blocks]
+        self._moves = [Moves(block, MOVES_MEMORY // len(self.state)) for block in self.basis.blocks]
 
     def run(
         self,

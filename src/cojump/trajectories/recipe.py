@@ -15,7 +15,7 @@ from ..model.rates import jump_rate
 from .engine import rate_tables
 from .frames import shares_frame
 from .kernels.common import MAX_ORDER, PAD
-from .product_engine import _MEMORY
+from .product_engine import MOVES_MEMORY
 from .product_sectors import MEMORY
 from .spin_tables import is_banded
 
@@ -85,7 +85,7 @@ def product_bytes(model: Model) -> int:
     sector += sum(4 * 24 * jumps * elements for elements in turned)
     sectors = prod(most_sectors(b) for b in model.blocks)
     moves = sum(most_sectors(b) * 12 * d * b.levels**3 for b, d in zip(model.blocks, dims, strict=True))
-    kept = min(max(sector, MEMORY), sectors * sector) + min(_MEMORY, moves)
+    kept = min(max(sector, MEMORY), sectors * sector) + min(MOVES_MEMORY, moves)
     # patterns and elements of the sectors of more than two levels, some 25 d³ bytes per state
     patterns = sum(
         most_sectors(b) * 25 * b.levels**3 * d for b, d in zip(model.blocks, dims, strict=True) if b.levels > 2

@@ -27,7 +27,7 @@ from ..model.operators import SIGMA_X, SIGMA_Y, SIGMA_Z
 from ..model.spectrum import snapped, two_level_averages
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
-from .axes import _ZERO, axis_rotation, block_axis
+from .axes import ZERO, axis_rotation, block_axis
 from .no_jump_tables import SpinTables
 from .product_program import empty_program
 
@@ -69,7 +69,7 @@ def is_banded(model: Model) -> bool:
     for jump in model.jumps:
         for y in jump.matrices.values() if isinstance(jump, CollectiveJump) else ():
             turned = conjugate(rotation, y)
-            if min(abs(turned[0, 1]), abs(turned[1, 0])) > _ZERO * np.abs(turned).max():
+            if min(abs(turned[0, 1]), abs(turned[1, 0])) > ZERO * np.abs(turned).max():
                 return False
     return True
 
@@ -141,7 +141,7 @@ def _collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> _
     N = model.size
     (matrix,) = jump.matrices.values()
     y = np.sqrt(jump.rate / N) * conjugate(rotation, matrix)
-    y = np.where(np.abs(y) > _ZERO * max(np.abs(y).max(), 1e-300), y, 0)
+    y = np.where(np.abs(y) > ZERO * max(np.abs(y).max(), 1e-300), y, 0)
     i = np.arange(N + 1)
     M = i - N / 2
     along = i * y[0, 0] + (N - i) * y[1, 1]
@@ -156,7 +156,7 @@ def _collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> _
 def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
     N = model.size
     j = conjugate(rotation, jump.matrix)
-    j = np.where(np.abs(j) > _ZERO * max(np.abs(j).max(), 1e-300), j, 0)
+    j = np.where(np.abs(j) > ZERO * max(np.abs(j).max(), 1e-300), j, 0)
     x = snapped(sum((np.diag(conjugate(rotation, m)).real for m in jump.argument.values()), np.zeros(2)))
     i = np.arange(N + 1)
     gamma = jump.gamma(two_level_averages(x[0], x[1], N, N)) if not jump.leaves_self_out else np.ones(N + 1)
@@ -190,7 +190,7 @@ def _phase_that_makes_real(hamiltonian: _Hamiltonian) -> complex:
     A rotation about the common axis is free; with it a transverse field along any direction becomes real.
     """
     for value in hamiltonian.up:
-        if abs(value) > _ZERO * np.abs(hamiltonian.up).max():
+        if abs(value) > ZERO * np.abs(hamiltonian.up).max():
             return complex(np.conj(value) / abs(value))
     if abs(hamiltonian.two) > 0:
         return complex(np.sqrt(np.conj(hamiltonian.two) / abs(hamiltonian.two)))
@@ -226,9 +226,9 @@ def _assemble(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> SpinTab
     up, down = H_up - 0.5j * R_up, H_up.conj() - 0.5j * R_up.conj()
     scale = max(float(np.abs(up).max()), float(np.abs(down).max()), 1e-300)
     for band in (up, down):
-        band.imag[np.abs(band.imag) < _ZERO * scale] = 0.0
-    two = hamiltonian.two if abs(hamiltonian.two) > _ZERO * scale else 0j
-    is_real = two == 0 and not up.imag.any() and bool(np.allclose(up.real, down.real, rtol=0, atol=_ZERO * scale))
+        band.imag[np.abs(band.imag) < ZERO * scale] = 0.0
+    two = hamiltonian.two if abs(hamiltonian.two) > ZERO * scale else 0j
+    is_real = two == 0 and not up.imag.any() and bool(np.allclose(up.real, down.real, rtol=0, atol=ZERO * scale))
     band_width = 2 if two != 0 else int(bool(np.abs(up[:N]).any() or np.abs(down[:N]).any()))
 
     def stack(name: str, shape: tuple[int, ...]) -> NDArray[np.complex128]:

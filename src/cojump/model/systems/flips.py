@@ -16,7 +16,8 @@ _MOST_ENTRIES = 2 * 10**7
 """Entries of all patterns together, p·N: a few seconds of sorting them into blocks."""
 
 
-def _spins(size: int, omega: float) -> tuple[list[Block], list[OneBody | TwoBody]]:
+def one_block_of_spins(size: int, omega: float) -> tuple[list[Block], list[OneBody | TwoBody]]:
+    """The block "spins" and the drive omega Σ σ_x on it."""
     return [Block("spins", size)], [OneBody(checks.number("omega", omega) * SIGMA_X, "spins")]
 
 
@@ -26,17 +27,18 @@ def _itself(x: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True)
-class _Power:
+class Power:
     """R(x) = strength x^power; like all rates here an object that another process can be sent."""
 
     strength: float
     power: float
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """R at the values x."""
         return self.strength * x**self.power
 
 
-def _exponent(power: float) -> float:
+def checked_exponent(power: float) -> float:
     """Check the exponent of an average in a rate."""
     checked = checks.number("power", power)
     if checked <= 0:
@@ -61,7 +63,7 @@ def free_flips(size: int, omega: float, rate_up: float, rate_down: float, chi: f
     rate_up, rate_down : float
         Flip rates, at least 0.
     """
-    blocks, hamiltonian = _spins(size, omega)
+    blocks, hamiltonian = one_block_of_spins(size, omega)
     if checks.number("chi", chi) != 0:
         hamiltonian.append(TwoBody(SIGMA_Z, SIGMA_Z, chi, blocks=("spins", "spins")))
     jumps = [
@@ -89,7 +91,7 @@ def constrained(size: int, omega: float, rate_up: float, rate_down: float) -> Mo
     rate_up, rate_down : float
         Flip rates at n_av = 1, at least 0.
     """
-    blocks, hamiltonian = _spins(size, omega)
+    blocks, hamiltonian = one_block_of_spins(size, omega)
     jumps = [
         LocalJump(
             np.sqrt(checks.number(name, rate, 0)) * matrix,
@@ -123,9 +125,9 @@ def facilitated(size: int, omega: float, kappa: float, gamma: float, power: floa
     power : float
         Positive exponent of n_av in the rate (the amplitude has half of it).
     """
-    blocks, hamiltonian = _spins(size, omega)
-    kappa, gamma, power = checks.number("kappa", kappa, 0), checks.number("gamma", gamma, 0), _exponent(power)
-    up = LocalJump(SIGMA_PLUS, block="spins", rate=_Power(kappa, power), argument={"spins": PROJECTOR_UP})
+    blocks, hamiltonian = one_block_of_spins(size, omega)
+    kappa, gamma, power = checks.number("kappa", kappa, 0), checks.number("gamma", gamma, 0), checked_exponent(power)
+    up = LocalJump(SIGMA_PLUS, block="spins", rate=Power(kappa, power), argument={"spins": PROJECTOR_UP})
     return Model(blocks, hamiltonian, [up, LocalJump(np.sqrt(gamma) * SIGMA_MINUS, block="spins")])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ...tools import checks
 from .. import Block, LocalJump, Model, OneBody
-from .flips import _exponent, _Power
+from .flips import Power, checked_exponent
 
 
 def lambda_pump(size: int, omega: float, kappa: float, gamma: float, power: float = 1) -> Model:
@@ -36,14 +36,14 @@ def lambda_pump(size: int, omega: float, kappa: float, gamma: float, power: floa
     power : float
         Positive exponent of n1_av in the rate (the amplitude has half of it).
     """
-    omega, power = checks.number("omega", omega), _exponent(power)
+    omega, power = checks.number("omega", omega), checked_exponent(power)
     kappa, gamma = checks.number("kappa", kappa, 0), checks.number("gamma", gamma, 0)
     ground, target, excited = np.eye(3)
     drive = np.outer(ground, excited)
     fall = LocalJump(
         np.outer(target, excited),
         block="particles",
-        rate=_Power(kappa, power),
+        rate=Power(kappa, power),
         argument={"particles": np.outer(target, target)},
     )
     leave = LocalJump(np.sqrt(gamma) * np.outer(ground, target), block="particles")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...tools import checks
 from .. import CollectiveJump, Model
 from ..operators import SIGMA_MINUS
-from .flips import _spins
+from .flips import one_block_of_spins
 
 
 def boundary_time_crystal(size: int, omega: float, kappa: float) -> Model:
@@ -22,5 +22,5 @@ def boundary_time_crystal(size: int, omega: float, kappa: float) -> Model:
     kappa : float
         Collective rate, at least 0.
     """
-    blocks, hamiltonian = _spins(size, omega)
+    blocks, hamiltonian = one_block_of_spins(size, omega)
     return Model(blocks, hamiltonian, [CollectiveJump({"spins": SIGMA_MINUS}, rate=checks.number("kappa", kappa, 0))])

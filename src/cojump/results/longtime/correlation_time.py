@@ -13,7 +13,7 @@ from ...measure.time_windows import window_of
 from ...tools import checks
 from ...tools.checks import check_times
 from ...tools.types import Array
-from .kept_series import _kept, _matrix
+from .kept_series import kept_of, series_matrix
 
 RELIABLE = 50.0
 """A correlation time is believed where each series is at least this many times as long."""
@@ -81,7 +81,7 @@ def autocorrelation_time(series: ArrayLike, *, spacing: float = 1.0) -> Correlat
     ArgumentError
         If the series is not finite or shorter than four values.
     """
-    x = _matrix("series", series)
+    x = series_matrix("series", series)
     step = checks.number("spacing", spacing, 0.0)
     if step == 0:
         raise ArgumentError("spacing", "be more than 0", "it is 0")
@@ -173,7 +173,7 @@ def averages(source: Any, *, burn_in: float | None = None, window: float | None 
     ArgumentError
         If there is no series, or the output times in the window are not equally spaced or fewer than four.
     """
-    times, series = _kept(source)
+    times, series = kept_of(source)
     chosen = window_of(times, burn_in, window)
     if chosen is None:
         raise ArgumentError("times", "be at least four", "there is one")

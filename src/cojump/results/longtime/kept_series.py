@@ -35,7 +35,7 @@ def kept_series(source: Any, observable: str | Mapping[str, ArrayLike], *, model
     -------
     (K, T) array
     """
-    _, series = _kept(source)
+    _, series = kept_of(source)
     if isinstance(observable, str) and observable in source.labels:
         return series[:, :, source.labels.index(observable)]
     if model is not None:
@@ -53,7 +53,7 @@ def kept_series(source: Any, observable: str | Mapping[str, ArrayLike], *, model
     return constant + series @ coefficients
 
 
-def _kept(source: Any) -> tuple[Array, Array]:
+def kept_of(source: Any) -> tuple[Array, Array]:
     """Times (T,) and series (K, T, A) of a result or a trajectory."""
     times, labels = getattr(source, "times", None), getattr(source, "labels", None)
     series = getattr(source, "trajectories", None)
@@ -70,7 +70,7 @@ def _kept(source: Any) -> tuple[Array, Array]:
     return times, series
 
 
-def _matrix(name: str, values: ArrayLike) -> Array:
+def series_matrix(name: str, values: ArrayLike) -> Array:
     """(K, n) series; raises ArgumentError if it is none."""
     given = checks.array(name, values, "an array of numbers, of the shape (n,) or (K, n)", real=True, finite=False)
     x = np.atleast_2d(given.astype(float))

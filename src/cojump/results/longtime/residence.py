@@ -15,7 +15,7 @@ from ...model import Model
 from ...tools import checks
 from ...tools.checks import check_times
 from ...tools.types import Array
-from .kept_series import _matrix
+from .kept_series import series_matrix
 
 if TYPE_CHECKING:
     from ...model.states import State
@@ -124,13 +124,13 @@ def _series_at(times: Any, series: Any) -> list[tuple[Array, Array]]:
             raise ArgumentError("series", rule, f"it has {len(series)}")
         pairs = []
         for k, (own, values) in enumerate(zip(times, series, strict=True)):
-            t, x = check_times(own, f"times[{k}]"), _matrix(f"series[{k}]", values)
+            t, x = check_times(own, f"times[{k}]"), series_matrix(f"series[{k}]", values)
             if x.shape != (1, len(t)):
                 rule = f"have one value for each of the {len(t)} times[{k}]"
                 raise ArgumentError(f"series[{k}]", rule, f"its shape is {np.shape(values)}")
             pairs.append((t, x[0]))
         return pairs
-    t, x = check_times(times), _matrix("series", series)
+    t, x = check_times(times), series_matrix("series", series)
     if x.shape[1] != len(t):
         raise ArgumentError("series", f"have one value for each of the {len(t)} times", f"it has {x.shape[1]}")
     return [(t, row) for row in x]

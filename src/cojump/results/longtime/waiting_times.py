@@ -14,7 +14,7 @@ from ...errors import ArgumentError
 from ...tools import checks
 from ...tools.checks import check_times
 from ...tools.types import Array
-from .kept_series import _matrix
+from .kept_series import series_matrix
 
 _UNKNOWN = 0.02
 """Where waits are longer than the longest one seen with more than this probability, their mean has no known error."""
@@ -72,7 +72,7 @@ class WaitingTimes:
 
     def survival(self, times: ArrayLike) -> tuple[Array, Array]:
         """Probability to wait longer than each of ``times``, and its standard error; NaN where nothing was seen."""
-        return self._limit.survival(_matrix("times", times)[0], side="right")
+        return self._limit.survival(series_matrix("times", times)[0], side="right")
 
     def density(self, edges: ArrayLike) -> tuple[Array, Array]:
         """Probability density in bins with the given ``edges`` (n + 1,), and its standard error: two (n,) arrays."""
