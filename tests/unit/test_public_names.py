@@ -1,0 +1,69 @@
+"""Public names stand where users call them, wherever their home is."""
+
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+import cojump as cj
+
+MODULES = {
+    "systems": "model.systems",
+    "fluctuations": "theory.fluctuations",
+    "attractors": "theory.attractors",
+    "bounds": "theory.bounds",
+    "longtime": "results.longtime",
+    "reduced": "results.reduced_states",
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_public_module_is_the_one_that_stands_in_its_package(name):
+    assert getattr(cj, name) is importlib.import_module(f"cojump.{MODULES[name]}")
+
+
+def test_from_cojump_import_gives_the_public_modules():
+    from cojump import attractors, bounds, fluctuations, longtime, reduced, systems
+
+    assert callable(systems.free_flips)
+    assert callable(longtime.residence)
+    assert callable(attractors.fixed_points)
+    assert callable(bounds.gronwall)
+    assert callable(fluctuations.fluctuations)
+    assert callable(reduced.one)
+
+
+NAMES = {
+    "systems": "free_flips constrained facilitated hopfield potts_hopfield boundary_time_crystal lambda_pump",
+    "longtime": "autocorrelation_time averages kept_series residence waiting_times",
+    "reduced": "one two correlators",
+    "attractors": "fixed_points limit_cycle scan survey",
+    "bounds": "gronwall lemmas",
+    "fluctuations": "fluctuations stationary",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_public_module_has_its_names(name):
+    module = getattr(cj, name)
+    for each in NAMES[name].split():
+        assert callable(getattr(module, each))
+
+
+def test_save_is_what_a_result_saves_itself_with(tmp_path):
+    model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
+    result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 0.5], n_traj=4)
+    result.save(tmp_path / "one.h5")
+    cj.save([result, result], tmp_path / "two.h5")
+    (one,), (first, second) = cj.load(tmp_path / "one.h5"), cj.load(tmp_path / "two.h5")
+    for loaded in (one, first, second):
+        assert loaded.mean.tobytes() == result.mean.tobytes()
+    with pytest.raises(cj.StorageError, match="exists already"):
+        cj.save(result, tmp_path / "one.h5")
+    with pytest.raises(cj.ArgumentError, match="`results` must be a result or several, but one is of type float"):
+        cj.save([result, 1.0], tmp_path / "three.h5")
+    with pytest.raises(cj.ArgumentError, match="`results` must be a result or several, but there is none"):
+        cj.save([], tmp_path / "three.h5")
+    with pytest.raises(cj.ArgumentError, match="`results` must be a result or several, but it is of type int"):
+        cj.save(3, tmp_path / "three.h5")
