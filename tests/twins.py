@@ -11,7 +11,7 @@ from math import comb, sqrt
 import numpy as np
 from scipy.linalg import expm
 
-from pauli import PAULI
+from tests.support.pauli import PAULI
 
 UP, DOWN = 0, 1
 

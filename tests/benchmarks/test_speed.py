@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.cases import BUDGET
-from benchmarks.measure import apart
+from tests.benchmarks.cases import BUDGET
+from tests.benchmarks.measure import apart
 
 LARGEST_MEMORY = 1024
 """MiB, at the largest N."""

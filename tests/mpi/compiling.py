@@ -1,6 +1,6 @@
 """Simulate on all ranks and write down what each compiled and what it read from the cache.
 
-python -m mpi.compiling DIRECTORY
+python -m tests.mpi.compiling DIRECTORY
 """
 
 import json

@@ -1,6 +1,6 @@
 """Run a few ensembles on all ranks (alone: without MPI), write down what each rank got, then do ``cojump run``.
 
-python -m mpi.ensembles DIRECTORY RUN_FILE [alone]
+python -m tests.mpi.ensembles DIRECTORY RUN_FILE [alone]
 """
 
 import json
@@ -11,7 +11,7 @@ import numpy as np
 
 import cojump as cj
 from cojump import cli
-from mpi import digests
+from tests.mpi import digests
 
 TIMES = np.linspace(0.0, 2.0, 9)
 SEED = 11

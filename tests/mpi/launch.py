@@ -11,8 +11,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import command_line
-from run_files import run_text
+from tests.support import command_line
+from tests.support.run_files import run_text
 
 HERE = Path(__file__).parent
 LIMIT = 60
@@ -110,8 +110,8 @@ def run(ranks, *arguments, limit=LIMIT, **variables):
 
 
 def run_module(ranks, module, *arguments, **options):
-    """Run a helper of this directory, ``mpi.<module>``."""
-    return run(ranks, sys.executable, "-m", f"mpi.{module}", *arguments, **options)
+    """Run a helper of this directory, ``tests.mpi.<module>``."""
+    return run(ranks, sys.executable, "-m", f"tests.mpi.{module}", *arguments, **options)
 
 
 def cojump_script():

@@ -1,6 +1,6 @@
 """One rank calls simulate with an argument that is refused; the others with a good one.
 
-python -m mpi.one_wrong RANK
+python -m tests.mpi.one_wrong RANK
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""``cojump`` with its largest memory written down, a line per rank: python -m mpi.peak FILE ARGUMENTS..."""
+"""``cojump`` with its largest memory written down, a line per rank: python -m tests.mpi.peak FILE ARGUMENTS..."""
 
 import contextlib
 import sys

@@ -1,6 +1,6 @@
 """simulate(comm=) that is interrupted or fails on the last rank; every rank writes what it is left with.
 
-python -m mpi.stopped DIRECTORY interrupt|fail
+python -m tests.mpi.stopped DIRECTORY interrupt|fail
 """
 
 import os

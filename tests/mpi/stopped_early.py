@@ -1,6 +1,6 @@
 """simulate(comm=) with Ctrl-C on the last rank alone, while the ranks agree on what they are to do.
 
-    mpiexec -n 2 python -m mpi.stopped_early METHOD
+    mpiexec -n 2 python -m tests.mpi.stopped_early METHOD
 
 METHOD is one of cojump.parallel.mpi.mpi.World, before which the signal comes.
 """

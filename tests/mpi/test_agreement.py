@@ -2,7 +2,7 @@
 
 import pytest
 
-from mpi.launch import HERE, run_cojump, run_module, write_run_file
+from tests.mpi.launch import HERE, run_cojump, run_module, write_run_file
 
 AT_ONCE = 30
 

@@ -7,8 +7,8 @@ import time
 import pytest
 
 import cojump as cj
-from mpi import digests
-from mpi.launch import HERE, cojump_script, end, finish, run_cojump, run_module, start, write_run_file
+from tests.mpi import digests
+from tests.mpi.launch import HERE, cojump_script, end, finish, run_cojump, run_module, start, write_run_file
 
 AT_ONCE = 20
 """Seconds from the start of the job: imports on a loaded machine take most of them, a hang far more."""

@@ -8,9 +8,9 @@ import time
 import pytest
 
 import cojump as cj
-from mpi import digests
-from mpi.launch import cojump_script, end, finish, run_cojump, run_module, start, write_run_file
-from mpi.test_failures import watched
+from tests.mpi import digests
+from tests.mpi.launch import cojump_script, end, finish, run_cojump, run_module, start, write_run_file
+from tests.mpi.test_failures import watched
 
 AT_ONCE = 5
 """Seconds within which a job that is told to stop has left."""

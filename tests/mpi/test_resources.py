@@ -10,7 +10,7 @@ from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Task
 from cojump.ensemble.worker import Worker
 from cojump.jobs.directory import Seat, record_of
-from mpi.launch import run_module, write_run_file
+from tests.mpi.launch import run_module, write_run_file
 
 MANY = 100_000
 """Short trajectories."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from mpi import digests, ensembles
-from mpi.launch import run_module, write_run_file
+from tests.mpi import digests, ensembles
+from tests.mpi.launch import run_module, write_run_file
 
 SWEEP = {"system": '"constrained"', "size": [4, 9], "omega": 0.7, "rate_up": 1.3, "rate_down": 0.8}
 

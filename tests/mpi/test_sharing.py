@@ -4,8 +4,8 @@ import ast
 import json
 from pathlib import Path
 
-from mpi.launch import run_cojump, run_module
-from mpi.test_failures import watched
+from tests.mpi.launch import run_cojump, run_module
+from tests.mpi.test_failures import watched
 
 CHUNK, N_TRAJ = 3, 24
 

@@ -1,6 +1,6 @@
 """The command line, told to stop before MPI begins, on one rank only.
 
-python -m mpi.told_early RANK run FILE.toml
+python -m tests.mpi.told_early RANK run FILE.toml
 """
 
 import os

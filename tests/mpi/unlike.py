@@ -8,9 +8,9 @@
     raise     the function fails
     same      they are the same
 
-python -m mpi.unlike WHAT RANK
-python -m mpi.unlike files - FILE FILE DIRECTORY      cojump run with another file on each of two ranks
-python -m mpi.unlike processors - FILE DIRECTORY      on two kinds of processors, or so the compiler thinks
+python -m tests.mpi.unlike WHAT RANK
+python -m tests.mpi.unlike files - FILE FILE DIRECTORY      cojump run with another file on each of two ranks
+python -m tests.mpi.unlike processors - FILE DIRECTORY      on two kinds of processors, or so the compiler thinks
 """
 
 import sys

@@ -100,7 +100,7 @@ cat >"$PLACE/job.slurm" <<JOB
 #SBATCH --open-mode=append
 #SBATCH --output=$PLACE/job.log
 echo "== \$(date +%T) start \${SLURM_RESTART_COUNT:-0} of job \$SLURM_JOB_ID"
-export PATH=$BIN:\$PATH PYTHONPATH=${PYTHONPATH:-$TOP/src}:$TOP/tests WATCHED_SLOW=1
+export PATH=$BIN:\$PATH PYTHONPATH=${PYTHONPATH:-$TOP/src}:$TOP WATCHED_SLOW=1
 exec $TOP/mpi_runs/launch.sh $PLACE/run.toml
 JOB
 JOB=$(sbatch --parsable "$PLACE/job.slurm")
@@ -120,11 +120,11 @@ STARTS=$(grep -c "^== " "$PLACE/job.log")
 [ "$STATE" = COMPLETED ] || { echo "the job ended as $STATE"; tail -n 20 "$PLACE/slurmctld.log" "$PLACE/slurmd.log"; exit 1; }
 [ "$STARTS" -ge 3 ] || { echo "the job started only $STARTS times"; exit 1; }
 
-export PYTHONPATH=${PYTHONPATH:-$TOP/src}:$TOP/tests
+export PYTHONPATH=${PYTHONPATH:-$TOP/src}:$TOP
 "$BIN/cojump" run "$PLACE/run.toml" -o "$PLACE/alone" 2>/dev/null
 "$BIN/python" - "$PLACE" <<'CHECK'
 import sys
-from mpi import digests
+from tests.mpi import digests
 
 one, two = (digests.of_file(f"{sys.argv[1]}/{name}/result.h5") for name in ("results", "alone"))
 assert one == two, "the bits differ"

@@ -3,9 +3,9 @@
 import numpy as np
 
 import cojump as cj
-import oracle
 from cojump.model.states import State
-from pauli import LOWER, ONE, RAISE, X, Y, Z
+from tests import oracle
+from tests.support.pauli import LOWER, ONE, RAISE, X, Y, Z
 
 ALONG = 0.6 * X - 0.2 * Y + 0.7 * Z
 TRACED = 0.4 * ONE + 0.3 * Z - 0.5j * LOWER

@@ -3,8 +3,8 @@
 import numpy as np
 
 import cojump as cj
-import oracle
-from pauli import LOWER, ONE, RAISE, X, Y, Z
+from tests import oracle
+from tests.support.pauli import LOWER, ONE, RAISE, X, Y, Z
 
 S = "spins"
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 import cojump as cj
-import oracle
+from tests import oracle
 
 PATTERNS = np.array([[0, 0, 1, 2], [0, 0, 1, 0]])
 """Blocks 0-0 (2 particles), 1-1 (1) and 2-0 (1), all of which interact."""

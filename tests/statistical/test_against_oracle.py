@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import cojump as cj
-import oracle
-from statistical.cases import MODELS, STARTS
-from statistical.rules import against_oracle, pool
+from tests import oracle
+from tests.statistical.cases import MODELS, STARTS
+from tests.statistical.rules import against_oracle, pool
 
 TIMES = np.linspace(0, 2, 9)
 N_TRAJ = 20_000

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import cojump as cj
-import oracle
-from statistical.block_cases import MODELS, PATTERNS, X, across, hopfield, ket, start, together
-from statistical.rules import against_oracle, compare, pool
+from tests import oracle
+from tests.statistical.block_cases import MODELS, PATTERNS, X, across, hopfield, ket, start, together
+from tests.statistical.rules import against_oracle, compare, pool
 
 TIMES = np.linspace(0, 0.6, 4)
 N_TRAJ = 20_000

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 import cojump as cj
-import oracle
-from statistical.level_cases import MODELS, beside_spins, mixing, potts, pumped, start
-from statistical.rules import against_oracle, pool
+from tests import oracle
+from tests.statistical.level_cases import MODELS, beside_spins, mixing, potts, pumped, start
+from tests.statistical.rules import against_oracle, pool
 
 TIMES = np.linspace(0, 0.6, 4)
 FEW, MANY = 3_000, 20_000

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from statistical.block_cases import across, ket
-from statistical.cases import STARTS
-from statistical.rules import against_oracle, pool
+from tests.statistical.block_cases import across, ket
+from tests.statistical.cases import STARTS
+from tests.statistical.rules import against_oracle, pool
 
 TIMES = np.linspace(0, 2, 9)
 N_TRAJ = 10_000

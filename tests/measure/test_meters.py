@@ -1,0 +1,131 @@
+"""Order parameters, polynomials, total spin, squeezing and distributions, against what they must be exactly."""
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+import cojump as cj
+from tests.support.pauli import LOWER, X, Y, Z
+from tests.twins import spin
+
+S = "spins"
+PATTERNS = np.array([[1, 1, 1, -1, -1], [1, 1, -1, 1, -1]])
+TIMES = np.linspace(0, 1, 3)
+
+
+@pytest.fixture(scope="module")
+def hopfield():
+    model = cj.systems.hopfield(PATTERNS, 0.5, 1.2)
+    observables = {
+        "zz": [({"++": Z}, {"--": Z})],
+        "mixed": [{"++": X + 0.3 * np.eye(2)}, ({"+-": Y}, {"+-": Y + Z})],
+        "shifted": [({"++": Z + np.eye(2)}, {"-+": 2 * Z - np.eye(2)})],
+    }
+    state = cj.corrupted(model, 0, 0.8)
+    return model, cj.simulate(model, state, TIMES, n_traj=40, seed=2, observables=observables, distributions=TIMES[1:])
+
+
+def test_polynomials_are_maps_of_means_and_products(hopfield):
+    _, r = hopfield
+    at = r.labels.index
+    m, q = r.mean, r.second
+    z, w = at("++.z"), at("-+.z")
+    expected = {
+        "zz": q[:, z, at("--.z")],
+        "mixed": m[:, at("++.x")] + 0.3 + q[:, at("+-.y"), at("+-.y")] + q[:, at("+-.y"), at("+-.z")],
+        "shifted": 2 * q[:, z, w] - m[:, z] + 2 * m[:, w] - 1,
+    }
+    for label, values in expected.items():
+        mean, stderr = r.observables[label]
+        assert np.abs(mean - values).max() < 1e-12
+        assert np.isfinite(stderr).all()
+    with pytest.raises(cj.ArgumentError, match="be one of zz, mixed, shifted"):
+        r.observables["yy"]
+
+
+def test_overlaps_and_their_covariance(hopfield):
+    model, r = hopfield
+    maps = np.zeros((2, len(r.labels)))
+    for b, block in enumerate(model.blocks):
+        for mu in range(2):
+            maps[mu, 3 * b + 2] = block.size / 5 * (1 if block.name[mu] == "+" else -1)
+    assert r.order.labels == ("overlap1", "overlap2")
+    assert np.abs(r.order.mean - r.mean @ maps.T).max() < 1e-12
+    assert np.abs(r.order.reference - r.reference @ maps.T).max() < 1e-12
+    for name in ("covariance", "within", "between"):
+        assert np.abs(getattr(r.order, name) - maps @ getattr(r, name) @ maps.T).max() < 1e-12
+        assert np.isfinite(getattr(r.order, f"{name}_stderr")).all()
+
+
+def test_distributions_have_the_moments_of_m_z(hopfield):
+    model, r = hopfield
+    for b, block in enumerate(model.blocks):
+        d = r.distribution(block.name)
+        z = 3 * b + 2
+        assert np.array_equal(d.times, TIMES[1:])
+        assert np.abs(d.probability.sum(axis=1) - 1).max() < 1e-12
+        assert np.abs(d.probability @ (2 * d.M / block.size) - r.mean[1:, z]).max() < 1e-9
+        assert np.abs(d.probability @ (2 * d.M / block.size) ** 2 - r.second[1:, z, z]).max() < 1e-9
+
+
+@pytest.mark.parametrize("axis", [Z, X, 0.6 * X - 0.2 * Y + 0.7 * Z])
+@pytest.mark.parametrize("size", [1, 6])
+def test_the_distribution_of_a_product_state_is_binomial(size, axis):
+    """Whatever frame the engine works in: the banded one, and the general one (a collective σ_x jump)."""
+    flip = cj.LocalJump(LOWER, S, amplitude=lambda x: 1 + 0.1 * x, argument={S: axis})
+    for extra in ([], [cj.CollectiveJump({S: X}, 0.1)]):
+        model = cj.Model([cj.Block(S, size)], [], [flip, *extra])
+        result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0], n_traj=2, distributions=[0.0])
+        exact = binom.pmf(np.arange(size + 1), size, np.cos(0.55) ** 2)
+        assert np.abs(result.distribution(S).probability[0] - exact).max() < 1e-9
+
+
+def test_squeezing_of_one_axis_twisting():
+    """ξ² of exp(-iχt(Σσ_z)²/N) on the state along x, by dense spin matrices; a coherent state has 1."""
+    N, chi, t = 20, 1.0, 0.3
+    model = cj.systems.free_flips(N, 0.0, 0.0, 0.0, chi=chi)
+    result = cj.simulate(model, cj.tilted(model, np.pi / 2, 0.0), [0.0, t], n_traj=2)
+    x, y, z = spin(N)
+    ket = np.sqrt(binom.pmf(np.arange(N + 1), N, 0.5)) * np.exp(-1j * t * chi / N * 4 * np.diag(z).real ** 2)
+    J = np.array([np.vdot(ket, o @ ket).real for o in (x, y, z)])
+    Q = np.array([[np.vdot(a @ ket, b @ ket).real for b in (x, y, z)] for a in (x, y, z)])
+    lowest = np.linalg.eigvalsh(Q[1:, 1:])[0]  # the mean spin stays along x
+    assert abs(J[1]) + abs(J[2]) < 1e-12
+    assert result.squeezing.mean[:, 0] == pytest.approx([1.0, N * lowest / (J @ J)], abs=1e-9)
+    assert result.squeezing.mean[1, 0] < 0.6
+
+
+def test_the_error_of_the_squeezing_is_its_spread():
+    model = cj.systems.free_flips(30, 0.2, 0.3, 0.2, chi=1.0)
+    state, times = cj.tilted(model, np.pi / 2, 0.0), [0.0, 0.25, 0.5]
+    runs = [cj.simulate(model, state, times, n_traj=100, seed=seed).squeezing for seed in range(40)]
+    spread = np.std([r.mean[1:, 0] for r in runs], axis=0, ddof=1)
+    stated = np.sqrt(np.mean([r.stderr[1:, 0] ** 2 for r in runs], axis=0))
+    assert np.all(np.abs(spread / stated - 1) < 0.3)  # 40 seeds know a spread to 11 %
+
+
+def test_total_spin():
+    model = cj.Model([cj.Block("a", 4), cj.Block("b", 3)], [], [cj.LocalJump(LOWER, "a")])
+    state = cj.dicke(model, {"a": (1, 1), "b": (1.5, 0.5)})
+    result = cj.simulate(model, state, [0.0, 50.0], n_traj=20)
+    assert result.spin.labels == ("a", "b")
+    assert result.spin.mean == pytest.approx(np.array([[1, 1.5], [2, 1.5]]))  # all down is symmetric
+
+
+def test_extras_survive_the_file(hopfield, tmp_path):
+    _, r = hopfield
+    r.save(tmp_path / "r.h5")
+    again = cj.load(tmp_path / "r.h5")[0]
+    assert np.array_equal(again.order.covariance_stderr, r.order.covariance_stderr)
+    assert np.array_equal(again.squeezing.stderr, r.squeezing.stderr, equal_nan=True)
+    assert np.array_equal(again.observables["zz"][1], r.observables["zz"][1])
+    assert np.array_equal(again.distribution("++").probability, r.distribution("++").probability)
+
+
+def test_a_result_without_what_is_asked_for_says_so():
+    model = cj.systems.free_flips(3, 0.7, 1.0, 1.0)
+    result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), TIMES, n_traj=2)
+    with pytest.raises(cj.ArgumentError, match="`order` must belong to a model with order parameters"):
+        _ = result.order
+    with pytest.raises(cj.ArgumentError, match="a product \\(tuple\\) of two"):
+        cj.simulate(model, cj.tilted(model, 1.1, 0.4), TIMES, n_traj=2, observables={"a": [({S: Z},) * 3]})

@@ -1,0 +1,256 @@
+"""Result files with a right checksum and a wrong content: refused in one line, and nothing outside of them is read."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import threading
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.errors import StorageError
+from cojump.report.show import show_path
+from cojump.storage.envelope import HEADER, SCHEMA, header_of
+from cojump.storage.result_file import save_results
+from tests.support.command_line import invoke
+from tests.support.synthetic import make_result
+
+
+def forged(path, change, result=None):
+    """Write a sound file, change what is in it, and seal it again."""
+    save_results(path, [result or make_result()])
+    image = io.BytesIO(path.read_bytes())
+    with h5py.File(image, "r+") as file:
+        change(file)
+    payload = image.getvalue()[HEADER:]
+    path.write_bytes(header_of(SCHEMA, payload) + payload)
+    return path
+
+
+def refused(path):
+    """The line with which a file is refused, soon and within little memory."""
+    began = time.monotonic()
+    with pytest.raises(StorageError) as caught:
+        cj.load(path)
+    line = str(caught.value)
+    assert line.isprintable()
+    assert len(line) < 500
+    assert time.monotonic() - began < 5
+    return line
+
+
+POINT = "points/000000"
+
+
+def soft_loop(file):
+    del file[f"{POINT}/moments"]
+    file[f"{POINT}/moments"] = h5py.SoftLink(f"/{POINT}")
+
+
+def hard_loop(file):
+    del file[f"{POINT}/extras"]
+    file[f"{POINT}/extras"] = file["points"]
+
+
+def same_twice(file):
+    for i in range(1, 2000):
+        file[f"points/{i:06d}"] = file[POINT]
+
+
+def deep_json(file):
+    file[POINT].attrs["parameters"] = "[" * 30_000 + "]" * 30_000
+
+
+def long_integer(file):
+    file[POINT].attrs["parameters"] = '{"size": ' + "9" * 5000 + "}"
+
+
+def declared_size(file):
+    del file[f"{POINT}/moments/comoment"]
+    file[f"{POINT}/moments"].create_dataset("comoment", shape=(10**9, 10**6), dtype="f8", chunks=(1, 1000))
+
+
+def declared_contiguous(file):
+    del file[f"{POINT}/times"]
+    file[POINT].create_dataset("times", shape=(10**11,), dtype="f8")
+
+
+def bomb(file):
+    del file[f"{POINT}/trajectories"]
+    file[POINT].create_dataset("trajectories", data=np.ones((300, 9, 3000)), compression="gzip")
+
+
+def zeros_beyond_memory(file):
+    for name in ("times", "weights", "reference", "trajectories"):
+        del file[f"{POINT}/{name}"]
+        made = file[POINT].create_dataset(name, shape=(10**13,), dtype="f8", chunks=(10**5,), compression="gzip")
+        made[: 10**6] = 0
+
+
+def two_filters(file):
+    del file[f"{POINT}/times"]
+    file[POINT].create_dataset("times", data=np.zeros(9), shuffle=True, compression="lzf")
+
+
+def references(file):
+    del file[f"{POINT}/times"]
+    file[POINT].create_dataset("times", data=np.array([file.ref] * 9, dtype=h5py.ref_dtype))
+
+
+def huge_chunks(file):
+    del file[f"{POINT}/times"]
+    file[POINT].create_dataset("times", shape=(9,), maxshape=(None,), dtype="f8", chunks=(5 * 10**8,))
+
+
+def many_texts(file):
+    del file[f"{POINT}/labels"]
+    file[POINT].create_dataset("labels", shape=(10**9,), dtype=h5py.string_dtype(), chunks=(1000,))
+
+
+def group_for_dataset(file):
+    del file[f"{POINT}/labels"]
+    file[POINT].create_group("labels")
+
+
+def dataset_for_group(file):
+    del file[f"{POINT}/moments"]
+    file[f"{POINT}/moments"] = np.zeros(3)
+
+
+def numbers_for_text(file):
+    del file["run_file"]
+    file["run_file"] = np.zeros(3)
+
+
+def named_type(file):
+    del file[f"{POINT}/times"]
+    file[f"{POINT}/times"] = np.dtype("f8")
+
+
+def pairs_outside(file):
+    extras = file[f"{POINT}/extras"].create_group("0")
+    extras.attrs.update(name="observables", count=3)
+    extras["labels"] = np.array(["a"], dtype=h5py.string_dtype())
+    for name in ("times", "reference", "mean", "comoment"):
+        extras[name] = np.zeros((9, 1)) if name != "times" else np.zeros(9)
+    extras["pairs"] = np.array([[7], [7]])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        soft_loop,
+        hard_loop,
+        same_twice,
+        deep_json,
+        long_integer,
+        declared_size,
+        declared_contiguous,
+        bomb,
+        zeros_beyond_memory,
+        two_filters,
+        references,
+        huge_chunks,
+        many_texts,
+        group_for_dataset,
+        dataset_for_group,
+        numbers_for_text,
+        named_type,
+        pairs_outside,
+    ],
+)
+def test_a_forged_content_is_refused(tmp_path, change):
+    assert "has not the content of a cojump result file" in refused(forged(tmp_path / "a.h5", change))
+
+
+def test_other_files_are_not_read(tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_bytes(np.linspace(0, 4, 9).tobytes())
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["times"] = np.linspace(0, 4, 9)
+
+    def external_link(file):
+        del file[f"{POINT}/times"]
+        file[f"{POINT}/times"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/times")
+
+    def external_storage(file):
+        del file[f"{POINT}/times"]
+        file[POINT].create_dataset("times", shape=(9,), dtype="f8", external=[(str(secret), 0, 72)])
+
+    def virtual(file):
+        del file[f"{POINT}/times"]
+        layout = h5py.VirtualLayout(shape=(9,), dtype="f8")
+        layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "times", shape=(9,))
+        file[POINT].create_virtual_dataset("times", layout)
+
+    assert "times is a link" in refused(forged(tmp_path / "a.h5", external_link))
+    for n, change in enumerate((external_storage, virtual)):
+        assert "times is stored in another file" in refused(forged(tmp_path / f"b{n}.h5", change))
+
+
+def test_what_is_sound_is_still_read(tmp_path):
+    result = make_result()
+    loaded = cj.load(forged(tmp_path / "a.h5", lambda file: None, result))
+    assert np.array_equal(loaded[0].mean, result.mean)
+
+
+def test_control_characters_do_not_reach_the_terminal(tmp_path):
+    evil = "\x1b]0;owned\x07\x1b[2J\x9b31m\u202e"
+
+    def change(file):
+        file.attrs["cojump_version"] = evil
+        file.attrs["created"] = evil
+        file["sources"][()] = json.dumps({evil: "x"})
+        file["run_file"][()] = "x"
+        file[POINT].attrs["theory_refusal"] = evil
+
+    parameters = {"size": 50, evil: evil, "list": [evil]}
+    path = forged(tmp_path / "a.h5", change, make_result(blocks=(evil.replace(".", ""),), parameters=parameters))
+    for command in ("show", "report"):
+        for text in invoke(command, path):
+            assert all(line.isprintable() for line in text.splitlines()), (command, text)
+            assert text.splitlines() == text.removesuffix("\n").split("\n") or not text
+    assert repr(cj.load(path)).isprintable()
+
+
+def test_a_huge_file_is_not_read(tmp_path):
+    path = tmp_path / "huge.h5"
+    with open(path, "wb") as stream:
+        stream.truncate(100 * 2**30)
+    assert "is not a cojump result file" in refused(path)
+    head = header_of(SCHEMA, b"")
+    with open(path, "r+b") as stream:  # a header that says how long it is
+        stream.write(head.replace(b"bytes 0\n", b"bytes %d\n" % (100 * 2**30 - HEADER))[:HEADER])
+    assert "do not fit in memory" in refused(path)
+
+
+def test_a_pipe_and_a_device_are_no_files(tmp_path):
+    pipe = tmp_path / "pipe.h5"
+    os.mkfifo(pipe)
+    lines = []
+    thread = threading.Thread(target=lambda: lines.append(refused(pipe)), daemon=True)
+    thread.start()
+    thread.join(5)
+    assert lines == [f"cannot read {pipe}: it is a pipe, not a file"]
+    assert "it is a device or a socket, not a file" in refused("/dev/zero")
+    for command in ("show", "run", "report"):
+        line = invoke(command, pipe, status=2)[1]
+        assert line.startswith("cojump: ")
+        assert "it is a pipe, not a file" in line
+
+
+@pytest.mark.parametrize("name", ["checkpoint/status.json", "failures.json", ".lock"])
+def test_a_pipe_in_the_directory_of_a_run_is_not_waited_for(tmp_path, name):
+    save_results(tmp_path / "result.h5", [make_result()])
+    place = tmp_path / name
+    place.parent.mkdir(exist_ok=True)
+    os.mkfifo(place)
+    thread = threading.Thread(target=lambda: show_path(tmp_path, io.StringIO()), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()

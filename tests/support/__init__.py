@@ -1,0 +1,1 @@
+"""What tests share: models, run files, results without a run, the command line."""
