@@ -200,6 +200,8 @@ def calls():
             cj.systems.potts_hopfield,
             {"patterns": np.zeros((1, 4)), "levels": 3, "omega": 1, "beta": 1, "exclude_self": True},
         ),
+        (cj.operators.transition, {"a": 0, "b": 1, "levels": 3}),
+        (cj.operators.projector, {"a": 0, "levels": 3}),
         (cj.fluctuations.fluctuations, common),
         (cj.fluctuations.stationary, {"model": model, "densities": [np.diag([0.3, 0.7])]}),
         (cj.attractors.fixed_points, {"model": model, "starts": 1, "states": (), "seed": 0}),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .ensemble.simulate import simulate, trajectory
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody, systems
+    from .model import standard_operators as operators
     from .model.states import corrupted, dicke, occupation, product, symmetric, tilted
     from .results import longtime
     from .results import reduced_states as reduced
@@ -51,6 +52,7 @@ _HOMES = {
 
 _MODULES = {
     "systems": "model.systems",
+    "operators": "model.standard_operators",
     "fluctuations": "theory.fluctuations",
     "attractors": "theory.attractors",
     "bounds": "theory.bounds",
@@ -60,6 +62,7 @@ _MODULES = {
 
 __all__ = [
     "systems",
+    "operators",
     "fluctuations",
     "attractors",
     "bounds",

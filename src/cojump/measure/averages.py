@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.operators import single_particle_basis, symmetric_products
+from ..tools.labelled import Labelled
 from ..tools.types import Array
 from .certainty import Ground, uncertain
 from .moments import Moments
@@ -99,7 +100,7 @@ def layout_of(labels: Sequence[str]) -> Layout:
 
 
 @dataclass(frozen=True, eq=False)
-class Averages:
+class Averages(Labelled):
     """Means, second moments, covariances and E_N of A averages at T times, with their standard errors.
 
     Attributes

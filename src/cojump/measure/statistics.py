@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tools import checks
+from ..tools.labelled import Labelled
 from ..tools.types import Array
 from .certainty import uncertain
 from .moments import Moments
 
 
 @dataclass(frozen=True, eq=False)
-class Estimates:
+class Estimates(Labelled):
     """Means of several figures over the trajectories.
 
     Attributes
@@ -29,11 +29,6 @@ class Estimates:
     mean: Array
     stderr: Array
     uncertain: NDArray[np.bool_] | None = None
-
-    def __getitem__(self, label: str) -> tuple[Array, Array]:
-        """Means and standard errors of one figure, (T,) each; single numbers where there is one time."""
-        place = checks.place(label, self.labels)
-        return self.mean[..., place], self.stderr[..., place]
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,6 +26,7 @@ from ..model.model import check_model
 from ..model.states import State, check_start
 from ..tools import checks
 from ..tools.checks import check_times
+from ..tools.labelled import Labelled
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
 from .generator import Generator, check_unknowns
@@ -48,7 +49,7 @@ _NO_STATE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class ExactMoments:
+class ExactMoments(Labelled):
     """Exact first and second moments of n averages at T times.
 
     Attributes
@@ -199,7 +200,7 @@ def _moments(found: Array, A: int) -> tuple[Array, Array, Array]:
 
 
 @dataclass(frozen=True, eq=False)
-class SteadyState:
+class SteadyState(Labelled):
     """The steady state of a model. Averages are per block, (1/N_b) Σ_k.
 
     Attributes

@@ -17,6 +17,7 @@ from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody
 from ..model.spectrum import snapped
 from ..model.states import State, check_start
 from ..tools.checks import check_times
+from ..tools.labelled import Labelled
 from ..tools.ode import MANY_PERIODS, exponential, integrate
 from ..tools.types import Array
 
@@ -27,7 +28,7 @@ Densities = list[NDArray[np.complex128]]
 
 
 @dataclass(frozen=True, eq=False)
-class MeanField:
+class MeanField(Labelled):
     """The mean-field evolution.
 
     Attributes

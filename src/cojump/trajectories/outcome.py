@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..basis.spin_sector import rotation_matrix
+from ..tools.labelled import Labelled
 from ..tools.types import Array
 
 
 @dataclass(frozen=True, eq=False)
-class Trajectory:
+class Trajectory(Labelled):
     """One trajectory.
 
     Attributes

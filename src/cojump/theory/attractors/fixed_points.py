@@ -19,6 +19,7 @@ from ...model import Model
 from ...model.model import check_model
 from ...model.states import State, check_start, density_matrices
 from ...tools import checks
+from ...tools.labelled import Labelled
 from ...tools.types import Array
 from .dynamics import MeanFieldDynamics
 from .found import FLAT, Found, flat_directions
@@ -40,7 +41,7 @@ _REFINED = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
-class FixedPoint:
+class FixedPoint(Labelled):
     """A fixed point of the mean-field flow.
 
     Attributes
