@@ -176,7 +176,7 @@ def test_ctrl_c_before_the_first_trajectory_is_the_same_exception(where, monkeyp
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("it has been heard")
 
-    monkeypatch.setattr(f"cojump.simulation.{where}", interrupted)
+    monkeypatch.setattr(f"cojump.ensemble.simulate.{where}", interrupted)
     with pytest.raises(cj.SimulationInterrupted, match=r"^interrupted after 0 of 50 trajectories$") as caught:
         simulate()
     assert caught.value.partial is None

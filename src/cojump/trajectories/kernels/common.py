@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-OPTIONS = {  # no "cache": cojump.unravel.compilation gives all kernels one together
+OPTIONS = {  # no "cache": cojump.trajectories.kernel_cache gives all kernels one together
     "nogil": True,
     "error_model": "numpy",
     # Sums may be reassociated, so that reductions vectorise; NaN and infinity keep their meaning.
