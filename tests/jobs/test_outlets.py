@@ -152,5 +152,5 @@ def test_commands_are_printed_as_they_work(monkeypatch, tmp_path):
     assert terminal.command("report", Path("my results")) == f"{own} report 'my results'"
     monkeypatch.setenv("PATH", str(own.parent))
     assert terminal.command("report", "results") == "cojump report results"
-    monkeypatch.setattr(sys, "argv", [str(Path(terminal.__file__).with_name("__main__.py"))])
+    monkeypatch.setattr(sys, "argv", [str(Path(terminal.__file__).parents[1] / "__main__.py")])
     assert terminal.command("run", "x.toml") == f"{sys.executable} -m cojump run x.toml"

@@ -555,7 +555,7 @@ class Step:
             guess["curvature"],
             self.waiting,
             tolerance,
-        )
+        )[:4]
 
 
 @pytest.mark.parametrize("tolerance", TOLERANCES)

@@ -35,6 +35,10 @@ class Average:
         """``mean``, ``stderr``."""
         return iter((self.mean, self.stderr))
 
+    def __getitem__(self, place: int) -> NDArray[np.float64]:
+        """``mean`` at 0, ``stderr`` at 1."""
+        return (self.mean, self.stderr)[place]
+
 
 class HasLabels(Protocol):
     """What has averages by label, in the last axis of ``mean``."""

@@ -89,11 +89,13 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
 
     Returns
     -------
-    time, found, lost, norm2
-        ``lost`` is the log-survival lost by then; found is -1 if the search did not converge.
+    time, found, lost, norm2, place
+        ``lost`` is the log-survival lost by then; found is -1 if the search did not converge. ``place`` is where the
+        series was summed, in units of the rows: at the time, or beside a jump by less than the tolerance shows.
     """
     if waiting <= 0.0:  # the jump is due
-        return 0.0, 1, 0.0, _evaluated(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, 0.0)
+        norm2 = _evaluated(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, 0.0)
+        return 0.0, 1, 0.0, norm2, 0.0
     # all times in the unit of the rows
     end, first, second = horizon / unit, rate * unit, -curvature * unit * unit
     damping, near = rate_shift * unit, max(SEARCH * tolerance, min(tolerance, ROUNDING))
@@ -117,17 +119,17 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
             slope = (miss - miss_before) / (s - s_before)
         if s >= end:
             if miss < 0.0:
-                return horizon, 0, lost, norm2
+                return horizon, 0, lost, norm2, s
             if miss <= UNAIMED * near:
-                return horizon, 1, lost, norm2
+                return horizon, 1, lost, norm2, s
         elif abs(miss) <= farther and (
             miss >= 0.0 or not untried or (-4.0 * miss < lost and slope > 0.0 and s - 2.0 * miss / slope < end)
         ):
             if work.norms[1] * abs(miss) <= SEARCH * tolerance * slope:
                 # the jump is then, to the square of the miss, and the state moves by less than its share till then
-                return (s - miss / slope) * unit, 1, waiting, norm2
+                return (s - miss / slope) * unit, 1, waiting, norm2, s
             if abs(miss) <= near:
-                return s * unit, 1, lost, norm2
+                return s * unit, 1, lost, norm2, s
         if miss < 0.0:
             below = s
         else:
@@ -142,7 +144,7 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
         elif not guess > below or (iteration > 10 and iteration % 2 == 0):
             guess = 0.5 * (below + above)
         s = guess
-    return s * unit, -1, 0.0, 1.0
+    return s * unit, -1, 0.0, 1.0, s
 
 
 @njit(inline="always", **OPTIONS)
@@ -410,7 +412,7 @@ def advance(
             break
         first, last = sector_range(tables.N, two_J)
         lo, hi = max(lo - order * tables.band, first), min(hi + order * tables.band, last)
-        step, found, lost, norm2 = find_jump(
+        step, found, lost, norm2, summed = find_jump(
             work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, waiting, tolerance
         )
         if found < 0:
@@ -446,7 +448,7 @@ def advance(
             status = PAUSED
             break
         if done > before:
-            _sum_at(work, order, lo, hi, step / unit)
+            _sum_at(work, order, lo, hi, summed)
         t += step
         place[6] = max(place[6] - 1, 0)
         shift, rate_shift = energy, rate
@@ -493,7 +495,7 @@ def product_step(tables, work, size, shift, rate_shift, waiting, most, tolerance
     order, horizon, energy, rate, curvature, shift, rate_shift, unit = expand(
         tables, work, size - 1, PAD, PAD + size, filled, shift, rate_shift, waiting, most, 0.5 * tolerance
     )
-    time, found, lost, norm2 = find_jump(
+    time, found, lost, norm2, _ = find_jump(
         work, order, PAD, PAD + size, horizon, unit, rate_shift, rate, curvature, waiting, tolerance
     )
     return time, found, lost, norm2, order, horizon, energy, rate, unit
