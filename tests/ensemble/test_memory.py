@@ -143,7 +143,7 @@ if kind == "distributions":
     state = cj.tilted(model, 1.1, 0.4)
     options["distributions"] = times
 prepare([model])
-cj.simulate(model, state, times[:3], n_traj=2)
+cj.simulate(model, state, times[:3], n_traj=2).save(sys.argv[4] + ".first")  # libraries and code are loaded
 
 
 def status(name):
