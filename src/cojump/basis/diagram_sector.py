@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,7 +59,7 @@ class DiagramSector:
     def nbytes(self) -> int:
         """Memory of the patterns and of the elements of all collective operators, once they are there."""
         d = self.levels
-        paths = sum(_n_paths(a, b) for a in range(d) for b in range(a + 1, d))
+        paths = sum(_n_paths(a, b, self.dim) for a in range(d) for b in range(a + 1, d))
         return 2 * self.patterns.nbytes + 8 * self.dim + 24 * self.dim * paths
 
     @cached_property
@@ -69,10 +70,10 @@ class DiagramSector:
         for a in range(self.levels):
             for b in range(a + 1, self.levels):
                 pieces = []
-                for path, elements in p.transfers(a, b):
-                    columns = np.flatnonzero(p.allows(path))
-                    rows = np.searchsorted(p.keys, p.keys[columns] + _step(p, path))
-                    pieces.append((rows, columns, elements[columns]))
+                for path, columns, elements in p.transfers(a, b):
+                    pieces.append((p.number(p.keys[columns] + p.step(path)), columns, elements))
+                if not pieces:  # no particle can be in level b
+                    pieces.append((np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0)))
                 rows, columns, elements = (np.concatenate(parts) for parts in zip(*pieces, strict=True))
                 made[a, b] = (rows, columns, elements)
         return made
@@ -109,34 +110,29 @@ class DiagramSector:
         """C_λ^μ as matrices (dim μ, dim λ), one for the particle in each level; their adjoints put it into λ."""
         row = next(i for i in range(self.levels) if self.diagram[i] != rest[i])
         from_rest = diagram_sector(rest).patterns
-        places = from_rest.keys_within(self.patterns)
+        keys = from_rest.keys_within(self.patterns)
         return tuple(
-            self._clebsch(from_rest, places, from_rest.additions(self.levels, row, s)) for s in range(self.levels)
+            self._clebsch(from_rest, keys, from_rest.additions(self.levels, row, s)) for s in range(self.levels)
         )
 
     def _clebsch(
-        self, rest: Patterns, places: NDArray[np.int64], paths: Iterable[tuple[Path, NDArray[np.float64]]]
+        self,
+        rest: Patterns,
+        keys: NDArray[np.int64],
+        paths: Iterable[tuple[Path, NDArray[np.int64], NDArray[np.float64]]],
     ) -> csr_array:
-        """(dim μ, dim λ) matrix of the paths from the patterns of μ, its rows made in order."""
-        columns, elements, there = [], [], []
-        for path, amplitudes in paths:
-            there.append(rest.allows(path))
-            columns.append(np.searchsorted(self.patterns.keys, places + _step(self.patterns, path)))
-            elements.append(amplitudes)
-        kept = np.array(there).T
-        pointers = np.concatenate([[0], np.cumsum(kept.sum(axis=1))])
-        values = np.array(elements).T[kept].astype(complex)
-        return csr_array((values, np.array(columns).T[kept], pointers), shape=(rest.count, self.dim))
+        """(dim μ, dim λ) matrix of the paths from the patterns of μ, whose keys are given as those of λ are counted."""
+        made = [(places, keys[places] + self.patterns.step(path), elements) for path, places, elements in paths]
+        rows, found, elements = (np.concatenate([piece[k] for piece in made]) for k in range(3))
+        order = np.argsort(rows, kind="stable")  # row by row, the paths in their order
+        pointers = np.searchsorted(rows[order], np.arange(rest.count + 1))
+        columns = self.patterns.number(found[order])
+        return csr_array((elements[order].astype(complex), columns, pointers), shape=(rest.count, self.dim))
 
 
-def _step(patterns: Patterns, path: Path) -> int:
-    """What the boxes of a path add to a key."""
-    return sum(int(patterns.weights[n - 1][i]) for n, i in path)
-
-
-def _n_paths(a: int, b: int) -> int:
-    """Number of paths of |a><b|: one entry in each of the rows a + 1..b."""
-    return int(np.prod(np.arange(a + 1, b + 1)))
+def _n_paths(a: int, b: int, most: int) -> int:
+    """Bound on the elements of |a><b| in a column: the paths, one entry in each of the rows a + 1..b, or all states."""
+    return min(prod(range(a + 1, b + 1)), most)
 
 
 _sectors: Kept[Diagram, DiagramSector] = Kept(MEMORY)

@@ -38,7 +38,7 @@ class Patterns:
     weights : list of (n,) int arrays
         What one more box in an entry adds to the key of a pattern (0 in the top row).
     keys : (P,) int array
-        A number for each pattern, increasing.
+        A number for each pattern.
     """
 
     def __init__(self, diagram: Diagram) -> None:
@@ -47,17 +47,11 @@ class Patterns:
         self.rows: list[Integers] = [np.zeros((n, 0), dtype=np.int64) for n in range(1, d)]
         self.rows.append(np.repeat(np.array(diagram, dtype=np.int64)[:, None], 1, axis=1))
         self._fill()
-        self.weights = [np.zeros(n, dtype=np.int64) for n in range(1, d + 1)]
-        radix = 1
-        self.keys = np.zeros(self.count, dtype=np.int64)
-        for n in range(1, d):
-            for i in reversed(range(n)):
-                lowest = diagram[i + d - n]
-                self.weights[n - 1][i] = radix
-                self.keys += radix * (self.rows[n - 1][i] - lowest)
-                radix *= diagram[i] - lowest + 1
-        if radix > _LARGEST_KEY:
-            raise UnsupportedError(f"The sector {diagram} has too many states to be numbered ({self.count:,})")
+        self.weights, increasing = _weights(diagram)
+        self.keys = self.keys_within(self)
+        self._order = None if increasing else np.argsort(self.keys)
+        if self._order is not None and (np.diff(self.keys[self._order]) == 0).any():
+            raise UnsupportedError(f"The states of the sector {diagram} ({self.count:,}) cannot be told apart")
 
     def _fill(self) -> None:
         """Write the rows below the top one, entry by entry, each a range between its neighbours above."""
@@ -92,80 +86,125 @@ class Patterns:
     @cached_property
     def shifted(self) -> list[Array]:
         """l_{i,n} = m_{i,n} - i for every row, as floating-point numbers."""
-        return [row - np.arange(1.0, len(row) + 1)[:, None] for row in self.rows]
+        return [row - _offsets(len(row)) for row in self.rows]
 
     def keys_within(self, other: Patterns) -> Integers:
         """(P,) keys of these patterns as those of ``other`` are counted, its top row aside."""
-        d = len(self.diagram)
         keys = np.zeros(self.count, dtype=np.int64)
-        for n in range(1, d):
-            for i in range(n):
-                keys += other.weights[n - 1][i] * (self.rows[n - 1][i] - other.diagram[i + d - n])
+        for n in range(1, len(self.diagram)):
+            lowest = np.array(other.diagram[len(self.diagram) - n :], dtype=np.int64)
+            keys += other.weights[n - 1] @ (self.rows[n - 1] - lowest[:, None])
         return keys
 
-    def allows(self, path: Path) -> NDArray[np.bool_]:
-        """(P,) whether the boxes of a path, all added, leave a pattern."""
-        added = set(path)
-        fine = np.ones(self.count, dtype=bool)
-        for n, i in path:
-            entry = self.rows[n - 1][i] + 1
-            if n < len(self.diagram):
-                fine &= entry <= self.rows[n][i] + int((n + 1, i) in added)
-            if i:
-                fine &= self.rows[n - 2][i - 1] + int((n - 1, i - 1) in added) >= entry
-        return fine
+    def number(self, keys: Integers) -> Integers:
+        """Positions of the patterns with these keys, which must be there."""
+        places = np.searchsorted(self.keys, keys, sorter=self._order)
+        return places if self._order is None else self._order[places]
 
-    def additions(self, top: int, i: int, level: int) -> Iterator[tuple[Path, Array]]:
+    def step(self, path: Path) -> np.int64:
+        """What the boxes of a path add to a key."""
+        return np.array([self.weights[n - 1][i] for n, i in path], dtype=np.int64).sum()
+
+    def additions(self, top: int, i: int, level: int) -> Iterator[tuple[Path, Integers, Array]]:
         """All ways in which one more particle in ``level`` (0..top-1) adds a box to entry i of row ``top``.
 
-        Yields each path and its (P,) amplitudes, those of the Clebsch-Gordan map of the first ``top`` levels; where
-        :meth:`allows` denies the path they mean nothing. Closed form: for rows n = top..s+1 (s = level + 1) the
+        Yields each path that leaves a pattern of some patterns, the positions of these, and their amplitudes, those of
+        the Clebsch-Gordan map of the first ``top`` levels. Closed form: for rows n = top..s+1 (s = level + 1) the
         factor, with i = i_n, j = i_{n-1} and sign +1 for i ≤ j,
 
             sign · sqrt| Π_{k≠j}^{n-1} (l_{k,n-1}-l_{i,n}-1)/(l_{k,n-1}-l_{j,n-1}-1)
                          · Π_{k≠i}^{n} (l_{k,n}-l_{j,n-1})/(l_{k,n}-l_{i,n}) |
 
         and at row s the factor sqrt| Π_k^{s-1} (l_{k,s-1}-l_{i,s}-1) / Π_{k≠i}^{s} (l_{k,s}-l_{i,s}) |.
+        Paths are given up at the first row where no pattern is left: of their d! a block of few particles has few.
         """
-        above = self.shifted[top - 1]
-        below = self.shifted[top - 2] if top > 1 else np.zeros((0, self.count))
+        fine = np.arange(self.count)
+        if top < len(self.diagram):
+            fine = np.flatnonzero(self.rows[top - 1][i] < self.rows[top][i])
+        return self._additions(top, i, level, fine)
+
+    def _additions(self, top: int, i: int, level: int, fine: Integers) -> Iterator[tuple[Path, Integers, Array]]:
+        """The same for the patterns ``fine`` (their positions, increasing), whose row above has room for the box."""
+        entries = self.rows[top - 1][:, fine]
+        below = self.rows[top - 2][:, fine] if top > 1 else np.zeros((0, len(fine)), dtype=np.int64)
+        # the entry to the upper right must not become smaller than this one, unless it grows as well
+        held = below[i - 1] > entries[i] if i else np.ones(len(fine), dtype=bool)
         if top == level + 1:
-            square = _ratio([row - above[i] - 1 for row in below], [row - above[i] for row in _without(above, i)])
-            yield ((top, i),), np.sqrt(square)
+            if held.any():
+                l, under = self.shifted[top - 1][:, fine[held]], below[:, held] - _offsets(top - 1)
+                square = _ratio([under - l[i] - 1], [_without(l, i) - l[i]], int(held.sum()))
+                yield ((top, i),), fine[held], np.sqrt(square)
             return
-        here = _ratio([], [row - above[i] for row in _without(above, i)])
-        for j in range(top - 1):
-            others = _without(below, j)
-            top_factors = [row - above[i] - 1 for row in others] + [row - below[j] for row in _without(above, i)]
-            factor = np.sqrt(here * _ratio(top_factors, [row - below[j] - 1 for row in others]))
+        room = below < entries[:-1]  # of row top - 1 under this one
+        for j in np.flatnonzero(room.any(axis=1) | (np.arange(top - 1) == i)).tolist():
+            kept = (room[j] if j != i else True) & (held if j != i - 1 else True)
+            inside = fine[kept]
+            if not len(inside):
+                continue
+            l, under = self.shifted[top - 1][:, inside], self.shifted[top - 2][:, inside]
+            here = _ratio([], [_without(l, i) - l[i]], len(inside))
+            others = _without(under, j)
+            factor = np.sqrt(
+                here * _ratio([others - l[i] - 1, _without(l, i) - under[j]], [others - under[j] - 1], len(inside))
+            )
             if i > j:
                 factor = -factor
-            for path, amplitude in self.additions(top - 1, j, level):
-                yield ((top, i), *path), factor * amplitude
+            for path, places, amplitude in self._additions(top - 1, j, level, inside):
+                yield ((top, i), *path), places, factor[np.searchsorted(inside, places)] * amplitude
 
-    def transfers(self, a: int, b: int) -> Iterator[tuple[Path, Array]]:
-        """All ways in which Σ_k |a><b|^(k), a < b, moves a particle from level b to a: paths and (P,) elements.
+    def transfers(self, a: int, b: int) -> Iterator[tuple[Path, Integers, Array]]:
+        """All ways in which Σ_k |a><b|^(k), a < b, moves a particle from level b to a: paths, patterns, elements.
 
         The operators |a><b| of all a < b are a vector of the first b levels (counted from 1): by Wigner and Eckart
         their elements are those of one more particle in level a, times what depends on the rows b + 1 and b alone,
         sqrt| Π_i^{b+1} (l_{i,b+1}-l_{j,b}) / Π_{i≠j}^{b} (l_{i,b}-l_{j,b}-1) |, j the entry of row b that grows.
         """
-        above, row = self.shifted[b], self.shifted[b - 1]
         for j in range(b):
-            reduced = np.sqrt(_ratio([l - row[j] for l in above], [l - row[j] - 1 for l in _without(row, j)]))
-            for path, amplitude in self.additions(b, j, a):
-                yield path, reduced * amplitude
+            for path, places, amplitude in self.additions(b, j, a):
+                above, row = self.shifted[b][:, places], self.shifted[b - 1][:, places]
+                reduced = np.sqrt(_ratio([above - row[j]], [_without(row, j) - row[j] - 1], len(places)))
+                yield path, places, reduced * amplitude
 
 
-def _without(rows: Array, i: int) -> list[Array]:
-    return [row for k, row in enumerate(rows) if k != i]
+def _weights(diagram: Diagram) -> tuple[list[Integers], bool]:
+    """What a box in an entry adds to the key of a pattern, and whether keys grow from each pattern to the next.
+
+    Entries are digits of a number where that has 62 bits at most. Few particles on many levels have few patterns of
+    many entries: their weights are odd numbers modulo 2^64 that look random (splitmix64 of the entry's position), and
+    two patterns of P have the same key with a chance of P² / 2^64; then they are refused.
+    """
+    d = len(diagram)
+    weights = [np.zeros(n, dtype=np.int64) for n in range(1, d + 1)]
+    radix = 1
+    for n in range(1, d):
+        for i in reversed(range(n)):
+            weights[n - 1][i] = radix if radix <= _LARGEST_KEY else 0
+            radix *= diagram[i] - diagram[i + d - n] + 1
+    if radix <= _LARGEST_KEY:
+        return weights, True
+    for n in range(1, d):
+        weights[n - 1] = _scrambled(np.arange(n, dtype=np.uint64) + np.uint64(n * (n + 1) // 2))
+    return weights, False
 
 
-def _ratio(above: list[Array], below: list[Array]) -> Array:
-    """|Π above / Π below|; where a denominator vanishes the path is denied and the value means nothing."""
-    value: Array = np.ones(1)
-    for factor in above:
-        value = value * factor
-    for factor in below:
-        value = value / np.where(factor == 0, 1.0, factor)
-    return np.abs(value)
+def _scrambled(numbers: NDArray[np.uint64]) -> Integers:
+    """Odd numbers that look random, one for each of ``numbers``."""
+    z = (numbers + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((z ^ (z >> np.uint64(31))) | np.uint64(1)).view(np.int64)
+
+
+def _offsets(n: int) -> Array:
+    """(n, 1) what is taken from the entries of a row of n to make them l_i = m_i - i."""
+    return np.arange(1.0, n + 1)[:, None]
+
+
+def _without(rows: Array, i: int) -> Array:
+    return np.delete(rows, i, axis=0)
+
+
+def _ratio(above: list[Array], below: list[Array], count: int) -> Array:
+    """|Π above / Π below| over the rows of arrays (n, count), one after the other."""
+    value: Array = np.multiply.reduce(np.concatenate([np.ones((1, count)), *above]), axis=0)
+    return np.abs(np.divide.reduce(np.concatenate([value[None], *below]), axis=0))

@@ -57,12 +57,10 @@ def pattern_of(tableau: NDArray[np.int64]) -> tuple[Diagram, int]:
     d = len(counts)
     diagram = tuple(int(m) for m in counts[:, -1])
     patterns = diagram_sector(diagram).patterns
-    key = sum(
-        int(patterns.weights[n - 1][i]) * int(counts[i, n - 1] - diagram[i + d - n])
-        for n in range(1, d)
-        for i in range(n)
-    )
-    return diagram, int(np.searchsorted(patterns.keys, key))
+    key = np.zeros(1, dtype=np.int64)
+    for n in range(1, d):
+        key += patterns.weights[n - 1] @ (counts[:n, n - 1] - np.array(diagram[d - n :], dtype=np.int64))
+    return diagram, int(patterns.number(key)[0])
 
 
 def symmetric_product(size: int, ket: Ket) -> Ket:
