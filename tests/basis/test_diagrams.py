@@ -216,3 +216,27 @@ def test_the_bound_on_the_number_of_sectors_is_tight_for_many_particles():
 
 def test_the_symmetric_sector_counts_occupations():
     assert dimension((7, 0, 0, 0)) == comb(10, 3)
+
+
+@pytest.mark.parametrize(("diagram", "d"), [((1,), 64), ((2,), 40), ((1, 1), 24)])
+def test_few_particles_of_many_levels_cost_what_their_states_do(diagram, d):
+    """d! paths would end at some nine levels, keys of one digit per entry at some fifteen."""
+    diagram = (*diagram, *[0] * (d - len(diagram)))
+    sector = DiagramSector(diagram)
+    N = sum(diagram)
+    assert sector.dim == {1: d, 2: d * (d + 1) // 2 if diagram[0] == 2 else d * (d - 1) // 2}[N]
+    occupied = sector.occupations
+    assert (occupied.sum(axis=1) == N).all()
+    assert len(np.unique(occupied, axis=0)) == sector.dim
+    rng = np.random.default_rng(2)
+    A, B = (rng.normal(size=(d, d)) + 1j * rng.normal(size=(d, d)) for _ in range(2))
+    a, b = sector.one_body(A).toarray(), sector.one_body(B).toarray()
+    close(a @ b - b @ a, sector.one_body(A @ B - B @ A).toarray(), 1e-11)
+    if N == 1:  # a single particle: |a><b| itself, the levels in the order of the patterns
+        order = occupied.argmax(axis=1)
+        close(np.abs(a), np.abs(A[np.ix_(order, order)]))
+    for rest, weight in sector.removals():
+        out = np.array([m.toarray() * np.sqrt(weight) for m in sector.entrance(rest)])
+        flat = out.reshape(-1, sector.dim)
+        close(flat.conj().T @ flat, N * np.eye(sector.dim), 1e-11)
+        close(flat.conj().T @ np.tensordot(A, out, axes=1).reshape(flat.shape), a, 1e-11)
