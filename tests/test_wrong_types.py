@@ -304,7 +304,7 @@ def test_any_value_inside_a_mapping(name):
 
 def test_every_public_function_is_called():
     known = {function for function, _ in calls().values()}
-    skipped = {cj.systems.check_entries, cj.attractors.default_starts, cj.longtime.equal_step}  # of other functions
+    skipped = {cj.attractors.default_starts}  # of other functions
     for name in cj.__all__:
         home = getattr(cj, name)
         members = vars(home).values() if inspect.ismodule(home) else [home]

@@ -1,7 +1,8 @@
 """cojump: quantum trajectories of open many-body systems with collective operator-valued rates.
 
 The public names are below. They are loaded when first used, so that importing cojump does nothing else: no MPI,
-no compilation, no configuration.
+no compilation, no configuration. The examples in their docstrings begin after ``import numpy as np`` and
+``import cojump as cj``.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ import pytest
 
 import cojump as cj
 from cojump import bounds, fluctuations, longtime, reduced
+from cojump.results.longtime.correlation_time import equal_step
 from tests.support.pauli import LOWER, X, Y, Z
 from tests.support.rescaled_models import UNITS, draw
 
@@ -201,6 +202,6 @@ def test_statistics_of_long_series_in_any_unit():
         times = np.array([tau.value, tau.stderr, *stays.mean, *stays.stderr, waits.mean, waits.stderr])
         figures.append([*(times * c), *(np.array(density).ravel() / c), *stays.step_bias, waits.randomness])
         assert tau.reliable
-        assert longtime.equal_step(one.times / c) == pytest.approx(0.25 / c, rel=1e-12)
+        assert equal_step(one.times / c) == pytest.approx(0.25 / c, rel=1e-12)
     for found in figures[:-1]:
         assert found == pytest.approx(figures[-1], rel=1e-9)

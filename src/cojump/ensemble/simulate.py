@@ -108,6 +108,21 @@ def simulate(
     At a prompt, after the fact: ``result = sys.last_value.partial``. With several ranks, chunks that were finished
     before an earlier chunk are not part of it, and an error that is not listed above ends the whole job. So does Ctrl-C
     on a rank before the first trajectory, or a second one (status 130): the other ranks would wait for it.
+
+    Examples
+    --------
+    >>> model = cj.systems.constrained(size=50, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> state = cj.tilted(model, theta=1.1, phi=0.4)
+    >>> result = cj.simulate(model, state, np.linspace(0, 2, 5), n_traj=50, seed=7)
+    >>> z, mf = result["spins.z"], cj.mean_field(model, state, result.times)["spins.z"]
+    >>> print(z.mean.round(3))
+    [ 0.454  0.429  0.28   0.068 -0.09 ]
+    >>> print(z.stderr.round(3))
+    [0.    0.01  0.014 0.015 0.02 ]
+    >>> print(mf.mean.round(3))
+    [ 0.454  0.434  0.274  0.092 -0.061]
+    >>> print(f"E_N = {result.deviation[-1]:.3f} ± {result.deviation_stderr[-1]:.3f}")
+    E_N = 0.031 ± 0.003
     """
 
     def check() -> Point:
@@ -194,6 +209,17 @@ def trajectory(
     ------
     ArgumentError, UnsupportedError, ConvergenceError
         As :func:`simulate`.
+
+    Examples
+    --------
+    >>> model = cj.systems.free_flips(size=20, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> state, times = cj.tilted(model, theta=1.1, phi=0.4), np.linspace(0, 2, 5)
+    >>> one = cj.trajectory(model, state, times, seed=7, index=3)
+    >>> print(len(one.jumps), one.jumps["time"][:3].round(3), one.jumps["channel"][:3])
+    37 [0.014 0.033 0.076] [1 0 1]
+    >>> run = cj.simulate(model, state, times, n_traj=5, seed=7, keep=5)
+    >>> np.array_equal(run.trajectories[3], one.mean)
+    True
     """
     point = Point(model, state, check_times(times), 1, seed, tolerance)
     number = checks.integer("index", index, 0)

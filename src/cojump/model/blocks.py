@@ -35,6 +35,13 @@ class Block:
     ------
     ArgumentError
         If a name, a size or a number of levels is out of range.
+
+    Examples
+    --------
+    >>> spins, ions = cj.Block("spins", size=100), cj.Block("ions", size=20, levels=3)
+    >>> model = cj.Model([spins, ions])
+    >>> model.size, model.labels[:5]
+    (120, ('spins.x', 'spins.y', 'spins.z', 'ions.n0', 'ions.n1'))
     """
 
     name: str

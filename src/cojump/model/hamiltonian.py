@@ -31,6 +31,14 @@ class OneBody:
     ------
     ArgumentError
         If ε is not a finite Hermitian matrix.
+
+    Examples
+    --------
+    >>> drive = cj.OneBody(0.7 * cj.operators.sigma_x, block="spins")
+    >>> model = cj.Model([cj.Block("spins", size=100)], [drive])
+    >>> mf = cj.mean_field(model, cj.tilted(model, 0, 0), [0, np.pi / 1.4])  # half a Rabi period: from up to down
+    >>> print(mf["spins.z"].mean.round(6))
+    [ 1. -1.]
     """
 
     eps: NDArray[np.complex128]
@@ -68,6 +76,14 @@ class TwoBody:
     ------
     ArgumentError
         If a matrix or the strength is not finite, or ``blocks`` is not a pair of names.
+
+    Examples
+    --------
+    >>> z = cj.operators.sigma_z
+    >>> model = cj.Model([cj.Block("spins", size=100)], [cj.TwoBody(z, z, 0.3, blocks=("spins", "spins"))])
+    >>> mf = cj.mean_field(model, cj.tilted(model, np.pi / 3, 0), [0, np.pi / 1.2])  # turns about z by 4 g m_z t = π/2
+    >>> print(mf["spins.x"].mean.round(6), mf["spins.y"].mean.round(6))
+    [0.866025 0.      ] [0.       0.866025]
     """
 
     A: NDArray[np.complex128]

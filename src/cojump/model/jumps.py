@@ -86,6 +86,15 @@ class LocalJump:
     ------
     ArgumentError
         If a matrix is not finite, an X_b is not Hermitian, or the options contradict each other.
+
+    Examples
+    --------
+    >>> down, n = cj.operators.sigma_minus, cj.operators.projector(0, 2)
+    >>> decay = cj.LocalJump(down, "spins", rate=lambda x: 2.0 * x**2, argument={"spins": n})
+    >>> model = cj.Model([cj.Block("spins", size=100)], jumps=[decay])  # a spin decays at the rate 2 n_av²
+    >>> mf = cj.mean_field(model, cj.tilted(model, 0, 0), [0, 1])  # dn/dt = -2 n³
+    >>> print(((1 + mf["spins.z"].mean) / 2).round(6), 1 / np.sqrt(5))
+    [1.       0.447214] 0.4472135954999579
     """
 
     j: NDArray[np.complex128]
@@ -218,6 +227,14 @@ class CollectiveJump:
     ------
     ArgumentError
         If a matrix is not finite or the rate is negative.
+
+    Examples
+    --------
+    >>> decay = cj.CollectiveJump({"spins": cj.operators.sigma_minus}, rate=1.0)
+    >>> model = cj.Model([cj.Block("spins", size=20)], jumps=[decay])  # superradiance
+    >>> one = cj.trajectory(model, cj.tilted(model, 0, 0), [0, 100], seed=1, index=0)
+    >>> len(one.jumps)  # every spin gives one photon, and then the state is dark
+    20
     """
 
     matrices: Mapping[str, NDArray[np.complex128]]

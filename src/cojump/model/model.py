@@ -70,6 +70,21 @@ class Model:
     ------
     ArgumentError
         If names, shapes, Hermiticity or the values of a rate over the spectrum of its argument break a rule.
+
+    Examples
+    --------
+    >>> x, down = cj.operators.sigma_x, cj.operators.sigma_minus
+    >>> model = cj.Model(
+    ...     [cj.Block("atoms", size=30), cj.Block("probe", size=1)],
+    ...     [cj.OneBody(x, block="atoms"), cj.TwoBody(x, x, 0.5, blocks=("atoms", "probe"))],
+    ...     [cj.LocalJump(down, "atoms"), cj.CollectiveJump({"atoms": down, "probe": down}, rate=0.2)],
+    ... )
+    >>> model.size, model.labels
+    (31, ('atoms.x', 'atoms.y', 'atoms.z', 'probe.x', 'probe.y', 'probe.z'))
+    >>> cj.Model([cj.Block("atoms", size=30)], [cj.OneBody(x, block="atom")])
+    Traceback (most recent call last):
+        ...
+    cojump.errors.ArgumentError: Argument `hamiltonian[0].block` must be one of 'atoms', but it is 'atom'
     """
 
     blocks: Sequence[Block]

@@ -51,7 +51,6 @@ def transition(a: int, b: int, levels: int) -> NDArray[np.complex128]:
 
     Examples
     --------
-    >>> import cojump as cj
     >>> cj.operators.transition(0, 2, 3).real
     array([[0., 0., 1.],
            [0., 0., 0.],
@@ -70,7 +69,6 @@ def projector(a: int, levels: int) -> NDArray[np.complex128]:
 
     Examples
     --------
-    >>> import cojump as cj
     >>> cj.operators.projector(1, 2).real
     array([[0., 0.],
            [0., 1.]])

@@ -223,6 +223,16 @@ def product(model: Model, states: Mapping[str, ArrayLike]) -> State:
     ------
     ArgumentError
         If a block is missing or unknown, or an array is no state.
+
+    Examples
+    --------
+    >>> model = cj.systems.lambda_pump(size=10, omega=1.0, kappa=1.0, gamma=0.5)
+    >>> plus, mixed = np.array([1, 1, 0]) / np.sqrt(2), np.diag([0.5, 0.3, 0.2])
+    >>> for state in (cj.product(model, {"particles": plus}), cj.product(model, {"particles": mixed})):
+    ...     print(cj.mean_field(model, state, [0]).mean[0, :3].round(6))  # the shares of the three levels
+    ...
+    [0.5 0.5 0. ]
+    [0.5 0.3 0.2]
     """
     values = _per_block("states", model, states)
     return State(
@@ -237,6 +247,12 @@ def tilted(model: Model, theta: float, phi: float) -> State:
     ------
     ArgumentError
         If a block has more than two levels or an angle is not a finite number.
+
+    Examples
+    --------
+    >>> model = cj.systems.free_flips(size=10, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> print(cj.mean_field(model, cj.tilted(model, np.pi / 2, 0), [0])["spins.x"].mean.round(6))  # along x
+    [1.]
     """
     theta, phi = checks.number("theta", theta), checks.number("phi", phi)
     _two_levels_only(model)
@@ -278,6 +294,13 @@ def dicke(model: Model, states: Mapping[str, tuple[float, float]]) -> State:
     ------
     ArgumentError
         If a pair breaks these rules.
+
+    Examples
+    --------
+    >>> model = cj.systems.free_flips(size=10, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> exact = cj.master_equation(model, cj.dicke(model, {"spins": (3, -2)}), [0])
+    >>> print(exact["spins.z"].mean.round(6))  # 2 M / N
+    [-0.4]
     """
     _two_levels_only(model)
     made: list[BlockState] = []
@@ -315,6 +338,13 @@ def occupation(model: Model, states: Mapping[str, ArrayLike]) -> State:
     ------
     ArgumentError
         If a block is missing or unknown, or the numbers break these rules.
+
+    Examples
+    --------
+    >>> model = cj.systems.lambda_pump(size=10, omega=1.0, kappa=1.0, gamma=0.5)
+    >>> state = cj.occupation(model, {"particles": (7, 2, 1)})
+    >>> print(cj.mean_field(model, state, [0]).mean[0, :3].round(6))
+    [0.7 0.2 0.1]
     """
     check_model(model)
     made: list[BlockState] = []
@@ -350,6 +380,14 @@ def symmetric(model: Model, states: Mapping[str, ArrayLike]) -> State:
     ------
     ArgumentError
         If an array has the wrong length or norm.
+
+    Examples
+    --------
+    >>> model = cj.systems.free_flips(size=4, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> ghz = np.array([1, 0, 0, 0, 1]) / np.sqrt(2)  # all up and all down
+    >>> exact = cj.master_equation(model, cj.symmetric(model, {"spins": ghz}), [0])
+    >>> print(exact.covariance[0, 2, 2].round(6))  # N (<m_z²> - <m_z>²) = N
+    4.0
     """
     _two_levels_only(model)
     made: list[BlockState] = []
@@ -407,6 +445,15 @@ def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:
     ------
     ArgumentError
         If the model's blocks carry no signatures, or a value is out of range.
+
+    Examples
+    --------
+    >>> model = cj.systems.hopfield(cj.systems.random_patterns(2, size=20, seed=1), omega=0.1, beta=4.0)
+    >>> result = cj.simulate(model, cj.corrupted(model, pattern=0, quality=0.9), [0, 10], n_traj=8)
+    >>> result.order.labels
+    ('overlap1', 'overlap2')
+    >>> print(result.order.reference[0].round(6))  # 2 q - 1 with the pattern that it starts from
+    [0.8  0.16]
     """
     check_model(model)
     quality = checks.number("quality", quality, 0, 1)

@@ -68,6 +68,15 @@ def save(results: Result | Sequence[Result], path: str | os.PathLike[str]) -> No
         If something else than results is given, or none.
     StorageError
         If the file exists already or cannot be written.
+
+    Examples
+    --------
+    >>> model = cj.systems.free_flips(size=10, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0, 1, 2], n_traj=20)
+    >>> cj.save(result, "flips.h5")
+    >>> (loaded,) = cj.load("flips.h5")
+    >>> np.array_equal(loaded.covariance, result.covariance)
+    True
     """
     given = [results] if isinstance(results, Result) else results
     if not isinstance(given, list | tuple | ResultSequence):
@@ -221,6 +230,17 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
     ------
     StorageError
         If there is no such file, or it is damaged, no result file, or written by a newer cojump.
+
+    Examples
+    --------
+    >>> results = []
+    >>> for size in (10, 20):
+    ...     model = cj.systems.free_flips(size, omega=0.7, rate_up=1.3, rate_down=0.8)
+    ...     results.append(cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0, 1, 2], n_traj=20))
+    ...
+    >>> cj.save(results, "two.h5")
+    >>> [result.n_particles for result in cj.load("two.h5")]
+    [10, 20]
     """
     place = checks.path("path", path)
     data = content(place)

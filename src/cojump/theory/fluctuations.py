@@ -30,6 +30,8 @@ from ..tools.ode import MANY_PERIODS, Method, exponential, integrate
 from ..tools.types import Array
 from .expansion import Expansion
 
+__all__ = ["Fluctuations", "StationaryFluctuations", "fluctuations", "stationary"]
+
 _TOLERANCES = 1e-10, 1e-12
 
 _METHODS = (Method("DOP853", 20_000, 80_000), Method("LSODA", 50_000, 100_000), Method("DOP853", 20_000, 400_000))
@@ -87,6 +89,17 @@ def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
         If a rate function is not smooth where mean field passes.
     ConvergenceError
         If the integrator fails.
+
+    Examples
+    --------
+    >>> model = cj.systems.constrained(size=100, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> found = cj.fluctuations.fluctuations(model, cj.tilted(model, theta=1.1, phi=0.4), [0, 2])
+    >>> print(found.covariance[-1].round(4))  # lim N·cov
+    [[ 1.0891  0.2903 -0.0942]
+     [ 0.2903  0.8994 -0.0551]
+     [-0.0942 -0.0551  1.3854]]
+    >>> print(found.correction[-1].round(4))  # lim N (<m> - m)
+    [ 0.014   1.0094 -0.5377]
     """
     checked = check_times(times)
     check_start(model, state)
@@ -181,6 +194,15 @@ def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> Stationa
     ConvergenceError
         If something grows there, or no average has a stationary covariance because nothing decays, or all diffuse
         along directions that nothing damps.
+
+    Examples
+    --------
+    >>> model = cj.systems.free_flips(size=20, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> (point,) = cj.attractors.fixed_points(model)
+    >>> found = cj.fluctuations.stationary(model, point.densities)
+    >>> exact = cj.steady_state(model)
+    >>> print(found.covariance[2, 2].round(6), exact.covariance[2, 2].round(6))
+    0.984111 0.984111
     """
     check_model(model)
     expansion = Expansion(model)

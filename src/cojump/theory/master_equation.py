@@ -171,6 +171,16 @@ def master_equation(
         If the basis does not hold the number of levels of a block.
     ConvergenceError
         If more applications of the generator are needed than allowed, or rounding spoils the solution.
+
+    Examples
+    --------
+    >>> model = cj.systems.constrained(size=10, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> state, times = cj.tilted(model, theta=1.1, phi=0.4), np.linspace(0, 2, 3)
+    >>> exact, mf = cj.master_equation(model, state, times), cj.mean_field(model, state, times)
+    >>> print((exact.mean[-1] - mf.mean[-1]).round(4))  # what mean field misses ..
+    [-0.0022  0.0944 -0.0446]
+    >>> print((mf.correction[-1] / 10).round(4))  # .. and its first order in 1/N
+    [ 0.0014  0.1009 -0.0538]
     """
     checked = check_times(times)
     tolerance = checks.number("tolerance", tolerance, 1e-12, 1e-2)
@@ -257,6 +267,13 @@ def steady_state(model: Model, state: State | None = None, *, memory: float = 4.
         precision of the numbers.
     ConvergenceError
         If what is found is no state.
+
+    Examples
+    --------
+    >>> model = cj.systems.free_flips(size=20, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> steady, (point,) = cj.steady_state(model), cj.attractors.fixed_points(model)
+    >>> print(steady["spins.z"].mean.round(6), point["spins.z"].mean.round(6))  # the same without correlations
+    0.12605 0.12605
     """
     check_model(model)
     memory = checks.number("memory", memory, 0)

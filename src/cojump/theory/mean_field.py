@@ -170,6 +170,15 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
         If the times or the state do not fit.
     ConvergenceError
         If the integrator fails.
+
+    Examples
+    --------
+    >>> model = cj.systems.free_flips(size=100, omega=0.0, rate_up=0.0, rate_down=1.0)
+    >>> mf = cj.mean_field(model, cj.tilted(model, np.pi / 2, 0), [0, 1, 2])
+    >>> print(mf["spins.z"].mean.round(6), (np.exp(-mf.times) - 1).round(6))
+    [ 0.       -0.632121 -0.864665] [ 0.       -0.632121 -0.864665]
+    >>> print(mf.covariance[:, 2, 2].round(6))  # independent spins: 1 - m_z²
+    [1.       0.600424 0.252355]
     """
     checked = check_times(times)
     check_start(model, state)

@@ -70,7 +70,8 @@ def with_patterns(function: Callable[..., Model]) -> Callable[..., Model]:
                 found = f"it is {size} and each pattern has {len(patterns[0])} entries"
                 raise ArgumentError("size", "be left out or agree with `patterns`", found)
             return function(np.array(patterns), **others)
-        from ...model.systems import check_entries, random_patterns
+        from ...model.systems import random_patterns
+        from ...model.systems.flips import check_entries
 
         if size is None:
             raise ArgumentError("size", f"be given with patterns = {show(patterns)}", "it is missing")

@@ -6,7 +6,7 @@ same (arbitrary) unit, ħ = 1. Equation numbers in brackets are those of arXiv:2
 
 from __future__ import annotations
 
-from .flips import check_entries, constrained, facilitated, free_flips
+from .flips import constrained, facilitated, free_flips
 from .hopfield import hopfield, potts_hopfield, random_patterns
 from .lambda_pump import lambda_pump
 from .named import NAMED
@@ -15,7 +15,6 @@ from .time_crystal import boundary_time_crystal
 __all__ = [
     "NAMED",
     "boundary_time_crystal",
-    "check_entries",
     "constrained",
     "facilitated",
     "free_flips",

@@ -62,6 +62,12 @@ def free_flips(size: int, omega: float, rate_up: float, rate_down: float, chi: f
         Energies.
     rate_up, rate_down : float
         Flip rates, at least 0.
+
+    Examples
+    --------
+    >>> model = cj.systems.free_flips(size=10, omega=0.0, rate_up=3.0, rate_down=1.0)
+    >>> print(cj.steady_state(model)["spins.z"].mean.round(6))  # (rate_up - rate_down) / (rate_up + rate_down)
+    0.5
     """
     blocks, hamiltonian = one_block_of_spins(size, omega)
     if checks.number("chi", chi) != 0:
@@ -90,6 +96,13 @@ def constrained(size: int, omega: float, rate_up: float, rate_down: float) -> Mo
         Strength of the drive.
     rate_up, rate_down : float
         Flip rates at n_av = 1, at least 0.
+
+    Examples
+    --------
+    >>> model = cj.systems.constrained(size=100, omega=0.0, rate_up=1.3, rate_down=0.8)
+    >>> empty = cj.tilted(model, np.pi, 0)  # without a drive nothing happens to it
+    >>> cj.simulate(model, empty, [0, 10], n_traj=4).n_jumps
+    0
     """
     blocks, hamiltonian = one_block_of_spins(size, omega)
     jumps = [
@@ -124,6 +137,16 @@ def facilitated(size: int, omega: float, kappa: float, gamma: float, power: floa
         Rates, at least 0.
     power : float
         Positive exponent of n_av in the rate (the amplitude has half of it).
+
+    Examples
+    --------
+    >>> model = cj.systems.facilitated(size=100, omega=0.0, kappa=5.0, gamma=1.0)
+    >>> for point in cj.attractors.fixed_points(model):
+    ...     print(f"n = {(1 + point.mean[2]) / 2:.4f}, {point.stability}")
+    ...
+    n = 0.0000, stable
+    n = 0.2764, unstable
+    n = 0.7236, stable
     """
     blocks, hamiltonian = one_block_of_spins(size, omega)
     kappa, gamma, power = checks.number("kappa", kappa, 0), checks.number("gamma", gamma, 0), checked_exponent(power)

@@ -20,6 +20,12 @@ def random_patterns(p: int, size: int, seed: int, levels: int | None = None) -> 
     """Draw p random patterns of N = ``size`` independent entries, shape (p, N), from ``seed``.
 
     The entries are fair signs ±1; with ``levels`` they are 0..levels-1, all equally likely (a Potts network).
+
+    Examples
+    --------
+    >>> cj.systems.random_patterns(2, size=6, seed=1)
+    array([[ 1, -1, -1, -1,  1,  1],
+           [-1, -1,  1,  1, -1,  1]])
     """
     p, size = checks.integer("p", p, 1), checks.integer("size", size, 1)
     seed = checks.integer("seed", seed, 0, bits=checks.SEED_BITS)
@@ -85,6 +91,15 @@ def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool 
     ------
     ArgumentError
         If a pattern entry is not ±1 or a number is out of range.
+
+    Examples
+    --------
+    >>> patterns = np.array([[1, 1, 1, 1, -1, -1], [1, 1, -1, -1, 1, -1]])
+    >>> model = cj.systems.hopfield(patterns, omega=0.1, beta=4.0)
+    >>> [(block.name, block.size) for block in model.blocks], list(model.order_parameters)
+    ([('++', 2), ('+-', 2), ('-+', 1), ('--', 1)], ['overlap1', 'overlap2'])
+    >>> [block.name for block in cj.systems.hopfield(patterns, omega=0.1, beta=4.0, merge=True).blocks]
+    ['++', '+-']
     """
     exclude_self, merge = checks.boolean("exclude_self", exclude_self), checks.boolean("merge", merge)
     signs = _check_patterns(patterns, (1, -1), "±1", "+1 and -1")
@@ -150,6 +165,12 @@ def potts_hopfield(patterns: ArrayLike, levels: int, omega: float, beta: float, 
     ------
     ArgumentError
         If a pattern entry is no level or a number is out of range.
+
+    Examples
+    --------
+    >>> model = cj.systems.potts_hopfield([[0, 0, 1, 2, 2, 2]], levels=3, omega=0.1, beta=4.0)
+    >>> [(block.name, block.size, block.levels) for block in model.blocks]
+    [('0', 2, 3), ('1', 1, 3), ('2', 3, 3)]
     """
     q, exclude_self = (
         checks.integer("levels", checks.integer("levels", levels, 2), 2, MOST_LEVELS),

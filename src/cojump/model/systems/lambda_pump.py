@@ -35,6 +35,14 @@ def lambda_pump(size: int, omega: float, kappa: float, gamma: float, power: floa
         Rates, at least 0.
     power : float
         Positive exponent of n1_av in the rate (the amplitude has half of it).
+
+    Examples
+    --------
+    >>> model = cj.systems.lambda_pump(size=10, omega=1.0, kappa=4.0, gamma=0.5)
+    >>> start = cj.product(model, {"particles": np.diag([0.9, 0.1, 0.0])})
+    >>> mf = cj.mean_field(model, start, [0, 50])
+    >>> print(mf["particles.n1"].mean.round(4))  # the pumped phase
+    [0.1    0.5811]
     """
     omega, power = checks.number("omega", omega), checked_exponent(power)
     kappa, gamma = checks.number("kappa", kappa, 0), checks.number("gamma", gamma, 0)

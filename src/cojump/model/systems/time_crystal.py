@@ -21,6 +21,13 @@ def boundary_time_crystal(size: int, omega: float, kappa: float) -> Model:
         Strength of the drive.
     kappa : float
         Collective rate, at least 0.
+
+    Examples
+    --------
+    >>> model = cj.systems.boundary_time_crystal(size=100, omega=1.5, kappa=1.0)
+    >>> cycle = cj.attractors.limit_cycle(model, cj.tilted(model, 0.2, 0.0))
+    >>> cycle.stability
+    'neutral'
     """
     blocks, hamiltonian = one_block_of_spins(size, omega)
     return Model(blocks, hamiltonian, [CollectiveJump({"spins": SIGMA_MINUS}, rate=checks.number("kappa", kappa, 0))])

@@ -6,7 +6,7 @@ or on plain arrays. Standard errors over many trajectories need none of it: see 
 
 from __future__ import annotations
 
-from .correlation_time import CorrelationTime, TimeAverages, autocorrelation_time, averages, equal_step
+from .correlation_time import CorrelationTime, TimeAverages, autocorrelation_time, averages
 from .kept_series import kept_series
 from .residence import Residence, at_jumps, residence
 from .waiting_times import WaitingTimes, waiting_times
@@ -19,7 +19,6 @@ __all__ = [
     "at_jumps",
     "autocorrelation_time",
     "averages",
-    "equal_step",
     "kept_series",
     "residence",
     "waiting_times",

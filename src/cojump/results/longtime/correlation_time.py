@@ -80,6 +80,16 @@ def autocorrelation_time(series: ArrayLike, *, spacing: float = 1.0) -> Correlat
     ------
     ArgumentError
         If the series is not finite or shorter than four values.
+
+    Examples
+    --------
+    >>> noise, series = np.random.default_rng(1).standard_normal(200_000), np.zeros(200_000)
+    >>> for k in range(1, len(series)):
+    ...     series[k] = 0.9 * series[k - 1] + noise[k]  # correlations 0.9^k add up to 9.5
+    ...
+    >>> tau = cj.longtime.autocorrelation_time(series)
+    >>> print(f"{tau.value:.1f} ± {tau.stderr:.1f}, reliable: {tau.reliable}")
+    9.4 ± 0.3, reliable: True
     """
     x = series_matrix("series", series)
     step = checks.number("spacing", spacing, 0.0)
@@ -172,6 +182,14 @@ def averages(source: Any, *, burn_in: float | None = None, window: float | None 
     ------
     ArgumentError
         If there is no series, or the output times in the window are not equally spaced or fewer than four.
+
+    Examples
+    --------
+    >>> model = cj.systems.free_flips(size=10, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> one = cj.trajectory(model, cj.tilted(model, 1.1, 0.4), np.arange(0, 400.1, 0.2), seed=1, index=0)
+    >>> found = cj.longtime.averages(one, burn_in=5.0)
+    >>> print(f"{found.mean[2]:.3f} ± {found.stderr[2]:.3f}, exactly {cj.steady_state(model).mean[2]:.3f}")
+    0.136 ± 0.008, exactly 0.126
     """
     times, series = kept_of(source)
     chosen = window_of(times, burn_in, window)

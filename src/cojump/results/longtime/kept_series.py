@@ -34,6 +34,14 @@ def kept_series(source: Any, observable: str | Mapping[str, ArrayLike], *, model
     Returns
     -------
     (K, T) array
+
+    Examples
+    --------
+    >>> model = cj.systems.hopfield(np.ones((1, 20), dtype=int), omega=0.1, beta=4.0)
+    >>> result = cj.simulate(model, cj.corrupted(model, quality=0.9), [0, 5, 10], n_traj=8, keep=4)
+    >>> overlap = cj.longtime.kept_series(result, "overlap1", model=model)
+    >>> overlap.shape, np.allclose(overlap, cj.longtime.kept_series(result, "+.z"))
+    ((4, 3), True)
     """
     _, series = kept_of(source)
     if isinstance(observable, str) and observable in source.labels:

@@ -95,6 +95,13 @@ def residence(
     ------
     ArgumentError
         If shapes do not fit or the thresholds are not in order.
+
+    Examples
+    --------
+    >>> times = np.arange(9.0)
+    >>> stays = cj.longtime.residence(times, [1, 1, -1, -1, -1, 1, 1, -1, -1], low=-0.5, high=0.5)
+    >>> print(stays.visits["state"], stays.visits["duration"], stays.exits)
+    [1 0 1 0] [1.75 3.   2.   1.25] [1 2]
     """
     pairs = _series_at(times, series)
     low, high = checks.number("low", low), checks.number("high", high)
@@ -159,6 +166,15 @@ def at_jumps(
     ------
     ArgumentError, UnsupportedError, ConvergenceError
         As :func:`cojump.trajectory`.
+
+    Examples
+    --------
+    >>> model = cj.systems.free_flips(size=4, omega=0.0, rate_up=1.0, rate_down=1.0)
+    >>> one = cj.longtime.at_jumps(model, cj.tilted(model, 0, 0), [0, 10], seed=1, index=0)
+    >>> len(one.times) == 2 + 2 * len(one.jumps)
+    True
+    >>> print(one["spins.z"].mean[:7].round(6))  # jumps of a single spin: steps of 2/N
+    [1.  1.  0.5 0.5 0.  0.  0.5]
     """
     import cojump
 

@@ -166,6 +166,14 @@ def waiting_times(
     ArgumentError
         If a record is none, or its times are not finite or not in order, ``channel``, ``start`` or ``end`` is no number
         of its kind, or bare records cannot have ended together and ``end`` is not given.
+
+    Examples
+    --------
+    >>> model = cj.systems.free_flips(size=1, omega=0.0, rate_up=2.0, rate_down=2.0)
+    >>> one = cj.trajectory(model, cj.tilted(model, 0, 0), [0, 1000], seed=1, index=0)
+    >>> waits = cj.longtime.waiting_times(one)  # exponential, of mean ½
+    >>> print(f"{waits.mean:.3f} ± {waits.stderr:.3f}")
+    0.494 ± 0.011
     """
     begin = checks.number("start", start)
     last = None if end is None else checks.number("end", end)

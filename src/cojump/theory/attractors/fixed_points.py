@@ -158,6 +158,19 @@ def fixed_points(model: Model, *, starts: int = 40, states: Sequence[State] = ()
     ------
     ArgumentError
         If an argument breaks its rule.
+
+    Examples
+    --------
+    >>> model = cj.systems.hopfield(np.ones((1, 50), dtype=int), omega=0.0, beta=2.0)  # m_z = tanh(2 m_z)
+    >>> points = cj.attractors.fixed_points(model)
+    >>> for point in points:
+    ...     print(f"m_z² = {point.mean[2] ** 2:.4f}, {point.stability}")
+    ...
+    m_z² = 0.9168, stable
+    m_z² = 0.0000, unstable
+    m_z² = 0.9168, stable
+    >>> points.certain
+    True
     """
     checks.integer("starts", starts, 0)
     checks.integer("seed", seed, 0)
@@ -188,6 +201,13 @@ def stability(model: Model, densities: State | Sequence[ArrayLike]) -> FixedPoin
     ------
     ArgumentError
         If the densities are no states or no fixed point.
+
+    Examples
+    --------
+    >>> model = cj.systems.facilitated(size=100, omega=0.0, kappa=5.0, gamma=1.0)
+    >>> point = cj.attractors.stability(model, cj.tilted(model, np.pi, 0))  # all down
+    >>> point.stability, point.eigenvalues.real.round(6).tolist()
+    ('stable', [-0.5, -0.5, -1.0])
     """
     check_model(model)
     dynamics = MeanFieldDynamics(model)

@@ -202,6 +202,15 @@ def survey(
         If an argument breaks its rule.
     ConvergenceError
         If a start leads to no attractor in the time given.
+
+    Examples
+    --------
+    >>> model = cj.systems.facilitated(size=100, omega=0.0, kappa=5.0, gamma=1.0)
+    >>> found = cj.attractors.survey(model, [cj.tilted(model, 0.1, 0), cj.tilted(model, 3.0, 0)])
+    >>> [f"{(1 + end.mean[2]) / 2:.4f}" for end in found.reached]
+    ['0.7236', '0.0000']
+    >>> found.label
+    '2 stable, 1 unstable'
     """
     check_model(model)
     _check_options(search, time_limit, seed)
@@ -270,6 +279,16 @@ def scan(
     ArgumentError
         If an argument breaks its rule, or no model can be made anywhere. What goes wrong at single points, an error in
         a function of the user's too, is reported in ``failures``.
+
+    Examples
+    --------
+    >>> def network(omega, beta):
+    ...     return cj.systems.hopfield(np.ones((1, 50), dtype=int), omega, beta)
+    ...
+    >>> diagram = cj.attractors.scan(network, [0.0, 1.0], [0.5, 4.0])
+    >>> print(diagram.labels)
+    [['1 stable, 0 unstable' '2 stable, 1 unstable']
+     ['1 stable, 0 unstable' '0 stable, 1 unstable, cycle']]
     """
     x, y = _values("x_values", x_values), _values("y_values", y_values)
     for name, function in (("build", build), ("starts", starts), ("classify", classify)):

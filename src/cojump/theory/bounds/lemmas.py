@@ -134,6 +134,15 @@ def lemmas(
         If an argument breaks a rule, or the matrices of a sector would not fit into 4 GiB.
     UnsupportedError
         If the theorem does not apply to the model, or the basis does not hold its number of levels.
+
+    Examples
+    --------
+    >>> model = cj.systems.constrained(size=10, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> found = cj.bounds.lemmas(model)
+    >>> print(found[0].name, found[0].statement)
+    Lemma 1 ii [Γ, X]
+    >>> all(one.norm <= one.constant / one.size**one.order for one in found)
+    True
     """
     form = paper_form(model)
     support = checks.integer("support", support, 1)
