@@ -34,7 +34,7 @@ CHUNKS = 1000
 def one_chunk():
     """A chunk of the benchmark, the fold it belongs to, and its size in a message."""
     model, state = constrained(50)
-    point = Point(model, state, TIMES, 4 * CHUNKS, chunk=4)
+    point = Point(model, state, TIMES, n_traj=4 * CHUNKS, chunk=4)
     worker = Worker(point)
     chunk = worker.run(Task(0, 0, 0, 4, None), lambda: None, lambda _: None)
     return point, worker.skeleton, chunk

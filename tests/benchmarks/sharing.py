@@ -36,7 +36,7 @@ def main():
     sizes, n_traj, chunk = SWEEP if sys.argv[2:] == ["sweep"] else ENSEMBLE
 
     def points(n_traj, chunk):
-        return [Point(*constrained(size), TIMES, n_traj, chunk=chunk) for size in sizes]
+        return [Point(*constrained(size), TIMES, n_traj=n_traj, chunk=chunk) for size in sizes]
 
     run_points(points(2 * comm.size, 1), comm=world)
     one, all_ranks, spent_one, spent_all = [], [], [], []

@@ -27,7 +27,7 @@ T = np.linspace(0, 1, 3)
 @pytest.fixture(scope="module")
 def skeleton():
     model = cj.systems.free_flips(2, 0.7, 1.3, 0.8)
-    return Worker(Point(model, cj.tilted(model, 1.1, 0.4), T, 1)).skeleton
+    return Worker(Point(model, cj.tilted(model, 1.1, 0.4), T, n_traj=1)).skeleton
 
 
 def test_what_is_left_of_very_many_chunks(skeleton):
@@ -59,7 +59,7 @@ def test_very_many_trajectories_hear_a_signal(n_traj, run_toml, monkeypatch):
 def test_more_trajectories_than_can_be_numbered(run_toml):
     change(run_toml, ("n_traj = 22", "n_traj = 100000000000000000000000000"))
     _, err = invoke("run", run_toml, status=2)
-    assert re.search(r"n_traj. must be an integer (within 1 and 9.22337e\+18|below 2\^63), but", err)
+    assert re.search(r"n_traj. must be an integer (of at least 1|below 2\^63), but", err)
 
 
 def test_one_count_everywhere(run_toml, monkeypatch):

@@ -81,7 +81,7 @@ def test_another_grid_is_seen():
 
 def test_what_may_change_and_what_means_the_same():
     assert changes(point()) == []
-    assert changes(point(n_traj=50, target={"spins.z": 0.1}, min_traj=20, parameters={"size": 6})) == []
+    assert changes(point(n_traj=50, target_error={"spins.z": 0.1}, min_traj=20, parameters={"size": 6})) == []
     assert changes(point(amplitude=lambda x: (np.exp(x) + np.exp(-x)) / 2)) == [], "another text, the same function"
     assert changes(point(drive=0.7 * (1 + 1e-13))) == [], "the rounding of another machine"
 

@@ -202,7 +202,7 @@ def test_a_size_far_beyond_memory_makes_no_arrays(name):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     model = getattr(cj.systems, name)(10**9, 0.7, 1.3, 0.8)
     with pytest.raises(ArgumentError, match=r"^Argument `size` must leave a trajectory that fits in memory, but"):
-        Point(model, cj.tilted(model, 1.1, 0.4), np.linspace(0, 1, 11), 100)
+        Point(model, cj.tilted(model, 1.1, 0.4), np.linspace(0, 1, 11), n_traj=100)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024, "kB"
 
 

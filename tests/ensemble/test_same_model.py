@@ -18,7 +18,7 @@ RNG = np.random.default_rng(5)
 
 def point(model, **options):
     state = cj.product(model, {b.name: np.eye(b.levels) / b.levels for b in model.blocks})
-    return Point(model, state, np.linspace(0, 1, 5), 10, 3, **options)
+    return Point(model, state, np.linspace(0, 1, 5), n_traj=10, seed=3, **options)
 
 
 def found(one, other):
@@ -164,7 +164,7 @@ def test_a_long_state():
         amplitudes = np.exp(-(np.linspace(-3, 3, 2001) ** 2)) * np.exp(1j * np.arange(2001))
         amplitudes[5] += change
         state = cj.symmetric(model, {"spins": amplitudes / np.linalg.norm(amplitudes)})
-        return identity_of(Point(model, state, np.array([0.0, 1.0]), 10))
+        return identity_of(Point(model, state, np.array([0.0, 1.0]), n_traj=10))
 
     assert differences(start(0.0), json.loads(json.dumps(start(0.0)))) == []
     (difference,) = differences(start(1e-6), json.loads(json.dumps(start(0.0))))

@@ -30,7 +30,9 @@ SIGMA_MINUS = np.array([[0, 0], [1, 0]])
 
 
 def run(model, state, n_traj, target=(), **options):
-    point = Point(model, state, T, n_traj, target=dict(target) if isinstance(target, tuple) else target, **options)
+    point = Point(
+        model, state, T, n_traj=n_traj, target_error=dict(target) if isinstance(target, tuple) else target, **options
+    )
     return point, run_points([point])[0]
 
 
@@ -194,7 +196,7 @@ def test_a_mixed_start_is_seen_or_not():
 def test_figures_carried_by_few_trajectories_are_marked():
     """Log-normal weights, as decaying coherences have them: many jumps, and few trajectories that count."""
     model = cj.systems.free_flips(8, 0.0, 1.3, 0.8)
-    worker = Worker(Point(model, cj.tilted(model, 1.1, 0.4), T, 1000))
+    worker = Worker(Point(model, cj.tilted(model, 1.1, 0.4), T, n_traj=1000))
     result, rng = worker.skeleton, np.random.default_rng(5)
     layout = Layout(3)
     for _ in range(1000):
@@ -240,7 +242,7 @@ def test_uncertain_errors_are_stored_and_an_old_file_does_not_know(tmp_path):
 
 def test_tails_are_the_same_bits_in_any_number_of_sessions():
     model = cj.systems.free_flips(6, 0.7, 1.3, 0.8)
-    point = Point(model, cj.tilted(model, 1.1, 0.4), T, 40, chunk=8)
+    point = Point(model, cj.tilted(model, 1.1, 0.4), T, n_traj=40, chunk=8)
     whole = run_points([point])[0]
     worker, fold = Worker(point), Fold(Worker(point).skeleton, Goal(40, 8))
     from cojump.ensemble.schedule import Task

@@ -47,7 +47,7 @@ def test_the_memory_of_rank_0_does_not_grow_with_the_trajectories(tmp_path):
 @pytest.mark.validation
 def test_writing_chunks_of_a_second_takes_little_time(tmp_path):
     model = cj.systems.constrained(200, 0.7, 1.3, 0.8)
-    worker = Worker(Point(model, cj.tilted(model, 1.1, 0.4), [i / 10 for i in range(41)], 10**6, chunk=1000))
+    worker = Worker(Point(model, cj.tilted(model, 1.1, 0.4), [i / 10 for i in range(41)], n_traj=10**6, chunk=1000))
     writer, seconds = Seat(tmp_path, "session", "key").writer(0, 30.0), []
     size = 40
     for number in range(9):

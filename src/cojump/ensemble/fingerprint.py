@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import one_line
 from ..model import LocalJump, OneBody, TwoBody
+from .options import RunOptions, options_of
 
 if TYPE_CHECKING:
     from .point import Point
@@ -37,9 +38,6 @@ _CELL, _MARGIN = 20, 1 << 13
 
 _PIECES = 16
 """Pieces of a long array that are told apart."""
-
-_NOT_PART = ("n_traj", "target", "min_traj", "parameters", "model", "state")
-"""Fields of a point that may change, or are taken apart."""
 
 MADE_BY = "made by"
 """What has computed the trajectories, a list of texts: no part of what the point is."""
@@ -135,9 +133,8 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
                 write(f"{name} derivatives[{n}] over the spectrum", values)
     write("order parameters", model.order_parameters)
     write("initial state", point.state.blocks)
-    for item in fields(point):
-        if item.name not in _NOT_PART:
-            write(item.name, getattr(point, item.name))
+    write("times", point.times)
+    _write_options(write, point, identity=True)
     if not sketched:
         facts[MADE_BY] = [made_by()]
     return facts
@@ -154,9 +151,15 @@ def agreed(point: Point, identity: Mapping[str, Any] | None = None) -> dict[str,
     from ..trajectories.compilation import code
 
     facts = {"the code": code(), **(identity or identity_of(point))}
-    for name in ("n_traj", "target", "min_traj"):
-        _Writer(facts, sketched=False)(name, getattr(point, name))
+    _write_options(_Writer(facts, sketched=False), point, identity=False)
     return facts
+
+
+def _write_options(write: _Writer, options: RunOptions, *, identity: bool) -> None:
+    """Those options of a run that make it another run, or those that do not."""
+    for name, rule in options_of(RunOptions).items():
+        if rule.identity is identity:
+            write(name, getattr(options, name))
 
 
 def made_by() -> str:
@@ -254,9 +257,11 @@ def differences(
     words : (str, str)
         What the two are called.
     """
+    usual: dict[str, Any] = {}  # an option that a file knows nothing of has its default there
+    _write_options(_Writer(usual, sketched=False), RunOptions(n_traj=1), identity=True)
     found = []
     for name in dict.fromkeys([*here, *there]):
-        ours, theirs = here.get(name), there.get(name)
+        ours, theirs = (side.get(name, usual.get(name)) for side in (here, there))
         if name != MADE_BY and not _same(ours, theirs):
             written = _as_written(name)
             found.append(Difference(written, f"{written} {_apart(ours, theirs, *words)}"))

@@ -54,9 +54,9 @@ def simulate(
     times : (T,) array
         Output times, increasing, times[0] ≥ 0.
     n_traj : int
-        Number of trajectories. The errors of a single one are NaN.
+        Number of trajectories; the standard errors fall as 1/sqrt(n_traj). Those of a single one are NaN.
     seed : int
-        At least 0.
+        At least 0. Same seed, same results, for any number of processes.
     tolerance : float
         Bound on the error of the state in each step (norm) and of each jump time (in units of log-survival).
     chunk : int
@@ -66,11 +66,13 @@ def simulate(
         Σ_b (1/N_b) Σ_{k in b} X_b^(k) with Hermitian X_b, or a tuple of two such mappings, the symmetrised product
         ½{A, B} of two averages; the terms of a list are added up. See ``result.observables``.
     distributions : (T',) array
-        Output times at which the distribution of M in each block is measured, see ``result.distribution``.
-    burn_in, window : float, optional
-        Measurement window of stationary averages, from ``burn_in`` (0 if only the other is given) to ``window`` (the
-        last output time). Each trajectory is averaged over the output times in it with the weights of the trapezoid
-        rule, see ``result.stationary``; the activity and the Fano factor count its jumps.
+        Output times at which the distribution of M in each block is measured. See ``result.distribution``.
+    burn_in : float, optional
+        Begin of the measurement window of stationary averages (0 if only the end is given).
+    window : float, optional
+        End of that window (the last output time if only the begin is given). Each trajectory is averaged over the
+        output times in it with the weights of the trapezoid rule, see ``result.stationary``; the activity and the Fano
+        factor count its jumps.
     keep : int
         How many trajectories keep their series <m_a>(t).
     comm : mpi4py communicator, optional
@@ -130,11 +132,11 @@ def simulate(
             model,
             state,
             check_times(times),
-            n_traj,
-            seed,
-            tolerance,
-            chunk,
-            keep,
+            n_traj=n_traj,
+            seed=seed,
+            tolerance=tolerance,
+            chunk=chunk,
+            keep=keep,
             observables={} if observables is None else observables,
             distributions=_shots(distributions),
             burn_in=burn_in,
@@ -221,7 +223,7 @@ def trajectory(
     >>> np.array_equal(run.trajectories[3], one.mean)
     True
     """
-    point = Point(model, state, check_times(times), 1, seed, tolerance)
+    point = Point(model, state, check_times(times), n_traj=1, seed=seed, tolerance=tolerance)
     number = checks.integer("index", index, 0)
     with threadpool_limits(1):
         prepare([model])

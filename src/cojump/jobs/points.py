@@ -187,19 +187,5 @@ def point_of(run_file: RunFile, spec: PointSpec) -> Point:
     from ..ensemble.point import Point
 
     model, state = spec.build()
-    run = spec.run
-    return Point(
-        model=model,
-        state=state,
-        times=run_file.times.array(),
-        n_traj=run.n_traj,
-        seed=spec.seed,
-        tolerance=run.tolerance,
-        chunk=run.chunk,
-        keep=run.keep,
-        burn_in=run.burn_in,
-        window=run.window,
-        parameters=spec.parameters,
-        target={} if run.target_error is None else run.target_error,
-        min_traj=run.min_traj,
-    )
+    options = {**spec.run.options, "seed": spec.seed}
+    return Point(model=model, state=state, times=run_file.times.array(), parameters=spec.parameters, **options)

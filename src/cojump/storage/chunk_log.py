@@ -49,7 +49,7 @@ class Stored(NamedTuple):
     number : int
         Of the chunk.
     start, stop, n_jumps, series
-        As in :class:`cojump.ensemble.run.ordered_merge.Chunk`.
+        As in :class:`cojump.ensemble.chunk.Chunk`.
     moments : list of (count, mean, comoment, ...)
         Of each group of figures; the sums of its tails follow where they are kept.
     """

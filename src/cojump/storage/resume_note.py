@@ -22,7 +22,7 @@ class Note:
     Attributes
     ----------
     identity : mapping
-        What makes the point what it is, see :func:`cojump.ensemble.run.fingerprint.identity_of`.
+        What makes the point what it is, see :func:`cojump.ensemble.fingerprint.identity_of`.
     goal : Goal
         When it was to be done.
     folded : Folded

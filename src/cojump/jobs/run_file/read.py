@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...ensemble.options import default_of
 from ...errors import ArgumentError, one_line
 from ...tools.whole_files import absolute, read_regular
 from .initial_state import DEFAULTS, InitialSection, read_initial
+from .run_section import OPTIONS, RunSection, read_run
 from .sweep import (
     MODES,
     NAMELESS,
@@ -29,7 +31,7 @@ from .sweep import (
     singles,
     spelled,
 )
-from .system import Builder, find_builder, in_section
+from .system import Builder, find_builder
 from .tables import MISSING, Section, integer, number, show
 
 if TYPE_CHECKING:
@@ -44,9 +46,6 @@ SECTIONS = ("model", "initial", "times", "run")
 
 OPTIONAL = ("sweep",)
 """Sections that it may have."""
-
-FREE = ("n_traj", "target_error", "min_traj", "walltime_seconds", "checkpoint_seconds")
-"""Keys of ``[run]`` that may change when a run is resumed or extended."""
 
 _MOST_TIMES = 1_000_000
 
@@ -93,47 +92,6 @@ class TimesSection:
         assert self.end is not None
         assert self.steps is not None
         return np.linspace(0.0, self.end, self.steps + 1)
-
-
-@dataclass(frozen=True)
-class RunSection:
-    """How much is simulated, and how precisely.
-
-    Attributes
-    ----------
-    n_traj : int
-        Trajectories per point.
-    seed : int
-        Seed of the run.
-    tolerance : float
-        Error of the state per step and of the jump times.
-    chunk : int
-        Trajectories per unit of work.
-    keep : int
-        How many single trajectories are stored.
-    burn_in, window : float or None
-        Measurement window of stationary averages; None is 0 and the last output time, both None is none at all.
-    target_error : mapping of str to float, float or None
-        Standard errors at which a point is done before ``n_traj``, by label or one for all averages.
-    min_traj : int
-        Trajectories before the target is looked at.
-    walltime_seconds : float or None
-        The run stops, to be resumed, after this time.
-    checkpoint_seconds : float
-        At least so often what is finished is forced to the disk.
-    """
-
-    n_traj: int
-    seed: int = 0
-    tolerance: float = 1e-9
-    chunk: int = 64
-    keep: int = 0
-    burn_in: float | None = None
-    window: float | None = None
-    target_error: Mapping[str, float] | float | None = None
-    min_traj: int = 100
-    walltime_seconds: float | None = None
-    checkpoint_seconds: float = 30.0
 
 
 @dataclass(frozen=True)
@@ -215,7 +173,7 @@ class RunFile:
         if own["initial"]:
             initial = read_initial(Section("initial", {**self.tables["initial"], **own["initial"]}))
         if own["run"]:
-            run = _read_run(Section("run", {**self.tables["run"], **own["run"]}), self.times)
+            run = read_run(Section("run", {**self.tables["run"], **own["run"]}), self.times.array())
         parameters = {
             key: self.model.builder.named(key, value) if section == "model" else canonical(value)
             for (section, key), value in values.items()
@@ -228,7 +186,7 @@ class RunFile:
     def differences(self, text: str, sources: Mapping[str, str]) -> list[str]:
         """Say in which keys another run file differs from this one; in none if both mean the same run.
 
-        How long the run goes on (:data:`FREE`) makes no other run of it.
+        Options that are no part of what a run is, such as how long it goes on, make no other run of it.
 
         Parameters
         ----------
@@ -243,7 +201,7 @@ class RunFile:
             return ["the other one is no TOML file"]
         defaults = self._defaults()
         found = []
-        free = {f"[run] {key}" for key in FREE}
+        free = {f"[run] {key}" for key, rule in OPTIONS.items() if not rule.identity}
         for key in dict.fromkeys([*here, *there]):
             if key in free:
                 continue
@@ -259,7 +217,7 @@ class RunFile:
         sections = {
             "model": {key: rule.default for key, rule in self.model.builder.keys.items()},
             "initial": DEFAULTS[self.initial.kind],
-            "run": {f.name: f.default for f in fields(RunSection) if f.name != "n_traj"},
+            "run": {f.name: default_of(f) for f in fields(RunSection)},
             "sweep": {"mode": MODES[0]},
         }
         return _flat(sections)
@@ -333,7 +291,8 @@ def read_run_file(path: str | os.PathLike[str]) -> RunFile:
     check_axes(axes, mode)
     times = _read_times(sections["times"])
     initials = [read_initial(section) for section in singles(sections["initial"], own["initial"])]
-    runs = [_read_run(section, times) for section in singles(sections["run"], own["run"])]
+    grid = times.array()
+    runs = [read_run(section, grid) for section in singles(sections["run"], own["run"])]
     return RunFile(
         path=place,
         text=text,
@@ -394,52 +353,3 @@ def _read_times(section: Section) -> TimesSection:
             found = f"values[{i + 1}] = {after!r} <= values[{i}] = {before!r}"
             raise ArgumentError(name, "be increasing", found)
     return TimesSection(values=values)
-
-
-def _read_run(section: Section, times: TimesSection) -> RunSection:
-    section.refuse_others(f.name for f in fields(RunSection))
-    n_traj = section.read("n_traj", integer, least=1)
-    run = RunSection(
-        n_traj=n_traj,
-        seed=section.read("seed", integer, default=RunSection.seed, least=0),
-        tolerance=section.read("tolerance", number, default=RunSection.tolerance, least=1e-13, most=1e-2),
-        chunk=section.read("chunk", integer, default=RunSection.chunk, least=1),
-        keep=section.read("keep", integer, default=RunSection.keep, least=0, most=n_traj),
-        burn_in=section.read("burn_in", number, default=None, least=0),
-        window=section.read("window", number, default=None, above=0),
-        target_error=section.read("target_error", _target, default=None),
-        min_traj=section.read("min_traj", integer, default=RunSection.min_traj, least=2),
-        walltime_seconds=section.read("walltime_seconds", number, default=None, above=0),
-        checkpoint_seconds=section.read("checkpoint_seconds", number, default=RunSection.checkpoint_seconds, least=0),
-    )
-    if "min_traj" in section and run.target_error is None:
-        raise ArgumentError(section.label("min_traj"), "be given together with `target_error`", "that is missing")
-    if run.target_error is not None and "min_traj" in section and run.min_traj > n_traj:
-        found = f"min_traj is {run.min_traj} and n_traj {n_traj}"
-        raise ArgumentError(section.label("min_traj"), "be at most n_traj, or the target is never looked at", found)
-    if run.burn_in is not None or run.window is not None:
-        from ...measure.time_windows import window_of
-
-        with in_section("run"):
-            window_of(times.array(), run.burn_in, run.window)
-    return run
-
-
-def _target(name: str, value: object) -> Mapping[str, float] | float:
-    """Check a standard error for all averages, or a table of labels and errors; the labels are for the model."""
-    if not isinstance(value, dict):
-        return number(name, value, above=0)
-    if not value:
-        raise ArgumentError(name, "hold at least one label", "it is empty")
-    return {label: number(f"{name}.{show(label)}", error, above=0) for label, error in _labels(value)}
-
-
-def _labels(table: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    """The entries of a table by label; spins.z = 0.01 without quotes is a table in a table to TOML."""
-    found: list[tuple[str, Any]] = []
-    for key, value in table.items():
-        if isinstance(value, dict):
-            found += _labels(value, f"{before}{key}.")
-        else:
-            found.append((before + key, value))
-    return found

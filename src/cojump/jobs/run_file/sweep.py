@@ -9,16 +9,19 @@ from dataclasses import dataclass
 from math import prod
 from typing import Any
 
+from ...ensemble.options import RunOptions, options_of
 from ...errors import ArgumentError
 from .tables import LARGEST, Section, show, text
 
 MODES = ("product", "zip")
 """Every value of one key with every value of the others, or the first with the first, the second with the second."""
 
-RUN_KEYS = ("n_traj", "seed", "tolerance")
+_OPTIONS = options_of(RunOptions)
+
+RUN_KEYS = tuple(key for key, rule in _OPTIONS.items() if rule.swept)
 """Keys of ``[run]`` that may be lists."""
 
-NAMELESS = ("n_traj",)
+NAMELESS = tuple(key for key in RUN_KEYS if not _OPTIONS[key].identity)
 """Keys that name no point: a point with more trajectories is the same point."""
 
 MOST_POINTS = 100_000

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from ...errors import ArgumentError
+from .run_section import OPTIONS
 from .tables import show, suggestion
 
 _TILTED = """\
@@ -40,23 +43,10 @@ kind = "product"             # the same single-particle state for every particle
 density = [[0.7, 0, 0], [0, 0.3, 0], [0, 0, 0]]   # levels 0 (ground), 1 (target), 2 (excited)
 """
 
-_COMMON = """
+_TIMES = """
 [times]
 end = 4.0
 steps = 40                   # 41 output times with t = 0; or values = [0, 0.5, 2] instead of both
-
-[run]
-n_traj = 1000                # trajectories per point; the standard errors fall as 1/sqrt(n_traj)
-seed = 1                     # same seed, same results, for any number of processes
-tolerance = 1e-9             # of the state per step and of the jump times
-chunk = 64                   # trajectories per unit of work
-keep = 8                     # single trajectories that are stored and drawn
-# burn_in = 2.0              # averages over time too: of each trajectory from here on
-# window = 4.0               # up to here; by default to the end
-# target_error = 0.005       # done before n_traj when all averages have standard errors as small as this,
-# min_traj = 100             # or {spins.z = 0.005, deviation = 1e-4}, looked at after each chunk from min_traj on
-# walltime_seconds = 3500    # stop after this time with exit status 75; the same command goes on
-# checkpoint_seconds = 30    # what is finished is on the disk at least so often
 """
 
 
@@ -163,4 +153,9 @@ def run_file_for(system: str) -> str:
     ]
     lines += ["", "[model]", f'system = "{system}"']
     lines += [f"{f'{key} = {value}':<28} # {comment}" for key, value, comment in template.keys]
-    return "\n".join(lines) + "\n\n" + template.initial + _COMMON
+    lines += ["", template.initial + _TIMES, "[run]"]
+    for name, option in OPTIONS.items():
+        text = f"{'' if option.usual else '# '}{name} = {option.example}"
+        words = textwrap.wrap(option.text[0].lower() + option.text[1:].rstrip("."), 120 - 31)
+        lines += [f"{left:<28} # {comment}" for left, comment in zip_longest([text], words, fillvalue="")]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,114 @@
+"""The section ``[run]`` of a run file: the options of a run, and how long a job may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from ...ensemble.options import Option, RunOptions, option, options_of
+from ...errors import ArgumentError
+from .system import in_section
+from .tables import Section, integer, number, show
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunSection(RunOptions):
+    """The options of a run and of the job that runs it, as a run file gives them."""
+
+    walltime_seconds: float | None = option(
+        "The job stops after this time, with exit status 75; the same command goes on.",
+        default=None,
+        kind=float,
+        above=0,
+        identity=False,
+        example="3500",
+    )
+    checkpoint_seconds: float = option(
+        "What is finished is forced to the disk at least so often.",
+        default=30.0,
+        kind=float,
+        least=0,
+        identity=False,
+        example="30",
+    )
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of the run alone, as a point takes them."""
+        return {item.name: getattr(self, item.name) for item in fields(RunOptions)}
+
+
+OPTIONS = {key: rule for key, rule in options_of(RunSection).items() if rule.example}
+"""The keys of ``[run]``."""
+
+
+def read_run(section: Section, times: NDArray[Any]) -> RunSection:
+    """Check the section ``[run]``; what depends on the model is judged with it.
+
+    Parameters
+    ----------
+    section : Section
+    times : (T,) array
+        The output times.
+
+    Raises
+    ------
+    ArgumentError
+        If a key is unknown or missing, or its value breaks a rule.
+    """
+    section.refuse_others(OPTIONS)
+    values = {"n_traj": section.read("n_traj", integer, least=1)}
+    for key, rule in OPTIONS.items():
+        if key in section:
+            limits = {"most": values["n_traj"]} if key == "keep" else {}
+            values[key] = section.read(key, _READERS.get(key) or _single(rule), **limits)
+    run = RunSection(**values)
+    if "min_traj" in section and "target_error" not in section:
+        raise ArgumentError(section.label("min_traj"), "be given together with `target_error`", "that is missing")
+    if "min_traj" in section and run.min_traj > run.n_traj:
+        found = f"min_traj is {run.min_traj} and n_traj {run.n_traj}"
+        raise ArgumentError(section.label("min_traj"), "be at most n_traj, or the target is never looked at", found)
+    if run.burn_in is not None or run.window is not None:
+        from ...measure.time_windows import window_of
+
+        with in_section(section.name):
+            window_of(times, run.burn_in, run.window)
+    return run
+
+
+def _single(rule: Option) -> Callable[..., Any]:
+    """The check of an option that is one number."""
+
+    def checked(name: str, value: object, **limits: Any) -> Any:
+        limits |= {key: getattr(rule, key) for key in ("least", "most", "above") if getattr(rule, key) is not None}
+        return integer(name, value, **limits) if rule.kind is int else number(name, value, **limits)
+
+    return checked
+
+
+def _target(name: str, value: object) -> Mapping[str, float] | float:
+    """Check a standard error for all averages, or a table of labels and errors; the labels are for the model."""
+    if not isinstance(value, dict):
+        return number(name, value, above=0)
+    if not value:
+        raise ArgumentError(name, "hold at least one label", "it is empty")
+    return {label: number(f"{name}.{show(label)}", error, above=0) for label, error in _labels(value)}
+
+
+def _labels(table: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
+    """The entries of a table by label; spins.z = 0.01 without quotes is a table in a table to TOML."""
+    found: list[tuple[str, Any]] = []
+    for key, value in table.items():
+        if isinstance(value, dict):
+            found += _labels(value, f"{before}{key}.")
+        else:
+            found.append((before + key, value))
+    return found
+
+
+_READERS: dict[str, Callable[..., Any]] = {"target_error": _target}
+"""The checks of options that are more than one number."""
