@@ -15,6 +15,7 @@ from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array, kron
 
 from ..errors import ArgumentError
@@ -74,7 +75,7 @@ class Operators:
         """Dimension of V_λ of each block."""
         return tuple(part.dim for part in self.parts(labels))
 
-    def collective(self, labels: Labels, matrices: Mapping[int, Matrix]) -> csr_array:
+    def collective(self, labels: Labels, matrices: Mapping[int, NDArray[Any]]) -> csr_array:
         """Σ_b Σ_{k in b} x_b^(k), the matrices given by the number of their block."""
         parts = self.parts(labels)
         dims = [part.dim for part in parts]

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import one_line
-from ..model import LocalJump, OneBody, TwoBody
+from ..model import LocalJump
+from ..model.term import Term
 from .options import RunOptions, options_of
 
 if TYPE_CHECKING:
@@ -103,25 +104,14 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
     for i, term in enumerate(model.hamiltonian):
         name = f"hamiltonian[{i}]"
         facts[f"{name} kind"] = type(term).__name__
-        if isinstance(term, OneBody):
-            parts = {"matrix": term.matrix, "block": term.block}
-        else:
-            assert isinstance(term, TwoBody)
-            parts = {"first": term.first, "second": term.second, "strength": term.strength, "blocks": term.blocks}
-        for key, value in parts.items():
-            write(f"{name} {key}", value)
+        write.term(name, term)
     tables = {} if sketched else rate_tables(model)
     for i, jump in enumerate(model.jumps):
         name = f"jumps[{i}]"
         facts[f"{name} kind"] = type(jump).__name__
+        write.term(name, jump)
         if not isinstance(jump, LocalJump):
-            write(f"{name} matrices", jump.matrices)
-            write(f"{name} rate", jump.rate)
             continue
-        write(f"{name} matrix", jump.matrix)
-        write(f"{name} block", jump.block)
-        write(f"{name} argument", jump.argument)
-        write(f"{name} exclude_self", jump.exclude_self)
         if sketched or jump.has_rate:
             gamma = jump.gamma(model.argument_spectrum(jump)) if sketched else tables[i]
             facts[f"{name} Γ over the spectrum"] = write.numbers(gamma, each=True)
@@ -179,6 +169,18 @@ def _sampled(function: Any, x: NDArray[np.float64]) -> Any:
         return f"{type(error).__name__}: {one_line(error)}"
 
 
+_WRITTEN = {
+    ("hamiltonian", "matrix"): "eps",
+    ("hamiltonian", "first"): "A",
+    ("hamiltonian", "second"): "B",
+    ("hamiltonian", "strength"): "g",
+    ("jumps", "matrix"): "j",
+}
+"""Arguments of terms as users write them, by the names that facts have in files."""
+
+_STORED = {(terms, argument): name for (terms, name), argument in _WRITTEN.items()}
+
+
 class _Writer:
     """Takes values apart into facts."""
 
@@ -204,6 +206,13 @@ class _Writer:
                 self(f"{name}[{i}]", part)
         else:
             facts[name] = self.numbers(np.asarray(value))
+
+    def term(self, name: str, term: Term) -> None:
+        """All fields of a term; its derivatives are told by their values, like its rate, where that is known."""
+        for item in fields(term):
+            if item.name != "derivatives":
+                stored = _STORED.get((name.partition("[")[0], item.name), item.name)
+                self(f"{name} {stored}", getattr(term, item.name))
 
     def numbers(self, array: NDArray[Any], *, each: bool = False) -> dict[str, Any]:
         """An array as a fact; ``each``: its values stand for themselves, however large others are."""
@@ -266,16 +275,6 @@ def differences(
             written = _as_written(name)
             found.append(Difference(written, f"{written} {_apart(ours, theirs, *words)}"))
     return found
-
-
-_WRITTEN = {
-    ("hamiltonian", "matrix"): "eps",
-    ("hamiltonian", "first"): "A",
-    ("hamiltonian", "second"): "B",
-    ("hamiltonian", "strength"): "g",
-    ("jumps", "matrix"): "j",
-}
-"""Arguments of terms as users write them, by the names that facts have in files."""
 
 
 def _as_written(name: str) -> str:

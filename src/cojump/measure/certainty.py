@@ -15,9 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import CollectiveJump, LocalJump, Model, OneBody
+from ..model import CollectiveJump, LocalJump, Model
 from ..model.components import components
-from ..model.rates import jump_rate
 from ..model.states import BlockState, DickeBlock, ProductBlock, State
 from ..tools.types import Array
 
@@ -168,22 +167,15 @@ def chance_of(model: Model, state: State) -> Chance:
     for c, part in enumerate(components(model)):
         own = np.array([o.block in part.blocks for o in model.observables])
         starts = [state.blocks[b] for b in part.blocks]
-        able = np.array([can_fire(part.model, jump) for jump in part.model.jumps], dtype=bool)
+        able = np.array([jump.can_fire(part.model.sizes) for jump in part.model.jumps], dtype=bool)
         left = _jumps_that_leave(part.model, starts)
         component[own], alike[own] = c, all(map(_starts_alike, starts))
-        rate[own] = jump_rate(part.model)
+        rate[own] = part.model.jump_rate
         places = np.array(part.jumps, dtype=int)
         acts[np.ix_(own, places)] = able & (left is None)
         fires[places] = able & (True if left is None else left)
     maps = [model.linear(name, x)[1] for name, x in model.order_parameters.items()]
     return Chance(widths, component, alike, rate, acts, fires, np.array(maps).reshape(-1, A))
-
-
-def can_fire(model: Model, jump: LocalJump | CollectiveJump) -> bool:
-    """Whether a channel has a rate above zero anywhere on the spectrum."""
-    if isinstance(jump, LocalJump):
-        return bool(np.any(jump.matrix)) and bool(np.any(np.abs(jump.gamma(model.argument_spectrum(jump))) > 0))
-    return jump.rate > 0 and any(np.any(y) for y in jump.matrices.values())
 
 
 def _starts_alike(block: BlockState) -> bool:
@@ -238,12 +230,7 @@ def _jumps_that_leave(model: Model, starts: list[BlockState]) -> Flags | None:
     """
     blocks = {b.name: _Eigenstate(s, b.size) for b, s in zip(model.blocks, starts, strict=True)}
     for term in model.hamiltonian:
-        pairs = (
-            [(term.block, term.matrix)]
-            if isinstance(term, OneBody)
-            else zip(term.blocks, (term.first, term.second), strict=True)
-        )
-        if any(blocks[name].total(matrix) is None for name, matrix in pairs):
+        if any(blocks[part.block].total(part.matrix) is None for part in term.parts()):
             return None
     found = []
     for jump in model.jumps:

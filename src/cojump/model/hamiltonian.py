@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from numbers import Complex
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..errors import ArgumentError
 from ..tools import checks
 from .blocks import checked_block_name
 from .operators import check_hermitian, matrix_of
+from .term import Term, norm
 
 
 @dataclass(frozen=True, eq=False)
-class OneBody:
+class OneBody(Term):
     """The Hamiltonian term Σ_k ε^(k) over the particles of a block, the first sum of (10).
 
     Parameters
     ----------
-    matrix : (d, d) array
+    eps : (d, d) array
         ε, Hermitian, in units of energy (ħ = 1).
     block : str
         Name of the block.
@@ -41,23 +42,36 @@ class OneBody:
     [ 1. -1.]
     """
 
-    eps: NDArray[np.complex128]
+    eps: NDArray[Any]
     block: str
 
-    def __init__(self, eps: ArrayLike, block: str) -> None:
-        matrix = matrix_of("eps", eps)
+    def __post_init__(self) -> None:
+        matrix = matrix_of("eps", self.eps)
         check_hermitian("eps", matrix)
         object.__setattr__(self, "eps", matrix)
-        object.__setattr__(self, "block", checked_block_name("block", block))
+        checked_block_name("block", self.block)
+
+    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
+        return {"eps": ("block", self.block)}
 
     @property
-    def matrix(self) -> NDArray[np.complex128]:
+    def matrix(self) -> NDArray[Any]:
         """ε under the name that all terms of one matrix have in common."""
         return self.eps
 
+    @property
+    def is_free(self) -> bool:
+        """Whether no particle feels another one in it: yes."""
+        return True
+
+    def fastest(self, sizes: Mapping[str, int]) -> float:
+        """Distance between the highest and the lowest energy of one particle."""
+        levels = np.linalg.eigvalsh((self.eps + self.eps.conj().T) / 2)
+        return float(levels[-1] - levels[0])
+
 
 @dataclass(frozen=True, eq=False)
-class TwoBody:
+class TwoBody(Term):
     """The Hamiltonian term (g/N) Σ_{k in b, j in c} A^(k) B^(j), the second sum of (10).
 
     N counts all particles of the model and k = j is included when b = c. Only the Hamiltonian as a whole must
@@ -86,33 +100,34 @@ class TwoBody:
     [0.866025 0.      ] [0.       0.866025]
     """
 
-    A: NDArray[np.complex128]
-    B: NDArray[np.complex128]
+    A: NDArray[Any]
+    B: NDArray[Any]
     g: complex
     blocks: tuple[str, str]
 
-    def __init__(self, A: ArrayLike, B: ArrayLike, g: complex, blocks: Sequence[str]) -> None:
-        object.__setattr__(self, "A", matrix_of("A", A))
-        object.__setattr__(self, "B", matrix_of("B", B))
-        strength: Any = g
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "A", matrix_of("A", self.A))
+        object.__setattr__(self, "B", matrix_of("B", self.B))
+        strength: Any = self.g
         if isinstance(strength, bool | np.bool_) or not isinstance(strength, Complex):
-            raise ArgumentError("g", "be a finite number", f"it is {checks.shown(g)}")
+            raise ArgumentError("g", "be a finite number", f"it is {checks.shown(strength)}")
         parts = [checks.number("g", part) for part in (strength.real, strength.imag)]
         object.__setattr__(self, "g", complex(*parts))
-        pair = checks.items("blocks", blocks, "a pair of block names")
+        pair = checks.items("blocks", self.blocks, "a pair of block names")
         if len(pair) != 2:
-            raise ArgumentError("blocks", "be a pair of block names", f"it is {checks.shown(blocks)}")
-        object.__setattr__(
-            self, "blocks", (checked_block_name("blocks", pair[0]), checked_block_name("blocks", pair[1]))
-        )
+            raise ArgumentError("blocks", "be a pair of block names", f"it is {checks.shown(self.blocks)}")
+        object.__setattr__(self, "blocks", tuple(checked_block_name("blocks", name) for name in pair))
+
+    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
+        return {"A": ("blocks", self.blocks[0]), "B": ("blocks", self.blocks[1])}
 
     @property
-    def first(self) -> NDArray[np.complex128]:
+    def first(self) -> NDArray[Any]:
         """A, the operator on a particle of ``blocks[0]``."""
         return self.A
 
     @property
-    def second(self) -> NDArray[np.complex128]:
+    def second(self) -> NDArray[Any]:
         """B, the operator on a particle of ``blocks[1]``."""
         return self.B
 
@@ -120,3 +135,16 @@ class TwoBody:
     def strength(self) -> complex:
         """The strength g."""
         return self.g
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no particle feels another one in it: no."""
+        return False
+
+    def fastest(self, sizes: Mapping[str, int]) -> float:
+        """Energy of one particle in the field of all others, |g| ‖A‖ ‖B‖."""
+        return abs(self.g) * float(norm(self.A) * norm(self.B))
+
+    def among(self, names: Collection[str], share: float) -> Self:
+        """The same term where N counts ``share`` of the particles."""
+        return replace(self, g=self.g * share)

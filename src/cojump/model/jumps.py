@@ -7,9 +7,10 @@ made; what takes the whole model to see is checked by :class:`cojump.model.Model
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from functools import reduce
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,9 +20,20 @@ from ..tools import checks
 from ..tools.types import RealFunction
 from .blocks import checked_block_name
 from .operators import check_hermitian, matrix_of
+from .spectrum import average_spectrum, snapped, thinned
+from .term import Term, checked_matrices, norm
 
 _REMEMBERED = 2**20
 """Values of a rate that are remembered, to be compared with later ones at the same points."""
+
+SPECTRUM_POINTS = 100_000
+"""A rate is tried on every point of its argument's spectrum up to this many, on a grid of it beyond."""
+
+_SCALE_POINTS = 64
+"""Points of the spectrum that tell how large a rate is."""
+
+_RATE_POINTS = 257
+"""Points of the spectrum on which the largest rate of a channel is looked for."""
 
 _ROUNDED = 1e-9
 """Relative difference of two values that are the same up to rounding."""
@@ -58,7 +70,7 @@ def _check_derivatives(derivatives: object, function: object) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class LocalJump:
+class LocalJump(Term):
     """One jump operator j^(k) Γ(Δ) for every particle k of a block, (11)-(13).
 
     Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k) is an average over all particles, Γ is applied first. Γ is an amplitude:
@@ -97,58 +109,52 @@ class LocalJump:
     [1.       0.447214] 0.4472135954999579
     """
 
-    j: NDArray[np.complex128]
+    j: NDArray[Any]
     block: str
-    amplitude: RealFunction | None
-    rate: RealFunction | None
-    argument: Mapping[str, NDArray[np.complex128]]
-    exclude_self: bool
-    derivatives: tuple[RealFunction, RealFunction] | None
+    _: KW_ONLY
+    amplitude: RealFunction | None = None
+    rate: RealFunction | None = None
+    argument: Mapping[str, NDArray[Any]] = None  # type: ignore[assignment]  # it becomes {}
+    exclude_self: bool = False
+    derivatives: tuple[RealFunction, RealFunction] | None = None
 
-    def __init__(
-        self,
-        j: ArrayLike,
-        block: str,
-        *,
-        amplitude: RealFunction | None = None,
-        rate: RealFunction | None = None,
-        argument: Mapping[str, ArrayLike] | None = None,
-        exclude_self: bool = False,
-        derivatives: tuple[RealFunction, RealFunction] | None = None,
-    ) -> None:
-        for name, function in (("amplitude", amplitude), ("rate", rate)):
+    def __post_init__(self) -> None:
+        for name, function in (("amplitude", self.amplitude), ("rate", self.rate)):
             if function is not None and not callable(function):
                 raise ArgumentError(
                     name,
                     "be a function of the average Δ (a constant belongs into the matrix, √γ·j)",
                     f"it is {checks.shown(function)}",
                 )
-        if amplitude is not None and rate is not None:
+        if self.amplitude is not None and self.rate is not None:
             raise ArgumentError("rate", "be left out when `amplitude` is given", "both are there")
-        function = amplitude if amplitude is not None else rate
-        if (function is None) != (argument is None):
-            given, missing = "argument", "amplitude` or `rate"
-            if function is not None:
-                given, missing = ("amplitude" if rate is None else "rate"), "argument"
-            raise ArgumentError(missing, f"be given together with `{given}`", "it is missing")
-        if argument is not None and (not isinstance(argument, Mapping) or not argument):
-            raise ArgumentError("argument", "map block names to matrices", f"it is {checks.shown(argument)}")
-        _check_derivatives(derivatives, function)
-        matrices = {}
-        for name, value in (argument or {}).items():
-            matrices[checked_block_name("argument", name)] = matrix_of(f"argument[{name!r}]", value)
-            check_hermitian(f"argument[{name!r}]", matrices[name])
-        alone = checks.boolean("exclude_self", exclude_self)
-        object.__setattr__(self, "j", matrix_of("j", j))
-        object.__setattr__(self, "block", checked_block_name("block", block))
-        object.__setattr__(self, "amplitude", amplitude)
-        object.__setattr__(self, "rate", rate)
-        object.__setattr__(self, "argument", matrices)
-        object.__setattr__(self, "exclude_self", alone)
-        object.__setattr__(self, "derivatives", None if derivatives is None else tuple(derivatives))
+        function = self._function
+        argument: Any = self.argument
+        if argument is None and function is not None:
+            given = "amplitude" if self.rate is None else "rate"
+            raise ArgumentError("argument", f"be given together with `{given}`", "it is missing")
+        empty = isinstance(argument, Mapping) and not argument  # as a jump without a rate has it
+        if function is None and argument is not None and not empty:
+            raise ArgumentError("amplitude` or `rate", "be given together with `argument`", "it is missing")
+        argument = {} if function is None else checked_matrices("argument", argument)
+        _check_derivatives(self.derivatives, function)
+        for name, matrix in argument.items():
+            check_hermitian(f"argument[{name!r}]", matrix)
+        object.__setattr__(self, "argument", argument)
+        object.__setattr__(self, "exclude_self", checks.boolean("exclude_self", self.exclude_self))
+        object.__setattr__(self, "j", matrix_of("j", self.j))
+        checked_block_name("block", self.block)
+        object.__setattr__(self, "derivatives", None if self.derivatives is None else tuple(self.derivatives))
+
+    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
+        return {"j": ("block", self.block), "argument": None}
 
     @property
-    def matrix(self) -> NDArray[np.complex128]:
+    def _function(self) -> RealFunction | None:
+        return self.rate if self.amplitude is None else self.amplitude
+
+    @property
+    def matrix(self) -> NDArray[Any]:
         """The matrix j under the name that all terms of one matrix have in common."""
         return self.j
 
@@ -162,6 +168,53 @@ class LocalJump:
         """Whether the jumping particle is left out of a sum that it would otherwise be in."""
         return self.exclude_self and self.block in self.argument
 
+    @property
+    def is_free(self) -> bool:
+        """Whether no particle feels another one in it: if Γ is constant."""
+        return not self.has_rate
+
+    @property
+    def sectors_left(self) -> set[str]:
+        """The block whose particles jump: one of them alone takes it from sector to sector."""
+        return {self.block}
+
+    def among(self, names: Collection[str], share: float) -> Self:
+        """The same jump without the zero matrices of the blocks left out; an argument of zero stays one."""
+        if set(self.argument) <= set(names):
+            return self
+        inside = {name: x for name, x in self.argument.items() if name in names}
+        return replace(self, argument=inside or {self.block: np.zeros_like(self.j)})
+
+    def spectrum(self, sizes: Mapping[str, int], most: int = SPECTRUM_POINTS) -> NDArray[np.float64]:
+        """Eigenvalues of Δ (of Δ without the jumping particle if that is left out), sorted.
+
+        All of them up to ``most`` points; beyond, a grid of eigenvalues that keeps both ends. ``sizes`` are the
+        particles of each block.
+        """
+        if not self.argument:
+            return np.zeros(1)
+        spectra = []
+        budget = max(2, int(most ** (1.0 / min(len(self.argument), 2))))
+        for name, matrix in self.argument.items():
+            levels = snapped(np.linalg.eigvalsh(matrix))
+            count = sizes[name] - int(self.leaves_self_out and name == self.block)
+            spectra.append(average_spectrum(levels, count, sizes[name], budget))
+        return reduce(lambda a, b: thinned(np.unique(np.add.outer(a, b)), most), spectra)
+
+    def fastest(self, sizes: Mapping[str, int]) -> float:
+        """The largest rate of one particle."""
+        values = self.gamma(self.spectrum(sizes, _SCALE_POINTS))
+        return float((norm(self.j) * np.abs(values).max()) ** 2)
+
+    def most_jumps(self, sizes: Mapping[str, int]) -> float:
+        """Largest number of jumps per unit of time of all particles together."""
+        gamma = float(np.abs(self.gamma(self.spectrum(sizes, _RATE_POINTS))).max())
+        return sizes[self.block] * gamma**2 * norm(self.j) ** 2
+
+    def can_fire(self, sizes: Mapping[str, int]) -> bool:
+        """Whether its rate is above zero anywhere on the spectrum."""
+        return bool(np.any(self.j)) and bool(np.any(np.abs(self.gamma(self.spectrum(sizes))) > 0))
+
     def gamma(self, x: ArrayLike) -> NDArray[np.float64]:
         """Γ at the points ``x`` (n,) of the spectrum of Δ; shape (n,).
 
@@ -173,7 +226,7 @@ class LocalJump:
         if not isinstance(x, np.ndarray) or x.dtype != float:  # one that is right is not looked at: theory calls often
             x = checks.array("x", x, "an array (n,) of numbers", real=True).astype(float)
         name = "amplitude" if self.rate is None else "rate"
-        function = self.amplitude if self.rate is None else self.rate
+        function = self._function
         if function is None:
             return np.ones_like(x)
         values = values_of(name, function, x)
@@ -213,7 +266,7 @@ class LocalJump:
 
 
 @dataclass(frozen=True, eq=False)
-class CollectiveJump:
+class CollectiveJump(Term):
     """One jump operator L = sqrt(rate/N) Σ_b Σ_{k in b} Y_b^(k); N counts all particles. It keeps every sector.
 
     Parameters
@@ -237,12 +290,35 @@ class CollectiveJump:
     20
     """
 
-    matrices: Mapping[str, NDArray[np.complex128]]
+    matrices: Mapping[str, NDArray[Any]]
     rate: float
 
-    def __init__(self, matrices: Mapping[str, ArrayLike], rate: float) -> None:
-        if not isinstance(matrices, Mapping) or not matrices:
-            raise ArgumentError("matrices", "map block names to matrices", f"it is {checks.shown(matrices)}")
-        checked = {checked_block_name("matrices", b): matrix_of(f"matrices[{b!r}]", y) for b, y in matrices.items()}
-        object.__setattr__(self, "matrices", checked)
-        object.__setattr__(self, "rate", checks.number("rate", rate, 0))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matrices", checked_matrices("matrices", self.matrices))
+        object.__setattr__(self, "rate", checks.number("rate", self.rate, 0))
+
+    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
+        return {"matrices": None}
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no particle feels another one in it: no."""
+        return False
+
+    def among(self, names: Collection[str], share: float) -> Self:
+        """The same jump without the zero matrices of the blocks left out, where N counts ``share`` of the particles."""
+        inside = {name: y for name, y in self.matrices.items() if name in names}
+        return replace(self, matrices=inside, rate=self.rate * share)
+
+    def fastest(self, sizes: Mapping[str, int]) -> float:
+        """The rate that one particle adds, as mean field sees it."""
+        return self.rate * max(norm(y) for y in self.matrices.values()) ** 2
+
+    def most_jumps(self, sizes: Mapping[str, int]) -> float:
+        """Largest number of jumps per unit of time, N counting all of ``sizes``."""
+        reach = sum(sizes[name] * norm(matrix) for name, matrix in self.matrices.items())
+        return self.rate / sum(sizes.values()) * reach**2
+
+    def can_fire(self, sizes: Mapping[str, int]) -> bool:
+        """Whether its rate is above zero for any state."""
+        return self.rate > 0 and any(np.any(y) for y in self.matrices.values())

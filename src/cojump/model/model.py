@@ -7,9 +7,10 @@ validated once, when a :class:`Model` is made; the rest of the program trusts it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,9 +19,8 @@ from ..errors import ArgumentError
 from ..tools import checks
 from .blocks import Block
 from .hamiltonian import OneBody, TwoBody
-from .jumps import CollectiveJump, LocalJump
+from .jumps import SPECTRUM_POINTS, CollectiveJump, LocalJump
 from .operators import HERMITIAN, check_hermitian, labelled_basis, matrix_of
-from .spectrum import average_spectrum, snapped, thinned
 
 _SUMMED = 1e-14
 """Rounding of a sum of a few products, relative to their size."""
@@ -29,12 +29,6 @@ _ORDINARY = 40
 """Units of time in which the fastest rate is within 2^±20 are ordinary: nothing is rescaled in them."""
 _MOST_PARTICLES = 2**53
 """Numbers of particles up to this are exact as floating-point numbers."""
-
-_SPECTRUM_POINTS = 100_000
-"""A rate is tried on every point of its argument's spectrum up to this many, on a grid of it beyond."""
-
-_SCALE_POINTS = 64
-"""Points of the spectrum that tell how large a rate is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,17 +118,46 @@ class Model:
             for name, matrices in self.order_parameters.items()
         }
         object.__setattr__(self, "order_parameters", copied)
-        for i, jump in enumerate(self.jumps):
-            if isinstance(jump, LocalJump):
-                try:
-                    jump.gamma(self.argument_spectrum(jump))
-                except ArgumentError as error:
-                    raise error.inside(f"jumps[{i}]") from None
+        for i, jump in self.local_jumps.items():
+            try:
+                jump.gamma(self.argument_spectrum(jump))
+            except ArgumentError as error:
+                raise error.inside(f"jumps[{i}]") from None
 
     @property
     def size(self) -> int:
         """N, the number of all particles."""
         return sum(b.size for b in self.blocks)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of particles of each block."""
+        return {b.name: b.size for b in self.blocks}
+
+    @property
+    def terms(self) -> tuple[OneBody | TwoBody | LocalJump | CollectiveJump, ...]:
+        """The terms of the Hamiltonian and the jumps."""
+        return (*self.hamiltonian, *self.jumps)
+
+    @cached_property
+    def one_body(self) -> tuple[OneBody, ...]:
+        """The terms of the Hamiltonian that act on one particle."""
+        return tuple(term for term in self.hamiltonian if isinstance(term, OneBody))
+
+    @cached_property
+    def two_body(self) -> tuple[TwoBody, ...]:
+        """The terms of the Hamiltonian that act on two particles."""
+        return tuple(term for term in self.hamiltonian if isinstance(term, TwoBody))
+
+    @cached_property
+    def local_jumps(self) -> dict[int, LocalJump]:
+        """The local jumps by their position among all jumps."""
+        return {i: jump for i, jump in enumerate(self.jumps) if isinstance(jump, LocalJump)}
+
+    @cached_property
+    def collective_jumps(self) -> dict[int, CollectiveJump]:
+        """The collective jumps by their position among all jumps."""
+        return {i: jump for i, jump in enumerate(self.jumps) if isinstance(jump, CollectiveJump)}
 
     def block_index(self, name: str, argument: str = "block") -> int:
         """Position of the block called ``name``; raises ArgumentError about ``argument`` if there is none."""
@@ -179,27 +202,22 @@ class Model:
 
         Collective terms count as mean field sees them. It is a scale, not a bound.
         """
-        found = [0.0]
-        for term in self.hamiltonian:
-            if isinstance(term, OneBody):
-                levels = np.linalg.eigvalsh((term.matrix + term.matrix.conj().T) / 2)
-                found.append(float(levels[-1] - levels[0]))
-            else:
-                found.append(abs(term.strength) * float(_norm(term.first) * _norm(term.second)))
-        for jump in self.jumps:
-            if isinstance(jump, LocalJump):
-                values = jump.gamma(self.argument_spectrum(jump, _SCALE_POINTS))
-                found.append(float((_norm(jump.matrix) * np.abs(values).max()) ** 2))
-            else:
-                found.append(jump.rate * max(_norm(y) for y in jump.matrices.values()) ** 2)
-        return max(found)
+        return max([0.0, *(term.fastest(self.sizes) for term in self.terms)])
+
+    @property
+    def jump_rate(self) -> float:
+        """Largest number of jumps per unit of time that all particles together can make."""
+        return sum((jump.most_jumps(self.sizes) for jump in self.jumps), 0.0)
+
+    @property
+    def sectors_left(self) -> set[str]:
+        """Names of the blocks that change their sector: their particles jump one by one."""
+        return {name for term in self.terms for name in term.sectors_left}
 
     @property
     def is_free(self) -> bool:
         """Whether no particle feels another one: the mean-field flow is then linear."""
-        return all(isinstance(t, OneBody) for t in self.hamiltonian) and all(
-            isinstance(jump, LocalJump) and not jump.has_rate for jump in self.jumps
-        )
+        return all(term.is_free for term in self.terms)
 
     @property
     def unit_rate(self) -> float:
@@ -217,21 +235,25 @@ class Model:
         """(A,) weights of (m_a - m̄_a)² in E_N, (24) in the orthonormal basis of (7)."""
         return np.array([o.weight for o in self.observables])
 
-    def argument_spectrum(self, jump: LocalJump, most: int = _SPECTRUM_POINTS) -> NDArray[np.float64]:
-        """Eigenvalues of Δ of a jump (of Δ without the jumping particle if that is left out), sorted.
+    def argument_spectrum(self, jump: LocalJump, most: int = SPECTRUM_POINTS) -> NDArray[np.float64]:
+        """Eigenvalues of Δ of a jump, sorted, see :meth:`LocalJump.spectrum`."""
+        return jump.spectrum(self.sizes, most)
 
-        All of them up to ``most`` points; beyond, a grid of eigenvalues that keeps both ends.
+    def mapped(self, change: Callable[[str, NDArray[Any]], NDArray[Any]]) -> Self:
+        """The model with ``change(block, matrix)`` in place of every matrix, and everything else as it is.
+
+        A change of basis of a block, say: x -> U† x U for all of its matrices. Labels are not turned: "spins.x" is σ_x
+        of the new basis.
         """
-        if not jump.argument:
-            return np.zeros(1)
-        spectra = []
-        budget = max(2, int(most ** (1.0 / min(len(jump.argument), 2))))
-        for name, matrix in jump.argument.items():
-            block = self.blocks[self.block_index(name)]
-            levels = snapped(np.linalg.eigvalsh(matrix))
-            count = block.size - int(jump.leaves_self_out and name == jump.block)
-            spectra.append(average_spectrum(levels, count, block.size, budget))
-        return reduce(lambda a, b: thinned(np.unique(np.add.outer(a, b)), most), spectra)
+        return replace(
+            self,
+            hamiltonian=[term.mapped(change) for term in self.hamiltonian],
+            jumps=[jump.mapped(change) for jump in self.jumps],
+            order_parameters={
+                name: {block: change(block, matrix_of(name, x)) for block, x in matrices.items()}
+                for name, matrices in self.order_parameters.items()
+            },
+        )
 
     def linear(self, name: str, matrices: Mapping[str, ArrayLike]) -> tuple[float, NDArray[np.float64]]:
         """Write Σ_b (1/N_b) Σ_{k in b} X_b^(k) as constant + Σ_a c_a m_a; returns the constant and c (A,).
@@ -260,32 +282,16 @@ class Model:
         return constant, coefficients
 
     def _check_shapes(self) -> None:
-        def check(name: str, matrix: NDArray[np.complex128], block: str) -> None:
-            levels = self.blocks[self.block_index(block)].levels
-            if matrix.shape != (levels, levels):
-                rule = f"have the shape ({levels}, {levels}) of block {block!r}"
-                raise ArgumentError(name, rule, f"its shape is {matrix.shape}")
-
-        for i, term in enumerate(self.hamiltonian):
-            if isinstance(term, OneBody):
-                self.block_index(term.block, f"hamiltonian[{i}].block")
-                check(f"hamiltonian[{i}].eps", term.matrix, term.block)
-            else:
-                for block in term.blocks:
-                    self.block_index(block, f"hamiltonian[{i}].blocks")
-                check(f"hamiltonian[{i}].A", term.first, term.blocks[0])
-                check(f"hamiltonian[{i}].B", term.second, term.blocks[1])
-        for i, jump in enumerate(self.jumps):
-            if isinstance(jump, LocalJump):
-                self.block_index(jump.block, f"jumps[{i}].block")
-                self.check_keys(f"jumps[{i}].argument", jump.argument)
-                check(f"jumps[{i}].j", jump.matrix, jump.block)
-                for name, matrix in jump.argument.items():
-                    check(f"jumps[{i}].argument[{name!r}]", matrix, name)
-            else:
-                self.check_keys(f"jumps[{i}].matrices", jump.matrices)
-                for name, matrix in jump.matrices.items():
-                    check(f"jumps[{i}].matrices[{name!r}]", matrix, name)
+        for name, terms in (("hamiltonian", self.hamiltonian), ("jumps", self.jumps)):
+            for i, term in enumerate(terms):
+                for part in term.parts():
+                    named_in = f"{name}[{i}].{part.named_in}"
+                    if part.is_entry:
+                        self.check_keys(named_in, [part.block])
+                    levels = self.blocks[self.block_index(part.block, named_in)].levels
+                    if part.matrix.shape != (levels, levels):
+                        rule = f"have the shape ({levels}, {levels}) of block {part.block!r}"
+                        raise ArgumentError(f"{name}[{i}].{part.name}", rule, f"its shape is {part.matrix.shape}")
 
     def _check_hermitian(self) -> None:
         """Refuse a Hamiltonian that is not Hermitian as an operator on the whole system.
@@ -300,10 +306,6 @@ class Model:
                 "be Hermitian as an operator on the whole system",
                 f"|H - H†| reaches {worst[0]:.3g}",
             )
-
-
-def _norm(matrix: NDArray[np.complex128]) -> float:
-    return float(np.linalg.norm(matrix, 2))
 
 
 def check_model(model: object) -> None:
@@ -324,9 +326,7 @@ def _excesses(model: Model) -> list[tuple[float, float]]:
     pairs: dict[tuple[int, int], NDArray[np.complex128]] = {}
     allowed_pairs: dict[tuple[int, int], float] = {}
     allowed = np.zeros(len(model.blocks) + 1)  # of the blocks' one-body pieces and, in the end, of the scalar
-    for term in model.hamiltonian:
-        if isinstance(term, OneBody):
-            continue
+    for term in model.two_body:
         b, c = (model.block_index(name) for name in term.blocks)
         size_b, size_c = (model.blocks[i].size for i in (b, c))
         strength = term.strength / n_all

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
-from ..model import CollectiveJump, LocalJump, Model, OneBody
+from ..model import LocalJump, Model
 from ..model.spectrum import snapped
 from ..tools.matrices import commutator
 from ..tools.types import Array, Complex
@@ -118,12 +118,11 @@ class Expansion:
         self._two: list[tuple[complex, Complex, Complex, Complex, Complex]] = []
         self._quantum = np.zeros((n, n))
         """Part of c that is linear in m: two-body terms and collective jumps."""
-        for term in model.hamiltonian:
-            if isinstance(term, OneBody):
-                h += self.embedded(model.block_index(term.block), term.matrix)
-                continue
-            b, c = (model.block_index(name) for name in term.blocks)
-            A, B, g = self.embedded(b, term.first), self.embedded(c, term.second), term.strength
+        for one in model.one_body:
+            h += self.embedded(model.block_index(one.block), one.eps)
+        for two in model.two_body:
+            b, c = (model.block_index(name) for name in two.blocks)
+            A, B, g = self.embedded(b, two.A), self.embedded(c, two.B), two.g
             self._two.append(
                 (
                     g,
@@ -136,26 +135,23 @@ class Expansion:
             double = commutator(A, commutator(B, v)) + commutator(commutator(A, v), B)
             self._quantum += self.matrix(0.5j * g * double).real
         self._field = self.matrix(1j * commutator(h, v)).real
-        self._local = [
-            _Local(self, jump, f"jumps[{i}]") for i, jump in enumerate(model.jumps) if isinstance(jump, LocalJump)
-        ]
+        self._local = [_Local(self, jump, f"jumps[{i}]") for i, jump in model.local_jumps.items()]
         # constant rates join the Hamiltonian; those that vary are stacked, so that one product serves them all
         self._linear = self._field + sum((j.dissipator for j in self._local if not j.varies), np.zeros((n, n)))
         self._varying = [local for local in self._local if local.varies]
         self._arguments = np.array([local.x for local in self._varying]).reshape(-1, n)
         self._dissipators = np.array([local.dissipator for local in self._varying]).reshape(-1, n, n)
         self._collective: list[tuple[float, Complex, Complex, Complex, Complex]] = []
-        for jump in model.jumps:
-            if isinstance(jump, CollectiveJump):
-                y = sum(
-                    (self.embedded(model.block_index(name), matrix) for name, matrix in jump.matrices.items()),
-                    np.zeros_like(h),
-                )
-                y_dagger = y.conj().T
-                left, right = commutator(y_dagger, v), commutator(v, y)
-                self._collective.append((jump.rate, y, self.functional(y), self.matrix(left), self.matrix(right)))
-                double = commutator(left, y) + commutator(y_dagger, right)
-                self._quantum += self.matrix(0.25 * jump.rate * double).real
+        for jump in model.collective_jumps.values():
+            y = sum(
+                (self.embedded(model.block_index(name), matrix) for name, matrix in jump.matrices.items()),
+                np.zeros_like(h),
+            )
+            y_dagger = y.conj().T
+            left, right = commutator(y_dagger, v), commutator(v, y)
+            self._collective.append((jump.rate, y, self.functional(y), self.matrix(left), self.matrix(right)))
+            double = commutator(left, y) + commutator(y_dagger, right)
+            self._quantum += self.matrix(0.25 * jump.rate * double).real
 
     # ---- coordinates -----------------------------------------------------------------------------
 

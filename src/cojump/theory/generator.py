@@ -60,9 +60,8 @@ class Generator:
         self, model: Model, occupied: Sequence[Sequence[Label]], *, memory: float, whole: bool = False
     ) -> None:
         self.model = model
-        moving = {jump.block for jump in model.jumps if isinstance(jump, LocalJump)}
         self.block_labels = [
-            sector_labels(block) if block.name in moving else list(own)
+            sector_labels(block) if block.name in model.sectors_left else list(own)
             for block, own in zip(model.blocks, occupied, strict=True)
         ]
         self.unknowns = unknowns_of(model, self.block_labels)
@@ -204,11 +203,10 @@ def check_unknowns(model: Model, states: Sequence[BlockState] | None, memory: fl
             f"The exact master equation gives the products of all pairs of averages: {averages} averages are too many "
             f"({_AVERAGES} at most)"
         )
-    moving = {jump.block for jump in model.jumps if isinstance(jump, LocalJump)}
     unknowns = 1
     for b, block in enumerate(model.blocks):
         own, d = None if states is None else states[b], block.levels
-        if block.name in moving or own is None or is_spread(own):
+        if block.name in model.sectors_left or own is None or is_spread(own):
             unknowns *= comb(block.size + d**2 - 1, d**2 - 1)  # Σ dim² over all sectors
         elif isinstance(own, DickeBlock):
             unknowns *= (own.two_J + 1) ** 2

@@ -10,7 +10,7 @@ The trajectories choose theirs by other rules (main_frame.py) and share nothing 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -44,7 +44,7 @@ def frames_of(model: Model) -> list[Frame]:
     groups: list[dict[int, list[Matrix]]] = [{}]
     members: list[list[LocalJump | CollectiveJump]] = [[]]
     for jump in model.jumps:
-        if not isinstance(jump, LocalJump) or not jump.argument:
+        if not isinstance(jump, LocalJump) or not jump.has_rate:
             members[0].append(jump)
             continue
         arguments = {model.block_index(name): x for name, x in jump.argument.items()}
@@ -102,29 +102,14 @@ def _rotated(
         order = np.argsort(np.argsort(np.diag(turn(name, x)).real, kind="stable"))
         return np.diag(snapped(np.linalg.eigvalsh(x))[order]).astype(complex)
 
-    made: list[OneBody | TwoBody] = []
-    for term in terms:
-        if isinstance(term, OneBody):
-            made.append(OneBody(turn(term.block, term.matrix), term.block))
-        else:
-            b, c = term.blocks
-            made.append(TwoBody(turn(b, term.first), turn(c, term.second), term.strength, term.blocks))
     moved: list[LocalJump | CollectiveJump] = []
     for jump in jumps:
-        if isinstance(jump, CollectiveJump):
-            moved.append(CollectiveJump({b: turn(b, y) for b, y in jump.matrices.items()}, jump.rate))
+        if isinstance(jump, LocalJump):
+            arguments = {b: diagonal(b, x) for b, x in jump.argument.items()}
+            moved.append(replace(jump.mapped(turn), argument=arguments))
         else:
-            moved.append(
-                LocalJump(
-                    turn(jump.block, jump.matrix),
-                    jump.block,
-                    amplitude=jump.amplitude,
-                    rate=jump.rate,
-                    argument={b: diagonal(b, x) for b, x in jump.argument.items()} or None,
-                    exclude_self=jump.exclude_self,
-                )
-            )
-    return Model(model.blocks, made, moved)
+            moved.append(jump.mapped(turn))
+    return Model(model.blocks, [term.mapped(turn) for term in terms], moved)
 
 
 def rotated_matrix(matrix: Matrix, unitary: Matrix | None) -> Matrix:

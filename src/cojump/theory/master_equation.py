@@ -21,7 +21,7 @@ from ..basis.particle_removal import Label
 from ..basis.sector_densities import block_densities, occupied_labels
 from ..basis.sectors import sector_labels
 from ..errors import ArgumentError, ConvergenceError, UnsupportedError
-from ..model import LocalJump, Model
+from ..model import Model
 from ..model.model import check_model
 from ..model.states import State, check_start
 from ..tools import checks
@@ -290,7 +290,7 @@ def steady_state(model: Model, state: State | None = None, *, memory: float = 4.
         scale = float(abs(L).sum(axis=0).max()) or 1.0
         vector, count = _kernel(L / scale)
     if count > 1:
-        still = {b.name for b in model.blocks} - {j.block for j in model.jumps if isinstance(j, LocalJump)}
+        still = {b.name for b in model.blocks} - model.sectors_left
         kept = f"; without local jumps on {', '.join(map(repr, sorted(still)))} no sector is ever left" if still else ""
         raise UnsupportedError(
             f"The steady state is not unique: the generator has {count} or more vanishing eigenvalues, as dark states "

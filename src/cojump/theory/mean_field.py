@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody
+from ..model import LocalJump, Model, TwoBody
 from ..model.spectrum import snapped
 from ..model.states import State, check_start
 from ..tools.checks import check_times
@@ -90,17 +90,15 @@ class Flow:
         self._shares = [b.size / model.size for b in model.blocks]
         self._one: Densities = [np.zeros((b.levels, b.levels), dtype=complex) for b in model.blocks]
         self._two: list[tuple[int, int, TwoBody]] = []
-        for term in model.hamiltonian:
-            if isinstance(term, OneBody):
-                self._one[model.block_index(term.block)] += term.matrix
-            else:
-                b, c = (model.block_index(name) for name in term.blocks)
-                self._two.append((b, c, term))
-        self._local = [_LocalTerm(model, jump) for jump in model.jumps if isinstance(jump, LocalJump)]
+        for one in model.one_body:
+            self._one[model.block_index(one.block)] += one.eps
+        for two in model.two_body:
+            b, c = (model.block_index(name) for name in two.blocks)
+            self._two.append((b, c, two))
+        self._local = [_LocalTerm(model, jump) for jump in model.local_jumps.values()]
         self._collective = [
             (jump.rate, {model.block_index(name): y for name, y in jump.matrices.items()})
-            for jump in model.jumps
-            if isinstance(jump, CollectiveJump)
+            for jump in model.collective_jumps.values()
         ]
 
     def hamiltonians(self, r: Densities) -> Densities:

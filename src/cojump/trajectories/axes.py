@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..model import LocalJump, Model
+from ..model import Model
 from ..tools.types import Array, Matrix
 
 ZERO = 1e-14
@@ -34,6 +34,12 @@ def argument_axis(matrix: Matrix) -> Array | None:
     return None if length <= ZERO * np.abs(matrix).max(initial=0) else vector / length
 
 
+def arguments_on(model: Model, b: int) -> list[Matrix]:
+    """The arguments of all jumps on block b."""
+    name = model.blocks[b].name
+    return [jump.argument[name] for jump in model.local_jumps.values() if name in jump.argument]
+
+
 def block_axis(model: Model, b: int) -> tuple[Array, bool]:
     """Direction of the arguments Δ on block b, and whether all of them share it (z if there is none).
 
@@ -41,12 +47,11 @@ def block_axis(model: Model, b: int) -> tuple[Array, bool]:
     """
     axis: Array | None = None
     shared = True
-    for jump in model.jumps:
-        for name, matrix in jump.argument.items() if isinstance(jump, LocalJump) else ():
-            vector = argument_axis(matrix) if model.block_index(name) == b else None
-            if vector is None:
-                continue
-            if axis is None:
-                axis = vector * (1 if vector[np.argmax(np.abs(vector))] > 0 else -1)
-            shared = shared and bool(np.linalg.norm(np.cross(axis, vector)) <= _PARALLEL)
+    for matrix in arguments_on(model, b):
+        vector = argument_axis(matrix)
+        if vector is None:
+            continue
+        if axis is None:
+            axis = vector * (1 if vector[np.argmax(np.abs(vector))] > 0 else -1)
+        shared = shared and bool(np.linalg.norm(np.cross(axis, vector)) <= _PARALLEL)
     return (np.array([0.0, 0.0, 1.0]) if axis is None else axis), shared

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..model import LocalJump, Model
+from ..model import Model
 from ..model.components import components
 from ..model.states import State
 from ..tools.types import Array
@@ -30,10 +30,9 @@ def rate_tables(model: Model) -> dict[int, Array]:
     for part in components(model):
         if is_banded(part.model):
             tables = build(part.model).tables
-            for place, gamma, rest in zip(part.jumps, tables.gamma, tables.gamma_rest, strict=True):
-                jump = model.jumps[place]
-                if isinstance(jump, LocalJump):
-                    found[place] = np.stack([gamma, rest]) if jump.leaves_self_out else gamma
+            for i, jump in part.model.local_jumps.items():
+                gamma, rest = tables.gamma[i], tables.gamma_rest[i]
+                found[part.jumps[i]] = np.stack([gamma, rest]) if jump.leaves_self_out else gamma
         else:
             for place, channel in zip(part.jumps, ProductBasis(part.model).channels, strict=True):
                 if channel is not None:

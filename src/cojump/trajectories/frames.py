@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import LocalJump, Model
+from ..model import Model
 from ..tools.matrices import ROUNDING, commutator, conjugate, is_diagonal
 from ..tools.types import Matrix
-from .axes import argument_axis, axis_rotation, block_axis
+from .axes import argument_axis, arguments_on, axis_rotation, block_axis
 
 _DEGENERATE = 1e-9
 """Relative distance of eigenvalues below which one argument alone does not tell their states apart."""
@@ -40,13 +40,6 @@ def common_frame(matrices: list[Matrix], levels: int) -> Matrix:
             split += [np.sort(group[part]) for part in np.split(order, breaks)]
         groups = split
     return frame
-
-
-def arguments_on(model: Model, b: int) -> list[Matrix]:
-    """The arguments of all jumps on block b."""
-    name = model.blocks[b].name
-    local = (jump for jump in model.jumps if isinstance(jump, LocalJump))
-    return [jump.argument[name] for jump in local if name in jump.argument]
 
 
 def block_frame(model: Model, b: int) -> Matrix:

@@ -21,7 +21,7 @@ from ..basis.particle_removal import Label
 from ..basis.rotations import representation
 from ..basis.sectors import Labels, dimension_of, rest_sector_of, sector_of
 from ..basis.spin_sector import rotation_matrix
-from ..model import CollectiveJump, LocalJump, Model, OneBody
+from ..model import CollectiveJump, LocalJump, Model
 from ..tools.cache_by_bytes import Kept
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Array, Matrix
@@ -79,14 +79,13 @@ class ProductBasis:
         self.one_body = [np.zeros((b.levels, b.levels), dtype=complex) for b in model.blocks]
         self.inside: list[tuple[int, Matrix, Matrix, complex]] = []
         self.across: list[tuple[int, int, Matrix, Matrix, complex]] = []
-        for term in model.hamiltonian:
-            if isinstance(term, OneBody):
-                b = model.block_index(term.block)
-                self.one_body[b] += conjugate(self.rotations[b], term.matrix)
-                continue
-            b, c = (model.block_index(name) for name in term.blocks)
-            A, B = conjugate(self.rotations[b], term.first), conjugate(self.rotations[c], term.second)
-            g = term.strength / model.size
+        for one in model.one_body:
+            b = model.block_index(one.block)
+            self.one_body[b] += conjugate(self.rotations[b], one.eps)
+        for two in model.two_body:
+            b, c = (model.block_index(name) for name in two.blocks)
+            A, B = conjugate(self.rotations[b], two.A), conjugate(self.rotations[c], two.B)
+            g = two.g / model.size
             if b == c:
                 self.inside.append((b, A, B, g))
             else:

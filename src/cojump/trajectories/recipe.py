@@ -9,9 +9,8 @@ import numpy as np
 
 from ..basis.diagram_sector import MEMORY as DIAGRAMS
 from ..basis.sectors import largest_sector, most_sectors
-from ..model import CollectiveJump, Model
+from ..model import Model
 from ..model.components import components
-from ..model.rates import jump_rate
 from .engine import rate_tables
 from .frames import shares_frame
 from .kernels.common import MAX_ORDER, PAD
@@ -58,7 +57,7 @@ def plan(model: Model) -> tuple[Plan, ...]:
             method += ", Gelfand-Tsetlin bases"
         if not all(shares_frame(part.model, b) for b in range(len(names))):
             method += ", dense rotations between the frames of non-commuting arguments"
-        if any(isinstance(jump, CollectiveJump) for jump in part.model.jumps):
+        if part.model.collective_jumps:
             method += ", collective jumps"
         plans.append(Plan(names, method, amplitudes, product_bytes(part.model)))
     return tuple(plans)
@@ -102,4 +101,4 @@ def cost_of(model: Model, end: float) -> float:
     It orders the points of a sweep and shares out the time left, nothing else: results do not depend on it.
     """
     occupied = sum(float(p.amplitudes) ** 0.5 for p in plan(model))
-    return (1.0 + jump_rate(model) * end) * (10.0 + occupied)
+    return (1.0 + model.jump_rate * end) * (10.0 + occupied)

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
-from ..model import CollectiveJump, LocalJump, Model, OneBody
+from ..model import CollectiveJump, LocalJump, Model
 from ..model.operators import SIGMA_X, SIGMA_Y, SIGMA_Z
 from ..model.spectrum import snapped, two_level_averages
 from ..tools.matrices import conjugate
@@ -66,8 +66,8 @@ def is_banded(model: Model) -> bool:
     if len(model.blocks) > 1 or model.blocks[0].levels != 2 or not block_axis(model, 0)[1]:
         return False
     rotation = axis_rotation(block_axis(model, 0)[0])
-    for jump in model.jumps:
-        for y in jump.matrices.values() if isinstance(jump, CollectiveJump) else ():
+    for jump in model.collective_jumps.values():
+        for y in jump.matrices.values():
             turned = conjugate(rotation, y)
             if min(abs(turned[0, 1]), abs(turned[1, 0])) > ZERO * np.abs(turned).max():
                 return False
@@ -99,13 +99,11 @@ def _hamiltonian(model: Model, rotation: Matrix) -> _Hamiltonian:
     N = model.size
     one = np.zeros(4, dtype=complex)
     two = np.zeros((4, 4), dtype=complex)
-    for term in model.hamiltonian:
-        if isinstance(term, OneBody):
-            one += _ladder_components(conjugate(rotation, term.matrix))
-        else:
-            a = _ladder_components(conjugate(rotation, term.first))
-            b = _ladder_components(conjugate(rotation, term.second))
-            two += np.outer(a, b) * (term.strength / N)
+    for single in model.one_body:
+        one += _ladder_components(conjugate(rotation, single.eps))
+    for pair in model.two_body:
+        a, b = (_ladder_components(conjugate(rotation, x)) for x in (pair.A, pair.B))
+        two += np.outer(a, b) * (pair.g / N)
     unit, plus, minus, z = range(4)
     diagonal = np.array(
         [

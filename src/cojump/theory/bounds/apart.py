@@ -6,7 +6,8 @@ model with that particle as a block of its own is the same model, if every avera
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 
 from ...model import Block, LocalJump, Model, OneBody, TwoBody
 
@@ -41,17 +42,13 @@ def set_apart(model: Model, block: int, count: int) -> SetApart:
     hamiltonian: list[OneBody | TwoBody] = []
     for term in model.hamiltonian:
         if isinstance(term, OneBody):
-            hamiltonian += [OneBody(term.matrix, piece.name) for piece in parts[term.block]]
+            hamiltonian += [replace(term, block=piece.name) for piece in parts[term.block]]
         else:
-            hamiltonian += [
-                TwoBody(term.first, term.second, term.strength, (first.name, second.name))
-                for first in parts[term.blocks[0]]
-                for second in parts[term.blocks[1]]
-            ]
+            pairs = product(parts[term.blocks[0]], parts[term.blocks[1]])
+            hamiltonian += [replace(term, blocks=(first.name, second.name)) for first, second in pairs]
     jumps: list[LocalJump] = []
     becomes: list[tuple[int, ...]] = []
-    for jump in model.jumps:
-        assert isinstance(jump, LocalJump)
+    for jump in model.local_jumps.values():
         # (1/N_b) Σ over all of the block = Σ over its pieces of (size/N_b) times the average of the piece
         argument = {
             piece.name: matrix * (piece.size / model.blocks[model.block_index(name)].size)
@@ -59,16 +56,6 @@ def set_apart(model: Model, block: int, count: int) -> SetApart:
             for piece in parts[name]
         }
         first = len(jumps)
-        jumps += [
-            LocalJump(
-                jump.matrix,
-                piece.name,
-                amplitude=jump.amplitude,
-                rate=jump.rate,
-                argument=argument or None,
-                exclude_self=jump.exclude_self,
-            )
-            for piece in parts[jump.block]
-        ]
+        jumps += [replace(jump, block=piece.name, argument=argument) for piece in parts[jump.block]]
         becomes.append(tuple(range(first, len(jumps))))
     return SetApart(Model(blocks, hamiltonian, jumps), tuple(becomes))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import UnsupportedError
-from ...model import CollectiveJump, LocalJump, Model, OneBody
+from ...model import LocalJump, Model
 from ...model.model import check_model
 from ...tools.matrices import commutator
 from ...tools.types import Array, Matrix
@@ -96,10 +96,9 @@ def paper_form(model: Model) -> PaperForm:
         If a jump is collective: the paper treats local jumps only.
     """
     check_model(model)
-    for i, jump in enumerate(model.jumps):
-        if isinstance(jump, CollectiveJump):
-            raise UnsupportedError(f"The bound holds for local jumps (11)-(12) only, but jumps[{i}] is collective")
-    jumps = tuple(jump for jump in model.jumps if isinstance(jump, LocalJump))
+    for i in model.collective_jumps:
+        raise UnsupportedError(f"The bound holds for local jumps (11)-(12) only, but jumps[{i}] is collective")
+    jumps = tuple(model.local_jumps.values())
     basis = paper_basis(model)
     n = len(basis)
     structure = np.zeros((n, n, n), dtype=complex)
@@ -109,13 +108,11 @@ def paper_form(model: Model) -> PaperForm:
                 structure[a, b] = _coefficients(basis, v.block, commutator(v.matrix, w.matrix))
 
     epsilon, h = np.zeros(n), np.zeros((n, n), dtype=complex)
-    for term in model.hamiltonian:
-        if isinstance(term, OneBody):
-            epsilon += _coefficients(basis, model.block_index(term.block), term.matrix).real
-        else:
-            b, c = (model.block_index(name) for name in term.blocks)
-            first, second = _coefficients(basis, b, term.first), _coefficients(basis, c, term.second)
-            h += term.strength * np.outer(first, second)
+    for one in model.one_body:
+        epsilon += _coefficients(basis, model.block_index(one.block), one.eps).real
+    for two in model.two_body:
+        b, c = (model.block_index(name) for name in two.blocks)
+        h += two.g * np.outer(_coefficients(basis, b, two.A), _coefficients(basis, c, two.B))
     h = np.asarray(
         (h + h.conj().T) / 2, dtype=complex
     )  # the sum over terms is Hermitian, so this is the same Hamiltonian

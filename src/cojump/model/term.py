@@ -1,0 +1,116 @@
+"""What the terms of a Hamiltonian and the jumps have in common: matrices of one particle, each of one block."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ArgumentError
+from ..tools import checks
+from .blocks import checked_block_name
+from .operators import matrix_of
+
+
+class Part(NamedTuple):
+    """One matrix of a term.
+
+    Attributes
+    ----------
+    name : str
+        As errors call it: "eps", "argument['spins']".
+    block : str
+        The block on whose particles it acts.
+    named_in : str
+        The parameter that names the block.
+    matrix : (d, d) array
+    """
+
+    name: str
+    block: str
+    named_in: str
+    matrix: NDArray[Any]
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether it stands in a mapping {block: matrix}."""
+        return self.name.startswith(self.named_in)
+
+
+@dataclass(frozen=True, eq=False)
+class Term(ABC):
+    """A term of the Hamiltonian or a jump: a frozen dataclass whose fields are its parameters, checked when it is made.
+
+    ``dataclasses.replace`` gives the same term with some fields changed, and is the only way to copy one: all its other
+    fields are kept, whichever there will be. ``_homes`` says on which blocks its matrices act; whatever runs over
+    matrices comes from there.
+    """
+
+    @abstractmethod
+    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
+        """Of each field with matrices the parameter that names the block, and the block; None for {block: matrix}."""
+
+    @property
+    @abstractmethod
+    def is_free(self) -> bool:
+        """Whether no particle feels another one in it."""
+
+    @abstractmethod
+    def fastest(self, sizes: Mapping[str, int]) -> float:
+        """The energy or rate of one particle in it: a scale, not a bound. ``sizes`` are the particles of each block."""
+
+    def parts(self) -> list[Part]:
+        """All matrices of the term, in the order of its fields."""
+        found = []
+        for name, home in self._homes().items():
+            value = getattr(self, name)
+            if home is None:
+                found += [Part(f"{name}[{block!r}]", block, name, matrix) for block, matrix in value.items()]
+            else:
+                found.append(Part(name, home[1], home[0], value))
+        return found
+
+    def mapped(self, change: Callable[[str, NDArray[Any]], NDArray[Any]]) -> Self:
+        """The term with ``change(block, matrix)`` in place of every matrix, and everything else as it is."""
+        changed: dict[str, Any] = {}
+        for name, home in self._homes().items():
+            value = getattr(self, name)
+            if home is None:
+                changed[name] = {block: change(block, matrix) for block, matrix in value.items()}
+            else:
+                changed[name] = change(home[1], value)
+        return replace(self, **changed)
+
+    @property
+    def coupled(self) -> set[str]:
+        """Names of the blocks that the term couples; of a mapping {block: matrix} what is zero does not count."""
+        parts = self.parts()
+        return {p.block for p in parts if not p.is_entry or np.any(p.matrix)} or {p.block for p in parts}
+
+    @property
+    def sectors_left(self) -> set[str]:
+        """Names of the blocks whose sectors the term leaves; sums over all particles alike keep every sector."""
+        return set()
+
+    def among(self, names: Collection[str], share: float) -> Self:
+        """The same term in a model of the blocks ``names`` alone, all that it couples among them.
+
+        That model has ``share`` of the particles N; what is divided by N is weaker by as much.
+        """
+        return self
+
+
+def checked_matrices(name: str, value: object) -> dict[str, NDArray[np.complex128]]:
+    """A mapping of names of blocks to matrices, or an ArgumentError about ``name``."""
+    if not isinstance(value, Mapping) or not value:
+        raise ArgumentError(name, "map block names to matrices", f"it is {checks.shown(value)}")
+    return {checked_block_name(name, b): matrix_of(f"{name}[{b!r}]", x) for b, x in value.items()}
+
+
+def norm(matrix: NDArray[Any]) -> float:
+    """The largest factor by which a matrix stretches a vector."""
+    return float(np.linalg.norm(matrix, 2))
