@@ -16,8 +16,8 @@ from cojump.ensemble.ordered_merge import Fold, aside_text, kept_text
 from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Schedule
 from cojump.ensemble.worker import Worker
-from cojump.report.numbers import format_number, format_value
 from cojump.storage.result_file import load
+from cojump.tools.numbers import format_number, format_value
 from tests.support.command_line import invoke
 from tests.support.interrupted import Watch, change, go, hit
 

@@ -75,7 +75,7 @@ def test_the_window_averages_the_trajectories(hopfield):
     order = r.stationary_order
     assert order.labels == ("overlap1", "overlap2")
     assert np.abs(order.mean - w.weights @ r.order.mean[w.places]).max() < 1e-13
-    assert order["overlap2"] == (order.mean[1], order.stderr[1])
+    assert tuple(order["overlap2"]) == (order.mean[1], order.stderr[1])
     found = r.stationary_observables
     assert np.abs(found["zz"][0] - w.weights @ r.observables["zz"][0][w.places]) < 1e-13
 

@@ -13,9 +13,9 @@ from cojump.errors import StorageError
 from cojump.measure.moments import Moments
 from cojump.report.console import make_console
 from cojump.report.figures import averages_figure, deviation_figure, write_figures
-from cojump.report.numbers import format_difference, format_value
 from cojump.report.tables import chosen_times, print_tables
 from cojump.results.result import Theory
+from cojump.tools.numbers import format_difference, format_value
 from tests.support.synthetic import make_result
 
 

@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.operators import single_particle_basis, symmetric_products
-from ..tools.labelled import Labelled
+from ..tools.labelled import Labelled, last_averages
+from ..tools.summaries import counted, few, more, span
 from ..tools.types import Array
 from .certainty import Ground, uncertain
 from .moments import Moments
@@ -99,7 +100,7 @@ def layout_of(labels: Sequence[str]) -> Layout:
     return Layout(len(labels), np.concatenate(triples, axis=1))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Averages(Labelled):
     """Means, second moments, covariances and E_N of A averages at T times, with their standard errors.
 
@@ -344,7 +345,7 @@ class Averages(Labelled):
         return self._error(self._cov("ee"))[:, 0]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OrderParameters(Averages):
     """The averages called ``labels`` are the P order parameters of a model, which belong to no block."""
 
@@ -353,6 +354,17 @@ class OrderParameters(Averages):
     @property
     def _ground(self) -> Ground | None:
         return self.ground
+
+    def _title(self) -> str:
+        many = counted(self.n_traj, "trajectory", "trajectories")
+        return f"Order parameters {few(self.labels)}: {span(self.times)}, {many}"
+
+    def _lines(self) -> list[str]:
+        if not self.n_traj or not len(self.times):
+            return []
+        return last_averages(self, f"at t = {self.times[-1]:g}") + more(
+            f'["{self.labels[0]}"], .mean, .covariance, .within, .between, each with its _stderr'
+        )
 
     @cached_property
     def _layout(self) -> Layout:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError, UnsupportedError
 from ..model import Model
 from ..tools import checks
+from ..tools.summaries import Summarised, more, span
 from ..tools.types import Array
 from .meter import Trajectory, diagonal_pairs
 from .moments import Moments
@@ -38,8 +39,8 @@ class DistributionMeter:
         return one.distributions
 
 
-@dataclass(frozen=True, eq=False)
-class Distribution:
+@dataclass(frozen=True, eq=False, repr=False)
+class Distribution(Summarised):
     """Distribution of J_z of one block over the ensemble.
 
     Attributes
@@ -57,6 +58,17 @@ class Distribution:
     probability: Array
     stderr: Array
     uncertain: NDArray[np.bool_] | None = None
+
+    @property
+    def probability_stderr(self) -> Array:
+        """(T', N_b + 1) standard errors of ``probability``, the same as ``stderr``."""
+        return self.stderr
+
+    def _title(self) -> str:
+        return f"Distribution of M = {self.M[0]:g} .. {self.M[-1]:g}: {span(self.times)}"
+
+    def _lines(self) -> list[str]:
+        return more(".M, .probability, .stderr, .uncertain") if len(self.times) else []
 
 
 def distribution_of(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model import Model
 from ..tools import checks
+from ..tools.labelled import Average, Labelled, last_averages
+from ..tools.summaries import counted, few, more, span
 from ..tools.types import Array
 from .certainty import LEAST, seen_by, uncertain
 from .meter import Trajectory
@@ -81,8 +84,19 @@ class ActivityMeter:
         return np.concatenate([n, n**2], axis=1)
 
 
-@dataclass(frozen=True, eq=False)
-class Counts:
+@dataclass(frozen=True, eq=False, repr=False)
+class Count(Average):
+    """Number of jumps of one channel; it unpacks as ``mean, variance``, both over the trajectories."""
+
+    variance: Array = field(default_factory=lambda: np.empty(0))
+
+    def __iter__(self) -> Iterator[Array]:
+        """``mean``, ``variance``."""
+        return iter((self.mean, self.variance))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Counts(Labelled):
     """Numbers of jumps from t = 0 to the output times.
 
     Attributes
@@ -106,14 +120,23 @@ class Counts:
     variance: Array
     uncertain: NDArray[np.bool_] | None = None
 
-    def __getitem__(self, label: str) -> tuple[Array, Array]:
-        """(T,) means and (T,) variances of one channel or of the total."""
-        place = checks.place(label, self.labels)
-        return self.mean[:, place], self.variance[:, place]
+    def __getitem__(self, label: str) -> Count:
+        """One channel, or the total."""
+        one = super().__getitem__(label)
+        variance = self.variance[:, checks.place(label, self.labels)]
+        return Count(label, one.mean, one.stderr, one.uncertain, variance)
+
+    def _title(self) -> str:
+        return f"Numbers of jumps from t = 0 on: {counted(len(self.labels) - 1, 'channel')}, {span(self.times)}"
+
+    def _lines(self) -> list[str]:
+        if not len(self.times):
+            return []
+        return last_averages(self, f"until t = {self.times[-1]:g}") + more('["total"], .mean, .stderr, .variance')
 
 
-@dataclass(frozen=True, eq=False)
-class Activity:
+@dataclass(frozen=True, eq=False, repr=False)
+class Activity(Labelled):
     """Jumps in the measurement window.
 
     Attributes
@@ -146,10 +169,13 @@ class Activity:
     uncertain: NDArray[np.bool_] | None = None
     fano_uncertain: NDArray[np.bool_] | None = None
 
-    def __getitem__(self, label: str) -> tuple[float, float]:
-        """Activity of one channel, or of the total, and its standard error."""
-        place = checks.place(label, self.labels)
-        return float(self.mean[place]), float(self.stderr[place])
+    def _title(self) -> str:
+        return f"Jumps per time and particle from t = {self.start:g} to {self.end:g}: {few(self.labels)}"
+
+    def _lines(self) -> list[str]:
+        return last_averages(self, "channel") + more(
+            '["total"], .mean, .stderr, .number, .variance, .fano, .fano_stderr'
+        )
 
 
 def _settled(count: int, mean: Array, comoment: Array, fires: NDArray[np.bool_]) -> NDArray[np.bool_]:

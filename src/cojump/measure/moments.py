@@ -100,6 +100,12 @@ class Moments:
         tails = None if followed is None else Tails.empty(shape, pairs, followed)
         return cls(pairs, 0, np.zeros(shape), np.zeros((*shape[:-1], pairs.shape[1])), tails)
 
+    def at_end(self) -> Moments:
+        """The same sums at the last place of the first axis (the last time) alone."""
+        t = self.tails
+        tails = None if t is None else Tails(t.followed, t.variances, t.shift[-1:], t.cubes[-1:], t.fourths[-1:])
+        return Moments(self.pairs, self.count, self.mean[-1:], self.comoment[-1:], tails)
+
     @property
     def nbytes(self) -> int:
         """Bytes of all sums."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..tools.labelled import Labelled
+from ..tools.labelled import Labelled, last_averages
+from ..tools.summaries import counted, few
 from ..tools.types import Array
 from .certainty import uncertain
 from .moments import Moments
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Estimates(Labelled):
     """Means of several figures over the trajectories.
 
@@ -29,6 +30,13 @@ class Estimates(Labelled):
     mean: Array
     stderr: Array
     uncertain: NDArray[np.bool_] | None = None
+
+    def _title(self) -> str:
+        times = f", {counted(len(self.mean), 'time')}" if self.mean.ndim > 1 else ""
+        return f"Estimates of {few(self.labels)}{times}"
+
+    def _lines(self) -> list[str]:
+        return last_averages(self, "at the last time" if self.mean.ndim > 1 else "over the window")
 
 
 @dataclass(frozen=True, eq=False)

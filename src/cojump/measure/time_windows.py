@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError
 from ..tools import checks
+from ..tools.labelled import Labelled, last_averages
+from ..tools.summaries import few, more
 from ..tools.types import Array
 from .averages import Averages
 from .meter import Meter, Trajectory
@@ -121,8 +123,8 @@ class WindowMeter:
         return self._inner.sample(_Averaged(mean, second, one.sectors[:1], one.counts[:1], one.distributions[:0]))
 
 
-@dataclass(frozen=True, eq=False)
-class Stationary:
+@dataclass(frozen=True, eq=False, repr=False)
+class Stationary(Labelled):
     """Averages over the measurement window and over the trajectories.
 
     Attributes
@@ -150,10 +152,11 @@ class Stationary:
     uncertain: NDArray[np.bool_] | None = None
     covariance_uncertain: NDArray[np.bool_] | None = None
 
-    def __getitem__(self, label: str) -> tuple[float, float]:
-        """Average and standard error of one figure."""
-        place = checks.place(label, self.labels)
-        return float(self.mean[place]), float(self.stderr[place])
+    def _title(self) -> str:
+        return f"Averages over t = {self.start:g} to {self.end:g}: {few(self.labels)}"
+
+    def _lines(self) -> list[str]:
+        return last_averages(self, "average") + more(f'["{self.labels[0]}"], .mean, .stderr, .covariance')
 
 
 def stationary_of(averages: Averages, interval: tuple[float, float]) -> Stationary:

@@ -16,9 +16,9 @@ from ..measure.averages import Averages
 from ..measure.time_windows import PREFIX, Stationary
 from ..results import longtime
 from ..results.result import Result
+from ..tools.numbers import format_difference, format_number, format_value
 from ..tools.types import Array
 from .console import print_table
-from .numbers import format_difference, format_number, format_value
 
 _ROWS = 6
 """Output times in a table, unless all are asked for."""

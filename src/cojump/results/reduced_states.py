@@ -28,6 +28,8 @@ from ..model import Model
 from ..model.model import check_model
 from ..model.operators import single_particle_basis, symmetric_products
 from ..tools import checks
+from ..tools.numbers import format_number, format_value
+from ..tools.summaries import Summarised, counted, more, table
 from ..tools.types import Array
 
 __all__ = ["Correlators", "correlator", "correlators", "distance", "one", "two"]
@@ -140,8 +142,8 @@ def two(model: Model, source: Any, first: str, second: str) -> Matrices:
     return made.reshape(len(pairs), d, d)
 
 
-@dataclass(frozen=True, eq=False)
-class Correlators:
+@dataclass(frozen=True, eq=False, repr=False)
+class Correlators(Summarised):
     """Connected correlations of two different particles.
 
     Attributes
@@ -157,6 +159,22 @@ class Correlators:
     labels: tuple[tuple[str, ...], tuple[str, ...]]
     value: Array
     stderr: Array | None
+
+    def _title(self) -> str:
+        first, second = (labels[0].rsplit(".", 1)[0] for labels in self.labels)
+        return f"Correlations of two particles, of {first} and of {second}: {counted(len(self.value), 'time')}"
+
+    def _lines(self) -> list[str]:
+        if not len(self.value):
+            return []
+        value, error = self.value[-1], None if self.stderr is None else self.stderr[-1]
+
+        def cell(a: int, b: int) -> str:
+            return format_number(value[a, b]) if error is None else format_value(value[a, b], error[a, b])
+
+        columns = self.labels[1][:3]
+        rows = ([cell(a, b) for b in range(len(columns))] for a in range(len(self.labels[0])))
+        return table(("at the last time", *columns), self.labels[0], rows) + more(".labels, .value, .stderr")
 
 
 def correlators(model: Model, source: Any, first: str, second: str) -> Correlators:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,11 +19,13 @@ from ..measure.squeezing import squeezing_of
 from ..measure.statistics import Estimates, Extra
 from ..measure.time_windows import PREFIX, Stationary, row_of, stationary_of
 from ..tools import checks
+from ..tools.numbers import format_number, format_value
+from ..tools.summaries import Summarised, counted, facts, few, more, span, table
 from ..tools.types import Array
 
 
-@dataclass(frozen=True, eq=False)
-class Theory:
+@dataclass(frozen=True, eq=False, repr=False)
+class Theory(Summarised):
     """Fluctuation theory beside the trajectories, for N → ∞; see :mod:`cojump.fluctuations`.
 
     Attributes
@@ -42,6 +44,9 @@ class Theory:
     correction: Array
     deviation: Array
     order_correction: Array
+
+    def _title(self) -> str:
+        return f"Theory at order 1/N: {counted(len(self.deviation), 'time')}; .covariance, .correction, .deviation"
 
 
 _NEEDS = {
@@ -65,7 +70,16 @@ def _not_there(name: str, what: str, result: Result) -> ArgumentError:
     return ArgumentError(what, rule, found)
 
 
-@dataclass(frozen=True, eq=False)
+def _rows(groups: Sequence[Averages]) -> Iterator[tuple[str, str]]:
+    """Value ± error and mean field of each average at the first time."""
+    for group in groups:
+        for a in range(len(group.labels)):
+            value, error, reference = group.mean[0, a], group.mean_stderr[0, a], group.reference[0, a]
+            doubt = group.uncertain is not None and bool(group.uncertain[0, a])
+            yield format_value(value, error, doubt), format_number(reference, error)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Result(Averages):
     """An ensemble of trajectories, reduced. Averages are per block, (1/N_b) Σ_k; T times, A observables.
 
@@ -101,6 +115,63 @@ class Result(Averages):
     theory: Theory | None = None
     theory_refusal: str = ""
     chance: Chance | None = None
+
+    def _title(self) -> str:
+        many = counted(self.n_traj, "trajectory", "trajectories")
+        return f"Result of {many}: N = {self.n_particles:,}, {span(self.times)}"
+
+    def _at_end(self) -> Result:
+        """The result at the last output time alone: what is shown of it is not made for all other times."""
+        T = len(self.times)
+        extras = {
+            name: replace(e, times=e.times[-1:], reference=e.reference[-1:], moments=e.moments.at_end())
+            for name, e in self.extras.items()
+            if len(e.times) == T
+        }
+        return replace(
+            self,
+            times=self.times[-1:],
+            reference=self.reference[-1:],
+            moments=self.moments.at_end(),
+            trajectories=self.trajectories[:, -1:],
+            extras=extras,
+        )
+
+    def _lines(self) -> list[str]:
+        kept = len(self.trajectories)
+        lines = facts(
+            ("point", ", ".join(f"{key} = {value}" for key, value in self.parameters.items())),
+            ("averages", f"{few(self.labels)}; per particle of the block"),
+            ("seed", f"{self.seed}; tolerance {self.tolerance:g}"),
+            ("jumps", self._jumps_in_words()),
+            ("series", f"of the first {counted(kept, 'trajectory', 'trajectories')}" if kept else ""),
+            ("measured", ", ".join(self._measured())),
+            ("theory", self._theory_in_words()),
+        )
+        if not self.n_traj or not len(self.times):
+            return lines
+        end = self._at_end()
+        groups = [*([end.order] if "order" in end.extras else []), end]
+        names = [label for group in groups for label in group.labels]
+        lines += table((f"at t = {self.times[-1]:g}", "value ± error", "mean field"), names, _rows(groups))
+        found = f'["{self.labels[0]}"], .mean, .covariance, .deviation, each with its _stderr; .save(path)'
+        return lines + more(f"{found}; cojump.longtime, cojump.reduced")
+
+    def _jumps_in_words(self) -> str:
+        if not self.n_jumps or not self.n_traj:
+            return f"{self.n_jumps:,}"
+        return f"{self.n_jumps:,} in all, {self.n_jumps / self.n_traj:,.4g} in a trajectory"
+
+    def _measured(self) -> list[str]:
+        """The attributes that further statistics are read with."""
+        found = {name.split("/")[0]: f".{name.split('/')[0]}" for name in self.extras if not name.startswith(PREFIX)}
+        if "distribution" in found:
+            found["distribution"] = ".distribution(block)"
+        kinds = {"averages": "", "order": "_order", "observables": "_observables"}
+        return [*found.values(), *(f".stationary{end}" for kind, end in kinds.items() if PREFIX + kind in self.extras)]
+
+    def _theory_in_words(self) -> str:
+        return ".theory, what is expected at order 1/N" if self.theory is not None else self.theory_refusal
 
     def _seen(self, times: Array) -> Array | None:
         """(T', L) effective number of trajectories that have jumped in each channel by each of these output times."""

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from ..errors import ArgumentError, printable
+from ..errors import ArgumentError
 from ..results.result import Result
 from ..tools import checks
+from ..tools.summaries import Summarised, counted, facts, few, more, span, table
 from ..version import __version__
 from .envelope import SCHEMA
 from .resume_note import Note
@@ -42,7 +43,7 @@ class Origin:
     key: str = ""
 
 
-class ResultSequence(Sequence[Result]):
+class ResultSequence(Summarised, Sequence[Result]):
     """The results of a file, one per point of the sweep, in the order of the run file.
 
     Attributes
@@ -72,11 +73,21 @@ class ResultSequence(Sequence[Result]):
             return ResultSequence(self._results[index], self.origin)
         return self._results[index]
 
-    def __repr__(self) -> str:
-        points = "; ".join(
-            ", ".join(f"{k}={v!r}" for k, v in r.parameters.items()) or f"N={r.n_particles}" for r in self
+    def _title(self) -> str:
+        points = [", ".join(f"{k} = {v!r}" for k, v in r.parameters.items()) or f"N = {r.n_particles:,}" for r in self]
+        return f"{counted(len(self), 'result')}{': ' if points else ''}{few(points, 3)}"
+
+    def _lines(self) -> list[str]:
+        o = self.origin
+        made = f"{o.created} by cojump {o.version}" if o.created else ""
+        names = [f"[{i}] N = {r.n_particles:,}" for i, r in enumerate(self)]
+        keys = list(dict.fromkeys(key for r in self for key in r.parameters if key != "size"))[:3]
+        rows = ([*(str(r.parameters.get(k, "")) for k in keys), f"{r.n_traj:,}", span(r.times)] for r in self)
+        lines = facts(
+            ("written", made), ("run file", counted(len(o.run_file.splitlines()), "line") if o.run_file else "")
         )
-        return printable(f"<{len(self)} results: {points}>")
+        lines += table(("result", *keys, "trajectories", "output times"), names, rows)
+        return lines + more("[0], .select(size=...), .origin.run_file")
 
     def select(self, **parameters: Any) -> ResultSequence:
         """Narrow to the results with these parameters, for instance ``select(size=200)``.

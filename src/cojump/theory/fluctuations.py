@@ -26,7 +26,10 @@ from ..model import Model
 from ..model.model import check_model
 from ..model.states import State, check_start, density_matrices
 from ..tools.checks import check_times
+from ..tools.labelled import Labelled
+from ..tools.numbers import format_number
 from ..tools.ode import MANY_PERIODS, Method, exponential, integrate
+from ..tools.summaries import counted, facts, more, span, table
 from ..tools.types import Array
 from .expansion import Expansion
 
@@ -44,8 +47,8 @@ _NOISELESS, _UNSEEN = 1e-12, 1e-9
 """Diffusion along a direction that nothing damps that is none, as a share of all; a share in it that is none."""
 
 
-@dataclass(frozen=True, eq=False)
-class Fluctuations:
+@dataclass(frozen=True, eq=False, repr=False)
+class Fluctuations(Labelled):
     """Covariance and mean correction for N → ∞ along a mean-field solution, for averages per block.
 
     Attributes
@@ -68,6 +71,13 @@ class Fluctuations:
     covariance: Array
     correction: Array
     deviation: Array
+
+    def _title(self) -> str:
+        return f"Fluctuations at order 1/N: {span(self.times)}, {counted(len(self.labels), 'average')}"
+
+    def _lines(self) -> list[str]:
+        end = f"at t = {self.times[-1]:g}"
+        return _at_order_one(self, end, self.mean[-1], self.covariance[-1], self.correction[-1])
 
 
 def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
@@ -147,8 +157,8 @@ def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
     )
 
 
-@dataclass(frozen=True, eq=False)
-class StationaryFluctuations:
+@dataclass(frozen=True, eq=False, repr=False)
+class StationaryFluctuations(Labelled):
     """Fluctuations at a fixed point of the mean-field flow where nothing grows; averages per block as in Fluctuations.
 
     Attributes
@@ -174,6 +184,21 @@ class StationaryFluctuations:
     correction: Array
     deviation: float
     neutral: int = 0
+
+    def _title(self) -> str:
+        return f"Stationary fluctuations at order 1/N: {counted(len(self.labels), 'average')}"
+
+    def _lines(self) -> list[str]:
+        lines = facts(("undamped", counted(self.neutral, "direction") if self.neutral else ""))
+        return lines + _at_order_one(self, "average", self.mean, self.covariance, self.correction)
+
+
+def _at_order_one(theory: Fluctuations | StationaryFluctuations, heading: str, *figures: Array) -> list[str]:
+    """A table of mean (A,), covariance (A, A) and correction (A,)."""
+    mean, covariance, correction = figures
+    rows = ([format_number(x) for x in row] for row in zip(mean, np.diagonal(covariance), correction, strict=True))
+    lines = table((heading, "mean field", "N·variance", "δ"), theory.labels, rows)
+    return lines + more(f'["{theory.labels[0]}"].mean, .mean, .covariance, .correction, .deviation')
 
 
 def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> StationaryFluctuations:

@@ -7,7 +7,7 @@ the model, the states and the basis with the trajectories and nothing of their t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from time import perf_counter
 
@@ -28,6 +28,8 @@ from ..tools import checks
 from ..tools.checks import check_times
 from ..tools.labelled import Labelled
 from ..tools.matrices import from_pairs
+from ..tools.numbers import format_number
+from ..tools.summaries import counted, facts, few, more, span, table
 from ..tools.types import Array
 from .generator import Generator, check_unknowns
 
@@ -48,7 +50,7 @@ _NO_STATE = 1e-9
 """A negative eigenvalue or a residual beyond this is not rounding."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExactMoments(Labelled):
     """Exact first and second moments of n averages at T times.
 
@@ -69,13 +71,21 @@ class ExactMoments(Labelled):
     mean: Array
     second: Array
 
+    def _title(self) -> str:
+        return f"Exact moments of {few(self.labels)}: N = {self.n_particles:,}, {span(self.times)}"
+
+    def _lines(self) -> list[str]:
+        return _moments_at_end(self, f"at t = {self.times[-1]:g}", self.mean[-1], self.second[-1]) + more(
+            f'["{self.labels[0]}"].mean, .mean, .second, .covariance'
+        )
+
     @cached_property
     def covariance(self) -> Array:
         """(T, n, n) N (<½{m_a, m_b}> - <m_a><m_b>)."""
         return self.n_particles * (self.second - self.mean[:, :, None] * self.mean[:, None, :])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Exact(ExactMoments):
     """The solution of the master equation. Averages are per block, (1/N_b) Σ_k, as in the results of trajectories.
 
@@ -96,8 +106,20 @@ class Exact(ExactMoments):
     sectors: tuple[tuple[Label, ...], ...]
     sector_weights: Array
     tolerance: float
-    model: Model = field(repr=False)
-    state: State = field(repr=False)
+    model: Model
+    state: State
+
+    def _title(self) -> str:
+        return f"Exact solution: N = {self.n_particles:,}, {span(self.times)}, {counted(len(self.labels), 'average')}"
+
+    def _lines(self) -> list[str]:
+        lines = facts(
+            ("averages", few(self.labels)),
+            ("sectors", f"{len(self.sectors):,}"),
+            ("tolerance", f"{self.tolerance:g} in the trace norm of ρ, and so of each average"),
+        )
+        lines += _moments_at_end(self, f"at t = {self.times[-1]:g}", self.mean[-1], self.second[-1])
+        return lines + more(f'["{self.labels[0]}"].mean, .mean, .second, .covariance, .deviation, .sector_weights')
 
     @cached_property
     def deviation(self) -> Array:
@@ -118,6 +140,13 @@ class Exact(ExactMoments):
     def order(self) -> ExactMoments:
         """Moments of the order parameters of the model; ArgumentError if it has none."""
         return _order_parameters(self, self.model)
+
+
+def _moments_at_end(moments: ExactMoments | SteadyState, heading: str, mean: Array, second: Array) -> list[str]:
+    """A table of averages (n,) and of what their second moments (n, n) say of their variances."""
+    variance = moments.n_particles * (np.diagonal(second) - mean**2)
+    rows = ((format_number(m), format_number(v)) for m, v in zip(mean, variance, strict=True))
+    return table((heading, "value", "N·variance"), moments.labels, rows)
 
 
 def _order_parameters(moments: ExactMoments, model: Model) -> ExactMoments:
@@ -209,7 +238,7 @@ def _moments(found: Array, A: int) -> tuple[Array, Array, Array]:
     return mean, from_pairs(pairs, A), weights
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SteadyState(Labelled):
     """The steady state of a model. Averages are per block, (1/N_b) Σ_k.
 
@@ -235,6 +264,18 @@ class SteadyState(Labelled):
     sectors: tuple[tuple[Label, ...], ...]
     sector_weights: Array
     residual: float
+
+    def _title(self) -> str:
+        return f"Steady state: N = {self.n_particles:,}, {counted(len(self.labels), 'average')}"
+
+    def _lines(self) -> list[str]:
+        lines = facts(
+            ("averages", few(self.labels)),
+            ("sectors", f"{len(self.sectors):,}"),
+            ("residual", f"{self.residual:.1e}, of ‖𝓛ρ‖ in parts of the norm of 𝓛"),
+        )
+        lines += _moments_at_end(self, "average", self.mean, self.second)
+        return lines + more(f'["{self.labels[0]}"].mean, .mean, .second, .covariance, .sector_weights')
 
     @cached_property
     def covariance(self) -> Array:

@@ -6,7 +6,7 @@ Sees the model only, so that it stays independent of the trajectories it judges.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,9 @@ from ..model import LocalJump, Model, TwoBody
 from ..model.spectrum import snapped
 from ..model.states import State, check_start
 from ..tools.checks import check_times
-from ..tools.labelled import Labelled
+from ..tools.labelled import Labelled, last_averages
 from ..tools.ode import MANY_PERIODS, exponential, integrate
+from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Densities = list[NDArray[np.complex128]]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MeanField(Labelled):
     """The mean-field evolution.
 
@@ -47,8 +48,16 @@ class MeanField(Labelled):
     labels: tuple[str, ...]
     mean: Array
     densities: list[NDArray[np.complex128]]
-    model: Model = field(repr=False)
-    state: State = field(repr=False)
+    model: Model
+    state: State
+
+    def _title(self) -> str:
+        return f"Mean field: {span(self.times)}, {counted(len(self.labels), 'average')}"
+
+    def _lines(self) -> list[str]:
+        lines = facts(("averages", few(self.labels)))
+        lines += last_averages(self, f"at t = {self.times[-1]:g}")
+        return lines + more(f'["{self.labels[0]}"].mean, .mean, .densities; at order 1/N .covariance, .correction')
 
     @cached_property
     def _fluctuations(self) -> Fluctuations:

@@ -4,25 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import checks
+from .numbers import format_number, format_value
+from .summaries import Summarised, counted, table
+from .types import Array
 
 
-@dataclass(frozen=True, eq=False)
-class Average:
+@dataclass(frozen=True, eq=False, repr=False)
+class Average(Summarised):
     """One average of a result; it unpacks as ``mean, stderr``.
 
     Attributes
     ----------
     label : str
-    mean : (T,) array, or () where there are no times
-    stderr : array of the same shape
+    mean : (T,) array, or a number where there are no times
+    stderr : of the same shape
         Standard error; zero where the result is exact or a mean field.
-    uncertain : boolean array of the same shape, or None
+    uncertain : of the same shape, or None
         Where the sample cannot know that error; None where nothing is sampled or it was not stored.
     """
 
@@ -37,7 +40,17 @@ class Average:
 
     def __getitem__(self, place: int) -> NDArray[np.float64]:
         """``mean`` at 0, ``stderr`` at 1."""
-        return (self.mean, self.stderr)[place]
+        return tuple(self)[place]
+
+    def _title(self) -> str:
+        mean, stderr = np.atleast_1d(self.mean), np.atleast_1d(self.stderr)
+        if not mean.size:
+            return f"{self.label}: no value"
+        doubt = self.uncertain is not None and bool(np.atleast_1d(self.uncertain)[-1])
+        last = format_value(mean[-1], stderr[-1], doubt) if stderr.any() else format_number(mean[-1])
+        if not np.ndim(self.mean):
+            return f"{self.label} = {last}"
+        return f"{self.label}: {counted(mean.size, 'value')}, the last {last}"
 
 
 class HasLabels(Protocol):
@@ -52,8 +65,12 @@ class HasLabels(Protocol):
         """(.., A) averages."""
 
 
-class Labelled:
-    """Gives an object with ``labels`` and ``mean`` an index by label."""
+class Labelled(Summarised):
+    """Gives an object with ``labels`` and ``mean`` an index by label.
+
+    Errors are ``stderr`` beside ``mean`` or, where there are several figures, ``x_stderr`` beside ``x``; in both cases
+    ``mean_stderr`` is the error of the mean, and ``.stderr`` of what the index gives.
+    """
 
     def __getitem__(self: HasLabels, label: str) -> Average:
         """One average by its label, such as "spins.z".
@@ -64,8 +81,42 @@ class Labelled:
             If there is no average of that label; the message lists those there are.
         """
         place = checks.place(label, self.labels)
-        mean = np.asarray(self.mean)[..., place]
-        errors = getattr(self, "mean_stderr", getattr(self, "stderr", None))
-        stderr = np.zeros_like(mean) if errors is None else np.asarray(errors)[..., place]
         flags = getattr(self, "uncertain", None)
-        return Average(label, mean, stderr, None if flags is None else np.asarray(flags)[..., place])
+        return Average(
+            label,
+            np.asarray(self.mean)[..., place][()],
+            errors_of(self)[..., place][()],
+            None if flags is None else np.asarray(flags)[..., place][()],
+        )
+
+    @property
+    def mean_stderr(self: HasLabels) -> Array:
+        """Standard errors of ``mean``, of its shape; zero where nothing is sampled."""
+        errors = getattr(self, "stderr", None)
+        return np.zeros_like(self.mean) if errors is None else np.asarray(errors)
+
+
+def errors_of(figures: Any) -> Array:
+    """Standard errors of the averages of anything labelled."""
+    return np.asarray(figures.mean_stderr)
+
+
+def last_averages(figures: Any, heading: str) -> list[str]:
+    """Averages, those at the last time if there are times, in a table; their errors where there are any."""
+    mean = np.asarray(figures.mean)
+    if mean.ndim > 1 and not len(mean):
+        return []
+    sampled = type(figures).mean_stderr is not Labelled.mean_stderr or hasattr(figures, "stderr")
+    flags = getattr(figures, "uncertain", None) if sampled else None
+    errors = errors_of(figures) if sampled else None
+    if mean.ndim > 1:
+        mean, errors = mean[-1], None if errors is None else errors[-1]
+        flags = None if flags is None else flags[-1]
+
+    def row(a: int) -> tuple[str]:
+        if errors is None:
+            return (format_number(mean[a]),)
+        return (format_value(mean[a], errors[a], flags is not None and bool(flags[a])),)
+
+    title = "value" if errors is None else "value ± error"
+    return table((heading, title), figures.labels, (row(a) for a in range(len(mean))))

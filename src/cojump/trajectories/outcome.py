@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..basis.spin_sector import rotation_matrix
-from ..tools.labelled import Labelled
+from ..tools.labelled import Labelled, last_averages
+from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Trajectory(Labelled):
     """One trajectory.
 
@@ -37,6 +38,22 @@ class Trajectory(Labelled):
     mean: NDArray[np.float64]
     sectors: NDArray[np.float64]
     jumps: NDArray[np.void]
+
+    def _title(self) -> str:
+        return f"Trajectory of {counted(len(self.jumps), 'jump')}: {span(self.times)}"
+
+    def _lines(self) -> list[str]:
+        jumps = self.jumps
+        channels, numbers = np.unique(jumps["channel"], return_counts=True)
+        by_channel = few([f"{n:,} of channel {c}" for c, n in zip(channels, numbers, strict=True)])
+        lines = facts(
+            ("averages", few(self.labels)),
+            ("jumps", by_channel),
+            ("last jump", f"t = {jumps['time'][-1]:g}" if len(jumps) else ""),
+        )
+        if len(self.times):
+            lines += last_averages(self, f"at t = {self.times[-1]:g}")
+        return lines + more(f'["{self.labels[0]}"].mean, .mean, .sectors, .jumps; cj.longtime')
 
 
 class Runner(Protocol):

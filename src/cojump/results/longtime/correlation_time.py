@@ -12,6 +12,9 @@ from ...errors import ArgumentError
 from ...measure.time_windows import window_of
 from ...tools import checks
 from ...tools.checks import check_times
+from ...tools.labelled import Labelled
+from ...tools.numbers import format_value
+from ...tools.summaries import Summarised, few, more, table
 from ...tools.types import Array
 from .kept_series import kept_of, series_matrix
 
@@ -31,8 +34,8 @@ _WANDERING = 4.8 * 1.4
 """What a window that follows the data adds to the variance of τ: 6 E|δτ| of its length, times a calibrated 1.4."""
 
 
-@dataclass(frozen=True)
-class CorrelationTime:
+@dataclass(frozen=True, repr=False)
+class CorrelationTime(Summarised):
     """Integrated autocorrelation time of a series.
 
     Attributes
@@ -55,6 +58,10 @@ class CorrelationTime:
     cut: float
     variance: float
     reliable: bool
+
+    def _title(self) -> str:
+        doubt = "" if self.reliable else ", not reliable"
+        return f"Correlation time {format_value(self.value, self.stderr, exact=0.0)}{doubt}"
 
 
 def autocorrelation_time(series: ArrayLike, *, spacing: float = 1.0) -> CorrelationTime:
@@ -139,8 +146,8 @@ def _window_error(rho: Array, tau: float, total: int) -> float:
     return float(np.sqrt(2 * np.sum(through**2) / total))
 
 
-@dataclass(frozen=True, eq=False)
-class TimeAverages:
+@dataclass(frozen=True, eq=False, repr=False)
+class TimeAverages(Labelled):
     """Averages over time of a few long series, with errors from their correlation times.
 
     Attributes
@@ -166,6 +173,23 @@ class TimeAverages:
     tau: Array
     tau_stderr: Array
     reliable: NDArray[np.bool_]
+
+    @property
+    def uncertain(self) -> NDArray[np.bool_]:
+        """(n,) where ``stderr`` may be too small: the averages that are not ``reliable``."""
+        return ~self.reliable
+
+    def _title(self) -> str:
+        return f"Averages over t = {self.start:g} to {self.end:g} of single trajectories: {few(self.labels)}"
+
+    def _lines(self) -> list[str]:
+        values = zip(self.mean, self.stderr, self.tau, self.tau_stderr, self.reliable, strict=True)
+        rows = (
+            (format_value(m, e), format_value(t, te, exact=0.0), "yes" if good else "no")
+            for m, e, t, te, good in values
+        )
+        lines = table(("average", "value ± error", "τ ± error", "reliable"), self.labels, rows)
+        return lines + more(f'["{self.labels[0]}"], .mean, .stderr, .tau, .tau_stderr, .reliable')
 
 
 def averages(source: Any, *, burn_in: float | None = None, window: float | None = None) -> TimeAverages:

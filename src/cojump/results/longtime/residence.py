@@ -14,6 +14,8 @@ from ...errors import ArgumentError
 from ...model import Model
 from ...tools import checks
 from ...tools.checks import check_times
+from ...tools.numbers import format_value
+from ...tools.summaries import Summarised, counted, more, table
 from ...tools.types import Array
 from .kept_series import series_matrix
 
@@ -28,8 +30,8 @@ VISIT = np.dtype([("trajectory", "i8"), ("state", "i8"), ("start", "f8"), ("dura
 """One stay in a state: in which series, 0 low or 1 high, from when, how long, and whether begin or end is unseen."""
 
 
-@dataclass(frozen=True, eq=False)
-class Residence:
+@dataclass(frozen=True, eq=False, repr=False)
+class Residence(Summarised):
     """Stays in two states, low and high.
 
     Attributes
@@ -58,6 +60,17 @@ class Residence:
     mean: Array
     stderr: Array
     step_bias: Array
+
+    def _title(self) -> str:
+        return f"Residence in two states: {counted(len(self.visits), 'stay')}, {counted(self.switches, 'passage')}"
+
+    def _lines(self) -> list[str]:
+        rows = (
+            (format_value(m, e, exact=0.0), f"{t:.6g}", f"{n:,}")
+            for m, e, t, n in zip(self.mean, self.stderr, self.time, self.exits, strict=True)
+        )
+        lines = table(("state", "mean stay ± error", "time in it", "left"), ("low", "high"), rows)
+        return lines + more(".mean, .stderr, .time, .exits, .visits, .step_bias")
 
     @property
     def switches(self) -> int:

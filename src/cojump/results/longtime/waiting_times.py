@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import ArgumentError
 from ...tools import checks
 from ...tools.checks import check_times
+from ...tools.numbers import format_value
+from ...tools.summaries import Summarised, facts, more
 from ...tools.types import Array
 from .kept_series import series_matrix
 
@@ -23,8 +25,8 @@ _BEYOND = 3.0
 """Records that end by so many times the longest wait before the others did not end together with them."""
 
 
-@dataclass(frozen=True, eq=False)
-class WaitingTimes:
+@dataclass(frozen=True, eq=False, repr=False)
+class WaitingTimes(Summarised):
     """Times between one jump and the next.
 
     A record ends in the middle of a wait, and more probably in a long one. Such cut waits count as what they are, lower
@@ -42,6 +44,18 @@ class WaitingTimes:
 
     intervals: Array
     cut: Array = field(default_factory=lambda: np.empty(0))
+
+    def _title(self) -> str:
+        return f"Waiting times: {self.intervals.size:,} complete, {self.cut.size:,} cut by the end of a record"
+
+    def _lines(self) -> list[str]:
+        if not self.intervals.size:
+            return []
+        return facts(
+            ("mean ± error", format_value(self.mean, self.stderr, exact=0.0)),
+            ("randomness", f"{self.randomness:.4g}, variance over squared mean; 1 for a Poisson process"),
+            ("unseen", f"{self.unseen:.2g} of waits are longer than all that were seen" if self.unseen > 0 else ""),
+        ) + more(".mean, .stderr, .randomness, .survival(times), .density(edges), .intervals, .cut")
 
     @cached_property
     def _limit(self) -> _ProductLimit:

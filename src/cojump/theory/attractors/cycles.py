@@ -14,7 +14,7 @@ decays at the rate (2π/T)² D_φ/N while every single trajectory keeps its ampl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -25,7 +25,10 @@ from ...model import Model
 from ...model.model import check_model
 from ...model.states import State, density_matrices
 from ...tools import checks
+from ...tools.labelled import Labelled
+from ...tools.numbers import format_number
 from ...tools.ode import integrate
+from ...tools.summaries import facts, few, more, table
 from ...tools.types import Array
 from .dynamics import Dynamics, MeanFieldDynamics
 from .settling import Rest, Settling
@@ -69,8 +72,8 @@ class PhaseNoise:
         )
 
 
-@dataclass(frozen=True, eq=False)
-class LimitCycle:
+@dataclass(frozen=True, eq=False, repr=False)
+class LimitCycle(Labelled):
     """A limit cycle of the mean-field flow.
 
     Attributes
@@ -99,10 +102,24 @@ class LimitCycle:
     maximum: Array
     minimum: Array
     multipliers: NDArray[np.complex128]
-    densities: list[NDArray[np.complex128]] = field(repr=False)
-    model: Model = field(repr=False)
-    _noise: PhaseNoise | None = field(repr=False)
-    _unit: float = field(repr=False, default=1.0)
+    densities: list[NDArray[np.complex128]]
+    model: Model
+    _noise: PhaseNoise | None
+    _unit: float = 1.0
+
+    def _title(self) -> str:
+        return f"Limit cycle, {self.stability}: period {self.period:.9g}"
+
+    def _lines(self) -> list[str]:
+        largest = np.abs(self.multipliers[1:]).max(initial=0.0)
+        lines = facts(
+            ("averages", few(self.labels)),
+            ("multipliers", f"1 along the cycle, the largest of the others has the modulus {largest:.6g}"),
+            ("points", f"{len(self.times):,} of one period"),
+        )
+        rows = ((format_number(a), format_number(b)) for a, b in zip(self.minimum, self.maximum, strict=True))
+        lines += table(("over the cycle", "smallest", "largest"), self.labels, rows)
+        return lines + more(f'["{self.labels[0]}"].mean, .times, .multipliers, .amplitude, .phase_diffusion, .damping')
 
     @property
     def amplitude(self) -> Array:

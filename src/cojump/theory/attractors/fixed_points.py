@@ -8,8 +8,9 @@ along them there are further fixed points, or closed orbits.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,7 +20,9 @@ from ...model import Model
 from ...model.model import check_model
 from ...model.states import State, check_start, density_matrices
 from ...tools import checks
-from ...tools.labelled import Labelled
+from ...tools.labelled import Labelled, last_averages
+from ...tools.numbers import format_number
+from ...tools.summaries import Summarised, counted, facts, more, table
 from ...tools.types import Array
 from .dynamics import MeanFieldDynamics
 from .found import FLAT, Found, flat_directions
@@ -40,7 +43,7 @@ _REFINED = 1e-3
 """How far the refinement may go."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FixedPoint(Labelled):
     """A fixed point of the mean-field flow.
 
@@ -68,7 +71,7 @@ class FixedPoint(Labelled):
 
     labels: tuple[str, ...]
     mean: Array
-    densities: list[NDArray[np.complex128]] = field(repr=False)
+    densities: list[NDArray[np.complex128]]
     eigenvalues: NDArray[np.complex128]
     stability: str
     residual: float
@@ -85,8 +88,24 @@ class FixedPoint(Labelled):
         """Largest real part of the eigenvalues: the rate at which deviations grow (negative: the slowest decay)."""
         return float(self.eigenvalues[0].real)
 
+    def _title(self) -> str:
+        where = ", ".join(f"{label} = {format_number(m)}" for label, m in zip(self.labels[:3], self.mean, strict=False))
+        rest = ", …" if len(self.labels) > 3 else ""
+        return f"Fixed point, {self.stability}: {where}{rest}"
 
-class FixedPoints(list[FixedPoint]):
+    def _lines(self) -> list[str]:
+        family = f"one of a continuum of dimension {self.family}" if self.family else ""
+        neutral = f"{counted(self.neutral, 'direction')} of a conserved quantity or a symmetry" if self.neutral else ""
+        lines = facts(
+            ("growth", f"{self.growth:.6g}, the largest real part of {counted(len(self.eigenvalues), 'eigenvalue')}"),
+            ("continuum", family),
+            ("neutral", neutral),
+            ("residual", f"{self.residual:.1e} of |dm/dt|"),
+        )
+        return lines + last_averages(self, "average") + more(f'["{self.labels[0]}"].mean, .densities, .eigenvalues')
+
+
+class FixedPoints(Summarised, list[FixedPoint]):
     """The fixed points of a model, sorted by their averages, and how sure it is that none is missing.
 
     Attributes
@@ -114,17 +133,28 @@ class FixedPoints(list[FixedPoint]):
         """Estimated probability that one more random start would find a new point."""
         return self.certainty.unseen
 
-    def __repr__(self) -> str:
-        return f"FixedPoints({super().__repr__()}, certain={self.certain})"
+    def _title(self) -> str:
+        kinds = Counter(p.stability for p in self)
+        found = ", ".join(f"{number} {kind}" for kind, number in kinds.items())
+        doubt = "" if self.certain else "; count not certain"
+        return f"{counted(len(self), 'fixed point')}{': ' if found else ''}{found}{doubt}"
 
-    def __str__(self) -> str:
-        lines = []
-        for p in self:
-            mean = np.array2string(p.mean + 0.0, precision=6, suppress_small=True, max_line_width=10_000)
-            family = f", one of a continuum of dimension {p.family}" if p.family else ""
-            lines.append(f"{mean} {p.stability}{family}")
-        sure = "the indices add up to 1" if self.certain else f"count not certain: {self.doubt}"
-        return "\n".join([*lines, f"{len(self)} found; {sure}; chance of a new one per random start {self.unseen:.2g}"])
+    def _lines(self) -> list[str]:
+        sure = "the indices add up to 1" if self.certain else self.doubt
+        lines = facts(("certain", sure), ("unseen", f"chance of a new one per random start {self.unseen:.2g}"))
+        if not self:
+            return lines
+        apart = np.argsort(-np.ptp([p.mean for p in self], axis=0), kind="stable")  # averages that tell points apart
+        shown = np.sort(apart[:3])
+        rows = ([*(format_number(m) for m in p.mean[shown]), p.stability, _continuum(p)] for p in self)
+        labels = [self[0].labels[a] for a in shown]
+        heading = ["place", *labels, "stability", "continuum" if any(p.family for p in self) else ""]
+        lines += table(heading, [f"[{i}]" for i in range(len(self))], rows)
+        return lines + more("[0].mean, [0].stability, [0].eigenvalues, [0].densities, .certain, .doubt")
+
+
+def _continuum(point: FixedPoint) -> str:
+    return f"dimension {point.family}" if point.family else ""
 
 
 def fixed_points(model: Model, *, starts: int = 40, states: Sequence[State] = (), seed: int = 0) -> FixedPoints:

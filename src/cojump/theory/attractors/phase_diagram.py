@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,10 @@ from ...model import Model
 from ...model.model import check_model
 from ...model.states import State, product
 from ...tools import checks
+from ...tools.labelled import Labelled
+from ...tools.numbers import format_number
 from ...tools.progress import make_progress
+from ...tools.summaries import Summarised, counted, facts, few, more, table
 from ...tools.types import Array
 from .cycles import TIME_LIMIT
 from .dynamics import MeanFieldDynamics
@@ -27,12 +30,15 @@ from .shooting import Orbit
 Build = Callable[[float, float], Model]
 Starts = Callable[[Model], Sequence[State]]
 
+_SHOWN = 6
+"""Fixed points of a survey that are listed."""
+
 _IDLE_STARTS = 6
 """Random starts that must find no new fixed point at one point of a scan."""
 
 
-@dataclass(frozen=True, eq=False)
-class Cycle:
+@dataclass(frozen=True, eq=False, repr=False)
+class Cycle(Labelled):
     """A limit cycle as a survey finds it, to about 1e-5; :func:`limit_cycle` knows more, and precisely.
 
     Attributes
@@ -42,15 +48,28 @@ class Cycle:
         Averages per block at equidistant points of one period.
     multipliers : (k,) complex array
         Floquet multipliers, the trivial one first.
+    labels : tuple of A strings "block.x"
     """
 
     period: float
     mean: Array
     multipliers: NDArray[np.complex128]
+    labels: tuple[str, ...]
+
+    def _title(self) -> str:
+        return f"Limit cycle: period {self.period:.5g}"
+
+    def _lines(self) -> list[str]:
+        rows = (
+            (format_number(a), format_number(b))
+            for a, b in zip(self.mean.min(axis=0), self.mean.max(axis=0), strict=True)
+        )
+        lines = table(("over the cycle", "smallest", "largest"), self.labels, rows)
+        return lines + more(f'["{self.labels[0]}"].mean, .mean, .multipliers; cj.attractors.limit_cycle')
 
 
-@dataclass(frozen=True, eq=False)
-class Survey:
+@dataclass(frozen=True, eq=False, repr=False)
+class Survey(Summarised):
     """The attractors of one model.
 
     Attributes
@@ -68,6 +87,17 @@ class Survey:
     fixed_points: FixedPoints
     cycles: list[Cycle]
     reached: list[FixedPoint | Cycle]
+
+    def _title(self) -> str:
+        return f"Attractors of {counted(self.model.size, 'particle')}: {self.label}"
+
+    def _lines(self) -> list[str]:
+        lines = [f"  {item._title()}" for item in [*self.fixed_points[:_SHOWN], *self.cycles]]
+        if len(self.fixed_points) > _SHOWN:
+            lines.insert(_SHOWN, f"  … and {len(self.fixed_points) - _SHOWN} more fixed points")
+        ends = [f"{start}: {attractor._title().partition(':')[0]}" for start, attractor in enumerate(self.reached)]
+        lines += ["", *facts(("starts lead to", few(ends)), ("not certain", self.doubt))]
+        return lines + more(".fixed_points, .cycles, .reached, .label, .certain")
 
     @property
     def label(self) -> str:
@@ -104,8 +134,8 @@ class Survey:
         return self.fixed_points.doubt
 
 
-@dataclass(frozen=True, eq=False)
-class PhaseDiagram:
+@dataclass(frozen=True, eq=False, repr=False)
+class PhaseDiagram(Summarised):
     """The attractors of a model over two parameters; X, Y values of them and S starts.
 
     Attributes
@@ -145,20 +175,31 @@ class PhaseDiagram:
     periods: Array
     maximum: Array
     minimum: Array
-    failures: dict[tuple[int, int], str] = field(repr=False)
-    neutral: NDArray[np.int64] = field(repr=False)
-    certain: NDArray[np.bool_] = field(repr=False)
-    doubts: dict[tuple[int, int], str] = field(repr=False)
+    failures: dict[tuple[int, int], str]
+    neutral: NDArray[np.int64]
+    certain: NDArray[np.bool_]
+    doubts: dict[tuple[int, int], str]
 
-    def __str__(self) -> str:
+    def _title(self) -> str:
+        across = (
+            f"x = {self.x[0]:g} to {self.x[-1]:g} ({len(self.x)}), y = {self.y[0]:g} to {self.y[-1]:g} ({len(self.y)})"
+        )
+        return f"Phase diagram: {counted(self.labels.size, 'point')}, {across}"
+
+    def _lines(self) -> list[str]:
         classes, numbers = np.unique(self.labels, return_counts=True)
-        lines = [
-            f"{number} of {self.labels.size} points: {name}" for name, number in zip(classes, numbers, strict=True)
-        ]
-        if self.doubts:
-            lines.append(f"count of fixed points not certain at {len(self.doubts)} points, the first: ")
-            lines[-1] += next(iter(self.doubts.values()))
-        return "\n".join(lines)
+        order = np.argsort(-numbers, kind="stable")
+        rows = ((f"{numbers[k]:,}",) for k in order)
+        lines = table(("class", "points"), [str(classes[k]) for k in order], rows)
+        told = {"failed": self.failures, "not certain": self.doubts}
+        firsts = [(name, *next(iter(found.items())), len(found)) for name, found in told.items() if found]
+        reasons = [(name, f"{counted(n, 'point')}; at [{i}, {j}] {why}") for name, (i, j), why, n in firsts]
+        return (
+            lines
+            + ([""] if reasons else [])
+            + facts(*reasons)
+            + more(".labels, .stable, .unstable, .cycle, .periods, .maximum, .minimum, .failures, .doubts")
+        )
 
 
 def default_starts(model: Model) -> list[State]:
@@ -232,7 +273,8 @@ def survey(
             place = settling.orbits.index(attractor)
             if place == len(cycles):
                 period = attractor.period / dynamics.unit
-                cycles.append(Cycle(period, dynamics.averages(attractor.path), attractor.multipliers))
+                path = dynamics.averages(attractor.path)
+                cycles.append(Cycle(period, path, attractor.multipliers, model.labels))
             reached.append(cycles[place])
             continue
         place = settling.rests.index(attractor)

@@ -11,14 +11,18 @@ from numpy.typing import ArrayLike
 from ...model import Block, Model
 from ...model.states import BlockState, OccupationBlock, ProductBlock, State, check_start
 from ...tools.checks import check_times
+from ...tools.summaries import Summarised, facts, more, span
 from ...tools.types import Array
 from .form import PaperForm, paper_form
 from .rates import RateBounds, Series
 from .series import check_taylor, rate_bounds
 
+_SHOWN = 6
+"""Jumps that are listed one by one."""
 
-@dataclass(frozen=True, eq=False)
-class Constants:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Constants(Summarised):
     """The constants of the proof, by their names in the paper.
 
     Attributes
@@ -82,13 +86,22 @@ class Constants:
     C_2: float
     rates: tuple[RateBounds, ...]
 
+    def _title(self) -> str:
+        return f"Constants of the proof: C1 = {self.C_1:.6g}, C2 = {self.C_2:.6g}"
+
+    def _lines(self) -> list[str]:
+        names = ("d2", "q", "a_max", "h_max", "A", "B", "M", "delta", "C_v", "C_L", "C_P", "C_0")
+        rates = [(f"jumps[{l}]", rate.describe()) for l, rate in enumerate(self.rates[:_SHOWN])]
+        left = f"{len(self.rates) - _SHOWN:,} more, see .rates" if len(self.rates) > _SHOWN else ""
+        return facts(*((name, f"{getattr(self, name):.6g}") for name in names), *rates, ("…", left))
+
     def C_O(self, jump: int, support: int) -> float:
         """C_O of Lemma 2 at ‖O‖ = 1 for an operator of ``support`` particles, N_O."""
         return float(self.j_norm[jump] ** 2) * self.rates[jump].dissipator(support)
 
 
-@dataclass(frozen=True, eq=False)
-class Gronwall:
+@dataclass(frozen=True, eq=False, repr=False)
+class Gronwall(Summarised):
     """The bound of Theorem 1.
 
     Attributes
@@ -111,6 +124,20 @@ class Gronwall:
     size: int
     deviation_0: float
     scale: float
+
+    def _title(self) -> str:
+        return f"Bound of Theorem 1 on E_N(t): N = {self.size:,}, {span(self.times)}"
+
+    def _lines(self) -> list[str]:
+        c, end = self.constants, f"10^{self.log10_bound[-1]:.4g} at t = {self.times[-1]:g}"
+        left = f"{len(c.rates) - _SHOWN:,} more, see .text" if len(c.rates) > _SHOWN else ""
+        return facts(
+            ("bound", end),
+            ("E_N(0)", f"{self.deviation_0:.6g}"),
+            ("C1, C2", f"{c.C_1:.6g}, {c.C_2:.6g}"),
+            *((f"jumps[{l}]", rate.describe()) for l, rate in enumerate(c.rates[:_SHOWN])),
+            ("…", left),
+        ) + more(".times, .log10_bound, .constants, .text")
 
     @property
     def text(self) -> str:

@@ -21,6 +21,7 @@ from ...errors import ArgumentError
 from ...model import Block, Model
 from ...tools import checks
 from ...tools.matrices import commutator
+from ...tools.summaries import Summarised, counted, more, table
 from ...tools.types import Matrix
 from .apart import set_apart
 from .form import Element, PaperForm, paper_form
@@ -45,8 +46,8 @@ _KINDS = {
 """Name, statement, power of 1/N, and whether it is about a local operator O."""
 
 
-@dataclass(frozen=True, eq=False)
-class Inequality:
+@dataclass(frozen=True, repr=False)
+class Inequality(Summarised):
     """One inequality norm ≤ constant/N^order at one size.
 
     Attributes
@@ -88,7 +89,7 @@ class Inequality:
         """constant/(N^order · norm): below 1 the inequality is broken, infinite where the norm is zero."""
         return self.constant / self.scaled if self.scaled > 0 else float("inf")
 
-    def __str__(self) -> str:
+    def _title(self) -> str:
         channel = "" if self.jump is None else f" l = {self.jump}"
         power = "N" if self.order == 1 else f"N^{self.order}"
         return (
@@ -97,9 +98,25 @@ class Inequality:
         )
 
 
-def lemmas(
-    model: Model, *, taylor: Mapping[int, Sequence[float]] | None = None, support: int = 1
-) -> tuple[Inequality, ...]:
+class Inequalities(Summarised, tuple[Inequality, ...]):
+    """The inequalities of a model; where it is printed, the tightest one of each name."""
+
+    __slots__ = ()
+
+    def _title(self) -> str:
+        broken = sum(one.slack < 1 for one in self)
+        return f"{counted(len(self), 'inequality', 'inequalities')} of the proof, {broken or 'none'} broken"
+
+    def _lines(self) -> list[str]:
+        tightest: dict[str, Inequality] = {}
+        for one in sorted(self, key=lambda one: one.slack):
+            tightest.setdefault(one.name, one)
+        rows = ((f"{one.scaled:.4g}", f"{one.constant:.4g}", f"{one.slack:.4g}") for one in tightest.values())
+        lines = table(("tightest", "N^order · norm", "constant", "slack"), list(tightest), rows)
+        return lines + more("[0].scaled, [0].constant, [0].slack, [0].statement, [0].jump, [0].operator")
+
+
+def lemmas(model: Model, *, taylor: Mapping[int, Sequence[float]] | None = None, support: int = 1) -> Inequalities:
     """Evaluate the inequalities on which the proof of Theorem 1 rests at the size N of a model.
 
     With X_N = m_α = (1/N) Σ_k v_α^(k) and O = v_α^(1) ⊗ .. ⊗ v_α^(N_O), for every v_α but the identity:
@@ -125,7 +142,7 @@ def lemmas(
 
     Returns
     -------
-    tuple of Inequality
+    tuple of Inequality (Inequalities)
         One for each inequality, jump and v_α. The matrices of all sectors are dense: some seconds at N = 64.
 
     Raises
@@ -152,7 +169,7 @@ def lemmas(
             raise ArgumentError("support", rule, f"it is {support}")
     _check_memory(model, support)
     found = constants_of(form, taylor)
-    return (*_of_averages(form, found), *_of_local_operators(form, found, support))
+    return Inequalities((*_of_averages(form, found), *_of_local_operators(form, found, support)))
 
 
 def _check_memory(model: Model, support: int) -> None:

@@ -1,0 +1,106 @@
+"""What is printed of a thing that a user holds: one line where it stands among others, a screenful by itself."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+from ..errors import printable
+from .types import Array
+
+_WIDTH, _ROWS, _LONGEST = 80, 12, 30
+"""Columns of a text, rows of a table in it, and characters of a name in the first column of one."""
+
+_UNCERTAIN = (
+    "?: too few trajectories carry the spread of this figure, or a jump that is possible has hardly been seen; its "
+    "error may be far too small."
+)
+
+
+class Summarised:
+    """Gives a ``repr`` of one line and a ``summary()`` of a screen at most, which is what ``print`` shows.
+
+    A class says what it is in ``_title`` (one line) and what there is to know in ``_lines``. Neither may depend on how
+    many times or particles there are: a result of 10⁶ output times is printed as fast as one of ten.
+    """
+
+    def _title(self) -> str:
+        """What it is, in one line."""
+        raise NotImplementedError
+
+    def _lines(self) -> Iterable[str]:
+        """What there is to know, line by line; none where the title says it all."""
+        return ()
+
+    def summary(self) -> str:
+        """Say in a few plain lines what this is, its figures at the end, and where to find more; ``print`` shows it."""
+        lines = list(self._lines())
+        if lines and lines[0]:
+            lines.insert(0, "")
+        return "\n".join(map(printable, [self._title(), *lines]))
+
+    def __str__(self) -> str:
+        return self.summary()
+
+    def __repr__(self) -> str:
+        return printable(f"<{self._title()}>")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """Write "1 jump", "2 jumps"; ``many`` is the plural where it is not made by an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def span(times: Array) -> str:
+    """How many output times there are, and from when to when."""
+    if len(times) == 0:
+        return "no times"
+    return f"t = {times[0]:g}" if len(times) == 1 else f"{len(times):,} times from {times[0]:g} to {times[-1]:g}"
+
+
+def few(names: Sequence[object], most: int = 6) -> str:
+    """Names one after the other; of many the first ones and how many there are."""
+    shown = ", ".join(str(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown}, … ({len(names):,} in all)"
+
+
+def facts(*pairs: tuple[str, str]) -> list[str]:
+    """Names and texts in two columns; pairs without a text are left out."""
+    given = [pair for pair in pairs if pair[1]]
+    width = max((len(name) for name, _ in given), default=0) + 4
+    lines = []
+    for name, text in given:
+        wrapped = textwrap.wrap(text, _WIDTH - width, break_long_words=False, break_on_hyphens=False)
+        lines += [f"  {name if not i else '':<{width - 2}}{part}" for i, part in enumerate(wrapped)]
+    return lines
+
+
+def table(heading: Sequence[str], names: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """A heading and a row of figures for each name, in columns; of very many names the first ones.
+
+    ``rows`` is read as far as it is shown. A figure that ends in a question mark has the mark explained below.
+    """
+    shown = [_cut(name) for name in names[:_ROWS]]
+    cells = [list(heading), *([name, *row] for name, row in zip(shown, rows, strict=False))]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(heading))]
+    lines = ["", *("  " + _row(row, widths) for row in cells)]
+    if len(names) > _ROWS:
+        lines.append(f"  … and {len(names) - _ROWS:,} more")
+    if any(cell.endswith("?") for row in cells for cell in row[1:]):
+        lines += ["", *textwrap.wrap(_UNCERTAIN, _WIDTH, initial_indent="  ", subsequent_indent="  ")]
+    return lines
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
+    """The first cell on the left, figures on the right."""
+    aligned = [f"{cells[0]:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(cells[1:], widths[1:], strict=True))]
+    return "   ".join(aligned).rstrip()
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
+
+
+def more(text: str) -> list[str]:
+    """Where to find more: the last line."""
+    return ["", *facts(("more", text))]
