@@ -1,12 +1,9 @@
 """One average of anything that has labels, by its label; and the matrices of cj.operators."""
 
-import doctest
-
 import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.model import standard_operators
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 
 TIMES = [0.0, 0.5, 1.0]
@@ -59,7 +56,3 @@ def test_operators():
         with pytest.raises(cj.ArgumentError):
             o.transition(*wrong)
     assert set(dir(o)) == set(o.__all__)
-
-
-def test_examples_of_operators():
-    assert doctest.testmod(standard_operators).failed == 0
