@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import binom
 
 import cojump as cj
+from tests.support.each_trajectory import each, error_by_weights, standard_error
 from tests.support.pauli import LOWER, X, Y, Z
 from tests.twins import spin
 
@@ -18,43 +19,94 @@ def hopfield():
     model = cj.systems.hopfield(PATTERNS, 0.5, 1.2)
     observables = {
         "zz": [({"++": Z}, {"--": Z})],
-        "mixed": [{"++": X + 0.3 * np.eye(2)}, ({"+-": Y}, {"+-": Y + Z})],
+        "mixed": [{"++": Y + 0.3 * np.eye(2)}, ({"++": Y}, {"+-": Y + Z})],
         "shifted": [({"++": Z + np.eye(2)}, {"-+": 2 * Z - np.eye(2)})],
     }
     state = cj.corrupted(model, 0, 0.8)
     return model, cj.simulate(model, state, TIMES, n_traj=40, seed=2, observables=observables, distributions=TIMES[1:])
 
 
+@pytest.fixture(scope="module")
+def alone(hopfield):
+    """<m> (n, T, A) and <½{m_a, m_b}> (n, T, A, A) of each trajectory."""
+    model, result = hopfield
+    return each(model, cj.corrupted(model, 0, 0.8), TIMES, result.n_traj, result.seed)
+
+
+def polynomials(labels, m, q):
+    """The observables of the run, from averages (.., A) and products (.., A, A)."""
+    at = labels.index
+    y, z, w = at("++.y"), at("++.z"), at("-+.z")
+    return {
+        "zz": q[..., z, at("--.z")],
+        "mixed": m[..., y] + 0.3 + q[..., y, at("+-.y")] + q[..., y, at("+-.z")],
+        "shifted": 2 * q[..., z, w] - m[..., z] + 2 * m[..., w] - 1,
+    }
+
+
 def test_polynomials_are_maps_of_means_and_products(hopfield):
     _, r = hopfield
-    at = r.labels.index
-    m, q = r.mean, r.second
-    z, w = at("++.z"), at("-+.z")
-    expected = {
-        "zz": q[:, z, at("--.z")],
-        "mixed": m[:, at("++.x")] + 0.3 + q[:, at("+-.y"), at("+-.y")] + q[:, at("+-.y"), at("+-.z")],
-        "shifted": 2 * q[:, z, w] - m[:, z] + 2 * m[:, w] - 1,
-    }
-    for label, values in expected.items():
-        mean, stderr = r.observables[label]
-        assert np.abs(mean - values).max() < 1e-12
-        assert np.isfinite(stderr).all()
+    for label, values in polynomials(r.labels, r.mean, r.second).items():
+        assert np.abs(r.observables[label].mean - values).max() < 1e-12
     with pytest.raises(cj.ArgumentError, match="be one of zz, mixed, shifted"):
         r.observables["yy"]
 
 
-def test_overlaps_and_their_covariance(hopfield):
-    model, r = hopfield
-    maps = np.zeros((2, len(r.labels)))
+def test_errors_of_polynomials_are_those_of_the_values_in_each_trajectory(hopfield, alone):
+    _, r = hopfield
+    for label, values in polynomials(r.labels, *alone).items():
+        found = r.observables[label].stderr
+        assert np.abs(found - standard_error(values)).max() < 1e-10
+        assert found[1:].min() > 0.005  # they do fluctuate
+        # control: means beside the products of another trajectory, as if the two were independent
+        shuffled = polynomials(r.labels, np.roll(alone[0], 1, axis=0), alone[1])[label]
+        if label != "zz":  # a product alone
+            assert np.abs(found - standard_error(shuffled))[1:].max() > 0.005
+
+
+def overlaps(model):
+    """(2, A) the overlaps with the patterns as maps of the averages."""
+    maps = np.zeros((2, 3 * len(model.blocks)))
     for b, block in enumerate(model.blocks):
         for mu in range(2):
             maps[mu, 3 * b + 2] = block.size / 5 * (1 if block.name[mu] == "+" else -1)
+    return maps
+
+
+def test_overlaps_and_their_covariance(hopfield):
+    model, r = hopfield
+    maps = overlaps(model)
     assert r.order.labels == ("overlap1", "overlap2")
     assert np.abs(r.order.mean - r.mean @ maps.T).max() < 1e-12
     assert np.abs(r.order.reference - r.reference @ maps.T).max() < 1e-12
     for name in ("covariance", "within", "between"):
         assert np.abs(getattr(r.order, name) - maps @ getattr(r, name) @ maps.T).max() < 1e-12
-        assert np.isfinite(getattr(r.order, f"{name}_stderr")).all()
+
+
+def outer(m):
+    return m[..., :, None] * m[..., None, :]
+
+
+COVARIANCES = {
+    "covariance": lambda m, q, g: 5 * (q - outer(m)),
+    "within": lambda m, q, g: 5 * (q - g),
+    "between": lambda m, q, g: 5 * (g - outer(m)),
+}
+"""From averages over the trajectories: of m, of the products q in each, of the products g of the means in each."""
+
+
+def test_errors_of_overlaps_and_their_covariance_are_those_of_the_trajectories(hopfield, alone):
+    model, r = hopfield
+    maps = overlaps(model)
+    m, q = alone[0] @ maps.T, maps @ alone[1] @ maps.T
+    assert np.abs(r.order.mean_stderr - standard_error(m)).max() < 1e-10
+    for name, statistic in COVARIANCES.items():
+        found = getattr(r.order, f"{name}_stderr")
+        assert np.abs(found - error_by_weights(statistic, m, q, outer(m))).max() < 1e-7
+        assert found[1:].min() > 0.005
+        # control: the products alone, without what the means add to the error
+        wrong = standard_error(5 * {"covariance": q, "within": q, "between": outer(m)}[name])
+        assert np.abs(found - wrong)[1:].max() > 0.05
 
 
 def test_distributions_have_the_moments_of_m_z(hopfield):
@@ -95,13 +147,32 @@ def test_squeezing_of_one_axis_twisting():
     assert result.squeezing.mean[1, 0] < 0.6
 
 
-def test_the_error_of_the_squeezing_is_its_spread():
+def squeezing(m, q):
+    """(T,) ξ² of 30 particles: N times the least variance across the mean spin, over its square."""
+    found = []
+    for mean, Q in zip(m, q, strict=True):
+        across = np.linalg.svd(mean[None, :])[2][1:]
+        found.append(30 * np.linalg.eigvalsh(across @ Q @ across.T)[0] / (mean @ mean))
+    return np.array(found)
+
+
+def test_the_error_of_the_squeezing_is_that_of_its_trajectories():
+    """Every trajectory moves ξ² by the derivative with its weight; the spread of that is the error, to 10^-6 of it."""
     model = cj.systems.free_flips(30, 0.2, 0.3, 0.2, chi=1.0)
     state, times = cj.tilted(model, np.pi / 2, 0.0), [0.0, 0.25, 0.5]
-    runs = [cj.simulate(model, state, times, n_traj=100, seed=seed).squeezing for seed in range(40)]
-    spread = np.std([r.mean[1:, 0] for r in runs], axis=0, ddof=1)
-    stated = np.sqrt(np.mean([r.stderr[1:, 0] ** 2 for r in runs], axis=0))
-    assert np.all(np.abs(spread / stated - 1) < 0.3)  # 40 seeds know a spread to 11 %
+
+    m, q = each(model, state, times, 40, seed=5)
+    found = cj.simulate(model, state, times, n_traj=40, seed=5).squeezing
+    assert np.abs(found.mean[:, 0] - squeezing(m.mean(axis=0), q.mean(axis=0))).max() < 1e-10
+    expected = error_by_weights(squeezing, m, q)
+    assert np.abs(found.stderr[1:, 0] / expected[1:] - 1).max() < 1e-6
+    assert found.stderr[0, 0] < 1e-9
+    # controls: one of the two kept as it is, as if it did not fluctuate
+    for wrong in (
+        error_by_weights(lambda products: squeezing(m.mean(axis=0), products), q),
+        error_by_weights(lambda means: squeezing(means, q.mean(axis=0)), m),
+    ):
+        assert np.abs(wrong[1:] / expected[1:] - 1).max() > 0.1
 
 
 def test_total_spin():

@@ -6,6 +6,7 @@ import pytest
 import cojump as cj
 from cojump.measure.time_windows import window_of
 from tests.support.command_line import invoke
+from tests.support.each_trajectory import each, error_by_weights, standard_error
 from tests.support.pauli import X, Z
 from tests.support.run_files import flips, run_text
 
@@ -71,7 +72,11 @@ def test_the_window_averages_the_trajectories(hopfield):
     assert np.abs(s.stderr - own.std(axis=0, ddof=1) / np.sqrt(30)).max() < 1e-13
     second = np.einsum("t,tab->ab", w.weights, r.second[w.places])
     assert np.abs(s.covariance - model.size * (second - np.outer(s.mean, s.mean))).max() < 1e-12
-    assert np.isfinite(s.covariance_stderr).all()
+    m, q = each(model, cj.corrupted(model, 0, 0.8), r.times[w.places], r.n_traj, r.seed)
+    m, q = np.einsum("t,kta->ka", w.weights, m), np.einsum("t,ktab->kab", w.weights, q)
+    expected = error_by_weights(lambda m, q: model.size * (q - np.outer(m, m)), m, q)
+    assert np.abs(s.covariance_stderr - expected).max() < 1e-7
+    assert np.abs(s.covariance_stderr - model.size * standard_error(q)).max() > 0.02  # the control: without the means
     order = r.stationary_order
     assert order.labels == ("overlap1", "overlap2")
     assert np.abs(order.mean - w.weights @ r.order.mean[w.places]).max() < 1e-13
