@@ -66,8 +66,18 @@ def cli(context: click.Context) -> None:
         )
 
 
+_settings = click.option(
+    "--set",
+    "settings",
+    metavar="SECTION.KEY=VALUE",
+    multiple=True,
+    help="Another value for a key of the run file, as TOML has it: model.omega=0.3. May be given again.",
+)
+
+
 @cli.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@_settings
 @click.option(
     "-o",
     "--output",
@@ -75,7 +85,7 @@ def cli(context: click.Context) -> None:
     type=click.Path(path_type=Path),
     help="Directory of the results [default: 'results' beside FILE].",
 )
-def run(file: Path, output: Path | None) -> int:
+def run(file: Path, settings: tuple[str, ...], output: Path | None) -> int:
     """Simulate what the run file FILE says, alone or under mpiexec.
 
     The same command again goes on with an interrupted run, and extends a finished one whose n_traj has grown.
@@ -89,7 +99,7 @@ def run(file: Path, output: Path | None) -> int:
     with Signals() as signals:  # before the imports that take seconds
         from .jobs.job import execute
 
-        return execute(file, file.parent / "results" if output is None else output, signals)
+        return execute(file, file.parent / "results" if output is None else output, signals, settings)
 
 
 @cli.command()
@@ -173,11 +183,12 @@ def _results_of(path: Path) -> Path:
 
 @cli.command()
 @click.argument("path", type=click.Path(path_type=Path))
-def show(path: Path) -> None:
+@_settings
+def show(path: Path, settings: tuple[str, ...]) -> None:
     """Say what a run file would run, or what a result file or directory holds."""
     from .report.show import show_path
 
-    show_path(_results_of(path) if path.is_dir() else path, sys.stdout)
+    show_path(_results_of(path) if path.is_dir() else path, sys.stdout, settings)
     delivered()
 
 

@@ -24,14 +24,14 @@ from ..tools.whole_files import absolute, as_given
 from .directory import Contents, Session, damaged_text, emptied, record_of
 from .directory_layout import DIRECTORY
 from .failures import FailureRecord
-from .points import Plan, end_together, plan_together
+from .points import Plan, end_together, open_run_file, plan_together
 from .resume import carry_on, checked_contents, counted, is_complete, prepare_skeletons
 from .signals import Signals
 from .status import Status
 from .unfinished import parameters_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..ensemble.point import Point
     from ..ensemble.schedule import Task
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .run_file import RunFile
 
 
-def execute(path: Path, directory: Path, signals: Signals) -> int:
+def execute(path: Path, directory: Path, signals: Signals, settings: Sequence[str] = ()) -> int:
     """Run the file at ``path`` into ``directory``; the same on every rank of an MPI job, or alone.
 
     Parameters
@@ -48,6 +48,8 @@ def execute(path: Path, directory: Path, signals: Signals) -> int:
     path, directory : Path
     signals : Signals
         Entered; what it hears ends the run where nothing is lost.
+    settings : sequence of str
+        Keys of the run file that are set otherwise, each ``SECTION.KEY=VALUE``.
 
     Returns
     -------
@@ -64,14 +66,18 @@ def execute(path: Path, directory: Path, signals: Signals) -> int:
 
     began = time.monotonic()
     directory = absolute(directory)
+
+    def open_file() -> RunFile:
+        return open_run_file(path, settings)
+
     comm = world()  # signals are noted until now: a rank that left before the others know of it would let them wait
     if comm is None:
         signals.begin()
-        return _execute(path, directory, None, signals, began)
+        return _execute(open_file, directory, None, signals, began)
     _begin_together(signals, comm)
     try:
         signals.begin()
-        return _execute(path, directory, comm, signals, began)
+        return _execute(open_file, directory, comm, signals, began)
     except Stopped as stopped:
         comm.abort(stopped.line if comm.rank == 0 else "", STOPPED)
     except KeyboardInterrupt:
@@ -86,7 +92,9 @@ def _begin_together(signals: Signals, comm: World) -> None:
         raise Stopped(name) if comm.rank == 0 else click.exceptions.Exit(STOPPED)
 
 
-def _execute(path: Path, directory: Path, comm: World | None, signals: Signals, began: float) -> int:
+def _execute(
+    open_file: Callable[[], RunFile], directory: Path, comm: World | None, signals: Signals, began: float
+) -> int:
     chief = comm is None or comm.rank == 0
 
     def limit(run_file: RunFile) -> None:
@@ -96,7 +104,7 @@ def _execute(path: Path, directory: Path, comm: World | None, signals: Signals, 
             signals.limit(seconds - (time.monotonic() - began))
 
     signals.doing = "while the points were planned"
-    plan = plan_together(path, comm, limit)
+    plan = plan_together(open_file, comm, limit)
 
     def begin() -> tuple[Session | None, str | None]:
         for place, failure in plan.failures.items():

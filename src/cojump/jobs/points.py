@@ -20,7 +20,7 @@ from .failures import Failed
 from .run_file import PointSpec, RunFile, read_run_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..ensemble.point import Point
     from ..parallel.mpi import World
@@ -86,21 +86,22 @@ class Plan:
         return f"the point {title}" if title else "the only point"
 
 
-def open_run_file(path: Path) -> RunFile:
-    """Read a run file; one that cannot be opened is a StorageError here."""
+def open_run_file(path: Path, settings: Sequence[str] = ()) -> RunFile:
+    """Read a run file with settings of the command line; one that cannot be opened is a StorageError here."""
     try:
-        return read_run_file(path)
+        return read_run_file(path, settings)
     except OSError as error:
         raise StorageError(f"cannot read {path}: {reason(error)}") from None
 
 
-def plan_together(path: Path, comm: World | None, on_file: Callable[[RunFile], None] = lambda _: None) -> Plan:
+def plan_together(
+    open_file: Callable[[], RunFile], comm: World | None, on_file: Callable[[RunFile], None] = lambda _: None
+) -> Plan:
     """Check all there is to check before the first trajectory, on every rank.
 
     A point of a sweep that cannot be run is left out, on all ranks; if none can, that is an error. Ranks that have not
     read or built the same end the job: a model that draws random numbers, or looks at the environment, is another one
-    on each of them. ``on_file`` gets the
-    run file as soon as it is read.
+    on each of them. ``on_file`` gets the run file as soon as it is read.
 
     Raises
     ------
@@ -108,11 +109,11 @@ def plan_together(path: Path, comm: World | None, on_file: Callable[[RunFile], N
         With one line, on the first rank; the others raise click's Exit with the same status.
     """
     if comm is None:
-        return _made(path, on_file)
+        return _made(open_file, on_file)
 
     def attempt() -> Plan | str:
         try:
-            return _made(path, on_file)
+            return _made(open_file, on_file)
         except EXPECTED as error:
             return one_line(error)
 
@@ -165,8 +166,8 @@ def end_together(message: str | None, comm: World) -> None:
         raise click.ClickException(message) if comm.rank == 0 else click.exceptions.Exit(2)
 
 
-def _made(path: Path, on_file: Callable[[RunFile], None]) -> Plan:
-    run_file = open_run_file(path)
+def _made(open_file: Callable[[], RunFile], on_file: Callable[[RunFile], None]) -> Plan:
+    run_file = open_file()
     on_file(run_file)
     plan, first = Plan(run_file, run_file.points()), None
     for place, spec in enumerate(plan.specs):

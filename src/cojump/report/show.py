@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..errors import EXPECTED, one_line
+from ..errors import EXPECTED, ArgumentError, one_line
 from ..jobs.directory_layout import DIRECTORY
 from ..jobs.lock import held
 from ..jobs.points import open_run_file, point_of
@@ -33,8 +33,10 @@ _MOST_RANKS = 16
 """Ranks that have a row each."""
 
 
-def show_path(path: Path, stream: TextIO) -> None:
+def show_path(path: Path, stream: TextIO, settings: Sequence[str] = ()) -> None:
     """Print what is at ``path``: a run file, a result file, or the directory of a run, where a job may be running.
+
+    ``settings`` are keys of a run file that are set otherwise, each ``SECTION.KEY=VALUE``.
 
     Raises
     ------
@@ -42,12 +44,15 @@ def show_path(path: Path, stream: TextIO) -> None:
         If it can be read as none of these.
     """
     console = make_console(stream, width=UNBOUNDED)
+    results = is_result_file(path) or path.suffix in (".h5", ".hdf5")
+    if settings and (results or path.is_dir()):
+        raise ArgumentError("--set", "be given with a run file", f"{path} holds results")
     if path.is_dir():
         _show_directory(path, console)
-    elif is_result_file(path) or path.suffix in (".h5", ".hdf5"):
+    elif results:
         _show_results(load(path), path, console)
     else:
-        _show_run(open_run_file(path), console)
+        _show_run(open_run_file(path, settings), console)
 
 
 def _show_directory(path: Path, console: Console) -> None:

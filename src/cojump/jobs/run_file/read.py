@@ -7,7 +7,7 @@ import itertools
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from ...errors import ArgumentError, one_line
 from ...tools.whole_files import absolute, read_regular
 from .initial_state import DEFAULTS, InitialSection, read_initial
 from .run_section import OPTIONS, RunSection, read_run
+from .settings import with_settings
 from .sweep import (
     MODES,
     NAMELESS,
@@ -133,7 +134,7 @@ class RunFile:
     ----------
     path : Path
     text : str
-        The file as it was read.
+        The file as it was read, with what the command line has set.
     model, initial, times, run
         Its sections, with the first value of each key that is swept.
     axes : tuple of Axis
@@ -238,13 +239,15 @@ def _point_seed(seed: int, parameters: Mapping[str, Any]) -> int:
     return int.from_bytes(hashlib.sha256(canonical.encode()).digest()[:8], "big") >> 1
 
 
-def read_run_file(path: str | os.PathLike[str]) -> RunFile:
+def read_run_file(path: str | os.PathLike[str], settings: Sequence[str] = ()) -> RunFile:
     """Read and check a run file.
 
     Parameters
     ----------
     path : path
         A TOML file with the sections ``[model]``, ``[initial]``, ``[times]`` and ``[run]``, perhaps ``[sweep]``.
+    settings : sequence of str
+        ``SECTION.KEY=VALUE``, each in place of what the file says, or beside it.
 
     Raises
     ------
@@ -271,6 +274,9 @@ def read_run_file(path: str | os.PathLike[str]) -> RunFile:
         raise ArgumentError(str(path), "be a TOML file", "its lists or keys are nested too deeply") from None
     if _depth(content) > _DEEPEST:
         raise ArgumentError(str(path), f"nest its tables and lists at most {_DEEPEST} deep", "they are deeper")
+    if settings:
+        text = with_settings(text, settings)
+        content = tomllib.loads(text)
     whole = Section("", content)
     for name in content:
         if name not in (*SECTIONS, *OPTIONAL):
