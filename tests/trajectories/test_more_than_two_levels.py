@@ -24,7 +24,7 @@ from cojump.trajectories.frames import common_frame, shares_frame, turn_of
 from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_sectors import ProductBasis
-from cojump.trajectories.recipe import plan
+from cojump.trajectories.recipe import recipe_of
 from tests import oracle
 from tests.statistical.level_cases import MODELS, start
 from tests.support.random_models import random_hermitian, random_matrix, random_unitary
@@ -382,8 +382,8 @@ def test_sectors_of_models_with_more_levels_are_rows_of_diagrams():
 def test_components_of_more_levels_give_the_same_figures_as_the_whole():
     """Two uncoupled parts side by side and as one product have the same ensemble (the streams differ)."""
     model = mixed_model()
-    assert len(plan(model)) == 2
-    assert "Gelfand-Tsetlin" in plan(model)[1].method
+    assert len(recipe_of(model).parts) == 2
+    assert "Gelfand-Tsetlin" in recipe_of(model).parts[1].method
     state = cj.product(model, {"s": [0.8, 0.6j], "p": np.eye(3)[2], "t": [0.6, 0.8]})
     times = np.array([0.0, 0.7])
     apart = make_engine(model, state, times, 1e-9)
@@ -457,7 +457,7 @@ def test_changes_of_frame_count_in_the_plan():
     common, apart = (cj.Model([cj.Block("p", 12, levels=3)], [], jumps[:n]) for n in (1, 2))
     assert shares_frame(common, 0)
     assert not shares_frame(apart, 0)
-    (one,), (two,) = plan(common), plan(apart)
+    (one,), (two,) = recipe_of(common).parts, recipe_of(apart).parts
     assert (
         one.amplitudes
         == two.amplitudes

@@ -95,8 +95,6 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
 
     ``sketched``: as an earlier cojump wrote them, with weighted sums of long arrays; only to compare with its files.
     """
-    from ..trajectories.engine import rate_tables
-
     facts: dict[str, Any] = {}
     model, write = point.model, _Writer(facts, sketched)
     for i, block in enumerate(model.blocks):
@@ -105,7 +103,7 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
         name = f"hamiltonian[{i}]"
         facts[f"{name} kind"] = type(term).__name__
         write.term(name, term)
-    tables = {} if sketched else rate_tables(model)
+    tables = {} if sketched else point.recipe.rates()
     for i, jump in enumerate(model.jumps):
         name = f"jumps[{i}]"
         facts[f"{name} kind"] = type(jump).__name__

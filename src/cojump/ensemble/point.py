@@ -16,7 +16,7 @@ from ..tools import checks
 from ..tools.checks import check_times
 from ..tools.memory import for_each_rank
 from ..tools.types import Array
-from ..trajectories.recipe import check_rates, plan
+from ..trajectories.recipe import Recipe, recipe_of
 from .goal import DEVIATION, Goal
 from .options import RunOptions
 from .statistics_size import Statistics, statistics_bytes
@@ -53,7 +53,7 @@ class Point(RunOptions):
         object.__setattr__(self, "times", check_times(self.times))
         super().__post_init__()
         self._check_memory()
-        check_rates(self.model)
+        self.recipe.rates()  # refuses what is no rate
         self._check_measurements()
         self._check_target()
 
@@ -81,7 +81,12 @@ class Point(RunOptions):
     @property
     def nbytes(self) -> int:
         """Bytes that running it takes at the peak: the engine, the statistics, the kept series."""
-        return sum(p.nbytes for p in plan(self.model)) + sum(self._statistics)
+        return self.recipe.nbytes + sum(self._statistics)
+
+    @property
+    def recipe(self) -> Recipe:
+        """How its trajectories run."""
+        return recipe_of(self.model)
 
     @property
     def _statistics(self) -> Statistics:
@@ -90,12 +95,13 @@ class Point(RunOptions):
 
     def _check_memory(self) -> None:
         """Refuse what would not fit, before anything is allocated."""
-        plans, (moments, series), have = plan(self.model), self._statistics, for_each_rank()
-        engine = sum(p.nbytes for p in plans)
+        (moments, series), have = self._statistics, for_each_rank()
+        engine = self.recipe.nbytes
         rule, room = "that fits in memory", f"and there are {have / 2**30:,.2f} GiB for it"
         if engine > have:
             amplitudes = " + ".join(
-                f"{p.amplitudes:,}" if p.amplitudes < 10**15 else f"{float(p.amplitudes):.3g}" for p in plans
+                f"{p.amplitudes:,}" if p.amplitudes < 10**15 else f"{float(p.amplitudes):.3g}"
+                for p in self.recipe.parts
             )
             found = f"{amplitudes} amplitudes need {engine / 2**30:.4g} GiB {room}"
             raise ArgumentError("size", f"leave a trajectory {rule}", found)

@@ -28,7 +28,6 @@ from ..tools.interrupts import Interrupts
 from ..tools.memory import for_each_rank
 from ..trajectories.compilation import prepare
 from ..trajectories.kernel_cache import tell_refusal
-from ..trajectories.recipe import cost_of
 from .chunk import Chunk
 from .ordered_merge import Fold, in_memory
 from .point import Point
@@ -116,7 +115,7 @@ def run_chunks(
         If a point fails and ``tolerant`` is false, on one rank; with several it is in ``fold.failure`` alone.
     """
     crew = Crew(points, comm.share({i: fold.skeleton.reference for i, fold in folds.items()}))
-    costs = {i: cost_of(points[i].model, float(points[i].times[-1])) for i in folds}
+    costs = {i: points[i].recipe.cost(float(points[i].times[-1])) for i in folds}
     schedule = Schedule(folds, costs, last={i for i in folds if points[i].nbytes > for_each_rank() / 2})
 
     def work(task: Task, poll: Callable[[], None]) -> tuple[Chunk | Failure, float, int]:

@@ -219,7 +219,6 @@ class _Run(Events):
 
     def __init__(self, plan: Plan, session: Session | None, comm: World | None, signals: Signals, began: float) -> None:
         from ..parallel.one_process import Alone
-        from ..trajectories.recipe import cost_of
 
         run = plan.run_file.run
         self._plan, self._session, self._signals = plan, session, signals
@@ -231,7 +230,7 @@ class _Run(Events):
         self._deadline: float | None = None
         if session is not None:
             self._folds = {i: session.folds[plan.keys[i]] for i in plan.points}
-            costs = {i: cost_of(p.model, float(p.times[-1])) for i, p in plan.points.items()}
+            costs = {i: p.recipe.cost(float(p.times[-1])) for i, p in plan.points.items()}
             self._status = Status(session.seat.directory, self._folds, costs, self._ranks.size, plan.keys)
             self._deadline = None if run.walltime_seconds is None else began + run.walltime_seconds
         seat = self._ranks.share(session.seat if session else None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .facts import once_per_model
 from .model import Model
 
 
@@ -33,6 +34,7 @@ class Component:
     jumps: tuple[int, ...]
 
 
+@once_per_model
 def components(model: Model) -> tuple[Component, ...]:
     """Split a model into its independent groups of blocks, in the order of their first blocks."""
     group = {block.name: {block.name} for block in model.blocks}

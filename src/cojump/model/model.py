@@ -118,6 +118,16 @@ class Model:
             for name, matrices in self.order_parameters.items()
         }
         object.__setattr__(self, "order_parameters", copied)
+        self.check_rates()
+
+    def check_rates(self) -> None:
+        """Evaluate every rate on the spectrum of its argument.
+
+        Raises
+        ------
+        ArgumentError
+            If what a rate returns is none, or is not what it has returned before.
+        """
         for i, jump in self.local_jumps.items():
             try:
                 jump.gamma(self.argument_spectrum(jump))
@@ -280,6 +290,10 @@ class Model:
                 if o.block == b:
                     coefficients[a] += float(np.trace(matrix @ o.matrix).real) * o.weight
         return constant, coefficients
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but what is worked out of the model once, see ``cojump.model.facts``."""
+        return {key: value for key, value in self.__dict__.items() if key != "_facts"}
 
     def _check_shapes(self) -> None:
         for name, terms in (("hamiltonian", self.hamiltonian), ("jumps", self.jumps)):

@@ -137,19 +137,17 @@ def _window(run_file: RunFile) -> dict[str, str]:
 
 
 def _planned(run_file: RunFile, point: PointSpec) -> list[str]:
-    from ..trajectories.recipe import plan
-
     made = point_of(run_file, point)
     model = made.model
-    plans = plan(model)
+    parts = made.recipe.parts
     return [
         parameters_text(point.parameters),
         str(model.size),
         str(len(model.blocks)),
-        " + ".join(f"{p.amplitudes:,}" for p in plans),
+        " + ".join(f"{p.amplitudes:,}" for p in parts),
         str(point.seed),
         _bytes(made.nbytes),
-        "; ".join(dict.fromkeys(p.method for p in plans)),
+        "; ".join(dict.fromkeys(p.method for p in parts)),
     ]
 
 

@@ -7,19 +7,11 @@ from functools import lru_cache
 
 import numba
 import numpy as np
-from scipy.sparse import csr_array
 
 from ..model import Model
-from ..model.components import components
-from ..model.states import occupation, tilted
-from ..model.systems import free_flips, lambda_pump
-from .engine import make_engine
-from .kernel_cache import compiling, kernels_in_use
-from .kernels.program import run_program
-from .product_moves import Rows, apply
-from .product_program import Builder
-from .spin_engine import Engine
-from .spin_tables import is_banded
+from .kernel_cache import kernels_in_use
+from .recipe import recipe_of
+from .representations import compiled_first
 
 
 @lru_cache(maxsize=1)
@@ -34,22 +26,9 @@ def code() -> str:
 
 def prepare(models: Iterable[Model]) -> None:
     """Compile the kernels that trajectories of these models need, or load them from the cache."""
-    warm_up()
-    if all(is_banded(part.model) for model in models for part in components(model)):
-        return
-    with compiling("product") as needed:
-        if needed:
-            model = lambda_pump(2, 1.0, 1.0, 1.0)
-            start = occupation(model, {"particles": [2, 0, 0]})
-            make_engine(model, start, np.array([0.0, 0.1]), 1e-9).run(0, 0)
-            # what that trajectory does not call: complex matrices of collective jumps, and the rates that they have
-            apply(Rows.of(csr_array(np.eye(2, dtype=complex))), (1, 1), np.zeros(2, dtype=complex))
-            run_program(Builder((2,)).build())
+    compiled_first({part.representation for model in models for part in recipe_of(model).parts})
 
 
 def warm_up() -> None:
-    """Compile the kernels, or load them from the cache."""
-    model = free_flips(2, 1.0, 1.0, 1.0)
-    with compiling("banded") as needed:
-        if needed:
-            Engine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
+    """Compile the kernels of one block, or load them from the cache."""
+    prepare(())

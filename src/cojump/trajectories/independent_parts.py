@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from .outcome import Outcome, Runner
 class SideBySide:
     """Components that never become entangled: products of their averages, their jumps in order of time."""
 
-    def __init__(self, model: Model, parts: tuple[Component, ...], runners: list[Runner]) -> None:
+    def __init__(self, model: Model, parts: Sequence[Component], runners: Sequence[Runner]) -> None:
         self._parts, self._runners = parts, runners
         self._blocks, self._n_averages, self._n_jumps = model.blocks, len(model.observables), len(model.jumps)
         owner = [o.block for o in model.observables]

@@ -9,10 +9,14 @@ import numpy as np
 
 from ..basis.occupations import Occupations
 from ..model import LocalJump, Model
+from ..model.facts import once_per_recent_model
 from ..model.spectrum import snapped
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
-from .frames import turn_of
+from .frames import block_frame, turn_of
+
+MEMORY = 64 * 2**20
+"""Bytes of tables of Γ that are kept of the models used last."""
 
 _ZERO = 1e-14
 """Relative size below which an element of j is rounding of the rotation."""
@@ -50,6 +54,42 @@ class Channel:
             (int(a), [(int(b), complex(self.matrix[b, a])) for b in np.flatnonzero(self.matrix[:, a])])
             for a in np.flatnonzero(self.matrix.any(axis=0))
         ]
+
+
+@dataclass(frozen=True, eq=False)
+class Channels:
+    """The main frame of every block and the jumps of a model.
+
+    Attributes
+    ----------
+    rotations : list of (d, d) unitary arrays
+        Columns are the kets of the main frame of each block.
+    of_jumps : list of Channel or None
+        One for each jump of the model; None for a collective one.
+    """
+
+    rotations: list[Matrix]
+    of_jumps: list[Channel | None]
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the tables of Γ."""
+        return sum(channel.gamma.nbytes for channel in self.of_jumps if channel is not None)
+
+
+@once_per_recent_model(MEMORY)
+def channels_of(model: Model) -> Channels:
+    """Tabulate all jumps of a model.
+
+    Raises
+    ------
+    ArgumentError
+        If a rate returns something that is no rate.
+    """
+    rotations = [block_frame(model, b) for b in range(len(model.blocks))]
+    return Channels(
+        rotations, [channel_of(model, jump, rotations) if isinstance(jump, LocalJump) else None for jump in model.jumps]
+    )
 
 
 def channel_of(model: Model, jump: LocalJump, rotations: list[Matrix]) -> Channel:

@@ -21,13 +21,12 @@ from ..basis.particle_removal import Label
 from ..basis.rotations import representation
 from ..basis.sectors import Labels, dimension_of, rest_sector_of, sector_of
 from ..basis.spin_sector import rotation_matrix
-from ..model import CollectiveJump, LocalJump, Model
+from ..model import CollectiveJump, Model
 from ..tools.cache_by_bytes import Kept
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Array, Matrix
-from .frames import block_frame
 from .no_jump_tables import SpinTables
-from .product_channels import Channel, channel_of
+from .product_channels import Channel, channels_of
 from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
 from .spin_tables import GENERAL
 
@@ -72,10 +71,8 @@ class ProductBasis:
     def __init__(self, model: Model, memory: int = MEMORY) -> None:
         self.model = model
         self.blocks = model.blocks
-        self.rotations = [block_frame(model, b) for b in range(len(model.blocks))]
-        self.channels = [
-            channel_of(model, jump, self.rotations) if isinstance(jump, LocalJump) else None for jump in model.jumps
-        ]
+        made = channels_of(model)
+        self.rotations, self.channels = made.rotations, made.of_jumps
         self.one_body = [np.zeros((b.levels, b.levels), dtype=complex) for b in model.blocks]
         self.inside: list[tuple[int, Matrix, Matrix, complex]] = []
         self.across: list[tuple[int, int, Matrix, Matrix, complex]] = []

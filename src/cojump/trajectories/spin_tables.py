@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
 from ..model import CollectiveJump, LocalJump, Model
+from ..model.facts import once_per_model, once_per_recent_model
 from ..model.operators import SIGMA_X, SIGMA_Y, SIGMA_Z
 from ..model.spectrum import snapped, two_level_averages
 from ..tools.matrices import conjugate
@@ -30,6 +31,9 @@ from ..tools.types import Array, Matrix
 from .axes import ZERO, axis_rotation, block_axis
 from .no_jump_tables import SpinTables
 from .product_program import empty_program
+
+MEMORY = 64 * 2**20
+"""Bytes of tables that are kept of the models used last."""
 
 LADDER_DOWN, LADDER_UP, GENERAL, COLLECTIVE = 0, 1, 2, 3
 """Kinds of a channel: j has only the entry <down|j|up>, only <up|j|down>, or anything else; a collective jump."""
@@ -50,6 +54,11 @@ class SpinBasis:
     tables: SpinTables
 
     @property
+    def nbytes(self) -> int:
+        """Memory of the tables."""
+        return sum(array.nbytes for array in self.tables if isinstance(array, np.ndarray))
+
+    @property
     def frame(self) -> Array:
         """(3, 3) orthogonal O with (Pauli averages of the user) = O (Pauli averages of the rotated frame)."""
         paulis = (SIGMA_X, SIGMA_Y, SIGMA_Z)
@@ -57,6 +66,7 @@ class SpinBasis:
         return np.array([[np.trace(t @ p).real / 2 for p in paulis] for t in turned])
 
 
+@once_per_model
 def is_banded(model: Model) -> bool:
     """Whether the tables of this module hold the model: one block, arguments along one axis.
 
@@ -195,6 +205,7 @@ def _phase_that_makes_real(hamiltonian: _Hamiltonian) -> complex:
     return 1 + 0j
 
 
+@once_per_recent_model(MEMORY)
 def build(model: Model) -> SpinBasis:
     """Tables of a model with one block of two-level particles and arguments along one axis.
 

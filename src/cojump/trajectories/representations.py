@@ -1,0 +1,180 @@
+"""The representations of a state, in the order in which they are tried: what each of them holds, needs and runs on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from math import prod
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from ..basis.diagram_sector import MEMORY as DIAGRAMS
+from ..basis.sectors import largest_sector, most_sectors
+from ..model import Model
+from ..model.states import State, occupation, tilted
+from ..model.systems import free_flips, lambda_pump
+from ..tools.types import Array
+from .frames import shares_frame
+from .kernel_cache import compiling
+from .kernels.common import MAX_ORDER, PAD
+from .kernels.program import run_program
+from .outcome import Runner
+from .product_channels import channels_of
+from .product_engine import MOVES_MEMORY, ProductEngine
+from .product_moves import Rows, apply
+from .product_program import Builder
+from .product_sectors import MEMORY
+from .spin_engine import Engine
+from .spin_tables import build, is_banded
+
+
+class Representation(ABC):
+    """How the states of an independent part of a model are written down, and what runs its trajectories there."""
+
+    @abstractmethod
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part."""
+
+    @abstractmethod
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+
+    def amplitudes(self, model: Model) -> int:
+        """Number of amplitudes of the largest sector (an upper bound for more than two levels)."""
+        return prod(largest_sector(b) for b in model.blocks)
+
+    @abstractmethod
+    def nbytes(self, model: Model) -> int:
+        """Memory of an engine in bytes, in closed form: nothing is made for it."""
+
+    @abstractmethod
+    def rates(self, model: Model) -> Sequence[Array | None]:
+        """Γ of each jump wherever trajectories will need it; None for a collective jump.
+
+        Raises
+        ------
+        ArgumentError
+            If a rate returns something that is no rate.
+        """
+
+    @abstractmethod
+    def engine(self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]) -> Runner:
+        """What runs its trajectories."""
+
+    @abstractmethod
+    def compile(self) -> None:
+        """Compile the kernels that its trajectories need, or load them from the cache."""
+
+
+class Banded(Representation):
+    """One block of two levels whose arguments share an axis: H_eff has at most two bands along M."""
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part."""
+        return is_banded(model)
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        return "banded H_eff, windowed"
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: the Taylor vectors dominate."""
+        cells = sum(b.size + 1 + 2 * PAD for b in model.blocks)
+        arrays = 2 * (MAX_ORDER + 1) + 4 + 2 + 4 + 4 + 12 + 6 * max(len(model.jumps), 1)
+        return 8 * cells * arrays
+
+    def rates(self, model: Model) -> Sequence[Array | None]:
+        """Γ of each jump over i; (2, N + 1) with that of the others behind it where the particle is left out."""
+        tables = build(model).tables
+        found: list[Array | None] = [None] * len(model.jumps)
+        for place, jump in model.local_jumps.items():
+            gamma, others = tables.gamma[place], tables.gamma_rest[place]
+            found[place] = np.stack([gamma, others]) if jump.leaves_self_out else gamma
+        return found
+
+    def engine(self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]) -> Runner:
+        """The engine of one block."""
+        return Engine(model, state, times, tolerance, snapshots)
+
+    def compile(self) -> None:
+        """Compile the kernels of one block."""
+        model = free_flips(2, 1.0, 1.0, 1.0)
+        with compiling("banded") as needed:
+            if needed:
+                Engine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
+
+
+class Product(Representation):
+    """Tensor product of the sectors of any blocks, with arguments along any axes and any collective jumps."""
+
+    def holds(self, model: Model) -> bool:
+        """It can run whatever is made of blocks."""
+        return True
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        method = "tensor product of sectors"
+        if any(b.levels > 2 for b in model.blocks):
+            method += ", Gelfand-Tsetlin bases"
+        if not all(shares_frame(model, b) for b in range(len(model.blocks))):
+            method += ", dense rotations between the frames of non-commuting arguments"
+        if model.collective_jumps:
+            method += ", collective jumps"
+        return method
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: the largest sector at work, and all that may be kept within the budgets."""
+        dims, jumps = [largest_sector(b) for b in model.blocks], max(len(model.jumps), 1)
+        amplitudes = prod(float(d) for d in dims)
+        levels = max(b.levels for b in model.blocks)
+        work = 8 * amplitudes * (2 * (MAX_ORDER + 1) + 14)
+        # registers and tables, and some twelve elements of H on each axis of more than two levels, three otherwise
+        sector = 8 * amplitudes * (2 * 7 + (2 + 2 * levels) * jumps)
+        sector += amplitudes * sum(24 * (12 if b.levels > 2 else 3) for b in model.blocks)
+        # a change of frame: the matrix and its adjoint, for H_eff and for the rate of the channel
+        turned = [float(d) ** 2 for b, d in enumerate(dims) if not shares_frame(model, b)]
+        sector += sum(4 * 24 * jumps * elements for elements in turned)
+        sectors = prod(most_sectors(b) for b in model.blocks)
+        moves = sum(most_sectors(b) * 12 * d * b.levels**3 for b, d in zip(model.blocks, dims, strict=True))
+        kept = min(max(sector, MEMORY), sectors * sector) + min(MOVES_MEMORY, moves)
+        # patterns and elements of the sectors of more than two levels, some 25 d³ bytes per state
+        patterns = sum(
+            most_sectors(b) * 25 * b.levels**3 * d for b, d in zip(model.blocks, dims, strict=True) if b.levels > 2
+        )
+        kept += min(DIAGRAMS, patterns)
+        if turned:
+            kept += min(MEMORY, sectors * sum(2 * 24 * jumps * elements for elements in turned)) + 4 * 16 * max(turned)
+        return int(min(work + kept, 1e300))
+
+    def rates(self, model: Model) -> Sequence[Array | None]:
+        """Γ of each jump on its grid of occupations, see :class:`cojump.trajectories.product_channels.Channel`."""
+        return [None if channel is None else channel.gamma for channel in channels_of(model).of_jumps]
+
+    def engine(self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]) -> Runner:
+        """The engine of several blocks."""
+        return ProductEngine(model, state, times, tolerance, snapshots)
+
+    def compile(self) -> None:
+        """Compile the kernels of several blocks."""
+        with compiling("product") as needed:
+            if needed:
+                model = lambda_pump(2, 1.0, 1.0, 1.0)
+                start = occupation(model, {"particles": [2, 0, 0]})
+                ProductEngine(model, start, np.array([0.0, 0.1]), 1e-9).run(0, 0)
+                # what that trajectory does not call: complex matrices of collective jumps, and the rates they have
+                apply(Rows.of(csr_array(np.eye(2, dtype=complex))), (1, 1), np.zeros(2, dtype=complex))
+                run_program(Builder((2,)).build())
+
+
+BANDED, PRODUCT = Banded(), Product()
+
+REPRESENTATIONS: tuple[Representation, ...] = (BANDED, PRODUCT)
+"""A part runs in the first of these that holds it."""
+
+
+def compiled_first(used: Iterable[Representation]) -> None:
+    """Compile the kernels of these representations, those of one block in any case."""
+    for representation in REPRESENTATIONS:
+        if representation is BANDED or representation in used:
+            representation.compile()
