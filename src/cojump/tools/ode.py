@@ -32,7 +32,9 @@ class Method(NamedTuple):
     further: int
 
 
-MEAN_FIELD = (Method("DOP853", 20_000, 0), Method("LSODA", 50_000, 1_000_000), Method("DOP853", 20_000, 3_000_000))
+LSODA = Method("LSODA", 50_000, 1_000_000)
+
+MEAN_FIELD = (Method("DOP853", 20_000, 0), LSODA, Method("DOP853", 20_000, 3_000_000))
 """Integrators in the order they are tried: an explicit one of high order, one that switches to implicit steps, and the
 first with more patience, for many fast oscillations that nothing damps: it needs fewer derivatives for them."""
 
