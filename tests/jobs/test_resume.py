@@ -322,7 +322,7 @@ def test_a_target_names_figures_that_are_there(run_toml):
     change(run_toml, ("n_traj = 22", "n_traj = 40\ntarget_error = {spin.z = 0.05}"))
     _, err = go(run_toml, status=2)
     assert err == (
-        "cojump: Argument `target_error` must name averages among spins.x, spins.y, spins.z, deviation, "
+        "cojump: Argument `[run] target_error` must name averages among spins.x, spins.y, spins.z, deviation, "
         "but one is 'spin.z'\n"
     )
 

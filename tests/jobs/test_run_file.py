@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
+from dataclasses import MISSING, fields
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cojump import systems
+from cojump.ensemble.options import default_of
 from cojump.errors import ArgumentError
 from cojump.jobs.run_file import read_run_file
+from cojump.jobs.run_file.run_section import OPTIONS, RunSection
 from cojump.jobs.run_file.templates import TEMPLATES, run_file_for
 from tests.support.run_files import TILTED, flips, text_of
 
@@ -232,7 +237,7 @@ def test_the_seed_of_a_point_never_changes(read):
         ),
         (
             with_key("initial", kind='"titled"'),
-            'Argument `[initial] kind` must be one of "tilted", "product", "dicke", "occupation", '
+            'Argument `[initial] kind` must be one of "tilted", "product", "dicke", "symmetric", "occupation", '
             '"corrupted", but it is "titled"; did you mean "tilted"?',
         ),
         (
@@ -666,7 +671,7 @@ values = st.one_of(
 def test_any_value_is_read_or_refused(read, data):
     """Whatever is put at any place: points that can be built, or one line that names the place."""
     section = data.draw(st.sampled_from(sorted(BASE)))
-    key = data.draw(st.sampled_from([*BASE[section], "values", "chunk", "tolerance"]))
+    key = data.draw(st.sampled_from([*BASE[section], "values", "chunk", "observables", "distributions"]))
     small = {**BASE["model"], "size": "[2, 3]"}
     tables = {**BASE, "model": small}
     text = toml(**{**tables, section: {**tables[section], key: data.draw(values)}})
@@ -677,3 +682,17 @@ def test_any_value_is_read_or_refused(read, data):
         message = str(error)
     assert f"[{section}]" in message
     assert "\n" not in message
+
+
+def test_the_documented_keys_are_the_options():
+    """Each option of ``[run]`` has its row in docs/run_file.md, in the words of its declaration."""
+    page = (Path(__file__).parents[2] / "docs" / "run_file.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\S*) ?\| (.*) \|$", page, re.MULTILINE)
+    assert [key for key, _, _ in rows] == list(OPTIONS)
+    for item, (key, default, text) in zip(fields(RunSection), rows, strict=True):
+        rule = OPTIONS[key]
+        assert text.startswith(rule.text)
+        assert ("swept" in text) is rule.swept
+        assert ("may change" in text) is (not rule.identity)
+        usual = default_of(item)
+        assert default == ("" if rule.kind is None or usual in (None, MISSING) else f"{usual:g}")

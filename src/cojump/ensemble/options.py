@@ -122,10 +122,12 @@ class RunOptions:
     observables: Mapping[str, Any] = option(
         "Polynomials of averages up to second order, by label.",
         default_factory=dict,
+        example='{zz = "spins.z * spins.z"}',
     )
     distributions: Any = option(  # noqa: RUF009 - it is a field
         "Output times at which the distribution of M in each block is measured.",
         default_factory=tuple,
+        example="[2.0, 4.0]",
     )
     burn_in: float | None = option(
         "Begin of the measurement window of stationary averages (0 if only the end is given).",

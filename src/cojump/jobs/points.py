@@ -11,13 +11,15 @@ import click
 
 from ..ensemble.fingerprint import LAST_BITS, agreed, differences, identity_of
 from ..ensemble.goal import Goal
-from ..errors import EXPECTED, StorageError, one_line
+from ..errors import EXPECTED, ArgumentError, StorageError, one_line
 from ..tools.terminal import tell
 from ..tools.whole_files import reason
 from ..trajectories.kernel_cache import processor
 from .directory_layout import key_of
 from .failures import Failed
 from .run_file import PointSpec, RunFile, read_run_file
+from .run_file.run_section import OPTIONS
+from .run_file.system import in_section
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -188,5 +190,11 @@ def point_of(run_file: RunFile, spec: PointSpec) -> Point:
     from ..ensemble.point import Point
 
     model, state = spec.build()
-    options = {**spec.run.options, "seed": spec.seed}
-    return Point(model=model, state=state, times=run_file.times.array(), parameters=spec.parameters, **options)
+    options = {**spec.run.options(model), "seed": spec.seed}
+    try:
+        return Point(model=model, state=state, times=run_file.times.array(), parameters=spec.parameters, **options)
+    except ArgumentError as error:
+        if error.name not in OPTIONS:
+            raise
+        with in_section("run"):
+            raise

@@ -23,6 +23,7 @@ from ..results.result import Result
 from ..storage.envelope import RESULT_NAME, is_result_file
 from ..storage.result_file import load
 from ..storage.result_sequence import ResultSequence
+from ..tools.checks import named
 from ..tools.progress import duration, per_second
 from .console import UNBOUNDED, make_console, print_table
 
@@ -112,6 +113,7 @@ def _show_run(run_file: RunFile, console: Console) -> None:
             "trajectories": f"{many} per point, in {'up to ' * (min(asked) != max(asked))}{chunks} "
             f"chunk{'' if chunks == 1 else 's'} of up to {min(run.chunk, max(asked))}; {run.keep} kept",
             "tolerance": f"{run.tolerance:g}",
+            **_asked(tuple(run.observables), run.distributions),
             **_window(run_file),
         },
     )
@@ -123,6 +125,14 @@ def _show_run(run_file: RunFile, console: Console) -> None:
         console.print(
             f"{parameters_text(spec.parameters)} cannot be run: {one_line(refused)}", markup=False, soft_wrap=True
         )
+
+
+def _asked(observables: Sequence[str], distributions: Sequence[float]) -> dict[str, str]:
+    """What is measured because it was asked for."""
+    facts = {"observables": named(observables)} if len(observables) else {}
+    if len(distributions):
+        facts["distributions"] = f"of M at t = {named([f'{t:g}' for t in distributions])}"
+    return facts
 
 
 def _window(run_file: RunFile) -> dict[str, str]:
@@ -221,6 +231,12 @@ def _uncertain(result: Result) -> str:
     return f"{np.count_nonzero(flags)} of {flags.size}"
 
 
+def _measured(results: ResultSequence) -> dict[str, str]:
+    extras = results[0].extras if len(results) else {}
+    observables, shots = extras.get("observables"), extras.get("distribution")
+    return _asked(observables.labels if observables else (), () if shots is None else shots.times.tolist())
+
+
 def _show_results(results: ResultSequence, path: Path, console: Console) -> None:
     origin = results.origin
     made_by = "a run file" if origin.run_file else "a script"
@@ -233,6 +249,7 @@ def _show_results(results: ResultSequence, path: Path, console: Console) -> None
             "made by": f"{made_by}, cojump {origin.version}, schema {origin.schema}",
             "written": origin.created,
             "points": str(len(results)),
+            **_measured(results),
         },
     )
     table = _table("point", "N", "trajectories", "jumps each", "kept", "times", "tolerance", "seed", "uncertain errors")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import cmath
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ArgumentError
+from .arrays import matrix, vector
 from .system import in_section
 from .tables import Section, integer, number, show, text
 
@@ -20,6 +20,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "tilted": {},
     "product": {},
     "dicke": {},
+    "symmetric": {},
     "occupation": {},
     "corrupted": {"pattern": 0},
 }
@@ -33,7 +34,7 @@ class InitialSection:
     Attributes
     ----------
     kind : str
-        tilted, product, dicke, occupation or corrupted.
+        tilted, product, dicke, symmetric, occupation or corrupted.
     arguments : mapping
         The checked keys of that kind; a value for every block, or a mapping from block names to values.
     """
@@ -54,10 +55,9 @@ class InitialSection:
             if self.kind == "dicke":
                 J, M = (_of_blocks(key, given[key], model) for key in ("J", "M"))
                 return states.dicke(model, {block: (J[block], M[block]) for block in J})
-            if self.kind == "occupation":
-                return states.occupation(model, _of_blocks("particles", given["particles"], model))
             key = next(iter(given))
-            return states.product(model, _of_blocks(key, given[key], model))
+            make = {"occupation": states.occupation, "symmetric": states.symmetric}.get(self.kind, states.product)
+            return make(model, _of_blocks(key, given[key], model))
 
     @contextmanager
     def _as_written(self, model: Model) -> Iterator[None]:
@@ -115,6 +115,9 @@ def read_initial(section: Section) -> InitialSection:
     elif kind == "dicke":
         section.refuse_others(["kind", "J", "M"], owner)
         arguments = {key: section.read(key, _table_or(number)) for key in ("J", "M")}
+    elif kind == "symmetric":
+        section.refuse_others(["kind", "amplitudes"], owner)
+        arguments = {"amplitudes": section.read("amplitudes", _table_or(vector))}
     elif kind == "occupation":
         section.refuse_others(["kind", "particles"], owner)
         arguments = {"particles": section.read("particles", _table_or(_counts))}
@@ -124,9 +127,9 @@ def read_initial(section: Section) -> InitialSection:
             found = "both are there" if "ket" in section else "neither is there"
             raise ArgumentError(section.label("ket"), "be given, or `density` instead of it", found)
         if "ket" in section:
-            arguments = {"ket": section.read("ket", _table_or(_vector))}
+            arguments = {"ket": section.read("ket", _table_or(vector))}
         else:
-            arguments = {"density": section.read("density", _table_or(_matrix))}
+            arguments = {"density": section.read("density", _table_or(matrix))}
     return InitialSection(kind, arguments)
 
 
@@ -147,36 +150,3 @@ def _counts(name: str, value: object) -> tuple[int, ...]:
     if not isinstance(value, list) or not value:
         raise ArgumentError(name, "be a list of numbers of particles, one for each level", f"it is {show(value)}")
     return tuple(integer(f"{name}[{i}]", item, least=0) for i, item in enumerate(value))
-
-
-def _vector(name: str, value: object) -> tuple[complex, ...]:
-    if not isinstance(value, list) or not value:
-        raise ArgumentError(name, "be a list of numbers, one for each level", f"it is {show(value)}")
-    return tuple(_complex(f"{name}[{i}]", item) for i, item in enumerate(value))
-
-
-def _matrix(name: str, value: object) -> tuple[tuple[complex, ...], ...]:
-    if not isinstance(value, list) or not value or not all(isinstance(row, list) for row in value):
-        raise ArgumentError(name, "be a list of rows, each a list of numbers", f"it is {show(value)}")
-    for i, row in enumerate(value):
-        if len(row) != len(value):
-            rule = f"be a square matrix, {len(value)} rows of {len(value)} numbers"
-            raise ArgumentError(name, rule, f"row {i} has {len(row)}")
-    return tuple(_vector(f"{name}[{i}]", row) for i, row in enumerate(value))
-
-
-def _complex(name: str, value: object) -> complex:
-    """Read a number, or a string such as "0.8j" or "0.3+0.4j"."""
-    if not isinstance(value, str):
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            rule = 'be a number or a string such as "0.3+0.4j"'
-            raise ArgumentError(name, rule, f"it is {show(value)}")
-        return complex(number(name, value))
-    try:
-        result = complex(value.replace(" ", ""))
-    except ValueError:
-        rule = 'be a number or a string such as "0.3+0.4j"'
-        raise ArgumentError(name, rule, f"it is {show(value)}") from None
-    if not cmath.isfinite(result):
-        raise ArgumentError(name, "be a finite number", f"it is {show(value)}")
-    return result

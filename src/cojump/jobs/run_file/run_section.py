@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from ...ensemble.options import Option, RunOptions, option, options_of
 from ...errors import ArgumentError
+from ...tools.checks import output_times
+from .observables import read_observables
 from .system import in_section
 from .tables import Section, integer, number, show
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from ...model import Model
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,13 +40,14 @@ class RunSection(RunOptions):
         example="30",
     )
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """The options of the run alone, as a point takes them."""
-        return {item.name: getattr(self, item.name) for item in fields(RunOptions)}
+    def options(self, model: Model) -> dict[str, Any]:
+        """The options of the run alone, as a point of that model takes them."""
+        made = {item.name: getattr(self, item.name) for item in fields(RunOptions)}
+        polynomials = {label: [term.build(model) for term in terms] for label, terms in self.observables.items()}
+        return {**made, "observables": polynomials}
 
 
-OPTIONS = {key: rule for key, rule in options_of(RunSection).items() if rule.example}
+OPTIONS = options_of(RunSection)
 """The keys of ``[run]``."""
 
 
@@ -72,11 +77,13 @@ def read_run(section: Section, times: NDArray[Any]) -> RunSection:
     if "min_traj" in section and run.min_traj > run.n_traj:
         found = f"min_traj is {run.min_traj} and n_traj {run.n_traj}"
         raise ArgumentError(section.label("min_traj"), "be at most n_traj, or the target is never looked at", found)
-    if run.burn_in is not None or run.window is not None:
-        from ...measure.time_windows import window_of
+    with in_section(section.name):
+        if run.burn_in is not None or run.window is not None:
+            from ...measure.time_windows import window_of
 
-        with in_section(section.name):
             window_of(times, run.burn_in, run.window)
+        if "distributions" in section:
+            output_times("distributions", run.distributions, times)
     return run
 
 
@@ -110,5 +117,15 @@ def _labels(table: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]
     return found
 
 
-_READERS: dict[str, Callable[..., Any]] = {"target_error": _target}
+def _times(name: str, value: object) -> tuple[float, ...]:
+    if not isinstance(value, list) or not value:
+        raise ArgumentError(name, "be a list of output times", f"it is {show(value)}")
+    return tuple(number(f"{name}[{i}]", item, least=0) for i, item in enumerate(value))
+
+
+_READERS: dict[str, Callable[..., Any]] = {
+    "observables": read_observables,
+    "distributions": _times,
+    "target_error": _target,
+}
 """The checks of options that are more than one number."""

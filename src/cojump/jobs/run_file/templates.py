@@ -52,11 +52,12 @@ steps = 40                   # 41 output times with t = 0; or values = [0, 0.5, 
 
 @dataclass(frozen=True)
 class Template:
-    """The parts of a run file that belong to one system: what it is, its keys with comments, its start."""
+    """The parts of a run file that belong to one system: a title, its keys with comments, its start, an average."""
 
     title: str
     keys: tuple[tuple[str, str, str], ...]
     initial: str = _TILTED
+    average: str = "spins.z"
 
 
 _SIZE = ("size", "[50, 200, 800]", "N; a list makes a sweep, one point per value")
@@ -104,6 +105,7 @@ TEMPLATES: dict[str, Template] = {
             ("merge", "false", "join blocks of opposite signs (a model of the rotated spins)"),
         ),
         _CORRUPTED,
+        "+.z",
     ),
     "potts_hopfield": Template(
         "The open quantum Hopfield network of Potts spins.",
@@ -116,6 +118,7 @@ TEMPLATES: dict[str, Template] = {
             ("exclude_self", "true", "a particle does not feel itself"),
         ),
         _CORRUPTED_LEVELS,
+        "0.n0",
     ),
     "lambda_pump": Template(
         "A Λ scheme whose decay is gated by the particles it has pumped.",
@@ -127,6 +130,7 @@ TEMPLATES: dict[str, Template] = {
             ("power", "1", "with 1 the target level fills for kappa/2 > gamma"),
         ),
         _THREE_LEVELS,
+        "particles.n1",
     ),
     "boundary_time_crystal": Template(
         "The boundary time crystal: a driven collective spin with collective decay.",
@@ -155,7 +159,8 @@ def run_file_for(system: str) -> str:
     lines += [f"{f'{key} = {value}':<28} # {comment}" for key, value, comment in template.keys]
     lines += ["", template.initial + _TIMES, "[run]"]
     for name, option in OPTIONS.items():
-        text = f"{'' if option.usual else '# '}{name} = {option.example}"
+        example = option.example.replace("spins.z", template.average)
+        text = f"{'' if option.usual else '# '}{name} = {example}"
         words = textwrap.wrap(option.text[0].lower() + option.text[1:].rstrip("."), 120 - 31)
         lines += [f"{left:<28} # {comment}" for left, comment in zip_longest([text], words, fillvalue="")]
     return "\n".join(lines) + "\n"

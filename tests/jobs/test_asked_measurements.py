@@ -1,0 +1,217 @@
+"""Observables, distributions and symmetric starts of a run file: as in Python, or one line that says why not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.errors import ArgumentError
+from cojump.jobs.points import point_of
+from cojump.jobs.run_file import read_run_file
+from cojump.jobs.run_file.templates import TEMPLATES, run_file_for
+from tests.support.command_line import invoke
+from tests.support.pauli import X, Z
+from tests.support.run_files import TILTED, flips, run_text, text_of
+
+UP = np.diag([1.0, 0.0])
+Y = np.array([[0, -1j], [1j, 0]])
+
+
+@pytest.fixture
+def points(tmp_path):
+    """The points of a run file with these keys, built; by default of one block of four spins."""
+
+    def points(model=None, initial=TILTED, **run):
+        path = tmp_path / "run.toml"
+        model = flips(4) if model is None else model
+        times = {"end": 1.0, "steps": 4}
+        path.write_text(text_of(model=model, initial=initial, times=times, run={"n_traj": 8, **run}), encoding="utf-8")
+        run_file = read_run_file(path)
+        return [point_of(run_file, spec) for spec in run_file.points()]
+
+    return points
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ('"spins.z * spins.z"', [({"spins": Z}, {"spins": Z})]),
+        ('[["spins.z", "spins.z"]]', [({"spins": Z}, {"spins": Z})]),
+        ('["0.5 * spins.x", "-2*spins.z*spins.x"]', [({"spins": X / 2},), ({"spins": -2 * Z}, {"spins": X})]),
+        (
+            '[[0.5, "spins.x"], [-2, {spins = "z"}, "spins.x"]]',
+            [({"spins": X / 2},), ({"spins": -2 * Z}, {"spins": X})],
+        ),
+        ("[{spins = [[1, 0], [0, 0]]}]", [({"spins": UP},)]),
+        ('[{spins = [[0, "-1j"], ["1j", 0]]}]', [({"spins": Y},)]),
+    ],
+)
+def test_an_observable_is_what_python_makes_of_it(points, text, terms):
+    (point,) = points(observables=f"{{a = {text}}}")
+    for factors, wanted in zip(point.observables["a"], terms, strict=True):
+        for factor, matrices in zip(factors, wanted, strict=True):
+            assert factor.keys() == matrices.keys()
+            np.testing.assert_array_equal(factor["spins"], matrices["spins"])
+
+
+HOPFIELD = {"system": '"hopfield"', "patterns": "[[1, 1, -1], [1, -1, -1]]", "omega": 0.5, "beta": 2.0}
+
+
+def test_several_blocks_and_order_parameters(points):
+    """Averages over blocks in one factor; the overlaps of a Hopfield network by name."""
+    (point,) = points(HOPFIELD, observables='{a = [{"++" = "z", "--" = "z"}], b = "overlap1"}')
+    model = point.model
+    assert set(point.observables["a"][0][0]) == {"++", "--"}
+    np.testing.assert_array_equal(point.observables["a"][0][0]["--"], Z)
+    assert point.observables["b"][0][0].keys() == model.order_parameters["overlap1"].keys()
+
+
+@pytest.mark.parametrize(
+    ("observables", "message"),
+    [
+        ("3", "`[run] observables` must be a table of observables"),
+        ("{a = 3}", '`[run] observables."a"` must be a term or a list of terms, such as "spins.z * spins.z"'),
+        ("{a = []}", '`[run] observables."a"` must be a term or a list of terms'),
+        ("{a = [true]}", '`[run] observables."a"` must be a term or a list of terms'),
+        ("{a = [{}]}", '`[run] observables."a"` must be a term or a list of terms'),
+        ('{a = "spins.z *"}', '`[run] observables."a"` must be a term or a list of terms'),
+        (
+            "{a = [[]]}",
+            '`[run] observables."a"` must have terms of one average or a product of two, but one term is []',
+        ),
+        ("{a = [2]}", '`[run] observables."a"` must have terms of one average or a product of two, but one term is 2'),
+        ('{a = "inf * spins.z"}', '`[run] observables."a"` must be a finite number, but it is inf'),
+        ('{a = "1e200 * 1e200 * spins.z"}', '`[run] observables."a"` must be a finite number, but it is inf'),
+        ('{a = "1e60 * spins.z"}', '`[run] observables."a".spins` must have entries of at most 1e+50 in size'),
+        ('{a = "spins.z * spins.z * spins.z"}', '`[run] observables."a"` must have terms of one average or a product'),
+        (
+            '{a = "spin.z"}',
+            '`[run] observables."a"` must name averages among spins.x, spins.y, spins.z, but one is "spin.z"; '
+            'did you mean "spins.z"?',
+        ),
+        (
+            '{a = [{spin = "z"}]}',
+            "`[run] observables.\"a\"` must have names of blocks as keys ('spins'), but one is 'spin'",
+        ),
+        ('{a = [{spins = "+"}]}', '`[run] observables."a".spins` must be a matrix or one of x, y, z, but it is "+"'),
+        ("{a = [{spins = 1}]}", '`[run] observables."a".spins` must be a list of rows'),
+        ('{a = [{spins = [[0, "i"], [0, 0]]}]}', '`[run] observables."a".spins[0][1]` must be a number or a string'),
+        ("{a = [{spins = [[0, 1], [0, 0]]}]}", '`[run] observables."a".spins` must be Hermitian'),
+        ("{a = [{spins = [[0]]}]}", '`[run] observables."a".spins` must be a square matrix (levels, levels)'),
+        (
+            "{a = [{spins = [[1, 0, 0], [0, 0, 0], [0, 0, 0]]}]}",
+            '`[run] observables."a".spins` must have the shape (2, 2)',
+        ),
+    ],
+)
+def test_what_is_no_observable_is_refused_by_name(points, observables, message):
+    with pytest.raises(ArgumentError) as caught:
+        points(observables=observables)
+    assert str(caught.value).startswith(f"Argument {message}")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("run", "message"),
+    [
+        ({"distributions": "0.5"}, "`[run] distributions` must be a list of output times, but it is 0.5"),
+        ({"distributions": "[]"}, "`[run] distributions` must be a list of output times, but it is []"),
+        ({"distributions": '["0"]'}, '`[run] distributions[0]` must be a number of at least 0, but it is "0"'),
+        ({"distributions": "[0.3]"}, "`[run] distributions` must hold output times only, but 0.3 is none of `times`"),
+        ({"target_error": "{z = 0.1}"}, "`[run] target_error` must name averages among spins.x, spins.y, spins.z"),
+    ],
+)
+def test_other_refusals_name_the_key_of_the_file(points, run, message):
+    with pytest.raises(ArgumentError) as caught:
+        points(**run)
+    assert str(caught.value).startswith(f"Argument {message}")
+
+
+SYMMETRIC = {"kind": '"symmetric"', "amplitudes": '[0.6, 0, 0, 0, "0.8j"]'}
+
+
+def test_symmetric_starts(points):
+    """For all blocks, by block, and swept."""
+    ghz = np.array([0.6, 0, 0, 0, 0.8j])
+    for amplitudes in (SYMMETRIC["amplitudes"], f"{{spins = {SYMMETRIC['amplitudes']}}}"):
+        (point,) = points(initial={**SYMMETRIC, "amplitudes": amplitudes})
+        np.testing.assert_allclose(point.state.blocks[0].amplitudes, ghz, rtol=1e-15)
+    swept = points(initial={**SYMMETRIC, "amplitudes": "[[1, 0, 0, 0, 0], [0, 0, 1, 0, 0]]"})
+    assert [p.parameters["amplitudes"] for p in swept] == [[1, 0, 0, 0, 0], [0, 0, 1, 0, 0]]
+    assert [np.argmax(np.abs(p.state.blocks[0].amplitudes)) for p in swept] == [0, 2]
+    for wrong, message in (
+        ("[0.6, 0.8]", "`[initial] amplitudes` must have 5 amplitudes for 4 particles, but its shape is (2,)"),
+        ("[1, 0, 0, 0, 1]", "`[initial] amplitudes` must have norm 1"),
+        ("{spins = [1, 0, 0, 0, 1]}", "`[initial] amplitudes.spins` must have norm 1"),
+        ("1", "`[initial] amplitudes` must be a list of numbers"),
+        ("{up = [1, 0, 0, 0, 0]}", "`[initial] amplitudes` must have one entry for each block"),
+    ):
+        with pytest.raises(ArgumentError) as caught:
+            points(initial={**SYMMETRIC, "amplitudes": wrong})
+        assert str(caught.value).startswith(f"Argument {message}")
+
+
+def test_a_run_file_gives_what_simulate_gives(tmp_path):
+    """Bit by bit; what was asked for is shown before and after, and another request is another run."""
+    path, results = tmp_path / "run.toml", tmp_path / "results"
+    asked = {
+        "observables": '{zz = "spins.z * spins.z", up = [{spins = [[1, 0], [0, 0]]}]}',
+        "distributions": "[0.5, 1]",
+    }
+    text = run_text(flips(4), n_traj=20, seed=3, burn_in=0.25, **asked).replace(
+        'kind = "tilted"\ntheta = 1.1\nphi = 0.4', "\n".join(f"{k} = {v}" for k, v in SYMMETRIC.items())
+    )
+    path.write_text(text, encoding="utf-8")
+    before, _ = invoke("show", path)
+    invoke("run", path)
+    after, _ = invoke("show", results)
+    for out in (before, after):
+        assert "observables   zz, up\n" in out
+        assert "distributions of M at t = 0.5, 1\n" in out
+
+    (result,) = cj.load(results)
+    model = cj.systems.constrained(4, 0.7, 1.3, 0.8)
+    expected = cj.simulate(
+        model,
+        cj.symmetric(model, {"spins": [0.6, 0, 0, 0, 0.8j]}),
+        result.times,
+        n_traj=20,
+        seed=3,
+        burn_in=0.25,
+        observables={"zz": [({"spins": Z}, {"spins": Z})], "up": [{"spins": UP}]},
+        distributions=[0.5, 1.0],
+    )
+    assert result.observables.labels == ("zz", "up")
+    for name in ("observables", "stationary_observables"):
+        for part in ("mean", "stderr"):
+            np.testing.assert_array_equal(
+                getattr(getattr(result, name), part), getattr(getattr(expected, name), part), err_msg=name
+            )
+    here, there = (r.distribution("spins") for r in (result, expected))
+    np.testing.assert_array_equal(here.probability, there.probability)
+
+    path.write_text(text.replace("spins.z * spins.z", "spins.x * spins.z"), encoding="utf-8")
+    _, err = invoke("run", path, status=2)
+    assert "[run] observables is {zz = " in err
+    path.write_text(text.replace('"spins.z * spins.z"', '[["spins.z", 1, "spins.z"]]'), encoding="utf-8")
+    _, err = invoke("run", path, status=2)
+    assert "[run] observables is" in err
+
+
+@pytest.mark.parametrize("system", TEMPLATES)
+def test_every_comment_of_a_template_can_be_used(system, tmp_path):
+    """Each option that a run file to start from has as a comment, without its mark; with a small model."""
+    path = tmp_path / "run.toml"
+    lines = run_file_for(system).splitlines()
+    for mark in (line for line in lines if line.startswith("# ") and " = " in line):
+        name = mark.removeprefix("# ").partition(" = ")[0]
+        others = [line for line in lines if line is not mark]
+        extra = ["target_error = 0.1"] if name == "min_traj" else []
+        path.write_text("\n".join([*others, mark.removeprefix("# "), *extra]), encoding="utf-8")
+        run_file = read_run_file(path, ["model.size=6"])
+        if system in ("potts_hopfield", "lambda_pump") and name == "distributions":
+            with pytest.raises(cj.UnsupportedError, match="two levels"):
+                point_of(run_file, run_file.points()[0])
+        else:
+            point_of(run_file, run_file.points()[0])
