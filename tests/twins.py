@@ -96,6 +96,23 @@ def function_of(gamma, matrix):
     return (vectors * gamma(np.round(values, 13) + 0.0)) @ vectors.conj().T
 
 
+def banded_matrix(h_eff, two_J):
+    """H_eff of a sector in the rotated frame, read off its tables entry by entry."""
+    first, J = (h_eff.N - two_J) // 2, two_J / 2
+    H = np.zeros((two_J + 1,) * 2, dtype=complex)
+    c = [sqrt(max((J - M) * (J + M + 1), 0)) for M in np.arange(two_J + 1) - J]
+    for k in range(two_J + 1):
+        i = first + k
+        H[k, k] = h_eff.diagonal[i] - 1j * (h_eff.half_rate[i] + 0.5 * h_eff.casimir * J * (J + 1))
+        if k + 1 <= two_J:
+            H[k + 1, k] = c[k] * (h_eff.up_re[i] + 1j * h_eff.up_im[i])
+            H[k, k + 1] = c[k] * (h_eff.down_re[i] + 1j * h_eff.down_im[i])
+        if k + 2 <= two_J:
+            H[k + 2, k] = c[k] * c[k + 1] * (h_eff.two_re + 1j * h_eff.two_im)
+            H[k, k + 2] = np.conj(H[k + 2, k])
+    return H
+
+
 # ---- a model in one sector -----------------------------------------------------------------------
 
 

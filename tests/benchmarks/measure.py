@@ -68,8 +68,8 @@ def mean_window(engine, every):
     """Amplitudes in the window after every so many jumps, averaged over one trajectory."""
     widths, advance, segment = [], spin_engine.advance, spin_engine._SEGMENT
 
-    def watched(tables, work, place, *rest):
-        status = advance(tables, work, place, *rest)
+    def watched(h_eff, jumps, work, place, *rest):
+        status = advance(h_eff, jumps, work, place, *rest)
         widths.append(int(place[2] - place[1]))
         return status
 

@@ -73,7 +73,7 @@ def _watch(action, rank, place):
             if not (place / f"threads{RANK}").exists():
                 (place / f"threads{RANK}").write_text(repr(_threads_of_a_product()), encoding="ascii")
         elif action == "wait":
-            if engine.basis.tables.N == 2 and "WATCHED_SLOW" in os.environ:
+            if engine.basis.h_eff.N == 2 and "WATCHED_SLOW" in os.environ:
                 time.sleep(0.5)
         elif rank != RANK:
             time.sleep(0.1)  # leave something to do for the rank that fails
@@ -82,7 +82,7 @@ def _watch(action, rank, place):
         elif action == "memory":
             raise MemoryError
         elif action == "nan":
-            engine.basis.tables.gamma[:] = np.nan
+            engine.basis.jumps.gamma[:] = np.nan
         elif action == "occupied":
             (place / "results" / "result.h5").mkdir(exist_ok=True)
         return _run(engine, seed, index, **options)

@@ -43,7 +43,7 @@ class Watch:
                     self.acted = True
                     action()
                 one = _run(engine, seed, index, **options)
-                self.indices.append((engine.basis.tables.N, index))
+                self.indices.append((engine.basis.h_eff.N, index))
                 return one
             return _run(engine, seed, index, **options)
 

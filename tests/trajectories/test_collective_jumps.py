@@ -11,23 +11,11 @@ from cojump.trajectories.spin_engine import Engine
 from cojump.trajectories.spin_tables import build, is_banded
 from tests.statistical.rules import compare
 from tests.support.pauli import LOWER, X, Z
-from tests.twins import collective
+from tests.twins import banded_matrix, collective
 
 S = "spins"
 Y_DOWN = LOWER + (0.2 + 0.1j) * Z + 0.3 * np.eye(2)
 Y_UP = 0.7 * LOWER.T - 0.1j * Z
-
-
-def dense_effective(tables, two_J):
-    """H_eff of a sector as the tables state it."""
-    N, J = tables.N, two_J / 2
-    i = (N - two_J) // 2 + np.arange(two_J + 1)
-    M = i - N / 2
-    c = np.sqrt((J - M) * (J + M + 1))[:-1]
-    damping = tables.half_rate[i] + 0.5 * tables.casimir * J * (J + 1)
-    up = c * (tables.up_re + 1j * tables.up_im)[i][:-1]
-    down = c * ((tables.up_re if tables.is_real else tables.down_re + 1j * tables.down_im)[i][:-1])
-    return np.diag(tables.diagonal[i] - 1j * damping) + np.diag(up, -1) + np.diag(down, 1)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 8])
@@ -35,13 +23,13 @@ def dense_effective(tables, two_J):
 def test_banded_effective_hamiltonian(size, matrices):
     jumps = [cj.CollectiveJump({S: y}, rate=0.8 + n) for n, y in enumerate(matrices)]
     model = cj.Model([cj.Block(S, size)], [cj.OneBody(0.4 * X, S)], jumps)
-    tables = build(model).tables
+    h_eff = build(model).h_eff
     for two_J in range(size % 2, size + 1, 2):
         exact = collective(0.4 * X, size, two_J)
         for jump, y in zip(jumps, matrices, strict=True):
             L = np.sqrt(jump.rate / size) * collective(y, size, two_J)
             exact = exact - 0.5j * L.conj().T @ L
-        assert np.abs(dense_effective(tables, two_J) - exact).max() < 1e-13 * max(1, size**2)
+        assert np.abs(banded_matrix(h_eff, two_J) - exact).max() < 1e-13 * max(1, size**2)
 
 
 @pytest.mark.parametrize("matrix", [LOWER, Y_DOWN, Y_UP])

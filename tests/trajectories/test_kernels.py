@@ -1,5 +1,6 @@
 """Every compiled kernel against a slow, obvious twin: dense matrices of a sector, loops, scipy's expm and brentq."""
 
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -17,7 +18,7 @@ from cojump.trajectories.kernels.measure import spin_averages
 from cojump.trajectories.kernels.series import expand, sector_range
 from cojump.trajectories.kernels.trajectory import find_jump
 from cojump.trajectories.spin_engine import Engine, work_space
-from cojump.trajectories.spin_tables import GENERAL, LADDER_DOWN, LADDER_UP, SpinBasis, build
+from cojump.trajectories.spin_tables import GENERAL, LADDER_DOWN, LADDER_UP, build
 from tests import twins
 from tests.support.pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
 
@@ -320,7 +321,7 @@ def ladder_model(N, exclude_self, down, rng):
 def test_ladder_jump_and_its_weights(exclude_self, down):
     for rng, N, two_J, lo, hi in cases(10):
         model = ladder_model(N, exclude_self, down, rng)
-        tables = build(model).tables
+        tables = build(model).jumps
         assert tables.kind[0] == (LADDER_DOWN if down else LADDER_UP)
         re, im = random_window(rng, N, lo, hi)
         ket = dense(N, two_J, re, im, lo, hi)
@@ -361,9 +362,8 @@ def general_model(N, exclude_self, rng, matrix=None):
     return cj.Model([cj.Block("s", N)], [], [jump])
 
 
-def general_jump(tables, two_J, outcome, re, im, lo, hi, matrix=None, gammas=None):
+def general_jump(N, tables, two_J, outcome, re, im, lo, hi, matrix=None, gammas=None):
     """J' (as 2J'), weight and state of one outcome, from fresh work space full of garbage."""
-    N = tables.N
     rest_re, rest_im = np.full((2, 2, cells(N)), GARBAGE)
     to_re, to_im = np.full((2, cells(N)), GARBAGE)
     j = tables.j_re[0] + 1j * tables.j_im[0] if matrix is None else matrix
@@ -392,7 +392,7 @@ def general_jump(tables, two_J, outcome, re, im, lo, hi, matrix=None, gammas=Non
 def test_general_jump(exclude_self):
     for rng, N, two_J, lo, hi in cases(11):
         model = general_model(N, exclude_self, rng)
-        tables = build(model).tables
+        tables = build(model).jumps
         D = twins.sector_rotation(two_J, build(model).rotation)
         np.testing.assert_allclose(D, np.diag(np.diag(D)), atol=1e-13)
         re, im = random_window(rng, N, lo, hi)
@@ -400,7 +400,7 @@ def test_general_jump(exclude_self):
         possible = twins.outcomes(N, two_J)
         for outcome, (to_mu, to_J) in enumerate(GENERAL_OUTCOMES):
             two_mu, two_new = two_J + to_mu, two_J + to_J
-            new, weight, found = general_jump(tables, two_J, outcome, re, im, lo, hi)
+            new, weight, found = general_jump(N, tables, two_J, outcome, re, im, lo, hi)
             if (two_mu, two_new) not in possible:
                 assert weight == 0.0
                 continue
@@ -418,7 +418,7 @@ def test_general_jump(exclude_self):
 def test_channel_weight_is_the_rate_and_the_sum_over_outcomes(exclude_self):
     for rng, N, two_J, lo, hi in cases(12):
         model = general_model(N, exclude_self, rng)
-        tables, rotation = build(model).tables, build(model).rotation
+        tables, rotation = build(model).jumps, build(model).rotation
         re, im = random_window(rng, N, lo, hi)
         arguments = (tables.rate_diagonal[0], tables.rate_up_re[0], tables.rate_up_im[0], re, im, lo, hi)
         found = jumps.channel_weight(N, two_J, *arguments)
@@ -426,7 +426,7 @@ def test_channel_weight_is_the_rate_and_the_sum_over_outcomes(exclude_self):
         ket = D @ dense(N, two_J, re, im, lo, hi)
         R = twins.rate_operator(model, model.jumps[0], two_J)
         assert found == pytest.approx(np.vdot(ket, R @ ket).real, rel=1e-12, abs=1e-12)
-        parts = [general_jump(tables, two_J, outcome, re, im, lo, hi)[1] for outcome in range(4)]
+        parts = [general_jump(N, tables, two_J, outcome, re, im, lo, hi)[1] for outcome in range(4)]
         assert sum(parts) == pytest.approx(found, rel=1e-11, abs=1e-12)
 
 
@@ -434,7 +434,7 @@ def test_channel_weight_is_the_rate_and_the_sum_over_outcomes(exclude_self):
 def test_ladder_path_equals_general_path(exclude_self, down):
     for rng, N, two_J, lo, hi in cases(13):
         model = ladder_model(N, exclude_self, down, rng)
-        ladder = build(model).tables
+        ladder = build(model).jumps
         # the same Γ as a general channel holds it: before the particle is taken out, or of those left behind
         x = np.diag(model.jumps[0].argument["s"]).real
         i = np.arange(N + 1)
@@ -446,7 +446,7 @@ def test_ladder_path_equals_general_path(exclude_self, down):
         jumps.ladder_weights(N, two_J, down, ladder.strength[0], ladder.gamma[0], re, im, lo, hi, weights)
         general = np.zeros(3)
         for outcome in range(4):
-            arguments = (ladder, two_J, outcome, re, im, lo, hi, model.jumps[0].matrix, gammas)
+            arguments = (N, ladder, two_J, outcome, re, im, lo, hi, model.jumps[0].matrix, gammas)
             new, weight, found = general_jump(*arguments)
             which = {0: 0, -2: 1, 2: 2}[new - two_J]
             general[which] += weight
@@ -495,7 +495,7 @@ def rotated_frame(model, two_J):
     """Tables, and the dense H_eff of a sector in their frame."""
     basis = build(model)
     D = twins.sector_rotation(two_J, basis.rotation)
-    return basis.tables, D.conj().T @ twins.h_eff(model, two_J) @ D
+    return basis.h_eff, D.conj().T @ twins.h_eff(model, two_J) @ D
 
 
 MODELS = {"flips": flips, "constrained": constrained, "complex": complex_model}
@@ -507,7 +507,7 @@ class Step:
 
     def __init__(self, model, two_J, lo, hi, *, rng, waiting, most, tolerance, shifts=(0.0, 0.0), filled=None, **more):
         self.N, self.two_J = model.size, two_J
-        self.tables, self.H = rotated_frame(model, two_J)
+        self.h_eff, self.H = rotated_frame(model, two_J)
         self.work = more.get("work") or work_space(cells(self.N), max(len(model.jumps), 1))
         if "work" not in more:
             for cell in self.work:
@@ -518,11 +518,11 @@ class Step:
         self.ket = dense(self.N, two_J, re, im, lo, hi) / norm
         filled = np.full(3, -1) if filled is None else filled
         self.waiting, self.tolerance = waiting, tolerance
-        arguments = (self.tables, self.work, two_J, lo, hi, filled, *shifts, waiting, most, tolerance)
+        arguments = (self.h_eff, self.work, two_J, lo, hi, filled, *shifts, waiting, most, tolerance)
         found = expand(*arguments)
         self.order, self.horizon, self.energy, self.rate, self.curvature, self.shift, self.rate_shift, self.unit = found
         first, last = sector_range(self.N, two_J)
-        self.lo, self.hi = max(lo - self.order * self.tables.band, first), min(hi + self.order * self.tables.band, last)
+        self.lo, self.hi = max(lo - self.order * self.h_eff.band, first), min(hi + self.order * self.h_eff.band, last)
 
     def at(self, t):
         """The series summed at time t."""
@@ -596,7 +596,7 @@ def test_expand_reports_energy_rate_and_curvature(name):
             assert step.rate == pytest.approx(-slope, abs=1e-11)
             assert step.curvature == pytest.approx(bend / 2 - slope**2 / 2, abs=1e-9)
             # the tables leave out a real constant of the sector
-            constant = (step.H[0, 0] - step.tables.diagonal[(N - two_J) // 2]).real
+            constant = (step.H[0, 0] - step.h_eff.diagonal[(N - two_J) // 2]).real
             assert step.energy == pytest.approx(np.vdot(ket, step.H @ ket).real - constant, abs=1e-11)
 
 
@@ -639,12 +639,12 @@ def test_expand_ends_for_any_horizon(most):
         model = cj.Model([cj.Block("s", N)], [cj.TwoBody(Z, Z, 0.4321, blocks=("s", "s"))])
         rng = np.random.default_rng(N)
         first, last = sector_range(N, N)
-        tables, work = build(model).tables, work_space(cells(N), 1)
+        h_eff, work = build(model).h_eff, work_space(cells(N), 1)
         re, im = random_window(rng, N, first, last)
         norm = np.sqrt(propagate.norm_squared(re, im, first, last))
         window.store(re, im, first, last, 1 / norm, work.taylor_re[0], work.taylor_im[0])
         filled = np.full(3, -1)
-        order, horizon, *_ = expand(tables, work, N, first, last, filled, 0.0, 0.0, 1.0, most, 1e-9)
+        order, horizon, *_ = expand(h_eff, work, N, first, last, filled, 0.0, 0.0, 1.0, most, 1e-9)
         assert order == MAX_ORDER
         assert 0 < horizon < most
 
@@ -674,7 +674,7 @@ def test_the_shift_is_taken_anew_when_the_state_has_changed():
 def test_expand_reuses_the_elements_of_a_sector(name):
     N, two_J = 300, 290
     model = MODELS[name](N)
-    tables, work = build(model).tables, work_space(cells(N), 2)
+    h_eff, work = build(model).h_eff, work_space(cells(N), 2)
     filled = np.full(3, -1)
     rng = np.random.default_rng(30)
     for lo in (100, 104, 109, 90, 75, 60, 200, 199, 150):
@@ -684,8 +684,8 @@ def test_expand_reuses_the_elements_of_a_sector(name):
         results = []
         for space, memory in ((work, filled), (work_space(cells(N), 2), np.full(3, -1))):
             window.store(re, im, lo, hi, 1 / norm, space.taylor_re[0], space.taylor_im[0])
-            found = expand(tables, space, two_J, lo, hi, memory, 0.0, 0.0, 1.0, 5.0, 1e-9)
-            reach = found[0] * tables.band
+            found = expand(h_eff, space, two_J, lo, hi, memory, 0.0, 0.0, 1.0, 5.0, 1e-9)
+            reach = found[0] * h_eff.band
             propagate.sum_series(space.taylor_re, found[0], lo - reach, hi + reach, found[1] / found[-1], space.out_re)
             results.append((*found, space.out_re[lo - reach : hi + reach].copy()))
         for a, b in zip(*results, strict=True):
@@ -824,7 +824,7 @@ class Replay:
         ket, now, lost = start / np.linalg.norm(start), 0.0, 0.0
         waiting = generator.standard_exponential()
         output = list(one.times)
-        kinds = build(model).tables.kind
+        kinds = build(model).jumps.kind
         H = {t: twins.h_eff(model, t) for t in twins.sectors(N)}
         K = {
             (l, t, mu, new): twins.kraus(model, jump, t, mu, new)
@@ -933,8 +933,8 @@ def test_real_path_equals_complex_path(name):
     state, times = cj.tilted(model, THETA, PHI), TIMES
     engines = [Engine(model, state, times, 1e-10) for _ in range(2)]
     basis = engines[1].basis
-    assert basis.tables.is_real
-    engines[1].basis = SpinBasis(basis.rotation, basis.tables._replace(is_real=False))
+    assert basis.h_eff.is_real
+    engines[1].basis = replace(basis, h_eff=basis.h_eff._replace(is_real=False))
     for index in range(3):
         real, general = (engine.run(7, index, record=True) for engine in engines)
         np.testing.assert_array_equal(real.jumps["channel"], general.jumps["channel"])
@@ -949,7 +949,7 @@ def test_wide_band_path_equals_real_path():
     model = TRAJECTORIES["flips"](9)
     engines = [Engine(model, cj.tilted(model, THETA, PHI), TIMES, 1e-10) for _ in range(2)]
     basis = engines[1].basis
-    engines[1].basis = SpinBasis(basis.rotation, basis.tables._replace(is_real=False, band=2))
+    engines[1].basis = replace(basis, h_eff=basis.h_eff._replace(is_real=False, band=2))
     one, other = (engine.run(7, 0) for engine in engines)
     np.testing.assert_allclose(one.mean, other.mean, rtol=0, atol=1e-8)
 

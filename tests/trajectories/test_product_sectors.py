@@ -512,21 +512,6 @@ def test_components_have_the_master_equation_of_the_whole():
 # ---- the general engine on models that the banded one runs ---------------------------------------
 
 
-def dense_from_tables(tables, two_J):
-    first, J = (tables.N - two_J) // 2, two_J / 2
-    i = first + np.arange(two_J + 1)
-    M = np.arange(two_J + 1) - J
-    c = np.sqrt((J - M[:-1]) * (J + M[:-1] + 1))
-    H = np.diag(tables.diagonal[i] - 1j * tables.half_rate[i])
-    for k in range(two_J):
-        H[k + 1, k] = c[k] * (tables.up_re + 1j * tables.up_im)[i[k]]
-        H[k, k + 1] = c[k] * (tables.down_re + 1j * tables.down_im)[i[k]]
-    for k in range(two_J - 1):
-        H[k + 2, k] = c[k] * c[k + 1] * (tables.two_re + 1j * tables.two_im)
-        H[k, k + 2] = H[k + 2, k].conj()
-    return H
-
-
 @pytest.mark.parametrize("N", [1, 2, 5])
 @pytest.mark.parametrize("name", sorted(SINGLE))
 def test_both_engines_have_the_same_h_eff(name, N):
@@ -534,7 +519,7 @@ def test_both_engines_have_the_same_h_eff(name, N):
     banded, general = build(model), ProductBasis(model)
     for two_J in twins.sectors(N):
         one, other = twins.sector_rotation(two_J, banded.rotation), frame(general, (two_J,))
-        first = one @ dense_from_tables(banded.tables, two_J) @ one.conj().T
+        first = one @ twins.banded_matrix(banded.h_eff, two_J) @ one.conj().T
         second = other @ dense_sector(general.sector((two_J,))) @ other.conj().T
         shift = (second - first)[0, 0].real  # a constant of the sector that only turns the phase
         close(first + shift * np.eye(two_J + 1), second)

@@ -139,32 +139,15 @@ def test_copies_of_the_sectors_fill_the_space():
 # ---- the tables ----------------------------------------------------------------------------------
 
 
-def dense_from_tables(tables, two_J):
-    """H_eff of a sector in the rotated frame, read off the tables entry by entry."""
-    first, J = (tables.N - two_J) // 2, two_J / 2
-    H = np.zeros((two_J + 1,) * 2, dtype=complex)
-    c = [np.sqrt(max((J - M) * (J + M + 1), 0)) for M in np.arange(two_J + 1) - J]
-    for k in range(two_J + 1):
-        i = first + k
-        H[k, k] = tables.diagonal[i] - 1j * tables.half_rate[i]
-        if k + 1 <= two_J:
-            H[k + 1, k] = c[k] * (tables.up_re[i] + 1j * tables.up_im[i])
-            H[k, k + 1] = c[k] * (tables.down_re[i] + 1j * tables.down_im[i])
-        if k + 2 <= two_J:
-            H[k + 2, k] = c[k] * c[k + 1] * (tables.two_re + 1j * tables.two_im)
-            H[k, k + 2] = np.conj(H[k + 2, k])
-    return H
-
-
-def dense_rate_from_tables(tables, channel, two_J):
-    first, J = (tables.N - two_J) // 2, two_J / 2
+def dense_rate_from_tables(N, jumps, channel, two_J):
+    first, J = (N - two_J) // 2, two_J / 2
     R = np.zeros((two_J + 1,) * 2, dtype=complex)
     for k in range(two_J + 1):
         i, M = first + k, k - J
-        R[k, k] = tables.rate_diagonal[channel, i]
+        R[k, k] = jumps.rate_diagonal[channel, i]
         if k < two_J:
             c = np.sqrt((J - M) * (J + M + 1))
-            R[k + 1, k] = c * (tables.rate_up_re[channel, i] + 1j * tables.rate_up_im[channel, i])
+            R[k + 1, k] = c * (jumps.rate_up_re[channel, i] + 1j * jumps.rate_up_im[channel, i])
             R[k, k + 1] = np.conj(R[k + 1, k])
     return R
 
@@ -218,12 +201,12 @@ def compare_tables(model, atol=1e-12):
     for two_J in twins.sectors(model.size):
         D = twins.sector_rotation(two_J, basis.rotation)
         expected = D.conj().T @ twins.h_eff(model, two_J) @ D
-        found = dense_from_tables(basis.tables, two_J)
+        found = twins.banded_matrix(basis.h_eff, two_J)
         shift = (expected - found)[0, 0].real  # turns the global phase only
         close(found + shift * np.eye(two_J + 1), expected, atol)
         for channel, jump in enumerate(model.jumps):
             R = D.conj().T @ twins.rate_operator(model, jump, two_J) @ D
-            close(dense_rate_from_tables(basis.tables, channel, two_J), R, atol)
+            close(dense_rate_from_tables(model.size, basis.jumps, channel, two_J), R, atol)
 
 
 @pytest.mark.parametrize("N", range(1, 9))
@@ -255,10 +238,10 @@ def test_tables_along_special_axes(axis, N):
 def test_tables_of_named_systems(build_model, N):
     model = build_model(N)
     compare_tables(model)
-    tables = build(model).tables
-    assert tables.is_real
-    assert tables.band == 1
-    assert set(tables.kind) <= {LADDER_DOWN, LADDER_UP}
+    basis = build(model)
+    assert basis.h_eff.is_real
+    assert basis.h_eff.band == 1
+    assert set(basis.jumps.kind) <= {LADDER_DOWN, LADDER_UP}
 
 
 @pytest.mark.parametrize("N", [1, 2, 5])
@@ -271,7 +254,7 @@ def test_terms_that_are_hermitian_only_together(N):
 def test_kinds_of_channels():
     mixed = LOWER + 0.1 * Z
     jumps = [cj.LocalJump(m, "s") for m in (LOWER, RAISE, Z, mixed, LOWER + RAISE, PAULI[0], ONE)]
-    tables = build(cj.Model([cj.Block("s", 4)], [], jumps)).tables
+    tables = build(cj.Model([cj.Block("s", 4)], [], jumps)).jumps
     expected = [LADDER_DOWN, LADDER_UP, GENERAL, GENERAL, GENERAL, GENERAL, GENERAL]
     assert list(tables.kind) == expected
 
@@ -282,7 +265,7 @@ def test_a_rate_along_the_argument_makes_the_flip_a_ladder():
     argument = {"s": X}
     for matrix, ladder in ((flip_x, True), (flip_x.conj().T, True), (LOWER, False)):
         model = cj.Model([cj.Block("s", 3)], [], [cj.LocalJump(matrix, "s", amplitude=np.exp, argument=argument)])
-        tables = build(model).tables
+        tables = build(model).jumps
         assert (tables.kind[0] != GENERAL) == ladder
         compare_tables(model)
 
@@ -296,9 +279,9 @@ def test_bandwidth(band):
         [cj.TwoBody(X, X, 0.7, blocks=("s", "s"))],
     ]
     model = cj.Model([cj.Block("s", N)], terms[band], [cj.LocalJump(LOWER, "s")])
-    tables = build(model).tables
-    assert tables.band == band
-    assert tables.is_real == (band < 2)
+    h_eff = build(model).h_eff
+    assert h_eff.band == band
+    assert h_eff.is_real == (band < 2)
     compare_tables(model)
 
 
@@ -310,7 +293,7 @@ def test_a_transverse_field_in_any_direction_becomes_real():
             [cj.OneBody(0.8 * field + 0.3 * Z, "s")],
             [cj.LocalJump(LOWER, "s", amplitude=np.exp, argument={"s": Z})],
         )
-        assert build(model).tables.is_real
+        assert build(model).h_eff.is_real
         compare_tables(model)
 
 
@@ -395,7 +378,7 @@ def test_a_rate_that_ends_at_the_edge_of_the_spectrum(seed):
 def test_tables_of_a_large_block():
     N = 1000
     model = random_model(3, N, axis=(0, 0, 1), ladder=True)
-    tables = build(model).tables
+    h_eff = build(model).h_eff
     for two_J in (N, N - 400, 0, 2):
         up = np.arange((N - two_J) // 2, (N + two_J) // 2 + 1)
         # flips down at the rate |0.7|² e^{Δ'} for each of the i particles up, up at 0.4² e^Δ for the others
@@ -404,4 +387,4 @@ def test_tables_of_a_large_block():
         delta_rest = ((up - 1) * down_x[0] + (N - up) * down_x[1]) / N
         delta = (up * up_x[0] + (N - up) * up_x[1]) / N
         expected = 0.49 * up * np.exp(delta_rest) + 0.16 * (N - up) * np.exp(delta)
-        np.testing.assert_allclose(2 * tables.half_rate[up], expected, rtol=1e-12)
+        np.testing.assert_allclose(2 * h_eff.half_rate[up], expected, rtol=1e-12)

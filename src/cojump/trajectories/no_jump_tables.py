@@ -1,4 +1,4 @@
-"""What a step of a trajectory reads, whatever the representation."""
+"""What a no-jump step reads: H_eff of a sector in either representation."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..tools.types import Array
 from .product_program import Program
 
 
-class SpinTables(NamedTuple):
-    """What the kernels read; arrays over i = 0..N unless stated, L channels.
+class BandedHeff(NamedTuple):
+    """H_eff of one block of two-level particles; arrays over i = 0..N, the same in every sector J.
 
     Attributes
     ----------
@@ -21,6 +21,7 @@ class SpinTables(NamedTuple):
         Bandwidth of H_eff: 0, 1 or 2.
     is_real : bool
         All off-diagonals of H_eff are real, equal upwards and downwards, and within one band.
+    has_jumps : bool
     diagonal : (N+1,)
         Real diagonal of H_eff without the constant of the sector.
     half_rate : (N+1,)
@@ -31,23 +32,12 @@ class SpinTables(NamedTuple):
         <i+1|H_eff|i> and <i|H_eff|i+1> divided by c_J(i).
     two_re, two_im : float
         <i+2|H_eff|i> divided by c_J(i) c_J(i+1); downwards its conjugate.
-    kind : (L,) int
-    strength : (L,)
-        |j|² of a ladder channel.
-    j_re, j_im : (L, 2, 2)
-    gamma : (L, N+1)
-        Γ before the particle is taken out. A ladder channel holds its self-excluded Γ here too.
-    gamma_rest : (L, N+1)
-        Γ at i' = 0..N-1 particles up of the N - 1 left behind (general self-excluded channels; 1 otherwise).
-    rate_diagonal, rate_up_re, rate_up_im : (L, N+1)
-        The rate operator of one channel: diagonal, and <i+1|.|i> divided by c_J(i).
-    program : Program
-        Off-diagonal part of H_eff of several blocks, whose flat basis then takes the place of i; empty otherwise.
     """
 
     N: int
     band: int
     is_real: bool
+    has_jumps: bool
     diagonal: Array
     half_rate: Array
     casimir: float
@@ -57,6 +47,44 @@ class SpinTables(NamedTuple):
     down_im: Array
     two_re: float
     two_im: float
+
+
+class ProgramHeff(NamedTuple):
+    """H_eff of a sector of several blocks, or of any levels; arrays over its flat basis.
+
+    Attributes
+    ----------
+    has_jumps : bool
+    diagonal, half_rate : (size,)
+        Diagonal of H_eff: real part, and minus the imaginary part.
+    program : Program
+        The rest of H_eff.
+    """
+
+    has_jumps: bool
+    diagonal: Array
+    half_rate: Array
+    program: Program
+
+
+class SpinJumps(NamedTuple):
+    """The L jumps of one block of two-level particles; arrays over i = 0..N.
+
+    Attributes
+    ----------
+    kind : (L,) int
+        LADDER_DOWN, LADDER_UP, GENERAL or COLLECTIVE.
+    strength : (L,)
+        |j|² of a ladder channel.
+    j_re, j_im : (L, 2, 2)
+    gamma : (L, N+1)
+        Γ before the particle is taken out. A ladder channel holds its self-excluded Γ here too.
+    gamma_rest : (L, N+1)
+        Γ at i' = 0..N-1 particles up of the N - 1 left behind (general self-excluded channels; 1 otherwise).
+    rate_diagonal, rate_up_re, rate_up_im : (L, N+1)
+        The rate operator of one channel: diagonal, and <i+1|.|i> divided by c_J(i).
+    """
+
     kind: NDArray[np.int64]
     strength: Array
     j_re: Array
@@ -66,4 +94,7 @@ class SpinTables(NamedTuple):
     rate_diagonal: Array
     rate_up_re: Array
     rate_up_im: Array
-    program: Program
+
+
+LADDER_DOWN, LADDER_UP, GENERAL, COLLECTIVE = 0, 1, 2, 3
+"""Kinds of a jump: j has only the entry <down|j|up>, only <up|j|down>, or anything else; a collective jump."""

@@ -187,13 +187,13 @@ class ProductEngine:
         while done < T and self.times[done] <= t:
             measure(done, state)
             done += 1
-        tables = sector.tables
+        h_eff = sector.h_eff
         while done < T:
             self._load(sector, state)
             size, cells = sector.size, slice(PAD, PAD + sector.size)
             most = self.times[-1] - t
             step, found, lost, _, order, horizon, energy, rate, unit = product_step(
-                tables, self._work, size, shift, rate_shift, waiting, most, self.tolerance
+                h_eff, self._work, size, shift, rate_shift, waiting, most, self.tolerance
             )
             if found < 0 or not np.isfinite(energy) or (t + step <= t and waiting > 0):
                 raise ConvergenceError(
@@ -211,7 +211,7 @@ class ProductEngine:
                         step, waiting, state = long
                         t = float(self.times[done]) if step >= soon else t + step
                         sector, state = self._fit(sector.labels, self.basis.whole(sector.labels), state)
-                        state, tables = state / np.linalg.norm(state), sector.tables
+                        state, h_eff = state / np.linalg.norm(state), sector.h_eff
                         while done < T and self.times[done] <= t:
                             measure(done, state)
                             done += 1
@@ -226,7 +226,7 @@ class ProductEngine:
             jump = self._jump(sector, state, generator.random()) if found == 1 and done < T else None
             if jump is not None:
                 channel, sector, state = jump
-                tables = sector.tables
+                h_eff = sector.h_eff
                 waiting = generator.standard_exponential()
                 n_jumps[channel] += 1
                 effort += sector.multiplications
@@ -236,7 +236,7 @@ class ProductEngine:
                 # a loss without any rate is rounding: what is left to lose is drawn anew
                 waiting = waiting - lost if found == 0 else generator.standard_exponential()
                 sector, state = self._fit(sector.labels, sector.box, state)
-                tables = sector.tables
+                h_eff = sector.h_eff
             state = state / np.linalg.norm(state)
         blocks = self.basis.blocks
         made = record_of(blocks, jumps) if record else None
@@ -299,7 +299,7 @@ class ProductEngine:
         return time, 0.0 if time < step.reach else waiting - lost, step.state(time)
 
     def _h_eff(self, labels: Labels) -> csc_array:
-        return program_matrix(self.basis.sector(labels).tables)
+        return program_matrix(self.basis.sector(labels).h_eff)
 
     def _load(self, sector: ProductSector, state: Ket) -> None:
         if sector.size + 2 * PAD > self._cells:

@@ -48,22 +48,6 @@ class Program(NamedTuple):
     registers: NDArray[np.complex128]
 
 
-def empty_program() -> Program:
-    """The program of a sector that needs none."""
-    no_int, no_complex = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=complex)
-    return Program(
-        np.zeros((0, 4), dtype=np.int64),
-        no_complex,
-        np.zeros((0, 0)),
-        np.zeros((0, 3), dtype=np.int64),
-        no_int,
-        no_int,
-        no_int,
-        no_complex,
-        np.zeros((0, 0), dtype=complex),
-    )
-
-
 @dataclass
 class Builder:
     """Collects instructions, matrices and tables of one sector."""

@@ -25,10 +25,9 @@ from ..model import CollectiveJump, Model
 from ..tools.cache_by_bytes import Kept
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Array, Matrix
-from .no_jump_tables import SpinTables
+from .no_jump_tables import ProgramHeff
 from .product_channels import Channel, channels_of
 from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
-from .spin_tables import GENERAL
 
 _ZERO = 1e-14
 _RESULT, _STATE = 1, 0
@@ -157,7 +156,6 @@ class ProductSector:
         self._gammas: dict[tuple[int, Label | None], Array] = {}
         self._left_behind: dict[tuple[int, int], tuple[NDArray[np.bool_], NDArray[np.int64]]] = {}
         self._hamiltonian = Builder(self.dims)
-        # Never empty, so that a program is told from a banded H_eff.
         self._hamiltonian.put(CLEAR, _RESULT, _STATE)
         self.energy = self._add_hamiltonian()
         half_rate = np.zeros(self.dims)
@@ -210,34 +208,9 @@ class ProductSector:
         return int(total)
 
     @cached_property
-    def tables(self) -> SpinTables:
-        """The sector as the no-jump kernels read it: the flat basis takes the place of i, a program that of bands."""
-        none, zero = np.zeros(0), np.zeros(1)
-        no_channel = np.zeros((0, 1))
-        return SpinTables(
-            N=self.size - 1,
-            band=0,
-            is_real=False,
-            diagonal=self.energy,
-            half_rate=self.half_rate,
-            casimir=0.0,
-            up_re=zero,
-            up_im=zero,
-            down_re=zero,
-            down_im=zero,
-            two_re=0.0,
-            two_im=0.0,
-            kind=np.full(len(self.rate_tables), GENERAL),
-            strength=none,
-            j_re=np.zeros((0, 2, 2)),
-            j_im=np.zeros((0, 2, 2)),
-            gamma=no_channel,
-            gamma_rest=no_channel,
-            rate_diagonal=no_channel,
-            rate_up_re=no_channel,
-            rate_up_im=no_channel,
-            program=self.program,
-        )
+    def h_eff(self) -> ProgramHeff:
+        """H_eff as a no-jump step reads it."""
+        return ProgramHeff(bool(self.rate_tables), self.energy, self.half_rate, self.program)
 
     def along(self, b: int, values: NDArray[Any]) -> NDArray[Any]:
         """A vector over the states of block b, shaped to broadcast over the sector."""

@@ -86,7 +86,7 @@ class Banded(Representation):
 
     def rates(self, model: Model) -> Sequence[Array | None]:
         """Γ of each jump over i; (2, N + 1) with that of the others behind it where the particle is left out."""
-        tables = build(model).tables
+        tables = build(model).jumps
         found: list[Array | None] = [None] * len(model.jumps)
         for place, jump in model.local_jumps.items():
             gamma, others = tables.gamma[place], tables.gamma_rest[place]

@@ -5,31 +5,31 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import csc_array, csr_array, diags_array, eye_array, kron
 
-from .no_jump_tables import SpinTables
-from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, Program
+from .no_jump_tables import BandedHeff, ProgramHeff
+from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY
 
 
-def sector_matrix(tables: SpinTables, two_J: int) -> csc_array:
+def sector_matrix(h_eff: BandedHeff, two_J: int) -> csc_array:
     """(2J+1, 2J+1) H_eff of one block of two-level particles in sector J, up to a real constant."""
-    N, J = tables.N, two_J / 2
+    N, J = h_eff.N, two_J / 2
     inside = slice((N - two_J) // 2, (N - two_J) // 2 + two_J + 1)
     M = np.arange(two_J + 1) - J
     c = np.sqrt(np.maximum((J - M) * (J + M + 1), 0.0))
-    up = (tables.up_re + 1j * tables.up_im)[inside] * c
-    down = up if tables.is_real else (tables.down_re + 1j * tables.down_im)[inside] * c
-    damping = tables.half_rate[inside] + 0.5 * tables.casimir * J * (J + 1)
-    bands = [(0, tables.diagonal[inside] - 1j * damping), (-1, up[:-1]), (1, down[:-1])]
-    if tables.band > 1 and two_J > 1:
-        two = (tables.two_re + 1j * tables.two_im) * c[:-2] * c[1:-1]
+    up = (h_eff.up_re + 1j * h_eff.up_im)[inside] * c
+    down = up if h_eff.is_real else (h_eff.down_re + 1j * h_eff.down_im)[inside] * c
+    damping = h_eff.half_rate[inside] + 0.5 * h_eff.casimir * J * (J + 1)
+    bands = [(0, h_eff.diagonal[inside] - 1j * damping), (-1, up[:-1]), (1, down[:-1])]
+    if h_eff.band > 1 and two_J > 1:
+        two = (h_eff.two_re + 1j * h_eff.two_im) * c[:-2] * c[1:-1]
         bands += [(-2, two), (2, two.conj())]
     bands = [(offset, values) for offset, values in bands if len(values)]
     return csc_array(diags_array([values for _, values in bands], offsets=[offset for offset, _ in bands]))
 
 
-def program_matrix(tables: SpinTables) -> csc_array:
+def program_matrix(h_eff: ProgramHeff) -> csc_array:
     """H_eff of a sector of several blocks: its program carried out on the identity, and the diagonal."""
-    program: Program = tables.program
-    size = len(tables.diagonal)
+    program = h_eff.program
+    size = len(h_eff.diagonal)
     registers: dict[int, csr_array] = {0: csr_array(eye_array(size, dtype=complex))}
     nothing = csr_array((size, size), dtype=complex)
     for (instruction, dst, src, number), factor in zip(program.code, program.factor, strict=True):
@@ -48,5 +48,5 @@ def program_matrix(tables: SpinTables) -> csc_array:
             made = diags_array(program.tables[number]) @ source
             made = made if instruction == MULTIPLY else to + factor * made
         registers[int(dst)] = csr_array(made)
-    diagonal = diags_array(tables.diagonal - 1j * tables.half_rate)
+    diagonal = diags_array(h_eff.diagonal - 1j * h_eff.half_rate)
     return csc_array(registers.get(1, nothing) + diagonal)

@@ -100,7 +100,7 @@ class Engine:
             If a step or a jump time cannot be brought within the tolerance.
         """
         generator = self._stream.move_to(seed, index, part)
-        tables, T = self.basis.tables, len(self.times)
+        T = len(self.times)
         place, clock = self._begin(generator)
         mean, second, sectors = np.empty((T, 3)), np.empty((T, 6)), np.empty(T, dtype=np.int64)
         counts = np.zeros((T + 1, self._n_channels), dtype=np.int64)
@@ -109,7 +109,8 @@ class Engine:
         patience = Patience()
         while True:
             status = advance(
-                tables,
+                self.basis.h_eff,
+                self.basis.jumps,
                 self._work,
                 place,
                 clock,
@@ -148,11 +149,11 @@ class Engine:
         two_J, lo, hi, done = (int(n) for n in place[:4])
         if two_J >= LARGEST:
             return False
-        first = (self.basis.tables.N - two_J) // 2 + PAD
+        first = (self.basis.h_eff.N - two_J) // 2 + PAD
         ket = np.zeros(two_J + 1, dtype=complex)
         ket[lo - first : hi - first] = self._work.taylor_re[0, lo:hi] + 1j * self._work.taylor_im[0, lo:hi]
         most, waiting = float(self.times[done] - clock[0]), float(clock[1])
-        step = long_step(sector_matrix(self.basis.tables, two_J), ket, waiting, most, float(clock[4]), self.tolerance)
+        step = long_step(sector_matrix(self.basis.h_eff, two_J), ket, waiting, most, float(clock[4]), self.tolerance)
         if step is None or clock[0] + step.reach <= clock[0]:
             return False
         time, lost = step.until(waiting, SEARCH * self.tolerance)
@@ -164,7 +165,7 @@ class Engine:
     def _put(self, two_J: int, ket: NDArray[np.complex128], place: NDArray[np.int64]) -> None:
         """Make a state of a whole sector the one that the kernel goes on from."""
         ket = ket / np.linalg.norm(ket)
-        first = (self.basis.tables.N - two_J) // 2 + PAD
+        first = (self.basis.h_eff.N - two_J) // 2 + PAD
         lo, hi = trim(ket.real.copy(), ket.imag.copy(), 0, two_J + 1, (0.25 * self.tolerance) ** 2)
         self._write(first + lo, first + hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi]))
         place[1], place[2] = first + lo, first + hi
@@ -179,7 +180,7 @@ class Engine:
         place, re, im = self._shots
         made = np.zeros_like(re)
         for t in np.flatnonzero(place >= 0):
-            first = (self.basis.tables.N - sectors[t]) // 2
+            first = (self.basis.h_eff.N - sectors[t]) // 2
             inside = slice(first, first + sectors[t] + 1)
             row = place[t]
             made[row, inside] = self._spectra.probabilities(int(sectors[t]), re[row, inside] + 1j * im[row, inside])
@@ -187,7 +188,7 @@ class Engine:
 
     def _draw(self, generator: np.random.Generator) -> tuple[int, int, int, NDArray[np.complex128]]:
         """2J, first and past-last i of the window, and the normalised amplitudes in it, of a starting state."""
-        N = self.basis.tables.N
+        N = self.basis.h_eff.N
         two_J, ket = draw_sector_state(self.state, N, self.basis.rotation, generator)
         first = (N - two_J) // 2
         re, im = ket.real.copy(), ket.imag.copy()

@@ -29,14 +29,10 @@ from ..model.spectrum import snapped, two_level_averages
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
 from .axes import ZERO, axis_rotation, block_axis
-from .no_jump_tables import SpinTables
-from .product_program import empty_program
+from .no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN, LADDER_UP, BandedHeff, SpinJumps
 
 MEMORY = 64 * 2**20
 """Bytes of tables that are kept of the models used last."""
-
-LADDER_DOWN, LADDER_UP, GENERAL, COLLECTIVE = 0, 1, 2, 3
-"""Kinds of a channel: j has only the entry <down|j|up>, only <up|j|down>, or anything else; a collective jump."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +43,18 @@ class SpinBasis:
     ----------
     rotation : (2, 2) unitary array
         Columns are the rotated up and down kets; an operator o becomes rotation† o rotation.
-    tables : SpinTables
+    h_eff : BandedHeff
+    jumps : SpinJumps
     """
 
     rotation: Matrix
-    tables: SpinTables
+    h_eff: BandedHeff
+    jumps: SpinJumps
 
     @property
     def nbytes(self) -> int:
         """Memory of the tables."""
-        return sum(array.nbytes for array in self.tables if isinstance(array, np.ndarray))
+        return sum(array.nbytes for array in (*self.h_eff, *self.jumps) if isinstance(array, np.ndarray))
 
     @property
     def frame(self) -> Array:
@@ -132,7 +130,7 @@ def _hamiltonian(model: Model, rotation: Matrix) -> _Hamiltonian:
 
 
 class _Rates(NamedTuple):
-    """Tables of one channel, see SpinTables."""
+    """Tables of one channel, see SpinJumps."""
 
     kind: int
     strength: float
@@ -225,10 +223,10 @@ def build(model: Model) -> SpinBasis:
         _rates(model, jump, rotation) if isinstance(jump, LocalJump) else _collective_rates(model, jump, rotation)
         for jump in model.jumps
     ]
-    return SpinBasis(rotation, _assemble(model.size, hamiltonian, rates))
+    return SpinBasis(rotation, _h_eff(model.size, hamiltonian, rates), _jumps(model.size, rates))
 
 
-def _assemble(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> SpinTables:
+def _h_eff(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> BandedHeff:
     M = np.arange(N + 1) - N / 2
     H_up = hamiltonian.up[0] + hamiltonian.up[1] * M
     R_up = sum((r.up for r in rates), np.zeros(N + 1, dtype=complex))
@@ -239,15 +237,11 @@ def _assemble(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> SpinTab
     two = hamiltonian.two if abs(hamiltonian.two) > ZERO * scale else 0j
     is_real = two == 0 and not up.imag.any() and bool(np.allclose(up.real, down.real, rtol=0, atol=ZERO * scale))
     band_width = 2 if two != 0 else int(bool(np.abs(up[:N]).any() or np.abs(down[:N]).any()))
-
-    def stack(name: str, shape: tuple[int, ...]) -> NDArray[np.complex128]:
-        return np.array([getattr(r, name) for r in rates]).reshape(len(rates), *shape)
-
-    matrices, rate_up = stack("matrix", (2, 2)), stack("up", (N + 1,))
-    return SpinTables(
+    return BandedHeff(
         N=N,
         band=band_width,
         is_real=is_real,
+        has_jumps=bool(rates),
         diagonal=hamiltonian.diagonal[1] * M + hamiltonian.diagonal[2] * M**2,
         half_rate=0.5 * sum((r.diagonal for r in rates), np.zeros(N + 1)),
         casimir=float(sum(r.casimir for r in rates)),  # an integer 0 would be another signature to the compiler
@@ -257,6 +251,15 @@ def _assemble(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> SpinTab
         down_im=down.imag.copy(),
         two_re=float(two.real),
         two_im=float(two.imag),
+    )
+
+
+def _jumps(N: int, rates: list[_Rates]) -> SpinJumps:
+    def stack(name: str, shape: tuple[int, ...]) -> NDArray[np.complex128]:
+        return np.array([getattr(r, name) for r in rates]).reshape(len(rates), *shape)
+
+    matrices, rate_up = stack("matrix", (2, 2)), stack("up", (N + 1,))
+    return SpinJumps(
         kind=np.array([r.kind for r in rates], dtype=np.int64),
         strength=np.array([r.strength for r in rates], dtype=float),
         j_re=matrices.real.copy(),
@@ -266,5 +269,4 @@ def _assemble(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> SpinTab
         rate_diagonal=stack("diagonal", (N + 1,)).real.copy(),
         rate_up_re=rate_up.real.copy(),
         rate_up_im=rate_up.imag.copy(),
-        program=empty_program(),
     )

@@ -9,7 +9,10 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from ..kernel_cache import keep
-from ..no_jump_tables import SpinTables
+from ..no_jump_tables import BandedHeff, ProgramHeff, SpinJumps
 from ..product_program import Program
 
-keep([import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)], [SpinTables, Program])
+keep(
+    [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)],
+    [BandedHeff, ProgramHeff, SpinJumps, Program],
+)

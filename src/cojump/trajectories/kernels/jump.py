@@ -11,10 +11,6 @@ from numba import njit
 
 from .common import OPTIONS, PAD
 
-LADDER_DOWN = 0
-GENERAL = 2
-COLLECTIVE = 3
-
 
 @njit(**OPTIONS)
 def sector_factors(N, two_J):

@@ -6,7 +6,9 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.extending import overload
 
+from ..no_jump_tables import BandedHeff
 from .common import MAX_ORDER, OPTIONS, PAD
 from .program import apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
@@ -28,29 +30,27 @@ TINY = 2.0**-960
 
 @njit(**OPTIONS)
 def sector_range(N, two_J):
-    """First and one past the last position of a sector."""
+    """First and one past the last position of a sector of one block of spins."""
     first = (N - two_J) // 2 + PAD
     return first, first + two_J + 1
 
 
 @njit(inline="always", **OPTIONS)
-def refresh_elements(tables, work, two_J, start, stop):
+def refresh_elements(h_eff, work, two_J, start, stop):
     """Write the off-diagonals of H_eff in sector J for positions start..stop, nothing coupling in from below."""
-    if tables.program.code.shape[0] > 0:
-        return
-    if tables.is_real:
-        fill_real(tables.N, two_J, start, stop, tables.up_re, work.off_re)
+    if h_eff.is_real:
+        fill_real(h_eff.N, two_J, start, stop, h_eff.up_re, work.off_re)
     else:
         fill_complex(
-            tables.N,
+            h_eff.N,
             two_J,
             start,
             stop,
-            tables.up_re,
-            tables.up_im,
-            tables.down_re,
-            tables.down_im,
-            (tables.two_re, tables.two_im),
+            h_eff.up_re,
+            h_eff.up_im,
+            h_eff.down_re,
+            h_eff.down_im,
+            (h_eff.two_re, h_eff.two_im),
             work.off_re,
             work.off_im,
             work.two_re,
@@ -103,8 +103,141 @@ def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
             im[p] *= scale
 
 
+def _expansion(banded):
+    """What ``expand`` does for one type of H_eff; ``banded`` is a constant to numba, which drops the other branch."""
+
+    def expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
+        if banded:
+            first, last = sector_range(h_eff.N, two_J)
+            band, constant = h_eff.band, 0.5 * h_eff.casimir * (0.5 * two_J) * (0.5 * two_J + 1.0)
+        else:
+            first, last, band, constant = PAD, PAD + h_eff.diagonal.size, 0, 0.0
+        rows_re, rows_im, norms = work.taylor_re, work.taylor_im, work.norms
+        reach = MAX_ORDER * band
+        if banded:  # noqa: SIM102 - a condition of two parts would not be dropped
+            if filled[0] != two_J or filled[1] > max(lo - reach, first) or filled[2] < min(hi + reach, last):
+                filled[0], filled[1], filled[2] = two_J, max(lo - reach - 8, first), min(hi + reach + 8, last)
+                refresh_elements(h_eff, work, two_J, filled[1], filled[2])
+        norms[0] = 1.0
+        energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
+        unit = _power_of_two(guessed_horizon(rate_shift, waiting, most))
+        order, done, renewed, power, peak, growth, ratio = 0, False, False, 1.0, 1.0, 2.0, 1.0
+        while order < MAX_ORDER and not done:
+            row_lo, row_hi = max(lo - (order + 1) * band, first), min(hi + (order + 1) * band, last)
+            half_shift = 0.5 * rate_shift - constant
+            if not banded:
+                norm2 = apply_program(
+                    rows_re,
+                    rows_im,
+                    order,
+                    row_lo,
+                    row_hi,
+                    unit,
+                    h_eff.program,
+                    h_eff.diagonal,
+                    h_eff.half_rate,
+                    shift,
+                    half_shift,
+                )
+            elif h_eff.is_real:
+                norm2 = apply_real(
+                    rows_re,
+                    rows_im,
+                    order,
+                    row_lo,
+                    row_hi,
+                    unit,
+                    work.off_re,
+                    h_eff.diagonal,
+                    h_eff.half_rate,
+                    shift,
+                    half_shift,
+                )
+            else:
+                norm2 = apply_complex(
+                    rows_re,
+                    rows_im,
+                    order,
+                    row_lo,
+                    row_hi,
+                    unit,
+                    work.off_re,
+                    work.off_im,
+                    work.two_re,
+                    work.two_im,
+                    h_eff.diagonal,
+                    h_eff.half_rate,
+                    shift,
+                    half_shift,
+                )
+            if order == 0 and not norm2 < LARGE**4 and unit > most * TINY:
+                unit /= LARGE  # the square of the row has overflowed, or nearly so
+                continue
+            clear_beside(rows_re[order + 1], rows_im[order + 1], row_lo, row_hi, 2 * PAD)
+            norms[order + 1] = np.sqrt(norm2)
+            if order == 0:
+                real, imag = overlap(rows_re, rows_im, 1, lo, hi)
+                energy, rate = shift - imag / unit, max(rate_shift - 2.0 * real / unit, 0.0)
+                horizon = guessed_horizon(rate, waiting, most)
+                if not renewed and (abs(energy - shift) + abs(rate - rate_shift)) * horizon > 0.25:
+                    # the sector or the state has changed much since the shift was taken: take it anew
+                    shift, rate_shift, renewed = energy, rate, True
+                    unit = min(unit, _power_of_two(horizon))
+                    continue
+                if rate_shift * horizon > 8.0:  # the rate is rounding of what the shift has taken away
+                    horizon = 8.0 / rate_shift
+                growth = 1.0 + np.exp(0.5 * rate_shift * horizon)
+                wanted = _power_of_two(horizon)
+                if norms[1] < LARGE and (unit > NEAR * wanted or unit * NEAR < wanted):
+                    _change_unit(rows_re, rows_im, norms, 1, row_lo, row_hi, wanted / unit)
+                    unit = wanted
+                ratio = horizon / unit
+            order += 1
+            if norms[order] > LARGE:
+                _, exponent = math.frexp(norms[order])
+                factor = math.ldexp(1.0, -(exponent // order + 1))
+                _change_unit(rows_re, rows_im, norms, order, row_lo, row_hi, factor)
+                unit *= factor
+                ratio = horizon / unit
+                power = ratio ** (order - 1)
+            if order == 2:
+                real, imag = overlap(rows_re, rows_im, 2, lo, hi)
+                curvature = 2.0 * real + norms[1] ** 2 - 0.5 * ((rate_shift - rate) * unit) ** 2
+                curvature = curvature / unit / unit
+            power *= ratio
+            term = norms[order] * power if norms[order] > 0.0 else 0.0
+            peak = max(peak, term)
+            done = growth * term <= tolerance
+        if not done:
+            horizon = min(horizon, unit * (tolerance / (growth * norms[order])) ** (1.0 / order))
+            if h_eff.has_jumps and FEW * rate * horizon < waiting:
+                # Many such steps lead to the jump, and their errors of the norm add up: each has its share.
+                horizon *= max(FEW * rate * horizon / waiting, LEAST) ** (1.0 / order)
+        if peak * ROUNDING > 0.1 * tolerance:  # terms much larger than their sum would leave rounding behind
+            for k in range(1, order + 1):
+                if norms[k] * (horizon / unit) ** k * ROUNDING > 0.1 * tolerance:
+                    horizon = unit * (0.1 * tolerance / (ROUNDING * norms[k])) ** (1.0 / k)
+        _level_windows(rows_re, rows_im, order, lo, hi, band, first, last)
+        return order, horizon, energy, rate, curvature, shift, rate_shift, unit
+
+    return expanded
+
+
+_OF_BANDS, _OF_A_PROGRAM = _expansion(True), _expansion(False)
+
+
+def _expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
+    of = _OF_BANDS if isinstance(h_eff, BandedHeff) else _OF_A_PROGRAM
+    return of(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)
+
+
+@overload(_expanded, jit_options=OPTIONS, inline="always")
+def _choose_expansion(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
+    return _OF_BANDS if h_eff.instance_class is BandedHeff else _OF_A_PROGRAM
+
+
 @njit(inline="always", **OPTIONS)
-def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
+def expand(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
     """Taylor vectors of exp(-i(H_eff - s)t) ψ, s = shift - i rate_shift/2, up to where they are needed and good.
 
     Summed up to order K the series is off by at most (1 + e^{rate_shift t/2}) |row_K| (t/τ)^K in norm, rigorously,
@@ -121,110 +254,4 @@ def expand(tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most
         Energy, rate and curvature at t = 0: <H>, <R>, and c with -log|ψ(t)|² ≈ rate t - c t². The window of the sum
         is lo, hi widened by order · band.
     """
-    first, last = sector_range(tables.N, two_J)
-    band, rows_re, rows_im, norms = tables.band, work.taylor_re, work.taylor_im, work.norms
-    reach = MAX_ORDER * band
-    constant = 0.5 * tables.casimir * (0.5 * two_J) * (0.5 * two_J + 1.0)
-    if filled[0] != two_J or filled[1] > max(lo - reach, first) or filled[2] < min(hi + reach, last):
-        filled[0], filled[1], filled[2] = two_J, max(lo - reach - 8, first), min(hi + reach + 8, last)
-        refresh_elements(tables, work, two_J, filled[1], filled[2])
-    norms[0] = 1.0
-    energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
-    unit = _power_of_two(guessed_horizon(rate_shift, waiting, most))
-    order, done, renewed, power, peak, growth, ratio = 0, False, False, 1.0, 1.0, 2.0, 1.0
-    while order < MAX_ORDER and not done:
-        row_lo, row_hi = max(lo - (order + 1) * band, first), min(hi + (order + 1) * band, last)
-        if tables.program.code.shape[0] > 0:
-            norm2 = apply_program(
-                rows_re,
-                rows_im,
-                order,
-                row_lo,
-                row_hi,
-                unit,
-                tables.program,
-                tables.diagonal,
-                tables.half_rate,
-                shift,
-                0.5 * rate_shift - constant,
-            )
-        elif tables.is_real:
-            norm2 = apply_real(
-                rows_re,
-                rows_im,
-                order,
-                row_lo,
-                row_hi,
-                unit,
-                work.off_re,
-                tables.diagonal,
-                tables.half_rate,
-                shift,
-                0.5 * rate_shift - constant,
-            )
-        else:
-            norm2 = apply_complex(
-                rows_re,
-                rows_im,
-                order,
-                row_lo,
-                row_hi,
-                unit,
-                work.off_re,
-                work.off_im,
-                work.two_re,
-                work.two_im,
-                tables.diagonal,
-                tables.half_rate,
-                shift,
-                0.5 * rate_shift - constant,
-            )
-        if order == 0 and not norm2 < LARGE**4 and unit > most * TINY:
-            unit /= LARGE  # the square of the row has overflowed, or nearly so
-            continue
-        clear_beside(rows_re[order + 1], rows_im[order + 1], row_lo, row_hi, 2 * PAD)
-        norms[order + 1] = np.sqrt(norm2)
-        if order == 0:
-            real, imag = overlap(rows_re, rows_im, 1, lo, hi)
-            energy, rate = shift - imag / unit, max(rate_shift - 2.0 * real / unit, 0.0)
-            horizon = guessed_horizon(rate, waiting, most)
-            if not renewed and (abs(energy - shift) + abs(rate - rate_shift)) * horizon > 0.25:
-                # the sector or the state has changed much since the shift was taken: take it anew
-                shift, rate_shift, renewed = energy, rate, True
-                unit = min(unit, _power_of_two(horizon))
-                continue
-            if rate_shift * horizon > 8.0:  # the rate is rounding of what the shift has taken away
-                horizon = 8.0 / rate_shift
-            growth = 1.0 + np.exp(0.5 * rate_shift * horizon)
-            wanted = _power_of_two(horizon)
-            if norms[1] < LARGE and (unit > NEAR * wanted or unit * NEAR < wanted):
-                _change_unit(rows_re, rows_im, norms, 1, row_lo, row_hi, wanted / unit)
-                unit = wanted
-            ratio = horizon / unit
-        order += 1
-        if norms[order] > LARGE:
-            _, exponent = math.frexp(norms[order])
-            factor = math.ldexp(1.0, -(exponent // order + 1))
-            _change_unit(rows_re, rows_im, norms, order, row_lo, row_hi, factor)
-            unit *= factor
-            ratio = horizon / unit
-            power = ratio ** (order - 1)
-        if order == 2:
-            real, imag = overlap(rows_re, rows_im, 2, lo, hi)
-            curvature = 2.0 * real + norms[1] ** 2 - 0.5 * ((rate_shift - rate) * unit) ** 2
-            curvature = curvature / unit / unit
-        power *= ratio
-        term = norms[order] * power if norms[order] > 0.0 else 0.0
-        peak = max(peak, term)
-        done = growth * term <= tolerance
-    if not done:
-        horizon = min(horizon, unit * (tolerance / (growth * norms[order])) ** (1.0 / order))
-        if tables.kind.size > 0 and FEW * rate * horizon < waiting:
-            # Many such steps lead to the jump, and their errors of the norm add up: each has its share.
-            horizon *= max(FEW * rate * horizon / waiting, LEAST) ** (1.0 / order)
-    if peak * ROUNDING > 0.1 * tolerance:  # terms much larger than their sum would leave rounding behind
-        for k in range(1, order + 1):
-            if norms[k] * (horizon / unit) ** k * ROUNDING > 0.1 * tolerance:
-                horizon = unit * (0.1 * tolerance / (ROUNDING * norms[k])) ** (1.0 / k)
-    _level_windows(rows_re, rows_im, order, lo, hi, band, first, last)
-    return order, horizon, energy, rate, curvature, shift, rate_shift, unit
+    return _expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)

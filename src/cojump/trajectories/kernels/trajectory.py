@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ..no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN
 from .common import (
     FINISHED,
     LONG_STEP,
@@ -18,9 +19,6 @@ from .common import (
     STIFF,
 )
 from .jump import (
-    COLLECTIVE,
-    GENERAL,
-    LADDER_DOWN,
     channel_weight,
     collective_jump,
     general_jump,
@@ -148,39 +146,39 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
 
 
 @njit(inline="always", **OPTIONS)
-def _choose_channel(tables, work, two_J, re, im, lo, hi, u):
+def _choose_channel(N, jumps, work, two_J, re, im, lo, hi, u):
     """Channel (and outcome of a ladder channel, else -1) with probability proportional to |Kψ|²; rest of u.
 
     The channel is NO_JUMP if all weights are zero, NO_NUMBER if they are no finite numbers.
     """
     weights = work.weights
     total = 0.0
-    for l in range(tables.kind.size):
-        if tables.kind[l] == GENERAL:
+    for l in range(jumps.kind.size):
+        if jumps.kind[l] == GENERAL:
             weights[l, 0] = channel_weight(
-                tables.N,
+                N,
                 two_J,
-                tables.rate_diagonal[l],
-                tables.rate_up_re[l],
-                tables.rate_up_im[l],
+                jumps.rate_diagonal[l],
+                jumps.rate_up_re[l],
+                jumps.rate_up_im[l],
                 re,
                 im,
                 lo,
                 hi,
             )
             weights[l, 1] = weights[l, 2] = 0.0
-        elif tables.kind[l] == COLLECTIVE:
-            weights[l, 0] = _collective(tables, work, l, two_J, re, im, lo, hi)
+        elif jumps.kind[l] == COLLECTIVE:
+            weights[l, 0] = _collective(N, jumps, work, l, two_J, re, im, lo, hi)
             weights[l, 1] = weights[l, 2] = 0.0
         else:
-            down = tables.kind[l] == LADDER_DOWN
-            ladder_weights(tables.N, two_J, down, tables.strength[l], tables.gamma[l], re, im, lo, hi, weights[l])
+            down = jumps.kind[l] == LADDER_DOWN
+            ladder_weights(N, two_J, down, jumps.strength[l], jumps.gamma[l], re, im, lo, hi, weights[l])
         total += weights[l, 0] + weights[l, 1] + weights[l, 2]
     if not total < np.inf:
         return NO_NUMBER, -1, 0.0
     left = u * total
     channel, outcome = NO_JUMP, -1
-    for l in range(tables.kind.size):
+    for l in range(jumps.kind.size):
         for k in range(3):
             if weights[l, k] > 0.0:
                 channel, outcome = l, k
@@ -191,11 +189,11 @@ def _choose_channel(tables, work, two_J, re, im, lo, hi, u):
 
 
 @njit(**OPTIONS)
-def _jump_general(tables, work, channel, two_J, re, im, lo, hi, left):
+def _jump_general(N, jumps, work, channel, two_J, re, im, lo, hi, left):
     """Outcome (μ, J') of a general channel, by the weights of its up to four Kraus operators."""
     last, result, weight = -1, two_J, 0.0
     for outcome in range(4):
-        result, weight = _try(tables, work, channel, outcome, two_J, re, im, lo, hi)
+        result, weight = _try(N, jumps, work, channel, outcome, two_J, re, im, lo, hi)
         if weight > 0.0:
             last = outcome
             if left < weight:
@@ -203,26 +201,24 @@ def _jump_general(tables, work, channel, two_J, re, im, lo, hi, left):
             left -= weight
     if last < 0:
         return two_J, 0.0
-    return _try(tables, work, channel, last, two_J, re, im, lo, hi)  # rounding: keep the last possible one
+    return _try(N, jumps, work, channel, last, two_J, re, im, lo, hi)  # rounding: keep the last possible one
 
 
 @njit(**OPTIONS)
-def _collective(tables, work, channel, two_J, re, im, lo, hi):
-    return collective_jump(
-        tables.N, two_J, tables.j_re[channel], tables.j_im[channel], re, im, lo, hi, work.new_re, work.new_im
-    )
+def _collective(N, jumps, work, channel, two_J, re, im, lo, hi):
+    return collective_jump(N, two_J, jumps.j_re[channel], jumps.j_im[channel], re, im, lo, hi, work.new_re, work.new_im)
 
 
 @njit(**OPTIONS)
-def _try(tables, work, channel, outcome, two_J, re, im, lo, hi):
+def _try(N, jumps, work, channel, outcome, two_J, re, im, lo, hi):
     return general_jump(
-        tables.N,
+        N,
         two_J,
         outcome,
-        tables.j_re[channel],
-        tables.j_im[channel],
-        tables.gamma[channel],
-        tables.gamma_rest[channel],
+        jumps.j_re[channel],
+        jumps.j_im[channel],
+        jumps.gamma[channel],
+        jumps.gamma_rest[channel],
         re,
         im,
         lo,
@@ -235,28 +231,28 @@ def _try(tables, work, channel, outcome, two_J, re, im, lo, hi):
 
 
 @njit(inline="always", **OPTIONS)
-def perform_jump(tables, work, two_J, lo, hi, u):
+def perform_jump(N, jumps, work, two_J, lo, hi, u):
     """Jump from the state in ``out`` to one in ``new``; returns channel, 2J', window and |new|²."""
     clear_beside(work.out_re, work.out_im, lo, hi, 2)
-    channel, outcome, left = _choose_channel(tables, work, two_J, work.out_re, work.out_im, lo, hi, u)
+    channel, outcome, left = _choose_channel(N, jumps, work, two_J, work.out_re, work.out_im, lo, hi, u)
     if channel < 0:
         return channel, two_J, lo, hi, 0.0
-    if tables.kind[channel] == GENERAL:
-        new_two_J, norm2 = _jump_general(tables, work, channel, two_J, work.out_re, work.out_im, lo, hi, left)
+    if jumps.kind[channel] == GENERAL:
+        new_two_J, norm2 = _jump_general(N, jumps, work, channel, two_J, work.out_re, work.out_im, lo, hi, left)
         lo, hi = lo - 1, hi + 1
-    elif tables.kind[channel] == COLLECTIVE:
+    elif jumps.kind[channel] == COLLECTIVE:
         new_two_J = two_J
-        norm2 = _collective(tables, work, channel, two_J, work.out_re, work.out_im, lo, hi)
+        norm2 = _collective(N, jumps, work, channel, two_J, work.out_re, work.out_im, lo, hi)
         lo, hi = lo - 1, hi + 1
     else:
-        down = tables.kind[channel] == LADDER_DOWN
+        down = jumps.kind[channel] == LADDER_DOWN
         new_two_J = two_J + (-2 if outcome == 1 else (2 if outcome == 2 else 0))
         norm2 = ladder_jump(
-            tables.N,
+            N,
             two_J,
             down,
             outcome,
-            tables.gamma[channel],
+            jumps.gamma[channel],
             work.out_re,
             work.out_im,
             lo,
@@ -266,7 +262,7 @@ def perform_jump(tables, work, two_J, lo, hi, u):
         )
         move = -1 if down else 1
         lo, hi = lo + move, hi + move
-    first, last = sector_range(tables.N, new_two_J)
+    first, last = sector_range(N, new_two_J)
     return channel, new_two_J, max(lo, first), min(hi, last), norm2
 
 
@@ -278,7 +274,7 @@ def _work_of(order, lo, hi):
 
 @njit(inline="always", **OPTIONS)
 def _measure_until(
-    tables, work, order, two_J, lo, hi, unit, times, until, start, done, mean, second, sectors, counts, shots, effort
+    N, work, order, two_J, lo, hi, unit, times, until, start, done, mean, second, sectors, counts, shots, effort
 ):
     """Averages at the output times up to ``until`` from the series that starts at ``start``; number done, effort left.
 
@@ -294,7 +290,7 @@ def _measure_until(
         _sum_at(work, order, lo, hi, (times[done] - start) / unit)
         clear_beside(work.out_re, work.out_im, lo, hi, 2)
         norm2 = norm_squared(work.out_re, work.out_im, lo, hi)
-        spin_averages(tables.N, two_J, work.out_re, work.out_im, lo, hi, norm2, mean[done], second[done])
+        spin_averages(N, two_J, work.out_re, work.out_im, lo, hi, norm2, mean[done], second[done])
         sectors[done] = two_J
         for l in range(counts.shape[1]):
             counts[done + 1, l] = counts[done, l]
@@ -318,19 +314,20 @@ def _keep(from_re, from_im, lo, hi, weight, to_re, to_im):
 
 
 @njit(**OPTIONS)
-def _strongest_damping(tables, two_J, lo, hi):
+def _strongest_damping(h_eff, two_J, lo, hi):
     """Largest half rate on lo..hi widened by what a step may reach."""
-    first, last = sector_range(tables.N, two_J)
-    reach, J = MAX_ORDER * tables.band, 0.5 * two_J
+    first, last = sector_range(h_eff.N, two_J)
+    reach, J = MAX_ORDER * h_eff.band, 0.5 * two_J
     most = 0.0
     for p in range(max(lo - reach, first), min(hi + reach, last)):
-        most = max(most, tables.half_rate[p - PAD])
-    return most + 0.5 * tables.casimir * J * (J + 1.0)
+        most = max(most, h_eff.half_rate[p - PAD])
+    return most + 0.5 * h_eff.casimir * J * (J + 1.0)
 
 
 @njit(**OPTIONS)
 def advance(
-    tables,
+    h_eff,
+    jumps,
     work,
     place,
     clock,
@@ -382,7 +379,7 @@ def advance(
     tail = (SHARE * tolerance) ** 2
     status, left = FINISHED, budget
     done, effort = _measure_until(
-        tables, work, 0, two_J, lo, hi, 1.0, times, t, t, done, mean, second, sectors, counts, shots, effort
+        h_eff.N, work, 0, two_J, lo, hi, 1.0, times, t, t, done, mean, second, sectors, counts, shots, effort
     )
     while done < times.size:
         # what a step begins with: a pause in its midst goes back to it
@@ -395,7 +392,7 @@ def advance(
             status = RECORD_FULL
             break
         order, horizon, energy, rate, curvature, shift, rate_shift, unit = expand(
-            tables, work, two_J, lo, hi, filled, shift, rate_shift, waiting, times[-1] - t, 0.5 * tolerance
+            h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, times[-1] - t, 0.5 * tolerance
         )
         if not np.isfinite(energy) or not np.isfinite(rate):
             status = NOT_FINITE
@@ -403,15 +400,15 @@ def advance(
         if order == MAX_ORDER and waiting > 0.0 and place[6] <= 0:
             wanted = min(guessed_horizon(rate, waiting, times[-1] - t), times[done] - t)
             cost = wanted / horizon * _work_of(order, lo, hi) if horizon > 0.0 else np.inf
-            if cost > LONG_STEP + LONG_STEP // 1024 * two_J and _strongest_damping(tables, two_J, lo, hi) * horizon > 1:
+            if cost > LONG_STEP + LONG_STEP // 1024 * two_J and _strongest_damping(h_eff, two_J, lo, hi) * horizon > 1:
                 clock[4] = horizon
                 status = STIFF
                 break
         if not t + horizon > t and waiting > 0.0:
             status = NO_CONVERGENCE
             break
-        first, last = sector_range(tables.N, two_J)
-        lo, hi = max(lo - order * tables.band, first), min(hi + order * tables.band, last)
+        first, last = sector_range(h_eff.N, two_J)
+        lo, hi = max(lo - order * h_eff.band, first), min(hi + order * h_eff.band, last)
         step, found, lost, norm2, summed = find_jump(
             work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, waiting, tolerance
         )
@@ -423,7 +420,7 @@ def advance(
         until = times[-1] if ends else t + step
         before = done
         done, effort = _measure_until(
-            tables,
+            h_eff.N,
             work,
             order,
             two_J,
@@ -455,7 +452,7 @@ def advance(
         channel = -1
         if found == 1:
             channel, new_two_J, new_lo, new_hi, new_norm2 = perform_jump(
-                tables, work, two_J, lo, hi, generator.random()
+                h_eff.N, jumps, work, two_J, lo, hi, generator.random()
             )
         if channel == NO_NUMBER:
             status = NOT_FINITE
@@ -483,7 +480,7 @@ def advance(
 
 
 @njit(**OPTIONS)
-def product_step(tables, work, size, shift, rate_shift, waiting, most, tolerance):
+def product_step(h_eff, work, size, shift, rate_shift, waiting, most, tolerance):
     """One step of a sector of several blocks: expand the state, find the jump or the end of the step.
 
     Returns
@@ -493,7 +490,7 @@ def product_step(tables, work, size, shift, rate_shift, waiting, most, tolerance
     """
     filled = np.full(3, -1)
     order, horizon, energy, rate, curvature, shift, rate_shift, unit = expand(
-        tables, work, size - 1, PAD, PAD + size, filled, shift, rate_shift, waiting, most, 0.5 * tolerance
+        h_eff, work, size - 1, PAD, PAD + size, filled, shift, rate_shift, waiting, most, 0.5 * tolerance
     )
     time, found, lost, norm2, _ = find_jump(
         work, order, PAD, PAD + size, horizon, unit, rate_shift, rate, curvature, waiting, tolerance
