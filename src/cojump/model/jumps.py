@@ -185,6 +185,17 @@ class LocalJump(Term):
         inside = {name: x for name, x in self.argument.items() if name in names}
         return replace(self, argument=inside or {self.block: np.zeros_like(self.j)})
 
+    @property
+    def levels(self) -> dict[str, NDArray[np.float64]]:
+        """Eigenvalues (d_b,) of each X_b, sorted."""
+        return {name: snapped(np.linalg.eigvalsh(x)) for name, x in self.argument.items()}
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """The lowest and the highest value of Δ that any state has, mean field's as well."""
+        ends = [(float(levels[0]), float(levels[-1])) for levels in self.levels.values()]
+        return sum((low for low, _ in ends), 0.0), sum((high for _, high in ends), 0.0)
+
     def spectrum(self, sizes: Mapping[str, int], most: int = SPECTRUM_POINTS) -> NDArray[np.float64]:
         """Eigenvalues of Δ (of Δ without the jumping particle if that is left out), sorted.
 
@@ -195,8 +206,7 @@ class LocalJump(Term):
             return np.zeros(1)
         spectra = []
         budget = max(2, int(most ** (1.0 / min(len(self.argument), 2))))
-        for name, matrix in self.argument.items():
-            levels = snapped(np.linalg.eigvalsh(matrix))
+        for name, levels in self.levels.items():
             count = sizes[name] - int(self.leaves_self_out and name == self.block)
             spectra.append(average_spectrum(levels, count, sizes[name], budget))
         return reduce(lambda a, b: thinned(np.unique(np.add.outer(a, b)), most), spectra)

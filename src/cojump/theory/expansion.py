@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from ..errors import UnsupportedError
 from ..model import LocalJump, Model
-from ..model.spectrum import snapped
 from ..tools.matrices import commutator
 from ..tools.types import Array, Complex
 from .rate_derivatives import Jet, RateJet
@@ -29,14 +28,11 @@ class _Local:
         share = {b: block.size / model.size for b, block in enumerate(model.blocks)}
         j = expansion.embedded(self.block, jump.matrix)
         x = np.zeros_like(j)
-        lowest = highest = 0.0
         for block, matrix in jump.argument.items():
             b = model.block_index(block)
             x += expansion.embedded(b, matrix) / share[b]
-            ends = snapped(np.linalg.eigvalsh(matrix))
-            lowest, highest = lowest + float(ends[0]), highest + float(ends[-1])
         self.varies = jump.has_rate
-        self._rate = RateJet(jump, lowest, highest, name)
+        self._rate = RateJet(jump, *jump.reach, name)
         z = j.conj().T @ j
         w = commutator(v, x)
         coordinates = expansion.functional

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..model import LocalJump, Model, TwoBody
-from ..model.spectrum import snapped
 from ..model.states import State, check_start
 from ..tools.checks import check_times
 from ..tools.labelled import Labelled, last_averages
@@ -145,8 +144,7 @@ class _LocalTerm:
         self.square = self.j_dagger @ self.j
         self._jump = jump
         self._arguments = [(model.block_index(name), x) for name, x in jump.argument.items()]
-        spectra = [snapped(np.linalg.eigvalsh(x)) for _, x in self._arguments]
-        self._lowest, self._highest = sum(float(s[0]) for s in spectra), sum(float(s[-1]) for s in spectra)
+        self._lowest, self._highest = jump.reach
 
     def rate(self, r: Densities) -> float:
         """Γ²(Δ̄); the integrator's rounding must not carry Δ̄ out of the spectrum."""

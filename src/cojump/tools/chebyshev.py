@@ -1,9 +1,12 @@
-"""A function of one variable as Chebyshev interpolants on pieces, halved until their coefficients have died out."""
+"""A function of one variable as Chebyshev interpolants: one on all of an interval, or many on pieces of it.
+
+:func:`converged` doubles the degree until the coefficients have died out, :class:`Interpolant` halves the interval.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.polynomial import chebyshev
+from numpy.polynomial import Chebyshev, chebyshev
 from numpy.typing import NDArray
 
 from .types import RealFunction
@@ -19,6 +22,40 @@ _ROUNDING = 2e-14
 
 _HALVINGS = 16
 """The spectrum is cut into at most 2^16 intervals before a function is called not smooth."""
+
+
+_DEGREES = (16, 32, 64, 128, 256, 512, 1024)
+"""Degrees of an interpolant on all of an interval, in turn."""
+
+
+def interpolated(function: RealFunction, lowest: float, highest: float, degree: int) -> Chebyshev:
+    """The interpolant of a function in the Chebyshev points of an interval, which it is not called outside of."""
+    return Chebyshev.interpolate(lambda x: function(np.clip(x, lowest, highest)), degree, domain=[lowest, highest])
+
+
+def converged(
+    function: RealFunction, lowest: float, highest: float, *, rounding: float, reproduced: float
+) -> Chebyshev | None:
+    """The interpolant of least degree whose last coefficients have died out; None if it is of no degree up to 1024.
+
+    Parameters
+    ----------
+    function : callable
+    lowest, highest : float
+        Ends of the interval.
+    rounding : float
+        The last quarter of the coefficients is below this, relative to the largest; what is rounding is cut off.
+    reproduced : float
+        Largest deviation between the interpolation points, in the same unit.
+    """
+    for degree in _DEGREES:
+        series = interpolated(function, lowest, highest, degree)
+        scale = float(np.abs(series.coef).max())
+        points = np.clip(np.linspace(lowest, highest, 3 * degree + 2), lowest, highest)
+        missed = float(np.abs(series(points) - function(points)).max())
+        if np.abs(series.coef[-(degree // 4) :]).max() <= rounding * scale and missed <= reproduced * scale:
+            return series.trim(0.1 * rounding * scale)
+    return None
 
 
 class _Piece:

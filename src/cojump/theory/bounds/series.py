@@ -11,13 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
-from numpy.polynomial.chebyshev import chebder, chebinterpolate, chebval
 from numpy.typing import NDArray
 
 from ...errors import ArgumentError, UnsupportedError
 from ...model import LocalJump, Model
-from ...model.spectrum import snapped
 from ...tools import checks
+from ...tools.chebyshev import converged, interpolated
 from ...tools.types import Array
 from .rates import RateBounds, Series, Smooth
 
@@ -31,7 +30,6 @@ _LAST_TERM = 1e-8
 """A polynomial ends abruptly: its last Chebyshev coefficient is at least this; that of a smooth function fades."""
 
 _POLYNOMIAL_DEGREE = 10
-_DEGREES = (16, 32, 64, 128, 256, 512, 1024)
 
 _CIRCLES = (1.25, 6.0)
 """Radii, in units of δ_l, of the circles from which Taylor coefficients are taken; both must give the same γ."""
@@ -44,13 +42,8 @@ _CIRCLE_ROUNDING = 1e-15
 
 def hull(model: Model, jump: LocalJump) -> tuple[float, float]:
     """Ends of an interval that holds the spectrum of Δ, of Δ without the jumping particle, and the mean-field Δ."""
-    low = high = 0.0
-    own = np.zeros(1)
-    for name, matrix in jump.argument.items():
-        levels = snapped(np.linalg.eigvalsh(matrix))
-        low, high = low + float(levels[0]), high + float(levels[-1])
-        if jump.leaves_self_out and name == jump.block:
-            own = levels / model.blocks[model.block_index(name)].size
+    low, high = jump.reach
+    own = jump.levels[jump.block] / model.sizes[jump.block] if jump.leaves_self_out else np.zeros(1)
     return min(low, low - float(own[0])), max(high, high - float(own[-1]))
 
 
@@ -109,18 +102,9 @@ def _deviation(coefficients: Array, jump: LocalJump, points: Array) -> float:
     return float(error) / scale if scale > 0 else float(error)
 
 
-def _chebyshev(jump: LocalJump, low: float, high: float, degree: int) -> Array:
-    """Coefficients of the interpolant of Γ in the Chebyshev points of [low, high]."""
-
-    def gamma(t: Any) -> Any:
-        return jump.gamma(np.clip(low + (high - low) * (t + 1) / 2, low, high))
-
-    return np.asarray(chebinterpolate(gamma, degree), dtype=float)
-
-
 def _polynomial(jump: LocalJump, low: float, high: float) -> tuple[Array | None, str]:
     """Coefficients c_n if Γ is a polynomial over the spectrum."""
-    series = _chebyshev(jump, low, high, 64)
+    series = interpolated(jump.gamma, low, high, 64).coef
     scale = float(np.abs(series).max())
     if scale == 0:
         return np.zeros(1), "Γ = 0"
@@ -191,36 +175,25 @@ def _on_circle(jump: LocalJump, radius: float) -> NDArray[np.complex128] | None:
 def _smooth(model: Model, index: int, jump: LocalJump, delta: float) -> Smooth:
     """Derivatives of Γ over the hull of the spectrum, from a Chebyshev series that has converged to rounding."""
     low, high = hull(model, jump)
-    for degree in _DEGREES:
-        series = _chebyshev(jump, low, high, degree)
-        scale = float(np.abs(series).max())
-        t = np.linspace(-1, 1, 3 * degree + 2)
-        missed = np.abs(chebval(t, series) - jump.gamma(np.clip(low + (high - low) * (t + 1) / 2, low, high))).max()
-        if np.abs(series[-(degree // 4) :]).max() <= _ROUNDING * scale and missed <= _REPRODUCED * scale:
-            break
-    else:
+    series = converged(jump.gamma, low, high, rounding=_ROUNDING, reproduced=_REPRODUCED)
+    if series is None:
         raise UnsupportedError(
             f"The bound needs a smooth Γ, but that of jumps[{index}] is kinked or of unbounded slope somewhere on "
             f"[{low:g}, {high:g}]: neither Assumption 1 nor section 5.2 of the paper applies"
         )
-    last = int(np.flatnonzero(np.abs(series) > 0.1 * _ROUNDING * scale).max(initial=0))
-    series = series[: last + 1]
+    last = series.degree()
     # the largest value of a polynomial of degree K on the m-point Chebyshev grid is at least cos(πK/2m) times its
     # largest value on the interval (Ehlich, Zeller): a bound, not a sample
     count = 128 * (last + 1)
-    grid = np.cos(np.pi * (np.arange(count) + 0.5) / count)
+    grid = low + (high - low) * (np.cos(np.pi * (np.arange(count) + 0.5) / count) + 1) / 2
     margin = 1 / float(np.cos(np.pi * last / (2 * count)))
     margin_of_square = 1 / float(np.cos(np.pi * last / count))
-    slope = 2 / (high - low)
-    value, first, second = (chebval(grid, chebder(series, m)) * slope**m for m in range(3))
-    spread = 0.0
-    for name, matrix in jump.argument.items():
-        levels = snapped(np.linalg.eigvalsh(matrix))
-        spread = max(spread, float(levels[-1] - levels[0]) * model.size / model.blocks[model.block_index(name)].size)
+    value, first, second = (series.deriv(m)(grid) for m in range(3))
+    spread = max(float(np.ptp(levels)) * model.size / model.sizes[name] for name, levels in jump.levels.items())
     own = jump.argument.get(jump.block, np.zeros_like(jump.matrix))
     square = jump.matrix.conj().T @ jump.matrix
     commutes = np.abs(square @ own - own @ square).max() <= 1e-14 * np.abs(square).max() * np.abs(own).max()
-    share = model.size / model.blocks[model.block_index(jump.block)].size
+    share = model.size / model.sizes[jump.block]
     return Smooth(
         delta=delta,
         norm=float(np.abs(value).max()) * margin,
