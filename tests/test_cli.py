@@ -18,6 +18,7 @@ from cojump.jobs.run_file.templates import TEMPLATES
 from cojump.storage.envelope import SCHEMA
 from cojump.storage.result_file import load, save_results
 from cojump.tools.progress import ProgressBar, ProgressLines, make_progress
+from tests.support import hooks
 from tests.support.command_line import environment, invoke
 from tests.support.run_files import flips, run_text
 
@@ -282,24 +283,20 @@ def test_a_model_that_does_not_fit_in_memory_is_one_line(run_toml):
 
 @pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt(), 130), (MemoryError(), 2)])
 def test_interrupted(error, status, run_toml, monkeypatch):
-    import cojump.ensemble.run
-
-    def failing(points, folds, **options):
+    def failing():
         raise error
 
-    monkeypatch.setattr(cojump.ensemble.run, "run_chunks", failing)
+    hooks.at_stage(monkeypatch, "compiled", failing)
     _, err = invoke("run", run_toml, status=status)
     assert err.strip().splitlines()[-1].startswith("cojump: ")
     assert "Traceback" not in err
 
 
 def test_a_bug_is_not_hidden(run_toml, monkeypatch):
-    import cojump.ensemble.run
-
-    def failing(points, folds, **options):
+    def failing():
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(cojump.ensemble.run, "run_chunks", failing)
+    hooks.at_stage(monkeypatch, "compiled", failing)
     with pytest.raises(ZeroDivisionError, match="a bug"):
         invoke("run", run_toml)
 

@@ -14,6 +14,7 @@ from cojump.errors import ConvergenceError, StorageError
 from cojump.jobs import failures
 from cojump.tools import whole_files
 from tests.mpi import digests
+from tests.support import hooks
 from tests.support.command_line import invoke
 from tests.support.interrupted import Watch, change, crash_points, finished, go, hit, killed_run
 from tests.support.run_files import run_text
@@ -241,12 +242,12 @@ def test_killed_anywhere_while_the_record_is_written_and_removed(run_toml, expec
 def test_a_run_of_which_every_point_fails_in_its_mean_field(run_toml, monkeypatch):
     """There is no result file then; the directory tells all the same."""
 
-    def no_mean_field(*_):
+    def no_mean_field():
         raise ConvergenceError("the mean field does not converge")
 
     results = run_toml.parent / "results"
     with monkeypatch.context() as patch:
-        patch.setattr("cojump.ensemble.worker.mean_field", no_mean_field)
+        hooks.at_stage(patch, "in the mean field", no_mean_field)
         go(run_toml, status=3)
     said = [f"failed: size = {n}: the mean field does not converge" for n in (4, 6)]
     assert lines("show", results) == said

@@ -14,6 +14,7 @@ import cojump as cj
 from cojump.ensemble import ordered_merge
 from cojump.errors import SimulationInterrupted
 from tests.support.interrupted import Watch, hit
+from tests.support.pauli import Z
 
 MODEL = cj.systems.constrained(6, 0.7, 1.3, 0.8)
 STATE = cj.tilted(MODEL, 1.1, 0.4)
@@ -133,13 +134,6 @@ def test_the_display_stops_in_every_case(action, monkeypatch):
     assert log[-1] == "off"
 
 
-def test_ctrl_c_before_the_work_comes_at_once(monkeypatch):
-    monkeypatch.setattr("cojump.ensemble.worker.mean_field", lambda *_: hit(signal.SIGINT)())
-    with pytest.raises(cj.SimulationInterrupted, match=r"interrupted after 0 of 50 trajectories$") as caught:
-        simulate()
-    assert caught.value.partial is None
-
-
 def test_a_second_ctrl_c_breaks_off(monkeypatch):
     def twice():
         os.kill(os.getpid(), signal.SIGINT)
@@ -170,13 +164,24 @@ def test_in_another_thread_nothing_is_listened_to():
     assert made[0].n_traj == 9
 
 
-@pytest.mark.parametrize("where", ["check_times", "run_points"])
-def test_ctrl_c_before_the_first_trajectory_is_the_same_exception(where, monkeypatch):
-    def interrupted(*_, **__):
-        os.kill(os.getpid(), signal.SIGINT)
-        raise AssertionError("it has been heard")
+@pytest.mark.parametrize("where", ["times", "mean field"])
+def test_ctrl_c_before_the_first_trajectory_is_the_same_exception(where):
+    """While the arguments are checked, which calls what the user has given; and in the first integration."""
 
-    monkeypatch.setattr(f"cojump.ensemble.simulate.{where}", interrupted)
+    class Times:
+        def __array__(self, dtype=None, copy=None):
+            return interrupted(TIMES)
+
+    def interrupted(values):
+        if armed and (where == "times" or len(values) == 1):  # one argument: the rate along the mean field
+            os.kill(os.getpid(), signal.SIGINT)
+            raise AssertionError("it has been heard")
+        return values
+
+    armed = False
+    jump = cj.LocalJump(Z, "spins", amplitude=interrupted, argument={"spins": Z})
+    model = cj.Model([cj.Block("spins", 6)], [], [jump])
+    state, armed = cj.tilted(model, 1.1, 0.4), True
     with pytest.raises(cj.SimulationInterrupted, match=r"^interrupted after 0 of 50 trajectories$") as caught:
-        simulate()
+        cj.simulate(model, state, Times() if where == "times" else TIMES, n_traj=50)
     assert caught.value.partial is None

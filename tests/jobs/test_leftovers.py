@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -10,38 +11,28 @@ from pathlib import Path
 import pytest
 
 from cojump.errors import StorageError
-from cojump.jobs import directory, lock
+from cojump.jobs import lock
 from cojump.storage.result_file import load
 from cojump.tools import whole_files
 from tests.mpi import digests
+from tests.support import hooks
 from tests.support.command_line import invoke
-from tests.support.interrupted import Killed, Watch, change, finished, go, hit
-
-
-def stopped(path, monkeypatch, at=30):
-    """A run that was stopped, everything in shards; its directory."""
-    with monkeypatch.context() as patch:
-        Watch(patch, at, hit(signal.SIGTERM))
-        patch.setattr(directory.Session, "write", lambda *_, **__: None)
-        go(path, status=75)
-    return path.parent / "results"
+from tests.support.interrupted import Watch, change, finished, go, hit, never_folded
 
 
 def stuck(monkeypatch, matching):
     """Files that cannot be removed, as those that another machine has open on NFS."""
-    real = Path.unlink
 
-    def unlink(path, **options):
-        if matching(path):
-            raise OSError(16, "Device or resource busy")
-        real(path, **options)
+    def hear(event, arguments):
+        if event == "os.remove" and matching(Path(arguments[0])):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
 
-    monkeypatch.setattr(Path, "unlink", unlink)
+    hooks.listen(monkeypatch, hear)
 
 
 @pytest.mark.parametrize("what", ["nfs", "directory", "shard directory", "status.json", "manifest.h5", "shard"])
 def test_what_cannot_be_removed_is_no_failure(what, run_toml, expected, monkeypatch):
-    results = stopped(run_toml, monkeypatch)
+    results = never_folded(run_toml, monkeypatch, 30)
     place = results / "checkpoint"
     with monkeypatch.context() as patch:
         if what == "nfs":
@@ -75,10 +66,11 @@ def test_a_complete_run_that_nobody_can_write_into(run_toml, monkeypatch):
     results = run_toml.parent / "results"
     (results / "checkpoint").mkdir()
 
-    def read_only(*_):
-        raise StorageError(f"cannot write into {results}: Read-only file system")
+    def read_only(event, arguments):
+        if hooks.changes_file(event, arguments, results):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr(directory, "prepare_directory", read_only)
+    hooks.listen(monkeypatch, read_only)
     out, err = go(run_toml)
     assert out.startswith("cojump: complete, 2 points in ")
     assert err.startswith(f"cojump: warning: cannot write into {results}: Read-only file system; ")
@@ -86,7 +78,7 @@ def test_a_complete_run_that_nobody_can_write_into(run_toml, monkeypatch):
 
 def test_a_missing_manifest(run_toml, expected, monkeypatch):
     """The chunks beside it cannot be told from another run's: they are kept, and count again with it."""
-    results = stopped(run_toml, monkeypatch)
+    results = never_folded(run_toml, monkeypatch, 30)
     manifest = results / "checkpoint" / "manifest.h5"
     content = manifest.read_bytes()
     manifest.unlink()
@@ -115,22 +107,20 @@ def test_a_missing_manifest(run_toml, expected, monkeypatch):
 @pytest.mark.parametrize("what", ["nothing", "header", "record", "another run", "another program", "last bit"])
 def test_a_file_of_chunks_that_does_not_count_is_said(what, run_toml, expected, monkeypatch):
     """And kept, unless there is nothing in it."""
-    results = stopped(run_toml, monkeypatch)
+    results = never_folded(run_toml, monkeypatch, 30)
     shard = min((results / "checkpoint").glob("*.shard"), key=lambda p: -p.stat().st_size)
     data = shard.read_bytes()
     other = {
         "nothing": b"",
         "header": data[:15],
         "record": data[:200],
-        "another run": data,
+        "another run": shard_of_another_run(run_toml, monkeypatch) if what == "another run" else b"",
         "another program": b"mine" * 100,
         "last bit": data[:-1] + bytes([data[-1] ^ 1]),
     }[what]
     if what in ("another run", "another program"):
         shard = shard.with_name(f"x{shard.name}")
     shard.write_bytes(other)
-    if what == "another run":
-        monkeypatch.setattr(directory._Shards, "__init__", with_another_key(directory._Shards.__init__, shard))
     _, err = go(run_toml)
     line = {
         "nothing": f"warning: {shard} is cut off; what is missing there is run again",
@@ -146,18 +136,18 @@ def test_a_file_of_chunks_that_does_not_count_is_said(what, run_toml, expected, 
     assert digests.of_file(results / "result.h5") == expected
 
 
-def with_another_key(init, shard):
-    """One of the files is read as if it had been written with another key."""
-
-    def call(self, key, found):
-        init(self, key, {p: directory.scan(p, b"another") if p == shard else s for p, s in found.items()})
-
-    return call
+def shard_of_another_run(path, monkeypatch):
+    """The same model with another seed."""
+    other = path.parent / "other"
+    other.mkdir()
+    (other / "run.toml").write_text(path.read_text().replace("seed = 7", "seed = 8"), encoding="utf-8")
+    results = never_folded(other / "run.toml", monkeypatch, 30)
+    return min((results / "checkpoint").glob("*.shard"), key=lambda p: -p.stat().st_size).read_bytes()
 
 
 def test_chunks_of_a_point_that_cannot_be_built_today_stay(run_toml, expected, monkeypatch):
     """A module that is not installed on this machine, a limit of memory: the point may run again tomorrow."""
-    results = stopped(run_toml, monkeypatch)
+    results = never_folded(run_toml, monkeypatch, 30)
     with monkeypatch.context() as patch:
         from cojump.jobs import points
 
@@ -181,7 +171,7 @@ def test_chunks_of_a_point_that_cannot_be_built_today_stay(run_toml, expected, m
 
 @pytest.mark.parametrize("what", ["run file", "text", "result", "damaged", "link", "nowhere", "fifo"])
 def test_fold_writes_a_new_file_only(what, run_toml, monkeypatch):
-    results, place = stopped(run_toml, monkeypatch), run_toml.parent / "now.h5"
+    results, place = never_folded(run_toml, monkeypatch, 30), run_toml.parent / "now.h5"
     if what == "run file":
         place = run_toml
     elif what == "fifo":
@@ -220,7 +210,7 @@ def test_fold_onto_the_results_of_the_run_needs_its_lock(run_toml, expected, mon
     assert digests.of_file(results / "result.h5") == expected
     (other / "result.h5").unlink()
     change(run_toml, ("n_traj = 22", "n_traj = 40"))
-    stopped(run_toml, monkeypatch, at=4)
+    never_folded(run_toml, monkeypatch, 4)
     (other / "checkpoint").mkdir()
     (other / "checkpoint" / "manifest.h5").write_bytes(b"")
     _, err = invoke("fold", results, "-o", other / "result.h5", status=2)
@@ -233,13 +223,12 @@ def test_fold_onto_the_results_of_the_run_needs_its_lock(run_toml, expected, mon
 
 def test_a_new_file_is_new_even_if_two_make_it_at_once(tmp_path, monkeypatch):
     place = tmp_path / "x"
-    real = whole_files._check_replaceable
 
-    def beaten(*arguments):
-        real(*arguments)
-        place.write_text("of the other one")
+    def beaten(event, arguments):
+        if event == "os.link":  # it is the last step: the file has been seen to be new before
+            place.write_text("of the other one")
 
-    monkeypatch.setattr(whole_files, "_check_replaceable", beaten)
+    hooks.listen(monkeypatch, beaten)
     with pytest.raises(StorageError, match=r"cannot write .*x: it exists already"):
         whole_files.replace_file(place, b"mine", new=True)
     assert place.read_text() == "of the other one"
@@ -301,16 +290,15 @@ def test_a_lock_of_another_program_is_left_alone(what, run_toml):
 def test_files_of_killed_processes_go(run_toml, expected, monkeypatch):
     """While the directory is tried out, and while any of the run's own files is written."""
     results = run_toml.parent / "results"
+    for kind in ("os.remove", "os.rename"):
 
-    def killed(*_, **__):
-        raise Killed
+        def hear(event, arguments, kind=kind):
+            if event == kind and str(arguments[0]).startswith(str(results)):
+                hooks.gone()
 
-    for module, name in ((Path, "unlink"), (whole_files.os, "replace")):
         with monkeypatch.context() as patch:
-            patch.setattr(module, name, killed)
-            patch.setattr(Path, "unlink", killed)
-            with pytest.raises(Killed):
-                go(run_toml)
+            hooks.listen(patch, hear)
+            assert hooks.in_a_child(lambda: go(run_toml))
     assert [p for p in results.rglob("*") if p.name.endswith(".part")]
     for name in (".lock.17.part", ".failures.json.17-ab.part", ".result.h5.17-ab.part"):
         (results / name).touch()

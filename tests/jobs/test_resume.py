@@ -21,7 +21,7 @@ from cojump.storage.result_file import load
 from cojump.tools import whole_files
 from tests.mpi import digests
 from tests.support.command_line import invoke
-from tests.support.interrupted import RUN, Watch, change, crash_points, finished, go, hit, killed_run
+from tests.support.interrupted import RUN, Watch, change, crash_points, finished, go, hit, killed_run, never_folded
 
 
 @pytest.mark.parametrize(
@@ -173,12 +173,9 @@ def test_a_directory_that_becomes_read_only(run_toml, expected, monkeypatch):
 
 def stopped_run(run_toml, monkeypatch, at=30):
     """A run that was stopped: its directory, and its shard of whole chunks (a second one has the beginning of one)."""
-    with monkeypatch.context() as patch:
-        Watch(patch, at, hit(signal.SIGTERM))
-        patch.setattr(directory.Session, "write", lambda *_, **__: None)  # all is in the shard
-        go(run_toml, status=75)
-    shard, *_ = sorted((run_toml.parent / "results" / "checkpoint").glob("*.shard"))
-    return run_toml.parent / "results", shard
+    results = never_folded(run_toml, monkeypatch, at)
+    shard, *_ = sorted((results / "checkpoint").glob("*.shard"))
+    return results, shard
 
 
 def test_a_shard_cut_off_or_turned_over_anywhere(run_toml, expected, monkeypatch):

@@ -8,10 +8,9 @@ import pytest
 from click.testing import CliRunner
 
 from cojump.cli import cli
-from cojump.ensemble import run
 from cojump.errors import Stopped
-from cojump.jobs import points
 from cojump.jobs.signals import Signals
+from tests.support import hooks
 
 RUN = """
 [model]
@@ -74,7 +73,7 @@ def test_a_signal_that_a_destructor_swallows_comes_again():
             lose_a_signal()
 
 
-def lose_a_signal_and_fail(_):
+def lose_a_signal_and_fail():
     Doomed()
     raise RuntimeError("no compiled object yet")
 
@@ -83,7 +82,7 @@ def test_a_compilation_that_fails_of_a_lost_signal(tmp_path, monkeypatch):
     """The compiler misses what the broken callback was to keep, sooner than the signal comes again."""
     path = tmp_path / "run.toml"
     path.write_text(RUN, encoding="utf-8")
-    monkeypatch.setattr(run, "prepare", lose_a_signal_and_fail)
+    hooks.at_stage(monkeypatch, "compiled", lose_a_signal_and_fail)
     outcome = CliRunner().invoke(cli, ["run", str(path)])
     assert outcome.exit_code == 75
     assert outcome.stderr == "cojump: stopped (SIGINT) before the work began; the same command goes on\n"
@@ -114,15 +113,12 @@ def test_everything_is_as_before_afterwards():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("when", ["planning", "compiling"])
+@pytest.mark.parametrize("when", ["planned", "compiled"])
 def test_a_run_that_is_stopped_before_the_work_begins(when, number, tmp_path, monkeypatch):
     path = tmp_path / "run.toml"
     path.write_text(RUN, encoding="utf-8")
     with monkeypatch.context() as patch:
-        if when == "planning":
-            patch.setattr(points, "point_of", lambda *_: hit(number))
-        else:
-            patch.setattr(run, "prepare", lambda _: hit(number))
+        hooks.at_stage(patch, when, lambda: hit(number))
         outcome = CliRunner().invoke(cli, ["run", str(path)])
     assert outcome.exit_code == 75
     name = signal.Signals(number).name

@@ -12,23 +12,21 @@ import numpy as np
 from mpi4py import MPI
 
 import cojump as cj
-from cojump.trajectories.spin_engine import Engine
+from tests.support import hooks
 
 if __name__ == "__main__":
     directory, action = sys.argv[1:]
     last = MPI.COMM_WORLD.rank == MPI.COMM_WORLD.size - 1
-    run, count = Engine.run, [0]
+    count = [0]
 
-    def watched(engine, seed, index, **options):
-        if "poll" in options:
-            count[0] += 1
-            if last and count[0] == 20:
-                if action == "fail":
-                    raise cj.ConvergenceError("no step is short enough")
-                os.kill(os.getpid(), signal.SIGINT)
-        return run(engine, seed, index, **options)
+    def watched(event, _):
+        count[0] += event == "cojump.trajectory"
+        if last and event == "cojump.trajectory" and count[0] == 20:
+            if action == "fail":
+                raise cj.ConvergenceError("no step is short enough")
+            os.kill(os.getpid(), signal.SIGINT)
 
-    Engine.run = watched
+    hooks.listeners.append(watched)
     model = cj.systems.constrained(6, 0.7, 1.3, 0.8)
     arguments = (model, cj.tilted(model, 1.1, 0.4), np.linspace(0, 1, 4))
     try:

@@ -22,11 +22,9 @@ import numpy as np
 from mpi4py import MPI
 
 import cojump as cj
-from cojump.ensemble import worker
-from cojump.trajectories.spin_engine import Engine
+from tests.support import hooks
 
 RANK = MPI.COMM_WORLD.rank
-_run = Engine.run
 
 
 def build(size: int, action: str, rank: int, directory: str):
@@ -41,27 +39,30 @@ def build(size: int, action: str, rank: int, directory: str):
             os.kill(os.getpid(), signal.SIGINT)
     elif action == "mean_field":
         if rank == RANK:
-            worker.mean_field = _no_mean_field
+            hooks.listeners[:] = [_no_mean_field]
     elif action == "no_room":
         if rank == RANK:
-            worker.mean_field = _no_room
+            hooks.listeners[:] = [_no_room]
     else:
         _watch(action, rank, place)
     return cj.systems.constrained(size, 0.7, 1.3, 0.8)
 
 
-def _no_mean_field(*_):
-    raise cj.ConvergenceError("the mean field does not converge")
+def _no_mean_field(event, arguments):
+    if event == "cojump.stage" and "mean field" in arguments[0]:
+        raise cj.ConvergenceError("the mean field does not converge")
 
 
-def _no_room(*_):
-    raise MemoryError
+def _no_room(event, arguments):
+    if event == "cojump.stage" and "mean field" in arguments[0]:
+        raise MemoryError
 
 
 def _watch(action, rank, place):
-    def run(engine, seed, index, **options):
-        if "poll" not in options:  # warm_up() runs one trajectory of its own
-            return _run(engine, seed, index, **options)
+    def hear(event, arguments):
+        if event != "cojump.trajectory":
+            return
+        size, index, engine = arguments
         if action == "slow":
             with (place / f"begun{RANK}").open("a") as file:
                 file.write(".")
@@ -73,7 +74,7 @@ def _watch(action, rank, place):
             if not (place / f"threads{RANK}").exists():
                 (place / f"threads{RANK}").write_text(repr(_threads_of_a_product()), encoding="ascii")
         elif action == "wait":
-            if engine.basis.h_eff.N == 2 and "WATCHED_SLOW" in os.environ:
+            if size == 2 and "WATCHED_SLOW" in os.environ:
                 time.sleep(0.5)
         elif rank != RANK:
             time.sleep(0.1)  # leave something to do for the rank that fails
@@ -85,9 +86,8 @@ def _watch(action, rank, place):
             engine.basis.jumps.gamma[:] = np.nan
         elif action == "occupied":
             (place / "results" / "result.h5").mkdir(exist_ok=True)
-        return _run(engine, seed, index, **options)
 
-    Engine.run = run
+    hooks.listeners[:] = [hear]
 
 
 def _threads_of_a_product():

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cojump import cli, fluctuations
-from cojump.ensemble import run, worker
+from cojump import cli
 from cojump.errors import ArgumentError, ConvergenceError
-from cojump.jobs import job, points
+from cojump.jobs import job
 from cojump.parallel import mpi
 from cojump.storage.result_file import load
 from cojump.tools.ode import integrate
 from tests.mpi import digests
+from tests.support import hooks
 from tests.support.command_line import invoke
 from tests.support.interrupted import RUN, Watch, change, finished, go, hit
 
@@ -54,12 +54,13 @@ def test_warnings_of_other_schedulers_stop_a_run_where_nothing_is_lost(number, r
 @pytest.mark.parametrize("phase", ["planned", "mean field", "compiled"])
 def test_what_comes_before_the_work_hears_the_limit_and_signals(how, phase, run_toml, monkeypatch):
     """At once, with what it was that outlasts the limit."""
-    calls = []
+    what = {
+        "planned": "while the points were planned",
+        "mean field": "in the mean field of the point size = 6",
+        "compiled": "while the kernels were compiled",
+    }[phase]
 
-    def dear(*arguments, real=worker.mean_field):
-        calls.append(arguments)
-        if phase == "mean field" and len(calls) == 1:
-            return real(*arguments)
+    def dear():
         if how == "walltime_seconds":
             if phase != "planned":  # the time is over here, however fast the machine is
                 signal.setitimer(signal.ITIMER_REAL, 0.01)
@@ -67,19 +68,13 @@ def test_what_comes_before_the_work_hears_the_limit_and_signals(how, phase, run_
         hit(signal.Signals[how])()
         time.sleep(30)
 
-    place = {"planned": (points, "point_of"), "mean field": (worker, "mean_field"), "compiled": (run, "prepare")}
     if how == "walltime_seconds":
         limited(run_toml, 0.4 if phase == "planned" else 3600)
     began = time.monotonic()
     with monkeypatch.context() as patch:
-        patch.setattr(*place[phase], dear)
+        hooks.at_stage(patch, what, dear)
         _, err = go(run_toml, status=75)
     assert time.monotonic() - began < 10
-    what = {
-        "planned": "while the points were planned",
-        "mean field": "in the mean field of the point size = 6",
-        "compiled": "while the kernels were compiled",
-    }[phase]
     if how == "walltime_seconds":
         comes_again = f"{what}; where this comes again walltime_seconds is too short"
         assert err == f"cojump: stopped (walltime_seconds) before the work began, {comes_again}\n"
@@ -89,15 +84,15 @@ def test_what_comes_before_the_work_hears_the_limit_and_signals(how, phase, run_
 
 def test_mean_fields_that_are_there_are_not_made_again(run_toml, expected, monkeypatch):
     """Many of them do not fit into one job together; each job has to come further."""
-    made, real = [], worker.mean_field
+    made = []
 
-    def dear(model, *others):
-        made.append(model.size)
-        if len(made) == 2:
-            hit(signal.SIGTERM)()
-        return real(model, *others)
+    def dear(event, arguments):
+        if event == "cojump.stage" and "mean field" in arguments[0]:
+            made.append(int(arguments[0][-1]))
+            if len(made) == 2:
+                hit(signal.SIGTERM)()
 
-    monkeypatch.setattr(worker, "mean_field", dear)
+    hooks.listen(monkeypatch, dear)
     go(run_toml, status=75)
     go(run_toml)
     assert made == [4, 6, 6]
@@ -129,7 +124,7 @@ def test_a_theory_that_outlasts_the_limit(run_toml, expected, monkeypatch):
     """The trajectories are there; a job with more time makes the theory of them."""
     limited(run_toml, 3600)
     with monkeypatch.context() as patch:
-        patch.setattr(fluctuations, "fluctuations", lambda *_: time_is_over() or time.sleep(30))
+        hooks.at_stage(patch, "in the theory", lambda: time_is_over() or time.sleep(30))
         out, _ = go(run_toml, status=75)
     assert out == (
         "cojump: stopped (walltime_seconds) in the theory of the point size = 6, which outlasts it, "
@@ -147,18 +142,17 @@ def test_a_theory_that_outlasts_the_limit(run_toml, expected, monkeypatch):
 def test_the_theory_of_the_last_point_outlasts_the_limit(run_toml, expected, monkeypatch):
     """All trajectories are there, and still the run is not complete; it is taken up, not taken for complete."""
     limited(run_toml, 3600)
-    real, calls = fluctuations.fluctuations, []
+    calls = []
 
-    def second_is_slow(*arguments):
-        calls.append(arguments)
+    def second_is_slow():
+        calls.append(1)
         if len(calls) >= 2:
             time_is_over()
             time.sleep(30)
-        return real(*arguments)
 
     with monkeypatch.context() as patch:
         patch.setattr(job, "_GRACE", 0.1)
-        patch.setattr(fluctuations, "fluctuations", second_is_slow)
+        hooks.at_stage(patch, "in the theory", second_is_slow)
         out, _ = go(run_toml, status=75)
     assert "in the theory of the point size = 4, which outlasts it, 44 of 44 trajectories kept" in out
     unlimited(run_toml)
@@ -169,14 +163,11 @@ def test_the_theory_of_the_last_point_outlasts_the_limit(run_toml, expected, mon
 
 
 def test_a_signal_behind_the_last_trajectory_stops_nothing(run_toml, expected, monkeypatch):
-    from cojump.jobs.job import _Run
+    def late(event, arguments):
+        if event == "cojump.trajectory.done" and arguments == (4, 21):
+            hit(signal.SIGTERM)()
 
-    end = _Run._finish
-
-    def late(run, session, stopped):
-        return end(run, session, True)
-
-    monkeypatch.setattr(_Run, "_finish", late)
+    hooks.listen(monkeypatch, late)
     go(run_toml)
     assert digests.of_file(run_toml.parent / "results" / "result.h5") == expected
 

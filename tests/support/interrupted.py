@@ -1,21 +1,16 @@
-"""Runs in this process that are stopped, killed or broken at a chosen place."""
+"""Runs that are stopped, killed or broken at a chosen place."""
 
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import signal
 
-import pytest
-
-from cojump.jobs import directory, job
-from cojump.tools import whole_files
-from cojump.trajectories.spin_engine import Engine
+from cojump.jobs.directory import Session
+from tests.support import hooks
 from tests.support.command_line import invoke
 from tests.support.run_files import flips, run_text
 
 RUN = run_text(flips([4, 6]), steps=3, n_traj=22, seed=7, chunk=4, keep=6)
-
-_run = Engine.run
 
 
 def go(path, status=0, output=None):
@@ -32,22 +27,19 @@ def change(path, *pairs):
 
 
 class Watch:
-    """Counts trajectories; does something before the n-th one, once."""
+    """Counts the trajectories that are finished; does something before the n-th one, once."""
 
     def __init__(self, monkeypatch, at=None, action=None):
         self.indices, self.acted = [], False
 
-        def run(engine, seed, index, **options):
-            if "poll" in options:
-                if len(self.indices) == at and not self.acted:
-                    self.acted = True
-                    action()
-                one = _run(engine, seed, index, **options)
-                self.indices.append((engine.basis.h_eff.N, index))
-                return one
-            return _run(engine, seed, index, **options)
+        def hear(event, arguments):
+            if event == "cojump.trajectory" and len(self.indices) == at and not self.acted:
+                self.acted = True
+                action()
+            elif event == "cojump.trajectory.done":
+                self.indices.append(arguments)
 
-        monkeypatch.setattr(Engine, "run", run)
+        hooks.listen(monkeypatch, hear)
 
 
 def hit(number):
@@ -58,53 +50,35 @@ def finished(directory):
     return sorted(os.listdir(directory)) == ["result.h5"]
 
 
-class Killed(BaseException):
-    """Stands for a process that is gone: nothing after it is executed."""
-
-
 def crash_points(path, output, monkeypatch, at, status=0):
-    """Run, and "kill" the process at its ``at``-th change of a file in the final fold; whether it came that far."""
-    count = [0]
+    """Run, and kill the process at its ``at``-th change of a file in the final fold; whether it came that far."""
+    count = [-1]
 
-    def counted(real):
-        def call(*arguments, **options):
+    def hear(event, arguments):
+        if event == "cojump.stage" and arguments[0] == "while the results were written":
+            count[0] = 0
+        elif count[0] >= 0 and hooks.changes_file(event, arguments, output):
             count[0] += 1
             if count[0] > at:
-                raise Killed
-            return real(*arguments, **options)
-
-        return call
+                hooks.gone()
 
     with monkeypatch.context() as patch:
-        begin = job._Run._finish
-
-        def finish(self, session, stopped):
-            for module, name in (
-                (whole_files.os, "replace"),
-                (whole_files.os, "fsync"),
-                (Path, "unlink"),
-                (Path, "rmdir"),
-            ):
-                patch.setattr(module, name, counted(getattr(module, name)))
-            begin(self, session, stopped)
-
-        patch.setattr(job._Run, "_finish", finish)
-        patch.setattr(directory.Lock, "release", lambda lock: os.close(lock._descriptor))  # as the system does it
-        try:
-            go(path, status, output)
-        except Killed:
-            return True
-    return False
+        hooks.listen(patch, hear)
+        return hooks.in_a_child(lambda: go(path, status, output))
 
 
 def killed_run(path, monkeypatch, at):
     """A run whose process is gone before its ``at``-th trajectory; its directory."""
-
-    def gone():
-        raise Killed
-
     with monkeypatch.context() as patch:
-        Watch(patch, at, gone)
-        with pytest.raises(Killed):
-            go(path)
+        Watch(patch, at, hooks.gone)
+        assert hooks.in_a_child(lambda: go(path))
+    return path.parent / "results"
+
+
+def never_folded(path, monkeypatch, at):
+    """A run that is stopped at its ``at``-th trajectory and has written no results, only shards; its directory."""
+    with monkeypatch.context() as patch:
+        Watch(patch, at, hit(signal.SIGTERM))
+        patch.setattr(Session, "write", lambda *_, **__: None)
+        go(path, status=75)
     return path.parent / "results"

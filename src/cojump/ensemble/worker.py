@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -88,10 +89,12 @@ class Worker:
         adding, self.left = False, None
         try:
             for index in range(task.start, task.stop):
+                sys.audit("cojump.trajectory", p.model.size, index, self._engine)
                 try:
                     one = self._engine.run(p.seed, index, poll=poll)
                 except Interrupted:
                     break
+                sys.audit("cojump.trajectory.done", p.model.size, index)
                 samples = [_sample(meters, one) for meters in self._meters]
                 adding = True
                 for sample, gathered in zip(samples, begun.moments, strict=True):

@@ -102,8 +102,8 @@ def _execute(
         seconds = run_file.run.walltime_seconds
         if seconds is not None and chief:
             signals.limit(seconds - (time.monotonic() - began))
+        signals.stage("while the points were planned")
 
-    signals.doing = "while the points were planned"
     plan = plan_together(open_file, comm, limit)
 
     def begin() -> tuple[Session | None, str | None]:
@@ -197,7 +197,7 @@ def _begin_session(plan: Plan, session: Session, contents: Contents, who: str, s
             with suppress(StorageError):
                 session.keep(*begun(made))
         raise
-    signals.doing = "while the directory was prepared"
+    signals.stage("while the directory was prepared")
     damaged = session.begin(*begun(made))
     session.failures.begin({keys[i]: goal.n_traj for i, goal in plan.goals.items()}, plan.failed_points)
     if damaged:
@@ -267,6 +267,7 @@ class _Run(Events):
         A job that is told to stop when nothing is left to be run has not been stopped by that.
         """
         folds = self._folds
+        self._signals.stage("while the results were written")
         stopped = stopped and any(not fold.finished and fold.failure is None for fold in folds.values())
         if not stopped:
             stopped = not all(self._explain(place) for place, fold in folds.items() if fold.finished)
@@ -334,21 +335,22 @@ class _Run(Events):
         """Put the theory beside a finished point; whether there was time to."""
         fold = self._folds[place]
         if fold.skeleton.theory is None and not fold.skeleton.theory_refusal:
-            begun, title = not self._signals.name, self._plan.title(place)
+            begun, doing = not self._signals.name, f"in the theory of {self._plan.title(place)}"
             try:
                 with self._signals.abruptly(_GRACE):
+                    self._signals.stage(doing)
                     fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
             except Stopped as stopped:
                 self._signals.gently = True  # also where it came at the very end of the block above
                 if begun and stopped.args[0] == WALLTIME:
-                    self._late = f" in the theory of {title}, which outlasts it"
+                    self._late = f" {doing}, which outlasts it"
                 return False
         return True
 
     def prepare(self, action: Callable[[], None]) -> None:
         """Compile; what goes wrong there after a signal is no error but the signal."""
-        self._signals.doing = "while the kernels were compiled"
         with self._signals.blamed():
+            self._signals.stage("while the kernels were compiled")
             action()
 
     def begin(self) -> None:

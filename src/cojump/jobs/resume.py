@@ -37,8 +37,8 @@ def prepare_skeletons(plan: Plan, contents: Contents, who: str, signals: Signals
         if key in stored:
             made[key] = emptied(stored[key][0])
             continue
-        signals.doing = f"in the mean field of {plan.title(place)}"
         try:
+            signals.stage(f"in the mean field of {plan.title(place)}")
             with threadpool_limits(1):
                 made[key] = Worker(plan.points[place]).skeleton
         except EXPECTED as error:

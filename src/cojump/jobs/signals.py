@@ -30,7 +30,7 @@ class Signals:
     At first, while modules are imported and ranks find one another, a signal is only noted: :meth:`begin` raises it.
     From then on, during planning and compilation, one raises Stopped at once. When :attr:`gently` is true it is noted
     again, for the work to end where nothing is lost. A second Ctrl-C raises KeyboardInterrupt at any time.
-    :attr:`doing` says what is done now, for the message.
+    :meth:`stage` is told what is done now, for the message.
     """
 
     def __init__(self) -> None:
@@ -51,6 +51,11 @@ class Signals:
         self._begun = True
         if self.name:
             raise Stopped(self.name, self.doing)
+
+    def stage(self, doing: str) -> None:
+        """Keep in mind what is done from now on, and let audit hooks know: tests stop and break a run there."""
+        self.doing = doing
+        sys.audit("cojump.stage", doing)
 
     def limit(self, seconds: float) -> None:
         """Stop by itself after so many seconds from now, wherever a signal would."""
