@@ -147,7 +147,7 @@ def test_select(saved):
     with pytest.raises(ArgumentError) as caught:
         loaded.select(beta=1.0)
     assert str(caught.value) == "Argument `beta` must be a parameter of the results: size, but it is not"
-    assert repr(loaded) == "<3 results: size=50; size=200; size=800>"
+    assert repr(loaded) == "<3 results: size = 50, size = 200, size = 800>"
 
 
 def test_other_programs_can_read_it(saved):

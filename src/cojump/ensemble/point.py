@@ -12,6 +12,7 @@ from ..errors import ArgumentError
 from ..measure.catalogue import meters_of
 from ..model import Model
 from ..model.states import State, check_start
+from ..results.setup import Call, Setup
 from ..tools import checks
 from ..tools.checks import check_times
 from ..tools.memory import for_each_rank
@@ -34,6 +35,8 @@ class Point(RunOptions):
         Output times, increasing, times[0] ≥ 0.
     parameters : mapping
         What names this point in a sweep.
+    call : Call, optional
+        Of the user's function that has made the model, where a run file names one.
     **options
         See :class:`cojump.ensemble.options.RunOptions`.
 
@@ -47,6 +50,7 @@ class Point(RunOptions):
     state: State
     times: Array
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    call: Call | None = None
 
     def __post_init__(self) -> None:
         check_start(self.model, self.state)
@@ -113,6 +117,11 @@ class Point(RunOptions):
             many = f"{self.keep:,} series of {len(self.times):,} output times"
             found = f"{many} need {(engine + moments + series) / 2**30:,.1f} GiB {room}"
             raise ArgumentError("keep", f"leave an ensemble {rule}", found)
+
+    @property
+    def setup(self) -> Setup:
+        """What its result is made of."""
+        return Setup(self.model, self.state, self.call)
 
     @property
     def goal(self) -> Goal:

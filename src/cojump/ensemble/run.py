@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
@@ -237,7 +238,8 @@ def run_points(
             raise failed
         if stopped or interrupts.heard:
             raise _interrupted(results, points)
-    return list(results)
+    # what comes from another rank has not the objects that were given here
+    return [replace(result, setup=point.setup) for result, point in zip(results, points, strict=True)]
 
 
 def _interrupted(finished: Sequence[Result | None], points: Sequence[Point]) -> SimulationInterrupted:

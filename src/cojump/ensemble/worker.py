@@ -59,6 +59,7 @@ class Worker:
             parameters=dict(point.parameters),
             extras=extras,
             chance=chance_of(point.model, point.state),
+            setup=point.setup,
         )
         self._groups = Groups(statistics_of(self.skeleton))
         by_name = {meter.name: meter for meter in meters}

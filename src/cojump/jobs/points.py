@@ -188,11 +188,14 @@ def _made(open_file: Callable[[], RunFile], on_file: Callable[[RunFile], None]) 
 def point_of(run_file: RunFile, spec: PointSpec) -> Point:
     """One point with its model and state; what cannot be run is refused with the error that says why."""
     from ..ensemble.point import Point
+    from ..results.setup import Call
 
     model, state = spec.build()
-    options = {**spec.run.options(model), "seed": spec.seed}
+    options = {**spec.run.options(model), "seed": spec.seed, "parameters": spec.parameters}
+    if spec.builder.sources:
+        options["call"] = Call(spec.builder.system, spec.arguments, spec.builder.sources)
     try:
-        return Point(model=model, state=state, times=run_file.times.array(), parameters=spec.parameters, **options)
+        return Point(model=model, state=state, times=run_file.times.array(), **options)
     except ArgumentError as error:
         if error.name not in OPTIONS:
             raise

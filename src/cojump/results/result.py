@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, StorageError
 from ..measure.averages import Averages, OrderParameters
 from ..measure.certainty import LEAST, NOISE, Chance, Flags, Ground, ground_of, seen_by
 from ..measure.distributions import Distribution, distribution_of
@@ -18,10 +18,13 @@ from ..measure.jump_counts import Activity, Counts, activity_of, counts_of
 from ..measure.squeezing import squeezing_of
 from ..measure.statistics import Estimates, Extra
 from ..measure.time_windows import PREFIX, Stationary, row_of, stationary_of
+from ..model import Model
+from ..model.states import State
 from ..tools import checks
 from ..tools.numbers import format_number, format_value
 from ..tools.summaries import Summarised, counted, facts, few, more, span, table
 from ..tools.types import Array
+from .setup import Setup
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -104,6 +107,8 @@ class Result(Averages):
         Why there is none in a run from a run file.
     chance : Chance, optional
         What can differ between trajectories; with it the result knows which of its errors are uncertain.
+    setup : Setup, optional
+        What ``model()`` and ``state()`` read; None in files of schemas 1 to 3.
     """
 
     trajectories: Array
@@ -115,6 +120,36 @@ class Result(Averages):
     theory: Theory | None = None
     theory_refusal: str = ""
     chance: Chance | None = None
+    setup: Setup | None = None
+
+    def model(self) -> Model:
+        """The model: the very one that was given to ``simulate``, or made again from what the file of the result holds.
+
+        A file has all matrices, sizes and options, and the functions of the named systems and of numpy. Where a run
+        file names a function in a file of yours, that file is stored, and executed here if it has to be: ask only files
+        that you trust.
+
+        Raises
+        ------
+        StorageError
+            If the file holds no model, being of an older cojump; or if a term has another Python function, which no
+            file holds: the message names it.
+        """
+        model = self._setup.model()
+        if model.labels != self.labels or model.size != self.n_particles:
+            found = f"N = {model.size:,} and the averages {few(model.labels)}"
+            raise StorageError(f"the model that is stored with the result is another one: it has {found}")
+        return model
+
+    def state(self) -> State:
+        """The state at t = 0, in memory or from the file; StorageError as for ``model``."""
+        return self._setup.state()
+
+    @property
+    def _setup(self) -> Setup:
+        if self.setup is None:
+            raise StorageError("the result holds no model and no state: its file was written by an older cojump")
+        return self.setup
 
     def _title(self) -> str:
         many = counted(self.n_traj, "trajectory", "trajectories")
@@ -154,7 +189,7 @@ class Result(Averages):
         groups = [*([end.order] if "order" in end.extras else []), end]
         names = [label for group in groups for label in group.labels]
         lines += table((f"at t = {self.times[-1]:g}", "value ± error", "mean field"), names, _rows(groups))
-        found = f'["{self.labels[0]}"], .mean, .covariance, .deviation, each with its _stderr; .save(path)'
+        found = f'["{self.labels[0]}"], .mean, .covariance, .deviation, each with its _stderr; .model(), .save(path)'
         return lines + more(f"{found}; cojump.longtime, cojump.reduced")
 
     def _jumps_in_words(self) -> str:

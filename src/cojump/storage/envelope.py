@@ -15,8 +15,10 @@ from ..version import __version__
 RESULT_NAME = "result.h5"
 """Name of the result file in the directory of a run."""
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the layout written here; files up to this one are read.
+
+4: the model and the state of each point.
 
 3: sums of third and fourth powers (tails), what chance can do, and which errors are uncertain.
 

@@ -23,6 +23,7 @@ from ..measure.certainty import Chance
 from ..measure.moments import Moments
 from ..measure.statistics import Extra
 from ..results.result import Result, Theory
+from ..results.setup import Setup
 from ..tools import checks
 from ..tools.memory import available
 from ..tools.whole_files import replace_file
@@ -138,14 +139,14 @@ def save_results(
         points = file.create_group("points")
         for i, result in enumerate(results):
             group = points.create_group(f"{i:06d}")
-            _write_point(group, result)
+            _write_point(group, result, sources or {})
             if notes:
                 write_note(group.create_group("run"), notes[i])
     payload = image.getvalue()[HEADER:]
     replace_file(path, header_of(SCHEMA, payload) + payload, new=not overwrite)
 
 
-def _write_point(group: Group, result: Result) -> None:
+def _write_point(group: Group, result: Result, sources: Mapping[str, str]) -> None:
     group.attrs["parameters"] = json.dumps(dict(result.parameters), default=plain_value)
     group.attrs["n_particles"] = result.n_particles
     group.attrs["seed"] = str(result.seed)  # a seed may be any integer, larger than 64 bits too
@@ -155,6 +156,10 @@ def _write_point(group: Group, result: Result) -> None:
     for name in _ARRAYS:
         write_array(group, name, getattr(result, name))
     write_moments(group.create_group("moments"), result.moments)
+    if result.setup is not None:
+        group["setup"] = result.setup.text
+        if result.setup.sources and dict(result.setup.sources) != dict(sources):
+            group["setup_sources"] = json.dumps(dict(result.setup.sources))
     group.attrs["theory_refusal"] = result.theory_refusal
     if result.chance is not None:
         chance = group.create_group("chance")
@@ -189,6 +194,18 @@ def _read_chance(group: Group, A: int) -> Chance:
     if any(arrays[name].shape != shape for name, shape in shapes.items()):
         raise ValueError(f"what chance can do has other shapes than {shapes}")
     return Chance(**arrays)
+
+
+def _read_theory(group: Any, T: int, extras: Mapping[str, Extra]) -> Theory:
+    """The theory; the earliest files have no correction of the order parameters, which is then not known."""
+    found = {name: group[name][()] for name in _THEORY if name in group or name != "order_correction"}
+    P = len(extras["order"].labels) if "order" in extras else 0
+    return Theory(**{"order_correction": np.full((T, P), np.nan), **found})
+
+
+def _read_setup(group: Any, sources: Mapping[str, str]) -> Setup:
+    own = json.loads(text_of(group["setup_sources"])) if "setup_sources" in group else sources
+    return Setup(text=text_of(group["setup"]), sources=own)
 
 
 def _read_extras(group: Any) -> dict[str, Extra]:
@@ -247,18 +264,22 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
     try:
         with File(io.BytesIO(data), "r") as opened:
             file = Sealed(opened, Allowance(available() // 2))
+            schema = int(file.attrs["schema"])
+            if b"schema %d\n" % schema not in data[:HEADER]:  # the checksum is of what follows the header
+                raise ValueError(f"its header names another schema than {schema}")
             points = file["points"]
             names = sorted(points)
-            results = [_read_point(points[name]) for name in names]
+            sources = json.loads(text_of(file["sources"]))
+            results = [_read_point(points[name], sources) for name in names]
             notes = [
                 read_note(points[name]["run"], result) if "run" in points[name] else None
                 for name, result in zip(names, results, strict=True)
             ]
             origin = Origin(
                 run_file=text_of(file["run_file"]),
-                sources=json.loads(text_of(file["sources"])),
+                sources=sources,
                 version=str(file.attrs["cojump_version"]),
-                schema=int(file.attrs["schema"]),
+                schema=schema,
                 created=str(file.attrs["created"]),
                 key=str(file.attrs.get("key", "")),
             )
@@ -269,7 +290,7 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
     return ResultSequence(results, origin, notes)
 
 
-def _read_point(group: Any) -> Result:
+def _read_point(group: Any, sources: Mapping[str, str]) -> Result:
     labels = tuple(str(label) for label in group["labels"].asstr()[()])
     if not labels or len(labels) > _LABELS or not all("." in label for label in labels):
         raise ValueError(f"it has {len(labels):,} averages" if labels else "it has no averages")
@@ -288,6 +309,7 @@ def _read_point(group: Any) -> Result:
     parameters = json.loads(group.attrs["parameters"])
     if not isinstance(parameters, dict):
         raise ValueError("the parameters have no names")
+    extras = _read_extras(group["extras"])
     return Result(
         labels=labels,
         n_particles=checks.integer("n_particles", int(group.attrs["n_particles"]), 1),
@@ -296,9 +318,10 @@ def _read_point(group: Any) -> Result:
         tolerance=float(group.attrs["tolerance"]),
         n_jumps=checks.integer("n_jumps", int(group.attrs["n_jumps"]), 0),
         parameters=parameters,
-        extras=_read_extras(group["extras"]),
-        theory=Theory(*(group["theory"][name][()] for name in _THEORY)) if "theory" in group else None,
+        extras=extras,
+        theory=_read_theory(group["theory"], T, extras) if "theory" in group else None,
         theory_refusal=str(group.attrs.get("theory_refusal", "")),
         chance=_read_chance(group["chance"], A) if "chance" in group else None,
+        setup=_read_setup(group, sources) if "setup" in group else None,
         **arrays,
     )

@@ -54,8 +54,10 @@ def format_value(value: float, error: float, uncertain: bool = False, exact: flo
 def format_number(value: float, error: float = math.nan) -> str:
     """Write a number beside which there is none or another one's error: five decimals, more if that error is smaller.
 
-    A zero has no sign.
+    A zero has no sign; what is not known is a dash.
     """
+    if not math.isfinite(value):
+        return "—"
     fine = math.isnan(error) or (error > _EXACT and _digits(error) > _DECIMALS)
     tiny = fine and _EXACT < abs(value) < _SMALL
     return f"{value:.2e}" if tiny or abs(value) >= _LARGE else f"{value:z.5f}"
@@ -68,6 +70,6 @@ def _digits(error: float) -> int:
 
 def format_difference(value: float, reference: float, error: float, uncertain: bool = False) -> str:
     """Write (value - reference) in units of the error, or a dash where that has no meaning."""
-    if not math.isfinite(error) or error <= _EXACT or uncertain:
+    if not math.isfinite(error) or error <= _EXACT or uncertain or not math.isfinite(value - reference):
         return "—"
     return f"{(value - reference) / error:+.1f}"

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import ast
 import inspect
-import sys
 import types
 import typing
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, time
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ArgumentError, ConvergenceError, Stopped, UnsupportedError, foreign
+from ...tools.user_code import execute
 from ...tools.whole_files import read_regular, reason
 from .sweep import canonical
 from .tables import MISSING, Section, boolean, integer, number, show, suggestion, text
@@ -220,7 +219,7 @@ def _user_builder(system: str, directory: Path) -> Builder:
     except UnicodeDecodeError:
         raise ArgumentError("[model] system", "name a Python file in UTF-8", f"{path} is not") from None
     with _one_line(f"{file} raises", path.name):
-        module = _execute(path, source)
+        module = execute(path, source, neighbours=True)  # the very text that is stored with the results
     function = getattr(module, attribute, None)
     if not callable(function):
         known = ", ".join(n.name for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)) or "none"
@@ -228,18 +227,3 @@ def _user_builder(system: str, directory: Path) -> Builder:
         raise ArgumentError("[model] system", rule, f"it is {show(system)}")
     keys, open_ended = _keys(function)
     return Builder(system, function, keys, open_ended, {path.name: source})
-
-
-def _execute(path: Path, source: str) -> types.ModuleType:
-    """Run a user's file as a module; the very text that is stored with the results is what runs."""
-    spec = spec_from_file_location(f"cojump_user_{path.stem}", path)
-    if spec is None:
-        raise ArgumentError("[model] system", "name a Python file", f"it is {path}")
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses and pickle look their module up there
-    sys.path.insert(0, str(path.parent))  # its neighbours can be imported, as when it is run by itself
-    try:
-        exec(compile(source, str(path), "exec"), vars(module))
-    finally:
-        sys.path.remove(str(path.parent))
-    return module

@@ -21,14 +21,18 @@ def one_block_of_spins(size: int, omega: float) -> tuple[list[Block], list[OneBo
     return [Block("spins", size)], [OneBody(checks.number("omega", omega) * SIGMA_X, "spins")]
 
 
-def _itself(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Γ(x) = x."""
-    return x
+@dataclass(frozen=True)
+class Itself:
+    """Γ(x) = x; like all rates here an object that a file can hold and another process can be sent."""
+
+    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Γ at the values x."""
+        return x
 
 
 @dataclass(frozen=True)
 class Power:
-    """R(x) = strength x^power; like all rates here an object that another process can be sent."""
+    """R(x) = strength x^power."""
 
     strength: float
     power: float
@@ -109,7 +113,7 @@ def constrained(size: int, omega: float, rate_up: float, rate_down: float) -> Mo
         LocalJump(
             np.sqrt(checks.number(name, rate, 0)) * matrix,
             block="spins",
-            amplitude=_itself,
+            amplitude=Itself(),
             argument={"spins": PROJECTOR_UP},
         )
         for name, rate, matrix in (("rate_up", rate_up, SIGMA_PLUS), ("rate_down", rate_down, SIGMA_MINUS))

@@ -51,13 +51,14 @@ def _check_patterns(patterns: ArrayLike, entries: tuple[int, ...], what: str, on
 
 
 @dataclass(frozen=True)
-class _HopfieldAmplitude:
+class HopfieldAmplitude:
     """Γ_±(x) = e^{±βx/2} / sqrt(2 cosh βx) (58), written so that nothing overflows: Γ² = 1/(1 + e^{∓2βx})."""
 
     beta: float
     sign: int
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Γ at the values x."""
         return np.sqrt(expit(self.sign * 2 * self.beta * x))
 
 
@@ -120,7 +121,7 @@ def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool 
                 LocalJump(
                     flip,
                     block=block.name,
-                    amplitude=_HopfieldAmplitude(beta, sign),
+                    amplitude=HopfieldAmplitude(beta, sign),
                     argument=argument,
                     exclude_self=exclude_self,
                 )
@@ -192,7 +193,7 @@ def potts_hopfield(patterns: ArrayLike, levels: int, omega: float, beta: float, 
                 LocalJump(
                     np.outer(unit[b], unit[a]),
                     block=block.name,
-                    amplitude=_HopfieldAmplitude(beta, 1),
+                    amplitude=HopfieldAmplitude(beta, 1),
                     argument={name: np.diag(x) for name, x in half.items() if x.any() or name == block.name},
                     exclude_self=exclude_self,
                 )
