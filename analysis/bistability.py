@@ -25,6 +25,8 @@ from shared import save
 OMEGA, KAPPA, SIZE = 0.1, 5.0, 60
 BINS = (np.arange(32) - 0.5) / 30
 TIMES = np.linspace(0, 1500, 3001)
+SHADED = np.linspace(3.5, 6.5, 25)
+FINE = np.unique(np.r_[3.5:6.5:61j, 3.98:4.1:25j])
 SKIPPED = 100
 """Output times before the memory of the start is taken as lost to the state it is near."""
 
@@ -61,13 +63,12 @@ def distribution(n: np.ndarray) -> np.ndarray:
 
 def draw_branches(ax) -> None:
     """Bifurcation diagram over the distribution of trajectories."""
-    kappas = np.linspace(3.5, 6.5, 25)
-    shading = np.array([distribution(traces(kappa, SIZE, 4)) for kappa in kappas])
+    shading = np.array([distribution(traces(kappa, SIZE, 4)) for kappa in SHADED])
     scale = mpl.colors.PowerNorm(0.5, vmin=0, vmax=8)
-    image = ax.pcolormesh(kappas, BINS[:-1] + np.diff(BINS) / 2, shading.T, cmap="Blues", norm=scale, rasterized=True)
+    image = ax.pcolormesh(SHADED, BINS[:-1] + np.diff(BINS) / 2, shading.T, cmap="Blues", norm=scale, rasterized=True)
     ax.figure.colorbar(image, ax=ax, label="probability density", pad=0.02)
     for omega, colour in ((0.0, "0.55"), (OMEGA, "black")):
-        kappa, n, stable = branches(omega, np.unique(np.r_[3.5:6.5:61j, 3.98:4.1:25j]))
+        kappa, n, stable = branches(omega, FINE)
         low, high = stable & (n < 0.25), stable & (n >= 0.25)
         for part, dashes in ((low, "-"), (high, "-"), (~stable, (0, (4, 2)))):
             ax.plot(kappa[part], n[part], color=colour, ls=dashes, lw=1.3)

@@ -19,9 +19,9 @@ import numpy as np
 
 import cojump as cj
 from cojump.report.figures import write_figures
+from shared import FIGURES, ROOT
 
-HERE = Path(__file__).resolve().parent
-STORED = HERE.parent / "mpi_runs" / "constrained" / "results"
+STORED = ROOT / "mpi_runs" / "constrained" / "results"
 
 
 def small_run() -> list:
@@ -43,9 +43,8 @@ def main() -> None:
         print(
             f"{r.n_particles:4d}   {r.n_particles * r.deviation[-1]:.3f} ± {r.n_particles * r.deviation_stderr[-1]:.3f}"
         )
-    figures = HERE / "figures"
-    figures.mkdir(exist_ok=True)
-    for path in write_figures(results, figures):
+    FIGURES.mkdir(exist_ok=True)
+    for path in write_figures(results, FIGURES):
         print(path)
 
 

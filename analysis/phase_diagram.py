@@ -31,7 +31,10 @@ POINTS = [
     for omega in (0.08, 0.24, 0.42, 0.62, 0.85, 1.1)
     if not (T > 0.7 and omega > 0.7)
 ]
+GRID = np.linspace(0.0, 1.2, 31), np.linspace(0.05, 1.1, 29)
 CUT = 0.3
+BRANCHES = np.unique(np.r_[0:1.1:34j, 0.40:0.46:31j, 0.53:0.5400:6j])
+MEASURED = np.array([0.05, 0.2, 0.32, 0.38, 0.42, 0.46, 0.55, 0.7, 0.9, 1.1])
 
 
 def network(omega: float, T: float, size: int = 100) -> cj.Model:
@@ -81,7 +84,7 @@ def draw_regions(ax, diagram: cj.attractors.PhaseDiagram) -> None:
 def draw_cut(ax) -> None:
     """Mean |m_z| along T = 0.3: branches of mean field, and trajectories."""
     ferromagnet, cycle = [], []
-    for omega in np.unique(np.r_[0:1.1:34j, 0.40:0.46:31j, 0.53:0.5400:6j]):
+    for omega in BRANCHES:
         model = network(omega, CUT)
         found = cj.attractors.survey(model, [large(model)], search=3)
         ferromagnet += [(omega, p.mean[2], p.stable) for p in found.fixed_points if p.mean[2] > 1e-3]
@@ -91,8 +94,7 @@ def draw_cut(ax) -> None:
     ax.plot(omega[stable == 0], m_z[stable == 0], color="black", ls=":")
     ax.plot(*np.array(cycle).T, color="black", ls=(0, (4, 2)), label="cycle")
     for size, colour, marker in ((50, 0.72, "s"), (200, 0.42, "D"), (800, 0.12, "o")):
-        omegas = np.array([0.05, 0.2, 0.32, 0.38, 0.42, 0.46, 0.55, 0.7, 0.9, 1.1])
-        values = np.array([measured(omega, CUT, size, 12) for omega in omegas])
+        values = np.array([measured(omega, CUT, size, 12) for omega in MEASURED])
         style = {
             "color": mpl.colormaps["viridis"](colour),
             "marker": marker,
@@ -100,7 +102,7 @@ def draw_cut(ax) -> None:
             "ls": "none",
             "elinewidth": 0.8,
         }
-        ax.errorbar(omegas, values[:, 0], 2 * values[:, 1], label=f"$N={size}$", **style)
+        ax.errorbar(MEASURED, values[:, 0], 2 * values[:, 1], label=f"$N={size}$", **style)
     ax.set(xlabel=r"$\Omega$", ylabel=r"mean of $|m_z|$", xlim=(0, 1.13), ylim=(0, 1.02))
     ax.legend(loc="upper right", fontsize=7.5)
 
@@ -109,8 +111,7 @@ def main() -> None:
     """Draw the figure; print the points that failed or are in doubt and what the trajectories gave."""
     diagram = cj.attractors.scan(
         network,
-        np.linspace(0.0, 1.2, 31),
-        np.linspace(0.05, 1.1, 29),
+        *GRID,
         starts=lambda model: [large(model)],
         classify=classify,
         search=3,

@@ -24,6 +24,7 @@ from shared import save, stored
 
 LEVELS, OMEGA, SHORT, LONG = 3, 0.2, 8.0, 600.0
 TRAJECTORIES = {15: 150, 30: 100, 60: 40}
+CURVE = np.linspace(1.0, 2.4, 57)
 TEMPERATURES = [1.2, 1.5, 1.7, 1.85, 2.0, 2.3]
 
 
@@ -68,9 +69,8 @@ def draw_run(overlap, deviation, colours) -> None:
 
 def draw_transition(ax, colours) -> None:
     """Panel (c): overlap against temperature."""
-    T = np.linspace(1.0, 2.4, 57)
-    ax.plot(T, [field_overlap(x, SHORT) for x in T], color="black", ls=":", lw=0.8)
-    ax.plot(T, [field_overlap(x, LONG) for x in T], color="black", dashes=(4, 2), lw=0.8)
+    ax.plot(CURVE, [field_overlap(T, SHORT) for T in CURVE], color="black", ls=":", lw=0.8)
+    ax.plot(CURVE, [field_overlap(T, LONG) for T in CURVE], color="black", dashes=(4, 2), lw=0.8)
     print(f"mean field loses the pattern at T_r = {transition(1.5, 2.2):.4f}")
     for (N, n_traj), colour in zip(TRAJECTORIES.items(), colours, strict=True):
         points = []

@@ -1,0 +1,59 @@
+"""The scripts of analysis/ run to their figures: with few trajectories, and on small results of the run files."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from tests.support.command_line import invoke
+
+ROOT = Path(__file__).parents[1]
+SCRIPTS = sorted(path.stem for path in (ROOT / "analysis").glob("*.py") if path.stem != "shared")
+STORED = {
+    "hopfield_retrieval": {"hopfield_p1": [], "hopfield_p2": []},
+    "oscillations": {"limit_cycle": ["times.end=4"], "time_crystal": ["times.end=4"]},
+    "potts_retrieval": {"potts": ["model.size=[4, 5, 6]"]},
+    "constrained_meanfield": {"constrained": []},
+}
+"""The run files whose results a script reads, and what is smaller in them beside the number of trajectories."""
+
+FEW = np.linspace(0.05, 1.1, 3)
+SMALL = {
+    "bistability": {"TIMES": np.linspace(0, 60, 121), "SHADED": np.array([4.0, 5.0, 6.0]), "FINE": FEW + 4.5},
+    "phase_diagram": {"GRID": (FEW, FEW), "BRANCHES": FEW / 2, "MEASURED": FEW[:1], "POINTS": [(0.2, 0.4)]},
+    "potts_retrieval": {"TRAJECTORIES": {4: 4, 5: 4, 6: 4}, "CURVE": FEW + 1, "LONG": 60.0},
+}
+"""What a script computes less of here."""
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_draws_its_figure(script, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "analysis")
+    monkeypatch.delitem(sys.modules, "shared", raising=False)
+    monkeypatch.setattr(sys, "argv", [f"{script}.py"])
+    import shared
+
+    monkeypatch.setattr(shared, "ROOT", tmp_path)
+    monkeypatch.setattr(shared, "FIGURES", tmp_path / "figures")
+    for case, smaller in STORED.get(script, {}).items():
+        options = [o for each in ("run.n_traj=4", "run.chunk=4", "run.keep=4", *smaller) for o in ("--set", each)]
+        invoke("run", ROOT / "mpi_runs" / case / "run.toml", *options, "-o", tmp_path / "mpi_runs" / case / "results")
+    real = cj.simulate
+
+    def simulate(*arguments, n_traj, keep=0, progress=False, **options):
+        return real(*arguments, n_traj=min(n_traj, 4), keep=min(keep, 4), **options)
+
+    monkeypatch.setattr(cj, "simulate", simulate)
+    spec = importlib.util.spec_from_file_location(script, ROOT / "analysis" / f"{script}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    for name, value in SMALL.get(script, {}).items():
+        assert hasattr(module, name)
+        monkeypatch.setattr(module, name, value)
+    module.main()
+    assert {path.suffix for path in (tmp_path / "figures").iterdir()} == {".png", ".pdf"}
