@@ -278,10 +278,10 @@ def test_any_value_of_any_parameter(name, tmp_path, monkeypatch):
 
 
 INNER = {
-    "cojump.model.states.product": "states",
-    "cojump.model.states.dicke": "states",
-    "cojump.model.states.occupation": "states",
-    "cojump.model.states.symmetric": "states",
+    "cojump.model.product_states.product": "states",
+    "cojump.model.symmetric_states.dicke": "states",
+    "cojump.model.symmetric_states.occupation": "states",
+    "cojump.model.symmetric_states.symmetric": "states",
     "cojump.model.jumps.LocalJump": "argument",
     "cojump.model.jumps.CollectiveJump": "matrices",
     "cojump.model.model.Model.linear": "matrices",

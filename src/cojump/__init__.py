@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody, systems
     from .model import standard_operators as operators
-    from .model.states import corrupted, dicke, occupation, product, symmetric, tilted
+    from .model.product_states import corrupted, product, tilted
+    from .model.symmetric_states import dicke, occupation, symmetric
     from .results import longtime
     from .results import reduced_states as reduced
     from .storage.result_file import load, save
     from .theory import attractors, bounds, fluctuations
-    from .theory.master_equation import master_equation, steady_state
+    from .theory.master_equation import master_equation
     from .theory.mean_field import mean_field
+    from .theory.steady_state import steady_state
 
 _HOMES = {
     "Block": "model",
@@ -31,17 +33,17 @@ _HOMES = {
     "LocalJump": "model",
     "CollectiveJump": "model",
     "Model": "model",
-    "product": "model.states",
-    "tilted": "model.states",
-    "dicke": "model.states",
-    "occupation": "model.states",
-    "symmetric": "model.states",
-    "corrupted": "model.states",
+    "product": "model.product_states",
+    "tilted": "model.product_states",
+    "dicke": "model.symmetric_states",
+    "occupation": "model.symmetric_states",
+    "symmetric": "model.symmetric_states",
+    "corrupted": "model.product_states",
     "simulate": "ensemble.simulate",
     "trajectory": "ensemble.simulate",
     "mean_field": "theory.mean_field",
     "master_equation": "theory.master_equation",
-    "steady_state": "theory.master_equation",
+    "steady_state": "theory.steady_state",
     "load": "storage.result_file",
     "save": "storage.result_file",
     "ArgumentError": "errors",

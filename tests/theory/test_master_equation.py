@@ -8,7 +8,7 @@ import cojump as cj
 from cojump import steady_state
 from cojump.basis.sector_densities import block_densities
 from cojump.theory.generator import Generator
-from cojump.theory.master_equation import _evolve
+from cojump.theory.taylor_steps import evolve
 from tests import oracle
 from tests.statistical.block_cases import MODELS as SEVERAL
 from tests.statistical.block_cases import across, hopfield, start, together
@@ -178,7 +178,7 @@ def test_the_state_stays_a_state_for_a_long_time(name):
     densities = [block_densities(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
     generator = Generator(model, [list(own) for own in densities], memory=1)
     times = np.array([0.5, 100.0])
-    for y in _evolve(generator, generator.start(densities), times, norm=generator.packing.norm, tolerance=1e-10):
+    for y in evolve(generator, generator.start(densities), times, norm=generator.packing.norm, tolerance=1e-10):
         values = np.concatenate([np.linalg.eigvalsh(rho) for rho in generator.packing.unpack(y).values()])
         assert values.min() > -1e-11
         assert abs(values.sum() - 1) < 1e-11

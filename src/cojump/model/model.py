@@ -19,11 +19,9 @@ from ..errors import ArgumentError
 from ..tools import checks
 from .blocks import Block
 from .hamiltonian import OneBody, TwoBody
+from .hermiticity import excesses
 from .jumps import SPECTRUM_POINTS, CollectiveJump, LocalJump
-from .operators import HERMITIAN, check_hermitian, labelled_basis, matrix_of
-
-_SUMMED = 1e-14
-"""Rounding of a sum of a few products, relative to their size."""
+from .operators import check_hermitian, labelled_basis, matrix_of
 
 _ORDINARY = 40
 """Units of time in which the fastest rate is within 2^±20 are ordinary: nothing is rescaled in them."""
@@ -313,7 +311,7 @@ class Model:
         The two-body terms are brought to a sum over different particles plus a one-body part (k = j), and each
         is split into pieces orthogonal in the trace: scalar, one-body traceless, two-body traceless.
         """
-        worst = max(_excesses(self), key=lambda found: found[0] - found[1], default=(0.0, 0.0))
+        worst = max(excesses(self.blocks, self.two_body), key=lambda found: found[0] - found[1], default=(0.0, 0.0))
         if worst[0] > worst[1]:
             raise ArgumentError(
                 "hamiltonian",
@@ -326,64 +324,3 @@ def check_model(model: object) -> None:
     """Raise ArgumentError unless ``model`` is a Model."""
     if not isinstance(model, Model):
         raise ArgumentError("model", "be a cojump Model", f"it is {checks.shown(model)}")
-
-
-def _excesses(model: Model) -> list[tuple[float, float]]:
-    """What the two-body terms have of |H - H†|, and how much of it may be rounding, for each orthogonal piece.
-
-    H is Σ_{pairs} traceless two-body + Σ_k traceless one-body + scalar·1; one-body terms were Hermitian when they were
-    made. Each piece is measured by the size of what adds up to it, so that no unit of energy is preferred and a large
-    term elsewhere hides nothing.
-    """
-    n_all = model.size
-    singles = [np.zeros((b.levels, b.levels), dtype=complex) for b in model.blocks]
-    pairs: dict[tuple[int, int], NDArray[np.complex128]] = {}
-    allowed_pairs: dict[tuple[int, int], float] = {}
-    allowed = np.zeros(len(model.blocks) + 1)  # of the blocks' one-body pieces and, in the end, of the scalar
-    for term in model.two_body:
-        b, c = (model.block_index(name) for name in term.blocks)
-        size_b, size_c = (model.blocks[i].size for i in (b, c))
-        strength = term.strength / n_all
-        tensor = np.einsum("ab,cd->abcd", term.first, term.second) * strength
-        size = float(np.abs(tensor).max())
-        trace_b, trace_c = (abs(np.trace(x)) / len(x) for x in (term.first, term.second))
-        # the trace of one partner acts on the other: by its size, and by its rounding where it should vanish
-        allowed[b] += HERMITIAN * abs(strength) * np.abs(term.first).max() * trace_c * size_c + _SUMMED * size * size_c
-        allowed[c] += HERMITIAN * abs(strength) * np.abs(term.second).max() * trace_b * size_b + _SUMMED * size * size_b
-        allowed[-1] += (HERMITIAN * abs(strength) * trace_b * trace_c + _SUMMED * size) * size_b * size_c
-        if b == c:
-            singles[b] += term.first @ term.second * strength
-            allowed[b] += HERMITIAN * size * len(term.first)
-            allowed[-1] += HERMITIAN * size * len(term.first) * size_b
-            tensor = (tensor + tensor.transpose(2, 3, 0, 1)) / 2
-        elif b > c:
-            b, c, tensor = c, b, tensor.transpose(2, 3, 0, 1)
-        pairs[b, c] = pairs.get((b, c), 0) + tensor
-        allowed_pairs[b, c] = allowed_pairs.get((b, c), 0.0) + HERMITIAN * size
-    found = []
-    scalar = 0j
-    for (b, c), tensor in pairs.items():
-        size_b, size_c = model.blocks[b].size, model.blocks[c].size
-        d_b, d_c = model.blocks[b].levels, model.blocks[c].levels
-        one_b, one_c = np.eye(d_b), np.eye(d_c)
-        on_b = np.einsum("abcc->ab", tensor) / d_c
-        on_c = np.einsum("aacd->cd", tensor) / d_b
-        both = np.trace(on_b) / d_b
-        tensor = (
-            tensor
-            - np.einsum("ab,cd->abcd", on_b, one_c)
-            - np.einsum("ab,cd->abcd", one_b, on_c)
-            + both * np.einsum("ab,cd->abcd", one_b, one_c)
-        )
-        if b != c or size_b > 1:
-            found.append((float(np.abs(tensor - tensor.conj().transpose(1, 0, 3, 2)).max()), allowed_pairs[b, c]))
-        partners = (size_c, size_b) if b != c else (size_b - 1, size_b - 1)
-        singles[b] = singles[b] + (on_b - both * one_b) * partners[0]
-        singles[c] = singles[c] + (on_c - both * one_c) * partners[1]
-        scalar += both * (size_b * size_c if b != c else size_b * (size_b - 1))
-    for i, block in enumerate(model.blocks):
-        mean = np.trace(singles[i]) / block.levels
-        singles[i] = singles[i] - mean * np.eye(block.levels)
-        scalar += mean * block.size
-        found.append((float(np.abs(singles[i] - singles[i].conj().T).max()), float(allowed[i])))
-    return [*found, (abs(complex(scalar).imag), float(allowed[-1]))]

@@ -24,7 +24,8 @@ from scipy.linalg import schur, solve_continuous_lyapunov, solve_sylvester
 from ..errors import ArgumentError, ConvergenceError
 from ..model import Model
 from ..model.model import check_model
-from ..model.states import State, check_start, density_matrices
+from ..model.product_states import density_matrices
+from ..model.states import State, check_start
 from ..tools.checks import check_times
 from ..tools.labelled import Labelled
 from ..tools.numbers import format_number

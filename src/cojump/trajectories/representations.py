@@ -12,7 +12,9 @@ from scipy.sparse import csr_array
 from ..basis.diagram_sector import MEMORY as DIAGRAMS
 from ..basis.sectors import largest_sector, most_sectors
 from ..model import Model
-from ..model.states import State, occupation, tilted
+from ..model.product_states import tilted
+from ..model.states import State
+from ..model.symmetric_states import occupation
 from ..model.systems import free_flips, lambda_pump
 from ..tools.types import Array
 from .frames import shares_frame

@@ -44,19 +44,20 @@ class InitialSection:
 
     def build(self, model: Model) -> State:
         """Make the state of ``model``; raises ArgumentError if the keys make no state of it."""
-        from ...model import states
+        from ...model import product_states, symmetric_states
 
         given = self.arguments
         with in_section("initial"), self._as_written(model):
             if self.kind == "tilted":
-                return states.tilted(model, given["theta"], given["phi"])
+                return product_states.tilted(model, given["theta"], given["phi"])
             if self.kind == "corrupted":
-                return states.corrupted(model, pattern=given["pattern"], quality=given["quality"])
+                return product_states.corrupted(model, pattern=given["pattern"], quality=given["quality"])
             if self.kind == "dicke":
                 J, M = (_of_blocks(key, given[key], model) for key in ("J", "M"))
-                return states.dicke(model, {block: (J[block], M[block]) for block in J})
+                return symmetric_states.dicke(model, {block: (J[block], M[block]) for block in J})
             key = next(iter(given))
-            make = {"occupation": states.occupation, "symmetric": states.symmetric}.get(self.kind, states.product)
+            others = {"occupation": symmetric_states.occupation, "symmetric": symmetric_states.symmetric}
+            make = others.get(self.kind, product_states.product)
             return make(model, _of_blocks(key, given[key], model))
 
     @contextmanager

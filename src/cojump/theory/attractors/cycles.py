@@ -23,7 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import ArgumentError, ConvergenceError, UnsupportedError
 from ...model import Model
 from ...model.model import check_model
-from ...model.states import State, density_matrices
+from ...model.product_states import density_matrices
+from ...model.states import State
 from ...tools import checks
 from ...tools.labelled import Labelled
 from ...tools.numbers import format_number

@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import ArgumentError, UnsupportedError
 from ...model import Model
 from ...model.model import check_model
-from ...model.states import State, check_start, density_matrices
+from ...model.product_states import density_matrices
+from ...model.states import State, check_start
 from ...tools import checks
 from ...tools.labelled import Labelled, last_averages
 from ...tools.numbers import format_number

@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import EXPECTED, ArgumentError, foreign, one_line
 from ...model import Model
 from ...model.model import check_model
-from ...model.states import State, product
+from ...model.product_states import product
+from ...model.states import State
 from ...tools import checks
 from ...tools.labelled import Labelled
 from ...tools.numbers import format_number
