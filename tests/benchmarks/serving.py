@@ -21,7 +21,7 @@ from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Task
 from cojump.ensemble.worker import Worker
 from cojump.errors import Interrupted
-from cojump.jobs.directory import Seat, record_of
+from cojump.jobs.chunk_files import Seat, record_of
 from cojump.parallel.mpi import World
 from cojump.parallel.task_server import TaskServer
 from cojump.storage.chunk_log import fetch, scan

@@ -19,27 +19,28 @@ import contextlib
 import os
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..ensemble.chunk import AVERAGES, Chunk, Groups, statistics_of, tails_of
+from ..ensemble.chunk import AVERAGES, Groups, statistics_of
 from ..ensemble.goal import Goal
-from ..ensemble.ordered_merge import Fold, folded_of, kept_text
+from ..ensemble.ordered_merge import Fold, folded_of
 from ..ensemble.waiting_chunks import Spill
 from ..errors import StorageError
 from ..results.result import Result
-from ..storage.chunk_log import Place, Scan, ShardWriter, Stored, fetch, scan, shard_files, shard_path
+from ..storage.chunk_log import Scan, scan, shard_files, shard_path
 from ..storage.envelope import RESULT_NAME
 from ..storage.result_file import load, save_results
 from ..storage.result_sequence import ResultSequence
 from ..storage.resume_note import Note
 from ..tools.whole_files import prepare_directory, reason, sweep
 from . import failures
+from .chunk_files import EarlierFiles, OwnFiles, Seat
 from .directory_layout import ASIDE, DIRECTORY, MANIFEST, key_of
 from .lock import NAME as LOCK
-from .lock import Lock, held
+from .lock import Lock
 from .status import NAME as STATUS
 
 _SHARE = 50
@@ -91,119 +92,6 @@ def read_contents(directory: Path) -> Contents:
     )
 
 
-@dataclass
-class Seat:
-    """What one rank needs to write its chunks down; made by rank 0.
-
-    Attributes
-    ----------
-    directory : Path
-        Of the shards.
-    session : str
-        Begins the names of this session's files.
-    key : str
-        Of the run.
-    """
-
-    directory: Path
-    session: str
-    key: str
-
-    def stem(self, rank: int) -> Path:
-        """What the names of the files of a rank begin with."""
-        return self.directory / f"{self.session}-{rank:05d}"
-
-    def writer(self, rank: int, seconds: float) -> ShardWriter:
-        """The files of a rank."""
-        return ShardWriter(self.stem(rank), self.key.encode(), seconds)
-
-
-def record_of(key: str, number: int, chunk: Chunk) -> Stored:
-    """A chunk as it is written down."""
-    moments = [(m.count, m.mean, m.comoment, *tails_of(m)) for m in chunk.moments]
-    return Stored(key, number, chunk.start, chunk.stop, chunk.n_jumps, chunk.series, moments)
-
-
-@dataclass
-class _Shards:
-    """The records of earlier sessions, by file."""
-
-    key: bytes
-    files: dict[Path, Scan] = field(default_factory=dict)
-
-    @property
-    def damaged(self) -> int:
-        return sum(found.damaged for found in self.files.values())
-
-    def offer_to(self, folds: Mapping[str, Fold]) -> None:
-        """Tell each fold which of its chunks are on the disk; of a partial one the longest."""
-        places = [place for found in self.files.values() for place in found.places]
-        groups = {name: Groups(statistics_of(fold.skeleton)) for name, fold in folds.items()}
-        for place in sorted(places, key=lambda p: p.stop):
-            if place.point in folds:
-                fetcher = _fetcher(place, self.key, groups[place.point])
-                folds[place.point].offer(place.number, place.start, place.stop, fetcher)
-
-    def remarks(self) -> list[str]:
-        """What does not count, file by file: cut off, or nothing of this run."""
-        lines = []
-        for path, found in self.files.items():
-            if found.torn:
-                lines.append(f"{path} is cut off; what is missing there is run again")
-            elif not found.places:
-                what = "is not of this run, does not count and is kept" if found.foreign else "holds no record"
-                lines.append(f"{path} {what}")
-        return lines
-
-    def covered(self, folds: Mapping[str, Fold]) -> list[Path]:
-        """The files of which every record is folded."""
-
-        def folded(place: Place) -> bool:
-            fold = folds.get(place.point)
-            return fold is not None and (place.number < fold.next or fold.finished)
-
-        return [path for path, found in self.files.items() if all(map(folded, found.places))]
-
-
-@dataclass
-class _Written:
-    """The files of this session: which there are, and the chunks in them that are not folded yet."""
-
-    files: dict[int, set[int]] = field(default_factory=dict)
-    pending: dict[tuple[str, int], tuple[int, int]] = field(default_factory=dict)
-
-    def note(self, rank: int, index: int) -> bool:
-        """A rank has written into its file ``index``; whether that is a new file after another one."""
-        own = self.files.setdefault(rank, set())
-        new = bool(own) and index not in own
-        own.add(index)
-        return new
-
-    def covered(self, folds: Mapping[str, Fold], ended: bool) -> list[tuple[int, int]]:
-        """Forget and return the files in which everything is folded and to which nothing is added any more."""
-        self.pending = {
-            (name, number): place
-            for (name, number), place in self.pending.items()
-            if not folds[name].finished and number >= folds[name].next
-        }
-        needed = set(self.pending.values())
-        found = []
-        for rank, own in self.files.items():
-            closed = set(own) if ended else own - {max(own, default=0)}
-            gone = {index for index in closed if (rank, index) not in needed}
-            found += [(rank, index) for index in sorted(gone)]
-            own -= gone
-        return found
-
-
-def _fetcher(place: Place, key: bytes, groups: Groups) -> Any:
-    def chunk() -> Chunk:
-        record = fetch(place, key)
-        return Chunk(record.start, record.stop, groups.filled(record.moments), record.series, record.n_jumps)
-
-    return chunk
-
-
 class Session:
     """The directory of a run while a job has it; on rank 0 only.
 
@@ -232,7 +120,7 @@ class Session:
         self._others: list[tuple[Result, Note]] = []
         self._last_write = -float("inf")
         self._duration = 0.0
-        self._written = _Written()
+        self._written = OwnFiles()
 
     @property
     def path(self) -> Path:
@@ -268,7 +156,7 @@ class Session:
             begun = note.folded if note else folded_of(result) if result else None
             self.folds[name] = Fold(skeleton, goals[name], begun, spill.hold)
         self._others = [(r, n) for name, (r, n) in stored.items() if n and r.n_traj and name not in self.folds]
-        self._shards = _Shards(key.encode(), {p: scan(p, key.encode()) for p in shard_files(self._place)})
+        self._shards = EarlierFiles(key.encode(), {p: scan(p, key.encode()) for p in shard_files(self._place)})
         self.remarks += self._shards.remarks()
         self._shards.offer_to(self.folds)
         for fold in self.folds.values():
@@ -454,107 +342,6 @@ class Session:
             self._lock.release()
 
 
-def fold_into(directory: Path, output: Path | None, tell: Callable[[str], None]) -> tuple[list[Fold], Path]:
-    """Fold what a run has finished, without running anything.
-
-    Parameters
-    ----------
-    directory : Path
-        Of the run.
-    output : Path or None
-        A new file; None, and the result file of the run itself, which no job may be at work on then.
-    tell : callable
-        Gets a line for everything that does not count.
-
-    Returns
-    -------
-    folds : list of Fold
-        All points.
-    path : Path
-        The file.
-
-    Raises
-    ------
-    StorageError
-        If there is nothing to fold, a file is damaged, a job is running, or ``output`` is there already.
-    """
-    if not directory.is_dir():
-        raise StorageError(f"{directory} is no directory of a run")
-    if output is not None and os.path.realpath(output) == os.path.realpath(directory / RESULT_NAME):
-        output = None
-    contents = read_contents(directory)
-    if contents.manifest is None:
-        raise StorageError(f"{directory} holds no unfinished run; there is nothing to fold")
-    if output is not None:
-        _check_output(output)
-    origin = contents.manifest.origin
-    session = Session(directory, origin.run_file, origin.sources, locked=output is None)
-    try:
-        contents = read_contents(directory) if output is None else contents
-        if contents.manifest is None:
-            raise StorageError(f"{directory} holds no unfinished run any more; there is nothing to fold")
-        damaged = _take_up(session, contents.manifest, contents)
-        if damaged:
-            tell(damaged_text(directory, damaged))
-        path = session.path if output is None else output
-        if not session.has_trajectories:
-            folds = session.folds.values()
-            there = f"no chunk of the run in {directory} is whole" if any(f.n_done for f in folds) else ""
-            there = f"{there}, {kept_text(folds)}" if there else f"no trajectory of the run in {directory} is finished"
-            raise StorageError(f"{there}; there is nothing to fold")
-        session.write(output)
-        return list(session.folds.values()), path
-    finally:
-        for remark in session.remarks:
-            tell(remark)
-        session.close()
-
-
-def _take_up(session: Session, manifest: ResultSequence, contents: Contents) -> int:
-    """Take up all that is there of the points of a manifest; the number of damaged records."""
-    stored = dict(zip(map(_key, manifest), manifest.notes, strict=True))
-    notes = {key: note for key, note in stored.items() if note is not None}
-    return session.begin(
-        contents,
-        {_key(result): result for result in manifest if _key(result) in notes},
-        {key: note.goal for key, note in notes.items()},
-        {key: note.identity for key, note in notes.items()},
-    )
-
-
-def kept_in(directory: Path) -> dict[str, tuple[int, int]]:
-    """Trajectories of each point, by its key, that a fold would gather and that are kept in all; nothing is written.
-
-    Reads all that waits on the disk.
-
-    Raises
-    ------
-    StorageError
-        If a file is damaged.
-    """
-    contents = read_contents(directory)
-    if contents.manifest is None:
-        return {}
-    session = Session(directory, "", {}, locked=False)
-    try:
-        _take_up(session, contents.manifest, contents)
-        return {key: (fold.n_traj, fold.n_done) for key, fold in session.folds.items()}
-    finally:
-        session.close()
-
-
-def _check_output(output: Path) -> None:
-    """Refuse a place where something is already, or where a run looks for what it has written itself."""
-    if os.path.lexists(output):
-        raise StorageError(f"cannot write {output}: it exists already")
-    place = Path(os.path.realpath(output.parent))
-    own = output.name in (DIRECTORY, ASIDE, failures.NAME, LOCK) and is_run_directory(place)
-    if own or (place.name == DIRECTORY and (place / MANIFEST).exists()):
-        raise StorageError(f"cannot write {output}: a run keeps its own files there")
-    if output.name == RESULT_NAME and (os.path.lexists(place / DIRECTORY / MANIFEST) or held(place)):
-        raise StorageError(f"cannot write {output}: it is the result file of another run")
-
-
 def damaged_text(directory: Path, damaged: int) -> str:
     """Say that there are damaged records."""
     return f"damaged records in {directory / DIRECTORY} ({damaged}) do not count; their trajectories are run again"
@@ -569,7 +356,3 @@ def is_run_directory(directory: Path) -> bool:
 def holds_chunks(directory: Path) -> bool:
     """Whether there are chunks in the directory of a run that may not be folded yet."""
     return any(path.stat().st_size > 0 for path in shard_files(directory / DIRECTORY))
-
-
-def _key(result: Result) -> str:
-    return key_of(result.seed, result.parameters)

@@ -21,7 +21,8 @@ from ..storage.envelope import RESULT_NAME
 from ..tools.exit_status import FAILED, INTERRUPTED, STOPPED
 from ..tools.terminal import command, tell
 from ..tools.whole_files import absolute, as_given
-from .directory import Contents, Session, damaged_text, emptied, record_of
+from .chunk_files import record_of
+from .directory import Contents, Session, damaged_text, emptied
 from .directory_layout import DIRECTORY
 from .failures import FailureRecord
 from .points import Plan, end_together, open_run_file, plan_together
@@ -429,7 +430,7 @@ def fold_directory(directory: Path, output: Path | None) -> str:
     StorageError
         If there is nothing to fold, a file is damaged, or a job is running.
     """
-    from .directory import fold_into
+    from .folding import fold_into
 
     folds, path = fold_into(directory, output, lambda line: tell(f"cojump: {line}"))
     folded, aside = sum(fold.n_traj for fold in folds), sum(fold.n_done - fold.n_traj for fold in folds)

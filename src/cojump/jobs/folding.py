@@ -1,0 +1,123 @@
+"""Folding the finished chunks of a run into a result file, without running anything."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ..ensemble.ordered_merge import Fold, kept_text
+from ..errors import StorageError
+from ..results.result import Result
+from ..storage.envelope import RESULT_NAME
+from ..storage.result_sequence import ResultSequence
+from . import failures
+from .directory import Contents, Session, damaged_text, is_run_directory, read_contents
+from .directory_layout import ASIDE, DIRECTORY, MANIFEST, key_of
+from .lock import NAME as LOCK
+from .lock import held
+
+
+def fold_into(directory: Path, output: Path | None, tell: Callable[[str], None]) -> tuple[list[Fold], Path]:
+    """Fold what a run has finished, without running anything.
+
+    Parameters
+    ----------
+    directory : Path
+        Of the run.
+    output : Path or None
+        A new file; None, and the result file of the run itself, which no job may be at work on then.
+    tell : callable
+        Gets a line for everything that does not count.
+
+    Returns
+    -------
+    folds : list of Fold
+        All points.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    StorageError
+        If there is nothing to fold, a file is damaged, a job is running, or ``output`` is there already.
+    """
+    if not directory.is_dir():
+        raise StorageError(f"{directory} is no directory of a run")
+    if output is not None and os.path.realpath(output) == os.path.realpath(directory / RESULT_NAME):
+        output = None
+    contents = read_contents(directory)
+    if contents.manifest is None:
+        raise StorageError(f"{directory} holds no unfinished run; there is nothing to fold")
+    if output is not None:
+        _check_output(output)
+    origin = contents.manifest.origin
+    session = Session(directory, origin.run_file, origin.sources, locked=output is None)
+    try:
+        contents = read_contents(directory) if output is None else contents
+        if contents.manifest is None:
+            raise StorageError(f"{directory} holds no unfinished run any more; there is nothing to fold")
+        damaged = _take_up(session, contents.manifest, contents)
+        if damaged:
+            tell(damaged_text(directory, damaged))
+        path = session.path if output is None else output
+        if not session.has_trajectories:
+            folds = session.folds.values()
+            there = f"no chunk of the run in {directory} is whole" if any(f.n_done for f in folds) else ""
+            there = f"{there}, {kept_text(folds)}" if there else f"no trajectory of the run in {directory} is finished"
+            raise StorageError(f"{there}; there is nothing to fold")
+        session.write(output)
+        return list(session.folds.values()), path
+    finally:
+        for remark in session.remarks:
+            tell(remark)
+        session.close()
+
+
+def _take_up(session: Session, manifest: ResultSequence, contents: Contents) -> int:
+    """Take up all that is there of the points of a manifest; the number of damaged records."""
+    stored = dict(zip(map(_key, manifest), manifest.notes, strict=True))
+    notes = {key: note for key, note in stored.items() if note is not None}
+    return session.begin(
+        contents,
+        {_key(result): result for result in manifest if _key(result) in notes},
+        {key: note.goal for key, note in notes.items()},
+        {key: note.identity for key, note in notes.items()},
+    )
+
+
+def kept_in(directory: Path) -> dict[str, tuple[int, int]]:
+    """Trajectories of each point, by its key, that a fold would gather and that are kept in all; nothing is written.
+
+    Reads all that waits on the disk.
+
+    Raises
+    ------
+    StorageError
+        If a file is damaged.
+    """
+    contents = read_contents(directory)
+    if contents.manifest is None:
+        return {}
+    session = Session(directory, "", {}, locked=False)
+    try:
+        _take_up(session, contents.manifest, contents)
+        return {key: (fold.n_traj, fold.n_done) for key, fold in session.folds.items()}
+    finally:
+        session.close()
+
+
+def _check_output(output: Path) -> None:
+    """Refuse a place where something is already, or where a run looks for what it has written itself."""
+    if os.path.lexists(output):
+        raise StorageError(f"cannot write {output}: it exists already")
+    place = Path(os.path.realpath(output.parent))
+    own = output.name in (DIRECTORY, ASIDE, failures.NAME, LOCK) and is_run_directory(place)
+    if own or (place.name == DIRECTORY and (place / MANIFEST).exists()):
+        raise StorageError(f"cannot write {output}: a run keeps its own files there")
+    if output.name == RESULT_NAME and (os.path.lexists(place / DIRECTORY / MANIFEST) or held(place)):
+        raise StorageError(f"cannot write {output}: it is the result file of another run")
+
+
+def _key(result: Result) -> str:
+    return key_of(result.seed, result.parameters)
