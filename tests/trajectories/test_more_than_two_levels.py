@@ -16,7 +16,7 @@ from cojump.basis.reported_sectors import placed, sector_array, spins_in
 from cojump.basis.rotations import representation, rotated
 from cojump.basis.sectors import dimension_of, rows_of, sector_labels, sector_of
 from cojump.basis.tableau_starts import Start, insert, pattern_of, symmetric_product
-from cojump.tools.cache_by_bytes import Kept
+from cojump.tools.cache_by_bytes import CacheByBytes
 from cojump.tools.matrices import ROUNDING, is_diagonal
 from cojump.trajectories import product_engine
 from cojump.trajectories.engine import make_engine
@@ -436,7 +436,7 @@ def test_kept_things_leave_in_the_order_of_their_use():
     class Thing:
         nbytes = 10
 
-    kept, made = Kept(30), []
+    kept, made = CacheByBytes(30), []
     for key in "abcadbe":
         kept.get(key, lambda key=key: (made.append(key), Thing())[1])
     assert made == list("abcdbe")

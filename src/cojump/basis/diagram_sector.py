@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..tools.cache_by_bytes import Kept
+from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Matrix
 from .gelfand_tsetlin import Path, Patterns
 from .occupations import Occupations
@@ -135,7 +135,7 @@ def _n_paths(a: int, b: int, most: int) -> int:
     return min(prod(range(a + 1, b + 1)), most)
 
 
-_sectors: Kept[Diagram, DiagramSector] = Kept(MEMORY)
+_sectors: CacheByBytes[Diagram, DiagramSector] = CacheByBytes(MEMORY)
 
 
 def diagram_sector(diagram: Diagram) -> DiagramSector:

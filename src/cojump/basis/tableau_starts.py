@@ -18,7 +18,7 @@ from scipy.special import gammaln
 
 from ..model import Block
 from ..model.states import BlockState, DickeBlock, OccupationBlock, SymmetricBlock
-from ..tools.cache_by_bytes import Kept
+from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.matrices import ROUNDING, conjugate, is_diagonal
 from .diagram_sector import diagram_sector
 from .rotations import representation, rotated
@@ -107,7 +107,7 @@ class Start:
         assert not isinstance(state, DickeBlock | SymmetricBlock)  # made for two levels only
         self._block = block
         self._fixed: tuple[Diagram, Ket] | None = None
-        self._dense: Kept[Diagram, _Dense] = Kept(_MEMORY)
+        self._dense: CacheByBytes[Diagram, _Dense] = CacheByBytes(_MEMORY)
         if isinstance(state, OccupationBlock):
             self._turn = rotation.conj().T
             diagram, ket = occupation_state(state.occupations)

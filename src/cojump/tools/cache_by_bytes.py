@@ -1,4 +1,7 @@
-"""A memory of things that are dear to make, within a budget of bytes."""
+"""A cache of things that take long to make, within a budget of bytes.
+
+``functools.lru_cache`` counts things; sectors differ in size by many orders of magnitude.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Sized)
 
 
-class Kept(Generic[K, V]):
+class CacheByBytes(Generic[K, V]):
     """The things used last, as many as fit into ``budget`` bytes (the very last one is kept in any case)."""
 
     def __init__(self, budget: int) -> None:

@@ -14,7 +14,7 @@ from scipy.sparse import csr_array
 from ..basis.particle_removal import Label
 from ..basis.sectors import Sector, grown, sector_of
 from ..model import Block
-from ..tools.cache_by_bytes import Kept
+from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 from .kernels.program import apply_axis, apply_axis_adjoint
 
@@ -91,8 +91,8 @@ class Moves:
         """μ and sqrt(N f_μ/f_λ) of every way to take a particle out of λ."""
         self.into = lru_cache(maxsize=4096)(partial(grown, block))
         """Every λ' that μ may become."""
-        self._clebsch: Kept[tuple[Label, Label], _Maps] = Kept(memory // 2)
-        self._raising: Kept[tuple[Label, tuple[int, int]], _Maps] = Kept(memory // 2)
+        self._clebsch: CacheByBytes[tuple[Label, Label], _Maps] = CacheByBytes(memory // 2)
+        self._raising: CacheByBytes[tuple[Label, tuple[int, int]], _Maps] = CacheByBytes(memory // 2)
 
     def _out_of(self, label: Label) -> list[tuple[Label, float]]:
         return [(rest, float(np.sqrt(weight))) for rest, weight in sector_of(self._block, label).removals()]

@@ -22,7 +22,7 @@ from ..basis.rotations import representation
 from ..basis.sectors import Labels, dimension_of, rest_sector_of, sector_of
 from ..basis.spin_sector import rotation_matrix
 from ..model import CollectiveJump, Model
-from ..tools.cache_by_bytes import Kept
+from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Array, Matrix
 from .no_jump_tables import ProgramHeff
@@ -98,8 +98,8 @@ class ProductBasis:
         ]
         self.whole = lru_cache(maxsize=4096)(self._whole)
         """The window that is all of a sector, from its labels."""
-        self._kept: Kept[tuple[Labels, Box], ProductSector] = Kept(memory)
-        self._turns: Kept[tuple[int, Label, int], Turn] = Kept(memory)
+        self._kept: CacheByBytes[tuple[Labels, Box], ProductSector] = CacheByBytes(memory)
+        self._turns: CacheByBytes[tuple[int, Label, int], Turn] = CacheByBytes(memory)
         turned = {b for channel in self.channels if channel is not None for b in channel.turn}
         self.whole_axes = tuple(b in turned or block.levels > 2 for b, block in enumerate(self.blocks))
         """Axes without a window: a change of frame mixes them from end to end, or they have more than two levels."""
