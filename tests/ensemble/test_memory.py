@@ -120,7 +120,7 @@ PROGRAM = """
 import sys
 import numpy as np
 import cojump as cj
-from cojump.ensemble.statistics_size import statistics_bytes
+from cojump.ensemble.point import Point
 from cojump.trajectories.compilation import prepare
 
 kind, n_times, keep = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -156,8 +156,7 @@ base = status("VmRSS")
 result = cj.simulate(model, state, times, n_traj=max(keep, 4), chunk=2, keep=keep, **options)
 result.save(sys.argv[4])
 need = status("VmHWM") - base
-shots = len(options.get("distributions", ()))
-print(need, sum(statistics_bytes(model, n_times, keep, len(options.get("observables", ())), shots)))
+print(need, sum(Point(model, state, times, n_traj=1 + keep, keep=keep, **options).statistics))
 """
 
 
@@ -193,7 +192,8 @@ def test_a_point_that_may_be_too_large_comes_last():
 def test_a_formula_and_no_arrays():
     """A size that could never be made is estimated at once."""
     model = cj.systems.free_flips(10, 0.7, 1.3, 0.8)
-    one, many = statistics_bytes(model, 1, 0, 0, 0), statistics_bytes(model, 10**15, 0, 0, 0)
+    sizes = [meter.size for meter in Point(model, cj.tilted(model, 1.1, 0.4), [0.0], n_traj=1).meters]
+    one, many = (statistics_bytes([s._replace(times=n) for s in sizes], 0) for n in (1, 10**15))
     assert many.moments > 10**14 * one.moments
 
 

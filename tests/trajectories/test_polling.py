@@ -68,10 +68,15 @@ def test_a_pause_changes_no_bit(seed, monkeypatch):
         if often:
             monkeypatch.setattr(spin_engine, "_EFFORT", 1)
             monkeypatch.setattr(product_engine, "_POLL", 1)
-        polls = []
+        polls, states = [], {}
         engine = make_engine(model, cj.product(model, kets), times, 1e-9, [3, 20])
-        found.append((engine.run(7, 1, record=True, poll=lambda polls=polls: polls.append(1)), len(polls)))
-    (one, few), (other, many) = found
+        one = engine.run(7, 1, record=True, poll=lambda polls=polls: polls.append(1), watch=states.__setitem__)
+        found.append((one, len(polls), states))
+    (one, few, states), (other, many, others) = found
     assert many > few
-    for name in ("mean", "second", "sectors", "counts", "jumps", "distributions"):
+    for name in ("mean", "second", "sectors", "counts", "jumps"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    assert list(states) == list(others) == [3, 20]
+    for place in states:
+        for mine, theirs in zip(states[place].factors, others[place].factors, strict=True):
+            np.testing.assert_array_equal(mine.amplitudes, theirs.amplitudes)

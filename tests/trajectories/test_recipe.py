@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.trajectories import product_channels, spin_tables
+from cojump.trajectories.product_channels import channels_of
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.representations import BANDED, PRODUCT, REPRESENTATIONS
 from cojump.trajectories.spin_engine import Engine
+from cojump.trajectories.spin_tables import build
 from tests.support.pauli import LOWER, RAISE, X, Z
 
 
@@ -40,7 +41,8 @@ def test_the_parts_of_a_recipe():
     assert [part.names for part in recipe.parts] == [("a",), ("b",)]
     assert [part.representation for part in recipe.parts] == [BANDED, PRODUCT]
     assert [part.amplitudes for part in recipe.parts] == [31, 7]
-    assert recipe.nbytes == sum(part.nbytes for part in recipe.parts)
+    assert recipe.nbytes() == sum(part.nbytes for part in recipe.parts)
+    assert recipe.nbytes(3) == recipe.nbytes() + 3 * 16 * (31 + 7), "one part keeps its states for the other"
     assert {place: gamma.shape for place, gamma in recipe.rates().items()} == {0: (7,), 1: (31,), 2: (6,)}
     assert REPRESENTATIONS[-1].holds(made), "the last one holds whatever is made of blocks"
 
@@ -50,23 +52,17 @@ def test_cost_grows_with_time_and_amplitudes():
     assert small.cost(1.0) < small.cost(2.0) < large.cost(2.0)
 
 
-def test_what_a_run_works_out_of_a_model(monkeypatch):
+def test_what_a_run_works_out_of_a_model():
     """Each table is made once; a rate is asked for it once, and compared where trajectories begin."""
-    made: list[str] = []
-    for module, name in ((spin_tables, "_assemble"), (product_channels, "channel_of")):
-        real = getattr(module, name)
-        monkeypatch.setattr(module, name, lambda *a, real=real, name=name: made.append(name) or real(*a))
     asked: list[int] = []
     one = model(asked)
+    spins, pair = (part.model for part in recipe_of(one).parts)
+    tables, channels = build(spins), channels_of(pair)
+    asked.clear()
     cj.simulate(one, cj.tilted(one, 1.1, 0.4), [0.0, 0.5], n_traj=3)
-    seen = [name for name in made if name == "_assemble"], [name for name in made if name == "channel_of"]
-    assert len(seen[0]) <= 1 + 1, "that of part a, and of the model that the kernels are compiled with"
-    assert len(seen[1]) <= 2 + len(cj.systems.lambda_pump(2, 1.0, 1.0, 1.0).jumps)
-    made.clear()
-    before = len(asked)
-    cj.simulate(one, cj.tilted(one, 1.1, 0.4), [0.0, 0.5], n_traj=3)
-    assert made == []
-    assert 0 < len(asked) - before <= 12
+    assert build(spins) is tables
+    assert channels_of(pair) is channels
+    assert 0 < len(asked) <= 2 * 5, "two rates: what can jump, how often, how fast, and whether they are the same still"
 
 
 @pytest.mark.parametrize(("name", "kind"), [("a", Engine), ("b", ProductEngine)])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..errors import ArgumentError
 from ..measure.catalogue import meters_of
+from ..measure.meter import Meter, StateMeter
 from ..model import Model
 from ..model.states import State, check_start
 from ..results.setup import Call, Setup
@@ -56,9 +58,9 @@ class Point(RunOptions):
         check_start(self.model, self.state)
         object.__setattr__(self, "times", check_times(self.times))
         super().__post_init__()
+        self._check_measurements()
         self._check_memory()
         self.recipe.rates()  # refuses what is no rate
-        self._check_measurements()
         self._check_target()
 
     def _check_measurements(self) -> None:
@@ -67,8 +69,12 @@ class Point(RunOptions):
         if np.size(self.distributions):
             shots = self.times[checks.output_times("distributions", self.distributions, self.times)]
         object.__setattr__(self, "distributions", shots)
-        zero = np.zeros((len(self.times), len(self.model.labels)))
-        meters_of(self.model, self.times, zero, self.observables, shots, self.burn_in, self.window)
+        _ = self.meters
+
+    @cached_property
+    def meters(self) -> tuple[Meter | StateMeter, ...]:
+        """What is measured, checked; without the mean field, which their empty statistics are made with."""
+        return meters_of(self.model, self.times, self)
 
     def _check_target(self) -> None:
         given: Any = self.target_error
@@ -85,7 +91,11 @@ class Point(RunOptions):
     @property
     def nbytes(self) -> int:
         """Bytes that running it takes at the peak: the engine, the statistics, the kept series."""
-        return self.recipe.nbytes + sum(self._statistics)
+        return self._engine_nbytes + sum(self.statistics)
+
+    @property
+    def _engine_nbytes(self) -> int:
+        return self.recipe.nbytes(sum(meter.size.times for meter in self.meters if isinstance(meter, StateMeter)))
 
     @property
     def recipe(self) -> Recipe:
@@ -93,14 +103,15 @@ class Point(RunOptions):
         return recipe_of(self.model)
 
     @property
-    def _statistics(self) -> Statistics:
-        n = len(self.observables) if isinstance(self.observables, Mapping) else 0
-        return statistics_bytes(self.model, len(self.times), self.keep, n, np.size(self.distributions))
+    def statistics(self) -> Statistics:
+        """Bytes of its statistics and kept series at the peak."""
+        series = self.keep * len(self.times) * len(self.model.labels)
+        return statistics_bytes((meter.size for meter in self.meters), series)
 
     def _check_memory(self) -> None:
         """Refuse what would not fit, before anything is allocated."""
-        (moments, series), have = self._statistics, for_each_rank()
-        engine = self.recipe.nbytes
+        (moments, series), have = self.statistics, for_each_rank()
+        engine = self._engine_nbytes
         rule, room = "that fits in memory", f"and there are {have / 2**30:,.2f} GiB for it"
         if engine > have:
             amplitudes = " + ".join(

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import Interrupted
 from ..measure.block_averages import AverageMeter
-from ..measure.catalogue import meters_of
 from ..measure.certainty import chance_of
-from ..measure.meter import Meter
+from ..measure.meter import Meter, StateMeter
 from ..results.result import Result
 from ..theory.mean_field import mean_field
 from ..tools.types import Array
 from ..trajectories.engine import make_engine
 from ..trajectories.outcome import Outcome, Runner
-from .chunk import Chunk, Groups, statistics_of
+from ..trajectories.pure_state import PureState
+from .chunk import Chunk, Groups
 from .point import Point
 from .schedule import Task
+
+
+class Readings:
+    """What a meter has read off the states of the trajectory that runs."""
+
+    def __init__(self, meter: StateMeter, times: Array) -> None:
+        self._meter = meter
+        self.places = {int(place): row for row, place in enumerate(np.searchsorted(times, meter.times))}
+        self.rows = np.empty((meter.size.times, meter.size.values))
+
+    def take(self, place: int, state: PureState) -> None:
+        """Read the state at an output time, if it is one of the meter's."""
+        if place in self.places:
+            self.rows[self.places[place]] = self._meter.read(state)
 
 
 class Worker:
@@ -42,17 +56,25 @@ class Worker:
         self.point = point
         if reference is None:
             reference = mean_field(point.model, point.state, point.times).mean
-        asked = (point.observables, point.distributions, point.burn_in, point.window)
-        meters = meters_of(point.model, point.times, reference, *asked)
-        extras = {meter.name: meter.empty() for meter in meters}
-        self.skeleton = Result(
+        self._reference = reference
+        self._statistics = {meter.name: meter.empty(reference) for meter in point.meters}
+        self._groups = Groups(self._statistics)
+        self._readings = {m.name: Readings(m, point.times) for m in point.meters if isinstance(m, StateMeter)}
+        self._engine: Runner | None = None
+        self.left: Chunk | None = None
+
+    @property
+    def skeleton(self) -> Result:
+        """The point without any trajectory."""
+        point, extras = self.point, dict(self._statistics)
+        return Result(
             times=point.times,
             labels=point.model.labels,
             n_particles=point.model.size,
             weights=point.model.deviation_weights,
-            reference=reference,
+            reference=self._reference,
             moments=extras.pop(AverageMeter.name).moments,
-            trajectories=np.empty((0, *reference.shape)),
+            trajectories=self._no_series,
             seed=point.seed,
             tolerance=point.tolerance,
             n_jumps=0,
@@ -61,12 +83,24 @@ class Worker:
             chance=chance_of(point.model, point.state),
             setup=point.setup,
         )
-        self._groups = Groups(statistics_of(self.skeleton))
-        by_name = {meter.name: meter for meter in meters}
-        self._meters = [[by_name[name] for name in names] for names in self._groups.members]
-        self._snapshots = np.flatnonzero(np.isin(point.times, point.distributions))
-        self._engine: Runner | None = None
-        self.left: Chunk | None = None
+
+    @property
+    def _no_series(self) -> Array:
+        return np.empty((0, *self._reference.shape))
+
+    def _watch(self, place: int, state: PureState) -> None:
+        for readings in self._readings.values():
+            readings.take(place, state)
+
+    def _sample(self, one: Outcome) -> list[Array]:
+        """The vectors of one trajectory, those of each group side by side."""
+        made = {
+            meter.name: meter.sample(one, self._statistics[meter.name].reference)
+            if isinstance(meter, Meter)
+            else self._readings[meter.name].rows
+            for meter in self.point.meters
+        }
+        return [np.concatenate([made[name] for name in names], axis=1) for names in self._groups.members]
 
     def run(self, task: Task, poll: Callable[[], None], on_part: Callable[[Chunk], None]) -> Chunk:
         """Trajectories task.start..task.stop-1, added one by one in their order to those that are there.
@@ -77,11 +111,12 @@ class Worker:
         """
         p = self.point
         if self._engine is None:
-            self._engine = make_engine(p.model, p.state, p.times, p.tolerance, self._snapshots.tolist())
-        begun = task.begun or Chunk(task.start, task.start, self._groups.empty(), self.skeleton.trajectories, 0)
+            snapshots = sorted(set().union(*(readings.places for readings in self._readings.values())))
+            self._engine = make_engine(p.model, p.state, p.times, p.tolerance, snapshots)
+        begun = task.begun or Chunk(task.start, task.start, self._groups.empty(), self._no_series, 0)
         n_kept, n_jumps, stop = len(begun.series), begun.n_jumps, task.start
         room = max(min(task.stop, p.keep) - begun.start, n_kept)
-        series = np.empty((room, *self.skeleton.reference.shape))  # pages are taken as they are filled
+        series = np.empty((room, *self._reference.shape))  # pages are taken as they are filled
         series[:n_kept] = begun.series
 
         def so_far() -> Chunk:
@@ -92,11 +127,11 @@ class Worker:
             for index in range(task.start, task.stop):
                 sys.audit("cojump.trajectory", p.model.size, index, self._engine)
                 try:
-                    one = self._engine.run(p.seed, index, poll=poll)
+                    one = self._engine.run(p.seed, index, poll=poll, watch=self._watch)
                 except Interrupted:
                     break
                 sys.audit("cojump.trajectory.done", p.model.size, index)
-                samples = [_sample(meters, one) for meters in self._meters]
+                samples = self._sample(one)
                 adding = True
                 for sample, gathered in zip(samples, begun.moments, strict=True):
                     gathered.add(sample)
@@ -120,11 +155,6 @@ class Worker:
     def release(self) -> None:
         """Give the memory of the engine back."""
         self._engine = None
-
-
-def _sample(meters: Sequence[Meter], one: Outcome) -> Array:
-    """The vectors of one trajectory side by side."""
-    return np.concatenate([meter.sample(one) for meter in meters], axis=1)
 
 
 class Crew:

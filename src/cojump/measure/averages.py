@@ -83,6 +83,12 @@ class Layout:
         return np.concatenate([a, q, a[:, i] * a[:, j], e[:, None]], axis=1)
 
 
+def size_of(A: int, triples: int = 0) -> tuple[int, int, int]:
+    """Numbers of values, pairs and followed components in the :class:`Layout` of A averages, in closed form."""
+    Q = A * (A + 1) // 2
+    return A + 2 * Q + 1, 8 * Q + 1 + triples, A + Q + 1
+
+
 def layout_of(labels: Sequence[str]) -> Layout:
     """Layout of the averages of blocks with these labels, "block.x".
 

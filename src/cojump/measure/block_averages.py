@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from ..model import Model
 from ..tools.types import Array
-from .averages import layout_of
-from .meter import Trajectory
+from .averages import Layout, layout_of, size_of
+from .meter import Meter, Size, Trajectory
 from .moments import Moments
 from .statistics import Extra
 
 
-class AverageMeter:
+class AverageMeter(Meter):
     """The averages of the blocks: what every result is about."""
 
     name = "averages"
 
-    def __init__(self, model: Model, times: Array, reference: Array) -> None:
-        self._labels, self._times, self._reference = model.labels, times, reference
-        self._layout, self._weights = layout_of(model.labels), model.deviation_weights
+    def __init__(self, model: Model, times: Array) -> None:
+        super().__init__(model.labels, times)
+        self._weights = model.deviation_weights
+        self._triples = sum(4 * b.levels**3 for b in model.blocks if b.levels > 2)
 
-    def empty(self) -> Extra:
+    @property
+    def size(self) -> Size:
+        """That of Layout; of the triples it is a bound."""
+        return Size(len(self.times), *size_of(len(self.labels), self._triples))
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return layout_of(self.labels)
+
+    def empty(self, mean_field: Array) -> Extra:
         """No trajectory yet."""
-        shape = (len(self._times), self._layout.width)
+        shape = (len(self.times), self._layout.width)
         moments = Moments.empty(shape, self._layout.pairs, self._layout.followed)
-        return Extra(self._labels, self._times, self._reference, moments)
+        return Extra(self.labels, self.times, mean_field, moments)
 
-    def sample(self, one: Trajectory) -> Array:
+    def sample(self, one: Trajectory, reference: Array) -> Array:
         """The vector of Layout."""
-        return self._layout.vector(one.mean, one.second, self._reference, self._weights)
+        return self._layout.vector(one.mean, one.second, reference, self._weights)

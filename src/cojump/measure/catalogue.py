@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from ..model import Model
 from ..tools.types import Array
 from .block_averages import AverageMeter
 from .distributions import DistributionMeter
 from .jump_counts import ActivityMeter, CountMeter
-from .meter import Meter
+from .meter import Meter, StateMeter
 from .order_parameters import OrderMeter
 from .polynomials import PolynomialMeter
 from .squeezing import SqueezingMeter
@@ -18,43 +18,57 @@ from .time_windows import WindowMeter, window_of
 from .total_spin import SpinMeter
 
 
-def meters_of(
-    model: Model,
-    times: Array,
-    reference: Array,
-    observables: Mapping[str, Any],
-    snapshots: Array,
-    burn_in: float | None = None,
-    window: float | None = None,
-) -> list[Meter]:
-    """Return the meters of a run.
+class Asked(Protocol):
+    """What is asked for beside what every run measures: the options of a run, see cojump.ensemble.options."""
+
+    @property
+    def observables(self) -> Mapping[str, Any]:
+        """Polynomials by label."""
+
+    @property
+    def distributions(self) -> Any:
+        """(T',) output times of the distributions of M."""
+
+    @property
+    def burn_in(self) -> float | None:
+        """Begin of the measurement window."""
+
+    @property
+    def window(self) -> float | None:
+        """Its end."""
+
+
+def meters_of(model: Model, times: Array, asked: Asked) -> tuple[Meter | StateMeter, ...]:
+    """Return the meters of a run, checked.
 
     Averages, jump counts, spins, squeezing, order parameters if the model has any; and what is asked for:
     polynomials, distributions, and averages over the measurement window (if one of its bounds is given).
+
+    Raises
+    ------
+    ArgumentError, UnsupportedError
+        If what is asked for breaks a rule.
     """
-    linear = _linear_meters(model, times, reference, observables)
-    meters = [*linear, CountMeter(model, times)]
+    meters: list[Meter | StateMeter] = [*_linear_meters(model, times, asked), CountMeter(model, times)]
     spins = [b for b, block in enumerate(model.blocks) if block.levels == 2]
     if spins:
         meters.append(SpinMeter(model, times))
-        meters += [SqueezingMeter(model, b, times, reference) for b in spins]
-    if snapshots.size:
-        meters.append(DistributionMeter(model, snapshots))
-    measured = window_of(times, burn_in, window)
+        meters += [SqueezingMeter(model, b, times) for b in spins]
+    if len(asked.distributions):
+        meters.append(DistributionMeter(model, asked.distributions))
+    measured = window_of(times, asked.burn_in, asked.window)
     if measured is not None:
         meters.append(ActivityMeter(model, measured))
-        if burn_in is not None or window is not None:
-            steady = measured.weights[None, :] @ reference[measured.places]
-            inner = _linear_meters(model, measured.times[-1:], steady, observables)
-            meters += [WindowMeter(meter, measured) for meter in inner]
-    return meters
+        if asked.burn_in is not None or asked.window is not None:
+            meters += [WindowMeter(inner, measured) for inner in _linear_meters(model, measured.times[-1:], asked)]
+    return tuple(meters)
 
 
-def _linear_meters(model: Model, times: Array, reference: Array, observables: Mapping[str, Any]) -> list[Meter]:
+def _linear_meters(model: Model, times: Array, asked: Asked) -> list[Meter]:
     """Meters that are linear in the means and products of a trajectory."""
-    meters: list[Meter] = [AverageMeter(model, times, reference)]
+    meters: list[Meter] = [AverageMeter(model, times)]
     if model.order_parameters:
-        meters.append(OrderMeter(model, times, reference))
-    if observables:
-        meters.append(PolynomialMeter(model, times, observables))
+        meters.append(OrderMeter(model, times))
+    if asked.observables:
+        meters.append(PolynomialMeter(model, times, asked.observables))
     return meters

@@ -12,31 +12,35 @@ from ..model import Model
 from ..tools import checks
 from ..tools.summaries import Summarised, more, span
 from ..tools.types import Array
-from .meter import Trajectory, diagonal_pairs
-from .moments import Moments
+from .meter import PureState, Size, StateMeter
 from .statistics import Extra
 
 
-class DistributionMeter:
+class DistributionMeter(StateMeter):
     """Probabilities of M in each block of two levels."""
 
     name = "distribution"
 
     def __init__(self, model: Model, times: Array) -> None:
-        spins = [b for b in model.blocks if b.levels == 2]
-        if not spins:
+        self._sizes = {b: block.size for b, block in enumerate(model.blocks) if block.levels == 2}
+        if not self._sizes:
             raise UnsupportedError("Distributions of M need a block of two levels, and this model has none")
-        self._labels = tuple(f"{b.name}:{b.size}" for b in spins)
-        self._times, self._n = times, sum(b.size + 1 for b in spins)
+        super().__init__(tuple(f"{model.blocks[b].name}:{size}" for b, size in self._sizes.items()), times)
 
-    def empty(self) -> Extra:
-        """No trajectory yet."""
-        moments = Moments.empty((len(self._times), self._n), diagonal_pairs(self._n), np.arange(self._n))
-        return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
+    @property
+    def size(self) -> Size:
+        """N_b + 1 probabilities of each block of two levels."""
+        n = sum(size + 1 for size in self._sizes.values())
+        return Size(len(self.times), n, n, n)
 
-    def sample(self, one: Trajectory) -> Array:
-        """(T', Σ_b (N_b + 1)) probabilities."""
-        return one.distributions
+    def read(self, state: PureState) -> Array:
+        """(Σ_b (N_b + 1),) probabilities."""
+        pieces = []
+        for b, size in self._sizes.items():
+            inside = state.probabilities(b)
+            outside = np.zeros((size + 1 - len(inside)) // 2)
+            pieces += [outside, inside, outside]
+        return np.concatenate(pieces)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from ..tools.labelled import Average, Labelled, last_averages
 from ..tools.summaries import counted, few, more, span
 from ..tools.types import Array
 from .certainty import LEAST, seen_by, uncertain
-from .meter import Trajectory
+from .meter import Meter, Size, Trajectory
 from .moments import Moments
 from .statistics import Extra
 from .time_windows import Window
@@ -37,26 +37,20 @@ def _with_total(counts: NDArray[np.int64]) -> Array:
     return made
 
 
-class CountMeter:
+class CountMeter(Meter):
     """Jumps of each channel from t = 0 to the output times, and of all together."""
 
     name = "counts"
 
     def __init__(self, model: Model, times: Array) -> None:
-        self._labels, self._times = _labels(model), times
+        super().__init__(_labels(model), times)
 
-    def empty(self) -> Extra:
-        """No trajectory yet."""
-        n = len(self._labels)
-        moments = Moments.empty((len(self._times), n), np.array([np.arange(n), np.arange(n)]), np.arange(n))
-        return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
-
-    def sample(self, one: Trajectory) -> Array:
+    def sample(self, one: Trajectory, reference: Array) -> Array:
         """(T, L + 1) numbers of jumps."""
         return _with_total(one.counts)
 
 
-class ActivityMeter:
+class ActivityMeter(Meter):
     """The number n of jumps in the measurement window, and n², with the covariances that the error of Var(n) needs.
 
     What is left of var(n²) - 4 n̄ cov(n², n) + 4 n̄² var(n) after cancellation is a part 1/n̄ of its terms: even 10^8
@@ -66,18 +60,24 @@ class ActivityMeter:
     name = "activity"
 
     def __init__(self, model: Model, window: Window) -> None:
-        self._labels, self._window = _labels(model), window
+        super().__init__(_labels(model), window.times[-1:])
+        self._window = window
 
-    def empty(self) -> Extra:
+    @property
+    def size(self) -> Size:
+        """N and n² with three products; nothing is followed."""
+        n = len(self.labels)
+        return Size(1, 2 * n, 3 * n, 0)
+
+    def empty(self, mean_field: Array) -> Extra:
         """No trajectory yet."""
-        n = len(self._labels)
+        n = len(self.labels)
         first, second = np.arange(n), n + np.arange(n)
         pairs = np.array([np.concatenate([first, first, second]), np.concatenate([first, second, second])])
-        end = self._window.times[-1:]
-        extra = Extra(self._labels, end, np.empty((1, 0)), Moments.empty((1, 2 * n), pairs, first[:0]))
-        return replace(extra, interval=self._window.interval)
+        moments = Moments.empty((1, 2 * n), pairs, first[:0])
+        return Extra(self.labels, self.times, np.empty((1, 0)), moments, self._window.interval)
 
-    def sample(self, one: Trajectory) -> Array:
+    def sample(self, one: Trajectory, reference: Array) -> Array:
         """(1, 2 (L + 1)): n and n² of each channel and of all."""
         places = self._window.places
         n = _with_total(one.counts[places.stop - 1 : places.stop] - one.counts[places.start : places.start + 1])

@@ -1,18 +1,23 @@
-"""What is measured along trajectories beside the averages of the blocks: one small meter for each kind of figure.
+"""What is measured along trajectories: one small meter for each kind of figure.
 
 A meter turns one trajectory into a vector per time and knows which co-moments of it are kept; the ensemble gathers
-the moments without knowing what they mean. Order parameters, polynomials of averages, total spins and the spin
-squeezing are functions of what every trajectory reports; distributions need the amplitudes and are asked for.
+the moments without knowing what they mean. It is made and checked once for each point, without the mean field on
+which products are centred: its empty statistics (:class:`~cojump.measure.statistics.Extra`) hold that.
+
+There are two kinds. A :class:`Meter` reads what every trajectory reports at all output times: averages, products,
+sectors, numbers of jumps. A :class:`StateMeter` reads the pure state itself, at output times of its own.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..tools.types import Array
+from .moments import Moments
 from .statistics import Extra
 
 
@@ -35,23 +40,75 @@ class Trajectory(Protocol):
     def counts(self) -> NDArray[np.int64]:
         """(T, L) jumps of each channel so far."""
 
+
+class PureState(Protocol):
+    """The state of one trajectory at one output time; see cojump.trajectories.pure_state.PureState."""
+
+    def along(self, block: int) -> NDArray[np.complex128]:
+        """(2J + 1, R) amplitudes over M = -J..J of a block of two levels, and whatever it may be entangled with."""
+
+    def probabilities(self, block: int) -> Array:
+        """(2J + 1,) probabilities of M = -J..J of a block of two levels."""
+
+
+class Size(NamedTuple):
+    """How many numbers a meter keeps at each of its times: means, products of pairs, means whose tails are followed."""
+
+    times: int
+    values: int
+    pairs: int
+    followed: int
+
     @property
-    def distributions(self) -> Array:
-        """(T', Σ_b (N_b + 1)) probabilities in the blocks of two levels."""
+    def each(self) -> int:
+        """Numbers at each time."""
+        return self.values + self.pairs + 3 * self.followed
 
 
-class Meter(Protocol):
-    """Measures one kind of figure."""
+class Kind(ABC):
+    """What a kind of figure is called and how much of it is kept: n numbers at each of T' times, with their variances.
+
+    Nothing large is made before it is asked for: the memory of a run is judged by the sizes of its meters.
+
+    Attributes
+    ----------
+    name : str
+        Of its statistics in a result and in files.
+    labels : tuple of strings
+        What its figures are called.
+    times : (T',) array
+        When they are measured.
+    """
 
     name: str
 
-    def empty(self) -> Extra:
-        """No trajectory yet."""
+    def __init__(self, labels: tuple[str, ...], times: Array) -> None:
+        self.labels, self.times = labels, times
 
-    def sample(self, one: Trajectory) -> Array:
-        """(T', n) vector of one trajectory."""
+    @property
+    def size(self) -> Size:
+        """What its statistics take, in closed form."""
+        n = len(self.labels)
+        return Size(len(self.times), n, n, n)
+
+    def empty(self, mean_field: Array) -> Extra:
+        """No trajectory yet; ``mean_field`` (T, A) holds the averages at all output times."""
+        T, n, _, _ = self.size
+        moments = Moments.empty((T, n), np.array([np.arange(n), np.arange(n)]), np.arange(n))
+        return Extra(self.labels, self.times, np.empty((T, 0)), moments)
 
 
-def diagonal_pairs(n: int) -> NDArray[np.intp]:
-    """The pairs (i, i) of n figures whose variances alone are kept, (2, n)."""
-    return np.array([np.arange(n), np.arange(n)])
+class Meter(Kind):
+    """Measures what every trajectory reports."""
+
+    @abstractmethod
+    def sample(self, one: Trajectory, reference: Array) -> Array:
+        """(T', n) vector of one trajectory; ``reference`` is that of its empty statistics."""
+
+
+class StateMeter(Kind):
+    """Measures the pure state at its own times, some of the output times."""
+
+    @abstractmethod
+    def read(self, state: PureState) -> Array:
+        """(n,) figures of the state at one time; the state is there only while it is read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,21 +13,18 @@ from ..model import Model
 from ..tools import checks
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
-from .meter import Trajectory, diagonal_pairs
-from .moments import Moments
-from .statistics import Extra
+from .meter import Meter, Trajectory
 
 
-class PolynomialMeter:
+class PolynomialMeter(Meter):
     """Polynomials of the averages up to second order, given as matrices."""
 
     name = "observables"
 
     def __init__(self, model: Model, times: Array, observables: Mapping[str, Any]) -> None:
-        self._labels, self._times = tuple(observables), times
-        A = len(model.labels)
-        self._constant, self._first = np.zeros(len(observables)), np.zeros((len(observables), A))
-        self._second = np.zeros((len(observables), A, A))
+        super().__init__(tuple(observables), times)
+        self._A = A = len(model.labels)
+        self._factors: list[tuple[int, float, Array, float, Array]] = []
         rule = "have terms of one average {block: matrix} or a product (tuple) of two"
         for n, (label, terms) in enumerate(observables.items()):
             if not isinstance(label, str) or not label:
@@ -42,17 +40,21 @@ class PolynomialMeter:
                 if len(maps) == 1:
                     maps.append((1.0, np.zeros(A)))
                 (c, v), (d, w) = maps
-                self._constant[n] += c * d
-                self._first[n] += c * w + d * v
-                self._second[n] += (np.outer(v, w) + np.outer(w, v)) / 2
+                self._factors.append((n, c, v, d, w))
 
-    def empty(self) -> Extra:
-        """No trajectory yet."""
-        n = len(self._labels)
-        moments = Moments.empty((len(self._times), n), diagonal_pairs(n), np.arange(n))
-        return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
+    @cached_property
+    def _coefficients(self) -> tuple[Array, Array, Array]:
+        """(n,), (n, A) and (n, A, A) coefficients of 1, of the averages and of their products."""
+        n, A = len(self.labels), self._A
+        constant, first, second = np.zeros(n), np.zeros((n, A)), np.zeros((n, A, A))
+        for i, c, v, d, w in self._factors:
+            constant[i] += c * d
+            first[i] += c * w + d * v
+            second[i] += (np.outer(v, w) + np.outer(w, v)) / 2
+        return constant, first, second
 
-    def sample(self, one: Trajectory) -> Array:
+    def sample(self, one: Trajectory, reference: Array) -> Array:
         """(T, n) expectation values in one trajectory."""
-        products = np.einsum("tij,nij->tn", from_pairs(one.second, one.mean.shape[1]), self._second)
-        return self._constant + one.mean @ self._first.T + products
+        constant, first, second = self._coefficients
+        products = np.einsum("tij,nij->tn", from_pairs(one.second, one.mean.shape[1]), second)
+        return constant + one.mean @ first.T + products

@@ -9,19 +9,18 @@ import numpy as np
 from ..model import Model
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
-from .meter import Trajectory
+from .meter import Meter, Size, Trajectory
 from .moments import Moments
 from .statistics import Estimates, Extra
 
 
-class SqueezingMeter:
+class SqueezingMeter(Meter):
     """Centred means and products of one two-level block with all their covariances, for the error of ξ²."""
 
-    def __init__(self, model: Model, b: int, times: Array, reference: Array) -> None:
+    def __init__(self, model: Model, b: int, times: Array) -> None:
         self.name = f"squeezing/{model.blocks[b].name}"
-        self._label, self._times = f"{model.blocks[b].name}:{model.blocks[b].size}", times
+        super().__init__((f"{model.blocks[b].name}:{model.blocks[b].size}",), times)
         self._places = np.array([a for a, o in enumerate(model.observables) if o.block == b])
-        self._reference = reference[:, self._places]
         A = len(model.observables)
         number = np.zeros((A, A), dtype=int)
         number[np.triu_indices(A)] = np.arange(A * (A + 1) // 2)
@@ -29,14 +28,19 @@ class SqueezingMeter:
         self._pairs = number[self._places[rows], self._places[columns]]
         self._rows, self._columns = rows, columns
 
-    def empty(self) -> Extra:
-        """No trajectory yet."""
-        moments = Moments.empty((len(self._times), 9), np.array(np.triu_indices(9)), np.empty(0, dtype=np.intp))
-        return Extra((self._label,), self._times, self._reference, moments)
+    @property
+    def size(self) -> Size:
+        """Three averages and six products, with all their products; nothing is followed."""
+        return Size(len(self.times), 9, 45, 0)
 
-    def sample(self, one: Trajectory) -> Array:
+    def empty(self, mean_field: Array) -> Extra:
+        """No trajectory yet."""
+        moments = Moments.empty((len(self.times), 9), np.array(np.triu_indices(9)), np.empty(0, dtype=np.intp))
+        return Extra(self.labels, self.times, mean_field[:, self._places], moments)
+
+    def sample(self, one: Trajectory, reference: Array) -> Array:
         """(T, 9): a_x, a_y, a_z and the six q_ij, see cojump.measure.averages."""
-        m, r = one.mean[:, self._places], self._reference
+        m, r = one.mean[:, self._places], reference
         i, j = self._rows, self._columns
         q = one.second[:, self._pairs] - r[:, i] * m[:, j] - m[:, i] * r[:, j] + r[:, i] * r[:, j]
         return np.concatenate([m - r, q], axis=1)

@@ -17,7 +17,7 @@ from ..tools.labelled import Labelled, last_averages
 from ..tools.summaries import few, more
 from ..tools.types import Array
 from .averages import Averages
-from .meter import Meter, Trajectory
+from .meter import Meter, Size, Trajectory
 from .statistics import Estimates, Extra
 
 PREFIX = "stationary/"
@@ -94,10 +94,9 @@ class _Averaged:
     second: Array
     sectors: Array
     counts: NDArray[np.int64]
-    distributions: Array
 
 
-class WindowMeter:
+class WindowMeter(Meter):
     """Another meter's figures, averaged over the window in each trajectory.
 
     Parameters
@@ -109,18 +108,24 @@ class WindowMeter:
     """
 
     def __init__(self, inner: Meter, window: Window) -> None:
+        super().__init__(inner.labels, inner.times)
         self.name = PREFIX + inner.name
-        self._inner, self._window = inner, window
+        self._inner, self._places, self._weights = inner, window.places, window.weights[None, :]
+        self._interval = window.interval
 
-    def empty(self) -> Extra:
+    @property
+    def size(self) -> Size:
+        """That of the other meter."""
+        return self._inner.size
+
+    def empty(self, mean_field: Array) -> Extra:
         """No trajectory yet."""
-        return replace(self._inner.empty(), interval=self._window.interval)
+        return replace(self._inner.empty(self._weights @ mean_field[self._places]), interval=self._interval)
 
-    def sample(self, one: Trajectory) -> Array:
+    def sample(self, one: Trajectory, reference: Array) -> Array:
         """(1, n) vector of one trajectory."""
-        places, weights = self._window.places, self._window.weights[None, :]
-        mean, second = weights @ one.mean[places], weights @ one.second[places]
-        return self._inner.sample(_Averaged(mean, second, one.sectors[:1], one.counts[:1], one.distributions[:0]))
+        mean, second = self._weights @ one.mean[self._places], self._weights @ one.second[self._places]
+        return self._inner.sample(_Averaged(mean, second, one.sectors[:1], one.counts[:1]), reference)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..basis.reported_sectors import spins_in
 from ..model import Model
 from ..tools.types import Array
-from .meter import Trajectory, diagonal_pairs
-from .moments import Moments
-from .statistics import Extra
+from .meter import Meter, Trajectory
 
 
-class SpinMeter:
+class SpinMeter(Meter):
     """Total spin J of each block of two levels."""
 
     name = "spin"
 
     def __init__(self, model: Model, times: Array) -> None:
-        self._blocks, self._times = model.blocks, times
-        self._labels = tuple(b.name for b in model.blocks if b.levels == 2)
+        super().__init__(tuple(b.name for b in model.blocks if b.levels == 2), times)
+        self._blocks = model.blocks
 
-    def empty(self) -> Extra:
-        """No trajectory yet."""
-        n = len(self._labels)
-        moments = Moments.empty((len(self._times), n), diagonal_pairs(n), np.arange(n))
-        return Extra(self._labels, self._times, np.empty((len(self._times), 0)), moments)
-
-    def sample(self, one: Trajectory) -> Array:
+    def sample(self, one: Trajectory, reference: Array) -> Array:
         """(T, B) spins."""
         return spins_in(self._blocks, one.sectors)

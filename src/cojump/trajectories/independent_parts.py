@@ -11,8 +11,8 @@ from ..basis.reported_sectors import jump_type, placed, sector_array
 from ..model import Model
 from ..model.components import Component
 from ..tools.matrices import from_pairs
-from ..tools.types import Array
 from .outcome import Outcome, Runner
+from .pure_state import PureState, Watch, joined
 
 
 class SideBySide:
@@ -33,9 +33,17 @@ class SideBySide:
         part: int = 0,
         record: bool = False,
         poll: Callable[[], None] | None = None,
+        watch: Watch | None = None,
     ) -> Outcome:
         """Trajectory ``index`` of the ensemble with ``seed``; component c has streams of its own."""
-        single = [r.run(seed, index, part=part + c, record=record, poll=poll) for c, r in enumerate(self._runners)]
+        states: list[dict[int, PureState]] = [{} for _ in self._runners]
+        single = [
+            r.run(seed, index, part=part + c, record=record, poll=poll, watch=states[c].__setitem__ if watch else None)
+            for c, r in enumerate(self._runners)
+        ]
+        if watch is not None:
+            for place in states[0]:
+                watch(place, joined([(p.blocks, found[place]) for p, found in zip(self._parts, states, strict=True)]))
         T, A = len(single[0].mean), self._n_averages
         mean, counts = np.empty((T, A)), np.zeros((T, self._n_jumps), dtype=np.int64)
         sectors = np.zeros((T, *self._sectors.shape[1:]), dtype=self._sectors.dtype)
@@ -47,19 +55,9 @@ class SideBySide:
         for places, one in zip(self._places, single, strict=True):
             second[:, places[:, None], places] = from_pairs(one.second, len(places))
         rows, columns = np.triu_indices(A)
-        distributions = self._gathered([one.distributions for one in single])
         jumps = self._merged([one.jumps for one in single], sectors[0]) if record else None
         n_jumps = sum(one.n_jumps for one in single)
-        return Outcome(mean, second[:, rows, columns], sectors, counts, n_jumps, jumps, distributions)
-
-    def _gathered(self, distributions: list[Array]) -> Array:
-        """Distributions of the components in the order of the blocks of the whole model."""
-        pieces: dict[int, Array] = {}
-        for component, values in zip(self._parts, distributions, strict=True):
-            spins = [b for b in component.blocks if self._blocks[b].levels == 2]
-            ends = np.cumsum([self._blocks[b].size + 1 for b in spins])
-            pieces.update(zip(spins, np.split(values, ends[:-1], axis=1), strict=False))
-        return np.concatenate([np.empty((len(distributions[0]), 0)), *(pieces[b] for b in sorted(pieces))], axis=1)
+        return Outcome(mean, second[:, rows, columns], sectors, counts, n_jumps, jumps)
 
     def _merged(self, records: list[NDArray[np.void] | None], start: NDArray) -> NDArray[np.void]:
         """One record of all components, in order of time; each entry carries the sectors of all blocks."""

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..basis.spin_sector import rotation_matrix
 from ..tools.labelled import Labelled, last_averages
 from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
+from .pure_state import Watch
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -67,8 +67,12 @@ class Runner(Protocol):
         part: int = 0,
         record: bool = False,
         poll: Callable[[], None] | None = None,
+        watch: Watch | None = None,
     ) -> Outcome:
-        """Trajectory ``index`` of the ensemble with ``seed``."""
+        """Trajectory ``index`` of the ensemble with ``seed``.
+
+        ``watch`` is given the states at the snapshots that the runner was made for, in their order.
+        """
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,8 +92,6 @@ class Outcome:
     n_jumps : int
     jumps : structured array, or None if they were not recorded
         See :func:`cojump.basis.reported_sectors.jump_type`.
-    distributions : (T', Σ_b (N_b + 1)) array
-        Probabilities of M in each block of two levels at the output times asked for, block after block.
     """
 
     mean: Array
@@ -98,22 +100,3 @@ class Outcome:
     counts: NDArray[np.int64]
     n_jumps: int
     jumps: NDArray[np.void] | None
-    distributions: Array
-
-
-class UserFrame:
-    """Probabilities of the user's J_z from amplitudes in a rotated frame."""
-
-    def __init__(self, rotation: NDArray[np.complex128]) -> None:
-        self._rotation = rotation
-        self._is_z = bool(np.abs(rotation[0, 1]) + np.abs(rotation[1, 0]) < 1e-15)
-        self._matrices: dict[int, NDArray[np.complex128]] = {}
-
-    def probabilities(self, two_J: int, amplitudes: NDArray[np.complex128]) -> Array:
-        """(2J+1,) over M = -J..J; further axes of ``amplitudes`` (2J+1, ...) are summed over."""
-        if not self._is_z:
-            if two_J not in self._matrices:
-                self._matrices[two_J] = rotation_matrix(two_J, self._rotation)
-            amplitudes = np.tensordot(self._matrices[two_J], amplitudes, axes=1)
-        weights = np.abs(amplitudes) ** 2
-        return weights.reshape(two_J + 1, -1).sum(axis=1)

@@ -27,10 +27,11 @@ from .kernels.propagate import sum_series
 from .kernels.series import guessed_horizon
 from .kernels.trajectory import SEARCH, product_step
 from .long_step import MOST_ENTRIES, Patience, long_step
-from .outcome import Outcome, UserFrame
+from .outcome import Outcome
 from .product_channels import Channel
 from .product_moves import Around, Moves, Rows, apply, apply_adjoint, around
 from .product_sectors import Box, ProductBasis, ProductSector
+from .pure_state import Factor, PureState, UserFrame, Watch
 from .random_streams import Stream
 from .sector_matrix import program_matrix
 from .spin_engine import work_space
@@ -112,13 +113,13 @@ class ProductEngine:
     def __init__(
         self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
-        self._snapshots = {int(t): row for row, t in enumerate(snapshots)}
+        self._snapshots = frozenset(int(t) for t in snapshots)
         self.basis = ProductBasis(model)
         self.state = state.blocks
         self.times = np.ascontiguousarray(times, dtype=float)
         self.tolerance = float(tolerance)
         self._stream = Stream()
-        self._frames = [UserFrame(rotation) for rotation in self.basis.rotations]
+        self._frames = tuple(UserFrame(rotation) for rotation in self.basis.rotations)
         self._cells = 0
         # Half of the tolerance is the Taylor series', the rest is shared by the ends of all axes.
         self._tail = (0.5 * self.tolerance) ** 2 / (4 * len(self.state))
@@ -147,6 +148,7 @@ class ProductEngine:
         part: int = 0,
         record: bool = False,
         poll: Callable[[], None] | None = None,
+        watch: Watch | None = None,
     ) -> Outcome:
         """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` several times a second.
 
@@ -166,13 +168,10 @@ class ProductEngine:
         t, waiting, shift, rate_shift, done = 0.0, generator.standard_exponential(), 0.0, 0.0, 0
         patience, without = Patience(), 0  # steps in which no long one is tried
 
-        width = sum(b.size + 1 for b in self.basis.blocks if b.levels == 2)
-        distributions = np.zeros((len(self._snapshots), width))
-
         def measure(place: int, ket: Ket) -> None:
             mean[place], second[place] = self._averages(sector, ket)
-            if place in self._snapshots:
-                distributions[self._snapshots[place]] = self._distribution(sector, ket)
+            if watch is not None and place in self._snapshots:
+                watch(place, self._state(sector, ket))
             sectors.append(sector.labels)
             counts[place] = n_jumps
 
@@ -240,7 +239,7 @@ class ProductEngine:
             state = state / np.linalg.norm(state)
         blocks = self.basis.blocks
         made = record_of(blocks, jumps) if record else None
-        return Outcome(mean, second, sector_array(blocks, sectors), counts, int(n_jumps.sum()), made, distributions)
+        return Outcome(mean, second, sector_array(blocks, sectors), counts, int(n_jumps.sum()), made)
 
     def _draw(self, generator: np.random.Generator) -> tuple[ProductSector, Ket]:
         """One pure state of one sector; what does not vary between trajectories is made once."""
@@ -329,21 +328,10 @@ class ProductEngine:
         gram = (w.conj() @ (stack.conj() @ stack.T) @ w.T).real / norm2
         return (w @ (stack @ state.conj())).real / norm2, gram[self._pairs]
 
-    def _distribution(self, sector: ProductSector, state: Ket) -> Array:
-        """Probabilities of M in each block of two levels, block after block."""
-        pieces = []
-        tensor = state.reshape(sector.dims) / np.linalg.norm(state)
-        for b, block in enumerate(self.basis.blocks):
-            if block.levels > 2:
-                continue
-            two_J, window = sector.labels[b], sector.box[b]
-            piece = np.zeros(block.size + 1)
-            whole = np.zeros((two_J + 1, sector.size // sector.dims[b]), dtype=np.complex128)
-            whole[slice(*window)] = np.moveaxis(tensor, b, 0).reshape(sector.dims[b], -1)
-            lowest = (block.size - two_J) // 2
-            piece[lowest : lowest + two_J + 1] = self._frames[b].probabilities(two_J, whole)
-            pieces.append(piece)
-        return np.concatenate(pieces) if pieces else np.zeros(0)
+    def _state(self, sector: ProductSector, ket: Ket) -> PureState:
+        """What is handed over of a state."""
+        tensor = ket.reshape(sector.dims) / np.linalg.norm(ket)
+        return PureState((Factor(tuple(range(len(sector.dims))), sector.labels, sector.box, tensor, self._frames),))
 
     def _weights(self, sector: ProductSector, state: Ket) -> list[float]:
         """<rate operator> of every jump of the model, unnormalised."""

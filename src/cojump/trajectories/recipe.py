@@ -62,10 +62,13 @@ class Recipe:
 
     parts: tuple[Part, ...]
 
-    @property
-    def nbytes(self) -> int:
-        """Memory of an engine in bytes."""
-        return sum(part.nbytes for part in self.parts)
+    def nbytes(self, snapshots: int = 0) -> int:
+        """Memory of an engine in bytes.
+
+        Several parts run one after another, and keep their states at ``snapshots`` output times for each other.
+        """
+        kept = 16 * snapshots * sum(part.amplitudes for part in self.parts) if len(self.parts) > 1 else 0
+        return sum(part.nbytes for part in self.parts) + kept
 
     def cost(self, end: float) -> float:
         """Rough cost of one trajectory up to the time ``end``: jumps times amplitudes that the state occupies.

@@ -19,7 +19,8 @@ from .kernels.common import FINISHED, MAX_ORDER, NO_CONVERGENCE, NOT_FINITE, PAD
 from .kernels.trajectory import SEARCH, advance
 from .kernels.window import trim
 from .long_step import LARGEST, Patience, long_step
-from .outcome import Outcome, UserFrame
+from .outcome import Outcome
+from .pure_state import Factor, PureState, UserFrame, Watch
 from .random_streams import Stream
 from .sector_matrix import sector_matrix
 
@@ -60,7 +61,7 @@ class Engine:
     tolerance : float
         Bound on the error of the state per step (norm) and on the jump time (in units of log-survival).
     snapshots : sequence of int
-        Positions of the output times at which distributions are wanted.
+        Positions of the output times at which states are wanted.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Engine:
         self._shot_place = np.full(len(self.times), -1)
         self._shot_place[list(snapshots)] = np.arange(len(snapshots))
         self._shots = (self._shot_place, np.empty((len(snapshots), N + 1)), np.empty((len(snapshots), N + 1)))
-        self._spectra = UserFrame(self.basis.rotation)
+        self._user_frame = UserFrame(self.basis.rotation)
         self._work = work_space(N + 1 + 2 * PAD, max(len(model.jumps), 1))
         self._start: tuple[int, int, int, NDArray[np.complex128]] | None = None
         if not is_random(self.state):
@@ -91,6 +92,7 @@ class Engine:
         part: int = 0,
         record: bool = False,
         poll: Callable[[], None] | None = None,
+        watch: Watch | None = None,
     ) -> Outcome:
         """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` several times a second.
 
@@ -142,7 +144,9 @@ class Engine:
                 )
         jumps = np.concatenate(pieces) if record else None
         mean, second = self._to_user_frame(mean, second)
-        return Outcome(mean, second, sectors / 2, counts[:T], int(place[4]), jumps, self._distributions(sectors))
+        if watch is not None:
+            self._show(sectors, watch)
+        return Outcome(mean, second, sectors / 2, counts[:T], int(place[4]), jumps)
 
     def _long_step(self, place: NDArray[np.int64], clock: Array) -> bool:
         """Go on to the next output time or jump in one step, if that is possible."""
@@ -176,15 +180,15 @@ class Engine:
             row[max(lo - 2 * PAD, 0) : hi + 2 * PAD] = 0.0
             row[lo:hi] = part
 
-    def _distributions(self, sectors: NDArray[np.int64]) -> Array:
-        place, re, im = self._shots
-        made = np.zeros_like(re)
-        for t in np.flatnonzero(place >= 0):
-            first = (self.basis.h_eff.N - sectors[t]) // 2
-            inside = slice(first, first + sectors[t] + 1)
-            row = place[t]
-            made[row, inside] = self._spectra.probabilities(int(sectors[t]), re[row, inside] + 1j * im[row, inside])
-        return made
+    def _show(self, sectors: NDArray[np.int64], watch: Watch) -> None:
+        """Hand over the states that the kernel has kept."""
+        row, re, im = self._shots
+        for t in np.flatnonzero(row >= 0):
+            two_J = int(sectors[t])
+            first = (self.basis.h_eff.N - two_J) // 2
+            inside = row[t], slice(first, first + two_J + 1)
+            ket = re[inside] + 1j * im[inside]
+            watch(int(t), PureState((Factor((0,), (two_J,), ((0, two_J + 1),), ket, (self._user_frame,)),)))
 
     def _draw(self, generator: np.random.Generator) -> tuple[int, int, int, NDArray[np.complex128]]:
         """2J, first and past-last i of the window, and the normalised amplitudes in it, of a starting state."""

@@ -1,0 +1,112 @@
+"""The pure state of a trajectory at one output time, as it is handed to whoever measures it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..basis.particle_removal import Label
+from ..basis.spin_sector import rotation_matrix
+from ..errors import UnsupportedError
+from ..tools.types import Array
+
+Ket = NDArray[np.complex128]
+
+
+class UserFrame:
+    """Amplitudes over the user's J_z of a block of two levels from those in a rotated frame."""
+
+    def __init__(self, rotation: Ket) -> None:
+        self._rotation = rotation
+        self._is_z = bool(np.abs(rotation[0, 1]) + np.abs(rotation[1, 0]) < 1e-15)
+        self._matrices: dict[int, Ket] = {}
+
+    def along(self, two_J: int, amplitudes: Ket) -> Ket:
+        """(2J+1, ...) over M = -J..J, up to a phase of each M where the two frames share their z axis."""
+        if self._is_z:
+            return amplitudes
+        if two_J not in self._matrices:
+            self._matrices[two_J] = rotation_matrix(two_J, self._rotation)
+        turned: Ket = np.tensordot(self._matrices[two_J], amplitudes, axes=1)
+        return turned
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """The state of blocks that may be entangled with each other, and with no others.
+
+    Attributes
+    ----------
+    blocks : tuple of int
+        Their positions in the model.
+    labels : tuple
+        The sector of each: 2J for two levels, a Young diagram for more.
+    window : tuple of (int, int)
+        First and past-last state of each sector that has an amplitude here: of M + J for two levels, of the
+        Gelfand-Tsetlin patterns for more.
+    amplitudes : array, one axis per block
+        Normalised, in the frame of the engine.
+    frames : tuple of UserFrame
+        Of each block; those of more than two levels are not used.
+    """
+
+    blocks: tuple[int, ...]
+    labels: tuple[Label, ...]
+    window: tuple[tuple[int, int], ...]
+    amplitudes: Ket
+    frames: tuple[UserFrame, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class PureState:
+    """The state of one trajectory at one output time: a product over its independent parts.
+
+    Attributes
+    ----------
+    factors : tuple of Factor
+    """
+
+    factors: tuple[Factor, ...]
+
+    def along(self, block: int) -> Ket:
+        """(2J + 1, R) amplitudes over M = -J..J of a block of two levels, and whatever it may be entangled with.
+
+        Each M may have a phase of its own, which no other block sees.
+
+        Raises
+        ------
+        UnsupportedError
+            If the block has more than two levels.
+        """
+        factor = next(f for f in self.factors if block in f.blocks)
+        axis = factor.blocks.index(block)
+        two_J = factor.labels[axis]
+        if not isinstance(two_J, int | np.integer):
+            raise UnsupportedError("Amplitudes over M belong to blocks of two levels")
+        inside = np.moveaxis(factor.amplitudes, axis, 0).reshape(factor.amplitudes.shape[axis], -1)
+        whole = np.zeros((two_J + 1, inside.shape[1]), dtype=np.complex128)
+        whole[slice(*factor.window[axis])] = inside
+        return factor.frames[axis].along(int(two_J), whole)
+
+    def probabilities(self, block: int) -> Array:
+        """(2J + 1,) probabilities of M = -J..J of a block of two levels."""
+        weights: Array = (np.abs(self.along(block)) ** 2).sum(axis=1)
+        return weights
+
+
+Watch = Callable[[int, PureState], None]
+"""Is told the position of an output time and the state there, which is there only while it is looked at."""
+
+
+def joined(parts: Sequence[tuple[tuple[int, ...], PureState]]) -> PureState:
+    """One state of the states of independent parts, each with the positions of its blocks in the whole model."""
+    return PureState(
+        tuple(
+            Factor(tuple(blocks[b] for b in f.blocks), f.labels, f.window, f.amplitudes, f.frames)
+            for blocks, state in parts
+            for f in state.factors
+        )
+    )
