@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 
 import pytest
 
@@ -49,6 +50,19 @@ def test_a_public_module_has_its_names(name):
     module = getattr(cj, name)
     for each in NAMES[name].split():
         assert callable(getattr(module, each))
+
+
+@pytest.mark.parametrize("name", ["", *MODULES, "operators"])
+def test_a_public_module_shows_its_public_names_and_nothing_else(name):
+    module = getattr(cj, name) if name else cj
+    shown = set(dir(module))
+    assert shown == set(module.__all__) | ({"__version__"} if module is cj else set())
+    for each in shown - {"__version__"}:
+        assert not each.startswith("_")
+        value = getattr(module, each)
+        assert not inspect.ismodule(value) or (module is cj and each in (*MODULES, "operators"))
+        home = getattr(value, "__module__", None) or "cojump"  # constants have none
+        assert home.startswith(("cojump", "builtins", "numpy")), each
 
 
 def test_save_is_what_a_result_saves_itself_with(tmp_path):

@@ -19,8 +19,12 @@ START = cj.tilted(MODEL, 1.1, 0.4)
 
 
 def everything():
-    yield from (thing for thing in held() if not isinstance(thing, cj.model.states.State))
+    yield from held()
     network = cj.systems.hopfield(cj.systems.random_patterns(3, 12, 1), 0.3, 1.5)
+    yield from (network, *network.hamiltonian, *network.jumps, cj.corrupted(network), *START.blocks)
+    crystal = cj.systems.boundary_time_crystal(4, 1.0, 1.0)
+    pair = cj.TwoBody(np.eye(2), np.eye(2), 0.3, blocks=("spins", "spins"))
+    yield from (crystal, *crystal.jumps, pair, cj.systems.free_flips(10**5, 0.7, 1.3, 0.8))
     many = cj.simulate(network, cj.corrupted(network), TIMES, n_traj=5, keep=2, distributions=[1.0], burn_in=0)
     yield from (many, many.order, many.counts, many.activity, many.spin, many.squeezing, many.stationary_order)
     yield from (many.distribution("++-"), many["++-.z"], many.counts["total"], many.stationary["++-.z"])

@@ -17,7 +17,7 @@ from .operators import check_hermitian, matrix_of
 from .term import Term, norm
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OneBody(Term):
     """The Hamiltonian term Σ_k ε^(k) over the particles of a block, the first sum of (10).
 
@@ -51,6 +51,9 @@ class OneBody(Term):
         object.__setattr__(self, "eps", matrix)
         checked_block_name("block", self.block)
 
+    def _title(self) -> str:
+        return f"OneBody on {self.block}"
+
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:
         return {"eps": ("block", self.block)}
 
@@ -70,7 +73,7 @@ class OneBody(Term):
         return float(levels[-1] - levels[0])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TwoBody(Term):
     """The Hamiltonian term (g/N) Σ_{k in b, j in c} A^(k) B^(j), the second sum of (10).
 
@@ -117,6 +120,9 @@ class TwoBody(Term):
         if len(pair) != 2:
             raise ArgumentError("blocks", "be a pair of block names", f"it is {checks.shown(self.blocks)}")
         object.__setattr__(self, "blocks", tuple(checked_block_name("blocks", name) for name in pair))
+
+    def _title(self) -> str:
+        return f"TwoBody on {' and '.join(self.blocks)}, g = {self.g if self.g.imag else self.g.real:.6g}"
 
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:
         return {"A": ("blocks", self.blocks[0]), "B": ("blocks", self.blocks[1])}

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ArgumentError, foreign
 from ..tools import checks
+from ..tools.summaries import few
 from ..tools.types import RealFunction
 from .blocks import checked_block_name
 from .operators import check_hermitian, matrix_of
@@ -69,7 +70,7 @@ def _check_derivatives(derivatives: object, function: object) -> None:
         raise ArgumentError("derivatives", "be given together with `amplitude` or `rate`", "both are missing")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LocalJump(Term):
     """One jump operator j^(k) Γ(Δ) for every particle k of a block, (11)-(13).
 
@@ -145,6 +146,13 @@ class LocalJump(Term):
         object.__setattr__(self, "j", matrix_of("j", self.j))
         checked_block_name("block", self.block)
         object.__setattr__(self, "derivatives", None if self.derivatives is None else tuple(self.derivatives))
+
+    def _title(self) -> str:
+        if self._function is None:
+            return f"LocalJump on {self.block}, constant rate"
+        kind, given = ("amplitude" if self.rate is None else "rate"), self._function
+        name = getattr(given, "__name__", None) or repr(given)
+        return f"LocalJump on {self.block}, {kind} {name}{', self excluded' if self.leaves_self_out else ''}"
 
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:
         return {"j": ("block", self.block), "argument": None}
@@ -275,7 +283,7 @@ class LocalJump(Term):
         return {key: value for key, value in self.__dict__.items() if key != "_seen"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class CollectiveJump(Term):
     """One jump operator L = sqrt(rate/N) Σ_b Σ_{k in b} Y_b^(k); N counts all particles. It keeps every sector.
 
@@ -306,6 +314,9 @@ class CollectiveJump(Term):
     def __post_init__(self) -> None:
         object.__setattr__(self, "matrices", checked_matrices("matrices", self.matrices))
         object.__setattr__(self, "rate", checks.number("rate", self.rate, 0))
+
+    def _title(self) -> str:
+        return f"CollectiveJump on {few(list(self.matrices), 3)}, rate {self.rate:.6g}"
 
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:
         return {"matrices": None}

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ArgumentError
 from ..tools import checks
+from ..tools.summaries import Summarised, counted, facts, few, more
 from .blocks import Block
 from .hamiltonian import OneBody, TwoBody
 from .hermiticity import excesses
@@ -27,6 +28,9 @@ _ORDINARY = 40
 """Units of time in which the fastest rate is within 2^±20 are ordinary: nothing is rescaled in them."""
 _MOST_PARTICLES = 2**53
 """Numbers of particles up to this are exact as floating-point numbers."""
+
+_SHOWN = 6
+"""Blocks, and terms of each kind, that are listed one by one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,8 +47,8 @@ class Observable:
         return 1.0 / float(np.trace(self.matrix @ self.matrix).real)
 
 
-@dataclass(frozen=True, eq=False)
-class Model:
+@dataclass(frozen=True, eq=False, repr=False)
+class Model(Summarised):
     """An open quantum many-body model: dρ/dt = -i[H, ρ] + Σ (J ρ J† - ½{J†J, ρ}).
 
     Parameters
@@ -131,6 +135,25 @@ class Model:
                 jump.gamma(self.argument_spectrum(jump))
             except ArgumentError as error:
                 raise error.inside(f"jumps[{i}]") from None
+
+    def _title(self) -> str:
+        terms = f"{counted(len(self.hamiltonian), 'Hamiltonian term')}, {counted(len(self.jumps), 'jump')}"
+        return f"Model of {counted(self.size, 'particle')} in {counted(len(self.blocks), 'block')}: {terms}"
+
+    def _lines(self) -> list[str]:
+        groups = {
+            "block": [f"{b.name}: {counted(b.size, 'particle')} of {b.levels} levels" for b in self.blocks],
+            "H": [term._title() for term in self.hamiltonian[:_SHOWN]],
+            "jump": [jump._title() for jump in self.jumps[:_SHOWN]],
+        }
+        lines = []
+        for (name, texts), all_of in zip(groups.items(), (self.blocks, self.hamiltonian, self.jumps), strict=True):
+            lines += [(f"{name} {i}", text) for i, text in enumerate(texts[:_SHOWN])]
+            if len(all_of) > _SHOWN:
+                lines.append(("…", f"{len(all_of) - _SHOWN:,} more"))
+        lines.append(("averages", few(self.labels)))
+        lines.append(("order", few(list(self.order_parameters))))
+        return facts(*lines) + more("cojump.product(model, ...) and other states; cojump.simulate, cojump.mean_field")
 
     @property
     def size(self) -> int:

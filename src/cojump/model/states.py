@@ -15,14 +15,18 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError
 from ..tools import checks
+from ..tools.summaries import Summarised, counted, facts, few, more
 from .model import Model, check_model
+
+_SHOWN = 6
+"""Blocks that are listed one by one."""
 
 NORM = 1e-9
 """Deviation of a norm or a trace from 1 that is taken as rounding and divided out."""
 
 
-@dataclass(frozen=True, eq=False)
-class ProductBlock:
+@dataclass(frozen=True, eq=False, repr=False)
+class ProductBlock(Summarised):
     """All particles of a block in the same single-particle state.
 
     Attributes
@@ -35,9 +39,13 @@ class ProductBlock:
 
     is_product = True
 
+    def _title(self) -> str:
+        purity = float(np.trace(self.density @ self.density).real)
+        return f"product state, {'pure' if purity > 1 - NORM else f'mixed (purity {purity:.4g})'}"
 
-@dataclass(frozen=True, eq=False)
-class DickeBlock:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class DickeBlock(Summarised):
     """|J, M> of N_b two-level particles, with all copies of the sector J equally likely.
 
     Attributes
@@ -56,9 +64,12 @@ class DickeBlock:
     density: NDArray[np.complex128]
     is_product: bool
 
+    def _title(self) -> str:
+        return f"Dicke state |J = {self.two_J / 2:g}, M = {self.two_M / 2:g}> of {counted(self.size, 'particle')}"
 
-@dataclass(frozen=True, eq=False)
-class SymmetricBlock:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SymmetricBlock(Summarised):
     """A pure state of the symmetric sector J = N_b/2.
 
     Attributes
@@ -75,9 +86,12 @@ class SymmetricBlock:
     density: NDArray[np.complex128]
     is_product: bool
 
+    def _title(self) -> str:
+        return f"symmetric state of {counted(len(self.amplitudes) - 1, 'particle')}"
 
-@dataclass(frozen=True, eq=False)
-class OccupationBlock:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class OccupationBlock(Summarised):
     """The symmetric state of a block with a definite number of particles in each level.
 
     Attributes
@@ -92,18 +106,30 @@ class OccupationBlock:
     density: NDArray[np.complex128]
     is_product: bool
 
+    def _title(self) -> str:
+        return f"symmetric state of {few(self.occupations.tolist())} particles in the levels"
+
 
 BlockState = ProductBlock | DickeBlock | SymmetricBlock | OccupationBlock
 
 
-@dataclass(frozen=True, eq=False)
-class State:
+@dataclass(frozen=True, eq=False, repr=False)
+class State(Summarised):
     """The initial state of a model: one exchangeable state per block, in the order of ``model.blocks``.
 
     Made by :func:`product`, :func:`tilted`, :func:`dicke`, :func:`occupation`, :func:`symmetric`, :func:`corrupted`.
     """
 
     blocks: tuple[BlockState, ...]
+
+    def _title(self) -> str:
+        kinds = list(dict.fromkeys(block._title() for block in self.blocks))
+        return f"State of {counted(len(self.blocks), 'block')}: {few(kinds, 1)}"
+
+    def _lines(self) -> list[str]:
+        blocks = [(f"block {b}", block._title()) for b, block in enumerate(self.blocks[:_SHOWN])]
+        left = f"{len(self.blocks) - _SHOWN:,} more" if len(self.blocks) > _SHOWN else ""
+        return facts(*blocks, ("…", left)) + more(".densities of one particle of each block, .is_product")
 
     @property
     def is_product(self) -> bool:

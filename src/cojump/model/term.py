@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError
 from ..tools import checks
+from ..tools.summaries import Summarised
 from .blocks import checked_block_name
 from .operators import matrix_of
 
@@ -41,8 +42,8 @@ class Part(NamedTuple):
         return self.name.startswith(self.named_in)
 
 
-@dataclass(frozen=True, eq=False)
-class Term(ABC):
+@dataclass(frozen=True, eq=False, repr=False)
+class Term(Summarised, ABC):
     """A term of the Hamiltonian or a jump: a frozen dataclass whose fields are its parameters, checked when it is made.
 
     ``dataclasses.replace`` gives the same term with some fields changed, and is the only way to copy one: all its other

@@ -34,6 +34,11 @@ from ..tools.types import Array
 
 __all__ = ["Correlators", "correlator", "correlators", "distance", "one", "two"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Matrices = NDArray[np.complex128]
 
 

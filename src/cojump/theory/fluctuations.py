@@ -36,6 +36,11 @@ from .expansion import Expansion
 
 __all__ = ["Fluctuations", "StationaryFluctuations", "fluctuations", "stationary"]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 _TOLERANCES = 1e-10, 1e-12
 
 _METHODS = (Method("DOP853", 20_000, 80_000), Method("LSODA", 50_000, 100_000), Method("DOP853", 20_000, 400_000))

@@ -23,3 +23,7 @@ __all__ = [
     "potts_hopfield",
     "random_patterns",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -23,3 +23,7 @@ __all__ = [
     "residence",
     "waiting_times",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

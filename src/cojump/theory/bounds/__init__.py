@@ -8,6 +8,10 @@ bounded, which slips of the text are mended, and where nothing is claimed.
 from __future__ import annotations
 
 from .gronwall import Gronwall, gronwall
-from .lemmas import Inequality, lemmas
+from .lemmas import Inequalities, Inequality, lemmas
 
-__all__ = ["Gronwall", "Inequality", "gronwall", "lemmas"]
+__all__ = ["Gronwall", "Inequalities", "Inequality", "gronwall", "lemmas"]
+
+
+def __dir__() -> list[str]:
+    return __all__
