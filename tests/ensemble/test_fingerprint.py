@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -84,6 +84,22 @@ def test_what_may_change_and_what_means_the_same():
     assert changes(point(n_traj=50, target_error={"spins.z": 0.1}, min_traj=20, parameters={"size": 6})) == []
     assert changes(point(amplitude=lambda x: (np.exp(x) + np.exp(-x)) / 2)) == [], "another text, the same function"
     assert changes(point(drive=0.7 * (1 + 1e-13))) == [], "the rounding of another machine"
+
+
+@dataclass(frozen=True)
+class Amplitude:
+    """A function with parameters, as named systems have them."""
+
+    beta: float
+
+    def __call__(self, x):
+        return np.cosh(self.beta * x)
+
+
+def test_a_function_is_known_by_its_values_alone():
+    """Files hold no more of it, so that it may be written anew, as a class with parameters or with other ones."""
+    assert changes(point(amplitude=Amplitude(1.0))) == []
+    assert changes(point(amplitude=Amplitude(1.1)))
 
 
 def test_no_change_of_a_long_array_escapes():

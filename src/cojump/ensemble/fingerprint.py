@@ -187,15 +187,15 @@ class _Writer:
 
     def __call__(self, name: str, value: Any) -> None:
         facts = self._facts
-        if is_dataclass(value):
+        if value is None or callable(value):
+            pass  # a function, whatever it is made of, is known by its values on the spectrum
+        elif is_dataclass(value):
             facts[f"{name} kind"] = type(value).__name__
             for item in fields(value):
                 self(f"{name} {item.name}", getattr(value, item.name))
         elif isinstance(value, Mapping):
             for key, part in value.items():
                 self(f"{name} {key!r}", part)
-        elif value is None or callable(value):
-            pass  # a function is known by its values on the spectrum
         elif isinstance(value, str | bool | int):
             facts[name] = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
         elif isinstance(value, list | tuple) and not _is_numeric(value):
