@@ -162,7 +162,7 @@ def report(directory: Path, all_times: bool) -> None:
 
 def _results_of(path: Path) -> Path:
     """The directory of the results, where somebody names the run file, or the directory it stands in, instead."""
-    from .jobs.directory import is_run_directory
+    from .storage.run_directory import is_run_directory
 
     if path.suffix == ".toml" and path.is_file():
         found = [path.parent / "results"] if is_run_directory(path.parent / "results") else []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import cojump as cj
 from cojump.errors import StorageError
 from cojump.jobs import lock
 from cojump.storage.result_file import load
@@ -305,3 +306,29 @@ def test_files_of_killed_processes_go(run_toml, expected, monkeypatch):
     go(run_toml)
     assert finished(results)
     assert digests.of_file(results / "result.h5") == expected
+
+
+def test_a_result_is_saved_beside_a_run_not_into_it(run_toml, monkeypatch):
+    """What a run would take for its own is refused, be it there already or not."""
+    results = never_folded(run_toml, monkeypatch, 30)
+    model = cj.systems.free_flips(2, 0.7, 1.3, 0.8)
+    result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 0.5], n_traj=2)
+    before = {p: p.read_bytes() for p in results.rglob("*") if p.is_file()}
+    for name in (".lock", "failures.json", "checkpoint/x.h5", "checkpoint.aside", "result.h5"):
+        with pytest.raises(StorageError, match=r"a run keeps its own files there|the result file of another run"):
+            result.save(results / name)
+    assert {p: p.read_bytes() for p in results.rglob("*") if p.is_file()} == before
+    result.save(results / "mine.h5")
+
+
+@pytest.mark.parametrize("command", ["run", "report", "fold", "show"])
+def test_a_directory_in_place_of_a_file_is_named(command, run_toml, monkeypatch):
+    manifest = never_folded(run_toml, monkeypatch, 30) / "checkpoint" / "manifest.h5"
+    manifest.unlink()
+    manifest.mkdir()
+    text = f"cannot read {manifest}: Is a directory"
+    if command == "show":
+        assert text in "".join(invoke("show", run_toml.parent / "results"))
+    else:
+        where = run_toml if command == "run" else run_toml.parent / "results"
+        assert text in invoke(command, where, status=2)[1]

@@ -35,10 +35,10 @@ from ..storage.envelope import RESULT_NAME
 from ..storage.result_file import load, save_results
 from ..storage.result_sequence import ResultSequence
 from ..storage.resume_note import Note
+from ..storage.run_directory import ASIDE, DIRECTORY, MANIFEST, key_of
 from ..tools.whole_files import prepare_directory, reason, sweep
 from . import failures
 from .chunk_files import EarlierFiles, OwnFiles, Seat
-from .directory_layout import ASIDE, DIRECTORY, MANIFEST, key_of
 from .lock import NAME as LOCK
 from .lock import Lock
 from .status import NAME as STATUS
@@ -345,12 +345,6 @@ class Session:
 def damaged_text(directory: Path, damaged: int) -> str:
     """Say that there are damaged records."""
     return f"damaged records in {directory / DIRECTORY} ({damaged}) do not count; their trajectories are run again"
-
-
-def is_run_directory(directory: Path) -> bool:
-    """Whether a run has been, or is, at work in a directory."""
-    names = (RESULT_NAME, DIRECTORY, failures.NAME)
-    return any((directory / name).exists() for name in names)
 
 
 def holds_chunks(directory: Path) -> bool:

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StorageError
+from ..storage.run_directory import FAILURES as NAME
 from ..tools.whole_files import MOST_BYTES, read_regular, reason, replace_file
-
-NAME = "failures.json"
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,8 @@ from ..errors import StorageError
 from ..results.result import Result
 from ..storage.envelope import RESULT_NAME
 from ..storage.result_sequence import ResultSequence
-from . import failures
-from .directory import Contents, Session, damaged_text, is_run_directory, read_contents
-from .directory_layout import ASIDE, DIRECTORY, MANIFEST, key_of
-from .lock import NAME as LOCK
+from ..storage.run_directory import check_new, key_of
+from .directory import Contents, Session, damaged_text, read_contents
 from .lock import held
 
 
@@ -50,7 +48,9 @@ def fold_into(directory: Path, output: Path | None, tell: Callable[[str], None])
     if contents.manifest is None:
         raise StorageError(f"{directory} holds no unfinished run; there is nothing to fold")
     if output is not None:
-        _check_output(output)
+        check_new(output)
+        if output.name == RESULT_NAME and held(Path(os.path.realpath(output.parent))):
+            raise StorageError(f"cannot write {output}: it is the result file of another run")
     origin = contents.manifest.origin
     session = Session(directory, origin.run_file, origin.sources, locked=output is None)
     try:
@@ -105,18 +105,6 @@ def kept_in(directory: Path) -> dict[str, tuple[int, int]]:
         return {key: (fold.n_traj, fold.n_done) for key, fold in session.folds.items()}
     finally:
         session.close()
-
-
-def _check_output(output: Path) -> None:
-    """Refuse a place where something is already, or where a run looks for what it has written itself."""
-    if os.path.lexists(output):
-        raise StorageError(f"cannot write {output}: it exists already")
-    place = Path(os.path.realpath(output.parent))
-    own = output.name in (DIRECTORY, ASIDE, failures.NAME, LOCK) and is_run_directory(place)
-    if own or (place.name == DIRECTORY and (place / MANIFEST).exists()):
-        raise StorageError(f"cannot write {output}: a run keeps its own files there")
-    if output.name == RESULT_NAME and (os.path.lexists(place / DIRECTORY / MANIFEST) or held(place)):
-        raise StorageError(f"cannot write {output}: it is the result file of another run")
 
 
 def _key(result: Result) -> str:

@@ -12,10 +12,10 @@ import click
 from ..ensemble.fingerprint import LAST_BITS, agreed, differences, identity_of
 from ..ensemble.goal import Goal
 from ..errors import EXPECTED, ArgumentError, StorageError, one_line
+from ..storage.run_directory import key_of
 from ..tools.terminal import tell
 from ..tools.whole_files import reason
 from ..trajectories.kernel_cache import processor
-from .directory_layout import key_of
 from .failures import Failed
 from .run_file import PointSpec, RunFile, read_run_file
 from .run_file.run_section import OPTIONS

@@ -10,9 +10,9 @@ import click
 from ..errors import EXPECTED, StorageError, one_line
 from ..storage.envelope import RESULT_NAME
 from ..storage.result_sequence import ResultSequence
+from ..storage.run_directory import DIRECTORY, MANIFEST, key_of
 from ..tools.whole_files import as_given
 from .directory import Contents, emptied, read_contents
-from .directory_layout import DIRECTORY, MANIFEST, key_of
 from .points import Plan
 from .signals import Signals
 

@@ -12,7 +12,7 @@ from ..results.result import Result
 from ..storage.result_file import load
 from ..storage.result_sequence import ResultSequence
 from ..storage.resume_note import Note
-from .directory_layout import DIRECTORY, MANIFEST, key_of
+from ..storage.run_directory import DIRECTORY, MANIFEST, key_of
 from .failures import Failed, read_failures
 from .folding import kept_in
 from .lock import held

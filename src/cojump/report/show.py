@@ -13,7 +13,6 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import EXPECTED, ArgumentError, one_line
-from ..jobs.directory_layout import DIRECTORY
 from ..jobs.lock import held
 from ..jobs.points import open_run_file, point_of
 from ..jobs.run_file import PointSpec, RunFile
@@ -23,6 +22,7 @@ from ..results.result import Result
 from ..storage.envelope import RESULT_NAME, is_result_file
 from ..storage.result_file import load
 from ..storage.result_sequence import ResultSequence
+from ..storage.run_directory import DIRECTORY
 from ..tools.checks import named
 from ..tools.progress import duration, per_second
 from .console import UNBOUNDED, make_console, print_table

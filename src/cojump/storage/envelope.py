@@ -54,7 +54,7 @@ def content(place: Path) -> bytes:
         If it cannot be read, or its header does not describe it.
     """
     try:
-        if place.is_dir():
+        if place.is_dir() and (place.suffix != ".h5" or (place / RESULT_NAME).exists()):
             place = place / RESULT_NAME
         with open_regular(place) as stream:
             head = stream.read(HEADER)

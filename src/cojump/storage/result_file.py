@@ -43,6 +43,7 @@ from .hdf5 import (
 )
 from .result_sequence import Origin, ResultSequence
 from .resume_note import Note, read_note, write_note
+from .run_directory import check_new
 
 _LABELS = 20_000
 """Averages of a point: their products are counted before anything is read."""
@@ -68,7 +69,7 @@ def save(results: Result | Sequence[Result], path: str | os.PathLike[str]) -> No
     ArgumentError
         If something else than results is given, or none.
     StorageError
-        If the file exists already or cannot be written.
+        If the file exists already, cannot be written, or is one that a run keeps for itself in its directory.
 
     Examples
     --------
@@ -87,6 +88,7 @@ def save(results: Result | Sequence[Result], path: str | os.PathLike[str]) -> No
     for result in given:
         if not isinstance(result, Result):
             raise ArgumentError("results", "be a result or several", f"one is of type {type(result).__name__}")
+    check_new(checks.path("path", path))
     save_results(path, given)
 
 
