@@ -1,5 +1,6 @@
 """The brute-force master equation against closed forms, so that it can judge everything else."""
 
+from dataclasses import replace
 from itertools import product
 from math import comb, factorial
 
@@ -534,8 +535,7 @@ def test_wrong_models_are_seen():
     assert np.abs(solve(model, rho0, [0.5], gamma_after=True).rho[0] - right).max() > 1e-3
     for i, jump in enumerate(model.jumps):
         if isinstance(jump, LocalJump) and jump.block in jump.argument:
-            given = {"amplitude": jump.amplitude, "rate": jump.rate, "argument": jump.argument}
-            other = LocalJump(jump.matrix, jump.block, **given, exclude_self=not jump.exclude_self)
+            other = replace(jump, exclude_self=not jump.exclude_self)
             jumps = [*model.jumps[:i], other, *model.jumps[i + 1 :]]
             wrong = Model(model.blocks, model.hamiltonian, jumps)
             assert np.abs(solve(wrong, rho0, [0.5]).rho[0] - right).max() > 1e-3

@@ -38,6 +38,8 @@ TERMS = {
     "collective": cj.CollectiveJump({"a": LOWER, "b": Z}, 0.7),
 }
 
+JUMPS = [term for term in TERMS.values() if isinstance(term, cj.CollectiveJump | cj.LocalJump)]
+
 OTHERS = {
     "eps": Z,
     "block": "b",
@@ -191,6 +193,18 @@ def jumps_of_copies():
 def test_no_copy_of_a_jump_loses_a_field(copy, changed):
     full = cj.LocalJump(LOWER, "a", rate=gamma, argument={"a": X}, exclude_self=True, derivatives=(slope, bend))
     identical(copy, full, but=changed)
+
+
+def test_every_term_of_a_model_has_one_list_of_its_kind():
+    """Whoever reads one_body and two_body, or both kinds of jumps, misses none. A new kind of term needs a new list."""
+    model = cj.Model(
+        [cj.Block("a", 3), cj.Block("b", 2)], [cj.TwoBody(X, X, 1.0, ("a", "b")), cj.OneBody(X, "a")], JUMPS
+    )
+    assert sorted(map(id, model.hamiltonian)) == sorted(map(id, (*model.one_body, *model.two_body)))
+    both = {**model.local_jumps, **model.collective_jumps}
+    assert [both[i] for i in range(len(model.jumps))] == list(model.jumps)
+    known = {cj.OneBody, cj.TwoBody, cj.LocalJump, cj.CollectiveJump}
+    assert set(subclasses(Term)) == known
 
 
 def test_facts_of_terms():

@@ -1,5 +1,7 @@
 """The same model in another unit of time, and random models of every representation."""
 
+from dataclasses import replace
+
 import numpy as np
 
 import cojump as cj
@@ -9,23 +11,19 @@ from tests.support.random_models import everything, random_hermitian, random_mat
 def scaled(model, c):
     """All energies and rates times c."""
     terms = [
-        cj.TwoBody(t.first, t.second, c * t.strength, t.blocks)
-        if isinstance(t, cj.TwoBody)
-        else cj.OneBody(c * t.matrix, t.block)
-        for t in model.hamiltonian
+        replace(t, eps=c * t.eps) if isinstance(t, cj.OneBody) else replace(t, g=c * t.g) for t in model.hamiltonian
     ]
-    return cj.Model(model.blocks, terms, [_scaled_jump(jump, c) for jump in model.jumps])
+    return replace(model, hamiltonian=terms, jumps=[_scaled_jump(jump, c) for jump in model.jumps])
 
 
 def _scaled_jump(jump, c):
     if isinstance(jump, cj.CollectiveJump):
-        return cj.CollectiveJump(jump.matrices, c * jump.rate)
-    options = {"argument": jump.argument or None, "exclude_self": jump.exclude_self}
+        return replace(jump, rate=c * jump.rate)
     if jump.rate is not None:
-        return cj.LocalJump(jump.matrix, jump.block, rate=lambda x: c * jump.rate(x), **options)
+        return replace(jump, rate=lambda x: c * jump.rate(x))
     if jump.amplitude is not None:
-        return cj.LocalJump(jump.matrix, jump.block, amplitude=lambda x: np.sqrt(c) * jump.amplitude(x), **options)
-    return cj.LocalJump(np.sqrt(c) * jump.matrix, jump.block, **options)
+        return replace(jump, amplitude=lambda x: np.sqrt(c) * jump.amplitude(x))
+    return replace(jump, j=np.sqrt(c) * jump.j)
 
 
 def kink(x):

@@ -1,5 +1,7 @@
 """The same physics in other units of time has the same attractors: rates and energies times c, times divided by c."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,26 +13,14 @@ UP, DOWN = np.array([[0.0, 1.0], [0.0, 0.0]]), np.array([[0.0, 0.0], [1.0, 0.0]]
 
 def scaled(model, c):
     """All energies and rates times c."""
-    hamiltonian = [
-        cj.OneBody(c * t.matrix, t.block)
-        if isinstance(t, cj.OneBody)
-        else cj.TwoBody(t.first, t.second, c * t.strength, t.blocks)
-        for t in model.hamiltonian
+    terms = [
+        replace(t, eps=c * t.eps) if isinstance(t, cj.OneBody) else replace(t, g=c * t.g) for t in model.hamiltonian
     ]
     jumps = [
-        cj.CollectiveJump(j.matrices, c * j.rate)
-        if isinstance(j, cj.CollectiveJump)
-        else cj.LocalJump(
-            np.sqrt(c) * j.matrix,
-            block=j.block,
-            amplitude=j.amplitude,
-            rate=j.rate,
-            argument=j.argument or None,
-            exclude_self=j.exclude_self,
-        )
+        replace(j, rate=c * j.rate) if isinstance(j, cj.CollectiveJump) else replace(j, j=np.sqrt(c) * j.j)
         for j in model.jumps
     ]
-    return cj.Model(model.blocks, hamiltonian, jumps)
+    return replace(model, hamiltonian=terms, jumps=jumps)
 
 
 def hopfield(omega, beta):

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array, kron
 
 from ..errors import ArgumentError
-from ..model import CollectiveJump, LocalJump, Model, OneBody
+from ..model import LocalJump, Model, OneBody
 from ..model.spectrum import snapped
 from ..tools.matrices import is_diagonal
 from ..tools.types import Array, Matrix
@@ -105,8 +105,7 @@ class Operators:
 
     def collective_jump(self, jump: int, labels: Labels) -> csr_array:
         """L = sqrt(rate/N) Σ_b Σ_{k in b} Y_b^(k)."""
-        term = self.model.jumps[jump]
-        assert isinstance(term, CollectiveJump)
+        term = self.model.collective_jumps[jump]
         scale = np.sqrt(term.rate / self.model.size)
         return scale * self.collective(labels, {self._block(name): y for name, y in term.matrices.items()})
 
@@ -186,7 +185,7 @@ class Operators:
 
     def rate(self, jump: int, labels: Labels) -> csr_array:
         """Σ_k J_k†J_k of a local jump, or L†L of a collective one: the operator of its total rate."""
-        if isinstance(self.model.jumps[jump], CollectiveJump):
+        if jump in self.model.collective_jumps:
             L = self.collective_jump(jump, labels)
             return csr_array(L.conj().T @ L)
         return _sum((k.matrix.conj().T @ k.matrix for k in self.kraus(jump, labels)), self.dims(labels))
@@ -202,7 +201,7 @@ class Operators:
             X in the sector of given labels, such as ``lambda s: operators.average(s, 0)``.
         """
         here = operator(labels)
-        if isinstance(self.model.jumps[jump], CollectiveJump):
+        if jump in self.model.collective_jumps:
             L = self.collective_jump(jump, labels)
             gain = csr_array(L.conj().T @ here @ L)
         else:
@@ -215,10 +214,9 @@ class Operators:
         return self.model.block_index(name)
 
     def _local(self, jump: int) -> LocalJump:
-        term = self.model.jumps[jump]
-        if not isinstance(term, LocalJump):
+        if jump not in self.model.local_jumps:
             raise ArgumentError("jump", "be the number of a local jump", f"jumps[{jump}] is collective")
-        return term
+        return self.model.local_jumps[jump]
 
     @cached_property
     def _exits(self) -> list[dict[Label, list[Removal]]]:

@@ -20,7 +20,7 @@ from ..basis.sector_densities import is_spread
 from ..basis.sector_operators import Operators
 from ..basis.sectors import Labels, sector_labels, sector_of
 from ..errors import ArgumentError, UnsupportedError
-from ..model import LocalJump, Model
+from ..model import Model
 from ..model.states import BlockState, DickeBlock
 from ..tools.types import Array, Matrix
 from .generator_frames import Frame, frames_of, rotated_matrix
@@ -234,8 +234,8 @@ def _check_memory(unknowns: int, needed: float, memory: float) -> None:
 def _terms(operators: Operators, labels: Labels) -> tuple[csr_array, list[tuple[Labels, csr_array]]]:
     """H_eff = H - (i/2) Σ K†K of a sector, and all Kraus operators K of all jumps from it with where they lead."""
     jumps: list[tuple[Labels, csr_array]] = []
-    for l, jump in enumerate(operators.model.jumps):
-        if isinstance(jump, LocalJump):
+    for l in range(len(operators.model.jumps)):
+        if l in operators.model.local_jumps:
             jumps += [(kraus.target, kraus.matrix) for kraus in operators.kraus(l, labels)]
         else:
             jumps.append((labels, operators.collective_jump(l, labels)))
