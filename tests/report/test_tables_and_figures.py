@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+import cojump as cj
 from cojump.errors import StorageError
 from cojump.measure.moments import Moments
 from cojump.report.console import make_console
@@ -98,6 +99,20 @@ def test_the_table_says_what_the_result_says():
     lines = iter(text[text.index("N·E_N, the deviation") :].splitlines())
     row = next(line for line in lines if line.split()[:1] == ["2"])
     assert float(row.split()[1]) == pytest.approx(200 * result.deviation[i], rel=0.05)
+
+
+def test_what_was_asked_for_has_a_table_of_its_own():
+    model = cj.systems.free_flips(6, 0.7, 1.3, 0.8)
+    zz = {"z²": [({"spins": np.diag([1.0, -1.0])}, {"spins": np.diag([1.0, -1.0])})]}
+    state = cj.tilted(model, 1.1, 0.4)
+    result = cj.simulate(model, state, [0.0, 0.5, 1.0], n_traj=20, observables=zz, distributions=[1.0])
+    text = tables([result], all_times=True)
+    lines = [line.split() for line in text[text.index("Observables") :].splitlines()]
+    (row,) = (line for line in lines if line[:2] == ["1", "z²"])
+    found = result.observables["z²"]
+    assert float(row[2]) == pytest.approx(found.mean[-1], abs=found.stderr[-1] / 10)
+    assert float(row[4]) == pytest.approx(found.stderr[-1], rel=0.06)
+    assert list(result.asked_for) == ["observables"], "jumps, spins and squeezing are always measured"
 
 
 def test_the_theory_stands_beside_the_trajectories():

@@ -62,6 +62,12 @@ class Extra:
     moments: Moments
     interval: tuple[float, float] | None = None
 
+    @property
+    def is_labelled(self) -> bool:
+        """Whether each component is one figure with its label, at each time, and not centred on anything."""
+        width = self.moments.mean.shape[1]
+        return len(self.labels) == width and not self.reference.shape[1] and self.interval is None
+
     def estimates(self, constant: NDArray[np.bool_] | None = None, noise: float = 0.0) -> Estimates:
         """Means and standard errors of vectors whose variances alone are kept.
 

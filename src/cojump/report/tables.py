@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..errors import ArgumentError
 from ..measure.averages import Averages
+from ..measure.statistics import Estimates
 from ..measure.time_windows import PREFIX, Stationary
 from ..results import longtime
 from ..results.result import Result
@@ -72,6 +73,7 @@ def print_tables(results: Sequence[Result], console: Console, all_times: bool = 
         tables: list[Table | None] = [_table(result, rows), _deviation_table(result, rows)]
         if "order" in result.extras:
             tables.append(_order_table(result, rows))
+        tables += [_asked_table(name, *found, all_times) for name, found in result.asked_for.items()]
         tables += [_stationary_table(result), _jump_table(result)]
         for number, table in enumerate(tables):
             if table is None:
@@ -109,11 +111,11 @@ def _plain(title: str, first: str = "", *numbers: str) -> Table:
     return table
 
 
-def _grid(title: str, result: Result, rows: Sequence[int], *columns: str) -> Table:
+def _grid(title: str, times: Array, rows: Sequence[int], *columns: str) -> Table:
     """A table whose first two columns are the time and what is in the row; numbers follow."""
     table = _plain(title)
-    table.add_column("t", justify="right", min_width=max(len(f"{result.times[row]:.6g}") for row in rows))
-    if columns[0] in ("average", "pair"):
+    table.add_column("t", justify="right", min_width=max(len(f"{times[row]:.6g}") for row in rows))
+    if columns[0] in ("average", "pair", "label"):
         table.add_column(columns[0], no_wrap=True)
         columns = columns[1:]
     for name in columns:
@@ -126,7 +128,7 @@ def _table(result: Result, rows: Sequence[int]) -> Table:
     columns = ["average", "value ± error", "mean field", "difference"]
     if result.theory is not None:
         columns[-1:] = ["diff.", "+ δ/N", "diff."]  # 80 columns hold no more
-    table = _grid(title_of(result), result, rows, *columns)
+    table = _grid(title_of(result), result.times, rows, *columns)
     theory = result.theory
     groups: list[tuple[Averages, Array | None]] = [(result, None if theory is None else theory.correction)]
     if "order" in result.extras:
@@ -153,7 +155,7 @@ def _table(result: Result, rows: Sequence[int]) -> Table:
 def _deviation_table(result: Result, rows: Sequence[int]) -> Table:
     """N·E_N beside its limit."""
     columns = ["value ± error"] if result.theory is None else ["value ± error", "N → ∞", "difference"]
-    table = _grid("N·E_N, the deviation from mean field", result, rows, *columns)
+    table = _grid("N·E_N, the deviation from mean field", result.times, rows, *columns)
     N = result.n_particles
     for row in rows:
         value, error = N * result.deviation[row], N * result.deviation_stderr[row]
@@ -169,7 +171,7 @@ def _deviation_table(result: Result, rows: Sequence[int]) -> Table:
 def _order_table(result: Result, rows: Sequence[int]) -> Table:
     """N · covariance of every pair of order parameters."""
     title = "N · covariance of the order parameters"
-    table = _grid(title, result, rows, "pair", "value ± error", "within", "between")
+    table = _grid(title, result.times, rows, "pair", "value ± error", "within", "between")
     order = result.order
     for row in rows:
         time = f"{result.times[row]:.6g}"
@@ -184,6 +186,19 @@ def _order_table(result: Result, rows: Sequence[int]) -> Table:
                 cells = [format_value(value[row, a, b], error[row, a, b], doubt) for value, error in parts]
                 table.add_row(time, f"{first}, {second}", *cells)
                 time = ""
+    return table
+
+
+def _asked_table(name: str, times: Array, found: Estimates, all_times: bool) -> Table:
+    """Figures that were asked for, under the name of what they are."""
+    rows = chosen_times(len(times), all_times)
+    table = _grid(name.capitalize(), times, rows, "label", "value ± error")
+    for row in rows:
+        time = f"{times[row]:.6g}"
+        for place, label in enumerate(found.labels):
+            doubt = _at(found.uncertain, row, place)
+            table.add_row(time, label, format_value(found.mean[row, place], found.stderr[row, place], doubt))
+            time = ""
     return table
 
 

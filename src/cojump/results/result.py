@@ -307,9 +307,22 @@ class Result(Averages):
     @cached_property
     def spin(self) -> Estimates:
         """Total spin J_b of each block of two levels, the sector of the trajectory."""
-        spin = self._extra("spin", "spin")
-        needed = np.concatenate([self._of_block(block) for block in spin.labels])
-        return spin.estimates(self._constant(spin.times, needed), NOISE)
+        return self._by_block("spin")
+
+    def _by_block(self, name: str) -> Estimates:
+        """Figures that are called as the block on whose averages they depend."""
+        extra = self._extra(name, name)
+        needed = np.concatenate([self._of_block(block) for block in extra.labels])
+        return extra.estimates(self._constant(extra.times, needed), NOISE)
+
+    @property
+    def asked_for(self) -> dict[str, tuple[Array, Estimates]]:
+        """Times and values of the figures by label that not every run measures, by the name of their property."""
+        always = ("counts", "spin")
+        names = [
+            name for name, extra in self.extras.items() if extra.is_labelled and name not in always and self.n_traj
+        ]
+        return {name: (self.extras[name].times, getattr(self, name)) for name in names}
 
     @cached_property
     def squeezing(self) -> Estimates:
