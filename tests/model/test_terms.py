@@ -70,7 +70,9 @@ def identical(one, other, *, but=()):
 
 
 def subclasses(kind):
-    return [c for sub in kind.__subclasses__() for c in [sub, *subclasses(sub)]]
+    """Those of the package."""
+    own = [sub for sub in kind.__subclasses__() if sub.__module__.startswith("cojump.")]
+    return [c for sub in own for c in [sub, *subclasses(sub)]]
 
 
 def test_every_kind_of_term_is_tried_here():
@@ -175,12 +177,24 @@ def test_a_mapped_model_is_the_same_physics_in_another_basis():
         np.testing.assert_allclose(back, sizes, atol=1e-14)
 
 
-def jumps_of_copies():
-    """A jump with everything that it can have, and what each way of copying makes of it."""
-    local = cj.LocalJump(LOWER, "a", rate=gamma, argument={"a": X}, exclude_self=True, derivatives=(slope, bend))
+@dataclasses.dataclass(frozen=True, eq=False, kw_only=True)
+class Marked(cj.LocalJump):
+    """A jump with a field more than there is today."""
+
+    mark: str
+
+
+def full_jump():
+    return Marked(
+        LOWER, "a", rate=gamma, argument={"a": X}, exclude_self=True, derivatives=(slope, bend), mark="a field to come"
+    )
+
+
+def copies():
+    """What each way of copying makes of a jump with everything that it can have, and what it may change."""
     blocks = [cj.Block("a", 3), cj.Block("b", 2)]
-    alone = cj.Model(blocks, [], [dataclasses.replace(local, argument={"a": X, "b": 0 * X})])
-    model = cj.Model(blocks, [], [local])
+    model = cj.Model(blocks, [], [full_jump()])
+    alone = cj.Model(blocks, [], [dataclasses.replace(full_jump(), argument={"a": X, "b": 0 * X})])
     (frame,) = frames_of(model)
     yield "frames of the generator", frame.model.jumps[0], {"j", "argument"}
     for jump in set_apart(model, 0, 1).model.jumps:
@@ -189,10 +203,11 @@ def jumps_of_copies():
     yield "a model in another basis", model.mapped(shifted).jumps[0], {"j", "argument"}
 
 
-@pytest.mark.parametrize(("copy", "changed"), [pytest.param(*case[1:], id=case[0]) for case in jumps_of_copies()])
+@pytest.mark.parametrize(("copy", "changed"), [pytest.param(*case[1:], id=case[0]) for case in copies()])
 def test_no_copy_of_a_jump_loses_a_field(copy, changed):
-    full = cj.LocalJump(LOWER, "a", rate=gamma, argument={"a": X}, exclude_self=True, derivatives=(slope, bend))
-    identical(copy, full, but=changed)
+    """Not even one that is still to come. (Derivatives were once lost twice.)"""
+    identical(copy, full_jump(), but=changed)
+    assert copy.mark == "a field to come"
 
 
 def test_every_term_of_a_model_has_one_list_of_its_kind():

@@ -91,9 +91,13 @@ class Constants(Summarised):
 
     def _lines(self) -> list[str]:
         names = ("d2", "q", "a_max", "h_max", "A", "B", "M", "delta", "C_v", "C_L", "C_P", "C_0")
-        rates = [(f"jumps[{l}]", rate.describe()) for l, rate in enumerate(self.rates[:_SHOWN])]
-        left = f"{len(self.rates) - _SHOWN:,} more, see .rates" if len(self.rates) > _SHOWN else ""
-        return facts(*((name, f"{getattr(self, name):.6g}") for name in names), *rates, ("…", left))
+        return facts(*((name, f"{getattr(self, name):.6g}") for name in names), *self.forms(".rates"))
+
+    def forms(self, all_of_them: str) -> list[tuple[str, str]]:
+        """The form of the proof for the first jumps by name, and where they all are."""
+        shown = [(f"jumps[{l}]", rate.describe()) for l, rate in enumerate(self.rates[:_SHOWN])]
+        left = len(self.rates) - len(shown)
+        return [*shown, ("…", f"{left:,} more, see {all_of_them}" if left else "")]
 
     def C_O(self, jump: int, support: int) -> float:
         """C_O of Lemma 2 at ‖O‖ = 1 for an operator of ``support`` particles, N_O."""
@@ -130,13 +134,11 @@ class Gronwall(Summarised):
 
     def _lines(self) -> list[str]:
         c, end = self.constants, f"10^{self.log10_bound[-1]:.4g} at t = {self.times[-1]:g}"
-        left = f"{len(c.rates) - _SHOWN:,} more, see .text" if len(c.rates) > _SHOWN else ""
         return facts(
             ("bound", end),
             ("E_N(0)", f"{self.deviation_0:.6g}"),
             ("C1, C2", f"{c.C_1:.6g}, {c.C_2:.6g}"),
-            *((f"jumps[{l}]", rate.describe()) for l, rate in enumerate(c.rates[:_SHOWN])),
-            ("…", left),
+            *c.forms(".text"),
         ) + more(".times, .log10_bound, .constants, .text")
 
     @property
