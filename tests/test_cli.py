@@ -104,7 +104,7 @@ def test_wrong_commands_are_one_line(arguments, message, tmp_path, monkeypatch):
 @pytest.mark.parametrize("command", ["run", "show"])
 def test_a_wrong_run_file_is_one_line(command, run_toml):
     run_toml.write_text(RUN.replace("0.7", '"0.7"'), encoding="utf-8")
-    assert refusal(command, run_toml) == 'Argument `[model] omega` must be a number, but it is "0.7"'
+    assert refusal(command, run_toml) == 'Argument `[model] omega` must be a finite number, but it is "0.7"'
     run_toml.write_text(RUN.replace("[4, 8]", "0"), encoding="utf-8")
     assert refusal(command, run_toml) == "Argument `[model] size` must be an integer of at least 1, but it is 0"
     assert not (run_toml.parent / "results").exists(), "nothing is made before everything is checked"

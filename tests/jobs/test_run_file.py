@@ -134,16 +134,16 @@ def test_the_seed_of_a_point_never_changes(read):
             'Argument `[model] omgea` must be one of the keys of system "constrained": system, size, omega, '
             'rate_up, rate_down, but it is unknown; did you mean "omega"?',
         ),
-        (with_key("model", omega='"0.7"'), 'Argument `[model] omega` must be a number, but it is "0.7"'),
-        (with_key("model", omega="true"), "Argument `[model] omega` must be a number, but it is true"),
+        (with_key("model", omega='"0.7"'), 'Argument `[model] omega` must be a finite number, but it is "0.7"'),
+        (with_key("model", omega="true"), "Argument `[model] omega` must be a finite number, but it is true"),
         (with_key("model", omega="nan"), "Argument `[model] omega` must be a finite number, but it is nan"),
         (
             with_key("model", omega='[0.7, "0.8"]'),
-            'Argument `[model] omega[1]` must be a number, but it is "0.8"',
+            'Argument `[model] omega[1]` must be a finite number, but it is "0.8"',
         ),
         (
             with_key("initial", theta='[0.7, "0.8"]'),
-            'Argument `[initial] theta` must be a number, but it is "0.8"',
+            'Argument `[initial] theta` must be a finite number, but it is "0.8"',
         ),
         (
             toml(sweep={"mode": '"zip"'}, initial={"kind": '"tilted"', "theta": "[1, 2]", "phi": "0"}),
@@ -184,11 +184,11 @@ def test_the_seed_of_a_point_never_changes(read):
         ),
         (
             with_key("run", target_error='{spins.z = "small"}'),
-            'Argument `[run] target_error."spins.z"` must be a number greater than 0, but it is "small"',
+            'Argument `[run] target_error."spins.z"` must be a finite number greater than 0, but it is "small"',
         ),
         (
             with_key("run", target_error="0"),
-            "Argument `[run] target_error` must be a number greater than 0, but it is 0",
+            "Argument `[run] target_error` must be a finite number greater than 0, but it is 0",
         ),
         (
             with_key("run", target_error="{}"),
@@ -196,7 +196,7 @@ def test_the_seed_of_a_point_never_changes(read):
         ),
         (
             with_key("run", walltime_seconds="0"),
-            "Argument `[run] walltime_seconds` must be a number greater than 0, but it is 0",
+            "Argument `[run] walltime_seconds` must be a finite number greater than 0, but it is 0",
         ),
         (
             with_key("run", min_traj="50"),
@@ -242,7 +242,7 @@ def test_the_seed_of_a_point_never_changes(read):
         ),
         (
             with_key("initial", theta='"pi/2"'),
-            'Argument `[initial] theta` must be a number, but it is "pi/2"',
+            'Argument `[initial] theta` must be a finite number, but it is "pi/2"',
         ),
         (with_key("initial", phi=None), "Argument `[initial] phi` must be given, but it is missing"),
         (
@@ -288,20 +288,20 @@ def test_the_seed_of_a_point_never_changes(read):
         ),
         (
             toml(initial={"kind": '"corrupted"', "quality": "1.5"}),
-            "Argument `[initial] quality` must be a number from 0 to 1, but it is 1.5",
+            "Argument `[initial] quality` must be a finite number within 0 and 1, but it is 1.5",
         ),
         (
             with_key("times", end="0"),
-            "Argument `[times] end` must be a number greater than 0, but it is 0",
+            "Argument `[times] end` must be a finite number greater than 0, but it is 0",
         ),
-        (with_key("times", end="inf"), "Argument `[times] end` must be a finite number, but it is inf"),
+        (with_key("times", end="inf"), "Argument `[times] end` must be a finite number greater than 0, but it is inf"),
         (
             with_key("times", steps="0"),
-            "Argument `[times] steps` must be an integer from 1 to 1000000, but it is 0",
+            "Argument `[times] steps` must be an integer within 1 and 1000000, but it is 0",
         ),
         (
             with_key("times", steps="4.0"),
-            "Argument `[times] steps` must be an integer from 1 to 1000000, but it is 4.0",
+            "Argument `[times] steps` must be an integer within 1 and 1000000, but it is 4.0",
         ),
         (
             with_key("times", values="[0, 1]"),
@@ -313,7 +313,7 @@ def test_the_seed_of_a_point_never_changes(read):
         ),
         (
             toml(times={"values": "[-1, 2]"}),
-            "Argument `[times] values[0]` must be a number of at least 0, but it is -1",
+            "Argument `[times] values[0]` must be a finite number of at least 0, but it is -1",
         ),
         (
             with_key("run", n_traj="0"),
@@ -325,11 +325,11 @@ def test_the_seed_of_a_point_never_changes(read):
         ),
         (
             with_key("run", tolerance="1e-20"),
-            "Argument `[run] tolerance` must be a number from 1e-13 to 0.01, but it is 1e-20",
+            "Argument `[run] tolerance` must be a finite number within 1e-13 and 0.01, but it is 1e-20",
         ),
         (
             with_key("run", keep="2001"),
-            "Argument `[run] keep` must be an integer from 0 to 2000, but it is 2001",
+            "Argument `[run] keep` must be an integer within 0 and 2000, but it is 2001",
         ),
         (
             toml(model={**HOPFIELD, "size": "3", "patterns": "[[1, -1, 2]]"}),
@@ -572,7 +572,7 @@ def test_a_users_function(read, user_file):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (user(gamma='"2"'), 'Argument `[model] gamma` must be a number, but it is "2"'),
+        (user(gamma='"2"'), 'Argument `[model] gamma` must be a finite number, but it is "2"'),
         (
             user(gamma="2", deep="1"),
             "Argument `[model] deep` must be true or false, but it is 1",

@@ -158,9 +158,9 @@ def test_keys_of_the_run_file(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ("burn_in = -1", "`[run] burn_in` must be a number of at least 0"),
-        ('burn_in = "1"', "`[run] burn_in` must be a number"),
-        ("window = 0", "`[run] window` must be a number greater than 0"),
+        ("burn_in = -1", "`[run] burn_in` must be a finite number of at least 0"),
+        ('burn_in = "1"', "`[run] burn_in` must be a finite number"),
+        ("window = 0", "`[run] window` must be a finite number greater than 0"),
         ("window = 4.5", "`[run] window` must be a finite number within 0 and 4"),
         ("burn_in = 3.8", "`[run] burn_in` must leave at least two output times"),
         ("burnin = 3.8", 'did you mean "burn_in"?'),

@@ -166,5 +166,5 @@ class RunOptions:
                 most = self.n_traj if item.name == "keep" else None
                 value = checks.integer(item.name, value, rule.least, most, bits=rule.bits)
             elif rule.kind is float and item.default is not None:  # a window is judged with the output times
-                value = checks.number(item.name, value, rule.least, rule.most)
+                value = checks.number(item.name, value, rule.least, rule.most, above=rule.above)
             object.__setattr__(self, item.name, value)

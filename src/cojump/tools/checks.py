@@ -34,16 +34,23 @@ _SLACK = 1e-9
 """Part of the last output time by which a time may miss the one that is meant."""
 
 
-def _bounds(kind: str, least: float | None, most: float | None) -> str:
-    if least is not None and most is not None:
-        return f"{kind} within {least:g} and {most:g}"
-    if least is not None:
-        return f"{kind} of at least {least:g}"
-    return kind if most is None else f"{kind} of at most {most:g}"
+def _bounds(kind: str, least: float | None, most: float | None, above: float | None = None) -> str:
+    low, high, over = (
+        limit if isinstance(limit, int) else f"{limit:g}" if limit is not None else None
+        for limit in (least, most, above)
+    )
+    if over is not None:
+        return f"{kind} greater than {over}"
+    if low is not None and high is not None:
+        return f"{kind} within {low} and {high}"
+    if low is not None:
+        return f"{kind} of at least {low}"
+    return kind if high is None else f"{kind} of at most {high}"
 
 
-def _outside(value: Any, least: float | None, most: float | None) -> bool:
-    return (least is not None and value < least) or (most is not None and value > most)
+def _outside(value: Any, least: float | None, most: float | None, above: float | None = None) -> bool:
+    low = (least is not None and value < least) or (above is not None and value <= above)
+    return low or (most is not None and value > most)
 
 
 def shown(value: Any) -> str:
@@ -85,12 +92,15 @@ def integer(name: str, value: Any, least: int | None = None, most: int | None = 
     wrong = isinstance(value, bool | np.bool_ | np.timedelta64) or not isinstance(value, Integral)
     if wrong or _outside(value, least, most):
         raise ArgumentError(name, f"be {_bounds('an integer', least, most)}", f"it is {shown(value)}")
-    if most is None and value >= 2**bits:
-        raise ArgumentError(name, f"be an integer below 2^{bits}", f"it is {shown(value)}")
+    if most is None and abs(value) >= 2**bits:
+        size = " in size" if value < 0 else ""
+        raise ArgumentError(name, f"be an integer below 2^{bits}{size}", f"it is {shown(value)}")
     return int(value)
 
 
-def number(name: str, value: Any, least: float | None = None, most: float | None = None) -> float:
+def number(
+    name: str, value: Any, least: float | None = None, most: float | None = None, *, above: float | None = None
+) -> float:
     """Return ``value`` as a finite float within the bounds; a bool or a string is none. Raises ArgumentError.
 
     Without bounds it has to be within ±1e50: the squares of larger numbers are none.
@@ -101,8 +111,8 @@ def number(name: str, value: Any, least: float | None = None, most: float | None
         plain = float("nan") if wrong else float(value)
     except OverflowError:  # an integer or a fraction beyond all floats
         raise ArgumentError(name, f"be a number of at most {LARGEST:g} in size", f"it is {shown(value)}") from None
-    if wrong or _outside(value, least, most):
-        raise ArgumentError(name, f"be {_bounds('a finite number', least, most)}", f"it is {shown(value)}")
+    if wrong or _outside(value, least, most, above):
+        raise ArgumentError(name, f"be {_bounds('a finite number', least, most, above)}", f"it is {shown(value)}")
     if abs(plain) > LARGEST:
         raise ArgumentError(name, f"be a number of at most {LARGEST:g} in size", f"it is {shown(value)}")
     return plain

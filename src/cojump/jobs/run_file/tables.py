@@ -5,11 +5,12 @@ from __future__ import annotations
 import difflib
 import itertools
 import json
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from ...errors import ArgumentError, printable
+from ...tools import checks
 
 MISSING: Any = object()
 """Stands for a value that is not there (TOML has no null)."""
@@ -42,41 +43,25 @@ def show(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def number(
-    name: str, value: object, *, least: float = -math.inf, most: float = math.inf, above: float | None = None
-) -> float:
+def number(name: str, value: object, **limits: float) -> float:
     """Check a finite number within the limits; an integer is one too, true and "0.7" are none."""
-    rule = "be a number"
-    if above is not None:
-        rule += f" greater than {above:g}"
-    elif math.isfinite(least) and math.isfinite(most):
-        rule += f" from {least:g} to {most:g}"
-    elif math.isfinite(least):
-        rule += f" of at least {least:g}"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ArgumentError(name, rule, f"it is {show(value)}")
-    try:
-        result = float(value)
-    except OverflowError:
-        result = math.inf
-    if not math.isfinite(result):
-        raise ArgumentError(name, "be a finite number", f"it is {show(value)}")
-    if not least <= result <= most or (above is not None and result <= above):
-        raise ArgumentError(name, rule, f"it is {show(value)}")
-    return result
+    with _as_written(value):
+        return checks.number(name, value, **limits)
 
 
-def integer(name: str, value: object, *, least: int = -LARGEST, most: int = LARGEST) -> int:
+def integer(name: str, value: object, **limits: int) -> int:
     """Check an integer within the limits; 50.0 and true are none."""
-    rule = "be an integer"
-    if least > -LARGEST:
-        rule += f" of at least {least}" if most == LARGEST else f" from {least} to {most}"
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ArgumentError(name, rule, f"it is {show(value)}")
-    if not least <= value <= most:
-        rule = rule if value < least or most != LARGEST else "be an integer below 2^63"
-        raise ArgumentError(name, rule, f"it is {show(value)}")
-    return value
+    with _as_written(value):
+        return checks.integer(name, value, **limits)
+
+
+@contextmanager
+def _as_written(value: object) -> Iterator[None]:
+    """Quote the value that is refused inside as the run file writes it."""
+    try:
+        yield
+    except ArgumentError as error:
+        raise ArgumentError(error.name, error.rule, f"it is {show(value)}") from None
 
 
 def boolean(name: str, value: object) -> bool:
