@@ -254,3 +254,16 @@ def test_a_place_that_cannot_be_written(tmp_path):
         write_figures([make_result()], tmp_path / "missing")
     path = tmp_path / "missing" / "averages.png"
     assert str(caught.value) == f"cannot write {path}: No such file or directory"
+
+
+@pytest.mark.parametrize("draw", [averages_figure, deviation_figure])
+def test_uncertain_errors_are_hatched_and_named(draw):
+    """Three trajectories know no error; a file of an old schema does not say which it knows."""
+    model = cj.systems.constrained(4, 0.7, 1.3, 0.8)
+    few = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 0.5, 1.0], n_traj=3)
+    assert few.uncertain[1:].any()
+    for result, marked in ((few, True), (replace(few, chance=None), False)):
+        figure = draw([result])
+        names = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+        hatched = [band for axes in figure.axes for band in axes.collections if band.get_hatch()]
+        assert ("error uncertain" in names) == bool(hatched) == marked

@@ -634,3 +634,20 @@ def test_waits_that_are_all_zero_have_no_randomness():
     found = longtime.waiting_times(record)
     assert found.mean == 0
     assert np.isnan(found.randomness)
+
+
+@pytest.mark.parametrize("places", [[700], [10, 500], range(300, 400)])
+def test_a_spread_that_few_values_carry_is_not_reliable(places):
+    """One odd value, two, or one excursion: nothing is known of how often there are others."""
+    series = np.zeros(10_000)
+    series[list(places)] = 1.0
+    assert not longtime.autocorrelation_time(series).reliable
+    noise = 1e-3 * np.random.default_rng(1).normal(size=10_000)
+    assert not longtime.autocorrelation_time(series + noise).reliable
+    assert longtime.autocorrelation_time(noise).reliable
+
+
+def test_waiting_times_of_a_record_that_ends_before_it_starts():
+    record = np.zeros(2, dtype=[("time", "f8"), ("channel", "i8")])
+    with pytest.raises(cj.ArgumentError, match="`end` must be at least start = 3, but it is 2"):
+        longtime.waiting_times(record, start=3, end=2)

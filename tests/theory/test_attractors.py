@@ -512,3 +512,38 @@ def test_a_scan_of_which_every_point_fails_is_refused_with_the_traceback_behind_
     with pytest.raises(ArgumentError, match=r"build\(0, 0\) raises KeyError: 'gamma'") as caught:
         cj.attractors.scan(lambda x, y: {}["gamma"], [0.0], [0.0])
     assert isinstance(caught.value.__cause__, KeyError)
+
+
+def test_a_scan_goes_on_where_the_flow_slows_down_without_end():
+    """At the critical temperature, and at a spinodal: deviations decay as a power of time, and the point says so."""
+    diagram = cj.attractors.scan(lambda w, beta: hopfield(w, 1 / beta), [0.0], [0.9, 1.0, 1.1])
+    assert diagram.failures == {}
+    assert diagram.labels[0].tolist() == [
+        "1 stable, 0 unstable",
+        "0 stable, 1 unstable, not settled, count not certain",
+        "2 stable, 1 unstable",
+    ]
+    assert "from start 0: The mean-field flow has settled neither" in diagram.doubts[0, 1]
+    assert np.isnan(diagram.maximum[0, 1]).all()
+    assert np.isfinite(diagram.maximum[0, ::2]).all()
+    spinodal = cj.systems.facilitated(10, 0.0, 4.0, 1.0)
+    found = cj.attractors.survey(spinodal)
+    assert found.reached.count(None) >= 1
+    assert "nowhere in the time given" in str(found)
+    assert found.unsettled in found.doubt
+
+
+def test_ctrl_c_loses_no_finished_point_of_a_scan():
+    def build(x, y):
+        if (x, y) == (2.0, 2.0):
+            raise KeyboardInterrupt
+        return cj.systems.free_flips(4, x, y, 1.0)
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        cj.attractors.scan(build, [1.0, 2.0], [1.0, 2.0, 3.0], search=1)
+    partial = caught.value.partial
+    assert partial.labels.tolist() == [["1 stable, 0 unstable"] * 3, ["1 stable, 0 unstable", "not run", "not run"]]
+    assert partial.stable.tolist() == [[1, 1, 1], [1, -1, -1]]
+    assert "4 of 6 points were finished" in caught.value.__notes__[0]
+    whole = cj.attractors.scan(lambda x, y: cj.systems.free_flips(4, x, y, 1.0), [1.0], [1.0, 2.0, 3.0], search=1)
+    assert partial.maximum[0].tobytes() == whole.maximum[0].tobytes()

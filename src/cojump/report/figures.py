@@ -31,6 +31,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullFormatter
 
 from ..errors import printable
+from ..measure.certainty import Flags
 from ..results.result import Result
 from ..tools.whole_files import replace_file
 
@@ -57,6 +58,9 @@ _BAND = 2.0
 
 _DASHES = (0, (4, 2))
 _DOTS = (0, (1, 1.2))
+_HATCH, _CROSSES = "/////", 8
+_CROSS: Any = {"linestyle": "none", "marker": "x", "markersize": 3.5, "markeredgewidth": 0.8}
+"""Hatch of a band whose error is uncertain, and at most so many crosses on its curve."""
 
 STYLE: Any = {
     "font.family": "STIXGeneral",
@@ -202,13 +206,34 @@ def _add_legend(figure: Figure, results: Sequence[Result], others: Sequence[Line
         legend.remove()
 
 
-def _band(axes: Axes, times: Array, value: Array, error: Array, colour: Any, label: str = "") -> None:
-    """Draw a curve with its band of ±2 standard errors; there is none for a single trajectory."""
+def _band(axes: Axes, times: Array, value: Array, error: Array, flags: Flags | None, colour: Any) -> None:
+    """Draw a curve with its band of ±2 standard errors; there is none for a single trajectory.
+
+    Where the sample cannot know its error (``flags``) the band is hatched, and the curve has crosses.
+    """
     marker = "o" if len(times) == 1 else None
-    axes.plot(times, value, color=colour, marker=marker, markersize=3, zorder=3, label=label or None)
+    axes.plot(times, value, color=colour, marker=marker, markersize=3, zorder=3)
+    low, high = value - _BAND * error, value + _BAND * error
     if np.isfinite(error).any():
-        low, high = value - _BAND * error, value + _BAND * error
         axes.fill_between(times, low, high, color=colour, alpha=0.3, linewidth=0, zorder=2)
+    if flags is None or not flags.any():
+        return
+    beside = flags.copy()
+    beside[1:] |= flags[:-1]
+    beside[:-1] |= flags[1:]
+    if np.isfinite(error).any():
+        style: Any = {"facecolor": "none", "edgecolor": colour, "hatch": _HATCH, "linewidth": 0}
+        axes.fill_between(times, low, high, where=beside, alpha=0.6, zorder=2, **style)
+    marked = np.flatnonzero(flags)
+    marked = marked[np.unique(np.linspace(0, len(marked) - 1, _CROSSES).astype(int))]
+    axes.plot(times[marked], value[marked], color=colour, zorder=3, **_CROSS)
+
+
+def _uncertain_mark(flags: Sequence[Flags | None]) -> list[Line2D]:
+    """The entry of a legend for errors that are uncertain, if any is."""
+    if not any(f is not None and f.any() for f in flags):
+        return []
+    return [Line2D([], [], color="black", label="error uncertain", **_CROSS)]
 
 
 def averages_figure(results: Sequence[Result]) -> Figure:
@@ -244,7 +269,10 @@ def averages_figure(results: Sequence[Result]) -> Figure:
     others = [Line2D([], [], color="black", linestyle=_DASHES, linewidth=1.0, label="mean field")]
     if any(r.theory is not None for r in results):
         others.append(Line2D([], [], color="black", linestyle=_DOTS, linewidth=0.9, label="order $1/N$"))
-    _add_legend(figure, results, others)
+    drawn = [label for _, labels in rows for label in labels]
+    flags = [r.uncertain for r in results]
+    flags = [f if f is None else f[:, np.isin(r.labels, drawn)] for f, r in zip(flags, results, strict=True)]
+    _add_legend(figure, results, others + _uncertain_mark(flags))
     if notes:
         lines = [line for note in notes for line in textwrap.wrap(note, 110)]
         figure.supxlabel("\n".join(lines), fontsize=8, x=0.99, ha="right", parse_math=False)
@@ -307,8 +335,9 @@ def _draw_pair(upper: Axes, lower: Axes, results: Sequence[Result], label: str, 
         for single in result.trajectories[:_SINGLE]:
             upper.plot(result.times, single[:, a], color=colour, linewidth=0.5, alpha=0.35, zorder=1)
         value, error, reference = result.mean[:, a], result.mean_stderr[:, a], result.reference[:, a]
-        _band(upper, result.times, value, error, colour)
-        _band(lower, result.times, value - reference, error, colour)
+        flags = None if result.uncertain is None else result.uncertain[:, a]
+        _band(upper, result.times, value, error, flags, colour)
+        _band(lower, result.times, value - reference, error, flags, colour)
         if result.theory is not None:
             expected = result.theory.correction[:, a] / result.n_particles
             lower.plot(result.times, expected, color="black", linestyle=_DOTS, linewidth=0.9, zorder=5)
@@ -354,8 +383,9 @@ def deviation_figure(results: Sequence[Result]) -> Figure:
     for result, colour in zip(results, _colours(len(results)), strict=True):
         N, value, error = result.n_particles, result.deviation, result.deviation_stderr
         # On a logarithmic axis there is no place for zero: a state without spread has no curve at that time.
-        _band(left, result.times, np.where(value > 0, value, np.nan), error, colour)
-        _band(right, result.times, N * value, N * error, colour)
+        flags = result.deviation_uncertain
+        _band(left, result.times, np.where(value > 0, value, np.nan), error, flags, colour)
+        _band(right, result.times, N * value, N * error, flags, colour)
     limits = [
         (r.times, r.theory.deviation, c)
         for r, c in zip(results, _colours(len(results)), strict=True)
@@ -375,5 +405,6 @@ def deviation_figure(results: Sequence[Result]) -> Figure:
         axes.set_xlabel("$t$")
         axes.margins(x=0)
     style: dict[str, Any] = {"color": "black", "linestyle": _DASHES, "linewidth": 1.0}
-    _add_legend(figure, results, [Line2D([], [], label="$N\\to\\infty$", **style)] if limits else [])
+    others = [Line2D([], [], label="$N\\to\\infty$", **style)] if limits else []
+    _add_legend(figure, results, others + _uncertain_mark([r.deviation_uncertain for r in results]))
     return figure

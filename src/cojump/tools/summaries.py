@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from ..errors import printable
 from .types import Array
 
-_WIDTH, _ROWS, _LONGEST = 80, 12, 30
-"""Columns of a text, rows of a table in it, and characters of a name in the first column of one."""
+_WIDTH, _ROWS, _LEAST = 80, 12, 20
+"""Columns of a text, rows of a table in it, and characters that a name has in its first column in any case."""
 
 _UNCERTAIN = (
     "?: too few trajectories carry the spread of this figure, or a jump that is possible has hardly been seen; its "
@@ -80,9 +80,9 @@ def table(heading: Sequence[str], names: Sequence[str], rows: Iterable[Sequence[
 
     ``rows`` is read as far as it is shown. A figure that ends in a question mark has the mark explained below.
     """
-    shown = [_cut(name) for name in names[:_ROWS]]
-    cells = [list(heading), *([name, *row] for name, row in zip(shown, rows, strict=False))]
+    cells = [list(heading), *([name, *row] for name, row in zip(names[:_ROWS], rows, strict=False))]
     widths = [max(len(row[i]) for row in cells) for i in range(len(heading))]
+    widths[0] = min(widths[0], max(_LEAST, _WIDTH - 2 - sum(w + 3 for w in widths[1:])))
     lines = ["", *("  " + _row(row, widths) for row in cells)]
     if len(names) > _ROWS:
         lines.append(f"  … and {len(names) - _ROWS:,} more")
@@ -93,12 +93,9 @@ def table(heading: Sequence[str], names: Sequence[str], rows: Iterable[Sequence[
 
 def _row(cells: Sequence[str], widths: Sequence[int]) -> str:
     """The first cell on the left, figures on the right."""
-    aligned = [f"{cells[0]:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(cells[1:], widths[1:], strict=True))]
+    name = cells[0] if len(cells[0]) <= widths[0] else cells[0][: widths[0] - 1] + "…"
+    aligned = [f"{name:<{widths[0]}}", *(f"{c:>{w}}" for c, w in zip(cells[1:], widths[1:], strict=True))]
     return "   ".join(aligned).rstrip()
-
-
-def _cut(name: str) -> str:
-    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
 
 
 def more(text: str) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import ArgumentError
+from ...measure.certainty import LEAST
 from ...measure.time_windows import window_of
 from ...tools import checks
 from ...tools.checks import check_times
@@ -50,7 +51,8 @@ class CorrelationTime(Summarised):
         σ², the variance of the series itself.
     reliable : bool
         Whether something fluctuates and each series is at least 50 times as long as τ and as the time in which
-        correlations are damped. If not, τ is rather too small, and errors made from it with it.
+        correlations are damped. If not, τ is rather too small, and errors made from it with it. Not reliable is also a
+        series whose spread is carried by few values: one odd value in 1000 says nothing of how often there are others.
     """
 
     value: float
@@ -129,7 +131,10 @@ def _correlation_time(x: Array, step: float, still: float) -> CorrelationTime:
     added = 0.5 * _WANDERING * 4 * tau**2 / total
     error = added + float(np.hypot(added, error))
     variance = float(covariance[0]) * largest**2 * (1 + 2 * tau / total)
-    return CorrelationTime(tau * step, error * step, M * step, variance, reliable=bool(n >= RELIABLE * scale[M]))
+    # a spread that few values carry, or few groups of values that belong together, says little of the rest
+    carriers = float(np.sum(deviation**2) ** 2 / np.sum(deviation**4)) / max(float(scale[M]), 1.0)
+    long_enough = n >= RELIABLE * scale[M] and carriers >= LEAST
+    return CorrelationTime(tau * step, error * step, M * step, variance, reliable=bool(long_enough))
 
 
 def _window_error(rho: Array, tau: float, total: int) -> float:

@@ -179,7 +179,7 @@ def waiting_times(
     ------
     ArgumentError
         If a record is none, or its times are not finite or not in order, ``channel``, ``start`` or ``end`` is no number
-        of its kind, or bare records cannot have ended together and ``end`` is not given.
+        of its kind, ``end`` is before ``start``, or bare records cannot have ended together and ``end`` is not given.
 
     Examples
     --------
@@ -191,6 +191,8 @@ def waiting_times(
     """
     begin = checks.number("start", start)
     last = None if end is None else checks.number("end", end)
+    if last is not None and last < begin:
+        raise ArgumentError("end", f"be at least start = {begin:g}", f"it is {last:g}")
     number = None if channel is None else checks.integer("channel", channel, 0)
     given = _records(records)
     ends = _ends([(r, own if last is None else last) for r, own in given], begin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...errors import EXPECTED, ArgumentError, foreign, one_line
+from ...errors import EXPECTED, ArgumentError, ConvergenceError, foreign, one_line
 from ...model import Model
 from ...model.model import check_model
 from ...model.product_states import product
@@ -33,6 +34,9 @@ Starts = Callable[[Model], Sequence[State]]
 
 _SHOWN = 6
 """Fixed points of a survey that are listed."""
+
+NOT_RUN = "not run"
+"""Class of a point that a scan did not come to."""
 
 _IDLE_STARTS = 6
 """Random starts that must find no new fixed point at one point of a scan."""
@@ -80,14 +84,18 @@ class Survey(Summarised):
         All that were found, stable and unstable, and how sure it is that none is missing.
     cycles : list of Cycle
         The stable limit cycles that the starts lead to.
-    reached : list of FixedPoint or Cycle
-        Where each start leads.
+    reached : list of FixedPoint, Cycle or None
+        Where each start leads; None for one that has not settled in the time given.
+    unsettled : str
+        What became of the first such start, in one line; "" if there is none. At a critical point the flow slows down
+        without end: deviations decay as a power of time.
     """
 
     model: Model
     fixed_points: FixedPoints
     cycles: list[Cycle]
-    reached: list[FixedPoint | Cycle]
+    reached: list[FixedPoint | Cycle | None]
+    unsettled: str = ""
 
     def _title(self) -> str:
         return f"Attractors of {counted(self.model.size, 'particle')}: {self.label}"
@@ -96,13 +104,14 @@ class Survey(Summarised):
         lines = [f"  {item._title()}" for item in [*self.fixed_points[:_SHOWN], *self.cycles]]
         if len(self.fixed_points) > _SHOWN:
             lines.insert(_SHOWN, f"  … and {len(self.fixed_points) - _SHOWN} more fixed points")
-        ends = [f"{start}: {attractor._title().partition(':')[0]}" for start, attractor in enumerate(self.reached)]
+        titles = ["nowhere in the time given" if a is None else a._title().partition(":")[0] for a in self.reached]
+        ends = [f"{start}: {title}" for start, title in enumerate(titles)]
         lines += ["", *facts(("starts lead to", few(ends)), ("not certain", self.doubt))]
         return lines + more(".fixed_points, .cycles, .reached, .label, .certain")
 
     @property
     def label(self) -> str:
-        """A short name, such as "2 stable, 1 unstable, cycle"; "count not certain" at its end where that is so.
+        """A short name, such as "2 stable, 1 unstable, cycle"; "not settled", "count not certain" where that is so.
 
         Points that linear theory cannot call stable count as unstable; "1 neutral" is added where a continuum has one,
         or closed orbits surround it.
@@ -113,6 +122,8 @@ class Survey(Summarised):
             parts.append(f"{neutral} neutral")
         if self.cycles:
             parts.append("cycle" if len(self.cycles) == 1 else f"{len(self.cycles)} cycles")
+        if self.unsettled:
+            parts.append("not settled")
         if not self.certain:
             parts.append("count not certain")
         return ", ".join(parts)
@@ -131,8 +142,8 @@ class Survey(Summarised):
 
     @property
     def doubt(self) -> str:
-        """Why the count of fixed points is not certain, in one line; "" if it is."""
-        return self.fixed_points.doubt
+        """Why the count of fixed points is not certain, and whether a start has not settled, in one line; or ""."""
+        return "; ".join(filter(None, (self.fixed_points.doubt, self.unsettled)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -145,7 +156,7 @@ class PhaseDiagram(Summarised):
         The parameters.
     observables : tuple of A strings "block.x"
     labels : (X, Y) array of str
-        The class of each point; "failed" where there is none.
+        The class of each point; "failed" where there is none, "not run" in the part that Ctrl-C has left.
     stable, unstable : (X, Y) int arrays
         Number of fixed points; those that linear theory cannot call stable count as unstable, but for neutral ones.
         -1 where a point failed.
@@ -163,7 +174,7 @@ class PhaseDiagram(Summarised):
     certain : (X, Y) bool array
         Whether the count of the fixed points is confirmed, see :class:`FixedPoints`; False where a point failed.
     doubts : dict of (int, int) to str
-        Why it is not, by the indices of the point.
+        Why it is not, or why a start has not settled, by the indices of the point.
     """
 
     x: Array
@@ -242,8 +253,6 @@ def survey(
     ------
     ArgumentError
         If an argument breaks its rule.
-    ConvergenceError
-        If a start leads to no attractor in the time given.
 
     Examples
     --------
@@ -266,10 +275,16 @@ def survey(
     for p in fixed:
         settling.know(dynamics.point(p.densities))
     known: list[FixedPoint] = list(fixed)
-    reached: list[FixedPoint | Cycle] = []
+    reached: list[FixedPoint | Cycle | None] = []
     cycles: list[Cycle] = []
+    unsettled = ""
     for state in states:
-        attractor = settling.follow(dynamics.point(state.densities))
+        try:
+            attractor = settling.follow(dynamics.point(state.densities))
+        except ConvergenceError as error:
+            reached.append(None)
+            unsettled = unsettled or f"from start {len(reached) - 1}: {one_line(error)}"
+            continue
         if isinstance(attractor, Orbit):
             place = settling.orbits.index(attractor)
             if place == len(cycles):
@@ -285,7 +300,7 @@ def survey(
             if new:
                 fixed = described(dynamics, found, replace(certainty, index=found.sum_of_indices, once=found.once + 1))
         reached.append(known[place])
-    return Survey(model, fixed, cycles, reached)
+    return Survey(model, fixed, cycles, reached, unsettled)
 
 
 def scan(
@@ -323,6 +338,11 @@ def scan(
         If an argument breaks its rule, or no model can be made anywhere. What goes wrong at single points, an error in
         a function of the user's too, is reported in ``failures``.
 
+    Notes
+    -----
+    Ctrl-C loses no finished point: ``partial`` of the KeyboardInterrupt is the diagram with "not run" elsewhere; at a
+    prompt, after the fact, ``diagram = sys.last_value.partial``.
+
     Examples
     --------
     >>> def network(omega, beta):
@@ -340,7 +360,7 @@ def scan(
     _check_options(search, time_limit, seed)
     model, n_starts = _first(build, starts, x, y)
     S, A = n_starts, len(model.labels)
-    labels = np.full((len(x), len(y)), "failed", dtype=object)
+    labels = np.full((len(x), len(y)), NOT_RUN, dtype=object)
     stable, unstable, neutral = np.full((3, len(x), len(y)), -1)
     cycle, certain = np.zeros((2, len(x), len(y)), dtype=bool)
     periods = np.full((len(x), len(y), S), np.nan)
@@ -350,6 +370,25 @@ def scan(
     bar = make_progress(unit="points") if checks.boolean("progress", progress) else None
     if bar is not None:
         bar.start(len(x) * len(y))
+
+    def diagram() -> PhaseDiagram:
+        return PhaseDiagram(
+            x,
+            y,
+            model.labels,
+            labels.astype(str),
+            stable,
+            unstable,
+            cycle,
+            periods,
+            maximum,
+            minimum,
+            failures,
+            neutral,
+            certain,
+            doubts,
+        )
+
     try:
         for i, j in np.ndindex(len(x), len(y)):
             try:
@@ -358,7 +397,7 @@ def scan(
                 found = survey(model, states, search=search, time_limit=time_limit, seed=seed)
                 label = found.label if classify is None else str(_called("classify", classify, found))
             except EXPECTED as error:
-                failures[i, j] = one_line(error)
+                labels[i, j], failures[i, j] = "failed", one_line(error)
             else:
                 labels[i, j] = label
                 stable[i, j], unstable[i, j], neutral[i, j] = found.counts
@@ -367,31 +406,24 @@ def scan(
                     doubts[i, j] = found.doubt
                 cycle[i, j] = bool(found.cycles)
                 for s, attractor in enumerate(found.reached):
+                    if attractor is None:
+                        continue
                     mean = np.atleast_2d(attractor.mean)
                     maximum[i, j, s], minimum[i, j, s] = mean.max(axis=0), mean.min(axis=0)
                     if isinstance(attractor, Cycle):
                         periods[i, j, s] = attractor.period
             if bar is not None:
                 bar.advance(1)
+    except BaseException as error:  # Ctrl-C, or a function of the user's that ends the process
+        done = int(np.sum(labels != NOT_RUN))
+        with suppress(AttributeError):  # an exception with slots takes nothing
+            error.partial = diagram()  # type: ignore[attr-defined]
+            error.add_note(f"{done} of {labels.size} points were finished; they are in `.partial` of this exception.")
+        raise
     finally:
         if bar is not None:
             bar.stop()
-    return PhaseDiagram(
-        x,
-        y,
-        model.labels,
-        labels.astype(str),
-        stable,
-        unstable,
-        cycle,
-        periods,
-        maximum,
-        minimum,
-        failures,
-        neutral,
-        certain,
-        doubts,
-    )
+    return diagram()
 
 
 def _called(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
