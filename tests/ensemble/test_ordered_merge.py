@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cojump.ensemble.chunk import Chunk, Groups, statistics_of
 from cojump.ensemble.goal import Goal, largest_error
 from cojump.ensemble.ordered_merge import Fold, folded_of
-from cojump.ensemble.waiting_chunks import Spill
+from cojump.ensemble.waiting_chunks import WaitingChunks
 from cojump.measure.moments import Moments
 from cojump.measure.statistics import Extra
 from cojump.results.result import Result
@@ -78,8 +78,8 @@ def whole(goal: Goal) -> bytes:
 @given(st.integers(1, 40), st.integers(1, 9), st.randoms(), st.sampled_from([0, 3000, 10**9]))
 def test_any_order_gives_the_same_bits(n_traj, size, random, memory):
     goal = Goal(n_traj, size, keep=4)
-    spill = Spill(limit=memory)
-    fold, made = Fold(SKELETON, goal, hold=spill.hold), list(chunks(goal).items())
+    waiting = WaitingChunks(limit=memory)
+    fold, made = Fold(SKELETON, goal, hold=waiting.hold), list(chunks(goal).items())
     expected = whole(goal)
     random.shuffle(made)
     for number, chunk in made:
@@ -90,11 +90,11 @@ def test_any_order_gives_the_same_bits(n_traj, size, random, memory):
 
 
 def test_what_waits_goes_to_disk_beyond_the_limit():
-    goal, spill = Goal(40, 4), Spill(limit=10_000)
-    fold, made = Fold(SKELETON, goal, hold=spill.hold), chunks(goal)
+    goal, waiting = Goal(40, 4), WaitingChunks(limit=10_000)
+    fold, made = Fold(SKELETON, goal, hold=waiting.hold), chunks(goal)
     for number in range(9, 0, -1):
         fold.take(number, made[number])
-    assert 5 <= spill.spilled < 9
+    assert 5 <= waiting.on_disk < 9
     assert fold.n_traj == 0
     assert fold.n_done == 36
     fold.take(0, made[0])

@@ -5,6 +5,8 @@ import pytest
 from scipy.stats import binom
 
 import cojump as cj
+from cojump.ensemble.point import Point
+from cojump.measure.block_averages import AverageMeter
 from tests.support.each_trajectory import each, error_by_weights, standard_error
 from tests.support.pauli import LOWER, X, Y, Z
 from tests.twins import spin
@@ -200,3 +202,36 @@ def test_a_result_without_what_is_asked_for_says_so():
         _ = result.order
     with pytest.raises(cj.ArgumentError, match="a product \\(tuple\\) of two"):
         cj.simulate(model, cj.tilted(model, 1.1, 0.4), TIMES, n_traj=2, observables={"a": [({S: Z},) * 3]})
+
+
+def points():
+    """Models with every meter there is."""
+    hopfield = cj.systems.hopfield(PATTERNS, 0.5, 1.2)
+    levels = cj.Model([cj.Block("p", 3, levels=3), cj.Block(S, 4)])
+    more = {"distributions": [1.0], "burn_in": 0.2}
+    yield Point(hopfield, cj.tilted(hopfield, 1.1, 0.4), TIMES, n_traj=3, observables={"y": [{"++": Y}]}, **more)
+    yield Point(levels, cj.product(levels, {"p": [1, 0, 0], S: [1, 0]}), TIMES, n_traj=3, **more)
+
+
+@pytest.mark.parametrize("point", list(points()), ids=["hopfield", "levels"])
+def test_sizes_of_meters_are_those_of_their_statistics(point):
+    reference = np.zeros((len(TIMES), len(point.model.labels)))
+    assert {type(meter).__name__ for meter in point.meters} >= {"AverageMeter", "WindowMeter", "DistributionMeter"}
+    for meter in point.meters:
+        extra, size = meter.empty(reference), meter.size
+        moments = extra.moments
+        assert (len(extra.times), moments.mean.shape) == (size.times, (size.times, size.values))
+        followed = 0 if moments.tails is None else len(moments.tails.followed)
+        assert followed == size.followed
+        pairs = moments.pairs.shape[1]
+        # which triples are kept for more than two levels is bounded, not counted
+        assert pairs == size.pairs or (meter.name.endswith("averages") and pairs <= size.pairs <= pairs + 4 * 3**3)
+
+
+def test_meters_are_made_once_for_a_point(monkeypatch):
+    made = []
+    real = AverageMeter.__init__
+    monkeypatch.setattr(AverageMeter, "__init__", lambda self, *a: made.append(1) or real(self, *a))
+    model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
+    cj.simulate(model, cj.tilted(model, 1.1, 0.4), TIMES, n_traj=3)
+    assert len(made) == 1

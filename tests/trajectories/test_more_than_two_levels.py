@@ -451,7 +451,7 @@ def test_a_model_that_does_not_fit_is_refused_before_work_starts():
         cj.simulate(model, state, [0.0, 1.0], n_traj=1)
 
 
-def test_changes_of_frame_count_in_the_plan():
+def test_changes_of_frame_count_in_the_recipe():
     rng = rng_of(4)
     jumps = [cj.LocalJump(np.eye(3), "p", amplitude=np.cos, argument={"p": hermitian(rng, 3)}) for _ in range(2)]
     common, apart = (cj.Model([cj.Block("p", 12, levels=3)], [], jumps[:n]) for n in (1, 2))

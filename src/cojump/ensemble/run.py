@@ -33,7 +33,7 @@ from .chunk import Chunk
 from .ordered_merge import Fold, in_memory
 from .point import Point
 from .schedule import Schedule, Task
-from .waiting_chunks import Spill
+from .waiting_chunks import WaitingChunks
 from .worker import Crew, Failure, Worker
 
 if TYPE_CHECKING:
@@ -200,11 +200,11 @@ def run_points(
     a list of results, None where there is nothing.
     """
     ranks: Communicator = comm or Alone()
-    chief, spill = ranks.rank == 0, Spill()
+    chief, waiting = ranks.rank == 0, WaitingChunks()
 
     def skeletons() -> dict[int, Fold]:
         with threadpool_limits(1):
-            return {i: Fold(Worker(p).skeleton, p.goal, hold=spill.hold) for i, p in enumerate(points)}
+            return {i: Fold(Worker(p).skeleton, p.goal, hold=waiting.hold) for i, p in enumerate(points)}
 
     folds: dict[int, Fold] = {}
 

@@ -21,7 +21,7 @@ def _nbytes(chunk: Chunk) -> int:
     return chunk.series.nbytes + sum(m.nbytes for m in chunk.moments)
 
 
-class Spill:
+class WaitingChunks:
     """Keeps chunks until they are fetched, each once.
 
     Parameters
@@ -36,7 +36,7 @@ class Spill:
         self._directory, self._limit = directory, limit
         self._held = 0
         self._file: IO[bytes] | None = None
-        self.spilled = 0
+        self.on_disk = 0
 
     def hold(self, chunk: Chunk) -> Waiting:
         """Keep a chunk; what comes back fetches it."""
@@ -56,7 +56,7 @@ class Spill:
             if self._file is None:
                 self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115 - for as long as chunks wait
                 weakref.finalize(self, self._file.close)
-            file, self.spilled = self._file, self.spilled + 1
+            file, self.on_disk = self._file, self.on_disk + 1
             place = file.seek(0, 2)
             pickle.dump(tuple(chunk), file, protocol=pickle.HIGHEST_PROTOCOL)
         except OSError as error:

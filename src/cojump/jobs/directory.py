@@ -27,7 +27,7 @@ from typing import Any
 from ..ensemble.chunk import AVERAGES, Groups, statistics_of
 from ..ensemble.goal import Goal
 from ..ensemble.ordered_merge import Fold, folded_of
-from ..ensemble.waiting_chunks import Spill
+from ..ensemble.waiting_chunks import WaitingChunks
 from ..errors import StorageError
 from ..results.result import Result
 from ..storage.chunk_log import Scan, scan, shard_files, shard_path
@@ -150,11 +150,11 @@ class Session:
         """
         key = self._prepare(contents, skeletons, goals, identities)
         stored = contents.notes()
-        spill = Spill(self._place if self._lock else None)
+        waiting = WaitingChunks(self._place if self._lock else None)
         for name, skeleton in skeletons.items():
             result, note = stored.get(name, (None, None))
             begun = note.folded if note else folded_of(result) if result else None
-            self.folds[name] = Fold(skeleton, goals[name], begun, spill.hold)
+            self.folds[name] = Fold(skeleton, goals[name], begun, waiting.hold)
         self._others = [(r, n) for name, (r, n) in stored.items() if n and r.n_traj and name not in self.folds]
         self._shards = EarlierFiles(key.encode(), {p: scan(p, key.encode()) for p in shard_files(self._place)})
         self.remarks += self._shards.remarks()
