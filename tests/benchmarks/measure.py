@@ -68,9 +68,9 @@ def mean_window(engine, every):
     """Amplitudes in the window after every so many jumps, averaged over one trajectory."""
     widths, advance, segment = [], spin_engine.advance, spin_engine._SEGMENT
 
-    def watched(h_eff, jumps, work, place, *rest):
-        status = advance(h_eff, jumps, work, place, *rest)
-        widths.append(int(place[2] - place[1]))
+    def watched(h_eff, jumps, work, now, *rest):
+        status = advance(h_eff, jumps, work, now, *rest)
+        widths.append(int(now.hi - now.lo))
         return status
 
     spin_engine.advance, spin_engine._SEGMENT = watched, every

@@ -16,9 +16,10 @@ from cojump.trajectories.kernels import propagate, window
 from cojump.trajectories.kernels.common import MAX_ORDER, PAD
 from cojump.trajectories.kernels.measure import spin_averages
 from cojump.trajectories.kernels.series import expand, sector_range
-from cojump.trajectories.kernels.trajectory import find_jump
-from cojump.trajectories.spin_engine import Engine, work_space
+from cojump.trajectories.kernels.waiting_time import find_jump
+from cojump.trajectories.spin_engine import Engine
 from cojump.trajectories.spin_tables import GENERAL, LADDER_DOWN, LADDER_UP, build
+from cojump.trajectories.work_space import work_space
 from tests import twins
 from tests.support.pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
 
@@ -520,9 +521,11 @@ class Step:
         self.waiting, self.tolerance = waiting, tolerance
         arguments = (self.h_eff, self.work, two_J, lo, hi, filled, *shifts, waiting, most, tolerance)
         found = expand(*arguments)
-        self.order, self.horizon, self.energy, self.rate, self.curvature, self.shift, self.rate_shift, self.unit = found
+        self.order, self.horizon, self.energy, self.rate, self.curvature, self.shift, self.rate_shift = found[:7]
+        self.unit, self.lo, self.hi = found[7:]
         first, last = sector_range(self.N, two_J)
-        self.lo, self.hi = max(lo - self.order * self.h_eff.band, first), min(hi + self.order * self.h_eff.band, last)
+        reach = self.order * self.h_eff.band
+        assert (self.lo, self.hi) == (max(lo - reach, first), min(hi + reach, last))
 
     def at(self, t):
         """The series summed at time t."""
@@ -934,7 +937,7 @@ def test_real_path_equals_complex_path(name):
     engines = [Engine(model, state, times, 1e-10) for _ in range(2)]
     basis = engines[1].basis
     assert basis.h_eff.is_real
-    engines[1].basis = replace(basis, h_eff=basis.h_eff._replace(is_real=False))
+    engines[1].state.basis = replace(basis, h_eff=basis.h_eff._replace(is_real=False))
     for index in range(3):
         real, general = (engine.run(7, index, record=True) for engine in engines)
         np.testing.assert_array_equal(real.jumps["channel"], general.jumps["channel"])
@@ -949,7 +952,7 @@ def test_wide_band_path_equals_real_path():
     model = TRAJECTORIES["flips"](9)
     engines = [Engine(model, cj.tilted(model, THETA, PHI), TIMES, 1e-10) for _ in range(2)]
     basis = engines[1].basis
-    engines[1].basis = replace(basis, h_eff=basis.h_eff._replace(is_real=False, band=2))
+    engines[1].state.basis = replace(basis, h_eff=basis.h_eff._replace(is_real=False, band=2))
     one, other = (engine.run(7, 0) for engine in engines)
     np.testing.assert_allclose(one.mean, other.mean, rtol=0, atol=1e-8)
 

@@ -18,7 +18,7 @@ from cojump.basis.sectors import dimension_of, rows_of, sector_labels, sector_of
 from cojump.basis.tableau_starts import Start, insert, pattern_of, symmetric_product
 from cojump.tools.cache_by_bytes import CacheByBytes
 from cojump.tools.matrices import ROUNDING, is_diagonal
-from cojump.trajectories import product_engine
+from cojump.trajectories import product_state
 from cojump.trajectories.engine import make_engine
 from cojump.trajectories.frames import common_frame, shares_frame, turn_of
 from cojump.trajectories.kernels.program import run_program
@@ -200,7 +200,7 @@ def test_averages_of_a_random_state(shapes):
             U, factors = engine.basis.rotations[o.block], [np.eye(s.dim) for s in sector.blocks]
             factors[o.block] = sector.blocks[o.block].one_body(U.conj().T @ o.matrix @ U).toarray()
             m.append(kron(factors) @ ket / model.blocks[o.block].size)
-        mean, second = engine._averages(sector, ket)
+        mean, second = engine.state.averages.averages(sector, ket)
         norm2 = np.vdot(ket, ket).real
         close(mean, np.array([np.vdot(ket, v).real for v in m]) / norm2)
         gram = (np.array(m).conj() @ np.array(m).T).real / norm2
@@ -420,7 +420,7 @@ def test_what_is_kept_stays_within_its_budget(monkeypatch):
     state = cj.product(model, {b.name: [0.6, 0.64, 0.48] for b in model.blocks})
     times = np.linspace(0, 1, 3)
     plenty = ProductEngine(model, state, times, 1e-9).run(1, 0, record=True)
-    monkeypatch.setattr(product_engine, "MOVES_MEMORY", 3000)
+    monkeypatch.setattr(product_state, "MOVES_MEMORY", 3000)
     engine = ProductEngine(model, state, times, 1e-9)
     engine.basis._kept.budget = 20_000
     scarce = engine.run(1, 0, record=True)

@@ -6,8 +6,9 @@ from scipy.linalg import eig
 from scipy.sparse import csc_array
 
 import cojump as cj
-from cojump.trajectories import product_engine, spin_engine
+from cojump.trajectories import product_state, unravelling
 from cojump.trajectories.compilation import prepare
+from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.long_step import Patience, long_step
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.sector_matrix import program_matrix, sector_matrix
@@ -80,7 +81,7 @@ def test_the_matrix_of_a_program(seed):
     program = sector.program
     for n in range(sector.size):
         program.registers[0] = np.eye(sector.size)[n]
-        product_engine.run_program(program)
+        run_program(program)
         column = program.registers[1] + (sector.energy - 1j * sector.half_rate) * np.eye(sector.size)[n]
         np.testing.assert_allclose(found[:, n], column, rtol=0, atol=1e-12)
 
@@ -119,10 +120,8 @@ def test_no_long_step_where_it_does_not_pay():
     assert patience.after(False) == waits[0]
 
 
-@pytest.mark.parametrize(
-    ("build_model", "N", "engine"), [(one, 20, spin_engine), (two, 4, product_engine), (axes, 6, product_engine)]
-)
-def test_long_steps_and_short_ones_give_the_same_trajectory(build_model, N, engine, monkeypatch):
+@pytest.mark.parametrize(("build_model", "N"), [(one, 20), (two, 4), (axes, 6)])
+def test_long_steps_and_short_ones_give_the_same_trajectory(build_model, N, monkeypatch):
     model, times = build_model(N, 3e4), np.linspace(0.0, 0.6, 7)
     state, made = cj.tilted(model, np.pi, 0.0), []
 
@@ -130,12 +129,11 @@ def test_long_steps_and_short_ones_give_the_same_trajectory(build_model, N, engi
         made.append(long_step(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(spin_engine if engine is spin_engine else product_engine, "long_step", counted)
-    if engine is product_engine:
-        monkeypatch.setattr(product_engine, "_LONG_STEP", 2**22)
+    monkeypatch.setattr(unravelling, "long_step", counted)
+    monkeypatch.setattr(product_state, "LONG_STEP", 2**22)
     long = cj.trajectory(model, state, times, seed=1, index=0)
     assert sum(step is not None for step in made) > 2
-    monkeypatch.setattr(engine, "long_step", lambda *arguments: None)
+    monkeypatch.setattr(unravelling, "long_step", lambda *arguments: None)
     short = cj.trajectory(model, state, times, seed=1, index=0)
     assert len(short.jumps) > 2
     np.testing.assert_array_equal(long.jumps["channel"], short.jumps["channel"])

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.trajectories import product_engine
-from cojump.trajectories.product_engine import ProductEngine, _moved, _support
+from cojump.trajectories import product_windows
+from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.product_windows import moved, support
 from tests.support.pauli import LOWER, X, Z
 
 
@@ -30,7 +31,7 @@ def test_windowed_trajectories_are_those_of_whole_sectors(start, monkeypatch):
     state = cj.tilted(model, 1.1, 0.4) if start == "tilted" else cj.product(model, {"a": rho, "b": rho})
     outcomes, widest = [], []
     for small in (0, 10**9):
-        monkeypatch.setattr(product_engine, "_SMALL", small)
+        monkeypatch.setattr(product_windows, "SMALL", small)
         engine = ProductEngine(model, state, times, 1e-9)
         outcomes.append(engine.run(4, 0, record=True))
         widest.append(max(sector.size for sector in engine.basis._kept.values()))
@@ -46,14 +47,14 @@ def test_windowed_trajectories_are_those_of_whole_sectors(start, monkeypatch):
 
 def test_support_keeps_all_but_the_tails():
     weights = np.array([1e-30, 1e-25, 0.5, 0.0, 0.5, 1e-21, 1e-30])
-    assert _support(weights, 1e-20) == (2, 5)
-    assert _support(weights, 1e-22) == (2, 6)
-    assert _support(np.zeros(3), 1.0) == (0, 3)
+    assert support(weights, 1e-20) == (2, 5)
+    assert support(weights, 1e-22) == (2, 6)
+    assert support(np.zeros(3), 1.0) == (0, 3)
 
 
 def test_moving_a_window_keeps_what_is_inside():
     state = np.arange(6.0) + 1j
-    wider = _moved(state, ((1, 3), (2, 5)), ((0, 4), (2, 6)))
+    wider = moved(state, ((1, 3), (2, 5)), ((0, 4), (2, 6)))
     assert np.array_equal(wider.reshape(4, 4)[1:3, :3].ravel(), state)
     assert np.abs(wider).sum() == pytest.approx(np.abs(state).sum())
-    assert np.array_equal(_moved(wider, ((0, 4), (2, 6)), ((1, 3), (2, 5))), state)
+    assert np.array_equal(moved(wider, ((0, 4), (2, 6)), ((1, 3), (2, 5))), state)

@@ -23,10 +23,11 @@ from .kernels.common import MAX_ORDER, PAD
 from .kernels.program import run_program
 from .outcome import Runner
 from .product_channels import channels_of
-from .product_engine import MOVES_MEMORY, ProductEngine
+from .product_engine import ProductEngine
 from .product_moves import Rows, apply
 from .product_program import Builder
 from .product_sectors import MEMORY
+from .product_state import MOVES_MEMORY
 from .spin_engine import Engine
 from .spin_tables import build, is_banded
 

@@ -11,8 +11,9 @@ from pkgutil import iter_modules
 from ..kernel_cache import keep
 from ..no_jump_tables import BandedHeff, ProgramHeff, SpinJumps
 from ..product_program import Program
+from .common import Amplitudes, Gathered, JumpRecord, Step, Work
 
 keep(
     [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)],
-    [BandedHeff, ProgramHeff, SpinJumps, Program],
+    [BandedHeff, ProgramHeff, SpinJumps, Program, Work, Step, Gathered, Amplitudes, JumpRecord],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,104 @@ MAX_ORDER = 24
 
 FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, STIFF = range(6)
 """Status codes of the trajectory kernel."""
+
+NO_JUMP, NO_NUMBER = -1, -2
+"""In place of a channel: no jump is possible; the weights are no numbers, or the state after it is zero."""
+
+NOW = np.dtype(
+    [
+        ("two_J", np.int64),
+        ("lo", np.int64),
+        ("hi", np.int64),
+        ("energy", np.float64),
+        ("rate", np.float64),
+        ("t", np.float64),
+        ("waiting", np.float64),
+        ("done", np.int64),
+        ("n_jumps", np.int64),
+        ("recorded", np.int64),
+        ("taylor_steps", np.int64),
+        ("horizon", np.float64),
+    ]
+)
+"""Where a trajectory of one block stands between two steps.
+
+Sector and window of the state; energy and rate that the next step takes away; time, and log-survival left to lose
+before the next jump (0 where it is due); output times done, jumps made, jumps in the record; steps in which no long one
+is asked for, and the length of the Taylor step where one is.
+"""
+
+
+class Step(NamedTuple):
+    """One step of no-jump evolution.
+
+    Attributes
+    ----------
+    time, found, lost : float, int, float
+        Where it ends; 1 where that is a jump, 0 where it is not, -1 where the search did not converge; the log-survival
+        lost by then.
+    horizon : float
+        How far in time the series is good.
+    order, lo, hi : int
+        Order of the series and window of its sum.
+    unit, summed : float
+        Unit of time of the rows; where the series has been summed, in this unit.
+    norm2 : float
+        |ψ|² there.
+    energy, rate : float
+        <H> and <R> at the start.
+    """
+
+    time: float
+    found: int
+    lost: float
+    horizon: float
+    order: int
+    lo: int
+    hi: int
+    unit: float
+    summed: float
+    norm2: float
+    energy: float
+    rate: float
+
+
+class Gathered(NamedTuple):
+    """What a trajectory gathers at its T output times, in the frame of its representation.
+
+    Attributes
+    ----------
+    times : (T,)
+    mean, second : (T, A), (T, Q)
+    sectors : (T,) array
+        As the representation names them: 2J, or the labels of all blocks.
+    counts : (T + 1, L) int
+        Jumps of each channel up to each output time; the row of the next output time holds the running number.
+    snapshot : (T,) int
+        Row of each output time among those at which states are wanted, or -1.
+    """
+
+    times: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    second: NDArray[np.float64]
+    sectors: NDArray[Any]
+    counts: NDArray[np.int64]
+    snapshot: NDArray[np.int64]
+
+
+class Amplitudes(NamedTuple):
+    """Normalised amplitudes of one block at the snapshots: real and imaginary parts, (n, N + 1) each."""
+
+    re: NDArray[np.float64]
+    im: NDArray[np.float64]
+
+
+class JumpRecord(NamedTuple):
+    """Times and channels of jumps, and 2J after each of them; empty arrays for no record."""
+
+    time: NDArray[np.float64]
+    channel: NDArray[np.int64]
+    two_J: NDArray[np.int64]
 
 
 class Work(NamedTuple):

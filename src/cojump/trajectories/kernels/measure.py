@@ -6,6 +6,9 @@ import numpy as np
 from numba import njit
 
 from .common import OPTIONS, PAD
+from .propagate import norm_squared
+from .waiting_time import sum_at
+from .window import clear_beside
 
 
 @njit(**OPTIONS)
@@ -45,3 +48,20 @@ def spin_averages(N, two_J, re, im, lo, hi, norm2, mean, second):
     second[3] = factor * 0.5 * (planar - two_re)
     second[4] = factor * z_plus_im
     second[5] = factor * zz
+
+
+@njit(inline="always", **OPTIONS)
+def measure_at(N, work, order, two_J, lo, hi, x, done, gathered, amplitudes):
+    """Averages of one block at the output time ``done``, x units of time after the start of the step."""
+    sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, x)
+    clear_beside(work.out_re, work.out_im, lo, hi, 2)
+    norm2 = norm_squared(work.out_re, work.out_im, lo, hi)
+    spin_averages(N, two_J, work.out_re, work.out_im, lo, hi, norm2, gathered.mean[done], gathered.second[done])
+    gathered.sectors[done] = two_J
+    row = gathered.snapshot[done]
+    if row >= 0:
+        amplitudes.re[row, :] = 0.0
+        amplitudes.im[row, :] = 0.0
+        for p in range(lo, hi):
+            amplitudes.re[row, p - PAD] = work.out_re[p] / np.sqrt(norm2)
+            amplitudes.im[row, p - PAD] = work.out_im[p] / np.sqrt(norm2)

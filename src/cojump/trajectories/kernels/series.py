@@ -218,7 +218,8 @@ def _expansion(banded):
                 if norms[k] * (horizon / unit) ** k * ROUNDING > 0.1 * tolerance:
                     horizon = unit * (0.1 * tolerance / (ROUNDING * norms[k])) ** (1.0 / k)
         _level_windows(rows_re, rows_im, order, lo, hi, band, first, last)
-        return order, horizon, energy, rate, curvature, shift, rate_shift, unit
+        lo, hi = max(lo - order * band, first), min(hi + order * band, last)
+        return order, horizon, energy, rate, curvature, shift, rate_shift, unit, lo, hi
 
     return expanded
 
@@ -250,7 +251,7 @@ def expand(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most,
 
     Returns
     -------
-    order, horizon, energy, rate, curvature, shift, rate_shift, unit
+    order, horizon, energy, rate, curvature, shift, rate_shift, unit, lo, hi
         Energy, rate and curvature at t = 0: <H>, <R>, and c with -log|ψ(t)|² ≈ rate t - c t². The window of the sum
         is lo, hi widened by order · band.
     """

@@ -6,6 +6,9 @@ from numba import njit
 
 from .common import OPTIONS, PAD
 
+SHARE = 0.25
+"""Part of the tolerance given to the tails on each side of a window; half of it is the Taylor series'."""
+
 
 @njit(**OPTIONS)
 def trim(re, im, lo, hi, weight):

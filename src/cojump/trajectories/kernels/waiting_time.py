@@ -1,0 +1,132 @@
+"""One step between two jumps: the state is expanded, and the time is found at which the next jump is due."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .common import OPTIONS, Step
+from .propagate import norm_squared, sum_series
+from .series import expand
+
+SEARCH = 0.25
+"""Part of the tolerance within which the log-survival at a jump meets the number drawn; the series has the rest."""
+
+ROUNDING = 1e-15
+"""What rounding may leave of a log-survival."""
+
+UNAIMED = 2.0**-6
+"""The same part of that where the end of a step happens to be near a jump: it lies on one side of it always."""
+
+
+@njit(inline="always", **OPTIONS)
+def _root(first, second, third, change, s, guess, waiting):
+    """Where first x + second x² + (third + change (x - s)) x³ reaches ``waiting``, near ``guess``."""
+    for _ in range(3):
+        x = guess
+        here = third + change * (x - s)
+        value = ((here * x + second) * x + first) * x - waiting
+        tangent = first + (2.0 * second + (3.0 * here + change * x) * x) * x
+        if tangent > 0.0:
+            guess = x - value / tangent
+    return guess
+
+
+@njit(**OPTIONS)
+def sum_at(taylor_re, taylor_im, out_re, out_im, order, lo, hi, x):
+    """The state at x units of time after the start of the step, in ``out``; returns |ψ|²."""
+    sum_series(taylor_re, order, lo, hi, x, out_re)
+    sum_series(taylor_im, order, lo, hi, x, out_im)
+    return norm_squared(out_re, out_im, lo, hi)
+
+
+@njit(inline="always", **OPTIONS)
+def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, waiting, tolerance):
+    """Time in (0, horizon] at which the log-survival has lost ``waiting``, or the horizon.
+
+    -log|ψ|² grows steadily; the quadratic model rate t - curvature t² gives the first guess, the cubic and the quartic
+    through evaluations of the series the next ones, then their secants, safeguarded by bisection. Leaves the state at
+    the returned time in ``out``.
+
+    There is a jump only where the loss does reach ``waiting``: a miss from below counts where a later time was seen
+    to have lost more, or where the loss grows steeply enough to get there well before the horizon.
+
+    Returns
+    -------
+    time, found, lost, norm2, summed
+        ``lost`` is the log-survival lost by then; found is -1 if the search did not converge. ``summed`` is where the
+        series was summed, in units of the rows: at the time, or beside a jump by less than the tolerance shows.
+    """
+    if waiting <= 0.0:  # the jump is due
+        norm2 = sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, 0.0)
+        return 0.0, 1, 0.0, norm2, 0.0
+    # all times in the unit of the rows
+    end, first, second = horizon / unit, rate * unit, -curvature * unit * unit
+    damping, near = rate_shift * unit, max(SEARCH * tolerance, min(tolerance, ROUNDING))
+    farther = max(near, tolerance)
+    discriminant = first * first + 4.0 * second * waiting
+    s = end
+    if first > 0.0 and discriminant > 0.0:
+        s = min(2.0 * waiting / (first + np.sqrt(discriminant)), end)
+    below, above = 0.0, end
+    untried = s < end  # whether the upper end has been evaluated
+    s_before, miss_before, third_before = 0.0, -waiting, 0.0
+    for iteration in range(100):
+        norm2 = sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, s)
+        lost = damping * s - np.log(norm2)
+        miss = lost - waiting
+        # first s + second s² + third s³, which meets the loss here, and from the second evaluation on the last one too
+        third = ((lost / s - first) / s - second) / s
+        change = (third - third_before) / (s - s_before) if iteration > 0 else 0.0
+        slope = first + (2.0 * second + (3.0 * third + change * s) * s) * s
+        if iteration > 2:
+            slope = (miss - miss_before) / (s - s_before)
+        if s >= end:
+            if miss < 0.0:
+                return horizon, 0, lost, norm2, s
+            if miss <= UNAIMED * near:
+                return horizon, 1, lost, norm2, s
+        elif abs(miss) <= farther and (
+            miss >= 0.0 or not untried or (-4.0 * miss < lost and slope > 0.0 and s - 2.0 * miss / slope < end)
+        ):
+            if work.norms[1] * abs(miss) <= SEARCH * tolerance * slope:
+                # the jump is then, to the square of the miss, and the state moves by less than its share till then
+                return (s - miss / slope) * unit, 1, waiting, norm2, s
+            if abs(miss) <= near:
+                return s * unit, 1, lost, norm2, s
+        if miss < 0.0:
+            below = s
+        else:
+            above = s
+            untried = False
+        guess = s - miss / slope if slope > 0.0 else above
+        if iteration <= 2:
+            guess = _root(first, second, third, change, s, guess, waiting)
+        s_before, miss_before, third_before = s, miss, third
+        if guess >= above:
+            guess = above if untried else 0.5 * (below + above)
+        elif not guess > below or (iteration > 10 and iteration % 2 == 0):
+            guess = 0.5 * (below + above)
+        s = guess
+    return s * unit, -1, 0.0, 1.0, s
+
+
+@njit(inline="always", **OPTIONS)
+def no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
+    """Expand a state, and find the jump or the end of the step; the state there is in ``out``. See expand, find_jump.
+
+    ``two_J``, the sector of one block of spins, has no meaning for a program.
+    """
+    order, horizon, energy, rate, curvature, shift, rate_shift, unit, lo, hi = expand(
+        h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, 0.5 * tolerance
+    )
+    time, found, lost, norm2, summed = find_jump(
+        work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, waiting, tolerance
+    )
+    return Step(time, found, lost, horizon, order, lo, hi, unit, summed, norm2, energy, rate)
+
+
+@njit(**OPTIONS)
+def lone_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
+    """One no_jump_step, for Python."""
+    return no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)

@@ -1,0 +1,170 @@
+"""The loop of a trajectory: no-jump step, averages at the output times, jump, again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import isfinite
+from typing import Any, NoReturn, Protocol
+
+import numpy as np
+
+from ..basis.reported_sectors import record_of, sector_array
+from ..errors import ConvergenceError
+from ..model import Block, Model
+from ..tools.types import Array
+from .kernels.common import MAX_ORDER, NO_NUMBER, Gathered
+from .long_step import Patience
+from .outcome import Outcome
+from .pure_state import PureState, Watch
+from .random_streams import Stream
+from .unravelling import Counting, TrajectoryState, Unravelling
+
+POLL = 2**26
+"""Multiplications between two calls of ``poll``: some tenths of a second."""
+
+
+class MeasuredState(TrajectoryState, Protocol):
+    """A state whose averages can be taken on the way."""
+
+    basis: Any
+    sector_type: Any
+
+    def measure(self, gathered: Gathered, done: int, x: float) -> None:
+        """Averages at the output time ``done``, x units of the step's time after its start."""
+
+    def pure_state(self, gathered: Gathered, done: int) -> PureState:
+        """The state at the output time measured last."""
+
+    def reported(self, gathered: Gathered) -> tuple[Array, Array]:
+        """Mean and second in the frame of the user."""
+
+
+class Loop:
+    """Runs trajectories of an independent part of a model from one state.
+
+    Parameters
+    ----------
+    model : Model
+    state : MeasuredState
+        The state in its representation, at the start of a trajectory once it begins.
+    times : (T,) array
+        Output times, increasing, times[0] ≥ 0.
+    snapshots : sequence of int
+        Positions of the output times at which states are wanted.
+    """
+
+    def __init__(self, model: Model, state: MeasuredState, times: Array, snapshots: Sequence[int] = ()) -> None:
+        self.blocks: Sequence[Block] = model.blocks
+        self.times = np.ascontiguousarray(times, dtype=float)
+        self.unravelling: Unravelling = Counting()
+        self.state = state
+        self._stream = Stream()
+        self._n_averages, self._n_channels = len(model.observables), len(model.jumps)
+        self._snapshot = np.full(len(self.times), -1)
+        self._snapshot[list(snapshots)] = np.arange(len(snapshots))
+
+    @property
+    def basis(self) -> Any:
+        """Frames and sectors of the representation."""
+        return self.state.basis
+
+    def run(
+        self,
+        seed: int,
+        index: int,
+        *,
+        part: int = 0,
+        record: bool = False,
+        poll: Callable[[], None] | None = None,
+        watch: Watch | None = None,
+    ) -> Outcome:
+        """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` several times a second.
+
+        Raises
+        ------
+        ConvergenceError
+            If a step or a jump time cannot be brought within the tolerance.
+        """
+        generator = self._stream.move_to(seed, index, part)
+        state, unravelling, gathered = self.state, self.unravelling, self._gathered()
+        times, counts = self.times.tolist(), gathered.counts
+        watched = frozenset(np.flatnonzero(self._snapshot >= 0).tolist()) if watch is not None else frozenset()
+
+        def measure(done: int, x: float) -> None:
+            state.measure(gathered, done, x)
+            counts[done + 1] = counts[done]
+            if done in watched:
+                assert watch is not None
+                watch(done, state.pure_state(gathered, done))
+
+        jumps: list[tuple[float, int, Any]] = []
+        t, done, T, n_jumps, end = 0.0, 0, len(times), 0, times[-1]
+        patience, taylor_steps = Patience(), 0  # steps in which no long one is tried
+        state.begin(generator)
+        unravelling.begin(generator)
+        while done < T and times[done] <= t:
+            measure(done, 0.0)
+            done += 1
+        while done < T:
+            most = end - t
+            step = unravelling.step(state, most)
+            if state.effort >= POLL:
+                state.effort = 0
+                if poll is not None:
+                    poll()
+            if not (isfinite(step.energy) and isfinite(step.rate)):
+                self._fail(seed, index, t, "became NaN or zero")
+            if step.order == MAX_ORDER and taylor_steps == 0:
+                soon = times[done] - t
+                if unravelling.is_stiff(state, step, most, soon):
+                    taken = unravelling.long_step(state, t, soon, step.horizon)
+                    taylor_steps = patience.after(taken is not None)
+                    if taken is not None:
+                        t = times[done] if taken >= soon else t + taken
+                        while done < T and times[done] <= t:
+                            measure(done, 0.0)
+                            done += 1
+                        continue
+            if step.found < 0 or not (t + step.horizon > t or unravelling.due):
+                self._fail(seed, index, t, "did not converge")
+            until = end if step.found == 0 and step.horizon >= most else t + step.time
+            while done < T and times[done] <= until:
+                measure(done, (times[done] - t) / step.unit)
+                done += 1
+            if done == T:
+                break
+            t += step.time
+            taylor_steps = max(taylor_steps - 1, 0)
+            channel = unravelling.end(state, step)
+            if channel == NO_NUMBER:
+                self._fail(seed, index, t, "became NaN or zero")
+            if channel >= 0:
+                counts[done, channel] += 1
+                n_jumps += 1
+                if record:
+                    jumps.append((t, channel, state.sector))
+        return self._outcome(gathered, n_jumps, record_of(self.blocks, jumps) if record else None)
+
+    def _gathered(self) -> Gathered:
+        """Empty arrays of one trajectory."""
+        T, A, L = len(self.times), self._n_averages, self._n_channels
+        return Gathered(
+            self.times,
+            np.empty((T, A)),
+            np.empty((T, A * (A + 1) // 2)),
+            np.empty(T, dtype=self.state.sector_type),
+            np.zeros((T + 1, L), dtype=np.int64),
+            self._snapshot,
+        )
+
+    def _outcome(self, gathered: Gathered, n_jumps: int, jumps: np.ndarray | None) -> Outcome:
+        mean, second = self.state.reported(gathered)
+        sectors = sector_array(self.blocks, gathered.sectors.tolist())
+        return Outcome(mean, second, sectors, gathered.counts[:-1], n_jumps, jumps)
+
+    def _fail(self, seed: int, index: int, t: float, what: str) -> NoReturn:
+        sector: Any = self.state.sector
+        raise ConvergenceError(
+            f"Trajectory {index} of seed {seed}: the state {what} at t = {t:.9g} "
+            f"(sector {sector_array(self.blocks, [sector])[0]}, tolerance {self.state.tolerance:g})"
+        )

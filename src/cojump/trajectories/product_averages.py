@@ -1,0 +1,60 @@
+"""Averages of a state of several blocks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..model import Model
+from ..tools.matrices import conjugate
+from ..tools.types import Array
+from .product_moves import Ket, Moves, apply, apply_adjoint, around
+from .product_sectors import ProductBasis, ProductSector
+
+
+class ProductAverages:
+    """What is measured of the states of a basis.
+
+    Parameters
+    ----------
+    basis : ProductBasis
+    moves : list of Moves
+        Of each block.
+    """
+
+    def __init__(self, basis: ProductBasis, moves: list[Moves]) -> None:
+        self.basis, self._moves = basis, moves
+        self._averaged = _in_matrix_units(basis.model, basis.rotations)
+        self._pairs = np.triu_indices(len(basis.model.observables))
+
+    def averages(self, sector: ProductSector, state: Ket) -> tuple[Array, Array]:
+        """<m_a> and <½{m_a, m_b}>: inner products of the vectors n_a ψ and E_ab ψ with ψ and with each other."""
+        vectors, tensor = [state], state.reshape(sector.dims)
+        for b, s in enumerate(sector.blocks):
+            d, n, place = self.basis.blocks[b].levels, s.occupations, around(sector.dims, b)
+            vectors += [(tensor * sector.along(b, n[:, a])).ravel() for a in range(d - 1)]
+            for matrix in self._moves[b].raising(sector.labels[b], sector.box[b], s):
+                vectors.append(apply(matrix, place, state))
+                vectors.append(apply_adjoint(matrix, place, state))
+        stack, w = np.array(vectors), self._averaged
+        norm2 = np.vdot(state, state).real
+        gram = (w.conj() @ (stack.conj() @ stack.T) @ w.T).real / norm2
+        return (w @ (stack @ state.conj())).real / norm2, gram[self._pairs]
+
+
+def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> Ket:
+    """Coefficients (A, ...) of the averages in the main frames, in the operators that act on a trajectory.
+
+    These are 1, and for each block n_a of all levels but the last (Σ_a n_a = N_b), and then E_ab and E_ba for all
+    a < b, E_ab = Σ_k |a><b|^(k).
+    """
+    width = 1 + sum(b.levels**2 - 1 for b in model.blocks)
+    made = np.zeros((len(model.observables), width), dtype=np.complex128)
+    for place, o in enumerate(model.observables):
+        d, size = model.blocks[o.block].levels, model.blocks[o.block].size
+        m = conjugate(rotations[o.block], o.matrix) / size
+        made[place, 0] = size * m[-1, -1]
+        flips = [m[pair] for a in range(d) for b in range(a + 1, d) for pair in ((a, b), (b, a))]
+        first = 1 + sum(b.levels**2 - 1 for b in model.blocks[: o.block])
+        made[place, first : first + d**2 - 1] = [*(np.diag(m)[:-1] - m[-1, -1]), *flips]
+    return made

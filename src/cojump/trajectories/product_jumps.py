@@ -1,0 +1,163 @@
+"""Jumps of a state of several blocks: the channel and the outcome are drawn, and the jump is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+import numpy as np
+
+from ..basis.particle_removal import Label
+from ..basis.sectors import Labels, dimension_of
+from .kernels.common import NO_JUMP, NO_NUMBER
+from .kernels.program import run_program
+from .product_channels import Channel
+from .product_moves import Around, Ket, Moves, Rows, apply, apply_adjoint, around
+from .product_sectors import Box, ProductBasis, ProductSector
+from .product_windows import moved
+
+T = TypeVar("T")
+
+
+def _replaced(values: tuple[T, ...], axis: int, value: T) -> tuple[T, ...]:
+    return (*values[:axis], value, *values[axis + 1 :])
+
+
+def _chosen(outcomes: Iterable[tuple[T, float]], left: float) -> tuple[T | None, float]:
+    """The outcome in whose weight ``left`` falls, and what is left of it there; None if none of them is possible.
+
+    No outcome after it is looked at. Where rounding carries ``left`` past the end, the last possible one is kept.
+    """
+    chosen = None
+    for outcome, weight in outcomes:
+        if weight > 0:
+            chosen = outcome
+            if left < weight:
+                break
+            left -= weight
+    return chosen, left
+
+
+class ProductJumps:
+    """Jumps of the states of a basis.
+
+    Parameters
+    ----------
+    basis : ProductBasis
+    moves : list of Moves
+        Of each block.
+    """
+
+    def __init__(self, basis: ProductBasis, moves: list[Moves]) -> None:
+        self.basis, self._moves = basis, moves
+
+    def jump(self, sector: ProductSector, state: Ket, u: float) -> tuple[int, Labels, Box, Ket]:
+        """Choose a jump with probability ∝ |Kψ|² and apply it: its channel, and sector, window and state after it.
+
+        The state is not normalised. NO_JUMP if no jump is possible; NO_NUMBER if the weights are no numbers.
+        """
+        weights = self._weights(sector, state)
+        total = sum(weights)
+        if not np.isfinite(total):
+            return NO_NUMBER, sector.labels, sector.box, state
+        number, left = _chosen(enumerate(weights), u * total)
+        if number is None:
+            return NO_JUMP, sector.labels, sector.box, state
+        channel, collective = self.basis.channels[number], self.basis.collective[number]
+        if channel is None:
+            assert collective is not None
+            after = np.zeros(sector.size, dtype=complex)
+            for b, y in collective.items():
+                apply(Rows.of(sector.blocks[b].one_body(y)), around(sector.dims, b), state, after)
+            return number, sector.labels, sector.box, after
+        found = self._local_jump(sector, channel, state, left)
+        return (NO_NUMBER, sector.labels, sector.box, state) if found is None else (number, *found)
+
+    def _weights(self, sector: ProductSector, state: Ket) -> list[float]:
+        """<rate operator> of every jump of the model, unnormalised."""
+        weight = np.abs(state) ** 2
+        weights = []
+        for table, program in zip(sector.rate_tables, sector.rate_programs, strict=True):
+            total = float(table @ weight)
+            if program is not None:
+                program.registers[0] = state
+                run_program(program)
+                total += float(np.vdot(state, program.registers[1]).real)
+            weights.append(max(total, 0.0))
+        return weights
+
+    def _local_jump(
+        self, sector: ProductSector, channel: Channel, state: Ket, left: float
+    ) -> tuple[Labels, Box, Ket] | None:
+        """Outcome (μ, λ') of a local jump: first μ, by the weight of all that it may become, then λ'.
+
+        None if it leads nowhere.
+        """
+        b, dims, box = channel.block, sector.dims, sector.box
+        for axis, unitary in channel.turn.items():
+            turn = self.basis.turn(axis, sector.labels[axis], unitary).into
+            state = apply(Rows.of(turn), around(dims, axis), state)
+        if not channel.excluded:
+            state = state * sector.flat_gamma(channel)
+        # the particle moves on the whole of its own axis
+        whole = _replaced(box, b, (0, dimension_of(self.basis.blocks[b], sector.labels[b])))
+        state, dims = moved(state, box, whole), tuple(hi - lo for lo, hi in whole)
+        place = around(dims, b)
+        taken, left = _chosen(self._taken_out(sector, channel, place, state), left)
+        if taken is not None:
+            found, _ = _chosen(self._put_in(b, place, *taken), left)
+            if found is not None:
+                return self._turn_back(sector, channel, *found)
+        return None
+
+    def _taken_out(
+        self, sector: ProductSector, channel: Channel, place: Around, state: Ket
+    ) -> Iterator[tuple[tuple[Label, dict[int, Ket]], float]]:
+        """Every μ with what `_moved_particle` makes of it, and the weight of all that it may become."""
+        for rest, share in self._moves[channel.block].out_of(sector.labels[channel.block]):
+            parts = self._moved_particle(sector, channel, rest, share, place, state)
+            yield (rest, parts), sum(float(np.vdot(p, p).real) for p in parts.values())
+
+    def _put_in(
+        self, b: int, place: Around, rest: Label, parts: dict[int, Ket]
+    ) -> Iterator[tuple[tuple[Label, Ket], float]]:
+        """Every λ' that μ may become when the particle is put back, with the state there and its weight."""
+        for label in self._moves[b].into(rest):
+            maps = self._moves[b].clebsch(label, rest)
+            after = np.zeros(place[0] * maps[0].shape[1] * place[1], dtype=complex)
+            for level, part in parts.items():
+                apply_adjoint(maps[level], place, part, after)
+            yield (label, after), float(np.vdot(after, after).real)
+
+    def _moved_particle(
+        self,
+        sector: ProductSector,
+        channel: Channel,
+        rest: Label,
+        share: float,
+        place: Around,
+        state: Ket,
+    ) -> dict[int, Ket]:
+        """The particle is taken out towards μ and j acts on it: the state of the others for each of its levels.
+
+        ``share`` is sqrt(N f_μ/f_λ).
+        """
+        b = channel.block
+        out = self._moves[b].clebsch(sector.labels[b], rest)
+        parts: dict[int, Ket] = {}
+        for source, targets in channel.transitions:
+            part = apply(out[source], place, state)
+            if channel.excluded:
+                part *= sector.flat_gamma(channel, rest)
+            for level, element in targets:
+                moved = (share * element) * part
+                parts[level] = parts[level] + moved if level in parts else moved
+        return parts
+
+    def _turn_back(self, sector: ProductSector, channel: Channel, label: Label, state: Ket) -> tuple[Labels, Box, Ket]:
+        after = _replaced(sector.labels, channel.block, label)
+        box = _replaced(sector.box, channel.block, (0, dimension_of(self.basis.blocks[channel.block], label)))
+        dims = tuple(hi - lo for lo, hi in box)
+        for axis, unitary in channel.turn.items():
+            state = apply(Rows.of(self.basis.turn(axis, after[axis], unitary).back), around(dims, axis), state)
+        return after, box, state

@@ -1,0 +1,197 @@
+"""The state of several coupled blocks on its way: arguments along any axes, collective jumps, any number of levels."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+from scipy.sparse import csc_array
+
+from ..basis.particle_removal import Label
+from ..basis.sectors import Labels
+from ..basis.spin_starts import draw_sector_state, is_random
+from ..basis.tableau_starts import Start
+from ..model import Model
+from ..model.states import State
+from ..tools.types import Array
+from .kernels.common import NO_JUMP, NO_NUMBER, PAD, Gathered, Step
+from .kernels.propagate import sum_series
+from .kernels.series import guessed_horizon
+from .kernels.waiting_time import lone_step
+from .long_step import MOST_ENTRIES
+from .product_averages import ProductAverages
+from .product_jumps import ProductJumps
+from .product_moves import Ket, Moves
+from .product_sectors import Box, ProductBasis
+from .product_windows import Windows, moved, support
+from .pure_state import Factor, PureState, UserFrame
+from .sector_matrix import program_matrix
+from .work_space import work_space
+
+LONG_STEP = 2**25
+"""Multiplications in Taylor steps that take as long as a long step."""
+
+_LARGEST = 4096
+"""Amplitudes of a sector above which no long steps are made: the factors of H_eff fill up."""
+
+_OVERHEAD = 2**16
+"""Multiplications that take as long as what Python does around a step, a jump or an output time."""
+
+MOVES_MEMORY = 128 * 2**20
+"""Bytes of one-particle moves and of collective operators that an engine keeps."""
+
+
+class ProductState:
+    """The state of one trajectory after another, in a window of a sector of a tensor product.
+
+    Parameters
+    ----------
+    model, state, tolerance
+        As for :class:`cojump.trajectories.spin_engine.Engine`.
+    """
+
+    sector_type = object
+
+    def __init__(self, model: Model, state: State, tolerance: float, generator: np.random.Generator) -> None:
+        self.basis = ProductBasis(model)
+        self.tolerance, self.effort = float(tolerance), 0
+        self._blocks = state.blocks
+        self._windows = Windows(self.basis, tolerance)
+        moves = [Moves(block, MOVES_MEMORY // len(model.blocks)) for block in model.blocks]
+        self._jumps = ProductJumps(self.basis, moves)
+        self.averages = ProductAverages(self.basis, moves)
+        self._frames = tuple(UserFrame(rotation) for rotation in self.basis.rotations)
+        self._starts = {
+            b: Start(state.blocks[b], block, self.basis.rotations[b])
+            for b, block in enumerate(model.blocks)
+            if block.levels > 2
+        }
+        self._fixed = [
+            None if is_random(block) else self._draw_block(b, generator) for b, block in enumerate(state.blocks)
+        ]
+        self._turned = any(channel is not None and channel.turn for channel in self.basis.channels)
+        self._matrix = lru_cache(maxsize=16)(self._h_eff)
+        """H_eff of a whole sector as a matrix, for long steps; kept, because trajectories come back."""
+        self._cells = 0
+        self._filled = np.full(3, -1)
+
+    @property
+    def sector(self) -> Labels:
+        """The labels of all blocks."""
+        return self._sector.labels
+
+    def begin(self, generator: np.random.Generator) -> None:
+        """Draw one pure state of one sector; what does not vary between trajectories is made once."""
+        drawn = [fixed if fixed is not None else self._draw_block(b, generator) for b, fixed in enumerate(self._fixed)]
+        # The tails of each factor are cut before the product is made: all of it might not fit.
+        cut = [support(np.abs(ket) ** 2, self._windows.tail) for _, ket in drawn]
+        whole: Ket = np.ones(1, dtype=complex)
+        for (_, ket), (lo, hi) in zip(drawn, cut, strict=True):
+            whole = np.outer(whole, ket[lo:hi]).ravel()
+        whole = whole / np.linalg.norm(whole)
+        self._sector, self._ket = self._windows.fit(tuple(label for label, _ in drawn), tuple(cut), whole)
+        self._order, self._shift, self._rate_shift, self.effort = 0, 0.0, 0.0, 0
+
+    def step(self, waiting: float, most: float) -> Step:
+        """Evolve without a jump until ``waiting`` is lost of the log-survival, or ``most`` in time, or less."""
+        sector, size = self._sector, self._sector.size
+        if size + 2 * PAD > self._cells:
+            self._cells = size + 2 * PAD
+            self._work = work_space(self._cells, 1)
+        work, cells = self._work, slice(PAD, PAD + size)
+        work.taylor_re[0, cells], work.taylor_im[0, cells] = self._ket.real, self._ket.imag
+        step: Step = lone_step(
+            sector.h_eff,
+            work,
+            0,
+            PAD,
+            PAD + size,
+            self._filled,
+            self._shift,
+            self._rate_shift,
+            waiting,
+            most,
+            self.tolerance,
+        )
+        self._order = step.order
+        self._end = work.out_re[cells] + 1j * work.out_im[cells]
+        self._energy, self._rate = step.energy, step.rate
+        self.effort += 2 * _OVERHEAD + step.order * sector.multiplications
+        return step
+
+    def is_stiff(self, step: Step, waiting: float, most: float, soon: float) -> bool:
+        """Whether a long step up to the time ``soon`` may be faster than Taylor steps as short as this one."""
+        cost = 2 * _OVERHEAD + step.order * self._sector.multiplications
+        return bool(guessed_horizon(step.rate, waiting, soon) * cost > LONG_STEP * step.horizon)
+
+    def whole(self) -> tuple[csc_array, Ket] | None:
+        """H_eff of the sector as a matrix and the state that the step began with; None where it is too large."""
+        labels = self._sector.labels
+        whole = self.basis.whole(labels)
+        size = prod(end for _, end in whole)
+        if size > _LARGEST or (self._turned and size**2 > MOST_ENTRIES):
+            return None
+        return self._matrix(labels), moved(self._ket, self._sector.box, whole)
+
+    def put(self, ket: Ket) -> None:
+        """Go on from a state of the whole sector."""
+        labels = self._sector.labels
+        self._take(labels, self.basis.whole(labels), ket)
+        self._order = 0
+
+    def measure(self, gathered: Gathered, done: int, x: float) -> None:
+        """Averages at the output time ``done``, x units of the step's time after its start."""
+        sector = self._sector
+        ket = self._ket if self._order == 0 else self._at(x)
+        gathered.mean[done], gathered.second[done] = self.averages.averages(sector, ket)
+        gathered.sectors[done] = sector.labels
+        self._measured = ket
+        self.effort += _OVERHEAD + sector.size * (self._order + 4 * gathered.mean.shape[1])
+
+    def pure_state(self, gathered: Gathered, done: int) -> PureState:
+        """The state that has just been measured."""
+        sector, ket = self._sector, self._measured
+        tensor = ket.reshape(sector.dims) / np.linalg.norm(ket)
+        return PureState((Factor(tuple(range(len(sector.dims))), sector.labels, sector.box, tensor, self._frames),))
+
+    def reported(self, gathered: Gathered) -> tuple[Array, Array]:
+        """Mean and second, which are in the frame of the user already."""
+        return gathered.mean, gathered.second
+
+    def jump(self, u: float) -> int:
+        """Jump at the end of the step, with u in [0, 1) for the choice."""
+        channel, labels, box, ket = self._jumps.jump(self._sector, self._end, u)
+        if channel not in (NO_JUMP, NO_NUMBER):
+            self.effort += self._sector.multiplications
+            self._take(labels, box, ket)
+            self._shift, self._rate_shift = self._energy, self._rate
+        return channel
+
+    def go_on(self) -> None:
+        """Go on from the end of the step without a jump."""
+        self._take(self._sector.labels, self._sector.box, self._end)
+        self._shift, self._rate_shift = self._energy, self._rate
+
+    def _take(self, labels: Labels, box: Box, ket: Ket) -> None:
+        self._sector, ket = self._windows.fit(labels, box, ket)
+        self._ket = ket / np.linalg.norm(ket)
+
+    def _at(self, x: float) -> Ket:
+        """State at x units of time after the start of the step."""
+        work, first, last = self._work, PAD, PAD + self._sector.size
+        sum_series(work.taylor_re, self._order, first, last, x, work.out_re)
+        sum_series(work.taylor_im, self._order, first, last, x, work.out_im)
+        ket: Ket = work.out_re[first:last] + 1j * work.out_im[first:last]
+        return ket
+
+    def _draw_block(self, b: int, generator: np.random.Generator) -> tuple[Label, Ket]:
+        block, rotation = self.basis.blocks[b], self.basis.rotations[b]
+        if block.levels > 2:
+            return self._starts[b].draw(generator)
+        two_J, ket = draw_sector_state(self._blocks[b], block.size, rotation, generator)
+        first = (block.size - two_J) // 2
+        return two_J, ket[first : first + two_J + 1]
+
+    def _h_eff(self, labels: Labels) -> csc_array:
+        return program_matrix(self.basis.sector(labels).h_eff)

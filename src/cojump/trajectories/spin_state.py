@@ -1,0 +1,192 @@
+"""The state of one block of two-level particles on its way: a window of amplitudes in the first row of the kernels."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csc_array
+
+from ..basis.spin_starts import draw_sector_state, is_random
+from ..model import Model
+from ..model.states import State
+from ..tools.matrices import from_pairs
+from ..tools.types import Array
+from . import spin_tables
+from .kernels.common import NO_JUMP, NO_NUMBER, NOW, PAD, Amplitudes, Gathered, Step
+from .kernels.measure import measure_at
+from .kernels.spin_jump import keep, perform_jump
+from .kernels.trajectory import is_stiff
+from .kernels.waiting_time import lone_step, sum_at
+from .kernels.window import SHARE, trim
+from .long_step import LARGEST
+from .pure_state import Factor, PureState, UserFrame
+from .sector_matrix import sector_matrix
+from .work_space import work_space
+
+Ket = NDArray[np.complex128]
+
+
+class SpinState:
+    """The state of one trajectory after another.
+
+    Parameters
+    ----------
+    model, state, tolerance
+        As for :class:`cojump.trajectories.spin_engine.Engine`.
+    snapshots : int
+        Number of output times at which states are wanted.
+
+    Attributes
+    ----------
+    basis : SpinBasis
+    now : record of type NOW
+        Where the trajectory stands; of its fields this class uses those of the state.
+    work : Work
+        The normalised state is row 0 of the Taylor rows.
+    amplitudes : Amplitudes
+    """
+
+    sector_type = np.int64
+
+    def __init__(
+        self, model: Model, state: State, tolerance: float, snapshots: int, generator: np.random.Generator
+    ) -> None:
+        self.basis = spin_tables.build(model)
+        self.tolerance, self.effort = float(tolerance), 0
+        self.now = np.zeros(1, dtype=NOW).view(np.recarray)[0]
+        N = model.size
+        self.work = work_space(N + 1 + 2 * PAD, max(len(model.jumps), 1))
+        self.amplitudes = Amplitudes(np.empty((snapshots, N + 1)), np.empty((snapshots, N + 1)))
+        self._state = state.blocks[0]
+        own_frame = np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15)
+        self._frame = None if own_frame else self.basis.frame
+        self._user_frame = UserFrame(self.basis.rotation)
+        self._filled = np.full(3, -1)
+        self._start = None if is_random(self._state) else self._draw(generator)
+
+    @property
+    def sector(self) -> int:
+        """2J."""
+        return int(self.now.two_J)
+
+    def begin(self, generator: np.random.Generator) -> None:
+        """Draw the state that a trajectory starts from."""
+        two_J, lo, hi, ket = self._start or self._draw(generator)
+        self.now.fill(0)
+        self._write(two_J, lo + PAD, hi + PAD, ket)
+        self._filled[:] = -1
+
+    def step(self, waiting: float, most: float) -> Step:
+        """Evolve without a jump until ``waiting`` is lost of the log-survival, or ``most`` in time, or less."""
+        now = self.now
+        self._step: Step = lone_step(
+            self.basis.h_eff,
+            self.work,
+            now.two_J,
+            now.lo,
+            now.hi,
+            self._filled,
+            now.energy,
+            now.rate,
+            waiting,
+            most,
+            self.tolerance,
+        )
+        self._measured = False
+        self.effort += self._step.order * (self._step.hi - self._step.lo)
+        return self._step
+
+    def is_stiff(self, step: Step, waiting: float, most: float, soon: float) -> bool:
+        """Whether a long step up to the time ``soon`` may be faster than Taylor steps as short as this one."""
+        now = self.now
+        return bool(is_stiff(self.basis.h_eff, now.two_J, now.lo, now.hi, step, waiting, most, soon))
+
+    def whole(self) -> tuple[csc_array, Ket] | None:
+        """H_eff of the sector as a matrix and the state that the step began with; None where it is too large."""
+        two_J, lo, hi = int(self.now.two_J), int(self.now.lo), int(self.now.hi)
+        if two_J >= LARGEST:
+            return None
+        first = (self.basis.h_eff.N - two_J) // 2 + PAD
+        ket = np.zeros(two_J + 1, dtype=complex)
+        ket[lo - first : hi - first] = self.work.taylor_re[0, lo:hi] + 1j * self.work.taylor_im[0, lo:hi]
+        return sector_matrix(self.basis.h_eff, two_J), ket
+
+    def put(self, ket: Ket) -> None:
+        """Go on from a state of the whole sector."""
+        two_J = int(self.now.two_J)
+        ket = ket / np.linalg.norm(ket)
+        first = (self.basis.h_eff.N - two_J) // 2 + PAD
+        lo, hi = trim(ket.real.copy(), ket.imag.copy(), 0, two_J + 1, (SHARE * self.tolerance) ** 2)
+        self._write(two_J, first + lo, first + hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi]))
+
+    def measure(self, gathered: Gathered, done: int, x: float) -> None:
+        """Averages at the output time ``done``, x units of the step's time after its start."""
+        step, N = self._step, self.basis.h_eff.N
+        measure_at(N, self.work, step.order, self.now.two_J, step.lo, step.hi, x, done, gathered, self.amplitudes)
+        self._measured = True
+        self.effort += step.order * (step.hi - step.lo)
+
+    def pure_state(self, gathered: Gathered, done: int) -> PureState:
+        """The state at an output time that is a snapshot: its amplitudes have been kept."""
+        two_J = int(gathered.sectors[done])
+        first = (self.basis.h_eff.N - two_J) // 2
+        inside = gathered.snapshot[done], slice(first, first + two_J + 1)
+        ket = self.amplitudes.re[inside] + 1j * self.amplitudes.im[inside]
+        return PureState((Factor((0,), (two_J,), ((0, two_J + 1),), ket, (self._user_frame,)),))
+
+    def reported(self, gathered: Gathered) -> tuple[Array, Array]:
+        """Mean and second in the frame of the user."""
+        mean, second = gathered.mean, gathered.second
+        if self._frame is None:
+            return mean, second
+        rows, columns = np.triu_indices(3)
+        turned = self._frame @ from_pairs(second, 3) @ self._frame.T
+        return mean @ self._frame.T, turned[:, rows, columns]
+
+    def jump(self, u: float) -> int:
+        """Jump at the end of the step, with u in [0, 1) for the choice."""
+        self._back_to_end()
+        now, work, step = self.now, self.work, self._step
+        channel, two_J, lo, hi, norm2 = perform_jump(
+            self.basis.h_eff.N, self.basis.jumps, work, now.two_J, step.lo, step.hi, u
+        )
+        if channel not in (NO_JUMP, NO_NUMBER):
+            now.two_J = two_J
+            self._keep(work.new_re, work.new_im, lo, hi, norm2)
+        return int(channel)
+
+    def go_on(self) -> None:
+        """Go on from the end of the step without a jump."""
+        self._back_to_end()
+        self._keep(self.work.out_re, self.work.out_im, self._step.lo, self._step.hi, self._step.norm2)
+
+    def _back_to_end(self) -> None:
+        """The state at the end of the step is in ``out`` again if something has been measured since."""
+        work, step = self.work, self._step
+        if self._measured:
+            order, lo, hi, x = step.order, step.lo, step.hi, step.summed
+            sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, x)
+            self._measured = False
+
+    def _keep(self, re: Array, im: Array, lo: int, hi: int, norm2: float) -> None:
+        now, tail = self.now, (SHARE * self.tolerance) ** 2
+        now.lo, now.hi = keep(re, im, lo, hi, tail * norm2, self.work.taylor_re[0], self.work.taylor_im[0])
+        now.energy, now.rate = self._step.energy, self._step.rate
+
+    def _write(self, two_J: int, lo: int, hi: int, ket: Ket) -> None:
+        """Write amplitudes into row 0, with zeros beside them."""
+        for row, part in ((self.work.taylor_re[0], ket.real), (self.work.taylor_im[0], ket.imag)):
+            row[max(lo - 2 * PAD, 0) : hi + 2 * PAD] = 0.0
+            row[lo:hi] = part
+        self.now.two_J, self.now.lo, self.now.hi = two_J, lo, hi
+        # the state itself is a series of order zero
+        self._step = Step(0.0, 0, 0.0, 0.0, 0, lo, hi, 1.0, 0.0, 1.0, self.now.energy, self.now.rate)
+
+    def _draw(self, generator: np.random.Generator) -> tuple[int, int, int, Ket]:
+        """2J, first and past-last i of the window, and the normalised amplitudes in it, of a starting state."""
+        N = self.basis.h_eff.N
+        two_J, ket = draw_sector_state(self._state, N, self.basis.rotation, generator)
+        first = (N - two_J) // 2
+        re, im = ket.real.copy(), ket.imag.copy()
+        lo, hi = trim(re, im, first, first + two_J + 1, (SHARE * self.tolerance) ** 2)
+        return two_J, lo, hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi])

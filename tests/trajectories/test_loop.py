@@ -1,0 +1,119 @@
+"""The loop in Python over one block is the slow twin of the compiled loop: the same bits."""
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.trajectories import spin_engine, unravelling
+from cojump.trajectories.loop import Loop
+from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.spin_engine import Engine
+from tests.support.pauli import LOWER, RAISE, X, Z
+
+FIELDS = ("mean", "second", "sectors", "counts", "n_jumps", "jumps")
+RHO = np.array([[0.7, 0.2], [0.2, 0.3]])
+
+
+def local(matrix, function=lambda x: 1 + 0.4 * x, **options):
+    return cj.LocalJump(matrix, "s", amplitude=function, argument={"s": Z}, **options)
+
+
+def one(terms, jumps, N=20):
+    return cj.Model([cj.Block("s", N)], terms, jumps)
+
+
+def stiff(rate=1e6):
+    jumps = [cj.LocalJump(LOWER, "s", rate=lambda x: np.where(x > 0, rate, 1.0), argument={"s": Z})]
+    return one([cj.OneBody(X, "s")], [*jumps, cj.LocalJump(RAISE, "s")], 40)
+
+
+MODELS = {
+    "ladder": cj.systems.free_flips(60, 0.7, 1.3, 0.8, chi=0.3),
+    "dark": cj.systems.constrained(30, 0.7, 1.3, 0.8),
+    "trace": one([cj.OneBody(0.5 * X + 0.2 * Z, "s")], [local(0.7 * LOWER + 0.3 * Z + 0.4 * np.eye(2))]),
+    "collective": cj.systems.boundary_time_crystal(30, 1.5, 1.0),
+    "collective and local": one([cj.OneBody(0.75 * X, "s")], [cj.CollectiveJump({"s": LOWER}, 1.0), local(LOWER)]),
+    "self-excluded": one([cj.OneBody(0.5 * X, "s")], [local(LOWER + 0.2 * Z, np.exp, exclude_self=True)]),
+    "another frame": one([cj.OneBody(0.5 * Z, "s")], [cj.LocalJump(LOWER, "s", rate=np.exp, argument={"s": X})]),
+    "two bands": one([cj.TwoBody(X, X, 0.8, ("s", "s"))], [local(LOWER)]),
+    "no jumps": one([cj.OneBody(X, "s"), cj.TwoBody(Z, Z, 1.0, ("s", "s"))], []),
+    "stiff": stiff(),
+}
+
+
+def starts(name, model):
+    (block,) = model.blocks
+    yield cj.tilted(model, np.pi if name == "stiff" else 1.1, 0.4)
+    if name in ("ladder", "trace"):
+        yield cj.product(model, {block.name: RHO})
+
+
+def compare(one, other):
+    for name in FIELDS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_compiled_loop_and_its_twin(name, monkeypatch):
+    model, made = MODELS[name], []
+
+    def counted(*arguments):
+        made.append(long_step(*arguments))
+        return made[-1]
+
+    long_step = unravelling.long_step
+    monkeypatch.setattr(unravelling, "long_step", counted)
+    for start in starts(name, model):
+        engine = Engine(model, start, np.linspace(0.0, 0.8, 17), 1e-9, [0, 3, 16])
+        jumps = 0
+        for index in range(3):
+            states, others = {}, {}
+            fused = engine.run(7, index, record=True, watch=states.__setitem__)
+            steps = len(made)
+            stepwise = Loop.run(engine, 7, index, record=True, watch=others.__setitem__)
+            compare(fused, stepwise)
+            assert list(states) == list(others) == [0, 3, 16]
+            for done, state in states.items():
+                (mine,), (theirs,) = state.factors, others[done].factors
+                assert mine.labels == theirs.labels
+                np.testing.assert_array_equal(mine.amplitudes, theirs.amplitudes)
+            assert (len(made) > steps) == (name == "stiff")
+            jumps += fused.n_jumps
+        assert (jumps > 5) == (name != "no jumps")
+    assert any(step is not None for step in made) == (name == "stiff")
+
+
+def test_the_twin_of_a_loop_that_pauses(monkeypatch):
+    model = MODELS["trace"]
+    engine = Engine(model, cj.tilted(model, 1.1, 0.4), np.linspace(0.0, 0.8, 17), 1e-9)
+    monkeypatch.setattr(spin_engine, "_EFFORT", 1)
+    compare(engine.run(7, 0, record=True), Loop.run(engine, 7, 0, record=True))
+
+
+@pytest.mark.parametrize("kind", [Engine, ProductEngine])
+@pytest.mark.parametrize("stepwise", [False, True])
+def test_a_fault_has_the_same_words_in_every_engine(kind, stepwise):
+    model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
+    engine = kind(model, cj.tilted(model, 1.1, 0.4), np.array([0.0, 1.0]), 1e-9)
+    h_eff = engine.basis.h_eff if kind is Engine else engine.basis.sector((4,)).h_eff
+    h_eff.half_rate[:] = np.nan
+    run = Loop.run if stepwise else kind.run
+    with pytest.raises(cj.ConvergenceError) as error:
+        run(engine, 3, 5)
+    words = "Trajectory 5 of seed 3: the state became NaN or zero at t = 0 (sector 2.0, tolerance 1e-09)"
+    assert str(error.value) == words
+
+
+def test_another_unravelling_of_the_same_model():
+    """Counting with jumps that are looked for later than they are due: the loop leaves clicks to the unravelling."""
+
+    class Late(unravelling.Counting):
+        def begin(self, generator):
+            super().begin(generator)
+            self.waiting += 1e9
+
+    model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
+    engine = ProductEngine(model, cj.tilted(model, 1.1, 0.4), np.array([0.0, 0.5]), 1e-9)
+    assert engine.run(0, 0).n_jumps > 0
+    engine.unravelling = Late()
+    assert engine.run(0, 0).n_jumps == 0
