@@ -11,7 +11,6 @@ import errno
 import io
 import os
 import select
-import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -142,6 +141,8 @@ def tell(line: str) -> None:
 
 def command(*arguments: str | os.PathLike[str]) -> str:
     """How a user starts cojump with these arguments, in words that work in the shell that this process came from."""
+    import shlex  # it takes a part of the time in which --help answers
+
     return shlex.join([*_program(), *(os.fspath(a) for a in arguments)])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -91,7 +90,7 @@ def replace_file(path: str | os.PathLike[str], data: bytes, *, new: bool = False
         beside it.
     """
     target = Path(os.path.abspath(path)) if new else Path(os.path.realpath(path))
-    aside = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    aside = target.with_name(f".{target.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
         _check_replaceable(target, data[:like], new)
         try:
@@ -167,7 +166,7 @@ def prepare_directory(directory: str | os.PathLike[str]) -> None:
     StorageError
         If it cannot be made or written into.
     """
-    trial = Path(directory) / f"{TRIAL}{os.getpid()}-{secrets.token_hex(4)}.part"
+    trial = Path(directory) / f"{TRIAL}{os.getpid()}-{os.urandom(4).hex()}.part"
     try:
         Path(directory).mkdir(parents=True, exist_ok=True)
         trial.touch(exist_ok=False)
