@@ -9,6 +9,7 @@ from typing import Any, TextIO
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
@@ -156,18 +157,9 @@ def _planned(run_file: RunFile, point: PointSpec) -> list[str]:
         str(len(model.blocks)),
         " + ".join(f"{p.amplitudes:,}" for p in parts),
         str(point.seed),
-        _bytes(made.nbytes),
+        decimal(made.nbytes),
         "; ".join(dict.fromkeys(p.method for p in parts)),
     ]
-
-
-def _bytes(n: int) -> str:
-    value = float(n)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.3g} {unit}"
-        value /= 1000
-    return f"{value:.3g} TB"
 
 
 def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Console) -> None:
