@@ -29,14 +29,18 @@ class ProductAverages:
 
     def averages(self, sector: ProductSector, state: Ket) -> tuple[Array, Array]:
         """<m_a> and <½{m_a, m_b}>: inner products of the vectors n_a ψ and E_ab ψ with ψ and with each other."""
-        vectors, tensor = [state], state.reshape(sector.dims)
+        w, tensor = self._averaged, state.reshape(sector.dims)
+        stack, row = np.zeros((w.shape[1], state.size), dtype=np.complex128), 1
+        stack[0] = state
         for b, s in enumerate(sector.blocks):
             d, n, place = self.basis.blocks[b].levels, s.occupations, around(sector.dims, b)
-            vectors += [(tensor * sector.along(b, n[:, a])).ravel() for a in range(d - 1)]
+            for a in range(d - 1):
+                np.multiply(tensor, sector.along(b, n[:, a]), out=stack[row].reshape(sector.dims))
+                row += 1
             for matrix in self._moves[b].raising(sector.labels[b], sector.box[b], s):
-                vectors.append(apply(matrix, place, state))
-                vectors.append(apply_adjoint(matrix, place, state))
-        stack, w = np.array(vectors), self._averaged
+                apply(matrix, place, state, stack[row])
+                apply_adjoint(matrix, place, state, stack[row + 1])
+                row += 2
         norm2 = np.vdot(state, state).real
         gram = (w.conj() @ (stack.conj() @ stack.T) @ w.T).real / norm2
         return (w @ (stack @ state.conj())).real / norm2, gram[self._pairs]
