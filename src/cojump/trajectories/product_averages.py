@@ -33,13 +33,13 @@ class ProductAverages:
         stack, row = np.zeros((w.shape[1], state.size), dtype=np.complex128), 1
         stack[0] = state
         for b, s in enumerate(sector.blocks):
-            d, n, place = self.basis.blocks[b].levels, s.occupations, around(sector.dims, b)
+            d, n, outside = self.basis.blocks[b].levels, s.occupations, around(sector.dims, b)
             for a in range(d - 1):
                 np.multiply(tensor, sector.along(b, n[:, a]), out=stack[row].reshape(sector.dims))
                 row += 1
             for matrix in self._moves[b].raising(sector.labels[b], sector.box[b], s):
-                apply(matrix, place, state, stack[row])
-                apply_adjoint(matrix, place, state, stack[row + 1])
+                apply(matrix, outside, state, stack[row])
+                apply_adjoint(matrix, outside, state, stack[row + 1])
                 row += 2
         norm2 = np.vdot(state, state).real
         gram = (w.conj() @ (stack.conj() @ stack.T) @ w.T).real / norm2
@@ -54,11 +54,11 @@ def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> K
     """
     width = 1 + sum(b.levels**2 - 1 for b in model.blocks)
     made = np.zeros((len(model.observables), width), dtype=np.complex128)
-    for place, o in enumerate(model.observables):
+    for row, o in enumerate(model.observables):
         d, size = model.blocks[o.block].levels, model.blocks[o.block].size
         m = conjugate(rotations[o.block], o.matrix) / size
-        made[place, 0] = size * m[-1, -1]
+        made[row, 0] = size * m[-1, -1]
         flips = [m[pair] for a in range(d) for b in range(a + 1, d) for pair in ((a, b), (b, a))]
         first = 1 + sum(b.levels**2 - 1 for b in model.blocks[: o.block])
-        made[place, first : first + d**2 - 1] = [*(np.diag(m)[:-1] - m[-1, -1]), *flips]
+        made[row, first : first + d**2 - 1] = [*(np.diag(m)[:-1] - m[-1, -1]), *flips]
     return made

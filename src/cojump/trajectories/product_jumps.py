@@ -102,31 +102,31 @@ class ProductJumps:
         # the particle moves on the whole of its own axis
         whole = _replaced(box, b, (0, dimension_of(self.basis.blocks[b], sector.labels[b])))
         state, dims = moved(state, box, whole), tuple(hi - lo for lo, hi in whole)
-        place = around(dims, b)
-        taken, left = _chosen(self._taken_out(sector, channel, place, state), left)
+        outside = around(dims, b)
+        taken, left = _chosen(self._taken_out(sector, channel, outside, state), left)
         if taken is not None:
-            found, _ = _chosen(self._put_in(b, place, *taken), left)
+            found, _ = _chosen(self._put_in(b, outside, *taken), left)
             if found is not None:
                 return self._turn_back(sector, channel, *found)
         return None
 
     def _taken_out(
-        self, sector: ProductSector, channel: Channel, place: Around, state: Ket
+        self, sector: ProductSector, channel: Channel, outside: Around, state: Ket
     ) -> Iterator[tuple[tuple[Label, dict[int, Ket]], float]]:
         """Every μ with what `_moved_particle` makes of it, and the weight of all that it may become."""
         for rest, share in self._moves[channel.block].out_of(sector.labels[channel.block]):
-            parts = self._moved_particle(sector, channel, rest, share, place, state)
+            parts = self._moved_particle(sector, channel, rest, share, outside, state)
             yield (rest, parts), sum(float(np.vdot(p, p).real) for p in parts.values())
 
     def _put_in(
-        self, b: int, place: Around, rest: Label, parts: dict[int, Ket]
+        self, b: int, outside: Around, rest: Label, parts: dict[int, Ket]
     ) -> Iterator[tuple[tuple[Label, Ket], float]]:
         """Every λ' that μ may become when the particle is put back, with the state there and its weight."""
         for label in self._moves[b].into(rest):
             maps = self._moves[b].clebsch(label, rest)
-            after = np.zeros(place[0] * maps[0].shape[1] * place[1], dtype=complex)
+            after = np.zeros(outside[0] * maps[0].shape[1] * outside[1], dtype=complex)
             for level, part in parts.items():
-                apply_adjoint(maps[level], place, part, after)
+                apply_adjoint(maps[level], outside, part, after)
             yield (label, after), float(np.vdot(after, after).real)
 
     def _moved_particle(
@@ -135,7 +135,7 @@ class ProductJumps:
         channel: Channel,
         rest: Label,
         share: float,
-        place: Around,
+        outside: Around,
         state: Ket,
     ) -> dict[int, Ket]:
         """The particle is taken out towards μ and j acts on it: the state of the others for each of its levels.
@@ -146,7 +146,7 @@ class ProductJumps:
         out = self._moves[b].clebsch(sector.labels[b], rest)
         parts: dict[int, Ket] = {}
         for source, targets in channel.transitions:
-            part = apply(out[source], place, state)
+            part = apply(out[source], outside, state)
             if channel.excluded:
                 part *= sector.flat_gamma(channel, rest)
             for level, element in targets:

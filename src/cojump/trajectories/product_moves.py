@@ -52,18 +52,18 @@ def around(dims: tuple[int, ...], axis: int) -> Around:
     return prod(dims[:axis]), prod(dims[axis + 1 :])
 
 
-def apply(matrix: Rows, place: Around, state: Ket, target: Ket | None = None) -> Ket:
+def apply(matrix: Rows, outside: Around, state: Ket, target: Ket | None = None) -> Ket:
     """Matrix on one axis of a flat state; added to ``target`` if that is given."""
-    (rows, columns), (outer, inner) = matrix.shape, place
+    (rows, columns), (outer, inner) = matrix.shape, outside
     if target is None:
         target = np.zeros(outer * rows * inner, dtype=complex)
     apply_axis(outer, rows, columns, inner, matrix.pointers, matrix.columns, matrix.values, 1.0 + 0.0j, state, target)
     return target
 
 
-def apply_adjoint(matrix: Rows, place: Around, state: Ket, target: Ket | None = None) -> Ket:
+def apply_adjoint(matrix: Rows, outside: Around, state: Ket, target: Ket | None = None) -> Ket:
     """The same with the transpose of a real matrix."""
-    (rows, columns), (outer, inner) = matrix.shape, place
+    (rows, columns), (outer, inner) = matrix.shape, outside
     if target is None:
         target = np.zeros(outer * columns * inner, dtype=complex)
     apply_axis_adjoint(outer, rows, columns, inner, matrix.pointers, matrix.columns, matrix.values, state, target)
