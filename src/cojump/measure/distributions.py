@@ -54,7 +54,7 @@ class Distribution(Summarised):
         -N_b/2 .. N_b/2; the average is m_z = 2M/N_b.
     probability, stderr : (T', N_b + 1) arrays
     uncertain : (T', N_b + 1) bool array or None
-        Where ``stderr`` may be far too small, see :attr:`cojump.results.result.result.Result.uncertain`.
+        Where ``stderr`` may be far too small, see :attr:`cojump.results.result.Result.uncertain`.
     """
 
     times: Array

@@ -144,7 +144,7 @@ class Stationary(Labelled):
         N (average of <½{m_a, m_b}> - mean_a mean_b). What still moves in the window (a limit cycle, a relaxation)
         is part of it.
     uncertain, covariance_uncertain : (n,) and (n, n) bool arrays, or None
-        Where these errors may be far too small, see :attr:`cojump.results.result.result.Result.uncertain`.
+        Where these errors may be far too small, see :attr:`cojump.results.result.Result.uncertain`.
     """
 
     labels: tuple[str, ...]

@@ -74,7 +74,7 @@ class Setup:
         return self._sources if self.text else {}
 
     def model(self) -> Model:
-        """The model; see :meth:`cojump.results.result.result.Result.model`."""
+        """The model; see :meth:`cojump.results.result.Result.model`."""
         if self._model is None:
             both = self._read()
             self._model = self._called(**both["call"]) if "call" in both else _rebuilt(both["model"], Model)

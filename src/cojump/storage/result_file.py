@@ -243,7 +243,7 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
     Returns
     -------
     ResultSequence
-        One :class:`~cojump.results.result.result.Result` per point; ``.select(size=200)`` narrows it.
+        One :class:`~cojump.results.result.Result` per point; ``.select(size=200)`` narrows it.
 
     Raises
     ------

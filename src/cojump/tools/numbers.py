@@ -28,7 +28,7 @@ def format_value(value: float, error: float, uncertain: bool = False, exact: flo
     ----------
     value, error : float
     uncertain : bool
-        See :attr:`cojump.results.result.result.Result.uncertain`.
+        See :attr:`cojump.results.result.Result.uncertain`.
     exact : float
         Errors up to this one are rounding of zero.
     """

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 
 import numba
 import numpy as np
 
 from ..model import Model
-from .kernel_cache import kernels_in_use
 from .recipe import recipe_of
 from .representations import compiled_first
 
@@ -18,10 +19,18 @@ from .representations import compiled_first
 def code() -> str:
     """What has made the results of this process, in words: two of them with the same words run the same code."""
     from ..version import __version__
-    from . import kernels as _  # noqa: F401 - its import names the kernels
 
     versions = f"numba {numba.__version__}, numpy {np.__version__}"
-    return f"cojump {__version__}, kernels {kernels_in_use.digest[:12]}, {versions}"
+    return f"cojump {__version__}, code {_digest()[:12]}, {versions}"
+
+
+def _digest() -> str:
+    """Digest of the source of all that the numbers of a result come from."""
+    made = hashlib.sha256()
+    for package in ("tools", "model", "basis", "theory", "trajectories", "measure", "ensemble"):
+        for path in sorted((Path(__file__).parents[1] / package).rglob("*.py")):
+            made.update(path.read_bytes())
+    return made.hexdigest()
 
 
 def prepare(models: Iterable[Model]) -> None:
