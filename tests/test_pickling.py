@@ -17,6 +17,7 @@ import pytest
 
 import cojump as cj
 from cojump import errors, systems
+from cojump.model.stored import described, rebuilt
 from tests.support.pauli import LOWER, X, Z
 
 TIMES = np.linspace(0, 1, 5)
@@ -136,6 +137,19 @@ def held():
 def test_all_other_objects():
     for thing in held():
         round_trips(thing)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_file_can_hold_every_named_system(name):
+    """A rate that a file could not hold would only be missed when the model is asked for."""
+    model = MODELS[name]()
+    said = described(model)
+    assert said["missing"] == []
+    again = rebuilt(said)
+    for jump, other in zip(model.jumps, again.jumps, strict=True):
+        if isinstance(jump, cj.LocalJump):
+            x = model.argument_spectrum(jump)
+            assert np.array_equal(jump.gamma(x), other.gamma(x))
 
 
 def test_stored_results(tmp_path):

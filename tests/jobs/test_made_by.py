@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 
+from cojump.ensemble import point
 from cojump.ensemble.fingerprint import MADE_BY, identity_of
 from cojump.jobs import points
+from cojump.measure import catalogue
+from cojump.measure.polynomials import PolynomialMeter
 from cojump.storage.result_file import load
 from cojump.trajectories import compilation, kernel_cache
 from tests.support.command_line import invoke
@@ -54,6 +58,25 @@ def test_kernels_of_another_version(run, tmp_path, monkeypatch):
     monkeypatch.setattr(compilation, "code", lambda: "cojump 9.9, kernels abc")
     (line,) = run(4)
     assert "goes on with cojump 9.9, kernels abc" in line
+
+
+def test_a_run_that_was_measured_otherwise_is_refused(run, tmp_path, monkeypatch):
+    """Not with a traceback in the midst of the work: a version that measures more cannot go on with it."""
+    real = catalogue.meters_of
+
+    class More(PolynomialMeter):
+        name = "more"
+
+    def more(model, times, asked):
+        return [*real(model, times, asked), More(model, times, {"zz": [{"spins": np.diag([1.0, -1.0])}]})]
+
+    run(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(point, "meters_of", more)
+        (line,) = run(4, status=2)
+        assert "its trajectories were measured otherwise (more), by another version of cojump" in line
+        assert run(2) == [], "complete"
+    assert run(4) == []
 
 
 def test_a_run_of_an_earlier_version_is_recognised(run, tmp_path, monkeypatch):

@@ -187,7 +187,9 @@ def test_the_report_has_the_window_and_flags_short_runs(end):
     text = stream.getvalue()
     assert f"Averages over t = 2 to {end - 0.25:g}" in text
     assert f"{result.stationary.mean[2]:.3f}"[:4] in text
-    assert ("(run too short)" in text) is (end < 100)
+    # x and y vanish at the first jump: a few values say nothing of their correlation time in either run
+    (row,) = (line for line in text.splitlines() if line.startswith("spins.z") and line.count("±") == 3)
+    assert ("(run too short)" in row) is (end < 100)
     assert f"Jumps from t = 2 to {end - 0.25:g}" in text
     plain = cj.simulate(model, cj.tilted(model, 1.1, 0.4), times[:3], n_traj=3)
     print_tables([plain], make_console(stream := io.StringIO()))

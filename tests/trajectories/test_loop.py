@@ -113,7 +113,8 @@ def test_another_unravelling_of_the_same_model():
             self.waiting += 1e9
 
     model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
-    engine = ProductEngine(model, cj.tilted(model, 1.1, 0.4), np.array([0.0, 0.5]), 1e-9)
-    assert engine.run(0, 0).n_jumps > 0
-    engine.unravelling = Late()
-    assert engine.run(0, 0).n_jumps == 0
+    for kind in (ProductEngine, Engine):
+        engine = kind(model, cj.tilted(model, 1.1, 0.4), np.array([0.0, 0.5]), 1e-9)
+        assert engine.run(0, 0).n_jumps > 0
+        engine.unravelling = Late()
+        assert engine.run(0, 0).n_jumps == 0

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..ensemble.fingerprint import Difference
+    from ..ensemble.point import Point
     from ..results.result import Result
 
 _ADVICE = "use another directory with -o, or move it away"
@@ -125,9 +126,25 @@ def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -
         return [Difference("", text)] * (n_traj > there)
     if note.folded.before[0].count % chunk and n_traj > there:
         return [Difference("", f"{change}, and its last chunk was not kept apart")]
+    if stored[i].n_traj < n_traj and (apart := _measured_apart(plan.points[place], stored[i])):
+        return [Difference("", apart)]
     if MADE_BY not in note.identity:
         return differences(identity_of(plan.points[place], sketched=True), note.identity)
     return differences(plan.identities[place], note.identity)
+
+
+def _measured_apart(point: Point, result: Result) -> str:
+    """What another version of cojump has measured otherwise along the trajectories that are there, in words."""
+    from ..ensemble.chunk import statistics_of
+
+    there = {name: extra.labels for name, extra in statistics_of(result).items()}
+    here = {meter.name: meter.labels for meter in point.meters}
+    names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
+    if not names:
+        return ""
+    return (
+        f"its trajectories were measured otherwise ({', '.join(names)}), by another version of cojump: go on with that"
+    )
 
 
 def carry_on(plan: Plan, contents: Contents) -> None:

@@ -9,7 +9,7 @@ signatures are the standing example.)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .facts import once_per_model
 from .model import Model
@@ -56,10 +56,12 @@ def _restrict(model: Model, names: set[str]) -> Component:
     share = sum(model.blocks[i].size for i in blocks) / model.size
     places = tuple(i for i, jump in enumerate(model.jumps) if jump.coupled <= names)
     return Component(
-        Model(
-            [model.blocks[i] for i in blocks],
-            [term.among(names, share) for term in model.hamiltonian if term.coupled <= names],
-            [model.jumps[i].among(names, share) for i in places],
+        replace(
+            model,
+            blocks=[model.blocks[i] for i in blocks],
+            hamiltonian=[term.among(names, share) for term in model.hamiltonian if term.coupled <= names],
+            jumps=[model.jumps[i].among(names, share) for i in places],
+            order_parameters={},
         ),
         blocks,
         places,

@@ -6,8 +6,9 @@ functions only those are data that cojump itself has, and numpy's: a Python func
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -16,18 +17,28 @@ from numpy.typing import NDArray
 from ..errors import StorageError, printable
 from . import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
 from .states import DickeBlock, OccupationBlock, ProductBlock, State, SymmetricBlock
-from .systems.flips import Itself, Power
-from .systems.hopfield import HopfieldAmplitude
+from .systems import named
 
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Model, Block, OneBody, TwoBody, LocalJump, CollectiveJump),
         *(State, ProductBlock, DickeBlock, SymmetricBlock, OccupationBlock),
-        *(Itself, Power, HopfieldAmplitude),
     )
 }
-"""What stands in a file by its name and its fields."""
+"""What stands in a file by its name and its fields, beside the functions of named systems."""
+
+
+def _kind(name: str) -> type | None:
+    """The class of that name that a file may hold: rates and amplitudes are dataclasses in the files of the systems."""
+    if name in _KINDS:
+        return _KINDS[name]
+    for function in named.NAMED.values():
+        found = getattr(sys.modules[function.__module__], name, None)
+        if isinstance(found, type) and is_dataclass(found):
+            return found
+    return None
+
 
 _ARRAYS = ("<c16", "<f8", "<i8", "|b1")
 """Types of the numbers of an array."""
@@ -52,11 +63,8 @@ class _Writer:
         """One value; ``name`` is where it stands, for what is missing."""
         if value is None or isinstance(value, str | bool | int | float):
             return value
-        if _KINDS.get(type(value).__name__) is type(value):
-            parts = {
-                f.name: self.value(getattr(value, f.name), f"{name}.{f.name}".lstrip("."))
-                for f in fields(_KINDS[type(value).__name__])
-            }
+        if is_dataclass(value) and _kind(type(value).__name__) is type(value):
+            parts = {f.name: self.value(getattr(value, f.name), f"{name}.{f.name}".lstrip(".")) for f in fields(value)}
             return {"kind": type(value).__name__, "fields": parts}
         if isinstance(value, complex):
             return {"complex": [value.real, value.imag]}
@@ -114,7 +122,10 @@ def rebuilt(description: Mapping[str, Any]) -> Any:
         if not isinstance(given, dict):
             return given
         if "kind" in given:
-            return _KINDS[given["kind"]](**{name: value(part) for name, part in given["fields"].items()})
+            kind = _kind(given["kind"])
+            if kind is None:
+                raise KeyError(given["kind"])
+            return kind(**{name: value(part) for name, part in given["fields"].items()})
         if "complex" in given:
             return complex(*given["complex"])
         if "matrix" in given:

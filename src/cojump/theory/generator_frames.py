@@ -92,7 +92,7 @@ def _rotated(
 ) -> Model:
     """The blocks of a model with some of its terms, U† x U for every matrix; the arguments come out diagonal."""
     if all(is_diagonal(u) for u in unitaries.values()):
-        return Model(model.blocks, terms, jumps)
+        return replace(model, hamiltonian=terms, jumps=jumps, order_parameters={})
 
     def turn(name: str, x: Matrix) -> Matrix:
         return rotated_matrix(x, unitaries.get(model.block_index(name)))
@@ -109,7 +109,8 @@ def _rotated(
             moved.append(replace(jump.mapped(turn), argument=arguments))
         else:
             moved.append(jump.mapped(turn))
-    return Model(model.blocks, [term.mapped(turn) for term in terms], moved)
+    turned = [term.mapped(turn) for term in terms]
+    return replace(model, hamiltonian=turned, jumps=moved, order_parameters={})
 
 
 def rotated_matrix(matrix: Matrix, unitary: Matrix | None) -> Matrix:

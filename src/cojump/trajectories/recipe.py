@@ -65,9 +65,10 @@ class Recipe:
     def nbytes(self, snapshots: int = 0) -> int:
         """Memory of an engine in bytes.
 
-        Several parts run one after another, and keep their states at ``snapshots`` output times for each other.
+        The states at ``snapshots`` output times are kept: one block hands all of them over at its end, and several
+        parts, which run one after another, keep theirs for each other.
         """
-        kept = 16 * snapshots * sum(part.amplitudes for part in self.parts) if len(self.parts) > 1 else 0
+        kept = 16 * snapshots * sum(part.amplitudes for part in self.parts)
         return sum(part.nbytes for part in self.parts) + kept
 
     def cost(self, end: float) -> float:

@@ -19,7 +19,7 @@ from .outcome import Outcome
 from .pure_state import Watch
 from .random_streams import Stream
 from .spin_state import SpinState
-from .unravelling import leap
+from .unravelling import Counting, leap
 
 _SEGMENT = 4096
 """Jumps between two returns to Python, so that signals and other ranks are heard."""
@@ -70,6 +70,8 @@ class Engine(Loop):
         ConvergenceError
             If a step or a jump time cannot be brought within the tolerance.
         """
+        if type(self.unravelling) is not Counting:  # the kernel counts photons, and nothing else
+            return super().run(seed, index, part=part, record=record, poll=poll, watch=watch)
         generator = self._stream.move_to(seed, index, part)
         state, gathered = self.state, self._gathered()
         state.begin(generator)

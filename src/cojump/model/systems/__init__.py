@@ -6,23 +6,10 @@ same (arbitrary) unit, ħ = 1. Equation numbers in brackets are those of arXiv:2
 
 from __future__ import annotations
 
-from .flips import constrained, facilitated, free_flips
-from .hopfield import hopfield, potts_hopfield, random_patterns
-from .lambda_pump import lambda_pump
-from .named import NAMED
-from .time_crystal import boundary_time_crystal
+from . import named
+from .named import *  # noqa: F403 - the list of systems is there
 
-__all__ = [
-    "NAMED",
-    "boundary_time_crystal",
-    "constrained",
-    "facilitated",
-    "free_flips",
-    "hopfield",
-    "lambda_pump",
-    "potts_hopfield",
-    "random_patterns",
-]
+__all__ = named.__all__
 
 
 def __dir__() -> list[str]:

@@ -11,6 +11,7 @@ from ...errors import ArgumentError
 from ...tools import checks
 from .. import Block, LocalJump, Model, OneBody, TwoBody
 from ..operators import PROJECTOR_UP, SIGMA_MINUS, SIGMA_PLUS, SIGMA_X, SIGMA_Z
+from .template import MIXED, OMEGA, SIZE, Template
 
 _MOST_ENTRIES = 2 * 10**7
 """Entries of all patterns together, p·N: a few seconds of sorting them into blocks."""
@@ -162,3 +163,39 @@ def check_entries(p: int, size: int) -> None:
     """Raise ArgumentError if p patterns of ``size`` particles are more than the models of a network are made for."""
     if p * size > _MOST_ENTRIES:
         raise ArgumentError("size", f"leave at most {_MOST_ENTRIES:,} entries in all patterns", f"it is {p} x {size:,}")
+
+
+FREE_FLIPS = Template(
+    "Independent flips with a drive and one-axis twisting.",
+    (
+        SIZE,
+        OMEGA,
+        ("rate_up", "1.3", "jumps sqrt(rate_up) σ_+"),
+        ("rate_down", "0.8", "jumps sqrt(rate_down) σ_-"),
+        ("chi", "0.0", "adds (chi/N) (Σ σ_z)² to H"),
+    ),
+)
+
+
+CONSTRAINED = Template(
+    "The collective kinetically constrained spin model: both flips at rates that go as n_av².",
+    (
+        SIZE,
+        OMEGA,
+        ("rate_up", "1.3", "jumps sqrt(rate_up) σ_+ n_av"),
+        ("rate_down", "0.8", "jumps sqrt(rate_down) σ_- n_av"),
+    ),
+)
+
+
+FACILITATED = Template(
+    "Facilitated flips: excited particles help others up, all decay by themselves.",
+    (
+        SIZE,
+        ("omega", "0.0", "H = omega Σ σ_x; at 0 the state without excitations is absorbing"),
+        ("kappa", "5.0", "up-flips at the rate kappa n_av^power"),
+        ("gamma", "1.0", "decay at this rate; bistable for kappa > 4 gamma"),
+        ("power", "2", "1 is the contact process"),
+    ),
+    MIXED,
+)

@@ -14,6 +14,7 @@ from .. import Block, LocalJump, Model, OneBody
 from ..blocks import MOST_LEVELS
 from ..operators import SIGMA_MINUS, SIGMA_PLUS, SIGMA_X, SIGMA_Z
 from .flips import check_entries
+from .template import CORRUPTED, CORRUPTED_LEVELS, SIZE, Template
 
 
 def random_patterns(p: int, size: int, seed: int, levels: int | None = None) -> NDArray[np.int64]:
@@ -204,3 +205,33 @@ def potts_hopfield(patterns: ArrayLike, levels: int, omega: float, beta: float, 
     }
     drive = omega * (np.ones((q, q)) - unit)
     return Model(blocks, [OneBody(drive, b.name) for b in blocks], jumps, order_parameters=overlaps)
+
+
+HOPFIELD = Template(
+    "The open quantum Hopfield network.",
+    (
+        SIZE,
+        ("patterns", '"uniform"', "or {random = 2, seed = 5}, or lists of 1 and -1"),
+        ("omega", "0.5", "H = omega Σ σ_x"),
+        ("beta", "2.0", "inverse temperature"),
+        ("exclude_self", "true", "a spin does not feel itself"),
+        ("merge", "false", "join blocks of opposite signs (a model of the rotated spins)"),
+    ),
+    CORRUPTED,
+    "+.z",
+)
+
+
+POTTS_HOPFIELD = Template(
+    "The open quantum Hopfield network of Potts spins.",
+    (
+        ("size", "[6, 12, 24]", "N; a list makes a sweep, one point per value"),
+        ("levels", "3", "q, levels per particle"),
+        ("patterns", '"uniform"', "or {random = 2, seed = 5}, or lists of levels 0, 1, .."),
+        ("omega", "0.2", "H = omega Σ Σ_{a<b} (|a><b| + h.c.)"),
+        ("beta", "1.0", "inverse temperature"),
+        ("exclude_self", "true", "a particle does not feel itself"),
+    ),
+    CORRUPTED_LEVELS,
+    "0.n0",
+)

@@ -7,6 +7,7 @@ import numpy as np
 from ...tools import checks
 from .. import Block, LocalJump, Model, OneBody
 from .flips import Power, checked_exponent
+from .template import THREE_LEVELS, Template
 
 
 def lambda_pump(size: int, omega: float, kappa: float, gamma: float, power: float = 1) -> Model:
@@ -56,3 +57,17 @@ def lambda_pump(size: int, omega: float, kappa: float, gamma: float, power: floa
     )
     leave = LocalJump(np.sqrt(gamma) * np.outer(ground, target), block="particles")
     return Model([Block("particles", size, levels=3)], [OneBody(omega * (drive + drive.T), "particles")], [fall, leave])
+
+
+LAMBDA_PUMP = Template(
+    "A Λ scheme whose decay is gated by the particles it has pumped.",
+    (
+        ("size", "[10, 20, 40]", "N; a list makes a sweep, one point per value"),
+        ("omega", "1.0", "H = omega Σ (|0><2| + h.c.)"),
+        ("kappa", "5.0", "2 falls to 1 at the rate kappa n1_av^power"),
+        ("gamma", "1.0", "1 falls to 0 at this rate"),
+        ("power", "1", "with 1 the target level fills for kappa/2 > gamma"),
+    ),
+    THREE_LEVELS,
+    "particles.n1",
+)

@@ -1,22 +1,40 @@
-"""The systems that a run file can name."""
+"""All named systems. A new one is a file of its own, and its lines here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from .. import Model
-from .flips import constrained, facilitated, free_flips
-from .hopfield import hopfield, potts_hopfield
-from .lambda_pump import lambda_pump
-from .time_crystal import boundary_time_crystal
+from .flips import CONSTRAINED, FACILITATED, FREE_FLIPS, constrained, facilitated, free_flips
+from .hopfield import HOPFIELD, POTTS_HOPFIELD, hopfield, potts_hopfield, random_patterns
+from .lambda_pump import LAMBDA_PUMP, lambda_pump
+from .template import Template
+from .time_crystal import BOUNDARY_TIME_CRYSTAL, boundary_time_crystal
 
-NAMED: dict[str, Callable[..., Model]] = {
-    "free_flips": free_flips,
-    "constrained": constrained,
-    "facilitated": facilitated,
-    "hopfield": hopfield,
-    "potts_hopfield": potts_hopfield,
-    "lambda_pump": lambda_pump,
-    "boundary_time_crystal": boundary_time_crystal,
-}
+__all__ = [  # what users see in ``cj.systems``
+    "NAMED",
+    "boundary_time_crystal",
+    "constrained",
+    "facilitated",
+    "free_flips",
+    "hopfield",
+    "lambda_pump",
+    "potts_hopfield",
+    "random_patterns",
+]
+
+_ALL: tuple[tuple[Callable[..., Model], Template], ...] = (
+    (free_flips, FREE_FLIPS),
+    (constrained, CONSTRAINED),
+    (facilitated, FACILITATED),
+    (hopfield, HOPFIELD),
+    (potts_hopfield, POTTS_HOPFIELD),
+    (lambda_pump, LAMBDA_PUMP),
+    (boundary_time_crystal, BOUNDARY_TIME_CRYSTAL),
+)
+
+NAMED: dict[str, Callable[..., Model]] = {function.__name__: function for function, _ in _ALL}
 """The systems that a run file can name."""
+
+TEMPLATES: dict[str, Template] = {function.__name__: template for function, template in _ALL}
+"""What a run file to start from says of each."""

@@ -6,6 +6,7 @@ from ...tools import checks
 from .. import CollectiveJump, Model
 from ..operators import SIGMA_MINUS
 from .flips import one_block_of_spins
+from .template import SIZE, Template
 
 
 def boundary_time_crystal(size: int, omega: float, kappa: float) -> Model:
@@ -31,3 +32,9 @@ def boundary_time_crystal(size: int, omega: float, kappa: float) -> Model:
     """
     blocks, hamiltonian = one_block_of_spins(size, omega)
     return Model(blocks, hamiltonian, [CollectiveJump({"spins": SIGMA_MINUS}, rate=checks.number("kappa", kappa, 0))])
+
+
+BOUNDARY_TIME_CRYSTAL = Template(
+    "The boundary time crystal: a driven collective spin with collective decay.",
+    (SIZE, ("omega", "1.5", "H = omega Σ σ_x"), ("kappa", "1.0", "L = sqrt(kappa/N) Σ σ_-")),
+)

@@ -58,4 +58,5 @@ def set_apart(model: Model, block: int, count: int) -> SetApart:
         first = len(jumps)
         jumps += [replace(jump, block=piece.name, argument=argument) for piece in parts[jump.block]]
         becomes.append(tuple(range(first, len(jumps))))
-    return SetApart(Model(blocks, hamiltonian, jumps), tuple(becomes))
+    apart = replace(model, blocks=blocks, hamiltonian=hamiltonian, jumps=jumps, order_parameters={})
+    return SetApart(apart, tuple(becomes))
