@@ -61,7 +61,6 @@ class SpinState:
         own_frame = np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15)
         self._frame = None if own_frame else self.basis.frame
         self._user_frame = UserFrame(self.basis.rotation)
-        self._filled = np.full(3, -1)
         self._start = None if is_random(self._state) else self._draw(generator)
 
     @property
@@ -74,7 +73,7 @@ class SpinState:
         two_J, lo, hi, ket = self._start or self._draw(generator)
         self.now.fill(0)
         self._write(two_J, lo + PAD, hi + PAD, ket)
-        self._filled[:] = -1
+        self.now.filled[:] = -1
 
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or ``most`` in time, or less."""
@@ -85,7 +84,7 @@ class SpinState:
             now.two_J,
             now.lo,
             now.hi,
-            self._filled,
+            now.filled,
             now.energy,
             now.rate,
             waiting,

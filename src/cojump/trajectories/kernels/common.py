@@ -9,10 +9,15 @@ from numpy.typing import NDArray
 
 OPTIONS = {  # no "cache": cojump.trajectories.kernel_cache gives all kernels one together
     "nogil": True,
+    # No references are counted: nothing is allocated here, and atomic counts of every slice cost more than the sums.
+    "_nrt": False,
     "error_model": "numpy",
     # Sums may be reassociated, so that reductions vectorise; NaN and infinity keep their meaning.
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
 }
+
+ALLOCATES = OPTIONS | {"_nrt": True}
+"""For a kernel that makes arrays; kernels with OPTIONS alone must not call it, they would never free them."""
 
 PAD = 2
 """Zero cells beside a window: the largest bandwidth of H_eff."""
@@ -43,13 +48,14 @@ NOW = np.dtype(
         ("recorded", np.int64),
         ("taylor_steps", np.int64),
         ("horizon", np.float64),
+        ("filled", np.int64, (3,)),
     ]
 )
 """Where a trajectory of one block stands between two steps.
 
 Sector and window of the state; energy and rate that the next step takes away; time, and log-survival left to lose
 before the next jump (0 where it is due); output times done, jumps made, jumps in the record; steps in which no long one
-is asked for, and the length of the Taylor step where one is.
+is asked for, and the length of the Taylor step where one is; sector and positions that the elements of H_eff are for.
 """
 
 

@@ -103,7 +103,6 @@ def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance,
     two_J, lo, hi, done = now.two_J, now.lo, now.hi, now.done
     t, waiting, shift, rate_shift = now.t, now.waiting, now.energy, now.rate
     times, counts = gathered.times, gathered.counts
-    filled = np.full(3, -1)
     tail = (SHARE * tolerance) ** 2
     status, left = FINISHED, budget
     done, effort = _measure_until(h_eff.N, work, 0, two_J, lo, hi, 1.0, t, t, done, gathered, amplitudes, effort)
@@ -118,7 +117,7 @@ def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance,
             status = RECORD_FULL
             break
         most = times[-1] - t
-        step = no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)
+        step = no_jump_step(h_eff, work, two_J, lo, hi, now.filled, shift, rate_shift, waiting, most, tolerance)
         if not np.isfinite(step.energy) or not np.isfinite(step.rate):
             status = NOT_FINITE
             break
