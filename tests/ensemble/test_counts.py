@@ -126,6 +126,14 @@ def test_a_target_that_is_waited_for_is_told(run_toml, monkeypatch):
     assert "target_error is not reached with all n_traj: size = 4 still needs " in out
 
 
+def test_at_the_end_all_trajectories_are_held_against_the_target(run_toml):
+    """Not the whole chunks alone, of which there may be none: then nothing but `min_traj` would be missing."""
+    change(run_toml, ("seed = 7", "seed = 7\ntarget_error = 1e-4\nmin_traj = 4"), ("chunk = 4", "chunk = 1000"))
+    out, _ = go(run_toml)
+    assert "target_error is not reached with all n_traj: size = 4 still needs " in out
+    assert "min_traj" not in out.split("still needs")[1]
+
+
 def test_numbers_of_any_size():
     assert format_value(0.0, 0.0, True) == "0.00000 ± ?"
     assert format_value(3.9e-8, 1.6e-8, True) == "3.9e-08 ± 1.6e-08 ?"

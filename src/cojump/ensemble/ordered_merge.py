@@ -76,7 +76,7 @@ class Fold:
     failure : str or None
         Why the point cannot be run.
     waits : str
-        What of the target the whole chunks so far have not reached, in words.
+        What of the target the whole chunks so far have not reached, in words; of a finished point all trajectories.
     """
 
     def __init__(
@@ -175,6 +175,7 @@ class Fold:
             self._partial.pop(number, None)
             if chunk.stop - chunk.start < self.goal.chunk:
                 self._last = chunk
+                self._judge()
                 return
             self._merging = True
             for whole, part in zip(self._before, chunk.moments, strict=True):
@@ -188,10 +189,12 @@ class Fold:
             self._partial.clear()
 
     def _judge(self) -> None:
-        """Find out whether the target is reached with the whole chunks so far."""
+        """Find out whether the target is reached with the whole chunks so far, or at the end with all trajectories."""
         if self.goal.target:
             self.waits = self.goal.waits_for(self._result_of(self._before, [], 0))
             self._reached = not self.waits
+            if self.waits and self.finished:
+                self.waits = self.goal.waits_for(self.result())
 
     def state(self) -> Folded:
         """What a later session needs to go on from here."""
