@@ -90,6 +90,8 @@ def test_however_the_file_is_written(text):
         (["model.omega.x=1"], "`--set model.omega.x` must name a key of a table, but `omega` is 0.7"),
         (["modle.omega=1"], "`[modle]` must be one of [model], [initial], [times], [run], [sweep]"),
         (["model.omgea=1"], '`[model] omgea` must be one of the keys of system "constrained"'),
+        (["model.omega=nan"], "`[model] omega` must be a finite number, but it is nan"),
+        (["run" + ".x" * 2000 + "=1"], "`--set` must name a key that can be replaced in the text of the run file"),
         (["model.omega=abc"], '`[model] omega` must be a finite number, but it is "abc"'),
         (["run.n_traj=0"], "`[run] n_traj` must be an integer of at least 1, but it is 0"),
         (["model.system=hopfield"], '`[model] rate_up` must be one of the keys of system "hopfield"'),

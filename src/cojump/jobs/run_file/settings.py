@@ -60,8 +60,8 @@ def with_settings(text: str, settings: Sequence[str]) -> str:
         for path, value in given.items():
             _put(document, path, tomlkit.parse(f"x = {value}")["x"], tomlkit.table, tomlkit.inline_table)
         made = document.as_string()
-        same = tomllib.loads(made) == content
-    except (TOMLKitError, tomllib.TOMLDecodeError):
+        same = repr(tomllib.loads(made)) == repr(content)  # NaN, which equals nothing, has a text
+    except (TOMLKitError, tomllib.TOMLDecodeError, RecursionError):
         same = False
     if not same:
         raise ArgumentError("--set", "name a key that can be replaced in the text of the run file", "it cannot")
