@@ -191,6 +191,10 @@ def test_the_seed_of_a_point_never_changes(read):
             "Argument `[run] target_error` must be a finite number greater than 0, but it is 0",
         ),
         (
+            with_key("run", target_error='{spins.z = 0.1, "spins.z" = 0.2}'),
+            'Argument `[run] target_error."spins.z"` must be given once, but it is there with quotes and without',
+        ),
+        (
             with_key("run", target_error="{}"),
             "Argument `[run] target_error` must hold at least one label, but it is empty",
         ),

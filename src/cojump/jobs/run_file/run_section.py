@@ -103,7 +103,12 @@ def _target(name: str, value: object) -> Mapping[str, float] | float:
         return number(name, value, above=0)
     if not value:
         raise ArgumentError(name, "hold at least one label", "it is empty")
-    return {label: number(f"{name}.{show(label)}", error, above=0) for label, error in _labels(value)}
+    targets: dict[str, float] = {}
+    for label, error in _labels(value):
+        if label in targets:  # spins.z = 0.01 and "spins.z" = 0.02 are different keys to TOML
+            raise ArgumentError(f"{name}.{show(label)}", "be given once", "it is there with quotes and without")
+        targets[label] = number(f"{name}.{show(label)}", error, above=0)
+    return targets
 
 
 def _labels(table: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
