@@ -147,12 +147,20 @@ def test_symmetric_starts(points):
         ("[0.6, 0.8]", "`[initial] amplitudes` must have 5 amplitudes for 4 particles, but its shape is (2,)"),
         ("[1, 0, 0, 0, 1]", "`[initial] amplitudes` must have norm 1"),
         ("{spins = [1, 0, 0, 0, 1]}", "`[initial] amplitudes.spins` must have norm 1"),
-        ("1", "`[initial] amplitudes` must be a list of numbers"),
+        ("1", "`[initial] amplitudes` must be a list of numbers, but it is 1"),
         ("{up = [1, 0, 0, 0, 0]}", "`[initial] amplitudes` must have one entry for each block"),
     ):
         with pytest.raises(ArgumentError) as caught:
             points(initial={**SYMMETRIC, "amplitudes": wrong})
         assert str(caught.value).startswith(f"Argument {message}")
+
+
+def test_a_kind_that_no_state_of_the_model_is_of(points):
+    """The section has no key ``model``: what does not fit is the kind."""
+    model = {"system": '"lambda_pump"', "size": "4", "omega": "1", "kappa": "5", "gamma": "1"}
+    with pytest.raises(ArgumentError) as caught:
+        points(model=model, initial=SYMMETRIC)
+    assert str(caught.value).startswith("Argument `[initial] kind` must fit the model, which must have two levels per ")
 
 
 def test_a_run_file_gives_what_simulate_gives(tmp_path):

@@ -250,6 +250,10 @@ def test_the_seed_of_a_point_never_changes(read):
         ),
         (with_key("initial", phi=None), "Argument `[initial] phi` must be given, but it is missing"),
         (
+            with_key("initial", angles="[0, 0]"),
+            'Argument `[initial] angles` must be one of the keys of kind "tilted": kind, theta, phi, but it is unknown',
+        ),
+        (
             with_key("initial", psi="0.1"),
             'Argument `[initial] psi` must be one of the keys of kind "tilted": kind, theta, phi, '
             'but it is unknown; did you mean "phi"?',

@@ -11,7 +11,7 @@ from .tables import number, show
 def vector(name: str, value: object) -> tuple[complex, ...]:
     """Check a list of numbers."""
     if not isinstance(value, list) or not value:
-        raise ArgumentError(name, "be a list of numbers, one for each level", f"it is {show(value)}")
+        raise ArgumentError(name, "be a list of numbers", f"it is {show(value)}")
     return tuple(complex_number(f"{name}[{i}]", item) for i, item in enumerate(value))
 
 

@@ -67,6 +67,8 @@ class InitialSection:
             yield
         except ArgumentError as error:
             name = error.name
+            if name == "model":  # the section has no such key, and its kind is what does not fit
+                raise ArgumentError("kind", f"fit the model, which must {error.rule}", error.found) from None
             for block in model.blocks:
                 before = f"states[{block.name!r}]"
                 if name.startswith(before):

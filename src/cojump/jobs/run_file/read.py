@@ -293,6 +293,7 @@ def read_run_file(path: str | os.PathLike[str], settings: Sequence[str] = ()) ->
         "initial": axes_of(sections["initial"], [k for k in sections["initial"].table if k != "kind"]),
         "run": axes_of(sections["run"], RUN_KEYS),
     }
+    read_initial(next(singles(sections["initial"], own["initial"])))  # an unknown key is no axis
     axes = (*model.axes, *own["initial"], *own["run"])
     check_axes(axes, mode)
     times = _read_times(sections["times"])
