@@ -39,7 +39,8 @@ def test_every_result_has_its_averages_by_label(made):
 
 @pytest.mark.parametrize("wrong", ["spins.q", 0, None, ("spins.z",)])
 def test_a_label_that_is_none(made, wrong):
-    with pytest.raises(cj.ArgumentError, match=r"`label` must be one of spins\.x, spins\.y, spins\.z, but it is "):
+    kind = "one of" if isinstance(wrong, str) else "a text, one of"
+    with pytest.raises(cj.ArgumentError, match=rf"`label` must be {kind} spins\.x, spins\.y, spins\.z, but it is "):
         made[2][wrong]
 
 

@@ -227,7 +227,8 @@ def _masked(value: Any, depth: int = 3) -> bool:
 def place(label: Any, labels: Sequence[str]) -> int:
     """Where ``label`` is among ``labels``. Raises ArgumentError if it is none of them."""
     if not isinstance(label, str) or label not in labels:
-        raise ArgumentError("label", f"be one of {named(labels)}", f"it is {shown(label)}")
+        kind = "one of" if isinstance(label, str) else "a text, one of"  # the number 0 is not the label "0"
+        raise ArgumentError("label", f"be {kind} {named(labels)}", f"it is {shown(label)}")
     return labels.index(label)
 
 
