@@ -143,6 +143,9 @@ def test_symmetric_starts(points):
     swept = points(initial={**SYMMETRIC, "amplitudes": "[[1, 0, 0, 0, 0], [0, 0, 1, 0, 0]]"})
     assert [p.parameters["amplitudes"] for p in swept] == [[1, 0, 0, 0, 0], [0, 0, 1, 0, 0]]
     assert [np.argmax(np.abs(p.state.blocks[0].amplitudes)) for p in swept] == [0, 2]
+    tables = points(initial={**SYMMETRIC, "amplitudes": "[{spins = [1, 0, 0, 0, 0]}, {spins = [0, 0, 1, 0, 0]}]"})
+    assert [p.parameters["amplitudes"]["spins"] for p in tables] == [[1, 0, 0, 0, 0], [0, 0, 1, 0, 0]]
+    assert [np.argmax(np.abs(p.state.blocks[0].amplitudes)) for p in tables] == [0, 2]
     for wrong, message in (
         ("[0.6, 0.8]", "`[initial] amplitudes` must have 5 amplitudes for 4 particles, but its shape is (2,)"),
         ("[1, 0, 0, 0, 1]", "`[initial] amplitudes` must have norm 1"),

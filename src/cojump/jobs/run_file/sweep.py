@@ -28,7 +28,7 @@ MOST_POINTS = 100_000
 """Points of a sweep: each has a model that every rank makes before the first trajectory, and a line of every table."""
 
 _DEPTHS = {"ket": 2, "amplitudes": 2, "particles": 2, "density": 3}
-"""How deep the lists of a swept value are; others are one deep."""
+"""How deep the lists of a swept value are; others are one deep, and so are lists of tables of blocks."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def is_swept(key: str, value: object) -> bool:
     while isinstance(value, list):
         depth += 1
         value = value[0] if value else None
-    return depth >= _DEPTHS.get(key, 1)
+    return depth >= (1 if isinstance(value, Mapping) else _DEPTHS.get(key, 1))
 
 
 def axis_of(section: str, key: str, values: Sequence[Any]) -> Axis:
