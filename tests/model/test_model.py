@@ -96,14 +96,6 @@ BAD = [
         lambda: cj.Model([cj.Block("s", 3)], order_parameters={"m": {"t": Z}}),
         must("order_parameters['m']", "have names of blocks as keys ('s')", "one is 't'"),
     ),
-    (
-        lambda: cj.Model([cj.Block("s", 3)], order_parameters={"s.z": {"s": X}}),
-        must(
-            "order_parameters",
-            "have other names than the averages and `deviation`, which targets and run files name with them",
-            "one is 's.z'",
-        ),
-    ),
     (lambda: spins().block_index("t"), must("block", "be one of 's'", "it is 't'")),
     (lambda: spins(["x"]), must("hamiltonian[0]", "be one of cojump's terms for it", "it is 'x'")),
     # two-body terms

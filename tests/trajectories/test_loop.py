@@ -6,6 +6,7 @@ import pytest
 import cojump as cj
 from cojump.trajectories import spin_engine, unravelling
 from cojump.trajectories.loop import Loop
+from cojump.trajectories.lattice_engine import LatticeEngine
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.spin_engine import Engine
 from tests.support.pauli import LOWER, RAISE, X, Z
@@ -113,7 +114,7 @@ def test_another_unravelling_of_the_same_model():
             self.waiting += 1e9
 
     model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
-    for kind in (ProductEngine, Engine):
+    for kind in (ProductEngine, Engine, LatticeEngine):
         engine = kind(model, cj.tilted(model, 1.1, 0.4), np.array([0.0, 0.5]), 1e-9)
         assert engine.run(0, 0).n_jumps > 0
         engine.unravelling = Late()

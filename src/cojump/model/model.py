@@ -114,9 +114,6 @@ class Model(Summarised):
         for name, matrices in self.order_parameters.items():
             if not isinstance(name, str) or not name:
                 raise ArgumentError("order_parameters", "have names as keys", f"one is {checks.shown(name)}")
-            if name in self.labels or name == "deviation":
-                rule = "have other names than the averages and `deviation`, which targets and run files name with them"
-                raise ArgumentError("order_parameters", rule, f"one is {checks.shown(name)}")
             self.linear(f"order_parameters[{name!r}]", matrices)
         copied = {
             name: {block: matrix_of(name, matrix) for block, matrix in matrices.items()}

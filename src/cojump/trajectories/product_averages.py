@@ -45,6 +45,12 @@ class ProductAverages:
         gram = (w.conj() @ (stack.conj() @ stack.T) @ w.T).real / norm2
         return (w @ (stack @ state.conj())).real / norm2, gram[self._pairs]
 
+    def of_grams(self, grams: Ket) -> tuple[Array, Array]:
+        """The same from the inner products <v_a|v_b> (T, V, V) of these vectors, divided by |ψ|²."""
+        w = self._averaged
+        rows, columns = self._pairs
+        return (grams[:, 0] @ w.T).real, (w.conj() @ grams @ w.T).real[:, rows, columns]
+
 
 def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> Ket:
     """Coefficients (A, ...) of the averages in the main frames, in the operators that act on a trajectory.

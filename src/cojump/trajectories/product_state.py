@@ -61,7 +61,7 @@ class ProductState:
         moves = [Moves(block, MOVES_MEMORY // len(model.blocks)) for block in model.blocks]
         self._jumps = ProductJumps(self.basis, moves)
         self.averages = ProductAverages(self.basis, moves)
-        self._frames = tuple(UserFrame(rotation) for rotation in self.basis.rotations)
+        self.frames = tuple(UserFrame(rotation) for rotation in self.basis.rotations)
         self._starts = {
             b: Start(state.blocks[b], block, self.basis.rotations[b])
             for b, block in enumerate(model.blocks)
@@ -82,16 +82,19 @@ class ProductState:
         return self._sector.labels
 
     def begin(self, generator: np.random.Generator) -> None:
-        """Draw one pure state of one sector; what does not vary between trajectories is made once."""
+        """Draw one pure state of one sector."""
+        self._sector, self._ket = self._windows.fit(*self.draw(generator))
+        self._order, self._shift, self._rate_shift, self.effort = 0, 0.0, 0.0, 0
+
+    def draw(self, generator: np.random.Generator) -> tuple[Labels, Box, Ket]:
+        """One pure state of one sector, in a window; what does not vary between trajectories is made once."""
         drawn = [fixed if fixed is not None else self._draw_block(b, generator) for b, fixed in enumerate(self._fixed)]
         # The tails of each factor are cut before the product is made: all of it might not fit.
         cut = [support(np.abs(ket) ** 2, self._windows.tail) for _, ket in drawn]
         whole: Ket = np.ones(1, dtype=complex)
         for (_, ket), (lo, hi) in zip(drawn, cut, strict=True):
             whole = np.outer(whole, ket[lo:hi]).ravel()
-        whole = whole / np.linalg.norm(whole)
-        self._sector, self._ket = self._windows.fit(tuple(label for label, _ in drawn), tuple(cut), whole)
-        self._order, self._shift, self._rate_shift, self.effort = 0, 0.0, 0.0, 0
+        return tuple(label for label, _ in drawn), tuple(cut), whole / np.linalg.norm(whole)
 
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or ``most`` in time, or less."""
@@ -137,7 +140,7 @@ class ProductState:
     def put(self, ket: Ket) -> None:
         """Go on from a state of the whole sector."""
         labels = self._sector.labels
-        self._take(labels, self.basis.whole(labels), ket)
+        self.take(labels, self.basis.whole(labels), ket)
         self._order = 0
 
     def measure(self, gathered: Gathered, done: int, x: float) -> None:
@@ -153,7 +156,7 @@ class ProductState:
         """The state that has just been measured."""
         sector, ket = self._sector, self._measured
         tensor = ket.reshape(sector.dims) / np.linalg.norm(ket)
-        return PureState((Factor(tuple(range(len(sector.dims))), sector.labels, sector.box, tensor, self._frames),))
+        return PureState((Factor(tuple(range(len(sector.dims))), sector.labels, sector.box, tensor, self.frames),))
 
     def reported(self, gathered: Gathered) -> tuple[Array, Array]:
         """Mean and second, which are in the frame of the user already."""
@@ -164,16 +167,22 @@ class ProductState:
         channel, labels, box, ket = self._jumps.jump(self._sector, self._end, u)
         if channel not in (NO_JUMP, NO_NUMBER):
             self.effort += self._sector.multiplications
-            self._take(labels, box, ket)
+            self.take(labels, box, ket)
             self._shift, self._rate_shift = self._energy, self._rate
         return channel
 
     def go_on(self) -> None:
         """Go on from the end of the step without a jump."""
-        self._take(self._sector.labels, self._sector.box, self._end)
+        self.take(self._sector.labels, self._sector.box, self._end)
         self._shift, self._rate_shift = self._energy, self._rate
 
-    def _take(self, labels: Labels, box: Box, ket: Ket) -> None:
+    @property
+    def given(self) -> tuple[Labels, Box, Ket]:
+        """The state that a step begins with."""
+        return self._sector.labels, self._sector.box, self._ket
+
+    def take(self, labels: Labels, box: Box, ket: Ket) -> None:
+        """Go on from a state given on a window of a sector."""
         self._sector, ket = self._windows.fit(labels, box, ket)
         self._ket = ket / np.linalg.norm(ket)
 

@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from ..basis.diagram_sector import MEMORY as DIAGRAMS
 from ..basis.sectors import largest_sector, most_sectors
-from ..model import Model
+from ..model import Block, LocalJump, Model
 from ..model.product_states import tilted
 from ..model.states import State
 from ..model.symmetric_states import occupation
@@ -20,7 +20,9 @@ from ..tools.types import Array
 from .frames import shares_frame
 from .kernel_cache import compiling
 from .kernels.common import MAX_ORDER, PAD
+from .kernels.lattice import LONG_ROW
 from .kernels.program import run_program
+from .lattice_engine import LatticeEngine
 from .outcome import Runner
 from .product_channels import channels_of
 from .product_engine import ProductEngine
@@ -170,9 +172,44 @@ class Product(Representation):
                 run_program(Builder((2,)).build())
 
 
-BANDED, PRODUCT = Banded(), Product()
+class Lattice(Product):
+    """Blocks of two levels whose arguments share an axis in each: a box of the grid of their M."""
 
-REPRESENTATIONS: tuple[Representation, ...] = (BANDED, PRODUCT)
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part."""
+        return all(b.levels == 2 and shares_frame(model, n) for n, b in enumerate(model.blocks))
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        return "grid of M, a box that moves with the state" + (", collective jumps" if model.collective_jumps else "")
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: tables of Γ, and the box if it ever is all of the largest sector."""
+        cells = prod(float(largest_sector(b)) for b in model.blocks)
+        B = len(model.blocks)
+        crossed = sum(1 for term in model.two_body if term.blocks[0] != term.blocks[1]) + B * B * len(
+            model.collective_jumps
+        )
+        rows = 2 * (MAX_ORDER + 1) + 2 + 6 + 8 + 2 * (1 + 3 * B) + 2 + 2 * B
+        hops = min(cells, LONG_ROW * (max(b.size for b in model.blocks) + 1.0)) * (8 * B + 22 * crossed)
+        grid = prod(b.size + 1.0 for b in model.blocks) * len(model.jumps)
+        return int(min(8 * (2 * cells * rows + hops + grid), 1e300))
+
+    def engine(self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]) -> Runner:
+        """The engine of a lattice."""
+        return LatticeEngine(model, state, times, tolerance, snapshots)
+
+    def compile(self) -> None:
+        """Compile the kernels of a lattice."""
+        with compiling("lattice") as needed:
+            if needed:
+                model = Model([Block("a", 1), Block("b", 1)], [], [LocalJump(np.diag([1.0], 1), "a")])
+                LatticeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
+
+
+BANDED, LATTICE, PRODUCT = Banded(), Lattice(), Product()
+
+REPRESENTATIONS: tuple[Representation, ...] = (BANDED, LATTICE, PRODUCT)
 """A part runs in the first of these that holds it."""
 
 

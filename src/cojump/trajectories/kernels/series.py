@@ -8,8 +8,9 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
-from ..no_jump_tables import BandedHeff
+from ..no_jump_tables import BandedHeff, ProgramHeff
 from .common import MAX_ORDER, OPTIONS, PAD
+from .lattice import LatticeHeff, apply_lattice
 from .program import apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
 from .window import clear_beside
@@ -103,13 +104,15 @@ def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
             im[p] *= scale
 
 
-def _expansion(banded):
-    """What ``expand`` does for one type of H_eff; ``banded`` is a constant to numba, which drops the other branch."""
+def _expansion(banded, of_lattice=False):
+    """What ``expand`` does for one type of H_eff; the arguments are constants to numba, which drops other branches."""
 
     def expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
         if banded:
             first, last = sector_range(h_eff.N, two_J)
             band, constant = h_eff.band, 0.5 * h_eff.casimir * (0.5 * two_J) * (0.5 * two_J + 1.0)
+        elif of_lattice:
+            first, last, band, constant = PAD, PAD + h_eff.box.size[0], 0, 0.0
         else:
             first, last, band, constant = PAD, PAD + h_eff.diagonal.size, 0, 0.0
         rows_re, rows_im, norms = work.taylor_re, work.taylor_im, work.norms
@@ -125,7 +128,22 @@ def _expansion(banded):
         while order < MAX_ORDER and not done:
             row_lo, row_hi = max(lo - (order + 1) * band, first), min(hi + (order + 1) * band, last)
             half_shift = 0.5 * rate_shift - constant
-            if not banded:
+            if of_lattice:
+                norm2 = apply_lattice(
+                    rows_re,
+                    rows_im,
+                    np.int64(order),  # not the literal 0 of the first one, for which all would be compiled once more
+                    row_lo,
+                    row_hi,
+                    unit,
+                    h_eff.lattice,
+                    h_eff.box,
+                    h_eff.elements,
+                    h_eff.place,
+                    shift,
+                    half_shift,
+                )
+            elif not banded:
                 norm2 = apply_program(
                     rows_re,
                     rows_im,
@@ -224,17 +242,20 @@ def _expansion(banded):
     return expanded
 
 
-_OF_BANDS, _OF_A_PROGRAM = _expansion(True), _expansion(False)
+_EXPANSIONS = {
+    BandedHeff: _expansion(True),
+    ProgramHeff: _expansion(False),
+    LatticeHeff: _expansion(False, of_lattice=True),
+}
 
 
 def _expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
-    of = _OF_BANDS if isinstance(h_eff, BandedHeff) else _OF_A_PROGRAM
-    return of(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)
+    return _EXPANSIONS[type(h_eff)](h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)
 
 
 @overload(_expanded, jit_options=OPTIONS, inline="always")
 def _choose_expansion(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
-    return _OF_BANDS if h_eff.instance_class is BandedHeff else _OF_A_PROGRAM
+    return _EXPANSIONS[h_eff.instance_class]
 
 
 @njit(inline="always", **OPTIONS)

@@ -1,0 +1,278 @@
+"""Several blocks of two levels in the compiled loop: H_eff, rates and jumps, and whole trajectories beside their twin.
+
+The twin is the engine of tensor products, whose H_eff is a program of sparse matrices and whose loop is Python.
+"""
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.basis.sector_operators import Operators
+from cojump.model.components import components
+from cojump.model.states import State
+from cojump.trajectories import lattice_engine
+from cojump.trajectories.compilation import warm_up
+from cojump.trajectories.kernels.lattice import (
+    apply_lattice,
+    channel_weights,
+    fill_axes,
+    fill_rates,
+    fill_row,
+    general_jump,
+    ladder_jump,
+    set_strides,
+)
+from cojump.trajectories.kernels.program import run_program
+from cojump.trajectories.lattice_engine import LatticeEngine
+from cojump.trajectories.lattice_tables import elements_of, empty_box, lattice_of
+from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.product_sectors import ProductBasis
+from cojump.trajectories.recipe import recipe_of
+from cojump.trajectories.representations import BANDED, LATTICE, PRODUCT
+from cojump.trajectories.sector_matrix import program_matrix
+from tests.support.pauli import LOWER, RAISE, X, Z
+from tests.support.random_models import random_hermitian, random_matrix
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled():
+    warm_up()
+
+
+def random_lattice(rng, sizes):
+    """Blocks with every kind of term and every kind of jump, all arguments along one axis."""
+    names = "abcd"[: len(sizes)]
+    terms = [cj.OneBody(random_hermitian(rng), n) for n in names]
+    for i, a in enumerate(names):
+        square = random_hermitian(rng)
+        terms.append(cj.TwoBody(square, square, 0.3, (a, a)))
+        for b in names[i + 1 :]:
+            A, B, g = random_matrix(rng), random_matrix(rng), 0.4 + 0.1j
+            terms += [cj.TwoBody(A, B, g, (a, b)), cj.TwoBody(B.conj().T, A.conj().T, g.conjugate(), (b, a))]
+    argument = {n: (0.3 + i) * Z for i, n in enumerate(names)}
+    last = names[-1]
+    jumps = [
+        cj.LocalJump(random_matrix(rng), names[0], amplitude=lambda x: 1 + 0.3 * x, argument=argument),
+        cj.LocalJump(random_matrix(rng), last, rate=lambda x: 1 + 0.3 * x**2, argument=argument, exclude_self=True),
+        cj.LocalJump(LOWER, last, amplitude=lambda x: 1 + 0.3 * x, argument={last: 0.7 * Z}, exclude_self=True),
+        cj.LocalJump(RAISE, names[0], amplitude=np.cos, argument=argument, exclude_self=True),
+        cj.LocalJump(0.7 * RAISE, names[0]),
+        cj.LocalJump(0.4 * Z, last),
+        cj.CollectiveJump({n: random_matrix(rng) for n in names}, 0.5),
+    ]
+    return cj.Model([cj.Block(n, size) for n, size in zip(names, sizes, strict=True)], terms, jumps)
+
+
+def in_box(lattice, labels):
+    """The box that is all of a sector, and what acts there."""
+    box, N = empty_box(len(labels)), lattice.sizes
+    box.two_J[:] = labels
+    box.lo[:], box.n[:] = (N - box.two_J) // 2, box.two_J + 1
+    set_strides(box)
+    elements, place = elements_of(lattice, int(box.size[0])), np.zeros(len(labels), dtype=np.int64)
+    fill_axes(lattice, box, elements)
+    fill_rates(lattice, box, elements, place)
+    return box, elements, place
+
+
+def parts_of(psi):
+    return psi.real.copy(), psi.imag.copy()
+
+
+SIZES = [(5,), (3, 4), (2, 3, 3), (5, 1), (2, 2, 1, 2)]
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize("long_row", [1, 1000])
+def test_heff_is_that_of_the_sparse_matrices(sizes, long_row):
+    rng = np.random.default_rng(len(sizes))
+    model = random_lattice(rng, sizes)
+    basis = ProductBasis(model)
+    lattice = lattice_of(basis)
+    for labels in Operators(model).sectors:
+        box, elements, place = in_box(lattice, labels)
+        fill_row(lattice, box, elements, long_row)  # of one axis, with products across rows; or all in one
+        n = int(box.size[0])
+        re, im, found = np.zeros((2, n)), np.zeros((2, n)), np.zeros((n, n), dtype=complex)
+        for p in range(n):
+            re[0], im[0, :] = 0, 0
+            re[0, p] = 1
+            apply_lattice(re, im, 0, 0, n, 1.0, lattice, box, elements, place, 0.0, 0.0)
+            found[:, p] = 1j * (re[1] + 1j * im[1])
+        expected = program_matrix(basis.sector(labels).h_eff).toarray()
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_weights_and_outcomes_are_those_of_the_rate_operators(sizes):
+    rng = np.random.default_rng(7)
+    model = random_lattice(rng, sizes)
+    basis = ProductBasis(model)
+    lattice = lattice_of(basis)
+    for labels in Operators(model).sectors:
+        box, elements, place = in_box(lattice, labels)
+        n, sector = int(box.size[0]), basis.sector(labels)
+        psi = rng.normal(size=n) + 1j * rng.normal(size=n)
+        expected = []
+        for table, program in zip(sector.rate_tables, sector.rate_programs, strict=True):
+            expected.append(float(table @ np.abs(psi) ** 2))
+            if program is not None:
+                program.registers[0] = psi
+                run_program(program)
+                expected[-1] += np.vdot(psi, program.registers[1]).real
+        found = np.zeros(len(model.jumps))
+        room = np.zeros(3 * n), np.zeros(3 * n)
+        channel_weights(lattice, box, elements, place, *parts_of(psi), np.zeros(n), *room, found)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * max(expected))
+        rest = np.zeros((2, 2 * n)), np.zeros((2, 2 * n))
+        for l in (0, 1, 2, 3, 4, 5):  # a ladder is a jump of any matrix as well
+            ways = [general_jump(lattice, box, place, l, k, *parts_of(psi), *rest, *room)[1] for k in range(4)]
+            np.testing.assert_allclose(sum(ways), expected[l], rtol=1e-12, atol=1e-12 * max(expected))
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+def test_a_ladder_leads_where_the_jump_of_its_matrix_does(sizes):
+    """For each number drawn: the same sector and the same state."""
+    rng = np.random.default_rng(9)
+    model = random_lattice(rng, sizes)
+    lattice = lattice_of(ProductBasis(model))
+    for labels in Operators(model).sectors:
+        box, _, place = in_box(lattice, labels)
+        n, dims = int(box.size[0]), tuple(box.n.tolist())
+        psi = rng.normal(size=n) + 1j * rng.normal(size=n)
+        for l in (2, 3, 4):
+            b = int(lattice.axis[l])
+            wide = tuple(d + 2 * (a == b) for a, d in enumerate(dims))
+            rest = np.zeros((2, 2 * n)), np.zeros((2, 2 * n))
+            begun = 0.0
+            for outcome in (1, 0, 2, 3):
+                to = np.zeros(3 * n), np.zeros(3 * n)
+                two_J, weight = general_jump(lattice, box, place, l, outcome, *parts_of(psi), *rest, *to)
+                if weight <= 1e-12:
+                    continue
+                whole = (to[0] + 1j * to[1])[: np.prod(wide)].reshape(wide)
+                ladder = np.zeros(3 * n), np.zeros(3 * n)
+                found_J, move = ladder_jump(lattice, box, place, l, begun + weight / 2, *parts_of(psi), *ladder)
+                begun += weight
+                state = (ladder[0] + 1j * ladder[1])[:n].reshape(dims)
+                inside = tuple(slice(1 + move, 1 + move + d) if a == b else slice(None) for a, d in enumerate(dims))
+                assert found_J == two_J
+                overlap = abs(np.vdot(whole[inside], state)) / np.linalg.norm(whole) / np.linalg.norm(state)
+                assert overlap == pytest.approx(1, abs=1e-12)
+
+
+# ---- whole trajectories ------------------------------------------------------------------------------
+
+
+def coupled(N):
+    terms = [cj.OneBody(0.6 * X, "a"), cj.OneBody(0.3 * X, "b"), cj.TwoBody(Z, Z, 0.5, ("a", "b"))]
+    terms += [cj.TwoBody(RAISE, LOWER, 0.4, ("a", "b")), cj.TwoBody(LOWER, RAISE, 0.4, ("a", "b"))]
+    jumps = [
+        cj.LocalJump(LOWER, "a", amplitude=lambda x: 1 + 0.5 * x, argument={"a": Z, "b": 0.5 * Z}),
+        cj.LocalJump(RAISE, "b"),
+        cj.CollectiveJump({"a": LOWER, "b": 0.5 * LOWER}, 0.7),
+    ]
+    return cj.Model([cj.Block("a", N), cj.Block("b", N + 3)], terms, jumps)
+
+
+def hopfield(p, N, **options):
+    return cj.systems.hopfield(cj.systems.random_patterns(p, N, 1), 0.5, 1.7, **options)
+
+
+CASES = {
+    "coupled": (coupled(14), lambda m: cj.tilted(m, 1.0, 0.3)),
+    "coupled, windows": (coupled(60), lambda m: cj.tilted(m, 1.0, 0.3)),
+    "coupled, mixed start": (coupled(9), lambda m: cj.product(m, {"a": [[0.7, 0.2], [0.2, 0.3]], "b": [1, 0]})),
+    "hopfield": (hopfield(2, 24, exclude_self=False), lambda m: cj.corrupted(m, 0, 0.8)),
+    "hopfield, others alone": (hopfield(3, 20, merge=True), lambda m: cj.corrupted(m, 0, 0.8)),
+    "all terms": (random_lattice(np.random.default_rng(4), (4, 3)), lambda m: cj.tilted(m, 0.7, 0.2)),
+    "three blocks": (random_lattice(np.random.default_rng(5), (3, 2, 4)), lambda m: cj.tilted(m, 0.7, 0.2)),
+    "one block": (random_lattice(np.random.default_rng(6), (9,)), lambda m: cj.tilted(m, 0.7, 0.2)),
+    "no drive": (
+        cj.Model(
+            [cj.Block("a", 8), cj.Block("b", 7)],
+            [],
+            [cj.LocalJump(LOWER, "a", amplitude=np.exp, argument={"b": Z}), cj.LocalJump(RAISE, "b")],
+        ),
+        lambda m: cj.dicke(m, {"a": (4, 4), "b": (3.5, -3.5)}),
+    ),
+}
+
+
+def of_parts(name):
+    """Coupled blocks of a case with their states."""
+    model, start = CASES[name]
+    state = start(model)
+    for part in components(model):
+        if len(part.blocks) > 1 or len(model.blocks) == 1:
+            yield part.model, State(tuple(state.blocks[b] for b in part.blocks))
+
+
+TIMES = np.linspace(0, 1.2, 7)
+
+
+def probabilities(pure):
+    return np.concatenate([pure.probabilities(b) for b in range(len(pure.factors[0].blocks))])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_trajectories_are_those_of_the_twin(name):
+    n_jumps = 0
+    for model, state in of_parts(name):
+        twin, engine = (kind(model, state, TIMES, 1e-9, [0, 2, 6]) for kind in (ProductEngine, LatticeEngine))
+        for index in range(4):
+            seen = [], []
+            a, b = (
+                e.run(3, index, record=True, watch=lambda done, pure, to=to: to.append((done, probabilities(pure))))
+                for e, to in zip((twin, engine), seen, strict=True)
+            )
+            for (done, mine), (other_done, other) in zip(*seen, strict=True):
+                assert done == other_done
+                np.testing.assert_allclose(mine, other, rtol=0, atol=2e-8)
+            assert len(seen[0]) == 3
+            n_jumps += a.n_jumps
+            assert np.array_equal(a.jumps["channel"], b.jumps["channel"])
+            assert np.array_equal(a.jumps["sector"], b.jumps["sector"])
+            assert np.array_equal(a.sectors, b.sectors)
+            assert np.array_equal(a.counts, b.counts)
+            assert a.n_jumps == b.n_jumps
+            for mine, other in ((a.mean, b.mean), (a.second, b.second), (a.jumps["time"], b.jumps["time"])):
+                np.testing.assert_allclose(mine, other, rtol=0, atol=2e-8)
+    assert n_jumps > 10
+
+
+def test_pauses_and_room_have_no_influence(monkeypatch):
+    """Bits do not depend on where the loop returns to Python, nor on what ran before."""
+    ((model, state),) = of_parts("coupled, windows")
+    whole = LatticeEngine(model, state, TIMES, 1e-9, [3]).run(1, 0, record=True)
+    monkeypatch.setattr(lattice_engine, "_SEGMENT", 3)
+    monkeypatch.setattr(lattice_engine, "_EFFORT", 1)
+    monkeypatch.setattr(lattice_engine, "_FIRST_CELLS", 1)
+    engine = LatticeEngine(model, state, TIMES, 1e-9, [3])
+    engine.run(1, 1)
+    pieces = engine.run(1, 0, record=True)
+    for name in ("mean", "second", "sectors", "counts", "jumps"):
+        assert np.array_equal(getattr(whole, name), getattr(pieces, name)), name
+
+
+def test_a_tolerance_is_kept():
+    """Until the first jump that differs, trajectories of two tolerances agree."""
+    ((model, state),) = of_parts("coupled")
+    coarse, fine = (LatticeEngine(model, state, TIMES, tolerance) for tolerance in (1e-7, 1e-12))
+    for index in range(10):
+        a, b = coarse.run(5, index, record=True), fine.run(5, index, record=True)
+        assert np.array_equal(a.jumps["channel"], b.jumps["channel"])
+        np.testing.assert_allclose(a.mean, b.mean, rtol=0, atol=1e-5)
+
+
+def test_what_a_lattice_holds():
+    def representation(model):
+        return recipe_of(model).parts[0].representation
+
+    assert representation(coupled(3)) is LATTICE
+    one = cj.Model([cj.Block("a", 4)], [], [cj.CollectiveJump({"a": X}, 1.0), cj.CollectiveJump({"a": Z + RAISE}, 1.0)])
+    assert representation(one) in (BANDED, LATTICE)
+    turned = [cj.LocalJump(LOWER, "a", amplitude=np.exp, argument={"b": o}) for o in (X, Z)]
+    assert representation(cj.Model([cj.Block("a", 2), cj.Block("b", 2)], [], turned)) is PRODUCT
+    shared = [cj.CollectiveJump({"a": np.eye(3), "b": X}, 1.0)]
+    assert representation(cj.Model([cj.Block("a", 2, 3), cj.Block("b", 2)], [], shared)) is PRODUCT
