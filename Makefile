@@ -10,7 +10,7 @@ DEMO := mpi_runs/constrained
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slurm lint format bench validation clean clean-results
+.PHONY: demo test test-slurm lint format bench bench-check bench-record validation clean clean-results
 
 demo: $(READY)
 	$(BIN)/mpiexec -n $(RANKS) $(BIN)/cojump run $(DEMO)/run.toml
@@ -35,8 +35,17 @@ validation: $(READY)
 test-slurm: $(READY)
 	tests/slurm/check.sh $(BIN)
 
+# Times beside the arithmetic that they cannot avoid; under 5 minutes on two cores.
 bench: $(READY)
 	$(BIN)/python -m tests.benchmarks
+
+# The ratios time / floor against those of the repository: fails where one is beyond the margin.
+bench-check: $(READY)
+	$(BIN)/python -m tests.benchmarks --check
+
+# Writes the ratios into the repository, on a quiet machine.
+bench-record: $(READY)
+	$(BIN)/python -m tests.benchmarks --record
 
 # Everything is installed once; a later run needs no network.
 $(READY): pyproject.toml

@@ -113,6 +113,7 @@ def held():
         observables={"zz": [({"spins": Z}, {"spins": Z})]},
     )
     yield from (result, result.observables, result.stationary)
+    yield cj.estimate(model, state, TIMES, 2, seconds=0.0)
     yield cj.symmetric(model, {"spins": np.eye(5)[1]})
     yield cj.dicke(model, {"spins": (1, 0)})
     yield cj.occupation(MODELS["lambda_pump"](), {"particles": [1, 1, 1]})

@@ -176,6 +176,10 @@ def calls():
                 "progress": False,
             },
         ),
+        (
+            cj.estimate,
+            {**common, "n_traj": 2, "seed": 1, "tolerance": 1e-9, "chunk": 2, "ranks": 1, "seconds": 0.001},
+        ),
         (cj.trajectory, {**common, "seed": 1, "index": 0, "tolerance": 1e-9}),
         (cj.mean_field, common),
         (cj.master_equation, {**common, "tolerance": 1e-10, "memory": 4.0}),

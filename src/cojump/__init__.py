@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from .ensemble.estimate import estimate
     from .ensemble.simulate import simulate, trajectory
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
     from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody, systems
@@ -39,6 +40,7 @@ _HOMES = {
     "occupation": "model.symmetric_states",
     "symmetric": "model.symmetric_states",
     "corrupted": "model.product_states",
+    "estimate": "ensemble.estimate",
     "simulate": "ensemble.simulate",
     "trajectory": "ensemble.simulate",
     "mean_field": "theory.mean_field",
@@ -83,6 +85,7 @@ __all__ = [
     "occupation",
     "symmetric",
     "corrupted",
+    "estimate",
     "simulate",
     "trajectory",
     "mean_field",

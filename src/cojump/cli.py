@@ -184,11 +184,17 @@ def _results_of(path: Path) -> Path:
 @cli.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @_settings
-def show(path: Path, settings: tuple[str, ...]) -> None:
+@click.option(
+    "--ranks",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Say how long so many processes would take: runs trial trajectories of a run file, for some seconds.",
+)
+def show(path: Path, settings: tuple[str, ...], ranks: int | None) -> None:
     """Say what a run file would run, or what a result file or directory holds."""
     from .report.show import show_path
 
-    show_path(_results_of(path) if path.is_dir() else path, sys.stdout, settings)
+    show_path(_results_of(path) if path.is_dir() else path, sys.stdout, settings, ranks)
     delivered()
 
 

@@ -1,17 +1,21 @@
-"""What is timed: three cases, and the figures to compare with."""
+"""What is timed: a case for every representation and kind of model, at several sizes; theory; what a jump may take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import cojump as cj
+from tests.support.pauli import LOWER, RAISE, X, Y, Z
 
 TIMES = np.linspace(0.0, 4.0, 41)
+SHORT = np.linspace(0.0, 2.0, 21)
 OMEGA, RATE_UP, RATE_DOWN = 0.7, 1.3, 0.8
 
 BUDGET = {100: 6.0, 1_000: 10.0, 10_000: 20.0}
 """Microseconds per jump that free flips may take, by N."""
-
-TRIAL = {100: 1.5, 1_000: 31.0, 10_000: 600.0, 100_000: 16_000.0}
-"""Milliseconds per trajectory of free flips that a trial implementation took, by N."""
 
 
 def free_flips(size):
@@ -27,7 +31,7 @@ def constrained(size):
 
 
 def dicke(size):
-    """The same flips without a drive from a Dicke state, which stays one: a window of 1."""
+    """The same flips without a drive from a Dicke state, which stays one: a single amplitude."""
     model = cj.systems.free_flips(size, 0.0, RATE_UP, RATE_DOWN)
     return model, cj.dicke(model, {"spins": (size / 2, size / 2 - size // 4)})
 
@@ -38,4 +42,140 @@ def time_crystal(size):
     return model, cj.dicke(model, {"spins": (size / 2, size / 2)})
 
 
-CASES = {"free flips": free_flips, "constrained": constrained, "Dicke, H = 0": dicke}
+def _one_block(size, jumps):
+    """One block with H = 0.5 Σσ_x from a product state."""
+    model = cj.Model([cj.Block("spins", size)], [cj.OneBody(0.5 * X, "spins")], jumps)
+    return model, cj.tilted(model, 1.1, 0.4)
+
+
+def with_a_trace(size):
+    """A jump that is no ladder operator and has a trace, Γ = 1 + 0.4 m_z."""
+    j = 0.7 * LOWER + 0.3 * Z + 0.4 * np.eye(2)
+    return _one_block(size, [cj.LocalJump(j, "spins", amplitude=_affine, argument={"spins": Z})])
+
+
+def collective_and_local(size):
+    """Collective and local decay together."""
+    local = cj.LocalJump(LOWER, "spins", amplitude=_affine, argument={"spins": Z})
+    return _one_block(size, [cj.CollectiveJump({"spins": LOWER}, rate=1.0), local])
+
+
+def along_two_axes(size):
+    """Two jumps whose arguments, m_z and m_x, do not commute."""
+    down = cj.LocalJump(LOWER, "spins", amplitude=_affine, argument={"spins": Z})
+    up = cj.LocalJump(RAISE, "spins", amplitude=np.cos, argument={"spins": X})
+    return _one_block(size, [down, up])
+
+
+def ladder_jumps(size):
+    """Flips without a drive: H = 0 and the jumps (σ_x ± iσ_y)/2."""
+    return _flips(size, X, Y, (np.sin(1.1) * np.cos(0.4), np.sin(1.1) * np.sin(0.4), np.cos(1.1)))
+
+
+def other_axes(size):
+    """The same with the axes named otherwise: y, z, x for x, y, z."""
+    return _flips(size, Y, Z, (np.cos(1.1), np.sin(1.1) * np.cos(0.4), np.sin(1.1) * np.sin(0.4)))
+
+
+def _flips(size, first, second, spin):
+    """Jumps (first ± i second)/2 of one block, from the product state with this spin."""
+    jumps = [
+        cj.LocalJump(np.sqrt(rate) * (first + sign * 1j * second) / 2, "spins")
+        for sign, rate in {1: RATE_UP, -1: RATE_DOWN}.items()
+    ]
+    model = cj.Model([cj.Block("spins", size)], [], jumps)
+    x, y, z = spin
+    return model, cj.tilted(model, np.arccos(z), np.arctan2(y, x))
+
+
+def two_blocks(size):
+    """Two blocks of N/2 that an interaction and the argument of a rate couple."""
+    blocks = [cj.Block("a", size // 2), cj.Block("b", size - size // 2)]
+    terms = [cj.OneBody(0.6 * X, "a"), cj.OneBody(0.3 * X, "b"), cj.TwoBody(Z, Z, 0.5, blocks=("a", "b"))]
+    jumps = [
+        cj.LocalJump(LOWER, "a", amplitude=_affine, argument={"a": 0.5 * Z, "b": 0.5 * Z}),
+        cj.LocalJump(RAISE, "b", amplitude=_affine, argument={"a": 0.5 * Z, "b": 0.5 * Z}),
+    ]
+    model = cj.Model(blocks, terms, jumps)
+    return model, cj.tilted(model, 1.0, 0.3)
+
+
+def hopfield_2(size):
+    """Two patterns, blocks that are not merged: two independent parts."""
+    model = cj.systems.hopfield(cj.systems.random_patterns(2, size, 1), 0.5, 1.7)
+    return model, cj.corrupted(model, 0, 0.8)
+
+
+def hopfield_3(size):
+    """Three patterns, blocks merged."""
+    model = cj.systems.hopfield(cj.systems.random_patterns(3, size, 1), 0.5, 1.7, merge=True)
+    return model, cj.corrupted(model, 0, 0.8)
+
+
+def potts(size):
+    """One pattern of three levels."""
+    model = cj.systems.potts_hopfield(np.zeros((1, size), dtype=int), 3, 0.3, 2.0)
+    return model, cj.corrupted(model, 0, 0.8)
+
+
+def one_particle(levels):
+    """One particle with many levels: a driven oscillator cut off, its decay, and weak heating."""
+    a = np.diag(np.sqrt(np.arange(1.0, levels)), 1)
+    jumps = [cj.LocalJump(np.sqrt(2.0) * a, "site"), cj.LocalJump(0.4 * a.T, "site")]
+    model = cj.Model([cj.Block("site", 1, levels)], [cj.OneBody(0.8 * (a + a.T), "site")], jumps)
+    return model, cj.product(model, {"site": np.eye(levels)[0]})
+
+
+def _affine(x):
+    """Γ(x) = 1 + 0.4 x."""
+    return 1.0 + 0.4 * x
+
+
+class Case(NamedTuple):
+    """A model and its state at several sizes, and the output times."""
+
+    build: Callable[[int], tuple[cj.Model, Any]]
+    sizes: tuple[int, ...]
+    times: np.ndarray = TIMES
+
+
+LARGE = {"free flips": (100_000,)}
+"""Sizes that take a minute."""
+
+CASES = {
+    "free flips": Case(free_flips, (100, 1_000, 10_000)),
+    "constrained": Case(constrained, (100, 1_000, 10_000)),
+    "Dicke, H = 0": Case(dicke, (100, 10_000)),
+    "time crystal": Case(time_crystal, (50, 200, 800)),
+    "jump with a trace": Case(with_a_trace, (100, 1_000)),
+    "collective + local": Case(collective_and_local, (100, 1_000)),
+    "arguments along two axes": Case(along_two_axes, (30, 100, 300), SHORT),
+    "ladder jumps": Case(ladder_jumps, (100, 1_000), SHORT),
+    "the same, other axes": Case(other_axes, (100, 1_000), SHORT),
+    "two blocks": Case(two_blocks, (40, 100, 400), SHORT),
+    "Hopfield p = 2": Case(hopfield_2, (100, 200), SHORT),
+    "Hopfield p = 3, merged": Case(hopfield_3, (40, 100), SHORT),
+    "Potts q = 3": Case(potts, (30, 60), SHORT),
+    "one particle of N levels": Case(one_particle, (6, 40)),
+}
+
+
+def master_equation(size):
+    """The exact averages of the constrained model."""
+    cj.master_equation(*constrained(size), SHORT)
+
+
+def fluctuations(size):
+    """The 1/N expansion of a Hopfield network of two patterns, without the jumping particle left out."""
+    model = cj.systems.hopfield(cj.systems.random_patterns(2, size, 1), 0.5, 1.7, exclude_self=False)
+    cj.fluctuations.fluctuations(model, cj.corrupted(model, 0, 0.8), SHORT)
+
+
+def scan(size):
+    """A phase diagram of the facilitated model with ``size`` points on each axis."""
+    drives, rates = np.linspace(0.2, 1.0, size), np.linspace(1.0, 6.0, size)
+    cj.attractors.scan(lambda omega, kappa: cj.systems.facilitated(100, omega, kappa, 1.0), drives, rates, search=4)
+
+
+THEORY = {"master equation": (master_equation, (30,)), "fluctuations": (fluctuations, (100,)), "scan": (scan, (2,))}
+"""What answers without trajectories, and its sizes."""

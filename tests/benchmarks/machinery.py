@@ -42,13 +42,13 @@ def overhead(repetitions=5):
     }
 
 
-def two_ranks(repetitions=5, *, sweep=False):
-    """Seconds of one rank and of two, in turn; None without an mpiexec."""
+def two_ranks(what, repetitions=3):
+    """Seconds of one rank and of two, in turn, for one of ``sharing.SHARED``; None without an mpiexec."""
     own = Path(sys.executable).with_name("mpiexec")
     launcher = str(own) if own.exists() else shutil.which("mpiexec")
     if launcher is None:
         return None
-    command, environment = module_command("sharing", repetitions, *(["sweep"] if sweep else []))
+    command, environment = module_command("sharing", repetitions, what)
     done = subprocess.run([launcher, "-n", "2", *command], env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr)
@@ -62,7 +62,7 @@ def two_ranks(repetitions=5, *, sweep=False):
         "processor": statistics.median(shares),
         "least": min(ratios),
         "most": max(ratios),
-        "what": f"constrained model, N = {found['size'][0]}"
-        + (f" to {found['size'][-1]}" if sweep else "")
+        "what": f"{what}, N = {found['size'][0]}"
+        + (f" to {found['size'][-1]}" if len(found["size"]) > 1 else "")
         + f", {found['n_traj']} trajectories",
     }

@@ -1,6 +1,8 @@
 """Time one case at one size in a process of its own, so that sizes do not share their memory.
 
 python -m tests.benchmarks.measure CASE SIZE REPETITIONS        one line of JSON
+
+Times are processor times, and stand beside the time of the floor in the same process, in turn with it.
 """
 
 import json
@@ -13,13 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from cojump.trajectories import spin_engine
-from cojump.trajectories.compilation import warm_up
-from cojump.trajectories.spin_engine import Engine
+from cojump.trajectories.compilation import prepare
+from cojump.trajectories.engine import make_engine
 
-from .cases import CASES, TIMES
+from . import floor
+from .cases import CASES, THEORY
 
 TOLERANCE = 1e-9
+
+BATCH, LONGEST, PATIENCE = 0.05, 5.0, 60.0
+"""Seconds of one repetition at least, of all repetitions together, and of a case after which it is given up."""
 
 ROOT = Path(__file__).parents[len(__package__.split("."))]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -33,52 +38,75 @@ def module_command(module, *arguments):
 
 
 def apart(case, size, repetitions):
-    """Figures of :func:`measure` from a new process, with its peak memory."""
+    """Figures of :func:`measure` from a new process, with its peak memory.
+
+    Raises
+    ------
+    RuntimeError
+        With the last line of what the process has said, if the case cannot be run.
+    """
     command, environment = module_command("measure", case, size, repetitions)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(f"not finished after {PATIENCE:g} s") from None
     if done.returncode:
-        raise RuntimeError(done.stderr)
+        raise RuntimeError((done.stderr.strip().splitlines() or [f"ended with status {done.returncode}"])[-1])
     return json.loads(done.stdout)
 
 
 def measure(case, size, repetitions):
-    """Medians over batches of 10,000 / N trajectories: µs per jump, ms per trajectory; mean jumps and window."""
-    model, state = CASES[case](size)
-    warm_up()
-    engine = Engine(model, state, TIMES, TOLERANCE)
-    engine.run(0, 0)
-    batch = max(1, 10_000 // size)
-    seconds, jumps = [], []
-    for first in range(0, repetitions * batch, batch):
-        began = time.perf_counter()
-        outcomes = [engine.run(1, index) for index in range(first, first + batch)]
-        seconds.append((time.perf_counter() - began) / batch)
-        jumps.append(sum(one.n_jumps for one in outcomes) / batch)
-        assert all(np.isfinite(one.mean).all() and one.n_jumps > 0 for one in outcomes)
-    seconds, jumps = np.array(seconds), np.array(jumps)
+    """Medians over repetitions of µs per jump, of the floor, and of their ratio; what the steps are like.
+
+    Every repetition runs new trajectories, and the floor of those that were watched.
+    """
+    model, state = CASES[case].build(size)
+    times = CASES[case].times
+    prepare([model])
+    seen = floor.watched(model, state, times, TOLERANCE, seed=1)
+    arguments = floor.prepared(seen)
+    floor.steps(*arguments)  # compiles
+    engine = make_engine(model, state, times, TOLERANCE)
+    began = time.perf_counter()
+    engine.run(1, 0)
+    index, spent, jumps, floors = 1, [], [], []
+    while len(spent) < 2 or (len(spent) < repetitions and time.perf_counter() - began < LONGEST):
+        start, n_jumps = time.process_time(), 0
+        while n_jumps == 0 or time.process_time() - start < BATCH:
+            n_jumps += engine.run(1, index).n_jumps
+            index += 1
+        spent.append((time.process_time() - start) / n_jumps)
+        jumps.append(n_jumps)
+        floors.append(floor.seconds(arguments, BATCH / 2) / seen.jumps)
+    spent, floors = np.array(spent), np.array(floors)
+    each = sum(jumps) / (index - 1)
     return {
-        "us_per_jump": float(np.median(1e6 * seconds / jumps)),
-        "ms": float(np.median(1e3 * seconds)),
-        "jumps": float(jumps.mean()),
-        "window": mean_window(engine, max(1, size // 50)),
+        "us_per_jump": float(1e6 * np.median(spent)),
+        "floor_us": float(1e6 * np.median(floors)),
+        "ratio": float(np.median(spent / floors)),
+        "ms": float(1e3 * np.median(spent) * each),
+        "jumps": each,
+        "support": float(seen.supports.mean()),
+        "order": float(seen.orders.mean()),
+        "steps": len(seen.orders) / seen.jumps,
+        "diagonals": seen.diagonals,
     }
 
 
-def mean_window(engine, every):
-    """Amplitudes in the window after every so many jumps, averaged over one trajectory."""
-    widths, advance, segment = [], spin_engine.advance, spin_engine._SEGMENT
-
-    def watched(h_eff, jumps, work, now, *rest):
-        status = advance(h_eff, jumps, work, now, *rest)
-        widths.append(int(now.hi - now.lo))
-        return status
-
-    spin_engine.advance, spin_engine._SEGMENT = watched, every
-    try:
-        engine.run(1, 0)
-    finally:
-        spin_engine.advance, spin_engine._SEGMENT = advance, segment
-    return float(np.mean(widths))
+def measure_theory(case, size, repetitions):
+    """Median milliseconds, and their ratio to the yardstick."""
+    run, _ = THEORY[case]
+    arguments = floor.prepared(floor.YARDSTICK)
+    floor.steps(*arguments)
+    spent, yards = [], []
+    began = time.perf_counter()
+    while len(spent) < 2 or (len(spent) < repetitions and time.perf_counter() - began < LONGEST):
+        start = time.process_time()
+        run(size)
+        spent.append(time.process_time() - start)
+        yards.append(floor.seconds(arguments, BATCH))
+    spent, yards = np.array(spent), np.array(yards)
+    return {"ms": float(1e3 * np.median(spent)), "ratio": float(np.median(spent / yards))}
 
 
 def peak_memory():
@@ -95,5 +123,6 @@ def peak_memory():
 
 
 if __name__ == "__main__":
-    figures = measure(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    made = measure if sys.argv[1] in CASES else measure_theory
+    figures = made(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
     print(json.dumps({**figures, "peak_mib": peak_memory()}))

@@ -1,26 +1,27 @@
 """How much faster two ranks are than one: both in one job, so that they meet the same machine.
 
-mpiexec -n 2 python -m tests.benchmarks.sharing REPETITIONS [sweep]     one line of JSON
+mpiexec -n 2 python -m tests.benchmarks.sharing REPETITIONS WHAT     one line of JSON
 
-``sweep`` shares the chunks of a sweep over N = 50..3200 instead of those of one ensemble. ``spent`` is the processor
-time of the busiest rank: on a machine that others use its ratio says what two free cores would give.
+WHAT is one of SHARED: the chunks of one ensemble in either representation, or those of a sweep. ``spent`` is the
+processor time of the busiest rank: on a machine that others use its ratio says what two free cores would give.
 """
 
 import json
 import sys
 import time
 
-from mpi4py import MPI
-
 from cojump.ensemble.point import Point
 from cojump.ensemble.run import run_points
 from cojump.parallel.mpi import World
 
-from .cases import TIMES, constrained
+from .cases import TIMES, constrained, two_blocks
 
-ENSEMBLE = (200,), 8192, 32
-SWEEP = (50, 100, 200, 400, 800, 1600, 3200), 192, 8
-"""Sizes, trajectories of each, and trajectories per chunk: long enough that the start (40 ms) does not show."""
+SHARED = {
+    "constrained": (constrained, (200,), 8192, 32),
+    "constrained, sweep": (constrained, (50, 100, 200, 400, 800, 1600, 3200), 192, 8),
+    "two blocks": (two_blocks, (40,), 512, 8),
+}
+"""Model, sizes, trajectories of each, and trajectories per chunk: long enough that the start (40 ms) does not show."""
 
 
 def rest_until_all_are_here(comm):
@@ -31,12 +32,14 @@ def rest_until_all_are_here(comm):
 
 
 def main():
+    from mpi4py import MPI
+
     comm = MPI.COMM_WORLD
     world = World(comm)
-    sizes, n_traj, chunk = SWEEP if sys.argv[2:] == ["sweep"] else ENSEMBLE
+    build, sizes, n_traj, chunk = SHARED[sys.argv[2]]
 
     def points(n_traj, chunk):
-        return [Point(*constrained(size), TIMES, n_traj=n_traj, chunk=chunk) for size in sizes]
+        return [Point(*build(size), TIMES, n_traj=n_traj, chunk=chunk) for size in sizes]
 
     run_points(points(2 * comm.size, 1), comm=world)
     one, all_ranks, spent_one, spent_all = [], [], [], []

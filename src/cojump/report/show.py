@@ -13,6 +13,8 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from ..ensemble.estimate import Estimate, about, estimate_point, total_of
+from ..ensemble.point import Point
 from ..errors import EXPECTED, ArgumentError, one_line
 from ..jobs.lock import held
 from ..jobs.points import open_run_file, point_of
@@ -26,19 +28,24 @@ from ..storage.result_sequence import ResultSequence
 from ..storage.run_directory import DIRECTORY
 from ..tools.checks import named
 from ..tools.progress import duration, per_second
+from ..tools.terminal import command
 from .console import UNBOUNDED, make_console, print_table
 
 _TEXTS = ("method", "point")
 """Columns that may be folded between words."""
 
+_TRIALS, _ALL_TRIALS = 1.0, 10.0
+"""Seconds of trial trajectories of one point, and of all points together."""
+
 _MOST_RANKS = 16
 """Ranks that have a row each."""
 
 
-def show_path(path: Path, stream: TextIO, settings: Sequence[str] = ()) -> None:
+def show_path(path: Path, stream: TextIO, settings: Sequence[str] = (), ranks: int | None = None) -> None:
     """Print what is at ``path``: a run file, a result file, or the directory of a run, where a job may be running.
 
-    ``settings`` are keys of a run file that are set otherwise, each ``SECTION.KEY=VALUE``.
+    ``settings`` are keys of a run file that are set otherwise, each ``SECTION.KEY=VALUE``. How long so many ``ranks``
+    would take is said if it is asked for, because it takes trial trajectories.
 
     Raises
     ------
@@ -47,14 +54,15 @@ def show_path(path: Path, stream: TextIO, settings: Sequence[str] = ()) -> None:
     """
     console = make_console(stream, width=UNBOUNDED)
     results = is_result_file(path) or path.suffix in (".h5", ".hdf5")
-    if settings and (results or path.is_dir()):
-        raise ArgumentError("--set", "be given with a run file", f"{path} holds results")
+    for option, given in {"--set": settings, "--ranks": ranks}.items():
+        if given and (results or path.is_dir()):
+            raise ArgumentError(option, "be given with a run file", f"{path} holds results")
     if path.is_dir():
         _show_directory(path, console)
     elif results:
         _show_results(load(path), path, console)
     else:
-        _show_run(open_run_file(path, settings), console)
+        _show_run(open_run_file(path, settings), console, ranks)
 
 
 def _show_directory(path: Path, console: Console) -> None:
@@ -89,13 +97,17 @@ def _times(first: float, last: float, count: int) -> str:
     return f"{count} output time{'' if count == 1 else 's'}, {first:g} to {last:g}"
 
 
-def _show_run(run_file: RunFile, console: Console) -> None:
+def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> None:
     run, times = run_file.run, run_file.times.array()
     specs = run_file.points()
-    rows, failures = [], []
+    rows, failures, estimates = [], [], []
     for spec in specs:
         try:
-            rows.append(_planned(run_file, spec))
+            point = point_of(run_file, spec)
+            row = _planned(spec, point)
+            if ranks is not None:
+                estimates.append(estimate_point(point, ranks, min(_TRIALS, _ALL_TRIALS / len(specs))))
+            rows.append(row)
         except EXPECTED as error:  # a run leaves this point out and runs the others
             failures.append((spec, error))
     if not rows:
@@ -116,10 +128,13 @@ def _show_run(run_file: RunFile, console: Console) -> None:
             "tolerance": f"{run.tolerance:g}",
             **_asked(tuple(run.observables), run.distributions),
             **_window(run_file),
+            **_time(run_file, estimates, ranks),
         },
     )
-    table = _table("point", "N", "blocks", "amplitudes", "seed", "memory", "method")
-    for row in rows:
+    table = _table("point", "N", "blocks", "amplitudes", "seed", "memory", *(["s each"] if estimates else []), "method")
+    for i, row in enumerate(rows):
+        if estimates:
+            row.insert(-1, f"{estimates[i].per_trajectory:.2g}")
         table.add_row(*map(Text, row))
     print_table(console, table)
     for spec, refused in failures:
@@ -147,16 +162,23 @@ def _window(run_file: RunFile) -> dict[str, str]:
     return {"averaged": f"over {len(window.times)} output times, {start:g} to {end:g}, in each trajectory"}
 
 
-def _planned(run_file: RunFile, point: PointSpec) -> list[str]:
-    made = point_of(run_file, point)
+def _time(run_file: RunFile, estimates: Sequence[Estimate], ranks: int | None) -> dict[str, str]:
+    """How long all points take together, or how to be told."""
+    if ranks is None:
+        return {"time": f"{command('show', str(run_file.path), '--ranks', '1')} says it, after trial trajectories"}
+    most = "at most " if run_file.run.target_error else ""
+    return {"time": most + about(total_of(estimates, ranks), ranks)}
+
+
+def _planned(spec: PointSpec, made: Point) -> list[str]:
     model = made.model
     parts = made.recipe.parts
     return [
-        parameters_text(point.parameters),
+        parameters_text(spec.parameters),
         str(model.size),
         str(len(model.blocks)),
         " + ".join(f"{p.amplitudes:,}" for p in parts),
-        str(point.seed),
+        str(spec.seed),
         decimal(made.nbytes),
         "; ".join(dict.fromkeys(p.method for p in parts)),
     ]

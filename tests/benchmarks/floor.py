@@ -1,0 +1,207 @@
+"""The arithmetic floor of a trajectory: a bare loop with the multiplications and additions that its steps cannot avoid.
+
+What a step needs is read off the state itself (:func:`watched`), whatever it is written in: the order K of its Taylor
+series; n, the fewest amplitudes that hold all of the weight but the square of the tolerance; and k, the elements of
+H_eff per amplitude among these that are above the tolerance times the largest of them. An element that is real or
+imaginary counts one, any other two.
+
+The loop (:func:`steps`) does for each step K products of k real diagonals with a complex vector of n amplitudes, real
+and imaginary parts apart, each added to the sum of the series, and one pass for the jump: an element times the state,
+and the norm. No window is moved, no element is made, no jump time is searched, no channel is chosen, nothing is
+measured at output times, and no random number is drawn: all that is above the floor.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from cojump.model.states import State
+from cojump.trajectories.kernels.common import OPTIONS, PAD
+from cojump.trajectories.loop import Loop
+from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.recipe import recipe_of
+from cojump.trajectories.representations import BANDED
+from cojump.trajectories.sector_matrix import program_matrix, sector_matrix
+from cojump.trajectories.spin_engine import Engine
+from cojump.trajectories.spin_state import SpinState
+
+COLUMNS = 64
+"""Columns of H_eff, spread over the support, whose elements are counted."""
+
+PATIENCE = 3.0
+"""Seconds for which trajectories are watched."""
+
+
+@njit(cache=True, **OPTIONS)
+def apply_diagonals(diagonals, n, re, im, to_re, to_im):
+    """to[p] = Σ_k diagonals[k, p] · from[p + k] for p < n: three diagonals in each pass over memory, then one."""
+    k, many = 0, diagonals.shape[0]
+    while k < many:
+        if many - k >= 3:
+            a, b, c = diagonals[k, :n], diagonals[k + 1, :n], diagonals[k + 2, :n]
+            if k == 0:
+                for p in range(n):
+                    to_re[p] = a[p] * re[p] + b[p] * re[p + 1] + c[p] * re[p + 2]
+                    to_im[p] = a[p] * im[p] + b[p] * im[p + 1] + c[p] * im[p + 2]
+            else:
+                for p in range(n):
+                    to_re[p] += a[p] * re[p + k] + b[p] * re[p + k + 1] + c[p] * re[p + k + 2]
+                    to_im[p] += a[p] * im[p + k] + b[p] * im[p + k + 1] + c[p] * im[p + k + 2]
+            k += 3
+        else:
+            a = diagonals[k, :n]
+            if k == 0:
+                for p in range(n):
+                    to_re[p] = a[p] * re[p]
+                    to_im[p] = a[p] * im[p]
+            else:
+                for p in range(n):
+                    to_re[p] += a[p] * re[p + k]
+                    to_im[p] += a[p] * im[p + k]
+            k += 1
+
+
+@njit(cache=True, **OPTIONS)
+def steps(supports, orders, diagonals, rows_re, rows_im):
+    """The floor of one step after another; returns a number that depends on all of them.
+
+    Parameters
+    ----------
+    supports, orders : (S,) int
+        n and K of each step.
+    diagonals : (k, n) array
+    rows_re, rows_im : (4, n + k) array
+        Work space: two Taylor rows, the sum, and the state after the jump; row 0 and the cells beyond n are given.
+    """
+    total = 0.0
+    for s in range(supports.size):
+        n = supports[s]
+        sum_re, sum_im, new_re, new_im = rows_re[2, :n], rows_im[2, :n], rows_re[3, :n], rows_im[3, :n]
+        sum_re[:] = rows_re[0, :n]
+        sum_im[:] = rows_im[0, :n]
+        source, target = 0, 1
+        for order in range(orders[s]):
+            apply_diagonals(diagonals, n, rows_re[source], rows_im[source], rows_re[target], rows_im[target])
+            x = 0.5 / (order + 1.0)
+            term_re, term_im = rows_re[target, :n], rows_im[target, :n]
+            for p in range(n):
+                sum_re[p] += x * term_im[p]
+                sum_im[p] -= x * term_re[p]
+            source, target = target, source
+        element = diagonals[0, :n]
+        norm2 = 0.0
+        for p in range(n):
+            new_re[p] = element[p] * sum_re[p]
+            new_im[p] = element[p] * sum_im[p]
+            norm2 += new_re[p] * new_re[p] + new_im[p] * new_im[p]
+        total += norm2
+    return total
+
+
+class Seen(NamedTuple):
+    """What the steps of some trajectories need.
+
+    Attributes
+    ----------
+    jumps : int
+    supports, orders : (S,) int arrays
+        Of each step.
+    diagonals : int
+        Elements of H_eff per amplitude, real ones: the median over some steps.
+    """
+
+    jumps: int
+    supports: np.ndarray
+    orders: np.ndarray
+    diagonals: int
+
+
+def support(ket, tolerance):
+    """Places of the fewest amplitudes that hold all of the weight but the square of the tolerance."""
+    weights = np.abs(ket) ** 2
+    rising = np.argsort(weights)
+    tail = np.searchsorted(np.cumsum(weights[rising]), tolerance**2 * weights.sum(), side="right")
+    return rising[tail:]
+
+
+def elements(matrix, places, tolerance):
+    """Real elements per amplitude among these places that are above the tolerance times the largest."""
+    chosen = places[:: max(1, len(places) // COLUMNS)]
+    block = matrix[:, chosen].tocsr()[places].toarray()
+    least = tolerance * np.abs(block).max(initial=0.0)
+    return float(sum(np.count_nonzero(np.abs(part) > least) for part in (block.real, block.imag)) / len(chosen))
+
+
+def ket_of(state):
+    """The amplitudes of a state before its step, in all of the window that H_eff is written on."""
+    if not isinstance(state, SpinState):
+        return state._ket
+    lo, hi = int(state.now.lo), int(state.now.hi)
+    ket = np.zeros(int(state.now.two_J) + 1, dtype=complex)
+    first = (state.basis.h_eff.N - int(state.now.two_J)) // 2 + PAD
+    ket[lo - first : hi - first] = state.work.taylor_re[0, lo:hi] + 1j * state.work.taylor_im[0, lo:hi]
+    return ket
+
+
+def matrix_of(state):
+    """H_eff there."""
+    if isinstance(state, SpinState):
+        return sector_matrix(state.basis.h_eff, int(state.now.two_J))
+    return program_matrix(state._sector.h_eff)
+
+
+def watched(model, start, times, tolerance, seed):
+    """Watch the steps of trajectories 0, 1, ... for some seconds, by the general loop; what they need."""
+    supports, orders, diagonals, jumps = [], [], [], 0
+    loops = []
+    for part in recipe_of(model).parts:
+        engine = Engine if BANDED.holds(part.model) else ProductEngine
+        loops.append(engine(part.model, State(tuple(start.blocks[b] for b in part.blocks)), times, tolerance))
+
+    def watch(state):
+        step = state.step
+
+        def seen(*arguments):
+            places = support(ket_of(state), tolerance)
+            if len(supports).bit_count() <= 1:  # after 0, 1, 2, 4, 8, ... steps
+                diagonals.append(elements(matrix_of(state), places, tolerance))
+            made = step(*arguments)
+            supports.append(len(places))
+            orders.append(made.order)
+            return made
+
+        state.step = seen
+
+    for loop in loops:
+        watch(loop.state)
+    began, index = time.perf_counter(), 0
+    while index == 0 or (index < 200 and time.perf_counter() - began < PATIENCE):
+        jumps += sum(Loop.run(loop, seed, index, part=number).n_jumps for number, loop in enumerate(loops))
+        index += 1
+    return Seen(jumps, np.array(supports), np.array(orders), max(1, round(float(np.median(diagonals)))))
+
+
+def prepared(seen):
+    """Arguments of :func:`steps` for what has been seen."""
+    n, k = int(seen.supports.max()), seen.diagonals
+    generator = np.random.default_rng(0)
+    diagonals = generator.uniform(-1, 1, (k, n)) / k
+    rows_re, rows_im = generator.uniform(-1, 1, (2, 4, n + k))
+    return seen.supports, seen.orders, diagonals, rows_re, rows_im
+
+
+def seconds(arguments, least):
+    """Processor time of one pass over all steps; passes are repeated for ``least`` seconds in all."""
+    began, passes = time.process_time(), 0
+    while passes == 0 or time.process_time() - began < least:
+        steps(*arguments)
+        passes += 1
+    return (time.process_time() - began) / passes
+
+
+YARDSTICK = Seen(1, np.full(1000, 1000), np.full(1000, 16), 3)
+"""Steps of 10⁸ multiplications and additions: what the times of other things are compared with."""
