@@ -16,6 +16,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from cojump.trajectories.compilation import prepare
+
 from . import recorded
 from .cases import CASES, LARGE, THEORY
 from .machinery import N_TRAJ, SIZE, overhead, two_ranks
@@ -155,6 +157,8 @@ def main():
         wanted = [word.lower() for word in arguments.cases]
         return {case: own for case, own in sizes.items() if not wanted or any(word in case.lower() for word in wanted)}
 
+    with console.status("compiling"):  # here, not in the first process that is timed
+        prepare([own.build(own.sizes[0])[0] for own in CASES.values()])
     large = LARGE if arguments.large else {}
     ratios = {}
     if runs := chosen({case: [*own.sizes, *large.get(case, ())] for case, own in CASES.items()}):

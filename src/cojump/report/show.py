@@ -28,7 +28,6 @@ from ..storage.result_sequence import ResultSequence
 from ..storage.run_directory import DIRECTORY
 from ..tools.checks import named
 from ..tools.progress import duration, per_second
-from ..tools.terminal import command
 from .console import UNBOUNDED, make_console, print_table
 
 _TEXTS = ("method", "point")
@@ -165,7 +164,7 @@ def _window(run_file: RunFile) -> dict[str, str]:
 def _time(run_file: RunFile, estimates: Sequence[Estimate], ranks: int | None) -> dict[str, str]:
     """How long all points take together, or how to be told."""
     if ranks is None:
-        return {"time": f"{command('show', str(run_file.path), '--ranks', '1')} says it, after trial trajectories"}
+        return {"time": "said with --ranks N, after some seconds of trial trajectories"}
     most = "at most " if run_file.run.target_error else ""
     return {"time": most + about(total_of(estimates, ranks), ranks)}
 
