@@ -14,6 +14,7 @@ from ..model.spectrum import snapped
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
 from .frames import block_frame, turn_of
+from .polynomial_rates import PolynomialRate, polynomial_rate
 
 MEMORY = 64 * 2**20
 """Bytes of tables of Γ that are kept of the models used last."""
@@ -39,6 +40,8 @@ class Channel:
         self-exclusion one particle fewer on the axis of the jumping particle's block.
     excluded : bool
         Whether ``gamma`` is that of the other particles.
+    polynomial : PolynomialRate, optional
+        Γ as a polynomial of Δ in the main frame: there is no turn then, and ``matrix`` is in the main frame, too.
     """
 
     block: int
@@ -46,6 +49,7 @@ class Channel:
     matrix: Matrix
     gamma: Array
     excluded: bool
+    polynomial: PolynomialRate | None = None
 
     @cached_property
     def transitions(self) -> list[tuple[int, list[tuple[int, complex]]]]:
@@ -112,7 +116,10 @@ def channel_of(model: Model, jump: LocalJump, rotations: list[Matrix]) -> Channe
         argument = argument + grid.averages(snapped(np.diag(seen).real), block.size).reshape(shape)
     gamma = jump.gamma(argument.ravel()).reshape(argument.shape)
     j = conjugate(rotations[own], jump.matrix)
+    polynomial = polynomial_rate(model, jump, rotations, turn, argument, gamma) if turn else None
+    if polynomial is not None:
+        turn = {}
     if own in turn:
         j = conjugate(turn[own], j)
     j = np.where(np.abs(j) > _ZERO * np.abs(j).max(initial=0), j, 0)
-    return Channel(own, turn, j, gamma, excluded)
+    return Channel(own, turn, j, gamma, excluded, polynomial)

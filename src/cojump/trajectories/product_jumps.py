@@ -98,7 +98,7 @@ class ProductJumps:
             turn = self.basis.turn(axis, sector.labels[axis], unitary).into
             state = apply(Rows.of(turn), around(dims, axis), state)
         if not channel.excluded:
-            state = state * sector.flat_gamma(channel)
+            state = sector.with_gamma(channel, state)
         # the particle moves on the whole of its own axis
         whole = _replaced(box, b, (0, dimension_of(self.basis.blocks[b], sector.labels[b])))
         state, dims = moved(state, box, whole), tuple(hi - lo for lo, hi in whole)
@@ -148,7 +148,7 @@ class ProductJumps:
         for source, targets in channel.transitions:
             part = apply(out[source], outside, state)
             if channel.excluded:
-                part *= sector.flat_gamma(channel, rest)
+                part = sector.with_gamma(channel, part, rest)
             for level, element in targets:
                 moved = (share * element) * part
                 parts[level] = parts[level] + moved if level in parts else moved

@@ -1,8 +1,9 @@
 """Several blocks, arguments along any axes, collective jumps, any number of levels: sectors of ⊗_b V_{λ_b}.
 
-Every block is rotated once so that as many arguments as possible are diagonal (the main frame). A channel whose
-argument points elsewhere has a frame of its own: Γ(Δ) is Γ's table there, between the dense representations of the
-relative rotation on each axis (exact spectral calculus, so a kinked Γ is as good as a smooth one).
+Every block is rotated once so that as many arguments as possible are diagonal (the main frame). Where an argument
+points elsewhere, a smooth Γ(Δ) is a polynomial of Δ, a banded matrix (:mod:`cojump.trajectories.polynomial_rates`). Any
+other channel has a frame of its own: Γ(Δ) is Γ's table there, between the dense representations of the relative
+rotation on each axis (exact spectral calculus, so a kinked Γ is as good as a smooth one).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Array, Matrix
 from .no_jump_tables import ProgramHeff
 from .product_channels import Channel, channels_of
+from .product_moves import Ket, Rows, apply, around
 from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
 
 _ZERO = 1e-14
@@ -101,6 +103,7 @@ class ProductBasis:
         self._kept: CacheByBytes[tuple[Labels, Box], ProductSector] = CacheByBytes(memory)
         self._turns: CacheByBytes[tuple[int, Label, int], Turn] = CacheByBytes(memory)
         turned = {b for channel in self.channels if channel is not None for b in channel.turn}
+        turned |= {c.polynomial.axis for c in self.channels if c is not None and c.polynomial is not None}
         self.whole_axes = tuple(b in turned or block.levels > 2 for b, block in enumerate(self.blocks))
         """Axes without a window: a change of frame mixes them from end to end, or they have more than two levels."""
 
@@ -154,6 +157,7 @@ class ProductSector:
         self.dims = tuple(s.dim for s in self.blocks)
         self.size = prod(self.dims)
         self._gammas: dict[tuple[int, Label | None], Array] = {}
+        self._polynomials: dict[tuple[int, Label | None], Rows] = {}
         self._left_behind: dict[tuple[int, int], tuple[NDArray[np.bool_], NDArray[np.int64]]] = {}
         self._hamiltonian = Builder(self.dims)
         self._hamiltonian.put(CLEAR, _RESULT, _STATE)
@@ -163,7 +167,10 @@ class ProductSector:
         self.rate_programs: list[Program | None] = []
         for channel, collective in zip(basis.channels, basis.collective, strict=True):
             single = Builder(self.dims)
-            if channel is not None:
+            if channel is not None and channel.polynomial is not None:
+                self._add_polynomial_rate(single, channel)
+                diagonal = np.zeros(self.dims)
+            elif channel is not None:
                 diagonal, turned = self._rate_diagonal(channel), bool(channel.turn)
                 self._add_rate(single, channel, diagonal if turned else None, 1.0)
                 self._add_rate(self._hamiltonian, channel, diagonal if turned else None, -0.5j)
@@ -184,10 +191,12 @@ class ProductSector:
     def nbytes(self) -> int:
         """Memory of the tables and programs."""
         programs = [self.program, *(p for p in self.rate_programs if p is not None)]
+        polynomials = [c.polynomial for c in self.basis.channels if c is not None and c.polynomial is not None]
         tables = max(block.levels for block in self.basis.blocks)
         return int(
             # Γ is kept once per channel and way to take its particle out when a jump first needs it
             sum(a.nbytes for p in programs for a in p)
+            + sum(2 * (2 * p.degree + 1) * 24 * (self.dims[p.axis] + 1) for p in polynomials)
             + tables * self.size * 8 * len(self.rate_tables)
             + sum(t.nbytes for t in self.rate_tables)
             + self.energy.nbytes
@@ -237,6 +246,17 @@ class ProductSector:
                 places, dims = fewer.places, (*dims[:b], fewer.dim, *dims[b + 1 :])
             self._gammas[key] = np.broadcast_to(self.gamma(channel, places), dims).ravel()
         return self._gammas[key]
+
+    def with_gamma(self, channel: Channel, state: Ket, rest: Label | None = None) -> Ket:
+        """Γ times a flat state over the sector, or with ``rest`` over the sector with the particle taken out."""
+        polynomial = channel.polynomial
+        if polynomial is None:
+            return state * self.flat_gamma(channel, rest)
+        key, axis, dims = (id(channel), rest), polynomial.axis, self.dims
+        if key not in self._polynomials:
+            sector = self.blocks[axis] if rest is None else rest_sector_of(self.basis.blocks[axis], rest)
+            self._polynomials[key] = Rows.of(polynomial.gamma(sector))
+        return apply(self._polynomials[key], around(dims, axis), state)
 
     def _rest(self, channel: Channel, level: int) -> Array:
         """Γ of the particles left behind when one in ``level`` is taken out, over this sector; 0 if none is there."""
@@ -320,6 +340,20 @@ class ProductSector:
                 to = 5 if at != 5 else 4
                 program.put(APPLY, to, at, D)
                 at = to
+
+    def _add_polynomial_rate(self, single: Builder, channel: Channel) -> None:
+        """Add the rate operator of a channel whose Γ is a polynomial to H_eff, and to ``single``, the jump's own."""
+        polynomial, b = channel.polynomial, channel.block
+        assert polynomial is not None
+        a, square = polynomial.axis, channel.matrix.conj().T @ channel.matrix
+        block, label, window = self.basis.blocks[a], self.labels[a], self.box[a]
+        rate = polynomial.rate(block, label, window, square if a == b else None, channel.excluded)
+        for program, factor in ((single, 1.0), (self._hamiltonian, -0.5j)):
+            if a == b:
+                program.put(APPLY_ADD, _RESULT, _STATE, program.matrix(a, rate), factor)
+            else:
+                program.put(APPLY, 2, _STATE, program.matrix(a, rate))
+                program.put(APPLY_ADD, _RESULT, 2, program.matrix(b, self.blocks[b].one_body(square)), factor)
 
     def _add_flips(
         self, program: Builder, channel: Channel, beside: Matrix, src: int, dst: int, factor: complex

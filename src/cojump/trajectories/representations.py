@@ -19,6 +19,7 @@ from ..model.systems import free_flips, lambda_pump
 from ..tools.types import Array
 from .frames import shares_frame
 from .kernel_cache import compiling
+from .kernels.banded_matrix import polynomial, product
 from .kernels.common import MAX_ORDER, PAD
 from .kernels.lattice import LONG_ROW
 from .kernels.program import run_program
@@ -123,7 +124,13 @@ class Product(Representation):
         if any(b.levels > 2 for b in model.blocks):
             method += ", Gelfand-Tsetlin bases"
         if not all(shares_frame(model, b) for b in range(len(model.blocks))):
-            method += ", dense rotations between the frames of non-commuting arguments"
+            channels = [channel for channel in channels_of(model).of_jumps if channel is not None]
+            polynomials = [channel.polynomial for channel in channels if channel.polynomial is not None]
+            if polynomials:
+                degree, error = max(p.degree for p in polynomials), max(p.error for p in polynomials)
+                method += f", Γ of non-commuting arguments as polynomials of degree {degree} (error {error:.0e})"
+            if any(channel.turn for channel in channels):
+                method += ", dense rotations between the frames of non-commuting arguments"
         if model.collective_jumps:
             method += ", collective jumps"
         return method
@@ -138,6 +145,7 @@ class Product(Representation):
         sector = 8 * amplitudes * (2 * 7 + (2 + 2 * levels) * jumps)
         sector += amplitudes * sum(24 * (12 if b.levels > 2 else 3) for b in model.blocks)
         # a change of frame: the matrix and its adjoint, for H_eff and for the rate of the channel
+        # (an upper bound where Γ is a polynomial: its bands are fewer)
         turned = [float(d) ** 2 for b, d in enumerate(dims) if not shares_frame(model, b)]
         sector += sum(4 * 24 * jumps * elements for elements in turned)
         sectors = prod(most_sectors(b) for b in model.blocks)
@@ -170,6 +178,8 @@ class Product(Representation):
                 # what that trajectory does not call: complex matrices of collective jumps, and the rates they have
                 apply(Rows.of(csr_array(np.eye(2, dtype=complex))), (1, 1), np.zeros(2, dtype=complex))
                 run_program(Builder((2,)).build())
+                tridiagonal = np.zeros((2, 3), dtype=complex)
+                product(tridiagonal, polynomial(np.ones(2), tridiagonal))
 
 
 class Lattice(Product):

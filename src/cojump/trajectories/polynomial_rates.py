@@ -1,0 +1,182 @@
+"""Γ(Δ) of an argument that is not diagonal in the main frame, as a polynomial of the tridiagonal matrix Δ.
+
+On a sector V_J of a block of two levels, Δ has the eigenvalues at which Γ is tabulated. So the error of a polynomial p
+in place of Γ is known, not estimated: ‖p(Δ) - Γ(Δ)‖ is the largest |p(x) - Γ(x)| of these eigenvalues x. A smooth Γ
+needs a low degree; the matrix has that many bands, where the change of frame that makes Δ diagonal has full rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.polynomial import Chebyshev
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..basis.particle_removal import Label
+from ..basis.sectors import Sector, dimension_of, sector_of
+from ..errors import ArgumentError
+from ..model import Block, LocalJump, Model
+from ..model.spectrum import snapped
+from ..tools.chebyshev import converged
+from ..tools.matrices import conjugate
+from ..tools.types import Array, Matrix
+from .kernels.banded_matrix import polynomial, product
+
+BOUND = 1e-13
+"""Largest error of a polynomial on the spectrum, relative to the largest |Γ| there: as that of dense matrices."""
+
+_ROUNDING = 0.5 * BOUND
+"""Sum of the coefficients, and of the norms of outer bands, that are left out, relative to the largest ones."""
+
+HIGHEST = 512
+"""Highest degree of a polynomial."""
+
+
+@dataclass(frozen=True, eq=False)
+class PolynomialRate:
+    """Γ(Δ) for an argument on one block of two levels.
+
+    Attributes
+    ----------
+    axis : int
+        The block of the argument.
+    argument : (2, 2) array
+        X/N_b in the main frame of the block.
+    frame : (2, 2) unitary
+        Its eigenkets in the main frame.
+    series : Chebyshev
+    error : float
+        ‖p(Δ) - Γ(Δ)‖ in all sectors, relative to the largest |Γ|.
+    """
+
+    axis: int
+    argument: Matrix
+    frame: Matrix
+    series: Chebyshev
+    error: float
+
+    @property
+    def degree(self) -> int:
+        """Degree of the polynomial."""
+        return len(self.series.coef) - 1
+
+    def gamma(self, sector: Sector) -> csr_array:
+        """Γ(Δ) on a sector, of all particles of the block or of those that are left when one is taken out."""
+        return _sparse(self._bands(sector, 0.0))
+
+    def rate(
+        self, block: Block, label: Label, window: tuple[int, int], square: Matrix | None, excluded: bool
+    ) -> csr_array:
+        """The rate operator of a jump within a window of a sector.
+
+        Parameters
+        ----------
+        block, label, window
+        square : (2, 2) array or None
+            j†j in the main frame; None for a jump on another block, of which Γ² is returned.
+        excluded : bool
+            Whether Γ is that of the other particles.
+        """
+        (lo, hi), beyond = window, self.degree + 1
+        # Γ leads out of the window and back: what it passes on its way belongs to the product
+        first, last = max(lo - beyond, 0), min(hi + beyond, dimension_of(block, label))
+        sector = sector_of(block, label, (first, last))
+        if excluded:
+            # Σ_ab z_ab E_ab Γ_b²: Γ_b, seen by one in state b, is Γ at Δ less that particle's own share
+            assert square is not None
+            made: Matrix = np.zeros((sector.dim, 1), dtype=complex)
+            for share, ket in zip(self._shares(), self.frame.T, strict=True):
+                others = self._bands(sector, share)
+                move = _tridiagonal(sector.one_body(square @ np.outer(ket, ket.conj())))
+                made = _sum(made, product(move, product(others, others)))
+        else:
+            bands = self._bands(sector, 0.0)
+            made = bands if square is None else product(bands, _tridiagonal(sector.one_body(square)))
+            made = product(made, bands)
+        return csr_array(_sparse(made)[lo - first : hi - first, lo - first : hi - first])
+
+    def _shares(self) -> Array:
+        """The part of one particle in Δ, by its state."""
+        return snapped(np.diag(conjugate(self.frame, self.argument)).real)
+
+    def _bands(self, sector: Sector, share: float) -> Matrix:
+        """p(Δ - share)."""
+        lowest, highest = self.series.domain
+        scaled = _tridiagonal(sector.one_body(self.argument))
+        scaled[:, 1] -= share + 0.5 * (lowest + highest)
+        return np.asarray(polynomial(self.series.coef, scaled * (2 / (highest - lowest))))
+
+
+def polynomial_rate(
+    model: Model, jump: LocalJump, rotations: list[Matrix], turn: dict[int, Matrix], argument: Array, gamma: Array
+) -> PolynomialRate | None:
+    """Γ of a jump as a polynomial; None where it is not smooth, or depends on more than one block of two levels.
+
+    Parameters
+    ----------
+    model, jump
+    rotations : list of arrays
+        Main frames of the blocks.
+    turn : dict
+        Rotations from there to the frames where the argument is diagonal.
+    argument, gamma : arrays
+        Eigenvalues of Δ, and Γ there.
+    """
+    if len(jump.argument) > 1:
+        return None
+    (axis,) = turn
+    block = model.blocks[axis]
+    if block.levels > 2 or argument.size < 3:
+        return None
+    try:
+        series = converged(
+            jump.gamma, float(argument.min()), float(argument.max()), rounding=0.1 * BOUND, reproduced=BOUND
+        )
+    except ArgumentError:  # it is a rate on the spectrum, but not between its points
+        return None
+    if series is None:
+        return None
+    series.coef = series.coef[: len(series.coef) - _rounding(np.abs(series.coef[:0:-1]), np.abs(series.coef).max())]
+    # of a degree of N or more it would have no fewer bands than the matrix has
+    if len(series.coef) > min(block.size, HIGHEST + 1):
+        return None
+    error = float(np.abs(series(argument) - gamma).max() / max(np.abs(gamma).max(), np.finfo(float).tiny))
+    if error > BOUND:
+        return None
+    seen = conjugate(rotations[axis], jump.argument[block.name]) / block.size
+    return PolynomialRate(axis, seen, turn[axis], series, error)
+
+
+def _rounding(sizes: Array, largest: float) -> int:
+    """How many of the first numbers add up to rounding of the largest one of all."""
+    return int(np.searchsorted(np.cumsum(sizes), _ROUNDING * largest, side="right"))
+
+
+def _tridiagonal(matrix: csr_array) -> Matrix:
+    """A sparse tridiagonal matrix as (n, 3) bands."""
+    bands = np.zeros((matrix.shape[0], 3), dtype=complex)
+    bands[1:, 0], bands[:, 1], bands[:-1, 2] = (matrix.diagonal(k) for k in (-1, 0, 1))
+    return bands
+
+
+def _sum(first: Matrix, second: Matrix) -> Matrix:
+    """The sum of two banded matrices, the first of which has no more bands."""
+    made, beside = second.copy(), (second.shape[1] - first.shape[1]) // 2
+    made[:, beside : beside + first.shape[1]] += first
+    return made
+
+
+def _sparse(bands: NDArray[Any]) -> csr_array:
+    """Bands as a sparse matrix; the outer ones are left out as far as the norm of all of them is rounding."""
+    n, width = len(bands), bands.shape[1] // 2
+    largest = np.abs(bands).max(axis=0, initial=0)  # the norm of each band
+    left_out = _rounding(largest[:width] + largest[:width:-1], largest.max(initial=0))
+    offsets = np.arange(left_out, 2 * width + 1 - left_out) - width
+    columns = np.arange(n)[:, None] + offsets
+    kept = bands[:, left_out : 2 * width + 1 - left_out]
+    inside = (columns >= 0) & (columns < n) & (kept != 0)
+    pointers = np.concatenate([[0], np.cumsum(inside.sum(axis=1))])
+    return csr_array((kept[inside], columns[inside], pointers), shape=(n, n))
