@@ -157,11 +157,11 @@ def main():
         wanted = [word.lower() for word in arguments.cases]
         return {case: own for case, own in sizes.items() if not wanted or any(word in case.lower() for word in wanted)}
 
-    with console.status("compiling"):  # here, not in the first process that is timed
-        prepare([own.build(own.sizes[0])[0] for own in CASES.values()])
     large = LARGE if arguments.large else {}
     ratios = {}
     if runs := chosen({case: [*own.sizes, *large.get(case, ())] for case, own in CASES.items()}):
+        with console.status("compiling"):  # here, not in the first process that is timed
+            prepare([CASES[case].build(sizes[0])[0] for case, sizes in runs.items()])
         ratios |= trajectories(runs, console)
     if answers := chosen({case: sizes for case, (_, sizes) in THEORY.items()}):
         ratios |= theory(answers, console)

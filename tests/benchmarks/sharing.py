@@ -2,7 +2,7 @@
 
 mpiexec -n 2 python -m tests.benchmarks.sharing REPETITIONS WHAT     one line of JSON
 
-WHAT is one of SHARED: the chunks of one ensemble in either representation, or those of a sweep. ``spent`` is the
+WHAT is one of SHARED: the chunks of one ensemble in some representation, or those of a sweep. ``spent`` is the
 processor time of the busiest rank: on a machine that others use its ratio says what two free cores would give.
 """
 
@@ -14,12 +14,14 @@ from cojump.ensemble.point import Point
 from cojump.ensemble.run import run_points
 from cojump.parallel.mpi import World
 
-from .cases import TIMES, constrained, two_blocks
+from .cases import TIMES, along_two_axes, constrained, potts, two_blocks
 
 SHARED = {
     "constrained": (constrained, (200,), 8192, 32),
     "constrained, sweep": (constrained, (50, 100, 200, 400, 800, 1600, 3200), 192, 8),
-    "two blocks": (two_blocks, (40,), 512, 8),
+    "two blocks": (two_blocks, (40,), 1024, 8),
+    "arguments along two axes": (along_two_axes, (50,), 256, 4),
+    "Potts q = 3": (potts, (20,), 384, 4),
 }
 """Model, sizes, trajectories of each, and trajectories per chunk: long enough that the start (40 ms) does not show."""
 
