@@ -5,8 +5,8 @@ import pytest
 
 import cojump as cj
 from cojump.trajectories import spin_engine, unravelling
-from cojump.trajectories.loop import Loop
 from cojump.trajectories.lattice_engine import LatticeEngine
+from cojump.trajectories.loop import Loop
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.spin_engine import Engine
 from tests.support.pauli import LOWER, RAISE, X, Z

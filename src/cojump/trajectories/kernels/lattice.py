@@ -200,56 +200,37 @@ def fill_axes(lattice, box, elements):
 
 
 @njit(**OPTIONS)
-def _inside(band, s, n):
-    """Elements from i to i + s, zero where that is not in the box."""
-    made = band[:n].copy()
-    if s > 0:
-        made[max(n - s, 0) :] = 0.0
-    elif s < 0:
-        made[: min(-s, n)] = 0.0
-    return made
+def _spread(values, s, box, b, length, to_re, to_im):
+    """Add what depends on the place along axis b to all of a row, where i + s is in the box; whether any is complex."""
+    n, stride, is_complex = box.n[b], box.stride[b], False
+    for k in range(max(-s, 0), n - max(s, 0)):
+        value_re, value_im = values[k].real, values[k].imag
+        is_complex |= value_im != 0.0
+        for first in range(k * stride, length, n * stride):
+            for p in range(first, first + stride):
+                to_re[p] += value_re
+            if value_im != 0.0:
+                for p in range(first, first + stride):
+                    to_im[p] += value_im
+    return is_complex
 
 
 @njit(**OPTIONS)
-def _spread(values, box, b, length, to):
-    """Add real numbers that depend on the place along axis b to all of a row."""
-    n, stride = box.n[b], box.stride[b]
-    for first in range(0, length, n * stride):
-        if stride == 1:
-            for k in range(n):
-                to[first + k] += values[k]
-            continue
-        for k in range(n):
-            value, part = values[k], to[first + k * stride : first + (k + 1) * stride]
-            for q in range(stride):
-                part[q] += value
-
-
-@njit(**OPTIONS)
-def _spread_complex(values, box, b, length, to_re, to_im):
-    """The same for complex numbers; returns whether there are imaginary parts at all."""
-    _spread(values.real.copy(), box, b, length, to_re)
-    for k in range(box.n[b]):
-        if values[k].imag != 0.0:
-            _spread(values.imag.copy(), box, b, length, to_im)
-            return True
-    return False
-
-
-@njit(**OPTIONS)
-def _spread_product(left, right, box, b, d, length, to_re, to_im):
+def _spread_product(left, s, right, t, box, b, d, length, to_re, to_im):
     """The same for a product of two axes, b < d."""
-    n, stride = box.n[b], box.stride[b]
+    n, stride, is_complex = box.n[b], box.stride[b], False
     for first in range(0, length, n * stride):
-        for k in range(n):
+        for k in range(max(-s, 0), n - max(s, 0)):
             start = first + k * stride
             for inner in range(start, start + stride, box.n[d] * box.stride[d]):
-                for m in range(box.n[d]):
+                for m in range(max(-t, 0), box.n[d] - max(t, 0)):
                     value = left[k] * right[m]
+                    is_complex |= value.imag != 0.0
                     begin = inner + m * box.stride[d]
                     for p in range(begin, begin + box.stride[d]):
                         to_re[p] += value.real
                         to_im[p] += value.imag
+    return is_complex
 
 
 @njit(**OPTIONS)
@@ -265,12 +246,12 @@ def fill_row(lattice, box, elements, long_row):
     for b in range(axis, B):
         for s in range(-lattice.band[b], lattice.band[b] + 1):
             if s == 0:
-                _spread_complex(own[b, 2], box, b, length, elements.level_re, elements.level_im)
+                _spread(own[b, 2], 0, box, b, length, elements.level_re, elements.level_im)
                 continue
             elements.shift[hops] = s * box.stride[b]
             re, im = elements.hop_re[hops], elements.hop_im[hops]
             re[:length] = im[:length] = 0.0
-            if not _spread_complex(_inside(own[b, s + 2], s, box.n[b]), box, b, length, re, im):
+            if not _spread(own[b, s + 2], s, box, b, length, re, im):
                 im[0] = np.nan
             hops += 1
     for pair in range(lattice.across_axes.shape[0]):
@@ -280,7 +261,7 @@ def fill_row(lattice, box, elements, long_row):
                 if _moves(lattice.across_second[pair], t):
                     re, im = elements.cross_re[3 * pair + t + 1], elements.cross_im[3 * pair + t + 1]
                     re[:length] = im[:length] = 0.0
-                    if not _spread_complex(_inside(elements.right[pair, t + 1], t, box.n[d]), box, d, length, re, im):
+                    if not _spread(elements.right[pair, t + 1], t, box, d, length, re, im):
                         im[0] = np.nan
         if b < axis:
             continue
@@ -288,16 +269,14 @@ def fill_row(lattice, box, elements, long_row):
             for t in range(-1, 2):
                 if not (_moves(lattice.across_first[pair], s) and _moves(lattice.across_second[pair], t)):
                     continue
-                first = _inside(elements.left[pair, s + 1], s, box.n[b])
-                second = _inside(elements.right[pair, t + 1], t, box.n[d])
+                first, second = elements.left[pair, s + 1], elements.right[pair, t + 1]
                 if s == 0 and t == 0:
-                    _spread_product(first, second, box, b, d, length, elements.level_re, elements.level_im)
+                    _spread_product(first, s, second, t, box, b, d, length, elements.level_re, elements.level_im)
                     continue
                 elements.shift[hops] = s * box.stride[b] + t * box.stride[d]
                 re, im = elements.hop_re[hops], elements.hop_im[hops]
                 re[:length] = im[:length] = 0.0
-                _spread_product(first, second, box, b, d, length, re, im)
-                if not np.any(im[:length]):
+                if not _spread_product(first, s, second, t, box, b, d, length, re, im):
                     im[0] = np.nan
                 hops += 1
     elements.row[AXIS], elements.row[LENGTH], elements.row[HOPS] = axis, length, hops
@@ -309,6 +288,13 @@ def _moves(matrix, s):
     if s == 0:
         return matrix[UP, UP] != 0.0 or matrix[DOWN, DOWN] != 0.0
     return matrix[UP, DOWN] != 0.0 if s == 1 else matrix[DOWN, UP] != 0.0
+
+
+@njit(inline="always", **OPTIONS)
+def copy_into(to, values):
+    """Copy one short array into another; an assignment of numba's would allocate one for the case that they overlap."""
+    for n in range(values.size):
+        to[n] = values[n]
 
 
 @njit(inline="always", **OPTIONS)
@@ -816,7 +802,9 @@ def set_strides(box):
 def perform_jump(lattice, box, elements, place, after, re, im, rest_re, rest_im, to_re, to_im, weight, weights, u):
     """Jump from ``box`` to ``after``, not normalised; its number, NO_JUMP, or NO_NUMBER."""
     channel_weights(lattice, box, elements, place, re, im, weight, to_re, to_im, weights)
-    total = weights.sum()
+    total = 0.0
+    for l in range(weights.size):
+        total += weights[l]
     if not total < np.inf:
         return NO_NUMBER
     left, chosen = u * total, -1
@@ -828,7 +816,9 @@ def perform_jump(lattice, box, elements, place, after, re, im, rest_re, rest_im,
             left -= weights[l]
     if chosen < 0:
         return NO_JUMP
-    after.two_J[:], after.lo[:], after.n[:] = box.two_J, box.lo, box.n
+    copy_into(after.two_J, box.two_J)
+    copy_into(after.lo, box.lo)
+    copy_into(after.n, box.n)
     b = lattice.axis[chosen]
     if lattice.kind[chosen] == COLLECTIVE:
         collective_jump(lattice.y[chosen], lattice, box, elements, place, re, im, to_re, to_im)
@@ -883,7 +873,9 @@ def fit(lattice, source, re, im, box, to_re, to_im, place, marginal, edges, tail
     """
     B = box.n.size
     last, inner = B - 1, source.n[B - 1]
-    marginal[:, : source.n.max()] = 0.0
+    for b in range(B):
+        for k in range(source.n[b]):
+            marginal[b, k] = 0.0
     _first(place)
     row, total = 0, 0.0
     while True:
@@ -929,7 +921,7 @@ def fit(lattice, source, re, im, box, to_re, to_im, place, marginal, edges, tail
             lo, hi = max(edges[b, 0] - far, first), min(edges[b, 1] + far, stop)
             box.lo[b], box.n[b] = lo, hi - lo
         set_strides(box)
-    box.two_J[:] = source.two_J
+    copy_into(box.two_J, source.two_J)
     if box.size[0] > to_re.size:
         return NO_ROOM
     # what is kept, and zero elsewhere

@@ -21,7 +21,7 @@ from .common import (
     RECORD_FULL,
     STIFF,
 )
-from .lattice import MOVED, NO_ROOM, Box, fill_axes, fill_rates, fit, gram, perform_jump
+from .lattice import MOVED, NO_ROOM, Box, copy_into, fill_axes, fill_rates, fit, gram, perform_jump
 from .series import guessed_horizon
 from .waiting_time import lone_step, sum_at
 
@@ -158,11 +158,15 @@ def _settle(h_eff, work, room, tail, reach):
 @njit(**OPTIONS)
 def _set_aside(box, re, im, room):
     """Copy a state in the box to where the state after a jump lies."""
-    room.after.two_J[:], room.after.lo[:], room.after.n[:] = box.two_J, box.lo, box.n
-    room.after.stride[:], room.after.size[0] = box.stride, box.size[0]
-    size = box.size[0]
-    room.new_re[:size] = re[PAD : PAD + size]
-    room.new_im[:size] = im[PAD : PAD + size]
+    after = room.after
+    copy_into(after.two_J, box.two_J)
+    copy_into(after.lo, box.lo)
+    copy_into(after.n, box.n)
+    copy_into(after.stride, box.stride)
+    copy_into(after.size, box.size)
+    for p in range(box.size[0]):
+        room.new_re[p] = re[PAD + p]
+        room.new_im[p] = im[PAD + p]
 
 
 @njit(**OPTIONS)
@@ -179,8 +183,8 @@ def _measure_until(h_eff, work, room, now, order, unit, until, gathered, effort)
         x = (times[done] - now.t) / unit
         norm2 = sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, PAD, PAD + size, x)
         gram(box, h_eff.elements, re, im, room.vectors, norm2, gathered.grams[done])
-        gathered.sectors[done] = box.two_J
-        gathered.counts[done + 1] = gathered.counts[done]
+        copy_into(gathered.sectors[done], box.two_J)
+        copy_into(gathered.counts[done + 1], gathered.counts[done])
         done += 1
         if gathered.snapshot[done - 1] >= 0:
             now.shown = 1
@@ -216,7 +220,9 @@ def advance_lattice(h_eff, work, room, now, generator, gathered, tolerance, budg
     box, lattice, times = h_eff.box, h_eff.lattice, gathered.times
     T, left = times.size, budget
     tail = (0.5 * tolerance) ** 2 / (4 * box.n.size)
-    per_amplitude = 4 + 2 * lattice.band.sum() + 4 * lattice.across_axes.shape[0]
+    per_amplitude = 4 + 4 * lattice.across_axes.shape[0]
+    for b in range(box.n.size):
+        per_amplitude += 2 * lattice.band[b]
     if now.pending:
         if not _settle(h_eff, work, room, tail, now.reach):
             return GROW
@@ -290,7 +296,7 @@ def advance_lattice(h_eff, work, room, now, generator, gathered, tolerance, budg
             if record.time.size > 0:
                 record.time[now.recorded] = now.t
                 record.channel[now.recorded] = channel
-                record.two_J[now.recorded] = room.after.two_J
+                copy_into(record.two_J[now.recorded], room.after.two_J)
                 now.recorded += 1
         else:
             # A loss without any rate is rounding, below any number that is drawn: what is left to lose is drawn anew.
