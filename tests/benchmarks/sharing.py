@@ -17,7 +17,7 @@ from cojump.parallel.mpi import World
 from .cases import TIMES, along_two_axes, constrained, potts, two_blocks
 
 SHARED = {
-    "constrained": (constrained, (200,), 8192, 32),
+    "constrained": (constrained, (200,), 4096, 32),
     "constrained, sweep": (constrained, (50, 100, 200, 400, 800, 1600, 3200), 192, 8),
     "two blocks": (two_blocks, (40,), 1024, 8),
     "arguments along two axes": (along_two_axes, (50,), 256, 4),
