@@ -182,8 +182,11 @@ def calls():
         ),
         (cj.trajectory, {**common, "seed": 1, "index": 0, "tolerance": 1e-9}),
         (cj.mean_field, common),
-        (cj.master_equation, {**common, "tolerance": 1e-10, "memory": 4.0}),
-        (cj.steady_state, {"model": model, "state": None, "memory": 4.0}),
+        (
+            cj.master_equation,
+            {**common, "tolerance": 1e-10, "memory": 4.0, "applications": 1e7, "progress": False},
+        ),
+        (cj.steady_state, {"model": model, "state": None, "memory": 4.0, "progress": False}),
         (cj.load, {"path": "none.h5"}),
         (cj.save, {"results": result, "path": "/none/none.h5"}),
         (result.save, {"path": "/none/none.h5"}),

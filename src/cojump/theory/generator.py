@@ -1,18 +1,19 @@
 """The generator of the master equation, dρ/dt = -i[H, ρ] + Σ (J ρ J† - ½{J†J, ρ}), on ⊕_λ ρ_λ.
 
-In each frame (see :mod:`cojump.theory.generator_frames`) it is one sparse real matrix on the packed vector. The terms
-of other frames than the first are applied between the representations of the relative rotation, axis by axis.
+In each frame (see :mod:`cojump.theory.generator_frames`) it is a map of the packed vector: one sparse real matrix where
+that fits into the memory, else products with the operators of each sector (see :mod:`cojump.theory.sector_maps`). The
+terms of other frames than the first are applied between the representations of the relative rotation, axis by axis.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from itertools import combinations_with_replacement, product
 from math import comb, prod
-from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array, eye_array, kron
+from scipy.sparse import coo_array, csr_array, eye_array
 
 from ..basis.particle_removal import Label
 from ..basis.rotations import representation
@@ -24,21 +25,28 @@ from ..model import Model
 from ..model.states import BlockState, DickeBlock
 from ..tools.types import Array, Matrix
 from .generator_frames import Frame, frames_of, rotated_matrix
-from .packed_states import Packing, packed, packed_map, unpacked
+from .packed_states import Packing, packed, unpacked
+from .sector_maps import SectorMaps, entries_of, matrix_of, terms
 
-_GIB = 2.0**30
+GIB = 2.0**30
 _AVERAGES = 500
 """Averages whose products can be read off: an operator is made for each pair."""
 
-_VECTORS = 16
-"""Vectors of all unknowns, 8 bytes each, that are alive at once: the steps, places and elements of the packing."""
+_VECTORS = 8
+"""Vectors of all unknowns, 8 bytes each, that are alive at once beside those that the caller keeps."""
 
-_ENTRY = 30
+LEAST, _USUAL = 2, 8
+"""Vectors that a caller needs at least, and those that it has at its disposal where the matrix is stored."""
+
+ENTRY = 30
 """Bytes per entry of the sparse matrix at the peak of its assembly (27 measured): 12 stay, the rest sorts them."""
 
 
 class Generator:
     """dρ/dt of a model on some of its sectors, in the frame of most of its rates.
+
+    The matrix is stored if it fits: it is the fastest way for small sectors, and as it always was. Without it the same
+    memory holds some five times as many unknowns.
 
     Parameters
     ----------
@@ -47,52 +55,83 @@ class Generator:
         The sectors of each block that the start occupies. A block with a local jump comes to all of its sectors.
     memory : float
         GiB that may be used.
+    least : int
+        Vectors that the caller must keep beside the generator.
     whole : bool
-        Put everything into one matrix, however dense, and leave room for its sparse factors.
+        Put everything into one matrix, however dense; what memory that and its factors need, the caller has judged.
+
+    Attributes
+    ----------
+    spare : int
+        Vectors that the caller may keep.
+    stored : bool
+        Whether the matrices are stored.
 
     Raises
     ------
     ArgumentError
-        Before any work, if the unknowns or the matrix need more memory.
+        Before any work, if the unknowns need more memory.
     """
 
     def __init__(
-        self, model: Model, occupied: Sequence[Sequence[Label]], *, memory: float, whole: bool = False
+        self,
+        model: Model,
+        occupied: Sequence[Sequence[Label]],
+        *,
+        memory: float,
+        least: int = LEAST,
+        whole: bool = False,
     ) -> None:
         self.model = model
-        self.block_labels = [
-            sector_labels(block) if block.name in model.sectors_left else list(own)
-            for block, own in zip(model.blocks, occupied, strict=True)
-        ]
+        self.block_labels = reached_labels(model, occupied)
         self.unknowns = unknowns_of(model, self.block_labels)
-        _check_memory(self.unknowns, _VECTORS * 8.0 * self.unknowns, memory)
-        self.frames = frames_of(model)
-        if whole and len(self.frames) > 1:
-            self.frames = [Frame(model, {})]
+        self.frames = [single_frame(model)] if whole else frames_of(model)
+        turned = len(self.frames) - 1
+        vectors = _VECTORS + (3 + 2 * turned if turned else 0)  # the rotations of one block, and what goes through them
+        _check_memory(self.unknowns, vectors + least, memory)
         operators = [Operators(frame.model) for frame in self.frames]
         sectors = list(product(*self.block_labels))
         self.dims = {labels: operators[0].dims(labels) for labels in sectors}
         self.packing = Packing({labels: prod(dims) for labels, dims in self.dims.items()})
-        entries = sum(_entries(op, max(sectors, key=lambda s: self.packing.dims[s])) for op in operators)
-        largest = max(self.packing.dims.values()) ** 2
-        needed = (8.0 * _VECTORS + _ENTRY * entries / largest) * self.unknowns
-        _check_memory(self.unknowns, needed + (_factors(self.unknowns, len(model.blocks)) if whole else 0.0), memory)
-        self.operators = operators[0]
-        self._matrices = [_assemble(op, self.packing) for op in operators]
+        largest = max(sectors, key=lambda s: self.packing.dims[s])
+        entries = sum(entries_of(op, largest) for op in operators) / self.packing.dims[largest] ** 2
+        room = memory * GIB / self.unknowns / 8 - vectors
+        needed = ENTRY / 8 * entries
+        self.stored = whole or needed + max(least, _USUAL) <= room
+        self.spare = int(room - needed * self.stored)
+        self._operators = operators
+        self._maps = [matrix_of(op, self.packing) if self.stored else SectorMaps(op, self.packing) for op in operators]
         self._turns = [self._turn(frame) for frame in self.frames[1:]]
 
     @property
     def matrix(self) -> csr_array:
-        """The real (unknowns, unknowns) matrix of the first frame: all there is if there is one frame."""
-        return self._matrices[0]
+        """The real (unknowns, unknowns) matrix, where it is stored and there is one frame."""
+        (matrix,) = self._maps
+        assert isinstance(matrix, csr_array)
+        return matrix
 
     def __call__(self, vector: Array) -> Array:
         """dρ/dt as a packed vector."""
-        change = self._matrices[0] @ vector
-        for matrix, turns in zip(self._matrices[1:], self._turns, strict=True):
+        change = self._maps[0] @ vector
+        for map_, turns in zip(self._maps[1:], self._turns, strict=True):
             turned = self._rotate(vector, turns, inverse=False)
-            change += self._rotate(matrix @ turned, turns, inverse=True)
+            change += self._rotate(map_ @ turned, turns, inverse=True)
         return change
+
+    @cached_property
+    def norm(self) -> float:
+        """A bound on the norm of the generator: the largest sum of a column, of the terms of all frames."""
+        return sum(float(abs(m).sum(axis=0).max()) if isinstance(m, csr_array) else m.norm for m in self._maps)
+
+    def effective_hamiltonian(self, labels: Labels) -> Matrix:
+        """H_eff = H - (i/2) Σ K†K of a sector, of the terms of all frames, in the first one."""
+        total: Matrix = terms(self._operators[0], labels)[0].toarray()
+        for operators, turns in zip(self._operators[1:], self._turns, strict=True):
+            D = np.ones((1, 1), dtype=complex)
+            for b, (own, dim) in enumerate(zip(turns, self.dims[labels], strict=True)):
+                D = np.kron(D, np.eye(dim) if own is None else own[labels[b]])
+            total += D @ (terms(operators, labels)[0] @ D.conj().T)
+        return total
 
     def start(self, densities: Sequence[Mapping[Label, Matrix]]) -> Array:
         """The packed vector of ⊗_b ρ_b, blocks given in the user's frame."""
@@ -130,7 +169,7 @@ class Generator:
             for o in model.observables
         ]
         for s, labels in enumerate(self.packing.dims):
-            means = [self.operators.collective(labels, m) for m in matrices]
+            means = [self._operators[0].collective(labels, m) for m in matrices]
             for a, m in enumerate(means):
                 add(a, labels, m)
             for q, (a, b) in enumerate(pairs):
@@ -169,6 +208,12 @@ class Generator:
         return result
 
 
+def single_frame(model: Model) -> Frame:
+    """One frame for all of a model: that in which its arguments are diagonal, else the user's own."""
+    frames = frames_of(model)
+    return frames[0] if len(frames) == 1 else Frame(model, {})
+
+
 def unknowns_of(model: Model, block_labels: Sequence[Sequence[Label]]) -> int:
     """Number of real unknowns: Σ dim² over the sectors, which factorises over the blocks."""
     return prod(
@@ -177,7 +222,15 @@ def unknowns_of(model: Model, block_labels: Sequence[Sequence[Label]]) -> int:
     )
 
 
-def check_unknowns(model: Model, states: Sequence[BlockState] | None, memory: float) -> None:
+def reached_labels(model: Model, occupied: Sequence[Sequence[Label]]) -> list[list[Label]]:
+    """The sectors of each block that a start comes to: a block with a local jump comes to all of them."""
+    return [
+        sector_labels(block) if block.name in model.sectors_left else list(own)
+        for block, own in zip(model.blocks, occupied, strict=True)
+    ]
+
+
+def check_unknowns(model: Model, states: Sequence[BlockState] | None, memory: float, least: int = LEAST) -> None:
     """Refuse a model whose unknowns do not fit, from the numbers of particles and levels alone.
 
     No list of sectors is made: that of a block of 10^9 particles would need more memory than there is.
@@ -189,6 +242,8 @@ def check_unknowns(model: Model, states: Sequence[BlockState] | None, memory: fl
         The start of each block; None for all sectors.
     memory : float
         GiB that may be used.
+    least : int
+        Vectors that must be kept.
 
     Raises
     ------
@@ -213,65 +268,15 @@ def check_unknowns(model: Model, states: Sequence[BlockState] | None, memory: fl
         else:
             unknowns *= comb(block.size + d - 1, d - 1) ** 2
     unknowns = min(unknowns, 10**100)
-    _check_memory(unknowns, _VECTORS * 8.0 * unknowns, memory)
+    _check_memory(unknowns, _VECTORS + least, memory)
 
 
-def _factors(unknowns: int, blocks: int) -> float:
-    """Bytes of the sparse factors of a generator, as measured: 2 n^1.65 entries for one block, n²/2 for more."""
-    return 16.0 * (2 * unknowns**1.65 if blocks == 1 else unknowns**2 / 2)
-
-
-def _check_memory(unknowns: int, needed: float, memory: float) -> None:
-    if needed > memory * _GIB:
+def _check_memory(unknowns: int, vectors: int, memory: float) -> None:
+    needed = 8.0 * vectors * unknowns
+    if needed > memory * GIB:
         raise ArgumentError(
             "model",
             f"fit the exact master equation into memory = {memory:g} GiB",
             f"its {f'{unknowns:,}' if unknowns < 10**15 else f'{float(unknowns):.3g}'} unknowns need about "
-            f"{needed / _GIB:.3g} GiB",
+            f"{needed / GIB:.3g} GiB",
         )
-
-
-def _terms(operators: Operators, labels: Labels) -> tuple[csr_array, list[tuple[Labels, csr_array]]]:
-    """H_eff = H - (i/2) Σ K†K of a sector, and all Kraus operators K of all jumps from it with where they lead."""
-    jumps: list[tuple[Labels, csr_array]] = []
-    for l in range(len(operators.model.jumps)):
-        if l in operators.model.local_jumps:
-            jumps += [(kraus.target, kraus.matrix) for kraus in operators.kraus(l, labels)]
-        else:
-            jumps.append((labels, operators.collective_jump(l, labels)))
-    H = operators.hamiltonian(labels)
-    for _, K in jumps:
-        H = H - 0.5j * (K.conj().T @ K)
-    return csr_array(H), jumps
-
-
-def _entries(operators: Operators, labels: Labels) -> float:
-    """About how many entries the columns of one sector have, from those of its operators."""
-    H, jumps = _terms(operators, labels)
-
-    def parts(matrix: csr_array) -> int:
-        return int(np.count_nonzero(matrix.data.real)) + int(np.count_nonzero(matrix.data.imag))
-
-    # an element of a map with a real and an imaginary part takes two places
-    gain = sum(float(K.nnz) ** 2 * (2 if parts(K) > K.nnz else 1) for _, K in jumps)
-    return gain + 2.0 * parts(H) * H.shape[0]
-
-
-def _assemble(operators: Operators, packing: Packing) -> csr_array:
-    """The real matrix of the generator; on the elements row by row A ρ B† is (A ⊗ B*) ρ."""
-    kind = np.int32 if packing.size < 2**31 else np.int64
-    rows, columns, data = [], [], []
-    for source, dim in packing.dims.items():
-        H, jumps = _terms(operators, source)
-        one = eye_array(dim)
-        into: dict[Labels, Any] = {source: kron(-1j * H, one, format="csr") + kron(one, 1j * H.conj(), format="csr")}
-        for target, K in jumps:
-            term = kron(K, K.conj(), format="csr")
-            into[target] = into[target] + term if target in into else term
-        for target, full in into.items():
-            part = packed_map(full, dim)
-            rows.append((part.coords[0] + packing.slices[target].start).astype(kind))
-            columns.append((part.coords[1] + packing.slices[source].start).astype(kind))
-            data.append(part.data)
-    entries = (np.concatenate(data), (np.concatenate(rows), np.concatenate(columns)))
-    return csr_array(coo_array(entries, shape=(packing.size, packing.size)))

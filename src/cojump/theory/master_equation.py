@@ -20,6 +20,7 @@ from ..model import Model
 from ..model.states import State, check_start
 from ..tools import checks
 from ..tools.checks import check_times
+from ..tools.progress import Percentage
 from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
 from .exact_moments import ExactMoments, moments_at_end, moments_of, order_parameters_of
@@ -94,6 +95,7 @@ def master_equation(
     tolerance: float = 1e-10,
     memory: float = 4.0,
     applications: float = 1e7,
+    progress: bool = False,
 ) -> Exact:
     """Solve the master equation of all N particles, exactly up to a stated tolerance.
 
@@ -108,11 +110,14 @@ def master_equation(
         Bound on the error of ρ(t) in the trace norm, hence on that of every average, at every time; between 1e-12
         and 0.01. Rounding comes on top, some 1e-13.
     memory : float
-        GiB that may be used. One block of N two-level particles has C(N+3, 3) unknowns.
+        GiB that may be used. One block of N two-level particles has C(N+3, 3) unknowns. Where the matrix of the
+        generator does not fit, it is applied without one: 80 bytes for each unknown are enough.
     applications : float
         How often the generator 𝓛 may be applied to ρ. Some 6 ‖𝓛‖t times are needed (for a single block ‖𝓛‖ is about N
         times the largest energy or rate), which is much for fast oscillations or fast rates over a long time. A model
         that needs more is refused after the first step, with its cost.
+    progress : bool
+        Show on stderr which share of the time is done, and how long the rest takes.
 
     Returns
     -------
@@ -141,6 +146,7 @@ def master_equation(
     tolerance = checks.number("tolerance", tolerance, 1e-12, 1e-2)
     memory = checks.number("memory", memory, 0)
     applications = checks.number("applications", applications, 1)
+    progress = checks.boolean("progress", progress)
     check_start(model, state)
     check_unknowns(model, state.blocks, memory)
     pairs = list(zip(model.blocks, state.blocks, strict=True))
@@ -148,8 +154,18 @@ def master_equation(
         generator = Generator(model, [occupied_labels(block, own) for block, own in pairs], memory=memory)
         start = generator.start([block_densities(block, own) for block, own in pairs])
         reader = generator.expectations()
-        path = evolve(generator, start, checked, norm=generator.packing.norm, tolerance=tolerance, most=applications)
-        found = np.array([reader @ y for y in path])
+        with Percentage(progress, "the time") as told:
+            path = evolve(
+                generator,
+                start,
+                checked,
+                norm=generator.packing.norm,
+                tolerance=tolerance,
+                most=applications,
+                at_once=min(generator.spare, 8),
+                told=told,
+            )
+            found = np.array([reader @ y for y in path])
     mean, second, weights = moments_of(found, len(model.labels))
     off = float(np.abs(weights.sum(axis=1) - 1).max())
     if not off < tolerance + 1e-11:

@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
-from scipy.sparse import csr_array, eye_array
+from scipy.sparse import eye_array
 from scipy.sparse.linalg import splu
 from threadpoolctl import threadpool_limits
 
 from ..basis.particle_removal import Label
 from ..basis.sector_densities import occupied_labels
-from ..basis.sectors import sector_labels
+from ..basis.sector_operators import Operators
+from ..basis.sectors import sector_labels, sector_of
 from ..errors import ConvergenceError, UnsupportedError
 from ..model import Model
 from ..model.model import check_model
 from ..model.states import State, check_start
 from ..tools import checks
 from ..tools.labelled import Labelled
+from ..tools.progress import Percentage
 from ..tools.summaries import counted, facts, few, more
 from ..tools.types import Array
 from .exact_moments import moments_at_end, moments_of
-from .generator import Generator, check_unknowns
+from .generator import ENTRY, GIB, Generator, check_unknowns, reached_labels, single_frame, unknowns_of
+from .no_jump_inverse import VECTORS, NoJumpInverse, null_vector
+from .sector_maps import entries_of
 
 _SHIFT, _VANISHING = 1e-9, 1e-11
 """Shift of the inverse iteration for the steady state, and the eigenvalue that is taken as zero; the norm is 1."""
+
+_SMALL = 1 / 16
+"""GiB up to which a matrix and its factors are small."""
+
+_FEWEST, _MOST = 150, 800
+"""Directions that the iteration must be able to keep, and those that it would like to keep."""
+
+_SAME = 1e-6
+"""Unit vectors whose difference is below this are the same."""
 
 _NO_STATE = 1e-9
 """A negative eigenvalue or a residual beyond this is not rounding."""
@@ -48,6 +63,9 @@ class SteadyState(Labelled):
         Probability of each sector.
     residual : float
         ‖𝓛ρ‖ in the trace norm, relative to the norm of the generator.
+    error : float
+        An estimate of the error of ρ in the trace norm, hence of every average: the residual divided by the slowest
+        decay, or the distance between what two random starts come to.
     """
 
     labels: tuple[str, ...]
@@ -57,6 +75,7 @@ class SteadyState(Labelled):
     sectors: tuple[tuple[Label, ...], ...]
     sector_weights: Array
     residual: float
+    error: float
 
     def _title(self) -> str:
         return f"Steady state: N = {self.n_particles:,}, {counted(len(self.labels), 'average')}"
@@ -66,6 +85,7 @@ class SteadyState(Labelled):
             ("averages", few(self.labels)),
             ("sectors", f"{len(self.sectors):,}"),
             ("residual", f"{self.residual:.1e}, of ‖𝓛ρ‖ in parts of the norm of 𝓛"),
+            ("error", f"{self.error:.1e}, estimated, in the trace norm of ρ"),
         )
         lines += moments_at_end(self.labels, self.n_particles, "average", self.mean, self.second)
         return lines + more(f'["{self.labels[0]}"].mean, .mean, .second, .covariance, .sector_weights')
@@ -76,8 +96,14 @@ class SteadyState(Labelled):
         return self.n_particles * (self.second - np.outer(self.mean, self.mean))
 
 
-def steady_state(model: Model, state: State | None = None, *, memory: float = 4.0) -> SteadyState:
-    """Find the unique steady state by sparse linear algebra, for small sizes (N = 60 with one two-level block).
+def steady_state(
+    model: Model, state: State | None = None, *, memory: float = 4.0, progress: bool = False
+) -> SteadyState:
+    """Find the unique steady state of all N particles, exactly.
+
+    Small generators (sparse factors of less than 64 MiB: N = 32 with one two-level block), and those of a single sector
+    of two levels, are factorised. Larger ones are left to a Krylov iteration that inverts all but the jumps and takes
+    1.4 kB for each unknown; where it does not converge, they are factorised too if the memory is enough.
 
     Parameters
     ----------
@@ -86,7 +112,9 @@ def steady_state(model: Model, state: State | None = None, *, memory: float = 4.
         Look only at the sectors that this start comes to: a collective jump alone keeps every sector, and the steady
         state is unique within one.
     memory : float
-        GiB that may be used.
+        GiB that may be used. One block of N two-level particles has C(N+3, 3) unknowns.
+    progress : bool
+        Show the progress of the iteration on stderr.
 
     Returns
     -------
@@ -100,7 +128,7 @@ def steady_state(model: Model, state: State | None = None, *, memory: float = 4.
         If the steady state is not unique (a dark state beside others, a conserved quantity), or is not to the
         precision of the numbers.
     ConvergenceError
-        If what is found is no state.
+        If the iteration does not come to an end, or what is found is no state.
 
     Examples
     --------
@@ -111,6 +139,7 @@ def steady_state(model: Model, state: State | None = None, *, memory: float = 4.
     """
     check_model(model)
     memory = checks.number("memory", memory, 0)
+    progress = checks.boolean("progress", progress)
     if state is not None:
         check_start(model, state)
     check_unknowns(model, None if state is None else state.blocks, memory)
@@ -119,10 +148,21 @@ def steady_state(model: Model, state: State | None = None, *, memory: float = 4.
     else:
         occupied = [occupied_labels(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
     with threadpool_limits(1):
-        generator = Generator(model, occupied, memory=memory, whole=True)
-        packing, L = generator.packing, generator.matrix
-        scale = float(abs(L).sum(axis=0).max()) or 1.0
-        vector, count = _kernel(L / scale)
+        factors, faster = _factors(model, occupied, memory)
+        factorised = faster and np.isfinite(factors)
+        if not factorised:
+            generator = Generator(model, occupied, memory=memory, least=_FEWEST + VECTORS)
+            try:
+                with Percentage(progress, "the digits") as told:
+                    vector, count, error = _by_iteration(generator, told)
+            except ConvergenceError:
+                if not np.isfinite(factors):
+                    raise
+                factorised = True
+        if factorised:
+            generator = Generator(model, occupied, memory=memory, whole=True)
+            vector, count, error = _by_factors(generator)
+    packing = generator.packing
     if count > 1:
         still = {b.name for b in model.blocks} - model.sectors_left
         kept = f"; without local jumps on {', '.join(map(repr, sorted(still)))} no sector is ever left" if still else ""
@@ -134,22 +174,45 @@ def steady_state(model: Model, state: State | None = None, *, memory: float = 4.
     trace = sum(float(np.trace(rho).real) for rho in blocks.values())
     vector = vector / trace
     lowest = min(float(np.linalg.eigvalsh(rho / trace)[0]) for rho in blocks.values())
-    residual = packing.norm(L @ vector) / scale
+    residual = packing.norm(generator(vector)) / (generator.norm or 1.0)
     if not (lowest > -_NO_STATE and residual < _NO_STATE):
         raise ConvergenceError(
             f"No steady state was found: the candidate has an eigenvalue {lowest:.3g} and a residual {residual:.3g}"
         )
     mean, second, weights = moments_of((generator.expectations() @ vector)[None, :], len(model.labels))
     sectors = tuple(packing.dims)
-    return SteadyState(model.labels, model.size, mean[0], second[0], sectors, weights[0], residual)
+    return SteadyState(model.labels, model.size, mean[0], second[0], sectors, weights[0], residual, error / abs(trace))
 
 
-def _kernel(L: csr_array) -> tuple[Array, int]:
-    """A null vector of a generator of norm 1, and how many vanishing eigenvalues there are (up to four are seen).
+def _factors(model: Model, occupied: Sequence[Sequence[Label]], memory: float) -> tuple[float, bool]:
+    """GiB of the matrix and its sparse factors, without end if they do not fit; and whether they are the faster way."""
+    labels = reached_labels(model, occupied)
+    unknowns = unknowns_of(model, labels)
+    one_block = len(model.blocks) == 1
+    # the elements of one matrix and what they are coupled to lie in a plane, whose factors have few entries
+    planar = one_block and model.blocks[0].levels == 2 and len(labels[0]) == 1
+    # measured: 2 n^1.65 entries of the factors for one block, n²/2 for more
+    fill = 0.0 if planar else 2 * unknowns**1.65 if one_block else unknowns**2 / 2
+    if 16 * fill > memory * GIB:
+        return np.inf, False
+    largest = tuple(
+        max(own, key=lambda s: sector_of(block, s).dim) for block, own in zip(model.blocks, labels, strict=True)
+    )
+    operators = Operators(single_frame(model).model)
+    entries = entries_of(operators, largest) / prod(operators.dims(largest)) ** 2 * unknowns
+    if planar:
+        fill = 2 * entries * np.log2(unknowns + 1)
+    needed = (16 * fill + ENTRY * entries) / GIB
+    return needed if needed <= memory else np.inf, planar or needed <= _SMALL
+
+
+def _by_factors(generator: Generator) -> tuple[Array, int, float]:
+    """A null vector, how many vanishing eigenvalues there are (up to four are seen), and the error of the vector.
 
     Inverse iteration with several vectors at once: (s - 𝓛)⁻¹ exists for s > 0 and enlarges what decays slower than s.
     A block finds a degenerate kernel, which a single vector does not.
     """
+    L = generator.matrix / (generator.norm or 1.0)
     n = L.shape[0]
     inverse = splu((_SHIFT * eye_array(n) - L).tocsc())
     vectors = np.random.default_rng(0).normal(size=(n, min(n, 4)))
@@ -159,4 +222,31 @@ def _kernel(L: csr_array) -> tuple[Array, int]:
     order = np.argsort(np.abs(values))
     null = mixtures[:, order[0]]
     null = null / null[np.argmax(np.abs(null))]
-    return vectors @ null.real, int(np.sum(np.abs(values) < _VANISHING))
+    found = vectors @ null.real
+    slowest = abs(values[order[1]]) if n > 1 else 1.0
+    error = generator.packing.norm(L @ found) / max(slowest, np.finfo(float).tiny)
+    return found, int(np.sum(np.abs(values) < _VANISHING)), error
+
+
+def _by_iteration(generator: Generator, told: Callable[[float], None]) -> tuple[Array, int, float]:
+    """The same by a Krylov iteration from random starts, which come to the same vector only if there is one alone."""
+    rng, packing = np.random.default_rng(0), generator.packing
+    identity = packing.pack({labels: np.eye(dim, dtype=complex) for labels, dim in packing.dims.items()})
+    inverse = NoJumpInverse(generator)
+    directions = min(generator.spare - VECTORS, _MOST)
+    found: list[Array] = []
+    while len(found) < 4:
+
+        def reached(share: float, n: int = len(found)) -> None:
+            told((n + share) / 2)
+
+        start = identity + rng.normal(size=packing.size)
+        vector = null_vector(generator, inverse, start, directions, reached)
+        found.append(vector / np.linalg.norm(vector))
+        strengths = np.linalg.svd(np.array(found), compute_uv=False)
+        count = int(np.sum(strengths > _SAME))
+        if len(found) > 1 and count == 1:
+            break
+    traces = [float(identity @ vector) for vector in found[:2]]
+    error = packing.norm(found[0] - found[1] * (traces[0] / traces[1]))
+    return found[0], count, error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import perf_counter
 
 import numpy as np
@@ -17,9 +17,6 @@ _LARGEST = 1e2, 1e4
 """Terms of a step are kept below the first of these, in units of the norm of ρ, and refused above the second: they
 cancel, and digits go with them."""
 
-_AT_ONCE = 8
-"""Most output times within one step."""
-
 
 def evolve(
     derivative: Callable[[Array], Array],
@@ -29,26 +26,31 @@ def evolve(
     norm: Callable[[Array], float],
     tolerance: float,
     most: float = np.inf,
-) -> list[Array]:
+    at_once: int = 8,
+    told: Callable[[float], None] = lambda share: None,
+) -> Iterator[Array]:
     """e^{𝓛t} ρ at the times, by Taylor steps whose remainder is bounded.
 
     With v_k = (h𝓛)^k ρ/k! the remainder after v_{K-1} is ∫ e^{𝓛(h-s)} .. ds, and e^{𝓛t} contracts the trace norm of
     Hermitian matrices, so the error of the step is at most ‖v_K‖_1. Each step may spend the share h/t of the tolerance.
     A step whose terms become too large is made shorter until they do not; what all steps will cost is known after the
-    first one, and refused if it is more than ``most`` derivatives.
+    first one, and refused if it is more than ``most`` derivatives. At most ``at_once`` output times, each with a vector
+    of its own, lie in a step. After every step ``told`` hears which share of the time is done.
     """
-    found = [start] if times[0] == 0 else []
-    end, t, y = float(times[-1]), 0.0, start
+    end, t, y, found = float(times[-1]), 0.0, start, 0
+    if times[0] == 0:
+        found = 1
+        yield start
     longest = end
     asked, clock = 0, perf_counter()
-    while len(found) < len(times):
+    while found < len(times):
         size = norm(y)
-        due = times[len(found) : len(found) + _AT_ONCE]
+        due = times[found : found + at_once]
         h = min(longest, float(due[-1]) - t)
         after = float(due[-1]) if h < longest else min(t + h, float(due[-1]))
         inside = due[due < after]
         allowed = tolerance * (h / end)
-        term, total, partial = y, y, [y] * len(inside)
+        term, total, partial = y, y.copy(), [y.copy() for _ in inside]
         largest, bound, k = size, np.inf, 0
         with np.errstate(over="ignore", invalid="ignore"):  # a step that is far too long overflows, and is made shorter
             for k in range(1, _TERMS + 1):
@@ -57,8 +59,9 @@ def evolve(
                 largest = max(largest, bound)
                 if not largest <= _LARGEST[1] * size:
                     break
-                total = total + term
-                partial = [p + term * ((s - t) / h) ** k for p, s in zip(partial, inside, strict=True)]
+                total += term
+                for p, s in zip(partial, inside, strict=True):
+                    p += term * ((s - t) / h) ** k
                 if bound <= allowed:
                     break
         asked += k
@@ -75,11 +78,13 @@ def evolve(
                 f"hours here, in steps of {h:.2g} that its largest energies and rates need: `applications` = "
                 f"{most:.2g} are allowed"
             )
-        found += partial
+        told(after / end)
+        yield from partial
+        found += len(inside)
         if after == due[len(inside)]:
-            found.append(total)
+            found += 1
+            yield total
         t, y = after, total
         # the largest term goes as e^{h‖𝓛‖}: as long a step as the digits allow
         reach = h * float(np.clip(1 + 0.2 * np.log(_LARGEST[0] * size / largest), 0.5, 2))
         longest = reach if h == longest else max(longest, reach)
-    return found

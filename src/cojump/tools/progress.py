@@ -124,6 +124,37 @@ class ProgressLines:
         print(line, file=self._stream, flush=True)
 
 
+class Percentage:
+    """How far one piece of work is, in per cent; silent unless ``shown``. A context that is called with the share done.
+
+    Parameters
+    ----------
+    shown : bool
+    of : str
+        What there is a hundred per cent of.
+    """
+
+    def __init__(self, shown: bool, of: str) -> None:
+        self._report = make_progress(unit=f"% of {of}") if shown else None
+        self._done = 0
+
+    def __enter__(self) -> Percentage:
+        if self._report is not None:
+            self._report.start(100)
+        return self
+
+    def __call__(self, share: float) -> None:
+        """Tell the share that is done; less than was told before changes nothing."""
+        further = int(100 * min(share, 1.0)) - self._done
+        if self._report is not None and further > 0:
+            self._done += further
+            self._report.advance(further)
+
+    def __exit__(self, *_: object) -> None:
+        if self._report is not None:
+            self._report.stop()
+
+
 def per_second(rate: float) -> str:
     """Write a rate."""
     return f"{rate:.0f}/s" if rate >= 10 else f"{rate:.2g}/s"

@@ -1,0 +1,120 @@
+"""The generator of the terms of one frame: as a sparse matrix on the packed vector, or applied sector by sector.
+
+Both are maps of packed vectors, used as ``map @ vector``. The matrix is the faster one for small sectors; the operators
+need no memory beside ρ, since a sector of dimension D has D² unknowns and operators with some D elements.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.sparse import coo_array, csr_array, eye_array, kron
+
+from ..basis.sector_operators import Operators
+from ..basis.sectors import Labels
+from ..tools.types import Array
+from .packed_states import Packing, packed_map
+
+
+def terms(operators: Operators, labels: Labels) -> tuple[csr_array, list[tuple[Labels, csr_array]]]:
+    """H_eff = H - (i/2) Σ K†K of a sector, and all Kraus operators K of all jumps from it with where they lead."""
+    jumps: list[tuple[Labels, csr_array]] = []
+    for l in range(len(operators.model.jumps)):
+        if l in operators.model.local_jumps:
+            jumps += [(kraus.target, kraus.matrix) for kraus in operators.kraus(l, labels)]
+        else:
+            jumps.append((labels, operators.collective_jump(l, labels)))
+    H = operators.hamiltonian(labels)
+    for _, K in jumps:
+        H = H - 0.5j * (K.conj().T @ K)
+    return csr_array(H), jumps
+
+
+def entries_of(operators: Operators, labels: Labels) -> float:
+    """About how many entries the columns of one sector have in the matrix, from those of its operators."""
+    H, jumps = terms(operators, labels)
+
+    def parts(matrix: csr_array) -> int:
+        return int(np.count_nonzero(matrix.data.real)) + int(np.count_nonzero(matrix.data.imag))
+
+    # an element of a map with a real and an imaginary part takes two places
+    gain = sum(float(K.nnz) ** 2 * (2 if parts(K) > K.nnz else 1) for _, K in jumps)
+    return gain + 2.0 * parts(H) * H.shape[0]
+
+
+def matrix_of(operators: Operators, packing: Packing) -> csr_array:
+    """The real matrix of the generator; on the elements row by row A ρ B† is (A ⊗ B*) ρ."""
+    kind = np.int32 if packing.size < 2**31 else np.int64
+    rows, columns, data = [], [], []
+    for source, dim in packing.dims.items():
+        H, jumps = terms(operators, source)
+        one = eye_array(dim)
+        into: dict[Labels, Any] = {source: kron(-1j * H, one, format="csr") + kron(one, 1j * H.conj(), format="csr")}
+        for target, K in jumps:
+            term = kron(K, K.conj(), format="csr")
+            into[target] = into[target] + term if target in into else term
+        for target, full in into.items():
+            part = packed_map(full, dim)
+            rows.append((part.coords[0] + packing.slices[target].start).astype(kind))
+            columns.append((part.coords[1] + packing.slices[source].start).astype(kind))
+            data.append(part.data)
+    found = (np.concatenate(data), (np.concatenate(rows), np.concatenate(columns)))
+    return csr_array(coo_array(found, shape=(packing.size, packing.size)))
+
+
+class SectorMaps:
+    """The same generator without its matrix: products of the operators of each sector with ρ.
+
+    Of y = Re ρ + Im ρ the map ρ' = K ρ K† with K = A + iB makes y' = A (A yᵀ - B y)ᵀ + B (A y + B yᵀ)ᵀ, and
+    ρ' = -i H_eff ρ + h.c. with H_eff = P + iQ makes y' = (Q y - P yᵀ) + (Q yᵀ + P y)ᵀ.
+    """
+
+    def __init__(self, operators: Operators, packing: Packing) -> None:
+        self._packing = packing
+        self._terms = []
+        for source in packing.dims:
+            H, jumps = terms(operators, source)
+            self._terms.append((source, _parts(H), [(target, *_parts(K)) for target, K in jumps]))
+
+    @property
+    def norm(self) -> float:
+        """A bound on the largest sum of a column."""
+
+        def column(*parts: csr_array | None) -> float:
+            return sum(float(abs(part).sum(axis=0).max()) for part in parts if part is not None)
+
+        return max(2 * column(*H) + sum(column(A, B) ** 2 for _, A, B in jumps) for _, H, jumps in self._terms)
+
+    def __matmul__(self, vector: Array) -> Array:
+        change = np.zeros_like(vector)
+        squares = {s: (change[place], vector[place]) for s, place in self._packing.slices.items()}
+        matrices = {s: tuple(v.reshape(d, d) for v in squares[s]) for s, d in self._packing.dims.items()}
+        for source, (P, Q), jumps in self._terms:
+            own, y = matrices[source]
+            turned = np.ascontiguousarray(y.T)
+            if P is not None:
+                own -= P @ turned
+                own += (P @ y).T
+            if Q is not None:
+                own += Q @ y
+                own += (Q @ turned).T
+            for target, A, B in jumps:
+                into, _ = matrices[target]
+                if A is not None:
+                    right = A @ turned if B is None else A @ turned - B @ y
+                    into += A @ np.ascontiguousarray(right.T)
+                if B is not None:
+                    right = B @ turned if A is None else A @ y + B @ turned
+                    into += B @ np.ascontiguousarray(right.T)
+        return change
+
+
+def _parts(matrix: csr_array) -> tuple[csr_array | None, csr_array | None]:
+    """Real and imaginary part; None for one that is zero."""
+    found = []
+    for part in (matrix.real, matrix.imag):
+        part = csr_array(part)
+        part.eliminate_zeros()
+        found.append(part if part.nnz else None)
+    return found[0], found[1]
