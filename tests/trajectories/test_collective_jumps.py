@@ -5,13 +5,15 @@ import pytest
 
 import cojump as cj
 from cojump.trajectories.kernels.common import PAD
-from cojump.trajectories.kernels.jump import collective_jump
+from cojump.trajectories.kernels.jump import collective_jump, collective_weight, ladder_jump, ladder_weights
+from cojump.trajectories.kernels.moments import spin_moments
+from cojump.trajectories.no_jump_tables import COLLECTIVE_DOWN, COLLECTIVE_UP
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.spin_engine import Engine
 from cojump.trajectories.spin_tables import build, is_banded
 from tests.statistical.rules import compare
 from tests.support.pauli import LOWER, X, Z
-from tests.twins import banded_matrix, collective
+from tests.twins import banded_matrix, collective, same_ray
 
 S = "spins"
 Y_DOWN = LOWER + (0.2 + 0.1j) * Z + 0.3 * np.eye(2)
@@ -48,6 +50,32 @@ def test_the_jump_is_the_operator(size, two_J, matrix):
     exact = collective(matrix, size, two_J) @ ket
     assert np.abs(to_re[inside] + 1j * to_im[inside] - exact).max() < 1e-12
     assert norm2 == pytest.approx(np.vdot(exact, exact).real, abs=1e-12)
+    moments = spin_moments(size, two_J, re, im, lo, lo + two_J + 1)
+    weight, certain = collective_weight(size, two_J, matrix.real.copy(), matrix.imag.copy(), moments)
+    assert certain == (norm2 > 0)
+    assert weight == pytest.approx(norm2, rel=1e-10, abs=1e-12)
+
+
+@pytest.mark.parametrize("down", [True, False])
+@pytest.mark.parametrize(("size", "two_J"), [(1, 1), (4, 0), (4, 2), (5, 3), (8, 8)])
+def test_a_collective_ladder_is_a_ladder_with_one_outcome(size, two_J, down):
+    matrix = 1.3j * (LOWER if down else LOWER.T)
+    model = cj.Model([cj.Block(S, size)], [], [cj.CollectiveJump({S: matrix}, rate=0.7)])
+    tables = build(model).jumps
+    assert tables.kind[0] == (COLLECTIVE_DOWN if down else COLLECTIVE_UP)
+    generator = np.random.default_rng(size + two_J)
+    ket = generator.normal(size=(two_J + 1, 2)) @ [1, 1j]
+    re, im, to_re, to_im = np.zeros((4, size + 1 + 2 * PAD))
+    lo = (size - two_J) // 2 + PAD
+    hi = lo + two_J + 1
+    re[lo:hi], im[lo:hi] = ket.real, ket.imag
+    exact = np.sqrt(0.7 / size) * collective(matrix, size, two_J) @ ket
+    weights = np.full(4, np.nan)
+    ladder_weights(size, two_J, down, True, tables.strength[0], tables.gamma[0], re, im, lo, hi, weights)
+    assert weights[:3] == pytest.approx([np.vdot(exact, exact).real, 0, 0], abs=1e-12)
+    norm2 = ladder_jump(size, two_J, down, 0, tables.gamma[0], re, im, lo, hi, to_re, to_im)
+    if two_J:
+        assert same_ray((to_re + 1j * to_im)[lo:hi] / np.sqrt(norm2), exact / np.linalg.norm(exact)) < 1e-12
 
 
 def test_which_collective_jumps_are_banded():

@@ -15,10 +15,11 @@ from cojump.trajectories.kernels import jump as jumps
 from cojump.trajectories.kernels import propagate, window
 from cojump.trajectories.kernels.common import MAX_ORDER, PAD
 from cojump.trajectories.kernels.measure import spin_averages
+from cojump.trajectories.kernels.moments import spin_moments
 from cojump.trajectories.kernels.series import expand, sector_range
 from cojump.trajectories.kernels.waiting_time import find_jump
 from cojump.trajectories.spin_engine import Engine
-from cojump.trajectories.spin_tables import GENERAL, LADDER_DOWN, LADDER_UP, build
+from cojump.trajectories.spin_tables import GENERAL, LADDER_DOWN, LADDER_UP, SELF_EXCLUDED, build
 from cojump.trajectories.work_space import work_space
 from tests import twins
 from tests.support.pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
@@ -327,7 +328,7 @@ def test_ladder_jump_and_its_weights(exclude_self, down):
         re, im = random_window(rng, N, lo, hi)
         ket = dense(N, two_J, re, im, lo, hi)
         weights = np.full(3, np.nan)
-        jumps.ladder_weights(N, two_J, down, tables.strength[0], tables.gamma[0], re, im, lo, hi, weights)
+        jumps.ladder_weights(N, two_J, down, False, tables.strength[0], tables.gamma[0], re, im, lo, hi, weights)
         for outcome, new in enumerate((two_J, two_J - 2, two_J + 2)):
             K = [
                 twins.kraus(model, model.jumps[0], two_J, two_mu, to)
@@ -369,23 +370,9 @@ def general_jump(N, tables, two_J, outcome, re, im, lo, hi, matrix=None, gammas=
     to_re, to_im = np.full((2, cells(N)), GARBAGE)
     j = tables.j_re[0] + 1j * tables.j_im[0] if matrix is None else matrix
     gamma, rest = (tables.gamma[0], tables.gamma_rest[0]) if gammas is None else gammas
-    new, weight = jumps.general_jump(
-        N,
-        two_J,
-        outcome,
-        j.real.copy(),
-        j.imag.copy(),
-        gamma,
-        rest,
-        re,
-        im,
-        lo,
-        hi,
-        rest_re,
-        rest_im,
-        to_re,
-        to_im,
-    )
+    jumps.leave_behind(gamma, rest, re, im, lo, hi, rest_re, rest_im)
+    arguments = (N, two_J, outcome, j.real.copy(), j.imag.copy(), lo, hi, rest_re, rest_im, to_re, to_im)
+    new, weight = jumps.general_jump(*arguments)
     return new, weight, dense(N, new, to_re, to_im, lo - 1, hi + 1) if weight > 0 else None
 
 
@@ -416,19 +403,45 @@ def test_general_jump(exclude_self):
 
 
 @pytest.mark.parametrize("exclude_self", [False, True])
-def test_channel_weight_is_the_rate_and_the_sum_over_outcomes(exclude_self):
+def test_the_rate_is_the_sum_over_outcomes(exclude_self):
     for rng, N, two_J, lo, hi in cases(12):
         model = general_model(N, exclude_self, rng)
         tables, rotation = build(model).jumps, build(model).rotation
+        assert tables.kind[0] == (SELF_EXCLUDED if exclude_self else GENERAL)
         re, im = random_window(rng, N, lo, hi)
-        arguments = (tables.rate_diagonal[0], tables.rate_up_re[0], tables.rate_up_im[0], re, im, lo, hi)
-        found = jumps.channel_weight(N, two_J, *arguments)
-        D = twins.sector_rotation(two_J, rotation)
-        ket = D @ dense(N, two_J, re, im, lo, hi)
-        R = twins.rate_operator(model, model.jumps[0], two_J)
-        assert found == pytest.approx(np.vdot(ket, R @ ket).real, rel=1e-12, abs=1e-12)
+        ket = twins.sector_rotation(two_J, rotation) @ dense(N, two_J, re, im, lo, hi)
+        rate = np.vdot(ket, twins.rate_operator(model, model.jumps[0], two_J) @ ket).real
         parts = [general_jump(N, tables, two_J, outcome, re, im, lo, hi)[1] for outcome in range(4)]
-        assert sum(parts) == pytest.approx(found, rel=1e-11, abs=1e-12)
+        assert sum(parts) == pytest.approx(rate, rel=1e-11, abs=1e-12)
+
+
+SPECIAL = [ONE, X, Z, LOWER + 0.3 * Z, 0.2 * ONE + 1j * Y, LOWER + 1e-4 * ONE, LOWER + 1e-9 * Z]
+
+
+def test_weights_by_moments_are_those_of_the_states_after_the_jump():
+    trusted = []
+    for rng, N, two_J, lo, hi in cases(14):
+        for matrix in (None, *SPECIAL):
+            tables = build(general_model(N, False, rng, matrix)).jumps
+            re, im = random_window(rng, N, lo, hi)
+            expected = [general_jump(N, tables, two_J, outcome, re, im, lo, hi)[1] for outcome in range(4)]
+            rest_re, rest_im = np.full((2, 2, cells(N)), GARBAGE)
+            jumps.leave_behind(tables.gamma[0], tables.gamma_rest[0], re, im, lo, hi, rest_re, rest_im)
+            found = np.full(4, np.nan)
+            moments = spin_moments(N, two_J, rest_re[1], rest_im[1], lo, hi)
+            trusted.append(jumps.general_weights(N, two_J, tables.j_re[0], tables.j_im[0], moments, found))
+            if trusted[-1]:
+                np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10 * sum(expected))
+                assert np.all(found[np.array(expected) < 1e-20 * sum(expected)] == 0.0)
+    assert 0.9 < np.mean(trusted) < 1  # of the lowest state, LOWER leaves next to nothing
+
+
+def test_weights_of_no_numbers_are_no_numbers():
+    j = np.array([[0.3, 0.2], [0.5, 0.1]])
+    found = np.zeros(4)
+    moments = (np.nan, np.nan, np.nan, complex(np.nan), complex(np.nan), complex(np.nan))
+    assert jumps.general_weights(5, 3, j, 0 * j, moments, found)
+    assert np.isnan(found).all()
 
 
 @pytest.mark.parametrize(("exclude_self", "down"), LADDERS)
@@ -444,7 +457,7 @@ def test_ladder_path_equals_general_path(exclude_self, down):
         gammas = (np.ones(N + 1), rest) if exclude_self else (before, np.ones(N + 1))
         re, im = random_window(rng, N, lo, hi)
         weights = np.zeros(3)
-        jumps.ladder_weights(N, two_J, down, ladder.strength[0], ladder.gamma[0], re, im, lo, hi, weights)
+        jumps.ladder_weights(N, two_J, down, False, ladder.strength[0], ladder.gamma[0], re, im, lo, hi, weights)
         general = np.zeros(3)
         for outcome in range(4):
             arguments = (N, ladder, two_J, outcome, re, im, lo, hi, model.jumps[0].matrix, gammas)
@@ -852,7 +865,7 @@ class Replay:
             # Outcomes in the order in which one uniform number runs through them.
             ways, weights = [], []
             for l in range(len(model.jumps)):
-                order = (0, -2, 2) if kinds[l] != GENERAL else None
+                order = (0, -2, 2) if kinds[l] in (LADDER_DOWN, LADDER_UP) else None
                 found = [(mu, new) for mu in (two_J - 1, two_J + 1) for new in (two_J, two_J - 2, two_J + 2)]
                 found = [way for way in found if (l, two_J, *way) in K]
                 if order is not None:  # a ladder channel: both ways from J to J give the same state

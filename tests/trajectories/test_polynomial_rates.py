@@ -7,7 +7,6 @@ import cojump as cj
 from cojump.basis.sectors import rest_sector_of, sector_of
 from cojump.trajectories import polynomial_rates
 from cojump.trajectories.product_engine import ProductEngine
-from cojump.trajectories.product_jumps import ProductJumps
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.sector_matrix import program_matrix
@@ -97,16 +96,6 @@ def test_the_matrices_are_those_of_dense_rotations(pairs, name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_the_weights_of_jumps_are_those_of_dense_rotations(pairs, name):
-    fast, dense = (basis.sector(tuple(b.size for b in basis.blocks)) for basis in pairs(name, ProductBasis))
-    rng = np.random.default_rng(1)
-    state = rng.normal(size=fast.size) + 1j * rng.normal(size=fast.size)
-    found, expected = (np.array(ProductJumps(s.basis, [])._weights(s, state)) for s in (fast, dense))
-    assert expected.min() > 0
-    assert np.abs(found - expected).max() < 1e-12 * expected.max()
-
-
-@pytest.mark.parametrize("name", MODELS)
 def test_the_trajectories_are_those_of_dense_rotations(pairs, name):
     times = np.linspace(0, 0.5, 4)
 
@@ -171,9 +160,3 @@ def test_the_degree_and_the_error_are_stated():
     (rate,) = polynomials(model)
     assert f"polynomials of degree {rate.degree} (error {rate.error:.0e})" in method
     assert "dense" not in method
-
-
-def test_memory_grows_with_the_bands_and_not_with_the_square():
-    (few,), (many,) = (recipe_of(one(np.cos, size=size)).parts for size in (3000, 30000))
-    assert few.nbytes < 2**30
-    assert many.nbytes < 12 * few.nbytes

@@ -164,25 +164,13 @@ def dense_program(program, size):
     return np.array(columns).T
 
 
-def dense_bands(bands, size):
-    total = np.zeros((size, size), dtype=complex)
-    for shift, imaginary, values in zip(*bands, strict=True):
-        total += (1j if imaginary else 1) * np.diag(values[max(-shift, 0) : size - max(shift, 0)], shift)
-    return total
-
-
 def dense_sector(sector):
-    h_eff, size = sector.h_eff, sector.size
-    diagonal = np.diag(h_eff.diagonal - 1j * h_eff.half_rate)
-    return diagonal + dense_program(h_eff.program, size) + dense_bands(h_eff.bands, size)
+    return np.diag(sector.energy - 1j * sector.half_rate) + dense_program(sector.program, sector.size)
 
 
 def dense_rate(sector, number):
     rate = np.diag(sector.rate_tables[number]).astype(complex)
-    program, bands = sector.rate_programs[number], sector.rate_bands[number]
-    if bands is not None:
-        above = dense_bands(bands, sector.size)
-        rate = rate + above + above.conj().T
+    program = sector.rate_programs[number]
     return rate if program is None else rate + dense_program(program, sector.size)
 
 

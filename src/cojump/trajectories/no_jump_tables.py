@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
 
 from ..tools.types import Array
 from .product_program import Program
@@ -50,35 +49,6 @@ class BandedHeff(NamedTuple):
     two_im: float
 
 
-class Bands(NamedTuple):
-    """The off-diagonal part of a banded matrix, its real and its imaginary numbers apart.
-
-    Attributes
-    ----------
-    shift, imaginary : (n,) int
-        <p|.|p + shift>, and 1 where the values are to be multiplied by i.
-    values : (n, size)
-        By p; zero where p + shift is outside.
-    """
-
-    shift: NDArray[np.int64]
-    imaginary: NDArray[np.int64]
-    values: Array
-
-    @classmethod
-    def of(cls, matrix: csr_array | csc_array) -> Bands:
-        """From a sparse matrix."""
-        entries = matrix.tocoo()
-        row, column = entries.coords
-        width = int(np.abs(column - row).max(initial=0))
-        whole = np.zeros((2 * width + 1, matrix.shape[0]), dtype=complex)
-        whole[column - row + width, row] = entries.data
-        whole[width] = 0
-        parts = np.stack([whole.real, whole.imag], axis=1)
-        band, imaginary = np.nonzero(parts.any(axis=2))
-        return cls(band - width, imaginary, parts[band, imaginary])
-
-
 class ProgramHeff(NamedTuple):
     """H_eff of a sector of several blocks, or of any levels; arrays over its flat basis.
 
@@ -88,16 +58,13 @@ class ProgramHeff(NamedTuple):
     diagonal, half_rate : (size,)
         Diagonal of H_eff: real part, and minus the imaginary part.
     program : Program
-        The rest of H_eff, or
-    bands : Bands
-        all of it; the program is empty then.
+        The rest of H_eff.
     """
 
     has_jumps: bool
     diagonal: Array
     half_rate: Array
     program: Program
-    bands: Bands
 
 
 class SpinJumps(NamedTuple):
@@ -106,16 +73,14 @@ class SpinJumps(NamedTuple):
     Attributes
     ----------
     kind : (L,) int
-        LADDER_DOWN, LADDER_UP, GENERAL or COLLECTIVE.
+        What kind of jump, see KINDS.
     strength : (L,)
-        |j|² of a ladder channel.
+        |j|² of a ladder channel, |y|² of a collective one.
     j_re, j_im : (L, 2, 2)
     gamma : (L, N+1)
         Γ before the particle is taken out. A ladder channel holds its self-excluded Γ here too.
     gamma_rest : (L, N+1)
-        Γ at i' = 0..N-1 particles up of the N - 1 left behind (general self-excluded channels; 1 otherwise).
-    rate_diagonal, rate_up_re, rate_up_im : (L, N+1)
-        The rate operator of one channel: diagonal, and <i+1|.|i> divided by c_J(i).
+        Γ at i' = 0..N-1 particles up of the N - 1 left behind (SELF_EXCLUDED; 1 otherwise).
     """
 
     kind: NDArray[np.int64]
@@ -124,10 +89,11 @@ class SpinJumps(NamedTuple):
     j_im: Array
     gamma: Array
     gamma_rest: Array
-    rate_diagonal: Array
-    rate_up_re: Array
-    rate_up_im: Array
 
 
-LADDER_DOWN, LADDER_UP, GENERAL, COLLECTIVE = 0, 1, 2, 3
-"""Kinds of a jump: j has only the entry <down|j|up>, only <up|j|down>, or anything else; a collective jump."""
+KINDS = LADDER_DOWN, LADDER_UP, GENERAL, SELF_EXCLUDED, COLLECTIVE, COLLECTIVE_DOWN, COLLECTIVE_UP = range(7)
+"""Kinds of a jump.
+
+A ladder: j has only the entry <down|j|up>, or only <up|j|down>. Anything else is general, or of a self-excluded rate.
+A collective jump, and those that are J_- or J_+ alone.
+"""

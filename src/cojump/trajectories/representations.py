@@ -22,9 +22,8 @@ from .kernel_cache import compiling
 from .kernels.banded_matrix import polynomial, product
 from .kernels.common import MAX_ORDER, PAD
 from .kernels.lattice import LONG_ROW
-from .kernels.program import run_program, twice_bands
+from .kernels.program import run_program
 from .lattice_engine import LatticeEngine
-from .no_jump_tables import Bands
 from .outcome import Runner
 from .product_channels import channels_of
 from .product_engine import ProductEngine
@@ -146,13 +145,8 @@ class Product(Representation):
         sector = 8 * amplitudes * (2 * 7 + (2 + 2 * levels) * jumps)
         sector += amplitudes * sum(24 * (12 if b.levels > 2 else 3) for b in model.blocks)
         # a change of frame: the matrix and its adjoint, for H_eff and for the rate of the channel
+        # (an upper bound where Γ is a polynomial: its bands are fewer)
         turned = [float(d) ** 2 for b, d in enumerate(dims) if not shares_frame(model, b)]
-        if turned and len(dims) == 1 and model.blocks[0].levels == 2:
-            # bands of H_eff, of the rates and of Γ where all of them are polynomials
-            channels = [channel for channel in channels_of(model).of_jumps if channel is not None]
-            if not any(channel.turn for channel in channels):
-                turned = []
-            sector += sum(100 * (c.polynomial.degree + 1) * dims[0] for c in channels if c.polynomial is not None)
         sector += sum(4 * 24 * jumps * elements for elements in turned)
         sectors = prod(most_sectors(b) for b in model.blocks)
         moves = sum(most_sectors(b) * 12 * d * b.levels**3 for b, d in zip(model.blocks, dims, strict=True))
@@ -186,7 +180,6 @@ class Product(Representation):
                 run_program(Builder((2,)).build())
                 tridiagonal = np.zeros((2, 3), dtype=complex)
                 product(tridiagonal, polynomial(np.ones(2), tridiagonal))
-                twice_bands(*Bands.of(csr_array((1, 1))), np.zeros(1, dtype=complex))
 
 
 class Lattice(Product):

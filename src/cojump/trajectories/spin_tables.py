@@ -29,7 +29,17 @@ from ..model.spectrum import snapped, two_level_averages
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
 from .axes import ZERO, axis_rotation, block_axis
-from .no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN, LADDER_UP, BandedHeff, SpinJumps
+from .no_jump_tables import (
+    COLLECTIVE,
+    COLLECTIVE_DOWN,
+    COLLECTIVE_UP,
+    GENERAL,
+    LADDER_DOWN,
+    LADDER_UP,
+    SELF_EXCLUDED,
+    BandedHeff,
+    SpinJumps,
+)
 
 MEMORY = 64 * 2**20
 """Bytes of tables that are kept of the models used last."""
@@ -142,6 +152,12 @@ class _Rates(NamedTuple):
     casimir: float = 0.0
 
 
+def _lonely_flip(matrix: Matrix) -> tuple[int, int] | None:
+    """Where the only entry of a matrix is, if that flips a spin."""
+    places = [(int(a), int(b)) for a, b in np.argwhere(matrix != 0)]
+    return places[0] if len(places) == 1 and places[0] in ((1, 0), (0, 1)) else None
+
+
 def _collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> _Rates:
     """L = l(i) + y_ud J_+ + y_du J_- with l(i) = i y_uu + (N - i) y_dd, and L†L from J_∓J_± = J(J+1) - M² ∓ M."""
     N = model.size
@@ -156,7 +172,9 @@ def _collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> _
     up = np.zeros(N + 1, dtype=complex)
     up[:N] = along[1:].conj() * y[0, 1] + np.conj(y[1, 0]) * along[:N]
     one = np.ones(N + 1)
-    return _Rates(COLLECTIVE, 1.0, y, one, one, diagonal, up, raised + lowered)
+    alone = _lonely_flip(y)
+    kind = COLLECTIVE if alone is None else (COLLECTIVE_DOWN if alone == (1, 0) else COLLECTIVE_UP)
+    return _Rates(kind, float(np.abs(y).max() ** 2), y, one, one, diagonal, up, raised + lowered)
 
 
 def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
@@ -175,9 +193,9 @@ def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
     diagonal = gamma**2 * (i * square[0, 0].real * rest_without_up**2 + (N - i) * square[1, 1].real * rest**2)
     up = np.zeros(N + 1, dtype=complex)
     up[:N] = gamma[1:] * gamma[:N] * rest[:N] ** 2 * square[0, 1]
-    nonzero = np.abs(j) > 0
-    if nonzero.sum() == 1 and (nonzero[1, 0] or nonzero[0, 1]):
-        kind = LADDER_DOWN if nonzero[1, 0] else LADDER_UP
+    alone = _lonely_flip(j)
+    if alone is not None:
+        kind = LADDER_DOWN if alone == (1, 0) else LADDER_UP
         return _Rates(
             kind,
             float(np.abs(j).max() ** 2),
@@ -187,7 +205,7 @@ def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
             diagonal,
             up,
         )
-    return _Rates(GENERAL, 1.0, j, gamma, rest, diagonal, up)
+    return _Rates(SELF_EXCLUDED if jump.leaves_self_out else GENERAL, 1.0, j, gamma, rest, diagonal, up)
 
 
 def _phase_that_makes_real(hamiltonian: _Hamiltonian) -> complex:
@@ -258,7 +276,7 @@ def _jumps(N: int, rates: list[_Rates]) -> SpinJumps:
     def stack(name: str, shape: tuple[int, ...]) -> NDArray[np.complex128]:
         return np.array([getattr(r, name) for r in rates]).reshape(len(rates), *shape)
 
-    matrices, rate_up = stack("matrix", (2, 2)), stack("up", (N + 1,))
+    matrices = stack("matrix", (2, 2))
     return SpinJumps(
         kind=np.array([r.kind for r in rates], dtype=np.int64),
         strength=np.array([r.strength for r in rates], dtype=float),
@@ -266,7 +284,4 @@ def _jumps(N: int, rates: list[_Rates]) -> SpinJumps:
         j_im=matrices.imag.copy(),
         gamma=stack("gamma", (N + 1,)).real.copy(),
         gamma_rest=stack("gamma_rest", (N + 1,)).real.copy(),
-        rate_diagonal=stack("diagonal", (N + 1,)).real.copy(),
-        rate_up_re=rate_up.real.copy(),
-        rate_up_im=rate_up.imag.copy(),
     )

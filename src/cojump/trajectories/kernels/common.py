@@ -16,6 +16,9 @@ OPTIONS = {  # no "cache": cojump.trajectories.kernel_cache gives all kernels on
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
 }
 
+EXACT = OPTIONS | {"fastmath": {"nsz"}}
+"""For a kernel whose last bits must not depend on where the compiler puts it; its sums do not vectorise."""
+
 ALLOCATES = OPTIONS | {"_nrt": True}
 """For a kernel that makes arrays; kernels with OPTIONS alone must not call it, they would never free them."""
 
@@ -145,10 +148,10 @@ class Work(NamedTuple):
     out_re, out_im, new_re, new_im : (N + 1 + 2 PAD,)
         A state at a later time, and a state after a jump.
     rest_re, rest_im : (2, N + 1 + 2 PAD)
-        The jumping particle up and down, times the state of the others.
+        What a particle that is up, or down, leaves behind when it jumps.
     norms : (MAX_ORDER + 1,)
         Norms of the Taylor rows.
-    weights : (L, 3)
+    weights : (L, 4)
         Weights of the outcomes of each channel.
     """
 

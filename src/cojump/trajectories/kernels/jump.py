@@ -9,7 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .common import OPTIONS, PAD
+from .common import EXACT, OPTIONS, PAD
+from .propagate import norm_squared
+from .window import clear_beside
+
+CERTAIN = 1e-4
+"""Part of the largest weight that sums of moments are trusted for; below it the state after the jump is made."""
+
+ROUNDING = 1e-10
+"""Part of that below which a weight is the rounding of others."""
 
 
 @njit(**OPTIONS)
@@ -25,10 +33,10 @@ def sector_factors(N, two_J):
 
 
 @njit(**OPTIONS)
-def ladder_weights(N, two_J, down, strength, gamma, re, im, lo, hi, weights):
+def ladder_weights(N, two_J, down, collective, strength, gamma, re, im, lo, hi, weights):
     """Weights |Kψ|² of J' = J, J - 1, J + 1 for j = σ_- (or σ_+ by M → -M): e ab, f a(a-1), g b(b+1).
 
-    a = J + M, b = J - M + 1 for σ_-.
+    a = J + M, b = J - M + 1 for σ_-. Of a collective jump ab is all.
     """
     J = 0.5 * two_J
     sign = 1.0 if down else -1.0
@@ -43,7 +51,7 @@ def ladder_weights(N, two_J, down, strength, gamma, re, im, lo, hi, weights):
         same += weight * a * b
         lower += weight * a * (a - 1.0)
         higher += weight * b * (b + 1.0)
-    e, f, g = sector_factors(N, two_J)
+    e, f, g = (1.0, 0.0, 0.0) if collective else sector_factors(N, two_J)
     # written so that NaN stays NaN
     weights[0] = 0.0 if same < 0.0 else strength * e * same
     weights[1] = 0.0 if lower < 0.0 else strength * f * lower
@@ -77,101 +85,149 @@ def ladder_jump(N, two_J, down, outcome, gamma, re, im, lo, hi, to_re, to_im):
     return norm2
 
 
-@njit(**OPTIONS)
-def channel_weight(N, two_J, diagonal, up_re, up_im, re, im, lo, hi):
-    """<R> of one channel: its rate operator has a diagonal and one off-diagonal c_J(i) up(i)."""
-    J = 0.5 * two_J
-    total = 0.0
-    for p in range(lo, hi):
-        i = p - PAD
-        M = i - 0.5 * N
-        total += diagonal[i] * (re[p] * re[p] + im[p] * im[p])
-        c = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
-        flip_re = re[p + 1] * re[p] + im[p + 1] * im[p]
-        flip_im = re[p + 1] * im[p] - im[p + 1] * re[p]
-        total += 2.0 * c * (up_re[i] * flip_re - up_im[i] * flip_im)
-    return 0.0 if total < 0.0 else total
+@njit(**EXACT)
+def leave_behind(gamma, gamma_rest, re, im, lo, hi, rest_re, rest_im):
+    """ΓψΓ' as the others hold it: row 0 (row 1) is what a particle that is up (down) leaves behind, but for amplitudes.
 
-
-@njit(**OPTIONS)
-def _take_out(N, two_J, high, gamma, re, im, lo, hi, rest_re, rest_im):
-    """sqrt(N f_μ/f_λ) C_λ^μ Γψ for μ = J - ½, or J + ½ if ``high``; row 0: particle up, row 1: down.
-
-    Position p of ``rest`` has p - PAD particles up among the others; written for lo - 1 ≤ p < hi.
+    Position p of ``rest`` has p - PAD particles up among the others; written for lo - 2 ≤ p ≤ hi.
     """
+    clear_beside(rest_re[0], rest_im[0], lo - 1, hi - 1, 2)
+    clear_beside(rest_re[1], rest_im[1], lo, hi, 2)
+    v_re, v_im, before = re[lo:hi], im[lo:hi], gamma[lo - PAD : hi - PAD]
+    up_re, up_im, down_re, down_im = (
+        rest_re[0, lo - 1 : hi],
+        rest_im[0, lo - 1 : hi],
+        rest_re[1, lo:hi],
+        rest_im[1, lo:hi],
+    )
+    down_rest, up_rest = gamma_rest[lo - PAD : hi - PAD], gamma_rest[max(lo - PAD - 1, 0) : hi - PAD - 1]
+    none_up = v_re.size - up_rest.size  # 1 where the first cell has no particle up, else 0
+    for p in range(none_up):
+        up_re[p] = up_im[p] = 0.0
+    for p in range(up_rest.size):
+        factor = before[p + none_up] * up_rest[p]
+        up_re[p + none_up] = factor * v_re[p + none_up]
+        up_im[p + none_up] = factor * v_im[p + none_up]
+    for p in range(v_re.size):
+        factor = before[p] * down_rest[p]
+        down_re[p] = factor * v_re[p]
+        down_im[p] = factor * v_im[p]
+
+
+@njit(**OPTIONS)
+def removal_shares(N, two_J):
+    """N f_μ/f_λ / (2J + 1) for μ = J - ½ and J + ½; 0 where the others cannot be in μ."""
     J = 0.5 * two_J
-    share = (0.5 * N - J if high else 0.5 * N + J + 1.0) / (2.0 * J + 1.0)
-    for p in range(lo - 1, hi):
-        i = p - PAD
-        m = i + 0.5 - 0.5 * N  # M of the others
-        M_up, M_down = m + 0.5, m - 0.5
-        up = J + 1.0 - M_up if high else J + M_up
-        down = J + 1.0 + M_down if high else J - M_down
-        up = (-1.0 if high else 1.0) * np.sqrt(max(share * up, 0.0))
-        down = np.sqrt(max(share * down, 0.0))
-        gamma_up = gamma[i + 1] if 0 <= i + 1 <= N else 0.0
-        gamma_down = gamma[i] if 0 <= i <= N else 0.0
-        rest_re[0, p] = up * gamma_up * re[p + 1]
-        rest_im[0, p] = up * gamma_up * im[p + 1]
-        rest_re[1, p] = down * gamma_down * re[p]
-        rest_im[1, p] = down * gamma_down * im[p]
+    low = (0.5 * N + J + 1.0) / (2.0 * J + 1.0) if two_J > 0 else 0.0
+    return low, (0.5 * N - J) / (2.0 * J + 1.0)
 
 
-@njit(**OPTIONS)
-def _act(j_re, j_im, gamma_rest, lo, hi, rest_re, rest_im):
-    """Apply Γ_μ ⊗ j on lo - 1 ≤ p < hi."""
-    for p in range(lo - 1, hi):
-        i = p - PAD
-        g = gamma_rest[i] if 0 <= i < gamma_rest.size else 0.0
-        a_re, a_im = g * rest_re[0, p], g * rest_im[0, p]
-        b_re, b_im = g * rest_re[1, p], g * rest_im[1, p]
-        for s in range(2):
-            rest_re[s, p] = j_re[s, 0] * a_re - j_im[s, 0] * a_im + j_re[s, 1] * b_re - j_im[s, 1] * b_im
-            rest_im[s, p] = j_re[s, 0] * a_im + j_im[s, 0] * a_re + j_re[s, 1] * b_im + j_im[s, 1] * b_re
+@njit(**EXACT)
+def general_jump(N, two_J, outcome, j_re, j_im, lo, hi, rest_re, rest_im, to_re, to_im):
+    """Kraus operator (μ, J') of any j applied to what leave_behind has left; returns J' (as 2J') and the weight |Kψ|².
 
-
-@njit(**OPTIONS)
-def _put_back(N, two_J, high, new_two_J, lo, hi, rest_re, rest_im, to_re, to_im):
-    """C_{λ'}^{μ†}: couple the particle to the others into J'. Written for lo - 1 ≤ p ≤ hi; returns |.|²."""
-    J = 0.5 * new_two_J
-    two_mu = two_J + 1 if high else two_J - 1
-    from_high = two_mu > new_two_J  # μ = J' + ½
-    below = 1.0 / (2.0 * J) if new_two_J > 0 else 0.0
-    norm2 = 0.0
-    for p in range(lo - 1, hi + 1):
-        M = (p - PAD) - 0.5 * N
-        inside = abs(M) <= J
-        if from_high:
-            up = -np.sqrt(max((J + 1.0 - M) / (2.0 * J + 2.0), 0.0)) if inside else 0.0
-            down = np.sqrt(max((J + 1.0 + M) / (2.0 * J + 2.0), 0.0)) if inside else 0.0
-        else:
-            up = np.sqrt(max((J + M) * below, 0.0)) if inside else 0.0
-            down = np.sqrt(max((J - M) * below, 0.0)) if inside else 0.0
-        # up: the others had one less; the first and last position have one partner only
-        a = up * rest_re[0, p - 1] if p >= lo else 0.0
-        b = up * rest_im[0, p - 1] if p >= lo else 0.0
-        if p < hi:
-            a += down * rest_re[1, p]
-            b += down * rest_im[1, p]
-        to_re[p] = a
-        to_im[p] = b
-        norm2 += a * a + b * b
-    return norm2
-
-
-@njit(**OPTIONS)
-def general_jump(N, two_J, outcome, j_re, j_im, gamma, gamma_rest, re, im, lo, hi, rest_re, rest_im, to_re, to_im):
-    """Kraus operator (μ, J') of any j applied to ψ, unnormalised; returns J' (as 2J') and its weight |Kψ|².
-
-    Outcomes 0: (J-½, J), 1: (J-½, J-1), 2: (J+½, J), 3: (J+½, J+1); the weight of an impossible one is 0.
+    Outcomes 0: (J-½, J), 1: (J-½, J-1), 2: (J+½, J), 3: (J+½, J+1); the weight of an impossible one is 0. Of the
+    particle that is taken out, j acts on it, and that is put back, the four ways from up, down to up, down have the
+    amplitudes of J ± J_z (or J + 1 ∓ J_z), J_+ and J_- where J' = J, and those of a vector between J and J ± 1 else.
+    Written for lo - 1 ≤ p ≤ hi.
     """
-    high = outcome >= 2
+    J, low = 0.5 * two_J, outcome < 2
     new_two_J = two_J + (-2 if outcome == 1 else (2 if outcome == 3 else 0))
-    if (high and two_J == N) or (not high and two_J == 0) or new_two_J < 0:
+    share = removal_shares(N, two_J)[0 if low else 1]
+    if not share > 0.0 or new_two_J < 0:
         return two_J, 0.0
-    _take_out(N, two_J, high, gamma, re, im, lo, hi, rest_re, rest_im)
-    _act(j_re, j_im, gamma_rest, lo, hi, rest_re, rest_im)
-    return new_two_J, _put_back(N, two_J, high, new_two_J, lo, hi, rest_re, rest_im, to_re, to_im)
+    s, K = (1.0, J) if low else (-1.0, J + 1.0)
+    share = np.sqrt(share / (2.0 * K))
+    a_re, a_im, b_re, b_im = share * j_re[0, 0], share * j_im[0, 0], share * j_re[0, 1], share * j_im[0, 1]
+    c_re, c_im, d_re, d_im = share * j_re[1, 0], share * j_im[1, 0], share * j_re[1, 1], share * j_im[1, 1]
+    up_re, up_im = rest_re[0, lo - 2 : hi + 1], rest_im[0, lo - 2 : hi + 1]
+    down_re, down_im = rest_re[1, lo - 2 : hi + 1], rest_im[1, lo - 2 : hi + 1]
+    t_re, t_im = to_re[lo - 1 : hi + 1], to_im[lo - 1 : hi + 1]
+    M0 = lo - 1 - PAD - 0.5 * N
+    for p in range(t_re.size):
+        M = M0 + p
+        if new_two_J == two_J:
+            a, d = K + s * M, K - s * M
+            b = s * np.sqrt(max((J + M) * (J - M + 1.0), 0.0))
+            c = s * np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
+        else:
+            d = np.sqrt(max((K - M) * (K + M), 0.0))
+            a = -d
+            b = -s * np.sqrt(max((J - s * M) * (J - s * M + 1.0), 0.0))
+            c = s * np.sqrt(max((J + s * M) * (J + s * M + 1.0), 0.0))
+        # into up: the others had one less
+        x = a * (a_re * up_re[p] - a_im * up_im[p]) + b * (b_re * down_re[p] - b_im * down_im[p])
+        y = a * (a_re * up_im[p] + a_im * up_re[p]) + b * (b_re * down_im[p] + b_im * down_re[p])
+        x += c * (c_re * up_re[p + 1] - c_im * up_im[p + 1]) + d * (d_re * down_re[p + 1] - d_im * down_im[p + 1])
+        y += c * (c_re * up_im[p + 1] + c_im * up_re[p + 1]) + d * (d_re * down_im[p + 1] + d_im * down_re[p + 1])
+        t_re[p] = x
+        t_im[p] = y
+    return new_two_J, norm_squared(to_re, to_im, lo - 1, hi + 1)
+
+
+@njit(**OPTIONS)
+def _vector(J, y, moments):
+    """<V> and <V†V> of V = (y_uu - y_dd) J_z + y_ud J_+ + y_du J_-."""
+    norm2, z, zz, plus, z_plus, two = moments
+    along, up, down = y[0] - y[3], y[1], y[2]
+    mean = along * z + up * plus + down * np.conj(plus)
+    planar = J * (J + 1.0) * norm2 - zz
+    square = abs(along) ** 2 * zz + abs(up) ** 2 * (planar - z) + abs(down) ** 2 * (planar + z)
+    # <J_z J_+>, <J_z J_-> and <J_-²>
+    crossed = np.conj(along) * up * (z_plus + 0.5 * plus) + np.conj(along) * down * np.conj(z_plus - 0.5 * plus)
+    crossed += np.conj(up) * down * np.conj(two)
+    return mean, square + 2.0 * crossed.real
+
+
+@njit(**OPTIONS)
+def _entries(y_re, y_im):
+    """The entries uu, ud, du, dd of a matrix, and the sum of their squares."""
+    y = complex(y_re[0, 0], y_im[0, 0]), complex(y_re[0, 1], y_im[0, 1])
+    z = complex(y_re[1, 0], y_im[1, 0]), complex(y_re[1, 1], y_im[1, 1])
+    return y + z, abs(y[0]) ** 2 + abs(y[1]) ** 2 + abs(z[0]) ** 2 + abs(z[1]) ** 2
+
+
+@njit(**OPTIONS)
+def general_weights(N, two_J, j_re, j_im, moments, weights):
+    """Weights |Kψ|² of all outcomes of general_jump without self-exclusion, from the moments of Γψ.
+
+    Between J and J they are those of J tr j + V, or (J + 1) tr j - V; what goes to J ± 1 is the rest of <j†j>, weighed
+    with the numbers of particles. False where rounding of the sums would show: no weight says anything then.
+    """
+    J = 0.5 * two_J
+    y, size = _entries(j_re, j_im)
+    norm2, z, _, plus, _, _ = moments
+    mean, square = _vector(J, y, moments)
+    trace = y[0] + y[3]
+    up, down = abs(y[0]) ** 2 + abs(y[2]) ** 2, abs(y[1]) ** 2 + abs(y[3]) ** 2  # j†j
+    flip = 2.0 * ((np.conj(y[0]) * y[1] + np.conj(y[2]) * y[3]) * plus).real
+    low, high = removal_shares(N, two_J)
+    least = CERTAIN * N * size * norm2
+    total_low = low * ((up + down) * J * norm2 + (up - down) * z + flip)
+    total_high = high * ((up + down) * (J + 1.0) * norm2 - (up - down) * z - flip)
+    weights[0] = total_low
+    if two_J > 1:
+        weights[0] = low / two_J * (J * J * abs(trace) ** 2 * norm2 + 2.0 * J * (np.conj(trace) * mean).real + square)
+    weights[1] = total_low - weights[0]
+    one_more = J + 1.0
+    weights[2] = one_more * one_more * abs(trace) ** 2 * norm2 - 2.0 * one_more * (np.conj(trace) * mean).real + square
+    weights[2] *= high / (two_J + 2.0)
+    weights[3] = total_high - weights[2]
+    for k in range(4):
+        if weights[k] < ROUNDING * least:  # written so that NaN stays NaN
+            weights[k] = 0.0
+    return not total_low + total_high < least
+
+
+@njit(**OPTIONS)
+def collective_weight(N, two_J, y_re, y_im, moments):
+    """|Lψ|² of collective_jump from the moments of ψ, and whether it is more than their rounding."""
+    J = 0.5 * two_J
+    y, size = _entries(y_re, y_im)
+    mean, square = _vector(J, y, moments)
+    trace = 0.5 * N * (y[0] + y[3])
+    weight = abs(trace) ** 2 * moments[0] + 2.0 * (np.conj(trace) * mean).real + square
+    return weight, not weight < CERTAIN * size * N * N * moments[0]
 
 
 @njit(**OPTIONS)

@@ -5,71 +5,82 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN
+from ..no_jump_tables import COLLECTIVE, COLLECTIVE_DOWN, COLLECTIVE_UP, GENERAL, LADDER_DOWN, SELF_EXCLUDED
 from .common import NO_JUMP, NO_NUMBER, OPTIONS
-from .jump import channel_weight, collective_jump, general_jump, ladder_jump, ladder_weights
+from .jump import (
+    collective_jump,
+    collective_weight,
+    general_jump,
+    general_weights,
+    ladder_jump,
+    ladder_weights,
+    leave_behind,
+)
+from .moments import spin_moments
 from .propagate import norm_squared
 from .series import sector_range
 from .window import clear_beside, store, trim
 
 
 @njit(inline="always", **OPTIONS)
-def _choose_channel(N, jumps, work, two_J, re, im, lo, hi, u):
-    """Channel (and outcome of a ladder channel, else -1) with probability proportional to |Kψ|²; what is left of u.
+def _weigh(N, jumps, work, channel, two_J, re, im, lo, hi, weights):
+    """Weights |Kψ|² of the outcomes of a channel."""
+    kind = jumps.kind[channel]
+    weights[:] = 0.0
+    if kind in (GENERAL, SELF_EXCLUDED):
+        rest_re, rest_im = work.rest_re, work.rest_im
+        leave_behind(jumps.gamma[channel], jumps.gamma_rest[channel], re, im, lo, hi, rest_re, rest_im)
+        if kind == GENERAL:
+            moments = spin_moments(N, two_J, rest_re[1], rest_im[1], lo, hi)
+            if general_weights(N, two_J, jumps.j_re[channel], jumps.j_im[channel], moments, weights):
+                return
+        for outcome in range(4):
+            weights[outcome] = _general(N, jumps, work, channel, outcome, two_J, lo, hi)[1]
+    elif kind == COLLECTIVE:
+        moments = spin_moments(N, two_J, re, im, lo, hi)
+        weights[0], certain = collective_weight(N, two_J, jumps.j_re[channel], jumps.j_im[channel], moments)
+        if not certain:
+            weights[0] = _collective(N, jumps, work, channel, two_J, re, im, lo, hi)
+    else:
+        down, collective = _is_down(kind), kind in (COLLECTIVE_DOWN, COLLECTIVE_UP)
+        strength, gamma = jumps.strength[channel], jumps.gamma[channel]
+        ladder_weights(N, two_J, down, collective, strength, gamma, re, im, lo, hi, weights)
+
+
+@njit(inline="always", **OPTIONS)
+def _choose(N, jumps, work, two_J, re, im, lo, hi, u):
+    """Channel and outcome with probability proportional to |Kψ|².
 
     The channel is NO_JUMP if all weights are zero, NO_NUMBER if they are no finite numbers.
     """
     weights = work.weights
     total = 0.0
     for l in range(jumps.kind.size):
-        if jumps.kind[l] == GENERAL:
-            weights[l, 0] = channel_weight(
-                N,
-                two_J,
-                jumps.rate_diagonal[l],
-                jumps.rate_up_re[l],
-                jumps.rate_up_im[l],
-                re,
-                im,
-                lo,
-                hi,
-            )
-            weights[l, 1] = weights[l, 2] = 0.0
-        elif jumps.kind[l] == COLLECTIVE:
-            weights[l, 0] = _collective(N, jumps, work, l, two_J, re, im, lo, hi)
-            weights[l, 1] = weights[l, 2] = 0.0
-        else:
-            down = jumps.kind[l] == LADDER_DOWN
-            ladder_weights(N, two_J, down, jumps.strength[l], jumps.gamma[l], re, im, lo, hi, weights[l])
-        total += weights[l, 0] + weights[l, 1] + weights[l, 2]
+        _weigh(N, jumps, work, l, two_J, re, im, lo, hi, weights[l])
+        total += weights[l, 0] + weights[l, 1] + weights[l, 2] + weights[l, 3]
     if not total < np.inf:
-        return NO_NUMBER, -1, 0.0
+        return NO_NUMBER, -1
     left = u * total
     channel, outcome = NO_JUMP, -1
     for l in range(jumps.kind.size):
-        for k in range(3):
+        for k in range(4):
             if weights[l, k] > 0.0:
                 channel, outcome = l, k
                 if left < weights[l, k]:
-                    return channel, outcome, left
+                    return channel, outcome
                 left -= weights[l, k]
-    return channel, outcome, 0.0
+    return channel, outcome  # rounding: the last possible one
 
 
 @njit(**OPTIONS)
-def _jump_general(N, jumps, work, channel, two_J, re, im, lo, hi, left):
-    """Outcome (μ, J') of a general channel, by the weights of its up to four Kraus operators."""
-    last, result, weight = -1, two_J, 0.0
-    for outcome in range(4):
-        result, weight = _try(N, jumps, work, channel, outcome, two_J, re, im, lo, hi)
-        if weight > 0.0:
-            last = outcome
-            if left < weight:
-                return result, weight
-            left -= weight
-    if last < 0:
-        return two_J, 0.0
-    return _try(N, jumps, work, channel, last, two_J, re, im, lo, hi)  # rounding: keep the last possible one
+def _is_down(kind):
+    return kind in (LADDER_DOWN, COLLECTIVE_DOWN)
+
+
+@njit(**OPTIONS)
+def _general(N, jumps, work, channel, outcome, two_J, lo, hi):
+    j_re, j_im = jumps.j_re[channel], jumps.j_im[channel]
+    return general_jump(N, two_J, outcome, j_re, j_im, lo, hi, work.rest_re, work.rest_im, work.new_re, work.new_im)
 
 
 @njit(**OPTIONS)
@@ -77,57 +88,29 @@ def _collective(N, jumps, work, channel, two_J, re, im, lo, hi):
     return collective_jump(N, two_J, jumps.j_re[channel], jumps.j_im[channel], re, im, lo, hi, work.new_re, work.new_im)
 
 
-@njit(**OPTIONS)
-def _try(N, jumps, work, channel, outcome, two_J, re, im, lo, hi):
-    return general_jump(
-        N,
-        two_J,
-        outcome,
-        jumps.j_re[channel],
-        jumps.j_im[channel],
-        jumps.gamma[channel],
-        jumps.gamma_rest[channel],
-        re,
-        im,
-        lo,
-        hi,
-        work.rest_re,
-        work.rest_im,
-        work.new_re,
-        work.new_im,
-    )
-
-
 @njit(inline="always", **OPTIONS)
 def perform_jump(N, jumps, work, two_J, lo, hi, u):
     """Jump from the state in ``out`` to one in ``new``; returns channel, 2J', window and |new|²."""
-    clear_beside(work.out_re, work.out_im, lo, hi, 2)
-    channel, outcome, left = _choose_channel(N, jumps, work, two_J, work.out_re, work.out_im, lo, hi, u)
+    re, im = work.out_re, work.out_im
+    clear_beside(re, im, lo, hi, 2)
+    channel, outcome = _choose(N, jumps, work, two_J, re, im, lo, hi, u)
     if channel < 0:
         return channel, two_J, lo, hi, 0.0
-    if jumps.kind[channel] == GENERAL:
-        new_two_J, norm2 = _jump_general(N, jumps, work, channel, two_J, work.out_re, work.out_im, lo, hi, left)
+    kind, new_two_J = jumps.kind[channel], two_J
+    if kind in (GENERAL, SELF_EXCLUDED):
+        if channel < jumps.kind.size - 1:  # other channels have been there since
+            gamma, gamma_rest = jumps.gamma[channel], jumps.gamma_rest[channel]
+            leave_behind(gamma, gamma_rest, re, im, lo, hi, work.rest_re, work.rest_im)
+        new_two_J, norm2 = _general(N, jumps, work, channel, outcome, two_J, lo, hi)
         lo, hi = lo - 1, hi + 1
-    elif jumps.kind[channel] == COLLECTIVE:
-        new_two_J = two_J
-        norm2 = _collective(N, jumps, work, channel, two_J, work.out_re, work.out_im, lo, hi)
+    elif kind == COLLECTIVE:
+        norm2 = _collective(N, jumps, work, channel, two_J, re, im, lo, hi)
         lo, hi = lo - 1, hi + 1
     else:
-        down = jumps.kind[channel] == LADDER_DOWN
+        down = _is_down(kind)
         new_two_J = two_J + (-2 if outcome == 1 else (2 if outcome == 2 else 0))
-        norm2 = ladder_jump(
-            N,
-            two_J,
-            down,
-            outcome,
-            jumps.gamma[channel],
-            work.out_re,
-            work.out_im,
-            lo,
-            hi,
-            work.new_re,
-            work.new_im,
-        )
+        gamma = jumps.gamma[channel]
+        norm2 = ladder_jump(N, two_J, down, outcome, gamma, re, im, lo, hi, work.new_re, work.new_im)
         move = -1 if down else 1
         lo, hi = lo + move, hi + move
     if not norm2 > 0.0:
