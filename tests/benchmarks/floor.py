@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 
 from cojump.model.states import State
-from cojump.trajectories.kernels.common import OPTIONS, PAD
+from cojump.trajectories.kernels.common import PAD
 from cojump.trajectories.loop import Loop
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
@@ -29,6 +29,9 @@ from cojump.trajectories.sector_matrix import program_matrix, sector_matrix
 from cojump.trajectories.spin_engine import Engine
 from cojump.trajectories.spin_state import SpinState
 
+OPTIONS = {"cache": True, "_nrt": False, "error_model": "numpy", "fastmath": {"reassoc", "contract", "arcp", "nsz"}}
+"""Those of the package's kernels, written here because numba's cache looks at this file alone."""
+
 COLUMNS = 64
 """Columns of H_eff, spread over the support, whose elements are counted."""
 
@@ -36,7 +39,7 @@ PATIENCE = 3.0
 """Seconds for which trajectories are watched."""
 
 
-@njit(cache=True, **OPTIONS)
+@njit(**OPTIONS)
 def apply_diagonals(diagonals, n, re, im, to_re, to_im):
     """to[p] = Σ_k diagonals[k, p] · from[p + k] for p < n: three diagonals in each pass over memory, then one."""
     k, many = 0, diagonals.shape[0]
@@ -65,7 +68,7 @@ def apply_diagonals(diagonals, n, re, im, to_re, to_im):
             k += 1
 
 
-@njit(cache=True, **OPTIONS)
+@njit(**OPTIONS)
 def steps(supports, orders, diagonals, rows_re, rows_im):
     """The floor of one step after another; returns a number that depends on all of them.
 
@@ -81,8 +84,8 @@ def steps(supports, orders, diagonals, rows_re, rows_im):
     for s in range(supports.size):
         n = supports[s]
         sum_re, sum_im, new_re, new_im = rows_re[2, :n], rows_im[2, :n], rows_re[3, :n], rows_im[3, :n]
-        sum_re[:] = rows_re[0, :n]
-        sum_im[:] = rows_im[0, :n]
+        for p in range(n):
+            sum_re[p], sum_im[p] = rows_re[0, p], rows_im[0, p]
         source, target = 0, 1
         for order in range(orders[s]):
             apply_diagonals(diagonals, n, rows_re[source], rows_im[source], rows_re[target], rows_im[target])
