@@ -28,8 +28,11 @@ from .kernels.banded_matrix import polynomial, product
 BOUND = 1e-13
 """Largest error of a polynomial on the spectrum, relative to the largest |Γ| there: as that of dense matrices."""
 
-_ROUNDING = 0.5 * BOUND
-"""Sum of the coefficients, and of the norms of outer bands, that are left out, relative to the largest ones."""
+_COEFFICIENTS, _BANDS = 0.5 * BOUND, 4e-15
+"""Sum of the coefficients, and of the norms of outer bands, that are left out, relative to the largest ones.
+
+Rates may be far below the largest one where the state is, and Γ² even more so: bands are left out for rounding alone.
+"""
 
 HIGHEST = 512
 """Highest degree of a polynomial."""
@@ -139,7 +142,9 @@ def polynomial_rate(
         return None
     if series is None:
         return None
-    series.coef = series.coef[: len(series.coef) - _rounding(np.abs(series.coef[:0:-1]), np.abs(series.coef).max())]
+    series.coef = series.coef[
+        : len(series.coef) - _negligible(np.abs(series.coef[:0:-1]), _COEFFICIENTS * np.abs(series.coef).max())
+    ]
     # of a degree of N or more it would have no fewer bands than the matrix has
     if len(series.coef) > min(block.size, HIGHEST + 1):
         return None
@@ -150,9 +155,9 @@ def polynomial_rate(
     return PolynomialRate(axis, seen, turn[axis], series, error)
 
 
-def _rounding(sizes: Array, largest: float) -> int:
-    """How many of the first numbers add up to rounding of the largest one of all."""
-    return int(np.searchsorted(np.cumsum(sizes), _ROUNDING * largest, side="right"))
+def _negligible(sizes: Array, most: float) -> int:
+    """How many of the first numbers add up to no more than this."""
+    return int(np.searchsorted(np.cumsum(sizes), most, side="right"))
 
 
 def _tridiagonal(matrix: csr_array) -> Matrix:
@@ -173,7 +178,7 @@ def _sparse(bands: NDArray[Any]) -> csr_array:
     """Bands as a sparse matrix; the outer ones are left out as far as the norm of all of them is rounding."""
     n, width = len(bands), bands.shape[1] // 2
     largest = np.abs(bands).max(axis=0, initial=0)  # the norm of each band
-    left_out = _rounding(largest[:width] + largest[:width:-1], largest.max(initial=0))
+    left_out = _negligible(largest[:width] + largest[:width:-1], _BANDS * largest.max(initial=0))
     offsets = np.arange(left_out, 2 * width + 1 - left_out) - width
     columns = np.arange(n)[:, None] + offsets
     kept = bands[:, left_out : 2 * width + 1 - left_out]
