@@ -167,6 +167,7 @@ def calls():
                 "seed": 1,
                 "tolerance": 1e-9,
                 "chunk": 2,
+                "averages": ["spins.z"],
                 "observables": {"zz": [({S: Z}, {S: Z})]},
                 "distributions": times[1:2],
                 "burn_in": 0.5,

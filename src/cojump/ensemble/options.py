@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
@@ -123,6 +123,12 @@ class RunOptions:
         "Polynomials of averages up to second order, by label.",
         default_factory=dict,
         example='{zz = "spins.z * spins.z"}',
+    )
+    averages: Sequence[str] | None = option(
+        "Labels of the averages that are measured, with their products; all if it is not given. Name them where levels "
+        "are many: d levels have d² averages.",
+        default=None,
+        example='["spins.z"]',
     )
     distributions: Any = option(  # noqa: RUF009 - it is a field
         "Output times at which the distribution of M in each block is measured.",

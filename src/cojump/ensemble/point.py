@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -56,6 +56,9 @@ class Point(RunOptions):
 
     def __post_init__(self) -> None:
         check_start(self.model, self.state)
+        if self.averages is not None:
+            object.__setattr__(self, "model", replace(self.model, averages=self.averages))
+        object.__setattr__(self, "averages", self.model.averages)
         object.__setattr__(self, "times", check_times(self.times))
         super().__post_init__()
         self._check_measurements()

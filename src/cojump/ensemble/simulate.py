@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ def simulate(
     seed: int = 0,
     tolerance: float = 1e-9,
     chunk: int = 64,
+    averages: Sequence[str] | None = None,
     observables: Mapping[str, Any] | None = None,
     distributions: ArrayLike = (),
     burn_in: float | None = None,
@@ -61,6 +62,11 @@ def simulate(
         Bound on the error of the state in each step (norm) and of each jump time (in units of log-survival).
     chunk : int
         Trajectories per unit of work; fixes the order of summation and with it the last bits.
+    averages : sequence of str, optional
+        Labels of the averages that are measured, with their products; all if it is not given. Name them where levels
+        are many: d levels have d² averages. The result has their labels, and the E_N of these alone; observables and
+        order parameters have to be sums and products of them, squeezing needs x, y and z of a block, the states of one
+        and two particles (``cojump.reduced``) all averages of it. They replace those that the model may name.
     observables : mapping of str to list of terms, optional
         Polynomials of averages up to second order, by label. A term is a mapping {block: X}, the average
         Σ_b (1/N_b) Σ_{k in b} X_b^(k) with Hermitian X_b, or a tuple of two such mappings, the symmetrised product
@@ -137,6 +143,7 @@ def simulate(
             tolerance=tolerance,
             chunk=chunk,
             keep=keep,
+            averages=averages,
             observables={} if observables is None else observables,
             distributions=_shots(distributions),
             burn_in=burn_in,

@@ -20,7 +20,7 @@ from math import isqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.operators import single_particle_basis, symmetric_products
+from ..model.operators import labelled_basis, single_particle_basis, symmetric_products
 from ..tools.labelled import Labelled, last_averages
 from ..tools.summaries import counted, few, more, span
 from ..tools.types import Array
@@ -93,14 +93,15 @@ def layout_of(labels: Sequence[str]) -> Layout:
     """Layout of the averages of blocks with these labels, "block.x".
 
     Within a block of more than two levels ½(o_a o_b + o_b o_a) holds third averages: the error of a correlation of two
-    particles needs their covariances with q_ab.
+    particles needs their covariances with q_ab. Where only some of its averages are measured, that is not asked.
     """
-    blocks = [label.rsplit(".", 1)[0] for label in labels]
+    blocks, names = zip(*(label.rsplit(".", 1) for label in labels), strict=True)
     triples = [np.empty((3, 0), dtype=np.intp)]
     for name in dict.fromkeys(blocks):
         first, count = blocks.index(name), blocks.count(name)
-        if count > 3:
-            products = symmetric_products(*single_particle_basis(isqrt(count)))
+        levels = isqrt(count)
+        if count > 3 and names[first : first + count] == tuple(label for label, _ in labelled_basis(levels)):
+            products = symmetric_products(*single_particle_basis(levels))
             i, j, k = np.nonzero(products)
             triples.append(first + np.array([i, j, k])[:, (i <= j) & (k != i) & (k != j)])
     return Layout(len(labels), np.concatenate(triples, axis=1))
@@ -342,7 +343,10 @@ class Averages(Labelled):
 
     @cached_property
     def deviation(self) -> Array:
-        """(T,) E_N(t) = Σ_a w_a <(m_a - m̄_a)²>, summed over blocks in the orthonormal basis, (24)."""
+        """(T,) E_N(t) = Σ_a w_a <(m_a - m̄_a)²>, summed over blocks in the orthonormal basis, (24).
+
+        Where not all averages are measured: the part of it that those make which are.
+        """
         return self._mean_of(self._layout.e)[:, 0]
 
     @cached_property

@@ -20,7 +20,7 @@ class AverageMeter(Meter):
     def __init__(self, model: Model, times: Array) -> None:
         super().__init__(model.labels, times)
         self._weights = model.deviation_weights
-        self._triples = sum(4 * b.levels**3 for b in model.blocks if b.levels > 2)
+        self._triples = sum(4 * b.levels**3 for i, b in enumerate(model.blocks) if b.levels > 2 and model.measures(i))
 
     @property
     def size(self) -> Size:

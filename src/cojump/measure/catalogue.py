@@ -41,7 +41,8 @@ class Asked(Protocol):
 def meters_of(model: Model, times: Array, asked: Asked) -> tuple[Meter | StateMeter, ...]:
     """Return the meters of a run, checked.
 
-    Averages, jump counts, spins, squeezing, order parameters if the model has any; and what is asked for:
+    Averages, jump counts, spins, squeezing (where x, y and z are measured), order parameters if the model has any;
+    and what is asked for:
     polynomials, distributions, and averages over the measurement window (if one of its bounds is given).
 
     Raises
@@ -53,7 +54,7 @@ def meters_of(model: Model, times: Array, asked: Asked) -> tuple[Meter | StateMe
     spins = [b for b, block in enumerate(model.blocks) if block.levels == 2]
     if spins:
         meters.append(SpinMeter(model, times))
-        meters += [SqueezingMeter(model, b, times) for b in spins]
+        meters += [SqueezingMeter(model, b, times) for b in spins if model.measures(b)]
     if len(asked.distributions):
         meters.append(DistributionMeter(model, asked.distributions))
     measured = window_of(times, asked.burn_in, asked.window)

@@ -62,6 +62,8 @@ def _restrict(model: Model, names: set[str]) -> Component:
             hamiltonian=[term.among(names, share) for term in model.hamiltonian if term.coupled <= names],
             jumps=[model.jumps[i].among(names, share) for i in places],
             order_parameters={},
+            averages=[o.label for o in model.observables if o.block in blocks]
+            or [next(o.label for o in model.all_averages() if o.block in blocks)],
         ),
         blocks,
         places,

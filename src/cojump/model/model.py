@@ -7,7 +7,7 @@ validated once, when a :class:`Model` is made; the rest of the program trusts it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -22,7 +22,7 @@ from .blocks import Block
 from .hamiltonian import OneBody, TwoBody
 from .hermiticity import excesses
 from .jumps import SPECTRUM_POINTS, CollectiveJump, LocalJump
-from .operators import check_hermitian, labelled_basis, matrix_of
+from .operators import HERMITIAN, check_hermitian, labelled_basis, matrix_of
 
 _ORDINARY = 40
 """Units of time in which the fastest rate is within 2^±20 are ordinary: nothing is rescaled in them."""
@@ -61,6 +61,10 @@ class Model(Summarised):
     order_parameters : mapping of str to mapping of str to (d_b, d_b) array
         Sums of averages that results report besides those of the blocks, by name: m = Σ_b (1/N_b) Σ_{k in b} X_b^(k)
         with Hermitian X_b. A Hopfield model has the overlaps with its patterns here.
+    averages : sequence of str, optional
+        Labels of the averages that are measured and reported, "block.x"; all of them if it is not given. A block of d
+        levels has d² averages and d⁴/2 products of two: with many levels, name those that are wanted. E_N is then the
+        part of (24) that these make, the sum over them alone; order parameters have to be sums of them.
 
     Raises
     ------
@@ -87,6 +91,7 @@ class Model(Summarised):
     hamiltonian: Sequence[OneBody | TwoBody] = ()
     jumps: Sequence[LocalJump | CollectiveJump] = ()
     order_parameters: Mapping[str, Mapping[str, ArrayLike]] = field(default_factory=dict)
+    averages: Sequence[str] | None = None
 
     def __post_init__(self) -> None:
         for name, kinds in (
@@ -110,6 +115,7 @@ class Model(Summarised):
             raise ArgumentError("blocks", f"hold at most 2^53 = {_MOST_PARTICLES:,} particles", found)
         self._check_shapes()
         self._check_hermitian()
+        object.__setattr__(self, "averages", self._chosen())
         checks.mapping("order_parameters", self.order_parameters, "map names to {block: matrix}")
         for name, matrices in self.order_parameters.items():
             if not isinstance(name, str) or not name:
@@ -214,13 +220,38 @@ class Model(Summarised):
     def observables(self) -> tuple[Observable, ...]:
         """The averages that results report, A of them, block by block.
 
-        Two levels: x, y, z (Pauli). More: n0..n{d-1}, then x{ab}, y{ab} for each a < b.
+        Two levels: x, y, z (Pauli). More: n0..n{d-1}, then x{ab}, y{ab} for each a < b. Those of ``averages`` alone, if
+        they are given.
         """
-        return tuple(
-            Observable(f"{block.name}.{label}", i, matrix)
-            for i, block in enumerate(self.blocks)
-            for label, matrix in labelled_basis(block.levels)
-        )
+        chosen = None if self.averages is None else frozenset(self.averages)
+        return tuple(o for o in self.all_averages() if chosen is None or o.label in chosen)
+
+    def all_averages(self) -> Iterator[Observable]:
+        """The averages that a model has, whether they are measured or not, one after the other."""
+        for i, block in enumerate(self.blocks):
+            for label, matrix in labelled_basis(block.levels):
+                yield Observable(f"{block.name}.{label}", i, matrix)
+
+    def measures(self, block: int) -> bool:
+        """Whether all averages of a block are measured."""
+        levels = self.blocks[block].levels
+        n_all = 3 if levels == 2 else levels**2
+        return self.averages is None or sum(o.block == block for o in self.observables) == n_all
+
+    def _chosen(self) -> tuple[str, ...] | None:
+        """The labels of ``averages`` in their order in the model; None for all of them."""
+        if self.averages is None:
+            return None
+        labels = checks.items("averages", self.averages, "a list of labels")
+        known = [o.label for o in self.all_averages()]
+        for label in labels:
+            if not isinstance(label, str) or label not in known:
+                rule = f"name averages of the model, such as {checks.named([repr(k) for k in known[:9]])}"
+                raise ArgumentError("averages", rule, f"one is {checks.shown(label)}")
+        if not labels or len(set(labels)) != len(labels):
+            found = f"it is {checks.shown(labels)}"
+            raise ArgumentError("averages", "name at least one average, and each of them once", found)
+        return None if len(labels) == len(known) else tuple(label for label in known if label in labels)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -292,7 +323,8 @@ class Model(Summarised):
         Raises
         ------
         ArgumentError
-            If a block is unknown or an X_b is not Hermitian of the block's shape; ``name`` is what it is called.
+            If a block is unknown or an X_b is not Hermitian of the block's shape, or if it takes an average that is not
+            measured; ``name`` is what it is called.
         """
         constant, coefficients = 0.0, np.zeros(len(self.observables))
         if not isinstance(matrices, Mapping) or not matrices:
@@ -310,7 +342,18 @@ class Model(Summarised):
             for a, o in enumerate(self.observables):
                 if o.block == b:
                     coefficients[a] += float(np.trace(matrix @ o.matrix).real) * o.weight
+            if not self.measures(b):
+                self._check_measured(f"{name}[{block!r}]", b, matrix)
         return constant, coefficients
+
+    def _check_measured(self, name: str, block: int, matrix: NDArray[np.complex128]) -> None:
+        """Raise ArgumentError unless a matrix of a block is a sum of measured averages (and of the identity)."""
+        assert self.averages is not None
+        overlaps = {o.label: np.vdot(o.matrix, matrix) * o.weight for o in self.all_averages() if o.block == block}
+        least = HERMITIAN * float(np.abs(matrix).max())
+        missing = [label for label, c in overlaps.items() if abs(c) > least and label not in self.averages]
+        if missing:
+            raise ArgumentError(name, "be a sum of the `averages` that are measured", f"it takes {few(missing)} too")
 
     def __getstate__(self) -> dict[str, Any]:
         """All but what is worked out of the model once, see ``cojump.model.facts``."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -37,18 +39,18 @@ def check_hermitian(name: str, matrix: NDArray[np.complex128]) -> None:
         raise ArgumentError(name, "be Hermitian", f"|X - X†| reaches {deviation:.3g}")
 
 
-def labelled_basis(levels: int) -> list[tuple[str, NDArray[np.complex128]]]:
+def labelled_basis(levels: int) -> Iterator[tuple[str, NDArray[np.complex128]]]:
     """Labels and matrices that, with the identity, span the Hermitian (d, d) matrices orthogonally."""
     if levels == 2:
-        return [("x", SIGMA_X), ("y", SIGMA_Y), ("z", SIGMA_Z)]
+        yield from (("x", SIGMA_X), ("y", SIGMA_Y), ("z", SIGMA_Z))
+        return
     unit = np.eye(levels, dtype=complex)
-    basis = [(f"n{a}", np.outer(unit[a], unit[a])) for a in range(levels)]
+    yield from ((f"n{a}", np.outer(unit[a], unit[a])) for a in range(levels))
     for a in range(levels):
         for b in range(a + 1, levels):
             flip = np.outer(unit[a], unit[b])
-            basis.append((f"x{a}{b}", flip + flip.T))
-            basis.append((f"y{a}{b}", -1j * flip + 1j * flip.T))
-    return basis
+            yield f"x{a}{b}", flip + flip.T
+            yield f"y{a}{b}", -1j * flip + 1j * flip.T
 
 
 def single_particle_basis(levels: int) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:

@@ -64,7 +64,11 @@ class _Writer:
         if value is None or isinstance(value, str | bool | int | float):
             return value
         if is_dataclass(value) and _kind(type(value).__name__) is type(value):
-            parts = {f.name: self.value(getattr(value, f.name), f"{name}.{f.name}".lstrip(".")) for f in fields(value)}
+            parts = {
+                f.name: self.value(getattr(value, f.name), f"{name}.{f.name}".lstrip("."))
+                for f in fields(value)
+                if getattr(value, f.name) is not None or f.default is not None  # its default needs no mention
+            }
             return {"kind": type(value).__name__, "fields": parts}
         if isinstance(value, complex):
             return {"complex": [value.real, value.imag]}

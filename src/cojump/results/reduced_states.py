@@ -60,6 +60,9 @@ class _Basis:
 
     def __init__(self, model: Model, block: str) -> None:
         b = model.block_index(_name("block", block))
+        if not model.measures(b):
+            found = f"of block {checks.shown(block)} some are not"
+            raise ArgumentError("source", "have all averages of the block: its state is made of them", found)
         numbers = [a for a, o in enumerate(model.observables) if o.block == b]
         self.size, self.levels = model.blocks[b].size, model.blocks[b].levels
         self.places = slice(numbers[0], numbers[-1] + 1)

@@ -136,6 +136,8 @@ class Result(Averages):
             file holds: the message names it.
         """
         model = self._setup.model()
+        if model.labels != self.labels and set(self.labels) <= {o.label for o in model.all_averages()}:
+            model = replace(model, averages=self.labels)  # a function of the user's makes it with all of them
         if model.labels != self.labels or model.size != self.n_particles:
             found = f"N = {model.size:,} and the averages {few(model.labels)}"
             raise StorageError(f"the model that is stored with the result is another one: it has {found}")

@@ -48,12 +48,13 @@ class SideBySide:
         mean, counts = np.empty((T, A)), np.zeros((T, self._n_jumps), dtype=np.int64)
         sectors = np.zeros((T, *self._sectors.shape[1:]), dtype=self._sectors.dtype)
         for places, component, one in zip(self._places, self._parts, single, strict=True):
-            mean[:, places] = one.mean
+            mean[:, places] = one.mean[:, : len(places)]  # a part of which none is wanted has one
             placed(self._blocks, component.blocks, one.sectors, sectors)
             counts[:, list(component.jumps)] = one.counts
         second = mean[:, :, None] * mean[:, None, :]
         for places, one in zip(self._places, single, strict=True):
-            second[:, places[:, None], places] = from_pairs(one.second, len(places))
+            if len(places):
+                second[:, places[:, None], places] = from_pairs(one.second, len(places))
         rows, columns = np.triu_indices(A)
         jumps = self._merged([one.jumps for one in single], sectors[0]) if record else None
         n_jumps = sum(one.n_jumps for one in single)

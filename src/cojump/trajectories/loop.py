@@ -28,6 +28,7 @@ class MeasuredState(TrajectoryState, Protocol):
 
     basis: Any
     sector_type: Any
+    n_averages: int
 
     def measure(self, gathered: Gathered, done: int, x: float) -> None:
         """Averages at the output time ``done``, x units of the step's time after its start."""
@@ -59,7 +60,7 @@ class Loop:
         self.unravelling: Unravelling = Counting()
         self.state = state
         self._stream = Stream()
-        self._n_averages, self._n_channels = len(model.observables), len(model.jumps)
+        self._n_channels = len(model.jumps)
         self._snapshot = np.full(len(self.times), -1)
         self._snapshot[list(snapshots)] = np.arange(len(snapshots))
 
@@ -147,7 +148,7 @@ class Loop:
 
     def _gathered(self) -> Gathered:
         """Empty arrays of one trajectory."""
-        T, A, L = len(self.times), self._n_averages, self._n_channels
+        T, A, L = len(self.times), self.state.n_averages, self._n_channels
         return Gathered(
             self.times,
             np.empty((T, A)),

@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model import Model
-from ..tools.matrices import conjugate
+from ..tools.matrices import ROUNDING, conjugate, is_diagonal
 from ..tools.types import Array
 from .product_moves import Ket, Moves, apply, apply_adjoint, around
 from .product_sectors import ProductBasis, ProductSector
+
+
+class Collective(NamedTuple):
+    """Σ_k x^(k) of a block, as it acts on a trajectory.
+
+    Attributes
+    ----------
+    block : int
+    name : pair of int
+        What the matrix is kept under among those of the block.
+    matrix : (d, d) array
+        x in the main frame; its adjoint if ``adjoint``.
+    adjoint : bool
+    diagonal : (d,) array or None
+        x where it is diagonal.
+    """
+
+    block: int
+    name: tuple[int, int]
+    matrix: Ket
+    adjoint: bool = False
+    diagonal: Array | None = None
 
 
 class ProductAverages:
@@ -24,23 +48,27 @@ class ProductAverages:
 
     def __init__(self, basis: ProductBasis, moves: list[Moves]) -> None:
         self.basis, self._moves = basis, moves
-        self._averaged = _in_matrix_units(basis.model, basis.rotations)
-        self._pairs = np.triu_indices(len(basis.model.observables))
+        self._operators, self._averaged = _in_matrix_units(basis.model, basis.rotations)
+        A = len(self._averaged)
+        if len(self._operators) > A:
+            self._operators, self._averaged = _as_they_are(basis.model, basis.rotations)
+        self._pairs = np.triu_indices(A)
 
     def averages(self, sector: ProductSector, state: Ket) -> tuple[Array, Array]:
-        """<m_a> and <½{m_a, m_b}>: inner products of the vectors n_a ψ and E_ab ψ with ψ and with each other."""
+        """<m_a> and <½{m_a, m_b}>: inner products of the vectors that operators make of ψ, with ψ and each other.
+
+        The operators are n_a and E_ab, or the averages themselves where these are fewer.
+        """
         w, tensor = self._averaged, state.reshape(sector.dims)
-        stack, row = np.zeros((w.shape[1], state.size), dtype=np.complex128), 1
+        stack = np.zeros((w.shape[1], state.size), dtype=np.complex128)
         stack[0] = state
-        for b, s in enumerate(sector.blocks):
-            d, n, outside = self.basis.blocks[b].levels, s.occupations, around(sector.dims, b)
-            for a in range(d - 1):
-                np.multiply(tensor, sector.along(b, n[:, a]), out=stack[row].reshape(sector.dims))
-                row += 1
-            for matrix in self._moves[b].raising(sector.labels[b], sector.box[b], s):
-                apply(matrix, outside, state, stack[row])
-                apply_adjoint(matrix, outside, state, stack[row + 1])
-                row += 2
+        for made, (b, name, matrix, adjoint, diagonal) in zip(stack[1:], self._operators, strict=True):
+            s = sector.blocks[b]
+            if diagonal is not None:
+                np.multiply(tensor, sector.along(b, s.occupations @ diagonal), out=made.reshape(sector.dims))
+                continue
+            rows = self._moves[b].collective(sector.labels[b], sector.box[b], s, name, matrix)
+            (apply_adjoint if adjoint else apply)(rows, around(sector.dims, b), state, made)
         norm2 = np.vdot(state, state).real
         gram = (w.conj() @ (stack.conj() @ stack.T) @ w.T).real / norm2
         return (w @ (stack @ state.conj())).real / norm2, gram[self._pairs]
@@ -52,19 +80,38 @@ class ProductAverages:
         return (grams[:, 0] @ w.T).real, (w.conj() @ grams @ w.T).real[:, rows, columns]
 
 
-def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> Ket:
-    """Coefficients (A, ...) of the averages in the main frames, in the operators that act on a trajectory.
+def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> tuple[list[Collective], Ket]:
+    """Operators that act on a trajectory, and the coefficients (A, 1 + n) of the averages in 1 and in them.
 
-    These are 1, and for each block n_a of all levels but the last (Σ_a n_a = N_b), and then E_ab and E_ba for all
-    a < b, E_ab = Σ_k |a><b|^(k).
+    They are for each block n_a of all levels but the last (Σ_a n_a = N_b), and then E_ab and E_ba for all a < b,
+    E_ab = Σ_k |a><b|^(k): those that some average needs.
     """
-    width = 1 + sum(b.levels**2 - 1 for b in model.blocks)
-    made = np.zeros((len(model.observables), width), dtype=np.complex128)
+    operators = []
+    for block in range(len(model.blocks)):
+        unit = np.eye(model.blocks[block].levels, dtype=np.complex128)
+        d = len(unit)
+        operators += [Collective(block, (a, a), unit, diagonal=unit[a].real) for a in range(d - 1)]
+        for a in range(d):
+            for b in range(a + 1, d):
+                flip = np.outer(unit[a], unit[b])
+                operators += [Collective(block, (a, b), flip, adjoint) for adjoint in (False, True)]
+    made = np.zeros((len(model.observables), 1 + len(operators)), dtype=np.complex128)
     for row, o in enumerate(model.observables):
-        d, size = model.blocks[o.block].levels, model.blocks[o.block].size
-        m = conjugate(rotations[o.block], o.matrix) / size
-        made[row, 0] = size * m[-1, -1]
-        flips = [m[pair] for a in range(d) for b in range(a + 1, d) for pair in ((a, b), (b, a))]
-        first = 1 + sum(b.levels**2 - 1 for b in model.blocks[: o.block])
-        made[row, first : first + d**2 - 1] = [*(np.diag(m)[:-1] - m[-1, -1]), *flips]
-    return made
+        m = conjugate(rotations[o.block], o.matrix) / model.blocks[o.block].size
+        made[row, 0] = model.blocks[o.block].size * m[-1, -1]
+        for column, x in enumerate(operators, start=1):
+            if x.block == o.block:
+                a, b = x.name[::-1] if x.adjoint else x.name
+                made[row, column] = m[a, b] - (m[-1, -1] if a == b else 0)
+    needed = np.flatnonzero(made[:, 1:].any(axis=0))
+    return [operators[n] for n in needed], np.ascontiguousarray(made[:, [0, *(1 + needed)]])
+
+
+def _as_they_are(model: Model, rotations: list[NDArray[np.complex128]]) -> tuple[list[Collective], Ket]:
+    """The same with the averages for operators."""
+    operators = []
+    for number, o in enumerate(model.observables):
+        m = conjugate(rotations[o.block], o.matrix) / model.blocks[o.block].size
+        diagonal = np.diag(m).real if is_diagonal(m, ROUNDING) else None
+        operators.append(Collective(o.block, (-1, number), m, diagonal=diagonal))
+    return operators, np.eye(len(operators), 1 + len(operators), 1, dtype=np.complex128)

@@ -92,7 +92,7 @@ class Moves:
         self.into = lru_cache(maxsize=4096)(partial(grown, block))
         """Every λ' that μ may become."""
         self._clebsch: CacheByBytes[tuple[Label, Label], _Maps] = CacheByBytes(memory // 2)
-        self._raising: CacheByBytes[tuple[Label, tuple[int, int]], _Maps] = CacheByBytes(memory // 2)
+        self._collective: CacheByBytes[tuple[Label, tuple[int, int], tuple[int, int]], Rows] = CacheByBytes(memory // 2)
 
     def _out_of(self, label: Label) -> list[tuple[Label, float]]:
         return [(rest, float(np.sqrt(weight))) for rest, weight in sector_of(self._block, label).removals()]
@@ -105,13 +105,11 @@ class Moves:
 
         return self._clebsch.get((label, rest), made).rows
 
-    def raising(self, label: Label, window: tuple[int, int], sector: Sector) -> tuple[Rows, ...]:
-        """Σ_k |a><b|^(k) of a sector (within its window) for all a < b, row by row."""
-
-        def made() -> _Maps:
-            d = self._block.levels
-            unit = np.eye(d, dtype=complex)
-            pairs = [np.outer(unit[a], unit[b]) for a in range(d) for b in range(a + 1, d)]
-            return _Maps(tuple(Rows.of(sector.one_body(pair), real=True) for pair in pairs))
-
-        return self._raising.get((label, window), made).rows
+    def collective(
+        self, label: Label, window: tuple[int, int], sector: Sector, name: tuple[int, int], matrix: Ket
+    ) -> Rows:
+        """Σ_k x^(k) of a sector (within its window), kept under a ``name`` of x."""
+        # the number type must not depend on the elements of a sector: for each there is compiled code
+        real = not matrix.imag.any()
+        made = self._collective.get((label, window, name), lambda: Rows.of(sector.one_body(matrix), real=real))
+        return made

@@ -46,7 +46,7 @@ class SpinState:
     amplitudes : Amplitudes
     """
 
-    sector_type = np.int64
+    sector_type, n_averages = np.int64, 3  # x, y and z are measured; `reported` chooses
 
     def __init__(
         self, model: Model, state: State, tolerance: float, snapshots: int, generator: np.random.Generator
@@ -58,8 +58,9 @@ class SpinState:
         self.work = work_space(N + 1 + 2 * PAD, max(len(model.jumps), 1))
         self.amplitudes = Amplitudes(np.empty((snapshots, N + 1)), np.empty((snapshots, N + 1)))
         self._state = state.blocks[0]
-        own_frame = np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15)
-        self._frame = None if own_frame else self.basis.frame
+        measured = ["xyz".index(o.label[-1]) for o in model.observables]
+        own_frame = len(measured) == 3 and np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15)
+        self._frame = None if own_frame else self.basis.frame[measured]
         self._user_frame = UserFrame(self.basis.rotation)
         self._start = None if is_random(self._state) else self._draw(generator)
 
@@ -134,11 +135,11 @@ class SpinState:
         return PureState((Factor((0,), (two_J,), ((0, two_J + 1),), ket, (self._user_frame,)),))
 
     def reported(self, gathered: Gathered) -> tuple[Array, Array]:
-        """Mean and second in the frame of the user."""
+        """Mean and second of the averages that are measured, in the frame of the user."""
         mean, second = gathered.mean, gathered.second
         if self._frame is None:
             return mean, second
-        rows, columns = np.triu_indices(3)
+        rows, columns = np.triu_indices(len(self._frame))
         turned = self._frame @ from_pairs(second, 3) @ self._frame.T
         return mean @ self._frame.T, turned[:, rows, columns]
 

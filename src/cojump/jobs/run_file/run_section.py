@@ -128,8 +128,15 @@ def _times(name: str, value: object) -> tuple[float, ...]:
     return tuple(number(f"{name}[{i}]", item, least=0) for i, item in enumerate(value))
 
 
+def _averages(name: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not value or not all(isinstance(label, str) for label in value):
+        raise ArgumentError(name, "be a list of labels of averages", f"it is {show(value)}")
+    return tuple(value)
+
+
 _READERS: dict[str, Callable[..., Any]] = {
     "observables": read_observables,
+    "averages": _averages,
     "distributions": _times,
     "target_error": _target,
 }

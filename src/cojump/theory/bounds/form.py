@@ -79,7 +79,7 @@ def paper_basis(model: Model) -> tuple[Element, ...]:
     """Return the orthonormal basis of all blocks; for two levels (σ_x, σ_y, σ_z, 1)/√2."""
     found = []
     for b, block in enumerate(model.blocks):
-        found += [Element(o.label, b, o.matrix * np.sqrt(o.weight)) for o in model.observables if o.block == b]
+        found += [Element(o.label, b, o.matrix * np.sqrt(o.weight)) for o in model.all_averages() if o.block == b]
         if block.levels == 2:  # the observables of more levels already span the identity
             found.append(Element(f"{block.name}.1", b, np.eye(2, dtype=complex) / np.sqrt(2)))
     return tuple(found)
