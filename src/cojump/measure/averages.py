@@ -95,7 +95,7 @@ def layout_of(labels: Sequence[str]) -> Layout:
     Within a block of more than two levels ½(o_a o_b + o_b o_a) holds third averages: the error of a correlation of two
     particles needs their covariances with q_ab. Where only some of its averages are measured, that is not asked.
     """
-    blocks, names = zip(*(label.rsplit(".", 1) for label in labels), strict=True)
+    blocks, _, names = zip(*(label.rpartition(".") for label in labels), strict=True)
     triples = [np.empty((3, 0), dtype=np.intp)]
     for name in dict.fromkeys(blocks):
         first, count = blocks.index(name), blocks.count(name)
