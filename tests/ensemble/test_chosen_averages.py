@@ -43,6 +43,15 @@ def tilted_argument():
     return model, cj.product(model, {"a": [0.6, 0.8], "b": ket, "c": [1, 0]})
 
 
+def two_coupled():
+    """Two blocks of two levels: the compiled loop of several blocks."""
+    x, z, down = cj.operators.sigma_x, cj.operators.sigma_z, cj.operators.sigma_minus
+    jumps = [cj.LocalJump(down, "a", rate=np.square, argument={"b": z}), cj.LocalJump(down, "b")]
+    blocks = [cj.Block("a", 4), cj.Block("b", 3)]
+    model = cj.Model(blocks, [cj.OneBody(0.4 * x, block="a"), cj.OneBody(0.3 * x, block="b")], jumps)
+    return model, cj.tilted(model, theta=1.1, phi=0.4)
+
+
 def one_block(axis):
     """One block of two levels: the engine of bands."""
     x, z, down = cj.operators.sigma_x, cj.operators.sigma_z, cj.operators.sigma_minus
@@ -56,6 +65,7 @@ def cases():
     yield model, ladder_start(model, 3, 4), ["atoms.y02", "atoms.n3", "atoms.x01"]
     yield *tilted_argument(), ["b.n2", "a.z", "a.x"]
     yield *tilted_argument(), ["c.y", "b.x01"]
+    yield *two_coupled(), ["b.y", "a.z"]
     yield *one_block("z"), ["spins.y"]
     yield *one_block("x"), ["spins.z", "spins.x"]
 

@@ -48,16 +48,19 @@ class ProductAverages:
 
     def __init__(self, basis: ProductBasis, moves: list[Moves]) -> None:
         self.basis, self._moves = basis, moves
-        self._operators, self._averaged = _in_matrix_units(basis.model, basis.rotations)
+        units, self._in_units = _in_matrix_units(basis.model, basis.rotations)
+        needed = np.flatnonzero(self._in_units[:, 1:].any(axis=0))
+        self._operators = [units[n] for n in needed]
+        self._averaged = np.ascontiguousarray(self._in_units[:, [0, *(1 + needed)]])
         A = len(self._averaged)
-        if len(self._operators) > A:
+        if len(needed) > A:
             self._operators, self._averaged = _as_they_are(basis.model, basis.rotations)
         self._pairs = np.triu_indices(A)
 
     def averages(self, sector: ProductSector, state: Ket) -> tuple[Array, Array]:
         """<m_a> and <½{m_a, m_b}>: inner products of the vectors that operators make of ψ, with ψ and each other.
 
-        The operators are n_a and E_ab, or the averages themselves where these are fewer.
+        The operators are those n_a and E_ab that some average needs, or the averages themselves where these are fewer.
         """
         w, tensor = self._averaged, state.reshape(sector.dims)
         stack = np.zeros((w.shape[1], state.size), dtype=np.complex128)
@@ -74,8 +77,8 @@ class ProductAverages:
         return (w @ (stack @ state.conj())).real / norm2, gram[self._pairs]
 
     def of_grams(self, grams: Ket) -> tuple[Array, Array]:
-        """The same from the inner products <v_a|v_b> (T, V, V) of these vectors, divided by |ψ|²."""
-        w = self._averaged
+        """The same from the inner products <v_a|v_b> (T, V, V) of ψ and all n_a ψ and E_ab ψ, divided by |ψ|²."""
+        w = self._in_units
         rows, columns = self._pairs
         return (grams[:, 0] @ w.T).real, (w.conj() @ grams @ w.T).real[:, rows, columns]
 
@@ -84,7 +87,7 @@ def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> t
     """Operators that act on a trajectory, and the coefficients (A, 1 + n) of the averages in 1 and in them.
 
     They are for each block n_a of all levels but the last (Σ_a n_a = N_b), and then E_ab and E_ba for all a < b,
-    E_ab = Σ_k |a><b|^(k): those that some average needs.
+    E_ab = Σ_k |a><b|^(k).
     """
     operators = []
     for block in range(len(model.blocks)):
@@ -103,8 +106,7 @@ def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> t
             if x.block == o.block:
                 a, b = x.name[::-1] if x.adjoint else x.name
                 made[row, column] = m[a, b] - (m[-1, -1] if a == b else 0)
-    needed = np.flatnonzero(made[:, 1:].any(axis=0))
-    return [operators[n] for n in needed], np.ascontiguousarray(made[:, [0, *(1 + needed)]])
+    return operators, made
 
 
 def _as_they_are(model: Model, rotations: list[NDArray[np.complex128]]) -> tuple[list[Collective], Ket]:
