@@ -59,12 +59,21 @@ class ProgramHeff(NamedTuple):
         Diagonal of H_eff: real part, and minus the imaginary part.
     program : Program
         The rest of H_eff.
+    pointers : (size + 1,), columns of elements (m,)
+        The same rest as one matrix, column after column, where the program is no more than that; else empty.
+    rows : (m,)
+    values_re, values_im : (m,)
+        ``values_im`` is empty where all are real.
     """
 
     has_jumps: bool
     diagonal: Array
     half_rate: Array
     program: Program
+    pointers: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    values_re: Array
+    values_im: Array
 
 
 class SpinJumps(NamedTuple):

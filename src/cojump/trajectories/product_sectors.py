@@ -196,6 +196,7 @@ class ProductSector:
         return int(
             # Γ is kept once per channel and way to take its particle out when a jump first needs it
             sum(a.nbytes for p in programs for a in p)
+            + 20 * self._is_one_matrix * len(self.program.values)
             + sum(2 * (2 * p.degree + 1) * 24 * (self.dims[p.axis] + 1) for p in polynomials)
             + tables * self.size * 8 * len(self.rate_tables)
             + sum(t.nbytes for t in self.rate_tables)
@@ -219,7 +220,18 @@ class ProductSector:
     @cached_property
     def h_eff(self) -> ProgramHeff:
         """H_eff as a no-jump step reads it."""
-        return ProgramHeff(bool(self.rate_tables), self.energy, self.half_rate, self.program)
+        p, values = self.program, np.empty(0, dtype=complex)
+        pointers, rows = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
+        if self._is_one_matrix:
+            matrix = csr_array((p.factor[-1] * p.values, p.columns, p.pointers), shape=(self.size, self.size)).tocsc()
+            pointers, rows, values = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
+        parts = values.real.copy(), values.imag[: len(values) if values.imag.any() else 0].copy()
+        return ProgramHeff(bool(self.rate_tables), self.energy, self.half_rate, p, pointers, rows, *parts)
+
+    @property
+    def _is_one_matrix(self) -> bool:
+        """Whether the program applies one matrix to the only axis, and nothing else."""
+        return len(self.dims) == 1 and self.program.code[:, 0].tolist() == [CLEAR, APPLY_ADD]
 
     def along(self, b: int, values: NDArray[Any]) -> NDArray[Any]:
         """A vector over the states of block b, shaped to broadcast over the sector."""

@@ -70,6 +70,55 @@ def run_program(program):
 
 
 @njit(**OPTIONS)
+def apply_columns(
+    rows_re,
+    rows_im,
+    order,
+    lo,
+    hi,
+    unit,
+    pointers,
+    rows,
+    values_re,
+    values_im,
+    diagonal,
+    half_rate,
+    shift,
+    half_shift,
+    least,
+):
+    """As apply_program for a matrix given by columns; amplitudes whose weight is below ``least`` are left out.
+
+    A state of more than two levels occupies few of the states of its sector, and no interval of them.
+    """
+    scale, is_real = unit * (1.0 / (order + 1.0)), values_im.size == 0
+    re, im = rows_re[order, lo:hi], rows_im[order, lo:hi]
+    to_re, to_im = rows_re[order + 1, lo:hi], rows_im[order + 1, lo:hi]
+    for p in range(re.size):
+        to_re[p] = 0.0
+        to_im[p] = 0.0
+    for p in range(re.size):
+        if re[p] * re[p] + im[p] * im[p] <= least:
+            continue
+        a, b = scale * re[p], scale * im[p]
+        energy, damping = diagonal[p] - shift, half_rate[p] - half_shift
+        to_re[p] += energy * b - damping * a
+        to_im[p] -= energy * a + damping * b
+        if is_real:
+            for k in range(pointers[p], pointers[p + 1]):
+                to_re[rows[k]] += values_re[k] * b
+                to_im[rows[k]] -= values_re[k] * a
+        else:
+            for k in range(pointers[p], pointers[p + 1]):
+                to_re[rows[k]] += values_re[k] * b + values_im[k] * a
+                to_im[rows[k]] += values_im[k] * b - values_re[k] * a
+    total = 0.0
+    for p in range(to_re.size):
+        total += to_re[p] ** 2 + to_im[p] ** 2
+    return total
+
+
+@njit(**OPTIONS)
 def apply_program(rows_re, rows_im, order, lo, hi, unit, program, diagonal, half_rate, shift, half_shift):
     """As apply_real for a program plus the diagonal tables."""
     scale = unit * (1.0 / (order + 1.0))

@@ -11,7 +11,7 @@ from numba.extending import overload
 from ..no_jump_tables import BandedHeff, ProgramHeff
 from .common import MAX_ORDER, OPTIONS, PAD
 from .lattice import LatticeHeff, apply_lattice
-from .program import apply_program
+from .program import apply_columns, apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
 from .window import clear_beside
 
@@ -27,6 +27,9 @@ NEAR = 16.0
 """Factor by which the unit of time may miss the horizon."""
 
 TINY = 2.0**-960
+
+BESIDE = 2.0**-14
+"""Part of the tolerance that the norm of what is left out of a row of the series may have."""
 
 
 @njit(**OPTIONS)
@@ -144,19 +147,38 @@ def _expansion(banded, of_lattice=False):
                     half_shift,
                 )
             elif not banded:
-                norm2 = apply_program(
-                    rows_re,
-                    rows_im,
-                    order,
-                    row_lo,
-                    row_hi,
-                    unit,
-                    h_eff.program,
-                    h_eff.diagonal,
-                    h_eff.half_rate,
-                    shift,
-                    half_shift,
-                )
+                if h_eff.pointers.size > 0:
+                    norm2 = apply_columns(
+                        rows_re,
+                        rows_im,
+                        order,
+                        row_lo,
+                        row_hi,
+                        unit,
+                        h_eff.pointers,
+                        h_eff.rows,
+                        h_eff.values_re,
+                        h_eff.values_im,
+                        h_eff.diagonal,
+                        h_eff.half_rate,
+                        shift,
+                        half_shift,
+                        (BESIDE * tolerance / power) ** 2 / h_eff.diagonal.size,
+                    )
+                else:
+                    norm2 = apply_program(
+                        rows_re,
+                        rows_im,
+                        order,
+                        row_lo,
+                        row_hi,
+                        unit,
+                        h_eff.program,
+                        h_eff.diagonal,
+                        h_eff.half_rate,
+                        shift,
+                        half_shift,
+                    )
             elif h_eff.is_real:
                 norm2 = apply_real(
                     rows_re,
