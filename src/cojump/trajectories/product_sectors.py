@@ -230,8 +230,10 @@ class ProductSector:
 
     @property
     def _is_one_matrix(self) -> bool:
-        """Whether the program applies one matrix to the only axis, and nothing else."""
-        return len(self.dims) == 1 and self.program.code[:, 0].tolist() == [CLEAR, APPLY_ADD]
+        """Whether the program applies one matrix to the only axis, of more than two levels, and nothing else."""
+        if len(self.dims) > 1 or self.basis.blocks[0].levels == 2:
+            return False
+        return bool(self.program.code[:, 0].tolist() == [CLEAR, APPLY_ADD])
 
     def along(self, b: int, values: NDArray[Any]) -> NDArray[Any]:
         """A vector over the states of block b, shaped to broadcast over the sector."""
