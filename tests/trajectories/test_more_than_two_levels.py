@@ -148,10 +148,10 @@ def random_model(shapes, seed, *, diagonal=False):
 def dense(sector):
     columns = []
     for n in range(sector.size):
-        sector.program.registers[:] = np.nan  # nothing may be left from the run before
-        sector.program.registers[0] = np.eye(sector.size)[n]
-        run_program(sector.program)
-        columns.append(sector.program.registers[1].copy())
+        sector.h_eff.program.registers[:] = np.nan  # nothing may be left from the run before
+        sector.h_eff.program.registers[0] = np.eye(sector.size)[n]
+        run_program(sector.h_eff.program)
+        columns.append(sector.h_eff.program.registers[1].copy())
     return np.diag(sector.energy - 1j * sector.half_rate) + np.array(columns).T
 
 

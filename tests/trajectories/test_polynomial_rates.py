@@ -7,6 +7,7 @@ import cojump as cj
 from cojump.basis.sectors import rest_sector_of, sector_of
 from cojump.trajectories import polynomial_rates
 from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.product_jumps import ProductJumps
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.sector_matrix import program_matrix
@@ -93,6 +94,16 @@ def test_the_matrices_are_those_of_dense_rotations(pairs, name):
         places = np.arange(len(found)).reshape([label + 1 for label in labels])[inside].ravel()
         cut = program_matrix(fast.sector(labels, box).h_eff).toarray()
         assert np.abs(cut - found[np.ix_(places, places)]).max() < 3e-13 * np.abs(found).max()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_weights_of_jumps_are_those_of_dense_rotations(pairs, name):
+    fast, dense = (basis.sector(tuple(b.size for b in basis.blocks)) for basis in pairs(name, ProductBasis))
+    rng = np.random.default_rng(1)
+    state = rng.normal(size=fast.size) + 1j * rng.normal(size=fast.size)
+    found, expected = (np.array(ProductJumps(s.basis, [])._weights(s, state)) for s in (fast, dense))
+    assert expected.min() > 0
+    assert np.abs(found - expected).max() < 1e-12 * expected.max()
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -165,7 +165,9 @@ def dense_program(program, size):
 
 
 def dense_sector(sector):
-    return np.diag(sector.energy - 1j * sector.half_rate) + dense_program(sector.program, sector.size)
+    h_eff = sector.h_eff
+    assert not len(h_eff.bands.shift)
+    return np.diag(h_eff.diagonal - 1j * h_eff.half_rate) + dense_program(h_eff.program, sector.size)
 
 
 def dense_rate(sector, number):

@@ -78,7 +78,7 @@ def test_the_matrix_of_a_program(seed):
     labels = ((2, 0, 0), 3)
     sector = basis.sector(labels)
     found = program_matrix(sector.h_eff).toarray()
-    program = sector.program
+    program = sector.h_eff.program
     for n in range(sector.size):
         program.registers[0] = np.eye(sector.size)[n]
         run_program(program)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csc_array, csr_array
 
 from ..tools.types import Array
 from .product_program import Program
@@ -49,6 +50,35 @@ class BandedHeff(NamedTuple):
     two_im: float
 
 
+class Bands(NamedTuple):
+    """The off-diagonal part of a banded matrix, its real and its imaginary numbers apart.
+
+    Attributes
+    ----------
+    shift, imaginary : (n,) int
+        <p|.|p + shift>, and 1 where the values are to be multiplied by i.
+    values : (n, size)
+        By p; zero where p + shift is outside.
+    """
+
+    shift: NDArray[np.int64]
+    imaginary: NDArray[np.int64]
+    values: Array
+
+    @classmethod
+    def of(cls, matrix: csr_array | csc_array) -> Bands:
+        """From a sparse matrix."""
+        entries = matrix.tocoo()
+        row, column = entries.coords
+        width = int(np.abs(column - row).max(initial=0))
+        whole = np.zeros((2 * width + 1, matrix.shape[0]), dtype=complex)
+        whole[column - row + width, row] = entries.data
+        whole[width] = 0
+        parts = np.stack([whole.real, whole.imag], axis=1)
+        band, imaginary = np.nonzero(parts.any(axis=2))
+        return cls(band - width, imaginary, parts[band, imaginary])
+
+
 class ProgramHeff(NamedTuple):
     """H_eff of a sector of several blocks, or of any levels; arrays over its flat basis.
 
@@ -64,6 +94,8 @@ class ProgramHeff(NamedTuple):
     rows : (m,)
     values_re, values_im : (m,)
         ``values_im`` is empty where all are real.
+    bands : Bands
+        The rest where it is banded; the program is empty then.
     """
 
     has_jumps: bool
@@ -74,6 +106,7 @@ class ProgramHeff(NamedTuple):
     rows: NDArray[np.int32]
     values_re: Array
     values_im: Array
+    bands: Bands
 
 
 class SpinJumps(NamedTuple):

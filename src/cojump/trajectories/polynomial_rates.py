@@ -66,6 +66,10 @@ class PolynomialRate:
         """Degree of the polynomial."""
         return len(self.series.coef) - 1
 
+    def nbytes(self, dim: int) -> int:
+        """Memory of Γ(Δ) on a sector, an estimate: its elements may be complex, or every other band may be zero."""
+        return 12 * (2 * self.degree + 1) * dim
+
     def gamma(self, sector: Sector) -> csr_array:
         """Γ(Δ) on a sector, of all particles of the block or of those that are left when one is taken out."""
         return _sparse(self._bands(sector, 0.0))

@@ -10,7 +10,7 @@ import numpy as np
 from ..basis.particle_removal import Label
 from ..basis.sectors import Labels, dimension_of
 from .kernels.common import NO_JUMP, NO_NUMBER
-from .kernels.program import run_program
+from .kernels.program import run_program, twice_bands
 from .product_channels import Channel
 from .product_moves import Around, Ket, Moves, Rows, apply, apply_adjoint, around
 from .product_sectors import Box, ProductBasis, ProductSector
@@ -77,12 +77,15 @@ class ProductJumps:
         """<rate operator> of every jump of the model, unnormalised."""
         weight = np.abs(state) ** 2
         weights = []
-        for table, program in zip(sector.rate_tables, sector.rate_programs, strict=True):
+        parts = zip(sector.rate_tables, sector.rate_programs, sector.rate_bands, strict=True)
+        for table, program, bands in parts:
             total = float(table @ weight)
             if program is not None:
                 program.registers[0] = state
                 run_program(program)
                 total += float(np.vdot(state, program.registers[1]).real)
+            if bands is not None:
+                total += twice_bands(*bands, state)
             weights.append(max(total, 0.0))
         return weights
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, triu
 
 from ..basis.occupations import Occupations
 from ..basis.particle_removal import Label
@@ -26,10 +26,11 @@ from ..model import CollectiveJump, Model
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Array, Matrix
-from .no_jump_tables import ProgramHeff
+from .no_jump_tables import Bands, ProgramHeff
 from .product_channels import Channel, channels_of
 from .product_moves import Ket, Rows, apply, around
 from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
+from .sector_matrix import program_matrix
 
 _ZERO = 1e-14
 _RESULT, _STATE = 1, 0
@@ -138,13 +139,15 @@ class ProductSector:
     size : int
         Number of amplitudes.
     energy, half_rate : (size,) arrays
-        Diagonal of H_eff: real part, and minus the imaginary part.
-    program : Program
-        The rest of H_eff.
+        What is diagonal of H and of the rates, term by term: real part of H_eff, and minus its imaginary part.
+    h_eff : ProgramHeff
+        H_eff as a no-jump step reads it.
     rate_tables : list of (size,) arrays
         Diagonal of the rate operator of each jump of the model.
     rate_programs : list of Program or None
-        The rest of it in its frame; None if there is none.
+        The rest of it in its frame; None if there is none, or
+    rate_bands : list of Bands or None
+        has it, above the diagonal.
     """
 
     def __init__(self, basis: ProductBasis, labels: Labels, box: Box) -> None:
@@ -165,11 +168,12 @@ class ProductSector:
         half_rate = np.zeros(self.dims)
         self.rate_tables: list[Array] = []
         self.rate_programs: list[Program | None] = []
+        self.rate_bands: list[Bands | None] = []
         for channel, collective in zip(basis.channels, basis.collective, strict=True):
             single = Builder(self.dims)
+            bands = None
             if channel is not None and channel.polynomial is not None:
-                self._add_polynomial_rate(single, channel)
-                diagonal = np.zeros(self.dims)
+                diagonal, bands = self._add_polynomial_rate(single, channel)
             elif channel is not None:
                 diagonal, turned = self._rate_diagonal(channel), bool(channel.turn)
                 self._add_rate(single, channel, diagonal if turned else None, 1.0)
@@ -183,33 +187,36 @@ class ProductSector:
             half_rate += 0.5 * diagonal
             self.rate_tables.append(diagonal.ravel())
             self.rate_programs.append(single.build() if single.code else None)
+            self.rate_bands.append(bands)
         self.half_rate = half_rate.ravel()
-        self.program = self._hamiltonian.build()
+        self.h_eff = self._no_jump_tables()
         self._left_behind.clear()  # needed for the tables above alone
 
     @property
     def nbytes(self) -> int:
         """Memory of the tables and programs."""
-        programs = [self.program, *(p for p in self.rate_programs if p is not None)]
+        h = self.h_eff
+        programs = [h.program, *(p for p in self.rate_programs if p is not None)]
         polynomials = [c.polynomial for c in self.basis.channels if c is not None and c.polynomial is not None]
         tables = max(block.levels for block in self.basis.blocks)
         return int(
             # Γ is kept once per channel and way to take its particle out when a jump first needs it
             sum(a.nbytes for p in programs for a in p)
-            + 20 * self._is_one_matrix * len(self.program.values)
-            + sum(2 * (2 * p.degree + 1) * 24 * (self.dims[p.axis] + 1) for p in polynomials)
+            + sum(a.nbytes for a in (h.pointers, h.rows, h.values_re, h.values_im))
+            + sum(p.nbytes(self.dims[p.axis]) for p in polynomials)
             + tables * self.size * 8 * len(self.rate_tables)
             + sum(t.nbytes for t in self.rate_tables)
             + self.energy.nbytes
             + self.half_rate.nbytes
+            + sum(bands.values.nbytes for bands in (self.h_eff.bands, *self.rate_bands) if bands is not None)
         )
 
     @cached_property
     def multiplications(self) -> int:
         """How many it takes to apply H_eff once."""
-        made = self.program
-        # instructions that are no matrices take one for each amplitude
-        total = (len(made.code) + 2) * self.size
+        made = self.h_eff.program
+        # bands, and instructions that are no matrices, take one for each amplitude
+        total = (len(made.code) + len(self.h_eff.bands.shift) + 2) * self.size
         for instruction, _, _, number in made.code:
             if instruction in (APPLY, APPLY_ADD):
                 outer, rows, inner = made.axis[number]
@@ -217,23 +224,26 @@ class ProductSector:
                 total += int(outer * inner * (made.pointers[first + rows] - made.pointers[first]))
         return int(total)
 
-    @cached_property
-    def h_eff(self) -> ProgramHeff:
-        """H_eff as a no-jump step reads it."""
-        p, values = self.program, np.empty(0, dtype=complex)
+    def _no_jump_tables(self) -> ProgramHeff:
+        """H_eff as a no-jump step reads it: as bands where polynomials make it a banded matrix, which is faster."""
+        p, values = self._hamiltonian.build(), np.empty(0, dtype=complex)
         pointers, rows = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
-        if self._is_one_matrix:
+        alone = len(self.dims) == 1
+        # the program applies one matrix to the only axis, of more than two levels, and nothing else
+        if alone and self.basis.blocks[0].levels > 2 and p.code[:, 0].tolist() == [CLEAR, APPLY_ADD]:
             matrix = csr_array((p.factor[-1] * p.values, p.columns, p.pointers), shape=(self.size, self.size)).tocsc()
             pointers, rows, values = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
         parts = values.real.copy(), values.imag[: len(values) if values.imag.any() else 0].copy()
-        return ProgramHeff(bool(self.rate_tables), self.energy, self.half_rate, p, pointers, rows, *parts)
-
-    @property
-    def _is_one_matrix(self) -> bool:
-        """Whether the program applies one matrix to the only axis, of more than two levels, and nothing else."""
-        if len(self.dims) > 1 or self.basis.blocks[0].levels == 2:
-            return False
-        return bool(self.program.code[:, 0].tolist() == [CLEAR, APPLY_ADD])
+        none = Bands.of(csr_array((self.size, self.size)))
+        made = ProgramHeff(bool(self.rate_tables), self.energy, self.half_rate, p, pointers, rows, *parts, none)
+        channels = [channel for channel in self.basis.channels if channel is not None]
+        if not alone or not any(c.polynomial for c in channels) or any(c.turn for c in channels):
+            return made
+        matrix = program_matrix(made)
+        diagonal, nothing = matrix.diagonal(), Builder(self.dims).build()
+        return made._replace(
+            diagonal=diagonal.real.copy(), half_rate=-diagonal.imag, program=nothing, bands=Bands.of(matrix)
+        )
 
     def along(self, b: int, values: NDArray[Any]) -> NDArray[Any]:
         """A vector over the states of block b, shaped to broadcast over the sector."""
@@ -269,7 +279,8 @@ class ProductSector:
         key, axis, dims = (id(channel), rest), polynomial.axis, self.dims
         if key not in self._polynomials:
             sector = self.blocks[axis] if rest is None else rest_sector_of(self.basis.blocks[axis], rest)
-            self._polynomials[key] = Rows.of(polynomial.gamma(sector))
+            gamma = polynomial.gamma(sector)
+            self._polynomials[key] = Rows.of(gamma, real=not gamma.data.imag.any())
         return apply(self._polynomials[key], around(dims, axis), state)
 
     def _rest(self, channel: Channel, level: int) -> Array:
@@ -355,19 +366,28 @@ class ProductSector:
                 program.put(APPLY, to, at, D)
                 at = to
 
-    def _add_polynomial_rate(self, single: Builder, channel: Channel) -> None:
-        """Add the rate operator of a channel whose Γ is a polynomial to H_eff, and to ``single``, the jump's own."""
+    def _add_polynomial_rate(self, single: Builder, channel: Channel) -> tuple[Array, Bands | None]:
+        """Add the rate operator of a channel whose Γ is a polynomial to H_eff, and to ``single``, the jump's own.
+
+        Of one block its diagonal, which is added to neither, and the bands above it are returned instead.
+        """
         polynomial, b = channel.polynomial, channel.block
         assert polynomial is not None
         a, square = polynomial.axis, channel.matrix.conj().T @ channel.matrix
         block, label, window = self.basis.blocks[a], self.labels[a], self.box[a]
         rate = polynomial.rate(block, label, window, square if a == b else None, channel.excluded)
+        program = self._hamiltonian
+        if len(self.dims) == 1:
+            above = csr_array(triu(rate, 1))
+            program.put(APPLY_ADD, _RESULT, _STATE, program.matrix(a, csr_array(above + above.conj().T)), -0.5j)
+            return rate.diagonal().real.copy(), Bands.of(above)
         for program, factor in ((single, 1.0), (self._hamiltonian, -0.5j)):
             if a == b:
                 program.put(APPLY_ADD, _RESULT, _STATE, program.matrix(a, rate), factor)
             else:
                 program.put(APPLY, 2, _STATE, program.matrix(a, rate))
                 program.put(APPLY_ADD, _RESULT, 2, program.matrix(b, self.blocks[b].one_body(square)), factor)
+        return np.zeros(self.dims), None
 
     def _add_flips(
         self, program: Builder, channel: Channel, beside: Matrix, src: int, dst: int, factor: complex

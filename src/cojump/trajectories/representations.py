@@ -22,8 +22,9 @@ from .kernel_cache import compiling
 from .kernels.banded_matrix import polynomial, product
 from .kernels.common import MAX_ORDER, PAD
 from .kernels.lattice import LONG_ROW
-from .kernels.program import run_program
+from .kernels.program import run_program, twice_bands
 from .lattice_engine import LatticeEngine
+from .no_jump_tables import Bands
 from .outcome import Runner
 from .product_channels import channels_of
 from .product_engine import ProductEngine
@@ -180,6 +181,7 @@ class Product(Representation):
                 run_program(Builder((2,)).build())
                 tridiagonal = np.zeros((2, 3), dtype=complex)
                 product(tridiagonal, polynomial(np.ones(2), tridiagonal))
+                twice_bands(*Bands.of(csr_array((1, 1))), np.zeros(1, dtype=complex))
 
 
 class Lattice(Product):

@@ -27,7 +27,7 @@ def sector_matrix(h_eff: BandedHeff, two_J: int) -> csc_array:
 
 
 def program_matrix(h_eff: ProgramHeff) -> csc_array:
-    """H_eff of a sector of several blocks: its program carried out on the identity, and the diagonal."""
+    """H_eff of a sector of several blocks: its program carried out on the identity, the diagonal and the bands."""
     program = h_eff.program
     size = len(h_eff.diagonal)
     registers: dict[int, csr_array] = {0: csr_array(eye_array(size, dtype=complex))}
@@ -41,12 +41,17 @@ def program_matrix(h_eff: ProgramHeff) -> csc_array:
             pointers = program.pointers[program.start[number] : program.start[number] + dim + 1]
             entries = slice(pointers[0], pointers[-1])
             rows = (program.values[entries], program.columns[entries], pointers - pointers[0])
-            whole = kron(kron(eye_array(outer), csr_array(rows, shape=(dim, dim))), eye_array(inner), format="csr")
+            whole = csr_array(rows, shape=(dim, dim))
+            if outer * inner > 1:
+                whole = kron(kron(eye_array(outer), whole), eye_array(inner), format="csr")
             made = factor * (whole @ source)
             made = made if instruction == APPLY else to + made
         else:
             made = diags_array(program.tables[number]) @ source
             made = made if instruction == MULTIPLY else to + factor * made
         registers[int(dst)] = csr_array(made)
-    diagonal = diags_array(h_eff.diagonal - 1j * h_eff.half_rate)
-    return csc_array(registers.get(1, nothing) + diagonal)
+    total = registers.get(1, nothing) + diags_array(h_eff.diagonal - 1j * h_eff.half_rate)
+    for shift, imaginary, band in zip(*h_eff.bands, strict=True):
+        inside = band[max(-shift, 0) : size - max(shift, 0)]
+        total = total + (1j if imaginary else 1) * diags_array(inside, offsets=int(shift), shape=(size, size))
+    return csc_array(total)

@@ -119,23 +119,63 @@ def apply_columns(
 
 
 @njit(**OPTIONS)
-def apply_program(rows_re, rows_im, order, lo, hi, unit, program, diagonal, half_rate, shift, half_shift):
-    """As apply_real for a program plus the diagonal tables."""
+def apply_program(
+    rows_re, rows_im, order, lo, hi, unit, program, shifts, imaginary, bands, diagonal, half_rate, shift, half_shift
+):
+    """As apply_real for a program plus bands and the diagonal tables."""
     scale = unit * (1.0 / (order + 1.0))
     re, im = rows_re[order, lo:hi], rows_im[order, lo:hi]
     to_re, to_im = rows_re[order + 1, lo:hi], rows_im[order + 1, lo:hi]
-    state = program.registers[0]
-    for p in range(re.size):
-        state[p] = complex(re[p], im[p])
-    run_program(program)
-    result = program.registers[1]
+    size = re.size
+    if shifts.size == 0:
+        state = program.registers[0]
+        for p in range(size):
+            state[p] = complex(re[p], im[p])
+        run_program(program)
+        result = program.registers[1]
+        for p in range(size):
+            to_re[p] = result[p].real
+            to_im[p] = result[p].imag
+    else:
+        for p in range(size):
+            to_re[p] = 0.0
+            to_im[p] = 0.0
+        for n in range(shifts.size):
+            s = shifts[n]
+            first, last = max(-s, 0), size - max(s, 0)
+            w_re, w_im, band = to_re[first:last], to_im[first:last], bands[n, first:last]
+            v_re, v_im = re[first + s : last + s], im[first + s : last + s]
+            if imaginary[n] == 1:
+                for p in range(band.size):
+                    w_re[p] -= band[p] * v_im[p]
+                    w_im[p] += band[p] * v_re[p]
+            else:
+                for p in range(band.size):
+                    w_re[p] += band[p] * v_re[p]
+                    w_im[p] += band[p] * v_im[p]
     total = 0.0
-    for p in range(to_re.size):
+    for p in range(size):
         energy = diagonal[p] - shift
         damping = half_rate[p] - half_shift
-        h_re = energy * re[p] + damping * im[p] + result[p].real
-        h_im = energy * im[p] - damping * re[p] + result[p].imag
+        h_re = energy * re[p] + damping * im[p] + to_re[p]
+        h_im = energy * im[p] - damping * re[p] + to_im[p]
         to_re[p] = scale * h_im
         to_im[p] = -scale * h_re
         total += (scale * h_im) ** 2 + (scale * h_re) ** 2
     return total
+
+
+@njit(**OPTIONS)
+def twice_bands(shifts, imaginary, bands, state):
+    """<ψ|.|ψ> of bands above the diagonal together with their adjoint."""
+    total = 0.0
+    for n in range(shifts.size):
+        s = shifts[n]
+        band, left, right = bands[n, : state.size - s], state[: state.size - s], state[s:]
+        if imaginary[n] == 1:
+            for p in range(band.size):
+                total += band[p] * (left[p].imag * right[p].real - left[p].real * right[p].imag)
+        else:
+            for p in range(band.size):
+                total += band[p] * (left[p].real * right[p].real + left[p].imag * right[p].imag)
+    return 2.0 * total
