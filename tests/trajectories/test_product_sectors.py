@@ -164,15 +164,25 @@ def dense_program(program, size):
     return np.array(columns).T
 
 
+def dense_bands(bands, size):
+    total = np.zeros((size, size), dtype=complex)
+    for shift, imaginary, values in zip(*bands, strict=True):
+        total += (1j if imaginary else 1) * np.diag(values[max(-shift, 0) : size - max(shift, 0)], shift)
+    return total
+
+
 def dense_sector(sector):
-    h_eff = sector.h_eff
-    assert not len(h_eff.bands.shift)
-    return np.diag(h_eff.diagonal - 1j * h_eff.half_rate) + dense_program(h_eff.program, sector.size)
+    h_eff, size = sector.h_eff, sector.size
+    diagonal = np.diag(h_eff.diagonal - 1j * h_eff.half_rate)
+    return diagonal + dense_program(h_eff.program, size) + dense_bands(h_eff.bands, size)
 
 
 def dense_rate(sector, number):
     rate = np.diag(sector.rate_tables[number]).astype(complex)
-    program = sector.rate_programs[number]
+    program, bands = sector.rate_programs[number], sector.rate_bands[number]
+    if bands is not None:
+        above = dense_bands(bands, sector.size)
+        rate = rate + above + above.conj().T
     return rate if program is None else rate + dense_program(program, sector.size)
 
 
