@@ -171,3 +171,9 @@ def test_the_degree_and_the_error_are_stated():
     (rate,) = polynomials(model)
     assert f"polynomials of degree {rate.degree} (error {rate.error:.0e})" in method
     assert "dense" not in method
+
+
+def test_memory_grows_with_the_bands_and_not_with_the_square():
+    (few,), (many,) = (recipe_of(one(np.cos, size=size)).parts for size in (3000, 30000))
+    assert few.nbytes < 2**30
+    assert many.nbytes < 12 * few.nbytes

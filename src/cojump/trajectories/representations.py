@@ -146,8 +146,13 @@ class Product(Representation):
         sector = 8 * amplitudes * (2 * 7 + (2 + 2 * levels) * jumps)
         sector += amplitudes * sum(24 * (12 if b.levels > 2 else 3) for b in model.blocks)
         # a change of frame: the matrix and its adjoint, for H_eff and for the rate of the channel
-        # (an upper bound where Γ is a polynomial: its bands are fewer)
         turned = [float(d) ** 2 for b, d in enumerate(dims) if not shares_frame(model, b)]
+        if turned and len(dims) == 1 and model.blocks[0].levels == 2:
+            # bands of H_eff, of the rates and of Γ where all of them are polynomials
+            channels = [channel for channel in channels_of(model).of_jumps if channel is not None]
+            if not any(channel.turn for channel in channels):
+                turned = []
+            sector += sum(100 * (c.polynomial.degree + 1) * dims[0] for c in channels if c.polynomial is not None)
         sector += sum(4 * 24 * jumps * elements for elements in turned)
         sectors = prod(most_sectors(b) for b in model.blocks)
         moves = sum(most_sectors(b) * 12 * d * b.levels**3 for b, d in zip(model.blocks, dims, strict=True))
