@@ -12,16 +12,9 @@ from cojump.model.components import components
 from cojump.model.states import State
 from cojump.trajectories import lattice_engine
 from cojump.trajectories.compilation import warm_up
-from cojump.trajectories.kernels.lattice import (
-    apply_lattice,
-    channel_weights,
-    fill_axes,
-    fill_rates,
-    fill_row,
-    general_jump,
-    ladder_jump,
-    set_strides,
-)
+from cojump.trajectories.kernels.lattice import set_strides
+from cojump.trajectories.kernels.lattice_heff import apply_lattice, fill_axes, fill_rates, fill_row
+from cojump.trajectories.kernels.lattice_jump import channel_weights, general_jump, ladder_jump
 from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.lattice_engine import LatticeEngine
 from cojump.trajectories.lattice_tables import elements_of, empty_box, lattice_of

@@ -21,7 +21,10 @@ from .common import (
     RECORD_FULL,
     STIFF,
 )
-from .lattice import MOVED, NO_ROOM, Box, copy_into, fill_axes, fill_rates, fit, gram, perform_jump
+from .lattice import MOVED, NO_ROOM, Box, copy_into
+from .lattice_box import fit, gram
+from .lattice_heff import fill_axes, fill_rates
+from .lattice_jump import perform_jump
 from .series import guessed_horizon
 from .waiting_time import lone_step, sum_at
 
@@ -103,7 +106,7 @@ class LatticeGathered(NamedTuple):
     ----------
     times : (T,)
     grams : (T, 1 + 3B, 1 + 3B)
-        Inner products, see :func:`cojump.trajectories.kernels.lattice.gram`.
+        Inner products, see :func:`cojump.trajectories.kernels.lattice_box.gram`.
     sectors : (T, B)
         2J of each block.
     counts, snapshot

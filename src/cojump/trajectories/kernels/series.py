@@ -10,7 +10,8 @@ from numba.extending import overload
 
 from ..no_jump_tables import BandedHeff, ProgramHeff
 from .common import MAX_ORDER, OPTIONS, PAD
-from .lattice import LatticeHeff, apply_lattice
+from .lattice import LatticeHeff
+from .lattice_heff import apply_lattice
 from .program import apply_columns, apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
 from .window import clear_beside
