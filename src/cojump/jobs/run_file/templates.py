@@ -38,6 +38,8 @@ def run_file_for(system: str) -> str:
     lines += ["", template.initial + _TIMES, "[run]"]
     for name, option in OPTIONS.items():
         example = option.example.replace("spins.z", template.average)
+        if name == "averages" and template.chosen:
+            example = show(list(template.chosen))
         text = f"{'' if option.usual else '# '}{name} = {example}"
         words = textwrap.wrap(option.text[0].lower() + option.text[1:].rstrip("."), 120 - 31)
         lines += [f"{left:<28} # {comment}" for left, comment in zip_longest([text], words, fillvalue="")]

@@ -234,4 +234,5 @@ POTTS_HOPFIELD = Template(
     ),
     CORRUPTED_LEVELS,
     "0.n0",
+    ("0.n0", "0.n1", "0.n2"),
 )

@@ -40,12 +40,16 @@ density = [[0.7, 0, 0], [0, 0.3, 0], [0, 0, 0]]   # levels 0 (ground), 1 (target
 
 @dataclass(frozen=True)
 class Template:
-    """The parts of a run file that belong to one system: a title, its keys with comments, its start, an average."""
+    """The parts of a run file that belong to one system: a title, its keys with comments, its start, an average.
+
+    ``chosen`` are averages that suffice for its order parameters, where that average alone does not.
+    """
 
     title: str
     keys: tuple[tuple[str, str, str], ...]
     initial: str = TILTED
     average: str = "spins.z"
+    chosen: tuple[str, ...] = ()
 
 
 SIZE = ("size", "[50, 200, 800]", "N; a list makes a sweep, one point per value")
