@@ -53,7 +53,9 @@ class Windows:
     def __init__(self, basis: ProductBasis, tolerance: float) -> None:
         self.basis = basis
         self.tail = (0.5 * tolerance) ** 2 / (4 * len(basis.blocks))
-        self._reach = MAX_ORDER * (2 if basis.inside else 1)
+        # products of two operators on one axis move a state by two, L†L of a collective jump is one
+        two = bool(basis.inside) or any(matrices is not None for matrices in basis.collective)
+        self._reach = MAX_ORDER * (2 if two else 1)
 
     def fit(self, labels: Labels, box: Box, state: Ket) -> tuple[ProductSector, Ket]:
         """Put a state given on ``box`` into a window that its support cannot leave within one step.
