@@ -18,7 +18,6 @@ from typing import Any, TextIO
 
 from ..errors import StorageError
 from .spelling import spelled
-from .whole_files import reason
 
 _GONE = {errno.EPIPE, errno.EIO, errno.EBADF, errno.ECONNRESET, errno.ENXIO}
 """Errors of a stream that has no reader any more: a closed pipe, a terminal that hung up."""
@@ -129,6 +128,8 @@ def delivered() -> None:
     sys.stdout.flush()
     outlet = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if isinstance(outlet, Outlet) and outlet.error is not None and outlet.error.errno not in _GONE:
+        from .whole_files import reason  # only where something has gone wrong: the start is quicker
+
         raise StorageError(f"cannot write standard output: {reason(outlet.error)}")
 
 
