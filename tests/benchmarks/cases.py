@@ -119,10 +119,11 @@ def potts(size):
 
 
 def one_particle(levels):
-    """One particle with many levels: a driven oscillator cut off, its decay, and weak heating."""
+    """One particle with many levels, three averages measured: a driven oscillator cut off, its decay, weak heating."""
     a = np.diag(np.sqrt(np.arange(1.0, levels)), 1)
     jumps = [cj.LocalJump(np.sqrt(2.0) * a, "site"), cj.LocalJump(0.4 * a.T, "site")]
-    model = cj.Model([cj.Block("site", 1, levels)], [cj.OneBody(0.8 * (a + a.T), "site")], jumps)
+    drive = [cj.OneBody(0.8 * (a + a.T), "site")]
+    model = cj.Model([cj.Block("site", 1, levels)], drive, jumps, averages=["site.n0", "site.n1", "site.x01"])
     return model, cj.product(model, {"site": np.eye(levels)[0]})
 
 
