@@ -229,8 +229,7 @@ class ProductSector:
         p, values = self._hamiltonian.build(), np.empty(0, dtype=complex)
         pointers, rows = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
         alone = len(self.dims) == 1
-        # the program applies one matrix to the only axis, of more than two levels, and nothing else
-        if alone and self.basis.blocks[0].levels > 2 and p.code[:, 0].tolist() == [CLEAR, APPLY_ADD]:
+        if self._is_one_matrix(p):
             matrix = csr_array((p.factor[-1] * p.values, p.columns, p.pointers), shape=(self.size, self.size)).tocsc()
             pointers, rows, values = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
         parts = values.real.copy(), values.imag[: len(values) if values.imag.any() else 0].copy()
@@ -244,6 +243,11 @@ class ProductSector:
         return made._replace(
             diagonal=diagonal.real.copy(), half_rate=-diagonal.imag, program=nothing, bands=Bands.of(matrix)
         )
+
+    def _is_one_matrix(self, program: Program) -> bool:
+        """Whether a program applies one matrix to the only axis, of more than two levels, and nothing else."""
+        alone = len(self.dims) == 1 and self.basis.blocks[0].levels > 2
+        return alone and bool(program.code[:, 0].tolist() == [CLEAR, APPLY_ADD])
 
     def along(self, b: int, values: NDArray[Any]) -> NDArray[Any]:
         """A vector over the states of block b, shaped to broadcast over the sector."""
