@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
 from ..errors import printable
@@ -17,16 +18,16 @@ _UNCERTAIN = (
 )
 
 
-class Summarised:
+class Summarised(ABC):
     """Gives a ``repr`` of one line and a ``summary()`` of a screen at most, which is what ``print`` shows.
 
     A class says what it is in ``_title`` (one line) and what there is to know in ``_lines``. Neither may depend on how
     many times or particles there are: a result of 10⁶ output times is printed as fast as one of ten.
     """
 
+    @abstractmethod
     def _title(self) -> str:
         """What it is, in one line."""
-        raise NotImplementedError
 
     def _lines(self) -> Iterable[str]:
         """What there is to know, line by line; none where the title says it all."""
