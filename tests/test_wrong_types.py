@@ -123,6 +123,7 @@ def calls():
     """A valid call of each public function: it, and all of its arguments that have a value here."""
     model, state, times, result, record = given()
     network = cj.systems.hopfield(np.ones((1, 4)), 0.3, 1.0)
+    with_mode = cj.Model([*model.blocks, cj.Mode("m")], model.hamiltonian, [cj.ModeLoss(1.0, "m")])
     common = {"model": model, "state": state, "times": times}
     source = {"model": model, "source": result}
     found = [
@@ -142,6 +143,11 @@ def calls():
             },
         ),
         (cj.CollectiveJump, {"matrices": {S: DOWN}, "rate": 0.5}),
+        (cj.Mode, {"name": "m"}),
+        (cj.ModeEnergy, {"omega": 1.0, "mode": "m"}),
+        (cj.ModeDrive, {"eta": 1j, "mode": "m"}),
+        (cj.ModeCoupling, {"matrices": {S: DOWN}, "mode": "m"}),
+        (cj.ModeLoss, {"kappa": 1.0, "mode": "m", "thermal": 0.1}),
         (
             cj.Model,
             {
@@ -149,16 +155,18 @@ def calls():
                 "hamiltonian": model.hamiltonian,
                 "jumps": model.jumps,
                 "order_parameters": {"m": {S: Z}},
+                "averages": ["spins.z"],
+                "modes": [],
             },
         ),
         (partial(model.linear, "m"), {"matrices": {S: Z}}),
         (model.jumps[0].gamma, {"x": np.zeros(3)}),
-        (cj.product, {"model": model, "states": {S: [1, 0]}}),
-        (cj.tilted, {"model": model, "theta": 1.1, "phi": 0.4}),
+        (cj.product, {"model": with_mode, "states": {S: [1, 0], "m": 0.5}}),
+        (cj.tilted, {"model": with_mode, "theta": 1.1, "phi": 0.4, "modes": {"m": 1j}}),
         (cj.dicke, {"model": model, "states": {S: (1.5, 0.5)}}),
         (cj.occupation, {"model": model, "states": {S: (1, 2)}}),
         (cj.symmetric, {"model": model, "states": {S: [0, 1, 0, 0]}}),
-        (cj.corrupted, {"model": network, "pattern": 0, "quality": 0.8}),
+        (cj.corrupted, {"model": network, "pattern": 0, "quality": 0.8, "modes": {}}),
         (
             cj.simulate,
             {
@@ -292,6 +300,7 @@ INNER = {
     "cojump.model.symmetric_states.symmetric": "states",
     "cojump.model.jumps.LocalJump": "argument",
     "cojump.model.jumps.CollectiveJump": "matrices",
+    "cojump.model.modes.ModeCoupling": "matrices",
     "cojump.model.model.Model.linear": "matrices",
 }
 

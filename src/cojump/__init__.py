@@ -16,7 +16,20 @@ if TYPE_CHECKING:
     from .ensemble.estimate import estimate
     from .ensemble.simulate import simulate, trajectory
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
-    from .model import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody, systems
+    from .model import (
+        Block,
+        CollectiveJump,
+        LocalJump,
+        Mode,
+        ModeCoupling,
+        ModeDrive,
+        ModeEnergy,
+        Model,
+        ModeLoss,
+        OneBody,
+        TwoBody,
+        systems,
+    )
     from .model import standard_operators as operators
     from .model.product_states import corrupted, product, tilted
     from .model.symmetric_states import dicke, occupation, symmetric
@@ -34,6 +47,11 @@ _HOMES = {
     "TwoBody": "model",
     "LocalJump": "model",
     "CollectiveJump": "model",
+    "Mode": "model",
+    "ModeEnergy": "model",
+    "ModeDrive": "model",
+    "ModeCoupling": "model",
+    "ModeLoss": "model",
     "Model": "model",
     "product": "model.product_states",
     "tilted": "model.product_states",
@@ -79,6 +97,11 @@ __all__ = [
     "TwoBody",
     "LocalJump",
     "CollectiveJump",
+    "Mode",
+    "ModeEnergy",
+    "ModeDrive",
+    "ModeCoupling",
+    "ModeLoss",
     "Model",
     "product",
     "tilted",

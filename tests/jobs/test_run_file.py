@@ -251,11 +251,12 @@ def test_the_seed_of_a_point_never_changes(read):
         (with_key("initial", phi=None), "Argument `[initial] phi` must be given, but it is missing"),
         (
             with_key("initial", angles="[0, 0]"),
-            'Argument `[initial] angles` must be one of the keys of kind "tilted": kind, theta, phi, but it is unknown',
+            'Argument `[initial] angles` must be one of the keys of kind "tilted": kind, theta, phi, alpha, '
+            "but it is unknown",
         ),
         (
             with_key("initial", psi="0.1"),
-            'Argument `[initial] psi` must be one of the keys of kind "tilted": kind, theta, phi, '
+            'Argument `[initial] psi` must be one of the keys of kind "tilted": kind, theta, phi, alpha, '
             'but it is unknown; did you mean "phi"?',
         ),
         (
@@ -704,3 +705,36 @@ def test_the_documented_keys_are_the_options():
         assert ("may change" in text) is (not rule.identity)
         usual = default_of(item)
         assert default == ("" if rule.kind is None or usual in (None, MISSING) else f"{usual:g}")
+
+
+MODE = """
+import cojump as cj
+
+
+def build(g):
+    coupling = cj.ModeCoupling({"atoms": g * cj.operators.sigma_x}, "cavity")
+    return cj.Model([cj.Block("atoms", 5), cj.Mode("cavity"), cj.Mode("other")], [coupling])
+"""
+
+
+def test_modes_of_a_model_start_in_coherent_states(read, refusal, tmp_path):
+    (tmp_path / "build.py").write_text(MODE)
+    model = {"system": '"build.py:build"', "g": "0.5"}
+    for alpha, amplitudes in (
+        (None, (0j, 0j)),
+        ('"0.3+0.4j"', (0.3 + 0.4j,) * 2),
+        ("0.5", (0.5, 0.5)),
+        ('{other = "1j"}', (0j, 1j)),
+    ):
+        initial = {**TILTED, "alpha": alpha} if alpha else TILTED
+        ((_, state),) = build_all(read(toml(model=model, initial=initial)))
+        assert state.amplitudes == amplitudes
+    swept = build_all(read(toml(model=model, initial={**TILTED, "alpha": "[0.1, 0.2]"})))
+    assert [state.amplitudes[0] for _, state in swept] == [0.1, 0.2]
+    for alpha, said in (
+        ("{red = 1}", "`[initial] alpha` must be one of the modes 'cavity', 'other', but it is 'red'"),
+        ("{}", "`[initial] alpha` must have one entry for each mode, but it is empty"),
+        ('"x"', "`[initial] alpha` must be a number or a string"),
+    ):
+        assert said in refusal(toml(model=model, initial={**TILTED, "alpha": alpha}))
+    assert "`[initial] alpha` must be left out, but the model has no modes" in refusal(with_key("initial", alpha="1"))

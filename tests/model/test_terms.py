@@ -36,9 +36,13 @@ TERMS = {
     ),
     "amplitude": cj.LocalJump(RAISE, "a", amplitude=gamma, argument={"b": Y}),
     "collective": cj.CollectiveJump({"a": LOWER, "b": Z}, 0.7),
+    "mode energy": cj.ModeEnergy(0.4, "mode"),
+    "mode drive": cj.ModeDrive(0.4 - 0.2j, "mode"),
+    "mode coupling": cj.ModeCoupling({"a": LOWER, "b": Z}, "mode"),
+    "mode loss": cj.ModeLoss(0.4, "mode", thermal=0.3),
 }
 
-JUMPS = [term for term in TERMS.values() if isinstance(term, cj.CollectiveJump | cj.LocalJump)]
+JUMPS = [term for term in TERMS.values() if isinstance(term, cj.CollectiveJump | cj.LocalJump | cj.ModeLoss)]
 
 OTHERS = {
     "eps": Z,
@@ -55,6 +59,11 @@ OTHERS = {
     "derivatives": (np.sinh, np.cosh),
     "matrices": {"a": Z},
     "rate of a collective jump": 0.1,
+    "omega": 3.0,
+    "eta": 2j,
+    "mode": "other",
+    "kappa": 0.2,
+    "thermal": 0.0,
 }
 
 
@@ -70,9 +79,9 @@ def identical(one, other, *, but=()):
 
 
 def subclasses(kind):
-    """Those of the package."""
+    """Those of the package that can be made."""
     own = [sub for sub in kind.__subclasses__() if sub.__module__.startswith("cojump.")]
-    return [c for sub in own for c in [sub, *subclasses(sub)]]
+    return [c for sub in own for c in [sub, *subclasses(sub)] if not inspect.isabstract(c)]
 
 
 def test_every_kind_of_term_is_tried_here():
@@ -128,12 +137,20 @@ def test_signatures():
         "TwoBody": ["A", "B", "g", "blocks"],
         "LocalJump": ["j", "block"],
         "CollectiveJump": ["matrices", "rate"],
+        "ModeEnergy": ["omega", "mode"],
+        "ModeDrive": ["eta", "mode"],
+        "ModeCoupling": ["matrices", "mode"],
+        "ModeLoss": ["kappa", "mode", "thermal"],
     }
     assert named == {
         "OneBody": [],
         "TwoBody": [],
         "LocalJump": ["amplitude", "rate", "argument", "exclude_self", "derivatives"],
         "CollectiveJump": [],
+        "ModeEnergy": [],
+        "ModeDrive": [],
+        "ModeCoupling": [],
+        "ModeLoss": [],
     }
 
 
@@ -211,15 +228,18 @@ def test_no_copy_of_a_jump_loses_a_field(copy, changed):
 
 
 def test_every_term_of_a_model_has_one_list_of_its_kind():
-    """Whoever reads one_body and two_body, or both kinds of jumps, misses none. A new kind of term needs a new list."""
+    """Whoever reads the lists of terms, or all kinds of jumps, misses none. A new kind of term needs a new list."""
+    of_modes = [TERMS[f"mode {kind}"] for kind in ("energy", "drive", "coupling")]
     model = cj.Model(
-        [cj.Block("a", 3), cj.Block("b", 2)], [cj.TwoBody(X, X, 1.0, ("a", "b")), cj.OneBody(X, "a")], JUMPS
+        [cj.Block("a", 3), cj.Block("b", 2), cj.Mode("mode")],
+        [cj.TwoBody(X, X, 1.0, ("a", "b")), cj.OneBody(X, "a"), *of_modes],
+        JUMPS,
     )
-    assert sorted(map(id, model.hamiltonian)) == sorted(map(id, (*model.one_body, *model.two_body)))
-    both = {**model.local_jumps, **model.collective_jumps}
-    assert [both[i] for i in range(len(model.jumps))] == list(model.jumps)
-    known = {cj.OneBody, cj.TwoBody, cj.LocalJump, cj.CollectiveJump}
-    assert set(subclasses(Term)) == known
+    lists = (*model.one_body, *model.two_body, *model.mode_energies, *model.mode_drives, *model.mode_couplings)
+    assert sorted(map(id, model.hamiltonian)) == sorted(map(id, lists))
+    every_jump = {**model.local_jumps, **model.collective_jumps, **model.mode_losses}
+    assert [every_jump[i] for i in range(len(model.jumps))] == list(model.jumps)
+    assert {type(t) for t in (*model.hamiltonian, *model.jumps)} == set(subclasses(Term))
 
 
 def test_facts_of_terms():
@@ -235,7 +255,8 @@ def test_facts_of_terms():
         "rate of an average": {"a"},
         "amplitude": {"a"},
     }
-    assert [name for name, t in TERMS.items() if t.is_free] == ["one body", "local"]
+    free = ["one body", "local", "mode energy", "mode drive", "mode loss"]
+    assert [name for name, t in TERMS.items() if t.is_free] == free
     # three particles at Γ² = 1 + 0.1 Δ, Δ ≤ 2/3 + 1 without the jumping one; two at sqrt(κ/N) (3 |σ_-| + 2 |σ_z|)
     assert TERMS["rate of an average"].most_jumps(sizes) == pytest.approx(3 * (1 + 0.1 * 5 / 3), rel=1e-12)
     assert TERMS["collective"].most_jumps(sizes) == pytest.approx(0.7 / 5 * 5**2, rel=1e-12)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array, kron
 
 from ..errors import ArgumentError
-from ..model import LocalJump, Model, OneBody
+from ..model import LocalJump, Model, OneBody, TwoBody
 from ..model.spectrum import snapped
 from ..tools.matrices import is_diagonal
 from ..tools.types import Array, Matrix
@@ -95,7 +95,7 @@ class Operators:
         for term in self.model.hamiltonian:
             if isinstance(term, OneBody):
                 H = H + self.collective(labels, {self._block(term.block): term.matrix})
-            else:
+            elif isinstance(term, TwoBody):
                 first, second = (
                     self.collective(labels, {self._block(name): matrix})
                     for name, matrix in zip(term.blocks, (term.first, term.second), strict=True)

@@ -99,6 +99,8 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
     model, write = point.model, _Writer(facts, sketched)
     for i, block in enumerate(model.blocks):
         write(f"blocks[{i}]", block)
+    for i, mode in enumerate(model.modes):
+        write(f"modes[{i}]", mode)
     for i, term in enumerate(model.hamiltonian):
         name = f"hamiltonian[{i}]"
         facts[f"{name} kind"] = type(term).__name__
@@ -121,6 +123,8 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
                 write(f"{name} derivatives[{n}] over the spectrum", values)
     write("order parameters", model.order_parameters)
     write("initial state", point.state.blocks)
+    for i, alpha in enumerate(point.state.amplitudes):
+        write(f"initial amplitudes[{i}]", alpha)
     write("times", point.times)
     _write_options(write, point, identity=True)
     if not sketched:

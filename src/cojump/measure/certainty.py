@@ -226,15 +226,21 @@ class _Eigenstate:
 def _jumps_that_leave(model: Model, starts: list[BlockState]) -> Flags | None:
     """None if the start changes; else (L,) which channels jump although they change nothing but a phase.
 
-    The start never changes if it is an eigenstate of every term of H and of every jump, or dark for it.
+    The start never changes if it is an eigenstate of every term of H and of every jump, or dark for it. Modes are taken
+    to change it.
     """
+    if model.modes:
+        return None
     blocks = {b.name: _Eigenstate(s, b.size) for b, s in zip(model.blocks, starts, strict=True)}
     for term in model.hamiltonian:
         if any(blocks[part.block].total(part.matrix) is None for part in term.parts()):
             return None
     found = []
     for jump in model.jumps:
-        strength = _local(model, jump, blocks) if isinstance(jump, LocalJump) else _collective(jump, blocks)
+        if isinstance(jump, LocalJump):
+            strength = _local(model, jump, blocks)
+        else:
+            strength = _collective(jump, blocks) if isinstance(jump, CollectiveJump) else None
         if strength is None:
             return None
         found.append(strength > 0)

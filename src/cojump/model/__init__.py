@@ -1,4 +1,4 @@
-"""What the user writes down, checked once: blocks, Hamiltonian terms, jumps, and the model they make."""
+"""What the user writes down, checked once: blocks and modes, Hamiltonian terms, jumps, and the model they make."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from .blocks import Block
 from .hamiltonian import OneBody, TwoBody
 from .jumps import CollectiveJump, LocalJump
 from .model import Model
+from .modes import Mode, ModeCoupling, ModeDrive, ModeEnergy, ModeLoss
 
 __all__ = [
     "Block",
     "CollectiveJump",
     "LocalJump",
+    "Mode",
+    "ModeCoupling",
+    "ModeDrive",
+    "ModeEnergy",
+    "ModeLoss",
     "Model",
     "OneBody",
     "TwoBody",

@@ -1,7 +1,8 @@
-"""Independent parts of a model: groups of blocks that nothing couples.
+"""Independent parts of a model: groups of blocks and modes that nothing couples.
 
-Two blocks are coupled by a two-body term, by an operator-valued rate of one that depends on the other, or by a
-collective jump on both. Blocks of different groups never become entangled: from a product start the state of a
+Two blocks are coupled by a two-body term, by an operator-valued rate of one that depends on the other, by a
+collective jump on both, or by a mode to which both are coupled. A mode without any coupling goes with the first group:
+a model has at least one block. Blocks of different groups never become entangled: from a product start the state of a
 trajectory stays a product over the groups, its no-jump norm too, so each group has waiting times and jumps of its
 own. Treating them apart replaces the product of their dimensions by the sum. (Hopfield blocks with orthogonal
 signatures are the standing example.)
@@ -11,8 +12,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from .facts import once_per_model
 from .model import Model
+from .states import State
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,33 +31,55 @@ class Component:
         Their positions in the whole model.
     jumps : tuple of int
         Position in the whole model of each of its jumps.
+    modes : tuple of int
+        Positions of its modes in the whole model.
+    share : float
+        Share of all particles that the group has. Amplitudes of its modes are divided by the √N of its own model: they
+        are those of the whole model over √share, and x and y as well.
     """
 
     model: Model
     blocks: tuple[int, ...]
     jumps: tuple[int, ...]
+    modes: tuple[int, ...]
+    share: float
+
+    def state(self, whole: State) -> State:
+        """What a state of the whole model is in this part."""
+        scale = 1.0 if self.share == 1 else np.sqrt(self.share)
+        amplitudes = tuple(complex(whole.amplitudes[m] / scale) for m in self.modes)
+        return State(tuple(whole.blocks[b] for b in self.blocks), amplitudes)
 
 
 @once_per_model
 def components(model: Model) -> tuple[Component, ...]:
     """Split a model into its independent groups of blocks, in the order of their first blocks."""
-    group = {block.name: {block.name} for block in model.blocks}
+    names = [*(block.name for block in model.blocks), *model.mode_names]
+    group = {name: {name} for name in names}
+    if model.modes:
+        alone = set(model.mode_names).difference(*(term.coupled for term in model.mode_couplings))
+        group |= {name: {names[0], *alone} for name in (names[0], *alone)}
     for term in model.terms:
         merged = set().union(*(group[name] for name in term.coupled))
         for name in merged:
             group[name] = merged
     parts = []
     for block in model.blocks:
-        if block.name == min(group[block.name], key=model.block_index):
+        if block.name == min(group[block.name], key=names.index):
             parts.append(_restrict(model, group[block.name]))
     return tuple(parts)
 
 
 def _restrict(model: Model, names: set[str]) -> Component:
-    if len(names) == len(model.blocks):
-        return Component(model, tuple(range(len(model.blocks))), tuple(range(len(model.jumps))))
+    if len(names) == len(model.blocks) + len(model.modes):
+        blocks, places, modes = (tuple(range(len(part))) for part in (model.blocks, model.jumps, model.modes))
+        return Component(model, blocks, places, modes, 1.0)
     blocks = tuple(i for i, b in enumerate(model.blocks) if b.name in names)
     share = sum(model.blocks[i].size for i in blocks) / model.size
+    modes = tuple(i for i, m in enumerate(model.modes) if m.name in names)
+    own = [o.label for o in model.observables if o.block in blocks] + [
+        q.label for q in model.quadratures if q.mode in modes
+    ]
     places = tuple(i for i, jump in enumerate(model.jumps) if jump.coupled <= names)
     return Component(
         replace(
@@ -62,9 +88,11 @@ def _restrict(model: Model, names: set[str]) -> Component:
             hamiltonian=[term.among(names, share) for term in model.hamiltonian if term.coupled <= names],
             jumps=[model.jumps[i].among(names, share) for i in places],
             order_parameters={},
-            averages=[o.label for o in model.observables if o.block in blocks]
-            or [next(o.label for o in model.all_averages() if o.block in blocks)],
+            averages=own or [next(o.label for o in model.all_averages() if o.block in blocks)],
+            modes=[model.modes[i] for i in modes],
         ),
         blocks,
         places,
+        modes,
+        share,
     )

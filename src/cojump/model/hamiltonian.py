@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from numbers import Complex
 from typing import Any, Self
 
 import numpy as np
@@ -111,11 +110,7 @@ class TwoBody(Term):
     def __post_init__(self) -> None:
         object.__setattr__(self, "A", matrix_of("A", self.A))
         object.__setattr__(self, "B", matrix_of("B", self.B))
-        strength: Any = self.g
-        if isinstance(strength, bool | np.bool_) or not isinstance(strength, Complex):
-            raise ArgumentError("g", "be a finite number", f"it is {checks.shown(strength)}")
-        parts = [checks.number("g", part) for part in (strength.real, strength.imag)]
-        object.__setattr__(self, "g", complex(*parts))
+        object.__setattr__(self, "g", checks.complex_number("g", self.g))
         pair = checks.items("blocks", self.blocks, "a pair of block names")
         if len(pair) != 2:
             raise ArgumentError("blocks", "be a pair of block names", f"it is {checks.shown(self.blocks)}")

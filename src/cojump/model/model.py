@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, UnsupportedError
 from ..tools import checks
 from ..tools.summaries import Summarised, counted, facts, few, more
 from .blocks import Block
 from .hamiltonian import OneBody, TwoBody
 from .hermiticity import excesses
 from .jumps import SPECTRUM_POINTS, CollectiveJump, LocalJump
+from .modes import Mode, ModeCoupling, ModeDrive, ModeEnergy, ModeLoss, ModeTerm
 from .operators import HERMITIAN, check_hermitian, labelled_basis, matrix_of
 
 _ORDINARY = 40
@@ -31,6 +32,17 @@ _MOST_PARTICLES = 2**53
 
 _SHOWN = 6
 """Blocks, and terms of each kind, that are listed one by one."""
+
+HamiltonianTerm = OneBody | TwoBody | ModeEnergy | ModeDrive | ModeCoupling
+Jump = LocalJump | CollectiveJump | ModeLoss
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "blocks": (Block, Mode),
+    "hamiltonian": get_args(HamiltonianTerm),
+    "jumps": get_args(Jump),
+    "modes": (Mode,),
+}
+"""What each list of a model may hold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,27 +59,51 @@ class Observable:
         return 1.0 / float(np.trace(self.matrix @ self.matrix).real)
 
 
+class Quadrature(NamedTuple):
+    """One average of a mode that every result reports, x or y of a/√N = x + iy.
+
+    Attributes
+    ----------
+    label : str
+    mode : int
+        Position of the mode in ``model.modes``.
+    part : int
+        0 for x, 1 for y.
+    """
+
+    label: str
+    mode: int
+    part: int
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Model(Summarised):
     """An open quantum many-body model: dρ/dt = -i[H, ρ] + Σ (J ρ J† - ½{J†J, ρ}).
 
     Parameters
     ----------
-    blocks : sequence of Block
-    hamiltonian : sequence of OneBody and TwoBody
+    blocks : sequence of Block and Mode
+        Blocks of particles, one at least, and boson modes. In the model ``blocks`` are the blocks, and ``modes`` the
+        modes.
+    hamiltonian : sequence of OneBody, TwoBody, ModeEnergy, ModeDrive, ModeCoupling
         H is their sum; as an operator on the whole system it must be Hermitian.
-    jumps : sequence of LocalJump and CollectiveJump
+    jumps : sequence of LocalJump, CollectiveJump, ModeLoss
         Their order numbers the channels of the jump record.
     order_parameters : mapping of str to mapping of str to (d_b, d_b) array
         Sums of averages that results report besides those of the blocks, by name: m = Σ_b (1/N_b) Σ_{k in b} X_b^(k)
-        with Hermitian X_b. A Hopfield model has the overlaps with its patterns here.
+        with Hermitian X_b. A Hopfield model has the overlaps with its patterns here. A mode adds c_x x + c_y y, written
+        "cavity": (c_x, c_y).
     averages : sequence of str, optional
         Labels of the averages that are measured and reported, "block.x"; all of them if it is not given. A block of d
         levels has d² averages and d⁴/2 products of two: with many levels, name those that are wanted. E_N is then the
         part of (24) that these make, the sum over them alone; order parameters have to be sums of them.
+    modes : sequence of Mode
+        Modes that do not stand among the blocks.
 
     Raises
     ------
+    UnsupportedError
+        If a rate is a function of a mode.
     ArgumentError
         If names, shapes, Hermiticity or the values of a rate over the spectrum of its argument break a rule.
 
@@ -88,26 +124,27 @@ class Model(Summarised):
     """
 
     blocks: Sequence[Block]
-    hamiltonian: Sequence[OneBody | TwoBody] = ()
-    jumps: Sequence[LocalJump | CollectiveJump] = ()
+    hamiltonian: Sequence[HamiltonianTerm] = ()
+    jumps: Sequence[Jump] = ()
     order_parameters: Mapping[str, Mapping[str, ArrayLike]] = field(default_factory=dict)
     averages: Sequence[str] | None = None
+    modes: Sequence[Mode] = ()
 
     def __post_init__(self) -> None:
-        for name, kinds in (
-            ("blocks", Block),
-            ("hamiltonian", (OneBody, TwoBody)),
-            ("jumps", (LocalJump, CollectiveJump)),
-        ):
+        for name, kinds in _KINDS.items():
             value = checks.items(name, getattr(self, name), "a list")
             for i, item in enumerate(value):
                 if not isinstance(item, kinds):
                     found = f"it is {checks.shown(item)}"
                     raise ArgumentError(f"{name}[{i}]", "be one of cojump's terms for it", found)
             object.__setattr__(self, name, tuple(value))
+        together: tuple[Block | Mode, ...] = (*self.blocks, *self.modes)
+        object.__setattr__(self, "blocks", tuple(b for b in together if isinstance(b, Block)))
+        object.__setattr__(self, "modes", tuple(m for m in together if isinstance(m, Mode)))
         if not self.blocks:
-            raise ArgumentError("blocks", "hold at least one block", "it is empty")
-        names = [b.name for b in self.blocks]
+            found = "it has modes alone" if self.modes else "it is empty"
+            raise ArgumentError("blocks", "hold at least one block", found)
+        names = [b.name for b in together]
         if len(set(names)) != len(names):
             raise ArgumentError("blocks", "have different names", f"the names are {names[:20]}")
         if self.size > _MOST_PARTICLES:
@@ -122,7 +159,10 @@ class Model(Summarised):
                 raise ArgumentError("order_parameters", "have names as keys", f"one is {checks.shown(name)}")
             self.linear(f"order_parameters[{name!r}]", matrices)
         copied = {
-            name: {block: matrix_of(name, matrix) for block, matrix in matrices.items()}
+            name: {
+                key: tuple(map(float, x)) if key in self.mode_names else matrix_of(name, x)  # type: ignore[arg-type]
+                for key, x in matrices.items()
+            }
             for name, matrices in self.order_parameters.items()
         }
         object.__setattr__(self, "order_parameters", copied)
@@ -144,19 +184,21 @@ class Model(Summarised):
 
     def _title(self) -> str:
         terms = f"{counted(len(self.hamiltonian), 'Hamiltonian term')}, {counted(len(self.jumps), 'jump')}"
-        return f"Model of {counted(self.size, 'particle')} in {counted(len(self.blocks), 'block')}: {terms}"
+        beside = f" beside {counted(len(self.modes), 'mode')}" if self.modes else ""
+        return f"Model of {counted(self.size, 'particle')} in {counted(len(self.blocks), 'block')}{beside}: {terms}"
 
     def _lines(self) -> list[str]:
         groups = {
             "block": [f"{b.name}: {counted(b.size, 'particle')} of {b.levels} levels" for b in self.blocks],
-            "H": [term._title() for term in self.hamiltonian[:_SHOWN]],
-            "jump": [jump._title() for jump in self.jumps[:_SHOWN]],
+            "mode": [mode.name for mode in self.modes],
+            "H": [term._title() for term in self.hamiltonian],
+            "jump": [jump._title() for jump in self.jumps],
         }
         lines = []
-        for (name, texts), all_of in zip(groups.items(), (self.blocks, self.hamiltonian, self.jumps), strict=True):
+        for name, texts in groups.items():
             lines += [(f"{name} {i}", text) for i, text in enumerate(texts[:_SHOWN])]
-            if len(all_of) > _SHOWN:
-                lines.append(("…", f"{len(all_of) - _SHOWN:,} more"))
+            if len(texts) > _SHOWN:
+                lines.append(("…", f"{len(texts) - _SHOWN:,} more"))
         lines.append(("averages", few(self.labels)))
         lines.append(("order", few(list(self.order_parameters))))
         return facts(*lines) + more("cojump.product(model, ...) and other states; cojump.simulate, cojump.mean_field")
@@ -172,7 +214,7 @@ class Model(Summarised):
         return {b.name: b.size for b in self.blocks}
 
     @property
-    def terms(self) -> tuple[OneBody | TwoBody | LocalJump | CollectiveJump, ...]:
+    def terms(self) -> tuple[HamiltonianTerm | Jump, ...]:
         """The terms of the Hamiltonian and the jumps."""
         return (*self.hamiltonian, *self.jumps)
 
@@ -195,6 +237,40 @@ class Model(Summarised):
     def collective_jumps(self) -> dict[int, CollectiveJump]:
         """The collective jumps by their position among all jumps."""
         return {i: jump for i, jump in enumerate(self.jumps) if isinstance(jump, CollectiveJump)}
+
+    @cached_property
+    def mode_energies(self) -> tuple[ModeEnergy, ...]:
+        """The terms ω a†a of the Hamiltonian."""
+        return tuple(term for term in self.hamiltonian if isinstance(term, ModeEnergy))
+
+    @cached_property
+    def mode_drives(self) -> tuple[ModeDrive, ...]:
+        """The drives of modes."""
+        return tuple(term for term in self.hamiltonian if isinstance(term, ModeDrive))
+
+    @cached_property
+    def mode_couplings(self) -> tuple[ModeCoupling, ...]:
+        """The couplings of particles to modes."""
+        return tuple(term for term in self.hamiltonian if isinstance(term, ModeCoupling))
+
+    @cached_property
+    def mode_losses(self) -> dict[int, ModeLoss]:
+        """The losses of modes by their position among all jumps."""
+        return {i: jump for i, jump in enumerate(self.jumps) if isinstance(jump, ModeLoss)}
+
+    @property
+    def mode_names(self) -> tuple[str, ...]:
+        """The names of the modes."""
+        return tuple(mode.name for mode in self.modes)
+
+    def mode_index(self, name: str, argument: str = "mode") -> int:
+        """Position of the mode called ``name``; raises ArgumentError about ``argument`` if there is none."""
+        if name not in self.mode_names:
+            known = f"be one of the modes {checks.named([checks.shown(m) for m in self.mode_names])}"
+            rule = known if self.modes else "be the name of a mode"
+            found = f"it is {checks.shown(name)}"
+            raise ArgumentError(argument, rule, found if self.modes else f"{found}, and there is no mode")
+        return self.mode_names.index(name)
 
     def block_index(self, name: str, argument: str = "block") -> int:
         """Position of the block called ``name``; raises ArgumentError about ``argument`` if there is none."""
@@ -226,8 +302,19 @@ class Model(Summarised):
         chosen = None if self.averages is None else frozenset(self.averages)
         return tuple(o for o in self.all_averages() if chosen is None or o.label in chosen)
 
+    @cached_property
+    def quadratures(self) -> tuple[Quadrature, ...]:
+        """The averages x and y of the modes that results report, after the ``observables``, which are of particles."""
+        chosen = None if self.averages is None else frozenset(self.averages)
+        return tuple(q for q in self.all_quadratures() if chosen is None or q.label in chosen)
+
+    def all_quadratures(self) -> Iterator[Quadrature]:
+        """The averages x and y of all modes, whether they are measured or not."""
+        for i, mode in enumerate(self.modes):
+            yield from (Quadrature(f"{mode.name}.{xy}", i, part) for part, xy in enumerate("xy"))
+
     def all_averages(self) -> Iterator[Observable]:
-        """The averages that a model has, whether they are measured or not, one after the other."""
+        """The averages of particles that a model has, whether they are measured or not, one after the other."""
         for i, block in enumerate(self.blocks):
             for label, matrix in labelled_basis(block.levels):
                 yield Observable(f"{block.name}.{label}", i, matrix)
@@ -243,7 +330,7 @@ class Model(Summarised):
         if self.averages is None:
             return None
         labels = checks.items("averages", self.averages, "a list of labels")
-        known = [o.label for o in self.all_averages()]
+        known = [*(o.label for o in self.all_averages()), *(q.label for q in self.all_quadratures())]
         for label in labels:
             if not isinstance(label, str) or label not in known:
                 rule = f"name averages of the model, such as {checks.named([repr(k) for k in known[:9]])}"
@@ -255,8 +342,8 @@ class Model(Summarised):
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The A labels ``"block.x"`` of the observables."""
-        return tuple(o.label for o in self.observables)
+        """The A labels of all that is reported: ``"block.x"`` of the observables, then those of the quadratures."""
+        return (*(o.label for o in self.observables), *(q.label for q in self.quadratures))
 
     @cached_property
     def fastest(self) -> float:
@@ -278,8 +365,8 @@ class Model(Summarised):
 
     @property
     def is_free(self) -> bool:
-        """Whether no particle feels another one: the mean-field flow is then linear."""
-        return all(term.is_free for term in self.terms)
+        """Whether there are particles alone and none feels another one: the mean-field flow is then linear."""
+        return not self.modes and all(term.is_free for term in self.terms)
 
     @property
     def unit_rate(self) -> float:
@@ -294,8 +381,11 @@ class Model(Summarised):
 
     @property
     def deviation_weights(self) -> NDArray[np.float64]:
-        """(A,) weights of (m_a - m̄_a)² in E_N, (24) in the orthonormal basis of (7)."""
-        return np.array([o.weight for o in self.observables])
+        """(A,) weights of (m_a - m̄_a)² in E_N, (24) in the orthonormal basis of (7).
+
+        Modes have none, their weight is 0: E_N is the paper's sum over averages of particles.
+        """
+        return np.array([o.weight for o in self.observables] + [0.0] * len(self.quadratures))
 
     def argument_spectrum(self, jump: LocalJump, most: int = SPECTRUM_POINTS) -> NDArray[np.float64]:
         """Eigenvalues of Δ of a jump, sorted, see :meth:`LocalJump.spectrum`."""
@@ -312,7 +402,7 @@ class Model(Summarised):
             hamiltonian=[term.mapped(change) for term in self.hamiltonian],
             jumps=[jump.mapped(change) for jump in self.jumps],
             order_parameters={
-                name: {block: change(block, matrix_of(name, x)) for block, x in matrices.items()}
+                name: {b: x if b in self.mode_names else change(b, matrix_of(name, x)) for b, x in matrices.items()}
                 for name, matrices in self.order_parameters.items()
             },
         )
@@ -320,17 +410,24 @@ class Model(Summarised):
     def linear(self, name: str, matrices: Mapping[str, ArrayLike]) -> tuple[float, NDArray[np.float64]]:
         """Write Σ_b (1/N_b) Σ_{k in b} X_b^(k) as constant + Σ_a c_a m_a; returns the constant and c (A,).
 
+        A mode adds c_x x + c_y y, given as (c_x, c_y).
+
         Raises
         ------
         ArgumentError
             If a block is unknown or an X_b is not Hermitian of the block's shape, or if it takes an average that is not
             measured; ``name`` is what it is called.
         """
-        constant, coefficients = 0.0, np.zeros(len(self.observables))
+        constant, coefficients = 0.0, np.zeros(len(self.labels))
         if not isinstance(matrices, Mapping) or not matrices:
             raise ArgumentError(name, "map block names to matrices", f"it is {checks.shown(matrices)}")
-        self.check_keys(name, matrices)
+        of_modes = {key: value for key, value in matrices.items() if isinstance(key, str) and key in self.mode_names}
+        self.check_keys(name, [key for key in matrices if key not in of_modes])
+        for mode, value in of_modes.items():
+            coefficients += self._of_mode(f"{name}[{mode!r}]", mode, value)
         for block, value in matrices.items():
+            if block in of_modes:
+                continue
             b = self.block_index(block)
             matrix, levels = matrix_of(f"{name}[{block!r}]", value), self.blocks[b].levels
             if matrix.shape != (levels, levels):
@@ -345,6 +442,20 @@ class Model(Summarised):
             if not self.measures(b):
                 self._check_measured(f"{name}[{block!r}]", b, matrix)
         return constant, coefficients
+
+    def _of_mode(self, name: str, mode: str, value: ArrayLike) -> NDArray[np.float64]:
+        """(A,) coefficients of c_x x + c_y y of a mode, given as (c_x, c_y)."""
+        pair = checks.array(name, value, "a pair (c_x, c_y) of numbers", real=True).astype(float)
+        if pair.shape != (2,):
+            raise ArgumentError(name, "be a pair (c_x, c_y) of numbers", f"its shape is {pair.shape}")
+        place = self.mode_index(mode)
+        missing = [
+            q.label for q in self.all_quadratures() if q.mode == place and pair[q.part] and q not in self.quadratures
+        ]
+        if missing:
+            raise ArgumentError(name, "be a sum of the `averages` that are measured", f"it takes {few(missing)} too")
+        own = [pair[q.part] if q.mode == place else 0.0 for q in self.quadratures]
+        return np.array([0.0] * len(self.observables) + own)
 
     def _check_measured(self, name: str, block: int, matrix: NDArray[np.complex128]) -> None:
         """Raise ArgumentError unless a matrix of a block is a sum of measured averages (and of the identity)."""
@@ -362,7 +473,14 @@ class Model(Summarised):
     def _check_shapes(self) -> None:
         for name, terms in (("hamiltonian", self.hamiltonian), ("jumps", self.jumps)):
             for i, term in enumerate(terms):
+                if isinstance(term, ModeTerm):
+                    self.mode_index(term.mode, f"{name}[{i}].mode")
                 for part in term.parts():
+                    if isinstance(term, LocalJump) and part.is_entry and part.block in self.mode_names:
+                        raise UnsupportedError(
+                            f"Rates are functions of averages of particles: {name}[{i}].{part.named_in} has the mode "
+                            f"{checks.shown(part.block)}"
+                        )
                     named_in = f"{name}[{i}].{part.named_in}"
                     if part.is_entry:
                         self.check_keys(named_in, [part.block])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import ArgumentError
 from ..tools import checks
@@ -16,8 +16,10 @@ from .states import (
     NORM,
     ProductBlock,
     State,
+    amplitudes_of,
     check_start,
     complex_array,
+    modes_alone,
     normalised,
     per_block,
     two_levels_only,
@@ -52,17 +54,25 @@ def product(model: Model, states: Mapping[str, ArrayLike]) -> State:
     """
     values = per_block("states", model, states)
     return State(
-        tuple(_product_block(f"states[{b.name!r}]", b, value) for b, value in zip(model.blocks, values, strict=True))
+        tuple(_product_block(f"states[{b.name!r}]", b, value) for b, value in zip(model.blocks, values, strict=True)),
+        amplitudes_of("states", model, states),
     )
 
 
-def tilted(model: Model, theta: float, phi: float) -> State:
+def tilted(model: Model, theta: float, phi: float, *, modes: Mapping[str, complex] | None = None) -> State:
     """cos(θ/2)|up> + e^{iφ} sin(θ/2)|down> for every particle of every block; angles in radians.
+
+    Parameters
+    ----------
+    model : Model
+    theta, phi : float
+    modes : mapping of str to complex, optional
+        α of modes, as in :func:`product`; the others are in the vacuum.
 
     Raises
     ------
     ArgumentError
-        If a block has more than two levels or an angle is not a finite number.
+        If a block has more than two levels, an angle is not a finite number, or ``modes`` names no mode.
 
     Examples
     --------
@@ -73,10 +83,12 @@ def tilted(model: Model, theta: float, phi: float) -> State:
     theta, phi = checks.number("theta", theta), checks.number("phi", phi)
     two_levels_only(model)
     ket = np.array([np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)])
-    return product(model, {b.name: ket for b in model.blocks})
+    return product(model, {**{b.name: ket for b in model.blocks}, **modes_alone(model, modes)})
 
 
-def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:
+def corrupted(
+    model: Model, pattern: int = 0, quality: float = 0.8, *, modes: Mapping[str, complex] | None = None
+) -> State:
     """A stored pattern of a Hopfield model in which each spin is right with probability ``quality``.
 
     Each spin is along its pattern sign with probability q and against it with 1 - q, independently; a Potts spin is
@@ -92,6 +104,8 @@ def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:
         Which pattern μ, from 0.
     quality : float
         q, between 0 and 1.
+    modes : mapping of str to complex, optional
+        α of modes, as in :func:`product`; the others are in the vacuum.
 
     Raises
     ------
@@ -109,7 +123,7 @@ def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:
     """
     check_model(model)
     quality = checks.number("quality", quality, 0, 1)
-    densities = {}
+    states: dict[str, Any] = dict(modes_alone(model, modes))
     for block in model.blocks:
         signature = _signature(block)
         if signature is None:
@@ -119,8 +133,8 @@ def corrupted(model: Model, pattern: int = 0, quality: float = 0.8) -> State:
         pattern = checks.integer("pattern", pattern, 0, len(signature) - 1)
         populations = np.full(block.levels, (1 - quality) / (block.levels - 1))
         populations[signature[pattern]] = quality
-        densities[block.name] = np.diag(populations)
-    return product(model, densities)
+        states[block.name] = np.diag(populations)
+    return product(model, states)
 
 
 def _signature(block: Block) -> list[int] | None:
@@ -133,8 +147,8 @@ def _signature(block: Block) -> list[int] | None:
     return [int(e) for e in entries]
 
 
-def density_matrices(name: str, model: Model, given: Any) -> list[NDArray[np.complex128]]:
-    """One-particle density matrices (d_b, d_b) of a State, or of a sequence of them, one for each block.
+def state_of(name: str, model: Model, given: Any) -> State:
+    """A State, or that of one density matrix (d_b, d_b) for each block and then α of each mode.
 
     Raises
     ------
@@ -143,18 +157,21 @@ def density_matrices(name: str, model: Model, given: Any) -> list[NDArray[np.com
     """
     if isinstance(given, State):
         check_start(model, given, name)
-        return list(given.densities)
-    given = checks.items(name, given, "a State, or a list of one density matrix per block")
-    if len(given) != len(model.blocks):
-        found = f"there are {len(given)} for {len(model.blocks)} blocks"
-        raise ArgumentError(name, "have one density matrix per block", found)
+        return given
+    beside = ", then α of each mode" if model.modes else ""
+    given = checks.items(name, given, f"a State, or a list of one density matrix per block{beside}")
+    B = len(model.blocks)
+    if len(given) != B + len(model.modes):
+        found = f"there are {len(given)} for {B} blocks" + (f" and {len(model.modes)} modes" if model.modes else "")
+        raise ArgumentError(name, f"have one density matrix per block{beside}", found)
     made = []
-    for i, (block, value) in enumerate(zip(model.blocks, given, strict=True)):
+    for i, (block, value) in enumerate(zip(model.blocks, given[:B], strict=True)):
         matrix, d = complex_array(f"{name}[{i}]", value), block.levels
         if matrix.shape != (d, d):
             raise ArgumentError(f"{name}[{i}]", f"be a density matrix ({d}, {d})", f"its shape is {matrix.shape}")
-        made.append(_product_block(f"{name}[{i}]", block, matrix).density)
-    return made
+        made.append(_product_block(f"{name}[{i}]", block, matrix))
+    amplitudes = (checks.complex_number(f"{name}[{B + m}]", value) for m, value in enumerate(given[B:]))
+    return State(tuple(made), tuple(amplitudes))
 
 
 def _product_block(name: str, block: Block, value: object) -> ProductBlock:

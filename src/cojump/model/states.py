@@ -118,18 +118,30 @@ class State(Summarised):
     """The initial state of a model: one exchangeable state per block, in the order of ``model.blocks``.
 
     Made by :func:`product`, :func:`tilted`, :func:`dicke`, :func:`occupation`, :func:`symmetric`, :func:`corrupted`.
+
+    Attributes
+    ----------
+    blocks : tuple
+        What is known of each block.
+    amplitudes : tuple of complex
+        α of each mode of the model, in the order of ``model.modes``: it is in the coherent state |√N α>.
     """
 
     blocks: tuple[BlockState, ...]
+    amplitudes: tuple[complex, ...] = ()
 
     def _title(self) -> str:
         kinds = list(dict.fromkeys(block._title() for block in self.blocks))
-        return f"State of {counted(len(self.blocks), 'block')}: {few(kinds, 1)}"
+        beside = f" and {counted(len(self.amplitudes), 'mode')}" if self.amplitudes else ""
+        return f"State of {counted(len(self.blocks), 'block')}{beside}: {few(kinds, 1)}"
 
     def _lines(self) -> list[str]:
         blocks = [(f"block {b}", block._title()) for b, block in enumerate(self.blocks[:_SHOWN])]
         left = f"{len(self.blocks) - _SHOWN:,} more" if len(self.blocks) > _SHOWN else ""
-        return facts(*blocks, ("…", left)) + more(".densities of one particle of each block, .is_product")
+        modes = [(f"mode {m}", f"coherent state, α = {alpha:.6g}") for m, alpha in enumerate(self.amplitudes[:_SHOWN])]
+        more_modes = f"{len(self.amplitudes) - _SHOWN:,} more" if len(self.amplitudes) > _SHOWN else ""
+        lines = facts(*blocks, ("…", left), *modes, ("…", more_modes))
+        return lines + more(".densities of one particle of each block, .is_product")
 
     @property
     def is_product(self) -> bool:
@@ -154,6 +166,9 @@ class State(Summarised):
                 fits = fits and int(state.occupations.sum()) == block.size
         if not fits:
             raise ArgumentError("state", "be made for this model", "its blocks have other sizes or levels")
+        if len(self.amplitudes) != len(model.modes):
+            found = f"it has {counted(len(self.amplitudes), 'mode')} and the model {len(model.modes)}"
+            raise ArgumentError("state", "be made for this model", found)
 
 
 def check_start(model: object, state: object, name: str = "state") -> None:
@@ -166,14 +181,31 @@ def check_start(model: object, state: object, name: str = "state") -> None:
 
 
 def per_block(name: str, model: Model, values: Mapping[str, Any]) -> list[Any]:
-    """What a mapping has for each block, or an ArgumentError about ``name`` if a block is missing or unknown."""
+    """What a mapping has for each block, or an ArgumentError about ``name`` if a block is missing or unknown.
+
+    The names of modes may be among its keys, see :func:`amplitudes_of`.
+    """
     check_model(model)
     checks.mapping(name, values, "map every block name to its state")
-    model.check_keys(name, values)
+    model.check_keys(name, [key for key in values if not (isinstance(key, str) and key in model.mode_names)])
     missing = [b.name for b in model.blocks if b.name not in values]
     if missing:
         raise ArgumentError(name, "give a state to every block", f"{checks.shown(missing[0])} has none")
     return [values[b.name] for b in model.blocks]
+
+
+def amplitudes_of(name: str, model: Model, values: Mapping[str, Any]) -> tuple[complex, ...]:
+    """α of each mode in a mapping that may have them by name; 0, the vacuum, for a mode that it does not name."""
+    return tuple(checks.complex_number(f"{name}[{m!r}]", values[m]) if m in values else 0j for m in model.mode_names)
+
+
+def modes_alone(model: Model, modes: Mapping[str, complex] | None) -> dict[str, complex]:
+    """The argument ``modes`` of states that are the same for all blocks, with modes for keys alone."""
+    check_model(model)
+    given = checks.mapping("modes", {} if modes is None else modes, "map names of modes to α")
+    for mode in given:
+        model.mode_index(mode, "modes")
+    return dict(given)
 
 
 def complex_array(name: str, value: object) -> NDArray[np.complex128]:

@@ -15,7 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import StorageError, printable
-from . import Block, CollectiveJump, LocalJump, Model, OneBody, TwoBody
+from . import (
+    Block,
+    CollectiveJump,
+    LocalJump,
+    Mode,
+    ModeCoupling,
+    ModeDrive,
+    ModeEnergy,
+    Model,
+    ModeLoss,
+    OneBody,
+    TwoBody,
+)
 from .states import DickeBlock, OccupationBlock, ProductBlock, State, SymmetricBlock
 from .systems import named
 
@@ -23,6 +35,7 @@ _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Model, Block, OneBody, TwoBody, LocalJump, CollectiveJump),
+        *(Mode, ModeEnergy, ModeDrive, ModeCoupling, ModeLoss),
         *(State, ProductBlock, DickeBlock, SymmetricBlock, OccupationBlock),
     )
 }
@@ -38,6 +51,10 @@ def _kind(name: str) -> type | None:
         if isinstance(found, type) and is_dataclass(found):
             return found
     return None
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    return (value is None and default is None) or (isinstance(value, tuple) and value == default == ())
 
 
 _ARRAYS = ("<c16", "<f8", "<i8", "|b1")
@@ -67,7 +84,7 @@ class _Writer:
             parts = {
                 f.name: self.value(getattr(value, f.name), f"{name}.{f.name}".lstrip("."))
                 for f in fields(value)
-                if getattr(value, f.name) is not None or f.default is not None  # its default needs no mention
+                if not _is_default(getattr(value, f.name), f.default)  # which needs no mention
             }
             return {"kind": type(value).__name__, "fields": parts}
         if isinstance(value, complex):

@@ -18,6 +18,7 @@ from .states import (
     OccupationBlock,
     State,
     SymmetricBlock,
+    amplitudes_of,
     complex_array,
     normalised,
     per_block,
@@ -45,7 +46,7 @@ def dicke(model: Model, states: Mapping[str, tuple[float, float]]) -> State:
     model : Model
         Two levels per particle.
     states : mapping of str to (J, M)
-        0 ≤ J ≤ N_b/2, |M| ≤ J, both integer or both half-integer as N_b/2 is.
+        0 ≤ J ≤ N_b/2, |M| ≤ J, both integer or both half-integer as N_b/2 is. Modes as in :func:`product`.
 
     Raises
     ------
@@ -76,7 +77,7 @@ def dicke(model: Model, states: Mapping[str, tuple[float, float]]) -> State:
         up = 0.5 + 0.5 * two_M / block.size
         density = np.diag([up, 1 - up]).astype(complex)
         made.append(DickeBlock(block.size, two_J, two_M, density, abs(two_M) == two_J == block.size))
-    return State(tuple(made))
+    return State(tuple(made), amplitudes_of("states", model, states))
 
 
 def occupation(model: Model, states: Mapping[str, ArrayLike]) -> State:
@@ -89,7 +90,7 @@ def occupation(model: Model, states: Mapping[str, ArrayLike]) -> State:
     ----------
     model : Model
     states : mapping of str to d_b integers
-        n_0..n_{d-1} of every block, at least 0, adding up to N_b.
+        n_0..n_{d-1} of every block, at least 0, adding up to N_b. Modes as in :func:`product`.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def occupation(model: Model, states: Mapping[str, ArrayLike]) -> State:
             made.append(DickeBlock(block.size, block.size, int(n[0] - n[1]), density, alone))
         else:
             made.append(OccupationBlock(n, density, alone))
-    return State(tuple(made))
+    return State(tuple(made), amplitudes_of("states", model, states))
 
 
 def symmetric(model: Model, states: Mapping[str, ArrayLike]) -> State:
@@ -131,7 +132,7 @@ def symmetric(model: Model, states: Mapping[str, ArrayLike]) -> State:
         Two levels per particle.
     states : mapping of str to (N_b + 1,) array
         Entry k is the amplitude of the normalised symmetric state with k particles down, so entry 0 is all up
-        and for N_b = 1 the array is the ket (up, down). Norm 1.
+        and for N_b = 1 the array is the ket (up, down). Norm 1. Modes as in :func:`product`.
 
     Raises
     ------
@@ -157,7 +158,7 @@ def symmetric(model: Model, states: Mapping[str, ArrayLike]) -> State:
         array = normalised(name, array)
         density = _one_particle_density(array)
         made.append(SymmetricBlock(array, density, _is_coherent(array, density)))
-    return State(tuple(made))
+    return State(tuple(made), amplitudes_of("states", model, states))
 
 
 def _one_particle_density(amplitudes: NDArray[np.complex128]) -> NDArray[np.complex128]:

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import block_diag
 
 from ..errors import UnsupportedError
 from ..model import LocalJump, Model
@@ -66,14 +67,56 @@ class _Local:
 
     def kicks(self, m: Array, gamma: float, slope: float) -> Complex:
         """(n, d, d) matrices K_β = [v_β, j] Γ + j Γ' <[v_β, x]>: what one jump does to the averages."""
-        return self.moved * gamma + (slope * (self.w @ m))[:, None, None] * self.j
+        return self.moved * gamma + (slope * (self.w @ m)[: len(self.moved)])[:, None, None] * self.j
+
+
+class _Mode:
+    """One mode: dα/dt = -(iω + κ/2) α - iη - i s·m, and [H, v] of the particles that it adds, α* and α times matrices.
+
+    α = m_x + i m_y, x and y the places of its coordinates.
+    """
+
+    def __init__(self, expansion: Expansion, mode: int) -> None:
+        model, v = expansion.model, expansion.basis
+        name = model.modes[mode].name
+        self.x = len(v) + 2 * mode
+        self.y = self.x + 1
+        losses = [loss for loss in model.mode_losses.values() if loss.mode == name]
+        omega = sum(term.omega for term in model.mode_energies if term.mode == name)
+        self.pole = 1j * omega + sum(loss.kappa for loss in losses) / 2
+        self.drive = complex(sum(term.eta for term in model.mode_drives if term.mode == name))
+        self.noise = sum((sum(loss.rates) for loss in losses), 0.0) / 4
+        y = np.zeros(v.shape[1:], dtype=complex)
+        for term in model.mode_couplings:
+            if term.mode == name:
+                for block, matrix in term.matrices.items():
+                    y += expansion.embedded(model.block_index(block), matrix)
+        self.source = expansion.functional(y)
+        self.turn = expansion.matrix(1j * commutator(y, v))
+        """Of α* in the flow of the averages; its conjugate is that of α."""
+
+    def alpha(self, m: Array) -> complex:
+        """α."""
+        return complex(m[self.x], m[self.y])
+
+    def settled(self, m: Array) -> complex:
+        """α where it does not move, at given averages of the particles; 0 where there is no such place."""
+        return -1j * (self.drive + complex(self.source @ m)) / self.pole if self.pole else 0j
+
+    @property
+    def reach(self) -> float:
+        """The largest |α| at which it may settle; 1 if that is nowhere else than at 0."""
+        most = abs(self.drive) + float(np.linalg.norm(self.source))
+        return most / abs(self.pole) if most and self.pole else 1.0
 
 
 class Expansion:
     """The flow of a model around mean field to order 1/N, in coordinates m_α = Σ_b (N_b/N) tr(r_b v_α).
 
-    v_α are n = Σ_b d_b² Hermitian matrices, orthonormal in the trace, each in one block. The shares N_b/N of the
-    blocks, which are among the combinations of the m_α, do not change.
+    v_α are Σ_b d_b² Hermitian matrices, orthonormal in the trace, each in one block. The shares N_b/N of the
+    blocks, which are among the combinations of the m_α, do not change. Behind these coordinates stand x and y of each
+    mode, n in all: particles and modes commute, and a mode is coupled linearly, so that it adds nothing to the order
+    of operators.
 
     Parameters
     ----------
@@ -81,8 +124,8 @@ class Expansion:
 
     Attributes
     ----------
-    basis : (n, D, D) array
-        v_α, D = Σ_b d_b.
+    basis : (n - 2M, D, D) array
+        v_α, D = Σ_b d_b; M modes.
     averages : (A, n) array
         The averages of the model's labels, (1/N_b) Σ_{k in b}, are ``averages @ m``.
     traceless : (n, n - B) array
@@ -91,7 +134,7 @@ class Expansion:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        averages = sum(b.levels**2 for b in model.blocks)
+        averages = sum(b.levels**2 for b in model.blocks) + 2 * len(model.modes)
         if averages > _AVERAGES:
             raise UnsupportedError(f"The theory of fluctuations holds for at most {_AVERAGES} averages, not {averages}")
         ends = np.cumsum([0, *(b.levels for b in model.blocks)])
@@ -101,15 +144,20 @@ class Expansion:
             [[self.embedded(b, v) for v in _hermitian_basis(block.levels)] for b, block in enumerate(model.blocks)]
         )
         self._shares = np.array([b.size / model.size for b in model.blocks])
+        self._beside = 2 * len(model.modes)
+        n = len(self.basis) + self._beside
+        of_modes = np.eye(n)[len(self.basis) :]
         self.averages = np.array(
             [self.functional(self.embedded(o.block, o.matrix)).real / self._shares[o.block] for o in model.observables]
+            + [of_modes[2 * q.mode + q.part] for q in model.quadratures]
         )
         ones = np.array(
             [self.functional(self.embedded(b, np.eye(block.levels))).real for b, block in enumerate(model.blocks)]
         )
-        self.traceless = np.linalg.svd(ones)[2][len(model.blocks) :].T
-        n = len(self.basis)
+        alone = np.linalg.svd(ones[:, : len(self.basis)])[2][len(model.blocks) :].T
+        self.traceless = block_diag(alone, np.eye(self._beside)) if self._beside else alone
         v = self.basis
+        self.modes = [_Mode(self, mode) for mode in range(len(model.modes))]
         h = np.zeros((self._dimension,) * 2, dtype=complex)
         self._two: list[tuple[complex, Complex, Complex, Complex, Complex]] = []
         self._quantum = np.zeros((n, n))
@@ -163,22 +211,41 @@ class Expansion:
 
     def functional(self, matrix: Complex) -> Complex:
         """(n,) coefficients o with <matrix> = o·m."""
-        return np.einsum("ij,aji->a", matrix, self.basis)
+        return self._beside_modes(np.einsum("ij,aji->a", matrix, self.basis))
 
     def matrix(self, matrices: Complex) -> Complex:
         """(n, n) coefficients of a stack of n matrices."""
-        return np.einsum("aij,bji->ab", matrices, self.basis)
+        return self._beside_modes(np.einsum("aij,bji->ab", matrices, self.basis))
 
-    def coordinates(self, densities: Sequence[NDArray]) -> Array:
-        """(n,) coordinates m of one-particle density matrices (d_b, d_b)."""
-        return sum(
+    def _beside_modes(self, of_particles: NDArray) -> NDArray:
+        """Coefficients of the averages of particles with zeros for those of the modes behind them."""
+        return np.pad(of_particles, (0, self._beside)) if self._beside else of_particles
+
+    def coordinates(self, densities: Sequence[NDArray], amplitudes: Sequence[complex] = ()) -> Array:
+        """(n,) coordinates m of one-particle density matrices (d_b, d_b) and α of each mode, 0 if it is not given."""
+        m = sum(
             (self._shares[b] * self.functional(self.embedded(b, r)).real for b, r in enumerate(densities)),
-            np.zeros(len(self.basis)),
+            np.zeros(len(self.basis) + self._beside),
         )
+        for mode, alpha in zip(self.modes, amplitudes, strict=False):
+            m[mode.x], m[mode.y] = alpha.real, alpha.imag
+        return m
+
+    def amplitudes(self, m: Array) -> list[complex]:
+        """α of each mode at the coordinates m."""
+        return [mode.alpha(m) for mode in self.modes]
+
+    def settled(self, m: Array) -> Array:
+        """(n,) the coordinates m with α of each mode where it does not move."""
+        settled = m.copy()
+        for mode in self.modes:
+            alpha = mode.settled(m)
+            settled[mode.x], settled[mode.y] = alpha.real, alpha.imag
+        return settled
 
     def weighted_density(self, m: Array) -> Complex:
         """(D, D) block-diagonal matrix ⊕_b (N_b/N) r_b."""
-        return np.einsum("a,aij->ij", m, self.basis)
+        return np.einsum("a,aij->ij", m[: len(self.basis)], self.basis)
 
     def densities(self, m: Array) -> list[Complex]:
         """One-particle density matrices (d_b, d_b) at the coordinates m."""
@@ -186,15 +253,18 @@ class Expansion:
         return [whole[cut, cut] / share for cut, share in zip(self._cuts, self._shares, strict=True)]
 
     def product_covariance(self, m: Array) -> Array:
-        """(n, n) covariance C of a product state: ½<{v, v'}> - <v><v'> in each block, zero between blocks."""
+        """(n, n) covariance C of a product state: ½<{v, v'}> - <v><v'> in each block, zero between blocks.
+
+        Modes are in coherent states, each quadrature with 1/4.
+        """
         whole = self.weighted_density(m)
         products = np.einsum("ij,ajk,bki->ab", whole, self.basis, self.basis).real
         C = (products + products.T) / 2
         for cut, share in zip(self._cuts, self._shares, strict=True):
             inside = np.any(self.basis[:, cut, cut] != 0, axis=(1, 2))
-            mean = np.where(inside, m, 0)
+            mean = np.where(inside, m[: len(self.basis)], 0)
             C -= np.outer(mean, mean) / share
-        return C
+        return block_diag(C, np.eye(self._beside) / 4) if self._beside else C
 
     # ---- the expansion ---------------------------------------------------------------------------
 
@@ -215,6 +285,11 @@ class Expansion:
             f = f + (g * ((KA @ m) * (b @ m) + (a @ m) * (KB @ m))).real
         for rate, _, y, left, right in self._collective:
             f = f + 0.5 * rate * ((left @ m) * (y @ m) + (y.conj() @ m) * (right @ m)).real
+        for mode in self.modes:
+            alpha = mode.alpha(m)
+            f = f + 2 * (alpha.conjugate() * (mode.turn @ m)).real
+            change = -mode.pole * alpha - 1j * (mode.drive + mode.source @ m)
+            f[mode.x], f[mode.y] = change.real, change.imag
         return f
 
     def jacobian(self, m: Array) -> Array:
@@ -229,6 +304,14 @@ class Expansion:
         for rate, _, y, left, right in self._collective:
             G += (0.5 * rate * (left * (y @ m) + np.outer(left @ m, y))).real
             G += (0.5 * rate * (right * (y.conj() @ m) + np.outer(right @ m, y.conj()))).real
+        for mode in self.modes:
+            turned = mode.turn @ m
+            G += 2 * (mode.alpha(m).conjugate() * mode.turn).real
+            G[:, mode.x] += 2 * turned.real
+            G[:, mode.y] += 2 * turned.imag
+            G[mode.x], G[mode.y] = mode.source.imag, -mode.source.real
+            G[mode.x, mode.x] = G[mode.y, mode.y] = -mode.pole.real
+            G[mode.x, mode.y], G[mode.y, mode.x] = mode.pole.imag, -mode.pole.imag
         return G
 
     def diffusion(self, m: Array) -> Array:
@@ -239,10 +322,12 @@ class Expansion:
             gamma, slope, _ = local.jet(m)
             K = local.kicks(m, gamma, slope)
             after = K @ whole[local.cut, local.cut]
-            D += np.einsum("aij,bij->ab", K.conj(), after).real
+            D += self._beside_modes(np.einsum("aij,bij->ab", K.conj(), after).real)
         for rate, _, _, _, right in self._collective:
             kick = right @ m
             D += rate * np.outer(kick.conj(), kick).real
+        for mode in self.modes:
+            D[mode.x, mode.x] = D[mode.y, mode.y] = mode.noise
         return D
 
     def curvature(self, m: Array, C: Array) -> Array:
@@ -257,6 +342,8 @@ class Expansion:
             total += (slope**2 + gamma * bend) * (x @ C @ x) * (local.dissipator @ m)
         for rate, _, y, left, right in self._collective:
             total += 0.5 * rate * (left @ C @ y + right @ C @ y.conj()).real
+        for mode in self.modes:
+            total += 2 * (mode.turn @ (C[:, mode.x] - 1j * C[:, mode.y])).real
         return total
 
     def ordering(self, m: Array) -> Array:

@@ -24,7 +24,7 @@ from scipy.linalg import schur, solve_continuous_lyapunov, solve_sylvester
 from ..errors import ArgumentError, ConvergenceError
 from ..model import Model
 from ..model.model import check_model
-from ..model.product_states import density_matrices
+from ..model.product_states import state_of
 from ..model.states import State, check_start
 from ..tools.checks import check_times
 from ..tools.labelled import Labelled
@@ -124,7 +124,7 @@ def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
             "state", "be a product state for the theory of fluctuations", "its particles are correlated"
         )
     expansion = Expansion(model)
-    m = expansion.coordinates(state.densities)
+    m = expansion.coordinates(state.densities, state.amplitudes)
     n = len(m)
 
     def derivative(_t: float, y: Array) -> Array:
@@ -214,7 +214,8 @@ def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> Stationa
     ----------
     model : Model
     densities : State, or sequence of (d_b, d_b) arrays
-        One-particle density matrix of each block at the fixed point, such as ``FixedPoint.densities``.
+        One-particle density matrix of each block at the fixed point, such as ``FixedPoint.densities``, and then α of
+        each mode: ``[*point.densities, *point.amplitudes]``.
 
     Raises
     ------
@@ -237,7 +238,8 @@ def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> Stationa
     """
     check_model(model)
     expansion = Expansion(model)
-    m = expansion.coordinates(density_matrices("densities", model, densities))
+    given = state_of("densities", model, densities)
+    m = expansion.coordinates(given.densities, given.amplitudes)
     whole = expansion.jacobian(m)
     scale = float(np.linalg.norm(whole, 2))
     moving = float(np.abs(expansion.flow(m)).max())

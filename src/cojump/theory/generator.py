@@ -252,6 +252,10 @@ def check_unknowns(model: Model, states: Sequence[BlockState] | None, memory: fl
     UnsupportedError
         If the levels are too many for the products of all averages.
     """
+    if model.modes:
+        raise UnsupportedError(
+            f"The exact master equation is that of particles alone, but the model has the mode {model.mode_names[0]}"
+        )
     averages = sum(block.levels**2 for block in model.blocks)
     if averages > _AVERAGES:
         raise UnsupportedError(

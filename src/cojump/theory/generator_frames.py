@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..model import CollectiveJump, LocalJump, Model, OneBody, TwoBody
+from ..model import LocalJump, Model
+from ..model.model import HamiltonianTerm, Jump
 from ..model.spectrum import snapped
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Matrix
@@ -42,7 +43,7 @@ class Frame:
 def frames_of(model: Model) -> list[Frame]:
     """Split a model into frames with diagonal arguments, the Hamiltonian and the collective jumps in the first."""
     groups: list[dict[int, list[Matrix]]] = [{}]
-    members: list[list[LocalJump | CollectiveJump]] = [[]]
+    members: list[list[Jump]] = [[]]
     for jump in model.jumps:
         if not isinstance(jump, LocalJump) or not jump.has_rate:
             members[0].append(jump)
@@ -86,8 +87,8 @@ def _common_basis(matrices: Sequence[Matrix]) -> Matrix | None:
 
 def _rotated(
     model: Model,
-    terms: Sequence[OneBody | TwoBody],
-    jumps: Sequence[LocalJump | CollectiveJump],
+    terms: Sequence[HamiltonianTerm],
+    jumps: Sequence[Jump],
     unitaries: Mapping[int, Matrix],
 ) -> Model:
     """The blocks of a model with some of its terms, U† x U for every matrix; the arguments come out diagonal."""
@@ -102,7 +103,7 @@ def _rotated(
         order = np.argsort(np.argsort(np.diag(turn(name, x)).real, kind="stable"))
         return np.diag(snapped(np.linalg.eigvalsh(x))[order]).astype(complex)
 
-    moved: list[LocalJump | CollectiveJump] = []
+    moved: list[Jump] = []
     for jump in jumps:
         if isinstance(jump, LocalJump):
             arguments = {b: diagonal(b, x) for b, x in jump.argument.items()}

@@ -1,6 +1,7 @@
 """The mean-field flow, (21): one density matrix per block, products of averages factorised.
 
-dr_b/dt = -i[H_b(r), r_b] + Σ_l Γ_l²(Δ̄_l) D[j_l](r_b), Δ̄_l = Σ_b <x_{l,b}>_b, for any number of blocks and levels.
+dr_b/dt = -i[H_b(r), r_b] + Σ_l Γ_l²(Δ̄_l) D[j_l](r_b), Δ̄_l = Σ_b <x_{l,b}>_b, for any number of blocks and levels. A
+mode is a number, dα/dt = -(iω + κ/2) α - iη - i Σ_b (N_b/N) <y_b>_b, and adds α* y_b + α y_b† to H_b.
 Sees the model only, so that it stays independent of the trajectories it judges.
 """
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from .fluctuations import Fluctuations
 
 Densities = list[NDArray[np.complex128]]
+Amplitudes = NDArray[np.complex128]
+
+NO_MODES: Amplitudes = np.zeros(0, dtype=complex)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +45,8 @@ class MeanField(Labelled):
         Density matrix of one particle of each block.
     model, state
         What was integrated.
+    amplitudes : (T, M) complex array
+        α = <a>/√N of each mode.
     """
 
     times: Array
@@ -49,6 +55,7 @@ class MeanField(Labelled):
     densities: list[NDArray[np.complex128]]
     model: Model
     state: State
+    amplitudes: NDArray[np.complex128]
 
     def _title(self) -> str:
         return f"Mean field: {span(self.times)}, {counted(len(self.labels), 'average')}"
@@ -90,7 +97,8 @@ class MeanField(Labelled):
 class Flow:
     """The right-hand side dr/dt of the mean-field equations of a model.
 
-    Calling it with the list of (d_b, d_b) density matrices gives the list of their time derivatives.
+    Calling it with the list of (d_b, d_b) density matrices, and α of each mode, gives the list of their time
+    derivatives; ``modes`` gives those of the amplitudes.
     """
 
     def __init__(self, model: Model) -> None:
@@ -108,9 +116,21 @@ class Flow:
             (jump.rate, {model.block_index(name): y for name, y in jump.matrices.items()})
             for jump in model.collective_jumps.values()
         ]
+        self._couplings = [
+            (model.mode_index(term.mode), {model.block_index(name): y for name, y in term.matrices.items()})
+            for term in model.mode_couplings
+        ]
+        M = len(model.modes)
+        self._poles, self._drives = np.zeros(M, dtype=complex), np.zeros(M, dtype=complex)
+        for energy in model.mode_energies:
+            self._poles[model.mode_index(energy.mode)] += 1j * energy.omega
+        for loss in model.mode_losses.values():
+            self._poles[model.mode_index(loss.mode)] += loss.kappa / 2
+        for drive in model.mode_drives:
+            self._drives[model.mode_index(drive.mode)] += drive.eta
 
-    def hamiltonians(self, r: Densities) -> Densities:
-        """H_b(r): the one-particle Hamiltonian of each block in the field of all others."""
+    def hamiltonians(self, r: Densities, amplitudes: Amplitudes = NO_MODES) -> Densities:
+        """H_b(r, α): the one-particle Hamiltonian of each block in the field of all others and of the modes."""
         fields: Densities = [h.copy() for h in self._one]
         for b, c, term in self._two:
             g, A, B = term.strength, term.first, term.second
@@ -121,11 +141,21 @@ class Flow:
             average = sum(self._shares[b] * np.trace(y @ r[b]) for b, y in matrices.items())
             for b, y in matrices.items():
                 fields[b] += 0.5j * rate * (np.conj(average) * y - average * y.conj().T)
+        for mode, matrices in self._couplings:
+            for b, y in matrices.items():
+                fields[b] += np.conj(amplitudes[mode]) * y + amplitudes[mode] * y.conj().T
         return [(h + h.conj().T) / 2 for h in fields]
 
-    def __call__(self, r: Densities) -> Densities:
+    def modes(self, r: Densities, amplitudes: Amplitudes) -> Amplitudes:
+        """(M,) dα/dt = -(iω + κ/2) α - iη - i Σ_b (N_b/N) <y_b>_b."""
+        change = -self._poles * amplitudes - 1j * self._drives
+        for mode, matrices in self._couplings:
+            change[mode] -= 1j * sum(self._shares[b] * np.trace(y @ r[b]) for b, y in matrices.items())
+        return change
+
+    def __call__(self, r: Densities, amplitudes: Amplitudes = NO_MODES) -> Densities:
         """Time derivatives of the density matrices ``r``."""
-        change = [-1j * (h @ rho - rho @ h) for h, rho in zip(self.hamiltonians(r), r, strict=True)]
+        change = [-1j * (h @ rho - rho @ h) for h, rho in zip(self.hamiltonians(r, amplitudes), r, strict=True)]
         for term in self._local:
             rho = r[term.block]
             change[term.block] += term.rate(r) * (
@@ -191,19 +221,23 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
     shapes = [(b.levels, b.levels) for b in model.blocks]
     ends = np.cumsum([d * d for d, _ in shapes])
 
-    def unpack(y: Array) -> Densities:
-        parts = np.split(y.view(complex), ends[:-1])
-        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+    def unpack(y: Array) -> tuple[Densities, Amplitudes]:
+        *parts, amplitudes = np.split(y.view(complex), ends)
+        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)], amplitudes
 
     def derivative(_t: float, y: Array) -> Array:
-        return np.concatenate([c.ravel() for c in flow(unpack(y))]).view(float)
+        r, amplitudes = unpack(y)
+        return np.concatenate([*(c.ravel() for c in flow(r, amplitudes)), flow.modes(r, amplitudes)]).view(float)
 
-    start = np.concatenate([r.astype(complex).ravel() for r in state.densities]).view(float)
+    start = np.concatenate([*(r.astype(complex).ravel() for r in state.densities), state.amplitudes]).view(float)
     if model.is_free and model.fastest * checked[-1] > MANY_PERIODS:
         path = exponential(lambda y: derivative(0.0, y), start, checked)
     else:
         path = integrate(derivative, start, checked, unit_rate=model.unit_rate)
     states = [unpack(np.ascontiguousarray(y)) for y in path]
-    densities = [np.array([s[b] for s in states]) for b in range(len(shapes))]
-    mean = np.stack([np.einsum("tij,ji->t", densities[o.block], o.matrix).real for o in model.observables], axis=1)
-    return MeanField(checked, model.labels, mean, densities, model, state)
+    densities = [np.array([r[b] for r, _ in states]) for b in range(len(shapes))]
+    amplitudes = np.array([a for _, a in states])
+    of_particles = (np.einsum("tij,ji->t", densities[o.block], o.matrix).real for o in model.observables)
+    of_modes = ((amplitudes[:, q.mode].real, amplitudes[:, q.mode].imag)[q.part] for q in model.quadratures)
+    mean = np.stack([*of_particles, *of_modes], axis=1)
+    return MeanField(checked, model.labels, mean, densities, model, state, amplitudes)

@@ -6,7 +6,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence, Sized
 from math import isfinite
-from numbers import Integral, Real
+from numbers import Complex, Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +116,14 @@ def number(
     if abs(plain) > LARGEST:
         raise ArgumentError(name, f"be a number of at most {LARGEST:g} in size", f"it is {shown(value)}")
     return plain
+
+
+def complex_number(name: str, value: Any) -> complex:
+    """Return ``value`` as a finite complex number; a bool or a string is none. Raises ArgumentError."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Complex):
+        raise ArgumentError(name, "be a finite number", f"it is {shown(value)}")
+    whole: Any = value
+    return complex(*(number(name, part) for part in (whole.real, whole.imag)))
 
 
 def boolean(name: str, value: Any) -> bool:

@@ -238,8 +238,10 @@ def build(model: Model) -> SpinBasis:
     rotation = rotation @ np.diag([1, _phase_that_makes_real(_hamiltonian(model, rotation))])
     hamiltonian = _hamiltonian(model, rotation)
     rates = [
-        _rates(model, jump, rotation) if isinstance(jump, LocalJump) else _collective_rates(model, jump, rotation)
-        for jump in model.jumps
+        _rates(model, model.local_jumps[i], rotation)
+        if i in model.local_jumps
+        else _collective_rates(model, model.collective_jumps[i], rotation)
+        for i in range(len(model.jumps))
     ]
     return SpinBasis(rotation, _h_eff(model.size, hamiltonian, rates), _jumps(model.size, rates))
 

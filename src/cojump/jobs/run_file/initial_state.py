@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ArgumentError
-from .arrays import matrix, vector
+from .arrays import complex_number, matrix, vector
 from .system import in_section
 from .tables import Section, integer, number, show, text
 
@@ -37,13 +37,28 @@ class InitialSection:
         tilted, product, dicke, symmetric, occupation or corrupted.
     arguments : mapping
         The checked keys of that kind; a value for every block, or a mapping from block names to values.
+    alpha : complex, mapping or None
+        α of all modes, or of some by name; None if the section has none.
     """
 
     kind: str
     arguments: Mapping[str, Any]
+    alpha: Any = None
 
     def build(self, model: Model) -> State:
         """Make the state of ``model``; raises ArgumentError if the keys make no state of it."""
+        state = self._of_particles(model)
+        if self.alpha is None:
+            return state
+        with in_section("initial"):
+            if not model.modes:
+                raise ArgumentError("alpha", "be left out", "the model has no modes")
+            given = self.alpha if isinstance(self.alpha, Mapping) else dict.fromkeys(model.mode_names, self.alpha)
+            for mode in given:
+                model.mode_index(mode, "alpha")
+            return replace(state, amplitudes=tuple(given.get(mode, 0j) for mode in model.mode_names))
+
+    def _of_particles(self, model: Model) -> State:
         from ...model import product_states, symmetric_states
 
         given = self.arguments
@@ -107,25 +122,25 @@ def read_initial(section: Section) -> InitialSection:
     owner = f"kind {show(kind)}"
     arguments: dict[str, Any]
     if kind == "tilted":
-        section.refuse_others(["kind", "theta", "phi"], owner)
+        section.refuse_others(["kind", "theta", "phi", "alpha"], owner)
         arguments = {key: section.read(key, number) for key in ("theta", "phi")}
     elif kind == "corrupted":
-        section.refuse_others(["kind", "pattern", "quality"], owner)
+        section.refuse_others(["kind", "pattern", "quality", "alpha"], owner)
         arguments = {
             "pattern": section.read("pattern", integer, default=DEFAULTS[kind]["pattern"], least=0),
             "quality": section.read("quality", number, least=0, most=1),
         }
     elif kind == "dicke":
-        section.refuse_others(["kind", "J", "M"], owner)
+        section.refuse_others(["kind", "J", "M", "alpha"], owner)
         arguments = {key: section.read(key, _table_or(number)) for key in ("J", "M")}
     elif kind == "symmetric":
-        section.refuse_others(["kind", "amplitudes"], owner)
+        section.refuse_others(["kind", "amplitudes", "alpha"], owner)
         arguments = {"amplitudes": section.read("amplitudes", _table_or(vector))}
     elif kind == "occupation":
-        section.refuse_others(["kind", "particles"], owner)
+        section.refuse_others(["kind", "particles", "alpha"], owner)
         arguments = {"particles": section.read("particles", _table_or(_counts))}
     else:
-        section.refuse_others(["kind", "ket", "density"], owner)
+        section.refuse_others(["kind", "ket", "density", "alpha"], owner)
         if ("ket" in section) == ("density" in section):
             found = "both are there" if "ket" in section else "neither is there"
             raise ArgumentError(section.label("ket"), "be given, or `density` instead of it", found)
@@ -133,17 +148,18 @@ def read_initial(section: Section) -> InitialSection:
             arguments = {"ket": section.read("ket", _table_or(vector))}
         else:
             arguments = {"density": section.read("density", _table_or(matrix))}
-    return InitialSection(kind, arguments)
+    alpha = section.read("alpha", _table_or(complex_number, "mode"), default=None)
+    return InitialSection(kind, arguments, alpha)
 
 
-def _table_or(check: Callable[[str, object], Any]) -> Callable[[str, object], Any]:
+def _table_or(check: Callable[[str, object], Any], each: str = "block") -> Callable[[str, object], Any]:
     """Check a value for all blocks, or a table with one for each block."""
 
     def checked(name: str, value: object) -> Any:
         if not isinstance(value, dict):
             return check(name, value)
         if not value:
-            raise ArgumentError(name, "have one entry for each block", "it is empty")
+            raise ArgumentError(name, f"have one entry for each {each}", "it is empty")
         return {block: check(f"{name}.{block}", item) for block, item in value.items()}
 
     return checked

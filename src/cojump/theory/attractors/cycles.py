@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import ArgumentError, ConvergenceError, UnsupportedError
 from ...model import Model
 from ...model.model import check_model
-from ...model.product_states import density_matrices
+from ...model.product_states import state_of
 from ...model.states import State
 from ...tools import checks
 from ...tools.labelled import Labelled
@@ -89,11 +89,13 @@ class LimitCycle(Labelled):
     maximum, minimum : (A,) arrays
         Of each average over the period (of the curve, not of its samples).
     multipliers : (k,) complex array
-        Floquet multipliers in the k = Σ_b (d_b² - 1) traceless directions: the trivial one first, which must be 1 and
-        is reported as computed, then the others by falling modulus.
+        Floquet multipliers in the k = Σ_b (d_b² - 1) traceless directions and two of each mode: the trivial one first,
+        which must be 1 and is reported as computed, then the others by falling modulus.
     densities : list of (K, d_b, d_b) arrays
         One-particle density matrix of each block over the period.
     model : Model
+    amplitudes : (K, M) complex array
+        α of each mode over the period.
     """
 
     labels: tuple[str, ...]
@@ -105,6 +107,7 @@ class LimitCycle(Labelled):
     multipliers: NDArray[np.complex128]
     densities: list[NDArray[np.complex128]]
     model: Model
+    amplitudes: NDArray[np.complex128]
     _noise: PhaseNoise | None
     _unit: float = 1.0
 
@@ -196,7 +199,7 @@ def limit_cycle(model: Model, start: State | Sequence[ArrayLike], *, time_limit:
     ----------
     model : Model
     start : State, or sequence of (d_b, d_b) arrays
-        The state at t = 0, or the one-particle density matrix of each block.
+        The state at t = 0, or the one-particle density matrix of each block and then α of each mode.
     time_limit : float, optional
         How long the flow is followed; 10⁴ times the inverse of its fastest rate by default.
 
@@ -218,7 +221,7 @@ def limit_cycle(model: Model, start: State | Sequence[ArrayLike], *, time_limit:
     """
     check_model(model)
     dynamics = MeanFieldDynamics(model)
-    q = dynamics.point(density_matrices("start", model, start))
+    q = dynamics.start(state_of("start", model, start))
     limit = TIME_LIMIT / dynamics.fastest_rate
     if time_limit is not None:
         limit = checks.number("time_limit", time_limit, 0) * dynamics.unit
@@ -256,6 +259,7 @@ def limit_cycle(model: Model, start: State | Sequence[ArrayLike], *, time_limit:
         multipliers,
         [np.array(r) for r in zip(*(dynamics.densities(q) for q in orbit.path), strict=True)],
         model,
+        np.array([dynamics.amplitudes(q) for q in orbit.path], dtype=complex),
         noise,
         dynamics.unit,
     )

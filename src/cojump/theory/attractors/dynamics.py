@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import UnsupportedError
 from ...model import Model
+from ...model.states import State
 from ...tools.matrices import commutator
 from ...tools.ode import LSODA, integrate
 from ...tools.types import Array, Complex
@@ -59,18 +60,23 @@ class MeanFieldDynamics:
     """The mean-field flow of a model in its traceless coordinates: m = m_mixed + Q q, q = Qᵀ(m - m_mixed).
 
     m are the coordinates of :class:`~cojump.fluctuations.Expansion`, m_mixed those of the maximally mixed state and Q
-    its orthonormal ``traceless`` directions: the shares of the blocks, which never change, are left out. |q| ≤ 1.
+    its orthonormal ``traceless`` directions: the shares of the blocks, which never change, are left out. |q| ≤ 1. Modes
+    are measured by the largest amplitude at which they can settle, so that |q| ≤ √2 at every fixed point.
     """
 
     def __init__(self, model: Model) -> None:
         self.model = model
         self._expansion = Expansion(model)
-        self._directions = self._expansion.traceless
+        self._directions, self._back = self._expansion.traceless, self._expansion.traceless.T
+        if modes := self._expansion.modes:
+            sizes = np.ones(len(self._back))
+            sizes[-2 * len(modes) :] = np.repeat([mode.reach * np.sqrt(len(modes)) for mode in modes], 2)
+            self._directions, self._back = self._directions * sizes, self._back / sizes[:, None]
         self._mixed = self._expansion.coordinates([np.eye(b.levels, dtype=complex) / b.levels for b in model.blocks])
 
     @property
     def dimension(self) -> int:
-        """Number of coordinates, k = Σ_b (d_b² - 1)."""
+        """Number of coordinates, k = Σ_b (d_b² - 1) + 2M for M modes."""
         return self._directions.shape[1]
 
     @cached_property
@@ -92,28 +98,27 @@ class MeanFieldDynamics:
         points = [np.zeros(self.dimension)]
         simple = [simple_states(b.levels) for b in self.model.blocks]
         points += [self.point([s[i % len(s)] for s in simple]) for i in range(max(len(s) for s in simple))]
-        largest, Q = 0.0, self._directions
+        largest, Q, back = 0.0, self._directions, self._back
         for q in points:
             with suppress(UnsupportedError):
-                G = Q.T @ self._expansion.jacobian(self._mixed + Q @ q) @ Q
+                G = back @ self._expansion.jacobian(self._mixed + Q @ q) @ Q
                 largest = max(largest, float(np.linalg.norm(G, 2)))
         if largest == 0:
-            largest = max(float(np.linalg.norm(self._expansion.flow(self._mixed + Q @ q) @ Q)) for q in points)
+            largest = max(float(np.linalg.norm(self._expansion.flow(self._mixed + Q @ q) @ back.T)) for q in points)
         return largest if largest > 0 else 1.0
 
     def flow(self, q: Array) -> Array:
         """(k,) dq/dt."""
-        return self._expansion.flow(self._mixed + self._directions @ q) @ self._directions / self.unit
+        return self._expansion.flow(self._mixed + self._directions @ q) @ self._back.T / self.unit
 
     def jacobian(self, q: Array) -> Array:
         """(k, k) ∂f/∂q. Raises UnsupportedError where a rate has no derivative."""
         Q = self._directions
-        return Q.T @ self._expansion.jacobian(self._mixed + Q @ q) @ Q / self.unit
+        return self._back @ self._expansion.jacobian(self._mixed + Q @ q) @ Q / self.unit
 
     def diffusion(self, q: Array) -> Array:
         """(k, k) diffusion matrix. Raises UnsupportedError where a Γ has no derivative."""
-        Q = self._directions
-        return Q.T @ self._expansion.diffusion(self._mixed + Q @ q) @ Q / self.unit
+        return self._back @ self._expansion.diffusion(self._mixed + self._directions @ q) @ self._back.T / self.unit
 
     def averages(self, q: Array) -> Array:
         """(..., A) averages per block, in the order of the model's labels, of points q (..., k)."""
@@ -128,17 +133,35 @@ class MeanFieldDynamics:
         """One-particle density matrix (d_b, d_b) of each block."""
         return self._expansion.densities(self._mixed + self._directions @ q)
 
-    def turns(self) -> Array:
-        """(n, k, k) the changes A q of states under -i[K, ρ], K a basis of the traceless Hermitian matrices."""
-        Q, v = self._directions, self._expansion.basis
-        # Q has orthonormal columns: n = k traceless matrices
-        generators = np.einsum("ak,aij->kij", Q, v)
-        return np.array([Q.T @ self._expansion.matrix(1j * commutator(K, v)).real @ Q for K in generators])
+    def amplitudes(self, q: Array) -> list[complex]:
+        """α of each mode."""
+        return self._expansion.amplitudes(self._mixed + self._directions @ q)
 
-    def point(self, densities: Sequence[ArrayLike]) -> Array:
-        """(k,) q of one-particle density matrices."""
-        m = self._expansion.coordinates([np.asarray(r, dtype=complex) for r in densities])
-        return self._directions.T @ (m - self._mixed)
+    def turns(self) -> Array:
+        """(n, k, k) the changes A q of states under -i[K, ρ], K a basis of the traceless Hermitian matrices, and of
+        modes under dα/dt = iα.
+        """
+        Q, v = self._directions, self._expansion.basis
+        # Q has orthonormal columns: as many traceless matrices as it has beside the modes
+        of_particles = self.dimension - 2 * len(self.model.modes)
+        generators = np.einsum("ak,aij->kij", Q[: len(v), :of_particles], v)
+        turns = [self._back @ self._expansion.matrix(1j * commutator(K, v)).real @ Q for K in generators]
+        for x in range(of_particles, self.dimension, 2):
+            turn = np.zeros((self.dimension,) * 2)
+            turn[x, x + 1], turn[x + 1, x] = -1, 1
+            turns.append(turn)
+        return np.array(turns)
+
+    def point(self, densities: Sequence[ArrayLike], amplitudes: Sequence[complex] | None = None) -> Array:
+        """(k,) q of one-particle density matrices, and of α of each mode: that at which it rests if it is not given."""
+        m = self._expansion.coordinates([np.asarray(r, dtype=complex) for r in densities], amplitudes or ())
+        if amplitudes is None:
+            m = self._expansion.settled(m)
+        return self._back @ (m - self._mixed)
+
+    def start(self, state: State) -> Array:
+        """(k,) q of a state."""
+        return self.point(state.densities, state.amplitudes)
 
     def is_physical(self, q: Array) -> bool:
         """Whether every density matrix is positive, up to rounding."""

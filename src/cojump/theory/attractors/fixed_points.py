@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import ArgumentError, UnsupportedError
 from ...model import Model
 from ...model.model import check_model
-from ...model.product_states import density_matrices
+from ...model.product_states import state_of
 from ...model.states import State, check_start
 from ...tools import checks
 from ...tools.labelled import Labelled, last_averages
@@ -56,8 +56,8 @@ class FixedPoint(Labelled):
     densities : list of (d_b, d_b) arrays
         One-particle density matrix of each block.
     eigenvalues : (k,) complex array
-        Of the Jacobian in the k = Σ_b (d_b² - 1) traceless directions, the largest real part first. NaN if a rate has
-        no derivative here.
+        Of the Jacobian in the k = Σ_b (d_b² - 1) traceless directions and two of each mode, the largest real part
+        first. NaN if a rate has no derivative here.
     stability : str
         "stable", "unstable", "neutral" (nothing grows, and what does not decay belongs to a conserved quantity or a
         symmetry: along it there are further fixed points, or closed orbits), "marginal" (the largest real part is zero
@@ -68,6 +68,8 @@ class FixedPoint(Labelled):
         Dimension of the continuum of fixed points that this one stands for; 0 for an isolated one.
     neutral : int
         Number of the directions in which deviations neither grow nor decay for such a reason.
+    amplitudes : tuple of complex
+        α of each mode.
     """
 
     labels: tuple[str, ...]
@@ -78,6 +80,7 @@ class FixedPoint(Labelled):
     residual: float
     family: int = 0
     neutral: int = 0
+    amplitudes: tuple[complex, ...] = ()
 
     @property
     def stable(self) -> bool:
@@ -226,7 +229,7 @@ def stability(model: Model, densities: State | Sequence[ArrayLike]) -> FixedPoin
     ----------
     model : Model
     densities : State, or sequence of (d_b, d_b) arrays
-        One-particle density matrix of each block at the fixed point.
+        One-particle density matrix of each block at the fixed point, and then α of each mode.
 
     Raises
     ------
@@ -242,7 +245,7 @@ def stability(model: Model, densities: State | Sequence[ArrayLike]) -> FixedPoin
     """
     check_model(model)
     dynamics = MeanFieldDynamics(model)
-    q = dynamics.point(density_matrices("densities", model, densities))
+    q = dynamics.start(state_of("densities", model, densities))
     moving = float(np.abs(dynamics.flow(q)).max())
     if moving > _AT_REST * dynamics.fastest_rate:
         size = moving * dynamics.unit
@@ -296,6 +299,7 @@ def describe(dynamics: MeanFieldDynamics, q: Array, family: int = 0) -> FixedPoi
         float(np.abs(dynamics.flow(q)).max()) * dynamics.unit,
         family,
         neutral,
+        tuple(dynamics.amplitudes(q)),
     )
 
 

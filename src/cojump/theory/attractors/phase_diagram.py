@@ -273,14 +273,14 @@ def survey(
     found, certainty = find(dynamics, search, seed)
     fixed = described(dynamics, found, certainty)
     for p in fixed:
-        settling.know(dynamics.point(p.densities))
+        settling.know(dynamics.point(p.densities, p.amplitudes))
     known: list[FixedPoint] = list(fixed)
     reached: list[FixedPoint | Cycle | None] = []
     cycles: list[Cycle] = []
     unsettled = ""
     for state in states:
         try:
-            attractor = settling.follow(dynamics.point(state.densities))
+            attractor = settling.follow(dynamics.start(state))
         except ConvergenceError as error:
             reached.append(None)
             unsettled = unsettled or f"from start {len(reached) - 1}: {one_line(error)}"

@@ -131,7 +131,7 @@ def _systematic_starts(dynamics: MeanFieldDynamics, states: Sequence[State]) -> 
     """The maximally mixed state, the user's, and simple pure ones, alike in all blocks, with their mixtures."""
     yield np.zeros(dynamics.dimension)
     for state in states:
-        yield dynamics.point(state.densities)
+        yield dynamics.start(state)
     for q in _pure_starts(dynamics):
         yield q
         yield q / 2

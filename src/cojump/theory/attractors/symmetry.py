@@ -25,6 +25,9 @@ _SAME = 1e-10
 _MOST_LEVELS = 4
 """Permutations of more levels than these are not tried."""
 
+_MOST_MODES = 2
+"""Reflections of more modes than these are tried in all of them together."""
+
 _SAMPLES = 3
 """Random points at which a symmetry with a parameter must hold."""
 
@@ -38,25 +41,48 @@ def random_density(levels: int, rng: np.random.Generator, rank: int | None = Non
 
 
 def discrete(dynamics: MeanFieldDynamics) -> list[Map]:
-    """Maps q -> S q that the flow commutes with: reflections and permutations of levels, exchanges of blocks."""
+    """Maps q -> S q that the flow commutes with: reflections and permutations of levels, exchanges of blocks, each with
+    reflections of modes.
+    """
     rng = np.random.default_rng(0)
-    q = dynamics.point([random_density(b.levels, rng) for b in dynamics.model.blocks])
+    q = _random_point(dynamics, rng)
     f = dynamics.flow(q)
     found: list[Map] = []
+    reflections = _reflections(len(dynamics.model.modes))
     for images in _candidates([b.levels for b in dynamics.model.blocks]):
-        move = partial(_moved, dynamics, images)
-        if np.abs(dynamics.flow(move(q)) - move(f)).max() < _SAME * dynamics.fastest_rate:
-            found.append(move)
+        for signs in reflections:
+            move = partial(_moved, dynamics, images, signs)
+            if np.abs(dynamics.flow(move(q)) - move(f)).max() < _SAME * dynamics.fastest_rate:
+                found.append(move)
     return found
+
+
+def _random_point(dynamics: MeanFieldDynamics, rng: np.random.Generator) -> Array:
+    """(k,) a random state, of the modes as well."""
+    q = dynamics.point([random_density(b.levels, rng) for b in dynamics.model.blocks])
+    of_modes = 2 * len(dynamics.model.modes)
+    if of_modes:
+        q[-of_modes:] = rng.normal(size=of_modes) / 2
+    return q
+
+
+def _reflections(modes: int) -> list[Array]:
+    """Signs of x and y of each mode: all of a few modes, the same for all of many."""
+    each = list(product((1.0, -1.0), repeat=2))
+    chosen = product(each, repeat=modes) if modes <= _MOST_MODES else ([signs] * modes for signs in each)
+    return [np.array(signs).ravel() for signs in chosen]
 
 
 Image = tuple[int, Callable[[Complex], Complex]]
 """Which block's density matrix is put in place, and what is done to it."""
 
 
-def _moved(dynamics: MeanFieldDynamics, images: list[Image], q: Array) -> Array:
+def _moved(dynamics: MeanFieldDynamics, images: list[Image], signs: Array, q: Array) -> Array:
     r = dynamics.densities(q)
-    return dynamics.point([change(r[b]) for b, change in images])
+    moved = dynamics.point([change(r[b]) for b, change in images])
+    if len(signs):
+        moved[-len(signs) :] = signs * q[-len(signs) :]
+    return moved
 
 
 def _candidates(levels: list[int]) -> Iterator[list[Image]]:
@@ -111,7 +137,7 @@ def continuous(dynamics: MeanFieldDynamics) -> list[Array]:
     rows = []
     try:
         for _ in range(_SAMPLES):
-            q = dynamics.point([random_density(b.levels, rng) for b in dynamics.model.blocks])
+            q = _random_point(dynamics, rng)
             G, f = dynamics.jacobian(q), dynamics.flow(q)
             rows.append((turns @ q) @ G.T - turns @ f)
     except UnsupportedError:

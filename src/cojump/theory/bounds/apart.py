@@ -40,12 +40,11 @@ def set_apart(model: Model, block: int, count: int) -> SetApart:
     blocks = [*pieces, *(b for b in model.blocks if b is not split)]
 
     hamiltonian: list[OneBody | TwoBody] = []
-    for term in model.hamiltonian:
-        if isinstance(term, OneBody):
-            hamiltonian += [replace(term, block=piece.name) for piece in parts[term.block]]
-        else:
-            pairs = product(parts[term.blocks[0]], parts[term.blocks[1]])
-            hamiltonian += [replace(term, blocks=(first.name, second.name)) for first, second in pairs]
+    for one in model.one_body:
+        hamiltonian += [replace(one, block=piece.name) for piece in parts[one.block]]
+    for two in model.two_body:
+        pairs = product(parts[two.blocks[0]], parts[two.blocks[1]])
+        hamiltonian += [replace(two, blocks=(first.name, second.name)) for first, second in pairs]
     jumps: list[LocalJump] = []
     becomes: list[tuple[int, ...]] = []
     for jump in model.local_jumps.values():

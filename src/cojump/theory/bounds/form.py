@@ -93,9 +93,11 @@ def paper_form(model: Model) -> PaperForm:
     ArgumentError
         If it is no Model.
     UnsupportedError
-        If a jump is collective: the paper treats local jumps only.
+        If a jump is collective, or there is a mode: the paper treats particles with local jumps only.
     """
     check_model(model)
+    if model.modes:
+        raise UnsupportedError(f"The bound holds for particles alone, but the model has the mode {model.mode_names[0]}")
     for i in model.collective_jumps:
         raise UnsupportedError(f"The bound holds for local jumps (11)-(12) only, but jumps[{i}] is collective")
     jumps = tuple(model.local_jumps.values())

@@ -1,0 +1,290 @@
+"""Boson modes beside the particles: their energy, drive, coupling to the particles, and loss.
+
+N counts all particles of the blocks. A mode a is scaled with them, α = <a>/√N, so that all of its averages have a limit
+for N → ∞: <a†a> is of the order of N.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import ArgumentError
+from ..tools import checks
+from ..tools.summaries import few
+from .term import Term, checked_matrices, norm
+
+_LOSS = 2.0
+"""Quanta that a mode of a part of a model exchanges with its surroundings per unit of 1/κ, for an estimate of cost."""
+
+
+def checked_mode_name(name: str, value: object) -> str:
+    """Return ``value`` if it can name a mode, or raise an ArgumentError about ``name``."""
+    if not isinstance(value, str) or not value:
+        raise ArgumentError(name, "be the name of a mode", f"it is {checks.shown(value)}")
+    return value
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A boson mode: a harmonic oscillator a, a cavity mode say. It stands among the blocks of a model.
+
+    Its averages are x = (a + a†)/(2√N) and y = (a - a†)/(2i√N), labels "cavity.x" and "cavity.y", after those of the
+    blocks; N counts all particles of the blocks. So a/√N = x + iy and <a†a>/N = <x²> + <y²> - 1/(2N).
+
+    Parameters
+    ----------
+    name : str
+        How terms and labels refer to the mode.
+
+    Raises
+    ------
+    ArgumentError
+        If the name is none, or has a dot.
+
+    Examples
+    --------
+    >>> model = cj.Model([cj.Block("atoms", size=50), cj.Mode("cavity")])
+    >>> model.size, model.labels
+    (50, ('atoms.x', 'atoms.y', 'atoms.z', 'cavity.x', 'cavity.y'))
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        checked_mode_name("name", self.name)
+        if "." in self.name:
+            raise ArgumentError("name", "have no '.' (labels are 'mode.x')", f"it is {checks.shown(self.name)}")
+
+
+class ModeTerm(Term, ABC):
+    """A term in which one mode takes part."""
+
+    mode: str
+
+    @property
+    def coupled(self) -> set[str]:
+        """Names of the mode and of the blocks that the term couples to it."""
+        return {self.mode} | super().coupled
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no particle feels another one in it."""
+        return not self.parts()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ModeEnergy(ModeTerm):
+    """The Hamiltonian term ω a†a of a mode.
+
+    Parameters
+    ----------
+    omega : float
+        ω, in units of energy (ħ = 1); any sign. In the frame of a drive it is the detuning.
+    mode : str
+        Name of the mode.
+
+    Raises
+    ------
+    ArgumentError
+        If ω is not a finite number.
+
+    Examples
+    --------
+    >>> model = cj.Model([cj.Block("atoms", size=50), cj.Mode("cavity")], [cj.ModeEnergy(0.5, mode="cavity")])
+    >>> state = cj.product(model, {"atoms": [0, 1], "cavity": 0.3})
+    >>> mf = cj.mean_field(model, state, [0, np.pi])  # α turns by -ωt
+    >>> print(mf["cavity.x"].mean.round(6), mf["cavity.y"].mean.round(6))
+    [0.3 0. ] [ 0.  -0.3]
+    """
+
+    omega: float
+    mode: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "omega", checks.number("omega", self.omega))
+        checked_mode_name("mode", self.mode)
+
+    def _title(self) -> str:
+        return f"ModeEnergy of {self.mode}, ω = {self.omega:.6g}"
+
+    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
+        return {}
+
+    def fastest(self, sizes: Mapping[str, int]) -> float:
+        """|ω|."""
+        return abs(self.omega)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ModeDrive(ModeTerm):
+    """The Hamiltonian term √N (η a† + η* a): a coherent drive of a mode.
+
+    Parameters
+    ----------
+    eta : complex
+        η, in units of energy.
+    mode : str
+        Name of the mode.
+
+    Raises
+    ------
+    ArgumentError
+        If η is not a finite number.
+
+    Examples
+    --------
+    >>> model = cj.Model(
+    ...     [cj.Block("atoms", size=50), cj.Mode("cavity")],
+    ...     [cj.ModeEnergy(0.5, mode="cavity"), cj.ModeDrive(0.2, mode="cavity")],
+    ...     [cj.ModeLoss(1.0, mode="cavity")],
+    ... )
+    >>> mf = cj.mean_field(model, cj.product(model, {"atoms": [0, 1]}), [0, 60])  # from the vacuum
+    >>> alpha = -1j * 0.2 / (1j * 0.5 + 1.0 / 2)
+    >>> print(mf.mean[-1, -2:].round(6), np.round(alpha, 6))
+    [-0.2 -0.2] (-0.2-0.2j)
+    """
+
+    eta: complex
+    mode: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "eta", checks.complex_number("eta", self.eta))
+        checked_mode_name("mode", self.mode)
+
+    def _title(self) -> str:
+        return f"ModeDrive of {self.mode}, η = {self.eta if self.eta.imag else self.eta.real:.6g}"
+
+    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
+        return {}
+
+    def fastest(self, sizes: Mapping[str, int]) -> float:
+        """|η|."""
+        return abs(self.eta)
+
+    def among(self, names: Collection[str], share: float) -> Self:
+        """The same drive √N η where N counts ``share`` of the particles."""
+        return replace(self, eta=self.eta / np.sqrt(share))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ModeCoupling(ModeTerm):
+    """The Hamiltonian term (1/√N) Σ_b Σ_{k in b} (a† y_b^(k) + a y_b^(k)†): particles and mode exchange energy.
+
+    The Dicke model has y = g σ_x, the Tavis-Cummings model y = g σ_-. Several modes take one term each.
+
+    Parameters
+    ----------
+    matrices : mapping of str to (d_b, d_b) array
+        y_b of each block that takes part, any matrices, in units of energy.
+    mode : str
+        Name of the mode.
+
+    Raises
+    ------
+    ArgumentError
+        If a matrix is not finite.
+
+    Examples
+    --------
+    >>> model = cj.Model(
+    ...     [cj.Block("atoms", size=100), cj.Mode("cavity")],
+    ...     [cj.ModeCoupling({"atoms": 0.8 * cj.operators.sigma_minus}, mode="cavity")],
+    ... )
+    >>> state = cj.tilted(model, theta=3.13, phi=0.0)  # a few of the atoms are excited, and there is no photon
+    >>> mf = cj.mean_field(model, state, [0, np.pi / 1.6, np.pi / 0.8])  # the energy goes to the mode, and comes back
+    >>> print(mf["atoms.z"].mean.round(4), np.abs(mf.amplitudes[:, 0]).round(4))
+    [-0.9999 -1.     -0.9999] [0.     0.0058 0.    ]
+    """
+
+    matrices: Mapping[str, NDArray[Any]]
+    mode: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "matrices", checked_matrices("matrices", self.matrices))
+        checked_mode_name("mode", self.mode)
+
+    def _title(self) -> str:
+        return f"ModeCoupling of {self.mode} to {few(list(self.matrices), 3)}"
+
+    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
+        return {"matrices": None}
+
+    def fastest(self, sizes: Mapping[str, int]) -> float:
+        """Energy of one particle in the field of a mode with |α| = 1, ‖y‖."""
+        return max(norm(y) for y in self.matrices.values())
+
+    def among(self, names: Collection[str], share: float) -> Self:
+        """The same coupling without the zero matrices of the blocks left out, N counting ``share`` of the particles."""
+        inside = {name: y * np.sqrt(share) for name, y in self.matrices.items() if name in names}
+        return replace(self, matrices=inside)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ModeLoss(ModeTerm):
+    """Loss of a mode into surroundings with n̄ thermal quanta: the jumps √(κ(1+n̄)) a and √(κ n̄) a†.
+
+    It is one entry of ``Model.jumps``: both kinds of jumps have its number.
+
+    Parameters
+    ----------
+    kappa : float
+        κ, at least 0: the rate at which the energy of the mode decays, its amplitude at κ/2.
+    mode : str
+        Name of the mode.
+    thermal : float
+        n̄, at least 0: the number of quanta of a mode in equilibrium with its surroundings.
+
+    Raises
+    ------
+    ArgumentError
+        If a number is out of range.
+
+    Examples
+    --------
+    >>> loss = cj.ModeLoss(1.0, mode="cavity", thermal=0.5)
+    >>> model = cj.Model([cj.Block("atoms", size=20), cj.Mode("cavity")], jumps=[loss])
+    >>> mf = cj.mean_field(model, cj.product(model, {"atoms": [0, 1], "cavity": 0.8}), [0, 1, 2])
+    >>> print(mf["cavity.x"].mean.round(6), (0.8 * np.exp(-mf.times / 2)).round(6))
+    [0.8      0.485225 0.294304] [0.8      0.485225 0.294304]
+    >>> print(mf.covariance[-1, -2, -2].round(6))  # from 1/4 to (1 + 2 n̄)/4
+    0.466166
+    """
+
+    kappa: float
+    mode: str
+    thermal: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kappa", checks.number("kappa", self.kappa, 0))
+        checked_mode_name("mode", self.mode)
+        object.__setattr__(self, "thermal", checks.number("thermal", self.thermal, 0))
+
+    def _title(self) -> str:
+        thermal = f", n̄ = {self.thermal:.6g}" if self.thermal else ""
+        return f"ModeLoss of {self.mode}, κ = {self.kappa:.6g}{thermal}"
+
+    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
+        return {}
+
+    @property
+    def rates(self) -> tuple[float, float]:
+        """κ(1+n̄) of the jump a, and κ n̄ of the jump a†."""
+        return self.kappa * (1 + self.thermal), self.kappa * self.thermal
+
+    def fastest(self, sizes: Mapping[str, int]) -> float:
+        """κ(1+2n̄), at which thermal quanta come and go."""
+        return sum(self.rates)
+
+    def most_jumps(self, sizes: Mapping[str, int]) -> float:
+        """Jumps per unit of time, counted from the moving amplitude of the mode: a scale of κ(1+2n̄), not a bound."""
+        return _LOSS * sum(self.rates)
+
+    def can_fire(self, sizes: Mapping[str, int]) -> bool:
+        """Whether its rate is above zero for any state."""
+        return self.kappa > 0
