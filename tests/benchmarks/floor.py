@@ -21,7 +21,7 @@ from numba import njit
 
 from cojump.model.states import State
 from cojump.trajectories.kernels.common import PAD
-from cojump.trajectories.loop import Loop
+from cojump.trajectories.loop import Wanted
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.representations import BANDED
@@ -183,7 +183,7 @@ def watched(model, start, times, tolerance, seed):
         watch(loop.state)
     began, index = time.perf_counter(), 0
     while index == 0 or (index < 200 and time.perf_counter() - began < PATIENCE):
-        jumps += sum(Loop.run(loop, seed, index, part=number).n_jumps for number, loop in enumerate(loops))
+        jumps += sum(loop.stepwise(Wanted(seed, index, part=number)).n_jumps for number, loop in enumerate(loops))
         index += 1
     return Seen(jumps, np.array(supports), np.array(orders), max(1, round(float(np.median(diagonals)))))
 

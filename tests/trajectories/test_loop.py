@@ -6,7 +6,7 @@ import pytest
 import cojump as cj
 from cojump.trajectories import spin_engine, unravelling
 from cojump.trajectories.lattice_engine import LatticeEngine
-from cojump.trajectories.loop import Loop
+from cojump.trajectories.loop import Wanted
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.spin_engine import Engine
 from tests.support.pauli import LOWER, RAISE, X, Z
@@ -71,7 +71,7 @@ def test_the_compiled_loop_and_its_twin(name, monkeypatch):
             states, others = {}, {}
             fused = engine.run(7, index, record=True, watch=states.__setitem__)
             steps = len(made)
-            stepwise = Loop.run(engine, 7, index, record=True, watch=others.__setitem__)
+            stepwise = engine.stepwise(Wanted(7, index, record=True, watch=others.__setitem__))
             compare(fused, stepwise)
             assert list(states) == list(others) == [0, 3, 16]
             for done, state in states.items():
@@ -88,7 +88,7 @@ def test_the_twin_of_a_loop_that_pauses(monkeypatch):
     model = MODELS["trace"]
     engine = Engine(model, cj.tilted(model, 1.1, 0.4), np.linspace(0.0, 0.8, 17), 1e-9)
     monkeypatch.setattr(spin_engine, "_EFFORT", 1)
-    compare(engine.run(7, 0, record=True), Loop.run(engine, 7, 0, record=True))
+    compare(engine.run(7, 0, record=True), engine.stepwise(Wanted(7, 0, record=True)))
 
 
 @pytest.mark.parametrize("kind", [Engine, ProductEngine])
@@ -98,9 +98,9 @@ def test_a_fault_has_the_same_words_in_every_engine(kind, stepwise):
     engine = kind(model, cj.tilted(model, 1.1, 0.4), np.array([0.0, 1.0]), 1e-9)
     h_eff = engine.basis.h_eff if kind is Engine else engine.basis.sector((4,)).h_eff
     h_eff.half_rate[:] = np.nan
-    run = Loop.run if stepwise else kind.run
+    run = engine.stepwise if stepwise else engine.counted
     with pytest.raises(cj.ConvergenceError) as error:
-        run(engine, 3, 5)
+        run(Wanted(3, 5))
     words = "Trajectory 5 of seed 3: the state became NaN or zero at t = 0 (sector 2.0, tolerance 1e-09)"
     assert str(error.value) == words
 

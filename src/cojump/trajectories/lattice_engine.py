@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -26,12 +26,13 @@ from .kernels.lattice_trajectory import (
 )
 from .lattice_tables import elements_of, empty_box, lattice_of
 from .long_step import Patience
+from .loop import Wanted
 from .outcome import Outcome
 from .product_engine import ProductEngine
 from .product_moves import Ket
 from .product_sectors import Box
-from .pure_state import Factor, PureState, Watch
-from .unravelling import Counting, leap
+from .pure_state import Factor, PureState
+from .unravelling import leap
 
 _SEGMENT = 4096
 """Jumps between two returns to Python."""
@@ -46,8 +47,8 @@ _FIRST_CELLS = 1024
 class LatticeEngine(ProductEngine):
     """Runs trajectories of a part of a model whose blocks have two levels and whose arguments are all diagonal.
 
-    Photon counting by the compiled kernel does what :meth:`Loop.run` does step by step with the state of a tensor
-    product, up to rounding and the tails of windows.
+    Photon counting by the compiled kernel does what :meth:`Loop.stepwise` does with the state of a tensor product, up
+    to rounding and the tails of windows.
 
     Parameters
     ----------
@@ -62,25 +63,9 @@ class LatticeEngine(ProductEngine):
         self.lattice = lattice_of(self.basis)
         self._make_room(min(_FIRST_CELLS, prod(b.size + 1 for b in model.blocks)))
 
-    def run(
-        self,
-        seed: int,
-        index: int,
-        *,
-        part: int = 0,
-        record: bool = False,
-        poll: Callable[[], None] | None = None,
-        watch: Watch | None = None,
-    ) -> Outcome:
-        """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` several times a second.
-
-        Raises
-        ------
-        ConvergenceError
-            If a step or a jump time cannot be brought within the tolerance.
-        """
-        if type(self.unravelling) is not Counting:  # the kernel counts photons, and nothing else
-            return super().run(seed, index, part=part, record=record, poll=poll, watch=watch)
+    def counted(self, wanted: Wanted) -> Outcome:
+        """The trajectory by photon counting, in the compiled kernel."""
+        seed, index, part, record, poll, watch = wanted
         generator = self._stream.move_to(seed, index, part)
         now = np.zeros(1, dtype=LATTICE_NOW).view(np.recarray)[0]
         self._draw(generator)

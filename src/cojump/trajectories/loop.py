@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import isfinite
-from typing import Any, NoReturn, Protocol
+from typing import Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
@@ -21,6 +21,17 @@ from .unravelling import Counting, TrajectoryState, Unravelling
 
 POLL = 2**26
 """Multiplications between two calls of ``poll``: some tenths of a second."""
+
+
+class Wanted(NamedTuple):
+    """What :meth:`Loop.run` is asked for, as it hands it on; ``trajectory`` is its ``index``."""
+
+    seed: int
+    trajectory: int
+    part: int = 0
+    record: bool = False
+    poll: Callable[[], None] | None = None
+    watch: Watch | None = None
 
 
 class MeasuredState(TrajectoryState, Protocol):
@@ -86,6 +97,17 @@ class Loop:
         ConvergenceError
             If a step or a jump time cannot be brought within the tolerance.
         """
+        wanted = Wanted(seed, index, part, record, poll, watch)
+        # a kernel has photon counting compiled in, and no other unravelling, not even one made from it
+        return self.counted(wanted) if type(self.unravelling) is Counting else self.stepwise(wanted)
+
+    def counted(self, wanted: Wanted) -> Outcome:
+        """The trajectory by photon counting; an engine with a compiled loop has it here."""
+        return self.stepwise(wanted)
+
+    def stepwise(self, wanted: Wanted) -> Outcome:
+        """The trajectory step by step in Python, in any unravelling."""
+        seed, index, part, record, poll, watch = wanted
         generator = self._stream.move_to(seed, index, part)
         state, unravelling, gathered = self.state, self.unravelling, self._gathered()
         times, counts = self.times.tolist(), gathered.counts

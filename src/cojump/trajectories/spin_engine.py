@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,11 @@ from ..tools.types import Array
 from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF, JumpRecord
 from .kernels.trajectory import advance
 from .long_step import Patience
-from .loop import Loop
+from .loop import Loop, Wanted
 from .outcome import Outcome
-from .pure_state import Watch
 from .random_streams import Stream
 from .spin_state import SpinState
-from .unravelling import Counting, leap
+from .unravelling import leap
 
 _SEGMENT = 4096
 """Jumps between two returns to Python, so that signals and other ranks are heard."""
@@ -31,7 +30,7 @@ _EFFORT = 2**25
 class Engine(Loop):
     """Runs trajectories of one model from one state; keeps its tables and work space.
 
-    Photon counting by the compiled kernel does what :meth:`Loop.run` does step by step, to the last bit.
+    Photon counting by the compiled kernel does what :meth:`Loop.stepwise` does, to the last bit.
 
     Parameters
     ----------
@@ -53,25 +52,9 @@ class Engine(Loop):
         own = SpinState(model, state, tolerance, len(snapshots), Stream().generator)
         super().__init__(model, own, times, snapshots)
 
-    def run(
-        self,
-        seed: int,
-        index: int,
-        *,
-        part: int = 0,
-        record: bool = False,
-        poll: Callable[[], None] | None = None,
-        watch: Watch | None = None,
-    ) -> Outcome:
-        """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` several times a second.
-
-        Raises
-        ------
-        ConvergenceError
-            If a step or a jump time cannot be brought within the tolerance.
-        """
-        if type(self.unravelling) is not Counting:  # the kernel counts photons, and nothing else
-            return super().run(seed, index, part=part, record=record, poll=poll, watch=watch)
+    def counted(self, wanted: Wanted) -> Outcome:
+        """The trajectory by photon counting, in the compiled kernel."""
+        seed, index, part, record, poll, watch = wanted
         generator = self._stream.move_to(seed, index, part)
         state, gathered = self.state, self._gathered()
         state.begin(generator)

@@ -37,28 +37,27 @@ FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, STIFF = range(6)
 NO_JUMP, NO_NUMBER = -1, -2
 """In place of a channel: no jump is possible; the weights are no numbers, or the state after it is zero."""
 
-NOW = np.dtype(
-    [
-        ("two_J", np.int64),
-        ("lo", np.int64),
-        ("hi", np.int64),
-        ("energy", np.float64),
-        ("rate", np.float64),
-        ("t", np.float64),
-        ("waiting", np.float64),
-        ("done", np.int64),
-        ("n_jumps", np.int64),
-        ("recorded", np.int64),
-        ("taylor_steps", np.int64),
-        ("horizon", np.float64),
-        ("filled", np.int64, (3,)),
-    ]
-)
-"""Where a trajectory of one block stands between two steps.
+PROGRESS: list[tuple[Any, ...]] = [
+    ("energy", np.float64),
+    ("rate", np.float64),
+    ("t", np.float64),
+    ("waiting", np.float64),
+    ("done", np.int64),
+    ("n_jumps", np.int64),
+    ("recorded", np.int64),
+    ("taylor_steps", np.int64),
+    ("horizon", np.float64),
+]
+"""How far a trajectory is between two steps.
 
-Sector and window of the state; energy and rate that the next step takes away; time, and log-survival left to lose
-before the next jump (0 where it is due); output times done, jumps made, jumps in the record; steps in which no long one
-is asked for, and the length of the Taylor step where one is; sector and positions that the elements of H_eff are for.
+Energy and rate that the next step takes away; time, and log-survival left to lose before the next jump (0 where it is
+due); output times done, jumps made, jumps in the record; steps in which no long one is asked for, and the length of the
+Taylor step where one is.
+"""
+
+NOW = np.dtype([("two_J", np.int64), ("lo", np.int64), ("hi", np.int64), *PROGRESS, ("filled", np.int64, (3,))])
+"""Where a trajectory of one block stands: sector and window of the state; PROGRESS; sector and positions that the
+elements of H_eff are for.
 """
 
 

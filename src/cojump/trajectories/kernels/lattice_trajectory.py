@@ -18,6 +18,7 @@ from .common import (
     OPTIONS,
     PAD,
     PAUSED,
+    PROGRESS,
     RECORD_FULL,
     STIFF,
 )
@@ -31,23 +32,8 @@ from .waiting_time import lone_step, sum_at
 GROW = 6
 """A further status code: more cells are needed."""
 
-LATTICE_NOW = np.dtype(
-    [
-        ("energy", np.float64),
-        ("rate", np.float64),
-        ("t", np.float64),
-        ("waiting", np.float64),
-        ("done", np.int64),
-        ("n_jumps", np.int64),
-        ("recorded", np.int64),
-        ("taylor_steps", np.int64),
-        ("horizon", np.float64),
-        ("reach", np.int64),
-        ("pending", np.int64),
-        ("shown", np.int64),
-    ]
-)
-"""Where a trajectory stands between two steps; the first nine as in NOW.
+LATTICE_NOW = np.dtype([*PROGRESS, ("reach", np.int64), ("pending", np.int64), ("shown", np.int64)])
+"""Where a trajectory stands between two steps, behind PROGRESS.
 
 ``reach``: orders of the series that the box has room for; ``pending``: 1 where the state in ``room`` is still to be put
 into a box; ``shown``: 1 where ``out`` is the state at the last output time, to be looked at.
