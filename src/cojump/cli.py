@@ -213,4 +213,10 @@ def main() -> None:
     settle()
     for name in _THREADS:  # one thread per process: MPI ranks share the cores among them
         os.environ.setdefault(name, "1")
-    cli()
+    try:
+        cli()
+    finally:
+        if f"{__package__}.jobs.signals" in sys.modules:  # of a run
+            from .jobs.signals import deaf
+
+            deaf()

@@ -18,8 +18,9 @@ from cojump.ensemble.schedule import Schedule
 from cojump.ensemble.worker import Worker
 from cojump.storage.result_file import load
 from cojump.tools.numbers import format_number, format_value
+from tests.support import hooks
 from tests.support.command_line import invoke
-from tests.support.interrupted import Watch, change, go, hit
+from tests.support.interrupted import Watch, change, go, hit, killed_run
 
 T = np.linspace(0, 1, 3)
 
@@ -84,6 +85,43 @@ def test_one_count_everywhere(run_toml, monkeypatch):
     made, err = invoke("report", results)
     assert "cojump fold" not in err, "it would add nothing"
     assert aside_text(int(aside)) in made
+
+
+def counts_of(shown):
+    """Done and folded trajectories of all points in the table of the job."""
+    rows = [line.split() for line in shown.splitlines() if re.match(r"\s*size = \d+\s+(un)?finished", line)]
+    return sum(int(row[4]) for row in rows), sum(int(row[6]) for row in rows)
+
+
+def test_a_killed_run_is_counted_on_the_disk(run_toml, monkeypatch):
+    """It has said nothing since its last look at the clock; show says what a fold finds, before the fold and after."""
+    change(run_toml, ("seed = 7", "seed = 7\ncheckpoint_seconds = 0"))
+    results = killed_run(run_toml, monkeypatch, 31)
+    shown, _ = invoke("show", results)
+    assert counts_of(shown) == (31, 22), "the job itself has stored its first point"
+    assert "0 of 22 trajectories are in the result file, 9 are kept, of which a fold gathers 8, " in shown
+    assert aside_text(1) in shown
+    folded, _ = invoke("fold", results)
+    assert folded == f"cojump: 30 of 44 trajectories in {results / 'result.h5'}; 31 are kept, {aside_text(1)}\n"
+    shown, _ = invoke("show", results)
+    assert counts_of(shown) == (31, 30)
+    assert f"8 of 22 trajectories are in the result file, 9 are kept, {aside_text(1)}" in shown
+    monkeypatch.undo()
+    watch = Watch(monkeypatch)
+    go(run_toml)
+    assert len(watch.indices) == 13
+
+
+def test_a_job_that_ends_before_its_first_trajectory_was_not_killed(run_toml, monkeypatch):
+    with monkeypatch.context() as patch:
+        hooks.at_stage(patch, "compiled", hit(signal.SIGTERM))
+        go(run_toml, status=75)
+    shown, _ = invoke("show", run_toml.parent / "results")
+    lines = shown.splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        assert "killed" not in line
+        assert "no job has begun its trajectories yet; 0 of 22 trajectories are in the result file" in line
 
 
 def test_words_of_a_count(skeleton):

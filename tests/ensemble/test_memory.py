@@ -65,6 +65,16 @@ CASES = {
         },
         7 * GIB,
     ),
+    "v2, slowed down before it is killed": (
+        {
+            "proc/self/cgroup": "0::/user/run.scope\n",
+            "proc/self/mountinfo": V2,
+            "sys/fs/cgroup/user/run.scope/memory.max": f"{8 * GIB}\n",
+            "sys/fs/cgroup/user/run.scope/memory.high": f"{6 * GIB}\n",
+            "sys/fs/cgroup/user/memory.high": "max\n",
+        },
+        6 * GIB,
+    ),
     "both, v2 elsewhere": (
         {
             "proc/self/cgroup": "4:memory:/a\n0::/b\n",
@@ -89,11 +99,24 @@ def test_ranks_of_one_machine_share_it(monkeypatch):
     assert ranks_here({}) == 1
     assert ranks_here({"OMPI_COMM_WORLD_LOCAL_SIZE": "8"}) == 8
     assert ranks_here({"MPI_LOCALNRANKS": "4", "PALS_LOCAL_SIZE": "x"}) == 4
+    step = {"SLURM_STEP_TASKS_PER_NODE": "4(x2),3", "SLURM_NTASKS": "11"}
+    assert [ranks_here({**step, "SLURM_NODEID": node}) for node in ("0", "1", "2", "3", "x")] == [4, 4, 3, 4, 4]
+    assert ranks_here({"SLURM_STEP_TASKS_PER_NODE": "1", "SLURM_NODEID": "0", "MPI_LOCALNRANKS": "8"}) == 8
+    assert ranks_here({"SLURM_STEP_TASKS_PER_NODE": "many"}) == 1
     monkeypatch.setattr(memory, "available", lambda **_: 100 * GIB)
     monkeypatch.setattr(memory, "ranks_here", lambda: 1)
     alone = memory.for_each_rank()
     monkeypatch.setattr(memory, "ranks_here", lambda: 5)
     assert memory.for_each_rank() == pytest.approx(alone / 5)
+
+
+@pytest.mark.parametrize("which", ["RLIMIT_AS", "RLIMIT_DATA"])
+def test_limits_of_the_process_are_not_shared(which, monkeypatch):
+    limits = {getattr(resource, which): GIB}
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: (limits.get(kind, INFINITE), INFINITE))
+    monkeypatch.setattr(memory, "ranks_here", lambda: 2)
+    assert available(physical=64 * GIB) == GIB
+    assert memory.for_each_rank() == int(memory.SHARE * GIB), "each rank has its own"
 
 
 @pytest.mark.parametrize(

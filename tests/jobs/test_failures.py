@@ -87,7 +87,10 @@ def test_what_failed_earlier_is_kept_until_it_is_finished(run_toml, monkeypatch)
 def test_a_stopped_and_a_killed_run(run_toml, expected, monkeypatch):
     results = killed_run(run_toml, monkeypatch, 30)
     (line,) = lines("show", results)
-    assert line == "unfinished: size = 4: killed or broken off; 0 of 22 trajectories are in the result file"
+    assert line == (
+        "unfinished: size = 4: killed or broken off; 0 of 22 trajectories are in the result file, 8 are kept, "
+        "of which a fold gathers 8"
+    )
     with monkeypatch.context() as patch:
         Watch(patch, 3, hit(signal.SIGUSR1))
         go(run_toml, status=75)
@@ -103,10 +106,9 @@ def test_a_report_before_anything_is_folded(run_toml, monkeypatch):
     outcome = CliRunner().invoke(cli, ["report", str(results)])
     assert (outcome.exit_code, outcome.stdout) == (2, "")
     assert outcome.stderr.splitlines() == [
-        *(
-            f"cojump: unfinished: size = {n}: killed or broken off; 0 of 22 trajectories are in the result file"
-            for n in (4, 6)
-        ),
+        "cojump: unfinished: size = 4: killed or broken off; 0 of 22 trajectories are in the result file",
+        "cojump: unfinished: size = 6: killed or broken off; 0 of 22 trajectories are in the result file, 4 are kept, "
+        "of which a fold gathers 4",
         f"cojump: {results} has no result file yet; cojump fold {results} gathers what is there",
     ]
     assert CliRunner().invoke(cli, ["fold", str(results)]).exit_code == 0

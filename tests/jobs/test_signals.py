@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -11,6 +13,7 @@ from cojump.cli import cli
 from cojump.errors import Stopped
 from cojump.jobs.signals import Signals
 from tests.support import hooks
+from tests.support.command_line import environment
 
 RUN = """
 [model]
@@ -124,3 +127,18 @@ def test_a_run_that_is_stopped_before_the_work_begins(when, number, tmp_path, mo
     name = signal.Signals(number).name
     assert outcome.stderr == f"cojump: stopped ({name}) before the work began; the same command goes on\n"
     assert CliRunner().invoke(cli, ["run", str(path)]).exit_code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_behind_the_end_changes_no_status(number, run_toml):
+    """A scheduler may say that time is over while ranks part and Python ends; all is written by then."""
+    program = (
+        "import atexit, os, signal, sys\n"
+        f"atexit.register(lambda: os.kill(os.getpid(), {number:d}))\n"
+        "from cojump.cli import main\n"
+        f"sys.argv = ['cojump', 'run', {str(run_toml)!r}]\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "2 points in " in done.stdout

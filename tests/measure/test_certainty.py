@@ -215,6 +215,35 @@ def test_figures_carried_by_few_trajectories_are_marked():
     assert "? behind an error: too few trajectories" in stream.getvalue()
 
 
+@pytest.mark.parametrize(("size", "marked"), [(1e-8, True), (1e-10, True), (1e-17, False)])
+def test_few_trajectories_carry_a_figure_below_the_tolerance_too(size, marked):
+    """Their spread is less than the tolerance, their exact mean is not; what is below rounding is a symmetry's zero."""
+    model = cj.systems.free_flips(8, 0.0, 1.3, 0.8)
+    result, rng = Worker(Point(model, cj.tilted(model, 1.1, 0.4), T, n_traj=200)).skeleton, np.random.default_rng(5)
+    layout = Layout(3)
+    for _ in range(200):
+        heavy = size * np.exp(3.0 * rng.normal(size=(len(T), 1)) - 9) * [1, 0, 0]
+        mean = heavy + 1e-10 * rng.normal(size=(len(T), 3)) * [0, 1, 1]
+        second = mean[:, layout.rows] * mean[:, layout.columns]
+        result.moments.add(layout.vector(mean, second, result.reference, result.weights))
+        result.extras["counts"].moments.add(np.full((len(T), 3), 5.0) + rng.poisson(3, size=(len(T), 3)))
+    assert (result.mean_stderr < 1e-9).all()
+    assert result.uncertain[:, 0].all() == result.uncertain[:, 0].any() == marked
+    assert not result.uncertain[:, 1:].any(), "noise of the integration that all trajectories have"
+
+
+def test_a_decayed_coherence_does_not_know_its_error():
+    """<x> decays as the mean of a few trajectories; the others are below the tolerance long before it is."""
+    model = cj.systems.free_flips(100, 0.0, 1.3, 0.8)
+    state, times = cj.tilted(model, 1.1, 0.4), np.array([12.0, 15.0, 18.0])
+    result = cj.simulate(model, state, times, n_traj=64)
+    exact = cj.mean_field(model, state, times)["spins.x"].mean
+    found = result["spins.x"]
+    assert (np.abs(found.mean - exact) > 20 * found.stderr).all(), "the errors are far too small"
+    assert result.uncertain[:, 0].all()
+    assert not result.uncertain[:, 2].any()
+
+
 def test_uncertain_errors_are_stored_and_an_old_file_does_not_know(tmp_path):
     model = cj.systems.free_flips(10, 0.7, 1e-3, 1e-3)
     _, result = run(model, cj.tilted(model, 1.1, 0.4), 64)

@@ -86,8 +86,8 @@ def _take_up(session: Session, manifest: ResultSequence, contents: Contents) -> 
     )
 
 
-def kept_in(directory: Path) -> dict[str, tuple[int, int]]:
-    """Trajectories of each point, by its key, that a fold would gather and that are kept in all; nothing is written.
+def folds_in(directory: Path) -> dict[str, Fold]:
+    """What a fold would make of each point of a run, by its key; nothing is written.
 
     Reads all that waits on the disk.
 
@@ -102,7 +102,7 @@ def kept_in(directory: Path) -> dict[str, tuple[int, int]]:
     session = Session(directory, "", {}, locked=False)
     try:
         _take_up(session, contents.manifest, contents)
-        return {key: (fold.n_traj, fold.n_done) for key, fold in session.folds.items()}
+        return session.folds
     finally:
         session.close()
 

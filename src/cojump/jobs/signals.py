@@ -24,6 +24,13 @@ _IGNORED = (signal.SIGHUP,)
 """The terminal has gone: that takes the messages away, not the work."""
 
 
+def deaf() -> None:
+    """The work is over: what tells it to stop from now on, while ranks part and Python ends, changes no status."""
+    for number in _HEARD:
+        if number != signal.SIGINT or "mpi4py.MPI" not in sys.modules:  # a rank may wait for another one for ever
+            signal.signal(number, signal.SIG_IGN)
+
+
 class Signals:
     """Listens while it is entered.
 

@@ -13,8 +13,9 @@ from ..storage.result_file import load
 from ..storage.result_sequence import ResultSequence
 from ..storage.resume_note import Note
 from ..storage.run_directory import DIRECTORY, MANIFEST, key_of
+from .directory import holds_chunks
 from .failures import Failed, read_failures
-from .folding import kept_in
+from .folding import folds_in
 from .lock import held
 from .status import read_status
 
@@ -46,14 +47,15 @@ def missing_points(directory: Path, results: ResultSequence | None, *, failed_on
         result, note = stored.get(entry.key, (None, None))
         if result is None or not _complete(result, note, entry.n_traj):
             lines.append(_failed(entry, there.get(entry.key, 0)))
-    names, why = _states(directory)
-    kept = _kept(directory)
+    found = last_status(directory, results)
+    names, why = _states(directory, found)
+    kept = _kept(found)
     for key, (point, note) in _by_key(manifest).items():
         result, _ = stored.get(key, (None, None))
         if note is None or key in failures or (result and _complete(result, note, note.goal.n_traj)):
             continue
         name = parameters_text(point.parameters)
-        count = _count(there.get(key, 0), note.goal.n_traj, kept.get(key, kept.get(name, 0)))
+        count = _count(there.get(key, 0), note.goal.n_traj, *kept.get(key, kept.get(name, (0, 0))))
         waits = "" if result is None else note.goal.waits_for(result)
         if names.get(key, names.get(name)) == "failed":
             lines.append(f"failed: {name}: the reason was not written down; {count}")
@@ -92,9 +94,14 @@ def _complete(result: Result, note: Note | None, n_traj: int) -> bool:
     return result.n_traj >= n_traj or (note is not None and note.goal.reached_by(result))
 
 
-def _count(done: int, asked: int, kept: int = 0) -> str:
+def _count(done: int, asked: int, kept: int = 0, foldable: int = 0) -> str:
     text = f"{done} of {asked} trajectories are in the result file"
-    return text + (f", {kept} are kept, {aside_text(kept - done)}" if kept > done else "")
+    if kept <= done:
+        return text
+    text += f", {kept} are kept"
+    if foldable > done:
+        text += f", of which a fold gathers {foldable - done}" + (" more" if done else "")
+    return text + (f", {aside_text(kept - max(foldable, done))}" if kept > max(foldable, done) else "")
 
 
 def fold_adds(directory: Path, results: ResultSequence | None) -> bool:
@@ -109,16 +116,40 @@ def fold_adds(directory: Path, results: ResultSequence | None) -> bool:
         return False
     there = {key: result.n_traj for key, (result, _) in _by_key(results).items()}
     try:
-        return any(folded > there.get(key, 0) for key, (folded, _) in kept_in(directory).items())
+        return any(fold.n_traj > there.get(key, 0) for key, fold in folds_in(directory).items())
     except StorageError:
         return True  # the fold says what is wrong
 
 
-def _kept(directory: Path) -> dict[str, int]:
-    """Trajectories of each point that the last job has written down, by its key; a killed one may have more."""
+def last_status(directory: Path, results: ResultSequence | None) -> tuple[dict[str, Any], float] | None:
+    """What the last job in a directory has written, and how many seconds ago; None if there is nothing such.
+
+    A job that was killed has finished more than it has said: its trajectories are counted on the disk.
+    """
     found = read_status(directory / DIRECTORY)
+    if found is None or found[0]["state"] != "running" or held(directory):
+        return found
+    try:
+        folds = folds_in(directory)
+    except StorageError:  # the fold says what is wrong
+        return found
+    there = {key: result.n_traj for key, (result, _) in _by_key(results).items()}
+    points = []
+    for point in found[0]["points"]:
+        key = _known_by(point)
+        fold = folds.get(key)
+        if fold is not None and point["state"] != "failed":
+            state = "finished" if fold.finished else "unfinished"
+            counts = {"done": fold.n_done, "folded": there.get(key, 0), "foldable": fold.n_traj}
+            point = {**point, "state": state, **counts, "waits": fold.waits}
+        points.append(point)
+    return {**found[0], "points": points}, found[1]
+
+
+def _kept(found: tuple[dict[str, Any], float] | None) -> dict[str, tuple[int, int]]:
+    """Trajectories of each point that are kept, and that a fold would gather (0 if it would add none), by its key."""
     points = found[0]["points"] if found is not None else []
-    return {_known_by(point): point["done"] for point in points}
+    return {_known_by(point): (point["done"], point.get("foldable", 0)) for point in points}
 
 
 def _known_by(point: Mapping[str, Any]) -> str:
@@ -133,12 +164,12 @@ def _failed(entry: Failed, done: int) -> str:
     return f"{when}: {parameters_text(entry.parameters)}: {entry.message}{kept}"
 
 
-def _states(directory: Path) -> tuple[dict[str, str], str]:
+def _states(directory: Path, found: tuple[dict[str, Any], float] | None) -> tuple[dict[str, str], str]:
     """What the last job wrote about each point, by its key, and what became of that job."""
     alive = held(directory)
-    found = read_status(directory / DIRECTORY)
     if found is None:
-        return {}, "a job is running" if alive else "killed or broken off"
+        ended = "killed or broken off" if holds_chunks(directory) else "no job has begun its trajectories yet"
+        return {}, "a job is running" if alive else ended
     status = found[0]
     names = {_known_by(point): point["state"] for point in status["points"]}
     if alive:

@@ -226,27 +226,28 @@ class Averages(Labelled):
             return None
         ground, few = self._ground, self._effective[:, : len(self.labels)]
         hidden = ground.hidden * np.sqrt(max(self.n_traj, 1))
-        return uncertain(self._variance_a, few, ground.floor, ground.constant, hidden)
+        return uncertain(self._variance_a, few, ground.widths, ground.noise, ground.constant, hidden)
 
     @cached_property
     def deviation_uncertain(self) -> NDArray[np.bool_] | None:
         """(T,) where ``deviation_stderr`` may be far too small, as ``uncertain``."""
         if self._effective is None or self._ground is None:
             return None
-        floor = self._ground.floor[None, :] @ (self.weights * self._ground.widths)
-        constant = np.all(self._ground.constant, axis=1)
-        hidden = self._ground.hidden @ (self.weights * self._ground.widths) * np.sqrt(max(self.n_traj, 1))
-        return uncertain(self._cov("ee")[:, 0], self._effective[:, -1], floor, constant, hidden)
+        ground, far = self._ground, self.weights * self._ground.widths
+        constant = np.all(ground.constant, axis=1)
+        hidden = ground.hidden @ far * np.sqrt(max(self.n_traj, 1))
+        width = ground.widths @ far
+        return uncertain(self._cov("ee")[:, 0], self._effective[:, -1], width, ground.noise, constant, hidden)
 
     @cached_property
     def covariance_uncertain(self) -> NDArray[np.bool_] | None:
         """(T, A, A) where ``covariance_stderr`` may be far too small, as ``uncertain``; so are its two parts there."""
         if self._effective is None or self._ground is None:
             return None
-        i, j, A = self._layout.rows, self._layout.columns, len(self.labels)
-        floor = self._ground.floor[i] * self._ground.widths[j]
-        constant = self._ground.constant[:, i] & self._ground.constant[:, j]
-        return uncertain(self._cov("qq"), self._effective[:, A:-1], floor, constant)[:, self._layout.full]
+        i, j, A, ground = self._layout.rows, self._layout.columns, len(self.labels), self._ground
+        widths, constant = ground.widths[i] * ground.widths[j], ground.constant[:, i] & ground.constant[:, j]
+        found = uncertain(self._cov("qq"), self._effective[:, A:-1], widths, ground.noise, constant)
+        return found[:, self._layout.full]
 
     @cached_property
     def second_uncertain(self) -> NDArray[np.bool_] | None:

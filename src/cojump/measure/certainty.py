@@ -31,6 +31,9 @@ UNSEEN = 3.0
 NOISE = 1e-9
 """Spread in parts of a figure's range that is no more than the trajectories' own tolerance."""
 
+ROUNDING = 1e-14
+"""Spread in parts of a figure's range that may be rounding alone, of a figure that a symmetry keeps at zero."""
+
 _PURE = 1e-12
 """Weight outside one ket that is taken as rounding."""
 
@@ -93,21 +96,23 @@ class Ground:
     noise: float
     hidden: Array
 
-    @property
-    def floor(self) -> Array:
-        """(n,) standard deviations up to this one are none."""
-        return self.noise * self.widths
 
-
-def uncertain(variance: Array, effective: Array, floor: Array, constant: Flags, hidden: Array | float = 0.0) -> Flags:
+def uncertain(
+    variance: Array, effective: Array, widths: Array, noise: float, constant: Flags, hidden: Array | float = 0.0
+) -> Flags:
     """Say which errors a sample cannot know, from the variances of single trajectories; all shapes alike.
 
+    A spread up to ``noise`` of the ``widths`` is none, if it is not a few trajectories that have it: a coherence that
+    decays in all trajectories, and in few of them slowly, falls below the tolerance long before its mean does.
     ``hidden`` is the largest standard deviation of single trajectories that a channel without a jump can add.
     """
-    spread = np.sqrt(np.maximum(variance, 0.0)) > floor
+    spread = np.sqrt(np.maximum(variance, 0.0))
     few = ~(np.where(np.isfinite(effective), effective, 0.0) >= LEAST)
-    few |= np.sqrt(np.maximum(variance, 0.0)) < hidden
-    return np.asarray(np.where(np.isfinite(variance), np.where(spread, few, ~constant), True), dtype=bool)
+    small = np.where(spread > min(ROUNDING, noise) * widths, few, False) | ~constant
+    large = few | (spread < hidden)
+    return np.asarray(
+        np.where(np.isfinite(variance), np.where(spread > noise * widths, large, small), True), dtype=bool
+    )
 
 
 def seen_by(count: int, mean: Array, comoment: Array) -> Array:

@@ -221,7 +221,7 @@ def activity_of(extra: Extra, n_particles: int, fires: NDArray[np.bool_] | None 
         with np.errstate(divide="ignore", invalid="ignore"):
             effective = np.where(fourth > 0, count * variance**2 / fourth, np.nan)
         constant = _settled(count, number, extra.moments.comoment[0, :n], fires)
-        flags = uncertain(variance, effective, np.zeros(n), constant)
+        flags = uncertain(variance, effective, np.zeros(n), 0.0, constant)
         carried = np.where(np.isfinite(effective), effective, 0.0) >= _OF_SQUARES * LEAST
         fano_flags = (number > 0) & ~(carried & (unseen <= error / 2))
     return Activity(

@@ -81,6 +81,6 @@ class Extra:
         variance = np.maximum(self.moments.covariance(), 0.0)
         errors, effective, flags = np.sqrt(variance / self.moments.count), self.moments.effective(), None
         if effective is not None and constant is not None:
-            floor = noise * np.abs(self.moments.mean).max(axis=0, initial=0.0)
-            flags = uncertain(variance, effective, floor, np.broadcast_to(constant, variance.shape))
+            widths = np.abs(self.moments.mean).max(axis=0, initial=0.0)
+            flags = uncertain(variance, effective, widths, noise, np.broadcast_to(constant, variance.shape))
         return Estimates(self.labels, self.moments.mean, errors, flags)

@@ -19,13 +19,11 @@ from ..errors import EXPECTED, ArgumentError, one_line
 from ..jobs.lock import held
 from ..jobs.points import open_run_file, point_of
 from ..jobs.run_file import PointSpec, RunFile
-from ..jobs.status import read_status
-from ..jobs.unfinished import missing_points, parameters_text
+from ..jobs.unfinished import last_status, missing_points, parameters_text
 from ..results.result import Result
 from ..storage.envelope import RESULT_NAME, is_result_file
 from ..storage.result_file import load
 from ..storage.result_sequence import ResultSequence
-from ..storage.run_directory import DIRECTORY
 from ..tools.checks import named
 from ..tools.progress import duration, per_second
 from .console import UNBOUNDED, make_console, print_table
@@ -66,10 +64,10 @@ def show_path(path: Path, stream: TextIO, settings: Sequence[str] = (), ranks: i
 
 def _show_directory(path: Path, console: Console) -> None:
     """The job, the results and what is missing, whichever are there."""
-    found = read_status(path / DIRECTORY)
+    results = load(path) if (path / RESULT_NAME).exists() else None
+    found = last_status(path, results)
     if found is not None:
         _show_job(path, *found, console)
-    results = load(path) if (path / RESULT_NAME).exists() else None
     if results is not None:
         _show_results(results, path, console)
     lines = missing_points(path, results, failed_only=held(path))

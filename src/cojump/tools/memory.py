@@ -1,9 +1,10 @@
-"""How much memory a process may use: the machine's, the limits of its control groups, that on its address space."""
+"""How much memory a process may use: the machine's, the limits of its control groups, those of the process itself."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import resource
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,9 @@ SHARE = 0.8
 _LOCAL_RANKS = ("MPI_LOCALNRANKS", "OMPI_COMM_WORLD_LOCAL_SIZE", "MV2_COMM_WORLD_LOCAL_SIZE", "PALS_LOCAL_SIZE")
 """Set by launchers to the number of ranks on this machine."""
 
+_HOW_MANY = re.compile(r"(\d+)(?:\(x(\d+)\))?")
+"""Tasks of a node as Slurm writes them, and on how many nodes in a row: 4(x2),3 is 4, 4 and 3."""
+
 
 def ranks_here(environment: Mapping[str, str] = os.environ) -> int:
     """How many ranks of this job share the machine, as the launcher tells; 1 without one."""
@@ -21,14 +25,38 @@ def ranks_here(environment: Mapping[str, str] = os.environ) -> int:
     for name in _LOCAL_RANKS:
         with contextlib.suppress(ValueError):
             found.append(int(environment.get(name, "1")))
-    return max(found)
+    return max(*found, _slurm_tasks_here(environment))
+
+
+def _slurm_tasks_here(environment: Mapping[str, str]) -> int:
+    """Tasks of this step of a Slurm job on this machine: srun starts ranks without any launcher of MPI."""
+    nodes = [
+        (int(number), int(repeated or 1))
+        for number, repeated in _HOW_MANY.findall(environment.get("SLURM_STEP_TASKS_PER_NODE", ""))
+    ]
+    try:
+        place = int(environment.get("SLURM_NODEID", ""))
+    except ValueError:
+        return max((number for number, _ in nodes), default=1)
+    for number, repeated in nodes:
+        place -= repeated
+        if place < 0:
+            return number
+    return max((number for number, _ in nodes), default=1)
+
+
+def _of_the_process() -> int:
+    """The limit on the address space of this process, or on its data, whichever is less; RLIM_INFINITY for none."""
+    limits = [resource.getrlimit(which)[0] for which in (resource.RLIMIT_AS, resource.RLIMIT_DATA)]
+    return min((limit for limit in limits if limit != resource.RLIM_INFINITY), default=resource.RLIM_INFINITY)
 
 
 def available(root: Path = Path("/"), physical: int | None = None, address_space: int | None = None) -> int:
     """Bytes that this process and those beside it in its control groups may use together.
 
     The least of the machine's memory, the limits of all control groups that the process is in (versions 1 and 2, from
-    its own group up to the root), and the limit on its address space.
+    its own group up to the root; version 2 has two limits, one that kills and one that slows down), and the limits on
+    its address space and data.
 
     Parameters
     ----------
@@ -40,7 +68,7 @@ def available(root: Path = Path("/"), physical: int | None = None, address_space
     if physical is None:
         physical = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if address_space is None:
-        address_space = resource.getrlimit(resource.RLIMIT_AS)[0]
+        address_space = _of_the_process()
     limits = [physical, *_group_limits(root)]
     if address_space != resource.RLIM_INFINITY:
         limits.append(address_space)
@@ -49,7 +77,7 @@ def available(root: Path = Path("/"), physical: int | None = None, address_space
 
 def for_each_rank() -> int:
     """Bytes that one rank may plan to use: the limits of the machine and its groups are shared by the ranks on it."""
-    own = resource.getrlimit(resource.RLIMIT_AS)[0]
+    own = _of_the_process()
     shared = available(address_space=resource.RLIM_INFINITY) // ranks_here()
     return int(SHARE * (shared if own == resource.RLIM_INFINITY else min(shared, own)))
 
@@ -61,14 +89,14 @@ def _group_limits(root: Path) -> Iterator[int]:
         _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers and "memory" not in controllers.split(","):
             continue
-        name = "memory.limit_in_bytes" if controllers else "memory.max"
+        names = ("memory.limit_in_bytes",) if controllers else ("memory.max", "memory.high")
         for kind, inside, place in mounts:
             if kind != ("cgroup" if controllers else "cgroup2"):
                 continue
             group = Path(path).relative_to(inside) if Path(path).is_relative_to(inside) else Path()
             # in a container the path may be that of the host, of which only the last part is there, or nothing
-            for above in (group, *group.parents):
-                limit = "".join(_lines(root / place / above / name)).strip()
+            for file in (root / place / above / name for above in (group, *group.parents) for name in names):
+                limit = "".join(_lines(file)).strip()
                 if limit.isdigit():
                     yield int(limit)
 
