@@ -51,7 +51,7 @@ def refusal(*arguments):
     ids=["import", "help", "version"],
 )
 def test_what_is_loaded_at_the_start(code, libraries):
-    """No library that takes time, and of Python's own none that loads cryptography."""
+    """No library that takes time, and of Python's own none that loads cryptography, nor paths and tracebacks."""
     code = f"import sys\nbefore = set(sys.modules)\ntry:\n    {code}\nexcept SystemExit:\n    pass\n"
     code += "print('loaded:', *(set(sys.modules) - before))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment())
@@ -60,7 +60,7 @@ def test_what_is_loaded_at_the_start(code, libraries):
     assert "--version" not in code or done.stdout.startswith(f"cojump {cojump.__version__}\n")
     loaded = {name.partition(".")[0] for name in done.stdout.rpartition("loaded:")[2].split()}
     assert loaded - sys.stdlib_module_names == {"cojump"} | libraries
-    assert not loaded & {"secrets", "hashlib", "asyncio", "multiprocessing"}
+    assert not loaded & {"secrets", "hashlib", "asyncio", "multiprocessing", "pathlib", "traceback"}
 
 
 def test_one_thread_per_process_unless_told_otherwise(monkeypatch):

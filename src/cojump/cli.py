@@ -1,7 +1,7 @@
 """The command line: ``cojump run``, ``report``, ``show`` and ``new``.
 
 Numerical modules are imported inside the commands, so that ``cojump --help`` answers at once and the number
-of threads is settled before numpy starts any.
+of threads is settled before numpy starts any; pathlib, too, for it takes a part of that time.
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
 from .errors import EXPECTED, ArgumentError, BrokenOff, Stopped, StorageError, broken_line, one_line
 from .tools.terminal import command, delivered, settle, tell
 from .version import __version__
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
@@ -50,6 +52,16 @@ def _leave(status: int, line: str) -> NoReturn:
     sys.exit(status)
 
 
+class _PathType(click.Path):
+    """A path, as pathlib has it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path that a word of the command line means."""
+        from pathlib import Path
+
+        return Path(os.fsdecode(super().convert(value, param, ctx)))
+
+
 @click.group(cls=_OneLineErrors, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cojump", message="%(prog)s %(version)s")
 @click.pass_context
@@ -76,13 +88,13 @@ _settings = click.option(
 
 
 @cli.command()
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=_PathType())
 @_settings
 @click.option(
     "-o",
     "--output",
     metavar="DIR",
-    type=click.Path(path_type=Path),
+    type=_PathType(),
     help="Directory of the results [default: 'results' beside FILE].",
 )
 def run(file: Path, settings: tuple[str, ...], output: Path | None) -> int:
@@ -103,12 +115,12 @@ def run(file: Path, settings: tuple[str, ...], output: Path | None) -> int:
 
 
 @cli.command()
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=_PathType())
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
-    type=click.Path(path_type=Path),
+    type=_PathType(),
     help="Write this file and change nothing in DIR, where a job may be running.",
 )
 def fold(directory: Path, output: Path | None) -> None:
@@ -120,7 +132,7 @@ def fold(directory: Path, output: Path | None) -> None:
 
 
 @cli.command()
-@click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("directory", metavar="DIR", type=_PathType())
 @click.option("--all", "all_times", is_flag=True, help="Print every output time, not only six.")
 def report(directory: Path, all_times: bool) -> None:
     """Print tables of the results in DIR and write figures into it."""
@@ -182,7 +194,7 @@ def _results_of(path: Path) -> Path:
 
 
 @cli.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("path", type=_PathType())
 @_settings
 @click.option(
     "--ranks",

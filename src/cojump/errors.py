@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from typing import Any
 
 
@@ -140,6 +139,8 @@ def broken_line(error: BaseException) -> str:
 
 def foreign(error: BaseException, file: str) -> str:
     """Describe an error that a user's code has raised: its kind, its message in one line, its place in ``file``."""
+    import traceback  # here, and not above: every start of cojump loads this file
+
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if os.path.basename(f.filename) == file]
     try:
         message = one_line(error)

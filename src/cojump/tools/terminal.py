@@ -2,6 +2,8 @@
 
 A pipe that nobody reads any more, a full disk behind a stream, a terminal that has gone, a stream that was never open:
 none of them may end a run or change its status. What cannot be written is dropped, and the work goes on.
+
+Every ``cojump --help`` loads this file: modules that only some calls need are imported inside these.
 """
 
 from __future__ import annotations
@@ -10,10 +12,7 @@ import contextlib
 import errno
 import io
 import os
-import select
-import shutil
 import sys
-from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import StorageError
@@ -62,6 +61,8 @@ class Outlet(io.RawIOBase):
                 try:
                     rest = rest[os.write(self._descriptor, rest) :]
                 except BlockingIOError:  # another program has made the shared pipe one that does not wait
+                    import select
+
                     select.select([], [self._descriptor], [])
         except OSError as error:
             self.error = self.error or error
@@ -128,7 +129,7 @@ def delivered() -> None:
     sys.stdout.flush()
     outlet = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     if isinstance(outlet, Outlet) and outlet.error is not None and outlet.error.errno not in _GONE:
-        from .whole_files import reason  # only where something has gone wrong: the start is quicker
+        from .whole_files import reason
 
         raise StorageError(f"cannot write standard output: {reason(outlet.error)}")
 
@@ -142,18 +143,21 @@ def tell(line: str) -> None:
 
 def command(*arguments: str | os.PathLike[str]) -> str:
     """How a user starts cojump with these arguments, in words that work in the shell that this process came from."""
-    import shlex  # it takes a part of the time in which --help answers
+    import shlex
 
     return shlex.join([*_program(), *(os.fspath(a) for a in arguments)])
 
 
 def _program() -> list[str]:
-    started = Path(sys.argv[0]) if sys.argv and sys.argv[0] else Path("cojump")
-    if started.name == "__main__.py" and started.parent.name == "cojump":
+    started = sys.argv[0] if sys.argv and sys.argv[0] else "cojump"
+    name = os.path.basename(started)
+    if name == "__main__.py" and os.path.basename(os.path.dirname(started)) == "cojump":
         return [sys.executable, "-m", "cojump"]
-    if started.name != "cojump":  # another program, or a test
+    if name != "cojump":  # another program, or a test
         return ["cojump"]
+    import shutil
+
     found = shutil.which("cojump")
     if found is not None and os.path.realpath(found) == os.path.realpath(started):
         return ["cojump"]
-    return [str(started)]
+    return [started]
