@@ -280,3 +280,30 @@ def test_a_state_of_another_model_is_refused():
     model, other = cj.systems.constrained(4, 1, 1, 1), cj.Model([cj.Block("q", 4, levels=3)])
     with pytest.raises(ArgumentError, match=r"^Argument `state` must be made for this model"):
         cj.mean_field(model, cj.product(other, {"q": [1, 0, 0]}), [0.0, 1.0])
+
+
+def stepped(low, high, at, omega=0.0, pump=1.0):
+    """Decay whose rate jumps from low² to high² where <z> passes ``at``."""
+    decay = cj.LocalJump(LOWER, "s", amplitude=lambda v: np.where(v > at, high, low), argument={"s": Z})
+    jumps = [decay, cj.LocalJump(pump * LOWER.T, "s")] if pump else [decay]
+    return cj.Model([cj.Block("s", 8)], [cj.OneBody(omega * X, "s")], jumps)
+
+
+@pytest.mark.parametrize(("low", "high", "omega"), [(0.5, 3.0, 0.0), (0.5, 3.0, 0.7), (0.9, 1e3, 0.0), (0.5, 3e3, 3.0)])
+def test_a_flow_that_slides_along_a_jump_of_a_rate_is_refused_soon(low, high, omega, monkeypatch):
+    """On both sides it leads back to the jump: no integrator gets anywhere, and none is given a million derivatives."""
+    model, calls = stepped(low, high, -0.3, omega), []
+    gamma = type(model.jumps[0]).gamma
+    monkeypatch.setattr(type(model.jumps[0]), "gamma", lambda jump, v: calls.append(1) or gamma(jump, v))
+    with pytest.raises(cj.ConvergenceError, match=r"a rate is discontinuous"):
+        cj.mean_field(model, cj.tilted(model, 0.3, 0.0), [0.0, 2.0])
+    assert len(calls) < 100_000
+
+
+def test_a_jump_of_a_rate_that_is_crossed_at_every_turn_is_no_slide():
+    """Between two crossings the flow goes far. Twice the weak decay is another flow: a control."""
+    ends = []
+    for high in (0.02, 0.04):
+        model = stepped(high / 4, high, 0.2, omega=5.0, pump=0.0)
+        ends.append(cj.mean_field(model, cj.tilted(model, 0.3, 0.0), [0.0, 25.0]).mean[-1])
+    assert np.abs(ends[0] - ends[1]).max() > 1e-3

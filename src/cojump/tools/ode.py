@@ -49,8 +49,56 @@ _WELL_CONDITIONED = 1e4
 """Condition of eigenvectors that costs fewer digits than a product of exponentials."""
 
 
+_PATIENCE, _LOOK = 8192, 1024
+"""Of so many derivatives the last so many are looked at, whether the flow is held on a jump of its derivative."""
+
+_TOUCHING, _APART = 1e-9, 0.01
+"""States so near one another (in parts of their norm) with derivatives so far apart: a jump is between them."""
+
+_CROSSINGS, _ADVANCE = 100, 0.05
+"""A flow that meets a jump so often while it goes so far, in parts of the norm of its state, slides along it."""
+
+
 class _TooManyStepsError(Exception):
     """The integrator asked for more derivatives than it is given."""
+
+
+class _SlidingError(Exception):
+    """The flow is held on a jump of its derivative: each step across it leads back."""
+
+
+class _Sliding:
+    """Looks whether an integrator crosses a jump of the derivative over and over and gets nowhere.
+
+    One that is crossed and left behind, even at every turn of a cycle, is no such thing: between two crossings of it
+    the flow goes far.
+    """
+
+    def __init__(self) -> None:
+        self._asked = self._crossings = 0
+        self._since: float | None = None
+        self._before: tuple[Array, Array] | None = None
+
+    def look(self, s: float, y: Array, change: Array) -> None:
+        """Take in a derivative that the integrator has asked for."""
+        self._asked += 1
+        if self._asked % _PATIENCE < _PATIENCE - _LOOK:
+            self._before = self._since = None
+            return
+        before, self._before = self._before, (y.copy(), change)
+        if before is None:
+            return
+        step = y - before[0]
+        if step @ step > _TOUCHING**2 * (y @ y):
+            return
+        size, speed = float(np.linalg.norm(y)), float(np.linalg.norm(change))
+        if not np.linalg.norm(change - before[1]) >= _APART * speed:
+            return
+        if self._since is None or (s - self._since) * speed > _ADVANCE * size:
+            self._since, self._crossings = s, 0
+        self._crossings += 1
+        if self._crossings > _CROSSINGS:
+            raise _SlidingError
 
 
 def integrate(
@@ -95,15 +143,17 @@ def integrate(
     rtol, atol = tolerances
     scaled = times * unit_rate
     for method in methods:
-        asked, reached = 0, 0.0
+        asked, reached, sliding = 0, 0.0, _Sliding()
 
-        def counted(s: float, y: Array, method: Method = method) -> Array:
+        def counted(s: float, y: Array, method: Method = method, sliding: _Sliding = sliding) -> Array:
             nonlocal asked, reached
             asked, reached = asked + 1, s / unit_rate
             if asked > method.most + method.further * s / scaled[-1]:
                 raise _TooManyStepsError
             change = derivative(reached, y)
-            return change if unit_rate == 1 else change / unit_rate
+            change = change if unit_rate == 1 else change / unit_rate
+            sliding.look(s, y, change)
+            return change
 
         with np.errstate(all="ignore"), warnings.catch_warnings():
             # what an integrator has to say of a step that failed is in the message of the one error below
@@ -112,6 +162,9 @@ def integrate(
                 path = solve_ivp(
                     counted, (0.0, scaled[-1]), start, method=method.name, t_eval=scaled, rtol=rtol, atol=atol
                 )
+            except _SlidingError:
+                why = f"a rate is discontinuous, and from t = {reached:.3g} on the flow slides along its jump"
+                break
             except _TooManyStepsError:
                 why = (
                     f"{asked} derivatives lead to t = {reached:.3g}; the flow is stiff beyond measure or oscillates "
