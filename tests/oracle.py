@@ -90,7 +90,9 @@ class Oracle:
     def _hamiltonian(self) -> np.ndarray:
         H = np.zeros((self.dimension, self.dimension), dtype=complex)
         for term in self.model.hamiltonian:
-            if hasattr(term, "strength"):
+            if hasattr(term, "phi"):
+                H += self.total * term.factor * self._function(self._average(term.argument), term.phi)
+            elif hasattr(term, "strength"):
                 b, c = term.blocks
                 pairs = self.collective(term.first, b) @ self.collective(term.second, c)
                 H += term.strength / self.total * pairs
@@ -117,20 +119,31 @@ class Oracle:
         """Γ(Δ) by the spectral theorem; ``without`` is the particle that its own block's sum leaves out."""
         if jump.amplitude is None and jump.rate is None:
             return np.eye(self.dimension, dtype=complex)
-        delta = np.zeros((self.dimension, self.dimension), dtype=complex)
-        for block, X in jump.argument.items():
-            delta += self.collective(X, block, without=without) / len(self.members[block])
-        x, V = np.linalg.eigh(delta)
-        # Γ may be a square root that ends at an edge of the spectrum: rounding must not put x beyond it, nor
-        # turn a rate that is exactly zero into an amplitude of the square root of the rounding error.
-        x = np.round(x, 13) + 0.0
+        delta = self._average(jump.argument, without=without)
         if jump.rate is None:
-            values = np.asarray(jump.amplitude(x), dtype=float)
-        else:
+            return self._function(delta, jump.amplitude)
+
+        def amplitude(x):
             rates = np.asarray(jump.rate(x), dtype=float)
             if rates.min() < -1e-12:
                 raise ValueError("a rate is negative")
-            values = np.sqrt(np.maximum(rates, 0.0))
+            return np.sqrt(np.maximum(rates, 0.0))
+
+        return self._function(delta, amplitude)
+
+    def _average(self, argument, *, without: int | None = None) -> np.ndarray:
+        """Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k)."""
+        delta = np.zeros((self.dimension, self.dimension), dtype=complex)
+        for block, X in argument.items():
+            delta += self.collective(X, block, without=without) / len(self.members[block])
+        return delta
+
+    def _function(self, delta: np.ndarray, function) -> np.ndarray:
+        """A function of a Hermitian matrix by the spectral theorem."""
+        x, V = np.linalg.eigh(delta)
+        # Γ may be a square root that ends at an edge of the spectrum: rounding must not put x beyond it, nor
+        # turn a rate that is exactly zero into an amplitude of the square root of the rounding error.
+        values = np.asarray(function(np.round(x, 13) + 0.0), dtype=float)
         return (V * values) @ V.conj().T
 
     def apply(self, rho: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ import pytest
 
 import cojump as cj
 
-MODELS = {"Block", "OneBody", "TwoBody", "LocalJump", "CollectiveJump", "Model"} | {
+MODELS = {"Block", "OneBody", "TwoBody", "Potential", "LocalJump", "CollectiveJump", "Model"} | {
     name for name in cj.__all__ if name.startswith("Mode")
 }
 """The classes that users make themselves: these have an example, and so has every function."""

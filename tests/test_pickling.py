@@ -29,6 +29,7 @@ MODELS = {
     "hopfield": lambda: systems.hopfield(systems.random_patterns(2, 6, 1), 0.3, 1.5),
     "potts_hopfield": lambda: systems.potts_hopfield(systems.random_patterns(1, 4, 1, 3), 3, 0.3, 1.5),
     "lambda_pump": lambda: systems.lambda_pump(3, 1.0, 1.0, 1.0),
+    "p_spin": lambda: systems.p_spin(4, 3, 1.0, 0.7, 0.5, 0.2),
     "boundary_time_crystal": lambda: systems.boundary_time_crystal(4, 1.0, 1.0),
 }
 

@@ -148,6 +148,8 @@ def calls():
         (cj.ModeDrive, {"eta": 1j, "mode": "m"}),
         (cj.ModeCoupling, {"matrices": {S: DOWN}, "mode": "m"}),
         (cj.ModeLoss, {"kappa": 1.0, "mode": "m", "thermal": 0.1}),
+        (cj.Potential, {"phi": np.abs, "argument": {S: Z}, "derivatives": (np.sign,), "factor": 2.0}),
+        (cj.Potential(np.abs, {S: Z}).energy, {"x": np.zeros(3)}),
         (
             cj.Model,
             {
@@ -206,6 +208,10 @@ def calls():
         (cj.systems.constrained, {"size": 3, "omega": 1.0, "rate_up": 1.0, "rate_down": 1.0}),
         (cj.systems.facilitated, {"size": 3, "omega": 1.0, "kappa": 1.0, "gamma": 1.0, "power": 2}),
         (cj.systems.lambda_pump, {"size": 3, "omega": 1.0, "kappa": 1.0, "gamma": 1.0, "power": 2}),
+        (
+            cj.systems.p_spin,
+            {"size": 3, "p": 3, "coupling": 1.0, "omega": 1.0, "kappa": 1.0, "thermal": 0.1},
+        ),
         (cj.systems.boundary_time_crystal, {"size": 3, "omega": 1.0, "kappa": 1.0}),
         (cj.systems.random_patterns, {"p": 1, "size": 3, "seed": 1, "levels": 2}),
         (
@@ -301,6 +307,7 @@ INNER = {
     "cojump.model.jumps.LocalJump": "argument",
     "cojump.model.jumps.CollectiveJump": "matrices",
     "cojump.model.modes.ModeCoupling": "matrices",
+    "cojump.model.potential.Potential": "argument",
     "cojump.model.model.Model.linear": "matrices",
 }
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Model,
         ModeLoss,
         OneBody,
+        Potential,
         TwoBody,
         systems,
     )
@@ -45,6 +46,7 @@ _HOMES = {
     "Block": "model",
     "OneBody": "model",
     "TwoBody": "model",
+    "Potential": "model",
     "LocalJump": "model",
     "CollectiveJump": "model",
     "Mode": "model",
@@ -95,6 +97,7 @@ __all__ = [
     "Block",
     "OneBody",
     "TwoBody",
+    "Potential",
     "LocalJump",
     "CollectiveJump",
     "Mode",

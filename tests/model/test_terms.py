@@ -40,6 +40,7 @@ TERMS = {
     "mode drive": cj.ModeDrive(0.4 - 0.2j, "mode"),
     "mode coupling": cj.ModeCoupling({"a": LOWER, "b": Z}, "mode"),
     "mode loss": cj.ModeLoss(0.4, "mode", thermal=0.3),
+    "potential": cj.Potential(gamma, {"a": X, "b": Z}, (slope, bend), factor=0.5),
 }
 
 JUMPS = [term for term in TERMS.values() if isinstance(term, cj.CollectiveJump | cj.LocalJump | cj.ModeLoss)]
@@ -64,6 +65,8 @@ OTHERS = {
     "mode": "other",
     "kappa": 0.2,
     "thermal": 0.0,
+    "phi": np.cosh,
+    "factor": 2.0,
 }
 
 
@@ -141,6 +144,7 @@ def test_signatures():
         "ModeDrive": ["eta", "mode"],
         "ModeCoupling": ["matrices", "mode"],
         "ModeLoss": ["kappa", "mode", "thermal"],
+        "Potential": ["phi", "argument", "derivatives"],
     }
     assert named == {
         "OneBody": [],
@@ -151,6 +155,7 @@ def test_signatures():
         "ModeDrive": [],
         "ModeCoupling": [],
         "ModeLoss": [],
+        "Potential": ["factor"],
     }
 
 
@@ -229,13 +234,15 @@ def test_no_copy_of_a_jump_loses_a_field(copy, changed):
 
 def test_every_term_of_a_model_has_one_list_of_its_kind():
     """Whoever reads the lists of terms, or all kinds of jumps, misses none. A new kind of term needs a new list."""
-    of_modes = [TERMS[f"mode {kind}"] for kind in ("energy", "drive", "coupling")]
+    others = [TERMS["potential"], *(TERMS[f"mode {kind}"] for kind in ("energy", "drive", "coupling"))]
     model = cj.Model(
         [cj.Block("a", 3), cj.Block("b", 2), cj.Mode("mode")],
-        [cj.TwoBody(X, X, 1.0, ("a", "b")), cj.OneBody(X, "a"), *of_modes],
+        [cj.TwoBody(X, X, 1.0, ("a", "b")), cj.OneBody(X, "a"), *others],
         JUMPS,
     )
-    lists = (*model.one_body, *model.two_body, *model.mode_energies, *model.mode_drives, *model.mode_couplings)
+    assert model.potentials == {2: TERMS["potential"]}
+    lists = (*model.one_body, *model.two_body, *model.potentials.values())
+    lists += (*model.mode_energies, *model.mode_drives, *model.mode_couplings)
     assert sorted(map(id, model.hamiltonian)) == sorted(map(id, lists))
     every_jump = {**model.local_jumps, **model.collective_jumps, **model.mode_losses}
     assert [every_jump[i] for i in range(len(model.jumps))] == list(model.jumps)
@@ -266,3 +273,9 @@ def test_facts_of_terms():
     weaker = TERMS["collective"].among(["a"], 0.6)
     assert weaker.rate == pytest.approx(0.42)
     assert list(weaker.matrices) == ["a"]
+    # (N/N_a) φ' times the width of X, 0.5 0.1 5/3 2
+    assert TERMS["potential"].fastest(sizes) == pytest.approx(0.5 * 0.1 * 5 / 2 * 2, rel=1e-12)
+    alone = cj.Potential(np.abs, {"a": X, "b": 0 * X}, factor=0.3)
+    assert alone.coupled == {"a"}
+    assert alone.among(["a"], 0.6).factor == pytest.approx(0.5)  # N φ is what it was, of fewer N
+    assert list(alone.among(["a"], 0.6).argument) == ["a"]

@@ -39,4 +39,5 @@ def everything(rng, sizes=(3, 5), levels=(3, 2)):
         cj.CollectiveJump({b: random_matrix(rng, d[b]) for b in "ab"}, 0.8),
         cj.CollectiveJump({"b": random_matrix(rng, d["b"])}, 0.3),
     ]
+    terms.append(cj.Potential(np.sin, {b: random_hermitian(rng, d[b]) / 2 for b in "ab"}, factor=0.6))
     return cj.Model([cj.Block(b, n, d[b]) for b, n in zip("ab", sizes, strict=True)], terms, jumps)

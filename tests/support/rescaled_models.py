@@ -30,6 +30,7 @@ class Drawn:
     levels: int
     sizes: tuple[int, ...]
     collective: bool = True
+    potential: bool = False
 
     @property
     def names(self):
@@ -53,6 +54,9 @@ class Drawn:
             ]
         shared = {b: random_hermitian(rng, d) / d for b in names}
         jumps = []
+        if self.potential:  # along the axis of the rates, or along another one
+            own = shared if self.seed % 2 else {b: random_hermitian(rng, d) / d for b in names}
+            terms.append(cj.Potential(FUNCTIONS[rng.integers(len(FUNCTIONS))], own, factor=0.4 * c))
         for b in names:
             excluded = bool(rng.random() < 0.5)
             argument = {b: shared[b]} if excluded else dict(shared)
@@ -75,6 +79,6 @@ SHAPES = [(2, (5,)), (2, (3, 2)), (2, (2, 1, 2)), (3, (3,)), (3, (1, 2)), (2, (8
 
 
 def draw(number, shapes=SHAPES):
-    """Draw ``number``: the shapes go round, every third has no collective jump."""
+    """Draw ``number``: the shapes go round, every third has no collective jump, every third another a potential."""
     levels, sizes = shapes[number % len(shapes)]
-    return Drawn(1000 + number, levels, sizes, collective=number % 3 != 2)
+    return Drawn(1000 + number, levels, sizes, collective=number % 3 != 2, potential=number % 3 == 1)

@@ -10,10 +10,14 @@ from tests.support.random_models import everything, random_hermitian, random_mat
 
 def scaled(model, c):
     """All energies and rates times c."""
-    terms = [
-        replace(t, eps=c * t.eps) if isinstance(t, cj.OneBody) else replace(t, g=c * t.g) for t in model.hamiltonian
-    ]
+    terms = [_scaled_term(term, c) for term in model.hamiltonian]
     return replace(model, hamiltonian=terms, jumps=[_scaled_jump(jump, c) for jump in model.jumps])
+
+
+def _scaled_term(term, c):
+    if isinstance(term, cj.Potential):
+        return replace(term, factor=c * term.factor)
+    return replace(term, eps=c * term.eps) if isinstance(term, cj.OneBody) else replace(term, g=c * term.g)
 
 
 def _scaled_jump(jump, c):
@@ -45,13 +49,17 @@ def one_block(rng):
         cj.LocalJump(0.5 * random_matrix(rng), "s", rate=np.exp, argument={"s": 0.5 * along}),
         cj.LocalJump(0.4 * random_matrix(rng), "s"),
     ]
-    return cj.Model([cj.Block("s", N)], terms, jumps[: int(rng.integers(0, 4))])
+    jumps = jumps[: int(rng.integers(0, 4))]
+    if rng.random() < 0.5:  # along the axis of the rates, or along another one
+        own = along if rng.random() < 0.5 else random_hermitian(rng)
+        terms.append(cj.Potential(kink if rng.random() < 0.5 else np.sin, {"s": own}, factor=rng.normal()))
+    return cj.Model([cj.Block("s", N)], terms, jumps)
 
 
 def ladder(rng):
     """A named system."""
     N, (a, b, c) = int(rng.integers(1, 80)), rng.uniform(0.3, 1.5, 3)
-    which = int(rng.integers(0, 5))
+    which = int(rng.integers(0, 6))
     if which == 0:
         return cj.systems.free_flips(N, a, b, c, chi=rng.normal())
     if which == 1:
@@ -60,6 +68,8 @@ def ladder(rng):
         return cj.systems.hopfield(np.ones((1, N)), a, b)
     if which == 3:
         return cj.systems.facilitated(N, a, 4 * b, c, power=1)
+    if which == 4:
+        return cj.systems.p_spin(N, 3, a, b, c)
     return cj.systems.boundary_time_crystal(N, a, b)
 
 

@@ -143,6 +143,12 @@ def heisenberg(model, r, block, v):
             if term.block == block:
                 change += 1j * average(commutator(term.matrix, v), block)
             continue
+        if isinstance(term, cj.Potential):
+            if block in term.argument:
+                assert term.phi is np.sin
+                slope = term.factor * np.cos(sum(average(x, b).real for b, x in term.argument.items()))
+                change += 1j * slope / share[block] * average(commutator(term.argument[block], v), block)
+            continue
         b, c = term.blocks
         if b == block:
             change += 1j * term.strength * share[c] * average(commutator(term.first, v), b) * average(term.second, c)

@@ -8,7 +8,7 @@ and the norms of the paper's lemmas are built on it. Everything about a block co
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 from math import prod
@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array, kron
 
 from ..errors import ArgumentError
-from ..model import LocalJump, Model, OneBody, TwoBody
+from ..model import LocalJump, Model, OneBody, Potential, TwoBody
+from ..model.function_of_average import FunctionOfAverage
 from ..model.spectrum import snapped
 from ..tools.matrices import is_diagonal
-from ..tools.types import Array, Matrix
+from ..tools.types import Array, Matrix, RealFunction
 from .particle_removal import Label, Removal
 from .sectors import Labels, Sector, rest_sector_of, sector_labels, sector_of
 
@@ -90,11 +91,13 @@ class Operators:
         return self.collective(labels, {o.block: o.matrix}) / self.model.blocks[o.block].size
 
     def hamiltonian(self, labels: Labels) -> csr_array:
-        """H, (10)."""
+        """H, (10), with potentials N φ(Δ) by exact spectral calculus."""
         H = self.collective(labels, {})
         for term in self.model.hamiltonian:
             if isinstance(term, OneBody):
                 H = H + self.collective(labels, {self._block(term.block): term.matrix})
+            elif isinstance(term, Potential):
+                H = H + self.model.size * self._calculus(term, term.energy, self.parts(labels))
             elif isinstance(term, TwoBody):
                 first, second = (
                     self.collective(labels, {self._block(name): matrix})
@@ -132,9 +135,13 @@ class Operators:
         if rest is not None:
             own = self._block(term.block)
             parts[own] = rest_sector_of(self.model.blocks[own], rest)
-        dims = [part.dim for part in parts]
         if not term.argument:
-            return csr_array(eye_array(prod(dims), dtype=complex))
+            return csr_array(eye_array(prod(part.dim for part in parts), dtype=complex))
+        return self._calculus(term, term.gamma, parts)
+
+    def _calculus(self, term: FunctionOfAverage, function: RealFunction, parts: Sequence[Sector]) -> csr_array:
+        """A function of the average Δ of a term, on a sector of each block."""
+        dims = [part.dim for part in parts]
         total, lowest, highest = np.zeros([1] * len(dims)), 0.0, 0.0
         turns: dict[int, Matrix] = {}
         for name, x in term.argument.items():
@@ -146,7 +153,7 @@ class Operators:
                 turns[b] = vectors
         # rounding must carry Δ neither beyond the spectrum, where Γ may not exist, nor off a zero of a rate inside it
         points = np.clip(snapped(total.ravel()), lowest, highest)
-        table = np.broadcast_to(term.gamma(points).reshape(total.shape), dims).ravel()
+        table = np.broadcast_to(function(points).reshape(total.shape), dims).ravel()
         result = csr_array(diags_array(table.astype(complex)))
         if turns:
             rotation = _product_matrix([turns.get(b) for b in range(len(dims))], dims)

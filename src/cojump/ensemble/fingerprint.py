@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import one_line
-from ..model import LocalJump
+from ..model import LocalJump, Model, Potential
 from ..model.term import Term
 from .options import RunOptions, options_of
 
@@ -105,6 +105,10 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
         name = f"hamiltonian[{i}]"
         facts[f"{name} kind"] = type(term).__name__
         write.term(name, term)
+        if isinstance(term, Potential):
+            if not sketched:  # no earlier cojump had potentials
+                facts[f"{name} N φ over the spectrum"] = write.numbers(point.recipe.energies()[i])
+            write.derivatives(name, term, model)
     tables = {} if sketched else point.recipe.rates()
     for i, jump in enumerate(model.jumps):
         name = f"jumps[{i}]"
@@ -117,10 +121,8 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
             facts[f"{name} Γ over the spectrum"] = write.numbers(gamma, each=True)
         if jump.derivatives is not None and sketched:
             facts[f"{name} derivatives length"] = str(len(jump.derivatives))
-        elif jump.derivatives is not None:
-            for n, function in enumerate(jump.derivatives):
-                values = _sampled(function, model.argument_spectrum(jump))
-                write(f"{name} derivatives[{n}] over the spectrum", values)
+        else:
+            write.derivatives(name, jump, model)
     write("order parameters", model.order_parameters)
     write("initial state", point.state.blocks)
     for i, alpha in enumerate(point.state.amplitudes):
@@ -215,6 +217,12 @@ class _Writer:
             if item.name != "derivatives":
                 stored = _STORED.get((name.partition("[")[0], item.name), item.name)
                 self(f"{name} {stored}", getattr(term, item.name))
+
+    def derivatives(self, name: str, term: LocalJump | Potential, model: Model) -> None:
+        """The derivatives of a user's function, where they are given, by their values on the spectrum."""
+        for n, function in enumerate(term.derivatives or ()):
+            values = _sampled(function, model.argument_spectrum(term))
+            self(f"{name} derivatives[{n}] over the spectrum", values)
 
     def numbers(self, array: NDArray[Any], *, each: bool = False) -> dict[str, Any]:
         """An array as a fact; ``each``: its values stand for themselves, however large others are."""

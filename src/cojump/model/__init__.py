@@ -7,6 +7,7 @@ from .hamiltonian import OneBody, TwoBody
 from .jumps import CollectiveJump, LocalJump
 from .model import Model
 from .modes import Mode, ModeCoupling, ModeDrive, ModeEnergy, ModeLoss
+from .potential import Potential
 
 __all__ = [
     "Block",
@@ -19,5 +20,6 @@ __all__ = [
     "ModeLoss",
     "Model",
     "OneBody",
+    "Potential",
     "TwoBody",
 ]

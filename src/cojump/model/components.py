@@ -1,11 +1,11 @@
 """Independent parts of a model: groups of blocks and modes that nothing couples.
 
-Two blocks are coupled by a two-body term, by an operator-valued rate of one that depends on the other, by a
-collective jump on both, or by a mode to which both are coupled. A mode without any coupling goes with the first group:
-a model has at least one block. Blocks of different groups never become entangled: from a product start the state of a
-trajectory stays a product over the groups, its no-jump norm too, so each group has waiting times and jumps of its
-own. Treating them apart replaces the product of their dimensions by the sum. (Hopfield blocks with orthogonal
-signatures are the standing example.)
+Two blocks are coupled by a two-body term, by a potential of both, by an operator-valued rate of one that depends on
+the other, by a collective jump on both, or by a mode to which both are coupled. A mode without any coupling goes with
+the first group: a model has at least one block. Blocks of different groups never become entangled: from a product start
+the state of a trajectory stays a product over the groups, its no-jump norm too, so each group has waiting times and
+jumps of its own. Treating them apart replaces the product of their dimensions by the sum. (Hopfield blocks with
+orthogonal signatures are the standing example.)
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ class Component:
     share : float
         Share of all particles that the group has. Amplitudes of its modes are divided by the √N of its own model: they
         are those of the whole model over √share, and x and y as well.
+    potentials : tuple of int
+        Position in the Hamiltonian of the whole model of each of its potentials.
     """
 
     model: Model
@@ -43,6 +45,7 @@ class Component:
     jumps: tuple[int, ...]
     modes: tuple[int, ...]
     share: float
+    potentials: tuple[int, ...]
 
     def state(self, whole: State) -> State:
         """What a state of the whole model is in this part."""
@@ -73,7 +76,7 @@ def components(model: Model) -> tuple[Component, ...]:
 def _restrict(model: Model, names: set[str]) -> Component:
     if len(names) == len(model.blocks) + len(model.modes):
         blocks, places, modes = (tuple(range(len(part))) for part in (model.blocks, model.jumps, model.modes))
-        return Component(model, blocks, places, modes, 1.0)
+        return Component(model, blocks, places, modes, 1.0, tuple(model.potentials))
     blocks = tuple(i for i, b in enumerate(model.blocks) if b.name in names)
     share = sum(model.blocks[i].size for i in blocks) / model.size
     modes = tuple(i for i, m in enumerate(model.modes) if m.name in names)
@@ -95,4 +98,5 @@ def _restrict(model: Model, names: set[str]) -> Component:
         places,
         modes,
         share,
+        tuple(i for i, term in model.potentials.items() if term.coupled <= names),
     )

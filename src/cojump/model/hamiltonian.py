@@ -113,7 +113,9 @@ class TwoBody(Term):
         object.__setattr__(self, "g", checks.complex_number("g", self.g))
         pair = checks.items("blocks", self.blocks, "a pair of block names")
         if len(pair) != 2:
-            raise ArgumentError("blocks", "be a pair of block names", f"it is {checks.shown(self.blocks)}")
+            more = " (three and more bodies: see Potential)" if len(pair) > 2 else ""
+            rule = f"be a pair of block names{more}"
+            raise ArgumentError("blocks", rule, f"it is {checks.shown(self.blocks)}")
         object.__setattr__(self, "blocks", tuple(checked_block_name("blocks", name) for name in pair))
 
     def _title(self) -> str:

@@ -6,29 +6,21 @@ made; what takes the whole model to see is checked by :class:`cojump.model.Model
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import KW_ONLY, dataclass, replace
-from functools import reduce
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import ArgumentError, foreign
+from ..errors import ArgumentError
 from ..tools import checks
 from ..tools.summaries import few
 from ..tools.types import RealFunction
 from .blocks import checked_block_name
-from .operators import check_hermitian, matrix_of
-from .spectrum import average_spectrum, snapped, thinned
+from .function_of_average import FunctionOfAverage, checked_argument, checked_functions
+from .operators import matrix_of
 from .term import Term, checked_matrices, norm
-
-_REMEMBERED = 2**20
-"""Values of a rate that are remembered, to be compared with later ones at the same points."""
-
-SPECTRUM_POINTS = 100_000
-"""A rate is tried on every point of its argument's spectrum up to this many, on a grid of it beyond."""
 
 _SCALE_POINTS = 64
 """Points of the spectrum that tell how large a rate is."""
@@ -36,42 +28,18 @@ _SCALE_POINTS = 64
 _RATE_POINTS = 257
 """Points of the spectrum on which the largest rate of a channel is looked for."""
 
-_ROUNDED = 1e-9
-"""Relative difference of two values that are the same up to rounding."""
-
-
-def values_of(name: str, function: RealFunction, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Values (n,) of a user's function at points (n,), or an ArgumentError about ``name`` if they are none."""
-    try:
-        with np.errstate(all="ignore"):
-            returned = function(x.copy())
-            values = np.asarray(returned)
-    except (Exception, SystemExit) as error:  # sys.exit in it must not end the run, and with status 0 at that
-        rule = "be a function that works on an array (a vectorised numpy function)"
-        raise ArgumentError(name, rule, f"it raises {foreign(error, '')}") from error
-    if isinstance(returned, np.ma.MaskedArray):
-        raise ArgumentError(name, "return numbers", "it returns a masked array")
-    if values.shape != x.shape:
-        rule = "return one value per point (a vectorised numpy function)"
-        raise ArgumentError(name, rule, f"for an argument of shape {x.shape} it returns shape {values.shape}")
-    if values.dtype.kind not in "fiu":
-        raise ArgumentError(name, "return real numbers", f"it returns dtype {values.dtype}")
-    return values.astype(float)
-
 
 def _check_derivatives(derivatives: object, function: object) -> None:
     """Raise ArgumentError unless ``derivatives`` is None or a pair of functions beside one that they belong to."""
     if derivatives is None:
         return
-    pair = isinstance(derivatives, Sequence) and len(derivatives) == 2 and all(callable(f) for f in derivatives)
-    if not pair:
-        raise ArgumentError("derivatives", "be a pair of functions", f"it is {checks.shown(derivatives)}")
+    checked_functions("derivatives", derivatives, "be a pair of functions", (2,))
     if function is None:
         raise ArgumentError("derivatives", "be given together with `amplitude` or `rate`", "both are missing")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LocalJump(Term):
+class LocalJump(FunctionOfAverage):
     """One jump operator j^(k) Γ(Δ) for every particle k of a block, (11)-(13).
 
     Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k) is an average over all particles, Γ is applied first. Γ is an amplitude:
@@ -137,10 +105,8 @@ class LocalJump(Term):
         empty = isinstance(argument, Mapping) and not argument  # as a jump without a rate has it
         if function is None and argument is not None and not empty:
             raise ArgumentError("amplitude` or `rate", "be given together with `argument`", "it is missing")
-        argument = {} if function is None else checked_matrices("argument", argument)
+        argument = {} if function is None else checked_argument(argument)
         _check_derivatives(self.derivatives, function)
-        for name, matrix in argument.items():
-            check_hermitian(f"argument[{name!r}]", matrix)
         object.__setattr__(self, "argument", argument)
         object.__setattr__(self, "exclude_self", checks.boolean("exclude_self", self.exclude_self))
         object.__setattr__(self, "j", matrix_of("j", self.j))
@@ -176,6 +142,10 @@ class LocalJump(Term):
         """Whether the jumping particle is left out of a sum that it would otherwise be in."""
         return self.exclude_self and self.block in self.argument
 
+    def missing(self, block: str) -> int:
+        """How many particles of a block are left out of its sum: the jumping one, or none."""
+        return int(self.leaves_self_out and block == self.block)
+
     @property
     def is_free(self) -> bool:
         """Whether no particle feels another one in it: if Γ is constant."""
@@ -192,32 +162,6 @@ class LocalJump(Term):
             return self
         inside = {name: x for name, x in self.argument.items() if name in names}
         return replace(self, argument=inside or {self.block: np.zeros_like(self.j)})
-
-    @property
-    def levels(self) -> dict[str, NDArray[np.float64]]:
-        """Eigenvalues (d_b,) of each X_b, sorted."""
-        return {name: snapped(np.linalg.eigvalsh(x)) for name, x in self.argument.items()}
-
-    @property
-    def reach(self) -> tuple[float, float]:
-        """The lowest and the highest value of Δ that any state has, mean field's as well."""
-        ends = [(float(levels[0]), float(levels[-1])) for levels in self.levels.values()]
-        return sum((low for low, _ in ends), 0.0), sum((high for _, high in ends), 0.0)
-
-    def spectrum(self, sizes: Mapping[str, int], most: int = SPECTRUM_POINTS) -> NDArray[np.float64]:
-        """Eigenvalues of Δ (of Δ without the jumping particle if that is left out), sorted.
-
-        All of them up to ``most`` points; beyond, a grid of eigenvalues that keeps both ends. ``sizes`` are the
-        particles of each block.
-        """
-        if not self.argument:
-            return np.zeros(1)
-        spectra = []
-        budget = max(2, int(most ** (1.0 / min(len(self.argument), 2))))
-        for name, levels in self.levels.items():
-            count = sizes[name] - int(self.leaves_self_out and name == self.block)
-            spectra.append(average_spectrum(levels, count, sizes[name], budget))
-        return reduce(lambda a, b: thinned(np.unique(np.add.outer(a, b)), most), spectra)
 
     def fastest(self, sizes: Mapping[str, int]) -> float:
         """The largest rate of one particle."""
@@ -247,40 +191,8 @@ class LocalJump(Term):
         function = self._function
         if function is None:
             return np.ones_like(x)
-        values = values_of(name, function, x)
-        bad = ~(np.abs(values) <= checks.LARGEST)
-        if self.rate is not None:
-            bad |= values < 0
-        if bad.any():
-            where = int(np.argmax(bad))
-            rule = "be finite over the whole spectrum of Δ" + ("" if self.rate is None else " and never negative")
-            if np.isfinite(values.flat[where]) and values.flat[where] > 0:
-                rule = f"be at most {checks.LARGEST:g} over the whole spectrum of Δ"
-            raise ArgumentError(name, rule, f"at Δ = {x.flat[where]:.12g} it returns {values.flat[where]:.6g}")
-        self._check_same(name, x, values)
+        values = self.checked_values(name, function, x, signed=self.rate is None)
         return values if self.rate is None else np.sqrt(values)
-
-    def _check_same(self, name: str, x: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-        """Refuse a function that has given other values at the same points: a random one, or one that reads a variable.
-
-        Only tables are compared, which the checks of a model and the trajectories both ask for; up to rounding, for a
-        function may be summed by several threads.
-        """
-        if x.size < 2:
-            return
-        seen: dict[bytes, NDArray[np.float64]] = self.__dict__.setdefault("_seen", {})
-        points = hashlib.blake2b(x.tobytes(), digest_size=16).digest()
-        before = seen.get(points, values)
-        size = np.maximum(np.abs(before), np.abs(values))
-        if not (np.abs(before - values) <= _ROUNDED * size).all():
-            found = f"for the same {x.size} points it returns other values than before"
-            raise ArgumentError(name, "be a function of its argument alone", found)
-        if sum(table.size for table in seen.values()) + x.size <= _REMEMBERED:
-            seen[points] = values
-
-    def __getstate__(self) -> dict[str, Any]:
-        """All but the tables that are remembered."""
-        return {key: value for key, value in self.__dict__.items() if key != "_seen"}
 
 
 @dataclass(frozen=True, eq=False, repr=False)

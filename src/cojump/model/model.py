@@ -19,11 +19,13 @@ from ..errors import ArgumentError, UnsupportedError
 from ..tools import checks
 from ..tools.summaries import Summarised, counted, facts, few, more
 from .blocks import Block
+from .function_of_average import SPECTRUM_POINTS, FunctionOfAverage
 from .hamiltonian import OneBody, TwoBody
 from .hermiticity import excesses
-from .jumps import SPECTRUM_POINTS, CollectiveJump, LocalJump
+from .jumps import CollectiveJump, LocalJump
 from .modes import Mode, ModeCoupling, ModeDrive, ModeEnergy, ModeLoss, ModeTerm
 from .operators import HERMITIAN, check_hermitian, labelled_basis, matrix_of
+from .potential import Potential
 
 _ORDINARY = 40
 """Units of time in which the fastest rate is within 2^±20 are ordinary: nothing is rescaled in them."""
@@ -33,7 +35,7 @@ _MOST_PARTICLES = 2**53
 _SHOWN = 6
 """Blocks, and terms of each kind, that are listed one by one."""
 
-HamiltonianTerm = OneBody | TwoBody | ModeEnergy | ModeDrive | ModeCoupling
+HamiltonianTerm = OneBody | TwoBody | Potential | ModeEnergy | ModeDrive | ModeCoupling
 Jump = LocalJump | CollectiveJump | ModeLoss
 
 _KINDS: dict[str, tuple[type, ...]] = {
@@ -85,7 +87,7 @@ class Model(Summarised):
     blocks : sequence of Block and Mode
         Blocks of particles, one at least, and boson modes. In the model ``blocks`` are the blocks, and ``modes`` the
         modes.
-    hamiltonian : sequence of OneBody, TwoBody, ModeEnergy, ModeDrive, ModeCoupling
+    hamiltonian : sequence of OneBody, TwoBody, Potential, ModeEnergy, ModeDrive, ModeCoupling
         H is their sum; as an operator on the whole system it must be Hermitian.
     jumps : sequence of LocalJump, CollectiveJump, ModeLoss
         Their order numbers the channels of the jump record.
@@ -169,13 +171,18 @@ class Model(Summarised):
         self.check_rates()
 
     def check_rates(self) -> None:
-        """Evaluate every rate on the spectrum of its argument.
+        """Evaluate every rate and every potential on the spectrum of its argument.
 
         Raises
         ------
         ArgumentError
-            If what a rate returns is none, or is not what it has returned before.
+            If what a rate returns is none, or is not what it has returned before; the same of a potential.
         """
+        for i, potential in self.potentials.items():
+            try:
+                potential.energy(self.argument_spectrum(potential))
+            except ArgumentError as error:
+                raise error.inside(f"hamiltonian[{i}]") from None
         for i, jump in self.local_jumps.items():
             try:
                 jump.gamma(self.argument_spectrum(jump))
@@ -227,6 +234,11 @@ class Model(Summarised):
     def two_body(self) -> tuple[TwoBody, ...]:
         """The terms of the Hamiltonian that act on two particles."""
         return tuple(term for term in self.hamiltonian if isinstance(term, TwoBody))
+
+    @cached_property
+    def potentials(self) -> dict[int, Potential]:
+        """The potentials by their position among all terms of the Hamiltonian."""
+        return {i: term for i, term in enumerate(self.hamiltonian) if isinstance(term, Potential)}
 
     @cached_property
     def local_jumps(self) -> dict[int, LocalJump]:
@@ -387,9 +399,9 @@ class Model(Summarised):
         """
         return np.array([o.weight for o in self.observables] + [0.0] * len(self.quadratures))
 
-    def argument_spectrum(self, jump: LocalJump, most: int = SPECTRUM_POINTS) -> NDArray[np.float64]:
-        """Eigenvalues of Δ of a jump, sorted, see :meth:`LocalJump.spectrum`."""
-        return jump.spectrum(self.sizes, most)
+    def argument_spectrum(self, term: FunctionOfAverage, most: int = SPECTRUM_POINTS) -> NDArray[np.float64]:
+        """Eigenvalues of Δ of a term, sorted, see :meth:`FunctionOfAverage.spectrum`."""
+        return term.spectrum(self.sizes, most)
 
     def mapped(self, change: Callable[[str, NDArray[Any]], NDArray[Any]]) -> Self:
         """The model with ``change(block, matrix)`` in place of every matrix, and everything else as it is.

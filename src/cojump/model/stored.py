@@ -26,6 +26,7 @@ from . import (
     Model,
     ModeLoss,
     OneBody,
+    Potential,
     TwoBody,
 )
 from .states import DickeBlock, OccupationBlock, ProductBlock, State, SymmetricBlock
@@ -34,7 +35,7 @@ from .systems import named
 _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
-        *(Model, Block, OneBody, TwoBody, LocalJump, CollectiveJump),
+        *(Model, Block, OneBody, TwoBody, Potential, LocalJump, CollectiveJump),
         *(Mode, ModeEnergy, ModeDrive, ModeCoupling, ModeLoss),
         *(State, ProductBlock, DickeBlock, SymmetricBlock, OccupationBlock),
     )

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from ..errors import UnsupportedError
-from ..model import LocalJump, Model
+from ..model import LocalJump, Model, Potential
 from ..tools.matrices import commutator
 from ..tools.types import Array, Complex
-from .rate_derivatives import Jet, RateJet
+from .rate_derivatives import Jet, PotentialSlopes, RateJet
 
 _AVERAGES = 1000
 """n of an expansion: its matrices have n² elements and take n³ operations each time."""
@@ -110,6 +110,27 @@ class _Mode:
         return most / abs(self.pole) if most and self.pole else 1.0
 
 
+class _Potential:
+    """One potential N φ(Δ): its slope at Δ̄ = x·m, and how the field of its argument turns the averages."""
+
+    def __init__(self, expansion: Expansion, potential: Potential, name: str) -> None:
+        model = expansion.model
+        x = np.zeros(expansion.basis.shape[1:], dtype=complex)
+        for block, matrix in potential.argument.items():
+            x += expansion.embedded(model.block_index(block), matrix) * (model.size / model.sizes[block])
+        self.x = expansion.functional(x).real
+        self.turned = expansion.matrix(1j * commutator(x, expansion.basis)).real
+        self._slopes = PotentialSlopes(potential, name)
+
+    def slope(self, m: Array) -> float:
+        """φ'(Δ̄); it may have been found across a kink."""
+        return self._slopes.slope(float(self.x @ m))
+
+    def derivative(self, order: int, m: Array) -> float:
+        """A derivative of φ at Δ̄."""
+        return self._slopes.derivative(order, float(self.x @ m))
+
+
 class Expansion:
     """The flow of a model around mean field to order 1/N, in coordinates m_α = Σ_b (N_b/N) tr(r_b v_α).
 
@@ -179,6 +200,7 @@ class Expansion:
             double = commutator(A, commutator(B, v)) + commutator(commutator(A, v), B)
             self._quantum += self.matrix(0.5j * g * double).real
         self._field = self.matrix(1j * commutator(h, v)).real
+        self._potentials = [_Potential(self, term, f"hamiltonian[{i}]") for i, term in model.potentials.items()]
         self._local = [_Local(self, jump, f"jumps[{i}]") for i, jump in model.local_jumps.items()]
         # constant rates join the Hamiltonian; those that vary are stacked, so that one product serves them all
         self._linear = self._field + sum((j.dissipator for j in self._local if not j.varies), np.zeros((n, n)))
@@ -283,6 +305,8 @@ class Expansion:
             f = f + self._rates(m) @ (self._dissipators @ m)
         for g, KA, a, KB, b in self._two:
             f = f + (g * ((KA @ m) * (b @ m) + (a @ m) * (KB @ m))).real
+        for potential in self._potentials:
+            f = f + potential.slope(m) * (potential.turned @ m)
         for rate, _, y, left, right in self._collective:
             f = f + 0.5 * rate * ((left @ m) * (y @ m) + (y.conj() @ m) * (right @ m)).real
         for mode in self.modes:
@@ -301,6 +325,9 @@ class Expansion:
             G += (self._dissipators @ m).T @ (slopes[:, None] * self._arguments)
         for g, KA, a, KB, b in self._two:
             G += (g * (KA * (b @ m) + np.outer(KA @ m, b) + KB * (a @ m) + np.outer(KB @ m, a))).real
+        for potential in self._potentials:
+            G += potential.derivative(1, m) * potential.turned
+            G += potential.derivative(2, m) * np.outer(potential.turned @ m, potential.x)
         for rate, _, y, left, right in self._collective:
             G += (0.5 * rate * (left * (y @ m) + np.outer(left @ m, y))).real
             G += (0.5 * rate * (right * (y.conj() @ m) + np.outer(right @ m, y.conj()))).real
@@ -335,6 +362,10 @@ class Expansion:
         total = np.zeros(len(m))
         for g, KA, a, KB, b in self._two:
             total += (g * (KA @ C @ b + KB @ C @ a)).real
+        for potential in self._potentials:
+            x = potential.x
+            total += potential.derivative(2, m) * (potential.turned @ (C @ x))
+            total += 0.5 * potential.derivative(3, m) * (x @ C @ x) * (potential.turned @ m)
         for local in self._local:
             gamma, slope, bend = local.jet(m)
             x = local.x
@@ -347,7 +378,7 @@ class Expansion:
         return total
 
     def ordering(self, m: Array) -> Array:
-        """(n,) c: what the order of operators adds to the drift of the means at order 1/N."""
+        """(n,) c: what the order of operators adds to the drift of the means at order 1/N; nothing for potentials."""
         c = self._quantum @ m
         for local in self._local:
             gamma, slope, bend = local.jet(m)

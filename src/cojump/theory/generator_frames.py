@@ -1,24 +1,29 @@
 """The frames of the master equation: single-particle bases in which operator-valued rates are diagonal.
 
-In the eigenbasis of the X_b of its argument a rate Γ(Δ) is a table over the occupation numbers, and every jump operator
-is as sparse as j itself. Channels whose arguments commute share one frame; the first frame also holds the Hamiltonian
-and the collective jumps, which are sparse in any. A model with commuting arguments therefore needs a single frame.
+In the eigenbasis of the X_b of its argument a rate Γ(Δ) or a potential N φ(Δ) is a table over the occupation numbers,
+and every jump operator is as sparse as j itself. Terms whose arguments commute share one frame; the first frame also
+holds the rest of the Hamiltonian and the collective jumps, which are sparse in any. A model with commuting arguments
+therefore needs a single frame.
 
 The trajectories choose theirs by other rules (main_frame.py) and share nothing with these: each checks the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
-from ..model import LocalJump, Model
-from ..model.model import HamiltonianTerm, Jump
+from ..model import Model
+from ..model.function_of_average import FunctionOfAverage
 from ..model.spectrum import snapped
+from ..model.term import Term
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Matrix
+
+T = TypeVar("T", bound=Term)
 
 _ZERO = 1e-15
 """Relative size below which an element of a rotated matrix is the rounding of the rotation."""
@@ -41,22 +46,21 @@ class Frame:
 
 
 def frames_of(model: Model) -> list[Frame]:
-    """Split a model into frames with diagonal arguments, the Hamiltonian and the collective jumps in the first."""
+    """Split a model into frames with diagonal arguments; whatever has none is in the first."""
     groups: list[dict[int, list[Matrix]]] = [{}]
-    members: list[list[Jump]] = [[]]
-    for jump in model.jumps:
-        if not isinstance(jump, LocalJump) or not jump.has_rate:
-            members[0].append(jump)
+    members: list[set[int]] = [{n for n, term in enumerate(model.terms) if not _argument(term)}]
+    for n in (*range(len(model.hamiltonian), len(model.terms)), *range(len(model.hamiltonian))):  # the jumps first
+        arguments = {model.block_index(name): x for name, x in _argument(model.terms[n]).items()}
+        if not arguments:
             continue
-        arguments = {model.block_index(name): x for name, x in jump.argument.items()}
         fits = [all(_common_basis([*g.get(b, []), x]) is not None for b, x in arguments.items()) for g in groups]
         if not any(fits):
             groups.append({})
-            members.append([])
+            members.append(set())
         place = fits.index(True) if any(fits) else -1
         for b, x in arguments.items():
             groups[place].setdefault(b, []).append(x)
-        members[place].append(jump)
+        members[place].add(n)
     frames: list[Frame] = []
     for group, own in zip(groups, members, strict=True):
         # what a later frame leaves open is as in the first one, so that its blocks need not be turned
@@ -66,9 +70,13 @@ def frames_of(model: Model) -> list[Frame]:
             assert unitary is not None
             if frames or not is_diagonal(unitary):
                 unitaries[b] = unitary
-        terms = () if frames else model.hamiltonian
-        frames.append(Frame(_rotated(model, terms, own, unitaries), unitaries))
+        frames.append(Frame(_rotated(model, own, unitaries), unitaries))
     return frames
+
+
+def _argument(term: Term) -> Mapping[str, Matrix]:
+    """The matrices of the average that a term is a function of; none if it is none."""
+    return term.argument if isinstance(term, FunctionOfAverage) else {}
 
 
 def _common_basis(matrices: Sequence[Matrix]) -> Matrix | None:
@@ -85,15 +93,17 @@ def _common_basis(matrices: Sequence[Matrix]) -> Matrix | None:
     return basis
 
 
-def _rotated(
-    model: Model,
-    terms: Sequence[HamiltonianTerm],
-    jumps: Sequence[Jump],
-    unitaries: Mapping[int, Matrix],
-) -> Model:
+def _rotated(model: Model, members: Collection[int], unitaries: Mapping[int, Matrix]) -> Model:
     """The blocks of a model with some of its terms, U† x U for every matrix; the arguments come out diagonal."""
+    H = len(model.hamiltonian)
+    own = replace(
+        model,
+        hamiltonian=[term for n, term in enumerate(model.hamiltonian) if n in members],
+        jumps=[jump for n, jump in enumerate(model.jumps) if H + n in members],
+        order_parameters={},
+    )
     if all(is_diagonal(u) for u in unitaries.values()):
-        return replace(model, hamiltonian=terms, jumps=jumps, order_parameters={})
+        return own
 
     def turn(name: str, x: Matrix) -> Matrix:
         return rotated_matrix(x, unitaries.get(model.block_index(name)))
@@ -103,15 +113,12 @@ def _rotated(
         order = np.argsort(np.argsort(np.diag(turn(name, x)).real, kind="stable"))
         return np.diag(snapped(np.linalg.eigvalsh(x))[order]).astype(complex)
 
-    moved: list[Jump] = []
-    for jump in jumps:
-        if isinstance(jump, LocalJump):
-            arguments = {b: diagonal(b, x) for b, x in jump.argument.items()}
-            moved.append(replace(jump.mapped(turn), argument=arguments))
-        else:
-            moved.append(jump.mapped(turn))
-    turned = [term.mapped(turn) for term in terms]
-    return replace(model, hamiltonian=turned, jumps=moved, order_parameters={})
+    def moved(term: T) -> T:
+        turned = term.mapped(turn)
+        arguments = {b: diagonal(b, x) for b, x in _argument(term).items()}
+        return replace(turned, argument=arguments) if arguments else turned  # type: ignore[call-arg]  # it has one
+
+    return replace(own, hamiltonian=[moved(t) for t in own.hamiltonian], jumps=[moved(t) for t in own.jumps])
 
 
 def rotated_matrix(matrix: Matrix, unitary: Matrix | None) -> Matrix:

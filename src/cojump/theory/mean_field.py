@@ -21,6 +21,7 @@ from ..tools.labelled import Labelled, last_averages
 from ..tools.ode import MANY_PERIODS, exponential, integrate
 from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
+from .rate_derivatives import PotentialSlopes
 
 if TYPE_CHECKING:
     from .fluctuations import Fluctuations
@@ -111,6 +112,13 @@ class Flow:
         for two in model.two_body:
             b, c = (model.block_index(name) for name in two.blocks)
             self._two.append((b, c, two))
+        self._potentials = [
+            (
+                PotentialSlopes(term, f"hamiltonian[{i}]"),
+                [(model.block_index(name), x) for name, x in term.argument.items()],
+            )
+            for i, term in model.potentials.items()
+        ]
         self._local = [_LocalTerm(model, jump) for jump in model.local_jumps.values()]
         self._collective = [
             (jump.rate, {model.block_index(name): y for name, y in jump.matrices.items()})
@@ -136,6 +144,11 @@ class Flow:
             g, A, B = term.strength, term.first, term.second
             fields[b] += g * self._shares[c] * np.trace(B @ r[c]) * A
             fields[c] += g * self._shares[b] * np.trace(A @ r[b]) * B
+        for potential, arguments in self._potentials:
+            # one particle changes N φ(Δ) by (N/N_b) φ' times its own x
+            slope = potential.slope(sum(float(np.trace(x @ r[b]).real) for b, x in arguments))
+            for b, x in arguments:
+                fields[b] += slope / self._shares[b] * x
         for rate, matrices in self._collective:
             # A collective jump acts on one particle like the field (iκ/2)(ȳ* y - ȳ y†), ȳ the average over all.
             average = sum(self._shares[b] * np.trace(y @ r[b]) for b, y in matrices.items())

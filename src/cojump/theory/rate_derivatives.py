@@ -1,4 +1,4 @@
-"""First and second derivatives of the user's rate functions, from values inside the spectrum alone.
+"""Derivatives of the user's functions, rates and potentials, from values inside the spectrum alone.
 
 Γ is a real callable that may be anything between a polynomial and a table look-up and may not be called outside the
 spectrum of Δ. On an interval around the point Γ is interpolated at Chebyshev nodes; the interval is halved until the
@@ -7,6 +7,9 @@ interpolant are then good to about 1e-9 of the scale on which Γ varies. A kink 
 
 The mean-field flow knows the rate R = Γ² alone and is differentiated through R, interpolated by itself: R may be smooth
 where Γ is not, such as R = κx with Γ = √κx at x = 0.
+
+A potential φ enters the flow by its first derivative, the Jacobian by its second, the 1/N correction by its third. The
+flow alone goes over kinks of φ, with the slope across the narrowest interval that is tried, 2^-16 of the spectrum.
 """
 
 from __future__ import annotations
@@ -17,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, UnsupportedError
-from ..model import LocalJump
-from ..model.jumps import values_of
+from ..model import LocalJump, Potential
+from ..model.function_of_average import values_of
 from ..tools.chebyshev import Interpolant
 
 _SAME = 1e-5
@@ -161,3 +164,65 @@ class _Squared:
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         return self._jump.gamma(x) ** 2
+
+
+class PotentialSlopes:
+    """The derivatives of a potential, energy for each particle as a function of Δ, anywhere in its spectrum.
+
+    Parameters
+    ----------
+    potential : Potential
+    name : str
+        How messages call it, such as ``hamiltonian[1]``.
+    """
+
+    def __init__(self, potential: Potential, name: str) -> None:
+        self._potential, self._name = potential, name
+        self._lowest, self._highest = potential.reach
+        self._energy = Interpolant(potential.energy, self._lowest, self._highest)
+
+    def slope(self, x: float) -> float:
+        """Slope factor φ'(x); across a kink the slope of what is left and right of it."""
+        x = min(max(float(x), self._lowest), self._highest)
+        if self._highest == self._lowest:
+            return 0.0
+        if self._potential.derivatives is None and self._energy.piece(x) is None:
+            half = self._energy.narrowest / 2
+            ends = np.array([max(x - half, self._lowest), min(x + half, self._highest)])
+            return float(np.diff(self._potential.energy(ends))[0] / (ends[1] - ends[0]))
+        return self.derivative(1, x)
+
+    def derivative(self, order: int, x: float) -> float:
+        """Derivative ``order`` (1, 2 or 3) of factor φ at x; points beyond the spectrum are moved to its end.
+
+        Raises
+        ------
+        UnsupportedError
+            If φ has none there.
+        ArgumentError
+            If the user has given another function's.
+        """
+        x = min(max(float(x), self._lowest), self._highest)
+        if self._highest == self._lowest:
+            return 0.0
+        piece = self._energy.piece(x)
+        found = None if piece is None else piece.derivative(order, x)
+        given = self._potential.derivatives or ()
+        if order > len(given):
+            if found is None:
+                raise UnsupportedError(
+                    f"Stability needs two and the 1/N correction three derivatives of every potential, but φ of "
+                    f"{self._name} is not smooth at Δ = {x:.6g} (trajectories and mean field run it all the same)"
+                )
+            return found
+        name = f"{self._name}.derivatives[{order - 1}]"
+        value = self._potential.factor * float(values_of(name, given[order - 1], np.array([x]))[0])
+        if not np.isfinite(value):
+            raise UnsupportedError(f"Derivative {order} given for {self._name} is not finite at Δ = {x:.6g}")
+        if piece is not None and found is not None and abs(value - found) > _SAME * piece.size(order):
+            raise ArgumentError(
+                name,
+                f"be derivative {order} of the function given",
+                f"at Δ = {x:.6g} it gives {value:.9g} and the function has {found:.9g}",
+            )
+        return value

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.polynomial import Chebyshev, chebyshev
 from numpy.typing import NDArray
@@ -59,18 +61,19 @@ def converged(
 
 
 class _Piece:
-    """A function with two derivatives on one interval, as Chebyshev series."""
+    """A function with three derivatives on one interval, as Chebyshev series."""
 
     def __init__(self, lo: float, hi: float, coefficients: NDArray[np.float64]) -> None:
         self._middle, self._scale = (lo + hi) / 2, 2 / (hi - lo)
-        first = chebyshev.chebder(coefficients) if len(coefficients) > 1 else np.zeros(1)
-        second = chebyshev.chebder(first) if len(first) > 1 else np.zeros(1)
+        series: list[NDArray[Any]] = [coefficients]
+        for _ in range(3):
+            series.append(chebyshev.chebder(series[-1]) if len(series[-1]) > 1 else np.zeros(1))
         # plain numbers: the series are short and summed at one point at a time, a million times in a scan
-        self._value, self._first, self._second = ([float(c) for c in s[::-1]] for s in (coefficients, first, second))
+        self._value, self._first, self._second, self._third = ([float(c) for c in s[::-1]] for s in series)
 
     def size(self, order: int) -> float:
         """Scale of derivative ``order`` on the interval: its largest value, or what the function could have there."""
-        own = sum(abs(c) for c in (self._first, self._second)[order - 1])
+        own = sum(abs(c) for c in (self._first, self._second, self._third)[order - 1])
         return (own + sum(abs(c) for c in self._value)) * self._scale**order
 
     def value(self, x: float) -> float:
@@ -84,6 +87,14 @@ class _Piece:
     def second(self, x: float) -> float:
         """Its second derivative."""
         return _chebyshev_sum(self._second, (x - self._middle) * self._scale) * self._scale**2
+
+    def third(self, x: float) -> float:
+        """Its third derivative."""
+        return _chebyshev_sum(self._third, (x - self._middle) * self._scale) * self._scale**3
+
+    def derivative(self, order: int, x: float) -> float:
+        """The first, second or third one."""
+        return (self.first, self.second, self.third)[order - 1](x)
 
 
 def _chebyshev_sum(reversed_coefficients: list[float], s: float) -> float:
@@ -103,6 +114,11 @@ class Interpolant:
         self._pieces: dict[tuple[int, int], _Piece | None] = {}
         # the part of the last point, where the next one mostly is as well
         self._last: tuple[float, float, _Piece] | None = None
+
+    @property
+    def narrowest(self) -> float:
+        """Width of the smallest part that is tried."""
+        return (self._highest - self._lowest) / 2**_HALVINGS
 
     def piece(self, x: float) -> _Piece | None:
         """The largest part around x in which the function is smooth; None if there is none."""

@@ -35,9 +35,9 @@ def argument_axis(matrix: Matrix) -> Array | None:
 
 
 def arguments_on(model: Model, b: int) -> list[Matrix]:
-    """The arguments of all jumps on block b."""
-    name = model.blocks[b].name
-    return [jump.argument[name] for jump in model.local_jumps.values() if name in jump.argument]
+    """The arguments on block b of all jumps, then of all potentials."""
+    name, terms = model.blocks[b].name, (*model.local_jumps.values(), *model.potentials.values())
+    return [term.argument[name] for term in terms if name in term.argument]
 
 
 def block_axis(model: Model, b: int) -> tuple[Array, bool]:

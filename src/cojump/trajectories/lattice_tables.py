@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..tools.types import Matrix
+from ..tools.types import Array, Matrix
 from .kernels.lattice import LONG_ROW, Box, Elements, Lattice
 from .no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN, LADDER_UP
 from .product_sectors import ProductBasis
@@ -42,8 +43,12 @@ def lattice_of(basis: ProductBasis) -> Lattice:
             mixed[b], n_mixed = n_mixed, n_mixed + 1
         start[l] = sum(table.size for table in tables)
         tables.append(np.ascontiguousarray(channel.gamma, dtype=float))
-        strides = np.array(tables[-1].strides) // tables[-1].itemsize
-        stride[l] = np.where(np.array(channel.gamma.shape) > 1, strides, 0)
+        stride[l] = _strides(tables[-1])
+    energies, energy_start, energy_stride = [np.zeros(0)], [], np.zeros((len(basis.potentials), B), dtype=np.int64)
+    for n, potential in enumerate(basis.potentials):
+        energy_start.append(sum(table.size for table in energies))
+        energies.append(potential.energy)
+        energy_stride[n] = _strides(potential.energy)
     inside = [term for term in inside if np.any(term[1]) and np.any(term[2])]
     across = [term for term in across if np.any(term[2]) and np.any(term[3])]
     band = np.zeros(B, dtype=np.int64)
@@ -73,7 +78,15 @@ def lattice_of(basis: ProductBasis) -> Lattice:
         gamma_stride=stride,
         y=y,
         mixed=mixed,
+        energy=np.concatenate([table.ravel() for table in energies]),
+        energy_start=np.array(energy_start, dtype=np.int64),
+        energy_stride=energy_stride,
     )
+
+
+def _strides(table: Array) -> NDArray[np.int64]:
+    """Distance of two neighbours along each axis of a flat table; 0 along those on which it does not depend."""
+    return np.where(np.array(table.shape) > 1, np.array(table.strides) // table.itemsize, 0)
 
 
 def _kind(j: Matrix) -> int:
@@ -116,5 +129,6 @@ def elements_of(lattice: Lattice, cells: int) -> Elements:
         level_re=np.zeros(row),
         level_im=np.zeros(row),
         half_rate=np.zeros(cells),
+        energy=np.zeros(cells if len(lattice.energy_start) else 0),
         rate_up=np.zeros((int(lattice.mixed.max()) + 1, cells), dtype=complex),
     )

@@ -2,7 +2,8 @@
 
 On a sector V_J of a block of two levels, Δ has the eigenvalues at which Γ is tabulated. So the error of a polynomial p
 in place of Γ is known, not estimated: ‖p(Δ) - Γ(Δ)‖ is the largest |p(x) - Γ(x)| of these eigenvalues x. A smooth Γ
-needs a low degree; the matrix has that many bands, where the change of frame that makes Δ diagonal has full rows.
+needs a low degree; the matrix has that many bands, where the change of frame that makes Δ diagonal has full rows. The
+energy N φ(Δ) of a potential is the same kind of matrix.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from scipy.sparse import csr_array
 from ..basis.particle_removal import Label
 from ..basis.sectors import Sector, dimension_of, sector_of
 from ..errors import ArgumentError
-from ..model import Block, LocalJump, Model
+from ..model import Block, Model
+from ..model.function_of_average import FunctionOfAverage
 from ..model.spectrum import snapped
 from ..tools.chebyshev import converged
 from ..tools.matrices import conjugate
-from ..tools.types import Array, Matrix
+from ..tools.types import Array, Matrix, RealFunction
 from .kernels.banded_matrix import polynomial, product
 
 BOUND = 1e-13
@@ -40,7 +42,7 @@ HIGHEST = 512
 
 @dataclass(frozen=True, eq=False)
 class PolynomialRate:
-    """Γ(Δ) for an argument on one block of two levels.
+    """Γ(Δ), or another function of Δ, for an argument on one block of two levels.
 
     Attributes
     ----------
@@ -71,7 +73,7 @@ class PolynomialRate:
         return 12 * (2 * self.degree + 1) * dim
 
     def gamma(self, sector: Sector) -> csr_array:
-        """Γ(Δ) on a sector, of all particles of the block or of those that are left when one is taken out."""
+        """Γ(Δ) or N φ(Δ) on a sector, of all particles of the block or of those that are left when one is taken out."""
         return _sparse(self._bands(sector, 0.0))
 
     def rate(
@@ -118,21 +120,29 @@ class PolynomialRate:
 
 
 def polynomial_rate(
-    model: Model, jump: LocalJump, rotations: list[Matrix], turn: dict[int, Matrix], argument: Array, gamma: Array
+    model: Model,
+    term: FunctionOfAverage,
+    function: RealFunction,
+    rotations: list[Matrix],
+    turn: dict[int, Matrix],
+    argument: Array,
+    values: Array,
 ) -> PolynomialRate | None:
-    """Γ of a jump as a polynomial; None where it is not smooth, or depends on more than one block of two levels.
+    """A function of Δ as a polynomial; None where it is not smooth, or depends on more than one block of two levels.
 
     Parameters
     ----------
-    model, jump
+    model, term
+    function : callable
+        Γ, or the energy of a potential.
     rotations : list of arrays
         Main frames of the blocks.
     turn : dict
         Rotations from there to the frames where the argument is diagonal.
-    argument, gamma : arrays
-        Eigenvalues of Δ, and Γ there.
+    argument, values : arrays
+        Eigenvalues of Δ, and the function there.
     """
-    if len(jump.argument) > 1:
+    if len(term.argument) > 1:
         return None
     (axis,) = turn
     block = model.blocks[axis]
@@ -140,9 +150,9 @@ def polynomial_rate(
         return None
     try:
         series = converged(
-            jump.gamma, float(argument.min()), float(argument.max()), rounding=0.1 * BOUND, reproduced=BOUND
+            function, float(argument.min()), float(argument.max()), rounding=0.1 * BOUND, reproduced=BOUND
         )
-    except ArgumentError:  # it is a rate on the spectrum, but not between its points
+    except ArgumentError:  # it has values on the spectrum, but not between its points
         return None
     if series is None:
         return None
@@ -152,10 +162,10 @@ def polynomial_rate(
     # of a degree of N or more it would have no fewer bands than the matrix has
     if len(series.coef) > min(block.size, HIGHEST + 1):
         return None
-    error = float(np.abs(series(argument) - gamma).max() / max(np.abs(gamma).max(), np.finfo(float).tiny))
+    error = float(np.abs(series(argument) - values).max() / max(np.abs(values).max(), np.finfo(float).tiny))
     if error > BOUND:
         return None
-    seen = conjugate(rotations[axis], jump.argument[block.name]) / block.size
+    seen = conjugate(rotations[axis], term.argument[block.name]) / block.size
     return PolynomialRate(axis, seen, turn[axis], series, error)
 
 

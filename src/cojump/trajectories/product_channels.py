@@ -10,6 +10,7 @@ import numpy as np
 from ..basis.occupations import Occupations
 from ..model import LocalJump, Model
 from ..model.facts import once_per_recent_model
+from ..model.function_of_average import FunctionOfAverage
 from ..model.spectrum import snapped
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
@@ -98,11 +99,32 @@ def channels_of(model: Model) -> Channels:
 
 def channel_of(model: Model, jump: LocalJump, rotations: list[Matrix]) -> Channel:
     """Tabulate a jump; ``rotations`` are the main frames of the blocks."""
-    own, B = model.block_index(jump.block), len(model.blocks)
+    own, excluded = model.block_index(jump.block), jump.leaves_self_out
+    turn, argument = argument_grid(model, jump, rotations)
+    gamma = jump.gamma(argument.ravel()).reshape(argument.shape)
+    j = conjugate(rotations[own], jump.matrix)
+    polynomial = polynomial_rate(model, jump, jump.gamma, rotations, turn, argument, gamma) if turn else None
+    if polynomial is not None:
+        turn = {}
+    if own in turn:
+        j = conjugate(turn[own], j)
+    j = np.where(np.abs(j) > _ZERO * np.abs(j).max(initial=0), j, 0)
+    return Channel(own, turn, j, gamma, excluded, polynomial)
+
+
+def argument_grid(model: Model, term: FunctionOfAverage, rotations: list[Matrix]) -> tuple[dict[int, Matrix], Array]:
+    """Where the average Δ of a term is diagonal, and its values there.
+
+    Returns
+    -------
+    turn : dict of int to (d, d) unitary
+        Rotations from the main frames of those blocks whose argument is not diagonal there.
+    argument : array
+        Δ on the grid of occupation numbers, one axis per block, of length 1 for those that are not in Δ.
+    """
     turn: dict[int, Matrix] = {}
-    argument: Array = np.zeros((1,) * B)
-    excluded = jump.leaves_self_out
-    for name, matrix in jump.argument.items():
+    argument: Array = np.zeros((1,) * len(model.blocks))
+    for name, matrix in term.argument.items():
         b = model.block_index(name)
         seen = conjugate(rotations[b], matrix)
         unitary = turn_of(seen)
@@ -110,16 +132,8 @@ def channel_of(model: Model, jump: LocalJump, rotations: list[Matrix]) -> Channe
             turn[b] = unitary
             seen = conjugate(unitary, seen)
         block = model.blocks[b]
-        grid = Occupations(block.size - int(excluded and b == own), block.levels)
-        shape = [1] * B
+        grid = Occupations(block.size - term.missing(name), block.levels)
+        shape = [1] * len(model.blocks)
         shape[b] = len(grid)
         argument = argument + grid.averages(snapped(np.diag(seen).real), block.size).reshape(shape)
-    gamma = jump.gamma(argument.ravel()).reshape(argument.shape)
-    j = conjugate(rotations[own], jump.matrix)
-    polynomial = polynomial_rate(model, jump, rotations, turn, argument, gamma) if turn else None
-    if polynomial is not None:
-        turn = {}
-    if own in turn:
-        j = conjugate(turn[own], j)
-    j = np.where(np.abs(j) > _ZERO * np.abs(j).max(initial=0), j, 0)
-    return Channel(own, turn, j, gamma, excluded, polynomial)
+    return turn, argument

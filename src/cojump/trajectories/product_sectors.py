@@ -3,13 +3,15 @@
 Every block is rotated once so that as many arguments as possible are diagonal (the main frame). Where an argument
 points elsewhere, a smooth Γ(Δ) is a polynomial of Δ, a banded matrix (:mod:`cojump.trajectories.polynomial_rates`). Any
 other channel has a frame of its own: Γ(Δ) is Γ's table there, between the dense representations of the relative
-rotation on each axis (exact spectral calculus, so a kinked Γ is as good as a smooth one).
+rotation on each axis (exact spectral calculus, so a kinked Γ is as good as a smooth one). Potentials N φ(Δ) are treated
+alike, as parts of H.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, partial
 from math import prod
 from typing import Any
 
@@ -27,6 +29,7 @@ from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.matrices import conjugate, is_diagonal
 from ..tools.types import Array, Matrix
 from .no_jump_tables import Bands, ProgramHeff
+from .potentials import PotentialTable, potentials_of
 from .product_channels import Channel, channels_of
 from .product_moves import Ket, Rows, apply, around
 from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
@@ -75,6 +78,7 @@ class ProductBasis:
         self.blocks = model.blocks
         made = channels_of(model)
         self.rotations, self.channels = made.rotations, made.of_jumps
+        self.potentials = potentials_of(model).tables
         self.one_body = [np.zeros((b.levels, b.levels), dtype=complex) for b in model.blocks]
         self.inside: list[tuple[int, Matrix, Matrix, complex]] = []
         self.across: list[tuple[int, int, Matrix, Matrix, complex]] = []
@@ -103,10 +107,15 @@ class ProductBasis:
         """The window that is all of a sector, from its labels."""
         self._kept: CacheByBytes[tuple[Labels, Box], ProductSector] = CacheByBytes(memory)
         self._turns: CacheByBytes[tuple[int, Label, int], Turn] = CacheByBytes(memory)
-        turned = {b for channel in self.channels if channel is not None for b in channel.turn}
-        turned |= {c.polynomial.axis for c in self.channels if c is not None and c.polynomial is not None}
+        turned = {b for made in self.functions for b in made.turn}
+        turned |= {made.polynomial.axis for made in self.functions if made.polynomial is not None}
         self.whole_axes = tuple(b in turned or block.levels > 2 for b, block in enumerate(self.blocks))
         """Axes without a window: a change of frame mixes them from end to end, or they have more than two levels."""
+
+    @property
+    def functions(self) -> list[Channel | PotentialTable]:
+        """All functions of averages: rates and potentials."""
+        return [*(channel for channel in self.channels if channel is not None), *self.potentials]
 
     def _whole(self, labels: Labels) -> Box:
         return tuple((0, dimension_of(b, label)) for b, label in zip(self.blocks, labels, strict=True))
@@ -197,7 +206,7 @@ class ProductSector:
         """Memory of the tables and programs."""
         h = self.h_eff
         programs = [h.program, *(p for p in self.rate_programs if p is not None)]
-        polynomials = [c.polynomial for c in self.basis.channels if c is not None and c.polynomial is not None]
+        polynomials = [made.polynomial for made in self.basis.functions if made.polynomial is not None]
         tables = max(block.levels for block in self.basis.blocks)
         return int(
             # Γ is kept once per channel and way to take its particle out when a jump first needs it
@@ -235,8 +244,8 @@ class ProductSector:
         parts = values.real.copy(), values.imag[: len(values) if values.imag.any() else 0].copy()
         none = Bands.of(csr_array((self.size, self.size)))
         made = ProgramHeff(bool(self.rate_tables), self.energy, self.half_rate, p, pointers, rows, *parts, none)
-        channels = [channel for channel in self.basis.channels if channel is not None]
-        if not alone or not any(c.polynomial for c in channels) or any(c.turn for c in channels):
+        functions = self.basis.functions
+        if not alone or not any(made.polynomial for made in functions) or any(made.turn for made in functions):
             return made
         matrix = program_matrix(made)
         diagonal, nothing = matrix.diagonal(), Builder(self.dims).build()
@@ -257,11 +266,13 @@ class ProductSector:
 
     def gamma(self, channel: Channel, places: slice | NDArray[np.int64] | None = None) -> Array:
         """Γ on this sector, to broadcast over it; ``places`` replace those of the channel's own axis."""
-        values = channel.gamma
+        return self._on_grid(channel.gamma, {} if places is None else {channel.block: places})
+
+    def _on_grid(self, values: Array, places: Mapping[int, slice | NDArray[np.int64]]) -> Array:
+        """What a table over occupation numbers has on this sector; ``places`` replace those of some axes."""
         for b, s in enumerate(self.blocks):
             if values.shape[b] > 1:
-                here = s.places if b != channel.block or places is None else places
-                values = values[(slice(None),) * b + (here,)]
+                values = values[(slice(None),) * b + (places.get(b, s.places),)]
         return values
 
     def flat_gamma(self, channel: Channel, rest: Label | None = None) -> Array:
@@ -308,6 +319,10 @@ class ProductSector:
             for place, A, B, g in basis.inside:
                 if place == b:
                     total = total + g * s.product(A, B)
+            for potential in basis.potentials:
+                if potential.polynomial is not None and potential.polynomial.axis == b:
+                    matrix = potential.polynomial.gamma(s)
+                    total = total + 0.5 * (matrix + matrix.conj().T)
             energy += self.along(b, total.diagonal().real)
             self._add_off_diagonal(b, total)
         for b, c, A, B, g in basis.across:
@@ -318,6 +333,11 @@ class ProductSector:
             program = self._hamiltonian
             program.put(APPLY, 2, _STATE, program.matrix(c, second))
             program.put(APPLY_ADD, _RESULT, 2, program.matrix(b, first), g)
+        for potential in basis.potentials:
+            if potential.is_table:
+                energy += self._on_grid(potential.energy, {})
+            elif potential.turn:
+                self._add_turned(self._hamiltonian, potential.turn, self._on_grid(potential.energy, {}), 1.0)
         return energy.ravel()
 
     def _add_off_diagonal(self, b: int, matrix: csr_array) -> None:
@@ -350,20 +370,32 @@ class ProductSector:
             if flips:
                 self._add_flips(program, channel, beside, _STATE, _RESULT, factor)
             return
+        assert diagonal is not None
+        also = partial(self._add_flips, program, channel, beside) if flips else None
+        self._add_turned(program, channel.turn, diagonal, factor, also)
+
+    def _add_turned(
+        self,
+        program: Builder,
+        turn: dict[int, Matrix],
+        diagonal: Array,
+        factor: complex,
+        also: Callable[[int, int, complex], None] | None = None,
+    ) -> None:
+        """Add factor times what is ``diagonal`` in another frame; ``also`` adds the rest, from register to register."""
         at = _STATE
-        for b, unitary in channel.turn.items():
+        for b, unitary in turn.items():
             to = 5 if at == 4 else 4
             program.put(APPLY, to, at, program.matrix(b, self.basis.turn(b, self.labels[b], unitary).into))
             at = to
         program.put(CLEAR, 6, _STATE)
-        assert diagonal is not None
         program.put(MULTIPLY_ADD, 6, at, program.table(diagonal))
-        if flips:
-            self._add_flips(program, channel, beside, at, 6, 1.0)
+        if also is not None:
+            also(at, 6, 1.0)
         at = 6
-        for n, (b, unitary) in enumerate(channel.turn.items()):
+        for n, (b, unitary) in enumerate(turn.items()):
             D = program.matrix(b, self.basis.turn(b, self.labels[b], unitary).back)
-            if n == len(channel.turn) - 1:
+            if n == len(turn) - 1:
                 program.put(APPLY_ADD, _RESULT, at, D, factor)
             else:
                 to = 5 if at != 5 else 4

@@ -70,7 +70,7 @@ class ProductState:
         self._fixed = [
             None if is_random(block) else self._draw_block(b, generator) for b, block in enumerate(state.blocks)
         ]
-        self._turned = any(channel is not None and channel.turn for channel in self.basis.channels)
+        self._turned = any(made.turn for made in self.basis.functions)
         self._matrix = lru_cache(maxsize=16)(self._h_eff)
         """H_eff of a whole sector as a matrix, for long steps; kept, because trajectories come back."""
         self._cells = 0

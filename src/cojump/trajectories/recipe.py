@@ -23,7 +23,7 @@ class Part(Component):
 
     Attributes
     ----------
-    model, blocks, jumps
+    model, blocks, jumps, potentials
         See :class:`~cojump.model.components.Component`.
     representation : Representation
         What its states are written in.
@@ -94,6 +94,20 @@ class Recipe:
             for part in self.parts
             for place, gamma in zip(part.jumps, part.representation.rates(part.model), strict=True)
             if gamma is not None
+        }
+
+    def energies(self) -> dict[int, Array]:
+        """N factor φ of every potential, by its position in the Hamiltonian, at each point where trajectories need it.
+
+        Raises
+        ------
+        ArgumentError
+            If a potential returns something that is no energy.
+        """
+        return {
+            place: energy
+            for part in self.parts
+            for place, energy in zip(part.potentials, part.representation.energies(part.model), strict=True)
         }
 
 

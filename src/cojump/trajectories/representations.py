@@ -26,7 +26,8 @@ from .kernels.program import run_program, twice_bands
 from .lattice_engine import LatticeEngine
 from .no_jump_tables import Bands
 from .outcome import Runner
-from .product_channels import channels_of
+from .potentials import PotentialTable, potentials_of
+from .product_channels import Channel, channels_of
 from .product_engine import ProductEngine
 from .product_moves import Rows, apply
 from .product_program import Builder
@@ -69,9 +70,25 @@ class Representation(ABC):
     def engine(self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]) -> Runner:
         """What runs its trajectories."""
 
+    def energies(self, model: Model) -> list[Array]:
+        """N factor φ of each potential wherever trajectories will need it.
+
+        Raises
+        ------
+        ArgumentError
+            If a potential returns something that is no energy.
+        """
+        return [table.energy for table in potentials_of(model).tables]
+
     @abstractmethod
     def compile(self) -> None:
         """Compile the kernels that its trajectories need, or load them from the cache."""
+
+
+def functions_of(model: Model) -> list[Channel | PotentialTable]:
+    """The functions of averages of a model, rates and potentials, as the product basis has them."""
+    channels = [channel for channel in channels_of(model).of_jumps if channel is not None]
+    return [*channels, *potentials_of(model).tables]
 
 
 class Banded(Representation):
@@ -125,12 +142,13 @@ class Product(Representation):
         if any(b.levels > 2 for b in model.blocks):
             method += ", Gelfand-Tsetlin bases"
         if not all(shares_frame(model, b) for b in range(len(model.blocks))):
-            channels = [channel for channel in channels_of(model).of_jumps if channel is not None]
-            polynomials = [channel.polynomial for channel in channels if channel.polynomial is not None]
+            functions = functions_of(model)
+            polynomials = [made.polynomial for made in functions if made.polynomial is not None]
             if polynomials:
                 degree, error = max(p.degree for p in polynomials), max(p.error for p in polynomials)
-                method += f", Γ of non-commuting arguments as polynomials of degree {degree} (error {error:.0e})"
-            if any(channel.turn for channel in channels):
+                what = "functions" if model.potentials else "Γ"
+                method += f", {what} of non-commuting arguments as polynomials of degree {degree} (error {error:.0e})"
+            if any(made.turn for made in functions):
                 method += ", dense rotations between the frames of non-commuting arguments"
         if model.collective_jumps:
             method += ", collective jumps"
@@ -140,6 +158,7 @@ class Product(Representation):
         """Memory of the engine: the largest sector at work, and all that may be kept within the budgets."""
         dims, jumps = [largest_sector(b) for b in model.blocks], max(len(model.jumps), 1)
         amplitudes = prod(float(d) for d in dims)
+        jumps += len(model.potentials)  # what one of them needs is no more than what a jump does
         levels = max(b.levels for b in model.blocks)
         work = 8 * amplitudes * (2 * (MAX_ORDER + 1) + 14)
         # registers and tables, and some twelve elements of H on each axis of more than two levels, three otherwise
@@ -149,10 +168,10 @@ class Product(Representation):
         turned = [float(d) ** 2 for b, d in enumerate(dims) if not shares_frame(model, b)]
         if turned and len(dims) == 1 and model.blocks[0].levels == 2:
             # bands of H_eff, of the rates and of Γ where all of them are polynomials
-            channels = [channel for channel in channels_of(model).of_jumps if channel is not None]
-            if not any(channel.turn for channel in channels):
+            functions = functions_of(model)
+            if not any(made.turn for made in functions):
                 turned = []
-            sector += sum(100 * (c.polynomial.degree + 1) * dims[0] for c in channels if c.polynomial is not None)
+            sector += sum(100 * (f.polynomial.degree + 1) * dims[0] for f in functions if f.polynomial is not None)
         sector += sum(4 * 24 * jumps * elements for elements in turned)
         sectors = prod(most_sectors(b) for b in model.blocks)
         moves = sum(most_sectors(b) * 12 * d * b.levels**3 for b, d in zip(model.blocks, dims, strict=True))
@@ -209,7 +228,8 @@ class Lattice(Product):
         )
         rows = 2 * (MAX_ORDER + 1) + 2 + 6 + 8 + 2 * (1 + 3 * B) + 2 + 2 * B
         hops = min(cells, LONG_ROW * (max(b.size for b in model.blocks) + 1.0)) * (8 * B + 22 * crossed)
-        grid = prod(b.size + 1.0 for b in model.blocks) * len(model.jumps)
+        grid = prod(b.size + 1.0 for b in model.blocks) * (len(model.jumps) + len(model.potentials))
+        rows += bool(model.potentials)
         return int(min(8 * (2 * cells * rows + hops + grid), 1e300))
 
     def engine(self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]) -> Runner:

@@ -5,7 +5,7 @@ numbered by i = M + N/2 = 0..N, the number of particles up, whatever its sector 
 over i that does not know J:
 
 - Γ(Δ) is Γ at ((i x_up + (N-i) x_down)/N), and for the self-excluded rate Γ at the N - 1 particles left behind;
-- the diagonal of H_eff, up to a constant of the sector that only turns the global phase;
+- the diagonal of H_eff, potentials included, up to a constant of the sector that only turns the global phase;
 - the off-diagonals of H_eff divided by c_J(i) = <i+1|J_+|i> = sqrt((J-M)(J+M+1)), the only thing that knows J.
 
 Because Σ_k j†j^(k) is a one-body operator, the rate term has the same closed form with and without
@@ -40,6 +40,7 @@ from .no_jump_tables import (
     BandedHeff,
     SpinJumps,
 )
+from .potentials import potentials_of
 
 MEMORY = 64 * 2**20
 """Bytes of tables that are kept of the models used last."""
@@ -243,10 +244,11 @@ def build(model: Model) -> SpinBasis:
         else _collective_rates(model, model.collective_jumps[i], rotation)
         for i in range(len(model.jumps))
     ]
-    return SpinBasis(rotation, _h_eff(model.size, hamiltonian, rates), _jumps(model.size, rates))
+    energy = sum((table.energy for table in potentials_of(model).tables), np.zeros(model.size + 1))
+    return SpinBasis(rotation, _h_eff(model.size, hamiltonian, energy, rates), _jumps(model.size, rates))
 
 
-def _h_eff(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> BandedHeff:
+def _h_eff(N: int, hamiltonian: _Hamiltonian, energy: Array, rates: list[_Rates]) -> BandedHeff:
     M = np.arange(N + 1) - N / 2
     H_up = hamiltonian.up[0] + hamiltonian.up[1] * M
     R_up = sum((r.up for r in rates), np.zeros(N + 1, dtype=complex))
@@ -262,7 +264,7 @@ def _h_eff(N: int, hamiltonian: _Hamiltonian, rates: list[_Rates]) -> BandedHeff
         band=band_width,
         is_real=is_real,
         has_jumps=bool(rates),
-        diagonal=hamiltonian.diagonal[1] * M + hamiltonian.diagonal[2] * M**2,
+        diagonal=hamiltonian.diagonal[1] * M + hamiltonian.diagonal[2] * M**2 + energy,
         half_rate=0.5 * sum((r.diagonal for r in rates), np.zeros(N + 1)),
         casimir=float(sum(r.casimir for r in rates)),  # an integer 0 would be another signature to the compiler
         up_re=up.real.copy(),

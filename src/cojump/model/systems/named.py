@@ -8,6 +8,7 @@ from .. import Model
 from .flips import CONSTRAINED, FACILITATED, FREE_FLIPS, constrained, facilitated, free_flips
 from .hopfield import HOPFIELD, POTTS_HOPFIELD, hopfield, potts_hopfield, random_patterns
 from .lambda_pump import LAMBDA_PUMP, lambda_pump
+from .p_spin import P_SPIN, p_spin
 from .template import Template
 from .time_crystal import BOUNDARY_TIME_CRYSTAL, boundary_time_crystal
 
@@ -19,6 +20,7 @@ __all__ = [  # what users see in ``cj.systems``
     "free_flips",
     "hopfield",
     "lambda_pump",
+    "p_spin",
     "potts_hopfield",
     "random_patterns",
 ]
@@ -30,6 +32,7 @@ _ALL: tuple[tuple[Callable[..., Model], Template], ...] = (
     (hopfield, HOPFIELD),
     (potts_hopfield, POTTS_HOPFIELD),
     (lambda_pump, LAMBDA_PUMP),
+    (p_spin, P_SPIN),
     (boundary_time_crystal, BOUNDARY_TIME_CRYSTAL),
 )
 

@@ -93,13 +93,19 @@ def paper_form(model: Model) -> PaperForm:
     ArgumentError
         If it is no Model.
     UnsupportedError
-        If a jump is collective, or there is a mode: the paper treats particles with local jumps only.
+        If a jump is collective, a term of the Hamiltonian a potential, or there is a mode: the paper treats particles
+        with one- and two-body energies and local jumps only.
     """
     check_model(model)
     if model.modes:
         raise UnsupportedError(f"The bound holds for particles alone, but the model has the mode {model.mode_names[0]}")
     for i in model.collective_jumps:
         raise UnsupportedError(f"The bound holds for local jumps (11)-(12) only, but jumps[{i}] is collective")
+    for i in model.potentials:
+        raise UnsupportedError(
+            f"The bound holds for one- and two-body Hamiltonians (10) only, but hamiltonian[{i}] is a Potential "
+            "(one whose φ is of second degree is a sum of OneBody and TwoBody terms)"
+        )
     jumps = tuple(model.local_jumps.values())
     basis = paper_basis(model)
     n = len(basis)

@@ -47,6 +47,8 @@ class Lattice(NamedTuple):
         Tables of Γ one after the other; a stride is 0 along an axis on which Γ does not depend.
     y : (L, B, 2, 2)
         Matrices of collective jumps, sqrt(rate/N) included.
+    energy, energy_start, energy_stride : (.,), (K,), (K, B)
+        Tables of the K potentials N φ(Δ), as those of Γ.
     mixed : (B,)
         Number among those of all blocks with jumps whose rate operator is not diagonal, or -1.
     """
@@ -70,6 +72,9 @@ class Lattice(NamedTuple):
     gamma_stride: Integers
     y: Complex
     mixed: Integers
+    energy: Floats
+    energy_start: Integers
+    energy_stride: Integers
 
 
 class Box(NamedTuple):
@@ -115,6 +120,8 @@ class Elements(NamedTuple):
         Diagonal of what acts within a row.
     half_rate : (cells,)
         Half the diagonal of the rates of local jumps.
+    energy : (cells,)
+        Potentials; empty without any.
     rate_up : (K, cells)
         <i+1|.|i> of the rate operators of the jumps on a block, for each block where they are not diagonal; zero where
         i + 1 is not in the box.
@@ -133,6 +140,7 @@ class Elements(NamedTuple):
     level_re: Floats
     level_im: Floats
     half_rate: Floats
+    energy: Floats
     rate_up: Complex
 
 

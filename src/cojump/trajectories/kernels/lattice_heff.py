@@ -168,6 +168,29 @@ def fill_rates(lattice, box, elements, place):
 
 
 @njit(**OPTIONS)
+def fill_energy(lattice, box, elements, place):
+    """Write the potentials for the box: tables that do not depend on the sector."""
+    if elements.energy.size == 0:
+        return
+    B, size = box.n.size, box.size[0]
+    inner = box.n[B - 1]
+    elements.energy[:size] = 0.0
+    for n in range(lattice.energy_start.size):
+        step = lattice.energy_stride[n, B - 1]
+        first_place(place)
+        row = 0
+        while True:
+            at = lattice.energy_start[n] + box.lo[B - 1] * step
+            for b in range(B - 1):
+                at += (box.lo[b] + place[b]) * lattice.energy_stride[n, b]
+            for q in range(inner):
+                elements.energy[row + q] += lattice.energy[at + q * step]
+            row += inner
+            if not next_place(place, box.n, B - 1):
+                break
+
+
+@njit(**OPTIONS)
 def apply_lattice(rows_re, rows_im, order, lo, hi, unit, lattice, box, elements, place, shift, half_shift):
     """Taylor row order + 1: -i unit (H_eff - shift + i half_shift) row / (order + 1). Returns its squared norm."""
     scale = unit * (1.0 / (order + 1.0))
@@ -199,6 +222,11 @@ def apply_lattice(rows_re, rows_im, order, lo, hi, unit, lattice, box, elements,
             a_re, a_im = e_re + level_re[q], e_im + level_im[q] - damping[q]
             h_re[q] = a_re * v_re[q] - a_im * v_im[q]
             h_im[q] = a_re * v_im[q] + a_im * v_re[q]
+        if elements.energy.size > 0:
+            energy = elements.energy[row : row + inner]
+            for q in range(inner):
+                h_re[q] += energy[q] * v_re[q]
+                h_im[q] += energy[q] * v_im[q]
         for hop in range(hops):
             _add_hop(elements.shift[hop], elements.hop_re[hop], elements.hop_im[hop], inner, v_re, v_im, h_re, h_im)
         # from other rows, and products of what moves a row and what acts within it

@@ -24,7 +24,7 @@ from .common import (
 )
 from .lattice import MOVED, NO_ROOM, Box, copy_into
 from .lattice_box import fit, gram
-from .lattice_heff import fill_axes, fill_rates
+from .lattice_heff import fill_axes, fill_energy, fill_rates
 from .lattice_jump import perform_jump
 from .series import guessed_horizon
 from .waiting_time import lone_step, sum_at
@@ -141,6 +141,7 @@ def _settle(h_eff, work, room, tail, reach):
         fill_axes(h_eff.lattice, box, h_eff.elements)
         if done == MOVED or h_eff.elements.rate_up.size > 0:
             fill_rates(h_eff.lattice, box, h_eff.elements, room.place)
+            fill_energy(h_eff.lattice, box, h_eff.elements, room.place)
     return True
 
 
