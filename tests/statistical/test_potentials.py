@@ -1,0 +1,63 @@
+"""Potentials in every representation: trajectories and the master equation against the full space."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.trajectories.recipe import recipe_of
+from tests import oracle
+from tests.statistical.potential_cases import METHODS, MODELS, start
+from tests.statistical.rules import against_oracle, pool
+
+TIMES = np.linspace(0, 0.9, 4)
+N_TRAJ = 4000
+LARGEST_ERROR = 0.01
+"""The test has power only while no standard error exceeds this (√(1/4000) = 0.016 is the worst there can be)."""
+
+
+@lru_cache
+def _solved(name):
+    model = MODELS[name]()
+    return oracle.solve(model, start(model)[1], TIMES)
+
+
+@lru_cache
+def _ensemble(name, factor=1):
+    model = MODELS[name](factor)
+    return cj.simulate(model, start(model)[0], TIMES, n_traj=N_TRAJ, seed=len(name), chunk=1000)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_master_equation_is_that_of_the_full_space(name):
+    model = MODELS[name]()
+    exact = cj.master_equation(model, start(model)[0], TIMES)
+    np.testing.assert_allclose(exact.mean, _solved(name).mean, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(exact.second, _solved(name).second, rtol=0, atol=1e-10)
+    # control: another coupling is seen
+    wrong = MODELS[name](0.8)
+    assert np.abs(cj.master_equation(wrong, start(wrong)[0], TIMES).mean - _solved(name).mean).max() > 1e-3
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_each_way_to_run_a_potential_is_among_them(name):
+    (part,) = recipe_of(MODELS[name]()).parts
+    assert METHODS[name] in part.method
+
+
+def test_trajectories_agree_with_the_full_space():
+    verdicts = {name: against_oracle(_ensemble(name), _solved(name)) for name in MODELS}
+    for name, verdict in verdicts.items():
+        print(f"\n{name}: {verdict}", end="")
+    together = pool(verdicts.values())
+    assert together.passes, verdicts
+    assert together.largest_error < LARGEST_ERROR
+
+
+WRONG = ("odd", "beside a rate, polynomial", "beside a rate, tilted", "two blocks", "three levels")
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_coupling_a_fifth_off_is_seen(name):
+    assert not against_oracle(_ensemble(name, 0.8), _solved(name)).passes
