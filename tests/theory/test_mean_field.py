@@ -313,3 +313,12 @@ def test_a_jump_of_a_rate_that_is_crossed_at_every_turn_is_no_slide():
         model = stepped(high / 4, high, 0.2, omega=5.0, pump=0.0)
         ends.append(cj.mean_field(model, cj.tilted(model, 0.3, 0.0), [0.0, 25.0]).mean[-1])
     assert np.abs(ends[0] - ends[1]).max() > 1e-3
+
+
+@pytest.mark.parametrize("fast", [1e6, 1e10])
+def test_a_stiff_flow_that_comes_to_rest_is_no_slide(fast):
+    """Near its rest the derivatives of neighbours differ by more than what is left of them."""
+    decay = cj.LocalJump(LOWER, "s", rate=lambda v: np.where(v > 0.99, 1.0, fast * (1 - v)), argument={"s": Z})
+    model = cj.Model([cj.Block("s", 6)], [cj.OneBody(X, "s")], [decay])
+    found = cj.mean_field(model, cj.tilted(model, 1.1, 0.4), [0.0, 1.0]).mean[-1]
+    np.testing.assert_allclose(found, [0.0, 2 / fast, -1.0], rtol=1e-5, atol=1e-11)

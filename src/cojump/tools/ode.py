@@ -52,8 +52,12 @@ _WELL_CONDITIONED = 1e4
 _PATIENCE, _LOOK = 8192, 1024
 """Of so many derivatives the last so many are looked at, whether the flow is held on a jump of its derivative."""
 
+_EARLY = 64
+"""The first derivatives tell how fast the flow can be: at rest any difference would seem large."""
+
 _TOUCHING, _APART = 1e-9, 0.01
-"""States so near one another (in parts of their norm) with derivatives so far apart: a jump is between them."""
+"""States so near one another (in parts of their norm) with derivatives so far apart (of the largest): between them is a
+jump, or a flow that is so stiff that an explicit method tells nothing."""
 
 _CROSSINGS, _ADVANCE = 100, 0.05
 """A flow that meets a jump so often while it goes so far, in parts of the norm of its state, slides along it."""
@@ -77,11 +81,14 @@ class _Sliding:
     def __init__(self) -> None:
         self._asked = self._crossings = 0
         self._since: float | None = None
+        self._fastest = 0.0
         self._before: tuple[Array, Array] | None = None
 
     def look(self, s: float, y: Array, change: Array) -> None:
         """Take in a derivative that the integrator has asked for."""
         self._asked += 1
+        if self._asked <= _EARLY:
+            self._fastest = max(self._fastest, float(np.linalg.norm(change)))
         if self._asked % _PATIENCE < _PATIENCE - _LOOK:
             self._before = self._since = None
             return
@@ -91,10 +98,10 @@ class _Sliding:
         step = y - before[0]
         if step @ step > _TOUCHING**2 * (y @ y):
             return
-        size, speed = float(np.linalg.norm(y)), float(np.linalg.norm(change))
-        if not np.linalg.norm(change - before[1]) >= _APART * speed:
+        self._fastest = max(self._fastest, float(np.linalg.norm(change)))
+        if not np.linalg.norm(change - before[1]) >= _APART * self._fastest:
             return
-        if self._since is None or (s - self._since) * speed > _ADVANCE * size:
+        if self._since is None or (s - self._since) * self._fastest > _ADVANCE * float(np.linalg.norm(y)):
             self._since, self._crossings = s, 0
         self._crossings += 1
         if self._crossings > _CROSSINGS:
@@ -163,8 +170,7 @@ def integrate(
                     counted, (0.0, scaled[-1]), start, method=method.name, t_eval=scaled, rtol=rtol, atol=atol
                 )
             except _SlidingError:
-                why = f"a rate is discontinuous, and from t = {reached:.3g} on the flow slides along its jump"
-                break
+                why = f"a rate is discontinuous, and at t = {reached:.3g} the flow slides along its jump"
             except _TooManyStepsError:
                 why = (
                     f"{asked} derivatives lead to t = {reached:.3g}; the flow is stiff beyond measure or oscillates "
