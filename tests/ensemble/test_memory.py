@@ -17,6 +17,8 @@ from cojump.ensemble.statistics_size import statistics_bytes
 from cojump.errors import ArgumentError
 from cojump.tools import memory
 from cojump.tools.memory import available, ranks_here
+from tests.support.command_line import environment
+from tests.support.run_files import flips, run_text
 
 GIB = 2**30
 INFINITE = resource.RLIM_INFINITY
@@ -210,6 +212,25 @@ def test_a_point_that_may_be_too_large_comes_last():
     costs = {0: 1.0, 1: 5.0, 2: 3.0}
     assert Schedule(folds, costs).order == [1, 2, 0]
     assert Schedule(folds, costs, last={1}).order == [2, 0, 1]
+
+
+def test_the_dearest_point_does_not_starve_the_others(tmp_path):
+    """A sweep that would fit but for one point, in a process that may not have what that point needs."""
+    path = tmp_path / "run.toml"
+    path.write_text(run_text(flips([20, 12_000_000], system="free_flips", omega=1e-9), n_traj=2), encoding="utf-8")
+    limit = 3 * GIB
+    done = subprocess.run(
+        [sys.executable, "-m", "cojump", "run", str(path)],
+        capture_output=True,
+        text=True,
+        env=environment(),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+    )
+    assert done.returncode == 3, done.stderr
+    assert "Argument `size` must leave a trajectory that fits in memory, but 12,000,001 amplitudes" in done.stderr
+    assert "GiB and there are 2.40 GiB for it (the point size = 12000000; the others run)" in done.stderr
+    (result,) = cj.load(tmp_path / "results")
+    assert (result.n_particles, result.n_traj) == (20, 2)
 
 
 def test_a_formula_and_no_arrays():
