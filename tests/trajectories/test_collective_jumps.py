@@ -12,7 +12,7 @@ from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.spin_engine import Engine
 from cojump.trajectories.spin_tables import build, is_banded
 from tests.statistical.rules import compare
-from tests.support.pauli import LOWER, X, Z
+from tests.support.pauli import LOWER, RAISE, X, Z
 from tests.twins import banded_matrix, collective, same_ray
 
 S = "spins"
@@ -79,12 +79,14 @@ def test_a_collective_ladder_is_a_ladder_with_one_outcome(size, two_J, down):
 
 
 def test_which_collective_jumps_are_banded():
-    def model(y):
-        return cj.Model([cj.Block(S, 3)], [], [cj.CollectiveJump({S: y}, rate=1.0)])
+    def model(*matrices):
+        return cj.Model([cj.Block(S, 3)], [], [cj.CollectiveJump({S: y}, rate=1.0) for y in matrices])
 
     assert is_banded(model(LOWER))
     assert is_banded(model(Y_UP))
-    assert not is_banded(model(X))  # L†L couples M to M ± 2
+    assert is_banded(model(X))  # it is diagonal along x
+    assert is_banded(model(LOWER + 0.4j * RAISE))  # one alone is triangular along some axis
+    assert not is_banded(model(X, Z))  # L†L couples M to M ± 2
 
 
 def test_both_engines_give_the_same_averages():

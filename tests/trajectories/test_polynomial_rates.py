@@ -5,7 +5,7 @@ import pytest
 
 import cojump as cj
 from cojump.basis.sectors import rest_sector_of, sector_of
-from cojump.trajectories import polynomial_rates
+from cojump.trajectories import frames, polynomial_rates
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_jumps import ProductJumps
 from cojump.trajectories.product_sectors import ProductBasis
@@ -59,6 +59,12 @@ MODELS = {
     "glauber": lambda: one(glauber, GENERAL, Y, 60),
     "two blocks": two,
 }
+
+
+@pytest.fixture(autouse=True)
+def _first_argument_is_diagonal(monkeypatch):
+    """Not the one that would be best: so that the polynomials are of all kinds."""
+    monkeypatch.setattr(frames, "_AS_GOOD", np.inf)
 
 
 def polynomials(model):

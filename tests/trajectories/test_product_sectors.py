@@ -690,7 +690,7 @@ WHOLE = {
     "collective up and down": lambda: cj.Model(
         [cj.Block("spins", 5)],
         [cj.OneBody(0.9 * X, "spins")],
-        [cj.CollectiveJump({"spins": LOWER + 0.4j * RAISE}, 1.5)],
+        [cj.CollectiveJump({"spins": LOWER + 0.4j * RAISE}, 1.5), cj.CollectiveJump({"spins": Z}, 0.2)],
     ),
 }
 

@@ -11,6 +11,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, dia_array
+from scipy.sparse.linalg import expm_multiply
 from scipy.special import gammaln
 
 from ..tools.types import Matrix
@@ -138,3 +139,13 @@ def rotation_matrix(two_J: int, unitary: Matrix) -> Matrix:
     values, vectors = np.linalg.eigh((n_J + n_J.conj().T) / 2)
     exact = np.round(2 * values) / 2
     return (vectors * np.exp(-2j * half * exact)) @ vectors.conj().T
+
+
+def turned(two_J: int, unitary: Matrix, amplitudes: Matrix) -> Matrix:
+    """``rotation_matrix`` applied to amplitudes (2J+1, ...), without that matrix: for large sectors."""
+    half, generator = rotation_axis(unitary)
+    if half == 0:
+        return amplitudes
+    J_n = SpinSector(two_J, two_J).one_body(generator).tocsc()
+    columns = amplitudes.astype(complex).reshape(two_J + 1, -1)
+    return np.asarray(expm_multiply(-2j * half * J_n, columns, traceA=0.0)).reshape(amplitudes.shape)

@@ -8,11 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
-from scipy.sparse.linalg import expm_multiply
 from scipy.special import gammaln
 
 from ..model.states import BlockState, DickeBlock, OccupationBlock, ProductBlock, SymmetricBlock
-from .spin_sector import SpinSector, rotation_axis
+from .spin_sector import turned
 
 Ket = NDArray[np.complex128]
 
@@ -82,12 +81,7 @@ def rotate_symmetric(amplitudes: Ket, rotation: Ket) -> Ket:
 
     The components in the new frame are (rotation†)^{⊗N} = exp(-iα n·J) up to a global phase.
     """
-    N = len(amplitudes) - 1
-    half, generator = rotation_axis(rotation.conj().T)
-    if half == 0:
-        return amplitudes
-    J_n = SpinSector(N, N).one_body(generator).tocsc()
-    return expm_multiply(-2j * half * J_n, amplitudes.astype(complex))
+    return turned(len(amplitudes) - 1, rotation.conj().T, amplitudes)
 
 
 def draw_sector_state(state: BlockState, N: int, rotation: Ket, generator: np.random.Generator) -> tuple[int, Ket]:
@@ -114,9 +108,9 @@ def draw_sector_state(state: BlockState, N: int, rotation: Ket, generator: np.ra
     # The axis as the rotated frame sees it: O^T with O_ab = ½ tr(U†σ_a U σ_b).
     ket = rotation.conj().T @ _spinor(axis)
     flip = 2 * ket[0].conj() * ket[1]
-    turned = np.array([flip.real, flip.imag, abs(ket[0]) ** 2 - abs(ket[1]) ** 2])
+    seen = np.array([flip.real, flip.imag, abs(ket[0]) ** 2 - abs(ket[1]) ** 2])
     offset = (N - two_J) // 2
-    padded[offset : offset + two_J + 1] = component_eigenstate(two_J, two_M, turned)
+    padded[offset : offset + two_J + 1] = component_eigenstate(two_J, two_M, seen)
     return two_J, padded
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
-from ..model import Model
+from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
 
 ZERO = 1e-14
@@ -12,6 +14,26 @@ ZERO = 1e-14
 
 _PARALLEL = 1e-12
 """Sine of the angle between two axes below which they are one."""
+
+
+def snapped_to_zero(matrix: Matrix, scale: float | None = None) -> Matrix:
+    """A matrix without what is rounding in it, of the real and of the imaginary parts.
+
+    Rounding is what is below ``ZERO`` times ``scale``, the largest element if it is not given.
+    """
+    least = ZERO * (float(np.abs(matrix).max(initial=0)) if scale is None else scale)
+    real, imag = (np.where(np.abs(part) > least, part, 0.0) for part in (matrix.real, matrix.imag))
+    return real + 1j * imag
+
+
+def seen(frame: Matrix, matrix: Matrix) -> Matrix:
+    """An operator of one particle as the frame with these kets (columns) sees it: zero where it is rounding.
+
+    What is zero decides how many bands H_eff has and which jumps are ladder operators. Nothing is changed in the
+    user's own frame.
+    """
+    turned = conjugate(frame, matrix)
+    return turned if np.array_equal(frame, np.eye(len(frame))) else snapped_to_zero(turned)
 
 
 def pauli_vector(matrix: Matrix) -> Array:
@@ -27,6 +49,12 @@ def axis_rotation(axis: Array) -> Matrix:
     return np.array([[up[0], -np.conj(up[1])], [up[1], np.conj(up[0])]])
 
 
+def axis_of(frame: Matrix) -> Array:
+    """(3,) direction of the spin in the first ket of a frame."""
+    up = frame[:, 0]
+    return 2 * pauli_vector(np.outer(up, up.conj()))
+
+
 def argument_axis(matrix: Matrix) -> Array | None:
     """(3,) direction of a Hermitian 2x2 matrix; None for a multiple of the identity."""
     vector = pauli_vector(matrix)
@@ -34,24 +62,15 @@ def argument_axis(matrix: Matrix) -> Array | None:
     return None if length <= ZERO * np.abs(matrix).max(initial=0) else vector / length
 
 
-def arguments_on(model: Model, b: int) -> list[Matrix]:
-    """The arguments on block b of all jumps, then of all potentials."""
-    name, terms = model.blocks[b].name, (*model.local_jumps.values(), *model.potentials.values())
-    return [term.argument[name] for term in terms if name in term.argument]
+def lines_of(matrices: Iterable[Matrix]) -> list[Array]:
+    """Directions (3,) of Hermitian 2x2 matrices, each line once and in the order of the matrices.
 
-
-def block_axis(model: Model, b: int) -> tuple[Array, bool]:
-    """Direction of the arguments Δ on block b, and whether all of them share it (z if there is none).
-
-    Only the line matters: the sign is such that an argument along -z stays unrotated.
+    Only the line matters: the sign is such that a matrix along -z stays unrotated.
     """
-    axis: Array | None = None
-    shared = True
-    for matrix in arguments_on(model, b):
+    lines: list[Array] = []
+    for matrix in matrices:
         vector = argument_axis(matrix)
-        if vector is None:
+        if vector is None or any(np.linalg.norm(np.cross(line, vector)) <= _PARALLEL for line in lines):
             continue
-        if axis is None:
-            axis = vector * (1 if vector[np.argmax(np.abs(vector))] > 0 else -1)
-        shared = shared and bool(np.linalg.norm(np.cross(axis, vector)) <= _PARALLEL)
-    return (np.array([0.0, 0.0, 1.0]) if axis is None else axis), shared
+        lines.append(vector * (1 if vector[np.argmax(np.abs(vector))] > 0 else -1))
+    return lines

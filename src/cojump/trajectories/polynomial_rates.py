@@ -146,12 +146,33 @@ def polynomial_rate(
         return None
     (axis,) = turn
     block = model.blocks[axis]
-    if block.levels > 2 or argument.size < 3:
+    if argument.size < 3:
+        return None
+    series = _series(function, block, float(argument.min()), float(argument.max()))
+    if series is None:
+        return None
+    error = float(np.abs(series(argument) - values).max() / max(np.abs(values).max(), np.finfo(float).tiny))
+    if error > BOUND:
+        return None
+    seen = conjugate(rotations[axis], term.argument[block.name]) / block.size
+    return PolynomialRate(axis, seen, turn[axis], series, error)
+
+
+def degree_of(model: Model, term: FunctionOfAverage, function: RealFunction) -> int | None:
+    """Degree of the polynomial of a term whose argument is not diagonal; None where it needs dense matrices."""
+    if len(term.argument) > 1:
+        return None
+    (name,) = term.argument
+    series = _series(function, model.blocks[model.block_index(name)], *term.reach)
+    return None if series is None else len(series.coef) - 1
+
+
+def _series(function: RealFunction, block: Block, lowest: float, highest: float) -> Chebyshev | None:
+    """A function as a polynomial between the ends of the spectrum; None if it is not smooth or the degree too high."""
+    if block.levels > 2 or not lowest < highest:
         return None
     try:
-        series = converged(
-            function, float(argument.min()), float(argument.max()), rounding=0.1 * BOUND, reproduced=BOUND
-        )
+        series = converged(function, lowest, highest, rounding=0.1 * BOUND, reproduced=BOUND)
     except ArgumentError:  # it has values on the spectrum, but not between its points
         return None
     if series is None:
@@ -160,13 +181,7 @@ def polynomial_rate(
         : len(series.coef) - _negligible(np.abs(series.coef[:0:-1]), _COEFFICIENTS * np.abs(series.coef).max())
     ]
     # of a degree of N or more it would have no fewer bands than the matrix has
-    if len(series.coef) > min(block.size, HIGHEST + 1):
-        return None
-    error = float(np.abs(series(argument) - values).max() / max(np.abs(values).max(), np.finfo(float).tiny))
-    if error > BOUND:
-        return None
-    seen = conjugate(rotations[axis], term.argument[block.name]) / block.size
-    return PolynomialRate(axis, seen, turn[axis], series, error)
+    return None if len(series.coef) > min(block.size, HIGHEST + 1) else series
 
 
 def _negligible(sizes: Array, most: float) -> int:

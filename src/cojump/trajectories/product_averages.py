@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model import Model
-from ..tools.matrices import ROUNDING, conjugate, is_diagonal
+from ..tools.matrices import ROUNDING, is_diagonal
 from ..tools.types import Array
+from .axes import seen
 from .product_moves import Ket, Moves, apply, apply_adjoint, around
 from .product_sectors import ProductBasis, ProductSector
 
@@ -100,7 +101,7 @@ def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> t
                 operators += [Collective(block, (a, b), flip, adjoint) for adjoint in (False, True)]
     made = np.zeros((len(model.observables), 1 + len(operators)), dtype=np.complex128)
     for row, o in enumerate(model.observables):
-        m = conjugate(rotations[o.block], o.matrix) / model.blocks[o.block].size
+        m = seen(rotations[o.block], o.matrix) / model.blocks[o.block].size
         made[row, 0] = model.blocks[o.block].size * m[-1, -1]
         for column, x in enumerate(operators, start=1):
             if x.block == o.block:
@@ -113,7 +114,7 @@ def _as_they_are(model: Model, rotations: list[NDArray[np.complex128]]) -> tuple
     """The same with the averages for operators."""
     operators = []
     for number, o in enumerate(model.observables):
-        m = conjugate(rotations[o.block], o.matrix) / model.blocks[o.block].size
+        m = seen(rotations[o.block], o.matrix) / model.blocks[o.block].size
         diagonal = np.diag(m).real if is_diagonal(m, ROUNDING) else None
         operators.append(Collective(o.block, (-1, number), m, diagonal=diagonal))
     return operators, np.eye(len(operators), 1 + len(operators), 1, dtype=np.complex128)

@@ -14,7 +14,8 @@ from ..model.function_of_average import FunctionOfAverage
 from ..model.spectrum import snapped
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
-from .frames import block_frame, turn_of
+from .axes import seen
+from .frames import main_frames, turn_of
 from .polynomial_rates import PolynomialRate, polynomial_rate
 
 MEMORY = 64 * 2**20
@@ -91,7 +92,7 @@ def channels_of(model: Model) -> Channels:
     ArgumentError
         If a rate returns something that is no rate.
     """
-    rotations = [block_frame(model, b) for b in range(len(model.blocks))]
+    rotations = list(main_frames(model))
     return Channels(
         rotations, [channel_of(model, jump, rotations) if isinstance(jump, LocalJump) else None for jump in model.jumps]
     )
@@ -102,7 +103,7 @@ def channel_of(model: Model, jump: LocalJump, rotations: list[Matrix]) -> Channe
     own, excluded = model.block_index(jump.block), jump.leaves_self_out
     turn, argument = argument_grid(model, jump, rotations)
     gamma = jump.gamma(argument.ravel()).reshape(argument.shape)
-    j = conjugate(rotations[own], jump.matrix)
+    j = seen(rotations[own], jump.matrix)
     polynomial = polynomial_rate(model, jump, jump.gamma, rotations, turn, argument, gamma) if turn else None
     if polynomial is not None:
         turn = {}
@@ -126,14 +127,14 @@ def argument_grid(model: Model, term: FunctionOfAverage, rotations: list[Matrix]
     argument: Array = np.zeros((1,) * len(model.blocks))
     for name, matrix in term.argument.items():
         b = model.block_index(name)
-        seen = conjugate(rotations[b], matrix)
-        unitary = turn_of(seen)
+        there = conjugate(rotations[b], matrix)
+        unitary = turn_of(there)
         if unitary is not None:
             turn[b] = unitary
-            seen = conjugate(unitary, seen)
+            there = conjugate(unitary, there)
         block = model.blocks[b]
         grid = Occupations(block.size - term.missing(name), block.levels)
         shape = [1] * len(model.blocks)
         shape[b] = len(grid)
-        argument = argument + grid.averages(snapped(np.diag(seen).real), block.size).reshape(shape)
+        argument = argument + grid.averages(snapped(np.diag(there).real), block.size).reshape(shape)
     return turn, argument

@@ -26,8 +26,9 @@ from ..basis.sectors import Labels, dimension_of, rest_sector_of, sector_of
 from ..basis.spin_sector import rotation_matrix
 from ..model import CollectiveJump, Model
 from ..tools.cache_by_bytes import CacheByBytes
-from ..tools.matrices import conjugate, is_diagonal
+from ..tools.matrices import is_diagonal
 from ..tools.types import Array, Matrix
+from .axes import seen
 from .no_jump_tables import Bands, ProgramHeff
 from .potentials import PotentialTable, potentials_of
 from .product_channels import Channel, channels_of
@@ -84,10 +85,11 @@ class ProductBasis:
         self.across: list[tuple[int, int, Matrix, Matrix, complex]] = []
         for one in model.one_body:
             b = model.block_index(one.block)
-            self.one_body[b] += conjugate(self.rotations[b], one.eps)
+            self.one_body[b] += one.eps
+        self.one_body = [seen(*pair) for pair in zip(self.rotations, self.one_body, strict=True)]
         for two in model.two_body:
             b, c = (model.block_index(name) for name in two.blocks)
-            A, B = conjugate(self.rotations[b], two.A), conjugate(self.rotations[c], two.B)
+            A, B = seen(self.rotations[b], two.A), seen(self.rotations[c], two.B)
             g = two.g / model.size
             if b == c:
                 self.inside.append((b, A, B, g))
@@ -96,7 +98,7 @@ class ProductBasis:
         self.collective = [
             {
                 model.block_index(name): np.sqrt(jump.rate / model.size)
-                * conjugate(self.rotations[model.block_index(name)], y)
+                * seen(self.rotations[model.block_index(name)], y)
                 for name, y in jump.matrices.items()
             }
             if isinstance(jump, CollectiveJump)

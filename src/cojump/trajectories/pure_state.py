@@ -9,11 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..basis.particle_removal import Label
-from ..basis.spin_sector import rotation_matrix
+from ..basis.spin_sector import rotation_matrix, turned
 from ..errors import UnsupportedError
+from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 
 Ket = NDArray[np.complex128]
+
+
+_LARGE = 400
+"""2J up to which the change of frame of a sector is made as a matrix and kept."""
+
+_MEMORY = 64 * 2**20
+"""Bytes of such matrices that are kept for a block."""
+
+
+@dataclass(frozen=True)
+class _Dense:
+    matrix: Ket
+
+    @property
+    def nbytes(self) -> int:
+        return self.matrix.nbytes
 
 
 class UserFrame:
@@ -22,16 +39,17 @@ class UserFrame:
     def __init__(self, rotation: Ket) -> None:
         self._rotation = rotation
         self._is_z = bool(np.abs(rotation[0, 1]) + np.abs(rotation[1, 0]) < 1e-15)
-        self._matrices: dict[int, Ket] = {}
+        self._matrices: CacheByBytes[int, _Dense] = CacheByBytes(_MEMORY)
 
     def along(self, two_J: int, amplitudes: Ket) -> Ket:
         """(2J+1, ...) over M = -J..J, up to a phase of each M where the two frames share their z axis."""
         if self._is_z:
             return amplitudes
-        if two_J not in self._matrices:
-            self._matrices[two_J] = rotation_matrix(two_J, self._rotation)
-        turned: Ket = np.tensordot(self._matrices[two_J], amplitudes, axes=1)
-        return turned
+        if two_J > _LARGE:
+            return turned(two_J, self._rotation, amplitudes)
+        made = self._matrices.get(two_J, lambda: _Dense(rotation_matrix(two_J, self._rotation)))
+        along: Ket = np.tensordot(made.matrix, amplitudes, axes=1)
+        return along
 
 
 @dataclass(frozen=True, eq=False)

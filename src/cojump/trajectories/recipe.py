@@ -14,6 +14,7 @@ from ..model.components import Component, components
 from ..model.facts import once_per_model
 from ..tools.summaries import few
 from ..tools.types import Array
+from .frames import named_frames
 from .representations import REPRESENTATIONS, Representation
 
 
@@ -38,8 +39,8 @@ class Part(Component):
 
     @cached_property
     def method(self) -> str:
-        """How its trajectories run, in words."""
-        return self.representation.method(self.model)
+        """How its trajectories run, in words: the representation, and the frames of blocks that are turned."""
+        return ", ".join(filter(None, [self.representation.method(self.model), named_frames(self.model)]))
 
     @cached_property
     def amplitudes(self) -> int:

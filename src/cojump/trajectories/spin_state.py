@@ -9,7 +9,6 @@ from scipy.sparse import csc_array
 from ..basis.spin_starts import draw_sector_state, is_random
 from ..model import Model
 from ..model.states import State
-from ..tools.matrices import from_pairs
 from ..tools.types import Array
 from . import spin_tables
 from .kernels.common import NO_JUMP, NO_NUMBER, NOW, PAD, Amplitudes, Gathered, Step
@@ -60,7 +59,7 @@ class SpinState:
         self._state = state.blocks[0]
         measured = ["xyz".index(o.label[-1]) for o in model.observables]
         own_frame = len(measured) == 3 and np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15)
-        self._frame = None if own_frame else self.basis.frame[measured]
+        self._turns = None if own_frame else _on_averages(self.basis.frame[measured])
         self._user_frame = UserFrame(self.basis.rotation)
         self._start = None if is_random(self._state) else self._draw(generator)
 
@@ -137,11 +136,10 @@ class SpinState:
     def reported(self, gathered: Gathered) -> tuple[Array, Array]:
         """Mean and second of the averages that are measured, in the frame of the user."""
         mean, second = gathered.mean, gathered.second
-        if self._frame is None:
+        if self._turns is None:
             return mean, second
-        rows, columns = np.triu_indices(len(self._frame))
-        turned = self._frame @ from_pairs(second, 3) @ self._frame.T
-        return mean @ self._frame.T, turned[:, rows, columns]
+        on_mean, on_pairs = self._turns
+        return mean @ on_mean, second @ on_pairs
 
     def jump(self, u: float) -> int:
         """Jump at the end of the step, with u in [0, 1) for the choice."""
@@ -190,3 +188,12 @@ class SpinState:
         re, im = ket.real.copy(), ket.imag.copy()
         lo, hi = trim(re, im, first, first + two_J + 1, (SHARE * self.tolerance) ** 2)
         return two_J, lo, hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi])
+
+
+def _on_averages(frame: Array) -> tuple[Array, Array]:
+    """What averages, and their products of pairs, are multiplied with to be those of (A, 3) ``frame``'s axes."""
+    rows, columns = np.triu_indices(len(frame))
+    products = np.einsum("ai,bj->abij", frame, frame)[rows, columns]
+    i, j = np.triu_indices(3)
+    pairs = products[:, i, j] + np.where(i == j, 0.0, products[:, j, i])
+    return np.ascontiguousarray(frame.T), np.ascontiguousarray(pairs.T)

@@ -28,7 +28,8 @@ from ..model.operators import SIGMA_X, SIGMA_Y, SIGMA_Z
 from ..model.spectrum import snapped, two_level_averages
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
-from .axes import ZERO, axis_rotation, block_axis
+from .axes import ZERO, seen, snapped_to_zero
+from .frames import block_frame, shares_frame
 from .no_jump_tables import (
     COLLECTIVE,
     COLLECTIVE_DOWN,
@@ -82,15 +83,11 @@ def is_banded(model: Model) -> bool:
     A collective jump may have σ_+ or σ_- beside the diagonal, in the rotated frame, but not both: L†L would couple
     M to M ± 2 with other elements upwards than downwards.
     """
-    if len(model.blocks) > 1 or model.blocks[0].levels != 2 or not block_axis(model, 0)[1]:
+    if len(model.blocks) > 1 or model.blocks[0].levels != 2 or not shares_frame(model, 0):
         return False
-    rotation = axis_rotation(block_axis(model, 0)[0])
-    for jump in model.collective_jumps.values():
-        for y in jump.matrices.values():
-            turned = conjugate(rotation, y)
-            if min(abs(turned[0, 1]), abs(turned[1, 0])) > ZERO * np.abs(turned).max():
-                return False
-    return True
+    rotation = block_frame(model, 0)
+    turned = [seen(rotation, y) for jump in model.collective_jumps.values() for y in jump.matrices.values()]
+    return all(y[0, 1] == 0 or y[1, 0] == 0 for y in turned)
 
 
 def _ladder_components(matrix: Matrix) -> Matrix:
@@ -119,10 +116,11 @@ def _hamiltonian(model: Model, rotation: Matrix) -> _Hamiltonian:
     one = np.zeros(4, dtype=complex)
     two = np.zeros((4, 4), dtype=complex)
     for single in model.one_body:
-        one += _ladder_components(conjugate(rotation, single.eps))
+        one += _ladder_components(seen(rotation, single.eps))
     for pair in model.two_body:
-        a, b = (_ladder_components(conjugate(rotation, x)) for x in (pair.A, pair.B))
+        a, b = (_ladder_components(seen(rotation, x)) for x in (pair.A, pair.B))
         two += np.outer(a, b) * (pair.g / N)
+    one, two = snapped_to_zero(one), snapped_to_zero(two)  # what terms have left of each other
     unit, plus, minus, z = range(4)
     diagonal = np.array(
         [
@@ -163,7 +161,7 @@ def _collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> _
     """L = l(i) + y_ud J_+ + y_du J_- with l(i) = i y_uu + (N - i) y_dd, and L†L from J_∓J_± = J(J+1) - M² ∓ M."""
     N = model.size
     (matrix,) = jump.matrices.values()
-    y = np.sqrt(jump.rate / N) * conjugate(rotation, matrix)
+    y = np.sqrt(jump.rate / N) * seen(rotation, matrix)
     y = np.where(np.abs(y) > ZERO * max(np.abs(y).max(), 1e-300), y, 0)
     i = np.arange(N + 1)
     M = i - N / 2
@@ -180,7 +178,7 @@ def _collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> _
 
 def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
     N = model.size
-    j = conjugate(rotation, jump.matrix)
+    j = seen(rotation, jump.matrix)
     j = np.where(np.abs(j) > ZERO * max(np.abs(j).max(), 1e-300), j, 0)
     x = snapped(sum((np.diag(conjugate(rotation, m)).real for m in jump.argument.values()), np.zeros(2)))
     i = np.arange(N + 1)
@@ -189,7 +187,7 @@ def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
     if jump.leaves_self_out:
         rest[:N] = jump.gamma(two_level_averages(x[0], x[1], N - 1, N))
     # The rate operator: Γ (Σ j†j) Γ, or with the particle left out Σ_μ (N f_μ/f_λ) C†(Γ_μ² ⊗ j†j)C.
-    square = j.conj().T @ j
+    square = snapped_to_zero(j.conj().T @ j)
     rest_without_up = np.concatenate([[1.0], rest[:N]])
     diagonal = gamma**2 * (i * square[0, 0].real * rest_without_up**2 + (N - i) * square[1, 1].real * rest**2)
     up = np.zeros(N + 1, dtype=complex)
@@ -209,19 +207,6 @@ def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
     return _Rates(SELF_EXCLUDED if jump.leaves_self_out else GENERAL, 1.0, j, gamma, rest, diagonal, up)
 
 
-def _phase_that_makes_real(hamiltonian: _Hamiltonian) -> complex:
-    """Return the phase of the rotated down ket for which the leading off-diagonal of H is real.
-
-    A rotation about the common axis is free; with it a transverse field along any direction becomes real.
-    """
-    for value in hamiltonian.up:
-        if abs(value) > ZERO * np.abs(hamiltonian.up).max():
-            return complex(np.conj(value) / abs(value))
-    if abs(hamiltonian.two) > 0:
-        return complex(np.sqrt(np.conj(hamiltonian.two) / abs(hamiltonian.two)))
-    return 1 + 0j
-
-
 @once_per_recent_model(MEMORY)
 def build(model: Model) -> SpinBasis:
     """Tables of a model with one block of two-level particles and arguments along one axis.
@@ -235,8 +220,7 @@ def build(model: Model) -> SpinBasis:
     """
     if not is_banded(model):
         raise UnsupportedError("Tables hold one block of two levels with arguments along one axis only")
-    rotation = axis_rotation(block_axis(model, 0)[0])
-    rotation = rotation @ np.diag([1, _phase_that_makes_real(_hamiltonian(model, rotation))])
+    rotation = block_frame(model, 0)
     hamiltonian = _hamiltonian(model, rotation)
     rates = [
         _rates(model, model.local_jumps[i], rotation)
