@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import cojump as cj
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
+from tests.support.random_models import random_unitary
 
 TIMES = np.linspace(0.0, 4.0, 41)
 SHORT = np.linspace(0.0, 2.0, 21)
@@ -100,6 +102,25 @@ def two_blocks(size):
     return model, cj.tilted(model, 1.0, 0.3)
 
 
+def in_other_axes(build):
+    """The same model and product state with random axes on every block."""
+
+    def built(size):
+        model, state = build(size)
+        rng = np.random.default_rng(5)
+        turned = {b.name: random_unitary(rng, b.levels) for b in model.blocks}
+
+        def change(block, matrix):
+            return turned[block] @ matrix @ turned[block].conj().T
+
+        terms, jumps = ([term.mapped(change) for term in terms] for terms in (model.hamiltonian, model.jumps))
+        made = replace(model, hamiltonian=terms, jumps=jumps, order_parameters={})
+        densities = zip(model.blocks, state.blocks, strict=True)
+        return made, cj.product(made, {block.name: change(block.name, own.density) for block, own in densities})
+
+    return built
+
+
 def hopfield_2(size):
     """Two patterns, blocks that are not merged: two independent parts."""
     model = cj.systems.hopfield(cj.systems.random_patterns(2, size, 1), 0.5, 1.7)
@@ -154,9 +175,11 @@ CASES = {
     "ladder jumps": Case(ladder_jumps, (100, 1_000), SHORT),
     "the same, other axes": Case(other_axes, (100, 1_000), SHORT),
     "two blocks": Case(two_blocks, (40, 100, 400), SHORT),
+    "two blocks, other axes": Case(in_other_axes(two_blocks), (100,), SHORT),
     "Hopfield p = 2": Case(hopfield_2, (100, 200), SHORT),
     "Hopfield p = 3, merged": Case(hopfield_3, (40, 100), SHORT),
     "Potts q = 3": Case(potts, (30, 60), SHORT),
+    "Potts q = 3, other axes": Case(in_other_axes(potts), (30,), SHORT),
     "one particle of N levels": Case(one_particle, (6, 40)),
 }
 

@@ -5,7 +5,8 @@ and every jump operator is as sparse as j itself. Terms whose arguments commute 
 holds the rest of the Hamiltonian and the collective jumps, which are sparse in any. A model with commuting arguments
 therefore needs a single frame.
 
-The trajectories choose theirs by other rules (main_frame.py) and share nothing with these: each checks the other.
+The trajectories choose theirs by other rules (trajectories/frames.py) and share nothing with these: each checks the
+other.
 """
 
 from __future__ import annotations

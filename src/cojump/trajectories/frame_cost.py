@@ -94,14 +94,13 @@ def acting_on(model: Model) -> list[Acting]:
         else:  # the phase of g may be put into either factor
             found[b].across.append(two.g * two.A)
             found[c].across.append(two.B)
-    for jump in model.jumps:
-        if not isinstance(jump, LocalJump):
-            for name, y in jump.matrices.items():
-                found[model.block_index(name)].collective.append(y)
-            continue
+    for jump in model.local_jumps.values():
         found[model.block_index(jump.block)].jumps.append(jump.matrix)
         for name, x in jump.argument.items():
             found[model.block_index(name)].arguments.append((x, partial(_turned, model, jump)))
+    for collective in model.collective_jumps.values():
+        for name, y in collective.matrices.items():
+            found[model.block_index(name)].collective.append(y)
     return found
 
 
