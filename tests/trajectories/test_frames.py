@@ -84,6 +84,7 @@ MODELS = {
         [], [cj.LocalJump(LOWER, "s", amplitude=affine, argument={"s": 0.5 * ONE}), *local(RAISE)]
     ),
     "argument": lambda: one([], [cj.LocalJump(LOWER, "s", amplitude=affine, argument={"s": Z}), *local(RAISE)]),
+    "potential": lambda: one([cj.Potential(np.cos, {"s": Z}), cj.OneBody(0.5 * X, "s")], local(LOWER)),
     "two blocks": two,
     "two blocks with arguments": lambda: two({"b": 0.5 * Z}),
     "Λ": lambda: cj.systems.lambda_pump(5, 1.7, 4.0, 3.0),

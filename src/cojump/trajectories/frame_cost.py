@@ -14,9 +14,10 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import LocalJump, Model
+from ..model import Model
+from ..model.function_of_average import FunctionOfAverage
 from ..tools.matrices import ROUNDING, is_diagonal
-from ..tools.types import Matrix
+from ..tools.types import Matrix, RealFunction
 from .axes import seen, snapped_to_zero
 from .polynomial_rates import degree_of
 
@@ -39,7 +40,7 @@ _BOTH_WAYS = 1.5
 """A collective jump of one block of two levels with σ_+ and σ_-: it needs another representation."""
 
 _POLYNOMIAL, _DEGREE, _DENSE = 5.0, 1.0, 200.0
-"""An argument that is not diagonal: its rate as a polynomial, each of its degrees, or dense rotations."""
+"""An argument that is not diagonal: its function as a polynomial, each of its degrees, or dense rotations."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,7 @@ class Acting:
     jumps, collective : lists of arrays
         Matrices of the local and of the collective jumps.
     arguments : list of ((d, d) array, function)
-        Those of the rates, and what it costs where one is not diagonal.
+        Those of the rates, then of the potentials, and what it costs where one is not diagonal.
     """
 
     levels: int
@@ -74,7 +75,7 @@ class Acting:
 
     @property
     def matrices(self) -> list[Matrix]:
-        """All that is not the argument of a rate: jumps first, then H."""
+        """All that is not an argument: jumps first, then H."""
         pairs = [matrix for A, B, _ in self.inside for matrix in (A, B)]
         return [*self.jumps, *self.collective, self.one, *pairs, *self.across]
 
@@ -96,8 +97,12 @@ def acting_on(model: Model) -> list[Acting]:
             found[c].across.append(two.B)
     for jump in model.local_jumps.values():
         found[model.block_index(jump.block)].jumps.append(jump.matrix)
-        for name, x in jump.argument.items():
-            found[model.block_index(name)].arguments.append((x, partial(_turned, model, jump)))
+    for term, function in [
+        *((jump, jump.gamma) for jump in model.local_jumps.values()),
+        *((potential, potential.energy) for potential in model.potentials.values()),
+    ]:
+        for name, x in term.argument.items():
+            found[model.block_index(name)].arguments.append((x, partial(_turned, model, term, function)))
     for collective in model.collective_jumps.values():
         for name, y in collective.matrices.items():
             found[model.block_index(name)].collective.append(y)
@@ -198,7 +203,7 @@ def _jump_cost(j: Matrix) -> tuple[float, float]:
     return (_FULL if len(j) == 2 else _ENTRY * entries), _MOMENTS
 
 
-def _turned(model: Model, jump: LocalJump) -> float:
-    """What a rate takes whose argument is not diagonal."""
-    degree = degree_of(model, jump)
+def _turned(model: Model, term: FunctionOfAverage, function: RealFunction) -> float:
+    """What a rate or a potential takes whose argument is not diagonal."""
+    degree = degree_of(model, term, function)
     return _DENSE if degree is None else _POLYNOMIAL + _DEGREE * degree

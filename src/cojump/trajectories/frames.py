@@ -77,8 +77,8 @@ def block_frame(model: Model, b: int) -> Matrix:
 def shares_frame(model: Model, b: int) -> bool:
     """Whether all arguments on block b are diagonal in its main frame."""
     frame, name = block_frame(model, b), model.blocks[b].name
-    arguments = [jump.argument[name] for jump in model.local_jumps.values() if name in jump.argument]
-    return all(turn_of(conjugate(frame, x)) is None for x in arguments)
+    terms = (*model.local_jumps.values(), *model.potentials.values())
+    return all(turn_of(conjugate(frame, t.argument[name])) is None for t in terms if name in t.argument)
 
 
 def turn_of(argument: Matrix) -> Matrix | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ..model import Model, Potential
 from ..model.facts import once_per_recent_model
 from ..tools.types import Array, Matrix
-from .frames import block_frame
+from .frames import main_frames
 from .polynomial_rates import PolynomialRate, polynomial_rate
 from .product_channels import argument_grid
 
@@ -60,7 +60,7 @@ def potentials_of(model: Model) -> PotentialTables:
     ArgumentError
         If a potential returns something that is no energy.
     """
-    rotations = [block_frame(model, b) for b in range(len(model.blocks))]
+    rotations = list(main_frames(model))
     return PotentialTables(tuple(_table(model, term, rotations) for term in model.potentials.values()))
 
 
