@@ -71,6 +71,23 @@ def two_blocks(N):
     )
 
 
+def potential(N):
+    """A potential that is no polynomial, along an axis that commutes with nothing, beside a rate along another one."""
+    along = 0.6 * X - 0.2 * Y + 0.7 * Z
+    well = cj.Potential(lambda m: np.exp(-m) - 0.4 * np.cos(2 * m), {S: along}, factor=0.5)
+    decay = cj.LocalJump(0.8 * LOWER, S, amplitude=lambda x: 1 + 0.4 * x, argument={S: Z})
+    return cj.Model([cj.Block(S, N)], [cj.OneBody(0.5 * Y, S), well], [decay])
+
+
+def potential_of_two(N):
+    """A potential of the average over a quarter and three quarters of the particles, along other axes."""
+    a = N // 4
+    well = cj.Potential(lambda m: m**3 - 0.5 * m**2, {"a": 0.25 * Z, "b": 0.75 * X}, factor=0.3)
+    drive = [cj.OneBody(0.5 * X, "a"), cj.OneBody(0.4 * Y, "b")]
+    jumps = [cj.LocalJump(0.8 * LOWER, "a"), cj.LocalJump(0.7 * RAISE, "b")]
+    return cj.Model([cj.Block("a", a), cj.Block("b", N - a)], [*drive, well], jumps)
+
+
 def tilted(model):
     return cj.tilted(model, THETA, PHI)
 
@@ -94,6 +111,9 @@ MODELS = {
     "mixed decay": (mixed_decay, tilted, ONE_BLOCK),
     "hopfield of two blocks": (hopfield_two, each_its_own, TWO_BLOCKS),
     "two blocks": (two_blocks, each_its_own, TWO_BLOCKS),
+    "p-spin": (lambda N: cj.systems.p_spin(N, 3, 0.6, 0.8, 1.0, 0.2), tilted, ONE_BLOCK),
+    "potential": (potential, tilted, ONE_BLOCK),
+    "potential of two blocks": (potential_of_two, each_its_own, TWO_BLOCKS),
 }
 
 

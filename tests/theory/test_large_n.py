@@ -7,7 +7,7 @@ import cojump as cj
 from tests.support.extrapolation import MODELS, approach, hopfield, tilted
 
 TIMES = np.array([0.5, 1.0, 2.0])
-QUICK = ("constrained", "mixed decay", "hopfield, excluded")
+QUICK = ("constrained", "mixed decay", "hopfield, excluded", "p-spin")
 
 
 def check_approach(name):
