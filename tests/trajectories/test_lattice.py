@@ -13,7 +13,7 @@ from cojump.model.states import State
 from cojump.trajectories import lattice_engine
 from cojump.trajectories.compilation import warm_up
 from cojump.trajectories.kernels.lattice import set_strides
-from cojump.trajectories.kernels.lattice_heff import apply_lattice, fill_axes, fill_rates, fill_row
+from cojump.trajectories.kernels.lattice_heff import apply_lattice, fill_axes, fill_energy, fill_rates, fill_row
 from cojump.trajectories.kernels.lattice_jump import channel_weights, general_jump, ladder_jump
 from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.lattice_engine import LatticeEngine
@@ -43,6 +43,7 @@ def random_lattice(rng, sizes):
             A, B, g = random_matrix(rng), random_matrix(rng), 0.4 + 0.1j
             terms += [cj.TwoBody(A, B, g, (a, b)), cj.TwoBody(B.conj().T, A.conj().T, g.conjugate(), (b, a))]
     argument = {n: (0.3 + i) * Z for i, n in enumerate(names)}
+    terms += [cj.Potential(np.cos, argument, factor=0.4), cj.Potential(np.exp, {names[-1]: 0.6 * Z}, factor=0.3)]
     last = names[-1]
     jumps = [
         cj.LocalJump(random_matrix(rng), names[0], amplitude=lambda x: 1 + 0.3 * x, argument=argument),
@@ -65,6 +66,7 @@ def in_box(lattice, labels):
     elements, place = elements_of(lattice, int(box.size[0])), np.zeros(len(labels), dtype=np.int64)
     fill_axes(lattice, box, elements)
     fill_rates(lattice, box, elements, place)
+    fill_energy(lattice, box, elements, place)
     return box, elements, place
 
 
