@@ -54,7 +54,7 @@ class Drawn:
             ]
         shared = {b: random_hermitian(rng, d) / d for b in names}
         jumps = []
-        if self.potential:  # along the axis of the rates, or along another one
+        if self.potential and not local_only:  # along the axis of the rates, or along another one
             own = shared if self.seed % 2 else {b: random_hermitian(rng, d) / d for b in names}
             terms.append(cj.Potential(FUNCTIONS[rng.integers(len(FUNCTIONS))], own, factor=0.4 * c))
         for b in names:
