@@ -196,17 +196,8 @@ def test_a_mode_couples_its_blocks_and_parts_keep_the_physics():
     assert len(components(coupled)) == 1
 
 
-def test_trajectories_and_bounds_say_that_they_know_no_modes():
+def test_bounds_say_that_they_know_no_modes():
     model = cj.Model([cj.Block("a", 3), cj.Mode("m")], [cj.ModeCoupling({"a": X}, "m")], [cj.ModeLoss(1.0, "m")])
     state = cj.tilted(model, 1.0, 0.0)
-    for run in (
-        lambda: cj.simulate(model, state, [0, 1], n_traj=2),
-        lambda: cj.trajectory(model, state, [0, 1], seed=1, index=0),
-        lambda: cj.estimate(model, state, [0, 1], 2),
-    ):
-        with pytest.raises(
-            cj.UnsupportedError, match="Trajectories of boson modes are not supported: this model has m"
-        ):
-            run()
     with pytest.raises(cj.UnsupportedError, match="the model has the mode m"):
         cj.bounds.gronwall(model, state, [0, 1])

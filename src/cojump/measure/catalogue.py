@@ -12,6 +12,7 @@ from .distributions import DistributionMeter
 from .jump_counts import ActivityMeter, CountMeter
 from .meter import Meter, StateMeter
 from .order_parameters import OrderMeter
+from .photons import PhotonMeter, counted_modes
 from .polynomials import PolynomialMeter
 from .squeezing import SqueezingMeter
 from .time_windows import WindowMeter, window_of
@@ -41,9 +42,9 @@ class Asked(Protocol):
 def meters_of(model: Model, times: Array, asked: Asked) -> tuple[Meter | StateMeter, ...]:
     """Return the meters of a run, checked.
 
-    Averages, jump counts, spins, squeezing (where x, y and z are measured), order parameters if the model has any;
-    and what is asked for:
-    polynomials, distributions, and averages over the measurement window (if one of its bounds is given).
+    Averages, jump counts, spins, squeezing (where x, y and z are measured), quanta of modes (where x and y are), order
+    parameters if the model has any; and what is asked for: polynomials, distributions, and averages over the
+    measurement window (if one of its bounds is given).
 
     Raises
     ------
@@ -55,6 +56,8 @@ def meters_of(model: Model, times: Array, asked: Asked) -> tuple[Meter | StateMe
     if spins:
         meters.append(SpinMeter(model, times))
         meters += [SqueezingMeter(model, b, times) for b in spins if model.measures(b)]
+    if counted_modes(model):
+        meters.append(PhotonMeter(model, times))
     if len(asked.distributions):
         meters.append(DistributionMeter(model, asked.distributions))
     measured = window_of(times, asked.burn_in, asked.window)

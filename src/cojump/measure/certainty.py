@@ -166,11 +166,14 @@ def ground_of(
 def chance_of(model: Model, state: State) -> Chance:
     """What can differ between the trajectories of a model from a state."""
     A, L = len(model.labels), len(model.jumps)
-    widths = np.array([np.ptp(np.linalg.eigvalsh(o.matrix)) for o in model.observables])
+    widths = [float(np.ptp(np.linalg.eigvalsh(o.matrix))) for o in model.observables]
+    widths += [2 * max(1.0, abs(state.amplitudes[q.mode])) for q in model.quadratures]
     component, alike = np.zeros(A, dtype=np.int64), np.ones(A, dtype=bool)
     rate, acts, fires = np.zeros(A), np.zeros((A, L), dtype=bool), np.zeros(L, dtype=bool)
     for c, part in enumerate(components(model)):
-        own = np.array([o.block in part.blocks for o in model.observables])
+        own = np.array(
+            [o.block in part.blocks for o in model.observables] + [q.mode in part.modes for q in model.quadratures]
+        )
         starts = [state.blocks[b] for b in part.blocks]
         able = np.array([jump.can_fire(part.model.sizes) for jump in part.model.jumps], dtype=bool)
         left = _jumps_that_leave(part.model, starts)
@@ -180,7 +183,7 @@ def chance_of(model: Model, state: State) -> Chance:
         acts[np.ix_(own, places)] = able & (left is None)
         fires[places] = able & (True if left is None else left)
     maps = [model.linear(name, x)[1] for name, x in model.order_parameters.items()]
-    return Chance(widths, component, alike, rate, acts, fires, np.array(maps).reshape(-1, A))
+    return Chance(np.array(widths), component, alike, rate, acts, fires, np.array(maps).reshape(-1, A))
 
 
 def _starts_alike(block: BlockState) -> bool:

@@ -21,7 +21,7 @@ class SqueezingMeter(Meter):
         self.name = f"squeezing/{model.blocks[b].name}"
         super().__init__((f"{model.blocks[b].name}:{model.blocks[b].size}",), times)
         self._places = np.array([a for a, o in enumerate(model.observables) if o.block == b])
-        A = len(model.observables)
+        A = len(model.labels)
         number = np.zeros((A, A), dtype=int)
         number[np.triu_indices(A)] = np.arange(A * (A + 1) // 2)
         rows, columns = np.triu_indices(3)

@@ -250,7 +250,10 @@ def correlator(model: Model, source: Any, first: str, second: str) -> tuple[Arra
     0.2677, 0.2747 ± 0.0168
     """
     _check(model, source)
-    observables = [model.observables[checks.place(_name("label", label), model.labels)] for label in (first, second)]
+    observables = [
+        model.observables[checks.place(_name("label", label), [o.label for o in model.observables])]
+        for label in (first, second)
+    ]
     blocks = [model.blocks[o.block].name for o in observables]
     found = correlators(model, source, *blocks)
     a, b = found.labels[0].index(first), found.labels[1].index(second)

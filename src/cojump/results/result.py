@@ -60,6 +60,7 @@ _NEEDS = {
     "activity": ("be counted between two output times", "this run has one"),
     "spin": ("belong to a block of two levels", "this model has none"),
     "squeezing": ("belong to a block of two levels", "this model has none"),
+    "photons": ("belong to a boson mode of which x and y are measured", "this model has none"),
 }
 """What figures beside the averages come from, and what the lack of them says about a run."""
 
@@ -136,7 +137,8 @@ class Result(Averages):
             file holds: the message names it.
         """
         model = self._setup.model()
-        if model.labels != self.labels and set(self.labels) <= {o.label for o in model.all_averages()}:
+        every = {o.label for o in model.all_averages()} | {q.label for q in model.all_quadratures()}
+        if model.labels != self.labels and set(self.labels) <= every:
             model = replace(model, averages=self.labels)  # a function of the user's makes it with all of them
         if model.labels != self.labels or model.size != self.n_particles:
             found = f"N = {model.size:,} and the averages {few(model.labels)}"
@@ -310,6 +312,11 @@ class Result(Averages):
     def spin(self) -> Estimates:
         """Total spin J_b of each block of two levels, the sector of the trajectory."""
         return self._by_block("spin")
+
+    @cached_property
+    def photons(self) -> Estimates:
+        """<a†a>/N of each boson mode, N all particles."""
+        return self._by_block("photons")
 
     def _by_block(self, name: str) -> Estimates:
         """Figures that are called as the block on whose averages they depend."""

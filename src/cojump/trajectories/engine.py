@@ -22,10 +22,5 @@ def make_engine(model: Model, state: State, times: Array, tolerance: float, snap
     """
     model.check_rates()
     parts = recipe_of(model).parts
-    runners = [
-        part.representation.engine(
-            part.model, State(tuple(state.blocks[b] for b in part.blocks)), times, tolerance, snapshots
-        )
-        for part in parts
-    ]
+    runners = [part.representation.engine(part.model, part.state(state), times, tolerance, snapshots) for part in parts]
     return runners[0] if len(parts) == 1 else SideBySide(model, parts, runners)

@@ -20,10 +20,16 @@ class SideBySide:
 
     def __init__(self, model: Model, parts: Sequence[Component], runners: Sequence[Runner]) -> None:
         self._parts, self._runners = parts, runners
-        self._blocks, self._n_averages, self._n_jumps = model.blocks, len(model.observables), len(model.jumps)
-        owner = [o.block for o in model.observables]
+        self._blocks, self._n_averages, self._n_jumps = model.blocks, len(model.labels), len(model.jumps)
+        owner = [o.block for o in model.observables] + [len(model.blocks) + q.mode for q in model.quadratures]
         self._sectors = sector_array(model.blocks, [])
-        self._places = [np.concatenate([np.flatnonzero(np.equal(owner, b)) for b in part.blocks]) for part in parts]
+        own = [(*part.blocks, *(len(model.blocks) + m for m in part.modes)) for part in parts]
+        self._places = [np.concatenate([np.flatnonzero(np.equal(owner, b)) for b in members]) for members in own]
+        # the averages of a mode are divided by √N, where the model of a part counts its own particles
+        self._scales = [
+            np.where(places < len(model.observables), 1.0, np.sqrt(part.share))
+            for places, part in zip(self._places, parts, strict=True)
+        ]
 
     def run(
         self,
@@ -47,14 +53,14 @@ class SideBySide:
         T, A = len(single[0].mean), self._n_averages
         mean, counts = np.empty((T, A)), np.zeros((T, self._n_jumps), dtype=np.int64)
         sectors = np.zeros((T, *self._sectors.shape[1:]), dtype=self._sectors.dtype)
-        for places, component, one in zip(self._places, self._parts, single, strict=True):
-            mean[:, places] = one.mean[:, : len(places)]  # a part of which none is wanted has one
+        for places, scale, component, one in zip(self._places, self._scales, self._parts, single, strict=True):
+            mean[:, places] = one.mean[:, : len(places)] * scale  # a part of which none is wanted has one
             placed(self._blocks, component.blocks, one.sectors, sectors)
             counts[:, list(component.jumps)] = one.counts
         second = mean[:, :, None] * mean[:, None, :]
-        for places, one in zip(self._places, single, strict=True):
+        for places, scale, one in zip(self._places, self._scales, single, strict=True):
             if len(places):
-                second[:, places[:, None], places] = from_pairs(one.second, len(places))
+                second[:, places[:, None], places] = from_pairs(one.second, len(places)) * np.outer(scale, scale)
         rows, columns = np.triu_indices(A)
         jumps = self._merged([one.jumps for one in single], sectors[0]) if record else None
         n_jumps = sum(one.n_jumps for one in single)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from ..model import Model
 from ..tools.matrices import ROUNDING, is_diagonal
 from ..tools.types import Array
 from .axes import seen
-from .product_moves import Ket, Moves, apply, apply_adjoint, around
+from .product_moves import Ket, Moves, Rows, apply, apply_adjoint, around
 from .product_sectors import ProductBasis, ProductSector
 
 
@@ -56,7 +57,28 @@ class ProductAverages:
         A = len(self._averaged)
         if len(needed) > A:
             self._operators, self._averaged = _as_they_are(basis.model, basis.rotations)
-        self._pairs = np.triu_indices(A)
+        self._particles = self._averaged.shape[1]
+        self._quadratures = basis.model.quadratures
+        if self._quadratures:
+            self._averaged = self._with_modes()
+        self._pairs = np.triu_indices(len(self._averaged))
+
+    def _with_modes(self) -> Ket:
+        """The coefficients with those of x and y in aψ and a†ψ of each mode behind those of the particles."""
+        A, n, unit = len(self._averaged), self._particles, 0.5 / np.sqrt(self.basis.model.size)
+        made = np.zeros((A + len(self._quadratures), n + 2 * len(self.basis.modes)), dtype=np.complex128)
+        made[:A, :n] = self._averaged
+        for row, q in enumerate(self._quadratures, start=A):
+            column = n + 2 * q.mode
+            made[row, column : column + 2] = [unit, unit] if q.part == 0 else [-1j * unit, 1j * unit]
+        return made
+
+    def displace(self, displacements: Sequence[complex]) -> None:
+        """Set x and y to the frame with these displacements of the modes."""
+        first, unit = len(self._averaged) - len(self._quadratures), 1 / np.sqrt(self.basis.model.size)
+        for row, q in enumerate(self._quadratures, start=first):
+            b = displacements[q.mode]
+            self._averaged[row, 0] = unit * (b.real if q.part == 0 else b.imag)
 
     def averages(self, sector: ProductSector, state: Ket) -> tuple[Array, Array]:
         """<m_a> and <½{m_a, m_b}>: inner products of the vectors that operators make of ψ, with ψ and each other.
@@ -66,13 +88,19 @@ class ProductAverages:
         w, tensor = self._averaged, state.reshape(sector.dims)
         stack = np.zeros((w.shape[1], state.size), dtype=np.complex128)
         stack[0] = state
-        for made, (b, name, matrix, adjoint, diagonal) in zip(stack[1:], self._operators, strict=True):
+        vectors = zip(stack[1 : self._particles], self._operators, strict=True)
+        for made, (b, name, matrix, adjoint, diagonal) in vectors:
             s = sector.blocks[b]
             if diagonal is not None:
                 np.multiply(tensor, sector.along(b, s.occupations @ diagonal), out=made.reshape(sector.dims))
                 continue
             rows = self._moves[b].collective(sector.labels[b], sector.box[b], s, name, matrix)
             (apply_adjoint if adjoint else apply)(rows, around(sector.dims, b), state, made)
+        if self._quadratures:
+            for m, window in enumerate(sector.modes):
+                outside, column = around(sector.dims, len(sector.blocks) + m), self._particles + 2 * m
+                apply(Rows.of(window.lowering), outside, state, stack[column])
+                apply(Rows.of(window.raising), outside, state, stack[column + 1])
         norm2 = np.vdot(state, state).real
         gram = (w.conj() @ (stack.conj() @ stack.T) @ w.T).real / norm2
         return (w @ (stack @ state.conj())).real / norm2, gram[self._pairs]

@@ -8,6 +8,7 @@ from ..model import Model
 from ..model.states import State
 from ..tools.types import Array
 from .loop import Loop
+from .mode_state import ModeState
 from .product_state import ProductState
 from .random_streams import Stream
 
@@ -26,5 +27,6 @@ class ProductEngine(Loop):
     def __init__(
         self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
-        own = ProductState(model, state, tolerance, Stream().generator)
+        kind = ModeState if model.modes else ProductState
+        own = kind(model, state, tolerance, Stream().generator)
         super().__init__(model, own, times, snapshots)

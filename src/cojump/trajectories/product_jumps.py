@@ -64,6 +64,14 @@ class ProductJumps:
         if number is None:
             return NO_JUMP, sector.labels, sector.box, state
         channel, collective = self.basis.channels[number], self.basis.collective[number]
+        if channel is None and collective is None:
+            after, _ = _chosen(sector.lost(number, state), left)
+            return (
+                (NO_NUMBER if after is None else number),
+                sector.labels,
+                sector.box,
+                state if after is None else after,
+            )
         if channel is None:
             assert collective is not None
             after = np.zeros(sector.size, dtype=complex)
@@ -87,6 +95,9 @@ class ProductJumps:
             if bands is not None:
                 total += twice_bands(*bands, state)
             weights.append(max(total, 0.0))
+        for mode in self.basis.modes:
+            for place in mode.losses:
+                weights[place] = sum(w for _, w in sector.lost(place, state))
         return weights
 
     def _local_jump(

@@ -9,7 +9,7 @@ alike, as parts of H.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from math import prod
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, triu
 
+from ..basis.fock_window import FockWindow
 from ..basis.occupations import Occupations
 from ..basis.particle_removal import Label
 from ..basis.rotations import representation
@@ -29,6 +30,7 @@ from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.matrices import is_diagonal
 from ..tools.types import Array, Matrix
 from .axes import seen
+from .displaced_modes import displaced_modes
 from .no_jump_tables import Bands, ProgramHeff
 from .potentials import PotentialTable, potentials_of
 from .product_channels import Channel, channels_of
@@ -43,7 +45,10 @@ MEMORY = 256 * 2**20
 """Bytes of sectors that a basis keeps for the next visit, and again of changes of frame."""
 
 Box = tuple[tuple[int, int], ...]
-"""A window along every axis: first and past-last state of each block."""
+"""A window along every axis: first and past-last state of each block, and of each mode behind them."""
+
+_MOST_QUANTA = 2**31
+"""An axis of Fock states has no end; its windows do."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ class ProductBasis:
             else None
             for jump in model.jumps
         ]
+        self.modes = displaced_modes(model, self.rotations)
         self.whole = lru_cache(maxsize=4096)(self._whole)
         """The window that is all of a sector, from its labels."""
         self._kept: CacheByBytes[tuple[Labels, Box], ProductSector] = CacheByBytes(memory)
@@ -112,6 +118,7 @@ class ProductBasis:
         turned = {b for made in self.functions for b in made.turn}
         turned |= {made.polynomial.axis for made in self.functions if made.polynomial is not None}
         self.whole_axes = tuple(b in turned or block.levels > 2 for b, block in enumerate(self.blocks))
+        self.whole_axes += (False,) * len(self.modes)
         """Axes without a window: a change of frame mixes them from end to end, or they have more than two levels."""
 
     @property
@@ -120,7 +127,12 @@ class ProductBasis:
         return [*(channel for channel in self.channels if channel is not None), *self.potentials]
 
     def _whole(self, labels: Labels) -> Box:
-        return tuple((0, dimension_of(b, label)) for b, label in zip(self.blocks, labels, strict=True))
+        blocks = tuple((0, dimension_of(b, label)) for b, label in zip(self.blocks, labels, strict=True))
+        return blocks + ((0, _MOST_QUANTA),) * len(self.modes)
+
+    def loss(self, place: int) -> tuple[int, tuple[float, float]]:
+        """The mode that the jump at ``place`` is a loss of, and its rates of a and of a†."""
+        return next((m, mode.losses[place]) for m, mode in enumerate(self.modes) if place in mode.losses)
 
     def sector(self, labels: Labels, box: Box | None = None) -> ProductSector:
         """The window ``box`` (or all) of a sector; recent ones are kept within the memory budget."""
@@ -144,9 +156,12 @@ class ProductSector:
     Attributes
     ----------
     box : tuple of (int, int)
-        First and past-last state of each block (counted from M = -J for two levels; all of them for more).
+        First and past-last state of each block (counted from M = -J for two levels; all of them for more), then those
+        of the displaced modes.
+    blocks : list of sectors
+    modes : list of FockWindow
     dims : tuple of int
-        Number of states of each block; states are flat arrays in C order.
+        Number of states of each block, then of each mode; states are flat arrays in C order.
     size : int
         Number of amplitudes.
     energy, half_rate : (size,) arrays
@@ -166,17 +181,19 @@ class ProductSector:
         whole = basis.whole(labels)
         self.blocks = [
             sector_of(block, label, None if block.levels > 2 or window == ends else window)
-            for block, label, window, ends in zip(basis.blocks, labels, box, whole, strict=True)
+            for block, label, window, ends in zip(basis.blocks, labels, box, whole, strict=False)
         ]
-        self.dims = tuple(s.dim for s in self.blocks)
+        self.modes = [FockWindow(*window) for window in box[len(labels) :]]
+        self.dims = (*(s.dim for s in self.blocks), *(m.dim for m in self.modes))
         self.size = prod(self.dims)
         self._gammas: dict[tuple[int, Label | None], Array] = {}
         self._polynomials: dict[tuple[int, Label | None], Rows] = {}
         self._left_behind: dict[tuple[int, int], tuple[NDArray[np.bool_], NDArray[np.int64]]] = {}
         self._hamiltonian = Builder(self.dims)
         self._hamiltonian.put(CLEAR, _RESULT, _STATE)
+        self._displaced: list[tuple[int, Callable[[complex, complex], complex], int]] = []
         self.energy = self._add_hamiltonian()
-        half_rate = np.zeros(self.dims)
+        half_rate = self._damping_of_modes()
         self.rate_tables: list[Array] = []
         self.rate_programs: list[Program | None] = []
         self.rate_bands: list[Bands | None] = []
@@ -190,8 +207,9 @@ class ProductSector:
                 self._add_rate(single, channel, diagonal if turned else None, 1.0)
                 self._add_rate(self._hamiltonian, channel, diagonal if turned else None, -0.5j)
                 diagonal = np.zeros(self.dims) if turned else diagonal
+            elif collective is None:  # the loss of a mode, see _damping_of_modes
+                diagonal = np.zeros(self.dims)
             else:
-                assert collective is not None
                 self._add_collective(single, collective, 1.0)
                 self._add_collective(self._hamiltonian, collective, -0.5j)
                 diagonal = np.zeros(self.dims)
@@ -245,7 +263,8 @@ class ProductSector:
             pointers, rows, values = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
         parts = values.real.copy(), values.imag[: len(values) if values.imag.any() else 0].copy()
         none = Bands.of(csr_array((self.size, self.size)))
-        made = ProgramHeff(bool(self.rate_tables), self.energy, self.half_rate, p, pointers, rows, *parts, none)
+        half_rate = self.half_rate.copy() if self.modes else self.half_rate  # `displace` adds to it
+        made = ProgramHeff(bool(self.rate_tables), self.energy, half_rate, p, pointers, rows, *parts, none)
         functions = self.basis.functions
         if not alone or not any(made.polynomial for made in functions) or any(made.turn for made in functions):
             return made
@@ -272,6 +291,7 @@ class ProductSector:
 
     def _on_grid(self, values: Array, places: Mapping[int, slice | NDArray[np.int64]]) -> Array:
         """What a table over occupation numbers has on this sector; ``places`` replace those of some axes."""
+        values = values.reshape(values.shape + (1,) * len(self.modes))
         for b, s in enumerate(self.blocks):
             if values.shape[b] > 1:
                 values = values[(slice(None),) * b + (places.get(b, s.places),)]
@@ -340,7 +360,64 @@ class ProductSector:
                 energy += self._on_grid(potential.energy, {})
             elif potential.turn:
                 self._add_turned(self._hamiltonian, potential.turn, self._on_grid(potential.energy, {}), 1.0)
+        for m in range(len(self.modes)):
+            energy += self.along(len(self.blocks) + m, basis.modes[m].omega * self.modes[m].quanta)
+            self._add_mode(m)
         return energy.ravel()
+
+    def _add_mode(self, m: int) -> None:
+        """Add what couples to a mode in its displaced frame: terms of a†, of a, and of its displacement."""
+        program, mode, window, axis = self._hamiltonian, self.basis.modes[m], self.modes[m], len(self.blocks) + m
+        raising, lowering = program.matrix(axis, window.raising), program.matrix(axis, window.lowering)
+        self._put_displaced(m, raising, mode.raising)
+        self._put_displaced(m, lowering, mode.lowering)
+        for block, y in mode.couplings:
+            adjoint = np.ascontiguousarray(y.conj().T)
+            ways: list[tuple[Matrix, int, Callable[[complex, complex], complex]]]
+            if np.allclose(y, adjoint, rtol=_ZERO, atol=0):
+                both = program.matrix(axis, csr_array(window.raising + window.lowering))
+                ways = [(y, both, lambda b, _: 2 * b.real)]
+            else:
+                ways = [(y, raising, lambda b, _: b.conjugate()), (adjoint, lowering, lambda b, _: b)]
+            for matrix, of_mode, of_displacement in ways:
+                of_block = program.matrix(block, self.blocks[block].one_body(matrix))
+                program.put(APPLY, 2, _STATE, of_block)
+                program.put(APPLY_ADD, _RESULT, 2, of_mode)
+                self._put_displaced(m, of_block, of_displacement)
+
+    def _put_displaced(self, m: int, matrix: int, factor: Callable[[complex, complex], complex]) -> None:
+        """Add a matrix with a factor that depends on the displacement of a mode and on its reference."""
+        self._displaced.append((len(self._hamiltonian.code), factor, m))
+        self._hamiltonian.put(APPLY_ADD, _RESULT, _STATE, matrix)
+
+    def displace(self, displacements: Sequence[complex], references: Sequence[complex]) -> None:
+        """Set H_eff to the frame with these b and β of the modes, see cojump.trajectories.displaced_modes."""
+        for place, factor, m in self._displaced:
+            self.h_eff.program.factor[place] = factor(displacements[m], references[m])
+        self._offsets = [b - beta for b, beta in zip(displacements, references, strict=True)]
+        of_modes = zip(self.basis.modes, self._offsets, strict=True)
+        damping = sum(0.5 * mode.rates[1] * abs(d) ** 2 for mode, d in of_modes)
+        np.add(self.half_rate, damping, out=self.h_eff.half_rate)
+
+    def lost(self, place: int, state: Ket) -> list[tuple[Ket, float]]:
+        """What the two jumps of a loss make of a state, √κ₁ (a' + d) ψ and √κ₂ (a'† + d*) ψ, and their weights."""
+        m, rates = self.basis.loss(place)
+        outside, window, d = around(self.dims, len(self.blocks) + m), self.modes[m], self._offsets[m]
+        made = []
+        for rate, matrix, number in zip(rates, (window.lowering, window.raising), (d, d.conjugate()), strict=True):
+            if rate > 0:
+                after = np.sqrt(rate) * (apply(Rows.of(matrix), outside, state) + number * state)
+                made.append((after, float(np.vdot(after, after).real)))
+        return made
+
+    def _damping_of_modes(self) -> Array:
+        """½ [κ₁ a'†a' + κ₂ a'a'†] of all modes."""
+        damping = np.zeros(self.dims)
+        for m, (mode, window) in enumerate(zip(self.basis.modes, self.modes, strict=True)):
+            for down, up in mode.losses.values():
+                rate = down * window.quanta + up * (window.quanta + 1)
+                damping += self.along(len(self.blocks) + m, 0.5 * rate)
+        return damping
 
     def _add_off_diagonal(self, b: int, matrix: csr_array) -> None:
         rest = _off_diagonal(matrix)

@@ -54,7 +54,7 @@ class ProductState:
     sector_type = object
 
     def __init__(self, model: Model, state: State, tolerance: float, generator: np.random.Generator) -> None:
-        self.basis, self.n_averages = ProductBasis(model), len(model.observables)
+        self.basis, self.n_averages = ProductBasis(model), len(model.labels)
         self.tolerance, self.effort = float(tolerance), 0
         self._blocks = state.blocks
         self._windows = Windows(self.basis, tolerance)

@@ -52,10 +52,11 @@ class Windows:
 
     def __init__(self, basis: ProductBasis, tolerance: float) -> None:
         self.basis = basis
-        self.tail = (0.5 * tolerance) ** 2 / (4 * len(basis.blocks))
+        axes = len(basis.blocks) + len(basis.modes)
+        self.tail = (0.5 * tolerance) ** 2 / (4 * axes)
         # products of two operators on one axis move a state by two, L†L of a collective jump is one
         two = bool(basis.inside) or any(matrices is not None for matrices in basis.collective)
-        self._reach = MAX_ORDER * (2 if two else 1)
+        self._reach = [MAX_ORDER * (2 if two else 1)] * len(basis.blocks) + [MAX_ORDER] * len(basis.modes)
 
     def fit(self, labels: Labels, box: Box, state: Ket) -> tuple[ProductSector, Ket]:
         """Put a state given on ``box`` into a window that its support cannot leave within one step.
@@ -71,7 +72,7 @@ class Windows:
             for b, (lo, _) in enumerate(box):
                 others = tuple(a for a in range(len(box)) if a != b)
                 first, last = support(weights.sum(axis=others), self.tail * float(weights.sum()))
-                low, high = lo + first - self._reach, lo + last + self._reach
+                low, high = lo + first - self._reach[b], lo + last + self._reach[b]
                 low, high = low // _SNAP * _SNAP, -(-high // _SNAP) * _SNAP
                 wanted.append(whole[b] if self.basis.whole_axes[b] else (max(low, 0), min(high, whole[b][1])))
             target = tuple(wanted)

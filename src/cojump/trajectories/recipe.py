@@ -8,11 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ..errors import UnsupportedError
 from ..model import Model
 from ..model.components import Component, components
 from ..model.facts import once_per_model
-from ..tools.summaries import few
 from ..tools.types import Array
 from .frames import named_frames
 from .representations import REPRESENTATIONS, Representation
@@ -115,8 +113,6 @@ class Recipe:
 @once_per_model
 def recipe_of(model: Model) -> Recipe:
     """The recipe of a model."""
-    if model.modes:
-        raise UnsupportedError(f"Trajectories of boson modes are not supported: this model has {few(model.mode_names)}")
     return Recipe(
         tuple(
             Part(**vars(part), representation=next(r for r in REPRESENTATIONS if r.holds(part.model)))

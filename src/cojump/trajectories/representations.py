@@ -36,6 +36,9 @@ from .product_state import MOVES_MEMORY
 from .spin_engine import Engine
 from .spin_tables import build, is_banded
 
+FOCK_STATES = 48
+"""Fock states of a displaced mode: some that are occupied, and room for one step of no-jump evolution."""
+
 
 class Representation(ABC):
     """How the states of an independent part of a model are written down, and what runs its trajectories there."""
@@ -208,6 +211,26 @@ class Product(Representation):
                 twice_bands(*Bands.of(csr_array((1, 1))), np.zeros(1, dtype=complex))
 
 
+class Modes(Product):
+    """Sectors of blocks beside boson modes, each in few Fock states of a frame that follows it."""
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part."""
+        return bool(model.modes)
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        return super().method(model) + ", boson modes in displaced Fock spaces"
+
+    def amplitudes(self, model: Model) -> int:
+        """Amplitudes of the largest sector of the blocks, times the Fock states of modes with few fluctuations."""
+        return super().amplitudes(model) * FOCK_STATES ** len(model.modes)
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine, with these Fock states."""
+        return super().nbytes(model) * FOCK_STATES ** len(model.modes)
+
+
 class Lattice(Product):
     """Blocks of two levels whose arguments share an axis in each: a box of the grid of their M."""
 
@@ -244,9 +267,9 @@ class Lattice(Product):
                 LatticeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
-BANDED, LATTICE, PRODUCT = Banded(), Lattice(), Product()
+MODES, BANDED, LATTICE, PRODUCT = Modes(), Banded(), Lattice(), Product()
 
-REPRESENTATIONS: tuple[Representation, ...] = (BANDED, LATTICE, PRODUCT)
+REPRESENTATIONS: tuple[Representation, ...] = (MODES, BANDED, LATTICE, PRODUCT)
 """A part runs in the first of these that holds it."""
 
 

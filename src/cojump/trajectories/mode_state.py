@@ -1,0 +1,127 @@
+"""The state of blocks and boson modes on its way: sectors of the blocks, beside Fock states that follow each mode."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import sqrt
+
+import numpy as np
+from scipy.sparse import csc_array
+
+from ..basis.fock_window import displacement
+from ..basis.sectors import Labels
+from ..model import Model
+from ..model.states import State
+from .kernels.common import Gathered, Step
+from .product_moves import Ket, around
+from .product_sectors import Box
+from .product_state import ProductState
+from .pure_state import Factor, PureState
+
+FAR = 0.5
+"""|<a>| of a displaced mode above which its frame is moved."""
+
+_GRID = 4
+"""Displacements are changed by multiples of 1/4, real and imaginary part, so that few operators D come back often."""
+
+ROUNDING = 1e-13
+"""Of a norm."""
+
+_GROWTH = 16
+"""Fock states by which a window grows until a displaced state fits."""
+
+
+class ModeState(ProductState):
+    """The state of one trajectory after another; see :mod:`cojump.trajectories.displaced_modes`.
+
+    Parameters
+    ----------
+    model, state, tolerance, generator
+        As for :class:`cojump.trajectories.product_state.ProductState`.
+
+    Attributes
+    ----------
+    displacements : list of complex
+        b of each mode: a = b + a', and the Fock states are those of a'.
+    references : list of complex
+        β of each mode: what is counted are the jumps of a - β.
+    """
+
+    def __init__(self, model: Model, state: State, tolerance: float, generator: np.random.Generator) -> None:
+        super().__init__(model, state, tolerance, generator)
+        self._start = [sqrt(model.size) * alpha for alpha in state.amplitudes]
+        self._tick = min(mode.tick for mode in self.basis.modes)
+        self._operator = lru_cache(maxsize=256)(displacement)
+
+    def begin(self, generator: np.random.Generator) -> None:
+        """Draw one pure state of one sector of the blocks; the modes are in the vacuum of their displaced frames."""
+        self.displacements, self.references = list(self._start), list(self._start)
+        self._left = self._tick
+        super().begin(generator)
+        self._follow()
+
+    def step(self, waiting: float, most: float) -> Step:
+        """Evolve without a jump until ``waiting`` is lost of the log-survival, or to the next tick, or less."""
+        step = super().step(waiting, min(most, self._left))
+        self._left = 0.0 if step.found == 0 and step.horizon >= self._left else max(self._left - step.time, 0.0)
+        return step
+
+    def draw(self, generator: np.random.Generator) -> tuple[Labels, Box, Ket]:
+        """One pure state of one sector, in a window."""
+        labels, box, ket = super().draw(generator)
+        return labels, box + ((0, 1),) * len(self.displacements), ket
+
+    def is_stiff(self, step: Step, waiting: float, most: float, soon: float) -> bool:
+        """A mode has no whole sector: there are no long steps."""
+        return False
+
+    def whole(self) -> tuple[csc_array, Ket] | None:
+        """A mode has no whole sector."""
+        return None
+
+    def pure_state(self, gathered: Gathered, done: int) -> PureState:
+        """The state of the blocks that has just been measured; the modes are what they may be entangled with."""
+        sector, ket = self._sector, self._measured
+        tensor, B = ket.reshape(sector.dims) / np.linalg.norm(ket), len(sector.blocks)
+        return PureState((Factor(tuple(range(B)), sector.labels, sector.box[:B], tensor, self.frames),))
+
+    def take(self, labels: Labels, box: Box, ket: Ket) -> None:
+        """Go on from a state given on a window of a sector; the frames of the modes follow, at a tick the jumps too."""
+        super().take(labels, box, ket)
+        if not self._left > 0:
+            self._left = self._tick
+            self.references = [b + self._mean(m) for m, b in enumerate(self.displacements)]
+        self._follow()
+
+    def _follow(self) -> None:
+        """Move the frames of modes that have gone far from theirs, and set all that depends on the displacements."""
+        for m in range(len(self.displacements)):
+            mean = self._mean(m)
+            if abs(mean) > FAR:
+                self._move(m, complex(round(_GRID * mean.real), round(_GRID * mean.imag)) / _GRID)
+        self._sector.displace(self.displacements, self.references)
+        self.averages.displace(self.displacements)
+
+    def _mean(self, m: int) -> complex:
+        """<a> of a displaced mode."""
+        axis, window = len(self._sector.blocks) + m, self._sector.modes[m]
+        outer, inner = around(self._sector.dims, axis)
+        tensor = self._ket.reshape(outer, window.dim, inner)
+        root = np.sqrt(window.quanta[1:])[:, None]
+        return complex(np.vdot(tensor[:, :-1], root * tensor[:, 1:]))
+
+    def _move(self, m: int, delta: complex) -> None:
+        """Displace a mode by -δ, and its frame by δ; the window grows until no more than its tail is lost."""
+        sector, axis = self._sector, len(self._sector.blocks) + m
+        source = sector.box[axis]
+        outer, inner = around(sector.dims, axis)
+        tensor = self._ket.reshape(outer, sector.dims[axis], inner)
+        target = source
+        while True:
+            after = np.ascontiguousarray(self._operator(-delta, source, target) @ tensor)
+            if 1 - float(np.vdot(after, after).real) <= self._windows.tail + ROUNDING:
+                break
+            target = (max(target[0] - _GROWTH, 0), target[1] + _GROWTH)
+        box = (*sector.box[:axis], target, *sector.box[axis + 1 :])
+        self.displacements[m] += delta
+        super().take(sector.labels, box, after.ravel())
