@@ -5,7 +5,8 @@ whole system, and ρ is a full density matrix. Nothing of the program under test
 attributes are read, and the two rules Γ = amplitude(Δ) or √rate(Δ) are applied here.
 
 Order of the factors: block by block as in ``model.blocks``, the first particle is the most significant digit
-of a basis state. Two-level basis: (up, down).
+of a basis state. Two-level basis: (up, down). Behind the particles stand the modes, each in its plain Fock space
+|0>, |1>, .. of a size that the caller gives and :meth:`Oracle.edge` judges.
 """
 
 from __future__ import annotations
@@ -44,12 +45,16 @@ class Oracle:
     ``gamma_after=True`` is a wrong model on purpose: J^k = Γ(Δ) j^(k) in place of j^(k) Γ(Δ).
     """
 
-    def __init__(self, model, *, gamma_after: bool = False) -> None:
+    def __init__(self, model, *, gamma_after: bool = False, fock: Mapping[str, int] | None = None) -> None:
         self.model = model
         self.gamma_after = gamma_after
         self.levels = [block.levels for block in model.blocks for _ in range(block.size)]
-        self.dimension = int(np.prod(self.levels))
         self.total = len(self.levels)
+        self.places = {}
+        for mode in model.modes:
+            self.places[mode.name] = len(self.levels)
+            self.levels.append(fock[mode.name])
+        self.dimension = int(np.prod(self.levels))
         self.members: dict[str, list[int]] = {}
         first = 0
         for block in model.blocks:
@@ -61,6 +66,14 @@ class Oracle:
         self.averages = [
             self.collective(o, model.blocks[b].name) / model.blocks[b].size for _, b, o in observables(model)
         ]
+        self.photons = []
+        for mode in model.modes:
+            a = self.lowering(mode.name)
+            self.averages += [
+                (a + a.conj().T) / (2 * np.sqrt(self.total)),
+                (a - a.conj().T) / (2j * np.sqrt(self.total)),
+            ]
+            self.photons.append(a.conj().T @ a / self.total)
 
         # The trace norm of L is at most the spread of the energies plus twice the largest total jump rate.
         energies = np.linalg.eigvalsh(self.hamiltonian)
@@ -87,11 +100,35 @@ class Oracle:
                 total += self.local(matrix, k)
         return total
 
+    def lowering(self, mode: str) -> np.ndarray:
+        """a of a mode, <n-1|a|n> = √n."""
+        place = self.places[mode]
+        return self.local(np.diag(np.sqrt(np.arange(1.0, self.levels[place])), 1), place)
+
+    def edge(self, rho: np.ndarray) -> float:
+        """The weight of the last two Fock states of any mode."""
+        weights = np.diag(rho).real.reshape(self.levels)
+        return max(
+            (float(np.moveaxis(weights, place, 0)[-2:].sum()) for place in self.places.values()),
+            default=0.0,
+        )
+
     def _hamiltonian(self) -> np.ndarray:
         H = np.zeros((self.dimension, self.dimension), dtype=complex)
         for term in self.model.hamiltonian:
             if hasattr(term, "phi"):
                 H += self.total * term.factor * self._function(self._average(term.argument), term.phi)
+            elif hasattr(term, "omega"):
+                a = self.lowering(term.mode)
+                H += term.omega * a.conj().T @ a
+            elif hasattr(term, "eta"):
+                a = self.lowering(term.mode)
+                H += np.sqrt(self.total) * (term.eta * a.conj().T + np.conj(term.eta) * a)
+            elif hasattr(term, "mode"):
+                a = self.lowering(term.mode)
+                for block, y in term.matrices.items():
+                    emission = a.conj().T @ self.collective(y, block) / np.sqrt(self.total)
+                    H += emission + emission.conj().T
             elif hasattr(term, "strength"):
                 b, c = term.blocks
                 pairs = self.collective(term.first, b) @ self.collective(term.second, c)
@@ -103,6 +140,10 @@ class Oracle:
         return (H + H.conj().T) / 2
 
     def _jump_operators(self, jump) -> list[np.ndarray]:
+        if hasattr(jump, "thermal"):
+            a = self.lowering(jump.mode)
+            emission = np.sqrt(jump.kappa * (1 + jump.thermal)) * a
+            return [emission, np.sqrt(jump.kappa * jump.thermal) * a.conj().T] if jump.thermal else [emission]
         if hasattr(jump, "matrices"):
             L = sum(self.collective(Y, block) for block, Y in jump.matrices.items())
             return [np.sqrt(jump.rate / self.total) * L]
@@ -212,6 +253,21 @@ class Oracle:
 def solve(model, rho0: np.ndarray, times: Sequence[float], *, gamma_after: bool = False) -> OracleSolution:
     """The master equation of a model from ρ(0) = rho0 (D, D); see :class:`Oracle`."""
     return Oracle(model, gamma_after=gamma_after).solve(rho0, times)
+
+
+def with_coherent_modes(
+    rho0: np.ndarray, model, fock: Mapping[str, int], amplitudes: Mapping[str, complex]
+) -> np.ndarray:
+    """A state of the particles (D, D) beside each mode in the coherent state |√N α>, by a|β> = β|β>."""
+    total = sum(block.size for block in model.blocks)
+    for mode in model.modes:
+        beta = np.sqrt(total) * amplitudes[mode.name]
+        ket = np.ones(fock[mode.name], dtype=complex)
+        for n in range(1, len(ket)):
+            ket[n] = ket[n - 1] * beta / np.sqrt(n)
+        ket *= np.exp(-(abs(beta) ** 2) / 2)
+        rho0 = np.kron(rho0, np.outer(ket, ket.conj()))
+    return rho0
 
 
 # ---- what is observed ----------------------------------------------------------------------------

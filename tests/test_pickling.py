@@ -119,6 +119,12 @@ def held():
     yield cj.dicke(model, {"spins": (1, 0)})
     yield cj.occupation(MODELS["lambda_pump"](), {"particles": [1, 1, 1]})
     yield cj.steady_state(MODELS["free_flips"]())
+    mode = cj.Model([*model.blocks, cj.Mode("m")], model.hamiltonian, [*model.jumps, cj.ModeLoss(1.0, "m")])
+    yield mode
+    yield cj.mean_field(mode, start(mode), TIMES).photons
+    yield cj.master_equation(mode, start(mode), TIMES)
+    yield cj.steady_state(mode).photons
+    yield cj.fluctuations.fluctuations(mode, start(mode), TIMES)
     yield cj.attractors.fixed_points(MODELS["hopfield"](), starts=2)
     cycle = systems.hopfield(np.ones((1, 50)), 1.0, 1 / 0.3)
     yield cj.attractors.limit_cycle(cycle, cj.tilted(cycle, 0.5, 0.3))

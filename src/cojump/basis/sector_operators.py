@@ -1,8 +1,9 @@
 """Operators of a model in its sectors as sparse matrices: plain, in the user's frame, for any number of levels.
 
-A sector of a model is one label for each block, (λ_1, .., λ_B), and its space is ⊗_b V_{λ_b}, flat in C order. What is
-here follows the definitions step by step and shares no table or kernel with the trajectories: the exact master equation
-and the norms of the paper's lemmas are built on it. Everything about a block comes from the interface of
+A sector of a model is one label for each block, (λ_1, .., λ_B), and its space is ⊗_b V_{λ_b}, flat in C order. Behind
+the blocks stand the Fock states of the modes that are kept: b = a - γ of each, see :mod:`cojump.basis.fock_space`.
+What is here follows the definitions step by step and shares no table or kernel with the trajectories: the exact master
+equation and the norms of the paper's lemmas are built on it. Everything about a block comes from the interface of
 :mod:`cojump.basis.sectors`.
 """
 
@@ -24,6 +25,7 @@ from ..model.function_of_average import FunctionOfAverage
 from ..model.spectrum import snapped
 from ..tools.matrices import is_diagonal
 from ..tools.types import Array, Matrix, RealFunction
+from .fock_space import FockSpace
 from .particle_removal import Label, Removal
 from .sectors import Labels, Sector, rest_sector_of, sector_labels, sector_of
 
@@ -52,6 +54,8 @@ class Operators:
     Parameters
     ----------
     model : Model
+    spaces : sequence of FockSpace
+        One for each mode of the model.
 
     Raises
     ------
@@ -59,8 +63,8 @@ class Operators:
         If the basis does not hold the number of levels of a block.
     """
 
-    def __init__(self, model: Model) -> None:
-        self.model = model
+    def __init__(self, model: Model, spaces: Sequence[FockSpace] = ()) -> None:
+        self.model, self.spaces = model, tuple(spaces)
         self.block_labels = [sector_labels(block) for block in model.blocks]
 
     @property
@@ -73,13 +77,12 @@ class Operators:
         return [sector_of(block, label) for block, label in zip(self.model.blocks, labels, strict=True)]
 
     def dims(self, labels: Labels) -> tuple[int, ...]:
-        """Dimension of V_λ of each block."""
-        return tuple(part.dim for part in self.parts(labels))
+        """Dimension of V_λ of each block, and number of Fock states of each mode."""
+        return (*(part.dim for part in self.parts(labels)), *(space.size for space in self.spaces))
 
     def collective(self, labels: Labels, matrices: Mapping[int, NDArray[Any]]) -> csr_array:
         """Σ_b Σ_{k in b} x_b^(k), the matrices given by the number of their block."""
-        parts = self.parts(labels)
-        dims = [part.dim for part in parts]
+        parts, dims = self.parts(labels), self.dims(labels)
         total = csr_array((prod(dims), prod(dims)), dtype=complex)
         for b, matrix in matrices.items():
             total = total + _on_axis(parts[b].one_body(np.asarray(matrix, dtype=complex)), b, dims)
@@ -104,7 +107,51 @@ class Operators:
                     for name, matrix in zip(term.blocks, (term.first, term.second), strict=True)
                 )
                 H = H + (term.strength / self.model.size) * (first @ second)
+        for mode in range(len(self.spaces)):
+            H = H + self._mode_hamiltonian(labels, mode)
         return csr_array((H + H.conj().T) / 2)
+
+    # ---- modes -----------------------------------------------------------------------------------
+
+    def lowering(self, labels: Labels, mode: int) -> csr_array:
+        """The operator b of a mode, a = b + γ."""
+        return _on_axis(self.spaces[mode].lowering(), len(self.model.blocks) + mode, self.dims(labels))
+
+    def mode_jumps(self, jump: int, labels: Labels) -> list[csr_array]:
+        """√(κ(1+n̄)) b and √(κ n̄) b†: the jumps a - γ of a loss, those that there are."""
+        loss = self.model.mode_losses[jump]
+        b = self.lowering(labels, self.model.mode_index(loss.mode))
+        both = zip(loss.rates, (b, csr_array(b.conj().T)), strict=True)
+        return [csr_array(np.sqrt(rate) * operator) for rate, operator in both if rate]
+
+    def _mode_hamiltonian(self, labels: Labels, mode: int) -> csr_array:
+        """The terms of a mode in b = a - γ without their constant, b† G + b G† + ω b†b + Σ_k (γ* y + γ y†)/√N.
+
+        With the jumps a - γ in place of a the same master equation has i(κ/2)(γ* a - γ a†) in H.
+        """
+        model, name, gamma = self.model, self.model.modes[mode].name, self.spaces[mode].centre
+        b, root = self.lowering(labels, mode), np.sqrt(model.size)
+        raised = csr_array(b.conj().T)
+        number: Any = 0.0
+        field = 0j
+        H = self.collective(labels, {})
+        for energy in model.mode_energies:
+            if energy.mode == name:
+                number, field = number + energy.omega, field + energy.omega * gamma
+        for drive in model.mode_drives:
+            if drive.mode == name:
+                field += root * drive.eta
+        for loss in model.mode_losses.values():
+            if loss.mode == name:
+                field -= 0.5j * loss.kappa * gamma
+        G: Any = self.collective(labels, {})
+        for term in model.mode_couplings:
+            if term.mode == name:
+                Y = self.collective(labels, {self._block(block): y for block, y in term.matrices.items()}) / root
+                G = G + Y
+                H = H + np.conj(gamma) * Y + gamma * Y.conj().T
+        raising = raised @ G + field * raised
+        return csr_array(H + number * (raised @ b) + raising + raising.conj().T)
 
     def collective_jump(self, jump: int, labels: Labels) -> csr_array:
         """L = sqrt(rate/N) Σ_b Σ_{k in b} Y_b^(k)."""
@@ -136,7 +183,7 @@ class Operators:
             own = self._block(term.block)
             parts[own] = rest_sector_of(self.model.blocks[own], rest)
         if not term.argument:
-            return csr_array(eye_array(prod(part.dim for part in parts), dtype=complex))
+            return self._beside_modes(csr_array(eye_array(prod(part.dim for part in parts), dtype=complex)))
         return self._calculus(term, term.gamma, parts)
 
     def _calculus(self, term: FunctionOfAverage, function: RealFunction, parts: Sequence[Sector]) -> csr_array:
@@ -158,7 +205,12 @@ class Operators:
         if turns:
             rotation = _product_matrix([turns.get(b) for b in range(len(dims))], dims)
             result = csr_array(rotation @ result @ rotation.conj().T)
-        return result
+        return self._beside_modes(result)
+
+    def _beside_modes(self, matrix: csr_array) -> csr_array:
+        """An operator of the particles on the whole space."""
+        beside = prod(space.size for space in self.spaces)
+        return matrix if beside == 1 else csr_array(kron(matrix, eye_array(beside), format="csr"))
 
     # ---- local jumps -----------------------------------------------------------------------------
 

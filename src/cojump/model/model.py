@@ -20,6 +20,7 @@ from ..tools import checks
 from ..tools.summaries import Summarised, counted, facts, few, more
 from .blocks import Block
 from .function_of_average import SPECTRUM_POINTS, FunctionOfAverage
+from .function_of_average import FunctionOfAverage
 from .hamiltonian import OneBody, TwoBody
 from .hermiticity import excesses
 from .jumps import CollectiveJump, LocalJump
@@ -488,9 +489,9 @@ class Model(Summarised):
                 if isinstance(term, ModeTerm):
                     self.mode_index(term.mode, f"{name}[{i}].mode")
                 for part in term.parts():
-                    if isinstance(term, LocalJump) and part.is_entry and part.block in self.mode_names:
+                    if isinstance(term, FunctionOfAverage) and part.block in self.mode_names and part.is_entry:
                         raise UnsupportedError(
-                            f"Rates are functions of averages of particles: {name}[{i}].{part.named_in} has the mode "
+                            f"Rates and potentials are of averages of particles: {name}[{i}].{part.named_in} has the mode "
                             f"{checks.shown(part.block)}"
                         )
                     named_in = f"{name}[{i}].{part.named_in}"

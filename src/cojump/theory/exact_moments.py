@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..model import Model
-from ..tools.labelled import Labelled
+from ..tools.labelled import Labelled, last_averages
 from ..tools.matrices import from_pairs
 from ..tools.numbers import format_number
 from ..tools.summaries import few, more, span, table
@@ -51,6 +51,36 @@ class ExactMoments(Labelled):
         return self.n_particles * (self.second - self.mean[:, :, None] * self.mean[:, None, :])
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Photons(Labelled):
+    """<a†a>/N of each mode, N all particles.
+
+    Attributes
+    ----------
+    times : (T,) array
+    labels : tuple of M strings
+        Names of the modes.
+    mean : (T, M) array, or (M,) where there are no times
+    """
+
+    times: Array
+    labels: tuple[str, ...]
+    mean: Array
+
+    def _title(self) -> str:
+        return f"Photons per particle of {few(self.labels)}"
+
+    def _lines(self) -> list[str]:
+        return last_averages(self, "<a†a>/N") + more(f'["{self.labels[0]}"].mean, .mean')
+
+
+def photons_of(model: Model, times: Array, mean: Array) -> Photons:
+    """The photons of the modes of a model; ArgumentError if it has none."""
+    if not model.modes:
+        raise ArgumentError("model", "have modes", "it has none")
+    return Photons(times, model.mode_names, mean)
+
+
 def moments_at_end(labels: tuple[str, ...], n_particles: int, heading: str, mean: Array, second: Array) -> list[str]:
     """A table of averages (n,) and of what their second moments (n, n) say of their variances."""
     variance = n_particles * (np.diagonal(second) - mean**2)
@@ -70,7 +100,9 @@ def order_parameters_of(moments: ExactMoments, model: Model) -> ExactMoments:
     return ExactMoments(moments.times, tuple(model.order_parameters), moments.n_particles, linear + c, second)
 
 
-def moments_of(found: Array, A: int) -> tuple[Array, Array, Array]:
-    """Split what the generator's reader gives, (T, A + Q + S), into <m_a>, <½{m_a, m_b}> and weights of sectors."""
-    mean, pairs, weights = np.split(found, [A, A + A * (A + 1) // 2], axis=1)
-    return mean, from_pairs(pairs, A), weights
+def moments_of(found: Array, A: int, M: int) -> tuple[Array, Array, Array, Array]:
+    """Split what the generator's reader gives, (T, A + Q + S + M), into <m_a>, <½{m_a, m_b}>, weights of sectors and
+    <a†a>/N of M modes.
+    """
+    mean, pairs, weights, photons = np.split(found, [A, A + A * (A + 1) // 2, found.shape[1] - M], axis=1)
+    return mean, from_pairs(pairs, A), weights, photons

@@ -15,6 +15,7 @@ from math import comb, prod
 import numpy as np
 from scipy.sparse import coo_array, csr_array, eye_array
 
+from ..basis.fock_space import FockSpace
 from ..basis.particle_removal import Label
 from ..basis.rotations import representation
 from ..basis.sector_densities import is_spread
@@ -24,6 +25,7 @@ from ..errors import ArgumentError, UnsupportedError
 from ..model import Model
 from ..model.states import BlockState, DickeBlock
 from ..tools.types import Array, Matrix
+from .fock_growth import in_words
 from .generator_frames import Frame, frames_of, rotated_matrix
 from .packed_states import Packing, packed, unpacked
 from .sector_maps import SectorMaps, entries_of, matrix_of, terms
@@ -59,6 +61,8 @@ class Generator:
         Vectors that the caller must keep beside the generator.
     whole : bool
         Put everything into one matrix, however dense; what memory that and its factors need, the caller has judged.
+    spaces : sequence of FockSpace
+        One for each mode of the model.
 
     Attributes
     ----------
@@ -81,15 +85,16 @@ class Generator:
         memory: float,
         least: int = LEAST,
         whole: bool = False,
+        spaces: Sequence[FockSpace] = (),
     ) -> None:
-        self.model = model
+        self.model, self.spaces = model, tuple(spaces)
         self.block_labels = reached_labels(model, occupied)
-        self.unknowns = unknowns_of(model, self.block_labels)
+        self.unknowns = unknowns_of(model, self.block_labels, spaces)
         self.frames = [single_frame(model)] if whole else frames_of(model)
         turned = len(self.frames) - 1
         vectors = _VECTORS + (3 + 2 * turned if turned else 0)  # the rotations of one block, and what goes through them
-        _check_memory(self.unknowns, vectors + least, memory)
-        operators = [Operators(frame.model) for frame in self.frames]
+        _check_memory(model, self.unknowns, vectors + least, memory, spaces)
+        operators = [Operators(frame.model, spaces) for frame in self.frames]
         sectors = list(product(*self.block_labels))
         self.dims = {labels: operators[0].dims(labels) for labels in sectors}
         self.packing = Packing({labels: prod(dims) for labels, dims in self.dims.items()})
@@ -133,8 +138,8 @@ class Generator:
             total += D @ (terms(operators, labels)[0] @ D.conj().T)
         return total
 
-    def start(self, densities: Sequence[Mapping[Label, Matrix]]) -> Array:
-        """The packed vector of ⊗_b ρ_b, blocks given in the user's frame."""
+    def start(self, densities: Sequence[Mapping[Label, Matrix]], amplitudes: Sequence[complex] = ()) -> Array:
+        """The packed vector of ⊗_b ρ_b, blocks given in the user's frame, with modes in coherent states |√N α>."""
         turned = []
         for b, (block, own) in enumerate(zip(self.model.blocks, densities, strict=True)):
             unitary = self.frames[0].unitaries.get(b)
@@ -148,12 +153,16 @@ class Generator:
                 rho = np.ones((1, 1), dtype=complex)
                 for label, own in zip(labels, turned, strict=True):
                     rho = np.kron(rho, own[label])
+                for space, alpha in zip(self.spaces, amplitudes, strict=True):
+                    rho = np.kron(rho, space.coherent(np.sqrt(self.model.size) * alpha))
                 blocks[labels] = rho
         return self.packing.pack(blocks)
 
     def expectations(self) -> csr_array:
-        """(A + Q + S, unknowns) matrix that reads <m_a>, <½{m_a, m_b}> for a ≤ b, and the weight of each sector."""
-        model, A = self.model, len(self.model.observables)
+        """(A + Q + S + M, unknowns) matrix that reads <m_a>, <½{m_a, m_b}> for a ≤ b, the weight of each sector, and
+        <a†a>/N of each mode.
+        """
+        model, A = self.model, len(self.model.labels)
         pairs = list(combinations_with_replacement(range(A), 2))
         places, data, lines = [], [], []
 
@@ -170,14 +179,27 @@ class Generator:
         ]
         for s, labels in enumerate(self.packing.dims):
             means = [self._operators[0].collective(labels, m) for m in matrices]
+            modes = [self._mode(labels, m) for m in range(len(model.modes))]
+            means += [modes[q.mode][q.part] for q in model.quadratures]
             for a, m in enumerate(means):
                 add(a, labels, m)
             for q, (a, b) in enumerate(pairs):
                 add(A + q, labels, csr_array((means[a] @ means[b] + means[b] @ means[a]) / 2))
             add(A + len(pairs) + s, labels, csr_array(eye_array(self.packing.dims[labels], dtype=complex)))
-        shape = (A + len(pairs) + len(self.packing.dims), self.packing.size)
+            for m, (_, _, quanta) in enumerate(modes):
+                add(A + len(pairs) + len(self.packing.dims) + m, labels, quanta)
+        shape = (A + len(pairs) + len(self.packing.dims) + len(model.modes), self.packing.size)
         entries = (np.concatenate(data), (np.concatenate(lines), np.concatenate(places)))
         return csr_array(coo_array(entries, shape=shape))
+
+    def _mode(self, labels: Labels, mode: int) -> tuple[csr_array, csr_array, csr_array]:
+        """x, y and a†a/N of a mode: a = b + γ."""
+        root = np.sqrt(self.model.size)
+        b = self._operators[0].lowering(labels, mode)
+        one = csr_array(eye_array(self.packing.dims[labels], dtype=complex))
+        a = csr_array((b + self.spaces[mode].centre * one) / root)
+        raised = csr_array(a.conj().T)
+        return csr_array((a + raised) / 2), csr_array((a - raised) / 2j), csr_array(raised @ a)
 
     def _turn(self, frame: Frame) -> list[dict[Label, Matrix] | None]:
         """For each block the representations that lead from the first frame to another one; None where it stays."""
@@ -189,7 +211,7 @@ class Generator:
                 turns.append(None)
             else:
                 turns.append({s: representation(sector_of(block, s), relative) for s in self.block_labels[b]})
-        return turns
+        return [*turns, *([None] * len(self.spaces))]
 
     def _rotate(self, vector: Array, turns: list[dict[Label, Matrix] | None], *, inverse: bool) -> Array:
         """D† ρ D in every sector, or D ρ D†."""
@@ -214,9 +236,9 @@ def single_frame(model: Model) -> Frame:
     return frames[0] if len(frames) == 1 else Frame(model, {})
 
 
-def unknowns_of(model: Model, block_labels: Sequence[Sequence[Label]]) -> int:
-    """Number of real unknowns: Σ dim² over the sectors, which factorises over the blocks."""
-    return prod(
+def unknowns_of(model: Model, block_labels: Sequence[Sequence[Label]], spaces: Sequence[FockSpace] = ()) -> int:
+    """Number of real unknowns: Σ dim² over the sectors, which factorises over the blocks and the modes."""
+    return prod(space.size**2 for space in spaces) * prod(
         sum(sector_of(block, label).dim ** 2 for label in labels)
         for block, labels in zip(model.blocks, block_labels, strict=True)
     )
@@ -230,7 +252,13 @@ def reached_labels(model: Model, occupied: Sequence[Sequence[Label]]) -> list[li
     ]
 
 
-def check_unknowns(model: Model, states: Sequence[BlockState] | None, memory: float, least: int = LEAST) -> None:
+def check_unknowns(
+    model: Model,
+    states: Sequence[BlockState] | None,
+    memory: float,
+    least: int = LEAST,
+    spaces: Sequence[FockSpace] = (),
+) -> None:
     """Refuse a model whose unknowns do not fit, from the numbers of particles and levels alone.
 
     No list of sectors is made: that of a block of 10^9 particles would need more memory than there is.
@@ -244,6 +272,8 @@ def check_unknowns(model: Model, states: Sequence[BlockState] | None, memory: fl
         GiB that may be used.
     least : int
         Vectors that must be kept.
+    spaces : sequence of FockSpace
+        One for each mode, as they are to begin with.
 
     Raises
     ------
@@ -252,17 +282,13 @@ def check_unknowns(model: Model, states: Sequence[BlockState] | None, memory: fl
     UnsupportedError
         If the levels are too many for the products of all averages.
     """
-    if model.modes:
-        raise UnsupportedError(
-            f"The exact master equation is that of particles alone, but the model has the mode {model.mode_names[0]}"
-        )
-    averages = sum(block.levels**2 for block in model.blocks)
+    averages = sum(block.levels**2 for block in model.blocks) + 2 * len(model.modes)
     if averages > _AVERAGES:
         raise UnsupportedError(
             f"The exact master equation gives the products of all pairs of averages: {averages} averages are too many "
             f"({_AVERAGES} at most)"
         )
-    unknowns = 1
+    unknowns = prod(space.size**2 for space in spaces)
     for b, block in enumerate(model.blocks):
         own, d = None if states is None else states[b], block.levels
         if block.name in model.sectors_left or own is None or is_spread(own):
@@ -272,15 +298,16 @@ def check_unknowns(model: Model, states: Sequence[BlockState] | None, memory: fl
         else:
             unknowns *= comb(block.size + d - 1, d - 1) ** 2
     unknowns = min(unknowns, 10**100)
-    _check_memory(unknowns, _VECTORS + least, memory)
+    _check_memory(model, unknowns, _VECTORS + least, memory, spaces)
 
 
-def _check_memory(unknowns: int, vectors: int, memory: float) -> None:
+def _check_memory(model: Model, unknowns: int, vectors: int, memory: float, spaces: Sequence[FockSpace]) -> None:
     needed = 8.0 * vectors * unknowns
     if needed > memory * GIB:
+        modes = f" with the Fock states that its modes reach ({in_words(model, spaces)})" if spaces else ""
         raise ArgumentError(
             "model",
             f"fit the exact master equation into memory = {memory:g} GiB",
-            f"its {f'{unknowns:,}' if unknowns < 10**15 else f'{float(unknowns):.3g}'} unknowns need about "
+            f"its {f'{unknowns:,}' if unknowns < 10**15 else f'{float(unknowns):.3g}'} unknowns{modes} need about "
             f"{needed / GIB:.3g} GiB",
         )

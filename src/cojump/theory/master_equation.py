@@ -6,6 +6,7 @@ the model, the states and the basis with the trajectories and nothing of their t
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
+from ..basis.fock_space import FockSpace
 from ..basis.particle_removal import Label
 from ..basis.sector_densities import block_densities, occupied_labels
 from ..errors import ConvergenceError
@@ -23,7 +25,8 @@ from ..tools.checks import check_times
 from ..tools.progress import Percentage
 from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
-from .exact_moments import ExactMoments, moments_at_end, moments_of, order_parameters_of
+from .exact_moments import ExactMoments, Photons, moments_at_end, moments_of, order_parameters_of, photons_of
+from .fock_growth import Edge, Outgrown, grown, spaces_for_path, widened
 from .generator import Generator, check_unknowns
 from .taylor_steps import evolve
 
@@ -44,6 +47,8 @@ class Exact(ExactMoments):
         As given.
     model, state
         As given.
+    fock : mapping of str to int
+        How many Fock states of each mode were kept in the end, counted from a displaced vacuum.
     """
 
     sectors: tuple[tuple[Label, ...], ...]
@@ -51,6 +56,8 @@ class Exact(ExactMoments):
     tolerance: float
     model: Model
     state: State
+    fock: dict[str, int]
+    _photons: Array
 
     def _title(self) -> str:
         return f"Exact solution: N = {self.n_particles:,}, {span(self.times)}, {counted(len(self.labels), 'average')}"
@@ -59,6 +66,7 @@ class Exact(ExactMoments):
         lines = facts(
             ("averages", few(self.labels)),
             ("sectors", f"{len(self.sectors):,}"),
+            ("modes", ", ".join(f"{name}: {size:,} Fock states" for name, size in self.fock.items())),
             ("tolerance", f"{self.tolerance:g} in the trace norm of ρ, and so of each average"),
         )
         lines += moments_at_end(
@@ -81,6 +89,11 @@ class Exact(ExactMoments):
         variance = np.einsum("taa->ta", self.covariance) / self.n_particles
         return (variance + off**2) @ self.model.deviation_weights
 
+    @property
+    def photons(self) -> Photons:
+        """<a†a>/N of each mode by its name; ArgumentError if there is none."""
+        return photons_of(self.model, self.times, self._photons)
+
     @cached_property
     def order(self) -> ExactMoments:
         """Moments of the order parameters of the model; ArgumentError if it has none."""
@@ -99,6 +112,10 @@ def master_equation(
 ) -> Exact:
     """Solve the master equation of all N particles, exactly up to a stated tolerance.
 
+    Of each mode as many Fock states are kept as the tolerance needs, around a coherent state in the middle of where
+    mean field goes: what is lost beyond them is bounded step by step, and more are taken where the bound comes to half
+    of the tolerance (``fock`` has their number).
+
     Parameters
     ----------
     model : Model
@@ -108,7 +125,7 @@ def master_equation(
         Increasing, times[0] ≥ 0.
     tolerance : float
         Bound on the error of ρ(t) in the trace norm, hence on that of every average, at every time; between 1e-12
-        and 0.01. Rounding comes on top, some 1e-13.
+        and 0.01. Rounding comes on top, some 1e-13. With modes the tails beyond their Fock states are in it.
     memory : float
         GiB that may be used. One block of N two-level particles has C(N+3, 3) unknowns. Where the matrix of the
         generator does not fit, it is applied without one: 80 bytes for each unknown are enough.
@@ -126,7 +143,8 @@ def master_equation(
     Raises
     ------
     ArgumentError
-        Before work starts, if an argument breaks a rule or the model needs more memory.
+        Before work starts, if an argument breaks a rule or the model needs more memory; with modes also later, when
+        their Fock states need more.
     UnsupportedError
         If the basis does not hold the number of levels of a block.
     ConvergenceError
@@ -148,27 +166,76 @@ def master_equation(
     applications = checks.number("applications", applications, 1)
     progress = checks.boolean("progress", progress)
     check_start(model, state)
-    check_unknowns(model, state.blocks, memory)
-    pairs = list(zip(model.blocks, state.blocks, strict=True))
-    with threadpool_limits(1):  # the matrices are small: more threads only wait for each other
-        generator = Generator(model, [occupied_labels(block, own) for block, own in pairs], memory=memory)
-        start = generator.start([block_densities(block, own) for block, own in pairs])
-        reader = generator.expectations()
-        with Percentage(progress, "the time") as told:
-            path = evolve(
-                generator,
-                start,
-                checked,
-                norm=generator.packing.norm,
-                tolerance=tolerance,
-                most=applications,
-                at_once=min(generator.spare, 8),
-                told=told,
-            )
-            found = np.array([reader @ y for y in path])
-    mean, second, weights = moments_of(found, len(model.labels))
+    check_unknowns(model, state.blocks, memory, spaces=(spaces := spaces_for_path(model, state, checked)))
+    with (
+        threadpool_limits(1),  # the matrices are small: more threads only wait for each other
+        Percentage(progress, "the time") as told,
+    ):
+        found, generator = _solved(model, state, checked, spaces, tolerance, memory, applications, told)
+    mean, second, weights, photons = moments_of(found, len(model.labels), len(model.modes))
     off = float(np.abs(weights.sum(axis=1) - 1).max())
     if not off < tolerance + 1e-11:
         raise ConvergenceError(f"The trace of ρ is off by {off:.3g}: rounding has spoilt the solution")
     sectors = tuple(generator.packing.dims)
-    return Exact(checked, model.labels, model.size, mean, second, sectors, weights, tolerance, model, state)
+    fock = {name: space.size for name, space in zip(model.mode_names, generator.spaces, strict=True)}
+    return Exact(
+        checked, model.labels, model.size, mean, second, sectors, weights, tolerance, model, state, fock, photons
+    )
+
+
+def _solved(
+    model: Model,
+    state: State,
+    times: Array,
+    spaces: Sequence[FockSpace],
+    tolerance: float,
+    memory: float,
+    applications: float,
+    told: Callable[[float], None],
+) -> tuple[Array, Generator]:
+    """What the reader of the generator gives at the times, and the generator of the last step.
+
+    With modes half of the tolerance is for the steps, and half for what is lost beyond their Fock states.
+    """
+    pairs = list(zip(model.blocks, state.blocks, strict=True))
+    occupied = [occupied_labels(block, own) for block, own in pairs]
+    for_steps = tolerance / 2 if model.modes else tolerance
+    end, begun, spent = float(times[-1]), 0.0, 0
+    found: list[Array] = []
+    generator, vector = Generator(model, occupied, memory=memory, spaces=spaces), None
+    while True:
+        if vector is None:
+            vector = generator.start([block_densities(block, own) for block, own in pairs], state.amplitudes)
+        reader, edge = generator.expectations(), Edge(model, spaces, generator.packing, generator.dims)
+        allowed = tolerance / 2 / max(len(spaces), 1) / max(end, np.finfo(float).tiny)
+
+        def applied(y: Array, generator: Generator = generator) -> Array:
+            nonlocal spent
+            spent += 1
+            return generator(y)
+
+        def watch(t: float, before: Array, after: Array, edge: Edge = edge, allowed: float = allowed) -> None:
+            modes = [m for m, lost in enumerate(edge.losses(after)) if lost > allowed]
+            if modes:
+                raise Outgrown(t, before, modes)
+
+        left = times[len(found) :] - begun
+        try:
+            for y in evolve(
+                applied,
+                vector,
+                left,
+                norm=generator.packing.norm,
+                tolerance=for_steps * (float(left[-1]) / end if begun else 1.0),
+                most=applications - spent,
+                at_once=min(generator.spare, 8),
+                told=told,
+                watch=watch,
+            ):
+                found.append(reader @ y)
+            return np.array(found), generator
+        except Outgrown as outgrown:
+            begun, spaces = begun + outgrown.time, grown(spaces, outgrown.modes)
+            smaller = generator
+            generator = Generator(model, occupied, memory=memory, spaces=spaces)
+            vector = widened(outgrown.vector, smaller.packing, generator.packing, smaller.dims, generator.dims)

@@ -21,6 +21,7 @@ from ..tools.labelled import Labelled, last_averages
 from ..tools.ode import MANY_PERIODS, exponential, integrate
 from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
+from .exact_moments import Photons, photons_of
 from .rate_derivatives import PotentialSlopes
 
 if TYPE_CHECKING:
@@ -88,6 +89,11 @@ class MeanField(Labelled):
         Computed and refused as ``covariance``.
         """
         return self._fluctuations.correction
+
+    @property
+    def photons(self) -> Photons:
+        """|α|² of each mode by its name, the limit of <a†a>/N; ArgumentError if there is none."""
+        return photons_of(self.model, self.times, np.abs(self.amplitudes) ** 2)
 
     @property
     def deviation(self) -> Array:

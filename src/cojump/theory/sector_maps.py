@@ -23,6 +23,8 @@ def terms(operators: Operators, labels: Labels) -> tuple[csr_array, list[tuple[L
     for l in range(len(operators.model.jumps)):
         if l in operators.model.local_jumps:
             jumps += [(kraus.target, kraus.matrix) for kraus in operators.kraus(l, labels)]
+        elif l in operators.model.mode_losses:
+            jumps += [(labels, matrix) for matrix in operators.mode_jumps(l, labels)]
         else:
             jumps.append((labels, operators.collective_jump(l, labels)))
     H = operators.hamiltonian(labels)

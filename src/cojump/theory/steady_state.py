@@ -12,6 +12,7 @@ from scipy.sparse import eye_array
 from scipy.sparse.linalg import splu
 from threadpoolctl import threadpool_limits
 
+from ..basis.fock_space import FockSpace
 from ..basis.particle_removal import Label
 from ..basis.sector_densities import occupied_labels
 from ..basis.sector_operators import Operators
@@ -25,7 +26,8 @@ from ..tools.labelled import Labelled
 from ..tools.progress import Percentage
 from ..tools.summaries import counted, facts, few, more
 from ..tools.types import Array
-from .exact_moments import moments_at_end, moments_of
+from .exact_moments import Photons, moments_at_end, moments_of, photons_of
+from .fock_growth import Edge, grown, spaces_at_rest
 from .generator import ENTRY, GIB, Generator, check_unknowns, reached_labels, single_frame, unknowns_of
 from .no_jump_inverse import VECTORS, NoJumpInverse, null_vector
 from .sector_maps import entries_of
@@ -41,6 +43,9 @@ _FEWEST, _MOST = 150, 800
 
 _SAME = 1e-6
 """Unit vectors whose difference is below this are the same."""
+
+_LOST = 1e-10
+"""What a steady state may lose beyond the Fock states of a mode per unit of time of the fastest energy or rate."""
 
 _NO_STATE = 1e-9
 """A negative eigenvalue or a residual beyond this is not rounding."""
@@ -66,6 +71,9 @@ class SteadyState(Labelled):
     error : float
         An estimate of the error of ρ in the trace norm, hence of every average: the residual divided by the slowest
         decay, or the distance between what two random starts come to.
+    fock : mapping of str to int
+        How many Fock states of each mode were kept, counted from a displaced vacuum.
+    model : Model
     """
 
     labels: tuple[str, ...]
@@ -76,6 +84,14 @@ class SteadyState(Labelled):
     sector_weights: Array
     residual: float
     error: float
+    fock: dict[str, int]
+    model: Model
+    _photons: Array
+
+    @property
+    def photons(self) -> Photons:
+        """<a†a>/N of each mode by its name; ArgumentError if there is none."""
+        return photons_of(self.model, np.zeros(0), self._photons)
 
     def _title(self) -> str:
         return f"Steady state: N = {self.n_particles:,}, {counted(len(self.labels), 'average')}"
@@ -84,6 +100,7 @@ class SteadyState(Labelled):
         lines = facts(
             ("averages", few(self.labels)),
             ("sectors", f"{len(self.sectors):,}"),
+            ("modes", ", ".join(f"{name}: {size:,} Fock states" for name, size in self.fock.items())),
             ("residual", f"{self.residual:.1e}, of ‖𝓛ρ‖ in parts of the norm of 𝓛"),
             ("error", f"{self.error:.1e}, estimated, in the trace norm of ρ"),
         )
@@ -104,6 +121,10 @@ def steady_state(
     Small generators (sparse factors of less than 64 MiB: N = 32 with one two-level block), and those of a single sector
     of two levels, are factorised. Larger ones are left to a Krylov iteration that inverts all but the jumps and takes
     1.4 kB for each unknown; where it does not converge, they are factorised too if the memory is enough.
+
+    Of each mode more and more Fock states are kept, until what the steady state would lose beyond them is below 1e-10
+    in the trace norm, in a unit of time of the fastest energy or rate. A mode that nothing damps has no end: it is
+    refused when the memory is full.
 
     Parameters
     ----------
@@ -142,16 +163,59 @@ def steady_state(
     progress = checks.boolean("progress", progress)
     if state is not None:
         check_start(model, state)
-    check_unknowns(model, None if state is None else state.blocks, memory)
+    spaces = spaces_at_rest(model)
     if state is None:
         occupied = [sector_labels(block) for block in model.blocks]
     else:
         occupied = [occupied_labels(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
+    while True:
+        check_unknowns(model, None if state is None else state.blocks, memory, spaces=spaces)
+        generator, vector, error = _found(model, occupied, spaces, memory, progress)
+        lost = Edge(model, spaces, generator.packing, generator.dims).losses(vector)
+        modes = [m for m, loss in enumerate(lost) if loss > _LOST * (model.fastest or 1.0)]
+        if not modes:
+            break
+        spaces = grown(spaces, modes)
+    packing = generator.packing
+    blocks = packing.unpack(vector)
+    lowest = min(float(np.linalg.eigvalsh(rho)[0]) for rho in blocks.values())
+    residual = packing.norm(generator(vector)) / (generator.norm or 1.0)
+    if not (lowest > -_NO_STATE and residual < _NO_STATE):
+        raise ConvergenceError(
+            f"No steady state was found: the candidate has an eigenvalue {lowest:.3g} and a residual {residual:.3g}"
+        )
+    found = (generator.expectations() @ vector)[None, :]
+    mean, second, weights, photons = moments_of(found, len(model.labels), len(model.modes))
+    fock = {name: space.size for name, space in zip(model.mode_names, spaces, strict=True)}
+    sectors = tuple(packing.dims)
+    return SteadyState(
+        model.labels,
+        model.size,
+        mean[0],
+        second[0],
+        sectors,
+        weights[0],
+        residual,
+        error,
+        fock,
+        model,
+        photons[0],
+    )
+
+
+def _found(
+    model: Model,
+    occupied: Sequence[Sequence[Label]],
+    spaces: Sequence[FockSpace],
+    memory: float,
+    progress: bool,
+) -> tuple[Generator, Array, float]:
+    """The generator, the packed steady state of trace 1, and its error; UnsupportedError if it is not unique."""
     with threadpool_limits(1):
-        factors, faster = _factors(model, occupied, memory)
+        factors, faster = _factors(model, occupied, memory, spaces)
         factorised = faster and np.isfinite(factors)
         if not factorised:
-            generator = Generator(model, occupied, memory=memory, least=_FEWEST + VECTORS)
+            generator = Generator(model, occupied, memory=memory, least=_FEWEST + VECTORS, spaces=spaces)
             try:
                 with Percentage(progress, "the digits") as told:
                     vector, count, error = _by_iteration(generator, told)
@@ -160,9 +224,8 @@ def steady_state(
                     raise
                 factorised = True
         if factorised:
-            generator = Generator(model, occupied, memory=memory, whole=True)
+            generator = Generator(model, occupied, memory=memory, whole=True, spaces=spaces)
             vector, count, error = _by_factors(generator)
-    packing = generator.packing
     if count > 1:
         still = {b.name for b in model.blocks} - model.sectors_left
         kept = f"; without local jumps on {', '.join(map(repr, sorted(still)))} no sector is ever left" if still else ""
@@ -170,25 +233,18 @@ def steady_state(
             f"The steady state is not unique: the generator has {count} or more vanishing eigenvalues, as dark states "
             f"or conserved quantities give{kept}"
         )
-    blocks = packing.unpack(vector)
+    blocks = generator.packing.unpack(vector)
     trace = sum(float(np.trace(rho).real) for rho in blocks.values())
-    vector = vector / trace
-    lowest = min(float(np.linalg.eigvalsh(rho / trace)[0]) for rho in blocks.values())
-    residual = packing.norm(generator(vector)) / (generator.norm or 1.0)
-    if not (lowest > -_NO_STATE and residual < _NO_STATE):
-        raise ConvergenceError(
-            f"No steady state was found: the candidate has an eigenvalue {lowest:.3g} and a residual {residual:.3g}"
-        )
-    mean, second, weights = moments_of((generator.expectations() @ vector)[None, :], len(model.labels))
-    sectors = tuple(packing.dims)
-    return SteadyState(model.labels, model.size, mean[0], second[0], sectors, weights[0], residual, error / abs(trace))
+    return generator, vector / trace, error / abs(trace)
 
 
-def _factors(model: Model, occupied: Sequence[Sequence[Label]], memory: float) -> tuple[float, bool]:
+def _factors(
+    model: Model, occupied: Sequence[Sequence[Label]], memory: float, spaces: Sequence[FockSpace]
+) -> tuple[float, bool]:
     """GiB of the matrix and its sparse factors, without end if they do not fit; and whether they are the faster way."""
     labels = reached_labels(model, occupied)
-    unknowns = unknowns_of(model, labels)
-    one_block = len(model.blocks) == 1
+    unknowns = unknowns_of(model, labels, spaces)
+    one_block = len(model.blocks) == 1 and not spaces
     # the elements of one matrix and what they are coupled to lie in a plane, whose factors have few entries
     planar = one_block and model.blocks[0].levels == 2 and len(labels[0]) == 1
     # measured: 2 n^1.65 entries of the factors for one block, n²/2 for more
@@ -198,7 +254,7 @@ def _factors(model: Model, occupied: Sequence[Sequence[Label]], memory: float) -
     largest = tuple(
         max(own, key=lambda s: sector_of(block, s).dim) for block, own in zip(model.blocks, labels, strict=True)
     )
-    operators = Operators(single_frame(model).model)
+    operators = Operators(single_frame(model).model, spaces)
     entries = entries_of(operators, largest) / prod(operators.dims(largest)) ** 2 * unknowns
     if planar:
         fill = 2 * entries * np.log2(unknowns + 1)

@@ -28,6 +28,7 @@ def evolve(
     most: float = np.inf,
     at_once: int = 8,
     told: Callable[[float], None] = lambda share: None,
+    watch: Callable[[float, Array, Array], None] = lambda t, before, after: None,
 ) -> Iterator[Array]:
     """e^{𝓛t} ρ at the times, by Taylor steps whose remainder is bounded.
 
@@ -35,7 +36,8 @@ def evolve(
     Hermitian matrices, so the error of the step is at most ‖v_K‖_1. Each step may spend the share h/t of the tolerance.
     A step whose terms become too large is made shorter until they do not; what all steps will cost is known after the
     first one, and refused if it is more than ``most`` derivatives. At most ``at_once`` output times, each with a vector
-    of its own, lie in a step. After every step ``told`` hears which share of the time is done.
+    of its own, lie in a step. After every step ``watch`` sees when it began, from where, and where it has come to, and
+    then ``told`` hears which share of the time is done.
     """
     end, t, y, found = float(times[-1]), 0.0, start, 0
     if times[0] == 0:
@@ -78,6 +80,7 @@ def evolve(
                 f"hours here, in steps of {h:.2g} that its largest energies and rates need: `applications` = "
                 f"{most:.2g} are allowed"
             )
+        watch(t, y, total)
         told(after / end)
         yield from partial
         found += len(inside)
