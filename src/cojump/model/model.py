@@ -20,7 +20,6 @@ from ..tools import checks
 from ..tools.summaries import Summarised, counted, facts, few, more
 from .blocks import Block
 from .function_of_average import SPECTRUM_POINTS, FunctionOfAverage
-from .function_of_average import FunctionOfAverage
 from .hamiltonian import OneBody, TwoBody
 from .hermiticity import excesses
 from .jumps import CollectiveJump, LocalJump
@@ -491,8 +490,8 @@ class Model(Summarised):
                 for part in term.parts():
                     if isinstance(term, FunctionOfAverage) and part.block in self.mode_names and part.is_entry:
                         raise UnsupportedError(
-                            f"Rates and potentials are of averages of particles: {name}[{i}].{part.named_in} has the mode "
-                            f"{checks.shown(part.block)}"
+                            "Rates and potentials are functions of averages of particles: "
+                            f"{name}[{i}].{part.named_in} has the mode {checks.shown(part.block)}"
                         )
                     named_in = f"{name}[{i}].{part.named_in}"
                     if part.is_entry:
