@@ -10,7 +10,7 @@ import cojump as cj
 from cojump.basis.sector_operators import Operators
 from cojump.model.components import components
 from cojump.model.states import State
-from cojump.trajectories import lattice_engine
+from cojump.trajectories import counting_engine, lattice_engine
 from cojump.trajectories.compilation import warm_up
 from cojump.trajectories.kernels.lattice import set_strides
 from cojump.trajectories.kernels.lattice_heff import apply_lattice, fill_axes, fill_energy, fill_rates, fill_row
@@ -21,7 +21,7 @@ from cojump.trajectories.lattice_tables import elements_of, empty_box, lattice_o
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import BANDED, LATTICE, PRODUCT
+from cojump.trajectories.representations import BANDED, LATTICE, PRODUCT, SPARSE
 from cojump.trajectories.sector_matrix import program_matrix
 from tests.support.pauli import LOWER, RAISE, X, Z
 from tests.support.random_models import random_hermitian, random_matrix
@@ -240,8 +240,8 @@ def test_pauses_and_room_have_no_influence(monkeypatch):
     """Bits do not depend on where the loop returns to Python, nor on what ran before."""
     ((model, state),) = of_parts("coupled, windows")
     whole = LatticeEngine(model, state, TIMES, 1e-9, [3]).run(1, 0, record=True)
-    monkeypatch.setattr(lattice_engine, "_SEGMENT", 3)
-    monkeypatch.setattr(lattice_engine, "_EFFORT", 1)
+    monkeypatch.setattr(counting_engine, "_SEGMENT", 3)
+    monkeypatch.setattr(counting_engine, "_EFFORT", 1)
     monkeypatch.setattr(lattice_engine, "_FIRST_CELLS", 1)
     engine = LatticeEngine(model, state, TIMES, 1e-9, [3])
     engine.run(1, 1)
@@ -270,4 +270,4 @@ def test_what_a_lattice_holds():
     turned = [cj.LocalJump(LOWER, "a", amplitude=np.exp, argument={"b": o}) for o in (X, Z)]
     assert representation(cj.Model([cj.Block("a", 2), cj.Block("b", 2)], [], turned)) is PRODUCT
     shared = [cj.CollectiveJump({"a": np.eye(3), "b": X}, 1.0)]
-    assert representation(cj.Model([cj.Block("a", 2, 3), cj.Block("b", 2)], [], shared)) is PRODUCT
+    assert representation(cj.Model([cj.Block("a", 2, 3), cj.Block("b", 2)], [], shared)) is SPARSE

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array
+from scipy.sparse import csc_array, csr_array, diags_array
 
 from ..tools.types import Array
 from .product_program import Program
@@ -77,6 +77,15 @@ class Bands(NamedTuple):
         parts = np.stack([whole.real, whole.imag], axis=1)
         band, imaginary = np.nonzero(parts.any(axis=2))
         return cls(band - width, imaginary, parts[band, imaginary])
+
+    def matrix(self) -> csr_array:
+        """As a sparse matrix."""
+        size = self.values.shape[1]
+        total = csr_array((size, size), dtype=complex)
+        for shift, imaginary, band in zip(self.shift.tolist(), self.imaginary, self.values, strict=True):
+            inside = band[max(-shift, 0) : size - max(shift, 0)]
+            total = total + (1j if imaginary else 1) * diags_array(inside, offsets=shift, shape=(size, size))
+        return csr_array(total)
 
 
 class ProgramHeff(NamedTuple):

@@ -46,17 +46,22 @@ class ProductAverages:
     basis : ProductBasis
     moves : list of Moves
         Of each block.
+
+    Attributes
+    ----------
+    operators : list of Collective
+        What is applied to a state.
     """
 
     def __init__(self, basis: ProductBasis, moves: list[Moves]) -> None:
         self.basis, self._moves = basis, moves
         units, self._in_units = _in_matrix_units(basis.model, basis.rotations)
         needed = np.flatnonzero(self._in_units[:, 1:].any(axis=0))
-        self._operators = [units[n] for n in needed]
+        self.operators = [units[n] for n in needed]
         self._averaged = np.ascontiguousarray(self._in_units[:, [0, *(1 + needed)]])
         A = len(self._averaged)
         if len(needed) > A:
-            self._operators, self._averaged = _as_they_are(basis.model, basis.rotations)
+            self.operators, self._averaged = _as_they_are(basis.model, basis.rotations)
         self._particles = self._averaged.shape[1]
         self._quadratures = basis.model.quadratures
         if self._quadratures:
@@ -88,7 +93,7 @@ class ProductAverages:
         w, tensor = self._averaged, state.reshape(sector.dims)
         stack = np.zeros((w.shape[1], state.size), dtype=np.complex128)
         stack[0] = state
-        vectors = zip(stack[1 : self._particles], self._operators, strict=True)
+        vectors = zip(stack[1 : self._particles], self.operators, strict=True)
         for made, (b, name, matrix, adjoint, diagonal) in vectors:
             s = sector.blocks[b]
             if diagonal is not None:
@@ -105,9 +110,12 @@ class ProductAverages:
         gram = (w.conj() @ (stack.conj() @ stack.T) @ w.T).real / norm2
         return (w @ (stack @ state.conj())).real / norm2, gram[self._pairs]
 
-    def of_grams(self, grams: Ket) -> tuple[Array, Array]:
-        """The same from the inner products <v_a|v_b> (T, V, V) of ψ and all n_a ψ and E_ab ψ, divided by |ψ|²."""
-        w = self._in_units
+    def of_grams(self, grams: Ket, *, needed: bool = False) -> tuple[Array, Array]:
+        """The same from the inner products <v_a|v_b> (T, V, V) of ψ and all n_a ψ and E_ab ψ, divided by |ψ|².
+
+        With ``needed`` from those of ψ and what ``operators`` make of it.
+        """
+        w = self._averaged if needed else self._in_units
         rows, columns = self._pairs
         return (grams[:, 0] @ w.T).real, (w.conj() @ grams @ w.T).real[:, rows, columns]
 

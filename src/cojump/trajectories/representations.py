@@ -33,6 +33,8 @@ from .product_moves import Rows, apply
 from .product_program import Builder
 from .product_sectors import MEMORY
 from .product_state import MOVES_MEMORY
+from .sparse_engine import SparseEngine
+from .sparse_tables import MEMORY as SPARSE_MEMORY
 from .spin_engine import Engine
 from .spin_tables import build, is_banded
 
@@ -135,13 +137,15 @@ class Banded(Representation):
 class Product(Representation):
     """Tensor product of the sectors of any blocks, with arguments along any axes and any collective jumps."""
 
+    words = "tensor product of sectors"
+
     def holds(self, model: Model) -> bool:
         """It can run whatever is made of blocks."""
         return True
 
     def method(self, model: Model) -> str:
         """What is done, in words."""
-        method = "tensor product of sectors"
+        method = self.words
         if any(b.levels > 2 for b in model.blocks):
             method += ", Gelfand-Tsetlin bases"
         if not all(shares_frame(model, b) for b in range(len(model.blocks))):
@@ -206,9 +210,14 @@ class Product(Representation):
                 # what that trajectory does not call: complex matrices of collective jumps, and the rates they have
                 apply(Rows.of(csr_array(np.eye(2, dtype=complex))), (1, 1), np.zeros(2, dtype=complex))
                 run_program(Builder((2,)).build())
-                tridiagonal = np.zeros((2, 3), dtype=complex)
-                product(tridiagonal, polynomial(np.ones(2), tridiagonal))
+                compile_polynomials()
                 twice_bands(*Bands.of(csr_array((1, 1))), np.zeros(1, dtype=complex))
+
+
+def compile_polynomials() -> None:
+    """Compile what makes Γ of non-commuting arguments."""
+    tridiagonal = np.zeros((2, 3), dtype=complex)
+    product(tridiagonal, polynomial(np.ones(2), tridiagonal))
 
 
 class Modes(Product):
@@ -229,6 +238,58 @@ class Modes(Product):
     def nbytes(self, model: Model) -> int:
         """Memory of the engine, with these Fock states."""
         return super().nbytes(model) * FOCK_STATES ** len(model.modes)
+
+
+class Sparse(Product):
+    """The same wherever H_eff and the jumps are sparse matrices in every sector: the states that are occupied."""
+
+    words = "occupied states of the sectors, sparse matrices"
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part: nothing has to be turned, and the tables of a sector are small."""
+        most = SPARSE_MEMORY // (4 if len(model.blocks) == 1 else 32)
+        if self._sector(model) > most:
+            return False
+        if all(shares_frame(model, b) for b in range(len(model.blocks))):
+            return True
+        return not any(made.turn for made in functions_of(model))
+
+    def _sector(self, model: Model) -> float:
+        """Bytes of the tables of the largest sector."""
+        dims = [float(largest_sector(b)) for b in model.blocks]
+        jumps = max(len(model.jumps) + len(model.potentials), 1)
+        # H_eff, the rates and the operators that are measured
+        elements = 20.0 + 12 * len(model.observables) + 8 * jumps
+        for b, block in enumerate(model.blocks):
+            elements += 12 * (3 if block.levels == 2 else 2 * block.levels**2)
+            if not shares_frame(model, b):  # bands of polynomials
+                elements += 20 * (2 + jumps) * min(dims[b], 64)
+        moves = sum(12.0 * d * block.levels**3 for d, block in zip(dims, model.blocks, strict=True))
+        return prod(dims) * elements + moves
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: room for a state, and all that may be kept within the budgets."""
+        amplitudes = prod(float(largest_sector(b)) for b in model.blocks)
+        levels, sector = max(b.levels for b in model.blocks), self._sector(model)
+        work = 8 * amplitudes * (2 * (MAX_ORDER + 1) + 24 + 4 * levels) + 3 * sector
+        sectors = prod(float(most_sectors(b)) for b in model.blocks)
+        patterns = sum(most_sectors(b) * 25.0 * b.levels**3 * largest_sector(b) for b in model.blocks if b.levels > 2)
+        # the arrays grow by doubling
+        kept = min(2 * max(sector, SPARSE_MEMORY), 2 * sectors * sector) + min(DIAGRAMS, patterns)
+        return int(min(work + kept, 1e300))
+
+    def engine(self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]) -> Runner:
+        """The engine of occupied states."""
+        return SparseEngine(model, state, times, tolerance, snapshots)
+
+    def compile(self) -> None:
+        """Compile the kernels of occupied states."""
+        with compiling("sparse") as needed:
+            if needed:
+                model = lambda_pump(2, 1.0, 1.0, 1.0)
+                start = occupation(model, {"particles": [2, 0, 0]})
+                SparseEngine(model, start, np.array([0.0, 0.1]), 1e-9).run(0, 0)
+                compile_polynomials()
 
 
 class Lattice(Product):
@@ -267,9 +328,9 @@ class Lattice(Product):
                 LatticeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
-MODES, BANDED, LATTICE, PRODUCT = Modes(), Banded(), Lattice(), Product()
+MODES, BANDED, LATTICE, SPARSE, PRODUCT = Modes(), Banded(), Lattice(), Sparse(), Product()
 
-REPRESENTATIONS: tuple[Representation, ...] = (MODES, BANDED, LATTICE, PRODUCT)
+REPRESENTATIONS: tuple[Representation, ...] = (MODES, BANDED, LATTICE, SPARSE, PRODUCT)
 """A part runs in the first of these that holds it."""
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse import csc_array, csr_array, diags_array, eye_array, kron
 
 from .no_jump_tables import BandedHeff, ProgramHeff
-from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY
+from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, Program
 
 
 def sector_matrix(h_eff: BandedHeff, two_J: int) -> csc_array:
@@ -28,8 +28,13 @@ def sector_matrix(h_eff: BandedHeff, two_J: int) -> csc_array:
 
 def program_matrix(h_eff: ProgramHeff) -> csc_array:
     """H_eff of a sector of several blocks: its program carried out on the identity, the diagonal and the bands."""
-    program = h_eff.program
-    size = len(h_eff.diagonal)
+    total = matrix_of(h_eff.program) + diags_array(h_eff.diagonal - 1j * h_eff.half_rate)
+    return csc_array(total + h_eff.bands.matrix())
+
+
+def matrix_of(program: Program) -> csr_array:
+    """What a program does, as a matrix."""
+    size = program.registers.shape[1]
     registers: dict[int, csr_array] = {0: csr_array(eye_array(size, dtype=complex))}
     nothing = csr_array((size, size), dtype=complex)
     for (instruction, dst, src, number), factor in zip(program.code, program.factor, strict=True):
@@ -50,8 +55,4 @@ def program_matrix(h_eff: ProgramHeff) -> csc_array:
             made = diags_array(program.tables[number]) @ source
             made = made if instruction == MULTIPLY else to + factor * made
         registers[int(dst)] = csr_array(made)
-    total = registers.get(1, nothing) + diags_array(h_eff.diagonal - 1j * h_eff.half_rate)
-    for shift, imaginary, band in zip(*h_eff.bands, strict=True):
-        inside = band[max(-shift, 0) : size - max(shift, 0)]
-        total = total + (1j if imaginary else 1) * diags_array(inside, offsets=int(shift), shape=(size, size))
-    return csc_array(total)
+    return registers.get(1, nothing)

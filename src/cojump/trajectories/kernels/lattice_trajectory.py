@@ -1,52 +1,17 @@
-"""One trajectory on a lattice of several blocks: waiting time, no-jump evolution with dense output, jump, again."""
+"""The state on a lattice of several blocks between two steps, as :mod:`.counting` goes on with it."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from .common import (
-    FINISHED,
-    MAX_ORDER,
-    NO_CONVERGENCE,
-    NO_JUMP,
-    NO_NUMBER,
-    NOT_FINITE,
-    OPTIONS,
-    PAD,
-    PAUSED,
-    PROGRESS,
-    RECORD_FULL,
-    STIFF,
-)
+from .common import PAD
 from .lattice import MOVED, NO_ROOM, Box, copy_into
 from .lattice_box import fit, gram
 from .lattice_heff import fill_axes, fill_energy, fill_rates
 from .lattice_jump import perform_jump
-from .series import guessed_horizon
-from .waiting_time import lone_step, sum_at
-
-GROW = 6
-"""A further status code: more cells are needed."""
-
-LATTICE_NOW = np.dtype([*PROGRESS, ("reach", np.int64), ("pending", np.int64), ("shown", np.int64)])
-"""Where a trajectory stands between two steps, behind PROGRESS.
-
-``reach``: orders of the series that the box has room for; ``pending``: 1 where the state in ``room`` is still to be put
-into a box; ``shown``: 1 where ``out`` is the state at the last output time, to be looked at.
-"""
-
-FIRST_REACH, LEAST_REACH = 12, 6
-"""Orders of the series that a box has room for at first, and at least."""
-
-AROUND = 2**17
-"""Multiplications that take as long as what Python does around a long step."""
-
-LONG = 2**25
-"""Multiplications in Taylor steps that take as long as a long step."""
 
 
 class Room(NamedTuple):
@@ -85,37 +50,7 @@ class Room(NamedTuple):
     filled: NDArray[np.int64]
 
 
-class LatticeGathered(NamedTuple):
-    """What is written at the T output times.
-
-    Attributes
-    ----------
-    times : (T,)
-    grams : (T, 1 + 3B, 1 + 3B)
-        Inner products, see :func:`cojump.trajectories.kernels.lattice_box.gram`.
-    sectors : (T, B)
-        2J of each block.
-    counts, snapshot
-        As in :class:`cojump.trajectories.kernels.common.Gathered`.
-    """
-
-    times: NDArray[np.float64]
-    grams: NDArray[np.complex128]
-    sectors: NDArray[np.int64]
-    counts: NDArray[np.int64]
-    snapshot: NDArray[np.int64]
-
-
-class LatticeRecord(NamedTuple):
-    """Times and channels of jumps, and (., B) 2J after each of them; empty arrays for no record."""
-
-    time: NDArray[np.float64]
-    channel: NDArray[np.int64]
-    two_J: NDArray[np.int64]
-
-
-@njit(**OPTIONS)
-def _settle(h_eff, work, room, tail, reach):
+def settle(h_eff, work, room, tail, reach):
     """Put the state in ``room`` into the box of ``h_eff`` and make the elements there; False if there is no room."""
     box, other_sector = h_eff.box, False
     for b in range(box.n.size):
@@ -139,16 +74,16 @@ def _settle(h_eff, work, room, tail, reach):
         return False
     if done == MOVED or other_sector:
         fill_axes(h_eff.lattice, box, h_eff.elements)
+        if done == MOVED:
+            fill_energy(h_eff.lattice, box, h_eff.elements, room.place)
         if done == MOVED or h_eff.elements.rate_up.size > 0:
             fill_rates(h_eff.lattice, box, h_eff.elements, room.place)
-            fill_energy(h_eff.lattice, box, h_eff.elements, room.place)
     return True
 
 
-@njit(**OPTIONS)
-def _set_aside(box, re, im, room):
+def set_aside(h_eff, re, im, room):
     """Copy a state in the box to where the state after a jump lies."""
-    after = room.after
+    box, after = h_eff.box, room.after
     copy_into(after.two_J, box.two_J)
     copy_into(after.lo, box.lo)
     copy_into(after.n, box.n)
@@ -159,141 +94,59 @@ def _set_aside(box, re, im, room):
         room.new_im[p] = im[PAD + p]
 
 
-@njit(**OPTIONS)
-def _measure_until(h_eff, work, room, now, order, unit, until, gathered, effort):
-    """Averages at the output times up to ``until`` from the series that starts now; effort left.
+def cells(h_eff):
+    """Number of amplitudes of the state that a step begins with."""
+    return h_eff.box.size[0]
 
-    Ends early when there is no effort left, but not before the first of them, and behind a snapshot.
-    """
-    box, done, times = h_eff.box, now.done, gathered.times
-    size, before = box.size[0], now.done
+
+def tail_of(h_eff, tolerance):
+    """Weight that may be cut off at each of its ends."""
+    return (0.5 * tolerance) ** 2 / (4 * h_eff.box.n.size)
+
+
+def work_of(h_eff):
+    """Multiplications that H_eff takes for each amplitude."""
+    per_amplitude = 4 + 4 * h_eff.lattice.across_axes.shape[0]
+    for b in range(h_eff.box.n.size):
+        per_amplitude += 2 * h_eff.lattice.band[b]
+    return per_amplitude
+
+
+def is_cut_short(h_eff, order, reach):
+    """Whether the box may have cut what an order of the series reaches."""
+    return order > reach
+
+
+def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
+    """Inner products of the state in ``out`` and what operators make of it, and its sector; multiplications made."""
+    size = h_eff.box.size[0]
     re, im = work.out_re[PAD : PAD + size], work.out_im[PAD : PAD + size]
-    while done < times.size and times[done] <= until and (effort > 0 or done == before):
-        effort -= (order + 4 * room.vectors.shape[0]) * (size + 32)
-        x = (times[done] - now.t) / unit
-        norm2 = sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, PAD, PAD + size, x)
-        gram(box, h_eff.elements, re, im, room.vectors, norm2, gathered.grams[done])
-        copy_into(gathered.sectors[done], box.two_J)
-        copy_into(gathered.counts[done + 1], gathered.counts[done])
-        done += 1
-        if gathered.snapshot[done - 1] >= 0:
-            now.shown = 1
-            effort = 0
-    now.done = done
-    return effort
+    gram(h_eff.box, h_eff.elements, re, im, room.vectors, norm2, grams)
+    copy_into(sector, h_eff.box.two_J)
+    return (order + 4 * room.vectors.shape[0]) * (size + 32)
 
 
-@njit(**OPTIONS)
-def advance_lattice(h_eff, work, room, now, generator, gathered, tolerance, budget, effort, record):
-    """Run a trajectory on, until it ends, has made ``budget`` jumps or ``effort``, or its jump record is full.
+def jumped(h_eff, work, room, norm2, tolerance, u):
+    """Jump from the state in ``out``."""
+    size = h_eff.box.size[0]
+    return perform_jump(
+        h_eff.lattice,
+        h_eff.box,
+        h_eff.elements,
+        room.place,
+        room.after,
+        work.out_re[PAD : PAD + size],
+        work.out_im[PAD : PAD + size],
+        room.rest_re,
+        room.rest_im,
+        room.new_re,
+        room.new_im,
+        room.weight,
+        room.weights,
+        u,
+    )
 
-    Where it pauses has no influence on what it does.
 
-    Parameters
-    ----------
-    h_eff : LatticeHeff
-        The normalised state is row 0 of the Taylor rows, in its box.
-    work : Work
-    room : Room
-    now : record of LATTICE_NOW
-    gathered : LatticeGathered
-    budget, effort : int
-        Jumps, and multiplications, before the next pause.
-    record : LatticeRecord
-
-    Returns
-    -------
-    int
-        FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, GROW (the box of ``h_eff`` says for how many states),
-        or STIFF: a long step to the next output time or jump would be faster than Taylor steps.
-    """
-    box, lattice, times = h_eff.box, h_eff.lattice, gathered.times
-    T, left = times.size, budget
-    tail = (0.5 * tolerance) ** 2 / (4 * box.n.size)
-    per_amplitude = 4 + 4 * lattice.across_axes.shape[0]
-    for b in range(box.n.size):
-        per_amplitude += 2 * lattice.band[b]
-    if now.pending:
-        if not _settle(h_eff, work, room, tail, now.reach):
-            return GROW
-        now.pending = 0
-    effort = _measure_until(h_eff, work, room, now, np.int64(0), 1.0, now.t, gathered, effort)
-    while now.done < T and now.shown == 0:
-        if left == 0 or effort <= 0:
-            return PAUSED
-        if record.time.size > 0 and now.recorded == record.time.size:
-            return RECORD_FULL
-        done, size, most = now.done, box.size[0], times[T - 1] - now.t
-        step = lone_step(
-            h_eff, work, 0, PAD, PAD + size, room.filled, now.energy, now.rate, now.waiting, most, tolerance
-        )
-        if not np.isfinite(step.energy) or not np.isfinite(step.rate):
-            return NOT_FINITE
-        effort -= 2 * (step.order + 8) * (size + 32) * per_amplitude
-        if step.order > now.reach:  # the box may have cut what the last orders reach
-            now.reach = MAX_ORDER
-            _set_aside(box, work.taylor_re[0], work.taylor_im[0], room)
-            now.pending = 1
-            if not _settle(h_eff, work, room, tail, now.reach):
-                return GROW
-            now.pending = 0
-            continue
-        if step.order == MAX_ORDER and now.waiting > 0.0 and now.taylor_steps <= 0:
-            cost = AROUND + step.order * per_amplitude * size
-            if guessed_horizon(step.rate, now.waiting, times[done] - now.t) * cost > LONG * step.horizon:
-                now.horizon = step.horizon
-                return STIFF
-        if step.found < 0 or (not now.t + step.horizon > now.t and now.waiting > 0.0):
-            return NO_CONVERGENCE
-        until = times[T - 1] if step.found == 0 and step.horizon >= most else now.t + step.time
-        effort = _measure_until(h_eff, work, room, now, step.order, step.unit, until, gathered, effort)
-        if now.done == T:
-            return FINISHED
-        if now.shown or times[now.done] <= until:  # row 0 is still the state that the step began with
-            return PAUSED
-        if now.done > done:
-            last = PAD + size
-            sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, step.order, PAD, last, step.summed)
-        now.t += step.time
-        now.taylor_steps = max(now.taylor_steps - 1, 0)
-        now.energy, now.rate = step.energy, step.rate
-        now.reach = min(max(step.order + 2, LEAST_REACH), MAX_ORDER)
-        channel = NO_JUMP
-        if step.found == 1:
-            channel = perform_jump(
-                lattice,
-                box,
-                h_eff.elements,
-                room.place,
-                room.after,
-                work.out_re[PAD : PAD + size],
-                work.out_im[PAD : PAD + size],
-                room.rest_re,
-                room.rest_im,
-                room.new_re,
-                room.new_im,
-                room.weight,
-                room.weights,
-                generator.random(),
-            )
-            if channel == NO_NUMBER:
-                return NOT_FINITE
-        if channel >= 0:
-            now.waiting = generator.standard_exponential()
-            now.n_jumps += 1
-            gathered.counts[now.done, channel] += 1
-            left -= 1
-            if record.time.size > 0:
-                record.time[now.recorded] = now.t
-                record.channel[now.recorded] = channel
-                copy_into(record.two_J[now.recorded], room.after.two_J)
-                now.recorded += 1
-        else:
-            # A loss without any rate is rounding, below any number that is drawn: what is left to lose is drawn anew.
-            now.waiting = now.waiting - step.lost if step.found == 0 else generator.standard_exponential()
-            _set_aside(box, work.out_re, work.out_im, room)
-        now.pending = 1
-        if not _settle(h_eff, work, room, tail, now.reach):
-            return GROW
-        now.pending = 0
-    return FINISHED if now.done == T else PAUSED
+def landed(h_eff, room, sector):
+    """The sector of the state after a jump."""
+    copy_into(sector, room.after.two_J)

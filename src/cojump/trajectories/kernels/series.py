@@ -14,6 +14,7 @@ from .lattice import LatticeHeff
 from .lattice_heff import apply_lattice
 from .program import apply_columns, apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
+from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
 from .window import clear_beside
 
 ROUNDING = 4e-16
@@ -31,6 +32,13 @@ TINY = 2.0**-960
 
 BESIDE = 2.0**-14
 """Part of the tolerance that the norm of what is left out of a row of the series may have."""
+
+LEFT_OUT = 2.0**-8
+"""The same for a list of basis states.
+
+What is left out of row k adds to the next ones at most Σ_j (‖H_eff‖t)^j/j! times itself, and where the series converges
+within its orders that is below e⁴.
+"""
 
 
 @njit(**OPTIONS)
@@ -108,7 +116,7 @@ def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
             im[p] *= scale
 
 
-def _expansion(banded, of_lattice=False):
+def _expansion(banded, of_lattice=False, of_list=False):
     """What ``expand`` does for one type of H_eff; the arguments are constants to numba, which drops other branches."""
 
     def expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
@@ -117,6 +125,12 @@ def _expansion(banded, of_lattice=False):
             band, constant = h_eff.band, 0.5 * h_eff.casimir * (0.5 * two_J) * (0.5 * two_J + 1.0)
         elif of_lattice:
             first, last, band, constant = PAD, PAD + h_eff.box.size[0], 0, 0.0
+        elif of_list:
+            first, last, band, constant = PAD, PAD + h_eff.occupied.count[1], 0, 0.0
+            keep_slots(h_eff.occupied, h_eff.occupied.count[1])
+            here = h_eff.occupied.count[0]
+            matrix = h_eff.sectors.h_eff[here]
+            beyond = h_eff.matrices.imaginary[matrix]
         else:
             first, last, band, constant = PAD, PAD + h_eff.diagonal.size, 0, 0.0
         rows_re, rows_im, norms = work.taylor_re, work.taylor_im, work.norms
@@ -147,6 +161,70 @@ def _expansion(banded, of_lattice=False):
                     shift,
                     half_shift,
                 )
+            elif of_list:
+                least = (LEFT_OUT * tolerance / power) ** 2 / (hi - lo)
+                if h_eff.matrices.run[matrix] == 1:
+                    norm2, hi = apply_runs(
+                        rows_re,
+                        rows_im,
+                        np.int64(order),
+                        lo,
+                        hi,
+                        unit,
+                        beyond,
+                        h_eff.matrices.row[matrix],
+                        h_eff.matrices.first,
+                        h_eff.matrices.count,
+                        h_eff.matrices.column,
+                        h_eff.matrices.re,
+                        h_eff.matrices.im,
+                        h_eff.sectors.facts_at[here],
+                        h_eff.sectors.facts,
+                        h_eff.occupied.count,
+                        h_eff.occupied.state,
+                        h_eff.occupied.slot,
+                        h_eff.occupied.spread,
+                        h_eff.occupied.energy,
+                        h_eff.occupied.half_rate,
+                        h_eff.occupied.x_re,
+                        h_eff.occupied.x_im,
+                        shift,
+                        half_shift,
+                        least,
+                    )
+                else:
+                    norm2, hi = apply_lists(
+                        rows_re,
+                        rows_im,
+                        np.int64(order),
+                        lo,
+                        hi,
+                        unit,
+                        beyond,
+                        h_eff.matrices.row[matrix],
+                        h_eff.matrices.first,
+                        h_eff.matrices.count,
+                        h_eff.matrices.column,
+                        h_eff.matrices.re,
+                        h_eff.matrices.im,
+                        h_eff.sectors.facts_at[here],
+                        h_eff.sectors.facts,
+                        h_eff.occupied.count,
+                        h_eff.occupied.state,
+                        h_eff.occupied.slot,
+                        h_eff.occupied.spread,
+                        h_eff.occupied.energy,
+                        h_eff.occupied.half_rate,
+                        h_eff.occupied.start,
+                        h_eff.occupied.stop,
+                        h_eff.occupied.to_slot,
+                        h_eff.occupied.list_re,
+                        h_eff.occupied.list_im,
+                        shift,
+                        half_shift,
+                        least,
+                    )
+                last, row_hi = hi, hi
             elif not banded:
                 if h_eff.pointers.size > 0:
                     norm2 = apply_columns(
@@ -272,6 +350,7 @@ _EXPANSIONS = {
     BandedHeff: _expansion(True),
     ProgramHeff: _expansion(False),
     LatticeHeff: _expansion(False, of_lattice=True),
+    SparseHeff: _expansion(False, of_list=True),
 }
 
 

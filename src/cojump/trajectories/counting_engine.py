@@ -1,0 +1,155 @@
+"""Trajectories whose loop is one compiled kernel, whatever their states are written in."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+
+from ..basis.reported_sectors import record_of, sector_array
+from ..basis.sectors import Labels
+from ..tools.types import Array
+from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF, Work
+from .kernels.counting import COUNTING_NOW, FIRST_REACH, GROW, Grams, SectorRecord, advance_counting
+from .long_step import Patience
+from .loop import Wanted
+from .outcome import Outcome
+from .product_engine import ProductEngine
+from .product_moves import Ket
+from .product_sectors import Box
+from .pure_state import Factor, PureState
+from .unravelling import leap
+
+_SEGMENT = 4096
+"""Jumps between two returns to Python."""
+
+_EFFORT = 2**27
+"""Multiplications between two returns to Python at most: some tenths of a second."""
+
+
+class CountingEngine(ProductEngine):
+    """Photon counting by the compiled kernel does what :meth:`Loop.stepwise` does with the state of a tensor
+    product, up to rounding and what is cut off a state.
+
+    Attributes
+    ----------
+    sector_numbers : int
+        How many numbers name a sector in the kernel.
+    """
+
+    _h_eff: Any
+    _room: Any
+    _work: Work
+    sector_numbers: int
+
+    def counted(self, wanted: Wanted) -> Outcome:
+        """The trajectory by photon counting, in the compiled kernel."""
+        seed, index, part, record, poll, watch = wanted
+        generator = self._stream.move_to(seed, index, part)
+        now = np.zeros(1, dtype=COUNTING_NOW).view(np.recarray)[0]
+        self._draw(generator)
+        now.pending, now.reach = 1, FIRST_REACH
+        now.waiting = generator.standard_exponential()
+        gathered, buffer = self._arrays(), self._empty_record(_SEGMENT if record else 0)
+        jumps: list[tuple[float, int, Labels]] = []
+        patience = Patience()
+        while True:
+            status = advance_counting(
+                self._h_eff,
+                self._work,
+                self._room,
+                now,
+                generator,
+                gathered,
+                self.state.tolerance,
+                _SEGMENT,
+                _EFFORT,
+                buffer,
+            )
+            n = int(now.recorded)
+            sectors = map(self._labels, buffer.sector[:n].tolist())
+            jumps += zip(buffer.time[:n].tolist(), buffer.channel[:n].tolist(), sectors, strict=True)
+            now.recorded = 0
+            if now.shown:
+                now.shown = 0
+                if watch is not None:
+                    watch(int(now.done) - 1, self._pure_state())
+            if status == FINISHED:
+                break
+            if poll is not None:
+                poll()
+            if status == GROW:
+                self._grow(now)
+            if status == STIFF:
+                now.taylor_steps = patience.after(self._leap(now))
+            if status in (NO_CONVERGENCE, NOT_FINITE):
+                what = "did not converge" if status == NO_CONVERGENCE else "became NaN or zero"
+                self._hand_over()
+                self._fail(seed, index, float(now.t), what)
+        mean, second = self._averages(gathered.grams)
+        reported = sector_array(self.blocks, list(map(self._labels, gathered.sectors.tolist())))
+        made = record_of(self.blocks, jumps) if record else None
+        return Outcome(mean, second, reported, gathered.counts[:-1], int(now.n_jumps), made)
+
+    @abstractmethod
+    def _labels(self, numbers: list[int]) -> Labels:
+        """The sector that the kernel gives these numbers."""
+
+    @abstractmethod
+    def _averages(self, grams: Ket) -> tuple[Array, Array]:
+        """<m_a> and <½{m_a, m_b}> at the output times."""
+
+    @abstractmethod
+    def _grow(self, now: Any) -> None:
+        """Make what the kernel has found missing."""
+
+    @abstractmethod
+    def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
+        """Let a state given on a window of a sector wait in ``room``."""
+
+    @abstractmethod
+    def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
+        """A state of the kernel: the labels, the window of each, and the amplitudes, axis by axis."""
+
+    def _draw(self, generator: np.random.Generator) -> None:
+        """Let a pure state of one sector wait in ``room``."""
+        self._put(*self.state.draw(generator))
+
+    def _arrays(self) -> Grams:
+        T, V, n = len(self.times), len(self._room.vectors), self.sector_numbers
+        return Grams(
+            self.times,
+            np.zeros((T, V, V), dtype=complex),
+            np.zeros((T, n), dtype=np.int64),
+            np.zeros((T + 1, self._n_channels), dtype=np.int64),
+            self._snapshot,
+        )
+
+    def _empty_record(self, length: int) -> SectorRecord:
+        numbers = np.empty((length, self.sector_numbers), dtype=np.int64)
+        return SectorRecord(np.empty(length), np.empty(length, dtype=np.int64), numbers)
+
+    def _pure_state(self) -> PureState:
+        """The state at the output time measured last."""
+        labels, window, state = self._seen(self._work.out_re, self._work.out_im)
+        blocks = tuple(range(len(labels)))
+        return PureState((Factor(blocks, labels, window, state / np.linalg.norm(state), self.state.frames),))
+
+    def _hand_over(self) -> None:
+        """Let the state in the tensor product be the one that a step begins with."""
+        labels, window, state = self._seen(self._work.taylor_re[0], self._work.taylor_im[0])
+        self.state.take(labels, window, state.ravel())
+
+    def _leap(self, now: Any) -> bool:
+        """Go on to the next output time or jump in one long step, if that is possible."""
+        self._hand_over()
+        t, soon = float(now.t), float(self.times[now.done])
+        made = leap(self.state, float(now.waiting), t, soon - t, float(now.horizon))
+        if made is None:
+            return False
+        time, now.waiting = made
+        now.t = soon if time >= soon - t else t + time
+        self._put(*self.state.given)
+        now.pending = 1
+        return True

@@ -1,0 +1,241 @@
+"""Photon counting of one trajectory, whatever its state is written in: waiting time, dense output, jump, again.
+
+What differs between kinds of states is chosen by the type of H_eff when a kernel is compiled: how a state that waits is
+made ready for a step, how it is measured, and how it jumps.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numba.extending import overload
+from numpy.typing import NDArray
+
+from . import lattice_trajectory, sparse_state
+from .common import (
+    FINISHED,
+    MAX_ORDER,
+    NO_CONVERGENCE,
+    NO_JUMP,
+    NO_NUMBER,
+    NOT_FINITE,
+    OPTIONS,
+    PAD,
+    PAUSED,
+    PROGRESS,
+    RECORD_FULL,
+    STIFF,
+)
+from .lattice import LatticeHeff, copy_into
+from .series import guessed_horizon
+from .sparse import SparseHeff
+from .sparse_jump import NO_MATRIX
+from .waiting_time import lone_step, sum_at
+
+GROW = 6
+"""A further status code: more cells are needed, or tables of a sector, or a matrix that a jump needs."""
+
+AROUND = 2**17
+"""Multiplications that take as long as what Python does around a long step."""
+
+LONG = 2**25
+"""Multiplications in Taylor steps that take as long as a long step."""
+
+FIRST_REACH, LEAST_REACH = 12, 6
+"""Orders of the series that a box has room for at first, and at least."""
+
+COUNTING_NOW = np.dtype(
+    [
+        *PROGRESS,
+        ("reach", np.int64),
+        ("pending", np.int64),
+        ("shown", np.int64),
+        ("jumping", np.int64),
+        ("u", np.float64),
+        ("norm2", np.float64),
+    ]
+)
+"""Where a trajectory stands between two steps, behind PROGRESS.
+
+``reach``: orders of the series that a box has room for; ``pending``: 1 where the state in ``room`` is still to be made
+ready for a step; ``shown``: 1 where ``out`` is the state at the last output time, to be looked at; ``jumping``: 1 where
+the state in ``out``, of squared norm ``norm2``, is to jump, with ``u`` for the choice.
+"""
+
+
+class Grams(NamedTuple):
+    """What is written at the T output times.
+
+    Attributes
+    ----------
+    times : (T,)
+    grams : (T, 1 + V, 1 + V)
+        Inner products of a state and what V operators make of it, divided by its squared norm.
+    sectors : (T, B)
+        The sector, in the numbers of the representation.
+    counts, snapshot
+        As in :class:`cojump.trajectories.kernels.common.Gathered`.
+    """
+
+    times: NDArray[np.float64]
+    grams: NDArray[np.complex128]
+    sectors: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    snapshot: NDArray[np.int64]
+
+
+class SectorRecord(NamedTuple):
+    """Times and channels of jumps, and (., B) sectors after each of them; empty arrays for no record."""
+
+    time: NDArray[np.float64]
+    channel: NDArray[np.int64]
+    sector: NDArray[np.int64]
+
+
+def _by_kind(name):
+    """The function of this name for the kind of state that its first argument belongs to."""
+    of = {LatticeHeff: getattr(lattice_trajectory, name), SparseHeff: getattr(sparse_state, name)}
+
+    def chosen(h_eff, *rest):
+        return of[type(h_eff)](h_eff, *rest)
+
+    @overload(chosen, jit_options=OPTIONS, strict=False)
+    def choose(h_eff, *rest):
+        return of[h_eff.instance_class]
+
+    return chosen
+
+
+cells, work_of, tail_of, is_cut_short = map(_by_kind, ("cells", "work_of", "tail_of", "is_cut_short"))
+settle, set_aside, landed = map(_by_kind, ("settle", "set_aside", "landed"))
+measured, jumped = map(_by_kind, ("measured", "jumped"))
+
+
+@njit(**OPTIONS)
+def _measure_until(h_eff, work, room, now, step_order, hi, unit, until, tolerance, gathered, effort):
+    """Averages at the output times up to ``until`` from the series that starts now; effort left.
+
+    Ends early when there is no effort left, but not before the first of them, and behind a snapshot.
+    """
+    done, before, times = now.done, now.done, gathered.times
+    while done < times.size and times[done] <= until and (effort > 0 or done == before):
+        x = (times[done] - now.t) / unit
+        norm2 = sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, step_order, PAD, hi, x)
+        effort -= measured(
+            h_eff, work, room, step_order, norm2, tolerance, gathered.grams[done], gathered.sectors[done]
+        )
+        copy_into(gathered.counts[done + 1], gathered.counts[done])
+        done += 1
+        if gathered.snapshot[done - 1] >= 0:
+            now.shown = 1
+            effort = 0
+    now.done = done
+    return effort
+
+
+@njit(**OPTIONS)
+def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, budget, effort, record):
+    """Run a trajectory on, until it ends, has made ``budget`` jumps or ``effort``, or its jump record is full.
+
+    Where it pauses has no influence on what it does.
+
+    Parameters
+    ----------
+    h_eff : LatticeHeff or SparseHeff
+        The normalised state is row 0 of the Taylor rows.
+    work : Work
+    room : Room or SparseRoom
+    now : record of COUNTING_NOW
+    gathered : Grams
+    budget, effort : int
+        Jumps, and multiplications, before the next pause.
+    record : SectorRecord
+
+    Returns
+    -------
+    int
+        FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, GROW (what ``h_eff`` and ``room`` say is needed), or
+        STIFF: a long step to the next output time or jump would be faster than Taylor steps.
+    """
+    times = gathered.times
+    T, left, tail, per_amplitude = times.size, budget, tail_of(h_eff, tolerance), work_of(h_eff)
+    if now.pending:
+        if not settle(h_eff, work, room, tail, now.reach):
+            return GROW
+        now.pending = 0
+    if now.jumping == 0:
+        start = PAD + cells(h_eff)
+        effort = _measure_until(h_eff, work, room, now, np.int64(0), start, 1.0, now.t, tolerance, gathered, effort)
+    while now.done < T and now.shown == 0:
+        if now.jumping == 0:
+            if left == 0 or effort <= 0:
+                return PAUSED
+            if record.time.size > 0 and now.recorded == record.time.size:
+                return RECORD_FULL
+            done, size, most = now.done, cells(h_eff), times[T - 1] - now.t
+            step = lone_step(
+                h_eff, work, 0, PAD, PAD + size, room.filled, now.energy, now.rate, now.waiting, most, tolerance
+            )
+            if not np.isfinite(step.energy) or not np.isfinite(step.rate):
+                return NOT_FINITE
+            effort -= 2 * (step.order + 8) * (size + 32) * per_amplitude
+            if is_cut_short(h_eff, step.order, now.reach):
+                now.reach = MAX_ORDER
+                set_aside(h_eff, work.taylor_re[0], work.taylor_im[0], room)
+                now.pending = 1
+                if not settle(h_eff, work, room, tail, now.reach):
+                    return GROW
+                now.pending = 0
+                continue
+            if step.order == MAX_ORDER and now.waiting > 0.0 and now.taylor_steps <= 0:
+                cost = AROUND + step.order * per_amplitude * size
+                if guessed_horizon(step.rate, now.waiting, times[done] - now.t) * cost > LONG * step.horizon:
+                    now.horizon = step.horizon
+                    return STIFF
+            if step.found < 0 or (not now.t + step.horizon > now.t and now.waiting > 0.0):
+                return NO_CONVERGENCE
+            until = times[T - 1] if step.found == 0 and step.horizon >= most else now.t + step.time
+            effort = _measure_until(
+                h_eff, work, room, now, step.order, step.hi, step.unit, until, tolerance, gathered, effort
+            )
+            if now.done == T:
+                return FINISHED
+            if now.shown or times[now.done] <= until:  # row 0 is still the state that the step began with
+                return PAUSED
+            if now.done > done:
+                sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, step.order, PAD, step.hi, step.summed)
+            now.t += step.time
+            now.taylor_steps = max(now.taylor_steps - 1, 0)
+            now.energy, now.rate, now.norm2 = step.energy, step.rate, step.norm2
+            now.reach = min(max(step.order + 2, LEAST_REACH), MAX_ORDER)
+            if step.found == 0:
+                now.waiting -= step.lost
+            else:
+                now.jumping, now.u = 1, generator.random()
+        channel = NO_JUMP
+        if now.jumping == 1:
+            channel = jumped(h_eff, work, room, now.norm2, tolerance, now.u)
+            if channel == NO_MATRIX:
+                return GROW
+            if channel == NO_NUMBER:
+                return NOT_FINITE
+            # A loss without any rate is rounding, below any number that is drawn: what is left is drawn anew.
+            now.waiting, now.jumping = generator.standard_exponential(), 0
+        if channel >= 0:
+            now.n_jumps += 1
+            gathered.counts[now.done, channel] += 1
+            left -= 1
+            if record.time.size > 0:
+                record.time[now.recorded] = now.t
+                record.channel[now.recorded] = channel
+                landed(h_eff, room, record.sector[now.recorded])
+                now.recorded += 1
+        else:
+            set_aside(h_eff, work.out_re, work.out_im, room)
+        now.pending = 1
+        if not settle(h_eff, work, room, tail, now.reach):
+            return GROW
+        now.pending = 0
+    return FINISHED if now.done == T else PAUSED

@@ -1,0 +1,147 @@
+"""Trajectories in sectors of any kind: the loop as one compiled kernel, over the basis states that a state occupies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..basis.sectors import Labels, largest_sector
+from ..model import Model
+from ..model.states import State
+from ..tools.types import Array
+from .counting_engine import CountingEngine
+from .kernels.common import MAX_ORDER, PAD, Work
+from .kernels.sparse import Occupied, SparseHeff
+from .kernels.sparse_jump import Heap
+from .kernels.sparse_state import BINS, CHUNK, SparseRoom
+from .product_moves import Ket
+from .product_sectors import Box
+from .product_windows import moved
+from .sparse_tables import SparseTables
+
+
+class SparseEngine(CountingEngine):
+    """Runs trajectories of a part of a model whose H_eff and jumps are sparse matrices in every sector.
+
+    Parameters
+    ----------
+    model, state, times, tolerance, snapshots
+        As for :class:`cojump.trajectories.spin_engine.Engine`.
+    """
+
+    sector_numbers = 1
+
+    def __init__(
+        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()
+    ) -> None:
+        super().__init__(model, state, times, tolerance, snapshots)
+        self.tables = SparseTables(self.basis, self.state.averages)
+        cells = prod(largest_sector(block) for block in model.blocks)
+        self._occupied = Occupied(
+            count=np.zeros(4, dtype=np.int64),
+            state=np.zeros(cells, dtype=np.int64),
+            slot=np.full(cells, -1, dtype=np.int32),
+            spread=np.zeros(cells, dtype=np.int8),
+            start=np.zeros(cells, dtype=np.int64),
+            stop=np.zeros(cells, dtype=np.int64),
+            to_slot=np.zeros(0, dtype=np.uint32),
+            list_re=np.zeros(0),
+            list_im=np.zeros(0),
+            energy=np.zeros(cells),
+            half_rate=np.zeros(cells),
+            x_re=np.zeros(cells),
+            x_im=np.zeros(cells),
+        )
+        self._work, self._room = _work(cells), _room(cells, self.tables.levels, self.tables)
+        self._read()
+
+    def _read(self) -> None:
+        longest = self.tables.longest
+        if longest > len(self._occupied.to_slot):
+            self._occupied = self._occupied._replace(
+                to_slot=np.zeros(2 * longest, dtype=np.uint32),
+                list_re=np.zeros(2 * longest),
+                list_im=np.zeros(2 * longest),
+            )
+        self._h_eff = SparseHeff(self._n_channels > 0, *self.tables.read(), self._occupied)
+
+    def _labels(self, numbers: list[int]) -> Labels:
+        return self.tables.labels[numbers[0]]
+
+    def _averages(self, grams: Ket) -> tuple[Array, Array]:
+        return self.state.averages.of_grams(grams, needed=True)
+
+    def _grow(self, now: Any) -> None:
+        """Work out the sector that the state has come to, or a matrix that its jump needs."""
+        if now.jumping:
+            self.tables.make(int(self._occupied.count[0]), *self._room.wanted.tolist())
+        else:
+            self.tables.know(int(self._room.target[0]))
+        self._read()
+
+    def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
+        """Let a state given on a window of a sector wait in ``room``."""
+        whole, after = moved(ket, box, self.basis.whole(labels)), self._room.after
+        before, places = after.place[: after.count[0]], np.flatnonzero(whole)
+        for parts in (after.there, after.re, after.im):
+            parts[before] = 0
+        after.count[0], after.place[: len(places)], after.there[places] = len(places), places, 1
+        after.re[places, 0], after.im[places, 0] = whole[places].real, whole[places].imag
+        self._room.target[0] = self.tables.number(labels)
+        self._read()
+
+    def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
+        """A state in the slots: the labels, the window of each, and the amplitudes, axis by axis."""
+        labels = self._labels([int(self._occupied.count[0])])
+        whole, n = self.basis.whole(labels), int(self._occupied.count[2])
+        state = np.zeros(prod(end for _, end in whole), dtype=complex)
+        state[self._occupied.state[:n]] = re[PAD : PAD + n] + 1j * im[PAD : PAD + n]
+        return labels, whole, state.reshape([end for _, end in whole])
+
+
+def _work(cells: int) -> Work:
+    """Arrays of the series for so many amplitudes; only the pages that are used take memory."""
+    padded = cells + 2 * PAD
+
+    def pair(*shape: int) -> tuple[Array, Array]:
+        return np.zeros(shape), np.zeros(shape)
+
+    return Work(
+        *pair(MAX_ORDER + 1, padded),
+        *pair(2, 0),
+        *pair(0),
+        *pair(padded),
+        *pair(0),
+        *pair(2, 0),
+        norms=np.zeros(MAX_ORDER + 1),
+        weights=np.zeros((0, 3)),
+    )
+
+
+def _room(cells: int, levels: int, tables: SparseTables) -> SparseRoom:
+    def heap(width: int) -> Heap:
+        return Heap(
+            np.zeros(1, dtype=np.int64),
+            np.zeros(cells, dtype=np.int64),
+            np.zeros(cells, dtype=np.int8),
+            np.zeros((cells, width)),
+            np.zeros((cells, width)),
+        )
+
+    V = len(tables.read()[1].operators[0])
+    return SparseRoom(
+        now=heap(1),
+        after=heap(1),
+        rest=heap(levels),
+        beside=heap(levels),
+        target=np.zeros(1, dtype=np.int64),
+        wanted=np.zeros(3, dtype=np.int64),
+        weights=np.zeros(len(tables.basis.channels)),
+        bins=np.zeros(BINS),
+        vectors=np.zeros((1 + V, CHUNK)),
+        vectors_im=np.zeros((1 + V, CHUNK)),
+        filled=np.full(3, -1),
+    )
