@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.trajectories import loop, spin_engine
+from cojump.trajectories import counting_engine, loop, spin_engine
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.engine import make_engine
 from tests.support.pauli import X, Z
@@ -67,6 +67,7 @@ def test_a_pause_changes_no_bit(seed, monkeypatch):
     for often in (False, True):
         if often:
             monkeypatch.setattr(spin_engine, "_EFFORT", 1)
+            monkeypatch.setattr(counting_engine, "_EFFORT", 1)
             monkeypatch.setattr(loop, "POLL", 1)
         polls, states = [], {}
         engine = make_engine(model, cj.product(model, kets), times, 1e-9, [3, 20])

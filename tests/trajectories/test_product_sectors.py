@@ -814,8 +814,8 @@ def test_record_when_nothing_jumps():
 @pytest.mark.parametrize(("levels", "general"), [(2, False), (3, True)])
 def test_kernels_are_compiled_before_the_work_only_where_they_are_needed(levels, general, monkeypatch):
     made = []
-    real = representations.ProductEngine
-    monkeypatch.setattr(representations, "ProductEngine", lambda *a: made.append(a[0]) or real(*a))
+    real = representations.SparseEngine
+    monkeypatch.setattr(representations, "SparseEngine", lambda *a: made.append(a[0]) or real(*a))
     monkeypatch.setattr(kernel_cache.kernels_in_use, "ready", set())
     monkeypatch.setattr(kernel_cache.kernels_in_use, "place", None)
     compilation.prepare([cj.Model([cj.Block("p", 3, levels=levels)])])

@@ -7,9 +7,9 @@ import pytest
 
 import cojump as cj
 from cojump.trajectories.product_channels import channels_of
-from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import BANDED, PRODUCT, REPRESENTATIONS
+from cojump.trajectories.representations import BANDED, REPRESENTATIONS, SPARSE
+from cojump.trajectories.sparse_engine import SparseEngine
 from cojump.trajectories.spin_engine import Engine
 from cojump.trajectories.spin_tables import build
 from tests.support.pauli import LOWER, RAISE, X, Z
@@ -39,7 +39,7 @@ def test_the_parts_of_a_recipe():
     recipe = recipe_of(made)
     assert recipe is recipe_of(made)
     assert [part.names for part in recipe.parts] == [("a",), ("b",)]
-    assert [part.representation for part in recipe.parts] == [BANDED, PRODUCT]
+    assert [part.representation for part in recipe.parts] == [BANDED, SPARSE]
     assert [part.amplitudes for part in recipe.parts] == [31, 7]
     assert recipe.nbytes() == sum(part.nbytes for part in recipe.parts)
     assert recipe.nbytes(3) == recipe.nbytes() + 3 * 16 * (31 + 7), "one part keeps its states for the other"
@@ -65,7 +65,7 @@ def test_what_a_run_works_out_of_a_model():
     assert 0 < len(asked) <= 2 * 5, "two rates: what can jump, how often, how fast, and whether they are the same still"
 
 
-@pytest.mark.parametrize(("name", "kind"), [("a", Engine), ("b", ProductEngine)])
+@pytest.mark.parametrize(("name", "kind"), [("a", Engine), ("b", SparseEngine)])
 def test_a_representation_makes_its_engine(name, kind):
     one = model([])
     (part,) = (part for part in recipe_of(one).parts if part.names == (name,))

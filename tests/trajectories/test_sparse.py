@@ -169,7 +169,7 @@ def test_the_rows_are_those_of_the_program(name):
         matrix, beyond = sectors.h_eff[s], matrices.imaginary[sectors.h_eff[s]]
         for p in range(len(found)):
             first = matrices.first[matrices.row[matrix] + p]
-            for k in range(first, first + matrices.count[matrices.row[matrix] + p]):
+            for k in range(first, first + matrices.length[matrices.row[matrix] + p]):
                 found[p, matrices.column[k]] += matrices.re[k] + (
                     0 if beyond < -(2**60) else 1j * matrices.im[k + beyond]
                 )
@@ -214,7 +214,7 @@ def test_only_what_is_occupied_is_gone_through():
     model, state = potts([[0] * 40])
     engine = SparseEngine(model, state, np.array([0.0, 0.1]), 1e-9)
     engine.run(1, 0)
-    kept, used, size = *engine._occupied.count[1:3], engine._h_eff.sectors.size[engine._occupied.count[0]]
+    kept, used, size = *engine._occupied.slots[1:3], engine._h_eff.sectors.size[engine._occupied.slots[0]]
     assert 10 < kept <= used < size / 3
 
 

@@ -58,9 +58,9 @@ class ProductState:
         self.tolerance, self.effort = float(tolerance), 0
         self._blocks = state.blocks
         self._windows = Windows(self.basis, tolerance)
-        moves = [Moves(block, MOVES_MEMORY // len(model.blocks)) for block in model.blocks]
-        self._jumps = ProductJumps(self.basis, moves)
-        self.averages = ProductAverages(self.basis, moves)
+        self.moves = [Moves(block, MOVES_MEMORY // len(model.blocks)) for block in model.blocks]
+        self._jumps = ProductJumps(self.basis, self.moves)
+        self.averages = ProductAverages(self.basis, self.moves)
         self.frames = tuple(UserFrame(rotation) for rotation in self.basis.rotations)
         self._starts = {
             b: Start(state.blocks[b], block, self.basis.rotations[b])

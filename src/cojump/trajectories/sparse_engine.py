@@ -38,10 +38,10 @@ class SparseEngine(CountingEngine):
         self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
         super().__init__(model, state, times, tolerance, snapshots)
-        self.tables = SparseTables(self.basis, self.state.averages)
+        self.tables = SparseTables(self.basis, self.state.averages, self.state.moves)
         cells = prod(largest_sector(block) for block in model.blocks)
         self._occupied = Occupied(
-            count=np.zeros(4, dtype=np.int64),
+            slots=np.zeros(4, dtype=np.int64),
             state=np.zeros(cells, dtype=np.int64),
             slot=np.full(cells, -1, dtype=np.int32),
             spread=np.zeros(cells, dtype=np.int8),
@@ -77,7 +77,7 @@ class SparseEngine(CountingEngine):
     def _grow(self, now: Any) -> None:
         """Work out the sector that the state has come to, or a matrix that its jump needs."""
         if now.jumping:
-            self.tables.make(int(self._occupied.count[0]), *self._room.wanted.tolist())
+            self.tables.make(int(self._occupied.slots[0]), *self._room.wanted.tolist())
         else:
             self.tables.know(int(self._room.target[0]))
         self._read()
@@ -85,18 +85,18 @@ class SparseEngine(CountingEngine):
     def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
         """Let a state given on a window of a sector wait in ``room``."""
         whole, after = moved(ket, box, self.basis.whole(labels)), self._room.after
-        before, places = after.place[: after.count[0]], np.flatnonzero(whole)
+        before, places = after.place[: after.filled[0]], np.flatnonzero(whole)
         for parts in (after.there, after.re, after.im):
             parts[before] = 0
-        after.count[0], after.place[: len(places)], after.there[places] = len(places), places, 1
+        after.filled[0], after.place[: len(places)], after.there[places] = len(places), places, 1
         after.re[places, 0], after.im[places, 0] = whole[places].real, whole[places].imag
         self._room.target[0] = self.tables.number(labels)
         self._read()
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state in the slots: the labels, the window of each, and the amplitudes, axis by axis."""
-        labels = self._labels([int(self._occupied.count[0])])
-        whole, n = self.basis.whole(labels), int(self._occupied.count[2])
+        labels = self._labels([int(self._occupied.slots[0])])
+        whole, n = self.basis.whole(labels), int(self._occupied.slots[2])
         state = np.zeros(prod(end for _, end in whole), dtype=complex)
         state[self._occupied.state[:n]] = re[PAD : PAD + n] + 1j * im[PAD : PAD + n]
         return labels, whole, state.reshape([end for _, end in whole])

@@ -19,6 +19,7 @@ from ..tools.types import Array
 from .kernels.sparse import ALL_REAL, NOTHING, UNKNOWN, Jumps, Matrices, Sectors
 from .kernels.sparse_jump import level_bits
 from .product_averages import ProductAverages
+from .product_moves import Moves
 from .product_sectors import ProductBasis, ProductSector
 from .sector_matrix import matrix_of, program_matrix
 
@@ -33,11 +34,17 @@ _GAPS = 3
 
 
 class _Growing:
-    """An array that grows along its first axis; what is beyond its end has the value ``fill``."""
+    """An array that grows along its first axis; what is beyond its end has the value ``fill``, or none."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: Any, fill: float = 0) -> None:
+    def __init__(self, shape: tuple[int, ...], dtype: Any, fill: float | None = None) -> None:
         self._fill, self.count = fill, 0
-        self.array: NDArray[Any] = np.full((16, *shape), fill, dtype=dtype)
+        self.array = self._empty(16, shape, dtype)
+
+    def _empty(self, length: int, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
+        made = np.empty((length, *shape), dtype=dtype)  # pages that nobody writes take no memory
+        if self._fill is not None:
+            made[:] = self._fill
+        return made
 
     def add(self, values: NDArray[Any]) -> int:
         """Append; returns where."""
@@ -49,18 +56,14 @@ class _Growing:
     def reach(self, count: int) -> None:
         """Let it have so many elements."""
         if count > len(self.array):
-            longer = np.full((max(count, 2 * len(self.array)), *self.array.shape[1:]), self._fill, self.array.dtype)
+            longer = self._empty(max(count, 2 * len(self.array)), self.array.shape[1:], self.array.dtype)
             longer[: self.count] = self.array[: self.count]
             self.array = longer
         self.count = max(self.count, count)
 
     def forget(self) -> None:
         """Back to the beginning; the memory is given back."""
-        self.count, self.array = 0, np.full((16, *self.array.shape[1:]), self._fill, self.array.dtype)
-
-    @property
-    def nbytes(self) -> int:
-        return int(self.array.nbytes)
+        self.count, self.array = 0, self._empty(16, self.array.shape[1:], self.array.dtype)
 
 
 class SparseTables:
@@ -70,12 +73,16 @@ class SparseTables:
     ----------
     basis : ProductBasis
     averages : ProductAverages
+    moves : list of Moves
+        Of each block.
     memory : int
         Bytes after which everything is forgotten.
     """
 
-    def __init__(self, basis: ProductBasis, averages: ProductAverages, memory: int = MEMORY) -> None:
-        self.basis, self._averages, self._memory = basis, averages, memory
+    def __init__(
+        self, basis: ProductBasis, averages: ProductAverages, moves: list[Moves], memory: int = MEMORY
+    ) -> None:
+        self.basis, self._averages, self._moves, self._memory = basis, averages, moves, memory
         self.labels: list[Labels] = []
         """Of every sector that has a number."""
         self.longest = 0
@@ -110,7 +117,7 @@ class SparseTables:
             "imaginary": _Growing((), np.int64),
             "run": _Growing((), np.int64),
             "first": _Growing((), np.int64),
-            "count": _Growing((), np.int32),
+            "length": _Growing((), np.int32),
             "column": _Growing((), np.int32),
             "re": _Growing((), np.float64),
             "im": _Growing((), np.float64),
@@ -125,7 +132,7 @@ class SparseTables:
     @property
     def nbytes(self) -> int:
         """Memory of what can be forgotten."""
-        return sum(g.nbytes for g in (self._facts, self._place, *self._matrices.values()))
+        return sum(g.count * g.array[:1].nbytes for g in (self._facts, self._place, *self._matrices.values()))
 
     def read(self) -> tuple[Matrices, Sectors, Jumps]:
         """The tables as they are now."""
@@ -222,14 +229,16 @@ class SparseTables:
         """C_λ^μ of all levels as one matrix: by the states of λ, or by those of μ."""
         key = (b, label, rest, out)
         if key not in self._made:
-            unit, maps = 1 << int(level_bits(self.levels)), sector_of(self.basis.blocks[b], label).entrance(rest)
-            entries = [m.tocoo() for m in maps]
-            level = np.repeat(np.arange(len(maps)), [m.nnz for m in entries])
-            q, p = (np.concatenate([m.coords[k] for m in entries]) for k in range(2))
-            values = np.concatenate([m.data.real for m in entries])
+            unit, maps = 1 << int(level_bits(self.levels)), self._moves[b].clebsch(label, rest)
+            level = np.repeat(np.arange(len(maps)), [len(m.columns) for m in maps])
+            q = np.concatenate([np.repeat(np.arange(m.shape[0]), np.diff(m.pointers)) for m in maps])
+            p, values = (np.concatenate(parts) for parts in zip(*((m.columns, m.values) for m in maps), strict=True))
             rows, columns = (p, q) if out else (q, p)
             n, m = maps[0].shape[::-1] if out else maps[0].shape
-            self._made[key] = self._add(csr_array((values, (rows, columns * unit + level)), shape=(n, m * unit)))
+            shape = (n, m * unit)
+            self._made[key] = self._add(
+                csr_array((values, (rows, columns.astype(np.int64) * unit + level)), shape=shape)
+            )
         return self._made[key]
 
     def _places(self, key: tuple[Any, ...], places: Any) -> int:
@@ -262,7 +271,7 @@ class SparseTables:
         if np.iscomplexobj(data) and data.imag.any():
             beyond = to["im"].add(data.imag) - first
         row = to["first"].add(first + starts[:-1])
-        to["count"].add(np.diff(starts))
+        to["length"].add(np.diff(starts))
         to["imaginary"].add(np.array([beyond]))
         to["run"].add(np.array([int(run)]))
         return to["row"].add(np.array([row]))

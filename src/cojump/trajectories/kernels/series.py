@@ -126,9 +126,9 @@ def _expansion(banded, of_lattice=False, of_list=False):
         elif of_lattice:
             first, last, band, constant = PAD, PAD + h_eff.box.size[0], 0, 0.0
         elif of_list:
-            first, last, band, constant = PAD, PAD + h_eff.occupied.count[1], 0, 0.0
-            keep_slots(h_eff.occupied, h_eff.occupied.count[1])
-            here = h_eff.occupied.count[0]
+            first, last, band, constant = PAD, PAD + h_eff.occupied.slots[1], 0, 0.0
+            keep_slots(h_eff.occupied, h_eff.occupied.slots[1])
+            here = h_eff.occupied.slots[0]
             matrix = h_eff.sectors.h_eff[here]
             beyond = h_eff.matrices.imaginary[matrix]
         else:
@@ -174,13 +174,13 @@ def _expansion(banded, of_lattice=False, of_list=False):
                         beyond,
                         h_eff.matrices.row[matrix],
                         h_eff.matrices.first,
-                        h_eff.matrices.count,
+                        h_eff.matrices.length,
                         h_eff.matrices.column,
                         h_eff.matrices.re,
                         h_eff.matrices.im,
                         h_eff.sectors.facts_at[here],
                         h_eff.sectors.facts,
-                        h_eff.occupied.count,
+                        h_eff.occupied.slots,
                         h_eff.occupied.state,
                         h_eff.occupied.slot,
                         h_eff.occupied.spread,
@@ -203,13 +203,13 @@ def _expansion(banded, of_lattice=False, of_list=False):
                         beyond,
                         h_eff.matrices.row[matrix],
                         h_eff.matrices.first,
-                        h_eff.matrices.count,
+                        h_eff.matrices.length,
                         h_eff.matrices.column,
                         h_eff.matrices.re,
                         h_eff.matrices.im,
                         h_eff.sectors.facts_at[here],
                         h_eff.sectors.facts,
-                        h_eff.occupied.count,
+                        h_eff.occupied.slots,
                         h_eff.occupied.state,
                         h_eff.occupied.slot,
                         h_eff.occupied.spread,

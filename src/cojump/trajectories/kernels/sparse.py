@@ -37,12 +37,12 @@ class Matrices(NamedTuple):
     Attributes
     ----------
     row : (M,)
-        Where the rows of a matrix begin in ``first`` and ``count``.
+        Where the rows of a matrix begin in ``first`` and ``length``.
     imaginary : (M,)
         What is added to the place of a real part to find the imaginary one in ``im``, or ALL_REAL.
     run : (M,)
         1 where the columns of every row follow each other without a gap.
-    first, count : (rows,)
+    first, length : (rows,)
         Where the elements of a row begin, and how many they are.
     column, re : (elements,)
     im : (imaginary elements,)
@@ -52,7 +52,7 @@ class Matrices(NamedTuple):
     imaginary: Integers
     run: Integers
     first: Integers
-    count: NDArray[np.int32]
+    length: NDArray[np.int32]
     column: NDArray[np.int32]
     re: Floats
     im: Floats
@@ -147,7 +147,7 @@ class Occupied(NamedTuple):
 
     Attributes
     ----------
-    count : (4,)
+    slots : (4,)
         The sector; slots of the state that a step begins with; slots in use; elements in the lists.
     state : (cells,)
         Number of the basis state in each slot.
@@ -165,7 +165,7 @@ class Occupied(NamedTuple):
         A state by the number of the basis state; zero where there is no slot.
     """
 
-    count: Integers
+    slots: Integers
     state: Integers
     slot: NDArray[np.int32]
     spread: NDArray[np.int8]
@@ -202,27 +202,27 @@ class SparseHeff(NamedTuple):
 @njit(**OPTIONS)
 def new_slot(occupied, sectors, p):
     """Give a basis state that has none the next slot."""
-    s, count = occupied.count[2], occupied.count
-    at = sectors.facts_at[count[0]] + p
+    s, slots = occupied.slots[2], occupied.slots
+    at = sectors.facts_at[slots[0]] + p
     occupied.slot[p] = s
     occupied.state[s] = p
     occupied.spread[s] = 0
     occupied.energy[s] = sectors.facts[at, ENERGY]
     occupied.half_rate[s] = sectors.facts[at, HALF_RATE]
-    count[2] = s + 1
+    slots[2] = s + 1
 
 
 @njit(**OPTIONS)
 def keep_slots(occupied, kept):
     """Take away all slots but the first ones, and what has been found from them."""
-    for s in range(occupied.count[2]):
+    for s in range(occupied.slots[2]):
         p = occupied.state[s]
         occupied.x_re[p] = 0.0
         occupied.x_im[p] = 0.0
         occupied.spread[s] = 0
         if s >= kept:
             occupied.slot[p] = -1
-    occupied.count[2], occupied.count[3] = kept, 0
+    occupied.slots[2], occupied.slots[3] = kept, 0
 
 
 @njit(**OPTIONS)

@@ -29,7 +29,7 @@ class Heap(NamedTuple):
 
     Attributes
     ----------
-    count : (1,)
+    filled : (1,)
         Number of places.
     place : (cells,)
         They.
@@ -39,7 +39,7 @@ class Heap(NamedTuple):
         By place; zero elsewhere.
     """
 
-    count: NDArray[np.int64]
+    filled: NDArray[np.int64]
     place: NDArray[np.int64]
     there: NDArray[np.int8]
     re: NDArray[np.float64]
@@ -56,13 +56,13 @@ def element(matrices, matrix, k):
 @njit(**OPTIONS)
 def clear(heap):
     """An empty heap again."""
-    for n in range(heap.count[0]):
+    for n in range(heap.filled[0]):
         p = heap.place[n]
         heap.there[p] = 0
         for a in range(heap.re.shape[1]):
             heap.re[p, a] = 0.0
             heap.im[p, a] = 0.0
-    heap.count[0] = 0
+    heap.filled[0] = 0
 
 
 @njit(inline="always", **OPTIONS)
@@ -70,8 +70,8 @@ def put(heap, p, a, re, im):
     """Add to what lies at a place of a heap."""
     if heap.there[p] == 0:
         heap.there[p] = 1
-        heap.place[heap.count[0]] = p
-        heap.count[0] += 1
+        heap.place[heap.filled[0]] = p
+        heap.filled[0] += 1
     heap.re[p, a] += re
     heap.im[p, a] += im
 
@@ -80,7 +80,7 @@ def put(heap, p, a, re, im):
 def weight_of(heap):
     """Squared norm of a heap."""
     total = 0.0
-    for n in range(heap.count[0]):
+    for n in range(heap.filled[0]):
         p = heap.place[n]
         for a in range(heap.re.shape[1]):
             total += heap.re[p, a] ** 2 + heap.im[p, a] ** 2
@@ -92,10 +92,10 @@ def by_columns(matrices, matrix, heap, to):
     """A matrix, given by its columns, times a state in a heap."""
     row = matrices.row[matrix]
     clear(to)
-    for n in range(heap.count[0]):
+    for n in range(heap.filled[0]):
         p = heap.place[n]
         a, b, start = heap.re[p, 0], heap.im[p, 0], matrices.first[row + p]
-        for k in range(start, start + matrices.count[row + p]):
+        for k in range(start, start + matrices.length[row + p]):
             v = element(matrices, matrix, k)
             put(to, matrices.column[k], 0, v.real * a - v.imag * b, v.real * b + v.imag * a)
 
@@ -104,7 +104,7 @@ def by_columns(matrices, matrix, heap, to):
 def gather_state(occupied, re, im, least, heap):
     """Make a heap of the amplitudes in the slots whose weight is above ``least``, from ``re`` and ``im`` by slot."""
     clear(heap)
-    for s in range(occupied.count[2]):
+    for s in range(occupied.slots[2]):
         if re[s] * re[s] + im[s] * im[s] > least:
             put(heap, occupied.state[s], 0, re[s], im[s])
 
@@ -112,11 +112,11 @@ def gather_state(occupied, re, im, least, heap):
 @njit(**OPTIONS)
 def channel_weights(h_eff, room, weights):
     """<rate operator> of every jump, unnormalised, of the state in ``room.now``."""
-    sectors, matrices, jumps, here = h_eff.sectors, h_eff.matrices, h_eff.jumps, h_eff.occupied.count[0]
+    sectors, matrices, jumps, here = h_eff.sectors, h_eff.matrices, h_eff.jumps, h_eff.occupied.slots[0]
     facts0, L, now = sectors.facts_at[here], weights.size, room.now
     for l in range(L):
         weights[l] = 0.0
-    for n in range(now.count[0]):
+    for n in range(now.filled[0]):
         p = now.place[n]
         weight = now.re[p, 0] ** 2 + now.im[p, 0] ** 2
         facts = sectors.facts[facts0 + p]
@@ -129,10 +129,10 @@ def channel_weights(h_eff, room, weights):
             weights[l] = weight_of(room.after)
         elif upper >= 0:
             row, total = matrices.row[upper], 0.0
-            for n in range(now.count[0]):
+            for n in range(now.filled[0]):
                 p = now.place[n]
                 start = matrices.first[row + p]
-                for k in range(start, start + matrices.count[row + p]):
+                for k in range(start, start + matrices.length[row + p]):
                     q = matrices.column[k]
                     v = element(matrices, upper, k) * complex(now.re[q, 0], now.im[q, 0])
                     total += now.re[p, 0] * v.real + now.im[p, 0] * v.imag
@@ -157,12 +157,12 @@ def _gamma_place(sectors, jumps, here, l, p, but):
 @njit(**OPTIONS)
 def _with_gamma(h_eff, room, l):
     """Γψ in ``room.after``, of the state in ``room.now``."""
-    sectors, jumps, here, now = h_eff.sectors, h_eff.jumps, h_eff.occupied.count[0], room.now
+    sectors, jumps, here, now = h_eff.sectors, h_eff.jumps, h_eff.occupied.slots[0], room.now
     if sectors.before[here, l] >= 0:
         by_columns(h_eff.matrices, sectors.before[here, l], now, room.after)
         return
     clear(room.after)
-    for n in range(now.count[0]):
+    for n in range(now.filled[0]):
         p = now.place[n]
         g = jumps.gamma[_gamma_place(sectors, jumps, here, l, p, np.int64(-1))]
         put(room.after, p, 0, g * now.re[p, 0], g * now.im[p, 0])
@@ -171,7 +171,7 @@ def _with_gamma(h_eff, room, l):
 @njit(**OPTIONS)
 def _take_out(h_eff, room, l, c):
     """sqrt(N f_μ/f_λ) j C_λ^μ of the state in ``room.now`` for the c-th μ, in ``room.rest``, with Γ of the others."""
-    sectors, jumps, matrices, here = h_eff.sectors, h_eff.jumps, h_eff.matrices, h_eff.occupied.count[0]
+    sectors, jumps, matrices, here = h_eff.sectors, h_eff.jumps, h_eff.matrices, h_eff.occupied.slots[0]
     b, now, rest = jumps.axis[l], room.now, room.rest
     D, n, size = sectors.exit_size.shape[2], sectors.dims[here, b], sectors.exit_size[here, b, c]
     matrix, share, inner = sectors.exit_matrix[here, b, c], sectors.exit_share[here, b, c], 1
@@ -182,14 +182,14 @@ def _take_out(h_eff, room, l, c):
     bits, alone, j_start, at = level_bits(D), sectors.dims.shape[1] == 1, jumps.j_start[l], 0
     own_place, own_stride = sectors.place[sectors.exit_place[here, b, c] :], jumps.gamma_stride[l, b]
     clear(rest)
-    for m in range(now.count[0]):
+    for m in range(now.filled[0]):
         p = now.place[m]
         x_re, x_im = now.re[p, 0], now.im[p, 0]
         outer, own, i = (0, p, 0) if alone else (p // (n * inner), (p // inner) % n, p % inner)
         if of_others:
             at = _gamma_place(sectors, jumps, here, l, p, b)
         start = matrices.first[row + own]
-        for k in range(start, start + matrices.count[row + own]):
+        for k in range(start, start + matrices.length[row + own]):
             q, a = matrices.column[k] >> bits, matrices.column[k] & ((1 << bits) - 1)
             if j_start[a] == j_start[a + 1]:
                 continue
@@ -209,16 +209,16 @@ def _gamma_of_others(matrices, matrix, size, inner, rest, beside):
     """Γ of the others where it is no diagonal, on their axis of ``rest``; ``beside`` is room to work in."""
     clear(beside)
     row, D = matrices.row[matrix], rest.re.shape[1]
-    for m in range(rest.count[0]):
+    for m in range(rest.filled[0]):
         p = rest.place[m]
         for a in range(D):
             put(beside, p, a, rest.re[p, a], rest.im[p, a])
     clear(rest)
-    for m in range(beside.count[0]):
+    for m in range(beside.filled[0]):
         p = beside.place[m]
         outer, q, i = p // (size * inner), (p // inner) % size, p % inner
         start = matrices.first[row + q]
-        for k in range(start, start + matrices.count[row + q]):
+        for k in range(start, start + matrices.length[row + q]):
             to, v = (outer * size + matrices.column[k]) * inner + i, element(matrices, matrix, k)
             for a in range(D):
                 x_re, x_im = beside.re[p, a], beside.im[p, a]
@@ -229,7 +229,7 @@ def _gamma_of_others(matrices, matrix, size, inner, rest, beside):
 @njit(**OPTIONS)
 def _put_in(h_eff, room, b, c, r):
     """The particle of ``room.rest``, which is in the c-th μ, is put back into the r-th λ', in ``room.after``."""
-    sectors, matrices, here = h_eff.sectors, h_eff.matrices, h_eff.occupied.count[0]
+    sectors, matrices, here = h_eff.sectors, h_eff.matrices, h_eff.occupied.slots[0]
     rest, after, D = room.rest, room.after, h_eff.sectors.exit_size.shape[2]
     n, size, inner = sectors.exit_size[here, b, c], sectors.entry_size[here, b, c, r], 1
     row = matrices.row[sectors.entry_matrix[here, b, c, r]]
@@ -237,11 +237,11 @@ def _put_in(h_eff, room, b, c, r):
         inner *= sectors.dims[here, a]
     bits, alone = level_bits(D), sectors.dims.shape[1] == 1
     clear(after)
-    for m in range(rest.count[0]):
+    for m in range(rest.filled[0]):
         at = rest.place[m]
         outer, q, i = (0, at, 0) if alone else (at // (n * inner), (at // inner) % n, at % inner)
         start = matrices.first[row + q]
-        for k in range(start, start + matrices.count[row + q]):
+        for k in range(start, start + matrices.length[row + q]):
             p, a = matrices.column[k] >> bits, matrices.column[k] & ((1 << bits) - 1)
             x_re, x_im = rest.re[at, a], rest.im[at, a]
             if x_re != 0.0 or x_im != 0.0:
@@ -255,7 +255,7 @@ def perform_sparse_jump(h_eff, room, u):
 
     The state after it is in ``room.after``, not normalised, its sector in ``room.target``.
     """
-    sectors, jumps, here = h_eff.sectors, h_eff.jumps, h_eff.occupied.count[0]
+    sectors, jumps, here = h_eff.sectors, h_eff.jumps, h_eff.occupied.slots[0]
     weights = room.weights
     channel_weights(h_eff, room, weights)
     total = 0.0
@@ -327,6 +327,6 @@ def perform_sparse_jump(h_eff, room, u):
 def copy_heap(heap, to):
     """Copy a heap."""
     clear(to)
-    for n in range(heap.count[0]):
+    for n in range(heap.filled[0]):
         p = heap.place[n]
         put(to, p, 0, heap.re[p, 0], heap.im[p, 0])

@@ -62,7 +62,7 @@ def _least_kept(heap, total, tail, bins):
     """Smallest weight that is kept when up to ``tail`` of the total is cut off, in steps of two."""
     for k in range(bins.size):
         bins[k] = 0.0
-    for n in range(heap.count[0]):
+    for n in range(heap.filled[0]):
         p = heap.place[n]
         weight = (heap.re[p, 0] ** 2 + heap.im[p, 0] ** 2) / total
         if weight > 0.0:
@@ -78,7 +78,7 @@ def _least_kept(heap, total, tail, bins):
 
 def cells(h_eff):
     """Number of amplitudes of the state that a step begins with."""
-    return h_eff.occupied.count[1]
+    return h_eff.occupied.slots[1]
 
 
 def tail_of(h_eff, tolerance):
@@ -102,23 +102,23 @@ def settle(h_eff, work, room, tail, reach):
     if sectors.known[room.target[0]] == 0:
         return False
     keep_slots(occupied, np.int64(0))
-    occupied.count[0] = room.target[0]
+    occupied.slots[0] = room.target[0]
     least, norm2 = _least_kept(after, weight_of(after), tail, room.bins), 0.0
     re, im = work.taylor_re[0], work.taylor_im[0]
     # in the order of the basis states, if that is worth while: neighbours lie side by side then
-    size, count = sectors.size[room.target[0]], after.count[0]
+    size, count = sectors.size[room.target[0]], after.filled[0]
     scan = size < 32 * count
     for n in range(size if scan else count):
         p = n if scan else after.place[n]
         a, b = after.re[p, 0], after.im[p, 0]
         if a * a + b * b >= least and (a != 0.0 or b != 0.0):
-            s = PAD + occupied.count[2]
+            s = PAD + occupied.slots[2]
             re[s], im[s] = a, b
             norm2 += a * a + b * b
             new_slot(occupied, sectors, p)
-    occupied.count[1] = occupied.count[2]
+    occupied.slots[1] = occupied.slots[2]
     factor = 1.0 / np.sqrt(norm2)
-    for s in range(PAD, PAD + occupied.count[1]):
+    for s in range(PAD, PAD + occupied.slots[1]):
         re[s] *= factor
         im[s] *= factor
     return True
@@ -126,20 +126,20 @@ def settle(h_eff, work, room, tail, reach):
 
 def set_aside(h_eff, re, im, room):
     """Copy a state in the slots to where the state after a jump lies."""
-    room.target[0] = h_eff.occupied.count[0]
+    room.target[0] = h_eff.occupied.slots[0]
     gather_state(h_eff.occupied, re[PAD:], im[PAD:], 0.0, room.after)
 
 
 def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
     """Inner products of the state in ``out`` and what operators make of it, and its sector; multiplications made."""
     _gram(h_eff, room, work.out_re[PAD:], work.out_im[PAD:], norm2, tolerance, grams)
-    sector[0] = h_eff.occupied.count[0]
-    return (order + 4 * room.vectors.shape[0]) * (h_eff.occupied.count[2] + 32)
+    sector[0] = h_eff.occupied.slots[0]
+    return (order + 4 * room.vectors.shape[0]) * (h_eff.occupied.slots[2] + 32)
 
 
 def jumped(h_eff, work, room, norm2, tolerance, u):
     """Jump from the state in ``out``."""
-    least = (LEFT_OUT * tolerance) ** 2 * norm2 / h_eff.occupied.count[2]
+    least = (LEFT_OUT * tolerance) ** 2 * norm2 / h_eff.occupied.slots[2]
     gather_state(h_eff.occupied, work.out_re[PAD:], work.out_im[PAD:], least, room.now)
     return perform_sparse_jump(h_eff, room, u)
 
@@ -152,20 +152,20 @@ def landed(h_eff, room, sector):
 @njit(**OPTIONS)
 def _gram(h_eff, room, re, im, norm2, tolerance, made):
     """Inner products of an unnormalised state and what the operators make of it, (1 + V, 1 + V), over its norm."""
-    matrices, sectors, here, now = h_eff.matrices, h_eff.sectors, h_eff.occupied.count[0], room.now
+    matrices, sectors, here, now = h_eff.matrices, h_eff.sectors, h_eff.occupied.slots[0], room.now
     V, chunk = sectors.operators.shape[1], room.vectors.shape[1]
-    gather_state(h_eff.occupied, re, im, (LEFT_OUT * tolerance) ** 2 * norm2 / h_eff.occupied.count[2], now)
+    gather_state(h_eff.occupied, re, im, (LEFT_OUT * tolerance) ** 2 * norm2 / h_eff.occupied.slots[2], now)
     # what operators lead to counts in the products of two of them
-    inside = now.count[0]
+    inside = now.filled[0]
     for v in range(V):
         row = matrices.row[sectors.operators[here, v]]
         for n in range(inside):
             start = matrices.first[row + now.place[n]]
-            for k in range(start, start + matrices.count[row + now.place[n]]):
+            for k in range(start, start + matrices.length[row + now.place[n]]):
                 put(now, np.int64(matrices.column[k]), 0, 0.0, 0.0)
     made[:, :] = 0.0
-    for begin in range(0, now.count[0], chunk):
-        length = min(chunk, now.count[0] - begin)
+    for begin in range(0, now.filled[0], chunk):
+        length = min(chunk, now.filled[0] - begin)
         for n in range(length):
             p = now.place[begin + n]
             room.vectors[0, n], room.vectors_im[0, n] = now.re[p, 0], now.im[p, 0]
@@ -175,7 +175,7 @@ def _gram(h_eff, room, re, im, norm2, tolerance, made):
             for n in range(length):
                 p = now.place[begin + n]
                 start, x_re, x_im = matrices.first[row + p], 0.0, 0.0
-                for k in range(start, start + matrices.count[row + p]):
+                for k in range(start, start + matrices.length[row + p]):
                     q, value = matrices.column[k], matrices.re[k]
                     x_re += value * now.re[q, 0]
                     x_im += value * now.im[q, 0]
