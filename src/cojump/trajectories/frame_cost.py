@@ -40,7 +40,7 @@ _BOTH_WAYS = 1.5
 """A collective jump of one block of two levels with σ_+ and σ_-: it needs another representation."""
 
 _POLYNOMIAL, _DEGREE, _DENSE = 5.0, 0.002, 200.0
-"""An argument that is not diagonal: its function as a polynomial, each of its degrees for each particle, or dense rotations."""
+"""An argument that is not diagonal: its function as a polynomial, each of its degrees for each particle, or dense."""
 
 
 @dataclass(frozen=True, eq=False)
