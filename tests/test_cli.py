@@ -100,7 +100,8 @@ def test_new_prints_a_valid_run_file(system, tmp_path):
         (
             ["new", "hopfeild"],
             'Argument `SYSTEM` must be one of "free_flips", "constrained", "facilitated", "hopfield", '
-            '"potts_hopfield", "lambda_pump", "p_spin", "boundary_time_crystal", but it is "hopfeild"; '
+            '"potts_hopfield", "lambda_pump", "p_spin", "boundary_time_crystal", "dicke", '
+            '"tavis_cummings", "multimode_dicke", but it is "hopfeild"; '
             'did you mean "hopfield"?',
         ),
     ],

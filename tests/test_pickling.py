@@ -31,6 +31,9 @@ MODELS = {
     "lambda_pump": lambda: systems.lambda_pump(3, 1.0, 1.0, 1.0),
     "p_spin": lambda: systems.p_spin(4, 3, 1.0, 0.7, 0.5, 0.2),
     "boundary_time_crystal": lambda: systems.boundary_time_crystal(4, 1.0, 1.0),
+    "dicke": lambda: systems.dicke(2, 1.0, 0.9, 0.3, 0.7, gamma=0.2),
+    "tavis_cummings": lambda: systems.tavis_cummings(2, 1.0, 0.9, 0.3, 0.7, drive=0.1, pump=0.1),
+    "multimode_dicke": lambda: systems.multimode_dicke([[1, -1]], 0.5, 0.9, 0.2, 0.7),
 }
 
 WAYS = {"pickle": lambda x: pickle.loads(pickle.dumps(x)), "copy": copy.copy, "deepcopy": copy.deepcopy}

@@ -213,6 +213,43 @@ def calls():
             {"size": 3, "p": 3, "coupling": 1.0, "omega": 1.0, "kappa": 1.0, "thermal": 0.1},
         ),
         (cj.systems.boundary_time_crystal, {"size": 3, "omega": 1.0, "kappa": 1.0}),
+        (
+            cj.systems.dicke,
+            {
+                "size": 3,
+                "omega_atom": 1.0,
+                "omega_mode": 1.0,
+                "coupling": 0.5,
+                "kappa": 1.0,
+                "thermal": 0.1,
+                "gamma": 0.1,
+            },
+        ),
+        (
+            cj.systems.tavis_cummings,
+            {
+                "size": 3,
+                "omega_atom": 1.0,
+                "omega_mode": 1.0,
+                "coupling": 0.5,
+                "kappa": 1.0,
+                "drive": 0.1,
+                "thermal": 0.1,
+                "gamma": 0.1,
+                "pump": 0.1,
+            },
+        ),
+        (
+            cj.systems.multimode_dicke,
+            {
+                "patterns": np.ones((1, 4)),
+                "omega": 1.0,
+                "omega_mode": 1.0,
+                "coupling": 0.5,
+                "kappa": 1.0,
+                "thermal": 0.1,
+            },
+        ),
         (cj.systems.random_patterns, {"p": 1, "size": 3, "seed": 1, "levels": 2}),
         (
             cj.systems.hopfield,

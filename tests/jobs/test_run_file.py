@@ -126,7 +126,8 @@ def test_the_seed_of_a_point_never_changes(read):
         (
             with_key("model", system='"constraint"'),
             'Argument `[model] system` must be one of "free_flips", "constrained", "facilitated", '
-            '"hopfield", "potts_hopfield", "lambda_pump", "p_spin", "boundary_time_crystal" or "my_model.py:build", '
+            '"hopfield", "potts_hopfield", "lambda_pump", "p_spin", "boundary_time_crystal", "dicke", '
+            '"tavis_cummings", "multimode_dicke" or "my_model.py:build", '
             'but it is "constraint"; did you mean "constrained"?',
         ),
         (

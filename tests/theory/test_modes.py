@@ -397,3 +397,64 @@ def test_a_limit_cycle_has_the_mode_beside_it():
     s = 0.5 * 2.5 / 4
     quanta = (2.0 * (1 - s) / 2 - 0.5 * (1 + s) / 2) / 0.5
     np.testing.assert_allclose(np.abs(cycle.amplitudes[:, 0]) ** 2, quanta, rtol=1e-6)
+
+
+# ---- named systems -------------------------------------------------------------------------------
+
+
+def bloch(r):
+    return np.array([np.trace(r @ p).real for p in (X, Y, Z)])
+
+
+def test_the_mean_fields_of_the_named_systems_are_those_of_the_literature():
+    """Written out: s = <σ>, α = <a>/√N; for Tavis-Cummings with pump and decay the Maxwell-Bloch equations."""
+    rng = np.random.default_rng(1)
+    atom, omega, g, kappa, gamma, pump, eta = 1.1, 0.8, 0.6, 0.7, 0.3, 0.5, 0.2
+    ket = rng.normal(size=2) + 1j * rng.normal(size=2)
+    ket /= np.linalg.norm(ket)
+    r, alpha = np.outer(ket, ket.conj()), 0.3 - 0.4j
+    x, y, z = bloch(r)
+    flow = Flow(cj.systems.dicke(50, atom, omega, g, kappa, thermal=0.3))
+    field = 2 * g * alpha.real
+    change = bloch(flow([r], np.array([alpha]))[0])
+    np.testing.assert_allclose(change, [-atom * y, atom * x - 2 * field * z, 2 * field * y], atol=1e-12)
+    (dalpha,) = flow.modes([r], np.array([alpha]))
+    assert dalpha == pytest.approx(-(1j * omega + kappa / 2) * alpha - 1j * g * x, abs=1e-12)
+
+    flow = Flow(cj.systems.tavis_cummings(50, atom, omega, g, kappa, drive=eta, gamma=gamma, pump=pump))
+    s = (x - 1j * y) / 2  # <σ_->
+    change = bloch(flow([r], np.array([alpha]))[0])
+    ds = (change[0] - 1j * change[1]) / 2
+    assert ds == pytest.approx(-(1j * atom + (gamma + pump) / 2) * s + 1j * g * alpha * z, abs=1e-12)
+    gain = pump * (1 - z) - gamma * (1 + z) + 4 * g * (np.conj(alpha) * s).imag
+    assert change[2] == pytest.approx(-gain + 2 * (pump * (1 - z) - gamma * (1 + z)), abs=1e-12)
+    (dalpha,) = flow.modes([r], np.array([alpha]))
+    assert dalpha == pytest.approx(-(1j * omega + kappa / 2) * alpha - 1j * eta - 1j * g * s, abs=1e-12)
+
+
+def test_the_network_of_modes():
+    """One pattern is the Dicke model with its axes turned; the modes of several see the overlaps."""
+    omega, energy, g, kappa = 0.4, 0.9, 0.7, 0.6
+    patterns = cj.systems.random_patterns(2, 12, seed=1)
+    model = cj.systems.multimode_dicke(patterns, omega, energy, g, kappa)
+    state = cj.corrupted(model, pattern=0, quality=0.9)
+    flow = Flow(model)
+    change = flow.modes(list(state.densities), np.zeros(2, dtype=complex))
+    overlaps = 0.8 * np.array([1.0, patterns[0] @ patterns[1] / 12])
+    np.testing.assert_allclose(change, -1j * g * overlaps, atol=1e-12)
+    means = cj.mean_field(model, state, [0]).mean[0]
+    measured = [
+        constant + weights @ means for constant, weights in map(model.linear, "mm", model.order_parameters.values())
+    ]
+    np.testing.assert_allclose(measured, overlaps, atol=1e-12)
+
+    one = cj.systems.multimode_dicke([[1, -1, -1, 1, 1]], omega, energy, g, kappa)
+    atoms = cj.systems.dicke(5, 2 * omega, energy, g, kappa)
+    times = np.linspace(0, 5, 6)
+    here = cj.mean_field(one, cj.corrupted(one, quality=0.8, modes={"mode1": 0.1j}), times)
+    ket = {"spins": (np.eye(2) + 0.6 * X) / 2, "cavity": 0.1j}
+    there = cj.mean_field(atoms, cj.product(atoms, ket), times)
+    for xy in "xy":
+        np.testing.assert_allclose(here[f"mode1.{xy}"].mean, there[f"cavity.{xy}"].mean, atol=1e-8)
+    J = g**2 * energy / (energy**2 + kappa**2 / 4)
+    assert (omega < 2 * J) == (g > 0.5 * np.sqrt(2 * omega * (energy**2 + kappa**2 / 4) / energy))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple, Self, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -131,6 +131,18 @@ class Model(Summarised):
     order_parameters: Mapping[str, Mapping[str, ArrayLike]] = field(default_factory=dict)
     averages: Sequence[str] | None = None
     modes: Sequence[Mode] = ()
+
+    if TYPE_CHECKING:  # modes may stand among the blocks that are given, and are not among those that the model has
+
+        def __init__(
+            self,
+            blocks: Sequence[Block | Mode],
+            hamiltonian: Sequence[HamiltonianTerm] = ...,
+            jumps: Sequence[Jump] = ...,
+            order_parameters: Mapping[str, Mapping[str, ArrayLike]] = ...,
+            averages: Sequence[str] | None = ...,
+            modes: Sequence[Mode] = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         for name, kinds in _KINDS.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,29 @@ class HopfieldAmplitude:
         return np.sqrt(expit(self.sign * 2 * self.beta * x))
 
 
+def checked_patterns(patterns: ArrayLike) -> NDArray[np.int64]:
+    """Patterns (p, N) of ±1, or an ArgumentError."""
+    return _check_patterns(patterns, (1, -1), "±1", "+1 and -1")
+
+
+def blocks_of(signs: NDArray[np.int64]) -> tuple[list[Block], dict[str, NDArray[np.int64]]]:
+    """The blocks of particles with the same signs in all patterns (p, N), and these signs (p,) of each by its name."""
+    columns, counts = np.unique(-signs.T, axis=0, return_counts=True)  # "+" stands before "-" among characters
+    names = ["".join("+" if s < 0 else "-" for s in column) for column in columns]
+    blocks = [Block(name, int(count)) for name, count in zip(names, counts, strict=True)]
+    return blocks, {b.name: np.array([1 if s == "+" else -1 for s in b.name]) for b in blocks}
+
+
+def overlaps_of(
+    blocks: Sequence[Block], signature: Mapping[str, NDArray[np.int64]], p: int
+) -> dict[str, dict[str, NDArray[np.complex128]]]:
+    """The order parameters "overlap1" .. "overlapp": m_μ = (1/N) Σ_k ξ_k^μ σ_z^(k)."""
+    N = sum(b.size for b in blocks)
+    return {
+        f"overlap{mu + 1}": {b.name: (b.size / N * signature[b.name][mu]) * SIGMA_Z for b in blocks} for mu in range(p)
+    }
+
+
 def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool = True, merge: bool = False) -> Model:
     """The open quantum Hopfield network, (58) with ``exclude_self`` and (59) without.
 
@@ -104,15 +128,12 @@ def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool 
     ['++', '+-']
     """
     exclude_self, merge = checks.boolean("exclude_self", exclude_self), checks.boolean("merge", merge)
-    signs = _check_patterns(patterns, (1, -1), "±1", "+1 and -1")
+    signs = checked_patterns(patterns)
     omega, beta = checks.number("omega", omega), checks.number("beta", beta, 0)
     if merge:
         signs = signs * signs[0]
     N = signs.shape[1]
-    columns, counts = np.unique(-signs.T, axis=0, return_counts=True)  # "+" stands before "-" among characters
-    names = ["".join("+" if s < 0 else "-" for s in column) for column in columns]
-    blocks = [Block(name, int(count)) for name, count in zip(names, counts, strict=True)]
-    signature = {b.name: np.array([1 if s == "+" else -1 for s in b.name]) for b in blocks}
+    blocks, signature = blocks_of(signs)
     jumps = []
     for block in blocks:
         overlap = {c.name: int(signature[block.name] @ signature[c.name]) for c in blocks}
@@ -127,10 +148,7 @@ def hopfield(patterns: ArrayLike, omega: float, beta: float, exclude_self: bool 
                     exclude_self=exclude_self,
                 )
             )
-    overlaps = {
-        f"overlap{mu + 1}": {b.name: (b.size / N * signature[b.name][mu]) * SIGMA_Z for b in blocks}
-        for mu in range(len(signs))
-    }
+    overlaps = overlaps_of(blocks, signature, len(signs))
     return Model(blocks, [OneBody(omega * SIGMA_X, b.name) for b in blocks], jumps, order_parameters=overlaps)
 
 

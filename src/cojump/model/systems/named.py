@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .. import Model
+from .cavity import DICKE, MULTIMODE_DICKE, TAVIS_CUMMINGS, dicke, multimode_dicke, tavis_cummings
 from .flips import CONSTRAINED, FACILITATED, FREE_FLIPS, constrained, facilitated, free_flips
 from .hopfield import HOPFIELD, POTTS_HOPFIELD, hopfield, potts_hopfield, random_patterns
 from .lambda_pump import LAMBDA_PUMP, lambda_pump
@@ -16,13 +17,16 @@ __all__ = [  # what users see in ``cj.systems``
     "NAMED",
     "boundary_time_crystal",
     "constrained",
+    "dicke",
     "facilitated",
     "free_flips",
     "hopfield",
     "lambda_pump",
+    "multimode_dicke",
     "p_spin",
     "potts_hopfield",
     "random_patterns",
+    "tavis_cummings",
 ]
 
 _ALL: tuple[tuple[Callable[..., Model], Template], ...] = (
@@ -34,6 +38,9 @@ _ALL: tuple[tuple[Callable[..., Model], Template], ...] = (
     (lambda_pump, LAMBDA_PUMP),
     (p_spin, P_SPIN),
     (boundary_time_crystal, BOUNDARY_TIME_CRYSTAL),
+    (dicke, DICKE),
+    (tavis_cummings, TAVIS_CUMMINGS),
+    (multimode_dicke, MULTIMODE_DICKE),
 )
 
 NAMED: dict[str, Callable[..., Model]] = {function.__name__: function for function, _ in _ALL}
