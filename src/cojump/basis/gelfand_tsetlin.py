@@ -101,6 +101,13 @@ class Patterns:
         places = np.searchsorted(self.keys, keys, sorter=self._order)
         return places if self._order is None else self._order[places]
 
+    @property
+    def increasing_keys(self) -> tuple[Integers, Integers]:
+        """The keys in increasing order, and the patterns that they belong to; none where that is their own order."""
+        if self._order is None:
+            return self.keys, np.zeros(0, dtype=np.int64)
+        return self.keys[self._order], self._order
+
     def step(self, path: Path) -> np.int64:
         """What the boxes of a path add to a key."""
         return np.array([self.weights[n - 1][i] for n, i in path], dtype=np.int64).sum()

@@ -55,7 +55,7 @@ class SparseEngine(CountingEngine):
             x_re=np.zeros(cells),
             x_im=np.zeros(cells),
         )
-        self._work, self._room = _work(cells), _room(cells, self.tables.levels, self.tables)
+        self._work, self._room = _work(cells), _room(cells, len(self.state.averages.operators), self.tables)
         self._read()
 
     def _read(self) -> None:
@@ -121,7 +121,7 @@ def _work(cells: int) -> Work:
     )
 
 
-def _room(cells: int, levels: int, tables: SparseTables) -> SparseRoom:
+def _room(cells: int, V: int, tables: SparseTables) -> SparseRoom:
     def heap(width: int) -> Heap:
         return Heap(
             np.zeros(1, dtype=np.int64),
@@ -131,12 +131,11 @@ def _room(cells: int, levels: int, tables: SparseTables) -> SparseRoom:
             np.zeros((cells, width)),
         )
 
-    V = len(tables.read()[1].operators[0])
     return SparseRoom(
         now=heap(1),
         after=heap(1),
-        rest=heap(levels),
-        beside=heap(levels),
+        rest=heap(tables.levels),
+        beside=heap(tables.levels),
         target=np.zeros(1, dtype=np.int64),
         wanted=np.zeros(3, dtype=np.int64),
         weights=np.zeros(len(tables.basis.channels)),

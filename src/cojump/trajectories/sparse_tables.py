@@ -13,10 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array, eye_array, kron, triu
 
+from ..basis.diagram_sector import diagram_sector
 from ..basis.particle_removal import Label
-from ..basis.sectors import Labels, dimension_of, grown, rest_sector_of, sector_of
+from ..basis.sectors import Labels, dimension_of, grown, largest_sector, most_sectors, rest_sector_of, sector_of
 from ..tools.types import Array
-from .kernels.sparse import ALL_REAL, NOTHING, UNKNOWN, Jumps, Matrices, Sectors
+from .kernels.patterns import additions
+from .kernels.sparse import ALL_REAL, NOTHING, UNKNOWN, Integers, Jumps, Matrices, Sectors
 from .kernels.sparse_jump import level_bits
 from .product_averages import ProductAverages
 from .product_moves import Moves
@@ -36,9 +38,9 @@ _GAPS = 3
 class _Growing:
     """An array that grows along its first axis; what is beyond its end has the value ``fill``, or none."""
 
-    def __init__(self, shape: tuple[int, ...], dtype: Any, fill: float | None = None) -> None:
-        self._fill, self.count = fill, 0
-        self.array = self._empty(16, shape, dtype)
+    def __init__(self, shape: tuple[int, ...], dtype: Any, fill: float | None = None, room: int = 16) -> None:
+        self._fill, self._room, self.count = fill, room, 0
+        self.array = self._empty(room, shape, dtype)
 
     def _empty(self, length: int, shape: tuple[int, ...], dtype: Any) -> NDArray[Any]:
         made = np.empty((length, *shape), dtype=dtype)  # pages that nobody writes take no memory
@@ -63,7 +65,7 @@ class _Growing:
 
     def forget(self) -> None:
         """Back to the beginning; the memory is given back."""
-        self.count, self.array = 0, self._empty(16, self.array.shape[1:], self.array.dtype)
+        self.count, self.array = 0, self._empty(self._room, self.array.shape[1:], self.array.dtype)
 
 
 class SparseTables:
@@ -89,7 +91,7 @@ class SparseTables:
         """Elements of the largest H_eff."""
         self._numbers: dict[Labels, int] = {}
         self._made: dict[tuple[Any, ...], int] = {}
-        B, D, L, V = len(basis.blocks), self.levels, len(basis.channels), len(averages.operators)
+        B, D, L = len(basis.blocks), self.levels, len(basis.channels)
         whole: dict[str, tuple[tuple[int, ...], Any, float]] = {
             "known": ((), np.int64, 0),
             "size": ((), np.int64, 0),
@@ -100,7 +102,7 @@ class SparseTables:
             "upper": ((L,), np.int64, NOTHING),
             "before": ((L,), np.int64, NOTHING),
             "collective": ((L,), np.int64, NOTHING),
-            "operators": ((V,), np.int64, UNKNOWN),
+            "operators": ((), np.int64, UNKNOWN),
             "exit_size": ((B, D), np.int64, 0),
             "exit_share": ((B, D), np.float64, 0),
             "exit_place": ((B, D), np.int64, 0),
@@ -111,15 +113,18 @@ class SparseTables:
             "entry_matrix": ((B, D, D), np.int64, UNKNOWN),
         }
         self._sectors = {name: _Growing(*rest) for name, rest in whole.items()}
-        self._facts, self._place = _Growing((2 + L,), np.float64), _Growing((), np.int32)
+        # memory that is not written is not used: room for all that may come spares copies
+        states = prod(float(most_sectors(b) * largest_sector(b)) for b in basis.blocks)
+        room = int(min(memory / 16, 8 * D * D * states)) + 16
+        self._facts, self._place = _Growing((2 + L,), np.float64, room=room // 16), _Growing((), np.int32)
         self._matrices = {
             "row": _Growing((), np.int64),
             "imaginary": _Growing((), np.int64),
             "run": _Growing((), np.int64),
-            "first": _Growing((), np.int64),
-            "length": _Growing((), np.int32),
-            "column": _Growing((), np.int32),
-            "re": _Growing((), np.float64),
+            "first": _Growing((), np.int64, room=room // 4),
+            "length": _Growing((), np.int32, room=room // 4),
+            "column": _Growing((), np.uint32, room=room),
+            "re": _Growing((), np.float64, room=room),
             "im": _Growing((), np.float64),
         }
         self.jumps = _jumps_of(basis, D)
@@ -183,10 +188,7 @@ class SparseTables:
                 gamma = self._on_axis(sector, axis, channel.polynomial.gamma(sector.blocks[axis]))
                 at["before"][s, l] = self._add(_columns_as_rows(gamma))
         at["facts_at"][s] = self._facts.add(facts)
-        for v, o in enumerate(self._averages.operators):
-            one = csr_array(sector.blocks[o.block].one_body(o.matrix if o.diagonal is None else np.diag(o.diagonal)))
-            one = csr_array(one.conj().T) if o.adjoint else one
-            at["operators"][s, v] = self._add(self._on_axis(sector, o.block, one))
+        at["operators"][s] = self._add(self._joined_operators(sector))
         for b, part in enumerate(sector.blocks):
             at["place_at"][s, b] = self._places((b, labels[b]), part.places)
         for b in {channel.block for channel in basis.channels if channel is not None}:
@@ -229,17 +231,36 @@ class SparseTables:
         """C_λ^μ of all levels as one matrix: by the states of λ, or by those of μ."""
         key = (b, label, rest, out)
         if key not in self._made:
-            unit, maps = 1 << int(level_bits(self.levels)), self._moves[b].clebsch(label, rest)
+            bits = int(level_bits(self.levels))
+            starts, p, level, values = self._entrance(b, label, rest, bits)
+            q = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+            rows, columns = (p, q) if out else (q, p)
+            n = dimension_of(self.basis.blocks[b], label) if out else len(starts) - 1
+            shape = (n, (int(columns.max(initial=0)) + 1) << bits)
+            self._made[key] = self._add(csr_array((values, (rows, (columns << bits) + level)), shape=shape))
+        return self._made[key]
+
+    def _entrance(self, b: int, label: Label, rest: Label, bits: int) -> tuple[Integers, Integers, Integers, Array]:
+        """Elements of C_λ^μ, state of μ by state: where those of each begin, state of λ and level, and they."""
+        if self.basis.blocks[b].levels == 2:
+            maps = self._moves[b].clebsch(label, rest)
             level = np.repeat(np.arange(len(maps)), [len(m.columns) for m in maps])
             q = np.concatenate([np.repeat(np.arange(m.shape[0]), np.diff(m.pointers)) for m in maps])
             p, values = (np.concatenate(parts) for parts in zip(*((m.columns, m.values) for m in maps), strict=True))
-            rows, columns = (p, q) if out else (q, p)
-            n, m = maps[0].shape[::-1] if out else maps[0].shape
-            shape = (n, m * unit)
-            self._made[key] = self._add(
-                csr_array((values, (rows, columns.astype(np.int64) * unit + level)), shape=shape)
-            )
-        return self._made[key]
+            order = np.argsort(q, kind="stable")
+            starts = np.searchsorted(q[order], np.arange(maps[0].shape[0] + 1))
+            return starts, p[order].astype(np.int64), level[order], values[order]
+        few, many, d = diagram_sector(rest).patterns, diagram_sector(label).patterns, self.basis.blocks[b].levels
+        row = next(i for i in range(d) if label[i] != rest[i])
+        made = np.concatenate(few.rows), np.concatenate(many.weights), few.keys_within(many), *many.increasing_keys
+        starts, room = np.zeros(few.count + 1, dtype=np.int64), np.zeros((2, d + 2), dtype=np.int64)
+        column, values = np.zeros(0, dtype=np.int64), np.zeros(0)
+        for _ in range(2):  # they are counted first
+            rows, *keys = made
+            additions(rows, d, row, *keys, bits, starts, column, values, *room, np.zeros(d + 2))
+            if len(column) == 0:
+                column, values = np.zeros(starts[-1], dtype=np.int64), np.zeros(starts[-1])
+        return starts, column >> bits, column & ((1 << bits) - 1), values
 
     def _places(self, key: tuple[Any, ...], places: Any) -> int:
         """Places of states in the tables of Γ."""
@@ -247,6 +268,21 @@ class SparseTables:
             numbers = np.arange(places.start, places.stop) if isinstance(places, slice) else places
             self._made[key] = self._place.add(np.asarray(numbers, dtype=np.int32))
         return self._made[key]
+
+    def _joined_operators(self, sector: ProductSector) -> csr_array:
+        """The operators that are measured as one matrix: its columns are q 2^k + v for the v-th, with 2^k >= V."""
+        bits = int(level_bits(len(self._averages.operators)))
+        rows, columns, values = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
+        for v, o in enumerate(self._averages.operators):
+            one = csr_array(sector.blocks[o.block].one_body(o.matrix if o.diagonal is None else np.diag(o.diagonal)))
+            entries = self._on_axis(sector, o.block, csr_array(one.conj().T) if o.adjoint else one).tocoo()
+            row, column = entries.coords
+            kept = entries.data != 0
+            rows.append(row[kept])
+            columns.append((column[kept].astype(np.int64) << bits) + v)
+            values.append(entries.data[kept])
+        joined = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
+        return csr_array(joined, shape=(sector.size, sector.size << bits))
 
     def _on_axis(self, sector: ProductSector, b: int, matrix: csr_array) -> csr_array:
         before, after = prod(sector.dims[:b]), prod(sector.dims[b + 1 :])

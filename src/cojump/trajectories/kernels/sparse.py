@@ -53,7 +53,7 @@ class Matrices(NamedTuple):
     run: Integers
     first: Integers
     length: NDArray[np.int32]
-    column: NDArray[np.int32]
+    column: NDArray[np.uint32]
     re: Floats
     im: Floats
 
@@ -71,9 +71,9 @@ class Sectors(NamedTuple):
         Number of basis states; of each block.
     facts_at, place_at : (S,), (S, B)
         Where ``facts`` and ``place`` of a sector begin.
-    h_eff, upper, before, collective, operators : (S,), (S, L), (S, L), (S, L), (S, V)
+    h_eff, upper, before, collective, operators : (S,), (S, L), (S, L), (S, L), (S,)
         Rows of H_eff beside its diagonal, and of a jump's rate operator above it; columns of Γ where it is no diagonal,
-        and of L of a collective jump; rows of the operators that are measured.
+        and of L of a collective jump; rows of all operators that are measured, q 2^k + v for the v-th, with 2^k >= V.
     exit_size, exit_share, exit_place : (S, B, D)
         The sectors μ of the others when a particle is taken out of a block: their dimension (0 for none),
         sqrt(N f_μ/f_λ), and where their ``place`` begins.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from .common import OPTIONS, PAD
 from .series import LEFT_OUT
 from .sparse import ALL_REAL, keep_slots, new_slot
-from .sparse_jump import Heap, gather_state, perform_sparse_jump, put, weight_of
+from .sparse_jump import Heap, gather_state, level_bits, perform_sparse_jump, put, weight_of
 
 BINS = 256
 """Powers of two of the weights that are told apart when a state is cut."""
@@ -153,37 +153,33 @@ def landed(h_eff, room, sector):
 def _gram(h_eff, room, re, im, norm2, tolerance, made):
     """Inner products of an unnormalised state and what the operators make of it, (1 + V, 1 + V), over its norm."""
     matrices, sectors, here, now = h_eff.matrices, h_eff.sectors, h_eff.occupied.slots[0], room.now
-    V, chunk = sectors.operators.shape[1], room.vectors.shape[1]
+    V, chunk, matrix = room.vectors.shape[0] - 1, room.vectors.shape[1], sectors.operators[here]
+    bits, row, beyond = level_bits(V), matrices.row[matrix], matrices.imaginary[matrix]
     gather_state(h_eff.occupied, re, im, (LEFT_OUT * tolerance) ** 2 * norm2 / h_eff.occupied.slots[2], now)
     # what operators lead to counts in the products of two of them
-    inside = now.filled[0]
-    for v in range(V):
-        row = matrices.row[sectors.operators[here, v]]
-        for n in range(inside):
-            start = matrices.first[row + now.place[n]]
-            for k in range(start, start + matrices.length[row + now.place[n]]):
-                put(now, np.int64(matrices.column[k]), 0, 0.0, 0.0)
+    for n in range(now.filled[0]):
+        start = matrices.first[row + now.place[n]]
+        for k in range(start, start + matrices.length[row + now.place[n]]):
+            put(now, np.int64(matrices.column[k]) >> bits, 0, 0.0, 0.0)
     made[:, :] = 0.0
     for begin in range(0, now.filled[0], chunk):
         length = min(chunk, now.filled[0] - begin)
+        for v in range(1, 1 + V):
+            for n in range(length):
+                room.vectors[v, n] = 0.0
+                room.vectors_im[v, n] = 0.0
         for n in range(length):
             p = now.place[begin + n]
             room.vectors[0, n], room.vectors_im[0, n] = now.re[p, 0], now.im[p, 0]
-        for v in range(V):
-            matrix = sectors.operators[here, v]
-            row, beyond = matrices.row[matrix], matrices.imaginary[matrix]
-            for n in range(length):
-                p = now.place[begin + n]
-                start, x_re, x_im = matrices.first[row + p], 0.0, 0.0
-                for k in range(start, start + matrices.length[row + p]):
-                    q, value = matrices.column[k], matrices.re[k]
-                    x_re += value * now.re[q, 0]
-                    x_im += value * now.im[q, 0]
-                    if beyond != ALL_REAL:
-                        value = matrices.im[k + beyond]
-                        x_re -= value * now.im[q, 0]
-                        x_im += value * now.re[q, 0]
-                room.vectors[1 + v, n], room.vectors_im[1 + v, n] = x_re, x_im
+            start = matrices.first[row + p]
+            for k in range(start, start + matrices.length[row + p]):
+                q, v, value = matrices.column[k] >> bits, 1 + (matrices.column[k] & ((1 << bits) - 1)), matrices.re[k]
+                room.vectors[v, n] += value * now.re[q, 0]
+                room.vectors_im[v, n] += value * now.im[q, 0]
+                if beyond != ALL_REAL:
+                    value = matrices.im[k + beyond]
+                    room.vectors[v, n] -= value * now.im[q, 0]
+                    room.vectors_im[v, n] += value * now.re[q, 0]
         for v in range(1 + V):
             for w in range(v, 1 + V):
                 made[v, w] += _product(room.vectors[v], room.vectors_im[v], room.vectors[w], room.vectors_im[w], length)
