@@ -35,7 +35,8 @@ class Mode:
     """A boson mode: a harmonic oscillator a, a cavity mode say. It stands among the blocks of a model.
 
     Its averages are x = (a + a†)/(2√N) and y = (a - a†)/(2i√N), labels "cavity.x" and "cavity.y", after those of the
-    blocks; N counts all particles of the blocks. So a/√N = x + iy and <a†a>/N = <x²> + <y²> - 1/(2N).
+    blocks; N counts all particles of the blocks. So a/√N = x + iy and <a†a>/N = <x²> + <y²> - 1/(2N). E_N, the paper's
+    sum over averages of particles, leaves modes out.
 
     Parameters
     ----------
