@@ -50,7 +50,7 @@ VECTORISED = "a function that works on an array (a vectorised numpy function)"
             "`phi` must be a function of the average Δ (of one particle: OneBody, of two",
         ),
         (lambda: cj.Potential(np.square, {}), "`argument` must map block names to matrices"),
-        (lambda: cj.Potential(np.square, [{S: Z}, {S: X}]), "`argument` must map block names to matrices"),
+        (lambda: cj.Potential(np.square, [{S: Z}, {S: X}]), "(products of several: see the Notes of Potential)"),
         (lambda: cj.Potential(np.square, {S: RAISE}), "`argument['spins']` must be Hermitian"),
         (
             lambda: cj.Potential(np.square, {S: Z}, np.sign),

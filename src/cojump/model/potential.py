@@ -71,7 +71,11 @@ class Potential(FunctionOfAverage):
         if not callable(phi):
             rule = "be a function of the average Δ (of one particle: OneBody, of two: TwoBody)"
             raise ArgumentError("phi", rule, f"it is {checks.shown(phi)}")
-        object.__setattr__(self, "argument", checked_argument(self.argument))
+        argument: Any = self.argument
+        if isinstance(argument, list | tuple):
+            rule = "map block names to matrices, of one average (products of several: see the Notes of Potential)"
+            raise ArgumentError("argument", rule, f"it is {checks.shown(argument)}")
+        object.__setattr__(self, "argument", checked_argument(argument))
         if self.derivatives is not None:
             rule = "be up to three functions, φ', φ'' and φ'''"
             made = checked_functions("derivatives", self.derivatives, rule, (1, 2, 3))
