@@ -76,7 +76,8 @@ class Bands(NamedTuple):
         whole[width] = 0
         parts = np.stack([whole.real, whole.imag], axis=1)
         band, imaginary = np.nonzero(parts.any(axis=2))
-        return cls(band - width, imaginary, parts[band, imaginary])
+        # np.nonzero returns strided views: another type to the compiler
+        return cls(band - width, np.ascontiguousarray(imaginary), parts[band, imaginary])
 
     def matrix(self) -> csr_array:
         """As a sparse matrix."""
