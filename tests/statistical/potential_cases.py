@@ -32,16 +32,24 @@ def decay(amplitude=None, axis=Z):
     return cj.LocalJump(0.8 * LOWER, "a", **options)
 
 
+def lift(amplitude):
+    return cj.LocalJump(0.5 * RAISE, "a", amplitude=amplitude, argument={"a": Z})
+
+
+def bent(m):
+    return 0.6 + np.abs(m)
+
+
 def linear(m):
     return 1 + 0.4 * m
 
 
-def pair(phi, x, y, *, factor=1.0, sizes=(3, 2), axis=Z):
+def pair(phi, x, y, *, factor=1.0, sizes=(3, 2), rates=(None, linear)):
     """Two blocks that a potential and a rate couple."""
     argument = {"a": x} if y is None else {"a": x, "b": y}
     blocks = [cj.Block(name, size) for name, size in zip("ab", sizes, strict=True)]
     terms = [cj.OneBody(0.5 * X, "a"), cj.OneBody(0.8 * Y, "b"), cj.Potential(phi, argument, factor=factor)]
-    jumps = [decay(), cj.LocalJump(0.7 * RAISE, "b", amplitude=linear, argument={"a": axis})]
+    jumps = [decay(rates[0]), cj.LocalJump(0.7 * RAISE, "b", amplitude=rates[1], argument={"a": Z})]
     return cj.Model(blocks, terms, jumps)
 
 
@@ -64,28 +72,28 @@ MODELS = {
     "kinked, tilted": lambda f=1: spins(kink, ALONG, [decay()], factor=1.5 * f),
     "beside a rate, polynomial": lambda f=1: spins(cube, X, [decay(linear)], factor=1.5 * f, drive=Y),
     "beside a rate, tilted": lambda f=1: spins(kink, ALONG, [decay(linear)], factor=1.5 * f),
+    "beside rates, turned": lambda f=1: spins(kink, ALONG, [decay(bent), lift(bent)], factor=1.5 * f),
     "beside a polynomial rate": lambda f=1: spins(cube, X, [decay(linear, ALONG)], factor=1.5 * f, size=6, drive=Y),
     "two blocks": lambda f=1: pair(well, Z, 1.5 * Z, factor=f),
-    "two blocks, tilted": lambda f=1: pair(np.cos, ALONG, X - Y, factor=f),
+    "two blocks, turned": lambda f=1: pair(np.cos, ALONG, X - Y, factor=f, rates=(bent, bent)),
     "two blocks, one of them": lambda f=1: pair(cube, X, None, factor=1.5 * f, sizes=(4, 2)),
     "three levels": lambda f=1: levels(cube, np.diag([1, 0.3, -1]), factor=1.5 * f),
-    "three levels, tilted": lambda f=1: levels(well, HOP, factor=f, gated=True),
+    "three levels, turned": lambda f=1: levels(well, HOP, factor=f, gated=True),
 }
 """By name, and with φ times a factor: a wrong model."""
 
-METHODS = {
-    "odd": "banded",
-    "kinked, tilted": "banded",
-    "beside a rate, polynomial": "polynomials of degree 3",
-    "beside a rate, tilted": "dense rotations",
-    "beside a polynomial rate": "polynomials of degree 3",
-    "two blocks": "grid of M",
-    "two blocks, tilted": "dense rotations",
-    "two blocks, one of them": "polynomials of degree 3",
-    "three levels": "Gelfand-Tsetlin",
-    "three levels, tilted": "dense rotations",
+KINDS = {
+    "odd": "table",
+    "kinked, tilted": "table",
+    "beside a rate, polynomial": "polynomial",
+    "beside rates, turned": "turned",
+    "two blocks": "table",
+    "two blocks, turned": "turned",
+    "two blocks, one of them": "polynomial",
+    "three levels": "table",
+    "three levels, turned": "turned",
 }
-"""How trajectories run some of them."""
+"""What some of the potentials are in the frames that trajectories choose."""
 
 
 def start(model):

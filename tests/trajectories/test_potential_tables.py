@@ -54,29 +54,17 @@ def test_heff_of_one_block(name):
         np.testing.assert_allclose(found - shift * np.eye(len(found)), expected, rtol=0, atol=1e-12)
 
 
-def test_a_polynomial_and_the_dense_way_are_one_trajectory():
-    """Two functions that agree on the spectrum: one is smooth between its points, one is not."""
-    size = 40
-    on = np.linalg.eigvalsh(ALONG)[1] * np.arange(-size, size + 1, 2) / size
-
-    def uneven(m):
-        return well(m) + 0.3 * (np.abs(m[:, None] - on).min(axis=1) > 1e-6)
-
-    jumps = [cj.LocalJump(0.5 * LOWER, "a", amplitude=lambda x: 1 + 0.4 * x, argument={"a": Z})]
-    smooth, dense = (spins(phi, ALONG, jumps, size=size) for phi in (well, uneven))
-    methods = [recipe_of(model).parts[0].method for model in (smooth, dense)]
-    assert "polynomials" in methods[0]
-    assert "dense rotations" in methods[1]
-    times = np.linspace(0, 1, 4)
-    one, other = (cj.trajectory(m, cj.tilted(m, 0.9, 0.4), times, seed=1, index=0) for m in (smooth, dense))
-    assert len(one.jumps) == len(other.jumps) > 5
-    np.testing.assert_array_equal(one.jumps["channel"], other.jumps["channel"])
-    np.testing.assert_allclose(one.jumps["time"], other.jumps["time"], rtol=0, atol=1e-7)
-    np.testing.assert_allclose(one.mean, other.mean, rtol=0, atol=1e-7)
-    # control: another potential has other jumps
-    wrong = spins(kink, ALONG, jumps, size=size)
-    off = cj.trajectory(wrong, cj.tilted(wrong, 0.9, 0.4), times, seed=1, index=0)
-    assert np.abs(off.mean - one.mean).max() > 1e-3
+def test_a_polynomial_of_higher_degree():
+    model = spins(well, ALONG, [cj.LocalJump(LOWER, "a", amplitude=kink, argument={"a": Z})], size=40)
+    operators, basis = Operators(model), ProductBasis(model)
+    (potential,) = basis.potentials
+    assert potential.polynomial is not None
+    assert 8 < potential.polynomial.degree < 20
+    assert potential.polynomial.error < 1e-13
+    for labels in ((40,), (22,)):
+        found = program_matrix(basis.sector(labels).h_eff).toarray()
+        expected = exact(operators, labels, basis.rotations)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12 * np.abs(expected).max())
 
 
 def test_a_constant_energy_is_not_felt():
