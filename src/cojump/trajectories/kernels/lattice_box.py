@@ -8,6 +8,9 @@ from numba import njit
 from .common import OPTIONS
 from .lattice import MOVED, NO_ROOM, STAYS, copy_into, first_place, next_place, set_strides
 
+CHUNK = 256
+"""Amplitudes whose inner products are taken at once."""
+
 
 @njit(**OPTIONS)
 def fit(lattice, source, re, im, box, to_re, to_im, place, marginal, edges, tail, reach):
@@ -130,10 +133,17 @@ def gram(box, elements, re, im, vectors, norm2, made):
                     vectors[1 + 3 * b, p] = i * vectors[0, p]
                     vectors[2 + 3 * b, p] = c[k - 1] * vectors[0, p - inside] if k > 0 else 0.0j
                     vectors[3 + 3 * b, p] = c[k] * vectors[0, p + inside] if k < n - 1 else 0.0j
+    made[:] = 0.0
+    for begin in range(0, size, CHUNK):  # so many that all vectors stay in fast memory
+        end = min(begin + CHUNK, size)
+        for a in range(1 + 3 * B):
+            first = vectors[a, begin:end]
+            for b in range(a, 1 + 3 * B):
+                second, total = vectors[b, begin:end], 0.0j
+                for p in range(second.size):
+                    total += np.conj(first[p]) * second[p]
+                made[a, b] += total
     for a in range(1 + 3 * B):
         for b in range(a, 1 + 3 * B):
-            total = 0.0j
-            for p in range(size):
-                total += np.conj(vectors[a, p]) * vectors[b, p]
-            made[a, b] = total / norm2
+            made[a, b] /= norm2
             made[b, a] = np.conj(made[a, b])

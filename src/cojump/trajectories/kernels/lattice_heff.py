@@ -147,6 +147,19 @@ def fill_rates(lattice, box, elements, place):
         while True:
             at, step = gamma_row(lattice, box, l, place, 0)
             own = lattice.gamma_stride[l, b]
+            if lattice.kind[l] != GENERAL and step == 1 and b != B - 1:
+                # one level jumps, and all of the row alike: fast, and most of the work where there are many blocks
+                i, up = box.lo[b] + place[b], p_up > 0.0
+                factor = 0.5 * (p_up * i if up else p_down * (N - i))
+                if factor > 0.0:
+                    begin = at - (excluded * own if up else 0)
+                    table, to = lattice.gamma[begin : begin + inner], elements.half_rate[row : row + inner]
+                    for q in range(inner):
+                        to[q] += factor * table[q] * table[q]
+                row += inner
+                if not next_place(place, box.n, B - 1):
+                    break
+                continue
             for q in range(inner):
                 i = box.lo[b] + (q if b == B - 1 else place[b])
                 here = at + q * step

@@ -42,18 +42,30 @@ def channel_weights(lattice, box, elements, place, re, im, weight, new_re, new_i
                     count = i if up else N - i
                     if count > 0:
                         inside = 0.0
-                        for q in range(inner):
-                            g = lattice.gamma[start + q * step]
-                            inside += weight[row + q] * g * g
+                        if step == 1:
+                            gamma, here = lattice.gamma[start : start + inner], weight[row : row + inner]
+                            for q in range(inner):
+                                inside += here[q] * gamma[q] * gamma[q]
+                        else:
+                            for q in range(inner):
+                                g = lattice.gamma[start + q * step]
+                                inside += weight[row + q] * g * g
                         total += strength * count * inside
                 else:
                     q0 = 1 if up and box.lo[b] == 0 else 0
                     q1 = inner - 1 if not up and box.lo[b] + inner - 1 == N else inner
                     inside = 0.0
-                    for q in range(q0, q1):
-                        i = box.lo[b] + q
-                        g = lattice.gamma[start + q * step]
-                        inside += weight[row + q] * g * g * (i if up else N - i)
+                    if step == 1:
+                        gamma, here = lattice.gamma[start + q0 : start + q1], weight[row + q0 : row + q1]
+                        first = box.lo[b] + q0 if up else N - box.lo[b] - q0
+                        change = 1 if up else -1
+                        for q in range(q1 - q0):
+                            inside += here[q] * gamma[q] * gamma[q] * (first + change * q)
+                    else:
+                        for q in range(q0, q1):
+                            i = box.lo[b] + q
+                            g = lattice.gamma[start + q * step]
+                            inside += weight[row + q] * g * g * (i if up else N - i)
                     total += strength * inside
             else:
                 stride = box.stride[b]
@@ -166,12 +178,14 @@ def ladder_jump(lattice, box, place, l, left, re, im, to_re, to_im):
     if outcome < 0:
         return box.two_J[b], 0
     x, r, y, s = _ladder_factors(outcome, J)
-    inside = box.stride[b]
-    for p in range(box.size[0]):
-        M = sign * (box.lo[b] + (p // inside) % box.n[b] - 0.5 * N)
+    n, inside = box.n[b], box.stride[b]
+    for k in range(n):
+        M = sign * (box.lo[b] + k - 0.5 * N)
         amplitude = np.sqrt(max((x + r * M) * (y + s * M), 0.0))
-        to_re[p] *= amplitude
-        to_im[p] *= amplitude
+        for first in range(k * inside, box.size[0], n * inside):
+            for p in range(first, first + inside):
+                to_re[p] *= amplitude
+                to_im[p] *= amplitude
     return box.two_J[b] + (-2 if outcome == 1 else (2 if outcome == 2 else 0)), (-1 if down else 1)
 
 
