@@ -22,7 +22,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..ensemble.chunk import AVERAGES, Groups, statistics_of
 from ..ensemble.goal import Goal
@@ -92,6 +92,14 @@ def read_contents(directory: Path) -> Contents:
     )
 
 
+class Prepared(NamedTuple):
+    """The points of a job by their keys: results without trajectories, goals, and what each depends on."""
+
+    skeletons: Mapping[str, Result]
+    goals: Mapping[str, Goal]
+    identities: Mapping[str, Mapping[str, Any]]
+
+
 class Session:
     """The directory of a run while a job has it; on rank 0 only.
 
@@ -132,13 +140,7 @@ class Session:
         """Whether there is anything to be folded, or folded already."""
         return bool(self._others) or any(fold.n_traj for fold in self.folds.values())
 
-    def begin(
-        self,
-        contents: Contents,
-        skeletons: Mapping[str, Result],
-        goals: Mapping[str, Goal],
-        identities: Mapping[str, Mapping[str, Any]],
-    ) -> int:
+    def begin(self, contents: Contents, points: Prepared) -> int:
         """Take up what earlier sessions have left; returns how many damaged records there are in their files.
 
         What else does not count is in ``remarks``, a line for each.
@@ -148,7 +150,8 @@ class Session:
         StorageError
             If a file cannot be read or written.
         """
-        key = self._prepare(contents, skeletons, goals, identities)
+        skeletons, goals = points.skeletons, points.goals
+        key = self._prepare(contents, points)
         stored = contents.notes()
         waiting = WaitingChunks(self._place if self._lock else None)
         for name, skeleton in skeletons.items():
@@ -164,26 +167,15 @@ class Session:
         self.seat = Seat(self._place, secrets.token_hex(4), key)
         return self._shards.damaged
 
-    def keep(
-        self,
-        contents: Contents,
-        skeletons: Mapping[str, Result],
-        goals: Mapping[str, Goal],
-        identities: Mapping[str, Mapping[str, Any]],
-    ) -> None:
+    def keep(self, contents: Contents, points: Prepared) -> None:
         """Store the points that are prepared so far, for a session that is told to stop before it has all of them."""
-        self._prepare(contents, skeletons, goals, identities)
+        self._prepare(contents, points)
 
-    def _prepare(
-        self,
-        contents: Contents,
-        skeletons: Mapping[str, Result],
-        goals: Mapping[str, Goal],
-        identities: Mapping[str, Mapping[str, Any]],
-    ) -> str:
+    def _prepare(self, contents: Contents, points: Prepared) -> str:
         """Write the manifest, with the points of earlier sessions that this one does not have too; the run's key."""
         key = contents.manifest.origin.key if contents.manifest else secrets.token_hex(16)
-        self._identities = dict(identities)
+        skeletons, goals = points.skeletons, points.goals
+        self._identities = dict(points.identities)
         if self._lock:
             try:
                 self._place.mkdir(exist_ok=True)

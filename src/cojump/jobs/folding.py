@@ -12,7 +12,7 @@ from ..results.result import Result
 from ..storage.envelope import RESULT_NAME
 from ..storage.result_sequence import ResultSequence
 from ..storage.run_directory import check_new, key_of
-from .directory import Contents, Session, damaged_text, read_contents
+from .directory import Contents, Prepared, Session, damaged_text, read_contents
 from .lock import held
 
 
@@ -78,12 +78,12 @@ def _take_up(session: Session, manifest: ResultSequence, contents: Contents) -> 
     """Take up all that is there of the points of a manifest; the number of damaged records."""
     stored = dict(zip(map(_key, manifest), manifest.notes, strict=True))
     notes = {key: note for key, note in stored.items() if note is not None}
-    return session.begin(
-        contents,
+    points = Prepared(
         {_key(result): result for result in manifest if _key(result) in notes},
         {key: note.goal for key, note in notes.items()},
         {key: note.identity for key, note in notes.items()},
     )
+    return session.begin(contents, points)
 
 
 def folds_in(directory: Path) -> dict[str, Fold]:

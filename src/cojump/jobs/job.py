@@ -23,7 +23,7 @@ from ..tools.exit_status import FAILED, INTERRUPTED, STOPPED
 from ..tools.terminal import command, tell
 from ..tools.whole_files import absolute, as_given
 from .chunk_files import record_of
-from .directory import Contents, Session, damaged_text, emptied
+from .directory import Contents, Prepared, Session, damaged_text, emptied
 from .failures import FailureRecord
 from .points import Plan, end_together, open_run_file, plan_together
 from .resume import carry_on, checked_contents, counted, is_complete, prepare_skeletons
@@ -32,7 +32,7 @@ from .status import Status
 from .unfinished import parameters_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..ensemble.point import Point
     from ..ensemble.schedule import Task
@@ -100,10 +100,10 @@ def _execute(
 
     def limit(run_file: RunFile) -> None:
         """From now on the limit of the run is heard like a signal; it counts from the start of the job."""
+        signals.stage("while the points were planned")  # first: a limit that is over already is heard at once
         seconds = run_file.run.walltime_seconds
         if seconds is not None and chief:
             signals.limit(seconds - (time.monotonic() - began))
-        signals.stage("while the points were planned")
 
     plan = plan_together(open_file, comm, limit)
 
@@ -154,25 +154,26 @@ def _tidy(plan: Plan, directory: Path, contents: Contents) -> None:
     """Remove what the job that completed the run could not remove; where nobody can, the results are whole without."""
     if not (directory / DIRECTORY).exists():
         return
-    keys, identities, stored = plan.keys, plan.identities, contents.notes()
+    keys, stored = plan.keys, contents.notes()
     try:
         session = Session(directory, plan.run_file.text, plan.run_file.sources)
         try:
             if contents.manifest is None:
                 session.leave()
                 return
-            session.begin(
-                contents,
-                {keys[i]: emptied(stored[keys[i]][0]) for i in plan.points},
-                {keys[i]: goal for i, goal in plan.goals.items()},
-                {keys[i]: identities[i] for i in plan.points},
-            )
+            session.begin(contents, _prepared(plan, {keys[i]: emptied(stored[keys[i]][0]) for i in plan.points}))
             session.tidy()
             _tell(session)
         finally:
             session.close()
     except StorageError as error:
         tell(f"cojump: warning: {one_line(error)}; the results are complete all the same")
+
+
+def _prepared(plan: Plan, skeletons: Mapping[str, Result]) -> Prepared:
+    keys = plan.keys
+    goals = {keys[i]: goal for i, goal in plan.goals.items()}
+    return Prepared(skeletons, goals, {keys[i]: plan.identities[i] for i in plan.points})
 
 
 def _tell(session: Session) -> None:
@@ -184,22 +185,17 @@ def _tell(session: Session) -> None:
 
 def _begin_session(plan: Plan, session: Session, contents: Contents, who: str, signals: Signals) -> None:
     carry_on(plan, contents)
-    keys, identities = plan.keys, plan.identities
-
-    def begun(skeletons: dict[str, Result]) -> tuple[Any, ...]:
-        goals = {keys[i]: goal for i, goal in plan.goals.items()}
-        return contents, skeletons, goals, {keys[i]: identities[i] for i in plan.points}
-
+    keys = plan.keys
     made: dict[str, Result] = {}
     try:
         prepare_skeletons(plan, contents, who, signals, made)
     except Stopped:
         if len(made) > len(contents.notes()):  # the next job need not do it again
             with suppress(StorageError):
-                session.keep(*begun(made))
+                session.keep(contents, _prepared(plan, made))
         raise
     signals.stage("while the directory was prepared")
-    damaged = session.begin(*begun(made))
+    damaged = session.begin(contents, _prepared(plan, made))
     session.failures.begin({keys[i]: goal.n_traj for i, goal in plan.goals.items()}, plan.failed_points)
     if damaged:
         tell(f"cojump: {damaged_text(as_given(session.directory), damaged)}")
