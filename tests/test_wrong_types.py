@@ -143,6 +143,7 @@ def calls():
             },
         ),
         (cj.CollectiveJump, {"matrices": {S: DOWN}, "rate": 0.5}),
+        (cj.correlated_jumps, {"matrices": [{S: DOWN}], "rates": [[0.5]]}),
         (cj.Mode, {"name": "m"}),
         (cj.ModeEnergy, {"omega": 1.0, "mode": "m"}),
         (cj.ModeDrive, {"eta": 1j, "mode": "m"}),

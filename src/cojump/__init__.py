@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         systems,
     )
     from .model import standard_operators as operators
+    from .model.correlated_jumps import correlated_jumps
     from .model.product_states import corrupted, product, tilted
     from .model.symmetric_states import dicke, occupation, symmetric
     from .results import longtime
@@ -49,6 +50,7 @@ _HOMES = {
     "Potential": "model",
     "LocalJump": "model",
     "CollectiveJump": "model",
+    "correlated_jumps": "model.correlated_jumps",
     "Mode": "model",
     "ModeEnergy": "model",
     "ModeDrive": "model",
@@ -100,6 +102,7 @@ __all__ = [
     "Potential",
     "LocalJump",
     "CollectiveJump",
+    "correlated_jumps",
     "Mode",
     "ModeEnergy",
     "ModeDrive",
