@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, comb
 
 import numpy as np
+from scipy.integrate import solve_ivp
 
 STEP = 5.0
 """Length of a Taylor step in units of 1/||L||: larger steps lose digits to cancellation, as e^STEP."""
@@ -116,28 +118,29 @@ class Oracle:
     def _hamiltonian(self) -> np.ndarray:
         H = np.zeros((self.dimension, self.dimension), dtype=complex)
         for term in self.model.hamiltonian:
-            if hasattr(term, "phi"):
-                H += self.total * term.factor * self._function(self._average(term.argument), term.phi)
-            elif hasattr(term, "omega"):
-                a = self.lowering(term.mode)
-                H += term.omega * a.conj().T @ a
-            elif hasattr(term, "eta"):
-                a = self.lowering(term.mode)
-                H += np.sqrt(self.total) * (term.eta * a.conj().T + np.conj(term.eta) * a)
-            elif hasattr(term, "mode"):
-                a = self.lowering(term.mode)
-                for block, y in term.matrices.items():
-                    emission = a.conj().T @ self.collective(y, block) / np.sqrt(self.total)
-                    H += emission + emission.conj().T
-            elif hasattr(term, "strength"):
-                b, c = term.blocks
-                pairs = self.collective(term.first, b) @ self.collective(term.second, c)
-                H += term.strength / self.total * pairs
-            else:
-                H += self.collective(term.matrix, term.block)
+            H += self._term(term)
         if not np.allclose(H, H.conj().T, rtol=0, atol=1e-9):
             raise ValueError("the Hamiltonian is not Hermitian")
         return (H + H.conj().T) / 2
+
+    def _term(self, term) -> np.ndarray:
+        """A term of the Hamiltonian."""
+        if hasattr(term, "phi"):
+            return self.total * term.factor * self._function(self._average(term.argument), term.phi)
+        if hasattr(term, "omega"):
+            a = self.lowering(term.mode)
+            return term.omega * a.conj().T @ a
+        if hasattr(term, "eta"):
+            a = self.lowering(term.mode)
+            return np.sqrt(self.total) * (term.eta * a.conj().T + np.conj(term.eta) * a)
+        if hasattr(term, "mode"):
+            a = self.lowering(term.mode)
+            emission = sum(a.conj().T @ self.collective(y, block) for block, y in term.matrices.items())
+            return (emission + emission.conj().T) / np.sqrt(self.total)
+        if hasattr(term, "strength"):
+            b, c = term.blocks
+            return term.strength / self.total * self.collective(term.first, b) @ self.collective(term.second, c)
+        return self.collective(term.matrix, term.block)
 
     def _jump_operators(self, jump) -> list[np.ndarray]:
         if hasattr(jump, "thermal"):
@@ -255,19 +258,57 @@ def solve(model, rho0: np.ndarray, times: Sequence[float], *, gamma_after: bool 
     return Oracle(model, gamma_after=gamma_after).solve(rho0, times)
 
 
-def with_coherent_modes(
-    rho0: np.ndarray, model, fock: Mapping[str, int], amplitudes: Mapping[str, complex]
-) -> np.ndarray:
-    """A state of the particles (D, D) beside each mode in the coherent state |√N α>, by a|β> = β|β>."""
-    total = sum(block.size for block in model.blocks)
-    for mode in model.modes:
-        beta = np.sqrt(total) * amplitudes[mode.name]
-        ket = np.ones(fock[mode.name], dtype=complex)
-        for n in range(1, len(ket)):
-            ket[n] = ket[n - 1] * beta / np.sqrt(n)
-        ket *= np.exp(-(abs(beta) ** 2) / 2)
-        rho0 = np.kron(rho0, np.outer(ket, ket.conj()))
-    return rho0
+class DrivenOracle(Oracle):
+    """The same for terms that change in time: H(t) = Σ f(t) H_term, J(t) = f(t) J, by a general integrator.
+
+    Between breaks alone, and there with the user's f itself.
+    """
+
+    def __init__(self, model) -> None:
+        super().__init__(model)
+        self._terms = [(self._term(term), term.envelope) for term in model.hamiltonian]
+        self._channels = [(np.array(self._jump_operators(jump)), jump.envelope) for jump in model.jumps]
+
+    def _change(self, t: float, rho: np.ndarray) -> np.ndarray:
+        """dρ/dt of a Hermitian ρ at the time t."""
+        H = sum((term if f is None else float(f(t)) * term for term, f in self._terms), np.zeros_like(rho))
+        X = -1j * H @ rho
+        for J, f in self._channels:
+            rate = 1.0 if f is None else float(f(t)) ** 2
+            for j in J:
+                X = X + rate * (0.5 * j @ rho @ j.conj().T - 0.5 * j.conj().T @ (j @ rho))
+        return X + X.conj().T
+
+    def solve(self, rho0: np.ndarray, times: Sequence[float]) -> OracleSolution:
+        """Evolve ρ(0) = rho0 and report at ``times``, increasing and at least 0."""
+        times = np.asarray(times, dtype=float)
+        breaks = {b for term in (*self.model.hamiltonian, *self.model.jumps) for b in term.breaks if b < times[-1]}
+        edges = sorted({0.0, *breaks, float(times[-1])})
+        rho, states = np.array(rho0, dtype=complex), {t: np.array(rho0, dtype=complex) for t in times if t == 0}
+        for lo, hi in pairwise(edges):
+            wanted = [t for t in times if lo < t <= hi]
+            inside = (np.nextafter(lo, hi), np.nextafter(hi, lo))
+
+            def flat(t, y, inside=inside):
+                return self._change(float(np.clip(t, *inside)), y.view(complex).reshape(rho0.shape)).ravel().view(float)
+
+            found = solve_ivp(
+                flat,
+                (lo, hi),
+                rho.ravel().view(float),
+                method="DOP853",
+                t_eval=sorted({*wanted, hi}),
+                rtol=1e-12,
+                atol=1e-14,
+                max_step=(hi - lo) / 20,
+            )
+            matrices = [np.ascontiguousarray(y).view(complex).reshape(rho0.shape) for y in found.y.T]
+            states.update(zip(found.t, matrices, strict=True))
+            rho = matrices[-1]
+        path = [states[t] for t in times]
+        mean, second = (np.array(m) for m in zip(*(self.moments(r) for r in path), strict=True))
+        covariance = self.total * (second - np.einsum("ta,tb->tab", mean, mean))
+        return OracleSolution(times, mean, second, covariance, np.array(path))
 
 
 # ---- what is observed ----------------------------------------------------------------------------

@@ -67,6 +67,8 @@ OTHERS = {
     "thermal": 0.0,
     "phi": np.cosh,
     "factor": 2.0,
+    "envelope": np.sin,
+    "breaks": (1.0, 2.5),
 }
 
 
@@ -100,6 +102,8 @@ def test_replacing_nothing_gives_the_same_term(term):
 def test_any_field_is_replaced_and_the_others_stay(term, name):
     value = OTHERS["rate of a collective jump" if isinstance(term, cj.CollectiveJump) and name == "rate" else name]
     changes = {name: value}
+    if name == "breaks":
+        changes["envelope"] = np.sin
     if isinstance(term, cj.LocalJump):  # an amplitude stands for a rate, and none is without an argument
         if name == "rate":
             changes["amplitude"] = None
@@ -146,16 +150,17 @@ def test_signatures():
         "ModeLoss": ["kappa", "mode", "thermal"],
         "Potential": ["phi", "argument", "derivatives"],
     }
+    of_all = ["envelope", "breaks"]
     assert named == {
-        "OneBody": [],
-        "TwoBody": [],
-        "LocalJump": ["amplitude", "rate", "argument", "exclude_self", "derivatives"],
-        "CollectiveJump": [],
-        "ModeEnergy": [],
-        "ModeDrive": [],
-        "ModeCoupling": [],
-        "ModeLoss": [],
-        "Potential": ["factor"],
+        "OneBody": of_all,
+        "TwoBody": of_all,
+        "LocalJump": [*of_all, "amplitude", "rate", "argument", "exclude_self", "derivatives"],
+        "CollectiveJump": of_all,
+        "ModeEnergy": of_all,
+        "ModeDrive": of_all,
+        "ModeCoupling": of_all,
+        "ModeLoss": of_all,
+        "Potential": [*of_all, "factor"],
     }
 
 

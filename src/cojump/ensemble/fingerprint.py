@@ -214,7 +214,7 @@ class _Writer:
     def term(self, name: str, term: Term) -> None:
         """All fields of a term; its derivatives are told by their values, like its rate, where that is known."""
         for item in fields(term):
-            if item.name != "derivatives":
+            if item.name not in ("derivatives", "envelope", "breaks"):
                 stored = _STORED.get((name.partition("[")[0], item.name), item.name)
                 self(f"{name} {stored}", getattr(term, item.name))
 

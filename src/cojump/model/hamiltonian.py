@@ -26,6 +26,10 @@ class OneBody(Term):
         ε, Hermitian, in units of energy (ħ = 1).
     block : str
         Name of the block.
+    envelope : callable, optional
+        f(t), a real function of time: the term is f(t) times what it is without. See ``Model``.
+    breaks : sequence of float, optional
+        Times at which f jumps or has a kink, increasing: it is smooth between them.
 
     Raises
     ------
@@ -45,6 +49,7 @@ class OneBody(Term):
     block: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         matrix = matrix_of("eps", self.eps)
         check_hermitian("eps", matrix)
         object.__setattr__(self, "eps", matrix)
@@ -87,6 +92,10 @@ class TwoBody(Term):
         Strength, in units of energy. It is the paper's h, half of the usual interaction strength.
     blocks : (str, str)
         Names of b and c.
+    envelope : callable, optional
+        f(t), a real function of time: the term is f(t) times what it is without. See ``Model``.
+    breaks : sequence of float, optional
+        Times at which f jumps or has a kink, increasing: it is smooth between them.
 
     Raises
     ------
@@ -108,6 +117,7 @@ class TwoBody(Term):
     blocks: tuple[str, str]
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "A", matrix_of("A", self.A))
         object.__setattr__(self, "B", matrix_of("B", self.B))
         object.__setattr__(self, "g", checks.complex_number("g", self.g))

@@ -62,6 +62,10 @@ class LocalJump(FunctionOfAverage):
     derivatives : pair of callables, optional
         First and second derivative of the function given, ``amplitude`` or ``rate``. Only the theory of fluctuations
         needs them, and finds them by itself where the function is smooth.
+    envelope : callable, optional
+        f(t), a real function of time: the amplitude of the jump is multiplied by it, its rate by f². See ``Model``.
+    breaks : sequence of float, optional
+        Times at which f jumps or has a kink, increasing: it is smooth between them.
 
     Raises
     ------
@@ -88,6 +92,7 @@ class LocalJump(FunctionOfAverage):
     derivatives: tuple[RealFunction, RealFunction] | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, function in (("amplitude", self.amplitude), ("rate", self.rate)):
             if function is not None and not callable(function):
                 raise ArgumentError(
@@ -205,6 +210,10 @@ class CollectiveJump(Term):
         Y_b of each block that takes part, any matrices.
     rate : float
         At least 0, in units of inverse time.
+    envelope : callable, optional
+        f(t), a real function of time: the amplitude of the jump is multiplied by it, its rate by f². See ``Model``.
+    breaks : sequence of float, optional
+        Times at which f jumps or has a kink, increasing: it is smooth between them.
 
     Raises
     ------
@@ -224,6 +233,7 @@ class CollectiveJump(Term):
     rate: float
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "matrices", checked_matrices("matrices", self.matrices))
         object.__setattr__(self, "rate", checks.number("rate", self.rate, 0))
 

@@ -72,6 +72,15 @@ class Model(Constituents, Summarised):
     modes : sequence of Mode
         Modes that do not stand among the blocks.
 
+    Notes
+    -----
+    Any term may change in time: with ``envelope=f`` a term of the Hamiltonian is multiplied by f(t), the amplitude of a
+    jump as well, so that its rate goes as f². f is a real function of an array of times, or of one time; it is smooth
+    between t = 0, its ``breaks`` and the last output time, and what it is at a break itself does not matter. It is
+    called when the last output time is known, at points that are closer the faster it changes; between two breaks at
+    2000 points at least: a pulse that is shorter than these tell needs breaks around it. H must be Hermitian at every
+    time: two-body terms that are so only together have one and the same f.
+
     Raises
     ------
     UnsupportedError
@@ -180,8 +189,8 @@ class Model(Constituents, Summarised):
         groups = {
             "block": [f"{b.name}: {counted(b.size, 'particle')} of {b.levels} levels" for b in self.blocks],
             "mode": [mode.name for mode in self.modes],
-            "H": [term._title() for term in self.hamiltonian],
-            "jump": [jump._title() for jump in self.jumps],
+            "H": [term._title() + _driven(term) for term in self.hamiltonian],
+            "jump": [jump._title() + _driven(jump) for jump in self.jumps],
         }
         lines = []
         for name, texts in groups.items():
@@ -196,6 +205,11 @@ class Model(Constituents, Summarised):
     def terms(self) -> tuple[HamiltonianTerm | Jump, ...]:
         """The terms of the Hamiltonian and the jumps."""
         return (*self.hamiltonian, *self.jumps)
+
+    @cached_property
+    def is_driven(self) -> bool:
+        """Whether a term changes in time: any of them has an envelope."""
+        return any(term.envelope is not None for term in self.terms)
 
     @cached_property
     def one_body(self) -> tuple[OneBody, ...]:
@@ -262,8 +276,11 @@ class Model(Constituents, Summarised):
 
     @property
     def is_free(self) -> bool:
-        """Whether there are particles alone and none feels another one: the mean-field flow is then linear."""
-        return not self.modes and all(term.is_free for term in self.terms)
+        """Whether nothing changes in time, and there are particles alone and none feels another one.
+
+        The mean-field flow is then linear, and always the same.
+        """
+        return not self.modes and not self.is_driven and all(term.is_free for term in self.terms)
 
     @property
     def unit_rate(self) -> float:
@@ -325,13 +342,23 @@ class Model(Constituents, Summarised):
         The two-body terms are brought to a sum over different particles plus a one-body part (k = j), and each
         is split into pieces orthogonal in the trace: scalar, one-body traceless, two-body traceless.
         """
-        worst = max(excesses(self.blocks, self.two_body), key=lambda found: found[0] - found[1], default=(0.0, 0.0))
-        if worst[0] > worst[1]:
-            raise ArgumentError(
-                "hamiltonian",
-                "be Hermitian as an operator on the whole system",
-                f"|H - H†| reaches {worst[0]:.3g}",
-            )
+        groups: dict[tuple[int, tuple[float, ...]], list[TwoBody]] = {}
+        for term in self.two_body:
+            groups.setdefault((id(term.envelope), term.breaks), []).append(term)
+        for group in groups.values():
+            worst = max(excesses(self.blocks, group), key=lambda found: found[0] - found[1], default=(0.0, 0.0))
+            if worst[0] > worst[1]:
+                each = ", the terms of each envelope by themselves" if len(groups) > 1 else ""
+                raise ArgumentError(
+                    "hamiltonian",
+                    f"be Hermitian as an operator on the whole system{each}",
+                    f"|H - H†| reaches {worst[0]:.3g}",
+                )
+
+
+def _driven(term: HamiltonianTerm | Jump) -> str:
+    """What is added to the title of a term that changes in time."""
+    return "" if term.envelope is None else ", changes in time"
 
 
 def check_model(model: object) -> None:

@@ -89,6 +89,10 @@ class ModeEnergy(ModeTerm):
         ω, in units of energy (ħ = 1); any sign. In the frame of a drive it is the detuning.
     mode : str
         Name of the mode.
+    envelope : callable, optional
+        f(t), a real function of time: the term is f(t) times what it is without. See ``Model``.
+    breaks : sequence of float, optional
+        Times at which f jumps or has a kink, increasing: it is smooth between them.
 
     Raises
     ------
@@ -108,6 +112,7 @@ class ModeEnergy(ModeTerm):
     mode: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "omega", checks.number("omega", self.omega))
         checked_mode_name("mode", self.mode)
 
@@ -132,6 +137,10 @@ class ModeDrive(ModeTerm):
         η, in units of energy.
     mode : str
         Name of the mode.
+    envelope : callable, optional
+        f(t), a real function of time: the term is f(t) times what it is without. See ``Model``.
+    breaks : sequence of float, optional
+        Times at which f jumps or has a kink, increasing: it is smooth between them.
 
     Raises
     ------
@@ -155,6 +164,7 @@ class ModeDrive(ModeTerm):
     mode: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "eta", checks.complex_number("eta", self.eta))
         checked_mode_name("mode", self.mode)
 
@@ -185,6 +195,10 @@ class ModeCoupling(ModeTerm):
         y_b of each block that takes part, any matrices, in units of energy.
     mode : str
         Name of the mode.
+    envelope : callable, optional
+        f(t), a real function of time: the term is f(t) times what it is without. See ``Model``.
+    breaks : sequence of float, optional
+        Times at which f jumps or has a kink, increasing: it is smooth between them.
 
     Raises
     ------
@@ -207,6 +221,7 @@ class ModeCoupling(ModeTerm):
     mode: str
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "matrices", checked_matrices("matrices", self.matrices))
         checked_mode_name("mode", self.mode)
 
@@ -240,6 +255,10 @@ class ModeLoss(ModeTerm):
         Name of the mode.
     thermal : float
         n̄, at least 0: the number of quanta of a mode in equilibrium with its surroundings.
+    envelope : callable, optional
+        f(t), a real function of time: the amplitude of the jump is multiplied by it, its rate by f². See ``Model``.
+    breaks : sequence of float, optional
+        Times at which f jumps or has a kink, increasing: it is smooth between them.
 
     Raises
     ------
@@ -262,6 +281,7 @@ class ModeLoss(ModeTerm):
     thermal: float = 0.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "kappa", checks.number("kappa", self.kappa, 0))
         checked_mode_name("mode", self.mode)
         object.__setattr__(self, "thermal", checks.number("thermal", self.thermal, 0))

@@ -39,6 +39,10 @@ class Potential(FunctionOfAverage):
         third. Those that are not given are found where φ is smooth.
     factor : float
         A number that φ is multiplied by.
+    envelope : callable, optional
+        f(t), a real function of time: the term is f(t) times what it is without. See ``Model``.
+    breaks : sequence of float, optional
+        Times at which f jumps or has a kink, increasing: it is smooth between them.
 
     Raises
     ------
@@ -67,6 +71,7 @@ class Potential(FunctionOfAverage):
     factor: float = 1.0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         phi: Any = self.phi
         if not callable(phi):
             rule = "be a function of the average Δ (of one particle: OneBody, of two: TwoBody)"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -49,7 +50,29 @@ class Term(Summarised, ABC):
     ``dataclasses.replace`` gives the same term with some fields changed, and is the only way to copy one: all its other
     fields are kept, whichever there will be. ``_homes`` says on which blocks its matrices act; whatever runs over
     matrices comes from there.
+
+    Any term may change in time: ``envelope`` is a real function f(t), a term of the Hamiltonian is multiplied by f(t),
+    and the amplitude of a jump, so that its rate goes as f². ``breaks`` are the times at which f is not smooth.
     """
+
+    envelope: Callable[[Any], Any] | None = field(default=None, kw_only=True)
+    breaks: tuple[float, ...] = field(default=(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        envelope: Any = self.envelope
+        if envelope is not None and not callable(envelope):
+            rule = "be a function f(t) of time (a constant factor belongs into the term)"
+            raise ArgumentError("envelope", rule, f"it is {checks.shown(envelope)}")
+        rule = "a list of times, increasing and greater than 0"
+        times = checks.items("breaks", self.breaks, rule)
+        for i, time in enumerate(times):
+            checks.number(f"breaks[{i}]", time)
+        made = tuple(float(time) for time in times)
+        if any(not a < b < inf for a, b in zip((0.0, *made), made, strict=False)):
+            raise ArgumentError("breaks", f"be {rule}", f"it is {checks.shown(self.breaks)}")
+        if made and envelope is None:
+            raise ArgumentError("breaks", "be given together with `envelope`", "that is missing")
+        object.__setattr__(self, "breaks", made)
 
     @abstractmethod
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:

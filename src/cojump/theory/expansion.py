@@ -11,6 +11,7 @@ from scipy.linalg import block_diag
 
 from ..errors import UnsupportedError
 from ..model import LocalJump, Model, Potential
+from ..model.driven import refuse_driven
 from ..tools.matrices import commutator
 from ..tools.types import Array, Complex
 from .rate_derivatives import Jet, PotentialSlopes, RateJet
@@ -154,6 +155,7 @@ class Expansion:
     """
 
     def __init__(self, model: Model) -> None:
+        refuse_driven(model, "Derivatives of the flow are those")
         self.model = model
         averages = sum(b.levels**2 for b in model.blocks) + 2 * len(model.modes)
         if averages > _AVERAGES:

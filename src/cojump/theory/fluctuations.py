@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +25,7 @@ from scipy.linalg import schur, solve_continuous_lyapunov, solve_sylvester
 
 from ..errors import ArgumentError, ConvergenceError
 from ..model import Model
+from ..model.driven import Drive, refuse_driven
 from ..model.model import check_model
 from ..model.product_states import state_of
 from ..model.states import State, check_start
@@ -32,6 +35,7 @@ from ..tools.numbers import format_number
 from ..tools.ode import MANY_PERIODS, Method, exponential, integrate
 from ..tools.summaries import counted, facts, more, span, table
 from ..tools.types import Array
+from .driven_flow import integrate_driven
 from .expansion import Expansion
 
 __all__ = ["Fluctuations", "StationaryFluctuations", "fluctuations", "stationary"]
@@ -123,11 +127,12 @@ def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
         raise ArgumentError(
             "state", "be a product state for the theory of fluctuations", "its particles are correlated"
         )
-    expansion = Expansion(model)
+    drive = Drive(model, checked[-1]) if model.is_driven else None
+    expansion = Expansion(model if drive is None else drive.parts[0].model)
     m = expansion.coordinates(state.densities, state.amplitudes)
     n = len(m)
 
-    def derivative(_t: float, y: Array) -> Array:
+    def derivative(expansion: Expansion, y: Array) -> Array:
         m, C, delta = y[:n], y[n : n + n * n].reshape(n, n), y[n + n * n :]
         G = expansion.jacobian(m)
         spread = G @ C
@@ -136,21 +141,23 @@ def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
         return np.concatenate([expansion.flow(m), change.ravel(), drift])
 
     start = np.concatenate([m, expansion.product_covariance(m).ravel(), np.zeros(n)])
-    if model.is_free and model.fastest * checked[-1] > MANY_PERIODS:
+    options: dict[str, Any] = {
+        "what": "equations of the fluctuations",
+        "tolerances": _TOLERANCES,
+        "methods": _METHODS,
+        "unit_rate": model.unit_rate,
+    }
+    if drive is not None:
+        # all of it is linear in the terms: flow, its derivatives, and noise
+        flows = [partial(derivative, Expansion(part.model)) for part in drive.parts]
+        path = integrate_driven(drive, flows, start, checked, **options)
+    elif model.is_free and model.fastest * checked[-1] > MANY_PERIODS:
         # independent particles stay independent: C is that of a product state, and nothing corrects the means
         alone = exponential(expansion.flow, m, checked)
         spread = np.array([expansion.product_covariance(y).ravel() for y in alone])
         path = np.concatenate([alone, spread, np.zeros_like(alone)], axis=1)
     else:
-        path = integrate(
-            derivative,
-            start,
-            checked,
-            what="equations of the fluctuations",
-            tolerances=_TOLERANCES,
-            methods=_METHODS,
-            unit_rate=model.unit_rate,
-        )
+        path = integrate(lambda _t, y: derivative(expansion, y), start, checked, **options)
     P = expansion.averages
     covariance = np.einsum("ai,tij,bj->tab", P, path[:, n : n + n * n].reshape(-1, n, n), P)
     return Fluctuations(
@@ -237,6 +244,7 @@ def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> Stationa
     0.984111 0.984111
     """
     check_model(model)
+    refuse_driven(model, "Stationary fluctuations are those")
     expansion = Expansion(model)
     given = state_of("densities", model, densities)
     m = expansion.coordinates(given.densities, given.amplitudes)

@@ -23,6 +23,7 @@ from ..basis.sector_operators import Operators
 from ..basis.sectors import Labels, sector_labels, sector_of
 from ..errors import ArgumentError, UnsupportedError
 from ..model import Model
+from ..model.driven import refuse_driven
 from ..model.states import BlockState, DickeBlock
 from ..tools.types import Array, Matrix
 from .fock_growth import in_words
@@ -282,6 +283,7 @@ def check_unknowns(
     UnsupportedError
         If the levels are too many for the products of all averages.
     """
+    refuse_driven(model, "The exact master equation is that")
     averages = sum(block.levels**2 for block in model.blocks) + 2 * len(model.modes)
     if averages > _AVERAGES:
         raise UnsupportedError(

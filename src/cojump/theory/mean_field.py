@@ -7,6 +7,7 @@ Sees the model only, so that it stays independent of the trajectories it judges.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,12 +16,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..model import LocalJump, Model, TwoBody
+from ..model.driven import Drive, refuse_driven
 from ..model.states import State, check_start
 from ..tools.checks import check_times
 from ..tools.labelled import Labelled, last_averages
 from ..tools.ode import MANY_PERIODS, exponential, integrate
 from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
+from .driven_flow import integrate_driven
 from .exact_moments import Photons, photons_of
 from .rate_derivatives import PotentialSlopes
 
@@ -109,6 +112,7 @@ class Flow:
     """
 
     def __init__(self, model: Model) -> None:
+        refuse_driven(model, "A mean-field flow without a time is that")
         self.model = model
         self._shares = [b.size / model.size for b in model.blocks]
         self._one: Densities = [np.zeros((b.levels, b.levels), dtype=complex) for b in model.blocks]
@@ -236,7 +240,6 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
     """
     checked = check_times(times)
     check_start(model, state)
-    flow = Flow(model)
     shapes = [(b.levels, b.levels) for b in model.blocks]
     ends = np.cumsum([d * d for d, _ in shapes])
 
@@ -244,15 +247,25 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
         *parts, amplitudes = np.split(y.view(complex), ends)
         return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)], amplitudes
 
-    def derivative(_t: float, y: Array) -> Array:
-        r, amplitudes = unpack(y)
-        return np.concatenate([*(c.ravel() for c in flow(r, amplitudes)), flow.modes(r, amplitudes)]).view(float)
+    def derivative_of(model: Model) -> Callable[[Array], Array]:
+        flow = Flow(model)
+
+        def derivative(y: Array) -> Array:
+            r, amplitudes = unpack(y)
+            return np.concatenate([*(c.ravel() for c in flow(r, amplitudes)), flow.modes(r, amplitudes)]).view(float)
+
+        return derivative
 
     start = np.concatenate([*(r.astype(complex).ravel() for r in state.densities), state.amplitudes]).view(float)
-    if model.is_free and model.fastest * checked[-1] > MANY_PERIODS:
-        path = exponential(lambda y: derivative(0.0, y), start, checked)
+    if model.is_driven:
+        drive = Drive(model, checked[-1])
+        flows = [derivative_of(part.model) for part in drive.parts]
+        path = integrate_driven(drive, flows, start, checked, unit_rate=model.unit_rate)
+    elif model.is_free and model.fastest * checked[-1] > MANY_PERIODS:
+        path = exponential(derivative_of(model), start, checked)
     else:
-        path = integrate(derivative, start, checked, unit_rate=model.unit_rate)
+        derivative = derivative_of(model)
+        path = integrate(lambda _t, y: derivative(y), start, checked, unit_rate=model.unit_rate)
     states = [unpack(np.ascontiguousarray(y)) for y in path]
     densities = [np.array([r[b] for r, _ in states]) for b in range(len(shapes))]
     amplitudes = np.array([a for _, a in states])

@@ -19,6 +19,7 @@ from ..basis.sector_operators import Operators
 from ..basis.sectors import sector_labels, sector_of
 from ..errors import ConvergenceError, UnsupportedError
 from ..model import Model
+from ..model.driven import refuse_driven
 from ..model.model import check_model
 from ..model.states import State, check_start
 from ..tools import checks
@@ -159,6 +160,7 @@ def steady_state(
     0.12605 0.12605
     """
     check_model(model)
+    refuse_driven(model, "There are steady states")
     memory = checks.number("memory", memory, 0)
     progress = checks.boolean("progress", progress)
     if state is not None:

@@ -19,11 +19,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import UnsupportedError
 from ...model import Model
+from ...model.driven import refuse_driven
 from ...model.states import State
 from ...tools.matrices import commutator
 from ...tools.ode import LSODA, integrate
 from ...tools.types import Array, Complex
 from ..expansion import Expansion
+
+ATTRACTORS = "Attractors are those"
+"""How the refusal of models that change in time begins."""
 
 _RTOL, _ATOL = 1e-6, 1e-8
 """Tolerances of paths that only have to arrive somewhere; what they find is refined afterwards."""
@@ -65,6 +69,7 @@ class MeanFieldDynamics:
     """
 
     def __init__(self, model: Model) -> None:
+        refuse_driven(model, ATTRACTORS)
         self.model = model
         self._expansion = Expansion(model)
         self._directions, self._back = self._expansion.traceless, self._expansion.traceless.T

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...errors import UnsupportedError
 from ...model import LocalJump, Model
+from ...model.driven import refuse_driven
 from ...model.model import check_model
 from ...tools.matrices import commutator
 from ...tools.types import Array, Matrix
@@ -97,6 +98,7 @@ def paper_form(model: Model) -> PaperForm:
         with one- and two-body energies and local jumps only.
     """
     check_model(model)
+    refuse_driven(model, "The bound is one")
     if model.modes:
         raise UnsupportedError(f"The bound holds for particles alone, but the model has the mode {model.mode_names[0]}")
     for i in model.collective_jumps:

@@ -1,0 +1,40 @@
+"""Flows that change in time by a few factors: integrated piece by piece, never across a break of an envelope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..model.driven import Drive, Piece
+from ..tools.ode import integrate
+from ..tools.types import Array
+
+
+def integrate_driven(
+    drive: Drive, flows: Sequence[Callable[[Array], Array]], start: Array, times: Array, **options: Any
+) -> Array:
+    """(T, n) solution of dy/dt = Σ_p c_p(t) flow_p(y) at the times; options are those of ``integrate``.
+
+    Each piece of the time axis is integrated by itself: there the factors are smooth, and no step is longer than that,
+    so that none steps over a pulse.
+    """
+    path = [start[None, :]] if times[0] == 0 else []
+    y = start
+    for piece in drive.pieces:
+        wanted = times[(times > piece.start) & (times <= piece.end)]
+        ends = wanted if len(wanted) and wanted[-1] == piece.end else np.append(wanted, piece.end)
+
+        def derivative(s: float, y: Array, piece: Piece = piece) -> Array:
+            factors = piece.values(piece.start + s)
+            total = flows[0](y)
+            for factor, flow in zip(factors[1:], flows[1:], strict=True):
+                if factor != 0:
+                    total = total + factor * flow(y)
+            return total
+
+        found = integrate(derivative, y, np.append(0.0, ends - piece.start), **options)[1:]
+        path.append(found[: len(wanted)])
+        y = np.ascontiguousarray(found[-1])
+    return np.concatenate(path)
