@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from .model import standard_operators as operators
     from .model.correlated_jumps import correlated_jumps
+    from .model.mixtures import mixture
     from .model.product_states import corrupted, product, tilted
     from .model.symmetric_states import dicke, occupation, symmetric
     from .results import longtime
@@ -63,6 +64,7 @@ _HOMES = {
     "occupation": "model.symmetric_states",
     "symmetric": "model.symmetric_states",
     "corrupted": "model.product_states",
+    "mixture": "model.mixtures",
     "estimate": "ensemble.estimate",
     "simulate": "ensemble.simulate",
     "trajectory": "ensemble.simulate",
@@ -115,6 +117,7 @@ __all__ = [
     "occupation",
     "symmetric",
     "corrupted",
+    "mixture",
     "estimate",
     "simulate",
     "trajectory",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,12 @@ def occupied_labels(block: Block, state: BlockState) -> list[Label]:
         return [state.two_J]
     labels = sector_labels(block)
     return labels if is_spread(state) else labels[-1:]
+
+
+def labels_of_any(block: Block, states: Sequence[BlockState]) -> list[Label]:
+    """Sectors that one of some states of a block may occupy."""
+    lists = sorted((occupied_labels(block, state) for state in states), key=len, reverse=True)
+    return list(dict.fromkeys(label for own in lists for label in own))
 
 
 def is_spread(state: BlockState) -> bool:

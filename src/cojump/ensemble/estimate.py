@@ -12,6 +12,7 @@ from rich.filesize import decimal
 from threadpoolctl import threadpool_limits
 
 from ..model import Model
+from ..model.mixtures import Mixture
 from ..model.states import State
 from ..tools import checks
 from ..tools.checks import check_times
@@ -92,7 +93,7 @@ class Estimate(Summarised):
 
 def estimate(
     model: Model,
-    state: State,
+    state: State | Mixture,
     times: ArrayLike,
     n_traj: int,
     *,

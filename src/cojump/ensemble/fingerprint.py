@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import one_line
 from ..model import LocalJump, Model, Potential
+from ..model.mixtures import Mixture, starts_of
 from ..model.term import Term
 from .options import RunOptions, options_of
 
@@ -124,9 +125,13 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
         else:
             write.derivatives(name, jump, model)
     write("order parameters", model.order_parameters)
-    write("initial state", point.state.blocks)
-    for i, alpha in enumerate(point.state.amplitudes):
-        write(f"initial amplitudes[{i}]", alpha)
+    if isinstance(point.state, Mixture):
+        write("initial weights", point.state.weights)
+    for k, (_, state) in enumerate(starts_of(point.state)):
+        of = f" of mixture[{k}]" if isinstance(point.state, Mixture) else ""
+        write(f"initial state{of}", state.blocks)
+        for i, alpha in enumerate(state.amplitudes):
+            write(f"initial amplitudes{of}[{i}]", alpha)
     write("times", point.times)
     _write_options(write, point, identity=True)
     if not sketched:

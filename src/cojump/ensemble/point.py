@@ -13,7 +13,8 @@ from ..errors import ArgumentError
 from ..measure.catalogue import meters_of
 from ..measure.meter import Meter, StateMeter
 from ..model import Model
-from ..model.states import State, check_start
+from ..model.mixtures import Mixture, check_mixture
+from ..model.states import State
 from ..results.setup import Call, Setup
 from ..tools import checks
 from ..tools.checks import check_times
@@ -49,13 +50,13 @@ class Point(RunOptions):
     """
 
     model: Model
-    state: State
+    state: State | Mixture
     times: Array
     parameters: Mapping[str, Any] = field(default_factory=dict)
     call: Call | None = None
 
     def __post_init__(self) -> None:
-        check_start(self.model, self.state)
+        check_mixture(self.model, self.state)
         if self.averages is not None:
             object.__setattr__(self, "model", replace(self.model, averages=self.averages))
         object.__setattr__(self, "averages", self.model.averages)

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import SimulationInterrupted
 from ..model import Model
+from ..model.mixtures import Mixture
 from ..model.states import State
 from ..results.result import Result
 from ..tools import checks
@@ -25,7 +26,7 @@ from .run import run_points
 
 def simulate(
     model: Model,
-    state: State,
+    state: State | Mixture,
     times: ArrayLike,
     *,
     n_traj: int,
@@ -50,7 +51,7 @@ def simulate(
     ----------
     model : Model
         Blocks of any sizes and numbers of levels, as long as the largest sector fits in memory.
-    state : State
+    state : State or Mixture
         The state at t = 0.
     times : (T,) array
         Output times, increasing, times[0] ≥ 0.
@@ -203,7 +204,7 @@ def _shots(distributions: ArrayLike) -> NDArray[np.float64]:
 
 
 def trajectory(
-    model: Model, state: State, times: ArrayLike, *, seed: int, index: int, tolerance: float = 1e-9
+    model: Model, state: State | Mixture, times: ArrayLike, *, seed: int, index: int, tolerance: float = 1e-9
 ) -> Trajectory:
     """Run one trajectory with its jump record: identical to trajectory ``index`` of ``simulate`` with that seed.
 

@@ -13,7 +13,7 @@ from ..measure.block_averages import AverageMeter
 from ..measure.certainty import chance_of
 from ..measure.meter import Meter, StateMeter
 from ..results.result import Result
-from ..theory.mean_field import mean_field
+from ..theory.mean_field import reference as mean_of_starts
 from ..tools.types import Array
 from ..trajectories.engine import make_engine
 from ..trajectories.outcome import Outcome, Runner
@@ -55,7 +55,7 @@ class Worker:
     def __init__(self, point: Point, reference: Array | None = None) -> None:
         self.point = point
         if reference is None:
-            reference = mean_field(point.model, point.state, point.times).mean
+            reference = mean_of_starts(point.model, point.state, point.times)
         self._reference = reference
         self._statistics = {meter.name: meter.empty(reference) for meter in point.meters}
         self._groups = Groups(self._statistics)

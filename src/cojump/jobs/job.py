@@ -398,7 +398,7 @@ def with_theory(result: Result, point: Point) -> Result:
     from ..theory.fluctuations import fluctuations
 
     try:
-        made = fluctuations(point.model, point.state, point.times)
+        made = fluctuations(point.model, point.state, point.times)  # type: ignore[arg-type]  # a mixture is refused
     except EXPECTED as error:
         return replace(result, theory_refusal=one_line(error))
     order = [point.model.linear(name, x)[1] for name, x in point.model.order_parameters.items()]

@@ -10,13 +10,14 @@ trajectories (its error is not known). Jumps and a mixed start are all that diff
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model import CollectiveJump, LocalJump, Model
 from ..model.components import components
+from ..model.mixtures import Mixture, starts_of
 from ..model.states import BlockState, DickeBlock, ProductBlock, State
 from ..tools.types import Array
 
@@ -163,8 +164,19 @@ def ground_of(
     return Ground(constant, bound, widths, min(tolerance, NOISE), np.where(silent, bound, 0.0))
 
 
-def chance_of(model: Model, state: State) -> Chance:
-    """What can differ between the trajectories of a model from a state."""
+def chance_of(model: Model, state: State | Mixture) -> Chance:
+    """What can differ between the trajectories of a model from a state, or from one that each draws from a mixture."""
+    made = [_chance(model, one) for _, one in starts_of(state)]
+    first = made[0]
+    if len(made) == 1:
+        return first
+    widths = np.max([one.widths for one in made], axis=0)
+    acts, fires = (np.any([getattr(one, name) for one in made], axis=0) for name in ("acts", "fires"))
+    # all components of the model start from the same state of the mixture
+    return replace(first, widths=widths, alike=np.zeros_like(first.alike), acts=acts, fires=fires)
+
+
+def _chance(model: Model, state: State) -> Chance:
     A, L = len(model.labels), len(model.jumps)
     widths = [float(np.ptp(np.linalg.eigvalsh(o.matrix))) for o in model.observables]
     widths += [2 * max(1.0, abs(state.amplitudes[q.mode])) for q in model.quadratures]

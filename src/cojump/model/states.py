@@ -171,10 +171,42 @@ class State(Summarised):
             raise ArgumentError("state", "be made for this model", found)
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Mixture(Summarised):
+    """Σ_k w_k ρ_k of states ρ_k of one model; made by :func:`mixture`.
+
+    Attributes
+    ----------
+    weights : (K,) array
+        w_k, above 0, with the sum 1.
+    states : tuple of K State
+    """
+
+    weights: NDArray[np.float64]
+    states: tuple[State, ...]
+
+    def _title(self) -> str:
+        return f"Mixture of {counted(len(self.states), 'state')}"
+
+    def _lines(self) -> list[str]:
+        pairs = list(zip(self.weights, self.states, strict=True))
+        listed = [(f"weight {weight:.6g}", state._title()) for weight, state in pairs[:_SHOWN]]
+        left = f"{len(pairs) - _SHOWN:,} more" if len(pairs) > _SHOWN else ""
+        return facts(*listed, ("…", left)) + more(".weights, .states")
+
+    def drawn(self, generator: np.random.Generator) -> State:
+        """One of the states, by its weight; takes one random number."""
+        place = np.searchsorted(np.cumsum(self.weights), generator.random(), side="right")
+        return self.states[min(int(place), len(self.states) - 1)]
+
+
 def check_start(model: object, state: object, name: str = "state") -> None:
     """Raise ArgumentError unless ``model`` is a Model and ``state`` a State that was made for it."""
     check_model(model)
     assert isinstance(model, Model)
+    if isinstance(state, Mixture):
+        rule = "be one state here (each of `.states` of a mixture is one)"
+        raise ArgumentError(name, rule, f"it is a mixture of {counted(len(state.states), 'state')}")
     if not isinstance(state, State):
         raise ArgumentError(name, "be a cojump State", f"it is {checks.shown(state)}")
     state.check_fits(model)

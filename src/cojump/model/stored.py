@@ -29,6 +29,7 @@ from . import (
     Potential,
     TwoBody,
 )
+from .mixtures import Mixture
 from .states import DickeBlock, OccupationBlock, ProductBlock, State, SymmetricBlock
 from .systems import named
 
@@ -37,7 +38,7 @@ _KINDS: dict[str, type] = {
     for kind in (
         *(Model, Block, OneBody, TwoBody, Potential, LocalJump, CollectiveJump),
         *(Mode, ModeEnergy, ModeDrive, ModeCoupling, ModeLoss),
-        *(State, ProductBlock, DickeBlock, SymmetricBlock, OccupationBlock),
+        *(State, Mixture, ProductBlock, DickeBlock, SymmetricBlock, OccupationBlock),
     )
 }
 """What stands in a file by its name and its fields, beside the functions of named systems."""
@@ -62,7 +63,7 @@ _ARRAYS = ("<c16", "<f8", "<i8", "|b1")
 """Types of the numbers of an array."""
 
 
-def described(thing: Model | State) -> dict[str, Any]:
+def described(thing: Model | State | Mixture) -> dict[str, Any]:
     """A model or a state as JSON knows it; :func:`missing` says what of it cannot be made again."""
     writer = _Writer()
     content = writer.value(thing, "")

@@ -19,7 +19,7 @@ from ..measure.squeezing import squeezing_of
 from ..measure.statistics import Estimates, Extra
 from ..measure.time_windows import PREFIX, Stationary, row_of, stationary_of
 from ..model import Model
-from ..model.states import State
+from ..model.states import Mixture, State
 from ..tools import checks
 from ..tools.numbers import format_number, format_value
 from ..tools.summaries import Summarised, counted, facts, few, more, span, table
@@ -145,7 +145,7 @@ class Result(Averages):
             raise StorageError(f"the model that is stored with the result is another one: it has {found}")
         return model
 
-    def state(self) -> State:
+    def state(self) -> State | Mixture:
         """The state at t = 0, in memory or from the file; StorageError as for ``model``."""
         return self._setup.state()
 

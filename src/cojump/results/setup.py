@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from ..errors import EXPECTED, StorageError, foreign, one_line
 from ..model import Model
+from ..model.mixtures import Mixture
 from ..model.states import State
 from ..model.stored import described, rebuilt
 from ..tools.user_code import execute
@@ -45,7 +46,7 @@ class Setup:
     def __init__(
         self,
         model: Model | None = None,
-        state: State | None = None,
+        state: State | Mixture | None = None,
         call: Call | None = None,
         *,
         text: str = "",
@@ -80,10 +81,10 @@ class Setup:
             self._model = self._called(**both["call"]) if "call" in both else _rebuilt(both["model"], Model)
         return self._model
 
-    def state(self) -> State:
+    def state(self) -> State | Mixture:
         """The state at t = 0."""
         if self._state is None:
-            self._state = _rebuilt(self._read()["state"], State)
+            self._state = _rebuilt(self._read()["state"], State | Mixture)
         return self._state
 
     def _read(self) -> dict[str, Any]:
@@ -123,7 +124,7 @@ class Setup:
         return self  # nobody changes it
 
 
-def _rebuilt(description: Any, kind: type) -> Any:
+def _rebuilt(description: Any, kind: Any) -> Any:
     try:
         made = rebuilt(description)
     except StorageError:

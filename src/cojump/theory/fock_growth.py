@@ -122,20 +122,22 @@ def widened(
     return whole
 
 
-def spaces_for_path(model: Model, state: State, times: Array) -> tuple[FockSpace, ...]:
+def spaces_for_path(model: Model, starts: Sequence[State], times: Array) -> tuple[FockSpace, ...]:
     """Spaces to begin with: in the middle of where mean field goes, and wide enough for the start and for its ways."""
     if not model.modes:
         return ()
-    alphas = np.array([state.amplitudes])
+    first = np.array([state.amplitudes for state in starts])
+    alphas = first
     with suppress(ConvergenceError):  # it only chooses the middle
-        path = mean_field(model, state, np.linspace(0.0, max(times[-1], 1e-300), _POINTS))
-        alphas = np.concatenate([alphas, path.amplitudes])
+        for state in starts:
+            path = mean_field(model, state, np.linspace(0.0, max(times[-1], 1e-300), _POINTS))
+            alphas = np.concatenate([alphas, path.amplitudes])
     spaces = []
-    for own, start in zip(alphas.T, state.amplitudes, strict=True):
+    for own, start in zip(alphas.T, first[0], strict=True):
         middle = complex((own.real.max() + own.real.min()) / 2, (own.imag.max() + own.imag.min()) / 2)
         centre = np.sqrt(model.size) * middle
         farthest = model.size * float(np.max(np.abs(own - middle) ** 2))
-        if model.size * abs(start - middle) ** 2 < 1e-24:
+        if len(starts) == 1 and model.size * abs(start - middle) ** 2 < 1e-24:
             centre = np.sqrt(model.size) * start
         spaces.append(FockSpace(max(_LEAST, states_for(farthest, _MARGIN)), complex(centre)))
     return tuple(spaces)

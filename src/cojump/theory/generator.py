@@ -24,7 +24,7 @@ from ..basis.sectors import Labels, sector_labels, sector_of
 from ..errors import ArgumentError, UnsupportedError
 from ..model import Model
 from ..model.driven import refuse_driven
-from ..model.states import BlockState, DickeBlock
+from ..model.states import DickeBlock, State
 from ..tools.types import Array, Matrix
 from .fock_growth import in_words
 from .generator_frames import Frame, frames_of, rotated_matrix
@@ -255,7 +255,7 @@ def reached_labels(model: Model, occupied: Sequence[Sequence[Label]]) -> list[li
 
 def check_unknowns(
     model: Model,
-    states: Sequence[BlockState] | None,
+    starts: Sequence[State] | None,
     memory: float,
     least: int = LEAST,
     spaces: Sequence[FockSpace] = (),
@@ -267,8 +267,8 @@ def check_unknowns(
     Parameters
     ----------
     model : Model
-    states : sequence of BlockState or None
-        The start of each block; None for all sectors.
+    starts : sequence of State or None
+        All states that the start is a mixture of; None for all sectors.
     memory : float
         GiB that may be used.
     least : int
@@ -292,13 +292,12 @@ def check_unknowns(
         )
     unknowns = prod(space.size**2 for space in spaces)
     for b, block in enumerate(model.blocks):
-        own, d = None if states is None else states[b], block.levels
-        if block.name in model.sectors_left or own is None or is_spread(own):
+        own, d = [start.blocks[b] for start in starts or ()], block.levels
+        if block.name in model.sectors_left or starts is None or any(map(is_spread, own)):
             unknowns *= comb(block.size + d**2 - 1, d**2 - 1)  # Σ dim² over all sectors
-        elif isinstance(own, DickeBlock):
-            unknowns *= (own.two_J + 1) ** 2
         else:
-            unknowns *= comb(block.size + d - 1, d - 1) ** 2
+            symmetric = comb(block.size + d - 1, d - 1)
+            unknowns *= sum(dim**2 for dim in {s.two_J + 1 if isinstance(s, DickeBlock) else symmetric for s in own})
     unknowns = min(unknowns, 10**100)
     _check_memory(model, unknowns, _VECTORS + least, memory, spaces)
 

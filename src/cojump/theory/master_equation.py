@@ -16,10 +16,11 @@ from threadpoolctl import threadpool_limits
 
 from ..basis.fock_space import FockSpace
 from ..basis.particle_removal import Label
-from ..basis.sector_densities import block_densities, occupied_labels
+from ..basis.sector_densities import block_densities, labels_of_any
 from ..errors import ConvergenceError
 from ..model import Model
-from ..model.states import State, check_start
+from ..model.mixtures import Mixture, check_mixture, starts_of
+from ..model.states import State
 from ..tools import checks
 from ..tools.checks import check_times
 from ..tools.progress import Percentage
@@ -55,7 +56,7 @@ class Exact(ExactMoments):
     sector_weights: Array
     tolerance: float
     model: Model
-    state: State
+    state: State | Mixture
     fock: dict[str, int]
     _photons: Array
 
@@ -83,9 +84,9 @@ class Exact(ExactMoments):
         ConvergenceError
             If the mean field m̄ cannot be integrated.
         """
-        from .mean_field import mean_field
+        from .mean_field import reference
 
-        off = self.mean - mean_field(self.model, self.state, self.times).mean
+        off = self.mean - reference(self.model, self.state, self.times)
         variance = np.einsum("taa->ta", self.covariance) / self.n_particles
         return (variance + off**2) @ self.model.deviation_weights
 
@@ -102,7 +103,7 @@ class Exact(ExactMoments):
 
 def master_equation(
     model: Model,
-    state: State,
+    state: State | Mixture,
     times: ArrayLike,
     *,
     tolerance: float = 1e-10,
@@ -119,7 +120,7 @@ def master_equation(
     Parameters
     ----------
     model : Model
-    state : State
+    state : State or Mixture
         The state at t = 0.
     times : (T,) array
         Increasing, times[0] ≥ 0.
@@ -165,8 +166,9 @@ def master_equation(
     memory = checks.number("memory", memory, 0)
     applications = checks.number("applications", applications, 1)
     progress = checks.boolean("progress", progress)
-    check_start(model, state)
-    check_unknowns(model, state.blocks, memory, spaces=(spaces := spaces_for_path(model, state, checked)))
+    check_mixture(model, state)
+    starts = [one for _, one in starts_of(state)]
+    check_unknowns(model, starts, memory, spaces=(spaces := spaces_for_path(model, starts, checked)))
     with (
         threadpool_limits(1),  # the matrices are small: more threads only wait for each other
         Percentage(progress, "the time") as told,
@@ -185,7 +187,7 @@ def master_equation(
 
 def _solved(
     model: Model,
-    state: State,
+    state: State | Mixture,
     times: Array,
     spaces: Sequence[FockSpace],
     tolerance: float,
@@ -197,15 +199,18 @@ def _solved(
 
     With modes half of the tolerance is for the steps, and half for what is lost beyond their Fock states.
     """
-    pairs = list(zip(model.blocks, state.blocks, strict=True))
-    occupied = [occupied_labels(block, own) for block, own in pairs]
+    starts = starts_of(state)
+    occupied = [labels_of_any(block, [s.blocks[b] for _, s in starts]) for b, block in enumerate(model.blocks)]
     for_steps = tolerance / 2 if model.modes else tolerance
     end, begun, spent = float(times[-1]), 0.0, 0
     found: list[Array] = []
     generator, vector = Generator(model, occupied, memory=memory, spaces=spaces), None
     while True:
         if vector is None:
-            vector = generator.start([block_densities(block, own) for block, own in pairs], state.amplitudes)
+            vector = np.zeros(generator.packing.size)
+            for weight, one in starts:
+                own = [block_densities(block, part) for block, part in zip(model.blocks, one.blocks, strict=True)]
+                vector += weight * generator.start(own, one.amplitudes)
         reader, edge = generator.expectations(), Edge(model, spaces, generator.packing, generator.dims)
         allowed = tolerance / 2 / max(len(spaces), 1) / max(end, np.finfo(float).tiny)
 

@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..model import LocalJump, Model, TwoBody
 from ..model.driven import Drive, refuse_driven
+from ..model.mixtures import Mixture, starts_of
 from ..model.states import State, check_start
 from ..tools.checks import check_times
 from ..tools.labelled import Labelled, last_averages
@@ -273,3 +274,9 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
     of_modes = ((amplitudes[:, q.mode].real, amplitudes[:, q.mode].imag)[q.part] for q in model.quadratures)
     mean = np.stack([*of_particles, *of_modes], axis=1)
     return MeanField(checked, model.labels, mean, densities, model, state, amplitudes)
+
+
+def reference(model: Model, state: State | Mixture, times: ArrayLike) -> Array:
+    """(T, A) what averages over the ensemble tend to for N → ∞: the mean field; of a mixture, the mean of those."""
+    total = sum(weight * mean_field(model, one, times).mean for weight, one in starts_of(state))
+    return np.asarray(total)

@@ -171,7 +171,7 @@ def steady_state(
     else:
         occupied = [occupied_labels(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
     while True:
-        check_unknowns(model, None if state is None else state.blocks, memory, spaces=spaces)
+        check_unknowns(model, None if state is None else [state], memory, spaces=spaces)
         generator, vector, error = _found(model, occupied, spaces, memory, progress)
         lost = Edge(model, spaces, generator.packing, generator.dims).losses(vector)
         modes = [m for m, loss in enumerate(lost) if loss > _LOST * (model.fastest or 1.0)]

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model import Model
+from ..model.mixtures import Mixture, starts_of
 from ..model.states import State
 from ..tools.types import Array
+from .drawn_starts import DrawnStarts
 from .independent_parts import SideBySide
 from .outcome import Runner
 from .recipe import recipe_of
 
 
-def make_engine(model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()) -> Runner:
+def make_engine(
+    model: Model, state: State | Mixture, times: Array, tolerance: float, snapshots: Sequence[int] = ()
+) -> Runner:
     """Return the engine for a model, by its recipe.
 
     Raises
@@ -22,5 +26,7 @@ def make_engine(model: Model, state: State, times: Array, tolerance: float, snap
     """
     model.check_rates()
     parts = recipe_of(model).parts
-    runners = [part.representation.engine(part.model, part.state(state), times, tolerance, snapshots) for part in parts]
-    return runners[0] if len(parts) == 1 else SideBySide(model, parts, runners)
+    first = starts_of(state)[0][1]
+    engines = [part.representation.engine(part.model, part.state(first), times, tolerance, snapshots) for part in parts]
+    runner: Runner = engines[0] if len(parts) == 1 else SideBySide(model, parts, engines)
+    return DrawnStarts(state, runner, parts, engines) if isinstance(state, Mixture) else runner

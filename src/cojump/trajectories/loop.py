@@ -11,6 +11,7 @@ import numpy as np
 from ..basis.reported_sectors import record_of, sector_array
 from ..errors import ConvergenceError
 from ..model import Block, Model
+from ..model.states import State
 from ..tools.types import Array
 from .kernels.common import MAX_ORDER, NO_NUMBER, Gathered
 from .long_step import Patience
@@ -40,6 +41,9 @@ class MeasuredState(TrajectoryState, Protocol):
     basis: Any
     sector_type: Any
     n_averages: int
+
+    def start_from(self, state: State, generator: np.random.Generator) -> None:
+        """Take another initial state; of the generator nothing is drawn."""
 
     def measure(self, gathered: Gathered, done: int, x: float) -> None:
         """Averages at the output time ``done``, x units of the step's time after its start."""
@@ -74,6 +78,10 @@ class Loop:
         self._n_channels = len(model.jumps)
         self._snapshot = np.full(len(self.times), -1)
         self._snapshot[list(snapshots)] = np.arange(len(snapshots))
+
+    def start_from(self, state: State) -> None:
+        """Let trajectories from now on start from another state of the same part."""
+        self.state.start_from(state, self._stream.generator)
 
     @property
     def basis(self) -> Any:

@@ -49,9 +49,14 @@ class ModeState(ProductState):
 
     def __init__(self, model: Model, state: State, tolerance: float, generator: np.random.Generator) -> None:
         super().__init__(model, state, tolerance, generator)
-        self._start = [sqrt(model.size) * alpha for alpha in state.amplitudes]
         self._tick = min(mode.tick for mode in self.basis.modes)
         self._operator = lru_cache(maxsize=256)(displacement)
+
+    def start_from(self, state: State, generator: np.random.Generator) -> None:
+        """Take another initial state; of the generator nothing is drawn."""
+        super().start_from(state, generator)
+        size = sum(block.size for block in self.basis.blocks)
+        self._start = [sqrt(size) * alpha for alpha in state.amplitudes]
 
     def begin(self, generator: np.random.Generator) -> None:
         """Draw one pure state of one sector of the blocks; the modes are in the vacuum of their displaced frames."""

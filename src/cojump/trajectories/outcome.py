@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.states import State
 from ..tools.labelled import Labelled, last_averages
 from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
@@ -73,6 +74,13 @@ class Runner(Protocol):
 
         ``watch`` is given the states at the snapshots that the runner was made for, in their order.
         """
+
+
+class Engine(Runner, Protocol):
+    """A runner of one independent part, which can be given another start."""
+
+    def start_from(self, state: State) -> None:
+        """Let trajectories from now on start from another state of the part."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,20 +56,12 @@ class ProductState:
     def __init__(self, model: Model, state: State, tolerance: float, generator: np.random.Generator) -> None:
         self.basis, self.n_averages = ProductBasis(model), len(model.labels)
         self.tolerance, self.effort = float(tolerance), 0
-        self._blocks = state.blocks
         self._windows = Windows(self.basis, tolerance)
         self.moves = [Moves(block, MOVES_MEMORY // len(model.blocks)) for block in model.blocks]
         self._jumps = ProductJumps(self.basis, self.moves)
         self.averages = ProductAverages(self.basis, self.moves)
         self.frames = tuple(UserFrame(rotation) for rotation in self.basis.rotations)
-        self._starts = {
-            b: Start(state.blocks[b], block, self.basis.rotations[b])
-            for b, block in enumerate(model.blocks)
-            if block.levels > 2
-        }
-        self._fixed = [
-            None if is_random(block) else self._draw_block(b, generator) for b, block in enumerate(state.blocks)
-        ]
+        self.start_from(state, generator)
         self._turned = any(made.turn for made in self.basis.functions)
         self._matrix = lru_cache(maxsize=16)(self._h_eff)
         """H_eff of a whole sector as a matrix, for long steps; kept, because trajectories come back."""
@@ -80,6 +72,18 @@ class ProductState:
     def sector(self) -> Labels:
         """The labels of all blocks."""
         return self._sector.labels
+
+    def start_from(self, state: State, generator: np.random.Generator) -> None:
+        """Take another initial state; of the generator nothing is drawn."""
+        self._blocks = state.blocks
+        self._starts = {
+            b: Start(state.blocks[b], block, self.basis.rotations[b])
+            for b, block in enumerate(self.basis.blocks)
+            if block.levels > 2
+        }
+        self._fixed = [
+            None if is_random(block) else self._draw_block(b, generator) for b, block in enumerate(state.blocks)
+        ]
 
     def begin(self, generator: np.random.Generator) -> None:
         """Draw one pure state of one sector."""

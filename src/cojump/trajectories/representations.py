@@ -25,7 +25,7 @@ from .kernels.lattice import LONG_ROW
 from .kernels.program import run_program, twice_bands
 from .lattice_engine import LatticeEngine
 from .no_jump_tables import Bands
-from .outcome import Runner
+from .outcome import Engine as PartEngine
 from .potentials import PotentialTable, potentials_of
 from .product_channels import Channel, channels_of
 from .product_engine import ProductEngine
@@ -72,7 +72,9 @@ class Representation(ABC):
         """
 
     @abstractmethod
-    def engine(self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]) -> Runner:
+    def engine(
+        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]
+    ) -> PartEngine:
         """What runs its trajectories."""
 
     def energies(self, model: Model) -> list[Array]:
@@ -122,7 +124,9 @@ class Banded(Representation):
             found[place] = np.stack([gamma, others]) if jump.leaves_self_out else gamma
         return found
 
-    def engine(self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]) -> Runner:
+    def engine(
+        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]
+    ) -> PartEngine:
         """The engine of one block."""
         return Engine(model, state, times, tolerance, snapshots)
 
@@ -196,7 +200,9 @@ class Product(Representation):
         """Γ of each jump on its grid of occupations, see :class:`cojump.trajectories.product_channels.Channel`."""
         return [None if channel is None else channel.gamma for channel in channels_of(model).of_jumps]
 
-    def engine(self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]) -> Runner:
+    def engine(
+        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]
+    ) -> PartEngine:
         """The engine of several blocks."""
         return ProductEngine(model, state, times, tolerance, snapshots)
 
@@ -278,7 +284,9 @@ class Sparse(Product):
         kept = min(2 * max(sector, SPARSE_MEMORY), 2 * sectors * sector) + min(DIAGRAMS, patterns)
         return int(min(work + kept, 1e300))
 
-    def engine(self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]) -> Runner:
+    def engine(
+        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]
+    ) -> PartEngine:
         """The engine of occupied states."""
         return SparseEngine(model, state, times, tolerance, snapshots)
 
@@ -316,7 +324,9 @@ class Lattice(Product):
         rows += bool(model.potentials)
         return int(min(8 * (2 * cells * rows + hops + grid), 1e300))
 
-    def engine(self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]) -> Runner:
+    def engine(
+        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]
+    ) -> PartEngine:
         """The engine of a lattice."""
         return LatticeEngine(model, state, times, tolerance, snapshots)
 

@@ -56,11 +56,15 @@ class SpinState:
         N = model.size
         self.work = work_space(N + 1 + 2 * PAD, max(len(model.jumps), 1))
         self.amplitudes = Amplitudes(np.empty((snapshots, N + 1)), np.empty((snapshots, N + 1)))
-        self._state = state.blocks[0]
         measured = ["xyz".index(o.label[-1]) for o in model.observables]
         own_frame = len(measured) == 3 and np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15)
         self._turns = None if own_frame else _on_averages(self.basis.frame[measured])
         self._user_frame = UserFrame(self.basis.rotation)
+        self.start_from(state, generator)
+
+    def start_from(self, state: State, generator: np.random.Generator) -> None:
+        """Take another initial state; of the generator nothing is drawn."""
+        self._state = state.blocks[0]
         self._start = None if is_random(self._state) else self._draw(generator)
 
     @property

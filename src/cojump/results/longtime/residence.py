@@ -20,7 +20,7 @@ from ...tools.types import Array
 from .kept_series import series_matrix
 
 if TYPE_CHECKING:
-    from ...model.states import State
+    from ...model.states import Mixture, State
     from ...trajectories.outcome import Trajectory
 
 _SLACK = 1e-7
@@ -157,7 +157,7 @@ def _series_at(times: Any, series: Any) -> list[tuple[Array, Array]]:
 
 
 def at_jumps(
-    model: Model, state: State, times: ArrayLike, *, seed: int, index: int, tolerance: float = 1e-9
+    model: Model, state: State | Mixture, times: ArrayLike, *, seed: int, index: int, tolerance: float = 1e-9
 ) -> Trajectory:
     """Run one trajectory with output times on both sides of each of its jumps, beside those given.
 
