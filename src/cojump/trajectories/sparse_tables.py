@@ -25,7 +25,7 @@ from .product_moves import Moves
 from .product_sectors import ProductBasis, ProductSector
 from .sector_matrix import matrix_of, program_matrix
 
-MEMORY = 512 * 2**20
+MEMORY = 384 * 2**20
 """Bytes of tables that are kept."""
 
 _ZERO = 1e-14
