@@ -172,6 +172,9 @@ def hamiltonian(model, two_J):
     for term in model.hamiltonian:
         if hasattr(term, "strength"):
             H += term.strength / N * collective(term.first, N, two_J) @ collective(term.second, N, two_J)
+        elif hasattr(term, "phi"):
+            (X,) = term.argument.values()
+            H += N * term.factor * function_of(term.phi, collective(X, N, two_J) / N)
         else:
             H += collective(term.matrix, N, two_J)
     return H
