@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..own_copies import OwnCopies
+
 OPTIONS = {  # no "cache": cojump.trajectories.kernel_cache gives all kernels one together
     "nogil": True,
     # No references are counted: nothing is allocated here, and atomic counts of every slice cost more than the sums.
@@ -14,6 +16,8 @@ OPTIONS = {  # no "cache": cojump.trajectories.kernel_cache gives all kernels on
     "error_model": "numpy",
     # Sums may be reassociated, so that reductions vectorise; NaN and infinity keep their meaning.
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
+    "no_cfunc_wrapper": True,  # for functions handed over as values, which is not done
+    "pipeline_class": OwnCopies,
 }
 
 EXACT = OPTIONS | {"fastmath": {"nsz"}}

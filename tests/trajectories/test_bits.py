@@ -1,0 +1,73 @@
+"""The bits of results do not depend on what the process has compiled or loaded before, and in which order."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+from llvmlite.binding import Linkage
+
+from cojump.trajectories.kernels import propagate
+from cojump.trajectories.kernels.common import OPTIONS
+from tests.support import command_line
+
+SCRIPT = Path(__file__).parents[1] / "support" / "bits.py"
+
+ORDERS = [
+    ["banded", "lattice", "product"],
+    ["pieces", "sparse", "product", "lattice", "banded"],
+    ["user", "lattice", "stepwise", "sparse", "pieces"],
+    ["stepwise"],
+]
+
+
+def bits(order, **environment):
+    done = subprocess.run(
+        [sys.executable, SCRIPT, *order],
+        env={**command_line.environment(), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def test_the_order_of_loading():
+    first, *others = [bits(order) for order in ORDERS[:3]]
+    assert len(set(first.values())) == len(first) == 11
+    for other in others:
+        assert other == first
+
+
+@pytest.mark.validation
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_order_of_compiling(order, tmp_path):
+    """In a cache of its own: once compiled there, once loaded from there."""
+    expected = bits([])
+    assert bits(order, NUMBA_CACHE_DIR=str(tmp_path)) == expected
+    assert bits(order[::-1], NUMBA_CACHE_DIR=str(tmp_path)) == expected
+
+
+def symbols_of_a_kernel(options):
+    """How the functions that a kernel calls are visible to whatever else has been loaded."""
+    called = numba.njit(**options)(propagate.sum_series.py_func)
+
+    @numba.njit(**options)
+    def kernel(rows, out):
+        called(rows, 5, 0, 9, 0.3, out)
+        called(rows, 9, 2, 6, 0.7, out)
+        return out[0]
+
+    assert kernel(np.ones((10, 9)), np.zeros(9)) > 1.0
+    (made,) = kernel.overloads.values()
+    return {f.linkage for f in made.library.get_defined_functions() if "sum_series" in f.name}
+
+
+def test_kernels_share_no_symbol():
+    assert symbols_of_a_kernel(OPTIONS) == {Linkage.internal}
+    usual = {name: value for name, value in OPTIONS.items() if name != "pipeline_class"}
+    assert symbols_of_a_kernel(usual) == {Linkage.linkonce_odr}  # what numba does by itself
