@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import one_line
 from ..model import LocalJump, Model, Potential
+from ..model.driven import envelope_values
 from ..model.mixtures import Mixture, starts_of
 from ..model.term import Term
 from .options import RunOptions, options_of
@@ -40,6 +41,9 @@ _CELL, _MARGIN = 20, 1 << 13
 
 _PIECES = 16
 """Pieces of a long array that are told apart."""
+
+_TIMES = 1001
+"""Times at which an envelope is told apart from another one."""
 
 MADE_BY = "made by"
 """What has computed the trajectories, a list of texts: no part of what the point is."""
@@ -97,7 +101,7 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
     ``sketched``: as an earlier cojump wrote them, with weighted sums of long arrays; only to compare with its files.
     """
     facts: dict[str, Any] = {}
-    model, write = point.model, _Writer(facts, sketched)
+    model, write = point.model, _Writer(facts, sketched, float(point.times[-1]))
     for i, block in enumerate(model.blocks):
         write(f"blocks[{i}]", block)
     for i, mode in enumerate(model.modes):
@@ -193,8 +197,8 @@ _STORED = {(terms, argument): name for (terms, name), argument in _WRITTEN.items
 class _Writer:
     """Takes values apart into facts."""
 
-    def __init__(self, facts: dict[str, Any], sketched: bool) -> None:
-        self._facts, self._sketched = facts, sketched
+    def __init__(self, facts: dict[str, Any], sketched: bool, end: float = 0.0) -> None:
+        self._facts, self._sketched, self._end = facts, sketched, end
 
     def __call__(self, name: str, value: Any) -> None:
         facts = self._facts
@@ -218,6 +222,10 @@ class _Writer:
 
     def term(self, name: str, term: Term) -> None:
         """All fields of a term; its derivatives are told by their values, like its rate, where that is known."""
+        if term.envelope is not None:
+            times = np.linspace(0.0, self._end, _TIMES)
+            self(f"{name} breaks", term.breaks)
+            self(f"{name} envelope from t = 0 to the end", envelope_values(f"{name}.envelope", term.envelope, times))
         for item in fields(term):
             if item.name not in ("derivatives", "envelope", "breaks"):
                 stored = _STORED.get((name.partition("[")[0], item.name), item.name)

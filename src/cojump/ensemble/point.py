@@ -13,6 +13,7 @@ from ..errors import ArgumentError
 from ..measure.catalogue import meters_of
 from ..measure.meter import Meter, StateMeter
 from ..model import Model
+from ..model.driven import check_envelopes
 from ..model.mixtures import Mixture, check_mixture
 from ..model.states import State
 from ..results.setup import Call, Setup
@@ -62,6 +63,7 @@ class Point(RunOptions):
         object.__setattr__(self, "averages", self.model.averages)
         object.__setattr__(self, "times", check_times(self.times))
         super().__post_init__()
+        check_envelopes(self.model, float(self.times[-1]))
         self._check_measurements()
         self._check_memory()
         self.recipe.rates()  # refuses what is no rate

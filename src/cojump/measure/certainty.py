@@ -26,6 +26,9 @@ Flags = NDArray[np.bool_]
 LEAST = 8.0
 """Effective trajectories below which an error is uncertain; as many must have seen each jump that can happen."""
 
+_UNBOUNDED = 1e300
+"""In place of a rate that has no bound that is known."""
+
 UNSEEN = 3.0
 """What n trajectories have not seen has a probability of at most ``UNSEEN``/n, at 95 %: (1 - 3/n)^n = 0.05."""
 
@@ -190,7 +193,9 @@ def _chance(model: Model, state: State) -> Chance:
         able = np.array([jump.can_fire(part.model.sizes) for jump in part.model.jumps], dtype=bool)
         left = _jumps_that_leave(part.model, starts)
         component[own], alike[own] = c, all(map(_starts_alike, starts))
-        rate[own] = part.model.jump_rate
+        # of a jump that changes in time the largest rate is not known here
+        driven = any(jump.envelope is not None for jump in part.model.jumps)
+        rate[own] = _UNBOUNDED if driven else part.model.jump_rate
         places = np.array(part.jumps, dtype=int)
         acts[np.ix_(own, places)] = able & (left is None)
         fires[places] = able & (True if left is None else left)

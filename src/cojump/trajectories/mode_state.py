@@ -105,6 +105,8 @@ class ModeState(ProductState):
             if abs(mean) > FAR:
                 self._move(m, complex(round(_GRID * mean.real), round(_GRID * mean.imag)) / _GRID)
         self._sector.displace(self.displacements, self.references)
+        if self.driven is not None:
+            self.driven.displace(self.displacements, self.references)
         self.averages.displace(self.displacements)
 
     def _mean(self, m: int) -> complex:

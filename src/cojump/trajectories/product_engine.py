@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ..model import Model
 from ..model.states import State
 from ..tools.types import Array
+from .driven_steps import DrivenSteps
 from .loop import Loop
 from .mode_state import ModeState
 from .product_state import ProductState
@@ -29,4 +30,6 @@ class ProductEngine(Loop):
     ) -> None:
         kind = ModeState if model.modes else ProductState
         own = kind(model, state, tolerance, Stream().generator)
+        if model.is_driven:
+            own.driven = DrivenSteps(model, float(times[-1]), tolerance)
         super().__init__(model, own, times, snapshots)

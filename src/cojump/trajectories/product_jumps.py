@@ -9,6 +9,7 @@ import numpy as np
 
 from ..basis.particle_removal import Label
 from ..basis.sectors import Labels, dimension_of
+from ..tools.types import Array
 from .kernels.common import NO_JUMP, NO_NUMBER
 from .kernels.program import run_program, twice_bands
 from .product_channels import Channel
@@ -51,18 +52,25 @@ class ProductJumps:
     def __init__(self, basis: ProductBasis, moves: list[Moves]) -> None:
         self.basis, self._moves = basis, moves
 
-    def jump(self, sector: ProductSector, state: Ket, u: float) -> tuple[int, Labels, Box, Ket]:
+    def jump(
+        self, sector: ProductSector, state: Ket, u: float, rates: Array | None = None
+    ) -> tuple[int, Labels, Box, Ket]:
         """Choose a jump with probability ∝ |Kψ|² and apply it: its channel, and sector, window and state after it.
 
-        The state is not normalised. NO_JUMP if no jump is possible; NO_NUMBER if the weights are no numbers.
+        ``rates`` multiply those of the channels where they change in time. The state is not normalised. NO_JUMP if no
+        jump is possible; NO_NUMBER if the weights are no numbers.
         """
         weights = self._weights(sector, state)
+        if rates is not None:
+            weights = [max(float(r), 0.0) * w for r, w in zip(rates, weights, strict=True)]
         total = sum(weights)
         if not np.isfinite(total):
             return NO_NUMBER, sector.labels, sector.box, state
         number, left = _chosen(enumerate(weights), u * total)
         if number is None:
             return NO_JUMP, sector.labels, sector.box, state
+        if rates is not None:
+            left /= float(rates[number])
         channel, collective = self.basis.channels[number], self.basis.collective[number]
         if channel is None and collective is None:
             after, _ = _chosen(sector.lost(number, state), left)

@@ -26,6 +26,7 @@ from ..basis.rotations import representation
 from ..basis.sectors import Labels, dimension_of, rest_sector_of, sector_of
 from ..basis.spin_sector import rotation_matrix
 from ..model import CollectiveJump, Model
+from ..model.driven import DrivenPart
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.matrices import is_diagonal
 from ..tools.types import Array, Matrix
@@ -77,22 +78,29 @@ class ProductBasis:
     model : Model
     memory : int
         Bytes of sectors to keep for the next visit, and of changes of frame.
+    part : DrivenPart, optional
+        Only these of its terms; the frames are those of the whole model. Jumps that are not among them have no rate.
     """
 
-    def __init__(self, model: Model, memory: int = MEMORY) -> None:
+    def __init__(self, model: Model, memory: int = MEMORY, part: DrivenPart | None = None) -> None:
         self.model = model
         self.blocks = model.blocks
-        made = channels_of(model)
-        self.rotations, self.channels = made.rotations, made.of_jumps
-        self.potentials = potentials_of(model).tables
+        made, tables = channels_of(model), potentials_of(model).tables
+        self.rotations, self.channels, self.potentials = made.rotations, made.of_jumps, tables
+        own = range(len(model.jumps)) if part is None else part.jumps
+        if part is not None:
+            self.channels = [channel if i in own else None for i, channel in enumerate(made.of_jumps)]
+            pairs = zip(model.potentials, tables, strict=True)
+            self.potentials = tuple(table for i, table in pairs if i in part.hamiltonian)
+        terms = model if part is None else part.model
         self.one_body = [np.zeros((b.levels, b.levels), dtype=complex) for b in model.blocks]
         self.inside: list[tuple[int, Matrix, Matrix, complex]] = []
         self.across: list[tuple[int, int, Matrix, Matrix, complex]] = []
-        for one in model.one_body:
+        for one in terms.one_body:
             b = model.block_index(one.block)
             self.one_body[b] += one.eps
         self.one_body = [seen(*pair) for pair in zip(self.rotations, self.one_body, strict=True)]
-        for two in model.two_body:
+        for two in terms.two_body:
             b, c = (model.block_index(name) for name in two.blocks)
             A, B = seen(self.rotations[b], two.A), seen(self.rotations[c], two.B)
             g = two.g / model.size
@@ -106,11 +114,11 @@ class ProductBasis:
                 * seen(self.rotations[model.block_index(name)], y)
                 for name, y in jump.matrices.items()
             }
-            if isinstance(jump, CollectiveJump)
+            if isinstance(jump, CollectiveJump) and i in own
             else None
-            for jump in model.jumps
+            for i, jump in enumerate(model.jumps)
         ]
-        self.modes = displaced_modes(model, self.rotations)
+        self.modes = displaced_modes(terms, self.rotations)
         self.whole = lru_cache(maxsize=4096)(self._whole)
         """The window that is all of a sector, from its labels."""
         self._kept: CacheByBytes[tuple[Labels, Box], ProductSector] = CacheByBytes(memory)

@@ -15,6 +15,7 @@ from ..basis.tableau_starts import Start
 from ..model import Model
 from ..model.states import State
 from ..tools.types import Array
+from .driven_steps import DrivenSteps
 from .kernels.common import NO_JUMP, NO_NUMBER, PAD, Gathered, Step
 from .kernels.propagate import sum_series
 from .kernels.series import guessed_horizon
@@ -65,6 +66,8 @@ class ProductState:
         self._turned = any(made.turn for made in self.basis.functions)
         self._matrix = lru_cache(maxsize=16)(self._h_eff)
         """H_eff of a whole sector as a matrix, for long steps; kept, because trajectories come back."""
+        self.driven: DrivenSteps | None = None
+        """What makes the steps of a model that changes in time."""
         self._cells = 0
         self._filled = np.full(3, -1)
 
@@ -89,6 +92,8 @@ class ProductState:
         """Draw one pure state of one sector."""
         self._sector, self._ket = self._windows.fit(*self.draw(generator))
         self._order, self._shift, self._rate_shift, self.effort = 0, 0.0, 0.0, 0
+        if self.driven is not None:
+            self.driven.begin()
 
     def draw(self, generator: np.random.Generator) -> tuple[Labels, Box, Ket]:
         """One pure state of one sector, in a window; what does not vary between trajectories is made once."""
@@ -102,13 +107,20 @@ class ProductState:
 
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or ``most`` in time, or less."""
+        step: Step
         sector, size = self._sector, self._sector.size
         if size + 2 * PAD > self._cells:
             self._cells = size + 2 * PAD
             self._work = work_space(self._cells, 1)
         work, cells = self._work, slice(PAD, PAD + size)
+        if self.driven is not None:
+            step = self.driven.step(sector.labels, sector.box, self._ket, work, waiting, most)
+            self._order, self._end = step.order, work.out_re[cells] + 1j * work.out_im[cells]
+            self._energy, self._rate = step.energy, step.rate
+            self.effort += 2 * _OVERHEAD + self.driven.effort
+            return step
         work.taylor_re[0, cells], work.taylor_im[0, cells] = self._ket.real, self._ket.imag
-        step: Step = lone_step(
+        step = lone_step(
             sector.h_eff,
             work,
             0,
@@ -129,6 +141,8 @@ class ProductState:
 
     def is_stiff(self, step: Step, waiting: float, most: float, soon: float) -> bool:
         """Whether a long step up to the time ``soon`` may be faster than Taylor steps as short as this one."""
+        if self.driven is not None:  # long steps are those of an H_eff that stays
+            return False
         cost = 2 * _OVERHEAD + step.order * self._sector.multiplications
         return bool(guessed_horizon(step.rate, waiting, soon) * cost > LONG_STEP * step.horizon)
 
@@ -168,7 +182,9 @@ class ProductState:
 
     def jump(self, u: float) -> int:
         """Jump at the end of the step, with u in [0, 1) for the choice."""
-        channel, labels, box, ket = self._jumps.jump(self._sector, self._end, u)
+        channel, labels, box, ket = self._jumps.jump(
+            self._sector, self._end, u, None if self.driven is None else self.driven.rates
+        )
         if channel not in (NO_JUMP, NO_NUMBER):
             self.effort += self._sector.multiplications
             self.take(labels, box, ket)

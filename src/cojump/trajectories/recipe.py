@@ -10,7 +10,6 @@ from functools import cached_property
 
 from ..model import Model
 from ..model.components import Component, components
-from ..model.driven import refuse_driven
 from ..model.facts import once_per_model
 from ..tools.types import Array
 from .frames import named_frames
@@ -114,7 +113,6 @@ class Recipe:
 @once_per_model
 def recipe_of(model: Model) -> Recipe:
     """The recipe of a model."""
-    refuse_driven(model, "Trajectories are those")
     return Recipe(
         tuple(
             Part(**vars(part), representation=next(r for r in REPRESENTATIONS if r.holds(part.model)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -246,6 +247,39 @@ class Modes(Product):
         return super().nbytes(model) * FOCK_STATES ** len(model.modes)
 
 
+class Driven(Product):
+    """Whatever changes in time, step by step in Python: the parts of H_eff that have one envelope each."""
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part."""
+        return model.is_driven
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        modes = ", boson modes in displaced Fock spaces" if model.modes else ""
+        return super().method(model) + modes + ", terms that change in time"
+
+    def amplitudes(self, model: Model) -> int:
+        """Amplitudes of the largest sector of the blocks, times the Fock states of modes with few fluctuations."""
+        return super().amplitudes(model) * FOCK_STATES ** len(model.modes)
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: the tables of the whole model, those of its parts, and the rows of a step."""
+        own = 16 * super().amplitudes(model) * (2 * MAX_ORDER + 8)
+        return int(min((2 * super().nbytes(model) + own) * FOCK_STATES ** len(model.modes), 1e300))
+
+    def compile(self) -> None:
+        """Compile the kernels of several blocks, and what steps call of them one by one."""
+        PRODUCT.compile()
+        with compiling("driven") as needed:
+            if needed:
+                two, three = free_flips(2, 1.0, 1.0, 1.0), lambda_pump(2, 1.0, 1.0, 1.0)
+                starts = tilted(two, 1.0, 0.0), occupation(three, {"particles": [2, 0, 0]})
+                for model, start in zip((two, three), starts, strict=True):
+                    driven = replace(model, hamiltonian=[replace(h, envelope=np.cos) for h in model.hamiltonian])
+                    ProductEngine(driven, start, np.array([0.0, 0.1]), 1e-9).run(0, 0)
+
+
 class Sparse(Product):
     """The same wherever H_eff and the jumps are sparse matrices in every sector: the states that are occupied."""
 
@@ -338,9 +372,9 @@ class Lattice(Product):
                 LatticeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
-MODES, BANDED, LATTICE, SPARSE, PRODUCT = Modes(), Banded(), Lattice(), Sparse(), Product()
+DRIVEN, MODES, BANDED, LATTICE, SPARSE, PRODUCT = Driven(), Modes(), Banded(), Lattice(), Sparse(), Product()
 
-REPRESENTATIONS: tuple[Representation, ...] = (MODES, BANDED, LATTICE, SPARSE, PRODUCT)
+REPRESENTATIONS: tuple[Representation, ...] = (DRIVEN, MODES, BANDED, LATTICE, SPARSE, PRODUCT)
 """A part runs in the first of these that holds it."""
 
 

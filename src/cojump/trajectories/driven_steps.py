@@ -1,0 +1,221 @@
+"""No-jump steps of a state whose model changes in time: Taylor series whose coefficients carry those of the envelopes.
+
+H_eff(t) = Σ_p c_p(t) H_p, over the parts of a model. Within a piece of the time axis every c_p is a polynomial,
+c_p(t₀ + xτ) = Σ_j c_pj x^j, and so the rows of the series ψ(t₀ + xτ) = Σ_k v_k x^k obey
+
+    v_{k+1} = -iτ/(k+1) Σ_p H_p Σ_j c_pj v_{k-j}:        one application of each part for each row.
+
+What is left out after row K solves the same equation with the source Σ_{k≥K} x^k τ Σ_{j≥k-K} H_j v_{k-j}, where
+H_j = Σ_p c_pj H_p, and H_eff damps at every time: the sum is off by no more than the integral of that,
+
+    h/(K+1) Σ_m |v_{K-m}| x^{K-m} Σ_{j≥m} ‖H_j‖ x^j        at x = h/τ.
+
+The norms ‖H_p‖ are taken as twice the largest factor by which the step has stretched a vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ldexp, sqrt
+
+import numpy as np
+
+from ..basis.sectors import Labels
+from ..model import Model
+from ..model.driven import Drive
+from ..tools.types import Array
+from .kernels.common import MAX_ORDER, PAD, Step, Work
+from .kernels.program import apply_columns, apply_program
+from .kernels.series import LEAST, ROUNDING, guessed_horizon
+from .kernels.waiting_time import find_jump
+from .no_jump_tables import ProgramHeff
+from .product_moves import Ket
+from .product_sectors import MEMORY, Box, ProductBasis
+
+_LARGE = 1e60
+"""Norm of a row above which the step is begun again, shorter."""
+
+_STRETCH = 2.0
+"""Norms of operators are taken as so much larger than what has been seen of them."""
+
+_SHORTER = 0.8
+"""Factor by which a step is made shorter until it is good."""
+
+
+class DrivenSteps:
+    """Steps of the states of a model.
+
+    Parameters
+    ----------
+    model : Model
+    end : float
+        Time up to which envelopes are called.
+    tolerance : float
+
+    Attributes
+    ----------
+    time : float
+        Where the state is.
+    rates : (L,) array
+        f² of each jump there.
+    order : int
+        Rows of the last step.
+    effort : int
+        Its multiplications.
+    """
+
+    def __init__(self, model: Model, end: float, tolerance: float) -> None:
+        self.drive = Drive(model, end)
+        parts = self.drive.parts
+        self._bases = [ProductBasis(model, MEMORY // len(parts), part) for part in parts]
+        self._tolerance = tolerance
+        self._displaced: tuple[Sequence[complex], Sequence[complex]] | None = None
+        self._scratch = np.zeros((2, 2, 0))
+        self.begin()
+
+    def begin(self) -> None:
+        """Go back to t = 0."""
+        self.time, self.effort, self.order = 0.0, 0, 0
+        self.rates = np.ones(len(self.drive.of_jump))
+
+    def displace(self, displacements: Sequence[complex], references: Sequence[complex]) -> None:
+        """Go on in these frames of the modes."""
+        self._displaced = displacements, references
+
+    def step(self, labels: Labels, box: Box, ket: Ket, work: Work, waiting: float, most: float) -> Step:
+        """Evolve without a jump until ``waiting`` is lost, or ``most`` in time, or to the end of a piece, or less.
+
+        The rows and the state at the end are in ``work``.
+        """
+        piece = self.drive.piece(self.time)
+        while piece.end < self.drive.end and not self.time + 0.5 * (piece.end - self.time) > self.time:
+            self.time = piece.end
+            piece = self.drive.piece(self.time)
+        last = piece.end >= self.drive.end
+        left = most if last else min(most, piece.end - self.time)
+        sectors = [basis.sector(labels, box) for basis in self._bases]
+        if self._displaced is not None:
+            for sector in sectors:
+                sector.displace(*self._displaced)
+        parts = [sector.h_eff for sector in sectors]
+        self._scratch = np.zeros((2, 2, len(ket)))
+        factors = piece.values(self.time)
+        mean = sum(c * np.vdot(ket, self._applied(h, ket)) for c, h in zip(factors, parts, strict=True) if c != 0)
+        energy, rate = -float(mean.imag), max(-2 * float(mean.real), 0.0)
+        horizon = guessed_horizon(rate, waiting, left)
+        while True:
+            unit = _unit(horizon)
+            # many steps to the jump, or to the end, share the tolerance
+            share = max(horizon / self.drive.end, rate * horizon / waiting if waiting > 0 else 1.0)
+            allowed = 0.5 * self._tolerance * min(max(share, LEAST), 1.0)
+            found = self._rows(parts, ket, piece.powers(self.time, unit), unit, energy, rate, horizon, allowed)
+            if found is not None:
+                break
+            horizon /= 16
+            if not self.time + horizon > self.time:
+                return Step(0.0, -1, 0.0, 0.0, 0, PAD, PAD + len(ket), 1.0, 0.0, 1.0, energy, rate)
+        rows, horizon = found
+        order = len(rows) - 1
+        cells = slice(PAD, PAD + len(ket))
+        work.taylor_re[: order + 1, cells], work.taylor_im[: order + 1, cells] = rows.real, rows.imag
+        work.norms[: order + 1] = np.linalg.norm(rows, axis=1)
+        second = np.vdot(ket, rows[2]).real if order > 1 else 0.0
+        curvature = (2 * second + work.norms[1] ** 2) / unit / unit
+        time, click, lost, norm2, summed = find_jump(
+            work, order, PAD, PAD + len(ket), horizon, unit, rate, rate, curvature, waiting, self._tolerance
+        )
+        at_end = click == 0 and not last and horizon >= piece.end - self.time
+        self.time = piece.end if at_end else self.time + time
+        self.rates = piece.values(self.time)[self.drive.of_jump]
+        self.order = order
+        self.effort = (order + 1) * sum(sector.multiplications for sector in sectors)
+        return Step(time, click, lost, horizon, order, PAD, PAD + len(ket), unit, summed, norm2, energy, rate)
+
+    def _rows(
+        self,
+        parts: Sequence[ProgramHeff],
+        ket: Ket,
+        powers: Sequence[Array],
+        unit: float,
+        energy: float,
+        rate: float,
+        horizon: float,
+        allowed: float,
+    ) -> tuple[np.ndarray, float] | None:
+        """Rows of the series in a unit of time, without the energy and the damping taken away, and how far it is good.
+
+        None if it has to be begun again with a shorter step.
+        """
+        rows, norms = np.zeros((MAX_ORDER + 1, len(ket)), dtype=complex), np.zeros(MAX_ORDER + 1)
+        rows[0], norms[0] = ket, _norm(ket)
+        stretched = np.zeros(len(parts))
+        coefficients = np.zeros((len(parts), max(map(len, powers), default=1)))
+        coefficients[0, 0] = 1.0
+        for p, row in enumerate(powers, 1):
+            coefficients[p, : len(row)] = row
+
+        acting = [bool(row.any()) for row in coefficients]
+
+        def remainder(order: int, h: float) -> float:
+            """What the rows up to ``order`` leave out at the time h."""
+            x = h / unit
+            each = norms[: order + 1] * x ** np.arange(order + 1)
+            strengths = (np.abs(coefficients).T @ (_STRETCH * stretched)) * x ** np.arange(coefficients.shape[1])
+            tails = np.cumsum(strengths[::-1])[::-1][: order + 1]
+            return float(np.exp(0.5 * rate * h) * h / (order + 1) * (each[::-1][: len(tails)] @ tails))
+
+        order = 0
+        while order < MAX_ORDER:
+            total = np.zeros(len(ket), dtype=complex)
+            for p, h in enumerate(parts):
+                if not acting[p]:
+                    continue
+                c = coefficients[p, : order + 1]
+                v: Ket = rows[order]
+                if p > 0:
+                    v = np.asarray(c @ rows[order - len(c) + 1 : order + 1][::-1], dtype=complex)
+                size = norms[order] if p == 0 else _norm(v)
+                made = self._applied(h, v, energy if p == 0 else 0.0, 0.5 * rate if p == 0 else 0.0)
+                if size > 0:
+                    stretched[p] = max(stretched[p], _norm(made) / size)
+                total += made
+            order += 1
+            rows[order] = total * (unit / order)
+            norms[order] = _norm(rows[order])
+            if not norms[order] < _LARGE:
+                return None
+            if norms[order] * (horizon / unit) ** order <= allowed and remainder(order, horizon) <= allowed:
+                break
+        while remainder(order, horizon) > allowed and horizon > 0:
+            horizon *= _SHORTER
+        # terms much larger than their sum would leave rounding behind
+        while (norms[: order + 1] * (horizon / unit) ** np.arange(order + 1)).max() * ROUNDING > 0.1 * self._tolerance:
+            horizon *= _SHORTER
+        return rows[: order + 1], horizon
+
+    def _applied(self, h: ProgramHeff, ket: Ket, shift: float = 0.0, half_shift: float = 0.0) -> Ket:
+        """-i (H_eff - shift + i half_shift) ψ of one part."""
+        re, im = self._scratch
+        re[0], im[0] = ket.real, ket.imag
+        if h.pointers.size:
+            apply_columns(
+                *(re, im, 0, 0, len(ket), 1.0, h.pointers, h.rows, h.values_re, h.values_im, h.diagonal, h.half_rate),
+                *(shift, half_shift, 0.0),
+            )
+        else:
+            bands = h.bands
+            apply_program(
+                *(re, im, 0, 0, len(ket), 1.0, h.program, bands.shift, bands.imaginary, bands.values),
+                *(h.diagonal, h.half_rate, shift, half_shift),
+            )
+        made: Ket = re[1] + 1j * im[1]
+        return made
+
+
+def _norm(ket: Ket) -> float:
+    return sqrt(np.vdot(ket, ket).real)
+
+
+def _unit(horizon: float) -> float:
+    """The largest power of two that is not above a time."""
+    return ldexp(1.0, int(np.frexp(horizon)[1]) - 1)
