@@ -120,6 +120,7 @@ def held():
     yield cj.estimate(model, state, TIMES, 2, seconds=0.0)
     yield cj.symmetric(model, {"spins": np.eye(5)[1]})
     yield cj.dicke(model, {"spins": (1, 0)})
+    yield cj.start(model, {"spins": cj.Sector(1, [0, 0.6, 0.8])})
     yield cj.mixture([(1.0, start(model))])
     yield cj.occupation(MODELS["lambda_pump"](), {"particles": [1, 1, 1]})
     yield cj.steady_state(MODELS["free_flips"]())

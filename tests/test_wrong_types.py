@@ -169,6 +169,7 @@ def calls():
         (cj.dicke, {"model": model, "states": {S: (1.5, 0.5)}}),
         (cj.occupation, {"model": model, "states": {S: (1, 2)}}),
         (cj.symmetric, {"model": model, "states": {S: [0, 1, 0, 0]}}),
+        (cj.start, {"model": model, "states": {S: cj.Dicke(1.5, 0.5)}}),
         (cj.mixture, {"states": [(1.0, state)]}),
         (cj.corrupted, {"model": network, "pattern": 0, "quality": 0.8, "modes": {}}),
         (

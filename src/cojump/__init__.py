@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from .model import standard_operators as operators
     from .model.correlated_jumps import correlated_jumps
+    from .model.kinds_of_start import Dicke, Occupation, Sector, Symmetric, start
     from .model.mixtures import mixture
     from .model.product_states import corrupted, product, tilted
     from .model.symmetric_states import dicke, occupation, symmetric
@@ -65,6 +66,11 @@ _HOMES = {
     "symmetric": "model.symmetric_states",
     "corrupted": "model.product_states",
     "mixture": "model.mixtures",
+    "start": "model.kinds_of_start",
+    "Dicke": "model.kinds_of_start",
+    "Sector": "model.kinds_of_start",
+    "Symmetric": "model.kinds_of_start",
+    "Occupation": "model.kinds_of_start",
     "estimate": "ensemble.estimate",
     "simulate": "ensemble.simulate",
     "trajectory": "ensemble.simulate",
@@ -118,6 +124,11 @@ __all__ = [
     "symmetric",
     "corrupted",
     "mixture",
+    "start",
+    "Dicke",
+    "Sector",
+    "Symmetric",
+    "Occupation",
     "estimate",
     "simulate",
     "trajectory",

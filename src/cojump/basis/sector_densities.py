@@ -9,7 +9,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from ..model import Block
-from ..model.states import BlockState, DickeBlock, OccupationBlock, ProductBlock
+from ..model.states import BlockState, DickeBlock, OccupationBlock, ProductBlock, SectorBlock
 from ..tools.types import Matrix
 from .particle_removal import Label
 from .rotations import representation
@@ -21,7 +21,7 @@ _NONE = 1e-14
 
 def occupied_labels(block: Block, state: BlockState) -> list[Label]:
     """Sectors that a state of a block may occupy: known without any work, for states of any size."""
-    if isinstance(state, DickeBlock):
+    if isinstance(state, DickeBlock | SectorBlock):
         return [state.two_J]
     labels = sector_labels(block)
     return labels if is_spread(state) else labels[-1:]
@@ -65,5 +65,6 @@ def block_densities(block: Block, state: BlockState) -> dict[Label, Matrix]:
         up = (state.size + state.two_M) // 2
         ket = (sector_of(block, label).occupations[:, 0] == up).astype(complex)
     else:
-        ket = state.amplitudes[sector_of(block, label).occupations[:, 1]]
+        fewest = (state.size - state.two_J) // 2 if isinstance(state, SectorBlock) else 0  # down, at M = J
+        ket = state.amplitudes[sector_of(block, label).occupations[:, 1] - fewest]
     return {label: np.outer(ket, ket.conj())}

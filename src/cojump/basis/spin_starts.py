@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 from scipy.special import gammaln
 
-from ..model.states import BlockState, DickeBlock, OccupationBlock, ProductBlock, SymmetricBlock
+from ..model.states import BlockState, DickeBlock, OccupationBlock, ProductBlock, SectorBlock, SymmetricBlock
 from .spin_sector import turned
 
 Ket = NDArray[np.complex128]
@@ -93,6 +93,11 @@ def draw_sector_state(state: BlockState, N: int, rotation: Ket, generator: np.ra
     padded = np.zeros(N + 1, dtype=complex)
     if isinstance(state, SymmetricBlock):
         return N, rotate_symmetric(state.amplitudes[::-1], rotation)
+    if isinstance(state, SectorBlock):
+        offset = (N - state.two_J) // 2
+        turned_back = turned(state.two_J, rotation.conj().T, state.amplitudes[::-1])
+        padded[offset : offset + state.two_J + 1] = turned_back
+        return state.two_J, padded
     assert not isinstance(state, OccupationBlock)  # made for more levels only
     if isinstance(state, DickeBlock):
         two_J, two_M, axis = state.two_J, state.two_M, np.array([0.0, 0.0, 1.0])

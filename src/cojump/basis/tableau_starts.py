@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from ..model import Block
-from ..model.states import BlockState, DickeBlock, OccupationBlock, SymmetricBlock
+from ..model.states import BlockState, DickeBlock, OccupationBlock, SectorBlock, SymmetricBlock
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.matrices import ROUNDING, conjugate, is_diagonal
 from .diagram_sector import diagram_sector
@@ -104,7 +104,7 @@ class Start:
     """
 
     def __init__(self, state: BlockState, block: Block, rotation: Ket) -> None:
-        assert not isinstance(state, DickeBlock | SymmetricBlock)  # made for two levels only
+        assert not isinstance(state, DickeBlock | SymmetricBlock | SectorBlock)  # made for two levels only
         self._block = block
         self._fixed: tuple[Diagram, Ket] | None = None
         self._dense: CacheByBytes[Diagram, _Dense] = CacheByBytes(_MEMORY)

@@ -54,7 +54,7 @@ def product(model: Model, states: Mapping[str, ArrayLike]) -> State:
     """
     values = per_block("states", model, states)
     return State(
-        tuple(_product_block(f"states[{b.name!r}]", b, value) for b, value in zip(model.blocks, values, strict=True)),
+        tuple(product_block(f"states[{b.name!r}]", b, value) for b, value in zip(model.blocks, values, strict=True)),
         amplitudes_of("states", model, states),
     )
 
@@ -169,12 +169,13 @@ def state_of(name: str, model: Model, given: Any) -> State:
         matrix, d = complex_array(f"{name}[{i}]", value), block.levels
         if matrix.shape != (d, d):
             raise ArgumentError(f"{name}[{i}]", f"be a density matrix ({d}, {d})", f"its shape is {matrix.shape}")
-        made.append(_product_block(f"{name}[{i}]", block, matrix))
+        made.append(product_block(f"{name}[{i}]", block, matrix))
     amplitudes = (checks.complex_number(f"{name}[{B + m}]", value) for m, value in enumerate(given[B:]))
     return State(tuple(made), tuple(amplitudes))
 
 
-def _product_block(name: str, block: Block, value: object) -> ProductBlock:
+def product_block(name: str, block: Block, value: object) -> ProductBlock:
+    """All particles of a block in the state of a ket or a density matrix."""
     array = complex_array(name, value)
     d = block.levels
     if array.shape == (d,):

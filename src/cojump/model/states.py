@@ -91,6 +91,33 @@ class SymmetricBlock(Summarised):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class SectorBlock(Summarised):
+    """A superposition of |J, M> over M of one J below N_b/2, with all copies of the sector equally likely.
+
+    Attributes
+    ----------
+    size : int
+        N_b.
+    two_J : int
+        2J.
+    amplitudes : (2J + 1,) array
+        Entry k belongs to M = J - k.
+    density : (2, 2) array
+        Density matrix of one particle.
+    """
+
+    size: int
+    two_J: int
+    amplitudes: NDArray[np.complex128]
+    density: NDArray[np.complex128]
+
+    is_product = False
+
+    def _title(self) -> str:
+        return f"state of the sector J = {self.two_J / 2:g} of {counted(self.size, 'particle')}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class OccupationBlock(Summarised):
     """The symmetric state of a block with a definite number of particles in each level.
 
@@ -110,14 +137,15 @@ class OccupationBlock(Summarised):
         return f"symmetric state of {few(self.occupations.tolist())} particles in the levels"
 
 
-BlockState = ProductBlock | DickeBlock | SymmetricBlock | OccupationBlock
+BlockState = ProductBlock | DickeBlock | SymmetricBlock | SectorBlock | OccupationBlock
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class State(Summarised):
     """The initial state of a model: one exchangeable state per block, in the order of ``model.blocks``.
 
-    Made by :func:`product`, :func:`tilted`, :func:`dicke`, :func:`occupation`, :func:`symmetric`, :func:`corrupted`.
+    Made by :func:`product`, :func:`tilted`, :func:`dicke`, :func:`occupation`, :func:`symmetric`, :func:`corrupted`,
+    :func:`start`.
 
     Attributes
     ----------
@@ -160,7 +188,7 @@ class State(Summarised):
             fits = fits and state.density.shape == (block.levels, block.levels)
             if isinstance(state, SymmetricBlock):
                 fits = fits and len(state.amplitudes) == block.size + 1
-            if isinstance(state, DickeBlock):
+            if isinstance(state, DickeBlock | SectorBlock):
                 fits = fits and state.size == block.size
             if isinstance(state, OccupationBlock):
                 fits = fits and int(state.occupations.sum()) == block.size

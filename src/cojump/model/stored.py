@@ -30,7 +30,7 @@ from . import (
     TwoBody,
 )
 from .mixtures import Mixture
-from .states import DickeBlock, OccupationBlock, ProductBlock, State, SymmetricBlock
+from .states import DickeBlock, OccupationBlock, ProductBlock, SectorBlock, State, SymmetricBlock
 from .systems import named
 
 _KINDS: dict[str, type] = {
@@ -38,7 +38,7 @@ _KINDS: dict[str, type] = {
     for kind in (
         *(Model, Block, OneBody, TwoBody, Potential, LocalJump, CollectiveJump),
         *(Mode, ModeEnergy, ModeDrive, ModeCoupling, ModeLoss),
-        *(State, Mixture, ProductBlock, DickeBlock, SymmetricBlock, OccupationBlock),
+        *(State, Mixture, ProductBlock, DickeBlock, SymmetricBlock, SectorBlock, OccupationBlock),
     )
 }
 """What stands in a file by its name and its fields, beside the functions of named systems."""

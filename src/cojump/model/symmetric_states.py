@@ -16,6 +16,7 @@ from .states import (
     BlockState,
     DickeBlock,
     OccupationBlock,
+    SectorBlock,
     State,
     SymmetricBlock,
     amplitudes_of,
@@ -34,6 +35,55 @@ def _twice(name: str, value: object, block: Block) -> int:
         rule = f"be {'half-integer' if block.size % 2 else 'integer'} for a block of {block.size} particles"
         raise ArgumentError(name, rule, f"it is {checks.shown(value)}")
     return int(twice)
+
+
+def two_J_of(name: str, value: object, block: Block) -> int:
+    """2J of a block, from J."""
+    two_J = _twice(f"{name} J", value, block)
+    if not 0 <= two_J <= block.size:
+        raise ArgumentError(f"{name} J", f"be within 0 and N_b/2 = {block.size / 2:g}", f"it is {checks.shown(value)}")
+    return two_J
+
+
+def dicke_block(name: str, block: Block, value: object) -> DickeBlock:
+    """|J, M> of a block of two levels, from the pair (J, M)."""
+    value = checks.items(name, value, "a pair (J, M)")
+    if len(value) != 2:
+        raise ArgumentError(name, "be a pair (J, M)", f"it is {checks.shown(value)}")
+    two_J, two_M = two_J_of(name, value[0], block), _twice(f"{name} M", value[1], block)
+    if abs(two_M) > two_J:
+        raise ArgumentError(f"{name} M", f"be within -J and J = {two_J / 2:g}", f"it is {checks.shown(value[1])}")
+    up = 0.5 + 0.5 * two_M / block.size
+    density = np.diag([up, 1 - up]).astype(complex)
+    return DickeBlock(block.size, two_J, two_M, density, abs(two_M) == two_J == block.size)
+
+
+def occupation_block(name: str, block: Block, value: object) -> DickeBlock | OccupationBlock:
+    """The symmetric state of a block with these numbers of particles in the levels."""
+    given = checks.items(name, value, f"{block.levels} numbers of particles")
+    if len(given) != block.levels:
+        raise ArgumentError(name, f"be {block.levels} numbers of particles", f"there are {len(given)}")
+    counts = [checks.integer(f"{name}[{a}]", v, 0) for a, v in enumerate(given)]
+    if sum(counts) != block.size:  # of Python's integers, which never wrap
+        raise ArgumentError(name, f"add up to {block.size} particles", f"the sum is {sum(counts)}")
+    n = np.array(counts, dtype=np.int64)
+    density, alone = np.diag(n / block.size).astype(complex), bool(n.max() == block.size)
+    if block.levels == 2:
+        return DickeBlock(block.size, block.size, int(n[0] - n[1]), density, alone)
+    return OccupationBlock(n, density, alone)
+
+
+def sector_block(name: str, block: Block, two_J: int, value: object) -> SymmetricBlock | SectorBlock:
+    """A state of one J of a block of two levels, from the amplitudes of M = J, J - 1, .., -J."""
+    array = complex_array(name, value)
+    if array.shape != (two_J + 1,):
+        where = f"{block.size} particles" if two_J == block.size else f"J = {two_J / 2:g}"
+        raise ArgumentError(name, f"have {two_J + 1} amplitudes for {where}", f"its shape is {array.shape}")
+    array = normalised(name, array)
+    density = _one_particle_density(array, block.size)
+    if two_J == block.size:
+        return SymmetricBlock(array, density, _is_coherent(array, density))
+    return SectorBlock(block.size, two_J, array, density)
 
 
 def dicke(model: Model, states: Mapping[str, tuple[float, float]]) -> State:
@@ -64,19 +114,7 @@ def dicke(model: Model, states: Mapping[str, tuple[float, float]]) -> State:
     made: list[BlockState] = []
     for block, value in zip(model.blocks, per_block("states", model, states), strict=True):
         name = f"states[{block.name!r}]"
-        value = checks.items(name, value, "a pair (J, M)")
-        if len(value) != 2:
-            raise ArgumentError(name, "be a pair (J, M)", f"it is {checks.shown(value)}")
-        two_J, two_M = _twice(f"{name} J", value[0], block), _twice(f"{name} M", value[1], block)
-        if not 0 <= two_J <= block.size:
-            raise ArgumentError(
-                f"{name} J", f"be within 0 and N_b/2 = {block.size / 2:g}", f"it is {checks.shown(value[0])}"
-            )
-        if abs(two_M) > two_J:
-            raise ArgumentError(f"{name} M", f"be within -J and J = {two_J / 2:g}", f"it is {checks.shown(value[1])}")
-        up = 0.5 + 0.5 * two_M / block.size
-        density = np.diag([up, 1 - up]).astype(complex)
-        made.append(DickeBlock(block.size, two_J, two_M, density, abs(two_M) == two_J == block.size))
+        made.append(dicke_block(name, block, value))
     return State(tuple(made), amplitudes_of("states", model, states))
 
 
@@ -108,18 +146,7 @@ def occupation(model: Model, states: Mapping[str, ArrayLike]) -> State:
     made: list[BlockState] = []
     for block, value in zip(model.blocks, per_block("states", model, states), strict=True):
         name = f"states[{block.name!r}]"
-        given = checks.items(name, value, f"{block.levels} numbers of particles")
-        if len(given) != block.levels:
-            raise ArgumentError(name, f"be {block.levels} numbers of particles", f"there are {len(given)}")
-        counts = [checks.integer(f"{name}[{a}]", v, 0) for a, v in enumerate(given)]
-        if sum(counts) != block.size:  # of Python's integers, which never wrap
-            raise ArgumentError(name, f"add up to {block.size} particles", f"the sum is {sum(counts)}")
-        n = np.array(counts, dtype=np.int64)
-        density, alone = np.diag(n / block.size).astype(complex), bool(n.max() == block.size)
-        if block.levels == 2:
-            made.append(DickeBlock(block.size, block.size, int(n[0] - n[1]), density, alone))
-        else:
-            made.append(OccupationBlock(n, density, alone))
+        made.append(occupation_block(name, block, value))
     return State(tuple(made), amplitudes_of("states", model, states))
 
 
@@ -151,23 +178,17 @@ def symmetric(model: Model, states: Mapping[str, ArrayLike]) -> State:
     made: list[BlockState] = []
     for block, value in zip(model.blocks, per_block("states", model, states), strict=True):
         name = f"states[{block.name!r}]"
-        array = complex_array(name, value)
-        if array.shape != (block.size + 1,):
-            rule = f"have {block.size + 1} amplitudes for {block.size} particles"
-            raise ArgumentError(name, rule, f"its shape is {array.shape}")
-        array = normalised(name, array)
-        density = _one_particle_density(array)
-        made.append(SymmetricBlock(array, density, _is_coherent(array, density)))
+        made.append(sector_block(name, block, block.size, value))
     return State(tuple(made), amplitudes_of("states", model, states))
 
 
-def _one_particle_density(amplitudes: NDArray[np.complex128]) -> NDArray[np.complex128]:
-    """Reduced density matrix of one particle from symmetric amplitudes, k particles down in entry k."""
-    N = len(amplitudes) - 1
-    k = np.arange(N + 1)
-    down = float(np.sum(k * np.abs(amplitudes) ** 2)) / N
-    # <up|ρ|down> = tr(ρ σ_-) = <σ_->, and (1/N) Σ σ_- takes k down to k + 1 with sqrt((k+1)(N-k))/N.
-    flip = np.sum(amplitudes[1:].conj() * amplitudes[:-1] * np.sqrt((k[:-1] + 1.0) * (N - k[:-1]))) / N
+def _one_particle_density(amplitudes: NDArray[np.complex128], N: int) -> NDArray[np.complex128]:
+    """Reduced density matrix of one of N particles from the amplitudes of one J, entry k that of M = J - k."""
+    two_J = len(amplitudes) - 1
+    k = np.arange(two_J + 1)
+    down = 0.5 * (1 - two_J / N) + float(np.sum(k * np.abs(amplitudes) ** 2)) / N
+    # <up|ρ|down> = tr(ρ σ_-) = <σ_->, and (1/N) Σ σ_- takes k down to k + 1 with sqrt((k+1)(2J-k))/N.
+    flip = np.sum(amplitudes[1:].conj() * amplitudes[:-1] * np.sqrt((k[:-1] + 1.0) * (two_J - k[:-1]))) / N
     return np.array([[1 - down, flip], [np.conj(flip), down]])
 
 

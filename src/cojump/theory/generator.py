@@ -24,7 +24,7 @@ from ..basis.sectors import Labels, sector_labels, sector_of
 from ..errors import ArgumentError, UnsupportedError
 from ..model import Model
 from ..model.driven import refuse_driven
-from ..model.states import DickeBlock, State
+from ..model.states import DickeBlock, SectorBlock, State
 from ..tools.types import Array, Matrix
 from .fock_growth import in_words
 from .generator_frames import Frame, frames_of, rotated_matrix
@@ -297,7 +297,9 @@ def check_unknowns(
             unknowns *= comb(block.size + d**2 - 1, d**2 - 1)  # Σ dim² over all sectors
         else:
             symmetric = comb(block.size + d - 1, d - 1)
-            unknowns *= sum(dim**2 for dim in {s.two_J + 1 if isinstance(s, DickeBlock) else symmetric for s in own})
+            unknowns *= sum(
+                dim**2 for dim in {s.two_J + 1 if isinstance(s, DickeBlock | SectorBlock) else symmetric for s in own}
+            )
     unknowns = min(unknowns, 10**100)
     _check_memory(model, unknowns, _VECTORS + least, memory, spaces)
 
