@@ -18,6 +18,8 @@ from cojump.jobs.run_file.templates import TEMPLATES
 from cojump.storage.envelope import SCHEMA
 from cojump.storage.result_file import load, save_results
 from cojump.tools.progress import ProgressBar, ProgressLines, make_progress
+from cojump.trajectories.compilation import warm_up
+from cojump.trajectories.kernel_cache import kernels_in_use
 from tests.support import hooks
 from tests.support.command_line import environment, invoke
 from tests.support.run_files import flips, run_text
@@ -358,14 +360,45 @@ def test_a_bar_is_for_terminals(monkeypatch):
     bar = make_progress(stream)
     assert isinstance(bar, ProgressBar)
     bar.stop()
+    bar.note("a line before")
     bar.start(10)
     bar.advance(4)
     bar.advance(6)
     bar.stop()
     bar.stop()
+    assert stream.getvalue().startswith("cojump: a line before\n")
     assert "10/10" in stream.getvalue()
     monkeypatch.setenv("TERM", "dumb")
     assert isinstance(make_progress(stream), ProgressLines)
+
+
+def test_a_run_says_that_it_compiles(run_toml, tmp_path, monkeypatch, capsys):
+    """A cache that nobody has filled yet, for kernels that this process has: all is as in a fresh place, but quick."""
+    line = "cojump: compiling kernels (once)"
+    warm_up()
+    for name, value in {"place": tmp_path, "ready": set(), "refusal": ""}.items():
+        monkeypatch.setattr(kernels_in_use, name, value)
+    _, err = invoke("run", run_toml)
+    assert err.splitlines()[0] == line
+    assert err.count(line) == 1
+    assert (tmp_path / "banded.done").exists()
+
+    def told(**options):
+        model = cojump.systems.constrained(4, 0.7, 1.3, 0.8)
+        cojump.simulate(model, cojump.tilted(model, 1.1, 0.4), [0, 0.1], n_traj=2, **options)
+        return line in capsys.readouterr().err.splitlines()
+
+    assert not told(progress=True), "this process has compiled"
+    monkeypatch.setattr(kernels_in_use, "ready", set())
+    assert not told(progress=True), "another one has"
+    for options, expected in (({}, False), ({"progress": True}, True)):
+        monkeypatch.setattr(kernels_in_use, "ready", set())
+        (tmp_path / "banded.done").unlink()
+        assert told(**options) == expected
+    monkeypatch.setattr(kernels_in_use, "ready", set())
+    (tmp_path / "banded.done").unlink()
+    monkeypatch.setattr(kernels_in_use, "dispatchers", [])
+    assert not told(progress=True), "Python runs them"
 
 
 def test_the_theory_is_stored_where_it_holds(run_toml):

@@ -27,7 +27,7 @@ from ..parallel.one_process import Alone
 from ..results.result import Result
 from ..tools.interrupts import Interrupts
 from ..tools.memory import for_each_rank
-from ..trajectories.compilation import prepare
+from ..trajectories.compilation import prepare, prepared
 from ..trajectories.kernel_cache import tell_refusal
 from .chunk import Chunk
 from .ordered_merge import Fold, in_memory
@@ -158,10 +158,16 @@ def run_chunks(
         if fold.finished and not before:
             events.point(task.point, fold)
 
+    def compile_kernels() -> None:
+        models = [point.model for point in points.values()]
+        if progress is not None and comm.rank == 0 and not prepared(models):  # it takes longer than short runs
+            progress.note("compiling kernels (once)")
+        prepare(models)
+
     def run() -> bool:
         # One thread per rank: on small arrays the threads of BLAS cost ten times what they give.
         with threadpool_limits(1):
-            comm.in_turn(lambda: events.prepare(lambda: prepare(point.model for point in points.values())))
+            comm.in_turn(lambda: events.prepare(compile_kernels))
             if comm.rank == 0:
                 tell_refusal()
             events.begin()

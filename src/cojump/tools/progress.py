@@ -25,6 +25,9 @@ _LEAST_SECONDS = 0.5
 class ProgressReport(Protocol):
     """What long work tells about its progress, in trajectories or other units."""
 
+    def note(self, text: str) -> None:
+        """Tell what goes on before the work begins."""
+
     def start(self, total: int) -> None:
         """Begin work of ``total`` units."""
 
@@ -49,6 +52,7 @@ class ProgressBar:
     """A bar with the rate and the time left."""
 
     def __init__(self, stream: TextIO, unit: str = "trajectories") -> None:
+        self._stream = stream
         self._bar = Progress(
             TextColumn(unit),
             BarColumn(bar_width=None),
@@ -58,6 +62,10 @@ class ProgressBar:
             TextColumn("left"),
             console=Console(file=stream),
         )
+
+    def note(self, text: str) -> None:
+        """Write a line; the bar comes below."""
+        _line(self._stream, text)
 
     def start(self, total: int) -> None:
         """Show the bar."""
@@ -95,6 +103,10 @@ class ProgressLines:
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic, unit: str = "trajectories") -> None:
         self._stream, self._clock, self._unit = stream, clock, unit
 
+    def note(self, text: str) -> None:
+        """Write a line."""
+        _line(self._stream, text)
+
     def start(self, total: int) -> None:
         """Begin to count."""
         self._total, self._done = total, 0
@@ -115,13 +127,17 @@ class ProgressLines:
     def _write(self, now: float) -> None:
         self._told, self._told_done = now, self._done
         elapsed = now - self._began
-        line = f"cojump: {self._done}/{self._total} {self._unit}"
+        line = f"{self._done}/{self._total} {self._unit}"
         if elapsed > 0:
             rate = self._done / elapsed
             line += f", {per_second(rate)}"
             if self._done < self._total:
                 line += f", {duration((self._total - self._done) / rate)} left"
-        print(line, file=self._stream, flush=True)
+        _line(self._stream, line)
+
+
+def _line(stream: TextIO, text: str) -> None:
+    print(f"cojump: {text}", file=stream, flush=True)
 
 
 class Percentage:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..model import Model
 from .recipe import recipe_of
-from .representations import compiled_first
+from .representations import Representation, are_compiled, compiled_first
 
 
 @lru_cache(maxsize=1)
@@ -35,7 +35,16 @@ def _digest() -> str:
 
 def prepare(models: Iterable[Model]) -> None:
     """Compile the kernels that trajectories of these models need, or load them from the cache."""
-    compiled_first({part.representation for model in models for part in recipe_of(model).parts})
+    compiled_first(_used(models))
+
+
+def prepared(models: Iterable[Model]) -> bool:
+    """Whether :func:`prepare` has nothing to compile: this process has done it, or the cache has the code."""
+    return are_compiled(_used(models))
+
+
+def _used(models: Iterable[Model]) -> set[Representation]:
+    return {part.representation for model in models for part in recipe_of(model).parts}
 
 
 def warm_up() -> None:

@@ -276,8 +276,7 @@ def compiling(what: str) -> Iterator[bool]:
     if what in kernels_in_use.ready:
         yield False
         return
-    place = kernels_in_use.place
-    done = None if place is None else place / f"{what}.done"
+    place, done = kernels_in_use.place, _done(what)
     if done is None or done.exists():
         yield True
     else:
@@ -287,6 +286,18 @@ def compiling(what: str) -> Iterator[bool]:
             with contextlib.suppress(OSError):
                 done.touch()
     kernels_in_use.ready.add(what)
+
+
+def _done(what: str) -> Path | None:
+    """The file that says that kernels have been compiled."""
+    return None if kernels_in_use.place is None else kernels_in_use.place / f"{what}.done"
+
+
+def is_compiled(what: str) -> bool:
+    """Whether :func:`compiling` has been gone through, by this process or by one that has left its code."""
+    done = _done(what)
+    nothing_to_compile = not kernels_in_use.dispatchers  # NUMBA_DISABLE_JIT
+    return nothing_to_compile or what in kernels_in_use.ready or (done is not None and done.exists())
 
 
 def tell_refusal() -> None:

@@ -19,7 +19,7 @@ from ..model.symmetric_states import occupation
 from ..model.systems import free_flips, lambda_pump
 from ..tools.types import Array
 from .frames import shares_frame
-from .kernel_cache import compiling
+from .kernel_cache import compiling, is_compiled
 from .kernels.banded_matrix import polynomial, product
 from .kernels.common import MAX_ORDER, PAD
 from .kernels.lattice import LONG_ROW
@@ -44,7 +44,15 @@ FOCK_STATES = 48
 
 
 class Representation(ABC):
-    """How the states of an independent part of a model are written down, and what runs its trajectories there."""
+    """How the states of an independent part of a model are written down, and what runs its trajectories there.
+
+    Attributes
+    ----------
+    kernels : str
+        Name of the kernels that its trajectories need.
+    """
+
+    kernels: str
 
     @abstractmethod
     def holds(self, model: Model) -> bool:
@@ -102,6 +110,8 @@ def functions_of(model: Model) -> list[Channel | PotentialTable]:
 class Banded(Representation):
     """One block of two levels whose arguments share an axis: H_eff has at most two bands along M."""
 
+    kernels = "banded"
+
     def holds(self, model: Model) -> bool:
         """Whether it can run this part."""
         return is_banded(model)
@@ -134,7 +144,7 @@ class Banded(Representation):
     def compile(self) -> None:
         """Compile the kernels of one block."""
         model = free_flips(2, 1.0, 1.0, 1.0)
-        with compiling("banded") as needed:
+        with compiling(self.kernels) as needed:
             if needed:
                 Engine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
@@ -143,6 +153,7 @@ class Product(Representation):
     """Tensor product of the sectors of any blocks, with arguments along any axes and any collective jumps."""
 
     words = "tensor product of sectors"
+    kernels = "product"
 
     def holds(self, model: Model) -> bool:
         """It can run whatever is made of blocks."""
@@ -209,7 +220,7 @@ class Product(Representation):
 
     def compile(self) -> None:
         """Compile the kernels of several blocks."""
-        with compiling("product") as needed:
+        with compiling(self.kernels) as needed:
             if needed:
                 model = lambda_pump(2, 1.0, 1.0, 1.0)
                 start = occupation(model, {"particles": [2, 0, 0]})
@@ -284,6 +295,7 @@ class Sparse(Product):
     """The same wherever H_eff and the jumps are sparse matrices in every sector: the states that are occupied."""
 
     words = "occupied states of the sectors, sparse matrices"
+    kernels = "sparse"
 
     def holds(self, model: Model) -> bool:
         """Whether it can run this part: nothing has to be turned, and the tables of a sector are small."""
@@ -326,7 +338,7 @@ class Sparse(Product):
 
     def compile(self) -> None:
         """Compile the kernels of occupied states."""
-        with compiling("sparse") as needed:
+        with compiling(self.kernels) as needed:
             if needed:
                 model = lambda_pump(2, 1.0, 1.0, 1.0)
                 start = occupation(model, {"particles": [2, 0, 0]})
@@ -336,6 +348,8 @@ class Sparse(Product):
 
 class Lattice(Product):
     """Blocks of two levels whose arguments share an axis in each: a box of the grid of their M."""
+
+    kernels = "lattice"
 
     def holds(self, model: Model) -> bool:
         """Whether it can run this part."""
@@ -366,7 +380,7 @@ class Lattice(Product):
 
     def compile(self) -> None:
         """Compile the kernels of a lattice."""
-        with compiling("lattice") as needed:
+        with compiling(self.kernels) as needed:
             if needed:
                 model = Model([Block("a", 1), Block("b", 1)], [], [LocalJump(np.diag([1.0], 1), "a")])
                 LatticeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
@@ -380,6 +394,15 @@ REPRESENTATIONS: tuple[Representation, ...] = (DRIVEN, MODES, BANDED, LATTICE, S
 
 def compiled_first(used: Iterable[Representation]) -> None:
     """Compile the kernels of these representations, those of one block in any case."""
-    for representation in REPRESENTATIONS:
-        if representation is BANDED or representation in used:
-            representation.compile()
+    for representation in _needed(used):
+        representation.compile()
+
+
+def are_compiled(used: Iterable[Representation]) -> bool:
+    """Whether :func:`compiled_first` would find all of it done, by this process or in the cache."""
+    return all(is_compiled(representation.kernels) for representation in _needed(used))
+
+
+def _needed(used: Iterable[Representation]) -> list[Representation]:
+    used = set(used)
+    return [r for r in REPRESENTATIONS if r is BANDED or r in used]
