@@ -23,11 +23,11 @@ REFUSES = {
     "theory.attractors.phase_diagram.scan": "Attractors are those",
     "theory.bounds.gronwall.gronwall": "The bound is one",
     "theory.bounds.lemmas.lemmas": "The bound is one",
-    "theory.master_equation.master_equation": "The exact master equation is that",
 }
 """How the refusal begins."""
 
 HONOURS = {
+    "theory.master_equation.master_equation": lambda found: found.mean,
     "theory.mean_field.mean_field": lambda found: found.mean,
     "theory.fluctuations.fluctuations": lambda found: np.append(found.covariance, found.correction),
     "ensemble.simulate.simulate": lambda found: found.mean,
@@ -43,6 +43,7 @@ NO_DYNAMICS = {
     "model.product_states.product",
     "model.product_states.tilted",
     "model.product_states.corrupted",
+    "model.kinds_of_start.start",
     "model.symmetric_states.dicke",
     "model.symmetric_states.occupation",
     "model.symmetric_states.symmetric",
@@ -90,6 +91,15 @@ def test_refused_in_one_line(name, place):
         called(name, model)
     line = f"{REFUSES[name]} of models that do not change in time only, but {place} has an envelope"
     assert str(caught.value) == line
+
+
+def test_the_master_equation_with_modes_refuses_them():
+    model = spins(envelope=np.cos)
+    with_mode = replace(model, modes=[cj.Mode("m")])
+    with pytest.raises(
+        cj.UnsupportedError, match=r"^The exact master equation with modes is that of models that do not"
+    ):
+        cj.master_equation(with_mode, cj.tilted(with_mode, 1.0, 0.0), [0.0, 1.0])
 
 
 @pytest.mark.parametrize("name", ESTIMATES)

@@ -103,6 +103,19 @@ def ensemble(model, seed, **options):
     return cj.simulate(model, start(model)[0], TIMES, n_traj=N_TRAJ, seed=seed, chunk=200, **options)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_the_master_equation_is_that_of_the_full_space(name):
+    model = MODELS[name]()
+    exact = cj.master_equation(model, start(model)[0], TIMES)
+    np.testing.assert_allclose(exact.mean, _solved(name).mean, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(exact.second, _solved(name).second, rtol=0, atol=1e-8)
+    finer = cj.master_equation(model, start(model)[0], TIMES, tolerance=1e-12)
+    np.testing.assert_allclose(exact.mean, finer.mean, rtol=0, atol=1e-10)
+    # control: a missing envelope is seen
+    wrong = without(model)
+    assert np.abs(cj.master_equation(wrong, start(wrong)[0], TIMES).mean - _solved(name).mean).max() > 1e-2
+
+
 def test_trajectories_agree_with_the_full_space():
     verdicts = {name: against_oracle(ensemble(MODELS[name](), len(name)), _solved(name)) for name in MODELS}
     for name, verdict in verdicts.items():

@@ -149,3 +149,31 @@ def test_pieces_are_joined():
     after = cj.mean_field(second, halfway, [0, 0.2, 0.9])
     found = cj.mean_field(driven, start(driven), [0.8, 1.0, 1.7])
     np.testing.assert_allclose(found.mean, after.mean, rtol=0, atol=1e-9)
+
+
+def test_fluctuations_are_the_limit_of_exact_ones():
+    """N·covariance and N·(mean - mean field) of 16 and 32 spins, extrapolated, while everything changes in time."""
+
+    def made(size):
+        n = np.diag([1.0, 0.0])
+        terms = [
+            cj.OneBody(0.8 * X, S, envelope=lambda t: np.cos(3 * t)),
+            cj.TwoBody(Z, Z, 0.5, (S, S), envelope=lambda t: 1.0 if t < 0.6 else 0.2, breaks=[0.6]),
+        ]
+        jumps = [
+            cj.LocalJump(LOWER, S, rate=lambda x: 1 + x**2, argument={S: n}, envelope=lambda t: 0.5 + t),
+            cj.CollectiveJump({S: LOWER}, 0.5, envelope=np.sin),
+        ]
+        return spins(terms, jumps, size)
+
+    times = [0.0, 0.5, 1.0]
+    mf = cj.mean_field(made(8), cj.tilted(made(8), 1.1, 0.4), times)
+    found = []
+    for size in (16, 32):
+        exact = cj.master_equation(made(size), cj.tilted(made(size), 1.1, 0.4), times)
+        found.append((exact.covariance, size * (exact.mean - mf.mean)))
+    for theory, small, large in zip((mf.covariance, mf.correction), *found, strict=True):
+        limit = 2 * large - small
+        assert np.abs(limit - theory)[1:].max() < 0.02 * np.abs(theory).max()
+        # control: one system alone is not the limit to this
+        assert np.abs(small - theory)[1:].max() > 0.02 * np.abs(theory).max()

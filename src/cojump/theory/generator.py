@@ -23,7 +23,7 @@ from ..basis.sector_operators import Operators
 from ..basis.sectors import Labels, sector_labels, sector_of
 from ..errors import ArgumentError, UnsupportedError
 from ..model import Model
-from ..model.driven import refuse_driven
+from ..model.driven import driven_parts
 from ..model.states import DickeBlock, SectorBlock, State
 from ..tools.types import Array, Matrix
 from .fock_growth import in_words
@@ -92,6 +92,12 @@ class Generator:
         self.block_labels = reached_labels(model, occupied)
         self.unknowns = unknowns_of(model, self.block_labels, spaces)
         self.frames = [single_frame(model)] if whole else frames_of(model)
+        keys = {(id(part.envelope), part.breaks, part.power): p for p, part in enumerate(driven_parts(model))}
+        self._part_of = [0] * len(self.frames)
+        if model.is_driven:
+            split = [(frame, part) for frame in self.frames for part in driven_parts(frame.model)]
+            self.frames = [Frame(part.model, frame.unitaries) for frame, part in split]
+            self._part_of = [keys[id(part.envelope), part.breaks, part.power] for _, part in split]
         turned = len(self.frames) - 1
         vectors = _VECTORS + (3 + 2 * turned if turned else 0)  # the rotations of one block, and what goes through them
         _check_memory(model, self.unknowns, vectors + least, memory, spaces)
@@ -122,6 +128,19 @@ class Generator:
         for map_, turns in zip(self._maps[1:], self._turns, strict=True):
             turned = self._rotate(vector, turns, inverse=False)
             change += self._rotate(map_ @ turned, turns, inverse=True)
+        return change
+
+    def of_part(self, part: int, vector: Array) -> Array:
+        """What the terms of one part of a model that changes in time add to dρ/dt, without their factor."""
+        change = np.zeros_like(vector)
+        for n, (map_, own) in enumerate(zip(self._maps, self._part_of, strict=True)):
+            if own != part:
+                continue
+            turns = self._turns[n - 1] if n else []
+            if any(turn is not None for turn in turns):
+                change += self._rotate(map_ @ self._rotate(vector, turns, inverse=False), turns, inverse=True)
+            else:
+                change += map_ @ vector
         return change
 
     @cached_property
@@ -283,7 +302,6 @@ def check_unknowns(
     UnsupportedError
         If the levels are too many for the products of all averages.
     """
-    refuse_driven(model, "The exact master equation is that")
     averages = sum(block.levels**2 for block in model.blocks) + 2 * len(model.modes)
     if averages > _AVERAGES:
         raise UnsupportedError(

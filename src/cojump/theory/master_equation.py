@@ -19,6 +19,7 @@ from ..basis.particle_removal import Label
 from ..basis.sector_densities import block_densities, labels_of_any
 from ..errors import ConvergenceError
 from ..model import Model
+from ..model.driven import DEGREE, Drive, refuse_driven
 from ..model.mixtures import Mixture, check_mixture, starts_of
 from ..model.states import State
 from ..tools import checks
@@ -28,8 +29,8 @@ from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
 from .exact_moments import ExactMoments, Photons, moments_at_end, moments_of, order_parameters_of, photons_of
 from .fock_growth import Edge, Outgrown, grown, spaces_for_path, widened
-from .generator import Generator, check_unknowns
-from .taylor_steps import evolve
+from .generator import LEAST, Generator, check_unknowns
+from .taylor_steps import DrivenTerms, evolve
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -167,8 +168,11 @@ def master_equation(
     applications = checks.number("applications", applications, 1)
     progress = checks.boolean("progress", progress)
     check_mixture(model, state)
+    if model.modes:
+        refuse_driven(model, "The exact master equation with modes is that")
     starts = [one for _, one in starts_of(state)]
-    check_unknowns(model, starts, memory, spaces=(spaces := spaces_for_path(model, starts, checked)))
+    least = LEAST + (DEGREE + 4 if model.is_driven else 0)  # of steps in which the generator changes in time
+    check_unknowns(model, starts, memory, least, spaces=(spaces := spaces_for_path(model, starts, checked)))
     with (
         threadpool_limits(1),  # the matrices are small: more threads only wait for each other
         Percentage(progress, "the time") as told,
@@ -204,7 +208,11 @@ def _solved(
     for_steps = tolerance / 2 if model.modes else tolerance
     end, begun, spent = float(times[-1]), 0.0, 0
     found: list[Array] = []
-    generator, vector = Generator(model, occupied, memory=memory, spaces=spaces), None
+    least = LEAST + (DEGREE + 4 if model.is_driven else 0)
+    generator, vector = Generator(model, occupied, memory=memory, least=least, spaces=spaces), None
+    driven = None
+    if model.is_driven:
+        driven = DrivenTerms(Drive(model, end), generator.of_part, generator.packing.norm)
     while True:
         if vector is None:
             vector = np.zeros(generator.packing.size)
@@ -233,9 +241,10 @@ def _solved(
                 norm=generator.packing.norm,
                 tolerance=for_steps * (float(left[-1]) / end if begun else 1.0),
                 most=applications - spent,
-                at_once=min(generator.spare, 8),
+                at_once=max(min(generator.spare - (least - LEAST), 8), 1),
                 told=told,
                 watch=watch,
+                driven=driven,
             ):
                 found.append(reader @ y)
             return np.array(found), generator
