@@ -104,6 +104,17 @@ def one_particle():
     return model, cj.product(model, {"site": np.eye(8)[0]})
 
 
+def equal_weights():
+    """Amplitudes whose weights are at the edges of the bins by which states are cut."""
+    one = np.ones((3, 3))
+    jumps = [
+        cj.CollectiveJump({"a": 1j * one, "b": X}, 4.0),
+        cj.LocalJump(one, "a", amplitude=np.sin, argument={"a": one}, exclude_self=True),
+    ]
+    model = cj.Model([cj.Block("a", 3, 3), cj.Block("b", 2)], [], jumps)
+    return model, cj.product(model, {"a": np.eye(3) / 3, "b": np.eye(2) / 2})
+
+
 def _affine(x):
     return 1.0 + 0.4 * x
 
@@ -120,6 +131,7 @@ CASES = {
     "mixed start": mixed_start,
     "collective": collective,
     "one particle": one_particle,
+    "equal weights": equal_weights,
 }
 
 

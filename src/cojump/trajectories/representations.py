@@ -341,8 +341,8 @@ class Sparse(Product):
         with compiling(self.kernels) as needed:
             if needed:
                 model = lambda_pump(2, 1.0, 1.0, 1.0)
-                start = occupation(model, {"particles": [2, 0, 0]})
-                SparseEngine(model, start, np.array([0.0, 0.1]), 1e-9).run(0, 0)
+                start = occupation(model, {"particles": [0, 2, 0]})  # from where it jumps
+                SparseEngine(model, start, np.array([0.0, 1.0]), 1e-9).run(0, 0)
                 compile_polynomials()
 
 

@@ -17,6 +17,9 @@ from .sparse_jump import Heap, gather_state, level_bits, perform_sparse_jump, pu
 BINS = 256
 """Powers of two of the weights that are told apart when a state is cut."""
 
+EDGE = 1 - 2.0**-40
+"""Weights at the edge of two of these are rounded to either side: all that are nearly there are kept."""
+
 CHUNK = 256
 """Amplitudes of which inner products are taken at once: all vectors of them stay in the cache."""
 
@@ -72,7 +75,7 @@ def _least_kept(heap, total, tail, bins):
     for k in range(bins.size - 1, -1, -1):
         cut += bins[k]
         if cut > tail:
-            return math.ldexp(total, -k - 1)
+            return math.ldexp(total, -k - 1) * EDGE
     return 0.0
 
 
