@@ -261,6 +261,8 @@ class Modes(Product):
 class Driven(Product):
     """Whatever changes in time, step by step in Python: the parts of H_eff that have one envelope each."""
 
+    kernels = "driven"
+
     def holds(self, model: Model) -> bool:
         """Whether it can run this part."""
         return model.is_driven
@@ -282,7 +284,7 @@ class Driven(Product):
     def compile(self) -> None:
         """Compile the kernels of several blocks, and what steps call of them one by one."""
         PRODUCT.compile()
-        with compiling("driven") as needed:
+        with compiling(self.kernels) as needed:
             if needed:
                 two, three = free_flips(2, 1.0, 1.0, 1.0), lambda_pump(2, 1.0, 1.0, 1.0)
                 starts = tilted(two, 1.0, 0.0), occupation(three, {"particles": [2, 0, 0]})
