@@ -19,6 +19,8 @@ STORED = {
     "oscillations": {"limit_cycle": ["times.end=4"], "time_crystal": ["times.end=4"]},
     "potts_retrieval": {"potts": ["model.size=[4, 5, 6]"]},
     "constrained_meanfield": {"constrained": []},
+    "superradiance": {"superradiance": ["model.size=[4, 6]", "times.end=2"]},
+    "multimode_retrieval": {"multimode": ["times.end=0.25"]},
 }
 """The run files whose results a script reads, and what is smaller in them beside the number of trajectories."""
 

@@ -267,3 +267,29 @@ def test_uncertain_errors_are_hatched_and_named(draw):
         names = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
         hatched = [band for axes in figure.axes for band in axes.collections if band.get_hatch()]
         assert ("error uncertain" in names) == bool(hatched) == marked
+
+
+def test_a_mode_is_no_block_of_spins():
+    model = cj.systems.dicke(2, omega_atom=1.0, omega_mode=1.0, coupling=0.8, kappa=1.0)
+    result = cj.simulate(model, cj.tilted(model, 2.0, 0.3), [0.0, 0.2], n_traj=3)
+    figure = averages_figure([result])
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert [t for t in titles if t] == ["block spins", "mode cavity"]
+    names = [axes.get_ylabel() for axes in figure.axes]
+    assert names.count(r"$\langle m_x\rangle$") == 1
+    assert [name for name in names if "langle a" in name] == [
+        r"$\mathrm{Re}\,\langle a\rangle/\sqrt{N}$",
+        r"$\mathrm{Im}\,\langle a\rangle/\sqrt{N}$",
+    ]
+
+
+@pytest.mark.parametrize(("correction", "shown"), [(0.1, True), (1e6, False)])
+def test_a_correction_that_grows_for_ever_does_not_flatten_what_is_measured(correction, shown):
+    plain = make_result(50)
+    A = len(plain.labels)
+    T = len(plain.times)
+    made = np.full((T, A), correction)
+    theory = Theory(np.ones((T, A, A)), made, np.ones(T), np.empty((T, 0)))
+    low, high = averages_figure([replace(plain, theory=theory)]).axes[A].get_ylim()
+    assert (low <= correction / 50 <= high) == shown
+    assert high - low < 10

@@ -44,6 +44,9 @@ _BLOCKS, _COLUMNS, _ROWS, _SINGLE = 4, 4, 8, 3
 _NAMED, _LONGEST = 12, 48
 """Curves that a legend names, of more an even choice; and characters of each name."""
 
+_FAR_OFF = 20.0
+"""A 1/N correction that takes so many times the room of what is measured leaves the panel."""
+
 _ZERO = 1e-13
 """An average that never gets beyond this, in all points, has no panel."""
 
@@ -55,6 +58,9 @@ _FEW_DECADES = 300.0
 
 _BAND = 2.0
 """Half the width of a band, in standard errors."""
+
+_QUADRATURES = {"x": r"$\mathrm{Re}\,\langle a\rangle/\sqrt{N}$", "y": r"$\mathrm{Im}\,\langle a\rangle/\sqrt{N}$"}
+"""How x and y of a boson mode are written."""
 
 _DASHES = (0, (4, 2))
 _DOTS = (0, (1, 1.2))
@@ -260,7 +266,8 @@ def averages_figure(results: Sequence[Result]) -> Figure:
                 upper.set_axis_off()
                 lower.set_axis_off()
         if len(blocks) > 1 and block != before:
-            panels[2 * row, 0].set_title(f"block {printable(block)[:_LONGEST]}", loc="left", parse_math=False)
+            kind = "mode" if _is_mode(results, labels[0]) else "block"
+            panels[2 * row, 0].set_title(f"{kind} {printable(block)[:_LONGEST]}", loc="left", parse_math=False)
         before = block
         panels[2 * row + 1, 0].set_ylabel("difference")
     figure.align_ylabels()
@@ -307,6 +314,12 @@ def _rows_of(results: Sequence[Result], blocks: dict[str, list[str]]) -> tuple[l
     return rows, notes
 
 
+def _is_mode(results: Sequence[Result], label: str) -> bool:
+    """Whether an average is x or y of a boson mode: those are no averages of particles, and E_N has no part of them."""
+    places = [(result, result.labels.index(label)) for result in results if label in result.labels]
+    return label.endswith((".x", ".y")) and all(result.weights[a] == 0 for result, a in places)
+
+
 def _is_zero(results: Sequence[Result], label: str) -> bool:
     """Whether an average and its mean field are zero at all times in all points that have it."""
     for result in results:
@@ -338,9 +351,13 @@ def _draw_pair(upper: Axes, lower: Axes, results: Sequence[Result], label: str, 
         flags = None if result.uncertain is None else result.uncertain[:, a]
         _band(upper, result.times, value, error, flags, colour)
         _band(lower, result.times, value - reference, error, flags, colour)
+    measured = np.array(lower.get_ylim())
+    for result, a, _ in curves:
         if result.theory is not None:
             expected = result.theory.correction[:, a] / result.n_particles
             lower.plot(result.times, expected, color="black", linestyle=_DOTS, linewidth=0.9, zorder=5)
+    if np.ptp(lower.get_ylim()) > _FAR_OFF * np.ptp(measured):  # beside an instability the series in 1/N grows for ever
+        lower.set_ylim(measured + 0.5 * np.ptp(measured) * np.array([-1, 1]))
     references = [(r.times, r.reference[:, a], c) for r, a, c in curves]
     if _all_same(references):
         references = [(*references[-1][:2], "black")]
@@ -348,7 +365,8 @@ def _draw_pair(upper: Axes, lower: Axes, results: Sequence[Result], label: str, 
         upper.plot(times, values, color=colour, linestyle=_DASHES, linewidth=1.0, zorder=4)
     lower.axhline(0, color="black", linestyle=_DASHES, linewidth=1.0, zorder=4)
     lower.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3), useMathText=True)
-    upper.set_ylabel(_symbol(label.rpartition(".")[2]))
+    name = label.rpartition(".")[2]
+    upper.set_ylabel(_QUADRATURES[name] if _is_mode(results, label) else _symbol(name))
     upper.yaxis.set_major_locator(MaxNLocator(5))
     lower.yaxis.set_major_locator(MaxNLocator(3))
     upper.margins(x=0)
