@@ -37,7 +37,18 @@ def three_levels():
     return (model, cj.corrupted(model, 0, 0.7), TIMES[:3]), {"n_traj": 20, "chunk": 3, "keep": 20, "seed": SEED}
 
 
-CASES = {"mixed": mixed_start, "few_chunks": fewer_chunks_than_ranks, "three_levels": three_levels}
+def beside_a_mode():
+    """Atoms and a lossy mode with thermal light: frames that follow a trajectory, and begin anew with the next."""
+    model = cj.systems.dicke(3, 1.0, 1.0, 0.9, 1.0, thermal=0.1, gamma=0.3)
+    return (model, cj.tilted(model, 2.0, 0.3), TIMES[:5]), {"n_traj": 20, "chunk": 3, "keep": 20, "seed": SEED}
+
+
+CASES = {
+    "mixed": mixed_start,
+    "few_chunks": fewer_chunks_than_ranks,
+    "three_levels": three_levels,
+    "mode": beside_a_mode,
+}
 
 
 def main():

@@ -1,5 +1,7 @@
 """Trajectories with boson modes: closed forms, a plain Fock space, and the frame that follows the mode."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_array, eye_array, kron
@@ -8,7 +10,8 @@ from scipy.sparse.linalg import expm_multiply
 import cojump as cj
 from cojump.basis.fock_window import FockWindow, displacement
 from cojump.ensemble.simulate import simulate
-from cojump.trajectories import mode_state
+from cojump.trajectories import loop, mode_state
+from cojump.trajectories.engine import make_engine
 from tests.support.pauli import LOWER, RAISE, X, Z
 
 VACUUM = {"atoms": [0, 1]}
@@ -206,6 +209,33 @@ def test_parts_that_nothing_couples_keep_their_scales():
     first, second = (simulate(m, cj.product(m, kets), times, n_traj=1) for m in (apart, joined))
     np.testing.assert_allclose(first.mean, second.mean, rtol=0, atol=1e-8)
     np.testing.assert_allclose(first.second, second.second, rtol=0, atol=1e-8)
+
+
+def test_what_ran_before_changes_no_digit_of_a_trajectory(monkeypatch):
+    """Sectors that are kept hold the displacements of whoever was there last; polls come after every bit of work."""
+    model = dicke(5, thermal=0.2)
+    state, times = cj.product(model, {"atoms": [0.6, 0.8], "cavity": 0.4}), np.array([0.5, 1.0, 1.5])
+    monkeypatch.setattr(loop, "POLL", 1)
+    polls = []
+    used = make_engine(model, state, times, 1e-9)
+    for index in (0, 1, 3):
+        used.run(7, index)
+    after, alone = used.run(7, 2, poll=lambda: polls.append(1)), make_engine(model, state, times, 1e-9).run(7, 2)
+    np.testing.assert_array_equal(after.mean, alone.mean)
+    np.testing.assert_array_equal(after.second, alone.second)
+    assert after.n_jumps == alone.n_jumps
+    assert len(polls) > 10
+
+
+def test_order_parameters_with_a_mode():
+    """An order parameter of particles and mode is the same sum of their averages."""
+    plain = dicke(3)
+    model = replace(plain, order_parameters={"joint": {"atoms": 0.5 * Z, "cavity": (2.0, -1.0)}})
+    state = cj.product(model, {"atoms": [0.6, 0.8], "cavity": 0.2})
+    result = cj.simulate(model, state, [0.5, 1.0], n_traj=6, keep=2)
+    assert result.trajectories.shape == (2, 2, 5)
+    expected = 0.5 * result["atoms.z"].mean + 2 * result["cavity.x"].mean - result["cavity.y"].mean
+    np.testing.assert_allclose(result.order["joint"].mean, expected, rtol=0, atol=1e-12)
 
 
 def test_results_with_modes_are_kept(tmp_path):
