@@ -311,6 +311,21 @@ class DrivenOracle(Oracle):
         return OracleSolution(times, mean, second, covariance, np.array(path))
 
 
+def with_coherent_modes(
+    rho0: np.ndarray, model, fock: Mapping[str, int], amplitudes: Mapping[str, complex]
+) -> np.ndarray:
+    """A state of the particles (D, D) beside each mode in the coherent state |√N α>, by a|β> = β|β>."""
+    total = sum(block.size for block in model.blocks)
+    for mode in model.modes:
+        beta = np.sqrt(total) * amplitudes[mode.name]
+        ket = np.ones(fock[mode.name], dtype=complex)
+        for n in range(1, len(ket)):
+            ket[n] = ket[n - 1] * beta / np.sqrt(n)
+        ket *= np.exp(-(abs(beta) ** 2) / 2)
+        rho0 = np.kron(rho0, np.outer(ket, ket.conj()))
+    return rho0
+
+
 # ---- what is observed ----------------------------------------------------------------------------
 
 

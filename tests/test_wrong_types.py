@@ -348,7 +348,7 @@ INNER = {
     "cojump.model.jumps.CollectiveJump": "matrices",
     "cojump.model.modes.ModeCoupling": "matrices",
     "cojump.model.potential.Potential": "argument",
-    "cojump.model.model.Model.linear": "matrices",
+    "cojump.model.constituents.Constituents.linear": "matrices",
 }
 
 

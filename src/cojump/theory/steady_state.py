@@ -166,12 +166,14 @@ def steady_state(
     if state is not None:
         check_start(model, state)
     spaces = spaces_at_rest(model)
+    starts = None if state is None else [state]
+    check_unknowns(model, starts, memory, spaces=spaces)  # before so much as the sectors are listed
     if state is None:
         occupied = [sector_labels(block) for block in model.blocks]
     else:
         occupied = [occupied_labels(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
     while True:
-        check_unknowns(model, None if state is None else [state], memory, spaces=spaces)
+        check_unknowns(model, starts, memory, spaces=spaces)
         generator, vector, error = _found(model, occupied, spaces, memory, progress)
         lost = Edge(model, spaces, generator.packing, generator.dims).losses(vector)
         modes = [m for m, loss in enumerate(lost) if loss > _LOST * (model.fastest or 1.0)]
