@@ -14,9 +14,9 @@ from tests.statistical.rules import against_oracle, pool
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 
 TIMES = np.array([0.0, 0.3, 0.7, 1.1])
-N_TRAJ = 500
-LARGEST_ERROR = 0.05
-"""The test has power only while no standard error exceeds this (√(1/500) = 0.045 is the worst there can be)."""
+N_TRAJ = 250
+LARGEST_ERROR = 0.04
+"""The test has power only while no standard error exceeds this (√(1/250) = 0.063 is the worst there can be)."""
 
 ALONG = 0.6 * X - 0.2 * Y + 0.7 * Z
 
