@@ -68,6 +68,13 @@ class ModeTerm(Term, ABC):
 
     mode: str
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        checked_mode_name("mode", self.mode)
+
+    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
+        return {}
+
     @property
     def coupled(self) -> set[str]:
         """Names of the mode and of the blocks that the term couples to it."""
@@ -114,13 +121,9 @@ class ModeEnergy(ModeTerm):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "omega", checks.number("omega", self.omega))
-        checked_mode_name("mode", self.mode)
 
     def _title(self) -> str:
         return f"ModeEnergy of {self.mode}, ω = {self.omega:.6g}"
-
-    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
-        return {}
 
     def fastest(self, sizes: Mapping[str, int]) -> float:
         """|ω|."""
@@ -166,13 +169,9 @@ class ModeDrive(ModeTerm):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "eta", checks.complex_number("eta", self.eta))
-        checked_mode_name("mode", self.mode)
 
     def _title(self) -> str:
         return f"ModeDrive of {self.mode}, η = {self.eta if self.eta.imag else self.eta.real:.6g}"
-
-    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
-        return {}
 
     def fastest(self, sizes: Mapping[str, int]) -> float:
         """|η|."""
@@ -223,7 +222,6 @@ class ModeCoupling(ModeTerm):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "matrices", checked_matrices("matrices", self.matrices))
-        checked_mode_name("mode", self.mode)
 
     def _title(self) -> str:
         return f"ModeCoupling of {self.mode} to {few(list(self.matrices), 3)}"
@@ -283,15 +281,11 @@ class ModeLoss(ModeTerm):
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "kappa", checks.number("kappa", self.kappa, 0))
-        checked_mode_name("mode", self.mode)
         object.__setattr__(self, "thermal", checks.number("thermal", self.thermal, 0))
 
     def _title(self) -> str:
         thermal = f", n̄ = {self.thermal:.6g}" if self.thermal else ""
         return f"ModeLoss of {self.mode}, κ = {self.kappa:.6g}{thermal}"
-
-    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
-        return {}
 
     @property
     def rates(self) -> tuple[float, float]:

@@ -24,8 +24,11 @@ FAR = 0.5
 _GRID = 4
 """Displacements are changed by multiples of 1/4, real and imaginary part, so that few operators D come back often."""
 
-ROUNDING = 1e-13
-"""Of a norm."""
+ROUNDING = 1e-29
+"""Of the weight of Fock states that are empty."""
+
+_END = 4
+"""Fock states at an end of a window that show what is beyond it: a displaced state falls off faster than any power."""
 
 _GROWTH = 16
 """Fock states by which a window grows until a displaced state fits."""
@@ -95,13 +98,13 @@ class ModeState(ProductState):
         super().take(labels, box, ket)
         if not self._left > 0:
             self._left = self._tick
-            self.references = [b + self._mean(m) for m, b in enumerate(self.displacements)]
+            self.references = [b + self._sector.modes.mean(m, self._ket) for m, b in enumerate(self.displacements)]
         self._follow()
 
     def _follow(self) -> None:
         """Move the frames of modes that have gone far from theirs, and set all that depends on the displacements."""
         for m in range(len(self.displacements)):
-            mean = self._mean(m)
+            mean = self._sector.modes.mean(m, self._ket)
             if abs(mean) > FAR:
                 self._move(m, complex(round(_GRID * mean.real), round(_GRID * mean.imag)) / _GRID)
         self._sector.displace(self.displacements, self.references)
@@ -109,24 +112,18 @@ class ModeState(ProductState):
             self.driven.displace(self.displacements, self.references)
         self.averages.displace(self.displacements)
 
-    def _mean(self, m: int) -> complex:
-        """<a> of a displaced mode."""
-        axis, window = len(self._sector.blocks) + m, self._sector.modes[m]
-        outer, inner = around(self._sector.dims, axis)
-        tensor = self._ket.reshape(outer, window.dim, inner)
-        root = np.sqrt(window.quanta[1:])[:, None]
-        return complex(np.vdot(tensor[:, :-1], root * tensor[:, 1:]))
-
     def _move(self, m: int, delta: complex) -> None:
-        """Displace a mode by -δ, and its frame by δ; the window grows until no more than its tail is lost."""
-        sector, axis = self._sector, len(self._sector.blocks) + m
+        """Displace a mode by -δ, and its frame by δ; the window grows until its ends hold no more than the tail."""
+        sector, (axis, _) = self._sector, self._sector.modes[m]
         source = sector.box[axis]
         outer, inner = around(sector.dims, axis)
         tensor = self._ket.reshape(outer, sector.dims[axis], inner)
         target = source
         while True:
             after = np.ascontiguousarray(self._operator(-delta, source, target) @ tensor)
-            if 1 - float(np.vdot(after, after).real) <= self._windows.tail + ROUNDING:
+            weights = (np.abs(after) ** 2).sum(axis=(0, 2))
+            ends = float(weights[-_END:].sum() + (weights[:_END].sum() if target[0] > 0 else 0.0))
+            if ends <= self._windows.tail + ROUNDING:
                 break
             target = (max(target[0] - _GROWTH, 0), target[1] + _GROWTH)
         box = (*sector.box[:axis], target, *sector.box[axis + 1 :])

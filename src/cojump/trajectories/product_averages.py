@@ -102,8 +102,8 @@ class ProductAverages:
             rows = self._moves[b].collective(sector.labels[b], sector.box[b], s, name, matrix)
             (apply_adjoint if adjoint else apply)(rows, around(sector.dims, b), state, made)
         if self._quadratures:
-            for m, window in enumerate(sector.modes):
-                outside, column = around(sector.dims, len(sector.blocks) + m), self._particles + 2 * m
+            for m, (axis, window) in enumerate(sector.modes):
+                outside, column = around(sector.dims, axis), self._particles + 2 * m
                 apply(Rows.of(window.lowering), outside, state, stack[column])
                 apply(Rows.of(window.raising), outside, state, stack[column + 1])
         norm2 = np.vdot(state, state).real

@@ -73,7 +73,7 @@ class ProductJumps:
             left /= float(rates[number])
         channel, collective = self.basis.channels[number], self.basis.collective[number]
         if channel is None and collective is None:
-            after, _ = _chosen(sector.lost(number, state), left)
+            after, _ = _chosen(sector.modes.lost(number, state), left)
             return (
                 (NO_NUMBER if after is None else number),
                 sector.labels,
@@ -105,7 +105,7 @@ class ProductJumps:
             weights.append(max(total, 0.0))
         for mode in self.basis.modes:
             for place in mode.losses:
-                weights[place] = sum(w for _, w in sector.lost(place, state))
+                weights[place] = sum(w for _, w in sector.modes.lost(place, state))
         return weights
 
     def _local_jump(

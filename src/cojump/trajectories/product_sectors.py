@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, triu
 
-from ..basis.fock_window import FockWindow
 from ..basis.occupations import Occupations
 from ..basis.particle_removal import Label
 from ..basis.rotations import representation
@@ -38,6 +37,7 @@ from .product_channels import Channel, channels_of
 from .product_moves import Ket, Rows, apply, around
 from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
 from .sector_matrix import program_matrix
+from .sector_modes import SectorModes
 
 _ZERO = 1e-14
 _RESULT, _STATE = 1, 0
@@ -138,10 +138,6 @@ class ProductBasis:
         blocks = tuple((0, dimension_of(b, label)) for b, label in zip(self.blocks, labels, strict=True))
         return blocks + ((0, _MOST_QUANTA),) * len(self.modes)
 
-    def loss(self, place: int) -> tuple[int, tuple[float, float]]:
-        """The mode that the jump at ``place`` is a loss of, and its rates of a and of a†."""
-        return next((m, mode.losses[place]) for m, mode in enumerate(self.modes) if place in mode.losses)
-
     def sector(self, labels: Labels, box: Box | None = None) -> ProductSector:
         """The window ``box`` (or all) of a sector; recent ones are kept within the memory budget."""
         window = self.whole(labels) if box is None else box
@@ -167,7 +163,7 @@ class ProductSector:
         First and past-last state of each block (counted from M = -J for two levels; all of them for more), then those
         of the displaced modes.
     blocks : list of sectors
-    modes : list of FockWindow
+    modes : SectorModes
     dims : tuple of int
         Number of states of each block, then of each mode; states are flat arrays in C order.
     size : int
@@ -191,17 +187,16 @@ class ProductSector:
             sector_of(block, label, None if block.levels > 2 or window == ends else window)
             for block, label, window, ends in zip(basis.blocks, labels, box, whole, strict=False)
         ]
-        self.modes = [FockWindow(*window) for window in box[len(labels) :]]
-        self.dims = (*(s.dim for s in self.blocks), *(m.dim for m in self.modes))
+        self.modes = SectorModes(basis.modes, box[len(labels) :], tuple(s.dim for s in self.blocks))
+        self.dims = self.modes.dims
         self.size = prod(self.dims)
         self._gammas: dict[tuple[int, Label | None], Array] = {}
         self._polynomials: dict[tuple[int, Label | None], Rows] = {}
         self._left_behind: dict[tuple[int, int], tuple[NDArray[np.bool_], NDArray[np.int64]]] = {}
         self._hamiltonian = Builder(self.dims)
         self._hamiltonian.put(CLEAR, _RESULT, _STATE)
-        self._displaced: list[tuple[int, Callable[[complex, complex], complex], int]] = []
         self.energy = self._add_hamiltonian()
-        half_rate = self._damping_of_modes()
+        half_rate = np.zeros(self.dims) + self.modes.half_rate
         self.rate_tables: list[Array] = []
         self.rate_programs: list[Program | None] = []
         self.rate_bands: list[Bands | None] = []
@@ -215,7 +210,7 @@ class ProductSector:
                 self._add_rate(single, channel, diagonal if turned else None, 1.0)
                 self._add_rate(self._hamiltonian, channel, diagonal if turned else None, -0.5j)
                 diagonal = np.zeros(self.dims) if turned else diagonal
-            elif collective is None:  # the loss of a mode, see _damping_of_modes
+            elif collective is None:  # the loss of a mode, which is in self.modes
                 diagonal = np.zeros(self.dims)
             else:
                 self._add_collective(single, collective, 1.0)
@@ -340,6 +335,11 @@ class ProductSector:
         inside, places = self._left_behind[key]
         return np.where(self.along(channel.block, inside), self.gamma(channel, places), 0.0)
 
+    def displace(self, displacements: Sequence[complex], references: Sequence[complex]) -> None:
+        """Set H_eff to the frame with these b and β of the modes, see cojump.trajectories.displaced_modes."""
+        damping = self.modes.displace(self.h_eff.program.factor, displacements, references)
+        np.add(self.half_rate, damping, out=self.h_eff.half_rate)
+
     def _add_hamiltonian(self) -> Array:
         """Add H to the program, except for its diagonal, which is returned flat."""
         energy = np.zeros(self.dims)
@@ -368,64 +368,8 @@ class ProductSector:
                 energy += self._on_grid(potential.energy, {})
             elif potential.turn:
                 self._add_turned(self._hamiltonian, potential.turn, self._on_grid(potential.energy, {}), 1.0)
-        for m in range(len(self.modes)):
-            energy += self.along(len(self.blocks) + m, basis.modes[m].omega * self.modes[m].quanta)
-            self._add_mode(m)
-        return energy.ravel()
-
-    def _add_mode(self, m: int) -> None:
-        """Add what couples to a mode in its displaced frame: terms of a†, of a, and of its displacement."""
-        program, mode, window, axis = self._hamiltonian, self.basis.modes[m], self.modes[m], len(self.blocks) + m
-        raising, lowering = program.matrix(axis, window.raising), program.matrix(axis, window.lowering)
-        self._put_displaced(m, raising, mode.raising)
-        self._put_displaced(m, lowering, mode.lowering)
-        for block, y in mode.couplings:
-            adjoint = np.ascontiguousarray(y.conj().T)
-            ways: list[tuple[Matrix, int, Callable[[complex, complex], complex]]]
-            if np.allclose(y, adjoint, rtol=_ZERO, atol=0):
-                both = program.matrix(axis, csr_array(window.raising + window.lowering))
-                ways = [(y, both, lambda b, _: 2 * b.real)]
-            else:
-                ways = [(y, raising, lambda b, _: b.conjugate()), (adjoint, lowering, lambda b, _: b)]
-            for matrix, of_mode, of_displacement in ways:
-                of_block = program.matrix(block, self.blocks[block].one_body(matrix))
-                program.put(APPLY, 2, _STATE, of_block)
-                program.put(APPLY_ADD, _RESULT, 2, of_mode)
-                self._put_displaced(m, of_block, of_displacement)
-
-    def _put_displaced(self, m: int, matrix: int, factor: Callable[[complex, complex], complex]) -> None:
-        """Add a matrix with a factor that depends on the displacement of a mode and on its reference."""
-        self._displaced.append((len(self._hamiltonian.code), factor, m))
-        self._hamiltonian.put(APPLY_ADD, _RESULT, _STATE, matrix)
-
-    def displace(self, displacements: Sequence[complex], references: Sequence[complex]) -> None:
-        """Set H_eff to the frame with these b and β of the modes, see cojump.trajectories.displaced_modes."""
-        for place, factor, m in self._displaced:
-            self.h_eff.program.factor[place] = factor(displacements[m], references[m])
-        self._offsets = [b - beta for b, beta in zip(displacements, references, strict=True)]
-        of_modes = zip(self.basis.modes, self._offsets, strict=True)
-        damping = sum(0.5 * mode.rates[1] * abs(d) ** 2 for mode, d in of_modes)
-        np.add(self.half_rate, damping, out=self.h_eff.half_rate)
-
-    def lost(self, place: int, state: Ket) -> list[tuple[Ket, float]]:
-        """What the two jumps of a loss make of a state, √κ₁ (a' + d) ψ and √κ₂ (a'† + d*) ψ, and their weights."""
-        m, rates = self.basis.loss(place)
-        outside, window, d = around(self.dims, len(self.blocks) + m), self.modes[m], self._offsets[m]
-        made = []
-        for rate, matrix, number in zip(rates, (window.lowering, window.raising), (d, d.conjugate()), strict=True):
-            if rate > 0:
-                after = np.sqrt(rate) * (apply(Rows.of(matrix), outside, state) + number * state)
-                made.append((after, float(np.vdot(after, after).real)))
-        return made
-
-    def _damping_of_modes(self) -> Array:
-        """½ [κ₁ a'†a' + κ₂ a'a'†] of all modes."""
-        damping = np.zeros(self.dims)
-        for m, (mode, window) in enumerate(zip(self.basis.modes, self.modes, strict=True)):
-            for down, up in mode.losses.values():
-                rate = down * window.quanta + up * (window.quanta + 1)
-                damping += self.along(len(self.blocks) + m, 0.5 * rate)
-        return damping
+        self.modes.add(self._hamiltonian, self.blocks)
+        return (energy + self.modes.energy).ravel()
 
     def _add_off_diagonal(self, b: int, matrix: csr_array) -> None:
         rest = _off_diagonal(matrix)
