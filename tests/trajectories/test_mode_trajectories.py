@@ -12,6 +12,7 @@ from cojump.basis.fock_window import FockWindow, displacement
 from cojump.ensemble.simulate import simulate
 from cojump.trajectories import loop, mode_state
 from cojump.trajectories.engine import make_engine
+from cojump.trajectories.sector_matrix import program_matrix
 from tests.support.pauli import LOWER, RAISE, X, Z
 
 VACUUM = {"atoms": [0, 1]}
@@ -158,6 +159,27 @@ def test_ensemble_averages_are_those_of_a_plain_fock_space():
         assert edge < 1e-6
         worst = (np.abs(mean - exact) / error).max()
         assert (worst < 4.5) if holds else (worst > 8)
+
+
+def test_the_weights_of_all_jumps_are_the_loss_of_norm():
+    """-2 Im <H_eff> in any state, with the reference of the jumps away from the frame; each jump has its own share."""
+    model, rng = dicke(3, thermal=0.2), np.random.default_rng(5)
+    state = mode_state.ModeState(model, cj.product(model, {"atoms": [0.6, 0.8]}), 1e-8, rng)
+    state.begin(rng)
+    sector = state._sector
+    ket = rng.normal(size=sector.size) + 1j * rng.normal(size=sector.size)
+    ket.reshape(sector.dims)[..., -1] = 0  # a† leads out of the window there
+    sector.displace([0.4 + 0.1j], [-0.2j])
+    weights = state._jumps._weights(sector, ket)
+    H = program_matrix(sector.h_eff)
+    np.testing.assert_allclose(sum(weights), -2 * np.vdot(ket, H @ ket).imag, rtol=1e-12)
+    decay = 0.3 * np.vdot(ket, _up(sector) * ket).real
+    np.testing.assert_allclose(weights[1], decay, rtol=1e-12)
+
+
+def _up(sector):
+    """Number of atoms up, over a sector of three atoms with J = 3/2."""
+    return np.repeat(np.arange(4.0), sector.dims[1])
 
 
 # ---- the frame -----------------------------------------------------------------------------------
