@@ -19,7 +19,7 @@ from ..basis.particle_removal import Label
 from ..basis.sector_densities import block_densities, labels_of_any
 from ..errors import ConvergenceError
 from ..model import Model
-from ..model.driven import DEGREE, Drive, refuse_driven
+from ..model.driven import refuse_driven
 from ..model.mixtures import Mixture, check_mixture, starts_of
 from ..model.states import State
 from ..tools import checks
@@ -27,10 +27,10 @@ from ..tools.checks import check_times
 from ..tools.progress import Percentage
 from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
+from .evolution import Evolved, Limits, evolved, least_vectors
 from .exact_moments import ExactMoments, Photons, moments_at_end, moments_of, order_parameters_of, photons_of
-from .fock_growth import Edge, Outgrown, grown, spaces_for_path, widened
-from .generator import LEAST, Generator, check_unknowns
-from .taylor_steps import DrivenTerms, evolve
+from .fock_growth import spaces_for_path
+from .generator import Generator, check_unknowns
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -171,14 +171,15 @@ def master_equation(
     if model.modes:
         refuse_driven(model, "The exact master equation with modes is that")
     starts = [one for _, one in starts_of(state)]
-    least = LEAST + (DEGREE + 4 if model.is_driven else 0)  # of steps in which the generator changes in time
+    least = least_vectors(model.is_driven)
     check_unknowns(model, starts, memory, least, spaces=(spaces := spaces_for_path(model, starts, checked)))
     with (
         threadpool_limits(1),  # the matrices are small: more threads only wait for each other
         Percentage(progress, "the time") as told,
     ):
-        found, generator = _solved(model, state, checked, spaces, tolerance, memory, applications, told)
-    mean, second, weights, photons = moments_of(found, len(model.labels), len(model.modes))
+        path = _solved(model, state, checked, spaces, Limits(tolerance, memory, applications), told)
+    generator = path.generator
+    mean, second, weights, photons = moments_of(np.array(path.found), len(model.labels), len(model.modes))
     off = float(np.abs(weights.sum(axis=1) - 1).max())
     if not off < tolerance + 1e-11:
         raise ConvergenceError(f"The trace of ρ is off by {off:.3g}: rounding has spoilt the solution")
@@ -194,62 +195,19 @@ def _solved(
     state: State | Mixture,
     times: Array,
     spaces: Sequence[FockSpace],
-    tolerance: float,
-    memory: float,
-    applications: float,
+    limits: Limits,
     told: Callable[[float], None],
-) -> tuple[Array, Generator]:
-    """What the reader of the generator gives at the times, and the generator of the last step.
-
-    With modes half of the tolerance is for the steps, and half for what is lost beyond their Fock states.
-    """
+) -> Evolved[Array]:
+    """What the reader of the generator gives at the times, and the generator of the last step."""
     starts = starts_of(state)
     occupied = [labels_of_any(block, [s.blocks[b] for _, s in starts]) for b, block in enumerate(model.blocks)]
-    for_steps = tolerance / 2 if model.modes else tolerance
-    end, begun, spent = float(times[-1]), 0.0, 0
-    found: list[Array] = []
-    least = LEAST + (DEGREE + 4 if model.is_driven else 0)
-    generator, vector = Generator(model, occupied, memory=memory, least=least, spaces=spaces), None
-    driven = None
-    if model.is_driven:
-        driven = DrivenTerms(Drive(model, end), generator.of_part, generator.packing.norm)
-    while True:
-        if vector is None:
-            vector = np.zeros(generator.packing.size)
-            for weight, one in starts:
-                own = [block_densities(block, part) for block, part in zip(model.blocks, one.blocks, strict=True)]
-                vector += weight * generator.start(own, one.amplitudes)
-        reader, edge = generator.expectations(), Edge(model, spaces, generator.packing, generator.dims)
-        allowed = tolerance / 2 / max(len(spaces), 1) / max(end, np.finfo(float).tiny)
+    generator = Generator(model, occupied, memory=limits.memory, least=least_vectors(model.is_driven), spaces=spaces)
+    vector = np.zeros(generator.packing.size)
+    for weight, one in starts:
+        own = [block_densities(block, part) for block, part in zip(model.blocks, one.blocks, strict=True)]
+        vector += weight * generator.start(own, one.amplitudes)
 
-        def applied(y: Array, generator: Generator = generator) -> Array:
-            nonlocal spent
-            spent += 1
-            return generator(y)
+    def reading(generator: Generator) -> Callable[[Array], Array]:
+        return generator.expectations().__matmul__
 
-        def watch(t: float, before: Array, after: Array, edge: Edge = edge, allowed: float = allowed) -> None:
-            modes = [m for m, lost in enumerate(edge.losses(after)) if lost > allowed]
-            if modes:
-                raise Outgrown(t, before, modes)
-
-        left = times[len(found) :] - begun
-        try:
-            for y in evolve(
-                applied,
-                vector,
-                left,
-                norm=generator.packing.norm,
-                tolerance=for_steps * (float(left[-1]) / end if begun else 1.0),
-                most=applications - spent,
-                at_once=max(min(generator.spare - (least - LEAST), 8), 1),
-                told=told,
-                watch=watch,
-                driven=driven,
-            ):
-                found.append(reader @ y)
-            return np.array(found), generator
-        except Outgrown as outgrown:
-            begun, spaces = begun + outgrown.time, grown(spaces, outgrown.modes)
-            smaller = generator
-            generator = Generator(model, occupied, memory=memory, spaces=spaces)
-            vector = widened(outgrown.vector, smaller.packing, generator.packing, smaller.dims, generator.dims)
+    return evolved(generator, occupied, vector, times, reading, limits, told)
