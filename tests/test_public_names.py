@@ -11,6 +11,7 @@ import cojump as cj
 
 MODULES = {
     "systems": "model.systems",
+    "envelopes": "model.envelopes",
     "fluctuations": "theory.fluctuations",
     "attractors": "theory.attractors",
     "bounds": "theory.bounds",
@@ -38,6 +39,7 @@ def test_from_cojump_import_gives_the_public_modules():
 NAMES = {
     "systems": "free_flips constrained facilitated hopfield potts_hopfield boundary_time_crystal lambda_pump p_spin "
     "dicke tavis_cummings multimode_dicke",
+    "envelopes": "gaussian linear sine step",
     "longtime": "autocorrelation_time averages kept_series residence waiting_times",
     "reduced": "one two correlators",
     "attractors": "fixed_points limit_cycle scan survey",

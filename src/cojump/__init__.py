@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         OneBody,
         Potential,
         TwoBody,
+        envelopes,
         systems,
     )
     from .model import standard_operators as operators
@@ -89,6 +90,7 @@ _HOMES = {
 _MODULES = {
     "systems": "model.systems",
     "operators": "model.standard_operators",
+    "envelopes": "model.envelopes",
     "fluctuations": "theory.fluctuations",
     "attractors": "theory.attractors",
     "bounds": "theory.bounds",
@@ -99,6 +101,7 @@ _MODULES = {
 __all__ = [
     "systems",
     "operators",
+    "envelopes",
     "fluctuations",
     "attractors",
     "bounds",

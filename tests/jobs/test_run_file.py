@@ -111,7 +111,7 @@ def test_the_seed_of_a_point_never_changes(read):
         (toml(model=None), "Argument `[model]` must be given, but the section is missing"),
         (
             toml(modle={"x": "1"}),
-            "Argument `[modle]` must be one of [model], [initial], [times], [run], [sweep], "
+            "Argument `[modle]` must be one of [model], [initial], [times], [run], [drive], [sweep], "
             "but it is no section of a run file",
         ),
         (
@@ -614,7 +614,8 @@ def test_a_users_function(read, user_file):
         ),
         (
             toml(model={"system": '"mine:build"'}),
-            'Argument `[model] system` must be a named system or "my_model.py:build", but it is "mine:build"',
+            'Argument `[model] system` must be a known name or a function such as "my_model.py:build", '
+            'but it is "mine:build"',
         ),
     ],
 )

@@ -193,7 +193,7 @@ def point_of(run_file: RunFile, spec: PointSpec) -> Point:
     model, state = spec.build()
     options = {**spec.run.options(model), "seed": spec.seed, "parameters": spec.parameters}
     if spec.builder.sources:
-        options["call"] = Call(spec.builder.system, spec.arguments, spec.builder.sources)
+        options["call"] = Call(spec.builder.system, spec.arguments, spec.builder.sources, spec.drive.shapes)
     try:
         return Point(model=model, state=state, times=run_file.times.array(), **options)
     except ArgumentError as error:

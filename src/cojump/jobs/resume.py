@@ -96,7 +96,9 @@ def _check(plan: Plan, stored: ResultSequence, path: Path) -> None:
                 by_point += _point_differences(plan, place, stored, i)
         found = _gathered(by_point, len(stored))
         if any(difference.name for difference in by_point) and dict(sources) != dict(stored.origin.sources):
-            found[0] = f"the file {next(iter(sources))} has changed since: {found[0]}"
+            there = stored.origin.sources
+            changed = next(name for name in {**sources, **there} if sources.get(name) != there.get(name))
+            found[0] = f"the file {changed} has changed since: {found[0]}"
     if found:
         raise StorageError(f"{path} belongs to another run file: {'; '.join(found[:3])}; {_ADVICE}")
 

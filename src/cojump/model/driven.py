@@ -7,7 +7,7 @@ it is for part p alone, a model without envelopes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from math import comb
@@ -40,6 +40,9 @@ _HALVINGS, _MOST_PIECES = 30, 2**17
 _SAME = 1e-9
 """Relative difference of two values that are the same up to rounding."""
 
+_STEADY: tuple[Hashable, int] = (None, 1)
+"""Key of the part that does not change."""
+
 _BINOMIALS = np.array([[comb(k, j) for j in range(DEGREE + 1)] for k in range(DEGREE + 1)], dtype=float)
 _POWERS = np.maximum(np.subtract.outer(np.arange(DEGREE + 1), np.arange(DEGREE + 1)), 0)
 
@@ -60,6 +63,8 @@ class DrivenPart(NamedTuple):
     breaks : tuple of float
     power : int
         c = f^power: 1 for terms of the Hamiltonian, 2 for rates of jumps.
+    key
+        What tells its factor from those of other parts.
     """
 
     model: Model
@@ -69,6 +74,7 @@ class DrivenPart(NamedTuple):
     envelope: Callable[[Any], Any] | None = None
     breaks: tuple[float, ...] = ()
     power: int = 1
+    key: tuple[Hashable, int] = (None, 1)
 
 
 def refuse_driven(model: Model, what: str) -> None:
@@ -83,14 +89,13 @@ def refuse_driven(model: Model, what: str) -> None:
 
 def driven_parts(model: Model) -> list[DrivenPart]:
     """The parts of a model; the first one is what does not change, even if that is nothing."""
-    groups: dict[tuple[int, tuple[float, ...], int], tuple[list[int], list[int]]] = {(0, (), 1): ([], [])}
+    groups: dict[tuple[Hashable, int], tuple[list[int], list[int]]] = {_STEADY: ([], [])}
     for of_jumps, terms in enumerate((model.hamiltonian, model.jumps)):
         for i, term in enumerate(terms):
-            f = term.envelope
-            key = (0, (), 1) if f is None else (id(f), term.breaks, 1 + of_jumps)
+            key = _STEADY if term.drive is None else (term.drive, 1 + of_jumps)
             groups.setdefault(key, ([], []))[of_jumps].append(i)
     parts: list[DrivenPart] = []
-    for hamiltonian, jumps in groups.values():
+    for key, (hamiltonian, jumps) in groups.items():
         first: Term | None = None
         name = ""
         if parts:
@@ -103,7 +108,7 @@ def driven_parts(model: Model) -> list[DrivenPart]:
         own = replace(model, hamiltonian=steady[0], jumps=steady[1], order_parameters={})
         envelope, breaks = (None, ()) if first is None else (first.envelope, first.breaks)
         power = 2 if jumps and parts else 1
-        parts.append(DrivenPart(own, tuple(hamiltonian), tuple(jumps), name, envelope, breaks, power))
+        parts.append(DrivenPart(own, tuple(hamiltonian), tuple(jumps), name, envelope, breaks, power, key))
     return parts
 
 

@@ -7,7 +7,7 @@ validated once, when a :class:`Model` is made; the rest of the program trusts it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, get_args
@@ -20,6 +20,7 @@ from ..tools import checks
 from ..tools.summaries import Summarised, counted, facts, few, more
 from .blocks import Block
 from .constituents import Constituents
+from .envelopes import Shape
 from .function_of_average import SPECTRUM_POINTS, FunctionOfAverage
 from .hamiltonian import OneBody, TwoBody
 from .hermiticity import excesses
@@ -79,7 +80,8 @@ class Model(Constituents, Summarised):
     between t = 0, its ``breaks`` and the last output time, and what it is at a break itself does not matter. It is
     called when the last output time is known, at points that are closer the faster it changes; between two breaks at
     2000 points at least: a pulse that is shorter than these tell needs breaks around it. H must be Hermitian at every
-    time: two-body terms that are so only together have one and the same f.
+    time: two-body terms that are so only together have one and the same f. ``cj.envelopes`` has shapes that know their
+    own breaks and that a result file can hold; terms with equal shapes have the same f.
 
     Raises
     ------
@@ -342,9 +344,9 @@ class Model(Constituents, Summarised):
         The two-body terms are brought to a sum over different particles plus a one-body part (k = j), and each
         is split into pieces orthogonal in the trace: scalar, one-body traceless, two-body traceless.
         """
-        groups: dict[tuple[int, tuple[float, ...]], list[TwoBody]] = {}
+        groups: dict[Hashable, list[TwoBody]] = {}
         for term in self.two_body:
-            groups.setdefault((id(term.envelope), term.breaks), []).append(term)
+            groups.setdefault(term.drive, []).append(term)
         for group in groups.values():
             worst = max(excesses(self.blocks, group), key=lambda found: found[0] - found[1], default=(0.0, 0.0))
             if worst[0] > worst[1]:
@@ -358,7 +360,9 @@ class Model(Constituents, Summarised):
 
 def _driven(term: HamiltonianTerm | Jump) -> str:
     """What is added to the title of a term that changes in time."""
-    return "" if term.envelope is None else ", changes in time"
+    if term.envelope is None:
+        return ""
+    return f", changes in time{f' as {term.envelope!r}' if isinstance(term.envelope, Shape) else ''}"
 
 
 def check_model(model: object) -> None:

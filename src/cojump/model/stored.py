@@ -29,6 +29,7 @@ from . import (
     Potential,
     TwoBody,
 )
+from .envelopes import FromFile, Gaussian, Linear, Root, Shape, Sine, Step
 from .mixtures import Mixture
 from .states import DickeBlock, OccupationBlock, ProductBlock, SectorBlock, State, SymmetricBlock
 from .systems import named
@@ -39,6 +40,7 @@ _KINDS: dict[str, type] = {
         *(Model, Block, OneBody, TwoBody, Potential, LocalJump, CollectiveJump),
         *(Mode, ModeEnergy, ModeDrive, ModeCoupling, ModeLoss),
         *(State, Mixture, ProductBlock, DickeBlock, SymmetricBlock, SectorBlock, OccupationBlock),
+        *(Step, Linear, Sine, Gaussian, Root, FromFile),
     )
 }
 """What stands in a file by its name and its fields, beside the functions of named systems."""
@@ -63,8 +65,8 @@ _ARRAYS = ("<c16", "<f8", "<i8", "|b1")
 """Types of the numbers of an array."""
 
 
-def described(thing: Model | State | Mixture) -> dict[str, Any]:
-    """A model or a state as JSON knows it; :func:`missing` says what of it cannot be made again."""
+def described(thing: Model | State | Mixture | Mapping[str, Shape]) -> dict[str, Any]:
+    """A model, a state or shapes by name as JSON knows them; "missing" says what of it cannot be made again."""
     writer = _Writer()
     content = writer.value(thing, "")
     return {"content": content, "matrices": writer.matrices, "missing": writer.missing}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any, NamedTuple, Self
@@ -15,6 +15,7 @@ from ..errors import ArgumentError
 from ..tools import checks
 from ..tools.summaries import Summarised
 from .blocks import checked_block_name
+from .envelopes import Shape
 from .operators import matrix_of
 
 
@@ -52,7 +53,8 @@ class Term(Summarised, ABC):
     matrices comes from there.
 
     Any term may change in time: ``envelope`` is a real function f(t), a term of the Hamiltonian is multiplied by f(t),
-    and the amplitude of a jump, so that its rate goes as f². ``breaks`` are the times at which f is not smooth.
+    and the amplitude of a jump, so that its rate goes as f². ``breaks`` are the times at which f is not smooth; a named
+    shape adds its own.
     """
 
     envelope: Callable[[Any], Any] | None = field(default=None, kw_only=True)
@@ -72,7 +74,19 @@ class Term(Summarised, ABC):
             raise ArgumentError("breaks", f"be {rule}", f"it is {checks.shown(self.breaks)}")
         if made and envelope is None:
             raise ArgumentError("breaks", "be given together with `envelope`", "that is missing")
+        if isinstance(envelope, Shape):
+            made = tuple(sorted({*made, *envelope.breaks}))
         object.__setattr__(self, "breaks", made)
+
+    @property
+    def drive(self) -> Hashable:
+        """What two terms have in common that change in time by the same factor; None if it does not change.
+
+        Shapes are known by what they are; of any other function only the object itself is known.
+        """
+        if self.envelope is None:
+            return None
+        return (self.envelope if isinstance(self.envelope, Shape) else id(self.envelope)), self.breaks
 
     @abstractmethod
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:

@@ -94,6 +94,12 @@ def _times(first: float, last: float, count: int) -> str:
     return f"{count} output time{'' if count == 1 else 's'}, {first:g} to {last:g}"
 
 
+def _drives(run_file: RunFile) -> dict[str, str]:
+    """Which keys are multiplied by which functions of time."""
+    text = ", ".join(f"{drive.parameter} times {drive.shape}" for drive in run_file.drive.drives)
+    return {"drive": text} if text else {}
+
+
 def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> None:
     run, times = run_file.run, run_file.times.array()
     specs = run_file.points()
@@ -117,6 +123,7 @@ def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> None:
         {
             "run file": str(run_file.path),
             "system": run_file.model.builder.system,
+            **_drives(run_file),
             "initial": run_file.initial.kind,
             "times": _times(times[0], times[-1], len(times)),
             "points": f"{len(specs)}" + (f", of which {len(failures)} cannot be run" if failures else ""),

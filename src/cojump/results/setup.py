@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from ..errors import EXPECTED, StorageError, foreign, one_line
 from ..model import Model
+from ..model.envelopes import Shape
 from ..model.mixtures import Mixture
+from ..model.parameter_drives import with_drives
 from ..model.states import State
 from ..model.stored import described, rebuilt
 from ..tools.user_code import execute
@@ -28,11 +30,14 @@ class Call:
         Of the function, as JSON knows them.
     sources : mapping of str to str
         Name and text of the file.
+    shapes : mapping of str to Shape
+        What multiplies arguments, as functions of time.
     """
 
     system: str
     arguments: Mapping[str, Any]
     sources: Mapping[str, str]
+    shapes: Mapping[str, Shape] = field(default_factory=dict)
 
 
 class Setup:
@@ -64,6 +69,8 @@ class Setup:
             both = {"model": described(self._model), "state": described(self._state)}
             if both["model"]["missing"] and self._call is not None:
                 both["call"] = {"system": self._call.system, "arguments": dict(self._call.arguments)}
+                if self._call.shapes:
+                    both["call"]["drive"] = described(self._call.shapes)
                 self._sources = dict(self._call.sources)
                 del both["model"]
             self._text = json.dumps(both)
@@ -91,18 +98,23 @@ class Setup:
         try:
             both = json.loads(self._text)
             call = both.get("call", {"system": "", "arguments": {}})
-            if set(both) in ({"model", "state"}, {"call", "state"}) and set(call) == {"system", "arguments"}:
+            if set(both) in ({"model", "state"}, {"call", "state"}) and set(call) - {"drive"} == {
+                "system",
+                "arguments",
+            }:
                 return dict(both)
         except (ValueError, TypeError, AttributeError, RecursionError) as error:
             raise _no_description(error) from None
         raise _no_description("it has other parts")
 
-    def _called(self, system: str, arguments: Mapping[str, Any]) -> Model:
-        """What the call of the user's function returns now; its file may raise anything."""
+    def _called(self, system: str, arguments: Mapping[str, Any], drive: Any = None) -> Model:
+        """What the call of the user's function returns now, with its drives; its file may raise anything."""
+        shapes = {} if drive is None else _rebuilt(drive, Mapping)
         path, _, function = str(system).rpartition(":")
         file = Path(path).name
         try:
-            model = getattr(execute(Path(file), self._sources[file], neighbours=False), function)(**arguments)
+            build = getattr(execute(Path(file), self._sources[file], neighbours=False), function)
+            model = with_drives(build, arguments, shapes) if shapes else build(**arguments)
         except (KeyboardInterrupt, *EXPECTED):
             raise
         except BaseException as error:  # noqa: BLE001 - a user's file may raise whatever it likes

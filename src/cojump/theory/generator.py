@@ -92,12 +92,12 @@ class Generator:
         self.block_labels = reached_labels(model, occupied)
         self.unknowns = unknowns_of(model, self.block_labels, spaces)
         self.frames = [single_frame(model)] if whole else frames_of(model)
-        keys = {(id(part.envelope), part.breaks, part.power): p for p, part in enumerate(driven_parts(model))}
+        keys = {part.key: p for p, part in enumerate(driven_parts(model))}
         self._part_of = [0] * len(self.frames)
         if model.is_driven:
             split = [(frame, part) for frame in self.frames for part in driven_parts(frame.model)]
             self.frames = [Frame(part.model, frame.unitaries) for frame, part in split]
-            self._part_of = [keys[id(part.envelope), part.breaks, part.power] for _, part in split]
+            self._part_of = [keys[part.key] for _, part in split]
         turned = len(self.frames) - 1
         vectors = _VECTORS + (3 + 2 * turned if turned else 0)  # the rotations of one block, and what goes through them
         _check_memory(model, self.unknowns, vectors + least, memory, spaces)

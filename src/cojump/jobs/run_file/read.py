@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...ensemble.options import default_of
 from ...errors import ArgumentError, one_line
 from ...tools.whole_files import absolute, read_regular
+from .drive import DriveSection, read_drive
 from .initial_state import DEFAULTS, InitialSection, read_initial
 from .run_section import OPTIONS, RunSection, read_run
 from .settings import with_settings
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 SECTIONS = ("model", "initial", "times", "run")
 """Sections that every run file has."""
 
-OPTIONAL = ("sweep",)
+OPTIONAL = ("drive", "sweep")
 """Sections that it may have."""
 
 _MOST_TIMES = 1_000_000
@@ -111,6 +112,8 @@ class PointSpec:
     initial : InitialSection
     run : RunSection
         With the values of this point.
+    drive : DriveSection
+        The same.
     """
 
     parameters: Mapping[str, Any]
@@ -119,10 +122,11 @@ class PointSpec:
     builder: Builder
     initial: InitialSection
     run: RunSection
+    drive: DriveSection = field(default_factory=DriveSection)
 
     def build(self) -> tuple[Model, State]:
         """Model and initial state; raises ArgumentError if the values make none."""
-        model = self.builder.build(self.arguments)
+        model = self.drive.build(self.builder, self.arguments)
         return model, self.initial.build(model)
 
 
@@ -135,7 +139,7 @@ class RunFile:
     path : Path
     text : str
         The file as it was read, with what the command line has set.
-    model, initial, times, run
+    model, initial, times, run, drive
         Its sections, with the first value of each key that is swept.
     axes : tuple of Axis
         The keys that are swept, in the order of the file's sections.
@@ -152,37 +156,39 @@ class RunFile:
     axes: tuple[Axis, ...] = ()
     mode: str = MODES[0]
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    drive: DriveSection = field(default_factory=DriveSection)
 
     @property
     def sources(self) -> Mapping[str, str]:
-        """Name and text of the user's model file, if ``system`` names one."""
-        return self.model.builder.sources
+        """Name and text of the user's files that ``system`` and ``[drive]`` name."""
+        return {**self.model.builder.sources, **self.drive.sources}
 
     def points(self) -> tuple[PointSpec, ...]:
         """List the points of the sweep in the order of the file; one point without a sweep."""
         fixed = self.model.arguments
         if not self.axes:
             parameters = {key: self.model.builder.named(key, fixed[key]) for key in ("size",) if key in fixed}
-            return (PointSpec(parameters, self.run.seed, fixed, self.model.builder, self.initial, self.run),)
+            only = PointSpec(parameters, self.run.seed, fixed, self.model.builder, self.initial, self.run, self.drive)
+            return (only,)
         return tuple(self._point(values) for values in combinations(self.axes, self.mode))
 
     def _point(self, values: Mapping[tuple[str, str], Any]) -> PointSpec:
         own: dict[str, dict[str, Any]] = {"model": {}, "initial": {}, "run": {}}
         for (section, key), value in values.items():
-            own[section][key] = value
+            own.setdefault(section, {})[key] = value
         initial, run = self.initial, self.run
         if own["initial"]:
             initial = read_initial(Section("initial", {**self.tables["initial"], **own["initial"]}))
         if own["run"]:
             run = read_run(Section("run", {**self.tables["run"], **own["run"]}), self.times.array())
         parameters = {
-            key: self.model.builder.named(key, value) if section == "model" else canonical(value)
-            for (section, key), value in values.items()
-            if key not in NAMELESS
+            axis.name: self.model.builder.named(axis.key, value) if axis.section == "model" else canonical(value)
+            for axis, value in zip(self.axes, values.values(), strict=True)
+            if axis.key not in NAMELESS
         }
         arguments = {**self.model.arguments, **own["model"]}
         seed = _point_seed(run.seed, parameters)
-        return PointSpec(parameters, seed, arguments, self.model.builder, initial, run)
+        return PointSpec(parameters, seed, arguments, self.model.builder, initial, run, self.drive.at(values))
 
     def differences(self, text: str, sources: Mapping[str, str]) -> list[str]:
         """Say in which keys another run file differs from this one; in none if both mean the same run.
@@ -210,7 +216,8 @@ class RunFile:
             if spelled(ours) != spelled(theirs):
                 found.append(f"{key} is {show(ours)} here and {show(theirs)} there")
         if not found and dict(self.sources) != dict(sources):
-            found.append(f"the file {next(iter({**self.sources, **sources}))} has changed since")
+            changed = (name for name in {**self.sources, **sources} if self.sources.get(name) != sources.get(name))
+            found.append(f"the file {next(changed)} has changed since")
         return found
 
     def _defaults(self) -> dict[str, Any]:
@@ -221,10 +228,14 @@ class RunFile:
             "run": {f.name: default_of(f) for f in fields(RunSection)},
             "sweep": {"mode": MODES[0]},
         }
-        return _flat(sections)
+        return {**_flat(sections), **self.drive.defaults()}
 
 
 def _flat(sections: Mapping[str, Any]) -> dict[str, Any]:
+    drives = sections.get("drive")
+    if isinstance(drives, Mapping):
+        tables = {f"drive.{key}": table for key, table in drives.items()}
+        sections = {**{name: table for name, table in sections.items() if name != "drive"}, **tables}
     return {
         f"[{name}] {key}": value
         for name, table in sections.items()
@@ -245,7 +256,8 @@ def read_run_file(path: str | os.PathLike[str], settings: Sequence[str] = ()) ->
     Parameters
     ----------
     path : path
-        A TOML file with the sections ``[model]``, ``[initial]``, ``[times]`` and ``[run]``, perhaps ``[sweep]``.
+        A TOML file with the sections ``[model]``, ``[initial]``, ``[times]`` and ``[run]``, perhaps ``[drive]`` and
+        ``[sweep]``.
     settings : sequence of str
         ``SECTION.KEY=VALUE``, each in place of what the file says, or beside it.
 
@@ -294,7 +306,9 @@ def read_run_file(path: str | os.PathLike[str], settings: Sequence[str] = ()) ->
         "run": axes_of(sections["run"], RUN_KEYS),
     }
     read_initial(next(singles(sections["initial"], own["initial"])))  # an unknown key is no axis
-    axes = (*model.axes, *own["initial"], *own["run"])
+    drive_table = Section("drive", whole.get("drive")) if "drive" in whole else None
+    drive, of_drives = read_drive(drive_table, model.builder, place.parent)
+    axes = (*model.axes, *of_drives, *own["initial"], *own["run"])
     check_axes(axes, mode)
     times = _read_times(sections["times"])
     initials = [read_initial(section) for section in singles(sections["initial"], own["initial"])]
@@ -310,6 +324,7 @@ def read_run_file(path: str | os.PathLike[str], settings: Sequence[str] = ()) ->
         axes=axes,
         mode=mode,
         tables={name: section.table for name, section in sections.items()},
+        drive=drive,
     )
 
 

@@ -50,6 +50,11 @@ class Axis:
         """The key as messages call it."""
         return f"[{self.section}] {self.key}"
 
+    @property
+    def name(self) -> str:
+        """The key as points and their results call it: of a drive with the key that is driven, "omega.end"."""
+        return f"{self.section.removeprefix('drive.')}.{self.key}" if self.section.startswith("drive.") else self.key
+
 
 def canonical(value: Any) -> Any:
     """A value as it names a point: of equal numbers one is taken, 1 for 1.0 and 0 for -0.0, in lists and tables too.
@@ -136,10 +141,10 @@ def check_axes(axes: Sequence[Axis], mode: str) -> None:
     """
     seen: dict[str, Axis] = {}
     for axis in axes:
-        if axis.key in seen:
-            found = f"{axis.label} and {seen[axis.key].label} both are lists"
+        if axis.name in seen:
+            found = f"{axis.label} and {seen[axis.name].label} both are lists"
             raise ArgumentError(axis.label, "be swept in one section only", found)
-        seen[axis.key] = axis
+        seen[axis.name] = axis
     sizes = [len(axis.values) for axis in axes]
     count = max(sizes, default=1) if mode == "zip" else prod(sizes)
     if count > MOST_POINTS:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ArgumentError, ConvergenceError, Stopped, UnsupportedError, foreign
-from ...tools.user_code import execute
+from ...tools.user_code import execute, executed
 from ...tools.whole_files import read_regular, reason
 from .sweep import canonical
 from .tables import MISSING, Section, boolean, integer, number, show, suggestion, text
@@ -101,7 +101,10 @@ class Builder:
         if not self.sources:
             with in_section("model"):
                 return self.function(**arguments)
-        with in_section("model"), _one_line(f"{self._call(arguments)} raises", next(iter(self.sources))):
+        with (
+            in_section("model"),
+            _one_line("[model] system", f"{self._call(arguments)} raises", next(iter(self.sources))),
+        ):
             model: object = self.function(**arguments)
         if not isinstance(model, Model):
             rule = "name a function that returns a cojump.Model"
@@ -124,14 +127,14 @@ def in_section(section: str) -> typing.Iterator[None]:
 
 
 @contextmanager
-def _one_line(what: str, file: str) -> typing.Iterator[None]:
+def _one_line(name: str, what: str, file: str) -> typing.Iterator[None]:
     """Turn any error of a user's code into one line with its place in that file."""
     try:
         yield
     except (ArgumentError, UnsupportedError, ConvergenceError, KeyboardInterrupt, Stopped):
         raise
     except BaseException as error:  # noqa: BLE001 - a user's function may raise whatever it likes
-        raise ArgumentError("[model] system", "name a function that works", f"{what} {foreign(error, file)}") from None
+        raise ArgumentError(name, "name a function that works", f"{what} {foreign(error, file)}") from None
 
 
 def find_builder(system: object, directory: Path) -> Builder:
@@ -158,7 +161,7 @@ def find_builder(system: object, directory: Path) -> Builder:
         found = f"it is {show(system)}{suggestion(system, systems.NAMED)}"
         raise ArgumentError("[model] system", rule, found)
     function = systems.NAMED[system]
-    keys, open_ended = _keys(function)
+    keys, open_ended = keys_of(function)
     if "patterns" not in keys:
         return Builder(system, function, keys, open_ended)
     from .hopfield_patterns import checked_levels, checked_signs, with_patterns
@@ -169,7 +172,8 @@ def find_builder(system: object, directory: Path) -> Builder:
     return Builder(system, with_patterns(function), {**sizes, **others}, open_ended)
 
 
-def _keys(function: Callable[..., object]) -> tuple[dict[str, Key], bool]:
+def keys_of(function: Callable[..., object]) -> tuple[dict[str, Key], bool]:
+    """The keys that a function takes by its signature, and whether it takes any other one too."""
     try:
         signature = inspect.signature(function, eval_str=True)
     except (NameError, SyntaxError, TypeError):  # annotations that only a type checker can resolve
@@ -206,24 +210,55 @@ def _anything(name: str, value: object) -> object:
 
 
 def _user_builder(system: str, directory: Path) -> Builder:
-    file, _, attribute = system.rpartition(":")
+    function, sources = attribute_of("[model] system", system, directory)
+    keys, open_ended = keys_of(function)
+    return Builder(system, function, keys, open_ended, sources)
+
+
+def attribute_of(
+    name: str, place: str, directory: Path, beside: Builder | None = None
+) -> tuple[Callable[..., Any], dict[str, str]]:
+    """The function of a user's file that a key names, and name and text of the file.
+
+    Parameters
+    ----------
+    name : str
+        The key, for messages.
+    place : str
+        "my_model.py:build".
+    directory : Path
+        Where the run file is; paths are relative to it.
+    beside : Builder, optional
+        What has run a file before: the same one is not run a second time.
+
+    Raises
+    ------
+    ArgumentError
+        If there is no such file or function, or the file cannot be executed.
+    """
+    file, _, attribute = place.rpartition(":")
     if not file.endswith(".py") or not attribute.isidentifier():
-        rule = 'be a named system or "my_model.py:build"'
-        raise ArgumentError("[model] system", rule, f"it is {show(system)}")
+        rule = 'be a known name or a function such as "my_model.py:build"'
+        raise ArgumentError(name, rule, f"it is {show(place)}")
     path = directory / file
     try:
         source = read_regular(path, _MOST_BYTES).decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         rule = "name a file that can be read (relative to the run file)"
-        raise ArgumentError("[model] system", rule, f"{path}: {reason(error)}") from None
+        raise ArgumentError(name, rule, f"{path}: {reason(error)}") from None
     except UnicodeDecodeError:
-        raise ArgumentError("[model] system", "name a Python file in UTF-8", f"{path} is not") from None
-    with _one_line(f"{file} raises", path.name):
-        module = execute(path, source, neighbours=True)  # the very text that is stored with the results
+        raise ArgumentError(name, "name a Python file in UTF-8", f"{path} is not") from None
+    others = {} if beside is None else beside.sources
+    if others.get(path.name, source) != source:
+        rule = "name a file with another name than that of [model] system"
+        raise ArgumentError(name, rule, f"both are called {path.name}")
+    module = executed(path) if path.name in others else None
+    if module is None:
+        with _one_line(name, f"{file} raises", path.name):
+            module = execute(path, source, neighbours=True)  # the very text that is stored with the results
     function = getattr(module, attribute, None)
     if not callable(function):
         known = ", ".join(n.name for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)) or "none"
         rule = f"name a function of {file} (it has {known})"
-        raise ArgumentError("[model] system", rule, f"it is {show(system)}")
-    keys, open_ended = _keys(function)
-    return Builder(system, function, keys, open_ended, {path.name: source})
+        raise ArgumentError(name, rule, f"it is {show(place)}")
+    return function, {path.name: source}

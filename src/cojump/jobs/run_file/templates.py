@@ -17,6 +17,16 @@ steps = 40                   # 41 output times with t = 0; or values = [0, 0.5, 
 """
 
 
+_DRIVE = """
+# [drive.{key}]{gap}# {key} times f(t): step, linear, sine, gaussian, or a function "my_module.py:f"
+# shape = "linear"           # a ramp
+# start = 0.0
+# end = 2.0                  # these, too, may be lists
+# before = 0.5               # f until the start
+# after = 1.0                # f from the end on
+"""
+
+
 def run_file_for(system: str) -> str:
     """Write a run file with comments for a named system; it can be run as it is.
 
@@ -35,7 +45,8 @@ def run_file_for(system: str) -> str:
     ]
     lines += ["", "[model]", f'system = "{system}"']
     lines += [f"{f'{key} = {value}':<28} # {comment}" for key, value, comment in template.keys]
-    lines += ["", template.initial + _TIMES, "[run]"]
+    drive = _DRIVE.format(key=template.driven, gap=" " * max(19 - len(template.driven), 1))
+    lines += [drive, template.initial + _TIMES, "[run]"]
     for name, option in OPTIONS.items():
         example = option.example.replace("spins.z", template.average)
         if name == "averages" and template.chosen:

@@ -224,6 +224,7 @@ DICKE = Template(
         _DECAY,
     ),
     TILTED,
+    driven="coupling",
 )
 
 TAVIS_CUMMINGS = Template(
@@ -240,6 +241,7 @@ TAVIS_CUMMINGS = Template(
         ("pump", "0.0", "√pump σ_+ of each atom"),
     ),
     TILTED,
+    driven="coupling",
 )
 
 MULTIMODE_DICKE = Template(

@@ -198,4 +198,5 @@ FACILITATED = Template(
         ("power", "2", "1 is the contact process"),
     ),
     MIXED,
+    driven="kappa",
 )

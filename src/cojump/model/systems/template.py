@@ -42,7 +42,8 @@ density = [[0.7, 0, 0], [0, 0.3, 0], [0, 0, 0]]   # levels 0 (ground), 1 (target
 class Template:
     """The parts of a run file that belong to one system: a title, its keys with comments, its start, an average.
 
-    ``chosen`` are averages that suffice for its order parameters, where that average alone does not.
+    ``chosen`` are averages that suffice for its order parameters, where that average alone does not. ``driven`` is the
+    key that is shown with a function of time.
     """
 
     title: str
@@ -50,6 +51,7 @@ class Template:
     initial: str = TILTED
     average: str = "spins.z"
     chosen: tuple[str, ...] = ()
+    driven: str = "omega"
 
 
 SIZE = ("size", "[50, 200, 800]", "N; a list makes a sweep, one point per value")
