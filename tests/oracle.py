@@ -126,7 +126,7 @@ class Oracle:
     def _term(self, term) -> np.ndarray:
         """A term of the Hamiltonian."""
         if hasattr(term, "phi"):
-            return self.total * term.factor * self._function(self._average(term.argument), term.phi)
+            return self.total * term.factor * self._function([self._average(term.argument)], term.phi)
         if hasattr(term, "omega"):
             a = self.lowering(term.mode)
             return term.omega * a.conj().T @ a
@@ -163,17 +163,18 @@ class Oracle:
         """Γ(Δ) by the spectral theorem; ``without`` is the particle that its own block's sum leaves out."""
         if jump.amplitude is None and jump.rate is None:
             return np.eye(self.dimension, dtype=complex)
-        delta = self._average(jump.argument, without=without)
+        several = isinstance(jump.argument, tuple)
+        deltas = [self._average(x, without=without) for x in (jump.argument if several else (jump.argument,))]
         if jump.rate is None:
-            return self._function(delta, jump.amplitude)
+            return self._function(deltas, jump.amplitude)
 
-        def amplitude(x):
-            rates = np.asarray(jump.rate(x), dtype=float)
+        def amplitude(*x):
+            rates = np.asarray(jump.rate(*x), dtype=float)
             if rates.min() < -1e-12:
                 raise ValueError("a rate is negative")
             return np.sqrt(np.maximum(rates, 0.0))
 
-        return self._function(delta, amplitude)
+        return self._function(deltas, amplitude)
 
     def _average(self, argument, *, without: int | None = None) -> np.ndarray:
         """Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k)."""
@@ -182,12 +183,16 @@ class Oracle:
             delta += self.collective(X, block, without=without) / len(self.members[block])
         return delta
 
-    def _function(self, delta: np.ndarray, function) -> np.ndarray:
-        """A function of a Hermitian matrix by the spectral theorem."""
-        x, V = np.linalg.eigh(delta)
+    def _function(self, deltas: Sequence[np.ndarray], function) -> np.ndarray:
+        """A function of Hermitian matrices that commute, by the spectral theorem."""
+        if any(np.abs(a @ b - b @ a).max() > 1e-12 for a in deltas for b in deltas):
+            raise ValueError("averages of one function do not commute")
+        # the weights are incommensurate: states of one eigenvalue of the sum have one of each matrix
+        _, V = np.linalg.eigh(sum(np.sqrt(p) * delta for p, delta in zip((1, 2, 3, 5), deltas, strict=False)))
+        x = [np.einsum("ij,ik,kj->j", V.conj(), delta, V, optimize=True).real for delta in deltas]
         # Γ may be a square root that ends at an edge of the spectrum: rounding must not put x beyond it, nor
         # turn a rate that is exactly zero into an amplitude of the square root of the rounding error.
-        values = np.asarray(function(np.round(x, 13) + 0.0), dtype=float)
+        values = np.asarray(function(*(np.round(one, 13) + 0.0 for one in x)), dtype=float)
         return (V * values) @ V.conj().T
 
     def apply(self, rho: np.ndarray) -> np.ndarray:

@@ -27,6 +27,10 @@ def bend(x):
     return np.zeros_like(x)
 
 
+def crossed(x, y):
+    return 2 + x * y
+
+
 TERMS = {
     "one body": cj.OneBody(X, "a"),
     "two body": cj.TwoBody(RAISE, LOWER, 0.5 + 0.25j, ("a", "b")),
@@ -35,6 +39,9 @@ TERMS = {
         LOWER, "a", rate=gamma, argument={"a": X, "b": Z}, exclude_self=True, derivatives=(slope, bend)
     ),
     "amplitude": cj.LocalJump(RAISE, "a", amplitude=gamma, argument={"b": Y}),
+    "rate of two averages": cj.LocalJump(
+        LOWER, "a", rate=crossed, argument=({"a": Z}, {"a": 2 * Z, "b": X}), exclude_self=True
+    ),
     "collective": cj.CollectiveJump({"a": LOWER, "b": Z}, 0.7),
     "mode energy": cj.ModeEnergy(0.4, "mode"),
     "mode drive": cj.ModeDrive(0.4 - 0.2j, "mode"),
@@ -265,6 +272,7 @@ def test_facts_of_terms():
     assert {name: t.sectors_left for name, t in TERMS.items() if t.sectors_left} == {
         "local": {"a"},
         "rate of an average": {"a"},
+        "rate of two averages": {"a"},
         "amplitude": {"a"},
     }
     free = ["one body", "local", "mode energy", "mode drive", "mode loss"]

@@ -22,11 +22,13 @@ from scipy.sparse import csr_array, diags_array, eye_array, kron
 from ..errors import ArgumentError
 from ..model import LocalJump, Model, OneBody, Potential, TwoBody
 from ..model.function_of_average import FunctionOfAverage
-from ..model.spectrum import snapped
-from ..tools.matrices import is_diagonal
+from ..model.jumps import RatedJump
+from ..model.spectrum import levels_along, snapped
+from ..tools.matrices import common_basis, is_diagonal
 from ..tools.types import Array, Matrix, RealFunction
 from .fock_space import FockSpace
 from .particle_removal import Label, Removal
+from .rotations import representation
 from .sectors import Labels, Sector, rest_sector_of, sector_labels, sector_of
 
 
@@ -161,14 +163,15 @@ class Operators:
 
     # ---- operator-valued rates -------------------------------------------------------------------
 
-    def argument(self, jump: int, labels: Labels) -> csr_array:
-        """Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k) of a local jump."""
-        term = self._local(jump)
-        scaled = {self._block(b): x / self.model.blocks[self._block(b)].size for b, x in term.argument.items()}
-        return self.collective(labels, scaled)
+    def argument(self, jump: int, labels: Labels, number: int = 0) -> csr_array:
+        """Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k) of a jump, or one of its averages."""
+        argument = self._rated(jump).arguments[number]
+        return self.collective(
+            labels, {self._block(b): x / self.model.blocks[self._block(b)].size for b, x in argument.items()}
+        )
 
     def gamma(self, jump: int, labels: Labels, rest: Label | None = None) -> csr_array:
-        """Γ(Δ) of a local jump on ⊗_b V_{λ_b}, by exact spectral calculus.
+        """Γ(Δ) of a local or collective jump on ⊗_b V_{λ_b}, by exact spectral calculus.
 
         Parameters
         ----------
@@ -177,30 +180,36 @@ class Operators:
         rest : label, optional
             μ: Γ(Δ without one particle of the jumping block), on V_μ in place of that block's V_λ.
         """
-        term = self._local(jump)
+        term = self._rated(jump)
         parts = self.parts(labels)
         if rest is not None:
-            own = self._block(term.block)
+            own = self._block(self._local(jump).block)
             parts[own] = rest_sector_of(self.model.blocks[own], rest)
         if not term.argument:
             return self._beside_modes(csr_array(eye_array(prod(part.dim for part in parts), dtype=complex)))
         return self._calculus(term, term.gamma, parts)
 
     def _calculus(self, term: FunctionOfAverage, function: RealFunction, parts: Sequence[Sector]) -> csr_array:
-        """A function of the average Δ of a term, on a sector of each block."""
+        """A function of the average Δ of a term, or of several, on a sector of each block."""
         dims = [part.dim for part in parts]
-        total, lowest, highest = np.zeros([1] * len(dims)), 0.0, 0.0
+        single = len(term.arguments) == 1
+        total, ends = np.zeros([1] * len(dims)), np.zeros((2, 1) if single else (2, len(term.arguments), 1))
         turns: dict[int, Matrix] = {}
-        for name, x in term.argument.items():
+        for name in term.argument_blocks:
             b = self._block(name)
-            values, vectors = _spectrum(parts[b], x, self.model.blocks[b].size)
-            total = total + values.reshape([-1 if c == b else 1 for c in range(len(dims))])
-            lowest, highest = lowest + values.min(), highest + values.max()
+            size = self.model.blocks[b].size
+            if single:
+                values, vectors = _spectrum(parts[b], term.arguments[0][name], size)
+            else:
+                values, vectors = _joint_spectrum(parts[b], [x.get(name) for x in term.arguments], size)
+            total = total + values.reshape([*values.shape[:-1], *(-1 if c == b else 1 for c in range(len(dims)))])
+            ends = ends + np.stack([values.min(axis=-1, keepdims=True), values.max(axis=-1, keepdims=True)])
             if vectors is not None:
                 turns[b] = vectors
         # rounding must carry Δ neither beyond the spectrum, where Γ may not exist, nor off a zero of a rate inside it
-        points = np.clip(snapped(total.ravel()), lowest, highest)
-        table = np.broadcast_to(function(points).reshape(total.shape), dims).ravel()
+        points = total.reshape((*total.shape[: total.ndim - len(dims)], -1))
+        points = np.clip(snapped(points) if single else np.array([snapped(own) for own in points]), *ends)
+        table = np.broadcast_to(function(points).reshape(total.shape[-len(dims) :]), dims).ravel()
         result = csr_array(diags_array(table.astype(complex)))
         if turns:
             rotation = _product_matrix([turns.get(b) for b in range(len(dims))], dims)
@@ -272,6 +281,12 @@ class Operators:
     def _block(self, name: str) -> int:
         return self.model.block_index(name)
 
+    def _rated(self, jump: int) -> RatedJump:
+        term = self.model.jumps[jump]
+        if not isinstance(term, RatedJump):
+            raise ArgumentError("jump", "be the number of a jump of particles", f"jumps[{jump}] is none")
+        return term
+
     def _local(self, jump: int) -> LocalJump:
         if jump not in self.model.local_jumps:
             raise ArgumentError("jump", "be the number of a local jump", f"jumps[{jump}] is collective")
@@ -315,6 +330,23 @@ def _spectrum(sector: Sector, x: Matrix, size: int) -> tuple[Array, Matrix | Non
         return values, None
     matrix = sector.one_body(x).toarray()
     return np.sort(values), np.linalg.eigh((matrix + matrix.conj().T) / 2)[1]
+
+
+def _joint_spectrum(sector: Sector, matrices: Sequence[Matrix | None], size: int) -> tuple[Array, Matrix | None]:
+    """Eigenvalues (K, dim) of (1/size) Σ_k x^(k) of matrices that commute, None for zero, and their eigenvectors.
+
+    In the basis that all of them are diagonal in; those of the sector are the states that this basis has there.
+    """
+    given = [x for x in matrices if x is not None]
+    basis = common_basis(given)
+    assert basis is not None
+    share = int(sector.occupations[0].sum()) / size
+    values = np.zeros((len(matrices), sector.dim))
+    for k, x in enumerate(matrices):
+        if x is not None:
+            levels = levels_along(basis, x)
+            values[k] = np.clip(sector.occupations @ levels / size, levels.min() * share, levels.max() * share)
+    return values, None if all(is_diagonal(x) for x in given) else representation(sector, basis)
 
 
 def _on_axis(matrix: csr_array, b: int, dims: Iterable[int]) -> csr_array:

@@ -177,7 +177,8 @@ def _sampled(function: Any, x: NDArray[np.float64]) -> Any:
     """A derivative where theory may ask for it; unlike Γ it need not be finite at the ends."""
     try:
         with np.errstate(all="ignore"):
-            return np.nan_to_num(np.asarray(function(x), dtype=float), nan=-1e308)
+            arguments = [x] if x.ndim == 1 else list(x)
+            return np.nan_to_num(np.asarray(function(*arguments), dtype=float), nan=-1e308)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a user's function may raise whatever it likes
         return f"{type(error).__name__}: {one_line(error)}"
 

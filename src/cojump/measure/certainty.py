@@ -278,24 +278,40 @@ def _local(model: Model, jump: LocalJump, blocks: Mapping[str, _Eigenstate]) -> 
     value = own.single(jump.matrix) if own.is_product else None
     if value == 0 or not np.any(jump.matrix):
         return 0.0
-    totals = [blocks[name].total(x) for name, x in jump.argument.items()]
-    if any(total is None for total in totals):
+    deltas = [_average(argument, blocks, own if jump.leaves_self_out else None, jump) for argument in jump.arguments]
+    if any(delta is None for delta in deltas):
         return None
-    sizes = [blocks[name].size for name in jump.argument]
-    delta = sum(t.real / size for t, size in zip(totals, sizes, strict=True) if t is not None)
-    if jump.leaves_self_out:
-        inside = own.single(jump.argument[jump.block]) if own.is_product else None
-        if inside is None:
-            return None
-        delta -= inside.real / own.size
-    spectrum = model.argument_spectrum(jump)
-    nearest = spectrum[np.abs(spectrum - delta).argmin()]
-    if abs(nearest - delta) > _PURE * max(np.ptp(spectrum), abs(nearest)):
-        nearest = min(max(delta, spectrum[0]), spectrum[-1])  # of a long spectrum not all points are there
-    gamma = float(np.abs(jump.gamma(np.array([nearest])))[0])
+    point = np.array([delta for delta in deltas if delta is not None] or [0.0])
+    spectrum = np.atleast_2d(model.argument_spectrum(jump))
+    nearest = spectrum[:, np.abs(spectrum - point[:, None]).max(axis=0).argmin()]
+    if np.any(np.abs(nearest - point) > _PURE * np.maximum(np.ptp(spectrum, axis=1), np.abs(nearest))):
+        # of a long spectrum not all points are there
+        nearest = np.clip(point, spectrum.min(axis=1), spectrum.max(axis=1))
+    gamma = float(np.abs(jump.gamma(nearest if len(nearest) == 1 else nearest[:, None]))[0])
     if gamma == 0:
         return 0.0
     return None if value is None else gamma * abs(value)
+
+
+def _average(
+    argument: Mapping[str, NDArray[np.complex128]],
+    blocks: Mapping[str, _Eigenstate],
+    left_out: _Eigenstate | None,
+    jump: LocalJump,
+) -> float | None:
+    """Eigenvalue of an average, without one particle of a block; None if the start is no eigenstate."""
+    delta = 0.0
+    for name, x in argument.items():
+        total = blocks[name].total(x)
+        if total is None:
+            return None
+        delta += total.real / blocks[name].size
+    if left_out is not None and jump.block in argument:
+        inside = left_out.single(argument[jump.block]) if left_out.is_product else None
+        if inside is None:
+            return None
+        delta -= inside.real / left_out.size
+    return delta
 
 
 def _collective(jump: CollectiveJump, blocks: Mapping[str, _Eigenstate]) -> float | None:

@@ -1,4 +1,4 @@
-"""Jumps: of one particle with an operator-valued rate, and collective ones.
+"""Jumps: of one particle, and collective ones, both with operator-valued rates.
 
 Equation numbers in brackets are those of arXiv:2302.04155. Each term checks its own matrices and functions when it is
 made; what takes the whole model to see is checked by :class:`cojump.model.Model`.
@@ -29,17 +29,81 @@ _RATE_POINTS = 257
 """Points of the spectrum on which the largest rate of a channel is looked for."""
 
 
-def _check_derivatives(derivatives: object, function: object) -> None:
-    """Raise ArgumentError unless ``derivatives`` is None or a pair of functions beside one that they belong to."""
-    if derivatives is None:
-        return
-    checked_functions("derivatives", derivatives, "be a pair of functions", (2,))
-    if function is None:
-        raise ArgumentError("derivatives", "be given together with `amplitude` or `rate`", "both are missing")
+class RatedJump(FunctionOfAverage):
+    """A jump whose amplitude is multiplied by an operator Γ(Δ), or by nothing.
+
+    Each kind has the fields ``amplitude``, ``argument`` and ``derivatives``, and may have a rate R = Γ² in place of Γ.
+    """
+
+    amplitude: RealFunction | None
+    derivatives: tuple[RealFunction, RealFunction] | None
+
+    def _check_function(self) -> None:
+        """Check amplitude or rate, argument and derivatives against each other, and put them into their form."""
+        function, given = self.function, "rate" if self.is_rate else "amplitude"
+        argument: Any = self.argument
+        if argument is None and function is not None:
+            raise ArgumentError("argument", f"be given together with `{given}`", "it is missing")
+        empty = isinstance(argument, Mapping) and not argument  # as a jump without a rate has it
+        if function is None and argument is not None and not empty:
+            raise ArgumentError(self._without_function, "be given together with `argument`", "it is missing")
+        argument = {} if function is None else checked_argument(argument)
+        derivatives = self.derivatives
+        if derivatives is not None:
+            derivatives = checked_functions("derivatives", derivatives, "be a pair of functions", (2,))  # type: ignore[assignment]
+            if function is None:
+                rule = "be given together with `amplitude` or `rate`"
+                raise ArgumentError("derivatives", rule, "both are missing")
+        object.__setattr__(self, "argument", argument)
+        object.__setattr__(self, "derivatives", derivatives)
+
+    _without_function = "amplitude"
+    """How an error calls what is missing beside an argument."""
+
+    @property
+    def function(self) -> RealFunction | None:
+        """The function that is given: Γ, or the rate Γ²."""
+        return self.amplitude
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether that is the rate."""
+        return False
+
+    @property
+    def has_rate(self) -> bool:
+        """Whether Γ depends on Δ at all."""
+        return bool(self.argument)
+
+    def _named_function(self) -> str:
+        """What the title says of Γ."""
+        name = getattr(self.function, "__name__", None) or repr(self.function)
+        several = f" of {len(self.arguments)} averages" if len(self.arguments) > 1 else ""
+        return f"{'rate' if self.is_rate else 'amplitude'} {name}{several}"
+
+    def gamma(self, x: ArrayLike) -> NDArray[np.float64]:
+        """Γ at the points ``x`` of the spectrum of Δ, (n,), or (K, n) of K averages; shape (n,).
+
+        Raises
+        ------
+        ArgumentError
+            If the user's function returns another shape, complex, NaN, infinite or (a rate) negative values.
+        """
+        if not isinstance(x, np.ndarray) or x.dtype != float:  # one that is right is not looked at: theory calls often
+            x = checks.array("x", x, "an array (n,) of numbers", real=True).astype(float)
+        function = self.function
+        if function is None:
+            return np.ones(x.shape[-1:])
+        values = self.checked_values("rate" if self.is_rate else "amplitude", function, x, signed=not self.is_rate)
+        return np.sqrt(values) if self.is_rate else values
+
+    def largest_gamma(self, sizes: Mapping[str, int], most: int) -> float:
+        """The largest |Γ| on the spectrum, of which up to ``most`` points are looked at."""
+        return float(np.abs(self.gamma(self.spectrum(sizes, most))).max())
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LocalJump(FunctionOfAverage):
+class LocalJump(RatedJump):
     """One jump operator j^(k) Γ(Δ) for every particle k of a block, (11)-(13).
 
     Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k) is an average over all particles, Γ is applied first. Γ is an amplitude:
@@ -55,13 +119,17 @@ class LocalJump(FunctionOfAverage):
         Γ(x), a vectorised real function of a real array. Evaluated only inside the spectrum of Δ. A kinked Γ is fine.
     rate : callable, optional
         R(x) ≥ 0 instead of ``amplitude``, with Γ = √R.
-    argument : mapping of str to (d_b, d_b) array, optional
-        The Hermitian X_b of each block that enters Δ. Needed with ``amplitude`` or ``rate``, meaningless without.
+    argument : mapping of str to (d_b, d_b) array, or several such mappings, optional
+        The Hermitian X_b of each block that enters Δ. Needed with ``amplitude`` or ``rate``, meaningless without. With
+        several, argument=({..}, {..}), the function is one of as many averages that commute, Γ(x1, x2) of two arrays:
+        the X_b of a block have to commute with each other. It is evaluated on their joint spectrum, by mean field in
+        its convex hull; up to rounding, for the sum of two averages is no exact number.
     exclude_self : bool
-        Leave the jumping particle out of its own block's sum, (58); the factor 1/N_b does not change.
+        Leave the jumping particle out of its own block's sums, (58); the factor 1/N_b does not change.
     derivatives : pair of callables, optional
-        First and second derivative of the function given, ``amplitude`` or ``rate``. Only the theory of fluctuations
-        needs them, and finds them by itself where the function is smooth.
+        First and second derivative of the function given, ``amplitude`` or ``rate``; of K averages the gradient
+        (K, n) and the second derivatives (K, K, n). Only the theory of fluctuations needs them, and finds them by
+        itself where the function is smooth.
     envelope : callable, optional
         f(t), a real function of time: the amplitude of the jump is multiplied by it, its rate by f². See ``Model``.
     breaks : sequence of float, optional
@@ -70,7 +138,8 @@ class LocalJump(FunctionOfAverage):
     Raises
     ------
     ArgumentError
-        If a matrix is not finite, an X_b is not Hermitian, or the options contradict each other.
+        If a matrix is not finite, an X_b is not Hermitian, averages do not commute, or the options contradict each
+        other.
 
     Examples
     --------
@@ -80,6 +149,17 @@ class LocalJump(FunctionOfAverage):
     >>> mf = cj.mean_field(model, cj.tilted(model, 0, 0), [0, 1])  # dn/dt = -2 n³
     >>> print(((1 + mf["spins.z"].mean) / 2).round(6), 1 / np.sqrt(5))
     [1.       0.447214] 0.4472135954999579
+
+    A rate that two species set together, by how many of each are up:
+
+    >>> blocks = [cj.Block("prey", size=60), cj.Block("hunters", size=20)]
+    >>> caught = cj.LocalJump(
+    ...     down, "prey", rate=lambda prey, hunters: hunters / (1 + 2 * prey), argument=({"prey": n}, {"hunters": n})
+    ... )
+    >>> model = cj.Model(blocks, jumps=[caught])
+    >>> mf = cj.mean_field(model, cj.product(model, {"prey": [1, 0], "hunters": [0.6, 0.8]}), [0, 1, 10])
+    >>> print(((1 + mf["prey.z"].mean) / 2).round(4))  # dn/dt = -0.36 n / (1 + 2 n)
+    [1.     0.8825 0.1497]
     """
 
     j: NDArray[Any]
@@ -87,7 +167,7 @@ class LocalJump(FunctionOfAverage):
     _: KW_ONLY
     amplitude: RealFunction | None = None
     rate: RealFunction | None = None
-    argument: Mapping[str, NDArray[Any]] = None  # type: ignore[assignment]  # it becomes {}
+    argument: Mapping[str, NDArray[Any]] | tuple[Mapping[str, NDArray[Any]], ...] = None  # type: ignore[assignment]  # it becomes {}
     exclude_self: bool = False
     derivatives: tuple[RealFunction, RealFunction] | None = None
 
@@ -102,35 +182,31 @@ class LocalJump(FunctionOfAverage):
                 )
         if self.amplitude is not None and self.rate is not None:
             raise ArgumentError("rate", "be left out when `amplitude` is given", "both are there")
-        function = self._function
-        argument: Any = self.argument
-        if argument is None and function is not None:
-            given = "amplitude" if self.rate is None else "rate"
-            raise ArgumentError("argument", f"be given together with `{given}`", "it is missing")
-        empty = isinstance(argument, Mapping) and not argument  # as a jump without a rate has it
-        if function is None and argument is not None and not empty:
-            raise ArgumentError("amplitude` or `rate", "be given together with `argument`", "it is missing")
-        argument = {} if function is None else checked_argument(argument)
-        _check_derivatives(self.derivatives, function)
-        object.__setattr__(self, "argument", argument)
+        self._check_function()
         object.__setattr__(self, "exclude_self", checks.boolean("exclude_self", self.exclude_self))
         object.__setattr__(self, "j", matrix_of("j", self.j))
         checked_block_name("block", self.block)
-        object.__setattr__(self, "derivatives", None if self.derivatives is None else tuple(self.derivatives))
 
     def _title(self) -> str:
-        if self._function is None:
+        if self.function is None:
             return f"LocalJump on {self.block}, constant rate"
-        kind, given = ("amplitude" if self.rate is None else "rate"), self._function
-        name = getattr(given, "__name__", None) or repr(given)
-        return f"LocalJump on {self.block}, {kind} {name}{', self excluded' if self.leaves_self_out else ''}"
+        excluded = ", self excluded" if self.leaves_self_out else ""
+        return f"LocalJump on {self.block}, {self._named_function()}{excluded}"
 
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:
         return {"j": ("block", self.block), "argument": None}
 
+    _without_function = "amplitude` or `rate"
+
     @property
-    def _function(self) -> RealFunction | None:
+    def function(self) -> RealFunction | None:
+        """The function that is given: Γ, or the rate Γ²."""
         return self.rate if self.amplitude is None else self.amplitude
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether that is the rate."""
+        return self.rate is not None
 
     @property
     def matrix(self) -> NDArray[Any]:
@@ -138,14 +214,9 @@ class LocalJump(FunctionOfAverage):
         return self.j
 
     @property
-    def has_rate(self) -> bool:
-        """Whether Γ depends on Δ at all."""
-        return bool(self.argument)
-
-    @property
     def leaves_self_out(self) -> bool:
         """Whether the jumping particle is left out of a sum that it would otherwise be in."""
-        return self.exclude_self and self.block in self.argument
+        return self.exclude_self and self.block in self.argument_blocks
 
     def missing(self, block: str) -> int:
         """How many particles of a block are left out of its sum: the jumping one, or none."""
@@ -163,41 +234,21 @@ class LocalJump(FunctionOfAverage):
 
     def among(self, names: Collection[str], share: float) -> Self:
         """The same jump without the zero matrices of the blocks left out; an argument of zero stays one."""
-        if set(self.argument) <= set(names):
+        if set(self.argument_blocks) <= set(names):
             return self
-        inside = {name: x for name, x in self.argument.items() if name in names}
-        return replace(self, argument=inside or {self.block: np.zeros_like(self.j)})
+        return replace(self, argument=self.arguments_among(names, {self.block: np.zeros_like(self.j)}))
 
     def fastest(self, sizes: Mapping[str, int]) -> float:
         """The largest rate of one particle."""
-        values = self.gamma(self.spectrum(sizes, _SCALE_POINTS))
-        return float((norm(self.j) * np.abs(values).max()) ** 2)
+        return (norm(self.j) * self.largest_gamma(sizes, _SCALE_POINTS)) ** 2
 
     def most_jumps(self, sizes: Mapping[str, int]) -> float:
         """Largest number of jumps per unit of time of all particles together."""
-        gamma = float(np.abs(self.gamma(self.spectrum(sizes, _RATE_POINTS))).max())
-        return sizes[self.block] * gamma**2 * norm(self.j) ** 2
+        return sizes[self.block] * self.largest_gamma(sizes, _RATE_POINTS) ** 2 * norm(self.j) ** 2
 
     def can_fire(self, sizes: Mapping[str, int]) -> bool:
         """Whether its rate is above zero anywhere on the spectrum."""
         return bool(np.any(self.j)) and bool(np.any(np.abs(self.gamma(self.spectrum(sizes))) > 0))
-
-    def gamma(self, x: ArrayLike) -> NDArray[np.float64]:
-        """Γ at the points ``x`` (n,) of the spectrum of Δ; shape (n,).
-
-        Raises
-        ------
-        ArgumentError
-            If the user's function returns another shape, complex, NaN, infinite or (a rate) negative values.
-        """
-        if not isinstance(x, np.ndarray) or x.dtype != float:  # one that is right is not looked at: theory calls often
-            x = checks.array("x", x, "an array (n,) of numbers", real=True).astype(float)
-        name = "amplitude" if self.rate is None else "rate"
-        function = self._function
-        if function is None:
-            return np.ones_like(x)
-        values = self.checked_values(name, function, x, signed=self.rate is None)
-        return values if self.rate is None else np.sqrt(values)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -90,7 +90,10 @@ class Term(Summarised, ABC):
 
     @abstractmethod
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:
-        """Of each field with matrices the parameter that names the block, and the block; None for {block: matrix}."""
+        """Of each field with matrices the parameter that names the block, and the block.
+
+        None for {block: matrix}, or several of them.
+        """
 
     @property
     @abstractmethod
@@ -106,10 +109,13 @@ class Term(Summarised, ABC):
         found = []
         for name, home in self._homes().items():
             value = getattr(self, name)
-            if home is None:
+            if home is not None:
+                found.append(Part(name, home[1], home[0], value))
+            elif isinstance(value, Mapping):
                 found += [Part(f"{name}[{block!r}]", block, name, matrix) for block, matrix in value.items()]
             else:
-                found.append(Part(name, home[1], home[0], value))
+                for i, one in enumerate(value):
+                    found += [Part(f"{name}[{i}][{block!r}]", block, name, matrix) for block, matrix in one.items()]
         return found
 
     def mapped(self, change: Callable[[str, NDArray[Any]], NDArray[Any]]) -> Self:
@@ -117,10 +123,12 @@ class Term(Summarised, ABC):
         changed: dict[str, Any] = {}
         for name, home in self._homes().items():
             value = getattr(self, name)
-            if home is None:
+            if home is not None:
+                changed[name] = change(home[1], value)
+            elif isinstance(value, Mapping):
                 changed[name] = {block: change(block, matrix) for block, matrix in value.items()}
             else:
-                changed[name] = change(home[1], value)
+                changed[name] = [{block: change(block, matrix) for block, matrix in one.items()} for one in value]
         return replace(self, **changed)
 
     @property

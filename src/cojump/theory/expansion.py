@@ -12,63 +12,105 @@ from scipy.linalg import block_diag
 from ..errors import UnsupportedError
 from ..model import LocalJump, Model, Potential
 from ..model.driven import refuse_driven
+from ..model.jumps import RatedJump
 from ..tools.matrices import commutator
 from ..tools.types import Array, Complex
+from .joint_derivatives import JointRateJet
 from .rate_derivatives import Jet, PotentialSlopes, RateJet
 
 _AVERAGES = 1000
 """n of an expansion: its matrices have n² elements and take n³ operations each time."""
 
 
+class _Rate:
+    """Γ(Δ̄) of a jump, Δ̄ = x·m of each of its K averages, and what comes with them.
+
+    Attributes
+    ----------
+    matrices : list of K (D, D) arrays
+        x of each average.
+    x : (K, n) array
+        Their functionals.
+    w : (K, n, n) array
+        [v, x] of each.
+    x_w : (K, K, n, n) array
+        [x_k, [v, x_l]].
+    """
+
+    def __init__(self, expansion: Expansion, jump: RatedJump, name: str) -> None:
+        model, v = expansion.model, expansion.basis
+        share = {block.name: block.size / model.size for block in model.blocks}
+        self.matrices: list[Complex] = []
+        for argument in jump.arguments:
+            x = np.zeros(v.shape[1:], dtype=complex)
+            for block, matrix in argument.items():
+                x += expansion.embedded(model.block_index(block), matrix) / share[block]
+            self.matrices.append(x)
+        K, n = len(self.matrices), expansion.functional(v[0]).size
+        turned = [commutator(v, x) for x in self.matrices]
+        self.x = np.array([expansion.functional(x).real for x in self.matrices]).reshape(K, n)
+        self.w = np.array([expansion.matrix(w) for w in turned]).reshape(K, n, n)
+        pairs = [[expansion.matrix(commutator(x, w)) for w in turned] for x in self.matrices]
+        self.x_w = np.array(pairs).reshape(K, K, n, n)
+        self._jet = RateJet(jump, *jump.reach, name) if K < 2 else None
+        self._joint = JointRateJet(jump, name) if K > 1 else None
+
+    def jet(self, m: Array) -> Jet:
+        """Γ, its gradient (K,) and its second derivatives (K, K) at Δ̄."""
+        if self._joint is not None:
+            return self._joint(self.x @ m)
+        assert self._jet is not None
+        K = len(self.x)
+        value, first, second = self._jet(float(self.x[0] @ m) if K else 0.0)
+        return Jet(value, np.full(K, first), np.full((K, K), second))
+
+    def rate(self, deltas: list[float]) -> float:
+        """R = Γ² at Δ̄."""
+        if self._joint is not None:
+            return self._joint.rate(np.array(deltas))
+        assert self._jet is not None
+        return self._jet.rate(deltas[0])
+
+    def rate_slope(self, deltas: list[float]) -> Sequence[float]:
+        """The gradient of R; it may exist where that of Γ does not."""
+        if self._joint is not None:
+            return self._joint.rate_slope(np.array(deltas)).tolist()
+        assert self._jet is not None
+        return [self._jet.rate_slope(deltas[0])]
+
+
 class _Local:
-    """One local jump: its rate at Δ̄ = x·m, and the linear functionals that come with it."""
+    """One local jump: its rate at Δ̄, and the linear functionals that come with it."""
 
     def __init__(self, expansion: Expansion, jump: LocalJump, name: str) -> None:
         model, v = expansion.model, expansion.basis
         self.block = model.block_index(jump.block)
         self.cut = expansion.cut(self.block)
-        share = {b: block.size / model.size for b, block in enumerate(model.blocks)}
         j = expansion.embedded(self.block, jump.matrix)
-        x = np.zeros_like(j)
-        for block, matrix in jump.argument.items():
-            b = model.block_index(block)
-            x += expansion.embedded(b, matrix) / share[b]
         self.varies = jump.has_rate
-        self._rate = RateJet(jump, *jump.reach, name)
+        self.rate = _Rate(expansion, jump, name)
+        K, n = self.rate.x.shape
         z = j.conj().T @ j
-        w = commutator(v, x)
         coordinates = expansion.functional
-        self.x = coordinates(x).real
         damped = j.conj().T @ v @ j - 0.5 * (z @ v + v @ z)
         self.dissipator = expansion.matrix(damped).real
         # in the block of the jump alone: [v, j] vanishes elsewhere
         self.j = j[self.cut, self.cut]
         self.moved = commutator(v, j)[:, self.cut, self.cut]
-        self.w = expansion.matrix(w)
         # the 1/N of operator-valued rates, by what multiplies it
         self.z = coordinates(z)
-        self.z_x = coordinates(commutator(z, x))
-        self.z_w = expansion.matrix(commutator(z, w))
-        self.x_w = expansion.matrix(commutator(x, w))
+        matrices = self.rate.matrices
+        self.z_x = np.array([coordinates(commutator(z, x)) for x in matrices]).reshape(K, n)
+        self.z_w = np.array([expansion.matrix(commutator(z, commutator(v, x))) for x in matrices]).reshape(K, n, n)
         self.excluded: Array | None = None
         if jump.leaves_self_out:
-            self.excluded = expansion.matrix(damped @ x + x @ damped).real
+            shifted = [expansion.matrix(damped @ x + x @ damped).real for x in matrices]
+            self.excluded = np.array(shifted).reshape(K, n, n)
 
-    def jet(self, m: Array) -> Jet:
-        """Γ, Γ', Γ'' at Δ̄."""
-        return self._rate(float(self.x @ m))
-
-    def rate(self, delta: float) -> float:
-        """R = Γ² at Δ̄."""
-        return self._rate.rate(delta)
-
-    def rate_slope(self, delta: float) -> float:
-        """R' = 2ΓΓ' at Δ̄; it may exist where Γ' does not."""
-        return self._rate.rate_slope(delta)
-
-    def kicks(self, m: Array, gamma: float, slope: float) -> Complex:
-        """(n, d, d) matrices K_β = [v_β, j] Γ + j Γ' <[v_β, x]>: what one jump does to the averages."""
-        return self.moved * gamma + (slope * (self.w @ m)[: len(self.moved)])[:, None, None] * self.j
+    def kicks(self, m: Array, gamma: float, slopes: Array) -> Complex:
+        """(n, d, d) matrices K_β = [v_β, j] Γ + j Σ_k Γ_k <[v_β, x_k]>: what one jump does to the averages."""
+        turned = (slopes @ (self.rate.w @ m))[: len(self.moved)]
+        return self.moved * gamma + turned[:, None, None] * self.j
 
 
 class _Mode:
@@ -207,7 +249,11 @@ class Expansion:
         # constant rates join the Hamiltonian; those that vary are stacked, so that one product serves them all
         self._linear = self._field + sum((j.dissipator for j in self._local if not j.varies), np.zeros((n, n)))
         self._varying = [local for local in self._local if local.varies]
-        self._arguments = np.array([local.x for local in self._varying]).reshape(-1, n)
+        self._arguments = np.concatenate([local.rate.x for local in self._varying] or [np.zeros((0, n))])
+        counts = [len(local.rate.x) for local in self._varying]
+        self._owners = np.repeat(np.arange(len(counts)), counts)
+        starts = np.cumsum([0, *counts])
+        self._places = [slice(int(a), int(b)) for a, b in pairwise(starts)]
         self._dissipators = np.array([local.dissipator for local in self._varying]).reshape(-1, n, n)
         self._collective: list[tuple[float, Complex, Complex, Complex, Complex]] = []
         for jump in model.collective_jumps.values():
@@ -293,12 +339,13 @@ class Expansion:
     # ---- the expansion ---------------------------------------------------------------------------
 
     def _deltas(self, m: Array) -> list[float]:
-        """Δ̄ of the jumps whose rates vary."""
+        """Δ̄ of the jumps whose rates vary, those of each after the other."""
         return (self._arguments @ m).tolist()
 
     def _rates(self, m: Array) -> Array:
         """Their rates Γ²(Δ̄)."""
-        return np.array([j.rate(x) for j, x in zip(self._varying, self._deltas(m), strict=True)])
+        deltas = self._deltas(m)
+        return np.array([j.rate.rate(deltas[own]) for j, own in zip(self._varying, self._places, strict=True)])
 
     def flow(self, m: Array) -> Array:
         """(n,) f(m), the mean-field flow dm/dt of (21)."""
@@ -322,9 +369,10 @@ class Expansion:
         """(n, n) G_αβ = ∂f_α/∂m_β, analytic."""
         G = self._linear.copy()
         if self._varying:
-            slopes = np.array([j.rate_slope(x) for j, x in zip(self._varying, self._deltas(m), strict=True)])
-            G += (self._rates(m) @ self._dissipators.reshape(len(slopes), -1)).reshape(G.shape)
-            G += (self._dissipators @ m).T @ (slopes[:, None] * self._arguments)
+            deltas, jumps = self._deltas(m), zip(self._varying, self._places, strict=True)
+            slopes = np.array([slope for j, own in jumps for slope in j.rate.rate_slope(deltas[own])])
+            G += (self._rates(m) @ self._dissipators.reshape(len(self._varying), -1)).reshape(G.shape)
+            G += (self._dissipators @ m)[self._owners].T @ (slopes[:, None] * self._arguments)
         for g, KA, a, KB, b in self._two:
             G += (g * (KA * (b @ m) + np.outer(KA @ m, b) + KB * (a @ m) + np.outer(KB @ m, a))).real
         for potential in self._potentials:
@@ -348,8 +396,8 @@ class Expansion:
         whole = self.weighted_density(m)
         D = np.zeros((len(m), len(m)))
         for local in self._local:
-            gamma, slope, _ = local.jet(m)
-            K = local.kicks(m, gamma, slope)
+            gamma, slopes, _ = local.rate.jet(m)
+            K = local.kicks(m, gamma, slopes)
             after = K @ whole[local.cut, local.cut]
             D += self._beside_modes(np.einsum("aij,bij->ab", K.conj(), after).real)
         for rate, _, _, _, right in self._collective:
@@ -369,10 +417,12 @@ class Expansion:
             total += potential.derivative(2, m) * (potential.turned @ (C @ x))
             total += 0.5 * potential.derivative(3, m) * (x @ C @ x) * (potential.turned @ m)
         for local in self._local:
-            gamma, slope, bend = local.jet(m)
-            x = local.x
-            total += 2 * gamma * slope * (local.dissipator @ (C @ x))
-            total += (slope**2 + gamma * bend) * (x @ C @ x) * (local.dissipator @ m)
+            if not local.varies:
+                continue
+            gamma, slopes, bends = local.rate.jet(m)
+            x = local.rate.x
+            total += 2 * gamma * (local.dissipator @ (C @ (slopes @ x)))
+            total += np.sum((np.outer(slopes, slopes) + gamma * bends) * (x @ C @ x.T)) * (local.dissipator @ m)
         for rate, _, y, left, right in self._collective:
             total += 0.5 * rate * (left @ C @ y + right @ C @ y.conj()).real
         for mode in self.modes:
@@ -383,15 +433,18 @@ class Expansion:
         """(n,) c: what the order of operators adds to the drift of the means at order 1/N; nothing for potentials."""
         c = self._quantum @ m
         for local in self._local:
-            gamma, slope, bend = local.jet(m)
-            w, z, z_x = local.w @ m, local.z @ m, local.z_x @ m
-            c = c + 0.5 * slope**2 * ((local.x_w @ m) * z).real
+            if not local.varies:
+                continue
+            gamma, slopes, bends = local.rate.jet(m)
+            w, z, z_x = local.rate.w @ m, local.z @ m, local.z_x @ m
+            c = c + 0.5 * (np.einsum("k,l,klab,b->a", slopes, slopes, local.rate.x_w, m) * z).real
             if local.excluded is None:
                 # <[x, z]> = -<[z, x]>
-                c = c + 0.5 * ((gamma * bend - slope**2) * z_x * w + gamma * slope * (local.z_w @ m)).real
+                crossed = (gamma * bends - np.outer(slopes, slopes)) @ z_x
+                c = c + 0.5 * (crossed @ w + gamma * (slopes @ (local.z_w @ m))).real
             else:
                 # z of the jumping particle commutes with a rate that it is left out of
-                c = c - gamma * slope * (local.excluded @ m)
+                c = c - gamma * (slopes @ (local.excluded @ m))
         return c
 
 

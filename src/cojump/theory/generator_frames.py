@@ -19,9 +19,9 @@ import numpy as np
 
 from ..model import Model
 from ..model.function_of_average import FunctionOfAverage
-from ..model.spectrum import snapped
+from ..model.spectrum import levels_along
 from ..model.term import Term
-from ..tools.matrices import conjugate, is_diagonal
+from ..tools.matrices import common_basis, conjugate, is_diagonal
 from ..tools.types import Matrix
 
 T = TypeVar("T", bound=Term)
@@ -49,25 +49,28 @@ class Frame:
 def frames_of(model: Model) -> list[Frame]:
     """Split a model into frames with diagonal arguments; whatever has none is in the first."""
     groups: list[dict[int, list[Matrix]]] = [{}]
-    members: list[set[int]] = [{n for n, term in enumerate(model.terms) if not _argument(term)}]
+    members: list[set[int]] = [{n for n, term in enumerate(model.terms) if not _arguments(term)}]
     for n in (*range(len(model.hamiltonian), len(model.terms)), *range(len(model.hamiltonian))):  # the jumps first
-        arguments = {model.block_index(name): x for name, x in _argument(model.terms[n]).items()}
+        arguments: dict[int, list[Matrix]] = {}
+        for argument in _arguments(model.terms[n]):
+            for name, x in argument.items():
+                arguments.setdefault(model.block_index(name), []).append(x)
         if not arguments:
             continue
-        fits = [all(_common_basis([*g.get(b, []), x]) is not None for b, x in arguments.items()) for g in groups]
+        fits = [all(common_basis([*g.get(b, []), *x]) is not None for b, x in arguments.items()) for g in groups]
         if not any(fits):
             groups.append({})
             members.append(set())
         place = fits.index(True) if any(fits) else -1
-        for b, x in arguments.items():
-            groups[place].setdefault(b, []).append(x)
+        for b, matrices in arguments.items():
+            groups[place].setdefault(b, []).extend(matrices)
         members[place].add(n)
     frames: list[Frame] = []
     for group, own in zip(groups, members, strict=True):
         # what a later frame leaves open is as in the first one, so that its blocks need not be turned
         unitaries = dict(frames[0].unitaries) if frames else {}
         for b, matrices in group.items():
-            unitary = _common_basis(matrices)
+            unitary = common_basis(matrices)
             assert unitary is not None
             if frames or not is_diagonal(unitary):
                 unitaries[b] = unitary
@@ -75,23 +78,9 @@ def frames_of(model: Model) -> list[Frame]:
     return frames
 
 
-def _argument(term: Term) -> Mapping[str, Matrix]:
-    """The matrices of the average that a term is a function of; none if it is none."""
-    return term.argument if isinstance(term, FunctionOfAverage) else {}
-
-
-def _common_basis(matrices: Sequence[Matrix]) -> Matrix | None:
-    """Columns that diagonalise all of some Hermitian matrices; None if they do not commute."""
-    if all(is_diagonal(x) for x in matrices):
-        return np.eye(len(matrices[0]), dtype=complex)
-    # a combination with incommensurate weights has no degeneracy that they do not share
-    mixed = sum(np.sqrt(2 + n) * x / max(np.abs(x).max(), 1e-300) for n, x in enumerate(matrices))
-    basis = np.linalg.eigh(mixed)[1]
-    for x in matrices:
-        turned = conjugate(basis, x)
-        if np.abs(turned - np.diag(np.diag(turned))).max() > 1e-12 * np.abs(x).max():
-            return None
-    return basis
+def _arguments(term: Term) -> Sequence[Mapping[str, Matrix]]:
+    """The matrices of each average that a term is a function of; none if it is none."""
+    return term.arguments if isinstance(term, FunctionOfAverage) else ()
 
 
 def _rotated(model: Model, members: Collection[int], unitaries: Mapping[int, Matrix]) -> Model:
@@ -110,14 +99,14 @@ def _rotated(model: Model, members: Collection[int], unitaries: Mapping[int, Mat
         return rotated_matrix(x, unitaries.get(model.block_index(name)))
 
     def diagonal(name: str, x: Matrix) -> Matrix:
-        # exactly the eigenvalues that the model has been checked with, in the order of the new basis
-        order = np.argsort(np.argsort(np.diag(turn(name, x)).real, kind="stable"))
-        return np.diag(snapped(np.linalg.eigvalsh(x))[order]).astype(complex)
+        # exactly the eigenvalues that the model has been checked with
+        unitary = unitaries.get(model.block_index(name), np.eye(len(x), dtype=complex))
+        return np.diag(levels_along(unitary, x)).astype(complex)
 
     def moved(term: T) -> T:
         turned = term.mapped(turn)
-        arguments = {b: diagonal(b, x) for b, x in _argument(term).items()}
-        return replace(turned, argument=arguments) if arguments else turned  # type: ignore[call-arg]  # it has one
+        arguments = [{b: diagonal(b, x) for b, x in one.items()} for one in _arguments(term)]
+        return turned.of(arguments) if isinstance(turned, FunctionOfAverage) and arguments else turned
 
     return replace(own, hamiltonian=[moved(t) for t in own.hamiltonian], jumps=[moved(t) for t in own.jumps])
 

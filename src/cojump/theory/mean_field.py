@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..model import LocalJump, Model, TwoBody
 from ..model.driven import Drive, refuse_driven
+from ..model.jumps import RatedJump
 from ..model.mixtures import Mixture, starts_of
 from ..model.states import State, check_start
 from ..tools.checks import check_times
@@ -196,16 +197,29 @@ class _LocalTerm:
         self.j = jump.matrix
         self.j_dagger = jump.matrix.conj().T
         self.square = self.j_dagger @ self.j
-        self._jump = jump
-        self._arguments = [(model.block_index(name), x) for name, x in jump.argument.items()]
-        self._lowest, self._highest = jump.reach
+        self.rate = _Rate(model, jump)
 
-    def rate(self, r: Densities) -> float:
-        """Γ²(Δ̄); the integrator's rounding must not carry Δ̄ out of the spectrum."""
-        if not self._arguments:
+
+class _Rate:
+    """Γ²(Δ̄) of a jump."""
+
+    def __init__(self, model: Model, jump: RatedJump) -> None:
+        self._jump = jump
+        self._averages = [
+            ([(model.block_index(name), x) for name, x in argument.items()], *reach)
+            for argument, reach in zip(jump.arguments, jump.reaches, strict=True)
+        ]
+
+    def __call__(self, r: Densities) -> float:
+        """The integrator's rounding must not carry an average out of its spectrum."""
+        if not self._averages:
             return 1.0
-        average = sum(float(np.trace(x @ r[b]).real) for b, x in self._arguments)
-        return float(self._jump.gamma(np.array([min(max(average, self._lowest), self._highest)]))[0] ** 2)
+        point = [
+            min(max(sum(float(np.trace(x @ r[b]).real) for b, x in matrices), lowest), highest)
+            for matrices, lowest, highest in self._averages
+        ]
+        at = np.array(point)
+        return float(self._jump.gamma(at if len(at) == 1 else at[:, None])[0] ** 2)
 
 
 def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:

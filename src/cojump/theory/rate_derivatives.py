@@ -14,17 +14,18 @@ flow alone goes over kinks of φ, with the slope across the narrowest interval t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ArgumentError, UnsupportedError
-from ..model import LocalJump, Potential
+from ..model import Potential
 from ..model.function_of_average import values_of
+from ..model.jumps import RatedJump
 from ..tools.chebyshev import Interpolant
 
-_SAME = 1e-5
+SAME = 1e-5
 """Difference between a derivative given and the one found, in units of the scale of variation, that is let pass."""
 
 _EDGE = 1e-14
@@ -32,11 +33,20 @@ _EDGE = 1e-14
 
 
 class Jet(NamedTuple):
-    """Γ, Γ', Γ'' at one point."""
+    """Γ, Γ', Γ'' at one point; of K averages the gradient (K,) and the second derivatives (K, K)."""
 
     value: float
-    first: float
-    second: float
+    first: Any
+    second: Any
+
+
+def not_smooth(jump: RatedJump, name: str, need: str, rate: str, where: str) -> UnsupportedError:
+    """What is said of a Γ without the derivatives that are needed; ``rate`` calls what of a rate is not smooth."""
+    what = rate if jump.is_rate else "amplitude"
+    return UnsupportedError(
+        f"{need} of every rate function, but the {what} of {name} is not smooth at {where} "
+        f"(trajectories and mean field run it all the same)"
+    )
 
 
 class RateJet:
@@ -44,14 +54,14 @@ class RateJet:
 
     Parameters
     ----------
-    jump : LocalJump
+    jump : RatedJump
     lowest, highest : float
         Ends of the spectrum of Δ; points beyond are moved to the end.
     name : str
         How messages call the jump, such as ``jumps[1]``.
     """
 
-    def __init__(self, jump: LocalJump, lowest: float, highest: float, name: str) -> None:
+    def __init__(self, jump: RatedJump, lowest: float, highest: float, name: str) -> None:
         self._jump, self._lowest, self._highest, self._name = jump, lowest, highest, name
         self._amplitude = Interpolant(jump.gamma, lowest, highest)
         self._rate = Interpolant(_Squared(jump), lowest, highest)
@@ -98,7 +108,7 @@ class RateJet:
         if self._jump.derivatives is not None:
             point = np.array([x])
             first = float(values_of(f"{self._name}.derivatives[0]", self._jump.derivatives[0], point)[0])
-            slope = first if self._jump.rate is not None else 2 * float(self._jump.gamma(point)[0]) * first
+            slope = first if self._jump.is_rate else 2 * float(self._jump.gamma(point)[0]) * first
             if np.isfinite(slope):
                 return slope
             raise UnsupportedError(f"The derivative given for {self._name} is not finite at Δ = {x:.6g}")
@@ -108,11 +118,7 @@ class RateJet:
         return piece.first(x)
 
     def _not_smooth(self, need: str, rate: str, x: float) -> UnsupportedError:
-        what = "amplitude" if self._jump.rate is None else rate
-        return UnsupportedError(
-            f"{need} of every rate function, but the {what} of {self._name} is not smooth at Δ = {x:.6g} "
-            f"(trajectories and mean field run it all the same)"
-        )
+        return not_smooth(self._jump, self._name, need, rate, f"Δ = {x:.6g}")
 
     def _snapped(self, x: float) -> float:
         """Move x into the spectrum, and to its end if only rounding is between: rates may have a root there."""
@@ -133,7 +139,7 @@ class RateJet:
             raise UnsupportedError(f"The derivatives given for {self._name} are not finite at Δ = {x:.6g}")
         first, second = given
         self._check_given(x, given)
-        if self._jump.rate is None:
+        if not self._jump.is_rate:
             return Jet(gamma, first, second)
         if gamma == 0:
             raise UnsupportedError(f"Γ = √rate of {self._name} has no derivatives where its rate is zero, Δ = {x:.6g}")
@@ -142,12 +148,12 @@ class RateJet:
 
     def _check_given(self, x: float, given: list[float]) -> None:
         """Refuse derivatives of another function; where this one cannot be interpolated there is nothing to compare."""
-        own = self._amplitude if self._jump.rate is None else self._rate
+        own = self._amplitude if not self._jump.is_rate else self._rate
         piece = own.piece(x) if self._highest > self._lowest else None
         if piece is None:
             return
         for order, (value, found) in enumerate(zip(given, (piece.first(x), piece.second(x)), strict=True), start=1):
-            if abs(value - found) > _SAME * piece.size(order):
+            if abs(value - found) > SAME * piece.size(order):
                 name = f"{self._name}.derivatives[{order - 1}]"
                 raise ArgumentError(
                     name,
@@ -159,7 +165,7 @@ class RateJet:
 class _Squared:
     """R = Γ² of a jump; an object, so that what holds it can be pickled."""
 
-    def __init__(self, jump: LocalJump) -> None:
+    def __init__(self, jump: RatedJump) -> None:
         self._jump = jump
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -219,7 +225,7 @@ class PotentialSlopes:
         value = self._potential.factor * float(values_of(name, given[order - 1], np.array([x]))[0])
         if not np.isfinite(value):
             raise UnsupportedError(f"Derivative {order} given for {self._name} is not finite at Δ = {x:.6g}")
-        if piece is not None and found is not None and abs(value - found) > _SAME * piece.size(order):
+        if piece is not None and found is not None and abs(value - found) > SAME * piece.size(order):
             raise ArgumentError(
                 name,
                 f"be derivative {order} of the function given",

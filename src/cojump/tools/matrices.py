@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,3 +36,17 @@ def from_pairs(pairs: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     full = np.empty((len(pairs), n, n))
     full[:, rows, columns] = full[:, columns, rows] = pairs
     return full
+
+
+def common_basis(matrices: Sequence[Matrix]) -> Matrix | None:
+    """Columns that diagonalise all of some Hermitian matrices; None if they do not commute."""
+    if all(is_diagonal(x) for x in matrices):
+        return np.eye(len(matrices[0]), dtype=complex)
+    # a combination with incommensurate weights has no degeneracy that they do not share
+    mixed = sum(np.sqrt(2 + n) * x / max(np.abs(x).max(), 1e-300) for n, x in enumerate(matrices))
+    basis: Matrix = np.linalg.eigh(mixed)[1]
+    for x in matrices:
+        turned = conjugate(basis, x)
+        if np.abs(turned - np.diag(np.diag(turned))).max() > ROUNDING * np.abs(x).max():
+            return None
+    return basis

@@ -12,4 +12,5 @@ Complex = NDArray[np.complex128]
 
 Matrix = NDArray[np.complex128]
 
-RealFunction = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+RealFunction = Callable[..., NDArray[np.float64]]
+"""Of one array of numbers, or of several."""

@@ -101,8 +101,9 @@ def acting_on(model: Model) -> list[Acting]:
         *((jump, jump.gamma) for jump in model.local_jumps.values()),
         *((potential, potential.energy) for potential in model.potentials.values()),
     ]:
-        for name, x in term.argument.items():
-            found[model.block_index(name)].arguments.append((x, partial(_turned, model, term, function)))
+        for argument in term.arguments:
+            for name, x in argument.items():
+                found[model.block_index(name)].arguments.append((x, partial(_turned, model, term, function)))
     for collective in model.collective_jumps.values():
         for name, y in collective.matrices.items():
             found[model.block_index(name)].collective.append(y)

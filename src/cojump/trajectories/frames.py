@@ -8,7 +8,7 @@ argument that is not diagonal in the frame chosen has a turn of its own from the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +78,8 @@ def shares_frame(model: Model, b: int) -> bool:
     """Whether all arguments on block b are diagonal in its main frame."""
     frame, name = block_frame(model, b), model.blocks[b].name
     terms = (*model.local_jumps.values(), *model.potentials.values())
-    return all(turn_of(conjugate(frame, t.argument[name])) is None for t in terms if name in t.argument)
+    arguments = (x[name] for t in terms for x in t.arguments if name in x)
+    return all(turn_of(conjugate(frame, x)) is None for x in arguments)
 
 
 def turn_of(argument: Matrix) -> Matrix | None:
@@ -89,6 +90,17 @@ def turn_of(argument: Matrix) -> Matrix | None:
     if is_diagonal(argument, ROUNDING):
         return None
     return np.linalg.eigh((argument + argument.conj().T) / 2)[1]
+
+
+def common_turn(arguments: Sequence[Matrix]) -> Matrix | None:
+    """The same for several arguments that commute: one rotation in which all of them are diagonal."""
+    if len(arguments) == 1:
+        return turn_of(arguments[0])
+    if all(turn_of(x) is None for x in arguments):
+        return None
+    if len(arguments[0]) == 2:  # of one axis, but for those that are numbers
+        return next(turn for turn in map(turn_of, arguments) if turn is not None)
+    return common_frame(arguments, len(arguments[0]))
 
 
 def named_frames(model: Model) -> str:

@@ -142,7 +142,7 @@ def polynomial_rate(
     argument, values : arrays
         Eigenvalues of Δ, and the function there.
     """
-    if len(term.argument) > 1:
+    if not depends_on_one(term):
         return None
     (axis,) = turn
     block = model.blocks[axis]
@@ -154,15 +154,20 @@ def polynomial_rate(
     error = float(np.abs(series(argument) - values).max() / max(np.abs(values).max(), np.finfo(float).tiny))
     if error > BOUND:
         return None
-    seen = conjugate(rotations[axis], term.argument[block.name]) / block.size
+    seen = conjugate(rotations[axis], term.arguments[0][block.name]) / block.size
     return PolynomialRate(axis, seen, turn[axis], series, error)
+
+
+def depends_on_one(term: FunctionOfAverage) -> bool:
+    """Whether a term is a function of one average of one block."""
+    return len(term.arguments) == len(term.argument_blocks) == 1
 
 
 def degree_of(model: Model, term: FunctionOfAverage, function: RealFunction) -> int | None:
     """Degree of the polynomial of a term whose argument is not diagonal; None where it needs dense matrices."""
-    if len(term.argument) > 1:
+    if not depends_on_one(term):
         return None
-    (name,) = term.argument
+    (name,) = term.argument_blocks
     series = _series(function, model.blocks[model.block_index(name)], *term.reach)
     return None if series is None else len(series.coef) - 1
 

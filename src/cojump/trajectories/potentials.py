@@ -9,7 +9,7 @@ from ..model.facts import once_per_recent_model
 from ..tools.types import Array, Matrix
 from .frames import main_frames
 from .polynomial_rates import PolynomialRate, polynomial_rate
-from .product_channels import argument_grid
+from .product_channels import argument_grid, on_grid
 
 MEMORY = 64 * 2**20
 """Bytes of tables that are kept of the models used last."""
@@ -70,7 +70,7 @@ def _table(model: Model, term: Potential, rotations: list[Matrix]) -> PotentialT
     def energy(x: Array) -> Array:
         return model.size * term.energy(x)
 
-    values = energy(argument.ravel()).reshape(argument.shape)
+    values = on_grid(energy, argument, len(model.blocks))
     if not turn:
         return PotentialTable({}, values)
     polynomial = polynomial_rate(model, term, energy, rotations, turn, argument, values)

@@ -13,9 +13,9 @@ from ..model.facts import once_per_recent_model
 from ..model.function_of_average import FunctionOfAverage
 from ..model.spectrum import snapped
 from ..tools.matrices import conjugate
-from ..tools.types import Array, Matrix
+from ..tools.types import Array, Matrix, RealFunction
 from .axes import seen
-from .frames import main_frames, turn_of
+from .frames import common_turn, main_frames
 from .polynomial_rates import PolynomialRate, polynomial_rate
 
 MEMORY = 64 * 2**20
@@ -102,7 +102,7 @@ def channel_of(model: Model, jump: LocalJump, rotations: list[Matrix]) -> Channe
     """Tabulate a jump; ``rotations`` are the main frames of the blocks."""
     own, excluded = model.block_index(jump.block), jump.leaves_self_out
     turn, argument = argument_grid(model, jump, rotations)
-    gamma = jump.gamma(argument.ravel()).reshape(argument.shape)
+    gamma = on_grid(jump.gamma, argument, len(model.blocks))
     j = seen(rotations[own], jump.matrix)
     polynomial = polynomial_rate(model, jump, jump.gamma, rotations, turn, argument, gamma) if turn else None
     if polynomial is not None:
@@ -114,27 +114,43 @@ def channel_of(model: Model, jump: LocalJump, rotations: list[Matrix]) -> Channe
 
 
 def argument_grid(model: Model, term: FunctionOfAverage, rotations: list[Matrix]) -> tuple[dict[int, Matrix], Array]:
-    """Where the average Δ of a term is diagonal, and its values there.
+    """Where the average Δ of a term is diagonal, or all of its averages, and their values there.
 
     Returns
     -------
     turn : dict of int to (d, d) unitary
-        Rotations from the main frames of those blocks whose argument is not diagonal there.
+        Rotations from the main frames of those blocks whose arguments are not diagonal there.
     argument : array
-        Δ on the grid of occupation numbers, one axis per block, of length 1 for those that are not in Δ.
+        Δ on the grid of occupation numbers, one axis per block, of length 1 for those that are not in Δ; of several
+        averages one such array each along a first axis.
     """
     turn: dict[int, Matrix] = {}
-    argument: Array = np.zeros((1,) * len(model.blocks))
-    for name, matrix in term.argument.items():
+    grids: dict[int, Occupations] = {}
+    for name in term.argument_blocks:
         b = model.block_index(name)
-        there = conjugate(rotations[b], matrix)
-        unitary = turn_of(there)
+        block = model.blocks[b]
+        unitary = common_turn([conjugate(rotations[b], x[name]) for x in term.arguments if name in x])
         if unitary is not None:
             turn[b] = unitary
-            there = conjugate(unitary, there)
-        block = model.blocks[b]
-        grid = Occupations(block.size - term.missing(name), block.levels)
-        shape = [1] * len(model.blocks)
-        shape[b] = len(grid)
-        argument = argument + grid.averages(snapped(np.diag(there).real), block.size).reshape(shape)
-    return turn, argument
+        grids[b] = Occupations(block.size - term.missing(name), block.levels)
+    made: list[Array] = []
+    for matrices in term.arguments:
+        argument: Array = np.zeros((1,) * len(model.blocks))
+        for name, matrix in matrices.items():
+            b = model.block_index(name)
+            there = conjugate(rotations[b], matrix)
+            if b in turn:
+                there = conjugate(turn[b], there)
+            shape = [1] * len(model.blocks)
+            shape[b] = len(grids[b])
+            argument = argument + grids[b].averages(snapped(np.diag(there).real), model.blocks[b].size).reshape(shape)
+        made.append(argument)
+    if len(made) > 1:
+        return turn, np.stack(np.broadcast_arrays(*made))
+    return turn, made[0] if made else np.zeros((1,) * len(model.blocks))
+
+
+def on_grid(function: RealFunction, argument: Array, axes: int) -> Array:
+    """A function of Δ on such a grid, one axis per block."""
+    several = argument.shape[: argument.ndim - axes]
+    return function(argument.reshape((*several, -1))).reshape(argument.shape[len(several) :])

@@ -180,12 +180,19 @@ def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
     N = model.size
     j = seen(rotation, jump.matrix)
     j = np.where(np.abs(j) > ZERO * max(np.abs(j).max(), 1e-300), j, 0)
-    x = snapped(sum((np.diag(conjugate(rotation, m)).real for m in jump.argument.values()), np.zeros(2)))
+    ends = [
+        snapped(sum((np.diag(conjugate(rotation, m)).real for m in x.values()), np.zeros(2))) for x in jump.arguments
+    ]
+
+    def gamma_of(count: int) -> Array:
+        values = [two_level_averages(x[0], x[1], count, N) for x in ends] or [np.zeros(count + 1)]
+        return jump.gamma(values[0] if len(values) == 1 else np.array(values))
+
     i = np.arange(N + 1)
-    gamma = jump.gamma(two_level_averages(x[0], x[1], N, N)) if not jump.leaves_self_out else np.ones(N + 1)
+    gamma = gamma_of(N) if not jump.leaves_self_out else np.ones(N + 1)
     rest = np.ones(N + 1)
     if jump.leaves_self_out:
-        rest[:N] = jump.gamma(two_level_averages(x[0], x[1], N - 1, N))
+        rest[:N] = gamma_of(N - 1)
     # The rate operator: Γ (Σ j†j) Γ, or with the particle left out Σ_μ (N f_μ/f_λ) C†(Γ_μ² ⊗ j†j)C.
     square = snapped_to_zero(j.conj().T @ j)
     rest_without_up = np.concatenate([[1.0], rest[:N]])

@@ -49,13 +49,17 @@ def set_apart(model: Model, block: int, count: int) -> SetApart:
     becomes: list[tuple[int, ...]] = []
     for jump in model.local_jumps.values():
         # (1/N_b) Σ over all of the block = Σ over its pieces of (size/N_b) times the average of the piece
-        argument = {
-            piece.name: matrix * (piece.size / model.blocks[model.block_index(name)].size)
-            for name, matrix in jump.argument.items()
-            for piece in parts[name]
-        }
+        arguments = [
+            {
+                piece.name: matrix * (piece.size / model.blocks[model.block_index(name)].size)
+                for name, matrix in argument.items()
+                for piece in parts[name]
+            }
+            for argument in jump.arguments
+        ]
+        made = jump.of(arguments) if arguments else jump
         first = len(jumps)
-        jumps += [replace(jump, block=piece.name, argument=argument) for piece in parts[jump.block]]
+        jumps += [replace(made, block=piece.name) for piece in parts[jump.block]]
         becomes.append(tuple(range(first, len(jumps))))
     apart = replace(model, blocks=blocks, hamiltonian=hamiltonian, jumps=jumps, order_parameters={})
     return SetApart(apart, tuple(becomes))

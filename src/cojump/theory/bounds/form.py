@@ -103,6 +103,10 @@ def paper_form(model: Model) -> PaperForm:
         raise UnsupportedError(f"The bound holds for particles alone, but the model has the mode {model.mode_names[0]}")
     for i in model.collective_jumps:
         raise UnsupportedError(f"The bound holds for local jumps (11)-(12) only, but jumps[{i}] is collective")
+    for i, jump in model.local_jumps.items():
+        if len(jump.arguments) > 1:
+            found = f"that of jumps[{i}] is one of {len(jump.arguments)}"
+            raise UnsupportedError(f"The bound holds for rates of one average (11)-(13) only, but {found}")
     for i in model.potentials:
         raise UnsupportedError(
             f"The bound holds for one- and two-body Hamiltonians (10) only, but hamiltonian[{i}] is a Potential "
@@ -137,7 +141,7 @@ def paper_form(model: Model) -> PaperForm:
                 x = v.matrix
                 image = j_dagger @ x @ j - 0.5 * (j_dagger @ j @ x + x @ j_dagger @ j)
                 M[l, a] = _coefficients(basis, block, image).real
-        for name, x in jump.argument.items():
+        for name, x in (item for argument in jump.arguments for item in argument.items()):
             b = model.block_index(name)
             r[l] += _coefficients(basis, b, x).real * (model.size / model.blocks[b].size)
     return PaperForm(

@@ -190,7 +190,7 @@ def _smooth(model: Model, index: int, jump: LocalJump, delta: float) -> Smooth:
     margin_of_square = 1 / float(np.cos(np.pi * last / count))
     value, first, second = (series.deriv(m)(grid) for m in range(3))
     spread = max(float(np.ptp(levels)) * model.size / model.sizes[name] for name, levels in jump.levels.items())
-    own = jump.argument.get(jump.block, np.zeros_like(jump.matrix))
+    own = next((x[jump.block] for x in jump.arguments if jump.block in x), np.zeros_like(jump.matrix))
     square = jump.matrix.conj().T @ jump.matrix
     commutes = np.abs(square @ own - own @ square).max() <= 1e-14 * np.abs(square).max() * np.abs(own).max()
     share = model.size / model.sizes[jump.block]

@@ -1,0 +1,89 @@
+"""Models whose jumps touch two things at once, for the brute-force oracle: each way that trajectories run them."""
+
+import numpy as np
+
+import cojump as cj
+from tests import oracle
+from tests.support.pauli import LOWER, ONE, RAISE, X, Y, Z
+
+ALONG = 0.6 * X - 0.2 * Y + 0.7 * Z
+UP = np.diag([1.0, 0.0])
+
+
+def crossed(x, y):
+    return 0.9 + 0.4 * x - 0.3 * y + 0.5 * x * y
+
+
+def bent(x, y):
+    """Kinked, and no sum or product of functions of one average."""
+    return 0.5 + np.abs(x - 0.5 * y)
+
+
+def damped(x, y):
+    """A rate."""
+    return (0.4 + x**2) / (1.5 + y)
+
+
+def spins(argument, function=crossed, f=1.0, *, size=4, beside=(), exclude_self=False):
+    rated = cj.LocalJump(
+        np.sqrt(f) * (0.8 * LOWER + 0.2j * X), "a", amplitude=function, argument=argument, exclude_self=exclude_self
+    )
+    drive = cj.OneBody(0.7 * X + 0.3 * Y, "a")
+    return cj.Model([cj.Block("a", size)], [drive], [*beside, rated, cj.LocalJump(0.5 * RAISE, "a")])
+
+
+def pair(argument, function, f=1.0, *, sizes=(3, 2), beside=(), exclude_self=False):
+    """The first of two blocks jumps as averages of both say."""
+    blocks = [cj.Block(name, size) for name, size in zip("ab", sizes, strict=True)]
+    terms = [cj.OneBody(0.5 * X, "a"), cj.OneBody(0.8 * Y, "b"), cj.TwoBody(Z, Z, 0.4, ("a", "b"))]
+    rated = cj.LocalJump(np.sqrt(f) * LOWER, "a", rate=function, argument=argument, exclude_self=exclude_self)
+    return cj.Model(blocks, terms, [*beside, rated, cj.LocalJump(0.6 * RAISE, "a"), cj.LocalJump(0.7 * LOWER, "b")])
+
+
+def levels(argument, function=crossed, f=1.0, *, size=3, exclude_self=False, beside=()):
+    """Three levels with a cascade of decays."""
+    step = [np.eye(3)[:, [a]] @ np.eye(3)[[b]] for a, b in ((0, 1), (1, 2))]
+    drive = 0.6 * (step[0] + step[0].T) + 0.4j * (step[1] - step[1].T)
+    rated = cj.LocalJump(
+        np.sqrt(f) * (step[0] + 0.3 * step[1]), "a", amplitude=function, argument=argument, exclude_self=exclude_self
+    )
+    jumps = [*beside, rated, cj.LocalJump(step[1], "a")]
+    return cj.Model([cj.Block("a", size, levels=3)], [cj.OneBody(drive, "a")], jumps)
+
+
+def turning(axis):
+    """A rate along another axis, with a kink: no two of these arguments are diagonal in one frame."""
+    return cj.LocalJump(0.6 * RAISE, "a", amplitude=lambda x: 0.4 + np.abs(x), argument={"a": axis})
+
+
+N0, N1 = (np.diag(np.eye(3)[a]) for a in (0, 1))
+HOP = np.array([[0, 1, 0.3j], [1, 0.4, 0], [-0.3j, 0, -0.2]])
+
+SEVERAL = {
+    "one axis": lambda f=1: spins(({"a": Z}, {"a": UP}), f=f),
+    "one axis, self excluded": lambda f=1: spins(({"a": Z}, {"a": UP}), bent, f, exclude_self=True),
+    "turned": lambda f=1: spins(({"a": ALONG}, {"a": ONE - 0.5 * ALONG}), bent, f, beside=[turning(Z), turning(Y)]),
+    "two blocks": lambda f=1: pair(({"a": Z}, {"b": UP}), damped, f),
+    "two blocks, crossed": lambda f=1: pair(({"a": Z, "b": -Z}, {"a": UP, "b": UP}), damped, f, exclude_self=True),
+    "two blocks, turned": lambda f=1: pair(
+        ({"a": ALONG, "b": X - Y}, {"b": 0.5 * (X - Y)}), lambda x, y: 0.5 + np.abs(x + y), f, beside=[turning(Z)]
+    ),
+    "three levels": lambda f=1: levels(({"a": N0}, {"a": N1}), f=f),
+    "three levels, self excluded": lambda f=1: levels(({"a": N0}, {"a": N1}), bent, f, exclude_self=True),
+    "three levels, turned": lambda f=1: levels(
+        ({"a": HOP}, {"a": HOP @ HOP}),
+        bent,
+        f,
+        beside=[cj.LocalJump(0.7 * np.eye(3, k=1), "a", amplitude=np.cos, argument={"a": N0})],
+    ),
+}
+"""Rates of several averages, by name, and with one rate times a factor: a wrong model."""
+
+
+def start(model):
+    """A pure product state, and the same for the oracle."""
+    kets = {}
+    for n, block in enumerate(model.blocks):
+        ket = np.arange(1, block.levels + 1) + 1j * (np.arange(block.levels)[::-1] - 0.5 * n)
+        kets[block.name] = ket / np.linalg.norm(ket)
+    return cj.product(model, kets), oracle.product_state(model, kets)

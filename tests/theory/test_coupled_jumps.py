@@ -1,0 +1,216 @@
+"""Mean field and the 1/N expansion of jumps that touch two things at once, against the exact generator.
+
+As in tests/theory/test_expansion.py: in a product state the exact rates of change are polynomials in 1/N.
+"""
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.theory.expansion import Expansion
+from cojump.theory.mean_field import Flow
+from tests.support.random_models import random_density, random_matrix, random_unitary
+from tests.theory.test_expansion import S, exact_coefficients, off, one_block, start_of, theory
+
+SHAPE = (0.9, 0.8, -0.5, 0.6, 0.4, -0.7)
+
+
+def bowl(point, shape=SHAPE):
+    """A polynomial of second degree of two averages, around a point."""
+    a, b, c, d, e, f = shape
+
+    def gamma(x, y):
+        s, t = x - point[0], y - point[1]
+        return a + b * s + c * t + d * s * s + e * s * t + f * t * t
+
+    return gamma
+
+
+def slopes_of_bowl(point, shape=SHAPE):
+    _, b, c, d, e, f = shape
+
+    def gradient(x, y):
+        s, t = x - point[0], y - point[1]
+        return np.array([b + 2 * d * s + e * t, c + e * s + 2 * f * t])
+
+    return gradient, lambda x, _: np.array([[2 * d, e], [e, 2 * f]])[:, :, None] * np.ones_like(x)
+
+
+def commuting(rng, levels):
+    """Two Hermitian matrices of one eigenbasis."""
+    U = random_unitary(rng, levels)
+    return [(U * rng.normal(size=levels)) @ U.conj().T for _ in range(2)]
+
+
+def two_averages(levels, seed, *, exclude_self=False, shape=SHAPE):
+    rng = np.random.default_rng(seed)
+    r, j = random_density(rng, levels), random_matrix(rng, levels)
+    x, y = commuting(rng, levels)
+    point = [np.trace(r @ o).real for o in (x, y)]
+    # of one block of two levels both averages lie on one line, which a particle that is left out takes them off
+    given = slopes_of_bowl(point, shape) if levels == 2 and exclude_self else None
+    jump = cj.LocalJump(
+        j, S, amplitude=bowl(point, shape), argument=({S: x}, {S: y}), exclude_self=exclude_self, derivatives=given
+    )
+    return one_block(levels, (), [jump]), {S: r}
+
+
+def check(build, states, sizes, power, *wrong):
+    """Drift and spread to 1e-9; each wrong model is off."""
+    drift, spread = exact_coefficients(build, states, sizes, power)
+    expected = theory(build(5), states)
+    assert off(expected[0], drift) < 1e-9
+    assert off(expected[1], spread) < 1e-9
+    for other in wrong:
+        found = theory(other(5), states)
+        assert max(off(found[0], drift), off(found[1], spread)) > 1e-2
+
+
+@pytest.mark.parametrize("exclude_self", [False, True])
+@pytest.mark.parametrize("levels", [2, 3])
+def test_a_rate_of_two_averages(levels, exclude_self):
+    build, states = two_averages(levels, 3, exclude_self=exclude_self)
+    turned = two_averages(levels, 3, exclude_self=exclude_self, shape=(0.9, 0.8, -0.5, 0.6, -0.4, -0.7))[0]
+    other = two_averages(levels, 3, exclude_self=not exclude_self)[0]
+    check(build, states, range(1, 6), 2, turned, other)
+
+
+def across(rng, levels, shares, *, exclude_self=False, sign=1.0):
+    """A rate of the averages of two blocks, and of one and both, beside a collective jump."""
+    x, y = commuting(rng, levels[0])
+    z = np.diag(rng.normal(size=levels[1]))
+    jumps = [
+        cj.LocalJump(
+            random_matrix(rng, levels[0]),
+            "a",
+            amplitude=lambda s, t: 0.8 + s - 0.6 * sign * t,
+            argument=({"a": x, "b": z}, {"a": y}),
+            exclude_self=exclude_self,
+        ),
+        cj.LocalJump(
+            random_matrix(rng, levels[1]), "b", amplitude=lambda s, t: 0.5 - s + t, argument=({"a": y}, {"b": z})
+        ),
+    ]
+
+    def build(n):
+        blocks = [cj.Block(b, n * s, d) for b, s, d in zip("ab", shares, levels, strict=True)]
+        return cj.Model(blocks, (), jumps)
+
+    return build
+
+
+@pytest.mark.parametrize(
+    ("shares", "levels", "exclude_self"),
+    [
+        ((1, 1), (3, 2), True),
+        ((1, 1), (2, 2), False),
+        pytest.param((1, 2), (2, 2), False, marks=pytest.mark.validation),
+    ],
+)
+def test_a_rate_of_averages_of_two_blocks(shares, levels, exclude_self):
+    def build(**changed):
+        return across(np.random.default_rng(5), levels, shares, **{"exclude_self": exclude_self, **changed})
+
+    rng = np.random.default_rng(1)
+    states = {b: random_density(rng, d) for b, d in zip("ab", levels, strict=True)}
+    check(build(), states, (1, 2, 3), 1, build(sign=-1.0))
+
+
+def derivatives_at(model, states, jump=0):
+    expansion = Expansion(model)
+    local = [local for local in expansion._local if local.varies][jump]
+    return local.rate.jet(start_of(expansion, states)), expansion, local
+
+
+def wave(s, t):
+    return np.exp(0.3 * s - t) * np.cos(s + 2 * t)
+
+
+def wave_gradient(s, t):
+    e, angle = np.exp(0.3 * s - t), s + 2 * t
+    return np.array(
+        [e * (0.3 * np.cos(angle) - np.sin(angle)), e * (-np.cos(angle) - 2 * np.sin(angle))],
+    )
+
+
+def wave_bends(s, t):
+    e, c, d = np.exp(0.3 * s - t), np.cos(s + 2 * t), np.sin(s + 2 * t)
+    ss, st, tt = (0.09 - 1) * c - 0.6 * d, (-0.3 - 2) * c + (1 - 0.6) * d, (1 - 4) * c + 4 * d
+    return e * np.array([[ss, st], [st, tt]])
+
+
+STATES = {
+    "inside": np.diag([0.2, 0.5, 0.3]),
+    "on an edge": np.diag([0.0, 0.4, 0.6]),
+    "in a corner": np.diag([0.0, 1.0, 0.0]),
+}
+N0, N1 = (np.diag(np.eye(3)[a]) for a in (0, 1))
+
+
+@pytest.mark.parametrize("place", STATES)
+def test_derivatives_found_are_those_of_the_function(place):
+    """Inside the triangle of n_0 + n_1 ≤ 1 alone: beyond it the function is none."""
+
+    def inside(s, t):
+        assert np.all((s >= -1e-12) & (t >= -1e-12) & (s + t <= 1 + 1e-12))
+        return wave(s, t)
+
+    given = cj.LocalJump(
+        np.eye(3, k=1), S, amplitude=wave, argument=({S: N0}, {S: N1}), derivatives=(wave_gradient, wave_bends)
+    )
+    found = cj.LocalJump(np.eye(3, k=1), S, amplitude=inside, argument=({S: N0}, {S: N1}))
+    jets = [derivatives_at(one_block(3, (), [jump])(4), {S: STATES[place]})[0] for jump in (given, found)]
+    s, t = STATES[place][0, 0], STATES[place][1, 1]
+    for jet in jets:
+        assert jet.value == pytest.approx(wave(s, t), abs=1e-14)
+        np.testing.assert_allclose(jet.first, wave_gradient(s, t), rtol=0, atol=1e-9)
+        np.testing.assert_allclose(jet.second, wave_bends(s, t), rtol=0, atol=1e-7)
+
+
+def test_derivatives_of_another_function_and_kinks_are_refused():
+    argument, state = ({S: N0}, {S: N1}), {S: STATES["inside"]}
+
+    def refused(error, line, *, at=state, **jump):
+        model = one_block(3, (), [cj.LocalJump(np.eye(3, k=1), S, argument=argument, **jump)])(4)
+        with pytest.raises(error) as caught:
+            derivatives_at(model, at)
+        assert line in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+    refused(
+        cj.ArgumentError,
+        "Argument `jumps[0].derivatives[1]` must be the derivatives of order 2 of the function given",
+        amplitude=wave,
+        derivatives=(wave_gradient, lambda s, t: -wave_bends(s, t)),
+    )
+    refused(
+        cj.ArgumentError,
+        "it raises ValueError: an array of shape (2,), not (2, 1)",
+        amplitude=wave,
+        derivatives=(lambda s, t: wave_gradient(s, t)[:, 0], wave_bends),
+    )
+    kink = {S: np.diag([0.35, 0.35, 0.3])}
+    line = "the amplitude of jumps[0] is not smooth at Δ = (0.35, 0.35)"
+    refused(cj.UnsupportedError, line, at=kink, amplitude=lambda s, t: 1 + np.abs(s - t))
+    # of a particle that is left out: Δ leaves the line x + y = 1
+    up = np.diag([1.0, 0.0])
+    model = one_block(
+        2, (), [cj.LocalJump(up[::-1], S, amplitude=wave, argument=({S: up}, {S: np.eye(2) - up}), exclude_self=True)]
+    )(4)
+    with pytest.raises(cj.UnsupportedError, match="across the joint spectrum of its averages"):
+        Expansion(model)
+
+
+def test_jacobian_is_the_derivative_of_the_flow():
+    rng = np.random.default_rng(2)
+    x, y = commuting(rng, 3)
+    rate = cj.LocalJump(random_matrix(rng, 3), S, rate=lambda s, t: np.exp(s - t), argument=({S: x}, {S: y}))
+    expansion = Expansion(one_block(3, (), [rate])(4))
+    m = start_of(expansion, {S: random_density(rng, 3)})
+    step = 1e-5
+    found = [(expansion.flow(m + step * e) - expansion.flow(m - step * e)) / (2 * step) for e in np.eye(len(m))]
+    tangent = expansion.traceless @ expansion.traceless.T
+    np.testing.assert_allclose(np.array(found).T @ tangent, expansion.jacobian(m) @ tangent, rtol=0, atol=1e-8)
+    # and the flow is that of mean field
+    r = expansion.densities(m)
+    np.testing.assert_allclose(expansion.densities(expansion.flow(m)), Flow(expansion.model)(r), rtol=0, atol=1e-12)
