@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from .results import longtime
     from .results import reduced_states as reduced
     from .storage.result_file import load, save
-    from .theory import attractors, bounds, fluctuations
+    from .theory import attractors, bounds, fluctuations, spectrum
     from .theory.master_equation import master_equation
     from .theory.mean_field import mean_field
     from .theory.steady_state import steady_state
@@ -94,6 +94,7 @@ _MODULES = {
     "fluctuations": "theory.fluctuations",
     "attractors": "theory.attractors",
     "bounds": "theory.bounds",
+    "spectrum": "theory.spectrum",
     "longtime": "results.longtime",
     "reduced": "results.reduced_states",
 }
@@ -105,6 +106,7 @@ __all__ = [
     "fluctuations",
     "attractors",
     "bounds",
+    "spectrum",
     "longtime",
     "reduced",
     "Block",

@@ -64,6 +64,8 @@ class Generator:
         Put everything into one matrix, however dense; what memory that and its factors need, the caller has judged.
     spaces : sequence of FockSpace
         One for each mode of the model.
+    frame : Frame, optional
+        The one frame to work in, with ``whole``.
 
     Attributes
     ----------
@@ -87,11 +89,12 @@ class Generator:
         least: int = LEAST,
         whole: bool = False,
         spaces: Sequence[FockSpace] = (),
+        frame: Frame | None = None,
     ) -> None:
         self.model, self.spaces = model, tuple(spaces)
         self.block_labels = reached_labels(model, occupied)
         self.unknowns = unknowns_of(model, self.block_labels, spaces)
-        self.frames = [single_frame(model)] if whole else frames_of(model)
+        self.frames = [frame or single_frame(model)] if whole else frames_of(model)
         keys = {part.key: p for p, part in enumerate(driven_parts(model))}
         self._part_of = [0] * len(self.frames)
         if model.is_driven:
@@ -121,6 +124,30 @@ class Generator:
         (matrix,) = self._maps
         assert isinstance(matrix, csr_array)
         return matrix
+
+    def gain(self, factors: Sequence[float]) -> csr_array:
+        """Σ_l factor_l Σ K ρ K† over the operators of each jump l of the model, as a matrix beside ``matrix``."""
+        (operators,) = self._operators
+        return matrix_of(operators, self.packing, gains=factors, drift=False)
+
+    def weights(self, labels: Labels) -> dict[str, Array]:
+        """How many particles of each block and level, and how many quanta of each mode, the basis states of a sector
+        have in the first frame.
+
+        Blocks of two levels count the upper one, by the name of the block; others each level, "block.n0"; modes count
+        from their displaced vacuum.
+        """
+        found = {}
+        for b, block in enumerate(self.model.blocks):
+            for a in range(1 if block.levels == 2 else block.levels):
+                projector = np.zeros((block.levels, block.levels))
+                projector[a, a] = 1
+                name = block.name if block.levels == 2 else f"{block.name}.n{a}"
+                found[name] = np.rint(self._operators[0].collective(labels, {b: projector}).diagonal().real)
+        for m, name in enumerate(self.model.mode_names):
+            b = self._operators[0].lowering(labels, m)
+            found[name] = np.rint((b.conj().T @ b).diagonal().real)
+        return found
 
     def __call__(self, vector: Array) -> Array:
         """dρ/dt as a packed vector."""
@@ -262,6 +289,15 @@ def unknowns_of(model: Model, block_labels: Sequence[Sequence[Label]], spaces: S
         sum(sector_of(block, label).dim ** 2 for label in labels)
         for block, labels in zip(model.blocks, block_labels, strict=True)
     )
+
+
+def entries_in_one_frame(model: Model, labels: Sequence[Sequence[Label]], spaces: Sequence[FockSpace] = ()) -> float:
+    """About how many entries the whole generator has as one matrix, from those of its largest sector."""
+    largest = tuple(
+        max(own, key=lambda s: sector_of(block, s).dim) for block, own in zip(model.blocks, labels, strict=True)
+    )
+    operators = Operators(single_frame(model).model, spaces)
+    return entries_of(operators, largest) / prod(operators.dims(largest)) ** 2 * unknowns_of(model, labels, spaces)
 
 
 def reached_labels(model: Model, occupied: Sequence[Sequence[Label]]) -> list[list[Label]]:

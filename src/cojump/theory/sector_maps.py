@@ -6,7 +6,8 @@ need no memory beside ρ, since a sector of dimension D has D² unknowns and ope
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array, eye_array, kron
@@ -17,18 +18,26 @@ from ..tools.types import Array
 from .packed_states import Packing, packed_map
 
 
-def terms(operators: Operators, labels: Labels) -> tuple[csr_array, list[tuple[Labels, csr_array]]]:
+class Outcome(NamedTuple):
+    """One Kraus operator K of a jump from a sector: the jump's place in ``model.jumps``, and where it leads."""
+
+    jump: int
+    target: Labels
+    matrix: csr_array
+
+
+def terms(operators: Operators, labels: Labels) -> tuple[csr_array, list[Outcome]]:
     """H_eff = H - (i/2) Σ K†K of a sector, and all Kraus operators K of all jumps from it with where they lead."""
-    jumps: list[tuple[Labels, csr_array]] = []
+    jumps: list[Outcome] = []
     for l in range(len(operators.model.jumps)):
         if l in operators.model.local_jumps:
-            jumps += [(kraus.target, kraus.matrix) for kraus in operators.kraus(l, labels)]
+            jumps += [Outcome(l, kraus.target, kraus.matrix) for kraus in operators.kraus(l, labels)]
         elif l in operators.model.mode_losses:
-            jumps += [(labels, matrix) for matrix in operators.mode_jumps(l, labels)]
+            jumps += [Outcome(l, labels, matrix) for matrix in operators.mode_jumps(l, labels)]
         else:
-            jumps.append((labels, operators.collective_jump(l, labels)))
+            jumps.append(Outcome(l, labels, operators.collective_jump(l, labels)))
     H = operators.hamiltonian(labels)
-    for _, K in jumps:
+    for _, _, K in jumps:
         H = H - 0.5j * (K.conj().T @ K)
     return csr_array(H), jumps
 
@@ -41,26 +50,41 @@ def entries_of(operators: Operators, labels: Labels) -> float:
         return int(np.count_nonzero(matrix.data.real)) + int(np.count_nonzero(matrix.data.imag))
 
     # an element of a map with a real and an imaginary part takes two places
-    gain = sum(float(K.nnz) ** 2 * (2 if parts(K) > K.nnz else 1) for _, K in jumps)
+    gain = sum(float(K.nnz) ** 2 * (2 if parts(K) > K.nnz else 1) for _, _, K in jumps)
     return gain + 2.0 * parts(H) * H.shape[0]
 
 
-def matrix_of(operators: Operators, packing: Packing) -> csr_array:
-    """The real matrix of the generator; on the elements row by row A ρ B† is (A ⊗ B*) ρ."""
+def matrix_of(
+    operators: Operators, packing: Packing, *, gains: Sequence[float] | None = None, drift: bool = True
+) -> csr_array:
+    """The real matrix of the generator; on the elements row by row A ρ B† is (A ⊗ B*) ρ.
+
+    With ``gains``, one number for each jump, K ρ K† is multiplied by that of its jump and H_eff is left as it is;
+    without ``drift`` H_eff is left out.
+    """
     kind = np.int32 if packing.size < 2**31 else np.int64
     rows, columns, data = [], [], []
     for source, dim in packing.dims.items():
         H, jumps = terms(operators, source)
         one = eye_array(dim)
-        into: dict[Labels, Any] = {source: kron(-1j * H, one, format="csr") + kron(one, 1j * H.conj(), format="csr")}
-        for target, K in jumps:
+        into: dict[Labels, Any] = {}
+        if drift:
+            into[source] = kron(-1j * H, one, format="csr") + kron(one, 1j * H.conj(), format="csr")
+        for jump, target, K in jumps:
+            factor = 1.0 if gains is None else gains[jump]
+            if factor == 0:
+                continue
             term = kron(K, K.conj(), format="csr")
+            if factor != 1:
+                term = factor * term
             into[target] = into[target] + term if target in into else term
         for target, full in into.items():
             part = packed_map(full, dim)
             rows.append((part.coords[0] + packing.slices[target].start).astype(kind))
             columns.append((part.coords[1] + packing.slices[source].start).astype(kind))
             data.append(part.data)
+    if not data:
+        return csr_array((packing.size, packing.size))
     found = (np.concatenate(data), (np.concatenate(rows), np.concatenate(columns)))
     return csr_array(coo_array(found, shape=(packing.size, packing.size)))
 
@@ -77,7 +101,7 @@ class SectorMaps:
         self._terms = []
         for source in packing.dims:
             H, jumps = terms(operators, source)
-            self._terms.append((source, _parts(H), [(target, *_parts(K)) for target, K in jumps]))
+            self._terms.append((source, _parts(H), [(target, *_parts(K)) for _, target, K in jumps]))
 
     @property
     def norm(self) -> float:

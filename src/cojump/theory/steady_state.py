@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import prod
 
 import numpy as np
 from scipy.sparse import eye_array
@@ -14,9 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from ..basis.fock_space import FockSpace
 from ..basis.particle_removal import Label
-from ..basis.sector_densities import occupied_labels
-from ..basis.sector_operators import Operators
-from ..basis.sectors import sector_labels, sector_of
+from ..basis.sector_densities import block_densities, occupied_labels
+from ..basis.sectors import sector_labels
 from ..errors import ConvergenceError, UnsupportedError
 from ..model import Model
 from ..model.driven import refuse_driven
@@ -29,9 +27,10 @@ from ..tools.summaries import counted, facts, few, more
 from ..tools.types import Array
 from .exact_moments import Photons, moments_at_end, moments_of, photons_of
 from .fock_growth import Edge, grown, spaces_at_rest
-from .generator import ENTRY, GIB, Generator, check_unknowns, reached_labels, single_frame, unknowns_of
+from .generator import ENTRY, GIB, Generator, check_unknowns, entries_in_one_frame, reached_labels, unknowns_of
+from .invariant_parts import arranged
+from .kernel import kernel_of
 from .no_jump_inverse import VECTORS, NoJumpInverse, null_vector
-from .sector_maps import entries_of
 
 _SHIFT, _VANISHING = 1e-9, 1e-11
 """Shift of the inverse iteration for the steady state, and the eigenvalue that is taken as zero; the norm is 1."""
@@ -45,7 +44,7 @@ _FEWEST, _MOST = 150, 800
 _SAME = 1e-6
 """Unit vectors whose difference is below this are the same."""
 
-_LOST = 1e-10
+LOST = 1e-10
 """What a steady state may lose beyond the Fock states of a mode per unit of time of the fastest energy or rate."""
 
 _NO_STATE = 1e-9
@@ -117,7 +116,7 @@ class SteadyState(Labelled):
 def steady_state(
     model: Model, state: State | None = None, *, memory: float = 4.0, progress: bool = False
 ) -> SteadyState:
-    """Find the unique steady state of all N particles, exactly.
+    """Find the steady state of all N particles, exactly: the unique one, or the one that a start comes to.
 
     Small generators (sparse factors of less than 64 MiB: N = 32 with one two-level block), and those of a single sector
     of two levels, are factorised. Larger ones are left to a Krylov iteration that inverts all but the jumps and takes
@@ -132,7 +131,9 @@ def steady_state(
     model : Model
     state : State, optional
         Look only at the sectors that this start comes to: a collective jump alone keeps every sector, and the steady
-        state is unique within one.
+        state is unique within one. Where it still is not (dark states, strong symmetries) it is the limit of ρ(t) from
+        this start, or its long-time average where coherences turn for ever; :func:`cojump.spectrum.stationary` has all
+        steady states.
     memory : float
         GiB that may be used. One block of N two-level particles has C(N+3, 3) unknowns.
     progress : bool
@@ -148,7 +149,7 @@ def steady_state(
         Before work starts, if the state does not fit or the model needs more memory.
     UnsupportedError
         If the steady state is not unique (a dark state beside others, a conserved quantity), or is not to the
-        precision of the numbers.
+        precision of the numbers, and no start is given, or modes or the memory stand against finding its limit.
     ConvergenceError
         If the iteration does not come to an end, or what is found is no state.
 
@@ -174,12 +175,19 @@ def steady_state(
         occupied = [occupied_labels(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
     while True:
         check_unknowns(model, starts, memory, spaces=spaces)
-        generator, vector, error = _found(model, occupied, spaces, memory, progress)
+        generator, vector, error = _found(model, state, occupied, spaces, memory, progress)
         lost = Edge(model, spaces, generator.packing, generator.dims).losses(vector)
-        modes = [m for m, loss in enumerate(lost) if loss > _LOST * (model.fastest or 1.0)]
+        modes = [m for m, loss in enumerate(lost) if loss > LOST * (model.fastest or 1.0)]
         if not modes:
             break
         spaces = grown(spaces, modes)
+    return described(model, generator, spaces, vector, error)
+
+
+def described(
+    model: Model, generator: Generator, spaces: Sequence[FockSpace], vector: Array, error: float
+) -> SteadyState:
+    """What there is to say of a packed stationary state of trace 1; ConvergenceError if it is none."""
     packing = generator.packing
     blocks = packing.unpack(vector)
     lowest = min(float(np.linalg.eigvalsh(rho)[0]) for rho in blocks.values())
@@ -209,12 +217,16 @@ def steady_state(
 
 def _found(
     model: Model,
+    state: State | None,
     occupied: Sequence[Sequence[Label]],
     spaces: Sequence[FockSpace],
     memory: float,
     progress: bool,
 ) -> tuple[Generator, Array, float]:
-    """The generator, the packed steady state of trace 1, and its error; UnsupportedError if it is not unique."""
+    """The generator, the packed steady state of trace 1, and its error.
+
+    UnsupportedError if it is not unique and no start says which one is meant.
+    """
     with threadpool_limits(1):
         factors, faster = _factors(model, occupied, memory, spaces)
         factorised = faster and np.isfinite(factors)
@@ -230,16 +242,34 @@ def _found(
         if factorised:
             generator = Generator(model, occupied, memory=memory, whole=True, spaces=spaces)
             vector, count, error = _by_factors(generator)
+        if count > 1 and state is not None and not model.modes:
+            found = _limit(model, state, occupied, memory)
+            if found is not None:
+                return found
     if count > 1:
         still = {b.name for b in model.blocks} - model.sectors_left
         kept = f"; without local jumps on {', '.join(map(repr, sorted(still)))} no sector is ever left" if still else ""
         raise UnsupportedError(
             f"The steady state is not unique: the generator has {count} or more vanishing eigenvalues, as dark states "
-            f"or conserved quantities give{kept}"
+            f"or conserved quantities give{kept} (cj.spectrum.stationary gives each steady state, and with `state` the "
+            f"one that a start comes to is found)"
         )
     blocks = generator.packing.unpack(vector)
     trace = sum(float(np.trace(rho).real) for rho in blocks.values())
     return generator, vector / trace, error / abs(trace)
+
+
+def _limit(
+    model: Model, state: State, occupied: Sequence[Sequence[Label]], memory: float
+) -> tuple[Generator, Array, float] | None:
+    """The long-time average of what a start becomes, by what is conserved; None if the matrix does not fit."""
+    generator, matrix = arranged(model, occupied, (), memory)
+    if matrix is None:
+        return None
+    kernel = kernel_of(generator, matrix)
+    own = [block_densities(block, part) for block, part in zip(model.blocks, state.blocks, strict=True)]
+    vector = kernel.average(generator.start(own))
+    return generator, vector, generator.packing.norm(generator(vector)) / (generator.norm or 1.0)
 
 
 def _factors(
@@ -255,11 +285,7 @@ def _factors(
     fill = 0.0 if planar else 2 * unknowns**1.65 if one_block else unknowns**2 / 2
     if 16 * fill > memory * GIB:
         return np.inf, False
-    largest = tuple(
-        max(own, key=lambda s: sector_of(block, s).dim) for block, own in zip(model.blocks, labels, strict=True)
-    )
-    operators = Operators(single_frame(model).model, spaces)
-    entries = entries_of(operators, largest) / prod(operators.dims(largest)) ** 2 * unknowns
+    entries = entries_in_one_frame(model, labels, spaces)
     if planar:
         fill = 2 * entries * np.log2(unknowns + 1)
     needed = (16 * fill + ENTRY * entries) / GIB
