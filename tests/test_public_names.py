@@ -12,6 +12,8 @@ import cojump as cj
 MODULES = {
     "systems": "model.systems",
     "envelopes": "model.envelopes",
+    "spectrum": "theory.spectrum",
+    "counting": "ensemble.counting",
     "fluctuations": "theory.fluctuations",
     "attractors": "theory.attractors",
     "bounds": "theory.bounds",

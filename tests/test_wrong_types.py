@@ -124,6 +124,7 @@ def calls():
     model, state, times, result, record = given()
     network = cj.systems.hopfield(np.ones((1, 4)), 0.3, 1.0)
     with_mode = cj.Model([*model.blocks, cj.Mode("m")], model.hamiltonian, [cj.ModeLoss(1.0, "m")])
+    pumped = cj.systems.free_flips(3, 0.1, 1.0, 1.0)
     common = {"model": model, "state": state, "times": times}
     source = {"model": model, "source": result}
     found = [
@@ -201,6 +202,11 @@ def calls():
             {**common, "tolerance": 1e-10, "memory": 4.0, "applications": 1e7, "progress": False},
         ),
         (cj.steady_state, {"model": model, "state": None, "memory": 4.0, "progress": False}),
+        (cj.spectrum.gap, {"model": model, "state": state, "symmetry": None, "memory": 4.0}),
+        (cj.spectrum.slowest, {"model": model, "k": 2, "state": state, "symmetry": {S: np.eye(2)}, "memory": 4.0}),
+        (cj.spectrum.switching, {"model": pumped, "state": None, "memory": 4.0}),
+        (cj.spectrum.stationary, {"model": model, "state": state, "memory": 4.0}),
+        (cj.counting.theta, {"model": model, "s": [0.1], "channels": {0: 1.0}, "state": state, "memory": 4.0}),
         (cj.load, {"path": "none.h5"}),
         (cj.save, {"results": result, "path": "/none/none.h5"}),
         (result.save, {"path": "/none/none.h5"}),

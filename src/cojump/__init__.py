@@ -13,6 +13,7 @@ TYPE_CHECKING = False  # for type checkers, which know the name: typing takes fo
 if TYPE_CHECKING:
     from typing import Any
 
+    from .ensemble import counting
     from .ensemble.estimate import estimate
     from .ensemble.simulate import simulate, trajectory
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
@@ -95,6 +96,7 @@ _MODULES = {
     "attractors": "theory.attractors",
     "bounds": "theory.bounds",
     "spectrum": "theory.spectrum",
+    "counting": "ensemble.counting",
     "longtime": "results.longtime",
     "reduced": "results.reduced_states",
 }
@@ -107,6 +109,7 @@ __all__ = [
     "attractors",
     "bounds",
     "spectrum",
+    "counting",
     "longtime",
     "reduced",
     "Block",

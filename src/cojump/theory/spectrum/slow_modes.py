@@ -287,7 +287,7 @@ def slowest(
     >>> model = cj.systems.boundary_time_crystal(size=30, omega=1.5, kappa=1.0)
     >>> modes = cj.spectrum.slowest(model, 4, state=cj.tilted(model, 0, 0))
     >>> print(modes.eigenvalues.round(4))  # oscillations of the phase that breaks the symmetry in time decay slowly
-    [-0.0169+0.j     -0.0258+2.9555j -0.0507+0.j     -0.0597+2.9557j]
+    [-0.017 +0.j     -0.0259+2.9554j -0.0508+0.j     -0.0597+2.9557j]
     """
     check_model(model)
     refuse_driven(model, "There is a spectrum")

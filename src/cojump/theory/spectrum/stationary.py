@@ -102,12 +102,12 @@ def stationary(model: Model, state: State | None = None, *, memory: float = 4.0)
     Examples
     --------
     >>> model = cj.systems.facilitated(size=6, omega=0.0, kappa=5.0, gamma=1.0)  # all down is dark
-    >>> [state["spins.z"].mean.round(6) for state in cj.spectrum.stationary(model).states]
-    [np.float64(-1.0)]
+    >>> [float(state["spins.z"].mean.round(6)) for state in cj.spectrum.stationary(model).states]
+    [-1.0]
     >>> crystal = cj.systems.boundary_time_crystal(size=4, omega=0.8, kappa=1.2)  # keeps the spin J
     >>> found = cj.spectrum.stationary(crystal)
-    >>> print([(state["spins.z"].mean + 0.0).round(4) for state in found.states], found.sectors)
-    [np.float64(-0.133), np.float64(-0.0282), np.float64(0.0)] ((4,), (2,), (0,))
+    >>> print([float(state["spins.z"].mean.round(4)) + 0.0 for state in found.states], found.sectors)
+    [0.0, -0.012, -0.0409] ((0,), (2,), (4,))
     """
     check_model(model)
     refuse_driven(model, "There are stationary states")
