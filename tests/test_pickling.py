@@ -125,7 +125,7 @@ def held():
     yield cj.occupation(MODELS["lambda_pump"](), {"particles": [1, 1, 1]})
     yield cj.steady_state(MODELS["free_flips"]())
     yield cj.spectrum.slowest(MODELS["free_flips"](), 2)
-    yield cj.spectrum.switching(MODELS["facilitated"]())
+    yield cj.spectrum.switching(systems.facilitated(16, 0.1, 5.0, 1.0))
     yield cj.spectrum.stationary(MODELS["boundary_time_crystal"](), cj.tilted(MODELS["boundary_time_crystal"](), 1, 0))
     yield cj.counting.theta(MODELS["free_flips"](), [0.0, 0.1])
     mode = cj.Model([*model.blocks, cj.Mode("m")], model.hamiltonian, [*model.jumps, cj.ModeLoss(1.0, "m")])

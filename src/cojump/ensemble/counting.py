@@ -1,6 +1,6 @@
 """Counting jumps: the statistics of their numbers, exactly and from trajectories."""
 
-from ...theory.tilted_generator import Theta, theta
+from ..theory.tilted_generator import Theta, theta
 
 __all__ = ["Theta", "theta"]
 
