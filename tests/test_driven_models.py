@@ -14,6 +14,11 @@ from tests.test_wrong_types import calls
 S = "spins"
 
 REFUSES = {
+    "theory.spectrum.slow_modes.gap": "There is a spectrum",
+    "theory.spectrum.slow_modes.slowest": "There is a spectrum",
+    "theory.spectrum.stationary.stationary": "There are stationary states",
+    "theory.spectrum.switching.switching": "There are rates of switching",
+    "theory.tilted_generator.theta": "There is θ(s)",
     "theory.steady_state.steady_state": "There are steady states",
     "theory.fluctuations.stationary": "Stationary fluctuations are those",
     "theory.attractors.fixed_points.fixed_points": "Attractors are those",
