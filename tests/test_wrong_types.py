@@ -172,6 +172,7 @@ def calls():
         (cj.symmetric, {"model": model, "states": {S: [0, 1, 0, 0]}}),
         (cj.start, {"model": model, "states": {S: cj.Dicke(1.5, 0.5)}}),
         (cj.mixture, {"states": [(1.0, state)]}),
+        (cj.to_qutip, {"model": with_mode, "state": cj.product(with_mode, {S: [1, 0]}), "fock": {"m": 3}}),
         (cj.corrupted, {"model": network, "pattern": 0, "quality": 0.8, "modes": {}}),
         (
             cj.simulate,

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .model.mixtures import mixture
     from .model.product_states import corrupted, product, tilted
     from .model.symmetric_states import dicke, occupation, symmetric
+    from .model.to_qutip import to_qutip
     from .results import longtime
     from .results import reduced_states as reduced
     from .storage.result_file import load, save
@@ -79,6 +80,7 @@ _HOMES = {
     "mean_field": "theory.mean_field",
     "master_equation": "theory.master_equation",
     "steady_state": "theory.steady_state",
+    "to_qutip": "model.to_qutip",
     "load": "storage.result_file",
     "save": "storage.result_file",
     "ArgumentError": "errors",
@@ -143,6 +145,7 @@ __all__ = [
     "mean_field",
     "master_equation",
     "steady_state",
+    "to_qutip",
     "load",
     "save",
     "ArgumentError",

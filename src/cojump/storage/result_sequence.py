@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
@@ -9,6 +10,7 @@ from typing import Any, overload
 from ..errors import ArgumentError
 from ..results.result import Result
 from ..tools import checks
+from ..tools.export import columns_of, dataframe, joined, stacked, write_csv
 from ..tools.summaries import Summarised, counted, facts, few, more, span, table
 from ..version import __version__
 from .envelope import SCHEMA
@@ -88,6 +90,18 @@ class ResultSequence(Summarised, Sequence[Result]):
         )
         lines += table(("result", *keys, "trajectories", "output times"), names, rows)
         return lines + more("[0], .select(size=...), .origin.run_file")
+
+    def to_dataframe(self) -> Any:
+        """All results as one pandas DataFrame, see :meth:`cojump.results.result.Result.to_dataframe`."""
+        return dataframe(joined(columns_of(r, r.parameters) for r in self))
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the table of ``to_dataframe`` as a new CSV file; StorageError if it exists or cannot be written."""
+        write_csv(joined(columns_of(r, r.parameters) for r in self), path)
+
+    def to_xarray(self) -> Any:
+        """All results as one xarray Dataset along the axis ``point``, with the parameters as its coordinates."""
+        return stacked([r.to_xarray() for r in self], [r.parameters for r in self])
 
     def select(self, **parameters: Any) -> ResultSequence:
         """Narrow to the results with these parameters, for instance ``select(size=200)``.

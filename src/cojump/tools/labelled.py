@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -89,6 +90,53 @@ class Labelled(Summarised):
             None if flags is None else np.asarray(flags)[..., place][()],
         )
 
+    def to_dataframe(self) -> Any:
+        """The averages as a pandas DataFrame in long form: a line for each time and label.
+
+        Columns: the parameters of the point of a sweep, time, label, mean, stderr where something is sampled,
+        mean_field where it is known, uncertain (errors that the sample cannot know).
+
+        Raises
+        ------
+        UnsupportedError
+            If pandas is not installed (``pip install 'cojump[data]'``).
+        """
+        from .export import columns_of, dataframe
+
+        return dataframe(columns_of(self, getattr(self, "parameters", None)))
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the table of ``to_dataframe`` as a new CSV file; it needs no pandas.
+
+        Raises
+        ------
+        StorageError
+            If the file exists already or cannot be written.
+        """
+        from .export import columns_of, write_csv
+
+        write_csv(columns_of(self, getattr(self, "parameters", None)), path)
+
+    def to_xarray(self) -> Any:
+        """The averages, covariances and E_N with their errors as an xarray Dataset; ``.to_netcdf`` writes a file of it.
+
+        Axes: time, label, partner (the second label of a covariance), trajectory (kept series).
+
+        Raises
+        ------
+        UnsupportedError
+            If xarray is not installed (``pip install 'cojump[data]'``).
+        """
+        from .export import dataset
+
+        facts = [name for name in ("n_particles", "n_traj", "seed", "tolerance") if hasattr(self, name)]
+        return dataset(self, getattr(self, "parameters", None), facts)
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether the averages have statistical errors."""
+        return type(self).mean_stderr is not Labelled.mean_stderr or hasattr(self, "stderr")
+
     @property
     def mean_stderr(self: HasLabels) -> Array:
         """Standard errors of ``mean``, of its shape; zero where nothing is sampled."""
@@ -106,9 +154,8 @@ def last_averages(figures: Any, heading: str) -> list[str]:
     mean = np.asarray(figures.mean)
     if mean.ndim > 1 and not len(mean):
         return []
-    sampled = type(figures).mean_stderr is not Labelled.mean_stderr or hasattr(figures, "stderr")
-    flags = getattr(figures, "uncertain", None) if sampled else None
-    errors = errors_of(figures) if sampled else None
+    flags = getattr(figures, "uncertain", None) if figures.is_sampled else None
+    errors = errors_of(figures) if figures.is_sampled else None
     if mean.ndim > 1:
         mean, errors = mean[-1], None if errors is None else errors[-1]
         flags = None if flags is None else flags[-1]
