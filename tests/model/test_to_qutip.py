@@ -62,7 +62,24 @@ def cavity():
     return coupled, cj.product(coupled, {"atoms": [0, 1], "cavity": 0.3}), {"cavity": 24}
 
 
-@pytest.mark.parametrize("case", [constrained, hopfield, driven, cavity])
+def two_averages():
+    model = cj.Model(
+        [cj.Block("a", size=3), cj.Block("b", size=1)],
+        [cj.OneBody(0.4 * Z, "a")],
+        [
+            cj.LocalJump(
+                DOWN,
+                "a",
+                rate=lambda s, t: (1 + s) ** 2 + t**2,
+                argument=({"a": X, "b": Z}, {"b": Z}),
+                exclude_self=True,
+            )
+        ],
+    )
+    return model, cj.tilted(model, 1.1, 0.4), None
+
+
+@pytest.mark.parametrize("case", [constrained, hopfield, driven, cavity, two_averages])
 def test_master_equation_of_qutip(case):
     model, state, fock = case()
     full = cj.to_qutip(model, state, fock=fock)
@@ -94,7 +111,7 @@ def test_trajectories_of_qutip():
     assert np.abs((theirs - other[1:]) / error).max() > 8
 
 
-@pytest.mark.parametrize("case", [constrained, hopfield, cavity])
+@pytest.mark.parametrize("case", [constrained, hopfield, cavity, two_averages])
 def test_operators_are_those_of_the_oracle(case):
     model, _, fock = case()
     full, known = cj.to_qutip(model, fock=fock), oracle.Oracle(model, fock=fock)

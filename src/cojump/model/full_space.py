@@ -17,12 +17,14 @@ from scipy.sparse import csr_array, diags_array, eye_array, kron
 
 from ..errors import ArgumentError, UnsupportedError
 from ..tools import checks
+from ..tools.matrices import common_basis, is_diagonal
 from .function_of_average import FunctionOfAverage
 from .hamiltonian import OneBody, TwoBody
 from .jumps import CollectiveJump, LocalJump
 from .model import Model
 from .modes import ModeCoupling, ModeDrive, ModeEnergy, ModeLoss
 from .potential import Potential
+from .spectrum import levels_along
 from .states import ProductBlock, State, SymmetricBlock
 
 _DIAGONAL, _TILTED = 2**14, 2**11
@@ -87,17 +89,18 @@ class _Space:
     def function(
         self, term: FunctionOfAverage, values: Callable[[NDArray[np.float64]], Any], without: int | None = None
     ) -> csr_array:
-        """A function of the average Δ of a term by its eigenvalues, if need be without one particle in it."""
-        found = {name: _diagonalised(x) for name, x in term.argument.items()}
-        delta, turns = np.zeros(1), []
+        """A function of the averages of a term by their eigenvalues, if need be without one particle in them."""
+        found = {block: _eigenbasis(term, block) for block in term.argument_blocks}
+        deltas, turns = np.zeros((len(term.arguments), 1)), []
         for block in self.model.blocks:
-            levels, turn = found.get(block.name, (np.zeros(block.levels), None))
+            levels, turn = found.get(block.name, (np.zeros((len(deltas), block.levels)), None))
             for k in self.members[block.name]:
-                part = np.zeros(block.levels) if k == without else levels / block.size
-                delta = np.add.outer(delta, part).ravel()
+                part = levels * 0 if k == without else levels / block.size
+                deltas = (deltas[:, :, None] + part[:, None, :]).reshape(len(deltas), -1)
                 turns.append(turn)
+        points = np.round(deltas[0] if len(deltas) == 1 else deltas, 13) + 0.0
         modes = prod(self.dimensions[self.total :])
-        diagonal = np.repeat(np.asarray(values(np.round(delta, 13) + 0.0), dtype=float), modes)
+        diagonal = np.repeat(np.asarray(values(points), dtype=float), modes)
         made = csr_array(diags_array(diagonal.astype(complex)))
         if all(turn is None for turn in turns):
             return made
@@ -158,16 +161,14 @@ class _Space:
         return made
 
 
-def _diagonalised(matrix: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
-    """Eigenvalues of a Hermitian matrix and its eigenvectors, None where it is diagonal."""
-    if _is_diagonal(matrix):
-        return np.diag(matrix).real.copy(), None
-    levels, turn = np.linalg.eigh(matrix)
-    return levels, turn
-
-
-def _is_diagonal(matrix: NDArray[Any]) -> bool:
-    return not np.any(matrix - np.diag(np.diag(matrix)))
+def _eigenbasis(term: FunctionOfAverage, block: str) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
+    """Eigenvalues (K, d) of the K matrices of a block, and their eigenvectors, None where all are diagonal."""
+    some = next(argument[block] for argument in term.arguments if block in argument)
+    matrices = [argument.get(block, np.zeros_like(some)) for argument in term.arguments]
+    basis = common_basis(matrices)
+    assert basis is not None
+    diagonal = all(map(is_diagonal, matrices))
+    return np.array([levels_along(basis, x) for x in matrices]), None if diagonal else basis
 
 
 def _unknown(name: str, term: object) -> UnsupportedError:
@@ -196,7 +197,7 @@ def full_operators(model: Model, fock: Mapping[str, int]) -> FullOperators:
     """
     space = _Space(model, fock)
     tilted = any(
-        isinstance(term, FunctionOfAverage) and not all(map(_is_diagonal, term.argument.values()))
+        isinstance(term, FunctionOfAverage) and not all(is_diagonal(x) for own in term.arguments for x in own.values())
         for term in (*model.hamiltonian, *model.jumps)
     )
     most = _TILTED if tilted else _DIAGONAL
