@@ -44,7 +44,8 @@ class OracleSolution:
 class Oracle:
     """H, all jump operators and the block averages of a model as (D, D) matrices.
 
-    ``gamma_after=True`` is a wrong model on purpose: J^k = Γ(Δ) j^(k) in place of j^(k) Γ(Δ).
+    ``gamma_after=True`` is a wrong model on purpose: the order of Γ(Δ) and matrices is exchanged, J^k = Γ(Δ) j^(k) in
+    place of j^(k) Γ(Δ), and of a collective jump Σ_k y^(k) Γ(Δ) in place of Γ(Δ) Σ_k y^(k).
     """
 
     def __init__(self, model, *, gamma_after: bool = False, fock: Mapping[str, int] | None = None) -> None:
@@ -148,8 +149,11 @@ class Oracle:
             emission = np.sqrt(jump.kappa * (1 + jump.thermal)) * a
             return [emission, np.sqrt(jump.kappa * jump.thermal) * a.conj().T] if jump.thermal else [emission]
         if hasattr(jump, "matrices"):
-            L = sum(self.collective(Y, block) for block, Y in jump.matrices.items())
-            return [np.sqrt(jump.rate / self.total) * L]
+            L = np.sqrt(jump.rate / self.total) * sum(self.collective(Y, block) for block, Y in jump.matrices.items())
+            if jump.amplitude is None:
+                return [L]
+            gamma = self._function(self._averages(jump.argument), jump.amplitude)
+            return [L @ gamma if self.gamma_after else gamma @ L]
         operators = []
         gamma = self._gamma(jump, None)
         for k in self.members[jump.block]:
@@ -163,8 +167,7 @@ class Oracle:
         """Γ(Δ) by the spectral theorem; ``without`` is the particle that its own block's sum leaves out."""
         if jump.amplitude is None and jump.rate is None:
             return np.eye(self.dimension, dtype=complex)
-        several = isinstance(jump.argument, tuple)
-        deltas = [self._average(x, without=without) for x in (jump.argument if several else (jump.argument,))]
+        deltas = self._averages(jump.argument, without=without)
         if jump.rate is None:
             return self._function(deltas, jump.amplitude)
 
@@ -175,6 +178,11 @@ class Oracle:
             return np.sqrt(np.maximum(rates, 0.0))
 
         return self._function(deltas, amplitude)
+
+    def _averages(self, argument, *, without: int | None = None) -> list[np.ndarray]:
+        """Δ, or all of several."""
+        several = argument if isinstance(argument, tuple) else (argument,)
+        return [self._average(x, without=without) for x in several]
 
     def _average(self, argument, *, without: int | None = None) -> np.ndarray:
         """Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k)."""

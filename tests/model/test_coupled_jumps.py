@@ -25,7 +25,39 @@ def rated(function=np.hypot, argument=({S: Z}, {S: UP}), **options):
     return cj.LocalJump(LOWER, S, amplitude=function, argument=argument, **options)
 
 
+def gated(function=np.cosh, argument=None, **options):
+    return cj.CollectiveJump({S: LOWER}, 0.7, amplitude=function, argument=argument or {S: Z}, **options)
+
+
 REFUSED = {
+    "a collective jump with a number for Γ": (
+        lambda: gated(2.0),
+        "Argument `amplitude` must be a function of the average Δ (a constant belongs into the matrix, √γ·Y), but it is 2.0",
+    ),
+    "a collective jump with Γ alone": (
+        lambda: cj.CollectiveJump({S: LOWER}, 0.7, amplitude=np.cos),
+        "Argument `argument` must be given together with `amplitude`, but it is missing",
+    ),
+    "a collective jump with an argument alone": (
+        lambda: cj.CollectiveJump({S: LOWER}, 0.7, argument={S: Z}),
+        "Argument `amplitude` must be given together with `argument`, but it is missing",
+    ),
+    "a collective jump with a function for its rate": (
+        lambda: cj.CollectiveJump({S: LOWER}, np.cos, argument={S: Z}),
+        "Argument `rate` must be a finite number of at least 0, but it is <ufunc 'cos'>",
+    ),
+    "a collective jump that is no function": (
+        lambda: model_of(gated(lambda x: 1 / x), size=2),
+        "Argument `jumps[0].amplitude` must be finite over the whole spectrum of Δ, but at Δ = 0 it returns inf",
+    ),
+    "a collective jump of an unknown block": (
+        lambda: model_of(gated(argument={"spin": Z})),
+        "Argument `jumps[0].argument` must",
+    ),
+    "bounds of a collective jump": (
+        lambda: cj.bounds.gronwall(model_of(gated()), cj.tilted(model_of(gated()), 1, 0), TIMES),
+        "The bound holds for local jumps (11)-(12) only, but jumps[0] is collective",
+    ),
     "no commuting averages": (
         lambda: rated(argument=({S: Z}, {S: X})),
         "Argument `argument` must hold averages that commute, but in block 'spins' the largest element of a commutator "
@@ -149,6 +181,13 @@ def test_pickled_stored_and_told_apart():
     here = facts(rated())
     assert not differences(here, facts(rated(lambda x, y: np.sqrt(x**2 + y**2))))
     assert not differences(here, identity_of(Point(again, state, TIMES, n_traj=1)))
+    collective = facts(gated())
+    assert not differences(collective, facts(gated(lambda x: (np.exp(x) + np.exp(-x)) / 2)))
+    assert differences(collective, facts(gated(np.exp)))
+    assert differences(collective, facts(gated(argument={S: 1.01 * Z})))
+    assert differences(collective, facts(cj.CollectiveJump({S: LOWER}, 0.7)))
+    assert rebuilt(described(model_of(gated()))).jumps[0].amplitude is np.cosh
+    assert "rate 0.7, amplitude cosh" in str(model_of(gated()))
     for other in (
         rated(lambda x, y: np.sqrt(x**2 + 1.01 * y**2)),
         rated(argument=({S: Z}, {S: UP + 0.01 * ONE})),

@@ -43,6 +43,9 @@ TERMS = {
         LOWER, "a", rate=crossed, argument=({"a": Z}, {"a": 2 * Z, "b": X}), exclude_self=True
     ),
     "collective": cj.CollectiveJump({"a": LOWER, "b": Z}, 0.7),
+    "collective with a rate": cj.CollectiveJump(
+        {"a": LOWER, "b": Z}, 0.7, amplitude=gamma, argument={"a": X}, derivatives=(slope, bend)
+    ),
     "mode energy": cj.ModeEnergy(0.4, "mode"),
     "mode drive": cj.ModeDrive(0.4 - 0.2j, "mode"),
     "mode coupling": cj.ModeCoupling({"a": LOWER, "b": Z}, "mode"),
@@ -111,12 +114,15 @@ def test_any_field_is_replaced_and_the_others_stay(term, name):
     changes = {name: value}
     if name == "breaks":
         changes["envelope"] = np.sin
-    if isinstance(term, cj.LocalJump):  # an amplitude stands for a rate, and none is without an argument
-        if name == "rate":
+    local = isinstance(term, cj.LocalJump)
+    if isinstance(
+        term, cj.LocalJump | cj.CollectiveJump
+    ):  # an amplitude stands for a rate, none is without an argument
+        if name == "rate" and local:
             changes["amplitude"] = None
-        if name == "amplitude":
+        if name == "amplitude" and local:
             changes["rate"] = None
-        if name in ("rate", "amplitude") and not term.argument:
+        if (name == "amplitude" or (name == "rate" and local)) and not term.argument:
             changes["argument"] = {"a": Z}
         if name in ("argument", "derivatives") and not term.argument:
             changes |= {"amplitude": gamma, "argument": {"b": X}}
@@ -162,7 +168,7 @@ def test_signatures():
         "OneBody": of_all,
         "TwoBody": of_all,
         "LocalJump": [*of_all, "amplitude", "rate", "argument", "exclude_self", "derivatives"],
-        "CollectiveJump": of_all,
+        "CollectiveJump": [*of_all, "amplitude", "argument", "derivatives"],
         "ModeEnergy": of_all,
         "ModeDrive": of_all,
         "ModeCoupling": of_all,

@@ -80,6 +80,41 @@ SEVERAL = {
 """Rates of several averages, by name, and with one rate times a factor: a wrong model."""
 
 
+def bowed(x):
+    return 0.7 + 0.9 * x**2 + 0.5 * x
+
+
+def gated(argument, function=bowed, f=1.0, *, matrix=LOWER + 0.2 * X, size=5, beside=()):
+    """A collective jump of one block that an average opens and closes."""
+    jump = cj.CollectiveJump({"a": matrix}, 1.3 * f, amplitude=function, argument=argument)
+    return cj.Model([cj.Block("a", size)], [cj.OneBody(0.7 * X + 0.3 * Y, "a")], [*beside, jump])
+
+
+def shared(argument, function, f=1.0, *, beside=()):
+    """A collective jump of two blocks, of three levels and of two."""
+    step = np.eye(3, k=1) + 0.4j * np.eye(3, k=-1)
+    jump = cj.CollectiveJump({"a": LOWER, "b": 0.8 * step}, 1.5 * f, amplitude=function, argument=argument)
+    blocks = [cj.Block("a", 2), cj.Block("b", 2, levels=3)]
+    terms = [cj.OneBody(0.6 * X, "a"), cj.OneBody(0.5 * (step + step.conj().T), "b")]
+    return cj.Model(blocks, terms, [*beside, jump, cj.LocalJump(0.5 * RAISE, "a")])
+
+
+GATED = {
+    "collective": lambda f=1: gated({"a": Z}, f=f),
+    "collective, beside a local rate": lambda f=1: gated({"a": UP}, f=f, beside=[cj.LocalJump(0.7 * RAISE, "a")]),
+    "collective, turned": lambda f=1: gated({"a": X}, f=f, beside=[turning(Z)]),
+    "collective, two averages": lambda f=1: gated(({"a": Z}, {"a": UP}), crossed, f),
+    "collective, two blocks": lambda f=1: shared(({"a": Z}, {"b": N0}), bent, f),
+    "collective, two blocks, turned": lambda f=1: shared(
+        {"a": ALONG, "b": HOP},
+        bowed,
+        f,
+        beside=[turning(Z), cj.LocalJump(0.7 * N1, "b", amplitude=np.cos, argument={"b": N0})],
+    ),
+}
+"""Collective jumps with an operator-valued rate, in the same form."""
+
+
 def start(model):
     """A pure product state, and the same for the oracle."""
     kets = {}

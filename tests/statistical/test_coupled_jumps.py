@@ -10,7 +10,7 @@ from cojump.trajectories import frames
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.representations import BANDED, LATTICE, PRODUCT, SPARSE
 from tests import oracle
-from tests.statistical.coupled_cases import SEVERAL, start
+from tests.statistical.coupled_cases import GATED, SEVERAL, start
 from tests.statistical.rules import against_oracle, pool
 
 TIMES = np.linspace(0, 0.9, 4)
@@ -18,7 +18,7 @@ N_TRAJ = 1000
 LARGEST_ERROR = 0.0145
 """The test has power only while no standard error exceeds this (√(1/1000) = 0.032 is the worst there can be)."""
 
-MODELS = SEVERAL
+MODELS = SEVERAL | GATED
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +60,12 @@ RUN_BY = {
     "three levels": SPARSE,
     "three levels, self excluded": SPARSE,
     "three levels, turned": PRODUCT,
+    "collective": SPARSE,
+    "collective, beside a local rate": SPARSE,
+    "collective, turned": PRODUCT,
+    "collective, two averages": SPARSE,
+    "collective, two blocks": SPARSE,
+    "collective, two blocks, turned": PRODUCT,
 }
 """The representation of each."""
 
@@ -79,6 +85,14 @@ def test_trajectories_agree_with_the_full_space():
     assert together.largest_error < LARGEST_ERROR
 
 
-@pytest.mark.parametrize("name", ["turned", "two blocks", "three levels, self excluded"])
+@pytest.mark.parametrize("name", ["two blocks", "three levels, self excluded", "collective", "collective, turned"])
 def test_a_rate_a_fifth_off_is_seen(name):
     assert not against_oracle(_ensemble(name, 0.8), _solved(name)).passes
+
+
+@pytest.mark.parametrize("name", ["one axis", "two blocks, turned", "collective", "collective, two blocks, turned"])
+def test_the_other_order_is_seen(name):
+    """Γ(Δ) j of a local jump, and (Σ y) Γ(Δ) of a collective one."""
+    model = MODELS[name]()
+    wrong = oracle.solve(model, start(model)[1], TIMES, gamma_after=True)
+    assert not against_oracle(_ensemble(name), wrong).passes

@@ -116,6 +116,50 @@ def test_a_rate_of_averages_of_two_blocks(shares, levels, exclude_self):
     check(build(), states, (1, 2, 3), 1, build(sign=-1.0))
 
 
+# ---- collective jumps with an operator-valued rate ------------------------------------------------
+
+
+def gated(levels, seed, shape, *, sign=1.0, several=False):
+    """sqrt(κ/N) Γ(Δ) Σ y, y any matrix, Γ a parabola around where the state is."""
+    rng = np.random.default_rng(seed)
+    r, y = random_density(rng, levels), random_matrix(rng, levels)
+    x = commuting(rng, levels)
+    point = [np.trace(r @ o).real for o in x]
+    gamma = bowl(point, shape) if several else (lambda s: bowl(point, shape)(s, point[1]))
+    argument = ({S: x[0]}, {S: sign * x[1]}) if several else {S: sign * x[0]}
+    jump = cj.CollectiveJump({S: y}, 0.8, amplitude=gamma, argument=argument)
+    return one_block(levels, (), [jump]), {S: r}
+
+
+LINE, CURVE, PLANE = (0.9, 0.8, 0, 0, 0, 0), (0.9, 0.8, 0, 0.6, 0, 0), (0.9, 0.8, -0.5, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("levels", "shape", "several", "power"), [(2, LINE, False, 2), (2, CURVE, False, 3), (3, PLANE, True, 2)]
+)
+def test_a_collective_jump_with_a_rate(levels, shape, several, power):
+    build, states = gated(levels, 4, shape, several=several)
+    turned = gated(levels, 4, shape, several=several, sign=-1.0)[0]
+    check(build, states, range(1, 2 * power + 2), power, turned)
+
+
+@pytest.mark.validation
+def test_a_collective_jump_of_two_blocks_with_a_rate():
+    rng = np.random.default_rng(6)
+    y = {"a": random_matrix(rng, 2), "b": random_matrix(rng, 2)}
+    x, z = commuting(rng, 2)[0], commuting(rng, 2)[0]
+    states = {b: random_density(rng, 2) for b in "ab"}
+
+    def build(n, slope=0.6):
+        jump = cj.CollectiveJump(y, 0.8, amplitude=lambda s: 0.9 + slope * s, argument={"a": x, "b": z})
+        return cj.Model([cj.Block("a", n), cj.Block("b", n)], (), [jump])
+
+    check(build, states, range(1, 6), 2, lambda n: build(n, -0.6))
+
+
+# ---- derivatives ---------------------------------------------------------------------------------
+
+
 def derivatives_at(model, states, jump=0):
     expansion = Expansion(model)
     local = [local for local in expansion._local if local.varies][jump]

@@ -156,10 +156,11 @@ class Operators:
         return csr_array(H + number * (raised @ b) + raising + raising.conj().T)
 
     def collective_jump(self, jump: int, labels: Labels) -> csr_array:
-        """L = sqrt(rate/N) Σ_b Σ_{k in b} Y_b^(k)."""
+        """L = Γ(Δ) sqrt(rate/N) Σ_b Σ_{k in b} Y_b^(k)."""
         term = self.model.collective_jumps[jump]
         scale = np.sqrt(term.rate / self.model.size)
-        return scale * self.collective(labels, {self._block(name): y for name, y in term.matrices.items()})
+        L = scale * self.collective(labels, {self._block(name): y for name, y in term.matrices.items()})
+        return csr_array(self.gamma(jump, labels) @ L) if term.has_rate else L
 
     # ---- operator-valued rates -------------------------------------------------------------------
 

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import one_line
-from ..model import LocalJump, Model, Potential
+from ..model import CollectiveJump, Model, Potential
 from ..model.driven import envelope_values
+from ..model.jumps import RatedJump
 from ..model.mixtures import Mixture, starts_of
 from ..model.term import Term
 from .options import RunOptions, options_of
@@ -119,8 +120,8 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
         name = f"jumps[{i}]"
         facts[f"{name} kind"] = type(jump).__name__
         write.term(name, jump)
-        if not isinstance(jump, LocalJump):
-            continue
+        if not isinstance(jump, RatedJump) or (sketched and isinstance(jump, CollectiveJump)):
+            continue  # no earlier cojump had collective jumps with a Γ
         if sketched or jump.has_rate:
             gamma = jump.gamma(model.argument_spectrum(jump)) if sketched else tables[i]
             facts[f"{name} Γ over the spectrum"] = write.numbers(gamma, each=True)
@@ -232,7 +233,7 @@ class _Writer:
                 stored = _STORED.get((name.partition("[")[0], item.name), item.name)
                 self(f"{name} {stored}", getattr(term, item.name))
 
-    def derivatives(self, name: str, term: LocalJump | Potential, model: Model) -> None:
+    def derivatives(self, name: str, term: RatedJump | Potential, model: Model) -> None:
         """The derivatives of a user's function, where they are given, by their values on the spectrum."""
         for n, function in enumerate(term.derivatives or ()):
             values = _sampled(function, model.argument_spectrum(term))

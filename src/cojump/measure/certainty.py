@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..model import CollectiveJump, LocalJump, Model
 from ..model.components import components
+from ..model.jumps import RatedJump
 from ..model.mixtures import Mixture, starts_of
 from ..model.states import BlockState, DickeBlock, ProductBlock, State
 from ..tools.types import Array
@@ -265,7 +266,7 @@ def _jumps_that_leave(model: Model, starts: list[BlockState]) -> Flags | None:
         if isinstance(jump, LocalJump):
             strength = _local(model, jump, blocks)
         else:
-            strength = _collective(jump, blocks) if isinstance(jump, CollectiveJump) else None
+            strength = _collective(model, jump, blocks) if isinstance(jump, CollectiveJump) else None
         if strength is None:
             return None
         found.append(strength > 0)
@@ -278,46 +279,54 @@ def _local(model: Model, jump: LocalJump, blocks: Mapping[str, _Eigenstate]) -> 
     value = own.single(jump.matrix) if own.is_product else None
     if value == 0 or not np.any(jump.matrix):
         return 0.0
-    deltas = [_average(argument, blocks, own if jump.leaves_self_out else None, jump) for argument in jump.arguments]
+    gamma = _gamma(model, jump, blocks)
+    if gamma is None or gamma == 0:
+        return gamma
+    return None if value is None else gamma * abs(value)
+
+
+def _gamma(model: Model, jump: RatedJump, blocks: Mapping[str, _Eigenstate]) -> float | None:
+    """|Γ| of the start; None if it is no eigenstate of an average."""
+    if not jump.has_rate:
+        return 1.0
+    deltas = [_average(argument, jump, blocks) for argument in jump.arguments]
     if any(delta is None for delta in deltas):
         return None
-    point = np.array([delta for delta in deltas if delta is not None] or [0.0])
+    point = np.array([delta for delta in deltas if delta is not None])
     spectrum = np.atleast_2d(model.argument_spectrum(jump))
     nearest = spectrum[:, np.abs(spectrum - point[:, None]).max(axis=0).argmin()]
     if np.any(np.abs(nearest - point) > _PURE * np.maximum(np.ptp(spectrum, axis=1), np.abs(nearest))):
         # of a long spectrum not all points are there
         nearest = np.clip(point, spectrum.min(axis=1), spectrum.max(axis=1))
-    gamma = float(np.abs(jump.gamma(nearest if len(nearest) == 1 else nearest[:, None]))[0])
-    if gamma == 0:
-        return 0.0
-    return None if value is None else gamma * abs(value)
+    return float(np.abs(jump.gamma(nearest if len(nearest) == 1 else nearest[:, None]))[0])
 
 
 def _average(
-    argument: Mapping[str, NDArray[np.complex128]],
-    blocks: Mapping[str, _Eigenstate],
-    left_out: _Eigenstate | None,
-    jump: LocalJump,
+    argument: Mapping[str, NDArray[np.complex128]], jump: RatedJump, blocks: Mapping[str, _Eigenstate]
 ) -> float | None:
-    """Eigenvalue of an average, without one particle of a block; None if the start is no eigenstate."""
+    """Eigenvalue of an average, without the particle that jumps if that is left out; None if there is none."""
     delta = 0.0
     for name, x in argument.items():
-        total = blocks[name].total(x)
+        own = blocks[name]
+        total = own.total(x)
         if total is None:
             return None
-        delta += total.real / blocks[name].size
-    if left_out is not None and jump.block in argument:
-        inside = left_out.single(argument[jump.block]) if left_out.is_product else None
-        if inside is None:
-            return None
-        delta -= inside.real / left_out.size
+        delta += total.real / own.size
+        if jump.missing(name):
+            inside = own.single(x) if own.is_product else None
+            if inside is None:
+                return None
+            delta -= inside.real / own.size
     return delta
 
 
-def _collective(jump: CollectiveJump, blocks: Mapping[str, _Eigenstate]) -> float | None:
+def _collective(model: Model, jump: CollectiveJump, blocks: Mapping[str, _Eigenstate]) -> float | None:
     totals = [blocks[name].total(y) for name, y in jump.matrices.items()]
     if any(total is None for total in totals):
         return None
     whole = abs(sum(t for t in totals if t is not None))
     scale = sum(blocks[n].size * float(np.linalg.norm(y, 2)) for n, y in jump.matrices.items())
-    return 0.0 if whole <= _PURE * scale else jump.rate * whole**2
+    if whole <= _PURE * scale:
+        return 0.0
+    gamma = _gamma(model, jump, blocks)
+    return None if gamma is None else jump.rate * (gamma * whole) ** 2

@@ -20,13 +20,20 @@ from ..tools.types import RealFunction
 from .blocks import checked_block_name
 from .function_of_average import FunctionOfAverage, checked_argument, checked_functions
 from .operators import matrix_of
-from .term import Term, checked_matrices, norm
+from .term import checked_matrices, norm
 
 _SCALE_POINTS = 64
 """Points of the spectrum that tell how large a rate is."""
 
 _RATE_POINTS = 257
 """Points of the spectrum on which the largest rate of a channel is looked for."""
+
+
+def check_function(name: str, function: object, constant: str) -> None:
+    """Raise ArgumentError unless a rate or an amplitude is None or a function; ``constant`` is how one is written."""
+    if function is not None and not callable(function):
+        rule = f"be a function of the average Δ (a constant belongs into the matrix, {constant})"
+        raise ArgumentError(name, rule, f"it is {checks.shown(function)}")
 
 
 class RatedJump(FunctionOfAverage):
@@ -173,13 +180,8 @@ class LocalJump(RatedJump):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name, function in (("amplitude", self.amplitude), ("rate", self.rate)):
-            if function is not None and not callable(function):
-                raise ArgumentError(
-                    name,
-                    "be a function of the average Δ (a constant belongs into the matrix, √γ·j)",
-                    f"it is {checks.shown(function)}",
-                )
+        check_function("amplitude", self.amplitude, "√γ·j")
+        check_function("rate", self.rate, "√γ·j")
         if self.amplitude is not None and self.rate is not None:
             raise ArgumentError("rate", "be left out when `amplitude` is given", "both are there")
         self._check_function()
@@ -252,8 +254,10 @@ class LocalJump(RatedJump):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class CollectiveJump(Term):
-    """One jump operator L = sqrt(rate/N) Σ_b Σ_{k in b} Y_b^(k); N counts all particles. It keeps every sector.
+class CollectiveJump(RatedJump):
+    """One jump operator L = Γ(Δ) sqrt(rate/N) Σ_b Σ_{k in b} Y_b^(k); N counts all particles. It keeps every sector.
+
+    Γ stands to the left of the sum: it sees the state that the sum leaves behind. Without ``amplitude`` it is 1.
 
     Parameters
     ----------
@@ -261,6 +265,12 @@ class CollectiveJump(Term):
         Y_b of each block that takes part, any matrices.
     rate : float
         At least 0, in units of inverse time.
+    amplitude : callable, optional
+        Γ(x), a vectorised real function of an average Δ, or of several: as for ``LocalJump``.
+    argument : mapping of str to (d_b, d_b) array, or several such mappings, optional
+        The Hermitian X_b of each block that enters Δ, as for ``LocalJump``. Needed with ``amplitude``.
+    derivatives : pair of callables, optional
+        First and second derivative of Γ, as for ``LocalJump``.
     envelope : callable, optional
         f(t), a real function of time: the amplitude of the jump is multiplied by it, its rate by f². See ``Model``.
     breaks : sequence of float, optional
@@ -269,7 +279,7 @@ class CollectiveJump(Term):
     Raises
     ------
     ArgumentError
-        If a matrix is not finite or the rate is negative.
+        If a matrix is not finite, the rate is negative, an X_b is not Hermitian, or the options contradict each other.
 
     Examples
     --------
@@ -278,21 +288,38 @@ class CollectiveJump(Term):
     >>> one = cj.trajectory(model, cj.tilted(model, 0, 0), [0, 100], seed=1, index=0)
     >>> len(one.jumps)  # every spin gives one photon, and then the state is dark
     20
+
+    Superradiance that ends where half of the spins are down:
+
+    >>> up = cj.operators.projector(0, 2)
+    >>> down = {"spins": cj.operators.sigma_minus}
+    >>> gated = cj.CollectiveJump(down, rate=1.0, amplitude=lambda x: np.maximum(x - 0.4, 0), argument={"spins": up})
+    >>> model = cj.Model([cj.Block("spins", size=20)], jumps=[gated])
+    >>> one = cj.trajectory(model, cj.tilted(model, 0, 0), [0, 1000], seed=1, index=0)
+    >>> len(one.jumps)  # with 9 spins up behind it a jump can happen, with 8 it cannot
+    11
     """
 
     matrices: Mapping[str, NDArray[Any]]
     rate: float
+    _: KW_ONLY
+    amplitude: RealFunction | None = None
+    argument: Mapping[str, NDArray[Any]] | tuple[Mapping[str, NDArray[Any]], ...] = None  # type: ignore[assignment]  # it becomes {}
+    derivatives: tuple[RealFunction, RealFunction] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "matrices", checked_matrices("matrices", self.matrices))
         object.__setattr__(self, "rate", checks.number("rate", self.rate, 0))
+        check_function("amplitude", self.amplitude, "√γ·Y")
+        self._check_function()
 
     def _title(self) -> str:
-        return f"CollectiveJump on {few(list(self.matrices), 3)}, rate {self.rate:.6g}"
+        gamma = f", {self._named_function()}" if self.has_rate else ""
+        return f"CollectiveJump on {few(list(self.matrices), 3)}, rate {self.rate:.6g}{gamma}"
 
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:
-        return {"matrices": None}
+        return {"matrices": None, "argument": None}
 
     @property
     def is_free(self) -> bool:
@@ -302,17 +329,23 @@ class CollectiveJump(Term):
     def among(self, names: Collection[str], share: float) -> Self:
         """The same jump without the zero matrices of the blocks left out, where N counts ``share`` of the particles."""
         inside = {name: y for name, y in self.matrices.items() if name in names}
-        return replace(self, matrices=inside, rate=self.rate * share)
+        made = replace(self, matrices=inside, rate=self.rate * share)
+        if set(self.argument_blocks) <= set(names):
+            return made
+        some, y = next(iter(inside.items()))
+        return replace(made, argument=self.arguments_among(names, {some: np.zeros_like(y)}))
 
     def fastest(self, sizes: Mapping[str, int]) -> float:
         """The rate that one particle adds, as mean field sees it."""
-        return self.rate * max(norm(y) for y in self.matrices.values()) ** 2
+        gamma = self.largest_gamma(sizes, _SCALE_POINTS)
+        return self.rate * (gamma * max(norm(y) for y in self.matrices.values())) ** 2
 
     def most_jumps(self, sizes: Mapping[str, int]) -> float:
         """Largest number of jumps per unit of time, N counting all of ``sizes``."""
         reach = sum(sizes[name] * norm(matrix) for name, matrix in self.matrices.items())
-        return self.rate / sum(sizes.values()) * reach**2
+        return self.rate / sum(sizes.values()) * (reach * self.largest_gamma(sizes, _RATE_POINTS)) ** 2
 
     def can_fire(self, sizes: Mapping[str, int]) -> bool:
         """Whether its rate is above zero for any state."""
-        return self.rate > 0 and any(np.any(y) for y in self.matrices.values())
+        some = any(np.any(y) for y in self.matrices.values())
+        return self.rate > 0 and some and bool(np.any(np.abs(self.gamma(self.spectrum(sizes))) > 0))

@@ -24,7 +24,7 @@ from .envelopes import Shape
 from .function_of_average import SPECTRUM_POINTS, FunctionOfAverage
 from .hamiltonian import OneBody, TwoBody
 from .hermiticity import excesses
-from .jumps import CollectiveJump, LocalJump
+from .jumps import CollectiveJump, LocalJump, RatedJump
 from .modes import Mode, ModeCoupling, ModeDrive, ModeEnergy, ModeLoss, ModeTerm
 from .operators import matrix_of
 from .potential import Potential
@@ -176,7 +176,7 @@ class Model(Constituents, Summarised):
                 potential.energy(self.argument_spectrum(potential))
             except ArgumentError as error:
                 raise error.inside(f"hamiltonian[{i}]") from None
-        for i, jump in self.local_jumps.items():
+        for i, jump in self.rated_jumps.items():
             try:
                 jump.gamma(self.argument_spectrum(jump))
             except ArgumentError as error:
@@ -237,6 +237,11 @@ class Model(Constituents, Summarised):
     def collective_jumps(self) -> dict[int, CollectiveJump]:
         """The collective jumps by their position among all jumps."""
         return {i: jump for i, jump in enumerate(self.jumps) if isinstance(jump, CollectiveJump)}
+
+    @cached_property
+    def rated_jumps(self) -> dict[int, RatedJump]:
+        """The jumps with an operator-valued rate, local and collective ones, by their position among all jumps."""
+        return {i: jump for i, jump in enumerate(self.jumps) if isinstance(jump, RatedJump) and jump.has_rate}
 
     @cached_property
     def mode_energies(self) -> tuple[ModeEnergy, ...]:

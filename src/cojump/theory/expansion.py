@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from ..errors import UnsupportedError
-from ..model import LocalJump, Model, Potential
+from ..model import CollectiveJump, LocalJump, Model, Potential
 from ..model.driven import refuse_driven
 from ..model.jumps import RatedJump
 from ..tools.matrices import commutator
@@ -64,6 +64,14 @@ class _Rate:
         value, first, second = self._jet(float(self.x[0] @ m) if K else 0.0)
         return Jet(value, np.full(K, first), np.full((K, K), second))
 
+    def at(self, m: Array) -> float:
+        """R = Γ² at the coordinates m; 1 of a constant."""
+        return self.rate((self.x @ m).tolist()) if len(self.x) else 1.0
+
+    def slopes_at(self, m: Array) -> Array:
+        """(K,) the gradient of R at the coordinates m."""
+        return np.array(self.rate_slope((self.x @ m).tolist()))
+
     def rate(self, deltas: list[float]) -> float:
         """R = Γ² at Δ̄."""
         if self._joint is not None:
@@ -111,6 +119,64 @@ class _Local:
         """(n, d, d) matrices K_β = [v_β, j] Γ + j Σ_k Γ_k <[v_β, x_k]>: what one jump does to the averages."""
         turned = (slopes @ (self.rate.w @ m))[: len(self.moved)]
         return self.moved * gamma + turned[:, None, None] * self.j
+
+
+class _Collective:
+    """One collective jump, sqrt(κN) Γ(Δ) ⟦y⟧, and what multiplies R = Γ² and its derivatives."""
+
+    def __init__(self, expansion: Expansion, jump: CollectiveJump, name: str) -> None:
+        model, v = expansion.model, expansion.basis
+        self.kappa, self.varies = jump.rate, jump.has_rate
+        self.rate = _Rate(expansion, jump, name)
+        y = np.zeros(v.shape[1:], dtype=complex)
+        for block, matrix in jump.matrices.items():
+            y += expansion.embedded(model.block_index(block), matrix)
+        y_dagger = y.conj().T
+        coordinates, left, right = expansion.functional, commutator(y_dagger, v), commutator(v, y)
+        self.y, self._left, self._right = coordinates(y), expansion.matrix(left), expansion.matrix(right)
+        double = commutator(left, y) + commutator(y_dagger, right)
+        self._double = expansion.matrix(0.25 * self.kappa * double).real
+        # the order of Γ² and of both of its neighbours, for each average
+        K, n = self.rate.x.shape
+        x = self.rate.matrices
+        self._y_x = np.array([coordinates(commutator(one, y)) for one in x]).reshape(K, n)
+        self._right_x = np.array([expansion.matrix(commutator(one, right)) for one in x]).reshape(K, n, n)
+        self._left_x = np.array([expansion.matrix(commutator(left, one)) for one in x]).reshape(K, n, n)
+
+    def kick(self, m: Array) -> Complex:
+        """(n,) <[v, y]>."""
+        return self._right @ m
+
+    def flow(self, m: Array) -> Array:
+        """(n,) (κ/2) (<[y†, v]> <y> + <y>* <[v, y]>): the flow for Γ = 1."""
+        y = self.y @ m
+        return (0.5 * self.kappa * ((self._left @ m) * y + y.conj() * (self._right @ m))).real
+
+    def jacobian(self, m: Array) -> Array:
+        """(n, n) its derivatives."""
+        y = self.y
+        G = self._left * (y @ m) + np.outer(self._left @ m, y)
+        G += self._right * (y.conj() @ m) + np.outer(self._right @ m, y.conj())
+        return (0.5 * self.kappa * G).real
+
+    def curvature(self, C: Array) -> Array:
+        """(n,) ½ Σ of its second derivatives times C."""
+        return (0.5 * self.kappa * (self._left @ C @ self.y + self._right @ C @ self.y.conj())).real
+
+    def ordering(self, m: Array) -> Array:
+        """(n,) c: (F7), with the terms of Γ."""
+        if not self.varies:
+            return self._double @ m
+        gamma, slopes, _ = self.rate.jet(m)
+        y = self.y @ m
+        c = gamma**2 * (self._double @ m)
+        # <[y†, x]> = <[x, y]>*
+        y_x = self._y_x @ m
+        crossed = np.outer(y_x.conj(), self._right @ m) + y.conj() * (self._right_x @ m)
+        crossed += (self._left_x @ m) * y + np.outer(y_x, self._left @ m)
+        c = c + 0.5 * self.kappa * gamma * (slopes @ crossed).real
+        turned = np.einsum("k,l,klab,b->a", slopes, slopes, self.rate.x_w, m)
+        return c + 0.5 * self.kappa * abs(y) ** 2 * turned.real
 
 
 class _Mode:
@@ -226,7 +292,7 @@ class Expansion:
         h = np.zeros((self._dimension,) * 2, dtype=complex)
         self._two: list[tuple[complex, Complex, Complex, Complex, Complex]] = []
         self._quantum = np.zeros((n, n))
-        """Part of c that is linear in m: two-body terms and collective jumps."""
+        """Part of c that is linear in m: that of two-body terms."""
         for one in model.one_body:
             h += self.embedded(model.block_index(one.block), one.eps)
         for two in model.two_body:
@@ -255,17 +321,7 @@ class Expansion:
         starts = np.cumsum([0, *counts])
         self._places = [slice(int(a), int(b)) for a, b in pairwise(starts)]
         self._dissipators = np.array([local.dissipator for local in self._varying]).reshape(-1, n, n)
-        self._collective: list[tuple[float, Complex, Complex, Complex, Complex]] = []
-        for jump in model.collective_jumps.values():
-            y = sum(
-                (self.embedded(model.block_index(name), matrix) for name, matrix in jump.matrices.items()),
-                np.zeros_like(h),
-            )
-            y_dagger = y.conj().T
-            left, right = commutator(y_dagger, v), commutator(v, y)
-            self._collective.append((jump.rate, y, self.functional(y), self.matrix(left), self.matrix(right)))
-            double = commutator(left, y) + commutator(y_dagger, right)
-            self._quantum += self.matrix(0.25 * jump.rate * double).real
+        self._collective = [_Collective(self, jump, f"jumps[{i}]") for i, jump in model.collective_jumps.items()]
 
     # ---- coordinates -----------------------------------------------------------------------------
 
@@ -356,8 +412,8 @@ class Expansion:
             f = f + (g * ((KA @ m) * (b @ m) + (a @ m) * (KB @ m))).real
         for potential in self._potentials:
             f = f + potential.slope(m) * (potential.turned @ m)
-        for rate, _, y, left, right in self._collective:
-            f = f + 0.5 * rate * ((left @ m) * (y @ m) + (y.conj() @ m) * (right @ m)).real
+        for collective in self._collective:
+            f = f + collective.rate.at(m) * collective.flow(m)
         for mode in self.modes:
             alpha = mode.alpha(m)
             f = f + 2 * (alpha.conjugate() * (mode.turn @ m)).real
@@ -378,9 +434,10 @@ class Expansion:
         for potential in self._potentials:
             G += potential.derivative(1, m) * potential.turned
             G += potential.derivative(2, m) * np.outer(potential.turned @ m, potential.x)
-        for rate, _, y, left, right in self._collective:
-            G += (0.5 * rate * (left * (y @ m) + np.outer(left @ m, y))).real
-            G += (0.5 * rate * (right * (y.conj() @ m) + np.outer(right @ m, y.conj()))).real
+        for collective in self._collective:
+            G += collective.rate.at(m) * collective.jacobian(m)
+            if collective.varies:
+                G += np.outer(collective.flow(m), collective.rate.slopes_at(m) @ collective.rate.x)
         for mode in self.modes:
             turned = mode.turn @ m
             G += 2 * (mode.alpha(m).conjugate() * mode.turn).real
@@ -400,9 +457,10 @@ class Expansion:
             K = local.kicks(m, gamma, slopes)
             after = K @ whole[local.cut, local.cut]
             D += self._beside_modes(np.einsum("aij,bij->ab", K.conj(), after).real)
-        for rate, _, _, _, right in self._collective:
-            kick = right @ m
-            D += rate * np.outer(kick.conj(), kick).real
+        for collective in self._collective:
+            gamma, slopes, _ = collective.rate.jet(m)
+            kick = gamma * collective.kick(m) + (collective.y @ m) * (slopes @ (collective.rate.w @ m))
+            D += collective.kappa * np.outer(kick.conj(), kick).real
         for mode in self.modes:
             D[mode.x, mode.x] = D[mode.y, mode.y] = mode.noise
         return D
@@ -423,8 +481,14 @@ class Expansion:
             x = local.rate.x
             total += 2 * gamma * (local.dissipator @ (C @ (slopes @ x)))
             total += np.sum((np.outer(slopes, slopes) + gamma * bends) * (x @ C @ x.T)) * (local.dissipator @ m)
-        for rate, _, y, left, right in self._collective:
-            total += 0.5 * rate * (left @ C @ y + right @ C @ y.conj()).real
+        for collective in self._collective:
+            gamma, slopes, bends = collective.rate.jet(m)
+            total += gamma**2 * collective.curvature(C)
+            if collective.varies:
+                x = collective.rate.x
+                total += 2 * gamma * (collective.jacobian(m) @ (C @ (slopes @ x)))
+                spread = np.sum((np.outer(slopes, slopes) + gamma * bends) * (x @ C @ x.T))
+                total += spread * collective.flow(m)
         for mode in self.modes:
             total += 2 * (mode.turn @ (C[:, mode.x] - 1j * C[:, mode.y])).real
         return total
@@ -432,6 +496,8 @@ class Expansion:
     def ordering(self, m: Array) -> Array:
         """(n,) c: what the order of operators adds to the drift of the means at order 1/N; nothing for potentials."""
         c = self._quantum @ m
+        for collective in self._collective:
+            c = c + collective.ordering(m)
         for local in self._local:
             if not local.varies:
                 continue

@@ -133,7 +133,7 @@ class Flow:
         ]
         self._local = [_LocalTerm(model, jump) for jump in model.local_jumps.values()]
         self._collective = [
-            (jump.rate, {model.block_index(name): y for name, y in jump.matrices.items()})
+            (jump.rate, {model.block_index(name): y for name, y in jump.matrices.items()}, _Rate(model, jump))
             for jump in model.collective_jumps.values()
         ]
         self._couplings = [
@@ -161,8 +161,10 @@ class Flow:
             slope = potential.slope(sum(float(np.trace(x @ r[b]).real) for b, x in arguments))
             for b, x in arguments:
                 fields[b] += slope / self._shares[b] * x
-        for rate, matrices in self._collective:
+        for strength, matrices, gamma in self._collective:
             # A collective jump acts on one particle like the field (iκ/2)(ȳ* y - ȳ y†), ȳ the average over all.
+            # What its Γ does to one particle through Δ cancels between J†[., J] and [J†, .]J.
+            rate = strength * gamma(r)
             average = sum(self._shares[b] * np.trace(y @ r[b]) for b, y in matrices.items())
             for b, y in matrices.items():
                 fields[b] += 0.5j * rate * (np.conj(average) * y - average * y.conj().T)

@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import Model
+from ..model import CollectiveJump, Model
 from ..model.function_of_average import FunctionOfAverage
 from ..tools.matrices import ROUNDING, is_diagonal
 from ..tools.types import Matrix, RealFunction
@@ -98,7 +98,7 @@ def acting_on(model: Model) -> list[Acting]:
     for jump in model.local_jumps.values():
         found[model.block_index(jump.block)].jumps.append(jump.matrix)
     for term, function in [
-        *((jump, jump.gamma) for jump in model.local_jumps.values()),
+        *((jump, jump.gamma) for jump in model.rated_jumps.values()),
         *((potential, potential.energy) for potential in model.potentials.values()),
     ]:
         for argument in term.arguments:
@@ -206,5 +206,5 @@ def _jump_cost(j: Matrix) -> tuple[float, float]:
 
 def _turned(model: Model, term: FunctionOfAverage, function: RealFunction) -> float:
     """What a rate or a potential takes whose argument is not diagonal."""
-    degree = degree_of(model, term, function)
+    degree = None if isinstance(term, CollectiveJump) else degree_of(model, term, function)
     return _DENSE if degree is None else _POLYNOMIAL + _DEGREE * degree * model.size

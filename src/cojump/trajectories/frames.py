@@ -77,7 +77,7 @@ def block_frame(model: Model, b: int) -> Matrix:
 def shares_frame(model: Model, b: int) -> bool:
     """Whether all arguments on block b are diagonal in its main frame."""
     frame, name = block_frame(model, b), model.blocks[b].name
-    terms = (*model.local_jumps.values(), *model.potentials.values())
+    terms = (*model.rated_jumps.values(), *model.potentials.values())
     arguments = (x[name] for t in terms for x in t.arguments if name in x)
     return all(turn_of(conjugate(frame, x)) is None for x in arguments)
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..basis.occupations import Occupations
-from ..model import LocalJump, Model
+from ..model import CollectiveJump, LocalJump, Model
 from ..model.facts import once_per_recent_model
 from ..model.function_of_average import FunctionOfAverage
 from ..model.spectrum import snapped
@@ -63,6 +63,25 @@ class Channel:
 
 
 @dataclass(frozen=True, eq=False)
+class CollectiveRate:
+    """Γ of a collective jump in the frame where its argument is diagonal.
+
+    Attributes
+    ----------
+    turn : dict of int to (d, d) unitary
+        Rotation from the main frame on the axes where it needs another one.
+    gamma : array
+        Γ on the grid of occupation numbers, as that of a :class:`Channel`.
+    polynomial : None
+        There is no other way to have it.
+    """
+
+    turn: dict[int, Matrix]
+    gamma: Array
+    polynomial: None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Channels:
     """The main frame of every block and the jumps of a model.
 
@@ -72,15 +91,29 @@ class Channels:
         Columns are the kets of the main frame of each block.
     of_jumps : list of Channel or None
         One for each jump of the model; None for a collective one.
+    of_collective : list of CollectiveRate or None
+        One for each jump of the model; None for one that is local, or collective with a constant rate.
     """
 
     rotations: list[Matrix]
     of_jumps: list[Channel | None]
+    of_collective: list[CollectiveRate | None]
+
+    @property
+    def tables(self) -> list[Array | None]:
+        """Γ of each jump; None for one that has no such table."""
+        pairs = zip(self.of_jumps, self.of_collective, strict=True)
+        return [None if made is None else made.gamma for made in (one or other for one, other in pairs)]
+
+    @property
+    def functions(self) -> list[Channel | CollectiveRate]:
+        """All that have one."""
+        return [made for made in (*self.of_jumps, *self.of_collective) if made is not None]
 
     @property
     def nbytes(self) -> int:
         """Memory of the tables of Γ."""
-        return sum(channel.gamma.nbytes for channel in self.of_jumps if channel is not None)
+        return sum(table.nbytes for table in self.tables if table is not None)
 
 
 @once_per_recent_model(MEMORY)
@@ -94,8 +127,20 @@ def channels_of(model: Model) -> Channels:
     """
     rotations = list(main_frames(model))
     return Channels(
-        rotations, [channel_of(model, jump, rotations) if isinstance(jump, LocalJump) else None for jump in model.jumps]
+        rotations,
+        [channel_of(model, jump, rotations) if isinstance(jump, LocalJump) else None for jump in model.jumps],
+        [
+            _collective_rate(model, jump, rotations) if isinstance(jump, CollectiveJump) else None
+            for jump in model.jumps
+        ],
     )
+
+
+def _collective_rate(model: Model, jump: CollectiveJump, rotations: list[Matrix]) -> CollectiveRate | None:
+    if not jump.has_rate:
+        return None
+    turn, argument = argument_grid(model, jump, rotations)
+    return CollectiveRate(turn, on_grid(jump.gamma, argument, len(model.blocks)))
 
 
 def channel_of(model: Model, jump: LocalJump, rotations: list[Matrix]) -> Channel:

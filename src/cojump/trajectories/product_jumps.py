@@ -81,11 +81,7 @@ class ProductJumps:
                 state if after is None else after,
             )
         if channel is None:
-            assert collective is not None
-            after = np.zeros(sector.size, dtype=complex)
-            for b, y in collective.items():
-                apply(Rows.of(sector.blocks[b].one_body(y)), around(sector.dims, b), state, after)
-            return number, sector.labels, sector.box, after
+            return number, sector.labels, sector.box, sector.after_collective(number, state)
         found = self._local_jump(sector, channel, state, left)
         return (NO_NUMBER, sector.labels, sector.box, state) if found is None else (number, *found)
 

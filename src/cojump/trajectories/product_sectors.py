@@ -33,7 +33,7 @@ from .axes import seen
 from .displaced_modes import displaced_modes
 from .no_jump_tables import Bands, ProgramHeff
 from .potentials import PotentialTable, potentials_of
-from .product_channels import Channel, channels_of
+from .product_channels import Channel, CollectiveRate, channels_of
 from .product_moves import Ket, Rows, apply, around
 from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
 from .sector_matrix import program_matrix
@@ -87,9 +87,11 @@ class ProductBasis:
         self.blocks = model.blocks
         made, tables = channels_of(model), potentials_of(model).tables
         self.rotations, self.channels, self.potentials = made.rotations, made.of_jumps, tables
+        self.collective_rates = made.of_collective
         own = range(len(model.jumps)) if part is None else part.jumps
         if part is not None:
             self.channels = [channel if i in own else None for i, channel in enumerate(made.of_jumps)]
+            self.collective_rates = [rate if i in own else None for i, rate in enumerate(made.of_collective)]
             pairs = zip(model.potentials, tables, strict=True)
             self.potentials = tuple(table for i, table in pairs if i in part.hamiltonian)
         terms = model if part is None else part.model
@@ -130,9 +132,9 @@ class ProductBasis:
         """Axes without a window: a change of frame mixes them from end to end, or they have more than two levels."""
 
     @property
-    def functions(self) -> list[Channel | PotentialTable]:
+    def functions(self) -> list[Channel | CollectiveRate | PotentialTable]:
         """All functions of averages: rates and potentials."""
-        return [*(channel for channel in self.channels if channel is not None), *self.potentials]
+        return [*(made for made in (*self.channels, *self.collective_rates) if made is not None), *self.potentials]
 
     def _whole(self, labels: Labels) -> Box:
         blocks = tuple((0, dimension_of(b, label)) for b, label in zip(self.blocks, labels, strict=True))
@@ -200,7 +202,7 @@ class ProductSector:
         self.rate_tables: list[Array] = []
         self.rate_programs: list[Program | None] = []
         self.rate_bands: list[Bands | None] = []
-        for channel, collective in zip(basis.channels, basis.collective, strict=True):
+        for channel, collective, rate in zip(basis.channels, basis.collective, basis.collective_rates, strict=True):
             single = Builder(self.dims)
             bands = None
             if channel is not None and channel.polynomial is not None:
@@ -213,8 +215,8 @@ class ProductSector:
             elif collective is None:  # the loss of a mode, which is in self.modes
                 diagonal = np.zeros(self.dims)
             else:
-                self._add_collective(single, collective, 1.0)
-                self._add_collective(self._hamiltonian, collective, -0.5j)
+                self._add_collective(single, collective, rate, 1.0)
+                self._add_collective(self._hamiltonian, collective, rate, -0.5j)
                 diagonal = np.zeros(self.dims)
             half_rate += 0.5 * diagonal
             self.rate_tables.append(diagonal.ravel())
@@ -412,9 +414,12 @@ class ProductSector:
         diagonal: Array,
         factor: complex,
         also: Callable[[int, int, complex], None] | None = None,
+        *,
+        src: int = _STATE,
+        dst: int = _RESULT,
     ) -> None:
         """Add factor times what is ``diagonal`` in another frame; ``also`` adds the rest, from register to register."""
-        at = _STATE
+        at = src
         for b, unitary in turn.items():
             to = 5 if at == 4 else 4
             program.put(APPLY, to, at, program.matrix(b, self.basis.turn(b, self.labels[b], unitary).into))
@@ -427,7 +432,7 @@ class ProductSector:
         for n, (b, unitary) in enumerate(turn.items()):
             D = program.matrix(b, self.basis.turn(b, self.labels[b], unitary).back)
             if n == len(turn) - 1:
-                program.put(APPLY_ADD, _RESULT, at, D, factor)
+                program.put(APPLY_ADD, dst, at, D, factor)
             else:
                 to = 5 if at != 5 else 4
                 program.put(APPLY, to, at, D)
@@ -473,14 +478,45 @@ class ProductSector:
         program.put(APPLY, 3, 2, program.matrix(b, s.one_body(beside)))
         program.put(MULTIPLY_ADD, dst, 3, gamma, factor)
 
-    def _add_collective(self, program: Builder, matrices: dict[int, Matrix], factor: complex) -> None:
-        """Add factor L†L, L = Σ_b Y_b with the strength in Y."""
+    def _add_collective(
+        self, program: Builder, matrices: dict[int, Matrix], rate: CollectiveRate | None, factor: complex
+    ) -> None:
+        """Add factor L†L = factor Y†Γ²Y, Y = Σ_b Y_b with the strength in it."""
         operators = {b: self.blocks[b].one_body(y) for b, y in matrices.items()}
+        at = 2
         program.put(CLEAR, 2, _STATE)
         for b, y in operators.items():
             program.put(APPLY_ADD, 2, _STATE, program.matrix(b, y))
+        if rate is not None:
+            at, square = 3, self._on_grid(rate.gamma**2, {})
+            if rate.turn:
+                program.put(CLEAR, 3, 2)
+                self._add_turned(program, rate.turn, square, 1.0, src=2, dst=3)
+            else:
+                program.put(MULTIPLY, 3, 2, program.table(square))
         for b, y in operators.items():
-            program.put(APPLY_ADD, _RESULT, 2, program.matrix(b, csr_array(y.conj().T)), factor)
+            program.put(APPLY_ADD, _RESULT, at, program.matrix(b, csr_array(y.conj().T)), factor)
+
+    def after_collective(self, number: int, state: Ket) -> Ket:
+        """L ψ of a collective jump, L = Γ Σ_b Y_b with the strength in Y."""
+        collective, rate = self.basis.collective[number], self.basis.collective_rates[number]
+        assert collective is not None
+        after = np.zeros(self.size, dtype=complex)
+        for b, y in collective.items():
+            apply(Rows.of(self.blocks[b].one_body(y)), around(self.dims, b), state, after)
+        if rate is None:
+            return after
+        turns = [(around(self.dims, b), self.basis.turn(b, self.labels[b], u)) for b, u in rate.turn.items()]
+        for outside, turn in turns:
+            after = apply(Rows.of(turn.into), outside, after)
+        after = after * self.on_sector(rate.gamma)
+        for outside, turn in turns:
+            after = apply(Rows.of(turn.back), outside, after)
+        return after
+
+    def on_sector(self, table: Array) -> Array:
+        """A table over occupation numbers as a flat array over the sector."""
+        return np.broadcast_to(self._on_grid(table, {}), self.dims).ravel()
 
 
 def _off_diagonal(matrix: csr_array) -> csr_array:

@@ -28,7 +28,7 @@ from .lattice_engine import LatticeEngine
 from .no_jump_tables import Bands
 from .outcome import Engine as PartEngine
 from .potentials import PotentialTable, potentials_of
-from .product_channels import Channel, channels_of
+from .product_channels import Channel, CollectiveRate, channels_of
 from .product_engine import ProductEngine
 from .product_moves import Rows, apply
 from .product_program import Builder
@@ -72,7 +72,7 @@ class Representation(ABC):
 
     @abstractmethod
     def rates(self, model: Model) -> Sequence[Array | None]:
-        """Γ of each jump wherever trajectories will need it; None for a collective jump.
+        """Γ of each jump wherever trajectories will need it; None for a jump without Γ.
 
         Raises
         ------
@@ -101,10 +101,9 @@ class Representation(ABC):
         """Compile the kernels that its trajectories need, or load them from the cache."""
 
 
-def functions_of(model: Model) -> list[Channel | PotentialTable]:
+def functions_of(model: Model) -> list[Channel | CollectiveRate | PotentialTable]:
     """The functions of averages of a model, rates and potentials, as the product basis has them."""
-    channels = [channel for channel in channels_of(model).of_jumps if channel is not None]
-    return [*channels, *potentials_of(model).tables]
+    return [*channels_of(model).functions, *potentials_of(model).tables]
 
 
 class Banded(Representation):
@@ -210,7 +209,7 @@ class Product(Representation):
 
     def rates(self, model: Model) -> Sequence[Array | None]:
         """Γ of each jump on its grid of occupations, see :class:`cojump.trajectories.product_channels.Channel`."""
-        return [None if channel is None else channel.gamma for channel in channels_of(model).of_jumps]
+        return channels_of(model).tables
 
     def engine(
         self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]
@@ -355,6 +354,8 @@ class Lattice(Product):
 
     def holds(self, model: Model) -> bool:
         """Whether it can run this part."""
+        if any(jump.has_rate for jump in model.collective_jumps.values()):
+            return False
         return all(b.levels == 2 and shares_frame(model, n) for n, b in enumerate(model.blocks))
 
     def method(self, model: Model) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array, eye_array, kron, triu
+from scipy.sparse import csc_array, csr_array, diags_array, eye_array, kron, triu
 
 from ..basis.diagram_sector import diagram_sector
 from ..basis.particle_removal import Label
@@ -174,6 +174,9 @@ class SparseTables:
             channel, collective = basis.channels[l], basis.collective[l]
             if collective is not None:
                 total = sum(self._on_axis(sector, b, sector.blocks[b].one_body(y)) for b, y in collective.items())
+                gamma = basis.collective_rates[l]  # nothing is turned here
+                if gamma is not None:
+                    total = csr_array(diags_array(sector.on_sector(gamma.gamma)) @ total)
                 at["collective"][s, l] = self._add(_columns_as_rows(total))
                 continue
             assert channel is not None

@@ -78,12 +78,14 @@ class SpinBasis:
 
 @once_per_model
 def is_banded(model: Model) -> bool:
-    """Whether the tables of this module hold the model: one block, arguments along one axis.
+    """Whether the tables of this module hold the model: one block, arguments along one axis, of local jumps alone.
 
     A collective jump may have σ_+ or σ_- beside the diagonal, in the rotated frame, but not both: L†L would couple
     M to M ± 2 with other elements upwards than downwards.
     """
     if len(model.blocks) > 1 or model.blocks[0].levels != 2 or not shares_frame(model, 0):
+        return False
+    if any(jump.has_rate for jump in model.collective_jumps.values()):
         return False
     rotation = block_frame(model, 0)
     turned = [seen(rotation, y) for jump in model.collective_jumps.values() for y in jump.matrices.values()]
