@@ -32,7 +32,7 @@ def gated(function=np.cosh, argument=None, **options):
 REFUSED = {
     "a collective jump with a number for Γ": (
         lambda: gated(2.0),
-        "Argument `amplitude` must be a function of the average Δ (a constant belongs into the matrix, √γ·Y), but it is 2.0",
+        "Argument `amplitude` must be a function of the average Δ (a constant belongs into the matrix, √γ·Y), but it",
     ),
     "a collective jump with Γ alone": (
         lambda: cj.CollectiveJump({S: LOWER}, 0.7, amplitude=np.cos),
