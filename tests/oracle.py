@@ -277,8 +277,8 @@ class DrivenOracle(Oracle):
     Between breaks alone, and there with the user's f itself.
     """
 
-    def __init__(self, model) -> None:
-        super().__init__(model)
+    def __init__(self, model, *, fock: Mapping[str, int] | None = None) -> None:
+        super().__init__(model, fock=fock)
         self._terms = [(self._term(term), term.envelope) for term in model.hamiltonian]
         self._channels = [(np.array(self._jump_operators(jump)), jump.envelope) for jump in model.jumps]
 

@@ -98,15 +98,6 @@ def test_refused_in_one_line(name, place):
     assert str(caught.value) == line
 
 
-def test_the_master_equation_with_modes_refuses_them():
-    model = spins(envelope=np.cos)
-    with_mode = replace(model, modes=[cj.Mode("m")])
-    with pytest.raises(
-        cj.UnsupportedError, match=r"^The exact master equation with modes is that of models that do not"
-    ):
-        cj.master_equation(with_mode, cj.tilted(with_mode, 1.0, 0.0), [0.0, 1.0])
-
-
 @pytest.mark.parametrize("name", ESTIMATES)
 def test_told(name):
     assert called(name, spins(envelope=np.cos)).methods[S].endswith(", terms that change in time")

@@ -146,20 +146,13 @@ def test_to_the_tolerance(name):
 
 @pytest.mark.parametrize("factor", [1.0, 2.0])
 def test_a_constant_envelope_is_a_factor(factor, monkeypatch):
-    """The same jumps as of the model that it stands for; of modes too.
-
-    Only with 1 there: how often the reference follows, that jumps are counted from, is told from the terms without f.
-    """
+    """The same jumps as of the model that it stands for; of modes too, whose references know f."""
     # seed for seed in one representation alone: another one draws the outcomes of a jump in another order
     monkeypatch.setattr(recipe, "REPRESENTATIONS", (DRIVEN, MODES, PRODUCT))
     one = {"envelope": lambda _: factor}
-    blocks, state = [cj.Block("a", 5)], {"a": [0.6, 0.8]}
-    if factor == 1:
-        blocks, state = [*blocks, cj.Mode("m")], {**state, "m": 0.5}
+    blocks, state = [cj.Block("a", 5), cj.Mode("m")], {"a": [0.6, 0.8], "m": 0.5}
 
     def made(f=1.0, **own):
-        if factor != 1:
-            return cj.Model(blocks, [cj.OneBody(f * X, "a", **own)], [cj.LocalJump(f * LOWER, "a", **own)])
         terms = [
             cj.OneBody(f * X, "a", **own),
             cj.ModeEnergy(0.7 * f, "m", **own),

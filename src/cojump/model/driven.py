@@ -175,6 +175,13 @@ class Piece(NamedTuple):
         x = min(max((2 * t - self.start - self.end) / (self.end - self.start), -1.0), 1.0)
         return np.concatenate([[1.0], self.series @ x ** np.arange(DEGREE + 1)])
 
+    @property
+    def largest(self) -> Array:
+        """The largest |c_p| at points all over the piece, (P,)."""
+        x = np.linspace(-1.0, 1.0, 2 * DEGREE + 1)
+        at = np.abs(self.series @ x ** np.arange(DEGREE + 1)[:, None]).max(axis=1, initial=0.0)
+        return np.concatenate([[1.0], at])
+
     def powers(self, t: float, unit: float) -> list[Array]:
         """Coefficients of ((time - t)/unit)^j in c_p, for the parts but the first, each up to its last one."""
         half = (self.end - self.start) / 2

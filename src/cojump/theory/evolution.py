@@ -98,11 +98,11 @@ def evolved(
     end, begun, spent = float(times[-1]), 0.0, 0
     found: list[T] = []
     least, last = least_vectors(model.is_driven), vector
-    driven = None
-    if model.is_driven:
-        driven = DrivenTerms(Drive(model, end), generator.of_part, generator.packing.norm)
+    drive = Drive(model, end) if model.is_driven else None
+    parts = None if drive is None else [part.model for part in drive.parts]
     while True:
-        read, edge = reading(generator), Edge(model, spaces, generator.packing, generator.dims)
+        read, edge = reading(generator), Edge(model, spaces, generator.packing, generator.dims, parts)
+        driven = None if drive is None else DrivenTerms(drive, generator.of_part, generator.packing.norm)
         allowed = tolerance / 2 / max(len(spaces), 1) / max(end, np.finfo(float).tiny)
 
         def applied(y: Array, generator: Generator = generator) -> Array:
@@ -110,30 +110,39 @@ def evolved(
             spent += 1
             return generator(y)
 
-        def watch(t: float, before: Array, after: Array, edge: Edge = edge, allowed: float = allowed) -> None:
-            modes = [m for m, lost in enumerate(edge.losses(after)) if lost > allowed]
+        def watch(
+            t: float,
+            before: Array,
+            after: Array,
+            edge: Edge = edge,
+            allowed: float = allowed,
+            driven: DrivenTerms | None = driven,
+        ) -> None:
+            factors = np.ones(1) if driven is None else driven.largest
+            modes = [m for m, lost in enumerate(edge.losses(after, factors)) if lost > allowed]
             if modes:
                 raise Outgrown(t, before, modes)
 
-        left = times[len(found) :] - begun
+        left = times[len(found) :]
         try:
             for y in evolve(
                 applied,
                 vector,
                 left,
                 norm=generator.packing.norm,
-                tolerance=for_steps * (float(left[-1]) / end if begun else 1.0),
+                tolerance=for_steps * ((end - begun) / end if begun else 1.0),
                 most=limits.applications - spent,
                 at_once=max(min(generator.spare - (least - LEAST), 8), 1),
                 told=told,
                 watch=watch,
                 driven=driven,
+                since=begun,
             ):
                 found.append(read(y))
                 last = y
             return Evolved(found, generator, last)
         except Outgrown as outgrown:
-            begun, spaces = begun + outgrown.time, grown(spaces, outgrown.modes)
+            begun, spaces = outgrown.time, grown(spaces, outgrown.modes)
             smaller = generator
-            generator = Generator(model, occupied, memory=limits.memory, spaces=spaces)
+            generator = Generator(model, occupied, memory=limits.memory, least=least, spaces=spaces)
             vector = widened(outgrown.vector, smaller.packing, generator.packing, smaller.dims, generator.dims)

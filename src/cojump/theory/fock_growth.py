@@ -6,8 +6,9 @@ H = b† G + b G† + .. and thermal light that grows at most by
 
     (2 √F ‖G‖ + 3 κ n̄ F) ‖Π ρ‖_1        per unit of time, Π on n = F - 1,
 
-for the true evolution contracts the trace norm. This is watched at the end of every step. A step after which it is more
-than the tolerance has room for is taken again with more states, from where it began: there the state was good.
+for the true evolution contracts the trace norm. Where terms change in time it is the sum of what each part of the model
+gives, times the largest |c_p| of the step. This is watched at the end of every step. A step after which it is more than
+the tolerance has room for is taken again with more states, from where it began: there the state was good.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextlib import suppress
 from math import prod
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..basis.fock_space import FockSpace, states_for
 from ..basis.sectors import Labels
@@ -59,17 +61,29 @@ class Edge:
     packing : Packing
     dims : mapping of labels to (int, ..)
         Dimensions of each sector: of the blocks, then of the modes.
+    parts : sequence of Model, optional
+        The parts of a model that changes in time, which have a factor each.
     """
 
     def __init__(
-        self, model: Model, spaces: Sequence[FockSpace], packing: Packing, dims: dict[Labels, tuple[int, ...]]
+        self,
+        model: Model,
+        spaces: Sequence[FockSpace],
+        packing: Packing,
+        dims: dict[Labels, tuple[int, ...]],
+        parts: Sequence[Model] | None = None,
     ) -> None:
         self._packing, self._dims, self._blocks = packing, dims, len(model.blocks)
-        self.strengths = [_strength(model, m, space) for m, space in enumerate(spaces)]
+        self.strengths = np.array(
+            [[_strength(part, m, space) for part in parts or [model]] for m, space in enumerate(spaces)]
+        )
 
-    def losses(self, vector: Array) -> list[float]:
-        """For each mode a bound on what is lost per unit of time, in the trace norm."""
-        return [strength * self._weight(vector, m) if strength else 0.0 for m, strength in enumerate(self.strengths)]
+    def losses(self, vector: Array, factors: ArrayLike = (1.0,)) -> list[float]:
+        """For each mode a bound on what is lost per unit of time, in the trace norm, where no part is multiplied by
+        more than its ``factors`` (P,).
+        """
+        strengths = [float(own @ np.asarray(factors)) for own in self.strengths]
+        return [strength * self._weight(vector, m) if strength else 0.0 for m, strength in enumerate(strengths)]
 
     def _weight(self, vector: Array, mode: int) -> float:
         """A bound on ‖Π ρ‖_1: in each sector at most √rank(Π) ‖Π ρ‖_2."""

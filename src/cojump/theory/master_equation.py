@@ -19,7 +19,6 @@ from ..basis.particle_removal import Label
 from ..basis.sector_densities import block_densities, labels_of_any
 from ..errors import ConvergenceError
 from ..model import Model
-from ..model.driven import refuse_driven
 from ..model.mixtures import Mixture, check_mixture, starts_of
 from ..model.states import State
 from ..tools import checks
@@ -168,8 +167,6 @@ def master_equation(
     applications = checks.number("applications", applications, 1)
     progress = checks.boolean("progress", progress)
     check_mixture(model, state)
-    if model.modes:
-        refuse_driven(model, "The exact master equation with modes is that")
     starts = [one for _, one in starts_of(state)]
     least = least_vectors(model.is_driven)
     check_unknowns(model, starts, memory, least, spaces=(spaces := spaces_for_path(model, starts, checked)))

@@ -68,6 +68,11 @@ class DrivenTerms:
         self._norms.append(self._norm(total))
         return total
 
+    @property
+    def largest(self) -> Array:
+        """(P,) bounds on |c_p| in the step."""
+        return np.array([np.abs(c).sum() for c in self._powers])
+
     def remainder(self, k: int) -> float:
         """What is left out after v_k."""
         strengths = np.zeros(max(map(len, self._powers)))
@@ -90,6 +95,7 @@ def evolve(
     told: Callable[[float], None] = lambda share: None,
     driven: DrivenTerms | None = None,
     watch: Callable[[float, Array, Array], None] = lambda t, before, after: None,
+    since: float = 0.0,
 ) -> Iterator[Array]:
     """e^{𝓛t} ρ at the times, by Taylor steps whose remainder is bounded.
 
@@ -98,14 +104,14 @@ def evolve(
     A step whose terms become too large is made shorter until they do not; what all steps will cost is known after the
     first one, and refused if it is more than ``most`` derivatives. At most ``at_once`` output times, each with a vector
     of its own, lie in a step. Where the generator changes in time, ``driven`` makes the terms and ``derivative`` is not
-    asked. After every step ``watch`` sees when it began, from where, and where it has come to, and
-    then ``told`` hears which share of the time is done.
+    asked. ``start`` is at the time ``since``. After every step ``watch`` sees when it began, from where, and where it
+    has come to, and then ``told`` hears which share of the time is done.
     """
-    end, t, y, found = float(times[-1]), 0.0, start, 0
-    if times[0] == 0:
+    end, t, y, found = float(times[-1]), since, start, 0
+    if times[0] == since:
         found = 1
         yield start
-    longest = end
+    longest = whole = end - since
     asked, clock = 0, perf_counter()
     while found < len(times):
         size = norm(y)
@@ -114,7 +120,7 @@ def evolve(
         h = min(longest, stop - t)
         after = stop if h < longest else min(t + h, stop)
         inside = due[due < after]
-        allowed = tolerance * (h / end)
+        allowed = tolerance * (h / whole)
         term, total, partial = y, y.copy(), [y.copy() for _ in inside]
         largest, bound, k = size, np.inf, 0
         if driven is not None:

@@ -19,6 +19,7 @@ up to real numbers, and the jumps are √κ₁ (a' + d) and √κ₂ (a'† + d*
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import inf, sqrt
 
@@ -64,11 +65,13 @@ class DisplacedMode:
     @property
     def tick(self) -> float:
         """Time between two moves of the reference: 1/√N of that in which α moves by one; inf without a loss."""
-        if not self.losses:
-            return inf
+        return tick([self], [1.0])
+
+    @property
+    def speed(self) -> float:
+        """How fast α moves at most, at |α| of 1."""
         couplings = sum(norm(y) for _, y in self.couplings) * self.root
-        speed = abs(self.omega) + 0.5 * sum(self.rates) + abs(self.drive) / self.root + couplings
-        return 1 / (self.root * speed) if speed > 0 else inf
+        return float(abs(self.omega) + 0.5 * sum(self.rates) + abs(self.drive) / self.root + couplings)
 
     def raising(self, b: complex, beta: complex) -> complex:
         """The factor u of a'†."""
@@ -80,6 +83,14 @@ class DisplacedMode:
         net, both = self.rates
         force = complex(self.omega * b + self.drive)
         return force.conjugate() + 0.5j * (net * beta.conjugate() - both * (b - beta).conjugate())
+
+
+def tick(parts: Sequence[DisplacedMode], factors: Iterable[float]) -> float:
+    """The same of a mode whose terms are in parts, each with a factor."""
+    if not any(part.losses for part in parts):
+        return inf
+    speed = sum(abs(factor) * part.speed for part, factor in zip(parts, factors, strict=True))
+    return 1 / (parts[0].root * speed) if speed > 0 else inf
 
 
 def displaced_modes(model: Model, rotations: list[NDArray[np.complex128]]) -> list[DisplacedMode]:

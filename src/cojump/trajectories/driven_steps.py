@@ -16,14 +16,15 @@ The norms ‖H_p‖ are taken as twice the largest factor by which the step has 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ldexp, sqrt
+from math import inf, ldexp, sqrt
 
 import numpy as np
 
 from ..basis.sectors import Labels
 from ..model import Model
-from ..model.driven import Drive
+from ..model.driven import Drive, Piece
 from ..tools.types import Array
+from .displaced_modes import tick
 from .kernels.common import MAX_ORDER, PAD, Step, Work
 from .kernels.program import apply_columns, apply_program
 from .kernels.series import LEAST, ROUNDING, guessed_horizon
@@ -82,15 +83,24 @@ class DrivenSteps:
         """Go on in these frames of the modes."""
         self._displaced = displacements, references
 
+    def until_tick(self) -> float:
+        """The time until references of modes are moved: as the terms are at their strongest in this piece of the time
+        axis, and to its end at most.
+        """
+        if not self.drive.pieces:  # of a run that is over at t = 0
+            return inf
+        piece = self._piece()
+        factors = piece.largest
+        modes = zip(*(basis.modes for basis in self._bases), strict=True)
+        shortest = min((tick(parts, factors) for parts in modes), default=inf)
+        return shortest if piece.end >= self.drive.end else min(shortest, piece.end - self.time)
+
     def step(self, labels: Labels, box: Box, ket: Ket, work: Work, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost, or ``most`` in time, or to the end of a piece, or less.
 
         The rows and the state at the end are in ``work``.
         """
-        piece = self.drive.piece(self.time)
-        while piece.end < self.drive.end and not self.time + 0.5 * (piece.end - self.time) > self.time:
-            self.time = piece.end
-            piece = self.drive.piece(self.time)
+        piece = self._piece()
         last = piece.end >= self.drive.end
         left = most if last else min(most, piece.end - self.time)
         sectors = [basis.sector(labels, box) for basis in self._bases]
@@ -130,6 +140,14 @@ class DrivenSteps:
         self.order = order
         self.effort = (order + 1) * sum(sector.multiplications for sector in sectors)
         return Step(time, click, lost, horizon, order, PAD, PAD + len(ket), unit, summed, norm2, energy, rate)
+
+    def _piece(self) -> Piece:
+        """The piece that the next step is in: the next one, where only rounding is left of one."""
+        piece = self.drive.piece(self.time)
+        while piece.end < self.drive.end and not self.time + 0.5 * (piece.end - self.time) > self.time:
+            self.time = piece.end
+            piece = self.drive.piece(self.time)
+        return piece
 
     def _rows(
         self,

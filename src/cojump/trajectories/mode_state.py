@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 from scipy.sparse import csc_array
@@ -29,6 +29,9 @@ ROUNDING = 1e-29
 
 _END = 4
 """Fock states at an end of a window that show what is beyond it: a displaced state falls off faster than any power."""
+
+_MOMENT = 1e-13
+"""Time to a tick that is none any more, relative to the time itself."""
 
 _GROWTH = 16
 """Fock states by which a window grows until a displaced state fits."""
@@ -64,14 +67,17 @@ class ModeState(ProductState):
     def begin(self, generator: np.random.Generator) -> None:
         """Draw one pure state of one sector of the blocks; the modes are in the vacuum of their displaced frames."""
         self.displacements, self.references = list(self._start), list(self._start)
-        self._left = self._tick
+        self._left = inf
         super().begin(generator)
+        self._left = self._until_tick()
         self._follow()
 
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or to the next tick, or less."""
         step = super().step(waiting, min(most, self._left))
         self._left = 0.0 if step.found == 0 and step.horizon >= self._left else max(self._left - step.time, 0.0)
+        if self.driven is not None and self._left < _MOMENT * self.driven.time:
+            self._left = 0.0  # the tick is the end of a piece of the time axis, which the steps know to the last bit
         return step
 
     def draw(self, generator: np.random.Generator) -> tuple[Labels, Box, Ket]:
@@ -97,9 +103,13 @@ class ModeState(ProductState):
         """Go on from a state given on a window of a sector; the frames of the modes follow, at a tick the jumps too."""
         super().take(labels, box, ket)
         if not self._left > 0:
-            self._left = self._tick
+            self._left = self._until_tick()
             self.references = [b + self._sector.modes.mean(m, self._ket) for m, b in enumerate(self.displacements)]
         self._follow()
+
+    def _until_tick(self) -> float:
+        """The time until the references are moved again."""
+        return self._tick if self.driven is None else self.driven.until_tick()
 
     def _follow(self) -> None:
         """Move the frames of modes that have gone far from theirs, and set all that depends on the displacements."""
