@@ -116,7 +116,8 @@ def held():
         distributions=[1.0],
         observables={"zz": [({"spins": Z}, {"spins": Z})]},
     )
-    yield from (result, result.observables, result.stationary)
+    yield from (result, result.observables, result.stationary, result.final)
+    yield cj.simulate(model, result.final, TIMES, n_traj=2, keep=1)
     yield cj.estimate(model, state, TIMES, 2, seconds=0.0)
     yield cj.symmetric(model, {"spins": np.eye(5)[1]})
     yield cj.dicke(model, {"spins": (1, 0)})

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..measure.moments import Moments, Tails
 from ..measure.statistics import Extra
+from ..model.final_states import FinalState
 from ..results.result import Result
 from ..tools.types import Array
 
@@ -29,6 +30,8 @@ class Chunk(NamedTuple):
     series : (k, T, A) array
         <m_a>(t) of those of its trajectories that are kept.
     n_jumps : int
+    final : tuple of FinalState
+        Where the kept ones have stopped; of chunks of an earlier cojump there is none.
     """
 
     start: int
@@ -36,6 +39,7 @@ class Chunk(NamedTuple):
     moments: tuple[Moments, ...]
     series: Array
     n_jumps: int
+    final: tuple[FinalState, ...] = ()
 
 
 class Groups:

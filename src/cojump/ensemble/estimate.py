@@ -12,6 +12,7 @@ from rich.filesize import decimal
 from threadpoolctl import threadpool_limits
 
 from ..model import Model
+from ..model.final_states import FinalStates
 from ..model.mixtures import Mixture
 from ..model.states import State
 from ..tools import checks
@@ -93,7 +94,7 @@ class Estimate(Summarised):
 
 def estimate(
     model: Model,
-    state: State | Mixture,
+    state: State | Mixture | FinalStates,
     times: ArrayLike,
     n_traj: int,
     *,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from ..errors import one_line
 from ..model import CollectiveJump, Model, Potential
 from ..model.driven import envelope_values
+from ..model.final_states import FinalStates, flat
 from ..model.jumps import RatedJump
 from ..model.mixtures import Mixture, starts_of
 from ..model.term import Term
@@ -132,11 +134,17 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
     write("order parameters", model.order_parameters)
     if isinstance(point.state, Mixture):
         write("initial weights", point.state.weights)
-    for k, (_, state) in enumerate(starts_of(point.state)):
+    for k, (_, state) in enumerate(() if isinstance(point.state, FinalStates) else starts_of(point.state)):
         of = f" of mixture[{k}]" if isinstance(point.state, Mixture) else ""
         write(f"initial state{of}", state.blocks)
         for i, alpha in enumerate(state.amplitudes):
             write(f"initial amplitudes{of}[{i}]", alpha)
+    if isinstance(point.state, FinalStates):
+        layout, amplitudes = flat(point.state.states)
+        facts["initial final states"] = hashlib.sha256(json.dumps(layout).encode()).hexdigest()
+        write("initial final amplitudes", amplitudes)
+        write("initial runs before", point.state.runs)
+        write("initial mean field", point.state.reference)
     write("times", point.times)
     _write_options(write, point, identity=True)
     if not sketched:

@@ -112,7 +112,7 @@ class RunOptions:
         usual=True,
     )
     keep: int = option(
-        "How many trajectories keep their series <m_a>(t).",
+        "How many trajectories keep their series <m_a>(t), and the state at its end (`result.final`).",
         default=0,
         kind=int,
         least=0,

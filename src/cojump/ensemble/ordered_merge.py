@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..measure.moments import Moments
+from ..model.final_states import FinalState
 from ..results.result import Result
 from ..tools.types import Array
 from .chunk import AVERAGES, Chunk, Groups, statistics_of
@@ -33,12 +34,15 @@ class Folded:
         Kept series of ``before``.
     n_jumps : int
         Jumps of ``before``.
+    final : tuple of FinalState
+        Where the kept trajectories of ``before`` have stopped.
     """
 
     before: tuple[Moments, ...]
     last: Chunk | None
     series: Array
     n_jumps: int
+    final: tuple[FinalState, ...] = ()
 
 
 def kept_text(folds: Iterable[Fold]) -> str:
@@ -93,6 +97,7 @@ class Fold:
         self._partial: dict[int, tuple[int, Waiting]] = {}
         self._before = begun.before if begun else self._groups.empty()
         self._series = [begun.series] if begun else []
+        self._final = begun.final if begun else ()
         self._n_jumps = begun.n_jumps if begun else 0
         self._last = begun.last if begun else None
         self._reached = self._merging = False
@@ -181,6 +186,7 @@ class Fold:
             for whole, part in zip(self._before, chunk.moments, strict=True):
                 whole.merge(part)
             self._series.append(chunk.series)
+            self._final += chunk.final
             self._n_jumps += chunk.n_jumps
             self._last, self._merging = None, False
             self._judge()
@@ -191,14 +197,14 @@ class Fold:
     def _judge(self) -> None:
         """Find out whether the target is reached with the whole chunks so far, or at the end with all trajectories."""
         if self.goal.target:
-            self.waits = self.goal.waits_for(self._result_of(self._before, [], 0))
+            self.waits = self.goal.waits_for(self._result_of(self._before, [], 0, ()))
             self._reached = not self.waits
             if self.waits and self.finished:
                 self.waits = self.goal.waits_for(self.result())
 
     def state(self) -> Folded:
         """What a later session needs to go on from here."""
-        return Folded(self._before, self._last, self._kept(self._series), self._n_jumps)
+        return Folded(self._before, self._last, self._kept(self._series), self._n_jumps, self._final)
 
     def result(self) -> Result:
         """The point with the trajectories folded so far."""
@@ -218,26 +224,30 @@ class Fold:
     def _with(self, last: Chunk | None) -> Result:
         """The whole chunks and a partial one behind them."""
         if last is None:
-            return self._result_of(self._before, self._series, self._n_jumps)
+            return self._result_of(self._before, self._series, self._n_jumps, self._final)
         whole = tuple(m.copy() for m in self._before)
         for moments, part in zip(whole, last.moments, strict=True):
             moments.merge(part)
         series = [*self._series, last.series]
-        return self._result_of(whole, series, self._n_jumps + last.n_jumps)
+        return self._result_of(whole, series, self._n_jumps + last.n_jumps, self._final + last.final)
 
     def _kept(self, series: Sequence[Array]) -> Array:
         T, A = self.skeleton.reference.shape
         return np.concatenate([np.empty((0, T, A)), *series])
 
-    def _result_of(self, moments: Sequence[Moments], series: Sequence[Array], n_jumps: int) -> Result:
+    def _result_of(
+        self, moments: Sequence[Moments], series: Sequence[Array], n_jumps: int, final: tuple[FinalState, ...]
+    ) -> Result:
         extras = self._groups.split(moments)
-        averages = extras.pop(AVERAGES)
+        averages, states = extras.pop(AVERAGES), self.skeleton.kept_states
+        whole = len(final) == sum(map(len, series))  # an earlier cojump has kept series alone
         return replace(
             self.skeleton,
             moments=averages.moments,
             extras=extras,
             trajectories=self._kept(series),
             n_jumps=n_jumps,
+            kept_states=None if states is None else replace(states, states=final if whole else ()),
         )
 
 
@@ -255,10 +265,11 @@ def folded_of(result: Result, last: tuple[tuple[Moments, ...], Chunk] | None = N
     last : (tuple of Moments, Chunk), optional
         Moments of the whole chunks, and the partial chunk that follows, if there is one.
     """
+    final = () if result.kept_states is None else result.kept_states.states
     if last is None:
         groups = Groups(statistics_of(result))
-        return Folded(groups.join(statistics_of(result)), None, result.trajectories, result.n_jumps)
+        return Folded(groups.join(statistics_of(result)), None, result.trajectories, result.n_jumps, final)
     before, partial = last
     kept = min(len(result.trajectories), before[0].count)
-    partial = partial._replace(series=result.trajectories[kept:])
-    return Folded(before, partial, result.trajectories[:kept], result.n_jumps - partial.n_jumps)
+    partial = partial._replace(series=result.trajectories[kept:], final=final[kept:])
+    return Folded(before, partial, result.trajectories[:kept], result.n_jumps - partial.n_jumps, final[:kept])

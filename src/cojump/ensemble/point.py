@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..measure.catalogue import meters_of
 from ..measure.meter import Meter, StateMeter
 from ..model import Model
 from ..model.driven import check_envelopes
+from ..model.final_states import FinalStates
 from ..model.mixtures import Mixture, check_mixture
 from ..model.states import State
 from ..results.setup import Call, Setup
@@ -25,6 +27,9 @@ from ..trajectories.recipe import Recipe, recipe_of
 from .goal import DEVIATION, Goal
 from .options import RunOptions
 from .statistics_size import Statistics, statistics_bytes
+
+_WINDOW, _WIDTH = 4096, 64
+"""Amplitudes that a state occupies in a large sector, and of their square root, as memory is planned."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,13 +56,13 @@ class Point(RunOptions):
     """
 
     model: Model
-    state: State | Mixture
+    state: State | Mixture | FinalStates
     times: Array
     parameters: Mapping[str, Any] = field(default_factory=dict)
     call: Call | None = None
 
     def __post_init__(self) -> None:
-        check_mixture(self.model, self.state)
+        check_mixture(self.model, self.state, FinalStates)
         if self.averages is not None:
             object.__setattr__(self, "model", replace(self.model, averages=self.averages))
         object.__setattr__(self, "averages", self.model.averages)
@@ -66,6 +71,7 @@ class Point(RunOptions):
         check_envelopes(self.model, float(self.times[-1]))
         self._check_measurements()
         self._check_memory()
+        self._check_final()
         self.recipe.rates()  # refuses what is no rate
         self._check_target()
 
@@ -96,12 +102,13 @@ class Point(RunOptions):
 
     @property
     def nbytes(self) -> int:
-        """Bytes that running it takes at the peak: the engine, the statistics, the kept series."""
+        """Bytes that running it takes at the peak: the engine, the statistics, the kept series and final states."""
         return self._engine_nbytes + sum(self.statistics)
 
     @property
     def _engine_nbytes(self) -> int:
-        return self.recipe.nbytes(sum(meter.size.times for meter in self.meters if isinstance(meter, StateMeter)))
+        snapshots = sum(meter.size.times for meter in self.meters if isinstance(meter, StateMeter))
+        return self.recipe.nbytes(snapshots + (self.keep > 0))
 
     @property
     def recipe(self) -> Recipe:
@@ -111,7 +118,9 @@ class Point(RunOptions):
     @property
     def statistics(self) -> Statistics:
         """Bytes of its statistics and kept series at the peak."""
-        series = self.keep * len(self.times) * len(self.model.labels)
+        # a state at the end counts as a series does; one in a large sector occupies a window of it
+        occupied = sum(min(part.amplitudes, _WINDOW + _WIDTH * isqrt(part.amplitudes)) for part in self.recipe.parts)
+        series = self.keep * (len(self.times) * len(self.model.labels) + 2 * occupied)
         return statistics_bytes((meter.size for meter in self.meters), series)
 
     def _check_memory(self) -> None:
@@ -131,9 +140,18 @@ class Point(RunOptions):
             found = f"the statistics of {many} need {(engine + moments) / 2**30:,.1f} GiB {room}"
             raise ArgumentError("times", f"leave an ensemble {rule}", found)
         if engine + moments + series > have:
-            many = f"{self.keep:,} series of {len(self.times):,} output times"
+            many = f"{self.keep:,} series of {len(self.times):,} output times and final states"
             found = f"{many} need {(engine + moments + series) / 2**30:,.1f} GiB {room}"
             raise ArgumentError("keep", f"leave an ensemble {rule}", found)
+
+    def _check_final(self) -> None:
+        """Refuse final states of another run of which there are none, or that the model takes apart."""
+        if isinstance(self.state, FinalStates):
+            if not self.state.states:
+                raise ArgumentError("state", "have final states to go on from", "it has none")
+            for state in self.state.states:
+                for part in self.recipe.parts:
+                    state.check_within(part.blocks, part.modes)
 
     @property
     def setup(self) -> Setup:

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import SimulationInterrupted
 from ..model import Model
+from ..model.final_states import FinalStates
 from ..model.mixtures import Mixture
 from ..model.states import State
 from ..results.result import Result
@@ -26,7 +27,7 @@ from .run import run_points
 
 def simulate(
     model: Model,
-    state: State | Mixture,
+    state: State | Mixture | FinalStates,
     times: ArrayLike,
     *,
     n_traj: int,
@@ -51,8 +52,10 @@ def simulate(
     ----------
     model : Model
         Blocks of any sizes and numbers of levels, as long as the largest sector fits in memory.
-    state : State or Mixture
-        The state at t = 0.
+    state : State, Mixture, or FinalStates
+        The state at t = 0. ``result.final``, of a run that has kept trajectories, goes on where they have stopped: also
+        with another model of the same blocks and modes, a quench. Trajectory i goes on from its state i mod K, with
+        random numbers of its own; times, and envelopes of the model, begin at 0 again; mean field goes on as well.
     times : (T,) array
         Output times, increasing, times[0] ≥ 0.
     n_traj : int
@@ -81,7 +84,7 @@ def simulate(
         output times in it with the weights of the trapezoid rule, see ``result.stationary``; the activity and the Fano
         factor count its jumps.
     keep : int
-        How many trajectories keep their series <m_a>(t).
+        How many trajectories keep their series <m_a>(t), and the state at its end (`result.final`).
     comm : mpi4py communicator, optional
         The ranks that share the work; all of them must call, with the same model and arguments (one that draws random
         numbers is refused), and all of them get the result. An error on one rank ends the job.
@@ -204,7 +207,13 @@ def _shots(distributions: ArrayLike) -> NDArray[np.float64]:
 
 
 def trajectory(
-    model: Model, state: State | Mixture, times: ArrayLike, *, seed: int, index: int, tolerance: float = 1e-9
+    model: Model,
+    state: State | Mixture | FinalStates,
+    times: ArrayLike,
+    *,
+    seed: int,
+    index: int,
+    tolerance: float = 1e-9,
 ) -> Trajectory:
     """Run one trajectory with its jump record: identical to trajectory ``index`` of ``simulate`` with that seed.
 

@@ -18,7 +18,8 @@ LIMIT = 64 * 2**20
 
 
 def _nbytes(chunk: Chunk) -> int:
-    return chunk.series.nbytes + sum(m.nbytes for m in chunk.moments)
+    final = sum(factor.amplitudes.nbytes for state in chunk.final for factor in state.factors)
+    return chunk.series.nbytes + final + sum(m.nbytes for m in chunk.moments)
 
 
 class WaitingChunks:

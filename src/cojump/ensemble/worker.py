@@ -12,8 +12,10 @@ from ..errors import Interrupted
 from ..measure.block_averages import AverageMeter
 from ..measure.certainty import chance_of
 from ..measure.meter import Meter, StateMeter
+from ..model.final_states import FinalState, FinalStates
+from ..model.states import Mixture
 from ..results.result import Result
-from ..theory.mean_field import reference as mean_of_starts
+from ..theory.mean_field import ends_of, mean_of, paths
 from ..tools.types import Array
 from ..trajectories.engine import make_engine
 from ..trajectories.outcome import Outcome, Runner
@@ -54,18 +56,23 @@ class Worker:
 
     def __init__(self, point: Point, reference: Array | None = None) -> None:
         self.point = point
+        self._paths = None if reference is not None else paths(point.model, point.state, point.times)
         if reference is None:
-            reference = mean_of_starts(point.model, point.state, point.times)
+            assert self._paths is not None
+            reference = mean_of(self._paths)
         self._reference = reference
         self._statistics = {meter.name: meter.empty(reference) for meter in point.meters}
         self._groups = Groups(self._statistics)
         self._readings = {m.name: Readings(m, point.times) for m in point.meters if isinstance(m, StateMeter)}
         self._engine: Runner | None = None
         self.left: Chunk | None = None
+        self._last: FinalState | None = None
+        self._wanted = False
 
     @property
     def skeleton(self) -> Result:
-        """The point without any trajectory."""
+        """The point without any trajectory; of the worker that has worked out the mean field."""
+        assert self._paths is not None
         point, extras = self.point, dict(self._statistics)
         return Result(
             times=point.times,
@@ -82,7 +89,14 @@ class Worker:
             extras=extras,
             chance=chance_of(point.model, point.state),
             setup=point.setup,
+            kept_states=self._no_states(ends_of(self._paths)) if point.keep else None,
         )
+
+    def _no_states(self, reference: Mixture) -> FinalStates:
+        """Final states of none of the trajectories."""
+        model, before = self.point.model, self.point.state
+        runs = before.runs + 1 if isinstance(before, FinalStates) else 1
+        return FinalStates(tuple(model.blocks), model.mode_names, float(self.point.times[-1]), reference, (), runs)
 
     @property
     def _no_series(self) -> Array:
@@ -91,6 +105,8 @@ class Worker:
     def _watch(self, place: int, state: PureState) -> None:
         for readings in self._readings.values():
             readings.take(place, state)
+        if self._wanted and place == len(self.point.times) - 1:
+            self._last = state.final()
 
     def _sample(self, one: Outcome) -> list[Array]:
         """The vectors of one trajectory, those of each group side by side."""
@@ -111,21 +127,24 @@ class Worker:
         """
         p = self.point
         if self._engine is None:
-            snapshots = sorted(set().union(*(readings.places for readings in self._readings.values())))
+            ends = {len(p.times) - 1} if p.keep else set()
+            snapshots = sorted(ends.union(*(readings.places for readings in self._readings.values())))
             self._engine = make_engine(p.model, p.state, p.times, p.tolerance, snapshots)
         begun = task.begun or Chunk(task.start, task.start, self._groups.empty(), self._no_series, 0)
         n_kept, n_jumps, stop = len(begun.series), begun.n_jumps, task.start
+        final = list(begun.final)
         room = max(min(task.stop, p.keep) - begun.start, n_kept)
         series = np.empty((room, *self._reference.shape))  # pages are taken as they are filled
         series[:n_kept] = begun.series
 
         def so_far() -> Chunk:
-            return Chunk(begun.start, stop, begun.moments, series[:n_kept], n_jumps)
+            return Chunk(begun.start, stop, begun.moments, series[:n_kept], n_jumps, tuple(final))
 
         adding, self.left = False, None
         try:
             for index in range(task.start, task.stop):
                 sys.audit("cojump.trajectory", p.model.size, index, self._engine)
+                self._wanted = index < p.keep
                 try:
                     one = self._engine.run(p.seed, index, poll=poll, watch=self._watch)
                 except Interrupted:
@@ -137,7 +156,9 @@ class Worker:
                     gathered.add(sample)
                 n_jumps, stop = n_jumps + one.n_jumps, index + 1
                 if index < p.keep:
+                    assert self._last is not None
                     series[n_kept] = one.mean
+                    final.append(self._last)
                     n_kept += 1
                 adding = False
                 if stop < task.stop:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..ensemble.chunk import Chunk, Groups, statistics_of, tails_of
 from ..ensemble.ordered_merge import Fold
+from ..model.final_states import flat, from_flat
 from ..storage.chunk_log import Place, Scan, ShardWriter, Stored, fetch
 
 
@@ -42,7 +43,7 @@ class Seat:
 def record_of(key: str, number: int, chunk: Chunk) -> Stored:
     """A chunk as it is written down."""
     moments = [(m.count, m.mean, m.comoment, *tails_of(m)) for m in chunk.moments]
-    return Stored(key, number, chunk.start, chunk.stop, chunk.n_jumps, chunk.series, moments)
+    return Stored(key, number, chunk.start, chunk.stop, chunk.n_jumps, chunk.series, moments, flat(chunk.final))
 
 
 @dataclass
@@ -128,6 +129,7 @@ class OwnFiles:
 def _fetcher(place: Place, key: bytes, groups: Groups) -> Any:
     def chunk() -> Chunk:
         record = fetch(place, key)
-        return Chunk(record.start, record.stop, groups.filled(record.moments), record.series, record.n_jumps)
+        moments, final = groups.filled(record.moments), from_flat(*record.final) if record.final is not None else ()
+        return Chunk(record.start, record.stop, moments, record.series, record.n_jumps, final)
 
     return chunk

@@ -52,7 +52,15 @@ def emptied(result: Result) -> Result:
     groups = Groups(statistics_of(result))
     extras = groups.split(groups.empty())
     averages = extras.pop(AVERAGES)
-    return replace(result, moments=averages.moments, extras=extras, trajectories=result.trajectories[:0], n_jumps=0)
+    none = None if result.kept_states is None else replace(result.kept_states, states=())
+    return replace(
+        result,
+        moments=averages.moments,
+        extras=extras,
+        trajectories=result.trajectories[:0],
+        n_jumps=0,
+        kept_states=none,
+    )
 
 
 @dataclass

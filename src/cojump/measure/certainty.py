@@ -9,7 +9,7 @@ trajectories (its error is not known). Jumps and a mixed start are all that diff
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from ..model import CollectiveJump, LocalJump, Model
 from ..model.components import components
+from ..model.final_states import FinalFactor, FinalStates
 from ..model.jumps import RatedJump
 from ..model.mixtures import Mixture, starts_of
 from ..model.states import BlockState, DickeBlock, ProductBlock, State
@@ -168,8 +169,10 @@ def ground_of(
     return Ground(constant, bound, widths, min(tolerance, NOISE), np.where(silent, bound, 0.0))
 
 
-def chance_of(model: Model, state: State | Mixture) -> Chance:
-    """What can differ between the trajectories of a model from a state, or from one that each draws from a mixture."""
+def chance_of(model: Model, state: State | Mixture | FinalStates) -> Chance:
+    """What can differ between the trajectories of a model from a state, or from one that each has of its own."""
+    if isinstance(state, FinalStates):
+        return _chance_after(model, state)
     made = [_chance(model, one) for _, one in starts_of(state)]
     first = made[0]
     if len(made) == 1:
@@ -180,20 +183,37 @@ def chance_of(model: Model, state: State | Mixture) -> Chance:
     return replace(first, widths=widths, alike=np.zeros_like(first.alike), acts=acts, fires=fires)
 
 
-def _chance(model: Model, state: State) -> Chance:
+def _chance_after(model: Model, final: FinalStates) -> Chance:
+    """The same of trajectories that go on from where others have stopped: nothing is known to stay as it is."""
+    root = np.sqrt(model.size)
+    farthest = [
+        max((abs(b) / root for s in final.states for f in s.factors for b in _of_mode(f, m)), default=0.0)
+        for m in range(len(model.modes))
+    ]
+    return _chance(model, None, farthest, alike=len(final.states) == 1)
+
+
+def _of_mode(factor: FinalFactor, mode: int) -> list[complex]:
+    return [b for m, b in zip(factor.modes, factor.displacements, strict=True) if m == mode]
+
+
+def _chance(model: Model, state: State | None, farthest: Sequence[float] = (), *, alike: bool = True) -> Chance:
+    """Of one state, or of several whose modes are at most so far from the vacuum."""
     A, L = len(model.labels), len(model.jumps)
+    if state is not None:
+        farthest = [abs(alpha) for alpha in state.amplitudes]
     widths = [float(np.ptp(np.linalg.eigvalsh(o.matrix))) for o in model.observables]
-    widths += [2 * max(1.0, abs(state.amplitudes[q.mode])) for q in model.quadratures]
-    component, alike = np.zeros(A, dtype=np.int64), np.ones(A, dtype=bool)
+    widths += [2 * max(1.0, farthest[q.mode]) for q in model.quadratures]
+    component, same = np.zeros(A, dtype=np.int64), np.ones(A, dtype=bool)
     rate, acts, fires = np.zeros(A), np.zeros((A, L), dtype=bool), np.zeros(L, dtype=bool)
     for c, part in enumerate(components(model)):
         own = np.array(
             [o.block in part.blocks for o in model.observables] + [q.mode in part.modes for q in model.quadratures]
         )
-        starts = [state.blocks[b] for b in part.blocks]
+        starts = None if state is None else [state.blocks[b] for b in part.blocks]
         able = np.array([jump.can_fire(part.model.sizes) for jump in part.model.jumps], dtype=bool)
-        left = _jumps_that_leave(part.model, starts)
-        component[own], alike[own] = c, all(map(_starts_alike, starts))
+        left = None if starts is None else _jumps_that_leave(part.model, starts)
+        component[own], same[own] = c, all(map(_starts_alike, starts or ())) and alike
         # of a jump that changes in time the largest rate is not known here
         driven = any(jump.envelope is not None for jump in part.model.jumps)
         rate[own] = _UNBOUNDED if driven else part.model.jump_rate
@@ -201,7 +221,7 @@ def _chance(model: Model, state: State) -> Chance:
         acts[np.ix_(own, places)] = able & (left is None)
         fires[places] = able & (True if left is None else left)
     maps = [model.linear(name, x)[1] for name, x in model.order_parameters.items()]
-    return Chance(np.array(widths), component, alike, rate, acts, fires, np.array(maps).reshape(-1, A))
+    return Chance(np.array(widths), component, same, rate, acts, fires, np.array(maps).reshape(-1, A))
 
 
 def _starts_alike(block: BlockState) -> bool:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .facts import once_per_model
+from .final_states import FinalState, PartStart
 from .model import Model
 from .states import State
 
@@ -47,8 +48,10 @@ class Component:
     share: float
     potentials: tuple[int, ...]
 
-    def state(self, whole: State) -> State:
+    def state(self, whole: State | FinalState) -> PartStart:
         """What a state of the whole model is in this part."""
+        if isinstance(whole, FinalState):
+            return whole.of(self.blocks, self.modes)
         scale = 1.0 if self.share == 1 else np.sqrt(self.share)
         amplitudes = tuple(complex(whole.amplitudes[m] / scale) for m in self.modes)
         return State(tuple(whole.blocks[b] for b in self.blocks), amplitudes)

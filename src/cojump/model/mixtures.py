@@ -8,6 +8,8 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..tools import checks
+from .final_states import Final
+from .model import Model, check_model
 from .states import NORM, Mixture, State, check_start
 
 
@@ -69,7 +71,15 @@ def starts_of(state: State | Mixture) -> list[tuple[float, State]]:
     return list(zip(state.weights.tolist(), state.states, strict=True))
 
 
-def check_mixture(model: object, state: object) -> None:
-    """Raise ArgumentError unless ``model`` is a Model and ``state`` a State or a Mixture that was made for it."""
+def check_mixture(model: object, state: object, *finals: type[Final]) -> None:
+    """Raise ArgumentError unless ``model`` is a Model and ``state`` a State or a Mixture that was made for it.
+
+    ``finals`` are the kinds of ends of other runs that are taken besides.
+    """
+    if isinstance(state, finals):
+        check_model(model)
+        assert isinstance(model, Model)
+        state.check_fits(model)
+        return
     for one in state.states if isinstance(state, Mixture) else (state,):
         check_start(model, one)

@@ -236,7 +236,8 @@ def check_start(model: object, state: object, name: str = "state") -> None:
         rule = "be one state here (each of `.states` of a mixture is one)"
         raise ArgumentError(name, rule, f"it is a mixture of {counted(len(state.states), 'state')}")
     if not isinstance(state, State):
-        raise ArgumentError(name, "be a cojump State", f"it is {checks.shown(state)}")
+        found = checks.shown(state) if not isinstance(state, Summarised) else f"a {type(state).__name__}"
+        raise ArgumentError(name, "be a cojump State", f"it is {found}")
     state.check_fits(model)
 
 

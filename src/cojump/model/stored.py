@@ -30,6 +30,7 @@ from . import (
     TwoBody,
 )
 from .envelopes import FromFile, Gaussian, Linear, Root, Shape, Sine, Step
+from .final_states import FinalFactor, FinalState, FinalStates
 from .mixtures import Mixture
 from .states import DickeBlock, OccupationBlock, ProductBlock, SectorBlock, State, SymmetricBlock
 from .systems import named
@@ -41,6 +42,7 @@ _KINDS: dict[str, type] = {
         *(Mode, ModeEnergy, ModeDrive, ModeCoupling, ModeLoss),
         *(State, Mixture, ProductBlock, DickeBlock, SymmetricBlock, SectorBlock, OccupationBlock),
         *(Step, Linear, Sine, Gaussian, Root, FromFile),
+        *(FinalStates, FinalState, FinalFactor),
     )
 }
 """What stands in a file by its name and its fields, beside the functions of named systems."""
@@ -61,13 +63,18 @@ def _is_default(value: Any, default: Any) -> bool:
     return (value is None and default is None) or (isinstance(value, tuple) and value == default == ())
 
 
+_MOST = 2**21
+"""Amplitudes of final states of another run up to which a file holds them as the start of the next one."""
+
 _ARRAYS = ("<c16", "<f8", "<i8", "|b1")
 """Types of the numbers of an array."""
 
 
-def described(thing: Model | State | Mixture | Mapping[str, Shape]) -> dict[str, Any]:
+def described(thing: Model | State | Mixture | FinalStates | Mapping[str, Shape]) -> dict[str, Any]:
     """A model, a state or shapes by name as JSON knows them; "missing" says what of it cannot be made again."""
     writer = _Writer()
+    if isinstance(thing, FinalStates) and thing.n_amplitudes > _MOST:
+        return {"content": None, "matrices": [], "missing": [f"state ({thing.n_amplitudes:,} amplitudes)"]}
     content = writer.value(thing, "")
     return {"content": content, "matrices": writer.matrices, "missing": writer.missing}
 
@@ -135,6 +142,12 @@ def rebuilt(description: Mapping[str, Any]) -> Any:
     missing = description["missing"]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        if missing[0].startswith("state ("):
+            found = missing[0].removeprefix("state (").removesuffix(")")
+            raise StorageError(
+                f"the state cannot be made again: it was the end of another run, and its {found} are too many to be "
+                "stored twice; load that run"
+            )
         raise StorageError(
             f"the model cannot be made again: a file holds no Python functions, and {missing[0]}{more} is one; "
             "call the code again that made it"

@@ -19,6 +19,7 @@ from ..measure.squeezing import squeezing_of
 from ..measure.statistics import Estimates, Extra
 from ..measure.time_windows import PREFIX, Stationary, row_of, stationary_of
 from ..model import Model
+from ..model.final_states import FinalStates
 from ..model.states import Mixture, State
 from ..tools import checks
 from ..tools.numbers import format_number, format_value
@@ -110,6 +111,8 @@ class Result(Averages):
         What can differ between trajectories; with it the result knows which of its errors are uncertain.
     setup : Setup, optional
         What ``model()`` and ``state()`` read; None in files of schemas 1 to 3.
+    kept_states : FinalStates, optional
+        What ``final`` reads.
     """
 
     trajectories: Array
@@ -122,6 +125,25 @@ class Result(Averages):
     theory_refusal: str = ""
     chance: Chance | None = None
     setup: Setup | None = None
+    kept_states: FinalStates | None = None
+
+    @property
+    def final(self) -> FinalStates:
+        """The pure states of the kept trajectories (``keep``) at the last output time.
+
+        Another run goes on from them, with the same model or another one of the same blocks and modes (a quench):
+        ``cj.simulate(model, result.final, times, n_traj=...)``, with times that begin at 0 again. Trajectory i goes on
+        from where trajectory i mod K has stopped; see :class:`cojump.model.final_states.FinalStates`.
+
+        Raises
+        ------
+        ArgumentError
+            If no trajectory was kept, or an earlier cojump has kept their series alone.
+        """
+        if self.kept_states is None or not self.kept_states.states:
+            found = "an earlier cojump kept their series alone" if len(self.trajectories) else "this run kept none"
+            raise ArgumentError("final", "be of trajectories that are kept: give `keep`, how many", found)
+        return self.kept_states
 
     def model(self) -> Model:
         """The model: the very one that was given to ``simulate``, or made again from what the file of the result holds.
@@ -145,7 +167,7 @@ class Result(Averages):
             raise StorageError(f"the model that is stored with the result is another one: it has {found}")
         return model
 
-    def state(self) -> State | Mixture:
+    def state(self) -> State | Mixture | FinalStates:
         """The state at t = 0, in memory or from the file; StorageError as for ``model``."""
         return self._setup.state()
 
@@ -177,13 +199,14 @@ class Result(Averages):
         )
 
     def _lines(self) -> list[str]:
-        kept = len(self.trajectories)
+        kept, ends = len(self.trajectories), self.kept_states.states if self.kept_states is not None else ()
         lines = facts(
             ("point", ", ".join(f"{key} = {value}" for key, value in self.parameters.items())),
             ("averages", f"{few(self.labels)}; per particle of the block"),
             ("seed", f"{self.seed}; tolerance {self.tolerance:g}"),
             ("jumps", self._jumps_in_words()),
             ("series", f"of the first {counted(kept, 'trajectory', 'trajectories')}" if kept else ""),
+            ("ends", f".final, the states of {counted(len(ends), 'trajectory', 'trajectories')}" if ends else ""),
             ("measured", ", ".join(self._measured())),
             ("theory", self._theory_in_words()),
         )

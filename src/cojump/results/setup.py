@@ -11,6 +11,7 @@ from typing import Any, Self
 from ..errors import EXPECTED, StorageError, foreign, one_line
 from ..model import Model
 from ..model.envelopes import Shape
+from ..model.final_states import FinalStates
 from ..model.mixtures import Mixture
 from ..model.parameter_drives import with_drives
 from ..model.states import State
@@ -51,7 +52,7 @@ class Setup:
     def __init__(
         self,
         model: Model | None = None,
-        state: State | Mixture | None = None,
+        state: State | Mixture | FinalStates | None = None,
         call: Call | None = None,
         *,
         text: str = "",
@@ -88,10 +89,10 @@ class Setup:
             self._model = self._called(**both["call"]) if "call" in both else _rebuilt(both["model"], Model)
         return self._model
 
-    def state(self) -> State | Mixture:
+    def state(self) -> State | Mixture | FinalStates:
         """The state at t = 0."""
         if self._state is None:
-            self._state = _rebuilt(self._read()["state"], State | Mixture)
+            self._state = _rebuilt(self._read()["state"], State | Mixture | FinalStates)
         return self._state
 
     def _read(self) -> dict[str, Any]:

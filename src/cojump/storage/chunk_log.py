@@ -52,6 +52,9 @@ class Stored(NamedTuple):
         As in :class:`cojump.ensemble.chunk.Chunk`.
     moments : list of (count, mean, comoment, ...)
         Of each group of figures; the sums of its tails follow where they are kept.
+    final : (mapping, (n, 2) array) or None
+        Where the trajectories with a series have stopped, as :func:`cojump.model.final_states.flat` writes it; None in
+        files of an earlier cojump.
     """
 
     point: str
@@ -61,6 +64,7 @@ class Stored(NamedTuple):
     n_jumps: int
     series: Any
     moments: list[tuple[Any, ...]]
+    final: tuple[dict[str, Any], Any] | None = None
 
 
 class Place(NamedTuple):
@@ -79,7 +83,7 @@ def encode(record: Stored, key: bytes) -> bytes:
     arrays = [np.ascontiguousarray(record.series, dtype="<f8")]
     for _, *own in record.moments:
         arrays += [np.ascontiguousarray(a, dtype="<f8") for a in own]
-    facts = {
+    facts: dict[str, Any] = {
         "point": record.point,
         "number": record.number,
         "start": record.start,
@@ -88,6 +92,10 @@ def encode(record: Stored, key: bytes) -> bytes:
         "counts": [count for count, *_ in record.moments],
         "shapes": [a.shape for a in arrays],
     }
+    if record.final is not None:
+        facts["final"], amplitudes = record.final
+        arrays.append(np.ascontiguousarray(amplitudes, dtype="<f8"))
+        facts["shapes"].append(amplitudes.shape)
     line = json.dumps(facts, separators=(",", ":")).encode() + b"\n"
     body = b"".join([line, *(a.tobytes() for a in arrays)])
     return _PREFIX.pack(_MARK, len(body), _checksum(body, key)) + body
@@ -110,9 +118,12 @@ def decode(body: bytes) -> Stored:
         size = int(np.prod(shape, dtype=np.int64))
         arrays.append(numbers[at : at + size].reshape(shape).astype(float))
         at += size
+    final = (facts["final"], arrays.pop()) if "final" in facts else None
     each = (len(arrays) - 1) // max(len(facts["counts"]), 1)
     moments = [(int(n), *arrays[1 + each * i : 1 + each * (i + 1)]) for i, n in enumerate(facts["counts"])]
-    return Stored(facts["point"], facts["number"], facts["start"], facts["stop"], facts["jumps"], arrays[0], moments)
+    return Stored(
+        facts["point"], facts["number"], facts["start"], facts["stop"], facts["jumps"], arrays[0], moments, final
+    )
 
 
 class ShardWriter:

@@ -11,7 +11,7 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,8 @@ from ..measure.averages import layout_of
 from ..measure.certainty import Chance
 from ..measure.moments import Moments
 from ..measure.statistics import Extra
+from ..model.final_states import FinalStates, flat, from_flat
+from ..model.stored import described, rebuilt
 from ..results.result import Result, Theory
 from ..results.setup import Setup
 from ..tools import checks
@@ -162,6 +164,8 @@ def _write_point(group: Group, result: Result, sources: Mapping[str, str]) -> No
         group["setup"] = result.setup.text
         if result.setup.sources and dict(result.setup.sources) != dict(sources):
             group["setup_sources"] = json.dumps(dict(result.setup.sources))
+    if result.kept_states is not None:
+        _write_final(group.create_group("final"), result.kept_states)
     group.attrs["theory_refusal"] = result.theory_refusal
     if result.chance is not None:
         chance = group.create_group("chance")
@@ -186,6 +190,23 @@ def _write_point(group: Group, result: Result, sources: Mapping[str, str]) -> No
         write_array(own, "reference", extra.reference)
         own["pairs"] = np.ascontiguousarray(extra.moments.pairs, dtype=np.int64)
         write_moments(own, extra.moments)
+
+
+def _write_final(group: Group, final: FinalStates) -> None:
+    layout, amplitudes = flat(final.states)
+    group["layout"] = json.dumps(layout)
+    write_array(group, "amplitudes", amplitudes)
+    group["rest"] = json.dumps(described(replace(final, states=())))
+
+
+def _read_final(group: Any, n: int) -> FinalStates:
+    rest = rebuilt(json.loads(text_of(group["rest"])))
+    if not isinstance(rest, FinalStates):
+        raise ValueError("final states have no blocks")
+    states = from_flat(json.loads(text_of(group["layout"])), group["amplitudes"][()])
+    if states and len(states) != n:
+        raise ValueError(f"there are {len(states):,} final states of {n:,} trajectories")
+    return replace(rest, states=states)
 
 
 def _read_chance(group: Group, A: int) -> Chance:
@@ -325,5 +346,6 @@ def _read_point(group: Any, sources: Mapping[str, str]) -> Result:
         theory_refusal=str(group.attrs.get("theory_refusal", "")),
         chance=_read_chance(group["chance"], A) if "chance" in group else None,
         setup=_read_setup(group, sources) if "setup" in group else None,
+        kept_states=_read_final(group["final"], len(arrays["trajectories"])) if "final" in group else None,
         **arrays,
     )

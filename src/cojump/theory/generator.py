@@ -26,6 +26,7 @@ from ..model import Model
 from ..model.driven import driven_parts
 from ..model.states import DickeBlock, SectorBlock, State
 from ..tools.types import Array, Matrix
+from .final_density import FinalDensity
 from .fock_growth import in_words
 from .generator_frames import Frame, frames_of, rotated_matrix
 from .packed_states import Packing, packed, unpacked
@@ -205,6 +206,28 @@ class Generator:
                 blocks[labels] = rho
         return self.packing.pack(blocks)
 
+    def taken_up(self, final: FinalDensity) -> Array:
+        """The packed vector of a density matrix that another master equation has come to.
+
+        Its Fock states must be around the same coherent states as those here, and no more.
+        """
+        units = [np.eye(block.levels, dtype=complex) for block in self.model.blocks]
+        of = final.in_frames([self.frames[0].unitaries.get(b, one) for b, one in enumerate(units)])
+        blocks: dict[Labels, Matrix] = {}
+        for labels, dims in zip(final.sectors, final.dims, strict=True):
+            wide = np.zeros(self.dims[labels] * 2, dtype=complex)
+            wide[tuple(map(slice, dims * 2))] = of(labels).reshape(dims * 2)
+            blocks[labels] = wide.reshape(self.packing.dims[labels], -1)
+        return self.packing.pack(blocks)
+
+    def reached(self, vector: Array, time: float) -> FinalDensity:
+        """A packed vector as the end of this run, without a mean field."""
+        units = [np.eye(block.levels, dtype=complex) for block in self.model.blocks]
+        frames = tuple(self.frames[0].unitaries.get(b, one) for b, one in enumerate(units))
+        place = (tuple(self.model.blocks), self.model.mode_names, time, None)
+        sectors = tuple(self.packing.dims)
+        return FinalDensity(*place, sectors, tuple(self.dims[s] for s in sectors), frames, self.spaces, vector)
+
     def expectations(self) -> csr_array:
         """(A + Q + S + M, unknowns) matrix that reads <m_a>, <½{m_a, m_b}> for a ≤ b, the weight of each sector, and
         <a†a>/N of each mode.
@@ -314,6 +337,7 @@ def check_unknowns(
     memory: float,
     least: int = LEAST,
     spaces: Sequence[FockSpace] = (),
+    occupied: Sequence[Sequence[Label]] | None = None,
 ) -> None:
     """Refuse a model whose unknowns do not fit, from the numbers of particles and levels alone.
 
@@ -330,6 +354,8 @@ def check_unknowns(
         Vectors that must be kept.
     spaces : sequence of FockSpace
         One for each mode, as they are to begin with.
+    occupied : sequence of lists of labels, optional
+        The sectors of each block at the start, in place of the states that it is a mixture of.
 
     Raises
     ------
@@ -347,7 +373,9 @@ def check_unknowns(
     unknowns = prod(space.size**2 for space in spaces)
     for b, block in enumerate(model.blocks):
         own, d = [start.blocks[b] for start in starts or ()], block.levels
-        if block.name in model.sectors_left or starts is None or any(map(is_spread, own)):
+        if occupied is not None and block.name not in model.sectors_left:
+            unknowns *= sum(sector_of(block, label).dim ** 2 for label in occupied[b])
+        elif block.name in model.sectors_left or starts is None or any(map(is_spread, own)):
             unknowns *= comb(block.size + d**2 - 1, d**2 - 1)  # Σ dim² over all sectors
         else:
             symmetric = comb(block.size + d - 1, d - 1)

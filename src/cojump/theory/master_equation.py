@@ -7,7 +7,7 @@ the model, the states and the basis with the trajectories and nothing of their t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,8 +17,9 @@ from threadpoolctl import threadpool_limits
 from ..basis.fock_space import FockSpace
 from ..basis.particle_removal import Label
 from ..basis.sector_densities import block_densities, labels_of_any
-from ..errors import ConvergenceError
+from ..errors import ArgumentError, ConvergenceError
 from ..model import Model
+from ..model.final_states import Final, FinalStates
 from ..model.mixtures import Mixture, check_mixture, starts_of
 from ..model.states import State
 from ..tools import checks
@@ -28,6 +29,7 @@ from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
 from .evolution import Evolved, Limits, evolved, least_vectors
 from .exact_moments import ExactMoments, Photons, moments_at_end, moments_of, order_parameters_of, photons_of
+from .final_density import FinalDensity, density_of
 from .fock_growth import spaces_for_path
 from .generator import Generator, check_unknowns
 
@@ -48,6 +50,8 @@ class Exact(ExactMoments):
         As given.
     model, state
         As given.
+    final : FinalDensity
+        The density matrix at the last time, which another master equation can go on from.
     fock : mapping of str to int
         How many Fock states of each mode were kept in the end, counted from a displaced vacuum.
     """
@@ -56,9 +60,10 @@ class Exact(ExactMoments):
     sector_weights: Array
     tolerance: float
     model: Model
-    state: State | Mixture
+    state: State | Mixture | Final
     fock: dict[str, int]
     _photons: Array
+    _end: FinalDensity
 
     def _title(self) -> str:
         return f"Exact solution: N = {self.n_particles:,}, {span(self.times)}, {counted(len(self.labels), 'average')}"
@@ -81,6 +86,8 @@ class Exact(ExactMoments):
 
         Raises
         ------
+        ArgumentError
+            If the start is a steady state, to which no mean field has led.
         ConvergenceError
             If the mean field m̄ cannot be integrated.
         """
@@ -89,6 +96,16 @@ class Exact(ExactMoments):
         off = self.mean - reference(self.model, self.state, self.times)
         variance = np.einsum("taa->ta", self.covariance) / self.n_particles
         return (variance + off**2) @ self.model.deviation_weights
+
+    @cached_property
+    def final(self) -> FinalDensity:
+        """The density matrix at the last time; another master equation, of another model too, can go on from it."""
+        from .mean_field import ends_of, paths
+
+        try:
+            return replace(self._end, reference=ends_of(paths(self.model, self.state, self.times[-1:])))
+        except (ArgumentError, ConvergenceError):  # after a steady state, or where mean field cannot be followed
+            return self._end
 
     @property
     def photons(self) -> Photons:
@@ -103,7 +120,7 @@ class Exact(ExactMoments):
 
 def master_equation(
     model: Model,
-    state: State | Mixture,
+    state: State | Mixture | FinalStates | FinalDensity,
     times: ArrayLike,
     *,
     tolerance: float = 1e-10,
@@ -120,8 +137,10 @@ def master_equation(
     Parameters
     ----------
     model : Model
-    state : State or Mixture
-        The state at t = 0.
+    state : State, Mixture, or the end of another run
+        The state at t = 0. ``exact.final`` of another solution, ``steady.final`` of a steady state, or the mean of the
+        final states ``result.final`` of trajectories, of the same blocks and modes: what changes between is a quench.
+        Times begin at 0 again.
     times : (T,) array
         Increasing, times[0] ≥ 0.
     tolerance : float
@@ -166,15 +185,29 @@ def master_equation(
     memory = checks.number("memory", memory, 0)
     applications = checks.number("applications", applications, 1)
     progress = checks.boolean("progress", progress)
-    check_mixture(model, state)
-    starts = [one for _, one in starts_of(state)]
-    least = least_vectors(model.is_driven)
-    check_unknowns(model, starts, memory, least, spaces=(spaces := spaces_for_path(model, starts, checked)))
+    check_mixture(model, state, FinalStates, FinalDensity)
+    before: FinalDensity | None = None
+    starts: list[tuple[float, State]] = []
+    if isinstance(state, FinalStates):
+        if not state.states:
+            raise ArgumentError("state", "have final states to go on from", "it has none")
+        # the sectors of the mean of many states are as many as they are in: judged before that is made
+        check_unknowns(model, [], memory, occupied=_labels_of(state))
+        before = density_of(state)
+    elif isinstance(state, FinalDensity):
+        before = state
+    else:
+        assert isinstance(state, State | Mixture)
+        starts = starts_of(state)
+    least, own = least_vectors(model.is_driven), [one for _, one in starts]
+    spaces = spaces_for_path(model, own, checked) if before is None else before.spaces
+    check_unknowns(model, own, memory, least, spaces, None if before is None else before.occupied)
     with (
         threadpool_limits(1),  # the matrices are small: more threads only wait for each other
         Percentage(progress, "the time") as told,
     ):
-        path = _solved(model, state, checked, spaces, Limits(tolerance, memory, applications), told)
+        start = starts if before is None else before
+        path = _solved(model, start, checked, spaces, Limits(tolerance, memory, applications), told)
     generator = path.generator
     mean, second, weights, photons = moments_of(np.array(path.found), len(model.labels), len(model.modes))
     off = float(np.abs(weights.sum(axis=1) - 1).max())
@@ -182,27 +215,43 @@ def master_equation(
         raise ConvergenceError(f"The trace of ρ is off by {off:.3g}: rounding has spoilt the solution")
     sectors = tuple(generator.packing.dims)
     fock = {name: space.size for name, space in zip(model.mode_names, generator.spaces, strict=True)}
+    last = generator.reached(np.array(path.vector), float(checked[-1]))
     return Exact(
-        checked, model.labels, model.size, mean, second, sectors, weights, tolerance, model, state, fock, photons
+        checked, model.labels, model.size, mean, second, sectors, weights, tolerance, model, state, fock, photons, last
     )
+
+
+def _labels_of(final: FinalStates) -> list[list[Label]]:
+    """The labels of each block that occur."""
+    found: list[dict[Label, None]] = [{} for _ in final.blocks]
+    for state in final.states:
+        for factor in state.factors:
+            for b, label in zip(factor.blocks, factor.labels, strict=True):
+                found[b][label] = None
+    return [list(own) for own in found]
 
 
 def _solved(
     model: Model,
-    state: State | Mixture,
+    start: Sequence[tuple[float, State]] | FinalDensity,
     times: Array,
     spaces: Sequence[FockSpace],
     limits: Limits,
     told: Callable[[float], None],
 ) -> Evolved[Array]:
     """What the reader of the generator gives at the times, and the generator of the last step."""
-    starts = starts_of(state)
-    occupied = [labels_of_any(block, [s.blocks[b] for _, s in starts]) for b, block in enumerate(model.blocks)]
+    if isinstance(start, FinalDensity):
+        occupied = start.occupied
+    else:
+        occupied = [labels_of_any(block, [s.blocks[b] for _, s in start]) for b, block in enumerate(model.blocks)]
     generator = Generator(model, occupied, memory=limits.memory, least=least_vectors(model.is_driven), spaces=spaces)
-    vector = np.zeros(generator.packing.size)
-    for weight, one in starts:
-        own = [block_densities(block, part) for block, part in zip(model.blocks, one.blocks, strict=True)]
-        vector += weight * generator.start(own, one.amplitudes)
+    if isinstance(start, FinalDensity):
+        vector = generator.taken_up(start)
+    else:
+        vector = np.zeros(generator.packing.size)
+        for weight, one in start:
+            own = [block_densities(block, part) for block, part in zip(model.blocks, one.blocks, strict=True)]
+            vector += weight * generator.start(own, one.amplitudes)
 
     def reading(generator: Generator) -> Callable[[Array], Array]:
         return generator.expectations().__matmul__

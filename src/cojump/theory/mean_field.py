@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..errors import ArgumentError
 from ..model import LocalJump, Model, TwoBody
 from ..model.driven import Drive, refuse_driven
+from ..model.final_states import Final
 from ..model.jumps import RatedJump
 from ..model.mixtures import Mixture, starts_of
-from ..model.states import State, check_start
+from ..model.states import ProductBlock, State, check_start
 from ..tools.checks import check_times
 from ..tools.labelled import Labelled, last_averages
 from ..tools.ode import MANY_PERIODS, exponential, integrate
@@ -292,7 +294,43 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
     return MeanField(checked, model.labels, mean, densities, model, state, amplitudes)
 
 
-def reference(model: Model, state: State | Mixture, times: ArrayLike) -> Array:
+Paths = list[tuple[float, MeanField]]
+"""The mean fields from the states that a start may be, with their weights."""
+
+
+def paths(model: Model, state: State | Mixture | Final, times: ArrayLike) -> Paths:
+    """What averages over an ensemble tend to for N → ∞; after another run mean field goes on from where it was there.
+
+    Raises
+    ------
+    ArgumentError
+        If no mean field has led to the state.
+    ConvergenceError
+        As :func:`mean_field`.
+    """
+    if isinstance(state, Final):
+        if state.reference is None:
+            found = "no mean field leads to a state that was found without a start"
+            raise ArgumentError("state", "have a mean field, which this is measured against", found)
+        state = state.reference
+    return [(weight, mean_field(model, one, times)) for weight, one in starts_of(state)]
+
+
+def mean_of(found: Paths) -> Array:
+    """(T, A) the mean of mean fields by their weights."""
+    return np.asarray(sum(weight * path.mean for weight, path in found))
+
+
+def ends_of(found: Paths) -> Mixture:
+    """Where mean fields have come to, as product states."""
+    states = []
+    for _, path in found:
+        last = [densities[-1] for densities in path.densities]
+        blocks = tuple(ProductBlock(r / np.trace(r).real) for r in ((r + r.conj().T) / 2 for r in last))
+        states.append(State(blocks, tuple(complex(alpha) for alpha in path.amplitudes[-1])))
+    return Mixture(np.array([weight for weight, _ in found]), tuple(states))
+
+
+def reference(model: Model, state: State | Mixture | Final, times: ArrayLike) -> Array:
     """(T, A) what averages over the ensemble tend to for N → ∞: the mean field; of a mixture, the mean of those."""
-    total = sum(weight * mean_field(model, one, times).mean for weight, one in starts_of(state))
-    return np.asarray(total)
+    return mean_of(paths(model, state, times))

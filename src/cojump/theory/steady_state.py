@@ -26,6 +26,7 @@ from ..tools.progress import Percentage
 from ..tools.summaries import counted, facts, few, more
 from ..tools.types import Array
 from .exact_moments import Photons, moments_at_end, moments_of, photons_of
+from .final_density import FinalDensity
 from .fock_growth import Edge, grown, spaces_at_rest
 from .generator import ENTRY, GIB, Generator, check_unknowns, entries_in_one_frame, reached_labels, unknowns_of
 from .invariant_parts import arranged
@@ -74,6 +75,8 @@ class SteadyState(Labelled):
     fock : mapping of str to int
         How many Fock states of each mode were kept, counted from a displaced vacuum.
     model : Model
+    final : FinalDensity
+        The density matrix, which a master equation can go on from.
     """
 
     labels: tuple[str, ...]
@@ -87,6 +90,7 @@ class SteadyState(Labelled):
     fock: dict[str, int]
     model: Model
     _photons: Array
+    final: FinalDensity
 
     @property
     def photons(self) -> Photons:
@@ -212,6 +216,7 @@ def described(
         fock,
         model,
         photons[0],
+        generator.reached(vector, np.inf),
     )
 
 

@@ -1,11 +1,14 @@
-"""Trajectories that start from a mixture: each from one of its states, drawn before all else."""
+"""Trajectories that do not all start alike: each from one of several states, chosen before all else."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
 from ..model.components import Component
+from ..model.final_states import APART, FinalState, FinalStates
 from ..model.mixtures import Mixture
+from ..model.states import State
 from .outcome import Engine, Outcome, Runner
 from .pure_state import Watch
 from .random_streams import Stream
@@ -14,13 +17,26 @@ _PART = 2**32
 """The stream that draws the state, beyond those of all independent parts: which all start from the same one."""
 
 
-class DrawnStarts:
-    """An engine whose start is another one for each trajectory."""
+class ChosenStarts(ABC):
+    """An engine whose start is another one for each trajectory.
 
-    def __init__(self, mixture: Mixture, runner: Runner, parts: Sequence[Component], engines: Sequence[Engine]) -> None:
-        self._mixture, self._runner, self._stream = mixture, runner, Stream()
-        self._pairs = list(zip(parts, engines, strict=True))
-        self._last = mixture.states[0]
+    Parameters
+    ----------
+    runner : Runner
+    parts, engines : sequences
+        The independent parts of the model, and the engine of each.
+    """
+
+    _ahead = 0
+    """How many streams lie before those of the first part."""
+
+    def __init__(self, runner: Runner, parts: Sequence[Component], engines: Sequence[Engine]) -> None:
+        self._runner, self._pairs = runner, list(zip(parts, engines, strict=True))
+        self._last: State | FinalState | None = None
+
+    @abstractmethod
+    def chosen(self, seed: int, index: int, part: int) -> State | FinalState:
+        """The state that trajectory ``index`` starts from."""
 
     def run(
         self,
@@ -33,9 +49,39 @@ class DrawnStarts:
         watch: Watch | None = None,
     ) -> Outcome:
         """Trajectory ``index`` of the ensemble with ``seed``."""
-        state = self._mixture.drawn(self._stream.move_to(seed, index, _PART + part))
+        state = self.chosen(seed, index, part)
         if state is not self._last:
             for component, engine in self._pairs:
                 engine.start_from(component.state(state))
             self._last = state
-        return self._runner.run(seed, index, part=part, record=record, poll=poll, watch=watch)
+        return self._runner.run(seed, index, part=part + self._ahead, record=record, poll=poll, watch=watch)
+
+
+class DrawnStarts(ChosenStarts):
+    """From a mixture each trajectory draws its own state by the weights."""
+
+    def __init__(self, mixture: Mixture, runner: Runner, parts: Sequence[Component], engines: Sequence[Engine]) -> None:
+        super().__init__(runner, parts, engines)
+        self._mixture, self._stream = mixture, Stream()
+
+    def chosen(self, seed: int, index: int, part: int) -> State:
+        """By one random number of the trajectory."""
+        return self._mixture.drawn(self._stream.move_to(seed, index, _PART + part))
+
+
+class DealtStarts(ChosenStarts):
+    """Trajectories that go on where those of another run have stopped, one after another, again and again.
+
+    The random numbers are those of streams that no run before has used: one with the same seed had those of the
+    trajectory in its past.
+    """
+
+    def __init__(
+        self, final: FinalStates, runner: Runner, parts: Sequence[Component], engines: Sequence[Engine]
+    ) -> None:
+        super().__init__(runner, parts, engines)
+        self._final, self._ahead = final, final.runs * APART
+
+    def chosen(self, seed: int, index: int, part: int) -> FinalState:
+        """Trajectory i has the state i mod K."""
+        return self._final.dealt(index)

@@ -5,28 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model import Model
+from ..model.final_states import FinalStates
 from ..model.mixtures import Mixture, starts_of
 from ..model.states import State
 from ..tools.types import Array
-from .drawn_starts import DrawnStarts
+from .drawn_starts import DealtStarts, DrawnStarts
 from .independent_parts import SideBySide
 from .outcome import Runner
 from .recipe import recipe_of
 
 
 def make_engine(
-    model: Model, state: State | Mixture, times: Array, tolerance: float, snapshots: Sequence[int] = ()
+    model: Model, state: State | Mixture | FinalStates, times: Array, tolerance: float, snapshots: Sequence[int] = ()
 ) -> Runner:
     """Return the engine for a model, by its recipe.
 
     Raises
     ------
     ArgumentError
-        If a rate is not the function any more that it was when its tables were made.
+        If a rate is not the function any more that it was when its tables were made, or if blocks are run apart that
+        are entangled at the start.
     """
     model.check_rates()
     parts = recipe_of(model).parts
-    first = starts_of(state)[0][1]
+    first = state.states[0] if isinstance(state, FinalStates) else starts_of(state)[0][1]
     engines = [part.representation.engine(part.model, part.state(first), times, tolerance, snapshots) for part in parts]
     runner: Runner = engines[0] if len(parts) == 1 else SideBySide(model, parts, engines)
+    if isinstance(state, FinalStates):
+        return DealtStarts(state, runner, parts, engines)
     return DrawnStarts(state, runner, parts, engines) if isinstance(state, Mixture) else runner

@@ -49,7 +49,7 @@ class SideBySide:
         ]
         if watch is not None:
             for place in states[0]:
-                watch(place, joined([(p.blocks, found[place]) for p, found in zip(self._parts, states, strict=True)]))
+                watch(place, joined([(p, found[place]) for p, found in zip(self._parts, states, strict=True)]))
         T, A = len(single[0].mean), self._n_averages
         mean, counts = np.empty((T, A)), np.zeros((T, self._n_jumps), dtype=np.int64)
         sectors = np.zeros((T, *self._sectors.shape[1:]), dtype=self._sectors.dtype)

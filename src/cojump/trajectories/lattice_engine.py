@@ -10,7 +10,7 @@ import numpy as np
 
 from ..basis.sectors import Labels
 from ..model import Model
-from ..model.states import State
+from ..model.final_states import PartStart
 from ..tools.types import Array
 from .counting_engine import CountingEngine
 from .kernels.common import MAX_ORDER, PAD, Work
@@ -34,7 +34,7 @@ class LatticeEngine(CountingEngine):
     """
 
     def __init__(
-        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
         super().__init__(model, state, times, tolerance, snapshots)
         self.lattice = lattice_of(self.basis)

@@ -11,7 +11,7 @@ import numpy as np
 from ..basis.reported_sectors import record_of, sector_array
 from ..errors import ConvergenceError
 from ..model import Block, Model
-from ..model.states import State
+from ..model.final_states import PartStart
 from ..tools.types import Array
 from .kernels.common import MAX_ORDER, NO_NUMBER, Gathered
 from .long_step import Patience
@@ -42,7 +42,7 @@ class MeasuredState(TrajectoryState, Protocol):
     sector_type: Any
     n_averages: int
 
-    def start_from(self, state: State, generator: np.random.Generator) -> None:
+    def start_from(self, state: PartStart, generator: np.random.Generator) -> None:
         """Take another initial state; of the generator nothing is drawn."""
 
     def measure(self, gathered: Gathered, done: int, x: float) -> None:
@@ -79,7 +79,7 @@ class Loop:
         self._snapshot = np.full(len(self.times), -1)
         self._snapshot[list(snapshots)] = np.arange(len(snapshots))
 
-    def start_from(self, state: State) -> None:
+    def start_from(self, state: PartStart) -> None:
         """Let trajectories from now on start from another state of the same part."""
         self.state.start_from(state, self._stream.generator)
 

@@ -11,7 +11,7 @@ from scipy.sparse import csc_array
 from ..basis.fock_window import displacement
 from ..basis.sectors import Labels
 from ..model import Model
-from ..model.states import State
+from ..model.final_states import FinalFactor, PartStart
 from .kernels.common import Gathered, Step
 from .product_moves import Ket, around
 from .product_sectors import Box
@@ -53,19 +53,22 @@ class ModeState(ProductState):
         β of each mode: what is counted are the jumps of a - β.
     """
 
-    def __init__(self, model: Model, state: State, tolerance: float, generator: np.random.Generator) -> None:
+    def __init__(self, model: Model, state: PartStart, tolerance: float, generator: np.random.Generator) -> None:
         super().__init__(model, state, tolerance, generator)
         self._tick = min(mode.tick for mode in self.basis.modes)
         self._operator = lru_cache(maxsize=256)(displacement)
 
-    def start_from(self, state: State, generator: np.random.Generator) -> None:
+    def start_from(self, state: PartStart, generator: np.random.Generator) -> None:
         """Take another initial state; of the generator nothing is drawn."""
         super().start_from(state, generator)
         size = sum(block.size for block in self.basis.blocks)
-        self._start = [sqrt(size) * alpha for alpha in state.amplitudes]
+        if isinstance(state, FinalFactor):
+            self._start = list(state.displacements)
+        else:
+            self._start = [sqrt(size) * alpha for alpha in state.amplitudes]
 
     def begin(self, generator: np.random.Generator) -> None:
-        """Draw one pure state of one sector of the blocks; the modes are in the vacuum of their displaced frames."""
+        """Draw one pure state of one sector; at a start the modes are in the vacuum of their displaced frames."""
         self.displacements, self.references = list(self._start), list(self._start)
         self._left = inf
         super().begin(generator)
@@ -82,6 +85,8 @@ class ModeState(ProductState):
 
     def draw(self, generator: np.random.Generator) -> tuple[Labels, Box, Ket]:
         """One pure state of one sector, in a window."""
+        if self._given is not None:
+            return self._given
         labels, box, ket = super().draw(generator)
         return labels, box + ((0, 1),) * len(self.displacements), ket
 
@@ -94,10 +99,12 @@ class ModeState(ProductState):
         return None
 
     def pure_state(self, gathered: Gathered, done: int) -> PureState:
-        """The state of the blocks that has just been measured; the modes are what they may be entangled with."""
+        """The state that has just been measured."""
         sector, ket = self._sector, self._measured
         tensor, B = ket.reshape(sector.dims) / np.linalg.norm(ket), len(sector.blocks)
-        return PureState((Factor(tuple(range(B)), sector.labels, sector.box[:B], tensor, self.frames),))
+        blocks, modes = tuple(range(B)), tuple(range(len(self.displacements)))
+        box, displaced = sector.box, tuple(self.displacements)
+        return PureState((Factor(blocks, sector.labels, box[:B], tensor, self.frames, modes, box[B:], displaced),))
 
     def take(self, labels: Labels, box: Box, ket: Ket) -> None:
         """Go on from a state given on a window of a sector; the frames of the modes follow, at a tick the jumps too."""

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model.states import State
+from ..model.final_states import PartStart
 from ..tools.labelled import Labelled, last_averages
 from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
@@ -79,7 +79,7 @@ class Runner(Protocol):
 class Engine(Runner, Protocol):
     """A runner of one independent part, which can be given another start."""
 
-    def start_from(self, state: State) -> None:
+    def start_from(self, state: PartStart) -> None:
         """Let trajectories from now on start from another state of the part."""
 
 

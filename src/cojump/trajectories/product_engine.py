@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model import Model
-from ..model.states import State
+from ..model.final_states import PartStart
 from ..tools.types import Array
 from .driven_steps import DrivenSteps
 from .loop import Loop
@@ -26,7 +26,7 @@ class ProductEngine(Loop):
     state: ProductState
 
     def __init__(
-        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
         kind = ModeState if model.modes else ProductState
         own = kind(model, state, tolerance, Stream().generator)

@@ -8,12 +8,13 @@ from math import prod
 import numpy as np
 from scipy.sparse import csc_array
 
+from ..basis.final_frames import in_frames
 from ..basis.particle_removal import Label
 from ..basis.sectors import Labels
 from ..basis.spin_starts import draw_sector_state, is_random
 from ..basis.tableau_starts import Start
 from ..model import Model
-from ..model.states import State
+from ..model.final_states import FinalFactor, PartStart
 from ..tools.types import Array
 from .driven_steps import DrivenSteps
 from .kernels.common import NO_JUMP, NO_NUMBER, PAD, Gathered, Step
@@ -54,7 +55,7 @@ class ProductState:
 
     sector_type = object
 
-    def __init__(self, model: Model, state: State, tolerance: float, generator: np.random.Generator) -> None:
+    def __init__(self, model: Model, state: PartStart, tolerance: float, generator: np.random.Generator) -> None:
         self.basis, self.n_averages = ProductBasis(model), len(model.labels)
         self.tolerance, self.effort = float(tolerance), 0
         self._windows = Windows(self.basis, tolerance)
@@ -76,8 +77,13 @@ class ProductState:
         """The labels of all blocks."""
         return self._sector.labels
 
-    def start_from(self, state: State, generator: np.random.Generator) -> None:
+    def start_from(self, state: PartStart, generator: np.random.Generator) -> None:
         """Take another initial state; of the generator nothing is drawn."""
+        self._given: tuple[Labels, Box, Ket] | None = None
+        if isinstance(state, FinalFactor):
+            window, tensor = in_frames(self.basis.blocks, state, self.basis.rotations)
+            self._given = state.labels, window, tensor.ravel()
+            return
         self._blocks = state.blocks
         self._starts = {
             b: Start(state.blocks[b], block, self.basis.rotations[b])
@@ -97,6 +103,8 @@ class ProductState:
 
     def draw(self, generator: np.random.Generator) -> tuple[Labels, Box, Ket]:
         """One pure state of one sector, in a window; what does not vary between trajectories is made once."""
+        if self._given is not None:
+            return self._given
         drawn = [fixed if fixed is not None else self._draw_block(b, generator) for b, fixed in enumerate(self._fixed)]
         # The tails of each factor are cut before the product is made: all of it might not fit.
         cut = [support(np.abs(ket) ** 2, self._windows.tail) for _, ket in drawn]

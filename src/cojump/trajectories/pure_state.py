@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ..basis.particle_removal import Label
 from ..basis.spin_sector import rotation_matrix, turned
 from ..errors import UnsupportedError
+from ..model.components import Component
+from ..model.final_states import FinalFactor, FinalState
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 
@@ -37,7 +39,7 @@ class UserFrame:
     """Amplitudes over the user's J_z of a block of two levels from those in a rotated frame."""
 
     def __init__(self, rotation: Ket) -> None:
-        self._rotation = rotation
+        self.rotation = rotation
         self._is_z = bool(np.abs(rotation[0, 1]) + np.abs(rotation[1, 0]) < 1e-15)
         self._matrices: CacheByBytes[int, _Dense] = CacheByBytes(_MEMORY)
 
@@ -46,8 +48,8 @@ class UserFrame:
         if self._is_z:
             return amplitudes
         if two_J > _LARGE:
-            return turned(two_J, self._rotation, amplitudes)
-        made = self._matrices.get(two_J, lambda: _Dense(rotation_matrix(two_J, self._rotation)))
+            return turned(two_J, self.rotation, amplitudes)
+        made = self._matrices.get(two_J, lambda: _Dense(rotation_matrix(two_J, self.rotation)))
         along: Ket = np.tensordot(made.matrix, amplitudes, axes=1)
         return along
 
@@ -68,7 +70,13 @@ class Factor:
     amplitudes : array, one axis per block
         Normalised, in the frame of the engine.
     frames : tuple of UserFrame
-        Of each block; those of more than two levels are not used.
+        Of each block; of more than two levels only the kets of one particle are used.
+    modes : tuple of int
+        Positions of its modes, whose axes stand behind those of the blocks.
+    quanta : tuple of (int, int)
+        First and past-last Fock state of each of them, displaced.
+    displacements : tuple of complex
+        b of each of them, a = b + a'.
     """
 
     blocks: tuple[int, ...]
@@ -76,6 +84,9 @@ class Factor:
     window: tuple[tuple[int, int], ...]
     amplitudes: Ket
     frames: tuple[UserFrame, ...]
+    modes: tuple[int, ...] = ()
+    quanta: tuple[tuple[int, int], ...] = ()
+    displacements: tuple[complex, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,17 +125,34 @@ class PureState:
         weights: Array = (np.abs(self.along(block)) ** 2).sum(axis=1)
         return weights
 
+    def final(self) -> FinalState:
+        """The state as one that another run can start from."""
+        return FinalState(
+            tuple(
+                FinalFactor(
+                    f.blocks,
+                    f.modes,
+                    tuple(tuple(map(int, x)) if isinstance(x, tuple) else int(x) for x in f.labels),
+                    tuple((int(lo), int(hi)) for lo, hi in (*f.window, *f.quanta)),
+                    tuple(np.ascontiguousarray(frame.rotation, dtype=complex) for frame in f.frames),
+                    tuple(complex(b) for b in f.displacements),
+                    f.amplitudes / np.linalg.norm(f.amplitudes),
+                ).trimmed()
+                for f in self.factors
+            )
+        )
+
 
 Watch = Callable[[int, PureState], None]
 """Is told the position of an output time and the state there, which is there only while it is looked at."""
 
 
-def joined(parts: Sequence[tuple[tuple[int, ...], PureState]]) -> PureState:
-    """One state of the states of independent parts, each with the positions of its blocks in the whole model."""
+def joined(parts: Sequence[tuple[Component, PureState]]) -> PureState:
+    """One state of the states of independent parts of a model."""
     return PureState(
         tuple(
-            Factor(tuple(blocks[b] for b in f.blocks), f.labels, f.window, f.amplitudes, f.frames)
-            for blocks, state in parts
+            replace(f, blocks=tuple(part.blocks[b] for b in f.blocks), modes=tuple(part.modes[m] for m in f.modes))
+            for part, state in parts
             for f in state.factors
         )
     )

@@ -13,8 +13,8 @@ from scipy.sparse import csr_array
 from ..basis.diagram_sector import MEMORY as DIAGRAMS
 from ..basis.sectors import largest_sector, most_sectors
 from ..model import Block, LocalJump, Model
+from ..model.final_states import PartStart
 from ..model.product_states import tilted
-from ..model.states import State
 from ..model.symmetric_states import occupation
 from ..model.systems import free_flips, lambda_pump
 from ..tools.types import Array
@@ -82,7 +82,7 @@ class Representation(ABC):
 
     @abstractmethod
     def engine(
-        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
     ) -> PartEngine:
         """What runs its trajectories."""
 
@@ -135,7 +135,7 @@ class Banded(Representation):
         return found
 
     def engine(
-        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
     ) -> PartEngine:
         """The engine of one block."""
         return Engine(model, state, times, tolerance, snapshots)
@@ -212,7 +212,7 @@ class Product(Representation):
         return channels_of(model).tables
 
     def engine(
-        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
     ) -> PartEngine:
         """The engine of several blocks."""
         return ProductEngine(model, state, times, tolerance, snapshots)
@@ -332,7 +332,7 @@ class Sparse(Product):
         return int(min(work + kept, 1e300))
 
     def engine(
-        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
     ) -> PartEngine:
         """The engine of occupied states."""
         return SparseEngine(model, state, times, tolerance, snapshots)
@@ -376,7 +376,7 @@ class Lattice(Product):
         return int(min(8 * (2 * cells * rows + hops + grid), 1e300))
 
     def engine(
-        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int]
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
     ) -> PartEngine:
         """The engine of a lattice."""
         return LatticeEngine(model, state, times, tolerance, snapshots)

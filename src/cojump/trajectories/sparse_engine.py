@@ -10,7 +10,7 @@ import numpy as np
 
 from ..basis.sectors import Labels, largest_sector
 from ..model import Model
-from ..model.states import State
+from ..model.final_states import PartStart
 from ..tools.types import Array
 from .counting_engine import CountingEngine
 from .kernels.common import MAX_ORDER, PAD, Work
@@ -35,7 +35,7 @@ class SparseEngine(CountingEngine):
     sector_numbers = 1
 
     def __init__(
-        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
         super().__init__(model, state, times, tolerance, snapshots)
         self.tables = SparseTables(self.basis, self.state.averages, self.state.moves)

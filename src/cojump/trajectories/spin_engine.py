@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..basis.reported_sectors import JUMP
 from ..model import Model
-from ..model.states import State
+from ..model.final_states import PartStart
 from ..tools.types import Array
 from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF, JumpRecord
 from .kernels.trajectory import advance
@@ -47,7 +47,7 @@ class Engine(Loop):
     state: SpinState
 
     def __init__(
-        self, model: Model, state: State, times: Array, tolerance: float, snapshots: Sequence[int] = ()
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
         own = SpinState(model, state, tolerance, len(snapshots), Stream().generator)
         super().__init__(model, own, times, snapshots)

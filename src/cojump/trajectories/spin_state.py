@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
+from ..basis.final_frames import in_frames
 from ..basis.spin_starts import draw_sector_state, is_random
 from ..model import Model
-from ..model.states import State
+from ..model.final_states import FinalFactor, PartStart
 from ..tools.types import Array
 from . import spin_tables
 from .kernels.common import NO_JUMP, NO_NUMBER, NOW, PAD, Amplitudes, Gathered, Step
@@ -48,9 +49,9 @@ class SpinState:
     sector_type, n_averages = np.int64, 3  # x, y and z are measured; `reported` chooses
 
     def __init__(
-        self, model: Model, state: State, tolerance: float, snapshots: int, generator: np.random.Generator
+        self, model: Model, state: PartStart, tolerance: float, snapshots: int, generator: np.random.Generator
     ) -> None:
-        self.basis = spin_tables.build(model)
+        self.basis, self._blocks = spin_tables.build(model), model.blocks
         self.tolerance, self.effort = float(tolerance), 0
         self.now = np.zeros(1, dtype=NOW).view(np.recarray)[0]
         N = model.size
@@ -62,8 +63,11 @@ class SpinState:
         self._user_frame = UserFrame(self.basis.rotation)
         self.start_from(state, generator)
 
-    def start_from(self, state: State, generator: np.random.Generator) -> None:
+    def start_from(self, state: PartStart, generator: np.random.Generator) -> None:
         """Take another initial state; of the generator nothing is drawn."""
+        if isinstance(state, FinalFactor):
+            self._start: tuple[int, int, int, Ket] | None = self._taken_up(state)
+            return
         self._state = state.blocks[0]
         self._start = None if is_random(self._state) else self._draw(generator)
 
@@ -183,6 +187,15 @@ class SpinState:
         self.now.two_J, self.now.lo, self.now.hi = two_J, lo, hi
         # the state itself is a series of order zero
         self._step = Step(0.0, 0, 0.0, 0.0, 0, lo, hi, 1.0, 0.0, 1.0, self.now.energy, self.now.rate)
+
+    def _taken_up(self, final: FinalFactor) -> tuple[int, int, int, Ket]:
+        """What :meth:`_draw` gives, of a state that another run has come to."""
+        (window,), ket = in_frames(self._blocks, final, (self.basis.rotation,))
+        two_J = final.labels[0]
+        assert isinstance(two_J, int)
+        first = (self.basis.h_eff.N - two_J) // 2 + window[0]
+        lo, hi = trim(ket.real.copy(), ket.imag.copy(), 0, len(ket), (SHARE * self.tolerance) ** 2)
+        return two_J, first + lo, first + hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi])
 
     def _draw(self, generator: np.random.Generator) -> tuple[int, int, int, Ket]:
         """2J, first and past-last i of the window, and the normalised amplitudes in it, of a starting state."""

@@ -1,0 +1,185 @@
+"""Where the master equation has come to, as a start of another one: a density matrix, sector by sector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from ..basis.final_frames import in_frames
+from ..basis.fock_space import FockSpace
+from ..basis.fock_window import displacement
+from ..basis.particle_removal import Label
+from ..basis.rotations import representation
+from ..basis.sectors import Labels, dimension_of, sector_of
+from ..errors import ArgumentError
+from ..model import Block
+from ..model.final_states import Final, FinalStates
+from ..tools import checks
+from ..tools.summaries import counted, facts, few, more
+from ..tools.types import Array, Matrix
+from .packed_states import Packing, packed
+
+_TAIL = 1e-29
+"""Of a pure state the weight in the last Fock states of a space that holds it."""
+
+_END, _MORE, _MOST = 4, 16, 4096
+"""Fock states at an end that show what is beyond it, those that are added until it is nothing, and the most of them."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class FinalDensity(Final):
+    """The density matrix that a master equation has come to; ``exact.final``, ``steady.final``.
+
+    Another one goes on from it: ``cj.master_equation(model, exact.final, times)``, with the same model or another one
+    of the same blocks and modes, and with times that begin at 0 again.
+
+    Attributes
+    ----------
+    blocks, modes, time, reference
+        As for :class:`cojump.model.final_states.Final`; the time of a steady state is inf.
+    sectors : tuple of S tuples of labels
+        The sectors, one label for each block.
+    dims : tuple of S tuples of int
+        Number of states of each block and of Fock states of each mode in them.
+    frames : tuple of (d, d) arrays
+        Of each block; the columns are the kets of one particle that ``packed`` belongs to.
+    spaces : tuple of FockSpace
+        Of each mode.
+    packed : array
+        As :mod:`cojump.theory.packed_states` has it.
+    """
+
+    sectors: tuple[Labels, ...]
+    dims: tuple[tuple[int, ...], ...]
+    frames: tuple[Matrix, ...]
+    spaces: tuple[FockSpace, ...]
+    packed: Array
+
+    def _title(self) -> str:
+        when = "a steady state" if np.isinf(self.time) else f"t = {self.time:g}"
+        return f"Density matrix of {when}: {counted(len(self.sectors), 'sector')}"
+
+    def _lines(self) -> list[str]:
+        lines = facts(
+            ("blocks", few([f"{b.name} ({b.size:,} particles)" for b in self.blocks])),
+            ("modes", ", ".join(f"{m}: {s.size:,} Fock states" for m, s in zip(self.modes, self.spaces, strict=True))),
+            ("unknowns", f"{len(self.packed):,}"),
+        )
+        return lines + more(".matrix(*labels) of a sector; cj.master_equation(model, final, times) goes on")
+
+    @property
+    def packing(self) -> Packing:
+        """Where each sector sits in ``packed``."""
+        return Packing({labels: prod(dims) for labels, dims in zip(self.sectors, self.dims, strict=True)})
+
+    @property
+    def occupied(self) -> list[list[Label]]:
+        """The labels of each block that occur."""
+        return [list(dict.fromkeys(labels[b] for labels in self.sectors)) for b in range(len(self.blocks))]
+
+    def matrix(self, *labels: Label) -> Matrix:
+        """The density matrix in a sector, in the user's frame, its trace the weight of the sector.
+
+        Rows stand for M = -J..J of a block of two levels, for Gelfand-Tsetlin patterns of more, block after block; then
+        for the Fock states of each mode, counted from its displaced vacuum (``spaces``).
+
+        Parameters
+        ----------
+        *labels : int or tuple
+            One for each block: 2J for two levels, the rows of a Young diagram for more.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such sector.
+        """
+        if labels not in self.sectors:
+            known = few([checks.shown(own if len(own) > 1 else own[0]) for own in self.sectors])
+            raise ArgumentError("labels", f"be of one of the sectors, {known}", f"they are {checks.shown(labels)}")
+        return self.in_frames([np.eye(block.levels, dtype=complex) for block in self.blocks])(labels)
+
+    def in_frames(self, frames: Sequence[Matrix]) -> Any:
+        """A function of labels that gives the density matrix in a sector in other frames of one particle."""
+        packing = self.packing
+        blocks = packing.unpack(self.packed)
+        turns = [_Turn(*three) for three in zip(self.blocks, self.frames, frames, strict=True)]
+
+        def of(labels: Labels) -> Matrix:
+            rho, dims = blocks[labels], self.dims[self.sectors.index(labels)]
+            for _ in range(2):  # X = D ρ, and D X† is again the Hermitian D ρ D†
+                for b, turn in enumerate(turns):
+                    if (D := turn.of(labels[b])) is not None:
+                        shape = rho.shape
+                        rho = np.matmul(D, rho.reshape(prod(dims[:b]), dims[b], -1)).reshape(shape)
+                rho = rho.conj().T
+            return rho
+
+        return of
+
+
+class _Turn:
+    """The change of frame of one block, made once for each sector."""
+
+    def __init__(self, block: Block, before: Matrix, after: Matrix) -> None:
+        self._block, self._relative = block, after.conj().T @ before
+        self._known: dict[Label, Matrix] = {}
+        self._same = bool(np.abs(self._relative - np.eye(block.levels)).max() < 1e-15)
+
+    def of(self, label: Label) -> Matrix | None:
+        """Of a sector; None where nothing changes."""
+        if self._same:
+            return None
+        if label not in self._known:
+            self._known[label] = representation(sector_of(self._block, label), self._relative)
+        return self._known[label]
+
+
+def density_of(final: FinalStates) -> FinalDensity:
+    """The mean (1/K) Σ |ψ><ψ| of the final states of trajectories, in the user's frame."""
+    everything = range(len(final.blocks)), range(len(final.modes))
+    whole = [state.of(*everything) for state in final.states]
+    frames = [np.eye(block.levels, dtype=complex) for block in final.blocks]
+    centres = [complex(np.mean([f.displacements[m] for f in whole])) for m in everything[1]]
+    B = len(final.blocks)
+    kets = []
+    for factor in whole:
+        window, tensor = in_frames(final.blocks, factor, frames)
+        whole_dims = [dimension_of(b, label) for b, label in zip(final.blocks, factor.labels, strict=True)]
+        padded = np.zeros((*whole_dims, *tensor.shape[B:]), dtype=complex)
+        padded[tuple(slice(*ends) for ends in window[:B])] = tensor
+        for m, (centre, b) in enumerate(zip(centres, factor.displacements, strict=True)):
+            padded = _displaced(padded, B + m, window[B + m], b - centre)
+        kets.append(padded / np.linalg.norm(padded))
+    sizes = tuple(max(ket.shape[B + m] for ket in kets) for m in everything[1])
+    found: dict[Labels, Any] = {}
+    dims_of: dict[Labels, tuple[int, ...]] = {}
+    for factor, ket in zip(whole, kets, strict=True):
+        wide = np.zeros((*ket.shape[:B], *sizes), dtype=complex)
+        wide[tuple(map(slice, ket.shape))] = ket
+        dims_of[factor.labels] = wide.shape
+        rho = np.outer(wide, wide.conj()) / len(kets)
+        found[factor.labels] = found[factor.labels] + rho if factor.labels in found else rho
+    sectors = tuple(sorted(found))
+    vector = np.concatenate([packed(found[labels]).ravel() for labels in sectors])
+    spaces = tuple(FockSpace(size, centre) for size, centre in zip(sizes, centres, strict=True))
+    dims = tuple(dims_of[labels] for labels in sectors)
+    place = (final.blocks, final.modes, final.time, final.reference)
+    return FinalDensity(*place, sectors, dims, tuple(frames), spaces, vector)
+
+
+def _displaced(tensor: Matrix, axis: int, window: tuple[int, int], delta: complex) -> Matrix:
+    """One mode of a state moved by δ, from a window of Fock states to those from 0 on, as many as it needs."""
+    rows, size = np.moveaxis(tensor, axis, 0), window[1]
+    while True:
+        size += _MORE
+        if size > _MOST:
+            raise ArgumentError(
+                "state", f"need at most {_MOST:,} Fock states of a mode", "its trajectories are too far apart"
+            )
+        moved = np.tensordot(displacement(delta, window, (0, size)), rows, axes=1)
+        if float(np.sum(np.abs(moved[-_END:]) ** 2)) <= _TAIL:
+            return np.moveaxis(moved, 0, axis)

@@ -1,0 +1,126 @@
+"""The master equation goes on from its own end, from a steady state, and from the mean of trajectories."""
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from tests import oracle
+from tests.support.final_models import QUENCHES, banded, blocks_of_two, levels, mode, start
+
+T1, T2 = 0.5, 0.4
+
+
+def ket_of(model):
+    kets = {2: np.array([0.8, 0.6j]), 3: np.array([0.6, 0.64, 0.48j])}
+    return {b.name: kets[b.levels] for b in model.blocks}
+
+
+@pytest.mark.parametrize("name", QUENCHES)
+def test_split_in_two_it_is_one_solution(name):
+    model = QUENCHES[name][0]()
+    whole = cj.master_equation(model, start(model), [0.0, T1, T1 + T2])
+    first = cj.master_equation(model, start(model), [T1])
+    second = cj.master_equation(model, first.final, [0.0, T2])
+    np.testing.assert_allclose(second.mean, whole.mean[1:], rtol=0, atol=1e-10)
+    np.testing.assert_allclose(second.second, whole.second[1:], rtol=0, atol=1e-10)
+    np.testing.assert_allclose(second.deviation, whole.deviation[1:], rtol=0, atol=1e-9)
+    third = cj.master_equation(model, second.final, [0.1])
+    np.testing.assert_allclose(
+        third.mean[0], cj.master_equation(model, start(model), [T1 + T2 + 0.1]).mean[0], rtol=0, atol=1e-10
+    )
+
+
+@pytest.mark.parametrize("name", ["banded", "product", "turned levels", "apart"])
+def test_a_quench_against_brute_force(name):
+    """Evolve in d^N with one model, then with the other, whose frames are others."""
+    before, after = (make() for make in QUENCHES[name])
+    rho = oracle.product_state(before, ket_of(before))
+    middle = oracle.solve(before, rho, [T1]).rho[-1]
+    expected = oracle.solve(after, middle, np.array([0.0, T2]))
+    first = cj.master_equation(before, start(before), [T1])
+    second = cj.master_equation(after, first.final, [0.0, T2])
+    np.testing.assert_allclose(second.mean, expected.mean, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(second.second, expected.second, rtol=0, atol=1e-9)
+    control = cj.master_equation(before, first.final, [T2])
+    assert np.abs(control.mean[0] - expected.mean[-1]).max() > 0.02
+
+
+def test_trajectories_of_a_quench_against_the_master_equation():
+    """In distribution: one run to T1 and a second of another model from its ends."""
+    worst = 0.0
+    for name in ("lattice", "modes"):
+        before, after = (make() for make in QUENCHES[name])
+        run = cj.simulate(before, start(before), [T1], n_traj=400, keep=400, seed=11)
+        more = cj.simulate(after, run.final, [T2], n_traj=400, seed=12)
+        exact = cj.master_equation(after, cj.master_equation(before, start(before), [T1]).final, [T2])
+        off = np.abs(more.mean - exact.mean) / more.mean_stderr
+        rows, columns = np.triu_indices(len(more.labels))
+        pairs = np.abs(more.second - exact.second)[0, rows, columns] / more.second_stderr[0, rows, columns]
+        worst = max(worst, off.max(), pairs.max())
+        assert more.mean_stderr.max() < 0.05
+        assert np.abs(more.deviation - exact.deviation)[0] < 5 * more.deviation_stderr[0]
+        control = cj.master_equation(after, start(before), [T2])  # the first half forgotten
+        assert (np.abs(more.mean - control.mean) / more.mean_stderr).max() > 10
+    print(f"\nworst {worst:.2f} standard errors")
+    assert worst < 5
+
+
+def test_the_density_matrix_in_the_frame_of_the_user():
+    """An average read off the matrix by hand, where the generator has turned frames."""
+    model = QUENCHES["banded"][1]()
+    exact = cj.master_equation(model, start(model), [T1])
+    final, N = exact.final, 5
+    total = dict.fromkeys("xyz", 0.0)
+    weights = []
+    for (two_J,) in final.sectors:
+        rho, M = final.matrix(two_J), np.arange(two_J + 1) - two_J / 2
+        J = two_J / 2
+        up = np.diag(np.sqrt((J - M[:-1]) * (J + M[:-1] + 1)), -1)  # <M+1|J_+|M>
+        operators = {"x": up + up.T, "y": (up - up.T) / 1j, "z": 2 * np.diag(M)}
+        weights.append(np.trace(rho).real)
+        for axis, operator in operators.items():
+            total[axis] += np.trace(operator @ rho).real / N
+    np.testing.assert_allclose([total[a] for a in "xyz"], exact.mean[0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(weights, exact.sector_weights[0], rtol=0, atol=1e-12)
+    with pytest.raises(cj.ArgumentError, match=r"`labels` must be of one of the sectors, 1, 3, 5, but they are \(2,\)"):
+        final.matrix(2)
+
+
+@pytest.mark.parametrize("make", [banded, lambda: mode(0.3, 0.1, 1.0)])
+def test_from_a_steady_state(make):
+    model = make()
+    steady = cj.steady_state(model)
+    stays = cj.master_equation(model, steady.final, [0.0, 0.7])
+    np.testing.assert_allclose(stays.mean, np.array([steady.mean] * 2), rtol=0, atol=1e-8)
+    other = cj.Model([*model.blocks, *model.modes], [], model.jumps)
+    leaves = cj.master_equation(other, steady.final, [0.0, 0.7])
+    np.testing.assert_allclose(leaves.mean[0], steady.mean, rtol=0, atol=1e-8)
+    assert np.abs(leaves.mean[1] - steady.mean).max() > 1e-2
+    with pytest.raises(cj.ArgumentError, match="must have a mean field, which this is measured against"):
+        _ = leaves.deviation
+    assert leaves.final.reference is None
+
+
+def test_modes_far_apart_come_together():
+    """The mean of trajectories whose modes are displaced by different numbers."""
+    model = mode()
+    run = cj.simulate(model, start(model), [2.0], n_traj=6, keep=6, seed=1)
+    bs = {round(abs(b), 3) for s in run.final.states for f in s.factors for b in f.displacements}
+    assert len(bs) > 2
+    exact = cj.master_equation(model, run.final, [0.0])
+    np.testing.assert_allclose(exact.mean[0], run.mean[0], rtol=0, atol=1e-8)
+    np.testing.assert_allclose(exact.photons["m"].mean[0], run.photons.mean[0, 0], rtol=0, atol=1e-8)
+
+
+def test_what_is_refused():
+    model = levels()
+    exact = cj.master_equation(model, start(model), [T1])
+    with pytest.raises(cj.ArgumentError, match="`state` must be of the blocks and modes of this model"):
+        cj.master_equation(blocks_of_two(), exact.final, [T2])
+    with pytest.raises(cj.ArgumentError, match="into memory = 1e-06 GiB"):
+        cj.master_equation(model, exact.final, [T2], memory=1e-6)
+    run = cj.simulate(model, start(model), [T1], n_traj=3, keep=3)
+    with pytest.raises(cj.ArgumentError, match="into memory = 1e-06 GiB"):
+        cj.master_equation(model, run.final, [T2], memory=1e-6)
+    with pytest.raises(cj.ArgumentError, match="it is a FinalDensity"):
+        cj.steady_state(model, exact.final)
