@@ -12,12 +12,15 @@ from cojump.model.components import components
 from cojump.model.states import State
 from cojump.trajectories import counting_engine, lattice_engine
 from cojump.trajectories.compilation import warm_up
-from cojump.trajectories.kernels.lattice import set_strides
-from cojump.trajectories.kernels.lattice_heff import apply_lattice, fill_axes, fill_energy, fill_rates, fill_row
-from cojump.trajectories.kernels.lattice_jump import channel_weights, general_jump, ladder_jump
+from cojump.trajectories.kernels.lattice import EDGE, LENGTH, LONG_ROW, TOUCHED, LatticeHeff, set_strides
+from cojump.trajectories.kernels.lattice_box import FIRST, all_runs
+from cojump.trajectories.kernels.lattice_heff import fill_elements, lay_rows
+from cojump.trajectories.kernels.lattice_jump import channel_weights, first_table, general_jump, ladder_jump
+from cojump.trajectories.kernels.lattice_rows import apply_lattice
 from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.lattice_engine import LatticeEngine
 from cojump.trajectories.lattice_tables import elements_of, empty_box, lattice_of
+from cojump.trajectories.no_jump_tables import LADDER_DOWN
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.recipe import recipe_of
@@ -57,43 +60,68 @@ def random_lattice(rng, sizes):
     return cj.Model([cj.Block(n, size) for n, size in zip(names, sizes, strict=True)], terms, jumps)
 
 
-def in_box(lattice, labels):
-    """The box that is all of a sector, and what acts there."""
+def in_box(lattice, labels, long_row=1000):
+    """The box that is all of a sector, and what acts there, in rows of at least so many states."""
     box, N = empty_box(len(labels)), lattice.sizes
     box.two_J[:] = labels
     box.lo[:], box.n[:] = (N - box.two_J) // 2, box.two_J + 1
-    set_strides(box)
-    elements, place = elements_of(lattice, int(box.size[0])), np.zeros(len(labels), dtype=np.int64)
-    fill_axes(lattice, box, elements)
-    fill_rates(lattice, box, elements, place)
-    fill_energy(lattice, box, elements, place)
+    set_strides(box.n, box.stride, box.size)
+    elements, place = elements_of(lattice, LONG_ROW * int(box.size[0])), np.zeros(len(labels), dtype=np.int64)
+    lay_rows(box.n, elements.row, long_row)
+    fill_elements(lattice, box, elements, place, True)
     return box, elements, place
+
+
+def runs_in(box, place):
+    """All of a box, in pieces."""
+    runs = np.zeros((int(box.size[0]), FIRST + len(box.n)), dtype=np.int64)
+    return runs, all_runs(box.n, place, runs)
 
 
 def parts_of(psi):
     return psi.real.copy(), psi.imag.copy()
 
 
+def room_for(n, jumps, sizes):
+    """Weights of cells, a state after a jump, profiles and weights of jumps."""
+    return np.zeros(n), np.zeros((2, 3 * n)), np.zeros((jumps, max(sizes) + 3)), np.zeros(jumps)
+
+
+def outcome_of(lattice, box, place, l, outcome, psi):
+    """What a jump of any matrix makes: 2J', its weight, and the state."""
+    b, rest, to = int(lattice.axis[l]), np.zeros((2, 2, 2 * len(psi))), np.zeros((2, 3 * len(psi)))
+    two_J, weight = general_jump(
+        outcome, lattice.j[l], b, lattice.sizes[b], box.two_J[b], lattice.excluded[l], lattice.gamma,
+        lattice.gamma_start[l], lattice.gamma_stride[l], box.lo, box.n, box.stride, box.size[0], place,
+        *parts_of(psi), *rest, *to,
+    )  # fmt: skip
+    return two_J, weight, to[0] + 1j * to[1]
+
+
 SIZES = [(5,), (3, 4), (2, 3, 3), (5, 1), (2, 2, 1, 2)]
 
 
 @pytest.mark.parametrize("sizes", SIZES)
-@pytest.mark.parametrize("long_row", [1, 1000])
+@pytest.mark.parametrize("long_row", [1, 4, 1000])
 def test_heff_is_that_of_the_sparse_matrices(sizes, long_row):
     rng = np.random.default_rng(len(sizes))
     model = random_lattice(rng, sizes)
     basis = ProductBasis(model)
     lattice = lattice_of(basis)
     for labels in Operators(model).sectors:
-        box, elements, place = in_box(lattice, labels)
-        fill_row(lattice, box, elements, long_row)  # of one axis, with products across rows; or all in one
-        n = int(box.size[0])
-        re, im, found = np.zeros((2, n)), np.zeros((2, n)), np.zeros((n, n), dtype=complex)
+        # rows of one axis, with products across rows; or all in one
+        box, elements, place = in_box(lattice, labels, long_row)
+        n, length = int(box.size[0]), int(elements.row[LENGTH])
+        h_eff = LatticeHeff(True, lattice, box, elements, place)
+        re, im, found = np.zeros((2, n + 2 * EDGE)), np.zeros((2, n + 2 * EDGE)), np.zeros((n, n), dtype=complex)
         for p in range(n):
             re[0], im[0, :] = 0, 0
-            re[0, p] = 1
-            apply_lattice(re, im, 0, 0, n, 1.0, lattice, box, elements, place, 0.0, 0.0)
-            found[:, p] = 1j * (re[1] + 1j * im[1])
+            re[0, EDGE + p] = 1
+            elements.spans[0] = length, 0
+            elements.spans[0, p // length] = p % length, p % length + 1
+            apply_lattice(re, im, 0, EDGE, 1.0, h_eff, 0.0, 0.0, 0.0)
+            found[:, p] = 1j * (re[1] + 1j * im[1])[EDGE : EDGE + n]
+        assert elements.row[TOUCHED] == 0  # a sector cannot be left
         expected = program_matrix(basis.sector(labels).h_eff).toarray()
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
 
@@ -115,13 +143,13 @@ def test_weights_and_outcomes_are_those_of_the_rate_operators(sizes):
                 program.registers[0] = psi
                 run_program(program)
                 expected[-1] += np.vdot(psi, program.registers[1]).real
-        found = np.zeros(len(model.jumps))
-        room = np.zeros(3 * n), np.zeros(3 * n)
-        channel_weights(lattice, box, elements, place, *parts_of(psi), np.zeros(n), *room, found)
+        weight, new, profile, found = room_for(n, len(model.jumps), sizes)
+        channel_weights(
+            lattice, box, elements, place, *runs_in(box, place), *parts_of(psi), weight, new, profile, found
+        )
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * max(expected))
-        rest = np.zeros((2, 2 * n)), np.zeros((2, 2 * n))
         for l in (0, 1, 2, 3, 4, 5):  # a ladder is a jump of any matrix as well
-            ways = [general_jump(lattice, box, place, l, k, *parts_of(psi), *rest, *room)[1] for k in range(4)]
+            ways = [outcome_of(lattice, box, place, l, k, psi)[1] for k in range(4)]
             np.testing.assert_allclose(sum(ways), expected[l], rtol=1e-12, atol=1e-12 * max(expected))
 
 
@@ -132,24 +160,30 @@ def test_a_ladder_leads_where_the_jump_of_its_matrix_does(sizes):
     model = random_lattice(rng, sizes)
     lattice = lattice_of(ProductBasis(model))
     for labels in Operators(model).sectors:
-        box, _, place = in_box(lattice, labels)
+        box, elements, place = in_box(lattice, labels)
+        runs, n_runs = runs_in(box, place)
         n, dims = int(box.size[0]), tuple(box.n.tolist())
         psi = rng.normal(size=n) + 1j * rng.normal(size=n)
         for l in (2, 3, 4):
             b = int(lattice.axis[l])
             wide = tuple(d + 2 * (a == b) for a, d in enumerate(dims))
-            rest = np.zeros((2, 2 * n)), np.zeros((2, 2 * n))
             begun = 0.0
             for outcome in (1, 0, 2, 3):
-                to = np.zeros(3 * n), np.zeros(3 * n)
-                two_J, weight = general_jump(lattice, box, place, l, outcome, *parts_of(psi), *rest, *to)
+                two_J, weight, to = outcome_of(lattice, box, place, l, outcome, psi)
                 if weight <= 1e-12:
                     continue
-                whole = (to[0] + 1j * to[1])[: np.prod(wide)].reshape(wide)
-                ladder = np.zeros(3 * n), np.zeros(3 * n)
-                found_J, move = ladder_jump(lattice, box, place, l, begun + weight / 2, *parts_of(psi), *ladder)
+                whole = to[: np.prod(wide)].reshape(wide)
+                cells, new, profile, weights = room_for(n, len(model.jumps), sizes)
+                channel_weights(
+                    lattice, box, elements, place, runs, n_runs, *parts_of(psi), cells, new, profile, weights
+                )
+                found_J, move = ladder_jump(
+                    b, lattice.sizes[b], box.two_J[b], bool(lattice.kind[l] == LADDER_DOWN), lattice.strength[l],
+                    begun + weight / 2, first_table(lattice, l), lattice.gamma_stride[l], lattice.gamma,
+                    box.lo, box.n[b], runs, n_runs, profile[l], *parts_of(psi), *new,
+                )  # fmt: skip
                 begun += weight
-                state = (ladder[0] + 1j * ladder[1])[:n].reshape(dims)
+                state = (new[0] + 1j * new[1])[:n].reshape(dims)
                 inside = tuple(slice(1 + move, 1 + move + d) if a == b else slice(None) for a, d in enumerate(dims))
                 assert found_J == two_J
                 overlap = abs(np.vdot(whole[inside], state)) / np.linalg.norm(whole) / np.linalg.norm(state)

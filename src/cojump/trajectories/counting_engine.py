@@ -10,7 +10,7 @@ import numpy as np
 from ..basis.reported_sectors import record_of, sector_array
 from ..basis.sectors import Labels
 from ..tools.types import Array
-from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF, Work
+from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF
 from .kernels.counting import COUNTING_NOW, FIRST_REACH, GROW, Grams, SectorRecord, advance_counting
 from .long_step import Patience
 from .loop import Wanted
@@ -40,7 +40,7 @@ class CountingEngine(ProductEngine):
 
     _h_eff: Any
     _room: Any
-    _work: Work
+    _work: Any
     sector_numbers: int
 
     def counted(self, wanted: Wanted) -> Outcome:

@@ -13,10 +13,11 @@ from ..model import Model
 from ..model.final_states import PartStart
 from ..tools.types import Array
 from .counting_engine import CountingEngine
-from .kernels.common import MAX_ORDER, PAD, Work
-from .kernels.lattice import LatticeHeff, set_strides
+from .kernels.common import MAX_ORDER
+from .kernels.lattice import EDGE, LatticeHeff, RowsWork, set_strides
+from .kernels.lattice_box import FIRST, all_runs
 from .kernels.lattice_trajectory import Room
-from .lattice_tables import elements_of, empty_box, lattice_of
+from .lattice_tables import elements_of, empty_box, lattice_of, rows_within
 from .product_moves import Ket
 from .product_sectors import Box
 
@@ -44,30 +45,30 @@ class LatticeEngine(CountingEngine):
     def _make_room(self, cells: int) -> None:
         """Arrays for so many amplitudes; only the pages that are used take memory."""
         B, L = len(self.lattice.sizes), len(self.lattice.kind)
-        longest, padded = int(self.lattice.sizes.max()) + 3, cells + 2 * PAD
+        longest, padded = int(self.lattice.sizes.max()) + 3, cells + 2 * EDGE
 
         def pair(*shape: int) -> tuple[Array, Array]:
             return np.zeros(shape), np.zeros(shape)
 
         elements = elements_of(self.lattice, cells)
         self._h_eff = LatticeHeff(L > 0, self.lattice, empty_box(B), elements, np.zeros(B, dtype=np.int64))
-        self._work = Work(
+        self._work = RowsWork(
             *pair(MAX_ORDER + 1, padded),
-            *pair(2, 0),
-            *pair(0),
             *pair(padded),
-            *pair(0),
-            *pair(2, 0),
             norms=np.zeros(MAX_ORDER + 1),
-            weights=np.zeros((0, 3)),
+            hull=np.zeros((rows_within(cells), 2), dtype=np.int64),
+            shape=np.zeros(2, dtype=np.int64),
         )
         self._room = Room(
             empty_box(B),
-            *pair(3 * cells),
-            *pair(2, 2 * cells),
-            vectors=np.zeros((1 + 3 * B, cells), dtype=complex),
+            np.zeros((2, 3 * cells)),
+            np.zeros((2, 2, 2 * cells)),
+            vectors=np.zeros((1 + 3 * B, 2, elements.hop.shape[2])),
             weight=np.zeros(cells),
             weights=np.zeros(L),
+            profile=np.zeros((L, longest)),
+            runs=np.zeros((3 * cells, FIRST + B), dtype=np.int64),
+            n_runs=np.zeros(1, dtype=np.int64),
             marginal=np.zeros((B, longest)),
             edges=np.zeros((B, 2), dtype=np.int64),
             place=np.zeros(B, dtype=np.int64),
@@ -87,7 +88,9 @@ class LatticeEngine(CountingEngine):
         for new, old in zip(self._room.after, room.after, strict=True):
             new[:] = old
         size = int(room.after.size[0])
-        self._room.new_re[:size], self._room.new_im[:size] = room.new_re[:size], room.new_im[:size]
+        self._room.new[:, :size] = room.new[:, :size]
+        self._room.n_runs[0] = n = int(room.n_runs[0])
+        self._room.runs[:n] = room.runs[:n]
 
     def _draw(self, generator: np.random.Generator) -> None:
         """Let a pure state of one sector wait in ``room``, with no box from an earlier trajectory."""
@@ -96,21 +99,22 @@ class LatticeEngine(CountingEngine):
 
     def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
         """Let a state given on a window of a sector wait in ``room``."""
-        if len(ket) > self._room.new_re.size:
+        if len(ket) > self._room.new.shape[1]:
             self._make_room(len(ket))
         after = self._room.after
         after.two_J[:] = labels
         first = (self.lattice.sizes - after.two_J) // 2
         after.lo[:] = first + np.array([lo for lo, _ in box])
         after.n[:] = [hi - lo for lo, hi in box]
-        set_strides(after)
-        self._room.new_re[: len(ket)], self._room.new_im[: len(ket)] = ket.real, ket.imag
+        set_strides(after.n, after.stride, after.size)
+        self._room.new[:, : len(ket)] = ket.real, ket.imag
+        self._room.n_runs[0] = all_runs(after.n, self._room.place, self._room.runs)
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state in the box, cut to its sector: the labels, the window of each, and the amplitudes, axis by axis."""
         box = self._h_eff.box
         size = int(box.size[0])
-        state = (re[PAD : PAD + size] + 1j * im[PAD : PAD + size]).reshape(box.n)
+        state = (re[EDGE : EDGE + size] + 1j * im[EDGE : EDGE + size]).reshape(box.n)
         first = (self.lattice.sizes - box.two_J) // 2
         lo, hi = np.maximum(box.lo, first), np.minimum(box.lo + box.n, first + box.two_J + 1)
         inside = tuple(map(slice, (lo - box.lo).tolist(), (hi - box.lo).tolist()))

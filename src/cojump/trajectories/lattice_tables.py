@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from math import prod
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ..tools.types import Array, Matrix
+from .kernels.common import MAX_ORDER
 from .kernels.lattice import LONG_ROW, Box, Elements, Lattice
+from .kernels.lattice_heff import fill_diagonal
 from .no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN, LADDER_UP
 from .product_sectors import ProductBasis
+
+WHOLE = 2**21
+"""States of the grid of all i_b up to which the diagonal of H_eff is kept for all of them."""
 
 
 def lattice_of(basis: ProductBasis) -> Lattice:
@@ -21,7 +28,8 @@ def lattice_of(basis: ProductBasis) -> Lattice:
     kind, axis, strength = np.zeros(L, dtype=np.int64), np.zeros(L, dtype=np.int64), np.zeros(L)
     excluded = np.zeros(L, dtype=np.int64)
     j, y = np.zeros((L, 2, 2), dtype=complex), np.zeros((L, B, 2, 2), dtype=complex)
-    tables, start, stride = [np.ones(1)], np.zeros(L, dtype=np.int64), np.zeros((L, B), dtype=np.int64)
+    tables: list[Array] = []
+    start, stride = np.zeros(L, dtype=np.int64), np.zeros((L, B), dtype=np.int64)
     mixed, n_mixed = np.full(B, -1), 0
     for l, (channel, collective) in enumerate(zip(basis.channels, basis.collective, strict=True)):
         if channel is None:
@@ -44,6 +52,9 @@ def lattice_of(basis: ProductBasis) -> Lattice:
         start[l] = sum(table.size for table in tables)
         tables.append(np.ascontiguousarray(channel.gamma, dtype=float))
         stride[l] = _strides(tables[-1])
+    # read where there is no particle that could jump; counts for nothing
+    beside = np.zeros(int(stride.max(initial=0)) + 1)
+    start += beside.size
     energies, energy_start, energy_stride = [np.zeros(0)], [], np.zeros((len(basis.potentials), B), dtype=np.int64)
     for n, potential in enumerate(basis.potentials):
         energy_start.append(sum(table.size for table in energies))
@@ -58,22 +69,20 @@ def lattice_of(basis: ProductBasis) -> Lattice:
         band[b] = max(band[b], _flips(first) + _flips(second))
     for b, c, first, second in across:
         band[b], band[c] = max(band[b], _flips(first)), max(band[c], _flips(second))
-    return Lattice(
+    lattice = Lattice(
         sizes=np.array([block.size for block in basis.blocks]),
         one=np.array(basis.one_body, dtype=complex),
         inside_axis=np.array([b for b, _, _ in inside], dtype=np.int64),
-        inside_first=_stack([first for _, first, _ in inside]),
-        inside_second=_stack([second for _, _, second in inside]),
+        inside=_pairs([(first, second) for _, first, second in inside]),
         across_axes=np.array([(b, c) for b, c, _, _ in across], dtype=np.int64).reshape(-1, 2),
-        across_first=_stack([first for _, _, first, _ in across]),
-        across_second=_stack([second for _, _, _, second in across]),
+        across=_pairs([(first, second) for _, _, first, second in across]),
         band=band,
         kind=kind,
         axis=axis,
         strength=strength,
         j=j,
         excluded=excluded,
-        gamma=np.concatenate([table.ravel() for table in tables]),
+        gamma=np.concatenate([beside, *(table.ravel() for table in tables), beside]),
         gamma_start=start,
         gamma_stride=stride,
         y=y,
@@ -81,7 +90,18 @@ def lattice_of(basis: ProductBasis) -> Lattice:
         energy=np.concatenate([table.ravel() for table in energies]),
         energy_start=np.array(energy_start, dtype=np.int64),
         energy_stride=energy_stride,
+        whole=np.zeros((2, 0)),
     )
+    if prod(block.size + 1 for block in basis.blocks) > WHOLE:
+        return lattice
+    grid = lattice.sizes + 1
+    cells, zeros = int(np.prod(grid)), np.zeros(B, dtype=np.int64)
+    whole = np.zeros((2, cells))
+    fill_diagonal(
+        lattice.sizes, kind, axis, excluded, j, lattice.gamma, start, stride, lattice.energy, lattice.energy_start,
+        energy_stride, lattice.across_axes, lattice.across, zeros, grid, cells, whole, zeros.copy(),
+    )  # fmt: skip
+    return lattice._replace(whole=whole)
 
 
 def _strides(table: Array) -> NDArray[np.int64]:
@@ -102,8 +122,8 @@ def _flips(matrix: Matrix) -> int:
     return int(matrix[0, 1] != 0 or matrix[1, 0] != 0)
 
 
-def _stack(matrices: list[Matrix]) -> Matrix:
-    return np.array(matrices, dtype=complex).reshape(-1, 2, 2)
+def _pairs(products: list[tuple[Matrix, Matrix]]) -> Matrix:
+    return np.array(products, dtype=complex).reshape(-1, 2, 2, 2)
 
 
 def empty_box(blocks: int) -> Box:
@@ -111,24 +131,29 @@ def empty_box(blocks: int) -> Box:
     return Box(*(np.zeros(n, dtype=np.int64) for n in (blocks, blocks, blocks, blocks, 1)))
 
 
+def rows_within(cells: int) -> int:
+    """How many rows a box of so many states can have at most."""
+    return cells // LONG_ROW + 1
+
+
 def elements_of(lattice: Lattice, cells: int) -> Elements:
     """Room for H_eff in a box of at most ``cells`` states."""
     B, P, n = len(lattice.sizes), len(lattice.across_axes), int(lattice.sizes.max()) + 1
-    hops, row = 2 * int(lattice.band.sum()) + 8 * P, min(cells, LONG_ROW * n)
+    hops, row, rows = 2 * int(lattice.band.sum()) + 8 * P, min(cells, LONG_ROW * n), rows_within(cells)
     return Elements(
         c=np.zeros((B, n)),
         own=np.zeros((B, 5, n), dtype=complex),
-        left=np.zeros((P, 3, n), dtype=complex),
-        right=np.zeros((P, 3, n), dtype=complex),
-        row=np.zeros(3, dtype=np.int64),
-        shift=np.zeros(hops, dtype=np.int64),
-        hop_re=np.zeros((hops, row)),
-        hop_im=np.zeros((hops, row)),
-        cross_re=np.zeros((3 * P, row)),
-        cross_im=np.zeros((3 * P, row)),
-        level_re=np.zeros(row),
-        level_im=np.zeros(row),
-        half_rate=np.zeros(cells),
-        energy=np.zeros(cells if len(lattice.energy_start) else 0),
-        rate_up=np.zeros((int(lattice.mixed.max()) + 1, cells), dtype=complex),
+        sides=np.zeros((P, 2, 3, n), dtype=complex),
+        row=np.zeros(8, dtype=np.int64),
+        hops=np.zeros((2, hops), dtype=np.int64),
+        hop=np.zeros((2, hops + 2, row)),
+        scaled=np.zeros((2, hops + 2, row)),
+        cross=np.zeros((2, 3 * P, row)),
+        outers=np.zeros((2, hops), dtype=np.int64),
+        outer=np.zeros((2, hops + 1, rows)),
+        opens=np.zeros((hops + 1, rows), dtype=np.int64),
+        diagonal=np.zeros((2, cells)),
+        mixed=np.zeros((2, int(lattice.mixed.max()) + 1, cells)),
+        spans=np.zeros((MAX_ORDER + 1, rows, 2), dtype=np.int64),
+        weights=np.zeros((MAX_ORDER + 1, rows)),
     )

@@ -25,6 +25,7 @@ from .kernels.common import MAX_ORDER, PAD
 from .kernels.lattice import LONG_ROW
 from .kernels.program import run_program, twice_bands
 from .lattice_engine import LatticeEngine
+from .lattice_tables import WHOLE
 from .no_jump_tables import Bands
 from .outcome import Engine as PartEngine
 from .potentials import PotentialTable, potentials_of
@@ -369,11 +370,13 @@ class Lattice(Product):
         crossed = sum(1 for term in model.two_body if term.blocks[0] != term.blocks[1]) + B * B * len(
             model.collective_jumps
         )
-        rows = 2 * (MAX_ORDER + 1) + 2 + 6 + 8 + 2 * (1 + 3 * B) + 2 + 2 * B
-        hops = min(cells, LONG_ROW * (max(b.size for b in model.blocks) + 1.0)) * (8 * B + 22 * crossed)
-        grid = prod(b.size + 1.0 for b in model.blocks) * (len(model.jumps) + len(model.potentials))
-        rows += bool(model.potentials)
-        return int(min(8 * (2 * cells * rows + hops + grid), 1e300))
+        # the series, a state and one after a jump with what is left of it, weights, diagonals, and pieces along an axis
+        each = 2 * (MAX_ORDER + 1) + 2 + 6 + 8 + 1 + 2 + 2 * B + 3 * (2.0 + B) / (model.blocks[-1].size + 1)
+        each += (3 * (MAX_ORDER + 1) + 2 + 3 * (4 * B + 8 * crossed)) / LONG_ROW
+        row = min(cells, LONG_ROW * (max(b.size for b in model.blocks) + 1.0))
+        states = prod(b.size + 1.0 for b in model.blocks)
+        grid = states * (len(model.jumps) + len(model.potentials)) + (2 * states if states <= WHOLE else 0)
+        return int(min(8 * (2 * cells * each + row * (22 * B + 38 * crossed + 10) + grid), 1e300))
 
     def engine(
         self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]

@@ -22,7 +22,6 @@ from .common import (
     NO_NUMBER,
     NOT_FINITE,
     OPTIONS,
-    PAD,
     PAUSED,
     PROGRESS,
     RECORD_FULL,
@@ -32,7 +31,7 @@ from .lattice import LatticeHeff, copy_into
 from .series import guessed_horizon
 from .sparse import SparseHeff
 from .sparse_jump import NO_MATRIX
-from .waiting_time import lone_step, sum_at
+from .waiting_time import lone_step, summed
 
 GROW = 6
 """A further status code: more cells are needed, or tables of a sector, or a matrix that a jump needs."""
@@ -43,8 +42,8 @@ AROUND = 2**17
 LONG = 2**25
 """Multiplications in Taylor steps that take as long as a long step."""
 
-FIRST_REACH, LEAST_REACH = 12, 6
-"""Orders of the series that a box has room for at first, and at least."""
+FIRST_REACH, LEAST_REACH = 4, 3
+"""Hops for which a box has room on each side of a state, at first and at least."""
 
 COUNTING_NOW = np.dtype(
     [
@@ -59,9 +58,9 @@ COUNTING_NOW = np.dtype(
 )
 """Where a trajectory stands between two steps, behind PROGRESS.
 
-``reach``: orders of the series that a box has room for; ``pending``: 1 where the state in ``room`` is still to be made
-ready for a step; ``shown``: 1 where ``out`` is the state at the last output time, to be looked at; ``jumping``: 1 where
-the state in ``out``, of squared norm ``norm2``, is to jump, with ``u`` for the choice.
+``reach``: hops for which a box has room on each side of a state; ``pending``: 1 where the state in ``room`` is still to
+be made ready for a step; ``shown``: 1 where ``out`` is the state at the last output time, to be looked at; ``jumping``:
+1 where the state in ``out``, of squared norm ``norm2``, is to jump, with ``u`` for the choice.
 """
 
 
@@ -108,13 +107,14 @@ def _by_kind(name):
     return chosen
 
 
-cells, work_of, tail_of, is_cut_short = map(_by_kind, ("cells", "work_of", "tail_of", "is_cut_short"))
+cells, first_cell, work_of = map(_by_kind, ("cells", "first_cell", "work_of"))
+tail_of, is_cut_short = map(_by_kind, ("tail_of", "is_cut_short"))
 settle, set_aside, landed = map(_by_kind, ("settle", "set_aside", "landed"))
 measured, jumped = map(_by_kind, ("measured", "jumped"))
 
 
 @njit(**OPTIONS)
-def _measure_until(h_eff, work, room, now, step_order, hi, unit, until, tolerance, gathered, effort):
+def _measure_until(h_eff, work, room, now, step_order, lo, hi, unit, until, tolerance, gathered, effort):
     """Averages at the output times up to ``until`` from the series that starts now; effort left.
 
     Ends early when there is no effort left, but not before the first of them, and behind a snapshot.
@@ -122,7 +122,7 @@ def _measure_until(h_eff, work, room, now, step_order, hi, unit, until, toleranc
     done, before, times = now.done, now.done, gathered.times
     while done < times.size and times[done] <= until and (effort > 0 or done == before):
         x = (times[done] - now.t) / unit
-        norm2 = sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, step_order, PAD, hi, x)
+        norm2 = summed(work, step_order, lo, hi, x)
         effort -= measured(
             h_eff, work, room, step_order, norm2, tolerance, gathered.grams[done], gathered.sectors[done]
         )
@@ -161,13 +161,16 @@ def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, bud
     """
     times = gathered.times
     T, left, tail, per_amplitude = times.size, budget, tail_of(h_eff, tolerance), work_of(h_eff)
+    first = first_cell(h_eff)
     if now.pending:
         if not settle(h_eff, work, room, tail, now.reach):
             return GROW
         now.pending = 0
     if now.jumping == 0:
-        start = PAD + cells(h_eff)
-        effort = _measure_until(h_eff, work, room, now, np.int64(0), start, 1.0, now.t, tolerance, gathered, effort)
+        end = first + cells(h_eff)
+        effort = _measure_until(
+            h_eff, work, room, now, np.int64(0), first, end, 1.0, now.t, tolerance, gathered, effort
+        )
     while now.done < T and now.shown == 0:
         if now.jumping == 0:
             if left == 0 or effort <= 0:
@@ -176,14 +179,14 @@ def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, bud
                 return RECORD_FULL
             done, size, most = now.done, cells(h_eff), times[T - 1] - now.t
             step = lone_step(
-                h_eff, work, 0, PAD, PAD + size, room.filled, now.energy, now.rate, now.waiting, most, tolerance
+                h_eff, work, 0, first, first + size, room.filled, now.energy, now.rate, now.waiting, most, tolerance
             )
             if not np.isfinite(step.energy) or not np.isfinite(step.rate):
                 return NOT_FINITE
             effort -= 2 * (step.order + 8) * (size + 32) * per_amplitude
-            if is_cut_short(h_eff, step.order, now.reach):
-                now.reach = MAX_ORDER
-                set_aside(h_eff, work.taylor_re[0], work.taylor_im[0], room)
+            if is_cut_short(h_eff):
+                now.reach = min(2 * now.reach, MAX_ORDER)
+                set_aside(h_eff, work, work.taylor_re[0], work.taylor_im[0], room)
                 now.pending = 1
                 if not settle(h_eff, work, room, tail, now.reach):
                     return GROW
@@ -198,18 +201,18 @@ def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, bud
                 return NO_CONVERGENCE
             until = times[T - 1] if step.found == 0 and step.horizon >= most else now.t + step.time
             effort = _measure_until(
-                h_eff, work, room, now, step.order, step.hi, step.unit, until, tolerance, gathered, effort
+                h_eff, work, room, now, step.order, step.lo, step.hi, step.unit, until, tolerance, gathered, effort
             )
             if now.done == T:
                 return FINISHED
             if now.shown or times[now.done] <= until:  # row 0 is still the state that the step began with
                 return PAUSED
             if now.done > done:
-                sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, step.order, PAD, step.hi, step.summed)
+                summed(work, step.order, step.lo, step.hi, step.summed)
             now.t += step.time
             now.taylor_steps = max(now.taylor_steps - 1, 0)
             now.energy, now.rate, now.norm2 = step.energy, step.rate, step.norm2
-            now.reach = min(max(step.order + 2, LEAST_REACH), MAX_ORDER)
+            now.reach = max(now.reach - 1, LEAST_REACH)
             if step.found == 0:
                 now.waiting -= step.lost
             else:
@@ -233,7 +236,7 @@ def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, bud
                 landed(h_eff, room, record.sector[now.recorded])
                 now.recorded += 1
         else:
-            set_aside(h_eff, work.out_re, work.out_im, room)
+            set_aside(h_eff, work, work.out_re, work.out_im, room)
         now.pending = 1
         if not settle(h_eff, work, room, tail, now.reach):
             return GROW

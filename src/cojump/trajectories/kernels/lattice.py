@@ -20,9 +20,6 @@ Floats = NDArray[np.float64]
 
 UP, DOWN = 0, 1
 
-STAYS, MOVED, NO_ROOM = range(3)
-"""What a state has done to its box."""
-
 
 class Lattice(NamedTuple):
     """A model of B blocks of two levels whose arguments are all diagonal; L jumps, P products across two blocks.
@@ -33,9 +30,9 @@ class Lattice(NamedTuple):
         N_b.
     one : (B, 2, 2)
         One-body part of H of each block.
-    inside_axis, inside_first, inside_second : (I,), (I, 2, 2), (I, 2, 2)
+    inside_axis, inside : (I,), (I, 2, 2, 2)
         Products of two collective operators of one block in H_eff; the factor is in the first.
-    across_axes, across_first, across_second : (P, 2), (P, 2, 2), (P, 2, 2)
+    across_axes, across : (P, 2), (P, 2, 2, 2)
         The same of two blocks, the one of lower number first.
     band : (B,)
         How far H_eff moves a state along each axis.
@@ -47,20 +44,20 @@ class Lattice(NamedTuple):
         Tables of Γ one after the other; a stride is 0 along an axis on which Γ does not depend.
     y : (L, B, 2, 2)
         Matrices of collective jumps, sqrt(rate/N) included.
-    energy, energy_start, energy_stride : (.,), (K,), (K, B)
-        Tables of the K potentials N φ(Δ), as those of Γ.
     mixed : (B,)
         Number among those of all blocks with jumps whose rate operator is not diagonal, or -1.
+    energy, energy_start, energy_stride : (.,), (K,), (K, B)
+        Tables of the K potentials N φ(Δ), as those of Γ.
+    whole : (2, .)
+        What ``Elements.diagonal`` is for a box that is all of the grid 0..N_b; empty if that would be too large.
     """
 
     sizes: Integers
     one: Complex
     inside_axis: Integers
-    inside_first: Complex
-    inside_second: Complex
+    inside: Complex
     across_axes: Integers
-    across_first: Complex
-    across_second: Complex
+    across: Complex
     band: Integers
     kind: Integers
     axis: Integers
@@ -75,6 +72,7 @@ class Lattice(NamedTuple):
     energy: Floats
     energy_start: Integers
     energy_stride: Integers
+    whole: Floats
 
 
 class Box(NamedTuple):
@@ -97,7 +95,10 @@ class Box(NamedTuple):
 
 
 class Elements(NamedTuple):
-    """H_eff in a box of a sector. Its last axes make a row, long enough for a loop over it to be fast.
+    """H_eff in a box of a sector. Its last axes make a row, long enough for a loop over it to be fast; R rows.
+
+    A hop is named by where it ends: its elements are zero where it would start outside the box. First axes of length
+    two are real and imaginary parts. There are few arrays: the compiler takes its time for each of them.
 
     Attributes
     ----------
@@ -105,43 +106,49 @@ class Elements(NamedTuple):
         c_J(i) = <i+1|J_+|i> on each axis.
     own : (B, 5, n)
         <i+s|.|i>, s = -2..2, of all that acts on one axis.
-    left, right : (P, 3, n)
+    sides : (P, 2, 3, n)
         The same, s = -1..1, of the two factors of each product across blocks.
-    row : (3,)
-        First axis of the row, its length, and how many hops there are within it.
-    shift : (H,)
-        Distance in memory that a hop within a row goes.
-    hop_re, hop_im : (H, cells)
-        Its elements, by where it starts; zero where it would leave the box. A first imaginary part of NaN says that
-        all elements are real.
-    cross_re, cross_im : (3 P, cells)
-        The same of the second factors of products whose first one moves whole rows, three for each: s = -1, 0, 1.
-    level_re, level_im : (cells,)
-        Diagonal of what acts within a row.
-    half_rate : (cells,)
-        Half the diagonal of the rates of local jumps.
-    energy : (cells,)
-        Potentials; empty without any.
-    rate_up : (K, cells)
-        <i+1|.|i> of the rate operators of the jumps on a block, for each block where they are not diagonal; zero where
-        i + 1 is not in the box.
+    row : (8,)
+        See AXIS and the slots after it.
+    hops : (2, H)
+        Distance in memory that a hop within a row goes; and the numbers of those with real elements, then all others.
+    hop, scaled : (2, H + 2, length)
+        Their elements, zeros, and the diagonal of what acts on one axis within a row; all that times the factor of a
+        Taylor row.
+    cross : (2, 3 P, length)
+        The second factors of products whose first one moves whole rows, three for each: s = -1, 0, 1.
+    outers : (2, G)
+        As ``hops``, between rows.
+    outer : (2, G + 1, R)
+        Their elements, and the diagonal of what acts on one axis outside of a row.
+    opens : (G + 1, R)
+        1 where they start in the box; and 1 where what leaves the row next may leave the box but not the sector.
+    diagonal : (2, cells)
+        Diagonal of all else: products of blocks, potentials, and minus half of the rates of local jumps.
+    mixed : (2, K, cells)
+        -i/2 <i+1|.|i> of the rate operators of the jumps on a block, for each block where they are not diagonal, by
+        where it starts; zero where i + 1 is not in the box.
+    spans : (MAX_ORDER + 1, R, 2)
+        First place in each row of each Taylor vector that is not zero, and one past the last.
+    weights : (MAX_ORDER + 1, R)
+        |.|² of the rows in which there are such places.
     """
 
     c: Floats
     own: Complex
-    left: Complex
-    right: Complex
+    sides: Complex
     row: Integers
-    shift: Integers
-    hop_re: Floats
-    hop_im: Floats
-    cross_re: Floats
-    cross_im: Floats
-    level_re: Floats
-    level_im: Floats
-    half_rate: Floats
-    energy: Floats
-    rate_up: Complex
+    hops: Integers
+    hop: Floats
+    scaled: Floats
+    cross: Floats
+    outers: Integers
+    outer: Floats
+    opens: Integers
+    diagonal: Floats
+    mixed: Floats
+    spans: Integers
+    weights: Floats
 
 
 class LatticeHeff(NamedTuple):
@@ -154,11 +161,40 @@ class LatticeHeff(NamedTuple):
     place: Integers
 
 
-LONG_ROW = 1000
+class RowsWork(NamedTuple):
+    """As :class:`cojump.trajectories.kernels.common.Work`, of a state in rows of which a part each is not zero.
+
+    Attributes
+    ----------
+    taylor_re, taylor_im, out_re, out_im, norms
+        As there, with EDGE zero cells on each side.
+    hull : (R, 2)
+        What is not zero in any of the Taylor vectors, row by row.
+    shape : (2,)
+        Number of rows and their length.
+    """
+
+    taylor_re: Floats
+    taylor_im: Floats
+    out_re: Floats
+    out_im: Floats
+    norms: Floats
+    hull: Integers
+    shape: Integers
+
+
+LONG_ROW = 32
 """Amplitudes from which on a row is long enough."""
 
-AXIS, LENGTH, HOPS = range(3)
-"""Slots of ``Elements.row``."""
+EDGE = 2 * LONG_ROW
+"""Zero cells beside a box: more than the longest hop within a row."""
+
+AXIS, LENGTH, HOPS, REAL_HOPS, OUTER, REAL_OUTER, WIDEST, TOUCHED = range(8)
+"""Slots of ``Elements.row``: its first axis, its length, how many hops there are within it, how many of them are real,
+the same between rows, the longest hop within a row; and whether a Taylor vector has been cut by the box."""
+
+FAR, REAL_FIRST = range(2)
+"""Rows of ``Elements.hops`` and ``Elements.outers``."""
 
 
 @njit(**OPTIONS)
@@ -205,23 +241,19 @@ def next_place(place, n, axes):
 
 
 @njit(inline="always", **OPTIONS)
-def gamma_row(lattice, box, l, place, shift):
-    """Where Γ of jump l is in its tables at the first state of a row, and its stride along the row.
-
-    ``shift`` is added to the number of particles up on the jump's own axis.
-    """
-    B = box.n.size
-    at = lattice.gamma_start[l] + shift * lattice.gamma_stride[l, lattice.axis[l]]
-    for b in range(B - 1):
-        at += (box.lo[b] + place[b]) * lattice.gamma_stride[l, b]
-    return at + box.lo[B - 1] * lattice.gamma_stride[l, B - 1], lattice.gamma_stride[l, B - 1]
+def table_at(start, strides, lo, place):
+    """Where a table of Γ or of a potential is at a place in the box; on the last axis, at its first state."""
+    at, last = start + lo[lo.size - 1] * strides[lo.size - 1], lo.size - 1
+    for b in range(last):
+        at += (lo[b] + place[b]) * strides[b]
+    return at
 
 
 @njit(**OPTIONS)
-def set_strides(box):
+def set_strides(n, stride, size):
     """Write strides and size from the numbers of states along the axes."""
-    stride = 1
-    for b in range(box.n.size - 1, -1, -1):
-        box.stride[b] = stride
-        stride *= box.n[b]
-    box.size[0] = stride
+    cells = 1
+    for b in range(n.size - 1, -1, -1):
+        stride[b] = cells
+        cells *= n[b]
+    size[0] = cells

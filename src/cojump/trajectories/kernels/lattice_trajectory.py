@@ -5,31 +5,35 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from .common import PAD
-from .lattice import MOVED, NO_ROOM, Box, copy_into
-from .lattice_box import fit, gram
-from .lattice_heff import fill_axes, fill_energy, fill_rates
+from .common import OPTIONS
+from .lattice import EDGE, LENGTH, LONG_ROW, TOUCHED, Box, copy_into
+from .lattice_box import COUNT, START, fit_box, gram, put, runs_of, tails_of
+from .lattice_heff import fill_elements, lay_rows
 from .lattice_jump import perform_jump
+from .lattice_rows import clear_beside_hull, forget_zeros, write_hull
 
 
 class Room(NamedTuple):
-    """Room to work in, beside that of the series.
+    """Room to work in, beside that of the series. Axes of length two are real and imaginary parts.
 
     Attributes
     ----------
     after : Box
         Where the state in ``new`` lies.
-    new_re, new_im : (3 cells,)
+    new : (2, 3 cells)
         A state after a jump.
-    rest_re, rest_im : (2, 2 cells)
+    rest : (2, 2, 2 cells)
         The jumping particle up and down, times the state of the others.
-    vectors : (1 + 3B, cells)
-        A state and what the collective operators make of it.
+    vectors : (1 + 3B, 2, length)
+        A row of a state and what the collective operators make of it.
     weight : (cells,)
-    weights : (L,)
-        Weights of the jumps.
+    weights, profile : (L,), (L, n)
+        Weights of the jumps, and those of ladders along their axes.
+    runs, n_runs : (., 2 + B), (1,)
+        Pieces of the box in which the state in ``new`` lies.
     marginal, edges : (B, n), (B, 2)
         The state along each axis, and where its tails are cut.
     place : (B,)
@@ -37,13 +41,14 @@ class Room(NamedTuple):
     """
 
     after: Box
-    new_re: NDArray[np.float64]
-    new_im: NDArray[np.float64]
-    rest_re: NDArray[np.float64]
-    rest_im: NDArray[np.float64]
-    vectors: NDArray[np.complex128]
+    new: NDArray[np.float64]
+    rest: NDArray[np.float64]
+    vectors: NDArray[np.float64]
     weight: NDArray[np.float64]
     weights: NDArray[np.float64]
+    profile: NDArray[np.float64]
+    runs: NDArray[np.int64]
+    n_runs: NDArray[np.int64]
     marginal: NDArray[np.float64]
     edges: NDArray[np.int64]
     place: NDArray[np.int64]
@@ -52,46 +57,50 @@ class Room(NamedTuple):
 
 def settle(h_eff, work, room, tail, reach):
     """Put the state in ``room`` into the box of ``h_eff`` and make the elements there; False if there is no room."""
-    box, other_sector = h_eff.box, False
+    lattice, box, elements, after, edges, runs = (
+        h_eff.lattice, h_eff.box, h_eff.elements, room.after, room.edges, room.runs,
+    )  # fmt: skip
+    new_re, new_im, other_sector = room.new[0], room.new[1], False
     for b in range(box.n.size):
-        other_sector |= box.two_J[b] != room.after.two_J[b]
-    re, im = work.taylor_re[0, PAD:], work.taylor_im[0, PAD:]
-    done = fit(
-        h_eff.lattice,
-        room.after,
-        room.new_re,
-        room.new_im,
-        box,
-        re,
-        im,
-        room.place,
-        room.marginal,
-        room.edges,
-        tail,
-        reach,
-    )
-    if done == NO_ROOM:
+        other_sector |= box.two_J[b] != after.two_J[b]
+    total = tails_of(runs, room.n_runs[0], new_re, new_im, after.n, room.marginal, edges, tail)
+    moved = fit_box(lattice.sizes, lattice.band, after.two_J, after.lo, edges, reach, box)
+    if box.size[0] > elements.diagonal.shape[1]:
         return False
-    if done == MOVED or other_sector:
-        fill_axes(h_eff.lattice, box, h_eff.elements)
-        if done == MOVED:
-            fill_energy(h_eff.lattice, box, h_eff.elements, room.place)
-        if done == MOVED or h_eff.elements.rate_up.size > 0:
-            fill_rates(h_eff.lattice, box, h_eff.elements, room.place)
+    if moved:
+        lay_rows(box.n, elements.row, LONG_ROW)
+        forget_zeros(elements.spans, box.size[0] // elements.row[LENGTH], elements.row[LENGTH])
+    put(
+        runs, room.n_runs[0], new_re, new_im, after.lo, edges, box.lo, box.n, box.stride, elements.row[LENGTH],
+        elements.spans[0], elements.weights[0], work.taylor_re[0], work.taylor_im[0],
+        2.0 * box.n.size * tail * total,
+    )  # fmt: skip
+    if moved or other_sector:
+        fill_elements(lattice, box, elements, room.place, moved)
+    elements.row[TOUCHED] = 0
+    write_hull(
+        elements.spans, box.size[0], elements.row[LENGTH], box.n[box.n.size - 1], np.int64(0), work.hull, work.shape
+    )
     return True
 
 
-def set_aside(h_eff, re, im, room):
+def set_aside(h_eff, work, re, im, room):
     """Copy a state in the box to where the state after a jump lies."""
-    box, after = h_eff.box, room.after
+    _set_aside(h_eff.box, room.after, re, im, room.new, work.hull, work.shape, room.runs, room.n_runs)
+
+
+@njit(**OPTIONS)
+def _set_aside(box, after, re, im, new, hull, shape, runs, n_runs):
     copy_into(after.two_J, box.two_J)
     copy_into(after.lo, box.lo)
     copy_into(after.n, box.n)
     copy_into(after.stride, box.stride)
     copy_into(after.size, box.size)
-    for p in range(box.size[0]):
-        room.new_re[p] = re[PAD + p]
-        room.new_im[p] = im[PAD + p]
+    n_runs[0] = runs_of(hull, shape, box.stride, box.n[box.n.size - 1], runs)
+    for number in range(n_runs[0]):
+        for p in range(runs[number, START], runs[number, START] + runs[number, COUNT]):
+            new[0, p] = re[EDGE + p]
+            new[1, p] = im[EDGE + p]
 
 
 def cells(h_eff):
@@ -99,9 +108,14 @@ def cells(h_eff):
     return h_eff.box.size[0]
 
 
+def first_cell(h_eff):
+    """The first cell of a state."""
+    return np.int64(EDGE)
+
+
 def tail_of(h_eff, tolerance):
-    """Weight that may be cut off at each of its ends."""
-    return (0.5 * tolerance) ** 2 / (4 * h_eff.box.n.size)
+    """Weight that may be cut off at each of its ends; as much again in its rows."""
+    return (0.5 * tolerance) ** 2 / (8 * h_eff.box.n.size)
 
 
 def work_of(h_eff):
@@ -112,39 +126,30 @@ def work_of(h_eff):
     return per_amplitude
 
 
-def is_cut_short(h_eff, order, reach):
-    """Whether the box may have cut what an order of the series reaches."""
-    return order > reach
+def is_cut_short(h_eff):
+    """Whether the box has cut what the series reaches."""
+    return h_eff.elements.row[TOUCHED] != 0
 
 
 def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
     """Inner products of the state in ``out`` and what operators make of it, and its sector; multiplications made."""
-    size = h_eff.box.size[0]
-    re, im = work.out_re[PAD : PAD + size], work.out_im[PAD : PAD + size]
-    gram(h_eff.box, h_eff.elements, re, im, room.vectors, norm2, grams)
-    copy_into(sector, h_eff.box.two_J)
+    box = h_eff.box
+    size = box.size[0]
+    re, im = work.out_re[EDGE : EDGE + size], work.out_im[EDGE : EDGE + size]
+    clear_beside_hull(work.hull, work.shape, work.out_re, work.out_im)
+    gram(
+        box.lo, box.n, box.stride, h_eff.elements.c, re, im, work.hull, work.shape, room.vectors, norm2, room.place,
+        grams,
+    )  # fmt: skip
+    copy_into(sector, box.two_J)
     return (order + 4 * room.vectors.shape[0]) * (size + 32)
 
 
 def jumped(h_eff, work, room, norm2, tolerance, u):
     """Jump from the state in ``out``."""
     size = h_eff.box.size[0]
-    return perform_jump(
-        h_eff.lattice,
-        h_eff.box,
-        h_eff.elements,
-        room.place,
-        room.after,
-        work.out_re[PAD : PAD + size],
-        work.out_im[PAD : PAD + size],
-        room.rest_re,
-        room.rest_im,
-        room.new_re,
-        room.new_im,
-        room.weight,
-        room.weights,
-        u,
-    )
+    clear_beside_hull(work.hull, work.shape, work.out_re, work.out_im)
+    return perform_jump(h_eff, work, room, work.out_re[EDGE : EDGE + size], work.out_im[EDGE : EDGE + size], u)
 
 
 def landed(h_eff, room, sector):

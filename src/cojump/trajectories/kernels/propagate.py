@@ -37,11 +37,18 @@ def fill_complex(N, two_J, first, last, up_re, up_im, down_re, down_im, two, off
         two_im[p] = two[1] * cc
 
 
+@njit(inline="always", **OPTIONS)
+def _zeros_beside(re, im, lo, hi):
+    """Zero the cells on each side of lo..hi that an operator of two bands reads."""
+    re[lo - 2] = re[lo - 1] = re[hi] = re[hi + 1] = 0.0
+    im[lo - 2] = im[lo - 1] = im[hi] = im[hi + 1] = 0.0
+
+
 @njit(**OPTIONS)
 def apply_real(rows_re, rows_im, order, lo, hi, unit, off, diagonal, half_rate, shift, half_shift):
     """Taylor row order + 1 on lo..hi for real tridiagonal H: -i unit (H_eff - shift + i half_shift) row / (order + 1).
 
-    Returns its squared norm.
+    Returns its squared norm. The cells beside lo..hi are zeroed.
     """
     scale = unit * (1.0 / (order + 1.0))
     re, im = rows_re[order, lo - 1 : hi + 1], rows_im[order, lo - 1 : hi + 1]
@@ -59,6 +66,7 @@ def apply_real(rows_re, rows_im, order, lo, hi, unit, off, diagonal, half_rate, 
         to_re[p] = a
         to_im[p] = b
         total += a * a + b * b
+    _zeros_beside(rows_re[order + 1], rows_im[order + 1], lo, hi)
     return total
 
 
@@ -92,6 +100,7 @@ def apply_complex(
         to_re[p] = scale * h_im
         to_im[p] = -scale * h_re
         total += (scale * h_im) ** 2 + (scale * h_re) ** 2
+    _zeros_beside(rows_re[order + 1], rows_im[order + 1], lo, hi)
     return total
 
 

@@ -10,8 +10,8 @@ from numba.extending import overload
 
 from ..no_jump_tables import BandedHeff, ProgramHeff
 from .common import MAX_ORDER, OPTIONS, PAD
-from .lattice import LatticeHeff
-from .lattice_heff import apply_lattice
+from .lattice import LENGTH, LatticeHeff
+from .lattice_rows import apply_lattice, change_weights, overlap_of_rows, write_hull
 from .program import apply_columns, apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
 from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
@@ -25,6 +25,12 @@ LARGE = 2.0**64
 FEW, LEAST = 0.5, 2.0**-8
 """Number of steps to a jump above which they share the tolerance, and the smallest share."""
 
+VECTOR = 8
+"""Windows have whole multiples of this number of cells where there is room: the rest of a vector is slow."""
+
+ROOM = 7
+"""Orders of the series that a window has room for at first."""
+
 NEAR = 16.0
 """Factor by which the unit of time may miss the horizon."""
 
@@ -32,6 +38,9 @@ TINY = 2.0**-960
 
 BESIDE = 2.0**-14
 """Part of the tolerance that the norm of what is left out of a row of the series may have."""
+
+BESIDE_ROWS = 2.0**-7
+"""The same of several blocks, where each row of the grid is cut at both ends."""
 
 LEFT_OUT = 2.0**-8
 """The same for a list of basis states.
@@ -77,12 +86,27 @@ def refresh_elements(h_eff, work, two_J, start, stop):
         work.two_im[p] = 0.0
 
 
+@njit(inline="always", **OPTIONS)
+def _widened(lo, hi, reach, first, last):
+    """A window wider by ``reach`` on each side, and rounded up to whole vectors, as far as the sector goes."""
+    lo, hi = max(lo - reach, first), min(hi + reach, last)
+    size = hi - lo
+    if size > VECTOR:
+        size = (size + VECTOR - 1) // VECTOR * VECTOR
+    hi = min(lo + size, last)
+    return max(hi - size, first), hi
+
+
 @njit(**OPTIONS)
-def _level_windows(rows_re, rows_im, order, lo, hi, band, first, last):
-    """Zero every row out to the window of the highest one, so that the series is summed in one sweep."""
-    for k in range(order):
-        row_lo, row_hi = max(lo - k * band, first), min(hi + k * band, last)
-        clear_beside(rows_re[k], rows_im[k], row_lo, row_hi, (order - k) * band)
+def _blank(rows_re, rows_im, first_row, last_row, lo, hi, wide_lo, wide_hi):
+    """Zero rows on the cells of a wide window that are not in lo..hi, and on PAD cells beside it."""
+    for k in range(first_row, last_row + 1):
+        for p in range(wide_lo - PAD, lo):
+            rows_re[k, p] = 0.0
+            rows_im[k, p] = 0.0
+        for p in range(hi, wide_hi + PAD):
+            rows_re[k, p] = 0.0
+            rows_im[k, p] = 0.0
 
 
 @njit(**OPTIONS)
@@ -124,7 +148,8 @@ def _expansion(banded, of_lattice=False, of_list=False):
             first, last = sector_range(h_eff.N, two_J)
             band, constant = h_eff.band, 0.5 * h_eff.casimir * (0.5 * two_J) * (0.5 * two_J + 1.0)
         elif of_lattice:
-            first, last, band, constant = PAD, PAD + h_eff.box.size[0], 0, 0.0
+            first, last, band, constant = lo, hi, 0, 0.0
+            count = h_eff.box.size[0] // h_eff.elements.row[LENGTH]
         elif of_list:
             first, last, band, constant = PAD, PAD + h_eff.occupied.slots[1], 0, 0.0
             keep_slots(h_eff.occupied, h_eff.occupied.slots[1])
@@ -134,32 +159,38 @@ def _expansion(banded, of_lattice=False, of_list=False):
         else:
             first, last, band, constant = PAD, PAD + h_eff.diagonal.size, 0, 0.0
         rows_re, rows_im, norms = work.taylor_re, work.taylor_im, work.norms
-        reach = MAX_ORDER * band
-        if banded:  # noqa: SIM102 - a condition of two parts would not be dropped
-            if filled[0] != two_J or filled[1] > max(lo - reach, first) or filled[2] < min(hi + reach, last):
-                filled[0], filled[1], filled[2] = two_J, max(lo - reach - 8, first), min(hi + reach + 8, last)
-                refresh_elements(h_eff, work, two_J, filled[1], filled[2])
+        wide_lo, wide_hi = lo, hi
+        if banded:  # all rows have one window, so that none has to be cleared and the series is summed in one sweep
+            wide_lo, wide_hi = _widened(lo, hi, ROOM * band, first, last)
+            _blank(rows_re, rows_im, np.int64(0), np.int64(0), lo, hi, wide_lo, wide_hi)
         norms[0] = 1.0
         energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
         unit = _power_of_two(guessed_horizon(rate_shift, waiting, most))
-        order, done, renewed, power, peak, growth, ratio = 0, False, False, 1.0, 1.0, 2.0, 1.0
+        # the order is no literal 0, for which every kernel would be compiled once more
+        order, done, renewed, power, peak, growth, ratio = np.int64(0), False, False, 1.0, 1.0, 2.0, 1.0
         while order < MAX_ORDER and not done:
-            row_lo, row_hi = max(lo - (order + 1) * band, first), min(hi + (order + 1) * band, last)
+            if banded:
+                far_lo, far_hi = max(lo - (order + 1) * band, first), min(hi + (order + 1) * band, last)
+                if far_lo < wide_lo or far_hi > wide_hi:
+                    more_lo, more_hi = _widened(lo, hi, (order + 4) * band, first, last)
+                    more_lo, more_hi = min(more_lo, wide_lo), max(more_hi, wide_hi)
+                    _blank(rows_re, rows_im, np.int64(0), order, wide_lo, wide_hi, more_lo, more_hi)
+                    wide_lo, wide_hi = more_lo, more_hi
+                if filled[0] != two_J or filled[1] > wide_lo or filled[2] < wide_hi:
+                    filled[0], filled[1], filled[2] = two_J, max(wide_lo - 8, first), min(wide_hi + 8, last)
+                    refresh_elements(h_eff, work, two_J, filled[1], filled[2])
             half_shift = 0.5 * rate_shift - constant
             if of_lattice:
                 norm2 = apply_lattice(
                     rows_re,
                     rows_im,
-                    np.int64(order),  # not the literal 0 of the first one, for which all would be compiled once more
-                    row_lo,
-                    row_hi,
+                    order,
+                    lo,
                     unit,
-                    h_eff.lattice,
-                    h_eff.box,
-                    h_eff.elements,
-                    h_eff.place,
+                    h_eff,
                     shift,
                     half_shift,
+                    (BESIDE_ROWS * tolerance / power) ** 2,
                 )
             elif of_list:
                 least = (LEFT_OUT * tolerance / power) ** 2 / (hi - lo)
@@ -224,15 +255,15 @@ def _expansion(banded, of_lattice=False, of_list=False):
                         half_shift,
                         least,
                     )
-                last, row_hi = hi, hi
+                last, wide_hi = hi, hi
             elif not banded:
                 if h_eff.pointers.size > 0:
                     norm2 = apply_columns(
                         rows_re,
                         rows_im,
                         order,
-                        row_lo,
-                        row_hi,
+                        wide_lo,
+                        wide_hi,
                         unit,
                         h_eff.pointers,
                         h_eff.rows,
@@ -249,8 +280,8 @@ def _expansion(banded, of_lattice=False, of_list=False):
                         rows_re,
                         rows_im,
                         order,
-                        row_lo,
-                        row_hi,
+                        wide_lo,
+                        wide_hi,
                         unit,
                         h_eff.program,
                         h_eff.bands.shift,
@@ -266,8 +297,8 @@ def _expansion(banded, of_lattice=False, of_list=False):
                     rows_re,
                     rows_im,
                     order,
-                    row_lo,
-                    row_hi,
+                    wide_lo,
+                    wide_hi,
                     unit,
                     work.off_re,
                     h_eff.diagonal,
@@ -280,8 +311,8 @@ def _expansion(banded, of_lattice=False, of_list=False):
                     rows_re,
                     rows_im,
                     order,
-                    row_lo,
-                    row_hi,
+                    wide_lo,
+                    wide_hi,
                     unit,
                     work.off_re,
                     work.off_im,
@@ -295,10 +326,16 @@ def _expansion(banded, of_lattice=False, of_list=False):
             if order == 0 and not norm2 < LARGE**4 and unit > most * TINY:
                 unit /= LARGE  # the square of the row has overflowed, or nearly so
                 continue
-            clear_beside(rows_re[order + 1], rows_im[order + 1], row_lo, row_hi, 2 * PAD)
+            if not banded:
+                clear_beside(rows_re[order + 1], rows_im[order + 1], wide_lo, wide_hi, 2 * PAD)
             norms[order + 1] = np.sqrt(norm2)
             if order == 0:
-                real, imag = overlap(rows_re, rows_im, 1, lo, hi)
+                if of_lattice:
+                    real, imag = overlap_of_rows(
+                        rows_re, rows_im, order + 1, lo, h_eff.elements.row[LENGTH], h_eff.elements.spans, count
+                    )
+                else:
+                    real, imag = overlap(rows_re, rows_im, order + 1, lo, hi)
                 energy, rate = shift - imag / unit, max(rate_shift - 2.0 * real / unit, 0.0)
                 horizon = guessed_horizon(rate, waiting, most)
                 if not renewed and (abs(energy - shift) + abs(rate - rate_shift)) * horizon > 0.25:
@@ -311,19 +348,28 @@ def _expansion(banded, of_lattice=False, of_list=False):
                 growth = 1.0 + np.exp(0.5 * rate_shift * horizon)
                 wanted = _power_of_two(horizon)
                 if norms[1] < LARGE and (unit > NEAR * wanted or unit * NEAR < wanted):
-                    _change_unit(rows_re, rows_im, norms, 1, row_lo, row_hi, wanted / unit)
+                    _change_unit(rows_re, rows_im, norms, order + 1, wide_lo, wide_hi, wanted / unit)
+                    if of_lattice:
+                        change_weights(h_eff.elements.weights, order + 1, wanted / unit)
                     unit = wanted
                 ratio = horizon / unit
             order += 1
             if norms[order] > LARGE:
                 _, exponent = math.frexp(norms[order])
                 factor = math.ldexp(1.0, -(exponent // order + 1))
-                _change_unit(rows_re, rows_im, norms, order, row_lo, row_hi, factor)
+                _change_unit(rows_re, rows_im, norms, order, wide_lo, wide_hi, factor)
+                if of_lattice:
+                    change_weights(h_eff.elements.weights, order, factor)
                 unit *= factor
                 ratio = horizon / unit
                 power = ratio ** (order - 1)
             if order == 2:
-                real, imag = overlap(rows_re, rows_im, 2, lo, hi)
+                if of_lattice:
+                    real, imag = overlap_of_rows(
+                        rows_re, rows_im, order, lo, h_eff.elements.row[LENGTH], h_eff.elements.spans, count
+                    )
+                else:
+                    real, imag = overlap(rows_re, rows_im, order, lo, hi)
                 curvature = 2.0 * real + norms[1] ** 2 - 0.5 * ((rate_shift - rate) * unit) ** 2
                 curvature = curvature / unit / unit
             power *= ratio
@@ -339,9 +385,10 @@ def _expansion(banded, of_lattice=False, of_list=False):
             for k in range(1, order + 1):
                 if norms[k] * (horizon / unit) ** k * ROUNDING > 0.1 * tolerance:
                     horizon = unit * (0.1 * tolerance / (ROUNDING * norms[k])) ** (1.0 / k)
-        _level_windows(rows_re, rows_im, order, lo, hi, band, first, last)
-        lo, hi = max(lo - order * band, first), min(hi + order * band, last)
-        return order, horizon, energy, rate, curvature, shift, rate_shift, unit, lo, hi
+        if of_lattice:
+            inner = h_eff.box.n[h_eff.box.n.size - 1]
+            write_hull(h_eff.elements.spans, hi - lo, h_eff.elements.row[LENGTH], inner, order, work.hull, work.shape)
+        return order, horizon, energy, rate, curvature, shift, rate_shift, unit, wide_lo, wide_hi
 
     return expanded
 
@@ -378,7 +425,7 @@ def expand(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most,
     Returns
     -------
     order, horizon, energy, rate, curvature, shift, rate_shift, unit, lo, hi
-        Energy, rate and curvature at t = 0: <H>, <R>, and c with -log|ψ(t)|² ≈ rate t - c t². The window of the sum
-        is lo, hi widened by order · band.
+        Energy, rate and curvature at t = 0: <H>, <R>, and c with -log|ψ(t)|² ≈ rate t - c t². The window of the sum is
+        at least as wide as lo, hi and order · band.
     """
     return _expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)

@@ -94,7 +94,12 @@ def work_of(h_eff):
     return 32
 
 
-def is_cut_short(h_eff, order, reach):
+def first_cell(h_eff):
+    """The first cell of a state."""
+    return np.int64(PAD)
+
+
+def is_cut_short(h_eff):
     """States are found order by order: nothing is cut."""
     return False
 
@@ -127,7 +132,7 @@ def settle(h_eff, work, room, tail, reach):
     return True
 
 
-def set_aside(h_eff, re, im, room):
+def set_aside(h_eff, work, re, im, room):
     """Copy a state in the slots to where the state after a jump lies."""
     room.target[0] = h_eff.occupied.slots[0]
     gather_state(h_eff.occupied, re[PAD:], im[PAD:], 0.0, room.after)

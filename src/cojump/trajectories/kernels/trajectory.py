@@ -105,7 +105,9 @@ def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance,
     times, counts = gathered.times, gathered.counts
     tail = (SHARE * tolerance) ** 2
     status, left = FINISHED, budget
-    done, effort = _measure_until(h_eff.N, work, 0, two_J, lo, hi, 1.0, t, t, done, gathered, amplitudes, effort)
+    done, effort = _measure_until(
+        h_eff.N, work, np.int64(0), two_J, lo, hi, 1.0, t, t, done, gathered, amplitudes, effort
+    )
     while done < times.size:
         # what a step begins with: a pause in its midst goes back to it
         now.two_J, now.lo, now.hi, now.done = two_J, lo, hi, done

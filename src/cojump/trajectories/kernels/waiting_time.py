@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numba.extending import overload
 
 from .common import OPTIONS, Step
+from .lattice import RowsWork
+from .lattice_rows import sum_rows
 from .propagate import norm_squared, sum_series
 from .series import expand
 
@@ -40,6 +43,24 @@ def sum_at(taylor_re, taylor_im, out_re, out_im, order, lo, hi, x):
     return norm_squared(out_re, out_im, lo, hi)
 
 
+def _sum_of(work, order, lo, hi, x):
+    return sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, x)
+
+
+def _sum_of_rows(work, order, lo, hi, x):
+    return sum_rows(work.taylor_re, work.taylor_im, work.hull, work.shape, order, x, work.out_re, work.out_im)
+
+
+def summed(work, order, lo, hi, x):
+    """As sum_at, of whatever the state is written in."""
+    return (_sum_of_rows if isinstance(work, RowsWork) else _sum_of)(work, order, lo, hi, x)
+
+
+@overload(summed, jit_options=OPTIONS, inline="always")
+def _choose_sum(work, order, lo, hi, x):
+    return _sum_of_rows if work.instance_class is RowsWork else _sum_of
+
+
 @njit(inline="always", **OPTIONS)
 def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, waiting, tolerance):
     """Time in (0, horizon] at which the log-survival has lost ``waiting``, or the horizon.
@@ -58,7 +79,7 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
         series was summed, in units of the rows: at the time, or beside a jump by less than the tolerance shows.
     """
     if waiting <= 0.0:  # the jump is due
-        norm2 = sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, 0.0)
+        norm2 = summed(work, order, lo, hi, 0.0)
         return 0.0, 1, 0.0, norm2, 0.0
     # all times in the unit of the rows
     end, first, second = horizon / unit, rate * unit, -curvature * unit * unit
@@ -72,7 +93,7 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
     untried = s < end  # whether the upper end has been evaluated
     s_before, miss_before, third_before = 0.0, -waiting, 0.0
     for iteration in range(100):
-        norm2 = sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, s)
+        norm2 = summed(work, order, lo, hi, s)
         lost = damping * s - np.log(norm2)
         miss = lost - waiting
         # first s + second s² + third s³, which meets the loss here, and from the second evaluation on the last one too

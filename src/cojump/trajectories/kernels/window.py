@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from .common import OPTIONS, PAD
+from .common import OPTIONS
 
 SHARE = 0.25
 """Part of the tolerance given to the tails on each side of a window; half of it is the Taylor series'."""
@@ -26,13 +26,12 @@ def trim(re, im, lo, hi, weight):
 
 @njit(**OPTIONS)
 def store(from_re, from_im, lo, hi, factor, to_re, to_im):
-    """Write factor · from within the window, zero in the cells beside it that a wider window will read."""
+    """Write factor · from within the window."""
     source_re, source_im = from_re[lo:hi], from_im[lo:hi]
     target_re, target_im = to_re[lo:hi], to_im[lo:hi]
     for p in range(target_re.size):
         target_re[p] = factor * source_re[p]
         target_im[p] = factor * source_im[p]
-    clear_beside(to_re, to_im, lo, hi, 2 * PAD)
 
 
 @njit(**OPTIONS)
