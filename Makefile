@@ -10,7 +10,7 @@ DEMO := mpi_runs/constrained
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slurm lint format bench bench-check bench-record validation clean clean-results
+.PHONY: demo test test-slurm lint format bench bench-check bench-record validation docs clean clean-results
 
 demo: $(READY)
 	$(BIN)/mpiexec -n $(RANKS) $(BIN)/cojump run $(DEMO)/run.toml
@@ -20,16 +20,21 @@ test: lint
 	$(BIN)/python -m pytest -n auto --dist loadscope
 
 lint: $(READY)
-	$(BIN)/ruff format --check src tests analysis
-	$(BIN)/ruff check src tests analysis
+	$(BIN)/ruff format --check src tests analysis docs/site
+	$(BIN)/ruff check src tests analysis docs/site
 	$(BIN)/mypy
 
 format: $(READY)
-	$(BIN)/ruff format src tests analysis
-	$(BIN)/ruff check --fix src tests analysis
+	$(BIN)/ruff format src tests analysis docs/site
+	$(BIN)/ruff check --fix src tests analysis docs/site
 
 validation: $(READY)
 	$(BIN)/python -m pytest -m validation -s
+
+# The documentation as a site, build/site/index.html; a warning is an error.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f docs/site/mkdocs.yml
+	@echo "build/site/index.html"
 
 # A real Slurm on this machine (root, Debian): installed and started if need be, stopped at the end. Some minutes.
 test-slurm: $(READY)
