@@ -124,11 +124,15 @@ def held():
     yield cj.start(model, {"spins": cj.Sector(1, [0, 0.6, 0.8])})
     yield cj.mixture([(1.0, start(model))])
     yield cj.occupation(MODELS["lambda_pump"](), {"particles": [1, 1, 1]})
-    yield cj.steady_state(MODELS["free_flips"]())
     yield cj.spectrum.slowest(MODELS["free_flips"](), 2)
     yield cj.spectrum.switching(systems.facilitated(16, 0.1, 5.0, 1.0))
     yield cj.spectrum.stationary(MODELS["boundary_time_crystal"](), cj.tilted(MODELS["boundary_time_crystal"](), 1, 0))
     yield cj.counting.theta(MODELS["free_flips"](), [0.0, 0.1])
+    yield (steady := cj.steady_state(MODELS["free_flips"]()))
+    z, taus = {"spins": Z}, np.linspace(0, 1, 5)
+    yield from (steady.two_time(taus, z, z), steady.two_time(taus, z, z).spectrum([0.0]), steady.g2(taus, z))
+    sampled = cj.two_time(model, state, taus, z, z, n_traj=2)
+    yield from (sampled, sampled.spectrum([0.0]), cj.g2(model, state, taus, z, n_traj=2))
     mode = cj.Model([*model.blocks, cj.Mode("m")], model.hamiltonian, [*model.jumps, cj.ModeLoss(1.0, "m")])
     yield mode
     yield cj.mean_field(mode, start(mode), TIMES).photons

@@ -126,6 +126,10 @@ def calls():
     with_mode = cj.Model([*model.blocks, cj.Mode("m")], model.hamiltonian, [cj.ModeLoss(1.0, "m")])
     pumped = cj.systems.free_flips(3, 0.1, 1.0, 1.0)
     common = {"model": model, "state": state, "times": times}
+    exact, steady, effort = cj.master_equation(**common), cj.steady_state(model), {"memory": 4.0, "applications": 1e7}
+    free = cj.systems.free_flips(3, 0.7, 1.3, 0.8)
+    at_rest = cj.fluctuations.stationary(free, cj.attractors.fixed_points(free, starts=1)[0].densities)
+    several = steady.two_time(times, {S: Z}, {S: Z})
     source = {"model": model, "source": result}
     found = [
         (cj.Block, {"name": S, "size": 2, "levels": 2}),
@@ -196,6 +200,46 @@ def calls():
             cj.estimate,
             {**common, "n_traj": 2, "seed": 1, "tolerance": 1e-9, "chunk": 2, "ranks": 1, "seconds": 0.001},
         ),
+        (
+            cj.two_time,
+            {
+                "model": model,
+                "state": state,
+                "taus": [0.0, 0.5],
+                "a": {S: Z},
+                "b": {S: DOWN},
+                "start": 0.5,
+                "n_traj": 1,
+                "seed": 1,
+                "tolerance": 1e-9,
+                "chunk": 2,
+                "comm": None,
+                "progress": False,
+            },
+        ),
+        (
+            cj.g2,
+            {
+                "model": with_mode,
+                "state": cj.tilted(with_mode, 1.1, 0.4, modes={"m": 0.5}),
+                "taus": [0.0, 0.5],
+                "of": "m",
+                "start": 0.5,
+                "n_traj": 1,
+                "seed": 1,
+                "tolerance": 1e-9,
+                "chunk": 2,
+                "comm": None,
+                "progress": False,
+            },
+        ),
+        (exact.two_time, {"taus": [0.5], "a": {S: Z}, "b": {S: DOWN}, "start": 0.5, **effort}),
+        (exact.g2, {"taus": [0.5], "of": {S: DOWN}, "start": 0.5, **effort}),
+        (steady.two_time, {"taus": [0.5], "a": {S: Z}, "b": {S: DOWN}, "tolerance": 1e-9, **effort}),
+        (steady.g2, {"taus": [0.5], "of": {S: DOWN}, "tolerance": 1e-9, **effort}),
+        (cj.mean_field(**common).two_time, {"taus": [0.5], "a": {S: Z}, "b": {S: DOWN}, "start": 0.5}),
+        (at_rest.two_time, {"taus": [0.5], "a": {"spins": Z}, "b": {"spins": DOWN}}),
+        (several.spectrum, {"omegas": [0.0, 1.0], "damping": 0.1}),
         (cj.trajectory, {**common, "seed": 1, "index": 0, "tolerance": 1e-9}),
         (cj.mean_field, common),
         (

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .ensemble import counting
     from .ensemble.estimate import estimate
     from .ensemble.simulate import simulate, trajectory
+    from .ensemble.two_time import g2, two_time
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
     from .model import (
         Block,
@@ -77,6 +78,8 @@ _HOMES = {
     "estimate": "ensemble.estimate",
     "simulate": "ensemble.simulate",
     "trajectory": "ensemble.simulate",
+    "two_time": "ensemble.two_time",
+    "g2": "ensemble.two_time",
     "mean_field": "theory.mean_field",
     "master_equation": "theory.master_equation",
     "steady_state": "theory.steady_state",
@@ -142,6 +145,8 @@ __all__ = [
     "estimate",
     "simulate",
     "trajectory",
+    "two_time",
+    "g2",
     "mean_field",
     "master_equation",
     "steady_state",

@@ -8,7 +8,7 @@ it is for part p alone, a model without envelopes.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import comb
 from typing import Any, NamedTuple
@@ -115,6 +115,33 @@ def driven_parts(model: Model) -> list[DrivenPart]:
 def _steady(term: Any) -> Any:
     """A term without its envelope."""
     return term if term.envelope is None else replace(term, envelope=None, breaks=())
+
+
+@dataclass(frozen=True, eq=False)
+class Later:
+    """f(t + by) of an envelope f."""
+
+    envelope: Callable[[Any], Any]
+    by: float
+
+    def __call__(self, t: Any) -> Any:
+        """Its value at the time t of a clock that starts at ``by``."""
+        return self.envelope(t + self.by)
+
+
+def later(model: Model, by: float) -> Model:
+    """The model as it is from the time ``by`` on, t = 0 of the new one; itself where nothing changes in time."""
+    if not model.is_driven or by == 0:
+        return model
+    made: dict[Hashable, Later] = {}
+
+    def moved(term: Any) -> Any:
+        if term.envelope is None:
+            return term
+        envelope = made.setdefault(term.drive, Later(term.envelope, by))
+        return replace(term, envelope=envelope, breaks=tuple(b - by for b in term.breaks if b > by))
+
+    return replace(model, hamiltonian=list(map(moved, model.hamiltonian)), jumps=list(map(moved, model.jumps)))
 
 
 def envelope_values(name: str, envelope: Callable[[Any], Any], times: Array) -> Array:

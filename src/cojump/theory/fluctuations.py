@@ -14,29 +14,30 @@ and knows the flow in a form of its own (linear functionals of m), independent o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg import schur, solve_continuous_lyapunov, solve_sylvester
 
-from ..errors import ArgumentError, ConvergenceError
+from ..errors import ArgumentError, ConvergenceError, UnsupportedError
 from ..model import Model
-from ..model.driven import Drive, refuse_driven
+from ..model.collective_average import average_of
+from ..model.driven import refuse_driven
 from ..model.model import check_model
 from ..model.product_states import state_of
-from ..model.states import State, check_start
+from ..model.states import State
 from ..tools.checks import check_times
 from ..tools.labelled import Labelled
 from ..tools.numbers import format_number
-from ..tools.ode import MANY_PERIODS, Method, exponential, integrate
 from ..tools.summaries import counted, facts, more, span, table
 from ..tools.types import Array
-from .driven_flow import integrate_driven
 from .expansion import Expansion
+from .fluctuation_path import path_of_fluctuations
+from .limit_of_two_time import StationaryTwoTime, stationary_two_time
+from .two_time import check_taus
 
 __all__ = ["Fluctuations", "StationaryFluctuations", "fluctuations", "stationary"]
 
@@ -44,11 +45,6 @@ __all__ = ["Fluctuations", "StationaryFluctuations", "fluctuations", "stationary
 def __dir__() -> list[str]:
     return __all__
 
-
-_TOLERANCES = 1e-10, 1e-12
-
-_METHODS = (Method("DOP853", 20_000, 80_000), Method("LSODA", 50_000, 100_000), Method("DOP853", 20_000, 400_000))
-"""Fewer derivatives than of mean field: one of them takes ten times as long."""
 
 _AT_REST, _UNDAMPED = 1e-6, 1e-9
 """|dm/dt| that a fixed point may have, and decay that is none, in units of the norm of the Jacobian."""
@@ -122,42 +118,8 @@ def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
     [ 0.014   1.0094 -0.5377]
     """
     checked = check_times(times)
-    check_start(model, state)
-    if not state.is_product:
-        raise ArgumentError(
-            "state", "be a product state for the theory of fluctuations", "its particles are correlated"
-        )
-    drive = Drive(model, checked[-1]) if model.is_driven else None
-    expansion = Expansion(model if drive is None else drive.parts[0].model)
-    m = expansion.coordinates(state.densities, state.amplitudes)
-    n = len(m)
-
-    def derivative(expansion: Expansion, y: Array) -> Array:
-        m, C, delta = y[:n], y[n : n + n * n].reshape(n, n), y[n + n * n :]
-        G = expansion.jacobian(m)
-        spread = G @ C
-        change = spread + spread.T + expansion.diffusion(m)
-        drift = G @ delta + expansion.curvature(m, C) + expansion.ordering(m)
-        return np.concatenate([expansion.flow(m), change.ravel(), drift])
-
-    start = np.concatenate([m, expansion.product_covariance(m).ravel(), np.zeros(n)])
-    options: dict[str, Any] = {
-        "what": "equations of the fluctuations",
-        "tolerances": _TOLERANCES,
-        "methods": _METHODS,
-        "unit_rate": model.unit_rate,
-    }
-    if drive is not None:
-        # all of it is linear in the terms: flow, its derivatives, and noise
-        flows = [partial(derivative, Expansion(part.model)) for part in drive.parts]
-        path = integrate_driven(drive, flows, start, checked, **options)
-    elif model.is_free and model.fastest * checked[-1] > MANY_PERIODS:
-        # independent particles stay independent: C is that of a product state, and nothing corrects the means
-        alone = exponential(expansion.flow, m, checked)
-        spread = np.array([expansion.product_covariance(y).ravel() for y in alone])
-        path = np.concatenate([alone, spread, np.zeros_like(alone)], axis=1)
-    else:
-        path = integrate(lambda _t, y: derivative(expansion, y), start, checked, **options)
+    expansion, path = path_of_fluctuations(model, state, checked)
+    n = len(expansion.averages.T)
     P = expansion.averages
     covariance = np.einsum("ai,tij,bj->tab", P, path[:, n : n + n * n].reshape(-1, n, n), P)
     return Fluctuations(
@@ -168,6 +130,14 @@ def fluctuations(model: Model, state: State, times: ArrayLike) -> Fluctuations:
         path[:, n + n * n :] @ P.T,
         np.einsum("taa,a->t", covariance, model.deviation_weights),
     )
+
+
+class _AtRest(NamedTuple):
+    """A fixed point in the coordinates of the expansion of a model, and the covariance there."""
+
+    model: Model
+    m: Array
+    covariance: Array
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -197,6 +167,47 @@ class StationaryFluctuations(Labelled):
     correction: Array
     deviation: float
     neutral: int = 0
+    _at: _AtRest | None = None
+
+    def two_time(self, taus: ArrayLike, a: Mapping[str, ArrayLike], b: Mapping[str, ArrayLike]) -> StationaryTwoTime:
+        """The limit of N (<A(τ) B(0)> - <A><B>) around the fixed point: e^{Gτ} K(0).
+
+        Parameters
+        ----------
+        taus : (T,) array
+            Times τ, increasing, taus[0] ≥ 0.
+        a, b : mapping of str to (d_b, d_b) array
+            As for ``mean_field(...).two_time``.
+
+        Returns
+        -------
+        StationaryTwoTime
+            Its ``spectrum`` is exact, up to τ → ∞.
+
+        Raises
+        ------
+        ArgumentError
+            If an argument breaks a rule.
+        UnsupportedError
+            If averages diffuse along a direction that nothing damps.
+
+        Examples
+        --------
+        >>> model = cj.systems.free_flips(size=20, omega=0.7, rate_up=1.3, rate_down=0.8)
+        >>> (point,) = cj.attractors.fixed_points(model)
+        >>> z, x = {"spins": cj.operators.sigma_z}, {"spins": cj.operators.sigma_x}
+        >>> theory = cj.fluctuations.stationary(model, point.densities).two_time([0, 1, 2], z, x)
+        >>> exact = cj.steady_state(model).two_time([0, 1, 2], z, x)
+        >>> print(theory.connected.imag.round(6), exact.connected.imag.round(6))
+        [-0.168067 -0.022932  0.004643] [-0.168067 -0.022932  0.004643]
+        """
+        assert self._at is not None
+        model, m, C = self._at
+        checked = check_taus(taus)
+        first, second = average_of(model, "a", a), average_of(model, "b", b)
+        if np.any(np.isnan(self.covariance)):
+            raise UnsupportedError("Stationary two-time functions are those of averages that do not diffuse")
+        return stationary_two_time(Expansion(model), m, C, checked, first, second)
 
     def _title(self) -> str:
         return f"Stationary fluctuations at order 1/N: {counted(len(self.labels), 'average')}"
@@ -270,7 +281,7 @@ def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> Stationa
         delta = Q @ np.linalg.solve(G, -Q.T @ (expansion.curvature(m, C) + expansion.ordering(m)))
         covariance, correction = P @ C @ P.T, P @ delta
     else:
-        covariance, correction = _beside_neutral(expansion, m, G / scale, D / scale, scale)
+        covariance, correction, C = _beside_neutral(expansion, m, G / scale, D / scale, scale)
         if np.all(np.isnan(covariance)):
             raise ConvergenceError(
                 "The fixed point has no stationary covariance: all averages diffuse along directions that nothing damps"
@@ -282,11 +293,14 @@ def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> Stationa
         correction,
         float(np.diag(covariance) @ model.deviation_weights),
         neutral,
+        _AtRest(model, m, C),
     )
 
 
-def _beside_neutral(expansion: Expansion, m: Array, G: Array, D: Array, scale: float) -> tuple[Array, Array]:
+def _beside_neutral(expansion: Expansion, m: Array, G: Array, D: Array, scale: float) -> tuple[Array, Array, Array]:
     """Covariance (A, A) and correction (A,) where G has neutral directions; NaN for what does not exist.
+
+    The third is the covariance in coordinates, without what diffuses.
 
     With the bases V of the neutral and S of the decaying directions, and their dual ones, the blocks of the Lyapunov
     equation come apart. The neutral block only collects noise: without any the deviations there stay what they are at
@@ -347,4 +361,4 @@ def _beside_neutral(expansion: Expansion, m: Array, G: Array, D: Array, scale: f
                 undetermined |= (np.abs(bent) > _UNSEEN) | bool(np.abs(G_n).max() > _UNSEEN)
     correction = P @ Q @ settled(drift)
     correction[undetermined] = np.nan
-    return covariance, correction
+    return covariance, correction, C

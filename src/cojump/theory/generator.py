@@ -7,7 +7,7 @@ terms of other frames than the first are applied between the representations of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations_with_replacement, product
 from math import comb, prod
@@ -23,6 +23,7 @@ from ..basis.sector_operators import Operators
 from ..basis.sectors import Labels, sector_labels, sector_of
 from ..errors import ArgumentError, UnsupportedError
 from ..model import Model
+from ..model.collective_average import CollectiveAverage
 from ..model.driven import driven_parts
 from ..model.states import DickeBlock, SectorBlock, State
 from ..tools.types import Array, Matrix
@@ -92,7 +93,7 @@ class Generator:
         spaces: Sequence[FockSpace] = (),
         frame: Frame | None = None,
     ) -> None:
-        self.model, self.spaces = model, tuple(spaces)
+        self.model, self.spaces, self.whole = model, tuple(spaces), whole
         self.block_labels = reached_labels(model, occupied)
         self.unknowns = unknowns_of(model, self.block_labels, spaces)
         self.frames = [frame or single_frame(model)] if whole else frames_of(model)
@@ -234,33 +235,54 @@ class Generator:
         """
         model, A = self.model, len(self.model.labels)
         pairs = list(combinations_with_replacement(range(A), 2))
-        places, data, lines = [], [], []
-
-        def add(line: int, labels: Labels, operator: csr_array) -> None:
-            entries = coo_array(operator)
-            rows, columns = entries.coords
-            lines.append(np.full(entries.nnz, line))
-            places.append(self.packing.slices[labels].start + rows * operator.shape[1] + columns)
-            data.append(packed(entries.data))
-
         matrices = [
             {o.block: rotated_matrix(o.matrix, self.frames[0].unitaries.get(o.block)) / model.blocks[o.block].size}
             for o in model.observables
         ]
-        for s, labels in enumerate(self.packing.dims):
-            means = [self._operators[0].collective(labels, m) for m in matrices]
-            modes = [self._mode(labels, m) for m in range(len(model.modes))]
-            means += [modes[q.mode][q.part] for q in model.quadratures]
-            for a, m in enumerate(means):
-                add(a, labels, m)
-            for q, (a, b) in enumerate(pairs):
-                add(A + q, labels, csr_array((means[a] @ means[b] + means[b] @ means[a]) / 2))
-            add(A + len(pairs) + s, labels, csr_array(eye_array(self.packing.dims[labels], dtype=complex)))
-            for m, (_, _, quanta) in enumerate(modes):
-                add(A + len(pairs) + len(self.packing.dims) + m, labels, quanta)
-        shape = (A + len(pairs) + len(self.packing.dims) + len(model.modes), self.packing.size)
-        entries = (np.concatenate(data), (np.concatenate(lines), np.concatenate(places)))
-        return csr_array(coo_array(entries, shape=shape))
+
+        def entries() -> Iterator[tuple[int, Labels, csr_array]]:
+            for s, labels in enumerate(self.packing.dims):
+                means = [self._operators[0].collective(labels, m) for m in matrices]
+                modes = [self._mode(labels, m) for m in range(len(model.modes))]
+                means += [modes[q.mode][q.part] for q in model.quadratures]
+                yield from ((a, labels, m) for a, m in enumerate(means))
+                for q, (a, b) in enumerate(pairs):
+                    yield A + q, labels, csr_array((means[a] @ means[b] + means[b] @ means[a]) / 2)
+                one = csr_array(eye_array(self.packing.dims[labels], dtype=complex))
+                yield A + len(pairs) + s, labels, one
+                for m, (_, _, quanta) in enumerate(modes):
+                    yield A + len(pairs) + len(self.packing.dims) + m, labels, quanta
+
+        return self.rows(A + len(pairs) + len(self.packing.dims) + len(model.modes), entries())
+
+    def rows(self, count: int, entries: Iterable[tuple[int, Labels, csr_array]]) -> csr_array:
+        """(count, unknowns) matrix that reads expectation values: a row is a sum of Hermitian operators of sectors.
+
+        Parameters
+        ----------
+        count : int
+        entries : iterable of (int, labels, sparse array)
+            The row, the sector, the operator in the first frame.
+        """
+        places, data, lines = [], [], []
+        for line, labels, operator in entries:
+            elements = coo_array(operator)
+            rows, columns = elements.coords
+            lines.append(np.full(elements.nnz, line))
+            places.append(self.packing.slices[labels].start + rows * operator.shape[1] + columns)
+            data.append(packed(elements.data))
+        found = (np.concatenate(data), (np.concatenate(lines), np.concatenate(places)))
+        return csr_array(coo_array(found, shape=(count, self.packing.size)))
+
+    def average(self, labels: Labels, average: CollectiveAverage) -> csr_array:
+        """An average in a sector, in the first frame."""
+        sizes, unitaries = [block.size for block in self.model.blocks], self.frames[0].unitaries
+        matrices = {b: rotated_matrix(x, unitaries.get(b)) / sizes[b] for b, x in average.blocks.items()}
+        total = self._operators[0].collective(labels, matrices)
+        for m, (c_x, c_y) in average.modes.items():
+            x, y, _ = self._mode(labels, m)
+            total = total + c_x * x + c_y * y
+        return csr_array(total)
 
     def _mode(self, labels: Labels, mode: int) -> tuple[csr_array, csr_array, csr_array]:
         """x, y and a†a/N of a mode: a = b + γ."""

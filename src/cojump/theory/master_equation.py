@@ -6,9 +6,10 @@ the model, the states and the basis with the trajectories and nothing of their t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +20,7 @@ from ..basis.particle_removal import Label
 from ..basis.sector_densities import block_densities, labels_of_any
 from ..errors import ArgumentError, ConvergenceError
 from ..model import Model
+from ..model.collective_average import average_of, emitted
 from ..model.final_states import Final, FinalStates
 from ..model.mixtures import Mixture, check_mixture, starts_of
 from ..model.states import State
@@ -32,6 +34,8 @@ from .exact_moments import ExactMoments, Photons, moments_at_end, moments_of, or
 from .final_density import FinalDensity, density_of
 from .fock_growth import spaces_for_path
 from .generator import Generator, check_unknowns
+from .regression import Regression, regression_from
+from .two_time import Coincidences, TwoTime, check_span, check_taus
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,7 +82,9 @@ class Exact(ExactMoments):
         lines += moments_at_end(
             self.labels, self.n_particles, f"at t = {self.times[-1]:g}", self.mean[-1], self.second[-1]
         )
-        return lines + more(f'["{self.labels[0]}"].mean, .mean, .second, .covariance, .deviation, .sector_weights')
+        return lines + more(
+            f'["{self.labels[0]}"].mean, .mean, .second, .covariance, .deviation, .sector_weights, .two_time, .g2'
+        )
 
     @cached_property
     def deviation(self) -> Array:
@@ -111,6 +117,112 @@ class Exact(ExactMoments):
     def photons(self) -> Photons:
         """<a†a>/N of each mode by its name; ArgumentError if there is none."""
         return photons_of(self.model, self.times, self._photons)
+
+    def two_time(
+        self,
+        taus: ArrayLike,
+        a: Mapping[str, ArrayLike],
+        b: Mapping[str, ArrayLike],
+        *,
+        start: float = 0.0,
+        memory: float = 4.0,
+        applications: float = 1e7,
+    ) -> TwoTime:
+        """<A(s+τ) B(s)> of two averages, exactly, by the regression theorem.
+
+        Parameters
+        ----------
+        taus : (T,) array
+            Times τ, increasing, taus[0] ≥ 0.
+        a, b : mapping of str to (d_b, d_b) array
+            A = Σ_b (1/N_b) Σ_{k in b} a_b^(k), and B; the matrices need not be Hermitian. A mode adds c_x x + c_y y,
+            written "cavity": (c_x, c_y): (1, 1j) is a/√N.
+        start : float
+            s; the state goes there from t = 0.
+        memory, applications
+            As for :func:`master_equation`; of each of the four ways to go.
+
+        Returns
+        -------
+        TwoTime
+            Its error is the tolerance times ‖A‖ ‖B‖, and a few times that.
+
+        Raises
+        ------
+        ArgumentError, UnsupportedError, ConvergenceError
+            As :func:`master_equation`.
+
+        Examples
+        --------
+        >>> model = cj.systems.boundary_time_crystal(size=20, omega=0.4, kappa=1.0)
+        >>> exact = cj.master_equation(model, cj.tilted(model, theta=1.1, phi=0.4), [0, 2])
+        >>> z = {"spins": cj.operators.sigma_z}
+        >>> found = exact.two_time([0, 0.5, 1], z, z, start=2.0)
+        >>> print(found.mean.round(4))
+        [0.8168+0.j     0.7994-0.0032j 0.7913-0.004j ]
+        """
+        checked = check_taus(taus)
+        first, second = average_of(self.model, "a", a), average_of(self.model, "b", b)
+        return self._regression(checked, start, memory, applications).two_time(checked, first, second)
+
+    def g2(
+        self,
+        taus: ArrayLike,
+        of: str | int | Mapping[str, ArrayLike],
+        *,
+        start: float = 0.0,
+        memory: float = 4.0,
+        applications: float = 1e7,
+    ) -> Coincidences:
+        """g²(τ) of the quanta of a mode or of the jumps of a collective jump, in normal and time order.
+
+        Parameters
+        ----------
+        taus : (T,) array
+            Times τ, increasing, taus[0] ≥ 0.
+        of : str, int or mapping
+            The name of a mode, the place of a collective jump among ``model.jumps``, or c as an average, as in
+            :meth:`two_time`.
+        start, memory, applications
+            As for :meth:`two_time`.
+
+        Returns
+        -------
+        Coincidences
+
+        Raises
+        ------
+        ArgumentError, UnsupportedError, ConvergenceError
+            As :func:`master_equation`.
+
+        Examples
+        --------
+        A driven atom: after a photon it is in its ground state.
+
+        >>> model = cj.systems.boundary_time_crystal(size=1, omega=1.0, kappa=1.0)
+        >>> exact = cj.master_equation(model, cj.tilted(model, theta=np.pi, phi=0), [0, 1])
+        >>> print(exact.g2([0, 0.5, 1, 2], 0, start=30.0).mean.round(4))
+        [0.     0.5679 1.3867 1.2225]
+        """
+        checked = check_taus(taus)
+        c = emitted(self.model, of)
+        return self._regression(checked, start, memory, applications).coincidences(checked, c)
+
+    def _regression(self, taus: Array, start: Any, memory: Any, applications: Any) -> Regression:
+        begun = check_span(start, taus)
+        limits = Limits(
+            self.tolerance, checks.number("memory", memory, 0), checks.number("applications", applications, 1)
+        )
+        assert isinstance(self.state, State | Mixture | FinalStates | FinalDensity)
+        there = master_equation(
+            self.model,
+            self.state,
+            [begun],
+            tolerance=self.tolerance,
+            memory=limits.memory,
+            applications=limits.applications,
+        )
+        return regression_from(self.model, there._end, begun, limits)
 
     @cached_property
     def order(self) -> ExactMoments:

@@ -7,7 +7,7 @@ Sees the model only, so that it stays independent of the trajectories it judges.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ArgumentError
 from ..model import LocalJump, Model, TwoBody
+from ..model.collective_average import average_of
 from ..model.driven import Drive, refuse_driven
 from ..model.final_states import Final
 from ..model.jumps import RatedJump
@@ -30,6 +31,7 @@ from ..tools.types import Array
 from .driven_flow import integrate_driven
 from .exact_moments import Photons, photons_of
 from .rate_derivatives import PotentialSlopes
+from .two_time import TwoTime, check_span, check_taus
 
 if TYPE_CHECKING:
     from .fluctuations import Fluctuations
@@ -106,6 +108,45 @@ class MeanField(Labelled):
     def deviation(self) -> Array:
         """(T,) lim N·E_N(t), the trace of C in the paper's orthonormal basis. Refused as ``covariance``."""
         return self._fluctuations.deviation
+
+    def two_time(
+        self, taus: ArrayLike, a: Mapping[str, ArrayLike], b: Mapping[str, ArrayLike], *, start: float = 0.0
+    ) -> TwoTime:
+        """The limit of <A(s+τ) B(s)> of two averages for N → ∞.
+
+        Its ``connected`` is lim N (<A(s+τ) B(s)> - <A(s+τ)> <B(s)>), see :mod:`cojump.theory.limit_of_two_time`; its
+        ``mean`` the product of the two averages. Refused as ``covariance``.
+
+        Parameters
+        ----------
+        taus : (T,) array
+            Times τ, increasing, taus[0] ≥ 0.
+        a, b : mapping of str to (d_b, d_b) array
+            A = Σ_b (1/N_b) Σ_{k in b} a_b^(k), and B; the matrices need not be Hermitian. A mode adds c_x x + c_y y,
+            written "cavity": (c_x, c_y).
+        start : float
+            s; the state of this mean field goes there from t = 0.
+
+        Returns
+        -------
+        TwoTime
+
+        Examples
+        --------
+        >>> model = cj.systems.boundary_time_crystal(size=20, omega=0.4, kappa=1.0)
+        >>> mf = cj.mean_field(model, cj.tilted(model, theta=1.1, phi=0.4), [0, 2])
+        >>> z = {"spins": cj.operators.sigma_z}
+        >>> print(mf.two_time([0, 0.5, 1], z, z, start=2.0).connected.round(4))
+        [ 0.2905+0.j     -0.0197-0.1078j -0.1538-0.1412j]
+        """
+        from .fluctuation_path import OPTIONS, coordinates_at
+        from .limit_of_two_time import limit_of_two_time
+
+        checked = check_taus(taus)
+        first, second = average_of(self.model, "a", a), average_of(self.model, "b", b)
+        begun = check_span(start, checked)
+        m, C = coordinates_at(first.model, self.state, begun)
+        return limit_of_two_time(m, C, checked, first, second, begun, OPTIONS)
 
 
 class Flow:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import eye_array
 from scipy.sparse.linalg import splu
 from threadpoolctl import threadpool_limits
@@ -17,6 +19,7 @@ from ..basis.sector_densities import block_densities, occupied_labels
 from ..basis.sectors import sector_labels
 from ..errors import ConvergenceError, UnsupportedError
 from ..model import Model
+from ..model.collective_average import average_of, emitted
 from ..model.driven import refuse_driven
 from ..model.model import check_model
 from ..model.states import State, check_start
@@ -25,6 +28,7 @@ from ..tools.labelled import Labelled
 from ..tools.progress import Percentage
 from ..tools.summaries import counted, facts, few, more
 from ..tools.types import Array
+from .evolution import Limits
 from .exact_moments import Photons, moments_at_end, moments_of, photons_of
 from .final_density import FinalDensity
 from .fock_growth import Edge, grown, spaces_at_rest
@@ -32,6 +36,8 @@ from .generator import ENTRY, GIB, Generator, check_unknowns, entries_in_one_fra
 from .invariant_parts import arranged
 from .kernel import kernel_of
 from .no_jump_inverse import VECTORS, NoJumpInverse, null_vector
+from .regression import Regression, regression_from
+from .two_time import Coincidences, TwoTime, check_taus
 
 _SHIFT, _VANISHING = 1e-9, 1e-11
 """Shift of the inverse iteration for the steady state, and the eigenvalue that is taken as zero; the norm is 1."""
@@ -92,6 +98,94 @@ class SteadyState(Labelled):
     _photons: Array
     final: FinalDensity
 
+    def two_time(
+        self,
+        taus: ArrayLike,
+        a: Mapping[str, ArrayLike],
+        b: Mapping[str, ArrayLike],
+        *,
+        tolerance: float = 1e-10,
+        memory: float = 4.0,
+        applications: float = 1e7,
+    ) -> TwoTime:
+        """<A(τ) B(0)> of two averages in the steady state, exactly, by the regression theorem.
+
+        Parameters
+        ----------
+        taus, a, b, memory, applications
+            As for ``master_equation(...).two_time``.
+        tolerance : float
+            Bound on the error in the trace norm, of what evolves.
+
+        Returns
+        -------
+        TwoTime
+
+        Raises
+        ------
+        ArgumentError, ConvergenceError
+            As :func:`cojump.master_equation`.
+
+        Examples
+        --------
+        >>> model = cj.systems.free_flips(size=20, omega=0.0, rate_up=1.3, rate_down=0.8)
+        >>> z, taus = {"spins": cj.operators.sigma_z}, np.array([0, 0.5, 1])
+        >>> found = cj.steady_state(model).two_time(taus, z, z).connected
+        >>> m = 0.5 / 2.1  # each spin by itself
+        >>> print(found.real.round(6), ((1 - m**2) * np.exp(-2.1 * taus)).round(6))
+        [0.943311 0.330098 0.115514] [0.943311 0.330098 0.115514]
+        """
+        checked = check_taus(taus)
+        first, second = average_of(self.model, "a", a), average_of(self.model, "b", b)
+        return self._regression(tolerance, memory, applications).two_time(checked, first, second)
+
+    def g2(
+        self,
+        taus: ArrayLike,
+        of: str | int | Mapping[str, ArrayLike],
+        *,
+        tolerance: float = 1e-10,
+        memory: float = 4.0,
+        applications: float = 1e7,
+    ) -> Coincidences:
+        """g²(τ) in the steady state of the quanta of a mode or of the jumps of a collective jump.
+
+        Parameters
+        ----------
+        taus, of
+            As for ``master_equation(...).g2``.
+        tolerance, memory, applications
+            As for :meth:`two_time`.
+
+        Returns
+        -------
+        Coincidences
+
+        Raises
+        ------
+        ArgumentError, UnsupportedError, ConvergenceError
+            As there.
+
+        Examples
+        --------
+        Thermal light comes in bunches of the length 1/κ.
+
+        >>> jumps = [cj.ModeLoss(1.0, mode="c", thermal=0.3), cj.LocalJump(cj.operators.sigma_minus, "atom")]
+        >>> model = cj.Model([cj.Block("atom", 1), cj.Mode("c")], [], jumps)
+        >>> print(cj.steady_state(model).g2([0, 1, 2], "c").mean.round(6), (1 + np.exp([0, -1, -2])).round(6))
+        [2.       1.367879 1.135335] [2.       1.367879 1.135335]
+        """
+        checked = check_taus(taus)
+        return self._regression(tolerance, memory, applications).coincidences(checked, emitted(self.model, of))
+
+    def _regression(self, tolerance: Any, memory: Any, applications: Any) -> Regression:
+        limits = Limits(
+            checks.number("tolerance", tolerance, 1e-12, 1e-2),
+            checks.number("memory", memory, 0),
+            checks.number("applications", applications, 1),
+        )
+        return regression_from(self.model, self.final, None, limits)
+
     @property
     def photons(self) -> Photons:
         """<a†a>/N of each mode by its name; ArgumentError if there is none."""
@@ -109,7 +203,7 @@ class SteadyState(Labelled):
             ("error", f"{self.error:.1e}, estimated, in the trace norm of ρ"),
         )
         lines += moments_at_end(self.labels, self.n_particles, "average", self.mean, self.second)
-        return lines + more(f'["{self.labels[0]}"].mean, .mean, .second, .covariance, .sector_weights')
+        return lines + more(f'["{self.labels[0]}"].mean, .mean, .second, .covariance, .sector_weights, .two_time, .g2')
 
     @cached_property
     def covariance(self) -> Array:
