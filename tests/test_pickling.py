@@ -112,6 +112,7 @@ def held():
         TIMES,
         n_traj=6,
         keep=3,
+        record=True,
         burn_in=0.0,
         distributions=[1.0],
         observables={"zz": [({"spins": Z}, {"spins": Z})]},
@@ -127,6 +128,8 @@ def held():
     yield cj.spectrum.slowest(MODELS["free_flips"](), 2)
     yield cj.spectrum.switching(systems.facilitated(16, 0.1, 5.0, 1.0))
     yield cj.spectrum.stationary(MODELS["boundary_time_crystal"](), cj.tilted(MODELS["boundary_time_crystal"](), 1, 0))
+    yield result.jump_records
+    yield cj.counting.numbers(result)
     yield cj.counting.theta(MODELS["free_flips"](), [0.0, 0.1])
     yield (steady := cj.steady_state(MODELS["free_flips"]()))
     z, taus = {"spins": Z}, np.linspace(0, 1, 5)

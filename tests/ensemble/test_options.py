@@ -81,6 +81,7 @@ def test_which_options_make_another_run():
         "tolerance": 1e-8,
         "chunk": 3,
         "keep": 1,
+        "record": True,
         "averages": ["spins.z"],
         "observables": {"z": [{"spins": Z}]},
         "distributions": [1.0],

@@ -32,6 +32,8 @@ class Chunk(NamedTuple):
     n_jumps : int
     final : tuple of FinalState
         Where the kept ones have stopped; of chunks of an earlier cojump there is none.
+    records : tuple of structured arrays
+        The jump record of each trajectory, where records are kept; none otherwise.
     """
 
     start: int
@@ -40,6 +42,7 @@ class Chunk(NamedTuple):
     series: Array
     n_jumps: int
     final: tuple[FinalState, ...] = ()
+    records: tuple[NDArray[np.void], ...] = ()
 
 
 class Groups:

@@ -119,6 +119,11 @@ class RunOptions:
         example="8",
         usual=True,
     )
+    record: bool = option(
+        "Keep the jump record of every trajectory: when, in which channel, and the sector behind it; 24 bytes a jump.",
+        default=False,
+        example="true",
+    )
     observables: Mapping[str, Any] = option(
         "Polynomials of averages up to second order, by label.",
         default_factory=dict,
@@ -166,6 +171,7 @@ class RunOptions:
     )
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "record", checks.boolean("record", self.record))
         for item in fields(RunOptions):
             rule, value = item.metadata["option"], getattr(self, item.name)
             if rule.kind is int:

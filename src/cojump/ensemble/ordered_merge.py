@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..measure.moments import Moments
 from ..model.final_states import FinalState
+from ..results.jump_records import JumpRecords
 from ..results.result import Result
 from ..tools.types import Array
 from .chunk import AVERAGES, Chunk, Groups, statistics_of
@@ -36,6 +38,8 @@ class Folded:
         Jumps of ``before``.
     final : tuple of FinalState
         Where the kept trajectories of ``before`` have stopped.
+    records : tuple of structured arrays
+        Jump records of ``before``, where they are kept.
     """
 
     before: tuple[Moments, ...]
@@ -43,6 +47,7 @@ class Folded:
     series: Array
     n_jumps: int
     final: tuple[FinalState, ...] = ()
+    records: tuple[NDArray[np.void], ...] = ()
 
 
 def kept_text(folds: Iterable[Fold]) -> str:
@@ -99,6 +104,7 @@ class Fold:
         self._series = [begun.series] if begun else []
         self._final = begun.final if begun else ()
         self._n_jumps = begun.n_jumps if begun else 0
+        self._records = list(begun.records) if begun else []
         self._last = begun.last if begun else None
         self._reached = self._merging = False
         self.failure: str | None = None
@@ -188,6 +194,7 @@ class Fold:
             self._series.append(chunk.series)
             self._final += chunk.final
             self._n_jumps += chunk.n_jumps
+            self._records += chunk.records
             self._last, self._merging = None, False
             self._judge()
         if self.finished:
@@ -204,7 +211,8 @@ class Fold:
 
     def state(self) -> Folded:
         """What a later session needs to go on from here."""
-        return Folded(self._before, self._last, self._kept(self._series), self._n_jumps, self._final)
+        records = tuple(self._records)
+        return Folded(self._before, self._last, self._kept(self._series), self._n_jumps, self._final, records)
 
     def result(self) -> Result:
         """The point with the trajectories folded so far."""
@@ -224,20 +232,27 @@ class Fold:
     def _with(self, last: Chunk | None) -> Result:
         """The whole chunks and a partial one behind them."""
         if last is None:
-            return self._result_of(self._before, self._series, self._n_jumps, self._final)
+            return self._result_of(self._before, self._series, self._n_jumps, self._final, self._records)
         whole = tuple(m.copy() for m in self._before)
         for moments, part in zip(whole, last.moments, strict=True):
             moments.merge(part)
         series = [*self._series, last.series]
-        return self._result_of(whole, series, self._n_jumps + last.n_jumps, self._final + last.final)
+        records = [*self._records, *last.records]
+        return self._result_of(whole, series, self._n_jumps + last.n_jumps, self._final + last.final, records)
 
     def _kept(self, series: Sequence[Array]) -> Array:
         T, A = self.skeleton.reference.shape
         return np.concatenate([np.empty((0, T, A)), *series])
 
     def _result_of(
-        self, moments: Sequence[Moments], series: Sequence[Array], n_jumps: int, final: tuple[FinalState, ...]
+        self,
+        moments: Sequence[Moments],
+        series: Sequence[Array],
+        n_jumps: int,
+        final: tuple[FinalState, ...],
+        records: Sequence[NDArray[np.void]] = (),
     ) -> Result:
+        empty = self.skeleton.jump_records
         extras = self._groups.split(moments)
         averages, states = extras.pop(AVERAGES), self.skeleton.kept_states
         whole = len(final) == sum(map(len, series))  # an earlier cojump has kept series alone
@@ -248,6 +263,7 @@ class Fold:
             trajectories=self._kept(series),
             n_jumps=n_jumps,
             kept_states=None if states is None else replace(states, states=final if whole else ()),
+            jump_records=None if empty is None else JumpRecords.of(records, empty.jumps.dtype, empty.end),
         )
 
 
@@ -266,10 +282,13 @@ def folded_of(result: Result, last: tuple[tuple[Moments, ...], Chunk] | None = N
         Moments of the whole chunks, and the partial chunk that follows, if there is one.
     """
     final = () if result.kept_states is None else result.kept_states.states
+    records = tuple(result.jump_records or ())
     if last is None:
         groups = Groups(statistics_of(result))
-        return Folded(groups.join(statistics_of(result)), None, result.trajectories, result.n_jumps, final)
+        return Folded(groups.join(statistics_of(result)), None, result.trajectories, result.n_jumps, final, records)
     before, partial = last
-    kept = min(len(result.trajectories), before[0].count)
-    partial = partial._replace(series=result.trajectories[kept:], final=final[kept:])
-    return Folded(before, partial, result.trajectories[:kept], result.n_jumps - partial.n_jumps, final[:kept])
+    count = before[0].count
+    kept = min(len(result.trajectories), count)
+    partial = partial._replace(series=result.trajectories[kept:], final=final[kept:], records=records[count:])
+    n_jumps = result.n_jumps - partial.n_jumps
+    return Folded(before, partial, result.trajectories[:kept], n_jumps, final[:kept], records[:count])

@@ -26,7 +26,7 @@ from ..tools.types import Array
 from ..trajectories.recipe import Recipe, recipe_of
 from .goal import DEVIATION, Goal
 from .options import RunOptions
-from .statistics_size import Statistics, statistics_bytes
+from .statistics_size import COPIES_OF_RECORDS, Statistics, statistics_bytes
 
 _WINDOW, _WIDTH = 4096, 64
 """Amplitudes that a state occupies in a large sector, and of their square root, as memory is planned."""
@@ -152,6 +152,15 @@ class Point(RunOptions):
             for state in self.state.states:
                 for part in self.recipe.parts:
                     state.check_within(part.blocks, part.modes)
+
+    def check_records(self, nbytes: float) -> None:
+        """Raise MemoryError if the jump records of all trajectories, of so many bytes each, would not fit."""
+        needed, have = COPIES_OF_RECORDS * nbytes * self.n_traj, for_each_rank()
+        if needed > have:
+            raise MemoryError(
+                f"the jump records of {self.n_traj:,} trajectories with {nbytes / 24:,.0f} jumps each need "
+                f"{needed / 2**30:,.1f} GiB, and there are {have / 2**30:,.2f} GiB for it; leave out `record`"
+            )
 
     @property
     def setup(self) -> Setup:

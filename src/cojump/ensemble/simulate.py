@@ -40,6 +40,7 @@ def simulate(
     burn_in: float | None = None,
     window: float | None = None,
     keep: int = 0,
+    record: bool = False,
     comm: Any = None,
     progress: bool = False,
 ) -> Result:
@@ -85,6 +86,9 @@ def simulate(
         factor count its jumps.
     keep : int
         How many trajectories keep their series <m_a>(t), and the state at its end (`result.final`).
+    record : bool
+        Keep the jump record of every trajectory: when, in which channel, and the sector behind it; 24 bytes a jump.
+        See ``result.jump_records``, ``cojump.counting.numbers``, ``cojump.longtime.waiting_times``.
     comm : mpi4py communicator, optional
         The ranks that share the work; all of them must call, with the same model and arguments (one that draws random
         numbers is refused), and all of them get the result. An error on one rank ends the job.
@@ -147,6 +151,7 @@ def simulate(
             tolerance=tolerance,
             chunk=chunk,
             keep=keep,
+            record=record,
             averages=averages,
             observables={} if observables is None else observables,
             distributions=_shots(distributions),

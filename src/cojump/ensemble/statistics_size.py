@@ -13,6 +13,9 @@ COPIES = 7
 Measured as 4.3 to 5 while trajectories run and 4.9 to 6.8 while a file is written; the tests measure it again.
 """
 
+COPIES_OF_RECORDS = 5
+"""Sets of jump records at once at the peak: the chunks, the result, its arrays for the file, the file in memory."""
+
 
 class Statistics(NamedTuple):
     """Bytes that the statistics of a point take at their peak: moments over the output times, and kept series."""

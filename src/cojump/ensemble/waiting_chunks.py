@@ -19,7 +19,8 @@ LIMIT = 64 * 2**20
 
 def _nbytes(chunk: Chunk) -> int:
     final = sum(factor.amplitudes.nbytes for state in chunk.final for factor in state.factors)
-    return chunk.series.nbytes + final + sum(m.nbytes for m in chunk.moments)
+    records = sum(record.nbytes for record in chunk.records)
+    return chunk.series.nbytes + final + records + sum(m.nbytes for m in chunk.moments)
 
 
 class WaitingChunks:

@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..basis.reported_sectors import jump_type
 from ..errors import Interrupted
 from ..measure.block_averages import AverageMeter
 from ..measure.certainty import chance_of
 from ..measure.meter import Meter, StateMeter
 from ..model.final_states import FinalState, FinalStates
 from ..model.states import Mixture
+from ..results.jump_records import JumpRecords
 from ..results.result import Result
 from ..theory.mean_field import ends_of, mean_of, paths
 from ..tools.types import Array
@@ -73,7 +75,7 @@ class Worker:
     def skeleton(self) -> Result:
         """The point without any trajectory; of the worker that has worked out the mean field."""
         assert self._paths is not None
-        point, extras = self.point, dict(self._statistics)
+        point, extras, end = self.point, dict(self._statistics), float(self.point.times[-1])
         return Result(
             times=point.times,
             labels=point.model.labels,
@@ -90,6 +92,7 @@ class Worker:
             chance=chance_of(point.model, point.state),
             setup=point.setup,
             kept_states=self._no_states(ends_of(self._paths)) if point.keep else None,
+            jump_records=JumpRecords.of((), jump_type(point.model.blocks), end) if point.record else None,
         )
 
     def _no_states(self, reference: Mixture) -> FinalStates:
@@ -132,13 +135,14 @@ class Worker:
             self._engine = make_engine(p.model, p.state, p.times, p.tolerance, snapshots)
         begun = task.begun or Chunk(task.start, task.start, self._groups.empty(), self._no_series, 0)
         n_kept, n_jumps, stop = len(begun.series), begun.n_jumps, task.start
-        final = list(begun.final)
+        final, records = list(begun.final), list(begun.records)
         room = max(min(task.stop, p.keep) - begun.start, n_kept)
         series = np.empty((room, *self._reference.shape))  # pages are taken as they are filled
         series[:n_kept] = begun.series
 
         def so_far() -> Chunk:
-            return Chunk(begun.start, stop, begun.moments, series[:n_kept], n_jumps, tuple(final))
+            kept = series[:n_kept]
+            return Chunk(begun.start, stop, begun.moments, kept, n_jumps, tuple(final), tuple(records))
 
         adding, self.left = False, None
         try:
@@ -146,7 +150,7 @@ class Worker:
                 sys.audit("cojump.trajectory", p.model.size, index, self._engine)
                 self._wanted = index < p.keep
                 try:
-                    one = self._engine.run(p.seed, index, poll=poll, watch=self._watch)
+                    one = self._engine.run(p.seed, index, record=p.record, poll=poll, watch=self._watch)
                 except Interrupted:
                     break
                 sys.audit("cojump.trajectory.done", p.model.size, index)
@@ -155,6 +159,9 @@ class Worker:
                 for sample, gathered in zip(samples, begun.moments, strict=True):
                     gathered.add(sample)
                 n_jumps, stop = n_jumps + one.n_jumps, index + 1
+                if one.jumps is not None:
+                    records.append(one.jumps)
+                    p.check_records(sum(r.nbytes for r in records) / len(records))
                 if index < p.keep:
                     assert self._last is not None
                     series[n_kept] = one.mean

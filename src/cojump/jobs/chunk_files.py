@@ -43,7 +43,9 @@ class Seat:
 def record_of(key: str, number: int, chunk: Chunk) -> Stored:
     """A chunk as it is written down."""
     moments = [(m.count, m.mean, m.comoment, *tails_of(m)) for m in chunk.moments]
-    return Stored(key, number, chunk.start, chunk.stop, chunk.n_jumps, chunk.series, moments, flat(chunk.final))
+    final = flat(chunk.final)
+    place = (key, number, chunk.start, chunk.stop, chunk.n_jumps)
+    return Stored(*place, chunk.series, moments, final, chunk.records)
 
 
 @dataclass
@@ -130,6 +132,6 @@ def _fetcher(place: Place, key: bytes, groups: Groups) -> Any:
     def chunk() -> Chunk:
         record = fetch(place, key)
         moments, final = groups.filled(record.moments), from_flat(*record.final) if record.final is not None else ()
-        return Chunk(record.start, record.stop, moments, record.series, record.n_jumps, final)
+        return Chunk(record.start, record.stop, moments, record.series, record.n_jumps, final, record.records)
 
     return chunk

@@ -25,6 +25,7 @@ from ..tools import checks
 from ..tools.numbers import format_number, format_value
 from ..tools.summaries import Summarised, counted, facts, few, more, span, table
 from ..tools.types import Array
+from .jump_records import JumpRecords
 from .setup import Setup
 
 
@@ -109,6 +110,8 @@ class Result(Averages):
         Why there is none in a run from a run file.
     chance : Chance, optional
         What can differ between trajectories; with it the result knows which of its errors are uncertain.
+    jump_records : JumpRecords, optional
+        The jumps of all trajectories, of a run with ``record=True``; ``jump_records[i]`` are those of trajectory i.
     setup : Setup, optional
         What ``model()`` and ``state()`` read; None in files of schemas 1 to 3.
     kept_states : FinalStates, optional
@@ -126,6 +129,7 @@ class Result(Averages):
     chance: Chance | None = None
     setup: Setup | None = None
     kept_states: FinalStates | None = None
+    jump_records: JumpRecords | None = None
 
     @property
     def final(self) -> FinalStates:

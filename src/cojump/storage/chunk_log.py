@@ -55,6 +55,8 @@ class Stored(NamedTuple):
     final : (mapping, (n, 2) array) or None
         Where the trajectories with a series have stopped, as :func:`cojump.model.final_states.flat` writes it; None in
         files of an earlier cojump.
+    records : tuple of structured arrays
+        Jump records, where they are kept.
     """
 
     point: str
@@ -65,6 +67,7 @@ class Stored(NamedTuple):
     series: Any
     moments: list[tuple[Any, ...]]
     final: tuple[dict[str, Any], Any] | None = None
+    records: tuple[Any, ...] = ()
 
 
 class Place(NamedTuple):
@@ -96,6 +99,9 @@ def encode(record: Stored, key: bytes) -> bytes:
         facts["final"], amplitudes = record.final
         arrays.append(np.ascontiguousarray(amplitudes, dtype="<f8"))
         facts["shapes"].append(amplitudes.shape)
+    if record.records:
+        facts["records"] = [len(own) for own in record.records], record.records[0].dtype.descr
+        arrays += [np.ascontiguousarray(own) for own in record.records]
     line = json.dumps(facts, separators=(",", ":")).encode() + b"\n"
     body = b"".join([line, *(a.tobytes() for a in arrays)])
     return _PREFIX.pack(_MARK, len(body), _checksum(body, key)) + body
@@ -113,7 +119,8 @@ def decode(body: bytes) -> Stored:
     """Read what :func:`encode` has written, without the prefix; its checksum has been verified."""
     line, _, rest = body.partition(b"\n")
     facts = json.loads(line)
-    numbers, arrays, at = np.frombuffer(rest, dtype="<f8"), [], 0
+    sizes = 8 * sum(int(np.prod(shape, dtype=np.int64)) for shape in facts["shapes"])
+    numbers, arrays, at = np.frombuffer(rest[:sizes], dtype="<f8"), [], 0
     for shape in facts["shapes"]:
         size = int(np.prod(shape, dtype=np.int64))
         arrays.append(numbers[at : at + size].reshape(shape).astype(float))
@@ -121,9 +128,15 @@ def decode(body: bytes) -> Stored:
     final = (facts["final"], arrays.pop()) if "final" in facts else None
     each = (len(arrays) - 1) // max(len(facts["counts"]), 1)
     moments = [(int(n), *arrays[1 + each * i : 1 + each * (i + 1)]) for i, n in enumerate(facts["counts"])]
-    return Stored(
-        facts["point"], facts["number"], facts["start"], facts["stop"], facts["jumps"], arrays[0], moments, final
-    )
+    records: list[Any] = []
+    if "records" in facts:
+        lengths, fields = facts["records"]
+        dtype = np.dtype([(name, kind, *map(tuple, shape)) for name, kind, *shape in fields])
+        for length in lengths:
+            records.append(np.frombuffer(rest, dtype=dtype, count=length, offset=sizes).copy())
+            sizes += length * dtype.itemsize
+    point, number, start, stop = (facts[name] for name in ("point", "number", "start", "stop"))
+    return Stored(point, number, start, stop, facts["jumps"], arrays[0], moments, final, tuple(records))
 
 
 class ShardWriter:

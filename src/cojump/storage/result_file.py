@@ -24,6 +24,7 @@ from ..measure.moments import Moments
 from ..measure.statistics import Extra
 from ..model.final_states import FinalStates, flat, from_flat
 from ..model.stored import described, rebuilt
+from ..results.jump_records import JumpRecords
 from ..results.result import Result, Theory
 from ..results.setup import Setup
 from ..tools import checks
@@ -160,6 +161,8 @@ def _write_point(group: Group, result: Result, sources: Mapping[str, str]) -> No
     for name in _ARRAYS:
         write_array(group, name, getattr(result, name))
     write_moments(group.create_group("moments"), result.moments)
+    if result.jump_records is not None:
+        _write_records(group.create_group("jump_records"), result.jump_records)
     if result.setup is not None:
         group["setup"] = result.setup.text
         if result.setup.sources and dict(result.setup.sources) != dict(sources):
@@ -207,6 +210,19 @@ def _read_final(group: Any, n: int) -> FinalStates:
     if states and len(states) != n:
         raise ValueError(f"there are {len(states):,} final states of {n:,} trajectories")
     return replace(rest, states=states)
+
+
+def _write_records(group: Group, records: JumpRecords) -> None:
+    """The jumps of all trajectories as columns, and where each trajectory begins."""
+    group.attrs["end"] = float(records.end)
+    for name in ("time", "channel", "sector"):
+        group[name] = np.ascontiguousarray(records.jumps[name])
+    group["starts"] = records.starts
+
+
+def _read_records(group: Any) -> JumpRecords:
+    time, channel, sector, starts = (group[name][()] for name in ("time", "channel", "sector", "starts"))
+    return JumpRecords.from_columns(time, channel, sector, starts, float(group.attrs["end"]))
 
 
 def _read_chance(group: Group, A: int) -> Chance:
@@ -347,5 +363,6 @@ def _read_point(group: Any, sources: Mapping[str, str]) -> Result:
         chance=_read_chance(group["chance"], A) if "chance" in group else None,
         setup=_read_setup(group, sources) if "setup" in group else None,
         kept_states=_read_final(group["final"], len(arrays["trajectories"])) if "final" in group else None,
+        jump_records=_read_records(group["jump_records"]) if "jump_records" in group else None,
         **arrays,
     )

@@ -11,7 +11,7 @@ from ...errors import ArgumentError
 from ...tools.checks import output_times
 from .observables import read_observables
 from .system import in_section
-from .tables import Section, integer, number, show
+from .tables import Section, boolean, integer, number, show
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -135,6 +135,7 @@ def _averages(name: str, value: object) -> tuple[str, ...]:
 
 
 _READERS: dict[str, Callable[..., Any]] = {
+    "record": boolean,
     "observables": read_observables,
     "averages": _averages,
     "distributions": _times,

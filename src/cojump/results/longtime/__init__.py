@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .correlation_time import CorrelationTime, TimeAverages, autocorrelation_time, averages
 from .kept_series import kept_series
+from .passage_times import first_passage, last_jumps
 from .residence import Residence, at_jumps, residence
 from .waiting_times import WaitingTimes, waiting_times
 
@@ -19,7 +20,9 @@ __all__ = [
     "at_jumps",
     "autocorrelation_time",
     "averages",
+    "first_passage",
     "kept_series",
+    "last_jumps",
     "residence",
     "waiting_times",
 ]

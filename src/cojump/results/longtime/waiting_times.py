@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...errors import ArgumentError
 from ...tools import checks
@@ -16,13 +15,11 @@ from ...tools.checks import check_times
 from ...tools.numbers import format_value
 from ...tools.summaries import Summarised, facts, more
 from ...tools.types import Array
+from ..jump_records import chosen, window_of
 from .kept_series import series_matrix
 
 _UNKNOWN = 0.02
 """Where waits are longer than the longest one seen with more than this probability, their mean has no known error."""
-
-_BEYOND = 3.0
-"""Records that end by so many times the longest wait before the others did not end together with them."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -165,8 +162,9 @@ def waiting_times(
 
     Parameters
     ----------
-    records : Trajectory or structured array, or a sequence of them
-        Trajectories (:func:`cojump.trajectory`), which know when they end, or their jump records ``.jumps``.
+    records : Result, Trajectory or structured array, or a sequence of the latter
+        A result of a run with ``record=True``, trajectories (:func:`cojump.trajectory`), which know when they end, or
+        their jump records ``.jumps``.
     channel : int, optional
         Position in ``model.jumps``; None takes all jumps together.
     start : float
@@ -189,57 +187,13 @@ def waiting_times(
     >>> print(f"{waits.mean:.3f} ± {waits.stderr:.3f}")
     0.494 ± 0.011
     """
-    begin = checks.number("start", start)
-    last = None if end is None else checks.number("end", end)
-    if last is not None and last < begin:
-        raise ArgumentError("end", f"be at least start = {begin:g}", f"it is {last:g}")
     number = None if channel is None else checks.integer("channel", channel, 0)
-    given = _records(records)
-    ends = _ends([(r, own if last is None else last) for r, own in given], begin)
+    given, ends, begin = window_of(records, start, end)
     pieces, cut = [np.empty(0)], [0.0][:0]
-    for (record, _), until in zip(given, ends, strict=True):
-        chosen = (record["time"] >= begin) & (record["time"] <= until)
-        if number is not None:
-            chosen &= record["channel"] == number
-        times = record["time"][chosen]
+    for record, until in zip(given, ends, strict=True):
+        times = chosen(record, number)
+        times = times[(times >= begin) & (times <= until)]
         pieces.append(np.diff(times))
         if times.size and until > times[-1]:
-            cut.append(until - float(times[-1]))
+            cut.append(float(until - times[-1]))
     return WaitingTimes(np.sort(np.concatenate(pieces)), np.sort(np.array(cut)))
-
-
-def _records(records: Any) -> list[tuple[NDArray[np.void], float | None]]:
-    """Jump records with the times when they end, as far as these are known."""
-    single = (hasattr(records, "jumps") and hasattr(records, "times")) or (
-        isinstance(records, np.ndarray) and records.dtype.names is not None
-    )
-    listed = isinstance(records, Sequence) and not isinstance(records, str | bytes)
-    if not single and not listed and not (isinstance(records, np.ndarray) and records.ndim):
-        rule = "be jump records (trajectory.jumps) or trajectories, one or a list of them"
-        raise ArgumentError("records", rule, f"it is {checks.shown(records)}")
-    found = []
-    for item in [records] if single else records:
-        record = getattr(item, "jumps", item)
-        named = isinstance(record, np.ndarray) and {"time", "channel"} <= set(record.dtype.names or ())
-        if not named or record.ndim != 1 or any(record.dtype[name].kind not in "fiu" for name in ("time", "channel")):
-            found_one = f"one is {type(item).__name__}"
-            raise ArgumentError("records", "be jump records with a time and a channel", found_one)
-        if not np.isfinite(record["time"]).all():
-            raise ArgumentError("records", "have finite times", "one has NaN or infinite ones")
-        if np.any(np.diff(record["time"].astype(float)) < 0):
-            raise ArgumentError("records", "have times in order", "in one a jump is earlier than the jump before it")
-        found.append((record, float(check_times(item.times)[-1]) if hasattr(item, "times") else None))
-    return found
-
-
-def _ends(given: Sequence[tuple[NDArray[np.void], float | None]], begin: float) -> list[float]:
-    """When each record ends; those that do not know it end with the last jump of any of them."""
-    bare = [record["time"][record["time"] >= begin] for record, end in given if end is None]
-    jumps = [times for times in bare if times.size]
-    common = max((float(times[-1]) for times in jumps), default=begin)
-    longest = max((float(np.diff(times).max()) for times in jumps if times.size > 1), default=np.inf)
-    missing = max((common - float(times[-1]) for times in jumps), default=0.0)
-    if missing > _BEYOND * longest:
-        found = f"the jumps of one end {missing:g} before those of another, and the longest wait is {longest:g}"
-        raise ArgumentError("end", "be given for records that may not have ended together", found)
-    return [common if end is None else end for _, end in given]
