@@ -67,7 +67,7 @@ def test_channels_and_weights():
 def test_mean_and_fano_factor_are_the_derivatives_of_theta():
     """Long windows of the constrained model; transients fall as 1/width and are far below the errors."""
     model = cj.systems.constrained(12, 0.7, 1.3, 0.8)
-    result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 128.0], n_traj=120, seed=5, record=True)
+    result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 128.0], n_traj=320, seed=5, record=True)
     found = cj.counting.numbers(result, start=8.0, width=20.0)
     exact = cj.counting.theta(model, 0.0)
     rates, errors = found.rates
@@ -77,7 +77,7 @@ def test_mean_and_fano_factor_are_the_derivatives_of_theta():
     assert found.fano_stderr < 0.07
     # wrong on purpose: independent jumps
     assert abs(found.fano - 1) > WITHIN * found.fano_stderr
-    activity = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 128.0], n_traj=120, seed=5).activity["total"]
+    activity = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 128.0], n_traj=320, seed=5).activity["total"]
     whole = cj.counting.numbers(result)
     assert whole.cumulants[0] / 128 / 12 == pytest.approx(float(activity.mean), rel=1e-12)
 
