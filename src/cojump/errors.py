@@ -46,6 +46,10 @@ class StorageError(_OneLine, ValueError):
     """A result file is damaged, belongs to another run, or cannot be read or written."""
 
 
+class WorkerError(_OneLine, RuntimeError):
+    """A process among several that share the work has ended in the middle of it: killed, or out of memory."""
+
+
 class Interrupted(Exception):  # noqa: N818
     """Work in hand is dropped because the job was told to stop; not an error."""
 

@@ -16,15 +16,15 @@ from pathlib import Path
 from mpi4py import MPI
 
 from cojump.ensemble.chunk import Groups, statistics_of
+from cojump.ensemble.chunk_files import Seat, record_of
+from cojump.ensemble.chunk_log import fetch, scan
 from cojump.ensemble.ordered_merge import Fold
 from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Task
 from cojump.ensemble.worker import Worker
 from cojump.errors import Interrupted
-from cojump.jobs.chunk_files import Seat, record_of
 from cojump.parallel.mpi import World
 from cojump.parallel.task_server import TaskServer
-from cojump.storage.chunk_log import fetch, scan
 
 from .cases import TIMES, constrained
 

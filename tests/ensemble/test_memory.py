@@ -110,6 +110,7 @@ def test_ranks_of_one_machine_share_it(monkeypatch):
     alone = memory.for_each_rank()
     monkeypatch.setattr(memory, "ranks_here", lambda: 5)
     assert memory.for_each_rank() == pytest.approx(alone / 5)
+    assert memory.for_each_rank(3) == pytest.approx(alone / 15)
 
 
 @pytest.mark.parametrize("which", ["RLIMIT_AS", "RLIMIT_DATA"])
@@ -130,8 +131,8 @@ def test_limits_of_the_process_are_not_shared(which, monkeypatch):
     ],
 )
 def test_what_does_not_fit_is_refused_before_it_is_made(name, n_times, options, monkeypatch):
-    monkeypatch.setattr("cojump.ensemble.point.for_each_rank", lambda: GIB)
-    monkeypatch.setattr("cojump.ensemble.run.for_each_rank", lambda: GIB)
+    monkeypatch.setattr("cojump.ensemble.point.for_each_rank", lambda workers=1: GIB)
+    monkeypatch.setattr("cojump.ensemble.run.for_each_rank", lambda workers=1: GIB)
     model = cj.systems.free_flips(10, 0.7, 1.3, 0.8)
     times, before = np.linspace(0, 1, n_times), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(

@@ -12,10 +12,10 @@ from click.testing import CliRunner
 
 import cojump
 from cojump.cli import cli
+from cojump.ensemble import chunk_log
 from cojump.ensemble.ordered_merge import aside_text
 from cojump.errors import ConvergenceError
 from cojump.jobs import directory
-from cojump.storage import chunk_log
 from cojump.storage.envelope import SCHEMA
 from cojump.storage.result_file import load
 from cojump.tools import whole_files
@@ -434,7 +434,7 @@ def test_files_go_as_soon_as_they_are_folded(run_toml, expected, monkeypatch):
     assert len(counts) == 12
     assert max(counts) <= 3
     assert len(list(places.glob("*.shard"))) == 1
-    monkeypatch.setattr("cojump.storage.chunk_log.LIMIT", 4 * 2**20)
+    monkeypatch.setattr("cojump.ensemble.chunk_log.LIMIT", 4 * 2**20)
     go(run_toml)
     assert digests.of_file(run_toml.parent / "results" / "result.h5") == expected
 

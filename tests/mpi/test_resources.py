@@ -6,10 +6,10 @@ import time
 import pytest
 
 import cojump as cj
+from cojump.ensemble.chunk_files import Seat, record_of
 from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Task
 from cojump.ensemble.worker import Worker
-from cojump.jobs.chunk_files import Seat, record_of
 from tests.mpi.launch import run_module, write_run_file
 
 MANY = 100_000

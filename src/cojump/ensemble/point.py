@@ -70,7 +70,7 @@ class Point(RunOptions):
         super().__post_init__()
         check_envelopes(self.model, float(self.times[-1]))
         self._check_measurements()
-        self._check_memory()
+        self.check_memory()
         self._check_final()
         self.recipe.rates()  # refuses what is no rate
         self._check_target()
@@ -123,11 +123,12 @@ class Point(RunOptions):
         series = self.keep * (len(self.times) * len(self.model.labels) + 2 * occupied)
         return statistics_bytes((meter.size for meter in self.meters), series)
 
-    def _check_memory(self) -> None:
-        """Refuse what would not fit, before anything is allocated."""
-        (moments, series), have = self.statistics, for_each_rank()
+    def check_memory(self, workers: int = 1) -> None:
+        """Refuse what would not fit beside so many processes of this one, before anything is allocated."""
+        (moments, series), have = self.statistics, for_each_rank(workers)
         engine = self._engine_nbytes
-        rule, room = "that fits in memory", f"and there are {have / 2**30:,.2f} GiB for it"
+        each = f" in each of {workers} workers" if workers > 1 else ""
+        rule, room = "that fits in memory", f"and there are {have / 2**30:,.2f} GiB for it{each}"
         if engine > have:
             amplitudes = " + ".join(
                 f"{p.amplitudes:,}" if p.amplitudes < 10**15 else f"{float(p.amplitudes):.3g}"

@@ -29,6 +29,7 @@ from ..tools.interrupts import Interrupts
 from ..tools.memory import for_each_rank
 from ..trajectories.compilation import prepare, prepared
 from ..trajectories.kernel_cache import tell_refusal
+from .checkpoint import Checkpoint
 from .chunk import Chunk
 from .ordered_merge import Fold, in_memory
 from .point import Point
@@ -72,10 +73,16 @@ class Events:
 
 
 class _Interruptible(Events):
-    """Ctrl-C ends the work after the trajectory in hand has been dropped."""
+    """Ctrl-C ends the work after the trajectory in hand has been dropped; a checkpoint has finished chunks."""
 
-    def __init__(self, interrupts: Interrupts) -> None:
-        self._interrupts = interrupts
+    def __init__(self, interrupts: Interrupts, checkpoint: Checkpoint | None) -> None:
+        self._interrupts, self._checkpoint = interrupts, checkpoint
+
+    def chunk(self, task: Task, chunk: Chunk) -> int:
+        """A chunk, or its beginning, is done: on the rank or in the process that has run it."""
+        if self._checkpoint is not None:
+            self._checkpoint.write(task.number, chunk)
+        return 0
 
     def begin(self) -> None:
         """From now on there is something to keep."""
@@ -182,7 +189,11 @@ def run_chunks(
 
 
 def run_points(
-    points: Sequence[Point], *, comm: Communicator | None = None, progress: ProgressReport | None = None
+    points: Sequence[Point],
+    *,
+    comm: Communicator | None = None,
+    progress: ProgressReport | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> list[Result]:
     """Run all trajectories of all points; every rank returns the same results.
 
@@ -193,9 +204,13 @@ def run_points(
         Ranks that share the chunks of all points; None is this process alone.
     progress : ProgressReport or None
         Told of finished trajectories, on rank 0.
+    checkpoint : Checkpoint or None
+        Keeps the chunks of a single point, and has those of earlier calls.
 
     Raises
     ------
+    StorageError
+        If the checkpoint is of another run, or cannot be written.
     ConvergenceError, MemoryError
         If a trajectory cannot keep its tolerance, or has no memory; on all ranks. With several ranks any other error
         ends the whole job instead.
@@ -210,7 +225,11 @@ def run_points(
 
     def skeletons() -> dict[int, Fold]:
         with threadpool_limits(1):
-            return {i: Fold(Worker(p).skeleton, p.goal, hold=waiting.hold) for i, p in enumerate(points)}
+            made = {i: Fold(Worker(p).skeleton, p.goal, hold=waiting.hold) for i, p in enumerate(points)}
+        if checkpoint is not None:
+            (fold,), (point,) = made.values(), points
+            checkpoint.begin(point, fold)
+        return made
 
     folds: dict[int, Fold] = {}
 
@@ -220,7 +239,9 @@ def run_points(
     with Interrupts() as interrupts:
         try:
             folds = ranks.guard(skeletons) if chief else {}
-            events = _Interruptible(interrupts)
+            if checkpoint is not None:
+                checkpoint.join(ranks.share(checkpoint.seat), ranks.rank)
+            events = _Interruptible(interrupts, checkpoint)
             stopped = run_chunks(
                 dict(enumerate(points)), folds, comm=ranks, events=events, progress=progress, tolerant=False
             )
@@ -236,6 +257,8 @@ def run_points(
             _leave_partial(error, finished(), points)
             raise
         finally:
+            if checkpoint is not None:
+                checkpoint.close()
             if progress is not None:  # in every case: what is shown would go on over whatever comes next
                 progress.stop()
         if why is not None:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from ..errors import SimulationInterrupted
+from ..errors import ArgumentError, SimulationInterrupted
 from ..model import Model
 from ..model.final_states import FinalStates
 from ..model.mixtures import Mixture
 from ..model.states import State
+from ..parallel.processes import Processes
 from ..results.result import Result
 from ..tools import checks
 from ..tools.checks import check_times
@@ -21,8 +24,12 @@ from ..trajectories.compilation import prepare
 from ..trajectories.engine import make_engine
 from ..trajectories.kernel_cache import tell_refusal
 from ..trajectories.outcome import Trajectory
+from .checkpoint import Checkpoint
 from .point import Point
 from .run import run_points
+
+_MOST_WORKERS = 4096
+"""More processes than that are a mistake."""
 
 
 def simulate(
@@ -41,6 +48,10 @@ def simulate(
     window: float | None = None,
     keep: int = 0,
     record: bool = False,
+    target_error: Mapping[str, float] | float | None = None,
+    min_traj: int = 100,
+    checkpoint: str | os.PathLike[str] | None = None,
+    workers: int = 1,
     comm: Any = None,
     progress: bool = False,
 ) -> Result:
@@ -89,6 +100,19 @@ def simulate(
     record : bool
         Keep the jump record of every trajectory: when, in which channel, and the sector behind it; 24 bytes a jump.
         See ``result.jump_records``, ``cojump.counting.numbers``, ``cojump.longtime.waiting_times``.
+    target_error : float or mapping, optional
+        Standard errors at which a point is done before n_traj, when they are reached at every output time: one for all
+        averages, or a table of labels such as {spins.z = 0.005, deviation = 1e-4}. In Python that is a mapping,
+        ``{"spins.z": 0.005, "deviation": 1e-4}``. ``result.n_traj`` says how many it took.
+    min_traj : int
+        Trajectories before the target is looked at; it is looked at after each whole chunk.
+    checkpoint : path, optional
+        A directory that keeps finished chunks. The same call again goes on from there, after an interruption, an error
+        or with a larger n_traj, with the bits of one run; another model, state or option is refused. It is made if it
+        is not there, and nobody but you removes it.
+    workers : int
+        Processes of this machine that share the work, without MPI: with the same bits as one. They are copies of this
+        process, so that any function of yours works in them; where a system cannot copy a process (Windows), it is 1.
     comm : mpi4py communicator, optional
         The ranks that share the work; all of them must call, with the same model and arguments (one that draws random
         numbers is refused), and all of them get the result. An error on one rank ends the job.
@@ -157,31 +181,43 @@ def simulate(
             distributions=_shots(distributions),
             burn_in=burn_in,
             window=window,
+            target_error={} if target_error is None else target_error,
+            min_traj=min_traj,
         )
 
+    several = checks.integer("workers", workers, 1, _MOST_WORKERS)
+    directory = None if checkpoint is None else checks.path("checkpoint", checkpoint)
+    if several > 1 and comm is not None:
+        raise ArgumentError("workers", "be 1 with a communicator, whose ranks share the work", f"it is {several}")
     try:
-        return _run(check, comm, checks.boolean("progress", progress))
+        return _run(check, comm, several, directory, checks.boolean("progress", progress))
     except SimulationInterrupted:
         raise
     except KeyboardInterrupt:  # before there was anything to keep
         raise SimulationInterrupted(None, n_traj) from None
 
 
-def _run(check: Callable[[], Point], comm: Any, progress: bool) -> Result:
+def _run(check: Callable[[], Point], comm: Any, workers: int, directory: Path | None, progress: bool) -> Result:
     display = None
     if progress:
         from ..tools.progress import make_progress
 
         display = make_progress()
+    kept = None if directory is None else Checkpoint(directory)
     if comm is None:
-        return run_points([check()], progress=display)[0]
+        point = check()
+        if workers > 1:
+            point.check_memory(workers)
+        team = Processes(workers) if workers > 1 else None
+        return run_points([point], comm=team, progress=display, checkpoint=kept)[0]
     from ..parallel.mpi import World, wrap
 
     world = wrap(comm)
     if world is None:
-        return run_points([check()], progress=display)[0]
+        return run_points([check()], progress=display, checkpoint=kept)[0]
     try:
-        return run_points([world.together(check, _facts, _apart)], comm=world, progress=display)[0]
+        point = world.together(check, _facts, _apart)
+        return run_points([point], comm=world, progress=display, checkpoint=kept)[0]
     except SimulationInterrupted:
         raise
     except KeyboardInterrupt:  # on this rank alone, between two that have to meet

@@ -25,12 +25,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..ensemble.chunk import AVERAGES, Groups, statistics_of
+from ..ensemble.chunk_files import EarlierFiles, OwnFiles, Seat
+from ..ensemble.chunk_log import Scan, scan, shard_files, shard_path
 from ..ensemble.goal import Goal
 from ..ensemble.ordered_merge import Fold, folded_of
 from ..ensemble.waiting_chunks import WaitingChunks
 from ..errors import StorageError
 from ..results.result import Result
-from ..storage.chunk_log import Scan, scan, shard_files, shard_path
 from ..storage.envelope import RESULT_NAME
 from ..storage.result_file import load, save_results
 from ..storage.result_sequence import ResultSequence
@@ -38,7 +39,6 @@ from ..storage.resume_note import Note
 from ..storage.run_directory import ASIDE, DIRECTORY, MANIFEST, key_of
 from ..tools.whole_files import prepare_directory, reason, sweep
 from . import failures
-from .chunk_files import EarlierFiles, OwnFiles, Seat
 from .lock import NAME as LOCK
 from .lock import Lock
 from .status import NAME as STATUS

@@ -13,16 +13,16 @@ import click
 import numpy as np
 
 from ..ensemble.chunk import Chunk
+from ..ensemble.chunk_files import record_of
+from ..ensemble.chunk_log import ShardWriter
 from ..ensemble.ordered_merge import Fold, aside_text, kept_text
 from ..ensemble.run import Events
 from ..errors import EXPECTED, WALLTIME, BrokenOff, Stopped, StorageError, broken_line, one_line
-from ..storage.chunk_log import ShardWriter
 from ..storage.envelope import RESULT_NAME
 from ..storage.run_directory import DIRECTORY
 from ..tools.exit_status import FAILED, INTERRUPTED, STOPPED
 from ..tools.terminal import command, tell
 from ..tools.whole_files import absolute, as_given
-from .chunk_files import record_of
 from .directory import Contents, Prepared, Session, damaged_text, emptied
 from .failures import FailureRecord
 from .points import Plan, end_together, open_run_file, plan_together

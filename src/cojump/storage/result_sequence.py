@@ -34,7 +34,7 @@ class Origin:
     created : str
         Date and time of writing, ISO 8601, UTC.
     key : str
-        Of the run, see storage/chunk_log.py; empty in a result file.
+        Of the run, see ensemble/chunk_log.py; empty in a result file.
     """
 
     run_file: str = ""

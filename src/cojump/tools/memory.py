@@ -75,10 +75,13 @@ def available(root: Path = Path("/"), physical: int | None = None, address_space
     return min(limits)
 
 
-def for_each_rank() -> int:
-    """Bytes that one rank may plan to use: the limits of the machine and its groups are shared by the ranks on it."""
+def for_each_rank(workers: int = 1) -> int:
+    """Bytes that one rank may plan to use: the limits of the machine and its groups are shared by the ranks on it.
+
+    Where a rank has ``workers``, processes of its own, it is what one of these may use.
+    """
     own = _of_the_process()
-    shared = available(address_space=resource.RLIM_INFINITY) // ranks_here()
+    shared = available(address_space=resource.RLIM_INFINITY) // (ranks_here() * workers)
     return int(SHARE * (shared if own == resource.RLIM_INFINITY else min(shared, own)))
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..ensemble.chunk import Chunk, Groups, statistics_of, tails_of
-from ..ensemble.ordered_merge import Fold
 from ..model.final_states import flat, from_flat
-from ..storage.chunk_log import Place, Scan, ShardWriter, Stored, fetch
+from .chunk import Chunk, Groups, statistics_of, tails_of
+from .chunk_log import Place, Scan, ShardWriter, Stored, fetch
+from .ordered_merge import Fold
 
 
 @dataclass

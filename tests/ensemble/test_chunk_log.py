@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cojump.ensemble import chunk_log
+from cojump.ensemble.chunk_log import ShardWriter, Stored, decode, encode, fetch, scan
 from cojump.errors import StorageError
-from cojump.storage import chunk_log
-from cojump.storage.chunk_log import ShardWriter, Stored, decode, encode, fetch, scan
 from tests.support.command_line import environment
 
 KEY = b"0123456789abcdef"
