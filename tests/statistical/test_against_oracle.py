@@ -1,4 +1,4 @@
-"""Trajectories against the master equation in the full d^N space, by the statistical rule at 20,000 trajectories."""
+"""Trajectories against the master equation in the full d^N space, by the statistical rule: 8,000 trajectories, 20,000 in the validation."""
 
 import numpy as np
 import pytest
@@ -9,9 +9,9 @@ from tests.statistical.cases import MODELS, STARTS
 from tests.statistical.rules import against_oracle, pool
 
 TIMES = np.linspace(0, 2, 9)
-N_TRAJ = 20_000
-LARGEST_ERROR = 0.006
-"""The test has power only while no standard error exceeds this (√(1/20,000) = 0.0071 is the worst there can be)."""
+N_TRAJ, MANY = 8_000, 20_000
+LARGEST_ERROR = 0.85
+"""The test has power only while no standard error exceeds this times √(1/n), the worst there can be."""
 
 NAMES = sorted(MODELS)
 # Every model, every size and every start once or more; the full product is the validation below.
@@ -34,23 +34,23 @@ SELECTION = [
 ]
 
 
-def _verdict(name, size, start, seed, true_model=None, **oracle_options):
+def _verdict(name, size, start, seed, true_model=None, n_traj=N_TRAJ, **oracle_options):
     model = MODELS[name](size)
     state, density = STARTS[start](model)
-    result = cj.simulate(model, state, TIMES, n_traj=N_TRAJ, seed=seed, chunk=1000)
+    result = cj.simulate(model, state, TIMES, n_traj=n_traj, seed=seed, chunk=1000)
     solution = oracle.solve(true_model or model, density, TIMES, **oracle_options)
     return against_oracle(result, solution)
 
 
-def _judged(name, size, start):
-    verdict = _verdict(name, size, start, seed=100 * size + len(name) + len(start))
+def _judged(name, size, start, n_traj=N_TRAJ):
+    verdict = _verdict(name, size, start, seed=100 * size + len(name) + len(start), n_traj=n_traj)
     print(f"{name} N={size} {start}: {verdict}", flush=True)
     return verdict
 
 
-def _require(verdict):
+def _require(verdict, n_traj=N_TRAJ):
     assert verdict.passes, verdict
-    assert verdict.largest_error < LARGEST_ERROR, verdict
+    assert verdict.largest_error < LARGEST_ERROR / np.sqrt(n_traj), verdict
 
 
 @pytest.mark.parametrize(("name", "size", "start"), SELECTION)
@@ -62,7 +62,7 @@ def test_trajectories_agree_with_the_master_equation(name, size, start):
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("name", NAMES)
 def test_every_size_and_start(name):
-    _require(pool([_judged(name, size, start) for size in (2, 3, 4, 5, 6) for start in sorted(STARTS)]))
+    _require(pool([_judged(name, size, start, MANY) for size in (2, 3, 4, 5, 6) for start in sorted(STARTS)]), MANY)
 
 
 @pytest.mark.parametrize("size", [4, 6])

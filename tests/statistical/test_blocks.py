@@ -11,14 +11,14 @@ from tests.statistical.block_cases import MODELS, PATTERNS, X, across, hopfield,
 from tests.statistical.rules import against_oracle, compare, pool
 
 TIMES = np.linspace(0, 0.6, 4)
-N_TRAJ = 20_000
+N_TRAJ, MANY = 8_000, 20_000
 LONGER = {("hopfield_three_coupled_self_merged", 2): 20}
 """Cases with this many times as many trajectories.
 
 In this one a Dicke state has hardly been left at the first output time, and a second moment of the order of 1e-8 is
 carried by a handful of the first 20,000 trajectories (kurtosis 2,000 to 15,000): too few to know its standard error."""
-LARGEST_ERROR = 0.006
-"""The test has power only while no standard error exceeds this (√(1/20,000) = 0.0071 is the worst there can be)."""
+LARGEST_ERROR = 0.85
+"""The test has power only while no standard error exceeds this times √(1/n), the worst there can be."""
 
 # Name and the kind of state in the first block: 0 pure, 1 mixed, 2 Dicke, 3 symmetric, then on in this order.
 SELECTION = [
@@ -31,28 +31,28 @@ SELECTION = [
 
 
 @lru_cache
-def _ensemble(name, first):
+def _ensemble(name, first, n_traj):
     model = MODELS[name]()
     seed = sum(ord(c) for c in name) + 1000 * first
-    n_traj = N_TRAJ * LONGER.get((name, first), 1)
+    n_traj *= LONGER.get((name, first), 1)
     return cj.simulate(model, start(model, first)[0], TIMES, n_traj=n_traj, seed=seed, chunk=1000)
 
 
-def _verdict(name, first, true_model=None, **oracle_options):
+def _verdict(name, first, true_model=None, n_traj=N_TRAJ, **oracle_options):
     model = MODELS[name]()
     solution = oracle.solve(true_model or model, start(model, first)[1], TIMES, **oracle_options)
-    return against_oracle(_ensemble(name, first), solution)
+    return against_oracle(_ensemble(name, first, n_traj), solution)
 
 
-def _judged(name, first):
-    verdict = _verdict(name, first)
+def _judged(name, first, n_traj=N_TRAJ):
+    verdict = _verdict(name, first, n_traj=n_traj)
     print(f"{name} {first}: {verdict}", flush=True)
     return verdict
 
 
-def _require(verdict):
+def _require(verdict, n_traj=N_TRAJ):
     assert verdict.passes, verdict
-    assert verdict.largest_error < LARGEST_ERROR, verdict
+    assert verdict.largest_error < LARGEST_ERROR / np.sqrt(n_traj), verdict
 
 
 @pytest.mark.parametrize(("name", "first"), SELECTION)
@@ -68,7 +68,7 @@ FAMILIES = sorted({name.split("_")[0] for name in MODELS})
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_model(family):
     members = [name for name in MODELS if name.split("_")[0] == family]
-    _require(pool([_judged(name, first) for name in members for first in (0, 2)]))
+    _require(pool([_judged(name, first, MANY) for name in members for first in (0, 2)]), MANY)
 
 
 def test_the_models_are_what_they_are_meant_to_be():
