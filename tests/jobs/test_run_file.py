@@ -243,7 +243,7 @@ def test_the_seed_of_a_point_never_changes(read):
         (
             with_key("initial", kind='"titled"'),
             'Argument `[initial] kind` must be one of "tilted", "product", "dicke", "symmetric", "occupation", '
-            '"corrupted", but it is "titled"; did you mean "tilted"?',
+            '"corrupted", "start", "mixture", "final", but it is "titled"; did you mean "tilted"?',
         ),
         (
             with_key("initial", theta='"pi/2"'),
@@ -706,6 +706,9 @@ def test_the_documented_keys_are_the_options():
         assert ("swept" in text) is rule.swept
         assert ("may change" in text) is (not rule.identity)
         usual = default_of(item)
+        if isinstance(usual, bool):
+            assert default == str(usual).lower()
+            continue
         assert default == ("" if rule.kind is None or usual in (None, MISSING) else f"{usual:g}")
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ArgumentError
 from .arrays import complex_number, matrix, vector
+from .nested_starts import StoredEnd, counts, nested, read_blocks, read_end
 from .system import in_section
 from .tables import Section, integer, number, show, text
 
 if TYPE_CHECKING:
     from ...model import Model
-    from ...model.states import State
+    from ...model.final_states import FinalStates
+    from ...model.states import Mixture, State
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "tilted": {},
@@ -23,6 +26,9 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "symmetric": {},
     "occupation": {},
     "corrupted": {"pattern": 0},
+    "start": {},
+    "mixture": {},
+    "final": {},
 }
 """The kinds of initial states, and the values of the keys that may be left out."""
 
@@ -34,23 +40,40 @@ class InitialSection:
     Attributes
     ----------
     kind : str
-        tilted, product, dicke, symmetric, occupation or corrupted.
+        tilted, product, dicke, symmetric, occupation or corrupted; start, mixture or final.
     arguments : mapping
-        The checked keys of that kind; a value for every block, or a mapping from block names to values.
+        The checked keys of that kind; a value for every block, or a mapping from block names to values. Of kind "start"
+        the kind of each block, of "mixture" weights and sections, of "final" the stored run.
     alpha : complex, mapping or None
         α of all modes, or of some by name; None if the section has none.
+    section : str
+        Its name, for messages.
     """
 
     kind: str
     arguments: Mapping[str, Any]
     alpha: Any = None
+    section: str = "initial"
 
-    def build(self, model: Model) -> State:
+    def build(self, model: Model) -> State | Mixture | FinalStates:
         """Make the state of ``model``; raises ArgumentError if the keys make no state of it."""
+        if self.kind == "final":
+            with in_section(self.section):
+                end: StoredEnd = self.arguments["end"]
+                return end.final(model)
+        if self.kind == "mixture":
+            from ...model.mixtures import mixture
+
+            states: list[Any] = [(weight, own.build(model)) for weight, own in self.arguments["states"]]
+            with in_section(self.section):
+                return mixture(states)
+        return self._with_modes(model)
+
+    def _with_modes(self, model: Model) -> State:
         state = self._of_particles(model)
         if self.alpha is None:
             return state
-        with in_section("initial"):
+        with in_section(self.section):
             if not model.modes:
                 raise ArgumentError("alpha", "be left out", "the model has no modes")
             given = self.alpha if isinstance(self.alpha, Mapping) else dict.fromkeys(model.mode_names, self.alpha)
@@ -62,7 +85,12 @@ class InitialSection:
         from ...model import product_states, symmetric_states
 
         given = self.arguments
-        with in_section("initial"), self._as_written(model):
+        with in_section(self.section), self._as_written(model):
+            if self.kind == "start":
+                from ...model.kinds_of_start import start
+
+                blocks = {name: kind.made() for name, kind in given["blocks"].items()}
+                return start(model, _of_blocks("blocks", blocks, model))
             if self.kind == "tilted":
                 return product_states.tilted(model, given["theta"], given["phi"])
             if self.kind == "corrupted":
@@ -88,6 +116,9 @@ class InitialSection:
                 before = f"states[{block.name!r}]"
                 if name.startswith(before):
                     rest = name.removeprefix(before)
+                    if self.kind == "start":
+                        name = f"blocks.{block.name}{rest}"
+                        break
                     key = next(iter(self.arguments))
                     if self.kind == "dicke":
                         key, rest = (rest.strip(), "") if rest.strip() else ("J", "")
@@ -110,18 +141,32 @@ def _of_blocks(key: str, value: Any, model: Model) -> dict[str, Any]:
     return {name: value[name] for name in names}
 
 
-def read_initial(section: Section) -> InitialSection:
-    """Check the section ``[initial]``.
+def read_initial(section: Section, directory: Path) -> InitialSection:
+    """Check the section ``[initial]``, flat or not (see ``nested_starts``).
+
+    Parameters
+    ----------
+    section : Section
+    directory : Path
+        Of the run file, where the path of a stored run begins.
 
     Raises
     ------
     ArgumentError
         If a key is unknown or missing, or has a value of the wrong type.
     """
+    section = Section(section.name, nested(section.table))
     kind = section.read("kind", text, options=DEFAULTS)
     owner = f"kind {show(kind)}"
     arguments: dict[str, Any]
-    if kind == "tilted":
+    if kind == "final":
+        return InitialSection(kind, {"end": read_end(section, directory)}, section=section.name)
+    if kind == "mixture":
+        return InitialSection(kind, {"states": _read_states(section, directory)}, section=section.name)
+    if kind == "start":
+        section.refuse_others(["kind", "blocks", "alpha"], owner)
+        arguments = {"blocks": read_blocks(section)}
+    elif kind == "tilted":
         section.refuse_others(["kind", "theta", "phi", "alpha"], owner)
         arguments = {key: section.read(key, number) for key in ("theta", "phi")}
     elif kind == "corrupted":
@@ -138,7 +183,7 @@ def read_initial(section: Section) -> InitialSection:
         arguments = {"amplitudes": section.read("amplitudes", _table_or(vector))}
     elif kind == "occupation":
         section.refuse_others(["kind", "particles", "alpha"], owner)
-        arguments = {"particles": section.read("particles", _table_or(_counts))}
+        arguments = {"particles": section.read("particles", _table_or(counts))}
     else:
         section.refuse_others(["kind", "ket", "density", "alpha"], owner)
         if ("ket" in section) == ("density" in section):
@@ -149,7 +194,27 @@ def read_initial(section: Section) -> InitialSection:
         else:
             arguments = {"density": section.read("density", _table_or(matrix))}
     alpha = section.read("alpha", _table_or(complex_number, "mode"), default=None)
-    return InitialSection(kind, arguments, alpha)
+    return InitialSection(kind, arguments, alpha, section.name)
+
+
+def _read_states(section: Section, directory: Path) -> list[tuple[float, InitialSection]]:
+    """The tables [[initial.states]] of a mixture: a weight, and what else an initial state has."""
+    section.refuse_others(["kind", "states"], 'kind "mixture"')
+    tables = section.get("states")
+    if not isinstance(tables, list) or not tables:
+        rule = f"be tables [[{section.name}.states]], each with a weight and a kind"
+        raise ArgumentError(section.label("states"), rule, f"it is {show(tables)}")
+    made = []
+    for i, table in enumerate(tables):
+        own = Section(f"{section.name}.states[{i}]", table)
+        weight = own.read("weight", number, least=0)
+        rest = Section(own.name, {key: value for key, value in own.table.items() if key != "weight"})
+        state = read_initial(rest, directory)
+        if state.kind in ("mixture", "final"):
+            rule = "be a kind of one state inside of a mixture"
+            raise ArgumentError(rest.label("kind"), rule, f"it is {show(state.kind)}")
+        made.append((weight, state))
+    return made
 
 
 def _table_or(check: Callable[[str, object], Any], each: str = "block") -> Callable[[str, object], Any]:
@@ -163,9 +228,3 @@ def _table_or(check: Callable[[str, object], Any], each: str = "block") -> Calla
         return {block: check(f"{name}.{block}", item) for block, item in value.items()}
 
     return checked
-
-
-def _counts(name: str, value: object) -> tuple[int, ...]:
-    if not isinstance(value, list) or not value:
-        raise ArgumentError(name, "be a list of numbers of particles, one for each level", f"it is {show(value)}")
-    return tuple(integer(f"{name}[{i}]", item, least=0) for i, item in enumerate(value))

@@ -17,6 +17,7 @@ from ...errors import ArgumentError, one_line
 from ...tools.whole_files import absolute, read_regular
 from .drive import DriveSection, read_drive
 from .initial_state import DEFAULTS, InitialSection, read_initial
+from .nested_starts import flattened
 from .run_section import OPTIONS, RunSection, read_run
 from .settings import with_settings
 from .sweep import (
@@ -34,14 +35,15 @@ from .sweep import (
     spelled,
 )
 from .system import Builder, find_builder
-from .tables import MISSING, Section, integer, number, show
+from .tables import MISSING, Section, integer, last_part, number, show
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from ...model import Model
-    from ...model.states import State
+    from ...model.final_states import FinalStates
+    from ...model.states import Mixture, State
 
 SECTIONS = ("model", "initial", "times", "run")
 """Sections that every run file has."""
@@ -124,7 +126,7 @@ class PointSpec:
     run: RunSection
     drive: DriveSection = field(default_factory=DriveSection)
 
-    def build(self) -> tuple[Model, State]:
+    def build(self) -> tuple[Model, State | Mixture | FinalStates]:
         """Model and initial state; raises ArgumentError if the values make none."""
         model = self.drive.build(self.builder, self.arguments)
         return model, self.initial.build(model)
@@ -178,7 +180,7 @@ class RunFile:
             own.setdefault(section, {})[key] = value
         initial, run = self.initial, self.run
         if own["initial"]:
-            initial = read_initial(Section("initial", {**self.tables["initial"], **own["initial"]}))
+            initial = read_initial(Section("initial", {**self.tables["initial"], **own["initial"]}), self.path.parent)
         if own["run"]:
             run = read_run(Section("run", {**self.tables["run"], **own["run"]}), self.times.array())
         parameters = {
@@ -299,19 +301,20 @@ def read_run_file(path: str | os.PathLike[str], settings: Sequence[str] = ()) ->
         if name not in whole:
             raise ArgumentError(f"[{name}]", "be given", "the section is missing")
         sections[name] = Section(name, whole.get(name))
+    sections["initial"] = Section("initial", flattened(sections["initial"].table))
     mode = read_mode(Section("sweep", whole.get("sweep")) if "sweep" in whole else None)
     model = _read_model(sections["model"], place.parent)
     own = {
-        "initial": axes_of(sections["initial"], [k for k in sections["initial"].table if k != "kind"]),
+        "initial": axes_of(sections["initial"], [k for k in sections["initial"].table if last_part(k) != "kind"]),
         "run": axes_of(sections["run"], RUN_KEYS),
     }
-    read_initial(next(singles(sections["initial"], own["initial"])))  # an unknown key is no axis
+    read_initial(next(singles(sections["initial"], own["initial"])), place.parent)  # an unknown key is no axis
     drive_table = Section("drive", whole.get("drive")) if "drive" in whole else None
     drive, of_drives = read_drive(drive_table, model.builder, place.parent)
     axes = (*model.axes, *of_drives, *own["initial"], *own["run"])
     check_axes(axes, mode)
     times = _read_times(sections["times"])
-    initials = [read_initial(section) for section in singles(sections["initial"], own["initial"])]
+    initials = [read_initial(section, place.parent) for section in singles(sections["initial"], own["initial"])]
     grid = times.array()
     runs = [read_run(section, grid) for section in singles(sections["run"], own["run"])]
     return RunFile(

@@ -11,7 +11,7 @@ from typing import Any
 
 from ...ensemble.options import RunOptions, options_of
 from ...errors import ArgumentError
-from .tables import LARGEST, Section, show, text
+from .tables import LARGEST, Section, last_part, show, text
 
 MODES = ("product", "zip")
 """Every value of one key with every value of the others, or the first with the first, the second with the second."""
@@ -99,6 +99,9 @@ def is_swept(key: str, value: object) -> bool:
     while isinstance(value, list):
         depth += 1
         value = value[0] if value else None
+    key = last_part(key)
+    if key == "states":  # of a mixture, which are tables in a list themselves
+        return False
     return depth >= (1 if isinstance(value, Mapping) else _DEPTHS.get(key, 1))
 
 

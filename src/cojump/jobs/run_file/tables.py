@@ -86,6 +86,11 @@ def suggestion(value: object, known: Iterable[str]) -> str:
     return f"; did you mean {show(close[0])}?" if close else ""
 
 
+def last_part(key: str) -> str:
+    """The key itself of one that stands in tables of its section, such as ``blocks.spins.M``."""
+    return key.rpartition(".")[2]
+
+
 class Section:
     """A table of the run file.
 
