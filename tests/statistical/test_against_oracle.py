@@ -1,4 +1,4 @@
-"""Trajectories against the master equation in the full d^N space, by the statistical rule: 8,000 trajectories, 20,000 in the validation."""
+"""Trajectories against the master equation in the full d^N space: 8,000 of them, 20,000 in the validation."""
 
 import numpy as np
 import pytest
