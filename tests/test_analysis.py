@@ -26,6 +26,7 @@ STORED = {
 
 FEW = np.linspace(0.05, 1.1, 3)
 SMALL = {
+    "fluctuation_spectrum": {"SIZES": (5, 6), "SMALL": 4, "TAUS": np.linspace(0, 2, 9), "BURN_IN": 0.5},
     "bistability": {"TIMES": np.linspace(0, 60, 121), "SHADED": np.array([4.0, 5.0, 6.0]), "FINE": FEW + 4.5},
     "phase_diagram": {"GRID": (FEW, FEW), "BRANCHES": FEW / 2, "MEASURED": FEW[:1], "POINTS": [(0.2, 0.4)]},
     "potts_retrieval": {"TRAJECTORIES": {4: 4, 5: 4, 6: 4}, "CURVE": FEW + 1, "LONG": 60.0},
@@ -50,7 +51,13 @@ def test_a_script_draws_its_figure(script, tmp_path, monkeypatch):
     def simulate(*arguments, n_traj, keep=0, progress=False, **options):
         return real(*arguments, n_traj=min(n_traj, 4), keep=min(keep, 4), **options)
 
+    branching = cj.two_time
+
+    def two_time(*arguments, n_traj, progress=False, **options):
+        return branching(*arguments, n_traj=min(n_traj, 3), **options)
+
     monkeypatch.setattr(cj, "simulate", simulate)
+    monkeypatch.setattr(cj, "two_time", two_time)
     spec = importlib.util.spec_from_file_location(script, ROOT / "analysis" / f"{script}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
