@@ -6,7 +6,7 @@ the Hopf line T = 2/3. (a) Connected two-time function N <z(τ) z(0)>, real part
 trajectories at N = 400 (bands of two standard errors), the exact master equation at N = 14 (dashed), and the theory
 (lines), whose width is that of the slowest eigenvalue of the linearised mean-field flow.
 
-Makes runs of its own (about three minutes of one core).
+Makes runs of its own (about four minutes of one core).
 
     python analysis/fluctuation_spectrum.py
 """

@@ -132,6 +132,7 @@ def held():
     yield cj.counting.numbers(result)
     yield cj.counting.theta(MODELS["free_flips"](), [0.0, 0.1])
     yield (steady := cj.steady_state(MODELS["free_flips"]()))
+    yield steady.squeezing()
     z, taus = {"spins": Z}, np.linspace(0, 1, 5)
     yield from (steady.two_time(taus, z, z), steady.two_time(taus, z, z).spectrum([0.0]), steady.g2(taus, z))
     sampled = cj.two_time(model, state, taus, z, z, n_traj=2)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..model import Model
+from ..model.spin_squeezing import across
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
 from .meter import Meter, Size, Trajectory
@@ -46,14 +47,14 @@ class SqueezingMeter(Meter):
         return np.concatenate([m - r, q], axis=1)
 
 
-def squeezing_of(blocks: Mapping[str, Extra]) -> Estimates:
-    """Spin-squeezing parameter of each block from what its meter gathered.
+def squeezing_of(blocks: Mapping[str, Extra], kind: str = "wineland") -> Estimates:
+    """Spin-squeezing parameter of each block from what its meter gathered, see :mod:`cojump.model.spin_squeezing`.
 
-    ξ² = N n·Q n / |m|² with m = <m>, Q_ij = <½{m_i, m_j}> and n the direction across m of least n·Q n. Its error is
-    that of its linear expansion, dξ² = N/|m|² (n·dQ n - 2 (n·Q m)(n·dm)/|m|²) - 2 ξ² m·dm/|m|², with all covariances
-    of the trajectories' m and Q.
+    With m = <m>, Q_ij = <½{m_i, m_j}> and n the direction across m of least n·Q n, ξ_S² = N n·Q n has the linear
+    expansion dξ_S² = N (n·dQ n - 2 (n·Q m)(n·dm)/|m|²), and ξ_W² = ξ_S²/|m|² besides - 2 ξ_W² m·dm/|m|²; errors are
+    those of it, with all covariances of the trajectories' m and Q.
     """
-    values = {name: _squeezing(extra) for name, extra in blocks.items()}
+    values = {name: _squeezing(extra, kind) for name, extra in blocks.items()}
     return Estimates(
         tuple(values),
         np.array([v for v, _ in values.values()]).T,
@@ -61,7 +62,7 @@ def squeezing_of(blocks: Mapping[str, Extra]) -> Estimates:
     )
 
 
-def _squeezing(extra: Extra) -> tuple[Array, Array]:
+def _squeezing(extra: Extra, kind: str) -> tuple[Array, Array]:
     size = int(extra.labels[0].rsplit(":", 1)[1])
     T = len(extra.times)
     value, error = np.full(T, np.nan), np.full(T, np.nan)
@@ -75,14 +76,17 @@ def _squeezing(extra: Extra) -> tuple[Array, Array]:
         if length2 == 0:
             continue
         Q = q + np.outer(r, a) + np.outer(a, r) + np.outer(r, r)
-        across = np.linalg.svd(m[None, :])[2][1:]
-        lowest, directions = np.linalg.eigh(across @ Q @ across.T)
-        n = directions[:, 0] @ across
-        value[t] = size * lowest[0] / length2
+        directions = across(m)
+        lowest, mixed = np.linalg.eigh(directions @ Q @ directions.T)
+        n = mixed[:, 0] @ directions
+        scale = size / length2 if kind == "wineland" else size
+        value[t] = scale * lowest[0]
         # dQ = dq + r da + da r, so every differential is linear in (da, dq)
         turn = -2 * (n @ Q @ m) / length2 * n
-        by_a = size / length2 * (2 * (n @ r) * n + turn) - 2 * value[t] * m / length2
-        by_q = size / length2 * n[rows] * n[columns] * np.where(rows == columns, 1, 2)
+        by_a = scale * (2 * (n @ r) * n + turn)
+        if kind == "wineland":
+            by_a = by_a - 2 * value[t] * m / length2
+        by_q = scale * n[rows] * n[columns] * np.where(rows == columns, 1, 2)
         gradient = np.concatenate([by_a, by_q])
         error[t] = np.sqrt(max(float(gradient @ covariance[t] @ gradient), 0.0) / extra.moments.count)
     return value, error

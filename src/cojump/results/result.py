@@ -363,10 +363,18 @@ class Result(Averages):
     @cached_property
     def squeezing(self) -> Estimates:
         """Wineland's ξ² = N_b min_⊥ Var(m_⊥)/|<m>|² of each block of two levels; below 1 is squeezed."""
+        return self._squeezing("wineland")
+
+    @cached_property
+    def kitagawa_ueda(self) -> Estimates:
+        """Kitagawa and Ueda's ξ_S² = N_b min_⊥ Var(m_⊥) of each block of two levels; below 1 is squeezed."""
+        return self._squeezing("kitagawa_ueda")
+
+    def _squeezing(self, kind: str) -> Estimates:
         blocks = {n.split("/", 1)[1]: e for n, e in self.extras.items() if n.startswith("squeezing/")}
         if not blocks:
             raise _not_there("squeezing", "squeezing", self)
-        made = squeezing_of(blocks)
+        made = squeezing_of(blocks, kind)
         if self.covariance_uncertain is None:
             return made
         places = [np.flatnonzero(self._of_block(block)[0]) for block in blocks]

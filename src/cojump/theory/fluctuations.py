@@ -28,6 +28,7 @@ from ..model.collective_average import average_of
 from ..model.driven import refuse_driven
 from ..model.model import check_model
 from ..model.product_states import state_of
+from ..model.spin_squeezing import Squeezing, squeezing_from
 from ..model.states import State
 from ..tools.checks import check_times
 from ..tools.labelled import Labelled
@@ -168,6 +169,29 @@ class StationaryFluctuations(Labelled):
     deviation: float
     neutral: int = 0
     _at: _AtRest | None = None
+
+    def squeezing(self, sums: Mapping[str, Mapping[str, float]] | None = None, *, kind: str = "wineland") -> Squeezing:
+        """Spin squeezing ξ² of each block of two levels, or of weighted sums of blocks; below 1 is squeezed.
+
+        Parameters
+        ----------
+        sums : mapping of str to {block: weight}, optional
+            Sums S = Σ_b w_b S_b of the spins of blocks, by label; each block by itself if it is not given.
+        kind : str
+            "wineland", or "kitagawa_ueda": see :mod:`cojump.model.spin_squeezing`.
+
+        Returns
+        -------
+        Squeezing
+            ``mean`` (n,): the limit for N → ∞.
+
+        Raises
+        ------
+        ArgumentError
+            If a block has not two levels, or an argument breaks a rule.
+        """
+        assert self._at is not None
+        return squeezing_from(self._at.model, self.mean, self.covariance, sums, kind)
 
     def two_time(self, taus: ArrayLike, a: Mapping[str, ArrayLike], b: Mapping[str, ArrayLike]) -> StationaryTwoTime:
         """The limit of N (<A(τ) B(0)> - <A><B>) around the fixed point: e^{Gτ} K(0).

@@ -23,6 +23,7 @@ from ..model import Model
 from ..model.collective_average import average_of, emitted
 from ..model.final_states import Final, FinalStates
 from ..model.mixtures import Mixture, check_mixture, starts_of
+from ..model.spin_squeezing import Squeezing, squeezing_from
 from ..model.states import State
 from ..tools import checks
 from ..tools.checks import check_times
@@ -223,6 +224,41 @@ class Exact(ExactMoments):
             applications=limits.applications,
         )
         return regression_from(self.model, there._end, begun, limits)
+
+    def squeezing(self, sums: Mapping[str, Mapping[str, float]] | None = None, *, kind: str = "wineland") -> Squeezing:
+        """Spin squeezing ξ² of each block of two levels, or of weighted sums of blocks; below 1 is squeezed.
+
+        Parameters
+        ----------
+        sums : mapping of str to {block: weight}, optional
+            Sums S = Σ_b w_b S_b of the spins of blocks, by label; each block by itself if it is not given.
+        kind : str
+            "wineland", or "kitagawa_ueda": see :mod:`cojump.model.spin_squeezing`.
+
+        Returns
+        -------
+        Squeezing
+            ``mean`` (T, n).
+
+        Raises
+        ------
+        ArgumentError
+            If a block has not two levels, or an argument breaks a rule.
+
+        Examples
+        --------
+        One-axis twisting, in closed form:
+
+        >>> N, chi, t = 100, 0.1, 1.0
+        >>> model = cj.systems.free_flips(N, omega=0.0, rate_up=0.0, rate_down=0.0, chi=chi)
+        >>> exact = cj.master_equation(model, cj.tilted(model, np.pi / 2, 0), [t])
+        >>> mu = 8 * chi * t / N  # of exp(-i mu S_z²/2)
+        >>> A, B = 1 - np.cos(mu) ** (N - 2), 4 * np.sin(mu / 2) * np.cos(mu / 2) ** (N - 2)
+        >>> V = 1 + (N - 1) / 4 * (A - np.hypot(A, B))
+        >>> print(exact.squeezing(kind="kitagawa_ueda").mean.round(9), round(V, 9))
+        [[0.455397843]] 0.455397843
+        """
+        return squeezing_from(self.model, self.mean, self.covariance, sums, kind)
 
     @cached_property
     def order(self) -> ExactMoments:

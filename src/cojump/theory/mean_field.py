@@ -22,6 +22,7 @@ from ..model.driven import Drive, refuse_driven
 from ..model.final_states import Final
 from ..model.jumps import RatedJump
 from ..model.mixtures import Mixture, starts_of
+from ..model.spin_squeezing import Squeezing, squeezing_from
 from ..model.states import ProductBlock, State, check_start
 from ..tools.checks import check_times
 from ..tools.labelled import Labelled, last_averages
@@ -108,6 +109,29 @@ class MeanField(Labelled):
     def deviation(self) -> Array:
         """(T,) lim N·E_N(t), the trace of C in the paper's orthonormal basis. Refused as ``covariance``."""
         return self._fluctuations.deviation
+
+    def squeezing(self, sums: Mapping[str, Mapping[str, float]] | None = None, *, kind: str = "wineland") -> Squeezing:
+        """Spin squeezing ξ² of each block of two levels, or of weighted sums of blocks; below 1 is squeezed.
+
+        Parameters
+        ----------
+        sums : mapping of str to {block: weight}, optional
+            Sums S = Σ_b w_b S_b of the spins of blocks, by label; each block by itself if it is not given.
+        kind : str
+            "wineland", or "kitagawa_ueda": see :mod:`cojump.model.spin_squeezing`.
+
+        Returns
+        -------
+        Squeezing
+            ``mean`` (T, n): the limit for N → ∞, from the covariance C(t).
+
+        Raises
+        ------
+        ArgumentError
+            If a block has not two levels, or an argument breaks a rule.
+            Refused as ``covariance`` besides.
+        """
+        return squeezing_from(self.model, self.mean, self.covariance, sums, kind)
 
     def two_time(
         self, taus: ArrayLike, a: Mapping[str, ArrayLike], b: Mapping[str, ArrayLike], *, start: float = 0.0

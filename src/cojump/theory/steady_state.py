@@ -22,6 +22,7 @@ from ..model import Model
 from ..model.collective_average import average_of, emitted
 from ..model.driven import refuse_driven
 from ..model.model import check_model
+from ..model.spin_squeezing import Squeezing, squeezing_from
 from ..model.states import State, check_start
 from ..tools import checks
 from ..tools.labelled import Labelled
@@ -185,6 +186,28 @@ class SteadyState(Labelled):
             checks.number("applications", applications, 1),
         )
         return regression_from(self.model, self.final, None, limits)
+
+    def squeezing(self, sums: Mapping[str, Mapping[str, float]] | None = None, *, kind: str = "wineland") -> Squeezing:
+        """Spin squeezing ξ² of each block of two levels, or of weighted sums of blocks; below 1 is squeezed.
+
+        Parameters
+        ----------
+        sums : mapping of str to {block: weight}, optional
+            Sums S = Σ_b w_b S_b of the spins of blocks, by label; each block by itself if it is not given.
+        kind : str
+            "wineland", or "kitagawa_ueda": see :mod:`cojump.model.spin_squeezing`.
+
+        Returns
+        -------
+        Squeezing
+            ``mean`` (n,).
+
+        Raises
+        ------
+        ArgumentError
+            If a block has not two levels, or an argument breaks a rule.
+        """
+        return squeezing_from(self.model, self.mean, self.covariance, sums, kind)
 
     @property
     def photons(self) -> Photons:
