@@ -73,7 +73,8 @@ def two_averages():
                 rate=lambda s, t: (1 + s) ** 2 + t**2,
                 argument=({"a": X, "b": Z}, {"b": Z}),
                 exclude_self=True,
-            )
+            ),
+            cj.CollectiveJump({"a": DOWN, "b": DOWN}, 0.6, amplitude=lambda s: 1 + s, argument={"a": Z, "b": X}),
         ],
     )
     return model, cj.tilted(model, 1.1, 0.4), None

@@ -145,7 +145,8 @@ class _Space:
                 for k in self.members[jump.block]
             ]
         if isinstance(jump, CollectiveJump):
-            return [np.sqrt(jump.rate / self.total) * self.collective(jump.matrices)]
+            together = np.sqrt(jump.rate / self.total) * self.collective(jump.matrices)
+            return [self.function(jump, jump.gamma) @ together if jump.has_rate else together]
         if isinstance(jump, ModeLoss):
             a = self.lowering(jump.mode)
             lost, gained = np.sqrt(jump.rates)

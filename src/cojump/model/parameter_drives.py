@@ -131,7 +131,7 @@ _STRENGTHS: dict[type, tuple[str, ...]] = {
     ModeDrive: ("eta",),
     ModeCoupling: ("matrices",),
     LocalJump: ("j", "amplitude", "rate", "derivatives"),
-    CollectiveJump: ("matrices", "rate"),
+    CollectiveJump: ("matrices", "rate", "amplitude", "derivatives"),
     ModeLoss: ("kappa",),
 }
 """The fields of a term that may change when it is multiplied by a number."""
@@ -158,6 +158,8 @@ def _strength(model: Model, term: Any) -> NDArray[np.complex128]:
             root = term.rate**0.5 if isinstance(term, CollectiveJump) else 1.0
             matrices = [root * term.matrices.get(block.name, np.zeros((block.levels,) * 2)) for block in model.blocks]
             made = np.concatenate([y.ravel() for y in matrices])
+            if isinstance(term, CollectiveJump):
+                made = np.multiply.outer(term.gamma(_points(model, term)), made)
     return np.ravel(np.asarray(made, dtype=complex))
 
 
