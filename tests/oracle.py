@@ -148,6 +148,10 @@ class Oracle:
             a = self.lowering(jump.mode)
             emission = np.sqrt(jump.kappa * (1 + jump.thermal)) * a
             return [emission, np.sqrt(jump.kappa * jump.thermal) * a.conj().T] if jump.thermal else [emission]
+        if hasattr(jump, "emits"):
+            a = self.lowering(jump.mode) / np.sqrt(self.total)
+            quantum = a.conj().T if jump.emits else a
+            return [quantum @ self.local(jump.matrix, k) for k in self.members[jump.block]]
         if hasattr(jump, "matrices"):
             L = np.sqrt(jump.rate / self.total) * sum(self.collective(Y, block) for block, Y in jump.matrices.items())
             if jump.amplitude is None:

@@ -153,6 +153,7 @@ def calls():
         (cj.ModeEnergy, {"omega": 1.0, "mode": "m"}),
         (cj.ModeDrive, {"eta": 1j, "mode": "m"}),
         (cj.ModeCoupling, {"matrices": {S: DOWN}, "mode": "m"}),
+        (cj.ModeJump, {"j": DOWN, "block": S, "mode": "m", "emits": True}),
         (cj.ModeLoss, {"kappa": 1.0, "mode": "m", "thermal": 0.1}),
         (cj.Potential, {"phi": np.abs, "argument": {S: Z}, "derivatives": (np.sign,), "factor": 2.0}),
         (cj.Potential(np.abs, {S: Z}).energy, {"x": np.zeros(3)}),

@@ -29,7 +29,42 @@ def gated(function=np.cosh, argument=None, **options):
     return cj.CollectiveJump({S: LOWER}, 0.7, amplitude=function, argument=argument or {S: Z}, **options)
 
 
+def laser(jump=None):
+    """Some emission into a mode that is lost."""
+    jumps = [jump or cj.ModeJump(LOWER, S, "m", emits=True), cj.ModeLoss(0.5, "m")]
+    return cj.Model([cj.Block(S, 3), cj.Mode("m")], [cj.OneBody(0.7 * X, S)], jumps)
+
+
+def lased():
+    model = laser()
+    return model, cj.product(model, {S: [1, 0], "m": 0.2})
+
+
+QUANTA = "Attractors are those of models without jumps with a quantum, but jumps[0] is a ModeJump"
+
 REFUSED = {
+    "emits is missing": (lambda: cj.ModeJump(LOWER, S, "m", emits=None), "Argument `emits` must be True or False, but"),
+    "no mode of that name": (
+        lambda: laser(cj.ModeJump(LOWER, S, "n", emits=True)),
+        "Argument `jumps[0].mode` must be one of the modes 'm', but it is 'n'",
+    ),
+    "no block of that name": (
+        lambda: laser(cj.ModeJump(LOWER, "spin", "m", emits=True)),
+        "Argument `jumps[0].block` must be one of 'spins', but it is 'spin'",
+    ),
+    "another shape": (
+        lambda: laser(cj.ModeJump(np.eye(3), S, "m", emits=True)),
+        "Argument `jumps[0].j` must have the shape (2, 2) of block 'spins', but its shape is (3, 3)",
+    ),
+    "a rate of a mode": (
+        lambda: laser(rated(argument=({S: Z}, {"m": Z}))),
+        "Rates and potentials are functions of averages of particles: jumps[0].argument has the mode 'm'",
+    ),
+    "fixed points with quanta": (lambda: cj.attractors.fixed_points(laser()), QUANTA),
+    "a cycle with quanta": (lambda: cj.attractors.limit_cycle(*lased()), QUANTA),
+    "a survey with quanta": (lambda: cj.attractors.survey(laser()), QUANTA),
+    "a scan with quanta": (lambda: cj.attractors.scan(lambda *_: laser(), [0.0], [0.0]), QUANTA),
+    "bounds with quanta": (lambda: cj.bounds.gronwall(*lased(), TIMES), "The bound holds for particles alone"),
     "a collective jump with a number for Γ": (
         lambda: gated(2.0),
         "Argument `amplitude` must be a function of the average Δ (a constant belongs into the matrix, √γ·Y), but it",
@@ -194,6 +229,38 @@ def test_pickled_stored_and_told_apart():
         rated(exclude_self=True),
     ):
         assert differences(here, facts(other))
+
+
+def test_a_jump_with_a_quantum_is_kept_and_told_apart():
+    model, state = lased()
+    again = rebuilt(described(pickle.loads(pickle.dumps(model))))
+    assert again.jumps[0].emits is True
+    assert "ModeJump on spins, into m" in str(model)
+
+    def facts(made):
+        return identity_of(Point(made, state, TIMES, n_traj=1))
+
+    assert not differences(facts(model), facts(again))
+    for other in (cj.ModeJump(LOWER, S, "m", emits=False), cj.ModeJump(1.01 * LOWER, S, "m", emits=True)):
+        assert differences(facts(model), facts(laser(other)))
+
+
+def test_parts_of_a_model_with_quanta():
+    """N counts all particles, whichever part of the model they are in: a block that feels nothing of the rest."""
+    one, two = cj.Block(S, 2), cj.Block("others", 6)
+    jumps = [cj.ModeJump(LOWER, S, "m", emits=True), cj.ModeLoss(0.5, "m")]
+    together = cj.Model([one, two, cj.Mode("m")], jumps=jumps)
+    alone = cj.Model([one, cj.Mode("m")], jumps=[replace(jumps[0], j=0.5 * LOWER), jumps[1]])
+    found = []
+    for model, scale in ((together, 1.0), (alone, 2.0)):
+        state = cj.product(model, {b.name: [1, 0] for b in model.blocks} | {"m": 0.2 * scale})
+        figures = [
+            cj.mean_field(model, state, TIMES),
+            cj.master_equation(model, state, TIMES),
+            cj.simulate(model, state, TIMES, n_traj=20, seed=1),
+        ]
+        found.append([[f[f"{S}.z"].mean, f["m.x"].mean / scale, f["m.y"].mean / scale] for f in figures])
+    np.testing.assert_allclose(found[0], found[1], rtol=0, atol=1e-8)
 
 
 def test_parts_and_blocks_without_a_share():

@@ -50,10 +50,12 @@ TERMS = {
     "mode drive": cj.ModeDrive(0.4 - 0.2j, "mode"),
     "mode coupling": cj.ModeCoupling({"a": LOWER, "b": Z}, "mode"),
     "mode loss": cj.ModeLoss(0.4, "mode", thermal=0.3),
+    "mode jump": cj.ModeJump(LOWER, "a", "mode", emits=True),
     "potential": cj.Potential(gamma, {"a": X, "b": Z}, (slope, bend), factor=0.5),
 }
 
-JUMPS = [term for term in TERMS.values() if isinstance(term, cj.CollectiveJump | cj.LocalJump | cj.ModeLoss)]
+_KINDS_OF_JUMP = cj.CollectiveJump | cj.LocalJump | cj.ModeLoss | cj.ModeJump
+JUMPS = [term for term in TERMS.values() if isinstance(term, _KINDS_OF_JUMP)]
 
 OTHERS = {
     "eps": Z,
@@ -75,6 +77,7 @@ OTHERS = {
     "mode": "other",
     "kappa": 0.2,
     "thermal": 0.0,
+    "emits": False,
     "phi": np.cosh,
     "factor": 2.0,
     "envelope": np.sin,
@@ -161,6 +164,7 @@ def test_signatures():
         "ModeDrive": ["eta", "mode"],
         "ModeCoupling": ["matrices", "mode"],
         "ModeLoss": ["kappa", "mode", "thermal"],
+        "ModeJump": ["j", "block", "mode"],
         "Potential": ["phi", "argument", "derivatives"],
     }
     of_all = ["envelope", "breaks"]
@@ -173,6 +177,7 @@ def test_signatures():
         "ModeDrive": of_all,
         "ModeCoupling": of_all,
         "ModeLoss": of_all,
+        "ModeJump": [*of_all, "emits"],
         "Potential": [*of_all, "factor"],
     }
 
@@ -262,7 +267,7 @@ def test_every_term_of_a_model_has_one_list_of_its_kind():
     lists = (*model.one_body, *model.two_body, *model.potentials.values())
     lists += (*model.mode_energies, *model.mode_drives, *model.mode_couplings)
     assert sorted(map(id, model.hamiltonian)) == sorted(map(id, lists))
-    every_jump = {**model.local_jumps, **model.collective_jumps, **model.mode_losses}
+    every_jump = {**model.local_jumps, **model.collective_jumps, **model.mode_losses, **model.mode_jumps}
     assert [every_jump[i] for i in range(len(model.jumps))] == list(model.jumps)
     assert {type(t) for t in (*model.hamiltonian, *model.jumps)} == set(subclasses(Term))
 
@@ -279,6 +284,7 @@ def test_facts_of_terms():
         "local": {"a"},
         "rate of an average": {"a"},
         "rate of two averages": {"a"},
+        "mode jump": {"a"},
         "amplitude": {"a"},
     }
     free = ["one body", "local", "mode energy", "mode drive", "mode loss"]

@@ -115,10 +115,73 @@ GATED = {
 """Collective jumps with an operator-valued rate, in the same form."""
 
 
-def start(model):
-    """A pure product state, and the same for the oracle."""
+def laser(f=1.0, *, size=2, j=LOWER, thermal=0.2, absorbs=0.4):
+    """Atoms that emit into a lossy mode, are pumped, and absorb."""
+    blocks = [cj.Block("a", size), cj.Mode("m")]
+    terms = [cj.OneBody(0.6 * X + 0.2 * Z, "a"), cj.ModeEnergy(0.5, "m"), cj.ModeDrive(0.2 - 0.1j, "m")]
+    jumps = [
+        cj.LocalJump(0.9 * RAISE, "a"),
+        cj.ModeJump(np.sqrt(f) * j, "a", "m", emits=True),
+        cj.ModeJump(np.sqrt(absorbs) * RAISE, "a", "m", emits=False),
+        cj.ModeLoss(1.0, "m", thermal=thermal),
+    ]
+    return cj.Model(blocks, terms, jumps)
+
+
+def two_modes(f=1.0):
+    """One particle between two modes, one of which it is also coupled to."""
+    jumps = [
+        cj.ModeJump(0.8 * np.sqrt(f) * (LOWER + 0.3 * Z), "a", "m", emits=True),
+        cj.ModeJump(1.5 * np.sqrt(f) * (RAISE + 0.2j * X), "a", "n", emits=False),
+        cj.ModeLoss(1.5, "m"),
+    ]
+    terms = [cj.OneBody(0.6 * X, "a"), cj.ModeCoupling({"a": 0.3 * LOWER}, "m")]
+    return cj.Model([cj.Block("a", 1), cj.Mode("m"), cj.Mode("n")], terms, jumps)
+
+
+def two_blocks_with_a_mode(f=1.0):
+    """One block emits, the other one absorbs."""
+    jumps = [
+        cj.ModeJump(0.9 * np.sqrt(f) * LOWER, "a", "m", emits=True),
+        cj.ModeJump(1.2 * np.sqrt(f) * (RAISE + 0.2j * X), "b", "m", emits=False),
+        cj.ModeLoss(1.0, "m"),
+        cj.LocalJump(0.8 * RAISE, "a", amplitude=crossed, argument=({"a": Z}, {"b": UP})),
+    ]
+    terms = [cj.OneBody(0.6 * X, "a"), cj.TwoBody(Z, X, 0.4, ("a", "b"))]
+    return cj.Model([cj.Block("a", 2), cj.Block("b", 1), cj.Mode("m")], terms, jumps)
+
+
+def atoms(f=1.0):
+    """Three levels."""
+    step = np.eye(3, k=1) + 0.3j * np.eye(3, k=-1)
+    jumps = [
+        cj.ModeJump(0.8 * np.sqrt(f) * step, "a", "m", emits=True),
+        cj.ModeJump(0.9 * np.eye(3, k=-1), "a", "m", emits=False),
+        cj.ModeLoss(1.5, "m"),
+    ]
+    drive = cj.OneBody(0.5 * (step + step.conj().T), "a")
+    return cj.Model([cj.Block("a", 2, levels=3), cj.Mode("m")], [drive], jumps)
+
+
+QUANTA = {
+    "emission and absorption": laser,
+    "emission with a trace": lambda f=1: laser(f, j=0.8 * LOWER + 0.3 * X + 0.2 * ONE, thermal=0.0, absorbs=0.2),
+    "two modes": two_modes,
+    "two blocks with a mode": two_blocks_with_a_mode,
+    "three levels with a mode": atoms,
+}
+"""Jumps of particles with a quantum of a mode, in the same form."""
+
+FOCK = {name: {"m": 22} for name in QUANTA} | {"two modes": {"m": 13, "n": 9}, "three levels with a mode": {"m": 15}}
+AMPLITUDES = {"m": 0.3 - 0.2j, "n": 0.3j}
+
+
+def start(model, fock=None):
+    """A pure product state, modes in coherent states, and the same for the oracle."""
     kets = {}
     for n, block in enumerate(model.blocks):
         ket = np.arange(1, block.levels + 1) + 1j * (np.arange(block.levels)[::-1] - 0.5 * n)
         kets[block.name] = ket / np.linalg.norm(ket)
-    return cj.product(model, kets), oracle.product_state(model, kets)
+    amplitudes, fock = {mode: AMPLITUDES[mode] for mode in model.mode_names}, fock or dict.fromkeys(AMPLITUDES, 2)
+    rho = oracle.with_coherent_modes(oracle.product_state(model, kets), model, fock, amplitudes)
+    return cj.product(model, kets | amplitudes), rho

@@ -9,8 +9,9 @@ import pytest
 import cojump as cj
 from cojump.theory.expansion import Expansion
 from cojump.theory.mean_field import Flow
+from tests.oracle import Oracle, product_state, with_coherent_modes
 from tests.support.random_models import random_density, random_matrix, random_unitary
-from tests.theory.test_expansion import S, exact_coefficients, off, one_block, start_of, theory
+from tests.theory.test_expansion import S, coefficient, exact_coefficients, off, one_block, start_of, theory
 
 SHAPE = (0.9, 0.8, -0.5, 0.6, 0.4, -0.7)
 
@@ -155,6 +156,75 @@ def test_a_collective_jump_of_two_blocks_with_a_rate():
         return cj.Model([cj.Block("a", n), cj.Block("b", n)], (), [jump])
 
     check(build, states, range(1, 6), 2, lambda n: build(n, -0.6))
+
+
+# ---- jumps with a quantum of a mode ---------------------------------------------------------------
+
+
+def with_a_mode(levels, shares=(1,), *, emits=True, shift=0.0):
+    """Blocks that emit into a mode or absorb from it, beside its loss, drive and coupling."""
+    rng = np.random.default_rng(8)
+    names = "ab"[: len(shares)]
+    jumps = [
+        cj.ModeJump(random_matrix(rng, levels) + shift * np.eye(levels), "a", "m", emits=emits),
+        cj.ModeJump(0.5 * random_matrix(rng, levels), names[-1], "m", emits=not emits),
+        cj.ModeLoss(0.7, "m", thermal=0.2),
+    ]
+    terms = [cj.ModeCoupling({"a": random_matrix(rng, levels)}, "m"), cj.ModeEnergy(0.4, "m"), cj.ModeDrive(0.3j, "m")]
+
+    def build(n):
+        blocks = [cj.Block(name, n * share, levels) for name, share in zip(names, shares, strict=True)]
+        return cj.Model([*blocks, cj.Mode("m")], terms, jumps)
+
+    return build
+
+
+ALPHA = 0.3 - 0.25j
+
+
+@pytest.mark.parametrize(("levels", "shares"), [(2, (1,)), (3, (1,)), (2, (1, 1))])
+@pytest.mark.parametrize("emits", [True, False])
+def test_jumps_with_a_quantum(levels, shares, emits):
+    rng = np.random.default_rng(9)
+    states = {name: random_density(rng, levels) for name in "ab"[: len(shares)]}
+    sizes = (1, 2) if len(shares) > 1 or levels == 3 else (1, 2, 3)
+    build, found = with_a_mode(levels, shares, emits=emits), []
+    for n in sizes:
+        model = build(n)
+        fock = {"m": 16}
+        full = Oracle(model, fock=fock)
+        rho = with_coherent_modes(product_state(model, states), model, fock, {"m": ALPHA})
+        mean, _ = full.moments(rho)
+        change, second = full.moments(full.apply(rho))
+        N = model.size
+        found.append((N, change, N * (second - np.outer(change, mean) - np.outer(mean, change))))
+    N, change, spread = (np.array(part) for part in zip(*found, strict=True))
+
+    def expected(build):
+        model = build(5)
+        expansion = Expansion(model)
+        m = expansion.coordinates([states[b.name] for b in model.blocks], [ALPHA])
+        C, G, P = expansion.product_covariance(m), expansion.jacobian(m), expansion.averages
+        drift = expansion.curvature(m, C) + expansion.ordering(m)
+        return P @ expansion.flow(m), P @ drift, P @ (G @ C + C @ G.T + expansion.diffusion(m)) @ P.T
+
+    f, drift, noise = expected(build)
+    # the rates of means are f + drift/N, those of the covariance noise + O(1/N)
+    assert off(f + drift / N[:, None], change) < 1e-9
+    spread = coefficient(N, spread, 0, len(N) - 1)
+    assert off(noise, spread) < 1e-9
+    for wrong in (with_a_mode(levels, shares, emits=not emits), with_a_mode(levels, shares, emits=emits, shift=0.1)):
+        f, drift, noise = expected(wrong)
+        assert max(off(f + drift / N[:, None], change), off(noise, spread)) > 1e-2
+    # and the flow is that of mean field
+    model = build(4)
+    expansion, flow = Expansion(model), Flow(model)
+    r = [states[b.name] for b in model.blocks]
+    change = expansion.flow(expansion.coordinates(r, [ALPHA]))
+    alphas = np.array([ALPHA])
+    for one, other in zip(expansion.densities(change), flow(r, alphas), strict=True):
+        np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(expansion.amplitudes(change), flow.modes(r, alphas), rtol=0, atol=1e-12)
 
 
 # ---- derivatives ---------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array, kron
 
 from ..errors import ArgumentError
-from ..model import LocalJump, Model, OneBody, Potential, TwoBody
+from ..model import LocalJump, ModeJump, Model, OneBody, Potential, TwoBody
 from ..model.function_of_average import FunctionOfAverage
 from ..model.jumps import RatedJump
 from ..model.spectrum import levels_along, snapped
@@ -225,19 +225,22 @@ class Operators:
     # ---- local jumps -----------------------------------------------------------------------------
 
     def kraus(self, jump: int, source: Labels) -> Iterator[Kraus]:
-        """All outcomes of a local jump from a sector, one for each intermediate μ and final λ'.
+        """All outcomes of a local jump from a sector, one for each intermediate μ and final λ', or of a jump with a
+        quantum of a mode, which are those of j times a† or a.
 
         K = sqrt(N f_μ/f_λ) C_{λ'}^{μ†} (Γ_μ ⊗ j) C_λ^μ Γ_λ, in which only one of the two Γ is there: Γ_μ if the jumping
         particle is left out of its own block's sum, Γ_λ otherwise. The other blocks stay where they are. In the
         Schrödinger picture Σ_k J_k ρ J_k† has the blocks Σ_K K ρ_source K†, in the Heisenberg picture Σ_k J_k† X J_k
         has the blocks Σ_K K† X_target K.
         """
-        term = self._local(jump)
+        term = self.model.mode_jumps.get(jump) or self._local(jump)
         b = self._block(term.block)
         dims = self.dims(source)
-        before = None if term.leaves_self_out or not term.argument else self.gamma(jump, source)
+        rated = isinstance(term, LocalJump) and term.has_rate
+        left_out = isinstance(term, LocalJump) and term.leaves_self_out
+        before = self.gamma(jump, source) if rated and not left_out else None
         for move in self._exits[b][source[b]]:
-            between = self.gamma(jump, source, move.rest) if term.leaves_self_out else None
+            between = self.gamma(jump, source, move.rest) if left_out else None
             taken = [_on_axis(out, b, dims) for out in move.out]
             if between is not None:
                 taken = [csr_array(between @ out) for out in taken]
@@ -249,8 +252,17 @@ class Operators:
                     put = _on_axis(csr_array(back[s].conj().T), b, _replaced(dims, b, back[s].shape[0]))
                     piece = term.matrix[s, t] * (put @ taken[t])
                     K = piece if K is None else K + piece
+                if K is not None and isinstance(term, ModeJump):
+                    K = self._exchanged(term, _replaced(source, b, label)) @ K
                 if K is not None:
                     yield Kraus(source, move.rest, _replaced(source, b, label), csr_array(K))
+
+    def _exchanged(self, term: ModeJump, labels: Labels) -> csr_array:
+        """a†/√N or a/√N."""
+        mode = self.model.mode_index(term.mode)
+        one = csr_array(eye_array(prod(self.dims(labels)), dtype=complex))
+        a = (self.lowering(labels, mode) + self.spaces[mode].centre * one) / np.sqrt(self.model.size)
+        return csr_array(a.conj().T if term.emits else a)
 
     def rate(self, jump: int, labels: Labels) -> csr_array:
         """Σ_k J_k†J_k of a local jump, or L†L of a collective one: the operator of its total rate."""

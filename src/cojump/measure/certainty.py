@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import CollectiveJump, LocalJump, Model
+from ..model import CollectiveJump, LocalJump, ModeJump, Model
 from ..model.components import components
 from ..model.final_states import FinalFactor, FinalStates
 from ..model.jumps import RatedJump
@@ -215,7 +215,8 @@ def _chance(model: Model, state: State | None, farthest: Sequence[float] = (), *
         left = None if starts is None else _jumps_that_leave(part.model, starts)
         component[own], same[own] = c, all(map(_starts_alike, starts or ())) and alike
         # of a jump that changes in time the largest rate is not known here
-        driven = any(jump.envelope is not None for jump in part.model.jumps)
+        # nor of one that comes with a quantum of a mode
+        driven = any(jump.envelope is not None or isinstance(jump, ModeJump) for jump in part.model.jumps)
         rate[own] = _UNBOUNDED if driven else part.model.jump_rate
         places = np.array(part.jumps, dtype=int)
         acts[np.ix_(own, places)] = able & (left is None)

@@ -6,7 +6,7 @@ from .blocks import Block
 from .hamiltonian import OneBody, TwoBody
 from .jumps import CollectiveJump, LocalJump
 from .model import Model
-from .modes import Mode, ModeCoupling, ModeDrive, ModeEnergy, ModeLoss
+from .modes import Mode, ModeCoupling, ModeDrive, ModeEnergy, ModeJump, ModeLoss
 from .potential import Potential
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "ModeCoupling",
     "ModeDrive",
     "ModeEnergy",
+    "ModeJump",
     "ModeLoss",
     "Model",
     "OneBody",

@@ -63,7 +63,9 @@ def components(model: Model) -> tuple[Component, ...]:
     names = [*(block.name for block in model.blocks), *model.mode_names]
     group = {name: {name} for name in names}
     if model.modes:
-        alone = set(model.mode_names).difference(*(term.coupled for term in model.mode_couplings))
+        alone = set(model.mode_names).difference(
+            *(t.coupled for t in (*model.mode_couplings, *model.mode_jumps.values()))
+        )
         group |= {name: {names[0], *alone} for name in (names[0], *alone)}
     for term in model.terms:
         merged = set().union(*(group[name] for name in term.coupled))

@@ -22,7 +22,7 @@ from .function_of_average import FunctionOfAverage
 from .hamiltonian import OneBody, TwoBody
 from .jumps import CollectiveJump, LocalJump
 from .model import Model
-from .modes import ModeCoupling, ModeDrive, ModeEnergy, ModeLoss
+from .modes import ModeCoupling, ModeDrive, ModeEnergy, ModeJump, ModeLoss
 from .potential import Potential
 from .spectrum import levels_along
 from .states import ProductBlock, State, SymmetricBlock
@@ -151,6 +151,10 @@ class _Space:
             a = self.lowering(jump.mode)
             lost, gained = np.sqrt(jump.rates)
             return [lost * a] + ([gained * csr_array(a.conj().T)] if gained else [])
+        if isinstance(jump, ModeJump):
+            a = self.lowering(jump.mode) / np.sqrt(self.total)
+            of_mode = csr_array(a.conj().T) if jump.emits else a
+            return [csr_array(of_mode @ self.local(jump.j, k)) for k in self.members[jump.block]]
         raise _unknown(name, jump)
 
     def quadratures(self) -> dict[str, csr_array]:

@@ -25,7 +25,7 @@ from .function_of_average import SPECTRUM_POINTS, FunctionOfAverage
 from .hamiltonian import OneBody, TwoBody
 from .hermiticity import excesses
 from .jumps import CollectiveJump, LocalJump, RatedJump
-from .modes import Mode, ModeCoupling, ModeDrive, ModeEnergy, ModeLoss, ModeTerm
+from .modes import Mode, ModeCoupling, ModeDrive, ModeEnergy, ModeJump, ModeLoss, ModeTerm
 from .operators import matrix_of
 from .potential import Potential
 
@@ -38,7 +38,7 @@ _SHOWN = 6
 """Blocks, and terms of each kind, that are listed one by one."""
 
 HamiltonianTerm = OneBody | TwoBody | Potential | ModeEnergy | ModeDrive | ModeCoupling
-Jump = LocalJump | CollectiveJump | ModeLoss
+Jump = LocalJump | CollectiveJump | ModeLoss | ModeJump
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "blocks": (Block, Mode),
@@ -60,7 +60,7 @@ class Model(Constituents, Summarised):
         modes.
     hamiltonian : sequence of OneBody, TwoBody, Potential, ModeEnergy, ModeDrive, ModeCoupling
         H is their sum; as an operator on the whole system it must be Hermitian.
-    jumps : sequence of LocalJump, CollectiveJump, ModeLoss
+    jumps : sequence of LocalJump, CollectiveJump, ModeLoss, ModeJump
         Their order numbers the channels of the jump record.
     order_parameters : mapping of str to mapping of str to (d_b, d_b) array
         Sums of averages that results report besides those of the blocks, by name: m = Σ_b (1/N_b) Σ_{k in b} X_b^(k)
@@ -262,6 +262,11 @@ class Model(Constituents, Summarised):
     def mode_losses(self) -> dict[int, ModeLoss]:
         """The losses of modes by their position among all jumps."""
         return {i: jump for i, jump in enumerate(self.jumps) if isinstance(jump, ModeLoss)}
+
+    @cached_property
+    def mode_jumps(self) -> dict[int, ModeJump]:
+        """The jumps of particles with a quantum of a mode, by their position among all jumps."""
+        return {i: jump for i, jump in enumerate(self.jumps) if isinstance(jump, ModeJump)}
 
     @cached_property
     def fastest(self) -> float:

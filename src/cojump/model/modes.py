@@ -1,4 +1,4 @@
-"""Boson modes beside the particles: their energy, drive, coupling to the particles, and loss.
+"""Boson modes beside the particles: their energy, drive, coupling to the particles, loss, and jumps of both.
 
 N counts all particles of the blocks. A mode a is scaled with them, α = <a>/√N, so that all of its averages have a limit
 for N → ∞: <a†a> is of the order of N.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError
 from ..tools import checks
 from ..tools.summaries import few
+from .blocks import checked_block_name
+from .operators import matrix_of
 from .term import Term, checked_matrices, norm
 
 _LOSS = 2.0
@@ -303,3 +305,94 @@ class ModeLoss(ModeTerm):
     def can_fire(self, sizes: Mapping[str, int]) -> bool:
         """Whether its rate is above zero for any state."""
         return self.kappa > 0
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ModeJump(ModeTerm):
+    """One jump operator a† j^(k)/√N, or a j^(k)/√N, for every particle k of a block: it jumps with a quantum of a mode.
+
+    N counts all particles. One particle jumps at the rate j†j times (<a†a> + 1)/N where it emits, and <a†a>/N where it
+    absorbs: for N → ∞ times |α|², and the mode gains or loses amplitude by stimulated emission and absorption,
+    dα/dt = ±(1/2N) Σ_k <j†j> α. With j = √γ σ_- where it emits and √γ σ_+ where it absorbs: a laser's gain and loss.
+
+    Parameters
+    ----------
+    j : (d, d) array
+        Any matrix of one particle; its square is a rate.
+    block : str
+        The block whose particles jump.
+    mode : str
+        Name of the mode.
+    emits : bool
+        Whether the particle gives a quantum to the mode (a†), or takes one from it (a).
+    envelope : callable, optional
+        f(t), a real function of time: the amplitude of the jump is multiplied by it, its rate by f². See ``Model``.
+    breaks : sequence of float, optional
+        Times at which f jumps or has a kink, increasing: it is smooth between them.
+
+    Raises
+    ------
+    ArgumentError
+        If j is not finite or no square matrix.
+
+    Examples
+    --------
+    >>> down, up = cj.operators.sigma_minus, cj.operators.sigma_plus
+    >>> model = cj.Model(
+    ...     [cj.Block("atoms", size=100), cj.Mode("cavity")],
+    ...     jumps=[
+    ...         cj.LocalJump(1.5 * up, "atoms"),
+    ...         cj.ModeJump(down, "atoms", "cavity", emits=True),
+    ...         cj.ModeJump(up, "atoms", "cavity", emits=False),
+    ...         cj.ModeLoss(0.5, "cavity"),
+    ...     ],
+    ... )
+    >>> state = cj.product(model, {"atoms": [0, 1], "cavity": 0.01})
+    >>> mf = cj.mean_field(model, state, [0, 400])  # a laser above its threshold: gain <σ_z> is the loss, 0.5
+    >>> print(mf["atoms.z"].mean[-1].round(6), (mf["cavity.x"].mean[-1] ** 2).round(6), 2.25 * (1 / 0.5 - 1) / 2)
+    0.5 1.125 1.125
+    """
+
+    j: NDArray[Any]
+    block: str
+    mode: str
+    _: KW_ONLY
+    emits: bool
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "j", matrix_of("j", self.j))
+        checked_block_name("block", self.block)
+        object.__setattr__(self, "emits", checks.boolean("emits", self.emits))
+
+    def _title(self) -> str:
+        return f"ModeJump on {self.block}, {'into' if self.emits else 'out of'} {self.mode}"
+
+    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
+        return {"j": ("block", self.block)}
+
+    @property
+    def matrix(self) -> NDArray[Any]:
+        """The matrix j under the name that all terms of one matrix have in common."""
+        return self.j
+
+    @property
+    def sectors_left(self) -> set[str]:
+        """The block whose particles jump: one of them alone takes it from sector to sector."""
+        return {self.block}
+
+    def among(self, names: Collection[str], share: float) -> Self:
+        """The same jump where N counts ``share`` of the particles."""
+        return replace(self, j=self.j * np.sqrt(share))
+
+    def fastest(self, sizes: Mapping[str, int]) -> float:
+        """The rate of one particle at |α| = 1, ‖j‖²."""
+        return norm(self.j) ** 2
+
+    def most_jumps(self, sizes: Mapping[str, int]) -> float:
+        """Jumps per unit of time of all particles at |α| = 1: a scale, not a bound."""
+        return sizes[self.block] * norm(self.j) ** 2
+
+    def can_fire(self, sizes: Mapping[str, int]) -> bool:
+        """Whether its rate is above zero for any state."""
+        return bool(np.any(self.j))

@@ -20,7 +20,7 @@ from .function_of_average import FunctionOfAverage
 from .hamiltonian import OneBody, TwoBody
 from .jumps import CollectiveJump, LocalJump
 from .model import HamiltonianTerm, Jump, Model
-from .modes import ModeCoupling, ModeDrive, ModeEnergy, ModeLoss
+from .modes import ModeCoupling, ModeDrive, ModeEnergy, ModeJump, ModeLoss
 from .potential import Potential
 
 _POINTS = 501
@@ -133,6 +133,7 @@ _STRENGTHS: dict[type, tuple[str, ...]] = {
     LocalJump: ("j", "amplitude", "rate", "derivatives"),
     CollectiveJump: ("matrices", "rate", "amplitude", "derivatives"),
     ModeLoss: ("kappa",),
+    ModeJump: ("j",),
 }
 """The fields of a term that may change when it is multiplied by a number."""
 
@@ -152,6 +153,8 @@ def _strength(model: Model, term: Any) -> NDArray[np.complex128]:
             made = term.eta
         case ModeLoss():
             made = np.sqrt(term.rates)
+        case ModeJump():
+            made = term.matrix
         case LocalJump():
             made = np.multiply.outer(term.gamma(_points(model, term)), term.matrix)
         case _:

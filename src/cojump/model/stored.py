@@ -23,6 +23,7 @@ from . import (
     ModeCoupling,
     ModeDrive,
     ModeEnergy,
+    ModeJump,
     Model,
     ModeLoss,
     OneBody,
@@ -39,7 +40,7 @@ _KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         *(Model, Block, OneBody, TwoBody, Potential, LocalJump, CollectiveJump),
-        *(Mode, ModeEnergy, ModeDrive, ModeCoupling, ModeLoss),
+        *(Mode, ModeEnergy, ModeDrive, ModeCoupling, ModeLoss, ModeJump),
         *(State, Mixture, ProductBlock, DickeBlock, SymmetricBlock, SectorBlock, OccupationBlock),
         *(Step, Linear, Sine, Gaussian, Root, FromFile),
         *(FinalStates, FinalState, FinalFactor),

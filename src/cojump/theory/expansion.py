@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from ..errors import UnsupportedError
-from ..model import CollectiveJump, LocalJump, Model, Potential
+from ..model import CollectiveJump, LocalJump, ModeJump, Model, Potential
 from ..model.driven import refuse_driven
 from ..model.jumps import RatedJump
 from ..tools.matrices import commutator
@@ -219,6 +219,63 @@ class _Mode:
         return most / abs(self.pole) if most and self.pole else 1.0
 
 
+class _ModeJump:
+    """One jump a† j/√N or a j/√N: at the rate |α|² of a particle, with the gain ±½ <j†j> of the mode."""
+
+    def __init__(self, expansion: Expansion, jump: ModeJump) -> None:
+        model, v = expansion.model, expansion.basis
+        block = model.block_index(jump.block)
+        self.mode, self.emits = expansion.modes[model.mode_index(jump.mode)], jump.emits
+        self.sign = 1.0 if jump.emits else -1.0
+        j = expansion.embedded(block, jump.matrix)
+        z = j.conj().T @ j
+        self.z = expansion.functional(z).real
+        self.dissipator = expansion.matrix(j.conj().T @ v @ j - 0.5 * (z @ v + v @ z)).real
+        self._cut = expansion.cut(block)
+        self._j = j[self._cut, self._cut]
+        self._moved = commutator(v, j)[:, self._cut, self._cut]
+
+    def flow(self, m: Array) -> Array:
+        """(n,) |α|² D[v], and the gain of the mode."""
+        mode = self.mode
+        f = abs(mode.alpha(m)) ** 2 * (self.dissipator @ m)
+        gain = 0.5 * self.sign * (self.z @ m)
+        f[mode.x] += gain * m[mode.x]
+        f[mode.y] += gain * m[mode.y]
+        return f
+
+    def jacobian(self, m: Array) -> Array:
+        """(n, n) its derivatives."""
+        mode = self.mode
+        G = abs(mode.alpha(m)) ** 2 * self.dissipator
+        damped, gain = self.dissipator @ m, 0.5 * self.sign * (self.z @ m)
+        for place in (mode.x, mode.y):
+            G[:, place] += 2 * m[place] * damped
+            G[place] += 0.5 * self.sign * m[place] * self.z
+            G[place, place] += gain
+        return G
+
+    def curvature(self, m: Array, C: Array) -> Array:
+        """(n,) ½ Σ of its second derivatives times C."""
+        places = [self.mode.x, self.mode.y]
+        total = (C[places[0], places[0]] + C[places[1], places[1]]) * (self.dissipator @ m)
+        total += 2 * (self.dissipator @ (C[:, places] @ m[places]))
+        total[places] += 0.5 * self.sign * (self.z @ C[:, places])
+        return total
+
+    def ordering(self, m: Array) -> Array:
+        """(n,) c: a†a/N = x² + y² - 1/(2N), and a a†/N with the other sign."""
+        return 0.5 * self.sign * (self.dissipator @ m)
+
+    def diffusion(self, m: Array, whole: Complex) -> Array:
+        """(n, n) Re <K_α† K_β>: K_v = [v, j] α* where it emits and [v, j] α else, K_x = ±j/2, K_y = -i j/2."""
+        alpha = self.mode.alpha(m)
+        K = np.zeros((len(m), *self._j.shape), dtype=complex)
+        K[: len(self._moved)] = self._moved * (alpha.conjugate() if self.emits else alpha)
+        K[self.mode.x], K[self.mode.y] = 0.5 * self.sign * self._j, -0.5j * self._j
+        return np.einsum("aij,bij->ab", K.conj(), K @ whole[self._cut, self._cut]).real
+
+
 class _Potential:
     """One potential N φ(Δ): its slope at Δ̄ = x·m, and how the field of its argument turns the averages."""
 
@@ -246,7 +303,7 @@ class Expansion:
     v_α are Σ_b d_b² Hermitian matrices, orthonormal in the trace, each in one block. The shares N_b/N of the
     blocks, which are among the combinations of the m_α, do not change. Behind these coordinates stand x and y of each
     mode, n in all: particles and modes commute, and a mode is coupled linearly, so that it adds nothing to the order
-    of operators.
+    of operators but for jumps of particles with a quantum, which have a†a or a a†.
 
     Parameters
     ----------
@@ -321,6 +378,7 @@ class Expansion:
         starts = np.cumsum([0, *counts])
         self._places = [slice(int(a), int(b)) for a, b in pairwise(starts)]
         self._dissipators = np.array([local.dissipator for local in self._varying]).reshape(-1, n, n)
+        self._mode_jumps = [_ModeJump(self, jump) for jump in model.mode_jumps.values()]
         self._collective = [_Collective(self, jump, f"jumps[{i}]") for i, jump in model.collective_jumps.items()]
 
     # ---- coordinates -----------------------------------------------------------------------------
@@ -419,6 +477,8 @@ class Expansion:
             f = f + 2 * (alpha.conjugate() * (mode.turn @ m)).real
             change = -mode.pole * alpha - 1j * (mode.drive + mode.source @ m)
             f[mode.x], f[mode.y] = change.real, change.imag
+        for jump in self._mode_jumps:
+            f += jump.flow(m)
         return f
 
     def jacobian(self, m: Array) -> Array:
@@ -446,6 +506,8 @@ class Expansion:
             G[mode.x], G[mode.y] = mode.source.imag, -mode.source.real
             G[mode.x, mode.x] = G[mode.y, mode.y] = -mode.pole.real
             G[mode.x, mode.y], G[mode.y, mode.x] = mode.pole.imag, -mode.pole.imag
+        for jump in self._mode_jumps:
+            G += jump.jacobian(m)
         return G
 
     def diffusion(self, m: Array) -> Array:
@@ -463,6 +525,8 @@ class Expansion:
             D += collective.kappa * np.outer(kick.conj(), kick).real
         for mode in self.modes:
             D[mode.x, mode.x] = D[mode.y, mode.y] = mode.noise
+        for jump in self._mode_jumps:
+            D += jump.diffusion(m, whole)
         return D
 
     def curvature(self, m: Array, C: Array) -> Array:
@@ -491,6 +555,8 @@ class Expansion:
                 total += spread * collective.flow(m)
         for mode in self.modes:
             total += 2 * (mode.turn @ (C[:, mode.x] - 1j * C[:, mode.y])).real
+        for jump in self._mode_jumps:
+            total += jump.curvature(m, C)
         return total
 
     def ordering(self, m: Array) -> Array:
@@ -498,6 +564,8 @@ class Expansion:
         c = self._quantum @ m
         for collective in self._collective:
             c = c + collective.ordering(m)
+        for jump in self._mode_jumps:
+            c = c + jump.ordering(m)
         for local in self._local:
             if not local.varies:
                 continue

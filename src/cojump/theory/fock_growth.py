@@ -6,7 +6,9 @@ H = b† G + b G† + .. and thermal light that grows at most by
 
     (2 √F ‖G‖ + 3 κ n̄ F) ‖Π ρ‖_1        per unit of time, Π on n = F - 1,
 
-for the true evolution contracts the trace norm. Where terms change in time it is the sum of what each part of the model
+for the true evolution contracts the trace norm. Of jumps a† j^(k)/√N of N_b particles L = (b† + γ*) j/√N leaves P by
+√F |F><F-1| j/√N, and L†L by γ √F |F><F-1| j†j/N: at most (N_b/N) ‖j‖² (4 F + 3 √F |γ|) ‖Π ρ‖_1; of a j^(k)/√N only the
+latter is there, (N_b/N) ‖j‖² √F |γ| ‖Π ρ‖_1. Where terms change in time it is the sum of what each part of the model
 gives, times the largest |c_p| of the step. This is watched at the end of every step. A step after which it is more than
 the tolerance has room for is taken again with more states, from where it began: there the state was good.
 """
@@ -100,7 +102,7 @@ class Edge:
 
 
 def _strength(model: Model, mode: int, space: FockSpace) -> float:
-    """2 √F ‖G‖ + 3 κ n̄ F."""
+    """2 √F ‖G‖ + 3 κ n̄ F, and what jumps of particles with a quantum add."""
     name, root = model.modes[mode].name, np.sqrt(model.size)
     losses = [loss for loss in model.mode_losses.values() if loss.mode == name]
     omega = sum(term.omega for term in model.mode_energies if term.mode == name)
@@ -110,7 +112,13 @@ def _strength(model: Model, mode: int, space: FockSpace) -> float:
     for term in model.mode_couplings:
         if term.mode == name:
             field += sum(sizes[b] * float(np.linalg.norm(y, 2)) for b, y in term.matrices.items()) / root
-    return float(2 * np.sqrt(space.size) * field + 3 * space.size * sum(loss.rates[1] for loss in losses))
+    strength = float(2 * np.sqrt(space.size) * field + 3 * space.size * sum(loss.rates[1] for loss in losses))
+    crossing = np.sqrt(space.size) * abs(space.centre)
+    for jump in model.mode_jumps.values():
+        if jump.mode == name:
+            rate = sizes[jump.block] / model.size * float(np.linalg.norm(jump.matrix, 2)) ** 2
+            strength += rate * (4 * space.size + 3 * crossing if jump.emits else crossing)
+    return float(strength)
 
 
 def grown(spaces: Sequence[FockSpace], modes: Sequence[int]) -> tuple[FockSpace, ...]:

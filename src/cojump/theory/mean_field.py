@@ -1,7 +1,8 @@
 """The mean-field flow, (21): one density matrix per block, products of averages factorised.
 
 dr_b/dt = -i[H_b(r), r_b] + Σ_l Γ_l²(Δ̄_l) D[j_l](r_b), Δ̄_l = Σ_b <x_{l,b}>_b, for any number of blocks and levels. A
-mode is a number, dα/dt = -(iω + κ/2) α - iη - i Σ_b (N_b/N) <y_b>_b, and adds α* y_b + α y_b† to H_b.
+mode is a number, dα/dt = -(iω + κ/2) α - iη - i Σ_b (N_b/N) <y_b>_b, and adds α* y_b + α y_b† to H_b. Jumps a† j (a j)
+of particles with a quantum have the rate |α|² and add (subtract) ½ Σ_b (N_b/N) <j†j>_b α.
 Sees the model only, so that it stays independent of the trajectories it judges.
 """
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ArgumentError
-from ..model import LocalJump, Model, TwoBody
+from ..model import LocalJump, ModeJump, Model, TwoBody
 from ..model.collective_average import average_of
 from ..model.driven import Drive, refuse_driven
 from ..model.final_states import Final
@@ -207,6 +208,10 @@ class Flow:
             (model.mode_index(term.mode), {model.block_index(name): y for name, y in term.matrices.items()})
             for term in model.mode_couplings
         ]
+        self._mode_jumps = [
+            (_Dissipator(model, jump), model.mode_index(jump.mode), 0.5 if jump.emits else -0.5)
+            for jump in model.mode_jumps.values()
+        ]
         M = len(model.modes)
         self._poles, self._drives = np.zeros(M, dtype=complex), np.zeros(M, dtype=complex)
         for energy in model.mode_energies:
@@ -245,27 +250,39 @@ class Flow:
         change = -self._poles * amplitudes - 1j * self._drives
         for mode, matrices in self._couplings:
             change[mode] -= 1j * sum(self._shares[b] * np.trace(y @ r[b]) for b, y in matrices.items())
+        for jump, mode, gain in self._mode_jumps:
+            change[mode] += gain * self._shares[jump.block] * np.trace(jump.square @ r[jump.block]) * amplitudes[mode]
         return change
 
     def __call__(self, r: Densities, amplitudes: Amplitudes = NO_MODES) -> Densities:
         """Time derivatives of the density matrices ``r``."""
         change = [-1j * (h @ rho - rho @ h) for h, rho in zip(self.hamiltonians(r, amplitudes), r, strict=True)]
         for term in self._local:
-            rho = r[term.block]
-            change[term.block] += term.rate(r) * (
-                term.j @ rho @ term.j_dagger - 0.5 * (term.square @ rho + rho @ term.square)
-            )
+            change[term.block] += term.rate(r) * term(r)
+        for jump, mode, _ in self._mode_jumps:
+            change[jump.block] += abs(amplitudes[mode]) ** 2 * jump(r)
         return change
 
 
-class _LocalTerm:
-    """One local jump as the mean field sees it."""
+class _Dissipator:
+    """D[j] of one particle of a block."""
 
-    def __init__(self, model: Model, jump: LocalJump) -> None:
+    def __init__(self, model: Model, jump: LocalJump | ModeJump) -> None:
         self.block = model.block_index(jump.block)
         self.j = jump.matrix
         self.j_dagger = jump.matrix.conj().T
         self.square = self.j_dagger @ self.j
+
+    def __call__(self, r: Densities) -> NDArray[np.complex128]:
+        rho = r[self.block]
+        return self.j @ rho @ self.j_dagger - 0.5 * (self.square @ rho + rho @ self.square)
+
+
+class _LocalTerm(_Dissipator):
+    """One local jump as the mean field sees it."""
+
+    def __init__(self, model: Model, jump: LocalJump) -> None:
+        super().__init__(model, jump)
         self.rate = _Rate(model, jump)
 
 

@@ -30,7 +30,7 @@ def terms(operators: Operators, labels: Labels) -> tuple[csr_array, list[Outcome
     """H_eff = H - (i/2) Σ K†K of a sector, and all Kraus operators K of all jumps from it with where they lead."""
     jumps: list[Outcome] = []
     for l in range(len(operators.model.jumps)):
-        if l in operators.model.local_jumps:
+        if l in operators.model.local_jumps or l in operators.model.mode_jumps:
             jumps += [Outcome(l, kraus.target, kraus.matrix) for kraus in operators.kraus(l, labels)]
         elif l in operators.model.mode_losses:
             jumps += [Outcome(l, labels, matrix) for matrix in operators.mode_jumps(l, labels)]

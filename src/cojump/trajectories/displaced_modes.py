@@ -15,6 +15,9 @@ The average over trajectories does not depend on it. With N particles, κ₁ = �
     u = ω b + √N η - (i/2) [(κ₁ - κ₂) β + (κ₁ + κ₂) d],    v = (ω b + √N η)* + (i/2) [(κ₁ - κ₂) β* - (κ₁ + κ₂) d*],
 
 up to real numbers, and the jumps are √κ₁ (a' + d) and √κ₂ (a'† + d*).
+
+Jumps of particles with a quantum, a† j/√N and a j/√N, are counted as they are, for each is seen at a particle:
+(a'† + b*) j/√N and (a' + b) j/√N, with (a' + b)(a'† + b*) and (a'† + b*)(a' + b) times j†j/N in H_eff.
 """
 
 from __future__ import annotations
@@ -48,6 +51,8 @@ class DisplacedMode:
         Block and y_b/√N in the main frame of the block.
     root : float
         √N.
+    exchanges : list of (int, (d_b, d_b) array, bool)
+        Block, j†j/N and whether it emits, of each jump of particles with a quantum.
     """
 
     omega: float
@@ -55,6 +60,7 @@ class DisplacedMode:
     losses: dict[int, tuple[float, float]]
     couplings: list[tuple[int, Matrix]]
     root: float
+    exchanges: list[tuple[int, Matrix, bool]]
 
     @property
     def rates(self) -> tuple[float, float]:
@@ -71,7 +77,8 @@ class DisplacedMode:
     def speed(self) -> float:
         """How fast α moves at most, at |α| of 1."""
         couplings = sum(norm(y) for _, y in self.couplings) * self.root
-        return float(abs(self.omega) + 0.5 * sum(self.rates) + abs(self.drive) / self.root + couplings)
+        gain = 0.5 * sum(norm(square) for _, square, _ in self.exchanges) * self.root**2
+        return float(abs(self.omega) + 0.5 * sum(self.rates) + abs(self.drive) / self.root + couplings + gain)
 
     def raising(self, b: complex, beta: complex) -> complex:
         """The factor u of a'†."""
@@ -104,6 +111,12 @@ def displaced_modes(model: Model, rotations: list[NDArray[np.complex128]]) -> li
                     b = model.block_index(block)
                     here = seen(rotations[b], y) / sqrt(model.size)
                     couplings[b] = couplings[b] + here if b in couplings else here
+        exchanges = []
+        for jump in model.mode_jumps.values():
+            if jump.mode == name:
+                b = model.block_index(jump.block)
+                j = seen(rotations[b], jump.matrix)
+                exchanges.append((b, j.conj().T @ j / model.size, jump.emits))
         modes.append(
             DisplacedMode(
                 sum(term.omega for term in model.mode_energies if term.mode == name),
@@ -111,6 +124,7 @@ def displaced_modes(model: Model, rotations: list[NDArray[np.complex128]]) -> li
                 {place: loss.rates for place, loss in model.mode_losses.items() if loss.mode == name},
                 sorted(couplings.items()),
                 sqrt(model.size),
+                exchanges,
             )
         )
     return modes

@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ..model import CollectiveJump, Model
+from ..model import CollectiveJump, LocalJump, ModeJump, Model
 from ..model.function_of_average import FunctionOfAverage
 from ..tools.matrices import ROUNDING, is_diagonal
 from ..tools.types import Matrix, RealFunction
@@ -95,7 +95,8 @@ def acting_on(model: Model) -> list[Acting]:
         else:  # the phase of g may be put into either factor
             found[b].across.append(two.g * two.A)
             found[c].across.append(two.B)
-    for jump in model.local_jumps.values():
+    single: list[LocalJump | ModeJump] = [*model.local_jumps.values(), *model.mode_jumps.values()]
+    for jump in single:
         found[model.block_index(jump.block)].jumps.append(jump.matrix)
     for term, function in [
         *((jump, jump.gamma) for jump in model.rated_jumps.values()),

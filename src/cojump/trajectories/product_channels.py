@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..basis.occupations import Occupations
-from ..model import CollectiveJump, LocalJump, Model
+from ..model import CollectiveJump, LocalJump, ModeJump, Model
 from ..model.facts import once_per_recent_model
 from ..model.function_of_average import FunctionOfAverage
 from ..model.spectrum import snapped
@@ -44,6 +44,8 @@ class Channel:
         Whether ``gamma`` is that of the other particles.
     polynomial : PolynomialRate, optional
         Γ as a polynomial of Δ in the main frame: there is no turn then, and ``matrix`` is in the main frame, too.
+    mode : tuple of int and bool, optional
+        The mode that the particle exchanges a quantum with, and whether it emits it; j has the factor 1/√N then.
     """
 
     block: int
@@ -52,6 +54,7 @@ class Channel:
     gamma: Array
     excluded: bool
     polynomial: PolynomialRate | None = None
+    mode: tuple[int, bool] | None = None
 
     @cached_property
     def transitions(self) -> list[tuple[int, list[tuple[int, complex]]]]:
@@ -128,12 +131,26 @@ def channels_of(model: Model) -> Channels:
     rotations = list(main_frames(model))
     return Channels(
         rotations,
-        [channel_of(model, jump, rotations) if isinstance(jump, LocalJump) else None for jump in model.jumps],
+        [
+            channel_of(model, jump, rotations)
+            if isinstance(jump, LocalJump)
+            else _mode_channel(model, jump, rotations)
+            if isinstance(jump, ModeJump)
+            else None
+            for jump in model.jumps
+        ],
         [
             _collective_rate(model, jump, rotations) if isinstance(jump, CollectiveJump) else None
             for jump in model.jumps
         ],
     )
+
+
+def _mode_channel(model: Model, jump: ModeJump, rotations: list[Matrix]) -> Channel:
+    own = model.block_index(jump.block)
+    j = seen(rotations[own], jump.matrix) / np.sqrt(model.size)
+    one = np.ones((1,) * len(model.blocks))
+    return Channel(own, {}, j, one, False, mode=(model.mode_index(jump.mode), jump.emits))
 
 
 def _collective_rate(model: Model, jump: CollectiveJump, rotations: list[Matrix]) -> CollectiveRate | None:

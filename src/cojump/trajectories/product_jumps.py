@@ -82,27 +82,35 @@ class ProductJumps:
             )
         if channel is None:
             return number, sector.labels, sector.box, sector.after_collective(number, state)
-        found = self._local_jump(sector, channel, state, left)
+        found = self._local_jump(sector, channel, self._with_quantum(sector, channel, state), left)
         return (NO_NUMBER, sector.labels, sector.box, state) if found is None else (number, *found)
 
     def _weights(self, sector: ProductSector, state: Ket) -> list[float]:
         """<rate operator> of every jump of the model, unnormalised."""
         weight = np.abs(state) ** 2
         weights = []
-        parts = zip(sector.rate_tables, sector.rate_programs, sector.rate_bands, strict=True)
-        for table, program, bands in parts:
-            total = float(table @ weight)
+        parts = zip(self.basis.channels, sector.rate_tables, sector.rate_programs, sector.rate_bands, strict=True)
+        for channel, table, program, bands in parts:
+            ket, own = state, weight
+            if channel is not None and channel.mode is not None:
+                ket = self._with_quantum(sector, channel, state)
+                own = np.abs(ket) ** 2
+            total = float(table @ own)
             if program is not None:
-                program.registers[0] = state
+                program.registers[0] = ket
                 run_program(program)
-                total += float(np.vdot(state, program.registers[1]).real)
+                total += float(np.vdot(ket, program.registers[1]).real)
             if bands is not None:
-                total += twice_bands(*bands, state)
+                total += twice_bands(*bands, ket)
             weights.append(max(total, 0.0))
         for mode in self.basis.modes:
             for place in mode.losses:
                 weights[place] = sum(w for _, w in sector.modes.lost(place, state))
         return weights
+
+    def _with_quantum(self, sector: ProductSector, channel: Channel, state: Ket) -> Ket:
+        """a† or a times a state, where the jump of a particle comes with one of them."""
+        return state if channel.mode is None else sector.modes.exchanged(*channel.mode, state)
 
     def _local_jump(
         self, sector: ProductSector, channel: Channel, state: Ket, left: float

@@ -175,7 +175,7 @@ class ProductSector:
     h_eff : ProgramHeff
         H_eff as a no-jump step reads it.
     rate_tables : list of (size,) arrays
-        Diagonal of the rate operator of each jump of the model.
+        Diagonal of the rate operator of each jump of the model; of j alone where a quantum of a mode comes with it.
     rate_programs : list of Program or None
         The rest of it in its frame; None if there is none, or
     rate_bands : list of Bands or None
@@ -210,7 +210,8 @@ class ProductSector:
             elif channel is not None:
                 diagonal, turned = self._rate_diagonal(channel), bool(channel.turn)
                 self._add_rate(single, channel, diagonal if turned else None, 1.0)
-                self._add_rate(self._hamiltonian, channel, diagonal if turned else None, -0.5j)
+                if channel.mode is None:  # what it is with a mode is in self.modes
+                    self._add_rate(self._hamiltonian, channel, diagonal if turned else None, -0.5j)
                 diagonal = np.zeros(self.dims) if turned else diagonal
             elif collective is None:  # the loss of a mode, which is in self.modes
                 diagonal = np.zeros(self.dims)
@@ -218,7 +219,8 @@ class ProductSector:
                 self._add_collective(single, collective, rate, 1.0)
                 self._add_collective(self._hamiltonian, collective, rate, -0.5j)
                 diagonal = np.zeros(self.dims)
-            half_rate += 0.5 * diagonal
+            if channel is None or channel.mode is None:
+                half_rate += 0.5 * diagonal
             self.rate_tables.append(diagonal.ravel())
             self.rate_programs.append(single.build() if single.code else None)
             self.rate_bands.append(bands)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import prod
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, diags_array
 
 from ..basis.fock_window import FockWindow
 from ..basis.sectors import Sector
@@ -95,11 +95,21 @@ class SectorModes:
                     program.put(APPLY, _BETWEEN, _STATE, of_block)
                     program.put(APPLY_ADD, _RESULT, _BETWEEN, of_mode)
                     self._put(program, m, of_block, of_displacement)
+            for block, square, emits in mode.exchanges:
+                # (a' + b)(a'† + b*) j†j/N, or in the other order
+                of_block = program.matrix(block, blocks[block].one_body(square))
+                quanta = program.matrix(axis, csr_array(diags_array(window.quanta + emits)))
+                program.put(APPLY, _BETWEEN, _STATE, of_block)
+                program.put(APPLY_ADD, _RESULT, _BETWEEN, quanta, -0.5j)
+                self._put(program, m, raising, lambda b, _: -0.5j * b, source=_BETWEEN)
+                self._put(program, m, lowering, lambda b, _: -0.5j * b.conjugate(), source=_BETWEEN)
+                self._put(program, m, of_block, lambda b, _: -0.5j * abs(b) ** 2)
 
     def displace(self, factors: Ket, displacements: Sequence[complex], references: Sequence[complex]) -> float:
         """Set the factors of a program to these b and β; returns what is added to the diagonal of ``half_rate``."""
         for place, factor, m in self._displaced:
             factors[place] = factor(displacements[m], references[m])
+        self._displacements = list(displacements)
         self._offsets = [b - beta for b, beta in zip(displacements, references, strict=True)]
         return sum((0.5 * mode.rates[1] * abs(d) ** 2 for mode, d in zip(self._modes, self._offsets, strict=True)), 0.0)
 
@@ -118,6 +128,12 @@ class SectorModes:
                 made.append((after, float(np.vdot(after, after).real)))
         return made
 
+    def exchanged(self, m: int, emits: bool, state: Ket) -> Ket:
+        """a† ψ = (a'† + b*) ψ, or a ψ = (a' + b) ψ."""
+        (axis, window), b = self[m], self._displacements[m]
+        matrix, number = (window.raising, b.conjugate()) if emits else (window.lowering, b)
+        return apply(Rows.of(matrix), around(self.dims, axis), state) + number * state
+
     def mean(self, m: int, state: Ket) -> complex:
         """<a'> of a mode in a normalised state."""
         axis, window = self[m]
@@ -135,7 +151,7 @@ class SectorModes:
             total = total + np.reshape(of_mode, [-1 if a == axis else 1 for a in range(len(self.dims))])
         return total
 
-    def _put(self, program: Builder, m: int, matrix: int, factor: Factor) -> None:
+    def _put(self, program: Builder, m: int, matrix: int, factor: Factor, *, source: int = _STATE) -> None:
         """Add a matrix with a factor that depends on the displacement of a mode and on its reference."""
         self._displaced.append((len(program.code), factor, m))
-        program.put(APPLY_ADD, _RESULT, _STATE, matrix)
+        program.put(APPLY_ADD, _RESULT, source, matrix)

@@ -60,6 +60,14 @@ class Dynamics(Protocol):
         """(k, k) D(q)."""
 
 
+def refuse(model: Model) -> None:
+    """Raise the UnsupportedError of a model whose attractors are not searched for."""
+    refuse_driven(model, ATTRACTORS)
+    for i in model.mode_jumps:
+        # α may settle at any phase, and where it settles is not known from the averages of particles alone
+        raise UnsupportedError(f"{ATTRACTORS} of models without jumps with a quantum, but jumps[{i}] is a ModeJump")
+
+
 class MeanFieldDynamics:
     """The mean-field flow of a model in its traceless coordinates: m = m_mixed + Q q, q = Qᵀ(m - m_mixed).
 
@@ -69,7 +77,7 @@ class MeanFieldDynamics:
     """
 
     def __init__(self, model: Model) -> None:
-        refuse_driven(model, ATTRACTORS)
+        refuse(model)
         self.model = model
         self._expansion = Expansion(model)
         self._directions, self._back = self._expansion.traceless, self._expansion.traceless.T

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...errors import EXPECTED, ArgumentError, ConvergenceError, foreign, one_line
 from ...model import Model
-from ...model.driven import refuse_driven
 from ...model.model import check_model
 from ...model.product_states import product
 from ...model.states import State
@@ -24,7 +23,7 @@ from ...tools.progress import make_progress
 from ...tools.summaries import Summarised, counted, facts, few, more, table
 from ...tools.types import Array
 from .cycles import TIME_LIMIT
-from .dynamics import ATTRACTORS, MeanFieldDynamics
+from .dynamics import MeanFieldDynamics, refuse
 from .fixed_points import FixedPoint, FixedPoints, check_starts, describe, described
 from .search import find
 from .settling import Settling
@@ -452,7 +451,7 @@ def _first(build: Build, starts: Starts, x: Array, y: Array) -> tuple[Model, int
             model = _called("build", build, float(x[i]), float(y[j]))
             if not isinstance(model, Model):
                 raise ArgumentError("build", "return a Model", f"it returns {checks.shown(model)}")
-            refuse_driven(model, ATTRACTORS)
+            refuse(model)
             first = _called("starts", starts, model)
             check_starts(model, "starts(model)", first)
         except EXPECTED as error:
