@@ -19,6 +19,7 @@ MODULES = {
     "bounds": "theory.bounds",
     "longtime": "results.longtime",
     "reduced": "results.reduced_states",
+    "unravelling": "model.unravellings",
 }
 
 
@@ -47,6 +48,7 @@ NAMES = {
     "attractors": "fixed_points limit_cycle scan survey",
     "bounds": "gronwall lemmas",
     "fluctuations": "fluctuations stationary",
+    "unravelling": "counting shifted homodyne heterodyne",
 }
 
 

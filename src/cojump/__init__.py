@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         systems,
     )
     from .model import standard_operators as operators
+    from .model import unravellings as unravelling
     from .model.correlated_jumps import correlated_jumps
     from .model.kinds_of_start import Dicke, Occupation, Sector, Symmetric, start
     from .model.mixtures import mixture
@@ -99,6 +100,7 @@ _MODULES = {
     "systems": "model.systems",
     "operators": "model.standard_operators",
     "envelopes": "model.envelopes",
+    "unravelling": "model.unravellings",
     "fluctuations": "theory.fluctuations",
     "attractors": "theory.attractors",
     "bounds": "theory.bounds",
@@ -112,6 +114,7 @@ __all__ = [
     "systems",
     "operators",
     "envelopes",
+    "unravelling",
     "fluctuations",
     "attractors",
     "bounds",

@@ -74,7 +74,7 @@ def test_what_a_file_does_not_know_has_its_default_there():
 
 def test_which_options_make_another_run():
     """Each is tried: what a point is changes with it, or does not."""
-    model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
+    model = cj.systems.boundary_time_crystal(4, 0.7, 1.3)
     other = {
         "n_traj": 11,
         "seed": 5,
@@ -84,6 +84,7 @@ def test_which_options_make_another_run():
         "record": True,
         "averages": ["spins.z"],
         "observables": {"z": [{"spins": Z}]},
+        "unravelling": {"decay": cj.unravelling.shifted(1.0)},
         "distributions": [1.0],
         "burn_in": 0.5,
         "window": 1.5,

@@ -9,6 +9,7 @@ import pytest
 import cojump as cj
 from cojump.model.components import components
 from cojump.model.term import Term
+from cojump.model.unravelled import ObservedJump, ObservedLoss
 from cojump.theory.bounds.apart import set_apart
 from cojump.theory.generator_frames import frames_of
 from tests.support.pauli import LOWER, ONE, RAISE, X, Y, Z
@@ -46,6 +47,8 @@ TERMS = {
     "collective with a rate": cj.CollectiveJump(
         {"a": LOWER, "b": Z}, 0.7, amplitude=gamma, argument={"a": X}, derivatives=(slope, bend)
     ),
+    "observed": ObservedJump({"a": LOWER, "b": Z}, 0.7, detection=cj.unravelling.homodyne(0.3)),
+    "observed mode": ObservedLoss(0.4, "mode", thermal=0.3, reference=0.5j),
     "mode energy": cj.ModeEnergy(0.4, "mode"),
     "mode drive": cj.ModeDrive(0.4 - 0.2j, "mode"),
     "mode coupling": cj.ModeCoupling({"a": LOWER, "b": Z}, "mode"),
@@ -82,6 +85,9 @@ OTHERS = {
     "factor": 2.0,
     "envelope": np.sin,
     "breaks": (1.0, 2.5),
+    "name": "another",
+    "detection": cj.unravelling.heterodyne(),
+    "reference": 2j,
 }
 
 
@@ -165,19 +171,23 @@ def test_signatures():
         "ModeCoupling": ["matrices", "mode"],
         "ModeLoss": ["kappa", "mode", "thermal"],
         "ModeJump": ["j", "block", "mode"],
+        "ObservedJump": ["matrices", "rate"],
+        "ObservedLoss": ["kappa", "mode", "thermal"],
         "Potential": ["phi", "argument", "derivatives"],
     }
-    of_all = ["envelope", "breaks"]
+    of_all, of_jumps = ["envelope", "breaks"], ["envelope", "breaks", "name"]
     assert named == {
         "OneBody": of_all,
         "TwoBody": of_all,
-        "LocalJump": [*of_all, "amplitude", "rate", "argument", "exclude_self", "derivatives"],
-        "CollectiveJump": [*of_all, "amplitude", "argument", "derivatives"],
+        "LocalJump": [*of_jumps, "amplitude", "rate", "argument", "exclude_self", "derivatives"],
+        "CollectiveJump": [*of_jumps, "amplitude", "argument", "derivatives"],
         "ModeEnergy": of_all,
         "ModeDrive": of_all,
         "ModeCoupling": of_all,
-        "ModeLoss": of_all,
-        "ModeJump": [*of_all, "emits"],
+        "ModeJump": [*of_jumps, "emits"],
+        "ModeLoss": of_jumps,
+        "ObservedJump": [*of_jumps, "amplitude", "argument", "derivatives", "detection"],
+        "ObservedLoss": [*of_jumps, "detection", "reference"],
         "Potential": [*of_all, "factor"],
     }
 
@@ -288,6 +298,7 @@ def test_facts_of_terms():
         "amplitude": {"a"},
     }
     free = ["one body", "local", "mode energy", "mode drive", "mode loss"]
+    free.insert(2, "observed mode")
     assert [name for name, t in TERMS.items() if t.is_free] == free
     # three particles at Γ² = 1 + 0.1 Δ, Δ ≤ 2/3 + 1 without the jumping one; two at sqrt(κ/N) (3 |σ_-| + 2 |σ_z|)
     assert TERMS["rate of an average"].most_jumps(sizes) == pytest.approx(3 * (1 + 0.1 * 5 / 3), rel=1e-12)

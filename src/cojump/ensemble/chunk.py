@@ -27,8 +27,8 @@ class Chunk(NamedTuple):
     start, stop : int
     moments : tuple of Moments
         One set for each group of figures, see :class:`Groups`.
-    series : (k, T, A) array
-        <m_a>(t) of those of its trajectories that are kept.
+    series : (k, T, A + C) array
+        <m_a>(t) of those of its trajectories that are kept, and behind them the records of currents.
     n_jumps : int
     final : tuple of FinalState
         Where the kept ones have stopped; of chunks of an earlier cojump there is none.

@@ -144,7 +144,7 @@ def estimate(
 def estimate_point(point: Point, ranks: int, seconds: float) -> Estimate:
     """The estimate of one point, trials of ``seconds``."""
     with threadpool_limits(1):
-        prepare([point.model])
+        prepare([point.unravelled])
         tell_refusal()
         began = time.thread_time()
         worker = Worker(point)
@@ -195,7 +195,7 @@ class _Cut:
 
     def __init__(self, point: Point, end: float) -> None:
         times = np.append(point.times[point.times < end], end)
-        self._engine, self._seed = make_engine(point.model, point.state, times, point.tolerance), point.seed
+        self._engine, self._seed = make_engine(point.unravelled, point.state, times, point.tolerance), point.seed
 
     def costs(self, index: int) -> Array:
         """Seconds that trajectory ``index`` takes, and a second time, when the tables of its sectors are there."""

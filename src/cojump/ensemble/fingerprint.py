@@ -237,7 +237,7 @@ class _Writer:
             self(f"{name} breaks", term.breaks)
             self(f"{name} envelope from t = 0 to the end", envelope_values(f"{name}.envelope", term.envelope, times))
         for item in fields(term):
-            if item.name not in ("derivatives", "envelope", "breaks"):
+            if item.name not in ("derivatives", "envelope", "breaks", "name"):
                 stored = _STORED.get((name.partition("[")[0], item.name), item.name)
                 self(f"{name} {stored}", getattr(term, item.name))
 

@@ -135,6 +135,12 @@ class RunOptions:
         default=None,
         example='["spins.z"]',
     )
+    unravelling: Mapping[str, Any] = option(
+        "How the light of collective jumps and mode losses is detected, by the name of the jump: photon counting, "
+        "counting of L + β, homodyne or heterodyne detection.",
+        default_factory=dict,
+        example='{decay = {kind = "homodyne", phase = 1.57, efficiency = 1.0}}',
+    )
     distributions: Any = option(  # noqa: RUF009 - it is a field
         "Output times at which the distribution of M in each block is measured.",
         default_factory=tuple,

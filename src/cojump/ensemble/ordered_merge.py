@@ -32,7 +32,7 @@ class Folded:
         The whole chunks so far.
     last : Chunk or None
         The partial chunk that follows, as far as it has been run; it is not in ``before``.
-    series : (k, T, A) array
+    series : (k, T, A + C) array
         Kept series of ``before``.
     n_jumps : int
         Jumps of ``before``.
@@ -241,8 +241,10 @@ class Fold:
         return self._result_of(whole, series, self._n_jumps + last.n_jumps, self._final + last.final, records)
 
     def _kept(self, series: Sequence[Array]) -> Array:
-        T, A = self.skeleton.reference.shape
-        return np.concatenate([np.empty((0, T, A)), *series])
+        C = self.skeleton.records.shape[2]
+        return np.concatenate(
+            [np.empty((0, *self.skeleton.reference.shape[:1], len(self.skeleton.labels) + C)), *series]
+        )
 
     def _result_of(
         self,
@@ -256,15 +258,22 @@ class Fold:
         extras = self._groups.split(moments)
         averages, states = extras.pop(AVERAGES), self.skeleton.kept_states
         whole = len(final) == sum(map(len, series))  # an earlier cojump has kept series alone
+        kept, A = self._kept(series), len(self.skeleton.labels)
         return replace(
             self.skeleton,
             moments=averages.moments,
             extras=extras,
-            trajectories=self._kept(series),
+            trajectories=kept[:, :, :A],
+            records=kept[:, :, A:],
             n_jumps=n_jumps,
             kept_states=None if states is None else replace(states, states=final if whole else ()),
             jump_records=None if empty is None else JumpRecords.of(records, empty.jumps.dtype, empty.end),
         )
+
+
+def _series_of(result: Result) -> Array:
+    """(k, T, A + C) series that a result has kept: averages, and behind them records."""
+    return np.concatenate([result.trajectories, result.records], axis=2) if result.records.size else result.trajectories
 
 
 def in_memory(chunk: Chunk) -> Waiting:
@@ -285,10 +294,10 @@ def folded_of(result: Result, last: tuple[tuple[Moments, ...], Chunk] | None = N
     records = tuple(result.jump_records or ())
     if last is None:
         groups = Groups(statistics_of(result))
-        return Folded(groups.join(statistics_of(result)), None, result.trajectories, result.n_jumps, final, records)
+        return Folded(groups.join(statistics_of(result)), None, _series_of(result), result.n_jumps, final, records)
     before, partial = last
-    count = before[0].count
-    kept = min(len(result.trajectories), count)
-    partial = partial._replace(series=result.trajectories[kept:], final=final[kept:], records=records[count:])
+    count, series = before[0].count, _series_of(result)
+    kept = min(len(series), count)
+    partial = partial._replace(series=series[kept:], final=final[kept:], records=records[count:])
     n_jumps = result.n_jumps - partial.n_jumps
-    return Folded(before, partial, result.trajectories[:kept], n_jumps, final[:kept], records[:count])
+    return Folded(before, partial, series[:kept], n_jumps, final[:kept], records[:count])

@@ -18,6 +18,7 @@ from ..model.driven import check_envelopes
 from ..model.final_states import FinalStates
 from ..model.mixtures import Mixture, check_mixture
 from ..model.states import State
+from ..model.unravelled import record_labels, unravelled
 from ..results.setup import Call, Setup
 from ..tools import checks
 from ..tools.checks import check_times
@@ -69,6 +70,8 @@ class Point(RunOptions):
         object.__setattr__(self, "times", check_times(self.times))
         super().__post_init__()
         check_envelopes(self.model, float(self.times[-1]))
+        checks.mapping("unravelling", self.unravelling, "map names of jumps to what cojump.unravelling makes")
+        _ = self.unravelled
         self._check_measurements()
         self.check_memory()
         self._check_final()
@@ -86,7 +89,7 @@ class Point(RunOptions):
     @cached_property
     def meters(self) -> tuple[Meter | StateMeter, ...]:
         """What is measured, checked; without the mean field, which their empty statistics are made with."""
-        return meters_of(self.model, self.times, self)
+        return meters_of(self.unravelled, self.times, self)
 
     def _check_target(self) -> None:
         given: Any = self.target_error
@@ -110,17 +113,23 @@ class Point(RunOptions):
         snapshots = sum(meter.size.times for meter in self.meters if isinstance(meter, StateMeter))
         return self.recipe.nbytes(snapshots + (self.keep > 0))
 
+    @cached_property
+    def unravelled(self) -> Model:
+        """The model that its trajectories run: the same master equation, its light detected as chosen."""
+        return unravelled(self.model, self.unravelling, self.times)
+
     @property
     def recipe(self) -> Recipe:
         """How its trajectories run."""
-        return recipe_of(self.model)
+        return recipe_of(self.unravelled)
 
     @property
     def statistics(self) -> Statistics:
         """Bytes of its statistics and kept series at the peak."""
         # a state at the end counts as a series does; one in a large sector occupies a window of it
         occupied = sum(min(part.amplitudes, _WINDOW + _WIDTH * isqrt(part.amplitudes)) for part in self.recipe.parts)
-        series = self.keep * (len(self.times) * len(self.model.labels) + 2 * occupied)
+        columns = len(self.model.labels) + len(record_labels(self.unravelled))
+        series = self.keep * (len(self.times) * columns + 2 * occupied)
         return statistics_bytes((meter.size for meter in self.meters), series)
 
     def check_memory(self, workers: int = 1) -> None:

@@ -166,7 +166,7 @@ def run_chunks(
             events.point(task.point, fold)
 
     def compile_kernels() -> None:
-        models = [point.model for point in points.values()]
+        models = [point.unravelled for point in points.values()]
         if progress is not None and comm.rank == 0 and not prepared(models):  # it takes longer than short runs
             progress.note("compiling kernels (once)")
         prepare(models)

@@ -16,6 +16,8 @@ from ..model import Model
 from ..model.final_states import FinalStates
 from ..model.mixtures import Mixture
 from ..model.states import State
+from ..model.unravelled import record_labels
+from ..model.unravellings import Unravelling
 from ..parallel.processes import Processes
 from ..results.result import Result
 from ..tools import checks
@@ -46,6 +48,7 @@ def simulate(
     distributions: ArrayLike = (),
     burn_in: float | None = None,
     window: float | None = None,
+    unravelling: Mapping[str, Unravelling] | None = None,
     keep: int = 0,
     record: bool = False,
     target_error: Mapping[str, float] | float | None = None,
@@ -95,6 +98,10 @@ def simulate(
         End of that window (the last output time if only the begin is given). Each trajectory is averaged over the
         output times in it with the weights of the trapezoid rule, see ``result.stationary``; the activity and the Fano
         factor count its jumps.
+    unravelling : mapping of str to what ``cojump.unravelling`` makes, optional
+        How the light of collective jumps and mode losses is detected, by the name of the jump: photon counting,
+        counting of L + β, homodyne or heterodyne detection. Jumps that are not named are counted. The mean current is
+        in ``result.current``, the records of the trajectories that are kept in ``result.records``.
     keep : int
         How many trajectories keep their series <m_a>(t), and the state at its end (`result.final`).
     record : bool
@@ -181,6 +188,7 @@ def simulate(
             distributions=_shots(distributions),
             burn_in=burn_in,
             window=window,
+            unravelling={} if unravelling is None else unravelling,
             target_error={} if target_error is None else target_error,
             min_traj=min_traj,
         )
@@ -255,12 +263,13 @@ def trajectory(
     seed: int,
     index: int,
     tolerance: float = 1e-9,
+    unravelling: Mapping[str, Unravelling] | None = None,
 ) -> Trajectory:
     """Run one trajectory with its jump record: identical to trajectory ``index`` of ``simulate`` with that seed.
 
     Parameters
     ----------
-    model, state, times, seed, tolerance
+    model, state, times, seed, tolerance, unravelling
         As for :func:`simulate`.
     index : int
         Which trajectory, at least 0.
@@ -281,11 +290,13 @@ def trajectory(
     >>> np.array_equal(run.trajectories[3], one.mean)
     True
     """
-    point = Point(model, state, check_times(times), n_traj=1, seed=seed, tolerance=tolerance)
+    chosen = {} if unravelling is None else unravelling
+    point = Point(model, state, check_times(times), n_traj=1, seed=seed, tolerance=tolerance, unravelling=chosen)
     number = checks.integer("index", index, 0)
     with threadpool_limits(1):
-        prepare([model])
+        prepare([point.unravelled])
         tell_refusal()
-        one = make_engine(model, state, point.times, point.tolerance).run(point.seed, number, record=True)
+        one = make_engine(point.unravelled, state, point.times, point.tolerance).run(point.seed, number, record=True)
     assert one.jumps is not None
-    return Trajectory(point.times, model.labels, one.mean, one.sectors, one.jumps)
+    named = record_labels(point.unravelled)
+    return Trajectory(point.times, model.labels, one.mean, one.sectors, one.jumps, one.records, named)

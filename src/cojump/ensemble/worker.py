@@ -15,6 +15,7 @@ from ..measure.certainty import chance_of
 from ..measure.meter import Meter, StateMeter
 from ..model.final_states import FinalState, FinalStates
 from ..model.states import Mixture
+from ..model.unravelled import record_labels
 from ..results.jump_records import JumpRecords
 from ..results.result import Result
 from ..theory.mean_field import ends_of, mean_of, paths
@@ -83,13 +84,14 @@ class Worker:
             weights=point.model.deviation_weights,
             reference=self._reference,
             moments=extras.pop(AverageMeter.name).moments,
-            trajectories=self._no_series,
+            trajectories=self._no_series[:, :, : len(point.model.labels)],
+            records=self._no_series[:, :, len(point.model.labels) :],
             seed=point.seed,
             tolerance=point.tolerance,
             n_jumps=0,
             parameters=dict(point.parameters),
             extras=extras,
-            chance=chance_of(point.model, point.state),
+            chance=chance_of(point.unravelled, point.state),
             setup=point.setup,
             kept_states=self._no_states(ends_of(self._paths)) if point.keep else None,
             jump_records=JumpRecords.of((), jump_type(point.model.blocks), end) if point.record else None,
@@ -103,7 +105,8 @@ class Worker:
 
     @property
     def _no_series(self) -> Array:
-        return np.empty((0, *self._reference.shape))
+        T, A = self._reference.shape
+        return np.empty((0, T, A + len(record_labels(self.point.unravelled))))
 
     def _watch(self, place: int, state: PureState) -> None:
         for readings in self._readings.values():
@@ -132,12 +135,12 @@ class Worker:
         if self._engine is None:
             ends = {len(p.times) - 1} if p.keep else set()
             snapshots = sorted(ends.union(*(readings.places for readings in self._readings.values())))
-            self._engine = make_engine(p.model, p.state, p.times, p.tolerance, snapshots)
+            self._engine = make_engine(p.unravelled, p.state, p.times, p.tolerance, snapshots)
         begun = task.begun or Chunk(task.start, task.start, self._groups.empty(), self._no_series, 0)
         n_kept, n_jumps, stop = len(begun.series), begun.n_jumps, task.start
         final, records = list(begun.final), list(begun.records)
         room = max(min(task.stop, p.keep) - begun.start, n_kept)
-        series = np.empty((room, *self._reference.shape))  # pages are taken as they are filled
+        series = np.empty((room, *self._no_series.shape[1:]))  # pages are taken as they are filled
         series[:n_kept] = begun.series
 
         def so_far() -> Chunk:
@@ -164,7 +167,8 @@ class Worker:
                     p.check_records(sum(r.nbytes for r in records) / len(records))
                 if index < p.keep:
                     assert self._last is not None
-                    series[n_kept] = one.mean
+                    A = one.mean.shape[1]
+                    series[n_kept, :, :A], series[n_kept, :, A:] = one.mean, one.records
                     final.append(self._last)
                     n_kept += 1
                 adding = False

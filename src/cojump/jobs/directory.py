@@ -58,6 +58,7 @@ def emptied(result: Result) -> Result:
         moments=averages.moments,
         extras=extras,
         trajectories=result.trajectories[:0],
+        records=result.records[:0],
         n_jumps=0,
         kept_states=none,
     )

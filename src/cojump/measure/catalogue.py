@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from ..model import Model
+from ..model.unravelled import detections
 from ..tools.types import Array
 from .block_averages import AverageMeter
+from .currents import CurrentMeter
 from .distributions import DistributionMeter
 from .jump_counts import ActivityMeter, CountMeter
 from .meter import Meter, StateMeter
@@ -42,7 +44,8 @@ class Asked(Protocol):
 def meters_of(model: Model, times: Array, asked: Asked) -> tuple[Meter | StateMeter, ...]:
     """Return the meters of a run, checked.
 
-    Averages, jump counts, spins, squeezing (where x, y and z are measured), quanta of modes (where x and y are), order
+    Averages, jump counts, spins, squeezing (where x, y and z are measured), quanta of modes (where x and y are), the
+    currents of jumps that give one, order
     parameters if the model has any; and what is asked for: polynomials, distributions, and averages over the
     measurement window (if one of its bounds is given).
 
@@ -58,6 +61,8 @@ def meters_of(model: Model, times: Array, asked: Asked) -> tuple[Meter | StateMe
         meters += [SqueezingMeter(model, b, times) for b in spins if model.measures(b)]
     if counted_modes(model):
         meters.append(PhotonMeter(model, times))
+    if detections(model) and times[-1] > 0:
+        meters.append(CurrentMeter(model, times))
     if len(asked.distributions):
         meters.append(DistributionMeter(model, asked.distributions))
     measured = window_of(times, asked.burn_in, asked.window)

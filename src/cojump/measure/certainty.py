@@ -21,6 +21,7 @@ from ..model.final_states import FinalFactor, FinalStates
 from ..model.jumps import RatedJump
 from ..model.mixtures import Mixture, starts_of
 from ..model.states import BlockState, DickeBlock, ProductBlock, State
+from ..model.unravelled import detections
 from ..tools.types import Array
 
 Flags = NDArray[np.bool_]
@@ -206,6 +207,7 @@ def _chance(model: Model, state: State | None, farthest: Sequence[float] = (), *
     widths += [2 * max(1.0, farthest[q.mode]) for q in model.quadratures]
     component, same = np.zeros(A, dtype=np.int64), np.ones(A, dtype=bool)
     rate, acts, fires = np.zeros(A), np.zeros((A, L), dtype=bool), np.zeros(L, dtype=bool)
+    counted = np.array([i not in detections(model) for i in range(L)], dtype=bool)  # a current is always there
     for c, part in enumerate(components(model)):
         own = np.array(
             [o.block in part.blocks for o in model.observables] + [q.mode in part.modes for q in model.quadratures]
@@ -219,6 +221,7 @@ def _chance(model: Model, state: State | None, farthest: Sequence[float] = (), *
         driven = any(jump.envelope is not None or isinstance(jump, ModeJump) for jump in part.model.jumps)
         rate[own] = _UNBOUNDED if driven else part.model.jump_rate
         places = np.array(part.jumps, dtype=int)
+        able &= counted[places]
         acts[np.ix_(own, places)] = able & (left is None)
         fires[places] = able & (True if left is None else left)
     maps = [model.linear(name, x)[1] for name, x in model.order_parameters.items()]

@@ -40,6 +40,10 @@ class Trajectory(Protocol):
     def counts(self) -> NDArray[np.int64]:
         """(T, L) jumps of each channel so far."""
 
+    @property
+    def records(self) -> Array:
+        """(T, C) what the record of each current has gained since the output time before."""
+
 
 class PureState(Protocol):
     """The state of one trajectory at one output time; see cojump.trajectories.pure_state.PureState."""

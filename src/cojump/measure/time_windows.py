@@ -94,6 +94,7 @@ class _Averaged:
     second: Array
     sectors: Array
     counts: NDArray[np.int64]
+    records: Array
 
 
 class WindowMeter(Meter):
@@ -125,7 +126,7 @@ class WindowMeter(Meter):
     def sample(self, one: Trajectory, reference: Array) -> Array:
         """(1, n) vector of one trajectory."""
         mean, second = self._weights @ one.mean[self._places], self._weights @ one.second[self._places]
-        return self._inner.sample(_Averaged(mean, second, one.sectors[:1], one.counts[:1]), reference)
+        return self._inner.sample(_Averaged(mean, second, one.sectors[:1], one.counts[:1], one.records[:1]), reference)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -20,7 +20,7 @@ from ..tools.types import RealFunction
 from .blocks import checked_block_name
 from .function_of_average import FunctionOfAverage, checked_argument, checked_functions
 from .operators import matrix_of
-from .term import checked_matrices, norm
+from .term import Jump, checked_matrices, norm
 
 _SCALE_POINTS = 64
 """Points of the spectrum that tell how large a rate is."""
@@ -36,7 +36,7 @@ def check_function(name: str, function: object, constant: str) -> None:
         raise ArgumentError(name, rule, f"it is {checks.shown(function)}")
 
 
-class RatedJump(FunctionOfAverage):
+class RatedJump(Jump, FunctionOfAverage):
     """A jump whose amplitude is multiplied by an operator Γ(Δ), or by nothing.
 
     Each kind has the fields ``amplitude``, ``argument`` and ``derivatives``, and may have a rate R = Γ² in place of Γ.
@@ -141,6 +141,8 @@ class LocalJump(RatedJump):
         f(t), a real function of time: the amplitude of the jump is multiplied by it, its rate by f². See ``Model``.
     breaks : sequence of float, optional
         Times at which f jumps or has a kink, increasing: it is smooth between them.
+    name : str, optional
+        How the jump is referred to where one chooses how it is watched, see ``cojump.unravelling``.
 
     Raises
     ------
@@ -275,6 +277,8 @@ class CollectiveJump(RatedJump):
         f(t), a real function of time: the amplitude of the jump is multiplied by it, its rate by f². See ``Model``.
     breaks : sequence of float, optional
         Times at which f jumps or has a kink, increasing: it is smooth between them.
+    name : str, optional
+        How the jump is referred to where one chooses how it is watched, see ``cojump.unravelling``.
 
     Raises
     ------

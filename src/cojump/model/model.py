@@ -145,6 +145,9 @@ class Model(Constituents, Summarised):
         if self.size > _MOST_PARTICLES:
             found = f"they hold {checks.shown(self.size)} together"
             raise ArgumentError("blocks", f"hold at most 2^53 = {_MOST_PARTICLES:,} particles", found)
+        jump_names = [jump.name for jump in self.jumps if jump.name is not None]
+        if len(set(jump_names)) != len(jump_names):
+            raise ArgumentError("jumps", "have different names", f"the names are {jump_names[:20]}")
         self._check_shapes()
         self._check_hermitian()
         object.__setattr__(self, "averages", self._chosen())
@@ -192,7 +195,7 @@ class Model(Constituents, Summarised):
             "block": [f"{b.name}: {counted(b.size, 'particle')} of {b.levels} levels" for b in self.blocks],
             "mode": [mode.name for mode in self.modes],
             "H": [term._title() + _driven(term) for term in self.hamiltonian],
-            "jump": [jump._title() + _driven(jump) for jump in self.jumps],
+            "jump": [_called(jump) + jump._title() + _driven(jump) for jump in self.jumps],
         }
         lines = []
         for name, texts in groups.items():
@@ -373,6 +376,11 @@ def _driven(term: HamiltonianTerm | Jump) -> str:
     if term.envelope is None:
         return ""
     return f", changes in time{f' as {term.envelope!r}' if isinstance(term.envelope, Shape) else ''}"
+
+
+def _called(jump: Jump) -> str:
+    """What stands before the title of a jump that has a name."""
+    return "" if jump.name is None else f"{jump.name}, "
 
 
 def check_model(model: object) -> None:

@@ -19,7 +19,7 @@ from ..tools import checks
 from ..tools.summaries import few
 from .blocks import checked_block_name
 from .operators import matrix_of
-from .term import Term, checked_matrices, norm
+from .term import Jump, Term, checked_matrices, norm
 
 _LOSS = 2.0
 """Quanta that a mode of a part of a model exchanges with its surroundings per unit of 1/κ, for an estimate of cost."""
@@ -242,7 +242,7 @@ class ModeCoupling(ModeTerm):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ModeLoss(ModeTerm):
+class ModeLoss(Jump, ModeTerm):
     """Loss of a mode into surroundings with n̄ thermal quanta: the jumps √(κ(1+n̄)) a and √(κ n̄) a†.
 
     It is one entry of ``Model.jumps``: both kinds of jumps have its number.
@@ -259,6 +259,8 @@ class ModeLoss(ModeTerm):
         f(t), a real function of time: the amplitude of the jump is multiplied by it, its rate by f². See ``Model``.
     breaks : sequence of float, optional
         Times at which f jumps or has a kink, increasing: it is smooth between them.
+    name : str, optional
+        How the jump is referred to where one chooses how it is watched, see ``cojump.unravelling``.
 
     Raises
     ------
@@ -308,7 +310,7 @@ class ModeLoss(ModeTerm):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ModeJump(ModeTerm):
+class ModeJump(Jump, ModeTerm):
     """One jump operator a† j^(k)/√N, or a j^(k)/√N, for every particle k of a block: it jumps with a quantum of a mode.
 
     N counts all particles. One particle jumps at the rate j†j times (<a†a> + 1)/N where it emits, and <a†a>/N where it
@@ -329,6 +331,8 @@ class ModeJump(ModeTerm):
         f(t), a real function of time: the amplitude of the jump is multiplied by it, its rate by f². See ``Model``.
     breaks : sequence of float, optional
         Times at which f jumps or has a kink, increasing: it is smooth between them.
+    name : str, optional
+        How the jump is called.
 
     Raises
     ------

@@ -150,6 +150,18 @@ class Term(Summarised, ABC):
         return self
 
 
+@dataclass(frozen=True, eq=False, repr=False)
+class Jump(Term, ABC):
+    """A jump, which may have a name: how it is watched is told by that, see ``cojump.unravelling``."""
+
+    name: str | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.name is not None and (not isinstance(self.name, str) or not self.name):
+            raise ArgumentError("name", "be a text", f"it is {checks.shown(self.name)}")
+
+
 def checked_matrices(name: str, value: object) -> dict[str, NDArray[np.complex128]]:
     """A mapping of names of blocks to matrices, or an ArgumentError about ``name``."""
     if not isinstance(value, Mapping) or not value:

@@ -62,6 +62,7 @@ _NEEDS = {
     "activity": ("be counted between two output times", "this run has one"),
     "spin": ("belong to a block of two levels", "this model has none"),
     "squeezing": ("belong to a block of two levels", "this model has none"),
+    "current": ("come of homodyne or heterodyne detection: give `unravelling`", "this run counts all jumps"),
     "photons": ("belong to a boson mode of which x and y are measured", "this model has none"),
 }
 """What figures beside the averages come from, and what the lack of them says about a run."""
@@ -112,6 +113,9 @@ class Result(Averages):
         What can differ between trajectories; with it the result knows which of its errors are uncertain.
     jump_records : JumpRecords, optional
         The jumps of all trajectories, of a run with ``record=True``; ``jump_records[i]`` are those of trajectory i.
+    records : (keep, T, C) array
+        What the record of each current has gained along these trajectories from one output time to the next, the first
+        from t = 0: ∫dY, labels ``current.labels``. C = 0 where all jumps are counted.
     setup : Setup, optional
         What ``model()`` and ``state()`` read; None in files of schemas 1 to 3.
     kept_states : FinalStates, optional
@@ -130,6 +134,7 @@ class Result(Averages):
     setup: Setup | None = None
     kept_states: FinalStates | None = None
     jump_records: JumpRecords | None = None
+    records: Array = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     @property
     def final(self) -> FinalStates:
@@ -199,6 +204,7 @@ class Result(Averages):
             reference=self.reference[-1:],
             moments=self.moments.at_end(),
             trajectories=self.trajectories[:, -1:],
+            records=self.records[:, -1:],
             extras=extras,
         )
 
@@ -339,6 +345,15 @@ class Result(Averages):
     def spin(self) -> Estimates:
         """Total spin J_b of each block of two levels, the sector of the trajectory."""
         return self._by_block("spin")
+
+    @cached_property
+    def current(self) -> Estimates:
+        """Mean current dY/dt of each jump that gives one, averaged from the output time before (or t = 0) to this one.
+
+        It has a row for each output time after t = 0.
+        """
+        extra = self._extra("current", "current")
+        return extra.estimates(np.zeros(extra.moments.mean.shape, dtype=bool), NOISE)
 
     @cached_property
     def photons(self) -> Estimates:

@@ -160,6 +160,8 @@ def _write_point(group: Group, result: Result, sources: Mapping[str, str]) -> No
     group["labels"] = np.array(result.labels, dtype=string_dtype())
     for name in _ARRAYS:
         write_array(group, name, getattr(result, name))
+    if result.records.size:
+        write_array(group, "records", result.records)
     write_moments(group.create_group("moments"), result.moments)
     if result.jump_records is not None:
         _write_records(group.create_group("jump_records"), result.jump_records)
@@ -345,6 +347,10 @@ def _read_point(group: Any, sources: Mapping[str, str]) -> Result:
         raise ValueError(f"the moments have the shapes {shapes}")
     if arrays["reference"].shape != (T, A) or arrays["trajectories"].shape[1:] != (T, A):
         raise ValueError("the mean field or the trajectories have another shape than the moments")
+    kept = len(arrays["trajectories"])
+    arrays["records"] = group["records"][()] if "records" in group else np.empty((kept, T, 0))
+    if arrays["records"].ndim != 3 or arrays["records"].shape[:2] != (kept, T):
+        raise ValueError("the records have another shape than the trajectories")
     parameters = json.loads(group.attrs["parameters"])
     if not isinstance(parameters, dict):
         raise ValueError("the parameters have no names")

@@ -90,7 +90,7 @@ class CountingEngine(ProductEngine):
         mean, second = self._averages(gathered.grams)
         reported = sector_array(self.blocks, list(map(self._labels, gathered.sectors.tolist())))
         made = record_of(self.blocks, jumps) if record else None
-        return Outcome(mean, second, reported, gathered.counts[:-1], int(now.n_jumps), made)
+        return Outcome(mean, second, reported, gathered.counts[:-1], int(now.n_jumps), made, np.empty((len(mean), 0)))
 
     @abstractmethod
     def _labels(self, numbers: list[int]) -> Labels:

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from ..model import Model
 from ..model.term import norm
+from ..model.unravelled import ObservedLoss
 from ..tools.types import Matrix
 from .axes import seen
 
@@ -53,6 +54,8 @@ class DisplacedMode:
         √N.
     exchanges : list of (int, (d_b, d_b) array, bool)
         Block, j†j/N and whether it emits, of each jump of particles with a quantum.
+    reference : complex or None
+        β, if it stays; None where it follows the mode.
     """
 
     omega: float
@@ -61,6 +64,7 @@ class DisplacedMode:
     couplings: list[tuple[int, Matrix]]
     root: float
     exchanges: list[tuple[int, Matrix, bool]]
+    reference: complex | None = None
 
     @property
     def rates(self) -> tuple[float, float]:
@@ -125,6 +129,13 @@ def displaced_modes(model: Model, rotations: list[NDArray[np.complex128]]) -> li
                 sorted(couplings.items()),
                 sqrt(model.size),
                 exchanges,
+                _staying(model, name),
             )
         )
     return modes
+
+
+def _staying(model: Model, mode: str) -> complex | None:
+    """The reference of a mode that stays; None if it follows it."""
+    losses = [j for j in model.mode_losses.values() if isinstance(j, ObservedLoss) and j.mode == mode]
+    return next((loss.reference for loss in losses if loss.reference is not None), None)

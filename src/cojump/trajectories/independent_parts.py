@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..basis.reported_sectors import jump_type, placed, sector_array
 from ..model import Model
 from ..model.components import Component
+from ..model.unravelled import detections
 from ..tools.matrices import from_pairs
 from .outcome import Outcome, Runner
 from .pure_state import PureState, Watch, joined
@@ -25,6 +26,10 @@ class SideBySide:
         self._sectors = sector_array(model.blocks, [])
         own = [(*part.blocks, *(len(model.blocks) + m for m in part.modes)) for part in parts]
         self._places = [np.concatenate([np.flatnonzero(np.equal(owner, b)) for b in members]) for members in own]
+        observed = list(detections(model).items())
+        columns = np.cumsum([0, *(len(d.phases) for _, d in observed)])
+        mine = {i: list(range(columns[k], columns[k + 1])) for k, (i, _) in enumerate(observed)}
+        self._records = [[c for i in part.jumps for c in mine.get(i, [])] for part in parts]
         # the averages of a mode are divided by √N, where the model of a part counts its own particles
         self._scales = [
             np.where(places < len(model.observables), 1.0, np.sqrt(part.share))
@@ -64,7 +69,11 @@ class SideBySide:
         rows, columns = np.triu_indices(A)
         jumps = self._merged([one.jumps for one in single], sectors[0]) if record else None
         n_jumps = sum(one.n_jumps for one in single)
-        return Outcome(mean, second[:, rows, columns], sectors, counts, n_jumps, jumps)
+        records = np.zeros((T, sum(map(len, self._records))))
+        for own, one in zip(self._records, single, strict=True):
+            if own:
+                records[:, own] = one.records
+        return Outcome(mean, second[:, rows, columns], sectors, counts, n_jumps, jumps, records)
 
     def _merged(self, records: list[NDArray[np.void] | None], start: NDArray) -> NDArray[np.void]:
         """One record of all components, in order of time; each entry carries the sectors of all blocks."""

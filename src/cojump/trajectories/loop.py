@@ -191,7 +191,7 @@ class Loop:
     def _outcome(self, gathered: Gathered, n_jumps: int, jumps: np.ndarray | None) -> Outcome:
         mean, second = self.state.reported(gathered)
         sectors = sector_array(self.blocks, gathered.sectors.tolist())
-        return Outcome(mean, second, sectors, gathered.counts[:-1], n_jumps, jumps)
+        return Outcome(mean, second, sectors, gathered.counts[:-1], n_jumps, jumps, np.empty((len(mean), 0)))
 
     def _fail(self, seed: int, index: int, t: float, what: str) -> NoReturn:
         sector: Any = self.state.sector

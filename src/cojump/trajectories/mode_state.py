@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from functools import lru_cache
 from math import inf, sqrt
 
@@ -50,12 +51,13 @@ class ModeState(ProductState):
     displacements : list of complex
         b of each mode: a = b + a', and the Fock states are those of a'.
     references : list of complex
-        β of each mode: what is counted are the jumps of a - β.
+        β of each mode: what is counted are the jumps of a - β. It follows <a>, or stays where the model says so.
     """
 
     def __init__(self, model: Model, state: PartStart, tolerance: float, generator: np.random.Generator) -> None:
         super().__init__(model, state, tolerance, generator)
         self._tick = min(mode.tick for mode in self.basis.modes)
+        self._staying = [mode.reference for mode in self.basis.modes]
         self._operator = lru_cache(maxsize=256)(displacement)
 
     def start_from(self, state: PartStart, generator: np.random.Generator) -> None:
@@ -69,7 +71,8 @@ class ModeState(ProductState):
 
     def begin(self, generator: np.random.Generator) -> None:
         """Draw one pure state of one sector; at a start the modes are in the vacuum of their displaced frames."""
-        self.displacements, self.references = list(self._start), list(self._start)
+        self.displacements = list(self._start)
+        self._refer(self._start)
         self._left = inf
         super().begin(generator)
         self._left = self._until_tick()
@@ -111,12 +114,31 @@ class ModeState(ProductState):
         super().take(labels, box, ket)
         if not self._left > 0:
             self._left = self._until_tick()
-            self.references = [b + self._sector.modes.mean(m, self._ket) for m, b in enumerate(self.displacements)]
+            self._refer([b + self._sector.modes.mean(m, self._ket) for m, b in enumerate(self.displacements)])
         self._follow()
 
     def _until_tick(self) -> float:
         """The time until the references are moved again."""
         return self._tick if self.driven is None else self.driven.until_tick()
+
+    @property
+    def until(self) -> float:
+        """Time until the references of the modes move."""
+        return self._left
+
+    def went_on(self, time: float) -> None:
+        """Say that the state has gone on for some time; :meth:`go_on_from` follows, and moves the references then."""
+        self._left = max(self._left - time, 0.0)
+
+    @property
+    def where(self) -> tuple[Hashable, ...]:
+        """What the operators of the state depend on: sector, window, displacements and references."""
+        return *super().where, *self.displacements, *self.references
+
+    def _refer(self, means: Sequence[complex]) -> None:
+        """Take these <a> for references, where they do not stay."""
+        pairs = zip(self._staying, means, strict=True)
+        self.references = [mean if staying is None else staying for staying, mean in pairs]
 
     def _follow(self) -> None:
         """Move the frames of modes that have gone far from theirs, and set all that depends on the displacements."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
@@ -32,6 +32,11 @@ class Trajectory(Labelled):
         (N/2 + J, N/2 - J) for two levels.
     jumps : structured array
         ``time``; ``channel``, the position in ``model.jumps``; ``sector``, the same as ``sectors`` after the jump.
+    records : (T, C) array
+        What the record Y of each current has gained from the output time before (or t = 0) to this one, where jumps are
+        detected so (``cojump.unravelling``): ∫dY, in units of the root of time.
+    record_labels : tuple of C strings
+        The names of these jumps, with .x and .y for the two quadratures of heterodyne detection.
     """
 
     times: NDArray[np.float64]
@@ -39,6 +44,8 @@ class Trajectory(Labelled):
     mean: NDArray[np.float64]
     sectors: NDArray[np.float64]
     jumps: NDArray[np.void]
+    records: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
+    record_labels: tuple[str, ...] = ()
 
     def _title(self) -> str:
         return f"Trajectory of {counted(len(self.jumps), 'jump')}: {span(self.times)}"
@@ -100,6 +107,8 @@ class Outcome:
     n_jumps : int
     jumps : structured array, or None if they were not recorded
         See :func:`cojump.basis.reported_sectors.jump_type`.
+    records : (T, C) array
+        What the record of each current has gained up to each output time since the one before; C = 0 without any.
     """
 
     mean: Array
@@ -108,3 +117,8 @@ class Outcome:
     counts: NDArray[np.int64]
     n_jumps: int
     jumps: NDArray[np.void] | None
+    records: Array
+
+    def with_records(self, records: Array) -> Outcome:
+        """The same with the records of currents."""
+        return replace(self, records=records)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from functools import lru_cache
-from math import prod
+from math import inf, prod
 
 import numpy as np
 from scipy.sparse import csc_array
@@ -25,7 +26,7 @@ from .long_step import MOST_ENTRIES
 from .product_averages import ProductAverages
 from .product_jumps import ProductJumps
 from .product_moves import Ket, Moves
-from .product_sectors import Box, ProductBasis
+from .product_sectors import Box, ProductBasis, ProductSector
 from .product_windows import Windows, moved, support
 from .pure_state import Factor, PureState, UserFrame
 from .sector_matrix import program_matrix
@@ -190,14 +191,42 @@ class ProductState:
 
     def jump(self, u: float) -> int:
         """Jump at the end of the step, with u in [0, 1) for the choice."""
-        channel, labels, box, ket = self._jumps.jump(
-            self._sector, self._end, u, None if self.driven is None else self.driven.rates
-        )
+        channel = self.jump_from(self._end, u, None if self.driven is None else self.driven.rates)
         if channel not in (NO_JUMP, NO_NUMBER):
-            self.effort += self._sector.multiplications
-            self.take(labels, box, ket)
             self._shift, self._rate_shift = self._energy, self._rate
         return channel
+
+    def jump_from(self, ket: Ket, u: float, rates: Array | None) -> int:
+        """Jump from a state of the same window; ``rates`` multiply those of the channels where they are given."""
+        channel, labels, box, after = self._jumps.jump(self._sector, ket, u, rates)
+        if channel not in (NO_JUMP, NO_NUMBER):
+            self.effort += self._sector.multiplications
+            self.take(labels, box, after)
+            self._order = 0
+        return channel
+
+    def go_on_from(self, ket: Ket) -> None:
+        """Go on from a state of the same window."""
+        self.take(self._sector.labels, self._sector.box, ket)
+        self._order = 0
+
+    @property
+    def here(self) -> ProductSector:
+        """The sector and the window of the state."""
+        return self._sector
+
+    @property
+    def where(self) -> tuple[Hashable, ...]:
+        """What the operators of the state depend on: sector and window."""
+        return self._sector.labels, self._sector.box
+
+    @property
+    def until(self) -> float:
+        """Time for which they stay if the state stays there."""
+        return inf
+
+    def went_on(self, time: float) -> None:
+        """Say that the state has gone on for some time."""
 
     def go_on(self) -> None:
         """Go on from the end of the step without a jump."""

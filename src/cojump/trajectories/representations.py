@@ -16,8 +16,11 @@ from ..model import Block, LocalJump, Model
 from ..model.final_states import PartStart
 from ..model.product_states import tilted
 from ..model.symmetric_states import occupation
-from ..model.systems import free_flips, lambda_pump
+from ..model.systems import boundary_time_crystal, free_flips, lambda_pump
+from ..model.unravelled import detections, unravelled
+from ..model.unravellings import homodyne
 from ..tools.types import Array
+from .diffusion_engine import DiffusionEngine
 from .frames import shares_frame
 from .kernel_cache import compiling, is_compiled
 from .kernels.banded_matrix import polynomial, product
@@ -293,6 +296,48 @@ class Driven(Product):
                     ProductEngine(driven, start, np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
+class Diffusing(Product):
+    """Sectors of blocks, and boson modes, of which some jumps give a current instead of clicks."""
+
+    kernels = "diffusion"
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part."""
+        return bool(detections(model))
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        modes = ", boson modes in displaced Fock spaces" if model.modes else ""
+        return super().method(model) + modes + ", diffusion along a path of noise"
+
+    def amplitudes(self, model: Model) -> int:
+        """Amplitudes of the largest sector of the blocks, times the Fock states of modes with few fluctuations."""
+        return super().amplitudes(model) * FOCK_STATES ** len(model.modes)
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: that of a product of sectors, and sparse matrices of some sectors beside."""
+        elements = 1.0
+        for block in model.blocks:
+            elements *= 5 if block.levels == 2 else 3 * block.levels**2
+        own = 16 * self.amplitudes(model) * elements * (3 + len(detections(model)))
+        return int(min(super().nbytes(model) * FOCK_STATES ** len(model.modes) + own, 1e300))
+
+    def engine(
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
+    ) -> PartEngine:
+        """The engine of diffusing states."""
+        return DiffusionEngine(model, state, times, tolerance, snapshots)
+
+    def compile(self) -> None:
+        """Compile the kernels of several blocks, and those of diffusion."""
+        PRODUCT.compile()
+        with compiling(self.kernels) as needed:
+            if needed:
+                model, times = boundary_time_crystal(2, 1.0, 1.0), np.array([0.0, 0.1])
+                watched = unravelled(model, {"decay": homodyne(0.0, 0.5)}, times)
+                DiffusionEngine(watched, tilted(model, 1.0, 0.0), times, 1e-9).run(0, 0)
+
+
 class Sparse(Product):
     """The same wherever H_eff and the jumps are sparse matrices in every sector: the states that are occupied."""
 
@@ -392,9 +437,10 @@ class Lattice(Product):
                 LatticeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
-DRIVEN, MODES, BANDED, LATTICE, SPARSE, PRODUCT = Driven(), Modes(), Banded(), Lattice(), Sparse(), Product()
+DIFFUSING, DRIVEN, MODES = Diffusing(), Driven(), Modes()
+BANDED, LATTICE, SPARSE, PRODUCT = Banded(), Lattice(), Sparse(), Product()
 
-REPRESENTATIONS: tuple[Representation, ...] = (DRIVEN, MODES, BANDED, LATTICE, SPARSE, PRODUCT)
+REPRESENTATIONS: tuple[Representation, ...] = (DIFFUSING, DRIVEN, MODES, BANDED, LATTICE, SPARSE, PRODUCT)
 """A part runs in the first of these that holds it."""
 
 

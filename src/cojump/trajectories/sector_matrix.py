@@ -47,12 +47,17 @@ def matrix_of(program: Program) -> csr_array:
             entries = slice(pointers[0], pointers[-1])
             rows = (program.values[entries], program.columns[entries], pointers - pointers[0])
             whole = csr_array(rows, shape=(dim, dim))
-            if outer * inner > 1:
-                whole = kron(kron(eye_array(outer), whole), eye_array(inner), format="csr")
-            made = factor * (whole @ source)
+            made = factor * (on_axis(outer, whole, inner) @ source)
             made = made if instruction == APPLY else to + made
         else:
             made = diags_array(program.tables[number]) @ source
             made = made if instruction == MULTIPLY else to + factor * made
         registers[int(dst)] = csr_array(made)
     return registers.get(1, nothing)
+
+
+def on_axis(outer: int, matrix: csr_array, inner: int) -> csr_array:
+    """A matrix on one axis of a flat state as a matrix of the whole."""
+    if outer * inner == 1:
+        return matrix
+    return csr_array(kron(kron(eye_array(outer), matrix), eye_array(inner), format="csr"))

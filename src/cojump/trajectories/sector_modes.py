@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from math import prod
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array
+from scipy.sparse import csr_array, diags_array, eye_array
 
 from ..basis.fock_window import FockWindow
 from ..basis.sectors import Sector
@@ -110,6 +110,7 @@ class SectorModes:
         for place, factor, m in self._displaced:
             factors[place] = factor(displacements[m], references[m])
         self._displacements = list(displacements)
+        self._references = list(references)
         self._offsets = [b - beta for b, beta in zip(displacements, references, strict=True)]
         return sum((0.5 * mode.rates[1] * abs(d) ** 2 for mode, d in zip(self._modes, self._offsets, strict=True)), 0.0)
 
@@ -133,6 +134,16 @@ class SectorModes:
         (axis, window), b = self[m], self._displacements[m]
         matrix, number = (window.raising, b.conjugate()) if emits else (window.lowering, b)
         return apply(Rows.of(matrix), around(self.dims, axis), state) + number * state
+
+    def seen(self, place: int) -> tuple[int, csr_array, complex]:
+        """√κ₁ (a' + d) of a loss on the axis of its mode, and √κ₁ β, by which √κ₁ a is larger.
+
+        ``place`` is the position of the loss among the jumps of the model.
+        """
+        m = next(m for m, mode in enumerate(self._modes) if place in mode.losses)
+        (axis, window), d, root = self[m], self._offsets[m], np.sqrt(self._modes[m].losses[place][0])
+        operator = csr_array(root * (window.lowering + d * eye_array(window.dim, format="csr")))
+        return axis, operator, complex(root * self._references[m])
 
     def mean(self, m: int, state: Ket) -> complex:
         """<a'> of a mode in a normalised state."""

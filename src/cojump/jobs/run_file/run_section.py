@@ -7,11 +7,13 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from ...ensemble.options import Option, RunOptions, option, options_of
-from ...errors import ArgumentError
+from ...errors import ArgumentError, printable
+from ...model.unravellings import Unravelling, counting, heterodyne, homodyne, shifted
 from ...tools.checks import output_times
+from .arrays import complex_number
 from .observables import read_observables
 from .system import in_section
-from .tables import Section, boolean, integer, number, show
+from .tables import Section, boolean, integer, number, show, text
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,10 +136,41 @@ def _averages(name: str, value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _unravelling(name: str, value: object) -> Mapping[str, Unravelling]:
+    """How each jump is detected: a table with its ``kind`` and what that takes."""
+    if not isinstance(value, dict):
+        raise ArgumentError(name, "be a table with the names of jumps", f"it is {show(value)}")
+    made: dict[str, Unravelling] = {}
+    for jump, table in value.items():
+        section = Section(f"run.unravelling.{printable(jump)}", table)
+        kind = section.read("kind", text, options=list(_DETECTIONS))
+        keys, build = _DETECTIONS[kind]
+        section.refuse_others(["kind", *keys])
+        with in_section(section.name):
+            made[jump] = build(**{key: _value(section, key) for key in keys if key in section or key in _NEEDED})
+    return made
+
+
+def _value(section: Section, key: str) -> Any:
+    if key == "beta":
+        return complex_number(section.label(key), section.get(key))
+    return section.read(key, number)
+
+
+_NEEDED = ("beta", "phase")
+_DETECTIONS: dict[str, tuple[tuple[str, ...], Callable[..., Unravelling]]] = {
+    "counting": ((), counting),
+    "shifted": (("beta",), shifted),
+    "homodyne": (("phase", "efficiency", "error"), homodyne),
+    "heterodyne": (("efficiency", "error"), heterodyne),
+}
+"""Keys and functions of the kinds of detection."""
+
 _READERS: dict[str, Callable[..., Any]] = {
     "record": boolean,
     "observables": read_observables,
     "averages": _averages,
+    "unravelling": _unravelling,
     "distributions": _times,
     "target_error": _target,
 }

@@ -128,7 +128,7 @@ def _one_mode(
     eta = checks.number("drive", drive)
     rates = (("gamma", gamma, SIGMA_MINUS), ("pump", pump, SIGMA_PLUS))
     flips = [(checks.number(name, rate, 0), flip) for name, rate, flip in rates]
-    loss = ModeLoss(kappa, _MODE, thermal=thermal)
+    loss = ModeLoss(kappa, _MODE, thermal=thermal, name="loss")
     return Model(
         [Block("spins", size)],
         [
@@ -199,7 +199,7 @@ def multimode_dicke(
             *(ModeEnergy(energy, mode) for mode in modes),
             *couplings,
         ],
-        [ModeLoss(kappa, mode, thermal=thermal) for mode in modes],
+        [ModeLoss(kappa, mode, thermal=thermal, name=f"loss of {mode}") for mode in modes],
         order_parameters=overlaps_of(blocks, signature, len(signs)),
         modes=[Mode(mode) for mode in modes],
     )

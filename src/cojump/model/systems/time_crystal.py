@@ -10,7 +10,7 @@ from .template import SIZE, Template
 
 
 def boundary_time_crystal(size: int, omega: float, kappa: float) -> Model:
-    """The boundary time crystal: H = omega Σ σ_x and the collective jump L = sqrt(kappa/N) Σ σ_-.
+    """The boundary time crystal: H = omega Σ σ_x and the collective jump "decay", L = sqrt(kappa/N) Σ σ_-.
 
     In the usual letters H = ω0 S_x and (κ/S) D[S_-] with S = N/2 the spin length: ω0 = 2 omega, κ = kappa/2.
 
@@ -31,7 +31,8 @@ def boundary_time_crystal(size: int, omega: float, kappa: float) -> Model:
     'neutral'
     """
     blocks, hamiltonian = one_block_of_spins(size, omega)
-    return Model(blocks, hamiltonian, [CollectiveJump({"spins": SIGMA_MINUS}, rate=checks.number("kappa", kappa, 0))])
+    decay = CollectiveJump({"spins": SIGMA_MINUS}, rate=checks.number("kappa", kappa, 0), name="decay")
+    return Model(blocks, hamiltonian, [decay])
 
 
 BOUNDARY_TIME_CRYSTAL = Template(
