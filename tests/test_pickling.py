@@ -129,6 +129,7 @@ def held():
     yield cj.spectrum.switching(systems.facilitated(16, 0.1, 5.0, 1.0))
     yield cj.spectrum.stationary(MODELS["boundary_time_crystal"](), cj.tilted(MODELS["boundary_time_crystal"](), 1, 0))
     yield result.jump_records
+    yield cj.counting.clones(model, state, 0.1, n_clones=2, time=0.2, interval=0.1, populations=3)
     yield cj.counting.numbers(result)
     yield cj.counting.theta(MODELS["free_flips"](), [0.0, 0.1])
     yield (steady := cj.steady_state(MODELS["free_flips"]()))

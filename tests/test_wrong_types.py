@@ -368,6 +368,23 @@ def calls():
         (cj.longtime.first_passage, {"records": record, "number": 1, "channel": 0, "start": 0.0, "end": 2.0}),
         (cj.longtime.last_jumps, {"records": record, "quiet": 0.1, "start": 0.0, "end": 2.0}),
         (
+            cj.counting.clones,
+            {
+                "model": model,
+                "state": state,
+                "s": 0.1,
+                "n_clones": 2,
+                "time": 0.2,
+                "interval": 0.1,
+                "burn_in": 0.1,
+                "populations": 3,
+                "channels": {0: 1.0},
+                "seed": 1,
+                "tolerance": 1e-9,
+                "comm": None,
+            },
+        ),
+        (
             cj.counting.numbers,
             {"records": record, "start": 0.0, "end": 2.0, "width": 0.5, "channels": {0: 1.0}},
         ),

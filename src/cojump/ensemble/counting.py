@@ -2,8 +2,9 @@
 
 from ..results.jump_numbers import JumpNumbers, numbers
 from ..theory.tilted_generator import Theta, theta
+from .cloning import Clones, clones
 
-__all__ = ["JumpNumbers", "Theta", "numbers", "theta"]
+__all__ = ["Clones", "JumpNumbers", "Theta", "clones", "numbers", "theta"]
 
 
 def __dir__() -> list[str]:

@@ -27,6 +27,9 @@ class Communicator(Protocol):
     def share(self, value: Any) -> Any:
         """Value of rank 0 on every rank."""
 
+    def of_all(self, value: Any) -> list[Any]:
+        """Values of all ranks, in their order."""
+
     def guard(self, action: Callable[[], Any]) -> Any:
         """Result of ``action``; an error in it ends the job on all ranks."""
 

@@ -22,6 +22,10 @@ class Alone:
         """Return ``value``."""
         return value
 
+    def of_all(self, value: Any) -> list[Any]:
+        """Return the one value there is."""
+        return [value]
+
     def guard(self, action: Callable[[], Any]) -> Any:
         """Return the result of ``action``."""
         return action()

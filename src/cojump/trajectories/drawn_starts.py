@@ -85,3 +85,22 @@ class DealtStarts(ChosenStarts):
     def chosen(self, seed: int, index: int, part: int) -> FinalState:
         """Trajectory i has the state i mod K."""
         return self._final.dealt(index)
+
+
+class ContinuedStarts(ChosenStarts):
+    """Trajectories that go on from pure states with which they are fed, in one generation after another.
+
+    Those of generation g have random numbers of their own, as if g runs were behind them.
+    """
+
+    def __init__(self, runner: Runner, parts: Sequence[Component], engines: Sequence[Engine]) -> None:
+        super().__init__(runner, parts, engines)
+        self._states: Sequence[FinalState] = ()
+
+    def feed(self, states: Sequence[FinalState], generation: int) -> None:
+        """Trajectory i of this generation goes on from states[i]."""
+        self._states, self._ahead, self._last = states, generation * APART, None
+
+    def chosen(self, seed: int, index: int, part: int) -> FinalState:
+        """The state that it was fed with."""
+        return self._states[index]
