@@ -78,9 +78,17 @@ class Layout:
         """The (T, D) vector of one trajectory from its <m> (T, A) and <½{m_i, m_j}> (T, Q)."""
         a = mean - reference
         i, j = self.rows, self.columns
-        q = second - reference[:, i] * mean[:, j] - mean[:, i] * reference[:, j] + reference[:, i] * reference[:, j]
+        q = about(reference, mean, second, i, j)
         e = q[:, i == j] @ weights
-        return np.concatenate([a, q, a[:, i] * a[:, j], e[:, None]], axis=1)
+        return np.concatenate([a, q, a.take(i, axis=1) * a.take(j, axis=1), e[:, None]], axis=1)
+
+
+def about(
+    reference: Array, mean: Array, second: Array, i: NDArray[np.intp], j: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """(T, Q) averages of ½{m_i - r_i, m_j - r_j} from those of m and of ½{m_i, m_j}."""
+    at_i, at_j = reference.take(i, axis=1), reference.take(j, axis=1)
+    return second - at_i * mean.take(j, axis=1) - mean.take(i, axis=1) * at_j + at_i * at_j
 
 
 def size_of(A: int, triples: int = 0) -> tuple[int, int, int]:

@@ -49,7 +49,7 @@ class Tails:
         if first:
             self.shift[...] = sample[..., self.followed]
             return
-        y = sample[..., self.followed]
+        y = sample.take(self.followed, axis=-1)
         y -= self.shift
         square = y * y
         y *= square
@@ -123,7 +123,9 @@ class Moments:
         before = sample - self.mean
         self.mean += before / self.count
         after = sample - self.mean
-        self.comoment += before[..., self.pairs[0]] * after[..., self.pairs[1]]
+        products = before.take(self.pairs[0], axis=-1)  # several times faster than an index
+        products *= after.take(self.pairs[1], axis=-1)
+        self.comoment += products
         if self.tails is not None and self.tails.followed.size:
             self.tails.add(sample, self.count == 1)
 

@@ -10,6 +10,7 @@ from ..model import Model
 from ..model.spin_squeezing import across
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
+from .averages import about
 from .meter import Meter, Size, Trajectory
 from .moments import Moments
 from .statistics import Estimates, Extra
@@ -41,10 +42,8 @@ class SqueezingMeter(Meter):
 
     def sample(self, one: Trajectory, reference: Array) -> Array:
         """(T, 9): a_x, a_y, a_z and the six q_ij, see cojump.measure.averages."""
-        m, r = one.mean[:, self._places], reference
-        i, j = self._rows, self._columns
-        q = one.second[:, self._pairs] - r[:, i] * m[:, j] - m[:, i] * r[:, j] + r[:, i] * r[:, j]
-        return np.concatenate([m - r, q], axis=1)
+        m, second = one.mean.take(self._places, axis=1), one.second.take(self._pairs, axis=1)
+        return np.concatenate([m - reference, about(reference, m, second, self._rows, self._columns)], axis=1)
 
 
 def squeezing_of(blocks: Mapping[str, Extra], kind: str = "wineland") -> Estimates:

@@ -342,11 +342,12 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
     checked = check_times(times)
     check_start(model, state)
     shapes = [(b.levels, b.levels) for b in model.blocks]
-    ends = np.cumsum([d * d for d, _ in shapes])
+    ends = np.cumsum([0] + [d * d for d, _ in shapes]).tolist()
+    places = [(slice(first, end), shape) for first, end, shape in zip(ends, ends[1:], shapes, strict=False)]
 
     def unpack(y: Array) -> tuple[Densities, Amplitudes]:
-        *parts, amplitudes = np.split(y.view(complex), ends)
-        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)], amplitudes
+        z = y.view(complex)
+        return [z[place].reshape(shape) for place, shape in places], z[ends[-1] :]
 
     def derivative_of(model: Model) -> Callable[[Array], Array]:
         flow = Flow(model)

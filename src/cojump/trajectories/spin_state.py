@@ -53,7 +53,8 @@ class SpinState:
     ) -> None:
         self.basis, self._blocks = spin_tables.build(model), model.blocks
         self.tolerance, self.effort = float(tolerance), 0
-        self.now = np.zeros(1, dtype=NOW).view(np.recarray)[0]
+        self._cell = np.zeros(1, dtype=NOW)
+        self.now = self._cell.view(np.recarray)[0]
         N = model.size
         self.work = work_space(N + 1 + 2 * PAD, max(len(model.jumps), 1))
         self.amplitudes = Amplitudes(np.empty((snapshots, N + 1)), np.empty((snapshots, N + 1)))
@@ -79,9 +80,9 @@ class SpinState:
     def begin(self, generator: np.random.Generator) -> None:
         """Draw the state that a trajectory starts from."""
         two_J, lo, hi, ket = self._start or self._draw(generator)
-        self.now.fill(0)
+        self._cell.fill(0)
         self._write(two_J, lo + PAD, hi + PAD, ket)
-        self.now.filled[:] = -1
+        self._cell["filled"] = -1
 
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or ``most`` in time, or less."""
@@ -184,9 +185,10 @@ class SpinState:
         for row, part in ((self.work.taylor_re[0], ket.real), (self.work.taylor_im[0], ket.imag)):
             row[max(lo - 2 * PAD, 0) : hi + 2 * PAD] = 0.0
             row[lo:hi] = part
-        self.now.two_J, self.now.lo, self.now.hi = two_J, lo, hi
+        cell = self._cell  # its fields are reached several times faster than those of the record
+        cell["two_J"], cell["lo"], cell["hi"] = two_J, lo, hi
         # the state itself is a series of order zero
-        self._step = Step(0.0, 0, 0.0, 0.0, 0, lo, hi, 1.0, 0.0, 1.0, self.now.energy, self.now.rate)
+        self._step = Step(0.0, 0, 0.0, 0.0, 0, lo, hi, 1.0, 0.0, 1.0, cell["energy"].item(), cell["rate"].item())
 
     def _taken_up(self, final: FinalFactor) -> tuple[int, int, int, Ket]:
         """What :meth:`_draw` gives, of a state that another run has come to."""
