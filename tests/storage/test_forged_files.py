@@ -254,3 +254,53 @@ def test_a_pipe_in_the_directory_of_a_run_is_not_waited_for(tmp_path, name):
     thread.start()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def rewritten(name, change):
+    """A change of the JSON of what is stored of final states."""
+
+    def apply(file):
+        group = file[f"{POINT}/final"]
+        content = json.loads(group[name].asstr()[()])
+        made = change(content)
+        del group[name]
+        group[name] = json.dumps(content if made is None else made)
+
+    return apply
+
+
+def scaled(file):
+    file[f"{POINT}/final/amplitudes"][...] *= 2
+
+
+def cut(file):
+    amplitudes = file[f"{POINT}/final/amplitudes"][:-1]
+    del file[f"{POINT}/final/amplitudes"]
+    file[f"{POINT}/final/amplitudes"] = amplitudes
+
+
+FINAL = {
+    "twice as large": (scaled, "the norm 2"),
+    "cut": (cut, "are missing"),
+    "one less": (rewritten("layout", lambda layout: layout["states"].pop() and None), "more amplitudes"),
+    "frame": (rewritten("layout", lambda layout: layout["frames"][0].__setitem__(0, 3.0)), "not unitary"),
+    "sector": (rewritten("layout", lambda layout: layout["states"][0][0][2].__setitem__(0, 3)), "in the sector 3"),
+    "window": (
+        rewritten(
+            "layout",
+            lambda layout: [w.__setitem__(slice(2), [7, 7 + w[1] - w[0]]) for w in layout["states"][0][0][3]] and None,
+        ),
+        "the window 7 to",
+    ),
+    "block": (rewritten("layout", lambda layout: layout["states"][0][0][0].__setitem__(0, 9)), "fit together"),
+    "no block": (rewritten("rest", lambda rest: {**rest, "content": 3}), "final states have no blocks"),
+    "no layout": (rewritten("layout", lambda layout: [1, 2]), "cojump result file"),
+}
+
+
+@pytest.mark.parametrize("case", FINAL)
+def test_final_states_that_are_none(case, tmp_path):
+    model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
+    result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 0.5], n_traj=3, keep=3, seed=1)
+    change, message = FINAL[case]
+    assert message in refused(forged(tmp_path / "r.h5", change, result))
