@@ -135,7 +135,7 @@ def fold(directory: Path, output: Path | None) -> None:
 @click.argument("directory", metavar="DIR", type=_PathType())
 @click.option("--all", "all_times", is_flag=True, help="Print every output time, not only six.")
 def report(directory: Path, all_times: bool) -> None:
-    """Print tables of the results in DIR and write figures into it."""
+    """Print tables of the results in DIR, and write figures and a page of HTML (report.html) into it."""
     from .jobs.directory import holds_chunks
     from .jobs.unfinished import fold_adds, is_unfinished, missing_points
     from .report.console import make_console
@@ -169,6 +169,10 @@ def report(directory: Path, all_times: bool) -> None:
     place = directory if directory.is_dir() else directory.parent
     for path in write_figures(results, place):
         click.echo(f"figure: {one_line(str(path))}")
+    from .report.page import write_page
+
+    page = write_page(results, place, origin=results.origin, missing=missing, all_times=all_times)
+    click.echo(f"page: {one_line(str(page))}")
     delivered()
 
 

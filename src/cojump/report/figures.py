@@ -91,6 +91,8 @@ STYLE: Any = {
     "lines.linewidth": 1.2,
     "pdf.fonttype": 42,
     "axes.unicode_minus": True,
+    "svg.hashsalt": "cojump",  # the same results give the same file
+    "svg.fonttype": "path",
 }
 
 
@@ -114,23 +116,29 @@ def write_figures(results: Sequence[Result], directory: str | os.PathLike[str]) 
     StorageError
         If a file cannot be written.
     """
-    if not results:
-        return []
-    ordered = sorted(results, key=lambda r: r.n_particles)
     paths = []
-    with _own_style(), _quiet_matplotlib():
-        for name, draw in (("averages", averages_figure), ("deviation", deviation_figure)):
-            figure = draw(ordered)
-            figure.draw_without_rendering()
-            figure.set_layout_engine("none")  # the layout is settled; both formats share it
-            # Without dates the same results give the same files.
-            for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
-                image = io.BytesIO()
-                figure.savefig(image, format=kind, dpi=200, metadata=metadata)
-                path = Path(directory) / f"{name}.{kind}"
-                replace_file(path, image.getvalue(), like=_SIGNATURE)
-                paths.append(path)
+    for name, figure in draw(results):
+        # Without dates the same results give the same files.
+        for kind, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
+            image = io.BytesIO()
+            figure.savefig(image, format=kind, dpi=200, metadata=metadata)
+            path = Path(directory) / f"{name}.{kind}"
+            replace_file(path, image.getvalue(), like=_SIGNATURE)
+            paths.append(path)
     return paths
+
+
+def draw(results: Sequence[Result]) -> Iterator[tuple[str, Figure]]:
+    """The figures of a run by name, laid out; in the style of this package as long as they are used."""
+    if not results:
+        return
+    ordered = sorted(results, key=lambda r: r.n_particles)
+    with _own_style(), _quiet_matplotlib():
+        for name, drawn in (("averages", averages_figure), ("deviation", deviation_figure)):
+            figure = drawn(ordered)
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")  # the layout is settled; all formats share it
+            yield name, figure
 
 
 @contextmanager

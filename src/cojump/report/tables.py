@@ -67,28 +67,38 @@ def print_tables(results: Sequence[Result], console: Console, all_times: bool = 
     all_times : bool
         Every output time instead of about six.
     """
-    marked = False
+    shown = []
     for result in results:
-        rows = chosen_times(len(result.times), all_times)
-        tables: list[Table | None] = [_table(result, rows), _deviation_table(result, rows)]
-        if "order" in result.extras:
-            tables.append(_order_table(result, rows))
-        tables += [_asked_table(name, *found, all_times) for name, found in result.asked_for.items()]
-        tables += [_stationary_table(result), _jump_table(result)]
-        for number, table in enumerate(tables):
-            if table is None:
-                continue
-            marked |= _is_marked(table)
+        for number, table in enumerate(tables_of(result, all_times)):
+            shown.append(table)
             print_table(console, table)
             console.print()
             if number == 1 and result.theory_refusal:
                 console.print(Text(f"no 1/N theory beside it: {result.theory_refusal}", style="dim"))
                 console.print()
-    console.print(Text(_CAPTION, style="dim"))
-    if marked:
-        console.print(Text(_UNCERTAIN, style="dim"))
+    for caption in captions_of(results, shown):
+        console.print(Text(caption, style="dim"))
+
+
+def tables_of(result: Result, all_times: bool) -> list[Table]:
+    """The tables of one point: averages first, N·E_N second, then whatever else was measured."""
+    rows = chosen_times(len(result.times), all_times)
+    tables: list[Table | None] = [_table(result, rows), _deviation_table(result, rows)]
+    if "order" in result.extras:
+        tables.append(_order_table(result, rows))
+    tables += [_asked_table(name, *found, all_times) for name, found in result.asked_for.items()]
+    tables += [_stationary_table(result), _jump_table(result)]
+    return [table for table in tables if table is not None]
+
+
+def captions_of(results: Sequence[Result], tables: Sequence[Table]) -> list[str]:
+    """What has to be said below tables of these results."""
+    captions = [_CAPTION]
+    if any(map(_is_marked, tables)):
+        captions.append(_UNCERTAIN)
     if any(result.moments.tails is None for result in results):
-        console.print(Text(_UNKNOWN, style="dim"))
+        captions.append(_UNKNOWN)
+    return captions
 
 
 def _at(flags: NDArray[np.bool_] | None, *place: int) -> bool:
