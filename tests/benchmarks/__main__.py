@@ -74,11 +74,12 @@ def measured(chosen, console, failures):
 
 def trajectories(chosen, console):
     """One row for each case and size; their ratios by name."""
-    columns = ("case", "N", "jumps", "n", "K", "k", "µs/jump", "floor", "ratio", "/ recorded", "ms/traj.", "peak MiB")
+    columns = ("case", "N", "jumps", "n", "K", "k", "µs/jump", "floor", "ratio", "/ recorded")
+    columns += ("list", "/ list", "ms/traj.", "peak MiB")
     table, ratios, failures = tabulated("One trajectory on one core, tolerance 1e-9", columns), {}, []
     for case, size, found, before in measured(chosen, console, failures):
         ratios[recorded.name_of(case, size)] = None if found is None else found["ratio"]
-        figures = ["–"] * 10
+        figures = ["–"] * 12
         if found is not None:
             figures = [
                 f"{found['jumps']:,.0f}",
@@ -89,6 +90,8 @@ def trajectories(chosen, console):
                 f"{found['floor_us']:,.2f}",
                 f"{found['ratio']:.2f}",
                 over(found["ratio"], before),
+                f"{found['gather_us']:,.2f}",
+                f"{found['gather_ratio']:.2f}",
                 f"{found['ms']:,.2f}",
                 f"{found['peak_mib']:.0f}",
             ]
@@ -96,7 +99,8 @@ def trajectories(chosen, console):
     console.print(table)
     console.print(
         "n amplitudes hold all but tolerance² of the weight, K is the order of the series, k elements of H_eff go with "
-        "each amplitude;\nfloor: µs that a bare loop takes for their products, per jump (tests/benchmarks/floor.py)"
+        "each amplitude;\nfloor: µs that a bare loop takes for their products, per jump (tests/benchmarks/floor.py);\n"
+        "list: µs of the same products through a list of places, the floor of states that are no line or grid"
     )
     console.print("\n".join(failures), markup=False)
     return ratios

@@ -56,7 +56,7 @@ def apart(case, size, repetitions):
 
 
 def measure(case, size, repetitions):
-    """Medians over repetitions of µs per jump, of the floor, and of their ratio; what the steps are like.
+    """Medians over repetitions of µs per jump, of the two floors, and of their ratio; what the steps are like.
 
     Every repetition runs new trajectories, and the floor of those that were watched.
     """
@@ -64,12 +64,13 @@ def measure(case, size, repetitions):
     times = CASES[case].times
     prepare([model])
     seen = floor.watched(model, state, times, TOLERANCE, seed=1)
-    arguments = floor.prepared(seen)
+    arguments, through_a_list = floor.prepared(seen), floor.prepared_gathers(seen)
     floor.steps(*arguments)  # compiles
+    floor.gathers(*through_a_list)
     engine = make_engine(model, state, times, TOLERANCE)
     began = time.perf_counter()
     engine.run(1, 0)
-    index, spent, jumps, floors = 1, [], [], []
+    index, spent, jumps, floors, gathers = 1, [], [], [], []
     while len(spent) < 2 or (len(spent) < repetitions and time.perf_counter() - began < LONGEST):
         start, n_jumps = time.process_time(), 0
         while n_jumps == 0 or time.process_time() - start < BATCH:
@@ -78,12 +79,15 @@ def measure(case, size, repetitions):
         spent.append((time.process_time() - start) / n_jumps)
         jumps.append(n_jumps)
         floors.append(floor.seconds(arguments, BATCH / 2) / seen.jumps)
-    spent, floors = np.array(spent), np.array(floors)
+        gathers.append(floor.seconds(through_a_list, BATCH / 2, floor.gathers) / seen.jumps)
+    spent, floors, gathers = np.array(spent), np.array(floors), np.array(gathers)
     each = sum(jumps) / (index - 1)
     return {
         "us_per_jump": float(1e6 * np.median(spent)),
         "floor_us": float(1e6 * np.median(floors)),
         "ratio": float(np.median(spent / floors)),
+        "gather_us": float(1e6 * np.median(gathers)),
+        "gather_ratio": float(np.median(spent / gathers)),
         "ms": float(1e3 * np.median(spent) * each),
         "jumps": each,
         "support": float(seen.supports.mean()),

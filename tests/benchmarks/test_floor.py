@@ -26,6 +26,21 @@ def test_the_loop_does_what_it_says():
         assert made == pytest.approx(np.sum(np.abs(diagonals[0] * total) ** 2))
 
 
+def test_the_loop_through_a_list_does_the_same_arithmetic():
+    """One step with the places of its neighbours, against numpy."""
+    seen = floor.Seen(1, np.array([9]), np.array([4]), 3)
+    supports, orders, values, places, rows_re, rows_im = floor.prepared_gathers(seen)
+    assert sorted(places[0]) == [0, 3, 6]
+    term = rows_re[0, :9] + 1j * rows_im[0, :9]
+    total = term.copy()
+    for order in range(4):
+        term = sum(values[:, j] * term[places[:, j]] for j in range(3))
+        total += -1j * 0.5 / (order + 1) * term
+    made = floor.gathers(supports, orders, values, places, rows_re, rows_im)
+    assert rows_re[2, :9] + 1j * rows_im[2, :9] == pytest.approx(total, abs=1e-14)
+    assert made == pytest.approx(np.sum(np.abs(values[:, 0] * total) ** 2))
+
+
 def test_the_yardstick_is_10_to_the_8():
     supports, orders, k = floor.YARDSTICK.supports, floor.YARDSTICK.orders, floor.YARDSTICK.diagonals
     assert np.sum(2 * supports * (orders * k + orders)) == pytest.approx(1e8, rel=0.3)
