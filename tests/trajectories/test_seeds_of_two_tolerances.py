@@ -1,0 +1,103 @@
+"""The tolerance is kept seed for seed: 1e-9 against 1e-12, for one model of every representation.
+
+A jump that differs is no error of the averages: u chose the channel so close to the edge between two that the weights
+of 1e-9 and of 1e-12 lie on either side. Until then all agrees; how many trajectories have one is printed.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.trajectories import representations
+from cojump.trajectories.compilation import prepare
+from cojump.trajectories.engine import make_engine
+from cojump.trajectories.recipe import recipe_of
+from tests.support.pauli import LOWER, RAISE, X, Z
+
+TIMES = np.linspace(0.0, 2.0, 21)
+TRAJECTORIES = 40
+
+
+def flips(size=200):
+    model = cj.systems.constrained(size, 0.7, 1.3, 0.8)
+    return model, cj.tilted(model, 1.1, -np.pi / 2)
+
+
+def driven():
+    model = cj.systems.free_flips(12, 0.7, 1.3, 0.8)
+    drive = [replace(term, envelope=np.cos) for term in model.hamiltonian]
+    return cj.Model(model.blocks, drive, model.jumps), cj.tilted(model, 1.1, 0.4)
+
+
+def cavity():
+    model = cj.systems.dicke(12, 1.0, 1.0, 0.9, 1.0)
+    return model, cj.product(model, {"spins": [0.0, 1.0]})
+
+
+def hopfield():
+    model = cj.systems.hopfield(cj.systems.random_patterns(2, 40, 1), 0.5, 1.7, merge=True)
+    return model, cj.corrupted(model, 0, 0.8)
+
+
+def potts():
+    model = cj.systems.potts_hopfield([[0] * 20], 3, 0.3, 2.0)
+    return model, cj.corrupted(model, 0, 0.8)
+
+
+def along_two_axes(rate):
+    down = cj.LocalJump(LOWER, "a", amplitude=rate, argument={"a": Z})
+    up = cj.LocalJump(RAISE, "a", amplitude=rate, argument={"a": X})
+    model = cj.Model([cj.Block("a", 20)], [cj.OneBody(0.5 * X, "a")], [down, up])
+    return model, cj.tilted(model, 1.1, 0.4)
+
+
+CASES = {
+    "BANDED": flips,
+    "DRIVEN": driven,
+    "MODES": cavity,
+    "LATTICE": hopfield,
+    "PATTERN_ROWS": potts,
+    "SPARSE": lambda: along_two_axes(np.cosh),
+    "PRODUCT": lambda: along_two_axes(np.abs),
+}
+
+
+def test_every_representation_has_a_case():
+    assert {getattr(representations, name) for name in CASES} == set(representations.REPRESENTATIONS)
+
+
+@pytest.mark.validation
+@pytest.mark.parametrize("name", CASES)
+def test_seed_for_seed(name):
+    model, state = CASES[name]()
+    assert {part.representation for part in recipe_of(model).parts} == {getattr(representations, name)}
+    prepare([model])
+    coarse, fine = (make_engine(model, state, TIMES, tolerance) for tolerance in (1e-9, 1e-12))
+    differ, worst, jumps = 0, {"averages": 0.0, "jump times": 0.0}, 0
+    for index in range(TRAJECTORIES):
+        a, b = (engine.run(7, index, record=True) for engine in (coarse, fine))
+        n = min(a.n_jumps, b.n_jumps)
+        same = a.jumps["channel"][:n] == b.jumps["channel"][:n]
+        same &= (a.jumps["sector"][:n] == b.jumps["sector"][:n]).reshape(n, -1).all(axis=1)
+        first = n if same.all() else int(np.argmin(same))
+        differs = first < n or a.n_jumps != b.n_jumps
+        until = min(a.jumps["time"][first], b.jumps["time"][first]) if first < n else TIMES[-1]
+        if not first < n and differs:  # a jump beside the end, before it in one of them
+            longer = a if a.n_jumps > n else b
+            until = longer.jumps["time"][n]
+        differ += differs
+        jumps += first
+        compared = until > TIMES if differs else np.ones(len(TIMES), dtype=bool)
+        for mine, other in ((a.mean, b.mean), (a.second, b.second)):
+            worst["averages"] = max(worst["averages"], np.abs(mine[compared] - other[compared]).max(initial=0))
+        times = np.abs(a.jumps["time"][:first] - b.jumps["time"][:first])
+        worst["jump times"] = max(worst["jump times"], times.max(initial=0))
+    print(
+        f"\n{name:12} {TRAJECTORIES} trajectories, {jumps} jumps compared, {differ} with a jump that differs; "
+        f"largest difference before it: averages {worst['averages']:.1e}, jump times {worst['jump times']:.1e}"
+    )
+    assert jumps > 100
+    assert differ <= 2
+    assert max(worst.values()) < 1e-6
