@@ -1,7 +1,8 @@
 """Run models of every representation after kernels have been loaded in some order; print digests of all results.
 
-python bits.py WHAT ...      WHAT is a representation (banded, lattice, sparse, product), "pieces" (kernels that others
-                             call, one by one), "stepwise" (the loop in Python), or "user" (a kernel of somebody else)
+python bits.py WHAT ...      WHAT is a representation (banded, lattice, pattern_rows, sparse, product), "pieces"
+                             (kernels that others call, one by one), "stepwise" (the loop in Python), or "user" (a
+                             kernel of somebody else)
 """
 
 import hashlib

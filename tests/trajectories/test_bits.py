@@ -18,8 +18,8 @@ SCRIPT = Path(__file__).parents[1] / "support" / "bits.py"
 
 ORDERS = [
     ["banded", "lattice", "product"],
-    ["pieces", "sparse", "product", "lattice", "banded"],
-    ["user", "lattice", "stepwise", "sparse", "pieces"],
+    ["pieces", "sparse", "pattern_rows", "product", "lattice", "banded"],
+    ["user", "lattice", "pattern_rows", "stepwise", "sparse", "pieces"],
     ["stepwise"],
 ]
 

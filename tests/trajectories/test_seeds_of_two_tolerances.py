@@ -1,4 +1,4 @@
-"""The tolerance is kept seed for seed: 1e-9 against 1e-12, for one model of every representation.
+"""The tolerance is kept seed for seed: 1e-9 against 1e-12, for one model of every representation that only jumps.
 
 A jump that differs is no error of the averages: u chose the channel so close to the edge between two that the weights
 of 1e-9 and of 1e-12 lie on either side. Until then all agrees; how many trajectories have one is printed.
@@ -65,7 +65,8 @@ CASES = {
 
 
 def test_every_representation_has_a_case():
-    assert {getattr(representations, name) for name in CASES} == set(representations.REPRESENTATIONS)
+    jumping = set(representations.REPRESENTATIONS) - {representations.DIFFUSING}
+    assert {getattr(representations, name) for name in CASES} == jumping
 
 
 @pytest.mark.validation

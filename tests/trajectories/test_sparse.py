@@ -16,6 +16,7 @@ from cojump.trajectories.sector_matrix import program_matrix
 from cojump.trajectories.sparse_engine import SparseEngine
 from tests.support.pauli import LOWER, RAISE, X, Z
 from tests.support.random_models import random_hermitian, random_matrix
+from tests.support.twin_trajectories import assert_same_trajectories
 
 TIMES = np.linspace(0, 1.2, 7)
 
@@ -135,35 +136,12 @@ CASES = {
 }
 
 
-def probabilities(pure):
-    (factor,) = pure.factors
-    return np.abs(factor.amplitudes.ravel()) ** 2
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_trajectories_are_those_of_the_twin(name):
     model, state = CASES[name]()
-    assert recipe_of(model).parts[0].representation is SPARSE
+    assert SPARSE.holds(model)
     twin, engine = (kind(model, state, TIMES, 1e-10, [0, 2, 6]) for kind in (ProductEngine, SparseEngine))
-    n_jumps = 0
-    for index in range(4):
-        seen = [], []
-        a, b = (
-            e.run(3, index, record=True, watch=lambda done, pure, to=to: to.append((done, probabilities(pure))))
-            for e, to in zip((twin, engine), seen, strict=True)
-        )
-        for (done, mine), (other_done, other) in zip(*seen, strict=True):
-            assert done == other_done
-            np.testing.assert_allclose(mine, other, rtol=0, atol=1e-10)
-        assert len(seen[0]) == 3
-        n_jumps += a.n_jumps
-        for field in ("channel", "sector"):
-            np.testing.assert_array_equal(a.jumps[field], b.jumps[field])
-        np.testing.assert_array_equal(a.sectors, b.sectors)
-        np.testing.assert_array_equal(a.counts, b.counts)
-        for mine, other in ((a.mean, b.mean), (a.second, b.second), (a.jumps["time"], b.jumps["time"])):
-            np.testing.assert_allclose(mine, other, rtol=0, atol=2e-10)
-    assert n_jumps > 4
+    assert assert_same_trajectories(twin, engine, seed=3, trajectories=4) > 4
 
 
 @pytest.mark.parametrize("name", ["potts", "two axes", "two levels beside three"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from math import prod
+from math import comb, factorial, prod
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -19,9 +19,11 @@ from ..model.symmetric_states import occupation
 from ..model.systems import boundary_time_crystal, free_flips, lambda_pump
 from ..model.unravelled import detections, unravelled
 from ..model.unravellings import homodyne
+from ..tools.matrices import ROUNDING, is_diagonal
 from ..tools.types import Array
+from .axes import seen
 from .diffusion_engine import DiffusionEngine
-from .frames import shares_frame
+from .frames import block_frame, shares_frame
 from .kernel_cache import compiling, is_compiled
 from .kernels.banded_matrix import polynomial, product
 from .kernels.common import MAX_ORDER, PAD
@@ -31,6 +33,7 @@ from .lattice_engine import LatticeEngine
 from .lattice_tables import WHOLE
 from .no_jump_tables import Bands
 from .outcome import Engine as PartEngine
+from .pattern_engine import PatternEngine, most_cells, most_rows
 from .potentials import PotentialTable, potentials_of
 from .product_channels import Channel, CollectiveRate, channels_of
 from .product_engine import ProductEngine
@@ -45,6 +48,12 @@ from .spin_tables import build, is_banded
 
 FOCK_STATES = 48
 """Fock states of a displaced mode: some that are occupied, and room for one step of no-jump evolution."""
+
+
+MOST_LEVELS_OF_ROWS = 4
+"""Levels of a block up to which its patterns go by rows: of more there are many rows, and they are short."""
+
+MOST_BYTES_OF_ROWS = 2**30
 
 
 class Representation(ABC):
@@ -393,6 +402,54 @@ class Sparse(Product):
                 compile_polynomials()
 
 
+class PatternRows(Product):
+    """One block of three levels or more: rows of Gelfand-Tsetlin patterns, whose matrices are closed forms."""
+
+    kernels = "patterns"
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part: arguments, interactions and j†j are diagonal, and rows are long."""
+        if len(model.blocks) != 1 or model.collective_jumps:
+            return False
+        (block,) = model.blocks
+        if not 3 <= block.levels <= MOST_LEVELS_OF_ROWS or block.size < block.levels or not shares_frame(model, 0):
+            return False
+        frame = block_frame(model, 0)
+        moves = [seen(frame, jump.matrix) for jump in model.local_jumps.values()]
+        inside = [seen(frame, matrix) for two in model.two_body for matrix in (two.A, two.B)]
+        diagonal = [*(j.conj().T @ j for j in moves), *inside]
+        return all(is_diagonal(matrix, ROUNDING) for matrix in diagonal) and self.nbytes(model) <= MOST_BYTES_OF_ROWS
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        return "rows of Gelfand-Tsetlin patterns that are occupied, elements in closed form"
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine, if a state ever fills the largest sector, and of patterns of starts."""
+        (block,) = model.blocks
+        d, cells, rows = block.levels, float(most_cells(block)), float(most_rows(block))
+        operators = min(len(model.observables), d**2)
+        arrays = 2 * (MAX_ORDER + 1) + 4 + 2 * (2 + d) + 2 * (1 + operators)
+        links = 18 * rows * factorial(d)
+        tables = comb(block.size + d - 1, d - 1) * (4 + 2 * len(model.jumps))
+        patterns = min(DIAGRAMS, most_sectors(block) * 25 * d**3 * largest_sector(block))
+        return int(min(8 * (cells * arrays + links + 4 * rows * (d * d + 12) + tables) + patterns, 1e300))
+
+    def engine(
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
+    ) -> PartEngine:
+        """The engine of rows of patterns."""
+        return PatternEngine(model, state, times, tolerance, snapshots)
+
+    def compile(self) -> None:
+        """Compile the kernels of rows of patterns."""
+        with compiling(self.kernels) as needed:
+            if needed:
+                model = lambda_pump(2, 1.0, 1.0, 1.0)
+                start = occupation(model, {"particles": [0, 2, 0]})  # from where it jumps
+                PatternEngine(model, start, np.array([0.0, 1.0]), 1e-9).run(0, 0)
+
+
 class Lattice(Product):
     """Blocks of two levels whose arguments share an axis in each: a box of the grid of their M."""
 
@@ -438,9 +495,19 @@ class Lattice(Product):
 
 
 DIFFUSING, DRIVEN, MODES = Diffusing(), Driven(), Modes()
-BANDED, LATTICE, SPARSE, PRODUCT = Banded(), Lattice(), Sparse(), Product()
+BANDED, LATTICE, PATTERN_ROWS = Banded(), Lattice(), PatternRows()
+SPARSE, PRODUCT = Sparse(), Product()
 
-REPRESENTATIONS: tuple[Representation, ...] = (DIFFUSING, DRIVEN, MODES, BANDED, LATTICE, SPARSE, PRODUCT)
+REPRESENTATIONS: tuple[Representation, ...] = (
+    DIFFUSING,
+    DRIVEN,
+    MODES,
+    BANDED,
+    LATTICE,
+    PATTERN_ROWS,
+    SPARSE,
+    PRODUCT,
+)
 """A part runs in the first of these that holds it."""
 
 

@@ -13,7 +13,7 @@ from numba import njit
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from . import lattice_trajectory, sparse_state
+from . import lattice_trajectory, pattern_state, sparse_state
 from .common import (
     FINISHED,
     MAX_ORDER,
@@ -28,6 +28,7 @@ from .common import (
     STIFF,
 )
 from .lattice import LatticeHeff, copy_into
+from .pattern_rows import PatternHeff
 from .series import guessed_horizon
 from .sparse import SparseHeff
 from .sparse_jump import NO_MATRIX
@@ -95,7 +96,8 @@ class SectorRecord(NamedTuple):
 
 def _by_kind(name):
     """The function of this name for the kind of state that its first argument belongs to."""
-    of = {LatticeHeff: getattr(lattice_trajectory, name), SparseHeff: getattr(sparse_state, name)}
+    homes = {LatticeHeff: lattice_trajectory, SparseHeff: sparse_state, PatternHeff: pattern_state}
+    of = {kind: getattr(home, name) for kind, home in homes.items()}
 
     def chosen(h_eff, *rest):
         return of[type(h_eff)](h_eff, *rest)
@@ -143,10 +145,10 @@ def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, bud
 
     Parameters
     ----------
-    h_eff : LatticeHeff or SparseHeff
+    h_eff : LatticeHeff, SparseHeff or PatternHeff
         The normalised state is row 0 of the Taylor rows.
     work : Work
-    room : Room or SparseRoom
+    room : Room, SparseRoom or PatternRoom
     now : record of COUNTING_NOW
     gathered : Grams
     budget, effort : int

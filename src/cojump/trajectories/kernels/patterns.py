@@ -9,7 +9,7 @@ from .common import OPTIONS
 
 
 @njit(inline="always", **OPTIONS)
-def _l(rows, n, k, q):
+def shifted(rows, n, k, q):
     """l_{k,n} of a pattern, up to a constant."""
     return rows[n * (n - 1) // 2 + k, q] - k
 
@@ -17,33 +17,33 @@ def _l(rows, n, k, q):
 @njit(**OPTIONS)
 def _gaps(rows, n, i, q):
     """|Π_{k≠i} (l_{k,n} - l_{i,n})|."""
-    product, own = 1.0, _l(rows, n, i, q)
+    product, own = 1.0, shifted(rows, n, i, q)
     for k in range(n):
         if k != i:
-            product *= _l(rows, n, k, q) - own
+            product *= shifted(rows, n, k, q) - own
     return abs(product)
 
 
 @njit(**OPTIONS)
-def _ends(rows, n, i, q):
+def ends(rows, n, i, q):
     """The factor of the last row of a path."""
-    product, own = 1.0, _l(rows, n, i, q)
+    product, own = 1.0, shifted(rows, n, i, q)
     for k in range(n - 1):
-        product *= _l(rows, n - 1, k, q) - own - 1.0
+        product *= shifted(rows, n - 1, k, q) - own - 1.0
     return np.sqrt(abs(product) / _gaps(rows, n, i, q))
 
 
 @njit(**OPTIONS)
-def _goes_on(rows, n, i, j, q):
+def goes_on(rows, n, i, j, q):
     """The factor of a row of a path that goes on to entry j of the row below."""
-    product, own, below = 1.0 / _gaps(rows, n, i, q), _l(rows, n, i, q), _l(rows, n - 1, j, q)
+    product, own, below = 1.0 / _gaps(rows, n, i, q), shifted(rows, n, i, q), shifted(rows, n - 1, j, q)
     for k in range(n - 1):
         if k != j:
-            l = _l(rows, n - 1, k, q)
+            l = shifted(rows, n - 1, k, q)
             product *= (l - own - 1.0) / (l - below - 1.0)
     for k in range(n):
         if k != i:
-            product *= _l(rows, n, k, q) - below
+            product *= shifted(rows, n, k, q) - below
     return np.sqrt(abs(product)) if i <= j else -np.sqrt(abs(product))
 
 
@@ -102,7 +102,7 @@ def additions(
                 if held:
                     if not count_only:
                         column[at] = (_found(known, order, key) << bits) | (n - 1)
-                        values[at] = amplitude[n] * _ends(rows, n, i, q)
+                        values[at] = amplitude[n] * ends(rows, n, i, q)
                     at += 1
             j, above = following[n], n * (n - 1) // 2
             while j < n - 1:
@@ -113,7 +113,7 @@ def additions(
             if j < n - 1:
                 following[n] = j + 1
                 entry[n - 1], following[n - 1] = j, -1
-                amplitude[n - 1] = 0.0 if count_only else amplitude[n] * _goes_on(rows, n, i, j, q)
+                amplitude[n - 1] = 0.0 if count_only else amplitude[n] * goes_on(rows, n, i, j, q)
                 key += weights[below + j]
                 n -= 1
             else:

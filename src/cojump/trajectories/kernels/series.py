@@ -12,6 +12,7 @@ from ..no_jump_tables import BandedHeff, ProgramHeff
 from .common import MAX_ORDER, OPTIONS, PAD
 from .lattice import LENGTH, LatticeHeff
 from .lattice_rows import apply_lattice, change_weights, overlap_of_rows, write_hull
+from .pattern_rows import KEPT_CELLS, PatternHeff, apply_rows, keep_rows
 from .program import apply_columns, apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
 from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
@@ -140,7 +141,7 @@ def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
             im[p] *= scale
 
 
-def _expansion(banded, of_lattice=False, of_list=False):
+def _expansion(banded, of_lattice=False, of_list=False, of_rows=False):
     """What ``expand`` does for one type of H_eff; the arguments are constants to numba, which drops other branches."""
 
     def expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
@@ -150,6 +151,9 @@ def _expansion(banded, of_lattice=False, of_list=False):
         elif of_lattice:
             first, last, band, constant = lo, hi, 0, 0.0
             count = h_eff.box.size[0] // h_eff.elements.row[LENGTH]
+        elif of_rows:
+            first, last, band, constant = PAD, h_eff.rows.extent[KEPT_CELLS], 0, 0.0
+            keep_rows(h_eff.rows, h_eff.links)
         elif of_list:
             first, last, band, constant = PAD, PAD + h_eff.occupied.slots[1], 0, 0.0
             keep_slots(h_eff.occupied, h_eff.occupied.slots[1])
@@ -192,6 +196,10 @@ def _expansion(banded, of_lattice=False, of_list=False):
                     half_shift,
                     (BESIDE_ROWS * tolerance / power) ** 2,
                 )
+            elif of_rows:
+                least = (LEFT_OUT * tolerance / power) ** 2 / (hi - lo)
+                norm2, hi = apply_rows(rows_re, rows_im, np.int64(order), lo, hi, unit, h_eff, shift, half_shift, least)
+                last, wide_hi = hi, hi
             elif of_list:
                 least = (LEFT_OUT * tolerance / power) ** 2 / (hi - lo)
                 if h_eff.matrices.run[matrix] == 1:
@@ -398,6 +406,7 @@ _EXPANSIONS = {
     ProgramHeff: _expansion(False),
     LatticeHeff: _expansion(False, of_lattice=True),
     SparseHeff: _expansion(False, of_list=True),
+    PatternHeff: _expansion(False, of_rows=True),
 }
 
 

@@ -190,7 +190,9 @@ def _gram(h_eff, room, re, im, norm2, tolerance, made):
                     room.vectors_im[v, n] += value * now.re[q, 0]
         for v in range(1 + V):
             for w in range(v, 1 + V):
-                made[v, w] += _product(room.vectors[v], room.vectors_im[v], room.vectors[w], room.vectors_im[w], length)
+                made[v, w] += product_of(
+                    room.vectors[v], room.vectors_im[v], room.vectors[w], room.vectors_im[w], length
+                )
     for v in range(1 + V):
         for w in range(v, 1 + V):
             made[v, w] /= norm2
@@ -198,7 +200,8 @@ def _gram(h_eff, room, re, im, norm2, tolerance, made):
 
 
 @njit(**OPTIONS)
-def _product(a_re, a_im, b_re, b_im, n):
+def product_of(a_re, a_im, b_re, b_im, n):
+    """<a|b> of the first n amplitudes."""
     real = imag = 0.0
     u, v, x, y = a_re[:n], a_im[:n], b_re[:n], b_im[:n]
     for s in range(u.size):

@@ -1,0 +1,187 @@
+"""Trajectories of one block of three levels or more: the loop as one compiled kernel, on rows of patterns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..basis.diagram_sector import diagram_sector
+from ..basis.gelfand_tsetlin import Patterns
+from ..basis.sectors import Labels, largest_sector
+from ..model import Block, Model
+from ..model.final_states import PartStart
+from ..tools.types import Array
+from .counting_engine import CountingEngine
+from .kernels.common import MAX_ORDER, PAD, Work
+from .kernels.pattern_jump import PatternRoom
+from .kernels.pattern_rows import ROWS, Links, PatternHeff, Rows
+from .kernels.pattern_state import take_state
+from .kernels.sparse_state import BINS
+from .pattern_tables import tables_of
+from .product_moves import Ket
+from .product_sectors import Box
+from .product_windows import moved
+
+_PLACES = 2**20
+"""Places of rows at most that are looked up without a search."""
+
+
+class PatternEngine(CountingEngine):
+    """Runs trajectories of one block of d >= 3 levels whose arguments, interactions and j†j are diagonal.
+
+    Parameters
+    ----------
+    model, state, times, tolerance, snapshots
+        As for :class:`cojump.trajectories.spin_engine.Engine`.
+    """
+
+    def __init__(
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
+    ) -> None:
+        super().__init__(model, state, times, tolerance, snapshots)
+        (block,) = model.blocks
+        d, operators = block.levels, self.state.averages.operators
+        self.sector_numbers = d
+        self.tables = tables_of(self.basis, operators)
+        R, cells = most_rows(block), most_cells(block)
+        self._h_eff = PatternHeff(self._n_channels > 0, self.tables, _rows(block, 0), _links(d, R))
+        self._work = _work(cells)
+        V = 1 + len(operators)
+        self._room = PatternRoom(
+            after=_rows(block, 1),
+            rest=_rows(block, d, missing=1),
+            spread=np.zeros(R, dtype=np.int64),
+            weights=np.zeros(len(model.jumps)),
+            weight=np.zeros(block.size + 1),
+            bins=np.zeros(BINS),
+            vectors=np.zeros((V, cells)),
+            vectors_im=np.zeros((V, cells)),
+            filled=np.full(3, -1),
+        )
+
+    def _labels(self, numbers: list[int]) -> Labels:
+        return (tuple(numbers),)
+
+    def _averages(self, grams: Ket) -> tuple[Array, Array]:
+        return self.state.averages.of_grams(grams, needed=True)
+
+    def _grow(self, now: Any) -> None:
+        """There is room for every sector."""
+        raise AssertionError("rows of patterns have room for any state")
+
+    def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
+        """Let a state given on a window of a sector wait in ``room``."""
+        whole, after = moved(ket, box, self.basis.whole(labels)), self._room.after
+        after.diagram[:] = labels[0]
+        entry = np.concatenate(diagram_sector(labels[0]).patterns.rows)
+        take_state(after, self.tables, entry, whole.real.copy(), whole.imag.copy())
+
+    def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
+        """A state in the rows: the label, the window, and the amplitudes."""
+        rows = self._h_eff.rows
+        labels = self._labels(rows.diagram.tolist())
+        patterns, count = diagram_sector(labels[0]).patterns, int(rows.extent[ROWS])
+        whole: Ket = np.zeros(patterns.count, dtype=complex)
+        first, p, q = _first_patterns(patterns, rows.entry[:, :count]), rows.entry[1], rows.entry[2]
+        for r in range(count):
+            cells = slice(rows.base[r] + q[r], rows.base[r] + p[r] + 1)
+            whole[first[r] : first[r] + p[r] - q[r] + 1] = re[cells] + 1j * im[cells]
+        return labels, self.basis.whole(labels), whole
+
+
+def most_rows(block: Block) -> int:
+    """Upper bound on the rows of patterns of a sector: (λ_1 - λ_2 + 1)(λ_2 - λ_3 + 1) for three levels."""
+    return ((block.size + 2) // 2 + 1) ** 2 if block.levels == 3 else largest_sector(block)
+
+
+def most_cells(block: Block) -> int:
+    """Cells of all of them, with those beside their ends."""
+    return largest_sector(block) + 2 * most_rows(block) + 2 * PAD
+
+
+def _first_patterns(patterns: Patterns, entry: Any) -> Any:
+    """The position of the first pattern of each row."""
+    keys, at, d = np.zeros(entry.shape[1], dtype=np.int64), 1, len(patterns.diagram)
+    for n in range(2, d):
+        lowest = np.array(patterns.diagram[d - n :], dtype=np.int64)
+        keys += patterns.weights[n - 1] @ (entry[at : at + n] - lowest[:, None])
+        at += n
+    keys += patterns.weights[0][0] * (entry[2] - patterns.diagram[-1])
+    return patterns.number(keys)
+
+
+def _rows(block: Block, planes: int, missing: int = 0) -> Rows:
+    """No rows, with room for those of any sector; only the pages that are used take memory."""
+    R, d, cells = most_rows(block), block.levels, most_cells(block)
+    places = min(float(block.size + 1) ** (d * (d - 1) // 2 - 1), max(_PLACES, 4 * R + 1))
+
+    def numbers(*shape: int) -> Any:
+        return np.zeros(shape, dtype=np.int64)
+
+    return Rows(
+        missing=missing,
+        extent=np.array([0, PAD, 0, PAD]),
+        diagram=numbers(d),
+        entry=numbers(d * (d + 1) // 2, R),
+        key=numbers(R),
+        home=numbers(R),
+        found=np.zeros(int(places), dtype=np.int32),
+        base=numbers(R),
+        fact=numbers(R),
+        start=numbers(R, 2),
+        low=numbers(R),
+        high=numbers(R),
+        first=numbers(R),
+        last=numbers(R),
+        spread=np.zeros(R, dtype=np.int8),
+        re=np.zeros((planes, cells)),
+        im=np.zeros((planes, cells)),
+    )
+
+
+def _links(d: int, R: int) -> Links:
+    """No links, with room for all that R rows may have."""
+    paths = 0
+    for b in range(2, d):
+        ways = 1
+        for stop in range(b, 1, -1):
+            ways *= stop
+            paths += ways
+    K = R * paths
+
+    def numbers(*shape: int) -> Any:
+        return np.zeros(shape, dtype=np.int64)
+
+    return Links(
+        made=numbers(1),
+        lower=numbers(K),
+        upper=numbers(K),
+        b=numbers(K),
+        a=numbers(K),
+        w0=np.zeros(K),
+        t0=numbers(K),
+        w1=np.zeros(K),
+        t1=numbers(K),
+        trial=numbers(d * (d + 1) // 2, 1),
+        path=numbers(d + 1),
+    )
+
+
+def _work(cells: int) -> Work:
+    """Arrays of the series for so many amplitudes."""
+
+    def pair(*shape: int) -> tuple[Array, Array]:
+        return np.zeros(shape), np.zeros(shape)
+
+    return Work(
+        *pair(MAX_ORDER + 1, cells),
+        *pair(2, 0),
+        *pair(0),
+        *pair(cells),
+        *pair(cells),
+        *pair(2, 0),
+        norms=np.zeros(MAX_ORDER + 1),
+        weights=np.zeros((0, 3)),
+    )

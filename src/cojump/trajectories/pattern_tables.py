@@ -1,0 +1,91 @@
+"""What the kernels of rows of patterns (:mod:`cojump.trajectories.kernels.pattern_rows`) read, in closed form."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..basis.occupations import Integers, Occupations
+from ..tools.types import Array, Matrix
+from .kernels.pattern_rows import PatternTables
+from .product_averages import Collective
+from .product_sectors import ProductBasis
+
+
+def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables:
+    """The tables of one block of three levels or more; ``operators`` are measured."""
+    (block,), (h,) = basis.blocks, basis.one_body
+    N, d, L, V = block.size, block.levels, len(basis.channels), len(operators)
+    (occupations, start), (others, start_of_others) = (_occupations(n, d, N + 1) for n in (N, N - 1))
+    place = Occupations(N, d).number(occupations)
+    energy = occupations @ np.diag(h).real
+    for _, A, B, g in basis.inside:
+        energy = energy + (g * (occupations @ np.diag(A)) * (occupations @ np.diag(B))).real
+    for potential in basis.potentials:
+        energy = energy + np.broadcast_to(potential.energy.ravel(), len(place))[place]
+    facts, gamma = np.zeros((2 + L, len(place))), np.zeros((L, len(place)))
+    j = np.zeros((L, d, d), dtype=complex)
+    for l, channel in enumerate(basis.channels):
+        assert channel is not None
+        j[l] = channel.matrix
+        out = (np.abs(channel.matrix) ** 2).sum(axis=0)
+        own = Occupations(N - channel.excluded, d)
+        values = np.broadcast_to(channel.gamma.ravel(), len(own))
+        if not channel.excluded:
+            gamma[l] = values[place]
+            facts[2 + l] = gamma[l] ** 2 * (occupations @ out)
+            continue
+        gamma[l, : len(others)] = values[own.number(others)]
+        for a in np.flatnonzero(out):
+            there = occupations[:, a] > 0
+            left = occupations[there] - np.eye(d, dtype=np.int64)[a]
+            facts[2 + l, there] += out[a] * occupations[there, a] * values[own.number(left)] ** 2
+    facts[0], facts[1] = energy, 0.5 * facts[2:].sum(axis=0)
+    beside = h - np.diag(np.diag(h))
+    measured = np.array([_matrix(o) for o in operators]).reshape(V, d, d)
+    return PatternTables(
+        d,
+        N + 1,
+        _roots(N + 4),
+        *_parts(beside),
+        _hops(np.concatenate([beside[None], measured])),
+        facts,
+        gamma,
+        np.array([start, start_of_others]),
+        np.array([channel is not None and channel.excluded for channel in basis.channels], dtype=np.int64),
+        *_parts(j),
+        (j != 0).any(axis=1).astype(np.int64),
+        (j != 0).any(axis=2).astype(np.int64),
+        *_parts(measured),
+    )
+
+
+def _occupations(N: int, d: int, radix: int) -> tuple[Integers, Integers]:
+    """All occupation numbers, n_0 growing fastest, and where those with each n_2, n_3, .. begin."""
+    above = np.indices((radix,) * (d - 2)).reshape(d - 2, -1)[::-1]  # n_2 grows fastest
+    left = N - above.sum(axis=0)
+    counts = np.maximum(left + 1, 0)
+    ends = np.cumsum(counts)
+    above, left = np.repeat(above, counts, axis=1), np.repeat(left, counts)
+    n0 = np.arange(len(left)) - np.repeat(ends - counts, counts)
+    return np.concatenate([[n0], [left - n0], above]).T.copy(), ends - counts
+
+
+def _roots(M: int) -> Array:
+    """See PatternTables."""
+    roots = np.sqrt(np.arange(M, dtype=float))
+    return np.concatenate([roots, roots[::-1], np.ones(M + 2)])
+
+
+def _matrix(operator: Collective) -> Matrix:
+    if operator.diagonal is not None:
+        return np.diag(operator.diagonal).astype(complex)
+    return operator.matrix.conj().T if operator.adjoint else operator.matrix
+
+
+def _parts(matrix: Matrix) -> tuple[Array, Array]:
+    return np.ascontiguousarray(matrix.real), np.ascontiguousarray(matrix.imag)
+
+
+def _hops(matrices: Matrix) -> Integers:
+    there = (matrices != 0).any(axis=0)
+    return (there | there.T).astype(np.int64)

@@ -1,0 +1,177 @@
+"""States as rows of Gelfand-Tsetlin patterns: elements in closed form, whole trajectories against tensor products."""
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.basis.diagram_sector import diagram_sector
+from cojump.trajectories import counting_engine, pattern_engine
+from cojump.trajectories.compilation import prepare
+from cojump.trajectories.kernel_cache import compiled
+from cojump.trajectories.kernels.common import PAD
+from cojump.trajectories.kernels.pattern_rows import KEPT_CELLS, apply_rows
+from cojump.trajectories.kernels.pattern_state import settle
+from cojump.trajectories.pattern_engine import PatternEngine
+from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.recipe import recipe_of
+from cojump.trajectories.representations import PATTERN_ROWS, PRODUCT, SPARSE
+from cojump.trajectories.sector_matrix import program_matrix
+from tests.support.random_models import random_hermitian, random_unitary
+from tests.support.twin_trajectories import assert_same_trajectories
+
+TIMES = np.linspace(0, 1.2, 7)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled():
+    prepare([potts(3)[0]])
+
+
+def potts(size):
+    model = cj.systems.potts_hopfield([[0] * size], 3, 0.3, 2.0)
+    return model, cj.corrupted(model, 0, 0.8)
+
+
+def pump():
+    """The drive couples two of three levels."""
+    model = cj.systems.lambda_pump(9, 1.2, 1.0, 0.7)
+    return model, cj.occupation(model, {"particles": [0, 4, 5]})
+
+
+def four_levels():
+    """Complex drive, interactions, a potential; jumps that permute levels or are diagonal, with the self or without."""
+    rng, unit = np.random.default_rng(1), np.eye(4)
+    level = np.diag([1.0, 0.3, -0.2, -1.0])
+    jumps = [
+        cj.LocalJump(np.outer(unit[b], unit[a]), "a", amplitude=_affine, argument={"a": level}, exclude_self=own)
+        for a, b, own in ((0, 1, True), (1, 2, False), (2, 3, True), (3, 0, False), (0, 2, True))
+    ]
+    jumps.append(cj.LocalJump(0.5j * np.diag([1.0, -1, 0.5, 0]), "a", amplitude=np.cos, argument={"a": level}))
+    jumps.append(cj.LocalJump(0.3 * np.exp(0.3j) * unit[[1, 2, 3, 0]], "a"))
+    terms = [cj.OneBody(random_hermitian(rng, 4), "a"), cj.Potential(np.cos, {"a": level})]
+    terms.append(cj.TwoBody(np.diag([1.0, 2, 0, -1]), np.diag([1.0, 0, 0, -1]), 0.4, ("a", "a")))
+    model = cj.Model([cj.Block("a", 6, 4)], terms, jumps)
+    return model, cj.product(model, {"a": np.diag([0.4, 0.3, 0.2, 0.1])})
+
+
+def other_axes():
+    """The same model in another basis of the levels."""
+    model, _ = potts(8)
+    turned = random_unitary(np.random.default_rng(5), 3)
+    model = model.mapped(lambda _, m: turned @ m @ turned.conj().T)
+    return model, cj.product(model, {"0": turned[:, 0]})
+
+
+def few_averages():
+    model, state = potts(9)
+    return cj.Model(model.blocks, model.hamiltonian, model.jumps, averages=["0.n0", "0.x01"]), state
+
+
+def no_jumps():
+    rng = np.random.default_rng(2)
+    model = cj.Model([cj.Block("a", 7, 3)], [cj.OneBody(2 * random_hermitian(rng, 3), "a")])
+    return model, cj.product(model, {"a": np.diag([0.5, 0.3, 0.2])})
+
+
+def _affine(x):
+    return 1.0 + 0.4 * x
+
+
+CASES = {
+    "potts": lambda: potts(14),
+    "pump": pump,
+    "four levels": four_levels,
+    "other axes": other_axes,
+    "few averages": few_averages,
+    "no jumps": no_jumps,
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_trajectories_are_those_of_the_twin(name):
+    model, state = CASES[name]()
+    assert recipe_of(model).parts[0].representation is PATTERN_ROWS
+    twin, engine = (kind(model, state, TIMES, 1e-10, [0, 2, 6]) for kind in (ProductEngine, PatternEngine))
+    assert assert_same_trajectories(twin, engine, seed=3, trajectories=4) > (-1 if name == "no jumps" else 4)
+
+
+@pytest.mark.parametrize("label", [(5, 3, 1), (9, 0, 0), (4, 4, 1), (3, 3, 3)])
+@pytest.mark.parametrize("name", ["potts", "drive"])
+def test_a_row_of_the_series_is_h_eff_times_the_state(name, label):
+    """Applied to a random state that fills a sector: the elements that are closed forms, all of them."""
+    model, state = potts(9)
+    if name == "drive":
+        drive = cj.OneBody(random_hermitian(np.random.default_rng(3), 3), "0")
+        model = cj.Model(model.blocks, [drive], model.jumps)
+    engine = PatternEngine(model, state, TIMES, 1e-9)
+    rng, labels = np.random.default_rng(4), (label,)
+    ket = rng.normal(size=(diagram_sector(label).dim, 2)) @ [1, 1j]
+    ket /= np.linalg.norm(ket)
+    engine._put(labels, engine.basis.whole(labels), ket)
+    work, h_eff = engine._work, engine._h_eff
+    assert settle(h_eff, work, engine._room, 0.0, 12)
+    _, _, before = engine._seen(work.taylor_re[0], work.taylor_im[0])
+    np.testing.assert_allclose(before, ket, rtol=0, atol=1e-15)
+    hi = int(h_eff.rows.extent[KEPT_CELLS])
+    norm2, _ = apply_rows(work.taylor_re, work.taylor_im, np.int64(0), PAD, hi, 0.5, h_eff, 0.2, 0.1, 0.0)
+    _, _, after = engine._seen(work.taylor_re[1], work.taylor_im[1])
+    H = program_matrix(engine.basis.sector(labels).h_eff)
+    expected = -0.5j * (H @ ket - (0.2 - 0.1j) * ket)
+    np.testing.assert_allclose(after, expected, rtol=0, atol=1e-13)
+    assert norm2 == pytest.approx(np.vdot(expected, expected).real, rel=1e-12)
+
+
+def test_pauses_and_what_ran_before_have_no_influence(monkeypatch):
+    model, state = potts(12)
+    whole = PatternEngine(model, state, TIMES, 1e-9, [3]).run(1, 0, record=True)
+    monkeypatch.setattr(counting_engine, "_SEGMENT", 3)
+    monkeypatch.setattr(counting_engine, "_EFFORT", 1)
+    engine = PatternEngine(model, state, TIMES, 1e-9, [3])
+    engine.run(1, 1)
+    pieces = engine.run(1, 0, record=True)
+    assert whole.n_jumps > 1
+    for field in ("mean", "second", "sectors", "counts", "jumps"):
+        np.testing.assert_array_equal(getattr(whole, field), getattr(pieces, field), err_msg=field)
+
+
+def test_rows_found_by_search_are_the_same(monkeypatch):
+    """Where there are more keys than places, rows that meet in one place are told apart."""
+    model, state = four_levels()
+    first = PatternEngine(model, state, TIMES, 1e-9).run(1, 0)
+    monkeypatch.setattr(pattern_engine, "_PLACES", 1)
+    monkeypatch.setattr(pattern_engine, "most_rows", lambda block: 500)
+    engine = PatternEngine(model, state, TIMES, 1e-9)
+    assert engine._h_eff.rows.found.size == 2001 < 7**5
+    np.testing.assert_array_equal(first.second, engine.run(1, 0).second)
+
+
+def test_only_what_is_occupied_is_gone_through():
+    model, state = potts(40)
+    engine = PatternEngine(model, state, np.array([0.0, 0.1]), 1e-9)
+    engine.run(1, 0)
+    rows = engine._h_eff.rows
+    count, size = int(rows.extent[0]), diagram_sector(tuple(rows.diagram.tolist())).dim
+    assert 10 < (rows.last - rows.first)[:count].clip(0).sum() < size / 3
+
+
+def test_what_rows_hold():
+    def representation(blocks, *terms):
+        return recipe_of(cj.Model(blocks, *terms)).parts[0].representation
+
+    three, level, flip = [cj.Block("a", 6, 3)], np.diag([1.0, 0, -1]), np.eye(3, k=1)
+    assert representation(three, [cj.OneBody(flip + flip.T, "a")]) is PATTERN_ROWS
+    both = [cj.LocalJump(flip, "a", amplitude=np.cos, argument={"a": o}) for o in (level, flip + flip.T)]
+    assert representation(three, [], both) is PRODUCT  # arguments along two axes
+    assert representation(three, [], [both[0], cj.LocalJump(flip + level, "a")]) is SPARSE  # j†j is not diagonal
+    assert representation(three, [], [cj.CollectiveJump({"a": flip}, 1.0)]) is SPARSE
+    assert representation(three, [cj.TwoBody(flip, flip.T, 1.0, ("a", "a"))]) is not PATTERN_ROWS
+    assert representation([cj.Block("a", 2, 3)], [cj.OneBody(flip + flip.T, "a")]) is SPARSE  # rows of few patterns
+    assert representation([cj.Block("a", 6, 5)], [cj.OneBody(np.ones((5, 5)), "a")]) is SPARSE
+
+
+def test_all_kernels_are_compiled_before():
+    models = [CASES[name]() for name in ("potts", "four levels")]
+    before = compiled()["compiled"]
+    for model, state in models:
+        PatternEngine(model, state, TIMES, 1e-9, [2]).run(1, 0, record=True)
+    assert compiled()["compiled"] == before
