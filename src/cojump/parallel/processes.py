@@ -67,6 +67,10 @@ class Processes:
         """Return ``value``."""
         return value
 
+    def of_all(self, value: Any) -> list[Any]:
+        """Return the one value there is."""
+        return [value]
+
     def guard(self, action: Callable[[], Any]) -> Any:
         """Return the result of ``action``."""
         return action()
