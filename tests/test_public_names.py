@@ -45,7 +45,7 @@ NAMES = {
     "envelopes": "gaussian linear sine step",
     "longtime": "autocorrelation_time averages kept_series residence waiting_times",
     "reduced": "one two correlators",
-    "attractors": "fixed_points limit_cycle scan survey",
+    "attractors": "fixed_points limit_cycle scan stroboscopic survey",
     "bounds": "gronwall lemmas",
     "fluctuations": "fluctuations stationary",
     "unravelling": "counting shifted homodyne heterodyne",

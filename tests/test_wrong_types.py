@@ -122,6 +122,8 @@ def build(x, y):
 def calls():
     """A valid call of each public function: it, and all of its arguments that have a value here."""
     model, state, times, result, record = given()
+    drive = cj.OneBody(X, S, envelope=cj.envelopes.sine(1.0, 2.0))
+    driven = cj.Model([cj.Block(S, 3)], [drive], [cj.LocalJump(DOWN, S)])
     network = cj.systems.hopfield(np.ones((1, 4)), 0.3, 1.0)
     with_mode = cj.Model([*model.blocks, cj.Mode("m")], model.hamiltonian, [cj.ModeLoss(1.0, "m")])
     pumped = cj.systems.free_flips(3, 0.1, 1.0, 1.0)
@@ -340,6 +342,10 @@ def calls():
         (cj.attractors.fixed_points, {"model": model, "starts": 1, "states": (), "seed": 0}),
         (cj.attractors.stability, {"model": model, "densities": [np.diag([0.3, 0.7])]}),
         (cj.attractors.limit_cycle, {"model": model, "start": state, "time_limit": 5.0}),
+        (
+            cj.attractors.stroboscopic,
+            {"model": driven, "period": np.pi, "multiple": 1, "starts": 0, "states": (), "seed": 0},
+        ),
         (cj.attractors.survey, {"model": model, "starts": [state], "search": 1, "time_limit": 5.0, "seed": 0}),
         (
             cj.attractors.scan,

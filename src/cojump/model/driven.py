@@ -112,6 +112,11 @@ def driven_parts(model: Model) -> list[DrivenPart]:
     return parts
 
 
+def without_envelopes(model: Model) -> Model:
+    """The same model with f = 1 for all terms."""
+    return replace(model, hamiltonian=[_steady(h) for h in model.hamiltonian], jumps=[_steady(j) for j in model.jumps])
+
+
 def _steady(term: Any) -> Any:
     """A term without its envelope."""
     return term if term.envelope is None else replace(term, envelope=None, breaks=())

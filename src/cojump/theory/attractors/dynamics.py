@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from copy import copy
 from functools import cached_property
 from itertools import combinations
 from typing import Protocol
@@ -86,6 +87,13 @@ class MeanFieldDynamics:
             sizes[-2 * len(modes) :] = np.repeat([mode.reach * np.sqrt(len(modes)) for mode in modes], 2)
             self._directions, self._back = self._directions * sizes, self._back / sizes[:, None]
         self._mixed = self._expansion.coordinates([np.eye(b.levels, dtype=complex) / b.levels for b in model.blocks])
+
+    def of_terms(self, model: Model) -> MeanFieldDynamics:
+        """The flow of other terms of the same blocks and modes, in these coordinates and this unit of time."""
+        assert self.unit
+        made = copy(self)
+        made.model, made._expansion = model, Expansion(model)
+        return made
 
     @property
     def dimension(self) -> int:

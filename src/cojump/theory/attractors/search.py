@@ -79,7 +79,7 @@ def find(dynamics: MeanFieldDynamics, starts: int, seed: int, states: Sequence[S
     def take(q: Array) -> bool:
         return found.add(newton(dynamics, q, found.leads_to))
 
-    for q in _systematic_starts(dynamics, states):
+    for q in systematic_starts(dynamics, states):
         take(q)
     for q in _generic_starts(dynamics):
         for zero in zeros_along(dynamics, q):
@@ -127,7 +127,7 @@ class _Spread:
             self._done += 1
 
 
-def _systematic_starts(dynamics: MeanFieldDynamics, states: Sequence[State]) -> Iterator[Array]:
+def systematic_starts(dynamics: MeanFieldDynamics, states: Sequence[State]) -> Iterator[Array]:
     """The maximally mixed state, the user's, and simple pure ones, alike in all blocks, with their mixtures."""
     yield np.zeros(dynamics.dimension)
     for state in states:
