@@ -19,6 +19,7 @@ STORED = {
     "oscillations": {"limit_cycle": ["times.end=4"], "time_crystal": ["times.end=4"]},
     "potts_retrieval": {"potts": ["model.size=[4, 5, 6]"]},
     "constrained_meanfield": {"constrained": []},
+    "ramp": {"ramp": ["model.size=[4, 6]"]},
     "superradiance": {"superradiance": ["model.size=[4, 6]", "times.end=2"]},
     "multimode_retrieval": {"multimode": ["times.end=0.25"]},
 }
@@ -29,6 +30,11 @@ SMALL = {
     "fluctuation_spectrum": {"SIZES": (5, 6), "SMALL": 4, "TAUS": np.linspace(0, 2, 9), "BURN_IN": 0.5},
     "bistability": {"TIMES": np.linspace(0, 60, 121), "SHADED": np.array([4.0, 5.0, 6.0]), "FINE": FEW + 4.5},
     "phase_diagram": {"GRID": (FEW, FEW), "BRANCHES": FEW / 2, "MEASURED": FEW[:1], "POINTS": [(0.2, 0.4)]},
+    "p_spin": {
+        "TIMES": FEW,
+        "COUPLINGS": {2: (0.2, 0.5), 3: (0.4, 0.8)},
+        "CURVES": {2: FEW, 3: FEW + 0.2},
+    },
     "potts_retrieval": {"TRAJECTORIES": {4: 4, 5: 4, 6: 4}, "CURVE": FEW + 1, "LONG": 60.0},
 }
 """What a script computes less of here."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
+from cojump.model.driven import Drive, jump_rate
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 
 S = "spins"
@@ -177,3 +178,29 @@ def test_fluctuations_are_the_limit_of_exact_ones():
         assert np.abs(limit - theory)[1:].max() < 0.02 * np.abs(theory).max()
         # control: one system alone is not the limit to this
         assert np.abs(small - theory)[1:].max() > 0.02 * np.abs(theory).max()
+
+
+def test_errors_number_terms_as_the_model_does():
+    """A part of the model has its own first jump; its errors do not call it so."""
+    kinked = cj.LocalJump(LOWER, S, rate=lambda x: np.abs(x - 0.1), argument={S: Z}, envelope=np.cos)
+    model = spins([cj.OneBody(X, S)], [cj.LocalJump(RAISE, S), kinked])
+    with pytest.raises(cj.UnsupportedError, match=r"rate of jumps\[1\] is not smooth at Δ = 0\.1"):
+        cj.fluctuations.fluctuations(model, cj.product(model, {S: np.diag([0.55, 0.45])}), [0.0, 1.0])
+    wrong = replace(kinked, rate=np.square, derivatives=(lambda x: x * np.nan, np.ones_like))
+    model = spins([cj.OneBody(X, S)], [cj.LocalJump(RAISE, S), wrong])
+    line = r"`jumps\[1\].derivatives\[0\]` must return a number at each point inside the spectrum, but at Δ = "
+    with pytest.raises(cj.ArgumentError, match=line):
+        cj.fluctuations.fluctuations(model, cj.tilted(model, 1.1, 0.4), [0.0, 1.0])
+
+
+def test_rates_and_scales_know_f():
+    """The number of jumps that is expected, and the unit of time that integrators see."""
+    ramp = cj.envelopes.linear(0.0, 2.0, 0.0, 3.0)
+    model = spins([], [cj.LocalJump(LOWER, S, envelope=ramp), cj.LocalJump(RAISE, S)], size=10)
+    assert jump_rate(model, 2.0) == pytest.approx(10 * (1 + 9 / 3), rel=1e-3)
+    assert jump_rate(replace(model, jumps=model.jumps[1:]), 2.0) == pytest.approx(10)
+    strong = spins([cj.OneBody(X, S, envelope=cj.envelopes.step(1e-13, 0.0, 2.0**40))])
+    assert Drive(strong, 1e-12).unit_rate == 2.0**40
+    assert Drive(model, 2.0).unit_rate == 1.0
+    mf = cj.mean_field(strong, cj.tilted(strong, 0, 0), [0.0, 1e-12])
+    assert mf[f"{S}.z"].mean[-1] == pytest.approx(np.cos(2 * 2.0**40 * 9e-13), abs=1e-9)

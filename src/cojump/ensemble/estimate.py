@@ -12,6 +12,7 @@ from rich.filesize import decimal
 from threadpoolctl import threadpool_limits
 
 from ..model import Model
+from ..model.driven import jump_rate
 from ..model.final_states import FinalStates
 from ..model.mixtures import Mixture
 from ..model.states import State
@@ -209,7 +210,8 @@ class _Cut:
 
 def _reach(point: Point, seconds: float) -> float:
     """How far trials may go: they grow from a few jumps until the next ones would take longer than there is time."""
-    rate, end = sum(part.model.jump_rate for part in point.recipe.parts), float(point.times[-1])
+    end = float(point.times[-1])
+    rate = sum(jump_rate(part.model, end) for part in point.recipe.parts)
     reach = min(end, _JUMPS / rate) if rate > 0 else end
     began = time.thread_time()
     while reach < end:

@@ -95,14 +95,14 @@ class Constituents:
                 return i
         raise ArgumentError(argument, f"be one of {self._block_names}", f"it is {checks.shown(name)}")
 
-    def check_keys(self, name: str, blocks: Iterable[object]) -> None:
-        """Raise ArgumentError about the mapping ``name`` unless its keys ``blocks`` are names of blocks."""
-        known = [b.name for b in self.blocks]
-        for block in blocks:
-            if not isinstance(block, str) or block not in known:
-                raise ArgumentError(
-                    name, f"have names of blocks as keys ({self._block_names})", f"one is {checks.shown(block)}"
-                )
+    def check_keys(self, name: str, keys: Iterable[object], *, modes: bool = False) -> None:
+        """Raise ArgumentError about the mapping ``name`` unless its keys are blocks; or, with ``modes``, modes."""
+        known = [b.name for b in self.blocks] + (list(self.mode_names) if modes else [])
+        what = "blocks and modes" if modes and self.mode_names else "blocks"
+        for key in keys:
+            if not isinstance(key, str) or key not in known:
+                rule = f"have names of {what} as keys ({checks.named([checks.shown(n) for n in known])})"
+                raise ArgumentError(name, rule, f"one is {checks.shown(key)}")
 
     @property
     def _block_names(self) -> str:
@@ -184,7 +184,7 @@ class Constituents:
         if not isinstance(matrices, Mapping) or not matrices:
             raise ArgumentError(name, "map block names to matrices", f"it is {checks.shown(matrices)}")
         of_modes = {key: value for key, value in matrices.items() if isinstance(key, str) and key in self.mode_names}
-        self.check_keys(name, [key for key in matrices if key not in of_modes])
+        self.check_keys(name, matrices, modes=True)
         for mode, value in of_modes.items():
             coefficients += self._of_mode(f"{name}[{mode!r}]", mode, value)
         for block, value in matrices.items():

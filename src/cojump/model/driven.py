@@ -7,8 +7,10 @@ it is for part p alone, a model without envelopes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from math import comb
 from typing import Any, NamedTuple
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError, UnsupportedError, foreign
 from ..tools import checks
-from .model import HamiltonianTerm, Jump, Model
+from .model import HamiltonianTerm, Jump, Model, unit_rate
 from .term import Term
 
 Array = NDArray[np.float64]
@@ -42,6 +44,9 @@ _SAME = 1e-9
 
 _STEADY: tuple[Hashable, int] = (None, 1)
 """Key of the part that does not change."""
+
+_TERM = re.compile(r"\b(hamiltonian|jumps)\[(\d+)\]")
+"""How errors call a term."""
 
 _BINOMIALS = np.array([[comb(k, j) for j in range(DEGREE + 1)] for k in range(DEGREE + 1)], dtype=float)
 _POWERS = np.maximum(np.subtract.outer(np.arange(DEGREE + 1), np.arange(DEGREE + 1)), 0)
@@ -117,6 +122,18 @@ def without_envelopes(model: Model) -> Model:
     return replace(model, hamiltonian=[_steady(h) for h in model.hamiltonian], jumps=[_steady(j) for j in model.jumps])
 
 
+def numbered(part: DrivenPart, error: ArgumentError | UnsupportedError) -> ArgumentError | UnsupportedError:
+    """An error about a term of a part, which is called by its place in the part, with that in the whole model."""
+    places = {"hamiltonian": part.hamiltonian, "jumps": part.jumps}
+
+    def whole(text: str) -> str:
+        return _TERM.sub(lambda found: f"{found[1]}[{places[found[1]][int(found[2])]}]", text)
+
+    if isinstance(error, ArgumentError):
+        return ArgumentError(whole(error.name), error.rule, whole(error.found))
+    return UnsupportedError(whole(str(error)))
+
+
 def _steady(term: Any) -> Any:
     """A term without its envelope."""
     return term if term.envelope is None else replace(term, envelope=None, breaks=())
@@ -188,6 +205,20 @@ def _value(name: str, envelope: Callable[[Any], Any], t: float) -> float:
     return float(value)
 
 
+def jump_rate(model: Model, end: float) -> float:
+    """The largest number of jumps per unit of time, see :attr:`Model.jump_rate`, on average from t = 0 to ``end``."""
+    if not model.is_driven or not end > 0:
+        return model.jump_rate
+    times = end * (np.arange(_LOOK) + 0.5) / _LOOK
+    total = 0.0
+    for part in driven_parts(model):
+        most = sum(jump.most_jumps(model.sizes) for jump in part.model.jumps)
+        if part.envelope is not None and most:
+            most *= float(np.mean(envelope_values(part.name, part.envelope, times) ** 2))
+        total += most
+    return total
+
+
 class Piece(NamedTuple):
     """A part of the time axis on which all factors are polynomials.
 
@@ -242,6 +273,12 @@ class Drive:
                 self.of_jump[place] = p
         self.pieces = list(self._pieces()) if self.end > 0 else []
         self._ends = np.array([piece.end for piece in self.pieces])
+
+    @cached_property
+    def unit_rate(self) -> float:
+        """As that of the model, of its terms at their strongest."""
+        largest = np.max([piece.largest for piece in self.pieces], axis=0) if self.pieces else np.ones(len(self.parts))
+        return unit_rate(max(part.model.fastest * float(f) for part, f in zip(self.parts, largest, strict=True)))
 
     def piece(self, t: float) -> Piece:
         """The piece that begins at or before t and ends after it; at the end the last one."""

@@ -236,7 +236,7 @@ class FunctionOfAverage(Term):
         before = seen.get(points, values)
         size = np.maximum(np.abs(before), np.abs(values))
         if not (np.abs(before - values) <= _ROUNDED * size).all():
-            found = f"for the same {values.size} points it returns other values than before"
+            found = f"for the same {values.size} points it returns other values than before ({self._title()})"
             raise ArgumentError(name, "be a function of its argument alone", found)
         if sum(table.size for table in seen.values()) + values.size <= _REMEMBERED:
             seen[points] = values

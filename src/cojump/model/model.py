@@ -304,9 +304,7 @@ class Model(Constituents, Summarised):
         It is 1 in ordinary units, so that nothing changes there. Elsewhere what is left of ``fastest`` is within 2^±20:
         the same physics in any unit of time meets the same absolute constants of foreign integrators.
         """
-        if not 0 < self.fastest < np.inf:
-            return 1.0
-        return float(2.0 ** (_ORDINARY * np.round(np.log2(self.fastest) / _ORDINARY)))
+        return unit_rate(self.fastest)
 
     def argument_spectrum(self, term: FunctionOfAverage, most: int = SPECTRUM_POINTS) -> NDArray[np.float64]:
         """Eigenvalues of Δ of a term, sorted, see :meth:`FunctionOfAverage.spectrum`."""
@@ -369,6 +367,13 @@ class Model(Constituents, Summarised):
                     f"be Hermitian as an operator on the whole system{each}",
                     f"|H - H†| reaches {worst[0]:.3g}",
                 )
+
+
+def unit_rate(fastest: float) -> float:
+    """See :attr:`Model.unit_rate`."""
+    if not 0 < fastest < np.inf:
+        return 1.0
+    return float(2.0 ** (_ORDINARY * np.round(np.log2(fastest) / _ORDINARY)))
 
 
 def _driven(term: HamiltonianTerm | Jump) -> str:

@@ -248,7 +248,7 @@ def per_block(name: str, model: Model, values: Mapping[str, Any]) -> list[Any]:
     """
     check_model(model)
     checks.mapping(name, values, "map every block name to its state")
-    model.check_keys(name, [key for key in values if not (isinstance(key, str) and key in model.mode_names)])
+    model.check_keys(name, values, modes=True)
     missing = [b.name for b in model.blocks if b.name not in values]
     if missing:
         raise ArgumentError(name, "give a state to every block", f"{checks.shown(missing[0])} has none")

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..model.driven import Drive, Piece
+from ..errors import ArgumentError, UnsupportedError
+from ..model.driven import Drive, Piece, numbered
 from ..tools.ode import integrate
 from ..tools.types import Array
 
@@ -20,6 +21,7 @@ def integrate_driven(
     Each piece of the time axis is integrated by itself: there the factors are smooth, and no step is longer than that,
     so that none steps over a pulse.
     """
+    options.setdefault("unit_rate", drive.unit_rate)
     path = [start[None, :]] if times[0] == 0 else []
     y = start
     for piece in drive.pieces:
@@ -27,11 +29,13 @@ def integrate_driven(
         ends = wanted if len(wanted) and wanted[-1] == piece.end else np.append(wanted, piece.end)
 
         def derivative(s: float, y: Array, piece: Piece = piece) -> Array:
-            factors = piece.values(piece.start + s)
-            total = flows[0](y)
-            for factor, flow in zip(factors[1:], flows[1:], strict=True):
+            total = np.zeros_like(y)
+            for factor, flow, part in zip(piece.values(piece.start + s), flows, drive.parts, strict=True):
                 if factor != 0:
-                    total = total + factor * flow(y)
+                    try:
+                        total = total + factor * flow(y)
+                    except (ArgumentError, UnsupportedError) as error:
+                        raise numbered(part, error) from error
             return total
 
         found = integrate(derivative, y, np.append(0.0, ends - piece.start), **options)[1:]

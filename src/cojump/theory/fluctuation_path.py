@@ -76,7 +76,7 @@ def path_of_fluctuations(model: Model, state: State, checked: Array) -> tuple[Ex
     if drive is not None:
         # all of it is linear in the terms: flow, its derivatives, and noise
         flows = [partial(derivative, Expansion(part.model)) for part in drive.parts]
-        path = integrate_driven(drive, flows, start, checked, **options)
+        path = integrate_driven(drive, flows, start, checked, **OPTIONS)
     elif model.is_free and model.fastest * checked[-1] > MANY_PERIODS:
         # independent particles stay independent: C is that of a product state, and nothing corrects the means
         alone = exponential(expansion.flow, m, checked)

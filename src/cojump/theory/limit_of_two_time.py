@@ -60,7 +60,7 @@ def limit_of_two_time(
         path = integrate(lambda _t, y: derivative(expansion, y), begin, taus, unit_rate=model.unit_rate, **options)
     else:
         flows = [partial(derivative, one) for one in expansions]
-        path = integrate_driven(drive, flows, begin, taus, unit_rate=model.unit_rate, **options)
+        path = integrate_driven(drive, flows, begin, taus, **options)
     pairs = path[:, n:].reshape(len(taus), n, 2)
     connected = (pairs[:, :, 0] + 1j * pairs[:, :, 1]) @ to_a
     return TwoTime(taus, start, model.size, (path[:, :n] @ to_a) * (m @ to_b), connected)

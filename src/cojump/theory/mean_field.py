@@ -362,7 +362,7 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
     if model.is_driven:
         drive = Drive(model, checked[-1])
         flows = [derivative_of(part.model) for part in drive.parts]
-        path = integrate_driven(drive, flows, start, checked, unit_rate=model.unit_rate)
+        path = integrate_driven(drive, flows, start, checked)
     elif model.is_free and model.fastest * checked[-1] > MANY_PERIODS:
         path = exponential(derivative_of(model), start, checked)
     else:

@@ -24,6 +24,7 @@ from ..model import Potential
 from ..model.function_of_average import values_of
 from ..model.jumps import RatedJump
 from ..tools.chebyshev import Interpolant
+from ..tools.types import RealFunction
 
 SAME = 1e-5
 """Difference between a derivative given and the one found, in units of the scale of variation, that is let pass."""
@@ -107,7 +108,7 @@ class RateJet:
         x = self._snapped(x)
         if self._jump.derivatives is not None:
             point = np.array([x])
-            first = float(values_of(f"{self._name}.derivatives[0]", self._jump.derivatives[0], point)[0])
+            first = _derivative(f"{self._name}.derivatives[0]", self._jump.derivatives[0], point)
             slope = first if self._jump.is_rate else 2 * float(self._jump.gamma(point)[0]) * first
             if np.isfinite(slope):
                 return slope
@@ -131,8 +132,7 @@ class RateJet:
         """The user's own derivatives, of Γ or of R = Γ²."""
         point = np.array([x])
         given = [
-            float(values_of(f"{self._name}.derivatives[{i}]", f, point)[0])
-            for i, f in enumerate(self._jump.derivatives or ())
+            _derivative(f"{self._name}.derivatives[{i}]", f, point) for i, f in enumerate(self._jump.derivatives or ())
         ]
         gamma = float(self._jump.gamma(point)[0])
         if not np.all(np.isfinite(given)):
@@ -160,6 +160,16 @@ class RateJet:
                     f"be derivative {order} of the function given",
                     f"at Δ = {x:.6g} it returns {value:.9g} and the function has {found:.9g}",
                 )
+
+
+def _derivative(name: str, function: RealFunction, point: NDArray[np.float64]) -> float:
+    """A derivative that the user has given, at a point (1,); it may be infinite where there is none."""
+    value = float(values_of(name, function, point)[0])
+    if np.isnan(value):
+        raise ArgumentError(
+            name, "return a number at each point inside the spectrum", f"at Δ = {point[0]:.6g} it is NaN"
+        )
+    return value
 
 
 class _Squared:
@@ -222,7 +232,7 @@ class PotentialSlopes:
                 )
             return found
         name = f"{self._name}.derivatives[{order - 1}]"
-        value = self._potential.factor * float(values_of(name, given[order - 1], np.array([x]))[0])
+        value = self._potential.factor * _derivative(name, given[order - 1], np.array([x]))
         if not np.isfinite(value):
             raise UnsupportedError(f"Derivative {order} given for {self._name} is not finite at Δ = {x:.6g}")
         if piece is not None and found is not None and abs(value - found) > SAME * piece.size(order):

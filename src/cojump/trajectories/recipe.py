@@ -10,6 +10,7 @@ from functools import cached_property
 
 from ..model import Model
 from ..model.components import Component, components
+from ..model.driven import jump_rate
 from ..model.facts import once_per_model
 from ..tools.types import Array
 from .frames import named_frames
@@ -78,7 +79,7 @@ class Recipe:
         It orders the points of a sweep and shares out the time left, nothing else: results do not depend on it.
         """
         occupied = sum(float(part.amplitudes) ** 0.5 for part in self.parts)
-        return (1.0 + sum(part.model.jump_rate for part in self.parts) * end) * (10.0 + occupied)
+        return (1.0 + sum(jump_rate(part.model, end) for part in self.parts) * end) * (10.0 + occupied)
 
     def rates(self) -> dict[int, Array]:
         """Γ of every local jump, by its position in the model, at each point where trajectories will need it.

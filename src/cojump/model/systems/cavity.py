@@ -8,7 +8,7 @@ from ...tools import checks
 from .. import Block, LocalJump, Mode, ModeCoupling, ModeDrive, ModeEnergy, Model, ModeLoss, OneBody
 from ..operators import SIGMA_MINUS, SIGMA_PLUS, SIGMA_X, SIGMA_Z
 from .hopfield import blocks_of, checked_patterns, overlaps_of
-from .template import CORRUPTED, TILTED, Template
+from .template import TILTED, Template
 
 _MODE = "cavity"
 
@@ -205,6 +205,13 @@ def multimode_dicke(
     )
 
 
+_NEAR_THE_PATTERN = """\
+[initial]
+kind = "tilted"              # pure, with the overlap cos(θ); no spin decays, so a mixture such as "corrupted" stays one
+theta = 0.9                  # radians
+phi = 3.14159265             # the rest along the lower state of the field
+"""
+
 _ATOM = ("omega_atom", "1.0", "H = (omega_atom/2) Σ σ_z + ..")
 _ENERGY = ("omega_mode", "1.0", ".. + omega_mode a†a")
 _LOSS = ("kappa", "1.0", "loss of the mode, √kappa a")
@@ -255,6 +262,6 @@ MULTIMODE_DICKE = Template(
         _LOSS,
         _THERMAL,
     ),
-    CORRUPTED,
+    _NEAR_THE_PATTERN,
     "+.z",
 )
