@@ -105,7 +105,10 @@ def test_order_parameters_and_chosen_averages_may_have_modes():
         (lambda: cj.ModeLoss(-1.0, "m"), "`kappa` must be a finite number of at least 0"),
         (lambda: cj.ModeLoss(1.0, "m", thermal=-1), "`thermal` must be a finite number of at least 0"),
         (lambda: cj.product(two_modes(), {**STATES, "red": "x"}), r"`states\['red'\]` must be a finite number"),
-        (lambda: cj.product(two_modes(), {**STATES, "green": 1}), "`states` must have names of blocks and modes as keys"),
+        (
+            lambda: cj.product(two_modes(), {**STATES, "green": 1}),
+            "`states` must have names of blocks and modes as keys",
+        ),
         (lambda: cj.tilted(cj.Model([cj.Block("a", 2)]), 1, 1, modes={"m": 1}), "`modes` must be the name of a mode"),
         (
             lambda: cj.mean_field(
