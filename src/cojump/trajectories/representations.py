@@ -478,7 +478,7 @@ class Lattice(Product):
         row = min(cells, LONG_ROW * (max(b.size for b in model.blocks) + 1.0))
         states = prod(b.size + 1.0 for b in model.blocks)
         grid = states * (len(model.jumps) + len(model.potentials)) + (2 * states if states <= WHOLE else 0)
-        return int(min(8 * (2 * cells * each + row * (22 * B + 38 * crossed + 10) + grid), 1e300))
+        return int(min(8 * (2 * cells * each + row * (14 * B + 22 * crossed + 6) + grid), 1e300))
 
     def engine(
         self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]

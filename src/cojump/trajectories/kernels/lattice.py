@@ -110,14 +110,14 @@ class Elements(NamedTuple):
         The same, s = -1..1, of the two factors of each product across blocks.
     row : (8,)
         See AXIS and the slots after it.
-    hops : (2, H)
-        Distance in memory that a hop within a row goes; and the numbers of those with real elements, then all others.
-    hop, scaled : (2, H + 2, length)
-        Their elements, zeros, and the diagonal of what acts on one axis within a row; all that times the factor of a
-        Taylor row.
+    hops : (3, H)
+        Distance in memory that a hop within a row goes; the numbers of those with real elements, then all others; and
+        1 for those others.
+    hop : (2, H + 2, length)
+        Their elements, zeros, and the diagonal of what acts on one axis within a row.
     cross : (2, 3 P, length)
         The second factors of products whose first one moves whole rows, three for each: s = -1, 0, 1.
-    outers : (2, G)
+    outers : (3, G)
         As ``hops``, between rows.
     outer : (2, G + 1, R)
         Their elements, and the diagonal of what acts on one axis outside of a row.
@@ -140,7 +140,6 @@ class Elements(NamedTuple):
     row: Integers
     hops: Integers
     hop: Floats
-    scaled: Floats
     cross: Floats
     outers: Integers
     outer: Floats
@@ -193,7 +192,7 @@ AXIS, LENGTH, HOPS, REAL_HOPS, OUTER, REAL_OUTER, WIDEST, TOUCHED = range(8)
 """Slots of ``Elements.row``: its first axis, its length, how many hops there are within it, how many of them are real,
 the same between rows, the longest hop within a row; and whether a Taylor vector has been cut by the box."""
 
-FAR, REAL_FIRST = range(2)
+FAR, REAL_FIRST, COMPLEX = range(3)
 """Rows of ``Elements.hops`` and ``Elements.outers``."""
 
 

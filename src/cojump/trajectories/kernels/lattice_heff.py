@@ -9,6 +9,7 @@ from ..no_jump_tables import COLLECTIVE, GENERAL
 from .common import OPTIONS
 from .lattice import (
     AXIS,
+    COMPLEX,
     FAR,
     HOPS,
     LENGTH,
@@ -66,13 +67,17 @@ def _fill_axes(sizes, two_J, lo, n, one, inside_axis, inside, across_axes, acros
 
 @njit(**OPTIONS)
 def _spread(values, s, n, stride, length, to_re, to_im):
-    """Add <i+s|.|i> along an axis to all of a row, at i + s."""
+    """Add <i+s|.|i> along an axis to all of a row, at i + s; 1 where there are imaginary parts, else they are left."""
+    is_complex = _is_complex(values, n)
     for k in range(max(-s, 0), n - max(s, 0)):
         value_re, value_im = values[k].real, values[k].imag
         for first in range((k + s) * stride, length, n * stride):
             for p in range(first, first + stride):
                 to_re[p] += value_re
-                to_im[p] += value_im
+            if is_complex > 0:
+                for p in range(first, first + stride):
+                    to_im[p] += value_im
+    return is_complex
 
 
 @njit(**OPTIONS)
@@ -90,19 +95,14 @@ def _spread_product(left, s, right, t, n, stride, inner_n, inner_stride, length,
                         to_im[p] += value.imag
 
 
-@njit(**OPTIONS)
-def _real_first(elements_im, order, count, length):
+@njit(inline="always", **OPTIONS)
+def _number(hops, count):
     """Number the hops with real elements first; how many there are."""
     found = first = 0
     for wanted in range(2):
         for h in range(count):
-            is_complex = 0
-            for q in range(length):
-                if elements_im[h, q] != 0.0:
-                    is_complex = 1
-                    break
-            if is_complex == wanted:
-                order[found] = h
+            if hops[COMPLEX, h] == wanted:
+                hops[REAL_FIRST, found] = h
                 found += 1
         if wanted == 0:
             first = found
@@ -118,6 +118,14 @@ def _has_any(values, n):
 
 
 @njit(**OPTIONS)
+def _is_complex(values, n):
+    for k in range(n):
+        if values[k].imag != 0.0:
+            return 1
+    return 0
+
+
+@njit(**OPTIONS)
 def _fill_within(bands, n, stride, across_axes, across, own, sides, row, hops, hop, cross):
     """Write what acts within a row."""
     axis, length, level = row[AXIS], row[LENGTH], hop.shape[1] - 1
@@ -130,7 +138,9 @@ def _fill_within(bands, n, stride, across_axes, across, own, sides, row, hops, h
             if s != 0 and _has_any(own[b, s + 2], n[b]):
                 hops[FAR, number] = s * stride[b]
                 hop[:, number, :length] = 0.0
-                _spread(own[b, s + 2], s, n[b], stride[b], length, hop[0, number], hop[1, number])
+                hops[COMPLEX, number] = _spread(
+                    own[b, s + 2], s, n[b], stride[b], length, hop[0, number], hop[1, number]
+                )
                 number += 1
     for pair in range(across_axes.shape[0]):
         b, d = across_axes[pair]
@@ -149,12 +159,13 @@ def _fill_within(bands, n, stride, across_axes, across, own, sides, row, hops, h
                 widest = max(widest, abs(hops[FAR, number]))
                 hop[:, number, :length] = 0.0
                 left, right = sides[pair, 0, s + 1], sides[pair, 1, t + 1]
+                hops[COMPLEX, number] = max(_is_complex(left, n[b]), _is_complex(right, n[d]))
                 _spread_product(
                     left, s, right, t, n[b], stride[b], n[d], stride[d], length, hop[0, number], hop[1, number]
                 )
                 number += 1
     row[HOPS], row[WIDEST] = number, widest
-    row[REAL_HOPS] = _real_first(hop[1], hops[REAL_FIRST], number, length)
+    row[REAL_HOPS] = _number(hops, number)
 
 
 @njit(**OPTIONS)
@@ -163,6 +174,7 @@ def _fill_between(
 ):
     """Write what acts between rows, and which rows are at the rim."""
     axis, base, found = row[AXIS], outer.shape[1] - 1, 0
+    outers[COMPLEX, :] = 0
     first_place(place)
     for r in range(count):
         diagonal, rim, g = 0.0j, 0, 0
@@ -188,6 +200,8 @@ def _fill_between(
                                 value += sides[p, 0, 1, place[a]] * sides[p, 1, s + 1, k]
                 outers[FAR, g], opens[g, r] = s * stride[b], inside
                 outer[0, g, r], outer[1, g, r] = value.real, value.imag
+                if value.imag != 0.0:
+                    outers[COMPLEX, g] = 1
                 g += 1
         for p in range(across_axes.shape[0]):
             b, d = across_axes[p]
@@ -202,10 +216,12 @@ def _fill_between(
                         inside, value = 1, sides[p, 0, s + 1, k] * sides[p, 1, t + 1, m]
                     outers[FAR, g], opens[g, r] = s * stride[b] + t * stride[d], inside
                     outer[0, g, r], outer[1, g, r] = value.real, value.imag
+                    if value.imag != 0.0:
+                        outers[COMPLEX, g] = 1
                     g += 1
         outer[0, base, r], outer[1, base, r], opens[base, r], found = diagonal.real, diagonal.imag, rim, g
         next_place(place, n, axis)
-    row[OUTER], row[REAL_OUTER] = found, _real_first(outer[1], outers[REAL_FIRST], found, count)
+    row[OUTER], row[REAL_OUTER] = found, _number(outers, found)
 
 
 @njit(**OPTIONS)

@@ -29,34 +29,34 @@ def _start_row(
     to_re, to_im, re, im, p, n, level_re, level_im, more_re, more_im, base_re, base_im, scale,
     one, one_far, two, two_far, f, f_far, g, g_far,
 ):  # fmt: skip
-    """Write -i (diagonal + two real hops within a row + two real ones between rows); |.|² of it."""
+    """Write -i scale (diagonal + two real hops within a row + two real ones between rows); |.|² of it."""
     h_re, h_im, v_re, v_im = to_re[p : p + n], to_im[p : p + n], re[p : p + n], im[p : p + n]
     a, b, c, d = p - one_far, p - two_far, p - f_far, p - g_far
     a_re, a_im, b_re, b_im = re[a : a + n], im[a : a + n], re[b : b + n], im[b : b + n]
     c_re, c_im, d_re, d_im = re[c : c + n], im[c : c + n], re[d : d + n], im[d : d + n]
     total = 0.0
     for q in range(n):
-        e_re = level_re[q] + base_re + scale * more_re[q]
-        e_im = level_im[q] + base_im + scale * more_im[q]
+        e_re = level_re[q] + base_re + more_re[q]
+        e_im = level_im[q] + base_im + more_im[q]
         x = e_re * v_re[q] - e_im * v_im[q] + one[q] * a_re[q] + two[q] * b_re[q] + f * c_re[q] + g * d_re[q]
         y = e_re * v_im[q] + e_im * v_re[q] + one[q] * a_im[q] + two[q] * b_im[q] + f * c_im[q] + g * d_im[q]
-        h_re[q] = y
-        h_im[q] = -x
+        h_re[q] = scale * y
+        h_im[q] = -scale * x
         total += x * x + y * y
-    return total
+    return scale * scale * total
 
 
 @njit(inline="always", **OPTIONS)
-def _add_pairs(to_re, to_im, re, im, p, n, one, one_far, two, two_far, f, f_far, g, g_far):
-    """Add -i (two real hops within a row + two real ones between rows); |.|² of the sum."""
+def _add_pairs(to_re, to_im, re, im, p, n, scale, one, one_far, two, two_far, f, f_far, g, g_far):
+    """Add -i scale (two real hops within a row + two real ones between rows); |.|² of the sum."""
     h_re, h_im = to_re[p : p + n], to_im[p : p + n]
     a, b, c, d = p - one_far, p - two_far, p - f_far, p - g_far
     a_re, a_im, b_re, b_im = re[a : a + n], im[a : a + n], re[b : b + n], im[b : b + n]
     c_re, c_im, d_re, d_im = re[c : c + n], im[c : c + n], re[d : d + n], im[d : d + n]
     total = 0.0
     for q in range(n):
-        x = h_re[q] + one[q] * a_im[q] + two[q] * b_im[q] + f * c_im[q] + g * d_im[q]
-        y = h_im[q] - one[q] * a_re[q] - two[q] * b_re[q] - f * c_re[q] - g * d_re[q]
+        x = h_re[q] + scale * (one[q] * a_im[q] + two[q] * b_im[q] + f * c_im[q] + g * d_im[q])
+        y = h_im[q] - scale * (one[q] * a_re[q] + two[q] * b_re[q] + f * c_re[q] + g * d_re[q])
         h_re[q] = x
         h_im[q] = y
         total += x * x + y * y
@@ -140,21 +140,6 @@ def _weight_at_edges(axis, two_J, lo, sizes_in, strides, sizes, band, re, im, st
 
 
 @njit(**OPTIONS)
-def _scale(hop, to, count, length, scale, shift, half_shift):
-    """Multiply what all rows share by the factor of a Taylor row."""
-    level = hop.shape[1] - 1
-    for part in range(2):
-        for h in range(count + 1):
-            number = h if h < count else level
-            values, scaled = hop[part, number, :length], to[part, number, :length]
-            off = 0.0
-            if h == count:
-                off = -shift if part == 0 else half_shift
-            for q in range(length):
-                scaled[q] = scale * (values[q] + off)
-
-
-@njit(**OPTIONS)
 def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, shift, half_shift, cut):
     """Taylor row order + 1: -i unit (H_eff - shift + i half_shift) row / (order + 1). Returns its squared norm.
 
@@ -165,12 +150,11 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, shift, half_shift, c
     scale = unit * (1.0 / (order + 1.0))
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
     slots, opens, outer, outers, hops = elements.row, elements.opens, elements.outer, elements.outers, elements.hops
-    spans, new, scaled = elements.spans[order], elements.spans[order + 1], elements.scaled
+    spans, new, hop = elements.spans[order], elements.spans[order + 1], elements.hop
     length, axis, widest, n_hops, real_hops, n_outer, real_outer = (
         slots[LENGTH], slots[AXIS], slots[WIDEST], slots[HOPS], slots[REAL_HOPS], slots[OUTER], slots[REAL_OUTER],
     )  # fmt: skip
-    none, level, base = elements.hop.shape[1] - 2, elements.hop.shape[1] - 1, outer.shape[1] - 1
-    _scale(elements.hop, scaled, n_hops, length, scale, shift, half_shift)
+    none, level, base = hop.shape[1] - 2, hop.shape[1] - 1, outer.shape[1] - 1
     count = box.size[0] // length
     budget = cut / (2.0 * count)
     bottom = (lattice.sizes[axis] - box.two_J[axis]) // 2
@@ -232,19 +216,19 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, shift, half_shift, c
                     two = hops[REAL_FIRST, h + 1]
                     two_far = hops[FAR, two]
                 if h < real_outer and opens[outers[REAL_FIRST, h], row] > 0:
-                    f, f_far = scale * outer[0, outers[REAL_FIRST, h], row], outers[FAR, outers[REAL_FIRST, h]]
+                    f, f_far = outer[0, outers[REAL_FIRST, h], row], outers[FAR, outers[REAL_FIRST, h]]
                 if h + 1 < real_outer and opens[outers[REAL_FIRST, h + 1], row] > 0:
-                    g, g_far = scale * outer[0, outers[REAL_FIRST, h + 1], row], outers[FAR, outers[REAL_FIRST, h + 1]]
-                one_values, two_values = scaled[0, one, first:last], scaled[0, two, first:last]
+                    g, g_far = outer[0, outers[REAL_FIRST, h + 1], row], outers[FAR, outers[REAL_FIRST, h + 1]]
+                one_values, two_values = hop[0, one, first:last], hop[0, two, first:last]
                 if started:
                     norm2 = _add_pairs(
-                        to_re, to_im, re, im, p, n, one_values, one_far, two_values, two_far, f, f_far, g, g_far
+                        to_re, to_im, re, im, p, n, scale, one_values, one_far, two_values, two_far, f, f_far, g, g_far
                     )
                 else:
                     norm2 = _start_row(
-                        to_re, to_im, re, im, p, n, scaled[0, level, first:last], scaled[1, level, first:last],
+                        to_re, to_im, re, im, p, n, hop[0, level, first:last], hop[1, level, first:last],
                         elements.diagonal[0, cell : cell + n], elements.diagonal[1, cell : cell + n],
-                        scale * outer[0, base, row], scale * outer[1, base, row], scale,
+                        outer[0, base, row] - shift, outer[1, base, row] + half_shift, scale,
                         one_values, one_far, two_values, two_far, f, f_far, g, g_far,
                     )  # fmt: skip
                 started = True
@@ -253,7 +237,7 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, shift, half_shift, c
                 for h in range(real_hops, n_hops):
                     way = hops[REAL_FIRST, h]
                     source = p - hops[FAR, way]
-                    _add_hop(to_re, to_im, re, im, p, n, source, 1.0, 0.0, scaled[0, way], scaled[1, way], first, 1.0)
+                    _add_hop(to_re, to_im, re, im, p, n, source, scale, 0.0, hop[0, way], hop[1, way], first, 1.0)
                 for h in range(real_outer, n_outer):
                     way = outers[REAL_FIRST, h]
                     if opens[way, row] > 0:
