@@ -28,6 +28,14 @@ STORED = {
 FEW = np.linspace(0.05, 1.1, 3)
 SMALL = {
     "fluctuation_spectrum": {"SIZES": (5, 6), "SMALL": 4, "TAUS": np.linspace(0, 2, 9), "BURN_IN": 0.5},
+    "counting_crossover": {
+        "SIZES": (2, 3, 4),
+        "FIELDS": np.linspace(-0.06, 0.12, 5),
+        "CLONED": 4,
+        "SAMPLED": (0.02,),
+        "CLONES": {"n_clones": 4, "time": 2.0, "interval": 0.5, "populations": 3},
+    },
+    "switching_rates": {"SIZES": (8, 10), "COMPARED": {10: 2}, "END": 60.0},
     "bistability": {"TIMES": np.linspace(0, 60, 121), "SHADED": np.array([4.0, 5.0, 6.0]), "FINE": FEW + 4.5},
     "phase_diagram": {"GRID": (FEW, FEW), "BRANCHES": FEW / 2, "MEASURED": FEW[:1], "POINTS": [(0.2, 0.4)]},
     "p_spin": {

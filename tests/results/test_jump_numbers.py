@@ -46,10 +46,10 @@ def test_a_poisson_process_and_its_errors():
     assert np.all(np.abs(p - poisson.pmf(k, expected))[seen] < WITHIN * error[seen])
     assert p.sum() == pytest.approx(1.0)
     # errors are the spread of repeated runs
-    many = [cj.counting.numbers(poisson_records(rate, 10.0, 100, 10 + i), width=width) for i in range(150)]
+    many = [cj.counting.numbers(poisson_records(rate, 10.0, 100, 10 + i), width=width) for i in range(100)]
     spread = np.std([one.cumulants for one in many], axis=0)
     stated = np.mean([one.stderr for one in many], axis=0)
-    np.testing.assert_allclose(stated / spread, 1, atol=0.25)
+    np.testing.assert_allclose(stated / spread, 1, atol=0.3)
     # wrong on purpose: another rate
     assert abs(found.cumulants[0] - 1.1 * expected) > WITHIN * found.stderr[0]
 

