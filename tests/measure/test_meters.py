@@ -200,8 +200,8 @@ def test_a_result_without_what_is_asked_for_says_so():
     result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), TIMES, n_traj=2)
     with pytest.raises(cj.ArgumentError, match="`order` must belong to a model with order parameters"):
         _ = result.order
-    with pytest.raises(cj.ArgumentError, match="a product \\(tuple\\) of two"):
-        cj.simulate(model, cj.tilted(model, 1.1, 0.4), TIMES, n_traj=2, observables={"a": [({S: Z},) * 3]})
+    with pytest.raises(cj.ArgumentError, match="a product \\(tuple\\) of up to 4"):
+        cj.simulate(model, cj.tilted(model, 1.1, 0.4), TIMES, n_traj=2, observables={"a": [({S: Z},) * 5]})
 
 
 def points():
@@ -209,7 +209,14 @@ def points():
     hopfield = cj.systems.hopfield(PATTERNS, 0.5, 1.2)
     levels = cj.Model([cj.Block("p", 3, levels=3), cj.Block(S, 4)])
     more = {"distributions": [1.0], "burn_in": 0.2}
-    yield Point(hopfield, cj.tilted(hopfield, 1.1, 0.4), TIMES, n_traj=3, observables={"y": [{"++": Y}]}, **more)
+    yield Point(
+        hopfield,
+        cj.tilted(hopfield, 1.1, 0.4),
+        TIMES,
+        n_traj=3,
+        observables={"y": [{"++": Y}], "yyy": [({"++": Y},) * 3]},
+        **more,
+    )
     yield Point(levels, cj.product(levels, {"p": [1, 0, 0], S: [1, 0]}), TIMES, n_traj=3, **more)
 
 

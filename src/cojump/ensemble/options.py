@@ -125,7 +125,7 @@ class RunOptions:
         example="true",
     )
     observables: Mapping[str, Any] = option(
-        "Polynomials of averages up to second order, by label.",
+        "Polynomials of averages up to fourth order, by label.",
         default_factory=dict,
         example='{zz = "spins.z * spins.z"}',
     )

@@ -87,9 +87,11 @@ def simulate(
         order parameters have to be sums and products of them, squeezing needs x, y and z of a block, the states of one
         and two particles (``cojump.reduced``) all averages of it. They replace those that the model may name.
     observables : mapping of str to list of terms, optional
-        Polynomials of averages up to second order, by label. A term is a mapping {block: X}, the average
-        Σ_b (1/N_b) Σ_{k in b} X_b^(k) with Hermitian X_b, or a tuple of two such mappings, the symmetrised product
-        ½{A, B} of two averages; the terms of a list are added up. See ``result.observables``.
+        Polynomials of averages up to fourth order, by label. A term is a mapping {block: X}, the average
+        Σ_b (1/N_b) Σ_{k in b} X_b^(k), or a tuple of up to four such mappings, the mean of their product over all
+        orders, ½(A B + B A) of two; the terms of a list are added up. The X_b need not be Hermitian: the real part is
+        measured (a factor times -1j gives the imaginary part). Three and four factors are read off the state at
+        every output time, and have no average over a window. See ``result.observables``.
     distributions : (T',) array
         Output times at which the distribution of M in each block is measured. See ``result.distribution``.
     burn_in : float, optional

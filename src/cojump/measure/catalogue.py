@@ -15,7 +15,7 @@ from .jump_counts import ActivityMeter, CountMeter
 from .meter import Meter, StateMeter
 from .order_parameters import OrderMeter
 from .photons import PhotonMeter, counted_modes
-from .polynomials import PolynomialMeter
+from .polynomials import HighPolynomialMeter, PolynomialMeter, is_low, polynomials_of
 from .squeezing import SqueezingMeter
 from .time_windows import WindowMeter, window_of
 from .total_spin import SpinMeter
@@ -63,6 +63,9 @@ def meters_of(model: Model, times: Array, asked: Asked) -> tuple[Meter | StateMe
         meters.append(PhotonMeter(model, times))
     if detections(model) and times[-1] > 0:
         meters.append(CurrentMeter(model, times))
+    high = {label: p for label, p in polynomials_of(model, asked.observables).items() if not is_low(p)}
+    if high:
+        meters.append(HighPolynomialMeter(times, high))
     if len(asked.distributions):
         meters.append(DistributionMeter(model, asked.distributions))
     measured = window_of(times, asked.burn_in, asked.window)
@@ -78,6 +81,7 @@ def _linear_meters(model: Model, times: Array, asked: Asked) -> list[Meter]:
     meters: list[Meter] = [AverageMeter(model, times)]
     if model.order_parameters:
         meters.append(OrderMeter(model, times))
-    if asked.observables:
-        meters.append(PolynomialMeter(model, times, asked.observables))
+    low = {label: p for label, p in polynomials_of(model, asked.observables).items() if is_low(p)}
+    if low:
+        meters.append(PolynomialMeter(model, times, low))
     return meters

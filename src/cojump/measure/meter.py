@@ -11,11 +11,13 @@ sectors, numbers of jumps. A :class:`StateMeter` reads the pure state itself, at
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.collective_average import CollectiveAverage
 from ..tools.types import Array
 from .moments import Moments
 from .statistics import Extra
@@ -50,6 +52,9 @@ class PureState(Protocol):
 
     def along(self, block: int) -> NDArray[np.complex128]:
         """(2J + 1, R) amplitudes over M = -J..J of a block of two levels, and whatever it may be entangled with."""
+
+    def product(self, averages: Sequence[CollectiveAverage]) -> complex:
+        """The mean of <A B ..> over all orders of some averages."""
 
     def probabilities(self, block: int) -> Array:
         """(2J + 1,) probabilities of M = -J..J of a block of two levels."""

@@ -1,4 +1,8 @@
-"""Polynomials of averages that the user asks for."""
+"""Polynomials of averages that the user asks for.
+
+A product is the mean over all orders of its factors, which need not be Hermitian; its real part is measured. Up to two
+factors it is a linear map of what every trajectory reports. Three and four are read off the state itself.
+"""
 
 from __future__ import annotations
 
@@ -10,35 +14,63 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..model import Model
+from ..model.collective_average import CollectiveAverage, average_of
 from ..tools import checks
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
-from .meter import Meter, Trajectory
+from .meter import Meter, PureState, StateMeter, Trajectory
+
+MOST = 4
+"""Factors of a product."""
+
+Polynomial = list[tuple[CollectiveAverage, ...]]
+"""Its terms, each as its factors; a factor that occurs twice is one and the same object."""
+
+
+def polynomials_of(model: Model, observables: Mapping[str, Any]) -> dict[str, Polynomial]:
+    """What a user has written as polynomials, checked.
+
+    Raises
+    ------
+    ArgumentError
+        If a label is none, a term has no factor or too many, or a factor is no average.
+    """
+    made: dict[str, Polynomial] = {}
+    rule = f"have terms of one average {{block: matrix}} or a product (tuple) of up to {MOST}"
+    for label, terms in observables.items():
+        if not isinstance(label, str) or not label:
+            raise ArgumentError("observables", "have names as keys", f"one is {checks.shown(label)}")
+        name = f"observables[{checks.shown(label)}]"
+        what = f"a list of terms, each an average {{block: matrix}} or a tuple of up to {MOST}"
+        made[label] = []
+        for term in [terms] if isinstance(terms, Mapping) else checks.items(name, terms, what):
+            factors = term if isinstance(term, tuple) else (term,)
+            if not 1 <= len(factors) <= MOST:
+                raise ArgumentError(name, rule, f"one term has {len(factors)}")
+            known = {id(f): average_of(model, name, f) for f in factors}
+            made[label].append(tuple(known[id(f)] for f in factors))
+    return made
+
+
+def is_low(polynomial: Polynomial) -> bool:
+    """Whether no term has more than two factors."""
+    return all(len(term) <= 2 for term in polynomial)
 
 
 class PolynomialMeter(Meter):
-    """Polynomials of the averages up to second order, given as matrices."""
+    """Polynomials of the averages up to second order."""
 
     name = "observables"
 
-    def __init__(self, model: Model, times: Array, observables: Mapping[str, Any]) -> None:
-        super().__init__(tuple(observables), times)
+    def __init__(self, model: Model, times: Array, polynomials: Mapping[str, Polynomial]) -> None:
+        super().__init__(tuple(polynomials), times)
         self._A = A = len(model.labels)
-        self._factors: list[tuple[int, float, Array, float, Array]] = []
-        rule = "have terms of one average {block: matrix} or a product (tuple) of two"
-        for n, (label, terms) in enumerate(observables.items()):
-            if not isinstance(label, str) or not label:
-                raise ArgumentError("observables", "have names as keys", f"one is {checks.shown(label)}")
-            name = f"observables[{checks.shown(label)}]"
-            if isinstance(terms, Mapping):
-                terms = [terms]
-            for term in checks.items(name, terms, "a list of terms, each an average {block: matrix} or a tuple of two"):
-                factors = term if isinstance(term, tuple) else (term,)
-                if not 1 <= len(factors) <= 2:
-                    raise ArgumentError(name, rule, f"one term has {len(factors)}")
-                maps = [model.linear(name, f) for f in factors]
+        self._factors: list[tuple[int, complex, Any, complex, Any]] = []
+        for n, (label, terms) in enumerate(polynomials.items()):
+            for term in terms:
+                maps = [average.measured(model, f"observables[{checks.shown(label)}]") for average in term]
                 if len(maps) == 1:
-                    maps.append((1.0, np.zeros(A)))
+                    maps.append((1.0 + 0j, np.zeros(A, dtype=complex)))
                 (c, v), (d, w) = maps
                 self._factors.append((n, c, v, d, w))
 
@@ -48,9 +80,9 @@ class PolynomialMeter(Meter):
         n, A = len(self.labels), self._A
         constant, first, second = np.zeros(n), np.zeros((n, A)), np.zeros((n, A, A))
         for i, c, v, d, w in self._factors:
-            constant[i] += c * d
-            first[i] += c * w + d * v
-            second[i] += (np.outer(v, w) + np.outer(w, v)) / 2
+            constant[i] += (c * d).real
+            first[i] += (c * w + d * v).real
+            second[i] += (np.outer(v, w) + np.outer(w, v)).real / 2
         return constant, first, second
 
     def sample(self, one: Trajectory, reference: Array) -> Array:
@@ -58,3 +90,17 @@ class PolynomialMeter(Meter):
         constant, first, second = self._coefficients
         products = np.einsum("tij,nij->tn", from_pairs(one.second, one.mean.shape[1]), second)
         return constant + one.mean @ first.T + products
+
+
+class HighPolynomialMeter(StateMeter):
+    """Polynomials with products of three or four averages, read off the state at every output time."""
+
+    name = "products"
+
+    def __init__(self, times: Array, polynomials: Mapping[str, Polynomial]) -> None:
+        super().__init__(tuple(polynomials), times)
+        self._polynomials = list(polynomials.values())
+
+    def read(self, state: PureState) -> Array:
+        """(n,) expectation values."""
+        return np.array([sum(state.product(term).real for term in terms) for terms in self._polynomials])

@@ -47,16 +47,20 @@ class CollectiveAverage:
         imaginary = {m: (complex(x.imag), complex(y.imag)) for m, (x, y) in self.modes.items()}
         return replace(self, blocks=first, modes=real), replace(self, blocks=second, modes=imaginary)
 
-    @cached_property
-    def coefficients(self) -> tuple[complex, NDArray[np.complex128]]:
-        """The number c and the vector w (A,) with which it is c + Σ_a w_a m_a, over all averages of the model."""
+    def measured(self, model: Model, name: str) -> tuple[complex, NDArray[np.complex128]]:
+        """The same as ``coefficients`` over the averages that a model measures; ArgumentError about ``name``."""
         found: list[tuple[float, NDArray[np.float64]]] = []
         for part in self.hermitian:
             named: dict[str, Any] = {self.model.blocks[b].name: x for b, x in part.blocks.items()}
             named |= {self.model.modes[m].name: (x.real, y.real) for m, (x, y) in part.modes.items()}
-            found.append(self.model.linear("average", named))
+            found.append(model.linear(name, named))
         (c, w), (d, v) = found
         return complex(c, d), w + 1j * v
+
+    @cached_property
+    def coefficients(self) -> tuple[complex, NDArray[np.complex128]]:
+        """The number c and the vector w (A,) with which it is c + Σ_a w_a m_a, over all averages of the model."""
+        return self.measured(self.model, "average")
 
     @property
     def square(self) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:

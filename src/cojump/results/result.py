@@ -236,7 +236,8 @@ class Result(Averages):
 
     def _measured(self) -> list[str]:
         """The attributes that further statistics are read with."""
-        found = {name.split("/")[0]: f".{name.split('/')[0]}" for name in self.extras if not name.startswith(PREFIX)}
+        names = ["observables" if name == "products" else name.split("/")[0] for name in self.extras]
+        found = {name: f".{name}" for name in names if not name.startswith(PREFIX.split("/")[0])}
         if "distribution" in found:
             found["distribution"] = ".distribution(block)"
         kinds = {"averages": "", "order": "_order", "observables": "_observables"}
@@ -334,8 +335,18 @@ class Result(Averages):
 
     @cached_property
     def observables(self) -> Estimates:
-        """The observables given to ``simulate``."""
-        return self._polynomials("observables", "observables")
+        """The observables given to ``simulate``; those with products of three and four averages stand last."""
+        names = [name for name in ("observables", "products") if name in self.extras]
+        if len(names) < 2:
+            return self._polynomials(names[0] if names else "observables", "observables")
+        low, high = (self._polynomials(name, "observables") for name in names)
+        flags = None if low.uncertain is None or high.uncertain is None else (low.uncertain, high.uncertain)
+        return Estimates(
+            low.labels + high.labels,
+            np.concatenate([low.mean, high.mean], axis=1),
+            np.concatenate([low.stderr, high.stderr], axis=1),
+            None if flags is None else np.concatenate(flags, axis=1),
+        )
 
     def _polynomials(self, name: str, what: str) -> Estimates:
         extra = self._extra(name, what)
@@ -370,10 +381,12 @@ class Result(Averages):
     def asked_for(self) -> dict[str, tuple[Array, Estimates]]:
         """Times and values of the figures by label that not every run measures, by the name of their property."""
         always = ("counts", "spin")
-        names = [
-            name for name, extra in self.extras.items() if extra.is_labelled and name not in always and self.n_traj
-        ]
-        return {name: (self.extras[name].times, getattr(self, name)) for name in names}
+        times = {
+            "observables" if name == "products" else name: extra.times
+            for name, extra in self.extras.items()
+            if extra.is_labelled and name not in always and self.n_traj
+        }
+        return {name: (own, getattr(self, name)) for name, own in times.items()}
 
     @cached_property
     def squeezing(self) -> Estimates:

@@ -30,11 +30,12 @@ from ..model.mixtures import Mixture, starts_of
 from ..model.states import State
 from ..tools.matrices import from_pairs
 from ..tools.types import Array, Complex
-from .collective_action import collective_action
+from .collective_action import acted
 from .engine import make_engine
 from .outcome import Engine
-from .pure_state import Factor, Ket, PureState
+from .pure_state import PureState
 from .recipe import Part, recipe_of
+from .state_factor import Factor, Ket
 
 _STREAM = 2**33
 """The streams of the branches, beyond all those of the trajectory itself."""
@@ -83,8 +84,8 @@ class Branches:
         c, w = a.coefficients
         far = c + mean @ w - reference[:-1]
         total, crossed = 0j, np.zeros(len(self._taus), dtype=np.complex128)
-        for p, (part, factor) in enumerate(zip(self._parts, states[0].factors, strict=True)):
-            psi, made = self._acted(part, factor, b)
+        for p, factor in enumerate(states[0].factors):
+            psi, made = acted(factor, b)
             own = complex(np.vdot(psi.amplitudes, made))
             total += own
             rest = made - own * psi.amplitudes
@@ -109,7 +110,7 @@ class Branches:
         constant, w, W = c.square
         n = constant + outcome.mean @ w + np.einsum("tab,ab->t", from_pairs(outcome.second, len(w)), W)
         (p,) = self.parts_of(c)
-        psi, made = self._acted(self._parts[p], states[0].factors[p], c)
+        psi, made = acted(states[0].factors[p], c)
         weight = float(np.vdot(made, made).real)
         later_on = np.zeros(len(self._taus))
         if weight > 0:
@@ -127,12 +128,6 @@ class Branches:
             for p, part in enumerate(self._parts)
             if set(part.blocks) & set(average.blocks) or set(part.modes) & set(average.modes)
         ]
-
-    def _acted(self, part: Part, factor: Factor, b: CollectiveAverage) -> tuple[Factor, Ket]:
-        sizes = [block.size for block in self.model.blocks]
-        matrices = {part.blocks.index(n): x / sizes[n] for n, x in b.blocks.items() if n in part.blocks}
-        ladders = {part.modes.index(m): b.ladder(m) for m in b.modes if m in part.modes}
-        return collective_action(factor, part.model.blocks, matrices, ladders)
 
     def _seen(self, p: int, w: Complex) -> NDArray[np.complex128]:
         """The coefficients of an average in those of one part."""

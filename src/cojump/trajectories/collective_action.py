@@ -11,9 +11,18 @@ from scipy.sparse import csr_array
 from ..basis.fock_window import FockWindow
 from ..basis.sectors import sector_of
 from ..model import Block
+from ..model.collective_average import CollectiveAverage
 from ..tools.types import Matrix
 from .axes import seen
-from .pure_state import Factor, Ket
+from .state_factor import Factor, Ket
+
+
+def acted(factor: Factor, average: CollectiveAverage) -> tuple[Factor, Ket]:
+    """ψ and Aψ on the same windows, of that part of an average that acts on a factor of the state."""
+    blocks, model = factor.blocks, average.model
+    matrices = {blocks.index(b): x / model.blocks[b].size for b, x in average.blocks.items() if b in blocks}
+    ladders = {factor.modes.index(m): average.ladder(m) for m in average.modes if m in factor.modes}
+    return collective_action(factor, [model.blocks[b] for b in blocks], matrices, ladders)
 
 
 def collective_action(

@@ -18,7 +18,8 @@ from .outcome import Outcome
 from .product_engine import ProductEngine
 from .product_moves import Ket
 from .product_sectors import Box
-from .pure_state import Factor, PureState
+from .pure_state import PureState
+from .state_factor import Factor
 from .unravelling import leap
 
 _SEGMENT = 4096

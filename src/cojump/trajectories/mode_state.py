@@ -17,7 +17,8 @@ from .kernels.common import Gathered, Step
 from .product_moves import Ket, around
 from .product_sectors import Box
 from .product_state import ProductState
-from .pure_state import Factor, PureState
+from .pure_state import PureState
+from .state_factor import Factor
 
 FAR = 0.5
 """|<a>| of a displaced mode above which its frame is moved."""

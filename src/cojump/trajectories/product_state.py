@@ -28,8 +28,9 @@ from .product_jumps import ProductJumps
 from .product_moves import Ket, Moves
 from .product_sectors import Box, ProductBasis, ProductSector
 from .product_windows import Windows, moved, support
-from .pure_state import Factor, PureState, UserFrame
+from .pure_state import PureState
 from .sector_matrix import program_matrix
+from .state_factor import Factor, UserFrame
 from .work_space import work_space
 
 LONG_STEP = 2**25

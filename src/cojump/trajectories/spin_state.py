@@ -19,8 +19,9 @@ from .kernels.trajectory import is_stiff
 from .kernels.waiting_time import lone_step, sum_at
 from .kernels.window import SHARE, trim
 from .long_step import LARGEST
-from .pure_state import Factor, PureState, UserFrame
+from .pure_state import PureState
 from .sector_matrix import sector_matrix
+from .state_factor import Factor, UserFrame
 from .work_space import work_space
 
 Ket = NDArray[np.complex128]

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ArgumentError
+from ...measure.polynomials import MOST
+from ...model.collective_average import average_of
 from ...tools.checks import named
 from .arrays import matrix
 from .tables import number, show, suggestion
@@ -26,7 +28,7 @@ _FORM = 'be a term or a list of terms, such as "spins.z * spins.z", ["0.5 * a.z"
 
 @dataclass(frozen=True)
 class Term:
-    """A product of one or two averages.
+    """A product of up to four averages.
 
     Attributes
     ----------
@@ -51,7 +53,7 @@ class Term:
 
     def _check(self, average: Mapping[str, Any], model: Model) -> None:
         try:
-            model.linear(self.name, average)
+            average_of(model, self.name, average).measured(model, self.name)
         except ArgumentError as error:
             name = error.name
             for block in average:
@@ -117,8 +119,9 @@ def _term(name: str, value: object) -> Term:
             weight *= number(name, factor)
         else:
             raise ArgumentError(name, _FORM, f"one term is {show(value)}")
-    if not 1 <= len(factors) <= 2:
-        raise ArgumentError(name, "have terms of one average or a product of two", f"one term is {show(value)}")
+    if not 1 <= len(factors) <= MOST:
+        rule = f"have terms of one average or a product of up to {MOST}"
+        raise ArgumentError(name, rule, f"one term is {show(value)}")
     return Term(name, number(name, weight), tuple(factors))
 
 
