@@ -37,7 +37,7 @@ def cavity():
 
 
 def hopfield():
-    model = cj.systems.hopfield(cj.systems.random_patterns(2, 40, 1), 0.5, 1.7, merge=True)
+    model = cj.systems.hopfield(cj.systems.random_patterns(3, 18, 1), 0.5, 1.7, merge=True)
     return model, cj.corrupted(model, 0, 0.8)
 
 
@@ -81,7 +81,8 @@ def test_seed_for_seed(name):
         a, b = (engine.run(7, index, record=True) for engine in (coarse, fine))
         n = min(a.n_jumps, b.n_jumps)
         same = a.jumps["channel"][:n] == b.jumps["channel"][:n]
-        same &= (a.jumps["sector"][:n] == b.jumps["sector"][:n]).reshape(n, -1).all(axis=1)
+        sectors = zip(a.jumps["sector"][:n], b.jumps["sector"][:n], strict=True)
+        same &= np.array([np.array_equal(mine, other) for mine, other in sectors], dtype=bool)
         first = n if same.all() else int(np.argmin(same))
         differs = first < n or a.n_jumps != b.n_jumps
         until = min(a.jumps["time"][first], b.jumps["time"][first]) if first < n else TIMES[-1]
@@ -99,6 +100,6 @@ def test_seed_for_seed(name):
         f"\n{name:12} {TRAJECTORIES} trajectories, {jumps} jumps compared, {differ} with a jump that differs; "
         f"largest difference before it: averages {worst['averages']:.1e}, jump times {worst['jump times']:.1e}"
     )
-    assert jumps > 100
+    assert jumps > 40
     assert differ <= 2
     assert max(worst.values()) < 1e-6

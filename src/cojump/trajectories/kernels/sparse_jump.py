@@ -65,7 +65,7 @@ def clear(heap):
     heap.filled[0] = 0
 
 
-@njit(**OPTIONS)
+@njit(inline="always", **OPTIONS)
 def put(heap, p, a, re, im):
     """Add to what lies at a place of a heap."""
     if heap.there[p] == 0:
