@@ -88,6 +88,33 @@ def potential_of_two(N):
     return cj.Model([cj.Block("a", a), cj.Block("b", N - a)], [*drive, well], jumps)
 
 
+def two_averages(N):
+    """A rate of the averages of a quarter and of three quarters of the particles, which commute with nothing else."""
+    a = N // 4
+    traced = 0.4 * LOWER + 0.2 * X + 0.3 * ONE
+    jumps = [
+        cj.LocalJump(
+            traced,
+            "a",
+            amplitude=lambda x, y: 1 + 0.3 * x - 0.2 * y + 0.2 * x * y,
+            argument=({"a": Z, "b": 0.5 * X}, {"b": X}),
+            exclude_self=True,
+        ),
+        cj.LocalJump(0.5 * RAISE, "b", rate=lambda x, y: np.exp(0.3 * x - 0.4 * y), argument=({"a": Z}, {"b": X})),
+    ]
+    return cj.Model(
+        [cj.Block("a", a), cj.Block("b", N - a)], [cj.OneBody(0.5 * X, "a"), cj.OneBody(0.3 * Y, "b")], jumps
+    )
+
+
+def gated(N):
+    """A collective jump with an operator-valued rate along an axis of its own, beside a local one."""
+    jump = cj.CollectiveJump(
+        {S: LOWER + 0.2 * Z}, 0.8, amplitude=lambda x: 1 + 0.5 * x + 0.3 * x**2, argument={S: 0.6 * X + 0.8 * Z}
+    )
+    return cj.Model([cj.Block(S, N)], [cj.OneBody(0.7 * Y, S)], [jump, cj.LocalJump(0.6 * RAISE, S)])
+
+
 def tilted(model):
     return cj.tilted(model, THETA, PHI)
 
@@ -111,6 +138,8 @@ MODELS = {
     "mixed decay": (mixed_decay, tilted, ONE_BLOCK),
     "hopfield of two blocks": (hopfield_two, each_its_own, TWO_BLOCKS),
     "two blocks": (two_blocks, each_its_own, TWO_BLOCKS),
+    "two averages": (two_averages, tilted, TWO_BLOCKS),
+    "collective with a rate": (gated, tilted, (4, 8, 16)),
     "p-spin": (lambda N: cj.systems.p_spin(N, 3, 0.6, 0.8, 1.0, 0.2), tilted, ONE_BLOCK),
     "potential": (potential, tilted, ONE_BLOCK),
     "potential of two blocks": (potential_of_two, each_its_own, TWO_BLOCKS),

@@ -10,6 +10,8 @@ import cojump as cj
 from cojump.theory.expansion import Expansion
 from cojump.theory.mean_field import Flow
 from tests.oracle import Oracle, product_state, with_coherent_modes
+from tests.support.extrapolation import Approach
+from tests.support.pauli import LOWER, RAISE, X, Z
 from tests.support.random_models import random_density, random_matrix, random_unitary
 from tests.theory.test_expansion import S, coefficient, exact_coefficients, off, one_block, start_of, theory
 
@@ -225,6 +227,34 @@ def test_jumps_with_a_quantum(levels, shares, emits):
     for one, other in zip(expansion.densities(change), flow(r, alphas), strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-12)
     np.testing.assert_allclose(expansion.amplitudes(change), flow.modes(r, alphas), rtol=0, atol=1e-12)
+
+
+@pytest.mark.validation
+def test_exact_moments_with_quanta_extrapolate_to_the_theory():
+    """C and δ of atoms that emit and absorb: the half quantum that the order of a and a† leaves is among them."""
+    covariances, corrections, times = [], [], [0.6]
+    for N in (2, 4, 8):
+        model = cj.Model(
+            [cj.Block("a", N), cj.Mode("m")],
+            [cj.OneBody(0.5 * X, "a")],
+            [
+                cj.ModeJump(0.9 * LOWER + 0.2 * Z, "a", "m", emits=True),
+                cj.ModeJump(0.6 * RAISE, "a", "m", emits=False),
+                cj.ModeLoss(1.0, "m"),
+            ],
+        )
+        state = cj.product(model, {"a": [np.cos(0.4), 1j * np.sin(0.4)], "m": 0.5 - 0.3j})
+        mf, exact = cj.mean_field(model, state, times), cj.master_equation(model, state, times, tolerance=1e-7)
+        covariances.append(exact.covariance.reshape(1, -1))
+        corrections.append(N * (exact.mean - mf.mean))
+    for found in (
+        Approach(np.array(covariances), mf.covariance.reshape(1, -1)),
+        Approach(np.array(corrections), mf.correction),
+    ):
+        print(f"missed by {found.miss:.1e}, {found.still:.3f} left, ratio {found.ratio:.3f}")
+        assert found.miss < 0.02
+        assert 1.6 < found.ratio < 2.6
+        assert found.still > 0.01
 
 
 # ---- derivatives ---------------------------------------------------------------------------------
