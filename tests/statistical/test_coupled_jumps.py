@@ -8,7 +8,7 @@ import pytest
 import cojump as cj
 from cojump.trajectories import frames
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import BANDED, LATTICE, MODES, PRODUCT, SPARSE
+from cojump.trajectories.representations import BANDED, LATTICE, MODES, PATTERN_ROWS, PRODUCT, SPARSE
 from tests import oracle
 from tests.statistical.coupled_cases import FOCK, GATED, QUANTA, SEVERAL, start
 from tests.statistical.rules import against_oracle, pool
@@ -75,8 +75,8 @@ RUN_BY = {
     "two blocks": LATTICE,
     "two blocks, crossed": LATTICE,
     "two blocks, turned": PRODUCT,
-    "three levels": SPARSE,
-    "three levels, self excluded": SPARSE,
+    "three levels": PATTERN_ROWS,
+    "three levels, self excluded": PATTERN_ROWS,
     "three levels, turned": PRODUCT,
     "collective": SPARSE,
     "collective, beside a local rate": SPARSE,
