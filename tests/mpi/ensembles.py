@@ -43,7 +43,16 @@ def beside_a_mode():
     return (model, cj.tilted(model, 2.0, 0.3), TIMES[:5]), {"n_traj": 20, "chunk": 3, "keep": 20, "seed": SEED}
 
 
+def watched():
+    """Light of a time crystal on a detector that misses some of it: noise by (seed, i), clicks beside it."""
+    model = cj.systems.boundary_time_crystal(6, 1.2, 1.0)
+    chosen = {"decay": cj.unravelling.homodyne(0.4, 0.7, error=0.05)}
+    options = {"n_traj": 20, "chunk": 3, "keep": 20, "seed": SEED, "unravelling": chosen}
+    return (model, cj.tilted(model, 0.6, 0.3), TIMES[:5]), options
+
+
 CASES = {
+    "watched": watched,
     "mixed": mixed_start,
     "few_chunks": fewer_chunks_than_ranks,
     "three_levels": three_levels,

@@ -53,9 +53,11 @@ def test_any_number_of_ranks_gives_the_same_bits(ranks, alone, run_file, tmp_pat
 @pytest.mark.parametrize("name", ensembles.CASES)
 def test_one_trajectory_alone_equals_its_record(name, alone):
     arguments, options = ensembles.CASES[name]()
-    one = cj.trajectory(*arguments, seed=options["seed"], index=ensembles.REPLAYED)
+    chosen = options.get("unravelling")
+    one = cj.trajectory(*arguments, seed=options["seed"], index=ensembles.REPLAYED, unravelling=chosen)
     (result,) = cj.load(alone / f"{name}.h5")
     assert digests.of_arrays(one.mean) == digests.of_arrays(result.trajectories[ensembles.REPLAYED])
+    assert np.array_equal(one.records, result.records[ensembles.REPLAYED])
 
 
 def test_a_trajectory_of_a_sweep_can_be_replayed(alone):

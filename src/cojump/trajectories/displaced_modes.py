@@ -136,6 +136,14 @@ def displaced_modes(model: Model, rotations: list[NDArray[np.complex128]]) -> li
 
 
 def _staying(model: Model, mode: str) -> complex | None:
-    """The reference of a mode that stays; None if it follows it."""
-    losses = [j for j in model.mode_losses.values() if isinstance(j, ObservedLoss) and j.mode == mode]
-    return next((loss.reference for loss in losses if loss.reference is not None), None)
+    """The reference of a mode that stays; None if it follows it.
+
+    Where all of its light gives a current nothing is counted: no reference has any effect, and 0 makes no new tables.
+    """
+    losses = [jump for jump in model.mode_losses.values() if jump.mode == mode]
+    observed = [loss for loss in losses if isinstance(loss, ObservedLoss)]
+    given = [loss.reference for loss in observed if loss.reference is not None]
+    if given:
+        return given[0]
+    whole = [o for o in observed if o.detection is not None and o.detection.efficiency == 1]
+    return 0j if losses and len(whole) == len(losses) else None

@@ -163,7 +163,13 @@ def apart(left, right):
     overlap = 0.0 + 0.0j
     for i in range(len(left)):
         overlap += left[i].conjugate() * right[i]
-    return sqrt(max(2.0 - 2.0 * abs(overlap), 0.0))
+    size = abs(overlap)
+    phase = overlap.conjugate() / size if size > 0.0 else 1.0 + 0.0j
+    total = 0.0  # from 2 - 2 |overlap| a distance below 1e-8 would be rounding
+    for i in range(len(left)):
+        difference = left[i] - phase * right[i]
+        total += difference.real * difference.real + difference.imag * difference.imag
+    return sqrt(total)
 
 
 @njit(**OPTIONS)
