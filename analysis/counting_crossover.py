@@ -2,7 +2,8 @@
 
 Caption. Constrained model (flips at the rates 2 γ n² up and γ n² down, drive Ω = 0.05 γ). (a) θ(s)/N. (b) Mean rate of
 jumps per particle in the ensemble biased by e^{-sK}: active for s < s_c, inactive for s > s_c, the steeper the larger
-N; points with standard errors are populations of clones at N = 12. (c) Fano factor at s; its peak grows with N.
+N; points with standard errors are populations of clones at N = 12, which are slow to leave the active phase where the
+inactive one is the favoured one (s = 0.09). (c) Fano factor at s; its peak grows with N.
 (d) Rate function φ(k)/N of the rate k of jumps: it flattens between the two phases, trajectories that are active for
 a part of the time and inactive for the rest; dashed: independent jumps with the same mean (Poisson), which have no
 such tail.

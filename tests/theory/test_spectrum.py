@@ -369,8 +369,9 @@ def test_rates_of_switching_are_inverse_residence_times(size, trajectories):
         print(f"N = {size}, phase {phase + 1}: {found.rates[phase]:.5f}, residence {rate:.5f} ± {spread:.5f}")
         assert spread < 0.06 * rate
         assert abs(found.rates[phase] - rate) < 3 * np.hypot(spread, rate / found.separation)
-        # wrong on purpose: the rates of the other phase
-        assert abs(found.rates[1 - phase] - rate) > 3 * np.hypot(spread, rate / found.separation) or size == 45
+        if size != 45:  # where the two rates are alike
+            # wrong on purpose: the rate of the other phase
+            assert abs(found.rates[1 - phase] - rate) > 3 * np.hypot(spread, rate / found.separation)
 
 
 # ---- refusals ------------------------------------------------------------------------------------
