@@ -19,7 +19,7 @@ STORED = {
     "oscillations": {"limit_cycle": ["times.end=4"], "time_crystal": ["times.end=4"]},
     "potts_retrieval": {"potts": ["model.size=[4, 5, 6]"]},
     "constrained_meanfield": {"constrained": []},
-    "ramp": {"ramp": ["model.size=[4, 6]"]},
+    "ramp": {"ramp": ["model.size=[4, 6]", "times.end=1"]},
     "superradiance": {"superradiance": ["model.size=[4, 6]", "times.end=2"]},
     "multimode_retrieval": {"multimode": ["times.end=0.25"]},
 }

@@ -38,7 +38,7 @@ def integrate_driven(
                         raise numbered(part, error) from error
             return total
 
-        found = integrate(derivative, y, np.append(0.0, ends - piece.start), **options)[1:]
+        found = integrate(derivative, y, np.append(0.0, ends - piece.start), since=piece.start, **options)[1:]
         path.append(found[: len(wanted)])
         y = np.ascontiguousarray(found[-1])
     return np.concatenate(path)

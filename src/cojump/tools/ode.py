@@ -117,6 +117,7 @@ def integrate(
     tolerances: tuple[float, float] = (1e-11, 1e-13),
     methods: Sequence[Method] = MEAN_FIELD,
     unit_rate: float = 1.0,
+    since: float = 0.0,
 ) -> Array:
     """(T, n) solution at the times, exactly the start at t = 0.
 
@@ -138,6 +139,8 @@ def integrate(
     unit_rate : float
         A rate, a power of two, that the integrator is to see as 1 (:attr:`cojump.Model.unit_rate`): scipy's integrators
         begin with steps that know absolute lengths of time.
+    since : float
+        What messages add to all times.
 
     Raises
     ------
@@ -170,17 +173,17 @@ def integrate(
                     counted, (0.0, scaled[-1]), start, method=method.name, t_eval=scaled, rtol=rtol, atol=atol
                 )
             except _SlidingError:
-                why = f"a rate is discontinuous, and at t = {reached:.3g} the flow slides along its jump"
+                why = f"a rate is discontinuous, and at t = {since + reached:.3g} the flow slides along its jump"
             except _TooManyStepsError:
                 why = (
-                    f"{asked} derivatives lead to t = {reached:.3g}; the flow is stiff beyond measure or oscillates "
+                    f"{asked} derivatives lead to t = {since + reached:.3g}; the flow is stiff beyond measure or oscillates "
                     f"very often, or a rate is discontinuous"
                 )
             else:
                 if path.success and np.all(np.isfinite(path.y)):
                     return path.y.T
                 why = "the solution is not finite" if path.success else " ".join(str(path.message).split())
-    raise ConvergenceError(f"The {what} could not be integrated to t = {times[-1]:g}: {why}")
+    raise ConvergenceError(f"The {what} could not be integrated to t = {since + times[-1]:g}: {why}")
 
 
 def exponential(derivative: Callable[[Array], Array], start: Array, times: Array) -> Array:
