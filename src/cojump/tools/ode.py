@@ -176,8 +176,8 @@ def integrate(
                 why = f"a rate is discontinuous, and at t = {since + reached:.3g} the flow slides along its jump"
             except _TooManyStepsError:
                 why = (
-                    f"{asked} derivatives lead to t = {since + reached:.3g}; the flow is stiff beyond measure or oscillates "
-                    f"very often, or a rate is discontinuous"
+                    f"{asked} derivatives lead to t = {since + reached:.3g}; the flow is stiff beyond measure or "
+                    f"oscillates very often, or a rate is discontinuous"
                 )
             else:
                 if path.success and np.all(np.isfinite(path.y)):
