@@ -14,7 +14,7 @@ TAUS = np.array([0.2, 0.5])
 MODEL = cj.Model(
     [cj.Block("p", 3), cj.Block("q", 4), cj.Mode("c")],
     [cj.OneBody(X, "p"), cj.ModeCoupling({"q": X}, "c")],
-    [cj.LocalJump(LOWER, "p"), cj.LocalJump(LOWER, "q"), cj.ModeLoss(1.0, "c")],
+    [cj.LocalJump(LOWER, "p"), cj.LocalJump(LOWER, "q"), cj.ModeLoss(1.0, "c", name="loss")],
 )
 STATE = cj.mixture(
     [(0.5, cj.tilted(MODEL, 1.1, 0.4, modes={"c": 0.2})), (0.5, cj.tilted(MODEL, 0.3, 0.1, modes={"c": 0.5}))]
@@ -39,6 +39,8 @@ def test_a_sample_is_a_function_of_seed_and_index_alone():
 def test_g2_of_a_jump_is_that_of_its_operator():
     one = cj.g2(MODEL, STATE, TAUS, "c", start=0.3, n_traj=4, seed=7)
     np.testing.assert_array_equal(cj.g2(MODEL, STATE, TAUS, 2, start=0.3, n_traj=4, seed=7).samples, one.samples)
+    named = cj.g2(MODEL, STATE, TAUS, "loss", start=0.3, n_traj=4, seed=7)
+    np.testing.assert_array_equal(named.samples, one.samples)
     again = cj.g2(MODEL, STATE, TAUS, {"c": (1, 1j)}, start=0.3, n_traj=4, chunk=1, seed=7)
     np.testing.assert_array_equal(again.samples, one.samples)
 

@@ -151,8 +151,8 @@ def g2(
     taus : (T,) array
         Times τ, increasing, taus[0] ≥ 0.
     of : str, int or mapping
-        The name of a mode, the place of a collective jump or of the loss of a mode among ``model.jumps``, or c as an
-        average {block: matrix}.
+        The name of a mode; the name of a collective jump or of the loss of a mode, or its place among ``model.jumps``;
+        or c as an average {block: matrix}.
     start, n_traj, seed, tolerance, chunk, comm, progress
         As for :func:`two_time`.
 

@@ -106,6 +106,9 @@ def emitted(model: Model, of: object, name: str = "of") -> CollectiveAverage:
     model = model if model.averages is None else replace(model, averages=None)
     if isinstance(of, Mapping):
         return average_of(model, name, of)
+    named = [place for place, jump in enumerate(model.jumps) if isinstance(of, str) and jump.name == of]
+    if named and of not in model.mode_names:
+        of = named[0]
     if isinstance(of, str):
         return CollectiveAverage(model, {}, {model.mode_index(of, name): (1.0 + 0j, 1j)})
     if not model.jumps:

@@ -182,8 +182,8 @@ class Exact(ExactMoments):
         taus : (T,) array
             Times τ, increasing, taus[0] ≥ 0.
         of : str, int or mapping
-            The name of a mode, the place of a collective jump among ``model.jumps``, or c as an average, as in
-            :meth:`two_time`.
+            The name of a mode, the name of a collective jump or its place among ``model.jumps``, or c as an average,
+            as in :meth:`two_time`.
         start, memory, applications
             As for :meth:`two_time`.
 
