@@ -9,11 +9,11 @@ from tests.support.pauli import LOWER, X
 
 TIMES = np.array([0.0, 0.5, 1.0])
 WAYS = {
-    "photons": (cj.unravelling.counting(), 400),
-    "shifted": (cj.unravelling.shifted(1 + 0.5j), 400),
-    "homodyne": (cj.unravelling.homodyne(0.3, error=0.03), 400),
+    "photons": (cj.unravelling.counting(), 200),
+    "shifted": (cj.unravelling.shifted(1 + 0.5j), 200),
+    "homodyne": (cj.unravelling.homodyne(0.3, error=0.03), 200),
     "half": (cj.unravelling.homodyne(-1.3, 0.5, error=0.03), 600),
-    "heterodyne": (cj.unravelling.heterodyne(error=0.03), 400),
+    "heterodyne": (cj.unravelling.heterodyne(error=0.03), 200),
 }
 
 

@@ -10,7 +10,10 @@ import pytest
 from scipy.linalg import expm
 
 import cojump as cj
+from cojump.ensemble.run import run_points
 from cojump.errors import ArgumentError, UnsupportedError
+from cojump.jobs.points import point_of
+from cojump.jobs.run_file import read_run_file
 from cojump.model import unravelled as home
 from cojump.trajectories.diffusion_engine import DiffusionEngine
 from cojump.trajectories.kernels.brownian import brownian_increment, brownian_within, philox
@@ -67,7 +70,7 @@ def verdict(model, chosen, n_traj, seed=1, true_model=None):
 def test_ensembles_are_those_of_the_master_equation():
     verdicts = []
     for name, (build, chosen) in CASES.items():
-        found = verdict(build(), chosen, 600)
+        found = verdict(build(), chosen, 300)
         print(f"{name}: {found}")
         verdicts.append(found)
     together = pool(verdicts)
@@ -351,3 +354,44 @@ def test_what_is_not_possible_is_refused_in_one_line():
     still = cj.Model(model.blocks, jumps=[cj.CollectiveJump({"a": LOWER}, 0.0, name="decay")])
     with pytest.raises(ArgumentError, match="can happen"):
         tried({"decay": shifted(1)}, still)
+
+
+RUN_FILE = """
+[model]
+system = "boundary_time_crystal"
+size = 4
+omega = 1.2
+kappa = 1.0
+[initial]
+kind = "tilted"
+theta = 0.6
+phi = 0.3
+[times]
+values = [0, 0.5, 1, 1.5, 2]
+[run]
+n_traj = 4
+keep = 2
+seed = 3
+[run.unravelling]
+decay = {kind = "homodyne", phase = 0.4, efficiency = 0.5, error = 0.05}
+"""
+
+
+def test_a_run_file_chooses_by_name(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text(RUN_FILE, encoding="utf-8")
+    point = point_of(read_run_file(path), read_run_file(path).points()[0])
+    result = cj.simulate(
+        crystal(), cj.tilted(crystal(), 0.6, 0.3), TIMES, n_traj=4, keep=2, seed=3, unravelling=point.unravelling
+    )
+    assert np.array_equal(run_points([point])[0].records, result.records)
+    assert result.records.shape == (2, 5, 1)
+    for wrong, message in {
+        'kind = "homodyne", phase = 0.4, efficiency = 2.0': r"\[run\.unravelling\.decay\] efficiency",
+        'kind = "homodyne"': r"\[run\.unravelling\.decay\] phase",
+        'kind = "click"': r"\[run\.unravelling\.decay\] kind",
+        'kind = "counting", phase = 0.4': r"\[run\.unravelling\.decay\] phase",
+    }.items():
+        path.write_text(RUN_FILE.replace(RUN_FILE[RUN_FILE.index('kind = "hom') : -2], wrong), encoding="utf-8")
+        with pytest.raises(ArgumentError, match=message):
+            read_run_file(path)
