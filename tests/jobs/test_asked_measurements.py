@@ -223,7 +223,8 @@ def test_every_comment_of_a_template_can_be_used(system, tmp_path):
     """Each option that a run file to start from has as a comment, without its mark; with a small model."""
     path = tmp_path / "run.toml"
     lines = run_file_for(system).splitlines()
-    for mark in (line for line in lines if line.startswith("# ") and " = " in line):
+    options = lines[lines.index("[run]") :]
+    for mark in (line for line in options if line.startswith("# ") and " = " in line):
         name = mark.removeprefix("# ").partition(" = ")[0]
         others = [line for line in lines if line is not mark]
         extra = ["target_error = 0.1"] if name == "min_traj" else []
@@ -234,3 +235,17 @@ def test_every_comment_of_a_template_can_be_used(system, tmp_path):
                 point_of(run_file, run_file.points()[0])
         else:
             point_of(run_file, run_file.points()[0])
+
+
+@pytest.mark.parametrize("system", TEMPLATES)
+def test_the_drive_of_a_template_can_be_used(system, tmp_path):
+    """The lines from "# [drive.KEY]" on, without their marks: a ramp of that key."""
+    path = tmp_path / "run.toml"
+    lines = run_file_for(system).splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("# [drive."))
+    last = next(place for place in range(first, len(lines)) if not lines[place])
+    lines[first:last] = [line.removeprefix("# ") for line in lines[first:last]]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    run_file = read_run_file(path, ["model.size=6"])
+    model = point_of(run_file, run_file.points()[0]).model
+    assert any(term.envelope is not None for term in (*model.hamiltonian, *model.jumps))

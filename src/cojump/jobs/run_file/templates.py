@@ -51,6 +51,10 @@ def run_file_for(system: str) -> str:
         example = option.example.replace("spins.z", template.average)
         if name == "averages" and template.chosen:
             example = show(list(template.chosen))
+        if name == "unravelling":
+            if not template.watched:
+                continue  # jumps of single particles are counted
+            example = example.replace("decay", show(template.watched))
         text = f"{'' if option.usual else '# '}{name} = {example}"
         words = textwrap.wrap(option.text[0].lower() + option.text[1:].rstrip("."), 120 - 31)
         lines += [f"{left:<28} # {comment}" for left, comment in zip_longest([text], words, fillvalue="")]

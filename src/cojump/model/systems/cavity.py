@@ -232,6 +232,7 @@ DICKE = Template(
     ),
     TILTED,
     driven="coupling",
+    watched="loss",
 )
 
 TAVIS_CUMMINGS = Template(
@@ -249,6 +250,7 @@ TAVIS_CUMMINGS = Template(
     ),
     TILTED,
     driven="coupling",
+    watched="loss",
 )
 
 MULTIMODE_DICKE = Template(
@@ -264,4 +266,5 @@ MULTIMODE_DICKE = Template(
     ),
     _NEAR_THE_PATTERN,
     "+.z",
+    watched="loss of mode1",
 )

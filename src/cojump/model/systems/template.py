@@ -43,7 +43,8 @@ class Template:
     """The parts of a run file that belong to one system: a title, its keys with comments, its start, an average.
 
     ``chosen`` are averages that suffice for its order parameters, where that average alone does not. ``driven`` is the
-    key that is shown with a function of time.
+    key that is shown with a function of time, ``watched`` the jump whose light
+    may be detected in other ways than by counting.
     """
 
     title: str
@@ -52,6 +53,7 @@ class Template:
     average: str = "spins.z"
     chosen: tuple[str, ...] = ()
     driven: str = "omega"
+    watched: str = ""
 
 
 SIZE = ("size", "[50, 200, 800]", "N; a list makes a sweep, one point per value")

@@ -38,4 +38,5 @@ def boundary_time_crystal(size: int, omega: float, kappa: float) -> Model:
 BOUNDARY_TIME_CRYSTAL = Template(
     "The boundary time crystal: a driven collective spin with collective decay.",
     (SIZE, ("omega", "1.5", "H = omega Σ σ_x"), ("kappa", "1.0", "L = sqrt(kappa/N) Σ σ_-")),
+    watched="decay",
 )
