@@ -63,7 +63,7 @@ def limit_of_two_time(
         path = integrate_driven(drive, flows, begin, taus, **options)
     pairs = path[:, n:].reshape(len(taus), n, 2)
     connected = (pairs[:, :, 0] + 1j * pairs[:, :, 1]) @ to_a
-    return TwoTime(taus, start, model.size, (path[:, :n] @ to_a) * (m @ to_b), connected)
+    return TwoTime(taus, start, model.size, connected, connected)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -95,8 +95,7 @@ def stationary_two_time(
     first = Q.T @ (C @ to_b + commutators(expansion, m, b))
     seen = to_a @ Q
     connected = np.array([seen @ (expm(G * tau) @ first) for tau in taus])
-    mean = np.full(len(taus), (m @ to_a) * (m @ to_b))
-    return StationaryTwoTime(taus, None, expansion.model.size, mean, connected, G, first, seen)
+    return StationaryTwoTime(taus, None, expansion.model.size, connected, connected, G, first, seen)
 
 
 def functional_of(expansion: Expansion, average: CollectiveAverage) -> Complex:

@@ -137,10 +137,10 @@ class MeanField(Labelled):
     def two_time(
         self, taus: ArrayLike, a: Mapping[str, ArrayLike], b: Mapping[str, ArrayLike], *, start: float = 0.0
     ) -> TwoTime:
-        """The limit of <A(s+τ) B(s)> of two averages for N → ∞.
+        """The limit of N (<A(s+τ) B(s)> - <A(s+τ)> <B(s)>) of two averages for N → ∞.
 
-        Its ``connected`` is lim N (<A(s+τ) B(s)> - <A(s+τ)> <B(s)>), see :mod:`cojump.theory.limit_of_two_time`; its
-        ``mean`` the product of the two averages. Refused as ``covariance``.
+        It is ``mean``, and ``connected`` as well; see :mod:`cojump.theory.limit_of_two_time`. <A(s+τ) B(s)> itself
+        tends to the product of the two mean fields. Refused as ``covariance``.
 
         Parameters
         ----------

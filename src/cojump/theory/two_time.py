@@ -57,7 +57,7 @@ class TwoTime(Summarised):
     n_particles : int
         N, all particles.
     mean : (T,) complex array
-        <A(s+τ) B(s)>; of the theory its limit for N → ∞, the product of the two averages.
+        <A(s+τ) B(s)>. The theory for N → ∞, where that is the product of two mean fields, has lim N · connected here.
     connected : (T,) complex array
         N (<A(s+τ) B(s)> - <A(s+τ)> <B(s)>); of the theory its limit.
     """

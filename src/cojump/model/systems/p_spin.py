@@ -13,7 +13,7 @@ _INTO_THE_FIELD = np.array([[1, 1], [-1, -1]]) / 2
 """|-x><+x|, basis (up, down): from the upper state of σ_x to the lower one."""
 
 
-def p_spin(size: int, p: int, coupling: float, omega: float, kappa: float, thermal: float = 0.0) -> Model:
+def p_spin(size: int, p: int, coupling: float, omega: float, kappa: float = 0.0, thermal: float = 0.0) -> Model:
     """The p-spin ferromagnet: H = omega Σ σ_x - coupling N m_z^p with m_z = (1/N) Σ σ_z, in a bath.
 
     The bath takes every spin into the lower state of the field: jumps √(kappa (1 + thermal)) |-x><+x| and
@@ -35,7 +35,7 @@ def p_spin(size: int, p: int, coupling: float, omega: float, kappa: float, therm
     coupling, omega : float
         Energies; a ferromagnet has coupling > 0, and the bath cools where omega > 0.
     kappa : float
-        Rate of the decay, at least 0.
+        Rate of the decay, at least 0; without it there is no bath.
     thermal : float
         Quanta of the bath, at least 0.
 
