@@ -136,6 +136,9 @@ def test_refusals():
         cj.UnsupportedError, match="at most 16,384 dimensions, but this model has 1,125,899,906,842,624"
     ):
         cj.to_qutip(large)
+    huge = cj.systems.free_flips(size=10**9, omega=1, rate_up=1, rate_down=1)
+    with pytest.raises(cj.UnsupportedError, match=r"this model has 2\^1,000,000,000"):
+        cj.to_qutip(huge)
     small = cj.systems.free_flips(size=4, omega=1, rate_up=1, rate_down=1)
     with pytest.raises(cj.UnsupportedError, match="product states and symmetric ones, but block 'spins' has another"):
         cj.to_qutip(small, cj.dicke(small, {"spins": (1, 0)}))

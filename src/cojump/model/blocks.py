@@ -13,9 +13,7 @@ MOST_LEVELS = 64
 
 def checked_block_name(name: str, value: object) -> str:
     """Return ``value`` if it can name a block, or raise an ArgumentError about ``name``."""
-    if not isinstance(value, str) or not value:
-        raise ArgumentError(name, "be the name of a block", f"it is {checks.shown(value)}")
-    return value
+    return checks.text_of_a_name(name, value, "a block")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from math import prod
+from math import log2, prod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -200,15 +200,17 @@ def full_operators(model: Model, fock: Mapping[str, int]) -> FullOperators:
     UnsupportedError
         If the space is too large, or a term is of a kind that has no operators here.
     """
-    space = _Space(model, fock)
     tilted = any(
         isinstance(term, FunctionOfAverage) and not all(is_diagonal(x) for own in term.arguments for x in own.values())
         for term in (*model.hamiltonian, *model.jumps)
     )
     most = _TILTED if tilted else _DIAGONAL
-    if space.size > most:
+    power = sum(b.size * log2(b.levels) for b in model.blocks) + sum(log2(n) for n in fock.values())
+    if power > log2(most) + 1e-9:
         why = ", where a rate or a potential is not diagonal" if tilted else ""
-        raise UnsupportedError(f"the full space has at most {most:,} dimensions{why}, but this model has {_big(space)}")
+        found = f"{round(2**power):,}" if power <= 50 else f"2^{power:,.0f}"
+        raise UnsupportedError(f"the full space has at most {most:,} dimensions{why}, but this model has {found}")
+    space = _Space(model, fock)
     hamiltonian = [(space.energy(t, f"hamiltonian[{i}]"), t.envelope) for i, t in enumerate(model.hamiltonian)]
     jumps = [
         (operator, jump.envelope, i)
@@ -220,10 +222,6 @@ def full_operators(model: Model, fock: Mapping[str, int]) -> FullOperators:
         for o in model.observables
     }
     return FullOperators(space.dimensions, hamiltonian, jumps, averages | space.quadratures())
-
-
-def _big(space: _Space) -> str:
-    return f"{space.size:,}" if space.size < 10**18 else "far more"
 
 
 def full_state(model: Model, state: State, fock: Mapping[str, int]) -> NDArray[np.complex128]:

@@ -27,9 +27,7 @@ _LOSS = 2.0
 
 def checked_mode_name(name: str, value: object) -> str:
     """Return ``value`` if it can name a mode, or raise an ArgumentError about ``name``."""
-    if not isinstance(value, str) or not value:
-        raise ArgumentError(name, "be the name of a mode", f"it is {checks.shown(value)}")
-    return value
+    return checks.text_of_a_name(name, value, "a mode")
 
 
 @dataclass(frozen=True)

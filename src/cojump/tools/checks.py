@@ -79,6 +79,15 @@ def _length(value: Any) -> int:
         return 0
 
 
+def text_of_a_name(name: str, value: Any, what: str) -> str:
+    """Return ``value`` if it is a text that files can hold, or raise an ArgumentError about ``name``."""
+    if not isinstance(value, str) or not value:
+        raise ArgumentError(name, f"be the name of {what}", f"it is {shown(value)}")
+    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+        raise ArgumentError(name, f"be the name of {what}, of letters that a file can hold", f"it is {shown(value)}")
+    return value
+
+
 def named(names: Sequence[str], most: int = 20) -> str:
     """Names one after the other, for a rule; of very many the first ones."""
     return ", ".join(names[:most]) + (f", … ({len(names)} in all)" if len(names) > most else "")
