@@ -11,7 +11,7 @@ from cojump.ensemble import point
 from cojump.ensemble.fingerprint import MADE_BY, identity_of
 from cojump.jobs import points
 from cojump.measure import catalogue
-from cojump.measure.polynomials import PolynomialMeter
+from cojump.measure.polynomials import PolynomialMeter, polynomials_of
 from cojump.storage.result_file import load
 from cojump.trajectories import compilation, kernel_cache
 from tests.support.command_line import invoke
@@ -68,7 +68,8 @@ def test_a_run_that_was_measured_otherwise_is_refused(run, tmp_path, monkeypatch
         name = "more"
 
     def more(model, times, asked):
-        return [*real(model, times, asked), More(model, times, {"zz": [{"spins": np.diag([1.0, -1.0])}]})]
+        found = polynomials_of(model, {"zz": [{"spins": np.diag([1.0, -1.0])}]})
+        return [*real(model, times, asked), More(model, times, found)]
 
     run(2)
     with monkeypatch.context() as patch:

@@ -59,7 +59,7 @@ def pid(directory, rank):
     return int((directory / f"pid{rank}").read_text())
 
 
-@pytest.mark.parametrize(("ranks", "rank", "number"), [(3, 2, signal.SIGUSR1), (3, 0, signal.SIGTERM)])
+@pytest.mark.parametrize(("ranks", "rank", "number"), [(3, 2, signal.SIGUSR1)])
 def test_a_signal_to_one_rank_stops_all_of_them(ranks, rank, number, tmp_path, expected):
     path = slow(tmp_path)
     process = started(tmp_path, ranks, path, n=4)

@@ -4,6 +4,8 @@ import ast
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.mpi.launch import run_cojump, run_module
 from tests.mpi.test_failures import watched
 
@@ -26,6 +28,7 @@ def test_every_rank_runs_whole_chunks_with_one_thread(tmp_path):
             assert working == 1
 
 
+@pytest.mark.validation
 def test_one_rank_compiles_and_the_others_read_its_cache(tmp_path):
     cache = tmp_path / "cache"
     cache.mkdir()

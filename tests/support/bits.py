@@ -75,6 +75,7 @@ FIRST = {
     "banded": representations.BANDED.compile,
     "lattice": representations.LATTICE.compile,
     "sparse": representations.SPARSE.compile,
+    "pattern_rows": representations.PATTERN_ROWS.compile,
     "product": representations.PRODUCT.compile,
     "pieces": pieces,
     "stepwise": stepwise,
