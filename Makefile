@@ -10,13 +10,17 @@ DEMO := mpi_runs/constrained
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slurm lint format bench bench-check bench-record validation docs clean clean-results
+.PHONY: demo test tests-alone test-slurm lint format bench bench-check bench-record validation docs clean clean-results
 
 demo: $(READY)
 	$(BIN)/mpiexec -n $(RANKS) $(BIN)/cojump run $(DEMO)/run.toml
 	$(BIN)/cojump report $(DEMO)/results
 
-test: lint
+# Both at once: while types are checked on one core, tests run on the other.
+test: $(READY)
+	@$(MAKE) --no-print-directory -j 2 lint tests-alone
+
+tests-alone: $(READY)
 	$(BIN)/python -m pytest -n auto --dist loadscope
 
 lint: $(READY)

@@ -49,7 +49,11 @@ SMALL = {
 """What a script computes less of here."""
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
+LONG = ("potts_retrieval", "counting_crossover", "switching_rates", "p_spin")
+"""Scripts that take several seconds all the same."""
+
+
+@pytest.mark.parametrize("script", [pytest.param(s, marks=pytest.mark.validation) if s in LONG else s for s in SCRIPTS])
 def test_a_script_draws_its_figure(script, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "analysis")
     monkeypatch.delitem(sys.modules, "shared", raising=False)

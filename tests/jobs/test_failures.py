@@ -222,6 +222,7 @@ def test_a_disk_without_room_for_the_record(run_toml, expected, monkeypatch):
     assert digests.of_file(results / "result.h5") == expected
 
 
+@pytest.mark.validation
 def test_killed_anywhere_while_the_record_is_written_and_removed(run_toml, expected, monkeypatch):
     places = 0
     for at in range(40):

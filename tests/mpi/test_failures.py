@@ -26,7 +26,7 @@ def watched(directory, action, rank=1, size=4, **options):
     return write_run_file(directory, model, **options)
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.validation), 1])
 def test_an_unexpected_error_shows_its_traceback_once(rank, tmp_path):
     job = run_cojump(2, "run", watched(tmp_path, "raise", rank), limit=AT_ONCE)
     assert job.status != 0
@@ -73,7 +73,7 @@ def test_a_function_of_the_user_that_raises_on_one_rank_only(tmp_path):
     assert "ZeroDivisionError" in line
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.validation), 1])
 def test_an_argument_that_one_rank_alone_gets_wrong(rank):
     job = run_module(3, "one_wrong", rank, limit=AT_ONCE)
     assert job.status != 0
@@ -110,7 +110,7 @@ def test_a_place_that_only_the_first_rank_looks_at(tmp_path):
     assert "it is a file, not a directory" in job.err or "Not a directory" in job.err
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.validation), 1])
 def test_a_killed_rank_ends_the_job_and_loses_no_finished_point(rank, tmp_path):
     path, results = watched(tmp_path, "wait", size=[6, 2], n_traj=16, keep=4), tmp_path / "results"
     job = kill_after_the_first_point(path, results / "result.h5", tmp_path / f"pid{rank}")

@@ -170,7 +170,7 @@ def kill_again_and_again(directory, kills, seed, n_traj):
 
 
 def test_killed_a_few_times(tmp_path):
-    kill_again_and_again(tmp_path, 2, seed=1, n_traj=60)
+    kill_again_and_again(tmp_path, 1, seed=1, n_traj=60)
 
 
 @pytest.mark.validation

@@ -87,5 +87,6 @@ def test_plain_python(compiled):
     agree(run(NUMBA_DISABLE_JIT="1"), compiled)
 
 
+@pytest.mark.validation
 def test_checked_indices(compiled, tmp_path):
     agree(run(NUMBA_BOUNDSCHECK="1", NUMBA_OPT="0", NUMBA_CACHE_DIR=str(tmp_path)), compiled)
