@@ -11,6 +11,7 @@ are counted.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
@@ -51,7 +52,7 @@ class Shifted(Unravelling):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Diffusive(Unravelling):
+class Diffusive(Unravelling, ABC):
     """A detection with a current instead of clicks, see :func:`homodyne` and :func:`heterodyne`."""
 
     efficiency: float
@@ -69,13 +70,13 @@ class Diffusive(Unravelling):
         object.__setattr__(self, "record", checks.array("record", self.record, real=True).astype(float))
 
     @property
+    @abstractmethod
     def phases(self) -> tuple[complex, ...]:
         """M of each of its channels, as a factor of L."""
-        raise NotImplementedError
 
+    @abstractmethod
     def labels(self, name: str) -> tuple[str, ...]:
         """What the records of its channels are called."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, eq=False, repr=False)

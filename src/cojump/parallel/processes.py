@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ..errors import ArgumentError, Interrupted, WorkerError
+from .one_process import Alone
 
 _PATIENCE = 0.1
 """Seconds between two looks at whether the work is to stop."""
@@ -34,8 +35,8 @@ _LEFT = 5.0
 _DONE, _FAILED = "done", "failed"
 
 
-class Processes:
-    """A communicator of one rank whose tasks are run by processes.
+class Processes(Alone):
+    """One rank, as :class:`~cojump.parallel.one_process.Alone`, whose tasks are run by ``size`` processes.
 
     Parameters
     ----------
@@ -48,8 +49,6 @@ class Processes:
         If this process cannot have such processes.
     """
 
-    rank = 0
-
     def __init__(self, size: int) -> None:
         self.size = size
         if "fork" not in multiprocessing.get_all_start_methods():
@@ -58,25 +57,6 @@ class Processes:
         if multiprocessing.current_process().daemon:
             found = "this process is one of a pool itself"
             raise ArgumentError("workers", "be 1 in a process that may have no processes of its own", found)
-
-    def in_turn(self, action: Callable[[], None]) -> None:
-        """Run ``action`` here, before there are copies."""
-        action()
-
-    def share(self, value: Any) -> Any:
-        """Return ``value``."""
-        return value
-
-    def of_all(self, value: Any) -> list[Any]:
-        """Return the one value there is."""
-        return [value]
-
-    def guard(self, action: Callable[[], Any]) -> Any:
-        """Return the result of ``action``."""
-        return action()
-
-    def interrupt(self) -> None:
-        """Nobody waits for this rank."""
 
     def distribute(
         self,

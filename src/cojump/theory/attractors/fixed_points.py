@@ -9,7 +9,7 @@ along them there are further fixed points, or closed orbits.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +23,12 @@ from ...model.states import State, check_start
 from ...tools import checks
 from ...tools.labelled import Labelled, last_averages
 from ...tools.numbers import format_number
-from ...tools.summaries import Summarised, counted, facts, more, table
+from ...tools.summaries import counted, facts, more, table
 from ...tools.types import Array
 from .dynamics import MeanFieldDynamics
 from .found import FLAT, Found, flat_directions
 from .roots import newton
-from .search import Certainty, find
+from .search import Certainty, SearchedPoints, find
 from .shooting import RANK_OF_FAMILY, shoot
 
 _ASIDE = 1e-2
@@ -109,7 +109,7 @@ class FixedPoint(Labelled):
         return lines + last_averages(self, "average") + more(f'["{self.labels[0]}"].mean, .densities, .eigenvalues')
 
 
-class FixedPoints(Summarised, list[FixedPoint]):
+class FixedPoints(SearchedPoints[FixedPoint]):
     """The fixed points of a model, sorted by their averages, and how sure it is that none is missing.
 
     Attributes
@@ -117,20 +117,6 @@ class FixedPoints(Summarised, list[FixedPoint]):
     certainty : Certainty
         Sum of the indices, number of random starts, and the probability that one more finds a new point.
     """
-
-    def __init__(self, points: Iterable[FixedPoint], certainty: Certainty) -> None:
-        super().__init__(points)
-        self.certainty = certainty
-
-    @property
-    def certain(self) -> bool:
-        """Whether the indices add up to 1 and no point was found by one random start alone."""
-        return not self.doubt
-
-    @property
-    def doubt(self) -> str:
-        """Why the count is not certain, in one line; "" if it is."""
-        return self.certainty.doubt
 
     @property
     def unseen(self) -> float:

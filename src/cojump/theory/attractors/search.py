@@ -8,19 +8,23 @@ found add up to 1 (cojump.theory.attractors.found); where it has to end before, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from ...errors import ConvergenceError, UnsupportedError
 from ...model.states import State
+from ...tools.summaries import Summarised
 from ...tools.types import Array
 from .dynamics import MeanFieldDynamics, simple_states, travel
 from .found import Found
 from .roots import newton, zeros_along
 from .symmetry import Map, discrete, random_density
+
+Point = TypeVar("Point")
 
 _SHORT = 3.0
 """Starts are also taken so far along the flow, in units of the fastest rate."""
@@ -70,6 +74,24 @@ class Certainty:
                 f"{self.once} of the points came from one of {self.starts} random starts alone: others may be missing"
             )
         return ""
+
+
+class SearchedPoints(Summarised, list[Point]):
+    """Points that a search has found, and how sure it is that none is missing."""
+
+    def __init__(self, points: Iterable[Point], certainty: Certainty) -> None:
+        super().__init__(points)
+        self.certainty = certainty
+
+    @property
+    def certain(self) -> bool:
+        """Whether the indices add up to 1 and no point was found by one random start alone."""
+        return not self.doubt
+
+    @property
+    def doubt(self) -> str:
+        """Why the count is not certain, in one line; "" if it is."""
+        return self.certainty.doubt
 
 
 def find(dynamics: MeanFieldDynamics, starts: int, seed: int, states: Sequence[State] = ()) -> tuple[Found, Certainty]:

@@ -9,7 +9,7 @@ points add up to 1, those on the edge of the states counted only if depolarisati
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -25,12 +25,12 @@ from ...tools import checks
 from ...tools.labelled import Labelled
 from ...tools.numbers import format_number
 from ...tools.ode import LSODA, integrate
-from ...tools.summaries import Summarised, counted, facts, few, more, table
+from ...tools.summaries import counted, facts, few, more, table
 from ...tools.types import Array
 from ..driven_flow import integrate_driven
 from .dynamics import POSITIVE, MeanFieldDynamics
 from .fixed_points import check_starts
-from .search import Certainty, systematic_starts
+from .search import Certainty, SearchedPoints, systematic_starts
 from .shooting import NEUTRAL_PRECISE
 from .symmetry import random_density
 
@@ -125,7 +125,7 @@ class StroboscopicPoint(Labelled):
         return lines + more(f'["{self.labels[0]}"].mean, .times, .multipliers, .periods, .densities')
 
 
-class StroboscopicPoints(Summarised, list[StroboscopicPoint]):
+class StroboscopicPoints(SearchedPoints[StroboscopicPoint]):
     """The points that are found, sorted by their averages, and how sure it is that none is missing.
 
     Attributes
@@ -133,20 +133,6 @@ class StroboscopicPoints(Summarised, list[StroboscopicPoint]):
     certainty : Certainty
         As that of :class:`FixedPoints`: with the indices sign det(1 - DP).
     """
-
-    def __init__(self, points: Iterable[StroboscopicPoint], certainty: Certainty) -> None:
-        super().__init__(points)
-        self.certainty = certainty
-
-    @property
-    def certain(self) -> bool:
-        """Whether the indices add up to 1 and no point was found by one random start alone."""
-        return not self.doubt
-
-    @property
-    def doubt(self) -> str:
-        """Why the count is not certain, in one line; "" if it is."""
-        return self.certainty.doubt
 
     def _title(self) -> str:
         kinds = Counter(p.stability for p in self)
