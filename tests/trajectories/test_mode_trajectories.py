@@ -4,14 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 from scipy.sparse import csr_array, eye_array, kron
 from scipy.sparse.linalg import expm_multiply
 
 import cojump as cj
-from cojump.basis.fock_window import FockWindow, displacement
+from cojump.basis.fock_window import Displacements, FockWindow, displacement
 from cojump.ensemble.simulate import simulate
 from cojump.trajectories import loop, mode_state
 from cojump.trajectories.engine import make_engine
+from cojump.trajectories.product_sectors import MODES_MEMORY
 from cojump.trajectories.sector_matrix import program_matrix
 from tests.support.pauli import LOWER, RAISE, X, Z
 
@@ -54,6 +56,23 @@ def test_a_displacement_makes_coherent_states_and_is_undone(delta):
     np.testing.assert_allclose(displacement(delta, (0, 1), (0, 60))[:, 0], coherent, rtol=0, atol=1e-13)
     there = displacement(delta, (0, 8), (0, 90))
     np.testing.assert_allclose(displacement(-delta, (0, 90), (0, 8)) @ there, np.eye(8), rtol=0, atol=1e-12)
+
+
+def test_a_state_is_displaced_with_a_matrix_that_many_windows_share():
+    """As with a matrix made for these windows and this phase, the exponential of δ a† - δ* a, whatever came before."""
+    rng, kept, alone = np.random.default_rng(3), Displacements(), []
+    for delta, source, target in [
+        (0.5 - 0.25j, (0, 20), (0, 44)),
+        (-0.25 + 0.5j, (10, 30), (2, 60)),
+        (-0.75, (0, 70), (0, 90)),
+    ]:
+        state = rng.normal(size=(3, source[1] - source[0], 2)) + 1j * rng.normal(size=(3, source[1] - source[0], 2))
+        made = kept.displaced(delta, source, target, state)
+        raising = np.diag(np.sqrt(np.arange(1.0, 200)), -1)
+        whole = expm(delta * raising - np.conj(delta) * raising.T)[slice(*target), slice(*source)]
+        np.testing.assert_allclose(made, np.einsum("ts,osi->oti", whole, state), rtol=0, atol=1e-11)
+        alone.append(np.array_equal(made, Displacements().displaced(delta, source, target, state)))
+    assert all(alone)
 
 
 # ---- closed forms --------------------------------------------------------------------------------
@@ -214,6 +233,36 @@ def test_few_jumps_are_counted_at_many_photons():
     model = cavity(cj.ModeEnergy(0.3, mode="cavity"), size=1000)
     one = cj.trajectory(model, cj.product(model, {**VACUUM, "cavity": 1.0}), [1.0], seed=0, index=0)
     assert len(one.jumps) < 10
+
+
+@pytest.mark.validation
+def test_memory_is_flat_in_time():
+    """Superradiance at N = 500: what is kept of windows, moves and displacements stays within its budgets, for good."""
+    model = cj.systems.dicke(500, 1.0, 1.0, 0.84, 1.0)
+    state = cj.product(model, {"spins": [np.sin(0.3), np.cos(0.3)], "cavity": 0.1})
+    engine = make_engine(model, state, np.array([0.0, 30.0]), 1e-9)
+    held: list[float] = []
+    engine.run(0, 0, poll=lambda: held.append(_resident()))
+    late, end = held[len(held) // 3 : len(held) // 2], held[-len(held) // 4 :]
+    assert max(end) < max(late) + 4  # MB; with 256 MB of sectors 100 and more
+    assert max(held) < held[0] + 100
+
+
+def _resident() -> float:
+    """MB of memory of this process."""
+    with open("/proc/self/status") as lines:
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def test_few_windows_of_a_mode_are_kept():
+    """A frame that moves would fill any budget with windows that do not come back."""
+    model = dicke(2000, decay=0.0)
+    state = mode_state.ModeState(model, cj.product(model, VACUUM), 1e-9, np.random.default_rng(0))
+    for box in [((0, 400 + 16 * k), (0, 96)) for k in range(12)]:
+        state.basis.sector((2000,), box)
+    kept = state.basis._kept
+    assert len(kept) < 12
+    assert kept.used <= MODES_MEMORY < 12 * state.basis.sector((2000,), ((0, 400), (0, 96))).nbytes
 
 
 def test_parts_that_nothing_couples_keep_their_scales():

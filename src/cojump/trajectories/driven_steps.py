@@ -31,7 +31,7 @@ from .kernels.series import LEAST, ROUNDING, guessed_horizon
 from .kernels.waiting_time import find_jump
 from .no_jump_tables import ProgramHeff
 from .product_moves import Ket
-from .product_sectors import MEMORY, Box, ProductBasis
+from .product_sectors import Box, ProductBasis, memory_of
 
 _LARGE = 1e60
 """Norm of a row above which the step is begun again, shorter."""
@@ -68,7 +68,7 @@ class DrivenSteps:
     def __init__(self, model: Model, end: float, tolerance: float) -> None:
         self.drive = Drive(model, end)
         parts = self.drive.parts
-        self._bases = [ProductBasis(model, MEMORY // len(parts), part) for part in parts]
+        self._bases = [ProductBasis(model, memory_of(model) // len(parts), part) for part in parts]
         self._tolerance = tolerance
         self._displaced: tuple[Sequence[complex], Sequence[complex]] | None = None
         self._scratch = np.zeros((2, 2, 0))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from functools import lru_cache
 from math import inf, sqrt
 
 import numpy as np
 from scipy.sparse import csc_array
 
-from ..basis.fock_window import displacement
+from ..basis.fock_window import Displacements
 from ..basis.sectors import Labels
 from ..model import Model
 from ..model.final_states import FinalFactor, PartStart
@@ -24,7 +23,7 @@ FAR = 0.5
 """|<a>| of a displaced mode above which its frame is moved."""
 
 _GRID = 4
-"""Displacements are changed by multiples of 1/4, real and imaginary part, so that few operators D come back often."""
+"""Displacements are changed by multiples of 1/4, real and imaginary part, so that few |δ| come back often."""
 
 ROUNDING = 1e-29
 """Of the weight of Fock states that are empty."""
@@ -59,7 +58,7 @@ class ModeState(ProductState):
         super().__init__(model, state, tolerance, generator)
         self._tick = min(mode.tick for mode in self.basis.modes)
         self._staying = [mode.reference for mode in self.basis.modes]
-        self._operator = lru_cache(maxsize=256)(displacement)
+        self._displacements = Displacements()
 
     def start_from(self, state: PartStart, generator: np.random.Generator) -> None:
         """Take another initial state; of the generator nothing is drawn."""
@@ -160,7 +159,7 @@ class ModeState(ProductState):
         tensor = self._ket.reshape(outer, sector.dims[axis], inner)
         target = source
         while True:
-            after = np.ascontiguousarray(self._operator(-delta, source, target) @ tensor)
+            after = self._displacements.displaced(-delta, source, target, tensor)
             weights = (np.abs(after) ** 2).sum(axis=(0, 2))
             ends = float(weights[-_END:].sum() + (weights[:_END].sum() if target[0] > 0 else 0.0))
             if ends <= self._windows.tail + ROUNDING:

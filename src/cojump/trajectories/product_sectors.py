@@ -45,6 +45,10 @@ _RESULT, _STATE = 1, 0
 MEMORY = 256 * 2**20
 """Bytes of sectors that a basis keeps for the next visit, and again of changes of frame."""
 
+MODES_MEMORY = 16 * 2**20
+"""Bytes of sectors where there are boson modes. A frame moves on, and few windows of thousands of states come back: kept
+ones would fill any budget in the course of a run, and one is made in a small part of the time of a step in it."""
+
 Box = tuple[tuple[int, int], ...]
 """A window along every axis: first and past-last state of each block, and of each mode behind them."""
 
@@ -70,19 +74,24 @@ class Turn:
         return 2 * int(self.back.data.nbytes + self.back.indices.nbytes + self.back.indptr.nbytes)
 
 
+def memory_of(model: Model) -> int:
+    """Bytes of sectors that a basis of a model keeps."""
+    return MODES_MEMORY if model.modes else MEMORY
+
+
 class ProductBasis:
     """Frames, channels and sectors of a model.
 
     Parameters
     ----------
     model : Model
-    memory : int
-        Bytes of sectors to keep for the next visit, and of changes of frame.
+    memory : int, optional
+        Bytes of sectors to keep for the next visit, and of changes of frame: those of ``memory_of`` without.
     part : DrivenPart, optional
         Only these of its terms; the frames are those of the whole model. Jumps that are not among them have no rate.
     """
 
-    def __init__(self, model: Model, memory: int = MEMORY, part: DrivenPart | None = None) -> None:
+    def __init__(self, model: Model, memory: int | None = None, part: DrivenPart | None = None) -> None:
         self.model = model
         self.blocks = model.blocks
         made, tables = channels_of(model), potentials_of(model).tables
@@ -123,8 +132,10 @@ class ProductBasis:
         self.modes = displaced_modes(terms, self.rotations)
         self.whole = lru_cache(maxsize=4096)(self._whole)
         """The window that is all of a sector, from its labels."""
-        self._kept: CacheByBytes[tuple[Labels, Box], ProductSector] = CacheByBytes(memory)
-        self._turns: CacheByBytes[tuple[int, Label, int], Turn] = CacheByBytes(memory)
+        self._kept: CacheByBytes[tuple[Labels, Box], ProductSector] = CacheByBytes(
+            memory_of(model) if memory is None else memory
+        )
+        self._turns: CacheByBytes[tuple[int, Label, int], Turn] = CacheByBytes(MEMORY if memory is None else memory)
         turned = {b for made in self.functions for b in made.turn}
         turned |= {made.polynomial.axis for made in self.functions if made.polynomial is not None}
         self.whole_axes = tuple(b in turned or block.levels > 2 for b, block in enumerate(self.blocks))

@@ -45,6 +45,14 @@ _OVERHEAD = 2**16
 MOVES_MEMORY = 128 * 2**20
 """Bytes of one-particle moves and of collective operators that an engine keeps."""
 
+MODES_MOVES_MEMORY = 16 * 2**20
+"""The same beside boson modes, where windows do not come back."""
+
+
+def moves_memory_of(model: Model) -> int:
+    """Bytes of one-particle moves and of collective operators that an engine of a model keeps."""
+    return MODES_MOVES_MEMORY if model.modes else MOVES_MEMORY
+
 
 class ProductState:
     """The state of one trajectory after another, in a window of a sector of a tensor product.
@@ -61,7 +69,7 @@ class ProductState:
         self.basis, self.n_averages = ProductBasis(model), len(model.labels)
         self.tolerance, self.effort = float(tolerance), 0
         self._windows = Windows(self.basis, tolerance)
-        self.moves = [Moves(block, MOVES_MEMORY // len(model.blocks)) for block in model.blocks]
+        self.moves = [Moves(block, moves_memory_of(model) // len(model.blocks)) for block in model.blocks]
         self._jumps = ProductJumps(self.basis, self.moves)
         self.averages = ProductAverages(self.basis, self.moves)
         self.frames = tuple(UserFrame(rotation) for rotation in self.basis.rotations)

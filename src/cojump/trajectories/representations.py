@@ -39,8 +39,8 @@ from .product_channels import Channel, CollectiveRate, channels_of
 from .product_engine import ProductEngine
 from .product_moves import Rows, apply
 from .product_program import Builder
-from .product_sectors import MEMORY
-from .product_state import MOVES_MEMORY
+from .product_sectors import MEMORY, memory_of
+from .product_state import moves_memory_of
 from .sparse_engine import SparseEngine
 from .sparse_tables import MEMORY as SPARSE_MEMORY
 from .spin_engine import Engine
@@ -210,7 +210,7 @@ class Product(Representation):
         sector += sum(4 * 24 * jumps * elements for elements in turned)
         sectors = prod(most_sectors(b) for b in model.blocks)
         moves = sum(most_sectors(b) * 12 * d * b.levels**3 for b, d in zip(model.blocks, dims, strict=True))
-        kept = min(max(sector, MEMORY), sectors * sector) + min(MOVES_MEMORY, moves)
+        kept = min(max(sector, memory_of(model)), sectors * sector) + min(moves_memory_of(model), moves)
         # patterns and elements of the sectors of more than two levels, some 25 d³ bytes per state
         patterns = sum(
             most_sectors(b) * 25 * b.levels**3 * d for b, d in zip(model.blocks, dims, strict=True) if b.levels > 2
