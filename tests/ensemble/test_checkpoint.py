@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
+from cojump.tools.lock import Lock
 from tests.support.interrupted import Watch, hit
 
 MODEL = cj.systems.constrained(6, 0.7, 1.3, 0.8)
@@ -65,6 +66,24 @@ def test_what_a_killed_process_leaves_does_not_count(tmp_path):
     for shard in (tmp_path / "ck").glob("*.shard"):
         shard.write_bytes(shard.read_bytes()[:-100])
     same(simulate(checkpoint=tmp_path / "ck"), simulate())
+
+
+def test_one_process_at_a_time(tmp_path, monkeypatch):
+    """Two would do the same work twice; what a process held is free again after its end, an error or Ctrl-C."""
+    monkeypatch.setattr("cojump.ensemble.checkpoint.Lock.__init__.__defaults__", (0.1, 5.0))
+    place = tmp_path / "ck"
+    with monkeypatch.context() as patch:
+        Watch(patch, 11, hit(signal.SIGINT))
+        with pytest.raises(cj.SimulationInterrupted):
+            simulate(checkpoint=place)
+    other = Lock(place)
+    with pytest.raises(cj.StorageError, match=r"^another job is running in .*ck: process \d+ on "):
+        simulate(checkpoint=place)
+    other.release()
+    same(simulate(checkpoint=place, workers=2), simulate())
+    with pytest.raises(cj.StorageError, match="keeps another run"):
+        simulate(seed=4, checkpoint=place)
+    assert not (place / ".lock").exists()
 
 
 def test_what_is_refused(tmp_path):

@@ -12,9 +12,8 @@ import pytest
 
 import cojump as cj
 from cojump.errors import StorageError
-from cojump.jobs import lock
 from cojump.storage.result_file import load
-from cojump.tools import whole_files
+from cojump.tools import lock, whole_files
 from tests.mpi import digests
 from tests.support import hooks
 from tests.support.command_line import invoke

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StorageError
+from ..tools.lock import NAME as LOCK
+from ..tools.lock import Lock
 from ..tools.whole_files import absolute, as_given, read_regular, reason, replace_file
 from .chunk import Chunk
 from .chunk_files import EarlierFiles, Seat, record_of
@@ -50,6 +52,8 @@ class Checkpoint:
         self._writers: dict[int, ShardWriter] = {}
         self._rank = 0
         self.seat: Seat | None = None
+        self._lock: Lock | None = None
+        self._owner = 0
 
     def begin(self, point: Point, fold: Fold) -> None:
         """On rank 0: offer to the fold the chunks that are there, or begin a new directory.
@@ -57,7 +61,8 @@ class Checkpoint:
         Raises
         ------
         StorageError
-            If the directory is of another run or of something else, or cannot be read or written.
+            If the directory is of another run or of something else, if another process is at work in it, or if it
+            cannot be read or written.
         """
         key = self._key(point)
         files = EarlierFiles(key.encode(), {path: scan(path, key.encode()) for path in shard_files(self._directory)})
@@ -71,9 +76,10 @@ class Checkpoint:
         shown = as_given(self._directory)
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
+            self._lock, self._owner = Lock(self._directory), os.getpid()
             if place.exists():
                 return _checked(read_regular(place, _MOST), identity, shown)
-            if any(self._directory.iterdir()):
+            if any(path.name != LOCK for path in self._directory.iterdir()):
                 raise StorageError(f"{shown} is no checkpoint: it holds other files; use an empty directory")
         except OSError as error:
             raise StorageError(f"cannot use {shown} as a checkpoint: {reason(error)}") from None
@@ -96,9 +102,12 @@ class Checkpoint:
         self._writers[process].append(record_of(_POINT, number, chunk))
 
     def close(self) -> None:
-        """Force what this process has written to the disk."""
+        """Force what this process has written to the disk, and give the directory free where it was taken."""
         if (writer := self._writers.pop(os.getpid(), None)) is not None:
             writer.close()
+        if self._lock is not None and self._owner == os.getpid():  # a copy of a process holds nothing
+            self._lock.release()
+            self._lock = None
 
 
 def _checked(data: bytes, identity: Mapping[str, Any], shown: Path) -> str:

@@ -117,8 +117,8 @@ def simulate(
         Trajectories before the target is looked at; it is looked at after each whole chunk.
     checkpoint : path, optional
         A directory that keeps finished chunks. The same call again goes on from there, after an interruption, an error
-        or with a larger n_traj, with the bits of one run; another model, state or option is refused. It is made if it
-        is not there, and nobody but you removes it.
+        or with a larger n_traj, with the bits of one run; another model, state or option is refused, and
+        so is a second process while one is at work in it. It is made if it is not there, and nobody but you removes it.
     workers : int
         Processes of this machine that share the work, without MPI: with the same bits as one. They are copies of this
         process, so that any function of yours works in them; where a system cannot copy a process (Windows), it is 1.

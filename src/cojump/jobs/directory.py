@@ -37,10 +37,10 @@ from ..storage.result_file import load, save_results
 from ..storage.result_sequence import ResultSequence
 from ..storage.resume_note import Note
 from ..storage.run_directory import ASIDE, DIRECTORY, MANIFEST, key_of
+from ..tools.lock import NAME as LOCK
+from ..tools.lock import Lock
 from ..tools.whole_files import prepare_directory, reason, sweep
 from . import failures
-from .lock import NAME as LOCK
-from .lock import Lock
 from .status import NAME as STATUS
 
 _SHARE = 50

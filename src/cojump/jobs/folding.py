@@ -12,8 +12,8 @@ from ..results.result import Result
 from ..storage.envelope import RESULT_NAME
 from ..storage.result_sequence import ResultSequence
 from ..storage.run_directory import check_new, key_of
+from ..tools.lock import held
 from .directory import Contents, Prepared, Session, damaged_text, read_contents
-from .lock import held
 
 
 def fold_into(directory: Path, output: Path | None, tell: Callable[[str], None]) -> tuple[list[Fold], Path]:

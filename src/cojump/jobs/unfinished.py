@@ -13,10 +13,10 @@ from ..storage.result_file import load
 from ..storage.result_sequence import ResultSequence
 from ..storage.resume_note import Note
 from ..storage.run_directory import DIRECTORY, MANIFEST, key_of
+from ..tools.lock import held
 from .directory import holds_chunks
 from .failures import Failed, read_failures
 from .folding import folds_in
-from .lock import held
 from .status import read_status
 
 

@@ -16,7 +16,6 @@ from rich.text import Text
 from ..ensemble.estimate import Estimate, about, estimate_point, total_of
 from ..ensemble.point import Point
 from ..errors import EXPECTED, ArgumentError, one_line
-from ..jobs.lock import held
 from ..jobs.points import open_run_file, point_of
 from ..jobs.run_file import PointSpec, RunFile
 from ..jobs.unfinished import last_status, missing_points, parameters_text
@@ -25,6 +24,7 @@ from ..storage.envelope import RESULT_NAME, is_result_file
 from ..storage.result_file import load
 from ..storage.result_sequence import ResultSequence
 from ..tools.checks import named
+from ..tools.lock import held
 from ..tools.progress import duration, per_second
 from .console import UNBOUNDED, make_console, print_table
 

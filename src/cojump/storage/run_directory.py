@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StorageError
+from ..tools.lock import NAME as LOCK
 from .envelope import RESULT_NAME
 
 DIRECTORY = "checkpoint"
 MANIFEST = "manifest.h5"
 ASIDE = "checkpoint.aside"
 FAILURES = "failures.json"
-LOCK = ".lock"
 
 
 def key_of(seed: int, parameters: Mapping[str, Any]) -> str:

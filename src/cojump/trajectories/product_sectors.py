@@ -46,8 +46,11 @@ MEMORY = 256 * 2**20
 """Bytes of sectors that a basis keeps for the next visit, and again of changes of frame."""
 
 MODES_MEMORY = 16 * 2**20
-"""Bytes of sectors where there are boson modes. A frame moves on, and few windows of thousands of states come back: kept
-ones would fill any budget in the course of a run, and one is made in a small part of the time of a step in it."""
+"""Bytes of sectors where there are boson modes.
+
+A frame moves on, and few windows of thousands of states come back: kept ones would fill any budget in the course of a
+run, and one is made in a small part of the time of a step in it.
+"""
 
 Box = tuple[tuple[int, int], ...]
 """A window along every axis: first and past-last state of each block, and of each mode behind them."""

@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import StorageError
-from ..storage.run_directory import LOCK as NAME
-from ..tools.whole_files import MOST_BYTES, read_regular, reason
+from .whole_files import MOST_BYTES, read_regular, reason
+
+NAME = ".lock"
+"""The file in the directory."""
 
 PATIENCE = 3.0
 """Seconds that a job waits for one that is just ending, killed ranks of it for instance."""

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from cojump.errors import StorageError
-from cojump.jobs import lock
-from cojump.jobs.lock import Lock, held
+from cojump.tools import lock
+from cojump.tools.lock import Lock, held
 from tests.support.command_line import environment
 
 
@@ -29,7 +29,7 @@ def refusal(directory: Path, **options) -> str:
 def holder(directory: Path) -> subprocess.Popen:
     """Another process that holds the lock."""
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom cojump.jobs.lock import Lock\n"
+        "import sys, time\nfrom pathlib import Path\nfrom cojump.tools.lock import Lock\n"
         "lock = Lock(Path(sys.argv[1]))\nprint('held', flush=True)\ntime.sleep(60)\n"
     )
     process = subprocess.Popen(
