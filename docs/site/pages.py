@@ -31,7 +31,7 @@ _GROUPS = {
         "Mode ModeEnergy ModeDrive ModeCoupling ModeLoss Model"
     ),
     "States": "product tilted dicke symmetric occupation corrupted start Dicke Sector Symmetric Occupation mixture",
-    "Trajectories": "simulate trajectory two_time g2 estimate load save",
+    "Trajectories": "simulate trajectory two_time g2 estimate merge load save",
     "Theory": "mean_field master_equation steady_state",
     "Other programs": "to_qutip",
     "Errors": "ArgumentError UnsupportedError ConvergenceError SimulationInterrupted StorageError",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from .ensemble import counting
     from .ensemble.estimate import estimate
+    from .ensemble.merging import merge
     from .ensemble.simulate import simulate, trajectory
     from .ensemble.two_time import g2, two_time
     from .errors import ArgumentError, ConvergenceError, SimulationInterrupted, StorageError, UnsupportedError
@@ -81,6 +82,7 @@ _HOMES = {
     "estimate": "ensemble.estimate",
     "simulate": "ensemble.simulate",
     "trajectory": "ensemble.simulate",
+    "merge": "ensemble.merging",
     "two_time": "ensemble.two_time",
     "g2": "ensemble.two_time",
     "mean_field": "theory.mean_field",
@@ -151,6 +153,7 @@ __all__ = [
     "estimate",
     "simulate",
     "trajectory",
+    "merge",
     "two_time",
     "g2",
     "mean_field",

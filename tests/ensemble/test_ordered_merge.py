@@ -108,9 +108,8 @@ def test_an_extended_run_is_the_longer_run(first, more, size, keep):
     fold = Fold(SKELETON, short)
     for number, chunk in chunks(short).items():
         fold.take(number, chunk)
-    stored, state = fold.result(), fold.state()
-    last = (state.before, state.last) if state.last else None
-    extended = Fold(SKELETON, long, folded_of(stored, last))  # as it comes back from the file
+    stored = fold.result()
+    extended = Fold(SKELETON, long, folded_of(stored))  # as it comes back from the file
     assert bits(extended.result()) == bits(stored), "nothing is lost before anything new is there"
     for number in range(extended.next, long.n_chunks):
         if not extended.has(number):

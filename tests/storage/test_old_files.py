@@ -45,7 +45,7 @@ def test_all_numbers_of_an_old_file(schema, tmp_path):
     assert "Result of 3 trajectories" in str(result)
 
 
-@pytest.mark.parametrize("schema", range(1, SCHEMA))
+@pytest.mark.parametrize("schema", [1, 2, 3])
 def test_an_old_file_says_that_it_holds_no_model(schema, tmp_path):
     (result,) = old(schema, tmp_path)
     for ask in (result.model, result.state):

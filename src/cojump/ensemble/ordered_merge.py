@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..measure.moments import Moments
 from ..model.final_states import FinalState
+from ..results.continuation import Rest
 from ..results.jump_records import JumpRecords
 from ..results.result import Result
 from ..tools.types import Array
@@ -238,7 +239,8 @@ class Fold:
             moments.merge(part)
         series = [*self._series, last.series]
         records = [*self._records, *last.records]
-        return self._result_of(whole, series, self._n_jumps + last.n_jumps, self._final + last.final, records)
+        made = self._result_of(whole, series, self._n_jumps + last.n_jumps, self._final + last.final, records)
+        return replace(made, rest=Rest(self._before, last.moments, last.start, last.stop, last.n_jumps))
 
     def _kept(self, series: Sequence[Array]) -> Array:
         C = self.skeleton.records.shape[2]
@@ -281,23 +283,35 @@ def in_memory(chunk: Chunk) -> Waiting:
     return lambda: chunk
 
 
-def folded_of(result: Result, last: tuple[tuple[Moments, ...], Chunk] | None = None) -> Folded:
-    """How far a stored result is folded.
-
-    Parameters
-    ----------
-    result : Result
-    last : (tuple of Moments, Chunk), optional
-        Moments of the whole chunks, and the partial chunk that follows, if there is one.
-    """
+def folded_of(result: Result) -> Folded:
+    """How far a result is folded."""
     final = () if result.kept_states is None else result.kept_states.states
     records = tuple(result.jump_records or ())
-    if last is None:
+    rest = result.rest
+    if rest is None:
         groups = Groups(statistics_of(result))
         return Folded(groups.join(statistics_of(result)), None, _series_of(result), result.n_jumps, final, records)
-    before, partial = last
-    count, series = before[0].count, _series_of(result)
-    kept = min(len(series), count)
-    partial = partial._replace(series=series[kept:], final=final[kept:], records=records[count:])
-    n_jumps = result.n_jumps - partial.n_jumps
+    count, series = rest.before[0].count, _series_of(result)
+    kept, n_jumps = min(len(series), count), result.n_jumps - rest.n_jumps
+    place, ends = (rest.start, rest.stop), (final[kept:], records[count:])
+    before = tuple(m.copy() for m in rest.before)  # going on adds to them
+    partial = Chunk(*place, rest.last, series[kept:], rest.n_jumps, *ends)
     return Folded(before, partial, series[:kept], n_jumps, final[:kept], records[:count])
+
+
+def emptied(result: Result) -> Result:
+    """The same point without any trajectory."""
+    groups = Groups(statistics_of(result))
+    extras = groups.split(groups.empty())
+    averages = extras.pop(AVERAGES)
+    none = None if result.kept_states is None else replace(result.kept_states, states=())
+    return replace(
+        result,
+        moments=averages.moments,
+        extras=extras,
+        trajectories=result.trajectories[:0],
+        records=result.records[:0],
+        n_jumps=0,
+        kept_states=none,
+        rest=None,
+    )

@@ -31,7 +31,7 @@ from ..trajectories.compilation import prepare, prepared
 from ..trajectories.kernel_cache import tell_refusal
 from .checkpoint import Checkpoint
 from .chunk import Chunk
-from .ordered_merge import Fold, in_memory
+from .ordered_merge import Fold, emptied, folded_of, in_memory
 from .point import Point
 from .schedule import Schedule, Task
 from .waiting_chunks import WaitingChunks
@@ -194,6 +194,7 @@ def run_points(
     comm: Communicator | None = None,
     progress: ProgressReport | None = None,
     checkpoint: Checkpoint | None = None,
+    begun: Result | None = None,
 ) -> list[Result]:
     """Run all trajectories of all points; every rank returns the same results.
 
@@ -206,6 +207,8 @@ def run_points(
         Told of finished trajectories, on rank 0.
     checkpoint : Checkpoint or None
         Keeps the chunks of a single point, and has those of earlier calls.
+    begun : Result or None
+        What there is of a single point, to go on with; see :func:`cojump.ensemble.extension.check_extension`.
 
     Raises
     ------
@@ -225,7 +228,10 @@ def run_points(
 
     def skeletons() -> dict[int, Fold]:
         with threadpool_limits(1):
-            made = {i: Fold(Worker(p).skeleton, p.goal, hold=waiting.hold) for i, p in enumerate(points)}
+            if begun is None:
+                made = {i: Fold(Worker(p).skeleton, p.goal, hold=waiting.hold) for i, p in enumerate(points)}
+            else:  # centred on the mean field that its trajectories are centred on
+                made = {0: Fold(emptied(begun), points[0].goal, folded_of(begun), waiting.hold)}
         if checkpoint is not None:
             (fold,), (point,) = made.values(), points
             checkpoint.begin(point, fold)

@@ -27,6 +27,7 @@ from ..trajectories.engine import make_engine
 from ..trajectories.kernel_cache import tell_refusal
 from ..trajectories.outcome import Trajectory
 from .checkpoint import Checkpoint
+from .extension import check_extension
 from .point import Point
 from .run import run_points
 
@@ -54,6 +55,7 @@ def simulate(
     target_error: Mapping[str, float] | float | None = None,
     min_traj: int = 100,
     checkpoint: str | os.PathLike[str] | None = None,
+    extend: Result | None = None,
     workers: int = 1,
     comm: Any = None,
     progress: bool = False,
@@ -119,6 +121,11 @@ def simulate(
         A directory that keeps finished chunks. The same call again goes on from there, after an interruption, an error
         or with a larger n_traj, with the bits of one run; another model, state or option is refused, and
         so is a second process while one is at work in it. It is made if it is not there, and nobody but you removes it.
+    extend : Result, optional
+        A result of the same call with fewer trajectories: of an earlier run, of a file, or the partial one of an
+        interrupted run. Only those that it lacks are run, and the result has the bits of one long run. Another model,
+        state or option is refused; n_traj counts those that are there. For trajectories of another seed see
+        :func:`cojump.merge`.
     workers : int
         Processes of this machine that share the work, without MPI: with the same bits as one. They are copies of this
         process, so that any function of yours works in them; where a system cannot copy a process (Windows), it is 1.
@@ -154,9 +161,10 @@ def simulate(
         except cj.SimulationInterrupted as stop:
             result = stop.partial
 
-    At a prompt, after the fact: ``result = sys.last_value.partial``. With several ranks, chunks that were finished
-    before an earlier chunk are not part of it, and an error that is not listed above ends the whole job. So does Ctrl-C
-    on a rank before the first trajectory, or a second one (status 130): the other ranks would wait for it.
+    At a prompt, after the fact: ``result = sys.last_value.partial``. The same call with ``extend=result`` goes on. With
+    several ranks, chunks that were finished before an earlier chunk are not part of it, and an error that is not listed
+    above ends the whole job. So does Ctrl-C on a rank before the first trajectory, or a second one (status 130): the
+    other ranks would wait for it.
 
     Examples
     --------
@@ -175,7 +183,7 @@ def simulate(
     """
 
     def check() -> Point:
-        return Point(
+        point = Point(
             model,
             state,
             check_times(times),
@@ -194,20 +202,30 @@ def simulate(
             target_error={} if target_error is None else target_error,
             min_traj=min_traj,
         )
+        if extend is not None:
+            check_extension(point, extend)
+        return point
 
     several = checks.integer("workers", workers, 1, _MOST_WORKERS)
     directory = None if checkpoint is None else checks.path("checkpoint", checkpoint)
     if several > 1 and comm is not None:
         raise ArgumentError("workers", "be 1 with a communicator, whose ranks share the work", f"it is {several}")
     try:
-        return _run(check, comm, several, directory, checks.boolean("progress", progress))
+        return _run(check, comm, several, directory, extend, checks.boolean("progress", progress))
     except SimulationInterrupted:
         raise
     except KeyboardInterrupt:  # before there was anything to keep
         raise SimulationInterrupted(None, n_traj) from None
 
 
-def _run(check: Callable[[], Point], comm: Any, workers: int, directory: Path | None, progress: bool) -> Result:
+def _run(
+    check: Callable[[], Point],
+    comm: Any,
+    workers: int,
+    directory: Path | None,
+    begun: Result | None,
+    progress: bool,
+) -> Result:
     display = None
     if progress:
         from ..tools.progress import make_progress
@@ -219,15 +237,15 @@ def _run(check: Callable[[], Point], comm: Any, workers: int, directory: Path | 
         if workers > 1:
             point.check_memory(workers)
         team = Processes(workers) if workers > 1 else None
-        return run_points([point], comm=team, progress=display, checkpoint=kept)[0]
+        return run_points([point], comm=team, progress=display, checkpoint=kept, begun=begun)[0]
     from ..parallel.mpi import World, wrap
 
     world = wrap(comm)
     if world is None:
-        return run_points([check()], progress=display, checkpoint=kept)[0]
+        return run_points([check()], progress=display, checkpoint=kept, begun=begun)[0]
     try:
         point = world.together(check, _facts, _apart)
-        return run_points([point], comm=world, progress=display, checkpoint=kept)[0]
+        return run_points([point], comm=world, progress=display, checkpoint=kept, begun=begun)[0]
     except SimulationInterrupted:
         raise
     except KeyboardInterrupt:  # on this rank alone, between two that have to meet

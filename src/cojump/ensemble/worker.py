@@ -16,6 +16,7 @@ from ..measure.meter import Meter, StateMeter
 from ..model.final_states import FinalState, FinalStates
 from ..model.states import Mixture
 from ..model.unravelled import record_labels
+from ..results.continuation import Identity
 from ..results.jump_records import JumpRecords
 from ..results.result import Result
 from ..theory.mean_field import ends_of, mean_of, paths
@@ -24,6 +25,7 @@ from ..trajectories.engine import make_engine
 from ..trajectories.outcome import Outcome, Runner
 from ..trajectories.pure_state import PureState
 from .chunk import Chunk, Groups
+from .fingerprint import identity_of
 from .point import Point
 from .schedule import Task
 
@@ -93,6 +95,7 @@ class Worker:
             extras=extras,
             chance=chance_of(point.unravelled, point.state),
             setup=point.setup,
+            identity=Identity(lambda: identity_of(point)),
             kept_states=self._no_states(ends_of(self._paths)) if point.keep else None,
             jump_records=JumpRecords.of((), jump_type(point.model.blocks), end) if point.record else None,
         )

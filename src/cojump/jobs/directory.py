@@ -20,11 +20,10 @@ import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..ensemble.chunk import AVERAGES, Groups, statistics_of
 from ..ensemble.chunk_files import EarlierFiles, OwnFiles, Seat
 from ..ensemble.chunk_log import Scan, scan, shard_files, shard_path
 from ..ensemble.goal import Goal
@@ -45,23 +44,6 @@ from .status import NAME as STATUS
 
 _SHARE = 50
 """The result file is rewritten when a point is finished, but not sooner than so many times as long as it took."""
-
-
-def emptied(result: Result) -> Result:
-    """The same point without any trajectory."""
-    groups = Groups(statistics_of(result))
-    extras = groups.split(groups.empty())
-    averages = extras.pop(AVERAGES)
-    none = None if result.kept_states is None else replace(result.kept_states, states=())
-    return replace(
-        result,
-        moments=averages.moments,
-        extras=extras,
-        trajectories=result.trajectories[:0],
-        records=result.records[:0],
-        n_jumps=0,
-        kept_states=none,
-    )
 
 
 @dataclass

@@ -15,7 +15,7 @@ import numpy as np
 from ..ensemble.chunk import Chunk
 from ..ensemble.chunk_files import record_of
 from ..ensemble.chunk_log import ShardWriter
-from ..ensemble.ordered_merge import Fold, aside_text, kept_text
+from ..ensemble.ordered_merge import Fold, aside_text, emptied, kept_text
 from ..ensemble.run import Events
 from ..errors import EXPECTED, WALLTIME, BrokenOff, Stopped, StorageError, broken_line, one_line
 from ..storage.envelope import RESULT_NAME
@@ -23,7 +23,7 @@ from ..storage.run_directory import DIRECTORY
 from ..tools.exit_status import FAILED, INTERRUPTED, STOPPED
 from ..tools.terminal import command, tell
 from ..tools.whole_files import absolute, as_given
-from .directory import Contents, Prepared, Session, damaged_text, emptied
+from .directory import Contents, Prepared, Session, damaged_text
 from .failures import FailureRecord
 from .points import Plan, end_together, open_run_file, plan_together
 from .resume import carry_on, checked_contents, counted, is_complete, prepare_skeletons

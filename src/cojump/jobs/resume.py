@@ -12,7 +12,7 @@ from ..storage.envelope import RESULT_NAME
 from ..storage.result_sequence import ResultSequence
 from ..storage.run_directory import DIRECTORY, MANIFEST, key_of
 from ..tools.whole_files import as_given
-from .directory import Contents, emptied, read_contents
+from .directory import Contents, read_contents
 from .points import Plan
 from .signals import Signals
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..ensemble.fingerprint import Difference
-    from ..ensemble.point import Point
     from ..results.result import Result
 
 _ADVICE = "use another directory with -o, or move it away"
@@ -30,6 +29,7 @@ def prepare_skeletons(plan: Plan, contents: Contents, who: str, signals: Signals
     """Every point that can be run, without any trajectory; one without a mean field fails like any other."""
     from threadpoolctl import threadpool_limits
 
+    from ..ensemble.ordered_merge import emptied
     from ..ensemble.worker import Worker
 
     stored = contents.notes()
@@ -116,6 +116,7 @@ def _gathered(differences: Sequence[Difference], n_points: int) -> list[str]:
 
 def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -> list[Difference]:
     """Why a stored point cannot be taken up; empty if it can. What the run file says has no name."""
+    from ..ensemble.extension import measured_apart
     from ..ensemble.fingerprint import MADE_BY, Difference, differences, identity_of
 
     n_traj, chunk, note = plan.points[place].n_traj, plan.points[place].chunk, stored.notes[i]
@@ -128,25 +129,11 @@ def _point_differences(plan: Plan, place: int, stored: ResultSequence, i: int) -
         return [Difference("", text)] * (n_traj > there)
     if note.folded.before[0].count % chunk and n_traj > there:
         return [Difference("", f"{change}, and its last chunk was not kept apart")]
-    if stored[i].n_traj < n_traj and (apart := _measured_apart(plan.points[place], stored[i])):
+    if stored[i].n_traj < n_traj and (apart := measured_apart(plan.points[place], stored[i])):
         return [Difference("", apart)]
     if MADE_BY not in note.identity:
         return differences(identity_of(plan.points[place], sketched=True), note.identity)
     return differences(plan.identities[place], note.identity)
-
-
-def _measured_apart(point: Point, result: Result) -> str:
-    """What another version of cojump has measured otherwise along the trajectories that are there, in words."""
-    from ..ensemble.chunk import statistics_of
-
-    there = {name: extra.labels for name, extra in statistics_of(result).items()}
-    here = {meter.name: meter.labels for meter in point.meters}
-    names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
-    if not names:
-        return ""
-    return (
-        f"its trajectories were measured otherwise ({', '.join(names)}), by another version of cojump: go on with that"
-    )
 
 
 def carry_on(plan: Plan, contents: Contents) -> None:

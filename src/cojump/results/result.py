@@ -25,6 +25,7 @@ from ..tools import checks
 from ..tools.numbers import format_number, format_value
 from ..tools.summaries import Summarised, counted, facts, few, more, span, table
 from ..tools.types import Array
+from .continuation import Identity, Rest
 from .jump_records import JumpRecords
 from .setup import Setup
 
@@ -120,6 +121,13 @@ class Result(Averages):
         What ``model()`` and ``state()`` read; None in files of schemas 1 to 3.
     kept_states : FinalStates, optional
         What ``final`` reads.
+    identity : Identity, optional
+        Which run it is of: what ``simulate(..., extend=result)`` and ``cojump.merge`` compare. None in files of
+        schema 1, and of results that scripts have saved before schema 5.
+    rest : Rest, optional
+        The partial last chunk, if the last chunk is one; without it the run cannot go on.
+    merged : tuple of (seed, n_traj)
+        Of a result that ``cojump.merge`` has made of several, in their order.
     """
 
     trajectories: Array
@@ -135,6 +143,14 @@ class Result(Averages):
     kept_states: FinalStates | None = None
     jump_records: JumpRecords | None = None
     records: Array = field(default_factory=lambda: np.empty((0, 0, 0)))
+    identity: Identity | None = None
+    rest: Rest | None = None
+    merged: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def seeds(self) -> dict[int, int]:
+        """How many trajectories come of each seed: of more than one if ``cojump.merge`` has made the result."""
+        return dict(self.merged) if self.merged else {self.seed: self.n_traj}
 
     @property
     def final(self) -> FinalStates:
@@ -200,6 +216,7 @@ class Result(Averages):
         }
         return replace(
             self,
+            rest=None,
             times=self.times[-1:],
             reference=self.reference[-1:],
             moments=self.moments.at_end(),
@@ -213,7 +230,7 @@ class Result(Averages):
         lines = facts(
             ("point", ", ".join(f"{key} = {value}" for key, value in self.parameters.items())),
             ("averages", f"{few(self.labels)}; per particle of the block"),
-            ("seed", f"{self.seed}; tolerance {self.tolerance:g}"),
+            ("seeds" if self.merged else "seed", f"{self.seeds_in_words()}; tolerance {self.tolerance:g}"),
             ("jumps", self._jumps_in_words()),
             ("series", f"of the first {counted(kept, 'trajectory', 'trajectories')}" if kept else ""),
             ("ends", f".final, the states of {counted(len(ends), 'trajectory', 'trajectories')}" if ends else ""),
@@ -228,6 +245,10 @@ class Result(Averages):
         lines += table((f"at t = {self.times[-1]:g}", "value ± error", "mean field"), names, _rows(groups))
         found = f'["{self.labels[0]}"], .mean, .covariance, .deviation, each with its _stderr; .model(), .save(path)'
         return lines + more(f"{found}; cojump.longtime, cojump.reduced")
+
+    def seeds_in_words(self) -> str:
+        """The seed; of a merged result all of them, with how many trajectories each has given."""
+        return few([f"{seed} ({n:,})" for seed, n in self.merged]) if self.merged else str(self.seed)
 
     def _jumps_in_words(self) -> str:
         if not self.n_jumps or not self.n_traj:

@@ -15,8 +15,10 @@ from ..version import __version__
 RESULT_NAME = "result.h5"
 """Name of the result file in the directory of a run."""
 
-SCHEMA = 4
+SCHEMA = 5
 """Version of the layout written here; files up to this one are read.
+
+5: figures and errors for other programs; which run a result is of, wherever it was saved; the seeds of merged results.
 
 4: the model and the state of each point.
 
@@ -29,7 +31,7 @@ HEADER = 512
 _MAGIC = b"cojump result file\n"
 
 
-def header_of(schema: int, payload: bytes) -> bytes:
+def header_of(schema: int, payload: bytes | memoryview) -> bytes:
     """The first 512 bytes of a file with this payload."""
     digest = hashlib.sha256(payload).hexdigest()
     text = b"%sschema %d\nbytes %d\nsha256 %s\n" % (_MAGIC, schema, len(payload), digest.encode())

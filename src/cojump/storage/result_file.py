@@ -44,8 +44,9 @@ from .hdf5 import (
     write_array,
     write_moments,
 )
+from .plain_figures import write_figures
 from .result_sequence import Origin, ResultSequence
-from .resume_note import Note, read_note, write_note
+from .resume_note import Note, read_continuation, read_note, write_continuation, write_note
 from .run_directory import check_new
 
 _LABELS = 20_000
@@ -147,8 +148,11 @@ def save_results(
             _write_point(group, result, sources or {})
             if notes:
                 write_note(group.create_group("run"), notes[i])
-    payload = image.getvalue()[HEADER:]
-    replace_file(path, header_of(SCHEMA, payload) + payload, new=not overwrite)
+            elif result.identity is not None:
+                write_continuation(group.create_group("run"), result.identity, result.rest)
+    with image.getbuffer() as whole:  # no copy of it: files may be large
+        whole[:HEADER] = header_of(SCHEMA, whole[HEADER:])
+        replace_file(path, whole, new=not overwrite)
 
 
 def _write_point(group: Group, result: Result, sources: Mapping[str, str]) -> None:
@@ -157,6 +161,11 @@ def _write_point(group: Group, result: Result, sources: Mapping[str, str]) -> No
     group.attrs["seed"] = str(result.seed)  # a seed may be any integer, larger than 64 bits too
     group.attrs["tolerance"] = float(result.tolerance)
     group.attrs["n_jumps"] = int(result.n_jumps)
+    if result.merged:
+        group["seeds"] = json.dumps([[str(seed), n] for seed, n in result.merged])
+    if result.n_traj:
+        with np.errstate(all="ignore"):  # moments that overflow are stored as they are
+            write_figures(group.create_group("plain"), replace(result))  # of a copy, which forgets what it works out
     group["labels"] = np.array(result.labels, dtype=string_dtype())
     for name in _ARRAYS:
         write_array(group, name, getattr(result, name))
@@ -312,10 +321,11 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
             names = sorted(points)
             sources = json.loads(text_of(file["sources"]))
             results = [_read_point(points[name], sources) for name in names]
-            notes = [
-                read_note(points[name]["run"], result) if "run" in points[name] else None
-                for name, result in zip(names, results, strict=True)
-            ]
+            notes: list[Note | None] = [None] * len(names)
+            for i, name in enumerate(names):
+                if "run" in points[name]:
+                    results[i] = read_continuation(points[name]["run"], results[i])
+                    notes[i] = read_note(points[name]["run"], results[i])
             origin = Origin(
                 run_file=text_of(file["run_file"]),
                 sources=sources,
@@ -329,6 +339,16 @@ def load(path: str | os.PathLike[str]) -> ResultSequence:
     except (KeyError, ValueError, TypeError, OSError, RuntimeError, AttributeError, IndexError, OverflowError) as error:
         raise StorageError(f"{place} has not the content of a cojump result file: {one_line(error)}") from None
     return ResultSequence(results, origin, notes)
+
+
+def _read_seeds(group: Any, count: int) -> tuple[tuple[int, int], ...]:
+    """Seeds of a merged result, and how many trajectories each has given."""
+    if "seeds" not in group:
+        return ()
+    found = tuple((int(seed), int(n)) for seed, n in json.loads(text_of(group["seeds"])))
+    if len(dict(found)) != len(found) or sum(n for _, n in found) != count or any(n < 0 for _, n in found):
+        raise ValueError(f"its seeds do not make {count:,} trajectories")
+    return found
 
 
 def _read_point(group: Any, sources: Mapping[str, str]) -> Result:
@@ -363,6 +383,7 @@ def _read_point(group: Any, sources: Mapping[str, str]) -> Result:
         tolerance=float(group.attrs["tolerance"]),
         n_jumps=checks.integer("n_jumps", int(group.attrs["n_jumps"]), 0),
         parameters=parameters,
+        merged=_read_seeds(group, moments.count),
         extras=extras,
         theory=_read_theory(group["theory"], T, extras) if "theory" in group else None,
         theory_refusal=str(group.attrs.get("theory_refusal", "")),

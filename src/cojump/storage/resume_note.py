@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ..ensemble.chunk import Chunk, Groups, statistics_of
+from ..ensemble.chunk import Groups, statistics_of
 from ..ensemble.goal import Goal
 from ..ensemble.ordered_merge import Folded, folded_of
 from ..measure.moments import Moments
+from ..results.continuation import Identity, Rest
 from ..results.result import Result
 from .hdf5 import Group, read_tails, text_of, write_moments
 
@@ -39,19 +40,35 @@ def write_note(group: Group, note: Note) -> None:
     group["identity"] = json.dumps(note.identity)
     group["goal"] = json.dumps(asdict(note.goal))
     last = note.folded.last
-    if last is None:  # the moments of the whole chunks are those of the result
-        return
-    group.attrs.update(start=last.start, stop=last.stop, n_jumps=last.n_jumps)
-    for name, groups in (("before", note.folded.before), ("last", last.moments)):
+    if last is not None:  # else the moments of the whole chunks are those of the result
+        _write_rest(group, Rest(note.folded.before, last.moments, last.start, last.stop, last.n_jumps))
+
+
+def write_continuation(group: Group, identity: Identity, rest: Rest | None) -> None:
+    """Write what a script needs to go on with a result, or to merge it with others."""
+    group["identity"] = json.dumps(identity.facts)
+    if rest is not None:
+        _write_rest(group, rest)
+
+
+def _write_rest(group: Group, rest: Rest) -> None:
+    group.attrs.update(start=rest.start, stop=rest.stop, n_jumps=rest.n_jumps)
+    for name, groups in (("before", rest.before), ("last", rest.last)):
         for i, moments in enumerate(groups):
             write_moments(group.create_group(f"{name}/{i}"), moments)
 
 
-def read_note(group: Any, result: Result) -> Note:
-    """Read what an earlier session has left beside a point."""
-    identity, goal = json.loads(text_of(group["identity"])), Goal(**json.loads(text_of(group["goal"])))
+def read_continuation(group: Any, result: Result) -> Result:
+    """The result with what its file holds of its run."""
+    identity = json.loads(text_of(group["identity"]))
+    if not isinstance(identity, dict):
+        raise ValueError("what says which run it is of is no table")
+    return replace(result, identity=Identity.stored(identity), rest=_read_rest(group, result))
+
+
+def _read_rest(group: Any, result: Result) -> Rest | None:
     if "last" not in group:
-        return Note(identity, goal, folded_of(result))
+        return None
     layout = Groups(statistics_of(result))
 
     def read(name: str) -> tuple[Moments, ...]:
@@ -59,5 +76,16 @@ def read_note(group: Any, result: Result) -> Note:
         return layout.filled([(int(p.attrs["count"]), p["mean"][()], p["comoment"][()], *read_tails(p)) for p in parts])
 
     start, stop, n_jumps = (int(group.attrs[name]) for name in ("start", "stop", "n_jumps"))
-    last = Chunk(start, stop, read("last"), result.trajectories[:0], n_jumps)
-    return Note(identity, goal, folded_of(result, (read("before"), last)))
+    before, last = read("before"), read("last")
+    whole, part = {m.count for m in before}, {m.count for m in last}
+    if whole != {start} or part != {stop - start} or stop != result.n_traj or not 0 <= n_jumps <= result.n_jumps:
+        raise ValueError(f"its last chunk, {start} to {stop}, does not fit {result.n_traj} trajectories")
+    return Rest(before, last, start, stop, n_jumps)
+
+
+def read_note(group: Any, result: Result) -> Note | None:
+    """What an earlier session of a run has left beside a point; None for a result that a script has saved."""
+    if "goal" not in group:
+        return None
+    assert result.identity is not None
+    return Note(result.identity.facts, Goal(**json.loads(text_of(group["goal"]))), folded_of(result))

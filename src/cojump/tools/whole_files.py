@@ -70,14 +70,14 @@ def read_regular(path: str | os.PathLike[str], most: int) -> bytes:
         return stream.read(most + 1)
 
 
-def replace_file(path: str | os.PathLike[str], data: bytes, *, new: bool = False, like: int = 0) -> None:
+def replace_file(path: str | os.PathLike[str], data: bytes | memoryview, *, new: bool = False, like: int = 0) -> None:
     """Give the file at ``path`` the content ``data``; at every moment it has its old content or the new one.
 
     Parameters
     ----------
     path : path
         A link is followed, so that it stays one. The directory must exist.
-    data : bytes
+    data : bytes or memoryview
     new : bool
         There must be nothing at ``path`` yet, not even a link that leads nowhere.
     like : int
@@ -92,7 +92,7 @@ def replace_file(path: str | os.PathLike[str], data: bytes, *, new: bool = False
     target = Path(os.path.abspath(path)) if new else Path(os.path.realpath(path))
     aside = target.with_name(f".{target.name}.{os.getpid()}-{os.urandom(4).hex()}.part")
     try:
-        _check_replaceable(target, data[:like], new)
+        _check_replaceable(target, bytes(data[:like]), new)
         try:
             with open(aside, "xb") as stream:
                 stream.write(data)
@@ -132,7 +132,7 @@ _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.E
 """What file systems that know no hard links answer."""
 
 
-def _move_to_new(aside: Path, target: Path, data: bytes) -> None:
+def _move_to_new(aside: Path, target: Path, data: bytes | memoryview) -> None:
     """Give a file its name if there is no other of that name: only a link does both in one step."""
     try:
         os.link(aside, target)
