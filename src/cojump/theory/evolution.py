@@ -13,6 +13,7 @@ from ..model.driven import DEGREE, Drive
 from ..tools.types import Array
 from .fock_growth import Edge, Outgrown, grown, widened
 from .generator import LEAST, Generator
+from .sector_states import SectorStates
 from .taylor_steps import DrivenTerms, evolve
 
 T = TypeVar("T")
@@ -53,23 +54,23 @@ class Evolved(Generic[T]):
     ----------
     found : list
         What was read at the times.
-    generator : Generator
+    generator : Generator or Populations
         That of the last step.
     vector : array
         The packed state at the last time.
     """
 
     found: list[T]
-    generator: Generator
+    generator: SectorStates
     vector: Array
 
 
 def evolved(
-    generator: Generator,
+    generator: SectorStates,
     occupied: Sequence[Sequence[Label]],
     vector: Array,
     times: Array,
-    reading: Callable[[Generator], Callable[[Array], T]],
+    reading: Callable[[SectorStates], Callable[[Array], T]],
     limits: Limits,
     told: Callable[[float], None] = lambda share: None,
 ) -> Evolved[T]:
@@ -79,7 +80,7 @@ def evolved(
 
     Parameters
     ----------
-    generator : Generator
+    generator : Generator or Populations
         Made for at least ``least_vectors``.
     occupied : sequence of lists of labels
         The sectors that it was made for.
@@ -105,7 +106,7 @@ def evolved(
         driven = None if drive is None else DrivenTerms(drive, generator.of_part, generator.packing.norm)
         allowed = tolerance / 2 / max(len(spaces), 1) / max(end, np.finfo(float).tiny)
 
-        def applied(y: Array, generator: Generator = generator) -> Array:
+        def applied(y: Array, generator: SectorStates = generator) -> Array:
             nonlocal spent
             spent += 1
             return generator(y)
@@ -145,4 +146,6 @@ def evolved(
             begun, spaces = outgrown.time, grown(spaces, outgrown.modes)
             smaller = generator
             generator = Generator(model, occupied, memory=limits.memory, least=least, spaces=spaces)
+            assert isinstance(smaller, Generator)
+            assert isinstance(generator, Generator)
             vector = widened(outgrown.vector, smaller.packing, generator.packing, smaller.dims, generator.dims)

@@ -21,7 +21,7 @@ from ..model.final_states import Final, FinalStates
 from ..tools import checks
 from ..tools.summaries import counted, facts, few, more
 from ..tools.types import Array, Matrix
-from .packed_states import Packing, packed
+from .packed_states import DiagonalPacking, Packing, packed
 
 _TAIL = 1e-29
 """Of a pure state the weight in the last Fock states of a space that holds it."""
@@ -51,6 +51,8 @@ class FinalDensity(Final):
         Of each mode.
     packed : array
         As :mod:`cojump.theory.packed_states` has it.
+    diagonal : bool
+        Whether it has populations alone, in the frames.
     """
 
     sectors: tuple[Labels, ...]
@@ -58,6 +60,7 @@ class FinalDensity(Final):
     frames: tuple[Matrix, ...]
     spaces: tuple[FockSpace, ...]
     packed: Array
+    diagonal: bool = False
 
     def _title(self) -> str:
         when = "a steady state" if np.isinf(self.time) else f"t = {self.time:g}"
@@ -72,9 +75,10 @@ class FinalDensity(Final):
         return lines + more(".matrix(*labels) of a sector; cj.master_equation(model, final, times) goes on")
 
     @property
-    def packing(self) -> Packing:
+    def packing(self) -> Packing | DiagonalPacking:
         """Where each sector sits in ``packed``."""
-        return Packing({labels: prod(dims) for labels, dims in zip(self.sectors, self.dims, strict=True)})
+        kind = DiagonalPacking if self.diagonal else Packing
+        return kind({labels: prod(dims) for labels, dims in zip(self.sectors, self.dims, strict=True)})
 
     @property
     def occupied(self) -> list[list[Label]]:
@@ -105,11 +109,10 @@ class FinalDensity(Final):
     def in_frames(self, frames: Sequence[Matrix]) -> Any:
         """A function of labels that gives the density matrix in a sector in other frames of one particle."""
         packing = self.packing
-        blocks = packing.unpack(self.packed)
         turns = [_Turn(*three) for three in zip(self.blocks, self.frames, frames, strict=True)]
 
         def of(labels: Labels) -> Matrix:
-            rho, dims = blocks[labels], self.dims[self.sectors.index(labels)]
+            rho, dims = packing.block(self.packed, labels), self.dims[self.sectors.index(labels)]
             for _ in range(2):  # X = D ρ, and D X† is again the Hermitian D ρ D†
                 for b, turn in enumerate(turns):
                     if (D := turn.of(labels[b])) is not None:
@@ -119,6 +122,11 @@ class FinalDensity(Final):
             return rho
 
         return of
+
+
+def described_method(final: FinalDensity) -> str:
+    """How a density matrix was held, for a summary."""
+    return f"populations alone, {len(final.packed):,}: no coherence is coupled to them" if final.diagonal else ""
 
 
 class _Turn:

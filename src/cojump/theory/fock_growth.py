@@ -29,7 +29,7 @@ from ..model import Model
 from ..model.states import State
 from ..tools.types import Array
 from .mean_field import mean_field
-from .packed_states import Packing
+from .packed_states import DiagonalPacking, Packing
 
 _LEAST = 6
 """Fock states to begin with, at least."""
@@ -60,7 +60,7 @@ class Edge:
     model : Model
     spaces : sequence of FockSpace
         One for each mode.
-    packing : Packing
+    packing : Packing or DiagonalPacking
     dims : mapping of labels to (int, ..)
         Dimensions of each sector: of the blocks, then of the modes.
     parts : sequence of Model, optional
@@ -71,7 +71,7 @@ class Edge:
         self,
         model: Model,
         spaces: Sequence[FockSpace],
-        packing: Packing,
+        packing: Packing | DiagonalPacking,
         dims: dict[Labels, tuple[int, ...]],
         parts: Sequence[Model] | None = None,
     ) -> None:

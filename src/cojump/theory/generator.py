@@ -7,13 +7,13 @@ terms of other frames than the first are applied between the representations of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from itertools import combinations_with_replacement, product
+from itertools import product
 from math import comb, prod
 
 import numpy as np
-from scipy.sparse import coo_array, csr_array, eye_array
+from scipy.sparse import csr_array
 
 from ..basis.fock_space import FockSpace
 from ..basis.particle_removal import Label
@@ -23,15 +23,15 @@ from ..basis.sector_operators import Operators
 from ..basis.sectors import Labels, sector_labels, sector_of
 from ..errors import ArgumentError, UnsupportedError
 from ..model import Model
-from ..model.collective_average import CollectiveAverage
 from ..model.driven import driven_parts
 from ..model.states import DickeBlock, SectorBlock, State
 from ..tools.types import Array, Matrix
 from .final_density import FinalDensity
 from .fock_growth import in_words
-from .generator_frames import Frame, frames_of, rotated_matrix
+from .generator_frames import Frame, frames_of
 from .packed_states import Packing, packed, unpacked
 from .sector_maps import SectorMaps, entries_of, matrix_of, terms
+from .sector_states import SectorStates
 
 GIB = 2.0**30
 _AVERAGES = 500
@@ -47,7 +47,7 @@ ENTRY = 30
 """Bytes per entry of the sparse matrix at the peak of its assembly (27 measured): 12 stay, the rest sorts them."""
 
 
-class Generator:
+class Generator(SectorStates):
     """dρ/dt of a model on some of its sectors, in the frame of most of its rates.
 
     The matrix is stored if it fits: it is the fastest way for small sectors, and as it always was. Without it the same
@@ -71,8 +71,6 @@ class Generator:
 
     Attributes
     ----------
-    spare : int
-        Vectors that the caller may keep.
     stored : bool
         Whether the matrices are stored.
 
@@ -81,6 +79,8 @@ class Generator:
     ArgumentError
         Before any work, if the unknowns need more memory.
     """
+
+    packing: Packing
 
     def __init__(
         self,
@@ -132,25 +132,6 @@ class Generator:
         (operators,) = self._operators
         return matrix_of(operators, self.packing, gains=factors, drift=False)
 
-    def weights(self, labels: Labels) -> dict[str, Array]:
-        """How many particles of each block and level, and how many quanta of each mode, the basis states of a sector
-        have in the first frame.
-
-        Blocks of two levels count the upper one, by the name of the block; others each level, "block.n0"; modes count
-        from their displaced vacuum.
-        """
-        found = {}
-        for b, block in enumerate(self.model.blocks):
-            for a in range(1 if block.levels == 2 else block.levels):
-                projector = np.zeros((block.levels, block.levels))
-                projector[a, a] = 1
-                name = block.name if block.levels == 2 else f"{block.name}.n{a}"
-                found[name] = np.rint(self._operators[0].collective(labels, {b: projector}).diagonal().real)
-        for m, name in enumerate(self.model.mode_names):
-            b = self._operators[0].lowering(labels, m)
-            found[name] = np.rint((b.conj().T @ b).diagonal().real)
-        return found
-
     def __call__(self, vector: Array) -> Array:
         """dρ/dt as a packed vector."""
         change = self._maps[0] @ vector
@@ -172,9 +153,13 @@ class Generator:
                 change += map_ @ vector
         return change
 
-    @cached_property
+    @property
     def norm(self) -> float:
         """A bound on the norm of the generator: the largest sum of a column, of the terms of all frames."""
+        return self._norm
+
+    @cached_property
+    def _norm(self) -> float:
         return sum(float(abs(m).sum(axis=0).max()) if isinstance(m, csr_array) else m.norm for m in self._maps)
 
     def effective_hamiltonian(self, labels: Labels) -> Matrix:
@@ -220,78 +205,6 @@ class Generator:
             wide[tuple(map(slice, dims * 2))] = of(labels).reshape(dims * 2)
             blocks[labels] = wide.reshape(self.packing.dims[labels], -1)
         return self.packing.pack(blocks)
-
-    def reached(self, vector: Array, time: float) -> FinalDensity:
-        """A packed vector as the end of this run, without a mean field."""
-        units = [np.eye(block.levels, dtype=complex) for block in self.model.blocks]
-        frames = tuple(self.frames[0].unitaries.get(b, one) for b, one in enumerate(units))
-        place = (tuple(self.model.blocks), self.model.mode_names, time, None)
-        sectors = tuple(self.packing.dims)
-        return FinalDensity(*place, sectors, tuple(self.dims[s] for s in sectors), frames, self.spaces, vector)
-
-    def expectations(self) -> csr_array:
-        """(A + Q + S + M, unknowns) matrix that reads <m_a>, <½{m_a, m_b}> for a ≤ b, the weight of each sector, and
-        <a†a>/N of each mode.
-        """
-        model, A = self.model, len(self.model.labels)
-        pairs = list(combinations_with_replacement(range(A), 2))
-        matrices = [
-            {o.block: rotated_matrix(o.matrix, self.frames[0].unitaries.get(o.block)) / model.blocks[o.block].size}
-            for o in model.observables
-        ]
-
-        def entries() -> Iterator[tuple[int, Labels, csr_array]]:
-            for s, labels in enumerate(self.packing.dims):
-                means = [self._operators[0].collective(labels, m) for m in matrices]
-                modes = [self._mode(labels, m) for m in range(len(model.modes))]
-                means += [modes[q.mode][q.part] for q in model.quadratures]
-                yield from ((a, labels, m) for a, m in enumerate(means))
-                for q, (a, b) in enumerate(pairs):
-                    yield A + q, labels, csr_array((means[a] @ means[b] + means[b] @ means[a]) / 2)
-                one = csr_array(eye_array(self.packing.dims[labels], dtype=complex))
-                yield A + len(pairs) + s, labels, one
-                for m, (_, _, quanta) in enumerate(modes):
-                    yield A + len(pairs) + len(self.packing.dims) + m, labels, quanta
-
-        return self.rows(A + len(pairs) + len(self.packing.dims) + len(model.modes), entries())
-
-    def rows(self, count: int, entries: Iterable[tuple[int, Labels, csr_array]]) -> csr_array:
-        """(count, unknowns) matrix that reads expectation values: a row is a sum of Hermitian operators of sectors.
-
-        Parameters
-        ----------
-        count : int
-        entries : iterable of (int, labels, sparse array)
-            The row, the sector, the operator in the first frame.
-        """
-        places, data, lines = [], [], []
-        for line, labels, operator in entries:
-            elements = coo_array(operator)
-            rows, columns = elements.coords
-            lines.append(np.full(elements.nnz, line))
-            places.append(self.packing.slices[labels].start + rows * operator.shape[1] + columns)
-            data.append(packed(elements.data))
-        found = (np.concatenate(data), (np.concatenate(lines), np.concatenate(places)))
-        return csr_array(coo_array(found, shape=(count, self.packing.size)))
-
-    def average(self, labels: Labels, average: CollectiveAverage) -> csr_array:
-        """An average in a sector, in the first frame."""
-        sizes, unitaries = [block.size for block in self.model.blocks], self.frames[0].unitaries
-        matrices = {b: rotated_matrix(x, unitaries.get(b)) / sizes[b] for b, x in average.blocks.items()}
-        total = self._operators[0].collective(labels, matrices)
-        for m, (c_x, c_y) in average.modes.items():
-            x, y, _ = self._mode(labels, m)
-            total = total + c_x * x + c_y * y
-        return csr_array(total)
-
-    def _mode(self, labels: Labels, mode: int) -> tuple[csr_array, csr_array, csr_array]:
-        """x, y and a†a/N of a mode: a = b + γ."""
-        root = np.sqrt(self.model.size)
-        b = self._operators[0].lowering(labels, mode)
-        one = csr_array(eye_array(self.packing.dims[labels], dtype=complex))
-        a = csr_array((b + self.spaces[mode].centre * one) / root)
-        raised = csr_array(a.conj().T)
-        return csr_array((a + raised) / 2), csr_array((a - raised) / 2j), csr_array(raised @ a)
 
     def _turn(self, frame: Frame) -> list[dict[Label, Matrix] | None]:
         """For each block the representations that lead from the first frame to another one; None where it stays."""

@@ -78,6 +78,11 @@ def frames_of(model: Model) -> list[Frame]:
     return frames
 
 
+def frame_in(model: Model, unitaries: Mapping[int, Matrix]) -> Frame:
+    """A whole model in given bases of one particle, in which its arguments are diagonal."""
+    return Frame(_rotated(model, range(len(model.terms)), unitaries), dict(unitaries))
+
+
 def _arguments(term: Term) -> Sequence[Mapping[str, Matrix]]:
     """The matrices of each average that a term is a function of; none if it is none."""
     return term.arguments if isinstance(term, FunctionOfAverage) else ()

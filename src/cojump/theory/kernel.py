@@ -150,7 +150,7 @@ def _minimal(generator: Generator, right: Array, left: Array, places: NDArray[np
     packing = generator.packing
     own = np.zeros(packing.size)
     own[places] = 1.0
-    identity = packing.pack({labels: np.eye(dim, dtype=complex) for labels, dim in packing.dims.items()}) * own
+    identity = packing.identity * own
 
     def average(start: Array) -> Array:
         return (left @ start) @ right

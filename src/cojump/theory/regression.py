@@ -19,11 +19,17 @@ from ..basis.sectors import Labels
 from ..model import Model
 from ..model.collective_average import CollectiveAverage
 from ..model.driven import later
+from ..tools.matrices import is_diagonal
 from ..tools.types import Array, Complex, Matrix
 from .evolution import Limits, evolved, least_vectors
 from .final_density import FinalDensity
 from .generator import Generator, check_unknowns
+from .generator_frames import rotated_matrix
+from .populations import populations_for
+from .sector_states import SectorStates
 from .two_time import Coincidences, TwoTime, ratio
+
+Reading = Callable[[SectorStates], Callable[[Array], Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +38,7 @@ class Regression:
 
     Attributes
     ----------
-    generator : Generator
+    generator : Generator or Populations
         From s on.
     occupied : sequence of lists of labels
         The sectors that it was made for.
@@ -43,7 +49,7 @@ class Regression:
     limits : Limits
     """
 
-    generator: Generator
+    generator: SectorStates
     occupied: Sequence[Sequence[Label]]
     vector: Array
     start: float | None
@@ -70,7 +76,7 @@ class Regression:
     def coincidences(self, taus: Array, c: CollectiveAverage) -> Coincidences:
         """g²(τ) of an average c: tr(c†c e^{𝓛τ} (c ρ c†))."""
 
-        def squares(generator: Generator) -> Callable[[Array], Any]:
+        def squares(generator: SectorStates) -> Callable[[Array], Any]:
             return _of_rows(generator, [lambda labels: _square(generator, labels, c)])
 
         def both(labels: Labels, rho: Matrix) -> Matrix:
@@ -88,34 +94,36 @@ class Regression:
     def _hermitian(self, change: Callable[[Labels, Matrix], Matrix]) -> tuple[Array, Array]:
         """The two Hermitian parts of what is made of the blocks of ρ."""
         packing = self.generator.packing
-        made = {labels: change(labels, rho) for labels, rho in packing.unpack(self.vector).items()}
-        parts = [
-            {labels: (x + x.conj().T) / 2 for labels, x in made.items()},
-            {labels: (x - x.conj().T) / 2j for labels, x in made.items()},
-        ]
-        return packing.pack(parts[0]), packing.pack(parts[1])
+        first, second = np.zeros(packing.size), np.zeros(packing.size)
+        for labels in packing.dims:
+            x = change(labels, packing.block(self.vector, labels))
+            packing.put(first, labels, (x + x.conj().T) / 2)
+            packing.put(second, labels, (x - x.conj().T) / 2j)
+        return first, second
 
-    def _followed(self, taus: Array, vector: Array, reading: Callable[[Generator], Callable[[Array], Any]]) -> Complex:
+    def _followed(
+        self, taus: Array, vector: Array, reading: Callable[[SectorStates], Callable[[Array], Any]]
+    ) -> Complex:
         found = self._run(taus, vector, reading)
         return found[:, 0] + 1j * found[:, 1]
 
-    def _run(self, taus: Array, vector: Array, reading: Callable[[Generator], Callable[[Array], Any]]) -> Array:
+    def _run(self, taus: Array, vector: Array, reading: Reading) -> Array:
         """(T, n) figures of a vector on its way."""
         size = self.generator.packing.norm(vector)
         limits = replace(self.limits, size=max(size, np.finfo(float).tiny))
         return np.array(evolved(self.generator, self.occupied, vector, taus, reading, limits).found)
 
 
-def _reading(*averages: CollectiveAverage) -> Callable[[Generator], Callable[[Array], Any]]:
+def _reading(*averages: CollectiveAverage) -> Reading:
     """Reads Hermitian averages off a packed vector."""
 
-    def of(generator: Generator) -> Callable[[Array], Any]:
+    def of(generator: SectorStates) -> Callable[[Array], Any]:
         return _of_rows(generator, [partial(_average, generator, x) for x in averages])
 
     return of
 
 
-def _of_rows(generator: Generator, operators: Sequence[Callable[[Labels], Any]]) -> Callable[[Array], Any]:
+def _of_rows(generator: SectorStates, operators: Sequence[Callable[[Labels], Any]]) -> Callable[[Array], Any]:
     rows = generator.rows(
         len(operators),
         ((n, labels, make(labels)) for labels in generator.packing.dims for n, make in enumerate(operators)),
@@ -123,17 +131,22 @@ def _of_rows(generator: Generator, operators: Sequence[Callable[[Labels], Any]])
     return rows.__matmul__
 
 
-def _average(generator: Generator, x: CollectiveAverage, labels: Labels) -> Any:
+def _average(generator: SectorStates, x: CollectiveAverage, labels: Labels) -> Any:
     return generator.average(labels, x)
 
 
-def _square(generator: Generator, labels: Labels, c: CollectiveAverage) -> Any:
+def _square(generator: SectorStates, labels: Labels, c: CollectiveAverage) -> Any:
     operator = generator.average(labels, c)
     return operator.conj().T @ operator
 
 
-def regression_from(model: Model, density: FinalDensity, start: float | None, limits: Limits) -> Regression:
+def regression_from(
+    model: Model, density: FinalDensity, start: float | None, limits: Limits, *acting: CollectiveAverage, pairs: bool
+) -> Regression:
     """From a density matrix at the time ``start``, or of a steady state, with the model as it is from then on.
+
+    Populations alone go on so if the averages ``acting`` on them make no coherences: diagonal ones, and where they act
+    from both sides (``pairs``) ladders of one block.
 
     Raises
     ------
@@ -141,8 +154,19 @@ def regression_from(model: Model, density: FinalDensity, start: float | None, li
         If the unknowns do not fit into the memory.
     """
     occupied, least = density.occupied, least_vectors(model.is_driven)
-    check_unknowns(model, [], limits.memory, least, density.spaces, occupied)
     going_on = later(model, start or 0.0)
+    if density.diagonal and all(_keeps_populations(density, average, pairs) for average in acting):
+        chosen = populations_for(going_on, "auto", density, limits.memory, kept=8)
+        if chosen is not None:
+            return Regression(chosen, occupied, chosen.taken_up(density), start, limits)
+    check_unknowns(model, [], limits.memory, least, density.spaces, occupied)
     with threadpool_limits(1):
         generator = Generator(going_on, occupied, memory=limits.memory, least=least, spaces=density.spaces)
         return Regression(generator, occupied, generator.taken_up(density), start, limits)
+
+
+def _keeps_populations(density: FinalDensity, average: CollectiveAverage, pairs: bool) -> bool:
+    matrices = [rotated_matrix(x, density.frames[b]) for b, x in average.blocks.items() if np.any(x)]
+    if all(is_diagonal(x) for x in matrices):
+        return True
+    return pairs and len(matrices) == 1 and np.count_nonzero(matrices[0]) == 1

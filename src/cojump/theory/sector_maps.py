@@ -28,6 +28,15 @@ class Outcome(NamedTuple):
 
 def terms(operators: Operators, labels: Labels) -> tuple[csr_array, list[Outcome]]:
     """H_eff = H - (i/2) Σ K†K of a sector, and all Kraus operators K of all jumps from it with where they lead."""
+    jumps = jumps_from(operators, labels)
+    H = operators.hamiltonian(labels)
+    for _, _, K in jumps:
+        H = H - 0.5j * (K.conj().T @ K)
+    return csr_array(H), jumps
+
+
+def jumps_from(operators: Operators, labels: Labels) -> list[Outcome]:
+    """All Kraus operators of all jumps from a sector."""
     jumps: list[Outcome] = []
     for l in range(len(operators.model.jumps)):
         if l in operators.model.local_jumps or l in operators.model.mode_jumps:
@@ -36,10 +45,7 @@ def terms(operators: Operators, labels: Labels) -> tuple[csr_array, list[Outcome
             jumps += [Outcome(l, labels, matrix) for matrix in operators.mode_jumps(l, labels)]
         else:
             jumps.append(Outcome(l, labels, operators.collective_jump(l, labels)))
-    H = operators.hamiltonian(labels)
-    for _, _, K in jumps:
-        H = H - 0.5j * (K.conj().T @ K)
-    return csr_array(H), jumps
+    return jumps
 
 
 def entries_of(operators: Operators, labels: Labels) -> float:

@@ -19,7 +19,7 @@ from ..basis.sector_densities import block_densities, occupied_labels
 from ..basis.sectors import sector_labels
 from ..errors import ConvergenceError, UnsupportedError
 from ..model import Model
-from ..model.collective_average import average_of, emitted
+from ..model.collective_average import CollectiveAverage, average_of, emitted
 from ..model.driven import refuse_driven
 from ..model.model import check_model
 from ..model.spin_squeezing import Squeezing, squeezing_from
@@ -31,13 +31,15 @@ from ..tools.summaries import counted, facts, few, more
 from ..tools.types import Array
 from .evolution import Limits
 from .exact_moments import Photons, moments_at_end, moments_of, photons_of
-from .final_density import FinalDensity
+from .final_density import FinalDensity, described_method
 from .fock_growth import Edge, grown, spaces_at_rest
 from .generator import ENTRY, GIB, Generator, check_unknowns, entries_in_one_frame, reached_labels, unknowns_of
 from .invariant_parts import arranged
 from .kernel import kernel_of
 from .no_jump_inverse import VECTORS, NoJumpInverse, null_vector
+from .populations import Populations, checked_method, populations_for
 from .regression import Regression, regression_from
+from .sector_states import SectorStates
 from .two_time import Coincidences, TwoTime, check_taus
 
 _SHIFT, _VANISHING = 1e-9, 1e-11
@@ -99,6 +101,11 @@ class SteadyState(Labelled):
     _photons: Array
     final: FinalDensity
 
+    @property
+    def method(self) -> str:
+        """How it was found: from "populations" alone, as nothing couples them to coherences, or "full"."""
+        return "populations" if self.final.diagonal else "full"
+
     def two_time(
         self,
         taus: ArrayLike,
@@ -138,7 +145,7 @@ class SteadyState(Labelled):
         """
         checked = check_taus(taus)
         first, second = average_of(self.model, "a", a), average_of(self.model, "b", b)
-        return self._regression(tolerance, memory, applications).two_time(checked, first, second)
+        return self._regression(tolerance, memory, applications, first, second).two_time(checked, first, second)
 
     def g2(
         self,
@@ -177,15 +184,18 @@ class SteadyState(Labelled):
         [2.       1.367879 1.135335] [2.       1.367879 1.135335]
         """
         checked = check_taus(taus)
-        return self._regression(tolerance, memory, applications).coincidences(checked, emitted(self.model, of))
+        c = emitted(self.model, of)
+        return self._regression(tolerance, memory, applications, c, pairs=True).coincidences(checked, c)
 
-    def _regression(self, tolerance: Any, memory: Any, applications: Any) -> Regression:
+    def _regression(
+        self, tolerance: Any, memory: Any, applications: Any, *acting: CollectiveAverage, pairs: bool = False
+    ) -> Regression:
         limits = Limits(
             checks.number("tolerance", tolerance, 1e-12, 1e-2),
             checks.number("memory", memory, 0),
             checks.number("applications", applications, 1),
         )
-        return regression_from(self.model, self.final, None, limits)
+        return regression_from(self.model, self.final, None, limits, *acting, pairs=pairs)
 
     def squeezing(self, sums: Mapping[str, Mapping[str, float]] | None = None, *, kind: str = "wineland") -> Squeezing:
         """Spin squeezing ξ² of each block of two levels, or of weighted sums of blocks; below 1 is squeezed.
@@ -221,6 +231,7 @@ class SteadyState(Labelled):
         lines = facts(
             ("averages", few(self.labels)),
             ("sectors", f"{len(self.sectors):,}"),
+            ("method", described_method(self.final)),
             ("modes", ", ".join(f"{name}: {size:,} Fock states" for name, size in self.fock.items())),
             ("residual", f"{self.residual:.1e}, of ‖𝓛ρ‖ in parts of the norm of 𝓛"),
             ("error", f"{self.error:.1e}, estimated, in the trace norm of ρ"),
@@ -235,7 +246,12 @@ class SteadyState(Labelled):
 
 
 def steady_state(
-    model: Model, state: State | None = None, *, memory: float = 4.0, progress: bool = False
+    model: Model,
+    state: State | None = None,
+    *,
+    memory: float = 4.0,
+    method: str = "auto",
+    progress: bool = False,
 ) -> SteadyState:
     """Find the steady state of all N particles, exactly: the unique one, or the one that a start comes to.
 
@@ -257,6 +273,9 @@ def steady_state(
         steady states.
     memory : float
         GiB that may be used. One block of N two-level particles has C(N+3, 3) unknowns.
+    method : str
+        "populations", "full" or "auto", as for :func:`cojump.master_equation`. Populations alone are factorised, of a
+        thousand particles and more.
     progress : bool
         Show the progress of the iteration on stderr.
 
@@ -280,6 +299,14 @@ def steady_state(
     >>> steady, (point,) = cj.steady_state(model), cj.attractors.fixed_points(model)
     >>> print(steady["spins.z"].mean.round(6), point["spins.z"].mean.round(6))  # the same without correlations
     0.12605 0.12605
+
+    A laser without a cavity to speak of, of 500 atoms that are pumped one by one:
+
+    >>> down, up = cj.operators.sigma_minus, cj.operators.sigma_plus
+    >>> jumps = [cj.CollectiveJump({"atoms": down}, rate=1.0), cj.LocalJump(np.sqrt(0.5) * up, "atoms")]
+    >>> steady = cj.steady_state(cj.Model([cj.Block("atoms", size=500)], jumps=jumps))
+    >>> print(steady.method, steady["atoms.z"].mean.round(3))
+    populations 0.502
     """
     check_model(model)
     refuse_driven(model, "There are steady states")
@@ -289,6 +316,10 @@ def steady_state(
         check_start(model, state)
     spaces = spaces_at_rest(model)
     starts = None if state is None else [state]
+    chosen = populations_for(model, checked_method(method), starts, memory, factors=True)
+    if chosen is not None:
+        with threadpool_limits(1):
+            return _of_populations(model, chosen, state)
     check_unknowns(model, starts, memory, spaces=spaces)  # before so much as the sectors are listed
     if state is None:
         occupied = [sector_labels(block) for block in model.blocks]
@@ -306,12 +337,11 @@ def steady_state(
 
 
 def described(
-    model: Model, generator: Generator, spaces: Sequence[FockSpace], vector: Array, error: float
+    model: Model, generator: SectorStates, spaces: Sequence[FockSpace], vector: Array, error: float
 ) -> SteadyState:
     """What there is to say of a packed stationary state of trace 1; ConvergenceError if it is none."""
     packing = generator.packing
-    blocks = packing.unpack(vector)
-    lowest = min(float(np.linalg.eigvalsh(rho)[0]) for rho in blocks.values())
+    lowest = min(float(packing.spectrum(vector, labels)[0].min()) for labels in packing.dims)
     residual = packing.norm(generator(vector)) / (generator.norm or 1.0)
     if not (lowest > -_NO_STATE and residual < _NO_STATE):
         raise ConvergenceError(
@@ -334,6 +364,31 @@ def described(
         model,
         photons[0],
         generator.reached(vector, np.inf),
+    )
+
+
+def _of_populations(model: Model, generator: Populations, state: State | None) -> SteadyState:
+    classes = generator.closed_classes()
+    if len(classes) == 1:
+        vector, error = generator.stationary(classes[0])
+    elif state is None:
+        raise _not_unique(model, len(classes))
+    else:
+        vector, error = generator.long_time(generator.start(state))
+    if not 0 <= error < _SAME:  # rounding has made it singular, or nearly so
+        raise UnsupportedError(
+            "The steady state is not unique to the precision of the numbers: it has phases that are hardly ever left"
+        )
+    return described(model, generator, (), vector, error)
+
+
+def _not_unique(model: Model, count: int) -> UnsupportedError:
+    still = {b.name for b in model.blocks} - model.sectors_left
+    kept = f"; without local jumps on {', '.join(map(repr, sorted(still)))} no sector is ever left" if still else ""
+    return UnsupportedError(
+        f"The steady state is not unique: the generator has {count} or more vanishing eigenvalues, as dark states "
+        f"or conserved quantities give{kept} (cj.spectrum.stationary gives each steady state, and with `state` the one "
+        f"that a start comes to is found)"
     )
 
 
@@ -369,13 +424,7 @@ def _found(
             if found is not None:
                 return found
     if count > 1:
-        still = {b.name for b in model.blocks} - model.sectors_left
-        kept = f"; without local jumps on {', '.join(map(repr, sorted(still)))} no sector is ever left" if still else ""
-        raise UnsupportedError(
-            f"The steady state is not unique: the generator has {count} or more vanishing eigenvalues, as dark states "
-            f"or conserved quantities give{kept} (cj.spectrum.stationary gives each steady state, and with `state` the "
-            f"one that a start comes to is found)"
-        )
+        raise _not_unique(model, count)
     blocks = generator.packing.unpack(vector)
     trace = sum(float(np.trace(rho).real) for rho in blocks.values())
     return generator, vector / trace, error / abs(trace)
@@ -439,7 +488,7 @@ def _by_factors(generator: Generator) -> tuple[Array, int, float]:
 def _by_iteration(generator: Generator, told: Callable[[float], None]) -> tuple[Array, int, float]:
     """The same by a Krylov iteration from random starts, which come to the same vector only if there is one alone."""
     rng, packing = np.random.default_rng(0), generator.packing
-    identity = packing.pack({labels: np.eye(dim, dtype=complex) for labels, dim in packing.dims.items()})
+    identity = packing.identity
     inverse = NoJumpInverse(generator)
     directions = min(generator.spare - VECTORS, _MOST)
     found: list[Array] = []

@@ -162,5 +162,6 @@ def evolve(
             yield total
         t, y = after, total
         # the largest term goes as e^{h‖𝓛‖}: as long a step as the digits allow
-        reach = h * float(np.clip(1 + 0.2 * np.log(_LARGEST[0] * size / largest), 0.5, 2))
+        stretch = 1 + 0.2 * np.log(_LARGEST[0] * size / largest) if largest > 0 else 2.0
+        reach = h * float(np.clip(stretch, 0.5, 2))
         longest = reach if h == longest else max(longest, reach)

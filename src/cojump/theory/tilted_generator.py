@@ -13,14 +13,14 @@ for k > 0, right and left vectors r and ℓ with ℓ·r = 1, and ℓ·r_k = 0,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import factorial
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, eye_array
+from scipy.sparse import csc_array, csr_array, eye_array
 from scipy.sparse.linalg import splu
 from threadpoolctl import threadpool_limits
 
@@ -40,6 +40,7 @@ from ..tools.types import Array
 from .fock_growth import Edge, grown, spaces_at_rest
 from .generator import GIB, Generator, check_unknowns
 from .invariant_parts import arranged, parts_of
+from .populations import Populations, checked_method, factors_of, populations_for
 from .spectrum.eigenpairs import slowest_pairs
 
 ORDER = 4
@@ -58,6 +59,9 @@ _REFINEMENTS, _ALLOWED = 40, 1e-8
 """Steps of iterative refinement, and the residual that has to be reached."""
 
 _MOST_POINTS = 10_000
+
+_BASIS = 60
+"""Vectors that the iteration keeps."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -125,7 +129,13 @@ class Theta(Summarised):
 
 
 def theta(
-    model: Model, s: ArrayLike, channels: Any = None, *, state: State | None = None, memory: float = 4.0
+    model: Model,
+    s: ArrayLike,
+    channels: Any = None,
+    *,
+    state: State | None = None,
+    memory: float = 4.0,
+    method: str = "auto",
 ) -> Theta:
     """Find θ(s) of any set of jumps, exactly, with the cumulants of their number up to the fourth.
 
@@ -142,6 +152,8 @@ def theta(
         Look only at the sectors that this start comes to: a collective jump alone keeps every sector.
     memory : float
         GiB that may be used; the matrix of the generator and its factors have to fit.
+    method : str
+        "populations", "full" or "auto", as for :func:`cojump.master_equation`.
 
     Raises
     ------
@@ -173,14 +185,16 @@ def theta(
         check_start(model, state)
     starts = None if state is None else [state]
     spaces = tuple(FockSpace(space.size, 0j) for space in spaces_at_rest(model))
-    check_unknowns(model, starts, memory, spaces=spaces)
+    chosen = populations_for(model, checked_method(method), starts, memory, factors=True, kept=_BASIS)
+    if chosen is None:
+        check_unknowns(model, starts, memory, spaces=spaces)
     if state is None:
         occupied: Sequence[Sequence[Label]] = [sector_labels(block) for block in model.blocks]
     else:
         occupied = [occupied_labels(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
     found: list[Array] = []
     with threadpool_limits(1):
-        tilted = Tilted(model, occupied, spaces, memory, weights)
+        tilted = Tilted(model, occupied, spaces, memory, weights, chosen)
         for field in fields.ravel():
             while True:
                 derivatives, outgrown = tilted.at(float(field))
@@ -214,10 +228,15 @@ class Tilted:
         spaces: Sequence[FockSpace],
         memory: float,
         weights: Array,
+        chosen: Populations | None = None,
     ) -> None:
         self.model, self.spaces = model, spaces
-        generator, matrix = arranged(model, occupied, spaces, memory)
-        if matrix is None or 32 * _fill(generator) > memory * GIB:
+        generator: Generator | Populations
+        if chosen is None:
+            generator, matrix = arranged(model, occupied, spaces, memory)
+        else:
+            generator, matrix = chosen, chosen.matrix
+        if matrix is None or (isinstance(generator, Generator) and 32 * _fill(generator) > memory * GIB):
             raise ArgumentError(
                 "model",
                 f"have a generator whose matrix and factors fit into memory = {memory:g} GiB",
@@ -229,14 +248,16 @@ class Tilted:
         gains = {w: generator.gain([float(own == w) for own in weights]) for w in kinds}
         pattern = abs(matrix)
         for gain in gains.values():
-            pattern = pattern + abs(gain)
+            pattern = csr_array(pattern + abs(gain))
         self._parts = []
-        for part in parts_of(generator, csr_array(pattern)):
+        own_parts = parts_of(generator, pattern) if isinstance(generator, Generator) else generator.parts(pattern)
+        for part in own_parts:
             if part.diagonal:
                 own = part.places
                 cut = {w: csr_array(gain[own][:, own]) for w, gain in gains.items()}
                 self._parts.append((own, csr_array(matrix[own][:, own]), cut))
         self._edge = Edge(model, spaces, generator.packing, generator.dims) if spaces else None
+        self._factors = factors_of if chosen is not None else splu
 
     def at(self, s: float) -> tuple[Array, list[int]]:
         """(θ, θ', .., θ'''', error) at s; and the modes of which more Fock states are needed."""
@@ -246,7 +267,7 @@ class Tilted:
             pairs = slowest_pairs(L, len(places), 2, self.norm)
             changes = {w: np.exp(-s * w) * gain for w, gain in gains.items()}
             found += [
-                (float(value.real), _Leading(places, L, changes, vector.real, self.norm))
+                (float(value.real), _Leading(places, L, changes, vector.real, self.norm, self._factors))
                 for value, vector in zip(pairs.values, pairs.right.T, strict=True)
             ]
         found.sort(key=lambda one: -one[0])
@@ -275,15 +296,22 @@ class _Leading:
     """The leading eigenvalue of one part, with ``changes`` w: e^{-sw} times the jumps of weight w."""
 
     def __init__(
-        self, places: NDArray[np.intp], matrix: csr_array, changes: dict[float, csr_array], start: Array, norm: float
+        self,
+        places: NDArray[np.intp],
+        matrix: csr_array,
+        changes: dict[float, csr_array],
+        start: Array,
+        norm: float,
+        factors: Callable[[csc_array], Any],
     ) -> None:
         self.places, self._matrix, self._changes, self._start, self._norm = places, matrix, changes, start, norm
+        self._factors = factors
 
     def expand(self, value: float) -> tuple[Array, Array, Array]:
         """(θ, θ', .., error), the right and the left vector."""
         L, n = self._matrix, len(self.places)
         shift = value + _SHIFT * self._norm
-        inverse = splu((shift * eye_array(n) - L).tocsc())
+        inverse = self._factors((shift * eye_array(n) - L).tocsc())
         right, left = self._start, self._start
         for _ in range(3):  # inverse iteration: θ is the nearest eigenvalue by far
             right = inverse.solve(right / np.linalg.norm(right))

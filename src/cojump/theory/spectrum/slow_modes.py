@@ -27,6 +27,7 @@ from ...tools.types import Array, Matrix
 from ..fock_growth import Edge, grown, spaces_at_rest
 from ..generator import Generator, check_unknowns
 from ..invariant_parts import Part, Symmetry, arranged, in_words, parts_of, symmetry_of
+from ..populations import Populations, checked_method, populations_for
 from .eigenpairs import Eigenpairs, slowest_pairs
 
 FLOOR = 1e-11
@@ -35,7 +36,7 @@ FLOOR = 1e-11
 _LOST = 1e-9
 """What a mode of the spectrum may lose beyond the Fock states that are kept, as for a steady state."""
 
-_VECTORS = 60
+VECTORS = 60
 """Vectors that the iteration keeps, beside four for each eigenvalue."""
 
 
@@ -130,7 +131,7 @@ class Found:
 
     Attributes
     ----------
-    generator : Generator
+    generator : Generator or Populations
     values, errors : (k,) arrays
         Decaying modes by rising |Re λ|, one of each pair.
     right, left : (n, k) complex arrays
@@ -141,7 +142,7 @@ class Found:
     undamped : (u,) complex array
     """
 
-    generator: Generator
+    generator: Generator | Populations
     values: NDArray[np.complex128]
     errors: Array
     right: Matrix
@@ -165,18 +166,27 @@ def slow_pairs(
     spaces: Sequence[FockSpace],
     *,
     left: bool = False,
+    chosen: Populations | None = None,
 ) -> Found:
-    """The k slowest decaying modes in the given Fock spaces.
+    """The k slowest decaying modes in the given Fock spaces, or among populations alone.
 
     With ``left`` those of parts with populations alone, and their left vectors.
     """
-    if state is None:
-        occupied = [sector_labels(block) for block in model.blocks]
+    generator: Generator | Populations
+    matrix: csr_array | None
+    parts: list[Part | None] = [None]
+    if chosen is not None:
+        generator, matrix = chosen, chosen.matrix
+        parts = list(chosen.parts(matrix))
     else:
-        occupied = [occupied_labels(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
-    generator, matrix = arranged(model, occupied, spaces, memory, symmetry, least=_VECTORS + 8 * k)
+        if state is None:
+            occupied = [sector_labels(block) for block in model.blocks]
+        else:
+            occupied = [occupied_labels(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
+        generator, matrix = arranged(model, occupied, spaces, memory, symmetry, least=VECTORS + 8 * k)
+        if matrix is not None:
+            parts = list(parts_of(generator, matrix, symmetry))
     norm = generator.norm or 1.0
-    parts: list[Part | None] = [None] if matrix is None else list(parts_of(generator, matrix, symmetry))
     if left and matrix is None:
         raise UnsupportedError(
             f"Rates of switching need the matrix of the generator, which does not fit into memory = {memory:g} GiB"
@@ -250,6 +260,7 @@ def slowest(
     state: State | None = None,
     symmetry: Mapping[str, Any] | None = None,
     memory: float = 4.0,
+    method: str = "full",
 ) -> SlowModes:
     """Find the slowest modes of the generator of the master equation, exactly.
 
@@ -272,6 +283,10 @@ def slowest(
         that of the Dicke model. It is refused if the generator does not have it.
     memory : float
         GiB that may be used. One block of N two-level particles has C(N+3, 3) unknowns.
+    method : str
+        "full", or "populations" for the modes of populations alone where nothing couples them to coherences, of
+        thousands of particles (see :func:`cojump.master_equation`). Modes of coherences, which may be slower, are then
+        not among them.
 
     Raises
     ------
@@ -296,11 +311,18 @@ def slowest(
     if state is not None:
         check_start(model, state)
     turn = symmetry_of(model, symmetry)
+    starts = None if state is None else [state]
+    chosen = None
+    if checked_method(method, ("full", "populations")) == "populations":
+        if turn is not None:
+            raise ArgumentError("symmetry", "be left out for modes of populations alone", "it is given")
+        chosen = populations_for(model, method, starts, memory, kept=VECTORS + 8 * k)
     spaces = spaces_at_rest(model)
     with threadpool_limits(1):
         while True:
-            check_unknowns(model, None if state is None else [state], memory, least=_VECTORS + 8 * k, spaces=spaces)
-            found = slow_pairs(model, state, k, memory, turn, spaces)
+            if chosen is None:
+                check_unknowns(model, starts, memory, least=VECTORS + 8 * k, spaces=spaces)
+            found = slow_pairs(model, state, k, memory, turn, spaces, chosen=chosen)
             outgrown = _outgrown(model, spaces, found)
             if not outgrown:
                 break
@@ -318,12 +340,13 @@ def gap(
     state: State | None = None,
     symmetry: Mapping[str, Any] | None = None,
     memory: float = 4.0,
+    method: str = "full",
 ) -> float:
     """The gap of the generator: the smallest |Re λ| of all modes that decay; see :func:`slowest` for the modes.
 
     Parameters
     ----------
-    model, state, symmetry, memory
+    model, state, symmetry, memory, method
         As for :func:`slowest`.
 
     Raises
@@ -336,8 +359,11 @@ def gap(
     >>> model = cj.systems.free_flips(size=10, omega=0.0, rate_up=1.3, rate_down=0.8)
     >>> print(round(cj.spectrum.gap(model), 9))  # a coherence of one particle decays with half of the rates
     1.05
+    >>> large = cj.systems.free_flips(size=200, omega=0.0, rate_up=1.3, rate_down=0.8)
+    >>> print(round(cj.spectrum.gap(large, method="populations"), 6))  # and a population with their sum
+    2.1
     """
-    return slowest(model, 1, state=state, symmetry=symmetry, memory=memory).gap
+    return slowest(model, 1, state=state, symmetry=symmetry, memory=memory, method=method).gap
 
 
 def _outgrown(model: Model, spaces: Sequence[FockSpace], found: Found) -> list[int]:

@@ -30,7 +30,8 @@ from ...tools.summaries import Summarised, facts, more, table
 from ...tools.types import Array
 from ..exact_moments import moments_of
 from ..generator import check_unknowns
-from .slow_modes import FLOOR, slow_pairs
+from ..populations import checked_method, populations_for
+from .slow_modes import FLOOR, VECTORS, slow_pairs
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -90,7 +91,7 @@ class Switching(Summarised):
         return lines + more(".rates, .times, .weights, .mean, .second")
 
 
-def switching(model: Model, *, state: State | None = None, memory: float = 4.0) -> Switching:
+def switching(model: Model, *, state: State | None = None, memory: float = 4.0, method: str = "auto") -> Switching:
     """Find two metastable phases and the rates of switching between them, exactly.
 
     Parameters
@@ -100,6 +101,9 @@ def switching(model: Model, *, state: State | None = None, memory: float = 4.0) 
         Look only at the sectors that this start comes to.
     memory : float
         GiB that may be used; the matrix of the generator has to fit.
+    method : str
+        "populations", "full" or "auto", as for :func:`cojump.master_equation`: phases are told apart by populations, so
+        that nothing is lost with them alone.
 
     Raises
     ------
@@ -125,9 +129,12 @@ def switching(model: Model, *, state: State | None = None, memory: float = 4.0) 
     memory = checks.number("memory", memory, 0)
     if state is not None:
         check_start(model, state)
-    check_unknowns(model, None if state is None else [state], memory)
+    starts = None if state is None else [state]
+    chosen = populations_for(model, checked_method(method), starts, memory, kept=VECTORS + 16)
+    if chosen is None:
+        check_unknowns(model, starts, memory)
     with threadpool_limits(1):
-        found = slow_pairs(model, state, 2, memory, None, (), left=True)
+        found = slow_pairs(model, state, 2, memory, None, (), left=True, chosen=chosen)
     if found.stationary != 1:
         raise UnsupportedError(
             f"Rates of switching are those beside a unique steady state, but {found.stationary} eigenvalues vanish; "
@@ -139,29 +146,25 @@ def switching(model: Model, *, state: State | None = None, memory: float = 4.0) 
         raise UnsupportedError(f"Rates of switching need a slowest mode that does not oscillate: {what}")
     assert found.left is not None
     packing, reader = found.generator.packing, found.generator.expectations()
-    identity = packing.pack({labels: np.eye(dim, dtype=complex) for labels, dim in packing.dims.items()})
+    identity = packing.identity
     steady = found.kernel[:, 0].real / float(identity @ found.kernel[:, 0].real)
     turn = found.right[:, 0]
     turn = turn * np.conj(turn[np.argmax(np.abs(turn))])
     right = turn.real / np.linalg.norm(turn.real)
     left = found.left[:, 0] / (found.left[:, 0] @ right)
     left = left.real
-    rest = packing.unpack(steady)
     weights, strengths = np.zeros(2), np.zeros(2)
-    for labels, block in packing.unpack(left).items():
-        values, kets = np.linalg.eigh(block)
-        populations = np.einsum("ia,ij,ja->a", kets.conj(), rest[labels], kets).real
-        for n, chosen in enumerate((values > 0, values <= 0)):
-            weights[n] += populations[chosen].sum()
-            strengths[n] += (values * populations)[chosen].sum()
+    for labels in packing.dims:
+        values, populations = packing.spectrum(left, labels, steady)
+        for n, inside in enumerate((values > 0, values <= 0)):
+            weights[n] += populations[inside].sum()
+            strengths[n] += (values * populations)[inside].sum()
     phases = steady + np.outer(strengths / weights, right)
     mean, second, _, _ = moments_of((reader @ phases.T).T, len(model.labels), 0)
     apart = mean[0] - mean[1]
     if apart[np.argmax(np.abs(apart))] < 0:
         phases, weights, mean, second = phases[::-1], weights[::-1], mean[::-1], second[::-1]
-    negative = sum(
-        float(np.minimum(np.linalg.eigvalsh(block), 0).sum()) for p in phases for block in packing.unpack(p).values()
-    )
+    negative = sum(float(np.minimum(packing.spectrum(p, s)[0], 0).sum()) for p in phases for s in packing.dims)
     slow = float(-decays[0].real)
     rates = np.maximum(slow * weights[::-1], 0.0)
     separation = float(-decays[1].real) / slow if len(decays) > 1 else np.inf
