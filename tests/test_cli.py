@@ -172,8 +172,11 @@ def test_run_report_show(run_toml):
     assert [len(r.trajectories) for r in results] == [2, 2]
 
     out, _ = invoke("report", directory)
-    assert "N = 4, 10 trajectories" in out
-    assert "N = 8, 10 trajectories" in out
+    assert "2 points of 10 trajectories, at t = 1\n" in out
+    assert [line.split()[0] for line in out.splitlines()[3:5]] == ["4", "8"]
+    full, _ = invoke("report", directory, "--full")
+    assert "N = 4, 10 trajectories" in full
+    assert "N = 8, 10 trajectories" in full
     for name in ("averages", "deviation"):
         for kind in ("png", "pdf"):
             assert f"figure: {directory / name}.{kind}\n" in out
@@ -408,7 +411,7 @@ def test_the_theory_is_stored_where_it_holds(run_toml):
     mf = cojump.mean_field(model, cojump.tilted(model, 1.1, 0.4), stored.times)
     np.testing.assert_allclose(stored.theory.correction, mf.correction, rtol=0, atol=1e-9)
     np.testing.assert_allclose(stored.theory.covariance, mf.covariance, rtol=0, atol=1e-9)
-    out, _ = invoke("report", run_toml.parent / "results")
+    out, _ = invoke("report", run_toml.parent / "results", "--full")
     assert "+ δ/N" in out
 
 

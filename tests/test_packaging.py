@@ -14,7 +14,7 @@ from tests.support.run_files import flips, run_text
 PACKAGE = Path(cojump.__file__).parent
 PROJECT = Path(__file__).parents[1]
 
-HOMES = {"mpi4py": {"parallel/mpi.py"}, "h5py": {"storage/hdf5.py"}, "matplotlib": {"report/figures.py"}}
+HOMES = {"mpi4py": {"parallel/mpi.py"}, "h5py": {"storage/hdf5.py"}, "matplotlib": {"report/canvas.py"}}
 """The one file that may import each, at any level."""
 
 RUN = run_text(flips([4, 8]), n_traj=10, keep=2)

@@ -19,6 +19,8 @@ MODULES = {
     "bounds": "theory.bounds",
     "longtime": "results.longtime",
     "reduced": "results.reduced_states",
+    "plot": "report.plot",
+    "figures": "report.look",
     "unravelling": "model.unravellings",
 }
 
@@ -45,6 +47,8 @@ NAMES = {
     "envelopes": "gaussian linear sine step",
     "longtime": "autocorrelation_time averages kept_series residence waiting_times",
     "reduced": "one two correlators",
+    "plot": "averages deviation distribution jumps scan",
+    "figures": "style",
     "attractors": "fixed_points limit_cycle scan stroboscopic survey",
     "bounds": "gronwall lemmas",
     "fluctuations": "fluctuations stationary",

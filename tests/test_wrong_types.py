@@ -10,6 +10,7 @@ from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.errors import EXPECTED
@@ -133,6 +134,7 @@ def calls():
     at_rest = cj.fluctuations.stationary(free, cj.attractors.fixed_points(free, starts=1)[0].densities)
     several = steady.two_time(times, {S: Z}, {S: Z})
     source = {"model": model, "source": result}
+    axes = Figure().add_subplot()
     found = [
         (cj.Block, {"name": S, "size": 2, "levels": 2}),
         (cj.OneBody, {"eps": X, "block": S}),
@@ -397,6 +399,11 @@ def calls():
             {"records": record, "start": 0.0, "end": 2.0, "width": 0.5, "channels": {0: 1.0}},
         ),
         (cj.reduced.one, {**source, "block": S}),
+        (cj.plot.averages, {"results": result, "averages": f"{S}.z", "ax": axes}),
+        (cj.plot.deviation, {"results": result, "scaled": True, "ax": axes}),
+        (cj.plot.jumps, {"result": result, "average": f"{S}.z", "most": 2, "ax": axes}),
+        (cj.plot.distribution, {"result": result, "block": S, "ax": axes}),
+        (cj.plot.scan, {"diagram": cj.attractors.scan(build, [0.5], [1.0], search=1), "ax": axes}),
         (cj.reduced.two, {**source, "first": S, "second": S}),
         (cj.reduced.correlators, {**source, "first": S, "second": S}),
         (cj.reduced.correlator, {**source, "first": f"{S}.z", "second": f"{S}.z"}),

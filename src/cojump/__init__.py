@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from .model.product_states import corrupted, product, tilted
     from .model.symmetric_states import dicke, occupation, symmetric
     from .model.to_qutip import to_qutip
+    from .report import look as figures
+    from .report import plot
     from .results import longtime
     from .results import reduced_states as reduced
     from .storage.result_file import load, save
@@ -110,6 +112,8 @@ _MODULES = {
     "counting": "ensemble.counting",
     "longtime": "results.longtime",
     "reduced": "results.reduced_states",
+    "plot": "report.plot",
+    "figures": "report.look",
 }
 
 __all__ = [
@@ -124,6 +128,8 @@ __all__ = [
     "counting",
     "longtime",
     "reduced",
+    "plot",
+    "figures",
     "Block",
     "OneBody",
     "TwoBody",

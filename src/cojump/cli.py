@@ -133,18 +133,43 @@ def fold(directory: Path, output: Path | None) -> None:
 
 @cli.command()
 @click.argument("directory", metavar="DIR", type=_PathType())
-@click.option("--all", "all_times", is_flag=True, help="Print every output time, not only six.")
-def report(directory: Path, all_times: bool) -> None:
-    """Print tables of the results in DIR, and write figures and a page of HTML (report.html) into it."""
+@click.option(
+    "--averages",
+    metavar="LABEL,LABEL",
+    help="Show these averages alone, such as spins.z,spins.x: coherences of many levels, too [default: all that do not "
+    "vanish].",
+)
+@click.option(
+    "--select",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Show only points with this value of a parameter, such as size=200. May be given again.",
+)
+@click.option("--against", metavar="KEY", help="Draw the points against this parameter, such as omega.")
+@click.option("--full", is_flag=True, help="Print the tables of every point of a sweep, not a line for each.")
+@click.option(
+    "--all", "all_times", is_flag=True, help="Print every output time, not only six; with --full for a sweep."
+)
+def report(
+    directory: Path, averages: str | None, select: tuple[str, ...], against: str | None, full: bool, all_times: bool
+) -> None:
+    """Print tables of the results in DIR, and write figures and a page of HTML (report.html) into it.
+
+    A sweep has a line for each point; the page has everything.
+    """
     from .jobs.directory import holds_chunks
-    from .jobs.unfinished import fold_adds, is_unfinished, missing_points
+    from .jobs.unfinished import fold_adds, is_unfinished, last_status, missing_points
     from .report.console import make_console
+    from .report.plan import Plan, chosen
+    from .report.summary import print_summary
     from .report.tables import print_tables
     from .storage.envelope import RESULT_NAME
     from .storage.result_file import load
 
     directory = _results_of(directory)
     there = not directory.is_dir() or (directory / RESULT_NAME).exists()
+    if there and directory.suffix == ".toml":
+        raise ArgumentError("DIR", "be the directory of results", f"{directory} is a run file, and nothing has run it")
     results = load(directory) if there else None
     missing = missing_points(directory, results) if directory.is_dir() else []
     if results is None:
@@ -157,21 +182,38 @@ def report(directory: Path, all_times: bool) -> None:
             raise StorageError(f"{directory} has no result file yet; {gather} gathers what is there")
         if (directory / "checkpoint").is_dir():
             raise StorageError(f"{directory} has no result file: no trajectory is finished yet")
-        results = load(directory)  # refuses it
+        how = f"{command('run', 'run.toml')} -o {one_line(str(directory))} would write one"
+        raise StorageError(f"{directory} holds no results ({RESULT_NAME}) of a run; {how}")
     if directory.is_dir() and is_unfinished(directory, results):
         adds = f"{command('fold', directory)} adds what is not here yet" if fold_adds(directory, results) else ""
         tell(f"cojump: the run is not complete; {adds or 'all that can be folded is here'}")
-    print_tables(results, make_console(sys.stdout), all_times=all_times)
+    points, labels = chosen(results, select), [] if averages is None else averages.split(",")
+    plan = Plan.of(points, [label.strip() for label in labels], against or "")
+    console = make_console(sys.stdout)
+    if len(points) > 1 and not (full or all_times):
+        print_summary(plan, console)
+    else:
+        print_tables(plan, console, all_times=all_times)
     for line in missing:
         click.echo(line)
-    from .report.figures import write_figures
+    from .report.figures import draw, write_figures
 
-    place = directory if directory.is_dir() else directory.parent
-    for path in write_figures(results, place):
+    place, drawn = directory if directory.is_dir() else directory.parent, list(draw(plan))
+    for path in write_figures(plan, place, drawn):
         click.echo(f"figure: {one_line(str(path))}")
     from .report.page import write_page
 
-    page = write_page(results, place, origin=results.origin, missing=missing, all_times=all_times)
+    status = last_status(directory, results) if directory.is_dir() else None
+    page = write_page(
+        plan,
+        place,
+        origin=results.origin,
+        missing=missing,
+        all_times=all_times,
+        selected=", ".join(select),
+        status=None if status is None else status[0],
+        drawn=drawn,
+    )
     click.echo(f"page: {one_line(str(page))}")
     delivered()
 

@@ -241,7 +241,7 @@ def test_report_of_the_directory_of_the_run_file(run_toml):
     place, results = run_toml.parent, run_toml.parent / "results"
     out, err = invoke("report", place)
     assert err == f"cojump: the results are in {results}\n"
-    assert "N = 4, 22 trajectories" in out
+    assert "22 trajectories" in out
     assert (results / "averages.png").exists()
     assert "result" in invoke("show", place)[0]
     assert cli._results_of(run_toml) == cli._results_of(results) == results

@@ -197,7 +197,7 @@ def test_the_figure_shows_the_numbers():
     for axes, factor in ((left, 1), (right, 200)):
         assert any(np.allclose(line.get_ydata(), factor * results[1].deviation) for line in axes.lines)
     assert left.get_yscale() == "log"
-    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["$N = 50$", "$N = 200$"]
+    assert [t.get_text() for t in figure.legends[0].get_texts()] == ["$N = 50$", "$N = 200$", "±2 s.e."]
 
 
 def silent(result, n_times):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import IO, Any, TextIO
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
@@ -67,3 +68,14 @@ def print_table(console: Console, table: Table) -> None:
     if excess > 0:
         console = _console(console.file, console.width + excess)
     console.print(table)
+
+
+def plain_table(title: str, first: str = "", *numbers: str) -> Table:
+    """A table of one column of names, if ``first`` is given, and columns of numbers."""
+    table = Table(title=Text(title, style="bold"), title_justify="left")
+    table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
+    if first:
+        table.add_column(first, no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table

@@ -227,12 +227,12 @@ def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Consol
             line = f"target_error: {parameters_text(point['parameters'])} needs {point['waits']}"
             console.print(line, markup=False, soft_wrap=True)
     table = _table("rank", "busy", "trajectories", "per second")
-    for name, n, busy in _rows_of_ranks(ranks):
+    for name, n, busy in rows_of_ranks(ranks):
         table.add_row(name, f"{min(busy / elapsed, 1):.0%}", f"{n:g}", per_second(n / elapsed))
     print_table(console, table)
 
 
-def _rows_of_ranks(ranks: Sequence[Sequence[float]]) -> list[tuple[str, float, float]]:
+def rows_of_ranks(ranks: Sequence[Sequence[float]]) -> list[tuple[str, float, float]]:
     """Every rank; of many the first, and the least, median and most busy."""
     if len(ranks) <= _MOST_RANKS:
         return [(str(i), n, busy) for i, (n, busy) in enumerate(ranks)]

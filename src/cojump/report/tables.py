@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +18,9 @@ from ..results import longtime
 from ..results.result import Result
 from ..tools.numbers import format_difference, format_number, format_value
 from ..tools.types import Array
-from .console import print_table
+from .console import plain_table, print_table
+from .plan import Plan
+from .values import jump_names, labels_of
 
 _ROWS = 6
 """Output times in a table, unless all are asked for."""
@@ -56,38 +57,43 @@ def title_of(result: Result) -> str:
     return ", ".join([f"N = {result.n_particles}", *others, trajectories])
 
 
-def print_tables(results: Sequence[Result], console: Console, all_times: bool = False) -> None:
+def print_tables(results: Sequence[Result] | Plan, console: Console, all_times: bool = False) -> None:
     """Print for each point: averages beside mean field and its 1/N correction, N·E_N, order parameters.
 
     Parameters
     ----------
-    results : sequence of Result
+    results : sequence of Result, or a Plan of them
+        A plan says which averages are printed; without it those that do not vanish in all points.
     console : rich.console.Console
         Where to; see :func:`make_console`.
     all_times : bool
         Every output time instead of about six.
     """
-    shown = []
-    for result in results:
-        for number, table in enumerate(tables_of(result, all_times)):
+    plan, shown = results if isinstance(results, Plan) else Plan.of(results), []
+    for result in plan.results:
+        for number, table in enumerate(tables_of(result, all_times, plan.shown)):
             shown.append(table)
             print_table(console, table)
             console.print()
             if number == 1 and result.theory_refusal:
                 console.print(Text(f"no 1/N theory beside it: {result.theory_refusal}", style="dim"))
                 console.print()
-    for caption in captions_of(results, shown):
+    for caption in [*filter(None, [plan.left_out]), *captions_of(plan.results, shown)]:
         console.print(Text(caption, style="dim"))
 
 
-def tables_of(result: Result, all_times: bool) -> list[Table]:
-    """The tables of one point: averages first, N·E_N second, then whatever else was measured."""
+def tables_of(result: Result, all_times: bool, labels: Sequence[str] | None = None) -> list[Table]:
+    """The tables of one point: averages first, N·E_N second, then whatever else was measured.
+
+    ``labels`` are the averages that are wanted, by default all.
+    """
     rows = chosen_times(len(result.times), all_times)
-    tables: list[Table | None] = [_table(result, rows), _deviation_table(result, rows)]
+    chosen = set(labels_of(result) if labels is None else labels)
+    tables: list[Table | None] = [_table(result, rows, chosen), _deviation_table(result, rows)]
     if "order" in result.extras:
         tables.append(_order_table(result, rows))
     tables += [_asked_table(name, *found, all_times) for name, found in result.asked_for.items()]
-    tables += [_stationary_table(result), _jump_table(result)]
+    tables += [_stationary_table(result, chosen), _jump_table(result)]
     return [table for table in tables if table is not None]
 
 
@@ -110,20 +116,9 @@ def _is_marked(table: Table) -> bool:
     return any(isinstance(cell, str) and cell.endswith(" ?") for column in table.columns for cell in column.cells)
 
 
-def _plain(title: str, first: str = "", *numbers: str) -> Table:
-    """A table of one column of names, if ``first`` is given, and columns of numbers."""
-    table = Table(title=Text(title, style="bold"), title_justify="left")
-    table.box, table.show_edge, table.pad_edge = SIMPLE_HEAD, False, False
-    if first:
-        table.add_column(first, no_wrap=True)
-    for name in numbers:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
 def _grid(title: str, times: Array, rows: Sequence[int], *columns: str) -> Table:
     """A table whose first two columns are the time and what is in the row; numbers follow."""
-    table = _plain(title)
+    table = plain_table(title)
     table.add_column("t", justify="right", min_width=max(len(f"{times[row]:.6g}") for row in rows))
     if columns[0] in ("average", "pair", "label"):
         table.add_column(columns[0], no_wrap=True)
@@ -133,7 +128,7 @@ def _grid(title: str, times: Array, rows: Sequence[int], *columns: str) -> Table
     return table
 
 
-def _table(result: Result, rows: Sequence[int]) -> Table:
+def _table(result: Result, rows: Sequence[int], chosen: Set[str]) -> Table:
     """Averages beside mean field, and beside its 1/N correction where the result has it."""
     columns = ["average", "value ± error", "mean field", "difference"]
     if result.theory is not None:
@@ -147,6 +142,8 @@ def _table(result: Result, rows: Sequence[int]) -> Table:
         time = f"{result.times[row]:.6g}"
         for group, correction in groups:
             for a, label in enumerate(group.labels):
+                if label not in chosen:
+                    continue
                 value, error, reference = group.mean[row, a], group.mean_stderr[row, a], group.reference[row, a]
                 doubt = _at(group.uncertain, row, a)
                 cells = [
@@ -212,18 +209,20 @@ def _asked_table(name: str, times: Array, found: Estimates, all_times: bool) -> 
     return table
 
 
-def _stationary_table(result: Result) -> Table | None:
+def _stationary_table(result: Result, chosen: Set[str]) -> Table | None:
     """Averages over the measurement window, with correlation times of the kept trajectories."""
     if f"{PREFIX}averages" not in result.extras:
         return None
     steady = result.stationary
     title = f"Averages over t = {steady.start:g} to {steady.end:g}"
-    table = _plain(title, "average", "value ± error", "N·variance ± error", "τ ± error")
+    table = plain_table(title, "average", "value ± error", "N·variance ± error", "τ ± error")
     groups: list[tuple[Stationary, list[str]]] = [(steady, _correlation_times(result))]
     if f"{PREFIX}order" in result.extras:
         groups.append((result.stationary_order, []))
     for group, times in groups:
         for a, label in enumerate(group.labels):
+            if label not in chosen:
+                continue
             value = format_value(group.mean[a], group.stderr[a], _at(group.uncertain, a))
             doubt = _at(group.covariance_uncertain, a, a)
             variance = format_value(group.covariance[a, a], group.covariance_stderr[a, a], doubt)
@@ -252,11 +251,13 @@ def _jump_table(result: Result) -> Table | None:
         return None
     jumps = result.activity
     title = f"Jumps from t = {jumps.start:g} to {jumps.end:g}"
-    table = _plain(title, "channel", "per time and particle ± error", "Fano factor ± error")
+    table = plain_table(title, "channel", "per time and particle ± error", "Fano factor ± error")
     channels = range(len(jumps.labels))
+    names = [*jump_names(result), jumps.labels[-1]]
+    names = names if len(names) == len(jumps.labels) else list(jumps.labels)
     for l in channels if len(channels) <= _MOST_CHANNELS + 1 else channels[-1:]:
         # per unit of time: what is small depends on that unit
         activity = format_value(jumps.mean[l], jumps.stderr[l], _at(jumps.uncertain, l), exact=0.0)
         fano = format_value(jumps.fano[l], jumps.fano_stderr[l], _at(jumps.fano_uncertain, l))
-        table.add_row(jumps.labels[l], activity, fano)
+        table.add_row(names[l], activity, fano)
     return table
