@@ -179,7 +179,7 @@ def status(name):
 
 open("/proc/self/clear_refs", "w").write("5")  # the peak so far is forgotten
 base = status("VmRSS")
-result = cj.simulate(model, state, times, n_traj=max(keep, 4) | 1, chunk=2, keep=keep, **options)  # the last chunk is partial
+result = cj.simulate(model, state, times, n_traj=max(keep, 4) | 1, chunk=2, keep=keep, **options)  # one is partial
 result.save(sys.argv[4])
 need = status("VmHWM") - base
 print(need, sum(Point(model, state, times, n_traj=1 + keep, keep=keep, **options).statistics))

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest
@@ -48,6 +49,7 @@ def test_a_line_and_a_screenful():
         assert max(map(len, [line, *text.splitlines()])) <= 100, text
         assert len(text.splitlines()) <= 40, text
         assert "array(" not in text
+        assert unescape(thing._repr_html_()).endswith(f">{text}</pre>")
         assert "\n\n\n" not in text
 
 
@@ -91,6 +93,14 @@ def test_control_characters_are_shown_and_not_obeyed():
     mf = cj.mean_field(strange, cj.tilted(strange, 0.1, 0), TIMES)
     assert "\x1b" not in str(mf) + repr(mf)
     assert "a\\x1b[31m\\nb.x" in str(mf)
+
+
+def test_a_name_is_no_markup_in_a_notebook():
+    model = cj.Model([cj.Block("<script>alert(1)</script>&", 3)])
+    page = model._repr_html_()
+    assert "<script" not in page
+    assert "&lt;script&gt;" in page
+    assert page.count("<") == 2, "the frame of the text alone"
 
 
 def test_a_million_times_are_printed_at_once():

@@ -90,6 +90,46 @@ def test_a_sweep_has_an_axis_of_points(sweep):
     assert (data["mean"].sel(label="spins.z").isel(point=1).values == sweep[1]["spins.z"].mean).all()
 
 
+def test_any_name_and_number_goes_through_a_file(one, tmp_path):
+    """Names that hide others, that no netCDF knows, seeds beyond 32 bits, points that lack a parameter."""
+    odd = {"time": 3.0, "mean": 4, "flag": True, "none": None, "list": [1, 2], "a b/α": 1.0, "label": "x", "seed": 5}
+    point = replace(one, seed=2**70, parameters=odd)
+    other = replace(one, parameters={"time": 4.0, "size": 20})
+    for number, data in enumerate((point.to_xarray(), ResultSequence([point, other]).to_xarray())):
+        path = tmp_path / f"{number}.nc"
+        data.to_netcdf(path, engine="scipy")
+        with xarray.open_dataset(path, engine="scipy") as back:
+            assert (back["mean"].values[0] == data["mean"].values[0]).all()
+            if number:
+                assert back["time_parameter"].values.tolist() == [3.0, 4.0]
+                assert back["a_b_alpha"].values.tolist()[0] == 1.0
+                assert np.isnan(back["size"].values[0])
+            else:
+                assert back.attrs["seed"] == str(2**70)
+                assert back.attrs["seed_parameter"] == 5
+    table = point.to_dataframe()
+    assert table["time_parameter"].tolist() == [3.0] * 9
+    assert table["time"].tolist() == one.to_dataframe()["time"].tolist()
+    merged = replace(one, merged=((1, 12), (2**70, 8)))
+    assert merged.to_xarray().attrs["seed"] == f"1, {2**70}"
+
+
+def test_a_phase_diagram_is_a_table(tmp_path):
+    def build(x, y):
+        return cj.systems.free_flips(4, x, y, 0.8)
+
+    diagram = cj.attractors.scan(build, [0.1, 0.7], [1.3, 2.0, 3.0], search=2)
+    table = diagram.to_dataframe()
+    assert len(table) == diagram.maximum.size
+    for (i, j), label in np.ndenumerate(diagram.labels):
+        lines = table[(table.x == diagram.x[i]) & (table.y == diagram.y[j])]
+        assert set(lines["class"]) == {label}
+        last = lines[(lines.label == "spins.z") & (lines.start == diagram.maximum.shape[2] - 1)]
+        assert last["maximum"].tolist() == [diagram.maximum[i, j, -1, 2]]
+    diagram.to_csv(tmp_path / "d.csv")
+    assert len((tmp_path / "d.csv").read_text().splitlines()) == len(table) + 1
+
+
 def test_libraries_that_are_missing_are_named(one, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     monkeypatch.setitem(sys.modules, "xarray", None)

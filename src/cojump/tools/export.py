@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
@@ -13,7 +14,11 @@ import numpy as np
 
 from ..errors import EXPECTED, ArgumentError, StorageError, UnsupportedError
 from . import checks
+from .spelling import spelled
 from .whole_files import reason, replace_file
+
+_COLUMNS = ("time", "label", "mean", "stderr", "mean_field", "uncertain")
+"""Of a table, behind the parameters."""
 
 _ARRAYS = {
     "mean": ("time", "label"),
@@ -32,11 +37,12 @@ def columns_of(figures: Any, parameters: Mapping[str, Any] | None = None) -> dic
     """A table in long form, one line for each time and label: name of a column to its values.
 
     The columns are the parameters, ``time`` (where there are times), ``label``, ``mean``, ``stderr`` where something is
-    sampled, ``mean_field`` where that is known, and ``uncertain`` for errors that the sample cannot know.
+    sampled, ``mean_field`` where that is known, and ``uncertain`` for errors that the sample cannot know. A parameter
+    that is called as one of them becomes ``time_parameter`` and the like.
     """
     mean = np.atleast_2d(np.asarray(figures.mean))
     T, A = mean.shape
-    made: dict[str, list[Any]] = {key: [value] * (T * A) for key, value in (parameters or {}).items()}
+    made: dict[str, list[Any]] = {_beside(_COLUMNS, k): [value] * (T * A) for k, value in (parameters or {}).items()}
     times = getattr(figures, "times", None)
     if times is not None and np.ndim(figures.mean) > 1:
         made["time"] = np.repeat(times, A).tolist()
@@ -58,7 +64,7 @@ def joined(tables: Iterable[Mapping[str, list[Any]]]) -> dict[str, list[Any]]:
     names: dict[str, None] = {}
     for table in every:  # parameters stand before what is measured, in all of them
         names |= dict.fromkeys(table)
-    tail = [name for name in ("time", "label", "mean", "stderr", "mean_field", "uncertain") if name in names]
+    tail = [name for name in _COLUMNS if name in names]
     order = [name for name in names if name not in tail] + tail
     sizes = [len(table["label"]) for table in every]
     return {
@@ -117,7 +123,10 @@ def dataset(figures: Any, parameters: Mapping[str, Any] | None = None, facts: Se
         arrays["mean_field"] = arrays["mean"][0], np.asarray(reference)
     if not any("partner" in axes for axes, _ in arrays.values()):
         del coordinates["partner"]
-    attributes = {name: getattr(figures, name) for name in facts} | dict(parameters or {})
+    attributes = {name: getattr(figures, name) for name in facts}
+    if len(seeds := getattr(figures, "seeds", ())) > 1:
+        attributes["seed"] = ", ".join(map(str, seeds))
+    attributes |= {_for_netcdf(attributes, key): value for key, value in (parameters or {}).items()}
     return xarray.Dataset(arrays, coordinates, {key: _plain(value) for key, value in attributes.items()})
 
 
@@ -129,8 +138,29 @@ def _value(figures: Any, name: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """A parameter as netCDF has it: a number, a text or a list of them."""
-    return value if isinstance(value, int | float | str) and not isinstance(value, bool) else str(value)
+    """A parameter as every netCDF has it: a number (integers of 32 bits), or a text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return str(value)
+    return str(value) if isinstance(value, int) and abs(value) >= 2**31 else value
+
+
+def _beside(taken: Iterable[str], name: str) -> str:
+    """The name of a parameter beside others that it must not hide."""
+    return f"{name}_parameter" if name in set(taken) else name
+
+
+def _for_netcdf(taken: Iterable[str], name: str) -> str:
+    """The same as every netCDF has it: in ASCII, without blanks and slashes."""
+    letters = name.encode(*spelled("ascii")).decode("ascii")
+    return _beside(taken, "".join(c if c.isalnum() or c in "._-" else "_" for c in letters) or "_")
+
+
+def _coordinate(values: Sequence[Any]) -> list[Any]:
+    """One parameter at all points, of one type: numbers (NaN where a point has none), or texts."""
+    made = [_plain(value) for value in values if value is not None]
+    if made and not any(isinstance(value, str) for value in made):
+        return [math.nan if value is None else value for value in values]
+    return ["" if value is None else str(_plain(value)) for value in values]
 
 
 def stacked(datasets: Sequence[Any], parameters: Sequence[Mapping[str, Any]]) -> Any:
@@ -140,7 +170,8 @@ def stacked(datasets: Sequence[Any], parameters: Sequence[Mapping[str, Any]]) ->
         raise ArgumentError("results", "hold at least one result", "there is none")
     whole = xarray.concat(datasets, dim="point", join="outer", data_vars="all", combine_attrs="drop_conflicts")
     keys = dict.fromkeys(key for p in parameters for key in p)
-    return whole.assign_coords({key: ("point", [_plain(p.get(key)) for p in parameters]) for key in keys})
+    names = {key: _for_netcdf([*whole.variables, *whole.dims], key) for key in keys}
+    return whole.assign_coords({names[key]: ("point", _coordinate([p.get(key) for p in parameters])) for key in keys})
 
 
 def _library(name: str, method: str) -> Any:

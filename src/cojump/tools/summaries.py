@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from html import escape
 
 from ..errors import printable
 from .types import Array
@@ -42,6 +43,10 @@ class Summarised(ABC):
 
     def __str__(self) -> str:
         return self.summary()
+
+    def _repr_html_(self) -> str:
+        """The same screenful in a notebook; nothing in it is markup, whatever names a user has given."""
+        return f'<pre style="line-height: 1.3; overflow-x: auto">{escape(self.summary())}</pre>'
 
     def __repr__(self) -> str:
         return printable(f"<{self._title()}>")

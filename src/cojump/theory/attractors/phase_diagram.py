@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from ...model.model import check_model
 from ...model.product_states import product
 from ...model.states import State
 from ...tools import checks
+from ...tools.export import dataframe, write_csv
 from ...tools.labelled import Labelled
 from ...tools.numbers import format_number
 from ...tools.progress import make_progress
@@ -212,6 +214,38 @@ class PhaseDiagram(Summarised):
             + facts(*reasons)
             + more(".labels, .stable, .unstable, .cycle, .periods, .maximum, .minimum, .failures, .doubts")
         )
+
+    def to_dataframe(self) -> Any:
+        """The diagram as a pandas DataFrame: a line for each point, start and average.
+
+        Columns: x, y; class, stable, unstable, neutral, cycle, certain of the point; start (its number), period of the
+        cycle it leads to (NaN at a fixed point), label of the average, minimum, maximum of it on that attractor.
+
+        Raises
+        ------
+        UnsupportedError
+            If pandas is not installed (``pip install 'cojump[data]'``).
+        """
+        return dataframe(self._columns())
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write the table of ``to_dataframe`` as a new CSV file; StorageError if it exists or cannot be written."""
+        write_csv(self._columns(), path)
+
+    def _columns(self) -> dict[str, list[Any]]:
+        X, Y, S, A = self.maximum.shape
+        of_point = {
+            "x": np.repeat(self.x, Y).reshape(X, Y),
+            "y": np.tile(self.y, (X, 1)),
+            "class": self.labels,
+            **{name: getattr(self, name) for name in ("stable", "unstable", "neutral", "cycle", "certain")},
+        }
+        made = {name: np.repeat(values.ravel(), S * A).tolist() for name, values in of_point.items()}
+        made["start"] = np.tile(np.repeat(np.arange(S), A), X * Y).tolist()
+        made["period"] = np.repeat(self.periods.ravel(), A).tolist()
+        made["label"] = list(self.observables) * (X * Y * S)
+        made["minimum"], made["maximum"] = self.minimum.ravel().tolist(), self.maximum.ravel().tolist()
+        return made
 
 
 def default_starts(model: Model) -> list[State]:
