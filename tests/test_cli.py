@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,6 +89,80 @@ def test_new_prints_a_valid_run_file(system, tmp_path):
     assert system in out
 
 
+def test_new_for_a_function_of_my_own(tmp_path, monkeypatch):
+    """A file that is not there is written, to a model and a run file that run as they are; one that is there stays."""
+    monkeypatch.chdir(tmp_path)
+    out, err = invoke("new", "my_model.py:make")
+    assert err == "cojump: my_model.py was not there; it holds a model to start from now\n"
+    Path("run.toml").write_text(out, encoding="utf-8")
+    assert "gamma = 1.0                  # every spin falls at the rate gamma (1 + m_z)²" in out
+    invoke("run", "run.toml", "--set", "run.n_traj=8", "--set", "model.size=4", "--set", "times.steps=2")
+    (result,) = cojump.load("results")
+    assert result.n_traj == 8
+    assert result.model().size == 4, "its rate is a class of the stored file"
+    before = Path("my_model.py").read_bytes()
+    assert invoke("new", "my_model.py:make") == (out, "")
+    assert Path("my_model.py").read_bytes() == before
+
+
+TWO = '''
+import cojump as cj
+import numpy as np
+
+
+def build(size, kappa: float, omega=0.5, deep=True, levels=None, pair=(1, 2), kind="x", n: int = 3, **rest):
+    """Two \x07things.
+
+    Parameters
+    ----------
+    size, kappa : float
+        N "of all"
+    """
+    blocks = [cj.Block("a b", int(size)), cj.Block("c", n, levels=3), cj.Mode("m")]
+    jumps = [cj.ModeLoss(kappa, "m", name="loss"), cj.LocalJump(cj.operators.sigma_minus, "a b")]
+    return cj.Model(blocks, [cj.OneBody(omega * np.eye(3), "c"), cj.ModeDrive(omega, "m")], jumps)
+
+
+def wrong(x, y=3):
+    raise ValueError("no\\nline")
+'''
+
+
+def test_new_says_what_a_function_takes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("two.py").write_text(TWO, encoding="utf-8")
+    out, _ = invoke("new", "two.py:build")
+    for line in (
+        "# Two \\x07things.",
+        'size = 20                    # N "of all"; has no default: give a value',
+        "omega = 0.5",
+        "deep = true",
+        "# levels = ...               # the default is None",
+        "# pair = ...                 # the default is (1, 2); a list makes a sweep",
+        'kind = "x"',
+        'ket = {"a b" = [1, 0], c = [1, 0, 0]}',
+        "alpha = {m = 0.0}  # coherent states |√N α>",
+        "# [drive.kappa]              # kappa times f(t)",
+        '# unravelling = {"loss" = {',
+    ):
+        assert f"\n{line}" in f"\n{out}", line
+    Path("run.toml").write_text(out, encoding="utf-8")
+    assert "two.py:build" in invoke("show", "run.toml")[0]
+    out, _ = invoke("new", "two.py:wrong")
+    assert "With these values there is no model yet: " in out
+    assert "raises ValueError: no line" in out
+    assert "ket = {BLOCK = [1, 0]}" in out
+    for system, message in {
+        "two.py:none": "it has build, wrong",
+        "nowhere/x.py:f": "name a file that can be read",
+        "two.py:2": 'a function such as "my_model.py:build"',
+        ":": 'a function such as "my_model.py:build"',
+    }.items():
+        said = invoke("new", system, status=2)[1]
+        assert message in said
+        assert said.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -103,7 +178,7 @@ def test_new_prints_a_valid_run_file(system, tmp_path):
             ["new", "hopfeild"],
             'Argument `SYSTEM` must be one of "free_flips", "constrained", "facilitated", "hopfield", '
             '"potts_hopfield", "lambda_pump", "p_spin", "boundary_time_crystal", "dicke", '
-            '"tavis_cummings", "multimode_dicke", but it is "hopfeild"; '
+            '"tavis_cummings", "multimode_dicke", or a function such as "my_model.py:build", but it is "hopfeild"; '
             'did you mean "hopfield"?',
         ),
     ],

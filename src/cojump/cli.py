@@ -259,9 +259,15 @@ def show(path: Path, settings: tuple[str, ...], ranks: int | None) -> None:
 @cli.command()
 @click.argument("system")
 def new(system: str) -> None:
-    """Print a run file with comments for a named SYSTEM, to start from."""
-    from .jobs.run_file.templates import run_file_for
+    """Print a run file with comments for a SYSTEM, to start from.
 
+    SYSTEM is the name of a system, or a function of your own that returns a model, my_model.py:build; if there is no
+    such file, one is written, to be changed.
+    """
+    from .jobs.run_file.templates import model_file_for, run_file_for
+
+    if made := model_file_for(system):
+        tell(f"cojump: {made} was not there; it holds a model to start from now")
     click.echo(run_file_for(system), nl=False)
     delivered()
 

@@ -1,4 +1,4 @@
-"""Ctrl-C at a prompt of IPython, on a terminal: the run ends, what is finished is kept, and nothing is written after it."""
+"""Ctrl-C at a prompt of IPython on a terminal: the run ends, what is finished is kept, nothing is written after it."""
 
 from __future__ import annotations
 

@@ -278,3 +278,70 @@ def test_a_stored_run_without_final_states_or_of_other_blocks(write, tmp_path):
     invoke("run", write(START, keep=2), "-o", tmp_path / "kept")
     with pytest.raises(cj.ArgumentError, match=r"`\[initial\] state` must be of the blocks and modes of this model"):
         built(write(FINAL.replace("first", "kept"), 'system = "mine.py:build"\nsize = 5'))
+
+
+ANGLES = """
+[initial]
+kind = "tilted"
+theta = {left = 1.1, right = 0.2}
+phi = 0.4
+"""
+
+ROUNDED = """
+[initial]
+kind = "product"
+ket = {left = [0.70711, 0.70711], right = ["0.6", "0.8j"]}
+"""
+
+TWO_BLOCKS = """
+import cojump as cj
+
+
+def build(size=3):
+    return cj.Model([cj.Block("left", size), cj.Block("right", 2)], [], [cj.LocalJump([[0, 0], [1, 0]], "left")])
+"""
+
+
+def state_of(text, tmp_path):
+    (tmp_path / "two.py").write_text(TWO_BLOCKS, encoding="utf-8")
+    path = tmp_path / "two.toml"
+    path.write_text('[model]\nsystem = "two.py:build"\n' + text + REST.format(n_traj=1, keep=0), encoding="utf-8")
+    run_file = read_run_file(path)
+    (spec,) = run_file.points()
+    return spec.build(), run_file, path
+
+
+def test_angles_of_each_block(tmp_path):
+    (model, state), _, _ = state_of(ANGLES, tmp_path)
+    mf = cj.mean_field(model, state, [0])
+    for name, theta in (("left", 1.1), ("right", 0.2)):
+        assert mf[f"{name}.z"].mean[0] == pytest.approx(np.cos(theta), abs=1e-12)
+        assert mf[f"{name}.y"].mean[0] == pytest.approx(np.sin(theta) * np.sin(0.4), abs=1e-12)
+    for wrong, message in {
+        "{left = 1.1}": '`[initial] theta` must have one entry for each block, "left", "right", but "right" is missing',
+        "{left = 1.1, right = true}": "`[initial] theta.right` must be",
+    }.items():
+        with pytest.raises(cj.ArgumentError) as caught:
+            state_of(ANGLES.replace("{left = 1.1, right = 0.2}", wrong), tmp_path)
+        assert message in str(caught.value)
+
+
+def test_rounded_kets_are_normalised_and_said_so(tmp_path):
+    (model, state), run_file, path = state_of(ROUNDED, tmp_path)
+    remark = "`[initial] ket.left` is normalised: its norm is 1.0000046"
+    assert run_file.remarks() == [remark]
+    assert cj.mean_field(model, state, [0])["left.x"].mean[0] == pytest.approx(1, abs=1e-12)
+    assert remark in " ".join(invoke("show", path)[0].split())
+    assert f"cojump: {remark}\n" in invoke("run", path)[1]
+    with pytest.raises(cj.ArgumentError, match=r"`\[initial\] ket.left` must have norm 1, but its norm is 1.0002"):
+        state_of(ROUNDED.replace("[0.70711, 0.70711]", "[1.0002, 0]"), tmp_path)
+    inner = '[initial]\nkind = "start"\n[initial.blocks.left]\nkind = "product"\nket = [0.70711, 0.70711]\n'
+    inner += '[initial.blocks.right]\nkind = "symmetric"\namplitudes = [0.6, 0, 0.80001]\n'
+    mixed = '[initial]\nkind = "mixture"\n[[initial.states]]\nweight = 1\nkind = "product"\nket = [0.99999, 0]\n'
+    (_, _), run_file, _ = state_of(inner, tmp_path)
+    assert [r.split(" is ")[0] for r in run_file.remarks()] == [
+        "`[initial.blocks.left] ket`",
+        "`[initial.blocks.right] amplitudes`",
+    ]
+    (_, _), run_file, _ = state_of(mixed, tmp_path)
+    assert run_file.remarks() == ["`[initial.states[0]] ket` is normalised: its norm is 0.99999"]

@@ -104,6 +104,9 @@ def _execute(
         seconds = run_file.run.walltime_seconds
         if seconds is not None and chief:
             signals.limit(seconds - (time.monotonic() - began))
+        if chief:
+            for remark in run_file.remarks():
+                tell(f"cojump: {remark}")
 
     plan = plan_together(open_file, comm, limit)
 

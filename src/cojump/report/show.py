@@ -124,7 +124,7 @@ def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> None:
             "run file": str(run_file.path),
             "system": run_file.model.builder.system,
             **_drives(run_file),
-            "initial": run_file.initial.kind,
+            "initial": "; ".join([run_file.initial.kind, *run_file.remarks()]),
             "times": _times(times[0], times[-1], len(times)),
             "points": f"{len(specs)}" + (f", of which {len(failures)} cannot be run" if failures else ""),
             "trajectories": f"{many} per point, in {'up to ' * (min(asked) != max(asked))}{chunks} "

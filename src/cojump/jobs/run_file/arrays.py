@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import cmath
+import math
+from typing import Any
 
 from ...errors import ArgumentError
 from .tables import number, show
@@ -24,6 +26,26 @@ def matrix(name: str, value: object) -> tuple[tuple[complex, ...], ...]:
             rule = f"be a square matrix, {len(value)} rows of {len(value)} numbers"
             raise ArgumentError(name, rule, f"row {i} has {len(row)}")
     return tuple(vector(f"{name}[{i}]", row) for i, row in enumerate(value))
+
+
+NEAR = 1e-4
+"""A ket of a run file whose norm is that close to 1 has rounded digits and is normalised."""
+
+
+def unit(ket: Any) -> Any:
+    """The same ket with norm 1 where its norm is close to that; any other one as it is."""
+    norm = _norm(ket)
+    return tuple(x / norm for x in ket) if 0 < abs(norm - 1) <= NEAR else ket
+
+
+def rounded(name: str, ket: Any) -> str:
+    """That a ket is normalised whose norm is another one by more than rounding; nothing if it is not."""
+    norm = _norm(ket)
+    return f"`{name}` is normalised: its norm is {norm:.8g}" if 1e-9 < abs(norm - 1) <= NEAR else ""
+
+
+def _norm(ket: Any) -> float:
+    return math.hypot(*(part for x in ket for part in (x.real, x.imag)))
 
 
 def complex_number(name: str, value: object) -> complex:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ArgumentError
-from .arrays import complex_number, matrix, vector
+from .arrays import complex_number, matrix, rounded, unit, vector
 from .nested_starts import StoredEnd, counts, nested, read_blocks, read_end
 from .system import in_section
 from .tables import Section, integer, number, show, text
@@ -31,6 +31,10 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "final": {},
 }
 """The kinds of initial states, and the values of the keys that may be left out."""
+
+
+_KETS = {"ket", "amplitudes"}
+"""Keys whose values have norm 1."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,8 @@ class InitialSection:
 
     def _of_particles(self, model: Model) -> State:
         from ...model import product_states, symmetric_states
+        from ...model.states import two_levels_only
+        from .nested_starts import spin_ket
 
         given = self.arguments
         with in_section(self.section), self._as_written(model):
@@ -92,7 +98,11 @@ class InitialSection:
                 blocks = {name: kind.made() for name, kind in given["blocks"].items()}
                 return start(model, _of_blocks("blocks", blocks, model))
             if self.kind == "tilted":
-                return product_states.tilted(model, given["theta"], given["phi"])
+                if not any(isinstance(given[key], Mapping) for key in ("theta", "phi")):
+                    return product_states.tilted(model, given["theta"], given["phi"])
+                two_levels_only(model)
+                theta, phi = (_of_blocks(key, given[key], model) for key in ("theta", "phi"))
+                return product_states.product(model, {name: spin_ket(theta[name], phi[name]) for name in theta})
             if self.kind == "corrupted":
                 return product_states.corrupted(model, pattern=given["pattern"], quality=given["quality"])
             if self.kind == "dicke":
@@ -101,7 +111,30 @@ class InitialSection:
             key = next(iter(given))
             others = {"occupation": symmetric_states.occupation, "symmetric": symmetric_states.symmetric}
             make = others.get(self.kind, product_states.product)
-            return make(model, _of_blocks(key, given[key], model))
+            states = _of_blocks(key, given[key], model)
+            if key in _KETS:
+                states = {name: unit(ket) for name, ket in states.items()}
+            return make(model, states)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the state is otherwise than it is written: kets that are normalised."""
+        if self.kind == "mixture":
+            return [remark for _, own in self.arguments["states"] for remark in own.remarks]
+        found = []
+        if self.kind == "start":
+            for block, kind in self.arguments["blocks"].items():
+                own = Section(f"{self.section}.blocks.{block}", dict(kind.arguments))
+                found += [rounded(own.label(key), own.get(key)) for key in _KETS if key in own]
+        for key in _KETS & self.arguments.keys():
+            label, value = Section(self.section, {}).label(key), self.arguments[key]
+            kets = (
+                {f"{label}.{name}": ket for name, ket in value.items()}
+                if isinstance(value, Mapping)
+                else {label: value}
+            )
+            found += [rounded(name, ket) for name, ket in kets.items()]
+        return [remark for remark in found if remark]
 
     @contextmanager
     def _as_written(self, model: Model) -> Iterator[None]:
@@ -168,7 +201,7 @@ def read_initial(section: Section, directory: Path) -> InitialSection:
         arguments = {"blocks": read_blocks(section)}
     elif kind == "tilted":
         section.refuse_others(["kind", "theta", "phi", "alpha"], owner)
-        arguments = {key: section.read(key, number) for key in ("theta", "phi")}
+        arguments = {key: section.read(key, _table_or(number)) for key in ("theta", "phi")}
     elif kind == "corrupted":
         section.refuse_others(["kind", "pattern", "quality", "alpha"], owner)
         arguments = {

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import ArgumentError
 from ...tools.whole_files import reason
-from .arrays import matrix, vector
+from .arrays import matrix, unit, vector
 from .system import in_section
 from .tables import Section, integer, number, show, text
 
@@ -85,18 +85,24 @@ class BlockKind:
 
     def made(self) -> Any:
         """As :func:`cojump.start` takes it."""
-        import numpy as np
-
         from ...model.kinds_of_start import Dicke, Occupation, Sector, Symmetric
 
         given = self.arguments
         if self.kind == "tilted":
-            theta, phi = given["theta"], given["phi"]
-            return np.array([np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)])
+            return spin_ket(given["theta"], given["phi"])
         if self.kind == "product":
-            return given["ket"] if "ket" in given else given["density"]
+            return unit(given["ket"]) if "ket" in given else given["density"]
+        if "amplitudes" in given:
+            given = {**given, "amplitudes": unit(given["amplitudes"])}
         kinds: dict[str, Any] = {"dicke": Dicke, "sector": Sector, "symmetric": Symmetric, "occupation": Occupation}
         return kinds[self.kind](**given)
+
+
+def spin_ket(theta: float, phi: float) -> Any:
+    """cos(θ/2)|up> + e^{iφ} sin(θ/2)|down>."""
+    import numpy as np
+
+    return np.array([np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)])
 
 
 def read_blocks(section: Section) -> dict[str, BlockKind]:

@@ -174,6 +174,12 @@ class RunFile:
             return (only,)
         return tuple(self._point(values) for values in combinations(self.axes, self.mode))
 
+    def remarks(self) -> list[str]:
+        """What is otherwise than it is written, each once."""
+        swept = any(axis.section == "initial" for axis in self.axes)
+        initials = [spec.initial for spec in self.points()] if swept else [self.initial]
+        return list(dict.fromkeys(remark for initial in initials for remark in initial.remarks))
+
     def _point(self, values: Mapping[tuple[str, str], Any]) -> PointSpec:
         own: dict[str, dict[str, Any]] = {"model": {}, "initial": {}, "run": {}}
         for (section, key), value in values.items():
