@@ -43,7 +43,11 @@ def overhead(repetitions=5):
 
 
 def two_ranks(what, repetitions=3):
-    """Seconds of one rank and of two, in turn, for one of ``sharing.SHARED``; None without an mpiexec."""
+    """Seconds of one rank and of two, in turn, for one of ``sharing.SHARED``; None without an mpiexec.
+
+    ``ceiling`` is the speed-up of two processes without a common run, ``processor`` and ``processor_ceiling`` the same
+    of processor times.
+    """
     own = Path(sys.executable).with_name("mpiexec")
     launcher = str(own) if own.exists() else shutil.which("mpiexec")
     if launcher is None:
@@ -53,13 +57,18 @@ def two_ranks(what, repetitions=3):
     if done.returncode:
         raise RuntimeError(done.stderr)
     found = json.loads(done.stdout)
-    ratios = [a / b for a, b in zip(found["one"], found["all"], strict=True)]
-    shares = [a / b for a, b in zip(found["spent_one"], found["spent_all"], strict=True)]
+
+    def gain(one, several):
+        return [a / b for a, b in zip(found[one], found[several], strict=True)]
+
+    ratios = gain("one", "all")
     return {
         "one": statistics.median(found["one"]),
         "two": statistics.median(found["all"]),
         "speed_up": statistics.median(ratios),
-        "processor": statistics.median(shares),
+        "ceiling": statistics.median(gain("one", "apart")),
+        "processor": statistics.median(gain("spent_one", "spent_all")),
+        "processor_ceiling": statistics.median(gain("spent_one", "spent_apart")),
         "least": min(ratios),
         "most": max(ratios),
         "what": f"{what}, N = {found['size'][0]}"

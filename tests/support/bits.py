@@ -1,8 +1,8 @@
 """Run models of every representation after kernels have been loaded in some order; print digests of all results.
 
-python bits.py WHAT ...      WHAT is a representation (banded, lattice, pattern_rows, sparse, product), "pieces"
-                             (kernels that others call, one by one), "stepwise" (the loop in Python), or "user" (a
-                             kernel of somebody else)
+python bits.py WHAT ...      WHAT is a representation (banded, lattice, polynomials, pattern_rows, sparse,
+                             product), "pieces" (kernels that others call, one by one), "stepwise" (the loop in
+                             Python), or "user" (a kernel of somebody else)
 """
 
 import hashlib
@@ -42,6 +42,7 @@ def models():
     gated = cj.LocalJump(LOWER, "a", rate=lambda x: 1 + x**2, argument={"b": Z})
     yield "coupled blocks", cj.Model(pair, [cj.TwoBody(X, X, 0.3, ("a", "b"))], [gated, cj.LocalJump(X, "b")])
     yield "two axes", cj.Model([cj.Block("s", 10)], drive, [local(LOWER), local(RAISE, X)])
+    yield "polynomials", cj.Model([cj.Block("s", 30)], drive, [local(LOWER + 0.2 * Z), local(RAISE, X)])
     yield "levels", systems.lambda_pump(6, 1.0, 1.0, 1.0)
 
 
@@ -75,6 +76,7 @@ FIRST = {
     "banded": representations.BANDED.compile,
     "lattice": representations.LATTICE.compile,
     "sparse": representations.SPARSE.compile,
+    "polynomials": representations.POLYNOMIALS.compile,
     "pattern_rows": representations.PATTERN_ROWS.compile,
     "product": representations.PRODUCT.compile,
     "pieces": pieces,

@@ -36,6 +36,7 @@ def models():
     yield "collective", systems.boundary_time_crystal(4, 1.0, 1.0)
     yield "collective, not banded", cj.Model(spins, drive, [cj.CollectiveJump({"a": X}, 5.0)])
     yield "two axes", cj.Model(spins, drive, [local(LOWER), local(RAISE, X)])
+    yield "polynomials", cj.Model([cj.Block("a", 9)], drive, [local(LOWER), local(RAISE, X, lambda x: 1 + 0.1 * x)])
     both = [local(X + LOWER, exclude_self=True), local(RAISE + 1j * Z, X, exclude_self=True)]
     yield "two axes, self-excluded", cj.Model(spins, drive, both)
     yield "independent blocks", cj.Model(pair, drive, [cj.LocalJump(LOWER, "b")])

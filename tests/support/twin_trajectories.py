@@ -4,9 +4,13 @@ import numpy as np
 
 
 def probabilities(pure):
-    """Weights of the basis states of a pure state of one factor."""
+    """Weights of the basis states of a pure state of one factor; of one block of two levels all of its sector."""
     (factor,) = pure.factors
-    return np.abs(factor.amplitudes.ravel()) ** 2
+    weights = np.abs(factor.amplitudes.ravel()) ** 2
+    if len(factor.labels) == 1 and isinstance(factor.labels[0], int):
+        ((lo, hi),) = factor.window
+        weights = np.pad(weights, (lo, factor.labels[0] + 1 - hi))
+    return weights
 
 
 def assert_same_trajectories(twin, engine, seed, trajectories):

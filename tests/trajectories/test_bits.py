@@ -18,8 +18,8 @@ SCRIPT = Path(__file__).parents[1] / "support" / "bits.py"
 
 ORDERS = [
     ["banded", "lattice", "product"],
-    ["pieces", "sparse", "pattern_rows", "product", "lattice", "banded"],
-    ["user", "lattice", "pattern_rows", "stepwise", "sparse", "pieces"],
+    ["pieces", "sparse", "polynomials", "pattern_rows", "product", "lattice", "banded"],
+    ["user", "lattice", "pattern_rows", "stepwise", "sparse", "polynomials", "pieces"],
     ["stepwise"],
 ]
 
@@ -38,7 +38,7 @@ def bits(order, **environment):
 
 def test_the_order_of_loading():
     first, *others = [bits(order) for order in ORDERS[:3]]
-    assert len(set(first.values())) == len(first) == 11
+    assert len(set(first.values())) == len(first) == 12
     for other in others:
         assert other == first
 

@@ -46,9 +46,9 @@ def potts():
     return model, cj.corrupted(model, 0, 0.8)
 
 
-def along_two_axes(rate):
-    down = cj.LocalJump(LOWER, "a", amplitude=rate, argument={"a": Z})
-    up = cj.LocalJump(RAISE, "a", amplitude=rate, argument={"a": X})
+def along_two_axes(rate, exclude_self=False):
+    down = cj.LocalJump(LOWER, "a", amplitude=rate, argument={"a": Z}, exclude_self=exclude_self)
+    up = cj.LocalJump(RAISE, "a", amplitude=rate, argument={"a": X}, exclude_self=exclude_self)
     model = cj.Model([cj.Block("a", 20)], [cj.OneBody(0.5 * X, "a")], [down, up])
     return model, cj.tilted(model, 1.1, 0.4)
 
@@ -59,7 +59,8 @@ CASES = {
     "MODES": cavity,
     "LATTICE": hopfield,
     "PATTERN_ROWS": potts,
-    "SPARSE": lambda: along_two_axes(np.cosh),
+    "POLYNOMIALS": lambda: along_two_axes(np.cosh),
+    "SPARSE": lambda: along_two_axes(np.cosh, exclude_self=True),
     "PRODUCT": lambda: along_two_axes(np.abs),
 }
 

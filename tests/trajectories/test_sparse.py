@@ -35,23 +35,13 @@ def pump():
     return model, cj.occupation(model, {"particles": [0, 4, 5]})
 
 
-def two_axes(exclude_self, size=14):
+def two_axes():
     jumps = [
-        cj.LocalJump(LOWER + 0.2 * Z, "a", amplitude=_affine, argument={"a": Z}, exclude_self=exclude_self),
-        cj.LocalJump(RAISE, "a", amplitude=np.cos, argument={"a": X}, exclude_self=exclude_self),
+        cj.LocalJump(LOWER + 0.2 * Z, "a", amplitude=_affine, argument={"a": Z}, exclude_self=True),
+        cj.LocalJump(RAISE, "a", amplitude=np.cos, argument={"a": X}, exclude_self=True),
     ]
-    model = cj.Model([cj.Block("a", size)], [cj.OneBody(0.5 * X, "a")], jumps)
+    model = cj.Model([cj.Block("a", 14)], [cj.OneBody(0.5 * X, "a")], jumps)
     return model, cj.tilted(model, 1.1, 0.4)
-
-
-def odd_rate():
-    """Γ(Δ) leads where H_eff does not."""
-    jumps = [
-        cj.LocalJump(Z, "a", amplitude=np.sin, argument={"a": X}),
-        cj.LocalJump(Z, "a", amplitude=_affine, argument={"a": Z}),
-    ]
-    model = cj.Model([cj.Block("a", 9)], [], jumps)
-    return model, cj.dicke(model, {"a": (4.5, 0.5)})
 
 
 def two_axes_of_two_blocks():
@@ -124,9 +114,7 @@ CASES = {
     "potts": lambda: potts([[0] * 14]),
     "potts in two blocks": potts_in_two_blocks,
     "pump": pump,
-    "two axes": lambda: two_axes(False),
-    "two axes, the others": lambda: two_axes(True),
-    "odd rate": odd_rate,
+    "two axes": two_axes,
     "two axes of two blocks": two_axes_of_two_blocks,
     "two levels beside three": two_levels_beside_three,
     "mixed start": mixed_start,

@@ -59,16 +59,23 @@ class SpinSector:
 
     def one_body(self, matrix: Matrix) -> csr_array:
         """Σ_k matrix^(k), a sparse (dim, dim) matrix."""
+        rows = self.one_body_bands(matrix)
+        bands = np.zeros((3, self.dim), dtype=complex)
+        bands[0, :-1], bands[1], bands[2, 1:] = rows[1:, 0], rows[:, 1], rows[:-1, 2]
+        offsets = np.array([-1, 0, 1])
+        return csr_array(dia_array((bands, offsets), shape=(self.dim, self.dim)))
+
+    def one_body_bands(self, matrix: Matrix) -> Matrix:
+        """The same as (dim, 3) bands: elements of each row one below its diagonal, on it, and one above."""
         M = self.ups - self.N / 2
         J = self.two_J / 2
         raising = np.sqrt((J - M[:-1]) * (J + M[:-1] + 1))
         # rows and columns go with growing M: <M+1|σ_+|M> lies below the diagonal
-        diagonals = [matrix[0, 1] * raising, matrix[0, 0] * self.ups + matrix[1, 1] * (self.N - self.ups)]
-        diagonals.append(matrix[1, 0] * raising)
-        bands = np.zeros((3, self.dim), dtype=complex)
-        bands[0, : self.dim - 1], bands[1], bands[2, 1:] = diagonals
-        offsets = np.array([-1, 0, 1])
-        return csr_array(dia_array((bands, offsets), shape=(self.dim, self.dim)))
+        bands = np.zeros((self.dim, 3), dtype=complex)
+        bands[1:, 0] = matrix[0, 1] * raising
+        bands[:, 1] = matrix[0, 0] * self.ups + matrix[1, 1] * (self.N - self.ups)
+        bands[:-1, 2] = matrix[1, 0] * raising
+        return bands
 
     def product(self, first: Matrix, second: Matrix) -> csr_array:
         """Σ_k first^(k) Σ_j second^(j): multiplied in the whole sector, then cut."""

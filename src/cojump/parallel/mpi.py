@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -21,7 +20,7 @@ import click
 from ..errors import EXPECTED, ArgumentError, Stopped, broken_line, one_line
 from ..tools.checks import shown
 from ..tools.terminal import tell
-from .task_server import TaskServer, TaskWorker
+from .task_server import TaskServer, TaskWorker, wait_for
 
 _TRY_AGAIN, _INTERRUPTED = 75, 130
 """Statuses of a job that was told to stop, see cojump.jobs.signals, and of one that was interrupted."""
@@ -162,13 +161,7 @@ class World:
         for now in range(3):
             if stage == now:
                 self.guard(action)
-            self._wait_quietly()
-
-    def _wait_quietly(self) -> None:
-        """Barrier that leaves the core to a rank of this node that compiles."""
-        request = self._comm.Ibarrier()
-        while not request.Test():
-            time.sleep(0.005)
+            wait_for(self._comm.Ibarrier().Test)  # it leaves the core to a rank of this node that compiles
 
     def guard(self, action: Callable[[], Any]) -> Any:
         """Result of ``action``; an error in it ends the job on all ranks at once, with its message."""

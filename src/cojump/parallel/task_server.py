@@ -21,7 +21,7 @@ _SPINS, _FIRST_NAP, _LONGEST_NAP = 20, 1e-4, 5e-3
 """How often a rank that waits looks before it sleeps, and for how long (s) it then sleeps between two looks."""
 
 
-def _wait_for(ready: Callable[[], bool]) -> None:
+def wait_for(ready: Callable[[], bool]) -> None:
     """Return when ``ready()``; the core is left to others, and signals are heard."""
     for _ in range(_SPINS):
         if ready():
@@ -65,7 +65,7 @@ class TaskWorker:
             self._listen()
             return bool(self._replies)
 
-        _wait_for(there)
+        wait_for(there)
         return self._replies.popleft()
 
     def run(self, work: Callable[[Any, Callable[[], None]], Any]) -> bool:
@@ -77,18 +77,18 @@ class TaskWorker:
             comm.send(None, dest=0, tag=_REQUEST)
             result = work(task, self.poll)
             if pending is not None:
-                _wait_for(lambda sent=pending: sent.test()[0])  # type: ignore[misc]
+                wait_for(lambda sent=pending: sent.test()[0])  # type: ignore[misc]
             pending = comm.isend((task, result), dest=0, tag=_RESULT)
             task = self._reply()
         if pending is not None:
-            _wait_for(lambda: pending.test()[0])
+            wait_for(lambda: pending.test()[0])
         comm.send(None, dest=0, tag=_DONE)
 
         def dismissed() -> bool:
             self._listen()
             return self._dismissed
 
-        _wait_for(dismissed)
+        wait_for(dismissed)
         return self._halted
 
 
@@ -154,7 +154,7 @@ class TaskServer:
             self._serve()
             return not self._working
 
-        _wait_for(all_left)
+        wait_for(all_left)
         for rank in range(1, self._comm.size):
             self._comm.send((_GOODBYE, self._halted), dest=rank, tag=_ORDER)
         return self._halted

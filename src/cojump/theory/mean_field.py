@@ -226,8 +226,8 @@ class Flow:
         fields: Densities = [h.copy() for h in self._one]
         for b, c, term in self._two:
             g, A, B = term.strength, term.first, term.second
-            fields[b] += g * self._shares[c] * np.trace(B @ r[c]) * A
-            fields[c] += g * self._shares[b] * np.trace(A @ r[b]) * B
+            fields[b] += g * self._shares[c] * (_to_trace(B) @ r[c].ravel()) * A
+            fields[c] += g * self._shares[b] * (_to_trace(A) @ r[b].ravel()) * B
         for potential, arguments in self._potentials:
             # one particle changes N φ(Δ) by (N/N_b) φ' times its own x
             slope = potential.slope(sum(float(np.trace(x @ r[b]).real) for b, x in arguments))
@@ -256,26 +256,26 @@ class Flow:
 
     def __call__(self, r: Densities, amplitudes: Amplitudes = NO_MODES) -> Densities:
         """Time derivatives of the density matrices ``r``."""
-        change = [-1j * (h @ rho - rho @ h) for h, rho in zip(self.hamiltonians(r, amplitudes), r, strict=True)]
-        for term in self._local:
-            change[term.block] += term.rate(r) * term(r)
-        for jump, mode, _ in self._mode_jumps:
-            change[jump.block] += abs(amplitudes[mode]) ** 2 * jump(r)
+        rates: list[tuple[_Dissipator, float]] = [(term, term.rate(r)) for term in self._local]
+        rates += [(jump, abs(amplitudes[mode]) ** 2) for jump, mode, _ in self._mode_jumps]
+        # -iH - ½ Σ_l Γ_l² j†j of each block, which acts from the left, and its adjoint from the right
+        effective = [-1j * h for h in self.hamiltonians(r, amplitudes)]
+        for jump, rate in rates:
+            effective[jump.block] -= (0.5 * rate) * jump.square
+        change = [g @ rho + rho @ g.conj().T for g, rho in zip(effective, r, strict=True)]
+        for jump, rate in rates:
+            change[jump.block] += rate * (jump.j @ r[jump.block] @ jump.j_dagger)
         return change
 
 
 class _Dissipator:
-    """D[j] of one particle of a block."""
+    """What D[j] of one particle of a block is made of."""
 
     def __init__(self, model: Model, jump: LocalJump | ModeJump) -> None:
         self.block = model.block_index(jump.block)
         self.j = jump.matrix
         self.j_dagger = jump.matrix.conj().T
         self.square = self.j_dagger @ self.j
-
-    def __call__(self, r: Densities) -> NDArray[np.complex128]:
-        rho = r[self.block]
-        return self.j @ rho @ self.j_dagger - 0.5 * (self.square @ rho + rho @ self.square)
 
 
 class _LocalTerm(_Dissipator):
@@ -286,13 +286,18 @@ class _LocalTerm(_Dissipator):
         self.rate = _Rate(model, jump)
 
 
+def _to_trace(x: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """The vector whose product with the elements of r, row by row, is tr(x r)."""
+    return np.ascontiguousarray(x.T).ravel()
+
+
 class _Rate:
     """Γ²(Δ̄) of a jump."""
 
     def __init__(self, model: Model, jump: RatedJump) -> None:
         self._jump = jump
         self._averages = [
-            ([(model.block_index(name), x) for name, x in argument.items()], *reach)
+            ([(model.block_index(name), _to_trace(x)) for name, x in argument.items()], *reach)
             for argument, reach in zip(jump.arguments, jump.reaches, strict=True)
         ]
 
@@ -301,7 +306,7 @@ class _Rate:
         if not self._averages:
             return 1.0
         point = [
-            min(max(sum(float(np.trace(x @ r[b]).real) for b, x in matrices), lowest), highest)
+            min(max(sum(float((x @ r[b].ravel()).real) for b, x in matrices), lowest), highest)
             for matrices, lowest, highest in self._averages
         ]
         at = np.array(point)

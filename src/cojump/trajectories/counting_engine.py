@@ -93,6 +93,11 @@ class CountingEngine(ProductEngine):
         made = record_of(self.blocks, jumps) if record else None
         return Outcome(mean, second, reported, gathered.counts[:-1], int(now.n_jumps), made, np.empty((len(mean), 0)))
 
+    @property
+    def n_vectors(self) -> int:
+        """How many vectors an output time has the inner products of: the state, and what operators make of it."""
+        return len(self._room.vectors)
+
     @abstractmethod
     def _labels(self, numbers: list[int]) -> Labels:
         """The sector that the kernel gives these numbers."""
@@ -118,7 +123,7 @@ class CountingEngine(ProductEngine):
         self._put(*self.state.draw(generator))
 
     def _arrays(self) -> Grams:
-        T, V, n = len(self.times), len(self._room.vectors), self.sector_numbers
+        T, V, n = len(self.times), self.n_vectors, self.sector_numbers
         return Grams(
             self.times,
             np.zeros((T, V, V), dtype=complex),

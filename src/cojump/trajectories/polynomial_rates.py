@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..basis.particle_removal import Label
-from ..basis.sectors import Sector, dimension_of, sector_of
+from ..basis.sectors import Sector, dimension_of
+from ..basis.spin_sector import SpinSector, spin_sector
 from ..errors import ArgumentError
 from ..model import Block, Model
 from ..model.function_of_average import FunctionOfAverage
@@ -74,7 +75,12 @@ class PolynomialRate:
 
     def gamma(self, sector: Sector) -> csr_array:
         """Γ(Δ) or N φ(Δ) on a sector, of all particles of the block or of those that are left when one is taken out."""
-        return _sparse(self._bands(sector, 0.0))
+        return _sparse(self.bands(sector))
+
+    def beside(self, block: Block, label: Label, window: tuple[int, int]) -> tuple[int, int]:
+        """A window as far as Γ leads from it: what it passes on its way out and back belongs to a product."""
+        (lo, hi), beyond = window, self.degree + 1
+        return max(lo - beyond, 0), min(hi + beyond, dimension_of(block, label))
 
     def rate(
         self, block: Block, label: Label, window: tuple[int, int], square: Matrix | None, excluded: bool
@@ -89,32 +95,36 @@ class PolynomialRate:
         excluded : bool
             Whether Γ is that of the other particles.
         """
-        (lo, hi), beyond = window, self.degree + 1
-        # Γ leads out of the window and back: what it passes on its way belongs to the product
-        first, last = max(lo - beyond, 0), min(hi + beyond, dimension_of(block, label))
-        sector = sector_of(block, label, (first, last))
+        lo, hi = window
+        first, last = self.beside(block, label, window)
+        assert isinstance(label, int)
+        sector = spin_sector(block.size, label, (first, last))
         if excluded:
             # Σ_ab z_ab E_ab Γ_b²: Γ_b, seen by one in state b, is Γ at Δ less that particle's own share
             assert square is not None
             made: Matrix = np.zeros((sector.dim, 1), dtype=complex)
             for share, ket in zip(self._shares(), self.frame.T, strict=True):
-                others = self._bands(sector, share)
-                move = _tridiagonal(sector.one_body(square @ np.outer(ket, ket.conj())))
-                made = _sum(made, product(move, product(others, others)))
+                others = self.bands(sector, share)
+                move = sector.one_body_bands(square @ np.outer(ket, ket.conj()))
+                made = sum_of_bands(made, product(move, product(others, others)))
         else:
-            bands = self._bands(sector, 0.0)
-            made = bands if square is None else product(bands, _tridiagonal(sector.one_body(square)))
-            made = product(made, bands)
+            made = self.rate_bands(sector, self.bands(sector), square)
         return csr_array(_sparse(made)[lo - first : hi - first, lo - first : hi - first])
 
     def _shares(self) -> Array:
         """The part of one particle in Δ, by its state."""
         return snapped(np.diag(conjugate(self.frame, self.argument)).real)
 
-    def _bands(self, sector: Sector, share: float) -> Matrix:
-        """p(Δ - share)."""
+    def rate_bands(self, sector: SpinSector, gamma: Matrix, square: Matrix | None) -> Matrix:
+        """Γ Σj†j Γ, or Γ² without j†j, from the bands of Γ on a sector."""
+        made = gamma if square is None else product(gamma, sector.one_body_bands(square))
+        return np.asarray(product(made, gamma))
+
+    def bands(self, sector: Sector, share: float = 0.0) -> Matrix:
+        """p(Δ - share) on a sector, row by row as :mod:`.kernels.banded_matrix` has it."""
+        assert isinstance(sector, SpinSector)
         lowest, highest = self.series.domain
-        scaled = _tridiagonal(sector.one_body(self.argument))
+        scaled = sector.one_body_bands(self.argument)
         scaled[:, 1] -= share + 0.5 * (lowest + highest)
         return np.asarray(polynomial(self.series.coef, scaled * (2 / (highest - lowest))))
 
@@ -194,14 +204,7 @@ def _negligible(sizes: Array, most: float) -> int:
     return int(np.searchsorted(np.cumsum(sizes), most, side="right"))
 
 
-def _tridiagonal(matrix: csr_array) -> Matrix:
-    """A sparse tridiagonal matrix as (n, 3) bands."""
-    bands = np.zeros((matrix.shape[0], 3), dtype=complex)
-    bands[1:, 0], bands[:, 1], bands[:-1, 2] = (matrix.diagonal(k) for k in (-1, 0, 1))
-    return bands
-
-
-def _sum(first: Matrix, second: Matrix) -> Matrix:
+def sum_of_bands(first: Matrix, second: Matrix) -> Matrix:
     """The sum of two banded matrices, the first of which has no more bands."""
     made, beside = second.copy(), (second.shape[1] - first.shape[1]) // 2
     made[:, beside : beside + first.shape[1]] += first

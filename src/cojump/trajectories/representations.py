@@ -34,6 +34,8 @@ from .lattice_tables import WHOLE
 from .no_jump_tables import Bands
 from .outcome import Engine as PartEngine
 from .pattern_engine import PatternEngine, most_cells, most_rows
+from .polynomial_engine import PolynomialEngine
+from .polynomial_tables import MEMORY as POLYNOMIAL_MEMORY
 from .potentials import PotentialTable, potentials_of
 from .product_channels import Channel, CollectiveRate, channels_of
 from .product_engine import ProductEngine
@@ -402,6 +404,49 @@ class Sparse(Product):
                 compile_polynomials()
 
 
+class Polynomials(Product):
+    """One block of two levels whose arguments do not commute: H_eff in the bands that polynomials of them have."""
+
+    words = "bands of polynomials, windowed"
+    kernels = "polynomials"
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part: all functions are tables or polynomials, and none leaves the particle out."""
+        if len(model.blocks) != 1 or model.blocks[0].levels != 2 or shares_frame(model, 0):
+            return False
+        if any(jump.has_rate for jump in model.collective_jumps.values()):
+            return False
+        functions = functions_of(model)
+        excluded = any(c is not None and c.polynomial is not None and c.excluded for c in channels_of(model).of_jumps)
+        return not excluded and not any(made.turn for made in functions)
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: room for a state, and tables of windows within their budget."""
+        cells = float(model.size + 1)
+        degrees = [made.polynomial.degree for made in functions_of(model) if made.polynomial is not None]
+        rows = 2 + 2 * (2 * max(degrees, default=0) + 3) + sum(2 * degree + 1 for degree in degrees)
+        work = 8 * (cells + 4 * max(degrees, default=0)) * (2 * (MAX_ORDER + 1) + 14 + 4 * len(model.jumps))
+        return int(work + min(2 * POLYNOMIAL_MEMORY, 16 * rows * most_sectors(model.blocks[0]) * cells))
+
+    def engine(
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
+    ) -> PartEngine:
+        """The engine of bands that polynomials have."""
+        return PolynomialEngine(model, state, times, tolerance, snapshots)
+
+    def compile(self) -> None:
+        """Compile the kernels of such bands."""
+        with compiling(self.kernels) as needed:
+            if needed:
+                compile_polynomials()
+                terms = [
+                    LocalJump(np.eye(2, k=k), "a", amplitude=np.exp, argument={"a": x})
+                    for k, x in ((-1, np.diag([1.0, -1.0])), (1, np.eye(2)[::-1]))
+                ]
+                model = Model([Block("a", 40)], [], terms)
+                PolynomialEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
+
+
 class PatternRows(Product):
     """One block of three levels or more: rows of Gelfand-Tsetlin patterns, whose matrices are closed forms."""
 
@@ -495,7 +540,7 @@ class Lattice(Product):
 
 
 DIFFUSING, DRIVEN, MODES = Diffusing(), Driven(), Modes()
-BANDED, LATTICE, PATTERN_ROWS = Banded(), Lattice(), PatternRows()
+BANDED, LATTICE, POLYNOMIALS, PATTERN_ROWS = Banded(), Lattice(), Polynomials(), PatternRows()
 SPARSE, PRODUCT = Sparse(), Product()
 
 REPRESENTATIONS: tuple[Representation, ...] = (
@@ -504,6 +549,7 @@ REPRESENTATIONS: tuple[Representation, ...] = (
     MODES,
     BANDED,
     LATTICE,
+    POLYNOMIALS,
     PATTERN_ROWS,
     SPARSE,
     PRODUCT,

@@ -104,7 +104,7 @@ def _ladder_components(matrix: Matrix) -> Matrix:
     )
 
 
-class _Hamiltonian(NamedTuple):
+class SpinHamiltonian(NamedTuple):
     """H in a sector: diagonal[0] + diagonal[1] M + diagonal[2] M² up to a constant; c_J(i)(up[0] + up[1] M); two."""
 
     diagonal: Array
@@ -112,7 +112,7 @@ class _Hamiltonian(NamedTuple):
     two: complex
 
 
-def _hamiltonian(model: Model, rotation: Matrix) -> _Hamiltonian:
+def hamiltonian_of(model: Model, rotation: Matrix) -> SpinHamiltonian:
     """Coefficients of J_z, J_±, and their products, from S_± = J_±, S_z = 2 J_z, S_1 = N."""
     N = model.size
     one = np.zeros(4, dtype=complex)
@@ -137,10 +137,10 @@ def _hamiltonian(model: Model, rotation: Matrix) -> _Hamiltonian:
             2 * (two[z, plus] + two[plus, z]),
         ]
     )
-    return _Hamiltonian(diagonal.real, up, complex(two[plus, plus]))
+    return SpinHamiltonian(diagonal.real, up, complex(two[plus, plus]))
 
 
-class _Rates(NamedTuple):
+class SpinRates(NamedTuple):
     """Tables of one channel, see SpinJumps."""
 
     kind: int
@@ -159,7 +159,7 @@ def _lonely_flip(matrix: Matrix) -> tuple[int, int] | None:
     return places[0] if len(places) == 1 and places[0] in ((1, 0), (0, 1)) else None
 
 
-def _collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> _Rates:
+def collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> SpinRates:
     """L = l(i) + y_ud J_+ + y_du J_- with l(i) = i y_uu + (N - i) y_dd, and L†L from J_∓J_± = J(J+1) - M² ∓ M."""
     N = model.size
     (matrix,) = jump.matrices.values()
@@ -175,10 +175,11 @@ def _collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> _
     one = np.ones(N + 1)
     alone = _lonely_flip(y)
     kind = COLLECTIVE if alone is None else (COLLECTIVE_DOWN if alone == (1, 0) else COLLECTIVE_UP)
-    return _Rates(kind, float(np.abs(y).max() ** 2), y, one, one, diagonal, up, raised + lowered)
+    return SpinRates(kind, float(np.abs(y).max() ** 2), y, one, one, diagonal, up, raised + lowered)
 
 
-def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
+def local_rates(model: Model, jump: LocalJump, rotation: Matrix) -> SpinRates:
+    """Tables of a local jump whose arguments are diagonal in the rotated frame."""
     N = model.size
     j = seen(rotation, jump.matrix)
     j = np.where(np.abs(j) > ZERO * max(np.abs(j).max(), 1e-300), j, 0)
@@ -204,7 +205,7 @@ def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
     alone = _lonely_flip(j)
     if alone is not None:
         kind = LADDER_DOWN if alone == (1, 0) else LADDER_UP
-        return _Rates(
+        return SpinRates(
             kind,
             float(np.abs(j).max() ** 2),
             j,
@@ -213,7 +214,7 @@ def _rates(model: Model, jump: LocalJump, rotation: Matrix) -> _Rates:
             diagonal,
             up,
         )
-    return _Rates(SELF_EXCLUDED if jump.leaves_self_out else GENERAL, 1.0, j, gamma, rest, diagonal, up)
+    return SpinRates(SELF_EXCLUDED if jump.leaves_self_out else GENERAL, 1.0, j, gamma, rest, diagonal, up)
 
 
 @once_per_recent_model(MEMORY)
@@ -230,18 +231,18 @@ def build(model: Model) -> SpinBasis:
     if not is_banded(model):
         raise UnsupportedError("Tables hold one block of two levels with arguments along one axis only")
     rotation = block_frame(model, 0)
-    hamiltonian = _hamiltonian(model, rotation)
+    hamiltonian = hamiltonian_of(model, rotation)
     rates = [
-        _rates(model, model.local_jumps[i], rotation)
+        local_rates(model, model.local_jumps[i], rotation)
         if i in model.local_jumps
-        else _collective_rates(model, model.collective_jumps[i], rotation)
+        else collective_rates(model, model.collective_jumps[i], rotation)
         for i in range(len(model.jumps))
     ]
     energy = sum((table.energy for table in potentials_of(model).tables), np.zeros(model.size + 1))
-    return SpinBasis(rotation, _h_eff(model.size, hamiltonian, energy, rates), _jumps(model.size, rates))
+    return SpinBasis(rotation, _h_eff(model.size, hamiltonian, energy, rates), stacked_jumps(model.size, rates))
 
 
-def _h_eff(N: int, hamiltonian: _Hamiltonian, energy: Array, rates: list[_Rates]) -> BandedHeff:
+def _h_eff(N: int, hamiltonian: SpinHamiltonian, energy: Array, rates: list[SpinRates]) -> BandedHeff:
     M = np.arange(N + 1) - N / 2
     H_up = hamiltonian.up[0] + hamiltonian.up[1] * M
     R_up = sum((r.up for r in rates), np.zeros(N + 1, dtype=complex))
@@ -269,7 +270,9 @@ def _h_eff(N: int, hamiltonian: _Hamiltonian, energy: Array, rates: list[_Rates]
     )
 
 
-def _jumps(N: int, rates: list[_Rates]) -> SpinJumps:
+def stacked_jumps(N: int, rates: list[SpinRates]) -> SpinJumps:
+    """All jumps as the kernels read them."""
+
     def stack(name: str, shape: tuple[int, ...]) -> NDArray[np.complex128]:
         return np.array([getattr(r, name) for r in rates]).reshape(len(rates), *shape)
 

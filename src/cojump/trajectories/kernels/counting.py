@@ -13,7 +13,7 @@ from numba import njit
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from . import lattice_trajectory, pattern_state, sparse_state
+from . import lattice_trajectory, pattern_state, polynomial_state, sparse_state
 from .common import (
     FINISHED,
     MAX_ORDER,
@@ -29,6 +29,7 @@ from .common import (
 )
 from .lattice import LatticeHeff, copy_into
 from .pattern_rows import PatternHeff
+from .polynomial_bands import PolynomialHeff
 from .series import guessed_horizon
 from .sparse import SparseHeff
 from .sparse_jump import NO_MATRIX
@@ -96,7 +97,12 @@ class SectorRecord(NamedTuple):
 
 def _by_kind(name):
     """The function of this name for the kind of state that its first argument belongs to."""
-    homes = {LatticeHeff: lattice_trajectory, SparseHeff: sparse_state, PatternHeff: pattern_state}
+    homes = {
+        LatticeHeff: lattice_trajectory,
+        SparseHeff: sparse_state,
+        PatternHeff: pattern_state,
+        PolynomialHeff: polynomial_state,
+    }
     of = {kind: getattr(home, name) for kind, home in homes.items()}
 
     def chosen(h_eff, *rest):
@@ -145,10 +151,10 @@ def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, bud
 
     Parameters
     ----------
-    h_eff : LatticeHeff, SparseHeff or PatternHeff
+    h_eff : LatticeHeff, SparseHeff, PatternHeff or PolynomialHeff
         The normalised state is row 0 of the Taylor rows.
     work : Work
-    room : Room, SparseRoom or PatternRoom
+    room : Room, SparseRoom, PatternRoom or PolynomialRoom
     now : record of COUNTING_NOW
     gathered : Grams
     budget, effort : int
@@ -163,12 +169,12 @@ def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, bud
     """
     times = gathered.times
     T, left, tail, per_amplitude = times.size, budget, tail_of(h_eff, tolerance), work_of(h_eff)
-    first = first_cell(h_eff)
     if now.pending:
         if not settle(h_eff, work, room, tail, now.reach):
             return GROW
         now.pending = 0
     if now.jumping == 0:
+        first = first_cell(h_eff)
         end = first + cells(h_eff)
         effort = _measure_until(
             h_eff, work, room, now, np.int64(0), first, end, 1.0, now.t, tolerance, gathered, effort
@@ -179,7 +185,7 @@ def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, bud
                 return PAUSED
             if record.time.size > 0 and now.recorded == record.time.size:
                 return RECORD_FULL
-            done, size, most = now.done, cells(h_eff), times[T - 1] - now.t
+            done, first, size, most = now.done, first_cell(h_eff), cells(h_eff), times[T - 1] - now.t
             step = lone_step(
                 h_eff, work, 0, first, first + size, room.filled, now.energy, now.rate, now.waiting, most, tolerance
             )

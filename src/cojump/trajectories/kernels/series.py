@@ -13,6 +13,7 @@ from .common import MAX_ORDER, OPTIONS, PAD
 from .lattice import LENGTH, LatticeHeff
 from .lattice_rows import apply_lattice, change_weights, overlap_of_rows, write_hull
 from .pattern_rows import KEPT_CELLS, PatternHeff, apply_rows, keep_rows
+from .polynomial_bands import WIDE_HI, WIDE_LO, PolynomialHeff, apply_bands, clear_cells, next_window
 from .program import apply_columns, apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
 from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
@@ -141,7 +142,7 @@ def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
             im[p] *= scale
 
 
-def _expansion(banded, of_lattice=False, of_list=False, of_rows=False):
+def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=False):
     """What ``expand`` does for one type of H_eff; the arguments are constants to numba, which drops other branches."""
 
     def expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
@@ -160,6 +161,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False):
             here = h_eff.occupied.slots[0]
             matrix = h_eff.sectors.h_eff[here]
             beyond = h_eff.matrices.imaginary[matrix]
+        elif of_bands:
+            first, last, band, constant = lo, hi, 0, 0.0
         else:
             first, last, band, constant = PAD, PAD + h_eff.diagonal.size, 0, 0.0
         rows_re, rows_im, norms = work.taylor_re, work.taylor_im, work.norms
@@ -167,6 +170,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False):
         if banded:  # all rows have one window, so that none has to be cleared and the series is summed in one sweep
             wide_lo, wide_hi = _widened(lo, hi, ROOM * band, first, last)
             _blank(rows_re, rows_im, np.int64(0), np.int64(0), lo, hi, wide_lo, wide_hi)
+        elif of_bands:
+            clear_cells(rows_re, rows_im, np.int64(0), lo, hi, lo, hi, h_eff.width)
         norms[0] = 1.0
         energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
         unit = _power_of_two(guessed_horizon(rate_shift, waiting, most))
@@ -196,6 +201,13 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False):
                     half_shift,
                     (BESIDE_ROWS * tolerance / power) ** 2,
                 )
+            elif of_bands:
+                least = (LEFT_OUT * tolerance / power) ** 2 / (wide_hi - wide_lo)
+                more_lo, more_hi = next_window(h_eff, rows_re[order], rows_im[order], wide_lo, wide_hi, least)
+                if more_lo < wide_lo or more_hi > wide_hi:
+                    clear_cells(rows_re, rows_im, order, wide_lo, wide_hi, more_lo, more_hi, h_eff.width)
+                    wide_lo, wide_hi = more_lo, more_hi
+                norm2 = apply_bands(rows_re, rows_im, order, wide_lo, wide_hi, unit, h_eff, shift, half_shift)
             elif of_rows:
                 least = (LEFT_OUT * tolerance / power) ** 2 / (hi - lo)
                 norm2, hi = apply_rows(rows_re, rows_im, np.int64(order), lo, hi, unit, h_eff, shift, half_shift, least)
@@ -334,7 +346,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False):
             if order == 0 and not norm2 < LARGE**4 and unit > most * TINY:
                 unit /= LARGE  # the square of the row has overflowed, or nearly so
                 continue
-            if not banded:
+            if not banded and not of_bands:
                 clear_beside(rows_re[order + 1], rows_im[order + 1], wide_lo, wide_hi, 2 * PAD)
             norms[order + 1] = np.sqrt(norm2)
             if order == 0:
@@ -396,6 +408,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False):
         if of_lattice:
             inner = h_eff.box.n[h_eff.box.n.size - 1]
             write_hull(h_eff.elements.spans, hi - lo, h_eff.elements.row[LENGTH], inner, order, work.hull, work.shape)
+        if of_bands:
+            h_eff.where[WIDE_LO], h_eff.where[WIDE_HI] = wide_lo, wide_hi
         return order, horizon, energy, rate, curvature, shift, rate_shift, unit, wide_lo, wide_hi
 
     return expanded
@@ -407,6 +421,7 @@ _EXPANSIONS = {
     LatticeHeff: _expansion(False, of_lattice=True),
     SparseHeff: _expansion(False, of_list=True),
     PatternHeff: _expansion(False, of_rows=True),
+    PolynomialHeff: _expansion(False, of_bands=True),
 }
 
 

@@ -23,7 +23,7 @@ from .window import clear_beside, store, trim
 
 
 @njit(inline="always", **OPTIONS)
-def _weigh(N, jumps, work, channel, two_J, re, im, lo, hi, weights):
+def weigh(N, jumps, work, channel, two_J, re, im, lo, hi, weights):
     """Weights |Kψ|² of the outcomes of a channel."""
     kind = jumps.kind[channel]
     weights[:] = 0.0
@@ -56,7 +56,7 @@ def _choose(N, jumps, work, two_J, re, im, lo, hi, u):
     weights = work.weights
     total = 0.0
     for l in range(jumps.kind.size):
-        _weigh(N, jumps, work, l, two_J, re, im, lo, hi, weights[l])
+        weigh(N, jumps, work, l, two_J, re, im, lo, hi, weights[l])
         total += weights[l, 0] + weights[l, 1] + weights[l, 2] + weights[l, 3]
     if not total < np.inf:
         return NO_NUMBER, -1
@@ -89,16 +89,14 @@ def _collective(N, jumps, work, channel, two_J, re, im, lo, hi):
 
 
 @njit(inline="always", **OPTIONS)
-def perform_jump(N, jumps, work, two_J, lo, hi, u):
-    """Jump from the state in ``out`` to one in ``new``; returns channel, 2J', window and |new|²."""
-    re, im = work.out_re, work.out_im
-    clear_beside(re, im, lo, hi, 2)
-    channel, outcome = _choose(N, jumps, work, two_J, re, im, lo, hi, u)
-    if channel < 0:
-        return channel, two_J, lo, hi, 0.0
+def make_jump(N, jumps, work, channel, outcome, two_J, re, im, lo, hi, again):
+    """The state after a jump in ``new``; ``again``: what the particle leaves behind is not in ``rest`` any more.
+
+    Returns 2J', window and |new|².
+    """
     kind, new_two_J = jumps.kind[channel], two_J
     if kind in (GENERAL, SELF_EXCLUDED):
-        if channel < jumps.kind.size - 1:  # other channels have been there since
+        if again:
             gamma, gamma_rest = jumps.gamma[channel], jumps.gamma_rest[channel]
             leave_behind(gamma, gamma_rest, re, im, lo, hi, work.rest_re, work.rest_im)
         new_two_J, norm2 = _general(N, jumps, work, channel, outcome, two_J, lo, hi)
@@ -113,10 +111,23 @@ def perform_jump(N, jumps, work, two_J, lo, hi, u):
         norm2 = ladder_jump(N, two_J, down, outcome, gamma, re, im, lo, hi, work.new_re, work.new_im)
         move = -1 if down else 1
         lo, hi = lo + move, hi + move
+    first, last = sector_range(N, new_two_J)
+    return new_two_J, max(lo, first), min(hi, last), norm2
+
+
+@njit(inline="always", **OPTIONS)
+def perform_jump(N, jumps, work, two_J, lo, hi, u):
+    """Jump from the state in ``out`` to one in ``new``; returns channel, 2J', window and |new|²."""
+    re, im = work.out_re, work.out_im
+    clear_beside(re, im, lo, hi, 2)
+    channel, outcome = _choose(N, jumps, work, two_J, re, im, lo, hi, u)
+    if channel < 0:
+        return channel, two_J, lo, hi, 0.0
+    again = channel < jumps.kind.size - 1  # other channels have been there since
+    new_two_J, lo, hi, norm2 = make_jump(N, jumps, work, channel, outcome, two_J, re, im, lo, hi, again)
     if not norm2 > 0.0:
         channel = NO_NUMBER
-    first, last = sector_range(N, new_two_J)
-    return channel, new_two_J, max(lo, first), min(hi, last), norm2
+    return channel, new_two_J, lo, hi, norm2
 
 
 @njit(**OPTIONS)

@@ -1,0 +1,172 @@
+"""A window of one sector between two steps, as :mod:`.counting` goes on with it where arguments do not commute."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .common import NO_JUMP, NO_NUMBER, OPTIONS, PAD
+from .moments import spin_moments
+from .polynomial_bands import CUT, HI, LO, TWO_J, UNKNOWN, WIDE_HI, WIDE_LO, add_product, behind_pad, sector_ends
+from .propagate import norm_squared
+from .series import LEFT_OUT
+from .sparse_state import tail_of  # noqa: F401 - the same for both
+from .spin_jump import make_jump, weigh
+from .window import clear_beside, trim
+
+
+def cells(h_eff):
+    """Number of amplitudes of the state that a step begins with."""
+    return h_eff.where[HI] - h_eff.where[LO]
+
+
+def work_of(h_eff):
+    """Multiplications that H_eff takes for each amplitude, roughly."""
+    return 4 + 2 * h_eff.tables.shift.size
+
+
+def first_cell(h_eff):
+    """The first cell of the state."""
+    return h_eff.where[LO]
+
+
+def is_cut_short(h_eff):
+    """Whether the series has come to the end of the tables of a sector that goes on."""
+    return h_eff.where[CUT] == 1
+
+
+def settle(h_eff, work, room, tail, reach):
+    """Make the state in ``new`` the one of the next step, normalised, without its tails; False if tables are needed."""
+    where, tables, waiting = h_eff.where, h_eff.tables, room.waiting
+    re, im, two_J = work.new_re, work.new_im, waiting[0]
+    lo, hi = trim(re, im, waiting[1], waiting[2], 0.5 * tail * norm_squared(re, im, waiting[1], waiting[2]))
+    beyond, margin = behind_pad(h_eff), reach * h_eff.width
+    first, last = sector_ends(h_eff, two_J)
+    known = tables.first[two_J]
+    if tables.start[two_J] == UNKNOWN:
+        return False
+    if known > max(lo + beyond - margin, first) or known + tables.cells[two_J] < min(hi + beyond + margin, last):
+        return False
+    factor = 1.0 / np.sqrt(norm_squared(re, im, lo, hi))
+    from_re, from_im = re[lo:hi], im[lo:hi]
+    to_re, to_im = work.taylor_re[0, lo + beyond : hi + beyond], work.taylor_im[0, lo + beyond : hi + beyond]
+    for p in range(to_re.size):
+        to_re[p] = factor * from_re[p]
+        to_im[p] = factor * from_im[p]
+    where[TWO_J], where[CUT] = two_J, 0
+    where[LO] = where[WIDE_LO] = lo + beyond
+    where[HI] = where[WIDE_HI] = hi + beyond
+    return True
+
+
+def set_aside(h_eff, work, re, im, room):
+    """Copy a state to where the state after a jump lies."""
+    where, beyond = h_eff.where, behind_pad(h_eff)
+    lo, hi = where[WIDE_LO], where[WIDE_HI]
+    for p in range(lo, hi):
+        work.new_re[p - beyond] = re[p]
+        work.new_im[p - beyond] = im[p]
+    room.waiting[0], room.waiting[1], room.waiting[2] = where[TWO_J], lo - beyond, hi - beyond
+
+
+def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
+    """Inner products of ψ, n_upψ, J_+ψ and J_-ψ of the state in ``out``, and its sector; multiplications made."""
+    where, beyond = h_eff.where, behind_pad(h_eff)
+    lo, hi, two_J = where[WIDE_LO], where[WIDE_HI], where[TWO_J]
+    clear_beside(work.out_re, work.out_im, lo, hi, PAD)
+    re, im = work.out_re[beyond:], work.out_im[beyond:]
+    _grams(h_eff.N, two_J, re, im, lo - beyond, hi - beyond, grams)
+    sector[0] = two_J
+    return (order + 16) * (hi - lo + 32)
+
+
+@njit(**OPTIONS)
+def _grams(N, two_J, re, im, lo, hi, made):
+    norm2, z, zz, plus, z_plus, two = spin_moments(N, two_J, re, im, lo, hi)
+    planar, half = 0.5 * two_J * (0.5 * two_J + 1.0) * norm2 - zz, 0.5 * N
+    made[0, 0], made[0, 1], made[0, 2], made[0, 3] = norm2, half * norm2 + z, plus, np.conj(plus)
+    made[1, 1] = half * (half * norm2 + 2.0 * z) + zz
+    made[1, 2], made[1, 3] = (half + 0.5) * plus + z_plus, np.conj(z_plus + (half - 0.5) * plus)
+    made[2, 2], made[2, 3], made[3, 3] = planar - z, np.conj(two), planar + z
+    for a in range(4):
+        for b in range(a, 4):
+            made[a, b] /= norm2
+            made[b, a] = np.conj(made[a, b])
+
+
+@njit(**OPTIONS)
+def _with_gamma(h_eff, channel, re, im, lo, hi, room):
+    """Γψ of a jump whose Γ is a polynomial, in ``phi``; its window."""
+    tables, two_J = h_eff.tables, h_eff.where[TWO_J]
+    first, reach = tables.first[two_J], tables.reach[channel]
+    clear_beside(re, im, lo, hi, 2 * reach)
+    lo, hi = max(lo - reach, first), min(hi + reach, first + tables.cells[two_J])
+    for p in range(lo - PAD, hi + PAD):
+        room.phi_re[p] = room.phi_im[p] = 0.0
+    add_product(tables, two_J, channel, re, im, lo, hi, 1.0, room.phi_re, room.phi_im)
+    return lo, hi
+
+
+@njit(**OPTIONS)
+def _outcome_at(weights, left):
+    """Channel and outcome up to which the weights add up to more than ``left``; NO_JUMP if all of them are zero.
+
+    Outcomes come in the order of tensor products: J - ½ before J + ½ of the others, and then the smaller J' first.
+    """
+    channel, outcome = NO_JUMP, -1
+    for l in range(weights.shape[0]):
+        for turn in range(4):
+            k = turn if turn > 1 else 1 - turn
+            if weights[l, k] > 0.0:
+                channel, outcome = l, k
+                if left < weights[l, k]:
+                    return channel, outcome
+                left -= weights[l, k]
+    return channel, outcome  # rounding: the last possible one
+
+
+def jumped(h_eff, work, room, norm2, tolerance, u):
+    """Jump from the state in ``out``: its number, NO_JUMP or NO_NUMBER; the state after it waits in ``new``."""
+    return _perform(h_eff, work, room, norm2, tolerance, u)
+
+
+@njit(**OPTIONS)
+def _perform(h_eff, work, room, norm2, tolerance, u):
+    where, jumps, beyond, weights = h_eff.where, h_eff.jumps, behind_pad(h_eff), work.weights
+    N, two_J, tables = h_eff.N, where[TWO_J], h_eff.tables
+    least = (LEFT_OUT * tolerance) ** 2 * norm2
+    lo, hi = trim(work.out_re, work.out_im, where[WIDE_LO], where[WIDE_HI], least)
+    clear_beside(work.out_re, work.out_im, lo, hi, PAD)
+    re, im = work.out_re[beyond:], work.out_im[beyond:]
+    phi_re, phi_im = room.phi_re[beyond:], room.phi_im[beyond:]
+    total, made, made_lo, made_hi = 0.0, -1, lo, hi
+    for l in range(jumps.kind.size):
+        if tables.begin[l] < tables.end[l]:
+            made = l
+            made_lo, made_hi = _with_gamma(h_eff, l, work.out_re, work.out_im, lo, hi, room)
+            weigh(N, jumps, work, l, two_J, phi_re, phi_im, made_lo - beyond, made_hi - beyond, weights[l])
+        else:
+            weigh(N, jumps, work, l, two_J, re, im, lo - beyond, hi - beyond, weights[l])
+        total += weights[l, 0] + weights[l, 1] + weights[l, 2] + weights[l, 3]
+    if not total < np.inf:
+        return NO_NUMBER
+    channel, outcome = _outcome_at(weights, u * total)
+    if channel < 0:
+        return channel
+    from_re, from_im = re, im
+    if tables.begin[channel] < tables.end[channel]:
+        if made != channel:
+            made_lo, made_hi = _with_gamma(h_eff, channel, work.out_re, work.out_im, lo, hi, room)
+        lo, hi, from_re, from_im = made_lo, made_hi, phi_re, phi_im
+    new_two_J, lo, hi, weight = make_jump(
+        N, jumps, work, channel, outcome, two_J, from_re, from_im, lo - beyond, hi - beyond, True
+    )
+    if not weight > 0.0:
+        return NO_NUMBER
+    room.waiting[0], room.waiting[1], room.waiting[2] = new_two_J, lo, hi
+    return channel
+
+
+def landed(h_eff, room, sector):
+    """The sector of the state after a jump."""
+    sector[0] = room.waiting[0]
