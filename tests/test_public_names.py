@@ -44,7 +44,7 @@ def test_from_cojump_import_gives_the_public_modules():
 NAMES = {
     "systems": "free_flips constrained facilitated hopfield potts_hopfield boundary_time_crystal lambda_pump p_spin "
     "dicke tavis_cummings multimode_dicke",
-    "envelopes": "gaussian linear sine step",
+    "envelopes": "gaussian linear pulses sine step",
     "longtime": "autocorrelation_time averages kept_series residence waiting_times",
     "reduced": "one two correlators",
     "plot": "averages deviation distribution jumps scan",

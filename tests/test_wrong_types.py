@@ -329,6 +329,18 @@ def calls():
         (cj.envelopes.step, {"time": 1.0, "before": 0.0, "after": 1.0}),
         (cj.envelopes.linear, {"start": 0.0, "end": 1.0, "before": 0.0, "after": 1.0}),
         (cj.envelopes.sine, {"amplitude": 1.0, "frequency": 1.0, "phase": 0.0, "offset": 0.0}),
+        (
+            cj.envelopes.pulses,
+            {
+                "period": 1.0,
+                "width": 0.1,
+                "number": 2,
+                "form": "square",
+                "first": 0.5,
+                "height": 1.0,
+                "offset": 0.0,
+            },
+        ),
         (cj.envelopes.gaussian, {"centre": 1.0, "width": 1.0, "height": 1.0, "offset": 0.0}),
         (cj.systems.random_patterns, {"p": 1, "size": 3, "seed": 1, "levels": 2}),
         (

@@ -97,7 +97,7 @@ def test_its_keys_can_be_swept(read):
         ({"omega": {"start": "0"}}, "`[drive.omega] shape` must be given, but it is missing"),
         (
             {"omega": {"shape": '"liner"'}},
-            '`[drive.omega] shape` must be one of "step", "linear", "sine", "gaussian" or '
+            '`[drive.omega] shape` must be one of "step", "linear", "sine", "gaussian", "pulses" or '
             '"my_module.py:f", but it is "liner"; did you mean "linear"?',
         ),
         (

@@ -22,6 +22,10 @@ SHAPES = {
     "linear": (cj.envelopes.linear(0.5, 1.5, 2.0, -1.0), lambda t: 2.0 - 3.0 * min(max(t - 0.5, 0.0), 1.0)),
     "sine": (cj.envelopes.sine(0.5, 3.0, 0.4, 1.0), lambda t: 1 + 0.5 * np.sin(3 * t + 0.4)),
     "gaussian": (cj.envelopes.gaussian(1.2, 0.1, 2.0, 0.3), lambda t: 0.3 + 2 * np.exp(-50 * (t - 1.2) ** 2)),
+    "pulses": (
+        cj.envelopes.pulses(0.8, 0.3, 2, "cosine", 0.5, 2.0, 0.3),
+        lambda t: 0.3 + 2 * sum(np.cos(np.pi * (t - c) / 0.3) ** 2 * (abs(t - c) < 0.15) for c in (0.5, 1.3)),
+    ),
 }
 
 
@@ -75,12 +79,35 @@ def test_a_pulse_is_never_missed(width):
     assert mf[f"{S}.z"].mean[-1] == pytest.approx(np.cos(2 * 0.3 * np.sqrt(2 * np.pi)), abs=1e-9)
 
 
+@pytest.mark.parametrize(("form", "area"), [("square", 1.0), ("cosine", 0.5), ("gaussian", np.sqrt(2 * np.pi))])
+@pytest.mark.parametrize("width", [1e-5, 0.2, 0.9])
+def test_a_train_of_pulses_turns_by_its_area(form, area, width):
+    """However short its pulses, and where their flanks overlap; after each of them in turn."""
+    train = cj.envelopes.pulses(1.0, width, 5, form, first=10.0, height=0.1 / (area * width))
+    model = cj.Model([cj.Block(S, 2)], [cj.OneBody(X, S, envelope=train)])
+    mf = cj.mean_field(model, cj.tilted(model, 0, 0), [0.0, 30.0])
+    assert mf[f"{S}.z"].mean[-1] == pytest.approx(np.cos(2 * 0.1 * 5), abs=1e-9)
+    t = np.linspace(0, 30, 4001)
+    assert train(t).min() >= train.lowest
+    negative = replace(train, height=-1.0)
+    assert negative(t).min() >= negative.lowest
+
+
 @pytest.mark.parametrize(
     ("make", "line"),
     [
         (lambda: cj.envelopes.linear(1.0, 1.0), "`end` must be greater than `start`, but start = 1 and end = 1"),
         (lambda: cj.envelopes.sine(1.0, 0.0), "`frequency` must be greater than 0, but it is 0.0"),
         (lambda: cj.envelopes.gaussian(1.0, -1.0), "`width` must be greater than 0, but it is -1.0"),
+        (
+            lambda: cj.envelopes.pulses(1.0, 1.0, 3),
+            "`width` must be greater than 0 and less than `period`, but width = 1 and period = 1",
+        ),
+        (lambda: cj.envelopes.pulses(1.0, 0.5, 0), "`number` must be an integer within 1 and 1000, but it is 0"),
+        (
+            lambda: cj.envelopes.pulses(1.0, 0.5, 3, "round"),
+            "`form` must be one of square, cosine, gaussian, but it is 'round'",
+        ),
         (lambda: cj.envelopes.step(np.nan), "`time` must be a finite number, but it is nan"),
         (lambda: cj.envelopes.step("1"), "`time` must be a finite number, but it is '1'"),
     ],

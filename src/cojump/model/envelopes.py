@@ -1,4 +1,4 @@
-"""Named shapes f(t) that terms are multiplied with: a quench, a ramp, an oscillation, a pulse, a function of a file.
+"""Named shapes f(t) that terms are multiplied with: a quench, a ramp, an oscillation, pulses, a function of a file.
 
 A shape is a small object that can be compared, pickled and stored with results, and that knows the times at which it is
 not smooth. Whatever takes an ``envelope`` takes one of them, and needs no ``breaks`` then.
@@ -20,10 +20,17 @@ from ..errors import ArgumentError
 from ..tools import checks
 from ..tools.user_code import execute
 
-__all__ = ["gaussian", "linear", "sine", "step"]
+__all__ = ["gaussian", "linear", "pulses", "sine", "step"]
 
 _WINDOW = 9.0
 """A pulse has breaks so many of its widths before and behind it, where it is e^-40: so it is seen, however short."""
+
+
+_MOST_PULSES = 1000
+"""Pulses of a train: f is looked at between all of their breaks before a run begins."""
+
+FORMS = ("square", "cosine", "gaussian")
+"""What one pulse of a train may look like."""
 
 
 def __dir__() -> list[str]:
@@ -167,6 +174,68 @@ class Gaussian(Shape):
         """Return f at the times t."""
         x = (np.asarray(t) - self.centre) / self.width
         return np.asarray(self.offset + self.height * np.exp(-0.5 * np.minimum(x * x, 1e3)))
+
+
+@dataclass(frozen=True)
+class Pulses(Shape):
+    """See :func:`pulses`."""
+
+    period: float
+    width: float
+    number: int
+    form: str
+    first: float
+    height: float
+    offset: float
+
+    def __post_init__(self) -> None:
+        self._check("period", "width", "first", "height", "offset")
+        object.__setattr__(self, "number", checks.integer("number", self.number, 1, _MOST_PULSES))
+        if not isinstance(self.form, str) or self.form not in FORMS:
+            raise ArgumentError("form", f"be one of {', '.join(FORMS)}", f"it is {checks.shown(self.form)}")
+        if not 0 < self.width < self.period:
+            found = f"width = {self.width:.9g} and period = {self.period:.9g}"
+            raise ArgumentError("width", "be greater than 0 and less than `period`", found)
+
+    @property
+    def _reach(self) -> float:
+        """How far a pulse goes to both sides of its centre."""
+        return _WINDOW * self.width if self.form == "gaussian" else self.width / 2
+
+    def _edges(self) -> tuple[float, ...]:
+        centres = self.first + self.period * np.arange(self.number)
+        if 2 * self._reach >= self.period:  # they overlap: all is smooth but for the two ends
+            return float(centres[0] - self._reach), float(centres[-1] + self._reach)
+        return *(centres - self._reach).tolist(), *(centres + self._reach).tolist()
+
+    @property
+    def lowest(self) -> float:
+        """What it is between two pulses, or at the top of one; of pulses that overlap, at the top of all of them."""
+        together = 1 + 2 * self._neighbours
+        return self.offset + min(self.height, 0.0) * together
+
+    @property
+    def _neighbours(self) -> int:
+        """How many pulses on each side are felt at the centre of one."""
+        return int(self._reach / self.period + 0.5)
+
+    def __call__(self, t: Any) -> NDArray[np.float64]:
+        """Return f at the times t."""
+        times = np.asarray(t, dtype=float)
+        nearest = np.rint((times - self.first) / self.period)
+        total = np.zeros(times.shape)
+        for beside in range(-self._neighbours, self._neighbours + 1):
+            k = nearest + beside
+            there = (k >= 0) & (k < self.number)
+            total += np.where(there, self._pulse(times - (self.first + self.period * k)), 0.0)
+        return np.asarray(self.offset + self.height * total)
+
+    def _pulse(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """One pulse of height 1 around 0."""
+        if self.form == "gaussian":
+            return np.where(np.abs(x) < self._reach, np.exp(-0.5 * np.minimum((x / self.width) ** 2, 1e3)), 0.0)
+        inside = (x >= -self.width / 2) & (x < self.width / 2)
+        return np.where(inside, 1.0 if self.form == "square" else np.cos(np.pi * x / self.width) ** 2, 0.0)
 
 
 @dataclass(frozen=True)
@@ -362,5 +431,48 @@ def gaussian(centre: float, width: float, height: float = 1.0, offset: float = 0
     return Gaussian(centre, width, height, offset)
 
 
-NAMED: dict[str, Callable[..., Shape]] = {shape.__name__: shape for shape in (step, linear, sine, gaussian)}
+def pulses(
+    period: float,
+    width: float,
+    number: int,
+    form: str = "square",
+    first: float | None = None,
+    height: float = 1.0,
+    offset: float = 0.0,
+) -> Pulses:
+    """A train of equal pulses: f(t) = offset + height Σ_k p(t - first - k period), k = 0 .. number - 1.
+
+    Parameters
+    ----------
+    period, width : float
+        Times; the width is greater than 0 and less than the period.
+    number : int
+        Of pulses, 1 to 1000. A periodic drive of mean field (``cojump.attractors.stroboscopic``) looks at two of them.
+    form : str
+        "square": p = 1 within half of the width on either side of the centre, its area is the width. "cosine": p =
+        cos²(πx/width) there, its area is half of the width. "gaussian": p = exp(-x²/(2 width²)), its area is
+        √(2π) width.
+    first : float, optional
+        The centre of the first pulse; half a period if it is not given.
+    height, offset : float
+
+    Raises
+    ------
+    ArgumentError
+        If a number is out of its range, or the form is unknown.
+
+    Examples
+    --------
+    >>> kicks = cj.envelopes.pulses(period=2.0, width=0.1, number=4, height=np.pi / 4 / 0.1)  # each has the area π/4
+    >>> kicks.breaks[:4]
+    (0.95, 1.05, 2.95, 3.05)
+    >>> model = cj.Model([cj.Block("spins", size=10)], [cj.OneBody(cj.operators.sigma_x, "spins", envelope=kicks)])
+    >>> print(cj.mean_field(model, cj.tilted(model, 0, 0), [0, 2, 4, 6, 8])["spins.z"].mean.round(6) + 0.0)
+    [ 1.  0. -1.  0.  1.]
+    """
+    half = period / 2 if first is None and isinstance(period, int | float) else first
+    return Pulses(period, width, number, form, half, height, offset)
+
+
+NAMED: dict[str, Callable[..., Shape]] = {shape.__name__: shape for shape in (step, linear, sine, gaussian, pulses)}
 """The shapes that a run file can name."""

@@ -30,7 +30,7 @@ from . import (
     Potential,
     TwoBody,
 )
-from .envelopes import FromFile, Gaussian, Linear, Root, Shape, Sine, Step
+from .envelopes import FromFile, Gaussian, Linear, Pulses, Root, Shape, Sine, Step
 from .final_states import FinalFactor, FinalState, FinalStates
 from .mixtures import Mixture
 from .states import DickeBlock, OccupationBlock, ProductBlock, SectorBlock, State, SymmetricBlock
@@ -42,7 +42,7 @@ _KINDS: dict[str, type] = {
         *(Model, Block, OneBody, TwoBody, Potential, LocalJump, CollectiveJump),
         *(Mode, ModeEnergy, ModeDrive, ModeCoupling, ModeLoss, ModeJump),
         *(State, Mixture, ProductBlock, DickeBlock, SymmetricBlock, SectorBlock, OccupationBlock),
-        *(Step, Linear, Sine, Gaussian, Root, FromFile),
+        *(Step, Linear, Sine, Gaussian, Pulses, Root, FromFile),
         *(FinalStates, FinalState, FinalFactor),
     )
 }

@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.sparse import eye_array
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array, eye_array
 from scipy.sparse.linalg import splu
 from threadpoolctl import threadpool_limits
 
@@ -34,7 +34,7 @@ from .exact_moments import Photons, moments_at_end, moments_of, photons_of
 from .final_density import FinalDensity, described_method
 from .fock_growth import Edge, grown, spaces_at_rest
 from .generator import ENTRY, GIB, Generator, check_unknowns, entries_in_one_frame, reached_labels, unknowns_of
-from .invariant_parts import arranged
+from .invariant_parts import arranged, parts_of
 from .kernel import kernel_of
 from .no_jump_inverse import VECTORS, NoJumpInverse, null_vector
 from .populations import Populations, checked_method, populations_for
@@ -47,6 +47,9 @@ _SHIFT, _VANISHING = 1e-9, 1e-11
 
 _SMALL = 1 / 16
 """GiB up to which a matrix and its factors are small."""
+
+_PATTERN = 1e7
+"""Entries of a matrix whose pattern is looked at for parts that it keeps apart."""
 
 _FEWEST, _MOST = 150, 800
 """Directions that the iteration must be able to keep, and those that it would like to keep."""
@@ -256,8 +259,10 @@ def steady_state(
     """Find the steady state of all N particles, exactly: the unique one, or the one that a start comes to.
 
     Small generators (sparse factors of less than 64 MiB: N = 32 with one two-level block), and those of a single sector
-    of two levels, are factorised. Larger ones are left to a Krylov iteration that inverts all but the jumps and takes
-    1.4 kB for each unknown; where it does not converge, they are factorised too if the memory is enough.
+    of two levels, are factorised; so are those that fall into small parts which nothing couples (a conserved number of
+    excitations keeps coherences of different orders apart). Larger ones are left to a Krylov iteration that inverts all
+    but the jumps and takes 1.4 kB for each unknown; where it does not converge, they are factorised too if the memory
+    is enough.
 
     Of each mode more and more Fock states are kept, until what the steady state would lose beyond them is below 1e-10
     in the trace norm, in a unit of time of the fastest energy or rate. A mode that nothing damps has no end: it is
@@ -407,7 +412,10 @@ def _found(
     with threadpool_limits(1):
         factors, faster = _factors(model, occupied, memory, spaces)
         factorised = faster and np.isfinite(factors)
-        if not factorised:
+        apart = None if factorised else _by_parts(model, occupied, memory, spaces)
+        if apart is not None:
+            generator, vector, count, error = apart
+        elif not factorised:
             generator = Generator(model, occupied, memory=memory, least=_FEWEST + VECTORS, spaces=spaces)
             try:
                 with Percentage(progress, "the digits") as told:
@@ -469,20 +477,52 @@ def _by_factors(generator: Generator) -> tuple[Array, int, float]:
     Inverse iteration with several vectors at once: (s - 𝓛)⁻¹ exists for s > 0 and enlarges what decays slower than s.
     A block finds a degenerate kernel, which a single vector does not.
     """
-    L = generator.matrix / (generator.norm or 1.0)
-    n = L.shape[0]
-    inverse = splu((_SHIFT * eye_array(n) - L).tocsc())
-    vectors = np.random.default_rng(0).normal(size=(n, min(n, 4)))
-    for _ in range(8):
-        vectors = np.linalg.qr(inverse.solve(vectors))[0]
-    values, mixtures = np.linalg.eig(vectors.T @ (L @ vectors))
-    order = np.argsort(np.abs(values))
-    null = mixtures[:, order[0]]
-    null = null / null[np.argmax(np.abs(null))]
-    found = vectors @ null.real
-    slowest = abs(values[order[1]]) if n > 1 else 1.0
+    return _of_parts(generator, generator.matrix, [np.arange(generator.packing.size)])
+
+
+def _by_parts(
+    model: Model, occupied: Sequence[Sequence[Label]], memory: float, spaces: Sequence[FockSpace]
+) -> tuple[Generator, Array, int, float] | None:
+    """The same from the parts that the generator keeps apart, coherences of different orders say.
+
+    None where there is one alone, or one with large factors.
+    """
+    entries = entries_in_one_frame(model, reached_labels(model, occupied), spaces)
+    if entries > _PATTERN or ENTRY * entries > memory * GIB / 2:
+        return None
+    generator, matrix = arranged(model, occupied, spaces, memory)
+    assert matrix is not None
+    parts = [part.places for part in parts_of(generator, matrix)]
+    if len(parts) == 1 or 16 * max(map(len, parts)) ** 2 / 2 > _SMALL * GIB:
+        return None
+    return generator, *_of_parts(generator, matrix, parts)
+
+
+def _of_parts(generator: Generator, matrix: csr_array, parts: Sequence[NDArray[np.intp]]) -> tuple[Array, int, float]:
+    """Null vector, count and error from the blocks of a matrix that nothing couples."""
+    L = matrix / (generator.norm or 1.0)
+    found, values = np.zeros(L.shape[0]), []
+    least = np.inf
+    for places in parts:
+        own = L if len(parts) == 1 else csr_array(L[places][:, places])
+        n = len(places)
+        inverse = splu((_SHIFT * eye_array(n) - own).tocsc())
+        vectors = np.random.default_rng(0).normal(size=(n, min(n, 4)))
+        for _ in range(8):
+            vectors = np.linalg.qr(inverse.solve(vectors))[0]
+        rates, mixtures = np.linalg.eig(vectors.T @ (own @ vectors))
+        smallest = int(np.argmin(np.abs(rates)))
+        if abs(rates[smallest]) < least:
+            least = float(abs(rates[smallest]))
+            null = mixtures[:, smallest]
+            null = null / null[np.argmax(np.abs(null))]
+            found[:] = 0
+            found[places] = vectors @ null.real
+        values.append(np.abs(rates))
+    decays = np.sort(np.concatenate(values))
+    slowest = decays[1] if len(decays) > 1 else 1.0
     error = generator.packing.norm(L @ found) / max(slowest, np.finfo(float).tiny)
-    return found, int(np.sum(np.abs(values) < _VANISHING)), error
+    return found, int(np.sum(decays < _VANISHING)), error
 
 
 def _by_iteration(generator: Generator, told: Callable[[float], None]) -> tuple[Array, int, float]:

@@ -28,7 +28,7 @@ steps = 40                   # 41 output times with t = 0; or values = [0, 0.5, 
 
 
 _DRIVE = """
-# [drive.{key}]{gap}# {key} times f(t): step, linear, sine, gaussian, or a function "my_module.py:f"
+# [drive.{key}]{gap}# {key} times f(t): step, linear, sine, gaussian, pulses, or a function "my_module.py:f"
 # shape = "linear"           # a ramp
 # start = 0.0
 # end = 2.0                  # these, too, may be lists
