@@ -151,13 +151,16 @@ class Oracle:
         if hasattr(jump, "emits"):
             a = self.lowering(jump.mode) / np.sqrt(self.total)
             quantum = a.conj().T if jump.emits else a
-            return [quantum @ self.local(jump.matrix, k) for k in self.members[jump.block]]
+            return [quantum @ local for local in self._local_operators(jump)]
         if hasattr(jump, "matrices"):
             L = np.sqrt(jump.rate / self.total) * sum(self.collective(Y, block) for block, Y in jump.matrices.items())
             if jump.amplitude is None:
                 return [L]
             gamma = self._function(self._averages(jump.argument), jump.amplitude)
             return [L @ gamma if self.gamma_after else gamma @ L]
+        return self._local_operators(jump)
+
+    def _local_operators(self, jump) -> list[np.ndarray]:
         operators = []
         gamma = self._gamma(jump, None)
         for k in self.members[jump.block]:

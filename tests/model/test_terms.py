@@ -54,6 +54,9 @@ TERMS = {
     "mode coupling": cj.ModeCoupling({"a": LOWER, "b": Z}, "mode"),
     "mode loss": cj.ModeLoss(0.4, "mode", thermal=0.3),
     "mode jump": cj.ModeJump(LOWER, "a", "mode", emits=True),
+    "mode jump with a rate": cj.ModeJump(
+        LOWER, "a", "mode", emits=False, rate=gamma, argument={"a": X, "b": Z}, exclude_self=True
+    ),
     "potential": cj.Potential(gamma, {"a": X, "b": Z}, (slope, bend), factor=0.5),
 }
 
@@ -123,10 +126,8 @@ def test_any_field_is_replaced_and_the_others_stay(term, name):
     changes = {name: value}
     if name == "breaks":
         changes["envelope"] = np.sin
-    local = isinstance(term, cj.LocalJump)
-    if isinstance(
-        term, cj.LocalJump | cj.CollectiveJump
-    ):  # an amplitude stands for a rate, none is without an argument
+    local = isinstance(term, cj.LocalJump | cj.ModeJump)
+    if local or isinstance(term, cj.CollectiveJump):  # an amplitude stands for a rate, none is without an argument
         if name == "rate" and local:
             changes["amplitude"] = None
         if name == "amplitude" and local:
@@ -184,7 +185,7 @@ def test_signatures():
         "ModeEnergy": of_all,
         "ModeDrive": of_all,
         "ModeCoupling": of_all,
-        "ModeJump": [*of_jumps, "emits"],
+        "ModeJump": [*of_jumps, "emits", "amplitude", "rate", "argument", "exclude_self", "derivatives"],
         "ModeLoss": of_jumps,
         "ObservedJump": [*of_jumps, "amplitude", "argument", "derivatives", "detection"],
         "ObservedLoss": [*of_jumps, "detection", "reference"],

@@ -163,16 +163,66 @@ def atoms(f=1.0):
     return cj.Model([cj.Block("a", 2, levels=3), cj.Mode("m")], [drive], jumps)
 
 
+def rated(f=1, *, exclude_self=False, x=Z, j=LOWER, curved=1.0):
+    """A laser whose gain grows with the atoms that are up, and whose loss has a Γ of two averages."""
+    jumps = [
+        cj.ModeJump(
+            1.2 * j,
+            "a",
+            "m",
+            emits=True,
+            rate=lambda x: f * (0.6 + 0.5 * curved * np.abs(x)),
+            argument={"a": x},
+            exclude_self=exclude_self,
+        ),
+        cj.ModeJump(
+            0.7 * RAISE + 0.2 * Z,
+            "a",
+            "m",
+            emits=False,
+            amplitude=lambda x, y: 0.8 + 0.6 * x * y,
+            argument=({"a": x},) * 2,
+        ),
+        cj.ModeLoss(0.8, "m", thermal=0.1),
+    ]
+    terms = [cj.OneBody(0.6 * X, "a"), cj.ModeEnergy(0.5, "m"), cj.ModeCoupling({"a": 0.4 * X}, "m")]
+    return cj.Model([cj.Block("a", 3), cj.Mode("m")], terms, jumps)
+
+
+def rated_across(f=1):
+    """A block of three levels that emits at a rate set by another block, along another axis there."""
+    step = np.diag([1.0, 0.7], 1)
+    jumps = [
+        cj.ModeJump(
+            np.sqrt(f) * step.T,
+            "a",
+            "m",
+            emits=True,
+            amplitude=lambda x: np.exp(-x),
+            argument={"a": np.diag([0.5, 0, 0]), "b": 0.6 * X},
+        ),
+        cj.LocalJump(0.7 * LOWER, "b", rate=lambda x: 1 + x, argument={"b": Z}),
+        cj.ModeLoss(1.0, "m"),
+    ]
+    terms = [cj.OneBody(0.5 * (step + step.T), "a"), cj.OneBody(0.5 * Z, "b")]
+    return cj.Model([cj.Block("a", 2, levels=3), cj.Block("b", 1), cj.Mode("m")], terms, jumps)
+
+
 QUANTA = {
     "emission and absorption": laser,
     "emission with a trace": lambda f=1: laser(f, j=0.8 * LOWER + 0.3 * X + 0.2 * ONE, thermal=0.0, absorbs=0.2),
     "two modes": two_modes,
     "two blocks with a mode": two_blocks_with_a_mode,
     "three levels with a mode": atoms,
+    "rates and quanta": rated,
+    "rates and quanta, self excluded": lambda f=1: rated(f, exclude_self=True, j=LOWER + 0.3 * X),
+    "rates and quanta, turned": lambda f=1: rated(f, x=0.8 * X + 0.6 * Z, j=LOWER + 0.3 * Z),
+    "rates of two blocks and quanta": rated_across,
 }
 """Jumps of particles with a quantum of a mode, in the same form."""
 
 FOCK = {name: {"m": 22} for name in QUANTA} | {"two modes": {"m": 13, "n": 9}, "three levels with a mode": {"m": 15}}
+FOCK["rates of two blocks and quanta"] = {"m": 18}
 AMPLITUDES = {"m": 0.3 - 0.2j, "n": 0.3j}
 
 

@@ -163,12 +163,12 @@ def test_a_collective_jump_of_two_blocks_with_a_rate():
 # ---- jumps with a quantum of a mode ---------------------------------------------------------------
 
 
-def with_a_mode(levels, shares=(1,), *, emits=True, shift=0.0):
+def with_a_mode(levels, shares=(1,), *, emits=True, shift=0.0, **rate):
     """Blocks that emit into a mode or absorb from it, beside its loss, drive and coupling."""
     rng = np.random.default_rng(8)
     names = "ab"[: len(shares)]
     jumps = [
-        cj.ModeJump(random_matrix(rng, levels) + shift * np.eye(levels), "a", "m", emits=emits),
+        cj.ModeJump(random_matrix(rng, levels) + shift * np.eye(levels), "a", "m", emits=emits, **rate),
         cj.ModeJump(0.5 * random_matrix(rng, levels), names[-1], "m", emits=not emits),
         cj.ModeLoss(0.7, "m", thermal=0.2),
     ]
@@ -190,10 +190,37 @@ def test_jumps_with_a_quantum(levels, shares, emits):
     rng = np.random.default_rng(9)
     states = {name: random_density(rng, levels) for name in "ab"[: len(shares)]}
     sizes = (1, 2) if len(shares) > 1 or levels == 3 else (1, 2, 3)
-    build, found = with_a_mode(levels, shares, emits=emits), []
+    wrong = (with_a_mode(levels, shares, emits=not emits), with_a_mode(levels, shares, emits=emits, shift=0.1))
+    check_quanta(with_a_mode(levels, shares, emits=emits), states, sizes, 1, len(sizes) - 1, wrong)
+
+
+@pytest.mark.parametrize(
+    ("exclude_self", "emits"),
+    [
+        (True, True),
+        (False, False),
+        pytest.param(False, True, marks=pytest.mark.validation),
+        pytest.param(True, False, marks=pytest.mark.validation),
+    ],
+)
+def test_jumps_with_a_quantum_and_a_rate(exclude_self, emits):
+    """Γ first, as of a local jump; the mode gains with Γ²."""
+    rng = np.random.default_rng(9)
+    states, x = {"a": random_density(rng, 2)}, commuting(np.random.default_rng(2), 2)[0]
+    point = np.trace(states["a"] @ x).real
+
+    def built(sign=1.0, **changed):
+        options = {"amplitude": lambda s: 0.9 + 0.8 * (s - sign * point), "argument": {"a": sign * x}}
+        return with_a_mode(2, emits=emits, **options | {"exclude_self": exclude_self} | changed)
+
+    check_quanta(built(), states, range(1, 5), 3, 3, [built(-1.0), built(exclude_self=not exclude_self)], 15)
+
+
+def check_quanta(build, states, sizes, drift_degree, spread_degree, wrong, states_of_the_mode=16):
+    """Drift and spread with a mode, polynomials in 1/N of these degrees, to 1e-9; each wrong model is off."""
+    found, fock = [], {"m": states_of_the_mode}
     for n in sizes:
         model = build(n)
-        fock = {"m": 16}
         full = Oracle(model, fock=fock)
         rho = with_coherent_modes(product_state(model, states), model, fock, {"m": ALPHA})
         mean, _ = full.moments(rho)
@@ -211,13 +238,14 @@ def test_jumps_with_a_quantum(levels, shares, emits):
         return P @ expansion.flow(m), P @ drift, P @ (G @ C + C @ G.T + expansion.diffusion(m)) @ P.T
 
     f, drift, noise = expected(build)
-    # the rates of means are f + drift/N, those of the covariance noise + O(1/N)
-    assert off(f + drift / N[:, None], change) < 1e-9
-    spread = coefficient(N, spread, 0, len(N) - 1)
+    # the rates of means are f + drift/N + O(1/N²), those of the covariance noise + O(1/N)
+    first = coefficient(N, change, 1, drift_degree, leading=f)
+    assert off(drift, first) < 1e-9
+    spread = coefficient(N, spread, 0, spread_degree)
     assert off(noise, spread) < 1e-9
-    for wrong in (with_a_mode(levels, shares, emits=not emits), with_a_mode(levels, shares, emits=emits, shift=0.1)):
-        f, drift, noise = expected(wrong)
-        assert max(off(f + drift / N[:, None], change), off(noise, spread)) > 1e-2
+    for other in wrong:
+        other_f, drift, noise = expected(other)
+        assert max(off(other_f, f), off(drift, first), off(noise, spread)) > 1e-2
     # and the flow is that of mean field
     model = build(4)
     expansion, flow = Expansion(model), Flow(model)

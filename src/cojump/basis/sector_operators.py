@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array, diags_array, eye_array, kron
 
 from ..errors import ArgumentError
-from ..model import LocalJump, ModeJump, Model, OneBody, Potential, TwoBody
+from ..model import ModeJump, Model, OneBody, Potential, TwoBody
 from ..model.function_of_average import FunctionOfAverage
-from ..model.jumps import RatedJump
+from ..model.jumps import OneParticleJump, RatedJump
 from ..model.spectrum import levels_along, snapped
 from ..tools.matrices import common_basis, is_diagonal
 from ..tools.types import Array, Matrix, RealFunction
@@ -233,12 +233,11 @@ class Operators:
         Schrödinger picture Σ_k J_k ρ J_k† has the blocks Σ_K K ρ_source K†, in the Heisenberg picture Σ_k J_k† X J_k
         has the blocks Σ_K K† X_target K.
         """
-        term = self.model.mode_jumps.get(jump) or self._local(jump)
+        term = self._local(jump)
         b = self._block(term.block)
         dims = self.dims(source)
-        rated = isinstance(term, LocalJump) and term.has_rate
-        left_out = isinstance(term, LocalJump) and term.leaves_self_out
-        before = self.gamma(jump, source) if rated and not left_out else None
+        left_out = term.leaves_self_out
+        before = self.gamma(jump, source) if term.has_rate and not left_out else None
         for move in self._exits[b][source[b]]:
             between = self.gamma(jump, source, move.rest) if left_out else None
             taken = [_on_axis(out, b, dims) for out in move.out]
@@ -300,10 +299,11 @@ class Operators:
             raise ArgumentError("jump", "be the number of a jump of particles", f"jumps[{jump}] is none")
         return term
 
-    def _local(self, jump: int) -> LocalJump:
-        if jump not in self.model.local_jumps:
+    def _local(self, jump: int) -> OneParticleJump:
+        term = self.model.jumps[jump]
+        if not isinstance(term, OneParticleJump):
             raise ArgumentError("jump", "be the number of a local jump", f"jumps[{jump}] is collective")
-        return self.model.local_jumps[jump]
+        return term
 
     @cached_property
     def _exits(self) -> list[dict[Label, list[Removal]]]:

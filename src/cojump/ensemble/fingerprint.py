@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import one_line
-from ..model import CollectiveJump, Model, Potential
+from ..model import LocalJump, Model, Potential
 from ..model.driven import envelope_values
 from ..model.final_states import FinalStates, flat
 from ..model.jumps import RatedJump
@@ -122,8 +122,8 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
         name = f"jumps[{i}]"
         facts[f"{name} kind"] = type(jump).__name__
         write.term(name, jump)
-        if not isinstance(jump, RatedJump) or (sketched and isinstance(jump, CollectiveJump)):
-            continue  # no earlier cojump had collective jumps with a Γ
+        if not isinstance(jump, RatedJump) or (sketched and not isinstance(jump, LocalJump)):
+            continue  # no earlier cojump had other jumps with a Γ
         if sketched or jump.has_rate:
             gamma = jump.gamma(model.argument_spectrum(jump)) if sketched else tables[i]
             facts[f"{name} Γ over the spectrum"] = write.numbers(gamma, each=True)

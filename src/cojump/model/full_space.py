@@ -20,7 +20,7 @@ from ..tools import checks
 from ..tools.matrices import common_basis, is_diagonal
 from .function_of_average import FunctionOfAverage
 from .hamiltonian import OneBody, TwoBody
-from .jumps import CollectiveJump, LocalJump
+from .jumps import CollectiveJump, OneParticleJump
 from .model import Model
 from .modes import ModeCoupling, ModeDrive, ModeEnergy, ModeJump, ModeLoss
 from .potential import Potential
@@ -133,15 +133,18 @@ class _Space:
 
     def jump(self, jump: Any, name: str) -> list[csr_array]:
         """The operators of a jump: one for each particle of a local one."""
-        if isinstance(jump, LocalJump):
+        if isinstance(jump, OneParticleJump):
             one = csr_array(eye_array(self.size, dtype=complex))
             together = None
             if not jump.has_rate:
                 together = one
             elif not jump.leaves_self_out:
                 together = self.function(jump, jump.gamma)
+            if isinstance(jump, ModeJump):
+                a = self.lowering(jump.mode) / np.sqrt(self.total)
+                one = csr_array(a.conj().T) if jump.emits else a
             return [
-                self.local(jump.j, k) @ (self.function(jump, jump.gamma, k) if together is None else together)
+                one @ self.local(jump.j, k) @ (self.function(jump, jump.gamma, k) if together is None else together)
                 for k in self.members[jump.block]
             ]
         if isinstance(jump, CollectiveJump):
@@ -151,10 +154,6 @@ class _Space:
             a = self.lowering(jump.mode)
             lost, gained = np.sqrt(jump.rates)
             return [lost * a] + ([gained * csr_array(a.conj().T)] if gained else [])
-        if isinstance(jump, ModeJump):
-            a = self.lowering(jump.mode) / np.sqrt(self.total)
-            of_mode = csr_array(a.conj().T) if jump.emits else a
-            return [csr_array(of_mode @ self.local(jump.j, k)) for k in self.members[jump.block]]
         raise _unknown(name, jump)
 
     def quadratures(self) -> dict[str, csr_array]:

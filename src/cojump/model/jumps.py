@@ -109,8 +109,84 @@ class RatedJump(Jump, FunctionOfAverage):
         return float(np.abs(self.gamma(self.spectrum(sizes, most))).max())
 
 
+class OneParticleJump(RatedJump):
+    """A jump of one particle of a block, j^(k) Γ(Δ), or j^(k) Γ_k(Δ without particle k).
+
+    Each kind has the fields ``j``, ``block`` and ``exclude_self``, and those of a rate.
+    """
+
+    j: NDArray[Any]
+    block: str
+    rate: RealFunction | None
+    exclude_self: bool
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_function("amplitude", self.amplitude, "√γ·j")
+        check_function("rate", self.rate, "√γ·j")
+        if self.amplitude is not None and self.rate is not None:
+            raise ArgumentError("rate", "be left out when `amplitude` is given", "both are there")
+        self._check_function()
+        object.__setattr__(self, "exclude_self", checks.boolean("exclude_self", self.exclude_self))
+        object.__setattr__(self, "j", matrix_of("j", self.j))
+        checked_block_name("block", self.block)
+
+    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
+        return {"j": ("block", self.block), "argument": None}
+
+    _without_function = "amplitude` or `rate"
+
+    @property
+    def function(self) -> RealFunction | None:
+        """The function that is given: Γ, or the rate Γ²."""
+        return self.rate if self.amplitude is None else self.amplitude
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether that is the rate."""
+        return self.rate is not None
+
+    @property
+    def matrix(self) -> NDArray[Any]:
+        """The matrix j under the name that all terms of one matrix have in common."""
+        return self.j
+
+    @property
+    def leaves_self_out(self) -> bool:
+        """Whether the jumping particle is left out of a sum that it would otherwise be in."""
+        return self.exclude_self and self.block in self.argument_blocks
+
+    def missing(self, block: str) -> int:
+        """How many particles of a block are left out of its sum: the jumping one, or none."""
+        return int(self.leaves_self_out and block == self.block)
+
+    @property
+    def sectors_left(self) -> set[str]:
+        """The block whose particles jump: one of them alone takes it from sector to sector."""
+        return {self.block}
+
+    def among(self, names: Collection[str], share: float) -> Self:
+        """The same jump without the zero matrices of the blocks left out; an argument of zero stays one."""
+        if set(self.argument_blocks) <= set(names):
+            return self
+        argument = self.arguments_among(names, {self.block: np.zeros_like(self.j)})
+        return replace(self, argument=argument)  # type: ignore[call-arg]  # each kind has the field
+
+    def fastest(self, sizes: Mapping[str, int]) -> float:
+        """The largest rate of one particle."""
+        return (norm(self.j) * self.largest_gamma(sizes, _SCALE_POINTS)) ** 2
+
+    def most_jumps(self, sizes: Mapping[str, int]) -> float:
+        """Largest number of jumps per unit of time of all particles together."""
+        return sizes[self.block] * self.largest_gamma(sizes, _RATE_POINTS) ** 2 * norm(self.j) ** 2
+
+    def can_fire(self, sizes: Mapping[str, int]) -> bool:
+        """Whether its rate is above zero anywhere on the spectrum."""
+        return bool(np.any(self.j)) and bool(np.any(np.abs(self.gamma(self.spectrum(sizes))) > 0))
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class LocalJump(RatedJump):
+class LocalJump(OneParticleJump):
     """One jump operator j^(k) Γ(Δ) for every particle k of a block, (11)-(13).
 
     Δ = Σ_b (1/N_b) Σ_{k in b} X_b^(k) is an average over all particles, Γ is applied first. Γ is an amplitude:
@@ -180,79 +256,16 @@ class LocalJump(RatedJump):
     exclude_self: bool = False
     derivatives: tuple[RealFunction, RealFunction] | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        check_function("amplitude", self.amplitude, "√γ·j")
-        check_function("rate", self.rate, "√γ·j")
-        if self.amplitude is not None and self.rate is not None:
-            raise ArgumentError("rate", "be left out when `amplitude` is given", "both are there")
-        self._check_function()
-        object.__setattr__(self, "exclude_self", checks.boolean("exclude_self", self.exclude_self))
-        object.__setattr__(self, "j", matrix_of("j", self.j))
-        checked_block_name("block", self.block)
-
     def _title(self) -> str:
         if self.function is None:
             return f"LocalJump on {self.block}, constant rate"
         excluded = ", self excluded" if self.leaves_self_out else ""
         return f"LocalJump on {self.block}, {self._named_function()}{excluded}"
 
-    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
-        return {"j": ("block", self.block), "argument": None}
-
-    _without_function = "amplitude` or `rate"
-
-    @property
-    def function(self) -> RealFunction | None:
-        """The function that is given: Γ, or the rate Γ²."""
-        return self.rate if self.amplitude is None else self.amplitude
-
-    @property
-    def is_rate(self) -> bool:
-        """Whether that is the rate."""
-        return self.rate is not None
-
-    @property
-    def matrix(self) -> NDArray[Any]:
-        """The matrix j under the name that all terms of one matrix have in common."""
-        return self.j
-
-    @property
-    def leaves_self_out(self) -> bool:
-        """Whether the jumping particle is left out of a sum that it would otherwise be in."""
-        return self.exclude_self and self.block in self.argument_blocks
-
-    def missing(self, block: str) -> int:
-        """How many particles of a block are left out of its sum: the jumping one, or none."""
-        return int(self.leaves_self_out and block == self.block)
-
     @property
     def is_free(self) -> bool:
         """Whether no particle feels another one in it: if Γ is constant."""
         return not self.has_rate
-
-    @property
-    def sectors_left(self) -> set[str]:
-        """The block whose particles jump: one of them alone takes it from sector to sector."""
-        return {self.block}
-
-    def among(self, names: Collection[str], share: float) -> Self:
-        """The same jump without the zero matrices of the blocks left out; an argument of zero stays one."""
-        if set(self.argument_blocks) <= set(names):
-            return self
-        return replace(self, argument=self.arguments_among(names, {self.block: np.zeros_like(self.j)}))
-
-    def fastest(self, sizes: Mapping[str, int]) -> float:
-        """The largest rate of one particle."""
-        return (norm(self.j) * self.largest_gamma(sizes, _SCALE_POINTS)) ** 2
-
-    def most_jumps(self, sizes: Mapping[str, int]) -> float:
-        """Largest number of jumps per unit of time of all particles together."""
-        return sizes[self.block] * self.largest_gamma(sizes, _RATE_POINTS) ** 2 * norm(self.j) ** 2
-
-    def can_fire(self, sizes: Mapping[str, int]) -> bool:
-        """Whether its rate is above zero anywhere on the spectrum."""
-        return bool(np.any(self.j)) and bool(np.any(np.abs(self.gamma(self.spectrum(sizes))) > 0))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError
 from ..tools import checks
 from ..tools.summaries import few
-from .blocks import checked_block_name
-from .operators import matrix_of
+from ..tools.types import RealFunction
+from .jumps import OneParticleJump
 from .term import Jump, Term, checked_matrices, norm
 
 _LOSS = 2.0
@@ -308,12 +308,14 @@ class ModeLoss(Jump, ModeTerm):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ModeJump(Jump, ModeTerm):
-    """One jump operator a† j^(k)/√N, or a j^(k)/√N, for every particle k of a block: it jumps with a quantum of a mode.
+class ModeJump(OneParticleJump, ModeTerm):
+    """One jump operator a† j^(k) Γ(Δ)/√N or a j^(k) Γ(Δ)/√N for each particle k of a block: with a quantum of a mode.
 
-    N counts all particles. One particle jumps at the rate j†j times (<a†a> + 1)/N where it emits, and <a†a>/N where it
-    absorbs: for N → ∞ times |α|², and the mode gains or loses amplitude by stimulated emission and absorption,
-    dα/dt = ±(1/2N) Σ_k <j†j> α. With j = √γ σ_- where it emits and √γ σ_+ where it absorbs: a laser's gain and loss.
+    N counts all particles. Without ``amplitude`` or ``rate`` Γ is 1; else Γ(Δ) is applied first, as in ``LocalJump``,
+    and depends on averages of particles. One particle jumps at the rate j†j Γ² times (<a†a> + 1)/N where it emits, and
+    <a†a>/N where it absorbs: for N → ∞ times |α|², and the mode gains or loses amplitude by stimulated emission and
+    absorption, dα/dt = ±(1/2N) Σ_k <j†j> Γ² α. With j = √γ σ_- where it emits and √γ σ_+ where it absorbs: a laser's
+    gain and loss.
 
     Parameters
     ----------
@@ -325,6 +327,16 @@ class ModeJump(Jump, ModeTerm):
         Name of the mode.
     emits : bool
         Whether the particle gives a quantum to the mode (a†), or takes one from it (a).
+    amplitude : callable, optional
+        Γ(x), a vectorised real function of an average Δ of particles, or of several, as in ``LocalJump``.
+    rate : callable, optional
+        R(x) ≥ 0 instead of ``amplitude``, with Γ = √R.
+    argument : mapping of str to (d_b, d_b) array, or several such mappings, optional
+        The Hermitian X_b of each block that enters Δ, as in ``LocalJump``. Needed with ``amplitude`` or ``rate``.
+    exclude_self : bool
+        Leave the jumping particle out of its own block's sums.
+    derivatives : pair of callables, optional
+        First and second derivative of the function given, as in ``LocalJump``.
     envelope : callable, optional
         f(t), a real function of time: the amplitude of the jump is multiplied by it, its rate by f². See ``Model``.
     breaks : sequence of float, optional
@@ -335,7 +347,7 @@ class ModeJump(Jump, ModeTerm):
     Raises
     ------
     ArgumentError
-        If j is not finite or no square matrix.
+        If a matrix is not finite or no square matrix, an X_b is not Hermitian, or the options contradict each other.
 
     Examples
     --------
@@ -353,6 +365,15 @@ class ModeJump(Jump, ModeTerm):
     >>> mf = cj.mean_field(model, state, [0, 400])  # a laser above its threshold: gain <σ_z> is the loss, 0.5
     >>> print(mf["atoms.z"].mean[-1].round(6), (mf["cavity.x"].mean[-1] ** 2).round(6), 2.25 * (1 / 0.5 - 1) / 2)
     0.5 1.125 1.125
+
+    Atoms that emit the faster the more of them are up:
+
+    >>> n = {"atoms": cj.operators.projector(0, 2)}
+    >>> burst = cj.ModeJump(down, "atoms", "cavity", emits=True, rate=lambda x: 4 * x, argument=n)
+    >>> model = cj.Model([cj.Block("atoms", size=100), cj.Mode("cavity")], jumps=[burst])
+    >>> mf = cj.mean_field(model, cj.product(model, {"atoms": [1, 0], "cavity": 0.1}), [0, 1, 2])
+    >>> print(((1 + mf["atoms.z"].mean) / 2 + mf.photons["cavity"].mean).round(6))  # each gives one photon
+    [1.01 1.01 1.01]
     """
 
     j: NDArray[Any]
@@ -360,41 +381,21 @@ class ModeJump(Jump, ModeTerm):
     mode: str
     _: KW_ONLY
     emits: bool
+    amplitude: RealFunction | None = None
+    rate: RealFunction | None = None
+    argument: Mapping[str, NDArray[Any]] | tuple[Mapping[str, NDArray[Any]], ...] = None  # type: ignore[assignment]  # it becomes {}
+    exclude_self: bool = False
+    derivatives: tuple[RealFunction, RealFunction] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        object.__setattr__(self, "j", matrix_of("j", self.j))
-        checked_block_name("block", self.block)
         object.__setattr__(self, "emits", checks.boolean("emits", self.emits))
 
     def _title(self) -> str:
-        return f"ModeJump on {self.block}, {'into' if self.emits else 'out of'} {self.mode}"
-
-    def _homes(self) -> Mapping[str, tuple[str, str] | None]:
-        return {"j": ("block", self.block)}
-
-    @property
-    def matrix(self) -> NDArray[Any]:
-        """The matrix j under the name that all terms of one matrix have in common."""
-        return self.j
-
-    @property
-    def sectors_left(self) -> set[str]:
-        """The block whose particles jump: one of them alone takes it from sector to sector."""
-        return {self.block}
+        rated = "" if self.function is None else f", {self._named_function()}"
+        excluded = ", self excluded" if self.leaves_self_out else ""
+        return f"ModeJump on {self.block}, {'into' if self.emits else 'out of'} {self.mode}{rated}{excluded}"
 
     def among(self, names: Collection[str], share: float) -> Self:
         """The same jump where N counts ``share`` of the particles."""
-        return replace(self, j=self.j * np.sqrt(share))
-
-    def fastest(self, sizes: Mapping[str, int]) -> float:
-        """The rate of one particle at |α| = 1, ‖j‖²."""
-        return norm(self.j) ** 2
-
-    def most_jumps(self, sizes: Mapping[str, int]) -> float:
-        """Jumps per unit of time of all particles at |α| = 1: a scale, not a bound."""
-        return sizes[self.block] * norm(self.j) ** 2
-
-    def can_fire(self, sizes: Mapping[str, int]) -> bool:
-        """Whether its rate is above zero for any state."""
-        return bool(np.any(self.j))
+        return replace(super().among(names, share), j=self.j * np.sqrt(share))

@@ -133,7 +133,7 @@ _STRENGTHS: dict[type, tuple[str, ...]] = {
     LocalJump: ("j", "amplitude", "rate", "derivatives"),
     CollectiveJump: ("matrices", "rate", "amplitude", "derivatives"),
     ModeLoss: ("kappa",),
-    ModeJump: ("j",),
+    ModeJump: ("j", "amplitude", "rate", "derivatives"),
 }
 """The fields of a term that may change when it is multiplied by a number."""
 
@@ -153,9 +153,7 @@ def _strength(model: Model, term: Any) -> NDArray[np.complex128]:
             made = term.eta
         case ModeLoss():
             made = np.sqrt(term.rates)
-        case ModeJump():
-            made = term.matrix
-        case LocalJump():
+        case LocalJump() | ModeJump():
             made = np.multiply.outer(term.gamma(_points(model, term)), term.matrix)
         case _:
             root = term.rate**0.5 if isinstance(term, CollectiveJump) else 1.0

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
 from ..errors import UnsupportedError
-from ..model import CollectiveJump, LocalJump, ModeJump, Model, Potential
+from ..model import CollectiveJump, ModeJump, Model, Potential
 from ..model.driven import refuse_driven
-from ..model.jumps import RatedJump
+from ..model.jumps import OneParticleJump, RatedJump
 from ..tools.matrices import commutator
 from ..tools.types import Array, Complex
 from .joint_derivatives import JointRateJet
@@ -90,7 +90,7 @@ class _Rate:
 class _Local:
     """One local jump: its rate at Δ̄, and the linear functionals that come with it."""
 
-    def __init__(self, expansion: Expansion, jump: LocalJump, name: str) -> None:
+    def __init__(self, expansion: Expansion, jump: OneParticleJump, name: str) -> None:
         model, v = expansion.model, expansion.basis
         self.block = model.block_index(jump.block)
         self.cut = expansion.cut(self.block)
@@ -114,11 +114,33 @@ class _Local:
         if jump.leaves_self_out:
             shifted = [expansion.matrix(damped @ x + x @ damped).real for x in matrices]
             self.excluded = np.array(shifted).reshape(K, n, n)
+            self._own = np.array([coordinates(z @ x + x @ z).real for x in matrices]).reshape(K, n)
 
     def kicks(self, m: Array, gamma: float, slopes: Array) -> Complex:
         """(n, d, d) matrices K_β = [v_β, j] Γ + j Σ_k Γ_k <[v_β, x_k]>: what one jump does to the averages."""
         turned = (slopes @ (self.rate.w @ m))[: len(self.moved)]
         return self.moved * gamma + turned[:, None, None] * self.j
+
+    def ordering(self, m: Array) -> Array:
+        """(n,) what the order of Γ and of what it does not commute with adds to the drift at order 1/N."""
+        if not self.varies:
+            return np.zeros(len(m))
+        gamma, slopes, bends = self.rate.jet(m)
+        w, z, z_x = self.rate.w @ m, self.z @ m, self.z_x @ m
+        c: Array = 0.5 * (np.einsum("k,l,klab,b->a", slopes, slopes, self.rate.x_w, m) * z).real
+        if self.excluded is None:
+            # <[x, z]> = -<[z, x]>
+            crossed = (gamma * bends - np.outer(slopes, slopes)) @ z_x
+            return c + 0.5 * (crossed @ w + gamma * (slopes @ (self.z_w @ m))).real
+        # z of the jumping particle commutes with a rate that it is left out of
+        return c - gamma * (slopes @ (self.excluded @ m))
+
+    def left_out(self, m: Array) -> float:
+        """What leaving the particle out of its own rate adds to (1/N) Σ_k <Γ j†j Γ> at order 1/N."""
+        if self.excluded is None:
+            return 0.0
+        gamma, slopes, _ = self.rate.jet(m)
+        return -gamma * float(slopes @ (self._own @ m))
 
 
 class _Collective:
@@ -220,36 +242,38 @@ class _Mode:
 
 
 class _ModeJump:
-    """One jump a† j/√N or a j/√N: at the rate |α|² of a particle, with the gain ±½ <j†j> of the mode."""
+    """One jump a† j Γ/√N or a j Γ/√N: |α|² times that of the particle, with the gain ±½ <j†j> Γ² of the mode."""
 
-    def __init__(self, expansion: Expansion, jump: ModeJump) -> None:
-        model, v = expansion.model, expansion.basis
-        block = model.block_index(jump.block)
+    def __init__(self, expansion: Expansion, jump: ModeJump, name: str) -> None:
+        model = expansion.model
         self.mode, self.emits = expansion.modes[model.mode_index(jump.mode)], jump.emits
         self.sign = 1.0 if jump.emits else -1.0
-        j = expansion.embedded(block, jump.matrix)
-        z = j.conj().T @ j
-        self.z = expansion.functional(z).real
-        self.dissipator = expansion.matrix(j.conj().T @ v @ j - 0.5 * (z @ v + v @ z)).real
-        self._cut = expansion.cut(block)
-        self._j = j[self._cut, self._cut]
-        self._moved = commutator(v, j)[:, self._cut, self._cut]
+        self.local = _Local(expansion, jump, name)
+        self.z = self.local.z.real
+        self._places = [self.mode.x, self.mode.y]
 
     def flow(self, m: Array) -> Array:
-        """(n,) |α|² D[v], and the gain of the mode."""
-        mode = self.mode
-        f = abs(mode.alpha(m)) ** 2 * (self.dissipator @ m)
-        gain = 0.5 * self.sign * (self.z @ m)
-        f[mode.x] += gain * m[mode.x]
-        f[mode.y] += gain * m[mode.y]
+        """(n,) R (|α|² D[v], and the gain of the mode)."""
+        return self.local.rate.at(m) * self._flow(m)
+
+    def _flow(self, m: Array) -> Array:
+        """The same for Γ = 1."""
+        f = abs(self.mode.alpha(m)) ** 2 * (self.local.dissipator @ m)
+        f[self._places] += 0.5 * self.sign * (self.z @ m) * m[self._places]
         return f
 
     def jacobian(self, m: Array) -> Array:
         """(n, n) its derivatives."""
-        mode = self.mode
-        G = abs(mode.alpha(m)) ** 2 * self.dissipator
-        damped, gain = self.dissipator @ m, 0.5 * self.sign * (self.z @ m)
-        for place in (mode.x, mode.y):
+        rate = self.local.rate
+        G = rate.at(m) * self._jacobian(m)
+        if self.local.varies:
+            G += np.outer(self._flow(m), rate.slopes_at(m) @ rate.x)
+        return G
+
+    def _jacobian(self, m: Array) -> Array:
+        G = abs(self.mode.alpha(m)) ** 2 * self.local.dissipator
+        damped, gain = self.local.dissipator @ m, 0.5 * self.sign * (self.z @ m)
+        for place in self._places:
             G[:, place] += 2 * m[place] * damped
             G[place] += 0.5 * self.sign * m[place] * self.z
             G[place, place] += gain
@@ -257,23 +281,36 @@ class _ModeJump:
 
     def curvature(self, m: Array, C: Array) -> Array:
         """(n,) ½ Σ of its second derivatives times C."""
-        places = [self.mode.x, self.mode.y]
-        total = (C[places[0], places[0]] + C[places[1], places[1]]) * (self.dissipator @ m)
-        total += 2 * (self.dissipator @ (C[:, places] @ m[places]))
+        places, damping = self._places, self.local.dissipator
+        total = (C[places[0], places[0]] + C[places[1], places[1]]) * (damping @ m)
+        total += 2 * (damping @ (C[:, places] @ m[places]))
         total[places] += 0.5 * self.sign * (self.z @ C[:, places])
-        return total
+        if not self.local.varies:
+            return total
+        gamma, slopes, bends = self.local.rate.jet(m)
+        x = self.local.rate.x
+        total *= gamma**2
+        total += 2 * gamma * (self._jacobian(m) @ (C @ (slopes @ x)))
+        return total + np.sum((np.outer(slopes, slopes) + gamma * bends) * (x @ C @ x.T)) * self._flow(m)
 
     def ordering(self, m: Array) -> Array:
-        """(n,) c: a†a/N = x² + y² - 1/(2N), and a a†/N with the other sign."""
-        return 0.5 * self.sign * (self.dissipator @ m)
+        """(n,) c: a†a/N = x² + y² - 1/(2N), a a†/N with the other sign; that of the particle; what it leaves out."""
+        c = 0.5 * self.sign * self.local.rate.at(m) * (self.local.dissipator @ m)
+        if self.local.varies:
+            c = c + abs(self.mode.alpha(m)) ** 2 * self.local.ordering(m)
+            c[self._places] += 0.5 * self.sign * self.local.left_out(m) * m[self._places]
+        return c
 
     def diffusion(self, m: Array, whole: Complex) -> Array:
-        """(n, n) Re <K_α† K_β>: K_v = [v, j] α* where it emits and [v, j] α else, K_x = ±j/2, K_y = -i j/2."""
-        alpha = self.mode.alpha(m)
-        K = np.zeros((len(m), *self._j.shape), dtype=complex)
-        K[: len(self._moved)] = self._moved * (alpha.conjugate() if self.emits else alpha)
-        K[self.mode.x], K[self.mode.y] = 0.5 * self.sign * self._j, -0.5j * self._j
-        return np.einsum("aij,bij->ab", K.conj(), K @ whole[self._cut, self._cut]).real
+        """(n, n) Re <K_α† K_β>: K_v = that of the particle times α* where it emits and times α else, K_x = ±Γ j/2,
+        K_y = -i Γ j/2.
+        """
+        local, alpha = self.local, self.mode.alpha(m)
+        gamma, slopes, _ = local.rate.jet(m)
+        K = np.zeros((len(m), *local.j.shape), dtype=complex)
+        K[: len(local.moved)] = local.kicks(m, gamma, slopes) * (alpha.conjugate() if self.emits else alpha)
+        K[self.mode.x], K[self.mode.y] = 0.5 * gamma * self.sign * local.j, -0.5j * gamma * local.j
+        return np.einsum("aij,bij->ab", K.conj(), K @ whole[local.cut, local.cut]).real
 
 
 class _Potential:
@@ -378,7 +415,7 @@ class Expansion:
         starts = np.cumsum([0, *counts])
         self._places = [slice(int(a), int(b)) for a, b in pairwise(starts)]
         self._dissipators = np.array([local.dissipator for local in self._varying]).reshape(-1, n, n)
-        self._mode_jumps = [_ModeJump(self, jump) for jump in model.mode_jumps.values()]
+        self._mode_jumps = [_ModeJump(self, jump, f"jumps[{i}]") for i, jump in model.mode_jumps.items()]
         self._collective = [_Collective(self, jump, f"jumps[{i}]") for i, jump in model.collective_jumps.items()]
 
     # ---- coordinates -----------------------------------------------------------------------------
@@ -567,18 +604,8 @@ class Expansion:
         for jump in self._mode_jumps:
             c = c + jump.ordering(m)
         for local in self._local:
-            if not local.varies:
-                continue
-            gamma, slopes, bends = local.rate.jet(m)
-            w, z, z_x = local.rate.w @ m, local.z @ m, local.z_x @ m
-            c = c + 0.5 * (np.einsum("k,l,klab,b->a", slopes, slopes, local.rate.x_w, m) * z).real
-            if local.excluded is None:
-                # <[x, z]> = -<[z, x]>
-                crossed = (gamma * bends - np.outer(slopes, slopes)) @ z_x
-                c = c + 0.5 * (crossed @ w + gamma * (slopes @ (local.z_w @ m))).real
-            else:
-                # z of the jumping particle commutes with a rate that it is left out of
-                c = c - gamma * (slopes @ (local.excluded @ m))
+            if local.varies:
+                c = c + local.ordering(m)
         return c
 
 

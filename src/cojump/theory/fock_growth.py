@@ -8,9 +8,10 @@ H = b† G + b G† + .. and thermal light that grows at most by
 
 for the true evolution contracts the trace norm. Of jumps a† j^(k)/√N of N_b particles L = (b† + γ*) j/√N leaves P by
 √F |F><F-1| j/√N, and L†L by γ √F |F><F-1| j†j/N: at most (N_b/N) ‖j‖² (4 F + 3 √F |γ|) ‖Π ρ‖_1; of a j^(k)/√N only the
-latter is there, (N_b/N) ‖j‖² √F |γ| ‖Π ρ‖_1. Where terms change in time it is the sum of what each part of the model
-gives, times the largest |c_p| of the step. This is watched at the end of every step. A step after which it is more than
-the tolerance has room for is taken again with more states, from where it began: there the state was good.
+latter is there, (N_b/N) ‖j‖² √F |γ| ‖Π ρ‖_1; each times the largest Γ² where the jump has one. Where terms change in
+time it is the sum of what each part of the model gives, times the largest |c_p| of the step. This is watched at the end
+of every step. A step after which it is more than the tolerance has room for is taken again with more states, from where
+it began: there the state was good.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from ..basis.fock_space import FockSpace, states_for
 from ..basis.sectors import Labels
 from ..errors import ConvergenceError
 from ..model import Model
+from ..model.function_of_average import SPECTRUM_POINTS
 from ..model.states import State
 from ..tools.types import Array
 from .mean_field import mean_field
@@ -116,7 +118,8 @@ def _strength(model: Model, mode: int, space: FockSpace) -> float:
     crossing = np.sqrt(space.size) * abs(space.centre)
     for jump in model.mode_jumps.values():
         if jump.mode == name:
-            rate = sizes[jump.block] / model.size * float(np.linalg.norm(jump.matrix, 2)) ** 2
+            largest = jump.largest_gamma(sizes, SPECTRUM_POINTS) * float(np.linalg.norm(jump.matrix, 2))
+            rate = sizes[jump.block] / model.size * largest**2
             strength += rate * (4 * space.size + 3 * crossing if jump.emits else crossing)
     return float(strength)
 

@@ -209,7 +209,7 @@ class Flow:
             for term in model.mode_couplings
         ]
         self._mode_jumps = [
-            (_Dissipator(model, jump), model.mode_index(jump.mode), 0.5 if jump.emits else -0.5)
+            (_LocalTerm(model, jump), model.mode_index(jump.mode), 0.5 if jump.emits else -0.5)
             for jump in model.mode_jumps.values()
         ]
         M = len(model.modes)
@@ -251,13 +251,14 @@ class Flow:
         for mode, matrices in self._couplings:
             change[mode] -= 1j * sum(self._shares[b] * np.trace(y @ r[b]) for b, y in matrices.items())
         for jump, mode, gain in self._mode_jumps:
-            change[mode] += gain * self._shares[jump.block] * np.trace(jump.square @ r[jump.block]) * amplitudes[mode]
+            rate = jump.rate(r) * self._shares[jump.block] * np.trace(jump.square @ r[jump.block])
+            change[mode] += gain * rate * amplitudes[mode]
         return change
 
     def __call__(self, r: Densities, amplitudes: Amplitudes = NO_MODES) -> Densities:
         """Time derivatives of the density matrices ``r``."""
-        rates: list[tuple[_Dissipator, float]] = [(term, term.rate(r)) for term in self._local]
-        rates += [(jump, abs(amplitudes[mode]) ** 2) for jump, mode, _ in self._mode_jumps]
+        rates: list[tuple[_LocalTerm, float]] = [(term, term.rate(r)) for term in self._local]
+        rates += [(jump, abs(amplitudes[mode]) ** 2 * jump.rate(r)) for jump, mode, _ in self._mode_jumps]
         # -iH - ½ Σ_l Γ_l² j†j of each block, which acts from the left, and its adjoint from the right
         effective = [-1j * h for h in self.hamiltonians(r, amplitudes)]
         for jump, rate in rates:
@@ -268,22 +269,15 @@ class Flow:
         return change
 
 
-class _Dissipator:
-    """What D[j] of one particle of a block is made of."""
+class _LocalTerm:
+    """What D[j] of one particle of a block is made of, and its rate Γ²."""
 
     def __init__(self, model: Model, jump: LocalJump | ModeJump) -> None:
         self.block = model.block_index(jump.block)
+        self.rate = _Rate(model, jump)
         self.j = jump.matrix
         self.j_dagger = jump.matrix.conj().T
         self.square = self.j_dagger @ self.j
-
-
-class _LocalTerm(_Dissipator):
-    """One local jump as the mean field sees it."""
-
-    def __init__(self, model: Model, jump: LocalJump) -> None:
-        super().__init__(model, jump)
-        self.rate = _Rate(model, jump)
 
 
 def _to_trace(x: NDArray[np.complex128]) -> NDArray[np.complex128]:

@@ -51,6 +51,9 @@ _SMALL = 1 / 16
 _PATTERN = 1e7
 """Entries of a matrix whose pattern is looked at for parts that it keeps apart."""
 
+_COPIES = 8
+"""So many matrices of that size are there at most while it is looked at."""
+
 _FEWEST, _MOST = 150, 800
 """Directions that the iteration must be able to keep, and those that it would like to keep."""
 
@@ -488,7 +491,7 @@ def _by_parts(
     None where there is one alone, or one with large factors.
     """
     entries = entries_in_one_frame(model, reached_labels(model, occupied), spaces)
-    if entries > _PATTERN or ENTRY * entries > memory * GIB / 2:
+    if entries > _PATTERN or _COPIES * ENTRY * entries > memory * GIB:
         return None
     generator, matrix = arranged(model, occupied, spaces, memory)
     assert matrix is not None

@@ -17,7 +17,7 @@ The average over trajectories does not depend on it. With N particles, κ₁ = �
 up to real numbers, and the jumps are √κ₁ (a' + d) and √κ₂ (a'† + d*).
 
 Jumps of particles with a quantum, a† j/√N and a j/√N, are counted as they are, for each is seen at a particle:
-(a'† + b*) j/√N and (a' + b) j/√N, with (a' + b)(a'† + b*) and (a'† + b*)(a' + b) times j†j/N in H_eff.
+(a'† + b*) j Γ/√N and (a' + b) j Γ/√N, with (a' + b)(a'† + b*) and (a'† + b*)(a' + b) times Γ j†j Γ/N in H_eff.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class DisplacedMode:
         Block and y_b/√N in the main frame of the block.
     root : float
         √N.
-    exchanges : list of (int, (d_b, d_b) array, bool)
-        Block, j†j/N and whether it emits, of each jump of particles with a quantum.
+    exchange : float
+        The rates of one particle at |α| = 1 of all jumps of particles with a quantum.
     reference : complex or None
         β, if it stays; None where it follows the mode.
     """
@@ -63,7 +63,7 @@ class DisplacedMode:
     losses: dict[int, tuple[float, float]]
     couplings: list[tuple[int, Matrix]]
     root: float
-    exchanges: list[tuple[int, Matrix, bool]]
+    exchange: float
     reference: complex | None = None
 
     @property
@@ -81,8 +81,8 @@ class DisplacedMode:
     def speed(self) -> float:
         """How fast α moves at most, at |α| of 1."""
         couplings = sum(norm(y) for _, y in self.couplings) * self.root
-        gain = 0.5 * sum(norm(square) for _, square, _ in self.exchanges) * self.root**2
-        return float(abs(self.omega) + 0.5 * sum(self.rates) + abs(self.drive) / self.root + couplings + gain)
+        gained = 0.5 * self.exchange
+        return float(abs(self.omega) + 0.5 * sum(self.rates) + abs(self.drive) / self.root + couplings + gained)
 
     def raising(self, b: complex, beta: complex) -> complex:
         """The factor u of a'†."""
@@ -115,12 +115,7 @@ def displaced_modes(model: Model, rotations: list[NDArray[np.complex128]]) -> li
                     b = model.block_index(block)
                     here = seen(rotations[b], y) / sqrt(model.size)
                     couplings[b] = couplings[b] + here if b in couplings else here
-        exchanges = []
-        for jump in model.mode_jumps.values():
-            if jump.mode == name:
-                b = model.block_index(jump.block)
-                j = seen(rotations[b], jump.matrix)
-                exchanges.append((b, j.conj().T @ j / model.size, jump.emits))
+        exchange = sum(jump.fastest(model.sizes) for jump in model.mode_jumps.values() if jump.mode == name)
         modes.append(
             DisplacedMode(
                 sum(term.omega for term in model.mode_energies if term.mode == name),
@@ -128,7 +123,7 @@ def displaced_modes(model: Model, rotations: list[NDArray[np.complex128]]) -> li
                 {place: loss.rates for place, loss in model.mode_losses.items() if loss.mode == name},
                 sorted(couplings.items()),
                 sqrt(model.size),
-                exchanges,
+                exchange,
                 _staying(model, name),
             )
         )

@@ -207,5 +207,5 @@ def _jump_cost(j: Matrix) -> tuple[float, float]:
 
 def _turned(model: Model, term: FunctionOfAverage, function: RealFunction) -> float:
     """What a rate or a potential takes whose argument is not diagonal."""
-    degree = None if isinstance(term, CollectiveJump) else degree_of(model, term, function)
+    degree = None if isinstance(term, CollectiveJump | ModeJump) else degree_of(model, term, function)
     return _DENSE if degree is None else _POLYNOMIAL + _DEGREE * degree * model.size

@@ -8,9 +8,10 @@ from functools import cached_property
 import numpy as np
 
 from ..basis.occupations import Occupations
-from ..model import CollectiveJump, LocalJump, ModeJump, Model
+from ..model import CollectiveJump, ModeJump, Model
 from ..model.facts import once_per_recent_model
 from ..model.function_of_average import FunctionOfAverage
+from ..model.jumps import OneParticleJump
 from ..model.spectrum import snapped
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix, RealFunction
@@ -131,26 +132,12 @@ def channels_of(model: Model) -> Channels:
     rotations = list(main_frames(model))
     return Channels(
         rotations,
-        [
-            channel_of(model, jump, rotations)
-            if isinstance(jump, LocalJump)
-            else _mode_channel(model, jump, rotations)
-            if isinstance(jump, ModeJump)
-            else None
-            for jump in model.jumps
-        ],
+        [channel_of(model, jump, rotations) if isinstance(jump, OneParticleJump) else None for jump in model.jumps],
         [
             _collective_rate(model, jump, rotations) if isinstance(jump, CollectiveJump) else None
             for jump in model.jumps
         ],
     )
-
-
-def _mode_channel(model: Model, jump: ModeJump, rotations: list[Matrix]) -> Channel:
-    own = model.block_index(jump.block)
-    j = seen(rotations[own], jump.matrix) / np.sqrt(model.size)
-    one = np.ones((1,) * len(model.blocks))
-    return Channel(own, {}, j, one, False, mode=(model.mode_index(jump.mode), jump.emits))
 
 
 def _collective_rate(model: Model, jump: CollectiveJump, rotations: list[Matrix]) -> CollectiveRate | None:
@@ -160,19 +147,23 @@ def _collective_rate(model: Model, jump: CollectiveJump, rotations: list[Matrix]
     return CollectiveRate(turn, on_grid(jump.gamma, argument, len(model.blocks)))
 
 
-def channel_of(model: Model, jump: LocalJump, rotations: list[Matrix]) -> Channel:
+def channel_of(model: Model, jump: OneParticleJump, rotations: list[Matrix]) -> Channel:
     """Tabulate a jump; ``rotations`` are the main frames of the blocks."""
+    mode = (model.mode_index(jump.mode), jump.emits) if isinstance(jump, ModeJump) else None
     own, excluded = model.block_index(jump.block), jump.leaves_self_out
     turn, argument = argument_grid(model, jump, rotations)
     gamma = on_grid(jump.gamma, argument, len(model.blocks))
     j = seen(rotations[own], jump.matrix)
-    polynomial = polynomial_rate(model, jump, jump.gamma, rotations, turn, argument, gamma) if turn else None
+    polynomial = None
+    if turn and mode is None:
+        polynomial = polynomial_rate(model, jump, jump.gamma, rotations, turn, argument, gamma)
     if polynomial is not None:
         turn = {}
     if own in turn:
         j = conjugate(turn[own], j)
     j = np.where(np.abs(j) > _ZERO * np.abs(j).max(initial=0), j, 0)
-    return Channel(own, turn, j, gamma, excluded, polynomial)
+    j = j if mode is None else j / np.sqrt(model.size)
+    return Channel(own, turn, j, gamma, excluded, polynomial, mode)
 
 
 def argument_grid(model: Model, term: FunctionOfAverage, rotations: list[Matrix]) -> tuple[dict[int, Matrix], Array]:

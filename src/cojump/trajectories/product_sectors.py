@@ -40,7 +40,7 @@ from .sector_matrix import program_matrix
 from .sector_modes import SectorModes
 
 _ZERO = 1e-14
-_RESULT, _STATE = 1, 0
+_RESULT, _STATE, _PARTICLES = 1, 0, 7
 
 MEMORY = 256 * 2**20
 """Bytes of sectors that a basis keeps for the next visit, and again of changes of frame."""
@@ -224,8 +224,10 @@ class ProductSector:
             elif channel is not None:
                 diagonal, turned = self._rate_diagonal(channel), bool(channel.turn)
                 self._add_rate(single, channel, diagonal if turned else None, 1.0)
-                if channel.mode is None:  # what it is with a mode is in self.modes
+                if channel.mode is None:
                     self._add_rate(self._hamiltonian, channel, diagonal if turned else None, -0.5j)
+                else:
+                    self._add_exchange(channel, diagonal)
                 diagonal = np.zeros(self.dims) if turned else diagonal
             elif collective is None:  # the loss of a mode, which is in self.modes
                 diagonal = np.zeros(self.dims)
@@ -409,7 +411,21 @@ class ProductSector:
         diagonal = self.along(channel.block, occupations @ square) * self.gamma(channel) ** 2
         return np.broadcast_to(diagonal, self.dims).copy()
 
-    def _add_rate(self, program: Builder, channel: Channel, diagonal: Array | None, factor: complex) -> None:
+    def _add_exchange(self, channel: Channel, diagonal: Array) -> None:
+        """Add -(i/2) times the rate operator of a jump with a quantum to H_eff: that of the particle, then the mode."""
+        assert channel.mode is not None
+        program = self._hamiltonian
+        if channel.turn:
+            program.put(CLEAR, _PARTICLES, _STATE)
+            self._add_rate(program, channel, diagonal, 1.0, dst=_PARTICLES)
+        else:
+            program.put(MULTIPLY, _PARTICLES, _STATE, program.table(diagonal))
+            self._add_rate(program, channel, None, 1.0, dst=_PARTICLES)
+        self.modes.add_exchange(program, *channel.mode, _PARTICLES)
+
+    def _add_rate(
+        self, program: Builder, channel: Channel, diagonal: Array | None, factor: complex, *, dst: int = _RESULT
+    ) -> None:
         """Add factor times the rate operator: its off-diagonal part, and in another frame ``diagonal`` too."""
         square = channel.matrix.conj().T @ channel.matrix
         beside = square - np.diag(np.diag(square))
@@ -417,11 +433,11 @@ class ProductSector:
         flips = bool(beside.any())
         if not channel.turn:
             if flips:
-                self._add_flips(program, channel, beside, _STATE, _RESULT, factor)
+                self._add_flips(program, channel, beside, _STATE, dst, factor)
             return
         assert diagonal is not None
         also = partial(self._add_flips, program, channel, beside) if flips else None
-        self._add_turned(program, channel.turn, diagonal, factor, also)
+        self._add_turned(program, channel.turn, diagonal, factor, also, dst=dst)
 
     def _add_turned(
         self,

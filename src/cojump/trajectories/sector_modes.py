@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator, Sequence
 from math import prod
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array, eye_array
+from scipy.sparse import csr_array, eye_array
 
 from ..basis.fock_window import FockWindow
 from ..basis.sectors import Sector
 from ..tools.types import Array, Matrix
 from .displaced_modes import DisplacedMode
 from .product_moves import Ket, Rows, apply, around
-from .product_program import APPLY, APPLY_ADD, Builder
+from .product_program import APPLY, APPLY_ADD, MULTIPLY_ADD, Builder
 
 _ZERO = 1e-14
 _RESULT, _STATE, _BETWEEN = 1, 0, 2
@@ -95,15 +95,17 @@ class SectorModes:
                     program.put(APPLY, _BETWEEN, _STATE, of_block)
                     program.put(APPLY_ADD, _RESULT, _BETWEEN, of_mode)
                     self._put(program, m, of_block, of_displacement)
-            for block, square, emits in mode.exchanges:
-                # (a' + b)(a'† + b*) j†j/N, or in the other order
-                of_block = program.matrix(block, blocks[block].one_body(square))
-                quanta = program.matrix(axis, csr_array(diags_array(window.quanta + emits)))
-                program.put(APPLY, _BETWEEN, _STATE, of_block)
-                program.put(APPLY_ADD, _RESULT, _BETWEEN, quanta, -0.5j)
-                self._put(program, m, raising, lambda b, _: -0.5j * b, source=_BETWEEN)
-                self._put(program, m, lowering, lambda b, _: -0.5j * b.conjugate(), source=_BETWEEN)
-                self._put(program, m, of_block, lambda b, _: -0.5j * abs(b) ** 2)
+
+    def add_exchange(self, program: Builder, m: int, emits: bool, source: int) -> None:
+        """Add -(i/2)(a' + b)(a'† + b*) times what is in a register, or in the other order where a quantum is taken."""
+        axis, window = self[m]
+        raising, lowering = program.matrix(axis, window.raising), program.matrix(axis, window.lowering)
+        one = program.table(np.ones((1,) * len(self.dims)))
+        quanta = self._diagonal([window.quanta + emits if n == m else 0.0 for n, window in enumerate(self.windows)])
+        program.put(MULTIPLY_ADD, _RESULT, source, program.table(quanta), -0.5j)
+        self._put(program, m, raising, lambda b, _: -0.5j * b, source=source)
+        self._put(program, m, lowering, lambda b, _: -0.5j * b.conjugate(), source=source)
+        self._put(program, m, one, lambda b, _: -0.5j * abs(b) ** 2, source=source, instruction=MULTIPLY_ADD)
 
     def displace(self, factors: Ket, displacements: Sequence[complex], references: Sequence[complex]) -> float:
         """Set the factors of a program to these b and β; returns what is added to the diagonal of ``half_rate``."""
@@ -162,7 +164,16 @@ class SectorModes:
             total = total + np.reshape(of_mode, [-1 if a == axis else 1 for a in range(len(self.dims))])
         return total
 
-    def _put(self, program: Builder, m: int, matrix: int, factor: Factor, *, source: int = _STATE) -> None:
-        """Add a matrix with a factor that depends on the displacement of a mode and on its reference."""
+    def _put(
+        self,
+        program: Builder,
+        m: int,
+        number: int,
+        factor: Factor,
+        *,
+        source: int = _STATE,
+        instruction: int = APPLY_ADD,
+    ) -> None:
+        """Add a matrix or a table with a factor that depends on the displacement of a mode and on its reference."""
         self._displaced.append((len(program.code), factor, m))
-        program.put(APPLY_ADD, _RESULT, source, matrix)
+        program.put(instruction, _RESULT, source, number)
