@@ -296,6 +296,7 @@ def test_facts_of_terms():
         "rate of an average": {"a"},
         "rate of two averages": {"a"},
         "mode jump": {"a"},
+        "mode jump with a rate": {"a"},
         "amplitude": {"a"},
     }
     free = ["one body", "local", "mode energy", "mode drive", "mode loss"]
