@@ -406,5 +406,6 @@ def check_populations(model: Model, unknowns: float, memory: float, *, factors: 
         raise ArgumentError(
             "model",
             f"fit its populations into memory = {memory:g} GiB",
-            f"its {f'{unknowns:,.0f}' if unknowns < 1e15 else f'{unknowns:.3g}'} populations need about {needed / GIB:.3g} GiB",
+            f"its {f'{unknowns:,.0f}' if unknowns < 1e15 else f'{unknowns:.3g}'} populations need about "
+            f"{needed / GIB:.3g} GiB",
         )
