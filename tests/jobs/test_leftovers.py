@@ -185,7 +185,7 @@ def test_fold_writes_a_new_file_only(what, run_toml, monkeypatch):
         place.write_text("mine", encoding="utf-8")
     kind, text = os.lstat(place).st_mode, run_toml.read_text()
     _, err = invoke("fold", results, "-o", place, status=2)
-    assert err == f"cojump: cannot write {place}: it exists already\n"
+    assert err == f"cojump: cannot write {place}: it exists already; choose another name, or remove that file first\n"
     assert os.lstat(place).st_mode == kind
     assert run_toml.read_text() == text
 

@@ -370,3 +370,12 @@ def test_leaving_out_self_needs_a_sum_with_self():
     assert not local().has_rate
     model = pair(jumps=[without])
     np.testing.assert_allclose(model.argument_spectrum(without), [-1, -1 / 3, 1 / 3, 1])
+
+
+def test_a_rate_that_is_negative_between_the_values_of_its_spectrum():
+    """N = 2 particles never see it, and mean field does."""
+    jump = cj.LocalJump([[0, 0], [1, 0]], "s", rate=lambda x: (x - 0.25) * (x - 0.75), argument={"s": np.diag([1, -1])})
+    model = cj.Model([cj.Block("s", 2)], [], [jump])
+    message = r"and never negative, and between its values, where mean field goes, but at Δ = 0.5 it returns -0.06"
+    with pytest.raises(ArgumentError, match=message):
+        cj.mean_field(model, cj.tilted(model, np.pi / 3, 0), [0, 1])

@@ -130,7 +130,7 @@ def test_a_result_saves_itself_once(tmp_path):
     result.save(str(path))
     assert_same(load(path)[0], result)
     before = path.read_bytes()
-    with pytest.raises(StorageError, match=r"^cannot write .*one.h5: it exists already$"):
+    with pytest.raises(StorageError, match=r"^cannot write .*one.h5: it exists already; choose another name, or rem"):
         result.save(str(path))
     assert path.read_bytes() == before
 

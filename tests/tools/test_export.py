@@ -32,7 +32,7 @@ def test_a_table_has_each_figure_at_its_place(one):
     assert len(table) == 9
     line = table[(table.time == 0.5) & (table.label == "spins.z")].iloc[0]
     assert line["mean"] == one["spins.z"].mean[1]
-    assert line["stderr"] == one["spins.z"].stderr[1]
+    assert line["stderr"] == one["spins.z"].stderr[1] == one.stderr[1, 2]
     assert line["mean_field"] == one.reference[1, 2]
 
 

@@ -58,7 +58,7 @@ def merge(results: Sequence[Result]) -> Result:
     >>> print(whole.n_traj, whole.seeds)
     150 {1: 50, 2: 50, 3: 50}
     >>> print(round(parts[0].mean_stderr[-1, 2] / whole.mean_stderr[-1, 2], 1))
-    1.7
+    1.6
     """
     every = checks.items("results", results, _RULE)
     if not every:

@@ -147,14 +147,15 @@ class RunOptions:
         example="[2.0, 4.0]",
     )
     burn_in: float | None = option(
-        "Begin of the measurement window of stationary averages (0 if only the end is given).",
+        "Begin of the measurement window of stationary averages: the first output time from there on (0 if only the "
+        "end is given).",
         default=None,
         kind=float,
         least=0,
         example="2.0",
     )
     window: float | None = option(
-        "End of that window (the last output time if only the begin is given).",
+        "End of that window: the last output time up to there (of all, if only the begin is given).",
         default=None,
         kind=float,
         above=0,

@@ -97,11 +97,12 @@ def simulate(
     distributions : (T',) array
         Output times at which the distribution of M in each block is measured. See ``result.distribution``.
     burn_in : float, optional
-        Begin of the measurement window of stationary averages (0 if only the end is given).
+        Begin of the measurement window of stationary averages: the first output time from there on (0 if only the end
+        is given). ``result.stationary.start`` and ``.end`` say between which output times it is.
     window : float, optional
-        End of that window (the last output time if only the begin is given). Each trajectory is averaged over the
-        output times in it with the weights of the trapezoid rule, see ``result.stationary``; the activity and the Fano
-        factor count its jumps.
+        End of that window: the last output time up to there (of all, if only the begin is given). Each trajectory is
+        averaged over the output times in it with the weights of the trapezoid rule, see ``result.stationary``; the
+        activity and the Fano factor count its jumps.
     unravelling : mapping of str to what ``cojump.unravelling`` makes, optional
         How the light of collective jumps and mode losses is detected, by the name of the jump: photon counting,
         counting of L + β, homodyne or heterodyne detection. Jumps that are not named are counted. The mean current is

@@ -296,6 +296,11 @@ class Averages(Labelled):
         """(T, A) standard errors of ``mean``; NaN for one trajectory."""
         return self._error(self._variance_a)
 
+    @property
+    def stderr(self) -> Array:
+        """(T, A) standard errors of ``mean``, the same as ``mean_stderr``."""
+        return self.mean_stderr
+
     @cached_property
     def second(self) -> Array:
         """(T, A, A) symmetrised products <½{m_a, m_b}>."""

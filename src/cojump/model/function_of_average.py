@@ -210,6 +210,8 @@ class FunctionOfAverage(Term):
         if bad.any():
             where = int(np.argmax(bad))
             rule = "be finite over the whole spectrum of Δ" + ("" if signed else " and never negative")
+            if x.shape[-1] == 1:  # a state between the values that N particles can have, where mean field goes
+                rule += ", and between its values, where mean field goes"
             if np.isfinite(values.flat[where]) and (values.flat[where] > 0 or signed):
                 rule = f"be at most {checks.LARGEST:g} over the whole spectrum of Δ"
             at = ", ".join(f"{value:.12g}" for value in np.atleast_2d(x)[:, where])

@@ -47,7 +47,7 @@ from .hdf5 import (
 from .plain_figures import write_figures
 from .result_sequence import Origin, ResultSequence
 from .resume_note import Note, read_continuation, read_note, write_continuation, write_note
-from .run_directory import check_new
+from .run_directory import OVERWRITE, check_new
 
 _LABELS = 20_000
 """Averages of a point: their products are counted before anything is read."""
@@ -66,7 +66,7 @@ def save(results: Result | Sequence[Result], path: str | os.PathLike[str]) -> No
     ----------
     results : Result or sequence of Result
     path : path
-        The file; it must not exist.
+        The file; it must not exist: nothing is overwritten. ``pathlib.Path(path).unlink()`` removes one.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def save_results(
     """
     path = checks.path("path", path)
     if not overwrite and os.path.lexists(path):
-        raise StorageError(f"cannot write {path}: it exists already")
+        raise StorageError(f"cannot write {path}: it exists already; {OVERWRITE}")
     image = io.BytesIO()
     with File(image, "w", userblock_size=HEADER) as file:
         file.attrs["schema"] = SCHEMA

@@ -18,6 +18,9 @@ MANIFEST = "manifest.h5"
 ASIDE = "checkpoint.aside"
 FAILURES = "failures.json"
 
+OVERWRITE = "choose another name, or remove that file first"
+"""What can be done about a file that is there: nothing that may be work is replaced."""
+
 
 def key_of(seed: int, parameters: Mapping[str, Any]) -> str:
     """Name a point by what it is called by: its seed and parameters."""
@@ -38,7 +41,7 @@ def check_new(output: Path) -> None:
     StorageError
     """
     if os.path.lexists(output):
-        raise StorageError(f"cannot write {output}: it exists already")
+        raise StorageError(f"cannot write {output}: it exists already; {OVERWRITE}")
     place = Path(os.path.realpath(output.parent))
     own = output.name in (DIRECTORY, ASIDE, FAILURES, LOCK) and is_run_directory(place)
     if own or (place.name == DIRECTORY and (place / MANIFEST).exists()):
