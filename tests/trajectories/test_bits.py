@@ -68,6 +68,6 @@ def symbols_of_a_kernel(options):
 
 
 def test_kernels_share_no_symbol():
-    assert symbols_of_a_kernel(OPTIONS) == {Linkage.internal}
+    assert symbols_of_a_kernel(OPTIONS) <= {Linkage.internal}  # or none, where all calls are inlined
     usual = {name: value for name, value in OPTIONS.items() if name != "pipeline_class"}
     assert symbols_of_a_kernel(usual) == {Linkage.linkonce_odr}  # what numba does by itself

@@ -80,6 +80,22 @@ def run(kernels, *kinds, **variables):
     return end(start(kernels, *kinds, **variables))
 
 
+def test_a_piece_of_a_kernel_is_a_kernel_when_python_calls_it(package):
+    """What a kernel calls has no machine code of its own, and none in the cache, until Python calls it as well."""
+    script = (
+        "from cojump.trajectories.kernels import inner, outer; print([outer.outer(3.0), len(inner.scaled.signatures), "
+        "inner.scaled(3.0), inner.scaled(4.0), outer.outer(4.0), *map(len, inner.scaled.stats[1:])], "
+        "sum(inner.scaled.stats.cache_misses.values()))"
+    )
+    made = []
+    for _ in range(2):
+        environment = {k: v for k, v in os.environ.items() if k != "NUMBA_CACHE_DIR"}
+        environment["PYTHONPATH"] = str(package.parents[2])
+        made.append(subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True))
+    assert made[0].stdout == "[7.0, 1, 6.0, 8.0, 9.0, 0, 1] 2\n", made[0].stderr
+    assert made[1].stdout == "[7.0, 0, 6.0, 8.0, 9.0, 1, 0] 0\n", made[1].stderr
+
+
 def test_a_kernel_that_another_one_calls_is_changed_and_has_an_old_date(package):
     assert run(package) == [7.0, 1, 0]
     assert run(package) == [7.0, 0, 1]

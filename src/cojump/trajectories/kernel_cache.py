@@ -29,6 +29,7 @@ from numba.misc.appdirs import AppDirs
 
 from ..errors import one_line
 from ..tools.whole_files import reason
+from .own_copies import Kernel, is_piece
 
 _SETTINGS = ("OPT", "BOUNDSCHECK", "LOOP_VECTORIZE", "SLP_VECTORIZE", "ENABLE_AVX", "CPU_NAME", "CPU_FEATURES")
 """Settings of numba (NUMBA_OPT and so on) that change the code."""
@@ -150,6 +151,8 @@ class _Cache(FunctionCache):
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
+        if is_piece(data):
+            return
         try:
             with locked(kernels_in_use.place):
                 super().save_overload(sig, data)
@@ -194,6 +197,8 @@ def keep(modules: list[ModuleType], records: Sequence[type]) -> None:
     """Give all kernels of these modules, which have just been imported, their place in the cache; see digest_of."""
     own = [(m, f) for m in modules for f in vars(m).values() if hasattr(f, "py_func")]
     kernels_in_use.dispatchers = [f for m, f in own if f.py_func.__module__ == m.__name__]
+    for dispatcher in kernels_in_use.dispatchers:
+        dispatcher.__class__ = Kernel
     kernels_in_use.digest = digest_of(modules, records)
     if not kernels_in_use.dispatchers:  # NUMBA_DISABLE_JIT
         return

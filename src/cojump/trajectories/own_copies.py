@@ -1,40 +1,113 @@
-"""A compiled kernel has its own copies of all that it calls, so that its bits do not depend on what else is loaded.
+"""A compiled kernel has its own copies of all that it calls, which are optimised and made machine code of once, in it.
 
 numba links the functions that a kernel calls into its code, as weak symbols: where the process has loaded the same
 function before, the loader takes that instead. The copies differ in their last bits, because sums may be reassociated
 and each copy is optimised where it is; which of them runs would depend on the order of compiling and loading, and on
 whether a kernel was compiled by this process or comes from the cache. Here these symbols are local to each kernel.
+
+numba also optimises each of these functions where it is compiled, again in each function that calls it, and makes
+machine code of all. Here a function that is compiled because a kernel calls it is a piece of that kernel and nothing
+more: it is optimised together with the rest. Where Python calls it later, it is compiled as a kernel by itself.
 """
 
 from __future__ import annotations
 
+import ctypes
+import threading
 from typing import Any
 
 from llvmlite.binding import Linkage
+from numba import _dynfunc
+from numba.core import sigutils
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
-from numba.core.compiler_machinery import FunctionPass, register_pass
-from numba.core.typed_passes import NoPythonSupportedFeatureValidation
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.compiler_machinery import FunctionPass, LoweringPass, register_pass
+from numba.core.registry import CPUDispatcher
+from numba.core.typed_passes import NativeLowering, NoPythonSupportedFeatureValidation
+
+
+class _Depth(threading.local):
+    """How many kernels this thread is compiling, each because the one before calls it."""
+
+    value = 0
+
+
+_depth = _Depth()
+
+
+def _is_no_code(self: int, args: int, kws: int) -> None:
+    """What stands where the machine code of a piece would be: Python never gets it to call."""
+
+
+_NO_CODE = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)(_is_no_code)
 
 
 class _OwnCopies(JITCodeLibrary):
-    """The machine code of one kernel."""
+    """The code of one kernel, or of a piece of one.
 
-    def _finalize_final_module(self) -> None:
-        functions = [f for f in self._final_module.functions if not f.is_declaration]
-        for function in functions:
-            if function.linkage == Linkage.linkonce_odr:
-                function.linkage = Linkage.internal
-        super()._finalize_final_module()
-        # What is linked into other kernels has weak symbols again: there the same functions become one.
+    Attributes
+    ----------
+    is_piece : bool
+        Whether it is compiled for kernels that call it only.
+    """
+
+    def __init__(self, codegen: Any, name: str, is_piece: bool) -> None:
+        super().__init__(codegen, name)
+        self.is_piece = is_piece
+
+    def finalize(self) -> None:
+        """Link the pieces, optimise the whole, and make machine code of it; a piece is left as it is."""
+        self._raise_if_finalized()
+        if self.is_piece:
+            _share(self._final_module)
+            self._finalized = True
+            return
+        self._link(self._final_module)
         self._shared_module = self._final_module.clone()
-        for function in functions:
-            self._shared_module.get_function(function.name).linkage = Linkage.linkonce_odr
+        _share(self._shared_module)
+        # Only behind it are they local: before, the compiler would inline whatever is called once, and long loops are
+        # slower there.
+        self._optimize_final_module()
+        for function in self._final_module.functions:
+            if function.linkage == Linkage.linkonce_odr and not function.is_declaration:
+                function.linkage = Linkage.internal
+        self._final_module.verify()
+        self._finalize_final_module()
+
+    def _link(self, module: Any) -> None:
+        """Link all that this code calls into a module, callers first: what nobody there has named is left out."""
+        seen, waiting = set(), list(reversed(self._linking_libraries))
+        while waiting:
+            library = waiting.pop()
+            if library in seen:
+                continue
+            seen.add(library)
+            self._reload_init.update(library._reload_init)
+            if isinstance(library, _OwnCopies) and library.is_piece:
+                module.link_in(library._final_module, preserve=True)
+                waiting += reversed(library._linking_libraries)
+            else:
+                module.link_in(library._get_module_for_linking(), preserve=True)
+
+    def _get_module_for_linking(self) -> Any:
+        self._ensure_finalized()
+        if self._shared_module is None:  # for a function that is no kernel
+            self._shared_module = self._final_module.clone()
+            self._link(self._shared_module)
+        return self._shared_module
+
+
+def _share(module: Any) -> None:
+    """Let the functions of a module be linked into others."""
+    for function in module.functions:
+        if function.linkage == Linkage.external and not function.is_declaration:
+            function.linkage = Linkage.linkonce_odr
 
 
 @register_pass(mutates_CFG=False, analysis_only=True)
 class _MakeLibrary(FunctionPass):
-    """Gives a kernel its library, which the next pass fills."""
+    """Gives a kernel, or a piece of one, its library, which the next pass fills."""
 
     _name = "cojump_own_copies"
 
@@ -42,8 +115,31 @@ class _MakeLibrary(FunctionPass):
         FunctionPass.__init__(self)
 
     def run_pass(self, state: Any) -> bool:
-        state.library = _OwnCopies(state.targetctx.codegen(), state.func_id.func_qualname)
+        is_piece = _depth.value > 1
+        state.library = _OwnCopies(state.targetctx.codegen(), state.func_id.func_qualname, is_piece)
         state.library.enable_object_caching()
+        state.flags.no_compile = state.flags.no_cpython_wrapper = is_piece
+        return False
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class _NamePiece(LoweringPass):
+    """Tells kernels that call a piece where it is, as numba does with what it has made machine code of."""
+
+    _name = "cojump_name_piece"
+
+    def __init__(self) -> None:
+        LoweringPass.__init__(self)
+
+    def run_pass(self, state: Any) -> bool:
+        if state.library.is_piece:
+            made, library = state.cr, state.library
+            library._ensure_finalized()
+            address = ctypes.cast(_NO_CODE, ctypes.c_void_p).value
+            module, name = made.fndesc.lookup_module(), made.fndesc.qualname.split(".")[-1]
+            entry = _dynfunc.make_function(module, name, "a piece of kernels", address, made.env, (library,))
+            state.targetctx.insert_user_function(entry, made.fndesc, [library])
+            state.cr = made._replace(cfunc=entry)
         return False
 
 
@@ -51,8 +147,40 @@ class OwnCopies(CompilerBase):
     """numba's compiler of kernels, with libraries of that kind."""
 
     def define_pipelines(self) -> list[Any]:
-        """The passes of numba's default, and one before code is written."""
+        """The passes of numba's default, one before code is written, and one behind that."""
         pipeline = DefaultPassBuilder.define_nopython_pipeline(self.state)
         pipeline.add_pass_after(_MakeLibrary, NoPythonSupportedFeatureValidation)
+        pipeline.add_pass_after(_NamePiece, NativeLowering)
         pipeline.finalize()
         return [pipeline]
+
+    def _compile_core(self) -> Any:
+        _depth.value += 1
+        try:
+            return super()._compile_core()
+        finally:
+            _depth.value -= 1
+
+
+class Kernel(CPUDispatcher):
+    """A compiled function that knows its pieces from kernels: Python calls kernels only."""
+
+    def add_overload(self, cres: Any) -> None:
+        """Keep what has been compiled; Python is told of kernels alone."""
+        if is_piece(cres):
+            self.overloads[tuple(cres.signature.args)] = cres
+        else:
+            super().add_overload(cres)
+
+    def compile(self, sig: Any) -> Any:
+        """Compile for these types, again where that has been done for kernels only and now Python calls."""
+        with global_compiler_lock:
+            args = tuple(sigutils.normalize_signature(sig)[0])
+            if _depth.value == 0 and args in self.overloads and is_piece(self.overloads[args]):
+                del self.overloads[args]
+            return super().compile(sig)
+
+
+def is_piece(cres: Any) -> bool:
+    """Whether what has been compiled is a piece of kernels."""
+    return getattr(cres.library, "is_piece", False)
