@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,11 +55,18 @@ def is_package(name: str, files: Mapping[str, str]) -> bool:
     return name == TABLE or any(other.startswith(name + ".") for other in files)
 
 
+@cache
+def nodes(text: str) -> tuple[ast.AST, ...]:
+    """What decides here: imports and attributes. Each text is read once, however many rules and controls look at it."""
+    kinds = ast.Import | ast.ImportFrom | ast.Attribute
+    return tuple(node for node in ast.walk(ast.parse(text)) if isinstance(node, kinds))
+
+
 def imports(name: str, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """(file, name there) of each import in a file: absolute and relative, inside functions, for type checkers only."""
     parts = [] if name == TABLE else name.split(".")
     home = parts if is_package(name, files) else parts[:-1]
-    for node in ast.walk(ast.parse(files[name])):
+    for node in nodes(files[name]):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 root, _, rest = alias.name.partition(".")
@@ -88,7 +96,7 @@ def uses_of_the_table(text: str) -> set[str]:
     """Public names that a file takes as attributes of ``cojump``."""
     return {
         node.attr
-        for node in ast.walk(ast.parse(text))
+        for node in nodes(text)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "cojump"
     }
 

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -97,8 +98,13 @@ def test_every_public_name_is_there():
         _ = cojump.simulation_
 
 
+@cache
 def imports(path):
     """(package, whether at module level) of every import in a file that is not for type checkers only."""
+    return list(_imports(path))
+
+
+def _imports(path):
     tree = ast.parse(path.read_text(encoding="utf-8"))
     inside = set()
     for node in ast.walk(tree):
