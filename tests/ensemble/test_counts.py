@@ -41,7 +41,7 @@ def test_what_is_left_of_very_many_chunks(skeleton):
     assert time.perf_counter() - began < 1
 
 
-@pytest.mark.parametrize("n_traj", [10**9, 10**12, 2**63 - 1])
+@pytest.mark.parametrize("n_traj", [pytest.param(10**9, marks=pytest.mark.validation), 2**63 - 1])
 def test_very_many_trajectories_hear_a_signal(n_traj, run_toml, monkeypatch):
     change(run_toml, ("n_traj = 22", f"n_traj = {n_traj}"), ("size = [4, 6]", "size = 4"))
     began = time.process_time()

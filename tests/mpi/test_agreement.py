@@ -19,7 +19,9 @@ def unlike(directory, what, rank=1, **options):
     return write_run_file(directory, model | options, n_traj=4, end=0.1)
 
 
-@pytest.mark.parametrize("what", SAID)
+@pytest.mark.parametrize(
+    "what", [what if what in ("random", "gamma") else pytest.param(what, marks=pytest.mark.validation) for what in SAID]
+)
 def test_ranks_that_build_different_models(what, tmp_path):
     job = run_cojump(2, "run", unlike(tmp_path, what), limit=AT_ONCE)
     assert job.status == 2, job.err
@@ -37,7 +39,7 @@ def test_one_of_three_ranks_at_one_point_of_a_sweep(tmp_path):
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.validation), 1])
 def test_a_function_that_fails_on_one_rank_only(rank, tmp_path):
     job = run_cojump(2, "run", unlike(tmp_path, "raise", rank), limit=AT_ONCE)
     assert job.status == 2
@@ -57,7 +59,7 @@ def test_simulate(what):
         assert f"Argument `comm` must have the same model and arguments on all ranks, but {said}" in line
 
 
-@pytest.mark.parametrize("change", ["seed = 7", "[times]"])
+@pytest.mark.parametrize("change", ["seed = 7", pytest.param("[times]", marks=pytest.mark.validation)])
 def test_ranks_that_read_different_files(change, tmp_path):
     paths = []
     for i, new in enumerate((change, change.replace("7", "8").replace("[t", "# a comment\n[t"))):

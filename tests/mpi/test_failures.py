@@ -86,7 +86,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("what", [pytest.param("unknown key", marks=pytest.mark.validation), "refused by the model"])
 def test_a_bad_run_file_is_one_line(what, tmp_path):
     change, message = BAD[what]
     good = {"system": '"constrained"', "size": 4, "omega": 0.7, "rate_up": 1.3, "rate_down": 0.8}

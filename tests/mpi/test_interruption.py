@@ -100,7 +100,7 @@ def test_ctrl_c_without_mpiexec(tmp_path, expected):
     assert of_points(tmp_path / "results") == expected
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.validation), 1])
 def test_ctrl_c_before_the_ranks_have_met(rank, tmp_path):
     """All of them leave with the status that says "run it again", and the first one says why; none waits in MPI."""
     path = slow(tmp_path)
@@ -111,7 +111,7 @@ def test_ctrl_c_before_the_ranks_have_met(rank, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
-@pytest.mark.parametrize("rank", [0, 1])
+@pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.validation)])
 def test_ctrl_c_while_points_are_planned(rank, tmp_path):
     job = run_cojump(2, "run", watched(tmp_path, "interrupt", rank))
     assert job.status == 75, job.err
@@ -198,7 +198,9 @@ def test_any_number_of_ranks_and_five_interruptions(tmp_path, expected):
     print("1, 2, 3, 7, 16 ranks and a run interrupted five times: the same bytes")
 
 
-@pytest.mark.parametrize("method", ["together", "agree", "share", "in_turn"])
+@pytest.mark.parametrize(
+    "method", ["together", "share", *(pytest.param(m, marks=pytest.mark.validation) for m in ("agree", "in_turn"))]
+)
 def test_no_rank_waits_for_one_that_ctrl_c_has_taken_out_early(method):
     job = run_module(2, "stopped_early", method, limit=30)
     assert job.status == 130, job.err
