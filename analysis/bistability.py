@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 OMEGA, KAPPA, SIZE = 0.1, 5.0, 60
@@ -85,7 +84,7 @@ def main() -> None:
     points = cj.attractors.fixed_points(cj.systems.facilitated(SIZE, OMEGA, KAPPA, 1.0))
     levels = [((1 + p.mean[2]) / 2, p.stable) for p in points]
     print("fixed points:", ", ".join(f"n = {n:.4f} ({'stable' if s else 'unstable'})" for n, s in levels))
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 4.4), layout="constrained")
         grid = figure.add_gridspec(2, 2, width_ratios=[1.9, 1], height_ratios=[1.5, 1])
         top, trace, side = (figure.add_subplot(g) for g in (grid[0, :], grid[1, 0], grid[1, 1]))

@@ -20,7 +20,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 OMEGA, UP, DOWN = 0.05, 2.0, 1.0
@@ -38,7 +37,7 @@ def constrained(size: int) -> cj.Model:
 def main() -> None:
     """Draw the figure and print the peaks of the Fano factor."""
     colours = mpl.colormaps["viridis"](np.linspace(0.75, 0.1, len(SIZES)))
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 4.4), layout="constrained")
         (a, b), (c, d) = figure.subplots(2, 2)
         for size, colour in zip(SIZES, colours, strict=True):

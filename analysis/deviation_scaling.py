@@ -18,7 +18,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 SIZES = np.array([50, 100, 200, 400, 800, 1600, 3200])
@@ -46,7 +45,7 @@ def main() -> None:
     limit = cj.mean_field(model, state, TIMES).deviation
     bounds = {N: cj.bounds.gronwall(*build(N), TIMES) for N in (50, 3200)}
     colours = mpl.colormaps["viridis"](np.linspace(0.75, 0.1, len(SHOWN)))
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.6), layout="constrained")
         left, middle, right = figure.subplots(1, 3)
         for t, colour in zip(SHOWN, colours, strict=True):

@@ -19,7 +19,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 OMEGA, BETA = 0.5, 0.6
@@ -66,7 +65,7 @@ def main() -> None:
 
     colours = mpl.colormaps["viridis"](np.linspace(0.75, 0.1, len(SIZES) - 1))
     dashes = {"color": "black", "dashes": (4, 2), "lw": 1.0}
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.5), layout="constrained")
         left, middle, right = figure.subplots(1, 3)
         for flag, label, colour in ((True, "(58)", "#b5442e"), (False, "(59)", "#2c6fa6")):

@@ -18,7 +18,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 N, TRAJECTORIES = 1000, 2500
@@ -53,7 +52,7 @@ def main() -> None:
     print(f"worst {np.abs(off).max():.1f}, root mean square {np.sqrt(np.mean(off**2)):.2f} standard errors from C(t)")
     independent = np.eye(3) - np.einsum("ta,tb->tab", mf.mean, mf.mean)
 
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2)
         left.plot(mf.mean[:, 1], mf.mean[:, 2], color="0.6", lw=0.8)

@@ -13,12 +13,10 @@ Makes runs of its own (about four minutes of one core).
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 TEMPERATURES, SIZES, SMALL = (1.2, 0.85), (100, 400), 14
@@ -33,7 +31,7 @@ def hopfield(size: int, temperature: float) -> cj.Model:
 def main() -> None:
     """Draw the figure, and print how far trajectories and theory are apart."""
     z, mixed = {"+": cj.operators.sigma_z}, np.eye(2) / 2
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.8), layout="constrained")
         left, right = figure.subplots(1, 2)
         for place, temperature in enumerate(TEMPERATURES):

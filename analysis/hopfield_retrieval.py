@@ -17,7 +17,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save, stored
 
 SEEDS = {1: 11, 2: 12}  # of the patterns, as in the run files
@@ -35,7 +34,7 @@ def main() -> None:
     """Draw the figure and print the final overlaps."""
     panels = [(1, 0), (2, 0), (2, 1)]
     colours = mpl.colormaps["viridis"](np.linspace(0.75, 0.1, 3))
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.4), layout="constrained")
         axes = figure.subplots(1, 3)
         for name, ax, (p, mu) in zip("abc", axes, panels, strict=True):

@@ -18,7 +18,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 DECAY, KAPPA = 0.5, 0.5
@@ -52,7 +51,7 @@ def intensity(pump: np.ndarray) -> np.ndarray:
 def main() -> None:
     """Draw the figure and print the photons."""
     colours = mpl.colormaps["viridis"](np.linspace(0.8, 0.1, len(SIZES) + 1))
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.8), layout="constrained")
         left, right = figure.subplots(1, 2)
         for size, colour in zip(SIZES, colours, strict=False):

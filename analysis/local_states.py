@@ -19,7 +19,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 SIZES = (8, 16, 32, 64)
@@ -38,7 +37,7 @@ def main() -> None:
     block, up = "spins", "spins.z"
     late = int(np.flatnonzero(np.isclose(TIMES, 2.0))[0])
     at_two: dict[str, list[float]] = {"one": [], "two": [], "correlation": []}
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.5), layout="constrained")
         left, middle, right = figure.subplots(1, 3)
         for n, size in enumerate(SIZES):

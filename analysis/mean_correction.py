@@ -13,13 +13,11 @@ Makes its own small run (about a minute).
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 TIMES = np.linspace(0, 4, 33)
@@ -52,7 +50,7 @@ def main() -> None:
         f"trajectories, N = {SAMPLED}: δ_z resolved at {np.abs(found / error)[:, 2].max():.0f} standard errors at most"
     )
 
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.7), layout="constrained")
         left, middle, right = figure.subplots(1, 3)
         for a, colour in enumerate(COLOURS):

@@ -17,7 +17,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save, stored
 
 
@@ -28,7 +27,7 @@ def main() -> None:
     field = cj.mean_field(model, result.state(), t).photons
     first = model.linear("overlap1", model.order_parameters["overlap1"])[1]
     colours = mpl.colormaps["viridis"](np.linspace(0.15, 0.7, 2))
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.4), layout="constrained")
         axes = figure.subplots(1, 3)
         for mu, colour in enumerate(colours):

@@ -17,14 +17,14 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from cojump.report.figures import STYLE
+import cojump as cj
 from shared import save, stored
 
 
 def main() -> None:
     """Draw the figure and print how much of the amplitude is left in the last period."""
     colours = mpl.colormaps["viridis"](np.linspace(0.75, 0.1, 3))
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 4.6), layout="constrained")
         top, middle, bottom = figure.subplots(3, 1)
         for ax, case in ((top, "limit_cycle"), (bottom, "time_crystal")):

@@ -18,7 +18,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 OMEGA, KAPPA, N = 0.5, 1.0, 200
@@ -58,7 +57,7 @@ def branches(axes: Axes, p: int) -> None:
 def main() -> None:
     """Draw the figure and print the orders."""
     colour = mpl.colormaps["viridis"](0.3)
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.8), layout="constrained")
         for letter, p, axes in zip("ab", COUPLINGS, figure.subplots(1, 2, sharey=True), strict=True):
             branches(axes, p)

@@ -20,7 +20,6 @@ from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.model.states import State
-from cojump.report.figures import STYLE
 from shared import save
 
 CLASSES = ["P", "F", "F + C", "C"]
@@ -120,7 +119,7 @@ def main() -> None:
     print(f"{len(diagram.failures)} of {diagram.labels.size} points failed", *diagram.failures.values(), sep="\n")
     doubts = sorted(set(diagram.doubts.values()))
     print(f"fixed points not certainly all found at {len(diagram.doubts)} points", *doubts, sep="\n")
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 3.0), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
         draw_regions(left, diagram)

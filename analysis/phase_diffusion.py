@@ -18,7 +18,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 SIZES = (100, 200, 400)
@@ -47,7 +46,7 @@ def main() -> None:
     times = np.arange(PERIODS * PER_PERIOD + 1) * (T / PER_PERIOD)
     print(f"period {T:.5f}, D = {D:.4f}, damping of the mean {cycle.damping:.4f}/N")
     colours = mpl.colormaps["viridis"](np.linspace(0.75, 0.1, len(SIZES)))
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.5), layout="constrained")
         left, middle, right = figure.subplots(1, 3)
         lags = np.arange(1, PERIODS - FIRST + 1) * T

@@ -19,7 +19,6 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save, stored
 
 LEVELS, OMEGA, SHORT, LONG = 3, 0.2, 8.0, 600.0
@@ -88,7 +87,7 @@ def draw_transition(ax, colours) -> None:
 def main() -> None:
     """Draw the figure and print its numbers."""
     colours = mpl.colormaps["viridis"](np.linspace(0.75, 0.1, 3))
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.4), layout="constrained")
         axes = figure.subplots(1, 3)
         draw_run(axes[0], axes[1], colours)

@@ -14,12 +14,10 @@ Makes its own small run (some seconds).
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 SIZE, TRAJECTORIES = 20, 600
@@ -43,7 +41,7 @@ def main() -> None:
         value, error, true = run.mean[-1, z], run.mean_stderr[-1, z], solved.mean[-1, z]
         print(f"{stage:5d}   {value:8.4f} ± {error:.4f}     {true:8.4f}   {(value - true) / error:5.2f}")
 
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.5), layout="constrained")
         axes = figure.subplots(1, 3)
         for stage, (run, solved) in enumerate(zip(runs, exact, strict=True)):

@@ -16,7 +16,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from cojump.report.figures import STYLE
+import cojump as cj
 from shared import save, stored
 
 OMEGA, KAPPA = 0.5, 1.0  # as in the run file
@@ -29,7 +29,7 @@ def main() -> None:
     ends = sorted({result.parameters["coupling.end"] for result in results})
     sizes = sorted({result.n_particles for result in results})
     colours = mpl.colormaps["viridis"](np.linspace(0.85, 0.1, len(ends)))
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.9), layout="constrained")
         left, right = figure.subplots(1, 2, sharey=True)
         for result in results:

@@ -16,7 +16,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from cojump.report.figures import STYLE
+import cojump as cj
 from shared import save, stored
 
 OMEGA, KAPPA = 1.0, 1.0  # of the atoms and the mode, and of the loss, as in the run file
@@ -35,7 +35,7 @@ def main() -> None:
     results = stored("superradiance")
     sizes = sorted({result.n_particles for result in results})
     colours = mpl.colormaps["viridis"](np.linspace(0.7, 0.1, len(sizes)))
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.8), layout="constrained")
         left, right = figure.subplots(1, 2)
         for N, colour in zip(sizes, colours, strict=True):

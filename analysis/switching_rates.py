@@ -15,12 +15,10 @@ Makes a run of its own (about two minutes of one core).
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 OMEGA, KAPPA = 0.1, 5.0
@@ -53,7 +51,7 @@ def main() -> None:
     exact = {size: cj.spectrum.switching(facilitated(size)) for size in SIZES}
     slow = {size: cj.spectrum.slowest(facilitated(size), 4).eigenvalues for size in SIZES}
     stays = {size: residence(size, number) for size, number in COMPARED.items()}
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 2.4), layout="constrained")
         left, middle, right = figure.subplots(1, 3)
         for size in SIZES:

@@ -15,12 +15,10 @@ Makes its own small run (about a minute).
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
 import cojump as cj
-from cojump.report.figures import STYLE
 from shared import save
 
 SIZE, OMEGA, TRAJECTORIES = 40, 0.6, 400
@@ -52,7 +50,7 @@ def main() -> None:
         parts = zip(("whole", "within", "between"), shares, errors, strict=True)
         print(f"{name:18s}", ", ".join(f"{part} {value:.4f} ± {error:.4f}" for part, value, error in parts))
 
-    with mpl.rc_context(STYLE):
+    with cj.figures.style():
         figure = Figure(figsize=(7.0, 4.6), layout="constrained")
         axes = figure.subplots(2, 2).ravel()
         for colour, (name, run) in zip(COLOURS, runs.items(), strict=True):

@@ -210,7 +210,7 @@ def test_show_a_sweep_with_a_point_that_cannot_be_run(run_toml):
     lines = [line for line in RUN.splitlines() if not line.startswith("rate_")]
     text = "\n".join(lines).replace('"constrained"', '"mine.py:build"')
     run_toml.write_text(text, encoding="utf-8")
-    out, err = invoke("show", run_toml)
+    out, err = invoke("show", run_toml, status=3)
     assert err == ""
     assert "2, of which 1 cannot be run" in out
     assert "size = 8 cannot be run: Argument `[model] system` must name a function that works" in out
@@ -521,3 +521,33 @@ def test_the_theory_of_order_parameters(tmp_path):
     out, _ = invoke("report", tmp_path / "results")
     row = next(line for line in out.splitlines() if "overlap2 " in line and "overlap1" not in line)
     assert len(row.split()) >= 6
+
+
+def test_report_where_there_is_nothing_says_what_to_do(run_toml):
+    empty = run_toml.parent / "empty"
+    empty.mkdir()
+    _, err = invoke("report", empty, status=2)
+    assert f"{empty} holds no results (result.h5) of a run; cojump run run.toml -o {empty} would write one" in err
+    _, err = invoke("report", run_toml, status=2)
+    assert f"without any beside it; cojump run {run_toml} would make them" in err
+
+
+def test_report_of_chosen_points_and_averages(run_toml):
+    run_toml.write_text(run_toml.read_text().replace("omega = 0.7", "omega = [0.5, 0.7]"), encoding="utf-8")
+    invoke("run", run_toml)
+    results = run_toml.parent / "results"
+    out, _ = invoke("report", results, "--averages", "spins.z, spins.x", "--select", "size=4", "--against", "omega")
+    (first, second) = (line.split() for line in out.splitlines()[3:5])
+    points = load(results).select(size=4)
+    assert [first[0], second[0]] == ["0.5", "0.7"]
+    for row, r in zip((first, second), points, strict=True):
+        assert float(row[1]) == pytest.approx(r.mean[-1, 2], abs=r.mean_stderr[-1, 2] / 10)
+    assert "not asked for: spins.y" in out
+    assert f"figure: {results / 'against'}.png\n" in out
+    assert "selected: size=4" in (results / "report.html").read_text(encoding="utf-8")
+    for option, value, said in (
+        ("--averages", "spins.q", "be of spins.x, spins.y, spins.z"),
+        ("--select", "size=5", "have a value that size has: 4, 8"),
+        ("--against", "kappa", "be a parameter that varies"),
+    ):
+        assert said in invoke("report", results, option, value, status=2)[1]

@@ -168,8 +168,6 @@ def report(
 
     directory = _results_of(directory)
     there = not directory.is_dir() or (directory / RESULT_NAME).exists()
-    if there and directory.suffix == ".toml":
-        raise ArgumentError("DIR", "be the directory of results", f"{directory} is a run file, and nothing has run it")
     results = load(directory) if there else None
     missing = missing_points(directory, results) if directory.is_dir() else []
     if results is None:
@@ -225,7 +223,9 @@ def _results_of(path: Path) -> Path:
     if path.suffix == ".toml" and path.is_file():
         found = [path.parent / "results"] if is_run_directory(path.parent / "results") else []
         if not found:
-            raise ArgumentError("DIR", "be the directory of the results", f"{path} is a run file without any beside it")
+            first = f"{command('run', path)} would make them"
+            found_none = f"{path} is a run file without any beside it; {first}"
+            raise ArgumentError("DIR", "be the directory of the results", found_none)
     elif not path.is_dir() or is_run_directory(path):
         return path
     else:
@@ -248,12 +248,16 @@ def _results_of(path: Path) -> Path:
     metavar="N",
     help="Say how long so many processes would take: runs trial trajectories of a run file, for some seconds.",
 )
-def show(path: Path, settings: tuple[str, ...], ranks: int | None) -> None:
-    """Say what a run file would run, or what a result file or directory holds."""
+def show(path: Path, settings: tuple[str, ...], ranks: int | None) -> int:
+    """Say what a run file would run, or what a result file or directory holds.
+
+    Exit status: 0, or 3 if some points of a run file cannot be run.
+    """
     from .report.show import show_path
 
-    show_path(_results_of(path) if path.is_dir() else path, sys.stdout, settings, ranks)
+    status = show_path(_results_of(path) if path.is_dir() else path, sys.stdout, settings, ranks)
     delivered()
+    return status
 
 
 @cli.command()

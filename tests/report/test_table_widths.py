@@ -61,7 +61,8 @@ def test_a_file_gets_one_line_for_each_row(path):
     for spec in read_run_file(path).points():
         (line,) = [line for line in out.splitlines() if str(spec.seed) in line]
         assert ", ".join(f"{key} = {value}" for key, value in spec.parameters.items()) in line
-        assert "banded H_eff, windowed" in line
+        assert "banded H_eff" not in line
+    assert sum("banded H_eff, windowed" in line for line in out.splitlines()) == 1, "once for all points"
 
 
 @pytest.mark.parametrize("columns", [110, 130])

@@ -338,7 +338,7 @@ def uncertain_mark(flags: Sequence[Flags | None]) -> list[Line2D]:
 def label_decades(axes: Axes) -> None:
     """Label 1, 2 and 5 of every decade where there are few decades, so that no axis has a single number."""
     low, high = axes.get_ylim()
-    if high / low < _FEW_DECADES:
+    if 0 < low < high < _FEW_DECADES * low:
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf)))
     axes.yaxis.set_minor_formatter(NullFormatter())

@@ -67,7 +67,8 @@ pre { overflow-x: auto; background: var(--soft); padding: .8rem; font-size: .85r
   details { border: 0; padding: 0; } th button::after { content: ""; }
   .scroll, figure, pre { overflow: visible; } pre { white-space: pre-wrap; }
   th:first-child, td:first-child, thead th, figcaption { position: static; }
-  figure svg { min-width: 0; } table { font-size: 7.5pt; } th, td { padding: .1rem .35rem; }
+  figure svg { min-width: 0; } table { font-size: 7.5pt; } table { overflow-wrap: normal; }
+  th, td { padding: .1rem .35rem; white-space: normal; }
   tr, figure { break-inside: avoid; } h2 { break-after: avoid; } thead { display: table-header-group; } }
 """
 

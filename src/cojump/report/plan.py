@@ -33,6 +33,9 @@ _LOOKED_AT = 3
 _AN_AXIS = 3
 """Values of a parameter from which there is a figure against it that nobody has asked for."""
 
+_SEED = "seed"
+"""A parameter that is no axis: what it changes is chance."""
+
 PANELS = 4
 """Columns of a figure, one for each value of the other parameters."""
 
@@ -150,7 +153,7 @@ class Plan:
         """The parameter that points are drawn against; "" where time alone is an axis."""
         if self.against:
             return self.against
-        able = [k for k in self.numbers if k != self.size_key and len(self.values(k)) >= _AN_AXIS]
+        able = [k for k in self.numbers if k not in (self.size_key, _SEED) and len(self.values(k)) >= _AN_AXIS]
         return max(able, key=lambda k: len(self.values(k)), default="")
 
     def curves(self, axis: str = "") -> str:
@@ -158,7 +161,7 @@ class Plan:
         left = [key for key in self.varying if key != axis]
         if self.size_key in left:
             return self.size_key
-        return max(left, key=lambda k: (k in self.numbers, len(self.values(k))), default="")
+        return max(left, key=lambda k: (k != _SEED, k in self.numbers, len(self.values(k))), default="")
 
     def panels(self, axis: str = "") -> list[tuple[list[tuple[str, Any]], list[Result]]]:
         """Points of each panel behind the parameters that it stands for.

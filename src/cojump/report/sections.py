@@ -15,7 +15,21 @@ import numpy as np
 from ..measure.statistics import Estimates
 from ..results.result import Result
 from ..tools.types import Array
-from .canvas import BAND, Axes, Figure, MaxNLocator, Scale, band, colours_of, panels, parameters, plain, quiet, style
+from .canvas import (
+    BAND,
+    Axes,
+    Figure,
+    MaxNLocator,
+    Scale,
+    band,
+    colours_of,
+    label_decades,
+    panels,
+    parameters,
+    plain,
+    quiet,
+    style,
+)
 from .curves import MOST_NAMED, curve_name, distributed_blocks, draw_ellipses, draw_jumps
 from .plan import PANELS, Plan, even_choice
 from .plot import distribution
@@ -33,6 +47,9 @@ _SERIES = 3
 
 _SHORT = 8
 """Kept trajectories from which the error is drawn against their number."""
+
+_TICKS = 7
+"""Labels of a logarithmic axis."""
 
 _NO_SQUEEZING = 1e-9
 """A ξ² that is nearer to 1 than this is 1."""
@@ -325,6 +342,13 @@ def _convergence(plan: Plan) -> Section | None:
         axes.plot([r.n_traj], [curve.error[-1]], "s", color=colour, markersize=4)
     axes.set_xscale("log")
     axes.set_yscale("log", nonpositive="clip")
+    label_decades(axes)
+    ends = axes.get_xlim()
+    ticks = [m * 10.0**k for k in range(12) for m in (1, 2, 5) if ends[0] <= m * 10.0**k <= ends[1]]
+    if len(ticks) > _TICKS:
+        ticks = [t for t in ticks if np.log10(t).is_integer()]
+    axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    axes.set_xticks([], minor=True)
     axes.set_xlabel("trajectories")
     axes.set_ylabel(f"s.e. of {plain(label)}")
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))

@@ -23,6 +23,7 @@ from ..results.result import Result
 from ..storage.envelope import RESULT_NAME, is_result_file
 from ..storage.result_file import load
 from ..storage.result_sequence import ResultSequence
+from ..tools import exit_status
 from ..tools.checks import named
 from ..tools.lock import held
 from ..tools.progress import duration, per_second
@@ -38,11 +39,16 @@ _MOST_RANKS = 16
 """Ranks that have a row each."""
 
 
-def show_path(path: Path, stream: TextIO, settings: Sequence[str] = (), ranks: int | None = None) -> None:
+def show_path(path: Path, stream: TextIO, settings: Sequence[str] = (), ranks: int | None = None) -> int:
     """Print what is at ``path``: a run file, a result file, or the directory of a run, where a job may be running.
 
     ``settings`` are keys of a run file that are set otherwise, each ``SECTION.KEY=VALUE``. How long so many ``ranks``
     would take is said if it is asked for, because it takes trial trajectories.
+
+    Returns
+    -------
+    int
+        The exit status: that of a run of which some points cannot be run, if there are such, else 0.
 
     Raises
     ------
@@ -59,7 +65,8 @@ def show_path(path: Path, stream: TextIO, settings: Sequence[str] = (), ranks: i
     elif results:
         _show_results(load(path), path, console)
     else:
-        _show_run(open_run_file(path, settings), console, ranks)
+        return _show_run(open_run_file(path, settings), console, ranks)
+    return 0
 
 
 def _show_directory(path: Path, console: Console) -> None:
@@ -100,7 +107,7 @@ def _drives(run_file: RunFile) -> dict[str, str]:
     return {"drive": text} if text else {}
 
 
-def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> None:
+def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> int:
     run, times = run_file.run, run_file.times.array()
     specs = run_file.points()
     rows, failures, estimates = [], [], []
@@ -133,18 +140,29 @@ def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> None:
             **_asked(tuple(run.observables), run.distributions),
             **_window(run_file),
             **_time(run_file, estimates, ranks),
+            **_method(rows),
         },
     )
     table = _table("point", "N", "blocks", "amplitudes", "seed", "memory", *(["s each"] if estimates else []), "method")
+    once = bool(_method(rows))
+    if once:  # said above
+        table.columns.pop()
     for i, row in enumerate(rows):
         if estimates:
             row.insert(-1, f"{estimates[i].per_trajectory:.2g}")
-        table.add_row(*map(Text, row))
+        table.add_row(*map(Text, row[:-1] if once else row))
     print_table(console, table)
     for spec, refused in failures:
         console.print(
             f"{parameters_text(spec.parameters)} cannot be run: {one_line(refused)}", markup=False, soft_wrap=True
         )
+    return exit_status.FAILED if failures else 0
+
+
+def _method(rows: Sequence[Sequence[str]]) -> dict[str, str]:
+    """The method of all points, if they have the same one; it is the last cell of a row."""
+    methods = {row[-1] for row in rows}
+    return {"method": methods.pop()} if len(methods) == 1 else {}
 
 
 def _asked(observables: Sequence[str], distributions: Sequence[float]) -> dict[str, str]:
