@@ -1,11 +1,15 @@
 """The master equation goes on from its own end, from a steady state, and from the mean of trajectories."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import cojump as cj
+from cojump.theory.final_density import mixture_of
 from tests import oracle
 from tests.support.final_models import QUENCHES, banded, blocks_of_two, levels, mode, start
+from tests.support.pauli import LOWER, RAISE, X, Y, Z
 
 T1, T2 = 0.5, 0.4
 
@@ -43,6 +47,57 @@ def test_a_quench_against_brute_force(name):
     np.testing.assert_allclose(second.second, expected.second, rtol=0, atol=1e-9)
     control = cj.master_equation(before, first.final, [T2])
     assert np.abs(control.mean[0] - expected.mean[-1]).max() > 0.02
+
+
+@pytest.mark.parametrize(
+    ("name", "n_traj"),
+    [("banded", 800), pytest.param("turned levels", 300, marks=pytest.mark.validation), ("modes", 200)],
+)
+def test_trajectories_from_a_density_matrix(name, n_traj):
+    """Each draws an eigenstate: at t = 0 the averages are those of the density matrix, then those of the equation."""
+    before, after = (make() for make in QUENCHES[name])
+    exact = cj.master_equation(before, start(before), [T1])
+    run = cj.simulate(after, exact.final, [0.0, T2], n_traj=n_traj, seed=5)
+    wanted = cj.master_equation(after, exact.final, [0.0, T2])
+    off = np.abs(run.mean - wanted.mean) / run.mean_stderr
+    pairs = np.abs(run.second - wanted.second) / np.maximum(run.second_stderr, 1e-9)
+    print(f"\nworst {off.max():.2f}, {pairs.max():.2f} standard errors")
+    assert off.max() < 4.5
+    assert run.mean_stderr.max() < 0.07
+    assert np.abs(run.deviation - wanted.deviation).max() < 5 * run.deviation_stderr.max()
+    # control: all from the state of the largest weight
+    mixed = mixture_of(exact.final)
+    largest = mixed[int(np.argmax(mixed.weights))]
+    wrong = cj.simulate(after, largest, [0.0, T2], n_traj=n_traj, seed=5)
+    assert (np.abs(wrong.mean - wanted.mean) / run.mean_stderr).max() > 5.5
+    # trajectory i is a function of (seed, i) alone, and of a stream of its own
+    one = cj.trajectory(after, exact.final, [0.0, T2], seed=5, index=7)
+    again = cj.simulate(after, exact.final, [0.0, T2], n_traj=9, seed=5, keep=9, chunk=3)
+    np.testing.assert_array_equal(again.trajectories[7], one.mean)
+
+
+def test_trajectories_from_a_steady_state():
+    """They stay there; their mean field is that of the particles one by one. Populations alone run apart."""
+    model = banded()
+    steady = cj.steady_state(model)
+    run = cj.simulate(model, steady.final, [0.0, 0.5], n_traj=500, seed=1)
+    assert (np.abs(run.mean - steady.mean) / run.mean_stderr).max() < 4.5
+    alone = mixture_of(steady.final).reference.states[0].densities[0]
+    np.testing.assert_allclose([np.trace(alone @ s).real for s in (X, Y, Z)], steady.mean, rtol=0, atol=1e-12)
+    dark = cj.Model([cj.Block("a", 3), cj.Block("b", 2)], jumps=[cj.LocalJump(LOWER, "a"), cj.LocalJump(RAISE, "b")])
+    exact = cj.master_equation(dark, cj.product(dark, {"a": np.eye(2) / 2, "b": np.eye(2) / 2}), [0.3])
+    assert exact.final.diagonal
+    several = cj.simulate(dark, exact.final, [0.0, 0.4], n_traj=400, seed=3)
+    wanted = cj.master_equation(dark, exact.final, [0.0, 0.4])
+    off = np.abs(several.mean - wanted.mean) / np.maximum(several.mean_stderr, 1e-9)
+    assert off.max() < 4.5
+
+
+def test_no_density_matrix():
+    exact = cj.master_equation(banded(), start(banded()), [T1])
+    wrong = replace(exact.final, packed=-exact.final.packed)
+    with pytest.raises(cj.ArgumentError, match="be a density matrix, but eigenvalues that are below 0 add up to 1"):
+        cj.simulate(banded(), wrong, [0.0, T2], n_traj=2)
 
 
 def test_trajectories_of_a_quench_against_the_master_equation():

@@ -176,7 +176,7 @@ REFUSED = {
         "Argument `state` must be a cojump State, but it is a FinalStates",
     ),
     "exact": (
-        lambda: cj.simulate(banded(), cj.master_equation(banded(), start(banded()), [T1]).final, [T2], n_traj=2),
+        lambda: cj.mean_field(banded(), cj.master_equation(banded(), start(banded()), [T1]).final, [T2]),
         "Argument `state` must be a cojump State, but it is a FinalDensity",
     ),
     "mixture": (lambda: cj.mixture([(1.0, first("banded").final)]), "must be a cojump State"),

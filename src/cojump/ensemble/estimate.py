@@ -13,9 +13,6 @@ from threadpoolctl import threadpool_limits
 
 from ..model import Model
 from ..model.driven import jump_rate
-from ..model.final_states import FinalStates
-from ..model.mixtures import Mixture
-from ..model.states import State
 from ..tools import checks
 from ..tools.checks import check_times
 from ..tools.progress import duration
@@ -24,7 +21,7 @@ from ..tools.types import Array
 from ..trajectories.compilation import prepare
 from ..trajectories.engine import make_engine
 from ..trajectories.kernel_cache import tell_refusal
-from .point import Point
+from .point import Point, Start, starting
 from .schedule import Task
 from .worker import Worker
 
@@ -95,7 +92,7 @@ class Estimate(Summarised):
 
 def estimate(
     model: Model,
-    state: State | Mixture | FinalStates,
+    state: Start,
     times: ArrayLike,
     n_traj: int,
     *,
@@ -137,7 +134,9 @@ def estimate(
     >>> cost.total < 1000, cost.methods
     (True, {'spins': 'banded H_eff, windowed'})
     """
-    point = Point(model, state, check_times(times), n_traj=n_traj, seed=seed, tolerance=tolerance, chunk=chunk)
+    point = Point(
+        model, starting(state), check_times(times), n_traj=n_traj, seed=seed, tolerance=tolerance, chunk=chunk
+    )
     ranks = checks.integer("ranks", ranks, 1)
     return estimate_point(point, ranks, checks.number("seconds", seconds, 0, 1e9))
 

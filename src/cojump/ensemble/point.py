@@ -20,6 +20,7 @@ from ..model.mixtures import Mixture, check_mixture
 from ..model.states import State
 from ..model.unravelled import record_labels, unravelled
 from ..results.setup import Call, Setup
+from ..theory.final_density import FinalDensity, mixture_of
 from ..tools import checks
 from ..tools.checks import check_times
 from ..tools.memory import for_each_rank
@@ -31,6 +32,15 @@ from .statistics_size import COPIES_OF_RECORDS, Statistics, statistics_bytes
 
 _WINDOW, _WIDTH = 4096, 64
 """Amplitudes that a state occupies in a large sector, and of their square root, as memory is planned."""
+
+
+Start = State | Mixture | FinalStates | FinalDensity
+"""What an ensemble may start from."""
+
+
+def starting(state: Start) -> State | Mixture | FinalStates:
+    """What trajectories start from: of a density matrix its eigenstates."""
+    return mixture_of(state) if isinstance(state, FinalDensity) else state
 
 
 @dataclass(frozen=True, eq=False)

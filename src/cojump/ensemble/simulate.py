@@ -13,9 +13,6 @@ from threadpoolctl import threadpool_limits
 
 from ..errors import ArgumentError, SimulationInterrupted
 from ..model import Model
-from ..model.final_states import FinalStates
-from ..model.mixtures import Mixture
-from ..model.states import State
 from ..model.unravelled import record_labels
 from ..model.unravellings import Unravelling
 from ..parallel.processes import Processes
@@ -28,7 +25,7 @@ from ..trajectories.kernel_cache import tell_refusal
 from ..trajectories.outcome import Trajectory
 from .checkpoint import Checkpoint
 from .extension import check_extension
-from .point import Point
+from .point import Point, Start, starting
 from .run import run_points
 
 _MOST_WORKERS = 4096
@@ -37,7 +34,7 @@ _MOST_WORKERS = 4096
 
 def simulate(
     model: Model,
-    state: State | Mixture | FinalStates,
+    state: Start,
     times: ArrayLike,
     *,
     n_traj: int,
@@ -69,10 +66,12 @@ def simulate(
     ----------
     model : Model
         Blocks of any sizes and numbers of levels, as long as the largest sector fits in memory.
-    state : State, Mixture, or FinalStates
+    state : State, Mixture, FinalStates, or FinalDensity
         The state at t = 0. ``result.final``, of a run that has kept trajectories, goes on where they have stopped: also
         with another model of the same blocks and modes, a quench. Trajectory i goes on from its state i mod K, with
         random numbers of its own; times, and envelopes of the model, begin at 0 again; mean field goes on as well.
+        ``exact.final`` and ``steady.final`` are density matrices: each trajectory draws one of their eigenstates by the
+        eigenvalues. Mean field goes on from a steady state with the states of one particle that it has.
     times : (T,) array
         Output times, increasing, times[0] ≥ 0.
     n_traj : int
@@ -186,7 +185,7 @@ def simulate(
     def check() -> Point:
         point = Point(
             model,
-            state,
+            starting(state),
             check_times(times),
             n_traj=n_traj,
             seed=seed,
@@ -278,7 +277,7 @@ def _shots(distributions: ArrayLike) -> NDArray[np.float64]:
 
 def trajectory(
     model: Model,
-    state: State | Mixture | FinalStates,
+    state: Start,
     times: ArrayLike,
     *,
     seed: int,
@@ -312,12 +311,16 @@ def trajectory(
     True
     """
     chosen = {} if unravelling is None else unravelling
-    point = Point(model, state, check_times(times), n_traj=1, seed=seed, tolerance=tolerance, unravelling=chosen)
+    point = Point(
+        model, starting(state), check_times(times), n_traj=1, seed=seed, tolerance=tolerance, unravelling=chosen
+    )
     number = checks.integer("index", index, 0)
     with threadpool_limits(1):
         prepare([point.unravelled])
         tell_refusal()
-        one = make_engine(point.unravelled, state, point.times, point.tolerance).run(point.seed, number, record=True)
+        one = make_engine(point.unravelled, point.state, point.times, point.tolerance).run(
+            point.seed, number, record=True
+        )
     assert one.jumps is not None
     named = record_labels(point.unravelled)
     return Trajectory(point.times, model.labels, one.mean, one.sectors, one.jumps, one.records, named)

@@ -14,8 +14,7 @@ from ..errors import ArgumentError, UnsupportedError
 from ..model import Model
 from ..model.collective_average import CollectiveAverage, average_of, emitted
 from ..model.final_states import FinalStates
-from ..model.mixtures import Mixture, check_mixture
-from ..model.states import State
+from ..model.mixtures import check_mixture
 from ..results.two_time import SampledCoincidences, SampledTwoTime, coincidences_of, two_time_of
 from ..theory.mean_field import reference as mean_of_starts
 from ..theory.two_time import check_span, check_taus
@@ -23,7 +22,7 @@ from ..tools import checks
 from ..tools.memory import for_each_rank
 from ..tools.types import Array, Complex
 from ..trajectories.branches import Branches, branching_times
-from .point import Point
+from .point import Point, Start, starting
 from .samples import Sampler, gathered
 
 
@@ -51,7 +50,7 @@ class _Plan:
 
 def two_time(
     model: Model,
-    state: State | Mixture | FinalStates,
+    state: Start,
     taus: ArrayLike,
     a: Mapping[str, ArrayLike],
     b: Mapping[str, ArrayLike],
@@ -127,7 +126,7 @@ def two_time(
 
 def g2(
     model: Model,
-    state: State | Mixture | FinalStates,
+    state: Start,
     taus: ArrayLike,
     of: str | int | Mapping[str, ArrayLike],
     *,
@@ -198,6 +197,7 @@ def g2(
 
 def _plan(model: Any, state: Any, taus: Any, start: Any, n_traj: Any, seed: Any, tolerance: Any, chunk: Any) -> _Plan:
     """All but what acts on the trajectories, checked."""
+    state = starting(state)
     check_mixture(model, state, FinalStates)
     checked = check_taus(taus)
     begun = check_span(start, checked)

@@ -205,10 +205,13 @@ class FinalStates(Final):
         ``final[k]`` is the same with one of them alone.
     runs : int
         How many runs are behind them, one after another.
+    weights : tuple of K float, optional
+        Of states that a density matrix is a mixture of: then each trajectory draws its own by them.
     """
 
     states: tuple[FinalState, ...] = ()
     runs: int = 1
+    weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         everything = (list(range(len(self.blocks))), list(range(len(self.modes))))
@@ -223,6 +226,8 @@ class FinalStates(Final):
                 raise ValueError("a final state lacks blocks or modes, or has one twice")
         if not self.runs >= 1:
             raise ValueError(f"{self.runs} runs are behind final states")
+        if self.weights is not None and (len(self.weights) != len(self.states) or not min(self.weights) >= 0):
+            raise ValueError("the weights of final states do not fit them")
 
     def __len__(self) -> int:
         return len(self.states)
@@ -233,7 +238,7 @@ class FinalStates(Final):
     def __getitem__(self, k: int) -> FinalStates:
         """One of them alone."""
         place = checks.integer("k", k, -len(self.states), len(self.states) - 1)
-        return replace(self, states=(self.states[place],))
+        return replace(self, states=(self.states[place],), weights=None)
 
     @property
     def n_amplitudes(self) -> int:
@@ -241,6 +246,8 @@ class FinalStates(Final):
         return sum(f.amplitudes.size for state in self.states for f in state.factors)
 
     def _title(self) -> str:
+        if self.weights is not None:
+            return f"Mixture of {counted(len(self.states), 'pure state')}, which a density matrix is"
         return f"Final states of {counted(len(self.states), 'trajectory', 'trajectories')} at t = {self.time:g}"
 
     def _lines(self) -> list[str]:
@@ -255,6 +262,12 @@ class FinalStates(Final):
     def dealt(self, index: int) -> FinalState:
         """The state that trajectory ``index`` goes on from."""
         return self.states[index % len(self.states)]
+
+    def drawn(self, generator: np.random.Generator) -> FinalState:
+        """One of the states, by its weight; takes one random number."""
+        assert self.weights is not None
+        place = np.searchsorted(np.cumsum(self.weights), generator.random(), side="right")
+        return self.states[min(int(place), len(self.states) - 1)]
 
 
 def flat(states: Sequence[FinalState]) -> tuple[dict[str, Any], NDArray[np.float64]]:

@@ -17,7 +17,8 @@ from ..basis.rotations import representation
 from ..basis.sectors import Labels, dimension_of, sector_of
 from ..errors import ArgumentError
 from ..model import Block
-from ..model.final_states import Final, FinalStates
+from ..model.final_states import Final, FinalFactor, FinalState, FinalStates
+from ..model.states import Mixture, ProductBlock, State
 from ..tools import checks
 from ..tools.summaries import counted, facts, few, more
 from ..tools.types import Array, Matrix
@@ -25,6 +26,11 @@ from .packed_states import DiagonalPacking, Packing, packed
 
 _TAIL = 1e-29
 """Of a pure state the weight in the last Fock states of a space that holds it."""
+
+_NO_WEIGHT, _NEGATIVE = 1e-15, 1e-2
+"""Eigenvalue of a density matrix below which it is rounding, and what those below 0 may add up to: the largest
+tolerance of a master equation.
+"""
 
 _END, _MORE, _MOST = 4, 16, 4096
 """Fock states at an end that show what is beyond it, those that are added until it is nothing, and the most of them."""
@@ -35,7 +41,8 @@ class FinalDensity(Final):
     """The density matrix that a master equation has come to; ``exact.final``, ``steady.final``.
 
     Another one goes on from it: ``cj.master_equation(model, exact.final, times)``, with the same model or another one
-    of the same blocks and modes, and with times that begin at 0 again.
+    of the same blocks and modes, and with times that begin at 0 again. So do trajectories, ``cj.simulate(model,
+    exact.final, times)``: each draws one of its eigenstates by the eigenvalues.
 
     Attributes
     ----------
@@ -144,6 +151,83 @@ class _Turn:
         if label not in self._known:
             self._known[label] = representation(sector_of(self._block, label), self._relative)
         return self._known[label]
+
+
+def mixture_of(density: FinalDensity) -> FinalStates:
+    """The eigenstates of a density matrix with their eigenvalues as weights.
+
+    Where it has no mean field behind it, as a steady state, that of the particles by themselves takes its place.
+
+    Raises
+    ------
+    ArgumentError
+        If it is no density matrix, up to the error of a master equation.
+    """
+    packing, B = density.packing, len(density.blocks)
+    modes = tuple(range(len(density.modes)))
+    centres = tuple(complex(space.centre) for space in density.spaces)
+    states, weights, lost = [], [], 0.0
+    for labels, dims in zip(density.sectors, density.dims, strict=True):
+        rho = packing.block(density.packed, labels)
+        if density.diagonal:
+            values, kets = rho.diagonal().real, np.eye(len(rho), dtype=complex)
+        else:
+            values, kets = np.linalg.eigh(rho)
+        lost += float(np.abs(values[values < _NO_WEIGHT]).sum())
+        for weight, ket in zip(values, kets.T, strict=True):
+            if weight >= _NO_WEIGHT:
+                window = tuple((0, dim) for dim in dims)
+                tensor = np.ascontiguousarray(ket.reshape(dims))
+                whole = FinalFactor(tuple(range(B)), modes, labels, window, density.frames, centres, tensor).trimmed()
+                states.append(FinalState(_split(whole)))
+                weights.append(float(weight))
+    if lost > _NEGATIVE or not states:
+        raise ArgumentError("state", "be a density matrix", f"eigenvalues that are below 0 add up to {lost:.3g}")
+    total = sum(weights)
+    reference = density.reference
+    if reference is None:
+        reference = Mixture(np.ones(1), (_one_by_one(density),))
+    place = (density.blocks, density.modes, density.time, reference)
+    return FinalStates(*place, tuple(states), weights=tuple(weight / total for weight in weights))
+
+
+def _split(factor: FinalFactor) -> tuple[FinalFactor, ...]:
+    """One basis state as a product of its blocks and modes, which may then be run apart; others stay whole."""
+    if factor.amplitudes.size > 1:
+        return (factor,)
+    one, B = np.ones(1, dtype=complex), len(factor.blocks)
+    blocks = [
+        FinalFactor((b,), (), (factor.labels[b],), (factor.window[b],), (factor.frames[b],), (), one) for b in range(B)
+    ]
+    modes = [
+        FinalFactor((), (m,), (), (factor.window[B + m],), (), (factor.displacements[m],), one) for m in factor.modes
+    ]
+    return (*blocks, *modes)
+
+
+def _one_by_one(density: FinalDensity) -> State:
+    """The product state with the one-particle densities and amplitudes of the modes that a density matrix has."""
+    N, B = sum(block.size for block in density.blocks), len(density.blocks)
+    ones = [np.zeros((block.levels,) * 2, dtype=complex) for block in density.blocks]
+    lowered = np.zeros(len(density.modes), dtype=complex)
+    weight = 0.0
+    for labels, dims in zip(density.sectors, density.dims, strict=True):
+        rho = density.packing.block(density.packed, labels)
+        weight += float(np.trace(rho).real)
+        for axis, dim in enumerate(dims):
+            left, right = prod(dims[:axis]), prod(dims[axis + 1 :])
+            own = np.einsum("aibajb->ij", rho.reshape(left, dim, right, left, dim, right))
+            if axis >= B:
+                lowered[axis - B] += np.sum(np.sqrt(np.arange(1.0, dim)) * own.diagonal(-1))
+                continue
+            sector, size = sector_of(density.blocks[axis], labels[axis]), density.blocks[axis].size
+            for i, j in np.ndindex(ones[axis].shape):
+                unit = np.zeros_like(ones[axis])
+                unit[i, j] = 1
+                ones[axis][j, i] += (sector.one_body(unit) @ own).trace() / size
+    turned = [F @ r @ F.conj().T / weight for F, r in zip(density.frames, ones, strict=True)]
+    amplitudes = [(space.centre + b / weight) / np.sqrt(N) for space, b in zip(density.spaces, lowered, strict=True)]
+    return State(tuple(ProductBlock((r + r.conj().T) / 2) for r in turned), tuple(map(complex, amplitudes)))
 
 
 def density_of(final: FinalStates) -> FinalDensity:

@@ -70,7 +70,8 @@ class DrawnStarts(ChosenStarts):
 
 
 class DealtStarts(ChosenStarts):
-    """Trajectories that go on where those of another run have stopped, one after another, again and again.
+    """Trajectories that go on where those of another run have stopped, one after another, again and again; or by the
+    weights of the states of a density matrix.
 
     The random numbers are those of streams that no run before has used: one with the same seed had those of the
     trajectory in its past.
@@ -80,11 +81,13 @@ class DealtStarts(ChosenStarts):
         self, final: FinalStates, runner: Runner, parts: Sequence[Component], engines: Sequence[Engine]
     ) -> None:
         super().__init__(runner, parts, engines)
-        self._final, self._ahead = final, final.runs * APART
+        self._final, self._ahead, self._stream = final, final.runs * APART, Stream()
 
     def chosen(self, seed: int, index: int, part: int) -> FinalState:
-        """Trajectory i has the state i mod K."""
-        return self._final.dealt(index)
+        """Trajectory i has the state i mod K, or one that it draws."""
+        if self._final.weights is None:
+            return self._final.dealt(index)
+        return self._final.drawn(self._stream.move_to(seed, index, _PART + part + self._ahead))
 
 
 class ContinuedStarts(ChosenStarts):
