@@ -50,6 +50,16 @@ def test_any_number_of_ranks_gives_the_same_bits(ranks, alone, run_file, tmp_pat
     check_output(job, tmp_path)
 
 
+def test_workers_give_the_bits_of_ranks(alone, tmp_path):
+    """And so does a result that is gone on with by them."""
+    arguments, options = ensembles.mixed_start()
+    cj.simulate(*arguments, **options, workers=2).save(tmp_path / "workers.h5")
+    assert digests.of_file(tmp_path / "workers.h5") == digests.of_file(alone / "mixed.h5")
+    begun = cj.simulate(*arguments, **{**options, "n_traj": 25})
+    cj.simulate(*arguments, **options, workers=2, extend=begun).save(tmp_path / "extended.h5")
+    assert digests.of_file(tmp_path / "extended.h5") == digests.of_file(alone / "mixed.h5")
+
+
 @pytest.mark.parametrize("name", ensembles.CASES)
 def test_one_trajectory_alone_equals_its_record(name, alone):
     arguments, options = ensembles.CASES[name]()

@@ -178,7 +178,7 @@ def _details(plan: Plan, all_times: bool) -> list[str]:
         own = tables_of(result, all_times, plan.shown)
         shown += own
         opened = " open" if len(plan.results) <= _OPEN else ""
-        parts.append(f"<details{opened}><summary>{_text(title_of(result))}, seed {result.seed}</summary>")
+        parts.append(f"<details{opened}><summary>{_text(title_of(result))}, seed {result.seeds_in_words()}</summary>")
         parts += [_of_rich(table) for table in own]
         parts.append("</details>")
     return parts + [f'<p class="note">{_text(c)}</p>' for c in captions_of(plan.results, shown)]

@@ -298,7 +298,7 @@ def _show_results(results: ResultSequence, path: Path, console: Console) -> None
             str(len(result.trajectories)),
             f"{len(result.times)} to {result.times[-1]:g}",
             f"{result.tolerance:g}",
-            str(result.seed),
+            result.seeds_in_words(),
             _uncertain(result),
         )
     print_table(console, table)
