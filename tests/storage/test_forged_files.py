@@ -304,3 +304,70 @@ def test_final_states_that_are_none(case, tmp_path):
     result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0.0, 0.5], n_traj=3, keep=3, seed=1)
     change, message = FINAL[case]
     assert message in refused(forged(tmp_path / "r.h5", change, result))
+
+
+def with_json(path, change):
+    """A change of a JSON text in the file, or a text in its place."""
+
+    def apply(file):
+        content = json.loads(file[f"{POINT}/{path}"].asstr()[()])
+        made = change(content)
+        del file[f"{POINT}/{path}"]
+        file[f"{POINT}/{path}"] = made if isinstance(made, str) else json.dumps(made)
+
+    return apply
+
+
+def stop_later(file):
+    file[f"{POINT}/run"].attrs["stop"] = 4
+
+
+def no_last(file):
+    del file[f"{POINT}/run/last/0/mean"]
+
+
+def short_before(file):
+    mean = file[f"{POINT}/run/before/0/mean"][:1]
+    del file[f"{POINT}/run/before/0/mean"]
+    file[f"{POINT}/run/before/0/mean"] = mean
+
+
+CONTINUED = {
+    "seeds do not add up": (with_json("seeds", lambda seeds: [["1", 3]]), "its seeds do not make 6 trajectories"),
+    "one seed twice": (with_json("seeds", lambda seeds: [["1", 3], ["1", 3]]), "its seeds do not make"),
+    "negative": (with_json("seeds", lambda seeds: [["1", 7], ["2", -1]]), "its seeds do not make"),
+    "no seeds": (with_json("seeds", lambda seeds: [1, 2]), "cojump result file"),
+    "deep seeds": (with_json("seeds", lambda seeds: "[" * 10**5), "cojump result file"),
+    "no facts": (with_json("run/identity", lambda facts: [1]), "what says which run it is of is no table"),
+    "rest elsewhere": (stop_later, "its last chunk, 2 to 4, does not fit 3 trajectories"),
+    "no last": (no_last, "cojump result file"),
+    "short": (short_before, "moments of shape"),
+}
+
+
+@pytest.mark.parametrize("case", CONTINUED)
+def test_what_going_on_needs_is_checked(case, tmp_path):
+    model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
+    state = cj.tilted(model, 1.1, 0.4)
+    parts = [cj.simulate(model, state, [0.0, 0.5], n_traj=3, seed=seed, chunk=2) for seed in (1, 2)]
+    change, message = CONTINUED[case]
+    result = cj.merge(parts) if "seed" in case or case == "negative" else parts[0]
+    assert message in refused(forged(tmp_path / "r.h5", change, result))
+
+
+@pytest.mark.parametrize(
+    "change", [lambda f: {key: {} for key in f}, lambda f: {**f, "times": {"shape": [2]}}, lambda f: {}]
+)
+def test_facts_of_no_run_make_no_result_of_it(change, tmp_path):
+    model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
+    call = {"model": model, "state": cj.tilted(model, 1.1, 0.4), "times": [0.0, 0.5]}
+    part = cj.simulate(**call, n_traj=3, seed=1, chunk=2)
+    (loaded,) = cj.load(forged(tmp_path / "r.h5", with_json("run/identity", change), part))
+    for use in (
+        lambda: cj.simulate(**call, n_traj=4, seed=1, chunk=2, extend=loaded),
+        lambda: cj.merge([part, loaded]),
+    ):
+        with pytest.raises(cj.ArgumentError) as caught:
+            use()
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 500

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from ..errors import ArgumentError
+from ..errors import ArgumentError, one_line
 from ..results.result import Result
 from ..tools import checks
 from .chunk import statistics_of
-from .fingerprint import MADE_BY, differences, identity_of, made_by
+from .fingerprint import MADE_BY, Difference, differences, identity_of, made_by
 from .point import Point
 
 OTHER_SEED = "run another seed and join both by cojump.merge"
@@ -25,6 +27,14 @@ def measured_apart(point: Point, result: Result) -> str:
     return (
         f"its trajectories were measured otherwise ({', '.join(names)}), by another version of cojump: go on with that"
     )
+
+
+def compared(name: str, here: Mapping[str, Any], there: Mapping[str, Any], words: tuple[str, str]) -> list[Difference]:
+    """The differences of two results or points; an ArgumentError about ``name`` if a file has something else there."""
+    try:
+        return differences(here, there, words)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError, zlib.error) as error:
+        raise ArgumentError(name, "say which run it is of", f"its file has no such facts: {one_line(error)}") from None
 
 
 def check_extension(point: Point, result: Any) -> None:
@@ -48,14 +58,15 @@ def check_extension(point: Point, result: Any) -> None:
     facts = result.identity.facts
     if MADE_BY not in facts:
         refuse("know which run it is of", f"its file was written by an older cojump; {OTHER_SEED}")
-    found = [difference.text for difference in differences(identity_of(point), facts, ("here", "in the result"))]
+    found = compared("extend", identity_of(point), facts, ("here", "in the result"))
     if found:
-        refuse("be a result of the same call", "; ".join(found[:3]))
+        refuse("be a result of the same call", "; ".join(difference.text for difference in found[:3]))
     if point.n_traj < result.n_traj:
         raise ArgumentError("n_traj", f"be at least {result.n_traj}, that of `extend`", f"it is {point.n_traj}")
     if apart := measured_apart(point, result):
         refuse("be a result of the same call", apart)
-    if facts[MADE_BY] != [made_by()]:
-        refuse("be made by the same code", f"it was made by {'; '.join(map(str, facts[MADE_BY]))}; {OTHER_SEED}")
+    if (by := facts[MADE_BY]) != [made_by()]:
+        others = one_line("; ".join(map(str, by)) if isinstance(by, list) else by)[:300]
+        refuse("be made by the same code", f"it was made by {others}; {OTHER_SEED}")
     if result.rest is None and result.n_traj % point.chunk:
         refuse("have its last chunk apart", f"{result.n_traj} trajectories are no whole chunks; {OTHER_SEED}")

@@ -15,7 +15,8 @@ from ..results.jump_records import JumpRecords
 from ..results.result import Result
 from ..tools import checks
 from .chunk import AVERAGES, statistics_of
-from .fingerprint import MADE_BY, differences
+from .extension import compared
+from .fingerprint import MADE_BY
 
 _FREE = {"seed", "chunk", "keep"}
 """Options in which results may differ that are joined: which trajectories there are, and how many keep their series."""
@@ -87,7 +88,8 @@ def _check_same(first: Result, other: Result, i: int) -> None:
     here, there = other.identity.facts, first.identity.facts
     if (MADE_BY in here) != (MADE_BY in there):
         refuse(f"one of results[0] and results[{i}] is of an older cojump, which told models apart less finely")
-    apart = [d for d in differences(here, there, (f"in results[{i}]", "in results[0]")) if d.name not in _FREE]
+    words = (f"in results[{i}]", "in results[0]")
+    apart = [d for d in compared("results", here, there, words) if d.name not in _FREE]
     if apart:
         refuse("; ".join(d.text for d in apart[:3]))
     one, two = statistics_of(first), statistics_of(other)
