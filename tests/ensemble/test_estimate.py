@@ -100,3 +100,10 @@ def test_show_says_how_long_a_run_takes(tmp_path):
     invoke("run", path)
     _, err = invoke("show", tmp_path / "results", "--ranks", "2", status=2)
     assert "`--ranks` must be given with a run file" in err
+
+
+def test_detectors_cost_what_they_do():
+    model = cj.systems.boundary_time_crystal(size=8, omega=0.4, kappa=1.0)
+    watched = {"decay": cj.unravelling.homodyne(phase=0.0, error=0.1)}
+    found = cj.estimate(model, cj.tilted(model, 1.1, 0.4), [0, 0.2], 10, unravelling=watched, seconds=0.05)
+    assert "diffus" in next(iter(found.methods.values()))

@@ -99,3 +99,15 @@ def test_ctrl_c_leaves_what_is_finished(monkeypatch):
         run(6, chunk=2)
     assert caught.value.partial.n_traj == 3
     np.testing.assert_array_equal(caught.value.partial.samples, whole.samples[:3])
+
+
+def test_workers_give_the_same_bits():
+    z = {"spins": cj.operators.sigma_z}
+    model = cj.systems.boundary_time_crystal(size=6, omega=0.4, kappa=1.0)
+    state, options = cj.tilted(model, 1.1, 0.4), {"start": 0.3, "n_traj": 9, "chunk": 2, "seed": 3}
+    one, two = (cj.two_time(model, state, [0, 0.5], z, z, workers=w, **options) for w in (1, 2))
+    assert np.array_equal(one.samples, two.samples)
+    one, two = (cj.g2(model, state, [0, 0.5], "decay", workers=w, **options) for w in (1, 2))
+    assert np.array_equal(one.samples, two.samples)
+    with pytest.raises(cj.ArgumentError, match="`workers` must be 1 with a communicator"):
+        cj.two_time(model, state, [0, 0.5], z, z, workers=2, comm=object(), **options)

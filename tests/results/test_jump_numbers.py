@@ -64,6 +64,37 @@ def test_channels_and_weights():
     assert np.all(np.abs(difference.cumulants - [0, 20, 0, 20]) < WITHIN * difference.stderr)
 
 
+def test_jumps_are_known_by_their_names(tmp_path):
+    jumps = [
+        cj.LocalJump(j, "a", name=n) for j, n in ((cj.operators.sigma_minus, "decay"), (cj.operators.sigma_plus, None))
+    ]
+    model = cj.Model([cj.Block("a", 5)], jumps=jumps)
+    state = cj.tilted(model, 0, 0)
+    result = cj.simulate(model, state, [0, 1], n_traj=4, record=True)
+    result.save(tmp_path / "r.h5")
+    for known in (result, cj.load(tmp_path / "r.h5")[0]):
+        assert known.activity.labels == known.counts.labels == ("decay", "1", "total")
+        assert known.activity["decay"].mean == known.activity["0"].mean
+        assert known.counts["decay"].mean[-1] == known.counts["0"].mean[-1]
+        for by_name, by_place in (("decay", 0), (["decay", 1], None), ({"decay": 2.0, "1": 1.0}, {0: 2.0, 1: 1.0})):
+            pair = [cj.counting.numbers(known, channels=own).numbers for own in (by_name, by_place)]
+            assert np.array_equal(*pair)
+        waits = [cj.longtime.waiting_times(known, own).intervals for own in ("decay", 0)]
+        assert np.array_equal(*waits)
+        first = [cj.longtime.first_passage(known, 1, own).intervals for own in ("decay", 0)]
+        assert np.array_equal(*first)
+        with pytest.raises(cj.ArgumentError, match="`channels` must be one of decay, 1, or its place, but it is 'up'"):
+            cj.counting.numbers(known, channels="up")
+    one = cj.trajectory(model, state, [0, 1], seed=0, index=0)
+    assert "of decay" in str(one)
+    assert np.array_equal(
+        cj.counting.numbers([one], channels="decay").numbers,
+        cj.counting.numbers(one.jumps, end=1.0, channels=0).numbers,
+    )
+    with pytest.raises(cj.ArgumentError, match="`channel` must be the place of a jump: these have no names"):
+        cj.longtime.waiting_times(one.jumps, "decay")
+
+
 def test_mean_and_fano_factor_are_the_derivatives_of_theta():
     """Long windows of the constrained model; transients fall as 1/width and are far below the errors."""
     model = cj.systems.constrained(12, 0.7, 1.3, 0.8)

@@ -212,16 +212,14 @@ def test_iteration_and_diagonalisation_agree(name, monkeypatch):
 
 
 def test_without_its_matrix(monkeypatch):
-    """A generator that is applied sector by sector has the same spectrum; what needs the matrix refuses."""
+    """A generator that is applied sector by sector has the same spectrum; what needs the matrix refuses (the rest is in
+    test_without_matrix.py).
+    """
     model = MODELS["constrained"](8)
     stored = cj.spectrum.slowest(model, 4)
     monkeypatch.setattr(eigenpairs, "DENSE", 10)
     monkeypatch.setattr(invariant_parts, "entries_in_one_frame", lambda *_: 1e12)
     np.testing.assert_allclose(cj.spectrum.slowest(model, 4).eigenvalues, stored.eigenvalues, rtol=0, atol=1e-11)
-    with pytest.raises(cj.UnsupportedError, match="need the matrix"):
-        cj.spectrum.switching(model)
-    with pytest.raises(cj.UnsupportedError, match="need the matrix"):
-        cj.spectrum.stationary(model)
     with pytest.raises(cj.ArgumentError, match="symmetry"):
         cj.spectrum.gap(model, symmetry={S: np.eye(2)})
 

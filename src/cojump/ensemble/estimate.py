@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from ..model import Model
 from ..model.driven import jump_rate
+from ..model.unravellings import Unravelling
 from ..tools import checks
 from ..tools.checks import check_times
 from ..tools.progress import duration
@@ -99,6 +100,7 @@ def estimate(
     seed: int = 0,
     tolerance: float = 1e-9,
     chunk: int = 64,
+    unravelling: Mapping[str, Unravelling] | None = None,
     ranks: int = 1,
     seconds: float = 1.0,
 ) -> Estimate:
@@ -110,7 +112,7 @@ def estimate(
 
     Parameters
     ----------
-    model, state, times, n_traj, seed, tolerance, chunk
+    model, state, times, n_traj, seed, tolerance, chunk, unravelling
         As for :func:`cojump.simulate`.
     ranks : int
         Processes that share the work.
@@ -135,7 +137,14 @@ def estimate(
     (True, {'spins': 'banded H_eff, windowed'})
     """
     point = Point(
-        model, starting(state), check_times(times), n_traj=n_traj, seed=seed, tolerance=tolerance, chunk=chunk
+        model,
+        starting(state),
+        check_times(times),
+        n_traj=n_traj,
+        seed=seed,
+        tolerance=tolerance,
+        chunk=chunk,
+        unravelling={} if unravelling is None else unravelling,
     )
     ranks = checks.integer("ranks", ranks, 1)
     return estimate_point(point, ranks, checks.number("seconds", seconds, 0, 1e9))

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from ..errors import ArgumentError, SimulationInterrupted
+from ..errors import SimulationInterrupted
 from ..model import Model
+from ..model.channels import channel_names
 from ..model.unravelled import record_labels
 from ..model.unravellings import Unravelling
-from ..parallel.processes import Processes
+from ..parallel.processes import Processes, checked_workers
 from ..results.result import Result
 from ..tools import checks
 from ..tools.checks import check_times
@@ -27,9 +28,6 @@ from .checkpoint import Checkpoint
 from .extension import check_extension
 from .point import Point, Start, starting
 from .run import run_points
-
-_MOST_WORKERS = 4096
-"""More processes than that are a mistake."""
 
 
 def simulate(
@@ -206,10 +204,8 @@ def simulate(
             check_extension(point, extend)
         return point
 
-    several = checks.integer("workers", workers, 1, _MOST_WORKERS)
+    several = checked_workers(workers, comm)
     directory = None if checkpoint is None else checks.path("checkpoint", checkpoint)
-    if several > 1 and comm is not None:
-        raise ArgumentError("workers", "be 1 with a communicator, whose ranks share the work", f"it is {several}")
     try:
         return _run(check, comm, several, directory, extend, checks.boolean("progress", progress))
     except SimulationInterrupted:
@@ -323,4 +319,6 @@ def trajectory(
         )
     assert one.jumps is not None
     named = record_labels(point.unravelled)
-    return Trajectory(point.times, model.labels, one.mean, one.sectors, one.jumps, one.records, named)
+    return Trajectory(
+        point.times, model.labels, one.mean, one.sectors, one.jumps, one.records, named, tuple(channel_names(model))
+    )

@@ -15,6 +15,7 @@ from ..model import Model
 from ..model.collective_average import CollectiveAverage, average_of, emitted
 from ..model.final_states import FinalStates
 from ..model.mixtures import check_mixture
+from ..parallel.processes import Processes, checked_workers
 from ..results.two_time import SampledCoincidences, SampledTwoTime, coincidences_of, two_time_of
 from ..theory.mean_field import reference as mean_of_starts
 from ..theory.two_time import check_span, check_taus
@@ -60,6 +61,7 @@ def two_time(
     seed: int = 0,
     tolerance: float = 1e-9,
     chunk: int = 64,
+    workers: int = 1,
     comm: Any = None,
     progress: bool = False,
 ) -> SampledTwoTime:
@@ -84,7 +86,7 @@ def two_time(
         written "cavity": (c_x, c_y): (1, 1j) is a/√N.
     start : float
         s.
-    n_traj, seed, tolerance, chunk, comm, progress
+    n_traj, seed, tolerance, chunk, workers, comm, progress
         As for :func:`simulate`.
 
     Returns
@@ -106,9 +108,10 @@ def two_time(
     >>> bool(np.all(np.abs(found.connected - exact.connected) < 4 * found.connected_stderr))
     True
     """
+    several = checked_workers(workers, comm)
 
     def check() -> _Plan:
-        plan = _plan(model, state, taus, start, n_traj, seed, tolerance, chunk)
+        plan = _plan(model, state, taus, start, n_traj, seed, tolerance, chunk, several)
         pair = average_of(plan.point.model, "a", a), average_of(plan.point.model, "b", b)
         return replace(plan, averages=pair)
 
@@ -120,7 +123,7 @@ def two_time(
         p = plan.point
         return two_time_of(plan.taus, plan.start, p.model.size, p.seed, p.tolerance, samples, reference)
 
-    found: SampledTwoTime = _run(check, sampler_of, finish, _reference, np.complex128, comm, progress)
+    found: SampledTwoTime = _run(check, sampler_of, finish, _reference, np.complex128, comm, several, progress)
     return found
 
 
@@ -135,6 +138,7 @@ def g2(
     seed: int = 0,
     tolerance: float = 1e-9,
     chunk: int = 64,
+    workers: int = 1,
     comm: Any = None,
     progress: bool = False,
 ) -> SampledCoincidences:
@@ -152,7 +156,7 @@ def g2(
     of : str, int or mapping
         The name of a mode; the name of a collective jump or of the loss of a mode, or its place among ``model.jumps``;
         or c as an average {block: matrix}.
-    start, n_traj, seed, tolerance, chunk, comm, progress
+    start, n_traj, seed, tolerance, chunk, workers, comm, progress
         As for :func:`two_time`.
 
     Returns
@@ -175,9 +179,10 @@ def g2(
     >>> print(found.mean.round(2), found.stderr.round(2))
     [0.   0.39 1.  ] [0.   0.01 0.04]
     """
+    several = checked_workers(workers, comm)
 
     def check() -> _Plan:
-        plan = _plan(model, state, taus, start, n_traj, seed, tolerance, chunk)
+        plan = _plan(model, state, taus, start, n_traj, seed, tolerance, chunk, several)
         plan = replace(plan, averages=(emitted(plan.point.model, of),))
         if len(plan.branches().parts_of(plan.averages[0])) != 1:
             raise UnsupportedError("g² is of blocks and modes that are coupled: `of` acts on some that run apart")
@@ -191,11 +196,13 @@ def g2(
         p = plan.point
         return coincidences_of(plan.taus, plan.start, p.seed, p.tolerance, samples)
 
-    found: SampledCoincidences = _run(check, sampler_of, finish, _no_reference, np.float64, comm, progress)
+    found: SampledCoincidences = _run(check, sampler_of, finish, _no_reference, np.float64, comm, several, progress)
     return found
 
 
-def _plan(model: Any, state: Any, taus: Any, start: Any, n_traj: Any, seed: Any, tolerance: Any, chunk: Any) -> _Plan:
+def _plan(
+    model: Any, state: Any, taus: Any, start: Any, n_traj: Any, seed: Any, tolerance: Any, chunk: Any, workers: int
+) -> _Plan:
     """All but what acts on the trajectories, checked."""
     state = starting(state)
     check_mixture(model, state, FinalStates)
@@ -206,7 +213,7 @@ def _plan(model: Any, state: Any, taus: Any, start: Any, n_traj: Any, seed: Any,
         raise ArgumentError("taus", f"be apart beside start = {begun:g}", "some of start + taus are the same number")
     whole = model if model.averages is None else replace(model, averages=None)
     point = Point(whole, state, times, n_traj=n_traj, seed=seed, tolerance=tolerance, chunk=chunk)
-    needed, have = 16.0 * (2 * len(checked) + 1) * point.n_traj, for_each_rank()
+    needed, have = 16.0 * (2 * len(checked) + 1) * point.n_traj, for_each_rank(workers)
     beside = 2 * point.recipe.nbytes(1)
     if needed + beside > have:
         found = (
@@ -236,6 +243,7 @@ def _run(
     reference_of: Callable[[_Plan], NDArray[Any]],
     kind: type,
     comm: Any,
+    workers: int,
     progress: Any,
 ) -> Any:
     """One process, or the ranks of a communicator, which all have the same plan."""
@@ -266,7 +274,7 @@ def _run(
 
         world = wrap(comm)
     if world is None:
-        return run(check(), None)
+        return run(check(), Processes(workers) if workers > 1 else None)
     try:
         return run(world.together(check, _Plan.facts, _apart), world)
     finally:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -103,7 +104,8 @@ class Counts(Labelled):
     ----------
     times : (T,) array
     labels : tuple of L + 1 strings
-        Position of each channel in ``model.jumps``, and "total".
+        Name of each jump, or its place in ``model.jumps`` where it has none, and "total". The place of a jump with a
+        name, ["0"], finds it, too.
     mean, stderr : (T, L + 1) arrays
         Mean over the trajectories, and its standard error.
     variance : (T, L + 1) array
@@ -122,9 +124,10 @@ class Counts(Labelled):
 
     def __getitem__(self, label: str) -> Count:
         """One channel, or the total."""
-        one = super().__getitem__(label)
-        variance = self.variance[:, checks.place(label, self.labels)]
-        return Count(label, one.mean, one.stderr, one.uncertain, variance)
+        found = _label(label, self.labels)
+        one = super().__getitem__(found)
+        variance = self.variance[:, checks.place(found, self.labels)]
+        return Count(found, one.mean, one.stderr, one.uncertain, variance)
 
     def _title(self) -> str:
         return f"Numbers of jumps from t = 0 on: {counted(len(self.labels) - 1, 'channel')}, {span(self.times)}"
@@ -142,7 +145,8 @@ class Activity(Labelled):
     Attributes
     ----------
     labels : tuple of L + 1 strings
-        Position of each channel in ``model.jumps``, and "total".
+        Name of each jump, or its place in ``model.jumps`` where it has none, and "total". The place of a jump with a
+        name, ["0"], finds it, too.
     start, end : float
         First and last time of the window.
     number, variance : (L + 1,) arrays
@@ -169,6 +173,10 @@ class Activity(Labelled):
     uncertain: NDArray[np.bool_] | None = None
     fano_uncertain: NDArray[np.bool_] | None = None
 
+    def __getitem__(self, label: str) -> Average:
+        """One channel, or the total."""
+        return super().__getitem__(_label(label, self.labels))
+
     def _title(self) -> str:
         return f"Jumps per time and particle from t = {self.start:g} to {self.end:g}: {few(self.labels)}"
 
@@ -178,23 +186,46 @@ class Activity(Labelled):
         )
 
 
+def _label(label: Any, labels: Sequence[str]) -> Any:
+    """What a channel is called here: by its name, or by its place."""
+    if isinstance(label, str) and label not in labels and label.isdecimal() and int(label) < len(labels) - 1:
+        return labels[int(label)]
+    return label
+
+
+def _named(labels: tuple[str, ...], names: Sequence[str] | None) -> tuple[str, ...]:
+    """Places with the names of the jumps that have one; a name that could be taken for something else is left out."""
+    if names is None or len(names) != len(labels) - 1:
+        return labels
+    clear = [
+        name if not name.isdecimal() and name != labels[-1] else place
+        for name, place in zip(names, labels[:-1], strict=True)
+    ]
+    return (*clear, labels[-1])
+
+
 def _settled(count: int, mean: Array, comoment: Array, fires: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(.., L + 1) channels that cannot jump, or whose jumps enough trajectories have seen, and whether all are such."""
     channels = ~fires | (seen_by(count, mean[..., :-1], comoment[..., :-1]) >= LEAST)
     return np.concatenate([channels, channels.all(axis=-1, keepdims=True)], axis=-1)
 
 
-def counts_of(extra: Extra, fires: NDArray[np.bool_] | None = None) -> Counts:
-    """Numbers of jumps from what the meter gathered; ``fires`` (L,) says which channels can jump."""
+def counts_of(extra: Extra, fires: NDArray[np.bool_] | None = None, names: Sequence[str] | None = None) -> Counts:
+    """Numbers of jumps from what the meter gathered; ``fires`` (L,) says which channels can jump, ``names`` (L,) are
+    what they are called.
+    """
     m, constant = extra.moments, None
     if fires is not None:
         constant = _settled(m.count, m.mean, m.comoment, fires) | (extra.times == 0)[:, None]
     variance, estimates = m.covariance(), extra.estimates(constant)
-    return Counts(extra.times, extra.labels, estimates.mean, estimates.stderr, variance, estimates.uncertain)
+    labels = _named(extra.labels, names)
+    return Counts(extra.times, labels, estimates.mean, estimates.stderr, variance, estimates.uncertain)
 
 
-def activity_of(extra: Extra, n_particles: int, fires: NDArray[np.bool_] | None = None) -> Activity:
-    """Activity and Fano factor from what the meter gathered; ``fires`` (L,) says which channels can jump.
+def activity_of(
+    extra: Extra, n_particles: int, fires: NDArray[np.bool_] | None = None, names: Sequence[str] | None = None
+) -> Activity:
+    """Activity and Fano factor from what the meter gathered; ``fires`` (L,) and ``names`` as for :func:`counts_of`.
 
     F = s²/n̄ varies with the samples as the mean of z_i/n̄, z_i = (n_i - n̄)² - F n_i. As long as counts are small most of
     the variance of z is in trajectories with more jumps than any that ran; so one more is counted, with one jump more
@@ -225,7 +256,7 @@ def activity_of(extra: Extra, n_particles: int, fires: NDArray[np.bool_] | None 
         carried = np.where(np.isfinite(effective), effective, 0.0) >= _OF_SQUARES * LEAST
         fano_flags = (number > 0) & ~(carried & (unseen <= error / 2))
     return Activity(
-        extra.labels,
+        _named(extra.labels, names),
         *extra.interval,
         number,
         variance,

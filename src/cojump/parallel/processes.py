@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from ..errors import ArgumentError, Interrupted, WorkerError
+from ..tools import checks
 from .one_process import Alone
 
 _PATIENCE = 0.1
@@ -33,6 +34,16 @@ _LEFT = 5.0
 """Seconds that a process has to end before it is killed."""
 
 _DONE, _FAILED = "done", "failed"
+
+_MOST_WORKERS = 4096
+
+
+def checked_workers(workers: object, comm: object) -> int:
+    """How many processes share the work; 1 beside the ranks of a communicator."""
+    several = checks.integer("workers", workers, 1, _MOST_WORKERS)
+    if several > 1 and comm is not None:
+        raise ArgumentError("workers", "be 1 with a communicator, whose ranks share the work", f"it is {several}")
+    return several
 
 
 class Processes(Alone):

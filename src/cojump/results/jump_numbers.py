@@ -13,7 +13,7 @@ from ..tools import checks
 from ..tools.numbers import format_value
 from ..tools.summaries import Summarised, counted, facts, more, table
 from ..tools.types import Array
-from .jump_records import window_of
+from .jump_records import channel_place, jump_names, window_of
 
 _MOST_WINDOWS = 10**8
 
@@ -89,7 +89,7 @@ def numbers(
     start: float = 0.0,
     end: float | None = None,
     width: float | None = None,
-    channels: int | Sequence[int] | Mapping[int, float] | None = None,
+    channels: int | str | Sequence[int | str] | Mapping[int | str, float] | None = None,
 ) -> JumpNumbers:
     """Count the jumps of an ensemble in windows of time.
 
@@ -102,8 +102,9 @@ def numbers(
         What is looked at; by default until the earliest end of a record.
     width : float, optional
         Length of a window, as many of which as fit follow one another from ``start`` on; by default one window.
-    channels : int, sequence of int, or mapping of int to float, optional
-        Positions in ``model.jumps`` of what is counted, with weights if they are given; all jumps otherwise.
+    channels : int, str, sequence of these, or mapping of these to float, optional
+        Names of jumps, or positions in ``model.jumps``, of what is counted, with weights if they are given; all jumps
+        otherwise. Bare records know no names.
 
     Returns
     -------
@@ -134,7 +135,7 @@ def numbers(
         raise ArgumentError("width", f"be at most {last - begin:g}, from start to end", f"it is {length:g}")
     if W * len(given) > _MOST_WINDOWS:
         raise ArgumentError("width", f"leave at most {_MOST_WINDOWS:,} windows", f"there are {W * len(given):,}")
-    weights = _weights(channels)
+    weights = _weights(channels, jump_names(records))
     edges = begin + length * np.arange(W + 1)
     found = np.empty((len(given), W))
     for row, record in zip(found, given, strict=True):
@@ -147,18 +148,18 @@ def numbers(
     return JumpNumbers(found, length, cumulants, errors, fano, fano_error)
 
 
-def _weights(channels: Any) -> dict[int, float] | None:
+def _weights(channels: Any, names: Sequence[str] | None) -> dict[int, float] | None:
     if channels is None:
         return None
     if isinstance(channels, Mapping):
         return {
-            checks.integer("channels", key, 0): checks.number(f"channels[{checks.shown(key)}]", w)
+            channel_place("channels", key, names): checks.number(f"channels[{checks.shown(key)}]", w)
             for key, w in channels.items()
         }
-    if isinstance(channels, int | np.integer):
-        return {checks.integer("channels", channels, 0): 1.0}
-    listed = checks.items("channels", channels, "a position in model.jumps, a list of them, or a mapping to weights")
-    return {checks.integer("channels", key, 0): 1.0 for key in listed}
+    if isinstance(channels, int | np.integer | str):
+        return {channel_place("channels", channels, names): 1.0}
+    listed = checks.items("channels", channels, "a jump's place or name, a list of them, or a mapping to weights")
+    return {channel_place("channels", key, names): 1.0 for key in listed}
 
 
 def _of(channels: Array, weights: Mapping[int, float]) -> Array:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import ArgumentError
+from ..errors import EXPECTED, ArgumentError, StorageError
 from ..tools import checks
 from ..tools.checks import check_times
 from ..tools.summaries import Summarised, counted, more
@@ -113,6 +113,30 @@ def given_records(records: Any) -> list[tuple[NDArray[np.void], float | None]]:
             raise ArgumentError("records", "have times in order", "in one a jump is earlier than the jump before it")
         found.append((record, float(check_times(item.times)[-1]) if hasattr(item, "times") else None))
     return found
+
+
+def jump_names(records: Any) -> list[str] | None:
+    """What the jumps of a result, or of trajectories, are called; None where that is not known."""
+    first = (
+        records[0] if isinstance(records, Sequence) and not isinstance(records, str | bytes) and records else records
+    )
+    if hasattr(first, "jump_names"):
+        return list(first.jump_names)
+    setup = getattr(records, "setup", None)
+    try:
+        return None if setup is None else setup.jump_names()
+    except (*EXPECTED, StorageError):  # a file that does not say, or says it wrongly
+        return None
+
+
+def channel_place(name: str, key: Any, names: Sequence[str] | None) -> int:
+    """The position in ``model.jumps`` of a jump that is given by it or by its name."""
+    if not isinstance(key, str):
+        return checks.integer(name, key, 0)
+    if names is None or key not in names:
+        known = f"one of {checks.named(names)}, or its place" if names else "the place of a jump: these have no names"
+        raise ArgumentError(name, f"be {known}", f"it is {checks.shown(key)}")
+    return names.index(key)
 
 
 def ends_of(given: Sequence[tuple[NDArray[np.void], float | None]], begin: float) -> list[float]:

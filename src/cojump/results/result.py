@@ -26,7 +26,7 @@ from ..tools.numbers import format_number, format_value
 from ..tools.summaries import Summarised, counted, facts, few, more, span, table
 from ..tools.types import Array
 from .continuation import Identity, Rest
-from .jump_records import JumpRecords
+from .jump_records import JumpRecords, jump_names
 from .setup import Setup
 
 
@@ -346,13 +346,14 @@ class Result(Averages):
     @cached_property
     def counts(self) -> Counts:
         """Number of jumps of each channel, and of all, from t = 0 to the output times."""
-        return counts_of(self._extra("counts", "counts"), None if self.chance is None else self.chance.fires)
+        fires = None if self.chance is None else self.chance.fires
+        return counts_of(self._extra("counts", "counts"), fires, jump_names(self))
 
     @cached_property
     def activity(self) -> Activity:
         """Jumps per unit time and particle, and the Fano factor, in the measurement window (all times without one)."""
         fires = None if self.chance is None else self.chance.fires
-        return activity_of(self._extra("activity", "activity"), self.n_particles, fires)
+        return activity_of(self._extra("activity", "activity"), self.n_particles, fires, jump_names(self))
 
     @cached_property
     def observables(self) -> Estimates:

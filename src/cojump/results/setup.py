@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from ..errors import EXPECTED, StorageError, foreign, one_line
 from ..model import Model
+from ..model.channels import channel_names
 from ..model.envelopes import Shape
 from ..model.final_states import FinalStates
 from ..model.mixtures import Mixture
@@ -88,6 +89,12 @@ class Setup:
             both = self._read()
             self._model = self._called(**both["call"]) if "call" in both else _rebuilt(both["model"], Model)
         return self._model
+
+    def jump_names(self) -> list[str] | None:
+        """What the jumps are called; None where only a user's function, which is not run for that, would say it."""
+        if self._model is None and "call" in self._read():
+            return None
+        return channel_names(self.model())
 
     def state(self) -> State | Mixture | FinalStates:
         """The state at t = 0."""

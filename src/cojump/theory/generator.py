@@ -7,10 +7,11 @@ terms of other frames than the first are applied between the representations of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import product
 from math import comb, prod
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -134,8 +135,36 @@ class Generator(SectorStates):
 
     def __call__(self, vector: Array) -> Array:
         """dρ/dt as a packed vector."""
-        change = self._maps[0] @ vector
-        for map_, turns in zip(self._maps[1:], self._turns, strict=True):
+        return self._applied(self._maps, vector)
+
+    def adjoint(self, vector: Array) -> Array:
+        """The transposed map: dX/dt of an observable in the Heisenberg picture, as a packed vector."""
+        return self._applied(self._adjoint_maps, vector)
+
+    @cached_property
+    def _adjoint_maps(self) -> list[Any]:
+        return [
+            csr_array(map_.T) if isinstance(map_, csr_array) else SectorMaps(op, self.packing, adjoint=True)
+            for map_, op in zip(self._maps, self._operators, strict=True)
+        ]
+
+    def gains(self, jumps: Collection[int], *, adjoint: bool = False) -> Callable[[Array], Array]:
+        """The map Σ K ρ K† of some jumps of the model, or its transposed."""
+        maps = [
+            SectorMaps(
+                operators,
+                self.packing,
+                jumps=[n for n, l in enumerate(frame.jumps or range(len(frame.model.jumps))) if l in jumps],
+                drift=False,
+                adjoint=adjoint,
+            )
+            for operators, frame in zip(self._operators, self.frames, strict=True)
+        ]
+        return lambda vector: self._applied(maps, vector)
+
+    def _applied(self, maps: Sequence[Any], vector: Array) -> Array:
+        change: Array = maps[0] @ vector
+        for map_, turns in zip(maps[1:], self._turns, strict=True):
             turned = self._rotate(vector, turns, inverse=False)
             change += self._rotate(map_ @ turned, turns, inverse=True)
         return change

@@ -40,10 +40,13 @@ class Frame:
         The blocks, with those terms that belong to this frame.
     unitaries : dict of int to (d, d) unitary
         Columns are the kets of the new basis, by number of the block; a block that is not in it keeps its basis.
+    jumps : tuple of int
+        Which jumps of the whole model those of this one are; all of them, in their order, if it is empty.
     """
 
     model: Model
     unitaries: dict[int, Matrix]
+    jumps: tuple[int, ...] = ()
 
 
 def frames_of(model: Model) -> list[Frame]:
@@ -74,7 +77,8 @@ def frames_of(model: Model) -> list[Frame]:
             assert unitary is not None
             if frames or not is_diagonal(unitary):
                 unitaries[b] = unitary
-        frames.append(Frame(_rotated(model, own, unitaries), unitaries))
+        H = len(model.hamiltonian)
+        frames.append(Frame(_rotated(model, own, unitaries), unitaries, tuple(sorted(n - H for n in own if n >= H))))
     return frames
 
 

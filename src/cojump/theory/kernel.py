@@ -24,6 +24,7 @@ from ..errors import ConvergenceError, UnsupportedError
 from ..tools.types import Array, Matrix
 from .generator import Generator
 from .invariant_parts import parts_of
+from .no_jump_inverse import VECTORS, Map, NoJumpInverse, null_vector
 
 _SHIFT, VANISHING = 1e-9, 1e-11
 """Shift of the inverse iteration, and the eigenvalue that is taken as zero; the norm is 1."""
@@ -34,6 +35,9 @@ _MOST = 64
 _SUPPORT, _CLUSTER = 1e-9, 1e-6
 """Eigenvalues of a state below this, of its largest, are none; those of a conserved quantity that differ by less are
 the same."""
+
+_IDLE, _NOTHING_NEW, _DIRECTIONS = 2, 1e-7, 800
+"""Random starts in a row that lead to nothing new, what is nothing, and directions that an iteration keeps at most."""
 
 _ROUNDING = 1e-8
 """A residual or a trace that is off by more is not rounding."""
@@ -101,6 +105,50 @@ def kernel_of(generator: Generator, matrix: csr_array) -> Kernel:
     if not states:
         raise ConvergenceError("No stationary state was found: no eigenvalue of the generator vanishes")
     return Kernel(np.array(states), np.array(conserved), len(right) - len(states), right, left)
+
+
+def kernel_by_iteration(generator: Generator) -> Kernel:
+    """The kernel without a matrix, from random starts until they lead to nothing new.
+
+    Raises
+    ------
+    UnsupportedError
+        If it has more than 64 dimensions.
+    ConvergenceError
+        If an iteration does not come to an end, or rounding leaves no clear kernel.
+    """
+    inverse, identity = NoJumpInverse(generator), generator.packing.identity
+    right = _null_vectors(generator, generator.norm, inverse, identity, generator.spare)
+    left = _null_vectors(generator.adjoint, generator.norm, inverse.adjoint, identity, generator.spare)
+    if left.shape != right.shape:
+        raise ConvergenceError("No clear kernel of the generator was found: eigenvalues too close to zero")
+    left = _dual(right, left)
+    found = _minimal(generator, right, left, np.arange(generator.packing.size))
+    states, conserved = (np.array(own) for own in zip(*found, strict=True))
+    return Kernel(states, conserved, len(right) - len(states), right, left)
+
+
+def _null_vectors(apply: Map, norm: float, inverse: Map, around: Array, spare: int) -> Array:
+    """(d, n) orthonormal null vectors of a map."""
+    rng, found = np.random.default_rng(0), np.zeros((0, len(around)))
+    missed = 0
+    while missed < _IDLE:
+        if len(found) >= _MOST:
+            raise UnsupportedError(
+                f"The stationary states are too many: the generator has a kernel of more than {_MOST} dimensions"
+            )
+        start = rng.normal(size=len(around)) + (around if not len(found) else 0.0)
+        vector = null_vector(apply, norm, inverse, start, max(min(spare - VECTORS - len(found), _DIRECTIONS), 2))
+        vector = vector / np.linalg.norm(vector)
+        rest = vector - (found @ vector) @ found
+        size = float(np.linalg.norm(rest))
+        if size < _NOTHING_NEW:
+            missed += 1
+            continue
+        rest = rest / size
+        rest -= (found @ rest) @ found
+        found = np.vstack([found, rest / np.linalg.norm(rest)])
+    return found
 
 
 def _dual(right: Array, left: Array) -> Array:

@@ -37,11 +37,12 @@ _ORTHOGONAL = 0.1
 class NoJumpInverse:
     """(𝓛_0 - s)⁻¹ on packed vectors, 𝓛_0 ρ = -i(H_eff ρ - ρ H_eff†).
 
-    With -iH_eff - s/2 = U T U† the equation is T Y + Y T† = U†ρU, Y = U†XU.
+    With -iH_eff - s/2 = U T U† the equation is T Y + Y T† = U†ρU, Y = U†XU; that of the transposed map, of 𝓛_0†, is
+    T† Y + Y T. s is 0 and a little, or ``above`` and a little.
     """
 
-    def __init__(self, generator: Generator) -> None:
-        shift = _SHIFT * (generator.norm or 1.0)
+    def __init__(self, generator: Generator, above: float = 0.0) -> None:
+        shift = above + _SHIFT * (generator.norm or 1.0)
         self._places = generator.packing.slices
         self._forms = {
             labels: schur(-1j * generator.effective_hamiltonian(labels) - shift / 2 * np.eye(dim), output="complex")
@@ -50,17 +51,32 @@ class NoJumpInverse:
 
     def __call__(self, vector: Array) -> Array:
         """X as a packed vector."""
+        return self._solved(vector, "N", "C")
+
+    def adjoint(self, vector: Array) -> Array:
+        """The same of the transposed map."""
+        return self._solved(vector, "C", "N")
+
+    def _solved(self, vector: Array, left: str, right: str) -> Array:
         result = np.empty_like(vector)
         for labels, (T, U) in self._forms.items():
             place = self._places[labels]
             rho = unpacked(vector[place].reshape(T.shape))
-            Y, scale, _ = ztrsyl(T, T, U.conj().T @ rho @ U, tranb="C")
+            Y, scale, _ = ztrsyl(T, T, U.conj().T @ rho @ U, trana=left, tranb=right)
             result[place] = packed(U @ Y @ U.conj().T).ravel() / scale
         return result
 
 
+Map = Callable[[Array], Array]
+
+
 def null_vector(
-    generator: Generator, inverse: NoJumpInverse, start: Array, directions: int, told: Callable[[float], None]
+    generator: Map,
+    norm: float,
+    inverse: Map,
+    start: Array,
+    directions: int,
+    told: Callable[[float], None] = lambda share: None,
 ) -> Array:
     """A vector with 𝓛ρ = 0 to rounding: ``start`` and what the Krylov space of its derivative takes from it.
 
@@ -72,7 +88,7 @@ def null_vector(
     ConvergenceError
         If the residual stays above 1e-13.
     """
-    scale = generator.norm or 1.0
+    scale = norm or 1.0
     rho = start / np.linalg.norm(start)
     first = before = np.inf
     spent = 0
@@ -89,7 +105,7 @@ def null_vector(
         def reached(relative: float, now: float = residual, digits: float = digits, first: float = first) -> None:
             told(float(np.log10(first / (now * relative)) / digits))
 
-        y, steps = _least_residual(lambda v: generator(inverse(v)), -change, directions, _ENOUGH / residual, reached)
+        y, steps = least_residual(lambda v: generator(inverse(v)), -change, directions, _ENOUGH / residual, reached)
         rho = rho + inverse(y)
         rho /= np.linalg.norm(rho)
         before, spent = residual, spent + steps
@@ -101,8 +117,8 @@ def null_vector(
     return rho
 
 
-def _least_residual(
-    apply: Callable[[Array], Array], right: Array, most: int, enough: float, told: Callable[[float], None]
+def least_residual(
+    apply: Map, right: Array, most: int, enough: float, told: Callable[[float], None] = lambda share: None
 ) -> tuple[Array, int]:
     """The y in the Krylov space of ``right`` that makes ‖apply(y) - right‖ least, and its dimension (GMRES).
 

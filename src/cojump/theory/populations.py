@@ -403,9 +403,9 @@ def check_populations(model: Model, unknowns: float, memory: float, *, factors: 
         fill = unknowns * max(_FILL * np.log2(unknowns + 1), unknowns ** (1 - 2 / axes) if axes > 2 else 0.0)
         needed += 14.0 * fill
     if needed > memory * GIB:
+        number = f"{unknowns:,.0f}" if unknowns < 1e15 else f"{unknowns:.3g}"
         raise ArgumentError(
             "model",
             f"fit its populations into memory = {memory:g} GiB",
-            f"its {f'{unknowns:,.0f}' if unknowns < 1e15 else f'{unknowns:.3g}'} populations need about "
-            f"{needed / GIB:.3g} GiB",
+            f"its {number} populations need about {needed / GIB:.3g} GiB",
         )

@@ -6,7 +6,7 @@ need no memory beside ρ, since a sector of dimension D has D² unknowns and ope
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,14 +100,42 @@ class SectorMaps:
 
     Of y = Re ρ + Im ρ the map ρ' = K ρ K† with K = A + iB makes y' = A (A yᵀ - B y)ᵀ + B (A y + B yᵀ)ᵀ, and
     ρ' = -i H_eff ρ + h.c. with H_eff = P + iQ makes y' = (Q y - P yᵀ) + (Q yᵀ + P y)ᵀ.
+
+    Parameters
+    ----------
+    operators : Operators
+    packing : Packing
+    jumps : collection of int, optional
+        Those of which the gain K ρ K† is in the map; all of them if it is not given.
+    drift : bool
+        Whether H_eff is in it.
+    adjoint : bool
+        The transposed map in place of it, X' = K† X K and X' = i H_eff† X + h.c.: tr(X ρ') = tr(X' ρ).
     """
 
-    def __init__(self, operators: Operators, packing: Packing) -> None:
+    def __init__(
+        self,
+        operators: Operators,
+        packing: Packing,
+        *,
+        jumps: Collection[int] | None = None,
+        drift: bool = True,
+        adjoint: bool = False,
+    ) -> None:
         self._packing = packing
-        self._terms = []
+        moves: dict[Labels, list[tuple[Labels, csr_array | None, csr_array | None]]] = {s: [] for s in packing.dims}
+        drifts: dict[Labels, tuple[csr_array | None, csr_array | None]] = {}
         for source in packing.dims:
-            H, jumps = terms(operators, source)
-            self._terms.append((source, _parts(H), [(target, *_parts(K)) for _, target, K in jumps]))
+            H, outcomes = terms(operators, source)
+            drifts[source] = _parts(csr_array(-H.conj().T) if adjoint else H) if drift else (None, None)
+            for jump, target, K in outcomes:
+                if jumps is not None and jump not in jumps:
+                    continue
+                if adjoint:
+                    moves[target].append((source, *_parts(csr_array(K.conj().T))))
+                else:
+                    moves[source].append((target, *_parts(K)))
+        self._terms = [(source, drifts[source], moves[source]) for source in packing.dims]
 
     @property
     def norm(self) -> float:

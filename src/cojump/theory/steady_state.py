@@ -541,7 +541,7 @@ def _by_iteration(generator: Generator, told: Callable[[float], None]) -> tuple[
             told((n + share) / 2)
 
         start = identity + rng.normal(size=packing.size)
-        vector = null_vector(generator, inverse, start, directions, reached)
+        vector = null_vector(generator, generator.norm, inverse, start, directions, reached)
         found.append(vector / np.linalg.norm(vector))
         strengths = np.linalg.svd(np.array(found), compute_uv=False)
         count = int(np.sum(strengths > _SAME))

@@ -13,7 +13,8 @@ for k > 0, right and left vectors r and ℓ with ℓ·r = 1, and ℓ·r_k = 0,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import factorial
 from typing import Any
@@ -36,12 +37,14 @@ from ..model.model import check_model
 from ..model.states import State, check_start
 from ..tools import checks
 from ..tools.summaries import Summarised, facts, more, table
-from ..tools.types import Array
+from ..tools.types import Array, Matrix
 from .fock_growth import Edge, grown, spaces_at_rest
 from .generator import GIB, Generator, check_unknowns
 from .invariant_parts import arranged, parts_of
+from .no_jump_inverse import VECTORS, Map, NoJumpInverse, least_residual
 from .populations import Populations, checked_method, factors_of, populations_for
-from .spectrum.eigenpairs import slowest_pairs
+from .spectrum.eigenpairs import Eigenpairs, slowest_pairs
+from .spectrum.slow_modes import some_populations
 
 ORDER = 4
 """Derivatives that are given."""
@@ -62,6 +65,10 @@ _MOST_POINTS = 10_000
 
 _BASIS = 60
 """Vectors that the iteration keeps."""
+
+_LEAST, _DIRECTIONS, _ENOUGH = 120, 400, 1e-10
+"""Vectors that must fit beside a generator without a matrix, directions of a Krylov iteration at most, and the residual
+that it comes to before it is refined."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,7 +158,8 @@ def theta(
     state : State, optional
         Look only at the sectors that this start comes to: a collective jump alone keeps every sector.
     memory : float
-        GiB that may be used; the matrix of the generator and its factors have to fit.
+        GiB that may be used. Where the matrix of the generator and its factors do not fit, it is applied without one:
+        1 kB for each unknown.
     method : str
         "populations", "full" or "auto", as for :func:`cojump.master_equation`.
 
@@ -212,13 +220,127 @@ def theta(
     return Theta(fields, table_[0], mean, variance, third, fourth, table_[-1], counted, model.size)
 
 
+class _Part(ABC):
+    """One part of the tilted generator, as matrices or as maps.
+
+    Attributes
+    ----------
+    places : (n,) int array
+        Of the packed vector.
+    norm : float
+        A bound on the norm of the generator.
+    """
+
+    def __init__(self, places: NDArray[np.intp], norm: float) -> None:
+        self.places, self.norm = places, norm
+
+    @abstractmethod
+    def pairs(self, s: float) -> Eigenpairs:
+        """The two leading eigenvalues at s, with right vectors."""
+
+    @abstractmethod
+    def leading(self, s: float, value: float, start: Array) -> _Leading:
+        """That eigenvalue near ``value`` with a right vector near ``start``, in full."""
+
+
+class _MatrixPart(_Part):
+    """A part with its matrix, and ``gains`` w: the jumps of weight w in it."""
+
+    def __init__(
+        self,
+        places: NDArray[np.intp],
+        norm: float,
+        matrix: csr_array,
+        gains: dict[float, csr_array],
+        factors: Callable[[csc_array], Any],
+    ) -> None:
+        super().__init__(places, norm)
+        self._matrix, self._gains, self._factors = matrix, gains, factors
+
+    def _tilted(self, s: float) -> csr_array:
+        return csr_array(sum((np.expm1(-s * w) * gain for w, gain in self._gains.items()), self._matrix))
+
+    def pairs(self, s: float) -> Eigenpairs:
+        """The two leading eigenvalues at s, with right vectors."""
+        return slowest_pairs(self._tilted(s), len(self.places), 2, self.norm)
+
+    def leading(self, s: float, value: float, start: Array) -> _Leading:
+        """By inverse iteration: θ is the nearest eigenvalue by far."""
+        L, n = self._tilted(s), len(self.places)
+        inverse = self._factors(((value + _SHIFT * self.norm) * eye_array(n) - L).tocsc())
+        right, left = start, start
+        for _ in range(3):
+            right = inverse.solve(right / np.linalg.norm(right))
+            left = inverse.solve(left / np.linalg.norm(left), trans="T")
+        changes = {w: csr_array(np.exp(-s * w) * gain).__matmul__ for w, gain in self._gains.items()}
+
+        def corrected(residual: Array) -> Array:
+            step: Array = -inverse.solve(residual)
+            return step
+
+        return _Leading(self.places, L.__matmul__, changes, right, left, corrected)
+
+
+class _MapPart(_Part):
+    """The whole without a matrix; ``kinds`` w: the jumps of weight w."""
+
+    def __init__(self, generator: Generator, kinds: Mapping[float, Sequence[int]]) -> None:
+        super().__init__(np.arange(generator.packing.size), generator.norm or 1.0)
+        self._generator = generator
+        self._gains = {w: generator.gains(jumps) for w, jumps in kinds.items()}
+        self._turned = {w: generator.gains(jumps, adjoint=True) for w, jumps in kinds.items()}
+        self._start = some_populations(generator)
+
+    def _tilted(self, s: float, *, turned: bool = False) -> Map:
+        apply = self._generator.adjoint if turned else self._generator
+        gains = self._turned if turned else self._gains
+        return lambda v: sum((np.expm1(-s * w) * gain(v) for w, gain in gains.items()), apply(v))
+
+    def pairs(self, s: float) -> Eigenpairs:
+        """The two leading eigenvalues at s, with right vectors."""
+        return slowest_pairs(self._tilted(s), len(self.places), 2, self.norm, start=self._start)
+
+    def leading(self, s: float, value: float, start: Array) -> _Leading:
+        """The left vector by the same iteration; the derivatives by a Krylov iteration that inverts all but jumps."""
+        L = self._tilted(s)
+        turned = slowest_pairs(self._tilted(s, turned=True), len(self.places), 1, self.norm, start=self._start)
+        left = _real(turned.right[:, 0])
+        left = left / (left @ start)
+        inverse = NoJumpInverse(self._generator, max(value, 0.0))
+        directions = max(min(self._generator.spare - VECTORS - 2 * ORDER, _DIRECTIONS), 2)
+        changes = {w: _times(np.exp(-s * w), gain) for w, gain in self._gains.items()}
+
+        def corrected(residual: Array) -> Array:
+            def apply(y: Array) -> Array:
+                x = inverse(y)
+                x -= (left @ x) * start
+                made = L(x) - value * x
+                projected: Array = made - (left @ made) * start
+                return projected
+
+            y, _ = least_residual(apply, residual, directions, _ENOUGH)
+            return inverse(y)
+
+        return _Leading(self.places, L, changes, start, left, corrected)
+
+
+def _times(factor: float, apply: Map) -> Map:
+    return lambda vector: factor * apply(vector)
+
+
+def _real(vector: Matrix) -> Array:
+    """An eigenvector of a real eigenvalue, as real numbers of unit norm."""
+    turned = (vector * np.conj(vector[np.argmax(np.abs(vector))])).real
+    return np.asarray(turned / np.linalg.norm(turned))
+
+
 class Tilted:
-    """The tilted generator of a model, part by part.
+    """The tilted generator of a model, part by part where it has a matrix.
 
     Raises
     ------
     ArgumentError
-        If its matrix or the factors do not fit into the memory.
+        If it does not fit into the memory.
     """
 
     def __init__(
@@ -231,43 +353,29 @@ class Tilted:
         chosen: Populations | None = None,
     ) -> None:
         self.model, self.spaces = model, spaces
-        generator: Generator | Populations
-        if chosen is None:
-            generator, matrix = arranged(model, occupied, spaces, memory)
+        kinds = {float(w): [l for l, own in enumerate(weights) if own == w] for w in np.unique(weights) if w}
+        self.generator: Generator | Populations
+        if chosen is not None:
+            self.generator = chosen
+            self._parts: list[_Part] = list(_cut(chosen, chosen.matrix, weights, kinds))
         else:
-            generator, matrix = chosen, chosen.matrix
-        if matrix is None or (isinstance(generator, Generator) and 32 * _fill(generator) > memory * GIB):
-            raise ArgumentError(
-                "model",
-                f"have a generator whose matrix and factors fit into memory = {memory:g} GiB",
-                f"it has {generator.packing.size:,} unknowns",
-            )
-        self.generator = generator
-        self.norm = generator.norm or 1.0
-        kinds = [float(w) for w in np.unique(weights) if w]
-        gains = {w: generator.gain([float(own == w) for own in weights]) for w in kinds}
-        pattern = abs(matrix)
-        for gain in gains.values():
-            pattern = csr_array(pattern + abs(gain))
-        self._parts = []
-        own_parts = parts_of(generator, pattern) if isinstance(generator, Generator) else generator.parts(pattern)
-        for part in own_parts:
-            if part.diagonal:
-                own = part.places
-                cut = {w: csr_array(gain[own][:, own]) for w, gain in gains.items()}
-                self._parts.append((own, csr_array(matrix[own][:, own]), cut))
-        self._edge = Edge(model, spaces, generator.packing, generator.dims) if spaces else None
-        self._factors = factors_of if chosen is not None else splu
+            generator, matrix = arranged(model, occupied, spaces, memory)
+            if matrix is None or 32 * _fill(generator) > memory * GIB:
+                generator = Generator(model, occupied, memory=memory, least=_LEAST, spaces=spaces)
+                self._parts = [_MapPart(generator, kinds)]
+            else:
+                self._parts = list(_cut(generator, matrix, weights, kinds))
+            self.generator = generator
+        self.norm = self.generator.norm or 1.0
+        self._edge = Edge(model, spaces, self.generator.packing, self.generator.dims) if spaces else None
 
     def at(self, s: float) -> tuple[Array, list[int]]:
         """(θ, θ', .., θ'''', error) at s; and the modes of which more Fock states are needed."""
-        found: list[tuple[float, _Leading]] = []
-        for places, matrix, gains in self._parts:
-            L = csr_array(sum((np.expm1(-s * w) * gain for w, gain in gains.items()), matrix))
-            pairs = slowest_pairs(L, len(places), 2, self.norm)
-            changes = {w: np.exp(-s * w) * gain for w, gain in gains.items()}
+        found: list[tuple[float, _Part, Array]] = []
+        for part in self._parts:
+            pairs = part.pairs(s)
             found += [
-                (float(value.real), _Leading(places, L, changes, vector.real, self.norm, self._factors))
+                (float(value.real), part, _real(vector))
                 for value, vector in zip(pairs.values, pairs.right.T, strict=True)
             ]
         found.sort(key=lambda one: -one[0])
@@ -276,9 +384,9 @@ class Tilted:
                 f"θ(s) is not unique at s = {s:g}: several sectors or dark states have the same leading eigenvalue, "
                 f"and the statistics depend on the start; `state` chooses the sectors of one"
             )
-        value, leading = found[0]
-        derivatives, right, left = leading.expand(value)
-        return derivatives, self._outgrown(leading.places, right, left)
+        value, part, start = found[0]
+        derivatives, right, left = part.leading(s, value, start).expand()
+        return derivatives, self._outgrown(part.places, right, left)
 
     def _outgrown(self, places: NDArray[np.intp], right: Array, left: Array) -> list[int]:
         """Modes at whose edge more is lost than θ may be wrong by: |ℓ| times what r loses there."""
@@ -292,62 +400,87 @@ class Tilted:
         return [m for m, lost in enumerate(self._edge.losses(whole[0])) if largest * lost > allowed]
 
 
+def _cut(
+    generator: Generator | Populations, matrix: csr_array, weights: Array, kinds: Mapping[float, Sequence[int]]
+) -> Iterator[_MatrixPart]:
+    """The parts with populations."""
+    gains = {w: generator.gain([float(own == w) for own in weights]) for w in kinds}
+    pattern = csr_array(sum((abs(gain) for gain in gains.values()), abs(matrix)))
+    whole = isinstance(generator, Generator)
+    for part in parts_of(generator, pattern) if isinstance(generator, Generator) else generator.parts(pattern):
+        if part.diagonal:
+            own = part.places
+            cut = {w: csr_array(gain[own][:, own]) for w, gain in gains.items()}
+            factors = splu if whole else factors_of
+            yield _MatrixPart(own, generator.norm or 1.0, csr_array(matrix[own][:, own]), cut, factors)
+
+
 class _Leading:
-    """The leading eigenvalue of one part, with ``changes`` w: e^{-sw} times the jumps of weight w."""
+    """The leading eigenvalue of one part.
+
+    Parameters
+    ----------
+    places : (n,) int array
+    apply : callable
+        The tilted generator 𝓛.
+    changes : dict of float to callable
+        w: e^{-sw} times the jumps of weight w.
+    right, left : arrays
+        Its vectors, not normalised.
+    corrected : callable
+        About (𝓛 - θ)⁻¹ of a residual, to be refined.
+    """
 
     def __init__(
         self,
         places: NDArray[np.intp],
-        matrix: csr_array,
-        changes: dict[float, csr_array],
-        start: Array,
-        norm: float,
-        factors: Callable[[csc_array], Any],
+        apply: Map,
+        changes: dict[float, Map],
+        right: Array,
+        left: Array,
+        corrected: Map,
     ) -> None:
-        self.places, self._matrix, self._changes, self._start, self._norm = places, matrix, changes, start, norm
-        self._factors = factors
+        self.places, self._apply, self._changes, self._corrected = places, apply, changes, corrected
+        self._right = right / np.linalg.norm(right)
+        self._left = left / (left @ self._right)
 
-    def expand(self, value: float) -> tuple[Array, Array, Array]:
+    def expand(self) -> tuple[Array, Array, Array]:
         """(θ, θ', .., error), the right and the left vector."""
-        L, n = self._matrix, len(self.places)
-        shift = value + _SHIFT * self._norm
-        inverse = self._factors((shift * eye_array(n) - L).tocsc())
-        right, left = self._start, self._start
-        for _ in range(3):  # inverse iteration: θ is the nearest eigenvalue by far
-            right = inverse.solve(right / np.linalg.norm(right))
-            left = inverse.solve(left / np.linalg.norm(left), trans="T")
-        right = right / np.linalg.norm(right)
-        left = left / (left @ right)
-        theta = float(left @ (L @ right))
-        error = float(np.linalg.norm(L @ right - theta * right) * np.linalg.norm(left))
+        right, left = self._right, self._left
+        moved = self._apply(right)
+        theta = float(left @ moved)
+        error = float(np.linalg.norm(moved - theta * right) * np.linalg.norm(left))
 
         def order(k: int, vector: Array) -> Array:
-            return sum(((-w) ** k / factorial(k) * (M @ vector) for w, M in self._changes.items()), np.zeros(n))
+            terms = ((-w) ** k / factorial(k) * gain(vector) for w, gain in self._changes.items())
+            return sum(terms, np.zeros(len(vector)))
 
         thetas, rows = [theta], [right]
         for m in range(1, ORDER + 1):
             made = [order(k, rows[m - k]) for k in range(1, m + 1)]
             thetas.append(float(left @ sum(made)))
-            source = -sum((x - thetas[k] * rows[m - k] for k, x in enumerate(made, 1)), np.zeros(n))
-            rows.append(self._solved(inverse, source, theta, right, left))
+            if m < ORDER:
+                source = -sum((x - thetas[k] * rows[m - k] for k, x in enumerate(made, 1)), np.zeros(len(right)))
+                rows.append(self._solved(source, theta))
         derivatives = [factorial(m) * value for m, value in enumerate(thetas)]
         return np.array([*derivatives, error]), right, left
 
-    def _solved(self, inverse: Any, source: Array, theta: float, right: Array, left: Array) -> Array:
-        """Solve (𝓛 - θ) x = source with ℓ·x = 0, from the factors of shift - 𝓛 by refinement.
+    def _solved(self, source: Array, theta: float) -> Array:
+        """Solve (𝓛 - θ) x = source with ℓ·x = 0 by refinement.
 
-        One step leaves the part shift/(shift + gap) of the error.
+        With factors of shift - 𝓛 one step leaves the part shift/(shift + gap) of the error.
         """
+        right, left = self._right, self._left
         source = source - (left @ source) * right
         x, before = np.zeros_like(source), np.inf
         for _ in range(_REFINEMENTS):
-            residual = source - (self._matrix @ x - theta * x)
+            residual = source - (self._apply(x) - theta * x)
             residual -= (left @ residual) * right
             size = float(np.linalg.norm(residual))
             if size <= 1e-15 * np.linalg.norm(source) or size > 0.5 * before:
                 break
             before = size
-            x = x - inverse.solve(residual)
+            x = x + self._corrected(residual)
             x -= (left @ x) * right
         if not size <= _ALLOWED * np.linalg.norm(source):
             raise ConvergenceError(

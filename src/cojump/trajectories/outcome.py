@@ -37,6 +37,8 @@ class Trajectory(Labelled):
         detected so (``cojump.unravelling``): ∫dY, in units of the root of time.
     record_labels : tuple of C strings
         The names of these jumps, with .x and .y for the two quadratures of heterodyne detection.
+    jump_names : tuple of L strings
+        Names of all jumps of the model, or their places where they have none.
     """
 
     times: NDArray[np.float64]
@@ -46,6 +48,7 @@ class Trajectory(Labelled):
     jumps: NDArray[np.void]
     records: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
     record_labels: tuple[str, ...] = ()
+    jump_names: tuple[str, ...] = ()
 
     def _title(self) -> str:
         return f"Trajectory of {counted(len(self.jumps), 'jump')}: {span(self.times)}"
@@ -53,7 +56,8 @@ class Trajectory(Labelled):
     def _lines(self) -> list[str]:
         jumps = self.jumps
         channels, numbers = np.unique(jumps["channel"], return_counts=True)
-        by_channel = few([f"{n:,} of channel {c}" for c, n in zip(channels, numbers, strict=True)])
+        names = dict(enumerate(self.jump_names))
+        by_channel = few([f"{n:,} of {_called(names.get(c), c)}" for c, n in zip(channels, numbers, strict=True)])
         lines = facts(
             ("averages", few(self.labels)),
             ("jumps", by_channel),
@@ -62,6 +66,10 @@ class Trajectory(Labelled):
         if len(self.times):
             lines += last_averages(self, f"at t = {self.times[-1]:g}")
         return lines + more(f'["{self.labels[0]}"].mean, .mean, .sectors, .jumps; cj.longtime')
+
+
+def _called(name: str | None, place: int) -> str:
+    return f"channel {place}" if name is None or name == str(place) else name
 
 
 class Runner(Protocol):

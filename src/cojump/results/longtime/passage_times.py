@@ -8,12 +8,12 @@ import numpy as np
 
 from ...errors import ArgumentError
 from ...tools import checks
-from ..jump_records import chosen, window_of
+from ..jump_records import channel_place, chosen, jump_names, window_of
 from .waiting_times import WaitingTimes
 
 
 def first_passage(
-    records: Any, number: int = 1, channel: int | None = None, *, start: float = 0.0, end: float | None = None
+    records: Any, number: int = 1, channel: int | str | None = None, *, start: float = 0.0, end: float | None = None
 ) -> WaitingTimes:
     """Times until the jump with a given number, counted from ``start``, over an ensemble.
 
@@ -26,8 +26,8 @@ def first_passage(
         As for :func:`waiting_times`.
     number : int
         Which jump: 1 is the first.
-    channel : int, optional
-        Position in ``model.jumps``; None takes all jumps together.
+    channel : int or str, optional
+        Position in ``model.jumps``, or the name of a jump; None takes all jumps together.
     start, end : float
         As for :func:`waiting_times`.
 
@@ -50,7 +50,7 @@ def first_passage(
     0.243 ± 0.012
     """
     count = checks.integer("number", number, 1)
-    place = None if channel is None else checks.integer("channel", channel, 0)
+    place = None if channel is None else channel_place("channel", channel, jump_names(records))
     given, ends, begin = window_of(records, start, end)
     passed, cut = [], []
     for record, until in zip(given, ends, strict=True):

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...errors import ArgumentError
-from ...tools import checks
 from ...tools.checks import check_times
 from ...tools.numbers import format_value
 from ...tools.summaries import Summarised, facts, more
 from ...tools.types import Array
-from ..jump_records import chosen, window_of
+from ..jump_records import channel_place, chosen, jump_names, window_of
 from .kept_series import series_matrix
 
 _UNKNOWN = 0.02
@@ -156,7 +155,7 @@ class _ProductLimit:
 
 
 def waiting_times(
-    records: Any, channel: int | None = None, *, start: float = 0.0, end: float | None = None
+    records: Any, channel: int | str | None = None, *, start: float = 0.0, end: float | None = None
 ) -> WaitingTimes:
     """Waiting times between successive jumps of one channel, or of any.
 
@@ -165,8 +164,8 @@ def waiting_times(
     records : Result, Trajectory or structured array, or a sequence of the latter
         A result of a run with ``record=True``, trajectories (:func:`cojump.trajectory`), which know when they end, or
         their jump records ``.jumps``.
-    channel : int, optional
-        Position in ``model.jumps``; None takes all jumps together.
+    channel : int or str, optional
+        Position in ``model.jumps``, or the name of a jump; None takes all jumps together.
     start : float
         Jumps before it are left out (burn-in).
     end : float, optional
@@ -187,7 +186,7 @@ def waiting_times(
     >>> print(f"{waits.mean:.3f} ± {waits.stderr:.3f}")
     0.494 ± 0.011
     """
-    number = None if channel is None else checks.integer("channel", channel, 0)
+    number = None if channel is None else channel_place("channel", channel, jump_names(records))
     given, ends, begin = window_of(records, start, end)
     pieces, cut = [np.empty(0)], [0.0][:0]
     for record, until in zip(given, ends, strict=True):

@@ -48,13 +48,31 @@ class Eigenpairs:
 
 
 def slowest_pairs(
-    apply: csr_array | Callable[[Array], Array], size: int, k: int, norm: float, *, left: bool = False
+    apply: csr_array | Callable[[Array], Array],
+    size: int,
+    k: int,
+    norm: float,
+    *,
+    left: bool = False,
+    turned: Callable[[Array], Array] | None = None,
+    start: Array | None = None,
 ) -> Eigenpairs:
     """The k eigenvalues with the largest real parts; all of them if there are fewer.
 
     Small matrices are diagonalised. Of larger ones, and of maps, e^{𝓛τ} is iterated (Arnoldi with restarts): its
     largest eigenvalues are those of 𝓛 with the largest real parts, whatever their frequencies; λ itself is the Rayleigh
     quotient of 𝓛. Copies of a degenerate eigenvalue may be missed by the iteration, not by the diagonalisation.
+
+    Parameters
+    ----------
+    apply : sparse matrix or callable
+    size, k : int
+    norm : float
+        A bound on the norm of the map.
+    left : bool
+        Whether left vectors are wanted, of a map with ``turned``, the transposed one.
+    start : array, optional
+        What the iteration begins with, which does not leave what is connected to it.
 
     Raises
     ------
@@ -65,12 +83,15 @@ def slowest_pairs(
         dense = apply.toarray() if isinstance(apply, csr_array) else np.array([apply(e) for e in np.eye(size)]).T
         return _dense(dense, min(k, size))
     map_ = (lambda v: apply @ v) if isinstance(apply, csr_array) else apply
-    values, right = _iterated(map_, size, k, norm)
+    values, right = _iterated(map_, size, k, norm, start)
     errors = np.linalg.norm(_on_complex(map_, right) - right * values, axis=0)
-    if not left or not isinstance(apply, csr_array):
+    if not left:
         return Eigenpairs(values, right, None, errors)
-    turned = csr_array(apply.T)
-    others, vectors = _iterated(lambda v: turned @ v, size, k, norm)
+    if turned is None:
+        assert isinstance(apply, csr_array)
+        transposed = csr_array(apply.T)
+        turned = transposed.__matmul__
+    others, vectors = _iterated(turned, size, k, norm, start)
     partner = [int(np.argmin(np.abs(others - value))) for value in values]
     chosen = vectors[:, partner]
     overlap = np.einsum("nk,nk->k", chosen, right)
@@ -87,9 +108,11 @@ def _dense(matrix: Array, k: int) -> Eigenpairs:
         return Eigenpairs(values.astype(complex), right.astype(complex), left / overlap, errors / np.abs(overlap))
 
 
-def _iterated(apply: Callable[[Array], Array], size: int, k: int, norm: float) -> tuple[NDArray[np.complex128], Matrix]:
+def _iterated(
+    apply: Callable[[Array], Array], size: int, k: int, norm: float, start: Array | None = None
+) -> tuple[NDArray[np.complex128], Matrix]:
     rng = np.random.default_rng(0)
-    vector = rng.normal(size=size)
+    vector = rng.normal(size=size) if start is None else start
     seen = 0.0
     for _ in range(30):  # a norm of what matters: a bound by column sums is up to ten times as large
         vector = apply(vector / np.linalg.norm(vector))
@@ -127,7 +150,7 @@ def _iterated(apply: Callable[[Array], Array], size: int, k: int, norm: float) -
             k=wanted,
             ncv=basis,
             which="LM",
-            v0=rng.normal(size=size),
+            v0=rng.normal(size=size) if start is None else start,
             maxiter=_MOST,
         )
     except ArpackNoConvergence as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -187,10 +187,6 @@ def slow_pairs(
         if matrix is not None:
             parts = list(parts_of(generator, matrix, symmetry))
     norm = generator.norm or 1.0
-    if left and matrix is None:
-        raise UnsupportedError(
-            f"Rates of switching need the matrix of the generator, which does not fit into memory = {memory:g} GiB"
-        )
     size = generator.packing.size
     found: list[tuple[complex, float, Part | None, Matrix, Matrix | None]] = []
     kernel, undamped = [], []
@@ -198,7 +194,11 @@ def slow_pairs(
         if left and part is not None and not part.diagonal:
             continue
         if part is None or matrix is None:
-            pairs, places = _decaying(generator, size, k, norm, left), np.arange(size)
+            assert isinstance(generator, Generator)
+            turned = generator.adjoint if left else None
+            # from populations nothing leads to what they are not connected to
+            start = some_populations(generator) if left else None
+            pairs, places = _decaying(generator, size, k, norm, left, turned, start), np.arange(size)
         else:
             places = part.places
             pairs = _decaying(csr_array(matrix[places][:, places]), len(places), k, norm, left)
@@ -235,11 +235,26 @@ def slow_pairs(
     )
 
 
-def _decaying(apply: Any, size: int, k: int, norm: float, left: bool) -> Eigenpairs:
+def some_populations(generator: Generator) -> Array:
+    """A random vector of populations."""
+    rng = np.random.default_rng(0)
+    packing = generator.packing
+    return packing.pack({s: np.diag(rng.normal(size=dim)).astype(complex) for s, dim in packing.dims.items()})
+
+
+def _decaying(
+    apply: Any,
+    size: int,
+    k: int,
+    norm: float,
+    left: bool,
+    turned: Callable[[Array], Array] | None = None,
+    start: Array | None = None,
+) -> Eigenpairs:
     """Enough pairs of one part that k of those that decay, one of each pair, are among them."""
     wanted = min(k + 3, size)
     while True:
-        pairs = slowest_pairs(apply, size, wanted, norm, left=left)
+        pairs = slowest_pairs(apply, size, wanted, norm, left=left, turned=turned, start=start)
         decaying = (-pairs.values.real > FLOOR * norm) & (pairs.values.imag >= -FLOOR * norm)
         # the last one may be half of a pair
         if decaying[: len(decaying) - 1].sum() >= k or wanted >= size:

@@ -23,8 +23,11 @@ from ...tools.types import Array, Matrix
 from ..fock_growth import Edge, grown, spaces_at_rest
 from ..generator import Generator, check_unknowns
 from ..invariant_parts import arranged
-from ..kernel import Kernel, kernel_of
+from ..kernel import Kernel, kernel_by_iteration, kernel_of
 from ..steady_state import LOST, SteadyState, described
+
+_LEAST = 160
+"""Vectors that the iteration without a matrix must be able to keep."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,17 +90,18 @@ def stationary(model: Model, state: State | None = None, *, memory: float = 4.0)
     state : State, optional
         Look only at the sectors that this start comes to, and say with which probability it ends in each state.
     memory : float
-        GiB that may be used; the generator is stored as a matrix and factorised.
+        GiB that may be used. Where the matrix of the generator fits it is factorised, part by part; else its kernel is
+        iterated from random starts until they lead to nothing new, which takes some 1.5 kB for each unknown.
 
     Raises
     ------
     ArgumentError
         If an argument breaks a rule or the model needs more memory.
     UnsupportedError
-        For terms that change in time, if the matrix does not fit into the memory, if there are too many stationary
-        states (more than 64 that nothing keeps apart), or if a start with modes is given.
+        For terms that change in time, if there are too many stationary states (more than 64 that nothing keeps apart,
+        or in all without a matrix), or if a start with modes is given.
     ConvergenceError
-        If rounding leaves no clear kernel.
+        If rounding leaves no clear kernel, or an iteration does not come to an end.
 
     Examples
     --------
@@ -126,13 +130,8 @@ def stationary(model: Model, state: State | None = None, *, memory: float = 4.0)
     with threadpool_limits(1):
         while True:
             check_unknowns(model, starts, memory, spaces=spaces)
-            generator, matrix = arranged(model, occupied, spaces, memory)
-            if matrix is None:
-                raise UnsupportedError(
-                    f"The stationary states need the matrix of the generator, which does not fit into memory = "
-                    f"{memory:g} GiB"
-                )
-            kernel = kernel_of(generator, matrix)
+            generator, matrix = arranged(model, occupied, spaces, memory, least=_LEAST)
+            kernel = kernel_by_iteration(generator) if matrix is None else kernel_of(generator, matrix)
             edge = Edge(model, spaces, generator.packing, generator.dims)
             allowed = LOST * (model.fastest or 1.0)
             lost = np.max([edge.losses(vector) for vector in kernel.states], axis=0) if spaces else np.zeros(0)

@@ -100,7 +100,7 @@ def switching(model: Model, *, state: State | None = None, memory: float = 4.0, 
     state : State, optional
         Look only at the sectors that this start comes to.
     memory : float
-        GiB that may be used; the matrix of the generator has to fit.
+        GiB that may be used. Where the matrix of the generator does not fit it is applied without one.
     method : str
         "populations", "full" or "auto", as for :func:`cojump.master_equation`: phases are told apart by populations, so
         that nothing is lost with them alone.
@@ -110,8 +110,8 @@ def switching(model: Model, *, state: State | None = None, memory: float = 4.0, 
     ArgumentError
         If an argument breaks a rule or the model needs more memory.
     UnsupportedError
-        For modes and for terms that change in time, if the matrix does not fit into the memory, if the steady state is
-        not unique, or if the slowest mode oscillates.
+        For modes and for terms that change in time, if the steady state is not unique, or if the slowest mode
+        oscillates.
     ConvergenceError
         If the iteration does not come to an end.
 
