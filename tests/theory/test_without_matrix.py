@@ -51,7 +51,7 @@ def test_theta(model, channels, without):
 
 def test_switching(without, monkeypatch):
     monkeypatch.setattr(eigenpairs, "DENSE", 10)
-    model = cj.systems.facilitated(size=5, omega=0.1, kappa=5.0, gamma=1.0)
+    model = cj.systems.facilitated(size=3, omega=0.1, kappa=5.0, gamma=1.0)
     with_it, found = cj.spectrum.switching(model), without(cj.spectrum.switching, model)
     np.testing.assert_allclose(found.rates, with_it.rates, rtol=1e-9)
     np.testing.assert_allclose(found.mean, with_it.mean, rtol=0, atol=1e-9)
