@@ -40,8 +40,6 @@ def lased():
     return model, cj.product(model, {S: [1, 0], "m": 0.2})
 
 
-QUANTA = "Attractors are those of models without jumps with a quantum, but jumps[0] is a ModeJump"
-
 REFUSED = {
     "emits is missing": (lambda: cj.ModeJump(LOWER, S, "m", emits=None), "Argument `emits` must be True or False, but"),
     "no mode of that name": (
@@ -60,10 +58,6 @@ REFUSED = {
         lambda: laser(rated(argument=({S: Z}, {"m": Z}))),
         "Rates and potentials are functions of averages of particles: jumps[0].argument has the mode 'm'",
     ),
-    "fixed points with quanta": (lambda: cj.attractors.fixed_points(laser()), QUANTA),
-    "a cycle with quanta": (lambda: cj.attractors.limit_cycle(*lased()), QUANTA),
-    "a survey with quanta": (lambda: cj.attractors.survey(laser()), QUANTA),
-    "a scan with quanta": (lambda: cj.attractors.scan(lambda *_: laser(), [0.0], [0.0]), QUANTA),
     "bounds with quanta": (lambda: cj.bounds.gronwall(*lased(), TIMES), "The bound holds for particles alone"),
     "a collective jump with a number for Γ": (
         lambda: gated(2.0),

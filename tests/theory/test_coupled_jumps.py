@@ -257,6 +257,57 @@ def check_quanta(build, states, sizes, drift_degree, spread_degree, wrong, state
     np.testing.assert_allclose(expansion.amplitudes(change), flow.modes(r, alphas), rtol=0, atol=1e-12)
 
 
+def laser(pump=2.25, energy=0.0, drive=0.0, unit=1.0, **rate):
+    """Atoms that a pump inverts, and light that they emit and absorb; α is lost at the rate ¼."""
+    terms = [cj.ModeEnergy(unit * energy, "m")] + ([cj.ModeDrive(unit * drive, "m")] if drive else [])
+    root = np.sqrt(unit)
+    jumps = [
+        cj.LocalJump(root * np.sqrt(pump) * RAISE, "a"),
+        cj.LocalJump(root * 0.5 * LOWER, "a"),
+        cj.ModeJump(root * LOWER, "a", "m", emits=True, **rate),
+        cj.ModeJump(root * RAISE, "a", "m", emits=False, **rate),
+        cj.ModeLoss(unit * 0.5, "m"),
+    ]
+    return cj.Model([cj.Block("a", 50), cj.Mode("m")], terms, jumps)
+
+
+def test_a_laser_above_its_threshold():
+    """Loss is gain at <σ_z> = κ, and the pump gives |α|² = 3/4 (by hand); the dark state is unstable."""
+    for unit in (1.0, 2.0**30):
+        points = cj.attractors.fixed_points(laser(unit=unit), starts=4)
+        lit, dark = sorted(points, key=lambda point: -abs(point.amplitudes[0]))
+        assert (lit.stability, dark.stability) == ("neutral", "unstable")
+        assert lit.mean[2] == pytest.approx(0.5, abs=1e-9)
+        assert abs(lit.amplitudes[0]) ** 2 == pytest.approx(0.75, abs=1e-9)
+        assert dark.mean[2] == pytest.approx(0.8, abs=1e-9)
+        assert not points.certain
+        assert "jumps with a quantum may drive a mode outwards" in points.doubt
+    (below,) = cj.attractors.fixed_points(laser(pump=0.1), starts=10)
+    assert below.stability == "stable"
+    rest = cj.attractors.stability(laser(), [*lit.densities, *lit.amplitudes])
+    assert rest.stability == "neutral"
+
+
+def test_a_laser_turns_and_is_driven():
+    """With an energy its phase turns; a drive holds it, where mean field comes to; a Γ moves its threshold."""
+    found = cj.attractors.survey(laser(energy=0.7), search=10)
+    (cycle,) = found.cycles
+    assert cycle.period == pytest.approx(2 * np.pi / 0.7, rel=1e-5)
+    np.testing.assert_allclose(np.hypot(*cycle.mean[:, -2:].T), np.sqrt(0.75), rtol=0, atol=1e-4)
+    assert all(isinstance(end, type(cycle)) for end in found.reached)
+    model = laser(drive=0.1)
+    (point,) = [p for p in cj.attractors.fixed_points(model, starts=10) if p.stability == "stable"]
+    mf = cj.mean_field(model, cj.product(model, {"a": [0, 1], "m": 0.1}), [0, 200])
+    np.testing.assert_allclose(point.mean, mf.mean[-1], rtol=0, atol=1e-7)
+    # Γ² = 3x/2, x = (1 + z)/2: the loss ½ is the gain z 3x/2
+    rated = laser(rate=lambda x: 1.5 * x, argument={"a": np.diag([1.0, 0.0])})
+    lit = next(p for p in cj.attractors.fixed_points(rated, starts=10) if abs(p.amplitudes[0]) > 0.1)
+    assert lit.mean[2] == pytest.approx((np.sqrt(1 + 8 / 3) - 1) / 2, abs=1e-9)
+    theory = cj.fluctuations.stationary(model, [*point.densities, *point.amplitudes])
+    path = cj.mean_field(model, cj.product(model, {"a": point.densities[0], "m": point.amplitudes[0]}), [0, 200])
+    np.testing.assert_allclose(theory.covariance, path.covariance[-1], rtol=0, atol=1e-6)
+
+
 @pytest.mark.validation
 def test_exact_moments_with_quanta_extrapolate_to_the_theory():
     """C and δ of atoms that emit and absorb: the half quantum that the order of a and a† leaves is among them."""

@@ -22,6 +22,10 @@ _AVERAGES = 1000
 """n of an expansion: its matrices have n² elements and take n³ operations each time."""
 
 
+_DARK, _LIT = 1e-6, 0.3 + 0.1j
+"""|α| of a mode with gain, in units of its reach, that is taken for nothing, and what is tried in place of it."""
+
+
 class _Rate:
     """Γ(Δ̄) of a jump, Δ̄ = x·m of each of its K averages, and what comes with them.
 
@@ -217,6 +221,9 @@ class _Mode:
         self.pole = 1j * omega + sum(loss.kappa for loss in losses) / 2
         self.drive = complex(sum(term.eta for term in model.mode_drives if term.mode == name))
         self.noise = sum((sum(loss.rates) for loss in losses), 0.0) / 4
+        self.gains = any(jump.mode == name for jump in model.mode_jumps.values())
+        """Whether particles jump with its quanta: its amplitude may then grow out of nothing, at any phase."""
+        self._supply = model.fastest
         y = np.zeros(v.shape[1:], dtype=complex)
         for term in model.mode_couplings:
             if term.mode == name:
@@ -230,15 +237,31 @@ class _Mode:
         """α."""
         return complex(m[self.x], m[self.y])
 
-    def settled(self, m: Array) -> complex:
-        """α where it does not move, at given averages of the particles; 0 where there is no such place."""
-        return -1j * (self.drive + complex(self.source @ m)) / self.pole if self.pole else 0j
+    def settled(self, m: Array, gain: float = 0.0) -> complex:
+        """α where it does not move, at given averages of the particles; 0 where there is no such place.
+
+        With jumps of particles, which add a ``gain``, it is no larger than ``reach``; and some α of that size where it
+        is 0, for there it would stay though it may be unstable.
+        """
+        pole = self.pole - gain
+        alpha = -1j * (self.drive + complex(self.source @ m)) / pole if pole else 0j
+        if not self.gains:
+            return alpha
+        if abs(alpha) < _DARK * self.reach:
+            return _LIT * self.reach
+        return alpha * min(1.0, self.reach / abs(alpha))
 
     @property
     def reach(self) -> float:
-        """The largest |α| at which it may settle; 1 if that is nowhere else than at 0."""
+        """The largest |α| at which it may settle; 1 if that is nowhere else than at 0.
+
+        With jumps of particles it is a scale: that at which its loss takes the quanta that the fastest term gives.
+        """
         most = abs(self.drive) + float(np.linalg.norm(self.source))
-        return most / abs(self.pole) if most and self.pole else 1.0
+        reach = most / abs(self.pole) if most and self.pole else 0.0
+        if self.gains:
+            reach = max(reach, float(np.sqrt(self._supply / self.pole.real)) if self.pole.real > 0 else 1.0)
+        return reach or 1.0
 
 
 class _ModeJump:
@@ -251,6 +274,10 @@ class _ModeJump:
         self.local = _Local(expansion, jump, name)
         self.z = self.local.z.real
         self._places = [self.mode.x, self.mode.y]
+
+    def gain(self, m: Array) -> float:
+        """±½ <j†j> R, by which the amplitude of the mode grows."""
+        return 0.5 * self.sign * self.local.rate.at(m) * float(self.z @ m)
 
     def flow(self, m: Array) -> Array:
         """(n,) R (|α|² D[v], and the gain of the mode)."""
@@ -460,7 +487,7 @@ class Expansion:
         """(n,) the coordinates m with α of each mode where it does not move."""
         settled = m.copy()
         for mode in self.modes:
-            alpha = mode.settled(m)
+            alpha = mode.settled(m, sum(jump.gain(m) for jump in self._mode_jumps if jump.mode is mode))
             settled[mode.x], settled[mode.y] = alpha.real, alpha.imag
         return settled
 

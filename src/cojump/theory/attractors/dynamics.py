@@ -64,9 +64,6 @@ class Dynamics(Protocol):
 def refuse(model: Model) -> None:
     """Raise the UnsupportedError of a model whose attractors are not searched for."""
     refuse_driven(model, ATTRACTORS)
-    for i in model.mode_jumps:
-        # α may settle at any phase, and where it settles is not known from the averages of particles alone
-        raise UnsupportedError(f"{ATTRACTORS} of models without jumps with a quantum, but jumps[{i}] is a ModeJump")
 
 
 class MeanFieldDynamics:
@@ -74,7 +71,8 @@ class MeanFieldDynamics:
 
     m are the coordinates of :class:`~cojump.fluctuations.Expansion`, m_mixed those of the maximally mixed state and Q
     its orthonormal ``traceless`` directions: the shares of the blocks, which never change, are left out. |q| ≤ 1. Modes
-    are measured by the largest amplitude at which they can settle, so that |q| ≤ √2 at every fixed point.
+    are measured by the largest amplitude at which they can settle, so that |q| ≤ √2 at every fixed point; with jumps of
+    particles with a quantum by a scale of it.
     """
 
     def __init__(self, model: Model) -> None:
@@ -179,6 +177,20 @@ class MeanFieldDynamics:
         if amplitudes is None:
             m = self._expansion.settled(m)
         return self._back @ (m - self._mixed)
+
+    def lit(self, q: Array, rng: np.random.Generator) -> Array:
+        """(k,) q with any amplitude of the modes whose quanta particles jump with: at which it rests is not known."""
+        modes, lit = self._expansion.modes, q.copy()
+        of_modes = lit[len(lit) - 2 * len(modes) :].reshape(-1, 2)
+        for own, mode in zip(of_modes, modes, strict=True):
+            if mode.gains:
+                own[:] = rng.normal(size=2) / 2
+        return lit
+
+    @property
+    def inward(self) -> bool:
+        """Whether the flow is known to lead back from large amplitudes: jumps with a quantum may have a gain there."""
+        return not self.model.mode_jumps
 
     def start(self, state: State) -> Array:
         """(k,) q of a state."""

@@ -248,16 +248,24 @@ class PhaseDiagram(Summarised):
         return made
 
 
+_LIGHT = 0.1 + 0.05j
+"""α at the default starts, of a mode that may have a gain."""
+
+
 def default_starts(model: Model) -> list[State]:
-    """Two pure product states without a symmetry: one far from any level, one near the first level of each block."""
+    """Two pure product states without a symmetry: one far from any level, one near the first level of each block.
+
+    Modes that particles exchange quanta with in jumps have some light: out of none it may never grow in mean field.
+    """
     states = []
+    light = {jump.mode: _LIGHT for jump in model.mode_jumps.values()}
     for angle in (1.4, 0.2):
-        kets = {}
+        kets: dict[str, Any] = {}
         for block in model.blocks:
             # tilted away from level 0 into the others, with phases that no symmetry shares
             others = np.exp(-1.3j * np.arange(1, block.levels)) / np.sqrt(block.levels - 1)
             kets[block.name] = np.concatenate([[np.cos(angle / 2)], np.sin(angle / 2) * others])
-        states.append(product(model, kets))
+        states.append(product(model, kets | light))
     return states
 
 

@@ -55,16 +55,22 @@ class Certainty:
         n.
     once : int
         n₁.
+    inward : bool
+        Whether the sum is known to be 1: the flow has to lead back from large amplitudes of modes, which is not known
+        where particles jump with their quanta.
     """
 
     index: int | None
     unseen: float
     starts: int
     once: int
+    inward: bool = True
 
     @property
     def doubt(self) -> str:
         """Why the count is not certain; "" if it is."""
+        if not self.inward:
+            return "jumps with a quantum may drive a mode outwards: indices cannot confirm the count"
         if self.index is None:
             return "a point is degenerate, has no Jacobian or stands for a continuum: indices cannot confirm the count"
         if self.index != 1:
@@ -118,7 +124,7 @@ def find(dynamics: MeanFieldDynamics, starts: int, seed: int, states: Sequence[S
             if n % _CURVES == _CURVES - 1 or found.sum_of_indices not in (1, None):
                 news += [take(zero) for zero in _random_curve(dynamics, found, rng)]
         n, idle = n + 1, 0 if any(news) else idle + 1
-    certainty = Certainty(found.sum_of_indices, (found.once + 1) / (n + 1), n, found.once)
+    certainty = Certainty(found.sum_of_indices, (found.once + 1) / (n + 1), n, found.once, dynamics.inward)
     return found, certainty
 
 
@@ -195,6 +201,8 @@ def _random_starts(dynamics: MeanFieldDynamics, rng: np.random.Generator) -> Ite
     else:
         densities = [random_density(d, rng) for d in levels]
     q = dynamics.point(densities)
+    if not dynamics.inward:
+        q = dynamics.lit(q, rng)
     yield q
     # a rate with a step or a kink may refuse the way; the start itself was tried
     with suppress(ConvergenceError, UnsupportedError):
