@@ -246,7 +246,7 @@ def test_run_report_show(run_toml):
     assert [r.seed for r in results] == [p.seed for p in read_run_file(run_toml).points()]
     assert [len(r.trajectories) for r in results] == [2, 2]
 
-    out, _ = invoke("report", directory)
+    out, _ = invoke("report", directory, drawn=True)
     assert "2 points of 10 trajectories, at t = 1\n" in out
     assert [line.split()[0] for line in out.splitlines()[3:5]] == ["4", "8"]
     full, _ = invoke("report", directory, "--full")
@@ -536,7 +536,8 @@ def test_report_of_chosen_points_and_averages(run_toml):
     run_toml.write_text(run_toml.read_text().replace("omega = 0.7", "omega = [0.5, 0.7]"), encoding="utf-8")
     invoke("run", run_toml)
     results = run_toml.parent / "results"
-    out, _ = invoke("report", results, "--averages", "spins.z, spins.x", "--select", "size=4", "--against", "omega")
+    options = ["--averages", "spins.z, spins.x", "--select", "size=4", "--against", "omega"]
+    out, _ = invoke("report", results, *options, drawn=True)
     (first, second) = (line.split() for line in out.splitlines()[3:5])
     points = load(results).select(size=4)
     assert [first[0], second[0]] == ["0.5", "0.7"]

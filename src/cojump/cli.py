@@ -165,6 +165,7 @@ def report(
     from .report.tables import print_tables
     from .storage.envelope import RESULT_NAME
     from .storage.result_file import load
+    from .storage.run_directory import is_run_directory
 
     directory = _results_of(directory)
     there = not directory.is_dir() or (directory / RESULT_NAME).exists()
@@ -180,6 +181,8 @@ def report(
             raise StorageError(f"{directory} has no result file yet; {gather} gathers what is there")
         if (directory / "checkpoint").is_dir():
             raise StorageError(f"{directory} has no result file: no trajectory is finished yet")
+        if is_run_directory(directory):  # all of its points have failed
+            load(directory)
         how = f"{command('run', 'run.toml')} -o {one_line(str(directory))} would write one"
         raise StorageError(f"{directory} holds no results ({RESULT_NAME}) of a run; {how}")
     if directory.is_dir() and is_unfinished(directory, results):

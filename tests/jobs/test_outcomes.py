@@ -239,7 +239,7 @@ def test_bare_cojump_says_how_to_begin():
 def test_report_of_the_directory_of_the_run_file(run_toml):
     go(run_toml)
     place, results = run_toml.parent, run_toml.parent / "results"
-    out, err = invoke("report", place)
+    out, err = invoke("report", place, drawn=True)
     assert err == f"cojump: the results are in {results}\n"
     assert "22 trajectories" in out
     assert (results / "averages.png").exists()

@@ -49,6 +49,9 @@ class Nested(HTMLParser):
             self.cells.append(data)
 
 
+ORIGIN = Origin(run_file='[model]\nsystem = "<x>"\n', created="2026-01-01T00:00:00+00:00")
+
+
 def results():
     return [replace(make_result(size, n_traj=8), parameters={"size": size, "name": "<b>&"}) for size in (8, 16)]
 
@@ -61,9 +64,14 @@ def read(text):
     return parser
 
 
-def test_the_page_is_whole_and_needs_nothing_else():
-    text = page(results(), origin=Origin(run_file='[model]\nsystem = "<x>"\n', created="2026-01-01T00:00:00+00:00"))
-    found = read(text)
+@pytest.fixture(scope="module")
+def made():
+    """One page for all that look at one."""
+    return page(results(), origin=ORIGIN)
+
+
+def test_the_page_is_whole_and_needs_nothing_else(made):
+    text, found = made, read(made)
     assert len(found.ids) == len(set(found.ids)), "the drawings have names of their own"
     assert set(found.references) <= set(found.ids)
     assert not re.search(r'(?:src|href)="(?!#)', text), "nothing is loaded"
@@ -72,18 +80,19 @@ def test_the_page_is_whole_and_needs_nothing_else():
     assert "system = &quot;&lt;x&gt;&quot;" in text
 
 
-def test_the_tables_are_those_of_the_terminal():
+def test_the_tables_are_those_of_the_terminal(made):
     (one, _) = results()
-    found = read(page([one]))
+    found = read(made)
     assert format_value(one.mean[-1, 2], one.mean_stderr[-1, 2], False) in found.cells
     assert found.cells.count("0") >= len(one.labels), "the time stands in each line"
 
 
-def test_the_same_results_give_the_same_page():
-    assert page(results()) == page(results())
+def test_the_same_results_give_the_same_page(made):
+    assert page(results(), origin=ORIGIN) == made
 
 
-def test_a_page_replaces_a_page_and_nothing_else(tmp_path):
+def test_a_page_replaces_a_page_and_nothing_else(tmp_path, monkeypatch, made):
+    monkeypatch.setattr("cojump.report.page.page", lambda *_a, **_o: made)
     path = write_page(results(), tmp_path)
     assert write_page(results(), tmp_path) == path
     path.write_text("notes of mine")
@@ -100,13 +109,13 @@ def test_results_of_every_kind_have_a_page():
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
 @pytest.mark.parametrize("width", [1280, 390])
-def test_a_browser_opens_it(tmp_path, width):
-    path = write_page(results(), tmp_path)
+def test_a_browser_opens_it(tmp_path, width, made):
+    path = tmp_path / "report.html"
     probe = (
         "<script>document.querySelector('th button').click();"
         "document.title = String(document.documentElement.scrollWidth <= innerWidth)</script></body>"
     )
-    path.write_text(path.read_text(encoding="utf-8").replace("</body>", probe), encoding="utf-8")
+    path.write_text(made.replace("</body>", probe), encoding="utf-8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", f"--window-size={width},900", "--enable-logging=stderr"]
     command = [CHROMIUM, *options, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", path.as_uri()]
     opened = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
