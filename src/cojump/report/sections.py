@@ -271,7 +271,9 @@ def _counts(plan: Plan) -> Section | None:
         labels = (*names, found.labels[-1]) if len(names) == len(found.labels) - 1 else found.labels
         if len(labels) > _LABELS + 1 or len(labels) == 2 or len(set(labels)) < len(labels):
             return r.times, Estimates(("all jumps",), *_per_particle(r, [-1]))
-        return r.times, Estimates(tuple(f"jumps {name}" for name in labels[:-1]), *_per_particle(r, range(len(names))))
+        return r.times, Estimates(
+            tuple(f"jumps {name}" for name in labels[:-1]), *_per_particle(r, range(len(labels) - 1))
+        )
 
     labels = _labels(plan, read)
     if not labels:
