@@ -162,6 +162,15 @@ class OwnCopies(CompilerBase):
             _depth.value -= 1
 
 
+class Apart(OwnCopies):
+    """The same for a kernel whose arrays do not overlap: no loop of it has to find that out."""
+
+    def define_pipelines(self) -> list[Any]:
+        """Those of kernels."""
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
 class Kernel(CPUDispatcher):
     """A compiled function that knows its pieces from kernels: Python calls kernels only."""
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..own_copies import OwnCopies
+from ..own_copies import Apart, OwnCopies
 
 OPTIONS = {  # no "cache": cojump.trajectories.kernel_cache gives all kernels one together
     "nogil": True,
@@ -22,6 +22,9 @@ OPTIONS = {  # no "cache": cojump.trajectories.kernel_cache gives all kernels on
 
 EXACT = OPTIONS | {"fastmath": {"nsz"}}
 """For a kernel whose last bits must not depend on where the compiler puts it; its sums do not vectorise."""
+
+APART = OPTIONS | {"pipeline_class": Apart}
+"""For a kernel with short loops over arrays none of which overlaps another one that is handed in."""
 
 ALLOCATES = OPTIONS | {"_nrt": True}
 """For a kernel that makes arrays; kernels with OPTIONS alone must not call it, they would never free them."""

@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .common import OPTIONS, PAD
+from .common import APART, OPTIONS, PAD
 from .patterns import ends, goes_on, shifted
 from .propagate import norm_squared
 
@@ -349,7 +349,7 @@ def spread_row(rows, links, tables, r):
                 more = next_path(path, stop, b + 1)
 
 
-@njit(**OPTIONS)
+@njit(**APART)
 def add_from(to_re, to_im, at, re, im, source, roots, t, c_re, c_im, n):
     """Add c root · state for n cells."""
     a, b, u, v, root = to_re[at : at + n], to_im[at:], re[source:], im[source:], roots[t:]
@@ -364,7 +364,7 @@ def add_from(to_re, to_im, at, re, im, source, roots, t, c_re, c_im, n):
             b[k] += x * u[k]
 
 
-@njit(**OPTIONS)
+@njit(**APART)
 def add_hops(rows, links, tables, x_re, x_im, scale, re, im, to_re, to_im, sign):
     """Add ``scale`` times what a one-body matrix makes of low..high of all rows, its diagonal aside; widen first..last.
 
@@ -448,6 +448,23 @@ def _hop(to_re, to_im, at, re, im, from0, from1, roots, t0, t1, factors, n):
             d[k] += x * u0[k] + y * u1[k]
 
 
+@njit(**APART)
+def _start(rows, tables, known, scale, shift, half_shift, re, im, to_re, to_im):
+    """Write what the diagonal of H_eff makes of low..high of all rows, and zeros beside."""
+    for r in range(known):
+        a, b = rows.low[r], rows.high[r]
+        if a < b:
+            widen(rows, r, a - 1, b + 1)
+            a, b = rows.first[r], rows.last[r]
+            cell, fact = rows.base[r] + a, rows.fact[r] + a
+            c, d, u, v = to_re[cell:], to_im[cell:], re[cell : cell + b - a], im[cell : cell + b - a]
+            energy, damping = tables.facts[ENERGY, fact:], tables.facts[HALF_RATE, fact:]
+            for k in range(u.size):
+                x, y = scale * (energy[k] - shift), scale * (damping[k] - half_shift)
+                c[k] = x * v[k] - y * u[k]
+                d[k] = -x * u[k] - y * v[k]
+
+
 @njit(**OPTIONS)
 def narrow(rows, r, re, im, a, b, least):
     """Let low..high of a row be what of a..b is left when weights up to ``least`` are taken off at both ends."""
@@ -485,17 +502,6 @@ def apply_rows(rows_re, rows_im, order, lo, hi, unit, h_eff, shift, half_shift, 
         to_re[p] = 0.0
         to_im[p] = 0.0
     scale = unit * (1.0 / (order + 1.0))
-    for r in range(known):
-        a, b = rows.low[r], rows.high[r]
-        if a < b:
-            widen(rows, r, a - 1, b + 1)
-            a, b = rows.first[r], rows.last[r]
-            cell, fact = rows.base[r] + a, rows.fact[r] + a
-            c, d, u, v = to_re[cell:], to_im[cell:], re[cell : cell + b - a], im[cell : cell + b - a]
-            energy, damping = tables.facts[ENERGY, fact:], tables.facts[HALF_RATE, fact:]
-            for k in range(u.size):
-                x, y = scale * (energy[k] - shift), scale * (damping[k] - half_shift)
-                c[k] = x * v[k] - y * u[k]
-                d[k] = -x * u[k] - y * v[k]
+    _start(rows, tables, known, scale, shift, half_shift, re, im, to_re, to_im)
     add_hops(rows, links, tables, tables.h_re, tables.h_im, scale, im, re, to_re, to_im, -1.0)
     return norm_squared(to_re, to_im, lo, end), end
