@@ -96,13 +96,20 @@ def test_trajectories_are_those_of_the_twin(name):
 
 
 @pytest.mark.parametrize("label", [(5, 3, 1), (9, 0, 0), (4, 4, 1), (3, 3, 3)])
-@pytest.mark.parametrize("name", ["potts", "drive"])
+@pytest.mark.parametrize("name", ["potts", "complex", "four levels"])
 def test_a_row_of_the_series_is_h_eff_times_the_state(name, label):
-    """Applied to a random state that fills a sector: the elements that are closed forms, all of them."""
+    """Applied to a random state that fills a sector: the elements that are closed forms, all of them.
+
+    What a real H makes of three levels is one loop over each row; a complex one and further levels go link by link.
+    """
     model, state = potts(9)
-    if name == "drive":
+    if name == "complex":
         drive = cj.OneBody(random_hermitian(np.random.default_rng(3), 3), "0")
         model = cj.Model(model.blocks, [drive], model.jumps)
+    if name == "four levels":
+        drive = cj.OneBody(random_hermitian(np.random.default_rng(3), 4).real, "a")
+        model = cj.Model([cj.Block("a", 9, 4)], [drive], [cj.LocalJump(np.eye(4)[[1, 0, 3, 2]] * 0.7, "a")])
+        state, label = cj.product(model, {"a": np.diag([0.4, 0.3, 0.2, 0.1])}), (*label, 0)
     engine = PatternEngine(model, state, TIMES, 1e-9)
     rng, labels = np.random.default_rng(4), (label,)
     ket = rng.normal(size=(diagram_sector(label).dim, 2)) @ [1, 1j]

@@ -164,6 +164,8 @@ def _links(d: int, R: int) -> Links:
         t0=numbers(K),
         w1=np.zeros(K),
         t1=numbers(K),
+        near=numbers(4, R),
+        way=np.zeros((2, R)),
         trial=numbers(d * (d + 1) // 2, 1),
         path=numbers(d + 1),
     )

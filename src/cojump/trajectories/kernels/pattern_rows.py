@@ -134,6 +134,10 @@ class Links(NamedTuple):
         The element is w0 roots[t0 + x], for x of the lower row as of the upper one.
     w1, t1 : (K,)
         The same for level 0: from x to x + 1.
+    near : (4, R)
+        The rows from which p, or q, is one more in this one, and those in which it is one more; -1 where they are not.
+    way : (2, R)
+        The factor w0 of the links to the rows in which p, or q, is one more.
     trial : (d (d + 1)/2, 1)
     path : (d + 1,)
         Room to work in.
@@ -148,6 +152,8 @@ class Links(NamedTuple):
     t0: Integers
     w1: Floats
     t1: Integers
+    near: Integers
+    way: Floats
     trial: Integers
     path: Integers
 
@@ -189,7 +195,15 @@ def keep_rows(rows, links):
     drop_rows(rows, rows.extent[KEPT_ROWS], rows.extent[KEPT_CELLS])
     for r in range(rows.extent[ROWS]):
         rows.spread[r] = 0
+        _is_alone(links, r)
     links.made[0] = 0
+
+
+@njit(**OPTIONS)
+def _is_alone(links, r):
+    """No rows beside this one are known."""
+    for i in range(4):
+        links.near[i, r] = -1
 
 
 @njit(**OPTIONS)
@@ -336,7 +350,10 @@ def spread_row(rows, links, tables, r):
                 for sign in (1, -1):
                     if not moved_along(trial, entry, r, path, stop, b, sign, d):
                         continue
+                    known = rows.extent[ROWS]
                     s = add_row(rows, tables, trial, 0)
+                    if s == known:
+                        _is_alone(links, s)
                     if rows.spread[s] == 1:  # it has been found from there
                         continue
                     lower, upper = (r, s) if sign == 1 else (s, r)
@@ -346,6 +363,9 @@ def spread_row(rows, links, tables, r):
                     t0, t1, other = root_places(tables, entry[1, lower], entry[2, lower], path, stop)
                     links.lower[k], links.upper[k], links.b[k], links.a[k] = lower, upper, b, stop - 1
                     links.w0[k], links.t0[k], links.w1[k], links.t1[k] = weight, t0, other * weight, t1
+                    if b == 2:
+                        i = path[2]
+                        links.near[2 + i, lower], links.near[i, upper], links.way[i, lower] = upper, lower, weight
                 more = next_path(path, stop, b + 1)
 
 
@@ -365,13 +385,14 @@ def add_from(to_re, to_im, at, re, im, source, roots, t, c_re, c_im, n):
 
 
 @njit(**APART)
-def add_hops(rows, links, tables, x_re, x_im, scale, re, im, to_re, to_im, sign):
+def add_hops(rows, links, tables, x_re, x_im, scale, re, im, to_re, to_im, sign, least):
     """Add ``scale`` times what a one-body matrix makes of low..high of all rows, its diagonal aside; widen first..last.
 
-    With sign = -1 and the parts of the state exchanged it is -i times that.
+    With sign = -1 and the parts of the state exchanged it is -i times that. Hops between levels below ``least`` are
+    left out.
     """
     roots, M = tables.roots, tables.radix + 3
-    if x_re[0, 1] != 0.0 or x_im[0, 1] != 0.0 or x_re[1, 0] != 0.0 or x_im[1, 0] != 0.0:
+    if least < 2 and (x_re[0, 1] != 0.0 or x_im[0, 1] != 0.0 or x_re[1, 0] != 0.0 or x_im[1, 0] != 0.0):
         for r in range(rows.extent[ROWS]):
             a, b, p, q = rows.low[r], rows.high[r], rows.entry[1, r], rows.entry[2, r]
             if a >= b:
@@ -394,6 +415,8 @@ def add_hops(rows, links, tables, x_re, x_im, scale, re, im, to_re, to_im, sign)
                     d[k] -= x * u[k] + y * u[k + 2]
     for k in range(links.made[0]):
         r, s, b, a = links.lower[k], links.upper[k], links.b[k], links.a[k]
+        if b < least:
+            continue
         w0, w1 = scale * links.w0[k], (scale * links.w1[k] if a == 1 else 0.0)
         low, high = rows.low[r], rows.high[r]
         if low < high and (x_re[a, b] != 0.0 or x_im[a, b] != 0.0 or x_re[0, b] != 0.0 or x_im[0, b] != 0.0):
@@ -465,6 +488,62 @@ def _start(rows, tables, known, scale, shift, half_shift, re, im, to_re, to_im):
                 d[k] = -x * u[k] - y * v[k]
 
 
+@njit(inline="always", **OPTIONS)
+def _source(rows, s, known):
+    """Whether a row beside another one has something to carry on."""
+    return 0 <= s < known and rows.low[s] < rows.high[s]
+
+
+@njit(**APART)
+def _gather(rows, links, tables, known, scale, shift, half_shift, re, im, to_re, to_im):
+    """As _start, together with add_hops between the levels 0, 1 and 2 of a real H: all that a row gets in one loop."""
+    roots, M, h = tables.roots, tables.radix + 3, tables.h_re
+    for r in range(rows.extent[ROWS]):
+        p, q, base = rows.entry[1, r], rows.entry[2, r], rows.base[r]
+        a, b = p + 1, q
+        if _source(rows, np.int64(r), known):
+            a, b = min(a, rows.low[r] - 1), max(b, rows.high[r] + 1)
+        s0, s1, s2, s3 = links.near[0, r], links.near[1, r], links.near[2, r], links.near[3, r]
+        from0 = from1 = from2 = from3 = base
+        a0 = b0 = c1 = d1 = c2 = d2 = a3 = b3 = 0.0
+        if _source(rows, s0, known):
+            a, b, from0 = min(a, rows.low[s0]), max(b, rows.high[s0] + 1), rows.base[s0]
+            b0, a0 = scale * links.way[0, s0] * h[1, 2], scale * links.way[0, s0] * h[0, 2]
+        if _source(rows, s1, known):
+            a, b, from1 = min(a, rows.low[s1]), max(b, rows.high[s1] + 1), rows.base[s1]
+            c1, d1 = scale * links.way[1, s1] * h[1, 2], -scale * links.way[1, s1] * h[0, 2]
+        if _source(rows, s2, known):
+            a, b, from2 = min(a, rows.low[s2] - 1), max(b, rows.high[s2]), rows.base[s2]
+            d2, c2 = scale * links.way[0, r] * h[2, 1], scale * links.way[0, r] * h[2, 0]
+        if _source(rows, s3, known):
+            a, b, from3 = min(a, rows.low[s3] - 1), max(b, rows.high[s3]), rows.base[s3]
+            a3, b3 = scale * links.way[1, r] * h[2, 1], -scale * links.way[1, r] * h[2, 0]
+        a, b = max(a, q), min(b, p + 1)
+        if a >= b:
+            continue
+        rows.first[r], rows.last[r] = a, b
+        up, down = scale * h[0, 1], scale * h[1, 0]
+        # the roots of x - q, x - q + 1, p - x, p + 1 - x
+        rise, fall = roots[a - q :], roots[2 * M - 2 - p + a :]
+        energy, damping = tables.facts[ENERGY, rows.fact[r] + a :], tables.facts[HALF_RATE, rows.fact[r] + a :]
+        c, d, u, v = to_re[base + a : base + b], to_im[base + a :], re[base + a - 1 :], im[base + a - 1 :]
+        u0, v0, u1, v1 = re[from0 + a - 1 :], im[from0 + a - 1 :], re[from1 + a - 1 :], im[from1 + a - 1 :]
+        u2, v2, u3, v3 = re[from2 + a :], im[from2 + a :], re[from3 + a :], im[from3 + a :]
+        for k in range(c.size):
+            x, y = scale * (energy[k] - shift), scale * (damping[k] - half_shift)
+            low, high = up * (rise[k] * fall[k]), down * (rise[k + 1] * fall[k + 1])
+            k0, l0 = a0 * rise[k], b0 * fall[k + 1]
+            k1, l1 = d1 * fall[k], c1 * rise[k + 1]
+            k2, l2 = d2 * fall[k], c2 * rise[k + 1]
+            k3, l3 = a3 * rise[k], b3 * fall[k + 1]
+            h_re = x * u[k + 1] + low * u[k] + high * u[k + 2] + k0 * u0[k] + l0 * u0[k + 1]
+            h_re += k1 * u1[k] + l1 * u1[k + 1] + k2 * u2[k] + l2 * u2[k + 1] + k3 * u3[k] + l3 * u3[k + 1]
+            h_im = x * v[k + 1] + low * v[k] + high * v[k + 2] + k0 * v0[k] + l0 * v0[k + 1]
+            h_im += k1 * v1[k] + l1 * v1[k + 1] + k2 * v2[k] + l2 * v2[k + 1] + k3 * v3[k] + l3 * v3[k + 1]
+            c[k] = h_im - y * u[k + 1]
+            d[k] = -h_re - y * v[k + 1]
+
+
 @njit(**OPTIONS)
 def narrow(rows, r, re, im, a, b, least):
     """Let low..high of a row be what of a..b is left when weights up to ``least`` are taken off at both ends."""
@@ -501,7 +580,13 @@ def apply_rows(rows_re, rows_im, order, lo, hi, unit, h_eff, shift, half_shift, 
     for p in range(lo, end):
         to_re[p] = 0.0
         to_im[p] = 0.0
-    scale = unit * (1.0 / (order + 1.0))
-    _start(rows, tables, known, scale, shift, half_shift, re, im, to_re, to_im)
-    add_hops(rows, links, tables, tables.h_re, tables.h_im, scale, im, re, to_re, to_im, -1.0)
+    scale, h_re, h_im = unit * (1.0 / (order + 1.0)), tables.h_re, tables.h_im
+    is_real = h_im[0, 1] == 0.0 and h_im[0, 2] == 0.0 and h_im[1, 2] == 0.0
+    if is_real:
+        _gather(rows, links, tables, known, scale, shift, half_shift, re, im, to_re, to_im)
+    else:
+        _start(rows, tables, known, scale, shift, half_shift, re, im, to_re, to_im)
+    if not is_real or tables.levels > 3:
+        least = np.int64(3 if is_real else 1)
+        add_hops(rows, links, tables, h_re, h_im, scale, im, re, to_re, to_im, -1.0, least)
     return norm_squared(to_re, to_im, lo, end), end

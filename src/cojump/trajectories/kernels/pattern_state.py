@@ -156,7 +156,7 @@ def _fill_vectors(rows, links, tables, room, re, im, end):
     for v in range(1, room.vectors.shape[0]):
         x_re, x_im = tables.operators_re[v - 1], tables.operators_im[v - 1]
         to_re, to_im = room.vectors[v], room.vectors_im[v]
-        add_hops(rows, links, tables, x_re, x_im, 1.0, psi_re, psi_im, to_re, to_im, 1.0)
+        add_hops(rows, links, tables, x_re, x_im, 1.0, psi_re, psi_im, to_re, to_im, 1.0, np.int64(1))
         is_hollow = True
         for a in range(d):
             is_hollow &= x_re[a, a] == 0.0
