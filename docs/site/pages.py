@@ -229,7 +229,8 @@ def gallery() -> str:
     lines = [
         "# Gallery",
         "",
-        "One short script for each figure, in `analysis/`; run it from a copy of the sources.",
+        "One short script for each figure, in `analysis/`; run it from a copy of the sources. The pictures here are",
+        "what they draw (`analysis/figures`), made small by `docs/site/gallery.py`.",
         "",
     ]
     for path in sorted((ROOT / "analysis").glob("*.py")):
