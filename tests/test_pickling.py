@@ -115,6 +115,8 @@ def held():
         record=True,
         burn_in=0.0,
         distributions=[1.0],
+        reduced={"spins": 3},
+        callbacks={"J": lambda state: state.sector("spins")},
         observables={"zz": [({"spins": Z}, {"spins": Z})]},
     )
     yield from (result, result.observables, result.stationary, result.final)
@@ -159,6 +161,10 @@ def held():
     yield cj.longtime.waiting_times([cj.trajectory(model, state, [0.0, 30.0], seed=1, index=i).jumps for i in (0, 1)])
     yield cj.longtime.averages(result)
     yield cj.reduced.correlators(model, result, "spins", "spins")
+    yield cj.reduced.particles(model, result, {"spins": 3})
+    yield from (result.distribution("spins"), result.callback("J"))
+    yield cj.trajectory(model, state, TIMES, seed=1, index=0, states=True)
+    yield cj.master_equation(model, state, TIMES, keep=True)
 
 
 def test_all_other_objects():

@@ -99,6 +99,10 @@ def hostile():
     }
 
 
+def at(state):
+    return state.time
+
+
 @lru_cache
 def given():
     """A small model, its state, and what the functions that read results need."""
@@ -110,7 +114,7 @@ def given():
     )
     state = cj.tilted(model, 1.1, 0.4)
     times = np.linspace(0.0, 2.0, 9)
-    result = cj.simulate(model, state, times, n_traj=3, keep=2, burn_in=0.5, distributions=[1.0])
+    result = cj.simulate(model, state, times, n_traj=3, keep=2, burn_in=0.5, distributions=[1.0], callbacks={"f": at})
     record = cj.trajectory(model, state, times, seed=0, index=0).jumps
     return model, state, times, result, record
 
@@ -135,6 +139,7 @@ def calls():
     several = steady.two_time(times, {S: Z}, {S: Z})
     source = {"model": model, "source": result}
     axes = Figure().add_subplot()
+    seen = cj.trajectory(**common, seed=0, index=0, states=True).states[-1]
     found = [
         (cj.Block, {"name": S, "size": 2, "levels": 2}),
         (cj.OneBody, {"eps": X, "block": S}),
@@ -212,6 +217,10 @@ def calls():
                 "averages": ["spins.z"],
                 "observables": {"zz": [({S: Z}, {S: Z})]},
                 "distributions": times[1:2],
+                "distribution_of": {"x": {S: X}},
+                "reduced": {S: 2},
+                "squeezing": {"a": {S: 2.0}},
+                "callbacks": {"f": lambda one: one.time},
                 "burn_in": 0.5,
                 "window": 1.5,
                 "unravelling": {},
@@ -274,11 +283,11 @@ def calls():
         (cj.mean_field(**common).two_time, {"taus": [0.5], "a": {S: Z}, "b": {S: DOWN}, "start": 0.5}),
         (at_rest.two_time, {"taus": [0.5], "a": {"spins": Z}, "b": {"spins": DOWN}}),
         (several.spectrum, {"omegas": [0.0, 1.0], "damping": 0.1}),
-        (cj.trajectory, {**common, "seed": 1, "index": 0, "tolerance": 1e-9, "unravelling": {}}),
+        (cj.trajectory, {**common, "seed": 1, "index": 0, "tolerance": 1e-9, "unravelling": {}, "states": True}),
         (cj.mean_field, common),
         (
             cj.master_equation,
-            {**common, "tolerance": 1e-10, "memory": 4.0, "applications": 1e7, "progress": False},
+            {**common, "tolerance": 1e-10, "memory": 4.0, "applications": 1e7, "progress": False, "keep": True},
         ),
         (cj.steady_state, {"model": model, "state": None, "memory": 4.0, "progress": False}),
         (cj.spectrum.gap, {"model": model, "state": state, "symmetry": None, "memory": 4.0}),
@@ -291,6 +300,14 @@ def calls():
         (cj.save, {"results": result, "path": "/none/none.h5"}),
         (result.save, {"path": "/none/none.h5"}),
         (result.distribution, {"block": S}),
+        (result.callback, {"name": "f"}),
+        (exact.distribution, {"average": {S: X}}),
+        (steady.distribution, {"average": {S: X}}),
+        (exact.final.reduced, {"counts": {S: 2}}),
+        (seen.distribution, {"average": {S: X}}),
+        (seen.sector, {"block": S}),
+        (seen.amplitudes, {"name": S}),
+        (seen.together, {"name": S}),
         (result.observables.__getitem__ if "observables" in result.extras else result.spin.__getitem__, {"label": S}),
         (result.stationary.__getitem__, {"label": f"{S}.z"}),
         (cj.systems.free_flips, {"size": 3, "omega": 1.0, "rate_up": 1.0, "rate_down": 1.0, "chi": 0.1}),
@@ -429,6 +446,7 @@ def calls():
         (cj.plot.jumps, {"result": result, "average": f"{S}.z", "most": 2, "ax": axes}),
         (cj.plot.distribution, {"result": result, "block": S, "ax": axes}),
         (cj.plot.scan, {"diagram": cj.attractors.scan(build, [0.5], [1.0], search=1), "ax": axes}),
+        (cj.reduced.particles, {"model": model, "source": exact, "counts": {S: 2}}),
         (cj.reduced.two, {**source, "first": S, "second": S}),
         (cj.reduced.correlators, {**source, "first": S, "second": S}),
         (cj.reduced.correlator, {**source, "first": f"{S}.z", "second": f"{S}.z"}),

@@ -12,7 +12,7 @@ import cojump as cj
 from cojump.ensemble.fingerprint import differences, identity_of
 from cojump.ensemble.options import RunOptions, default_of, options_of
 from cojump.ensemble.point import Point
-from tests.support.pauli import Z
+from tests.support.pauli import X, Z
 
 OPTIONS = options_of(RunOptions)
 
@@ -86,6 +86,10 @@ def test_which_options_make_another_run():
         "observables": {"z": [{"spins": Z}]},
         "unravelling": {"decay": cj.unravelling.shifted(1.0)},
         "distributions": [1.0],
+        "distribution_of": {"x": {"spins": X}},
+        "reduced": {"spins": 3},
+        "squeezing": {"twice": {"spins": 2.0}},
+        "callbacks": {"one": lambda state: 1.0},
         "burn_in": 0.5,
         "window": 1.5,
         "target_error": 0.1,

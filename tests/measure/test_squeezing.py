@@ -119,3 +119,22 @@ def test_what_breaks_a_rule(sums, kind, match):
     model = twisted(3, 0.1)
     with pytest.raises(ArgumentError, match=match):
         cj.master_equation(model, cj.tilted(model, 1.0, 0.0), [0.0]).squeezing(sums, kind=kind)
+
+
+def test_weighted_sums_of_blocks_by_trajectories():
+    """Against the master equation, within errors that are those of the trajectories; a wrong weight is seen."""
+    jumps = [cj.LocalJump(0.5 * LOWER, b) for b in "pq"] + [cj.CollectiveJump({"p": LOWER, "q": LOWER}, 0.5)]
+    model = cj.Model([cj.Block("p", 4), cj.Block("q", 6)], [cj.TwoBody(Z, Z, 1.2, ("p", "q"))], jumps)
+    state, sums = cj.tilted(model, 1.4, 0.3), {"both": {"p": 1.0, "q": 1.0}, "weighted": {"p": 2.0, "q": -0.5}}
+    found = cj.simulate(model, state, [0.2, 0.6], n_traj=600, seed=2, squeezing=sums)
+    exact = cj.master_equation(model, state, [0.2, 0.6])
+    for kind, name in (("wineland", "squeezing"), ("kitagawa_ueda", "kitagawa_ueda")):
+        values = getattr(found, name)
+        assert values.labels == ("p", "q", "both", "weighted")
+        for label, weights in {"p": {"p": 1.0}, **sums}.items():
+            wanted = exact.squeezing({label: weights}, kind=kind)[label].mean
+            assert np.all(np.abs(values[label].mean - wanted) < 4 * values[label].stderr), (name, label)
+            assert np.all(values[label].stderr < 0.15 * wanted)
+    wrong = exact.squeezing({"weighted": {"p": 2.0, "q": -1.5}}, kind="kitagawa_ueda")["weighted"].mean
+    value, error = found.kitagawa_ueda["weighted"]
+    assert np.abs((value - wrong) / error).max() > 5

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from cojump.basis.level_weights import LevelWeights, SumValues
+
 
 def probabilities(pure):
     """Weights of the basis states of a pure state of one factor; of one block of two levels all of its sector."""
@@ -11,6 +13,14 @@ def probabilities(pure):
         ((lo, hi),) = factor.window
         weights = np.pad(weights, (lo, factor.labels[0] + 1 - hi))
     return weights
+
+
+def weights_of_M(pure, model):
+    """(N_b + 1,) probabilities of M = -N_b/2 .. N_b/2 in the user's frame, of all blocks of two levels in a row."""
+    spins = [(b, block) for b, block in enumerate(model.blocks) if block.levels == 2]
+    values = [SumValues(block.size, (0.5, -0.5)) for _, block in spins]
+    found = [pure.levels(b, LevelWeights(block, np.eye(2))) for b, block in spins]
+    return np.concatenate([own.probabilities(*one) for own, one in zip(values, found, strict=True)])
 
 
 def assert_same_trajectories(twin, engine, seed, trajectories):

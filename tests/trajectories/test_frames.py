@@ -19,6 +19,7 @@ from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.spin_tables import build
 from tests.support.pauli import LOWER, ONE, PAULI, RAISE, X, Y, Z
 from tests.support.random_models import random_unitary
+from tests.support.twin_trajectories import weights_of_M
 
 TIMES = np.linspace(0, 0.8, 5)
 UNITS = np.eye(3)[:, None, :, None] * np.eye(3)[None, :, None, :]  # |a><b| of three levels
@@ -297,7 +298,8 @@ def test_a_tensor_product_in_two_frames(users_axes, monkeypatch, name):
         states = {}
         engine = ProductEngine(model, product_start(model, unitaries), TIMES, 1e-11, [0, 3])
         outcome = engine.run(5, 1, record=True, watch=states.__setitem__)
-        kets = [states[t].probabilities(b) for t in (0, 3) for b, k in enumerate(model.blocks) if k.levels == 2]
+        spins = any(block.levels == 2 for block in model.blocks)
+        kets = [weights_of_M(states[t], model) for t in (0, 3) if spins]
         return main_frames(model), outcome, np.concatenate([np.zeros(1), *kets])
 
     fast, found, weights = run()

@@ -28,6 +28,7 @@ from cojump.trajectories.representations import BANDED, LATTICE, PRODUCT, SPARSE
 from cojump.trajectories.sector_matrix import program_matrix
 from tests.support.pauli import LOWER, RAISE, X, Z
 from tests.support.random_models import random_hermitian, random_matrix
+from tests.support.twin_trajectories import weights_of_M
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -240,10 +241,6 @@ def of_parts(name):
 TIMES = np.linspace(0, 1.2, 7)
 
 
-def probabilities(pure):
-    return np.concatenate([pure.probabilities(b) for b in range(len(pure.factors[0].blocks))])
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_trajectories_are_those_of_the_twin(name):
     n_jumps = 0
@@ -252,7 +249,12 @@ def test_trajectories_are_those_of_the_twin(name):
         for index in range(4):
             seen = [], []
             a, b = (
-                e.run(3, index, record=True, watch=lambda done, pure, to=to: to.append((done, probabilities(pure))))
+                e.run(
+                    3,
+                    index,
+                    record=True,
+                    watch=lambda done, pure, to=to, model=model: to.append((done, weights_of_M(pure, model))),
+                )
                 for e, to in zip((twin, engine), seen, strict=True)
             )
             for (done, mine), (other_done, other) in zip(*seen, strict=True):

@@ -375,7 +375,7 @@ def test_sectors_of_models_with_more_levels_are_rows_of_diagrams():
     for name in ("spin", "squeezing"):
         with pytest.raises(cj.ArgumentError, match="must belong to a block of two levels, but this model has none"):
             getattr(without, name)
-    with pytest.raises(cj.ArgumentError, match="be one of s, t"):
+    with pytest.raises(cj.ArgumentError, match=r"be one of s, .*t, but"):
         result.distribution("p")
 
 
@@ -406,13 +406,6 @@ def test_sector_reports():
     placed(blocks, [1], sectors[:, 1], whole)
     placed(blocks, [0], np.array([0.5, 1.5]), whole)
     np.testing.assert_array_equal(whole, sectors)
-
-
-def test_distributions_need_spins():
-    model = cj.systems.lambda_pump(3, 1.0, 1.0, 1.0)
-    state = cj.product(model, {"particles": [1, 0, 0]})
-    with pytest.raises(cj.UnsupportedError, match="need a block of two levels"):
-        cj.simulate(model, state, [0.0, 1.0], n_traj=1, distributions=[1.0])
 
 
 def test_what_is_kept_stays_within_its_budget(monkeypatch):

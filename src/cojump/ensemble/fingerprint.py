@@ -147,6 +147,9 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
         write("initial mean field", point.state.reference)
     write("times", point.times)
     _write_options(write, point, identity=True)
+    for callback in point.tried_callbacks:
+        write(f"callbacks {callback.name!r} at a start", callback.first)
+        write(f"callbacks {callback.name!r} of another state", callback.second)
     if not sketched:
         facts[MADE_BY] = [made_by()]
     return facts

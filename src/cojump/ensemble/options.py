@@ -31,6 +31,8 @@ class Option:
         A value in TOML, for run files to start from.
     usual : bool
         Whether such a file sets it; otherwise it is there as a comment.
+    printed : bool
+        Whether it is there at all: some name blocks, or files of the user's.
     """
 
     text: str
@@ -43,6 +45,7 @@ class Option:
     swept: bool = False
     example: str = ""
     usual: bool = False
+    printed: bool = True
 
 
 def option(text: str, *, default: Any = MISSING, default_factory: Any = MISSING, **facts: Any) -> Any:
@@ -142,9 +145,38 @@ class RunOptions:
         example='{decay = {kind = "homodyne", phase = 1.57, efficiency = 1.0}}',
     )
     distributions: Any = option(  # noqa: RUF009 - it is a field
-        "Output times at which the distribution of M in each block is measured.",
+        "Output times at which distributions are measured: of M in each block of two levels, and of the number of "
+        "particles in each level of the others.",
         default_factory=tuple,
         example="[2.0, 4.0]",
+    )
+    distribution_of: Mapping[str, Any] = option(
+        "Averages of one block by label, of whose sums Σ_k X^(k) the distributions are measured instead; at all output "
+        "times without `distributions`.",
+        default_factory=dict,
+        example='{jx = "0.5 * spins.x"}',
+        printed=False,
+    )
+    reduced: Mapping[str, int] | Sequence[Mapping[str, int]] = option(
+        "How many particles of which blocks, {block: number}: their density matrix is measured. Several "
+        "such in a list.",
+        default_factory=tuple,
+        example="{spins = 3}",
+        printed=False,
+    )
+    squeezing: Mapping[str, Mapping[str, float]] = option(
+        "Sums Σ_b w_b S_b of the spins of blocks by label, {label: {block: weight}}, whose squeezing is measured "
+        "beside that of each block.",
+        default_factory=dict,
+        example="{both = {left = 1.0, right = -1.0}}",
+        printed=False,
+    )
+    callbacks: Mapping[str, Any] = option(
+        "Functions of the state of a trajectory by name, which return a number or an array of them at every "
+        "output time.",
+        default_factory=dict,
+        example='{purity = "my_functions.py:purity"}',
+        printed=False,
     )
     burn_in: float | None = option(
         "Begin of the measurement window of stationary averages: the first output time from there on (0 if only the "

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
+from ..measure.callbacks import Callback, tried
 from ..measure.catalogue import meters_of
 from ..measure.meter import Meter, StateMeter
 from ..model import Model
@@ -25,7 +26,9 @@ from ..tools import checks
 from ..tools.checks import check_times
 from ..tools.memory import for_each_rank
 from ..tools.types import Array
+from ..trajectories.observed_state import ObservedState, without_terms
 from ..trajectories.recipe import Recipe, recipe_of
+from ..trajectories.start_state import any_state, state_at_start
 from .goal import DEVIATION, Goal
 from .options import RunOptions
 from .statistics_size import COPIES_OF_RECORDS, Statistics, statistics_bytes
@@ -90,11 +93,33 @@ class Point(RunOptions):
 
     def _check_measurements(self) -> None:
         checks.mapping("observables", self.observables, "map labels to polynomials")
-        shots = np.empty(0)
+        checks.mapping("distribution_of", self.distribution_of, "map labels to averages of one block, {block: matrix}")
+        checks.mapping("squeezing", self.squeezing, "map labels to weights of blocks, {label: {block: weight}}")
+        checks.mapping("callbacks", self.callbacks, "map names to functions of a state")
+        shots = self.times if self.distribution_of else np.empty(0)
         if np.size(self.distributions):
             shots = self.times[checks.output_times("distributions", self.distributions, self.times)]
         object.__setattr__(self, "distributions", shots)
         _ = self.meters
+        alone = isinstance(self.reduced, Mapping)
+        object.__setattr__(self, "reduced", (self.reduced,) if alone else tuple(self.reduced))
+
+    @cached_property
+    def bare(self) -> Model:
+        """Blocks, modes and averages alone: the model of states that are seen."""
+        return without_terms(self.model)
+
+    @cached_property
+    def tried_callbacks(self) -> tuple[Callback, ...]:
+        """The user's functions, each called with a state that a trajectory may start from, and with another one."""
+
+        def states() -> tuple[ObservedState, ObservedState | None]:
+            start = state_at_start(self.model, self.state)
+            other = any_state(self.model, start)
+            seen = ObservedState(self.bare, 0.0, start)
+            return seen, None if other is None else ObservedState(self.bare, 0.0, other)
+
+        return tried(self.callbacks, states)
 
     @cached_property
     def meters(self) -> tuple[Meter | StateMeter, ...]:

@@ -23,7 +23,9 @@ from ..tools.checks import check_times
 from ..trajectories.compilation import prepare
 from ..trajectories.engine import make_engine
 from ..trajectories.kernel_cache import tell_refusal
+from ..trajectories.observed_state import ObservedState
 from ..trajectories.outcome import Trajectory
+from ..trajectories.pure_state import PureState
 from .checkpoint import Checkpoint
 from .extension import check_extension
 from .point import Point, Start, starting
@@ -42,6 +44,10 @@ def simulate(
     averages: Sequence[str] | None = None,
     observables: Mapping[str, Any] | None = None,
     distributions: ArrayLike = (),
+    distribution_of: Mapping[str, Mapping[str, ArrayLike]] | None = None,
+    reduced: Mapping[str, int] | Sequence[Mapping[str, int]] = (),
+    squeezing: Mapping[str, Mapping[str, float]] | None = None,
+    callbacks: Mapping[str, Callable[[ObservedState], ArrayLike]] | None = None,
     burn_in: float | None = None,
     window: float | None = None,
     unravelling: Mapping[str, Unravelling] | None = None,
@@ -92,7 +98,24 @@ def simulate(
         measured (a factor times -1j gives the imaginary part). Three and four factors are read off the state at
         every output time, and have no average over a window. See ``result.observables``.
     distributions : (T',) array
-        Output times at which the distribution of M in each block is measured. See ``result.distribution``.
+        Output times at which distributions are measured: of M in each block of two levels, and of the number of
+        particles in each level of the others. See ``result.distribution``.
+    distribution_of : mapping of str to {block: matrix}, optional
+        Averages of one block by label, of whose sums Σ_k X^(k) the distributions are measured instead; at all output
+        times without `distributions`. X is Hermitian; where it is not diagonal in the basis of the run, the state is
+        turned at each of these times.
+    reduced : mapping of str to int, or a sequence of such, optional
+        How many particles of which blocks, {block: number}: their density matrix is measured. Several such in a list.
+        See ``cojump.reduced.particles``; one or two particles are known without it.
+    squeezing : mapping of str to {block: weight}, optional
+        Sums Σ_b w_b S_b of the spins of blocks by label, {label: {block: weight}}, whose squeezing is measured beside
+        that of each block. See ``result.squeezing``.
+    callbacks : mapping of str to callable, optional
+        Functions of the state of a trajectory by name, which return a number or an array of them at every output time.
+        Each is given a :class:`cojump.trajectories.observed_state.ObservedState` (averages, amplitudes, sector, time),
+        and returns finite real numbers, arrays of one shape. It is tried with a start, and with a state of no symmetry,
+        before anything runs: a run is known by what it returns there. Averages are means over the trajectories, see
+        ``result.callback``. Workers and ranks call it in their own processes.
     burn_in : float, optional
         Begin of the measurement window of stationary averages: the first output time from there on (0 if only the end
         is given). ``result.stationary.start`` and ``.end`` say between which output times it is.
@@ -194,6 +217,10 @@ def simulate(
             averages=averages,
             observables={} if observables is None else observables,
             distributions=_shots(distributions),
+            distribution_of={} if distribution_of is None else distribution_of,
+            reduced=reduced,
+            squeezing={} if squeezing is None else squeezing,
+            callbacks={} if callbacks is None else callbacks,
             burn_in=burn_in,
             window=window,
             unravelling={} if unravelling is None else unravelling,
@@ -280,6 +307,7 @@ def trajectory(
     index: int,
     tolerance: float = 1e-9,
     unravelling: Mapping[str, Unravelling] | None = None,
+    states: bool = False,
 ) -> Trajectory:
     """Run one trajectory with its jump record: identical to trajectory ``index`` of ``simulate`` with that seed.
 
@@ -289,6 +317,10 @@ def trajectory(
         As for :func:`simulate`.
     index : int
         Which trajectory, at least 0.
+    states : bool
+        Keep the state at every output time: ``one.states[t]`` has its amplitudes, distributions, states of a few
+        particles, and of small systems the whole density matrix. See
+        :class:`cojump.trajectories.observed_state.ObservedState`.
 
     Raises
     ------
@@ -305,20 +337,32 @@ def trajectory(
     >>> run = cj.simulate(model, state, times, n_traj=5, seed=7, keep=5)
     >>> np.array_equal(run.trajectories[3], one.mean)
     True
+
+    The purity of one particle, and the density matrix of all:
+
+    >>> small = cj.systems.free_flips(size=4, omega=0.7, rate_up=1.3, rate_down=0.8)
+    >>> one = cj.trajectory(small, cj.tilted(small, theta=1.1, phi=0.4), times, seed=7, index=3, states=True)
+    >>> r, rho = one.states[-1].reduced({"spins": 1}), one.states[-1].density()
+    >>> print(one.states[-1].sector("spins"), np.trace(r @ r).real.round(4), rho.shape)
+    2.0 0.9826 (16, 16)
     """
     chosen = {} if unravelling is None else unravelling
     point = Point(
         model, starting(state), check_times(times), n_traj=1, seed=seed, tolerance=tolerance, unravelling=chosen
     )
-    number = checks.integer("index", index, 0)
+    number, kept = checks.integer("index", index, 0), checks.boolean("states", states)
+    seen: list[ObservedState] = []
+
+    def watch(place: int, pure: PureState) -> None:
+        seen.append(ObservedState(point.bare, float(point.times[place]), PureState.of(pure.final())))
+
     with threadpool_limits(1):
         prepare([point.unravelled])
         tell_refusal()
-        one = make_engine(point.unravelled, point.state, point.times, point.tolerance).run(
-            point.seed, number, record=True
-        )
+        snapshots = range(len(point.times)) if kept else ()
+        engine = make_engine(point.unravelled, point.state, point.times, point.tolerance, snapshots)
+        one = engine.run(point.seed, number, record=True, watch=watch if kept else None)
     assert one.jumps is not None
-    named = record_labels(point.unravelled)
-    return Trajectory(
-        point.times, model.labels, one.mean, one.sectors, one.jumps, one.records, named, tuple(channel_names(model))
-    )
+    named = record_labels(point.unravelled), tuple(channel_names(model))
+    measured = one.mean, one.sectors, one.jumps, one.records
+    return Trajectory(point.times, model.labels, *measured, *named, states=tuple(seen))

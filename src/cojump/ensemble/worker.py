@@ -22,6 +22,7 @@ from ..results.result import Result
 from ..theory.mean_field import ends_of, mean_of, paths
 from ..tools.types import Array
 from ..trajectories.engine import make_engine
+from ..trajectories.observed_state import ObservedState
 from ..trajectories.outcome import Outcome, Runner
 from ..trajectories.pure_state import PureState
 from .chunk import Chunk, Groups
@@ -38,7 +39,7 @@ class Readings:
         self.places = {int(place): row for row, place in enumerate(np.searchsorted(times, meter.times))}
         self.rows = np.empty((meter.size.times, meter.size.values))
 
-    def take(self, place: int, state: PureState) -> None:
+    def take(self, place: int, state: ObservedState) -> None:
         """Read the state at an output time, if it is one of the meter's."""
         if place in self.places:
             self.rows[self.places[place]] = self._meter.read(state)
@@ -112,8 +113,9 @@ class Worker:
         return np.empty((0, T, A + len(record_labels(self.point.unravelled))))
 
     def _watch(self, place: int, state: PureState) -> None:
+        seen = ObservedState(self.point.bare, float(self.point.times[place]), state)
         for readings in self._readings.values():
-            readings.take(place, state)
+            readings.take(place, seen)
         if self._wanted and place == len(self.point.times) - 1:
             self._last = state.final()
 

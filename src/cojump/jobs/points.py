@@ -191,13 +191,14 @@ def point_of(run_file: RunFile, spec: PointSpec) -> Point:
     from ..results.setup import Call
 
     model, state = spec.build()
-    options = {**spec.run.options(model), "seed": spec.seed, "parameters": spec.parameters}
+    own = {"seed": spec.seed, "parameters": spec.parameters, "callbacks": run_file.functions.callbacks}
+    options = {**spec.run.options(model), **own}
     if spec.builder.sources:
         options["call"] = Call(spec.builder.system, spec.arguments, spec.builder.sources, spec.drive.shapes)
     try:
         return Point(model=model, state=state, times=run_file.times.array(), **options)
     except ArgumentError as error:
-        if error.name not in OPTIONS:
+        if error.name.partition("[")[0] not in OPTIONS:
             raise
         with in_section("run"):
             raise

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..model import Model
 from ..model.unravelled import detections
 from ..tools.types import Array
 from .block_averages import AverageMeter
+from .callbacks import Callback, CallbackMeter
 from .currents import CurrentMeter
 from .distributions import DistributionMeter
 from .jump_counts import ActivityMeter, CountMeter
 from .meter import Meter, StateMeter
 from .order_parameters import OrderMeter
+from .particle_states import particle_meters
 from .photons import PhotonMeter, counted_modes
 from .polynomials import HighPolynomialMeter, PolynomialMeter, is_low, polynomials_of
-from .squeezing import SqueezingMeter
+from .squeezing import squeezing_meters
 from .time_windows import WindowMeter, window_of
 from .total_spin import SpinMeter
 
@@ -30,7 +32,23 @@ class Asked(Protocol):
 
     @property
     def distributions(self) -> Any:
-        """(T',) output times of the distributions of M."""
+        """(T',) output times of the distributions."""
+
+    @property
+    def distribution_of(self) -> Mapping[str, Any]:
+        """Averages of one block by label whose distributions are measured, in place of the usual ones."""
+
+    @property
+    def squeezing(self) -> Mapping[str, Any]:
+        """Weights of blocks by the label of their sum."""
+
+    @property
+    def reduced(self) -> Any:
+        """Numbers of particles of blocks whose density matrix is measured, or a list of such."""
+
+    @property
+    def tried_callbacks(self) -> Sequence[Callback]:
+        """The user's functions of states."""
 
     @property
     def burn_in(self) -> float | None:
@@ -46,8 +64,9 @@ def meters_of(model: Model, times: Array, asked: Asked) -> tuple[Meter | StateMe
 
     Averages, jump counts, spins, squeezing (where x, y and z are measured), quanta of modes (where x and y are), the
     currents of jumps that give one, order
-    parameters if the model has any; and what is asked for: polynomials, distributions, and averages over the
-    measurement window (if one of its bounds is given).
+    parameters if the model has any; and what is asked for: polynomials, squeezing of sums of blocks, distributions,
+    states of a few particles, the user's own functions, and averages over the measurement window (if one of its bounds
+    is given).
 
     Raises
     ------
@@ -55,10 +74,9 @@ def meters_of(model: Model, times: Array, asked: Asked) -> tuple[Meter | StateMe
         If what is asked for breaks a rule.
     """
     meters: list[Meter | StateMeter] = [*_linear_meters(model, times, asked), CountMeter(model, times)]
-    spins = [b for b, block in enumerate(model.blocks) if block.levels == 2]
-    if spins:
+    if any(block.levels == 2 for block in model.blocks):
         meters.append(SpinMeter(model, times))
-        meters += [SqueezingMeter(model, b, times) for b in spins if model.measures(b)]
+    meters += squeezing_meters(model, times, asked.squeezing)
     if counted_modes(model):
         meters.append(PhotonMeter(model, times))
     if detections(model) and times[-1] > 0:
@@ -67,7 +85,10 @@ def meters_of(model: Model, times: Array, asked: Asked) -> tuple[Meter | StateMe
     if high:
         meters.append(HighPolynomialMeter(times, high))
     if len(asked.distributions):
-        meters.append(DistributionMeter(model, asked.distributions))
+        meters.append(DistributionMeter(model, asked.distributions, asked.distribution_of))
+    meters += particle_meters(model, times, asked.reduced)
+    if asked.tried_callbacks:
+        meters.append(CallbackMeter(times, asked.tried_callbacks))
     measured = window_of(times, asked.burn_in, asked.window)
     if measured is not None:
         meters.append(ActivityMeter(model, measured))

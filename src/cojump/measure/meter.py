@@ -11,14 +11,15 @@ sectors, numbers of jumps. A :class:`StateMeter` reads the pure state itself, at
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..basis.level_weights import LevelWeights
 from ..model.collective_average import CollectiveAverage
-from ..tools.types import Array
+from ..tools.types import Array, Matrix
 from .moments import Moments
 from .statistics import Extra
 
@@ -48,16 +49,28 @@ class Trajectory(Protocol):
 
 
 class PureState(Protocol):
-    """The state of one trajectory at one output time; see cojump.trajectories.pure_state.PureState."""
-
-    def along(self, block: int) -> NDArray[np.complex128]:
-        """(2J + 1, R) amplitudes over M = -J..J of a block of two levels, and whatever it may be entangled with."""
+    """A pure state in one sector of each block; see cojump.trajectories.pure_state.PureState."""
 
     def product(self, averages: Sequence[CollectiveAverage]) -> complex:
         """The mean of <A B ..> over all orders of some averages."""
 
-    def probabilities(self, block: int) -> Array:
-        """(2J + 1,) probabilities of M = -J..J of a block of two levels."""
+
+class ObservedState(Protocol):
+    """The state of one trajectory at one output time; see cojump.trajectories.observed_state.ObservedState."""
+
+    @property
+    def time(self) -> float:
+        """The output time."""
+
+    @property
+    def pure(self) -> PureState:
+        """The state itself."""
+
+    def levels(self, block: int, weights: LevelWeights) -> tuple[NDArray[Any], Array]:
+        """Occupations (n, d) of some kets of one particle in a block, and their probabilities (n,)."""
+
+    def taken_out(self, counts: Mapping[int, int]) -> Matrix:
+        """Density matrix of so many particles of each block."""
 
 
 class Size(NamedTuple):
@@ -119,5 +132,5 @@ class StateMeter(Kind):
     """Measures the pure state at its own times, some of the output times."""
 
     @abstractmethod
-    def read(self, state: PureState) -> Array:
+    def read(self, state: ObservedState) -> Array:
         """(n,) figures of the state at one time; the state is there only while it is read."""

@@ -18,7 +18,7 @@ from ..model.collective_average import CollectiveAverage, average_of
 from ..tools import checks
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
-from .meter import Meter, PureState, StateMeter, Trajectory
+from .meter import Meter, ObservedState, StateMeter, Trajectory
 
 MOST = 4
 """Factors of a product."""
@@ -101,6 +101,6 @@ class HighPolynomialMeter(StateMeter):
         super().__init__(tuple(polynomials), times)
         self._polynomials = list(polynomials.values())
 
-    def read(self, state: PureState) -> Array:
+    def read(self, state: ObservedState) -> Array:
         """(n,) expectation values."""
-        return np.array([sum(state.product(term).real for term in terms) for terms in self._polynomials])
+        return np.array([sum(state.pure.product(term).real for term in terms) for terms in self._polynomials])

@@ -1,13 +1,18 @@
-"""Spin squeezing of each block of two levels."""
+"""Spin squeezing of each block of two levels, and of weighted sums of them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..errors import ArgumentError
 from ..model import Model
-from ..model.spin_squeezing import across
+from ..model.spin_squeezing import across, blocks_of_spins, check_sums
+from ..tools import checks
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
 from .averages import about
@@ -17,18 +22,34 @@ from .statistics import Estimates, Extra
 
 
 class SqueezingMeter(Meter):
-    """Centred means and products of one two-level block with all their covariances, for the error of ξ²."""
+    """Centred means and products of the spin of blocks with all their covariances, for the error of ξ².
 
-    def __init__(self, model: Model, b: int, times: Array) -> None:
-        self.name = f"squeezing/{model.blocks[b].name}"
-        super().__init__((f"{model.blocks[b].name}:{model.blocks[b].size}",), times)
-        self._places = np.array([a for a, o in enumerate(model.observables) if o.block == b])
-        A = len(model.labels)
-        number = np.zeros((A, A), dtype=int)
-        number[np.triu_indices(A)] = np.arange(A * (A + 1) // 2)
-        rows, columns = np.triu_indices(3)
-        self._pairs = number[self._places[rows], self._places[columns]]
-        self._rows, self._columns = rows, columns
+    The spin S = ½ Σ_b w_b Σ_{k in b} σ^(k) is measured as s = Σ_b w_b N_b m_b / Σ_b |w_b| N_b, of one block its m.
+
+    Parameters
+    ----------
+    model : Model
+    label : str
+    weights : mapping of str to float
+        w_b of each block.
+    times : (T,) array
+    """
+
+    def __init__(self, model: Model, label: str, weights: Mapping[str, float], times: Array) -> None:
+        self.name = f"squeezing/{label}"
+        sizes = {name: model.sizes[name] for name, weight in weights.items() if weight}
+        length = sum(abs(weights[name]) * size for name, size in sizes.items())
+        alone = len(sizes) == 1
+        scale = length**2 / sum(weights[name] ** 2 * size for name, size in sizes.items())
+        blocks = tuple(sizes)
+        label_of_size = f"{label}:{next(iter(sizes.values())) if alone else repr(float(scale))}"
+        super().__init__((label_of_size,) if blocks == (label,) else (label_of_size, *blocks), times)
+        places = [[a for a, o in enumerate(model.observables) if model.blocks[o.block].name == name] for name in blocks]
+        self._places = np.array(places)  # (blocks, 3)
+        signs = [np.sign(weights[name]) if alone else weights[name] * size / length for name, size in sizes.items()]
+        self._factors = np.array(signs)
+        self._A = len(model.labels)
+        self._rows, self._columns = np.triu_indices(3)
 
     @property
     def size(self) -> Size:
@@ -38,20 +59,62 @@ class SqueezingMeter(Meter):
     def empty(self, mean_field: Array) -> Extra:
         """No trajectory yet."""
         moments = Moments.empty((len(self.times), 9), np.array(np.triu_indices(9)), np.empty(0, dtype=np.intp))
-        return Extra(self.labels, self.times, mean_field[:, self._places], moments)
+        return Extra(self.labels, self.times, self._spin(mean_field), moments)
+
+    def _spin(self, mean: Array) -> Array:
+        """(T, 3) s of averages (T, A)."""
+        spin: Array = np.tensordot(mean.take(self._places, axis=1), self._factors, axes=(1, 0))
+        return spin
+
+    @cached_property
+    def _pairs(self) -> list[tuple[NDArray[np.intp], float]]:
+        """Where the six products of each two blocks are among those that a trajectory reports, and their factors."""
+        number = np.zeros((self._A, self._A), dtype=int)
+        number[np.triu_indices(self._A)] = np.arange(self._A * (self._A + 1) // 2)
+        number = np.maximum(number, number.T)
+        return [
+            (number[left[self._rows], right[self._columns]], float(f * g))
+            for left, f in zip(self._places, self._factors, strict=True)
+            for right, g in zip(self._places, self._factors, strict=True)
+        ]
 
     def sample(self, one: Trajectory, reference: Array) -> Array:
         """(T, 9): a_x, a_y, a_z and the six q_ij, see cojump.measure.averages."""
-        m, second = one.mean.take(self._places, axis=1), one.second.take(self._pairs, axis=1)
+        m = self._spin(one.mean)
+        second = np.zeros((len(m), 6))
+        for places, f in self._pairs:
+            second += f * one.second.take(places, axis=1)
         return np.concatenate([m - reference, about(reference, m, second, self._rows, self._columns)], axis=1)
 
 
-def squeezing_of(blocks: Mapping[str, Extra], kind: str = "wineland") -> Estimates:
-    """Spin-squeezing parameter of each block from what its meter gathered, see :mod:`cojump.model.spin_squeezing`.
+def squeezing_meters(model: Model, times: Array, sums: Any) -> list[SqueezingMeter]:
+    """A meter of each block of two levels of which x, y and z are measured, and of each sum that is asked for.
 
-    With m = <m>, Q_ij = <½{m_i, m_j}> and n the direction across m of least n·Q n, ξ_S² = N n·Q n has the linear
-    expansion dξ_S² = N (n·dQ n - 2 (n·Q m)(n·dm)/|m|²), and ξ_W² = ξ_S²/|m|² besides - 2 ξ_W² m·dm/|m|²; errors are
-    those of it, with all covariances of the trajectories' m and Q.
+    Raises
+    ------
+    ArgumentError
+        If a sum breaks a rule, or is called like a block.
+    """
+    alone = blocks_of_spins(model)
+    wanted = check_sums(model, sums, "squeezing") if sums else {}
+    for label in wanted:
+        if label in model.sizes:
+            raise ArgumentError("squeezing", "have other names than blocks as keys", f"one is {checks.shown(label)}")
+    return [SqueezingMeter(model, label, weights, times) for label, weights in {**alone, **wanted}.items()]
+
+
+def blocks_of(extra: Extra) -> tuple[str, ...]:
+    """The blocks whose spins are added."""
+    return extra.labels[1:] or (extra.labels[0].rsplit(":", 1)[0],)
+
+
+def squeezing_of(blocks: Mapping[str, Extra], kind: str = "wineland") -> Estimates:
+    """Spin-squeezing parameter of each spin from what its meter gathered, see :mod:`cojump.model.spin_squeezing`.
+
+    N is N_b of one block, and (Σ |w_b| N_b)² / Σ w_b² N_b of a sum. With m = <m>, Q_ij = <½{m_i, m_j}> and n the
+    direction across m of least n·Q n, ξ_S² = N n·Q n has the linear expansion
+    dξ_S² = N (n·dQ n - 2 (n·Q m)(n·dm)/|m|²), and ξ_W² = ξ_S²/|m|² besides
+    - 2 ξ_W² m·dm/|m|²; errors are those of it, with all covariances of the trajectories' m and Q.
     """
     values = {name: _squeezing(extra, kind) for name, extra in blocks.items()}
     return Estimates(
@@ -62,7 +125,7 @@ def squeezing_of(blocks: Mapping[str, Extra], kind: str = "wineland") -> Estimat
 
 
 def _squeezing(extra: Extra, kind: str) -> tuple[Array, Array]:
-    size = int(extra.labels[0].rsplit(":", 1)[1])
+    size = float(extra.labels[0].rsplit(":", 1)[1])
     T = len(extra.times)
     value, error = np.full(T, np.nan), np.full(T, np.nan)
     rows, columns = np.triu_indices(3)

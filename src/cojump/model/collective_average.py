@@ -17,7 +17,7 @@ from ..tools.types import Matrix
 from .jumps import CollectiveJump
 from .model import Model
 from .modes import ModeLoss
-from .operators import matrix_of
+from .operators import check_hermitian, matrix_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,3 +155,20 @@ def average_of(model: Model, name: str, matrices: object) -> CollectiveAverage:
             raise ArgumentError(label, rule, f"its shape is {matrix.shape}")
         blocks[b] = matrix
     return CollectiveAverage(model, blocks, modes)
+
+
+def hermitian_of_one_block(model: Model, name: str, matrices: object) -> tuple[int, Matrix]:
+    """The position of the block and the Hermitian matrix of an average of one block alone.
+
+    Raises
+    ------
+    ArgumentError
+        About ``name``: as :func:`average_of`; or if it is of a mode, of several blocks, or not Hermitian.
+    """
+    average = average_of(model, name, matrices)
+    if average.modes or len(average.blocks) != 1:
+        found = "it has a mode" if average.modes else f"it has {len(average.blocks)}"
+        raise ArgumentError(name, "be an average of one block of particles, {block: matrix}", found)
+    ((b, matrix),) = average.blocks.items()
+    check_hermitian(f"{name}[{model.blocks[b].name!r}]", matrix)
+    return b, (matrix + matrix.conj().T) / 2

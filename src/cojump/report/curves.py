@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..measure.distributions import names_of
 from ..results.jump_records import JumpRecords
 from ..results.result import Result
 from ..tools.types import Array
@@ -220,6 +221,6 @@ _CHANNELS = ("#c0392b", "#1f6fb4", "#2a9d5c", "#8e44ad", "#d08a00", "#555555")
 
 
 def distributed_blocks(result: Result) -> list[str]:
-    """Blocks whose distribution a run has measured."""
+    """Names of the distributions that a run has measured: blocks, of J_z; levels, and what was asked for by a name."""
     extra = result.extras.get("distribution")
-    return [] if extra is None else [label.rsplit(":", 1)[0] for label in extra.labels]
+    return [] if extra is None else list(names_of(extra))

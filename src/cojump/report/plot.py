@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError
+from ..measure.distributions import is_of_spins
 from ..results.jump_records import JumpRecords
 from ..results.result import Result
 from ..storage.result_sequence import ResultSequence
@@ -244,14 +245,14 @@ def jumps(result: Any, average: Any = None, *, most: int = 3, ax: Any = None) ->
 
 
 def distribution(result: Any, block: Any = None, *, ax: Any = None) -> Any:
-    """Draw the distribution of M = J_z of a block over m_z = 2M/N, one curve for each time asked for.
+    """Draw the distribution of M = J_z of a block over m_z = 2M/N, or of another sum, a curve for each time asked for.
 
     Parameters
     ----------
     result : Result
-        Of a run with ``distributions=``.
+        Of a run with ``distributions=`` or ``distribution_of=``.
     block : str, optional
-        Name; the first block that has one by default.
+        Name of the block, or label of the distribution; the first one by default.
     ax : matplotlib Axes, optional
 
     Returns
@@ -279,10 +280,11 @@ def distribution(result: Any, block: Any = None, *, ax: Any = None) -> Any:
     found = result.distribution("" if block is None else block)
     axes = axes_of(ax)
     scale = Scale([float(t) for t in found.times], MOST_NAMED)
-    m = 2 * found.M / max(len(found.M) - 1, 1)
+    of_spins = is_of_spins(result.extras["distribution"], str(block))
+    m = 2 * found.M / max(len(found.M) - 1, 1) if of_spins else found.M
+    density = (len(found.M) - 1) / 2 if of_spins else 1.0  # P(M) as a density over m, whatever the size of the block
     for row, time in enumerate(found.times):
         name = "" if scale.has_bar else f"$t = {time:g}$"
-        density = (len(found.M) - 1) / 2  # P(M) as a density over m, whatever the size of the block
         axes.fill_between(
             m,
             *(density * (found.probability[row] + sign * 2 * np.nan_to_num(found.stderr[row])) for sign in (-1, 1)),
@@ -291,8 +293,8 @@ def distribution(result: Any, block: Any = None, *, ax: Any = None) -> Any:
             linewidth=0,
         )
         axes.plot(m, density * found.probability[row], color=scale[row], label=name)
-    axes.set_xlabel("$m_z$")
-    axes.set_ylabel("probability density")
+    axes.set_xlabel("$m_z$" if of_spins else plain(f"M of {block}"))
+    axes.set_ylabel("probability density" if of_spins else "probability")
     axes.set_ylim(bottom=0)
     axes.margins(x=0)
     if scale.has_bar:

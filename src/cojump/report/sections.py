@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..measure.distributions import is_of_spins
 from ..measure.statistics import Estimates
 from ..results.result import Result
 from ..tools.types import Array
@@ -142,9 +143,10 @@ def _distributions(plan: Plan) -> Section | None:
         if number and legend is not None:
             legend.remove()
     blocks = {name for r in found for name in distributed_blocks(r)[:1]}
-    caption = (
-        f"Probability density of m_z = 2M/N of block {', '.join(sorted(blocks))}; bands are 2 s.e.{_of(chosen, found)}"
-    )
+    names = ", ".join(sorted(blocks))
+    spins = all(is_of_spins(r.extras["distribution"], distributed_blocks(r)[0]) for r in found)
+    what = f"Probability density of m_z = 2M/N of block {names}" if spins else f"Probability of the sum M, {names}"
+    caption = f"{what}; bands are 2 s.e.{_of(chosen, found)}"
     return Section("distributions", "Distributions", caption, figure)
 
 

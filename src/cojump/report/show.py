@@ -19,6 +19,7 @@ from ..errors import EXPECTED, ArgumentError, one_line
 from ..jobs.points import open_run_file, point_of
 from ..jobs.run_file import PointSpec, RunFile
 from ..jobs.unfinished import last_status, missing_points, parameters_text
+from ..measure.distributions import names_of
 from ..results.result import Result
 from ..storage.envelope import RESULT_NAME, is_result_file
 from ..storage.result_file import load
@@ -137,7 +138,14 @@ def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> int:
             "trajectories": f"{many} per point, in {'up to ' * (min(asked) != max(asked))}{chunks} "
             f"chunk{'' if chunks == 1 else 's'} of up to {min(run.chunk, max(asked))}; {run.keep} kept",
             "tolerance": f"{run.tolerance:g}",
-            **_asked(tuple(run.observables), run.distributions),
+            **_asked(
+                tuple(run.observables),
+                run.distributions,
+                of=tuple(run.distribution_of),
+                reduced=[run.reduced] if isinstance(run.reduced, Mapping) else run.reduced,
+                squeezing=tuple(run.squeezing),
+                callbacks=tuple(run.callbacks),
+            ),
             **_window(run_file),
             **_time(run_file, estimates, ranks),
             **_method(rows),
@@ -165,12 +173,25 @@ def _method(rows: Sequence[Sequence[str]]) -> dict[str, str]:
     return {"method": methods.pop()} if len(methods) == 1 else {}
 
 
-def _asked(observables: Sequence[str], distributions: Sequence[float]) -> dict[str, str]:
+def _asked(
+    observables: Sequence[str],
+    distributions: Sequence[float],
+    *,
+    of: Sequence[str] = (),
+    reduced: Sequence[Mapping[str, int]] = (),
+    squeezing: Sequence[str] = (),
+    callbacks: Sequence[str] = (),
+) -> dict[str, str]:
     """What is measured because it was asked for."""
     facts = {"observables": named(observables)} if len(observables) else {}
-    if len(distributions):
-        facts["distributions"] = f"of M at t = {named([f'{t:g}' for t in distributions])}"
-    return facts
+    if len(distributions) or of:
+        times = f"t = {named([f'{t:g}' for t in distributions])}" if len(distributions) else "all output times"
+        facts["distributions"] = f"of {named(of) if of else 'M'} at {times}"
+    if reduced:
+        facts["particles"] = "; ".join(", ".join(f"{n} of {b}" for b, n in counts.items()) for counts in reduced)
+    if squeezing:
+        facts["squeezing"] = f"of {named(squeezing)} besides"
+    return {**facts, "callbacks": named(callbacks)} if callbacks else facts
 
 
 def _window(run_file: RunFile) -> dict[str, str]:
@@ -270,7 +291,20 @@ def _uncertain(result: Result) -> str:
 def _measured(results: ResultSequence) -> dict[str, str]:
     extras = results[0].extras if len(results) else {}
     observables, shots = extras.get("observables"), extras.get("distribution")
-    return _asked(observables.labels if observables else (), () if shots is None else shots.times.tolist())
+    if not len(results):
+        return {}
+    names = {} if shots is None else names_of(shots)
+    blocks = {label.rpartition(".")[0] for label in results[0].labels}
+    sums = [name.partition("/")[2] for name in extras if name.startswith("squeezing/")]
+    functions = extras["callbacks"].labels if "callbacks" in extras else ()
+    return _asked(
+        observables.labels if observables else (),
+        () if shots is None else shots.times.tolist(),
+        of=() if set(names) <= blocks else tuple(names),
+        reduced=list(results[0].particles.values()),
+        squeezing=[label for label in sums if label not in blocks],
+        callbacks=tuple(dict.fromkeys(label.partition("[")[0] for label in functions)),
+    )
 
 
 def _show_results(results: ResultSequence, path: Path, console: Console) -> None:

@@ -9,19 +9,22 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import ArgumentError, StorageError
 from ..measure.averages import Averages, OrderParameters
+from ..measure.callbacks import shape_of
 from ..measure.certainty import LEAST, NOISE, Chance, Flags, Ground, ground_of, seen_by
-from ..measure.distributions import Distribution, distribution_of
+from ..measure.distributions import Distribution, distribution_of, names_of
 from ..measure.jump_counts import Activity, Counts, activity_of, counts_of
-from ..measure.squeezing import squeezing_of
+from ..measure.particle_states import matrices_of, particles_of
+from ..measure.squeezing import blocks_of, squeezing_of
 from ..measure.statistics import Estimates, Extra
 from ..measure.time_windows import PREFIX, Stationary, row_of, stationary_of
 from ..model import Model
 from ..model.final_states import FinalStates
 from ..model.states import Mixture, State
-from ..tools import checks
+from ..tools.labelled import Average
 from ..tools.numbers import format_number, format_value
 from ..tools.summaries import Summarised, counted, facts, few, more, span, table
 from ..tools.types import Array
@@ -63,6 +66,7 @@ _NEEDS = {
     "activity": ("be counted between two output times", "this run has one"),
     "spin": ("belong to a block of two levels", "this model has none"),
     "squeezing": ("belong to a block of two levels", "this model has none"),
+    "callbacks": ("be asked for: give `callbacks`", "this run had none"),
     "current": ("come of homodyne or heterodyne detection: give `unravelling`", "this run counts all jumps"),
     "photons": ("belong to a boson mode of which x and y are measured", "this model has none"),
 }
@@ -261,6 +265,8 @@ class Result(Averages):
         found = {name: f".{name}" for name in names if not name.startswith(PREFIX.split("/")[0])}
         if "distribution" in found:
             found["distribution"] = ".distribution(block)"
+        if "reduced" in found:
+            found["reduced"] = "cojump.reduced.particles"
         kinds = {"averages": "", "order": "_order", "observables": "_observables"}
         return [*found.values(), *(f".stationary{end}" for kind, end in kinds.items() if PREFIX + kind in self.extras)]
 
@@ -411,13 +417,35 @@ class Result(Averages):
         return {name: (own, getattr(self, name)) for name, own in times.items()}
 
     @cached_property
+    def callbacks(self) -> Estimates:
+        """What the functions given as ``callbacks`` return: "name" of a number, "name[0,1]" of an array's elements."""
+        return self._polynomials("callbacks", "callbacks")
+
+    def callback(self, name: str) -> Average:
+        """What one of the functions given as ``callbacks`` returns, in its own shape: ``mean`` and ``stderr`` (T, ..).
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such function.
+        """
+        found = self.callbacks
+        places, shape = shape_of(found.labels, name)
+        flags = None if found.uncertain is None else found.uncertain[:, places].reshape(-1, *shape)
+        mean, stderr = (array[:, places].reshape(-1, *shape) for array in (found.mean, found.stderr))
+        return Average(name, mean, stderr, flags)
+
+    @cached_property
     def squeezing(self) -> Estimates:
-        """Wineland's ξ² = N_b min_⊥ Var(m_⊥)/|<m>|² of each block of two levels; below 1 is squeezed."""
+        """Wineland's ξ² = N_b min_⊥ Var(m_⊥)/|<m>|² of each block of two levels; below 1 is squeezed.
+
+        Behind them stand the sums of blocks of the option ``squeezing``, see :mod:`cojump.model.spin_squeezing`.
+        """
         return self._squeezing("wineland")
 
     @cached_property
     def kitagawa_ueda(self) -> Estimates:
-        """Kitagawa and Ueda's ξ_S² = N_b min_⊥ Var(m_⊥) of each block of two levels; below 1 is squeezed."""
+        """Kitagawa and Ueda's ξ_S² = N_b min_⊥ Var(m_⊥) of each block of two levels, and of the sums asked for."""
         return self._squeezing("kitagawa_ueda")
 
     def _squeezing(self, kind: str) -> Estimates:
@@ -427,16 +455,32 @@ class Result(Averages):
         made = squeezing_of(blocks, kind)
         if self.covariance_uncertain is None:
             return made
-        places = [np.flatnonzero(self._of_block(block)[0]) for block in blocks]
+        places = [np.flatnonzero(sum(self._of_block(b)[0] for b in blocks_of(extra))) for extra in blocks.values()]
         flags = [self.covariance_uncertain[:, p[:, None], p].any(axis=(1, 2)) for p in places]
         return Estimates(made.labels, made.mean, made.stderr, np.array(flags).T)
 
     def distribution(self, block: str) -> Distribution:
-        """Probability of each M = J_z of a block at the times asked for with ``distributions``."""
+        """Probability of each value of a sum over a block at the times asked for with ``distributions``.
+
+        Parameters
+        ----------
+        block : str
+            The name of a block of two levels: of M = J_z. The label of the number of particles in a level,
+            "particles.n0". Or one of those of ``distribution_of``.
+        """
         extra = self._extra("distribution", "distribution")
-        if not isinstance(block, str):
-            raise ArgumentError("block", "be the name of a block", f"it is {checks.shown(block)}")
-        return distribution_of(extra, block, self._constant(extra.times, self._of_block(block)), NOISE)
+        of = names_of(extra).get(block, "") if isinstance(block, str) else ""
+        return distribution_of(extra, block, self._constant(extra.times, self._of_block(of)), NOISE)
+
+    @property
+    def particles(self) -> dict[str, dict[str, int]]:
+        """Particles whose density matrix was asked for with ``reduced``, by the name of their statistics."""
+        return particles_of(self.extras)
+
+    def particle_matrices(self, name: str) -> tuple[NDArray[np.complex128], NDArray[np.complex128]]:
+        """(T, D, D) means and complex errors of those particles; what ``cojump.reduced.particles`` reads."""
+        extra = self.extras[name]
+        return matrices_of(extra, extra.estimates())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the result to an HDF5 file at ``path``; :func:`cojump.load` reads it back.

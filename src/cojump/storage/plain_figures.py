@@ -5,12 +5,14 @@ docs/result_file.md is the page of the layout.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 
+from ..basis.distribution import Distribution
 from ..measure.averages import Averages
-from ..measure.distributions import Distribution
+from ..measure.distributions import names_of
 from ..measure.time_windows import PREFIX
 from ..results.result import Result
 from .hdf5 import Group, string_dtype
@@ -52,9 +54,17 @@ def write_figures(group: Group, result: Result) -> None:
         for name in ("number", "variance", "fano", "fano_stderr"):
             _put(own, name, getattr(activity, name), "label")
     if "distribution" in result.extras:
-        blocks = dict.fromkeys(label.rsplit(":", 1)[0] for label in result.extras["distribution"].labels)
-        for number, block in enumerate(blocks):
-            _write_distribution(group.create_group(f"distribution/{number}"), block, result.distribution(block))
+        for number, (name, block) in enumerate(names_of(result.extras["distribution"]).items()):
+            own = group.create_group(f"distribution/{number}")
+            own.attrs["name"] = name
+            _write_distribution(own, block, result.distribution(name))
+    for number, (name, counts) in enumerate(result.particles.items()):
+        own, (mean, errors) = group.create_group(f"reduced/{number}"), result.particle_matrices(name)
+        own.attrs["particles"] = json.dumps(counts)
+        _put(own, "time", result.times, "time", _TIME)
+        for part in ("real", "imag"):
+            _put(own, part, getattr(mean, part), "time, state, state")
+            _put(own, f"{part}_stderr", getattr(errors, part), "time, state, state")
 
 
 def _figures_of(result: Result) -> list[tuple[str, Any, Any]]:

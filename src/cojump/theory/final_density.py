@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..basis.final_frames import in_frames
 from ..basis.fock_space import FockSpace
 from ..basis.fock_window import displacement
+from ..basis.level_weights import LevelWeights
 from ..basis.particle_removal import Label
+from ..basis.readable_state import ReadableState
+from ..basis.reduction import joined, taken_out
 from ..basis.rotations import representation
 from ..basis.sectors import Labels, dimension_of, sector_of
 from ..errors import ArgumentError
-from ..model import Block
+from ..model import Block, Mode, Model
 from ..model.final_states import Final, FinalFactor, FinalState, FinalStates
 from ..model.states import Mixture, ProductBlock, State
 from ..tools import checks
@@ -32,12 +36,15 @@ _NO_WEIGHT, _NEGATIVE = 1e-15, 1e-2
 tolerance of a master equation.
 """
 
+_ROUNDING = 1e-17
+"""Eigenvalue of a density matrix, in parts of its largest one, that is left out where particles are taken out of it."""
+
 _END, _MORE, _MOST = 4, 16, 4096
 """Fock states at an end that show what is beyond it, those that are added until it is nothing, and the most of them."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class FinalDensity(Final):
+class FinalDensity(ReadableState, Final):
     """The density matrix that a master equation has come to; ``exact.final``, ``steady.final``.
 
     Another one goes on from it: ``cj.master_equation(model, exact.final, times)``, with the same model or another one
@@ -79,7 +86,8 @@ class FinalDensity(Final):
             ("modes", ", ".join(f"{m}: {s.size:,} Fock states" for m, s in zip(self.modes, self.spaces, strict=True))),
             ("unknowns", f"{len(self.packed):,}"),
         )
-        return lines + more(".matrix(*labels) of a sector; cj.master_equation(model, final, times) goes on")
+        read = ".matrix(*labels) of a sector, .distribution(..), .reduced(..), .density()"
+        return lines + more(f"{read}; cj.master_equation(model, final, times) goes on")
 
     @property
     def packing(self) -> Packing | DiagonalPacking:
@@ -112,6 +120,63 @@ class FinalDensity(Final):
             known = few([checks.shown(own if len(own) > 1 else own[0]) for own in self.sectors])
             raise ArgumentError("labels", f"be of one of the sectors, {known}", f"they are {checks.shown(labels)}")
         return self.in_frames([np.eye(block.levels, dtype=complex) for block in self.blocks])(labels)
+
+    def own_model(self) -> Model:
+        """Its blocks and modes."""
+        return Model(self.blocks, modes=[Mode(name) for name in self.modes])
+
+    def levels(self, block: int, weights: LevelWeights) -> tuple[NDArray[Any], Array]:
+        """Occupations (n, d) of some kets of one particle in a block, and their probabilities (n,)."""
+        frame, packing = self.frames[block], self.packing
+        of = self.in_frames([weights.kets if b == block else own for b, own in enumerate(self.frames)])
+        alone = self.diagonal and weights.are_those_of(frame)
+        found = []
+        for labels, dims in zip(self.sectors, self.dims, strict=True):
+            inside = self.packed[packing.slices[labels]] if alone else np.diagonal(of(labels)).real
+            own = inside.reshape(prod(dims[:block]), dims[block], -1).sum(axis=(0, 2))
+            kets = frame if alone else weights.kets
+            root = np.sqrt(np.maximum(own, 0.0))[:, None].astype(complex)
+            found.append(weights.of(kets, labels[block], (0, dims[block]), root))
+        return np.concatenate([o for o, _ in found]), np.concatenate([p for _, p in found])
+
+    def taken_out(self, counts: Mapping[int, int]) -> Matrix:
+        """Density matrix of so many particles of each block, block by block in the order of ``counts``."""
+        own = [counts.get(b, 0) for b in range(len(self.blocks))]
+        total: Any = 0
+        packing = self.packing
+        for labels, dims in zip(self.sectors, self.dims, strict=True):
+            if self.diagonal:
+                total = total + self._of_populations(labels, dims, own)
+                continue
+            weights, kets = np.linalg.eigh(packing.block(self.packed, labels))
+            kept = weights > _ROUNDING * max(float(weights[-1]), 0.0)
+            if not kept.any():
+                continue
+            tensor = (kets[:, kept] * np.sqrt(weights[kept])).reshape(*dims, -1)
+            total = total + taken_out(self.blocks, labels, self.frames, tensor, own)
+        levels = [block.levels for block, count in zip(self.blocks, own, strict=True) for _ in range(count)]
+        starts, order = np.concatenate([[0], np.cumsum(own)]), list(counts)
+        places = np.concatenate([np.arange(starts[b], starts[b + 1]) for b in order])
+        back = np.argsort(places)
+        return joined([(back.tolist(), total)], [levels[place] for place in places])
+
+    def _of_populations(self, labels: Labels, dims: tuple[int, ...], counts: Sequence[int]) -> Matrix:
+        """What a sector of populations alone, of two levels, adds to the density matrix of some particles.
+
+        n particles that are taken out change M by at most n between each other, so that basis states whose M differ by
+        n + 1 or more may stand in one vector: n + 1 combs of M in place of a vector for each.
+        """
+        inside = [b for b, count in enumerate(counts) if count]
+        outside = tuple(b for b, count in enumerate(counts) if not count)
+        p = np.maximum(self.packed[self.packing.slices[labels]], 0.0).reshape(dims).sum(axis=outside)
+        tensor = np.sqrt(p).astype(complex)[..., None]
+        for axis, b in enumerate(inside):
+            combs = np.arange(dims[b])[:, None] % (counts[b] + 1) == np.arange(counts[b] + 1)
+            shape = [dims[b] if a == axis else 1 for a in range(len(inside))] + [1, counts[b] + 1]
+            tensor = (tensor[..., None] * combs.reshape(shape)).reshape(*tensor.shape[:-1], -1)
+        own = [(self.blocks[b], labels[b], self.frames[b], counts[b]) for b in inside]
+        blocks, sectors, frames, taken = zip(*own, strict=True)
+        return taken_out(blocks, sectors, frames, tensor, taken)
 
     def in_frames(self, frames: Sequence[Matrix]) -> Any:
         """A function of labels that gives the density matrix in a sector in other frames of one particle."""

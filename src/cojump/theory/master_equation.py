@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
+from ..basis.distribution import Distribution
 from ..basis.fock_space import FockSpace
 from ..basis.particle_removal import Label
 from ..basis.sector_densities import block_densities, labels_of_any
@@ -34,11 +35,15 @@ from .evolution import Evolved, Limits, evolved, least_vectors
 from .exact_moments import ExactMoments, Photons, moments_at_end, moments_of, order_parameters_of, photons_of
 from .final_density import FinalDensity, density_of, described_method
 from .fock_growth import spaces_for_path
-from .generator import Generator, check_unknowns
+from .generator import GIB, Generator, check_unknowns
 from .populations import Populations, checked_method, populations_for
 from .regression import Regression, regression_from
 from .sector_states import SectorStates
 from .two_time import Coincidences, TwoTime, check_span, check_taus
+
+_Read = tuple[Array, FinalDensity | None]
+_Reading = Callable[[SectorStates], Callable[[Array], _Read]]
+"""What is read at the output times."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -71,6 +76,7 @@ class Exact(ExactMoments):
     fock: dict[str, int]
     _photons: Array
     _end: FinalDensity
+    _kept: tuple[FinalDensity, ...] = ()
 
     @property
     def method(self) -> str:
@@ -92,7 +98,8 @@ class Exact(ExactMoments):
             self.labels, self.n_particles, f"at t = {self.times[-1]:g}", self.mean[-1], self.second[-1]
         )
         return lines + more(
-            f'["{self.labels[0]}"].mean, .mean, .second, .covariance, .deviation, .sector_weights, .two_time, .g2'
+            f'["{self.labels[0]}"].mean, .mean, .second, .covariance, .deviation, .sector_weights, .distribution, '
+            ".two_time, .g2"
         )
 
     @cached_property
@@ -121,6 +128,57 @@ class Exact(ExactMoments):
             return replace(self._end, reference=ends_of(paths(self.model, self.state, self.times[-1:])))
         except (ArgumentError, ConvergenceError):  # after a steady state, or where mean field cannot be followed
             return self._end
+
+    @property
+    def densities(self) -> tuple[FinalDensity, ...]:
+        """The density matrix at each output time, sector by sector, of a run with ``keep=True``.
+
+        Raises
+        ------
+        ArgumentError
+            If they were not kept.
+        """
+        if not self._kept:
+            raise ArgumentError("densities", "be kept: give `keep=True`", "only that at the last time is, `final`")
+        return self._kept
+
+    @property
+    def known_densities(self) -> tuple[FinalDensity, ...]:
+        """The density matrices that there are: at all output times, or at the last one."""
+        return self._kept or (self._end,)
+
+    def distribution(self, average: Mapping[str, ArrayLike]) -> Distribution:
+        """Distribution of the sum Σ_k X^(k) over one block, exactly: at the last time, or at all with ``keep=True``.
+
+        Parameters
+        ----------
+        average : {block: matrix}
+            X, Hermitian: ``{"spins": sigma_z / 2}`` for J_z, ``{"particles": projector(0, 3)}`` for the number of
+            particles in level 0.
+
+        Returns
+        -------
+        Distribution
+
+        Raises
+        ------
+        ArgumentError
+            If it is no average of one block, or the sum has too many values.
+
+        Examples
+        --------
+        >>> model = cj.systems.free_flips(size=4, omega=0.0, rate_up=0.0, rate_down=1.0)
+        >>> exact = cj.master_equation(model, cj.tilted(model, 0, 0), [0, np.log(2)], keep=True)
+        >>> found = exact.distribution({"spins": cj.operators.sigma_z / 2})
+        >>> print(found.M, found.probability.round(6) + 0.0)
+        [-2. -1.  0.  1.  2.] [[0.     0.     0.     0.     1.    ]
+         [0.0625 0.25   0.375  0.25   0.0625]]
+        """
+        states = self.known_densities
+        rows = [state.distribution(average) for state in states]
+        probability = np.array([row for _, row in rows])
+        times = np.array([state.time for state in states])
+        return Distribution(times, rows[0][0], probability, np.zeros_like(probability))
 
     @property
     def photons(self) -> Photons:
@@ -292,6 +350,7 @@ def master_equation(
     applications: float = 1e7,
     method: str = "auto",
     progress: bool = False,
+    keep: bool = False,
 ) -> Exact:
     """Solve the master equation of all N particles, exactly up to a stated tolerance.
 
@@ -325,6 +384,8 @@ def master_equation(
         populations where that holds; ``method`` of the result says which it was.
     progress : bool
         Show on stderr which share of the time is done, and how long the rest takes.
+    keep : bool
+        Keep the density matrix at every output time (``exact.densities``), 8 bytes for each unknown and time.
 
     Returns
     -------
@@ -363,7 +424,7 @@ def master_equation(
     tolerance = checks.number("tolerance", tolerance, 1e-12, 1e-2)
     memory = checks.number("memory", memory, 0)
     applications = checks.number("applications", applications, 1)
-    progress = checks.boolean("progress", progress)
+    progress, keep = checks.boolean("progress", progress), checks.boolean("keep", keep)
     check_mixture(model, state, FinalStates, FinalDensity)
     before: FinalDensity | None = None
     starts: list[tuple[float, State]] = []
@@ -388,21 +449,23 @@ def master_equation(
         Percentage(progress, "the time") as told,
     ):
         start, limits = starts if before is None else before, Limits(tolerance, memory, applications)
+        reading = _reading(len(checked), memory, keep)
         if chosen is None:
-            path = _solved(model, start, checked, spaces, limits, told)
+            path = _solved(model, start, checked, spaces, limits, told, reading)
         else:
-            path = evolved(chosen, (), _populations_of(chosen, start), checked, _reading, limits, told)
+            path = evolved(chosen, (), _populations_of(chosen, start), checked, reading, limits, told)
     generator = path.generator
-    mean, second, weights, photons = moments_of(np.array(path.found), len(model.labels), len(model.modes))
+    found = np.array([row for row, _ in path.found])
+    mean, second, weights, photons = moments_of(found, len(model.labels), len(model.modes))
     off = float(np.abs(weights.sum(axis=1) - 1).max())
     if not off < tolerance + 1e-11:
         raise ConvergenceError(f"The trace of ρ is off by {off:.3g}: rounding has spoilt the solution")
     sectors = tuple(generator.packing.dims)
     fock = {name: space.size for name, space in zip(model.mode_names, generator.spaces, strict=True)}
     last = generator.reached(np.array(path.vector), float(checked[-1]))
-    return Exact(
-        checked, model.labels, model.size, mean, second, sectors, weights, tolerance, model, state, fock, photons, last
-    )
+    kept = tuple(replace(s, time=float(t)) for (_, s), t in zip(path.found, checked, strict=True) if s is not None)
+    measured = checked, model.labels, model.size, mean, second
+    return Exact(*measured, sectors, weights, tolerance, model, state, fock, photons, last, kept)
 
 
 def _labels_of(final: FinalStates) -> list[list[Label]]:
@@ -422,8 +485,9 @@ def _solved(
     spaces: Sequence[FockSpace],
     limits: Limits,
     told: Callable[[float], None],
-) -> Evolved[Array]:
-    """What the reader of the generator gives at the times, and the generator of the last step."""
+    reading: _Reading,
+) -> Evolved[_Read]:
+    """What the generator's reader gives at the times, beside the state if it is kept, and the last step's generator."""
     if isinstance(start, FinalDensity):
         occupied = start.occupied
     else:
@@ -437,7 +501,7 @@ def _solved(
             own = [block_densities(block, part) for block, part in zip(model.blocks, one.blocks, strict=True)]
             vector += weight * generator.start(own, one.amplitudes)
 
-    return evolved(generator, occupied, vector, times, _reading, limits, told)
+    return evolved(generator, occupied, vector, times, reading, limits, told)
 
 
 def _populations_of(generator: Populations, start: Sequence[tuple[float, State]] | FinalDensity) -> Array:
@@ -446,5 +510,15 @@ def _populations_of(generator: Populations, start: Sequence[tuple[float, State]]
     return sum((weight * generator.start(one) for weight, one in start), np.zeros(generator.packing.size))
 
 
-def _reading(generator: SectorStates) -> Callable[[Array], Array]:
-    return generator.expectations().__matmul__
+def _reading(n_times: int, memory: float, keep: bool) -> _Reading:
+    """Reads moments off a state, and keeps it where that is asked for and fits."""
+
+    def reading(generator: SectorStates) -> Callable[[Array], _Read]:
+        needed = 8.0 * n_times * generator.packing.size / GIB
+        if keep and needed > memory:
+            found = f"{n_times:,} density matrices need {needed:,.1f} GiB"
+            raise ArgumentError("keep", f"be of output times whose density matrices fit in {memory:g} GiB", found)
+        matrix = generator.expectations()
+        return lambda y: (matrix @ y, generator.reached(y.copy(), 0.0) if keep else None)
+
+    return reading

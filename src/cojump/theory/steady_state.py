@@ -13,6 +13,7 @@ from scipy.sparse import csr_array, eye_array
 from scipy.sparse.linalg import splu
 from threadpoolctl import threadpool_limits
 
+from ..basis.distribution import Distribution
 from ..basis.fock_space import FockSpace
 from ..basis.particle_removal import Label
 from ..basis.sector_densities import block_densities, occupied_labels
@@ -111,6 +112,25 @@ class SteadyState(Labelled):
     def method(self) -> str:
         """How it was found: from "populations" alone, as nothing couples them to coherences, or "full"."""
         return "populations" if self.final.diagonal else "full"
+
+    @property
+    def known_densities(self) -> tuple[FinalDensity, ...]:
+        """The one density matrix."""
+        return (self.final,)
+
+    def distribution(self, average: Mapping[str, ArrayLike]) -> Distribution:
+        """Distribution of the sum Σ_k X^(k) over one block in the steady state.
+
+        See ``master_equation(...).distribution``.
+
+        Examples
+        --------
+        >>> steady = cj.steady_state(cj.systems.free_flips(size=3, omega=0.0, rate_up=1.0, rate_down=1.0))
+        >>> print(steady.distribution({"spins": cj.operators.sigma_z / 2}).probability.round(4))
+        [[0.125 0.375 0.375 0.125]]
+        """
+        M, probability = self.final.distribution(average)
+        return Distribution(np.array([np.inf]), M, probability[None], np.zeros((1, len(M))))
 
     def two_time(
         self,

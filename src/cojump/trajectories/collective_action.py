@@ -65,7 +65,7 @@ def collective_action(
     for b, x in matrices.items():
         label, window = factor.labels[b], windows[b]
         sector = sector_of(blocks[b], label, window if blocks[b].levels == 2 else None)
-        made += _along(sector.one_body(seen(factor.frames[b].rotation, x)), psi, b)
+        made += _along(sector.one_body(seen(factor.frames[b], x)), psi, b)
     for m, (p, q) in ladders.items():
         fock_window, shift = FockWindow(*fock[m]), factor.displacements[m]
         made += _along(csr_array(p * fock_window.lowering + q * fock_window.raising), psi, B + m)

@@ -13,6 +13,7 @@ from ..model.final_states import PartStart
 from ..tools.labelled import Labelled, last_averages
 from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
+from .observed_state import ObservedState
 from .pure_state import Watch
 
 
@@ -39,6 +40,8 @@ class Trajectory(Labelled):
         The names of these jumps, with .x and .y for the two quadratures of heterodyne detection.
     jump_names : tuple of L strings
         Names of all jumps of the model, or their places where they have none.
+    states : tuple of T ObservedState
+        The state at each output time, see :mod:`cojump.trajectories.observed_state`; none unless it was asked for.
     """
 
     times: NDArray[np.float64]
@@ -49,6 +52,7 @@ class Trajectory(Labelled):
     records: NDArray[np.float64] = field(default_factory=lambda: np.empty((0, 0)))
     record_labels: tuple[str, ...] = ()
     jump_names: tuple[str, ...] = ()
+    states: tuple[ObservedState, ...] = ()
 
     def _title(self) -> str:
         return f"Trajectory of {counted(len(self.jumps), 'jump')}: {span(self.times)}"

@@ -30,7 +30,7 @@ from .product_sectors import Box, ProductBasis, ProductSector
 from .product_windows import Windows, moved, support
 from .pure_state import PureState
 from .sector_matrix import program_matrix
-from .state_factor import Factor, UserFrame
+from .state_factor import Factor
 from .work_space import work_space
 
 LONG_STEP = 2**25
@@ -72,7 +72,7 @@ class ProductState:
         self.moves = [Moves(block, moves_memory_of(model) // len(model.blocks)) for block in model.blocks]
         self._jumps = ProductJumps(self.basis, self.moves)
         self.averages = ProductAverages(self.basis, self.moves)
-        self.frames = tuple(UserFrame(rotation) for rotation in self.basis.rotations)
+        self.frames = tuple(self.basis.rotations)
         self.start_from(state, generator)
         self._turned = any(made.turn for made in self.basis.functions)
         self._matrix = lru_cache(maxsize=16)(self._h_eff)

@@ -21,7 +21,7 @@ from .kernels.window import SHARE, trim
 from .long_step import LARGEST
 from .pure_state import PureState
 from .sector_matrix import sector_matrix
-from .state_factor import Factor, UserFrame
+from .state_factor import Factor
 from .work_space import work_space
 
 Ket = NDArray[np.complex128]
@@ -62,7 +62,6 @@ class SpinState:
         measured = ["xyz".index(o.label[-1]) for o in model.observables]
         own_frame = len(measured) == 3 and np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15)
         self._turns = None if own_frame else _on_averages(self.basis.frame[measured])
-        self._user_frame = UserFrame(self.basis.rotation)
         self.start_from(state, generator)
 
     def start_from(self, state: PartStart, generator: np.random.Generator) -> None:
@@ -141,7 +140,7 @@ class SpinState:
         first = (self.basis.h_eff.N - two_J) // 2
         inside = gathered.snapshot[done], slice(first, first + two_J + 1)
         ket = self.amplitudes.re[inside] + 1j * self.amplitudes.im[inside]
-        return PureState((Factor((0,), (two_J,), ((0, two_J + 1),), ket, (self._user_frame,)),))
+        return PureState((Factor((0,), (two_J,), ((0, two_J + 1),), ket, (self.basis.rotation,)),))
 
     def reported(self, gathered: Gathered) -> tuple[Array, Array]:
         """Mean and second of the averages that are measured, in the frame of the user."""

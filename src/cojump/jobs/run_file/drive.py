@@ -173,7 +173,7 @@ def _of_file(
     """What makes the shape of a user's function of the time and other arguments, and its keys."""
     from ...model.envelopes import FromFile
 
-    function, sources = attribute_of(name, shape, directory, builder)
+    function, sources = attribute_of(name, shape, directory, builder.sources)
     ((file, text),) = sources.items()
     keys, open_ended = keys_of(function)
     first = next(iter(keys), None)

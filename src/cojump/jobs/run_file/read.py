@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from ...ensemble.options import default_of
 from ...errors import ArgumentError, one_line
 from ...tools.whole_files import absolute, read_regular
+from .asked_states import Functions, load_functions
 from .drive import DriveSection, read_drive
 from .initial_state import DEFAULTS, InitialSection, read_initial
 from .nested_starts import flattened
@@ -159,11 +160,12 @@ class RunFile:
     mode: str = MODES[0]
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     drive: DriveSection = field(default_factory=DriveSection)
+    functions: Functions = field(default_factory=Functions)
 
     @property
     def sources(self) -> Mapping[str, str]:
-        """Name and text of the user's files that ``system`` and ``[drive]`` name."""
-        return {**self.model.builder.sources, **self.drive.sources}
+        """Name and text of the user's files that ``system``, ``[drive]`` and ``[run.callbacks]`` name."""
+        return {**self.model.builder.sources, **self.drive.sources, **self.functions.sources}
 
     def points(self) -> tuple[PointSpec, ...]:
         """List the points of the sweep in the order of the file; one point without a sweep."""
@@ -334,6 +336,7 @@ def read_run_file(path: str | os.PathLike[str], settings: Sequence[str] = ()) ->
         mode=mode,
         tables={name: section.table for name, section in sections.items()},
         drive=drive,
+        functions=load_functions(runs[0].callbacks, place.parent, {**model.builder.sources, **drive.sources}),
     )
 
 

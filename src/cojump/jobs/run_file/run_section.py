@@ -11,6 +11,7 @@ from ...errors import ArgumentError, printable
 from ...model.unravellings import Unravelling, counting, heterodyne, homodyne, shifted
 from ...tools.checks import output_times
 from .arrays import complex_number
+from .asked_states import built, read_averages, read_functions, read_particles, read_sums
 from .observables import read_observables
 from .system import in_section
 from .tables import Section, boolean, integer, number, show, text
@@ -43,10 +44,10 @@ class RunSection(RunOptions):
     )
 
     def options(self, model: Model) -> dict[str, Any]:
-        """The options of the run alone, as a point of that model takes them."""
+        """The options of the run alone, as a point of that model takes them; callbacks by their places in files."""
         made = {item.name: getattr(self, item.name) for item in fields(RunOptions)}
         polynomials = {label: [term.build(model) for term in terms] for label, terms in self.observables.items()}
-        return {**made, "observables": polynomials}
+        return {**made, "observables": polynomials, "distribution_of": built(self.distribution_of, model)}
 
 
 OPTIONS = options_of(RunSection)
@@ -172,6 +173,10 @@ _READERS: dict[str, Callable[..., Any]] = {
     "averages": _averages,
     "unravelling": _unravelling,
     "distributions": _times,
+    "distribution_of": read_averages,
+    "reduced": read_particles,
+    "squeezing": read_sums,
+    "callbacks": read_functions,
     "target_error": _target,
 }
 """The checks of options that are more than one number."""

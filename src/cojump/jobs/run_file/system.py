@@ -216,7 +216,7 @@ def _user_builder(system: str, directory: Path) -> Builder:
 
 
 def attribute_of(
-    name: str, place: str, directory: Path, beside: Builder | None = None
+    name: str, place: str, directory: Path, beside: Mapping[str, str] | None = None
 ) -> tuple[Callable[..., Any], dict[str, str]]:
     """The function of a user's file that a key names, and name and text of the file.
 
@@ -228,8 +228,8 @@ def attribute_of(
         "my_model.py:build".
     directory : Path
         Where the run file is; paths are relative to it.
-    beside : Builder, optional
-        What has run a file before: the same one is not run a second time.
+    beside : mapping of str to str, optional
+        Name and text of files that have been run before: the same one is not run a second time.
 
     Raises
     ------
@@ -248,9 +248,9 @@ def attribute_of(
         raise ArgumentError(name, rule, f"{path}: {reason(error)}") from None
     except UnicodeDecodeError:
         raise ArgumentError(name, "name a Python file in UTF-8", f"{path} is not") from None
-    others = {} if beside is None else beside.sources
+    others = {} if beside is None else beside
     if others.get(path.name, source) != source:
-        rule = "name a file with another name than that of [model] system"
+        rule = "name a file with another name than others that are named"
         raise ArgumentError(name, rule, f"both are called {path.name}")
     module = executed(path) if path.name in others else None
     if module is None:

@@ -120,6 +120,8 @@ def _written(system: str, template: Template) -> str:
     drive = _DRIVE.format(key=template.driven, gap=" " * max(19 - len(template.driven), 1)) if template.driven else ""
     lines += [drive, template.initial + _TIMES, "[run]"]
     for name, option in OPTIONS.items():
+        if not option.printed:
+            continue
         example = option.example.replace("spins.z", template.average)
         if name == "averages" and template.chosen:
             example = show(list(template.chosen))
