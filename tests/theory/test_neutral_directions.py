@@ -207,3 +207,41 @@ def test_a_neutral_block_beside_a_damped_one():
     np.testing.assert_allclose(found.covariance[3:, 3:], 0, atol=1e-12)
     np.testing.assert_allclose(found.correction[:3], 2 * expected.correction, atol=1e-10)
     assert np.isnan(found.correction[3:]).all()
+
+
+def test_where_continua_cross():
+    """Without jumps |m| stays: of H = ω S_x + χ S_z²/N the x axis and the line m_x = ω/2χ' rest, and they cross."""
+    Z = cj.operators.sigma_z
+    top = cj.Model(
+        [cj.Block("a", 100)], [cj.OneBody(0.5 * cj.operators.sigma_x, "a"), cj.TwoBody(Z, Z, 0.6, ("a", "a"))]
+    )
+    points = cj.attractors.fixed_points(top)
+    assert [(p.stability, p.family) for p in points] == [("neutral", 1), ("neutral", 1), ("unstable", 1)]
+    assert points[1]["a.x"].mean == pytest.approx(0.5 / 1.2, abs=1e-9)
+    assert abs(points[1]["a.z"].mean) > 0.1  # not where they cross, and nothing turns any more
+    assert not points.certain
+    known = cj.attractors.stability(top, cj.tilted(top, np.pi / 2, 0))
+    assert known.stability == "unstable"
+    assert known.growth == pytest.approx(np.sqrt(1.0 * (2.4 - 1.0)), rel=1e-9)
+    with pytest.raises(cj.ConvergenceError, match="nothing decays"):
+        cj.fluctuations.stationary(top, cj.tilted(top, np.pi / 2, np.pi))
+
+
+def test_a_game_without_a_winner():
+    """Rock, paper and scissors: mean field keeps n_0 n_1 n_2 and turns on closed orbits about the middle."""
+    n = [cj.operators.projector(i, 3) for i in range(3)]
+
+    def beaten(i):
+        winner = np.zeros((3, 3))
+        winner[(i + 1) % 3, i] = 1
+        return cj.LocalJump(winner, "a", rate=lambda x: x, argument={"a": n[(i + 1) % 3]})
+
+    game = cj.Model([cj.Block("a", 60, levels=3)], jumps=[beaten(i) for i in range(3)])
+    start = np.diag([0.5, 0.3, 0.2])
+    cycle = cj.attractors.limit_cycle(game, cj.product(game, {"a": start}))
+    assert cycle.stability == "neutral"
+    np.testing.assert_allclose(np.prod(cycle.mean[:, :3], axis=1), 0.03, rtol=1e-7)
+    near = cj.attractors.limit_cycle(game, cj.product(game, {"a": np.diag([0.39, 0.33, 0.28])}))
+    assert near.period == pytest.approx(2 * np.pi * np.sqrt(3), rel=1e-2)  # eigenvalues ±i/√3
+    middle = cj.attractors.stability(game, [np.eye(3) / 3])
+    assert (middle.stability, middle.neutral) == ("neutral", 2)

@@ -34,6 +34,10 @@ from .shooting import RANK_OF_FAMILY, shoot
 _ASIDE = 1e-2
 """Closed orbits around a centre are looked for at this distance from it."""
 
+_SLOW, _SLOWEST, _ALONG = 0.03, 1e-3, 0.2
+"""Frequencies, in units of the fastest rate: those below the first are looked for elsewhere on a continuum, at the
+distance that is the third, and of those below the second no orbit is closed."""
+
 _LEVEL = 1e-10
 """Real parts of eigenvalues, in units of the fastest rate, that are zero where the point is precise."""
 
@@ -205,7 +209,37 @@ def described(dynamics: MeanFieldDynamics, found: Found, certainty: Certainty) -
         zip(found.points, found.families, strict=True),
         key=lambda pair: tuple(np.round(dynamics.averages(pair[0]), 6) + 0.0),
     )
-    return FixedPoints((describe(dynamics, q, family) for q, family in pairs), certainty)
+    return FixedPoints((describe(dynamics, *_typical(dynamics, q, family)) for q, family in pairs), certainty)
+
+
+def _typical(dynamics: MeanFieldDynamics, q: Array, family: int) -> tuple[Array, int]:
+    """A point of the same continuum where nothing turns that slowly, q itself or one at some distance, and the
+    dimension of the continuum there.
+
+    Where q is close to the place at which two continua cross, or to the rim of one, deviations turn ever more slowly.
+    """
+    if not family or (slowest := _slowest_turn(dynamics, q)) is None or slowest >= _SLOW:
+        return q, family
+    moved = False
+    for way in flat_directions(dynamics, q):
+        for step in (_ALONG, -_ALONG):
+            there = newton(dynamics, q + step * way)
+            if there is None or not dynamics.is_physical(there):
+                continue
+            turn = _slowest_turn(dynamics, there)
+            if 0.1 < float(np.linalg.norm(there - q)) / _ALONG < 3 and turn is not None and turn > slowest:
+                q, slowest, moved = there, turn, True
+    return q, Found(dynamics).dimension(q) if moved else family
+
+
+def _slowest_turn(dynamics: MeanFieldDynamics, q: Array) -> float | None:
+    """The smallest frequency of what neither grows nor decays, in units of the fastest rate; None if there is none."""
+    try:
+        values = np.linalg.eigvals(dynamics.jacobian(q)) / dynamics.fastest_rate
+    except UnsupportedError:
+        return None
+    turning = values.imag[(np.abs(values.real) <= FLAT) & (values.imag > FLAT)]
+    return float(turning.min()) if len(turning) else None
 
 
 def stability(model: Model, densities: State | Sequence[ArrayLike]) -> FixedPoint:
@@ -291,8 +325,11 @@ def describe(dynamics: MeanFieldDynamics, q: Array, family: int = 0) -> FixedPoi
 
 def _is_centre(dynamics: MeanFieldDynamics, q: Array, G: Array, value: complex) -> bool:
     """Whether closed orbits surround q where the Jacobian G has the imaginary eigenvalue: a continuum of them, as a
-    conserved quantity makes, not the onset of an oscillation, where those beside the point grow or decay.
+    conserved quantity makes, not the onset of an oscillation, where those beside the point grow or decay. Not told
+    where they turn so slowly that their period changes within the distance at which they are looked at.
     """
+    if value.imag < _SLOWEST * dynamics.fastest_rate:
+        return False
     values, vectors = np.linalg.eig(G)
     way = vectors[:, np.argmin(np.abs(values - value))].real
     way *= _ASIDE / np.linalg.norm(way)
