@@ -189,7 +189,7 @@ print(need, sum(Point(model, state, times, n_traj=1 + keep, keep=keep, **options
 @pytest.mark.parametrize(
     ("kind", "n_times", "keep"),
     [
-        ("spins", 3_000, 300),
+        ("spins", 1_500, 300),
         pytest.param("blocks", 1_500, 0, marks=pytest.mark.validation),
         pytest.param("spins", 30_000, 0, marks=pytest.mark.validation),
         pytest.param("levels", 1_500, 0, marks=pytest.mark.validation),
