@@ -58,12 +58,12 @@ def pieces():
         array[:] = 0.1
     re, im = work.out_re, work.out_im
     propagate.norm_squared(re, im, 4, 20)
-    propagate.sum_series(work.taylor_re, 5, 4, 20, 0.3, re)
+    propagate.sum_at(work.taylor_re, work.taylor_im, re, im, 5, 4, 20, 0.3)
     propagate.overlap(work.taylor_re, work.taylor_im, 2, 4, 20)
-    measure.spin_averages(N, N, re, im, 4, 20, 1.0, np.zeros(3), np.zeros(6))
+    measure.spin_averages(N, N, re, im, 4, 20, np.zeros(3), np.zeros(6))
     jump.ladder_weights(N, N, True, False, 1.0, np.ones(N + 1), re, im, 4, 20, np.zeros(4))
     jump.ladder_jump(N, N, True, 0, np.ones(N + 1), re, im, 4, 20, work.new_re, work.new_im)
-    window.store(re, im, 4, 20, 1.0, work.new_re, work.new_im)
+    window.write_scaled(re, im, 4, 20, 1.0, work.new_re, work.new_im)
     window.trim(re, im, 4, 20, 1e-20)
 
 

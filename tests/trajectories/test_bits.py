@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from llvmlite.binding import Linkage
 
-from cojump.trajectories.kernels import propagate
 from cojump.trajectories.kernels.common import OPTIONS
 from tests.support import command_line
 
@@ -54,17 +53,25 @@ def test_the_order_of_compiling(order, tmp_path):
 
 def symbols_of_a_kernel(options):
     """How the functions that a kernel calls are visible to whatever else has been loaded."""
-    called = numba.njit(**options)(propagate.sum_series.py_func)
 
     @numba.njit(**options)
-    def kernel(rows, out):
-        called(rows, 5, 0, 9, 0.3, out)
-        called(rows, 9, 2, 6, 0.7, out)
-        return out[0]
+    def several_sums(x, y):  # too long to be inlined
+        total = 0.0
+        for p in range(x.size):
+            total += np.sin(x[p]) * y[p]
+        for p in range(1, x.size):
+            total += np.cos(x[p]) * y[p - 1]
+        for p in range(2, x.size):
+            total += np.exp(x[p]) * y[p - 2] + x[p] * x[p]
+        return total
 
-    assert kernel(np.ones((10, 9)), np.zeros(9)) > 1.0
+    @numba.njit(**options)
+    def kernel(x, y):
+        return several_sums(x, y) + several_sums(y, x)
+
+    assert kernel(np.ones(9), np.ones(9)) > 1.0
     (made,) = kernel.overloads.values()
-    return {f.linkage for f in made.library.get_defined_functions() if "sum_series" in f.name}
+    return {f.linkage for f in made.library.get_defined_functions() if "several_sums" in f.name}
 
 
 def test_kernels_share_no_symbol():

@@ -154,16 +154,15 @@ def test_apply_real(order):
         H = np.diag(diagonal[at - PAD] - shift - 1j * (half_rate[at - PAD] - half_shift))
         H += np.diag(hop, 1) + np.diag(hop, -1)
         a, b = written_range(N, two_J, lo, hi, 1)
-        norm2 = propagate.apply_real(rows_re, rows_im, order, a, b, unit, off, diagonal, half_rate, shift, half_shift)
+        tables = (off, 1, diagonal, half_rate)
+        norm2 = propagate.apply_real(rows_re, rows_im, order, a, b, unit, *tables, shift, half_shift)
         expected = -1j * unit * H @ dense(N, two_J, re, im, lo, hi) / (order + 1)
         found = dense(N, two_J, rows_re[order + 1], rows_im[order + 1], a, b)
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
         assert norm2 == pytest.approx(np.sum(np.abs(expected) ** 2), rel=1e-12)
         for rows in (rows_re, rows_im):
-            assert not rows[order + 1, a - PAD : a].any()
-            assert not rows[order + 1, b : b + PAD].any()
-        assert np.all(rows_re[order + 1, : a - PAD] == GARBAGE)
-        assert np.all(rows_re[order + 1, b + PAD :] == GARBAGE)
+            assert np.all(rows[order + 1, :a] == GARBAGE)
+            assert np.all(rows[order + 1, b:] == GARBAGE)
 
 
 @pytest.mark.parametrize("order", [0, 3])
@@ -187,7 +186,7 @@ def test_apply_complex(order):
             two_re[at[:-2]], two_im[at[:-2]] = two.real, two.imag
             H += np.diag(two, -2) + np.diag(two.conj(), 2)
         a, b = written_range(N, two_J, lo, hi, 2)
-        tables = (off_re, off_im, two_re, two_im, diagonal, half_rate)
+        tables = (off_re, off_im, two_re, two_im, 2, diagonal, half_rate)
         norm2 = propagate.apply_complex(rows_re, rows_im, order, a, b, unit, *tables, shift, half_shift)
         expected = -1j * unit * H @ dense(N, two_J, re, im, lo, hi) / (order + 1)
         found = dense(N, two_J, rows_re[order + 1], rows_im[order + 1], a, b)
@@ -199,24 +198,27 @@ def test_apply_complex(order):
 
 
 @pytest.mark.parametrize("order", range(10))
-def test_sum_series(order):
+def test_sum_at(order):
     rng = np.random.default_rng(order)
-    for lo, hi in ((2, 3), (2, 9), (4, 7)):
-        rows, t = rng.normal(size=(MAX_ORDER + 1, 11)), 0.73
-        out = np.full(11, GARBAGE)
-        propagate.sum_series(rows, order, lo, hi, t, out)
-        for p in range(11):
-            inside = sum(rows[k, p] * t**k for k in range(order + 1))
-            assert out[p] == pytest.approx(inside if lo <= p < hi else GARBAGE, rel=1e-13, abs=1e-13)
+    for lo, hi in ((2, 3), (2, 9), (4, 7), (1, 21)):
+        (re, im), t = rng.normal(size=(2, MAX_ORDER + 1, 23)), 0.73
+        out_re, out_im = np.full((2, 23), GARBAGE)
+        norm2 = propagate.sum_at(re, im, out_re, out_im, order, lo, hi, t)
+        for rows, out in ((re, out_re), (im, out_im)):
+            for p in range(23):
+                inside = sum(rows[k, p] * t**k for k in range(order + 1))
+                assert out[p] == pytest.approx(inside if lo <= p < hi else GARBAGE, rel=1e-13, abs=1e-13)
+        assert norm2 == pytest.approx(np.sum(out_re[lo:hi] ** 2 + out_im[lo:hi] ** 2), rel=1e-14)
 
 
-def test_sum_series_at_the_start_and_at_the_highest_order():
-    rows = np.random.default_rng(5).normal(size=(MAX_ORDER + 1, 6))
-    out = np.zeros(6)
-    propagate.sum_series(rows, MAX_ORDER, 0, 6, 0.0, out)
-    np.testing.assert_array_equal(out, rows[0])
-    propagate.sum_series(rows, MAX_ORDER, 0, 6, 1.1, out)
-    np.testing.assert_allclose(out, 1.1 ** np.arange(MAX_ORDER + 1) @ rows, rtol=1e-12)
+def test_sum_at_the_start_and_at_the_highest_order():
+    re, im = np.random.default_rng(5).normal(size=(2, MAX_ORDER + 1, 6))
+    out_re, out_im = np.zeros((2, 6))
+    propagate.sum_at(re, im, out_re, out_im, MAX_ORDER, 0, 6, 0.0)
+    np.testing.assert_array_equal((out_re, out_im), (re[0], im[0]))
+    propagate.sum_at(re, im, out_re, out_im, MAX_ORDER, 0, 6, 1.1)
+    np.testing.assert_allclose(out_re, 1.1 ** np.arange(MAX_ORDER + 1) @ re, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(out_im, 1.1 ** np.arange(MAX_ORDER + 1) @ im, rtol=1e-12, atol=1e-12)
 
 
 def test_overlap_and_norm():
@@ -261,11 +263,11 @@ def test_trim_keeps_one_cell_and_cuts_exact_zeros():
     assert window.trim(re, zero, 0, 6, 0.0) == (2, 4)
 
 
-def test_store_and_clear_beside():
+def test_write_scaled_and_clear_beside():
     for rng, N, _, lo, hi in cases(8):
         from_re, from_im = rng.normal(size=(2, cells(N)))
         to_re, to_im = np.full((2, cells(N)), GARBAGE)
-        window.store(from_re, from_im, lo, hi, 0.4, to_re, to_im)
+        window.write_scaled(from_re, from_im, lo, hi, 0.4, to_re, to_im)
         for source, target in ((from_re, to_re), (from_im, to_im)):
             for p in range(cells(N)):
                 assert target[p] == (0.4 * source[p] if lo <= p < hi else GARBAGE)
@@ -292,7 +294,8 @@ def test_spin_averages():
         re, im = random_window(rng, N, lo, hi)
         ket = dense(N, two_J, re, im, lo, hi)
         mean, second = np.empty(3), np.empty(6)
-        spin_averages(N, two_J, re, im, lo, hi, np.vdot(ket, ket).real, mean, second)
+        norm2 = spin_averages(N, two_J, re, im, lo, hi, mean, second)
+        assert norm2 == pytest.approx(np.vdot(ket, ket).real, rel=1e-14)
         expected_mean, expected_second = twins.averages(N, two_J, ket)
         np.testing.assert_allclose(mean, expected_mean, atol=1e-13)
         np.testing.assert_allclose(second, expected_second[np.triu_indices(3)], atol=1e-13)
@@ -529,7 +532,7 @@ class Step:
                 cell[:] = GARBAGE
         re, im = random_window(rng, self.N, lo, hi)
         norm = np.sqrt(np.sum(re[lo:hi] ** 2 + im[lo:hi] ** 2))
-        window.store(re, im, lo, hi, 1 / norm, self.work.taylor_re[0], self.work.taylor_im[0])
+        window.write_scaled(re, im, lo, hi, 1 / norm, self.work.taylor_re[0], self.work.taylor_im[0])
         self.ket = dense(self.N, two_J, re, im, lo, hi) / norm
         filled = np.full(3, -1) if filled is None else filled
         self.waiting, self.tolerance = waiting, tolerance
@@ -538,14 +541,14 @@ class Step:
         self.order, self.horizon, self.energy, self.rate, self.curvature, self.shift, self.rate_shift = found[:7]
         self.unit, self.lo, self.hi = found[7:]
         first, last = sector_range(self.N, two_J)
-        reach = self.order * self.h_eff.band
-        assert first <= self.lo <= max(lo - reach, first)
-        assert min(hi + reach, last) <= self.hi <= last
+        assert first <= self.lo <= lo
+        assert hi <= self.hi <= last
 
     def at(self, t):
         """The series summed at time t."""
-        for rows, out in ((self.work.taylor_re, self.work.out_re), (self.work.taylor_im, self.work.out_im)):
-            propagate.sum_series(rows, self.order, self.lo, self.hi, t / self.unit, out)
+        work = self.work
+        rows, out = (work.taylor_re, work.taylor_im), (work.out_re, work.out_im)
+        propagate.sum_at(*rows, *out, self.order, self.lo, self.hi, t / self.unit)
         return dense(self.N, self.two_J, self.work.out_re, self.work.out_im, self.lo, self.hi)
 
     def exact(self, t):
@@ -649,6 +652,22 @@ def test_a_state_that_never_changes_takes_one_step(most):
     assert norm2 == pytest.approx(1.0)
 
 
+@pytest.mark.parametrize("waiting", [0.01, 0.7, 3.0, 9.0])
+def test_a_single_amplitude_that_nothing_couples(waiting):
+    N, two_J, M = 20, 12, -2
+    model = cj.systems.free_flips(N, 0.0, 1.3, 0.8)
+    lo = N // 2 + M + PAD
+    step = Step(model, two_J, lo, lo + 1, rng=np.random.default_rng(3), waiting=waiting, most=5.0, tolerance=1e-9)
+    rate = 1.3 * (N / 2 - M) + 0.8 * (N / 2 + M)
+    assert (step.order, step.lo, step.hi) == (0, lo, lo + 1)
+    assert step.rate == pytest.approx(rate, rel=1e-14)
+    assert step.error(step.horizon) <= 1e-14
+    t, found, lost, _ = step.find(1e-9)
+    assert found == (waiting < 4.0)  # a step loses 4 at most
+    assert lost == pytest.approx(min(waiting, 4.0), rel=1e-14)
+    assert t == pytest.approx(min(waiting, 4.0) / rate, rel=1e-14)
+
+
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize("most", [1e12, 1e15, 1e18])
 def test_expand_ends_for_any_horizon(most):
@@ -660,7 +679,7 @@ def test_expand_ends_for_any_horizon(most):
         h_eff, work = build(model).h_eff, work_space(cells(N), 1)
         re, im = random_window(rng, N, first, last)
         norm = np.sqrt(propagate.norm_squared(re, im, first, last))
-        window.store(re, im, first, last, 1 / norm, work.taylor_re[0], work.taylor_im[0])
+        window.write_scaled(re, im, first, last, 1 / norm, work.taylor_re[0], work.taylor_im[0])
         filled = np.full(3, -1)
         order, horizon, *_ = expand(h_eff, work, N, first, last, filled, 0.0, 0.0, 1.0, most, 1e-9)
         assert order == MAX_ORDER
@@ -701,11 +720,12 @@ def test_expand_reuses_the_elements_of_a_sector(name):
         norm = np.sqrt(propagate.norm_squared(re, im, lo, hi))
         results = []
         for space, memory in ((work, filled), (work_space(cells(N), 2), np.full(3, -1))):
-            window.store(re, im, lo, hi, 1 / norm, space.taylor_re[0], space.taylor_im[0])
+            window.write_scaled(re, im, lo, hi, 1 / norm, space.taylor_re[0], space.taylor_im[0])
             found = expand(h_eff, space, two_J, lo, hi, memory, 0.0, 0.0, 1.0, 5.0, 1e-9)
-            reach = found[0] * h_eff.band
-            propagate.sum_series(space.taylor_re, found[0], lo - reach, hi + reach, found[1] / found[-1], space.out_re)
-            results.append((*found, space.out_re[lo - reach : hi + reach].copy()))
+            wide_lo, wide_hi = found[-2:]
+            rows, out = (space.taylor_re, space.taylor_im), (space.out_re, space.out_im)
+            propagate.sum_at(*rows, *out, found[0], wide_lo, wide_hi, found[1] / found[-3])
+            results.append((*found, space.out_re[wide_lo:wide_hi].copy()))
         for a, b in zip(*results, strict=True):
             np.testing.assert_array_equal(a, b)
 

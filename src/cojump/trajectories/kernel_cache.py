@@ -14,7 +14,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from types import CodeType, ModuleType
@@ -325,3 +325,16 @@ def compiled() -> dict[str, int]:
         "compiled": sum(sum(s.cache_misses.values()) for s in stats),
         "loaded": sum(sum(s.cache_hits.values()) for s in stats),
     }
+
+
+def bound(kernel: Callable[..., Any], arguments: Sequence[Any]) -> Callable[..., Any]:
+    """The machine code of a kernel that has been called with arguments of exactly these types.
+
+    Whoever calls it again and again with the same named tuples saves numba's look at the type of every array in them,
+    which takes longer than handing them over.
+    """
+    if numba.config.DISABLE_JIT:
+        return kernel
+    compiled: Any = kernel
+    found: Callable[..., Any] = compiled.overloads[tuple(map(compiled.typeof_pyval, arguments))].entry_point
+    return found

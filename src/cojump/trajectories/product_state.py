@@ -19,7 +19,7 @@ from ..model.final_states import FinalFactor, PartStart
 from ..tools.types import Array
 from .driven_steps import DrivenSteps
 from .kernels.common import NO_JUMP, NO_NUMBER, PAD, Gathered, Step
-from .kernels.propagate import sum_series
+from .kernels.propagate import sum_at
 from .kernels.series import guessed_horizon
 from .kernels.waiting_time import lone_step
 from .long_step import MOST_ENTRIES
@@ -255,8 +255,7 @@ class ProductState:
     def _at(self, x: float) -> Ket:
         """State at x units of time after the start of the step."""
         work, first, last = self._work, PAD, PAD + self._sector.size
-        sum_series(work.taylor_re, self._order, first, last, x, work.out_re)
-        sum_series(work.taylor_im, self._order, first, last, x, work.out_im)
+        sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, self._order, first, last, x)
         ket: Ket = work.out_re[first:last] + 1j * work.out_im[first:last]
         return ket
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from ..basis.reported_sectors import JUMP
 from ..model import Model
 from ..model.final_states import PartStart
 from ..tools.types import Array
+from .kernel_cache import bound
 from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF, JumpRecord
 from .kernels.trajectory import advance
 from .long_step import Patience
@@ -51,6 +52,7 @@ class Engine(Loop):
     ) -> None:
         own = SpinState(model, state, tolerance, len(snapshots), Stream().generator)
         super().__init__(model, own, times, snapshots)
+        self._advance: Callable[..., int] | None = None
 
     def counted(self, wanted: Wanted) -> Outcome:
         """The trajectory by photon counting, in the compiled kernel."""
@@ -58,25 +60,27 @@ class Engine(Loop):
         generator = self._stream.move_to(seed, index, part)
         state, gathered = self.state, self._gathered()
         state.begin(generator)
-        now, basis = state.now, state.basis
-        now.waiting = generator.standard_exponential()
-        buffer = _empty_record(_SEGMENT if record else 0)
+        now, cell = state.now, state.cell
+        cell["waiting"] = generator.standard_exponential()
+        buffer = _empty_record(_SEGMENT) if record else _NO_RECORD
         pieces: list[NDArray[np.void]] = []
         patience = Patience()
+        arguments = (
+            state.basis.h_eff,
+            state.basis.jumps,
+            state.work,
+            now,
+            generator,
+            gathered,
+            state.amplitudes,
+            state.tolerance,
+            _SEGMENT,
+            _EFFORT,
+            buffer,
+        )
+        run = self._advance or advance
         while True:
-            status = advance(
-                basis.h_eff,
-                basis.jumps,
-                state.work,
-                now,
-                generator,
-                gathered,
-                state.amplitudes,
-                state.tolerance,
-                _SEGMENT,
-                _EFFORT,
-                buffer,
-            )
+            status = run(*arguments)
             if record:
                 pieces.append(_drained(buffer, int(now.recorded)))
                 now.recorded = 0
@@ -94,14 +98,19 @@ class Engine(Loop):
             if status in (NO_CONVERGENCE, NOT_FINITE):
                 what = "did not converge" if status == NO_CONVERGENCE else "became NaN or zero"
                 self._fail(seed, index, float(now.t), what)
+        if self._advance is None:
+            self._advance = bound(advance, arguments)
         if watch is not None:
             for done in np.flatnonzero(gathered.snapshot >= 0).tolist():
                 watch(done, state.pure_state(gathered, done))
-        return self._outcome(gathered, int(now.n_jumps), np.concatenate(pieces) if record else None)
+        return self._outcome(gathered, int(cell["n_jumps"][0]), np.concatenate(pieces) if record else None)
 
 
 def _empty_record(length: int) -> JumpRecord:
     return JumpRecord(np.empty(length), np.empty(length, dtype=np.int64), np.empty(length, dtype=np.int64))
+
+
+_NO_RECORD = _empty_record(0)
 
 
 def _drained(buffer: JumpRecord, n: int) -> NDArray[np.void]:

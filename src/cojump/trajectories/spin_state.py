@@ -14,9 +14,10 @@ from ..tools.types import Array
 from . import spin_tables
 from .kernels.common import NO_JUMP, NO_NUMBER, NOW, PAD, Amplitudes, Gathered, Step
 from .kernels.measure import measure_at
+from .kernels.propagate import sum_at
 from .kernels.spin_jump import keep, perform_jump
 from .kernels.trajectory import is_stiff
-from .kernels.waiting_time import lone_step, sum_at
+from .kernels.waiting_time import lone_step
 from .kernels.window import SHARE, trim
 from .long_step import LARGEST
 from .pure_state import PureState
@@ -25,6 +26,9 @@ from .state_factor import Factor
 from .work_space import work_space
 
 Ket = NDArray[np.complex128]
+
+_BEGUN = np.zeros(1, dtype=NOW)[0]
+_BEGUN["filled"] = -1
 
 
 class SpinState:
@@ -42,6 +46,8 @@ class SpinState:
     basis : SpinBasis
     now : record of type NOW
         Where the trajectory stands; of its fields this class uses those of the state.
+    cell : (1,) array
+        The same as an array: its fields are reached several times faster.
     work : Work
         The normalised state is row 0 of the Taylor rows.
     amplitudes : Amplitudes
@@ -54,8 +60,8 @@ class SpinState:
     ) -> None:
         self.basis, self._blocks = spin_tables.build(model), model.blocks
         self.tolerance, self.effort = float(tolerance), 0
-        self._cell = np.zeros(1, dtype=NOW)
-        self.now = self._cell.view(np.recarray)[0]
+        self.cell = np.zeros(1, dtype=NOW)
+        self.now = self.cell.view(np.recarray)[0]
         N = model.size
         self.work = work_space(N + 1 + 2 * PAD, max(len(model.jumps), 1))
         self.amplitudes = Amplitudes(np.empty((snapshots, N + 1)), np.empty((snapshots, N + 1)))
@@ -80,9 +86,8 @@ class SpinState:
     def begin(self, generator: np.random.Generator) -> None:
         """Draw the state that a trajectory starts from."""
         two_J, lo, hi, ket = self._start or self._draw(generator)
-        self._cell.fill(0)
+        self.cell[0] = _BEGUN
         self._write(two_J, lo + PAD, hi + PAD, ket)
-        self._cell["filled"] = -1
 
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or ``most`` in time, or less."""
@@ -176,16 +181,14 @@ class SpinState:
             self._measured = False
 
     def _keep(self, re: Array, im: Array, lo: int, hi: int, norm2: float) -> None:
-        now, tail = self.now, (SHARE * self.tolerance) ** 2
-        now.lo, now.hi = keep(re, im, lo, hi, tail * norm2, self.work.taylor_re[0], self.work.taylor_im[0])
+        now = self.now
+        now.lo, now.hi = keep(re, im, lo, hi, self.tolerance, norm2, self.work.taylor_re[0], self.work.taylor_im[0])
         now.energy, now.rate = self._step.energy, self._step.rate
 
     def _write(self, two_J: int, lo: int, hi: int, ket: Ket) -> None:
-        """Write amplitudes into row 0, with zeros beside them."""
-        for row, part in ((self.work.taylor_re[0], ket.real), (self.work.taylor_im[0], ket.imag)):
-            row[max(lo - 2 * PAD, 0) : hi + 2 * PAD] = 0.0
-            row[lo:hi] = part
-        cell = self._cell  # its fields are reached several times faster than those of the record
+        """Write amplitudes into row 0."""
+        self.work.taylor_re[0, lo:hi], self.work.taylor_im[0, lo:hi] = ket.real, ket.imag
+        cell = self.cell
         cell["two_J"], cell["lo"], cell["hi"] = two_J, lo, hi
         # the state itself is a series of order zero
         self._step = Step(0.0, 0, 0.0, 0.0, 0, lo, hi, 1.0, 0.0, 1.0, cell["energy"].item(), cell["rate"].item())

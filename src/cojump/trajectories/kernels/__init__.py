@@ -1,8 +1,8 @@
 """The compiled kernels. Flat arrays and scalars in, preallocated output last, a status code back.
 
 A state is held as real and imaginary parts over positions p = i + PAD, i = M + N/2 the number of particles up; its
-window is lo ≤ p < hi and the four cells on each side of a window are zero (an operator of bandwidth two widens
-it by two and looks two further), so that a banded operator needs no special case at the edge.
+window is lo ≤ p < hi. Beside it stands anything: kernels made of ``vectors`` read nothing there, and others say that
+they need zeros.
 """
 
 from importlib import import_module

@@ -20,9 +20,6 @@ OPTIONS = {  # no "cache": cojump.trajectories.kernel_cache gives all kernels on
     "pipeline_class": OwnCopies,
 }
 
-EXACT = OPTIONS | {"fastmath": {"nsz"}}
-"""For a kernel whose last bits must not depend on where the compiler puts it; its sums do not vectorise."""
-
 APART = OPTIONS | {"pipeline_class": Apart}
 """For a kernel with short loops over arrays none of which overlaps another one that is handed in."""
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .common import EXACT, OPTIONS, PAD
-from .propagate import norm_squared
+from .common import OPTIONS, PAD
+from .propagate import ladder_elements
+from .vectors import LANES, before, fused, load, rising, root, spread, store, total, two_before
 from .window import clear_beside
 
 CERTAIN = 1e-4
@@ -38,19 +39,16 @@ def ladder_weights(N, two_J, down, collective, strength, gamma, re, im, lo, hi, 
 
     a = J + M, b = J - M + 1 for σ_-. Of a collective jump ab is all.
     """
-    J = 0.5 * two_J
-    sign = 1.0 if down else -1.0
-    same = lower = higher = 0.0
-    v_re, v_im, table = re[lo:hi], im[lo:hi], gamma[lo - PAD : hi - PAD]
-    M0 = lo - PAD - 0.5 * N
-    for p in range(v_re.size):
-        M = sign * (M0 + p)
-        a = J + M
-        b = J - M + 1.0
-        weight = (v_re[p] * v_re[p] + v_im[p] * v_im[p]) * table[p] * table[p]
-        same += weight * a * b
-        lower += weight * a * (a - 1.0)
-        higher += weight * b * (b + 1.0)
+    J, sign = spread(0.5 * two_J), spread(1.0 if down else -1.0)
+    one, sums = spread(1.0), (spread(0.0), spread(0.0), spread(0.0))
+    for p in range(lo, hi, LANES):
+        n, M = hi - p, sign * rising(p - PAD - 0.5 * N)
+        a, b = J + M, J - M + one
+        x, y, table = load(re, p, n), load(im, p, n), load(gamma, p - PAD, n)
+        weight = fused(x, x, y * y) * (table * table)
+        by_a, by_b = weight * a, weight * b
+        sums = fused(by_a, b, sums[0]), fused(by_a, a - one, sums[1]), fused(by_b, b + one, sums[2])
+    same, lower, higher = total(sums[0]), total(sums[1]), total(sums[2])
     e, f, g = (1.0, 0.0, 0.0) if collective else sector_factors(N, two_J)
     # written so that NaN stays NaN
     weights[0] = 0.0 if same < 0.0 else strength * e * same
@@ -64,28 +62,22 @@ def ladder_jump(N, two_J, down, outcome, gamma, re, im, lo, hi, to_re, to_im):
 
     Common factors are left out. Signs within one outcome are all equal, so square roots of the weights do.
     """
-    J = 0.5 * two_J
-    sign = 1.0 if down else -1.0
-    move = -1 if down else 1
-    v_re, v_im, table = re[lo:hi], im[lo:hi], gamma[lo - PAD : hi - PAD]
-    t_re, t_im = to_re[lo + move : hi + move], to_im[lo + move : hi + move]
-    M0 = lo - PAD - 0.5 * N
-    norm2 = 0.0
+    J, sign, move = 0.5 * two_J, spread(1.0 if down else -1.0), -1 if down else 1
     # (x + r M)(y + s M) are the factors ab, a(a-1), b(b+1) of ladder_weights
     x, r = (J + 1.0, -1.0) if outcome == 2 else (J, 1.0)
     y, s = (J + 2.0, -1.0) if outcome == 2 else ((J + 1.0, -1.0) if outcome == 0 else (J - 1.0, 1.0))
-    for p in range(v_re.size):
-        M = sign * (M0 + p)
-        amplitude = table[p] * np.sqrt(max((x + r * M) * (y + s * M), 0.0))
-        a = amplitude * v_re[p]
-        b = amplitude * v_im[p]
-        t_re[p] = a
-        t_im[p] = b
-        norm2 += a * a + b * b
-    return norm2
+    square_re = square_im = spread(0.0)
+    for p in range(lo, hi, LANES):
+        n, M = hi - p, sign * rising(p - PAD - 0.5 * N)
+        amplitude = load(gamma, p - PAD, n) * root(fused(spread(r), M, spread(x)) * fused(spread(s), M, spread(y)))
+        a, b = amplitude * load(re, p, n), amplitude * load(im, p, n)
+        store(to_re, p + move, n, a)
+        store(to_im, p + move, n, b)
+        square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+    return total(square_re + square_im)
 
 
-@njit(**EXACT)
+@njit(**OPTIONS)
 def leave_behind(gamma, gamma_rest, re, im, lo, hi, rest_re, rest_im):
     """ΓψΓ' as the others hold it: row 0 (row 1) is what a particle that is up (down) leaves behind, but for amplitudes.
 
@@ -93,25 +85,17 @@ def leave_behind(gamma, gamma_rest, re, im, lo, hi, rest_re, rest_im):
     """
     clear_beside(rest_re[0], rest_im[0], lo - 1, hi - 1, 2)
     clear_beside(rest_re[1], rest_im[1], lo, hi, 2)
-    v_re, v_im, before = re[lo:hi], im[lo:hi], gamma[lo - PAD : hi - PAD]
-    up_re, up_im, down_re, down_im = (
-        rest_re[0, lo - 1 : hi],
-        rest_im[0, lo - 1 : hi],
-        rest_re[1, lo:hi],
-        rest_im[1, lo:hi],
-    )
-    down_rest, up_rest = gamma_rest[lo - PAD : hi - PAD], gamma_rest[max(lo - PAD - 1, 0) : hi - PAD - 1]
-    none_up = v_re.size - up_rest.size  # 1 where the first cell has no particle up, else 0
-    for p in range(none_up):
-        up_re[p] = up_im[p] = 0.0
-    for p in range(up_rest.size):
-        factor = before[p + none_up] * up_rest[p]
-        up_re[p + none_up] = factor * v_re[p + none_up]
-        up_im[p + none_up] = factor * v_im[p + none_up]
-    for p in range(v_re.size):
-        factor = before[p] * down_rest[p]
-        down_re[p] = factor * v_re[p]
-        down_im[p] = factor * v_im[p]
+    up_re, up_im, down_re, down_im = rest_re[0], rest_im[0], rest_re[1], rest_im[1]
+    last = spread(gamma_rest[lo - PAD - 1] if lo > PAD else 0.0)  # with no particle up none is taken
+    for p in range(lo, hi, LANES):
+        n = hi - p
+        x, y, table, rest = load(re, p, n), load(im, p, n), load(gamma, p - PAD, n), load(gamma_rest, p - PAD, n)
+        by_up, by_down = table * before(last, rest), table * rest
+        store(up_re, p - 1, n, by_up * x)
+        store(up_im, p - 1, n, by_up * y)
+        store(down_re, p, n, by_down * x)
+        store(down_im, p, n, by_down * y)
+        last = rest
 
 
 @njit(**OPTIONS)
@@ -122,7 +106,14 @@ def removal_shares(N, two_J):
     return low, (0.5 * N - J) / (2.0 * J + 1.0)
 
 
-@njit(**EXACT)
+@njit(inline="always", **OPTIONS)
+def _added(x, y, amplitude, factor_re, factor_im, re, im):
+    """What is added up to here, x + iy, and amplitude · factor · (re + i im) more."""
+    a, b = amplitude * spread(factor_re), amplitude * spread(factor_im)
+    return fused(a, re, fused(-b, im, x)), fused(a, im, fused(b, re, y))
+
+
+@njit(**OPTIONS)
 def general_jump(N, two_J, outcome, j_re, j_im, lo, hi, rest_re, rest_im, to_re, to_im):
     """Kraus operator (μ, J') of any j applied to what leave_behind has left; returns J' (as 2J') and the weight |Kψ|².
 
@@ -140,29 +131,29 @@ def general_jump(N, two_J, outcome, j_re, j_im, lo, hi, rest_re, rest_im, to_re,
     share = np.sqrt(share / (2.0 * K))
     a_re, a_im, b_re, b_im = share * j_re[0, 0], share * j_im[0, 0], share * j_re[0, 1], share * j_im[0, 1]
     c_re, c_im, d_re, d_im = share * j_re[1, 0], share * j_im[1, 0], share * j_re[1, 1], share * j_im[1, 1]
-    up_re, up_im = rest_re[0, lo - 2 : hi + 1], rest_im[0, lo - 2 : hi + 1]
-    down_re, down_im = rest_re[1, lo - 2 : hi + 1], rest_im[1, lo - 2 : hi + 1]
-    t_re, t_im = to_re[lo - 1 : hi + 1], to_im[lo - 1 : hi + 1]
-    M0 = lo - 1 - PAD - 0.5 * N
-    for p in range(t_re.size):
-        M = M0 + p
+    up_re, up_im, down_re, down_im = rest_re[0], rest_im[0], rest_re[1], rest_im[1]
+    sign, Ks, Js, one, square = spread(s), spread(K), spread(J), spread(1.0), spread(0.0)
+    for p in range(lo - 1, hi + 1, LANES):
+        n, M = hi + 1 - p, rising(p - PAD - 0.5 * N)
+        along = sign * M
         if new_two_J == two_J:
-            a, d = K + s * M, K - s * M
-            b = s * np.sqrt(max((J + M) * (J - M + 1.0), 0.0))
-            c = s * np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
+            a, d = Ks + along, Ks - along
+            b, c = sign * root((Js + M) * (Js - M + one)), sign * root((Js - M) * (Js + M + one))
         else:
-            d = np.sqrt(max((K - M) * (K + M), 0.0))
+            d = root((Ks - M) * (Ks + M))
             a = -d
-            b = -s * np.sqrt(max((J - s * M) * (J - s * M + 1.0), 0.0))
-            c = s * np.sqrt(max((J + s * M) * (J + s * M + 1.0), 0.0))
+            b = -(sign * root((Js - along) * (Js - along + one)))
+            c = sign * root((Js + along) * (Js + along + one))
+        x, y = spread(0.0), spread(0.0)
         # into up: the others had one less
-        x = a * (a_re * up_re[p] - a_im * up_im[p]) + b * (b_re * down_re[p] - b_im * down_im[p])
-        y = a * (a_re * up_im[p] + a_im * up_re[p]) + b * (b_re * down_im[p] + b_im * down_re[p])
-        x += c * (c_re * up_re[p + 1] - c_im * up_im[p + 1]) + d * (d_re * down_re[p + 1] - d_im * down_im[p + 1])
-        y += c * (c_re * up_im[p + 1] + c_im * up_re[p + 1]) + d * (d_re * down_im[p + 1] + d_im * down_re[p + 1])
-        t_re[p] = x
-        t_im[p] = y
-    return new_two_J, norm_squared(to_re, to_im, lo - 1, hi + 1)
+        x, y = _added(x, y, a, a_re, a_im, load(up_re, p - 1, n), load(up_im, p - 1, n))
+        x, y = _added(x, y, b, b_re, b_im, load(down_re, p - 1, n), load(down_im, p - 1, n))
+        x, y = _added(x, y, c, c_re, c_im, load(up_re, p, n), load(up_im, p, n))
+        x, y = _added(x, y, d, d_re, d_im, load(down_re, p, n), load(down_im, p, n))
+        store(to_re, p, n, x)
+        store(to_im, p, n, y)
+        square = fused(x, x, fused(y, y, square))
+    return new_two_J, total(square)
 
 
 @njit(**OPTIONS)
@@ -233,24 +224,22 @@ def collective_weight(N, two_J, y_re, y_im, moments):
 @njit(**OPTIONS)
 def collective_jump(N, two_J, y_re, y_im, re, im, lo, hi, to_re, to_im):
     """L ψ with L = l(i) + y_ud J_+ + y_du J_-, unnormalised, on lo - 1 ≤ p ≤ hi; returns |Lψ|²."""
-    J = 0.5 * two_J
-    norm2 = 0.0
-    for p in range(lo - 1, hi + 1):
-        i = p - PAD
-        M = i - 0.5 * N
-        raised = np.sqrt(max((J - M + 1.0) * (J + M), 0.0))  # c_J(i - 1), from below
-        lowered = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))  # c_J(i), from above
-        along_re = i * y_re[0, 0] + (N - i) * y_re[1, 1]
-        along_im = i * y_im[0, 0] + (N - i) * y_im[1, 1]
-        a = along_re * re[p] - along_im * im[p]
-        b = along_re * im[p] + along_im * re[p]
-        a += raised * (y_re[0, 1] * re[p - 1] - y_im[0, 1] * im[p - 1])
-        b += raised * (y_re[0, 1] * im[p - 1] + y_im[0, 1] * re[p - 1])
-        a += lowered * (y_re[1, 0] * re[p + 1] - y_im[1, 0] * im[p + 1])
-        b += lowered * (y_re[1, 0] * im[p + 1] + y_im[1, 0] * re[p + 1])
-        if abs(M) > J:
-            a = b = 0.0
-        to_re[p] = a
-        to_im[p] = b
-        norm2 += a * a + b * b
-    return norm2
+    J, total_up, last_re, last_im = 0.5 * two_J, spread(N), spread(0.0), spread(0.0)
+    square = spread(0.0)
+    for p in range(lo - 1, hi + 1, LANES):
+        # ψ at p + 1, at p and at p - 1
+        above_re, above_im = load(re, p + 1, hi - p - 1), load(im, p + 1, hi - p - 1)
+        up = rising(p - PAD)
+        M, down = up - spread(0.5 * N), total_up - up
+        along_re = fused(up, spread(y_re[0, 0]), down * spread(y_re[1, 1]))
+        along_im = fused(up, spread(y_im[0, 0]), down * spread(y_im[1, 1]))
+        x, y = before(last_re, above_re), before(last_im, above_im)
+        a, b = fused(along_re, x, -(along_im * y)), fused(along_re, y, along_im * x)
+        x, y = two_before(last_re, above_re), two_before(last_im, above_im)
+        a, b = _added(a, b, ladder_elements(J, M - spread(1.0)), y_re[0, 1], y_im[0, 1], x, y)
+        a, b = _added(a, b, ladder_elements(J, M), y_re[1, 0], y_im[1, 0], above_re, above_im)
+        store(to_re, p, hi + 1 - p, a)
+        store(to_im, p, hi + 1 - p, b)
+        square = fused(a, a, fused(b, b, square))
+        last_re, last_im = above_re, above_im
+    return total(square)

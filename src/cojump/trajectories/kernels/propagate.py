@@ -2,148 +2,149 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 from .common import OPTIONS, PAD
+from .vectors import (
+    LANES,
+    after,
+    before,
+    fused,
+    load,
+    load_row,
+    rising,
+    root,
+    spread,
+    store,
+    total,
+    two_after,
+    two_before,
+)
+
+
+@njit(inline="always", **OPTIONS)
+def ladder_elements(J, M):
+    """c_J = <M+1|J_+|M> = sqrt((J-M)(J+M+1)) for eight M, zero at the edge of the sector and outside."""
+    return root((spread(J) - M) * (spread(J + 1.0) + M))
 
 
 @njit(**OPTIONS)
 def fill_real(N, two_J, first, last, up_re, off):
     """Off-diagonals of a real tridiagonal H_eff in sector J between positions first..last: the table times c_J(i)."""
-    J = 0.5 * two_J
-    M0 = first - PAD - 0.5 * N
-    coupling, table = off[0, first:last], up_re[first - PAD : last - PAD]
-    for p in range(coupling.size):
-        M = M0 + p
-        # c_J(i) = <M+1|J_+|M>, zero at the edge of the sector
-        coupling[p] = table[p] * np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
+    M0, coupling = -PAD - 0.5 * N, off[0]
+    for p in range(first, last, LANES):
+        c = ladder_elements(0.5 * two_J, rising(M0 + p))
+        store(coupling, p, last - p, load(up_re, p - PAD, last - p) * c)
 
 
 @njit(**OPTIONS)
 def fill_complex(N, two_J, first, last, up_re, up_im, down_re, down_im, two, off_re, off_im, two_re, two_im):
     """The same for any H_eff: upwards (row 0), downwards (row 1), and two up."""
-    J = 0.5 * two_J
-    for p in range(first, last):
-        i = p - PAD
-        M = i - 0.5 * N
-        c = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
-        off_re[0, p] = up_re[i] * c
-        off_im[0, p] = up_im[i] * c
-        off_re[1, p] = down_re[i] * c
-        off_im[1, p] = down_im[i] * c
-        cc = c * np.sqrt(max((J - M - 1.0) * (J + M + 2.0), 0.0))
-        two_re[p] = two[0] * cc
-        two_im[p] = two[1] * cc
-
-
-@njit(inline="always", **OPTIONS)
-def _zeros_beside(re, im, lo, hi):
-    """Zero the cells on each side of lo..hi that an operator of two bands reads."""
-    re[lo - 2] = re[lo - 1] = re[hi] = re[hi + 1] = 0.0
-    im[lo - 2] = im[lo - 1] = im[hi] = im[hi + 1] = 0.0
+    M0 = -PAD - 0.5 * N
+    for p in range(first, last, LANES):
+        n, M = last - p, rising(M0 + p)
+        c = ladder_elements(0.5 * two_J, M)
+        store(off_re[0], p, n, load(up_re, p - PAD, n) * c)
+        store(off_im[0], p, n, load(up_im, p - PAD, n) * c)
+        store(off_re[1], p, n, load(down_re, p - PAD, n) * c)
+        store(off_im[1], p, n, load(down_im, p - PAD, n) * c)
+        if two[0] != 0.0 or two[1] != 0.0:
+            cc = c * ladder_elements(0.5 * two_J, M + spread(1.0))
+            store(two_re, p, n, cc * spread(two[0]))
+            store(two_im, p, n, cc * spread(two[1]))
 
 
 @njit(**OPTIONS)
-def apply_real(rows_re, rows_im, order, lo, hi, unit, off, diagonal, half_rate, shift, half_shift):
-    """Taylor row order + 1 on lo..hi for real tridiagonal H: -i unit (H_eff - shift + i half_shift) row / (order + 1).
+def apply_real(rows_re, rows_im, order, lo, hi, unit, off, band, diagonal, half_rate, shift, half_shift):
+    """Taylor row order + 1 on lo..hi: -i unit (H_eff - shift + i half_shift) row / (order + 1).
 
-    Returns its squared norm. The cells beside lo..hi are zeroed.
+    For off-diagonals that are real, of one band or none. Nothing outside lo..hi is read of the row or written. Returns
+    the squared norm of the new one.
     """
-    scale = unit * (1.0 / (order + 1.0))
-    re, im = rows_re[order, lo - 1 : hi + 1], rows_im[order, lo - 1 : hi + 1]
-    to_re, to_im = rows_re[order + 1, lo:hi], rows_im[order + 1, lo:hi]
-    hop = off[0, lo - 1 : hi + 1]
-    energies, dampings = diagonal[lo - PAD : hi - PAD], half_rate[lo - PAD : hi - PAD]
-    total = 0.0
-    for p in range(to_re.size):
-        energy = energies[p] - shift
-        damping = dampings[p] - half_shift
-        hop_re = hop[p] * re[p] + hop[p + 1] * re[p + 2]
-        hop_im = hop[p] * im[p] + hop[p + 1] * im[p + 2]
-        a = scale * (energy * im[p + 1] - damping * re[p + 1] + hop_im)
-        b = -scale * (energy * re[p + 1] + damping * im[p + 1] + hop_re)
-        to_re[p] = a
-        to_im[p] = b
-        total += a * a + b * b
-    _zeros_beside(rows_re[order + 1], rows_im[order + 1], lo, hi)
-    return total
+    scale, shifts, half_shifts = spread(unit * (1.0 / (order + 1.0))), spread(shift), spread(half_shift)
+    re, im, to_re, to_im, hop = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1], off[0]
+    square_re = square_im = last_re = last_im = spread(0.0)
+    here_re, here_im = load(re, lo, hi - lo), load(im, lo, hi - lo)
+    for p in range(lo, hi, LANES):
+        n = hi - p
+        next_re, next_im = load(re, p + LANES, n - LANES), load(im, p + LANES, n - LANES)
+        energy, gain = load(diagonal, p - PAD, n) - shifts, half_shifts - load(half_rate, p - PAD, n)
+        # H_eff - shift without the damping, on the real and the imaginary part
+        h_re, h_im = energy * here_re, energy * here_im
+        if band > 0:
+            below, above = load(hop, p - 1, n), load(hop, p, n)
+            h_re = fused(above, after(here_re, next_re), fused(below, before(last_re, here_re), h_re))
+            h_im = fused(above, after(here_im, next_im), fused(below, before(last_im, here_im), h_im))
+        a, b = scale * fused(gain, here_re, h_im), scale * fused(gain, here_im, -h_re)
+        store(to_re, p, n, a)
+        store(to_im, p, n, b)
+        square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+        last_re, last_im, here_re, here_im = here_re, here_im, next_re, next_im
+    return total(square_re + square_im)
 
 
 @njit(**OPTIONS)
 def apply_complex(
-    rows_re, rows_im, order, lo, hi, unit, off_re, off_im, two_re, two_im, diagonal, half_rate, shift, half_shift
+    rows_re, rows_im, order, lo, hi, unit, off_re, off_im, two_re, two_im, band, diagonal, half_rate, shift, half_shift
 ):
-    """As apply_real for any H_eff of bandwidth two."""
-    scale = unit * (1.0 / (order + 1.0))
-    re, im = rows_re[order, lo - 2 : hi + 2], rows_im[order, lo - 2 : hi + 2]
-    to_re, to_im = rows_re[order + 1, lo:hi], rows_im[order + 1, lo:hi]
-    up_re, up_im = off_re[0, lo - 2 : hi + 2], off_im[0, lo - 2 : hi + 2]
-    down_re, down_im = off_re[1, lo - 2 : hi + 2], off_im[1, lo - 2 : hi + 2]
-    far_re, far_im = two_re[lo - 2 : hi + 2], two_im[lo - 2 : hi + 2]
-    energies, dampings = diagonal[lo - PAD : hi - PAD], half_rate[lo - PAD : hi - PAD]
-    total = 0.0
-    for p in range(to_re.size):
-        energy = energies[p] - shift
-        damping = dampings[p] - half_shift
+    """As apply_real for any H_eff of bandwidth up to two."""
+    scale, shifts, half_shifts = spread(unit * (1.0 / (order + 1.0))), spread(shift), spread(half_shift)
+    re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
+    square_re = square_im = last_re = last_im = spread(0.0)
+    here_re, here_im = load(re, lo, hi - lo), load(im, lo, hi - lo)
+    for p in range(lo, hi, LANES):
+        n = hi - p
+        next_re, next_im = load(re, p + LANES, n - LANES), load(im, p + LANES, n - LANES)
+        energy, gain = load(diagonal, p - PAD, n) - shifts, half_shifts - load(half_rate, p - PAD, n)
+        h_re, h_im = fused(energy, here_re, -(gain * here_im)), fused(energy, here_im, gain * here_re)
         # from below with the upward elements, from above with the downward ones
-        h_re = energy * re[p + 2] + damping * im[p + 2]
-        h_im = energy * im[p + 2] - damping * re[p + 2]
-        h_re += up_re[p + 1] * re[p + 1] - up_im[p + 1] * im[p + 1]
-        h_im += up_re[p + 1] * im[p + 1] + up_im[p + 1] * re[p + 1]
-        h_re += down_re[p + 2] * re[p + 3] - down_im[p + 2] * im[p + 3]
-        h_im += down_re[p + 2] * im[p + 3] + down_im[p + 2] * re[p + 3]
-        h_re += far_re[p] * re[p] - far_im[p] * im[p]
-        h_im += far_re[p] * im[p] + far_im[p] * re[p]
-        h_re += far_re[p + 2] * re[p + 4] + far_im[p + 2] * im[p + 4]
-        h_im += far_re[p + 2] * im[p + 4] - far_im[p + 2] * re[p + 4]
-        to_re[p] = scale * h_im
-        to_im[p] = -scale * h_re
-        total += (scale * h_im) ** 2 + (scale * h_re) ** 2
-    _zeros_beside(rows_re[order + 1], rows_im[order + 1], lo, hi)
-    return total
+        x, y = before(last_re, here_re), before(last_im, here_im)
+        c, d = load_row(off_re, 0, p - 1, n), load_row(off_im, 0, p - 1, n)
+        h_re, h_im = fused(c, x, fused(-d, y, h_re)), fused(c, y, fused(d, x, h_im))
+        x, y = after(here_re, next_re), after(here_im, next_im)
+        c, d = load_row(off_re, 1, p, n), load_row(off_im, 1, p, n)
+        h_re, h_im = fused(c, x, fused(-d, y, h_re)), fused(c, y, fused(d, x, h_im))
+        if band > 1:
+            x, y = two_before(last_re, here_re), two_before(last_im, here_im)
+            c, d = load(two_re, p - 2, n), load(two_im, p - 2, n)
+            h_re, h_im = fused(c, x, fused(-d, y, h_re)), fused(c, y, fused(d, x, h_im))
+            x, y = two_after(here_re, next_re), two_after(here_im, next_im)
+            c, d = load(two_re, p, n), -load(two_im, p, n)
+            h_re, h_im = fused(c, x, fused(-d, y, h_re)), fused(c, y, fused(d, x, h_im))
+        a, b = scale * h_im, -(scale * h_re)
+        store(to_re, p, n, a)
+        store(to_im, p, n, b)
+        square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+        last_re, last_im, here_re, here_im = here_re, here_im, next_re, next_im
+    return total(square_re + square_im)
 
 
 @njit(**OPTIONS)
 def overlap(rows_re, rows_im, order, lo, hi):
     """<row 0|row order> as real and imaginary part."""
-    a_re, a_im = rows_re[0, lo:hi], rows_im[0, lo:hi]
-    b_re, b_im = rows_re[order, lo:hi], rows_im[order, lo:hi]
-    real = 0.0
-    imag = 0.0
-    for p in range(a_re.size):
-        real += a_re[p] * b_re[p] + a_im[p] * b_im[p]
-        imag += a_re[p] * b_im[p] - a_im[p] * b_re[p]
-    return real, imag
+    ac = bd = ad = bc = spread(0.0)
+    for p in range(lo, hi, LANES):
+        n = hi - p
+        a, b = load_row(rows_re, 0, p, n), load_row(rows_im, 0, p, n)
+        c, d = load_row(rows_re, order, p, n), load_row(rows_im, order, p, n)
+        ac, bd, ad, bc = fused(a, c, ac), fused(b, d, bd), fused(a, d, ad), fused(b, c, bc)
+    return total(ac + bd), total(ad - bc)
 
 
 @njit(**OPTIONS)
-def sum_series(rows, order, lo, hi, t, out):
-    """Write Σ_{k≤order} t^k rows[k] on lo..hi into out, up to four orders in each pass over memory."""
-    to = out[lo:hi]
-    k = 0
-    factor = 1.0
-    while k <= order:
-        left = order - k
-        f0, f1, f2, f3 = factor, factor * t, factor * t * t, factor * t * t * t
-        r0 = rows[k, lo:hi]
-        r1 = rows[min(k + 1, order), lo:hi]
-        r2 = rows[min(k + 2, order), lo:hi]
-        r3 = rows[min(k + 3, order), lo:hi]
-        if left < 3:
-            f3 = 0.0
-        if left < 2:
-            f2 = 0.0
-        if left < 1:
-            f1 = 0.0
-        if k == 0:
-            for p in range(to.size):
-                to[p] = f0 * r0[p] + f1 * r1[p] + f2 * r2[p] + f3 * r3[p]
-        else:
-            for p in range(to.size):
-                to[p] += f0 * r0[p] + f1 * r1[p] + f2 * r2[p] + f3 * r3[p]
-        factor *= t * t * t * t
-        k += 4
+def sum_at(taylor_re, taylor_im, out_re, out_im, order, lo, hi, x):
+    """Write Σ_{k≤order} x^k row k on lo..hi, the state at x units of time after the start, into ``out``; |ψ|²."""
+    factor, square_re, square_im = spread(x), spread(0.0), spread(0.0)
+    for p in range(lo, hi, LANES):
+        n = hi - p
+        a, b = load_row(taylor_re, order, p, n), load_row(taylor_im, order, p, n)
+        for k in range(order - 1, -1, -1):
+            a = fused(a, factor, load_row(taylor_re, k, p, n))
+            b = fused(b, factor, load_row(taylor_im, k, p, n))
+        store(out_re, p, n, a)
+        store(out_im, p, n, b)
+        square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+    return total(square_re + square_im)
 
 
 @njit(**OPTIONS)

@@ -17,6 +17,7 @@ from .polynomial_bands import WIDE_HI, WIDE_LO, PolynomialHeff, apply_bands, cle
 from .program import apply_columns, apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
 from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
+from .vectors import LANES, spread, store
 from .window import clear_beside
 
 ROUNDING = 4e-16
@@ -27,10 +28,7 @@ LARGE = 2.0**64
 FEW, LEAST = 0.5, 2.0**-8
 """Number of steps to a jump above which they share the tolerance, and the smallest share."""
 
-VECTOR = 8
-"""Windows have whole multiples of this number of cells where there is room: the rest of a vector is slow."""
-
-ROOM = 7
+ROOM = 4
 """Orders of the series that a window has room for at first."""
 
 NEAR = 16.0
@@ -45,7 +43,7 @@ BESIDE_ROWS = 2.0**-7
 """The same of several blocks, where each row of the grid is cut at both ends."""
 
 LEFT_OUT = 2.0**-8
-"""The same for a list of basis states.
+"""The same for a list of basis states, and for the window of one block of spins.
 
 What is left out of row k adds to the next ones at most Σ_j (‖H_eff‖t)^j/j! times itself, and where the series converges
 within its orders that is below e⁴.
@@ -93,22 +91,42 @@ def _widened(lo, hi, reach, first, last):
     """A window wider by ``reach`` on each side, and rounded up to whole vectors, as far as the sector goes."""
     lo, hi = max(lo - reach, first), min(hi + reach, last)
     size = hi - lo
-    if size > VECTOR:
-        size = (size + VECTOR - 1) // VECTOR * VECTOR
+    if size > LANES:
+        size = (size + LANES - 1) // LANES * LANES
     hi = min(lo + size, last)
     return max(hi - size, first), hi
 
 
 @njit(**OPTIONS)
 def _blank(rows_re, rows_im, first_row, last_row, lo, hi, wide_lo, wide_hi):
-    """Zero rows on the cells of a wide window that are not in lo..hi, and on PAD cells beside it."""
+    """Zero rows on the cells of a wide window that are not in lo..hi."""
+    zero = spread(0.0)
     for k in range(first_row, last_row + 1):
-        for p in range(wide_lo - PAD, lo):
-            rows_re[k, p] = 0.0
-            rows_im[k, p] = 0.0
-        for p in range(hi, wide_hi + PAD):
-            rows_re[k, p] = 0.0
-            rows_im[k, p] = 0.0
+        re, im = rows_re[k], rows_im[k]
+        for p in range(wide_lo, lo, LANES):
+            store(re, p, lo - p, zero)
+            store(im, p, lo - p, zero)
+        for p in range(hi, wide_hi, LANES):
+            store(re, p, wide_hi - p, zero)
+            store(im, p, wide_hi - p, zero)
+
+
+@njit(inline="always", **OPTIONS)
+def _weight_that_leaves(h_eff, work, row, lo, hi):
+    """At least |H_eff ψ|² outside lo..hi of row ψ, which is zero there."""
+    re, im, off_re = work.taylor_re[row], work.taylor_im[row], work.off_re
+    low, high = re[lo] ** 2 + im[lo] ** 2, re[hi - 1] ** 2 + im[hi - 1] ** 2
+    if h_eff.is_real:
+        return off_re[0, lo - 1] ** 2 * low + off_re[0, hi - 1] ** 2 * high
+    down = off_re[1, lo - 1] ** 2 + work.off_im[1, lo - 1] ** 2
+    up = off_re[0, hi - 1] ** 2 + work.off_im[0, hi - 1] ** 2
+    if h_eff.band > 1 and hi - lo > 1:
+        low += re[lo + 1] ** 2 + im[lo + 1] ** 2
+        high += re[hi - 2] ** 2 + im[hi - 2] ** 2
+        for beside in range(1, 3):
+            down += work.two_re[lo - beside] ** 2 + work.two_im[lo - beside] ** 2
+            up += work.two_re[hi - beside] ** 2 + work.two_im[hi - beside] ** 2
+    return down * low + up * high
 
 
 @njit(**OPTIONS)
@@ -166,26 +184,28 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
         else:
             first, last, band, constant = PAD, PAD + h_eff.diagonal.size, 0, 0.0
         rows_re, rows_im, norms = work.taylor_re, work.taylor_im, work.norms
+        norms[0] = 1.0
+        if banded and band == 0 and hi - lo == 1:  # a single amplitude that nothing couples decays, and that is all
+            norms[1], energy = 0.0, h_eff.diagonal[lo - PAD]
+            rate = max(2.0 * (h_eff.half_rate[lo - PAD] + constant), 0.0)
+            horizon = guessed_horizon(rate, waiting, most)
+            return np.int64(0), horizon, energy, rate, 0.0, energy, rate, _power_of_two(horizon), lo, hi
         wide_lo, wide_hi = lo, hi
         if banded:  # all rows have one window, so that none has to be cleared and the series is summed in one sweep
-            wide_lo, wide_hi = _widened(lo, hi, ROOM * band, first, last)
+            room = ROOM * band
+            wide_lo, wide_hi = _widened(lo, hi, room, first, last)
             _blank(rows_re, rows_im, np.int64(0), np.int64(0), lo, hi, wide_lo, wide_hi)
         elif of_bands:
             clear_cells(rows_re, rows_im, np.int64(0), lo, hi, lo, hi, h_eff.width)
-        norms[0] = 1.0
         energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
         unit = _power_of_two(guessed_horizon(rate_shift, waiting, most))
         # the order is no literal 0, for which every kernel would be compiled once more
         order, done, renewed, power, peak, growth, ratio = np.int64(0), False, False, 1.0, 1.0, 2.0, 1.0
         while order < MAX_ORDER and not done:
             if banded:
-                far_lo, far_hi = max(lo - (order + 1) * band, first), min(hi + (order + 1) * band, last)
-                if far_lo < wide_lo or far_hi > wide_hi:
-                    more_lo, more_hi = _widened(lo, hi, (order + 4) * band, first, last)
-                    more_lo, more_hi = min(more_lo, wide_lo), max(more_hi, wide_hi)
-                    _blank(rows_re, rows_im, np.int64(0), order, wide_lo, wide_hi, more_lo, more_hi)
-                    wide_lo, wide_hi = more_lo, more_hi
-                if filled[0] != two_J or filled[1] > wide_lo or filled[2] < wide_hi:
+                # two cells more below, for what couples the first one to what is outside
+                ready = filled[0] == two_J and filled[1] <= max(wide_lo - PAD, first) and filled[2] >= wide_hi
+                if band > 0 and not ready:
                     filled[0], filled[1], filled[2] = two_J, max(wide_lo - 8, first), min(wide_hi + 8, last)
                     refresh_elements(h_eff, work, two_J, filled[1], filled[2])
             half_shift = 0.5 * rate_shift - constant
@@ -321,6 +341,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     wide_hi,
                     unit,
                     work.off_re,
+                    band,
                     h_eff.diagonal,
                     h_eff.half_rate,
                     shift,
@@ -338,6 +359,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     work.off_im,
                     work.two_re,
                     work.two_im,
+                    h_eff.band,
                     h_eff.diagonal,
                     h_eff.half_rate,
                     shift,
@@ -373,6 +395,15 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                         change_weights(h_eff.elements.weights, order + 1, wanted / unit)
                     unit = wanted
                 ratio = horizon / unit
+            if banded and band > 0:
+                least = LEFT_OUT * tolerance / (power * ratio) * (order + 1.0) / unit
+                if _weight_that_leaves(h_eff, work, order, wide_lo, wide_hi) > least * least:
+                    room *= 2
+                    more_lo, more_hi = _widened(lo, hi, room, first, last)
+                    more_lo, more_hi = min(more_lo, wide_lo), max(more_hi, wide_hi)
+                    _blank(rows_re, rows_im, np.int64(0), order, wide_lo, wide_hi, more_lo, more_hi)
+                    wide_lo, wide_hi = more_lo, more_hi
+                    continue
             order += 1
             if norms[order] > LARGE:
                 _, exponent = math.frexp(norms[order])
@@ -449,7 +480,7 @@ def expand(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most,
     Returns
     -------
     order, horizon, energy, rate, curvature, shift, rate_shift, unit, lo, hi
-        Energy, rate and curvature at t = 0: <H>, <R>, and c with -log|ψ(t)|² ≈ rate t - c t². The window of the sum is
-        at least as wide as lo, hi and order · band.
+        Energy, rate and curvature at t = 0: <H>, <R>, and c with -log|ψ(t)|² ≈ rate t - c t². The window of the sum has
+        all that does not weigh less than the tolerance shows.
     """
     return _expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)

@@ -17,9 +17,8 @@ from .jump import (
     leave_behind,
 )
 from .moments import spin_moments
-from .propagate import norm_squared
 from .series import sector_range
-from .window import clear_beside, store, trim
+from .window import SHARE, trim, write_scaled
 
 
 @njit(inline="always", **OPTIONS)
@@ -119,7 +118,6 @@ def make_jump(N, jumps, work, channel, outcome, two_J, re, im, lo, hi, again):
 def perform_jump(N, jumps, work, two_J, lo, hi, u):
     """Jump from the state in ``out`` to one in ``new``; returns channel, 2J', window and |new|²."""
     re, im = work.out_re, work.out_im
-    clear_beside(re, im, lo, hi, 2)
     channel, outcome = _choose(N, jumps, work, two_J, re, im, lo, hi, u)
     if channel < 0:
         return channel, two_J, lo, hi, 0.0
@@ -131,9 +129,12 @@ def perform_jump(N, jumps, work, two_J, lo, hi, u):
 
 
 @njit(**OPTIONS)
-def keep(from_re, from_im, lo, hi, weight, to_re, to_im):
-    """Cut the tails of a state and write it, normalised; returns its window."""
-    lo, hi = trim(from_re, from_im, lo, hi, weight)
-    norm2 = norm_squared(from_re, from_im, lo, hi)
-    store(from_re, from_im, lo, hi, 1.0 / np.sqrt(norm2), to_re, to_im)
+def keep(from_re, from_im, lo, hi, tolerance, norm2, to_re, to_im):
+    """Cut the tails of a state with |ψ|² = norm2 and write it, normalised; returns its window.
+
+    What is cut off is below the rounding of the norm.
+    """
+    share = SHARE * tolerance
+    lo, hi = trim(from_re, from_im, lo, hi, share * share * norm2)
+    write_scaled(from_re, from_im, lo, hi, 1.0 / np.sqrt(norm2), to_re, to_im)
     return lo, hi

@@ -20,10 +20,10 @@ from .common import (
     STIFF,
 )
 from .measure import measure_at
+from .propagate import sum_at
 from .series import guessed_horizon, sector_range
 from .spin_jump import keep, perform_jump
-from .waiting_time import no_jump_step, sum_at
-from .window import SHARE
+from .waiting_time import no_jump_step
 
 
 @njit(inline="always", **OPTIONS)
@@ -103,7 +103,6 @@ def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance,
     two_J, lo, hi, done = now.two_J, now.lo, now.hi, now.done
     t, waiting, shift, rate_shift = now.t, now.waiting, now.energy, now.rate
     times, counts = gathered.times, gathered.counts
-    tail = (SHARE * tolerance) ** 2
     status, left = FINISHED, budget
     done, effort = _measure_until(
         h_eff.N, work, np.int64(0), two_J, lo, hi, 1.0, t, t, done, gathered, amplitudes, effort
@@ -159,7 +158,14 @@ def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance,
         if channel >= 0:
             two_J = new_two_J
             lo, hi = keep(
-                work.new_re, work.new_im, new_lo, new_hi, tail * new_norm2, work.taylor_re[0], work.taylor_im[0]
+                work.new_re,
+                work.new_im,
+                new_lo,
+                new_hi,
+                tolerance,
+                new_norm2,
+                work.taylor_re[0],
+                work.taylor_im[0],
             )
             waiting = generator.standard_exponential()
             now.n_jumps += 1
@@ -173,5 +179,5 @@ def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance,
         else:
             # A loss without any rate is rounding, below any number that is drawn: what is left to lose is drawn anew.
             waiting = waiting - step.lost if step.found == 0 else generator.standard_exponential()
-            lo, hi = keep(work.out_re, work.out_im, lo, hi, tail * step.norm2, work.taylor_re[0], work.taylor_im[0])
+            lo, hi = keep(work.out_re, work.out_im, lo, hi, tolerance, step.norm2, work.taylor_re[0], work.taylor_im[0])
     return status

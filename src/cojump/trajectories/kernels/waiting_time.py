@@ -9,7 +9,7 @@ from numba.extending import overload
 from .common import OPTIONS, Step
 from .lattice import RowsWork
 from .lattice_rows import sum_rows
-from .propagate import norm_squared, sum_series
+from .propagate import sum_at
 from .series import expand
 
 SEARCH = 0.25
@@ -33,14 +33,6 @@ def _root(first, second, third, change, s, guess, waiting):
         if tangent > 0.0:
             guess = x - value / tangent
     return guess
-
-
-@njit(**OPTIONS)
-def sum_at(taylor_re, taylor_im, out_re, out_im, order, lo, hi, x):
-    """The state at x units of time after the start of the step, in ``out``; returns |ψ|²."""
-    sum_series(taylor_re, order, lo, hi, x, out_re)
-    sum_series(taylor_im, order, lo, hi, x, out_im)
-    return norm_squared(out_re, out_im, lo, hi)
 
 
 def _sum_of(work, order, lo, hi, x):

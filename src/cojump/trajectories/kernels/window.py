@@ -5,6 +5,7 @@ from __future__ import annotations
 from numba import njit
 
 from .common import OPTIONS
+from .vectors import LANES, load, spread, store
 
 SHARE = 0.25
 """Part of the tolerance given to the tails on each side of a window; half of it is the Taylor series'."""
@@ -25,13 +26,11 @@ def trim(re, im, lo, hi, weight):
 
 
 @njit(**OPTIONS)
-def store(from_re, from_im, lo, hi, factor, to_re, to_im):
+def write_scaled(from_re, from_im, lo, hi, factor, to_re, to_im):
     """Write factor · from within the window."""
-    source_re, source_im = from_re[lo:hi], from_im[lo:hi]
-    target_re, target_im = to_re[lo:hi], to_im[lo:hi]
-    for p in range(target_re.size):
-        target_re[p] = factor * source_re[p]
-        target_im[p] = factor * source_im[p]
+    for p in range(lo, hi, LANES):
+        store(to_re, p, hi - p, spread(factor) * load(from_re, p, hi - p))
+        store(to_im, p, hi - p, spread(factor) * load(from_im, p, hi - p))
 
 
 @njit(**OPTIONS)

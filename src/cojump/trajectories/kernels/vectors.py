@@ -1,0 +1,260 @@
+"""Eight numbers at a time, in registers: for loops over a window that are too short for the compiler to do well.
+
+A loop that LLVM vectorises begins with a test of each pair of arrays for overlap and ends with single cells; over the
+thirty cells of a small window both take longer than the sums. Here both are written out: the last cells of a window are
+a vector with fewer lanes, and neighbours are shifted within registers, because a load across two stores waits for both.
+
+Each function says in Python what it does, and ``lowered`` what it is in compiled code. Nothing of it is reassociated,
+so that the bits of a kernel made of it do not depend on where the compiler puts it.
+"""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.datamodel import PrimitiveModel
+from numba.core.imputils import lower_builtin
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import register_model
+
+LANES = 8
+
+
+def load(array, p, n):
+    """Cells p, p + 1, ... of an array in the first n lanes, at most eight; zeros behind."""
+    made, n = np.zeros(LANES), min(max(n, 0), LANES)
+    made[:n] = array[p : p + n]
+    return made
+
+
+def load_row(rows, k, p, n):
+    """The same of row k of an array of rows."""
+    return load(rows[k], p, n)
+
+
+def store(array, p, n, vector):
+    """Write the first n lanes, at most eight, into the cells p, p + 1, ..."""
+    n = min(max(n, 0), LANES)
+    array[p : p + n] = vector[:n]
+
+
+def spread(x):
+    """The number x in every lane."""
+    return np.full(LANES, x)
+
+
+def rising(x):
+    """The numbers x, x + 1, ..., x + 7."""
+    return x + np.arange(LANES)
+
+
+def fused(a, b, c):
+    """A b + c, rounded once where the processor does that."""
+    return a * b + c
+
+
+def root(vector):
+    """Square roots; 0 of a negative number."""
+    return np.sqrt(np.maximum(vector, 0.0))
+
+
+def before(previous, here):
+    """Each lane has what stands one place before it in ``here``, the first one the last of ``previous``."""
+    return np.concatenate([previous, here])[LANES - 1 : -1]
+
+
+def two_before(previous, here):
+    """The same two places before."""
+    return np.concatenate([previous, here])[LANES - 2 : -2]
+
+
+def after(here, following):
+    """Each lane has what stands one place after it in ``here``, the last one the first of ``following``."""
+    return np.concatenate([here, following])[1 : 1 + LANES]
+
+
+def two_after(here, following):
+    """The same two places after."""
+    return np.concatenate([here, following])[2 : 2 + LANES]
+
+
+def total(vector):
+    """The sum of all lanes."""
+    while len(vector) > 1:
+        half = len(vector) // 2
+        vector = vector[:half] + vector[half:]
+    return vector[0]
+
+
+class _Vector(types.Type):
+    """numba's type of such eight numbers."""
+
+    def __init__(self):
+        super().__init__(name=f"Vector({LANES})")
+
+
+_VECTOR = _Vector()
+_DOUBLES, _INTS, _FLAGS = (ir.VectorType(t, LANES) for t in (ir.DoubleType(), ir.IntType(64), ir.IntType(1)))
+_PLACES = ir.Constant(_INTS, list(range(LANES)))
+_ALIGNED = ir.Constant(ir.IntType(32), 8)
+
+
+@register_model(_Vector)
+class _Model(PrimitiveModel):
+    """It is a vector of LLVM's."""
+
+    def __init__(self, manager, own_type):
+        super().__init__(manager, own_type, _DOUBLES)
+
+
+def lowered(function, *takes, gives=_VECTOR):
+    """Decorate what writes ``function`` in LLVM's language, for arguments of the types that it takes."""
+
+    def fits(found, wanted):
+        if wanted is types.Array:  # cells of other arrays are not beside each other
+            return isinstance(found, types.Array) and found.layout == "C" and found.dtype == types.float64
+        return found == wanted if isinstance(wanted, types.Type) else isinstance(found, wanted)
+
+    class Template(AbstractTemplate):
+        key = function
+
+        def generic(self, args, kws):
+            if kws or len(args) != len(takes) or not all(map(fits, args, takes)):
+                return None
+            return signature(gives, *args)
+
+    infer_global(function, types.Function(Template))
+    return lower_builtin(function, *takes)
+
+
+def _number(context, builder, value, own_type, wanted):
+    return context.cast(builder, value, own_type, wanted)
+
+
+def _same(builder, x):
+    """A scalar in every lane."""
+    vector = ir.VectorType(x.type, LANES)
+    first = builder.insert_element(ir.Constant(vector, ir.Undefined), x, ir.Constant(ir.IntType(32), 0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
+    return builder.shuffle_vector(first, first, zeros)
+
+
+def _called(builder, name, gives, *arguments):
+    made = ir.FunctionType(gives, [a.type for a in arguments])
+    return builder.call(cgutils.get_or_insert_function(builder.module, made, name), arguments)
+
+
+def _within(builder, n):
+    """Whether all lanes are wanted, and which."""
+    all_lanes = builder.icmp_signed(">=", n, ir.Constant(n.type, LANES))
+    return all_lanes, lambda: builder.icmp_signed(">", _same(builder, n), _PLACES)
+
+
+def _loaded(builder, pointer, n):
+    """``load`` from a pointer to doubles."""
+    pointer = builder.bitcast(pointer, _DOUBLES.as_pointer())
+    all_lanes, mask = _within(builder, n)
+    with builder.if_else(all_lanes) as (whole, part):
+        with whole:
+            one, from_one = builder.load(pointer, align=8), builder.block
+        with part:
+            name, nothing = "llvm.masked.load.v8f64.p0", ir.Constant(_DOUBLES, [0.0] * LANES)
+            other = _called(builder, name, _DOUBLES, pointer, _ALIGNED, mask(), nothing)
+            from_other = builder.block
+    found = builder.phi(_DOUBLES)
+    found.add_incoming(one, from_one)
+    found.add_incoming(other, from_other)
+    return found
+
+
+@lowered(load, types.Array, types.Integer, types.Integer)
+def _load(context, builder, sig, args):
+    array = context.make_array(sig.args[0])(context, builder, args[0])
+    p, n = (_number(context, builder, x, t, types.int64) for x, t in zip(args[1:], sig.args[1:], strict=True))
+    return _loaded(builder, builder.gep(array.data, [p]), n)
+
+
+@lowered(load_row, types.Array, types.Integer, types.Integer, types.Integer)
+def _load_row(context, builder, sig, args):
+    array = context.make_array(sig.args[0])(context, builder, args[0])
+    k, p, n = (_number(context, builder, x, t, types.int64) for x, t in zip(args[1:], sig.args[1:], strict=True))
+    size = builder.extract_value(array.shape, 1)
+    return _loaded(builder, builder.gep(array.data, [builder.add(builder.mul(k, size), p)]), n)
+
+
+@lowered(store, types.Array, types.Integer, types.Integer, _VECTOR, gives=types.none)
+def _store(context, builder, sig, args):
+    array = context.make_array(sig.args[0])(context, builder, args[0])
+    p, n = (_number(context, builder, x, t, types.int64) for x, t in zip(args[1:3], sig.args[1:3], strict=True))
+    pointer = builder.bitcast(builder.gep(array.data, [p]), _DOUBLES.as_pointer())
+    all_lanes, mask = _within(builder, n)
+    with builder.if_else(all_lanes) as (whole, part):
+        with whole:
+            builder.store(args[3], pointer, align=8)
+        with part:
+            _called(builder, "llvm.masked.store.v8f64.p0", ir.VoidType(), args[3], pointer, _ALIGNED, mask())
+    return context.get_dummy_value()
+
+
+@lowered(spread, types.Number)
+def _spread(context, builder, sig, args):
+    return _same(builder, _number(context, builder, args[0], sig.args[0], types.float64))
+
+
+@lowered(rising, types.Number)
+def _rising(context, builder, sig, args):
+    places = ir.Constant(_DOUBLES, [float(k) for k in range(LANES)])
+    return builder.fadd(_spread(context, builder, sig, args), places)
+
+
+@lowered(fused, _VECTOR, _VECTOR, _VECTOR)
+def _fused(context, builder, sig, args):
+    return _called(builder, "llvm.fmuladd.v8f64", _DOUBLES, *args)
+
+
+@lowered(root, _VECTOR)
+def _root(context, builder, sig, args):
+    zero = ir.Constant(_DOUBLES, [0.0] * LANES)
+    negative = builder.fcmp_ordered("<", args[0], zero)  # NaN stays NaN
+    return _called(builder, "llvm.sqrt.v8f64", _DOUBLES, builder.select(negative, zero, args[0]))
+
+
+def _lanes_of_both(function, first):
+    """Eight lanes of two vectors behind each other, from ``first`` on."""
+    places = ir.Constant(ir.VectorType(ir.IntType(32), LANES), list(range(first, first + LANES)))
+
+    @lowered(function, _VECTOR, _VECTOR)
+    def shuffled(context, builder, sig, args):
+        return builder.shuffle_vector(*args, places)
+
+
+for _function, _first in ((before, LANES - 1), (two_before, LANES - 2), (after, 1), (two_after, 2)):
+    _lanes_of_both(_function, _first)
+
+
+@lowered(total, _VECTOR, gives=types.float64)
+def _total(context, builder, sig, args):
+    vector, lanes = args[0], LANES
+    while lanes > 1:
+        lanes //= 2
+        low, high = (ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(a, a + lanes))) for a in (0, lanes))
+        vector = builder.fadd(builder.shuffle_vector(vector, vector, low), builder.shuffle_vector(vector, vector, high))
+    return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+
+def _operation(symbol, name):
+    @lowered(symbol, _VECTOR, _VECTOR)
+    def done(context, builder, sig, args):
+        return getattr(builder, name)(*args)
+
+
+for _symbol, _name in ((operator.add, "fadd"), (operator.sub, "fsub"), (operator.mul, "fmul")):
+    _operation(_symbol, _name)
+
+
+@lowered(operator.neg, _VECTOR)
+def _negated(context, builder, sig, args):
+    return builder.fneg(args[0])

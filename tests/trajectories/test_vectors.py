@@ -1,0 +1,67 @@
+"""Eight numbers at a time: compiled code does what Python says, for windows of any length."""
+
+import numpy as np
+import pytest
+from numba import TypingError, njit
+
+from cojump.trajectories.kernels.common import OPTIONS
+from cojump.trajectories.kernels.vectors import (
+    LANES,
+    after,
+    before,
+    fused,
+    load,
+    load_row,
+    rising,
+    root,
+    spread,
+    store,
+    total,
+    two_after,
+    two_before,
+)
+
+
+@njit(**OPTIONS)
+def kernel(a, rows, lo, hi, out):
+    """Something of everything; returns a sum over the window."""
+    summed, last = spread(0.0), spread(0.0)
+    here = load(a, lo, hi - lo)
+    for p in range(lo, hi, LANES):
+        following = load(a, p + LANES, hi - p - LANES)
+        x, y = load_row(rows, 0, p, hi - p), load_row(rows, 1, p, hi - p)
+        z = fused(x, before(last, here), y * two_before(last, here)) - after(here, following)
+        z = fused(-rising(0.5 * p), two_after(here, following), z) + root(x) * here
+        store(out, p, hi - p, z)
+        summed, last, here = summed + load(out, p, hi - p), here, following
+    return total(summed)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 8, 9, 15, 16, 17, 26])
+def test_compiled_and_python(size):
+    rng, lo = np.random.default_rng(size), 3
+    a, rows = rng.normal(size=size + 6), rng.normal(size=(2, size + 6))
+    found, expected = np.full((2, size + 6), 7.0)
+    a[:lo] = a[lo + size :] = np.nan  # nothing beside the window is read
+    sums = kernel(a, rows, lo, lo + size, found), kernel.py_func(a, rows, lo, lo + size, expected)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
+    assert sums[0] == pytest.approx(sums[1], abs=1e-12)
+    assert np.all(found[:lo] == 7.0)
+    assert np.all(found[lo + size :] == 7.0)
+
+
+def test_by_hand():
+    here, beside = np.arange(8.0), np.arange(8.0) + 100.0
+    assert before(beside, here).tolist() == [107, 0, 1, 2, 3, 4, 5, 6]
+    assert two_before(beside, here).tolist() == [106, 107, 0, 1, 2, 3, 4, 5]
+    assert after(here, beside).tolist() == [1, 2, 3, 4, 5, 6, 7, 100]
+    assert two_after(here, beside).tolist() == [2, 3, 4, 5, 6, 7, 100, 101]
+    assert total(here) == 28
+    assert load(here, 5, 3).tolist() == [5, 6, 7, 0, 0, 0, 0, 0]
+    assert not load(here, 5, -2).any()
+    assert root(np.array([-1.0, 4.0])).tolist() == [0, 2]
+
+
+def test_cells_that_are_not_beside_each_other():
+    with pytest.raises(TypingError):
+        kernel(np.ones(40)[::2], np.ones((2, 20)), 0, 20, np.ones(20))
