@@ -72,7 +72,7 @@ class ObservedState(ReadableState, Summarised):
         return int(label) / 2 if isinstance(label, int | np.integer) else tuple(int(row) for row in label)
 
     def together(self, name: str) -> tuple[str, ...]:
-        """What may be entangled with a block or a mode, itself among them, in the order of the axes of ``amplitudes``."""
+        """What may be entangled with a block or a mode, itself among them, in the order of the axes of amplitudes."""
         factor = self._final(name)
         blocks, modes = self.model.blocks, self.model.mode_names
         return (*(blocks[b].name for b in factor.blocks), *(modes[m] for m in factor.modes))
