@@ -71,6 +71,35 @@ def cases():
     rho = {"spins": oracle.dicke_block(3, 1.5, 0.5), "atoms": np.outer(pair, pair)}
     yield "occupations", model, state, oracle.join_blocks(model, rho)
 
+    model = levels()
+    for counts, rows in (
+        ((3, 1, 0), (3, 1, 0)),
+        ((1, 0, 3), (3, 1, 0)),
+        ((2, 0, 2), (2, 2, 0)),
+        ((1, 2, 1), (2, 1, 1)),
+    ):
+        state = cj.start(model, {"atoms": cj.Occupation(counts, diagram=rows)})
+        yield f"{counts} of {rows}", model, state, diagram_block(counts, rows)
+
+
+def levels():
+    """Three levels with a rate along another axis than the jump."""
+    hop = np.diag([1.0, 0.8], 1)
+    jump = cj.LocalJump(hop, "atoms", amplitude=lambda x: 1 + 0.5 * x, argument={"atoms": 0.5 * (hop + hop.T)})
+    return cj.Model([cj.Block("atoms", 4, levels=3)], [cj.OneBody(0.6 * (hop + hop.T), "atoms")], [jump])
+
+
+def diagram_block(counts, rows):
+    """The equal mixture of the copies of a sector, told by its Casimir number, with these numbers of particles."""
+    size, d = sum(counts), len(counts)
+    full = oracle.Oracle(cj.Model([cj.Block("q", size, levels=d)]))
+    E = [[full.collective(np.outer(np.eye(d)[a], np.eye(d)[b]), "q") for b in range(d)] for a in range(d)]
+    casimir, V = np.linalg.eigh(sum(E[a][b] @ E[b][a] for a in range(d) for b in range(d)))
+    V = V[:, np.abs(casimir - sum(n * (n + d - 1 - 2 * i) for i, n in enumerate(rows))) < 0.1]
+    there = np.all([np.abs(np.diag(E[a][a]).real - counts[a]) < 0.1 for a in range(d)], axis=0)
+    projector = V @ V.conj().T @ np.diag(there)
+    return (projector + projector.conj().T) / (2 * np.trace(projector).real)
+
 
 CASES = {name: rest for name, *rest in cases()}
 
@@ -86,7 +115,34 @@ def test_the_master_equation_is_that_of_the_full_space(name):
     np.testing.assert_allclose(densities, solution.mean[0], rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", ["sector", "sector beside levels"])
+def test_trajectories_start_in_the_sector_of_a_diagram():
+    name, other = "(1, 0, 3) of (3, 1, 0)", "(2, 0, 2) of (2, 2, 0)"
+    model, state, rho = CASES[name]
+    result = cj.simulate(model, state, TIMES, n_traj=300, seed=6)
+    verdict = against_oracle(result, oracle.solve(model, rho, TIMES))
+    assert verdict.passes, verdict
+    assert verdict.largest_error < 0.06, verdict
+    assert not against_oracle(result, oracle.solve(model, CASES[other][2], TIMES)).passes
+    start = cj.trajectory(model, state, [0.0], seed=1, index=0)
+    assert start.sectors.tolist() == [[3, 1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("particles", "diagram", "line"),
+    [
+        ([2, 1, 1], (3, 1), "be 3 rows of a Young diagram, none longer than the one before, but it is (3, 1)"),
+        ([2, 1, 1], (1, 2, 1), "be 3 rows of a Young diagram, none longer than the one before, but it is (1, 2, 1)"),
+        ([2, 1, 1], (3, 1, 0), "have the numbers of particles for its rows, in any order"),
+        ([2, 1, 1], 3, "`states['atoms'] diagram`"),
+    ],
+)
+def test_no_such_state_of_a_diagram(particles, diagram, line):
+    with pytest.raises(cj.ArgumentError) as caught:
+        cj.start(levels(), {"atoms": cj.Occupation(particles, diagram=diagram)})
+    assert line in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["sector", pytest.param("sector beside levels", marks=pytest.mark.validation)])
 def test_trajectories_start_from_it(name):
     model, state, rho = CASES[name]
     result = cj.simulate(model, state, TIMES, n_traj=N_TRAJ, seed=6, chunk=500)

@@ -27,6 +27,8 @@ def occupied_labels(block: Block, state: BlockState) -> list[Label]:
     """Sectors that a state of a block may occupy: known without any work, for states of any size."""
     if isinstance(state, DickeBlock | SectorBlock):
         return [state.two_J]
+    if isinstance(state, OccupationBlock):
+        return [state.rows]
     labels = sector_labels(block)
     return labels if is_spread(state) else labels[-1:]
 

@@ -74,9 +74,8 @@ def symmetric_product(size: int, ket: Ket) -> Ket:
     return amplitudes / np.linalg.norm(amplitudes)
 
 
-def occupation_state(occupations: NDArray[np.int64]) -> tuple[Diagram, Ket]:
-    """The symmetric state with these numbers of particles in the levels."""
-    diagram = (int(occupations.sum()), *[0] * (len(occupations) - 1))
+def occupation_state(occupations: NDArray[np.int64], diagram: Diagram) -> tuple[Diagram, Ket]:
+    """The state of a sector with these numbers of particles in the levels, of which there is one."""
     sector = diagram_sector(diagram)
     ket = np.zeros(sector.dim, dtype=complex)
     ket[np.flatnonzero((sector.occupations == occupations).all(axis=1))] = 1
@@ -110,7 +109,7 @@ class Start:
         self._dense: CacheByBytes[Diagram, _Dense] = CacheByBytes(_MEMORY)
         if isinstance(state, OccupationBlock):
             self._turn = rotation.conj().T
-            diagram, ket = occupation_state(state.occupations)
+            diagram, ket = occupation_state(state.occupations, state.rows)
             self._fixed = diagram, self._turned(diagram, ket)
             return
         self._weights, self._turn = _eigenkets(conjugate(rotation, state.density))

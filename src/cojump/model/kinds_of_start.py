@@ -64,9 +64,14 @@ class Occupation:
     Parameters
     ----------
     particles : d_b integers
+    diagram : d_b integers, optional
+        Rows of the Young diagram of another sector: the state of that sector, the same in all of its copies, which are
+        as likely each. The particles are the rows in any order: in the order of the rows it is the state of highest
+        weight. (N/2 + J, N/2 - J) with two levels is |J, J>; (1, 1, 1) of three particles their singlet.
     """
 
     particles: ArrayLike
+    diagram: ArrayLike | None = None
 
 
 def start(model: Model, states: Mapping[str, Any]) -> State:
@@ -91,6 +96,9 @@ def start(model: Model, states: Mapping[str, Any]) -> State:
     >>> exact = cj.master_equation(model, state, [0])
     >>> print(exact["spins.z"].mean.round(6), exact["atoms.n0"].mean.round(6))  # 2 M / N, n_0 / N
     [0.333333] [0.5]
+    >>> other = cj.start(model, {"spins": cj.Dicke(2, 1), "atoms": cj.Occupation([2, 1, 1], diagram=(2, 1, 1))})
+    >>> cj.trajectory(model, other, [0], seed=0, index=0).sectors.tolist()  # rows of both diagrams
+    [[[5, 1, 0], [2, 1, 1]]]
     >>> cat = cj.start(model, {"spins": cj.Sector(2, [0.6, 0, 0, 0, 0.8]), "atoms": [0.6, 0.8, 0]})
     >>> print(cj.master_equation(model, cat, [0])["spins.z"].mean.round(6))  # 2 (0.36 · 2 - 0.64 · 2) / 6
     [-0.186667]
@@ -103,7 +111,7 @@ def start(model: Model, states: Mapping[str, Any]) -> State:
 
 def _of_block(name: str, block: Block, value: object) -> BlockState:
     if isinstance(value, Occupation):
-        return occupation_block(name, block, value.particles)
+        return occupation_block(name, block, value.particles, value.diagram)
     if not isinstance(value, Dicke | Sector | Symmetric):
         return product_block(name, block, value)
     if block.levels != 2:

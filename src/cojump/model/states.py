@@ -119,7 +119,7 @@ class SectorBlock(Summarised):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class OccupationBlock(Summarised):
-    """The symmetric state of a block with a definite number of particles in each level.
+    """The symmetric state of a block with a definite number of particles in each level, or that of another sector.
 
     Attributes
     ----------
@@ -127,14 +127,23 @@ class OccupationBlock(Summarised):
         n_0..n_{d-1}, which add up to N_b.
     density : (d, d) array
         Density matrix of one particle.
+    diagram : tuple of d int, or None
+        The Young diagram λ of a sector, spread evenly over its copies; None of the symmetric one.
     """
 
     occupations: NDArray[np.int64]
     density: NDArray[np.complex128]
     is_product: bool
+    diagram: tuple[int, ...] | None = None
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """The diagram, that of the symmetric sector as well."""
+        return self.diagram or (int(self.occupations.sum()), *[0] * (len(self.occupations) - 1))
 
     def _title(self) -> str:
-        return f"symmetric state of {few(self.occupations.tolist())} particles in the levels"
+        kind = "symmetric state" if self.diagram is None else f"state of the diagram {self.diagram}, with"
+        return f"{kind} of {few(self.occupations.tolist())} particles in the levels".replace("with of", "with")
 
 
 BlockState = ProductBlock | DickeBlock | SymmetricBlock | SectorBlock | OccupationBlock

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -58,8 +58,8 @@ def dicke_block(name: str, block: Block, value: object) -> DickeBlock:
     return DickeBlock(block.size, two_J, two_M, density, abs(two_M) == two_J == block.size)
 
 
-def occupation_block(name: str, block: Block, value: object) -> DickeBlock | OccupationBlock:
-    """The symmetric state of a block with these numbers of particles in the levels."""
+def occupation_block(name: str, block: Block, value: object, diagram: object = None) -> DickeBlock | OccupationBlock:
+    """The symmetric state of a block with these numbers of particles in the levels, or that of another sector."""
     given = checks.items(name, value, f"{block.levels} numbers of particles")
     if len(given) != block.levels:
         raise ArgumentError(name, f"be {block.levels} numbers of particles", f"there are {len(given)}")
@@ -68,9 +68,24 @@ def occupation_block(name: str, block: Block, value: object) -> DickeBlock | Occ
         raise ArgumentError(name, f"add up to {block.size} particles", f"the sum is {sum(counts)}")
     n = np.array(counts, dtype=np.int64)
     density, alone = np.diag(n / block.size).astype(complex), bool(n.max() == block.size)
+    rows = None if diagram is None else _diagram(f"{name} diagram", block, diagram, counts)
     if block.levels == 2:
-        return DickeBlock(block.size, block.size, int(n[0] - n[1]), density, alone)
-    return OccupationBlock(n, density, alone)
+        two_J = block.size if rows is None else rows[0] - rows[1]
+        return DickeBlock(block.size, two_J, int(n[0] - n[1]), density, alone)
+    return OccupationBlock(n, density, alone, None if rows is None or rows[0] == block.size else rows)
+
+
+def _diagram(name: str, block: Block, value: object, counts: Sequence[int]) -> tuple[int, ...]:
+    """A Young diagram of the block whose rows are these numbers of particles, in any order."""
+    given = checks.items(name, value, f"{block.levels} rows of a Young diagram")
+    rows = tuple(checks.integer(f"{name}[{a}]", v, 0) for a, v in enumerate(given))
+    if len(rows) != block.levels or list(rows) != sorted(rows, reverse=True):
+        rule = f"be {block.levels} rows of a Young diagram, none longer than the one before"
+        raise ArgumentError(name, rule, f"it is {rows}")
+    if sorted(rows) != sorted(counts):  # of these there is one state in V_λ
+        rule = "have the numbers of particles for its rows, in any order (there is one such state in its sector)"
+        raise ArgumentError(name, rule, f"it is {rows} and they are {tuple(counts)}")
+    return rows
 
 
 def sector_block(name: str, block: Block, two_J: int, value: object) -> SymmetricBlock | SectorBlock:

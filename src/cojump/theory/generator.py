@@ -21,11 +21,11 @@ from ..basis.particle_removal import Label
 from ..basis.rotations import representation
 from ..basis.sector_densities import is_spread
 from ..basis.sector_operators import Operators
-from ..basis.sectors import Labels, sector_labels, sector_of
+from ..basis.sectors import Labels, dimension_of, sector_labels, sector_of
 from ..errors import ArgumentError, UnsupportedError
 from ..model import Model
 from ..model.driven import driven_parts
-from ..model.states import DickeBlock, SectorBlock, State
+from ..model.states import DickeBlock, OccupationBlock, SectorBlock, State
 from ..tools.types import Array, Matrix
 from .final_density import FinalDensity
 from .fock_growth import in_words
@@ -344,7 +344,15 @@ def check_unknowns(
         else:
             symmetric = comb(block.size + d - 1, d - 1)
             unknowns *= sum(
-                dim**2 for dim in {s.two_J + 1 if isinstance(s, DickeBlock | SectorBlock) else symmetric for s in own}
+                dim**2
+                for dim in {
+                    s.two_J + 1
+                    if isinstance(s, DickeBlock | SectorBlock)
+                    else dimension_of(block, s.rows)
+                    if isinstance(s, OccupationBlock)
+                    else symmetric
+                    for s in own
+                }
             )
     unknowns = min(unknowns, 10**100)
     _check_memory(model, unknowns, _VECTORS + least, memory, spaces)

@@ -288,12 +288,13 @@ def _deviation(block: Block, state: BlockState) -> float:
     """Σ_α <(m_α - <m_α>)²> of one block at t = 0 in the orthonormal basis.
 
     A product state: (d - tr r²)/N_b, from Σ_α v_α² = d. Two levels with total spin J: ½(4J(J+1)/N_b² - |<σ>|²). A
-    symmetric state of d levels: (N_b + d - 1)/N_b - tr r², the first term being Σ_α m_α² there.
+    state of d levels in the sector λ: Σ_i λ_i (λ_i + d + 1 - 2 i)/N_b² - tr r², the first term being Σ_α m_α² there.
     """
     purity = float(np.trace(state.density @ state.density).real)
     if isinstance(state, ProductBlock):
         return (block.levels - purity) / block.size
     if isinstance(state, OccupationBlock):
-        return (block.size + block.levels - 1) / block.size - purity
+        casimir = sum(row * (row + block.levels - 1 - 2 * i) for i, row in enumerate(state.rows))
+        return casimir / block.size**2 - purity
     two_J = getattr(state, "two_J", block.size)  # a symmetric state has J = N_b/2
     return 0.5 * (two_J * (two_J + 2) / block.size**2 - (2 * purity - 1))
