@@ -8,11 +8,14 @@ import subprocess
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 import cojump as cj
 from cojump.errors import StorageError
-from cojump.report.page import page, write_page
+from cojump.report.page import _ranks, page, write_page
+from cojump.report.plan import Plan
+from cojump.report.summary import largest_error
 from cojump.storage.result_sequence import Origin
 from cojump.tools.numbers import format_value
 from tests.support.synthetic import make_result
@@ -122,3 +125,18 @@ def test_a_browser_opens_it(tmp_path, width, made):
     assert "CONSOLE" not in opened.stderr
     assert "<title>true</title>" in opened.stdout, "nothing is wider than the window"
     assert 'data-down="1"' in opened.stdout, "a click on a heading sorts"
+
+
+def test_ranks_of_an_unfinished_run():
+    title, columns, rows = _ranks({"elapsed": 10.0, "ranks": [[40, 9.0], [60, 9.9]]})
+    assert title == "Of the last job, 10 s"
+    assert [name for name, _ in columns] == ["rank", "busy", "trajectories", "per second"]
+    assert rows == [["0", "90%", "40", "4/s"], ["1", "99%", "60", "6/s"]]
+
+
+def test_how_many_trajectories_an_error_needs(made):
+    one = results()[0]
+    error, label = largest_error(Plan.of(results()), one)
+    assert error == one.mean_stderr.max()
+    assert one.labels[int(one.mean_stderr.max(axis=0).argmax())] == label
+    assert f"{np.ceil(8 * (error / 0.01) ** 2):,.0f}" in read(made).cells
