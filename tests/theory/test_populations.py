@@ -5,6 +5,7 @@ import pytest
 
 import cojump as cj
 from cojump.theory.populations import closed_frame
+from tests.support.command_line import invoke
 
 X, Y, Z = cj.operators.sigma_x, cj.operators.sigma_y, cj.operators.sigma_z
 DOWN, UP, N_UP = cj.operators.sigma_minus, cj.operators.sigma_plus, cj.operators.projector(0, 2)
@@ -202,3 +203,15 @@ def test_what_does_not_close():
     exchange = [cj.TwoBody(UP, DOWN, 0.5, ("a", "b")), cj.TwoBody(DOWN, UP, 0.5, ("a", "b"))]
     coupled = cj.Model(two, exchange, [cj.LocalJump(DOWN, "a")])
     assert "Hamiltonian couples" in closed_frame(coupled)
+
+
+def test_show_says_it(tmp_path):
+    text = """
+        model = {{system = "free_flips", size = 100, omega = {}, rate_up = 1.0, rate_down = 0.5}}
+        initial = {{kind = "tilted", theta = 0.0, phi = 0.0}}
+        times = {{end = 1.0, steps = 2}}
+        run = {{n_traj = 4}}
+    """
+    for omega, said in (("0.0", True), ("0.3", False)):
+        (tmp_path / "run.toml").write_text(text.format(omega))
+        assert ("takes 2,601 populations alone" in invoke("show", tmp_path / "run.toml")[0]) == said

@@ -20,10 +20,13 @@ from ..jobs.points import open_run_file, point_of
 from ..jobs.run_file import PointSpec, RunFile
 from ..jobs.unfinished import last_status, missing_points, parameters_text
 from ..measure.distributions import names_of
+from ..model.final_states import FinalStates
+from ..model.mixtures import starts_of
 from ..results.result import Result
 from ..storage.envelope import RESULT_NAME, is_result_file
 from ..storage.result_file import load
 from ..storage.result_sequence import ResultSequence
+from ..theory.populations import populations_alone
 from ..tools import exit_status
 from ..tools.checks import named
 from ..tools.lock import held
@@ -112,9 +115,11 @@ def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> int:
     run, times = run_file.run, run_file.times.array()
     specs = run_file.points()
     rows, failures, estimates = [], [], []
+    alone: list[int | None] = []
     for spec in specs:
         try:
             point = point_of(run_file, spec)
+            alone.append(_populations(point))
             row = _planned(spec, point)
             if ranks is not None:
                 estimates.append(estimate_point(point, ranks, min(_TRIALS, _ALL_TRIALS / len(specs))))
@@ -149,6 +154,7 @@ def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> int:
             **_window(run_file),
             **_time(run_file, estimates, ranks),
             **_method(rows),
+            **_exactly(alone),
         },
     )
     table = _table("point", "N", "blocks", "amplitudes", "seed", "memory", *(["s each"] if estimates else []), "method")
@@ -171,6 +177,22 @@ def _method(rows: Sequence[Sequence[str]]) -> dict[str, str]:
     """The method of all points, if they have the same one; it is the last cell of a row."""
     methods = {row[-1] for row in rows}
     return {"method": methods.pop()} if len(methods) == 1 else {}
+
+
+def _populations(point: Point) -> int | None:
+    """How many populations the exact master equation of a point has, if they are all there is to it."""
+    if isinstance(point.state, FinalStates):
+        return None
+    return populations_alone(point.model, [state for _, state in starts_of(point.state)])
+
+
+def _exactly(alone: Sequence[int | None]) -> dict[str, str]:
+    """Where the exact master equation is as small as that."""
+    counts = [n for n in alone if n is not None]
+    if not counts or len(counts) < len(alone):
+        return {}
+    many = f"{counts[0]:,}" if min(counts) == max(counts) else f"{min(counts):,} to {max(counts):,}"
+    return {"exactly": f"cj.master_equation takes {many} populations alone: no coherence is coupled to them"}
 
 
 def _asked(

@@ -361,6 +361,14 @@ def populations_for(
     return Populations(model, found, occupied)
 
 
+def populations_alone(model: Model, start: Sequence[State]) -> int | None:
+    """How many populations are all that evolves of states that a start is a mixture of; None if there is more."""
+    found = closed_frame(model)
+    if isinstance(found, str) or _is_coherent(start, found, "auto"):
+        return None
+    return int(_count(model, start))
+
+
 def _units(frame: Frame) -> list[Matrix]:
     """The basis of one particle of each block."""
     return [frame.unitaries.get(b, np.eye(2, dtype=complex)) for b in range(len(frame.model.blocks))]
