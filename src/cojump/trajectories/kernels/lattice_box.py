@@ -9,6 +9,7 @@ from .common import OPTIONS
 from .lattice import EDGE, copy_into, first_place, next_place, set_strides
 from .lattice_rows import trim, zero
 from .propagate import norm_squared
+from .vectors import LANES, fused, load, spread, total
 
 START, COUNT, FIRST = range(3)
 """Slots of a run: its first cell, its number of cells, and from FIRST on its place on all axes."""
@@ -259,15 +260,11 @@ def _collective(state, start, length, place, lo, n, stride, c, number, raised, l
 
 
 @njit(**OPTIONS)
-def _inner(vectors, a, b, length):
-    a_re, a_im, b_re, b_im = (
-        vectors[a, 0, :length],
-        vectors[a, 1, :length],
-        vectors[b, 0, :length],
-        vectors[b, 1, :length],
-    )
-    real = imag = 0.0
-    for q in range(length):
-        real += a_re[q] * b_re[q] + a_im[q] * b_im[q]
-        imag += a_re[q] * b_im[q] - a_im[q] * b_re[q]
-    return complex(real, imag)
+def _inner(vectors, first, second, length):
+    a_re, a_im, b_re, b_im = vectors[first, 0], vectors[first, 1], vectors[second, 0], vectors[second, 1]
+    ac = bd = ad = bc = spread(0.0)
+    for q in range(0, length, LANES):
+        n = length - q
+        a, b, c, d = load(a_re, q, n), load(a_im, q, n), load(b_re, q, n), load(b_im, q, n)
+        ac, bd, ad, bc = fused(a, c, ac), fused(b, d, bd), fused(a, d, ad), fused(b, c, bc)
+    return complex(total(ac + bd), total(ad - bc))

@@ -22,6 +22,7 @@ from .lattice import (
     next_place,
 )
 from .propagate import norm_squared
+from .vectors import LANES, fused, load, load_row, spread, store, total
 
 
 @njit(inline="always", **OPTIONS)
@@ -30,37 +31,40 @@ def _start_row(
     one, one_far, two, two_far, f, f_far, g, g_far,
 ):  # fmt: skip
     """Write -i scale (diagonal + two real hops within a row + two real ones between rows); |.|² of it."""
-    h_re, h_im, v_re, v_im = to_re[p : p + n], to_im[p : p + n], re[p : p + n], im[p : p + n]
-    a, b, c, d = p - one_far, p - two_far, p - f_far, p - g_far
-    a_re, a_im, b_re, b_im = re[a : a + n], im[a : a + n], re[b : b + n], im[b : b + n]
-    c_re, c_im, d_re, d_im = re[c : c + n], im[c : c + n], re[d : d + n], im[d : d + n]
-    total = 0.0
-    for q in range(n):
-        e_re = level_re[q] + base_re + more_re[q]
-        e_im = level_im[q] + base_im + more_im[q]
-        x = e_re * v_re[q] - e_im * v_im[q] + one[q] * a_re[q] + two[q] * b_re[q] + f * c_re[q] + g * d_re[q]
-        y = e_re * v_im[q] + e_im * v_re[q] + one[q] * a_im[q] + two[q] * b_im[q] + f * c_im[q] + g * d_im[q]
-        h_re[q] = scale * y
-        h_im[q] = -scale * x
-        total += x * x + y * y
-    return scale * scale * total
+    above_re, above_im, factor, c, d = spread(base_re), spread(base_im), spread(scale), spread(f), spread(g)
+    square_re = square_im = spread(0.0)
+    for q in range(0, n, LANES):
+        left, at = n - q, p + q
+        e_re = load(level_re, q, left) + above_re + load(more_re, q, left)
+        e_im = load(level_im, q, left) + above_im + load(more_im, q, left)
+        a, b, v_re, v_im = load(one, q, left), load(two, q, left), load(re, at, left), load(im, at, left)
+        x, y = fused(e_re, v_re, -(e_im * v_im)), fused(e_re, v_im, e_im * v_re)
+        x = fused(a, load(re, at - one_far, left), fused(b, load(re, at - two_far, left), x))
+        y = fused(a, load(im, at - one_far, left), fused(b, load(im, at - two_far, left), y))
+        x = fused(c, load(re, at - f_far, left), fused(d, load(re, at - g_far, left), x))
+        y = fused(c, load(im, at - f_far, left), fused(d, load(im, at - g_far, left), y))
+        store(to_re, at, left, factor * y)
+        store(to_im, at, left, -(factor * x))
+        square_re, square_im = fused(x, x, square_re), fused(y, y, square_im)
+    return scale * scale * total(square_re + square_im)
 
 
 @njit(inline="always", **OPTIONS)
 def _add_pairs(to_re, to_im, re, im, p, n, scale, one, one_far, two, two_far, f, f_far, g, g_far):
     """Add -i scale (two real hops within a row + two real ones between rows); |.|² of the sum."""
-    h_re, h_im = to_re[p : p + n], to_im[p : p + n]
-    a, b, c, d = p - one_far, p - two_far, p - f_far, p - g_far
-    a_re, a_im, b_re, b_im = re[a : a + n], im[a : a + n], re[b : b + n], im[b : b + n]
-    c_re, c_im, d_re, d_im = re[c : c + n], im[c : c + n], re[d : d + n], im[d : d + n]
-    total = 0.0
-    for q in range(n):
-        x = h_re[q] + scale * (one[q] * a_im[q] + two[q] * b_im[q] + f * c_im[q] + g * d_im[q])
-        y = h_im[q] - scale * (one[q] * a_re[q] + two[q] * b_re[q] + f * c_re[q] + g * d_re[q])
-        h_re[q] = x
-        h_im[q] = y
-        total += x * x + y * y
-    return total
+    factor, c, d, square_re, square_im = spread(scale), spread(f), spread(g), spread(0.0), spread(0.0)
+    for q in range(0, n, LANES):
+        left, at = n - q, p + q
+        a, b = load(one, q, left), load(two, q, left)
+        x = fused(a, load(im, at - one_far, left), b * load(im, at - two_far, left))
+        y = fused(a, load(re, at - one_far, left), b * load(re, at - two_far, left))
+        x = fused(c, load(im, at - f_far, left), fused(d, load(im, at - g_far, left), x))
+        y = fused(c, load(re, at - f_far, left), fused(d, load(re, at - g_far, left), y))
+        x, y = fused(factor, x, load(to_re, at, left)), fused(-factor, y, load(to_im, at, left))
+        store(to_re, at, left, x)
+        store(to_im, at, left, y)
+        square_re, square_im = fused(x, x, square_re), fused(y, y, square_im)
+    return total(square_re + square_im)
 
 
 @njit(**OPTIONS)
@@ -123,7 +127,7 @@ def trim(re, im, start, first, last, budget):
 @njit(**OPTIONS)
 def _weight_at_edges(axis, two_J, lo, sizes_in, strides, sizes, band, re, im, start, first, last):
     """Weight in first..last of a row that its axes but the first may carry out of the box, but not the sector."""
-    total = 0.0
+    weight = 0.0
     for b in range(axis + 1, lo.size):
         n, stride = sizes_in[b], strides[b]
         bottom = (sizes[b] - two_J[b]) // 2
@@ -135,8 +139,8 @@ def _weight_at_edges(axis, two_J, lo, sizes_in, strides, sizes, band, re, im, st
                 k = m if side == 0 else n - 1 - m
                 for begin in range(first // (n * stride) * (n * stride) + k * stride, last, n * stride):
                     for q in range(max(begin, first), min(begin + stride, last)):
-                        total += re[start + q] ** 2 + im[start + q] ** 2
-    return total
+                        weight += re[start + q] ** 2 + im[start + q] ** 2
+    return weight
 
 
 @njit(**OPTIONS)
@@ -167,7 +171,7 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, shift, half_shift, c
         )
     beside = 0 if apart else widest
     is_plain = apart and real_hops == n_hops and real_outer == n_outer
-    total = at_edges = 0.0
+    norms2 = at_edges = 0.0
     first_place(place)
     for row in range(count):
         start = lo + row * length
@@ -251,7 +255,7 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, shift, half_shift, c
                     to_re, to_im, re, im, p, n, cell, scale, box.size[0], box.stride, lattice.mixed, elements.mixed
                 )
                 norm2 = norm_squared(to_re, to_im, p, p + n)
-            total += norm2
+            norms2 += norm2
             weights[order + 1, row] = norm2
             new[row, 0], new[row, 1] = trim(to_re, to_im, start, first, last, budget)
             if new[row, 0] >= new[row, 1]:
@@ -259,7 +263,7 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, shift, half_shift, c
         next_place(place, box.n, axis)
     if at_edges > cut:
         slots[TOUCHED] = 1
-    return total
+    return norms2
 
 
 @njit(**OPTIONS)
@@ -335,15 +339,15 @@ def change_weights(weights, order, factor):
 @njit(**OPTIONS)
 def overlap_of_rows(rows_re, rows_im, order, lo, length, spans, count):
     """<row 0|row order> as real and imaginary part."""
-    real = imag = 0.0
+    ac = bd = ad = bc = spread(0.0)
     for row in range(count):
         first, last = lo + row * length + spans[0, row, 0], lo + row * length + spans[0, row, 1]
-        a_re, a_im = rows_re[0, first:last], rows_im[0, first:last]
-        b_re, b_im = rows_re[order, first:last], rows_im[order, first:last]
-        for p in range(a_re.size):
-            real += a_re[p] * b_re[p] + a_im[p] * b_im[p]
-            imag += a_re[p] * b_im[p] - a_im[p] * b_re[p]
-    return real, imag
+        for p in range(first, last, LANES):
+            n = last - p
+            a, b = load_row(rows_re, 0, p, n), load_row(rows_im, 0, p, n)
+            c, d = load_row(rows_re, order, p, n), load_row(rows_im, order, p, n)
+            ac, bd, ad, bc = fused(a, c, ac), fused(b, d, bd), fused(a, d, ad), fused(b, c, bc)
+    return total(ac + bd), total(ad - bc)
 
 
 @njit(**OPTIONS)
@@ -359,52 +363,23 @@ def write_hull(spans, size, length, inner, order, hull, shape):
         hull[row, 0], hull[row, 1] = first, max(last, first)
 
 
-@njit(inline="always", **OPTIONS)
-def _sum_piece(rows_re, rows_im, order, first, last, t, out_re, out_im):
-    """Sum the Taylor vectors from first to last, up to four orders in each pass over memory; |.|² of it."""
-    to_re, to_im = out_re[first:last], out_im[first:last]
-    total, factor, k = 0.0, 1.0, 0
-    while k <= order:
-        f0, f1, f2, f3 = factor, factor * t, factor * t * t, factor * t * t * t
-        k1, k2, k3 = min(k + 1, order), min(k + 2, order), min(k + 3, order)
-        if k + 3 > order:
-            f3 = 0.0
-        if k + 2 > order:
-            f2 = 0.0
-        if k + 1 > order:
-            f1 = 0.0
-        a, b, c, d = rows_re[k, first:last], rows_re[k1, first:last], rows_re[k2, first:last], rows_re[k3, first:last]
-        e, f, g, h = rows_im[k, first:last], rows_im[k1, first:last], rows_im[k2, first:last], rows_im[k3, first:last]
-        total = 0.0
-        if k == 0:
-            for p in range(to_re.size):
-                x = f0 * a[p] + f1 * b[p] + f2 * c[p] + f3 * d[p]
-                y = f0 * e[p] + f1 * f[p] + f2 * g[p] + f3 * h[p]
-                to_re[p] = x
-                to_im[p] = y
-                total += x * x + y * y
-        else:
-            for p in range(to_re.size):
-                x = to_re[p] + f0 * a[p] + f1 * b[p] + f2 * c[p] + f3 * d[p]
-                y = to_im[p] + f0 * e[p] + f1 * f[p] + f2 * g[p] + f3 * h[p]
-                to_re[p] = x
-                to_im[p] = y
-                total += x * x + y * y
-        factor *= t * t * t * t
-        k += 4
-    return total
-
-
 @njit(**OPTIONS)
 def sum_rows(taylor_re, taylor_im, hull, shape, order, x, out_re, out_im):
     """The state at x units of time after the start of the step, in ``out`` where it is not zero; returns |ψ|²."""
-    total = 0.0
+    factor, square_re, square_im = spread(x), spread(0.0), spread(0.0)
     for row in range(shape[0]):
         start = EDGE + row * shape[1]
         first, last = start + hull[row, 0], start + hull[row, 1]
-        if first < last:
-            total += _sum_piece(taylor_re, taylor_im, order, first, last, x, out_re, out_im)
-    return total
+        for p in range(first, last, LANES):
+            n = last - p
+            a, b = load_row(taylor_re, order, p, n), load_row(taylor_im, order, p, n)
+            for k in range(order - 1, -1, -1):
+                a = fused(a, factor, load_row(taylor_re, k, p, n))
+                b = fused(b, factor, load_row(taylor_im, k, p, n))
+            store(out_re, p, n, a)
+            store(out_im, p, n, b)
+            square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+    return total(square_re + square_im)
 
 
 @njit(**OPTIONS)

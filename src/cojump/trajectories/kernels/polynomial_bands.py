@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..no_jump_tables import SpinJumps
 from .common import OPTIONS, PAD
+from .vectors import LANES, fused, load, spread, store, total
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -139,74 +140,56 @@ def next_window(h_eff, re, im, lo, hi, least):
 
 
 @njit(**OPTIONS)
-def _add_bands(values, start, stride, shift, begin, end, factor, source, lo, hi, to):
-    """Add factor Σ_k band_k source to ``to``, of the bands begin..end, three or one in each pass over memory."""
-    target, n, k = to[lo:hi], hi - lo, begin
-    while k < end:
-        row = start + k * stride
-        a, x = values[row : row + n], source[lo + shift[k] : hi + shift[k]]
-        if end - k >= 3:
-            b, y = values[row + stride : row + stride + n], source[lo + shift[k + 1] : hi + shift[k + 1]]
-            c, z = values[row + 2 * stride : row + 2 * stride + n], source[lo + shift[k + 2] : hi + shift[k + 2]]
-            for p in range(target.size):
-                target[p] += factor * (a[p] * x[p] + b[p] * y[p] + c[p] * z[p])
-            k += 3
-        else:
-            for p in range(target.size):
-                target[p] += factor * (a[p] * x[p])
-            k += 1
-
-
-@njit(**OPTIONS)
-def add_product(tables, two_J, which, re, im, lo, hi, factor, to_re, to_im):
-    """Add factor · (bands of ``which``) · state to ``to``, on lo..hi; the state is zero beside its window."""
-    stride = tables.cells[two_J]
-    start = tables.start[two_J] + BANDS * stride + lo - tables.first[two_J]
-    begin, real, end, shift, values = (
-        tables.begin[which],
-        tables.real[which],
-        tables.end[which],
-        tables.shift,
-        tables.values,
-    )
-    _add_bands(values, start, stride, shift, begin, real, factor, re, lo, hi, to_re)
-    _add_bands(values, start, stride, shift, begin, real, factor, im, lo, hi, to_im)
-    _add_bands(values, start, stride, shift, real, end, -factor, im, lo, hi, to_re)
-    _add_bands(values, start, stride, shift, real, end, factor, re, lo, hi, to_im)
+def product_of(tables, two_J, which, re, im, lo, hi, to_re, to_im):
+    """The bands of ``which`` times a state, on lo..hi; the state is zero beside its window."""
+    stride, values, shift = tables.cells[two_J], tables.values, tables.shift
+    start = tables.start[two_J] + BANDS * stride - tables.first[two_J]
+    begin, real, end = tables.begin[which], tables.real[which], tables.end[which]
+    for p in range(lo, hi, LANES):
+        n, a, b = hi - p, spread(0.0), spread(0.0)
+        for k in range(begin, real):
+            v = load(values, start + k * stride + p, n)
+            a = fused(v, load(re, p + shift[k], n), a)
+            b = fused(v, load(im, p + shift[k], n), b)
+        for k in range(real, end):
+            v = load(values, start + k * stride + p, n)
+            a = fused(-v, load(im, p + shift[k], n), a)
+            b = fused(v, load(re, p + shift[k], n), b)
+        store(to_re, p, n, a)
+        store(to_im, p, n, b)
 
 
 @njit(**OPTIONS)
 def apply_bands(rows_re, rows_im, order, lo, hi, unit, h_eff, shift, half_shift):
     """Taylor row order + 1 on lo..hi, as apply_real makes it; zeroes the cells beside. Returns its squared norm."""
     tables, two_J = h_eff.tables, h_eff.where[TWO_J]
-    stride, scale = tables.cells[two_J], unit * (1.0 / (order + 1.0))
-    start = tables.start[two_J] + lo - tables.first[two_J]
-    energies, dampings = (
-        tables.values[start : start + hi - lo],
-        tables.values[start + stride : start + stride + hi - lo],
-    )
-    re, im = rows_re[order], rows_im[order]
-    h_re, h_im = rows_re[order + 1], rows_im[order + 1]
-    here_re, here_im, to_re, to_im = re[lo:hi], im[lo:hi], h_re[lo:hi], h_im[lo:hi]
-    # -i (E - i D) ψ is the diagonal; -i times the bands: its real part is the imaginary one of the product
-    for p in range(to_re.size):
-        to_re[p] = scale * ((energies[p] - shift) * here_im[p] - (dampings[p] - half_shift) * here_re[p])
-    for p in range(to_im.size):
-        to_im[p] = -scale * ((energies[p] - shift) * here_re[p] + (dampings[p] - half_shift) * here_im[p])
-    L = tables.begin.size - 1
+    stride, values, far, L = tables.cells[two_J], tables.values, tables.shift, tables.begin.size - 1
     begin, real, end = tables.begin[L], tables.real[L], tables.end[L]
-    start += BANDS * stride
-    _add_bands(tables.values, start, stride, tables.shift, begin, real, scale, im, lo, hi, h_re)
-    _add_bands(tables.values, start, stride, tables.shift, begin, real, -scale, re, lo, hi, h_im)
-    _add_bands(tables.values, start, stride, tables.shift, real, end, scale, re, lo, hi, h_re)
-    _add_bands(tables.values, start, stride, tables.shift, real, end, scale, im, lo, hi, h_im)
-    total = 0.0
-    for p in range(to_re.size):
-        total += to_re[p] * to_re[p] + to_im[p] * to_im[p]
+    start = tables.start[two_J] - tables.first[two_J]
+    scale, shifts, half_shifts = spread(unit * (1.0 / (order + 1.0))), spread(shift), spread(half_shift)
+    re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
+    square_re = square_im = spread(0.0)
+    for p in range(lo, hi, LANES):
+        n = hi - p
+        energy, gain = load(values, start + p, n) - shifts, half_shifts - load(values, start + stride + p, n)
+        x, y = load(re, p, n), load(im, p, n)
+        h_re, h_im = fused(energy, x, -(gain * y)), fused(energy, y, gain * x)
+        for k in range(begin, real):
+            v = load(values, start + (BANDS + k) * stride + p, n)
+            h_re = fused(v, load(re, p + far[k], n), h_re)
+            h_im = fused(v, load(im, p + far[k], n), h_im)
+        for k in range(real, end):
+            v = load(values, start + (BANDS + k) * stride + p, n)
+            h_re = fused(-v, load(im, p + far[k], n), h_re)
+            h_im = fused(v, load(re, p + far[k], n), h_im)
+        a, b = scale * h_im, -(scale * h_re)
+        store(to_re, p, n, a)
+        store(to_im, p, n, b)
+        square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
     for p in range(h_eff.width):
-        h_re[lo - 1 - p] = h_im[lo - 1 - p] = 0.0
-        h_re[hi + p] = h_im[hi + p] = 0.0
-    return total
+        to_re[lo - 1 - p] = to_im[lo - 1 - p] = 0.0
+        to_re[hi + p] = to_im[hi + p] = 0.0
+    return total(square_re + square_im)
 
 
 @njit(**OPTIONS)

@@ -7,7 +7,7 @@ from numba import njit
 
 from .common import NO_JUMP, NO_NUMBER, OPTIONS, PAD
 from .moments import spin_moments
-from .polynomial_bands import CUT, HI, LO, TWO_J, UNKNOWN, WIDE_HI, WIDE_LO, add_product, behind_pad, sector_ends
+from .polynomial_bands import CUT, HI, LO, TWO_J, UNKNOWN, WIDE_HI, WIDE_LO, behind_pad, product_of, sector_ends
 from .propagate import norm_squared
 from .series import LEFT_OUT
 from .sparse_state import tail_of  # noqa: F401 - the same for both
@@ -101,9 +101,8 @@ def _with_gamma(h_eff, channel, re, im, lo, hi, room):
     first, reach = tables.first[two_J], tables.reach[channel]
     clear_beside(re, im, lo, hi, 2 * reach)
     lo, hi = max(lo - reach, first), min(hi + reach, first + tables.cells[two_J])
-    for p in range(lo - PAD, hi + PAD):
-        room.phi_re[p] = room.phi_im[p] = 0.0
-    add_product(tables, two_J, channel, re, im, lo, hi, 1.0, room.phi_re, room.phi_im)
+    clear_beside(room.phi_re, room.phi_im, lo, hi, PAD)
+    product_of(tables, two_J, channel, re, im, lo, hi, room.phi_re, room.phi_im)
     return lo, hi
 
 
