@@ -10,7 +10,7 @@ DEMO := mpi_runs/constrained
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test tests-alone test-slurm lint format bench bench-check bench-record validation docs clean clean-results
+.PHONY: demo test tests-alone test-oldest test-slurm lint format bench bench-check bench-record validation docs clean clean-results
 
 demo: $(READY)
 	$(BIN)/mpiexec -n $(RANKS) $(BIN)/cojump run $(DEMO)/run.toml
@@ -40,6 +40,17 @@ docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f docs/site/mkdocs.yml
 	@echo "build/site/index.html"
 
+# The lower bounds of pyproject.toml are a promise: the physics, files and runs with exactly these versions (Python 3.11).
+OLDEST := $(VENV)-oldest
+NEEDS_MORE := --ignore tests/model/test_to_qutip.py --ignore tests/tools/test_export.py
+test-oldest:
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct '.[mpich]'
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python hypothesis pytest pytest-timeout pytest-xdist
+	$(OLDEST)/bin/python -m pytest -n auto --dist loadscope -W default $(NEEDS_MORE) \
+		tests/model tests/basis tests/theory tests/trajectories tests/measure tests/results tests/storage
+
 # A real Slurm on this machine (root, Debian): installed and started if need be, stopped at the end. Some minutes.
 test-slurm: $(READY)
 	tests/slurm/check.sh $(BIN)
@@ -65,7 +76,7 @@ $(READY): pyproject.toml
 
 # What can be made again from the sources. Results are no such thing: they have a target of their own.
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-oldest build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Deletes computed results and the figures made of them; it lists them first and asks.
