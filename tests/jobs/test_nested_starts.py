@@ -101,6 +101,7 @@ def test_another_kind_in_each_block(write):
         ('kind = "sector"\nJ = 1\namplitudes = [0.6, 0, "0.8j"]', cj.Sector(1, [0.6, 0, 0.8j])),
         ('kind = "symmetric"\namplitudes = [0.6, 0, 0, 0, 0.8]', cj.Symmetric([0.6, 0, 0, 0, 0.8])),
         ('kind = "occupation"\nparticles = [3, 1]', cj.Occupation([3, 1])),
+        ('kind = "occupation"\nparticles = [1, 3]\ndiagram = [3, 1]', cj.Occupation([1, 3], diagram=(3, 1))),
     ],
 )
 def test_every_kind_of_block(write, table, made):

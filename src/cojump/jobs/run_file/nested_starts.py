@@ -33,7 +33,7 @@ KINDS_OF_BLOCK: dict[str, tuple[str, ...]] = {
     "dicke": ("J", "M"),
     "sector": ("J", "amplitudes"),
     "symmetric": ("amplitudes",),
-    "occupation": ("particles",),
+    "occupation": ("particles", "diagram"),
 }
 """The kinds that a block may have by itself, and their keys."""
 
@@ -123,7 +123,8 @@ def _read_block(section: Section) -> BlockKind:
             found = "both are there" if "ket" in section else "neither is there"
             raise ArgumentError(section.label("ket"), "be given, or `density` instead of it", found)
         keys = ("ket",) if "ket" in section else ("density",)
-    checks = {"ket": vector, "density": matrix, "amplitudes": vector, "particles": counts}
+    keys = tuple(key for key in keys if key != "diagram" or key in section)
+    checks = {"ket": vector, "density": matrix, "amplitudes": vector, "particles": counts, "diagram": counts}
     return BlockKind(kind, {key: section.read(key, checks.get(key, number)) for key in keys})
 
 

@@ -27,7 +27,7 @@ NAMELESS = tuple(key for key in RUN_KEYS if not _OPTIONS[key].identity)
 MOST_POINTS = 100_000
 """Points of a sweep: each has a model that every rank makes before the first trajectory, and a line of every table."""
 
-_DEPTHS = {"ket": 2, "amplitudes": 2, "particles": 2, "density": 3}
+_DEPTHS = {"ket": 2, "amplitudes": 2, "particles": 2, "diagram": 2, "density": 3}
 """How deep the lists of a swept value are; others are one deep, and so are lists of tables of blocks."""
 
 
