@@ -24,6 +24,9 @@ Floats = NDArray[np.float64]
 ENERGY, HALF_RATE, RATES = range(3)
 """Rows of ``facts``: diagonal of H_eff, real and minus imaginary part, and from RATES on of the rate of each jump."""
 
+VECTOR = 8
+"""Cells that are gone through at once where a row has as many."""
+
 ROWS, CELLS, KEPT_ROWS, KEPT_CELLS = range(4)
 """What ``extent`` of rows holds."""
 
@@ -521,6 +524,10 @@ def _gather(rows, links, tables, known, scale, shift, half_shift, re, im, to_re,
         a, b = max(a, q), min(b, p + 1)
         if a >= b:
             continue
+        if p - q >= VECTOR - 1:  # whole vectors, as far as the row has patterns: the rest of a vector is slow
+            size = (b - a + VECTOR - 1) // VECTOR * VECTOR
+            b = min(a + size, p + 1)
+            a = max(b - size, q)
         rows.first[r], rows.last[r] = a, b
         up, down = scale * h[0, 1], scale * h[1, 0]
         # the roots of x - q, x - q + 1, p - x, p + 1 - x
