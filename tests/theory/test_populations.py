@@ -215,3 +215,12 @@ def test_show_says_it(tmp_path):
     for omega, said in (("0.0", True), ("0.3", False)):
         (tmp_path / "run.toml").write_text(text.format(omega))
         assert ("takes 2,601 populations alone" in invoke("show", tmp_path / "run.toml")[0]) == said
+
+
+def test_a_hamiltonian_that_is_diagonal_for_one_number_of_particles():
+    """(1/N) Σσ_x from a commutator against a field: nothing at N = 2 and 3, where it was tried."""
+    for size, vanishes in ((4, 2), (5, 3)):
+        terms = [cj.TwoBody(Y, Z, -1j, ("a", "a")), cj.TwoBody(Z, Y, 1j, ("a", "a"))]
+        terms.append(cj.TwoBody(np.eye(2), X, -2 / vanishes, ("a", "a")))
+        model = cj.Model([cj.Block("a", size)], terms, [cj.LocalJump(DOWN, "a")])
+        assert closed_frame(model) == "its Hamiltonian couples populations to coherences"

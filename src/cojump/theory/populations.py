@@ -87,13 +87,15 @@ def closed_frame(model: Model) -> Frame | str:
     for l, jump in enumerate(frame.model.jumps):
         if not _takes_states_to_states(jump):
             return f"jumps[{l}] is neither diagonal nor a ladder in one basis"
-    # quadratic forms of spins are diagonal in all sectors if they are in one of at least three states of each block
-    sizes = [replace(block, size=2 + block.size % 2 if block.size > 1 else 1) for block in model.blocks]
-    small = Operators(replace(frame.model, blocks=sizes, jumps=[], order_parameters={}))
-    H = small.hamiltonian(tuple(block.size for block in sizes)).toarray()
-    beside = np.abs(H - np.diag(H.diagonal())).max(initial=0.0)
-    if beside > _ROUNDING * np.abs(H).max(initial=0.0):
-        return "its Hamiltonian couples populations to coherences"
+    # Quadratic forms of spins are diagonal in all sectors if they are in one of at least three states of each block;
+    # elements beside the diagonal are linear in the sizes: two sizes tell those that vanish for one number of particles.
+    for more in (0, 2):
+        sizes = [replace(block, size=2 + more + block.size % 2 if block.size > 1 else 1) for block in model.blocks]
+        small = Operators(replace(frame.model, blocks=sizes, jumps=[], order_parameters={}))
+        H = small.hamiltonian(tuple(block.size for block in sizes)).toarray()
+        beside = np.abs(H - np.diag(H.diagonal())).max(initial=0.0)
+        if beside > _ROUNDING * np.abs(H).max(initial=0.0):
+            return "its Hamiltonian couples populations to coherences"
     return frame
 
 
