@@ -88,7 +88,7 @@ def closed_frame(model: Model) -> Frame | str:
         if not _takes_states_to_states(jump):
             return f"jumps[{l}] is neither diagonal nor a ladder in one basis"
     # Quadratic forms of spins are diagonal in all sectors if they are in one of at least three states of each block;
-    # elements beside the diagonal are linear in the sizes: two sizes tell those that vanish for one number of particles.
+    # elements beside the diagonal are linear in the sizes: two of them tell those that vanish for one size alone.
     for more in (0, 2):
         sizes = [replace(block, size=2 + more + block.size % 2 if block.size > 1 else 1) for block in model.blocks]
         small = Operators(replace(frame.model, blocks=sizes, jumps=[], order_parameters={}))
