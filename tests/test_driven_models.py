@@ -66,6 +66,7 @@ NO_DYNAMICS = {
     "results.reduced_states.correlators",
     "results.reduced_states.correlator",
     "results.reduced_states.distance",
+    "results.reduced_states.particles",
 }
 """They ask a model for its blocks and averages alone."""
 

@@ -214,7 +214,7 @@ def calls():
                 "seed": 1,
                 "tolerance": 1e-9,
                 "chunk": 2,
-                "averages": ["spins.z"],
+                "averages": ["spins.x", "spins.y", "spins.z"],
                 "observables": {"zz": [({S: Z}, {S: Z})]},
                 "distributions": times[1:2],
                 "distribution_of": {"x": {S: X}},

@@ -251,7 +251,7 @@ def test_figures_replace_figures_only(run_toml):
     results = run_toml.parent / "results"
     figure = results / "averages.png"
     figure.write_text("my notes", encoding="utf-8")
-    _, err = invoke("report", results, status=2)
+    _, err = invoke("report", results, status=2, drawn=True)
     assert err == f"cojump: cannot write {figure}: it exists already, with other content\n"
     assert figure.read_text() == "my notes"
 

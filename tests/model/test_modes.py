@@ -150,7 +150,7 @@ def test_all_of_a_mode_is_part_of_what_a_point_is():
 
     class Point:
         def __init__(self, model, **amplitudes):
-            self.model, self.times = model, np.array([0.0, 1.0])
+            self.model, self.times, self.tried_callbacks = model, np.array([0.0, 1.0]), ()
             self.state = cj.product(model, {**STATES, **amplitudes})
 
         def __getattr__(self, name):
