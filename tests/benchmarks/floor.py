@@ -7,8 +7,9 @@ imaginary counts one, any other two.
 
 The loop (:func:`steps`) does for each step K products of k real diagonals with a complex vector of n amplitudes, real
 and imaginary parts apart, each added to the sum of the series, and one pass for the jump: an element times the state,
-and the norm. No window is moved, no element is made, no jump time is searched, no channel is chosen, nothing is
-measured at output times, and no random number is drawn: all that is above the floor.
+and the norm. An amplitude that nothing couples to others has no series: its steps need an exponential, the decay, and a
+logarithm, the time of the jump. No window is moved, no element is made, no jump time is searched, no channel is chosen,
+nothing is measured at output times, and no random number is drawn: all that is above the floor.
 
 Where basis states are no line, grid or row, their neighbours are found through a list. Such a product does not run over
 contiguous memory, which costs several times as much: :func:`gathers` is the same arithmetic through a list of places,
@@ -17,6 +18,7 @@ the floor of a representation that keeps one.
 
 from __future__ import annotations
 
+import math
 import time
 from typing import NamedTuple
 
@@ -73,6 +75,12 @@ def apply_diagonals(diagonals, n, re, im, to_re, to_im):
 
 
 @njit(**OPTIONS)
+def lone(re, im):
+    """What a step without a series needs."""
+    return math.exp(-0.5 * re) - math.log(0.5 + abs(im))
+
+
+@njit(**OPTIONS)
 def steps(supports, orders, diagonals, rows_re, rows_im):
     """The floor of one step after another; returns a number that depends on all of them.
 
@@ -90,6 +98,8 @@ def steps(supports, orders, diagonals, rows_re, rows_im):
         sum_re, sum_im, new_re, new_im = rows_re[2, :n], rows_im[2, :n], rows_re[3, :n], rows_im[3, :n]
         for p in range(n):
             sum_re[p], sum_im[p] = rows_re[0, p], rows_im[0, p]
+        if orders[s] == 0:
+            total += lone(rows_re[0, 0], rows_im[0, 0])
         source, target = 0, 1
         for order in range(orders[s]):
             apply_diagonals(diagonals, n, rows_re[source], rows_im[source], rows_re[target], rows_im[target])
@@ -118,6 +128,8 @@ def gathers(supports, orders, values, places, rows_re, rows_im):
         sum_re, sum_im, new_re, new_im = rows_re[2, :n], rows_im[2, :n], rows_re[3, :n], rows_im[3, :n]
         for p in range(n):
             sum_re[p], sum_im[p] = rows_re[0, p], rows_im[0, p]
+        if orders[s] == 0:
+            total += lone(rows_re[0, 0], rows_im[0, 0])
         source, target = 0, 1
         for order in range(orders[s]):
             re, im, to_re, to_im = rows_re[source], rows_im[source], rows_re[target, :n], rows_im[target, :n]
