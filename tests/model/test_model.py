@@ -119,7 +119,10 @@ BAD = [
         must("amplitude` or `rate", "be given together with `argument`", "it is missing"),
     ),
     (lambda: local(amplitude=np.exp, argument=Z), None),
-    (lambda: local(amplitude=np.exp, argument={}), must("argument", "map block names to matrices", "it is {}")),
+    (
+        lambda: local(amplitude=np.exp, argument={}),
+        must("argument", "map block names to matrices, {block: matrix}", "it is {}"),
+    ),
     (
         lambda: local(amplitude=np.exp, argument={"s": RAISE}),
         must("argument['s']", "be Hermitian", "|X - X†| reaches 1"),
@@ -127,7 +130,7 @@ BAD = [
     (lambda: local(exclude_self=1), must("exclude_self", "be True or False", "it is 1")),
     (lambda: cj.CollectiveJump({"s": X}, -1), must("rate", "be a finite number of at least 0", "it is -1")),
     (lambda: cj.CollectiveJump(X, 1), None),
-    (lambda: cj.CollectiveJump({}, 1), must("matrices", "map block names to matrices", "it is {}")),
+    (lambda: cj.CollectiveJump({}, 1), must("matrices", "map block names to matrices, {block: matrix}", "it is {}")),
 ]
 
 
@@ -136,7 +139,7 @@ def test_bad_inputs(make, message):
     with pytest.raises(ArgumentError) as caught:
         make()
     if message is None:
-        assert "must map block names to matrices, but it is of type ndarray" in str(caught.value)
+        assert "must map block names to matrices, {block: matrix}, but it is of type ndarray" in str(caught.value)
     else:
         assert str(caught.value) == message
 

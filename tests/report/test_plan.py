@@ -42,16 +42,16 @@ def without(result, label):
 
 def test_sizes_alone_make_curves():
     plan = Plan.of([point(size=n) for n in (10, 20, 40)])
-    assert (plan.axis, plan.curves(), len(plan.panels())) == ("", "size", 1)
+    assert (plan.axis, plan.curves(), len(plan.panels())) == ("", "N", 1)
 
 
 def test_two_parameters_make_an_axis_curves_and_panels(grid):
     plan = Plan.of(grid)
-    assert (plan.axis, plan.curves("omega"), plan.curves()) == ("omega", "size", "size")
+    assert (plan.axis, plan.curves("omega"), plan.curves()) == ("omega", "N", "N")
     assert [pairs for pairs, _ in plan.panels()] == [[("omega", w)] for w in np.arange(1, 9) / 10]
     assert len(plan.panels("omega")) == 1
     plan = Plan.of(grid, against="size")
-    assert (plan.axis, plan.curves("size")) == ("size", "omega")
+    assert (plan.axis, plan.curves("N")) == ("N", "omega")
 
 
 def test_three_parameters():
@@ -59,18 +59,30 @@ def test_three_parameters():
     plan = Plan.of(results)
     assert (plan.axis, plan.curves("a"), [p for p, _ in plan.panels("a")]) == (
         "a",
-        "size",
+        "N",
         [[("b", "x")], [("b", "y")]],
     )
-    assert plan.numbers == ("size", "a")
+    assert plan.numbers == ("N", "a")
     assert len(plan.panels()) == 6
 
 
 def test_what_changes_together_is_one_parameter():
     results = [point(size=n, gamma=1 / n, omega=w) for n in (4, 8) for w in (1, 2)]
     plan = Plan.of(results)
-    assert plan.varying == ("size", "omega")
-    assert plan.meaning("size", 1) == [("size", 8), ("gamma", 0.125)]
+    assert plan.varying == ("N", "omega")
+    assert plan.meaning("N", 1) == [("N", 8), ("gamma", 0.125)]
+
+
+def test_a_size_that_is_not_the_number_of_particles_is_not_called_so():
+    """As of a model of two species, whose size is that of one."""
+    results = [make_result(3 * n, n_traj=6, keep=1, n_times=5, parameters={"size": n}) for n in (2, 6)]
+    plan = Plan.of(results)
+    assert (plan.varying, plan.curves()) == (("size",), "size")
+    assert [r.n_particles for r in chosen(ResultSequence(results), ["N=6"])] == [6]
+    assert [r.n_particles for r in chosen(ResultSequence(results), ["size=6"])] == [18]
+    stream = io.StringIO()
+    print_summary(plan, make_console(stream))
+    assert stream.getvalue().splitlines()[1].split()[:2] == ["size", "N"]
 
 
 def test_points_without_parameters_are_told_apart_by_their_size():
@@ -127,7 +139,7 @@ def test_what_vanishes_is_left_out_and_said():
         (
             (),
             "beta",
-            "`against` must be a parameter that varies, with numbers as values: size, omega, but it is 'beta'",
+            "`against` must be a parameter that varies, with numbers as values: N, omega, but it is 'beta'",
         ),
     ],
 )

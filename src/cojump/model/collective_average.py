@@ -136,7 +136,7 @@ def average_of(model: Model, name: str, matrices: object) -> CollectiveAverage:
     """
     model = model if model.averages is None else replace(model, averages=None)
     if not isinstance(matrices, Mapping) or not matrices:
-        raise ArgumentError(name, "map block names to matrices", f"it is {checks.shown(matrices)}")
+        raise ArgumentError(name, "map block names to matrices, {block: matrix}", f"it is {checks.shown(matrices)}")
     blocks: dict[int, Matrix] = {}
     modes: dict[int, tuple[complex, complex]] = {}
     for key, value in matrices.items():

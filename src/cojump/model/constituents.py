@@ -182,7 +182,7 @@ class Constituents:
         """
         constant, coefficients = 0.0, np.zeros(len(self.labels))
         if not isinstance(matrices, Mapping) or not matrices:
-            raise ArgumentError(name, "map block names to matrices", f"it is {checks.shown(matrices)}")
+            raise ArgumentError(name, "map block names to matrices, {block: matrix}", f"it is {checks.shown(matrices)}")
         of_modes = {key: value for key, value in matrices.items() if isinstance(key, str) and key in self.mode_names}
         self.check_keys(name, matrices, modes=True)
         for mode, value in of_modes.items():

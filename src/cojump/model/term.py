@@ -165,7 +165,7 @@ class Jump(Term, ABC):
 def checked_matrices(name: str, value: object) -> dict[str, NDArray[np.complex128]]:
     """A mapping of names of blocks to matrices, or an ArgumentError about ``name``."""
     if not isinstance(value, Mapping) or not value:
-        raise ArgumentError(name, "map block names to matrices", f"it is {checks.shown(value)}")
+        raise ArgumentError(name, "map block names to matrices, {block: matrix}", f"it is {checks.shown(value)}")
     return {checked_block_name(name, b): matrix_of(f"{name}[{b!r}]", x) for b, x in value.items()}
 
 

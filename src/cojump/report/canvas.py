@@ -268,8 +268,8 @@ _GREEK = (
 
 
 def parameter(key: str) -> str:
-    """A parameter as an axis is called: N for a size, a letter for its name, else as the user has called it."""
-    if key in ("size", "N"):
+    """A parameter at an axis: N for the number of particles, a letter for its name, else as the user has called it."""
+    if key == "N":
         return "$N$"
     return f"$\\{key}$" if key in _GREEK else plain(key)
 

@@ -19,7 +19,7 @@ from ..tools.progress import duration, per_second
 from ..tools.whole_files import replace_file
 from .canvas import Figure, quiet, style
 from .figures import draw
-from .plan import SIZE, Plan, called, in_words, value_of
+from .plan import SIZE, Plan, in_words, value_of
 from .sections import sections
 from .show import rows_of_ranks
 from .summary import doubts_of, largest_error, point_columns, point_of, poorest, refusals, with_reference
@@ -247,8 +247,8 @@ def _drawing(name: str, figure: Figure, caption: str) -> str:
 def _overview(plan: Plan) -> tuple[str, list[tuple[str, bool]], list[list[str]]]:
     """Parameters, averages and N·E_N of every point, for a table that can be sorted."""
     keys, labels = point_columns(plan), plan.shown[:_OVERVIEW]
-    sized = "size" in keys or SIZE in keys
-    columns = [(called(key), True) for key in keys] + [("N", True)] * (not sized) + [("trajectories", True)]
+    sized = SIZE in keys
+    columns = [(key, True) for key in keys] + [("N", True)] * (not sized) + [("trajectories", True)]
     columns += [(label, True) for label in (*labels, "N·E_N")] + [("seed", True)]
     rows = []
     for r in plan.results:

@@ -22,7 +22,7 @@ from ..tools import checks
 from .values import curve_of, labels_of
 
 SIZE = "N"
-"""The name of the number of particles where no parameter has it."""
+"""The name of the number of particles. A parameter called size is that number in most models, in others it is not."""
 
 _ZERO = 1e-13
 """An average that never gets beyond this, in all points, vanishes."""
@@ -99,6 +99,9 @@ class Plan:
         for label in made.asked:
             if label not in known:
                 raise ArgumentError("averages", f"be of {checks.named(known)}", f"one is {checks.shown(label)}")
+        if against == "size" and made.sized:
+            made = cls(made.results, made.asked, SIZE)
+            against = SIZE
         if against and against not in made.numbers:
             rule = f"be a parameter that varies, with numbers as values: {checks.named(made.numbers)}"
             if not made.numbers:
@@ -112,6 +115,12 @@ class Plan:
         return tuple(dict.fromkeys(label for r in self.results for label in labels_of(r)))
 
     @cached_property
+    def sized(self) -> bool:
+        """Whether the parameter called size is the number of all particles, N, in all points."""
+        known = {key for r in self.results for key in r.parameters}
+        return SIZE not in known and all(r.parameters.get("size") == r.n_particles for r in self.results)
+
+    @cached_property
     def varying(self) -> tuple[str, ...]:
         """Parameters with several values; of those that change together the first alone."""
         keys = dict.fromkeys(key for r in self.results for key in r.parameters)
@@ -122,7 +131,7 @@ class Plan:
         for key in many:
             if not any(self._together(key, other) for other in found):
                 found.append(key)
-        return tuple(found)
+        return tuple(SIZE if key == "size" and self.sized else key for key in found)
 
     def _together(self, key: str, other: str) -> bool:
         pairs = {(value_of(r, key), value_of(r, other)) for r in self.results}
@@ -131,7 +140,8 @@ class Plan:
     def companions(self, key: str) -> tuple[str, ...]:
         """Parameters that change together with one, as in a sweep of mode "zip"."""
         keys = dict.fromkeys(k for r in self.results for k in r.parameters)
-        many = [k for k in keys if k not in self.varying and len(_values(self.results, k)) > 1]
+        shown = {*self.varying, *(["size"] if self.sized and SIZE in self.varying else [])}
+        many = [k for k in keys if k not in shown and len(_values(self.results, k)) > 1]
         return tuple(k for k in many if self._together(k, key))
 
     @cached_property
@@ -221,14 +231,9 @@ def _few(labels: Sequence[str]) -> str:
     return ", ".join(labels[:_NAMED]) + more
 
 
-def called(key: str) -> str:
-    """A parameter as tables call it."""
-    return SIZE if key == "size" else key
-
-
 def in_words(pairs: Sequence[tuple[str, Any]]) -> str:
     """Parameters with their values."""
-    return ", ".join(f"{called(k)} = {v:.6g}" if isinstance(v, float) else f"{called(k)} = {v}" for k, v in pairs)
+    return ", ".join(f"{k} = {v:.6g}" if isinstance(v, float) else f"{k} = {v}" for k, v in pairs)
 
 
 def chosen(results: ResultSequence, select: Sequence[str]) -> ResultSequence:
@@ -245,12 +250,10 @@ def chosen(results: ResultSequence, select: Sequence[str]) -> ResultSequence:
             raise ArgumentError("--select", "be KEY=VALUE, such as size=200", f"it is {checks.shown(text)}")
         key, word = (SIZE if key.strip() == SIZE else key.strip()), word.strip()
         known = list(dict.fromkeys(k for r in results for k in r.parameters))
-        if key == SIZE and SIZE not in known and "size" in known:
-            key = "size"
-        if key not in known:
+        if key not in (*known, SIZE):
             rule = f"have a parameter of the results: {checks.named(known)}" if known else "be given for a sweep"
             raise ArgumentError("--select", rule, f"it is {checks.shown(text)}")
-        values = list(dict.fromkeys(value_of(r, key) for r in results if key in r.parameters))
+        values = list(dict.fromkeys(value_of(r, key) for r in results if key in (*r.parameters, SIZE)))
         fitting = [value for value in values if _means(word, value)]
         if not fitting:
             found = ", ".join(map(str, values[:20])) + (", ..." if len(values) > 20 else "")

@@ -14,7 +14,7 @@ from rich.text import Text
 from ..results.result import Result
 from ..tools.numbers import format_difference, format_number, format_value
 from .console import UNBOUNDED, plain_table, print_table
-from .plan import SIZE, Plan, called, even_choice, in_words, value_of
+from .plan import SIZE, Plan, even_choice, in_words, value_of
 from .values import Last, curve_of, last_deviation, last_values, time_in_words
 
 _ROWS = 40
@@ -51,10 +51,10 @@ def value_cells(last: Last | None) -> tuple[str, str]:
 def summary_table(plan: Plan, results: Sequence[Result], labels: Sequence[str]) -> Table:
     """One line for each point: parameters, trajectories, these averages, N·E_N."""
     keys = point_columns(plan)
-    sizes = [SIZE] * ("size" not in keys and SIZE not in keys and len({r.n_particles for r in plan.results}) > 1)
+    sizes = [SIZE] * (SIZE not in keys and len({r.n_particles for r in plan.results}) > 1)
     many = [r.n_traj for r in plan.results]
     numbers = ["n"] * (min(many) < max(many))
-    heads = [*map(called, keys), *sizes, *numbers]
+    heads = [*keys, *sizes, *numbers]
     for label in (*labels, "N·E_N"):
         heads += [label, "diff."]
     each = "" if numbers else f" of {many[0]} trajector{'y' if many[0] == 1 else 'ies'}"
@@ -74,18 +74,24 @@ def _short(value: Any) -> str:
 
 
 def print_summary(plan: Plan, console: Console) -> None:
-    """Print a sweep on one screen; as many averages as the console has room for."""
+    """Print a sweep on one screen; as many averages as the console has room for, those that differ from zero first."""
     rows = even_choice(plan.results, _ROWS)
     wide = console.options.update(width=UNBOUNDED)
     labels = list(plan.shown)
     while len(labels) > 1:
         if Measurement.get(console, wide, summary_table(plan, rows, labels)).maximum <= console.width:
             break
-        labels.pop()
+        labels.remove(next((label for label in reversed(labels) if not _differs(rows, label)), labels[-1]))
     print_table(console, summary_table(plan, rows, labels))
     console.print()
     for line in summary_lines(plan, len(rows), labels):
         console.print(Text(line))
+
+
+def _differs(results: Sequence[Result], label: str) -> bool:
+    """Whether an average is beyond two standard errors of zero at the end of a point."""
+    lasts = [last for r in results if (last := last_values(r, label)) is not None]
+    return any(abs(last.value) > 2 * last.error for last in lasts)
 
 
 def summary_lines(plan: Plan, rows: int, labels: Sequence[str]) -> list[str]:

@@ -52,7 +52,8 @@ def chosen_times(n_times: int, all_times: bool) -> list[int]:
 
 def title_of(result: Result) -> str:
     """Name a point: its number of particles and trajectories, and its other parameters."""
-    others = [f"{key} = {value}" for key, value in result.parameters.items() if key != "size"]
+    own = {"size": result.n_particles}
+    others = [f"{key} = {value}" for key, value in result.parameters.items() if (key, value) not in own.items()]
     trajectories = "1 trajectory" if result.n_traj == 1 else f"{result.n_traj} trajectories"
     return ", ".join([f"N = {result.n_particles}", *others, trajectories])
 
