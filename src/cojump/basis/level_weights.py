@@ -42,15 +42,6 @@ _MEMORY = 64 * 2**20
 """Bytes of such matrices that are kept."""
 
 
-@dataclass(frozen=True)
-class _Dense:
-    matrix: Ket
-
-    @property
-    def nbytes(self) -> int:
-        return self.matrix.nbytes
-
-
 class LevelWeights:
     """Probabilities of the occupations of some kets of one particle.
 
@@ -63,7 +54,7 @@ class LevelWeights:
 
     def __init__(self, block: Block, kets: Matrix) -> None:
         self.block, self.kets = block, np.asarray(kets, dtype=complex)
-        self._dense: CacheByBytes[Any, _Dense] = CacheByBytes(_MEMORY)
+        self._dense: CacheByBytes[Any, Ket] = CacheByBytes(_MEMORY)
 
     def are_those_of(self, frame: Matrix) -> bool:
         """Whether the kets are those of a frame, in any order."""
@@ -102,9 +93,9 @@ class LevelWeights:
             return turned(label, relative, whole) if spins else rotated(sector, relative, whole)
         dense = self._dense.get(
             (label, relative.tobytes()),
-            lambda: _Dense(rotation_matrix(label, relative) if spins else representation(sector, relative)),
+            lambda: rotation_matrix(label, relative) if spins else representation(sector, relative),
         )
-        made: Ket = dense.matrix @ whole
+        made: Ket = dense @ whole
         return made
 
 

@@ -10,7 +10,6 @@ for any N, and without a sum over sectors.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,15 +81,6 @@ def occupation_state(occupations: NDArray[np.int64], diagram: Diagram) -> tuple[
     return diagram, ket
 
 
-@dataclass(frozen=True)
-class _Dense:
-    matrix: Ket
-
-    @property
-    def nbytes(self) -> int:
-        return self.matrix.nbytes
-
-
 class Start:
     """The initial state of one block of d ≥ 3 levels, to be drawn from as often as there are trajectories.
 
@@ -106,7 +96,7 @@ class Start:
         assert not isinstance(state, DickeBlock | SymmetricBlock | SectorBlock)  # made for two levels only
         self._block = block
         self._fixed: tuple[Diagram, Ket] | None = None
-        self._dense: CacheByBytes[Diagram, _Dense] = CacheByBytes(_MEMORY)
+        self._dense: CacheByBytes[Diagram, Ket] = CacheByBytes(_MEMORY)
         if isinstance(state, OccupationBlock):
             self._turn = rotation.conj().T
             diagram, ket = occupation_state(state.occupations, state.rows)
@@ -133,8 +123,8 @@ class Start:
             return ket
         if len(ket) > _LARGE:
             return rotated(diagram_sector(diagram), self._turn, ket)
-        made = self._dense.get(diagram, lambda: _Dense(representation(diagram_sector(diagram), self._turn)))
-        return made.matrix @ ket
+        made = self._dense.get(diagram, lambda: representation(diagram_sector(diagram), self._turn))
+        return made @ ket
 
 
 def _eigenkets(density: Ket) -> tuple[NDArray[np.float64], Ket]:

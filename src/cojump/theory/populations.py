@@ -211,8 +211,8 @@ class Populations(SectorStates):
         return change
 
     def of_part(self, part: int, vector: Array) -> Array:
-        """Nothing changes in time here."""
-        raise NotImplementedError
+        """Refused: what changes in time has no such parts here, and ``closed_frame`` turns such a model away."""
+        raise UnsupportedError("populations alone are those of models that do not change in time")
 
     def start(self, state: State) -> Array:
         """The populations of a state without coherences."""
