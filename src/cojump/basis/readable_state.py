@@ -31,7 +31,7 @@ class ReadableState(ABC):
     def taken_out(self, counts: Mapping[int, int]) -> Matrix:
         """Density matrix of so many particles of each block, block by block in the order of ``counts``."""
 
-    def distribution(self, average: Mapping[str, ArrayLike]) -> tuple[Array, Array]:
+    def distribution(self, average: str | Mapping[str, ArrayLike]) -> tuple[Array, Array]:
         """Values of Σ_k X^(k) over one block, {block: X} with X Hermitian, and their probabilities in this state.
 
         Raises

@@ -53,8 +53,8 @@ def two_time(
     model: Model,
     state: Start,
     taus: ArrayLike,
-    a: Mapping[str, ArrayLike],
-    b: Mapping[str, ArrayLike],
+    a: str | Mapping[str, ArrayLike],
+    b: str | Mapping[str, ArrayLike],
     *,
     start: float = 0.0,
     n_traj: int,
@@ -81,9 +81,9 @@ def two_time(
         ``cojump.steady_state(model).two_time``.
     taus : (T,) array
         Times τ, increasing, taus[0] ≥ 0.
-    a, b : mapping of str to (d_b, d_b) array
+    a, b : str, or mapping of str to (d_b, d_b) array
         A = Σ_b (1/N_b) Σ_{k in b} a_b^(k), and B; the matrices need not be Hermitian. A mode adds c_x x + c_y y,
-        written "cavity": (c_x, c_y): (1, 1j) is a/√N.
+        written "cavity": (c_x, c_y): (1, 1j) is a/√N. A text is the label of an average, "spins.z".
     start : float
         s.
     n_traj, seed, tolerance, chunk, workers, comm, progress
@@ -104,7 +104,7 @@ def two_time(
     >>> model = cj.systems.boundary_time_crystal(size=20, omega=0.4, kappa=1.0)
     >>> state, z = cj.tilted(model, theta=1.1, phi=0.4), {"spins": cj.operators.sigma_z}
     >>> found = cj.two_time(model, state, [0, 0.5, 1], z, z, start=2.0, n_traj=200, seed=1)
-    >>> exact = cj.master_equation(model, state, [0, 2]).two_time([0, 0.5, 1], z, z, start=2.0)
+    >>> exact = cj.master_equation(model, state, [0, 2]).two_time([0, 0.5, 1], "spins.z", "spins.z", start=2.0)
     >>> bool(np.all(np.abs(found.connected - exact.connected) < 4 * found.connected_stderr))
     True
     """

@@ -36,14 +36,14 @@ def polynomials_of(model: Model, observables: Mapping[str, Any]) -> dict[str, Po
         If a label is none, a term has no factor or too many, or a factor is no average.
     """
     made: dict[str, Polynomial] = {}
-    rule = f"have terms of one average {{block: matrix}} or a product (tuple) of up to {MOST}"
+    rule = f"have terms of one average ({{block: matrix}} or a label) or a product (tuple) of up to {MOST}"
     for label, terms in observables.items():
         if not isinstance(label, str) or not label:
             raise ArgumentError("observables", "have names as keys", f"one is {checks.shown(label)}")
         name = f"observables[{checks.shown(label)}]"
-        what = f"a list of terms, each an average {{block: matrix}} or a tuple of up to {MOST}"
+        what = f"a list of terms, each an average ({{block: matrix}} or a label) or a tuple of up to {MOST}"
         made[label] = []
-        for term in [terms] if isinstance(terms, Mapping) else checks.items(name, terms, what):
+        for term in [terms] if isinstance(terms, Mapping | str) else checks.items(name, terms, what):
             factors = term if isinstance(term, tuple) else (term,)
             if not 1 <= len(factors) <= MOST:
                 raise ArgumentError(name, rule, f"one term has {len(factors)}")

@@ -94,7 +94,7 @@ class CollectiveAverage:
 
 
 def emitted(model: Model, of: object, name: str = "of") -> CollectiveAverage:
-    """C of a mode, a/√N; of a collective jump, (1/N) Σ_k y^(k); or an average that a user has written.
+    """C of a mode, a/√N; of a collective jump, (1/N) Σ_k y^(k); or an average that a user has written or named.
 
     Raises
     ------
@@ -109,6 +109,8 @@ def emitted(model: Model, of: object, name: str = "of") -> CollectiveAverage:
     named = [place for place, jump in enumerate(model.jumps) if isinstance(of, str) and jump.name == of]
     if named and of not in model.mode_names:
         of = named[0]
+    elif isinstance(of, str) and of not in model.mode_names and of in model.by_label():
+        return average_of(model, name, of)
     if isinstance(of, str):
         return CollectiveAverage(model, {}, {model.mode_index(of, name): (1.0 + 0j, 1j)})
     if not model.jumps:
@@ -126,8 +128,8 @@ def emitted(model: Model, of: object, name: str = "of") -> CollectiveAverage:
     raise UnsupportedError(f"g² is of modes and collective jumps that are averages, but jumps[{place}] is {kind}")
 
 
-def average_of(model: Model, name: str, matrices: object) -> CollectiveAverage:
-    """The average that a user has written, of a model of which all averages are measured.
+def average_of(model: Model, name: str, average: object) -> CollectiveAverage:
+    """The average that a user has written or named, of a model of which all averages are measured.
 
     Raises
     ------
@@ -135,11 +137,9 @@ def average_of(model: Model, name: str, matrices: object) -> CollectiveAverage:
         About ``name``, if a key names neither a block nor a mode, or a value does not fit it.
     """
     model = model if model.averages is None else replace(model, averages=None)
-    if not isinstance(matrices, Mapping) or not matrices:
-        raise ArgumentError(name, "map block names to matrices, {block: matrix}", f"it is {checks.shown(matrices)}")
     blocks: dict[int, Matrix] = {}
     modes: dict[int, tuple[complex, complex]] = {}
-    for key, value in matrices.items():
+    for key, value in model.in_matrices(name, average).items():
         label = f"{name}[{key!r}]"
         if isinstance(key, str) and key in model.mode_names:
             pair = checks.array(label, value, "a pair (c_x, c_y) of numbers").astype(complex)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -169,10 +169,35 @@ class Constituents:
         """
         return np.array([o.weight for o in self.observables] + [0.0] * len(self.quadratures))
 
-    def linear(self, name: str, matrices: Mapping[str, ArrayLike]) -> tuple[float, NDArray[np.float64]]:
+    def by_label(self) -> dict[str, Mapping[str, ArrayLike]]:
+        """{block: matrix} of every average that has a label, measured or not, and {mode: (c_x, c_y)} of modes.
+
+        Order parameters are averages, too.
+        """
+        orders: Mapping[str, Any] = getattr(self, "order_parameters", {})
+        return {
+            **{o.label: {self.blocks[o.block].name: o.matrix} for o in self.all_averages()},
+            **{q.label: {self.modes[q.mode].name: ((1.0, 0.0), (0.0, 1.0))[q.part]} for q in self.all_quadratures()},
+            **{label: matrices for label, matrices in orders.items() if isinstance(matrices, Mapping)},
+        }
+
+    def in_matrices(self, name: str, average: object) -> Mapping[str, ArrayLike]:
+        """{block: matrix} of an average that is given so, or by its label; raises ArgumentError about ``name``."""
+        if isinstance(average, str):
+            known = self.by_label()
+            if average not in known:
+                rule = f"be {{block: matrix}} or name one of {checks.named(list(known))}"
+                raise ArgumentError(name, rule, f"it is {checks.shown(average)}{checks.suggestion(average, known)}")
+            return known[average]
+        if not isinstance(average, Mapping) or not average:
+            rule = "map block names to matrices, {block: matrix}, or name an average"
+            raise ArgumentError(name, rule, f"it is {checks.shown(average)}")
+        return average
+
+    def linear(self, name: str, matrices: str | Mapping[str, ArrayLike]) -> tuple[float, NDArray[np.float64]]:
         """Write Σ_b (1/N_b) Σ_{k in b} X_b^(k) as constant + Σ_a c_a m_a; returns the constant and c (A,).
 
-        A mode adds c_x x + c_y y, given as (c_x, c_y).
+        A mode adds c_x x + c_y y, given as (c_x, c_y). A label stands for its average.
 
         Raises
         ------
@@ -180,14 +205,12 @@ class Constituents:
             If a block is unknown or an X_b is not Hermitian of the block's shape, or if it takes an average that is not
             measured; ``name`` is what it is called.
         """
-        constant, coefficients = 0.0, np.zeros(len(self.labels))
-        if not isinstance(matrices, Mapping) or not matrices:
-            raise ArgumentError(name, "map block names to matrices, {block: matrix}", f"it is {checks.shown(matrices)}")
-        of_modes = {key: value for key, value in matrices.items() if isinstance(key, str) and key in self.mode_names}
-        self.check_keys(name, matrices, modes=True)
+        constant, coefficients, given = 0.0, np.zeros(len(self.labels)), self.in_matrices(name, matrices)
+        of_modes = {key: value for key, value in given.items() if isinstance(key, str) and key in self.mode_names}
+        self.check_keys(name, given, modes=True)
         for mode, value in of_modes.items():
             coefficients += self._of_mode(f"{name}[{mode!r}]", mode, value)
-        for block, value in matrices.items():
+        for block, value in given.items():
             if block in of_modes:
                 continue
             b = self.block_index(block)

@@ -161,7 +161,7 @@ class Model(Constituents, Summarised):
                 key: tuple(map(float, x)) if key in self.mode_names else matrix_of(name, x)  # type: ignore[arg-type]
                 for key, x in matrices.items()
             }
-            for name, matrices in self.order_parameters.items()
+            for name, matrices in ((name, self.in_matrices(name, own)) for name, own in self.order_parameters.items())
         }
         object.__setattr__(self, "order_parameters", copied)
         self.check_rates()

@@ -193,14 +193,16 @@ class StationaryFluctuations(Labelled):
         assert self._at is not None
         return squeezing_from(self._at.model, self.mean, self.covariance, sums, kind)
 
-    def two_time(self, taus: ArrayLike, a: Mapping[str, ArrayLike], b: Mapping[str, ArrayLike]) -> StationaryTwoTime:
+    def two_time(
+        self, taus: ArrayLike, a: str | Mapping[str, ArrayLike], b: str | Mapping[str, ArrayLike]
+    ) -> StationaryTwoTime:
         """The limit of N (<A(τ) B(0)> - <A><B>) around the fixed point: e^{Gτ} K(0).
 
         Parameters
         ----------
         taus : (T,) array
             Times τ, increasing, taus[0] ≥ 0.
-        a, b : mapping of str to (d_b, d_b) array
+        a, b : str, or mapping of str to (d_b, d_b) array
             As for ``mean_field(...).two_time``.
 
         Returns

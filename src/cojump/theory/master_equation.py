@@ -147,7 +147,7 @@ class Exact(ExactMoments):
         """The density matrices that there are: at all output times, or at the last one."""
         return self._kept or (self._end,)
 
-    def distribution(self, average: Mapping[str, ArrayLike]) -> Distribution:
+    def distribution(self, average: str | Mapping[str, ArrayLike]) -> Distribution:
         """Distribution of the sum Σ_k X^(k) over one block, exactly: at the last time, or at all with ``keep=True``.
 
         Parameters
@@ -188,8 +188,8 @@ class Exact(ExactMoments):
     def two_time(
         self,
         taus: ArrayLike,
-        a: Mapping[str, ArrayLike],
-        b: Mapping[str, ArrayLike],
+        a: str | Mapping[str, ArrayLike],
+        b: str | Mapping[str, ArrayLike],
         *,
         start: float = 0.0,
         memory: float = 4.0,
@@ -201,9 +201,9 @@ class Exact(ExactMoments):
         ----------
         taus : (T,) array
             Times τ, increasing, taus[0] ≥ 0.
-        a, b : mapping of str to (d_b, d_b) array
+        a, b : str, or mapping of str to (d_b, d_b) array
             A = Σ_b (1/N_b) Σ_{k in b} a_b^(k), and B; the matrices need not be Hermitian. A mode adds c_x x + c_y y,
-            written "cavity": (c_x, c_y): (1, 1j) is a/√N.
+            written "cavity": (c_x, c_y): (1, 1j) is a/√N. A text is the label of an average, "spins.z".
         start : float
             s; the state goes there from t = 0.
         memory, applications

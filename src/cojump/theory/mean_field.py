@@ -135,7 +135,7 @@ class MeanField(Labelled):
         return squeezing_from(self.model, self.mean, self.covariance, sums, kind)
 
     def two_time(
-        self, taus: ArrayLike, a: Mapping[str, ArrayLike], b: Mapping[str, ArrayLike], *, start: float = 0.0
+        self, taus: ArrayLike, a: str | Mapping[str, ArrayLike], b: str | Mapping[str, ArrayLike], *, start: float = 0.0
     ) -> TwoTime:
         """The limit of N (<A(s+τ) B(s)> - <A(s+τ)> <B(s)>) of two averages for N → ∞.
 
@@ -146,9 +146,9 @@ class MeanField(Labelled):
         ----------
         taus : (T,) array
             Times τ, increasing, taus[0] ≥ 0.
-        a, b : mapping of str to (d_b, d_b) array
+        a, b : str, or mapping of str to (d_b, d_b) array
             A = Σ_b (1/N_b) Σ_{k in b} a_b^(k), and B; the matrices need not be Hermitian. A mode adds c_x x + c_y y,
-            written "cavity": (c_x, c_y).
+            written "cavity": (c_x, c_y). A text is the label of an average, "spins.z".
         start : float
             s; the state of this mean field goes there from t = 0.
 

@@ -118,7 +118,7 @@ class SteadyState(Labelled):
         """The one density matrix."""
         return (self.final,)
 
-    def distribution(self, average: Mapping[str, ArrayLike]) -> Distribution:
+    def distribution(self, average: str | Mapping[str, ArrayLike]) -> Distribution:
         """Distribution of the sum Σ_k X^(k) over one block in the steady state.
 
         See ``master_equation(...).distribution``.
@@ -135,8 +135,8 @@ class SteadyState(Labelled):
     def two_time(
         self,
         taus: ArrayLike,
-        a: Mapping[str, ArrayLike],
-        b: Mapping[str, ArrayLike],
+        a: str | Mapping[str, ArrayLike],
+        b: str | Mapping[str, ArrayLike],
         *,
         tolerance: float = 1e-10,
         memory: float = 4.0,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import warnings
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from math import isfinite
 from numbers import Complex, Integral, Real
 from pathlib import Path
@@ -91,6 +92,12 @@ def text_of_a_name(name: str, value: Any, what: str) -> str:
 def named(names: Sequence[str], most: int = 20) -> str:
     """Names one after the other, for a rule; of very many the first ones."""
     return ", ".join(names[:most]) + (f", … ({len(names)} in all)" if len(names) > most else "")
+
+
+def suggestion(value: object, known: Iterable[str], quoted: Callable[[object], str] = repr) -> str:
+    """Return ``; did you mean ...?`` if one of the known names is close to ``value``, else nothing."""
+    close = difflib.get_close_matches(str(value)[:80], list(known), n=1) if not isinstance(value, int) else []
+    return f"; did you mean {quoted(close[0])}?" if close else ""
 
 
 def integer(name: str, value: Any, least: int | None = None, most: int | None = None, *, bits: int = 63) -> int:

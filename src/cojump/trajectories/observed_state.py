@@ -98,7 +98,7 @@ class ObservedState(ReadableState, Summarised):
         factor = next(f for f in self.pure.factors if place in f.modes)
         return complex(factor.displacements[factor.modes.index(place)])
 
-    def average(self, *averages: Mapping[str, ArrayLike]) -> complex:
+    def average(self, *averages: str | Mapping[str, ArrayLike]) -> complex:
         """<A>, or the mean of <A B ..> over all orders of several averages, A = Σ_b (1/N_b) Σ_{k in b} a_b^(k).
 
         Parameters

@@ -66,12 +66,12 @@ class Term:
         from ...model.operators import labelled_basis
 
         if isinstance(factor, str):
-            by_label = {o.label: {model.blocks[o.block].name: o.matrix} for o in model.observables}
-            known = {**by_label, **model.order_parameters}
+            measured = (*model.labels, *model.order_parameters)
+            known = {label: x for label, x in model.by_label().items() if label in measured}
             if factor not in known:
                 rule = f"name averages among {named(list(known))}"
                 raise ArgumentError(self.name, rule, f"one is {show(factor)}{suggestion(factor, known)}")
-            return {block: np.asarray(x) for block, x in known[factor].items()}
+            return {key: np.asarray(x) for key, x in known[factor].items()}
         model.check_keys(self.name, factor)
         made: dict[str, Any] = {}
         for block, x in factor.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -81,9 +80,8 @@ def text(name: str, value: object, options: Iterable[str] = ()) -> str:
 
 
 def suggestion(value: object, known: Iterable[str]) -> str:
-    """Return ``; did you mean ...?`` if one of the known names is close to ``value``, else nothing."""
-    close = difflib.get_close_matches(str(value)[:80], list(known), n=1) if not isinstance(value, int) else []
-    return f"; did you mean {show(close[0])}?" if close else ""
+    """Return ``; did you mean ...?``, as a run file writes it, if a known name is close to ``value``, else nothing."""
+    return checks.suggestion(value, known, show)
 
 
 def last_part(key: str) -> str:
