@@ -39,8 +39,8 @@ _MOMENTS = 0.15
 _BOTH_WAYS = 1.5
 """A collective jump of one block of two levels with σ_+ and σ_-: it needs another representation."""
 
-_POLYNOMIAL, _DEGREE, _DENSE = 5.0, 0.002, 200.0
-"""An argument that is not diagonal: its function as a polynomial, each of its degrees for each particle, or dense."""
+_POLYNOMIAL, _DEGREE, _DENSE = 1.0, 0.3, 200.0
+"""An argument that is not diagonal: its function as a polynomial, each of its degrees, or dense."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,4 +208,4 @@ def _jump_cost(j: Matrix) -> tuple[float, float]:
 def _turned(model: Model, term: FunctionOfAverage, function: RealFunction) -> float:
     """What a rate or a potential takes whose argument is not diagonal."""
     degree = None if isinstance(term, CollectiveJump | ModeJump) else degree_of(model, term, function)
-    return _DENSE if degree is None else _POLYNOMIAL + _DEGREE * degree * model.size
+    return _DENSE if degree is None else _POLYNOMIAL + _DEGREE * degree
