@@ -136,8 +136,8 @@ def fold(directory: Path, output: Path | None) -> None:
 @click.option(
     "--averages",
     metavar="LABEL,LABEL",
-    help="Show these averages alone, such as spins.z,spins.x: coherences of many levels, too [default: all that do not "
-    "vanish].",
+    help="Show these averages alone, such as spins.z,spins.x: coherences of many levels and observables, too [default: "
+    "all averages that do not vanish].",
 )
 @click.option(
     "--select",

@@ -83,6 +83,15 @@ def test_the_page_is_whole_and_needs_nothing_else(made):
     assert "system = &quot;&lt;x&gt;&quot;" in text
 
 
+def test_captions_speak_of_what_is_drawn(made):
+    model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
+    run = cj.simulate(model, cj.tilted(model, 1.1, 0.1), [0.0, 1.0], n_traj=2)
+    assert run.theory is not None
+    assert all(r.theory is None for r in results())
+    assert "Dotted: δ/N of the 1/N theory" in page([run])
+    assert "Dotted" not in made
+
+
 def test_the_tables_are_those_of_the_terminal(made):
     (one, _) = results()
     found = read(made)

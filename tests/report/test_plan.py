@@ -8,10 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import cojump as cj
 from cojump.errors import ArgumentError
 from cojump.report.canvas import Scale
 from cojump.report.console import make_console
-from cojump.report.figures import against_figure, averages_figure, deviation_figure
+from cojump.report.figures import against_figure, averages_figure, deviation_figure, draw
 from cojump.report.plan import Plan, chosen, even_choice
 from cojump.report.summary import largest_error, print_summary
 from cojump.report.tables import print_tables
@@ -132,10 +133,42 @@ def test_what_vanishes_is_left_out_and_said():
     assert (asked.shown, asked.left_out) == (("spins.y",), "not asked for: spins.x, spins.z")
 
 
+def test_observables_are_shown_beside_averages_where_they_are_chosen():
+    model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
+    asked = {"zz": [("spins.z", "spins.z")], "three": [("spins.z", "spins.z", "spins.x")]}
+    results = [
+        replace(
+            cj.simulate(model, cj.tilted(model, 1.1, angle), [0.0, 1.0], n_traj=6, observables=asked),
+            parameters={"phi": angle},
+        )
+        for angle in (0.1, 0.2, 0.3)
+    ]
+    assert "zz" not in Plan.of(results).shown, "they have a figure of their own"
+    plan = Plan.of(results, ["three", "spins.z", "zz"])
+    figure = against_figure(results, plan)
+    for axes, values in zip(
+        figure.axes,
+        [[r.observables["three"].mean[-1] for r in results], [r["spins.z"].mean[-1] for r in results]],
+        strict=False,
+    ):
+        assert any(np.array_equal(line.get_ydata(), values) for line in axes.lines)
+    assert [name for name, _ in draw(plan)] == ["against", "averages", "deviation"]
+    assert [name for name, _ in draw(Plan.of(results, ["zz"]))] == ["against", "deviation"], "no mean field beside it"
+    stream = io.StringIO()
+    print_summary(plan, make_console(stream))
+    assert "three" in stream.getvalue()
+    axes = cj.plot.averages(results[0], "zz")
+    assert np.array_equal(axes.lines[0].get_ydata(), results[0].observables["zz"].mean)
+
+
 @pytest.mark.parametrize(
     ("averages", "against", "message"),
     [
-        (["spins.q"], "", "`averages` must be of spins.x, spins.y, spins.z, but one is 'spins.q'"),
+        (
+            ["spins.q"],
+            "",
+            "`averages` must be of spins.x, spins.y, spins.z, but one is 'spins.q'; did you mean 'spins.",
+        ),
         (
             (),
             "beta",

@@ -114,7 +114,9 @@ def draw(results: Sequence[Result] | Plan) -> Iterator[tuple[str, Figure]]:
     plan = results if isinstance(results, Plan) else Plan.of(results)
     if not plan.results:
         return
-    made = [("averages", averages_figure), ("deviation", deviation_figure)]
+    made = [("deviation", deviation_figure)]
+    if _beside_mean_field(plan):
+        made.insert(0, ("averages", averages_figure))
     if plan.axis:
         made.insert(0, ("against", against_figure))
     with style(), quiet():
@@ -123,6 +125,10 @@ def draw(results: Sequence[Result] | Plan) -> Iterator[tuple[str, Figure]]:
             figure.draw_without_rendering()
             figure.set_layout_engine("none")  # the layout is settled; all formats share it
             yield name, figure
+
+
+ORDER = "order $1/N$"
+"""What a legend calls dotted lines."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +186,7 @@ def averages_figure(results: Sequence[Result], plan: Plan | None = None) -> Figu
     drawn = {cell.label for row in rows for cell in row.cells}
     others = [Line2D([], [], color="black", linestyle=DASHES, linewidth=1.0, label="mean field")]
     if any(r.theory is not None for r in plan.results):
-        others.append(Line2D([], [], color="black", linestyle=DOTS, linewidth=0.9, label="order $1/N$"))
+        others.append(Line2D([], [], color="black", linestyle=DOTS, linewidth=0.9, label=ORDER))
     curves = [curve for r in plan.results for label in drawn if (curve := curve_of(r, label)) is not None]
     marks = uncertain_mark([curve.flags for curve in curves])
     _finish(figure, grid, plan, scale, [*others, *_of_errors(plan), *marks], notes)
@@ -198,7 +204,7 @@ def _share(row: Sequence[Axes]) -> None:
 def _rows_of(plan: Plan) -> tuple[list[_Row], list[str]]:
     """Which averages are drawn in which rows, and in words what is not."""
     notes = [plan.left_out] if plan.left_out else []
-    groups, labels = plan.panels(), list(plan.shown)
+    groups, labels = plan.panels(), _beside_mean_field(plan)
     if len(groups) > 1:
         chosen = even_choice(groups, PANELS)
         if len(chosen) < len(groups):
@@ -219,6 +225,11 @@ def _rows_of(plan: Plan) -> tuple[list[_Row], list[str]]:
             else:
                 rest += [cell.label for cell in cells]
     return rows, [*notes, *_not_drawn(rest)]
+
+
+def _beside_mean_field(plan: Plan) -> list[str]:
+    """Averages that are drawn beside their mean field; observables are not, they have a figure of their own."""
+    return [label for label in plan.shown if label in plan.every_label]
 
 
 def _not_drawn(rest: Sequence[str]) -> list[str]:
@@ -371,7 +382,7 @@ def against_figure(results: Sequence[Result], plan: Plan | None = None) -> Figur
     others = [Line2D([], [], color="black", linestyle=DASHES, linewidth=1.0, label="mean field, $N\\to\\infty$")]
     lasts = [last for r in plan.results for label in labels if (last := last_values(r, label)) is not None]
     if np.isfinite([last.corrected for last in lasts]).any():
-        others.append(Line2D([], [], color="black", linestyle=DOTS, linewidth=0.9, label="order $1/N$"))
+        others.append(Line2D([], [], color="black", linestyle=DOTS, linewidth=0.9, label=ORDER))
     flags = [np.array([last.doubt for last in (*lasts, *map(last_deviation, plan.results))])]
     notes.insert(0, time_in_words(plan.results))
     _finish(figure, grid, plan, scale, [*others, *_of_errors(plan), *uncertain_mark(flags)], notes, plan.axis)

@@ -18,7 +18,7 @@ from ..results.result import Result
 from ..tools.progress import duration, per_second
 from ..tools.whole_files import replace_file
 from .canvas import Figure, quiet, style
-from .figures import draw
+from .figures import ORDER, draw
 from .plan import SIZE, Plan, in_words, value_of
 from .sections import sections
 from .show import rows_of_ranks
@@ -220,18 +220,30 @@ _ON_SAMPLES = (
 
 _CAPTIONS = {
     "against": "Averages and N·E_N against a parameter. Bars are two standard errors; points of different curves are "
-    "set apart a little. Dashed: mean field, and the limit of N·E_N. Dotted: mean field + δ/N, in the colour of its "
-    "points.",
+    "set apart a little. Dashed: mean field, and the limit of N·E_N.",
     "averages": "Averages against time, and below them their difference from mean field. Bands are two standard "
-    "errors; thin lines are single trajectories. Dotted: δ/N of the 1/N theory, in the colour of its curve.",
+    "errors; thin lines are single trajectories.",
     "deviation": "The distance from mean field E_N(t), and N·E_N(t): all N fall together where mean field holds.",
 }
+
+_DOTTED = {
+    "against": " Dotted: mean field + δ/N, in the colour of its points.",
+    "averages": " Dotted: δ/N of the 1/N theory, in the colour of its curve.",
+}
+
+
+def _caption(name: str, figure: Figure) -> str:
+    """What stands below a figure: of dotted lines only where its legend has them."""
+    entries = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
+    return _CAPTIONS[name] + (_DOTTED.get(name, "") if ORDER in entries else "")
 
 
 def _pictures(plan: Plan, drawn: Sequence[tuple[str, Figure]] | None) -> list[str]:
     """The figures of the run, as drawings within the page."""
     with style(), quiet():
-        return [_drawing(name, figure, _CAPTIONS[name]) for name, figure in (draw(plan) if drawn is None else drawn)]
+        return [
+            _drawing(name, figure, _caption(name, figure)) for name, figure in (draw(plan) if drawn is None else drawn)
+        ]
 
 
 def _drawing(name: str, figure: Figure, caption: str) -> str:

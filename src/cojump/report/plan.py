@@ -19,7 +19,7 @@ from ..errors import ArgumentError
 from ..results.result import Result
 from ..storage.result_sequence import ResultSequence
 from ..tools import checks
-from .values import curve_of, labels_of
+from .values import curve_of, labels_of, observables_of
 
 SIZE = "N"
 """The name of the number of particles. A parameter called size is that number in most models, in others it is not."""
@@ -95,10 +95,11 @@ class Plan:
             If an average is in none of the results, or ``against`` names no parameter that could be an axis.
         """
         made = cls(tuple(results), tuple(dict.fromkeys(averages)), against)
-        known = made.every_label
+        known = tuple(dict.fromkeys((*made.every_label, *made.observables)))
         for label in made.asked:
             if label not in known:
-                raise ArgumentError("averages", f"be of {checks.named(known)}", f"one is {checks.shown(label)}")
+                found = f"one is {checks.shown(label)}{checks.suggestion(label, known)}"
+                raise ArgumentError("averages", f"be of {checks.named(known)}", found)
         if against == "size" and made.sized:
             made = cls(made.results, made.asked, SIZE)
             against = SIZE
@@ -113,6 +114,11 @@ class Plan:
     def every_label(self) -> tuple[str, ...]:
         """Labels of order parameters and averages, over all points: of another size there may be other blocks."""
         return tuple(dict.fromkeys(label for r in self.results for label in labels_of(r)))
+
+    @cached_property
+    def observables(self) -> tuple[str, ...]:
+        """Labels of observables that were asked for, over all points; they are shown beside averages if chosen."""
+        return tuple(dict.fromkeys(label for r in self.results for label in observables_of(r)))
 
     @cached_property
     def sized(self) -> bool:

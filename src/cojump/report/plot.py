@@ -46,7 +46,7 @@ from .curves import (
     name_of,
 )
 from .plan import Plan
-from .values import jump_names, labels_of
+from .values import jump_names, labels_of, observables_of
 
 __all__ = ["averages", "deviation", "distribution", "jumps", "scan"]
 
@@ -112,7 +112,7 @@ def averages(results: Any, averages: Any = None, *, against: Any = None, ax: Any
         plan = Plan.of([r for r in found if isinstance(r, Result)])
         scale = Scale(plan.values(plan.curves()), MOST_NAMED)
         for result in plan.results:
-            if labels[0] in labels_of(result):
+            if labels[0] in _labels_of(result):
                 place = plan.place(result, plan.curves())
                 draw_average(axes, result, labels[0], scale[place], name=curve_name(plan, place))
         _explain(axes, plan, scale)
@@ -394,7 +394,7 @@ def _sources(results: Any) -> list[Any]:
 
 
 def _labels_of(source: Any) -> tuple[str, ...]:
-    return labels_of(source) if isinstance(source, Result) else tuple(source.labels)
+    return (*labels_of(source), *observables_of(source)) if isinstance(source, Result) else tuple(source.labels)
 
 
 def _results(results: Any) -> list[Result]:

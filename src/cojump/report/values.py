@@ -15,6 +15,7 @@ from ..measure.averages import Averages
 from ..measure.certainty import Flags
 from ..measure.time_windows import PREFIX
 from ..results.result import Result
+from ..tools.labelled import Average
 from ..tools.types import Array
 
 
@@ -48,8 +49,16 @@ def labels_of(result: Result) -> tuple[str, ...]:
     return (*(result.order.labels if "order" in result.extras else ()), *result.labels)
 
 
+def observables_of(result: Result) -> dict[str, tuple[Array, Average]]:
+    """Times and values of the observables that were asked for, by label, where it is none of :func:`labels_of`."""
+    if "observables" not in result.asked_for:
+        return {}
+    times, own = result.asked_for["observables"]
+    return {label: (times, own[label]) for label in own.labels if label not in labels_of(result)}
+
+
 def curve_of(result: Result, label: str) -> Curve | None:
-    """An average by its label, along time; None where the point has no such average."""
+    """An average or an observable by its label, along time; None where the point has none of this name."""
     singles, correction = np.empty((0, len(result.times))), None
     if label in result.labels:
         averages: Averages = result
@@ -58,6 +67,10 @@ def curve_of(result: Result, label: str) -> Curve | None:
     elif label in labels_of(result):
         averages = result.order
         correction = None if result.theory is None else result.theory.order_correction
+    elif label in (asked := observables_of(result)):
+        times, own = asked[label]
+        flags = None if own.uncertain is None else np.asarray(own.uncertain)
+        return Curve(times, own.mean, own.stderr, np.full(len(times), np.nan), flags, None, singles)
     else:
         return None
     a = averages.labels.index(label)
@@ -108,6 +121,10 @@ def last_values(result: Result, label: str) -> Last | None:
                 doubt = steady.uncertain is not None and bool(steady.uncertain[a])
                 reference = float(result.extras[PREFIX + name].reference[0, a])
                 return Last(float(steady.mean[a]), float(steady.stderr[a]), doubt, reference)
+        if f"{PREFIX}observables" in result.extras and label in observables_of(result):
+            own = result.stationary_observables
+            if label in own.labels:  # products of more than two averages are not averaged over a window
+                return Last(float(own[label].mean), float(own[label].stderr), bool(own[label].uncertain), np.nan)
         return None
     curve = curve_of(result, label)
     if curve is None:
