@@ -668,6 +668,16 @@ def odd(**options):
     )
 
 
+def test_a_refused_value_that_the_run_file_does_not_have_stands_beside_the_call(refusal, user_file):
+    user_file.write_text(
+        "import cojump as cj\ndef build(size):\n    return cj.systems.free_flips(size * 2, 0.7, 1.3, 0.8)\n", "utf-8"
+    )
+    rule = "Argument `[model] size` must be an integer of at least 1, but it is"
+    assert refusal(user("build", size="-2")) == f"{rule} -4 in models/mine.py:build(size = -2)"
+    user_file.write_text(user_file.read_text().replace("size * 2", "size"), "utf-8")
+    assert refusal(user("build", size="-2")) == f"{rule} -2"
+
+
 values = st.one_of(
     st.none(),
     st.booleans().map(lambda b: str(b).lower()),

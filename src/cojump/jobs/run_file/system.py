@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ArgumentError, ConvergenceError, Stopped, UnsupportedError, foreign
+from ...tools import checks
 from ...tools.user_code import execute, executed
 from ...tools.whole_files import read_regular, reason
 from .sweep import canonical
@@ -103,6 +104,7 @@ class Builder:
                 return self.function(**arguments)
         with (
             in_section("model"),
+            self._beside_its_call(arguments),
             _one_line("[model] system", f"{self._call(arguments)} raises", next(iter(self.sources))),
         ):
             model: object = self.function(**arguments)
@@ -110,6 +112,17 @@ class Builder:
             rule = "name a function that returns a cojump.Model"
             raise ArgumentError("[model] system", rule, f"{self.system} returns {type(model).__name__}")
         return model
+
+    @contextmanager
+    def _beside_its_call(self, arguments: Mapping[str, Any]) -> typing.Iterator[None]:
+        """Say how the function was called where it gave cojump a value that the run file does not have."""
+        try:
+            yield
+        except ArgumentError as error:
+            value = arguments.get(error.name)
+            if error.name.startswith("[") or error.found in (f"it is {checks.shown(value)}", f"it is {show(value)}"):
+                raise
+            raise ArgumentError(error.name, error.rule, f"{error.found} in {self._call(arguments)}") from None
 
     def _call(self, arguments: Mapping[str, Any]) -> str:
         return f"{self.system}({', '.join(f'{key} = {show(value)}' for key, value in arguments.items())})"
