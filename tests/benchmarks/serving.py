@@ -67,6 +67,7 @@ def served(world, chunk):
     try:
         world.distribute(
             next_task,
+            lambda most: most,
             work,
             lambda rank, task, result: results.append(rank),
             lambda: world.rank == 0 and len(results) == CHUNKS - 1,

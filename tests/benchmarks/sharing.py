@@ -21,15 +21,15 @@ from cojump.parallel.mpi import World
 from .cases import TIMES, along_two_axes, constrained, potts, two_blocks
 
 SHARED = {
-    "constrained": (constrained, (200,), 6144, 32),
+    "constrained": (constrained, (200,), 9216, 32),
     "constrained, sweep": (constrained, (50, 100, 200, 400, 800, 1600, 3200), 512, 8),
-    "two blocks": (two_blocks, (40,), 2048, 8),
-    "arguments along two axes": (along_two_axes, (50,), 2048, 8),
-    "Potts q = 3": (potts, (20,), 768, 4),
+    "two blocks": (two_blocks, (40,), 3072, 8),
+    "arguments along two axes": (along_two_axes, (50,), 7168, 8),
+    "Potts q = 3": (potts, (20,), 1152, 4),
 }
 """Model, sizes, trajectories of each, and trajectories per chunk.
 
-Each takes some three seconds, so that its start does not show: 30 to 50 ms of mean field and tables for each point.
+Each takes some three seconds, so that its start does not show: 20 to 40 ms of mean field and tables for each point.
 """
 
 

@@ -180,7 +180,7 @@ def run_chunks(
             events.begin()
             if progress is not None and comm.rank == 0:
                 progress.start(schedule.remaining())
-            stopped = comm.distribute(schedule.next_task, work, on_result, events.stopping)
+            stopped = comm.distribute(schedule.next_task, schedule.left, work, on_result, events.stopping)
         if progress is not None and comm.rank == 0:
             progress.stop()
         return stopped

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import operator
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,10 +68,12 @@ def gathered(
     failures: list[str] = []
     sampler: list[Sampler] = []
 
-    def tasks() -> Iterator[tuple[int, int]]:
-        yield from ((first, min(first + chunk, n_traj)) for first in range(0, n_traj, chunk))
+    starts = range(0, n_traj, chunk)
+    waiting = iter(starts)
 
-    waiting = tasks()
+    def next_task() -> tuple[int, int] | None:
+        first = None if failures else next(waiting, None)
+        return None if first is None else (first, min(first + chunk, n_traj))
 
     def work(task: tuple[int, int], poll: Callable[[], None]) -> tuple[list[NDArray[Any]], str]:
         made: list[NDArray[Any]] = []
@@ -112,7 +115,7 @@ def gathered(
             if progress is not None and chief:
                 progress.start(n_traj)
             return ranks.distribute(
-                lambda: None if failures else next(waiting, None), work, on_result, lambda: interrupts.heard
+                next_task, lambda _: operator.length_hint(waiting), work, on_result, lambda: interrupts.heard
             )
 
     with Interrupts() as interrupts:

@@ -39,22 +39,36 @@ class Schedule:
     def __init__(self, folds: Mapping[int, Fold], costs: Mapping[int, float], last: Collection[int] = ()) -> None:
         self._folds = folds
         self.order = sorted(folds, key=lambda i: (i in last, -costs[i]))
+        self._place, self._number = 0, 0
         self._tasks = self._walk()
 
     def next_task(self) -> Task | None:
         """The next chunk to be run, or None when all have been handed out."""
         return next(self._tasks, None)
 
-    def _walk(self) -> Iterator[Task]:
-        for point in self.order:
+    def left(self, most: int) -> int:
+        """How many chunks may still be handed out, at most (some may be there already), and not above ``most``."""
+        found = 0
+        for point in self.order[self._place :]:
             fold = self._folds[point]
-            number = fold.next
-            while number < fold.goal.n_chunks and not fold.finished and fold.failure is None:
+            if not fold.finished and fold.failure is None:
+                first = self._number if point == self.order[self._place] else fold.next
+                found += fold.goal.n_chunks - first
+            if found >= most:
+                return most
+        return found
+
+    def _walk(self) -> Iterator[Task]:
+        for place, point in enumerate(self.order):
+            self._place, fold = place, self._folds[point]
+            self._number = fold.next
+            while self._number < fold.goal.n_chunks and not fold.finished and fold.failure is None:
+                number = self._number
+                self._number += 1
                 if not fold.has(number):
                     start, stop = fold.goal.range_of(number)
                     begun = fold.begun(number)
                     yield Task(point, number, begun.stop if begun else start, stop, begun)
-                number += 1
 
     def remaining(self) -> int:
         """Trajectories that are still to be run, at most; counted before the first task is taken."""

@@ -59,11 +59,13 @@ class Tails:
 
     def about(self, centre: NDArray[np.float64], own: Moments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Sums of third and fourth powers about another value; ``own`` has the count, mean and variances."""
-        n, away = own.count, own.mean[..., self.followed] - self.shift
-        ones, squares = n * away, own.comoment[..., self.variances] + n * away**2
+        n, away = own.count, own.mean.take(self.followed, axis=-1) - self.shift
+        ones, squares = n * away, own.comoment.take(self.variances, axis=-1) + n * away**2
         h = self.shift - centre
-        cubes = self.cubes + 3 * h * squares + 3 * h**2 * ones + n * h**3
-        fourths = self.fourths + 4 * h * self.cubes + 6 * h**2 * squares + 4 * h**3 * ones + n * h**4
+        h2 = h**2
+        h3 = h2 * h
+        cubes = self.cubes + 3 * h * squares + 3 * h2 * ones + n * h3
+        fourths = self.fourths + 4 * h * self.cubes + 6 * h2 * squares + 4 * h3 * ones + n * (h2 * h2)
         return cubes, fourths
 
     def copy(self) -> Tails:
@@ -135,10 +137,14 @@ class Moments:
             return
         total = self.count + other.count
         step = other.mean - self.mean
-        self._merge_tails(other, self.mean + step * (other.count / total))
-        weight = self.count * other.count / total
-        self.comoment += other.comoment + step[..., self.pairs[0]] * step[..., self.pairs[1]] * weight
-        self.mean += step * (other.count / total)
+        mean = self.mean + step * (other.count / total)
+        self._merge_tails(other, mean)
+        products = step.take(self.pairs[0], axis=-1)
+        products *= step.take(self.pairs[1], axis=-1)
+        products *= self.count * other.count / total
+        products += other.comoment
+        self.comoment += products
+        self.mean[...] = mean
         self.count = total
 
     def _merge_tails(self, other: Moments, mean: NDArray[np.float64]) -> None:
@@ -146,7 +152,7 @@ class Moments:
         if self.tails is None or other.tails is None:
             self.tails = None
             return
-        centre = mean[..., self.tails.followed]
+        centre = mean.take(self.tails.followed, axis=-1)
         own, more = self.tails.about(centre, self), other.tails.about(centre, other)
         self.tails.cubes, self.tails.fourths, self.tails.shift = own[0] + more[0], own[1] + more[1], centre
 

@@ -18,6 +18,7 @@ class Communicator(Protocol):
     def distribute(
         self,
         next_task: Callable[[], Any],
+        left: Callable[[int], int],
         work: Callable[[Any, Callable[[], None]], Any],
         on_result: Callable[[int, Any, Any], None],
         stopping: Callable[[], bool],

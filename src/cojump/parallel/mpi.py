@@ -1,8 +1,8 @@
 """The only importer of mpi4py: ranks that share a list of tasks.
 
 Rank 0 hands out tasks, folds results and computes like the others: it looks for messages between two pieces of its
-own work. Every other rank asks for its next task before it starts the one in hand, so it never waits for rank 0.
-A rank that is told to stop (a signal may reach one rank only) tells rank 0, and rank 0 tells all the others. No rank
+own work. Every other rank asks for its next task before it starts the one in hand, so it does not wait for rank 0 as
+long as there are tasks enough. A rank that is told to stop (a signal may reach one rank only) tells rank 0, and rank 0 tells all the others. No rank
 ever blocks inside MPI: signals are heard, and a rank that waits leaves its core to one that works.
 """
 
@@ -180,6 +180,7 @@ class World:
     def distribute(
         self,
         next_task: Callable[[], Any],
+        left: Callable[[int], int],
         work: Callable[[Any, Callable[[], None]], Any],
         on_result: Callable[[int, Any, Any], None],
         stopping: Callable[[], bool],
@@ -190,6 +191,8 @@ class World:
         ----------
         next_task : callable () -> task or None
             Called on rank 0; None when there is none any more.
+        left : callable (most) -> int
+            Called on rank 0: how many tasks there still may be; what is more than ``most`` need not be counted.
         work : callable (task, poll) -> result
             Calls ``poll()`` often; it serves the other ranks and raises Interrupted when the job is to stop: ``work``
             then returns what it has.
@@ -207,7 +210,7 @@ class World:
         from mpi4py import MPI
 
         side = (
-            TaskServer(self._comm, MPI.Status(), next_task, on_result, stopping)
+            TaskServer(self._comm, MPI.Status(), next_task, left, on_result, stopping)
             if self.rank == 0
             else TaskWorker(self._comm, stopping)
         )

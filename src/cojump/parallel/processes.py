@@ -72,6 +72,7 @@ class Processes(Alone):
     def distribute(
         self,
         next_task: Callable[[], Any],
+        left: Callable[[int], int],
         work: Callable[[Any, Callable[[], None]], Any],
         on_result: Callable[[int, Any, Any], None],
         stopping: Callable[[], bool],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
@@ -20,16 +20,20 @@ _TASK, _HALT, _GOODBYE = "task", "halt", "goodbye"
 _SPINS, _FIRST_NAP, _LONGEST_NAP = 20, 1e-4, 5e-3
 """How often a rank that waits looks before it sleeps, and for how long (s) it then sleeps between two looks."""
 
+_OVERSLEPT = 0.125
+"""A nap in parts of the time that was waited before it: no rank waits longer than it must by more than that."""
+
 
 def wait_for(ready: Callable[[], bool]) -> None:
     """Return when ``ready()``; the core is left to others, and signals are heard."""
     for _ in range(_SPINS):
         if ready():
             return
-    nap = _FIRST_NAP
+    waited = 0.0
     while not ready():
+        nap = min(max(_FIRST_NAP, _OVERSLEPT * waited), _LONGEST_NAP)
         time.sleep(nap)
-        nap = min(1.5 * nap, _LONGEST_NAP)
+        waited += nap
 
 
 class TaskWorker:
@@ -93,19 +97,27 @@ class TaskWorker:
 
 
 class TaskServer:
-    """Rank 0 while tasks are out."""
+    """Rank 0 while tasks are out.
+
+    As long as there are tasks enough a rank has its next one before it needs it. The last ones are given to ranks that
+    have nothing else: one that waits behind the task in hand would keep all others waiting for the two of them.
+    """
 
     def __init__(
         self,
         comm: Any,
         status: Any,
         next_task: Callable[[], Any],
+        left: Callable[[int], int],
         on_result: Callable[[int, Any, Any], None],
         stopping: Callable[[], bool],
     ) -> None:
-        self._comm, self._next_task, self._on_result, self._stopping = comm, next_task, on_result, stopping
+        self._comm, self._next_task, self._left = comm, next_task, left
+        self._on_result, self._stopping = on_result, stopping
         self._status = status  # an empty MPI.Status
         self._working = set(range(1, comm.size))
+        self._in_hand: Counter[int] = Counter()
+        self._held: set[int] = set()
         self._halted = False
 
     def _take(self) -> Any:
@@ -118,14 +130,27 @@ class TaskServer:
             for rank in self._working:
                 self._comm.send((_HALT, None), dest=rank, tag=_ORDER)
 
+    def _give(self, rank: int) -> None:
+        """Answer a request."""
+        task = self._take()
+        self._in_hand[rank] += task is not None
+        self._comm.send((_TASK, task), dest=rank, tag=_ORDER)
+
     def _answer_one(self) -> None:
         """Receive the message that a probe has seen and act on it."""
         source, tag = self._status.Get_source(), self._status.Get_tag()
         message = self._comm.recv(source=source, tag=tag)
         if tag == _REQUEST:
-            self._comm.send((_TASK, self._take()), dest=source, tag=_ORDER)
+            if self._in_hand[source] and self._left(self._comm.size) < self._comm.size:
+                self._held.add(source)
+            else:
+                self._give(source)
         elif tag == _RESULT:
             self._on_result(source, *message)
+            self._in_hand[source] -= 1
+            if source in self._held:
+                self._held.discard(source)
+                self._give(source)
         elif tag == _STOP:
             self._halt()
         else:

@@ -212,6 +212,12 @@ class Flow:
             (_LocalTerm(model, jump), model.mode_index(jump.mode), 0.5 if jump.emits else -0.5)
             for jump in model.mode_jumps.values()
         ]
+        jumps = [*((term, None) for term in self._local), *((jump, mode) for jump, mode, _ in self._mode_jumps)]
+        self._jumps = [
+            _Jumps([one for one in jumps if one[0].block == b], block.levels) for b, block in enumerate(model.blocks)
+        ]
+        self._one = [(h + h.conj().T) / 2 for h in self._one]
+        self._alone = not (self._two or self._potentials or self._collective or self._couplings)
         M = len(model.modes)
         self._poles, self._drives = np.zeros(M, dtype=complex), np.zeros(M, dtype=complex)
         for energy in model.mode_energies:
@@ -223,6 +229,8 @@ class Flow:
 
     def hamiltonians(self, r: Densities, amplitudes: Amplitudes = NO_MODES) -> Densities:
         """H_b(r, α): the one-particle Hamiltonian of each block in the field of all others and of the modes."""
+        if self._alone:
+            return self._one
         fields: Densities = [h.copy() for h in self._one]
         for b, c, term in self._two:
             g, A, B = term.strength, term.first, term.second
@@ -247,6 +255,8 @@ class Flow:
 
     def modes(self, r: Densities, amplitudes: Amplitudes) -> Amplitudes:
         """(M,) dα/dt = -(iω + κ/2) α - iη - i Σ_b (N_b/N) <y_b>_b."""
+        if not len(self._poles):
+            return NO_MODES
         change = -self._poles * amplitudes - 1j * self._drives
         for mode, matrices in self._couplings:
             change[mode] -= 1j * sum(self._shares[b] * np.trace(y @ r[b]) for b, y in matrices.items())
@@ -257,16 +267,40 @@ class Flow:
 
     def __call__(self, r: Densities, amplitudes: Amplitudes = NO_MODES) -> Densities:
         """Time derivatives of the density matrices ``r``."""
-        rates: list[tuple[_LocalTerm, float]] = [(term, term.rate(r)) for term in self._local]
-        rates += [(jump, abs(amplitudes[mode]) ** 2 * jump.rate(r)) for jump, mode, _ in self._mode_jumps]
-        # -iH - ½ Σ_l Γ_l² j†j of each block, which acts from the left, and its adjoint from the right
-        effective = [-1j * h for h in self.hamiltonians(r, amplitudes)]
-        for jump, rate in rates:
-            effective[jump.block] -= (0.5 * rate) * jump.square
-        change = [g @ rho + rho @ g.conj().T for g, rho in zip(effective, r, strict=True)]
-        for jump, rate in rates:
-            change[jump.block] += rate * (jump.j @ r[jump.block] @ jump.j_dagger)
+        change = []
+        for h, rho, jumps in zip(self.hamiltonians(r, amplitudes), r, self._jumps, strict=True):
+            # -iH - ½ Σ_l Γ_l² j†j acts from the left, and its adjoint from the right
+            rates = jumps.rates(r, amplitudes)
+            effective = -1j * h - jumps.decay(rates)
+            change.append(effective @ rho + rho @ effective.conj().T + jumps.gain(rates, rho))
         return change
+
+
+class _Jumps:
+    """All jumps of one particle of a block side by side, for the products of small matrices cost their calls."""
+
+    def __init__(self, terms: list[tuple[_LocalTerm, int | None]], levels: int) -> None:
+        self._terms = terms
+        self._j = np.array([term.j for term, _ in terms], dtype=complex).reshape(-1, levels)
+        self._daggers = np.array([term.j_dagger for term, _ in terms], dtype=complex).reshape(-1, levels, levels)
+        self._halves = 0.5 * np.array([term.square for term, _ in terms], dtype=complex).reshape(-1, levels**2)
+        self._shape = levels, levels
+
+    def rates(self, r: Densities, amplitudes: Amplitudes) -> Array:
+        """(n,) Γ², of a jump that takes a quantum along or leaves one |α|² Γ²."""
+        found = [t.rate(r) if mode is None else abs(amplitudes[mode]) ** 2 * t.rate(r) for t, mode in self._terms]
+        return np.array(found)
+
+    def decay(self, rates: Array) -> NDArray[np.complex128]:
+        """(d, d) ½ Σ_l Γ_l² j†j."""
+        made: NDArray[np.complex128] = np.dot(rates, self._halves).reshape(self._shape)
+        return made
+
+    def gain(self, rates: Array, rho: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        """(d, d) Σ_l Γ_l² j ρ j†."""
+        moved = (self._j @ rho).reshape(self._daggers.shape) @ self._daggers
+        made: NDArray[np.complex128] = np.dot(rates, moved.reshape(self._halves.shape)).reshape(self._shape)
+        return made
 
 
 class _LocalTerm:
