@@ -7,8 +7,9 @@ import cojump as cj
 from cojump.trajectories import counting_engine, polynomial_tables
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.kernel_cache import compiled
-from cojump.trajectories.kernels.polynomial_bands import BANDS, HI, LO, UNKNOWN, apply_bands
+from cojump.trajectories.kernels.polynomial_bands import BANDS, HI, LO, UNKNOWN, apply_bands, whole_window
 from cojump.trajectories.kernels.polynomial_state import settle
+from cojump.trajectories.kernels.vectors import LANES
 from cojump.trajectories.polynomial_engine import PolynomialEngine
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
@@ -120,7 +121,16 @@ def test_a_row_of_the_series_is_h_eff_times_the_state(name):
         assert settle(engine._h_eff, work, engine._room, 0.0, 3)
         lo, hi = int(where[LO]), int(where[HI])
         work.taylor_re[0, :lo] = work.taylor_im[0, :lo] = work.taylor_re[0, hi:] = work.taylor_im[0, hi:] = 0.0
-        norm2 = apply_bands(work.taylor_re, work.taylor_im, np.int64(0), lo, hi, 0.5, engine._h_eff, 0.2, 0.1)
+        h, t = engine._h_eff, engine._h_eff.tables
+        wide_lo, wide_hi = whole_window(lo, hi, 0, lo, hi)
+        assert wide_lo == lo <= hi <= wide_hi < hi + LANES
+        assert (wide_hi - wide_lo) % LANES == 0
+        work.taylor_re[1] = work.taylor_im[1] = np.nan
+        start, stride = t.start[two_J] - t.first[two_J], t.cells[two_J] + LANES
+        bands = t.values, start, stride, t.shift, t.real[-1], t.end[-1]
+        norm2 = apply_bands(work.taylor_re, work.taylor_im, np.int64(0), lo, wide_hi, 0.5, *bands, h.width, 0.2, 0.1)
+        beside = work.taylor_re[1, [*range(lo - h.width, lo), *range(hi, wide_hi + h.width)]]
+        np.testing.assert_array_equal(beside, 0.0)
         _, _, after = engine._seen(work.taylor_re[1], work.taylor_im[1])
         H = program_matrix(engine.basis.sector(labels).h_eff).toarray()
         expected = -0.5j * (H @ ket - (0.2 - 0.1j) * ket)
@@ -170,7 +180,8 @@ def test_pauses_and_tables_have_no_influence(monkeypatch):
 
 def test_a_series_that_comes_to_the_end_of_its_tables_is_thrown_away(monkeypatch):
     """It begins anew with wider tables: the trajectory is that of wide ones from the beginning."""
-    model, state = two_axes(120)
+    model, _ = two_axes(120)
+    state = cj.tilted(model, np.pi / 2, 0.0)  # one amplitude in the frame of the bands: its window grows
     times = TIMES / 4
     wide = PolynomialEngine(model, state, times, 1e-9).run(1, 0)
     monkeypatch.setattr(counting_engine, "FIRST_REACH", 1)

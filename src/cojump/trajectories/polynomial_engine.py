@@ -14,6 +14,7 @@ from ..tools.types import Array
 from .counting_engine import CountingEngine
 from .kernels.common import PAD
 from .kernels.polynomial_bands import TWO_J, WIDE_HI, WIDE_LO, PolynomialHeff, PolynomialRoom
+from .kernels.vectors import LANES
 from .polynomial_tables import PolynomialTables
 from .product_moves import Ket
 from .product_sectors import Box
@@ -37,11 +38,12 @@ class PolynomialEngine(CountingEngine):
     ) -> None:
         super().__init__(model, state, times, tolerance, snapshots)
         self.tables = PolynomialTables(self.basis)
-        cells = model.size + 1 + 2 * self.tables.width
+        cells = model.size + 1 + 2 * self.tables.width + LANES  # a window may end beyond its sector
         self._where = np.zeros(6, dtype=np.int64)
         self._work = work_space(cells, len(model.jumps))
         self._room = PolynomialRoom(
             waiting=np.zeros(3, dtype=np.int64),
+            norm2=np.zeros(1),
             phi_re=np.zeros(cells),
             phi_im=np.zeros(cells),
             filled=np.full(3, -1),
@@ -50,7 +52,7 @@ class PolynomialEngine(CountingEngine):
 
     def _read(self) -> None:
         t = self.tables
-        self._h_eff = PolynomialHeff(self._n_channels > 0, t.N, t.width, t.read(), t.jumps, self._where)
+        self._h_eff = PolynomialHeff(self._n_channels > 0, t.N, t.lead, t.width, t.read(), t.jumps, self._where)
 
     def _labels(self, numbers: list[int]) -> Labels:
         return (numbers[0],)
@@ -71,6 +73,7 @@ class PolynomialEngine(CountingEngine):
         first = (self.tables.N - two_J) // 2 + PAD
         self._work.new_re[first + lo : first + hi], self._work.new_im[first + lo : first + hi] = ket.real, ket.imag
         self._room.waiting[:] = two_J, first + lo, first + hi
+        self._room.norm2[0] = np.vdot(ket, ket).real
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state in its window: the label, the window, and the amplitudes."""

@@ -17,6 +17,7 @@ from ..model import LocalJump
 from ..tools.types import Array, Matrix
 from .kernels.common import PAD
 from .kernels.polynomial_bands import UNKNOWN, BandTables
+from .kernels.vectors import LANES
 from .polynomial_rates import PolynomialRate, sum_of_bands
 from .product_sectors import ProductBasis
 from .spin_tables import SpinRates, collective_rates, hamiltonian_of, local_rates, stacked_jumps
@@ -50,6 +51,13 @@ class PolynomialTables:
     ----------
     basis : ProductBasis
         Of one block of two levels, whose functions are diagonal in its main frame or polynomials of Δ.
+
+    Attributes
+    ----------
+    lead : int
+        How far H_eff, or a Γ, leads at most.
+    width : int
+        The same in whole vectors.
     """
 
     def __init__(self, basis: ProductBasis) -> None:
@@ -84,7 +92,8 @@ class PolynomialTables:
         used = [p for p in (*self._polynomials, *self._potentials) if p is not None]
         self._beyond = 2 * max((p.degree for p in used), default=0) + 4
         self._kept = self._found()
-        self.width = max(PAD, *(int(np.abs(kept.shift).max(initial=0)) for kept in self._kept))
+        self.lead = max(PAD, *(int(np.abs(kept.shift).max(initial=0)) for kept in self._kept))
+        self.width = -(-self.lead // LANES) * LANES
         ends = np.cumsum([0, *(len(kept.shift) for kept in self._kept)])
         self._rows = 2 + int(ends[-1])
         own = [*self._kept[1:], self._kept[0]]  # those of H_eff are written first and named last
@@ -117,13 +126,13 @@ class PolynomialTables:
         if self.nbytes > MEMORY:
             t.start[:], self._used = UNKNOWN, 0
             self._tables = t = t._replace(values=np.empty(0))
-        i0, margin = (self.N - two_J) // 2, (reach + _MARGIN) * self.width
+        i0, margin = (self.N - two_J) // 2, (reach + 1 + _MARGIN) * self.lead + LANES
         lo, hi = lo - margin, hi + margin
         if t.start[two_J] != UNKNOWN:  # a state has come from its edge
             known = int(t.first[two_J]) - self.width
             lo, hi = min(lo, known), max(hi, known + int(t.cells[two_J]))
         lo, hi = max(lo - i0, 0), min(hi - i0, two_J + 1)
-        made = self._values(two_J, lo, hi)
+        made = np.pad(self._values(two_J, lo, hi), ((0, 0), (0, LANES)))
         if self._used + made.size > t.values.size:
             longer = np.empty(max(2 * t.values.size, self._used + 4 * made.size))
             longer[: self._used] = t.values[: self._used]

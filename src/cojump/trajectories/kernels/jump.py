@@ -157,13 +157,19 @@ def general_jump(N, two_J, outcome, j_re, j_im, lo, hi, rest_re, rest_im, to_re,
 
 
 @njit(**OPTIONS)
+def _square(x):
+    """|x|²."""
+    return x.real * x.real + x.imag * x.imag
+
+
+@njit(**OPTIONS)
 def _vector(J, y, moments):
     """<V> and <V†V> of V = (y_uu - y_dd) J_z + y_ud J_+ + y_du J_-."""
     norm2, z, zz, plus, z_plus, two = moments
     along, up, down = y[0] - y[3], y[1], y[2]
     mean = along * z + up * plus + down * np.conj(plus)
     planar = J * (J + 1.0) * norm2 - zz
-    square = abs(along) ** 2 * zz + abs(up) ** 2 * (planar - z) + abs(down) ** 2 * (planar + z)
+    square = _square(along) * zz + _square(up) * (planar - z) + _square(down) * (planar + z)
     # <J_z J_+>, <J_z J_-> and <J_-²>
     crossed = np.conj(along) * up * (z_plus + 0.5 * plus) + np.conj(along) * down * np.conj(z_plus - 0.5 * plus)
     crossed += np.conj(up) * down * np.conj(two)
@@ -175,7 +181,7 @@ def _entries(y_re, y_im):
     """The entries uu, ud, du, dd of a matrix, and the sum of their squares."""
     y = complex(y_re[0, 0], y_im[0, 0]), complex(y_re[0, 1], y_im[0, 1])
     z = complex(y_re[1, 0], y_im[1, 0]), complex(y_re[1, 1], y_im[1, 1])
-    return y + z, abs(y[0]) ** 2 + abs(y[1]) ** 2 + abs(z[0]) ** 2 + abs(z[1]) ** 2
+    return y + z, _square(y[0]) + _square(y[1]) + _square(z[0]) + _square(z[1])
 
 
 @njit(**OPTIONS)
@@ -190,7 +196,7 @@ def general_weights(N, two_J, j_re, j_im, moments, weights):
     norm2, z, _, plus, _, _ = moments
     mean, square = _vector(J, y, moments)
     trace = y[0] + y[3]
-    up, down = abs(y[0]) ** 2 + abs(y[2]) ** 2, abs(y[1]) ** 2 + abs(y[3]) ** 2  # j†j
+    up, down = _square(y[0]) + _square(y[2]), _square(y[1]) + _square(y[3])  # j†j
     flip = 2.0 * ((np.conj(y[0]) * y[1] + np.conj(y[2]) * y[3]) * plus).real
     low, high = removal_shares(N, two_J)
     least = CERTAIN * N * size * norm2
@@ -198,10 +204,10 @@ def general_weights(N, two_J, j_re, j_im, moments, weights):
     total_high = high * ((up + down) * (J + 1.0) * norm2 - (up - down) * z - flip)
     weights[0] = total_low
     if two_J > 1:
-        weights[0] = low / two_J * (J * J * abs(trace) ** 2 * norm2 + 2.0 * J * (np.conj(trace) * mean).real + square)
+        weights[0] = low / two_J * (J * J * _square(trace) * norm2 + 2.0 * J * (np.conj(trace) * mean).real + square)
     weights[1] = total_low - weights[0]
     one_more = J + 1.0
-    weights[2] = one_more * one_more * abs(trace) ** 2 * norm2 - 2.0 * one_more * (np.conj(trace) * mean).real + square
+    weights[2] = one_more * one_more * _square(trace) * norm2 - 2.0 * one_more * (np.conj(trace) * mean).real + square
     weights[2] *= high / (two_J + 2.0)
     weights[3] = total_high - weights[2]
     for k in range(4):
@@ -217,7 +223,7 @@ def collective_weight(N, two_J, y_re, y_im, moments):
     y, size = _entries(y_re, y_im)
     mean, square = _vector(J, y, moments)
     trace = 0.5 * N * (y[0] + y[3])
-    weight = abs(trace) ** 2 * moments[0] + 2.0 * (np.conj(trace) * mean).real + square
+    weight = _square(trace) * moments[0] + 2.0 * (np.conj(trace) * mean).real + square
     return weight, not weight < CERTAIN * size * N * N * moments[0]
 
 

@@ -39,7 +39,8 @@ class BandTables(NamedTuple):
     start, first, cells : (N + 1,)
         By 2J: where the tables begin in ``values`` (or UNKNOWN); position of their first cell; their cells.
     values : flat
-        Row after row of ``cells`` elements: ENERGY, HALF_RATE, the bands of H_eff, and those of each Γ.
+        Row after row of ``cells`` elements and a vector of zeros: ENERGY, HALF_RATE, the bands of H_eff, and those of
+        each Γ.
     shift : (K,)
         How far each band leads: element p is <p|.|p + shift>.
     begin, real, end : (L + 1,)
@@ -67,8 +68,10 @@ class PolynomialHeff(NamedTuple):
     ----------
     has_jumps : bool
     N : int
+    lead : int
+        How far H_eff, or a Γ, leads at most.
     width : int
-        How far H_eff leads at most; cells on each side of a window that are zero.
+        Cells on each side of a window that are zero: whole vectors, at least ``lead``.
     tables : BandTables
     jumps : SpinJumps
         Γ of those that are polynomials is 1 here.
@@ -78,6 +81,7 @@ class PolynomialHeff(NamedTuple):
 
     has_jumps: bool
     N: int
+    lead: int
     width: int
     tables: BandTables
     jumps: SpinJumps
@@ -91,12 +95,15 @@ class PolynomialRoom(NamedTuple):
     ----------
     waiting : (3,) int
         2J and window of the state in ``new``, where position p has p - PAD particles up.
+    norm2 : (1,)
+        |ψ|² of that state.
     phi_re, phi_im : (cells,)
         Γψ.
     filled : (3,)
     """
 
     waiting: Integers
+    norm2: Floats
     phi_re: Floats
     phi_im: Floats
     filled: Integers
@@ -109,86 +116,94 @@ def sector_ends(h_eff, two_J):
     return first, first + two_J + 1
 
 
-@njit(**OPTIONS)
-def clear_cells(rows_re, rows_im, last_row, lo, hi, wide_lo, wide_hi, width):
-    """Zero rows 0..last_row on the cells of wide_lo..wide_hi and ``width`` beside it that are not in lo..hi."""
-    for k in range(last_row + 1):
-        for p in range(wide_lo - width, lo):
-            rows_re[k, p] = 0.0
-            rows_im[k, p] = 0.0
-        for p in range(hi, wide_hi + width):
-            rows_re[k, p] = 0.0
-            rows_im[k, p] = 0.0
+@njit(inline="always", **OPTIONS)
+def whole_window(lo, hi, reach, first, last):
+    """A window wider by ``reach`` on each side, as far as the sector goes; whole vectors, which may end beyond it."""
+    lo, hi = max(lo - reach, first), min(hi + reach, last)
+    size = (hi - lo + LANES - 1) // LANES * LANES
+    lo = max(min(lo, last - size), first)
+    return lo, lo + size
 
 
 @njit(**OPTIONS)
-def next_window(h_eff, re, im, lo, hi, least):
-    """The window that H_eff leads to from all amplitudes whose weight is above ``least``, as far as tables go."""
-    a, b, where, tables = lo, hi, h_eff.where, h_eff.tables
-    while a < b and re[a] * re[a] + im[a] * im[a] <= least:
-        a += 1
-    while b > a and re[b - 1] * re[b - 1] + im[b - 1] * im[b - 1] <= least:
-        b -= 1
-    first, last = sector_ends(h_eff, where[TWO_J])
-    a, b = max(a - h_eff.width, first), min(b + h_eff.width, last)
-    first = tables.first[where[TWO_J]]
-    last = first + tables.cells[where[TWO_J]]
-    if a < first or b > last:
-        where[CUT] = 1
-        a, b = max(a, first), min(b, last)
-    return min(a, lo), max(b, hi)
+def within_tables(h_eff, lo, hi):
+    """Whether the tables have all that a window of the sector leads to, or comes from."""
+    two_J = h_eff.where[TWO_J]
+    first, last = sector_ends(h_eff, two_J)
+    known = h_eff.tables.first[two_J]
+    lead = h_eff.lead
+    return known <= max(lo - lead, first) and known + h_eff.tables.cells[two_J] >= min(hi + lead, last)
+
+
+@njit(inline="always", **OPTIONS)
+def weight_at_ends(re, im, lo, hi, reach, first, last):
+    """|ψ|² on the ``reach`` outermost cells at each end of a window behind which the sector goes on."""
+    square = spread(0.0)
+    if lo > first:
+        for p in range(lo, lo + reach, LANES):
+            x, y = load(re, p, lo + reach - p), load(im, p, lo + reach - p)
+            square = fused(x, x, fused(y, y, square))
+    if hi < last:
+        for p in range(hi - reach, hi, LANES):
+            x, y = load(re, p, hi - p), load(im, p, hi - p)
+            square = fused(x, x, fused(y, y, square))
+    return total(square)
+
+
+@njit(inline="always", **OPTIONS)
+def _bands_times(values, at, stride, shift, begin, real, end, re, im, p, a, b):
+    """What is added to a + ib at eight cells by bands begin..end, whose elements for these cells begin at ``at``."""
+    for k in range(begin, real):
+        v = load(values, at + k * stride, LANES)
+        a = fused(v, load(re, p + shift[k], LANES), a)
+        b = fused(v, load(im, p + shift[k], LANES), b)
+    for k in range(real, end):
+        v = load(values, at + k * stride, LANES)
+        a = fused(-v, load(im, p + shift[k], LANES), a)
+        b = fused(v, load(re, p + shift[k], LANES), b)
+    return a, b
 
 
 @njit(**OPTIONS)
-def product_of(tables, two_J, which, re, im, lo, hi, to_re, to_im):
-    """The bands of ``which`` times a state, on lo..hi; the state is zero beside its window."""
-    stride, values, shift = tables.cells[two_J], tables.values, tables.shift
-    start = tables.start[two_J] + BANDS * stride - tables.first[two_J]
-    begin, real, end = tables.begin[which], tables.real[which], tables.end[which]
+def product_of(values, start, stride, shift, begin, real, end, re, im, lo, hi, to_re, to_im):
+    """Bands begin..end times a state, on lo..hi, whole vectors; the state is zero beside its window."""
     for p in range(lo, hi, LANES):
-        n, a, b = hi - p, spread(0.0), spread(0.0)
-        for k in range(begin, real):
-            v = load(values, start + k * stride + p, n)
-            a = fused(v, load(re, p + shift[k], n), a)
-            b = fused(v, load(im, p + shift[k], n), b)
-        for k in range(real, end):
-            v = load(values, start + k * stride + p, n)
-            a = fused(-v, load(im, p + shift[k], n), a)
-            b = fused(v, load(re, p + shift[k], n), b)
-        store(to_re, p, n, a)
-        store(to_im, p, n, b)
+        at = start + BANDS * stride + p
+        a, b = _bands_times(values, at, stride, shift, begin, real, end, re, im, p, spread(0.0), spread(0.0))
+        store(to_re, p, LANES, a)
+        store(to_im, p, LANES, b)
 
 
 @njit(**OPTIONS)
-def apply_bands(rows_re, rows_im, order, lo, hi, unit, h_eff, shift, half_shift):
-    """Taylor row order + 1 on lo..hi, as apply_real makes it; zeroes the cells beside. Returns its squared norm."""
-    tables, two_J = h_eff.tables, h_eff.where[TWO_J]
-    stride, values, far, L = tables.cells[two_J], tables.values, tables.shift, tables.begin.size - 1
-    begin, real, end = tables.begin[L], tables.real[L], tables.end[L]
-    start = tables.start[two_J] - tables.first[two_J]
+def apply_bands(
+    rows_re, rows_im, order, lo, hi, unit, values, start, stride, far, real, end, beside, shift, half_shift
+):
+    """Taylor row order + 1 on lo..hi, whole vectors, as apply_real makes it; zeroes ``beside`` cells on each side.
+
+    The table of the sector begins at start + lo, with ``stride`` cells in each row; bands 0..real of H_eff have real
+    elements, real..end imaginary ones. Returns the squared norm of the new row.
+    """
     scale, shifts, half_shifts = spread(unit * (1.0 / (order + 1.0))), spread(shift), spread(half_shift)
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
     square_re = square_im = spread(0.0)
     for p in range(lo, hi, LANES):
-        n = hi - p
-        energy, gain = load(values, start + p, n) - shifts, half_shifts - load(values, start + stride + p, n)
-        x, y = load(re, p, n), load(im, p, n)
+        at = start + p
+        energy, gain = load(values, at, LANES) - shifts, half_shifts - load(values, at + stride, LANES)
+        x, y = load(re, p, LANES), load(im, p, LANES)
         h_re, h_im = fused(energy, x, -(gain * y)), fused(energy, y, gain * x)
-        for k in range(begin, real):
-            v = load(values, start + (BANDS + k) * stride + p, n)
-            h_re = fused(v, load(re, p + far[k], n), h_re)
-            h_im = fused(v, load(im, p + far[k], n), h_im)
-        for k in range(real, end):
-            v = load(values, start + (BANDS + k) * stride + p, n)
-            h_re = fused(-v, load(im, p + far[k], n), h_re)
-            h_im = fused(v, load(re, p + far[k], n), h_im)
+        h_re, h_im = _bands_times(
+            values, at + BANDS * stride, stride, far, np.int64(0), real, end, re, im, p, h_re, h_im
+        )
         a, b = scale * h_im, -(scale * h_re)
-        store(to_re, p, n, a)
-        store(to_im, p, n, b)
+        store(to_re, p, LANES, a)
+        store(to_im, p, LANES, b)
         square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
-    for p in range(h_eff.width):
-        to_re[lo - 1 - p] = to_im[lo - 1 - p] = 0.0
-        to_re[hi + p] = to_im[hi + p] = 0.0
+    zero = spread(0.0)
+    for p in range(0, beside, LANES):
+        store(to_re, lo - beside + p, LANES, zero)
+        store(to_im, lo - beside + p, LANES, zero)
+        store(to_re, hi + p, LANES, zero)
+        store(to_im, hi + p, LANES, zero)
     return total(square_re + square_im)
 
 

@@ -8,11 +8,11 @@ from numba import njit
 from .common import NO_JUMP, NO_NUMBER, OPTIONS, PAD
 from .moments import spin_moments
 from .polynomial_bands import CUT, HI, LO, TWO_J, UNKNOWN, WIDE_HI, WIDE_LO, behind_pad, product_of, sector_ends
-from .propagate import norm_squared
 from .series import LEFT_OUT
 from .sparse_state import tail_of  # noqa: F401 - the same for both
 from .spin_jump import make_jump, weigh
-from .window import clear_beside, trim
+from .vectors import LANES, fused, load, spread, store, total
+from .window import clear_beside, trim, write_scaled
 
 
 def cells(h_eff):
@@ -37,22 +37,17 @@ def is_cut_short(h_eff):
 
 def settle(h_eff, work, room, tail, reach):
     """Make the state in ``new`` the one of the next step, normalised, without its tails; False if tables are needed."""
-    where, tables, waiting = h_eff.where, h_eff.tables, room.waiting
-    re, im, two_J = work.new_re, work.new_im, waiting[0]
-    lo, hi = trim(re, im, waiting[1], waiting[2], 0.5 * tail * norm_squared(re, im, waiting[1], waiting[2]))
-    beyond, margin = behind_pad(h_eff), reach * h_eff.width
-    first, last = sector_ends(h_eff, two_J)
-    known = tables.first[two_J]
+    where, tables, two_J, norm2 = h_eff.where, h_eff.tables, room.waiting[0], room.norm2[0]
     if tables.start[two_J] == UNKNOWN:
         return False
+    lo, hi = trim(work.new_re, work.new_im, room.waiting[1], room.waiting[2], 0.5 * tail * norm2)
+    beyond, margin = behind_pad(h_eff), (reach + 1) * h_eff.lead + LANES
+    first, last = sector_ends(h_eff, two_J)
+    known = tables.first[two_J]
     if known > max(lo + beyond - margin, first) or known + tables.cells[two_J] < min(hi + beyond + margin, last):
         return False
-    factor = 1.0 / np.sqrt(norm_squared(re, im, lo, hi))
-    from_re, from_im = re[lo:hi], im[lo:hi]
-    to_re, to_im = work.taylor_re[0, lo + beyond : hi + beyond], work.taylor_im[0, lo + beyond : hi + beyond]
-    for p in range(to_re.size):
-        to_re[p] = factor * from_re[p]
-        to_im[p] = factor * from_im[p]
+    to_re, to_im = work.taylor_re[0, beyond:], work.taylor_im[0, beyond:]
+    write_scaled(work.new_re, work.new_im, lo, hi, 1.0 / np.sqrt(norm2), to_re, to_im)
     where[TWO_J], where[CUT] = two_J, 0
     where[LO] = where[WIDE_LO] = lo + beyond
     where[HI] = where[WIDE_HI] = hi + beyond
@@ -61,12 +56,15 @@ def settle(h_eff, work, room, tail, reach):
 
 def set_aside(h_eff, work, re, im, room):
     """Copy a state to where the state after a jump lies."""
-    where, beyond = h_eff.where, behind_pad(h_eff)
+    where, beyond, square = h_eff.where, behind_pad(h_eff), spread(0.0)
     lo, hi = where[WIDE_LO], where[WIDE_HI]
-    for p in range(lo, hi):
-        work.new_re[p - beyond] = re[p]
-        work.new_im[p - beyond] = im[p]
+    for p in range(lo, hi, LANES):
+        x, y = load(re, p, hi - p), load(im, p, hi - p)
+        store(work.new_re, p - beyond, hi - p, x)
+        store(work.new_im, p - beyond, hi - p, y)
+        square = fused(x, x, fused(y, y, square))
     room.waiting[0], room.waiting[1], room.waiting[2] = where[TWO_J], lo - beyond, hi - beyond
+    room.norm2[0] = total(square)
 
 
 def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
@@ -94,15 +92,28 @@ def _grams(N, two_J, re, im, lo, hi, made):
             made[b, a] = np.conj(made[a, b])
 
 
-@njit(**OPTIONS)
+@njit(inline="always", **OPTIONS)
 def _with_gamma(h_eff, channel, re, im, lo, hi, room):
-    """Γψ of a jump whose Γ is a polynomial, in ``phi``; its window."""
+    """Γψ of a jump whose Γ is a polynomial, in ``phi``; its window. The state is zero beside lo..hi."""
     tables, two_J = h_eff.tables, h_eff.where[TWO_J]
-    first, reach = tables.first[two_J], tables.reach[channel]
-    clear_beside(re, im, lo, hi, 2 * reach)
-    lo, hi = max(lo - reach, first), min(hi + reach, first + tables.cells[two_J])
-    clear_beside(room.phi_re, room.phi_im, lo, hi, PAD)
-    product_of(tables, two_J, channel, re, im, lo, hi, room.phi_re, room.phi_im)
+    first, last = sector_ends(h_eff, two_J)
+    reach, stride = tables.reach[channel], tables.cells[two_J] + LANES
+    lo, hi = max(lo - reach, first), min(hi + reach, last)
+    product_of(
+        tables.values,
+        tables.start[two_J] - tables.first[two_J],
+        stride,
+        tables.shift,
+        tables.begin[channel],
+        tables.real[channel],
+        tables.end[channel],
+        re,
+        im,
+        lo,
+        hi,
+        room.phi_re,
+        room.phi_im,
+    )
     return lo, hi
 
 
@@ -129,27 +140,28 @@ def jumped(h_eff, work, room, norm2, tolerance, u):
     return _perform(h_eff, work, room, norm2, tolerance, u)
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def _perform(h_eff, work, room, norm2, tolerance, u):
     where, jumps, beyond, weights = h_eff.where, h_eff.jumps, behind_pad(h_eff), work.weights
     N, two_J, tables = h_eff.N, where[TWO_J], h_eff.tables
     least = (LEFT_OUT * tolerance) ** 2 * norm2
     lo, hi = trim(work.out_re, work.out_im, where[WIDE_LO], where[WIDE_HI], least)
-    clear_beside(work.out_re, work.out_im, lo, hi, PAD)
+    clear_beside(work.out_re, work.out_im, lo, hi, h_eff.width + LANES)
     re, im = work.out_re[beyond:], work.out_im[beyond:]
     phi_re, phi_im = room.phi_re[beyond:], room.phi_im[beyond:]
-    total, made, made_lo, made_hi = 0.0, -1, lo, hi
+    sum_of_all, made, left_behind, made_lo, made_hi = 0.0, -1, -1, lo, hi
     for l in range(jumps.kind.size):
-        if tables.begin[l] < tables.end[l]:
+        rated, from_lo, from_hi, from_re, from_im = tables.begin[l] < tables.end[l], lo, hi, re, im
+        if rated:
             made = l
             made_lo, made_hi = _with_gamma(h_eff, l, work.out_re, work.out_im, lo, hi, room)
-            weigh(N, jumps, work, l, two_J, phi_re, phi_im, made_lo - beyond, made_hi - beyond, weights[l])
-        else:
-            weigh(N, jumps, work, l, two_J, re, im, lo - beyond, hi - beyond, weights[l])
-        total += weights[l, 0] + weights[l, 1] + weights[l, 2] + weights[l, 3]
-    if not total < np.inf:
+            from_lo, from_hi, from_re, from_im = made_lo, made_hi, phi_re, phi_im
+        if weigh(N, jumps, work, l, two_J, from_re, from_im, from_lo - beyond, from_hi - beyond, rated, weights[l]):
+            left_behind = l
+        sum_of_all += weights[l, 0] + weights[l, 1] + weights[l, 2] + weights[l, 3]
+    if not sum_of_all < np.inf:
         return NO_NUMBER
-    channel, outcome = _outcome_at(weights, u * total)
+    channel, outcome = _outcome_at(weights, u * sum_of_all)
     if channel < 0:
         return channel
     from_re, from_im = re, im
@@ -158,11 +170,22 @@ def _perform(h_eff, work, room, norm2, tolerance, u):
             made_lo, made_hi = _with_gamma(h_eff, channel, work.out_re, work.out_im, lo, hi, room)
         lo, hi, from_re, from_im = made_lo, made_hi, phi_re, phi_im
     new_two_J, lo, hi, weight = make_jump(
-        N, jumps, work, channel, outcome, two_J, from_re, from_im, lo - beyond, hi - beyond, True
+        N,
+        jumps,
+        work,
+        channel,
+        outcome,
+        two_J,
+        from_re,
+        from_im,
+        lo - beyond,
+        hi - beyond,
+        left_behind != channel,
     )
     if not weight > 0.0:
         return NO_NUMBER
     room.waiting[0], room.waiting[1], room.waiting[2] = new_two_J, lo, hi
+    room.norm2[0] = weight
     return channel
 
 

@@ -13,7 +13,18 @@ from .common import MAX_ORDER, OPTIONS, PAD
 from .lattice import LENGTH, LatticeHeff
 from .lattice_rows import apply_lattice, change_weights, overlap_of_rows, write_hull
 from .pattern_rows import KEPT_CELLS, PatternHeff, apply_rows, keep_rows
-from .polynomial_bands import WIDE_HI, WIDE_LO, PolynomialHeff, apply_bands, clear_cells, next_window
+from .polynomial_bands import (
+    CUT,
+    TWO_J,
+    WIDE_HI,
+    WIDE_LO,
+    PolynomialHeff,
+    apply_bands,
+    sector_ends,
+    weight_at_ends,
+    whole_window,
+    within_tables,
+)
 from .program import apply_columns, apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
 from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
@@ -180,7 +191,11 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             matrix = h_eff.sectors.h_eff[here]
             beyond = h_eff.matrices.imaginary[matrix]
         elif of_bands:
-            first, last, band, constant = lo, hi, 0, 0.0
+            band, constant, where, tables = 0, 0.0, h_eff.where, h_eff.tables
+            first, last = sector_ends(h_eff, where[TWO_J])
+            values, far, stride = tables.values, tables.shift, tables.cells[where[TWO_J]] + LANES
+            start = tables.start[where[TWO_J]] - tables.first[where[TWO_J]]
+            n_real, n_bands, lead = tables.real[-1], tables.end[-1], tables.reach[-1]
         else:
             first, last, band, constant = PAD, PAD + h_eff.diagonal.size, 0, 0.0
         rows_re, rows_im, norms = work.taylor_re, work.taylor_im, work.norms
@@ -196,7 +211,11 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             wide_lo, wide_hi = _widened(lo, hi, room, first, last)
             _blank(rows_re, rows_im, np.int64(0), np.int64(0), lo, hi, wide_lo, wide_hi)
         elif of_bands:
-            clear_cells(rows_re, rows_im, np.int64(0), lo, hi, lo, hi, h_eff.width)
+            room = lead
+            wide_lo, wide_hi = whole_window(lo, hi, room, first, last)
+            _blank(rows_re, rows_im, np.int64(0), np.int64(0), lo, hi, wide_lo - h_eff.width, wide_hi + h_eff.width)
+            if not within_tables(h_eff, wide_lo, wide_hi):
+                where[CUT] = 1
         energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
         unit = _power_of_two(guessed_horizon(rate_shift, waiting, most))
         # the order is no literal 0, for which every kernel would be compiled once more
@@ -222,12 +241,23 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     (BESIDE_ROWS * tolerance / power) ** 2,
                 )
             elif of_bands:
-                least = (LEFT_OUT * tolerance / power) ** 2 / (wide_hi - wide_lo)
-                more_lo, more_hi = next_window(h_eff, rows_re[order], rows_im[order], wide_lo, wide_hi, least)
-                if more_lo < wide_lo or more_hi > wide_hi:
-                    clear_cells(rows_re, rows_im, order, wide_lo, wide_hi, more_lo, more_hi, h_eff.width)
-                    wide_lo, wide_hi = more_lo, more_hi
-                norm2 = apply_bands(rows_re, rows_im, order, wide_lo, wide_hi, unit, h_eff, shift, half_shift)
+                norm2 = apply_bands(
+                    rows_re,
+                    rows_im,
+                    order,
+                    wide_lo,
+                    wide_hi,
+                    unit,
+                    values,
+                    start,
+                    stride,
+                    far,
+                    n_real,
+                    n_bands,
+                    h_eff.width,
+                    shift,
+                    half_shift,
+                )
             elif of_rows:
                 least = (LEFT_OUT * tolerance / power) ** 2 / (hi - lo)
                 norm2, hi = apply_rows(rows_re, rows_im, np.int64(order), lo, hi, unit, h_eff, shift, half_shift, least)
@@ -404,6 +434,20 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     _blank(rows_re, rows_im, np.int64(0), order, wide_lo, wide_hi, more_lo, more_hi)
                     wide_lo, wide_hi = more_lo, more_hi
                     continue
+            elif of_bands and order > 0 and where[CUT] == 0:
+                # the first row has no amplitudes at the ends
+                least = LEFT_OUT * tolerance / power
+                if weight_at_ends(rows_re[order], rows_im[order], wide_lo, wide_hi, lead, first, last) > least * least:
+                    room *= 2
+                    more_lo, more_hi = whole_window(wide_lo, wide_hi, room, first, last)
+                    if within_tables(h_eff, more_lo, more_hi):
+                        beside = h_eff.width
+                        _blank(
+                            rows_re, rows_im, np.int64(0), order, wide_lo, wide_hi, more_lo - beside, more_hi + beside
+                        )
+                        wide_lo, wide_hi = more_lo, more_hi
+                        continue
+                    where[CUT] = 1
             order += 1
             if norms[order] > LARGE:
                 _, exponent = math.frexp(norms[order])
@@ -440,7 +484,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             inner = h_eff.box.n[h_eff.box.n.size - 1]
             write_hull(h_eff.elements.spans, hi - lo, h_eff.elements.row[LENGTH], inner, order, work.hull, work.shape)
         if of_bands:
-            h_eff.where[WIDE_LO], h_eff.where[WIDE_HI] = wide_lo, wide_hi
+            where[WIDE_LO], where[WIDE_HI] = wide_lo, min(wide_hi, last)
         return order, horizon, energy, rate, curvature, shift, rate_shift, unit, wide_lo, wide_hi
 
     return expanded

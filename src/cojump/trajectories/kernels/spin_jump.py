@@ -22,20 +22,27 @@ from .window import SHARE, trim, write_scaled
 
 
 @njit(inline="always", **OPTIONS)
-def weigh(N, jumps, work, channel, two_J, re, im, lo, hi, weights):
-    """Weights |Kψ|² of the outcomes of a channel."""
+def weigh(N, jumps, work, channel, two_J, re, im, lo, hi, rated, weights):
+    """Weights |Kψ|² of the outcomes of a channel; whether ``rest`` has what its particle leaves behind.
+
+    ``rated``: the state given is Γψ, and Γ as the jump has it is 1.
+    """
     kind = jumps.kind[channel]
     weights[:] = 0.0
     if kind in (GENERAL, SELF_EXCLUDED):
         rest_re, rest_im = work.rest_re, work.rest_im
-        leave_behind(jumps.gamma[channel], jumps.gamma_rest[channel], re, im, lo, hi, rest_re, rest_im)
+        if not rated:
+            leave_behind(jumps.gamma[channel], jumps.gamma_rest[channel], re, im, lo, hi, rest_re, rest_im)
         if kind == GENERAL:
-            moments = spin_moments(N, two_J, rest_re[1], rest_im[1], lo, hi)
+            moments = spin_moments(N, two_J, re if rated else rest_re[1], im if rated else rest_im[1], lo, hi)
             if general_weights(N, two_J, jumps.j_re[channel], jumps.j_im[channel], moments, weights):
-                return
+                return not rated
+        if rated:
+            leave_behind(jumps.gamma[channel], jumps.gamma_rest[channel], re, im, lo, hi, rest_re, rest_im)
         for outcome in range(4):
             weights[outcome] = _general(N, jumps, work, channel, outcome, two_J, lo, hi)[1]
-    elif kind == COLLECTIVE:
+        return True
+    if kind == COLLECTIVE:
         moments = spin_moments(N, two_J, re, im, lo, hi)
         weights[0], certain = collective_weight(N, two_J, jumps.j_re[channel], jumps.j_im[channel], moments)
         if not certain:
@@ -44,6 +51,7 @@ def weigh(N, jumps, work, channel, two_J, re, im, lo, hi, weights):
         down, collective = _is_down(kind), kind in (COLLECTIVE_DOWN, COLLECTIVE_UP)
         strength, gamma = jumps.strength[channel], jumps.gamma[channel]
         ladder_weights(N, two_J, down, collective, strength, gamma, re, im, lo, hi, weights)
+    return False
 
 
 @njit(inline="always", **OPTIONS)
@@ -55,7 +63,7 @@ def _choose(N, jumps, work, two_J, re, im, lo, hi, u):
     weights = work.weights
     total = 0.0
     for l in range(jumps.kind.size):
-        weigh(N, jumps, work, l, two_J, re, im, lo, hi, weights[l])
+        weigh(N, jumps, work, l, two_J, re, im, lo, hi, False, weights[l])
         total += weights[l, 0] + weights[l, 1] + weights[l, 2] + weights[l, 3]
     if not total < np.inf:
         return NO_NUMBER, -1

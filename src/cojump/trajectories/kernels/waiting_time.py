@@ -139,7 +139,7 @@ def no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting,
     return Step(time, found, lost, horizon, order, lo, hi, unit, summed, norm2, energy, rate)
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def lone_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
     """One no_jump_step, for Python."""
     return no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)

@@ -36,9 +36,10 @@ def write_scaled(from_re, from_im, lo, hi, factor, to_re, to_im):
 @njit(**OPTIONS)
 def clear_beside(re, im, lo, hi, cells):
     """Zero ``cells`` cells on each side of lo..hi, as far as there are any."""
-    for p in range(max(lo - cells, 0), lo):
-        re[p] = 0.0
-        im[p] = 0.0
-    for p in range(hi, min(hi + cells, re.size)):
-        re[p] = 0.0
-        im[p] = 0.0
+    zero, first, last = spread(0.0), max(lo - cells, 0), min(hi + cells, re.size)
+    for p in range(first, lo, LANES):
+        store(re, p, lo - p, zero)
+        store(im, p, lo - p, zero)
+    for p in range(hi, last, LANES):
+        store(re, p, last - p, zero)
+        store(im, p, last - p, zero)
