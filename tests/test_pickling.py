@@ -165,6 +165,10 @@ def held():
     yield from (result.distribution("spins"), result.callback("J"))
     yield cj.trajectory(model, state, TIMES, seed=1, index=0, states=True)
     yield cj.master_equation(model, state, TIMES, keep=True)
+    watched, chosen = MODELS["boundary_time_crystal"](), {"decay": cj.unravelling.homodyne(0.0, 0.5)}
+    yield (one := cj.trajectory(watched, cj.tilted(watched, 1, 0), TIMES, seed=1, index=0, unravelling=chosen))
+    yield one.record
+    yield cj.conditional(watched, cj.tilted(watched, 1, 0), TIMES, one.record, unravelling=chosen)
 
 
 def test_all_other_objects():

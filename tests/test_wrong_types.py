@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache, partial
 from unittest.mock import MagicMock
@@ -178,8 +179,8 @@ def calls():
             },
         ),
         (cj.ModeLoss, {"kappa": 1.0, "mode": "m", "thermal": 0.1, "name": "loss"}),
-        (cj.unravelling.counting, {}),
-        (cj.unravelling.shifted, {"beta": 1j}),
+        (cj.unravelling.counting, {"efficiency": 0.5}),
+        (cj.unravelling.shifted, {"beta": 1j, "efficiency": 0.5}),
         (cj.unravelling.homodyne, {"phase": 0.3, "efficiency": 1.0, "error": 1e-3, "record": [0.1, 0.2]}),
         (cj.unravelling.heterodyne, {"efficiency": 1.0, "error": 1e-3, "record": [[0.1, 0.2]]}),
         (cj.Potential, {"phi": np.abs, "argument": {S: Z}, "derivatives": (np.sign,), "factor": 2.0}),
@@ -288,6 +289,20 @@ def calls():
         (
             cj.master_equation,
             {**common, "tolerance": 1e-10, "memory": 4.0, "applications": 1e7, "progress": False, "keep": True},
+        ),
+        (
+            cj.conditional,
+            {
+                **common,
+                "model": replace(model, jumps=[replace(model.jumps[0], name=S)]),
+                "record": {S: [0.5]},
+                "unravelling": {S: cj.unravelling.counting(0.5)},
+                "tolerance": 1e-10,
+                "memory": 4.0,
+                "applications": 1e7,
+                "progress": False,
+                "keep": True,
+            },
         ),
         (cj.steady_state, {"model": model, "state": None, "memory": 4.0, "progress": False}),
         (cj.spectrum.gap, {"model": model, "state": state, "symmetry": None, "memory": 4.0}),
@@ -501,6 +516,7 @@ INNER = {
     "cojump.model.modes.ModeCoupling": "matrices",
     "cojump.model.potential.Potential": "argument",
     "cojump.model.constituents.Constituents.linear": "matrices",
+    "cojump.theory.conditional.conditional": "record",
 }
 
 

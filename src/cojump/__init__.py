@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .results import reduced_states as reduced
     from .storage.result_file import load, save
     from .theory import attractors, bounds, fluctuations, spectrum
+    from .theory.conditional import conditional
     from .theory.master_equation import master_equation
     from .theory.mean_field import mean_field
     from .theory.steady_state import steady_state
@@ -89,6 +90,7 @@ _HOMES = {
     "g2": "ensemble.two_time",
     "mean_field": "theory.mean_field",
     "master_equation": "theory.master_equation",
+    "conditional": "theory.conditional",
     "steady_state": "theory.steady_state",
     "to_qutip": "model.to_qutip",
     "load": "storage.result_file",
@@ -164,6 +166,7 @@ __all__ = [
     "g2",
     "mean_field",
     "master_equation",
+    "conditional",
     "steady_state",
     "to_qutip",
     "load",

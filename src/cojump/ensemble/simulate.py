@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from ..errors import SimulationInterrupted
 from ..model import Model
 from ..model.channels import channel_names
-from ..model.unravelled import record_labels
+from ..model.unravelled import all_ways, record_labels
 from ..model.unravellings import Unravelling
 from ..parallel.processes import Processes, checked_workers
 from ..results.result import Result
@@ -365,4 +365,5 @@ def trajectory(
     assert one.jumps is not None
     named = record_labels(point.unravelled), tuple(channel_names(model))
     measured = one.mean, one.sectors, one.jumps, one.records
-    return Trajectory(point.times, model.labels, *measured, *named, states=tuple(seen))
+    ways = all_ways(model, chosen)
+    return Trajectory(point.times, model.labels, *measured, *named, states=tuple(seen), unravelling=ways)

@@ -15,7 +15,7 @@ from .hamiltonian import OneBody
 from .jumps import CollectiveJump
 from .model import Model
 from .modes import ModeLoss
-from .unravellings import Counting, Diffusive, Shifted, Unravelling
+from .unravellings import Clicks, Counting, Diffusive, Shifted, Unravelling
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,6 +65,47 @@ def unravelled(model: Model, chosen: Mapping[str, Unravelling], times: NDArray[n
     if not chosen:
         return model
     jumps, hamiltonian = list(model.jumps), list(model.hamiltonian)
+    for place, (called, way) in chosen_ways(model, chosen).items():
+        jump = jumps[place]
+        if not isinstance(jump, CollectiveJump | ModeLoss):
+            raise UnsupportedError(
+                "A local jump takes the state to other sectors and is counted always: unravelling has "
+                f"{checks.shown(jump.name)}, which is a {type(jump).__name__}"
+            )
+        if isinstance(way, Clicks) and way.seen < 1:
+            raise UnsupportedError(
+                f"Trajectories count all jumps: keep each click with the probability {way.seen:g} and give the "
+                f"efficiency to cojump.conditional in place of {called}"
+            )
+        if model.is_driven and not isinstance(way, Counting):
+            raise UnsupportedError(
+                f"Only counting is possible in a model with envelopes: {called} is {way._title().lower()}"
+            )
+        if isinstance(way, Diffusive):
+            if way.record is not None:
+                check_record(f"{called}.record", way.record, way, times)
+            kind = ObservedJump if isinstance(jump, CollectiveJump) else ObservedLoss
+            jumps[place] = kind(**{**vars(jump), "detection": way})
+        elif isinstance(jump, ModeLoss):
+            jumps[place] = _from_reference(jump, way)
+        elif isinstance(way, Shifted) and way.beta != 0:
+            jumps[place], terms = _shifted(model, jump, way.beta, called)
+            hamiltonian += terms
+    made = replace(model, hamiltonian=hamiltonian, jumps=jumps)
+    _check_references(made)
+    _check_given(made)
+    return made
+
+
+def chosen_ways(model: Model, chosen: Mapping[str, Unravelling]) -> dict[int, tuple[str, Unravelling]]:
+    """How each jump that is named is detected, by its place, and what that choice is called in messages.
+
+    Raises
+    ------
+    ArgumentError, UnsupportedError
+        About ``unravelling``, if a jump has no such name, or cannot be detected so.
+    """
+    found: dict[int, tuple[str, Unravelling]] = {}
     names = {jump.name: i for i, jump in enumerate(model.jumps) if jump.name is not None}
     for name, way in chosen.items():
         called = f"unravelling[{checks.shown(name)}]"
@@ -73,43 +114,31 @@ def unravelled(model: Model, chosen: Mapping[str, Unravelling], times: NDArray[n
             raise ArgumentError("unravelling", f"have names of jumps as keys: {known}", f"one is {checks.shown(name)}")
         if not isinstance(way, Unravelling):
             raise ArgumentError(called, "be made by a function of cojump.unravelling", f"it is {checks.shown(way)}")
-        jump = jumps[names[name]]
-        if not isinstance(jump, CollectiveJump | ModeLoss):
-            raise UnsupportedError(
-                "A local jump takes the state to other sectors and is counted always: unravelling has "
-                f"{checks.shown(name)}, which is a {type(jump).__name__}"
-            )
+        jump = model.jumps[names[name]]
         if isinstance(jump, CollectiveJump) and jump.has_rate and not isinstance(way, Counting):
             raise UnsupportedError(f"A collective jump with an operator-valued rate can be counted alone: {called}")
-        if model.is_driven and not isinstance(way, Counting):
-            raise UnsupportedError(
-                f"Only counting is possible in a model with envelopes: {called} is {way._title().lower()}"
-            )
-        if isinstance(way, Diffusive):
-            _check_record(called, way, times)
-            kind = ObservedJump if isinstance(jump, CollectiveJump) else ObservedLoss
-            if isinstance(jump, ModeLoss) and jump.thermal > 0:
-                raise UnsupportedError(f"Light of a mode with thermal quanta can be counted alone: {called}")
-            jumps[names[name]] = kind(**{**vars(jump), "detection": way})
-        elif isinstance(jump, ModeLoss):
-            jumps[names[name]] = _from_reference(jump, way)
-        elif isinstance(way, Shifted) and way.beta != 0:
-            jumps[names[name]], terms = _shifted(model, jump, way.beta, called)
-            hamiltonian += terms
-    made = replace(model, hamiltonian=hamiltonian, jumps=jumps)
-    _check_references(made)
-    _check_given(made)
-    return made
+        if isinstance(jump, ModeLoss) and jump.thermal > 0 and isinstance(way, Diffusive):
+            raise UnsupportedError(f"Light of a mode with thermal quanta can be counted alone: {called}")
+        found[names[name]] = called, way
+    return found
 
 
-def _check_record(name: str, way: Diffusive, times: NDArray[np.float64]) -> None:
-    if way.record is None:
-        return
+def all_ways(model: Model, chosen: Mapping[str, Unravelling]) -> dict[str, Unravelling]:
+    """How each jump with a name is detected in a trajectory, those that are counted if nothing is said included.
+
+    The loss of a mode is not among these: its jumps are counted from a reference that moves.
+    """
+    counted = {jump.name: Counting() for jump in model.jumps if jump.name and not isinstance(jump, ModeLoss)}
+    return {**counted, **chosen}
+
+
+def check_record(name: str, record: NDArray[np.float64], way: Diffusive, times: NDArray[np.float64]) -> None:
+    """Refuse a record of another shape than that of a detector at output times."""
     channels = len(way.phases)
     shape = (len(times),) if channels == 1 else (len(times), channels)
-    if way.record.shape != shape:
+    if record.shape != shape:
         rule = f"have the shape {shape}, one entry for each output time"
-        raise ArgumentError(f"{name}.record", rule, f"its shape is {way.record.shape}")
+        raise ArgumentError(name, rule, f"its shape is {record.shape}")
 
 
 def _from_reference(jump: ModeLoss, way: Unravelling) -> ModeLoss:

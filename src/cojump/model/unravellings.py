@@ -26,29 +26,61 @@ from ..tools.summaries import Summarised
 __all__ = ["Unravelling", "counting", "heterodyne", "homodyne", "shifted"]
 
 
-class Unravelling(Summarised):
+class Unravelling(Summarised, ABC):
     """How a jump is detected; made by the functions of ``cojump.unravelling``."""
+
+    @property
+    @abstractmethod
+    def seen(self) -> float:
+        """Efficiency: the share of the light that is seen."""
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Clicks(Unravelling):
+    """A detection with clicks.
+
+    Attributes
+    ----------
+    efficiency : float or None
+        None for 1: with it a run is what it was before there were others.
+    """
+
+    efficiency: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.efficiency is not None:
+            efficiency = checks.number("efficiency", self.efficiency, 0, 1)
+            object.__setattr__(self, "efficiency", None if efficiency == 1 else efficiency)
+
+    @property
+    def seen(self) -> float:
+        """Efficiency: the share of the jumps that are seen."""
+        return 1.0 if self.efficiency is None else self.efficiency
+
+    def _share(self) -> str:
+        return "" if self.efficiency is None else f", efficiency {self.efficiency:g}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Counting(Unravelling):
+class Counting(Clicks):
     """Photon counting, see :func:`counting`."""
 
     def _title(self) -> str:
-        return "Photon counting"
+        return f"Photon counting{self._share()}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Shifted(Unravelling):
+class Shifted(Clicks):
     """Counting of L + β, see :func:`shifted`."""
 
     beta: complex
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         object.__setattr__(self, "beta", checks.complex_number("beta", self.beta))
 
     def _title(self) -> str:
-        return f"Counting of L + β, β = {self.beta if self.beta.imag else self.beta.real:.6g}"
+        return f"Counting of L + β, β = {self.beta if self.beta.imag else self.beta.real:.6g}{self._share()}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -68,6 +100,11 @@ class Diffusive(Unravelling, ABC):
             rule = "be given for the efficiency 1 alone (else the state that belongs to it is mixed)"
             raise ArgumentError("record", rule, f"the efficiency is {self.efficiency:g}")
         object.__setattr__(self, "record", checks.array("record", self.record, real=True).astype(float))
+
+    @property
+    def seen(self) -> float:
+        """Efficiency: the share of the light that is seen."""
+        return self.efficiency
 
     @property
     @abstractmethod
@@ -120,12 +157,18 @@ class Heterodyne(Diffusive):
         return f"{name}.x", f"{name}.y"
 
 
-def counting() -> Counting:
+def counting(efficiency: float = 1.0) -> Counting:
     """Photon counting: each jump L is a click, L = √(κ(1+n̄)) a and √(κ n̄) a† of the loss of a mode.
 
     Collective jumps are counted anyway. Of the loss of a mode trajectories count the jumps of a - β with a reference β
     that follows <a>, because they are few at any number of photons; with this choice real photons are counted, as many
     as leave: n̄, κ<a†a> in a unit of time, and a run takes so much longer.
+
+    Parameters
+    ----------
+    efficiency : float
+        The share of the jumps that the detector sees. Below 1 it belongs to :func:`cojump.conditional` alone: the
+        clicks of a trajectory, each of them kept with this probability, are the record of such a detector.
 
     Examples
     --------
@@ -138,10 +181,10 @@ def counting() -> Counting:
     >>> len(one.jumps), len(photons.jumps)
     (3, 23)
     """
-    return Counting()
+    return Counting(efficiency=efficiency)
 
 
-def shifted(beta: complex) -> Shifted:
+def shifted(beta: complex, efficiency: float = 1.0) -> Shifted:
     """Counting of L + β instead of L: the light of the jump on a beam splitter with that of a local oscillator.
 
     The master equation has the freedom L → L + β, H → H - (i/2)(β* L - β L†), so every engine runs it without loss.
@@ -152,6 +195,8 @@ def shifted(beta: complex) -> Shifted:
     ----------
     beta : complex
         In units of L, the root of a rate. <L> grows as √N, and so does a β that is to compare with it.
+    efficiency : float
+        As for :func:`counting`.
 
     Examples
     --------
@@ -161,7 +206,7 @@ def shifted(beta: complex) -> Shifted:
     >>> len(one.jumps) > 80  # |β|² = 25 in a unit of time, and those of the spins
     True
     """
-    return Shifted(beta)
+    return Shifted(beta, efficiency=efficiency)
 
 
 def homodyne(

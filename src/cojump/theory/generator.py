@@ -31,7 +31,7 @@ from .final_density import FinalDensity
 from .fock_growth import in_words
 from .generator_frames import Frame, frames_of
 from .packed_states import Packing, packed, unpacked
-from .sector_maps import SectorMaps, entries_of, matrix_of, terms
+from .sector_maps import SectorMaps, entries_of, matrix_of, sided_matrix, terms
 from .sector_states import SectorStates
 
 GIB = 2.0**30
@@ -161,6 +161,22 @@ class Generator(SectorStates):
             for operators, frame in zip(self._operators, self.frames, strict=True)
         ]
         return lambda vector: self._applied(maps, vector)
+
+    def emitted(self, jump: int, labels: Labels) -> list[csr_array]:
+        """The operators of a collective jump without a rate of its own, or of the loss of a mode, in the first frame.
+
+        Those of a mode are of b = a - γ.
+        """
+        frame, operators = self.frames[0], self._operators[0]
+        own = frame.jumps.index(jump) if frame.jumps else jump
+        if own in frame.model.mode_losses:
+            return operators.mode_jumps(own, labels)
+        return [operators.collective_jump(own, labels)]
+
+    def sided(self, operator: Callable[[Labels], csr_array], *, stored: bool) -> csr_array | SectorMaps:
+        """The map ρ → C ρ + ρ C† of an operator in the first frame, as a matrix or without one."""
+        blocks = {labels: operator(labels) for labels in self.packing.dims}
+        return (sided_matrix if stored else SectorMaps.sided)(self.packing, blocks)
 
     def _applied(self, maps: Sequence[Any], vector: Array) -> Array:
         change: Array = maps[0] @ vector

@@ -6,7 +6,7 @@ the model, the states and the basis with the trajectories and nothing of their t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -15,68 +15,32 @@ import numpy as np
 from numpy.typing import ArrayLike
 from threadpoolctl import threadpool_limits
 
-from ..basis.distribution import Distribution
-from ..basis.fock_space import FockSpace
-from ..basis.particle_removal import Label
-from ..basis.sector_densities import block_densities, labels_of_any
 from ..errors import ArgumentError, ConvergenceError
 from ..model import Model
 from ..model.collective_average import CollectiveAverage, average_of, emitted
-from ..model.final_states import Final, FinalStates
-from ..model.mixtures import Mixture, check_mixture, starts_of
-from ..model.spin_squeezing import Squeezing, squeezing_from
+from ..model.final_states import FinalStates
+from ..model.mixtures import Mixture
 from ..model.states import State
 from ..tools import checks
 from ..tools.checks import check_times
 from ..tools.progress import Percentage
 from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
-from .evolution import Evolved, Limits, evolved, least_vectors
-from .exact_moments import ExactMoments, Photons, moments_at_end, moments_of, order_parameters_of, photons_of
-from .final_density import FinalDensity, density_of, described_method
-from .fock_growth import spaces_for_path
-from .generator import GIB, Generator, check_unknowns
+from .evolution import Limits, evolved
+from .exact_moments import moments_at_end, moments_of
+from .final_density import FinalDensity, described_method
 from .populations import Populations, checked_method, populations_for
 from .regression import Regression, regression_from
-from .sector_states import SectorStates
+from .solved import SolvedStates, Start, reading
 from .two_time import Coincidences, TwoTime, check_span, check_taus
-
-_Read = tuple[Array, FinalDensity | None]
-_Reading = Callable[[SectorStates], Callable[[Array], _Read]]
-"""What is read at the output times."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Exact(ExactMoments):
+class Exact(SolvedStates):
     """The solution of the master equation. Averages are per block, (1/N_b) Σ_k, as in the results of trajectories.
 
-    Attributes
-    ----------
-    times, labels, n_particles, mean, second
-        As for :class:`ExactMoments`, of the A averages "block.x".
-    sectors : tuple of S tuples of labels
-        The sectors, one label for each block: 2J for two levels.
-    sector_weights : (T, S) array
-        Probability of each sector.
-    tolerance : float
-        As given.
-    model, state
-        As given.
-    final : FinalDensity
-        The density matrix at the last time, which another master equation can go on from.
-    fock : mapping of str to int
-        How many Fock states of each mode were kept in the end, counted from a displaced vacuum.
+    Its attributes are those of :class:`cojump.theory.solved.SolvedStates`.
     """
-
-    sectors: tuple[tuple[Label, ...], ...]
-    sector_weights: Array
-    tolerance: float
-    model: Model
-    state: State | Mixture | Final
-    fock: dict[str, int]
-    _photons: Array
-    _end: FinalDensity
-    _kept: tuple[FinalDensity, ...] = ()
 
     @property
     def method(self) -> str:
@@ -128,62 +92,6 @@ class Exact(ExactMoments):
             return replace(self._end, reference=ends_of(paths(self.model, self.state, self.times[-1:])))
         except (ArgumentError, ConvergenceError):  # after a steady state, or where mean field cannot be followed
             return self._end
-
-    @property
-    def densities(self) -> tuple[FinalDensity, ...]:
-        """The density matrix at each output time, sector by sector, of a run with ``keep=True``.
-
-        Raises
-        ------
-        ArgumentError
-            If they were not kept.
-        """
-        if not self._kept:
-            raise ArgumentError("densities", "be kept: give `keep=True`", "only that at the last time is, `final`")
-        return self._kept
-
-    @property
-    def known_densities(self) -> tuple[FinalDensity, ...]:
-        """The density matrices that there are: at all output times, or at the last one."""
-        return self._kept or (self._end,)
-
-    def distribution(self, average: str | Mapping[str, ArrayLike]) -> Distribution:
-        """Distribution of the sum Σ_k X^(k) over one block, exactly: at the last time, or at all with ``keep=True``.
-
-        Parameters
-        ----------
-        average : {block: matrix}
-            X, Hermitian: ``{"spins": sigma_z / 2}`` for J_z, ``{"particles": projector(0, 3)}`` for the number of
-            particles in level 0.
-
-        Returns
-        -------
-        Distribution
-
-        Raises
-        ------
-        ArgumentError
-            If it is no average of one block, or the sum has too many values.
-
-        Examples
-        --------
-        >>> model = cj.systems.free_flips(size=4, omega=0.0, rate_up=0.0, rate_down=1.0)
-        >>> exact = cj.master_equation(model, cj.tilted(model, 0, 0), [0, np.log(2)], keep=True)
-        >>> found = exact.distribution({"spins": cj.operators.sigma_z / 2})
-        >>> print(found.M, found.probability.round(6) + 0.0)
-        [-2. -1.  0.  1.  2.] [[0.     0.     0.     0.     1.    ]
-         [0.0625 0.25   0.375  0.25   0.0625]]
-        """
-        states = self.known_densities
-        rows = [state.distribution(average) for state in states]
-        probability = np.array([row for _, row in rows])
-        times = np.array([state.time for state in states])
-        return Distribution(times, rows[0][0], probability, np.zeros_like(probability))
-
-    @property
-    def photons(self) -> Photons:
-        """<a†a>/N of each mode by its name; ArgumentError if there is none."""
-        return photons_of(self.model, self.times, self._photons)
 
     def two_time(
         self,
@@ -299,46 +207,6 @@ class Exact(ExactMoments):
         )
         return regression_from(self.model, there._end, begun, limits, *acting, pairs=pairs)
 
-    def squeezing(self, sums: Mapping[str, Mapping[str, float]] | None = None, *, kind: str = "wineland") -> Squeezing:
-        """Spin squeezing ξ² of each block of two levels, or of weighted sums of blocks; below 1 is squeezed.
-
-        Parameters
-        ----------
-        sums : mapping of str to {block: weight}, optional
-            Sums S = Σ_b w_b S_b of the spins of blocks, by label; each block by itself if it is not given.
-        kind : str
-            "wineland", or "kitagawa_ueda": see :mod:`cojump.model.spin_squeezing`.
-
-        Returns
-        -------
-        Squeezing
-            ``mean`` (T, n).
-
-        Raises
-        ------
-        ArgumentError
-            If a block has not two levels, or an argument breaks a rule.
-
-        Examples
-        --------
-        One-axis twisting, in closed form:
-
-        >>> N, chi, t = 100, 0.1, 1.0
-        >>> model = cj.systems.free_flips(N, omega=0.0, rate_up=0.0, rate_down=0.0, chi=chi)
-        >>> exact = cj.master_equation(model, cj.tilted(model, np.pi / 2, 0), [t])
-        >>> mu = 8 * chi * t / N  # of exp(-i mu S_z²/2)
-        >>> A, B = 1 - np.cos(mu) ** (N - 2), 4 * np.sin(mu / 2) * np.cos(mu / 2) ** (N - 2)
-        >>> V = 1 + (N - 1) / 4 * (A - np.hypot(A, B))
-        >>> print(exact.squeezing(kind="kitagawa_ueda").mean.round(9), round(V, 9))
-        [[0.455397843]] 0.455397843
-        """
-        return squeezing_from(self.model, self.mean, self.covariance, sums, kind)
-
-    @cached_property
-    def order(self) -> ExactMoments:
-        """Moments of the order parameters of the model; ArgumentError if it has none."""
-        return order_parameters_of(self, self.model)
-
 
 def master_equation(
     model: Model,
@@ -425,35 +293,18 @@ def master_equation(
     memory = checks.number("memory", memory, 0)
     applications = checks.number("applications", applications, 1)
     progress, keep = checks.boolean("progress", progress), checks.boolean("keep", keep)
-    check_mixture(model, state, FinalStates, FinalDensity)
-    before: FinalDensity | None = None
-    starts: list[tuple[float, State]] = []
-    if isinstance(state, FinalStates):
-        if not state.states:
-            raise ArgumentError("state", "have final states to go on from", "it has none")
-        # the sectors of the mean of many states are as many as they are in: judged before that is made
-        check_unknowns(model, [], memory, occupied=_labels_of(state))
-        before = density_of(state)
-    elif isinstance(state, FinalDensity):
-        before = state
-    else:
-        assert isinstance(state, State | Mixture)
-        starts = starts_of(state)
-    chosen = populations_for(model, checked_method(method), before or [one for _, one in starts], memory)
-    least, own = least_vectors(model.is_driven), [one for _, one in starts]
-    if chosen is None:
-        spaces = spaces_for_path(model, own, checked) if before is None else before.spaces
-        check_unknowns(model, own, memory, least, spaces, None if before is None else before.occupied)
+    start = Start.given(model, state, memory)
+    chosen = populations_for(model, checked_method(method), start.before or start.own, memory)
+    spaces = start.spaces(checked, memory) if chosen is None else ()
     with (
         threadpool_limits(1),  # the matrices are small: more threads only wait for each other
         Percentage(progress, "the time") as told,
     ):
-        start, limits = starts if before is None else before, Limits(tolerance, memory, applications)
-        reading = _reading(len(checked), memory, keep)
+        limits, read = Limits(tolerance, memory, applications), reading(len(checked), memory, keep)
         if chosen is None:
-            path = _solved(model, start, checked, spaces, limits, told, reading)
+            path = evolved(*start.packed(spaces, memory), checked, read, limits, told)
         else:
-            path = evolved(chosen, (), _populations_of(chosen, start), checked, reading, limits, told)
+            path = evolved(chosen, (), _populations_of(chosen, start), checked, read, limits, told)
     generator = path.generator
     found = np.array([row for row, _ in path.found])
     mean, second, weights, photons = moments_of(found, len(model.labels), len(model.modes))
@@ -468,57 +319,7 @@ def master_equation(
     return Exact(*measured, sectors, weights, tolerance, model, state, fock, photons, last, kept)
 
 
-def _labels_of(final: FinalStates) -> list[list[Label]]:
-    """The labels of each block that occur."""
-    found: list[dict[Label, None]] = [{} for _ in final.blocks]
-    for state in final.states:
-        for factor in state.factors:
-            for b, label in zip(factor.blocks, factor.labels, strict=True):
-                found[b][label] = None
-    return [list(own) for own in found]
-
-
-def _solved(
-    model: Model,
-    start: Sequence[tuple[float, State]] | FinalDensity,
-    times: Array,
-    spaces: Sequence[FockSpace],
-    limits: Limits,
-    told: Callable[[float], None],
-    reading: _Reading,
-) -> Evolved[_Read]:
-    """What the generator's reader gives at the times, beside the state if it is kept, and the last step's generator."""
-    if isinstance(start, FinalDensity):
-        occupied = start.occupied
-    else:
-        occupied = [labels_of_any(block, [s.blocks[b] for _, s in start]) for b, block in enumerate(model.blocks)]
-    generator = Generator(model, occupied, memory=limits.memory, least=least_vectors(model.is_driven), spaces=spaces)
-    if isinstance(start, FinalDensity):
-        vector = generator.taken_up(start)
-    else:
-        vector = np.zeros(generator.packing.size)
-        for weight, one in start:
-            own = [block_densities(block, part) for block, part in zip(model.blocks, one.blocks, strict=True)]
-            vector += weight * generator.start(own, one.amplitudes)
-
-    return evolved(generator, occupied, vector, times, reading, limits, told)
-
-
-def _populations_of(generator: Populations, start: Sequence[tuple[float, State]] | FinalDensity) -> Array:
-    if isinstance(start, FinalDensity):
-        return generator.taken_up(start)
-    return sum((weight * generator.start(one) for weight, one in start), np.zeros(generator.packing.size))
-
-
-def _reading(n_times: int, memory: float, keep: bool) -> _Reading:
-    """Reads moments off a state, and keeps it where that is asked for and fits."""
-
-    def reading(generator: SectorStates) -> Callable[[Array], _Read]:
-        needed = 8.0 * n_times * generator.packing.size / GIB
-        if keep and needed > memory:
-            found = f"{n_times:,} density matrices need {needed:,.1f} GiB"
-            raise ArgumentError("keep", f"be of output times whose density matrices fit in {memory:g} GiB", found)
-        matrix = generator.expectations()
-        return lambda y: (matrix @ y, generator.reached(y.copy(), 0.0) if keep else None)
-
-    return reading
+def _populations_of(generator: Populations, start: Start) -> Array:
+    if start.before is not None:
+        return generator.taken_up(start.before)
+    return sum((weight * generator.start(one) for weight, one in start.states), np.zeros(generator.packing.size))

@@ -6,7 +6,7 @@ need no memory beside ρ, since a sector of dimension D has D² unknowns and ope
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,6 +95,22 @@ def matrix_of(
     return csr_array(coo_array(found, shape=(packing.size, packing.size)))
 
 
+def sided_matrix(packing: Packing, blocks: Mapping[Labels, csr_array]) -> csr_array:
+    """The real matrix of ρ → C ρ + ρ C†, C sector by sector; those that are missing are zero."""
+    rows, columns, data = [], [], []
+    for labels, C in blocks.items():
+        dim, start = packing.dims[labels], packing.slices[labels].start
+        one = eye_array(dim)
+        part = packed_map(kron(C, one, format="csr") + kron(one, C.conj(), format="csr"), dim)
+        rows.append(part.coords[0].astype(np.int64) + start)
+        columns.append(part.coords[1].astype(np.int64) + start)
+        data.append(part.data)
+    if not data:
+        return csr_array((packing.size, packing.size))
+    found = (np.concatenate(data), (np.concatenate(rows), np.concatenate(columns)))
+    return csr_array(coo_array(found, shape=(packing.size, packing.size)))
+
+
 class SectorMaps:
     """The same generator without its matrix: products of the operators of each sector with ρ.
 
@@ -136,6 +152,14 @@ class SectorMaps:
                 else:
                     moves[source].append((target, *_parts(K)))
         self._terms = [(source, drifts[source], moves[source]) for source in packing.dims]
+
+    @classmethod
+    def sided(cls, packing: Packing, blocks: Mapping[Labels, csr_array]) -> SectorMaps:
+        """The map ρ → C ρ + ρ C†, that of H_eff = i C: see :func:`sided_matrix`."""
+        made = cls.__new__(cls)
+        made._packing = packing
+        made._terms = [(labels, _parts(csr_array(1j * C)), []) for labels, C in blocks.items()]
+        return made
 
     @property
     def norm(self) -> float:

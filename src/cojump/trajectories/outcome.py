@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..model.final_states import PartStart
+from ..model.records import Record
+from ..model.unravellings import Diffusive, Unravelling
 from ..tools.labelled import Labelled, last_averages
 from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
@@ -42,6 +44,8 @@ class Trajectory(Labelled):
         Names of all jumps of the model, or their places where they have none.
     states : tuple of T ObservedState
         The state at each output time, see :mod:`cojump.trajectories.observed_state`; none unless it was asked for.
+    unravelling : mapping of str to Unravelling
+        How each jump with a name was detected.
     """
 
     times: NDArray[np.float64]
@@ -53,6 +57,23 @@ class Trajectory(Labelled):
     record_labels: tuple[str, ...] = ()
     jump_names: tuple[str, ...] = ()
     states: tuple[ObservedState, ...] = ()
+    unravelling: Mapping[str, Unravelling] = field(default_factory=dict)
+
+    @property
+    def record(self) -> Record:
+        """What the detectors have shown, by the name of the jump, as :func:`cojump.conditional` takes it.
+
+        Of a current the records, of a jump that is counted the times of its clicks; jumps without a name are left out.
+        So is the loss of a mode for which no way was chosen: its jumps, from a reference that moves, are no photons.
+        """
+        shown: dict[str, NDArray[np.float64]] = {}
+        for name, way in self.unravelling.items():
+            if isinstance(way, Diffusive):
+                columns = [self.records[:, self.record_labels.index(label)] for label in way.labels(name)]
+                shown[name] = np.stack(columns, axis=-1) if len(columns) > 1 else columns[0]
+            else:
+                shown[name] = self.jumps["time"][self.jumps["channel"] == self.jump_names.index(name)]
+        return Record(self.times, self.unravelling, shown)
 
     def _title(self) -> str:
         return f"Trajectory of {counted(len(self.jumps), 'jump')}: {span(self.times)}"
