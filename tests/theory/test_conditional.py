@@ -250,36 +250,38 @@ def test_who_sees_everything_has_the_state_of_the_trajectory(way, most):
 
 
 @pytest.mark.parametrize(
-    ("build", "chosen", "order", "ratio", "n"),
+    ("build", "chosen", "orders", "ratios", "n"),
     [
-        (lambda: crystal(6), {"decay": homodyne(0.4, 0.5, error=0.02)}, 1.0, 3**0.5, 4),
+        (lambda: crystal(6), {"decay": homodyne(0.4, 0.5)}, (0.85, 1.15), (1.3, 2.2), 24),
         pytest.param(
-            two_jumps,
-            {"decay": homodyne(0.9, 0.5, error=0.1), "noise": homodyne(0.6, 0.5, error=0.1)},
-            0.5,
-            1.0,
-            10,
+            *(two_jumps, {"decay": homodyne(0.9, 0.5), "noise": homodyne(0.6, 0.5)}, (0.45, 0.9), (0.9, 1.8), 24),
             marks=pytest.mark.validation,
         ),
     ],
     ids=["one", "not commuting"],
 )
-def test_the_error_by_the_distance_of_the_times_is_the_one_that_is_stated(build, chosen, order, ratio, n):
-    model, fine = build(), np.linspace(0, 1, 513)
-    state, off, told = start_of(model), [], []
-    for index in range(n):
-        shown = cj.trajectory(model, state, fine, seed=3, index=index, unravelling=chosen).records
-        best = cj.conditional(model, state, fine, dict(zip(chosen, shown.T, strict=True)), unravelling=chosen).mean
-        for width in (16, 64):
-            coarse = np.concatenate([np.zeros((1, len(chosen))), shown[1:].reshape(-1, width, len(chosen)).sum(axis=1)])
-            record = dict(zip(chosen, coarse.T, strict=True))
-            known = cj.conditional(model, state, fine[::width], record, unravelling=chosen)
-            off.append(np.sqrt(np.mean((known.mean - best[::width]) ** 2)))
-            told.append(np.sqrt(np.mean(known.resolution**2)))
-    off, told = (np.sqrt(np.mean(np.reshape(one, (n, 2)) ** 2, axis=0)) for one in (off, told))
-    print(off, told)
-    assert abs(np.log(off[1] / off[0]) / np.log(4) - order) < 0.25
-    assert np.all((told / off > 0.7 * ratio) & (told / off < 1.4 * ratio))
+def test_the_error_by_the_distance_of_the_times_is_the_one_that_is_stated(build, chosen, orders, ratios, n):
+    """White noise is a record as good as any: those of trajectories have the same paths, with other weights."""
+    model, fine = build(), np.linspace(0, 1, 257)
+    state, rng = start_of(model), np.random.default_rng(7)
+    shown = rng.normal(0, 1 / 16, (n, 257, len(chosen)))
+    shown[:, 0] = 0
+
+    def along(width):
+        parts = shown[:, 1:].reshape(n, -1, width, len(chosen)).sum(axis=2)
+        records = [
+            {name: np.concatenate([[0], own]) for name, own in zip(chosen, part.T, strict=True)} for part in parts
+        ]
+        return cj.conditional(model, state, fine[::width], records, unravelling=chosen)
+
+    best, off, told = np.array([one.mean for one in along(1)]), [], []
+    for width in (8, 32):
+        known = along(width)
+        off.append(np.sqrt(np.mean((np.array([one.mean for one in known]) - best[:, ::width]) ** 2)))
+        told.append(np.sqrt(np.mean([one.resolution**2 for one in known])))
+    print(off, told, np.array(told) / off)
+    assert orders[0] < np.log(off[1] / off[0]) / np.log(4) < orders[1]
+    assert all(ratios[0] < estimate / error < ratios[1] for estimate, error in zip(told, off, strict=True))
 
 
 def test_a_record_in_two_pieces_gives_what_it_gives_in_one():
@@ -355,7 +357,7 @@ def ensemble(name, n, intervals, end):
 
 def test_trajectories_of_one_record_have_its_state_as_their_mean():
     right = []
-    for name, n in (("measured", 80), ("thinned", 150)):
+    for name, n in (("measured", 150), ("thinned", 150)):
         (found, likelihood), (control, unlikely) = ensemble(name, n, 24, 2.0)
         right.append(found)
         assert control.worst > 6, (name, control)
@@ -387,7 +389,7 @@ def hostile():
     yield eye, {"decay": nan}, "finite entries"
     yield eye, {"decay": np.ones(4)}, "begin with 0 where the first output time is 0"
     yield eye, {"decay": np.array([0, 1e40, 0, 0])}, "would apply its generator|could not be integrated"
-    yield eye, {"decay": "x"}, "array of numbers"
+    yield eye, {"decay": "x"}, "array of real numbers"
     yield eye, {}, "also 'decay', but it has not"
     yield eye, {"other": np.zeros(4)}, r"names of jumps as keys: decay, .* but one is 'other'"
     yield eye, [zeros, {"decay": nan}], r"`record\[1\]\['decay'\]`"
@@ -416,9 +418,9 @@ def test_what_does_not_fit_is_refused_before_any_work():
     with pytest.raises(ArgumentError, match=r"into memory = 4 GiB, but its 10,000,200,001 unknowns need about \d+ GiB"):
         cj.conditional(large, cj.tilted(large, 0.6, 0.3), TIMES, {"decay": np.zeros(4)}, unravelling=chosen)
     many = np.linspace(0, 1, 10**5)
-    middle = crystal(300)
-    given = {"unravelling": chosen, "memory": 0.5, "keep": True}
-    with pytest.raises(ArgumentError, match=r"density matrices fit in 0\.5 GiB"):
+    middle = crystal(30)
+    given = {"unravelling": chosen, "memory": 0.1, "keep": True}
+    with pytest.raises(ArgumentError, match=r"density matrices fit in 0\.1 GiB"):
         cj.conditional(middle, cj.tilted(middle, 0.6, 0.3), many, {"decay": np.zeros(10**5)}, **given)
     for efficiency in (-0.1, 1.1, np.nan, "x"):
         for way in (counting, heterodyne):
