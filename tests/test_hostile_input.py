@@ -334,3 +334,21 @@ def test_what_a_terminal_would_obey_is_escaped():
 
     assert printable("a\x1b[31m\x9b\u202e\udcff") == "a\\x1b[31m\\x9b\\u202e\\udcff"
     assert printable("Γ σ_x ≤ 2") == "Γ σ_x ≤ 2"
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\ud800", "", 3])
+def test_names_that_no_file_can_hold_are_refused_before_the_run(name):
+    """HDF5 has no texts with NUL or with half of a character: such a name once ended in a traceback of `save`."""
+    model = cj.systems.free_flips(3, 0.7, 1.3, 0.8)
+    start = cj.tilted(model, 1, 0)
+    asked = {
+        "squeezing": {S: 1.0},
+        "distribution_of": {S: X},
+        "observables": [{S: X}],
+        "callbacks": lambda state: 1.0,
+    }
+    for option, value in asked.items():
+        with pytest.raises(ArgumentError, match=f"`{option}` must have names .*as keys, but one is"):
+            cj.simulate(model, start, [0.0], n_traj=1, **{option: {name: value}})
+    with pytest.raises(ArgumentError, match=r"`order_parameters` must have names .*as keys, but one is"):
+        cj.Model(model.blocks, order_parameters={name: {S: X}})

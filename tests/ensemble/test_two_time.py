@@ -87,6 +87,15 @@ def test_what_has_no_g2(of, error, match):
         cj.g2(MODEL, STATE, TAUS, of, n_traj=2)
 
 
+def test_more_times_than_anybody_reads_are_refused_at_once():
+    many = np.arange(1.0 * 10**6 + 1)
+    model = cj.systems.free_flips(2, 0.7, 1.3, 0.8)
+    for solved in (cj.master_equation, cj.mean_field):
+        found = solved(model, cj.tilted(model, 1.1, 0.4), [0.0])
+        with pytest.raises(ArgumentError, match="`taus` must be at most 1,000,000 times, but there are 1,000,001"):
+            found.two_time(many, {"spins": Z}, {"spins": Z})
+
+
 def test_ctrl_c_leaves_what_is_finished(monkeypatch):
     whole = run(6, chunk=2)
 

@@ -24,15 +24,17 @@ def closed(N, chi, times, gamma=0.0):
     return least, least / (lost * np.cos(mu / 2) ** (N - 1)) ** 2
 
 
-@pytest.mark.parametrize("gamma", [0.0, 0.05])
-def test_one_axis_twisting_exactly(gamma):
-    N, chi, times = (60 if gamma == 0 else 16), 0.9, [0.1, 0.4, 1.0]
+@pytest.mark.parametrize(
+    ("N", "chi", "gamma", "times"),
+    [(100, 0.9, 0.0, [0.1, 0.4, 1.0]), (1000, 4.0, 0.0, [0.015]), (16, 0.9, 0.05, [0.1, 0.4, 1.0])],
+)
+def test_one_axis_twisting_exactly(N, chi, gamma, times):
     model = twisted(N, chi, gamma)
     exact = cj.master_equation(model, cj.tilted(model, np.pi / 2, 0), times, tolerance=1e-12)
     kitagawa_ueda, wineland = closed(N, chi, times, gamma)
     np.testing.assert_allclose(exact.squeezing(kind="kitagawa_ueda")["s"].mean, kitagawa_ueda, rtol=0, atol=1e-9)
     np.testing.assert_allclose(exact.squeezing()["s"].mean, wineland, rtol=0, atol=1e-9)
-    assert kitagawa_ueda[-1] < 0.5
+    assert kitagawa_ueda[-1] < 0.85
 
 
 @pytest.mark.parametrize(("N", "chi"), [(100, 0.9), (1000, 2.0)])
@@ -138,3 +140,15 @@ def test_weighted_sums_of_blocks_by_trajectories():
     wrong = exact.squeezing({"weighted": {"p": 2.0, "q": -1.5}}, kind="kitagawa_ueda")["weighted"].mean
     value, error = found.kitagawa_ueda["weighted"]
     assert np.abs((value - wrong) / error).max() > 5
+
+
+def test_a_mean_spin_that_vanishes_has_no_squeezing():
+    """Rounding leaves 1e-17 of it, which is no direction, and no ξ² of 1e34."""
+    model = cj.systems.free_flips(4, 0.7, 1.3, 0.8)
+    mixed = cj.product(model, {"spins": np.eye(2) / 2})
+    for kind in ("wineland", "kitagawa_ueda"):
+        for found in (cj.master_equation(model, mixed, [0, 1]), cj.mean_field(model, mixed, [0, 1])):
+            assert np.isnan(found.squeezing(kind=kind).mean[0, 0])
+            assert np.isfinite(found.squeezing(kind=kind).mean[1, 0])
+    result = cj.simulate(model, cj.dicke(model, {"spins": (1, 0)}), [0.0], n_traj=3)
+    assert np.isnan(result.squeezing.mean[0, 0])

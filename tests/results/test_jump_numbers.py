@@ -85,6 +85,8 @@ def test_jumps_are_known_by_their_names(tmp_path):
         assert np.array_equal(*first)
         with pytest.raises(cj.ArgumentError, match="`channels` must be one of decay, 1, or its place, but it is 'up'"):
             cj.counting.numbers(known, channels="up")
+        with pytest.raises(cj.ArgumentError, match="`channel` must be an integer within 0 and 1, but it is 2"):
+            cj.longtime.waiting_times(known, 2)
     one = cj.trajectory(model, state, [0, 1], seed=0, index=0)
     assert "of decay" in str(one)
     assert np.array_equal(
@@ -135,8 +137,10 @@ def test_passages_and_last_jumps_of_decays():
     never = cj.longtime.first_passage(result, 5)
     assert never.intervals.size == 0
     assert np.isnan(never.mean)
-    down = cj.longtime.first_passage(result, channel=1)
-    assert np.array_equal(down.intervals, cj.longtime.first_passage(result).intervals) or down.intervals.size == 0
+    down = cj.longtime.first_passage(result, channel=0)
+    assert np.array_equal(down.intervals, cj.longtime.first_passage(result).intervals)
+    with pytest.raises(cj.ArgumentError, match="`channel` must be an integer within 0 and 0, but it is 1"):
+        cj.longtime.first_passage(result, channel=1)  # no jump goes up: the model has none
 
 
 def test_few_samples():
@@ -161,9 +165,24 @@ def test_refusals():
         ({"channels": "x"}, "`channels`"),
         ({"channels": -1}, "`channels`"),
         ({"channels": {0: "x"}}, "`channels"),
+        ({"channels": []}, "`channels` must count something"),
+        ({"channels": {0: 0.0}}, "`channels` must count something"),
     ]:
         with pytest.raises(cj.ArgumentError, match=said):
             numbers(records, **options)
+    longtime = cj.longtime
+    for count in (
+        numbers,
+        longtime.waiting_times,
+        longtime.first_passage,
+        lambda r, **o: longtime.last_jumps(r, 1, **o),
+    ):
+        # nothing is known of what was before or after a record: not that there were no jumps
+        with pytest.raises(cj.ArgumentError, match="`start` must be a finite number of at least 0"):
+            count(records, start=-1.0)
+        with pytest.raises(cj.ArgumentError, match="`end` must be at most 10, where the first record ends"):
+            count(records, end=10.5)
+        assert repr(count(records, end=10.0 * (1 + 1e-15)))
     with pytest.raises(cj.ArgumentError, match="`records`"):
         numbers(3)
     with pytest.raises(cj.ArgumentError, match="be at least one"):

@@ -105,8 +105,7 @@ def tried(
     """
     made: list[Callback] = []
     for name, function in callbacks.items():
-        if not isinstance(name, str) or not name or "[" in name:
-            raise ArgumentError("callbacks", "have names without [ as keys", f"one is {checks.shown(name)}")
+        checks.name_as_key("callbacks", name, without="[")
         if not callable(function):
             raise ArgumentError(f"callbacks[{name!r}]", "be a function of a state", f"it is {checks.shown(function)}")
         start, other = states()

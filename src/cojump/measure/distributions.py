@@ -73,8 +73,7 @@ class DistributionMeter(StateMeter):
 def _asked(model: Model, wanted: Mapping[str, Any]) -> list[tuple[str, int, Matrix, bool]]:
     made = []
     for label, average in wanted.items():
-        if not isinstance(label, str) or not label:
-            raise ArgumentError("distribution_of", "have names as keys", f"one is {checks.shown(label)}")
+        checks.name_as_key("distribution_of", label)
         made.append((label, *hermitian_of_one_block(model, f"distribution_of[{label!r}]", average), False))
     return made
 

@@ -38,8 +38,7 @@ def polynomials_of(model: Model, observables: Mapping[str, Any]) -> dict[str, Po
     made: dict[str, Polynomial] = {}
     rule = f"have terms of one average ({{block: matrix}} or a label) or a product (tuple) of up to {MOST}"
     for label, terms in observables.items():
-        if not isinstance(label, str) or not label:
-            raise ArgumentError("observables", "have names as keys", f"one is {checks.shown(label)}")
+        checks.name_as_key("observables", label)
         name = f"observables[{checks.shown(label)}]"
         what = f"a list of terms, each an average ({{block: matrix}} or a label) or a tuple of up to {MOST}"
         made[label] = []

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError
 from ..model import Model
-from ..model.spin_squeezing import across, blocks_of_spins, check_sums
+from ..model.spin_squeezing import NO_SPIN, across, blocks_of_spins, check_sums
 from ..tools import checks
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
@@ -135,7 +135,7 @@ def _squeezing(extra: Extra, kind: str) -> tuple[Array, Array]:
         r = extra.reference[t]
         m = r + a
         length2 = float(m @ m)
-        if length2 == 0:
+        if length2 <= NO_SPIN**2:
             continue
         Q = q + np.outer(r, a) + np.outer(a, r) + np.outer(r, r)
         directions = across(m)

@@ -153,8 +153,7 @@ class Model(Constituents, Summarised):
         object.__setattr__(self, "averages", self._chosen())
         checks.mapping("order_parameters", self.order_parameters, "map names to {block: matrix}")
         for name, matrices in self.order_parameters.items():
-            if not isinstance(name, str) or not name:
-                raise ArgumentError("order_parameters", "have names as keys", f"one is {checks.shown(name)}")
+            checks.name_as_key("order_parameters", name)
             self.linear(f"order_parameters[{name!r}]", matrices)
         copied = {
             name: {

@@ -25,6 +25,9 @@ from ..tools.summaries import few, more
 from ..tools.types import Array
 from .model import Model
 
+NO_SPIN = 1e-12
+"""Part of its full length below which a mean spin is the rounding of one that vanishes: it has no direction."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Squeezing(Labelled):
@@ -73,8 +76,7 @@ def check_sums(model: Model, sums: Any, name: str = "sums") -> dict[str, dict[st
     checks.mapping(name, sums, "map labels to weights of blocks, {label: {block: weight}}")
     made: dict[str, dict[str, float]] = {}
     for label, weights in sums.items():
-        if not isinstance(label, str) or not label:
-            raise ArgumentError(name, "have names as keys", f"one is {checks.shown(label)}")
+        checks.name_as_key(name, label)
         own = f"{name}[{label!r}]"
         checks.mapping(own, weights, "map blocks to weights")
         for block in weights:
@@ -118,7 +120,8 @@ def parameters(model: Model, mean: Array, covariance: Array, weights: Mapping[st
         for axis, place in enumerate(a for a, o in enumerate(model.observables) if o.block == b):
             turn[axis, place] = weight * size
     spin, spread = mean @ turn.T, turn @ covariance @ turn.T
-    flat = [_least(s, V) for s, V in zip(spin.reshape(-1, 3), spread.reshape(-1, 3, 3), strict=True)]
+    least_spin = NO_SPIN * length
+    flat = [_least(s, V, least_spin) for s, V in zip(spin.reshape(-1, 3), spread.reshape(-1, 3, 3), strict=True)]
     least = np.array(flat).reshape(spin.shape[:-1])
     if kind == "kitagawa_ueda":
         return least / noise
@@ -131,9 +134,9 @@ def across(spin: Array) -> Array:
     return made
 
 
-def _least(spin: Array, spread: Array) -> float:
-    """The least variance across a mean spin; NaN where that vanishes."""
-    if not np.linalg.norm(spin) > 0 or not np.all(np.isfinite(spread)):
+def _least(spin: Array, spread: Array, least_spin: float) -> float:
+    """The least variance across a mean spin; NaN where that vanishes and nothing is across it."""
+    if not np.linalg.norm(spin) > least_spin or not np.all(np.isfinite(spread)):
         return np.nan
     directions = across(spin)
     return float(np.linalg.eigvalsh(directions @ spread @ directions.T)[0])

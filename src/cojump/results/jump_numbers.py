@@ -149,8 +149,16 @@ def numbers(
 
 
 def _weights(channels: Any, names: Sequence[str] | None) -> dict[int, float] | None:
+    """Weights of the channels that are counted; None for all."""
     if channels is None:
         return None
+    made = _given_weights(channels, names)
+    if not any(made.values()):
+        raise ArgumentError("channels", "count something", "no jump has a weight")
+    return made
+
+
+def _given_weights(channels: Any, names: Sequence[str] | None) -> dict[int, float]:
     if isinstance(channels, Mapping):
         return {
             channel_place("channels", key, names): checks.number(f"channels[{checks.shown(key)}]", w)

@@ -15,6 +15,9 @@ from ..tools.checks import check_times
 from ..tools.summaries import Summarised, counted, more
 from ..tools.types import Array
 
+_SLACK = 1e-9
+"""Part of the end of a record by which rounding may have moved it."""
+
 _BEYOND = 3.0
 """Records that end by so many times the longest wait before the others did not end together with them."""
 
@@ -132,7 +135,7 @@ def jump_names(records: Any) -> list[str] | None:
 def channel_place(name: str, key: Any, names: Sequence[str] | None) -> int:
     """The position in ``model.jumps`` of a jump that is given by it or by its name."""
     if not isinstance(key, str):
-        return checks.integer(name, key, 0)
+        return checks.integer(name, key, 0, None if names is None else len(names) - 1)
     if names is None or key not in names:
         known = f"one of {checks.named(names)}, or its place" if names else "the place of a jump: these have no names"
         raise ArgumentError(name, f"be {known}", f"it is {checks.shown(key)}")
@@ -154,11 +157,14 @@ def ends_of(given: Sequence[tuple[NDArray[np.void], float | None]], begin: float
 
 def window_of(records: Any, start: object, end: object) -> tuple[list[NDArray[np.void]], Array, float]:
     """Records as given, when each ends, and the begin of what is looked at, checked."""
-    begin = checks.number("start", start)
+    begin = checks.number("start", start, 0)
     last = None if end is None else checks.number("end", end)
     if last is not None and last < begin:
         raise ArgumentError("end", f"be at least start = {begin:g}", f"it is {last:g}")
     given = given_records(records)
+    first = min((own for _, own in given if own is not None), default=None)
+    if last is not None and first is not None and last > first * (1 + _SLACK):
+        raise ArgumentError("end", f"be at most {first:g}, where the first record ends", f"it is {last:g}")
     ends = ends_of([(r, own if last is None else last) for r, own in given], begin)
     return [record for record, _ in given], np.array(ends, dtype=float), begin
 

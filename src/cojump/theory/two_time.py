@@ -19,6 +19,8 @@ from ..tools.types import Array, Complex
 _FEWEST = 4
 """Times that a spectrum is made of, at least."""
 
+_MOST_TAUS = 10**6
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Spectrum(Summarised):
@@ -144,8 +146,11 @@ class Coincidences(Summarised):
 
 
 def check_taus(taus: Any) -> Array:
-    """The times τ, increasing, from 0 on; ArgumentError if they are not."""
-    return check_times(taus, "taus")
+    """The times τ, increasing, from 0 on; ArgumentError if they are not, or are too many."""
+    checked = check_times(taus, "taus")
+    if len(checked) > _MOST_TAUS:
+        raise ArgumentError("taus", f"be at most {_MOST_TAUS:,} times", f"there are {len(checked):,}")
+    return checked
 
 
 def check_span(start: Any, taus: Array) -> float:

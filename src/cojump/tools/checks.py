@@ -84,8 +84,25 @@ def text_of_a_name(name: str, value: Any, what: str) -> str:
     """Return ``value`` if it is a text that files can hold, or raise an ArgumentError about ``name``."""
     if not isinstance(value, str) or not value:
         raise ArgumentError(name, f"be the name of {what}", f"it is {shown(value)}")
-    if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+    if not _storable(value):
         raise ArgumentError(name, f"be the name of {what}, of letters that a file can hold", f"it is {shown(value)}")
+    return value
+
+
+def _storable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
+
+
+def name_as_key(name: str, value: Any, without: str = "") -> str:
+    """Return ``value``, a key of the mapping ``name``, if it is a text that files can hold, without these letters.
+
+    Raises ArgumentError.
+    """
+    if not isinstance(value, str) or not value or not _storable(value) or any(letter in value for letter in without):
+        found = f"one is {shown(value)}"
+        if isinstance(value, str) and not _storable(value):
+            raise ArgumentError(name, "have names of letters that a file can hold as keys", found)
+        raise ArgumentError(name, f"have names without {without} as keys" if without else "have names as keys", found)
     return value
 
 
