@@ -178,7 +178,7 @@ CASES = {
     "two blocks, other axes": Case(in_other_axes(two_blocks), (100,), SHORT),
     "Hopfield p = 2": Case(hopfield_2, (100, 200), SHORT),
     "Hopfield p = 3, merged": Case(hopfield_3, (40, 100), SHORT),
-    "Potts q = 3": Case(potts, (30, 60), SHORT),
+    "Potts q = 3": Case(potts, (30, 60, 150), SHORT),
     "Potts q = 3, other axes": Case(in_other_axes(potts), (30,), SHORT),
     "one particle of N levels": Case(one_particle, (6, 40)),
 }

@@ -8,8 +8,7 @@ from cojump.basis.diagram_sector import diagram_sector
 from cojump.trajectories import counting_engine, pattern_engine
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.kernel_cache import compiled
-from cojump.trajectories.kernels.common import PAD
-from cojump.trajectories.kernels.pattern_rows import KEPT_CELLS, apply_rows
+from cojump.trajectories.kernels.pattern_products import apply_rows
 from cojump.trajectories.kernels.pattern_state import settle
 from cojump.trajectories.pattern_engine import PatternEngine
 from cojump.trajectories.product_engine import ProductEngine
@@ -119,8 +118,7 @@ def test_a_row_of_the_series_is_h_eff_times_the_state(name, label):
     assert settle(h_eff, work, engine._room, 0.0, 12)
     _, _, before = engine._seen(work.taylor_re[0], work.taylor_im[0])
     np.testing.assert_allclose(before, ket, rtol=0, atol=1e-15)
-    hi = int(h_eff.rows.extent[KEPT_CELLS])
-    norm2, _ = apply_rows(work.taylor_re, work.taylor_im, np.int64(0), PAD, hi, 0.5, h_eff, 0.2, 0.1, 0.0)
+    norm2, _ = apply_rows(work.taylor_re, work.taylor_im, np.int64(0), 0.5, h_eff, 0.2, 0.1, 0.0)
     _, _, after = engine._seen(work.taylor_re[1], work.taylor_im[1])
     H = program_matrix(engine.basis.sector(labels).h_eff)
     expected = -0.5j * (H @ ket - (0.2 - 0.1j) * ket)

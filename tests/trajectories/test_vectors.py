@@ -12,6 +12,8 @@ from cojump.trajectories.kernels.vectors import (
     fused,
     load,
     load_row,
+    quiet_first,
+    quiet_last,
     rising,
     root,
     spread,
@@ -60,6 +62,21 @@ def test_by_hand():
     assert load(here, 5, 3).tolist() == [5, 6, 7, 0, 0, 0, 0, 0]
     assert not load(here, 5, -2).any()
     assert root(np.array([-1.0, 4.0])).tolist() == [0, 2]
+
+
+@njit(**OPTIONS)
+def quiet(a, most):
+    """Quiet lanes at both ends of eight numbers."""
+    return quiet_first(load(a, 0, LANES), most), quiet_last(load(a, 0, LANES), most)
+
+
+def test_quiet_lanes():
+    for loud in ([], [0], [7], [2, 5], [3]):
+        for value in (2.0, np.nan):
+            a = np.full(LANES, 0.5)
+            a[loud] = value
+            expected = (loud[0], LANES - 1 - loud[-1]) if loud else (LANES, LANES)
+            assert quiet(a, 0.5) == quiet.py_func(a, 0.5) == expected
 
 
 def test_cells_that_are_not_beside_each_other():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import factorial
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,13 @@ from ..model import Block, Model
 from ..model.final_states import PartStart
 from ..tools.types import Array
 from .counting_engine import CountingEngine
-from .kernels.common import MAX_ORDER, PAD, Work
+from .kernels.common import MAX_ORDER, Work
 from .kernels.pattern_jump import PatternRoom
-from .kernels.pattern_rows import ROWS, Links, PatternHeff, Rows
+from .kernels.pattern_links import Links, PatternHeff
+from .kernels.pattern_rows import FIRST, ROWS, Rows
 from .kernels.pattern_state import take_state
 from .kernels.sparse_state import BINS
+from .kernels.vectors import LANES
 from .pattern_tables import tables_of
 from .product_moves import Ket
 from .product_sectors import Box
@@ -48,13 +51,17 @@ class PatternEngine(CountingEngine):
         R, cells = most_rows(block), most_cells(block)
         self._h_eff = PatternHeff(self._n_channels > 0, self.tables, _rows(block, 0), _links(d, R))
         self._work = _work(cells)
-        V = 1 + len(operators)
+        V, weight = 1 + len(operators), np.zeros(cells)
         self._room = PatternRoom(
             after=_rows(block, 1),
             rest=_rows(block, d, missing=1),
             spread=np.zeros(R, dtype=np.int64),
+            layout=np.zeros((3, R), dtype=np.int64),
             weights=np.zeros(len(model.jumps)),
-            weight=np.zeros(block.size + 1),
+            weight=weight,
+            weight_bits=weight.view(np.int64),
+            moves=np.zeros((R * most_paths(d), 4), dtype=np.int64),
+            factors=np.zeros(R * most_paths(d)),
             bins=np.zeros(BINS),
             vectors=np.zeros((V, cells)),
             vectors_im=np.zeros((V, cells)),
@@ -86,8 +93,10 @@ class PatternEngine(CountingEngine):
         whole: Ket = np.zeros(patterns.count, dtype=complex)
         first, p, q = _first_patterns(patterns, rows.entry[:, :count]), rows.entry[1], rows.entry[2]
         for r in range(count):
-            cells = slice(rows.base[r] + q[r], rows.base[r] + p[r] + 1)
-            whole[first[r] : first[r] + p[r] - q[r] + 1] = re[cells] + 1j * im[cells]
+            a, b = max(rows.left[r], q[r]), min(rows.right[r], p[r] + 1)
+            if a < b:
+                cells = slice(rows.base[r] + a, rows.base[r] + b)
+                whole[first[r] + a - q[r] : first[r] + b - q[r]] = re[cells] + 1j * im[cells]
         return labels, self.basis.whole(labels), whole
 
 
@@ -97,8 +106,13 @@ def most_rows(block: Block) -> int:
 
 
 def most_cells(block: Block) -> int:
-    """Cells of all of them, with those beside their ends."""
-    return largest_sector(block) + 2 * most_rows(block) + 2 * PAD
+    """Cells of all of them, in whole vectors, twice: a row whose cells do not suffice gets others."""
+    return 2 * (largest_sector(block) + 2 * (LANES - 1) * most_rows(block)) + 2 * FIRST
+
+
+def most_paths(d: int) -> int:
+    """Paths of a box that begin in a row of d levels and end at any level, of all rows at which they may begin."""
+    return sum(factorial(d - 1) // factorial(max(a, 1)) for a in range(d))
 
 
 def _first_patterns(patterns: Patterns, entry: Any) -> Any:
@@ -122,13 +136,16 @@ def _rows(block: Block, planes: int, missing: int = 0) -> Rows:
 
     return Rows(
         missing=missing,
-        extent=np.array([0, PAD, 0, PAD]),
+        extent=np.array([0, FIRST, 0, FIRST]),
         diagram=numbers(d),
         entry=numbers(d * (d + 1) // 2, R),
         key=numbers(R),
         home=numbers(R),
         found=np.zeros(int(places), dtype=np.int32),
         base=numbers(R),
+        left=numbers(R),
+        right=numbers(R),
+        settled=numbers(3, R),
         fact=numbers(R),
         start=numbers(R, 2),
         low=numbers(R),

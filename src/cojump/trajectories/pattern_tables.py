@@ -7,6 +7,7 @@ import numpy as np
 from ..basis.occupations import Integers, Occupations
 from ..tools.types import Array, Matrix
 from .kernels.pattern_rows import PatternTables
+from .kernels.vectors import LANES
 from .product_averages import Collective
 from .product_sectors import ProductBasis
 
@@ -15,14 +16,17 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
     """The tables of one block of three levels or more; ``operators`` are measured."""
     (block,), (h,) = basis.blocks, basis.one_body
     N, d, L, V = block.size, block.levels, len(basis.channels), len(operators)
-    (occupations, start), (others, start_of_others) = (_occupations(n, d, N + 1) for n in (N, N - 1))
+    (occupations, start, columns), (others, start_of_others, columns_of_others) = (
+        _occupations(n, d, N + 1) for n in (N, N - 1)
+    )
     place = Occupations(N, d).number(occupations)
     energy = occupations @ np.diag(h).real
     for _, A, B, g in basis.inside:
         energy = energy + (g * (occupations @ np.diag(A)) * (occupations @ np.diag(B))).real
     for potential in basis.potentials:
         energy = energy + np.broadcast_to(potential.energy.ravel(), len(place))[place]
-    facts, gamma = np.zeros((2 + L, len(place))), np.zeros((L, len(place)))
+    width = (columns[-1] // LANES + 1) * LANES
+    facts, gamma = np.zeros((2 + L, len(place))), np.zeros((L, width))
     j = np.zeros((L, d, d), dtype=complex)
     for l, channel in enumerate(basis.channels):
         assert channel is not None
@@ -31,24 +35,26 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
         own = Occupations(N - channel.excluded, d)
         values = np.broadcast_to(channel.gamma.ravel(), len(own))
         if not channel.excluded:
-            gamma[l] = values[place]
-            facts[2 + l] = gamma[l] ** 2 * (occupations @ out)
+            gamma[l, columns] = values[place]
+            facts[2 + l] = values[place] ** 2 * (occupations @ out)
             continue
-        gamma[l, : len(others)] = values[own.number(others)]
+        gamma[l, columns_of_others] = values[own.number(others)]
         for a in np.flatnonzero(out):
             there = occupations[:, a] > 0
             left = occupations[there] - np.eye(d, dtype=np.int64)[a]
             facts[2 + l, there] += out[a] * occupations[there, a] * values[own.number(left)] ** 2
     facts[0], facts[1] = energy, 0.5 * facts[2:].sum(axis=0)
+    in_columns = np.zeros((2 + L, width))
+    in_columns[:, columns] = facts
     beside = h - np.diag(np.diag(h))
     measured = np.array([_matrix(o) for o in operators]).reshape(V, d, d)
     return PatternTables(
         d,
         N + 1,
-        _roots(N + 4),
+        *_roots(N),
         *_parts(beside),
         _hops(np.concatenate([beside[None], measured])),
-        facts,
+        in_columns,
         gamma,
         np.array([start, start_of_others]),
         np.array([channel is not None and channel.excluded for channel in basis.channels], dtype=np.int64),
@@ -59,21 +65,26 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
     )
 
 
-def _occupations(N: int, d: int, radix: int) -> tuple[Integers, Integers]:
-    """All occupation numbers, n_0 growing fastest, and where those with each n_2, n_3, .. begin."""
+def _occupations(N: int, d: int, radix: int) -> tuple[Integers, Integers, Integers]:
+    """All occupation numbers, n_0 growing fastest; where those with each n_2, n_3, .. begin, and columns of all.
+
+    Of each n_2, n_3, .. there are whole vectors of columns.
+    """
     above = np.indices((radix,) * (d - 2)).reshape(d - 2, -1)[::-1]  # n_2 grows fastest
     left = N - above.sum(axis=0)
     counts = np.maximum(left + 1, 0)
-    ends = np.cumsum(counts)
+    vectors = (counts + LANES - 1) // LANES
+    start = LANES * (np.cumsum(vectors) - vectors)
     above, left = np.repeat(above, counts, axis=1), np.repeat(left, counts)
-    n0 = np.arange(len(left)) - np.repeat(ends - counts, counts)
-    return np.concatenate([[n0], [left - n0], above]).T.copy(), ends - counts
+    n0 = np.arange(len(left)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.concatenate([[n0], [left - n0], above]).T.copy(), start, np.repeat(start, counts) + n0
 
 
-def _roots(M: int) -> Array:
-    """See PatternTables."""
-    roots = np.sqrt(np.arange(M, dtype=float))
-    return np.concatenate([roots, roots[::-1], np.ones(M + 2)])
+def _roots(N: int) -> tuple[int, int, int, Array]:
+    """rise, fall, ones and roots of PatternTables."""
+    M = N + 2 * LANES + 1
+    roots = np.sqrt(np.maximum(np.arange(-LANES, M, dtype=float), 0.0))
+    return LANES, len(roots) + M - 1, 2 * len(roots), np.concatenate([roots, roots[::-1], np.ones(M)])
 
 
 def _matrix(operator: Collective) -> Matrix:

@@ -33,7 +33,7 @@ from .lattice_engine import LatticeEngine
 from .lattice_tables import WHOLE
 from .no_jump_tables import Bands
 from .outcome import Engine as PartEngine
-from .pattern_engine import PatternEngine, most_cells, most_rows
+from .pattern_engine import PatternEngine, most_cells, most_paths, most_rows
 from .polynomial_engine import PolynomialEngine
 from .polynomial_tables import MEMORY as POLYNOMIAL_MEMORY
 from .potentials import PotentialTable, potentials_of
@@ -55,7 +55,8 @@ FOCK_STATES = 48
 MOST_LEVELS_OF_ROWS = 4
 """Levels of a block up to which its patterns go by rows: of more there are many rows, and they are short."""
 
-MOST_BYTES_OF_ROWS = 2**30
+MOST_BYTES_OF_ROWS = 2**31
+"""Of which a state that fills a small part of its sector uses a small part."""
 
 
 class Representation(ABC):
@@ -474,11 +475,11 @@ class PatternRows(Product):
         (block,) = model.blocks
         d, cells, rows = block.levels, float(most_cells(block)), float(most_rows(block))
         operators = min(len(model.observables), d**2)
-        arrays = 2 * (MAX_ORDER + 1) + 4 + 2 * (2 + d) + 2 * (1 + operators)
-        links = 18 * rows * factorial(d)
+        arrays = 2 * (MAX_ORDER + 1) + 5 + 2 * (1 + d) + 2 * (1 + operators)
+        links = (18 * factorial(d) + 5 * most_paths(d) + 4) * rows
         tables = comb(block.size + d - 1, d - 1) * (4 + 2 * len(model.jumps))
         patterns = min(DIAGRAMS, most_sectors(block) * 25 * d**3 * largest_sector(block))
-        return int(min(8 * (cells * arrays + links + 4 * rows * (d * d + 12) + tables) + patterns, 1e300))
+        return int(min(8 * (cells * arrays + links + 3 * rows * (d * d + 17) + tables) + patterns, 1e300))
 
     def engine(
         self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]

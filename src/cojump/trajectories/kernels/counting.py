@@ -28,7 +28,7 @@ from .common import (
     STIFF,
 )
 from .lattice import LatticeHeff, copy_into
-from .pattern_rows import PatternHeff
+from .pattern_links import PatternHeff
 from .polynomial_bands import PolynomialHeff
 from .series import guessed_horizon
 from .sparse import SparseHeff

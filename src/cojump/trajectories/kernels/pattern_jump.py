@@ -9,21 +9,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .common import NO_JUMP, NO_NUMBER, OPTIONS
-from .pattern_rows import (
-    RATES,
-    ROWS,
-    Rows,
-    add_from,
-    add_row,
-    empty,
-    first_path,
-    moved_along,
-    next_path,
-    path_weight,
-    root_places,
-    set_diagram,
-    widen,
-)
+from .pattern_links import first_path, moved_along, next_path, path_weight, root_places, set_diagram
+from .pattern_products import carry
+from .pattern_rows import CELLS, FIRST, RATES, ROWS, Rows, add_row, clear, empty, place, weight_of_cells, widen
+from .vectors import LANES, fused, load, load_row, spread, store, total
 
 
 class PatternRoom(NamedTuple):
@@ -35,10 +24,15 @@ class PatternRoom(NamedTuple):
         The state after a jump, or after a step without one.
     rest : Rows
         The others and the particle that is taken out, by its level.
-    spread : (R,)
-        Rows that have been spread for a measurement.
+    spread, layout : (R,), (3, R)
+        Rows that have been spread for a measurement, and where the cells of rows are otherwise.
     weights, weight : (L,), (cells,)
         Weights of the jumps, and of the patterns.
+    weight_bits : (cells,) int
+        The same memory as ``weight``.
+    moves, factors : (M, 4), (M,)
+        Ways in which a particle is taken out or put in: from which row to which, by how much x changes, where the roots
+        are; and the number of the rows.
     bins : (BINS,)
     vectors, vectors_im : (1 + V, cells)
         A state and what the collective operators make of it.
@@ -48,8 +42,12 @@ class PatternRoom(NamedTuple):
     after: Rows
     rest: Rows
     spread: NDArray[np.int64]
+    layout: NDArray[np.int64]
     weights: NDArray[np.float64]
     weight: NDArray[np.float64]
+    weight_bits: NDArray[np.int64]
+    moves: NDArray[np.int64]
+    factors: NDArray[np.float64]
     bins: NDArray[np.float64]
     vectors: NDArray[np.float64]
     vectors_im: NDArray[np.float64]
@@ -57,57 +55,55 @@ class PatternRoom(NamedTuple):
 
 
 @njit(**OPTIONS)
+def weigh(re, im, weight, end):
+    """Write the weights of all cells before ``end``; their sum."""
+    summed = spread(0.0)
+    for p in range(FIRST, end, LANES):
+        u, v = load(re, p, LANES), load(im, p, LANES)
+        w = fused(u, u, v * v)
+        store(weight, p, LANES, w)
+        summed = summed + w
+    return total(summed)
+
+
+@njit(**OPTIONS)
 def _channel_weights(rows, tables, re, im, weight, weights):
     """<rate operator> of every jump, unnormalised, of low..high of all rows."""
+    weigh(re, im, weight, rows.extent[CELLS])
     for l in range(weights.size):
-        weights[l] = 0.0
-    for r in range(rows.extent[ROWS]):
-        a, b = rows.low[r], rows.high[r]
-        if a >= b:
-            continue
-        n, at, fact = b - a, rows.base[r] + a, rows.fact[r] + a
-        u, v, w = re[at : at + n], im[at : at + n], weight[:n]
-        for k in range(w.size):
-            w[k] = u[k] * u[k] + v[k] * v[k]
-        for l in range(weights.size):
-            rate, total = tables.facts[RATES + l, fact : fact + n], 0.0
-            for k in range(w.size):
-                total += w[k] * rate[k]
-            weights[l] += total
+        summed = spread(0.0)
+        for r in range(rows.extent[ROWS]):
+            base, fact = rows.base[r], rows.fact[r]
+            for x in range(rows.low[r] // LANES * LANES, rows.high[r], LANES):
+                rate = load_row(tables.facts, RATES + l, fact + x, LANES)
+                summed = fused(load(weight, base + x, LANES), rate, summed)
+        weights[l] = total(summed)
 
 
 @njit(**OPTIONS)
-def _with_gamma(rows, plane, gamma):
-    """Multiply a plane by a function of the occupation numbers."""
-    re, im = rows.re[plane], rows.im[plane]
+def _with_gamma(rows, gamma, re, im, to_re, to_im):
+    """A state times a function of the occupation numbers."""
     for r in range(rows.extent[ROWS]):
-        a, b = rows.first[r], rows.last[r]
-        if a < b:
-            at, fact = rows.base[r], rows.fact[r]
-            u, v, g = re[at + a : at + b], im[at + a : at + b], gamma[fact + a : fact + b]
-            for k in range(u.size):
-                u[k] *= g[k]
-                v[k] *= g[k]
+        base, fact = rows.base[r], rows.fact[r]
+        for x in range(rows.left[r], rows.right[r], LANES):
+            g = load(gamma, fact + x, LANES)
+            store(to_re, base + x, LANES, load(re, base + x, LANES) * g)
+            store(to_im, base + x, LANES, load(im, base + x, LANES) * g)
 
 
 @njit(**OPTIONS)
-def weight_of_rows(rows, plane):
-    """Squared norm of a plane."""
-    total, re, im = 0.0, rows.re[plane], rows.im[plane]
+def _placed(rows):
+    """Cells for first..last of all rows, with zeros."""
     for r in range(rows.extent[ROWS]):
-        a, b = rows.first[r], rows.last[r]
-        if a < b:
-            u, v = re[rows.base[r] + a : rows.base[r] + b], im[rows.base[r] + a : rows.base[r] + b]
-            for k in range(u.size):
-                total += u[k] * u[k] + v[k] * v[k]
-    return total
+        if rows.first[r] < rows.last[r]:
+            place(rows, r, rows.first[r], rows.last[r])
 
 
 @njit(**OPTIONS)
 def _take_out(h_eff, room, re, im, l, c, share):
     """``share`` j C_λ^μ of the state in low..high, μ = λ without a box of row c, in ``room.rest``; its squared norm."""
     rows, tables, rest, path, trial = h_eff.rows, h_eff.tables, room.rest, h_eff.links.path, h_eff.links.trial
-    d, j_re, j_im, roots = tables.levels, tables.j_re[l], tables.j_im[l], tables.roots
+    d, j_re, j_im, moves, factors, n = tables.levels, tables.j_re[l], tables.j_im[l], room.moves, room.factors, 0
     empty(rest)
     path[d] = c
     set_diagram(trial, rest.diagram)
@@ -124,42 +120,52 @@ def _take_out(h_eff, room, re, im, l, c, share):
                 if moved_along(trial, rows.entry, r, path, stop, d, -1, d):
                     to = add_row(rest, tables, trial, 0)
                     p, q = trial[1, 0], trial[2, 0]
-                    low, high = max(rows.low[r] - s, q), min(rows.high[r] - s, p + 1)
-                    if low < high:
-                        weight = share * path_weight(rest.entry, to, path, stop, d)
+                    if max(rows.low[r] - s, q) < min(rows.high[r] - s, p + 1):
                         t0, t1, sign = root_places(tables, p, q, path, stop)
-                        t, weight = (t1, sign * weight) if a == 0 else (t0, weight)
-                        widen(rest, to, low, high)
-                        for b in range(d):
-                            if j_re[b, a] != 0.0 or j_im[b, a] != 0.0:
-                                add_from(
-                                    rest.re[b],
-                                    rest.im[b],
-                                    rest.base[to] + low,
-                                    re,
-                                    im,
-                                    rows.base[r] + low + s,
-                                    roots,
-                                    t + low,
-                                    weight * j_re[b, a],
-                                    weight * j_im[b, a],
-                                    high - low,
-                                )
+                        weight = share * path_weight(rest.entry, to, path, stop, d)
+                        widen(rest, to, rows.low[r] - s, rows.high[r] - s)
+                        moves[n, 0], moves[n, 1], moves[n, 2] = r, to, a
+                        moves[n, 3], factors[n] = (t1, sign * weight) if a == 0 else (t0, weight)
+                        n += 1
                 more = next_path(path, stop, d)
-    total = 0.0
+    _placed(rest)
+    norm2, end = 0.0, rest.extent[CELLS]
     for b in range(d):
-        if tables.enters[l, b] == 1:
-            if tables.excluded[l] == 1:
-                _with_gamma(rest, b, tables.gamma[l])
-            total += weight_of_rows(rest, b)
-    return total
+        if tables.enters[l, b] == 0:
+            continue
+        to_re, to_im = rest.re[b], rest.im[b]
+        clear(to_re, to_im, FIRST, end)
+        for k in range(n):
+            r, to, a = moves[k, 0], moves[k, 1], moves[k, 2]
+            if j_re[b, a] != 0.0 or j_im[b, a] != 0.0:
+                carry(
+                    to_re,
+                    to_im,
+                    rest.base[to],
+                    rows,
+                    r,
+                    re,
+                    im,
+                    rest.first[to],
+                    rest.last[to],
+                    1 if a == 0 else 0,
+                    tables.roots,
+                    tables.ones,
+                    moves[k, 3],
+                    factors[k] * j_re[b, a],
+                    factors[k] * j_im[b, a],
+                )
+        if tables.excluded[l] == 1:
+            _with_gamma(rest, tables.gamma[l], to_re, to_im, to_re, to_im)
+        norm2 += weight_of_cells(to_re, to_im, FIRST, end)
+    return norm2
 
 
 @njit(**OPTIONS)
 def _put_in(h_eff, room, l, c):
     """The particle of ``room.rest`` put back, a box more in row c, in ``room.after``; its squared norm."""
     tables, rest, after, path, trial = h_eff.tables, room.rest, room.after, h_eff.links.path, h_eff.links.trial
-    d, roots = tables.levels, tables.roots
+    d, moves, factors, n = tables.levels, room.moves, room.factors, 0
     empty(after)
     path[d] = c
     set_diagram(trial, after.diagram)
@@ -176,26 +182,36 @@ def _put_in(h_eff, room, l, c):
             while more:
                 if moved_along(trial, rest.entry, r, path, stop, d, 1, d):
                     to = add_row(after, tables, trial, 0)
-                    weight = path_weight(rest.entry, r, path, stop, d)
                     t0, t1, sign = root_places(tables, p, q, path, stop)
-                    t, weight = (t1, sign * weight) if b == 0 else (t0, weight)
+                    weight = path_weight(rest.entry, r, path, stop, d)
                     widen(after, to, low + s, high + s)
-                    at, source = after.base[to] + low + s, rest.base[r] + low
-                    add_from(
-                        after.re[0],
-                        after.im[0],
-                        at,
-                        rest.re[b],
-                        rest.im[b],
-                        source,
-                        roots,
-                        t + low,
-                        weight,
-                        0.0,
-                        high - low,
-                    )
+                    moves[n, 0], moves[n, 1], moves[n, 2] = r, to, b
+                    moves[n, 3], factors[n] = (t1 - 1, sign * weight) if b == 0 else (t0, weight)
+                    n += 1
                 more = next_path(path, stop, d)
-    return weight_of_rows(after, 0)
+    _placed(after)
+    to_re, to_im, end = after.re[0], after.im[0], after.extent[CELLS]
+    clear(to_re, to_im, FIRST, end)
+    for k in range(n):
+        r, to, b = moves[k, 0], moves[k, 1], moves[k, 2]
+        carry(
+            to_re,
+            to_im,
+            after.base[to],
+            rest,
+            r,
+            rest.re[b],
+            rest.im[b],
+            after.first[to],
+            after.last[to],
+            -1 if b == 0 else 0,
+            tables.roots,
+            tables.ones,
+            moves[k, 3],
+            factors[k],
+            0.0,
+        )
+    return weight_of_cells(to_re, to_im, FIRST, end)
 
 
 @njit(**OPTIONS)
@@ -236,11 +252,7 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
     if chosen < 0:
         return NO_JUMP
     if tables.excluded[chosen] == 0:
-        for r in range(rows.extent[ROWS]):
-            for x in range(rows.low[r], rows.high[r]):
-                g = tables.gamma[chosen, rows.fact[r] + x]
-                new_re[rows.base[r] + x] = g * re[rows.base[r] + x]
-                new_im[rows.base[r] + x] = g * im[rows.base[r] + x]
+        _with_gamma(rows, tables.gamma[chosen], re, im, new_re, new_im)
         re, im = new_re, new_im
     d, possible, found = tables.levels, -1, False
     for c in range(d):

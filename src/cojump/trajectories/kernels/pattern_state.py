@@ -7,30 +7,43 @@ import math
 import numpy as np
 from numba import njit
 
-from .common import OPTIONS, PAD
+from .common import OPTIONS
 from .lattice import copy_into
-from .pattern_jump import perform_pattern_jump
+from .pattern_jump import perform_pattern_jump, weigh
+from .pattern_links import forget_rows, keep_rows, spread_row
+from .pattern_products import add_hops, widen_hops
 from .pattern_rows import (
     CELLS,
+    FIRST,
     KEPT_CELLS,
     KEPT_ROWS,
+    MARGIN,
     ROWS,
-    add_hops,
     add_row,
+    clear,
+    copy_cells,
     drop_rows,
     empty,
-    keep_rows,
     narrow,
-    spread_row,
-    widen,
+    narrow_all,
+    place,
 )
 from .series import LEFT_OUT
-from .sparse_state import CHUNK, EDGE, first_cell, is_cut_short, product_of, tail_of  # noqa: F401 - the same for both
+from .sparse_state import CHUNK, EDGE, is_cut_short, product_of, tail_of  # noqa: F401 - the same for both
+from .vectors import LANES, fused, load, rising, spread, store, total
+
+EXPONENT, HALF = 52, 1022
+"""Of the bits of a number, where its power of two begins, and that of the numbers from 1/2 on."""
+
+
+def first_cell(h_eff):
+    """The first cell of a state."""
+    return np.int64(FIRST)
 
 
 def cells(h_eff):
     """Number of cells of the state that a step begins with."""
-    return h_eff.rows.extent[KEPT_CELLS] - PAD
+    return h_eff.rows.extent[KEPT_CELLS] - FIRST
 
 
 def work_of(h_eff):
@@ -39,26 +52,22 @@ def work_of(h_eff):
 
 
 @njit(**OPTIONS)
-def _least_kept(rows, tail, bins):
+def _least_kept(rows, room, tail):
     """Smallest weight that is kept when up to ``tail`` of the total is cut off, in steps of two."""
-    total = 0.0
-    re, im = rows.re[0], rows.im[0]
-    for r in range(rows.extent[ROWS]):
-        for p in range(rows.base[r] + rows.first[r], rows.base[r] + rows.last[r]):
-            total += re[p] ** 2 + im[p] ** 2
+    bins, weight, bits, end = room.bins, room.weight, room.weight_bits, rows.extent[CELLS]
+    weight[0] = norm2 = weigh(rows.re[0], rows.im[0], weight, end)
+    highest = bits[0] >> EXPONENT
     for k in range(bins.size):
         bins[k] = 0.0
-    for r in range(rows.extent[ROWS]):
-        for p in range(rows.base[r] + rows.first[r], rows.base[r] + rows.last[r]):
-            weight = (re[p] ** 2 + im[p] ** 2) / total
-            if weight > 0.0:
-                _, exponent = math.frexp(weight)
-                bins[min(max(-exponent, 0), bins.size - 1)] += weight
+    for p in range(FIRST, end):
+        exponent = bits[p] >> EXPONENT
+        if exponent > 0:
+            bins[min(max(highest - exponent, 0), bins.size - 1)] += weight[p]
     cut = 0.0
     for k in range(bins.size - 1, -1, -1):
         cut += bins[k]
-        if cut > tail:
-            return math.ldexp(total, -k - 1) * EDGE
+        if cut > tail * norm2:
+            return math.ldexp(1.0, int(highest - HALF - k - 1)) * EDGE
     return 0.0
 
 
@@ -67,31 +76,32 @@ def settle(h_eff, work, room, tail, reach):
     rows, after = h_eff.rows, room.after
     copy_into(rows.diagram, after.diagram)
     empty(rows)
-    least, norm2 = _least_kept(after, tail, room.bins), 0.0
+    least, squares = _least_kept(after, room, tail), spread(0.0)
     re, im = work.taylor_re[0], work.taylor_im[0]
     for s in range(after.extent[ROWS]):
-        a, b, base = after.first[s], after.last[s], after.base[s]
-        while a < b and after.re[0, base + a] ** 2 + after.im[0, base + a] ** 2 < least:
-            a += 1
-        while a < b and after.re[0, base + b - 1] ** 2 + after.im[0, base + b - 1] ** 2 < least:
-            b -= 1
-        if a >= b:
+        narrow(after, s, after.re[0], after.im[0], after.left[s], after.right[s], least)
+        low, high = after.low[s], after.high[s]
+        if low >= high:
             continue
-        cell = rows.extent[CELLS]
         r = add_row(rows, h_eff.tables, after.entry, s)
-        for p in range(cell, rows.extent[CELLS]):
-            re[p] = im[p] = 0.0
-        for x in range(a, b):
-            u, v = after.re[0, base + x], after.im[0, base + x]
-            re[rows.base[r] + x], im[rows.base[r] + x] = u, v
-            norm2 += u * u + v * v
+        place(rows, r, max(low - MARGIN, rows.entry[2, r]), min(high + MARGIN, rows.entry[1, r] + 1))
+        base, left, right = rows.base[r], rows.left[r], rows.right[r]
+        a, b = low // LANES * LANES, (high + LANES - 1) // LANES * LANES
+        rows.settled[0, r], rows.settled[1, r], rows.settled[2, r] = base, left, right
         rows.start[r, 0], rows.start[r, 1] = a, b
+        clear(re, im, base + left, base + a)
+        clear(re, im, base + b, base + right)
+        for x in range(a, b, LANES):
+            u, v = load(after.re[0], after.base[s] + x, LANES), load(after.im[0], after.base[s] + x, LANES)
+            store(re, base + x, LANES, u)
+            store(im, base + x, LANES, v)
+            squares = fused(u, u, fused(v, v, squares))
     rows.extent[KEPT_ROWS], rows.extent[KEPT_CELLS] = rows.extent[ROWS], rows.extent[CELLS]
-    keep_rows(rows, h_eff.links)
-    factor = 1.0 / np.sqrt(norm2)
-    for p in range(PAD, rows.extent[CELLS]):
-        re[p] *= factor
-        im[p] *= factor
+    keep_rows(rows, h_eff.links, work.taylor_re, work.taylor_im)
+    factor = spread(1.0 / np.sqrt(total(squares)))
+    for p in range(FIRST, rows.extent[CELLS], LANES):
+        store(re, p, LANES, load(re, p, LANES) * factor)
+        store(im, p, LANES, load(im, p, LANES) * factor)
     return True
 
 
@@ -103,21 +113,14 @@ def _copied(rows, tables, re, im, made):
     for r in range(rows.extent[ROWS]):
         if rows.low[r] < rows.high[r]:
             s = add_row(made, tables, rows.entry, r)
-            for x in range(rows.low[r], rows.high[r]):
-                made.re[0, made.base[s] + x] = re[rows.base[r] + x]
-                made.im[0, made.base[s] + x] = im[rows.base[r] + x]
-            widen(made, s, rows.low[r], rows.high[r])
-
-
-@njit(**OPTIONS)
-def _narrow_all(rows, re, im, least):
-    for r in range(rows.extent[ROWS]):
-        narrow(rows, r, re, im, rows.entry[2, r], rows.entry[1, r] + 1, least)
+            place(made, s, rows.low[r], rows.high[r])
+            a, b = made.left[s], made.right[s]
+            copy_cells(re, im, rows.base[r] + a, b - a, made.re[0], made.im[0], made.base[s] + a)
 
 
 def set_aside(h_eff, work, re, im, room):
     """Copy a state in the rows to where the state after a jump lies."""
-    _narrow_all(h_eff.rows, re, im, 0.0)
+    narrow_all(h_eff.rows, re, im, 0.0)
     _copied(h_eff.rows, h_eff.tables, re, im, room.after)
 
 
@@ -132,7 +135,7 @@ def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
 def jumped(h_eff, work, room, norm2, tolerance, u):
     """Jump from the state in ``out``."""
     rows = h_eff.rows
-    _narrow_all(rows, work.out_re, work.out_im, (LEFT_OUT * tolerance) ** 2 * norm2 / rows.extent[CELLS])
+    narrow_all(rows, work.out_re, work.out_im, (LEFT_OUT * tolerance) ** 2 * norm2 / rows.extent[CELLS])
     return perform_pattern_jump(h_eff, room, work.out_re, work.out_im, work.new_re, work.new_im, u)
 
 
@@ -142,59 +145,78 @@ def landed(h_eff, room, sector):
 
 
 @njit(**OPTIONS)
-def _fill_vectors(rows, links, tables, room, re, im, end):
-    """low..high of a state, and what the operators make of it, in ``room.vectors``."""
-    d, psi_re, psi_im = tables.levels, room.vectors[0], room.vectors_im[0]
-    for v in range(room.vectors.shape[0]):
-        to_re, to_im = room.vectors[v, :end], room.vectors_im[v, :end]
-        for p in range(to_re.size):
-            to_re[p] = 0.0
-            to_im[p] = 0.0
+def _lay_out(rows, room, re, im):
+    """Give all rows cells of ``room.vectors`` for first..last and write low..high of a state there; one past the last.
+
+    Where their cells were before is kept in ``room.layout``.
+    """
+    layout, psi_re, psi_im = room.layout, room.vectors[0], room.vectors_im[0]
+    rows.extent[CELLS] = FIRST
     for r in range(rows.extent[ROWS]):
-        for p in range(rows.base[r] + rows.low[r], rows.base[r] + rows.high[r]):
-            psi_re[p], psi_im[p] = re[p], im[p]
+        base = rows.base[r]
+        layout[0, r], layout[1, r], layout[2, r] = base, rows.left[r], rows.right[r]
+        rows.base[r] = rows.left[r] = rows.right[r] = 0
+        if rows.first[r] >= rows.last[r]:
+            continue
+        place(rows, r, rows.first[r], rows.last[r])
+        a, b = rows.low[r] // LANES * LANES, (rows.high[r] + LANES - 1) // LANES * LANES
+        if a >= b:
+            a = b = rows.right[r]
+        to = rows.base[r]
+        clear(psi_re, psi_im, to + rows.left[r], to + a)
+        copy_cells(re, im, base + a, b - a, psi_re, psi_im, to + a)
+        clear(psi_re, psi_im, to + b, to + rows.right[r])
+    return rows.extent[CELLS]
+
+
+@njit(**OPTIONS)
+def _fill_vectors(rows, links, tables, room, end):
+    """What the operators make of low..high of the state in ``room.vectors``, behind it."""
+    d, psi_re, psi_im = tables.levels, room.vectors[0], room.vectors_im[0]
     for v in range(1, room.vectors.shape[0]):
         x_re, x_im = tables.operators_re[v - 1], tables.operators_im[v - 1]
         to_re, to_im = room.vectors[v], room.vectors_im[v]
-        add_hops(rows, links, tables, x_re, x_im, 1.0, psi_re, psi_im, to_re, to_im, 1.0, np.int64(1))
+        clear(to_re, to_im, FIRST, end)
+        add_hops(rows, links, tables, x_re, x_im, 1.0, 0.0, psi_re, psi_im, to_re, to_im, np.int64(1))
         is_hollow = True
         for a in range(d):
             is_hollow &= x_re[a, a] == 0.0
         if is_hollow:
             continue
         for r in range(rows.extent[ROWS]):
-            a, b, base = rows.low[r], rows.high[r], rows.base[r]
-            if a >= b:
-                continue
             below = rows.entry[1, r] + rows.entry[2, r]
             slope, constant = x_re[0, 0] - x_re[1, 1], x_re[1, 1] * below
             for n in range(3, d + 1):
-                total = 0
+                above = 0
                 for k in range(n):
-                    total += rows.entry[n * (n - 1) // 2 + k, r]
-                constant += x_re[n - 1, n - 1] * (total - below)
-                below = total
-            for x in range(a, b):
-                value = constant + slope * x
-                to_re[base + x] += value * psi_re[base + x]
-                to_im[base + x] += value * psi_im[base + x]
+                    above += rows.entry[n * (n - 1) // 2 + k, r]
+                constant += x_re[n - 1, n - 1] * (above - below)
+                below = above
+            slopes, constants = spread(slope), spread(constant)
+            for x in range(rows.low[r] // LANES * LANES, rows.high[r], LANES):
+                value, p = fused(slopes, rising(x), constants), rows.base[r] + x
+                store(to_re, p, LANES, fused(value, load(psi_re, p, LANES), load(to_re, p, LANES)))
+                store(to_im, p, LANES, fused(value, load(psi_im, p, LANES), load(to_im, p, LANES)))
 
 
 @njit(**OPTIONS)
 def _gram(h_eff, room, re, im, norm2, tolerance, made):
     """Inner products of an unnormalised state and what the operators make of it, (1 + V, 1 + V), over its norm."""
     rows, tables, links, V = h_eff.rows, h_eff.tables, h_eff.links, room.vectors.shape[0] - 1
-    known, cells, linked, spread = rows.extent[ROWS], rows.extent[CELLS], links.made[0], 0
-    _narrow_all(rows, re, im, (LEFT_OUT * tolerance) ** 2 * norm2 / cells)
+    known, cells, linked, here = rows.extent[ROWS], rows.extent[CELLS], links.made[0], 0
+    narrow_all(rows, re, im, (LEFT_OUT * tolerance) ** 2 * norm2 / cells)
     for r in range(known):
+        rows.first[r], rows.last[r] = rows.low[r], rows.high[r]
         if rows.low[r] < rows.high[r] and rows.spread[r] == 0:
-            room.spread[spread] = r
-            spread += 1
+            room.spread[here] = r
+            here += 1
             spread_row(rows, links, tables, r)
-    end = rows.extent[CELLS]
-    _fill_vectors(rows, links, tables, room, re, im, end)
+    for v in range(V):
+        widen_hops(rows, links, tables.operators_re[v], tables.operators_im[v], np.int64(1))
+    end = _lay_out(rows, room, re, im)
+    _fill_vectors(rows, links, tables, room, end)
     made[:, :] = 0.0
-    for first in range(PAD, end, CHUNK):
+    for first in range(FIRST, end, CHUNK):
         last = min(first + CHUNK, end)
         for v in range(1 + V):
             a_re, a_im = room.vectors[v, first:last], room.vectors_im[v, first:last]
@@ -206,9 +228,11 @@ def _gram(h_eff, room, re, im, norm2, tolerance, made):
             made[v, w] /= norm2
             made[w, v] = np.conj(made[v, w])
     # as it was before: what is measured must not decide where later numbers are added up
+    for r in range(known):
+        rows.base[r], rows.left[r], rows.right[r] = room.layout[0, r], room.layout[1, r], room.layout[2, r]
     drop_rows(rows, known, cells)
-    links.made[0] = linked
-    for k in range(spread):
+    forget_rows(rows, links, linked)
+    for k in range(here):
         rows.spread[room.spread[k]] = 0
 
 
@@ -219,13 +243,14 @@ def take_state(rows, tables, entry, re, im):
     n = 0
     while n < re.size:
         q, p = entry[2, n], entry[1, n]
-        occupied = False
-        for k in range(p - q + 1):
-            if re[n + k] != 0.0 or im[n + k] != 0.0:
-                occupied = True
-        if occupied:
+        low, high = p + 1, q
+        for x in range(q, p + 1):
+            if re[n + x - q] != 0.0 or im[n + x - q] != 0.0:
+                low, high = min(low, x), x + 1
+        if low < high:
             r = add_row(rows, tables, entry, n)
-            widen(rows, r, q, p + 1)
-            for k in range(p - q + 1):
-                rows.re[0, rows.base[r] + q + k], rows.im[0, rows.base[r] + q + k] = re[n + k], im[n + k]
+            place(rows, r, low, high)
+            clear(rows.re[0], rows.im[0], rows.base[r] + rows.left[r], rows.base[r] + rows.right[r])
+            for x in range(low, high):
+                rows.re[0, rows.base[r] + x], rows.im[0, rows.base[r] + x] = re[n + x - q], im[n + x - q]
         n += p - q + 1

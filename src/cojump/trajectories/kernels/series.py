@@ -12,7 +12,9 @@ from ..no_jump_tables import BandedHeff, ProgramHeff
 from .common import MAX_ORDER, OPTIONS, PAD
 from .lattice import LENGTH, LatticeHeff
 from .lattice_rows import apply_lattice, change_weights, overlap_of_rows, write_hull
-from .pattern_rows import KEPT_CELLS, PatternHeff, apply_rows, keep_rows
+from .pattern_links import PatternHeff, keep_rows
+from .pattern_products import apply_rows
+from .pattern_rows import FIRST, KEPT_CELLS
 from .polynomial_bands import (
     CUT,
     TWO_J,
@@ -182,8 +184,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             first, last, band, constant = lo, hi, 0, 0.0
             count = h_eff.box.size[0] // h_eff.elements.row[LENGTH]
         elif of_rows:
-            first, last, band, constant = PAD, h_eff.rows.extent[KEPT_CELLS], 0, 0.0
-            keep_rows(h_eff.rows, h_eff.links)
+            first, last, band, constant = FIRST, h_eff.rows.extent[KEPT_CELLS], 0, 0.0
+            keep_rows(h_eff.rows, h_eff.links, work.taylor_re, work.taylor_im)
         elif of_list:
             first, last, band, constant = PAD, PAD + h_eff.occupied.slots[1], 0, 0.0
             keep_slots(h_eff.occupied, h_eff.occupied.slots[1])
@@ -260,7 +262,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                 )
             elif of_rows:
                 least = (LEFT_OUT * tolerance / power) ** 2 / (hi - lo)
-                norm2, hi = apply_rows(rows_re, rows_im, np.int64(order), lo, hi, unit, h_eff, shift, half_shift, least)
+                norm2, hi = apply_rows(rows_re, rows_im, np.int64(order), unit, h_eff, shift, half_shift, least)
                 last, wide_hi = hi, hi
             elif of_list:
                 least = (LEFT_OUT * tolerance / power) ** 2 / (hi - lo)

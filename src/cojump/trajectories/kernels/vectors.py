@@ -89,6 +89,17 @@ def total(vector):
     return vector[0]
 
 
+def quiet_first(vector, most):
+    """How many lanes in front are at most this number: 8 where all are; NaN is above it."""
+    loud = np.flatnonzero(~(vector <= most))
+    return loud[0] if len(loud) else LANES
+
+
+def quiet_last(vector, most):
+    """How many lanes at the end are at most this number."""
+    return quiet_first(vector[::-1], most)
+
+
 class _Vector(types.Type):
     """numba's type of such eight numbers."""
 
@@ -243,6 +254,22 @@ def _total(context, builder, sig, args):
         low, high = (ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(a, a + lanes))) for a in (0, lanes))
         vector = builder.fadd(builder.shuffle_vector(vector, vector, low), builder.shuffle_vector(vector, vector, high))
     return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+
+def _quiet_lanes(function, name):
+    """Lanes before the first that is above a number, counted by an instruction on the bits of the comparison."""
+
+    @lowered(function, _VECTOR, types.Number, gives=types.int64)
+    def counted(context, builder, sig, args):
+        most = _same(builder, _number(context, builder, args[1], sig.args[1], types.float64))
+        loud = builder.bitcast(builder.fcmp_unordered(">", args[0], most), ir.IntType(LANES))
+        made = ir.FunctionType(loud.type, [loud.type, ir.IntType(1)])
+        count = cgutils.get_or_insert_function(builder.module, made, f"llvm.{name}.i{LANES}")
+        return builder.zext(builder.call(count, [loud, ir.Constant(ir.IntType(1), 0)]), ir.IntType(64))
+
+
+_quiet_lanes(quiet_first, "cttz")
+_quiet_lanes(quiet_last, "ctlz")
 
 
 def _operation(symbol, name):

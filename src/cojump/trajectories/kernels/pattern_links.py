@@ -1,0 +1,206 @@
+"""How one-body operators and the Clebsch-Gordan matrices lead from one row of patterns to others: paths of a box."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from .common import OPTIONS
+from .pattern_rows import ROWS, Floats, Integers, PatternTables, Rows, add_row, restored
+from .patterns import ends, goes_on, shifted
+
+
+class Links(NamedTuple):
+    """How Σ_k |a><b|^(k), a < b, leads from one row to another, for all a of one path through the rows above.
+
+    Attributes
+    ----------
+    made : (1,)
+        How many there are.
+    lower, upper : (K,)
+        From which row, and to which.
+    b, a : (K,)
+        The levels; where a is 1 the same path leads to level 0, too.
+    w0, t0 : (K,)
+        The element is w0 roots[t0 + x], for x of the lower row as of the upper one.
+    w1, t1 : (K,)
+        The same for level 0: from x to x + 1.
+    near : (4, R)
+        The rows from which p, or q, is one more in this one, and those in which it is one more; -1 where they are not.
+    way : (2, R)
+        The factor w0 of the links to the rows in which p, or q, is one more.
+    trial : (d (d + 1)/2, 1)
+    path : (d + 1,)
+        Room to work in.
+    """
+
+    made: Integers
+    lower: Integers
+    upper: Integers
+    b: Integers
+    a: Integers
+    w0: Floats
+    t0: Integers
+    w1: Floats
+    t1: Integers
+    near: Integers
+    way: Floats
+    trial: Integers
+    path: Integers
+
+
+class PatternHeff(NamedTuple):
+    """What a no-jump step reads, and where the state is.
+
+    Attributes
+    ----------
+    has_jumps : bool
+    tables : PatternTables
+    rows : Rows
+    links : Links
+    """
+
+    has_jumps: bool
+    tables: PatternTables
+    rows: Rows
+    links: Links
+
+
+@njit(**OPTIONS)
+def keep_rows(rows, links, rows_re, rows_im):
+    """Only the rows of the state that a step begins with, and what has been found from them forgotten."""
+    restored(rows, rows_re, rows_im)
+    for r in range(rows.extent[ROWS]):
+        _is_alone(links, r)
+    links.made[0] = 0
+
+
+@njit(**OPTIONS)
+def _is_alone(links, r):
+    """No rows beside this one are known."""
+    for i in range(4):
+        links.near[i, r] = -1
+
+
+@njit(**OPTIONS)
+def forget_rows(rows, links, linked):
+    """Nothing of what ``linked`` links and all rows that there are do not have."""
+    links.made[0] = linked
+    for r in range(rows.extent[ROWS]):
+        for i in range(4):
+            if links.near[i, r] >= rows.extent[ROWS]:
+                links.near[i, r] = -1
+
+
+@njit(**OPTIONS)
+def first_path(path, stop, top):
+    """The first of all paths through the rows stop..top - 1, whose last row is given."""
+    for n in range(stop, top):
+        path[n] = 0
+
+
+@njit(**OPTIONS)
+def next_path(path, stop, top):
+    """The next of them; False behind the last one."""
+    for n in range(stop, top):
+        path[n] += 1
+        if path[n] < n:
+            return True
+        path[n] = 0
+    return False
+
+
+@njit(**OPTIONS)
+def moved_along(trial, entry, r, path, stop, top, sign, levels):
+    """Add (or with sign -1 take away) a box along a path: False where that is no pattern any more.
+
+    The last row of ``trial`` is the diagram that comes of it.
+    """
+    for k in range(1, levels * (levels - 1) // 2):
+        trial[k, 0] = entry[k, r]
+    for n in range(stop, min(top + 1, levels)):
+        trial[n * (n - 1) // 2 + path[n], 0] += sign
+    for n in range(max(stop - 1, 2), min(top + 1, levels)):
+        own, above = n * (n - 1) // 2, n * (n + 1) // 2
+        for k in range(n):
+            if trial[own + k, 0] > trial[above + k, 0] or trial[own + k, 0] < trial[above + k + 1, 0]:
+                return False
+    return True
+
+
+@njit(**OPTIONS)
+def set_diagram(trial, diagram):
+    """Write a diagram into the last row of entries of a pattern."""
+    d = diagram.size
+    for k in range(d):
+        trial[d * (d - 1) // 2 + k, 0] = diagram[k]
+
+
+@njit(**OPTIONS)
+def path_weight(entry, r, path, stop, top):
+    """The factor that a path gives an element of C_λ^μ, for the patterns of μ in a row; see Patterns.additions."""
+    weight = 1.0
+    for n in range(top, stop, -1):
+        weight *= goes_on(entry, n, path[n], path[n - 1], r)
+    if stop > 2:
+        return weight * ends(entry, stop, path[stop], r)
+    return weight / np.sqrt(entry[1, r] - entry[2, r] + 1.0)
+
+
+@njit(**OPTIONS)
+def reduced(entry, r, b, j):
+    """The factor by which Σ_k |a><b|^(k) differs from one more particle in level a; see Patterns.transfers."""
+    own, product = shifted(entry, b, j, r), 1.0
+    for k in range(b + 1):
+        product *= shifted(entry, b + 1, k, r) - own
+    for k in range(b):
+        if k != j:
+            product /= shifted(entry, b, k, r) - own - 1.0
+    return np.sqrt(abs(product))
+
+
+@njit(**OPTIONS)
+def root_places(tables, p, q, path, stop):
+    """t0, t1 and the sign of the element of level 0: where in ``roots`` an element along a path is for x = 0."""
+    if stop > 2:
+        return tables.ones, tables.ones, 0.0
+    if path[2] == 0:
+        return tables.fall - p - 1, tables.rise - q + 1, 1.0  # sqrt(p + 1 - x), sqrt(x - q + 1)
+    return tables.rise - q, tables.fall - p, -1.0  # sqrt(x - q), sqrt(p - x)
+
+
+@njit(**OPTIONS)
+def spread_row(rows, links, tables, r):
+    """Add the rows that one-body operators lead to and from, and how they do."""
+    d, entry, path, trial, hops = tables.levels, rows.entry, links.path, links.trial, tables.hops
+    rows.spread[r] = 1
+    set_diagram(trial, rows.diagram)
+    for b in range(2, d):
+        for stop in range(2, b + 1):
+            if hops[stop - 1, b] == 0 and (stop > 2 or hops[0, b] == 0):
+                continue
+            first_path(path, stop, b + 1)
+            more = True
+            while more:
+                for sign in (1, -1):
+                    if not moved_along(trial, entry, r, path, stop, b, sign, d):
+                        continue
+                    known = rows.extent[ROWS]
+                    s = add_row(rows, tables, trial, 0)
+                    if s == known:
+                        _is_alone(links, s)
+                    if rows.spread[s] == 1:  # it has been found from there
+                        continue
+                    lower, upper = (r, s) if sign == 1 else (s, r)
+                    k = links.made[0]
+                    links.made[0] = k + 1
+                    weight = path_weight(entry, lower, path, stop, b) * reduced(entry, lower, b, path[b])
+                    t0, t1, other = root_places(tables, entry[1, lower], entry[2, lower], path, stop)
+                    links.lower[k], links.upper[k], links.b[k], links.a[k] = lower, upper, b, stop - 1
+                    links.w0[k], links.t0[k], links.w1[k], links.t1[k] = weight, t0, other * weight, t1
+                    if b == 2:
+                        i = path[2]
+                        links.near[2 + i, lower], links.near[i, upper], links.way[i, lower] = upper, lower, weight
+                more = next_path(path, stop, b + 1)
