@@ -111,7 +111,7 @@ def test_the_seed_of_a_point_never_changes(read):
         (toml(model=None), "Argument `[model]` must be given, but the section is missing"),
         (
             toml(modle={"x": "1"}),
-            "Argument `[modle]` must be one of [model], [initial], [times], [run], [drive], [sweep], "
+            "Argument `[modle]` must be one of [model], [initial], [times], [run], [drive], [sweep], [two_time], "
             "but it is no section of a run file",
         ),
         (

@@ -88,7 +88,10 @@ def test_however_the_file_is_written(text):
         (["model.omega=1", "model.omega=1"], '`--set` must set each key once, but "model.omega" is there twice'),
         (["run.x.y=1", "run.x={}"], '`--set` must set each key once, but "run.x" is there twice'),
         (["model.omega.x=1"], "`--set model.omega.x` must name a key of a table, but `omega` is 0.7"),
-        (["modle.omega=1"], "`[modle]` must be one of [model], [initial], [times], [run], [drive], [sweep]"),
+        (
+            ["modle.omega=1"],
+            "`[modle]` must be one of [model], [initial], [times], [run], [drive], [sweep], [two_time]",
+        ),
         (["model.omgea=1"], '`[model] omgea` must be one of the keys of system "constrained"'),
         (["model.omega=nan"], "`[model] omega` must be a finite number, but it is nan"),
         (["run" + ".x" * 2000 + "=1"], "`--set` must name a key that can be replaced in the text of the run file"),

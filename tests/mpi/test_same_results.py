@@ -14,8 +14,11 @@ SWEEP = {"system": '"constrained"', "size": [4, 9], "omega": 0.7, "rate_up": 1.3
 
 @pytest.fixture(scope="module")
 def run_file(tmp_path_factory):
-    """A sweep over two sizes."""
-    return write_run_file(tmp_path_factory.mktemp("sweep"), SWEEP, n_traj=40, chunk=7, keep=18)
+    """A sweep over two sizes, with a two-time function of each."""
+    path = write_run_file(tmp_path_factory.mktemp("sweep"), SWEEP, n_traj=40, chunk=7, keep=18)
+    with path.open("a", encoding="utf-8") as file:
+        file.write('[two_time]\nfirst = "spins.z"\nsecond = "spins.y"\nstart = 0.5\ndelays = [0, 0.5]\nn_traj = 17\n')
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +36,10 @@ def check_output(job, directory):
     assert not {"\x1b", "\r"} & set(job.err)
     assert job.err.splitlines() == job.progress
     assert 1 <= len(job.progress) <= 12
-    assert job.progress[-1].startswith("cojump: 80/80 trajectories, ")
+    assert [line.split(",")[0] for line in job.progress if "/80 " not in line][-1].startswith(
+        "cojump: 17/17 trajectories"
+    )
+    assert any(line.startswith("cojump: 80/80 trajectories, ") for line in job.progress)
 
 
 @pytest.mark.parametrize("ranks", [*(pytest.param(n, marks=pytest.mark.validation) for n in (1, 2, 5, 7)), 3])

@@ -155,6 +155,15 @@ def identity_of(point: Point, *, sketched: bool = False) -> dict[str, Any]:
     return facts
 
 
+def facts_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Facts about numbers, texts and arrays by name, in tables too: what :func:`differences` compares."""
+    facts: dict[str, Any] = {}
+    write = _Writer(facts, sketched=False)
+    for name, value in values.items():
+        write(name, value)
+    return facts
+
+
 NOT_KNOWN = "an earlier cojump, which told models apart less finely"
 """Who has computed what is in a file that does not say it."""
 

@@ -43,7 +43,8 @@ def merge(results: Sequence[Result]) -> Result:
     Returns
     -------
     Result
-        Its ``parameters`` are those that all results have alike. It cannot be extended: extend its parts.
+        Its ``parameters`` are those that all results have alike. It cannot be extended: extend its parts. Two-time
+        functions are of one seed; they stay with the parts.
 
     Raises
     ------
@@ -131,6 +132,7 @@ def _joined(every: Sequence[Result], seeds: dict[int, int]) -> Result:
         jump_records=records,
         rest=None,
         merged=tuple(seeds.items()) if len(seeds) > 1 else (),
+        two_time=first.two_time if len(every) == 1 else {},
     )
 
 

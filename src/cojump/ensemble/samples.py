@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,18 +27,61 @@ Sampler = Callable[[int, Callable[[], None]], NDArray[Any]]
 """sampler(index, poll) is the vector of trajectory ``index``."""
 
 
-def gathered(
+@dataclass
+class Rows:
+    """Vectors of trajectories 0 .. n_traj - 1 on rank 0, of which some are there; on other ranks there is none.
+
+    Attributes
+    ----------
+    n_traj : int
+    empty : (width,) array
+        Of the kind of a vector.
+    begun : (n, width) array, optional
+        The first ones, of an earlier session.
+    """
+
+    n_traj: int
+    empty: NDArray[Any]
+    begun: NDArray[Any] | None = None
+
+    def __post_init__(self) -> None:
+        self._rows = np.zeros((self.n_traj, *self.empty.shape), dtype=self.empty.dtype)
+        self._done = np.zeros(self.n_traj, dtype=bool)
+        if self.begun is not None:
+            self.take(0, self.begun)
+
+    def take(self, first: int, made: Sequence[NDArray[Any]] | NDArray[Any]) -> None:
+        """Put vectors of trajectories from ``first`` on into their places."""
+        if len(made):
+            self._rows[first : first + len(made)] = made
+            self._done[first : first + len(made)] = True
+
+    @property
+    def n(self) -> int:
+        """How many are there without a gap, from the first one on."""
+        return self.n_traj if self._done.all() else int(np.argmin(self._done))
+
+    @property
+    def found(self) -> NDArray[Any]:
+        """(n, width) those."""
+        return self._rows[: self.n]
+
+
+def collect(
     model: Model,
     n_traj: int,
     chunk: int,
     make: Callable[[], Sampler],
-    empty: NDArray[Any],
-    finish: Callable[[NDArray[Any]], Any],
+    rows: Rows | None,
+    stopping: Callable[[], bool],
     *,
+    begin: Callable[[], None] = lambda: None,
+    came: Callable[[], None] = lambda: None,
     comm: Communicator | None = None,
     progress: ProgressReport | None = None,
-) -> Any:
-    """What ``finish`` makes of the vectors of trajectories 0 .. n_traj - 1, on every rank.
+) -> tuple[bool, str]:
+    """Make the vectors of all trajectories that are missing; every rank returns whether it was told to stop, and why
+    some trajectory could not be made, "" else.
 
     Parameters
     ----------
@@ -47,28 +91,22 @@ def gathered(
         Trajectories, and those per unit of work.
     make : callable
         Makes the sampler of this rank.
-    empty : (width,) array
-        Of the kind of a vector.
-    finish : callable
-        Takes (n, width) vectors, n ≥ 1.
+    rows : Rows
+        Filled on rank 0; None on other ranks.
+    stopping : callable
+        Asked often, on every rank, whether the work is to stop.
+    begin, came : callables
+        Called on every rank before the first trajectory, and on rank 0 after vectors have come.
     comm, progress
         Ranks that share the work, and who is told of it on rank 0.
-
-    Raises
-    ------
-    ConvergenceError, MemoryError
-        If a trajectory cannot keep its tolerance, or has no memory; on all ranks.
-    SimulationInterrupted
-        After Ctrl-C, on all ranks; what is finished without a gap is in it.
     """
     ranks: Communicator = comm or Alone()
     chief = ranks.rank == 0
-    rows = np.zeros((n_traj, *empty.shape), dtype=empty.dtype) if chief else None
-    done = np.zeros(n_traj, dtype=bool)
+    there = rows.n if rows is not None else 0
     failures: list[str] = []
     sampler: list[Sampler] = []
 
-    starts = range(0, n_traj, chunk)
+    starts = range(there, n_traj, chunk)
     waiting = iter(starts)
 
     def next_task() -> tuple[int, int] | None:
@@ -87,44 +125,92 @@ def gathered(
         except Interrupted:
             pass
         except (*EXPECTED, MemoryError) as error:
-            memory = "not enough memory: " if isinstance(error, MemoryError) else ""
+            memory = _MEMORY if isinstance(error, MemoryError) else ""
             return made, f"{memory}{one_line(error)}"
         return made, ""
 
     def on_result(rank: int, task: tuple[int, int], outcome: tuple[list[NDArray[Any]], str]) -> None:
         made, failure = outcome
         assert rows is not None
-        rows[task[0] : task[0] + len(made)] = made if made else rows[:0]
-        done[task[0] : task[0] + len(made)] = True
+        rows.take(task[0], made)
         if failure:
             failures.append(failure)
         if progress is not None:
             progress.advance(len(made))
+        came()
 
     def compiled() -> None:
         if progress is not None and chief and not prepared([model]):
             progress.note("compiling kernels (once)")
         prepare([model])
 
-    def run(interrupts: Interrupts) -> bool:
+    def run() -> bool:
         with threadpool_limits(1):
             ranks.in_turn(compiled)
             if chief:
                 tell_refusal()
-            interrupts.gently = True
+            begin()
             if progress is not None and chief:
-                progress.start(n_traj)
-            return ranks.distribute(
-                next_task, lambda _: operator.length_hint(waiting), work, on_result, lambda: interrupts.heard
-            )
+                progress.start(n_traj - there)
+            return ranks.distribute(next_task, lambda _: operator.length_hint(waiting), work, on_result, stopping)
 
+    stopped = ranks.guard(run)
+    found: tuple[bool, str] = ranks.share((stopped, failures[0] if failures else ""))
+    return found
+
+
+_MEMORY = "not enough memory: "
+
+
+def gathered(
+    model: Model,
+    n_traj: int,
+    chunk: int,
+    make: Callable[[], Sampler],
+    empty: NDArray[Any],
+    finish: Callable[[NDArray[Any]], Any],
+    *,
+    comm: Communicator | None = None,
+    progress: ProgressReport | None = None,
+) -> Any:
+    """What ``finish`` makes of the vectors of trajectories 0 .. n_traj - 1, on every rank.
+
+    Parameters
+    ----------
+    model, n_traj, chunk, make, comm, progress
+        As for :func:`collect`.
+    empty : (width,) array
+        Of the kind of a vector.
+    finish : callable
+        Takes (n, width) vectors, n ≥ 1.
+
+    Raises
+    ------
+    ConvergenceError, MemoryError
+        If a trajectory cannot keep its tolerance, or has no memory; on all ranks.
+    SimulationInterrupted
+        After Ctrl-C, on all ranks; what is finished without a gap is in it.
+    """
+    ranks: Communicator = comm or Alone()
+    rows = Rows(n_traj, empty) if ranks.rank == 0 else None
     with Interrupts() as interrupts:
+
+        def begin() -> None:
+            interrupts.gently = True
+
         try:
-            stopped = ranks.guard(lambda: run(interrupts))
-            n = int(np.argmin(done)) if not done.all() else n_traj
-            stopped, failure, n, found = ranks.share(
-                (stopped, failures[0] if failures else "", n, rows[:n] if rows is not None else None)
+            _, failure = collect(
+                model,
+                n_traj,
+                chunk,
+                make,
+                rows,
+                lambda: interrupts.heard,
+                begin=begin,
+                comm=ranks,
+                progress=progress,
             )
+            n, found = ranks.share((rows.n, rows.found) if rows is not None else None)
         except KeyboardInterrupt:
             ranks.interrupt()
             raise
@@ -132,7 +218,7 @@ def gathered(
             if progress is not None:
                 progress.stop()
         if failure:
-            raise MemoryError(failure) if failure.startswith("not enough memory: ") else ConvergenceError(failure)
+            raise MemoryError(failure) if failure.startswith(_MEMORY) else ConvergenceError(failure)
         if n < n_traj or interrupts.heard:
             raise SimulationInterrupted(finish(found) if n else None, n_traj)
     return finish(found)

@@ -2,51 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..errors import ArgumentError, UnsupportedError
 from ..model import Model
-from ..model.collective_average import CollectiveAverage, average_of, emitted
-from ..model.final_states import FinalStates
-from ..model.mixtures import check_mixture
 from ..parallel.processes import Processes, checked_workers
-from ..results.two_time import SampledCoincidences, SampledTwoTime, coincidences_of, two_time_of
-from ..theory.mean_field import reference as mean_of_starts
-from ..theory.two_time import check_span, check_taus
+from ..results.two_time import SampledCoincidences, SampledTwoTime
 from ..tools import checks
-from ..tools.memory import for_each_rank
-from ..tools.types import Array, Complex
-from ..trajectories.branches import Branches, branching_times
-from .point import Point, Start, starting
-from .samples import Sampler, gathered
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What is run: trajectories of a point, which branch at the time ``start``, and what acts on them."""
-
-    point: Point
-    start: float
-    taus: Array
-    averages: tuple[CollectiveAverage, ...]
-
-    def branches(self) -> Branches:
-        """Trajectories on one rank."""
-        p = self.point
-        return Branches(p.model, p.state, self.start, self.taus, p.tolerance)
-
-    def facts(self) -> dict[str, Any]:
-        """All that must agree on all ranks."""
-        from .fingerprint import agreed
-
-        seen = [[sorted((b, x.tobytes()) for b, x in a.blocks.items()), sorted(a.modes.items())] for a in self.averages]
-        return {**agreed(self.point), "a and b": hashlib.sha256(repr((seen, self.start)).encode()).hexdigest()}
+from .branching import Branching, Correlation, Emission, correlation, emission
+from .point import Start, starting
+from .samples import gathered
 
 
 def two_time(
@@ -109,21 +76,18 @@ def two_time(
     True
     """
     several = checked_workers(workers, comm)
+    options: dict[str, Any] = {
+        "n_traj": n_traj,
+        "seed": seed,
+        "tolerance": tolerance,
+        "chunk": chunk,
+        "workers": several,
+    }
 
-    def check() -> _Plan:
-        plan = _plan(model, state, taus, start, n_traj, seed, tolerance, chunk, several)
-        pair = average_of(plan.point.model, "a", a), average_of(plan.point.model, "b", b)
-        return replace(plan, averages=pair)
+    def check() -> Correlation:
+        return correlation(model, starting(state), taus, a, b, start, **options)
 
-    def sampler_of(plan: _Plan, reference: Complex) -> Sampler:
-        branches, (first, second) = plan.branches(), plan.averages
-        return lambda index, poll: branches.two_time(plan.point.seed, index, first, second, reference, poll)
-
-    def finish(plan: _Plan, samples: NDArray[Any], reference: Complex) -> SampledTwoTime:
-        p = plan.point
-        return two_time_of(plan.taus, plan.start, p.model.size, p.seed, p.tolerance, samples, reference)
-
-    found: SampledTwoTime = _run(check, sampler_of, finish, _reference, np.complex128, comm, several, progress)
+    found: SampledTwoTime = _run(check, comm, several, progress)
     return found
 
 
@@ -180,72 +144,22 @@ def g2(
     [0.   0.39 1.  ] [0.   0.01 0.04]
     """
     several = checked_workers(workers, comm)
+    options: dict[str, Any] = {
+        "n_traj": n_traj,
+        "seed": seed,
+        "tolerance": tolerance,
+        "chunk": chunk,
+        "workers": several,
+    }
 
-    def check() -> _Plan:
-        plan = _plan(model, state, taus, start, n_traj, seed, tolerance, chunk, several)
-        plan = replace(plan, averages=(emitted(plan.point.model, of),))
-        if len(plan.branches().parts_of(plan.averages[0])) != 1:
-            raise UnsupportedError("g² is of blocks and modes that are coupled: `of` acts on some that run apart")
-        return plan
+    def check() -> Emission:
+        return emission(model, starting(state), taus, of, start, **options)
 
-    def sampler_of(plan: _Plan, reference: Array) -> Sampler:
-        branches, (c,) = plan.branches(), plan.averages
-        return lambda index, poll: branches.coincidences(plan.point.seed, index, c, poll)
-
-    def finish(plan: _Plan, samples: NDArray[Any], reference: Array) -> SampledCoincidences:
-        p = plan.point
-        return coincidences_of(plan.taus, plan.start, p.seed, p.tolerance, samples)
-
-    found: SampledCoincidences = _run(check, sampler_of, finish, _no_reference, np.float64, comm, several, progress)
+    found: SampledCoincidences = _run(check, comm, several, progress)
     return found
 
 
-def _plan(
-    model: Any, state: Any, taus: Any, start: Any, n_traj: Any, seed: Any, tolerance: Any, chunk: Any, workers: int
-) -> _Plan:
-    """All but what acts on the trajectories, checked."""
-    state = starting(state)
-    check_mixture(model, state, FinalStates)
-    checked = check_taus(taus)
-    begun = check_span(start, checked)
-    times = branching_times(begun, checked)
-    if np.any(np.diff(times) <= 0):
-        raise ArgumentError("taus", f"be apart beside start = {begun:g}", "some of start + taus are the same number")
-    whole = model if model.averages is None else replace(model, averages=None)
-    point = Point(whole, state, times, n_traj=n_traj, seed=seed, tolerance=tolerance, chunk=chunk)
-    needed, have = 16.0 * (2 * len(checked) + 1) * point.n_traj, for_each_rank(workers)
-    beside = 2 * point.recipe.nbytes(1)
-    if needed + beside > have:
-        found = (
-            f"samples of {point.n_traj:,} trajectories at {len(checked):,} times need {needed / 2**30:,.2f} GiB beside "
-            f"{beside / 2**30:,.2f} GiB for two engines, and there are {have / 2**30:,.2f} GiB"
-        )
-        raise ArgumentError("n_traj", "leave samples that fit in memory", found)
-    return _Plan(point, begun, checked, ())
-
-
-def _reference(plan: _Plan) -> Complex:
-    """(T + 1,) the mean field of A at s + τ, and of B at s."""
-    mean = mean_of_starts(plan.point.model, plan.point.state, plan.point.times)
-    (c, w), (d, v) = (average.coefficients for average in plan.averages)
-    made: Complex = np.append(c + mean[-len(plan.taus) :] @ w, d + mean[0] @ v)
-    return made
-
-
-def _no_reference(plan: _Plan) -> Array:
-    return np.zeros(0)
-
-
-def _run(
-    check: Callable[[], _Plan],
-    sampler_of: Callable[[_Plan, Any], Sampler],
-    finish: Callable[[_Plan, NDArray[Any], Any], Any],
-    reference_of: Callable[[_Plan], NDArray[Any]],
-    kind: type,
-    comm: Any,
-    workers: int,
-    progress: Any,
-) -> Any:
+def _run(check: Callable[[], Branching], comm: Any, workers: int, progress: Any) -> Any:
     """One process, or the ranks of a communicator, which all have the same plan."""
     display = None
     if checks.boolean("progress", progress):
@@ -253,17 +167,17 @@ def _run(
 
         display = make_progress()
 
-    def run(plan: _Plan, world: Any) -> Any:
-        found = reference_of(plan) if world is None or world.rank == 0 else None
-        reference = found if world is None else world.share(found)
+    def run(plan: Branching, world: Any) -> Any:
+        found: Any = plan.reference() if world is None or world.rank == 0 else None
+        reference: Any = found if world is None else world.share(found)
         p = plan.point
         return gathered(
             p.model,
             p.n_traj,
             p.chunk,
-            lambda: sampler_of(plan, reference),
-            np.zeros(2 * len(plan.taus) + 1, dtype=kind),
-            lambda samples: finish(plan, samples, reference),
+            lambda: plan.sampler(reference),
+            plan.empty,
+            lambda samples: plan.finish(samples, reference),
             comm=world,
             progress=display,
         )
@@ -276,7 +190,7 @@ def _run(
     if world is None:
         return run(check(), Processes(workers) if workers > 1 else None)
     try:
-        return run(world.together(check, _Plan.facts, _apart), world)
+        return run(world.together(check, Branching.facts, _apart), world)
     finally:
         if not isinstance(comm, World):
             world.free()

@@ -20,7 +20,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,11 +84,14 @@ def read_contents(directory: Path) -> Contents:
 
 
 class Prepared(NamedTuple):
-    """The points of a job by their keys: results without trajectories, goals, and what each depends on."""
+    """The points of a job by their keys: results without trajectories, goals, what each depends on, and how many
+    trajectories its two-time functions are to have.
+    """
 
     skeletons: Mapping[str, Result]
     goals: Mapping[str, Goal]
     identities: Mapping[str, Mapping[str, Any]]
+    two_time: Mapping[str, Mapping[str, int]]
 
 
 class Session:
@@ -116,6 +119,7 @@ class Session:
         self._stuck = False
         self.failures = failures.FailureRecord(directory)
         self._identities: dict[str, Mapping[str, Any]] = {}
+        self._two_time: Mapping[str, Mapping[str, int]] = {}
         self._others: list[tuple[Result, Note]] = []
         self._last_write = -float("inf")
         self._duration = 0.0
@@ -147,6 +151,8 @@ class Session:
         waiting = WaitingChunks(self._place if self._lock else None)
         for name, skeleton in skeletons.items():
             result, note = stored.get(name, (None, None))
+            if result is not None:
+                skeleton = replace(skeleton, two_time=result.two_time)
             begun = note.folded if note else folded_of(result) if result else None
             self.folds[name] = Fold(skeleton, goals[name], begun, waiting.hold)
         self._others = [(r, n) for name, (r, n) in stored.items() if n and r.n_traj and name not in self.folds]
@@ -166,7 +172,7 @@ class Session:
         """Write the manifest, with the points of earlier sessions that this one does not have too; the run's key."""
         key = contents.manifest.origin.key if contents.manifest else secrets.token_hex(16)
         skeletons, goals = points.skeletons, points.goals
-        self._identities = dict(points.identities)
+        self._identities, self._two_time = dict(points.identities), points.two_time
         if self._lock:
             try:
                 self._place.mkdir(exist_ok=True)
@@ -178,7 +184,12 @@ class Session:
                 self._leave_behind()
             others = Contents(None, contents.manifest).notes()
             kept = [(result, note) for n, (result, note) in others.items() if note and n not in skeletons]
-            self._save(self._place / MANIFEST, {n: Fold(s, goals[n]) for n, s in skeletons.items()}, kept, key)
+            self._save(
+                self._place / MANIFEST,
+                {n: Fold(replace(s, two_time={}), goals[n]) for n, s in skeletons.items()},
+                kept,
+                key,
+            )
         return key
 
     def _leave_behind(self) -> None:
@@ -231,7 +242,10 @@ class Session:
         *,
         new: bool = False,
     ) -> None:
-        points = [(f.result(), Note(self._identities[n], f.goal, f.state())) for n, f in folds.items()]
+        points = [
+            (f.result(), Note(self._identities[n], f.goal, f.state(), self._two_time.get(n, {})))
+            for n, f in folds.items()
+        ]
         points += others
         save_results(
             path,

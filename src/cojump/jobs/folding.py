@@ -82,6 +82,7 @@ def _take_up(session: Session, manifest: ResultSequence, contents: Contents) -> 
         {_key(result): result for result in manifest if _key(result) in notes},
         {key: note.goal for key, note in notes.items()},
         {key: note.identity for key, note in notes.items()},
+        {key: note.two_time for key, note in notes.items()},
     )
     return session.begin(contents, points)
 

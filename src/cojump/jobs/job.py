@@ -29,6 +29,7 @@ from .points import Plan, end_together, open_run_file, plan_together
 from .resume import carry_on, checked_contents, counted, is_complete, prepare_skeletons
 from .signals import Signals
 from .status import Status
+from .two_time import TwoTimeWork
 from .unfinished import parameters_text
 
 if TYPE_CHECKING:
@@ -176,7 +177,8 @@ def _tidy(plan: Plan, directory: Path, contents: Contents) -> None:
 def _prepared(plan: Plan, skeletons: Mapping[str, Result]) -> Prepared:
     keys = plan.keys
     goals = {keys[i]: goal for i, goal in plan.goals.items()}
-    return Prepared(skeletons, goals, {keys[i]: plan.identities[i] for i in plan.points})
+    two_time = {keys[i]: {asked.name: asked.n_traj for asked in plan.two_time[i]} for i in plan.points}
+    return Prepared(skeletons, goals, {keys[i]: plan.identities[i] for i in plan.points}, two_time)
 
 
 def _tell(session: Session) -> None:
@@ -236,6 +238,9 @@ class _Run(Events):
         seat = self._ranks.share(session.seat if session else None)
         self._writer: ShardWriter = seat.writer(self._ranks.rank, run.checkpoint_seconds)
         self._seconds = run.checkpoint_seconds
+        self._two_time = TwoTimeWork(
+            plan, self._folds, self._ranks, self.stopping, self._droppable, self._write, self._do, self._seconds
+        )
 
     def go(self) -> int:
         """Run what is missing; the exit status."""
@@ -246,6 +251,7 @@ class _Run(Events):
         stopped = False
         try:
             stopped = run_chunks(self._plan.points, self._folds, comm=self._ranks, events=self, progress=progress)
+            stopped = stopped or self._two_time.go()
             self._ranks.guard(self._writer.close)
             if self._session is not None:
                 stopped = self._ranks.guard(lambda: self._finish(self._session, stopped))
@@ -259,6 +265,7 @@ class _Run(Events):
             if self._session is not None:
                 self._session.close()
         failed = bool(self._plan.failures) or any(fold.failure for fold in self._folds.values())
+        failed = failed or bool(self._two_time.failures)
         return self._ranks.share(STOPPED if stopped else FAILED if failed else 0)
 
     def _finish(self, session: Session, stopped: bool) -> bool:
@@ -268,13 +275,17 @@ class _Run(Events):
         """
         folds = self._folds
         self._signals.stage("while the results were written")
-        stopped = stopped and any(not fold.finished and fold.failure is None for fold in folds.values())
+        unfinished = any(not fold.finished and fold.failure is None for fold in folds.values())
+        stopped = stopped and (unfinished or self._two_time.left())
+        for place, message in self._two_time.failures.items():
+            self.failed(place, message)
         if not stopped:
             stopped = not all(self._explain(place) for place, fold in folds.items() if fold.finished)
         session.write(ended=True)
         keys, finished = self._plan.keys, {i for i, fold in folds.items() if fold.finished}
+        finished -= set(self._two_time.failures)
         session.failures.keep({key for i, key in keys.items() if i not in finished})
-        failed = sum(fold.failure is not None for fold in folds.values())
+        failed = sum(fold.failure is not None for fold in folds.values()) + len(self._two_time.failures)
         name = self._signals.name or (WALLTIME if self._deadline else "a signal")
         assert self._status is not None
         if stopped:
@@ -312,7 +323,7 @@ class _Run(Events):
         """What the limit was too short for, where nothing was finished within it: the next job will fare alike."""
         if self._late:
             return self._late
-        if name == WALLTIME and self._ran == 0:
+        if name == WALLTIME and self._ran + self._two_time.ran == 0:
             return " before any trajectory was finished: it is too short for one"
         return ""
 
@@ -335,17 +346,36 @@ class _Run(Events):
         """Put the theory beside a finished point; whether there was time to."""
         fold = self._folds[place]
         if fold.skeleton.theory is None and not fold.skeleton.theory_refusal:
-            begun, doing = not self._signals.name, f"in the theory of {self._plan.title(place)}"
-            try:
-                with self._signals.abruptly(_GRACE):
-                    self._signals.stage(doing)
-                    fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
-            except Stopped as stopped:
-                self._signals.gently = True  # also where it came at the very end of the block above
-                if begun and stopped.args[0] == WALLTIME:
-                    self._late = f" {doing}, which outlasts it"
-                return False
+
+            def explain() -> None:
+                fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
+
+            return self._droppable(f"in the theory of {self._plan.title(place)}", explain)
         return True
+
+    def _droppable(self, doing: str, action: Callable[[], None]) -> bool:
+        """Do what is dropped where the job is told to stop; whether it was done."""
+        begun = not self._signals.name
+        try:
+            with self._signals.abruptly(_GRACE):
+                self._signals.stage(doing)
+                action()
+        except Stopped as stopped:
+            self._signals.gently = True  # also where it came at the very end of the block above
+            if begun and stopped.args[0] == WALLTIME:
+                self._late = f" {doing}, which outlasts it"
+            return False
+        return True
+
+    def _write(self) -> None:
+        """Let others see what there is, unless that takes too long."""
+        assert self._session is not None
+        self._session.write(now=False)
+
+    def _do(self, doing: str) -> None:
+        """Say in the status what is done behind the trajectories."""
+        assert self._status is not None
+        self._status.doing = doing
 
     def prepare(self, action: Callable[[], None]) -> None:
         """Compile; what goes wrong there after a signal is no error but the signal."""

@@ -24,6 +24,7 @@ from .run_file.system import in_section
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ..ensemble.asked_two_time import AskedTwoTime
     from ..ensemble.point import Point
     from ..parallel.mpi import World
 
@@ -43,6 +44,8 @@ class Plan:
         Why the others cannot.
     identities : dict of int to dict
         What makes each point that can be run what it is.
+    two_time : dict of int to tuple of AskedTwoTime
+        The two-time functions of each point that can be run.
     """
 
     run_file: RunFile
@@ -50,6 +53,7 @@ class Plan:
     points: dict[int, Point] = field(default_factory=dict)
     failures: dict[int, str] = field(default_factory=dict)
     identities: dict[int, dict[str, Any]] = field(default_factory=dict)
+    two_time: dict[int, tuple[AskedTwoTime, ...]] = field(default_factory=dict)
 
     @cached_property
     def keys(self) -> dict[int, str]:
@@ -65,6 +69,7 @@ class Plan:
         """Leave a point out."""
         self.points.pop(place, None)
         self.identities.pop(place, None)
+        self.two_time.pop(place, None)
         self.failures[place] = message
 
     def failed(self, place: int, message: str) -> Failed:
@@ -175,7 +180,9 @@ def _made(open_file: Callable[[], RunFile], on_file: Callable[[RunFile], None]) 
     for place, spec in enumerate(plan.specs):
         try:
             point = point_of(run_file, spec)
+            two_time = two_time_of(run_file, point)
             plan.identities[place] = identity_of(point)
+            plan.two_time[place] = two_time
             plan.points[place] = point
         except EXPECTED as error:
             plan.fail(place, one_line(error))
@@ -183,6 +190,11 @@ def _made(open_file: Callable[[], RunFile], on_file: Callable[[RunFile], None]) 
     if first is not None and not plan.points:
         raise first
     return plan
+
+
+def two_time_of(run_file: RunFile, point: Point) -> tuple[AskedTwoTime, ...]:
+    """The two-time functions of a point; one that cannot be had of its model is refused like the point itself."""
+    return tuple(section.build(point) for section in run_file.two_time)
 
 
 def point_of(run_file: RunFile, spec: PointSpec) -> Point:

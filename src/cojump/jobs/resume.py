@@ -15,6 +15,7 @@ from ..tools.whole_files import as_given
 from .directory import Contents, read_contents
 from .points import Plan
 from .signals import Signals
+from .two_time import differences_of, missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,8 @@ def is_complete(plan: Plan, contents: Contents) -> bool:
             return False
         if result.n_traj != point.n_traj and (note is None or not point.goal.reached_by(result)):
             return False
+        if missing(plan, place, result):
+            return False
         # A job that was told to stop in the theory has left its manifest, for the next one to make it.
         if contents.manifest is not None and result.theory is None and not result.theory_refusal:
             return False
@@ -75,6 +78,8 @@ def checked_contents(plan: Plan, directory: Path) -> Contents:
 
 
 def _check(plan: Plan, stored: ResultSequence, path: Path) -> None:
+    from ..ensemble.fingerprint import Difference
+
     path = as_given(path)
     if not stored.origin.run_file:
         raise StorageError(f"{path} holds results that no run file made; {_ADVICE}")
@@ -94,6 +99,7 @@ def _check(plan: Plan, stored: ResultSequence, path: Path) -> None:
                 )
             if place in plan.points:
                 by_point += _point_differences(plan, place, stored, i)
+                by_point += [Difference("", text) for text in differences_of(plan, place, result)]
         found = _gathered(by_point, len(stored))
         if any(difference.name for difference in by_point) and dict(sources) != dict(stored.origin.sources):
             there = stored.origin.sources

@@ -46,6 +46,8 @@ class Status:
         Number of ranks.
     keys : mapping of int to str
         What the points are known by; two may have names that look the same.
+
+    What is done behind the trajectories is written down as ``doing``; how long that takes is not known.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Status:
         keys: Mapping[int, str] | None = None,
     ) -> None:
         self._keys = keys or {}
+        self.doing = ""
         self._path, self._folds, self._costs = directory / NAME, folds, costs
         self._points = {i: _Progress() for i in folds}
         self._ranks = [[0, 0.0] for _ in range(size)]
@@ -99,7 +102,8 @@ class Status:
             "process": os.getpid(),
             "beat": self._beat,
             "elapsed": elapsed,
-            "left": self._left(),
+            "left": None if self.doing else self._left(),
+            "doing": self.doing,
             "ranks": self._ranks,
             "points": [
                 {

@@ -60,7 +60,9 @@ def missing_points(directory: Path, results: ResultSequence | None, *, failed_on
         if names.get(key, names.get(name)) == "failed":
             lines.append(f"failed: {name}: the reason was not written down; {count}")
         elif not failed_only:
-            lines.append(f"unfinished: {name}: {why}; {count}{f'; it needs {waits}' if waits else ''}")
+            lacks = [] if result is None else note.lacks(result)
+            more = [f"it needs {waits}"] * bool(waits) + [f"its two-time function {n} is not done" for n in lacks]
+            lines.append("; ".join([f"unfinished: {name}: {why}; {count}", *more]))
     return [one_line(line) for line in lines]
 
 
@@ -91,6 +93,8 @@ def _by_key(points: ResultSequence | None) -> dict[str, tuple[Result, Note | Non
 
 
 def _complete(result: Result, note: Note | None, n_traj: int) -> bool:
+    if note is not None and note.lacks(result):
+        return False
     return result.n_traj >= n_traj or (note is not None and note.goal.reached_by(result))
 
 

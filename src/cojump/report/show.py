@@ -13,10 +13,11 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from ..ensemble.asked_two_time import AskedTwoTime
 from ..ensemble.estimate import Estimate, about, estimate_point, total_of
 from ..ensemble.point import Point
 from ..errors import EXPECTED, ArgumentError, one_line
-from ..jobs.points import open_run_file, point_of
+from ..jobs.points import open_run_file, point_of, two_time_of
 from ..jobs.run_file import PointSpec, RunFile
 from ..jobs.unfinished import last_status, missing_points, parameters_text
 from ..measure.distributions import names_of
@@ -32,6 +33,7 @@ from ..tools.checks import named
 from ..tools.lock import held
 from ..tools.progress import duration, per_second
 from .console import UNBOUNDED, make_console, print_table
+from .two_time_words import asked_two_times, measured_two_times
 
 _TEXTS = ("method", "point")
 """Columns that may be folded between words."""
@@ -116,14 +118,17 @@ def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> int:
     specs = run_file.points()
     rows, failures, estimates = [], [], []
     alone: list[int | None] = []
+    two_times: list[tuple[AskedTwoTime, ...]] = []
     for spec in specs:
         try:
             point = point_of(run_file, spec)
+            functions = two_time_of(run_file, point)
             alone.append(_populations(point))
             row = _planned(spec, point)
             if ranks is not None:
                 estimates.append(estimate_point(point, ranks, min(_TRIALS, _ALL_TRIALS / len(specs))))
             rows.append(row)
+            two_times.append(functions)
         except EXPECTED as error:  # a run leaves this point out and runs the others
             failures.append((spec, error))
     if not rows:
@@ -152,6 +157,7 @@ def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> int:
                 callbacks=tuple(run.callbacks),
             ),
             **_window(run_file),
+            **asked_two_times(two_times),
             **_time(run_file, estimates, ranks),
             **_method(rows),
             **_exactly(alone),
@@ -270,6 +276,7 @@ def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Consol
             "elapsed": duration(elapsed),
             "rate": f"{ran} trajectories by {len(ranks)} rank{'' if len(ranks) == 1 else 's'}, "
             f"{per_second(ran / elapsed)}",
+            **({"doing": str(status["doing"])} if alive and status.get("doing") else {}),
             "left": "unknown" if left is None else f"about {duration(left)}",
         },
     )
@@ -342,6 +349,7 @@ def _show_results(results: ResultSequence, path: Path, console: Console) -> None
             "written": origin.created,
             "points": str(len(results)),
             **_measured(results),
+            **measured_two_times(results),
         },
     )
     table = _table("point", "N", "trajectories", "jumps each", "kept", "times", "tolerance", "seed", "uncertain errors")

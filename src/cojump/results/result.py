@@ -30,6 +30,7 @@ from ..tools.summaries import Summarised, counted, facts, few, more, span, table
 from ..tools.types import Array
 from .continuation import Identity, Rest
 from .jump_records import JumpRecords, jump_names
+from .measured_two_time import MeasuredTwoTime
 from .setup import Setup
 
 
@@ -132,6 +133,8 @@ class Result(Averages):
         The partial last chunk, if the last chunk is one; without it the run cannot go on.
     merged : tuple of (seed, n_traj)
         Of a result that ``cojump.merge`` has made of several, in their order.
+    two_time : mapping of str to MeasuredTwoTime
+        Two-time functions and g² by name, of a run whose run file has the section ``[two_time]``.
     """
 
     trajectories: Array
@@ -150,6 +153,7 @@ class Result(Averages):
     identity: Identity | None = None
     rest: Rest | None = None
     merged: tuple[tuple[int, int], ...] = ()
+    two_time: Mapping[str, MeasuredTwoTime] = field(default_factory=dict)
 
     @property
     def seeds(self) -> dict[int, int]:
@@ -239,6 +243,7 @@ class Result(Averages):
             ("series", f"of the first {counted(kept, 'trajectory', 'trajectories')}" if kept else ""),
             ("ends", f".final, the states of {counted(len(ends), 'trajectory', 'trajectories')}" if ends else ""),
             ("measured", ", ".join(self._measured())),
+            ("two-time", f".two_time, of {few(list(self.two_time))}" if self.two_time else ""),
             ("theory", self._theory_in_words()),
         )
         if not self.n_traj or not len(self.times):

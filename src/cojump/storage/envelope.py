@@ -15,8 +15,10 @@ from ..version import __version__
 RESULT_NAME = "result.h5"
 """Name of the result file in the directory of a run."""
 
-SCHEMA = 5
+SCHEMA = 6
 """Version of the layout written here; files up to this one are read.
+
+6: two-time functions.
 
 5: figures and errors for other programs; which run a result is of, wherever it was saved; the seeds of merged results.
 

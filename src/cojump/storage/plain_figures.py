@@ -14,7 +14,9 @@ from ..basis.distribution import Distribution
 from ..measure.averages import Averages
 from ..measure.distributions import names_of
 from ..measure.time_windows import PREFIX
+from ..results.measured_two_time import MeasuredTwoTime
 from ..results.result import Result
+from ..results.two_time import SampledCoincidences
 from .hdf5 import Group, string_dtype
 
 _NOTE = "derived from the moments when the file was written, for other programs; cojump itself reads the moments"
@@ -58,6 +60,8 @@ def write_figures(group: Group, result: Result) -> None:
             own = group.create_group(f"distribution/{number}")
             own.attrs["name"] = name
             _write_distribution(own, block, result.distribution(name))
+    for number, function in enumerate(result.two_time.values()):
+        _write_two_time(group.create_group(f"two_time/{number}"), function)
     for number, (name, counts) in enumerate(result.particles.items()):
         own, (mean, errors) = group.create_group(f"reduced/{number}"), result.particle_matrices(name)
         own.attrs["particles"] = json.dumps(counts)
@@ -65,6 +69,32 @@ def write_figures(group: Group, result: Result) -> None:
         for part in ("real", "imag"):
             _put(own, part, getattr(mean, part), "time, state, state")
             _put(own, f"{part}_stderr", getattr(errors, part), "time, state, state")
+
+
+def _write_two_time(group: Group, found: MeasuredTwoTime) -> None:
+    """A two-time function or g², and the spectrum that was asked for."""
+    group.attrs.update(name=found.name, of=found.title, start=float(found.sampled.start or 0))
+    group.attrs["n_traj"] = found.sampled.n_traj
+    _put(group, "tau", found.sampled.taus, "tau", _TIME)
+    sampled = found.sampled
+    if isinstance(sampled, SampledCoincidences):
+        _put(group, "mean", sampled.mean, "tau")
+        _put(group, "mean_stderr", sampled.stderr, "tau")
+        return
+    for name in ("mean", "connected"):
+        value, error = (
+            getattr(sampled, name),
+            getattr(sampled, "stderr_parts" if name == "mean" else f"{name}_stderr_parts"),
+        )
+        for part in ("real", "imag"):
+            _put(group, f"{name}_{part}", getattr(value, part), "tau")
+            _put(group, f"{name}_{part}_stderr", getattr(error, part), "tau")
+    spectrum = found.spectrum
+    if spectrum is not None:
+        _put(group, "omega", spectrum.omegas, "omega", _RATE)
+        for part in ("real", "imag"):
+            _put(group, f"spectrum_{part}", getattr(spectrum.mean, part), "omega", _TIME)
+            _put(group, f"spectrum_{part}_stderr", getattr(spectrum.stderr, part), "omega", _TIME)
 
 
 def _figures_of(result: Result) -> list[tuple[str, Any, Any]]:

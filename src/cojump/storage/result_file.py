@@ -48,6 +48,7 @@ from .plain_figures import write_figures
 from .result_sequence import Origin, ResultSequence
 from .resume_note import Note, read_continuation, read_note, write_continuation, write_note
 from .run_directory import OVERWRITE, check_new
+from .two_time_group import read_two_time, write_two_time
 
 _LABELS = 20_000
 """Averages of a point: their products are counted before anything is read."""
@@ -180,6 +181,8 @@ def _write_point(group: Group, result: Result, sources: Mapping[str, str]) -> No
             group["setup_sources"] = json.dumps(dict(result.setup.sources))
     if result.kept_states is not None:
         _write_final(group.create_group("final"), result.kept_states)
+    if result.two_time:
+        write_two_time(group.create_group("two_time"), result.two_time)
     group.attrs["theory_refusal"] = result.theory_refusal
     if result.chance is not None:
         chance = group.create_group("chance")
@@ -391,5 +394,6 @@ def _read_point(group: Any, sources: Mapping[str, str]) -> Result:
         setup=_read_setup(group, sources) if "setup" in group else None,
         kept_states=_read_final(group["final"], len(arrays["trajectories"])) if "final" in group else None,
         jump_records=_read_records(group["jump_records"]) if "jump_records" in group else None,
+        two_time=read_two_time(group["two_time"]) if "two_time" in group else {},
         **arrays,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ..ensemble.chunk import Groups, statistics_of
@@ -28,17 +28,27 @@ class Note:
         When it was to be done.
     folded : Folded
         How far it is.
+    two_time : mapping of str to int
+        The two-time functions that belong to it, and how many trajectories each is to have.
     """
 
     identity: Mapping[str, Any]
     goal: Goal
     folded: Folded
+    two_time: Mapping[str, int] = field(default_factory=dict)
+
+    def lacks(self, result: Result) -> list[str]:
+        """The two-time functions that a result does not have, or not with all trajectories."""
+        there = {name: found.sampled.n_traj for name, found in result.two_time.items()}
+        return [name for name, n in self.two_time.items() if there.get(name, 0) < n]
 
 
 def write_note(group: Group, note: Note) -> None:
     """Write what a later session needs beside a point."""
     group["identity"] = json.dumps(note.identity)
     group["goal"] = json.dumps(asdict(note.goal))
+    if note.two_time:
+        group["two_time"] = json.dumps(note.two_time)
     last = note.folded.last
     if last is not None:  # else the moments of the whole chunks are those of the result
         _write_rest(group, Rest(note.folded.before, last.moments, last.start, last.stop, last.n_jumps))
@@ -88,4 +98,7 @@ def read_note(group: Any, result: Result) -> Note | None:
     if "goal" not in group:
         return None
     assert result.identity is not None
-    return Note(result.identity.facts, Goal(**json.loads(text_of(group["goal"]))), folded_of(result))
+    two_time = json.loads(text_of(group["two_time"])) if "two_time" in group else {}
+    if not isinstance(two_time, dict) or not all(isinstance(n, int) for n in two_time.values()):
+        raise ValueError("what says which two-time functions belong to it is no table of numbers")
+    return Note(result.identity.facts, Goal(**json.loads(text_of(group["goal"]))), folded_of(result), two_time)

@@ -318,8 +318,8 @@ def check_unknowns(
     least: int = LEAST,
     spaces: Sequence[FockSpace] = (),
     occupied: Sequence[Sequence[Label]] | None = None,
-) -> None:
-    """Refuse a model whose unknowns do not fit, from the numbers of particles and levels alone.
+) -> int:
+    """How many unknowns a model has, from the numbers of particles and levels alone; refused if they do not fit.
 
     No list of sectors is made: that of a block of 10^9 particles would need more memory than there is.
 
@@ -372,6 +372,7 @@ def check_unknowns(
             )
     unknowns = min(unknowns, 10**100)
     _check_memory(model, unknowns, _VECTORS + least, memory, spaces)
+    return unknowns
 
 
 def _check_memory(model: Model, unknowns: int, vectors: int, memory: float, spaces: Sequence[FockSpace]) -> None:

@@ -323,3 +323,10 @@ def _populations_of(generator: Populations, start: Start) -> Array:
     if start.before is not None:
         return generator.taken_up(start.before)
     return sum((weight * generator.start(one) for weight, one in start.states), np.zeros(generator.packing.size))
+
+
+def unknowns(model: Model, state: State | Mixture | FinalStates, end: float, memory: float = 4.0) -> int:
+    """How many numbers the exact solution up to a time has; refused as by :func:`master_equation`, before any work."""
+    start = Start.given(model, state, memory)
+    chosen = populations_for(model, "auto", start.before or start.own, memory)
+    return start.unknowns(np.array([end]), memory) if chosen is None else chosen.packing.size

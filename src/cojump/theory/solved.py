@@ -198,11 +198,17 @@ class Start:
 
     def spaces(self, times: Array, memory: float) -> Sequence[FockSpace]:
         """The Fock spaces to begin with; ArgumentError if the unknowns do not fit into the memory."""
+        return self._judged(times, memory)[0]
+
+    def unknowns(self, times: Array, memory: float) -> int:
+        """How many there are; refused as ``spaces``."""
+        return self._judged(times, memory)[1]
+
+    def _judged(self, times: Array, memory: float) -> tuple[Sequence[FockSpace], int]:
         before = self.before
         spaces = spaces_for_path(self.model, self.own, times) if before is None else before.spaces
         least, occupied = least_vectors(self.model.is_driven), None if before is None else before.occupied
-        check_unknowns(self.model, self.own, memory, least, spaces, occupied)
-        return spaces
+        return spaces, check_unknowns(self.model, self.own, memory, least, spaces, occupied)
 
     def packed(self, spaces: Sequence[FockSpace], memory: float) -> tuple[Generator, Sequence[Sequence[Label]], Array]:
         """The generator, the sectors that it was made for, and the packed vector of the start."""

@@ -104,9 +104,7 @@ class TwoTime(Summarised):
         """The frequencies, and (n, T) weights of the integral."""
         checked = check_omegas(omegas)
         damping = checks.number("damping", damping, 0)
-        if self.taus[0] != 0 or len(self.taus) < _FEWEST:
-            found = f"there are {len(self.taus)} from {self.taus[0]:g}"
-            raise ArgumentError("taus", f"be at least {_FEWEST} times from 0 on for a spectrum", found)
+        check_for_spectrum(self.taus)
         return checked, half_sided(self.taus, checked, damping)
 
     def _tail(self, damping: float) -> float:
@@ -151,6 +149,13 @@ def check_taus(taus: Any) -> Array:
     if len(checked) > _MOST_TAUS:
         raise ArgumentError("taus", f"be at most {_MOST_TAUS:,} times", f"there are {len(checked):,}")
     return checked
+
+
+def check_for_spectrum(taus: Array) -> None:
+    """ArgumentError about ``taus`` if no spectrum can be made of a function that is known there."""
+    if taus[0] != 0 or len(taus) < _FEWEST:
+        found = f"there are {len(taus)} from {taus[0]:g}"
+        raise ArgumentError("taus", f"be at least {_FEWEST} times from 0 on for a spectrum", found)
 
 
 def check_span(start: Any, taus: Array) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 import tomllib
@@ -36,12 +35,11 @@ from .sweep import (
     spelled,
 )
 from .system import Builder, find_builder
-from .tables import MISSING, Section, integer, last_part, number, show
+from .tables import MISSING, Section, last_part, show
+from .times import TimesSection, read_times
+from .two_time import TwoTimeSection, read_two_times
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ...model import Model
     from ...model.final_states import FinalStates
     from ...model.states import Mixture, State
@@ -49,10 +47,8 @@ if TYPE_CHECKING:
 SECTIONS = ("model", "initial", "times", "run")
 """Sections that every run file has."""
 
-OPTIONAL = ("drive", "sweep")
+OPTIONAL = ("drive", "sweep", "two_time")
 """Sections that it may have."""
-
-_MOST_TIMES = 1_000_000
 
 _MOST_BYTES = 64 * 2**20
 """Of a run file; patterns may make one long."""
@@ -78,25 +74,6 @@ class ModelSection:
     builder: Builder
     arguments: Mapping[str, Any]
     axes: tuple[Axis, ...]
-
-
-@dataclass(frozen=True)
-class TimesSection:
-    """The output times: ``steps`` equal steps from 0 to ``end``, or the ``values`` themselves."""
-
-    end: float | None = None
-    steps: int | None = None
-    values: tuple[float, ...] | None = None
-
-    def array(self) -> NDArray[np.float64]:
-        """(T,) the output times."""
-        import numpy as np
-
-        if self.values is not None:
-            return np.array(self.values)
-        assert self.end is not None
-        assert self.steps is not None
-        return np.linspace(0.0, self.end, self.steps + 1)
 
 
 @dataclass(frozen=True)
@@ -142,7 +119,7 @@ class RunFile:
     path : Path
     text : str
         The file as it was read, with what the command line has set.
-    model, initial, times, run, drive
+    model, initial, times, run, drive, two_time
         Its sections, with the first value of each key that is swept.
     axes : tuple of Axis
         The keys that are swept, in the order of the file's sections.
@@ -161,6 +138,7 @@ class RunFile:
     tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
     drive: DriveSection = field(default_factory=DriveSection)
     functions: Functions = field(default_factory=Functions)
+    two_time: tuple[TwoTimeSection, ...] = ()
 
     @property
     def sources(self) -> Mapping[str, str]:
@@ -249,7 +227,7 @@ def _flat(sections: Mapping[str, Any]) -> dict[str, Any]:
     return {
         f"[{name}] {key}": value
         for name, table in sections.items()
-        if isinstance(table, Mapping)
+        if isinstance(table, Mapping) and name != "two_time"  # each function knows by itself what it is
         for key, value in table.items()
     }
 
@@ -266,8 +244,8 @@ def read_run_file(path: str | os.PathLike[str], settings: Sequence[str] = ()) ->
     Parameters
     ----------
     path : path
-        A TOML file with the sections ``[model]``, ``[initial]``, ``[times]`` and ``[run]``, perhaps ``[drive]`` and
-        ``[sweep]``.
+        A TOML file with the sections ``[model]``, ``[initial]``, ``[times]`` and ``[run]``, perhaps ``[drive]``,
+        ``[two_time]`` and ``[sweep]``.
     settings : sequence of str
         ``SECTION.KEY=VALUE``, each in place of what the file says, or beside it.
 
@@ -321,7 +299,7 @@ def read_run_file(path: str | os.PathLike[str], settings: Sequence[str] = ()) ->
     drive, of_drives = read_drive(drive_table, model.builder, place.parent)
     axes = (*model.axes, *of_drives, *own["initial"], *own["run"])
     check_axes(axes, mode)
-    times = _read_times(sections["times"])
+    times = read_times(sections["times"])
     initials = [read_initial(section, place.parent) for section in singles(sections["initial"], own["initial"])]
     grid = times.array()
     runs = [read_run(section, grid) for section in singles(sections["run"], own["run"])]
@@ -336,6 +314,7 @@ def read_run_file(path: str | os.PathLike[str], settings: Sequence[str] = ()) ->
         mode=mode,
         tables={name: section.table for name, section in sections.items()},
         drive=drive,
+        two_time=read_two_times(whole.get("two_time")) if "two_time" in whole else (),
         functions=load_functions(runs[0].callbacks, place.parent, {**model.builder.sources, **drive.sources}),
     )
 
@@ -368,22 +347,3 @@ def _read_model(section: Section, directory: Path) -> ModelSection:
         else:
             axes.append(axis_of("model", key, [builder.check(key, f"{name}[{i}]", v) for i, v in enumerate(value)]))
     return ModelSection(builder, arguments, tuple(axes))
-
-
-def _read_times(section: Section) -> TimesSection:
-    section.refuse_others(["end", "steps", "values"])
-    if "values" not in section:
-        end = section.read("end", number, above=0)
-        return TimesSection(end=end, steps=section.read("steps", integer, least=1, most=_MOST_TIMES))
-    for key in ("end", "steps"):
-        if key in section:
-            raise ArgumentError(section.label(key), "be left out when `values` is given", "both are there")
-    given, name = section.get("values"), section.label("values")
-    if not isinstance(given, list) or not given:
-        raise ArgumentError(name, "be a list of times", f"it is {show(given)}")
-    values = tuple(number(f"{name}[{i}]", value, least=0) for i, value in enumerate(given))
-    for i, (before, after) in enumerate(itertools.pairwise(values)):
-        if after <= before:
-            found = f"values[{i + 1}] = {after!r} <= values[{i}] = {before!r}"
-            raise ArgumentError(name, "be increasing", found)
-    return TimesSection(values=values)

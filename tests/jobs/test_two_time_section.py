@@ -1,0 +1,275 @@
+"""The section [two_time] of a run file: what Python makes of it, kept over interruptions; or one line that says why."""
+
+from __future__ import annotations
+
+import signal
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.jobs.points import open_run_file, point_of, two_time_of
+from tests.mpi import digests
+from tests.support import hooks
+from tests.support.command_line import invoke
+from tests.support.interrupted import change, finished, hit
+from tests.support.run_files import TILTED, text_of
+
+CRYSTAL = {"system": '"boundary_time_crystal"', "size": 6, "omega": 1.2, "kappa": 1.0}
+DELAYS = np.linspace(0, 1.5, 4)
+
+BOTH = """
+[[two_time]]
+first = "spins.z"
+second = "spins.minus"
+start = 0.5
+delays = {end = 1.5, steps = 3}
+n_traj = 11
+spectrum = {frequencies = [-1, 0, 2.5], damping = 0.1}
+exact = true
+
+[[two_time]]
+name = "light"
+g2 = "decay"
+start = 0.5
+delays = [0, 0.5, 1, 1.5]
+exact = true
+"""
+
+
+def run_file(tmp_path, two_time=BOTH, model=CRYSTAL, **run):
+    path = tmp_path / "run.toml"
+    options = {"n_traj": 10, "seed": 5, "chunk": 4, **run}
+    path.write_text(text_of(model=model, initial=TILTED, times={"end": 1.0, "steps": 2}, run=options) + two_time)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run to its end, and its directory."""
+    path = run_file(tmp_path_factory.mktemp("whole"))
+    invoke("run", path)
+    return path.parent / "results"
+
+
+def same(one, other, *names):
+    for name in names:
+        assert np.asarray(getattr(one, name)).tobytes() == np.asarray(getattr(other, name)).tobytes(), name
+
+
+def test_a_run_has_what_python_makes_of_it_to_the_bit(whole):
+    (result,) = cj.load(whole)
+    correlation, light = result.two_time.values()
+    assert list(result.two_time) == ["spins.z, spins.minus", "light"]
+    model, state = result.model(), result.state()
+    a, b = {"spins": cj.operators.sigma_z}, {"spins": cj.operators.sigma_minus}
+    options = {"start": 0.5, "seed": result.seed, "chunk": 4}
+    found = cj.two_time(model, state, DELAYS, a, b, n_traj=11, **options)
+    assert type(correlation.sampled) is type(found)
+    same(correlation.sampled, found, "taus", "mean", "connected", "stderr_parts", "connected_stderr_parts", "reference")
+    spectrum = found.spectrum([-1, 0, 2.5], damping=0.1)
+    same(correlation.spectrum, spectrum, "omegas", "mean", "stderr")
+    coincidences = cj.g2(model, state, DELAYS, "decay", n_traj=10, **options)
+    same(light.sampled, coincidences, "mean", "stderr", "intensity", "later")
+    exact = cj.master_equation(model, state, [0.0])
+    same(correlation.exact, exact.two_time(DELAYS, a, b, start=0.5), "mean", "connected")
+    same(light.exact, exact.g2(DELAYS, "decay", start=0.5), "mean", "later")
+    same(correlation.limit, cj.mean_field(model, state, [0.0]).two_time(DELAYS, a, b, start=0.5), "connected")
+    assert light.limit is None
+    assert "trajectories  11" in str(correlation)
+    assert "spins.minus(s)" in str(correlation)
+
+
+def test_it_is_stored_and_read_to_the_bit(whole, tmp_path):
+    (result,) = cj.load(whole)
+    result.save(tmp_path / "again.h5")
+    (again,) = cj.load(tmp_path / "again.h5")
+    for name, one in result.two_time.items():
+        same(one.sampled, again.two_time[name].sampled, "samples", "mean")
+        assert one.facts == again.two_time[name].facts
+    assert cj.merge([result]).two_time == result.two_time
+
+
+@pytest.mark.parametrize("how", ["told", "killed"])
+def test_nothing_that_is_finished_is_lost(how, whole, tmp_path, monkeypatch):
+    """Stopped in the second function: the first one, and what there is of the second, is kept and gone on with."""
+    path, count = run_file(tmp_path, checkpoint_seconds=0), 10 + 11 + 6
+    with monkeypatch.context() as patch:
+        if how == "told":
+            Counted(patch, count, hit(signal.SIGTERM))
+            invoke("run", path, status=75)
+        else:
+            patch.setattr("cojump.jobs.directory._SHARE", 0)  # it takes no time here: each piece of work is written
+            Counted(patch, count, hooks.gone)
+            assert hooks.in_a_child(lambda: invoke("run", path))
+    (partial,) = cj.load(tmp_path / "results")
+    assert partial.two_time["spins.z, spins.minus"].sampled.n_traj == 11
+    assert how == "killed" or 4 <= partial.two_time["light"].sampled.n_traj < 10
+    shown = invoke("show", tmp_path / "results")[0]
+    assert "its two-time function light is not done" in shown
+    with monkeypatch.context() as patch:
+        again = Counted(patch)
+        invoke("run", path)
+    assert again.n <= 6
+    assert finished(tmp_path / "results")
+    made, wanted = (digests.of_file(p / "result.h5") for p in (tmp_path / "results", whole))
+    options = {key for key in wanted if "checkpoint" in key}
+    assert {k: v for k, v in made.items() if k not in options} == {k: v for k, v in wanted.items() if k not in options}
+
+
+class Counted:
+    """Counts the trajectories that begin, and does something before one of them."""
+
+    def __init__(self, monkeypatch, at=None, action=None):
+        self.n = 0
+
+        def hear(event, arguments):
+            if event == "cojump.trajectory":
+                if self.n == at:
+                    action()
+                self.n += 1
+
+        hooks.listen(monkeypatch, hear)
+
+
+def test_a_run_goes_on_with_more_of_them(whole, tmp_path, monkeypatch):
+    """More trajectories, another function, another spectrum; what is there is not run again."""
+    path = run_file(tmp_path, BOTH.replace("n_traj = 11", "n_traj = 7").partition("[[two_time]]\nname")[0])
+    invoke("run", path)
+    path = run_file(tmp_path)
+    with monkeypatch.context() as patch:
+        ran = Counted(patch)
+        invoke("run", path)
+    assert ran.n == 4 + 10
+    assert digests.of_file(tmp_path / "results/result.h5") == digests.of_file(whole / "result.h5")
+    change(path, ("[-1, 0, 2.5]", "[-1, 3]"))
+    with monkeypatch.context() as patch:
+        ran = Counted(patch)
+        invoke("run", path)
+    assert ran.n == 0
+    (result,) = cj.load(tmp_path / "results")
+    assert result.two_time["spins.z, spins.minus"].spectrum.omegas.tolist() == [-1, 3]
+    run_file(tmp_path, "")
+    assert "complete" in invoke("run", path)[0]
+    assert len(cj.load(tmp_path / "results")[0].two_time) == 2
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (
+            (("start = 0.5", "start = 0.6"),),
+            '[two_time] "spins.z, spins.minus": start is 0.6 here and 0.5 there (`name`',
+        ),
+        ((("[0, 0.5, 1, 1.5]", "[0, 0.5, 1, 1.6]"),), '[two_time] "light": delays is (0, 0.5, 1, 1.6) here'),
+        (
+            (("n_traj = 11", "n_traj = 9"),),
+            '"spins.z, spins.minus": n_traj is 9 here and 11 there, and it may only grow',
+        ),
+    ],
+)
+def test_another_function_of_the_same_name_is_refused(pairs, message, whole, tmp_path):
+    path = run_file(tmp_path)
+    change(path, *pairs)
+    err = invoke("run", path, "-o", whole, status=2)[1]
+    assert message in err
+    assert err.count("\n") == 1
+
+
+ONE = {"first": '"spins.z"', "second": '"spins.z"', "delays": "[0, 0.5]"}
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"first": None}, "`[two_time] first` must be given, but it is missing"),
+        ({"first": None, "second": None}, "`[two_time] first` must be given, the average A"),
+        ({"first": '"spin.z"'}, "`[two_time] first` must name an average among spins.x"),
+        ({"first": "3"}, '`[two_time] first` must be such as "spins.z"'),
+        ({"first": "{spin = [[1, 0], [0, 0]]}", "name": '"a"'}, "`[two_time] first` must have names of blocks"),
+        ({"first": '{spins = "w"}', "name": '"a"'}, "`[two_time] first.spins` must be numbers or one of x, y, z, plus"),
+        ({"first": "{spins = [[1, 0]]}", "name": '"a"'}, "`[two_time] first.spins` must be a square matrix"),
+        ({"first": "{spins = [[1]]}", "name": '"a"'}, "`[two_time] first['spins']` must"),
+        ({"first": '{spins = "z"}'}, "`[two_time] name` must be given where an average is written as numbers"),
+        ({"name": '""'}, "`[two_time] name` must be a text of 1 to 100 printable"),
+        ({"g2": '"decay"'}, "`[two_time] first` must be left out when `g2` is given"),
+        ({"frist": '"spins.z"'}, "`[two_time] frist` must be one of the keys of [two_time]: name"),
+        ({"delays": None}, "`[two_time] delays` must be given, but it is missing"),
+        ({"delays": "2.0"}, "`[two_time] delays` must be {end = 4.0, steps = 40} or a list of times, but it is 2.0"),
+        ({"delays": "[]"}, "`[two_time] delays` must be a list of times, but it is []"),
+        ({"delays": "[0, 0]"}, "`[two_time] delays` must be increasing, but delays[1] = 0.0 <= delays[0] = 0.0"),
+        ({"delays": "[-1, 0]"}, "`[two_time] delays[0]` must be a finite number of at least 0"),
+        ({"delays": "{end = 4.0}"}, "`[two_time.delays] steps` must be given"),
+        ({"delays": "{end = 4.0, step = 4}"}, "`[two_time.delays] step` must be one of the keys of [two_time.delays]"),
+        ({"delays": "[0, 1e-300]", "start": "1.0"}, "`[two_time] delays` must be apart beside start = 1"),
+        ({"start": "-1.0"}, "`[two_time] start` must be a finite number of at least 0, but it is -1.0"),
+        ({"start": "[1, 2]"}, "`[two_time] start` must be a finite number of at least 0, but it is [1, 2]"),
+        ({"start": "nan"}, "`[two_time] start` must be a finite number of at least 0, but it is nan"),
+        ({"n_traj": "0"}, "`[two_time] n_traj` must be an integer of at least 1, but it is 0"),
+        ({"n_traj": "1_000_000_000_000"}, "`[two_time] n_traj` must leave samples that fit in memory"),
+        ({"exact": "1"}, "`[two_time] exact` must be true or false, but it is 1"),
+        ({"spectrum": "true"}, "`[two_time] delays` must be at least 4 times from 0 on for a spectrum"),
+        ({"spectrum": "3"}, "`[two_time] spectrum` must be true, or {frequencies"),
+        ({"spectrum": "{frequencies = []}"}, "`[two_time.spectrum] frequencies` must be a list of numbers"),
+        ({"spectrum": "{frequencies = [2, 1]}"}, "`[two_time.spectrum] frequencies` must be increasing"),
+        ({"spectrum": "{frequencies = {start = 1, end = 0, steps = 3}}"}, "`[two_time.spectrum.frequencies] end` must"),
+        ({"spectrum": "{damping = -1}"}, "`[two_time.spectrum] damping` must be a finite number of at least 0"),
+        ({"spectrum": "{omegas = [1]}"}, "`[two_time.spectrum] omegas` must be one of the keys"),
+    ],
+)
+def test_wrong_values_are_refused_by_name(given, message, tmp_path):
+    check_refused(tmp_path, text_of(two_time={**ONE, **given}), message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("two_time = 3\n", "`[two_time]` must be a section with keys below it, but it is 3"),
+        ("two_time = []\n", "`[two_time]` must be a table, or several under [[two_time]]"),
+        ("two_time = [1]\n", "`[two_time[0]]` must be a section with keys below it"),
+        (2 * ('[[two_time]]\ng2 = "decay"\ndelays = [0]\n'), "`[two_time[1]] name` must tell the functions apart"),
+        (
+            '[two_time]\ng2 = "decai"\ndelays = [0]\n',
+            '`[two_time] g2` must name a mode or a jump among decay, but it is "decai"; did you mean "decay"?',
+        ),
+        ('[two_time]\ng2 = "decay"\ndelays = [0]\nspectrum = true\n', "`[two_time] spectrum` must be left out for g²"),
+    ],
+)
+def test_wrong_tables_are_refused_by_name(text, message, tmp_path):
+    check_refused(tmp_path, text, message)
+
+
+def check_refused(tmp_path, text, message):
+    head = text if text.startswith("two_time") else ""
+    path = run_file(tmp_path, "" if head else text)
+    path.write_text(head + path.read_text())
+    err = invoke("show", path, status=2)[1]  # before any work
+    assert err.startswith(f"cojump: Argument {message}"), err
+    assert err.count("\n") == 1
+
+
+def test_a_model_that_has_no_such_function_is_refused(tmp_path):
+    """A jump of single particles by its name."""
+    (tmp_path / "own.py").write_text(
+        "import cojump as cj\n"
+        "def build(size: int = 4):\n"
+        "    fall = cj.LocalJump(cj.operators.sigma_minus, 'spins', name='fall')\n"
+        "    return cj.Model([cj.Block('spins', size)], jumps=[fall])\n"
+    )
+    path = run_file(tmp_path, '[two_time]\ng2 = "fall"\ndelays = [0]\n', {"system": '"own.py:build"', "size": 4})
+    assert "g² is of modes and collective jumps" in invoke("show", path, status=2)[1]
+
+
+def test_names_of_modes_and_order_parameters(tmp_path):
+    model = {"system": '"dicke"', "size": 3, "omega_atom": 1.0, "omega_mode": 1.0, "coupling": 0.9, "kappa": 1.0}
+    text = '[[two_time]]\nfirst = "{}.adag"\nsecond = "{}.a"\ndelays = [0]\n'
+    path = run_file(tmp_path, "", model)
+    mode = point_of(open_run_file(path), open_run_file(path).points()[0]).model.mode_names[0]
+    own = (
+        text.format(mode, mode)
+        + f'[[two_time]]\nname = "b"\nfirst = {{{mode} = [1, "-1j"]}}\nsecond = {{{mode} = "a"}}\ndelays=[0]\n'
+    )
+    path = run_file(tmp_path, own, model)
+    one, other = two_time_of(open_run_file(path), point_of(open_run_file(path), open_run_file(path).points()[0]))
+    assert one.facts == other.facts
+    assert [a.modes for a in one.plan.averages] == [{0: (1, -1j)}, {0: (1, 1j)}]
