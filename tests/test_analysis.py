@@ -36,6 +36,7 @@ SMALL = {
         "SAMPLED": (0.02,),
         "CLONES": {"n_clones": 4, "time": 2.0, "interval": 0.5, "populations": 3},
     },
+    "conditional_states": {"SIZE": 3, "TIMES": np.linspace(0, 0.2, 5), "RECORDS": 2, "ASSUMED": FEW[:1]},
     "switching_rates": {"SIZES": (8, 10), "COMPARED": {10: 2}, "END": 60.0},
     "bistability": {"TIMES": np.linspace(0, 60, 121), "SHADED": np.array([4.0, 5.0, 6.0]), "FINE": FEW + 4.5},
     "phase_diagram": {"GRID": (FEW, FEW), "BRANCHES": FEW / 2, "MEASURED": FEW[:1], "POINTS": [(0.2, 0.4)]},
