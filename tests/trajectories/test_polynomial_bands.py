@@ -7,7 +7,7 @@ import cojump as cj
 from cojump.trajectories import counting_engine, polynomial_tables
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.kernel_cache import compiled
-from cojump.trajectories.kernels.polynomial_bands import BANDS, HI, LO, UNKNOWN, apply_bands, whole_window
+from cojump.trajectories.kernels.polynomial_bands import BANDS, HI, LO, UNKNOWN, apply_bands, apply_pairs, whole_window
 from cojump.trajectories.kernels.polynomial_state import settle
 from cojump.trajectories.kernels.vectors import LANES
 from cojump.trajectories.polynomial_engine import PolynomialEngine
@@ -122,15 +122,24 @@ def test_a_row_of_the_series_is_h_eff_times_the_state(name):
         lo, hi = int(where[LO]), int(where[HI])
         work.taylor_re[0, :lo] = work.taylor_im[0, :lo] = work.taylor_re[0, hi:] = work.taylor_im[0, hi:] = 0.0
         h, t = engine._h_eff, engine._h_eff.tables
-        wide_lo, wide_hi = whole_window(lo, hi, 0, lo, hi)
-        assert wide_lo == lo <= hi <= wide_hi < hi + LANES
-        assert (wide_hi - wide_lo) % LANES == 0
+        wide = whole_window(lo, hi, 0, lo, hi)
+        assert wide[0] <= lo < wide[0] + LANES
+        assert hi <= wide[1] < hi + LANES
+        bands = t.values, t.start[two_J] - t.first[two_J], t.cells[two_J]
+        rows, pairs = (work.taylor_re, work.taylor_im, np.int64(0), *wide, 0.5, *bands), (t.pairs, t.place)
+        assert (t.pairs >= 0) == (name == "two axes")
         work.taylor_re[1] = work.taylor_im[1] = np.nan
-        start, stride = t.start[two_J] - t.first[two_J], t.cells[two_J] + LANES
-        bands = t.values, start, stride, t.shift, t.real[-1], t.end[-1]
-        norm2 = apply_bands(work.taylor_re, work.taylor_im, np.int64(0), lo, wide_hi, 0.5, *bands, h.width, 0.2, 0.1)
-        beside = work.taylor_re[1, [*range(lo - h.width, lo), *range(hi, wide_hi + h.width)]]
+        norm2 = apply_bands(*rows, t.shift, t.real[-1], t.end[-1], h.width, 0.2, 0.1)
+        beside = work.taylor_re[1, [*range(wide[0] - h.width, lo), *range(hi, wide[1] + h.width)]]
         np.testing.assert_array_equal(beside, 0.0)
+        if name == "two axes":
+            _, _, general = engine._seen(work.taylor_re[1], work.taylor_im[1])
+            work.taylor_re[1] = work.taylor_im[1] = np.nan
+            assert apply_pairs(*rows, *pairs, 0.2, 0.1) == pytest.approx(norm2, rel=1e-14)
+            np.testing.assert_allclose(
+                engine._seen(work.taylor_re[1], work.taylor_im[1])[2], general, rtol=0, atol=1e-15
+            )
+            assert not work.taylor_re[1, [*range(wide[0], lo), *range(hi, wide[1])]].any()
         _, _, after = engine._seen(work.taylor_re[1], work.taylor_im[1])
         H = program_matrix(engine.basis.sector(labels).h_eff).toarray()
         expected = -0.5j * (H @ ket - (0.2 - 0.1j) * ket)

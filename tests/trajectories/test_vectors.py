@@ -18,6 +18,8 @@ from cojump.trajectories.kernels.vectors import (
     root,
     spread,
     store,
+    three_after,
+    three_before,
     total,
     two_after,
     two_before,
@@ -34,6 +36,7 @@ def kernel(a, rows, lo, hi, out):
         x, y = load_row(rows, 0, p, hi - p), load_row(rows, 1, p, hi - p)
         z = fused(x, before(last, here), y * two_before(last, here)) - after(here, following)
         z = fused(-rising(0.5 * p), two_after(here, following), z) + root(x) * here
+        z = z + three_before(last, here) * three_after(here, following)
         store(out, p, hi - p, z)
         summed, last, here = summed + load(out, p, hi - p), here, following
     return total(summed)
@@ -58,6 +61,8 @@ def test_by_hand():
     assert two_before(beside, here).tolist() == [106, 107, 0, 1, 2, 3, 4, 5]
     assert after(here, beside).tolist() == [1, 2, 3, 4, 5, 6, 7, 100]
     assert two_after(here, beside).tolist() == [2, 3, 4, 5, 6, 7, 100, 101]
+    assert three_before(beside, here).tolist() == [105, 106, 107, 0, 1, 2, 3, 4]
+    assert three_after(here, beside).tolist() == [3, 4, 5, 6, 7, 100, 101, 102]
     assert total(here) == 28
     assert load(here, 5, 3).tolist() == [5, 6, 7, 0, 0, 0, 0, 0]
     assert not load(here, 5, -2).any()

@@ -38,7 +38,8 @@ class PolynomialEngine(CountingEngine):
     ) -> None:
         super().__init__(model, state, times, tolerance, snapshots)
         self.tables = PolynomialTables(self.basis)
-        cells = model.size + 1 + 2 * self.tables.width + LANES  # a window may end beyond its sector
+        # a window may end beyond its sector
+        cells = (model.size // LANES + 2) * LANES + 2 * self.tables.width
         self._where = np.zeros(6, dtype=np.int64)
         self._work = work_space(cells, len(model.jumps))
         self._room = PolynomialRoom(

@@ -7,7 +7,7 @@ a state comes there first: an element is the same to the last bit in whatever wi
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +16,12 @@ from ..basis.spin_sector import SpinSector, spin_sector
 from ..model import LocalJump
 from ..tools.types import Array, Matrix
 from .kernels.common import PAD
-from .kernels.polynomial_bands import UNKNOWN, BandTables
+from .kernels.polynomial_bands import BANDS, PAIRS, UNKNOWN, BandTables
 from .kernels.vectors import LANES
 from .polynomial_rates import PolynomialRate, sum_of_bands
 from .product_sectors import ProductBasis
 from .spin_tables import SpinRates, collective_rates, hamiltonian_of, local_rates, stacked_jumps
+from .work_space import aligned
 
 MEMORY = 256 * 2**20
 """Bytes of tables after which all of them are forgotten."""
@@ -108,6 +109,7 @@ class PolynomialTables:
             real=begins + np.array([kept.real for kept in own], dtype=np.int64),
             end=begins + np.array([len(kept.shift) for kept in own], dtype=np.int64),
             reach=np.array([np.abs(kept.shift).max(initial=0) for kept in own], dtype=np.int64),
+            **_pairs(self._kept[0]),
         )
         self._used = 0
 
@@ -131,14 +133,21 @@ class PolynomialTables:
         if t.start[two_J] != UNKNOWN:  # a state has come from its edge
             known = int(t.first[two_J]) - self.width
             lo, hi = min(lo, known), max(hi, known + int(t.cells[two_J]))
-        lo, hi = max(lo - i0, 0), min(hi - i0, two_J + 1)
-        made = np.pad(self._values(two_J, lo, hi), ((0, 0), (0, LANES)))
+        # whole vectors: what is beyond the sector is zero
+        first, end = (lo + self.width) // LANES * LANES, -(-(hi + self.width) // LANES) * LANES
+        first, end = (
+            max(first, (i0 + self.width) // LANES * LANES),
+            min(end, -(-(i0 + two_J + 1 + self.width) // LANES) * LANES),
+        )
+        lo, hi = max(first - self.width - i0, 0), min(end - self.width - i0, two_J + 1)
+        before = i0 + lo + self.width - first
+        made = np.pad(self._values(two_J, lo, hi), ((0, 0), (before, end - first - before - (hi - lo))))
         if self._used + made.size > t.values.size:
-            longer = np.empty(max(2 * t.values.size, self._used + 4 * made.size))
+            longer = aligned(max(2 * t.values.size, self._used + 4 * made.size))
             longer[: self._used] = t.values[: self._used]
             self._tables = t = t._replace(values=longer)
         t.values[self._used : self._used + made.size] = made.ravel()
-        t.start[two_J], t.first[two_J], t.cells[two_J] = self._used, i0 + lo + self.width, hi - lo
+        t.start[two_J], t.first[two_J], t.cells[two_J] = self._used, first, end - first
         self._used += made.size
 
     def _values(self, two_J: int, lo: int, hi: int) -> Array:
@@ -200,9 +209,22 @@ class PolynomialTables:
             left_out = order[: np.searchsorted(np.cumsum(parts.ravel()[order]), most, side="right")]
             kept = np.ones(parts.size, dtype=bool)
             kept[left_out] = False
-            shifts = [np.flatnonzero(row) - middle for row in kept.reshape(parts.shape)]
+            both = kept.reshape(parts.shape) | kept.reshape(parts.shape)[:, ::-1]  # they are Hermitian, or i times that
+            shifts = [np.flatnonzero(row) - middle for row in both]
             found.append(_Kept(np.concatenate(shifts), len(shifts[0])))
         return found
+
+
+def _pairs(kept: _Kept) -> dict[str, Any]:
+    """``pairs`` and ``place`` of BandTables."""
+    place, pairs = np.zeros((2, PAIRS, 2), dtype=np.int64), 0
+    if np.abs(kept.shift).max(initial=0) > PAIRS:
+        return {"pairs": UNKNOWN, "place": place.ravel()}
+    for row, far in enumerate(kept.shift.tolist()):
+        part, k = int(row >= kept.real), abs(far) - 1
+        place[part, k, int(far > 0)] = BANDS + row
+        pairs |= 1 << (PAIRS * part + k)
+    return {"pairs": pairs, "place": place.ravel()}
 
 
 def _two(rate: SpinRates) -> complex:

@@ -7,12 +7,23 @@ import numpy as np
 from ..tools.types import Array
 from .kernels.common import MAX_ORDER, Work
 
+_LINE = 64
+"""Bytes of a line of the cache: a vector that lies in two of them takes twice as long to load."""
+
+
+def aligned(*shape: int) -> Array:
+    """An array of zeros that begins with a line of the cache."""
+    size = int(np.prod(shape))
+    made = np.zeros(size + _LINE // 8)
+    first = -made.ctypes.data % _LINE // 8
+    return made[first : first + size].reshape(shape)
+
 
 def work_space(cells: int, channels: int) -> Work:
     """Work space for states of ``cells`` cells, padding included."""
 
     def pair(*shape: int) -> tuple[Array, Array]:
-        return np.zeros((*shape, cells)), np.zeros((*shape, cells))
+        return aligned(*shape, cells), aligned(*shape, cells)
 
     return Work(
         *pair(MAX_ORDER + 1),

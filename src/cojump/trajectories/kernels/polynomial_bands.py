@@ -14,7 +14,20 @@ from numpy.typing import NDArray
 
 from ..no_jump_tables import SpinJumps
 from .common import OPTIONS, PAD
-from .vectors import LANES, fused, load, spread, store, total
+from .vectors import (
+    LANES,
+    after,
+    before,
+    fused,
+    load,
+    spread,
+    store,
+    three_after,
+    three_before,
+    total,
+    two_after,
+    two_before,
+)
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -27,6 +40,9 @@ cut at the end of the tables.
 ENERGY, HALF_RATE, BANDS = range(3)
 """Rows of the tables of a sector: diagonal of H_eff, real and minus imaginary part, and from BANDS on its bands."""
 
+PAIRS = 3
+"""How far the bands of H_eff lead for which there is a kernel of their own."""
+
 UNKNOWN = -1
 """In place of where the tables of a sector begin."""
 
@@ -37,10 +53,10 @@ class BandTables(NamedTuple):
     Attributes
     ----------
     start, first, cells : (N + 1,)
-        By 2J: where the tables begin in ``values`` (or UNKNOWN); position of their first cell; their cells.
+        By 2J: where the tables begin in ``values`` (or UNKNOWN); position of their first cell, and their cells, both
+        whole vectors: elements beyond the sector are zero.
     values : flat
-        Row after row of ``cells`` elements and a vector of zeros: ENERGY, HALF_RATE, the bands of H_eff, and those of
-        each Γ.
+        Row after row of ``cells`` elements: ENERGY, HALF_RATE, the bands of H_eff, and those of each Γ.
     shift : (K,)
         How far each band leads: element p is <p|.|p + shift>.
     begin, real, end : (L + 1,)
@@ -48,6 +64,11 @@ class BandTables(NamedTuple):
         All three are equal where Γ is no polynomial.
     reach : (L + 1,)
         How far they lead at most.
+    pairs : int
+        Where no band of H_eff leads farther than PAIRS: bit k - 1 says whether there are real elements k places away,
+        bit PAIRS + k - 1 whether there are imaginary ones. UNKNOWN else.
+    place : (4 PAIRS,)
+        Rows of the table: real elements 1 below, 1 above, 2 below, ...; then the imaginary ones.
     """
 
     start: Integers
@@ -59,6 +80,8 @@ class BandTables(NamedTuple):
     real: Integers
     end: Integers
     reach: Integers
+    pairs: int
+    place: Integers
 
 
 class PolynomialHeff(NamedTuple):
@@ -119,10 +142,7 @@ def sector_ends(h_eff, two_J):
 @njit(inline="always", **OPTIONS)
 def whole_window(lo, hi, reach, first, last):
     """A window wider by ``reach`` on each side, as far as the sector goes; whole vectors, which may end beyond it."""
-    lo, hi = max(lo - reach, first), min(hi + reach, last)
-    size = (hi - lo + LANES - 1) // LANES * LANES
-    lo = max(min(lo, last - size), first)
-    return lo, lo + size
+    return max(lo - reach, first) // LANES * LANES, (min(hi + reach, last) + LANES - 1) // LANES * LANES
 
 
 @njit(**OPTIONS)
@@ -204,6 +224,60 @@ def apply_bands(
         store(to_im, lo - beside + p, LANES, zero)
         store(to_re, hi + p, LANES, zero)
         store(to_im, hi + p, LANES, zero)
+    return total(square_re + square_im)
+
+
+@njit(inline="always", **OPTIONS)
+def _pair(values, low, high, p, below, above, to):
+    """What bands from below and from above, which begin at ``low`` and ``high``, add to eight cells."""
+    v, w = load(values, low + p, LANES), load(values, high + p, LANES)
+    return fused(v, below[0], fused(w, above[0], to[0])), fused(v, below[1], fused(w, above[1], to[1]))
+
+
+@njit(**OPTIONS)
+def apply_pairs(rows_re, rows_im, order, lo, hi, unit, values, start, stride, pairs, place, shift, half_shift):
+    """As apply_bands where all bands are among PAIRS: neighbours come from registers. Nothing beside lo..hi is read."""
+    scale, shifts, half_shifts = spread(unit * (1.0 / (order + 1.0))), spread(shift), spread(half_shift)
+    re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
+    low_1, low_2, low_3 = start + place[0] * stride, start + place[2] * stride, start + place[4] * stride
+    high_1, high_2, high_3 = start + place[1] * stride, start + place[3] * stride, start + place[5] * stride
+    low_4, low_5, low_6 = start + place[6] * stride, start + place[8] * stride, start + place[10] * stride
+    high_4, high_5, high_6 = start + place[7] * stride, start + place[9] * stride, start + place[11] * stride
+    square_re = square_im = last_re = last_im = spread(0.0)
+    here_re, here_im = load(re, lo, LANES), load(im, lo, LANES)
+    for p in range(lo, hi, LANES):
+        n = hi - p - LANES
+        next_re, next_im = load(re, p + LANES, n), load(im, p + LANES, n)
+        energy = load(values, start + p, LANES) - shifts
+        gain = half_shifts - load(values, start + stride + p, LANES)
+        # H_eff ψ of the elements that are real; the imaginary ones, divided by i
+        real, imaginary = (energy * here_re, energy * here_im), (gain * here_re, gain * here_im)
+        if pairs & 9:
+            below = before(last_re, here_re), before(last_im, here_im)
+            above = after(here_re, next_re), after(here_im, next_im)
+            if pairs & 1:
+                real = _pair(values, low_1, high_1, p, below, above, real)
+            if pairs & 8:
+                imaginary = _pair(values, low_4, high_4, p, below, above, imaginary)
+        if pairs & 18:
+            below = two_before(last_re, here_re), two_before(last_im, here_im)
+            above = two_after(here_re, next_re), two_after(here_im, next_im)
+            if pairs & 2:
+                real = _pair(values, low_2, high_2, p, below, above, real)
+            if pairs & 16:
+                imaginary = _pair(values, low_5, high_5, p, below, above, imaginary)
+        if pairs & 36:
+            below = three_before(last_re, here_re), three_before(last_im, here_im)
+            above = three_after(here_re, next_re), three_after(here_im, next_im)
+            if pairs & 4:
+                real = _pair(values, low_3, high_3, p, below, above, real)
+            if pairs & 32:
+                imaginary = _pair(values, low_6, high_6, p, below, above, imaginary)
+        a, b = scale * (real[1] + imaginary[0]), scale * (imaginary[1] - real[0])
+        store(to_re, p, LANES, a)
+        store(to_im, p, LANES, b)
+        square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+        last_re, last_im, here_re, here_im = here_re, here_im, next_re, next_im
     return total(square_re + square_im)
 
 

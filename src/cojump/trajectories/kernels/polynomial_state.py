@@ -97,7 +97,7 @@ def _with_gamma(h_eff, channel, re, im, lo, hi, room):
     """Γψ of a jump whose Γ is a polynomial, in ``phi``; its window. The state is zero beside lo..hi."""
     tables, two_J = h_eff.tables, h_eff.where[TWO_J]
     first, last = sector_ends(h_eff, two_J)
-    reach, stride = tables.reach[channel], tables.cells[two_J] + LANES
+    reach, stride = tables.reach[channel], tables.cells[two_J]
     lo, hi = max(lo - reach, first), min(hi + reach, last)
     product_of(
         tables.values,

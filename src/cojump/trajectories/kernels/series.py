@@ -22,6 +22,7 @@ from .polynomial_bands import (
     WIDE_LO,
     PolynomialHeff,
     apply_bands,
+    apply_pairs,
     sector_ends,
     weight_at_ends,
     whole_window,
@@ -195,7 +196,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
         elif of_bands:
             band, constant, where, tables = 0, 0.0, h_eff.where, h_eff.tables
             first, last = sector_ends(h_eff, where[TWO_J])
-            values, far, stride = tables.values, tables.shift, tables.cells[where[TWO_J]] + LANES
+            values, far, stride = tables.values, tables.shift, tables.cells[where[TWO_J]]
             start = tables.start[where[TWO_J]] - tables.first[where[TWO_J]]
             n_real, n_bands, lead = tables.real[-1], tables.end[-1], tables.reach[-1]
         else:
@@ -216,8 +217,6 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             room = lead
             wide_lo, wide_hi = whole_window(lo, hi, room, first, last)
             _blank(rows_re, rows_im, np.int64(0), np.int64(0), lo, hi, wide_lo - h_eff.width, wide_hi + h_eff.width)
-            if not within_tables(h_eff, wide_lo, wide_hi):
-                where[CUT] = 1
         energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
         unit = _power_of_two(guessed_horizon(rate_shift, waiting, most))
         # the order is no literal 0, for which every kernel would be compiled once more
@@ -243,23 +242,40 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     (BESIDE_ROWS * tolerance / power) ** 2,
                 )
             elif of_bands:
-                norm2 = apply_bands(
-                    rows_re,
-                    rows_im,
-                    order,
-                    wide_lo,
-                    wide_hi,
-                    unit,
-                    values,
-                    start,
-                    stride,
-                    far,
-                    n_real,
-                    n_bands,
-                    h_eff.width,
-                    shift,
-                    half_shift,
-                )
+                if tables.pairs >= 0:
+                    norm2 = apply_pairs(
+                        rows_re,
+                        rows_im,
+                        order,
+                        wide_lo,
+                        wide_hi,
+                        unit,
+                        values,
+                        start,
+                        stride,
+                        tables.pairs,
+                        tables.place,
+                        shift,
+                        half_shift,
+                    )
+                else:
+                    norm2 = apply_bands(
+                        rows_re,
+                        rows_im,
+                        order,
+                        wide_lo,
+                        wide_hi,
+                        unit,
+                        values,
+                        start,
+                        stride,
+                        far,
+                        n_real,
+                        n_bands,
+                        h_eff.width,
+                        shift,
+                        half_shift,
+                    )
             elif of_rows:
                 least = (LEFT_OUT * tolerance / power) ** 2 / (hi - lo)
                 norm2, hi = apply_rows(rows_re, rows_im, np.int64(order), unit, h_eff, shift, half_shift, least)
@@ -486,7 +502,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             inner = h_eff.box.n[h_eff.box.n.size - 1]
             write_hull(h_eff.elements.spans, hi - lo, h_eff.elements.row[LENGTH], inner, order, work.hull, work.shape)
         if of_bands:
-            where[WIDE_LO], where[WIDE_HI] = wide_lo, min(wide_hi, last)
+            where[WIDE_LO], where[WIDE_HI] = max(wide_lo, first), min(wide_hi, last)
         return order, horizon, energy, rate, curvature, shift, rate_shift, unit, wide_lo, wide_hi
 
     return expanded

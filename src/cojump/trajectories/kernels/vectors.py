@@ -71,6 +71,11 @@ def two_before(previous, here):
     return np.concatenate([previous, here])[LANES - 2 : -2]
 
 
+def three_before(previous, here):
+    """The same three places before."""
+    return np.concatenate([previous, here])[LANES - 3 : -3]
+
+
 def after(here, following):
     """Each lane has what stands one place after it in ``here``, the last one the first of ``following``."""
     return np.concatenate([here, following])[1 : 1 + LANES]
@@ -79,6 +84,11 @@ def after(here, following):
 def two_after(here, following):
     """The same two places after."""
     return np.concatenate([here, following])[2 : 2 + LANES]
+
+
+def three_after(here, following):
+    """The same three places after."""
+    return np.concatenate([here, following])[3 : 3 + LANES]
 
 
 def total(vector):
@@ -242,8 +252,9 @@ def _lanes_of_both(function, first):
         return builder.shuffle_vector(*args, places)
 
 
-for _function, _first in ((before, LANES - 1), (two_before, LANES - 2), (after, 1), (two_after, 2)):
-    _lanes_of_both(_function, _first)
+for _n, _both in enumerate(((before, after), (two_before, two_after), (three_before, three_after)), start=1):
+    _lanes_of_both(_both[0], LANES - _n)
+    _lanes_of_both(_both[1], _n)
 
 
 @lowered(total, _VECTOR, gives=types.float64)
