@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 import cojump as cj
+from cojump.report.console import make_console
 from cojump.report.plan import Plan
 from cojump.report.sections import sections
+from cojump.report.tables import print_tables
+from cojump.tools.numbers import format_value
 from tests.support.synthetic import make_result
 
 Z = np.diag([1.0, -1.0])
@@ -27,6 +32,7 @@ def measured():
         model = cj.systems.boundary_time_crystal(size, 0.4, 1.0)
         zz = {"z²": [({"spins": Z}, {"spins": Z})]}
         options = {"n_traj": 12, "keep": 9, "observables": zz, "record": True, "distributions": [0.5, 1.0]}
+        options["callbacks"] = {"length": lambda state: np.linalg.norm(state.mean)}
         found.append(cj.simulate(model, cj.tilted(model, 0.0, 0.0), np.linspace(0, 2, 5), **options))
     return found
 
@@ -112,9 +118,10 @@ def test_a_figure_of_its_own_is_one_of_pyplot(measured):
 
 def test_what_a_run_has_measured_has_a_section(measured):
     found = {s.name: s for s in sections(Plan.of(measured))}
-    assert list(found) == [*("ellipses", "trajectories", "distributions", "observables", "counts", "convergence")], (
-        "squeezing is not there where nothing is squeezed"
-    )
+    assert list(found) == [
+        *("ellipses", "trajectories", "distributions", "observables", "counts"),
+        *("jump-statistics", "callbacks", "convergence"),
+    ], "squeezing is not there where nothing is squeezed"
     shown = found["observables"].figure.axes[0]
     assert all(has(shown, r.observables["z²"].mean) for r in measured)
     counts = found["counts"].figure.axes[0]
@@ -123,3 +130,29 @@ def test_what_a_run_has_measured_has_a_section(measured):
     assert ellipse.get_aspect() == 1
     widest = max(np.ptp(line.get_ydata()) for line in ellipse.lines)
     assert widest == pytest.approx(2 * np.sqrt(max(r.covariance[-1, 2, 2] for r in measured)), rel=1e-3)
+    functions = found["callbacks"].figure.axes[0]
+    assert all(has(functions, r.callback("length").mean) for r in measured)
+
+
+def test_the_statistics_of_recorded_jumps(measured):
+    """All trajectories are in the distribution, and the law of waits is that of longtime.waiting_times."""
+    found = {s.name: s for s in sections(Plan.of(measured))}["jump-statistics"].figure
+    numbers, waits = found.axes
+    for r, line in zip(measured, (c.lines[0] for c in numbers.containers), strict=True):
+        counted = cj.counting.numbers(r)
+        x, density = line.get_data()
+        span = r.n_particles * counted.width
+        width = np.ceil((np.ptp(counted.numbers) + 1) / 8) / span
+        assert np.sum(density) * width == pytest.approx(1)
+        assert np.sum(x * density) * width == pytest.approx(counted.cumulants[0] / span, abs=width / 2)
+        law = cj.longtime.waiting_times(r)
+        curve = next(l for l in waits.lines if l.get_color() == line.get_color())
+        assert np.allclose(curve.get_ydata(), law.survival(curve.get_xdata() * law.mean)[0])
+    text = io.StringIO()
+    print_tables(measured[:1], make_console(text))
+    written = text.getvalue()
+    assert "Number of jumps of a trajectory from t = 0 to 2" in written
+    first = cj.counting.numbers(measured[0])
+    assert format_value(first.cumulants[2], first.stderr[2]) in written
+    silent = [r for r in sections(Plan.of([make_result(8)])) if r.name == "jump-statistics"]
+    assert not silent  # where nothing was recorded

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..measure.distributions import is_of_spins
 from ..measure.statistics import Estimates
+from ..results import longtime
 from ..results.result import Result
 from ..tools.types import Array
 from .canvas import (
@@ -35,7 +36,7 @@ from .curves import MOST_NAMED, curve_name, distributed_blocks, draw_ellipses, d
 from .plan import PANELS, Plan, even_choice
 from .plot import distribution
 from .summary import point_of
-from .values import curve_of, jump_names
+from .values import curve_of, jump_names, recorded_numbers
 
 _POINTS = 6
 """Points of a sweep whose single trajectories or distributions are drawn."""
@@ -51,6 +52,9 @@ _SHORT = 8
 
 _TICKS = 7
 """Labels of a logarithmic axis."""
+
+_FEW_BINS, _BINS, _LONG_WAIT = 8, 30, 8.0
+"""Bins of numbers of jumps, of few and of many trajectories; the longest wait that is drawn, in mean waits."""
 
 _NO_SQUEEZING = 1e-9
 """A ξ² that is nearer to 1 than this is 1."""
@@ -284,6 +288,63 @@ def _counts(plan: Plan) -> Section | None:
     return Section("counts", "Jumps", caption, _series(plan, read, labels[:_LABELS]))
 
 
+def _jump_statistics(plan: Plan) -> Section | None:
+    """Numbers of jumps and the waits between them, of runs that have kept their records."""
+    found = [r for r in plan.results if recorded_numbers(r) is not None]
+    if not found:
+        return None
+    chosen = even_choice(found, _POINTS)
+    figure, (numbers, waits) = _grid(2, 2, 2.3)
+    for r, colour in zip(chosen, colours_of(len(chosen)), strict=True):
+        counted = recorded_numbers(r)
+        assert counted is not None
+        K, span = counted.numbers.ravel(), r.n_particles * counted.width
+        edges = _whole_bins(K)
+        share, width = np.histogram(K, edges)[0] / len(K), np.diff(edges)
+        error = np.sqrt(share * (1 - share) / max(len(K) - 1, 1))
+        places = (edges[1:] + edges[:-1]) / 2 / span
+        seen = share > 0
+        scale = span / width[seen]
+        numbers.errorbar(
+            places[seen], share[seen] * scale, BAND * error[seen] * scale, fmt="o-", color=colour,
+            markersize=2.5, linewidth=0.8, label=_title(plan, r),
+        )  # fmt: skip
+        wait = longtime.waiting_times(r, start=r.activity.start, end=r.activity.end)
+        if not wait.intervals.size or not wait.mean > 0:
+            continue
+        x = np.linspace(0, min(_LONG_WAIT, wait.intervals[-1] / wait.mean), 80)
+        left, error = wait.survival(x * wait.mean)
+        waits.plot(x, left, color=colour, linewidth=1)
+        waits.fill_between(x, left - BAND * error, left + BAND * error, color=colour, alpha=0.25, linewidth=0)
+    x = np.linspace(0, _LONG_WAIT, 2)
+    waits.plot(x, np.exp(-x), color="black", linewidth=0.6, linestyle=":")
+    waits.set(
+        xlabel="wait / mean wait",
+        ylabel="probability of a longer wait",
+        yscale="log",
+        xlim=(0, _LONG_WAIT),
+        ylim=(1e-4, 1.3),
+    )
+    numbers.set(xlabel="jumps per time and particle", ylabel="probability density")
+    numbers.set_ylim(bottom=0)
+    handles, names = numbers.get_legend_handles_labels()
+    if len(names) > 1:
+        figure.legend(handles, names, loc="outside upper center", ncols=min(len(names), 4))
+    caption = (
+        "Left: how many jumps a trajectory has in the measured time, by which the axis is divided; right: the law of "
+        f"waiting times between any two jumps, dotted that of independent ones. Bands are 2 s.e.{_of(chosen, found)}"
+    )
+    return Section("jump-statistics", "Statistics of jumps", caption, figure)
+
+
+def _whole_bins(K: Array) -> Array:
+    """Edges of bins that hold the same number of integers each."""
+    bins = np.clip(np.sqrt(len(K)) * 0.8, _FEW_BINS, _BINS)
+    width = int(np.ceil((np.ptp(K) + 1) / bins))
+    made: Array = np.arange(K.min() - 0.5, K.max() + 0.5 + width, width)
+    return made
+
+
 def _per_particle(r: Result, places: Sequence[int]) -> tuple[Array, Array, Any]:
     found, own = r.counts, list(places)
     flags = None if found.uncertain is None else found.uncertain[:, own]
@@ -373,6 +434,8 @@ SECTIONS: tuple[Callable[[Plan], Section | None], ...] = (
     _asked("photons", "Photons", "Photons <a†a>/N of each mode. Bands are 2 s.e."),
     _squeezing,
     _counts,
+    _jump_statistics,
+    _asked("callbacks", "Functions of the state", "Functions given as callbacks. Bands are 2 s.e."),
     _convergence,
 )
 """The kinds, in the order of the page."""

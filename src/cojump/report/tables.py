@@ -20,7 +20,7 @@ from ..tools.numbers import format_difference, format_number, format_value
 from ..tools.types import Array
 from .console import plain_table, print_table
 from .plan import Plan
-from .values import jump_names, labels_of
+from .values import jump_names, labels_of, recorded_numbers
 
 _ROWS = 6
 """Output times in a table, unless all are asked for."""
@@ -28,6 +28,8 @@ _ROWS = 6
 
 _MOST_CHANNELS = 8
 """Jumps of more channels than this are not listed one by one."""
+
+_CUMULANTS = ("mean", "variance", "third cumulant", "fourth cumulant")
 
 _CAPTION = (
     "difference (diff.) = (value - mean field) / standard error. It holds the physical part of order 1/N beside the "
@@ -94,7 +96,7 @@ def tables_of(result: Result, all_times: bool, labels: Sequence[str] | None = No
     if "order" in result.extras:
         tables.append(_order_table(result, rows))
     tables += [_asked_table(name, *found, all_times) for name, found in result.asked_for.items()]
-    tables += [_stationary_table(result, chosen), _jump_table(result)]
+    tables += [_stationary_table(result, chosen), _jump_table(result), _cumulant_table(result)]
     return [table for table in tables if table is not None]
 
 
@@ -261,4 +263,18 @@ def _jump_table(result: Result) -> Table | None:
         activity = format_value(jumps.mean[l], jumps.stderr[l], _at(jumps.uncertain, l), exact=0.0)
         fano = format_value(jumps.fano[l], jumps.fano_stderr[l], _at(jumps.fano_uncertain, l))
         table.add_row(names[l], activity, fano)
+    return table
+
+
+def _cumulant_table(result: Result) -> Table | None:
+    """Cumulants of the number of all jumps in the measurement window, and the waits between them, of recorded jumps."""
+    found = recorded_numbers(result)
+    if found is None:
+        return None
+    wait = longtime.waiting_times(result, start=result.activity.start, end=result.activity.end)
+    title = f"Number of jumps of a trajectory from t = {result.activity.start:g} to {result.activity.end:g}"
+    table = plain_table(title, "cumulant", "value ± error")
+    for name, value, error in zip(_CUMULANTS, found.cumulants, found.stderr, strict=True):
+        table.add_row(name, format_value(value, error))
+    table.add_row("mean wait between jumps", format_value(wait.mean, wait.stderr, exact=0.0))
     return table

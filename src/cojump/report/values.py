@@ -1,4 +1,4 @@
-"""What tables and drawings share of a point: its averages at the end, and what its jumps are called."""
+"""What tables and drawings share of a point: its averages at the end, its jumps and what they are called."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ..errors import EXPECTED
 from ..measure.averages import Averages
 from ..measure.certainty import Flags
 from ..measure.time_windows import PREFIX
+from ..results.jump_numbers import JumpNumbers, numbers
 from ..results.result import Result
 from ..tools.labelled import Average
 from ..tools.types import Array
@@ -152,6 +153,14 @@ def time_in_words(results: Sequence[Result]) -> str:
         return "averages over the measurement window; N·E_N at the last output time"
     ends = {float(r.times[-1]) for r in results}
     return f"at t = {ends.pop():g}" if len(ends) == 1 else "at the last output time of each point"
+
+
+def recorded_numbers(result: Result) -> JumpNumbers | None:
+    """Numbers of all jumps of each trajectory in the measurement window; None where no jumps have been recorded."""
+    if not result.jump_records or result.n_traj < 2 or "activity" not in result.extras or not result.n_jumps:
+        return None
+    window = result.activity
+    return numbers(result, start=window.start, end=window.end) if window.end > window.start else None
 
 
 def jump_names(result: Any) -> list[str]:
