@@ -17,7 +17,8 @@ from .kernels.common import MAX_ORDER
 from .kernels.lattice import EDGE, LatticeHeff, RowsWork, set_strides
 from .kernels.lattice_box import FIRST, all_runs
 from .kernels.lattice_trajectory import Room
-from .lattice_tables import elements_of, empty_box, lattice_of, rows_within
+from .kernels.vectors import LANES
+from .lattice_tables import aligned, elements_of, empty_box, lattice_of
 from .product_moves import Ket
 from .product_sectors import Box
 
@@ -44,11 +45,11 @@ class LatticeEngine(CountingEngine):
 
     def _make_room(self, cells: int) -> None:
         """Arrays for so many amplitudes; only the pages that are used take memory."""
-        B, L = len(self.lattice.sizes), len(self.lattice.kind)
-        longest, padded = int(self.lattice.sizes.max()) + 3, cells + 2 * EDGE
+        B, L, cells = len(self.lattice.sizes), len(self.lattice.kind), -(-cells // LANES) * LANES
+        longest, padded = int(self.lattice.sizes.max()) + LANES + 2, cells + 2 * EDGE
 
         def pair(*shape: int) -> tuple[Array, Array]:
-            return np.zeros(shape), np.zeros(shape)
+            return aligned(*shape), aligned(*shape)
 
         elements = elements_of(self.lattice, cells)
         self._h_eff = LatticeHeff(L > 0, self.lattice, empty_box(B), elements, np.zeros(B, dtype=np.int64))
@@ -56,12 +57,13 @@ class LatticeEngine(CountingEngine):
             *pair(MAX_ORDER + 1, padded),
             *pair(padded),
             norms=np.zeros(MAX_ORDER + 1),
-            hull=np.zeros((rows_within(cells), 2), dtype=np.int64),
+            windows=np.zeros((MAX_ORDER + 1, 4), dtype=np.int64),
+            kept=np.zeros((MAX_ORDER + 1, 4), dtype=np.int64),
             shape=np.zeros(2, dtype=np.int64),
         )
         self._room = Room(
             empty_box(B),
-            np.zeros((2, 3 * cells)),
+            aligned(2, 3 * cells),
             np.zeros((2, 2, 2 * cells)),
             vectors=np.zeros((1 + 3 * B, 2, elements.hop.shape[2])),
             weight=np.zeros(cells),

@@ -82,7 +82,8 @@ class Box(NamedTuple):
     ----------
     two_J : (B,)
     lo, n, stride : (B,)
-        First i_b, number of them, and distance in memory of two neighbours along the axis.
+        First i_b, number of them, and distance in memory of two neighbours along the axis. On a long last axis these
+        are whole vectors of LANES, of which the last one may have places that do not exist, with amplitudes 0.
     size : (1,)
         Number of amplitudes.
     """
@@ -108,7 +109,7 @@ class Elements(NamedTuple):
         <i+s|.|i>, s = -2..2, of all that acts on one axis.
     sides : (P, 2, 3, n)
         The same, s = -1..1, of the two factors of each product across blocks.
-    row : (8,)
+    row : (9,)
         See AXIS and the slots after it.
     hops : (3, H)
         Distance in memory that a hop within a row goes; the numbers of those with real elements, then all others; and
@@ -128,10 +129,8 @@ class Elements(NamedTuple):
     mixed : (2, K, cells)
         -i/2 <i+1|.|i> of the rate operators of the jumps on a block, for each block where they are not diagonal, by
         where it starts; zero where i + 1 is not in the box.
-    spans : (MAX_ORDER + 1, R, 2)
-        First place in each row of each Taylor vector that is not zero, and one past the last.
-    weights : (MAX_ORDER + 1, R)
-        |.|² of the rows in which there are such places.
+    weights, columns : (R,), (length,)
+        |.|² of the rows of the Taylor vector made last, and of columns at the ends of them.
     """
 
     c: Floats
@@ -146,8 +145,8 @@ class Elements(NamedTuple):
     opens: Integers
     diagonal: Floats
     mixed: Floats
-    spans: Integers
     weights: Floats
+    columns: Floats
 
 
 class LatticeHeff(NamedTuple):
@@ -161,14 +160,17 @@ class LatticeHeff(NamedTuple):
 
 
 class RowsWork(NamedTuple):
-    """As :class:`cojump.trajectories.kernels.common.Work`, of a state in rows of which a part each is not zero.
+    """As :class:`cojump.trajectories.kernels.common.Work`, of a state in rows, on a window of rows and of columns.
 
     Attributes
     ----------
     taylor_re, taylor_im, out_re, out_im, norms
-        As there, with EDGE zero cells on each side.
-    hull : (R, 2)
-        What is not zero in any of the Taylor vectors, row by row.
+        As there, with EDGE cells on each side. Elsewhere than in its window a Taylor vector has any numbers.
+    windows : (MAX_ORDER + 1, 4)
+        First row and one past the last, first column and one past the last, of each Taylor vector. Columns begin at
+        whole vectors of LANES and end there, or with the row. Each window lies within the one before.
+    kept : (MAX_ORDER + 1, 4)
+        The same of what is not negligible there.
     shape : (2,)
         Number of rows and their length.
     """
@@ -178,19 +180,24 @@ class RowsWork(NamedTuple):
     out_re: Floats
     out_im: Floats
     norms: Floats
-    hull: Integers
+    windows: Integers
+    kept: Integers
     shape: Integers
 
 
-LONG_ROW = 32
+LONG_ROW = 12
 """Amplitudes from which on a row is long enough."""
 
 EDGE = 2 * LONG_ROW
-"""Zero cells beside a box: more than the longest hop within a row."""
+"""Cells beside a box: more than the longest hop within a row."""
 
-AXIS, LENGTH, HOPS, REAL_HOPS, OUTER, REAL_OUTER, WIDEST, TOUCHED = range(8)
+AXIS, LENGTH, HOPS, REAL_HOPS, OUTER, REAL_OUTER, WIDEST, REACH, TOUCHED = range(9)
 """Slots of ``Elements.row``: its first axis, its length, how many hops there are within it, how many of them are real,
-the same between rows, the longest hop within a row; and whether a Taylor vector has been cut by the box."""
+the same between rows, the longest hop within a row and, in rows, between them; and whether a Taylor vector has been cut
+by the box."""
+
+FIRST_ROW, LAST_ROW, FIRST_COLUMN, LAST_COLUMN = range(4)
+"""Slots of a window."""
 
 FAR, REAL_FIRST, COMPLEX = range(3)
 """Rows of ``Elements.hops`` and ``Elements.outers``."""

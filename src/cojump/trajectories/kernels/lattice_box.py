@@ -6,10 +6,20 @@ import numpy as np
 from numba import njit
 
 from .common import OPTIONS
-from .lattice import EDGE, copy_into, first_place, next_place, set_strides
-from .lattice_rows import trim, zero
-from .propagate import norm_squared
-from .vectors import LANES, fused, load, spread, total
+from .lattice import (
+    EDGE,
+    FIRST_COLUMN,
+    FIRST_ROW,
+    LAST_COLUMN,
+    LAST_ROW,
+    LONG_ROW,
+    copy_into,
+    first_place,
+    next_place,
+    set_strides,
+)
+from .lattice_rows import blank, lead
+from .vectors import LANES, fused, load, spread, store, total
 
 START, COUNT, FIRST = range(3)
 """Slots of a run: its first cell, its number of cells, and from FIRST on its place on all axes."""
@@ -34,12 +44,11 @@ def all_runs(n, place, runs):
 
 
 @njit(**OPTIONS)
-def runs_of(hull, shape, stride, inner, runs):
-    """Write the hull of a state as runs; their number."""
+def runs_of(window, shape, stride, inner, runs):
+    """Write the window of a state as runs; their number."""
     last, number = stride.size - 1, 0
-    for row in range(shape[0]):
-        start = row * shape[1]
-        at, stop = start + hull[row, 0], start + hull[row, 1]
+    for row in range(window[FIRST_ROW], window[LAST_ROW]):
+        at, stop = row * shape[1] + window[FIRST_COLUMN], row * shape[1] + window[LAST_COLUMN]
         while at < stop:
             left, count = at, min(stop - at, inner - at % inner)
             runs[number, START], runs[number, COUNT] = at, count
@@ -54,22 +63,24 @@ def runs_of(hull, shape, stride, inner, runs):
 
 @njit(**OPTIONS)
 def _tails(weights, n, budget):
-    """First place that is kept, and one past the last, where ``budget`` may be cut at each side."""
-    lo, hi = 0, n
-    cut = weights[lo]
-    while cut <= budget and hi - lo > 1:
-        lo += 1
+    """First place that is kept, one past the last, and what is cut, where that may be ``budget`` at each side."""
+    lo, hi, cut = 0, n, 0.0
+    while hi - lo > 1 and cut + weights[lo] <= budget:
         cut += weights[lo]
-    cut = weights[hi - 1]
-    while cut <= budget and hi - lo > 1:
-        hi -= 1
+        lo += 1
+    all_cut, cut = cut, 0.0
+    while hi - lo > 1 and cut + weights[hi - 1] <= budget:
         cut += weights[hi - 1]
-    return lo, hi
+        hi -= 1
+    return lo, hi, all_cut + cut
 
 
 @njit(**OPTIONS)
 def tails_of(runs, n_runs, re, im, n, marginal, edges, tail):
-    """Write for each axis where a state begins and ends if ``tail`` of its weight is cut on each side; its weight."""
+    """Write for each axis where a state begins and ends if ``tail`` of its weight is cut on each side.
+
+    Returns the weight that is left, up to what is cut on two axes.
+    """
     last, total = n.size - 1, 0.0
     for b in range(n.size):
         for k in range(n[b]):
@@ -80,9 +91,11 @@ def tails_of(runs, n_runs, re, im, n, marginal, edges, tail):
         for b in range(last):
             marginal[b, runs[number, FIRST + b]] += weight
         total += weight
+    left = total
     for b in range(n.size):
-        edges[b, 0], edges[b, 1] = _tails(marginal[b], n[b], tail * total)
-    return total
+        edges[b, 0], edges[b, 1], cut = _tails(marginal[b], n[b], tail * total)
+        left -= cut
+    return left
 
 
 @njit(**OPTIONS)
@@ -91,7 +104,7 @@ def fit_box(sizes, bands, two_J, from_lo, edges, reach, box):
 
     It stays as it is if it serves and is not much too large. ``edges`` count from ``from_lo``.
     """
-    stays = True
+    stays, last = True, sizes.size - 1
     for b in range(sizes.size):
         first, band = (sizes[b] - two_J[b]) // 2, max(bands[b], 1)
         stop = first + two_J[b] + 1  # averages and jumps reach one further than the state
@@ -99,7 +112,7 @@ def fit_box(sizes, bands, two_J, from_lo, edges, reach, box):
         wanted_lo, wanted_hi = max(begin - reach * band, first), min(end + reach * band, stop)
         if box.lo[b] > wanted_lo or box.lo[b] + box.n[b] < wanted_hi:
             stays = False
-        if box.n[b] > wanted_hi - wanted_lo + 4 * SPARE * band:
+        if box.n[b] > wanted_hi - wanted_lo + 4 * SPARE * band + (LANES - 1 if b == last else 0):
             stays = False
     if not stays:
         for b in range(sizes.size):
@@ -108,19 +121,26 @@ def fit_box(sizes, bands, two_J, from_lo, edges, reach, box):
             begin, end = from_lo[b] + edges[b, 0], from_lo[b] + edges[b, 1]
             box.lo[b] = max(begin - far, first)
             box.n[b] = min(end + far, stop) - box.lo[b]
+        if box.n[last] >= LONG_ROW:
+            box.n[last] = (box.n[last] + LANES - 1) // LANES * LANES
         set_strides(box.n, box.stride, box.size)
     copy_into(box.two_J, two_J)
     return not stays
 
 
 @njit(**OPTIONS)
-def put(runs, n_runs, re, im, from_lo, edges, lo, n, stride, length, spans, weights, to_re, to_im, budget):
-    """Write a state within its edges into a box, normalised, less what weighs at most ``budget`` in all rows."""
-    last, size, kept = n.size - 1, n[0] * stride[0], 0.0
-    count = size // length
-    zero(to_re, to_im, EDGE, EDGE + size)
-    for row in range(count):
-        spans[row, 0], spans[row, 1] = length, 0
+def put(runs, n_runs, re, im, from_lo, edges, lo, n, stride, shape, widest, reach, window, kept, to_re, to_im, scale):
+    """Write ``scale`` times a state within its edges into a box, and as far around as H_eff leads."""
+    last, length, begin, end = n.size - 1, shape[1], 0, 0
+    for b in range(n.size):
+        begin += (from_lo[b] + edges[b, 0] - lo[b]) * stride[b]
+        end += (from_lo[b] + edges[b, 1] - 1 - lo[b]) * stride[b]
+    kept[FIRST_ROW], kept[LAST_ROW] = begin // length, end // length + 1
+    kept[FIRST_COLUMN], kept[LAST_COLUMN] = begin % length, end % length + 1
+    lead(kept, shape[0], length, widest, reach, window)
+    for row in range(window[FIRST_ROW], window[LAST_ROW]):
+        start = EDGE + row * length
+        blank(to_re, to_im, start + window[FIRST_COLUMN], start + window[LAST_COLUMN])
     for number in range(n_runs):
         inside, to = True, 0
         for b in range(last):
@@ -130,28 +150,11 @@ def put(runs, n_runs, re, im, from_lo, edges, lo, n, stride, length, spans, weig
         i = runs[number, FIRST + last]
         skip = max(edges[last, 0] - i, 0)
         many = min(edges[last, 1] - i, runs[number, COUNT]) - skip
-        if inside and many > 0:
-            to += from_lo[last] + i + skip - lo[last]
-            _copy(re, im, runs[number, START] + skip, many, to_re, to_im, EDGE + to)
-            row = to // length
-            first = to - row * length
-            spans[row, 0], spans[row, 1] = min(spans[row, 0], first), max(spans[row, 1], first + many)
-    for row in range(count):
-        if spans[row, 0] < spans[row, 1]:
-            start = EDGE + row * length
-            first, stop = trim(to_re, to_im, start, spans[row, 0], spans[row, 1], budget / (2.0 * count))
-            if first >= stop:
-                first, stop = length, 0
-            else:
-                weights[row] = norm_squared(to_re, to_im, start + first, start + stop)
-                kept += weights[row]
-            spans[row, 0], spans[row, 1] = first, stop
-    scale = 1.0 / np.sqrt(kept)
-    for row in range(count):
-        if spans[row, 0] < spans[row, 1]:
-            start = EDGE + row * length
-            _multiply(to_re, to_im, start + spans[row, 0], start + spans[row, 1], scale)
-            weights[row] *= scale * scale
+        if inside:
+            at, to, factor = runs[number, START] + skip, EDGE + to + from_lo[last] + i + skip - lo[last], spread(scale)
+            for q in range(0, many, LANES):
+                store(to_re, to + q, many - q, factor * load(re, at + q, many - q))
+                store(to_im, to + q, many - q, factor * load(im, at + q, many - q))
 
 
 @njit(**OPTIONS)
@@ -166,31 +169,10 @@ def _weigh(re, im, start, count, marginal):
 
 
 @njit(**OPTIONS)
-def _copy(re, im, start, count, to_re, to_im, to):
-    v_re, v_im, w_re, w_im = (
-        re[start : start + count],
-        im[start : start + count],
-        to_re[to : to + count],
-        to_im[to : to + count],
-    )
-    for q in range(count):
-        w_re[q] = v_re[q]
-        w_im[q] = v_im[q]
-
-
-@njit(**OPTIONS)
-def _multiply(re, im, start, stop, factor):
-    v_re, v_im = re[start:stop], im[start:stop]
-    for q in range(v_re.size):
-        v_re[q] *= factor
-        v_im[q] *= factor
-
-
-@njit(**OPTIONS)
-def gram(lo, n, stride, c, re, im, hull, shape, vectors, norm2, place, made):
+def gram(lo, n, stride, c, re, im, window, shape, vectors, norm2, place, made):
     """Inner products of ψ, n ψ, J_+ ψ, J_- ψ of every block, (1 + 3B, 1 + 3B), of an unnormalised state.
 
-    Row by row, so that the ``vectors`` of one stay in fast memory; re and im are zero beside their hull.
+    Row by row, so that the ``vectors`` of one stay in fast memory; re and im are zero beside their window.
     """
     B, length = n.size, shape[1]
     axis = B
@@ -204,13 +186,10 @@ def gram(lo, n, stride, c, re, im, hull, shape, vectors, norm2, place, made):
             made[a, b] = 0.0
     first_place(place)
     for row in range(shape[0]):
-        start, used = row * length, hull[row, 0] < hull[row, 1]
+        start, used = row * length, window[FIRST_ROW] <= row < window[LAST_ROW]
         for b in range(axis):
             beside = stride[b] // length
-            if place[b] > 0:
-                used |= hull[row - beside, 0] < hull[row - beside, 1]
-            if place[b] < n[b] - 1:
-                used |= hull[row + beside, 0] < hull[row + beside, 1]
+            used |= window[FIRST_ROW] - beside <= row < window[LAST_ROW] + beside
         if used:
             for q in range(length):
                 vectors[0, 0, q], vectors[0, 1, q] = re[start + q], im[start + q]

@@ -14,6 +14,7 @@ from .lattice import (
     HOPS,
     LENGTH,
     OUTER,
+    REACH,
     REAL_FIRST,
     REAL_HOPS,
     REAL_OUTER,
@@ -221,7 +222,9 @@ def _fill_between(
                     g += 1
         outer[0, base, r], outer[1, base, r], opens[base, r], found = diagonal.real, diagonal.imag, rim, g
         next_place(place, n, axis)
-    row[OUTER], row[REAL_OUTER] = found, _number(outers, found)
+    row[OUTER], row[REAL_OUTER], row[REACH] = found, _number(outers, found), 0
+    for g in range(found):
+        row[REACH] = max(row[REACH], abs(outers[FAR, g]) // row[LENGTH])
 
 
 @njit(**OPTIONS)

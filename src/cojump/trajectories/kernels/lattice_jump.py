@@ -375,7 +375,7 @@ def perform_jump(h_eff, work, room, re, im, u):
         h_eff.lattice, h_eff.box, h_eff.elements, room.place, room.runs, room.after,
     )  # fmt: skip
     weights, to_re, to_im = room.weights, room.new[0], room.new[1]
-    n_runs = runs_of(work.hull, work.shape, box.stride, box.n[box.n.size - 1], runs)
+    n_runs = runs_of(work.windows[0], work.shape, box.stride, box.n[box.n.size - 1], runs)
     channel_weights(lattice, box, elements, place, runs, n_runs, re, im, room.weight, room.new, room.profile, weights)
     total = 0.0
     for l in range(weights.size):

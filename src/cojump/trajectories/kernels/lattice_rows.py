@@ -1,4 +1,8 @@
-"""Taylor vectors of a state of several blocks, row by row, on the part of each row where they are not negligible."""
+"""Taylor vectors of a state of several blocks, row by row, on a window of rows and columns that is not negligible.
+
+All rows have the same columns, so that a row costs little beside its sums; what the ends of a window weigh decides
+where the next Taylor vector has its own.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +13,94 @@ from .lattice import (
     AXIS,
     EDGE,
     FAR,
+    FIRST_COLUMN,
+    FIRST_ROW,
     HOPS,
+    LAST_COLUMN,
+    LAST_ROW,
     LENGTH,
     OUTER,
+    REACH,
     REAL_FIRST,
     REAL_HOPS,
     REAL_OUTER,
     TOUCHED,
     WIDEST,
-    first_place,
     moves,
-    next_place,
 )
 from .propagate import norm_squared
 from .vectors import LANES, fused, load, load_row, spread, store, total
+
+
+@njit(inline="always", **OPTIONS)
+def lead(kept, count, length, widest, reach, window):
+    """Write the window that hops lead to from what is kept."""
+    window[FIRST_ROW], window[LAST_ROW] = max(kept[FIRST_ROW] - reach, 0), min(kept[LAST_ROW] + reach, count)
+    window[FIRST_COLUMN] = max(kept[FIRST_COLUMN] - widest, 0) // LANES * LANES
+    window[LAST_COLUMN] = min((kept[LAST_COLUMN] + widest + LANES - 1) // LANES * LANES, length)
+
+
+@njit(**OPTIONS)
+def blank(re, im, start, stop):
+    """Zero the cells from start to stop."""
+    zero = spread(0.0)
+    for p in range(start, stop, LANES):
+        store(re, p, stop - p, zero)
+        store(im, p, stop - p, zero)
+
+
+@njit(**OPTIONS)
+def _widen(windows, order, rows_re, rows_im, lo, length):
+    """Let the windows up to ``order`` have what that of order + 1 has, with zeros there."""
+    wanted = windows[order + 1]
+    for k in range(order + 1):
+        own, re, im = windows[k], rows_re[k], rows_im[k]
+        low, high = min(own[FIRST_ROW], wanted[FIRST_ROW]), max(own[LAST_ROW], wanted[LAST_ROW])
+        first, last = min(own[FIRST_COLUMN], wanted[FIRST_COLUMN]), max(own[LAST_COLUMN], wanted[LAST_COLUMN])
+        for row in range(low, high):
+            start = lo + row * length
+            if own[FIRST_ROW] <= row < own[LAST_ROW]:
+                blank(re, im, start + first, start + own[FIRST_COLUMN])
+                blank(re, im, start + own[LAST_COLUMN], start + last)
+            else:
+                blank(re, im, start + first, start + last)
+        own[FIRST_ROW], own[LAST_ROW], own[FIRST_COLUMN], own[LAST_COLUMN] = low, high, first, last
+
+
+@njit(**OPTIONS)
+def _blank_around(own, window, re, im, lo, count, length, widest, reach):
+    """Zero what lies beside the own window of a Taylor vector, as far as the ``window`` of the next one reads it."""
+    low, high = max(window[FIRST_ROW] - reach, 0), min(window[LAST_ROW] + reach, count)
+    first, last = max(window[FIRST_COLUMN] - widest, 0), min(window[LAST_COLUMN] + widest, length)
+    for row in range(low, min(own[FIRST_ROW], high)):
+        blank(re, im, lo + row * length + first, lo + row * length + last)
+    for row in range(max(own[LAST_ROW], low), high):
+        blank(re, im, lo + row * length + first, lo + row * length + last)
+    if first < own[FIRST_COLUMN]:
+        for row in range(max(low, own[FIRST_ROW]), min(high, own[LAST_ROW])):
+            blank(re, im, lo + row * length + first, lo + row * length + own[FIRST_COLUMN])
+    if last > own[LAST_COLUMN]:
+        for row in range(max(low, own[FIRST_ROW]), min(high, own[LAST_ROW])):
+            blank(re, im, lo + row * length + own[LAST_COLUMN], lo + row * length + last)
+
+
+@njit(inline="always", **OPTIONS)
+def _start_cells(
+    to_re, to_im, re, im, at, q, left, level_re, level_im, more_re, more_im, above_re, above_im, factor,
+    one, one_far, two, two_far, c, f_far, d, g_far,
+):  # fmt: skip
+    """What :func:`_start_row` does for ``left`` cells, at most LANES; real and imaginary part of what -i factor has."""
+    e_re = load(level_re, q, left) + above_re + load(more_re, q, left)
+    e_im = load(level_im, q, left) + above_im + load(more_im, q, left)
+    a, b, v_re, v_im = load(one, q, left), load(two, q, left), load(re, at, left), load(im, at, left)
+    x, y = fused(e_re, v_re, -(e_im * v_im)), fused(e_re, v_im, e_im * v_re)
+    x = fused(a, load(re, at - one_far, left), fused(b, load(re, at - two_far, left), x))
+    y = fused(a, load(im, at - one_far, left), fused(b, load(im, at - two_far, left), y))
+    x = fused(c, load(re, at - f_far, left), fused(d, load(re, at - g_far, left), x))
+    y = fused(c, load(im, at - f_far, left), fused(d, load(im, at - g_far, left), y))
+    store(to_re, at, left, factor * y)
+    store(to_im, at, left, -(factor * x))
+    return x, y
 
 
 @njit(inline="always", **OPTIONS)
@@ -32,19 +110,18 @@ def _start_row(
 ):  # fmt: skip
     """Write -i scale (diagonal + two real hops within a row + two real ones between rows); |.|² of it."""
     above_re, above_im, factor, c, d = spread(base_re), spread(base_im), spread(scale), spread(f), spread(g)
-    square_re = square_im = spread(0.0)
-    for q in range(0, n, LANES):
-        left, at = n - q, p + q
-        e_re = load(level_re, q, left) + above_re + load(more_re, q, left)
-        e_im = load(level_im, q, left) + above_im + load(more_im, q, left)
-        a, b, v_re, v_im = load(one, q, left), load(two, q, left), load(re, at, left), load(im, at, left)
-        x, y = fused(e_re, v_re, -(e_im * v_im)), fused(e_re, v_im, e_im * v_re)
-        x = fused(a, load(re, at - one_far, left), fused(b, load(re, at - two_far, left), x))
-        y = fused(a, load(im, at - one_far, left), fused(b, load(im, at - two_far, left), y))
-        x = fused(c, load(re, at - f_far, left), fused(d, load(re, at - g_far, left), x))
-        y = fused(c, load(im, at - f_far, left), fused(d, load(im, at - g_far, left), y))
-        store(to_re, at, left, factor * y)
-        store(to_im, at, left, -(factor * x))
+    square_re, square_im, whole = spread(0.0), spread(0.0), n // LANES * LANES
+    for q in range(0, whole, LANES):
+        x, y = _start_cells(
+            to_re, to_im, re, im, p + q, q, LANES, level_re, level_im, more_re, more_im, above_re, above_im, factor,
+            one, one_far, two, two_far, c, f_far, d, g_far,
+        )  # fmt: skip
+        square_re, square_im = fused(x, x, square_re), fused(y, y, square_im)
+    if whole < n:
+        x, y = _start_cells(
+            to_re, to_im, re, im, p + whole, whole, n - whole, level_re, level_im, more_re, more_im, above_re,
+            above_im, factor, one, one_far, two, two_far, c, f_far, d, g_far,
+        )  # fmt: skip
         square_re, square_im = fused(x, x, square_re), fused(y, y, square_im)
     return scale * scale * total(square_re + square_im)
 
@@ -97,170 +174,195 @@ def moves_any(pair):
 
 
 @njit(**OPTIONS)
-def zero(re, im, start, stop):
-    """Zero the cells from start to stop."""
-    to_re, to_im = re[start:stop], im[start:stop]
-    for q in range(to_re.size):
-        to_re[q] = to_im[q] = 0.0
+def _weigh_columns(re, im, lo, length, low, high, q, last, columns):
+    """Write |.|² of up to eight columns from q on, summed over rows."""
+    square, n = spread(0.0), last - q
+    for row in range(low, high):
+        a, b = load(re, lo + row * length + q, n), load(im, lo + row * length + q, n)
+        square = fused(a, a, fused(b, b, square))
+    store(columns, q, n, square)
+
+
+@njit(inline="always", **OPTIONS)
+def _ends(axis, two_J, lo, n, sizes):
+    """Whether the box ends before the sector does, below and above on an axis."""
+    bottom = (sizes[axis] - two_J[axis]) // 2
+    return lo[axis] > bottom, lo[axis] + n[axis] < bottom + two_J[axis] + 1
 
 
 @njit(**OPTIONS)
-def trim(re, im, start, first, last, budget):
-    """Zero what weighs at most ``budget`` at each end of first..last in the row at ``start``; what is left of it."""
-    cut = 0.0
-    while first < last:
-        cut += re[start + first] ** 2 + im[start + first] ** 2
-        if not cut <= budget:
-            break
-        re[start + first] = im[start + first] = 0.0
-        first += 1
-    cut = 0.0
-    while first < last:
-        cut += re[start + last - 1] ** 2 + im[start + last - 1] ** 2
-        if not cut <= budget:
-            break
-        last -= 1
-        re[start + last] = im[start + last] = 0.0
-    return first, last
-
-
-@njit(**OPTIONS)
-def _weight_at_edges(axis, two_J, lo, sizes_in, strides, sizes, band, re, im, start, first, last):
-    """Weight in first..last of a row that its axes but the first may carry out of the box, but not the sector."""
-    weight = 0.0
-    for b in range(axis + 1, lo.size):
-        n, stride = sizes_in[b], strides[b]
-        bottom = (sizes[b] - two_J[b]) // 2
-        low, high = lo[b] > bottom, lo[b] + n < bottom + two_J[b] + 1
-        for side in range(2):
-            if not (low if side == 0 else high):
-                continue
-            for m in range(min(band[b], n)):
-                k = m if side == 0 else n - 1 - m
-                for begin in range(first // (n * stride) * (n * stride) + k * stride, last, n * stride):
-                    for q in range(max(begin, first), min(begin + stride, last)):
-                        weight += re[start + q] ** 2 + im[start + q] ** 2
+def _weight_at_ends(axis, two_J, lo, lengths, strides, sizes, bands, re, im, start, length, window):
+    """Weight that may leave the box, but not the sector, along one axis within rows."""
+    weight, n, stride, band = 0.0, lengths[axis], strides[axis], bands[axis]
+    below, above = _ends(axis, two_J, lo, lengths, sizes)
+    if below or above:
+        for row in range(window[FIRST_ROW], window[LAST_ROW]):
+            here = start + row * length
+            for q in range(window[FIRST_COLUMN] // stride * stride, window[LAST_COLUMN], stride):
+                k = q // stride % n
+                if (below and k < band) or (above and k >= n - band):
+                    for p in range(here + max(q, window[FIRST_COLUMN]), here + min(q + stride, window[LAST_COLUMN])):
+                        weight += re[p] * re[p] + im[p] * im[p]
     return weight
 
 
 @njit(**OPTIONS)
-def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, shift, half_shift, cut):
+def _keep(re, im, lo, length, window, kept, weights, columns, cut, below, above):
+    """Write what is left of a window where ``cut`` may be left out of it, a fourth at each side.
+
+    Returns the weight of the first ``below`` and the last ``above`` columns of all.
+    """
+    low, high, share, gone = window[FIRST_ROW], window[LAST_ROW], 0.25 * cut, 0.0
+    while high - low > 1 and gone + weights[low] <= share:
+        gone += weights[low]
+        low += 1
+    gone = 0.0
+    while high - low > 1 and gone + weights[high - 1] <= share:
+        gone += weights[high - 1]
+        high -= 1
+    first, last, gone, ready, at_ends = window[FIRST_COLUMN], window[LAST_COLUMN], 0.0, window[FIRST_COLUMN], 0.0
+    while last - first > 1:
+        if first == ready:
+            _weigh_columns(re, im, lo, length, low, high, first, last, columns)
+            ready += LANES
+        if not gone + columns[first] <= share:
+            break
+        gone += columns[first]
+        first += 1
+    for q in range(window[FIRST_COLUMN], below):
+        at_ends += columns[q]
+    ready, gone = last, 0.0
+    while last - first > 1:
+        if last == ready:
+            ready = (last - 1) // LANES * LANES
+            _weigh_columns(re, im, lo, length, low, high, ready, last, columns)
+        if not gone + columns[last - 1] <= share:
+            break
+        gone += columns[last - 1]
+        last -= 1
+    for q in range(max(length - above, ready), window[LAST_COLUMN]):
+        at_ends += columns[q]
+    kept[FIRST_ROW], kept[LAST_ROW], kept[FIRST_COLUMN], kept[LAST_COLUMN] = low, high, first, last
+    return at_ends
+
+
+@njit(**OPTIONS)
+def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, shift, half_shift, cut):
     """Taylor row order + 1: -i unit (H_eff - shift + i half_shift) row / (order + 1). Returns its squared norm.
 
-    Parts of weight ``cut`` at most are left out of it. Where more than that has been at the edge of the box, and may
-    have had to leave it, TOUCHED is set.
+    It has the window that hops lead to from what is kept of the one before; of it is kept all but a weight of ``cut``.
+    Where more than that is at the edge of the box, and may have to leave it next, TOUCHED is set.
     """
     lattice, box, elements, place = h_eff.lattice, h_eff.box, h_eff.elements, h_eff.place
     scale = unit * (1.0 / (order + 1.0))
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
     slots, opens, outer, outers, hops = elements.row, elements.opens, elements.outer, elements.outers, elements.hops
-    spans, new, hop = elements.spans[order], elements.spans[order + 1], elements.hop
-    length, axis, widest, n_hops, real_hops, n_outer, real_outer = (
-        slots[LENGTH], slots[AXIS], slots[WIDEST], slots[HOPS], slots[REAL_HOPS], slots[OUTER], slots[REAL_OUTER],
+    hop, weights, columns, window, own = (
+        elements.hop,
+        elements.weights,
+        elements.columns,
+        windows[order + 1],
+        windows[order],
+    )
+    length, axis, widest, reach, n_hops, real_hops, n_outer, real_outer = (
+        slots[LENGTH], slots[AXIS], slots[WIDEST], slots[REACH], slots[HOPS], slots[REAL_HOPS], slots[OUTER],
+        slots[REAL_OUTER],
     )  # fmt: skip
     none, level, base = hop.shape[1] - 2, hop.shape[1] - 1, outer.shape[1] - 1
     count = box.size[0] // length
-    budget = cut / (2.0 * count)
-    bottom = (lattice.sizes[axis] - box.two_J[axis]) // 2
-    low, high = box.lo[axis] > bottom, box.lo[axis] + box.n[axis] < bottom + box.two_J[axis] + 1
-    stretch = lattice.band[axis] * box.stride[axis]
-    weights, apart = elements.weights, elements.mixed.shape[1] == 0  # whether rows meet in plain hops only
+    apart = elements.mixed.shape[1] == 0  # whether rows meet in plain hops only
     for pair in range(lattice.across_axes.shape[0]):
         apart &= not (lattice.across_axes[pair, 0] < axis <= lattice.across_axes[pair, 1]) or not (
             moves_any(lattice.across[pair])
         )
-    beside = 0 if apart else widest
     is_plain = apart and real_hops == n_hops and real_outer == n_outer
+    lead(kept[order], count, length, widest, reach, window)
+    if (
+        window[FIRST_ROW] < own[FIRST_ROW]
+        or window[LAST_ROW] > own[LAST_ROW]
+        or window[FIRST_COLUMN] < own[FIRST_COLUMN]
+        or window[LAST_COLUMN] > own[LAST_COLUMN]
+    ):
+        _widen(windows, order, rows_re, rows_im, lo, length)
+    _blank_around(own, window, re, im, lo, count, length, widest, reach)
+    first, last = window[FIRST_COLUMN], window[LAST_COLUMN]
+    n = last - first
     norms2 = at_edges = 0.0
-    first_place(place)
-    for row in range(count):
-        start = lo + row * length
-        if spans[row, 0] < spans[row, 1]:
-            if opens[base, row] > 0 or (low and spans[row, 0] < stretch) or (high and spans[row, 1] > length - stretch):
-                slots[TOUCHED] = 1
-            if axis < box.n.size - 1:
-                at_edges += _weight_at_edges(
-                    axis, box.two_J, box.lo, box.n, box.stride, lattice.sizes, lattice.band,
-                    re, im, start, spans[row, 0], spans[row, 1],
-                )  # fmt: skip
-        # what may be reached in this row
-        first, last, bound = spans[row, 0], spans[row, 1], 0.0
-        alone = first >= last
-        if not alone:
-            first, last = first - widest, last + widest
-        for h in range(n_outer):
-            if opens[h, row] > 0:
-                other = row - outers[FAR, h] // length
-                if spans[other, 0] < spans[other, 1]:
-                    first, last = min(first, spans[other, 0] - beside), max(last, spans[other, 1] + beside)
-                    bound += (outer[0, h, row] ** 2 + outer[1, h, row] ** 2) * weights[order, other]
-        first, last = max(first, 0), min(last, length)
-        if alone and apart and n_outer * scale * scale * bound <= budget:
-            first, last = length, 0
-        # beside that it is zero: as before, or from now on
-        was_first, was_last = new[row, 0], new[row, 1]
-        if was_first < first:
-            zero(to_re, to_im, start + was_first, start + min(first, was_last))
-        if was_last > last:
-            zero(to_re, to_im, start + max(last, was_first), start + was_last)
-        if first >= last:
-            new[row, 0], new[row, 1] = length, 0
-        else:
-            cell, n = row * length + first, last - first
-            p = lo + cell
-            norm2, h, started = 0.0, 0, False
-            while not started or h < real_hops or h < real_outer:
-                one = two = none
-                one_far = two_far = f_far = g_far = 0
-                f = g = 0.0
-                if h < real_hops:
-                    one = hops[REAL_FIRST, h]
-                    one_far = hops[FAR, one]
-                if h + 1 < real_hops:
-                    two = hops[REAL_FIRST, h + 1]
-                    two_far = hops[FAR, two]
-                if h < real_outer and opens[outers[REAL_FIRST, h], row] > 0:
-                    f, f_far = outer[0, outers[REAL_FIRST, h], row], outers[FAR, outers[REAL_FIRST, h]]
-                if h + 1 < real_outer and opens[outers[REAL_FIRST, h + 1], row] > 0:
-                    g, g_far = outer[0, outers[REAL_FIRST, h + 1], row], outers[FAR, outers[REAL_FIRST, h + 1]]
-                one_values, two_values = hop[0, one, first:last], hop[0, two, first:last]
-                if started:
-                    norm2 = _add_pairs(
-                        to_re, to_im, re, im, p, n, scale, one_values, one_far, two_values, two_far, f, f_far, g, g_far
-                    )
-                else:
-                    norm2 = _start_row(
-                        to_re, to_im, re, im, p, n, hop[0, level, first:last], hop[1, level, first:last],
-                        elements.diagonal[0, cell : cell + n], elements.diagonal[1, cell : cell + n],
-                        outer[0, base, row] - shift, outer[1, base, row] + half_shift, scale,
-                        one_values, one_far, two_values, two_far, f, f_far, g, g_far,
-                    )  # fmt: skip
-                started = True
-                h += 2
-            if not is_plain:
-                for h in range(real_hops, n_hops):
-                    way = hops[REAL_FIRST, h]
-                    source = p - hops[FAR, way]
-                    _add_hop(to_re, to_im, re, im, p, n, source, scale, 0.0, hop[0, way], hop[1, way], first, 1.0)
-                for h in range(real_outer, n_outer):
-                    way = outers[REAL_FIRST, h]
-                    if opens[way, row] > 0:
-                        f, g = scale * outer[0, way, row], scale * outer[1, way, row]
-                        _add_row(to_re, to_im, re, im, p, n, p - outers[FAR, way], f, g)
-                _add_products(
-                    to_re, to_im, re, im, p, n, first, scale, axis, place, box.n, box.stride,
-                    lattice.across_axes, lattice.across, elements.sides, elements.cross,
-                )  # fmt: skip
-                _add_mixed(
-                    to_re, to_im, re, im, p, n, cell, scale, box.size[0], box.stride, lattice.mixed, elements.mixed
-                )
-                norm2 = norm_squared(to_re, to_im, p, p + n)
-            norms2 += norm2
-            weights[order + 1, row] = norm2
-            new[row, 0], new[row, 1] = trim(to_re, to_im, start, first, last, budget)
-            if new[row, 0] >= new[row, 1]:
-                new[row, 0], new[row, 1] = length, 0
-        next_place(place, box.n, axis)
+    one = hops[REAL_FIRST, 0] if real_hops > 0 else none
+    two = hops[REAL_FIRST, 1] if real_hops > 1 else none
+    one_far, two_far = hops[FAR, one] if real_hops > 0 else 0, hops[FAR, two] if real_hops > 1 else 0
+    up = outers[REAL_FIRST, 0] if real_outer > 0 else base
+    down = outers[REAL_FIRST, 1] if real_outer > 1 else base
+    for row in range(window[FIRST_ROW], window[LAST_ROW]):
+        cell = row * length + first
+        p, h = lo + cell, 2
+        f_far = g_far = 0
+        f = g = 0.0
+        if up < base and opens[up, row] > 0:
+            f, f_far = outer[0, up, row], outers[FAR, up]
+        if down < base and opens[down, row] > 0:
+            g, g_far = outer[0, down, row], outers[FAR, down]
+        norm2 = _start_row(
+            to_re, to_im, re, im, p, n, hop[0, level, first:last], hop[1, level, first:last],
+            elements.diagonal[0, cell : cell + n], elements.diagonal[1, cell : cell + n],
+            outer[0, base, row] - shift, outer[1, base, row] + half_shift, scale,
+            hop[0, one, first:last], one_far, hop[0, two, first:last], two_far, f, f_far, g, g_far,
+        )  # fmt: skip
+        while h < real_hops or h < real_outer:
+            third = fourth = none
+            third_far = fourth_far = f_far = g_far = 0
+            f = g = 0.0
+            if h < real_hops:
+                third = hops[REAL_FIRST, h]
+                third_far = hops[FAR, third]
+            if h + 1 < real_hops:
+                fourth = hops[REAL_FIRST, h + 1]
+                fourth_far = hops[FAR, fourth]
+            if h < real_outer and opens[outers[REAL_FIRST, h], row] > 0:
+                f, f_far = outer[0, outers[REAL_FIRST, h], row], outers[FAR, outers[REAL_FIRST, h]]
+            if h + 1 < real_outer and opens[outers[REAL_FIRST, h + 1], row] > 0:
+                g, g_far = outer[0, outers[REAL_FIRST, h + 1], row], outers[FAR, outers[REAL_FIRST, h + 1]]
+            norm2 = _add_pairs(
+                to_re, to_im, re, im, p, n, scale, hop[0, third, first:last], third_far,
+                hop[0, fourth, first:last], fourth_far, f, f_far, g, g_far,
+            )  # fmt: skip
+            h += 2
+        if not is_plain:
+            for h in range(real_hops, n_hops):
+                way = hops[REAL_FIRST, h]
+                source = p - hops[FAR, way]
+                _add_hop(to_re, to_im, re, im, p, n, source, scale, 0.0, hop[0, way], hop[1, way], first, 1.0)
+            for h in range(real_outer, n_outer):
+                way = outers[REAL_FIRST, h]
+                if opens[way, row] > 0:
+                    f, g = scale * outer[0, way, row], scale * outer[1, way, row]
+                    _add_row(to_re, to_im, re, im, p, n, p - outers[FAR, way], f, g)
+            left = row
+            for b in range(axis - 1, -1, -1):
+                place[b] = left % box.n[b]
+                left //= box.n[b]
+            _add_products(
+                to_re, to_im, re, im, p, n, first, scale, axis, place, box.n, box.stride,
+                lattice.across_axes, lattice.across, elements.sides, elements.cross,
+            )  # fmt: skip
+            _add_mixed(to_re, to_im, re, im, p, n, cell, scale, box.size[0], box.stride, lattice.mixed, elements.mixed)
+            norm2 = norm_squared(to_re, to_im, p, p + n)
+        norms2 += norm2
+        weights[row] = norm2
+        if opens[base, row] > 0:
+            at_edges += norm2
+    few = few_below = few_above = 0
+    if axis == box.n.size - 1:  # columns are places on one axis
+        low, high = _ends(axis, box.two_J, box.lo, box.n, lattice.sizes)
+        few = min(lattice.band[axis], length)
+        few_below, few_above = few if low else 0, few if high else 0
+    at_edges += _keep(to_re, to_im, lo, length, window, kept[order + 1], weights, columns, cut, few_below, few_above)
+    if axis < box.n.size - 1:
+        for b in range(axis, box.n.size):
+            at_edges += _weight_at_ends(
+                b, box.two_J, box.lo, box.n, box.stride, lattice.sizes, lattice.band, to_re, to_im, lo, length,
+                kept[order + 1],
+            )  # fmt: skip
     if at_edges > cut:
         slots[TOUCHED] = 1
     return norms2
@@ -319,29 +421,27 @@ def _add_mixed(to_re, to_im, re, im, p, n, cell, scale, size, strides, mixed, ra
 
 
 @njit(**OPTIONS)
-def forget_zeros(spans, count, length):
-    """Say of the rows of all Taylor vectors that nothing there is known to be zero."""
-    for k in range(1, spans.shape[0]):
-        for row in range(count):
-            spans[k, row, 0], spans[k, row, 1] = 0, length
-
-
-@njit(**OPTIONS)
-def change_weights(weights, order, factor):
-    """Follow a change of the unit of time by ``factor`` with the weights of the rows of Taylor vectors."""
+def change_unit_of_rows(rows_re, rows_im, norms, order, lo, length, windows, factor):
+    """Write the rows up to ``order`` in a unit of time ``factor`` times the old one, a power of two."""
     scale = 1.0
     for k in range(1, order + 1):
-        scale *= factor * factor
-        for row in range(weights.shape[1]):
-            weights[k, row] *= scale
+        scale *= factor
+        norms[k] *= scale
+        re, im, scales = rows_re[k], rows_im[k], spread(scale)
+        for row in range(windows[k, FIRST_ROW], windows[k, LAST_ROW]):
+            start = lo + row * length
+            for p in range(start + windows[k, FIRST_COLUMN], start + windows[k, LAST_COLUMN], LANES):
+                n = start + windows[k, LAST_COLUMN] - p
+                store(re, p, n, scales * load(re, p, n))
+                store(im, p, n, scales * load(im, p, n))
 
 
 @njit(**OPTIONS)
-def overlap_of_rows(rows_re, rows_im, order, lo, length, spans, count):
+def overlap_of_rows(rows_re, rows_im, order, lo, length, windows):
     """<row 0|row order> as real and imaginary part."""
     ac = bd = ad = bc = spread(0.0)
-    for row in range(count):
-        first, last = lo + row * length + spans[0, row, 0], lo + row * length + spans[0, row, 1]
+    for row in range(windows[order, FIRST_ROW], windows[order, LAST_ROW]):
+        first, last = lo + row * length + windows[order, FIRST_COLUMN], lo + row * length + windows[order, LAST_COLUMN]
         for p in range(first, last, LANES):
             n = last - p
             a, b = load_row(rows_re, 0, p, n), load_row(rows_im, 0, p, n)
@@ -350,42 +450,46 @@ def overlap_of_rows(rows_re, rows_im, order, lo, length, spans, count):
     return total(ac + bd), total(ad - bc)
 
 
-@njit(**OPTIONS)
-def write_hull(spans, size, length, inner, order, hull, shape):
-    """What is not zero in any of the Taylor vectors up to ``order``; whole stretches along the last axis."""
-    shape[0], shape[1] = size // length, length
-    for row in range(shape[0]):
-        first, last = length, 0
-        for k in range(order + 1):
-            first, last = min(first, spans[k, row, 0]), max(last, spans[k, row, 1])
-        if first < last and inner < length:
-            first, last = first // inner * inner, (last + inner - 1) // inner * inner
-        hull[row, 0], hull[row, 1] = first, max(last, first)
+@njit(inline="always", **OPTIONS)
+def _sum_cells(taylor_re, taylor_im, order, p, n, factor, out_re, out_im):
+    """Sum the series for n cells from p on, at most LANES; real and imaginary part."""
+    a, b = load_row(taylor_re, order, p, n), load_row(taylor_im, order, p, n)
+    for k in range(order - 1, -1, -1):
+        a = fused(a, factor, load_row(taylor_re, k, p, n))
+        b = fused(b, factor, load_row(taylor_im, k, p, n))
+    store(out_re, p, n, a)
+    store(out_im, p, n, b)
+    return a, b
 
 
 @njit(**OPTIONS)
-def sum_rows(taylor_re, taylor_im, hull, shape, order, x, out_re, out_im):
-    """The state at x units of time after the start of the step, in ``out`` where it is not zero; returns |ψ|²."""
+def sum_rows(taylor_re, taylor_im, windows, shape, order, x, out_re, out_im):
+    """The state at x units of time after the start of the step, in ``out`` in its window; returns |ψ|²."""
     factor, square_re, square_im = spread(x), spread(0.0), spread(0.0)
-    for row in range(shape[0]):
-        start = EDGE + row * shape[1]
-        first, last = start + hull[row, 0], start + hull[row, 1]
-        for p in range(first, last, LANES):
-            n = last - p
-            a, b = load_row(taylor_re, order, p, n), load_row(taylor_im, order, p, n)
-            for k in range(order - 1, -1, -1):
-                a = fused(a, factor, load_row(taylor_re, k, p, n))
-                b = fused(b, factor, load_row(taylor_im, k, p, n))
-            store(out_re, p, n, a)
-            store(out_im, p, n, b)
+    last = windows[0, LAST_COLUMN]
+    for row in range(windows[0, FIRST_ROW], windows[0, LAST_ROW]):
+        start, highest = EDGE + row * shape[1], order
+        while not windows[highest, FIRST_ROW] <= row < windows[highest, LAST_ROW]:
+            highest -= 1
+        for q in range(windows[0, FIRST_COLUMN], last, LANES):
+            top = highest
+            while not windows[top, FIRST_COLUMN] <= q < windows[top, LAST_COLUMN]:
+                top -= 1
+            if last - q >= LANES:
+                a, b = _sum_cells(taylor_re, taylor_im, top, start + q, LANES, factor, out_re, out_im)
+            else:
+                a, b = _sum_cells(taylor_re, taylor_im, top, start + q, last - q, factor, out_re, out_im)
             square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
     return total(square_re + square_im)
 
 
 @njit(**OPTIONS)
-def clear_beside_hull(hull, shape, out_re, out_im):
+def clear_beside(window, shape, out_re, out_im):
     """Zero ``out`` where the state is zero."""
     for row in range(shape[0]):
         start = EDGE + row * shape[1]
-        zero(out_re, out_im, start, start + hull[row, 0])
-        zero(out_re, out_im, start + hull[row, 1], start + shape[1])
+        if window[FIRST_ROW] <= row < window[LAST_ROW]:
+            blank(out_re, out_im, start, start + window[FIRST_COLUMN])
+            blank(out_re, out_im, start + window[LAST_COLUMN], start + shape[1])
+        else:
+            blank(out_re, out_im, start, start + shape[1])

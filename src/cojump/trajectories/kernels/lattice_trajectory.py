@@ -9,11 +9,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .common import OPTIONS
-from .lattice import EDGE, LENGTH, LONG_ROW, TOUCHED, Box, copy_into
+from .lattice import EDGE, LENGTH, LONG_ROW, REACH, TOUCHED, WIDEST, Box, copy_into
 from .lattice_box import COUNT, START, fit_box, gram, put, runs_of, tails_of
 from .lattice_heff import fill_elements, lay_rows
 from .lattice_jump import perform_jump
-from .lattice_rows import clear_beside_hull, forget_zeros, write_hull
+from .lattice_rows import clear_beside
 
 
 class Room(NamedTuple):
@@ -63,40 +63,37 @@ def settle(h_eff, work, room, tail, reach):
     new_re, new_im, other_sector = room.new[0], room.new[1], False
     for b in range(box.n.size):
         other_sector |= box.two_J[b] != after.two_J[b]
-    total = tails_of(runs, room.n_runs[0], new_re, new_im, after.n, room.marginal, edges, tail)
+    weight = tails_of(runs, room.n_runs[0], new_re, new_im, after.n, room.marginal, edges, tail)
     moved = fit_box(lattice.sizes, lattice.band, after.two_J, after.lo, edges, reach, box)
     if box.size[0] > elements.diagonal.shape[1]:
         return False
     if moved:
         lay_rows(box.n, elements.row, LONG_ROW)
-        forget_zeros(elements.spans, box.size[0] // elements.row[LENGTH], elements.row[LENGTH])
-    put(
-        runs, room.n_runs[0], new_re, new_im, after.lo, edges, box.lo, box.n, box.stride, elements.row[LENGTH],
-        elements.spans[0], elements.weights[0], work.taylor_re[0], work.taylor_im[0],
-        2.0 * box.n.size * tail * total,
-    )  # fmt: skip
+        work.shape[0], work.shape[1] = box.size[0] // elements.row[LENGTH], elements.row[LENGTH]
     if moved or other_sector:
         fill_elements(lattice, box, elements, room.place, moved)
+    put(
+        runs, room.n_runs[0], new_re, new_im, after.lo, edges, box.lo, box.n, box.stride, work.shape,
+        elements.row[WIDEST], elements.row[REACH], work.windows[0], work.kept[0], work.taylor_re[0], work.taylor_im[0],
+        1.0 / np.sqrt(weight),
+    )  # fmt: skip
     elements.row[TOUCHED] = 0
-    write_hull(
-        elements.spans, box.size[0], elements.row[LENGTH], box.n[box.n.size - 1], np.int64(0), work.hull, work.shape
-    )
     return True
 
 
 def set_aside(h_eff, work, re, im, room):
     """Copy a state in the box to where the state after a jump lies."""
-    _set_aside(h_eff.box, room.after, re, im, room.new, work.hull, work.shape, room.runs, room.n_runs)
+    _set_aside(h_eff.box, room.after, re, im, room.new, work.windows[0], work.shape, room.runs, room.n_runs)
 
 
 @njit(**OPTIONS)
-def _set_aside(box, after, re, im, new, hull, shape, runs, n_runs):
+def _set_aside(box, after, re, im, new, window, shape, runs, n_runs):
     copy_into(after.two_J, box.two_J)
     copy_into(after.lo, box.lo)
     copy_into(after.n, box.n)
     copy_into(after.stride, box.stride)
     copy_into(after.size, box.size)
-    n_runs[0] = runs_of(hull, shape, box.stride, box.n[box.n.size - 1], runs)
+    n_runs[0] = runs_of(window, shape, box.stride, box.n[box.n.size - 1], runs)
     for number in range(n_runs[0]):
         for p in range(runs[number, START], runs[number, START] + runs[number, COUNT]):
             new[0, p] = re[EDGE + p]
@@ -114,8 +111,8 @@ def first_cell(h_eff):
 
 
 def tail_of(h_eff, tolerance):
-    """Weight that may be cut off at each of its ends; as much again in its rows."""
-    return (0.5 * tolerance) ** 2 / (8 * h_eff.box.n.size)
+    """Weight that may be cut off at each of its ends."""
+    return (0.5 * tolerance) ** 2 / (4 * h_eff.box.n.size)
 
 
 def work_of(h_eff):
@@ -136,10 +133,10 @@ def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
     box = h_eff.box
     size = box.size[0]
     re, im = work.out_re[EDGE : EDGE + size], work.out_im[EDGE : EDGE + size]
-    clear_beside_hull(work.hull, work.shape, work.out_re, work.out_im)
+    clear_beside(work.windows[0], work.shape, work.out_re, work.out_im)
     gram(
-        box.lo, box.n, box.stride, h_eff.elements.c, re, im, work.hull, work.shape, room.vectors, norm2, room.place,
-        grams,
+        box.lo, box.n, box.stride, h_eff.elements.c, re, im, work.windows[0], work.shape, room.vectors, norm2,
+        room.place, grams,
     )  # fmt: skip
     copy_into(sector, box.two_J)
     return (order + 4 * room.vectors.shape[0]) * (size + 32)
@@ -148,7 +145,7 @@ def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
 def jumped(h_eff, work, room, norm2, tolerance, u):
     """Jump from the state in ``out``."""
     size = h_eff.box.size[0]
-    clear_beside_hull(work.hull, work.shape, work.out_re, work.out_im)
+    clear_beside(work.windows[0], work.shape, work.out_re, work.out_im)
     return perform_jump(h_eff, work, room, work.out_re[EDGE : EDGE + size], work.out_im[EDGE : EDGE + size], u)
 
 

@@ -10,8 +10,8 @@ from numba.extending import overload
 
 from ..no_jump_tables import BandedHeff, ProgramHeff
 from .common import MAX_ORDER, OPTIONS, PAD
-from .lattice import LENGTH, LatticeHeff
-from .lattice_rows import apply_lattice, change_weights, overlap_of_rows, write_hull
+from .lattice import LatticeHeff
+from .lattice_rows import apply_lattice, change_unit_of_rows, overlap_of_rows
 from .pattern_links import PatternHeff, keep_rows
 from .pattern_products import apply_rows
 from .pattern_rows import FIRST, KEPT_CELLS
@@ -54,7 +54,7 @@ BESIDE = 2.0**-14
 """Part of the tolerance that the norm of what is left out of a row of the series may have."""
 
 BESIDE_ROWS = 2.0**-7
-"""The same of several blocks, where each row of the grid is cut at both ends."""
+"""The same of several blocks, where first and last rows of the grid are cut, and first and last columns."""
 
 LEFT_OUT = 2.0**-8
 """The same for a list of basis states, and for the window of one block of spins.
@@ -183,7 +183,6 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             band, constant = h_eff.band, 0.5 * h_eff.casimir * (0.5 * two_J) * (0.5 * two_J + 1.0)
         elif of_lattice:
             first, last, band, constant = lo, hi, 0, 0.0
-            count = h_eff.box.size[0] // h_eff.elements.row[LENGTH]
         elif of_rows:
             first, last, band, constant = FIRST, h_eff.rows.extent[KEPT_CELLS], 0, 0.0
             keep_rows(h_eff.rows, h_eff.links, work.taylor_re, work.taylor_im)
@@ -237,6 +236,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     lo,
                     unit,
                     h_eff,
+                    work.windows,
+                    work.kept,
                     shift,
                     half_shift,
                     (BESIDE_ROWS * tolerance / power) ** 2,
@@ -416,14 +417,12 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             if order == 0 and not norm2 < LARGE**4 and unit > most * TINY:
                 unit /= LARGE  # the square of the row has overflowed, or nearly so
                 continue
-            if not banded and not of_bands:
+            if not banded and not of_bands and not of_lattice:
                 clear_beside(rows_re[order + 1], rows_im[order + 1], wide_lo, wide_hi, 2 * PAD)
             norms[order + 1] = np.sqrt(norm2)
             if order == 0:
                 if of_lattice:
-                    real, imag = overlap_of_rows(
-                        rows_re, rows_im, order + 1, lo, h_eff.elements.row[LENGTH], h_eff.elements.spans, count
-                    )
+                    real, imag = overlap_of_rows(rows_re, rows_im, order + 1, lo, work.shape[1], work.windows)
                 else:
                     real, imag = overlap(rows_re, rows_im, order + 1, lo, hi)
                 energy, rate = shift - imag / unit, max(rate_shift - 2.0 * real / unit, 0.0)
@@ -438,9 +437,12 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                 growth = 1.0 + np.exp(0.5 * rate_shift * horizon)
                 wanted = _power_of_two(horizon)
                 if norms[1] < LARGE and (unit > NEAR * wanted or unit * NEAR < wanted):
-                    _change_unit(rows_re, rows_im, norms, order + 1, wide_lo, wide_hi, wanted / unit)
                     if of_lattice:
-                        change_weights(h_eff.elements.weights, order + 1, wanted / unit)
+                        change_unit_of_rows(
+                            rows_re, rows_im, norms, order + 1, lo, work.shape[1], work.windows, wanted / unit
+                        )
+                    else:
+                        _change_unit(rows_re, rows_im, norms, order + 1, wide_lo, wide_hi, wanted / unit)
                     unit = wanted
                 ratio = horizon / unit
             if banded and band > 0:
@@ -470,17 +472,16 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             if norms[order] > LARGE:
                 _, exponent = math.frexp(norms[order])
                 factor = math.ldexp(1.0, -(exponent // order + 1))
-                _change_unit(rows_re, rows_im, norms, order, wide_lo, wide_hi, factor)
                 if of_lattice:
-                    change_weights(h_eff.elements.weights, order, factor)
+                    change_unit_of_rows(rows_re, rows_im, norms, order, lo, work.shape[1], work.windows, factor)
+                else:
+                    _change_unit(rows_re, rows_im, norms, order, wide_lo, wide_hi, factor)
                 unit *= factor
                 ratio = horizon / unit
                 power = ratio ** (order - 1)
             if order == 2:
                 if of_lattice:
-                    real, imag = overlap_of_rows(
-                        rows_re, rows_im, order, lo, h_eff.elements.row[LENGTH], h_eff.elements.spans, count
-                    )
+                    real, imag = overlap_of_rows(rows_re, rows_im, order, lo, work.shape[1], work.windows)
                 else:
                     real, imag = overlap(rows_re, rows_im, order, lo, hi)
                 curvature = 2.0 * real + norms[1] ** 2 - 0.5 * ((rate_shift - rate) * unit) ** 2
@@ -498,9 +499,6 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             for k in range(1, order + 1):
                 if norms[k] * (horizon / unit) ** k * ROUNDING > 0.1 * tolerance:
                     horizon = unit * (0.1 * tolerance / (ROUNDING * norms[k])) ** (1.0 / k)
-        if of_lattice:
-            inner = h_eff.box.n[h_eff.box.n.size - 1]
-            write_hull(h_eff.elements.spans, hi - lo, h_eff.elements.row[LENGTH], inner, order, work.hull, work.shape)
         if of_bands:
             where[WIDE_LO], where[WIDE_HI] = max(wide_lo, first), min(wide_hi, last)
         return order, horizon, energy, rate, curvature, shift, rate_shift, unit, wide_lo, wide_hi

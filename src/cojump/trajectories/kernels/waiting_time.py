@@ -40,7 +40,7 @@ def _sum_of(work, order, lo, hi, x):
 
 
 def _sum_of_rows(work, order, lo, hi, x):
-    return sum_rows(work.taylor_re, work.taylor_im, work.hull, work.shape, order, x, work.out_re, work.out_im)
+    return sum_rows(work.taylor_re, work.taylor_im, work.windows, work.shape, order, x, work.out_re, work.out_im)
 
 
 def summed(work, order, lo, hi, x):
