@@ -7,9 +7,16 @@ imaginary counts one, any other two.
 
 The loop (:func:`steps`) does for each step K products of k real diagonals with a complex vector of n amplitudes, real
 and imaginary parts apart, each added to the sum of the series, and one pass for the jump: an element times the state,
-and the norm. An amplitude that nothing couples to others has no series: its steps need an exponential, the decay, and a
-logarithm, the time of the jump. No window is moved, no element is made, no jump time is searched, no channel is chosen,
-nothing is measured at output times, and no random number is drawn: all that is above the floor.
+and the norm. No window is moved, no element is made, no jump time is searched, no channel is chosen, nothing is
+measured at output times, and no random number is drawn: all that is above the floor.
+
+A single amplitude |J, M> that nothing couples to others has no series and no such products: all its steps can need is a
+Gillespie step, and that is its floor (:func:`hops`). For each jump: the squared amplitudes of the outcomes of every
+channel in closed form, their sums, the waiting time, the choice, and the new J and M; and the two random numbers, from
+the generator that the trajectories have. They are in it because nothing hides them here: beside the hundreds of
+multiplications of other cases they do not show, and there they are left out to the disadvantage of the engine. The
+exponential number comes from numpy's ziggurat, so that the step needs no logarithm. Rates that depend on the state,
+Γ(Δ), are not looked up, no jump is counted or recorded, and nothing is measured: that is above the floor.
 
 Where basis states are no line, grid or row, their neighbours are found through a list. Such a product does not run over
 contiguous memory, which costs several times as much: :func:`gathers` is the same arithmetic through a list of places,
@@ -18,7 +25,6 @@ the floor of a representation that keeps one.
 
 from __future__ import annotations
 
-import math
 import time
 from typing import NamedTuple
 
@@ -28,6 +34,7 @@ from numba import njit
 from cojump.model.states import State
 from cojump.trajectories.kernels.common import PAD
 from cojump.trajectories.loop import Wanted
+from cojump.trajectories.no_jump_tables import LADDER_DOWN, LADDER_UP
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.representations import BANDED
@@ -75,12 +82,6 @@ def apply_diagonals(diagonals, n, re, im, to_re, to_im):
 
 
 @njit(**OPTIONS)
-def lone(re, im):
-    """What a step without a series needs."""
-    return math.exp(-0.5 * re) - math.log(0.5 + abs(im))
-
-
-@njit(**OPTIONS)
 def steps(supports, orders, diagonals, rows_re, rows_im):
     """The floor of one step after another; returns a number that depends on all of them.
 
@@ -98,8 +99,6 @@ def steps(supports, orders, diagonals, rows_re, rows_im):
         sum_re, sum_im, new_re, new_im = rows_re[2, :n], rows_im[2, :n], rows_re[3, :n], rows_im[3, :n]
         for p in range(n):
             sum_re[p], sum_im[p] = rows_re[0, p], rows_im[0, p]
-        if orders[s] == 0:
-            total += lone(rows_re[0, 0], rows_im[0, 0])
         source, target = 0, 1
         for order in range(orders[s]):
             apply_diagonals(diagonals, n, rows_re[source], rows_im[source], rows_re[target], rows_im[target])
@@ -128,8 +127,6 @@ def gathers(supports, orders, values, places, rows_re, rows_im):
         sum_re, sum_im, new_re, new_im = rows_re[2, :n], rows_im[2, :n], rows_re[3, :n], rows_im[3, :n]
         for p in range(n):
             sum_re[p], sum_im[p] = rows_re[0, p], rows_im[0, p]
-        if orders[s] == 0:
-            total += lone(rows_re[0, 0], rows_im[0, 0])
         source, target = 0, 1
         for order in range(orders[s]):
             re, im, to_re, to_im = rows_re[source], rows_im[source], rows_re[target, :n], rows_im[target, :n]
@@ -155,6 +152,53 @@ def gathers(supports, orders, values, places, rows_re, rows_im):
     return total
 
 
+@njit(**OPTIONS)
+def hops(n, end, N, two_J, up, strengths, down, generator, sums):
+    """The floor of n jumps of a single amplitude; a number that depends on all of them.
+
+    Parameters
+    ----------
+    n : int
+    end : float
+        When a trajectory ends, and the next one begins.
+    N, two_J, up : int
+        Particles, 2J and J_z + N/2 at the start.
+    strengths, down : (L,) float and bool arrays
+        |j|² of each channel, all of them ladder operators of one particle, and whether it lowers.
+    generator : numpy.random.Generator
+    sums : (L, 3) array
+        Work space: the weights of the outcomes so far.
+    """
+    t, J, M, total = 0.0, 0.5 * two_J, up - 0.5 * N, 0.0
+    for _ in range(n):
+        e = f = 0.0
+        if J > 0.0:
+            e, f = (0.5 * N + 1.0) / (2.0 * J * (J + 1.0)), (0.5 * N + J + 1.0) / (2.0 * J * (2.0 * J + 1.0))
+        g = (0.5 * N - J) / (2.0 * (J + 1.0) * (2.0 * J + 1.0))
+        rate = 0.0
+        for l in range(strengths.size):
+            along = M if down[l] else -M
+            a, b, strength = J + along, J - along + 1.0, strengths[l]
+            rate += strength * e * a * b
+            sums[l, 0] = rate
+            rate += strength * f * a * (a - 1.0)
+            sums[l, 1] = rate
+            rate += strength * g * b * (b + 1.0)
+            sums[l, 2] = rate
+        t += generator.standard_exponential() / rate
+        if t > end:
+            total += t
+            t, J, M = 0.0, 0.5 * two_J, up - 0.5 * N
+            continue
+        left, place = generator.random() * rate, 0
+        for l in range(strengths.size):
+            place += (left >= sums[l, 0]) + (left >= sums[l, 1]) + (left >= sums[l, 2])
+        place = min(place, 3 * strengths.size - 1)
+        M += -1.0 if down[place // 3] else 1.0
+        J += (place % 3 == 2) - (place % 3 == 1)
+    return total + t
+
+
 class Seen(NamedTuple):
     """What the steps of some trajectories need.
 
@@ -165,12 +209,15 @@ class Seen(NamedTuple):
         Of each step.
     diagonals : int
         Elements of H_eff per amplitude, real ones: the median over some steps.
+    hops : tuple or None
+        Arguments of :func:`hops`, where the state is a single amplitude that nothing couples to others.
     """
 
     jumps: int
     supports: np.ndarray
     orders: np.ndarray
     diagonals: int
+    hops: tuple | None = None
 
 
 def support(ket, tolerance):
@@ -235,7 +282,19 @@ def watched(model, start, times, tolerance, seed):
     while index == 0 or (index < 200 and time.perf_counter() - began < PATIENCE):
         jumps += sum(loop.stepwise(Wanted(seed, index, part=number)).n_jumps for number, loop in enumerate(loops))
         index += 1
-    return Seen(jumps, np.array(supports), np.array(orders), max(1, round(float(np.median(diagonals)))))
+    alone = hops_of(loops[0], times, jumps, seed) if max(supports) == 1 and max(orders) == 0 else None
+    return Seen(jumps, np.array(supports), np.array(orders), max(1, round(float(np.median(diagonals)))), alone)
+
+
+def hops_of(loop, times, jumps, seed):
+    """Arguments of :func:`hops` for a loop over one block of spins, all channels ladder operators of one particle."""
+    jump_tables, generator = loop.basis.jumps, np.random.Generator(np.random.Philox(seed))
+    assert set(jump_tables.kind) <= {LADDER_DOWN, LADDER_UP}
+    loop.state.begin(generator)
+    now = loop.state.now
+    start = loop.basis.h_eff.N, int(now.two_J), int(now.lo) - PAD
+    strengths, down = jump_tables.strength.copy(), jump_tables.kind == LADDER_DOWN
+    return jumps, times[-1], *start, strengths, down, generator, np.empty((len(down), 3))
 
 
 def prepared(seen):
@@ -255,7 +314,17 @@ def prepared_gathers(seen):
     return supports, orders, np.ascontiguousarray(diagonals.T), places.astype(np.uint32), rows_re, rows_im
 
 
-def seconds(arguments, least, loop=steps):
+def bare(seen):
+    """The loop that is the floor of what has been seen, and its arguments."""
+    return (steps, prepared(seen)) if seen.hops is None else (hops, seen.hops)
+
+
+def bare_gathers(seen):
+    """The same with a list of places; a single amplitude has no neighbours."""
+    return (gathers, prepared_gathers(seen)) if seen.hops is None else (hops, seen.hops)
+
+
+def seconds(loop, arguments, least):
     """Processor time of one pass over all steps; passes are repeated for ``least`` seconds in all."""
     began, passes = time.process_time(), 0
     while passes == 0 or time.process_time() - began < least:

@@ -64,9 +64,9 @@ def measure(case, size, repetitions):
     times = CASES[case].times
     prepare([model])
     seen = floor.watched(model, state, times, TOLERANCE, seed=1)
-    arguments, through_a_list = floor.prepared(seen), floor.prepared_gathers(seen)
-    floor.steps(*arguments)  # compiles
-    floor.gathers(*through_a_list)
+    loops = floor.bare(seen), floor.bare_gathers(seen)
+    for loop, arguments in loops:
+        loop(*arguments)  # compiles
     engine = make_engine(model, state, times, TOLERANCE)
     began = time.perf_counter()
     engine.run(1, 0)
@@ -78,8 +78,8 @@ def measure(case, size, repetitions):
             index += 1
         spent.append((time.process_time() - start) / n_jumps)
         jumps.append(n_jumps)
-        floors.append(floor.seconds(arguments, BATCH / 2) / seen.jumps)
-        gathers.append(floor.seconds(through_a_list, BATCH / 2, floor.gathers) / seen.jumps)
+        floors.append(floor.seconds(*loops[0], BATCH / 2) / seen.jumps)
+        gathers.append(floor.seconds(*loops[1], BATCH / 2) / seen.jumps)
     spent, floors, gathers = np.array(spent), np.array(floors), np.array(gathers)
     each = sum(jumps) / (index - 1)
     return {
@@ -108,7 +108,7 @@ def measure_theory(case, size, repetitions):
         start = time.process_time()
         run(size)
         spent.append(time.process_time() - start)
-        yards.append(floor.seconds(arguments, BATCH))
+        yards.append(floor.seconds(floor.steps, arguments, BATCH))
     spent, yards = np.array(spent), np.array(yards)
     return {"ms": float(1e3 * np.median(spent)), "ratio": float(np.median(spent / yards))}
 

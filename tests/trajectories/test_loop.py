@@ -91,6 +91,58 @@ def test_the_twin_of_a_loop_that_pauses(monkeypatch):
     compare(engine.run(7, 0, record=True), engine.stepwise(Wanted(7, 0, record=True)))
 
 
+LONE = {
+    "flips": (one([cj.OneBody(Z, "s")], [local(LOWER), local(RAISE, lambda x: 0.3 - x)]), (8, 3)),
+    "collective": (
+        one([], [cj.CollectiveJump({"s": LOWER}, 1.0), cj.CollectiveJump({"s": RAISE}, 0.4), local(RAISE)]),
+        (4, 0),
+    ),
+    "to the dark": (one([], [local(LOWER), cj.CollectiveJump({"s": LOWER}, 2.0)]), (10, 10)),
+    "without itself": (one([], [local(LOWER, np.exp, exclude_self=True), local(RAISE)]), (0, 0)),
+    "one particle": (one([], [local(LOWER), local(RAISE)], N=1), (0.5, -0.5)),
+    "no jumps": (one([cj.OneBody(Z, "s")], []), (8, 3)),
+}
+
+
+def apart(engine, index, **watch):
+    """The largest differences of one trajectory from its twin in time and in averages; all else is equal."""
+    fused = engine.run(7, index, record=True, **watch)
+    twin = engine.stepwise(Wanted(7, index, record=True))
+    for name in ("sectors", "counts", "n_jumps"):
+        np.testing.assert_array_equal(getattr(fused, name), getattr(twin, name))
+    for field in ("channel", "sector"):
+        np.testing.assert_array_equal(fused.jumps[field], twin.jumps[field])
+    worst = max(np.abs(getattr(fused, name) - getattr(twin, name)).max() for name in ("mean", "second"))
+    return np.abs(fused.jumps["time"] - twin.jumps["time"]).max(initial=0.0), worst, fused
+
+
+@pytest.mark.parametrize("name", LONE)
+def test_a_single_amplitude_and_its_twin(name, monkeypatch):
+    model, pair = LONE[name]
+    engine = Engine(model, cj.dicke(model, {"s": pair}), np.linspace(0.0, 3.0, 17), 1e-9, [0, 16])
+    states, jumps, made = {}, 0, []
+    for index in range(6):
+        late, off, fused = apart(engine, index, watch=states.__setitem__)
+        assert late < 1e-12
+        assert off < 1e-14
+        assert list(states) == [0, 16]
+        (factor,) = states[16].factors
+        assert np.count_nonzero(factor.amplitudes) == 1
+        jumps += fused.n_jumps
+        made.append(fused)
+    assert (jumps > 3) == (name != "no jumps")
+    monkeypatch.setattr(spin_engine, "_EFFORT", 1)  # where it pauses changes nothing
+    for index, before in enumerate(made):
+        compare(engine.run(7, index, record=True), before)
+
+
+def test_a_state_that_does_not_stay_a_single_amplitude():
+    """Jumps that are no ladder operators lead out of it."""
+    model = one([], [local(LOWER + 0.2 * RAISE)])
+    engine = Engine(model, cj.dicke(model, {"s": (8, 3)}), np.linspace(0.0, 3.0, 17), 1e-9)
+    compare(engine.run(7, 0, record=True), engine.stepwise(Wanted(7, 0, record=True)))
+
+
 @pytest.mark.parametrize("kind", [Engine, ProductEngine])
 @pytest.mark.parametrize("stepwise", [False, True])
 def test_a_fault_has_the_same_words_in_every_engine(kind, stepwise):

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..basis.reported_sectors import record_of, sector_array
 from ..errors import ConvergenceError
@@ -190,8 +191,13 @@ class Loop:
 
     def _outcome(self, gathered: Gathered, n_jumps: int, jumps: np.ndarray | None) -> Outcome:
         mean, second = self.state.reported(gathered)
-        sectors = sector_array(self.blocks, gathered.sectors.tolist())
-        return Outcome(mean, second, sectors, gathered.counts[:-1], n_jumps, jumps, np.empty((len(mean), 0)))
+        return Outcome(
+            mean, second, self._sectors(gathered), gathered.counts[:-1], n_jumps, jumps, np.empty((len(mean), 0))
+        )
+
+    def _sectors(self, gathered: Gathered) -> NDArray[Any]:
+        """The sectors as they are reported."""
+        return sector_array(self.blocks, gathered.sectors.tolist())
 
     def _fail(self, seed: int, index: int, t: float, what: str) -> NoReturn:
         sector: Any = self.state.sector

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+_NOTHING = np.zeros(4, dtype=np.uint64)
+
 
 class Stream:
     """Random numbers of one trajectory after another: those of trajectory i depend on (seed, i) alone.
@@ -20,15 +22,17 @@ class Stream:
         self.generator = np.random.Generator(self._bits)
         self._seed: int | None = None
         self._key: NDArray[Any] = np.zeros(2, dtype=np.uint64)
+        self._counter = np.zeros(4, dtype=np.uint64)
 
     def move_to(self, seed: int, index: int, part: int = 0) -> np.random.Generator:
         """Set the generator to the start of trajectory ``index`` (of its independent component ``part``)."""
         if seed != self._seed:
             self._key, self._seed = np.random.SeedSequence(seed).generate_state(2, np.uint64), seed
+        self._counter[2], self._counter[3] = part, index
         self._bits.state = {
             "bit_generator": "Philox",
-            "state": {"counter": np.array([0, 0, part, index], dtype=np.uint64), "key": self._key},
-            "buffer": np.zeros(4, dtype=np.uint64),
+            "state": {"counter": self._counter, "key": self._key},
+            "buffer": _NOTHING,
             "buffer_pos": 4,
             "has_uint32": 0,
             "uinteger": 0,

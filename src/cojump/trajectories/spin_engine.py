@@ -12,7 +12,7 @@ from ..model import Model
 from ..model.final_states import PartStart
 from ..tools.types import Array
 from .kernel_cache import bound
-from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF, JumpRecord
+from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF, Gathered, JumpRecord
 from .kernels.trajectory import advance
 from .long_step import Patience
 from .loop import Loop, Wanted
@@ -31,7 +31,8 @@ _EFFORT = 2**25
 class Engine(Loop):
     """Runs trajectories of one model from one state; keeps its tables and work space.
 
-    Photon counting by the compiled kernel does what :meth:`Loop.stepwise` does, to the last bit.
+    Photon counting by the compiled kernel does what :meth:`Loop.stepwise` does, to the last bit; of a single amplitude
+    (kernels/lone_amplitude) up to rounding.
 
     Parameters
     ----------
@@ -104,6 +105,10 @@ class Engine(Loop):
             for done in np.flatnonzero(gathered.snapshot >= 0).tolist():
                 watch(done, state.pure_state(gathered, done))
         return self._outcome(gathered, int(cell["n_jumps"][0]), np.concatenate(pieces) if record else None)
+
+    def _sectors(self, gathered: Gathered) -> NDArray[np.float64]:
+        made: NDArray[np.float64] = gathered.sectors / 2
+        return made
 
 
 def _empty_record(length: int) -> JumpRecord:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_array
@@ -29,6 +31,32 @@ Ket = NDArray[np.complex128]
 
 _BEGUN = np.zeros(1, dtype=NOW)[0]
 _BEGUN["filled"] = -1
+
+
+class _Start(NamedTuple):
+    """What every trajectory from one state begins with.
+
+    Attributes
+    ----------
+    now : record of type NOW
+    step : Step
+        The state itself as a series of order zero.
+    re, im : arrays
+        The amplitudes in its window.
+    """
+
+    now: Any
+    step: Step
+    re: Array
+    im: Array
+
+    @classmethod
+    def of(cls, two_J: int, lo: int, hi: int, ket: Ket) -> _Start:
+        """From 2J, first and past-last i of the window, and the normalised amplitudes in it."""
+        now = _BEGUN.copy()
+        now["two_J"], now["lo"], now["hi"] = two_J, lo + PAD, hi + PAD
+        step = Step(0.0, 0, 0.0, 0.0, 0, lo + PAD, hi + PAD, 1.0, 0.0, 1.0, 0.0, 0.0)
+        return cls(now, step, ket.real.copy(), ket.imag.copy())
 
 
 class SpinState:
@@ -73,10 +101,10 @@ class SpinState:
     def start_from(self, state: PartStart, generator: np.random.Generator) -> None:
         """Take another initial state; of the generator nothing is drawn."""
         if isinstance(state, FinalFactor):
-            self._start: tuple[int, int, int, Ket] | None = self._taken_up(state)
+            self._start: _Start | None = _Start.of(*self._taken_up(state))
             return
         self._state = state.blocks[0]
-        self._start = None if is_random(self._state) else self._draw(generator)
+        self._start = None if is_random(self._state) else _Start.of(*self._draw(generator))
 
     @property
     def sector(self) -> int:
@@ -85,14 +113,15 @@ class SpinState:
 
     def begin(self, generator: np.random.Generator) -> None:
         """Draw the state that a trajectory starts from."""
-        two_J, lo, hi, ket = self._start or self._draw(generator)
-        self.cell[0] = _BEGUN
-        self._write(two_J, lo + PAD, hi + PAD, ket)
+        begun = self._start or _Start.of(*self._draw(generator))
+        self.cell[0], self._step = begun.now, begun.step
+        lo, hi = begun.step.lo, begun.step.hi
+        self.work.taylor_re[0, lo:hi], self.work.taylor_im[0, lo:hi] = begun.re, begun.im
 
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or ``most`` in time, or less."""
         now = self.now
-        self._step: Step = lone_step(
+        self._step = lone_step(
             self.basis.h_eff,
             self.work,
             now.two_J,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from ..no_jump_tables import COLLECTIVE_DOWN, COLLECTIVE_UP, LADDER_DOWN
 from .common import OPTIONS, PAD
 from .propagate import ladder_elements
 from .vectors import LANES, before, fused, load, rising, root, spread, store, total, two_before
@@ -19,6 +20,18 @@ CERTAIN = 1e-4
 
 ROUNDING = 1e-10
 """Part of that below which a weight is the rounding of others."""
+
+
+@njit(**OPTIONS)
+def is_down(kind):
+    """Whether a ladder channel lowers M."""
+    return kind in (LADDER_DOWN, COLLECTIVE_DOWN)
+
+
+@njit(**OPTIONS)
+def is_collective(kind):
+    """Whether a ladder channel is of all particles together."""
+    return kind in (COLLECTIVE_DOWN, COLLECTIVE_UP)
 
 
 @njit(**OPTIONS)

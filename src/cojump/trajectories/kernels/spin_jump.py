@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..no_jump_tables import COLLECTIVE, COLLECTIVE_DOWN, COLLECTIVE_UP, GENERAL, LADDER_DOWN, SELF_EXCLUDED
+from ..no_jump_tables import COLLECTIVE, GENERAL, SELF_EXCLUDED
 from .common import NO_JUMP, NO_NUMBER, OPTIONS
 from .jump import (
     collective_jump,
     collective_weight,
     general_jump,
     general_weights,
+    is_collective,
+    is_down,
     ladder_jump,
     ladder_weights,
     leave_behind,
@@ -48,7 +50,7 @@ def weigh(N, jumps, work, channel, two_J, re, im, lo, hi, rated, weights):
         if not certain:
             weights[0] = _collective(N, jumps, work, channel, two_J, re, im, lo, hi)
     else:
-        down, collective = _is_down(kind), kind in (COLLECTIVE_DOWN, COLLECTIVE_UP)
+        down, collective = is_down(kind), is_collective(kind)
         strength, gamma = jumps.strength[channel], jumps.gamma[channel]
         ladder_weights(N, two_J, down, collective, strength, gamma, re, im, lo, hi, weights)
     return False
@@ -80,11 +82,6 @@ def _choose(N, jumps, work, two_J, re, im, lo, hi, u):
 
 
 @njit(**OPTIONS)
-def _is_down(kind):
-    return kind in (LADDER_DOWN, COLLECTIVE_DOWN)
-
-
-@njit(**OPTIONS)
 def _general(N, jumps, work, channel, outcome, two_J, lo, hi):
     j_re, j_im = jumps.j_re[channel], jumps.j_im[channel]
     return general_jump(N, two_J, outcome, j_re, j_im, lo, hi, work.rest_re, work.rest_im, work.new_re, work.new_im)
@@ -112,7 +109,7 @@ def make_jump(N, jumps, work, channel, outcome, two_J, re, im, lo, hi, again):
         norm2 = _collective(N, jumps, work, channel, two_J, re, im, lo, hi)
         lo, hi = lo - 1, hi + 1
     else:
-        down = _is_down(kind)
+        down = is_down(kind)
         new_two_J = two_J + (-2 if outcome == 1 else (2 if outcome == 2 else 0))
         gamma = jumps.gamma[channel]
         norm2 = ladder_jump(N, two_J, down, outcome, gamma, re, im, lo, hi, work.new_re, work.new_im)

@@ -19,6 +19,7 @@ from .common import (
     RECORD_FULL,
     STIFF,
 )
+from .lone_amplitude import advance_lone, stays_lone
 from .measure import measure_at
 from .propagate import sum_at
 from .series import guessed_horizon, sector_range
@@ -100,6 +101,8 @@ def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance,
         FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, or STIFF: Taylor steps are short because of damping,
         so that a long step to the next output time or jump would be faster.
     """
+    if stays_lone(h_eff, jumps, now.lo, now.hi):
+        return advance_lone(h_eff, jumps, work, now, generator, gathered, amplitudes, budget, effort, record)
     two_J, lo, hi, done = now.two_J, now.lo, now.hi, now.done
     t, waiting, shift, rate_shift = now.t, now.waiting, now.energy, now.rate
     times, counts = gathered.times, gathered.counts
