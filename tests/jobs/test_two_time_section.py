@@ -9,11 +9,15 @@ import pytest
 
 import cojump as cj
 from cojump.jobs.points import open_run_file, point_of, two_time_of
+from cojump.report.canvas import style
+from cojump.report.page import page
+from cojump.report.tables import tables_of
+from cojump.report.two_time import two_time_figure
 from tests.mpi import digests
 from tests.support import hooks
 from tests.support.command_line import invoke
 from tests.support.interrupted import change, finished, hit
-from tests.support.run_files import TILTED, text_of
+from tests.support.run_files import TILTED, flips, text_of
 
 CRYSTAL = {"system": '"boundary_time_crystal"', "size": 6, "omega": 1.2, "kappa": 1.0}
 DELAYS = np.linspace(0, 1.5, 4)
@@ -273,3 +277,44 @@ def test_names_of_modes_and_order_parameters(tmp_path):
     one, other = two_time_of(open_run_file(path), point_of(open_run_file(path), open_run_file(path).points()[0]))
     assert one.facts == other.facts
     assert [a.modes for a in one.plan.averages] == [{0: (1, -1j)}, {0: (1, 1j)}]
+
+
+def test_the_report_draws_and_tabulates_them(whole, tmp_path):
+    """Axes with labels, exact curves and limits beside what is sampled; tables; the page has the figure."""
+    (result,) = cj.load(whole)
+    figure = two_time_figure([result])
+    labels = [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes if axes.axison]
+    formula = r"$\,N\,\langle m_z(s+\tau)\,m_-(s)\rangle_c$"
+    tau, omega = r"$\tau$", r"$\omega$"
+    spectrum = (omega, r"Re$\,S(\omega)$")
+    assert labels == [(tau, "Re" + formula), (tau, "Im" + formula), spectrum, (tau, r"$g^{(2)}(\tau)$")]
+    sampled = result.two_time["spins.z, spins.minus"]
+    drawn = [line.get_ydata() for line in figure.axes[0].lines]
+    for wanted in (sampled.sampled.connected, sampled.exact.connected, sampled.limit.connected):
+        assert any(np.array_equal(line, wanted.real) for line in drawn)
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {"exact", r"$N\to\infty$", "±2 s.e."} <= set(texts)
+    tables = [str(t.title) for t in tables_of(result, False)]
+    assert "N (<spins.z(s+τ) spins.minus(s)> connected), s = 0.5, 11 trajectories" in tables
+    assert "g²(τ) of decay, s = 0.5, 10 trajectories" in tables
+    with style():
+        text = page([result], drawn=[("two_time", figure)])
+    assert "Two-time functions N (&lt;A(s+τ)B(s)&gt;" in text
+    assert "g²(τ) of decay" in text
+
+
+def test_points_of_a_sweep_are_its_curves(tmp_path):
+    """Colours by size; a second parameter makes panels; what cannot be had exactly is said."""
+    model = {**CRYSTAL, "size": [4, 6], "omega": [0.5, 1.0]}
+    path = run_file(tmp_path, '[two_time]\nfirst = "spins.z"\nsecond = "spins.z"\ndelays = [0, 1]\n', model, n_traj=2)
+    invoke("run", path)
+    results = cj.load(tmp_path / "results")
+    figure = two_time_figure(results)
+    assert [axes.get_title() for axes in figure.axes[:2]] == [r"$\omega = 0.5$", r"$\omega = 1$"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == ["$N = 4$", "$N = 6$"]
+
+
+def test_what_cannot_be_solved_exactly_is_said(tmp_path):
+    text = '[two_time]\nfirst = "spins.z"\nsecond = "spins.z"\ndelays = [0]\nn_traj = 1\nexact = true\n'
+    path = run_file(tmp_path, text, {**flips(20_000), "omega": 0.1}, n_traj=1)
+    assert "not exactly: Argument `model` must fit the exact master equation" in invoke("show", path)[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,6 @@ from .canvas import (
     Figure,
     Line2D,
     MaxNLocator,
-    Patch,
     Scale,
     band,
     darker,
@@ -37,7 +35,6 @@ from .canvas import (
 )
 from .curves import (
     MOST_NAMED,
-    curve_name,
     draw_against,
     draw_deviation,
     draw_deviation_against,
@@ -47,7 +44,9 @@ from .curves import (
     is_mode,
     name_of,
 )
+from .legends import finish, of_errors
 from .plan import PANELS, Plan, even_choice
+from .two_time import two_time_figure
 from .values import Curve, curve_of, last_deviation, last_values, time_in_words
 
 _BLOCKS, _COLUMNS, _ROWS, _SINGLE = 4, 4, 8, 3
@@ -58,9 +57,6 @@ _WIDTHS = {1: 1, 2: 2, 4: 2}
 
 _PANELLED_ROWS = 4
 """Rows where each is one average and its columns are values of a parameter."""
-
-_NAMED = 12
-"""Curves that a legend names, of more an even choice: of values that are no numbers, which have no colour bar."""
 
 _FAR_OFF = 4.0
 """A 1/N correction that takes so many times the room of what is measured leaves the panel."""
@@ -81,7 +77,8 @@ def write_figures(
     results : sequence of Result, or a Plan of them
         One per point of a sweep.
     directory : path
-        Gets ``averages`` and ``deviation``, and for a sweep ``against`` (a parameter), each as ``.png`` (200 dpi) and
+        Gets ``averages`` and ``deviation``, for a sweep ``against`` (a parameter), ``two_time`` if there are such
+        functions, each as ``.png`` (200 dpi) and
         ``.pdf``.
     drawn : sequence of (name, figure), optional
         What :func:`draw` has made of them.
@@ -117,6 +114,8 @@ def draw(results: Sequence[Result] | Plan) -> Iterator[tuple[str, Figure]]:
     made = [("deviation", deviation_figure)]
     if _beside_mean_field(plan):
         made.insert(0, ("averages", averages_figure))
+    if any(r.two_time for r in plan.results):
+        made.append(("two_time", two_time_figure))
     if plan.axis:
         made.insert(0, ("against", against_figure))
     with style(), quiet():
@@ -189,7 +188,7 @@ def averages_figure(results: Sequence[Result], plan: Plan | None = None) -> Figu
         others.append(Line2D([], [], color="black", linestyle=DOTS, linewidth=0.9, label=ORDER))
     curves = [curve for r in plan.results for label in drawn if (curve := curve_of(r, label)) is not None]
     marks = uncertain_mark([curve.flags for curve in curves])
-    _finish(figure, grid, plan, scale, [*others, *_of_errors(plan), *marks], notes)
+    finish(figure, grid, plan, scale, [*others, *of_errors(plan), *marks], notes)
     return figure
 
 
@@ -328,7 +327,7 @@ def deviation_figure(results: Sequence[Result], plan: Plan | None = None) -> Fig
     drawn: dict[str, Any] = {"color": "black", "linestyle": DASHES, "linewidth": 1.0}
     others = [Line2D([], [], label="$N\\to\\infty$", **drawn)] if _has_theory(plan) else []
     marks = uncertain_mark([r.deviation_uncertain for r in plan.results])
-    _finish(figure, grid, plan, scale, [*others, *_of_errors(plan), *marks], notes)
+    finish(figure, grid, plan, scale, [*others, *of_errors(plan), *marks], notes)
     return figure
 
 
@@ -385,7 +384,7 @@ def against_figure(results: Sequence[Result], plan: Plan | None = None) -> Figur
         others.append(Line2D([], [], color="black", linestyle=DOTS, linewidth=0.9, label=ORDER))
     flags = [np.array([last.doubt for last in (*lasts, *map(last_deviation, plan.results))])]
     notes.insert(0, time_in_words(plan.results))
-    _finish(figure, grid, plan, scale, [*others, *_of_errors(plan), *uncertain_mark(flags)], notes, plan.axis)
+    finish(figure, grid, plan, scale, [*others, *of_errors(plan), *uncertain_mark(flags)], notes, plan.axis)
     return figure
 
 
@@ -397,42 +396,3 @@ def _long_name(plan: Plan, label: str) -> str:
 
 def _has_theory(plan: Plan) -> bool:
     return any(r.theory is not None for r in plan.results)
-
-
-def _of_errors(plan: Plan) -> list[Any]:
-    """The entry of a legend for bands and bars, if there are any."""
-    if all(r.n_traj < 2 for r in plan.results):
-        return []
-    return [Patch(facecolor="0.75", label="±2 s.e.")]
-
-
-def _finish(
-    figure: Figure, grid: Any, plan: Plan, scale: Scale, others: Sequence[Any], notes: Sequence[str], axis: str = ""
-) -> None:
-    """A legend above all panels or a colour bar beside them, and notes below."""
-    key = plan.curves(axis)
-    if scale.has_bar:
-        scale.add_bar(figure, grid, parameter(key))
-    _add_legend(figure, plan, scale, others, axis)
-    if notes:
-        lines = [line for note in notes for line in textwrap.wrap(note, 110)]
-        figure.supxlabel("\n".join(lines), fontsize=8, x=0.99, ha="right", parse_math=False)
-        figure.set_figheight(figure.get_figheight() + 0.13 * len(lines))
-
-
-def _add_legend(figure: Figure, plan: Plan, scale: Scale, others: Sequence[Any], axis: str) -> None:
-    """A legend above all panels, in as many columns as fit; of very many names an even choice."""
-    places = [] if scale.has_bar or (axis and not plan.curves(axis)) else list(range(len(scale.values)))
-    chosen = even_choice(places, _NAMED)
-    handles: list[Any] = [Line2D([], [], color=scale[i], label=curve_name(plan, i, axis)) for i in chosen]
-    title = f"{len(chosen)} of {len(places)} curves are named" if len(chosen) < len(places) else None
-    handles += others
-    for rows in range(1, len(handles) + 1):
-        columns = -(-len(handles) // rows)
-        legend = figure.legend(handles=handles, loc="outside upper center", ncols=columns, title=title)
-        width = legend.get_window_extent(figure.canvas.get_renderer()).width  # type: ignore[attr-defined]
-        if width <= 0.98 * figure.bbox.width or columns == 1:
-            lines = rows - 1 + (title is not None)
-            figure.set_figheight(figure.get_figheight() + 0.19 * lines)  # the panels keep their size
-            return
-        legend.remove()

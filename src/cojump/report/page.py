@@ -223,6 +223,9 @@ _CAPTIONS = {
     "set apart a little. Dashed: mean field, and the limit of N·E_N.",
     "averages": "Averages against time, and below them their difference from mean field. Bands are two standard "
     "errors; thin lines are single trajectories.",
+    "two_time": "Two-time functions N (<A(s+τ)B(s)> - <A(s+τ)><B(s)>) and g²(τ) against the delay, and the half-sided "
+    "Fourier transform S(ω) of the former. Bands are two standard errors. Dotted: exact, from the master equation; "
+    "dashed: the limit N → ∞.",
     "deviation": "The distance from mean field E_N(t), and N·E_N(t): all N fall together where mean field holds.",
 }
 

@@ -15,6 +15,7 @@ from ..results.result import Result
 from ..tools.numbers import format_difference, format_number, format_value
 from .console import UNBOUNDED, plain_table, print_table
 from .plan import SIZE, Plan, even_choice, in_words, value_of
+from .two_time import two_time_refusals
 from .values import Last, curve_of, last_deviation, last_values, time_in_words
 
 _ROWS = 40
@@ -112,12 +113,13 @@ def summary_lines(plan: Plan, rows: int, labels: Sequence[str]) -> list[str]:
 
 
 def refusals(plan: Plan) -> list[str]:
-    """Why there is no 1/N theory, each reason once."""
-    return [
+    """Why there is no 1/N theory, or none beside two-time functions, each reason once."""
+    found = [
         f"no 1/N theory beside it: {reason}"
         for reason in dict.fromkeys(r.theory_refusal for r in plan.results)
         if reason
     ]
+    return found + two_time_refusals(plan.results)
 
 
 def doubts_of(plan: Plan, result: Result) -> tuple[int, int]:

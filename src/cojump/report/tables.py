@@ -20,6 +20,7 @@ from ..tools.numbers import format_difference, format_number, format_value
 from ..tools.types import Array
 from .console import plain_table, print_table
 from .plan import Plan
+from .two_time import two_time_refusals, two_time_tables
 from .values import jump_names, labels_of, recorded_numbers
 
 _ROWS = 6
@@ -81,6 +82,8 @@ def print_tables(results: Sequence[Result] | Plan, console: Console, all_times: 
             if number == 1 and result.theory_refusal:
                 console.print(Text(f"no 1/N theory beside it: {result.theory_refusal}", style="dim"))
                 console.print()
+    for line in two_time_refusals(plan.results):
+        console.print(Text(line, style="dim"))
     for caption in [*filter(None, [plan.left_out]), *captions_of(plan.results, shown)]:
         console.print(Text(caption, style="dim"))
 
@@ -96,6 +99,7 @@ def tables_of(result: Result, all_times: bool, labels: Sequence[str] | None = No
     if "order" in result.extras:
         tables.append(_order_table(result, rows))
     tables += [_asked_table(name, *found, all_times) for name, found in result.asked_for.items()]
+    tables += two_time_tables(result, lambda n: chosen_times(n, all_times))
     tables += [_stationary_table(result, chosen), _jump_table(result), _cumulant_table(result)]
     return [table for table in tables if table is not None]
 
