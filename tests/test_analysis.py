@@ -59,7 +59,7 @@ SMALL = {
 """What a script computes less of here."""
 
 
-LONG = ("potts_retrieval", "counting_crossover", "switching_rates", "p_spin")
+LONG = ("potts_retrieval", "counting_crossover", "switching_rates", "p_spin", "conditional_states")
 """Scripts that take several seconds all the same."""
 
 

@@ -14,7 +14,7 @@ import cojump as cj
 from cojump.errors import ArgumentError, ConvergenceError, UnsupportedError
 from cojump.theory import watched as home
 from tests.oracle import Oracle
-from tests.statistical.rules import compare, pool
+from tests.statistical.rules import compare
 from tests.support.pauli import LOWER, X, Y, Z
 
 counting, shifted = cj.unravelling.counting, cj.unravelling.shifted
@@ -178,7 +178,7 @@ def test_any_record_gives_the_state_of_the_full_space(name, monkeypatch):
     assert np.abs(off.log_likelihood - log).max() > 1e-3
 
 
-@pytest.mark.parametrize("way", [homodyne(0.4, 0.0), heterodyne(0.0), counting(0.0), shifted(1.0, 0.0)])
+@pytest.mark.parametrize("way", [heterodyne(0.0), shifted(1.0, 0.0)])
 def test_who_sees_nothing_has_the_solution_of_the_master_equation(way):
     model, state, times = two_jumps(), start_of(two_jumps()), np.linspace(0, 1, 6)
     exact = cj.master_equation(model, state, times)
@@ -356,25 +356,22 @@ def ensemble(name, n, intervals, end):
 
 
 def test_trajectories_of_one_record_have_its_state_as_their_mean():
-    right = []
-    for name, n in (("measured", 150), ("thinned", 150)):
-        (found, likelihood), (control, unlikely) = ensemble(name, n, 24, 2.0)
-        right.append(found)
-        assert control.worst > 6, (name, control)
-        assert likelihood > unlikely
-    found = pool(right)
+    (found, likelihood), (control, unlikely) = ensemble("measured", 130, 12, 2.0)
     assert found.passes, found
-    assert found.largest_error < 0.09, found
+    assert found.largest_error < 0.06, found
+    assert control.worst > 6, control
+    assert likelihood > unlikely
 
 
 @pytest.mark.validation
 @pytest.mark.parametrize("name", ENSEMBLES)
 def test_trajectories_of_one_record_have_its_state_as_their_mean_in_full(name):
-    # the tables of a half-efficient mode are made anew at every output time
-    (found, likelihood), (control, unlikely) = ensemble(name, *((200, 24) if name == "mode" else (800, 60)), 2.0)
+    # the tables of a half-efficient mode are made anew at every output time; two frames have no matrix
+    size = (250, 24) if name in ("mode", "two") else (800, 60)
+    (found, likelihood), (control, unlikely) = ensemble(name, *size, 2.0)
     assert found.passes, found
     assert found.largest_error < 0.09, found
-    assert control.worst > 6, (name, control)
+    assert not control.passes, (name, control)
     assert likelihood > unlikely
 
 
