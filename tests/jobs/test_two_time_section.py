@@ -9,11 +9,13 @@ import pytest
 
 import cojump as cj
 from cojump.jobs.points import open_run_file, point_of, two_time_of
+from cojump.jobs.run_file.templates import TEMPLATES, run_file_for
 from cojump.report.canvas import style
 from cojump.report.page import page
 from cojump.report.tables import tables_of
 from cojump.report.two_time import two_time_figure
 from tests.mpi import digests
+from tests.storage.test_forged_files import forged
 from tests.support import hooks
 from tests.support.command_line import invoke
 from tests.support.interrupted import change, finished, hit
@@ -318,3 +320,40 @@ def test_what_cannot_be_solved_exactly_is_said(tmp_path):
     text = '[two_time]\nfirst = "spins.z"\nsecond = "spins.z"\ndelays = [0]\nn_traj = 1\nexact = true\n'
     path = run_file(tmp_path, text, {**flips(20_000), "omega": 0.1}, n_traj=1)
     assert "not exactly: Argument `model` must fit the exact master equation" in invoke("show", path)[0]
+
+
+@pytest.mark.parametrize("system", TEMPLATES)
+def test_the_section_of_a_template_can_be_used(system, tmp_path):
+    """The lines from "# [two_time]" on, without their marks."""
+    path = tmp_path / "run.toml"
+    lines = run_file_for(system).splitlines()
+    first = next(place for place, line in enumerate(lines) if line.startswith("# [two_time]"))
+    last = next(place for place in range(first, len(lines)) if not lines[place])
+    lines[first:last] = [line.removeprefix("# ") for line in lines[first:last]]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    run_file = open_run_file(path, ["model.size=6"])
+    (asked,) = two_time_of(run_file, point_of(run_file, run_file.points()[0]))
+    assert asked.exact
+    assert len(asked.omegas) == 201
+
+
+def shorter(name):
+    def change(file):
+        group = file["points/000000/two_time/0"]
+        kept = group[name][:-1]
+        del group[name]
+        group[name] = kept
+
+    return change
+
+
+@pytest.mark.parametrize("change", [*map(shorter, ("taus", "reference", "exact/mean")), "kind", "of"])
+def test_parts_that_do_not_fit_are_refused(change, whole, tmp_path):
+    def broken(file):
+        group = file["points/000000/two_time/0"]
+        group.attrs[change] = "[]" if change == "of" else "g3"
+
+    (result,) = cj.load(whole)
+    path = forged(tmp_path / "r.h5", broken if isinstance(change, str) else change, result)
+    with pytest.raises(cj.StorageError, match=r"has not the content of a cojump result file: .*two-time function"):
+        cj.load(path)

@@ -158,7 +158,7 @@ def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> int:
             ),
             **_window(run_file),
             **asked_two_times(two_times),
-            **_time(run_file, estimates, ranks),
+            **_time(run_file, estimates, two_times, ranks),
             **_method(rows),
             **_exactly(alone),
         },
@@ -233,12 +233,18 @@ def _window(run_file: RunFile) -> dict[str, str]:
     return {"averaged": f"over {len(window.times)} output times, {start:g} to {end:g}, in each trajectory"}
 
 
-def _time(run_file: RunFile, estimates: Sequence[Estimate], ranks: int | None) -> dict[str, str]:
+def _time(
+    run_file: RunFile, estimates: Sequence[Estimate], two_times: Sequence[Sequence[AskedTwoTime]], ranks: int | None
+) -> dict[str, str]:
     """How long all points take together, or how to be told."""
     if ranks is None:
         return {"time": "said with --ranks N, after some seconds of trial trajectories"}
     most = "at most " if run_file.run.target_error else ""
-    return {"time": most + about(total_of(estimates, ranks), ranks)}
+    seconds = total_of(estimates, ranks)
+    for estimate, functions in zip(estimates, two_times, strict=True):
+        seconds += sum(estimate.per_trajectory * one.relative_cost * one.n_traj for one in functions) / ranks
+    beside = ", two-time functions included" if run_file.two_time else ""
+    return {"time": most + about(seconds, ranks) + beside}
 
 
 def _planned(spec: PointSpec, made: Point) -> list[str]:

@@ -37,6 +37,17 @@ _DRIVE = """
 """
 
 
+_TWO_TIME = """
+# [two_time]                 # <A(s+τ) B(s)>; g2 = "MODE OR JUMP" in place of both; several: [[two_time]] for each
+# first = {average}
+# second = {average}
+# start = 4.0                # s
+# delays = {{end = 4.0, steps = 40}}
+# spectrum = true            # S(ω) with its error
+# exact = true               # the master equation beside it, as long as it fits into memory
+"""
+
+
 _MODEL = '''\
 """A model of my own: {function}() returns it, and its arguments are the keys of [model] in the run file."""
 
@@ -118,7 +129,8 @@ def _written(system: str, template: Template) -> str:
     for key, value, comment in template.keys:
         lines.append(f"{f'{key} = {value}':<28} # {comment}" if comment else f"{key} = {value}")
     drive = _DRIVE.format(key=template.driven, gap=" " * max(19 - len(template.driven), 1)) if template.driven else ""
-    lines += [drive, template.initial + _TIMES, "[run]"]
+    two_time = _TWO_TIME.format(average=show(template.average))
+    lines += [drive, template.initial + _TIMES + two_time, "[run]"]
     for name, option in OPTIONS.items():
         if not option.printed:
             continue
