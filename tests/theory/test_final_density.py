@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import poisson
 
 import cojump as cj
 from cojump.theory.final_density import mixture_of
@@ -179,3 +180,31 @@ def test_what_is_refused():
         cj.master_equation(model, run.final, [T2], memory=1e-6)
     with pytest.raises(cj.ArgumentError, match="it is a FinalDensity"):
         cj.steady_state(model, exact.final)
+
+
+def test_photon_numbers_are_those_of_the_lit_mode():
+    """In closed form, and where atoms are coupled against Fock states without a displaced vacuum."""
+    lit = cj.systems.dicke(2, 1.0, 1.3, 0.0, 0.8)
+    start = cj.tilted(lit, np.pi, 0, modes={"cavity": 1.5 - 0.5j})  # 5 photons, which leave one by one
+    found = cj.master_equation(lit, start, [0.0, 0.7], keep=True).photon_distribution("cavity")
+    for row, mean in zip(found.probability, (5.0, 5.0 * np.exp(-0.56)), strict=True):
+        np.testing.assert_allclose(row, poisson.pmf(found.M, mean), rtol=0, atol=1e-9)
+    warm = cj.systems.tavis_cummings(1, 1.0, 1.0, 0.0, 0.8, thermal=0.5, gamma=0.3)
+    thermal = cj.steady_state(warm).photon_distribution("cavity")
+    np.testing.assert_allclose(thermal.probability[0], (0.5 / 1.5) ** thermal.M / 1.5, rtol=0, atol=1e-9)
+    model = cj.systems.dicke(2, 1.0, 0.9, 0.5, 0.7, gamma=0.2)
+    state, fock = cj.tilted(model, 1.1, 0.4), {"cavity": 16}
+    own = cj.master_equation(model, state, [1.3]).photon_distribution("cavity")
+    full = oracle.Oracle(model, fock=fock)
+    ket = np.array([np.cos(0.55), np.exp(0.4j) * np.sin(0.55)])
+    atoms = oracle.product_state(model, {"spins": ket})
+    after = full.advance(oracle.with_coherent_modes(atoms, model, fock, {"cavity": 0.0}), 1.3)
+    wanted = np.diagonal(after).real.reshape(-1, fock["cavity"]).sum(axis=0)
+    n = min(len(wanted), own.probability.shape[1])
+    np.testing.assert_allclose(own.probability[0, :n], wanted[:n], rtol=0, atol=1e-8)
+    assert own.probability.sum() == pytest.approx(1, abs=1e-10)
+    assert abs(own.probability[0, 0] - poisson.pmf(0, own.probability[0] @ own.M)) > 0.01  # it is not coherent light
+    with pytest.raises(cj.ArgumentError, match="`mode` must be one of the modes cavity, but it is 'light'"):
+        cj.steady_state(warm).photon_distribution("light")
+    with pytest.raises(cj.ArgumentError, match="`mode` must be a mode, of which there is none"):
+        cj.steady_state(cj.systems.free_flips(2, 0.7, 1.3, 0.8)).photon_distribution("light")

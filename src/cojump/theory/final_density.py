@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..basis.distribution import Distribution
 from ..basis.final_frames import in_frames
 from ..basis.fock_space import FockSpace
 from ..basis.fock_window import displacement
@@ -30,6 +31,9 @@ from .packed_states import DiagonalPacking, Packing, packed
 
 _TAIL = 1e-29
 """Of a pure state the weight in the last Fock states of a space that holds it."""
+
+_BEYOND = 1e-12
+"""Probability of more quanta than a distribution lists."""
 
 _NO_WEIGHT, _NEGATIVE = 1e-15, 1e-2
 """Eigenvalue of a density matrix below which it is rounding, and what those below 0 may add up to: the largest
@@ -139,6 +143,46 @@ class FinalDensity(ReadableState, Final):
             found.append(weights.of(kets, labels[block], (0, dims[block]), root))
         return np.concatenate([o for o, _ in found]), np.concatenate([p for _, p in found])
 
+    def quanta(self, mode: str) -> Array:
+        """(n,) probabilities of 0, 1, .. quanta a†a of a mode; what is left out beyond them is below 1e-12.
+
+        Parameters
+        ----------
+        mode : str
+            Its name.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such mode, or 4,096 Fock states do not hold it.
+
+        Examples
+        --------
+        >>> model = cj.systems.tavis_cummings(size=1, omega_atom=1.0, omega_mode=1.0, coupling=0.5, kappa=0.0)
+        >>> start = cj.product(model, {"spins": [1, 0]})
+        >>> print(cj.master_equation(model, start, [0, 1.0]).final.quanta("cavity")[:2].round(4))
+        [0.7702 0.2298]
+        """
+        if not isinstance(mode, str) or mode not in self.modes:
+            known = f"one of the modes {checks.named(self.modes)}" if self.modes else "a mode, of which there is none"
+            raise ArgumentError("mode", f"be {known}", f"it is {checks.shown(mode)}")
+        place = self.modes.index(mode)
+        space, axis = self.spaces[place], len(self.blocks) + place
+        alone: Any = 0
+        for labels, dims in zip(self.sectors, self.dims, strict=True):
+            shape = (prod(dims[:axis]), dims[axis], prod(dims[axis + 1 :]))
+            rho = self.packing.block(self.packed, labels).reshape(*shape, *shape)
+            alone = alone + np.einsum("anbamb->nm", rho)
+        whole, size = np.trace(alone).real, int((abs(space.centre) + np.sqrt(space.size)) ** 2) + _MORE
+        while size <= _MOST:
+            moved = displacement(space.centre, (0, space.size), (0, size))
+            made: Array = np.einsum("kn,nm,km->k", moved, alone, moved.conj(), optimize=True).real
+            if whole - made.sum() <= _BEYOND:
+                last = int(np.argmax(np.cumsum(made) >= whole - _BEYOND))
+                return made[: last + 1]
+            size *= 2
+        raise ArgumentError("mode", f"need at most {_MOST:,} Fock states", f"{mode!r} has more than they hold")
+
     def taken_out(self, counts: Mapping[int, int]) -> Matrix:
         """Density matrix of so many particles of each block, block by block in the order of ``counts``."""
         own = [counts.get(b, 0) for b in range(len(self.blocks))]
@@ -194,6 +238,15 @@ class FinalDensity(ReadableState, Final):
             return rho
 
         return of
+
+
+def distribution_of_quanta(states: Sequence[FinalDensity], mode: str) -> Distribution:
+    """P(n) of the quanta of a mode in several states, over the n that any of them needs."""
+    rows = [state.quanta(mode) for state in states]
+    most = max(map(len, rows))
+    probability = np.array([np.pad(row, (0, most - len(row))) for row in rows])
+    times = np.array([state.time for state in states])
+    return Distribution(times, np.arange(most, dtype=float), probability, np.zeros_like(probability))
 
 
 def described_method(final: FinalDensity) -> str:

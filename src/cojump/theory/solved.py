@@ -22,7 +22,7 @@ from ..model.states import State
 from ..tools.types import Array
 from .evolution import least_vectors
 from .exact_moments import ExactMoments, Photons, order_parameters_of, photons_of
-from .final_density import FinalDensity, density_of
+from .final_density import FinalDensity, density_of, distribution_of_quanta
 from .fock_growth import spaces_for_path
 from .generator import GIB, Generator, check_unknowns
 from .sector_states import SectorStates
@@ -112,6 +112,35 @@ class SolvedStates(ExactMoments):
         probability = np.array([row for _, row in rows])
         times = np.array([state.time for state in states])
         return Distribution(times, rows[0][0], probability, np.zeros_like(probability))
+
+    def photon_distribution(self, mode: str) -> Distribution:
+        """P(n) of the quanta n = a†a of a mode, exactly: at the last time, or at all with ``keep=True``.
+
+        Parameters
+        ----------
+        mode : str
+            Its name.
+
+        Returns
+        -------
+        Distribution
+            ``M`` are the numbers of quanta.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such mode, or 4,096 Fock states do not hold it.
+
+        Examples
+        --------
+        >>> model = cj.systems.dicke(size=2, omega_atom=1.0, omega_mode=1.0, coupling=0.0, kappa=1.0)
+        >>> start = cj.tilted(model, np.pi, 0, modes={"cavity": 1.0})  # two photons on average, then 2/e
+        >>> found = cj.master_equation(model, start, [0, 1.0], keep=True).photon_distribution("cavity")
+        >>> print(found.probability[:, :4].round(4), (found.probability @ found.M).round(6))
+        [[0.1353 0.2707 0.2707 0.1804]
+         [0.4791 0.3525 0.1297 0.0318]] [2.       0.735759]
+        """
+        return distribution_of_quanta(self.known_densities, mode)
 
     @property
     def photons(self) -> Photons:

@@ -32,7 +32,7 @@ from ..tools.summaries import counted, facts, few, more
 from ..tools.types import Array
 from .evolution import Limits
 from .exact_moments import Photons, moments_at_end, moments_of, photons_of
-from .final_density import FinalDensity, described_method
+from .final_density import FinalDensity, described_method, distribution_of_quanta
 from .fock_growth import Edge, grown, spaces_at_rest
 from .generator import ENTRY, GIB, Generator, check_unknowns, entries_in_one_frame, reached_labels, unknowns_of
 from .invariant_parts import arranged, parts_of
@@ -131,6 +131,32 @@ class SteadyState(Labelled):
         """
         M, probability = self.final.distribution(average)
         return Distribution(np.array([np.inf]), M, probability[None], np.zeros((1, len(M))))
+
+    def photon_distribution(self, mode: str) -> Distribution:
+        """P(n) of the quanta n = a†a of a mode, exactly in the steady state.
+
+        Parameters
+        ----------
+        mode : str
+            Its name.
+
+        Returns
+        -------
+        Distribution
+            ``M`` are the numbers of quanta.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such mode, or 4,096 Fock states do not hold it.
+
+        Examples
+        --------
+        >>> model = cj.Model([cj.Mode("light")], jumps=[cj.ModeLoss(1.0, mode="light", thermal=1.0)])
+        >>> print(cj.steady_state(model).photon_distribution("light").probability[0, :3].round(4))
+        [0.5   0.25  0.125]
+        """
+        return distribution_of_quanta([self.final], mode)
 
     def two_time(
         self,
