@@ -49,6 +49,7 @@ class Layout:
         self.e = np.array([A + 2 * Q])
         self.followed = np.concatenate([self.a, self.q, self.e])
         self.width = A + 2 * Q + 1
+        self._centre, self._squares = Centre(self.rows, self.columns), np.flatnonzero(self.rows == self.columns)
         self.full = np.zeros((A, A), dtype=np.intp)
         self.full[self.rows, self.columns] = self.full[self.columns, self.rows] = np.arange(Q)
         a_row, a_column = self.a[self.rows], self.a[self.columns]
@@ -76,19 +77,40 @@ class Layout:
 
     def vector(self, mean: Array, second: Array, reference: Array, weights: Array) -> Array:
         """The (T, D) vector of one trajectory from its <m> (T, A) and <½{m_i, m_j}> (T, Q)."""
-        a = mean - reference
-        i, j = self.rows, self.columns
-        q = about(reference, mean, second, i, j)
-        e = q[:, i == j] @ weights
-        return np.concatenate([a, q, a.take(i, axis=1) * a.take(j, axis=1), e[:, None]], axis=1)
+        a, q = mean - reference, self._centre.about(reference, mean, second)
+        g = a.take(self.rows, axis=1)
+        g *= a.take(self.columns, axis=1)
+        e = q.take(self._squares, axis=1) @ weights
+        return np.concatenate([a, q, g, e[:, None]], axis=1)
 
 
-def about(
-    reference: Array, mean: Array, second: Array, i: NDArray[np.intp], j: NDArray[np.intp]
-) -> NDArray[np.float64]:
-    """(T, Q) averages of ½{m_i - r_i, m_j - r_j} from those of m and of ½{m_i, m_j}."""
-    at_i, at_j = reference.take(i, axis=1), reference.take(j, axis=1)
-    return second - at_i * mean.take(j, axis=1) - mean.take(i, axis=1) * at_j + at_i * at_j
+class Centre:
+    """Centres products of pairs on a reference; what depends on that alone is kept from one trajectory to the next.
+
+    Parameters
+    ----------
+    i, j : (Q,) int arrays
+        The pairs.
+    """
+
+    def __init__(self, i: NDArray[np.intp], j: NDArray[np.intp]) -> None:
+        self._i, self._j = i, j
+        self._of: Array | None = None
+
+    def about(self, reference: Array, mean: Array, second: Array) -> Array:
+        """(T, Q) averages of ½{m_i - r_i, m_j - r_j} from those of m and of ½{m_i, m_j}."""
+        if self._of is not reference:
+            self._of = reference
+            self._at_i, self._at_j = reference.take(self._i, axis=1), reference.take(self._j, axis=1)
+            self._both = self._at_i * self._at_j
+        part = mean.take(self._j, axis=1)
+        part *= self._at_i
+        made = second - part
+        part = mean.take(self._i, axis=1)
+        part *= self._at_j
+        made -= part
+        made += self._both
+        return made
 
 
 def size_of(A: int, triples: int = 0) -> tuple[int, int, int]:

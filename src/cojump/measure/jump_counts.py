@@ -34,7 +34,7 @@ def _labels(model: Model) -> tuple[str, ...]:
 def _with_total(counts: NDArray[np.int64]) -> Array:
     made = np.empty((len(counts), counts.shape[1] + 1))
     made[:, :-1] = counts
-    made[:, -1] = counts.sum(axis=1)
+    np.add.reduce(counts, axis=1, out=made[:, -1])
     return made
 
 

@@ -15,7 +15,7 @@ from ..model.spin_squeezing import NO_SPIN, across, blocks_of_spins, check_sums
 from ..tools import checks
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
-from .averages import about
+from .averages import Centre
 from .meter import Meter, Size, Trajectory
 from .moments import Moments
 from .statistics import Estimates, Extra
@@ -49,7 +49,9 @@ class SqueezingMeter(Meter):
         signs = [np.sign(weights[name]) if alone else weights[name] * size / length for name, size in sizes.items()]
         self._factors = np.array(signs)
         self._A = len(model.labels)
+        self._is_block = bool(alone and signs[0] == 1.0)
         self._rows, self._columns = np.triu_indices(3)
+        self._centre = Centre(self._rows, self._columns)
 
     @property
     def size(self) -> Size:
@@ -63,6 +65,8 @@ class SqueezingMeter(Meter):
 
     def _spin(self, mean: Array) -> Array:
         """(T, 3) s of averages (T, A)."""
+        if self._is_block:
+            return mean.take(self._places[0], axis=1)
         spin: Array = np.tensordot(mean.take(self._places, axis=1), self._factors, axes=(1, 0))
         return spin
 
@@ -81,10 +85,13 @@ class SqueezingMeter(Meter):
     def sample(self, one: Trajectory, reference: Array) -> Array:
         """(T, 9): a_x, a_y, a_z and the six q_ij, see cojump.measure.averages."""
         m = self._spin(one.mean)
-        second = np.zeros((len(m), 6))
-        for places, f in self._pairs:
-            second += f * one.second.take(places, axis=1)
-        return np.concatenate([m - reference, about(reference, m, second, self._rows, self._columns)], axis=1)
+        if self._is_block:
+            second = one.second.take(self._pairs[0][0], axis=1)
+        else:
+            second = np.zeros((len(m), 6))
+            for places, f in self._pairs:
+                second += f * one.second.take(places, axis=1)
+        return np.concatenate([m - reference, self._centre.about(reference, m, second)], axis=1)
 
 
 def squeezing_meters(model: Model, times: Array, sums: Any) -> list[SqueezingMeter]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -30,9 +31,16 @@ def is_diagonal(matrix: NDArray[Any], tolerance: float = 1e-14) -> bool:
     return bool(beside <= tolerance * np.abs(matrix).max(initial=0))
 
 
+@lru_cache(64)
+def _places_of_pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The elements i ≤ j, row by row."""
+    rows, columns = np.triu_indices(n)
+    return rows, columns
+
+
 def from_pairs(pairs: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """Symmetric matrices (T, n, n) from their elements i ≤ j, numbered row by row, (T, n(n+1)/2)."""
-    rows, columns = np.triu_indices(n)
+    rows, columns = _places_of_pairs(n)
     full = np.empty((len(pairs), n, n))
     full[:, rows, columns] = full[:, columns, rows] = pairs
     return full
