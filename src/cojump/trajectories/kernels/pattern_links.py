@@ -141,6 +141,8 @@ def set_diagram(trial, diagram):
 @njit(**OPTIONS)
 def path_weight(entry, r, path, stop, top):
     """The factor that a path gives an element of C_λ^μ, for the patterns of μ in a row; see Patterns.additions."""
+    if top == 3 and stop == 2:  # the constants let the compiler write the loops out
+        return goes_on(entry, 3, path[3], path[2], r) / np.sqrt(entry[1, r] - entry[2, r] + 1.0)
     weight = 1.0
     for n in range(top, stop, -1):
         weight *= goes_on(entry, n, path[n], path[n - 1], r)
@@ -149,7 +151,7 @@ def path_weight(entry, r, path, stop, top):
     return weight / np.sqrt(entry[1, r] - entry[2, r] + 1.0)
 
 
-@njit(**OPTIONS)
+@njit(inline="always", **OPTIONS)
 def reduced(entry, r, b, j):
     """The factor by which Σ_k |a><b|^(k) differs from one more particle in level a; see Patterns.transfers."""
     own, product = shifted(entry, b, j, r), 1.0
@@ -172,11 +174,54 @@ def root_places(tables, p, q, path, stop):
 
 
 @njit(**OPTIONS)
+def _link(rows, links, tables, r, sign, stop, b):
+    """Add the row of ``trial``, to which a path from row r leads, or with sign -1 from which; and how."""
+    known = rows.extent[ROWS]
+    s = add_row(rows, tables, links.trial, 0)
+    if s == known:
+        _is_alone(links, s)
+    if rows.spread[s] == 1:  # it has been found from there
+        return
+    entry, path, k = rows.entry, links.path, links.made[0]
+    links.made[0] = k + 1
+    lower, upper = (r, s) if sign == 1 else (s, r)
+    if b == 2:  # the constants let the compiler write the loops out
+        weight = reduced(entry, lower, 2, path[2]) / np.sqrt(entry[1, lower] - entry[2, lower] + 1.0)
+    else:
+        weight = path_weight(entry, lower, path, stop, b) * reduced(entry, lower, b, path[b])
+    t0, t1, other = root_places(tables, entry[1, lower], entry[2, lower], path, stop)
+    links.lower[k], links.upper[k], links.b[k], links.a[k] = lower, upper, b, stop - 1
+    links.w0[k], links.t0[k], links.w1[k], links.t1[k] = weight, t0, other * weight, t1
+    if b == 2:
+        i = path[2]
+        links.near[2 + i, lower], links.near[i, upper], links.way[i, lower] = upper, lower, weight
+
+
+@njit(**OPTIONS)
+def _spread_three(rows, links, tables, r):
+    """As spread_row, of three levels."""
+    trial, path, entry = links.trial, links.path, rows.entry
+    for i in range(2):
+        path[2], own = i, entry[1 + i, r]
+        trial[1, 0], trial[2, 0] = entry[1, r], entry[2, r]
+        if own < rows.diagram[i]:
+            trial[1 + i, 0] = own + 1
+            _link(rows, links, tables, r, 1, 2, 2)
+        if own > rows.diagram[i + 1]:
+            trial[1 + i, 0] = own - 1
+            _link(rows, links, tables, r, -1, 2, 2)
+
+
+@njit(**OPTIONS)
 def spread_row(rows, links, tables, r):
     """Add the rows that one-body operators lead to and from, and how they do."""
-    d, entry, path, trial, hops = tables.levels, rows.entry, links.path, links.trial, tables.hops
+    d, path, hops = tables.levels, links.path, tables.hops
     rows.spread[r] = 1
-    set_diagram(trial, rows.diagram)
+    set_diagram(links.trial, rows.diagram)
+    if d == 3:
+        if hops[0, 2] == 1 or hops[1, 2] == 1:
+            _spread_three(rows, links, tables, r)
+        return
     for b in range(2, d):
         for stop in range(2, b + 1):
             if hops[stop - 1, b] == 0 and (stop > 2 or hops[0, b] == 0):
@@ -185,22 +230,6 @@ def spread_row(rows, links, tables, r):
             more = True
             while more:
                 for sign in (1, -1):
-                    if not moved_along(trial, entry, r, path, stop, b, sign, d):
-                        continue
-                    known = rows.extent[ROWS]
-                    s = add_row(rows, tables, trial, 0)
-                    if s == known:
-                        _is_alone(links, s)
-                    if rows.spread[s] == 1:  # it has been found from there
-                        continue
-                    lower, upper = (r, s) if sign == 1 else (s, r)
-                    k = links.made[0]
-                    links.made[0] = k + 1
-                    weight = path_weight(entry, lower, path, stop, b) * reduced(entry, lower, b, path[b])
-                    t0, t1, other = root_places(tables, entry[1, lower], entry[2, lower], path, stop)
-                    links.lower[k], links.upper[k], links.b[k], links.a[k] = lower, upper, b, stop - 1
-                    links.w0[k], links.t0[k], links.w1[k], links.t1[k] = weight, t0, other * weight, t1
-                    if b == 2:
-                        i = path[2]
-                        links.near[2 + i, lower], links.near[i, upper], links.way[i, lower] = upper, lower, weight
+                    if moved_along(links.trial, rows.entry, r, path, stop, b, sign, d):
+                        _link(rows, links, tables, r, sign, stop, b)
                 more = next_path(path, stop, b + 1)

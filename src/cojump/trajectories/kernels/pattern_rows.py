@@ -33,8 +33,8 @@ ROWS, CELLS, KEPT_ROWS, KEPT_CELLS = range(4)
 FIRST = LANES
 """The first cell of a row; the vector before it is zero, for what stands where a row has no cells."""
 
-MARGIN = 3
-"""Cells beside what there is that a row is given for what comes."""
+MARGIN = 9
+"""Cells beside what there is that a row is given for what comes: few states come to need more in a step."""
 
 
 class PatternTables(NamedTuple):
