@@ -352,3 +352,9 @@ def test_names_that_no_file_can_hold_are_refused_before_the_run(name):
             cj.simulate(model, start, [0.0], n_traj=1, **{option: {name: value}})
     with pytest.raises(ArgumentError, match=r"`order_parameters` must have names .*as keys, but one is"):
         cj.Model(model.blocks, order_parameters={name: {S: X}})
+
+
+def test_an_observable_without_terms_is_none():
+    model = cj.systems.free_flips(3, 0.7, 1.3, 0.8)
+    with pytest.raises(ArgumentError, match=r"`observables\['a'\]` must have at least one term, but it has none"):
+        cj.simulate(model, cj.tilted(model, 1, 0), [0.0], n_traj=1, observables={"a": []})

@@ -48,6 +48,8 @@ def polynomials_of(model: Model, observables: Mapping[str, Any]) -> dict[str, Po
                 raise ArgumentError(name, rule, f"one term has {len(factors)}")
             known = {id(f): average_of(model, name, f) for f in factors}
             made[label].append(tuple(known[id(f)] for f in factors))
+        if not made[label]:
+            raise ArgumentError(name, "have at least one term", "it has none")
     return made
 
 

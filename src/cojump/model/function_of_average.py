@@ -201,7 +201,7 @@ class FunctionOfAverage(Term):
                 "x", f"be an array ({several}, n), of points of {several} averages", f"it has the shape {x.shape}"
             )
         values = values_of(name, function, x)
-        if len(values) == 1 and (-checks.LARGEST if signed else 0.0) <= values[0] <= checks.LARGEST:
+        if values.shape == (1,) and (-checks.LARGEST if signed else 0.0) <= values[0] <= checks.LARGEST:
             return values  # mean field asks for one value at a time, and often
         bad = ~(np.abs(values) <= checks.LARGEST)
         if not signed:
