@@ -59,7 +59,14 @@ SMALL = {
 """What a script computes less of here."""
 
 
-LONG = ("potts_retrieval", "counting_crossover", "switching_rates", "p_spin", "conditional_states")
+LONG = (
+    "potts_retrieval",
+    "counting_crossover",
+    "switching_rates",
+    "p_spin",
+    "conditional_states",
+    "superradiant_light",
+)
 """Scripts that take several seconds all the same."""
 
 
