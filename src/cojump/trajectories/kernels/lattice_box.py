@@ -169,7 +169,7 @@ def _weigh(re, im, start, count, marginal):
 
 
 @njit(**OPTIONS)
-def gram(lo, n, stride, c, re, im, window, shape, vectors, norm2, place, made):
+def gram(lo, n, stride, c, re, im, window, shape, vectors, lanes, norm2, place, made):
     """Inner products of ψ, n ψ, J_+ ψ, J_- ψ of every block, (1 + 3B, 1 + 3B), of an unnormalised state.
 
     Row by row, so that the ``vectors`` of one stay in fast memory; re and im are zero beside their window.
@@ -180,10 +180,12 @@ def gram(lo, n, stride, c, re, im, window, shape, vectors, norm2, place, made):
     while covered < length:
         axis -= 1
         covered *= n[axis]
-    V = 1 + 3 * B
-    for a in range(V):
-        for b in range(V):
-            made[a, b] = 0.0
+    V, far = 1 + 3 * B, np.int64(1)
+    for b in range(axis, B):
+        far = max(far, stride[b])
+    low, high = max(window[FIRST_COLUMN] - far, 0) // LANES * LANES, min(window[LAST_COLUMN] + far, length)
+    for q in range(0, 2 * LANES * V * V, LANES):
+        store(lanes, q, LANES, spread(0.0))
     first_place(place)
     for row in range(shape[0]):
         start, used = row * length, window[FIRST_ROW] <= row < window[LAST_ROW]
@@ -202,11 +204,13 @@ def gram(lo, n, stride, c, re, im, window, shape, vectors, norm2, place, made):
                     )  # fmt: skip
             for a in range(V):
                 for b in range(a, V):
-                    made[a, b] += _inner(vectors, a, b, length)
+                    _add_inner(vectors, a, b, low, high, lanes, 2 * LANES * (a * V + b))
         next_place(place, n, axis)
     for a in range(V):
         for b in range(a, V):
-            made[a, b] = made[a, b] / norm2
+            at = 2 * LANES * (a * V + b)
+            real, imag = total(load(lanes, at, LANES)), total(load(lanes, at + LANES, LANES))
+            made[a, b] = complex(real / norm2, imag / norm2)
             made[b, a] = np.conj(made[a, b])
 
 
@@ -238,12 +242,14 @@ def _collective(state, start, length, place, lo, n, stride, c, number, raised, l
             down[q] = above * from_above[q]
 
 
-@njit(**OPTIONS)
-def _inner(vectors, first, second, length):
+@njit(inline="always", **OPTIONS)
+def _add_inner(vectors, first, second, low, high, lanes, at):
+    """Add the inner product of two vectors on some columns to ``lanes``, eight real and eight imaginary parts."""
     a_re, a_im, b_re, b_im = vectors[first, 0], vectors[first, 1], vectors[second, 0], vectors[second, 1]
-    ac = bd = ad = bc = spread(0.0)
-    for q in range(0, length, LANES):
-        n = length - q
+    real, imag = load(lanes, at, LANES), load(lanes, at + LANES, LANES)
+    for q in range(low, high, LANES):
+        n = high - q
         a, b, c, d = load(a_re, q, n), load(a_im, q, n), load(b_re, q, n), load(b_im, q, n)
-        ac, bd, ad, bc = fused(a, c, ac), fused(b, d, bd), fused(a, d, ad), fused(b, c, bc)
-    return complex(total(ac + bd), total(ad - bc))
+        real, imag = fused(a, c, fused(b, d, real)), fused(a, d, fused(-b, c, imag))
+    store(lanes, at, LANES, real)
+    store(lanes, at + LANES, LANES, imag)

@@ -86,13 +86,18 @@ def _blank_around(own, window, re, im, lo, count, length, widest, reach):
 
 @njit(inline="always", **OPTIONS)
 def _start_cells(
-    to_re, to_im, re, im, at, q, left, level_re, level_im, more_re, more_im, above_re, above_im, factor,
+    to_re, to_im, re, im, at, q, cell, left, hop_re, hop_im, level, more_re, more_im, above_re, above_im, factor,
     one, one_far, two, two_far, c, f_far, d, g_far,
 ):  # fmt: skip
     """What :func:`_start_row` does for ``left`` cells, at most LANES; real and imaginary part of what -i factor has."""
-    e_re = load(level_re, q, left) + above_re + load(more_re, q, left)
-    e_im = load(level_im, q, left) + above_im + load(more_im, q, left)
-    a, b, v_re, v_im = load(one, q, left), load(two, q, left), load(re, at, left), load(im, at, left)
+    e_re = load_row(hop_re, level, q, left) + above_re + load(more_re, cell, left)
+    e_im = load_row(hop_im, level, q, left) + above_im + load(more_im, cell, left)
+    a, b, v_re, v_im = (
+        load_row(hop_re, one, q, left),
+        load_row(hop_re, two, q, left),
+        load(re, at, left),
+        load(im, at, left),
+    )
     x, y = fused(e_re, v_re, -(e_im * v_im)), fused(e_re, v_im, e_im * v_re)
     x = fused(a, load(re, at - one_far, left), fused(b, load(re, at - two_far, left), x))
     y = fused(a, load(im, at - one_far, left), fused(b, load(im, at - two_far, left), y))
@@ -105,41 +110,60 @@ def _start_cells(
 
 @njit(inline="always", **OPTIONS)
 def _start_row(
-    to_re, to_im, re, im, p, n, level_re, level_im, more_re, more_im, base_re, base_im, scale,
+    to_re, to_im, re, im, p, first, cell, n, hop_re, hop_im, level, more_re, more_im, base_re, base_im, scale,
     one, one_far, two, two_far, f, f_far, g, g_far,
 ):  # fmt: skip
-    """Write -i scale (diagonal + two real hops within a row + two real ones between rows); |.|² of it."""
+    """Write -i scale (diagonal + two real hops within a row + two real ones between rows); |.|² of it.
+
+    For n cells from p on, with elements from ``first`` on in a row and from ``cell`` on in the box.
+    """
     above_re, above_im, factor, c, d = spread(base_re), spread(base_im), spread(scale), spread(f), spread(g)
     square_re, square_im, whole = spread(0.0), spread(0.0), n // LANES * LANES
     for q in range(0, whole, LANES):
         x, y = _start_cells(
-            to_re, to_im, re, im, p + q, q, LANES, level_re, level_im, more_re, more_im, above_re, above_im, factor,
-            one, one_far, two, two_far, c, f_far, d, g_far,
+            to_re, to_im, re, im, p + q, first + q, cell + q, LANES, hop_re, hop_im, level, more_re, more_im,
+            above_re, above_im, factor, one, one_far, two, two_far, c, f_far, d, g_far,
         )  # fmt: skip
         square_re, square_im = fused(x, x, square_re), fused(y, y, square_im)
     if whole < n:
         x, y = _start_cells(
-            to_re, to_im, re, im, p + whole, whole, n - whole, level_re, level_im, more_re, more_im, above_re,
-            above_im, factor, one, one_far, two, two_far, c, f_far, d, g_far,
+            to_re, to_im, re, im, p + whole, first + whole, cell + whole, n - whole, hop_re, hop_im, level, more_re,
+            more_im, above_re, above_im, factor, one, one_far, two, two_far, c, f_far, d, g_far,
         )  # fmt: skip
         square_re, square_im = fused(x, x, square_re), fused(y, y, square_im)
     return scale * scale * total(square_re + square_im)
 
 
 @njit(inline="always", **OPTIONS)
-def _add_pairs(to_re, to_im, re, im, p, n, scale, one, one_far, two, two_far, f, f_far, g, g_far):
+def _add_cells(to_re, to_im, re, im, at, q, left, factor, hop_re, one, one_far, two, two_far, c, f_far, d, g_far):
+    """What :func:`_add_pairs` does for ``left`` cells, at most LANES; the sum."""
+    a, b = load_row(hop_re, one, q, left), load_row(hop_re, two, q, left)
+    x = fused(a, load(im, at - one_far, left), b * load(im, at - two_far, left))
+    y = fused(a, load(re, at - one_far, left), b * load(re, at - two_far, left))
+    x = fused(c, load(im, at - f_far, left), fused(d, load(im, at - g_far, left), x))
+    y = fused(c, load(re, at - f_far, left), fused(d, load(re, at - g_far, left), y))
+    x, y = fused(factor, x, load(to_re, at, left)), fused(-factor, y, load(to_im, at, left))
+    store(to_re, at, left, x)
+    store(to_im, at, left, y)
+    return x, y
+
+
+@njit(inline="always", **OPTIONS)
+def _add_pairs(to_re, to_im, re, im, p, first, n, scale, hop_re, one, one_far, two, two_far, f, f_far, g, g_far):
     """Add -i scale (two real hops within a row + two real ones between rows); |.|² of the sum."""
     factor, c, d, square_re, square_im = spread(scale), spread(f), spread(g), spread(0.0), spread(0.0)
-    for q in range(0, n, LANES):
-        left, at = n - q, p + q
-        a, b = load(one, q, left), load(two, q, left)
-        x = fused(a, load(im, at - one_far, left), b * load(im, at - two_far, left))
-        y = fused(a, load(re, at - one_far, left), b * load(re, at - two_far, left))
-        x = fused(c, load(im, at - f_far, left), fused(d, load(im, at - g_far, left), x))
-        y = fused(c, load(re, at - f_far, left), fused(d, load(re, at - g_far, left), y))
-        x, y = fused(factor, x, load(to_re, at, left)), fused(-factor, y, load(to_im, at, left))
-        store(to_re, at, left, x)
-        store(to_im, at, left, y)
+    whole = n // LANES * LANES
+    for q in range(0, whole, LANES):
+        x, y = _add_cells(
+            to_re, to_im, re, im, p + q, first + q, LANES, factor, hop_re, one, one_far, two, two_far, c, f_far,
+            d, g_far,
+        )  # fmt: skip
+        square_re, square_im = fused(x, x, square_re), fused(y, y, square_im)
+    if whole < n:
+        x, y = _add_cells(
+            to_re, to_im, re, im, p + whole, first + whole, n - whole, factor, hop_re, one, one_far, two, two_far, c,
+            f_far, d, g_far,
+        )  # fmt: skip
         square_re, square_im = fused(x, x, square_re), fused(y, y, square_im)
     return total(square_re + square_im)
 
@@ -193,16 +217,18 @@ def _ends(axis, two_J, lo, n, sizes):
 @njit(**OPTIONS)
 def _weight_at_ends(axis, two_J, lo, lengths, strides, sizes, bands, re, im, start, length, window):
     """Weight that may leave the box, but not the sector, along one axis within rows."""
-    weight, n, stride, band = 0.0, lengths[axis], strides[axis], bands[axis]
+    weight, n, stride, band = 0.0, lengths[axis], strides[axis], min(bands[axis], lengths[axis])
     below, above = _ends(axis, two_J, lo, lengths, sizes)
     if below or above:
         for row in range(window[FIRST_ROW], window[LAST_ROW]):
             here = start + row * length
-            for q in range(window[FIRST_COLUMN] // stride * stride, window[LAST_COLUMN], stride):
-                k = q // stride % n
-                if (below and k < band) or (above and k >= n - band):
-                    for p in range(here + max(q, window[FIRST_COLUMN]), here + min(q + stride, window[LAST_COLUMN])):
-                        weight += re[p] * re[p] + im[p] * im[p]
+            for q in range(window[FIRST_COLUMN] // (n * stride) * (n * stride), window[LAST_COLUMN], n * stride):
+                for k in range(2 * band):
+                    if below if k < band else above:
+                        begin = q + (k if k < band else n - 1 - (k - band)) * stride
+                        end = min(begin + stride, window[LAST_COLUMN])
+                        for p in range(here + max(begin, window[FIRST_COLUMN]), here + end):
+                            weight += re[p] * re[p] + im[p] * im[p]
     return weight
 
 
@@ -288,6 +314,7 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, shift
     first, last = window[FIRST_COLUMN], window[LAST_COLUMN]
     n = last - first
     norms2 = at_edges = 0.0
+    hop_re, hop_im, more_re, more_im = hop[0], hop[1], elements.diagonal[0], elements.diagonal[1]
     one = hops[REAL_FIRST, 0] if real_hops > 0 else none
     two = hops[REAL_FIRST, 1] if real_hops > 1 else none
     one_far, two_far = hops[FAR, one] if real_hops > 0 else 0, hops[FAR, two] if real_hops > 1 else 0
@@ -303,10 +330,9 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, shift
         if down < base and opens[down, row] > 0:
             g, g_far = outer[0, down, row], outers[FAR, down]
         norm2 = _start_row(
-            to_re, to_im, re, im, p, n, hop[0, level, first:last], hop[1, level, first:last],
-            elements.diagonal[0, cell : cell + n], elements.diagonal[1, cell : cell + n],
+            to_re, to_im, re, im, p, first, cell, n, hop_re, hop_im, level, more_re, more_im,
             outer[0, base, row] - shift, outer[1, base, row] + half_shift, scale,
-            hop[0, one, first:last], one_far, hop[0, two, first:last], two_far, f, f_far, g, g_far,
+            one, one_far, two, two_far, f, f_far, g, g_far,
         )  # fmt: skip
         while h < real_hops or h < real_outer:
             third = fourth = none
@@ -323,8 +349,8 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, shift
             if h + 1 < real_outer and opens[outers[REAL_FIRST, h + 1], row] > 0:
                 g, g_far = outer[0, outers[REAL_FIRST, h + 1], row], outers[FAR, outers[REAL_FIRST, h + 1]]
             norm2 = _add_pairs(
-                to_re, to_im, re, im, p, n, scale, hop[0, third, first:last], third_far,
-                hop[0, fourth, first:last], fourth_far, f, f_far, g, g_far,
+                to_re, to_im, re, im, p, first, n, scale, hop_re, third, third_far, fourth, fourth_far,
+                f, f_far, g, g_far,
             )  # fmt: skip
             h += 2
         if not is_plain:

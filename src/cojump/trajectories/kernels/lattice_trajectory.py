@@ -29,6 +29,8 @@ class Room(NamedTuple):
         The jumping particle up and down, times the state of the others.
     vectors : (1 + 3B, 2, length)
         A row of a state and what the collective operators make of it.
+    lanes : (16 (1 + 3B)²,)
+        Their inner products as far as they are summed, eight numbers for each real and imaginary part.
     weight : (cells,)
     weights, profile : (L,), (L, n)
         Weights of the jumps, and those of ladders along their axes.
@@ -44,6 +46,7 @@ class Room(NamedTuple):
     new: NDArray[np.float64]
     rest: NDArray[np.float64]
     vectors: NDArray[np.float64]
+    lanes: NDArray[np.float64]
     weight: NDArray[np.float64]
     weights: NDArray[np.float64]
     profile: NDArray[np.float64]
@@ -135,8 +138,8 @@ def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
     re, im = work.out_re[EDGE : EDGE + size], work.out_im[EDGE : EDGE + size]
     clear_beside(work.windows[0], work.shape, work.out_re, work.out_im)
     gram(
-        box.lo, box.n, box.stride, h_eff.elements.c, re, im, work.windows[0], work.shape, room.vectors, norm2,
-        room.place, grams,
+        box.lo, box.n, box.stride, h_eff.elements.c, re, im, work.windows[0], work.shape, room.vectors,
+        room.lanes, norm2, room.place, grams,
     )  # fmt: skip
     copy_into(sector, box.two_J)
     return (order + 4 * room.vectors.shape[0]) * (size + 32)
