@@ -32,17 +32,18 @@ def is_diagonal(matrix: NDArray[Any], tolerance: float = 1e-14) -> bool:
 
 
 @lru_cache(64)
-def _places_of_pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The elements i ≤ j, row by row."""
+def pairs(n: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the elements i ≤ j of a matrix (n, n), row by row; nobody may change them."""
     rows, columns = np.triu_indices(n)
+    rows.flags.writeable = columns.flags.writeable = False
     return rows, columns
 
 
-def from_pairs(pairs: NDArray[np.float64], n: int) -> NDArray[np.float64]:
+def from_pairs(values: NDArray[np.float64], n: int) -> NDArray[np.float64]:
     """Symmetric matrices (T, n, n) from their elements i ≤ j, numbered row by row, (T, n(n+1)/2)."""
-    rows, columns = _places_of_pairs(n)
-    full = np.empty((len(pairs), n, n))
-    full[:, rows, columns] = full[:, columns, rows] = pairs
+    rows, columns = pairs(n)
+    full = np.empty((len(values), n, n))
+    full[:, rows, columns] = full[:, columns, rows] = values
     return full
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from ..basis.reported_sectors import record_of, sector_array
 from ..basis.sectors import Labels
 from ..tools.types import Array
+from .kernel_cache import bound
 from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF
 from .kernels.counting import COUNTING_NOW, FIRST_REACH, GROW, Grams, SectorRecord, advance_counting
 from .long_step import Patience
@@ -43,20 +45,22 @@ class CountingEngine(ProductEngine):
     _room: Any
     _work: Any
     sector_numbers: int
+    _advance: Callable[..., int] | None = None
 
     def counted(self, wanted: Wanted) -> Outcome:
         """The trajectory by photon counting, in the compiled kernel."""
         seed, index, part, record, poll, watch = wanted
         generator = self._stream.move_to(seed, index, part)
-        now = np.zeros(1, dtype=COUNTING_NOW).view(np.recarray)[0]
+        cell = np.zeros(1, dtype=COUNTING_NOW)
+        now = cell.view(np.recarray)[0]
         self._draw(generator)
-        now.pending, now.reach = 1, FIRST_REACH
-        now.waiting = generator.standard_exponential()
+        cell["pending"], cell["reach"] = 1, FIRST_REACH
+        cell["waiting"] = generator.standard_exponential()
         gathered, buffer = self._arrays(), self._empty_record(_SEGMENT if record else 0)
         jumps: list[tuple[float, int, Labels]] = []
         patience = Patience()
         while True:
-            status = advance_counting(
+            arguments = (
                 self._h_eff,
                 self._work,
                 self._room,
@@ -68,11 +72,15 @@ class CountingEngine(ProductEngine):
                 _EFFORT,
                 buffer,
             )
-            n = int(now.recorded)
-            sectors = map(self._labels, buffer.sector[:n].tolist())
-            jumps += zip(buffer.time[:n].tolist(), buffer.channel[:n].tolist(), sectors, strict=True)
-            now.recorded = 0
-            if now.shown:
+            status = (self._advance or advance_counting)(*arguments)
+            if self._advance is None:
+                self._advance = bound(advance_counting, arguments)
+            if record:
+                n = int(now.recorded)
+                sectors = map(self._labels, buffer.sector[:n].tolist())
+                jumps += zip(buffer.time[:n].tolist(), buffer.channel[:n].tolist(), sectors, strict=True)
+                now.recorded = 0
+            if cell["shown"][0]:
                 now.shown = 0
                 if watch is not None:
                     watch(int(now.done) - 1, self._pure_state())

@@ -11,7 +11,7 @@ from ..basis.reported_sectors import jump_type, placed, sector_array
 from ..model import Model
 from ..model.components import Component
 from ..model.unravelled import detections
-from ..tools.matrices import from_pairs
+from ..tools.matrices import from_pairs, pairs
 from .outcome import Outcome, Runner
 from .pure_state import PureState, Watch, joined
 
@@ -66,7 +66,7 @@ class SideBySide:
         for places, scale, one in zip(self._places, self._scales, single, strict=True):
             if len(places):
                 second[:, places[:, None], places] = from_pairs(one.second, len(places)) * np.outer(scale, scale)
-        rows, columns = np.triu_indices(A)
+        rows, columns = pairs(A)
         jumps = self._merged([one.jumps for one in single], sectors[0]) if record else None
         n_jumps = sum(one.n_jumps for one in single)
         records = np.zeros((T, sum(map(len, self._records))))

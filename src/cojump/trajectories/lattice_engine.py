@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -77,6 +77,11 @@ class LatticeEngine(CountingEngine):
             place=np.zeros(B, dtype=np.int64),
             filled=np.full(3, -1),
         )
+
+    def _fail(self, seed: int, index: int, t: float, what: str) -> NoReturn:
+        """Leave no NaN behind: what lies beside a window is multiplied by zeros, not cleared."""
+        self._make_room(self._h_eff.elements.diagonal.shape[1])
+        super()._fail(seed, index, t, what)
 
     def _labels(self, numbers: list[int]) -> Labels:
         return tuple(numbers)

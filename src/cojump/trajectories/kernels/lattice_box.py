@@ -81,7 +81,7 @@ def tails_of(runs, n_runs, re, im, n, marginal, edges, tail):
 
     Returns the weight that is left, up to what is cut on two axes.
     """
-    last, total = n.size - 1, 0.0
+    last, whole = n.size - 1, 0.0
     for b in range(n.size):
         for k in range(n[b]):
             marginal[b, k] = 0.0
@@ -90,10 +90,10 @@ def tails_of(runs, n_runs, re, im, n, marginal, edges, tail):
         weight = _weigh(re, im, start, count, marginal[last, runs[number, FIRST + last] :])
         for b in range(last):
             marginal[b, runs[number, FIRST + b]] += weight
-        total += weight
-    left = total
+        whole += weight
+    left = whole
     for b in range(n.size):
-        edges[b, 0], edges[b, 1], cut = _tails(marginal[b], n[b], tail * total)
+        edges[b, 0], edges[b, 1], cut = _tails(marginal[b], n[b], tail * whole)
         left -= cut
     return left
 
@@ -160,12 +160,14 @@ def put(runs, n_runs, re, im, from_lo, edges, lo, n, stride, shape, widest, reac
 @njit(**OPTIONS)
 def _weigh(re, im, start, count, marginal):
     """Add |.|² of a run to ``marginal``, place by place; their sum."""
-    v_re, v_im, to, total = re[start : start + count], im[start : start + count], marginal[:count], 0.0
-    for q in range(count):
-        weight = v_re[q] * v_re[q] + v_im[q] * v_im[q]
-        to[q] += weight
-        total += weight
-    return total
+    weight = spread(0.0)
+    for q in range(0, count, LANES):
+        n = count - q
+        a, b = load(re, start + q, n), load(im, start + q, n)
+        here = fused(a, a, b * b)
+        store(marginal, q, n, load(marginal, q, n) + here)
+        weight = weight + here
+    return total(weight)
 
 
 @njit(**OPTIONS)
