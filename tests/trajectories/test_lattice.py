@@ -26,7 +26,7 @@ from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.representations import BANDED, LATTICE, PRODUCT, SPARSE
 from cojump.trajectories.sector_matrix import program_matrix
-from tests.support.pauli import LOWER, RAISE, X, Z
+from tests.support.pauli import LOWER, RAISE, X, Y, Z
 from tests.support.random_models import random_hermitian, random_matrix
 from tests.support.twin_trajectories import weights_of_M
 
@@ -295,6 +295,21 @@ def test_a_tolerance_is_kept():
         a, b = coarse.run(5, index, record=True), fine.run(5, index, record=True)
         assert np.array_equal(a.jumps["channel"], b.jumps["channel"])
         np.testing.assert_allclose(a.mean, b.mean, rtol=0, atol=1e-5)
+
+
+def test_a_series_that_leads_as_far_as_its_orders_do():
+    """Where it comes to the end of a box that has room for all of them, the step is good (and was made for ever)."""
+    terms = [cj.TwoBody(Z, Z, 2.0, ("a", "b")), cj.OneBody(2 * X, "a"), cj.OneBody(1.5 * X + 0.5 * Y, "b")]
+    jumps = [cj.LocalJump(LOWER, "a", amplitude=lambda x: 0.055 + 0 * x, argument={"b": Z})]
+    jumps.append(cj.CollectiveJump({"b": Z}, 0.02))
+    model = cj.Model([cj.Block("a", 1), cj.Block("b", 40)], terms, jumps)
+    state = cj.product(model, {"a": [0, 1], "b": [1, 0]})
+    times = np.linspace(0, 3, 5)
+    twin, engine = (kind(model, state, times, 1e-7) for kind in (ProductEngine, LatticeEngine))
+    for index in range(4):
+        a, b = twin.run(11, index), engine.run(11, index)
+        assert np.array_equal(a.counts, b.counts)
+        np.testing.assert_allclose(a.mean, b.mean, rtol=0, atol=1e-6)
 
 
 def test_what_a_lattice_holds():

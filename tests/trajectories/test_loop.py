@@ -136,6 +136,17 @@ def test_a_single_amplitude_and_its_twin(name, monkeypatch):
         compare(engine.run(7, index, record=True), before)
 
 
+def test_a_state_that_becomes_a_single_amplitude(monkeypatch):
+    """It goes on as one from there, and not from where the loop pauses."""
+    jumps = [local(LOWER, lambda x: 1.3 + x), local(0.8 * RAISE, lambda x: 1.1 + x**2)]
+    model = one([cj.OneBody(0.3 * Z, "s")], jumps)
+    engine = Engine(model, cj.tilted(model, 1.0, 0.3), np.linspace(0.0, 20.0, 9), 1e-9)
+    made = [engine.run(1, index, record=True) for index in range(3)]
+    monkeypatch.setattr(spin_engine, "_EFFORT", 1)
+    for index, before in enumerate(made):
+        compare(engine.run(1, index, record=True), before)
+
+
 def test_a_state_that_does_not_stay_a_single_amplitude():
     """Jumps that are no ladder operators lead out of it."""
     model = one([], [local(LOWER + 0.2 * RAISE)])

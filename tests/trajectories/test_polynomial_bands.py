@@ -204,6 +204,16 @@ def test_a_series_that_comes_to_the_end_of_its_tables_is_thrown_away(monkeypatch
     np.testing.assert_array_equal(wide.mean, narrow.mean)
 
 
+def test_a_series_that_leads_as_far_as_its_orders_do():
+    """Its window needs no tables beyond that, or it would never have what it asks for."""
+    potential = cj.Potential(lambda x: x**4, {"a": X})
+    jumps = [cj.LocalJump(LOWER, "a", amplitude=lambda x: 0.01 + 0.001 * x, argument={"a": o}) for o in (X, Z)]
+    model = cj.Model([cj.Block("a", 1000)], [potential], jumps)
+    state = cj.product(model, {"a": [0.6, 0.8]})
+    coarse, fine = (PolynomialEngine(model, state, [0.0, 0.02], tolerance).run(11, 0) for tolerance in (1e-9, 1e-12))
+    np.testing.assert_allclose(coarse.mean, fine.mean, rtol=0, atol=1e-9)
+
+
 def test_long_steps_are_those_of_the_twin():
     """Rates far above anything that the state feels: both go on by long steps."""
     jumps = [

@@ -193,7 +193,7 @@ def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, bud
                 return NOT_FINITE
             effort -= 2 * (step.order + 8) * (size + 32) * per_amplitude
             if is_cut_short(h_eff):
-                now.reach = min(2 * now.reach, MAX_ORDER)
+                now.reach = min(2 * now.reach, MAX_ORDER + 1)  # the last hop of it is one that no series makes
                 set_aside(h_eff, work, work.taylor_re[0], work.taylor_im[0], room)
                 now.pending = 1
                 if not settle(h_eff, work, room, tail, now.reach):

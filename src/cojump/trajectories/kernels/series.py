@@ -459,7 +459,9 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                 least = LEFT_OUT * tolerance / power
                 if weight_at_ends(rows_re[order], rows_im[order], wide_lo, wide_hi, lead, first, last) > least * least:
                     room *= 2
-                    more_lo, more_hi = whole_window(wide_lo, wide_hi, room, first, last)
+                    at_most = MAX_ORDER * lead  # no series leads farther, and tables need not be wider
+                    more_lo, more_hi = max(wide_lo - room, lo - at_most), min(wide_hi + room, hi + at_most)
+                    more_lo, more_hi = whole_window(more_lo, more_hi, 0, first, last)
                     if within_tables(h_eff, more_lo, more_hi):
                         beside = h_eff.width
                         _blank(
@@ -471,7 +473,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             order += 1
             if norms[order] > LARGE:
                 _, exponent = math.frexp(norms[order])
-                factor = math.ldexp(1.0, -(exponent // order + 1))
+                factor = math.ldexp(1.0, -int(exponent // order + 1))
                 if of_lattice:
                     change_unit_of_rows(rows_re, rows_im, norms, order, lo, work.shape[1], work.windows, factor)
                 else:

@@ -114,7 +114,8 @@ def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance,
         # what a step begins with: a pause in its midst goes back to it
         now.two_J, now.lo, now.hi, now.done = two_J, lo, hi, done
         now.t, now.waiting, now.energy, now.rate = t, waiting, shift, rate_shift
-        if left == 0 or effort <= 0:
+        # a state that has become a lone amplitude goes on as one at once, not after the next pause
+        if left == 0 or effort <= 0 or stays_lone(h_eff, jumps, lo, hi):
             status = PAUSED
             break
         if record.time.size > 0 and now.recorded == record.time.size:
