@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 import cojump as cj
 from cojump.basis.diagram_sector import diagram_sector
@@ -9,6 +10,7 @@ from cojump.trajectories import counting_engine, pattern_engine
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.kernel_cache import compiled
 from cojump.trajectories.kernels.pattern_products import apply_rows
+from cojump.trajectories.kernels.pattern_rows import KEPT_ROWS
 from cojump.trajectories.kernels.pattern_state import settle
 from cojump.trajectories.pattern_engine import PatternEngine
 from cojump.trajectories.product_engine import ProductEngine
@@ -148,6 +150,24 @@ def test_rows_found_by_search_are_the_same(monkeypatch):
     engine = PatternEngine(model, state, TIMES, 1e-9)
     assert engine._h_eff.rows.found.size == 2001 < 7**5
     np.testing.assert_array_equal(first.second, engine.run(1, 0).second)
+
+
+def test_rows_that_outgrow_their_cells_move():
+    """All particles alike and hardly a jump: each evolves by itself, and the state spreads far in one step."""
+    h = np.array([[0.3, 1.0, 0.0], [1.0, 0.0, 0.7], [0.0, 0.7, -0.2]])
+    level = np.diag([1.0, 0.0, -1.0])  # the argument keeps the axes
+    flips = [cj.LocalJump(1e-7 * np.eye(3, k=k), "a", amplitude=_affine, argument={"a": level}) for k in (1, -1)]
+    model = cj.Model([cj.Block("a", 60, 3)], [cj.OneBody(h, "a")], flips)
+    moved = 0
+    for time in (0.1, 0.4, 1.0):
+        engine = PatternEngine(model, cj.product(model, {"a": np.eye(3)[0]}), np.array([0.0, time]), 1e-10)
+        found = engine.run(1, 0)
+        rows = engine._h_eff.rows
+        kept = int(rows.extent[KEPT_ROWS])
+        moved += np.count_nonzero(rows.base[:kept] != rows.settled[0, :kept])
+        alone = expm(-1j * h * time)[:, 0]
+        np.testing.assert_allclose(found.mean[-1, :3], np.abs(alone) ** 2, rtol=0, atol=1e-11)
+    assert moved > 2
 
 
 def test_only_what_is_occupied_is_gone_through():
