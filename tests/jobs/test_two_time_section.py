@@ -196,7 +196,8 @@ ONE = {"first": '"spins.z"', "second": '"spins.z"', "delays": "[0, 0.5]"}
         ({"first": '{spins = "w"}', "name": '"a"'}, "`[two_time] first.spins` must be numbers or one of x, y, z, plus"),
         ({"first": "{spins = [[1, 0]]}", "name": '"a"'}, "`[two_time] first.spins` must be a square matrix"),
         ({"first": "{spins = [[1]]}", "name": '"a"'}, "`[two_time] first['spins']` must"),
-        ({"first": '{spins = "z"}'}, "`[two_time] name` must be given where an average is written as numbers"),
+        ({"first": '{spins = "w"}'}, "`[two_time] first.spins` must be numbers or one of x, y, z, plus"),
+        ({"first": "{spins = [[1, 0], [0, 0]]}"}, "`[two_time] name` must be given where an average is written as num"),
         ({"name": '""'}, "`[two_time] name` must be a text of 1 to 100 printable"),
         ({"g2": '"decay"'}, "`[two_time] first` must be left out when `g2` is given"),
         ({"frist": '"spins.z"'}, "`[two_time] frist` must be one of the keys of [two_time]: name"),
@@ -238,11 +239,26 @@ def test_wrong_values_are_refused_by_name(given, message, tmp_path):
             '[two_time]\ng2 = "decai"\ndelays = [0]\n',
             '`[two_time] g2` must name a mode or a jump among decay, but it is "decai"; did you mean "decay"?',
         ),
+        (
+            '[two_time]\ng2 = {spins = "w"}\ndelays = [0]\n',
+            "`[two_time] g2.spins` must be numbers or one of x, y, z, plu",
+        ),
         ('[two_time]\ng2 = "decay"\ndelays = [0]\nspectrum = true\n', "`[two_time] spectrum` must be left out for g²"),
     ],
 )
 def test_wrong_tables_are_refused_by_name(text, message, tmp_path):
     check_refused(tmp_path, text, message)
+
+
+@pytest.mark.parametrize(
+    "headers", [("[two_time]", "[[two_time]]"), ("[[two_time]]", "[two_time]"), ("[ two_time ]",) * 2]
+)
+def test_tables_that_are_no_list_are_told_how_to_be_one(headers, tmp_path):
+    path = run_file(tmp_path, "".join(f'{header}\ng2 = "decay"\ndelays = [0]\n' for header in headers))
+    assert "; several are written [[two_time]], each of them\n" in invoke("show", path, status=2)[1]
+    path.write_text(path.read_text() + "=")
+    path.write_text(path.read_text().replace(headers[1], "[run]", 1))
+    assert "several" not in invoke("show", path, status=2)[1]
 
 
 def check_refused(tmp_path, text, message):
@@ -268,7 +284,7 @@ def test_a_model_that_has_no_such_function_is_refused(tmp_path):
 
 def test_names_of_modes_and_order_parameters(tmp_path):
     model = {"system": '"dicke"', "size": 3, "omega_atom": 1.0, "omega_mode": 1.0, "coupling": 0.9, "kappa": 1.0}
-    text = '[[two_time]]\nfirst = "{}.adag"\nsecond = "{}.a"\ndelays = [0]\n'
+    text = '[[two_time]]\nfirst = "{}.adag"\nsecond = {{{} = "a"}}\ndelays = [0]\n'
     path = run_file(tmp_path, "", model)
     mode = point_of(open_run_file(path), open_run_file(path).points()[0]).model.mode_names[0]
     own = (
@@ -278,6 +294,7 @@ def test_names_of_modes_and_order_parameters(tmp_path):
     path = run_file(tmp_path, own, model)
     one, other = two_time_of(open_run_file(path), point_of(open_run_file(path), open_run_file(path).points()[0]))
     assert one.facts == other.facts
+    assert (one.name, one.of, other.of) == (f"{mode}.adag, {mode}.a", (f"{mode}.adag", f"{mode}.a"), ("A", f"{mode}.a"))
     assert [a.modes for a in one.plan.averages] == [{0: (1, -1j)}, {0: (1, 1j)}]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from matplotlib.figure import Figure
 import cojump as cj
 from cojump.report.console import make_console
 from cojump.report.plan import Plan
-from cojump.report.sections import sections
+from cojump.report.sections import marks, sections
 from cojump.report.tables import print_tables
 from cojump.tools.numbers import format_value
 from tests.support.synthetic import make_result
@@ -122,6 +123,10 @@ def test_what_a_run_has_measured_has_a_section(measured):
         *("ellipses", "trajectories", "distributions", "observables", "counts"),
         *("jump-statistics", "callbacks", "convergence"),
     ], "squeezing is not there where nothing is squeezed"
+    assert "first trajectories. Marks are jumps." in found["trajectories"].caption
+    unmarked = [replace(r, jump_records=None) for r in measured]
+    assert marks(unmarked) == " With record = true in [run] the jumps would be marked."
+    assert marks([replace(r, n_jumps=0) for r in unmarked]) == "", "as of homodyne detection"
     shown = found["observables"].figure.axes[0]
     assert all(has(shown, r.observables["z²"].mean) for r in measured)
     counts = found["counts"].figure.axes[0]

@@ -125,10 +125,16 @@ def _single_trajectories(plan: Plan) -> Section | None:
     names = next((axes for axes in every if axes.get_legend_handles_labels()[1]), None)
     if names is not None:
         figure.legend(*names.get_legend_handles_labels(), loc="outside upper center", ncols=4)
-    recorded = any(r.jump_records is not None for r in chosen)
-    marks = "Marks are jumps." if recorded else "With record = true in [run] the jumps would be marked."
-    caption = f"{label} along the first trajectories. {marks}{_of(chosen, found)}"
+    caption = f"{label} along the first trajectories.{marks(chosen)}{_of(chosen, found)}"
     return Section("trajectories", "Single trajectories", caption, figure)
+
+
+def marks(results: Sequence[Result]) -> str:
+    """What is said of marks: nothing where no jump was counted, as none is of a decay that homodyne detection sees."""
+    counted = [r for r in results if r.n_jumps]
+    if any(r.jump_records is not None for r in counted):
+        return " Marks are jumps."
+    return " With record = true in [run] the jumps would be marked." if counted else ""
 
 
 def _distributions(plan: Plan) -> Section | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -49,6 +50,9 @@ SECTIONS = ("model", "initial", "times", "run")
 
 OPTIONAL = ("drive", "sweep", "two_time")
 """Sections that it may have."""
+
+_SEVERAL = ("two_time", "initial.states")
+"""Tables of which a run file may have several."""
 
 _MOST_BYTES = 64 * 2**20
 """Of a run file; patterns may make one long."""
@@ -238,6 +242,15 @@ def _point_seed(seed: int, parameters: Mapping[str, Any]) -> int:
     return int.from_bytes(hashlib.sha256(canonical.encode()).digest()[:8], "big") >> 1
 
 
+def _several(text: str, message: str) -> str:
+    """What to do about a table that is there twice, where several are allowed; "" for whatever else is wrong."""
+    at = re.search(r"at line ([0-9]+)", message)
+    line = text.splitlines()[int(at[1]) - 1] if at else ""
+    header = re.match(r"\s*\[\[?([^\[\]]*)\]", line)
+    name = re.sub(r"[\s\"']", "", header[1]) if header else ""
+    return f"; several are written [[{name}]], each of them" if name in _SEVERAL else ""
+
+
 def read_run_file(path: str | os.PathLike[str], settings: Sequence[str] = ()) -> RunFile:
     """Read and check a run file.
 
@@ -266,7 +279,8 @@ def read_run_file(path: str | os.PathLike[str], settings: Sequence[str] = ()) ->
         raise ArgumentError(str(path), "be a text file in UTF-8", found) from None
     except tomllib.TOMLDecodeError as error:
         message = one_line(error)
-        raise ArgumentError(str(path), "be a TOML file", message[:1].lower() + message[1:]) from None
+        found = message[:1].lower() + message[1:] + _several(text, message)
+        raise ArgumentError(str(path), "be a TOML file", found) from None
     except ValueError as error:  # an integer of thousands of digits, a date that is none
         found = "an integer has thousands of digits" if "digits" in str(error) else one_line(error)
         raise ArgumentError(str(path), "be a TOML file", found) from None

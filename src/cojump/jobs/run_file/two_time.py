@@ -87,10 +87,7 @@ class TwoTimeSection:
 
         label = f"[{self.section}]"
         made = tuple(self._acting(f"{label} {key}", key, value, point.model) for key, value in self.acting.items())
-        words = tuple(
-            value if isinstance(value, str) else letter
-            for letter, value in zip("AB", self.acting.values(), strict=False)
-        )
+        words = tuple(_words(value) or letter for letter, value in zip("AB", self.acting.values(), strict=False))
         try:
             return AskedTwoTime.made(
                 point,
@@ -244,10 +241,21 @@ def _read_name(section: Section, acting: Mapping[str, Any]) -> str:
             rule = "be a text of 1 to 100 printable characters"
             raise ArgumentError(section.label("name"), rule, f"it is {show(name)}")
         return name
-    if not all(isinstance(value, str) for value in acting.values()):
+    words = [_words(value) for value in acting.values()]
+    if not all(words):
         rule = "be given where an average is written as numbers"
         raise ArgumentError(section.label("name"), rule, "it is missing")
-    return f"g2 {acting['g2']}" if "g2" in acting else f"{acting['first']}, {acting['second']}"
+    return f"g2 {words[0]}" if "g2" in acting else ", ".join(words)
+
+
+def _words(value: str | Mapping[str, Any]) -> str:
+    """An average as results call it: a label, or what acts on each block and mode by its name; "" of numbers."""
+    if isinstance(value, str):
+        return value
+    if not all(isinstance(x, str) for x in value.values()):
+        return ""
+    parts = [f"{block}.{x}" for block, x in value.items()]
+    return parts[0] if len(parts) == 1 else f"({' + '.join(parts)})"
 
 
 def _read_delays(section: Section) -> tuple[float, ...]:
