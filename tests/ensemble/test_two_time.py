@@ -52,6 +52,22 @@ def test_one_trajectory_has_no_error():
     assert found.uncertain.all()
 
 
+def test_an_error_of_zero_is_known_at_the_start_alone():
+    """Atoms that hardly ever jump: ten trajectories do not differ, which tells nothing of how far others would."""
+    jumps = [cj.CollectiveJump({"p": LOWER}, 1e-6)]
+    model = cj.Model([cj.Block("p", 3)], [cj.OneBody(X, "p")], jumps)
+    state = cj.tilted(model, 1.1, 0.4)
+    found = cj.two_time(model, state, [0.0, 0.5], "p.z", "p.plus", n_traj=10, seed=3)
+    assert (found.connected_stderr < 1e-15).all()
+    np.testing.assert_array_equal(found.uncertain, [False, True])
+    assert (found.samples == found.samples[0]).all(), "the case is about samples that are all the same"
+    light = cj.g2(model, state, [0.0, 0.5], 0, n_traj=10, seed=3)
+    np.testing.assert_array_equal(light.uncertain, [False, True])
+    often = cj.g2(MODEL, STATE, TAUS, "c", start=0.3, n_traj=60, seed=7)
+    assert not often.uncertain.any()
+    assert cj.g2(MODEL, STATE, TAUS, "c", start=0.3, n_traj=1, seed=7).uncertain.all()
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [
@@ -78,7 +94,7 @@ def test_what_breaks_a_rule_is_refused_in_one_line(change, match):
     [
         (0, UnsupportedError, "g² is of modes and collective jumps that are averages, but jumps.0. is a local one"),
         (3, ArgumentError, "`of` must be"),
-        ("d", ArgumentError, "`of` must be one of the modes"),
+        ("d", ArgumentError, r"`of` must name a mode or a jump \(c, loss\), be the place of a jump, or an average"),
         ({"p": Z, "q": Z}, UnsupportedError, "g² is of blocks and modes that are coupled"),
     ],
 )

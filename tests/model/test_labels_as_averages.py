@@ -29,6 +29,7 @@ def start(built):
         ("ladder.n1", {"ladder": np.diag([0, 1, 0])}),
         ("ladder.y12", {"ladder": np.array([[0, 0, 0], [0, 0, -1j], [0, 1j, 0]])}),
         ("half", {"spins": Z / 2}),
+        ("spins.plus", {"spins": cj.operators.sigma_plus}),
     ],
 )
 def test_a_label_is_its_matrices(label, matrices):
@@ -58,7 +59,7 @@ def test_quadratures_of_a_mode():
     state = cj.tilted(built, 0.3, 0.0)
     mode = built.modes[0].name
     exact = cj.master_equation(built, state, [0.0, 0.3])
-    for part, pair in ("x", (1, 0)), ("y", (0, 1)):
+    for part, pair in ("x", (1, 0)), ("y", (0, 1)), ("a", (1, 1j)), ("adag", (1, -1j)):
         found = exact.two_time(TAUS, f"{mode}.{part}", {mode: pair}).mean
         assert np.array_equal(found, exact.two_time(TAUS, {mode: pair}, {mode: pair}).mean)
 

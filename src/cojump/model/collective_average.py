@@ -112,6 +112,11 @@ def emitted(model: Model, of: object, name: str = "of") -> CollectiveAverage:
     elif isinstance(of, str) and of not in model.mode_names and of in model.by_label():
         return average_of(model, name, of)
     if isinstance(of, str):
+        known = list(dict.fromkeys([*model.mode_names, *(jump.name for jump in model.jumps if jump.name)]))
+        if of not in known:
+            rule = f"name a mode or a jump ({checks.named(known)}), be the place of a jump, or an average"
+            rule = rule if known else "be the place of a jump, or an average (no mode is there, and no jump has a name)"
+            raise ArgumentError(name, rule, f"it is {checks.shown(of)}{checks.suggestion(of, known)}")
         return CollectiveAverage(model, {}, {model.mode_index(of, name): (1.0 + 0j, 1j)})
     if not model.jumps:
         raise ArgumentError(name, "be a mode or an average (the model has no jumps)", f"it is {checks.shown(of)}")

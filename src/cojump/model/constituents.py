@@ -15,7 +15,7 @@ from ..tools import checks
 from ..tools.summaries import few
 from .blocks import Block
 from .modes import Mode
-from .operators import HERMITIAN, check_hermitian, labelled_basis, matrix_of
+from .operators import HERMITIAN, SIGMA_MINUS, SIGMA_PLUS, check_hermitian, labelled_basis, matrix_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,14 +172,23 @@ class Constituents:
     def by_label(self) -> dict[str, Mapping[str, ArrayLike]]:
         """{block: matrix} of every average that has a label, measured or not, and {mode: (c_x, c_y)} of modes.
 
-        Order parameters are averages, too.
+        Order parameters are averages, too; "spins.plus" and "spins.minus" are σ_+ and σ_- of two levels, "cavity.a" and
+        "cavity.adag" a/√N and a†/√N.
         """
         orders: Mapping[str, Any] = getattr(self, "order_parameters", {})
-        return {
+        found: dict[str, Mapping[str, ArrayLike]] = {
             **{o.label: {self.blocks[o.block].name: o.matrix} for o in self.all_averages()},
             **{q.label: {self.modes[q.mode].name: ((1.0, 0.0), (0.0, 1.0))[q.part]} for q in self.all_quadratures()},
             **{label: matrices for label, matrices in orders.items() if isinstance(matrices, Mapping)},
         }
+        for block in self.blocks:
+            if block.levels == 2:
+                ladder = {f"{block.name}.plus": SIGMA_PLUS, f"{block.name}.minus": SIGMA_MINUS}
+                found |= {label: {block.name: x} for label, x in ladder.items() if label not in found}
+        for mode in self.mode_names:
+            ladder_of_mode = {f"{mode}.a": (1.0, 1j), f"{mode}.adag": (1.0, -1j)}
+            found |= {label: {mode: pair} for label, pair in ladder_of_mode.items() if label not in found}
+        return found
 
     def in_matrices(self, name: str, average: object) -> Mapping[str, ArrayLike]:
         """{block: matrix} of an average that is given so, or by its label; raises ArgumentError about ``name``."""

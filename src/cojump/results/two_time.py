@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..measure.certainty import NOISE
 from ..theory.two_time import Coincidences, Spectrum, TwoTime, ratio
 from ..tools.numbers import format_value
 from ..tools.summaries import counted, facts, more
@@ -78,15 +79,21 @@ class SampledTwoTime(TwoTime):
 
     @property
     def uncertain(self) -> NDArray[np.bool_]:
-        """(T,) where fewer than 8 effective trajectories carry the spread of ``connected``: its error is not known."""
-        squares = np.abs(self._influences) ** 2
-        return (squares.sum(axis=0) ** 2 < _FEWEST * (squares**2).sum(axis=0)) | (self.n_traj < 2)
+        """(T,) where fewer than 8 effective trajectories carry the spread of ``connected``: its error is not known.
+
+        That is so, too, where no trajectory differs from another, except at t = 0: none may have jumped yet.
+        """
+        return _unknown(self._influences, np.abs(self._parts[0] + self.reference[-1] * self.reference[:-1]), self._at)
 
     def spectrum(self, omegas: ArrayLike, *, damping: float = 0.0) -> SampledSpectrum:
         """The half-sided Fourier transform of the connected function, with its error; see ``TwoTime.spectrum``."""
         checked, weights = self._transform(omegas, damping)
         errors = self.n_particles * error_of(self._influences @ weights.T)
         return SampledSpectrum(checked, weights @ self.connected, float(damping), self._tail(damping), errors)
+
+    @property
+    def _at(self) -> Array:
+        return (self.start or 0.0) + self.taus
 
     @property
     def _parts(self) -> tuple[Complex, Complex, Complex]:
@@ -161,18 +168,29 @@ class SampledCoincidences(Coincidences):
     @property
     def stderr(self) -> Array:
         """(T,) standard error of ``mean``: of a quotient of means, by the delta method."""
+        return error_of(self._influences)
+
+    @property
+    def uncertain(self) -> NDArray[np.bool_]:
+        """(T,) where fewer than 8 effective trajectories carry the spread of ``mean``; see ``SampledTwoTime``."""
+        influences = self._influences
+        return _unknown(influences - influences.mean(axis=0), np.abs(self.mean), (self.start or 0.0) + self.taus)
+
+    @property
+    def _influences(self) -> Array:
+        """(n_traj, T) what each trajectory adds to the quotient, to first order."""
         T = len(self.taus)
         x, a, b = self.samples[:, :T], self.samples[:, T:-1], self.samples[:, -1:]
         with np.errstate(divide="ignore", invalid="ignore"):
-            parts = x / (self.intensity * self.later) - self.mean * (a / self.later + b / self.intensity)
-        return error_of(parts)
+            made: Array = x / (self.intensity * self.later) - self.mean * (a / self.later + b / self.intensity)
+        return made
 
     def _lines(self) -> list[str]:
         lines = facts(
             ("trajectories", f"{self.n_traj:,}, seed {self.seed}"),
             ("g²", f"{format_value(self.mean[0], self.stderr[0])} first"),
         )
-        return lines + more(".taus, .mean, .stderr, .intensity, .later")
+        return lines + more(".taus, .mean, .stderr, .uncertain, .intensity, .later")
 
     def _title(self) -> str:
         return f"{super()._title()} ({counted(self.n_traj, 'trajectory', 'trajectories')})"
@@ -185,6 +203,16 @@ def coincidences_of(taus: Array, start: float, seed: int, tolerance: float, samp
     later, intensity = means[T:-1], float(means[-1])
     g2 = ratio(means[:T], intensity, later)
     return SampledCoincidences(taus, start, g2, intensity, later, len(samples), seed, tolerance, samples)
+
+
+def _unknown(influences: NDArray[Any], size: Array, times: Array) -> NDArray[np.bool_]:
+    """(T,) where a sample does not know the error of what it has added up, from deviations (n, T) from the mean."""
+    if len(influences) < 2:
+        return np.ones(len(times), dtype=bool)
+    squares = np.abs(influences) ** 2
+    few = ~(squares.sum(axis=0) ** 2 >= _FEWEST * (squares**2).sum(axis=0))
+    none = np.sqrt(squares.mean(axis=0)) <= NOISE * np.max(np.atleast_2d(size), axis=0)
+    return np.where(none, times > 0, few)
 
 
 def error_of(samples: NDArray[Any]) -> NDArray[Any]:

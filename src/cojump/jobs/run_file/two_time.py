@@ -115,25 +115,12 @@ class TwoTimeSection:
                 raise ArgumentError(name, rule, f"it is {show(value)}{suggestion(value, known)}")
             return value
         if isinstance(value, str):
-            averages = _averages(model)
+            averages = model.by_label()
             if value not in averages:
                 rule = f"name an average among {named(list(averages))}"
                 raise ArgumentError(name, rule, f"it is {show(value)}{suggestion(value, averages)}")
             return averages[value]
         return {block: _matrix(f"{name}.{block}", block, x, model) for block, x in value.items()}
-
-
-def _averages(model: Model) -> dict[str, dict[str, Any]]:
-    """Everything that has a name: what results report, order parameters, and what takes one quantum or adds one."""
-    from ...model.operators import SIGMA_MINUS, SIGMA_PLUS
-
-    found: dict[str, dict[str, Any]] = {label: dict(parts) for label, parts in model.by_label().items()}
-    for block in model.blocks:
-        if block.levels == 2:
-            found |= {f"{block.name}.plus": {block.name: SIGMA_PLUS}, f"{block.name}.minus": {block.name: SIGMA_MINUS}}
-    for mode in model.mode_names:
-        found |= {f"{mode}.a": {mode: (1, 1j)}, f"{mode}.adag": {mode: (1, -1j)}}
-    return found
 
 
 def _matrix(name: str, block: str, x: Any, model: Model) -> Any:
@@ -145,7 +132,7 @@ def _matrix(name: str, block: str, x: Any, model: Model) -> Any:
         return np.array(x)
     own = {
         label.removeprefix(f"{block}."): parts[block]
-        for label, parts in _averages(model).items()
+        for label, parts in model.by_label().items()
         if label.startswith(f"{block}.") and parts.keys() == {block}
     }
     if x not in own:
