@@ -18,6 +18,7 @@ REFUSES = {
     "theory.spectrum.slow_modes.slowest": "There is a spectrum",
     "theory.spectrum.stationary.stationary": "There are stationary states",
     "theory.spectrum.switching.switching": "There are rates of switching",
+    "theory.conditional.conditional": "There are conditional states",
     "ensemble.cloning.clones": "Biased ensembles are those",
     "theory.tilted_generator.theta": "There is θ(s)",
     "theory.steady_state.steady_state": "There are steady states",

@@ -18,6 +18,7 @@ from cojump.errors import ArgumentError
 from cojump.jobs.run_file import read_run_file
 from cojump.jobs.run_file.run_section import OPTIONS, RunSection
 from cojump.jobs.run_file.templates import TEMPLATES, run_file_for
+from cojump.jobs.run_file.two_time import KEYS as TWO_TIME_KEYS
 from tests.support.run_files import TILTED, flips, text_of
 
 BASE = {
@@ -706,8 +707,11 @@ def test_any_value_is_read_or_refused(read, data):
 
 
 def test_the_documented_keys_are_the_options():
-    """Each option of ``[run]`` has its row in docs/run_file.md, in the words of its declaration."""
+    """Each option of ``[run]`` has its row in docs/run_file.md, as declared; so have the keys of others."""
     page = (Path(__file__).parents[2] / "docs" / "run_file.md").read_text(encoding="utf-8")
+    page, _, two_time = page.partition("\n## [two_time]\n")
+    documented = [key for cell in re.findall(r"^\| (`[^|]*`) \|", two_time, re.MULTILINE) for key in cell.split(", ")]
+    assert {key.strip("`") for key in documented} == set(TWO_TIME_KEYS)
     rows = re.findall(r"^\| `(\w+)` \| (\S*) ?\| (.*) \|$", page, re.MULTILINE)
     assert [key for key, _, _ in rows] == list(OPTIONS)
     for item, (key, default, text) in zip(fields(RunSection), rows, strict=True):
