@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import signal
 
 import numpy as np
@@ -103,7 +105,7 @@ def test_nothing_that_is_finished_is_lost(how, whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         if how == "told":
             Counted(patch, count, hit(signal.SIGTERM))
-            invoke("run", path, status=75)
+            assert "10 of 10 trajectories kept, 1 of 2 two-time functions done (" in invoke("run", path, status=75)[0]
         else:
             patch.setattr("cojump.jobs.directory._SHARE", 0)  # it takes no time here: each piece of work is written
             Counted(patch, count, hooks.gone)
@@ -112,7 +114,11 @@ def test_nothing_that_is_finished_is_lost(how, whole, tmp_path, monkeypatch):
     assert partial.two_time["spins.z, spins.minus"].sampled.n_traj == 11
     assert how == "killed" or 4 <= partial.two_time["light"].sampled.n_traj < 10
     shown = invoke("show", tmp_path / "results")[0]
-    assert "its two-time function light is not done" in shown
+    n = partial.two_time["light"].sampled.n_traj if "light" in partial.two_time else 0
+    assert f"its two-time function light is not done ({n} of 10 trajectories)" in shown
+    assert re.search(r"size = 6 +unfinished +10 +10 ", shown)
+    if how == "told":
+        assert json.loads((tmp_path / "results/checkpoint/status.json").read_text())["left"] > 0
     with monkeypatch.context() as patch:
         again = Counted(patch)
         invoke("run", path)

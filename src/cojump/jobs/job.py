@@ -28,7 +28,7 @@ from .failures import FailureRecord
 from .points import Plan, end_together, open_run_file, plan_together
 from .resume import carry_on, checked_contents, counted, is_complete, prepare_skeletons
 from .signals import Signals
-from .status import Status
+from .status import Status, behind_text
 from .two_time import TwoTimeWork
 from .unfinished import parameters_text
 
@@ -232,15 +232,17 @@ class _Run(Events):
         self._deadline: float | None = None
         if session is not None:
             self._folds = {i: session.folds[plan.keys[i]] for i in plan.points}
-            costs = {i: p.recipe.cost(float(p.times[-1])) for i, p in plan.points.items()}
-            self._status = Status(session.seat.directory, self._folds, costs, self._ranks.size, plan.keys)
-            self._deadline = None if run.walltime_seconds is None else began + run.walltime_seconds
-        seat = self._ranks.share(session.seat if session else None)
-        self._writer: ShardWriter = seat.writer(self._ranks.rank, run.checkpoint_seconds)
         self._seconds = run.checkpoint_seconds
         self._two_time = TwoTimeWork(
             plan, self._folds, self._ranks, self.stopping, self._droppable, self._write, self._do, self._seconds
         )
+        if session is not None:
+            costs = {i: p.recipe.cost(float(p.times[-1])) for i, p in plan.points.items()}
+            behind = self._two_time.behind
+            self._status = Status(session.seat.directory, self._folds, costs, self._ranks.size, plan.keys, behind)
+            self._deadline = None if run.walltime_seconds is None else began + run.walltime_seconds
+        seat = self._ranks.share(session.seat if session else None)
+        self._writer: ShardWriter = seat.writer(self._ranks.rank, self._seconds)
 
     def go(self) -> int:
         """Run what is missing; the exit status."""
@@ -295,6 +297,7 @@ class _Run(Events):
         _tell(session)
         if stopped:
             kept = kept_text(folds.values())
+            kept += behind_text(f for own in self._two_time.behind.values() for f in own.values())
             click.echo(
                 f"cojump: stopped ({name}){self._outlasting(name)}, {kept}; the same command goes on{self._advice()}"
             )

@@ -7,12 +7,13 @@ import json
 import os
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..ensemble.ordered_merge import Fold
+from ..tools.summaries import counted
 from ..tools.whole_files import MOST_BYTES, read_regular
 
 NAME = "status.json"
@@ -32,6 +33,44 @@ class _Progress:
     seconds: float = 0.0
 
 
+@dataclass
+class Behind:
+    """How far a two-time function of a point is, which is measured behind the trajectories of all points.
+
+    Attributes
+    ----------
+    of : int
+        Trajectories that it is to have.
+    cost : float
+        Of one of them with its branches, in the unit in which those of the run have theirs.
+    done : int
+        Trajectories that are there.
+    whole : bool
+        Whether it is all there, with its theory.
+    ran : int
+        Trajectories that were run now.
+    pace : float
+        Seconds of one of them on one rank; 0 as long as that is not known.
+    """
+
+    of: int
+    cost: float
+    done: int = 0
+    whole: bool = False
+    ran: int = 0
+    pace: float = 0.0
+
+
+def behind_text(functions: Iterable[Behind]) -> str:
+    """How many two-time functions are done, and how many of their trajectories are there; "" where there are none."""
+    every = list(functions)
+    if not every:
+        return ""
+    n, done = sum(f.whole for f in every), sum(f.done for f in every)
+    many = counted(len(every), "two-time function")
+    return f", {n} of {many} done ({done} of {sum(f.of for f in every)} trajectories)"
+
+
 class Status:
     """Gathers what rank 0 hears and writes it down now and then; only whole files are ever seen.
 
@@ -46,8 +85,10 @@ class Status:
         Number of ranks.
     keys : mapping of int to str
         What the points are known by; two may have names that look the same.
+    behind : mapping of int to mapping of str to Behind
+        The two-time functions of each point, which others keep up to date.
 
-    What is done behind the trajectories is written down as ``doing``; how long that takes is not known.
+    What is done behind the trajectories is written down as ``doing``. How long theory takes is not known.
     """
 
     def __init__(
@@ -57,8 +98,9 @@ class Status:
         costs: Mapping[int, float],
         size: int,
         keys: Mapping[int, str] | None = None,
+        behind: Mapping[int, Mapping[str, Behind]] | None = None,
     ) -> None:
-        self._keys = keys or {}
+        self._keys, self._behind = keys or {}, behind or {}
         self.doing = ""
         self._path, self._folds, self._costs = directory / NAME, folds, costs
         self._points = {i: _Progress() for i in folds}
@@ -102,14 +144,15 @@ class Status:
             "process": os.getpid(),
             "beat": self._beat,
             "elapsed": elapsed,
-            "left": None if self.doing else self._left(),
+            "left": self._left(),
             "doing": self.doing,
             "ranks": self._ranks,
+            "behind": sum(f.ran for functions in self._behind.values() for f in functions.values()),
             "points": [
                 {
                     "key": self._keys.get(i, ""),
                     "parameters": _plain(fold.skeleton.parameters),
-                    "state": _state(fold, self._points[i].ran),
+                    "state": _state(fold, self._points[i].ran, self._behind.get(i, {})),
                     "done": fold.n_done,
                     "folded": fold.n_traj,
                     "waits": fold.waits,
@@ -122,11 +165,12 @@ class Status:
 
     def _left(self) -> float | None:
         """Seconds of work that is left, shared by all ranks; None as long as nothing is known."""
-        measured = [(p.seconds, p.ran * self._costs[i]) for i, p in self._points.items() if p.ran]
-        work = sum(cost for _, cost in measured)
-        if not work:
+        functions = [f for i, own in self._behind.items() if self._folds[i].failure is None for f in own.values()]
+        per_cost = _per_cost([(p.seconds, p.ran * self._costs[i]) for i, p in self._points.items()])
+        of_functions = _per_cost([(f.pace * f.ran, f.cost * f.ran) for f in functions if f.pace])
+        per_cost, of_functions = per_cost or of_functions, of_functions or per_cost  # an earlier job has run the others
+        if per_cost is None or of_functions is None:
             return None
-        per_cost = sum(seconds for seconds, _ in measured) / work
         total = 0.0
         for i, fold in self._folds.items():
             if fold.finished or fold.failure is not None:
@@ -134,14 +178,26 @@ class Status:
             progress = self._points[i]
             each = progress.seconds / progress.ran if progress.ran else per_cost * self._costs[i]
             total += max(fold.goal.n_traj - fold.n_done, 0) * each
+        for f in functions:
+            total += max(f.of - f.done, 0) * (f.pace or of_functions * f.cost)
         return total / len(self._ranks)
 
 
-def _state(fold: Fold, ran: int) -> str:
+def _per_cost(measured: Sequence[tuple[float, float]]) -> float | None:
+    """Seconds per unit of cost; None as long as nothing is known."""
+    work = sum(cost for _, cost in measured)
+    return sum(seconds for seconds, _ in measured) / work if work else None
+
+
+TWO_TIME = "two-time"
+"""State of a point whose trajectories are all there, but not all of its two-time functions."""
+
+
+def _state(fold: Fold, ran: int, behind: Mapping[str, Behind]) -> str:
     if fold.failure is not None:
         return "failed"
     if fold.finished:
-        return "finished"
+        return "finished" if all(f.whole for f in behind.values()) else TWO_TIME
     return "running" if ran else "waiting"
 
 

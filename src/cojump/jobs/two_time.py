@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..tools.progress import make_progress
 from ..tools.terminal import tell
+from .status import Behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -57,6 +58,8 @@ class TwoTimeWork:
         Why functions of a point cannot be had, on rank 0.
     ran : int
         Trajectories that were run, on rank 0.
+    behind : dict of int to dict of str to Behind
+        How far the functions of each point are, on rank 0.
     """
 
     plan: Plan
@@ -69,6 +72,21 @@ class TwoTimeWork:
     seconds: float
     failures: dict[int, str] = field(default_factory=dict)
     ran: int = 0
+    behind: dict[int, dict[str, Behind]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for place, fold in self.folds.items():
+            self.behind[place] = {}
+            for asked in self.plan.two_time.get(place, ()):
+                point = self.plan.points[place]
+                cost = asked.relative_cost * point.recipe.cost(float(point.times[-1]))
+                self.behind[place][asked.name] = Behind(asked.n_traj, cost)
+                self._count(asked, place, fold.skeleton.two_time.get(asked.name))
+
+    def _count(self, asked: AskedTwoTime, place: int, found: MeasuredTwoTime | None) -> None:
+        """Note how far a function is."""
+        own = self.behind[place][asked.name]
+        own.done, own.whole = 0 if found is None else found.sampled.n_traj, asked.is_done(found)
 
     def left(self) -> bool:
         """Whether anything is missing of the points whose trajectories are all there."""
@@ -97,9 +115,15 @@ class TwoTimeWork:
         name = f'"{asked.name}" of {self.plan.title(place)}'
         progress = make_progress(sys.stderr, f"trajectories of {name}") if chief else None
         last = time.monotonic()
+        first: tuple[int, float] | None = None  # the kernels are compiled then
 
         def came(found: Callable[[], MeasuredTwoTime], n: int) -> None:
-            nonlocal last
+            nonlocal last, first
+            first = first or (n, time.monotonic())
+            own = self.behind[place][asked.name]
+            own.done, own.ran = n, own.ran + n - own.done
+            if n > first[0]:
+                own.pace = self.ranks.size * (time.monotonic() - first[1]) / (n - first[0])
             self.doing(f"two-time function {name}: {n:,} of {asked.n_traj:,} trajectories")
             if time.monotonic() - last >= self.seconds:
                 self._put(place, found())
@@ -133,6 +157,7 @@ class TwoTimeWork:
                 self._put(place, whole)
 
             stopped = not self.theory(f"in the theory of the two-time function {name}", complete)
+        self._count(asked, place, self.folds[place].skeleton.two_time.get(asked.name))
         self.doing("")
         self.write()
         return stopped

@@ -61,9 +61,16 @@ def missing_points(directory: Path, results: ResultSequence | None, *, failed_on
             lines.append(f"failed: {name}: the reason was not written down; {count}")
         elif not failed_only:
             lacks = [] if result is None else note.lacks(result)
-            more = [f"it needs {waits}"] * bool(waits) + [f"its two-time function {n} is not done" for n in lacks]
+            more = [f"it needs {waits}"] * bool(waits)
+            more += [f"its two-time function {n} is not done ({_of_function(n, result, note)})" for n in lacks]
             lines.append("; ".join([f"unfinished: {name}: {why}; {count}", *more]))
     return [one_line(line) for line in lines]
+
+
+def _of_function(name: str, result: Result | None, note: Note) -> str:
+    """How many trajectories of a two-time function are there."""
+    there = 0 if result is None or name not in result.two_time else result.two_time[name].sampled.n_traj
+    return f"{there} of {note.two_time[name]} trajectories"
 
 
 def is_unfinished(directory: Path, results: ResultSequence) -> bool:
@@ -134,16 +141,17 @@ def last_status(directory: Path, results: ResultSequence | None) -> tuple[dict[s
     if found is None or found[0]["state"] != "running" or held(directory):
         return found
     try:
-        folds = folds_in(directory)
+        folds, manifest = folds_in(directory), _by_key(load(directory / DIRECTORY / MANIFEST))
     except StorageError:  # the fold says what is wrong
         return found
-    there = {key: result.n_traj for key, (result, _) in _by_key(results).items()}
-    points = []
+    stored, points = _by_key(results), []
+    there = {key: result.n_traj for key, (result, _) in stored.items()}
+    lacking = {key for key, (r, note) in manifest.items() if note and note.lacks(stored.get(key, (r, None))[0])}
     for point in found[0]["points"]:
         key = _known_by(point)
         fold = folds.get(key)
         if fold is not None and point["state"] != "failed":
-            state = "finished" if fold.finished else "unfinished"
+            state = "finished" if fold.finished and key not in lacking else "unfinished"
             counts = {"done": fold.n_done, "folded": there.get(key, 0), "foldable": fold.n_traj}
             point = {**point, "state": state, **counts, "waits": fold.waits}
         points.append(point)

@@ -272,7 +272,7 @@ def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Consol
     else:
         state = f"{status['state']} {duration(age)} ago; the same command goes on"
     ranks, elapsed = status["ranks"], max(status["elapsed"], 1e-9)
-    ran = sum(n for n, _ in ranks)
+    ran, behind = sum(n for n, _ in ranks), int(status.get("behind", 0))
     left = status["left"]
     _print_facts(
         console,
@@ -280,8 +280,8 @@ def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Consol
             "job": str(path),
             "state": state,
             "elapsed": duration(elapsed),
-            "rate": f"{ran} trajectories by {len(ranks)} rank{'' if len(ranks) == 1 else 's'}, "
-            f"{per_second(ran / elapsed)}",
+            "rate": f"{ran} trajectories{f' and {behind} of two-time functions' * bool(behind)} by {len(ranks)} "
+            f"rank{'' if len(ranks) == 1 else 's'}, {per_second((ran + behind) / elapsed)}",
             **({"doing": str(status["doing"])} if alive and status.get("doing") else {}),
             "left": "unknown" if left is None else f"about {duration(left)}",
         },
@@ -304,6 +304,8 @@ def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Consol
     for name, n, busy in rows_of_ranks(ranks):
         table.add_row(name, f"{min(busy / elapsed, 1):.0%}", f"{n:g}", per_second(n / elapsed))
     print_table(console, table)
+    if behind:
+        console.print("busy and trajectories of ranks are without two-time functions", markup=False, soft_wrap=True)
 
 
 def rows_of_ranks(ranks: Sequence[Sequence[float]]) -> list[tuple[str, float, float]]:
