@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,8 +15,12 @@ from cojump.jobs.points import open_run_file, point_of, two_time_of
 from cojump.jobs.run_file.templates import run_file_for
 from cojump.report.canvas import style
 from cojump.report.page import page
-from cojump.report.tables import tables_of
-from cojump.report.two_time import two_time_figure
+from cojump.report.plan import Plan
+from cojump.report.summary import summary_lines
+from cojump.report.tables import captions_of, tables_of
+from cojump.report.two_time import _letters, _of_spectrum_tails, _spectrum_flags, formula_of, two_time_figure
+from cojump.tools.half_sided import half_sided
+from cojump.tools.numbers import format_value
 from tests.mpi import digests
 from tests.storage.test_forged_files import forged
 from tests.support import hooks
@@ -311,7 +316,7 @@ def test_the_report_draws_and_tabulates_them(whole, tmp_path):
     labels = [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes if axes.axison]
     formula = r"$\,N\,\langle m_z(s+\tau)\,m_-(s)\rangle_c$"
     tau, omega = r"$\tau$", r"$\omega$"
-    spectrum = (omega, r"Re$\,S(\omega)$")
+    spectrum = (omega, r"Re$\,S(\omega)$, damping 0.1")
     assert labels == [(tau, "Re" + formula), (tau, "Im" + formula), spectrum, (tau, r"$g^{(2)}(\tau)$")]
     sampled = result.two_time["spins.z, spins.minus"]
     drawn = [line.get_ydata() for line in figure.axes[0].lines]
@@ -319,7 +324,29 @@ def test_the_report_draws_and_tabulates_them(whole, tmp_path):
         assert any(np.array_equal(line, wanted.real) for line in drawn)
     texts = [text.get_text() for text in figure.legends[0].get_texts()]
     assert {"exact", r"$N\to\infty$", "±2 s.e."} <= set(texts)
-    tables = [str(t.title) for t in tables_of(result, False)]
+    influences = sampled.sampled._influences @ half_sided(DELAYS, sampled.omegas, 0.1).T
+    squares = np.abs(influences) ** 2
+    flags = squares.sum(axis=0) ** 2 < 8 * (squares**2).sum(axis=0)
+    assert np.array_equal(_spectrum_flags(sampled, sampled.omegas), flags)
+    sizes = np.abs(sampled.sampled.connected) * np.exp(-0.1 * DELAYS)
+    tail = f"the function times exp(-0.1 τ), its damping, is still {sizes[-1] / sizes.max():.2g} of its largest value"
+    assert tail in figure.get_supxlabel().replace("\n", " ")
+    whole = sampled.sampled.connected * [1, 1, 1, 0]
+    less = replace(sampled, sampled=replace(sampled.sampled, connected=whole))
+    points = [replace(result, parameters={"omega": w}, two_time={less.name: f}) for w, f in enumerate((sampled, less))]
+    (note,) = _of_spectrum_tails(Plan.of(points), less.name)  # of the worst point, not of the last
+    assert note.endswith(f"{tail} at omega = 0, the most of 2 points")
+    of = ("cavity.adag", "cavity.a")
+    assert _letters([result], of) == [r"(a^\dagger/\sqrt{N})", r"(a/\sqrt{N})"]
+    assert formula_of(result, of) == "<(cavity.a†/√N)(s+τ) (cavity.a/√N)(s)>"
+    assert formula_of(result, ("(cavity.a + spins.z)", "spins.x")) == "<(cavity.a/√N + spins.z)(s+τ) spins.x(s)>"
+    made = tables_of(result, False)
+    tables = [str(t.title) for t in made]
+    peak = made[tables.index("S(ω) of spins.z, spins.minus, damping 0.1 where |Re S| is largest, of 3 frequencies")]
+    place = np.argmax(np.abs(sampled.spectrum.mean.real))
+    value, error = sampled.spectrum.mean.real[place], sampled.spectrum.stderr.real[place]
+    assert next(peak.columns[1].cells) == format_value(value, error, bool(flags[place]))
+    assert any("diff. = (value - exact)" in caption for caption in captions_of([result], made))
     assert "N (<spins.z(s+τ) spins.minus(s)> connected), s = 0.5, 11 trajectories" in tables
     assert "g²(τ) of decay, s = 0.5, 10 trajectories" in tables
     with style():
@@ -335,6 +362,8 @@ def test_points_of_a_sweep_are_its_curves(tmp_path):
     invoke("run", path)
     results = cj.load(tmp_path / "results")
     figure = two_time_figure(results)
+    lines = summary_lines(Plan.of(results), 4, ["spins.z"])
+    assert 'two-time function "spins.z, spins.z": two_time.png, and the tables of --full' in lines
     assert [axes.get_title() for axes in figure.axes[:2]] == [r"$\omega = 0.5$", r"$\omega = 1$"]
     assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == ["$N = 4$", "$N = 6$"]
 

@@ -224,8 +224,8 @@ _CAPTIONS = {
     "averages": "Averages against time, and below them their difference from mean field. Bands are two standard "
     "errors; thin lines are single trajectories.",
     "two_time": "Two-time functions N (<A(s+τ)B(s)> - <A(s+τ)><B(s)>) and g²(τ) against the delay, and the half-sided "
-    "Fourier transform S(ω) of the former. Bands are two standard errors. Dotted: exact, from the master equation; "
-    "dashed: the limit N → ∞.",
+    "Fourier transform S(ω) of the former, times exp(-damping τ) where its axis names a damping. Bands are two "
+    "standard errors. Dotted: exact, from the master equation; dashed: the limit N → ∞.",
     "deviation": "The distance from mean field E_N(t), and N·E_N(t): all N fall together where mean field holds.",
 }
 

@@ -15,7 +15,7 @@ from ..results.result import Result
 from ..tools.numbers import format_difference, format_number, format_value
 from .console import UNBOUNDED, plain_table, print_table
 from .plan import SIZE, Plan, even_choice, in_words, value_of
-from .two_time import two_time_refusals
+from .two_time import two_time_refusals, where_two_times_are
 from .values import Last, curve_of, last_deviation, last_values, time_in_words
 
 _ROWS = 40
@@ -105,6 +105,7 @@ def summary_lines(plan: Plan, rows: int, labels: Sequence[str]) -> list[str]:
         lines.append(f"no room for {', '.join(rest[:6])}{' ...' * (len(rest) > 6)}: --averages chooses, --full has all")
     if plan.left_out:
         lines.append(f"{plan.left_out}; --averages LABEL shows it all the same")
+    lines += where_two_times_are(plan.results)
     lines += refusals(plan)
     lines += poorest(plan)
     lines.append("every point by itself, and whatever else was measured: --full, or report.html")

@@ -34,7 +34,13 @@ _CUMULANTS = ("mean", "variance", "third cumulant", "fourth cumulant")
 
 _CAPTION = (
     "difference (diff.) = (value - mean field) / standard error. It holds the physical part of order 1/N beside the "
-    "noise; behind mean field + δ/N, if there, only what is of order 1/N²."
+    "noise; behind mean field + δ/N, if there, only what is of order 1/N². Of N·E_N diff. is "
+    "from its limit N → ∞."
+)
+
+_CAPTION_OF_TWO_TIMES = (
+    "Of two-time functions, g² and spectra diff. = (value - exact) / standard error, of real parts; exact is from the "
+    "master equation. A spectrum has that of the function times exp(-damping τ)."
 )
 
 
@@ -107,6 +113,8 @@ def tables_of(result: Result, all_times: bool, labels: Sequence[str] | None = No
 def captions_of(results: Sequence[Result], tables: Sequence[Table]) -> list[str]:
     """What has to be said below tables of these results."""
     captions = [_CAPTION]
+    if any(r.two_time for r in results):
+        captions.append(_CAPTION_OF_TWO_TIMES)
     if any(map(_is_marked, tables)):
         captions.append(_UNCERTAIN)
     if any(result.moments.tails is None for result in results):

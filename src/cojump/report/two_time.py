@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from rich.table import Table
 
-from ..results.measured_two_time import MeasuredTwoTime
+from ..results.measured_two_time import MeasuredTwoTime, title_of
 from ..results.result import Result
 from ..results.two_time import SampledCoincidences, SampledTwoTime
 from ..theory.two_time import Coincidences, TwoTime
+from ..tools.half_sided import half_sided
 from ..tools.numbers import format_difference, format_number, format_value
 from ..tools.types import Array
 from .canvas import (
@@ -32,9 +33,9 @@ from .canvas import (
     uncertain_mark,
 )
 from .console import plain_table
-from .curves import MOST_NAMED, draw_lines
+from .curves import MOST_NAMED, draw_lines, is_mode
 from .legends import finish, of_errors
-from .plan import PANELS, Plan, even_choice
+from .plan import PANELS, Plan, even_choice, in_words, value_of
 
 _FUNCTIONS = 4
 """Functions of a run that are drawn."""
@@ -86,14 +87,14 @@ def two_time_figure(results: Sequence[Result], plan: Plan | None = None) -> Figu
     if len(groups) < len(plan.panels()):
         notes.append(f"{len(groups)} of {len(plan.panels())} panels are drawn; --select chooses others")
     scale = Scale(plan.values(plan.curves()), MOST_NAMED)
-    parts = {name: _parts([r.two_time[name] for r in plan.results if name in r.two_time]) for name in shown}
+    parts = {name: _parts([r for r in plan.results if name in r.two_time], name) for name in shown}
     if len(groups) == 1:
         rows = _packed([[(name, part, groups[0]) for part in parts[name]] for name in shown])
     else:
         rows = [[(name, part, group) for group in groups] for name in shown for part in parts[name]]
     columns = max(map(len, rows))
     figure, grid = panels(0.5 + 2.2 * len(rows), len(rows), columns, [1.0] * len(rows), sharex=False)
-    before = ""
+    before, flags = "", []
     for number, (line, row) in enumerate(zip(grid, rows, strict=True)):
         for axes in line[len(row) :]:
             axes.set_axis_off()
@@ -101,7 +102,7 @@ def two_time_figure(results: Sequence[Result], plan: Plan | None = None) -> Figu
             axes, first = line[column], column == 0
             for r in own:
                 if name in r.two_time:
-                    _draw(axes, part, r.two_time[name], scale[plan.place(r, plan.curves())])
+                    flags.append(_draw(axes, part, r.two_time[name], scale[plan.place(r, plan.curves())]))
             _draw_limit(
                 axes, part, [(r.two_time[name], scale[plan.place(r, plan.curves())]) for r in own if name in r.two_time]
             )
@@ -120,8 +121,8 @@ def two_time_figure(results: Sequence[Result], plan: Plan | None = None) -> Figu
                 axes.set_title(plain(f"{one.name}, s = {one.sampled.start:g}"), loc="left", parse_math=False)
             before = name
     every = [r.two_time[name] for r in plan.results for name in shown if name in r.two_time]
-    notes += _of_spectra(every)
-    finish(figure, grid, plan, scale, [*_of_theory(every), *of_errors(plan), *_of_doubts(every)], notes)
+    notes += [note for name in shown for note in _of_spectrum_tails(plan, name)]
+    finish(figure, grid, plan, scale, [*_of_theory(every), *of_errors(plan), *uncertain_mark(flags)], notes)
     return figure
 
 
@@ -136,27 +137,68 @@ def _packed(rows: Sequence[list[Any]]) -> list[list[Any]]:
     return made
 
 
-def _parts(functions: Sequence[MeasuredTwoTime]) -> list[_Part]:
+def _parts(results: Sequence[Result], called: str) -> list[_Part]:
     """What is drawn of a function, of all points together."""
+    functions = [r.two_time[called] for r in results]
     one = functions[0]
     if one.is_g2:
         return [_Part("$g^{(2)}(\\tau)$", "$\\tau$", _of_g2, _theory_of_g2, level=1.0)]
-    name = "$\\,N\\,\\langle {}(s+\\tau)\\,{}(s)\\rangle_c$".format(*_letters(one.of))
+    name = "$\\,N\\,\\langle {}(s+\\tau)\\,{}(s)\\rangle_c$".format(*_letters(results, one.of))
     made = [_Part(f"Re{name}", "$\\tau$", _component("real"), _theory_component("real"), level=0.0)]
     if any(_is_complex(f) for f in functions):
         made.append(_Part(f"Im{name}", "$\\tau$", _component("imag"), _theory_component("imag"), level=0.0))
     if any(len(f.omegas) for f in functions):
-        made.append(_Part("Re$\\,S(\\omega)$", "$\\omega$", _of_spectrum, _theory_of_spectrum, level=0.0))
+        label = f"Re$\\,S(\\omega)${_damped([f.damping for f in functions if len(f.omegas)])}"
+        made.append(_Part(label, "$\\omega$", _of_spectrum, _theory_of_spectrum, level=0.0))
     return made
 
 
-def _letters(of: Sequence[str]) -> list[str]:
+def _damped(dampings: Sequence[float]) -> str:
+    """The damping of a spectrum, where it has one: e^{-γτ} is in it beside the function."""
+    every = sorted(set(dampings))
+    return f", damping {' or '.join(f'{d:g}' for d in every)}" if any(every) else ""
+
+
+_QUANTA = {"a": "a", "adag": "a†", "x": "Re a", "y": "Im a"}
+"""What is divided by √N to be the average of a mode."""
+
+
+def _of_mode(results: Sequence[Result], label: str) -> str:
+    """What an average of a mode has beside its 1/√N; "" of all others."""
+    end = label.rpartition(".")[2]
+    if "." not in label or label.startswith("(") or (end in ("x", "y") and not is_mode(results, label)):
+        return ""
+    return _QUANTA.get(end, "")
+
+
+def formula_of(result: Result, of: Sequence[str]) -> str:
+    """A two-time function or g² in a formula, with the 1/√N that averages of modes have: N <...> has no other N."""
+    written = []
+    for label in of:
+        parts = label[1:-1].split(" + ") if label.startswith("(") and label.endswith(")") else [label]
+        for place, part in enumerate(parts):
+            if len(of) == 2 and (quantum := _of_mode([result], part)):
+                mode = f"{part.rpartition('.')[0]}.{quantum.split()[-1]}/√N"
+                parts[place] = f"{quantum.split()[0]} {mode}" if " " in quantum else mode
+        whole = " + ".join(parts)
+        written.append(f"({whole})" if whole != label else label)
+    return title_of(written)
+
+
+def _letters(results: Sequence[Result], of: Sequence[str]) -> list[str]:
     """A and B as a formula has them, where their names are those of cojump."""
-    endings = {"plus": "m_+", "minus": "m_-", "a": "a", "adag": "a^\\dagger"}
+    endings = {"plus": "m_+", "minus": "m_-"}
     made = []
     for label, letter in zip(of, "AB", strict=True):
         end = label.rpartition(".")[2]
-        if "." in label and end in ("x", "y", "z"):
+        if label.startswith("("):
+            made.append(letter)
+        elif quantum := _of_mode(results, label):
+            written = (
+                quantum.replace("†", "^\\dagger").replace("Re ", "\\mathrm{Re}\\,").replace("Im ", "\\mathrm{Im}\\,")
+            )
+            made.append(f"({written}/\\sqrt{{N}})")
+        elif "." in label and end in ("x", "y", "z"):
             made.append(f"m_{end}")
         elif "." in label and end in endings:
             made.append(endings[end])
@@ -174,7 +216,9 @@ def _is_complex(found: MeasuredTwoTime) -> bool:
 
 def _of_g2(found: MeasuredTwoTime) -> _Line | None:
     sampled = found.sampled
-    return _Line(sampled.taus, sampled.mean, sampled.stderr) if isinstance(sampled, SampledCoincidences) else None
+    if not isinstance(sampled, SampledCoincidences):
+        return None
+    return _Line(sampled.taus, sampled.mean, sampled.stderr, sampled.uncertain)
 
 
 def _theory_of_g2(found: MeasuredTwoTime, theory: Any) -> _Line | None:
@@ -200,7 +244,20 @@ def _theory_component(part: str) -> Callable[[MeasuredTwoTime, Any], _Line | Non
 
 def _of_spectrum(found: MeasuredTwoTime) -> _Line | None:
     spectrum = found.spectrum
-    return None if spectrum is None else _Line(spectrum.omegas, spectrum.mean.real, spectrum.stderr.real)
+    if spectrum is None:
+        return None
+    return _Line(spectrum.omegas, spectrum.mean.real, spectrum.stderr.real, _spectrum_flags(found, spectrum.omegas))
+
+
+def _spectrum_flags(found: MeasuredTwoTime, omegas: Array) -> Any:
+    """Where the error of a spectrum is uncertain: each trajectory is transformed by itself, judged as at a delay."""
+    f = found.sampled
+    assert isinstance(f, SampledTwoTime)
+    T, weights = len(f.taus), half_sided(f.taus, omegas, found.damping).T
+    samples = np.hstack([f.samples[:, :T] @ weights, f.samples[:, T:-1] @ weights, f.samples[:, -1:]])
+    reference = np.append(f.reference[:-1] @ weights, f.reference[-1])
+    # a frequency of 0 is no time 0, where every trajectory is the same
+    return replace(f, taus=np.ones(len(omegas)), samples=samples, reference=reference).uncertain
 
 
 def _theory_of_spectrum(found: MeasuredTwoTime, theory: Any) -> _Line | None:
@@ -208,14 +265,15 @@ def _theory_of_spectrum(found: MeasuredTwoTime, theory: Any) -> _Line | None:
     return None if spectrum is None else _Line(spectrum.omegas, spectrum.mean.real)
 
 
-def _draw(axes: Axes, part: _Part, found: MeasuredTwoTime, colour: Any) -> None:
-    """The curve of a point with its band, and the exact one."""
+def _draw(axes: Axes, part: _Part, found: MeasuredTwoTime, colour: Any) -> Any:
+    """The curve of a point with its band, and the exact one; where its errors are uncertain."""
     line = part.sampled(found)
     if line is not None and line.error is not None:
         band(axes, line.x, line.value, line.error, line.flags, colour)
     exact = part.theory(found, found.exact)
     if exact is not None:
         axes.plot(exact.x, exact.value, color=darker(colour), linestyle=DOTS, linewidth=1.2, zorder=5)
+    return None if line is None else line.flags
 
 
 def _draw_limit(axes: Axes, part: _Part, functions: Sequence[tuple[MeasuredTwoTime, Any]]) -> None:
@@ -239,35 +297,62 @@ def _of_theory(functions: Sequence[MeasuredTwoTime]) -> list[Any]:
     return made
 
 
-def _of_doubts(functions: Sequence[MeasuredTwoTime]) -> list[Any]:
-    return uncertain_mark([f.sampled.uncertain for f in functions if isinstance(f.sampled, SampledTwoTime)])
-
-
-def _of_spectra(functions: Sequence[MeasuredTwoTime]) -> list[str]:
-    """A note where a function had not decayed at its last delay."""
-    tails = {f.name: f.spectrum.tail for f in functions if f.spectrum is not None}
-    return [
-        f"spectrum of {plain(name)}: the function is still {tail:.2g} of its largest value at the last delay"
-        for name, tail in tails.items()
-        if tail > _TAIL
-    ]
+def _of_spectrum_tails(plan: Plan, name: str) -> list[str]:
+    """A note where a function had not decayed at its last delay: about the point where it is worst."""
+    functions = [(r, r.two_time[name]) for r in plan.results if name in r.two_time]
+    found = [(f.spectrum.tail, f.damping, r) for r, f in functions if f.spectrum is not None]
+    if not found:
+        return []
+    tail, damping, r = max(found, key=lambda row: row[0])
+    if tail <= _TAIL:
+        return []
+    what = f"the function times exp(-{damping:g} τ), its damping," if damping else "the function"
+    where = in_words([(key, value_of(r, key)) for key in plan.varying])
+    where = f" at {where}, the most of {len(found)} points" if len(found) > 1 and where else ""
+    return [f"spectrum of {plain(name)}: at the last delay {what} is still {tail:.2g} of its largest value{where}"]
 
 
 def two_time_tables(result: Result, rows_of: Callable[[int], list[int]]) -> Iterator[Table]:
     """A table of each function of a point; ``rows_of`` chooses among so many delays."""
     for found in result.two_time.values():
         f = found.sampled
-        title = f"{found.title}, s = {f.start:g}, {f.n_traj:,} trajectories"
+        formula, rest = formula_of(result, found.of), f", s = {f.start:g}, {f.n_traj:,} trajectories"
         rows = rows_of(len(f.taus))
         if isinstance(f, SampledCoincidences):
-            table = plain_table(title, "", "τ", "g² ± error", *(["exact", "diff."] if found.exact is not None else []))
+            table = plain_table(
+                formula + rest, "", "τ", "g² ± error", *(["exact", "diff."] if found.exact is not None else [])
+            )
         else:
             heads = ["τ", "real ± error"] + ["imaginary ± error"] * _is_complex(found)
             heads += ["exact", "diff."] * (found.exact is not None) + ["N → ∞"] * (found.limit is not None)
-            table = plain_table(f"N ({title.partition(', s')[0]} connected), s{title.partition(', s')[2]}", "", *heads)
+            table = plain_table(f"N ({formula} connected){rest}", "", *heads)
         for row in rows:
             table.add_row(*_cells(found, row))
         yield table
+        if found.spectrum is not None:
+            yield _peak_table(found)
+
+
+def _peak_table(found: MeasuredTwoTime) -> Table:
+    """The frequency where the real part of a spectrum is largest, and how large it is there."""
+    spectrum = found.spectrum
+    assert spectrum is not None
+    place = int(np.argmax(np.abs(spectrum.mean.real)))
+    omega, value, error = (float(x[place]) for x in (spectrum.omegas, spectrum.mean.real, spectrum.stderr.real))
+    many, doubt = len(spectrum.omegas), bool(_spectrum_flags(found, spectrum.omegas[[place]])[0])
+    end = " (an end of them)" if many > 1 and place in (0, many - 1) else ""
+    cells = [f"{omega:.6g}{end}", format_value(value, error, doubt)]
+    exact, limit = found.spectrum_of(found.exact), found.spectrum_of(found.limit)
+    heads = ["ω", "Re S ± error"] + ["exact", "diff."] * (exact is not None) + ["N → ∞"] * (limit is not None)
+    if exact is not None:
+        known = float(exact.mean[place].real)
+        cells += [format_number(known, error), format_difference(value, known, error, doubt)]
+    if limit is not None:
+        cells.append(format_number(float(limit.mean[place].real), error))
+    which = f" where |Re S| is largest, of {many} frequencies" * (many > 1)
+    table = plain_table(f"S(ω) of {found.name}{_damped([found.damping])}{which}", "", *heads)
+    table.add_row(*cells)
+    return table
 
 
 def _cells(found: MeasuredTwoTime, row: int) -> list[str]:
@@ -282,14 +367,23 @@ def _cells(found: MeasuredTwoTime, row: int) -> list[str]:
         known = exact.connected[row].real if isinstance(exact, TwoTime) else np.nan
         real, spread = float(value.real), float(error.real)
     else:
-        real, spread, doubt = float(f.mean[row]), float(f.stderr[row]), False
-        cells.append(format_value(real, spread))
+        real, spread, doubt = float(f.mean[row]), float(f.stderr[row]), bool(f.uncertain[row])
+        cells.append(format_value(real, spread, doubt))
         known = exact.mean[row] if isinstance(exact, Coincidences) else np.nan
     if exact is not None:
         cells += [format_number(float(known), spread), format_difference(real, float(known), spread, doubt)]
     if found.limit is not None:
         cells.append(format_number(float(found.limit.connected[row].real), spread))
     return cells
+
+
+def where_two_times_are(results: Sequence[Result]) -> list[str]:
+    """Which two-time functions there are beside a table that has none, and where they are."""
+    names = list(dict.fromkeys(name for r in results for name in r.two_time))
+    if not names:
+        return []
+    listed = ", ".join(f'"{name}"' for name in names[:_FUNCTIONS]) + " ..." * (len(names) > _FUNCTIONS)
+    return [f"two-time function{'s' * (len(names) > 1)} {listed}: two_time.png, and the tables of --full"]
 
 
 def two_time_refusals(results: Sequence[Result]) -> list[str]:

@@ -27,7 +27,8 @@ def asked_two_times(points: Sequence[Sequence[AskedTwoTime]]) -> dict[str, str]:
         parts.append(f"each as long as {_span([f'{x:.2g}' for x in times], times)} of the run")
         parts.append(f"samples of {decimal(max(a.plan.nbytes for a in own))}")
         if len(one.omegas):
-            parts.append(f"spectrum at {counted(len(one.omegas), 'frequency', 'frequencies')}")
+            damped = f" with damping {one.damping:g}" * bool(one.damping)
+            parts.append(f"spectrum at {counted(len(one.omegas), 'frequency', 'frequencies')}{damped}")
         if one.exact:
             parts.append(_exactly([a.exact_size() for a in own]))
         facts[_CALLED if not number else f"{_CALLED} {number + 1}"] = "; ".join(parts)
