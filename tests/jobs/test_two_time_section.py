@@ -122,6 +122,10 @@ def test_nothing_that_is_finished_is_lost(how, whole, tmp_path, monkeypatch):
     n = partial.two_time["light"].sampled.n_traj if "light" in partial.two_time else 0
     assert f"its two-time function light is not done ({n} of 10 trajectories)" in shown
     assert re.search(r"size = 6 +unfinished +10 +10 ", shown)
+    folded = invoke("fold", tmp_path / "results", "-o", tmp_path / "folded.h5")[0]
+    assert (
+        f"10 of 10 trajectories in {tmp_path / 'folded.h5'}, 1 of 2 two-time functions done ({11 + n} of 21 " in folded
+    )
     if how == "told":
         assert json.loads((tmp_path / "results/checkpoint/status.json").read_text())["left"] > 0
     with monkeypatch.context() as patch:

@@ -14,9 +14,12 @@ from ..storage.result_sequence import ResultSequence
 from ..storage.run_directory import check_new, key_of
 from ..tools.lock import held
 from .directory import Contents, Prepared, Session, damaged_text, read_contents
+from .status import Behind
 
 
-def fold_into(directory: Path, output: Path | None, tell: Callable[[str], None]) -> tuple[list[Fold], Path]:
+def fold_into(
+    directory: Path, output: Path | None, tell: Callable[[str], None]
+) -> tuple[list[Fold], list[Behind], Path]:
     """Fold what a run has finished, without running anything.
 
     Parameters
@@ -32,6 +35,8 @@ def fold_into(directory: Path, output: Path | None, tell: Callable[[str], None])
     -------
     folds : list of Fold
         All points.
+    behind : list of Behind
+        How far their two-time functions are, which a fold leaves as they are.
     path : Path
         The file.
 
@@ -67,11 +72,25 @@ def fold_into(directory: Path, output: Path | None, tell: Callable[[str], None])
             there = f"{there}, {kept_text(folds)}" if there else f"no trajectory of the run in {directory} is finished"
             raise StorageError(f"{there}; there is nothing to fold")
         session.write(output)
-        return list(session.folds.values()), path
+        return list(session.folds.values()), _behind(session, contents.manifest), path
     finally:
         for remark in session.remarks:
             tell(remark)
         session.close()
+
+
+def _behind(session: Session, manifest: ResultSequence) -> list[Behind]:
+    """How far the two-time functions of a run are."""
+    made = []
+    for result, note in zip(manifest, manifest.notes, strict=True):
+        if note is None:
+            continue
+        there = session.folds[_key(result)].skeleton
+        lacks = note.lacks(there)
+        for name, n in note.two_time.items():
+            done = there.two_time[name].sampled.n_traj if name in there.two_time else 0
+            made.append(Behind(n, 0.0, min(done, n), name not in lacks))
+    return made
 
 
 def _take_up(session: Session, manifest: ResultSequence, contents: Contents) -> int:

@@ -464,9 +464,9 @@ def fold_directory(directory: Path, output: Path | None) -> str:
     """
     from .folding import fold_into
 
-    folds, path = fold_into(directory, output, lambda line: tell(f"cojump: {line}"))
+    folds, behind, path = fold_into(directory, output, lambda line: tell(f"cojump: {line}"))
     folded, aside = sum(fold.n_traj for fold in folds), sum(fold.n_done - fold.n_traj for fold in folds)
-    text = f"{folded} of {sum(fold.goal.n_traj for fold in folds)} trajectories in {path}"
+    text = f"{folded} of {sum(fold.goal.n_traj for fold in folds)} trajectories in {path}{behind_text(behind)}"
     return text + (f"; {folded + aside} are kept, {aside_text(aside)}" if aside else "")
 
 
