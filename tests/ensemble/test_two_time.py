@@ -61,6 +61,8 @@ def test_an_error_of_zero_is_known_at_the_start_alone():
     assert (found.connected_stderr < 1e-15).all()
     np.testing.assert_array_equal(found.uncertain, [False, True])
     assert (found.samples == found.samples[0]).all(), "the case is about samples that are all the same"
+    more = cj.two_time(model, state, [0.0, 0.5, 1.0, 1.5], "p.z", "p.plus", n_traj=4, seed=3)
+    assert more.spectrum([0.0, 1.0]).uncertain.all()
     light = cj.g2(model, state, [0.0, 0.5], 0, n_traj=10, seed=3)
     np.testing.assert_array_equal(light.uncertain, [False, True])
     often = cj.g2(MODEL, STATE, TAUS, "c", start=0.3, n_traj=60, seed=7)

@@ -18,7 +18,7 @@ from cojump.report.page import page
 from cojump.report.plan import Plan
 from cojump.report.summary import summary_lines
 from cojump.report.tables import captions_of, tables_of
-from cojump.report.two_time import _letters, _of_spectrum_tails, _spectrum_flags, formula_of, two_time_figure
+from cojump.report.two_time import _letters, _of_spectrum_tails, formula_of, two_time_figure
 from cojump.tools.half_sided import half_sided
 from cojump.tools.numbers import format_value
 from tests.mpi import digests
@@ -331,7 +331,7 @@ def test_the_report_draws_and_tabulates_them(whole, tmp_path):
     influences = sampled.sampled._influences @ half_sided(DELAYS, sampled.omegas, 0.1).T
     squares = np.abs(influences) ** 2
     flags = squares.sum(axis=0) ** 2 < 8 * (squares**2).sum(axis=0)
-    assert np.array_equal(_spectrum_flags(sampled, sampled.omegas), flags)
+    assert np.array_equal(sampled.spectrum.uncertain, flags)
     sizes = np.abs(sampled.sampled.connected) * np.exp(-0.1 * DELAYS)
     tail = f"the function times exp(-0.1 τ), its damping, is still {sizes[-1] / sizes.max():.2g} of its largest value"
     assert tail in figure.get_supxlabel().replace("\n", " ")

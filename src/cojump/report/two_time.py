@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,6 @@ from ..results.measured_two_time import MeasuredTwoTime, title_of
 from ..results.result import Result
 from ..results.two_time import SampledCoincidences, SampledTwoTime
 from ..theory.two_time import Coincidences, TwoTime
-from ..tools.half_sided import half_sided
 from ..tools.numbers import format_difference, format_number, format_value
 from ..tools.types import Array
 from .canvas import (
@@ -246,18 +245,7 @@ def _of_spectrum(found: MeasuredTwoTime) -> _Line | None:
     spectrum = found.spectrum
     if spectrum is None:
         return None
-    return _Line(spectrum.omegas, spectrum.mean.real, spectrum.stderr.real, _spectrum_flags(found, spectrum.omegas))
-
-
-def _spectrum_flags(found: MeasuredTwoTime, omegas: Array) -> Any:
-    """Where the error of a spectrum is uncertain: each trajectory is transformed by itself, judged as at a delay."""
-    f = found.sampled
-    assert isinstance(f, SampledTwoTime)
-    T, weights = len(f.taus), half_sided(f.taus, omegas, found.damping).T
-    samples = np.hstack([f.samples[:, :T] @ weights, f.samples[:, T:-1] @ weights, f.samples[:, -1:]])
-    reference = np.append(f.reference[:-1] @ weights, f.reference[-1])
-    # a frequency of 0 is no time 0, where every trajectory is the same
-    return replace(f, taus=np.ones(len(omegas)), samples=samples, reference=reference).uncertain
+    return _Line(spectrum.omegas, spectrum.mean.real, spectrum.stderr.real, spectrum.uncertain)
 
 
 def _theory_of_spectrum(found: MeasuredTwoTime, theory: Any) -> _Line | None:
@@ -339,7 +327,7 @@ def _peak_table(found: MeasuredTwoTime) -> Table:
     assert spectrum is not None
     place = int(np.argmax(np.abs(spectrum.mean.real)))
     omega, value, error = (float(x[place]) for x in (spectrum.omegas, spectrum.mean.real, spectrum.stderr.real))
-    many, doubt = len(spectrum.omegas), bool(_spectrum_flags(found, spectrum.omegas[[place]])[0])
+    many, doubt = len(spectrum.omegas), bool(spectrum.uncertain[place])
     end = " (an end of them)" if many > 1 and place in (0, many - 1) else ""
     cells = [f"{omega:.6g}{end}", format_value(value, error, doubt)]
     exact, limit = found.spectrum_of(found.exact), found.spectrum_of(found.limit)

@@ -28,9 +28,12 @@ class SampledSpectrum(Spectrum):
         As there.
     stderr : (n,) complex array
         Standard errors of the real part of ``mean`` and, as imaginary part, of its imaginary part.
+    uncertain : (n,) bool array
+        Where the sample does not know them, see :attr:`SampledTwoTime.uncertain`.
     """
 
     stderr: Complex
+    uncertain: NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -83,17 +86,20 @@ class SampledTwoTime(TwoTime):
 
         That is so, too, where no trajectory differs from another, except at t = 0: none may have jumped yet.
         """
-        return _unknown(self._influences, np.abs(self._parts[0] + self.reference[-1] * self.reference[:-1]), self._at)
+        return _unknown(self._influences, self._size, (self.start or 0.0) + self.taus)
 
     def spectrum(self, omegas: ArrayLike, *, damping: float = 0.0) -> SampledSpectrum:
         """The half-sided Fourier transform of the connected function, with its error; see ``TwoTime.spectrum``."""
         checked, weights = self._transform(omegas, damping)
-        errors = self.n_particles * error_of(self._influences @ weights.T)
-        return SampledSpectrum(checked, weights @ self.connected, float(damping), self._tail(damping), errors)
+        influences = self._influences @ weights.T
+        errors = self.n_particles * error_of(influences)
+        doubts = _unknown(influences, np.abs(weights) @ self._size, np.inf)
+        return SampledSpectrum(checked, weights @ self.connected, float(damping), self._tail(damping), errors, doubts)
 
     @property
-    def _at(self) -> Array:
-        return (self.start or 0.0) + self.taus
+    def _size(self) -> Array:
+        """(T,) the largest of the values that are averaged, which says what of a spread may be rounding."""
+        return np.abs(self._parts[0] + self.reference[-1] * self.reference[:-1]).max(axis=0)
 
     @property
     def _parts(self) -> tuple[Complex, Complex, Complex]:
@@ -205,14 +211,17 @@ def coincidences_of(taus: Array, start: float, seed: int, tolerance: float, samp
     return SampledCoincidences(taus, start, g2, intensity, later, len(samples), seed, tolerance, samples)
 
 
-def _unknown(influences: NDArray[Any], size: Array, times: Array) -> NDArray[np.bool_]:
-    """(T,) where a sample does not know the error of what it has added up, from deviations (n, T) from the mean."""
+def _unknown(influences: NDArray[Any], size: Array, times: Array | float) -> NDArray[np.bool_]:
+    """(T,) where a sample does not know the error of what it has added up, from deviations (n, T) from the mean.
+
+    ``size`` (T,) is that of the values; at the time 0 a spread of zero is one.
+    """
     if len(influences) < 2:
-        return np.ones(len(times), dtype=bool)
+        return np.ones(influences.shape[1], dtype=bool)
     squares = np.abs(influences) ** 2
     few = ~(squares.sum(axis=0) ** 2 >= _FEWEST * (squares**2).sum(axis=0))
-    none = np.sqrt(squares.mean(axis=0)) <= NOISE * np.max(np.atleast_2d(size), axis=0)
-    return np.where(none, times > 0, few)
+    none = np.sqrt(squares.mean(axis=0)) <= NOISE * size
+    return np.where(none, np.greater(times, 0), few)
 
 
 def error_of(samples: NDArray[Any]) -> NDArray[Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..tools.types import Array, Matrix
-from .kernels.lattice import LONG_ROW, Box, Elements, Lattice
+from .kernels.lattice import LONG_ROW, LONGER_ROW, Box, Elements, Lattice
 from .kernels.lattice_heff import fill_diagonal
 from .kernels.vectors import LANES
 from .no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN, LADDER_UP
@@ -147,7 +147,7 @@ def rows_within(cells: int) -> int:
 def elements_of(lattice: Lattice, cells: int) -> Elements:
     """Room for H_eff in a box of at most ``cells`` states."""
     B, P, n = len(lattice.sizes), len(lattice.across_axes), int(lattice.sizes.max()) + LANES
-    hops, row, rows = 2 * int(lattice.band.sum()) + 8 * P, min(cells, LONG_ROW * n), rows_within(cells)
+    hops, row, rows = 2 * int(lattice.band.sum()) + 8 * P, min(cells, LONGER_ROW * n), rows_within(cells)
     return Elements(
         c=np.zeros((B, n)),
         own=np.zeros((B, 5, n), dtype=complex),

@@ -27,7 +27,7 @@ from .frames import block_frame, shares_frame
 from .kernel_cache import compiling, is_compiled
 from .kernels.banded_matrix import polynomial, product
 from .kernels.common import MAX_ORDER, PAD
-from .kernels.lattice import LONG_ROW
+from .kernels.lattice import LONG_ROW, LONGER_ROW
 from .kernels.program import run_program, twice_bands
 from .lattice_engine import LatticeEngine
 from .lattice_tables import WHOLE
@@ -521,7 +521,7 @@ class Lattice(Product):
         # the series, a state and one after a jump with what is left of it, weights, diagonals, and pieces along an axis
         each = 2 * (MAX_ORDER + 1) + 2 + 6 + 8 + 1 + 2 + 2 * B + 3 * (2.0 + B) / (model.blocks[-1].size + 1)
         each += (3 * (MAX_ORDER + 1) + 2 + 3 * (4 * B + 8 * crossed)) / LONG_ROW
-        row = min(cells, LONG_ROW * (max(b.size for b in model.blocks) + 8.0))
+        row = min(cells, LONGER_ROW * (max(b.size for b in model.blocks) + 8.0))
         states = prod(b.size + 1.0 for b in model.blocks)
         grid = states * (len(model.jumps) + len(model.potentials)) + (2 * states if states <= WHOLE else 0)
         return int(min(8 * (2 * cells * each + row * (14 * B + 22 * crossed + 6) + grid), 1e300))

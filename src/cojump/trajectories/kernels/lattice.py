@@ -185,10 +185,10 @@ class RowsWork(NamedTuple):
     shape: Integers
 
 
-LONG_ROW = 12
-"""Amplitudes from which on a row is long enough."""
+LONG_ROW, LONGER_ROW = 12, 32
+"""Amplitudes from which on a row is long enough in a box of one or two axes, and of more."""
 
-EDGE = 2 * LONG_ROW
+EDGE = 2 * LONGER_ROW
 """Cells beside a box: more than the longest hop within a row."""
 
 AXIS, LENGTH, HOPS, REAL_HOPS, OUTER, REAL_OUTER, WIDEST, REACH, TOUCHED = range(9)
@@ -263,3 +263,9 @@ def set_strides(n, stride, size):
         stride[b] = cells
         cells *= n[b]
     size[0] = cells
+
+
+@njit(**OPTIONS)
+def long_row(axes):
+    """From which length on a row of a box of so many axes is long enough."""
+    return LONG_ROW if axes <= 2 else LONGER_ROW

@@ -12,9 +12,9 @@ from .lattice import (
     FIRST_ROW,
     LAST_COLUMN,
     LAST_ROW,
-    LONG_ROW,
     copy_into,
     first_place,
+    long_row,
     next_place,
     set_strides,
 )
@@ -121,7 +121,7 @@ def fit_box(sizes, bands, two_J, from_lo, edges, reach, box):
             begin, end = from_lo[b] + edges[b, 0], from_lo[b] + edges[b, 1]
             box.lo[b] = max(begin - far, first)
             box.n[b] = min(end + far, stop) - box.lo[b]
-        if box.n[last] >= LONG_ROW:
+        if box.n[last] >= long_row(box.n.size):
             box.n[last] = (box.n[last] + LANES - 1) // LANES * LANES
         set_strides(box.n, box.stride, box.size)
     copy_into(box.two_J, two_J)

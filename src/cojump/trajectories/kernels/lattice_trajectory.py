@@ -9,7 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .common import OPTIONS
-from .lattice import EDGE, LENGTH, LONG_ROW, REACH, TOUCHED, WIDEST, Box, copy_into
+from .lattice import EDGE, LENGTH, REACH, TOUCHED, WIDEST, Box, copy_into, long_row
 from .lattice_box import COUNT, START, fit_box, gram, put, runs_of, tails_of
 from .lattice_heff import fill_elements, lay_rows
 from .lattice_jump import perform_jump
@@ -71,7 +71,7 @@ def settle(h_eff, work, room, tail, reach):
     if box.size[0] > elements.diagonal.shape[1]:
         return False
     if moved:
-        lay_rows(box.n, elements.row, LONG_ROW)
+        lay_rows(box.n, elements.row, long_row(box.n.size))
         work.shape[0], work.shape[1] = box.size[0] // elements.row[LENGTH], elements.row[LENGTH]
     if moved or other_sector:
         fill_elements(lattice, box, elements, room.place, moved)
