@@ -107,6 +107,7 @@ def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance,
     t, waiting, shift, rate_shift = now.t, now.waiting, now.energy, now.rate
     times, counts = gathered.times, gathered.counts
     status, left = FINISHED, budget
+    can_be_lone = stays_lone(h_eff, jumps, 0, 1)  # whether a state of one amplitude would
     done, effort = _measure_until(
         h_eff.N, work, np.int64(0), two_J, lo, hi, 1.0, t, t, done, gathered, amplitudes, effort
     )
@@ -115,7 +116,7 @@ def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance,
         now.two_J, now.lo, now.hi, now.done = two_J, lo, hi, done
         now.t, now.waiting, now.energy, now.rate = t, waiting, shift, rate_shift
         # a state that has become a lone amplitude goes on as one at once, not after the next pause
-        if left == 0 or effort <= 0 or stays_lone(h_eff, jumps, lo, hi):
+        if left == 0 or effort <= 0 or (can_be_lone and hi - lo == 1):
             status = PAUSED
             break
         if record.time.size > 0 and now.recorded == record.time.size:
