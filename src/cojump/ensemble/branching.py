@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -25,7 +26,7 @@ from .samples import Sampler
 
 
 @dataclass(frozen=True, eq=False)
-class Branching:
+class Branching(ABC):
     """Trajectories of a point that branch at the time ``start``, and what acts on them there.
 
     Attributes
@@ -67,17 +68,17 @@ class Branching:
         seen = [[sorted((b, x.tobytes()) for b, x in a.blocks.items()), sorted(a.modes.items())] for a in self.averages]
         return {**agreed(self.point), "a and b": hashlib.sha256(repr((seen, self.start)).encode()).hexdigest()}
 
+    @abstractmethod
     def reference(self) -> NDArray[Any]:
         """What is subtracted from all samples; worked out on one rank."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sampler(self, reference: NDArray[Any]) -> Sampler:
         """What makes the samples on one rank."""
-        raise NotImplementedError
 
+    @abstractmethod
     def finish(self, samples: NDArray[Any], reference: NDArray[Any]) -> Any:
         """The estimates of (n, 2T + 1) samples."""
-        raise NotImplementedError
 
 
 class Correlation(Branching):
