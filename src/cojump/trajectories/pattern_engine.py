@@ -26,9 +26,14 @@ from .pattern_tables import tables_of
 from .product_moves import Ket
 from .product_sectors import Box
 from .product_windows import moved
+from .work_space import aligned
 
 _PLACES = 2**20
 """Places of rows at most that are looked up without a search."""
+
+
+_LINES, _APART = 64, 5
+"""Lines of the cache that lie in different places of it, and lines between equal cells of two rows of the series."""
 
 
 class PatternEngine(CountingEngine):
@@ -51,7 +56,7 @@ class PatternEngine(CountingEngine):
         R, cells = most_rows(block), most_cells(block)
         self._h_eff = PatternHeff(self._n_channels > 0, self.tables, _rows(block, 0), _links(d, R))
         self._work = _work(cells)
-        V, weight = 1 + len(operators), np.zeros(cells)
+        V, weight = 1 + len(operators), aligned(cells)
         self._room = PatternRoom(
             after=_rows(block, 1),
             rest=_rows(block, d, missing=1),
@@ -63,8 +68,8 @@ class PatternEngine(CountingEngine):
             moves=np.zeros((R * most_paths(d), 4), dtype=np.int64),
             factors=np.zeros(R * most_paths(d)),
             bins=np.zeros(BINS),
-            vectors=np.zeros((V, cells)),
-            vectors_im=np.zeros((V, cells)),
+            vectors=aligned(V, cells),
+            vectors_im=aligned(V, cells),
             filled=np.full(3, -1),
         )
 
@@ -107,7 +112,8 @@ def most_rows(block: Block) -> int:
 
 def most_cells(block: Block) -> int:
     """Cells of all of them, in whole vectors, twice: a row whose cells do not suffice gets others."""
-    return 2 * (largest_sector(block) + 2 * (LANES - 1) * most_rows(block)) + 2 * FIRST
+    vectors = 2 * (largest_sector(block) // LANES + 2 * most_rows(block)) + 2 * FIRST
+    return LANES * (vectors + (_APART - vectors) % _LINES)
 
 
 def most_paths(d: int) -> int:
@@ -153,8 +159,8 @@ def _rows(block: Block, planes: int, missing: int = 0) -> Rows:
         first=numbers(R),
         last=numbers(R),
         spread=np.zeros(R, dtype=np.int8),
-        re=np.zeros((planes, cells)),
-        im=np.zeros((planes, cells)),
+        re=aligned(planes, cells),
+        im=aligned(planes, cells),
     )
 
 
@@ -192,7 +198,7 @@ def _work(cells: int) -> Work:
     """Arrays of the series for so many amplitudes."""
 
     def pair(*shape: int) -> tuple[Array, Array]:
-        return np.zeros(shape), np.zeros(shape)
+        return aligned(*shape), aligned(*shape)
 
     return Work(
         *pair(MAX_ORDER + 1, cells),

@@ -10,6 +10,7 @@ from .kernels.pattern_rows import PatternTables
 from .kernels.vectors import LANES
 from .product_averages import Collective
 from .product_sectors import ProductBasis
+from .work_space import aligned
 
 
 def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables:
@@ -26,7 +27,7 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
     for potential in basis.potentials:
         energy = energy + np.broadcast_to(potential.energy.ravel(), len(place))[place]
     width = (columns[-1] // LANES + 1) * LANES
-    facts, gamma = np.zeros((2 + L, len(place))), np.zeros((L, width))
+    facts, gamma = np.zeros((2 + L, len(place))), aligned(L, width)
     j = np.zeros((L, d, d), dtype=complex)
     for l, channel in enumerate(basis.channels):
         assert channel is not None
@@ -44,7 +45,7 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
             left = occupations[there] - np.eye(d, dtype=np.int64)[a]
             facts[2 + l, there] += out[a] * occupations[there, a] * values[own.number(left)] ** 2
     facts[0], facts[1] = energy, 0.5 * facts[2:].sum(axis=0)
-    in_columns = np.zeros((2 + L, width))
+    in_columns = aligned(2 + L, width)
     in_columns[:, columns] = facts
     beside = h - np.diag(np.diag(h))
     measured = np.array([_matrix(o) for o in operators]).reshape(V, d, d)
