@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from html import unescape
 
 import numpy as np
 import pytest
@@ -12,9 +13,10 @@ from matplotlib.image import imread
 import cojump as cj
 from cojump.errors import StorageError
 from cojump.measure.moments import Moments
-from cojump.report.console import make_console
+from cojump.report.console import make_console, plain_table
 from cojump.report.figures import averages_figure, deviation_figure, write_figures
-from cojump.report.tables import chosen_times, print_tables
+from cojump.report.page import page
+from cojump.report.tables import chosen_times, explain, print_tables
 from cojump.results.result import Theory
 from cojump.tools.numbers import format_difference, format_value
 from tests.support.synthetic import make_result
@@ -153,6 +155,39 @@ def test_exact_and_unknown_errors_in_the_table():
     assert "N = 10, 1 trajectory\n" in single.replace(" \n", "\n").replace("  ", "")
     assert "± —" in single
     assert "nan" not in single
+
+
+@pytest.mark.parametrize(
+    ("title", "head", "reason"),
+    [
+        ("Squeezing", "value ± error", "the mean spin vanishes"),
+        ("Jumps from t = 0 to 1", "Fano factor ± error", "the channel has not jumped"),
+        ("Averages over t = 0 to 1", "τ ± error", "the average stands still"),
+        ("g²(τ) of loss, s = 1", "g² ± error", "nothing is emitted"),
+    ],
+)
+def test_a_figure_without_a_value_has_its_reason(title, head, reason):
+    table, other = plain_table(title, "name", head), plain_table(title, "name", head)
+    table.add_row("a", "—")
+    other.add_row("a", "0.5 ± 0.1")
+    explain(table)
+    explain(other)
+    assert reason in str(table.caption)
+    assert other.caption is None
+
+
+def test_an_error_that_is_not_known_has_its_reason():
+    model = cj.systems.free_flips(2, 0.7, 1.3, 0.8)
+    result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0, 0.05, 0.1], n_traj=3, record=True, burn_in=0.05)
+    for text in (tables([result]), unescape(page([result]))):
+        words = " ".join(text.split())
+        assert "a cumulant of order m needs m trajectories and its error m + 1; there are 3." in words
+        assert "The mean wait has no error: no wait has been seen from jump to jump, and two are needed" in words
+        assert "a single trajectory" not in words
+    assert "τ ± error" not in text, "no trajectory was kept"
+    single = make_result(8, n_traj=1)
+    assert "a single trajectory has neither an error nor a spread" in tables([single])
+    assert "a single trajectory has neither an error nor a spread" in page([single, single])
 
 
 def test_other_parameters_are_in_the_title():

@@ -651,3 +651,16 @@ def test_waiting_times_of_a_record_that_ends_before_it_starts():
     record = np.zeros(2, dtype=[("time", "f8"), ("channel", "i8")])
     with pytest.raises(cj.ArgumentError, match="`end` must be at least start = 3, but it is 2"):
         longtime.waiting_times(record, start=3, end=2)
+
+
+def test_a_mean_wait_without_an_error_has_a_reason():
+    none, one = cj.longtime.WaitingTimes(np.empty(0), np.array([1.0])), cj.longtime.WaitingTimes(np.ones(1))
+    cut = cj.longtime.WaitingTimes(np.linspace(0.1, 1, 10), np.full(5, 2.0))
+    sound = cj.longtime.WaitingTimes(np.linspace(0.1, 1, 10))
+    assert none.doubt.startswith("no wait has been seen")
+    assert one.doubt.startswith("one wait has been seen")
+    assert "about 33% of waits are longer than all 10" in cut.doubt
+    assert sound.doubt == ""
+    for waits in (none, one, cut, sound):
+        assert np.isfinite(waits.stderr) == (not waits.doubt)
+    assert "no error      about 33%" in str(cut)

@@ -165,3 +165,58 @@ def test_refusals():
     with pytest.raises(TypeError, match="2 values"):
         float(theta(model, [0.0, 0.1]))
     assert np.asarray(theta(model, 0.1)).shape == ()
+
+
+def test_a_dark_sector_is_told():
+    """A collective jump keeps J, and J = 0 does not shine: without a start it wins at s > 0, and says so."""
+    model, s = cj.systems.boundary_time_crystal(4, 1.5, 1.0), np.array([0.5, -0.5])
+    found = cj.counting.theta(model, s)
+    np.testing.assert_array_equal(found.dark, [True, False])
+    np.testing.assert_allclose(found.sector_shares, [[1, 0, 0], [0, 0, 1]], atol=1e-12)
+    assert found.sectors == ((0,), (2,), (4,))
+    assert found.apart == 3
+    assert "3 parts that nothing connects" in found.doubt
+    assert "no jump that is counted happens in the state that θ belongs to at s = 0.5" in found.doubt
+    own = cj.counting.theta(model, s, state=cj.tilted(model, 0, 0))
+    assert own.doubt == ""
+    assert own.theta[1] == pytest.approx(found.theta[1], abs=1e-12)
+    # each sector by itself: the largest of all is what is found without a start
+    values = [float(cj.counting.theta(model, -0.5, state=one)) for one in (_in_sector(model, J) for J in (0, 1, 2))]
+    assert max(values) == pytest.approx(found.theta[1], abs=1e-12)
+    assert values[0] == 0 < values[1] < values[2]
+
+
+def _in_sector(model, J):
+    return cj.start(model, {"spins": cj.Sector(J, np.eye(2 * J + 1)[0])})
+
+
+@pytest.mark.parametrize("method", ["auto", "full"])
+def test_from_a_dark_state_nothing_is_ever_counted(method):
+    """All down is dark; what is not down has θ(-0.5) > 0, which this start never sees."""
+    model = cj.systems.facilitated(5, omega=0.0, kappa=5.0, gamma=1.0)
+    dark, bright = (cj.counting.theta(model, -0.5, state=cj.tilted(model, a, 0), method=method) for a in (np.pi, 1.0))
+    assert float(dark) == 0
+    assert dark.dark
+    assert "no jump that is counted happens" in dark.doubt
+    assert float(bright) > 1
+    assert bright.doubt == ""
+
+
+def test_a_start_without_a_part_in_the_leading_state_is_refused():
+    """The dark superposition of a Λ atom is no basis state: the matrix leads away from it, its elements cancel."""
+    up = np.zeros((3, 3))
+    up[0, 1:] = 1
+    decays = [cj.LocalJump(np.outer(np.eye(3)[k], np.eye(3)[0]), "atoms") for k in (1, 2)]
+    model = cj.Model([cj.Block("atoms", 1, levels=3)], [cj.OneBody(up + up.T, "atoms")], decays)
+    dark, bright = (cj.product(model, {"atoms": np.array([0, 1, sign]) / np.sqrt(2)}) for sign in (-1, 1))
+    assert float(cj.counting.theta(model, -2.0, state=bright)) > 0.1
+    with pytest.raises(cj.UnsupportedError, match="no part in the state that belongs to it"):
+        cj.counting.theta(model, -2.0, state=dark)
+
+
+def test_a_jump_that_never_happens_is_told():
+    model = cj.Model([cj.Block(S, 2)], [cj.OneBody(X, S)], [cj.LocalJump(LOWER, S), cj.LocalJump(1e-30 * LOWER.T, S)])
+    found = cj.counting.theta(model, [0.3, 0.6], 1)
+    assert found.doubt == "no jump that is counted happens in the state that θ belongs to"
+    assert cj.counting.theta(model, [0.3, 0.6], 0).doubt == ""
+    assert "θ(s) at 1 value of s" in str(cj.counting.theta(model, 0.3, 0))

@@ -88,8 +88,8 @@ def is_unfinished(directory: Path, results: ResultSequence) -> bool:
 
 
 def parameters_text(parameters: Mapping[str, Any]) -> str:
-    """Name a point by its parameters."""
-    return printable(", ".join(f"{key} = {value}" for key, value in parameters.items()) or "—")
+    """Name a point by its parameters; one that has none is the only one of its run."""
+    return printable(", ".join(f"{key} = {value}" for key, value in parameters.items()) or "the point")
 
 
 def _by_key(points: ResultSequence | None) -> dict[str, tuple[Result, Note | None]]:

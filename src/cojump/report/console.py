@@ -65,9 +65,11 @@ def print_table(console: Console, table: Table) -> None:
     if table.title is not None:  # on lines of its own: rich would fold it to the width of the table
         console.print(table.title)
         table.title = None
-    if excess > 0:
-        console = _console(console.file, console.width + excess)
-    console.print(table)
+    below, table.caption = table.caption, None
+    wide = _console(console.file, console.width + excess) if excess > 0 else console
+    wide.print(table)
+    if below is not None:
+        console.print(below)
 
 
 def plain_table(title: str, first: str = "", *numbers: str) -> Table:
@@ -79,3 +81,9 @@ def plain_table(title: str, first: str = "", *numbers: str) -> Table:
     for name in numbers:
         table.add_column(name, justify="right", no_wrap=True)
     return table
+
+
+def add_note(table: Table, text: str) -> None:
+    """Put a line below a table, beside those that are there."""
+    before = f"{table.caption}\n" if table.caption else ""
+    table.caption = Text(before + text, style="dim")

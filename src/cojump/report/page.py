@@ -23,7 +23,7 @@ from .plan import SIZE, Plan, in_words, value_of
 from .sections import sections
 from .show import rows_of_ranks
 from .summary import doubts_of, largest_error, point_columns, point_of, poorest, refusals, with_reference
-from .tables import captions_of, tables_of, title_of
+from .tables import ONE_TRAJECTORY, captions_of, tables_of, title_of
 from .values import last_deviation, last_values, time_in_words
 
 NAME = "report.html"
@@ -155,11 +155,11 @@ def page(
     parts = [("Figures", _pictures(plan, drawn))]
     if len(points) > 1:
         lines = [f'<p class="note">{_text(line)}</p>' for line in poorest(plan)]
-        parts.append(("All points", [_table(*_overview(plan)), _IN_BRACKETS, *lines]))
+        parts.append(("All points", [_table(*_overview(plan)), _IN_BRACKETS, *lines, *_alone(points)]))
     with style(), quiet():
         for s in sections(plan):
             parts.append((s.heading, [_drawing(s.name, s.figure, s.caption)]))
-    parts.append(("How good the samples are", [_table(*_samples(plan)), _ON_SAMPLES]))
+    parts.append(("How good the samples are", [_table(*_samples(plan)), _ON_SAMPLES, *_alone(points)]))
     if status is not None:
         parts.append(("Ranks", [_table(*_ranks(status))]))
     parts.append(("Point by point", _details(plan, all_times)))
@@ -259,6 +259,11 @@ def _drawing(name: str, figure: Figure, caption: str) -> str:
     return f"<figure>{drawing}<figcaption>{_text(caption)}</figcaption></figure>"
 
 
+def _alone(points: Sequence[Result]) -> list[str]:
+    """Why there are dashes beside the values of single trajectories."""
+    return [f'<p class="note">{ONE_TRAJECTORY}</p>'] if any(r.n_traj == 1 for r in points) else []
+
+
 def _overview(plan: Plan) -> tuple[str, list[tuple[str, bool]], list[list[str]]]:
     """Parameters, averages and N·E_N of every point, for a table that can be sorted."""
     keys, labels = point_columns(plan), plan.shown[:_OVERVIEW]
@@ -309,7 +314,8 @@ def _of_rich(table: Table) -> str:
     for above, row in pairwise(rows):
         if columns[0][0] == "t" and not row[0]:
             row[0] = above[0]
-    return _table(str(table.title or ""), columns, rows)
+    notes = "".join(f'<p class="note">{_text(line)}</p>' for line in str(table.caption or "").splitlines())
+    return _table(str(table.title or ""), columns, rows) + notes
 
 
 def _table(title: str, columns: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> str:

@@ -98,6 +98,13 @@ def _table(*columns: str) -> Table:
     return table
 
 
+def _print_points(console: Console, table: Table, parameters: Sequence[Mapping[str, Any]]) -> None:
+    """Print a table of points, without their names where none has parameters to be named by."""
+    if not any(parameters):
+        table.columns.pop(0)
+    print_table(console, table)
+
+
 def _print_facts(console: Console, facts: dict[str, str]) -> None:
     for name, fact in facts.items():
         console.print(f"{name:<14}{fact}", markup=False, soft_wrap=True)
@@ -171,7 +178,7 @@ def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> int:
         if estimates:
             row.insert(-1, f"{estimates[i].per_trajectory:.2g}")
         table.add_row(*map(Text, row[:-1] if once else row))
-    print_table(console, table)
+    _print_points(console, table, [spec.parameters for spec in specs])
     for spec, refused in failures:
         console.print(
             f"{parameters_text(spec.parameters)} cannot be run: {one_line(refused)}", markup=False, soft_wrap=True
@@ -290,12 +297,14 @@ def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Consol
     for point in status["points"]:
         seconds = point["seconds"]
         each = "—" if seconds is None else f"{1e3 * seconds:.3g}"
-        folded = str(point.get("folded", "—"))
+        folded = str(point.get("folded", "unknown"))
         at = point["state"] if alive or point["state"] in ("finished", "failed") else "unfinished"
         table.add_row(
             Text(parameters_text(point["parameters"])), at, str(point["done"]), str(point["of"]), folded, each
         )
-    print_table(console, table)
+    _print_points(console, table, [point["parameters"] for point in status["points"]])
+    if any(point["seconds"] is None for point in status["points"]):
+        console.print("ms each: — until a trajectory of the point is finished", markup=False, soft_wrap=True)
     for point in status["points"]:
         if point.get("waits") and point["state"] not in ("finished", "failed"):
             line = f"target_error: {parameters_text(point['parameters'])} needs {point['waits']}"
@@ -373,4 +382,6 @@ def _show_results(results: ResultSequence, path: Path, console: Console) -> None
             result.seeds_in_words(),
             _uncertain(result),
         )
-    print_table(console, table)
+    _print_points(console, table, [result.parameters for result in results])
+    if any(result.uncertain is None for result in results):
+        console.print("uncertain errors: an older cojump has not written which", markup=False, soft_wrap=True)

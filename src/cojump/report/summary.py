@@ -15,6 +15,7 @@ from ..results.result import Result
 from ..tools.numbers import format_difference, format_number, format_value
 from .console import UNBOUNDED, plain_table, print_table
 from .plan import SIZE, Plan, even_choice, in_words, value_of
+from .tables import ONE_TRAJECTORY
 from .two_time import two_time_refusals, where_two_times_are
 from .values import Last, curve_of, last_deviation, last_values, time_in_words
 
@@ -27,6 +28,7 @@ _POOREST = 3
 CAPTION = (
     "value ± standard error; diff. = (value - mean field) / standard error, and (N·E_N - limit) / standard error. "
     "? marks an error that the sample is too small to know."
+    " A dash under diff.: no error but 0 or ?, or nothing to compare with."
 )
 
 
@@ -110,6 +112,8 @@ def summary_lines(plan: Plan, rows: int, labels: Sequence[str]) -> list[str]:
     lines += poorest(plan)
     lines.append("every point by itself, and whatever else was measured: --full, or report.html")
     lines.append(CAPTION)
+    if any(r.n_traj == 1 for r in plan.results):
+        lines.append(ONE_TRAJECTORY)
     return lines
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from ..results import longtime
 from ..results.result import Result
 from ..tools.numbers import format_difference, format_number, format_value
 from ..tools.types import Array
-from .console import plain_table, print_table
+from .console import add_note, plain_table, print_table
 from .plan import Plan
 from .two_time import two_time_refusals, two_time_tables
 from .values import jump_names, labels_of, recorded_numbers
@@ -48,6 +48,20 @@ _UNCERTAIN = (
     "? behind an error: too few trajectories carry the spread of this figure, or a jump that is possible has hardly "
     "been seen. The error may be far too small; more trajectories tell."
 )
+
+ONE_TRAJECTORY = "± — and —: a single trajectory has neither an error nor a spread."
+
+_NO_DIFFERENCE = (
+    "A dash in place of a difference: the error is zero, uncertain or unknown, or there is nothing to compare with."
+)
+
+_WHY_UNDEFINED = {
+    "Squeezing": "A dash: the mean spin vanishes there, and the squeezing parameter has no value.",
+    "Jumps": "A dash under Fano factor: the channel has not jumped.",
+    "Averages over": "A dash under τ: the average stands still or swings back at once, and has no correlation time.",
+    "g²": "A dash: nothing is emitted there, and g² has no value.",
+}
+"""Why figures of some tables have no value, by how their titles begin."""
 
 _UNKNOWN = "Which errors are uncertain is not known here: the file was written by an older cojump."
 
@@ -107,12 +121,31 @@ def tables_of(result: Result, all_times: bool, labels: Sequence[str] | None = No
     tables += [_asked_table(name, *found, all_times) for name, found in result.asked_for.items()]
     tables += two_time_tables(result, lambda n: chosen_times(n, all_times))
     tables += [_stationary_table(result, chosen), _jump_table(result), _cumulant_table(result)]
-    return [table for table in tables if table is not None]
+    made = [table for table in tables if table is not None]
+    for table in made if result.n_traj > 1 else []:
+        explain(table)
+    return made
+
+
+def explain(table: Table) -> None:
+    """Say below a table why figures in it have no value."""
+    known = [why for start, why in _WHY_UNDEFINED.items() if str(table.title).startswith(start)]
+    if known and _has_dash(table, lambda head: not head.startswith("diff")):
+        add_note(table, known[0])
+
+
+def _has_dash(table: Table, heads: Callable[[str], bool]) -> bool:
+    """Whether a value is missing in one of the columns with these heads."""
+    return any(str(cell).startswith("—") for c in table.columns if heads(str(c.header)) for cell in c.cells)
 
 
 def captions_of(results: Sequence[Result], tables: Sequence[Table]) -> list[str]:
     """What has to be said below tables of these results."""
     captions = [_CAPTION]
+    if any(_has_dash(table, lambda head: head.startswith("diff")) for table in tables):
+        captions.append(_NO_DIFFERENCE)
+    if any(result.n_traj == 1 for result in results):
+        captions.append(ONE_TRAJECTORY)
     if any(r.two_time for r in results):
         captions.append(_CAPTION_OF_TWO_TIMES)
     if any(map(_is_marked, tables)):
@@ -230,8 +263,10 @@ def _stationary_table(result: Result, chosen: Set[str]) -> Table | None:
         return None
     steady = result.stationary
     title = f"Averages over t = {steady.start:g} to {steady.end:g}"
-    table = plain_table(title, "average", "value ± error", "N·variance ± error", "τ ± error")
-    groups: list[tuple[Stationary, list[str]]] = [(steady, _correlation_times(result))]
+    own = _correlation_times(result)
+    heads = ["value ± error", "N·variance ± error", *(["τ ± error"] if own else [])]
+    table = plain_table(title, "average", *heads)
+    groups: list[tuple[Stationary, list[str]]] = [(steady, own)]
     if f"{PREFIX}order" in result.extras:
         groups.append((result.stationary_order, []))
     for group, times in groups:
@@ -241,7 +276,7 @@ def _stationary_table(result: Result, chosen: Set[str]) -> Table | None:
             value = format_value(group.mean[a], group.stderr[a], _at(group.uncertain, a))
             doubt = _at(group.covariance_uncertain, a, a)
             variance = format_value(group.covariance[a, a], group.covariance_stderr[a, a], doubt)
-            table.add_row(label, value, variance, times[a] if times else "")
+            table.add_row(label, value, variance, *([times[a] if times else ""] if own else []))
     return table
 
 
@@ -289,4 +324,9 @@ def _cumulant_table(result: Result) -> Table | None:
     for name, value, error in zip(_CUMULANTS, found.cumulants, found.stderr, strict=True):
         table.add_row(name, format_value(value, error))
     table.add_row("mean wait between jumps", format_value(wait.mean, wait.stderr, exact=0.0))
+    if np.isnan(found.stderr).any():
+        few = f"A dash: a cumulant of order m needs m trajectories and its error m + 1; there are {result.n_traj}."
+        add_note(table, few)
+    if wait.doubt:
+        add_note(table, f"The mean wait has no error: {wait.doubt}.")
     return table

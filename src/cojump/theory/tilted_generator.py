@@ -27,7 +27,7 @@ from threadpoolctl import threadpool_limits
 
 from ..basis.fock_space import FockSpace
 from ..basis.particle_removal import Label
-from ..basis.sector_densities import occupied_labels
+from ..basis.sector_densities import block_densities, occupied_labels
 from ..basis.sectors import sector_labels
 from ..errors import ArgumentError, ConvergenceError, UnsupportedError
 from ..model import Model
@@ -36,7 +36,7 @@ from ..model.driven import refuse_driven
 from ..model.model import check_model
 from ..model.states import State, check_start
 from ..tools import checks
-from ..tools.summaries import Summarised, facts, more, table
+from ..tools.summaries import Summarised, counted, facts, few, more, table
 from ..tools.types import Array, Matrix
 from .fock_growth import Edge, grown, spaces_at_rest
 from .generator import GIB, Generator, check_unknowns
@@ -62,6 +62,18 @@ _REFINEMENTS, _ALLOWED = 40, 1e-8
 """Steps of iterative refinement, and the residual that has to be reached."""
 
 _MOST_POINTS = 10_000
+
+_NOTHING = 1e-13
+"""A mean rate below this, of the norm of the generator, is rounding of zero."""
+
+_NO_WEIGHT = 1e-12
+"""Weight of a start in a state that is not told from zero."""
+
+_NO_ENTRY = 1e-15
+"""Entries below this, of the largest one, are rounding."""
+
+_PRESENT = 1e-9
+"""Share of a sector from which it is named."""
 
 _BASIS = 60
 """Vectors that the iteration keeps."""
@@ -90,6 +102,17 @@ class Theta(Summarised):
         Estimated error of θ by rounding.
     weights : dict of str to float
         With which weight a jump of each channel counts.
+    sectors : tuple of S tuples of labels
+    sector_shares : array (..., S)
+        Probability of each sector in the state that belongs to θ(s), the leading right vector: all of it in one sector
+        where nothing leads from sector to sector.
+    dark : bool array
+        Where no jump that is counted happens in that state: θ'(s) = 0.
+    apart : int
+        Number of parts of the generator that hold populations and that nothing connects, such as the sectors of a
+        collective jump. Where there are several and no ``state`` was given, θ(s) is the largest of theirs.
+    of_a_state : bool
+        Whether ``state`` was given.
     n_particles : int
     """
 
@@ -101,7 +124,26 @@ class Theta(Summarised):
     fourth: Array
     error: Array
     weights: dict[str, float]
+    sectors: tuple[tuple[Label, ...], ...]
+    sector_shares: Array
+    dark: NDArray[np.bool_]
+    apart: int
+    of_a_state: bool
     n_particles: int
+
+    @property
+    def doubt(self) -> str:
+        """What θ(s) does not hold for, in one line; "" if it holds for every start and jumps are counted everywhere."""
+        found = []
+        if self.apart > 1 and not self.of_a_state:
+            found.append(
+                f"the largest θ of {self.apart} parts that nothing connects (see `sectors`): a start in another part "
+                "has another one, which `state` finds"
+            )
+        if self.dark.any():
+            where = "" if self.dark.all() else f" at s = {few([f'{x:g}' for x in self.s[self.dark]], 3)}"
+            found.append(f"no jump that is counted happens in the state that θ belongs to{where}")
+        return "; ".join(found)
 
     @property
     def fano(self) -> Array:
@@ -123,16 +165,24 @@ class Theta(Summarised):
         return np.array(self.theta, dtype=dtype)
 
     def _title(self) -> str:
-        return f"θ(s) at {self.s.size:,} values of s: N = {self.n_particles:,}"
+        return f"θ(s) at {counted(self.s.size, 'value')} of s: N = {self.n_particles:,}"
 
     def _lines(self) -> list[str]:
         counts = ", ".join(f"{name}: {w:g}" for name, w in self.weights.items() if w)
-        lines = facts(("counted", counts))
+        lines = facts(("counted", counts), ("note", self.doubt))
         shown = [a.ravel()[:12] for a in (self.theta, self.mean, self.fano, self.error)]
         rows = [(*(f"{x:.6g}" for x in row[:3]), f"{row[3]:.1e}") for row in zip(*shown, strict=True)]
+        heads: tuple[str, ...] = ("s", "θ", "mean rate", "Fano", "error of θ")
+        if self.apart > 1:
+            shares, known = self.sector_shares.reshape(-1, len(self.sectors)), np.array(self.sectors, dtype=object)
+            heads += ("sectors",)
+            rows = [
+                (*row, few([str(tuple(labels)) for labels in known[own > _PRESENT]], 2))
+                for row, own in zip(rows, shares[: len(rows)], strict=True)
+            ]
         names = [f"{s:.6g}" for s in self.s.ravel()[:12]]
-        lines += table(("s", "θ", "mean rate", "Fano", "error of θ"), names, rows)
-        return lines + more(".theta, .mean, .variance, .third, .fourth, .fano, .rate_function")
+        lines += table(heads, names, rows)
+        return lines + more(".theta, .mean, .variance, .third, .fourth, .fano, .rate_function, .sector_shares, .doubt")
 
 
 def theta(
@@ -156,7 +206,9 @@ def theta(
         What is counted: a jump by its place in ``model.jumps`` or its name, several of them, or a weight for each; all
         jumps if it is not given. A loss with thermal light counts the quanta that come in as well.
     state : State, optional
-        Look only at the sectors that this start comes to: a collective jump alone keeps every sector.
+        Look only at what this start comes to: a collective jump alone keeps every sector, and from a dark state nothing
+        leads away. Without it θ(s) is the largest eigenvalue of all sectors, that of every start which has a part in
+        the state it belongs to, such as the mixed one; ``doubt`` of what is found says where others differ.
     memory : float
         GiB that may be used. Where the matrix of the generator and its factors do not fit, it is applied without one:
         1 kB for each unknown.
@@ -168,8 +220,8 @@ def theta(
     ArgumentError
         If an argument breaks a rule or the model needs more memory.
     UnsupportedError
-        For terms that change in time, or where several sectors or dark states have the same leading eigenvalue: the
-        statistics then depend on the start.
+        For terms that change in time, where several sectors or dark states have the same leading eigenvalue (the
+        statistics then depend on the start), or if ``state`` has no part in the state that θ(s) belongs to.
     ConvergenceError
         If the iteration does not come to an end.
 
@@ -179,6 +231,10 @@ def theta(
     >>> found = cj.counting.theta(model, [0.0, 0.5])
     >>> print(found.theta.round(6) + 0.0, found.mean.round(6), found.fano.round(6))
     [ 0.       -0.151891] [0.333333 0.272344] [0.333333 0.489168]
+    >>> crystal = cj.systems.boundary_time_crystal(size=4, omega=1.5, kappa=1.0)  # keeps the spin J
+    >>> everywhere, top = (cj.counting.theta(crystal, 0.5, state=one) for one in (None, cj.tilted(crystal, 0, 0)))
+    >>> print(float(everywhere), round(float(top), 6), everywhere.dark)  # J = 0 does not shine at all
+    0.0 -0.367988 True
     """
     check_model(model)
     refuse_driven(model, "There is θ(s)")
@@ -201,23 +257,40 @@ def theta(
     else:
         occupied = [occupied_labels(block, own) for block, own in zip(model.blocks, state.blocks, strict=True)]
     found: list[Array] = []
+    shares: list[Array] = []
     with threadpool_limits(1):
-        tilted = Tilted(model, occupied, spaces, memory, weights, chosen)
+        tilted = Tilted(model, occupied, spaces, memory, weights, chosen, state)
         for field in fields.ravel():
             while True:
-                derivatives, outgrown = tilted.at(float(field))
+                derivatives, share, outgrown = tilted.at(float(field))
                 if not outgrown:
                     break
                 spaces = grown(spaces, outgrown)
                 check_unknowns(model, starts, memory, spaces=spaces)
-                tilted = Tilted(model, occupied, spaces, memory, weights)
+                tilted = Tilted(model, occupied, spaces, memory, weights, None, state)
             found.append(derivatives)
+            shares.append(share)
     table_ = np.array(found).reshape(-1, ORDER + 2).T.reshape(ORDER + 2, *fields.shape)
     signs = (-1.0) ** np.arange(1, ORDER + 1)
     names = channel_names(model)
-    mean, variance, third, fourth = (sign * row for sign, row in zip(signs, table_[1:-1], strict=True))
-    counted = dict(zip(names, map(float, weights), strict=True))
-    return Theta(fields, table_[0], mean, variance, third, fourth, table_[-1], counted, model.size)
+    mean, variance, third, fourth = (sign * row + 0.0 for sign, row in zip(signs, table_[1:-1], strict=True))
+    sectors = tuple(tilted.generator.packing.dims)
+    return Theta(
+        fields,
+        table_[0],
+        mean,
+        variance,
+        third,
+        fourth,
+        table_[-1],
+        dict(zip(names, map(float, weights), strict=True)),
+        sectors,
+        np.array(shares).reshape(*fields.shape, len(sectors)),
+        np.asarray(np.abs(mean) <= _NOTHING * tilted.norm),
+        tilted.apart,
+        state is not None,
+        model.size,
+    )
 
 
 class _Part(ABC):
@@ -351,26 +424,35 @@ class Tilted:
         memory: float,
         weights: Array,
         chosen: Populations | None = None,
+        state: State | None = None,
     ) -> None:
         self.model, self.spaces = model, spaces
         kinds = {float(w): [l for l, own in enumerate(weights) if own == w] for w in np.unique(weights) if w}
         self.generator: Generator | Populations
         if chosen is not None:
             self.generator = chosen
-            self._parts: list[_Part] = list(_cut(chosen, chosen.matrix, weights, kinds))
+            self._start = None if state is None else chosen.start(state)
+            self._parts: list[_Part] = list(_cut(chosen, chosen.matrix, weights, kinds, self._start))
         else:
             generator, matrix = arranged(model, occupied, spaces, memory)
             if matrix is None or 32 * _fill(generator) > memory * GIB:
                 generator = Generator(model, occupied, memory=memory, least=_LEAST, spaces=spaces)
+                self._start = _start_in(generator, state)
                 self._parts = [_MapPart(generator, kinds)]
             else:
-                self._parts = list(_cut(generator, matrix, weights, kinds))
+                self._start = _start_in(generator, state)
+                self._parts = list(_cut(generator, matrix, weights, kinds, self._start))
             self.generator = generator
         self.norm = self.generator.norm or 1.0
         self._edge = Edge(model, spaces, self.generator.packing, self.generator.dims) if spaces else None
 
-    def at(self, s: float) -> tuple[Array, list[int]]:
-        """(θ, θ', .., θ'''', error) at s; and the modes of which more Fock states are needed."""
+    @property
+    def apart(self) -> int:
+        """How many parts hold populations."""
+        return len(self._parts)
+
+    def at(self, s: float) -> tuple[Array, Array, list[int]]:
+        """(θ, θ', .., θ'''', error) at s; the share of each sector; the modes of which more Fock states are needed."""
         found: list[tuple[float, _Part, Array]] = []
         for part in self._parts:
             pairs = part.pairs(s)
@@ -386,7 +468,34 @@ class Tilted:
             )
         value, part, start = found[0]
         derivatives, right, left = part.leading(s, value, start).expand()
-        return derivatives, self._outgrown(part.places, right, left)
+        outgrown = self._outgrown(part.places, right, left)
+        if not outgrown:
+            self._check_weight(s, part.places, left)
+        return derivatives, self._shares(part.places, right), outgrown
+
+    def _shares(self, places: NDArray[np.intp], right: Array) -> Array:
+        """Probability of each sector in the leading state."""
+        packing = self.generator.packing
+        populations = np.zeros(packing.size)
+        populations[places] = right
+        populations *= packing.identity
+        found = np.array([populations[own].sum() for own in packing.slices.values()])
+        return np.asarray(found / found.sum())
+
+    def _check_weight(self, s: float, places: NDArray[np.intp], left: Array) -> None:
+        """Refuse a start of which <e^{-sK}> does not go with the eigenvalue found: ℓ·ρ = 0."""
+        if self._start is None:
+            return
+        packing = self.generator.packing
+        whole = np.zeros(packing.size)
+        whole[places] = left
+        largest = max(float(np.abs(packing.spectrum(whole, labels)[0]).max()) for labels in packing.dims)
+        weight = abs(float(left @ self._start[places])) / largest
+        if weight < _NO_WEIGHT:
+            raise UnsupportedError(
+                f"θ(s) of this start is not the leading eigenvalue at s = {s:g}: the start has no part in the state "
+                f"that belongs to it (weight {weight:.0e}), as a dark state that is no basis state has none"
+            )
 
     def _outgrown(self, places: NDArray[np.intp], right: Array, left: Array) -> list[int]:
         """Modes at whose edge more is lost than θ may be wrong by: |ℓ| times what r loses there."""
@@ -400,16 +509,41 @@ class Tilted:
         return [m for m, lost in enumerate(self._edge.losses(whole[0])) if largest * lost > allowed]
 
 
+def _start_in(generator: Generator, state: State | None) -> Array | None:
+    """A start as a packed vector; None where it does not matter, or with modes, whose Fock states may not hold it."""
+    if state is None or generator.spaces:
+        return None
+    blocks = zip(generator.model.blocks, state.blocks, strict=True)
+    return generator.start([block_densities(block, own) for block, own in blocks])
+
+
+def _reached(pattern: csr_array, start: Array | None) -> NDArray[np.bool_]:
+    """What a map with this pattern ever makes of a start: the elements that its own ones lead to."""
+    if start is None:
+        return np.ones(pattern.shape[0], dtype=bool)
+    links = pattern > _NO_ENTRY * pattern.max()
+    found = np.abs(start) > _NO_ENTRY * np.abs(start).max()
+    while True:
+        grown_to = found | (links @ found > 0)
+        if grown_to.sum() == found.sum():
+            return np.asarray(found)
+        found = grown_to
+
+
 def _cut(
-    generator: Generator | Populations, matrix: csr_array, weights: Array, kinds: Mapping[float, Sequence[int]]
+    generator: Generator | Populations,
+    matrix: csr_array,
+    weights: Array,
+    kinds: Mapping[float, Sequence[int]],
+    start: Array | None,
 ) -> Iterator[_MatrixPart]:
-    """The parts with populations."""
+    """The parts with populations, of them what the start leads to."""
     gains = {w: generator.gain([float(own == w) for own in weights]) for w in kinds}
     pattern = csr_array(sum((abs(gain) for gain in gains.values()), abs(matrix)))
-    whole = isinstance(generator, Generator)
+    whole, reached = isinstance(generator, Generator), _reached(pattern, start)
     for part in parts_of(generator, pattern) if isinstance(generator, Generator) else generator.parts(pattern):
-        if part.diagonal:
-            own = part.places
+        own = part.places[reached[part.places]]
+        if part.diagonal and len(own):
             cut = {w: csr_array(gain[own][:, own]) for w, gain in gains.items()}
             factors = splu if whole else factors_of
             yield _MatrixPart(own, generator.norm or 1.0, csr_array(matrix[own][:, own]), cut, factors)

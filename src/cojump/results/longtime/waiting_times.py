@@ -49,9 +49,13 @@ class WaitingTimes(Summarised):
             return []
         return facts(
             ("mean ± error", format_value(self.mean, self.stderr, exact=0.0)),
+            ("no error", self.doubt),
             ("randomness", f"{self.randomness:.4g}, variance over squared mean; 1 for a Poisson process"),
-            ("unseen", f"{self.unseen:.2g} of waits are longer than all that were seen" if self.unseen > 0 else ""),
-        ) + more(".mean, .stderr, .randomness, .survival(times), .density(edges), .intervals, .cut")
+            (
+                "unseen",
+                f"{self.unseen:.2g} of waits are longer than all that ended" if 0 < self.unseen <= _UNKNOWN else "",
+            ),
+        ) + more(".mean, .stderr, .doubt, .randomness, .survival(times), .density(edges), .intervals, .cut")
 
     @cached_property
     def _limit(self) -> _ProductLimit:
@@ -66,6 +70,17 @@ class WaitingTimes(Summarised):
     def stderr(self) -> float:
         """Standard error of the mean; NaN for fewer than two waits, or if 2 % or more are longer than all seen."""
         return self._limit.mean_stderr
+
+    @property
+    def doubt(self) -> str:
+        """Why the mean has no error, in one line; "" if it has one."""
+        seen = self.intervals.size
+        if seen < 2:
+            return f"{'one wait has' if seen else 'no wait has'} been seen from jump to jump, and two are needed"
+        if np.isnan(self.stderr):
+            share = f"about {self.unseen:.0%} of waits are longer than all {seen:,} that ended within a record"
+            return f"{share}; longer trajectories tell"
+        return ""
 
     @property
     def randomness(self) -> float:
