@@ -7,18 +7,18 @@ import pytest
 
 import cojump as cj
 from cojump.basis.spin_starts import (
+    Arrangements,
+    SpinStart,
     component_eigenstate,
-    draw_sector_state,
-    draw_two_J,
-    is_random,
     product_amplitudes,
     rotate_symmetric,
 )
 from cojump.errors import ArgumentError
-from cojump.model.states import DickeBlock, ProductBlock, SymmetricBlock
+from cojump.model.states import DickeBlock, ProductBlock, SectorBlock, SymmetricBlock
 from cojump.trajectories.axes import axis_rotation
 from tests import twins
 from tests.oracle import Oracle, dicke_state, product_state, symmetric_state
+from tests.support import slow_starts
 from tests.support.pauli import PAULI
 from tests.support.random_models import random_density
 
@@ -223,8 +223,8 @@ def test_product_kets_and_densities():
     state = cj.product(TWO, {"a": ket, "b": rho})
     np.testing.assert_allclose(state.densities[0], np.outer(ket, ket.conj()), atol=1e-15)
     np.testing.assert_allclose(state.densities[1], rho, atol=1e-15)
-    assert not is_random(state.blocks[0])
-    assert is_random(state.blocks[1])
+    assert not SpinStart(state.blocks[0], 3, np.eye(2)).is_random
+    assert SpinStart(state.blocks[1], 4, np.eye(2)).is_random
     assert all(isinstance(b, ProductBlock) for b in state.blocks)
     three = cj.product(THREE, {"q": random_density(rng, 3)})
     assert three.densities[0].shape == (3, 3)
@@ -382,33 +382,30 @@ def test_draws_of_the_sector_have_exactly_the_right_shares():
         for up in range(N + 1):
             two_M, total = 2 * up - N, comb(N, up)
             grid = (np.arange(3 * total) + 0.5) / (3 * total)
-            drawn = [draw_two_J(N, two_M, u) for u in grid]
+            drawn = [Arrangements(N).two_J(two_M, u) for u in grid]
             for two_J in twins.sectors(N):
                 expected = 3 * twins.copies(N, two_J) if two_J >= abs(two_M) else 0
                 assert drawn.count(two_J) == expected
 
 
 def test_draws_of_the_sector_of_a_large_block():
-    grid = (np.arange(200) + 0.5) / 200
+    grid, large = (np.arange(200) + 0.5) / 200, Arrangements(LARGE)
     for two_M in (0, 60_000, -LARGE, LARGE):
-        two_J = np.array([draw_two_J(LARGE, two_M, u) for u in grid])
+        two_J = np.array([large.two_J(two_M, u) for u in grid])
         assert np.all(two_J >= abs(two_M))
         assert np.all((two_J - LARGE) % 2 == 0)
         if abs(two_M) == LARGE:
             assert np.all(two_J == LARGE)
     # P(J ≥ j) ≈ exp(-2 (j² - M²)/N) near M = 0: J²/N is an exponential number of mean ½
-    J = np.array([draw_two_J(LARGE, 0, u) for u in grid]) / 2
+    J = np.array([large.two_J(0, u) for u in grid]) / 2
     assert np.mean(J**2) / LARGE == pytest.approx(0.5, rel=0.02)
-    assert draw_two_J(10, 0, 0.0) == 10
-    assert draw_two_J(LARGE, 0, 1 - 1e-16) == 0
+    assert Arrangements(10).two_J(0, 0.0) == 10
+    assert large.two_J(0, 1 - 1e-16) == 0
 
 
-def moments_of(two_J, padded, N, rotation):
+def moments_of(two_J, ket, N, rotation):
     """Averages in the user's frame of a drawn state, from dense matrices."""
-    first = (N - two_J) // 2
-    outside = np.delete(padded, np.arange(first, first + two_J + 1))
-    assert not outside.any()
-    ket = twins.sector_rotation(two_J, rotation) @ padded[first : first + two_J + 1]
+    ket = twins.sector_rotation(two_J, rotation) @ ket
     assert np.linalg.norm(ket) == pytest.approx(1, abs=1e-12)
     return twins.averages(N, two_J, ket)
 
@@ -434,8 +431,7 @@ def test_pure_starts_in_any_frame(N):
     for state, rho in states:
         expected_mean, expected_second = oracle.moments(rho)
         for rotation in frames():
-            two_J, padded = draw_sector_state(state.blocks[0], N, rotation, generator)
-            mean, second = moments_of(two_J, padded, N, rotation)
+            mean, second = moments_of(*SpinStart(state.blocks[0], N, rotation).draw(generator), N, rotation)
             np.testing.assert_allclose(mean, expected_mean, atol=1e-12)
             np.testing.assert_allclose(second, expected_second, atol=1e-12)
     assert generator.bit_generator.state == before  # a pure start draws nothing
@@ -464,20 +460,20 @@ def test_mixed_starts_add_up_exactly(N, number):
     model = spins(N)
     for density in (random_density(rng), np.diag([0.8, 0.2]), np.diag([0.2, 0.8]), np.eye(2) / 2):
         state = cj.product(model, {"s": density})
-        p = np.linalg.eigvalsh(density)[1]
+        p, start = np.linalg.eigvalsh(density)[1], SpinStart(state.blocks[0], N, rotation)
         total_mean, total_second = np.zeros(3), np.zeros((3, 3))
         for count in range(N + 1):
             binomial = comb(N, count) * p**count * (1 - p) ** (N - count)
-            start = 0.0
+            below = 0.0
             for two_J in reversed(twins.sectors(N)):
                 if two_J < abs(2 * count - N):
                     continue
                 share = twins.copies(N, two_J) / comb(N, count)
-                generator = Scripted(count, start + share / 2)
-                start += share
-                drawn, padded = draw_sector_state(state.blocks[0], N, rotation, generator)
+                generator = Scripted(count, below + share / 2)
+                below += share
+                drawn, ket = start.draw(generator)
                 assert drawn == two_J
-                mean, second = moments_of(drawn, padded, N, rotation)
+                mean, second = moments_of(drawn, ket, N, rotation)
                 total_mean += binomial * share * mean
                 total_second += binomial * share * second
         mean, second = Oracle(model).moments(product_state(model, {"s": density}))
@@ -490,10 +486,9 @@ def test_mixed_starts_are_drawn_with_their_shares():
     rng, generator = np.random.default_rng(7), np.random.default_rng(8)
     density, rotation = random_density(rng), frames()[1]
     state = cj.product(spins(N), {"s": density})
-    sample = []
+    start, sample = SpinStart(state.blocks[0], N, rotation), []
     for _ in range(draws):
-        two_J, padded = draw_sector_state(state.blocks[0], N, rotation, generator)
-        mean, second = moments_of(two_J, padded, N, rotation)
+        mean, second = moments_of(*start.draw(generator), N, rotation)
         sample.append(np.concatenate([mean, second[np.triu_indices(3)]]))
     sample = np.array(sample)
     mean, second = Oracle(spins(N)).moments(product_state(spins(N), {"s": density}))
@@ -508,12 +503,54 @@ def test_mixed_starts_are_drawn_with_their_shares():
 
 def test_mixed_start_of_a_large_block():
     state = cj.product(spins(LARGE), {"s": np.diag([0.8, 0.2])})
-    generator = np.random.default_rng(9)
+    generator, start = np.random.default_rng(9), SpinStart(state.blocks[0], LARGE, np.eye(2, dtype=complex))
     seen = []
     for _ in range(20):
-        two_J, padded = draw_sector_state(state.blocks[0], LARGE, np.eye(2, dtype=complex), generator)
-        assert np.linalg.norm(padded) == pytest.approx(1)
-        seen.append(np.abs(padded) ** 2 @ np.arange(LARGE + 1.0))
+        two_J, ket = start.draw(generator)
+        assert np.linalg.norm(ket) == pytest.approx(1)
+        seen.append(np.abs(ket) ** 2 @ ((LARGE - two_J) // 2 + np.arange(two_J + 1.0)))
         assert two_J / 2 >= abs(seen[-1] - LARGE / 2) - 1e-6
     assert np.mean(seen) == pytest.approx(0.8 * LARGE, abs=5 * np.sqrt(LARGE * 0.16 / 20))
     assert np.std(seen) == pytest.approx(np.sqrt(LARGE * 0.16), rel=0.5)
+
+
+# ---- what is kept between draws ------------------------------------------------------------------
+
+
+def all_kinds(N):
+    """States of a block of every kind."""
+    rng, model = np.random.default_rng(11), spins(N)
+    densities = [random_density(rng), np.diag([0.3, 0.7]), np.eye(2) / 2, np.outer([0.6, 0.8j], [0.6, -0.8j])]
+    states = [cj.product(model, {"s": density}) for density in densities]
+    states += [cj.symmetric(model, {"s": random_ket(rng, N + 1)}), cj.dicke(model, {"s": (N / 2 - 1, N / 2 - 2)})]
+    made = [state.blocks[0] for state in states]
+    return [*made, SectorBlock(N, N - 4, random_ket(rng, N - 3), np.eye(2) / 2)]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("memory", [None, 0])
+def test_starts_are_those_that_are_made_anew_every_time(number, memory, monkeypatch):
+    # Whatever is kept between draws, the numbers drawn and the bits of the states are those of a draw by itself.
+    if memory is not None:
+        monkeypatch.setattr("cojump.basis.spin_starts._SHARES_MEMORY", memory)
+    N, rotation = 12, frames()[number]
+    for state in all_kinds(N):
+        start, one, other = SpinStart(state, N, rotation), np.random.default_rng(12), np.random.default_rng(12)
+        for _ in range(40):
+            two_J, padded = slow_starts.draw_sector_state(state, N, rotation, other)
+            first = (N - two_J) // 2
+            choice = start.choose(one)
+            assert choice[0] == two_J
+            for _ in range(2):
+                found, ket = start.chosen(choice)
+                assert found == two_J
+                np.testing.assert_array_equal(ket, padded[first : first + two_J + 1])
+        assert one.bit_generator.state == other.bit_generator.state
+
+
+def test_what_is_kept_of_distributions_is_bounded():
+    large = Arrangements(LARGE)
+    for up in range(50_000, 50_010):
+        two_M, u = 2 * up - LARGE, 0.1 * (up % 10)
+        assert large.two_J(two_M, u) == slow_starts.draw_two_J(LARGE, two_M, u)
+    assert large.nbytes < 2**20

@@ -15,7 +15,7 @@ from cojump.basis.occupations import Occupations
 from cojump.basis.reported_sectors import placed, sector_array, spins_in
 from cojump.basis.rotations import representation, rotated
 from cojump.basis.sectors import dimension_of, rows_of, sector_labels, sector_of
-from cojump.basis.tableau_starts import Start, insert, pattern_of, symmetric_product
+from cojump.basis.tableau_starts import TableauStart, insert, pattern_of, symmetric_product
 from cojump.tools.cache_by_bytes import CacheByBytes
 from cojump.tools.matrices import ROUNDING, is_diagonal
 from cojump.trajectories import product_state
@@ -246,7 +246,7 @@ def test_mixed_starts_have_the_density_matrix_they_should():
     r = hermitian(rng, 3)
     r = r @ r / np.trace(r @ r).real
     x, block, frame = hermitian(rng, 3), model.blocks[0], random_unitary(rng, 3)
-    start, draws = Start(cj.product(model, {"b0": r}).blocks[0], block, frame), 4000
+    start, draws = TableauStart(cj.product(model, {"b0": r}).blocks[0], block, frame), 4000
     seen = frame.conj().T @ x @ frame
     values = []
     for _ in range(draws):
@@ -270,7 +270,7 @@ def test_starts_in_large_sectors_are_those_of_small_ones(monkeypatch):
     U, drawn = random_unitary(rng_of(2), 3), []
     for large in (0, 10**6):
         monkeypatch.setattr(words, "_LARGE", large)
-        drawn.append(Start(state, model.blocks[0], U).draw(rng_of(3)))
+        drawn.append(TableauStart(state, model.blocks[0], U).draw(rng_of(3)))
     assert drawn[0][0] == drawn[1][0]
     close(drawn[0][1], drawn[1][1], atol=1e-11)
 

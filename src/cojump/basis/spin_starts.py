@@ -5,18 +5,24 @@ A mixed exchangeable state is ⊕_J p_J ρ_J ⊗ 1/f_J; a trajectory starts from
 
 from __future__ import annotations
 
+from bisect import bisect_right
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import eigh_tridiagonal
 from scipy.special import gammaln
 
-from ..model.states import BlockState, DickeBlock, OccupationBlock, ProductBlock, SectorBlock, SymmetricBlock
+from ..model.states import BlockState, DickeBlock, OccupationBlock, SectorBlock, SymmetricBlock
+from ..tools.cache_by_bytes import CacheByBytes
 from .spin_sector import turned
 
 Ket = NDArray[np.complex128]
 
 PURE = 1e-13
 """Second largest eigenvalue of a single-particle density matrix below which it is pure."""
+
+_SHARES_MEMORY = 2**18
+"""Bytes of distributions of J that are kept of a block."""
 
 
 def _raising(two_J: int) -> NDArray[np.float64]:
@@ -64,16 +70,30 @@ def component_eigenstate(two_J: int, two_M: int, axis: NDArray[np.float64]) -> K
     return vector[:, 0] * np.exp(-1j * phi * np.arange(two_J + 1))
 
 
-def draw_two_J(N: int, two_M: int, u: float) -> int:
-    """2J of a random arrangement of N/2 + M particles up and N/2 - M down, for u uniform in [0, 1).
+class Arrangements:
+    """Total spins of random arrangements of N particles, so many of them up.
 
     P(J) = f_J / C(N, N/2+M) and the degeneracies telescope, f_J = C(N, N/2-J) - C(N, N/2-J-1), so that
     P(J ≥ j) = C(N, N/2-j) / C(N, N/2-|M|).
     """
-    k = np.arange((N - abs(two_M)) // 2 + 1)
-    logs = -gammaln(k + 1.0) - gammaln(N - k + 1.0)
-    # J = N/2 - k with the smallest k for which P(J ≥ N/2 - k) exceeds u.
-    return N - 2 * int(np.searchsorted(np.exp(logs - logs[-1]), u, side="right"))
+
+    def __init__(self, N: int) -> None:
+        self._N = N
+        k = np.arange(N // 2 + 1)
+        self._logs: NDArray[np.float64] = -gammaln(k + 1.0) - gammaln(N - k + 1.0)
+        self._shares: CacheByBytes[int, NDArray[np.float64]] = CacheByBytes(_SHARES_MEMORY)
+
+    def two_J(self, two_M: int, u: float) -> int:
+        """2J of one of N/2 + M particles up and N/2 - M down, for u uniform in [0, 1)."""
+        least = (self._N - abs(two_M)) // 2
+        shares = self._shares.get(least, lambda: np.exp(self._logs[: least + 1] - self._logs[least]))
+        # J = N/2 - k with the smallest k for which P(J ≥ N/2 - k) exceeds u.
+        return self._N - 2 * bisect_right(shares, u)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that are kept."""
+        return self._logs.nbytes + self._shares.used
 
 
 def rotate_symmetric(amplitudes: Ket, rotation: Ket) -> Ket:
@@ -84,39 +104,65 @@ def rotate_symmetric(amplitudes: Ket, rotation: Ket) -> Ket:
     return turned(len(amplitudes) - 1, rotation.conj().T, amplitudes)
 
 
-def draw_sector_state(state: BlockState, N: int, rotation: Ket, generator: np.random.Generator) -> tuple[int, Ket]:
-    """One pure state of one sector: 2J and the (N+1,) amplitudes over i in the rotated frame.
+class SpinStart:
+    """The initial state of one block of two levels, to be drawn from as often as there are trajectories.
 
     A pure start draws nothing. A mixed product state is the mixture over the number of particles in each
-    eigenket, binomial, and over the sectors of a random arrangement of them.
+    eigenket, binomial, and over the sectors of a random arrangement of them. What follows from the numbers drawn
+    alone can be kept: the same ones come again.
+
+    Parameters
+    ----------
+    state : BlockState
+    N : int
+        Number of particles.
+    rotation : (2, 2) unitary
+        The frame in which amplitudes are wanted.
     """
-    padded = np.zeros(N + 1, dtype=complex)
-    if isinstance(state, SymmetricBlock):
-        return N, rotate_symmetric(state.amplitudes[::-1], rotation)
-    if isinstance(state, SectorBlock):
-        offset = (N - state.two_J) // 2
-        turned_back = turned(state.two_J, rotation.conj().T, state.amplitudes[::-1])
-        padded[offset : offset + state.two_J + 1] = turned_back
-        return state.two_J, padded
-    assert not isinstance(state, OccupationBlock)  # made for more levels only
-    if isinstance(state, DickeBlock):
-        two_J, two_M, axis = state.two_J, state.two_M, np.array([0.0, 0.0, 1.0])
-    else:
-        weights, kets = np.linalg.eigh(state.density)
-        if weights[0] < PURE:
-            return N, product_amplitudes(N, rotation.conj().T @ kets[:, 1])
-        two_M = 2 * int(generator.binomial(N, weights[1])) - N
-        two_J = draw_two_J(N, two_M, generator.random())
-        spinor = kets[:, 1]
-        flip = 2 * spinor[0].conj() * spinor[1]
-        axis = np.array([flip.real, flip.imag, abs(spinor[0]) ** 2 - abs(spinor[1]) ** 2])
-    # The axis as the rotated frame sees it: O^T with O_ab = ½ tr(U†σ_a U σ_b).
-    ket = rotation.conj().T @ _spinor(axis)
-    flip = 2 * ket[0].conj() * ket[1]
-    seen = np.array([flip.real, flip.imag, abs(ket[0]) ** 2 - abs(ket[1]) ** 2])
-    offset = (N - two_J) // 2
-    padded[offset : offset + two_J + 1] = component_eigenstate(two_J, two_M, seen)
-    return two_J, padded
+
+    def __init__(self, state: BlockState, N: int, rotation: Ket) -> None:
+        self._N = N
+        self._fixed: tuple[int, Ket] | None = None
+        back = rotation.conj().T
+        assert not isinstance(state, OccupationBlock)  # made for more levels only
+        if isinstance(state, SymmetricBlock):
+            self._fixed = N, rotate_symmetric(state.amplitudes[::-1], rotation)
+        elif isinstance(state, SectorBlock):
+            self._fixed = state.two_J, np.array(turned(state.two_J, back, state.amplitudes[::-1]), dtype=complex)
+        elif isinstance(state, DickeBlock):
+            axis = _axis(back @ _spinor(np.array([0.0, 0.0, 1.0])))
+            self._fixed = state.two_J, component_eigenstate(state.two_J, state.two_M, axis)
+        else:
+            weights, kets = np.linalg.eigh(state.density)
+            if weights[0] < PURE:
+                self._fixed = N, product_amplitudes(N, back @ kets[:, 1])
+            else:
+                self._weight, self._arrangements = float(weights[1]), Arrangements(N)
+                # the phase of the eigenket does not matter
+                self._axis = _axis(back @ _spinor(_axis(kets[:, 1])))
+
+    @property
+    def is_random(self) -> bool:
+        """Whether the sector and the state in it are drawn anew for each trajectory."""
+        return self._fixed is None
+
+    def choose(self, generator: np.random.Generator) -> tuple[int, int]:
+        """Draw 2J, and 2M along the axis of the state; (2J, 0) of a pure start."""
+        if self._fixed is not None:
+            return self._fixed[0], 0
+        two_M = 2 * int(generator.binomial(self._N, self._weight)) - self._N
+        return self._arrangements.two_J(two_M, generator.random()), two_M
+
+    def chosen(self, choice: tuple[int, int]) -> tuple[int, Ket]:
+        """The pure state of one sector that was drawn: 2J and its (2J+1,) amplitudes over M = -J..J."""
+        if self._fixed is not None:
+            return self._fixed
+        two_J, two_M = choice
+        return two_J, component_eigenstate(two_J, two_M, self._axis)
+
+    def draw(self, generator: np.random.Generator) -> tuple[int, Ket]:
+        """Draw one pure state of one sector."""
+        return self.chosen(self.choose(generator))
 
 
 def _spinor(axis: NDArray[np.float64]) -> Ket:
@@ -125,6 +171,7 @@ def _spinor(axis: NDArray[np.float64]) -> Ket:
     return np.array([np.cos(theta / 2), np.exp(1j * phi) * np.sin(theta / 2)])
 
 
-def is_random(state: BlockState) -> bool:
-    """Whether the sector or the state in it is drawn anew for each trajectory."""
-    return isinstance(state, ProductBlock) and bool(np.linalg.eigvalsh(state.density)[-2] >= PURE)
+def _axis(ket: Ket) -> NDArray[np.float64]:
+    """The unit vector along which a (2,) ket points."""
+    flip = 2 * ket[0].conj() * ket[1]
+    return np.array([flip.real, flip.imag, abs(ket[0]) ** 2 - abs(ket[1]) ** 2])

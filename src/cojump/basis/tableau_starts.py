@@ -21,7 +21,7 @@ from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.matrices import ROUNDING, conjugate, is_diagonal
 from .diagram_sector import diagram_sector
 from .rotations import representation, rotated
-from .spin_starts import PURE
+from .spin_starts import PURE, SpinStart
 from .young_diagrams import Diagram, dimension
 
 Ket = NDArray[np.complex128]
@@ -81,7 +81,7 @@ def occupation_state(occupations: NDArray[np.int64], diagram: Diagram) -> tuple[
     return diagram, ket
 
 
-class Start:
+class TableauStart:
     """The initial state of one block of d ≥ 3 levels, to be drawn from as often as there are trajectories.
 
     Parameters
@@ -107,15 +107,30 @@ class Start:
             pure = self._turn[:, np.argmax(self._weights)]
             self._fixed = (block.size, *[0] * (block.levels - 1)), symmetric_product(block.size, pure)
 
-    def draw(self, generator: np.random.Generator) -> tuple[Diagram, Ket]:
-        """One pure state of one sector: its diagram and amplitudes. A pure start draws nothing, a mixed one a word."""
+    @property
+    def is_random(self) -> bool:
+        """Whether the sector and the state in it are drawn anew for each trajectory."""
+        return self._fixed is None
+
+    def choose(self, generator: np.random.Generator) -> tuple[Diagram, int]:
+        """Draw a word; its diagram, and the place of its pattern there. A pure start draws none."""
+        if self._fixed is not None:
+            return self._fixed[0], 0
+        word = generator.choice(self._block.levels, size=self._block.size, p=self._weights)
+        return pattern_of(insert(word.tolist(), self._block.levels))
+
+    def chosen(self, choice: tuple[Diagram, int]) -> tuple[Diagram, Ket]:
+        """The pure state of one sector that was drawn: its diagram and amplitudes."""
         if self._fixed is not None:
             return self._fixed
-        word = generator.choice(self._block.levels, size=self._block.size, p=self._weights)
-        diagram, place = pattern_of(insert(word.tolist(), self._block.levels))
+        diagram, place = choice
         ket = np.zeros(dimension(diagram), dtype=complex)
         ket[place] = 1
         return diagram, self._turned(diagram, ket)
+
+    def draw(self, generator: np.random.Generator) -> tuple[Diagram, Ket]:
+        """Draw one pure state of one sector."""
+        return self.chosen(self.choose(generator))
 
     def _turned(self, diagram: Diagram, ket: Ket) -> Ket:
         """A state of the frame ``_turn`` as the main frame sees it."""
@@ -135,3 +150,8 @@ def _eigenkets(density: Ket) -> tuple[NDArray[np.float64], Ket]:
         weights, kets = np.linalg.eigh(density)
     weights = np.maximum(weights, 0)
     return weights / weights.sum(), kets
+
+
+def start_of(state: BlockState, block: Block, rotation: Ket) -> SpinStart | TableauStart:
+    """The initial state of a block of any number of levels, to be drawn from."""
+    return TableauStart(state, block, rotation) if block.levels > 2 else SpinStart(state, block.size, rotation)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..basis.reported_sectors import record_of, sector_array
 from ..basis.sectors import Labels
@@ -30,6 +32,9 @@ _SEGMENT = 4096
 _EFFORT = 2**27
 """Multiplications between two returns to Python at most: some tenths of a second."""
 
+_BEGUN = np.zeros(1, dtype=COUNTING_NOW)[0]
+_BEGUN["pending"], _BEGUN["reach"] = 1, FIRST_REACH
+
 
 class CountingEngine(ProductEngine):
     """Photon counting by the compiled kernel does what :meth:`Loop.stepwise` does with the state of a tensor
@@ -51,15 +56,15 @@ class CountingEngine(ProductEngine):
         """The trajectory by photon counting, in the compiled kernel."""
         seed, index, part, record, poll, watch = wanted
         generator = self._stream.move_to(seed, index, part)
-        cell = np.zeros(1, dtype=COUNTING_NOW)
-        now = cell.view(np.recarray)[0]
+        (cell, now), gathered = self._stand, self._gathered_again()
+        buffer = self._buffer if record else self._no_record
         self._draw(generator)
-        cell["pending"], cell["reach"] = 1, FIRST_REACH
+        cell[0] = _BEGUN
         cell["waiting"] = generator.standard_exponential()
-        gathered, buffer = self._arrays(), self._empty_record(_SEGMENT if record else 0)
         jumps: list[tuple[float, int, Labels]] = []
         patience = Patience()
         while True:
+            # tables and arrays may have grown
             arguments = (
                 self._h_eff,
                 self._work,
@@ -97,9 +102,45 @@ class CountingEngine(ProductEngine):
                 self._hand_over()
                 self._fail(seed, index, float(now.t), what)
         mean, second = self._averages(gathered.grams)
-        reported = sector_array(self.blocks, list(map(self._labels, gathered.sectors.tolist())))
+        reported, counts, n_jumps = self._reported(gathered.sectors), gathered.counts[:-1], int(cell["n_jumps"][0])
         made = record_of(self.blocks, jumps) if record else None
-        return Outcome(mean, second, reported, gathered.counts[:-1], int(now.n_jumps), made, np.empty((len(mean), 0)))
+        return Outcome(mean, second, reported, counts, n_jumps, made, self._no_currents)
+
+    # What all trajectories share is made with the first one: it takes longer than to write it anew.
+
+    @cached_property
+    def _stand(self) -> tuple[Any, Any]:
+        """Where the trajectory stands, as an array, whose fields are reached several times faster, and as a record."""
+        cell = np.zeros(1, dtype=COUNTING_NOW)
+        return cell, cell.view(np.recarray)[0]
+
+    @cached_property
+    def _buffer(self) -> SectorRecord:
+        return self._empty_record(_SEGMENT)
+
+    @cached_property
+    def _no_record(self) -> SectorRecord:
+        return self._empty_record(0)
+
+    @cached_property
+    def _no_currents(self) -> Array:
+        return np.empty((len(self.times), 0))
+
+    @cached_property
+    def _gathered_first(self) -> Grams:
+        T, V, n = len(self.times), self.n_vectors, self.sector_numbers
+        return Grams(
+            self.times,
+            np.zeros((T, V, V), dtype=complex),
+            np.zeros((T, n), dtype=np.int64),
+            np.zeros((T + 1, self._n_channels), dtype=np.int64),
+            self._snapshot,
+        )
+
+    def _gathered_again(self) -> Grams:
+        """Arrays of one trajectory: what a kernel writes at every output time need not be cleared; counts are kept."""
+        first = self._gathered_first
+        return first._replace(counts=np.zeros(first.counts.shape, dtype=np.int64))
 
     @property
     def n_vectors(self) -> int:
@@ -130,15 +171,9 @@ class CountingEngine(ProductEngine):
         """Let a pure state of one sector wait in ``room``."""
         self._put(*self.state.draw(generator))
 
-    def _arrays(self) -> Grams:
-        T, V, n = len(self.times), self.n_vectors, self.sector_numbers
-        return Grams(
-            self.times,
-            np.zeros((T, V, V), dtype=complex),
-            np.zeros((T, n), dtype=np.int64),
-            np.zeros((T + 1, self._n_channels), dtype=np.int64),
-            self._snapshot,
-        )
+    def _reported(self, numbers: NDArray[np.int64]) -> NDArray:
+        """The sectors (T, ...) of the output times as they are reported, from the numbers (T, n) of the kernel."""
+        return sector_array(self.blocks, list(map(self._labels, numbers.tolist())))
 
     def _empty_record(self, length: int) -> SectorRecord:
         numbers = np.empty((length, self.sector_numbers), dtype=np.int64)

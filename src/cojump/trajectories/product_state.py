@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from functools import lru_cache
-from math import inf, prod
+from math import inf, prod, sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import csc_array
@@ -12,10 +13,10 @@ from scipy.sparse import csc_array
 from ..basis.final_frames import in_frames
 from ..basis.particle_removal import Label
 from ..basis.sectors import Labels
-from ..basis.spin_starts import draw_sector_state, is_random
-from ..basis.tableau_starts import Start
+from ..basis.tableau_starts import start_of
 from ..model import Model
 from ..model.final_states import FinalFactor, PartStart
+from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 from .driven_steps import DrivenSteps
 from .kernels.common import NO_JUMP, NO_NUMBER, PAD, Gathered, Step
@@ -52,6 +53,23 @@ MODES_MOVES_MEMORY = 16 * 2**20
 def moves_memory_of(model: Model) -> int:
     """Bytes of one-particle moves and of collective operators that an engine of a model keeps."""
     return MODES_MOVES_MEMORY if model.modes else MOVES_MEMORY
+
+
+STARTS_MEMORY = 2**22
+"""Bytes of drawn states of blocks that an engine keeps: the same ones come again."""
+
+
+class _Cut(NamedTuple):
+    """A state of a block in the window that holds it."""
+
+    label: Label
+    window: tuple[int, int]
+    ket: Ket
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it holds, with those of its objects."""
+        return 512 + self.ket.nbytes
 
 
 class ProductState:
@@ -94,15 +112,14 @@ class ProductState:
             window, tensor = in_frames(self.basis.blocks, state, self.basis.rotations)
             self._given = state.labels, window, tensor.ravel()
             return
-        self._blocks = state.blocks
-        self._starts = {
-            b: Start(state.blocks[b], block, self.basis.rotations[b])
-            for b, block in enumerate(self.basis.blocks)
-            if block.levels > 2
-        }
-        self._fixed = [
-            None if is_random(block) else self._draw_block(b, generator) for b, block in enumerate(state.blocks)
+        rotations = self.basis.rotations
+        self._starts = list(map(start_of, state.blocks, self.basis.blocks, rotations))
+        self._cuts: list[CacheByBytes[Hashable, _Cut]] = [
+            CacheByBytes(STARTS_MEMORY // len(self._starts)) for _ in self._starts
         ]
+        self._pure: tuple[Labels, Box, Ket] | None = None
+        if not any(start.is_random for start in self._starts):
+            self._pure = self._product(generator)
 
     def begin(self, generator: np.random.Generator) -> None:
         """Draw one pure state of one sector."""
@@ -115,13 +132,7 @@ class ProductState:
         """One pure state of one sector, in a window; what does not vary between trajectories is made once."""
         if self._given is not None:
             return self._given
-        drawn = [fixed if fixed is not None else self._draw_block(b, generator) for b, fixed in enumerate(self._fixed)]
-        # The tails of each factor are cut before the product is made: all of it might not fit.
-        cut = [support(np.abs(ket) ** 2, self._windows.tail) for _, ket in drawn]
-        whole: Ket = np.ones(1, dtype=complex)
-        for (_, ket), (lo, hi) in zip(drawn, cut, strict=True):
-            whole = np.outer(whole, ket[lo:hi]).ravel()
-        return tuple(label for label, _ in drawn), tuple(cut), whole / np.linalg.norm(whole)
+        return self._pure or self._product(generator)
 
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or ``most`` in time, or less."""
@@ -259,13 +270,25 @@ class ProductState:
         ket: Ket = work.out_re[first:last] + 1j * work.out_im[first:last]
         return ket
 
-    def _draw_block(self, b: int, generator: np.random.Generator) -> tuple[Label, Ket]:
-        block, rotation = self.basis.blocks[b], self.basis.rotations[b]
-        if block.levels > 2:
-            return self._starts[b].draw(generator)
-        two_J, ket = draw_sector_state(self._blocks[b], block.size, rotation, generator)
-        first = (block.size - two_J) // 2
-        return two_J, ket[first : first + two_J + 1]
+    def _product(self, generator: np.random.Generator) -> tuple[Labels, Box, Ket]:
+        """Draw a state of each block; their product."""
+        # The tails of each factor are cut before the product is made: all of it might not fit.
+        drawn = [self._cut(b, start.choose(generator)) for b, start in enumerate(self._starts)]
+        whole = drawn[0].ket
+        for cut in drawn[1:]:
+            whole = (whole[:, None] * cut.ket).ravel()
+        re, im = whole.real, whole.imag
+        return tuple(cut.label for cut in drawn), tuple(cut.window for cut in drawn), whole / sqrt(re @ re + im @ im)
+
+    def _cut(self, b: int, choice: Any) -> _Cut:
+        """What was drawn of a block."""
+
+        def made() -> _Cut:
+            label, ket = self._starts[b].chosen(choice)
+            lo, hi = support(np.abs(ket) ** 2, self._windows.tail)
+            return _Cut(label, (lo, hi), ket[lo:hi].copy())
+
+        return self._cuts[b].get(choice, made)
 
     def _h_eff(self, labels: Labels) -> csc_array:
         return program_matrix(self.basis.sector(labels).h_eff)

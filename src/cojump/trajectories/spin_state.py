@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from ..basis.final_frames import in_frames
-from ..basis.spin_starts import draw_sector_state, is_random
+from ..basis.spin_starts import SpinStart
 from ..model import Model
 from ..model.final_states import FinalFactor, PartStart
+from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 from . import spin_tables
 from .kernels.common import NO_JUMP, NO_NUMBER, NOW, PAD, Amplitudes, Gathered, Step
@@ -31,6 +32,10 @@ Ket = NDArray[np.complex128]
 
 _BEGUN = np.zeros(1, dtype=NOW)[0]
 _BEGUN["filled"] = -1
+
+
+STARTS_MEMORY = 2**22
+"""Bytes of drawn states that are kept: the same ones come again."""
 
 
 class _Start(NamedTuple):
@@ -57,6 +62,11 @@ class _Start(NamedTuple):
         now["two_J"], now["lo"], now["hi"] = two_J, lo + PAD, hi + PAD
         step = Step(0.0, 0, 0.0, 0.0, 0, lo + PAD, hi + PAD, 1.0, 0.0, 1.0, 0.0, 0.0)
         return cls(now, step, ket.real.copy(), ket.imag.copy())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it holds, with those of its objects."""
+        return 1024 + 2 * self.re.nbytes
 
 
 class SpinState:
@@ -103,8 +113,9 @@ class SpinState:
         if isinstance(state, FinalFactor):
             self._start: _Start | None = _Start.of(*self._taken_up(state))
             return
-        self._state = state.blocks[0]
-        self._start = None if is_random(self._state) else _Start.of(*self._draw(generator))
+        self._drawn_from = SpinStart(state.blocks[0], self.basis.h_eff.N, self.basis.rotation)
+        self._kept: CacheByBytes[tuple[int, int], _Start] = CacheByBytes(STARTS_MEMORY)
+        self._start = None if self._drawn_from.is_random else self._draw(generator)
 
     @property
     def sector(self) -> int:
@@ -113,7 +124,7 @@ class SpinState:
 
     def begin(self, generator: np.random.Generator) -> None:
         """Draw the state that a trajectory starts from."""
-        begun = self._start or _Start.of(*self._draw(generator))
+        begun = self._start or self._draw(generator)
         self.cell[0], self._step = begun.now, begun.step
         lo, hi = begun.step.lo, begun.step.hi
         self.work.taylor_re[0, lo:hi], self.work.taylor_im[0, lo:hi] = begun.re, begun.im
@@ -223,7 +234,7 @@ class SpinState:
         self._step = Step(0.0, 0, 0.0, 0.0, 0, lo, hi, 1.0, 0.0, 1.0, cell["energy"].item(), cell["rate"].item())
 
     def _taken_up(self, final: FinalFactor) -> tuple[int, int, int, Ket]:
-        """What :meth:`_draw` gives, of a state that another run has come to."""
+        """What :meth:`_cut` gives, of a state that another run has come to."""
         (window,), ket = in_frames(self._blocks, final, (self.basis.rotation,))
         two_J = final.labels[0]
         assert isinstance(two_J, int)
@@ -231,14 +242,16 @@ class SpinState:
         lo, hi = trim(ket.real.copy(), ket.imag.copy(), 0, len(ket), (SHARE * self.tolerance) ** 2)
         return two_J, first + lo, first + hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi])
 
-    def _draw(self, generator: np.random.Generator) -> tuple[int, int, int, Ket]:
-        """2J, first and past-last i of the window, and the normalised amplitudes in it, of a starting state."""
-        N = self.basis.h_eff.N
-        two_J, ket = draw_sector_state(self._state, N, self.basis.rotation, generator)
-        first = (N - two_J) // 2
-        re, im = ket.real.copy(), ket.imag.copy()
-        lo, hi = trim(re, im, first, first + two_J + 1, (SHARE * self.tolerance) ** 2)
-        return two_J, lo, hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi])
+    def _draw(self, generator: np.random.Generator) -> _Start:
+        """One pure state of one sector, as a trajectory begins with it."""
+        choice = self._drawn_from.choose(generator)
+        return self._kept.get(choice, lambda: _Start.of(*self._cut(*self._drawn_from.chosen(choice))))
+
+    def _cut(self, two_J: int, ket: Ket) -> tuple[int, int, int, Ket]:
+        """2J, first and past-last i of the window, and the normalised amplitudes in it, of a sector's state."""
+        first = (self.basis.h_eff.N - two_J) // 2
+        lo, hi = trim(ket.real.copy(), ket.imag.copy(), 0, two_J + 1, (SHARE * self.tolerance) ** 2)
+        return two_J, first + lo, first + hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi])
 
 
 def _on_averages(frame: Array) -> tuple[Array, Array]:

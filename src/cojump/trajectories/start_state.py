@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..basis.sectors import dimension_of
-from ..basis.spin_starts import draw_sector_state
-from ..basis.tableau_starts import Start
+from ..basis.tableau_starts import start_of
 from ..model import Block, Model
 from ..model.components import Component, components
 from ..model.final_states import FinalFactor, FinalState, FinalStates
@@ -80,8 +79,4 @@ def _factor(model: Model, part: Component, state: State, generator: np.random.Ge
 def _drawn(block: Block, state: BlockState, generator: np.random.Generator) -> tuple[Any, Any]:
     """A pure state of a block: its sector, and its amplitudes in the user's frame."""
     eye = np.eye(block.levels, dtype=complex)
-    if block.levels > 2:
-        return Start(state, block, eye).draw(generator)
-    two_J, padded = draw_sector_state(state, block.size, eye, generator)
-    first = (block.size - two_J) // 2
-    return int(two_J), padded[first : first + two_J + 1]
+    return start_of(state, block, eye).draw(generator)
