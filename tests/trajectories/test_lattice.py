@@ -13,11 +13,12 @@ from cojump.model.states import State
 from cojump.trajectories import counting_engine, lattice_engine
 from cojump.trajectories.compilation import warm_up
 from cojump.trajectories.kernels.lattice import EDGE, LENGTH, LONG_ROW, TOUCHED, LatticeHeff, set_strides
-from cojump.trajectories.kernels.lattice_box import FIRST, all_runs
+from cojump.trajectories.kernels.lattice_box import FIRST, all_runs, gram
 from cojump.trajectories.kernels.lattice_heff import fill_elements, lay_rows
 from cojump.trajectories.kernels.lattice_jump import channel_weights, first_table, general_jump, ladder_jump
 from cojump.trajectories.kernels.lattice_rows import apply_lattice
 from cojump.trajectories.kernels.program import run_program
+from cojump.trajectories.kernels.vectors import LANES
 from cojump.trajectories.lattice_engine import LatticeEngine
 from cojump.trajectories.lattice_tables import elements_of, empty_box, lattice_of
 from cojump.trajectories.no_jump_tables import LADDER_DOWN
@@ -190,6 +191,58 @@ def test_a_ladder_leads_where_the_jump_of_its_matrix_does(sizes):
                 assert found_J == two_J
                 overlap = abs(np.vdot(whole[inside], state)) / np.linalg.norm(whole) / np.linalg.norm(state)
                 assert overlap == pytest.approx(1, abs=1e-12)
+
+
+def ladder_elements(N, two_J, i):
+    J, M = 0.5 * two_J, i - 0.5 * N
+    return np.sqrt(np.maximum((J - M) * (J + M + 1), 0))
+
+
+def grams_of_vectors(sizes, two_J, lo, psi):
+    """The vectors themselves, on a box that is one place larger on each side."""
+    state = np.pad(psi, 1)
+    vectors = [state]
+    for b, (N, j) in enumerate(zip(sizes, two_J, strict=True)):
+        along = [-1 if a == b else 1 for a in range(psi.ndim)]
+        i = lo[b] - 1 + np.arange(state.shape[b]).reshape(along)
+        c = ladder_elements(N, j, i)
+        vectors += [i * state, np.roll(c * state, 1, b), c * np.roll(state, -1, b)]
+    stack = np.array([v.ravel() for v in vectors])
+    return stack.conj() @ stack.T
+
+
+@pytest.mark.parametrize("sizes", [(9,), (20, 30), (3, 40), (12, 3, 14), (2, 3, 4, 3)])
+def test_inner_products_are_those_of_the_vectors(sizes):
+    """For rows of one axis and of several; a state in a part of its box and a box in a part of its sector."""
+    rng, B = np.random.default_rng(len(sizes)), len(sizes)
+    sizes = np.array(sizes)
+    for axis, lower in np.ndindex(B, 2):
+        two_J = sizes - 2 * lower
+        below = np.minimum(lower, two_J // 3)  # places of the sector below the box, and above it
+        lo, n = (sizes - two_J) // 2 + below, two_J + 1 - 2 * below
+        stride, size = np.zeros_like(n), np.zeros(1, dtype=np.int64)
+        set_strides(n, stride, size)
+        length = int(np.prod(n[axis:]))
+        count = int(size[0]) // length
+        low, first = (count > 2), (8 if length > 16 else 0)
+        window = np.array([low, count, first, length])
+        psi = rng.normal(size=n) + 1j * rng.normal(size=n)
+        for b in range(B):  # what jumps and averages lead to is in the box
+            if below[b]:
+                np.moveaxis(psi, b, 0)[[0, -1]] = 0
+        rows = psi.reshape(count, length)
+        rows[:low], rows[:, :first] = 0, 0
+        re, im = rng.normal(size=(2, size[0] + 2 * EDGE))  # beside the window any numbers
+        for part, values in ((re, rows.real), (im, rows.imag)):
+            part[EDGE : EDGE + size[0]].reshape(rows.shape)[low:, first:] = values[low:, first:]
+        c = np.zeros((B, max(n)))
+        for b in range(B):
+            c[b, : n[b]] = ladder_elements(sizes[b], two_J[b], lo[b] + np.arange(n[b]))
+        made, factors = np.zeros((1 + 3 * B, 1 + 3 * B), dtype=complex), np.ones((1 + 4 * B, count + length))
+        shape, sums = np.array([count, length]), np.zeros((4, length + LANES))
+        gram(sizes, two_J, lo, n, stride, axis, c, re, im, window, shape, factors, sums, 2.0, made)
+        expected = grams_of_vectors(sizes, two_J, lo, psi) / 2
+        np.testing.assert_allclose(made, expected, rtol=0, atol=1e-14 * abs(expected).max() * size[0] ** 0.5)
 
 
 # ---- whole trajectories ------------------------------------------------------------------------------

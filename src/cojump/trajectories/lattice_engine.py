@@ -43,6 +43,11 @@ class LatticeEngine(CountingEngine):
         self.sector_numbers = len(model.blocks)
         self._make_room(min(_FIRST_CELLS, prod(b.size + 1 for b in model.blocks)))
 
+    @property
+    def n_vectors(self) -> int:
+        """ψ and n ψ, J_+ ψ, J_- ψ of every block."""
+        return 1 + 3 * self.sector_numbers
+
     def _make_room(self, cells: int) -> None:
         """Arrays for so many amplitudes; only the pages that are used take memory."""
         B, L, cells = len(self.lattice.sizes), len(self.lattice.kind), -(-cells // LANES) * LANES
@@ -65,8 +70,8 @@ class LatticeEngine(CountingEngine):
             empty_box(B),
             aligned(2, 3 * cells),
             np.zeros((2, 2, 2 * cells)),
-            vectors=aligned(1 + 3 * B, 2, elements.hop.shape[2]),
-            lanes=aligned(2 * LANES * (1 + 3 * B) ** 2),
+            factors=np.ones((1 + 4 * B, max(elements.hop.shape[2], elements.weights.size))),
+            sums=aligned(4, elements.hop.shape[2]),
             weight=np.zeros(cells),
             weights=np.zeros(L),
             profile=np.zeros((L, longest)),
@@ -120,9 +125,11 @@ class LatticeEngine(CountingEngine):
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state in the box, cut to its sector: the labels, the window of each, and the amplitudes, axis by axis."""
-        box = self._h_eff.box
-        size = int(box.size[0])
-        state = (re[EDGE : EDGE + size] + 1j * im[EDGE : EDGE + size]).reshape(box.n)
+        box, (first_row, last_row, first_column, last_column) = self._h_eff.box, self._work.windows[0]
+        rows, length = self._work.shape
+        cells, used = slice(EDGE, EDGE + rows * length), np.zeros((rows, length), dtype=bool)
+        used[first_row:last_row, first_column:last_column] = True
+        state = np.where(used.ravel(), re[cells] + 1j * im[cells], 0.0).reshape(box.n)
         first = (self.lattice.sizes - box.two_J) // 2
         lo, hi = np.maximum(box.lo, first), np.minimum(box.lo + box.n, first + box.two_J + 1)
         inside = tuple(map(slice, (lo - box.lo).tolist(), (hi - box.lo).tolist()))

@@ -8,8 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..no_jump_tables import COLLECTIVE, GENERAL
 from .common import OPTIONS
-from .lattice import EDGE, LENGTH, REACH, TOUCHED, WIDEST, Box, copy_into, long_row
+from .lattice import AXIS, EDGE, LENGTH, REACH, TOUCHED, WIDEST, Box, copy_into, long_row
 from .lattice_box import COUNT, START, fit_box, gram, put, runs_of, tails_of
 from .lattice_heff import fill_elements, lay_rows
 from .lattice_jump import perform_jump
@@ -27,10 +28,10 @@ class Room(NamedTuple):
         A state after a jump.
     rest : (2, 2, 2 cells)
         The jumping particle up and down, times the state of the others.
-    vectors : (1 + 3B, 2, length)
-        A row of a state and what the collective operators make of it.
-    lanes : (16 (1 + 3B)²,)
-        Their inner products as far as they are summed, eight numbers for each real and imaginary part.
+    factors : (1 + 4B, R or length)
+        What averages are made of: ones, and i, c(i), c(i - 1), c(i) c(i + 1) of each axis, for rows or for columns.
+    sums : (4, length)
+        Real and imaginary parts of two sums over rows, for each column.
     weight : (cells,)
     weights, profile : (L,), (L, n)
         Weights of the jumps, and those of ladders along their axes.
@@ -45,8 +46,8 @@ class Room(NamedTuple):
     after: Box
     new: NDArray[np.float64]
     rest: NDArray[np.float64]
-    vectors: NDArray[np.float64]
-    lanes: NDArray[np.float64]
+    factors: NDArray[np.float64]
+    sums: NDArray[np.float64]
     weight: NDArray[np.float64]
     weights: NDArray[np.float64]
     profile: NDArray[np.float64]
@@ -133,22 +134,22 @@ def is_cut_short(h_eff):
 
 def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
     """Inner products of the state in ``out`` and what operators make of it, and its sector; multiplications made."""
-    box = h_eff.box
-    size = box.size[0]
-    re, im = work.out_re[EDGE : EDGE + size], work.out_im[EDGE : EDGE + size]
-    clear_beside(work.windows[0], work.shape, work.out_re, work.out_im)
+    box, elements = h_eff.box, h_eff.elements
     gram(
-        box.lo, box.n, box.stride, h_eff.elements.c, re, im, work.windows[0], work.shape, room.vectors,
-        room.lanes, norm2, room.place, grams,
+        h_eff.lattice.sizes, box.two_J, box.lo, box.n, box.stride, elements.row[AXIS], elements.c, work.out_re,
+        work.out_im, work.windows[0], work.shape, room.factors, room.sums, norm2, grams,
     )  # fmt: skip
     copy_into(sector, box.two_J)
-    return (order + 4 * room.vectors.shape[0]) * (size + 32)
+    return (order + 2 * room.factors.shape[0]) * (box.size[0] + 32)
 
 
 def jumped(h_eff, work, room, norm2, tolerance, u):
     """Jump from the state in ``out``."""
     size = h_eff.box.size[0]
-    clear_beside(work.windows[0], work.shape, work.out_re, work.out_im)
+    for l in range(h_eff.lattice.kind.size):
+        if h_eff.lattice.kind[l] == COLLECTIVE or h_eff.lattice.kind[l] == GENERAL:  # goes over all of the box
+            clear_beside(work.windows[0], work.shape, work.out_re, work.out_im)
+            break
     return perform_jump(h_eff, work, room, work.out_re[EDGE : EDGE + size], work.out_im[EDGE : EDGE + size], u)
 
 
