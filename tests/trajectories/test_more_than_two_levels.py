@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import cojump as cj
 from cojump.basis.diagram_sector import diagram_sector
 from cojump.basis.occupations import Occupations
-from cojump.basis.reported_sectors import placed, sector_array, spins_in
+from cojump.basis.reported_sectors import Places, sector_array, spins_in
 from cojump.basis.rotations import representation, rotated
 from cojump.basis.sectors import dimension_of, rows_of, sector_labels, sector_of
 from cojump.basis.tableau_starts import TableauStart, insert, pattern_of, symmetric_product
@@ -403,8 +403,8 @@ def test_sector_reports():
     np.testing.assert_array_equal(sector_array(blocks[1:], [((2, 1, 1, 0),)]), [[2, 1, 1, 0]])
     np.testing.assert_array_equal(sector_array(blocks[:1], [(1,), (3,)]), [0.5, 1.5])
     whole = np.zeros_like(sectors)
-    placed(blocks, [1], sectors[:, 1], whole)
-    placed(blocks, [0], np.array([0.5, 1.5]), whole)
+    Places(blocks, [1]).write(sectors[:, 1], whole)
+    Places(blocks, [0]).write(np.array([0.5, 1.5]), whole)
     np.testing.assert_array_equal(whole, sectors)
 
 

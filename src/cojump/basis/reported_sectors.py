@@ -41,13 +41,18 @@ def jump_type(blocks: Sequence[Block]) -> np.dtype[np.void]:
 def sector_array(blocks: Sequence[Block], labels: Sequence[Sequence[Label]]) -> NDArray:
     """Sectors (n, ...) of n points of a trajectory from the labels of all blocks at each of them."""
     if has_spins(blocks):
-        spins = np.array(labels, dtype=float).reshape(len(labels), len(blocks)) / 2
-        return spins[:, 0] if len(blocks) == 1 else spins
+        return reported_spins(np.array(labels, dtype=float).reshape(len(labels), len(blocks)))
     made = np.zeros((len(labels), len(blocks), _rows(blocks)), dtype=np.int64)
     for n, point in enumerate(labels):
         for b, (block, label) in enumerate(zip(blocks, point, strict=True)):
             made[n, b, : block.levels] = rows_of(block, label)
     return made[:, 0] if len(blocks) == 1 else made
+
+
+def reported_spins(two_J: NDArray) -> NDArray[np.float64]:
+    """The same where all blocks have two levels, from the numbers 2J (n, blocks)."""
+    spins: NDArray[np.float64] = two_J / 2
+    return spins[:, 0] if spins.shape[1] == 1 else spins
 
 
 def spins_in(blocks: Sequence[Block], sectors: NDArray) -> NDArray[np.float64]:
@@ -59,20 +64,40 @@ def spins_in(blocks: Sequence[Block], sectors: NDArray) -> NDArray[np.float64]:
     return (pairs[..., 0] - pairs[..., 1]) / 2
 
 
-def placed(blocks: Sequence[Block], own: Sequence[int], sectors: NDArray, whole: NDArray) -> None:
-    """Write the sectors (n, ...) of the blocks ``own``, reported by themselves, into those of all blocks."""
-    part = [blocks[b] for b in own]
-    n = len(sectors)
-    if has_spins(blocks):
-        whole.reshape(n, len(blocks))[:, list(own)] = sectors.reshape(n, len(part))
-        return
-    target = whole.reshape(n, len(blocks), _rows(blocks))
-    if has_spins(part):
-        spins, sizes = sectors.reshape(n, len(part)), np.array([b.size for b in part])
-        rows = np.round(np.stack([sizes / 2 + spins, sizes / 2 - spins], axis=-1)).astype(np.int64)
-    else:
-        rows = sectors.reshape(n, len(part), _rows(part))
-    target[:, list(own), : rows.shape[2]] = rows
+class Places:
+    """Where sectors of some of the blocks, reported by themselves, are among those of all blocks.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        All of them.
+    own : sequence of int
+        Positions of the blocks that are reported by themselves.
+    """
+
+    def __init__(self, blocks: Sequence[Block], own: Sequence[int]) -> None:
+        part = [blocks[b] for b in own]
+        self._own, self._n, self._spins, self._rows = list(own), len(blocks), has_spins(blocks), _rows(blocks)
+        self._levels = _rows(part)
+        self._halves = np.array([b.size for b in part]) / 2 if has_spins(part) and not self._spins else None
+
+    def as_of_all(self, sectors: NDArray) -> NDArray:
+        """Sectors (n, ...) as (n, own blocks) spins or (n, own blocks, D) rows, D as it is where all are reported."""
+        n, k = len(sectors), len(self._own)
+        if self._spins:
+            return sectors.reshape(n, k)
+        made = np.zeros((n, k, self._rows), dtype=np.int64)
+        if self._halves is not None:
+            spins = sectors.reshape(n, k)
+            made[:, :, 0], made[:, :, 1] = np.round(self._halves + spins), np.round(self._halves - spins)
+        else:
+            made[:, :, : self._levels] = sectors.reshape(n, k, self._levels)
+        return made
+
+    def write(self, sectors: NDArray, whole: NDArray) -> None:
+        """Write the sectors (n, ...) into those of all blocks."""
+        by_block = whole.reshape((len(sectors), self._n) if self._spins else (len(sectors), self._n, self._rows))
+        by_block[:, self._own] = self.as_of_all(sectors)
 
 
 def record_of(blocks: Sequence[Block], jumps: Sequence[tuple[float, int, tuple[Label, ...]]]) -> NDArray[np.void]:

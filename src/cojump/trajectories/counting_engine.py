@@ -58,7 +58,7 @@ class CountingEngine(ProductEngine):
         generator = self._stream.move_to(seed, index, part)
         (cell, now), gathered = self._stand, self._gathered_again()
         buffer = self._buffer if record else self._no_record
-        self._draw(generator)
+        began = self._draw(generator)
         cell[0] = _BEGUN
         cell["waiting"] = generator.standard_exponential()
         jumps: list[tuple[float, int, Labels]] = []
@@ -103,8 +103,10 @@ class CountingEngine(ProductEngine):
                 self._fail(seed, index, float(now.t), what)
         mean, second = self._averages(gathered.grams)
         reported, counts, n_jumps = self._reported(gathered.sectors), gathered.counts[:-1], int(cell["n_jumps"][0])
-        made = record_of(self.blocks, jumps) if record else None
-        return Outcome(mean, second, reported, counts, n_jumps, made, self._no_currents)
+        if not record:
+            return Outcome(mean, second, reported, counts, n_jumps, None, self._no_currents)
+        made, start = record_of(self.blocks, jumps), sector_array(self.blocks, [began])[0]
+        return Outcome(mean, second, reported, counts, n_jumps, made, self._no_currents, start)
 
     # What all trajectories share is made with the first one: it takes longer than to write it anew.
 
@@ -121,10 +123,6 @@ class CountingEngine(ProductEngine):
     @cached_property
     def _no_record(self) -> SectorRecord:
         return self._empty_record(0)
-
-    @cached_property
-    def _no_currents(self) -> Array:
-        return np.empty((len(self.times), 0))
 
     @cached_property
     def _gathered_first(self) -> Grams:
@@ -167,9 +165,11 @@ class CountingEngine(ProductEngine):
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state of the kernel: the labels, the window of each, and the amplitudes, axis by axis."""
 
-    def _draw(self, generator: np.random.Generator) -> None:
-        """Let a pure state of one sector wait in ``room``."""
-        self._put(*self.state.draw(generator))
+    def _draw(self, generator: np.random.Generator) -> Labels:
+        """Let a pure state of one sector wait in ``room``; the sector."""
+        drawn = self.state.draw(generator)
+        self._put(*drawn)
+        return drawn[0]
 
     def _reported(self, numbers: NDArray[np.int64]) -> NDArray:
         """The sectors (T, ...) of the output times as they are reported, from the numbers (T, n) of the kernel."""

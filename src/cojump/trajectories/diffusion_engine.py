@@ -81,6 +81,7 @@ class DiffusionEngine(Loop):
         state, gathered = self.state, self._gathered()
         times, counts = self.times.tolist(), gathered.counts
         state.begin(generator)
+        began = state.sector
         key = generator.integers(2**32, size=2, dtype=np.uint64)
         path = Path(key, self._unit, self._grid, self._record)
         now = np.array([0.0, generator.standard_exponential(), _FIRST_STEP, 0.0])
@@ -124,7 +125,7 @@ class DiffusionEngine(Loop):
             counts[done + 1] = counts[done]
             if watch is not None and self._snapshot[done] >= 0:
                 watch(done, state.pure_state(gathered, done))
-        outcome = self._outcome(gathered, n_jumps, record_of(self.blocks, jumps) if record else None)
+        outcome = self._outcome(gathered, n_jumps, record_of(self.blocks, jumps) if record else None, began)
         return outcome.with_records(records)
 
     def _here(self) -> tuple[SectorTables, float]:

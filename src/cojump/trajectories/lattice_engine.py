@@ -7,7 +7,9 @@ from math import prod
 from typing import Any, NoReturn
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..basis.reported_sectors import reported_spins
 from ..basis.sectors import Labels
 from ..model import Model
 from ..model.final_states import PartStart
@@ -91,6 +93,9 @@ class LatticeEngine(CountingEngine):
     def _labels(self, numbers: list[int]) -> Labels:
         return tuple(numbers)
 
+    def _reported(self, numbers: NDArray[np.int64]) -> NDArray:
+        return reported_spins(numbers)
+
     def _averages(self, grams: Ket) -> tuple[Array, Array]:
         return self.state.averages.of_grams(grams)
 
@@ -105,10 +110,11 @@ class LatticeEngine(CountingEngine):
         self._room.n_runs[0] = n = int(room.n_runs[0])
         self._room.runs[:n] = room.runs[:n]
 
-    def _draw(self, generator: np.random.Generator) -> None:
-        """Let a pure state of one sector wait in ``room``, with no box from an earlier trajectory."""
-        super()._draw(generator)
+    def _draw(self, generator: np.random.Generator) -> Labels:
+        """Let a pure state of one sector wait in ``room``, with no box from an earlier trajectory; the sector."""
+        began = super()._draw(generator)
         self._h_eff.box.n[:] = 0
+        return began
 
     def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
         """Let a state given on a window of a sector wait in ``room``."""

@@ -79,6 +79,7 @@ class Loop:
         self._n_channels = len(model.jumps)
         self._snapshot = np.full(len(self.times), -1)
         self._snapshot[list(snapshots)] = np.arange(len(snapshots))
+        self._no_currents = np.empty((len(self.times), 0))
 
     def start_from(self, state: PartStart) -> None:
         """Let trajectories from now on start from another state of the same part."""
@@ -133,6 +134,7 @@ class Loop:
         t, done, T, n_jumps, end = 0.0, 0, len(times), 0, times[-1]
         patience, taylor_steps = Patience(), 0  # steps in which no long one is tried
         state.begin(generator)
+        began = state.sector
         unravelling.begin(generator)
         while done < T and times[done] <= t:
             measure(done, 0.0)
@@ -175,7 +177,7 @@ class Loop:
                 n_jumps += 1
                 if record:
                     jumps.append((t, channel, state.sector))
-        return self._outcome(gathered, n_jumps, record_of(self.blocks, jumps) if record else None)
+        return self._outcome(gathered, n_jumps, record_of(self.blocks, jumps) if record else None, began)
 
     def _gathered(self) -> Gathered:
         """Empty arrays of one trajectory."""
@@ -189,11 +191,12 @@ class Loop:
             self._snapshot,
         )
 
-    def _outcome(self, gathered: Gathered, n_jumps: int, jumps: np.ndarray | None) -> Outcome:
+    def _outcome(self, gathered: Gathered, n_jumps: int, jumps: np.ndarray | None, began: Any) -> Outcome:
+        """From what has been measured and recorded, and the sector at t = 0."""
         mean, second = self.state.reported(gathered)
-        return Outcome(
-            mean, second, self._sectors(gathered), gathered.counts[:-1], n_jumps, jumps, np.empty((len(mean), 0))
-        )
+        sectors, counts = self._sectors(gathered), gathered.counts[:-1]
+        start = None if jumps is None else sector_array(self.blocks, [began])[0]
+        return Outcome(mean, second, sectors, counts, n_jumps, jumps, self._no_currents, start)
 
     def _sectors(self, gathered: Gathered) -> NDArray[Any]:
         """The sectors as they are reported."""

@@ -142,6 +142,8 @@ class Outcome:
         See :func:`cojump.basis.reported_sectors.jump_type`.
     records : (T, C) array
         What the record of each current has gained up to each output time since the one before; C = 0 without any.
+    began : array or None
+        The sector at t = 0, written as ``sectors`` are, or None if jumps were not recorded.
     """
 
     mean: Array
@@ -151,6 +153,7 @@ class Outcome:
     n_jumps: int
     jumps: NDArray[np.void] | None
     records: Array
+    began: Array | None = None
 
     def with_records(self, records: Array) -> Outcome:
         """The same with the records of currents."""

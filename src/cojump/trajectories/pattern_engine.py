@@ -7,6 +7,7 @@ from math import factorial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..basis.diagram_sector import diagram_sector
 from ..basis.gelfand_tsetlin import Patterns
@@ -75,6 +76,9 @@ class PatternEngine(CountingEngine):
 
     def _labels(self, numbers: list[int]) -> Labels:
         return (tuple(numbers),)
+
+    def _reported(self, numbers: NDArray[np.int64]) -> NDArray:
+        return numbers.copy()
 
     def _averages(self, grams: Ket) -> tuple[Array, Array]:
         return self.state.averages.of_grams(grams, needed=True)

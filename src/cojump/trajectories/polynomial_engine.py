@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ..basis.reported_sectors import reported_spins
 from ..basis.sectors import Labels
 from ..model import Model
 from ..model.final_states import PartStart
@@ -57,6 +59,9 @@ class PolynomialEngine(CountingEngine):
 
     def _labels(self, numbers: list[int]) -> Labels:
         return (numbers[0],)
+
+    def _reported(self, numbers: NDArray[np.int64]) -> NDArray:
+        return reported_spins(numbers)
 
     def _averages(self, grams: Ket) -> tuple[Array, Array]:
         return self.state.averages.of_grams(grams)

@@ -61,7 +61,7 @@ class Engine(Loop):
         generator = self._stream.move_to(seed, index, part)
         state, gathered = self.state, self._gathered()
         state.begin(generator)
-        now, cell = state.now, state.cell
+        now, cell, began = state.now, state.cell, state.sector
         cell["waiting"] = generator.standard_exponential()
         buffer = _empty_record(_SEGMENT) if record else _NO_RECORD
         pieces: list[NDArray[np.void]] = []
@@ -104,7 +104,7 @@ class Engine(Loop):
         if watch is not None:
             for done in np.flatnonzero(gathered.snapshot >= 0).tolist():
                 watch(done, state.pure_state(gathered, done))
-        return self._outcome(gathered, int(cell["n_jumps"][0]), np.concatenate(pieces) if record else None)
+        return self._outcome(gathered, int(cell["n_jumps"][0]), np.concatenate(pieces) if record else None, began)
 
     def _sectors(self, gathered: Gathered) -> NDArray[np.float64]:
         made: NDArray[np.float64] = gathered.sectors / 2

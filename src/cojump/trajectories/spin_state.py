@@ -120,7 +120,7 @@ class SpinState:
     @property
     def sector(self) -> int:
         """2J."""
-        return int(self.now.two_J)
+        return int(self.cell["two_J"][0])
 
     def begin(self, generator: np.random.Generator) -> None:
         """Draw the state that a trajectory starts from."""
