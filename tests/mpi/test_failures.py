@@ -40,12 +40,13 @@ def test_an_unexpected_error_shows_its_traceback_once(rank, tmp_path):
     [
         ("nan", 1, "Trajectory "),
         ("memory", 1, "not enough memory"),
-        ("mean_field", 0, "the mean field does not converge"),
+        ("mean_field", 1, "the mean field does not converge (the point size = 6; "),
         ("occupied", 0, "cannot write "),
     ],
 )
 def test_an_expected_error_is_one_line(action, rank, message, tmp_path):
-    job = run_cojump(2, "run", watched(tmp_path, action, rank), limit=AT_ONCE)
+    sizes = [4, 6] if action == "mean_field" else 4  # one for each rank
+    job = run_cojump(2, "run", watched(tmp_path, action, rank, sizes), limit=AT_ONCE)
     assert job.status != 0
     assert "Traceback" not in job.err
     (line,) = job.messages

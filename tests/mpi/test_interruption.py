@@ -8,6 +8,7 @@ import time
 import pytest
 
 import cojump as cj
+from cojump.jobs.directory import read_contents
 from tests.mpi import digests
 from tests.mpi.launch import cojump_script, end, finish, run_cojump, run_module, start, write_run_file
 from tests.mpi.test_failures import watched
@@ -109,6 +110,25 @@ def test_ctrl_c_before_the_ranks_have_met(rank, tmp_path):
     assert job.messages == ["cojump: stopped (SIGINT) before the work began; the same command goes on"]
     assert "Abort" not in job.err
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.validation), 1])
+def test_mean_fields_of_all_ranks_are_kept(rank, tmp_path):
+    """Each is made once, by some rank; a job that is told to stop among them has those that were finished."""
+    job = run_cojump(2, "run", watched(tmp_path, "fields", rank, [2, 3, 4, 5, 6, 7, 8, 9]))
+    assert job.status == 75, job.err
+    name = "SIGTERM" if rank == 0 else "a signal"
+    assert job.messages == [f"cojump: stopped ({name}) before the work began; the same command goes on"]
+    begun = [(tmp_path / f"fields{i}").read_text().split() for i in (0, 1)]
+    assert begun[0][0] == "2"
+    assert begun[1][0] == "3"
+    assert len({*begun[0], *begun[1]}) == len(begun[0]) + len(begun[1]) < 8
+    kept = {str(result.n_particles) for result, _ in read_contents(tmp_path / "results").notes().values()}
+    finished = {*begun[0], *begun[1]} - {begun[rank][1]}
+    if rank == 0:  # it does not wait for what another one has in hand
+        assert {begun[0][0]} <= kept <= finished
+    else:
+        assert kept == finished
 
 
 @pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.validation)])

@@ -83,3 +83,17 @@ def test_a_rank_that_is_kept_waiting_hears_that_the_work_is_to_stop():
     server._comm.come.append((1, _RESULT, (0, "a")))
     server._serve()
     assert server._comm.sent[-1] == (1, _TASK, None)
+
+
+def test_every_rank_has_its_first_task_before_the_first_rank_begins_its_own():
+    server, _, results = served(4)
+    given = []
+
+    def work(task, poll):
+        given.append((task, list(server._comm.sent)))
+        return "own"
+
+    server._comm.come.extend([(1, _RESULT, (1, "a")), (1, _DONE, None), (2, _RESULT, (2, "b")), (2, _DONE, None)])
+    server.run(work)
+    assert given[0] == (0, [(1, _TASK, 1), (2, _TASK, 2)])
+    assert sorted(results) == [(0, 0, "own"), (0, 3, "own"), (1, 1, "a"), (2, 2, "b")]

@@ -5,6 +5,7 @@ It is the constrained model; what is done to the trajectory engine is said by ``
     raise, memory, nan    an unexpected error, no memory left, or a poisoned table, in the trajectories of ``rank``
     mean_field            the mean field does not converge on ``rank``
     no_room               there is no memory for the mean field on ``rank``
+    fields                each rank writes down whose mean fields it begins; ``rank`` is told to stop in its second one
     amplitude             Γ raises on ``rank``
     interrupt             Ctrl-C on ``rank`` while the model is made
     occupied              something takes the place of the result file while the job runs
@@ -43,6 +44,8 @@ def build(size: int, action: str, rank: int, directory: str):
     elif action == "no_room":
         if rank == RANK:
             hooks.listeners[:] = [_no_room]
+    elif action == "fields":
+        hooks.listeners[:] = [_fields(place / f"fields{RANK}", rank == RANK)]
     else:
         _watch(action, rank, place)
     return cj.systems.constrained(size, 0.7, 1.3, 0.8)
@@ -56,6 +59,20 @@ def _no_mean_field(event, arguments):
 def _no_room(event, arguments):
     if event == "cojump.stage" and "mean field" in arguments[0]:
         raise MemoryError
+
+
+def _fields(path, told):
+    begun = []
+
+    def hear(event, arguments):
+        if event == "cojump.stage" and "mean field" in arguments[0]:
+            begun.append(arguments[0].rpartition("size = ")[2].partition(",")[0])
+            path.write_text("\n".join(begun), encoding="ascii")
+            if told and len(begun) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.1)
+
+    return hear
 
 
 def _watch(action, rank, place):

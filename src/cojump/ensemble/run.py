@@ -31,6 +31,7 @@ from ..trajectories.compilation import prepare, prepared
 from ..trajectories.kernel_cache import tell_refusal
 from .checkpoint import Checkpoint
 from .chunk import Chunk
+from .mean_fields import solved_together
 from .ordered_merge import Fold, emptied, folded_of, in_memory
 from .point import Point
 from .schedule import Schedule, Task
@@ -38,6 +39,7 @@ from .waiting_chunks import WaitingChunks
 from .worker import Crew, Failure, Worker
 
 if TYPE_CHECKING:
+    from ..theory.mean_field import Solution
     from ..tools.progress import ProgressReport
 
 
@@ -226,10 +228,13 @@ def run_points(
     ranks: Communicator = comm or Alone()
     chief, waiting = ranks.rank == 0, WaitingChunks()
 
-    def skeletons() -> dict[int, Fold]:
+    def skeletons(solved: Mapping[int, list[Solution]]) -> dict[int, Fold]:
         with threadpool_limits(1):
             if begun is None:
-                made = {i: Fold(Worker(p).skeleton, p.goal, hold=waiting.hold) for i, p in enumerate(points)}
+                workers = (Worker(p, solved=solved.get(i)) for i, p in enumerate(points))
+                made = {
+                    i: Fold(worker.skeleton, worker.point.goal, hold=waiting.hold) for i, worker in enumerate(workers)
+                }
             else:  # centred on the mean field that its trajectories are centred on
                 made = {0: Fold(emptied(begun), points[0].goal, folded_of(begun), waiting.hold)}
         if checkpoint is not None:
@@ -244,7 +249,9 @@ def run_points(
 
     with Interrupts() as interrupts:
         try:
-            folds = ranks.guard(skeletons) if chief else {}
+            several = begun is None and len(points) > 1 and ranks.size > 1
+            solved = solved_together(points, ranks) if several else {}
+            folds = ranks.guard(lambda: skeletons(solved)) if chief else {}
             if checkpoint is not None:
                 checkpoint.join(ranks.share(checkpoint.seat), ranks.rank)
             events = _Interruptible(interrupts, checkpoint)

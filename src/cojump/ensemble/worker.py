@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..model.unravelled import record_labels
 from ..results.continuation import Identity
 from ..results.jump_records import JumpRecords
 from ..results.result import Result
-from ..theory.mean_field import ends_of, mean_of, paths
+from ..theory.mean_field import Solution, ends_of, mean_of, paths
 from ..tools.types import Array
 from ..trajectories.engine import make_engine
 from ..trajectories.observed_state import ObservedState
@@ -53,6 +53,8 @@ class Worker:
     point : Point
     reference : (T, A) array, optional
         The mean field, where it is known: all ranks and all sessions of a run centre on the same bits.
+    solved : sequence of Solution, optional
+        What another rank has found for it, for the worker that makes the skeleton.
 
     Raises
     ------
@@ -60,9 +62,9 @@ class Worker:
         If the mean field does not converge.
     """
 
-    def __init__(self, point: Point, reference: Array | None = None) -> None:
+    def __init__(self, point: Point, reference: Array | None = None, solved: Sequence[Solution] | None = None) -> None:
         self.point = point
-        self._paths = None if reference is not None else paths(point.model, point.state, point.times)
+        self._paths = None if reference is not None else paths(point.model, point.state, point.times, solved)
         if reference is None:
             assert self._paths is not None
             reference = mean_of(self._paths)

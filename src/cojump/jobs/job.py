@@ -26,7 +26,7 @@ from ..tools.whole_files import absolute, as_given
 from .directory import Contents, Prepared, Session, damaged_text
 from .failures import FailureRecord
 from .points import Plan, end_together, open_run_file, plan_together
-from .resume import carry_on, checked_contents, counted, is_complete, prepare_skeletons
+from .resume import carry_on, checked_contents, counted, help_with_mean_fields, is_complete, prepare_skeletons
 from .signals import Signals
 from .status import Status, behind_text
 from .two_time import TwoTimeWork
@@ -128,7 +128,7 @@ def _execute(
         session, message = comm.guard(begin)  # the others wait: whatever goes wrong here must end them, too
     going = session is not None
     if comm is not None:
-        message, going = comm.share((message, going))
+        message, going = comm.share((message, going)) if chief else help_with_mean_fields(plan, comm, signals)
         end_together(message, comm)
     if not going:
         return FAILED if plan.failures else 0
@@ -147,7 +147,7 @@ def _begin(plan: Plan, directory: Path, comm: World | None, signals: Signals) ->
     session = Session(directory, plan.run_file.text, plan.run_file.sources)
     try:
         contents = checked_contents(plan, directory)  # another job may have ended since
-        _begin_session(plan, session, contents, "" if comm is None else "rank 0: ", signals)
+        _begin_session(plan, session, contents, comm, signals)
     except BaseException:
         session.close()
         raise
@@ -188,17 +188,17 @@ def _tell(session: Session) -> None:
     session.remarks.clear()
 
 
-def _begin_session(plan: Plan, session: Session, contents: Contents, who: str, signals: Signals) -> None:
+def _begin_session(plan: Plan, session: Session, contents: Contents, comm: World | None, signals: Signals) -> None:
     carry_on(plan, contents)
     keys = plan.keys
     made: dict[str, Result] = {}
-    try:
-        prepare_skeletons(plan, contents, who, signals, made)
-    except Stopped:
+
+    def keep() -> None:
         if len(made) > len(contents.notes()):  # the next job need not do it again
             with suppress(StorageError):
                 session.keep(contents, _prepared(plan, made))
-        raise
+
+    prepare_skeletons(plan, contents, comm, signals, made, keep)
     signals.stage("while the directory was prepared")
     damaged = session.begin(contents, _prepared(plan, made))
     session.failures.begin({keys[i]: goal.n_traj for i, goal in plan.goals.items()}, plan.failed_points)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import EXPECTED, StorageError, one_line
+from ..errors import EXPECTED, Stopped, StorageError, one_line
 from ..storage.envelope import RESULT_NAME
 from ..storage.result_sequence import ResultSequence
 from ..storage.run_directory import DIRECTORY, MANIFEST, key_of
@@ -18,34 +18,138 @@ from .signals import Signals
 from .two_time import differences_of, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..ensemble.fingerprint import Difference
+    from ..parallel.mpi import World
     from ..results.result import Result
+    from ..theory.mean_field import Solution
 
 _ADVICE = "use another directory with -o, or move it away"
 
 
-def prepare_skeletons(plan: Plan, contents: Contents, who: str, signals: Signals, made: dict[str, Result]) -> None:
-    """Every point that can be run, without any trajectory; one without a mean field fails like any other."""
+def prepare_skeletons(
+    plan: Plan,
+    contents: Contents,
+    comm: World | None,
+    signals: Signals,
+    made: dict[str, Result],
+    keep: Callable[[], None],
+) -> None:
+    """Every point that can be run, without any trajectory; one without a mean field fails like any other.
+
+    Called on rank 0; the others are in :func:`help_with_mean_fields` as soon as several points need one.
+
+    Parameters
+    ----------
+    plan, contents, comm, signals
+    made : dict of str to Result
+        Gets them, by their keys and in the order of the points.
+    keep : callable
+        Stores what there is in ``made``; called before a job that is told to stop meanwhile ends.
+    """
     from threadpoolctl import threadpool_limits
 
     from ..ensemble.ordered_merge import emptied
     from ..ensemble.worker import Worker
 
     stored = contents.notes()
-    for place in list(plan.points):
-        key = plan.keys[place]
-        if key in stored:
-            made[key] = emptied(stored[key][0])
-            continue
+    missing = [place for place, key in plan.keys.items() if place in plan.points and key not in stored]
+    made.update(
+        {key: emptied(stored[key][0]) for place, key in plan.keys.items() if place in plan.points and key in stored}
+    )
+
+    def take(rank: int, place: int, outcome: list[Solution] | Exception | None) -> None:
+        if outcome is None:
+            return
         try:
-            signals.stage(f"in the mean field of {plan.title(place)}")
-            with threadpool_limits(1):
-                made[key] = Worker(plan.points[place]).skeleton
+            if isinstance(outcome, Exception):
+                raise outcome
+            made[plan.keys[place]] = Worker(plan.points[place], solved=outcome).skeleton
         except EXPECTED as error:
-            plan.fail(place, one_line(error))
-            plan.tell(place, f"{who}{one_line(error)}")
+            message = one_line(error)
+            plan.fail(place, message)
+            plan.tell(place, message if comm is None else f"rank {rank}: {message}")
+
+    def unfinished() -> Stopped:
+        """What is told of a job that ends here: a point that it has not come to the end of."""
+        place = next((p for p in missing if p in plan.points and plan.keys[p] not in made), missing[-1])
+        return Stopped(signals.name or "a signal", _in_mean_field(plan, place))
+
+    def stopping() -> bool:
+        if signals.name:  # the others are not waited for: what they have in hand may take long
+            keep()
+            raise unfinished()
+        return False
+
+    if comm is not None and len(missing) > 1:
+        comm.share(missing)
+        if _share(plan, missing, comm, signals, take, stopping):
+            keep()
+            raise unfinished()
+    else:
+        try:
+            with threadpool_limits(1):
+                for place in missing:
+                    take(0, place, _mean_field(plan, place, signals))
+        except Stopped:
+            keep()
+            raise
+    in_order = {key: made[key] for key in plan.keys.values() if key in made}
+    made.clear()
+    made.update(in_order)
+
+
+def help_with_mean_fields(plan: Plan, comm: World, signals: Signals) -> Any:
+    """On any rank but 0: make mean fields if rank 0 wants any; what rank 0 says when it has prepared the directory."""
+    said = comm.share(None)
+    if isinstance(said, list):
+        _share(plan, said, comm, signals, lambda *_: None, lambda: bool(signals.name))
+        said = comm.share(None)
+    return said
+
+
+def _share(
+    plan: Plan,
+    missing: list[int],
+    comm: World,
+    signals: Signals,
+    take: Callable[[int, int, list[Solution] | Exception | None], None],
+    stopping: Callable[[], bool],
+) -> bool:
+    """Share the mean fields among all ranks; whether the job was told to stop.
+
+    What tells a rank to stop is noted while messages are sent, and breaks off what it computes.
+    """
+    from ..ensemble.mean_fields import share_mean_fields
+
+    def make(place: int) -> list[Solution] | Exception | None:
+        try:
+            with signals.abruptly():
+                return _mean_field(plan, place, signals)
+        except Stopped:
+            signals.gently = True  # also where it came at the very end of the block above
+            return None
+
+    signals.gently = True
+    stopped = share_mean_fields(missing, comm, make, take, stopping)
+    signals.gently = stopped  # rank 0 ends the job then
+    return stopped
+
+
+def _mean_field(plan: Plan, place: int, signals: Signals) -> list[Solution] | Exception:
+    """The mean fields of a point, or why there is none."""
+    from ..ensemble.mean_fields import solutions_of
+
+    try:
+        signals.stage(_in_mean_field(plan, place))
+        return solutions_of(plan.points[place])
+    except EXPECTED as error:
+        return error
+
+
+def _in_mean_field(plan: Plan, place: int) -> str:
+    return f"in the mean field of {plan.title(place)}"
 
 
 def is_complete(plan: Plan, contents: Contents) -> bool:

@@ -22,6 +22,8 @@ class Communicator(Protocol):
         work: Callable[[Any, Callable[[], None]], Any],
         on_result: Callable[[int, Any, Any], None],
         stopping: Callable[[], bool],
+        *,
+        preparing: bool = False,
     ) -> bool:
         """Run the tasks over all ranks; results arrive on rank 0. True if the job was told to stop."""
 

@@ -185,6 +185,8 @@ class World:
         work: Callable[[Any, Callable[[], None]], Any],
         on_result: Callable[[int, Any, Any], None],
         stopping: Callable[[], bool],
+        *,
+        preparing: bool = False,
     ) -> bool:
         """Run tasks, each on one rank, as ranks become free. Collective.
 
@@ -201,13 +203,15 @@ class World:
             Called on rank 0, in any order of tasks.
         stopping : callable () -> bool
             Whether this rank was told to stop; True on any one of them stops all.
+        preparing : bool
+            No trajectory is run by these tasks: an error ends the job as one that is refused before the work.
 
         Returns
         -------
         bool
             Whether the job was told to stop; the same on all ranks.
         """
-        self._status_of_errors = _BROKEN
+        self._status_of_errors = _REFUSED if preparing else _BROKEN
         from mpi4py import MPI
 
         side = (

@@ -40,6 +40,8 @@ class Alone:
         work: Callable[[Any, Callable[[], None]], Any],
         on_result: Callable[[int, Any, Any], None],
         stopping: Callable[[], bool],
+        *,
+        preparing: bool = False,
     ) -> bool:
         """Run the tasks one after the other; True if it was told to stop."""
 

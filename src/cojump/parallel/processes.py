@@ -76,6 +76,8 @@ class Processes(Alone):
         work: Callable[[Any, Callable[[], None]], Any],
         on_result: Callable[[int, Any, Any], None],
         stopping: Callable[[], bool],
+        *,
+        preparing: bool = False,
     ) -> bool:
         """Run the tasks, each by one process, as they become free; True if it was told to stop.
 

@@ -75,7 +75,6 @@ class TaskWorker:
     def run(self, work: Callable[[Any, Callable[[], None]], Any]) -> bool:
         """Work until rank 0 has nothing more to do, or the job is to stop."""
         comm = self._comm
-        comm.send(None, dest=0, tag=_REQUEST)
         task, pending = self._reply(), None
         while task is not None and not (self._told or self._halted):
             comm.send(None, dest=0, tag=_REQUEST)
@@ -99,6 +98,7 @@ class TaskWorker:
 class TaskServer:
     """Rank 0 while tasks are out.
 
+    Every rank is given its first task unasked: rank 0 may look for messages late, once it is in a trajectory itself.
     As long as there are tasks enough a rank has its next one before it needs it. The last ones are given to ranks that
     have nothing else: one that waits behind the task in hand would keep all others waiting for the two of them.
     """
@@ -171,9 +171,13 @@ class TaskServer:
 
     def run(self, work: Callable[[Any, Callable[[], None]], Any]) -> bool:
         """Compute, and serve the others, until every one of them has left."""
-        while (task := self._take()) is not None:
+        task = self._take()
+        for rank in range(1, self._comm.size):
+            self._give(rank)
+        while task is not None:
             self._on_result(0, task, work(task, self.poll))
             self._serve()
+            task = self._take()
 
         def all_left() -> bool:
             self._serve()

@@ -8,10 +8,10 @@ Sees the model only, so that it stays independent of the trajectories it judges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -374,6 +374,23 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
     """
     checked = check_times(times)
     check_start(model, state)
+    return _beside(model, state, checked, _solve(model, state, checked))
+
+
+class Solution(NamedTuple):
+    """The numbers of a mean field, as :class:`MeanField` has them: what one process sends to another."""
+
+    mean: Array
+    densities: list[NDArray[np.complex128]]
+    amplitudes: Amplitudes
+
+
+def _beside(model: Model, state: State, times: Array, solution: Solution) -> MeanField:
+    mean, densities, amplitudes = solution
+    return MeanField(times, model.labels, mean, densities, model, state, amplitudes)
+
+
+def _solve(model: Model, state: State, checked: Array) -> Solution:
     shapes = [(b.levels, b.levels) for b in model.blocks]
     ends = np.cumsum([0] + [d * d for d, _ in shapes]).tolist()
     places = [(slice(first, end), shape) for first, end, shape in zip(ends, ends[1:], shapes, strict=False)]
@@ -406,16 +423,23 @@ def mean_field(model: Model, state: State, times: ArrayLike) -> MeanField:
     amplitudes = np.array([a for _, a in states])
     of_particles = (np.einsum("tij,ji->t", densities[o.block], o.matrix).real for o in model.observables)
     of_modes = ((amplitudes[:, q.mode].real, amplitudes[:, q.mode].imag)[q.part] for q in model.quadratures)
-    mean = np.stack([*of_particles, *of_modes], axis=1)
-    return MeanField(checked, model.labels, mean, densities, model, state, amplitudes)
+    return Solution(np.stack([*of_particles, *of_modes], axis=1), densities, amplitudes)
 
 
 Paths = list[tuple[float, MeanField]]
 """The mean fields from the states that a start may be, with their weights."""
 
 
-def paths(model: Model, state: State | Mixture | Final, times: ArrayLike) -> Paths:
+def paths(
+    model: Model, state: State | Mixture | Final, times: ArrayLike, solved: Sequence[Solution] | None = None
+) -> Paths:
     """What averages over an ensemble tend to for N → ∞; after another run mean field goes on from where it was there.
+
+    Parameters
+    ----------
+    model, state, times
+    solved : sequence of Solution, optional
+        What another process has found for the same arguments, see :func:`solutions`.
 
     Raises
     ------
@@ -429,7 +453,16 @@ def paths(model: Model, state: State | Mixture | Final, times: ArrayLike) -> Pat
             found = "no mean field leads to a state that was found without a start"
             raise ArgumentError("state", "have a mean field, which this is measured against", found)
         state = state.reference
-    return [(weight, mean_field(model, one, times)) for weight, one in starts_of(state)]
+    if solved is None:
+        return [(weight, mean_field(model, one, times)) for weight, one in starts_of(state)]
+    checked = check_times(times)
+    starts = zip(starts_of(state), solved, strict=True)
+    return [(weight, _beside(model, one, checked, solution)) for (weight, one), solution in starts]
+
+
+def solutions(found: Paths) -> list[Solution]:
+    """The numbers of mean fields, without their model and states."""
+    return [Solution(path.mean, path.densities, path.amplitudes) for _, path in found]
 
 
 def mean_of(found: Paths) -> Array:
