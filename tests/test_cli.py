@@ -544,8 +544,11 @@ def test_report_of_chosen_points_and_averages(run_toml):
     for row, r in zip((first, second), points, strict=True):
         assert float(row[1]) == pytest.approx(r.mean[-1, 2], abs=r.mean_stderr[-1, 2] / 10)
     assert "not asked for: spins.y" in out
-    assert f"figure: {results / 'against'}.png\n" in out
-    assert "selected: size=4" in (results / "report.html").read_text(encoding="utf-8")
+    place = results / "selected" / "size=4"
+    assert f"figure: {place / 'against'}.png\n" in out
+    assert f"page: {place / 'report.html'}\n" in out
+    assert "selected: size=4" in (place / "report.html").read_text(encoding="utf-8")
+    assert not (results / "report.html").exists(), "what shows all points is not replaced"
     for option, value, said in (
         ("--averages", "spins.q", "be of spins.x, spins.y, spins.z"),
         ("--select", "size=5", "have a value that size has: 4, 8"),

@@ -143,7 +143,8 @@ def fold(directory: Path, output: Path | None) -> None:
     "--select",
     metavar="KEY=VALUE",
     multiple=True,
-    help="Show only points with this value of a parameter, such as size=200. May be given again.",
+    help="Show only points with this value of a parameter, such as size=200; figures and page go to DIR/selected. May "
+    "be given again.",
 )
 @click.option("--against", metavar="KEY", help="Draw the points against this parameter, such as omega.")
 @click.option("--full", is_flag=True, help="Print the tables of every point of a sweep, not a line for each.")
@@ -155,17 +156,19 @@ def report(
 ) -> None:
     """Print tables of the results in DIR, and write figures and a page of HTML (report.html) into it.
 
-    A sweep has a line for each point; the page has everything.
+    A sweep has a line for each point; the page has everything. What is shown of selected points alone has a place of
+    its own, DIR/selected/KEY=VALUE.
     """
     from .jobs.directory import holds_chunks
     from .jobs.unfinished import fold_adds, is_unfinished, last_status, missing_points
     from .report.console import make_console
-    from .report.plan import Plan, chosen
+    from .report.plan import Plan, chosen, place_of
     from .report.summary import print_summary
     from .report.tables import print_tables
     from .storage.envelope import RESULT_NAME
     from .storage.result_file import load
     from .storage.run_directory import is_run_directory
+    from .tools.whole_files import prepare_directory
 
     directory = _results_of(directory)
     there = not directory.is_dir() or (directory / RESULT_NAME).exists()
@@ -199,7 +202,9 @@ def report(
         click.echo(line)
     from .report.figures import draw, write_figures
 
-    place, drawn = directory if directory.is_dir() else directory.parent, list(draw(plan))
+    place, drawn = place_of(directory if directory.is_dir() else directory.parent, select), list(draw(plan))
+    if select:
+        prepare_directory(place)
     for path in write_figures(plan, place, drawn):
         click.echo(f"figure: {one_line(str(path))}")
     from .report.page import write_page

@@ -13,7 +13,7 @@ from cojump.errors import ArgumentError
 from cojump.report.canvas import Scale
 from cojump.report.console import make_console
 from cojump.report.figures import against_figure, averages_figure, deviation_figure, draw
-from cojump.report.plan import Plan, chosen, even_choice
+from cojump.report.plan import Plan, chosen, even_choice, place_of
 from cojump.report.summary import largest_error, print_summary
 from cojump.report.tables import print_tables
 from cojump.storage.result_sequence import ResultSequence
@@ -192,6 +192,24 @@ def test_points_are_selected_as_the_command_line_says(grid):
     ):
         with pytest.raises(ArgumentError, match=said):
             chosen(results, [wrong])
+
+
+@pytest.mark.parametrize(
+    ("select", "name"),
+    [
+        (["size=40"], "size=40"),
+        (["omega = 0.5", "size=40"], "omega=0.5,size=40"),
+        (["kind=a/../b"], "kind=a_.._b-"),
+        (["name=" + "x" * 300], "name=" + "x" * 95 + "-"),
+    ],
+)
+def test_a_selection_has_a_place_of_its_own(tmp_path, select, name):
+    place = place_of(tmp_path, select)
+    assert place.parent == tmp_path / "selected"
+    assert place.name.startswith(name)
+    assert (place.name == name) == (not name.endswith("-"))
+    assert place_of(tmp_path, []) == tmp_path
+    assert place_of(tmp_path, [*select[::-1]]) == place
 
 
 def test_a_sweep_is_one_screen(grid):

@@ -7,10 +7,13 @@ other. Where some parameter beside the size has several numbers as values, there
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -38,6 +41,12 @@ _SEED = "seed"
 
 PANELS = 4
 """Columns of a figure, one for each value of the other parameters."""
+
+SELECTED = "selected"
+"""Directory, in that of a run, of what shows only some of its points."""
+
+_NO_LETTER, _LONGEST_NAME = re.compile(r"[^\w.,=+-]"), 100
+"""What does not belong into the name of a directory, and how long it may be."""
 
 _NAMED = 12
 """Averages that a note names."""
@@ -266,6 +275,18 @@ def chosen(results: ResultSequence, select: Sequence[str]) -> ResultSequence:
             raise ArgumentError("--select", f"have a value that {key} has: {found}", f"it is {checks.shown(text)}")
         results = ResultSequence([r for r in results if value_of(r, key) in fitting], results.origin)
     return results
+
+
+def place_of(directory: Path, select: Sequence[str]) -> Path:
+    """Where figures and page of these points belong: not where those of all points stand, which they would replace."""
+    if not select:
+        return directory
+    words = sorted("=".join(part.strip() for part in text.split("=", 1)) for text in select)
+    text = ",".join(words)
+    name = _NO_LETTER.sub("_", text)[:_LONGEST_NAME]
+    if name != text:  # two selections never share a place
+        name += f"-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    return directory / SELECTED / name
 
 
 def _means(word: str, value: Any) -> bool:
