@@ -48,7 +48,7 @@ def test_very_many_trajectories_hear_a_signal(n_traj, run_toml, monkeypatch):
     with monkeypatch.context() as patch:
         Watch(patch, 9, hit(signal.SIGTERM))
         out, _ = go(run_toml, status=75)
-    assert f"of {n_traj} trajectories kept" in out
+    assert f"of {n_traj:,} trajectories kept" in out
     shown, _ = invoke("show", run_toml.parent / "results")
     assert str(n_traj) in shown
     invoke("show", run_toml)

@@ -19,6 +19,7 @@ from cojump.report.summary import largest_error
 from cojump.results.result import Theory
 from cojump.storage.result_sequence import Origin
 from cojump.tools.numbers import format_value
+from cojump.tools.summaries import counted
 from tests.support.synthetic import make_result
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -150,3 +151,16 @@ def test_how_many_trajectories_an_error_needs(made):
     assert error == one.mean_stderr.max()
     assert one.labels[int(one.mean_stderr.max(axis=0).argmax())] == label
     assert f"{np.ceil(8 * (error / 0.01) ** 2):,.0f}" in read(made).cells
+
+
+def test_one_of_anything_has_no_plural():
+    one = replace(make_result(8, n_traj=1, n_times=1), n_jumps=1)
+    words = " ".join(page([one], origin=ORIGIN).split())
+    assert "1 trajectory" in words
+    assert "1 jump" in words
+    assert not re.search(r"\b1 (more )?(trajectories|jumps|points|values|times|output times|averages)\b", words)
+    assert [counted(1, "trajectory"), counted(2, "trajectory"), counted(1000, "delay")] == [
+        "1 trajectory",
+        "2 trajectories",
+        "1,000 delays",
+    ]

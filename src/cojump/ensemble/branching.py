@@ -19,6 +19,7 @@ from ..results.two_time import SampledCoincidences, SampledTwoTime, coincidences
 from ..theory.mean_field import reference as mean_of_starts
 from ..theory.two_time import check_span, check_taus
 from ..tools.memory import for_each_rank
+from ..tools.summaries import counted
 from ..tools.types import Array, Complex
 from ..trajectories.branches import Branches, branching_times
 from .point import Point
@@ -167,8 +168,9 @@ def _branching(
     needed, have = 16.0 * (2 * len(checked) + 1) * point.n_traj, for_each_rank(workers)
     beside = 2 * point.recipe.nbytes(1)
     if needed + beside > have:
+        many = f"{counted(point.n_traj, 'trajectory')} at {counted(len(checked), 'time')}"
         found = (
-            f"samples of {point.n_traj:,} trajectories at {len(checked):,} times need {needed / 2**30:,.2f} GiB beside "
+            f"samples of {many} need {needed / 2**30:,.2f} GiB beside "
             f"{beside / 2**30:,.2f} GiB for two engines, and there are {have / 2**30:,.2f} GiB"
         )
         raise ArgumentError("n_traj", "leave samples that fit in memory", found)

@@ -32,7 +32,7 @@ from ..parallel.communicator import Communicator
 from ..parallel.one_process import Alone
 from ..tools import checks
 from ..tools.numbers import format_value
-from ..tools.summaries import Summarised, facts, more
+from ..tools.summaries import Summarised, counted, facts, more
 from ..tools.types import Array
 from ..trajectories.compilation import prepare
 from ..trajectories.engine import make_continued
@@ -96,7 +96,7 @@ class Clones(Summarised):
     weights: dict[str, float]
 
     def _title(self) -> str:
-        populations = f"{len(self.growth)} populations of {self.n_clones:,} clones"
+        populations = f"{counted(len(self.growth), 'population')} of {self.n_clones:,} clones"
         return f"Biased ensemble at s = {self.s:g}: {populations} for a time of {self.time:g}"
 
     def _lines(self) -> list[str]:

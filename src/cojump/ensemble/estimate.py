@@ -78,7 +78,7 @@ class Estimate(Summarised):
         return total_of([self], self.ranks)
 
     def _title(self) -> str:
-        return f"Estimate: {counted(self.n_traj, 'trajectory', 'trajectories')} in {about(self.total, self.ranks)}"
+        return f"Estimate: {counted(self.n_traj, 'trajectory')} in {about(self.total, self.ranks)}"
 
     def _lines(self) -> list[str]:
         whole = "whole ones" if self.reached >= self.end else f"cut at t = {self.reached:.3g} of {self.end:g}"

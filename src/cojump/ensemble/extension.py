@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from ..errors import ArgumentError, one_line
 from ..results.result import Result
 from ..tools import checks
+from ..tools.summaries import counted
 from .chunk import statistics_of
 from .fingerprint import MADE_BY, Difference, differences, identity_of, made_by
 from .point import Point
@@ -69,4 +70,5 @@ def check_extension(point: Point, result: Any) -> None:
         others = one_line("; ".join(map(str, by)) if isinstance(by, list) else by)[:300]
         refuse("be made by the same code", f"it was made by {others}; {OTHER_SEED}")
     if result.rest is None and result.n_traj % point.chunk:
-        refuse("have its last chunk apart", f"{result.n_traj} trajectories are no whole chunks; {OTHER_SEED}")
+        whole = "is no whole chunk" if result.n_traj == 1 else "are no whole chunks"
+        refuse("have its last chunk apart", f"{counted(result.n_traj, 'trajectory')} {whole}; {OTHER_SEED}")

@@ -18,6 +18,7 @@ from ..model.final_states import FinalState
 from ..results.continuation import Rest
 from ..results.jump_records import JumpRecords
 from ..results.result import Result
+from ..tools.summaries import counted
 from ..tools.types import Array
 from .chunk import AVERAGES, Chunk, Groups, statistics_of
 from .goal import Goal
@@ -55,13 +56,13 @@ def kept_text(folds: Iterable[Fold]) -> str:
     """How many trajectories there are of how many, and where: the one wording of stop line, fold and show."""
     folds = list(folds)
     done, folded = sum(fold.n_done for fold in folds), sum(fold.n_traj for fold in folds)
-    text = f"{done} of {sum(fold.goal.n_traj for fold in folds)} trajectories kept"
+    text = f"{done:,} of {counted(sum(fold.goal.n_traj for fold in folds), 'trajectory')} kept"
     return text + (f" ({aside_text(done - folded)})" if done > folded else "")
 
 
 def aside_text(n: int) -> str:
     """Say where trajectories are that are kept but not in the result file."""
-    return f"{n} of them in chunks that are not whole yet or wait for one: they are not in the result file"
+    return f"{n:,} of them in chunks that are not whole yet or wait for one: they are not in the result file"
 
 
 Waiting = Callable[[], Chunk]

@@ -25,6 +25,7 @@ from ..theory.final_density import FinalDensity, mixture_of
 from ..tools import checks
 from ..tools.checks import check_times
 from ..tools.memory import for_each_rank
+from ..tools.summaries import counted
 from ..tools.types import Array
 from ..trajectories.observed_state import ObservedState, without_terms
 from ..trajectories.recipe import Recipe, recipe_of
@@ -181,11 +182,11 @@ class Point(RunOptions):
             found = f"{amplitudes} amplitudes need {engine / 2**30:.4g} GiB {room}"
             raise ArgumentError("size", f"leave a trajectory {rule}", found)
         if engine + moments > have:
-            many = f"{len(self.times):,} output times of {len(self.model.labels)} averages"
+            many = f"{counted(len(self.times), 'output time')} of {counted(len(self.model.labels), 'average')}"
             found = f"the statistics of {many} need {(engine + moments) / 2**30:,.1f} GiB {room}"
             raise ArgumentError("times", f"leave an ensemble {rule}", found)
         if engine + moments + series > have:
-            many = f"{self.keep:,} series of {len(self.times):,} output times and final states"
+            many = f"{self.keep:,} series of {counted(len(self.times), 'output time')} and final states"
             found = f"{many} need {(engine + moments + series) / 2**30:,.1f} GiB {room}"
             raise ArgumentError("keep", f"leave an ensemble {rule}", found)
 
@@ -203,7 +204,7 @@ class Point(RunOptions):
         needed, have = COPIES_OF_RECORDS * nbytes * self.n_traj, for_each_rank()
         if needed > have:
             raise MemoryError(
-                f"the jump records of {self.n_traj:,} trajectories with {nbytes / 24:,.0f} jumps each need "
+                f"the jump records of {counted(self.n_traj, 'trajectory')} with {nbytes / 24:,.0f} jumps each need "
                 f"{needed / 2**30:,.1f} GiB, and there are {have / 2**30:,.2f} GiB for it; leave out `record`"
             )
 

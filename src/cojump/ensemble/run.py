@@ -27,6 +27,7 @@ from ..parallel.one_process import Alone
 from ..results.result import Result
 from ..tools.interrupts import Interrupts
 from ..tools.memory import for_each_rank
+from ..tools.summaries import counted
 from ..trajectories.compilation import prepare, prepared
 from ..trajectories.kernel_cache import tell_refusal
 from .checkpoint import Checkpoint
@@ -297,4 +298,5 @@ def _leave_partial(error: BaseException, finished: Sequence[Result | None], poin
         error.partial = list(finished) if len(points) > 1 else finished[0]  # type: ignore[attr-defined]
         if done:
             asked = sum(point.n_traj for point in points)
-            error.add_note(f"{done} of {asked} trajectories were finished; they are in `.partial` of this exception.")
+            many = f"{done:,} of {counted(asked, 'trajectory')} {'was' if asked == 1 else 'were'} finished"
+            error.add_note(f"{many}; they are in `.partial` of this exception.")

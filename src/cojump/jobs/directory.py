@@ -38,6 +38,7 @@ from ..storage.resume_note import Note
 from ..storage.run_directory import ASIDE, DIRECTORY, MANIFEST, key_of
 from ..tools.lock import NAME as LOCK
 from ..tools.lock import Lock
+from ..tools.summaries import counted
 from ..tools.whole_files import prepare_directory, reason, sweep
 from . import failures
 from .status import NAME as STATUS
@@ -196,9 +197,10 @@ class Session:
         """Put files of chunks away whose manifest is lost: without its key nobody knows what run they are of."""
         files = shard_files(self._place)
         if files:
+            does, its, is_ = ("does", "its", "it is") if len(files) == 1 else ("do", "their", "they are")
             self.remarks.append(
-                f"{self._place / MANIFEST} is missing: the {len(files)} files of chunks beside it do not count, their "
-                f"trajectories are run again; they are kept in {self.directory / ASIDE}"
+                f"{self._place / MANIFEST} is missing: the {counted(len(files), 'file')} of chunks beside it "
+                f"{does} not count, {its} trajectories are run again; {is_} kept in {self.directory / ASIDE}"
             )
         for path in files:
             try:

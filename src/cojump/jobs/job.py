@@ -21,12 +21,13 @@ from ..errors import EXPECTED, WALLTIME, BrokenOff, Stopped, StorageError, broke
 from ..storage.envelope import RESULT_NAME
 from ..storage.run_directory import DIRECTORY
 from ..tools.exit_status import FAILED, INTERRUPTED, STOPPED
+from ..tools.summaries import counted
 from ..tools.terminal import command, tell
 from ..tools.whole_files import absolute, as_given
 from .directory import Contents, Prepared, Session, damaged_text
 from .failures import FailureRecord
 from .points import Plan, end_together, open_run_file, plan_together
-from .resume import carry_on, checked_contents, counted, help_with_mean_fields, is_complete, prepare_skeletons
+from .resume import carry_on, checked_contents, help_with_mean_fields, is_complete, prepare_skeletons
 from .signals import Signals
 from .status import Status, behind_text
 from .two_time import TwoTimeWork
@@ -142,7 +143,7 @@ def _begin(plan: Plan, directory: Path, comm: World | None, signals: Signals) ->
         _tidy(plan, directory, contents)
         FailureRecord(directory).begin({}, plan.failed_points)
         place = directory / RESULT_NAME
-        click.echo(f"cojump: complete, {counted(len(plan.points))} in {as_given(place)}; {_hint(directory)}")
+        click.echo(f"cojump: complete, {counted(len(plan.points), 'point')} in {as_given(place)}; {_hint(directory)}")
         return None
     session = Session(directory, plan.run_file.text, plan.run_file.sources)
     try:
@@ -208,8 +209,8 @@ def _begin_session(plan: Plan, session: Session, contents: Contents, comm: World
     finished = sum(fold.finished for fold in session.folds.values())
     partial = sum(fold.n_done for fold in session.folds.values() if not fold.finished)
     if finished or partial:
-        more = f", of which {counted(partial, 'trajectory', 'trajectories')} done" if partial else ""
-        click.echo(f"cojump: {finished} of {counted(len(plan.specs))} there already, running the rest{more}")
+        more = f", of which {counted(partial, 'trajectory')} done" if partial else ""
+        click.echo(f"cojump: {finished} of {counted(len(plan.specs), 'point')} there already, running the rest{more}")
 
 
 _GRACE = 5.0
@@ -332,7 +333,7 @@ class _Run(Events):
 
     def _conclude(self, session: Session, lost: int) -> None:
         """Say what there is at the end."""
-        count = counted(len(self._plan.specs))
+        count = counted(len(self._plan.specs), "point")
         if lost:
             count = f"{len(self._plan.specs) - lost} of {count}, {lost} failed,"
         if session.path.exists():
@@ -342,7 +343,9 @@ class _Run(Events):
         short = [fold for fold in self._folds.values() if fold.waits and fold.failure is None]
         if short:
             name, more = parameters_text(short[0].skeleton.parameters), len(short) - 1
-            text = f"{name} still needs {short[0].waits}" + (f"; so do {counted(more)} more" if more else "")
+            text = f"{name} still needs {short[0].waits}" + (
+                f"; so {'does' if more == 1 else 'do'} {counted(more, 'more point')}" if more else ""
+            )
             click.echo(f"cojump: target_error is not reached with all n_traj: {text}")
 
     def _explain(self, place: int) -> bool:
@@ -466,8 +469,10 @@ def fold_directory(directory: Path, output: Path | None) -> str:
 
     folds, behind, path = fold_into(directory, output, lambda line: tell(f"cojump: {line}"))
     folded, aside = sum(fold.n_traj for fold in folds), sum(fold.n_done - fold.n_traj for fold in folds)
-    text = f"{folded} of {sum(fold.goal.n_traj for fold in folds)} trajectories in {path}{behind_text(behind)}"
-    return text + (f"; {folded + aside} are kept, {aside_text(aside)}" if aside else "")
+    text = (
+        f"{folded:,} of {counted(sum(fold.goal.n_traj for fold in folds), 'trajectory')} in {path}{behind_text(behind)}"
+    )
+    return text + (f"; {folded + aside:,} are kept, {aside_text(aside)}" if aside else "")
 
 
 def _hint(directory: Path) -> str:

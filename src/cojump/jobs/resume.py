@@ -11,6 +11,7 @@ from ..errors import EXPECTED, Stopped, StorageError, one_line
 from ..storage.envelope import RESULT_NAME
 from ..storage.result_sequence import ResultSequence
 from ..storage.run_directory import DIRECTORY, MANIFEST, key_of
+from ..tools.summaries import counted
 from ..tools.whole_files import as_given
 from .directory import Contents, read_contents
 from .points import Plan
@@ -219,7 +220,9 @@ def _gathered(differences: Sequence[Difference], n_points: int) -> list[str]:
     for found in differences:
         groups.setdefault(found.name or found.text, []).append(found)
     return [
-        f"{same[0].text} (in {len(same)} of {counted(n_points)})" if same[0].name and n_points > 1 else same[0].text
+        f"{same[0].text} (in {len(same)} of {counted(n_points, 'point')})"
+        if same[0].name and n_points > 1
+        else same[0].text
         for same in groups.values()
     ]
 
@@ -261,8 +264,3 @@ def carry_on(plan: Plan, contents: Contents) -> None:
     if others:
         found = "; ".join(dict.fromkeys(others))
         click.echo(f"cojump: what is there was made by {found}, and goes on with {made_by()}: {LAST_BITS}", err=True)
-
-
-def counted(n: int, one: str = "point", many: str = "points") -> str:
-    """How many there are, in words."""
-    return f"{n} {one if n == 1 else many}"

@@ -68,7 +68,7 @@ def behind_text(functions: Iterable[Behind]) -> str:
         return ""
     n, done = sum(f.whole for f in every), sum(f.done for f in every)
     many = counted(len(every), "two-time function")
-    return f", {n} of {many} done ({done} of {sum(f.of for f in every)} trajectories)"
+    return f", {n} of {many} done ({done:,} of {counted(sum(f.of for f in every), 'trajectory')})"
 
 
 class Status:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..tools.progress import make_progress
+from ..tools.summaries import counted
 from ..tools.terminal import tell
 from .status import Behind
 
@@ -124,7 +125,7 @@ class TwoTimeWork:
             own.done, own.ran = n, own.ran + n - own.done
             if n > first[0]:
                 own.pace = self.ranks.size * (time.monotonic() - first[1]) / (n - first[0])
-            self.doing(f"two-time function {name}: {n:,} of {asked.n_traj:,} trajectories")
+            self.doing(f"two-time function {name}: {n:,} of {counted(asked.n_traj, 'trajectory')}")
             if time.monotonic() - last >= self.seconds:
                 self._put(place, found())
                 self.write()

@@ -14,6 +14,7 @@ from ..storage.result_sequence import ResultSequence
 from ..storage.resume_note import Note
 from ..storage.run_directory import DIRECTORY, MANIFEST, key_of
 from ..tools.lock import held
+from ..tools.summaries import counted
 from .directory import holds_chunks
 from .failures import Failed, read_failures
 from .folding import folds_in
@@ -70,7 +71,7 @@ def missing_points(directory: Path, results: ResultSequence | None, *, failed_on
 def _of_function(name: str, result: Result | None, note: Note) -> str:
     """How many trajectories of a two-time function are there."""
     there = 0 if result is None or name not in result.two_time else result.two_time[name].sampled.n_traj
-    return f"{there} of {note.two_time[name]} trajectories"
+    return f"{there:,} of {counted(note.two_time[name], 'trajectory')}"
 
 
 def is_unfinished(directory: Path, results: ResultSequence) -> bool:
@@ -106,12 +107,12 @@ def _complete(result: Result, note: Note | None, n_traj: int) -> bool:
 
 
 def _count(done: int, asked: int, kept: int = 0, foldable: int = 0) -> str:
-    text = f"{done} of {asked} trajectories are in the result file"
+    text = f"{done:,} of {counted(asked, 'trajectory')} {'is' if asked == 1 else 'are'} in the result file"
     if kept <= done:
         return text
-    text += f", {kept} are kept"
+    text += f", {kept:,} are kept"
     if foldable > done:
-        text += f", of which a fold gathers {foldable - done}" + (" more" if done else "")
+        text += f", of which a fold gathers {foldable - done:,}" + (" more" if done else "")
     return text + (f", {aside_text(kept - max(foldable, done))}" if kept > max(foldable, done) else "")
 
 

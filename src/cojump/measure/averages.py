@@ -402,7 +402,7 @@ class OrderParameters(Averages):
         return self.ground
 
     def _title(self) -> str:
-        many = counted(self.n_traj, "trajectory", "trajectories")
+        many = counted(self.n_traj, "trajectory")
         return f"Order parameters {few(self.labels)}: {span(self.times)}, {many}"
 
     def _lines(self) -> list[str]:

@@ -248,11 +248,11 @@ class FinalStates(Final):
     def _title(self) -> str:
         if self.weights is not None:
             return f"Mixture of {counted(len(self.states), 'pure state')}, which a density matrix is"
-        return f"Final states of {counted(len(self.states), 'trajectory', 'trajectories')} at t = {self.time:g}"
+        return f"Final states of {counted(len(self.states), 'trajectory')} at t = {self.time:g}"
 
     def _lines(self) -> list[str]:
         lines = facts(
-            ("blocks", few([f"{b.name} ({b.size:,} particles)" for b in self.blocks])),
+            ("blocks", few([f"{b.name} ({counted(b.size, 'particle')})" for b in self.blocks])),
             ("modes", few(self.modes) if self.modes else ""),
             ("amplitudes", f"{self.n_amplitudes:,} in all"),
             ("runs", f"{self.runs:,} behind them" if self.runs > 1 else ""),

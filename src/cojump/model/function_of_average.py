@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..errors import ArgumentError, foreign
 from ..tools import checks
 from ..tools.matrices import common_basis, commutator
+from ..tools.summaries import counted
 from ..tools.types import RealFunction
 from .operators import check_hermitian
 from .spectrum import added, average_spectrum, joint_spectrum, levels_along, snapped, thinned
@@ -240,7 +241,9 @@ class FunctionOfAverage(Term):
         before = seen.get(points, values)
         size = np.maximum(np.abs(before), np.abs(values))
         if not (np.abs(before - values) <= _ROUNDED * size).all():
-            found = f"for the same {values.size} points it returns other values than before ({self._title()})"
+            found = (
+                f"for the same {counted(values.size, 'point')} it returns other values than before ({self._title()})"
+            )
             raise ArgumentError(name, "be a function of its argument alone", found)
         if sum(table.size for table in seen.values()) + values.size <= _REMEMBERED:
             seen[points] = values

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import ArgumentError
 from ..tools import checks
+from ..tools.summaries import counted
 from .blocks import Block
 from .model import Model, check_model
 from .states import (
@@ -162,7 +163,9 @@ def state_of(name: str, model: Model, given: Any) -> State:
     given = checks.items(name, given, f"a State, or a list of one density matrix per block{beside}")
     B = len(model.blocks)
     if len(given) != B + len(model.modes):
-        found = f"there are {len(given)} for {B} blocks" + (f" and {len(model.modes)} modes" if model.modes else "")
+        found = f"there are {len(given)} for {counted(B, 'block')}" + (
+            f" and {counted(len(model.modes), 'mode')}" if model.modes else ""
+        )
         raise ArgumentError(name, f"have one density matrix per block{beside}", found)
     made = []
     for i, (block, value) in enumerate(zip(model.blocks, given[:B], strict=True)):

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ArgumentError
 from ..tools import checks
+from ..tools.summaries import counted
 from .blocks import Block
 from .model import Model, check_model
 from .states import (
@@ -32,7 +33,7 @@ def _twice(name: str, value: object, block: Block) -> int:
     if twice % 1 != 0:
         raise ArgumentError(name, "be an integer or a half-integer", f"it is {checks.shown(value)}")
     if (twice - block.size) % 2:
-        rule = f"be {'half-integer' if block.size % 2 else 'integer'} for a block of {block.size} particles"
+        rule = f"be {'half-integer' if block.size % 2 else 'integer'} for a block of {counted(block.size, 'particle')}"
         raise ArgumentError(name, rule, f"it is {checks.shown(value)}")
     return int(twice)
 
@@ -65,7 +66,7 @@ def occupation_block(name: str, block: Block, value: object, diagram: object = N
         raise ArgumentError(name, f"be {block.levels} numbers of particles", f"there are {len(given)}")
     counts = [checks.integer(f"{name}[{a}]", v, 0) for a, v in enumerate(given)]
     if sum(counts) != block.size:  # of Python's integers, which never wrap
-        raise ArgumentError(name, f"add up to {block.size} particles", f"the sum is {sum(counts)}")
+        raise ArgumentError(name, f"add up to {counted(block.size, 'particle')}", f"the sum is {sum(counts)}")
     n = np.array(counts, dtype=np.int64)
     density, alone = np.diag(n / block.size).astype(complex), bool(n.max() == block.size)
     rows = None if diagram is None else _diagram(f"{name} diagram", block, diagram, counts)
@@ -92,8 +93,8 @@ def sector_block(name: str, block: Block, two_J: int, value: object) -> Symmetri
     """A state of one J of a block of two levels, from the amplitudes of M = J, J - 1, .., -J."""
     array = complex_array(name, value)
     if array.shape != (two_J + 1,):
-        where = f"{block.size} particles" if two_J == block.size else f"J = {two_J / 2:g}"
-        raise ArgumentError(name, f"have {two_J + 1} amplitudes for {where}", f"its shape is {array.shape}")
+        where = counted(block.size, "particle") if two_J == block.size else f"J = {two_J / 2:g}"
+        raise ArgumentError(name, f"have {counted(two_J + 1, 'amplitude')} for {where}", f"its shape is {array.shape}")
     array = normalised(name, array)
     density = _one_particle_density(array, block.size)
     if two_J == block.size:

@@ -22,6 +22,7 @@ from typing import Any
 
 from ..errors import ArgumentError, Interrupted, WorkerError
 from ..tools import checks
+from ..tools.summaries import counted
 from .one_process import Alone
 
 _PATIENCE = 0.1
@@ -164,7 +165,8 @@ class _Team:
             killed = code is not None and code < 0
             how = f"was ended by signal {signal.Signals(-code).name}" if killed else f"ended with status {code}"
             error = WorkerError(
-                f"One of {len(self._members)} workers {how}; if the machine is out of memory, fewer of them may do"
+                f"One of {counted(len(self._members), 'worker')} {how}; if the machine is out of memory, fewer of them "
+                "may do"
             )
         self._broken = self._broken or error
         self._halt.value = True

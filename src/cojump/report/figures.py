@@ -234,7 +234,8 @@ def _beside_mean_field(plan: Plan) -> list[str]:
 def _not_drawn(rest: Sequence[str]) -> list[str]:
     if not rest:
         return []
-    return [f"no room for {len(rest)} more averages, {rest[0]} to {rest[-1]}; --averages chooses"]
+    which = rest[0] if len(rest) == 1 else f"{len(rest)} more averages, {rest[0]} to {rest[-1]}"
+    return [f"no room for {which}; --averages chooses"]
 
 
 def _block_title(plan: Plan, label: str, *, first: bool) -> str:

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from ..results.result import Result
 from ..tools.progress import duration, per_second
+from ..tools.summaries import counted
 from ..tools.whole_files import replace_file
 from .canvas import Figure, quiet, style
 from .figures import ORDER, draw
@@ -202,7 +203,7 @@ def _facts(results: Sequence[Result], origin: Any) -> str:
     if origin is not None and origin.created:
         facts.append(f"written {origin.created} by cojump {origin.version}")
     trajectories, jumps = sum(r.n_traj for r in results), sum(r.n_jumps for r in results)
-    facts += [f"{trajectories:,} trajectories", f"{jumps:,} jumps"]
+    facts += [counted(trajectories, "trajectory"), counted(jumps, "jump")]
     tolerances = sorted({r.tolerance for r in results})
     facts.append("tolerance " + ", ".join(f"{t:g}" for t in tolerances))
     return f'<p class="facts">{_text(" · ".join(facts))}</p>'

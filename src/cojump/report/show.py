@@ -32,6 +32,7 @@ from ..tools import exit_status
 from ..tools.checks import named
 from ..tools.lock import held
 from ..tools.progress import duration, per_second
+from ..tools.summaries import counted
 from .console import UNBOUNDED, make_console, print_table
 from .two_time_words import asked_two_times, measured_two_times
 
@@ -111,7 +112,7 @@ def _print_facts(console: Console, facts: dict[str, str]) -> None:
 
 
 def _times(first: float, last: float, count: int) -> str:
-    return f"{count} output time{'' if count == 1 else 's'}, {first:g} to {last:g}"
+    return f"{counted(count, 'output time')}, {first:g} to {last:g}"
 
 
 def _drives(run_file: RunFile) -> dict[str, str]:
@@ -152,8 +153,8 @@ def _show_run(run_file: RunFile, console: Console, ranks: int | None) -> int:
             "initial": "; ".join([run_file.initial.kind, *run_file.remarks()]),
             "times": _times(times[0], times[-1], len(times)),
             "points": f"{len(specs)}" + (f", of which {len(failures)} cannot be run" if failures else ""),
-            "trajectories": f"{many} per point, in {'up to ' * (min(asked) != max(asked))}{chunks} "
-            f"chunk{'' if chunks == 1 else 's'} of up to {min(run.chunk, max(asked))}; {run.keep} kept",
+            "trajectories": f"{many} per point, in {'up to ' * (min(asked) != max(asked))}{counted(chunks, 'chunk')} "
+            f"of up to {min(run.chunk, max(asked))}; {run.keep} kept",
             "tolerance": f"{run.tolerance:g}",
             **_asked(
                 tuple(run.observables),
@@ -237,7 +238,7 @@ def _window(run_file: RunFile) -> dict[str, str]:
     if window is None or (run.burn_in is None and run.window is None):
         return {}
     start, end = window.interval
-    return {"averaged": f"over {len(window.times)} output times, {start:g} to {end:g}, in each trajectory"}
+    return {"averaged": f"over {counted(len(window.times), 'output time')}, {start:g} to {end:g}, in each trajectory"}
 
 
 def _time(
@@ -287,8 +288,8 @@ def _show_job(path: Path, status: Mapping[str, Any], age: float, console: Consol
             "job": str(path),
             "state": state,
             "elapsed": duration(elapsed),
-            "rate": f"{ran} trajectories{f' and {behind} of two-time functions' * bool(behind)} by {len(ranks)} "
-            f"rank{'' if len(ranks) == 1 else 's'}, {per_second((ran + behind) / elapsed)}",
+            "rate": f"{counted(ran, 'trajectory')}{f' and {behind} of two-time functions' * bool(behind)} by "
+            f"{counted(len(ranks), 'rank')}, {per_second((ran + behind) / elapsed)}",
             **({"doing": str(status["doing"])} if alive and status.get("doing") else {}),
             "left": "unknown" if left is None else f"about {duration(left)}",
         },

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from ..results.result import Result
 from ..tools.numbers import format_difference, format_number, format_value
+from ..tools.summaries import counted
 from .console import UNBOUNDED, plain_table, print_table
 from .plan import SIZE, Plan, even_choice, in_words, value_of
 from .tables import ONE_TRAJECTORY
@@ -60,8 +61,8 @@ def summary_table(plan: Plan, results: Sequence[Result], labels: Sequence[str]) 
     heads = [*keys, *sizes, *numbers]
     for label in (*labels, "N·E_N"):
         heads += [label, "diff."]
-    each = "" if numbers else f" of {many[0]} trajector{'y' if many[0] == 1 else 'ies'}"
-    table = plain_table(f"{len(plan.results)} points{each}, {time_in_words(plan.results)}", "", *heads)
+    each = "" if numbers else f" of {counted(many[0], 'trajectory')}"
+    table = plain_table(f"{counted(len(plan.results), 'point')}{each}, {time_in_words(plan.results)}", "", *heads)
     table.padding = (0, 1, 0, 0)
     for r in results:
         row = [_short(value_of(r, key)) for key in keys] + [str(r.n_particles)] * len(sizes)
@@ -155,7 +156,7 @@ def poorest(plan: Plan) -> list[str]:
     bad = [(n, of, r) for n, of, r in counts if n]
     if bad:
         names = "; ".join(f"{in_words(point_of(plan, r))}: {n} of {of}" for n, of, r in bad[:_POOREST])
-        more = f"; and {len(bad) - _POOREST} more points" if len(bad) > _POOREST else ""
+        more = f"; and {counted(len(bad) - _POOREST, 'more point')}" if len(bad) > _POOREST else ""
         lines.append(f"uncertain errors (more trajectories tell): {names}{more}")
     return lines
 

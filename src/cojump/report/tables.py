@@ -17,6 +17,7 @@ from ..measure.time_windows import PREFIX, Stationary
 from ..results import longtime
 from ..results.result import Result
 from ..tools.numbers import format_difference, format_number, format_value
+from ..tools.summaries import counted
 from ..tools.types import Array
 from .console import add_note, plain_table, print_table
 from .plan import Plan
@@ -77,7 +78,7 @@ def title_of(result: Result) -> str:
     """Name a point: its number of particles and trajectories, and its other parameters."""
     own = {"size": result.n_particles}
     others = [f"{key} = {value}" for key, value in result.parameters.items() if (key, value) not in own.items()]
-    trajectories = "1 trajectory" if result.n_traj == 1 else f"{result.n_traj} trajectories"
+    trajectories = counted(result.n_traj, "trajectory")
     return ", ".join([f"N = {result.n_particles}", *others, trajectories])
 
 

@@ -15,6 +15,7 @@ from ..results.result import Result
 from ..results.two_time import SampledCoincidences, SampledTwoTime
 from ..theory.two_time import Coincidences, TwoTime
 from ..tools.numbers import format_difference, format_number, format_value
+from ..tools.summaries import counted
 from ..tools.types import Array
 from .canvas import (
     DASHES,
@@ -304,7 +305,7 @@ def two_time_tables(result: Result, rows_of: Callable[[int], list[int]]) -> Iter
     """A table of each function of a point; ``rows_of`` chooses among so many delays."""
     for found in result.two_time.values():
         f = found.sampled
-        formula, rest = formula_of(result, found.of), f", s = {f.start:g}, {f.n_traj:,} trajectories"
+        formula, rest = formula_of(result, found.of), f", s = {f.start:g}, {counted(f.n_traj, 'trajectory')}"
         rows = rows_of(len(f.taus))
         if isinstance(f, SampledCoincidences):
             table = plain_table(

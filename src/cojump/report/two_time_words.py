@@ -22,13 +22,15 @@ def asked_two_times(points: Sequence[Sequence[AskedTwoTime]]) -> dict[str, str]:
         one, plan = own[0], own[0].plan
         taus = plan.taus
         parts = [f"{one.title}, s = {plan.start:g}, {counted(len(taus), 'delay')} up to {taus[-1]:g}"]
-        parts.append(_span([f"{a.n_traj:,}" for a in own], [a.n_traj for a in own]) + " trajectories per point")
+        most = max(a.n_traj for a in own)
+        many = counted(most, "trajectory").split()[1]
+        parts.append(f"{_span([f'{a.n_traj:,}' for a in own], [a.n_traj for a in own])} {many} per point")
         times = [a.relative_cost for a in own]
         parts.append(f"each as long as {_span([f'{x:.2g}' for x in times], times)} of the run")
         parts.append(f"samples of {decimal(max(a.plan.nbytes for a in own))}")
         if len(one.omegas):
             damped = f" with damping {one.damping:g}" * bool(one.damping)
-            parts.append(f"spectrum at {counted(len(one.omegas), 'frequency', 'frequencies')}{damped}")
+            parts.append(f"spectrum at {counted(len(one.omegas), 'frequency')}{damped}")
         if one.exact:
             parts.append(_exactly([a.exact_size() for a in own]))
         facts[_CALLED if not number else f"{_CALLED} {number + 1}"] = "; ".join(parts)

@@ -72,7 +72,7 @@ class JumpNumbers(Summarised):
 
     def _title(self) -> str:
         n, W = self.numbers.shape
-        many = counted(n, "trajectory", "trajectories")
+        many = counted(n, "trajectory")
         return f"Numbers of jumps in {counted(W, 'window')} of {self.width:g} of {many}"
 
     def _lines(self) -> list[str]:

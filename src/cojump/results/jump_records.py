@@ -74,7 +74,7 @@ class JumpRecords(Summarised):
         return (self[i] for i in range(len(self)))
 
     def _title(self) -> str:
-        many = counted(len(self), "trajectory", "trajectories")
+        many = counted(len(self), "trajectory")
         return f"Jump records of {many}: {counted(len(self.jumps), 'jump')} until t = {self.end:g}"
 
     def _lines(self) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..theory.two_time import Coincidences, Spectrum, TwoTime
-from ..tools.summaries import Summarised, facts, more, span
+from ..tools.summaries import Summarised, counted, facts, more, span
 from ..tools.types import Array
 from .two_time import SampledCoincidences, SampledSpectrum, SampledTwoTime
 
@@ -88,6 +88,6 @@ class MeasuredTwoTime(Summarised):
             ("trajectories", f"{self.sampled.n_traj:,}, seed {self.sampled.seed}"),
             ("exact", self.exact_refusal or (".exact" if self.exact is not None else "")),
             ("N → ∞", self.limit_refusal or (".limit" if self.limit is not None else "")),
-            ("spectrum", f"at {len(self.omegas)} frequencies, .spectrum" if len(self.omegas) else ""),
+            ("spectrum", f"at {counted(len(self.omegas), 'frequency')}, .spectrum" if len(self.omegas) else ""),
         )
         return lines + more(".sampled, as cojump.two_time returns it")

@@ -482,7 +482,7 @@ def _check(model: Model, source: Any, name: str = "source") -> None:
         raise ArgumentError(name, "have second moments (T, A, A)", f"those of a {type(source).__name__} are none")
     size = getattr(source, "n_particles", model.size)
     if size != model.size:
-        raise ArgumentError(name, f"have the {model.size} particles of the model", f"it has {size}")
+        raise ArgumentError(name, f"have the {counted(model.size, 'particle')} of the model", f"it has {size}")
 
 
 def _check_pair(basis: _Basis, first: str, second: str) -> None:

@@ -211,7 +211,7 @@ class Result(Averages):
         return self.setup
 
     def _title(self) -> str:
-        many = counted(self.n_traj, "trajectory", "trajectories")
+        many = counted(self.n_traj, "trajectory")
         return f"Result of {many}: N = {self.n_particles:,}, {span(self.times)}"
 
     def _at_end(self) -> Result:
@@ -240,8 +240,8 @@ class Result(Averages):
             ("averages", f"{few(self.labels)}; per particle of the block"),
             ("seeds" if self.merged else "seed", f"{self.seeds_in_words()}; tolerance {self.tolerance:g}"),
             ("jumps", self._jumps_in_words()),
-            ("series", f"of the first {counted(kept, 'trajectory', 'trajectories')}" if kept else ""),
-            ("ends", f".final, the states of {counted(len(ends), 'trajectory', 'trajectories')}" if ends else ""),
+            ("series", f"of the first {counted(kept, 'trajectory')}" if kept else ""),
+            ("ends", f".final, the states of {counted(len(ends), 'trajectory')}" if ends else ""),
             ("measured", ", ".join(self._measured())),
             ("two-time", f".two_time, of {few(list(self.two_time))}" if self.two_time else ""),
             ("theory", self._theory_in_words()),

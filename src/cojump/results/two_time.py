@@ -199,7 +199,7 @@ class SampledCoincidences(Coincidences):
         return lines + more(".taus, .mean, .stderr, .uncertain, .intensity, .later")
 
     def _title(self) -> str:
-        return f"{super()._title()} ({counted(self.n_traj, 'trajectory', 'trajectories')})"
+        return f"{super()._title()} ({counted(self.n_traj, 'trajectory')})"
 
 
 def coincidences_of(taus: Array, start: float, seed: int, tolerance: float, samples: Array) -> SampledCoincidences:

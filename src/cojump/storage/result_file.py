@@ -29,6 +29,7 @@ from ..results.result import Result, Theory
 from ..results.setup import Setup
 from ..tools import checks
 from ..tools.memory import available
+from ..tools.summaries import counted
 from ..tools.whole_files import replace_file
 from ..version import __version__
 from .envelope import HEADER, SCHEMA, content, header_of
@@ -222,7 +223,7 @@ def _read_final(group: Any, n: int) -> FinalStates:
         raise ValueError("final states have no blocks")
     states = from_flat(json.loads(text_of(group["layout"])), group["amplitudes"][()])
     if states and len(states) != n:
-        raise ValueError(f"there are {len(states):,} final states of {n:,} trajectories")
+        raise ValueError(f"there are {len(states):,} final states of {counted(n, 'trajectory')}")
     return replace(rest, states=states)
 
 
@@ -350,7 +351,7 @@ def _read_seeds(group: Any, count: int) -> tuple[tuple[int, int], ...]:
         return ()
     found = tuple((int(seed), int(n)) for seed, n in json.loads(text_of(group["seeds"])))
     if len(dict(found)) != len(found) or sum(n for _, n in found) != count or any(n < 0 for _, n in found):
-        raise ValueError(f"its seeds do not make {count:,} trajectories")
+        raise ValueError(f"its seeds do not make {counted(count, 'trajectory')}")
     return found
 
 

@@ -13,6 +13,7 @@ from ..ensemble.ordered_merge import Folded, folded_of
 from ..measure.moments import Moments
 from ..results.continuation import Identity, Rest
 from ..results.result import Result
+from ..tools.summaries import counted
 from .hdf5 import Group, read_tails, text_of, write_moments
 
 
@@ -89,7 +90,7 @@ def _read_rest(group: Any, result: Result) -> Rest | None:
     before, last = read("before"), read("last")
     whole, part = {m.count for m in before}, {m.count for m in last}
     if whole != {start} or part != {stop - start} or stop != result.n_traj or not 0 <= n_jumps <= result.n_jumps:
-        raise ValueError(f"its last chunk, {start} to {stop}, does not fit {result.n_traj} trajectories")
+        raise ValueError(f"its last chunk, {start} to {stop}, does not fit {counted(result.n_traj, 'trajectory')}")
     return Rest(before, last, start, stop, n_jumps)
 
 

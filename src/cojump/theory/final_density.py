@@ -86,7 +86,7 @@ class FinalDensity(ReadableState, Final):
 
     def _lines(self) -> list[str]:
         lines = facts(
-            ("blocks", few([f"{b.name} ({b.size:,} particles)" for b in self.blocks])),
+            ("blocks", few([f"{b.name} ({counted(b.size, 'particle')})" for b in self.blocks])),
             ("modes", ", ".join(f"{m}: {s.size:,} Fock states" for m, s in zip(self.modes, self.spaces, strict=True))),
             ("unknowns", f"{len(self.packed):,}"),
         )

@@ -44,7 +44,7 @@ class Spectrum(Summarised):
     tail: float
 
     def _title(self) -> str:
-        return f"Spectrum at {counted(len(self.omegas), 'frequency', 'frequencies')}, tail {self.tail:.2g}"
+        return f"Spectrum at {counted(len(self.omegas), 'frequency')}, tail {self.tail:.2g}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -52,9 +52,10 @@ class Summarised(ABC):
         return printable(f"<{self._title()}>")
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """Write "1 jump", "2 jumps"; ``many`` is the plural where it is not made by an s."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+def counted(number: int, one: str) -> str:
+    """Write "1 jump", "2 jumps", "2 trajectories"."""
+    many = f"{one[:-1]}ies" if one.endswith(("ry", "cy", "ty")) else f"{one}s"
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def span(times: Array) -> str:

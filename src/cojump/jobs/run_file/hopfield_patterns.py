@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import ArgumentError
+from ...tools.summaries import counted
 from .tables import Section, integer, show
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _checked(name: str, value: object, what: str, rule: str, allowed: Callable[[
         raise ArgumentError(name, form, f"it is {show(value)}")
     for i, row in enumerate(value):
         if len(row) != len(value[0]):
-            found = f"pattern {i} has {len(row)} entries, pattern 0 has {len(value[0])}"
+            found = f"pattern {i} has {counted(len(row), 'entry')}, pattern 0 has {len(value[0])}"
             raise ArgumentError(name, "have patterns of one length", found)
         for k, entry in enumerate(row):
             if isinstance(entry, bool) or not isinstance(entry, int) or not allowed(entry):
@@ -67,7 +68,7 @@ def with_patterns(function: Callable[..., Model]) -> Callable[..., Model]:
     def build(size: int | None = None, patterns: Any = "uniform", **others: Any) -> Model:
         if isinstance(patterns, list):
             if size not in (None, len(patterns[0])):
-                found = f"it is {size} and each pattern has {len(patterns[0])} entries"
+                found = f"it is {size} and each pattern has {counted(len(patterns[0]), 'entry')}"
                 raise ArgumentError("size", "be left out or agree with `patterns`", found)
             return function(np.array(patterns), **others)
         from ...model.systems import random_patterns

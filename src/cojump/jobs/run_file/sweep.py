@@ -11,6 +11,7 @@ from typing import Any
 
 from ...ensemble.options import RunOptions, options_of
 from ...errors import ArgumentError
+from ...tools.summaries import counted
 from .tables import LARGEST, Section, last_part, show, text
 
 MODES = ("product", "zip")
@@ -156,7 +157,8 @@ def check_axes(axes: Sequence[Axis], mode: str) -> None:
     if mode == "zip":
         for axis in axes[1:]:
             if len(axis.values) != len(axes[0].values):
-                lengths = f"{axes[0].label} has {len(axes[0].values)} values and {axis.label} has {len(axis.values)}"
+                many = counted(len(axes[0].values), "value")
+                lengths = f"{axes[0].label} has {many} and {axis.label} has {len(axis.values)}"
                 raise ArgumentError("[sweep] mode", 'be "product", or all lists of one length', lengths)
         places = list(zip(*(axis.values for axis in axes if axis.key not in NAMELESS), strict=True))
         if axes and not places:

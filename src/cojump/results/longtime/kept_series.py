@@ -12,6 +12,7 @@ from ...errors import ArgumentError
 from ...model import Model
 from ...model.model import check_model
 from ...tools import checks
+from ...tools.summaries import counted
 from ...tools.types import Array
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def kept_of(source: Any) -> tuple[Array, Array]:
     if not len(series):
         raise ArgumentError("source", "keep the series of trajectories (`keep`)", "it keeps none")
     if series.shape[1:] != (len(times), len(labels)):
-        rule = f"have series of {len(times)} times and {len(labels)} averages"
+        rule = f"have series of {counted(len(times), 'time')} and {counted(len(labels), 'average')}"
         raise ArgumentError("source", rule, f"their shape is {series.shape}")
     return times, series
 

@@ -29,7 +29,7 @@ from ...tools import checks
 from ...tools.labelled import Labelled
 from ...tools.numbers import format_number
 from ...tools.ode import integrate
-from ...tools.summaries import facts, few, more, table
+from ...tools.summaries import counted, facts, few, more, table
 from ...tools.types import Array
 from .dynamics import Dynamics, MeanFieldDynamics
 from .settling import Rest, Settling
@@ -161,8 +161,8 @@ class LimitCycle(Labelled):
     def _phase_noise(self) -> PhaseNoise:
         if self._noise is None:
             raise UnsupportedError(
-                f"The limit cycle is one of a continuum ({self.neutral} neutral multipliers besides the trivial one): "
-                f"it has no phase of its own"
+                f"The limit cycle is one of a continuum ({counted(self.neutral, 'neutral multiplier')} besides the "
+                f"trivial one): it has no phase of its own"
             )
         return self._noise
 

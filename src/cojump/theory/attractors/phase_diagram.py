@@ -105,7 +105,7 @@ class Survey(Summarised):
     def _lines(self) -> list[str]:
         lines = [f"  {item._title()}" for item in [*self.fixed_points[:_SHOWN], *self.cycles]]
         if len(self.fixed_points) > _SHOWN:
-            lines.insert(_SHOWN, f"  … and {len(self.fixed_points) - _SHOWN} more fixed points")
+            lines.insert(_SHOWN, f"  … and {counted(len(self.fixed_points) - _SHOWN, 'more fixed point')}")
         titles = ["nowhere in the time given" if a is None else a._title().partition(":")[0] for a in self.reached]
         ends = [f"{start}: {title}" for start, title in enumerate(titles)]
         lines += ["", *facts(("starts lead to", few(ends)), ("not certain", self.doubt))]

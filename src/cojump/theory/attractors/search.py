@@ -17,7 +17,7 @@ import numpy as np
 
 from ...errors import ConvergenceError, UnsupportedError
 from ...model.states import State
-from ...tools.summaries import Summarised
+from ...tools.summaries import Summarised, counted
 from ...tools.types import Array
 from .dynamics import MeanFieldDynamics, simple_states, travel
 from .found import Found
@@ -77,7 +77,8 @@ class Certainty:
             return f"the indices of the points add up to {self.index} instead of 1: at least one is missing"
         if self.once:
             return (
-                f"{self.once} of the points came from one of {self.starts} random starts alone: others may be missing"
+                f"{self.once} of the points came from one of {counted(self.starts, 'random start')} alone: others "
+                "may be missing"
             )
         return ""
 

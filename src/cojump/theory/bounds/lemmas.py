@@ -105,7 +105,7 @@ class Inequalities(Summarised, tuple[Inequality, ...]):
 
     def _title(self) -> str:
         broken = sum(one.slack < 1 for one in self)
-        return f"{counted(len(self), 'inequality', 'inequalities')} of the proof, {broken or 'none'} broken"
+        return f"{counted(len(self), 'inequality')} of the proof, {broken or 'none'} broken"
 
     def _lines(self) -> list[str]:
         tightest: dict[str, Inequality] = {}
@@ -165,7 +165,7 @@ def lemmas(model: Model, *, taylor: Mapping[int, Sequence[float]] | None = None,
     support = checks.integer("support", support, 1)
     for block in model.blocks:
         if block.size < support:
-            rule = f"be at most the {block.size} particles of block {block.name!r}"
+            rule = f"be at most the {counted(block.size, 'particle')} of block {block.name!r}"
             raise ArgumentError("support", rule, f"it is {support}")
     _check_memory(model, support)
     found = constants_of(form, taylor)

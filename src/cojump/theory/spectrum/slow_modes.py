@@ -104,7 +104,7 @@ class SlowModes(Summarised):
     def _lines(self) -> list[str]:
         lines = facts(
             ("stationary", f"{self.stationary}"),
-            ("undamped", f"{len(self.undamped)} purely imaginary eigenvalues" if len(self.undamped) else ""),
+            ("undamped", counted(len(self.undamped), "purely imaginary eigenvalue") if len(self.undamped) else ""),
             ("modes", ", ".join(f"{name}: {size:,} Fock states" for name, size in self.fock.items())),
         )
         names, rows = [], []

@@ -66,7 +66,7 @@ class StationaryStates(Summarised):
     def _lines(self) -> list[str]:
         lines = facts(
             ("sectors", f"{len(self.sectors):,}"),
-            ("coherences", f"{self.coherences} stationary ones between the states" if self.coherences else ""),
+            ("coherences", f"between the states: {self.coherences} stationary" if self.coherences else ""),
         )
         labels = self.states[0].labels[:4]
         names, rows = [], []
