@@ -63,14 +63,17 @@ def random_lattice(rng, sizes):
 
 
 def in_box(lattice, labels, long_row=LONG_ROW):
-    """The box that is all of a sector, and what acts there, in rows of at least so many states."""
-    box, N = empty_box(len(labels)), lattice.sizes
-    box.two_J[:] = labels
-    box.lo[:], box.n[:] = (N - box.two_J) // 2, box.two_J + 1
+    """The box that is all of a sector, and what acts there, in rows of at least so many states.
+
+    What acts there in the symmetric sector has been in the box before, so that only blocks with another J change it.
+    """
+    box, N, two_J = empty_box(len(labels)), lattice.sizes, np.array(labels)
+    box.lo[:], box.n[:] = (N - two_J) // 2, two_J + 1
     set_strides(box.n, box.stride, box.size)
     elements, place = elements_of(lattice, LONG_ROW * int(box.size[0])), np.zeros(len(labels), dtype=np.int64)
     lay_rows(box.n, elements.row, long_row)
-    fill_elements(lattice, box, elements, place, True)
+    fill_elements(lattice, box, elements, N, place, True)
+    fill_elements(lattice, box, elements, two_J, place, False)
     return box, elements, place
 
 
@@ -85,8 +88,8 @@ def parts_of(psi):
 
 
 def room_for(n, jumps, sizes):
-    """Weights of cells, a state after a jump, profiles and weights of jumps."""
-    return np.zeros(n), np.zeros((2, 3 * n)), np.zeros((jumps, max(sizes) + 3)), np.zeros(jumps)
+    """A state after a jump, a profile, and weights of jumps."""
+    return np.zeros((2, 3 * n)), np.zeros(max(sizes) + 3), np.zeros(jumps)
 
 
 def outcome_of(lattice, box, place, l, outcome, psi):
@@ -146,10 +149,8 @@ def test_weights_and_outcomes_are_those_of_the_rate_operators(sizes):
                 program.registers[0] = psi
                 run_program(program)
                 expected[-1] += np.vdot(psi, program.registers[1]).real
-        weight, new, profile, found = room_for(n, len(model.jumps), sizes)
-        channel_weights(
-            lattice, box, elements, place, *runs_in(box, place), *parts_of(psi), weight, new, profile, found
-        )
+        new, _, found = room_for(n, len(model.jumps), sizes)
+        channel_weights(lattice, box, elements, place, *runs_in(box, place), *parts_of(psi), new, found)
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * max(expected))
         for l in (0, 1, 2, 3, 4, 5):  # a ladder is a jump of any matrix as well
             ways = [outcome_of(lattice, box, place, l, k, psi)[1] for k in range(4)]
@@ -163,7 +164,7 @@ def test_a_ladder_leads_where_the_jump_of_its_matrix_does(sizes):
     model = random_lattice(rng, sizes)
     lattice = lattice_of(ProductBasis(model))
     for labels in Operators(model).sectors:
-        box, elements, place = in_box(lattice, labels)
+        box, _, place = in_box(lattice, labels)
         runs, n_runs = runs_in(box, place)
         n, dims = int(box.size[0]), tuple(box.n.tolist())
         psi = rng.normal(size=n) + 1j * rng.normal(size=n)
@@ -176,14 +177,11 @@ def test_a_ladder_leads_where_the_jump_of_its_matrix_does(sizes):
                 if weight <= 1e-12:
                     continue
                 whole = to[: np.prod(wide)].reshape(wide)
-                cells, new, profile, weights = room_for(n, len(model.jumps), sizes)
-                channel_weights(
-                    lattice, box, elements, place, runs, n_runs, *parts_of(psi), cells, new, profile, weights
-                )
+                new, profile, _ = room_for(n, len(model.jumps), sizes)
                 found_J, move = ladder_jump(
                     b, lattice.sizes[b], box.two_J[b], bool(lattice.kind[l] == LADDER_DOWN), lattice.strength[l],
                     begun + weight / 2, first_table(lattice, l), lattice.gamma_stride[l], lattice.gamma,
-                    box.lo, box.n[b], runs, n_runs, profile[l], *parts_of(psi), *new,
+                    box.lo, box.n[b], runs, n_runs, profile, *parts_of(psi), *new,
                 )  # fmt: skip
                 begun += weight
                 state = (new[0] + 1j * new[1])[:n].reshape(dims)

@@ -12,7 +12,6 @@ from .lattice import (
     FIRST_ROW,
     LAST_COLUMN,
     LAST_ROW,
-    copy_into,
     first_place,
     long_row,
     next_place,
@@ -127,7 +126,6 @@ def fit_box(sizes, bands, two_J, from_lo, edges, reach, box):
         if box.n[last] >= long_row(box.n.size):
             box.n[last] = (box.n[last] + LANES - 1) // LANES * LANES
         set_strides(box.n, box.stride, box.size)
-    copy_into(box.two_J, two_J)
     return not stays
 
 

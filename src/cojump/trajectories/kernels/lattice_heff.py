@@ -10,6 +10,7 @@ from .common import OPTIONS
 from .lattice import (
     AXIS,
     COMPLEX,
+    DOWN,
     FAR,
     HOPS,
     LENGTH,
@@ -18,6 +19,7 @@ from .lattice import (
     REAL_FIRST,
     REAL_HOPS,
     REAL_OUTER,
+    UP,
     WIDEST,
     band_element,
     first_place,
@@ -25,6 +27,7 @@ from .lattice import (
     next_place,
     table_at,
 )
+from .lattice_rows import moves_any
 
 
 @njit(**OPTIONS)
@@ -37,33 +40,42 @@ def lay_rows(n, row, long_row):
     row[AXIS], row[LENGTH] = axis, length
 
 
+@njit(inline="always", **OPTIONS)
+def _fill_bands(matrix, N, lo, n, below, c, lowered, kept, raised):
+    """Write <i+s| Σ_k matrix^(k) |i> for s = -1, 0, 1; ``below`` is c_J(lo - 1)."""
+    down, same_up, same_down, up = matrix[DOWN, UP], matrix[UP, UP], matrix[DOWN, DOWN], matrix[UP, DOWN]
+    for k in range(n):
+        i = lo + k
+        lowered[k] = down * (c[k - 1] if k > 0 else below)
+        kept[k] = same_up * i + same_down * (N - i)
+        raised[k] = up * c[k]
+
+
 @njit(**OPTIONS)
-def _fill_axes(sizes, two_J, lo, n, one, inside_axis, inside, across_axes, across, c, own, sides):
-    """Write the bands of H_eff for the sector and the box."""
-    for b in range(n.size):
-        N, J = sizes[b], 0.5 * two_J[b]
-        for k in range(n[b]):
-            i = lo[b] + k
-            M = i - 0.5 * N
-            c[b, k] = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
-            own[b, 0, k] = own[b, 4, k] = 0.0
-            for s in range(-1, 2):
-                own[b, s + 2, k] = band_element(one[b], s, i, N, J)
+def _fill_axis(b, N, two_J, lo, n, one, inside_axis, inside, across_axes, across, c, own, sides):
+    """Write the bands of H_eff along one axis for a sector and a box."""
+    J = 0.5 * two_J
+    for k in range(n):
+        M = lo + k - 0.5 * N
+        c[k] = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
+    M = lo - 1 - 0.5 * N
+    below = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
+    for k in range(n):
+        own[0, k] = own[4, k] = 0.0
+    _fill_bands(one, N, lo, n, below, c, own[1], own[2], own[3])
     for p in range(inside_axis.size):
-        b = inside_axis[p]
-        N, J = sizes[b], 0.5 * two_J[b]
-        for k in range(n[b]):
-            i = lo[b] + k
-            for t in range(-1, 2):
-                value = band_element(inside[p, 1], t, i, N, J)
-                for s in range(-1, 2):
-                    own[b, s + t + 2, k] += band_element(inside[p, 0], s, i + t, N, J) * value
+        if inside_axis[p] == b:
+            for k in range(n):
+                i = lo + k
+                for t in range(-1, 2):
+                    value = band_element(inside[p, 1], t, i, N, J)
+                    for s in range(-1, 2):
+                        own[s + t + 2, k] += band_element(inside[p, 0], s, i + t, N, J) * value
     for p in range(across_axes.shape[0]):
         for side in range(2):
-            b = across_axes[p, side]
-            for k in range(n[b]):
-                for s in range(-1, 2):
-                    sides[p, side, s + 1, k] = band_element(across[p, side], s, lo[b] + k, sizes[b], 0.5 * two_J[b])
+            if across_axes[p, side] == b and moves_any(across[p]):
+                to = sides[p, side]
+                _fill_bands(across[p, side], N, lo, n, below, c, to[0], to[1], to[2])
 
 
 @njit(**OPTIONS)
@@ -335,21 +347,33 @@ def _fill_mixed(kind, axis, excluded, j, gamma, gamma_start, gamma_stride, mixed
 
 
 @njit(inline="always", **OPTIONS)
-def fill_elements(lattice, box, elements, place, moved):
-    """Write H_eff for the sector, and for the box if that has ``moved``, in rows as they are laid."""
-    _fill_axes(
-        lattice.sizes, box.two_J, box.lo, box.n, lattice.one, lattice.inside_axis, lattice.inside,
-        lattice.across_axes, lattice.across, elements.c, elements.own, elements.sides,
-    )  # fmt: skip
-    _fill_within(
-        lattice.band, box.n, box.stride, lattice.across_axes, lattice.across, elements.own, elements.sides,
-        elements.row, elements.hops, elements.hop, elements.cross,
-    )  # fmt: skip
-    _fill_between(
-        lattice.sizes, lattice.band, box.two_J, box.lo, box.n, box.stride, lattice.across_axes, lattice.across,
-        elements.own, elements.sides, elements.row, elements.outers, elements.outer, elements.opens,
-        box.size[0] // elements.row[LENGTH], place,
-    )  # fmt: skip
+def fill_elements(lattice, box, elements, two_J, place, moved):
+    """Write H_eff for a sector, which the box then has, in rows as they are laid.
+
+    If the box has not ``moved``, only what depends on blocks with another J than before.
+    """
+    within = between = changed = moved
+    for b in range(two_J.size):
+        if moved or box.two_J[b] != two_J[b]:
+            changed = True
+            within |= b >= elements.row[AXIS]
+            between |= b < elements.row[AXIS]
+            box.two_J[b] = two_J[b]
+            _fill_axis(
+                b, lattice.sizes[b], two_J[b], box.lo[b], box.n[b], lattice.one[b], lattice.inside_axis,
+                lattice.inside, lattice.across_axes, lattice.across, elements.c[b], elements.own[b], elements.sides,
+            )  # fmt: skip
+    if within:
+        _fill_within(
+            lattice.band, box.n, box.stride, lattice.across_axes, lattice.across, elements.own, elements.sides,
+            elements.row, elements.hops, elements.hop, elements.cross,
+        )  # fmt: skip
+    if between:
+        _fill_between(
+            lattice.sizes, lattice.band, box.two_J, box.lo, box.n, box.stride, lattice.across_axes, lattice.across,
+            elements.own, elements.sides, elements.row, elements.outers, elements.outer, elements.opens,
+            box.size[0] // elements.row[LENGTH], place,
+        )  # fmt: skip
     if moved and lattice.whole.size > 0:
         _cut_out(lattice.sizes, lattice.whole, box.lo, box.n, elements.diagonal, place)
     elif moved:
@@ -358,7 +382,7 @@ def fill_elements(lattice, box, elements, place, moved):
             lattice.gamma_start, lattice.gamma_stride, lattice.energy, lattice.energy_start, lattice.energy_stride,
             lattice.across_axes, lattice.across, box.lo, box.n, box.size[0], elements.diagonal, place,
         )  # fmt: skip
-    if elements.mixed.shape[1] > 0:
+    if changed and elements.mixed.shape[1] > 0:
         _fill_mixed(
             lattice.kind, lattice.axis, lattice.excluded, lattice.j, lattice.gamma, lattice.gamma_start,
             lattice.gamma_stride, lattice.mixed, elements.c, box.lo, box.n, box.size[0], elements.mixed, place,

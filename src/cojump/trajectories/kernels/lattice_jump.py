@@ -10,60 +10,71 @@ from .common import NO_JUMP, NO_NUMBER, OPTIONS
 from .jump import sector_factors
 from .lattice import DOWN, UP, copy_into, first_place, next_place, set_strides, table_at
 from .lattice_box import COUNT, FIRST, START, all_runs, runs_of
+from .vectors import LANES, fused, load, rising, spread, store, total
 
 
-@njit(**OPTIONS)
-def _add_profile(weight, start, count, gamma, at, step, to):
-    """Add Γ² |ψ|² of a run to ``to``, place by place."""
-    w = weight[start : start + count]
+@njit(inline="always", **OPTIONS)
+def _table_of_run(runs, number, lo, at, strides):
+    """Where a table of Γ that begins at ``at`` is for the first cell of a run."""
+    for a in range(lo.size):
+        at += (lo[a] + runs[number, FIRST + a]) * strides[a]
+    return at
+
+
+@njit(inline="always", **OPTIONS)
+def _weight_of(re, im, p, n, gamma, at, step):
+    """Γ² |ψ|² of n cells from p on, at most LANES, with Γ from ``at`` on; a ``step`` of 0: that of Γ = 1."""
+    x, y = load(re, p, n), load(im, p, n)
+    weight = fused(x, x, y * y)
     if step == 0:
-        g = gamma[at] * gamma[at]
-        for q in range(count):
-            to[q] += g * w[q]
-    else:
-        g = gamma[at : at + count]
-        for q in range(count):
-            to[q] += g[q] * g[q] * w[q]
+        return weight
+    g = load(gamma, at, n)
+    return g * g * weight
 
 
 @njit(**OPTIONS)
-def _total(weight, start, count, gamma, at, step):
-    """Sum of Γ² |ψ|² of a run."""
-    w, total = weight[start : start + count], 0.0
-    if step == 0:
-        for q in range(count):
-            total += w[q]
-        return gamma[at] * gamma[at] * total
-    g = gamma[at : at + count]
-    for q in range(count):
-        total += g[q] * g[q] * w[q]
-    return total
+def ladder_weight(runs, n_runs, re, im, b, N, down, at, strides, lo, gamma):
+    """Γ² |ψ|² times the particles that can jump, summed over all cells; ``at``: where the table of Γ begins."""
+    last, step, weight = lo.size - 1, strides[lo.size - 1], spread(0.0)
+    first, sign = (0.0, spread(1.0)) if down else (1.0 * N, spread(-1.0))
+    for number in range(n_runs):
+        start, count, here = runs[number, START], runs[number, COUNT], _table_of_run(runs, number, lo, at, strides)
+        of_run = spread(0.0)
+        if b == last:
+            i = lo[b] + runs[number, FIRST + b]
+            for q in range(0, count, LANES):
+                can_jump = fused(sign, rising(i + q), spread(first))
+                of_run = fused(can_jump, _weight_of(re, im, start + q, count - q, gamma, here + q, step), of_run)
+        else:
+            for q in range(0, count, LANES):
+                of_run = of_run + _weight_of(re, im, start + q, count - q, gamma, here + q, step)
+        factor = gamma[here] * gamma[here] if step == 0 else 1.0
+        if b < last:
+            i = lo[b] + runs[number, FIRST + b]
+            factor *= i if down else N - i
+        weight = fused(spread(factor), of_run, weight)
+    return total(weight)
 
 
 @njit(**OPTIONS)
-def ladder_profile(runs, n_runs, weight, b, n, at, strides, lo, gamma, profile):
+def _ladder_profile(runs, n_runs, re, im, b, n, at, strides, lo, gamma, profile):
     """Write Γ² |ψ|² of a ladder summed over all axes but its own, b; ``at``: where its table begins."""
-    last = lo.size - 1
+    last, step = lo.size - 1, strides[lo.size - 1]
     for k in range(n):
         profile[k] = 0.0
     for number in range(n_runs):
-        start, count, here = runs[number, START], runs[number, COUNT], at
-        for a in range(last + 1):
-            here += (lo[a] + runs[number, FIRST + a]) * strides[a]
-        to = runs[number, FIRST + b]
-        if b == last:
-            _add_profile(weight, start, count, gamma, here, strides[last], profile[to:])
-        else:
-            profile[to] += _total(weight, start, count, gamma, here, strides[last])
-
-
-@njit(**OPTIONS)
-def _weigh_cells(runs, n_runs, re, im, weight):
-    for number in range(n_runs):
-        start, count = runs[number, START], runs[number, COUNT]
-        w, v_re, v_im = weight[start : start + count], re[start : start + count], im[start : start + count]
-        for q in range(count):
-            w[q] = v_re[q] * v_re[q] + v_im[q] * v_im[q]
+        start, count, here = runs[number, START], runs[number, COUNT], _table_of_run(runs, number, lo, at, strides)
+        to, of_run = runs[number, FIRST + b], spread(0.0)
+        factor = gamma[here] * gamma[here] if step == 0 else 1.0
+        for q in range(0, count, LANES):
+            weight = _weight_of(re, im, start + q, count - q, gamma, here + q, step)
+            if b == last:
+                p, left = to + q, count - q
+                store(profile, p, left, fused(spread(factor), weight, load(profile, p, left)))
+            else:
+                of_run = of_run + weight
+        if b < last:
+            profile[to] += factor * total(of_run)
 
 
 @njit(inline="always", **OPTIONS)
@@ -74,12 +85,8 @@ def first_table(lattice, l):
 
 
 @njit(inline="always", **OPTIONS)
-def channel_weights(lattice, box, elements, place, runs, n_runs, re, im, weight, new, profile, weights):
-    """<rate operator> of every jump, unnormalised; ``weight`` and ``new`` are room to work in.
-
-    ``profile``, (L, n), is Γ² |ψ|² of each ladder summed over all axes but its own.
-    """
-    _weigh_cells(runs, n_runs, re, im, weight)
+def channel_weights(lattice, box, elements, place, runs, n_runs, re, im, new, weights):
+    """<rate operator> of every jump, unnormalised; ``new`` is room to work in."""
     for l in range(lattice.kind.size):
         b = lattice.axis[l]
         if lattice.kind[l] == COLLECTIVE:
@@ -92,15 +99,10 @@ def channel_weights(lattice, box, elements, place, runs, n_runs, re, im, weight,
                 lattice.gamma_stride[l], box.lo, box.n, box.stride, elements.c, place, re, im,
             )  # fmt: skip
         else:
-            ladder_profile(
-                runs, n_runs, weight, b, box.n[b], first_table(lattice, l), lattice.gamma_stride[l], box.lo,
-                lattice.gamma, profile[l],
+            weights[l] = lattice.strength[l] * ladder_weight(
+                runs, n_runs, re, im, b, lattice.sizes[b], lattice.kind[l] == LADDER_DOWN, first_table(lattice, l),
+                lattice.gamma_stride[l], box.lo, lattice.gamma,
             )  # fmt: skip
-            total = 0.0
-            for k in range(box.n[b]):
-                i = box.lo[b] + k
-                total += profile[l, k] * (i if lattice.kind[l] == LADDER_DOWN else lattice.sizes[b] - i)
-            weights[l] = lattice.strength[l] * total
 
 
 @njit(**OPTIONS)
@@ -179,34 +181,18 @@ def _ladder_factors(outcome, J):
 
 
 @njit(**OPTIONS)
-def _move_run(re, im, start, count, gamma, at, step, factor, amplitude, along, to_re, to_im):
+def _move_run(re, im, start, count, gamma, at, step, factor, amplitude, own, along, to_re, to_im):
     """Write Γ times the amplitudes of a ladder jump times a run; ``along`` it there is one for each place."""
-    v_re, v_im, w_re, w_im = (
-        re[start : start + count],
-        im[start : start + count],
-        to_re[start : start + count],
-        to_im[start : start + count],
-    )
     if step == 0:
         factor *= gamma[at]
-    if step == 0 and not along:
-        for q in range(count):
-            w_re[q] = factor * v_re[q]
-            w_im[q] = factor * v_im[q]
-    elif step == 0:
-        for q in range(count):
-            w_re[q] = factor * amplitude[q] * v_re[q]
-            w_im[q] = factor * amplitude[q] * v_im[q]
-    else:
-        g = gamma[at : at + count]
+    for q in range(0, count, LANES):
+        n, p, f = count - q, start + q, spread(factor)
+        if step != 0:
+            f = f * load(gamma, at + q, n)
         if along:
-            for q in range(count):
-                w_re[q] = g[q] * amplitude[q] * v_re[q]
-                w_im[q] = g[q] * amplitude[q] * v_im[q]
-        else:
-            for q in range(count):
-                w_re[q] = factor * g[q] * v_re[q]
-                w_im[q] = factor * g[q] * v_im[q]
+            f = f * load(amplitude, own + q, n)
+        store(to_re, p, n, f * load(re, p, n))
+        store(to_im, p, n, f * load(im, p, n))
 
 
 @njit(**OPTIONS)
@@ -215,10 +201,11 @@ def ladder_jump(
 ):
     """Outcome J, J - 1 or J + 1 of a ladder jump by its weight, and the state after it, not normalised, in its cells.
 
-    ``profile``, Γ² |ψ|² along the axis of the jump, is lost; ``table``: where that of Γ begins. Returns 2J' and the
-    move of i along the axis; a move of 0 where no outcome is possible.
+    ``profile`` is room to work in; ``table``: where that of Γ begins. Returns 2J' and the move of i along the axis; a
+    move of 0 where no outcome is possible.
     """
     last, J = lo.size - 1, 0.5 * two_J
+    _ladder_profile(runs, n_runs, re, im, b, n, table, strides, lo, gamma, profile)
     sign = 1.0 if down else -1.0
     same = lower = higher = 0.0
     for k in range(n):
@@ -245,12 +232,9 @@ def ladder_jump(
         M = sign * (lo[b] + k - 0.5 * N)
         profile[k] = np.sqrt(max((x + r * M) * (y + s * M), 0.0))
     for number in range(n_runs):
-        start, count, here = runs[number, START], runs[number, COUNT], table
-        for a in range(last + 1):
-            here += (lo[a] + runs[number, FIRST + a]) * strides[a]
-        own = runs[number, FIRST + b]
-        factor = 1.0 if b == last else profile[own]
-        _move_run(re, im, start, count, gamma, here, strides[last], factor, profile[own:], b == last, to_re, to_im)
+        start, count, own = runs[number, START], runs[number, COUNT], runs[number, FIRST + b]
+        here, factor = _table_of_run(runs, number, lo, table, strides), 1.0 if b == last else profile[own]
+        _move_run(re, im, start, count, gamma, here, strides[last], factor, profile, own, b == last, to_re, to_im)
     return two_J + (-2 if outcome == 1 else (2 if outcome == 2 else 0)), (-1 if down else 1)
 
 
@@ -376,7 +360,7 @@ def perform_jump(h_eff, work, room, re, im, u):
     )  # fmt: skip
     weights, to_re, to_im = room.weights, room.new[0], room.new[1]
     n_runs = runs_of(work.windows[0], work.shape, box.stride, box.n[box.n.size - 1], runs)
-    channel_weights(lattice, box, elements, place, runs, n_runs, re, im, room.weight, room.new, room.profile, weights)
+    channel_weights(lattice, box, elements, place, runs, n_runs, re, im, room.new, weights)
     total = 0.0
     for l in range(weights.size):
         total += weights[l]
@@ -422,7 +406,7 @@ def perform_jump(h_eff, work, room, re, im, u):
             two_J, move = ladder_jump(
                 b, lattice.sizes[b], box.two_J[b], lattice.kind[l] == LADDER_DOWN, lattice.strength[l], left,
                 first_table(lattice, l), lattice.gamma_stride[l], lattice.gamma, box.lo, box.n[b], runs, n_runs,
-                room.profile[l], re, im, to_re, to_im,
+                room.profile, re, im, to_re, to_im,
             )  # fmt: skip
             if move == 0:
                 chosen = NO_JUMP

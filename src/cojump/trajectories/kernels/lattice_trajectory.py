@@ -32,9 +32,8 @@ class Room(NamedTuple):
         What averages are made of: ones, and i, c(i), c(i - 1), c(i) c(i + 1) of each axis, for rows or for columns.
     sums : (4, length)
         Real and imaginary parts of two sums over rows, for each column.
-    weight : (cells,)
-    weights, profile : (L,), (L, n)
-        Weights of the jumps, and those of ladders along their axes.
+    weights, profile : (L,), (n,)
+        Weights of the jumps, and that of a ladder along its axis.
     runs, n_runs : (., 2 + B), (1,)
         Pieces of the box in which the state in ``new`` lies.
     marginal, edges : (B, n), (B, 2)
@@ -48,7 +47,6 @@ class Room(NamedTuple):
     rest: NDArray[np.float64]
     factors: NDArray[np.float64]
     sums: NDArray[np.float64]
-    weight: NDArray[np.float64]
     weights: NDArray[np.float64]
     profile: NDArray[np.float64]
     runs: NDArray[np.int64]
@@ -64,9 +62,7 @@ def settle(h_eff, work, room, tail, reach):
     lattice, box, elements, after, edges, runs = (
         h_eff.lattice, h_eff.box, h_eff.elements, room.after, room.edges, room.runs,
     )  # fmt: skip
-    new_re, new_im, other_sector = room.new[0], room.new[1], False
-    for b in range(box.n.size):
-        other_sector |= box.two_J[b] != after.two_J[b]
+    new_re, new_im = room.new[0], room.new[1]
     weight = tails_of(runs, room.n_runs[0], new_re, new_im, after.n, room.marginal, edges, tail)
     moved = fit_box(lattice.sizes, lattice.band, after.two_J, after.lo, edges, reach, box)
     if box.size[0] > elements.diagonal.shape[1]:
@@ -74,8 +70,7 @@ def settle(h_eff, work, room, tail, reach):
     if moved:
         lay_rows(box.n, elements.row, long_row(box.n.size))
         work.shape[0], work.shape[1] = box.size[0] // elements.row[LENGTH], elements.row[LENGTH]
-    if moved or other_sector:
-        fill_elements(lattice, box, elements, room.place, moved)
+    fill_elements(lattice, box, elements, after.two_J, room.place, moved)
     put(
         runs, room.n_runs[0], new_re, new_im, after.lo, edges, box.lo, box.n, box.stride, work.shape,
         elements.row[WIDEST], elements.row[REACH], work.windows[0], work.kept[0], work.taylor_re[0], work.taylor_im[0],
