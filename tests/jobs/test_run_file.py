@@ -188,6 +188,18 @@ def test_the_seed_of_a_point_never_changes(read):
             with_key("run", target_error='{spins.z = "small"}'),
             'Argument `[run] target_error."spins.z"` must be a finite number greater than 0, but it is "small"',
         ),
+        *(
+            (
+                with_key("run", unravelling=f'{{decay = {{kind = "{kind}", {key} = 1.0}}}}'),
+                f"Argument `[run.unravelling.decay] {key}` must be left out, but {why}",
+            )
+            for kind, key, why in (
+                ("heterodyne", "phase", "heterodyne detection has no phase: it measures both quadratures"),
+                ("counting", "phase", "photon counting sees no phase"),
+                ("counting", "beta", 'counting has no local oscillator; kind = "shifted" has'),
+                ("shifted", "error", "clicks have no steps in time that could be wrong"),
+            )
+        ),
         (
             with_key("run", target_error="0"),
             "Argument `[run] target_error` must be a finite number greater than 0, but it is 0",

@@ -446,3 +446,18 @@ def test_the_record_of_a_trajectory_knows_its_detectors():
         known(TIMES + 0.1, {"decay": homodyne(0.4, 0.5)})
     lossy = with_mode()
     assert list(cj.trajectory(lossy, start_of(lossy), TIMES, seed=1, index=0).record) == ["flip"]
+
+
+def test_a_record_is_read_by_the_name_of_its_jump():
+    model = cj.systems.boundary_time_crystal(2, 1.5, 1.0)
+    one = cj.trajectory(model, cj.tilted(model, 0, 0), [0, 1, 2], seed=1, index=0)
+    assert "decay" in one.record
+    assert 0 not in one.record
+    assert one.record.get("other") is None
+    for key in (0, "other", slice(1), None):
+        with pytest.raises(cj.ArgumentError, match="must be the name of a jump whose light is detected, 'decay', but"):
+            one.record[key]
+    flips = cj.systems.free_flips(2, 1.0, 1.0, 1.0)
+    nothing = cj.trajectory(flips, cj.tilted(flips, 0, 0), [0, 1], seed=1, index=0).record
+    with pytest.raises(cj.ArgumentError, match="this model has none"):
+        nothing[0]

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import ArgumentError
+from ..tools import checks
 from ..tools.summaries import Summarised, facts, span
 from ..tools.types import Array
 from .unravellings import Diffusive, Shifted, Unravelling
+
+_NOTHING = "be the name of a jump whose light is detected, and this model has none (`jumps` of the trajectory are all)"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -32,7 +36,25 @@ class Record(Summarised, Mapping[str, Array]):
     shown: Mapping[str, Array]
 
     def __getitem__(self, name: str) -> Array:
+        """The record of a jump.
+
+        Raises
+        ------
+        ArgumentError
+            If ``name`` is not that of a jump with a record.
+        """
+        if name not in self:
+            known = checks.named([repr(one) for one in self.shown])
+            rule = f"be the name of a jump whose light is detected, {known}" if known else _NOTHING
+            raise ArgumentError("name", rule, f"it is {checks.shown(name)}")
         return self.shown[name]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name in self.shown
+
+    def get(self, name: Any, default: Any = None) -> Any:
+        """The record of a jump, or the default where it has none."""
+        return self.shown[name] if name in self else default
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.shown)

@@ -261,7 +261,7 @@ def homodyne(
 
 
 def heterodyne(efficiency: float = 1.0, *, error: float = 1e-3, record: ArrayLike | None = None) -> Heterodyne:
-    """Heterodyne detection: both quadratures of L, each with half of the light.
+    """Heterodyne detection: both quadratures of L, each with half of the light; it has no phase.
 
     Two homodyne detectors at the phases 0 and π/2 see L/√2 each, with the currents dX = √(η/2) <L + L†> dt + dW_x and
     dY = √(η/2) <-i L + i L†> dt + dW_y; (dX + i dY)/√(2η) is <L> dt and noise. See :func:`homodyne` for the rest.

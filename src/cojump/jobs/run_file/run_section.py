@@ -146,7 +146,7 @@ def _unravelling(name: str, value: object) -> Mapping[str, Unravelling]:
         section = Section(f"run.unravelling.{printable(jump)}", table)
         kind = section.read("kind", text, options=list(_DETECTIONS))
         keys, build = _DETECTIONS[kind]
-        section.refuse_others(["kind", *keys])
+        section.refuse_others(["kind", *keys], why=_NOT_OF[kind])
         with in_section(section.name):
             made[jump] = build(**{key: _value(section, key) for key in keys if key in section or key in _NEEDED})
     return made
@@ -166,6 +166,25 @@ _DETECTIONS: dict[str, tuple[tuple[str, ...], Callable[..., Unravelling]]] = {
     "heterodyne": (("efficiency", "error"), heterodyne),
 }
 """Keys and functions of the kinds of detection."""
+
+_CLICKS_ALONE = {
+    "error": "clicks have no steps in time that could be wrong",
+    "efficiency": "all clicks of a trajectory are seen; of a detector that misses some tells cj.conditional in Python",
+}
+_NOT_OF: dict[str, dict[str, str]] = {
+    "counting": {
+        "beta": 'counting has no local oscillator; kind = "shifted" has',
+        "phase": "photon counting sees no phase",
+        **_CLICKS_ALONE,
+    },
+    "shifted": {"phase": "the phase is that of the complex number beta", **_CLICKS_ALONE},
+    "homodyne": {"beta": 'a current has no clicks with a local oscillator of finite size; kind = "shifted" has'},
+    "heterodyne": {
+        "phase": "heterodyne detection has no phase: it measures both quadratures",
+        "beta": 'a current has no clicks with a local oscillator of finite size; kind = "shifted" has',
+    },
+}
+"""Why a kind of detection does not have a key of another one."""
 
 _READERS: dict[str, Callable[..., Any]] = {
     "record": boolean,

@@ -133,10 +133,12 @@ class Section:
             return default
         return check(self.label(key), self.get(key), **limits)
 
-    def refuse_others(self, known: Iterable[str], owner: str = "") -> None:
-        """Refuse every key that is not among ``known``."""
+    def refuse_others(self, known: Iterable[str], owner: str = "", why: Mapping[str, str] | None = None) -> None:
+        """Refuse every key that is not among ``known``; ``why`` says it of keys that might be looked for here."""
         names = list(known)
         for key in self.table:
             if key not in names:
+                if why and key in why:
+                    raise ArgumentError(self.label(key), "be left out", why[key])
                 rule = f"be one of the keys of {owner or f'[{self.name}]'}: {', '.join(names)}"
                 raise ArgumentError(self.label(key), rule, f"it is unknown{suggestion(key, names)}")
