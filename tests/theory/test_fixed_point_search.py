@@ -211,3 +211,11 @@ def test_long_searches_find_nothing_more():
         assert len(few) == len(many)
         assert few.certain
         assert many.certain
+
+
+def test_more_starts_than_anybody_waits_for_are_refused():
+    model = cj.systems.hopfield(np.ones((1, 4), dtype=int), omega=0.0, beta=2.0)
+    with pytest.raises(cj.ArgumentError, match="`starts` must be an integer within 0 and 10000, but it is 1000000000"):
+        cj.attractors.fixed_points(model, starts=10**9)
+    with pytest.raises(cj.ArgumentError, match="`search` must be an integer within 0 and 10000, but it is 1000000000"):
+        cj.attractors.survey(model, search=10**9)

@@ -395,3 +395,16 @@ def test_a_run_file_chooses_by_name(tmp_path):
         path.write_text(RUN_FILE.replace(RUN_FILE[RUN_FILE.index('kind = "hom') : -2], wrong), encoding="utf-8")
         with pytest.raises(ArgumentError, match=message):
             read_run_file(path)
+
+
+def test_a_local_oscillator_that_would_click_for_ever_is_refused():
+    model = cj.systems.boundary_time_crystal(4, 1.5, 1.0)
+    state = cj.tilted(model, 0, 0)
+    for run in (
+        lambda way: cj.trajectory(model, state, [0, 2], seed=1, index=0, unravelling=way),
+        lambda way: cj.estimate(model, state, [0, 2], 10, unravelling=way, seconds=0.01),
+    ):
+        with pytest.raises(
+            cj.ArgumentError, match=r"at most 1e\+09 clicks of the local oscillator .* \|β\|² t = 2e\+12"
+        ):
+            run({"decay": cj.unravelling.shifted(1e6)})

@@ -17,6 +17,9 @@ from .model import Model
 from .modes import ModeLoss
 from .unravellings import Clicks, Counting, Diffusive, Shifted, Unravelling
 
+MOST_CLICKS = 1e9
+"""Clicks of a local oscillator in a trajectory: at a microsecond for each, a quarter of an hour that says little."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ObservedJump(CollectiveJump):
@@ -81,6 +84,8 @@ def unravelled(model: Model, chosen: Mapping[str, Unravelling], times: NDArray[n
             raise UnsupportedError(
                 f"Only counting is possible in a model with envelopes: {called} is {way._title().lower()}"
             )
+        if isinstance(way, Shifted):
+            _check_clicks(called, way, float(times[-1]))
         if isinstance(way, Diffusive):
             if way.record is not None:
                 check_record(f"{called}.record", way.record, way, times)
@@ -139,6 +144,15 @@ def check_record(name: str, record: NDArray[np.float64], way: Diffusive, times: 
     if record.shape != shape:
         rule = f"have the shape {shape}, one entry for each output time"
         raise ArgumentError(name, rule, f"its shape is {record.shape}")
+
+
+def _check_clicks(called: str, way: Shifted, end: float) -> None:
+    """Refuse a local oscillator that alone makes more clicks than a trajectory can have."""
+    clicks = abs(way.beta) ** 2 * end
+    if clicks > MOST_CLICKS:
+        rule = f"make at most {MOST_CLICKS:.0e} clicks of the local oscillator in a trajectory"
+        found = f"|β|² t = {clicks:.2g}; for large β cojump.unravelling.homodyne is the limit, without clicks"
+        raise ArgumentError(called, rule, found)
 
 
 def _from_reference(jump: ModeLoss, way: Unravelling) -> ModeLoss:

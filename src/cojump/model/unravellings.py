@@ -194,7 +194,8 @@ def shifted(beta: complex, efficiency: float = 1.0) -> Shifted:
     Parameters
     ----------
     beta : complex
-        In units of L, the root of a rate. <L> grows as √N, and so does a β that is to compare with it.
+        In units of L, the root of a rate. <L> grows as √N, and so does a β that is to compare with it. The oscillator
+        makes |β|² clicks in a unit of time, of which a trajectory may have 1e9.
     efficiency : float
         As for :func:`counting`.
 

@@ -28,7 +28,7 @@ from ...tools.types import Array
 from .dynamics import MeanFieldDynamics
 from .found import FLAT, Found, flat_directions
 from .roots import newton
-from .search import Certainty, SearchedPoints, find
+from .search import MOST_STARTS, Certainty, SearchedPoints, find
 from .shooting import RANK_OF_FAMILY, shoot
 
 _ASIDE = 1e-2
@@ -158,7 +158,8 @@ def fixed_points(model: Model, *, starts: int = 40, states: Sequence[State] = ()
     ----------
     model : Model
     starts : int
-        The search ends when so many random product states in a row, each taken as it is and a short way along the
+        At most 10,000 (a start takes some milliseconds). The search ends when so many random product states in a
+        row, each taken as it is and a short way along the
         flow, have led to nothing new. They come on top of systematic starts (basis states, equal superpositions of two
         levels, the maximally mixed state, mixtures of these), of curves from one fixed point to the next, of images of
         what is found under the symmetries of the flow, and of ``states``. It goes on beyond as long as the indices of
@@ -196,7 +197,7 @@ def fixed_points(model: Model, *, starts: int = 40, states: Sequence[State] = ()
     >>> points.certain
     True
     """
-    checks.integer("starts", starts, 0)
+    checks.integer("starts", starts, 0, MOST_STARTS)
     checks.integer("seed", seed, 0)
     check_starts(model, "states", states)
     dynamics = MeanFieldDynamics(model)

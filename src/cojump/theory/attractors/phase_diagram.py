@@ -27,7 +27,7 @@ from ...tools.types import Array
 from .cycles import TIME_LIMIT
 from .dynamics import MeanFieldDynamics, refuse
 from .fixed_points import FixedPoint, FixedPoints, check_starts, describe, described
-from .search import find
+from .search import MOST_STARTS, find
 from .settling import Settling
 from .shooting import Orbit
 
@@ -285,7 +285,8 @@ def survey(
     starts : sequence of State, optional
         Two pure product states without a symmetry by default (:func:`default_starts`).
     search : int
-        Random starts of the search for fixed points that must find nothing new, see :func:`fixed_points`.
+        Random starts of the search for fixed points that must find nothing new, at most 10,000, see
+        :func:`fixed_points`.
     time_limit : float, optional
         How long the flow is followed; 10⁴ times the inverse of its fastest rate by default.
     seed : int
@@ -506,7 +507,7 @@ def _first(build: Build, starts: Starts, x: Array, y: Array) -> tuple[Model, int
 
 def _check_options(search: object, time_limit: object, seed: object) -> None:
     """Raise ArgumentError if an option of a survey breaks its rule."""
-    checks.integer("search", search, 0)
+    checks.integer("search", search, 0, MOST_STARTS)
     checks.integer("seed", seed, 0)
     if time_limit is not None:
         checks.number("time_limit", time_limit, 0)

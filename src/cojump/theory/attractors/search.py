@@ -33,6 +33,9 @@ _FURTHER, _AT_LEAST = 10, 60
 """A search that is not certain goes on to so many times the number of starts that must be idle, and so many more."""
 
 
+MOST_STARTS = 10_000
+"""Random starts that may have to be idle: a start costs some milliseconds, and up to ten times as many are made."""
+
 _CURVES = 4
 """A curve is followed at every fourth random start: it costs ten times as much as Newton's method. At each while the
 indices say that a point is missing."""

@@ -30,7 +30,7 @@ from ...tools.types import Array
 from ..driven_flow import integrate_driven
 from .dynamics import POSITIVE, MeanFieldDynamics
 from .fixed_points import check_starts
-from .search import Certainty, SearchedPoints, systematic_starts
+from .search import MOST_STARTS, Certainty, SearchedPoints, systematic_starts
 from .shooting import NEUTRAL_PRECISE
 from .symmetry import random_density
 
@@ -175,8 +175,8 @@ def stroboscopic(
         Orbits that come back after so many periods are looked for, at most 64; among them are those of a single period,
         and ``periods`` tells them apart. Of an orbit of n periods each of its n states at t = 0 is a point.
     starts : int
-        The search ends when so many random product states in a row have led to nothing new. They come on top of
-        systematic starts and of ``states``. It goes on to three times as many as long as the indices of the points do
+        At most 10,000. The search ends when so many random product states in a row have led to nothing new. They come
+        on top of systematic starts and of ``states``. It goes on to three times as many as long as the indices of the points do
         not add up to 1, or a point was found by one start alone.
     states : sequence of State
         Further starts.
@@ -210,7 +210,7 @@ def stroboscopic(
     """
     period = checks.number("period", period, above=0)
     multiple = checks.integer("multiple", multiple, 1, _MOST_PERIODS)
-    checks.integer("starts", starts, 0)
+    checks.integer("starts", starts, 0, MOST_STARTS)
     checks.integer("seed", seed, 0)
     check_starts(model, "states", states)
     if not model.is_driven:
