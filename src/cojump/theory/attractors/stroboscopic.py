@@ -176,8 +176,8 @@ def stroboscopic(
         and ``periods`` tells them apart. Of an orbit of n periods each of its n states at t = 0 is a point.
     starts : int
         At most 10,000. The search ends when so many random product states in a row have led to nothing new. They come
-        on top of systematic starts and of ``states``. It goes on to three times as many as long as the indices of the points do
-        not add up to 1, or a point was found by one start alone.
+        on top of systematic starts and of ``states``. It goes on to three times as many as long as the indices of the
+        points do not add up to 1, or a point was found by one start alone.
     states : sequence of State
         Further starts.
     seed : int
