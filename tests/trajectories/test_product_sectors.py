@@ -16,6 +16,7 @@ from cojump.trajectories import compilation, kernel_cache, representations
 from cojump.trajectories.compilation import warm_up
 from cojump.trajectories.engine import make_engine
 from cojump.trajectories.kernels.program import run_program
+from cojump.trajectories.product_averages import _at_once, _by_products
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.recipe import recipe_of
@@ -809,6 +810,25 @@ def test_record_when_nothing_jumps():
     assert one.jumps.shape == (0,)
     assert one.jumps["sector"].shape == (0, 3)
     np.testing.assert_array_equal(one.sectors, [[1, 0.5, 0.5]] * 2)
+
+
+def test_averages_of_inner_products_at_once_are_those_of_products():
+    # a matrix that is made once against <m_a> and <½{m_a, m_b}> as they are written
+    rng, sizes = np.random.default_rng(4), []
+    for A, V in ((1, 2), (3, 4), (6, 7), (9, 9), (12, 13)):
+        w, vectors = (rng.normal(size=shape) + 1j * rng.normal(size=shape) for shape in ((A, V), (5, V, 30)))
+        grams = vectors.conj() @ vectors.transpose(0, 2, 1)
+        at_once, (mean, second) = _at_once(w), _by_products(w, grams)
+        averages = np.einsum("av,tvn->tan", w, vectors)
+        rows, columns = np.triu_indices(A)
+        np.testing.assert_allclose(mean, np.einsum("tn,tan->ta", vectors[:, 0].conj(), averages).real, atol=1e-11)
+        products = np.einsum("tan,tbn->tab", averages.conj(), averages).real
+        np.testing.assert_allclose(second, products[:, rows, columns], atol=1e-10)
+        sizes.append(at_once is not None)
+        if at_once is not None:
+            made = grams.reshape(5, -1).view(float) @ at_once
+            np.testing.assert_allclose(made, np.concatenate([mean, second], axis=1), atol=1e-10)
+    assert sizes == [True, True, True, True, False]
 
 
 @pytest.mark.parametrize(("levels", "needed"), [(2, ["banded"]), (3, ["banded", "patterns"])])

@@ -33,7 +33,7 @@ _EFFORT = 2**27
 """Multiplications between two returns to Python at most: some tenths of a second."""
 
 _BEGUN = np.zeros(1, dtype=COUNTING_NOW)[0]
-_BEGUN["pending"], _BEGUN["reach"] = 1, FIRST_REACH
+_BEGUN["pending"] = 1
 
 
 class CountingEngine(ProductEngine):
@@ -60,7 +60,7 @@ class CountingEngine(ProductEngine):
         buffer = self._buffer if record else self._no_record
         began = self._draw(generator)
         cell[0] = _BEGUN
-        cell["waiting"] = generator.standard_exponential()
+        cell["reach"], cell["waiting"] = FIRST_REACH, generator.standard_exponential()
         jumps: list[tuple[float, int, Labels]] = []
         patience = Patience()
         while True:
@@ -137,8 +137,8 @@ class CountingEngine(ProductEngine):
 
     def _gathered_again(self) -> Grams:
         """Arrays of one trajectory: what a kernel writes at every output time need not be cleared; counts are kept."""
-        first = self._gathered_first
-        return first._replace(counts=np.zeros(first.counts.shape, dtype=np.int64))
+        times, grams, sectors, counts, snapshot = self._gathered_first
+        return Grams(times, grams, sectors, np.zeros(counts.shape, dtype=np.int64), snapshot)
 
     @property
     def n_vectors(self) -> int:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,8 +123,7 @@ class Engine(Runner, Protocol):
         """Let trajectories from now on start from another state of the part."""
 
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
+class Outcome(NamedTuple):
     """What one trajectory gives.
 
     Attributes
@@ -157,4 +156,4 @@ class Outcome:
 
     def with_records(self, records: Array) -> Outcome:
         """The same with the records of currents."""
-        return replace(self, records=records)
+        return self._replace(records=records)

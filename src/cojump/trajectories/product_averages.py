@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..model import Model
-from ..tools.matrices import ROUNDING, is_diagonal
+from ..tools.matrices import ROUNDING, is_diagonal, pairs
 from ..tools.types import Array
 from .axes import seen
 from .product_moves import Ket, Moves, Rows, apply, apply_adjoint, around
 from .product_sectors import ProductBasis, ProductSector
+
+_LARGEST = 2**14
+"""Numbers in a matrix that makes all averages of inner products at once: beyond, several small ones are faster."""
 
 
 class Collective(NamedTuple):
@@ -115,9 +119,38 @@ class ProductAverages:
 
         With ``needed`` from those of ψ and what ``operators`` make of it.
         """
-        w = self._averaged if needed else self._in_units
-        rows, columns = self._pairs
-        return (grams[:, 0] @ w.T).real, (w.conj() @ grams @ w.T).real[:, rows, columns]
+        w, at_once = (self._averaged, self._of_needed) if needed else (self._in_units, self._of_all)
+        if at_once is not None:
+            made = grams.reshape(len(grams), -1).view(np.float64) @ at_once
+            return made[:, : len(w)], made[:, len(w) :]
+        return _by_products(w, grams)
+
+    @cached_property
+    def _of_needed(self) -> Array | None:
+        return _at_once(self._averaged)
+
+    @cached_property
+    def _of_all(self) -> Array | None:
+        return _at_once(self._in_units)
+
+
+def _by_products(w: Ket, grams: Ket) -> tuple[Array, Array]:
+    """<m_a>, and Re Σ w*_av <v|u> w_bu for a ≤ b, of the averages w (A, V), from grams (T, V, V)."""
+    rows, columns = pairs(len(w))
+    return (grams[:, 0] @ w.T).real, (w.conj() @ grams @ w.T).real[:, rows, columns]
+
+
+def _at_once(w: Ket) -> Array | None:
+    """The same as a matrix, for the real and imaginary parts of grams to be multiplied with; None if it were large."""
+    A, V = w.shape
+    rows, columns = pairs(A)
+    if 2 * V * V * (A + len(rows)) > _LARGEST:
+        return None
+    made = np.zeros((A + len(rows), V, V), dtype=np.complex128)
+    made[:A, 0] = w
+    made[A:] = w[rows].conj()[:, :, None] * w[columns][:, None, :]
+    flat = made.reshape(len(made), -1).T
+    return np.stack([flat.real, -flat.imag], axis=1).reshape(2 * V * V, -1)
 
 
 def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> tuple[list[Collective], Ket]:
