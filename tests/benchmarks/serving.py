@@ -15,9 +15,9 @@ from pathlib import Path
 
 from mpi4py import MPI
 
-from cojump.ensemble.chunk import Groups, statistics_of
+from cojump.ensemble.chunk import Groups, packed, statistics_of
 from cojump.ensemble.chunk_files import Seat, record_of
-from cojump.ensemble.chunk_log import fetch, scan
+from cojump.ensemble.chunk_log import fetch, scan, shard_files
 from cojump.ensemble.ordered_merge import Fold
 from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Task
@@ -40,7 +40,7 @@ def one_chunk():
     return point, worker.skeleton, chunk
 
 
-def served(world, chunk):
+def served(world, fold, chunk):
     """Seconds per chunk of answering: the other rank sends chunks that cost nothing and rank 0 does nothing else."""
     tasks = iter(range(CHUNKS))
 
@@ -54,7 +54,7 @@ def served(world, chunk):
                     poll()
                 except Interrupted:
                     return None
-        return chunk
+        return packed(chunk)
 
     results, spent, answer = [], [0.0], TaskServer._answer_one
 
@@ -69,7 +69,7 @@ def served(world, chunk):
             next_task,
             lambda most: most,
             work,
-            lambda rank, task, result: results.append(rank),
+            lambda rank, task, result: results.append(rank if rank == 0 else fold.unpacked(result)),
             lambda: world.rank == 0 and len(results) == CHUNKS - 1,
         )
     finally:
@@ -96,11 +96,12 @@ def from_disk(skeleton, chunk):
             writer.append(record_of("point", number, chunk))
         written = time.process_time()
         writer.close()
-        found = scan(writer.path, b"key")
-        for item in found.places:
-            groups.filled(fetch(item, b"key").moments)
+        files = shard_files(Path(place))
+        for path in files:
+            for item in scan(path, b"key").places:
+                groups.filled(fetch(item, b"key").moments)
         done = time.process_time()
-        size = writer.path.stat().st_size / CHUNKS
+        size = sum(path.stat().st_size for path in files) / CHUNKS
     return (written - began) / CHUNKS, (done - written) / CHUNKS, size
 
 
@@ -109,14 +110,14 @@ def main():
     point, skeleton, chunk = one_chunk()
     rows = []
     for _ in range(repetitions):
-        row = [served(world, chunk)]
+        row = [served(world, Fold(skeleton, point.goal), chunk)]
         if world.rank == 0:
             row += [folded(point, skeleton, chunk), *from_disk(skeleton, chunk)]
         rows.append(row)
     if world.rank == 0:
         serve, fold, append, read, size = (statistics.median(column) for column in zip(*rows, strict=True))
         figures = {
-            "message_bytes": len(pickle.dumps(chunk)),
+            "message_bytes": len(pickle.dumps(packed(chunk))),
             "record_bytes": round(size),
             "serve_us": 1e6 * serve,
             "fold_us": 1e6 * fold,

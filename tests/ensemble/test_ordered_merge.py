@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cojump.ensemble.chunk import Chunk, Groups, statistics_of
+from cojump.ensemble.chunk import Chunk, Groups, packed, statistics_of, tails_of
 from cojump.ensemble.goal import Goal, largest_error
 from cojump.ensemble.ordered_merge import Fold, folded_of
 from cojump.ensemble.waiting_chunks import WaitingChunks
@@ -179,6 +182,32 @@ def test_a_target_stops_at_the_first_boundary_that_reaches_it(limit, least):
         again = Fold(SKELETON, goal, fold.state())
         assert again.finished, "found out again from what is stored"
         assert bits(again.result()) == bits(fold.result())
+
+
+@pytest.mark.parametrize("keep", [0, 6])
+@pytest.mark.parametrize("tails", [True, False])
+def test_what_a_rank_sends_is_what_it_has(keep, tails):
+    """Bit for bit, also without the tails that chunks of an earlier cojump do not have."""
+    form = skeleton()
+    late = form.extras["late"]
+    followed = Moments.empty((2, 2), late.moments.pairs, np.array([0, 1]))
+    form = replace(form, extras={**form.extras, "late": replace(late, moments=followed)})
+    fold, own = Fold(form, Goal(40, 5, keep, {}, 2)), Groups(statistics_of(form))
+    chunk = run(5, 9, keep, Chunk(5, 5, own.empty(), SKELETON.trajectories, 0))
+    assert [m.tails is not None for m in chunk.moments] == [False, True]
+    if not tails:
+        chunk.moments[1].tails = None
+    sent = fold.unpacked(pickle.loads(pickle.dumps(packed(chunk))))
+    assert sent[:2] == chunk[:2]
+    assert sent[4:] == chunk[4:]
+    assert sent.series.tobytes() == chunk.series.tobytes()
+    assert sent.series.shape == chunk.series.shape
+    for a, b in zip(sent.moments, chunk.moments, strict=True):
+        assert a.count == b.count
+        own, other = ((m.pairs, m.mean, m.comoment, *tails_of(m)) for m in (a, b))
+        for x, y in zip(own, other, strict=True):
+            assert x.shape == y.shape
+            assert x.tobytes() == y.tobytes()
 
 
 def test_groups_put_together_what_they_take_apart():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +45,40 @@ class Chunk(NamedTuple):
     n_jumps: int
     final: tuple[FinalState, ...] = ()
     records: tuple[NDArray[np.void], ...] = ()
+
+
+class Packed(NamedTuple):
+    """A chunk as one rank sends it to another: all sums in one piece, for each array of a message costs its time.
+
+    Attributes
+    ----------
+    start, stop, n_jumps, final, records
+        As in :class:`Chunk`.
+    counts : tuple of (int, bool)
+        Of each group of figures, and whether it has its tails.
+    sums : bytearray
+        Means, co-moments and tails of all groups.
+    series : array or None
+        None where no series is kept.
+    """
+
+    start: int
+    stop: int
+    counts: tuple[tuple[int, bool], ...]
+    sums: bytearray
+    series: Array | None
+    n_jumps: int
+    final: tuple[FinalState, ...]
+    records: tuple[NDArray[np.void], ...]
+
+
+def packed(chunk: Chunk) -> Packed:
+    """The same numbers for a message."""
+    counts = tuple((m.count, m.tails is not None) for m in chunk.moments)
+    arrays = (a for m in chunk.moments for a in (m.mean, m.comoment, *tails_of(m)))
+    sums = bytearray().join([np.ascontiguousarray(a).data for a in arrays])
+    series = chunk.series if len(chunk.series) else None
+    return Packed(chunk.start, chunk.stop, counts, sums, series, chunk.n_jumps, chunk.final, chunk.records)
 
 
 class Groups:
@@ -89,6 +125,29 @@ class Groups:
                 raise ValueError(f"tails of another shape than {moments.tails.shift.shape} are there")
             moments.tails.shift, moments.tails.cubes, moments.tails.fourths = tails
         return made
+
+    def unpacked(self, sent: Packed, no_series: Array) -> Chunk:
+        """What another rank has packed; ``no_series`` are the series of no trajectory."""
+        numbers, at, moments = np.frombuffer(sent.sums), 0, []
+
+        def next_as(shape: tuple[int, ...]) -> Array:
+            nonlocal at
+            first, at = at, at + math.prod(shape)
+            return numbers[first:at].reshape(shape)
+
+        for (count, followed), form in zip(sent.counts, self._forms, strict=True):
+            mean, comoment, tails = next_as(form.mean.shape), next_as(form.comoment.shape), None
+            if followed and form.tails is not None:
+                own = [next_as(form.tails.shift.shape) for _ in range(3)]
+                tails = Tails(form.tails.followed, form.tails.variances, *own)
+            moments.append(Moments(form.pairs, count, mean, comoment, tails))
+        series = no_series if sent.series is None else sent.series
+        return Chunk(sent.start, sent.stop, tuple(moments), series, sent.n_jumps, sent.final, sent.records)
+
+    @cached_property
+    def _forms(self) -> tuple[Moments, ...]:
+        """The shapes of all moments."""
+        return self.empty()
 
     def split(self, moments: Sequence[Moments]) -> dict[str, Extra]:
         """Statistics of each meter by its name."""

@@ -20,7 +20,7 @@ from ..results.jump_records import JumpRecords
 from ..results.result import Result
 from ..tools.summaries import counted
 from ..tools.types import Array
-from .chunk import AVERAGES, Chunk, Groups, statistics_of
+from .chunk import AVERAGES, Chunk, Groups, Packed, statistics_of
 from .goal import Goal
 
 
@@ -179,6 +179,10 @@ class Fold:
             return
         self._waiting[number] = (lambda: chunk) if number == self.next else self.hold(chunk)
         self.advance()
+
+    def unpacked(self, sent: Packed) -> Chunk:
+        """A chunk that another rank has sent."""
+        return self._groups.unpacked(sent, self._kept([]))
 
     def advance(self) -> None:
         """Merge the chunks that wait, as far as they follow one another."""

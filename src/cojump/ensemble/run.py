@@ -31,7 +31,7 @@ from ..tools.summaries import counted
 from ..trajectories.compilation import prepare, prepared
 from ..trajectories.kernel_cache import tell_refusal
 from .checkpoint import Checkpoint
-from .chunk import Chunk
+from .chunk import Chunk, Packed, packed
 from .mean_fields import solved_together
 from .ordered_merge import Fold, emptied, folded_of, in_memory
 from .point import Point
@@ -129,7 +129,7 @@ def run_chunks(
     costs = {i: points[i].recipe.cost(float(points[i].times[-1])) for i in folds}
     schedule = Schedule(folds, costs, last={i for i in folds if points[i].nbytes > for_each_rank() / 2})
 
-    def work(task: Task, poll: Callable[[], None]) -> tuple[Chunk | Failure, float, int]:
+    def work(task: Task, poll: Callable[[], None]) -> tuple[Chunk | Packed | Failure, float, int]:
         began, worker = time.perf_counter(), None
         try:
             worker = crew.at(task.point)
@@ -145,9 +145,10 @@ def run_chunks(
             memory = "not enough memory: " if isinstance(error, MemoryError) else ""
             return Failure(f"{memory}{one_line(error)}", left), 0.0, 0
         seconds = time.perf_counter() - began
-        return chunk, seconds, events.chunk(task, chunk) if chunk.stop > task.start else 0
+        place = events.chunk(task, chunk) if chunk.stop > task.start else 0
+        return packed(chunk) if comm.rank else chunk, seconds, place
 
-    def on_result(rank: int, task: Task, outcome: tuple[Chunk | Failure, float, int]) -> None:
+    def on_result(rank: int, task: Task, outcome: tuple[Chunk | Packed | Failure, float, int]) -> None:
         fold, (made, seconds, place) = folds[task.point], outcome
         if isinstance(made, Failure):
             if made.left is not None:
@@ -156,6 +157,8 @@ def run_chunks(
                 fold.failure = made.message
                 events.failed(task.point, made.message if comm.size == 1 else f"rank {rank}: {made.message}")
             return
+        if isinstance(made, Packed):
+            made = fold.unpacked(made)
         if progress is not None:
             progress.advance(made.stop - task.start)
         before = fold.finished
