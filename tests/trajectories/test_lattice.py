@@ -20,7 +20,7 @@ from cojump.trajectories.kernels.lattice_rows import apply_lattice
 from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.kernels.vectors import LANES
 from cojump.trajectories.lattice_engine import LatticeEngine
-from cojump.trajectories.lattice_tables import elements_of, empty_box, lattice_of
+from cojump.trajectories.lattice_tables import aligned, elements_of, empty_box, lattice_of
 from cojump.trajectories.no_jump_tables import LADDER_DOWN
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_sectors import ProductBasis
@@ -130,6 +130,50 @@ def test_heff_is_that_of_the_sparse_matrices(sizes, long_row):
         assert elements.row[TOUCHED] == 0  # a sector cannot be left
         expected = program_matrix(basis.sector(labels).h_eff).toarray()
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+
+
+def powers(h_eff, psi, lo, hi, orders):
+    """Taylor rows of a state in a box of two axes that is not zero from lo to hi, and what the last one weighs."""
+    box, length = h_eff.box, int(h_eff.elements.row[LENGTH])
+    rows = psi.size // length
+    re, im = aligned(2, orders + 1, psi.size + 2 * EDGE)
+    re[:], im[:] = 7.0, 7.0  # what stands beside a window is any number
+    windows, kept = np.zeros((2, orders + 1, 4), dtype=np.int64)
+    first, last = lo[0] * box.n[1] + lo[1], (hi[0] - 1) * box.n[1] + hi[1] - 1
+    kept[0] = first // length, last // length + 1, first % length, last % length + 1
+    windows[0] = 0, rows, 0, length
+    re[0, EDGE : EDGE + psi.size], im[0, EDGE : EDGE + psi.size] = parts_of(psi)
+    for k in range(orders):
+        norm2 = apply_lattice(re, im, k, EDGE, 0.5, h_eff, windows, kept, 0.3, 0.2, 0.0)
+    made = np.zeros((rows, length), dtype=complex)
+    low, high, begin, end = windows[orders]
+    inside = (re + 1j * im)[orders, EDGE : EDGE + psi.size].reshape(rows, length)
+    made[low:high, begin:end] = inside[low:high, begin:end]
+    return made.ravel(), norm2
+
+
+@pytest.mark.parametrize("driven", ["", "a", "b", "ab"])
+def test_hops_to_neighbours_are_those_of_the_sparse_matrices(driven):
+    """Rows of one axis go eight columns at a time; the same box in one row goes as every other H_eff does."""
+    rng = np.random.default_rng(3)
+    terms = [cj.OneBody(0.4 * X + 0.3 * Z, name) for name in driven] + [cj.TwoBody(Z, Z, 0.5, ("a", "b"))]
+    jumps = [cj.LocalJump(LOWER, "a", amplitude=lambda x: 1 + 0.3 * x, argument={"b": Z}), cj.LocalJump(RAISE, "b")]
+    jumps.append(cj.CollectiveJump({"b": Z + 0.3 * np.eye(2)}, 0.5))
+    model = cj.Model([cj.Block("a", 6), cj.Block("b", 23)], terms, jumps)
+    basis = ProductBasis(model)
+    lattice, labels = lattice_of(basis), (6, 23)
+    matrix = program_matrix(basis.sector(labels).h_eff)
+    for lo, hi in (((0, 0), (7, 24)), ((2, 9), (4, 15)), ((3, 8), (4, 16)), ((0, 17), (1, 24))):
+        state = np.zeros((7, 24), dtype=complex)
+        state[lo[0] : hi[0], lo[1] : hi[1]] = random_matrix(rng, 24)[: hi[0] - lo[0], : hi[1] - lo[1]]
+        expected = state.ravel()
+        for k in range(4):
+            expected = -0.5j * (matrix @ expected - (0.3 - 0.2j) * expected) / (k + 1)
+        for long_row in (LONG_ROW, 1000):
+            box, elements, place = in_box(lattice, labels, long_row)
+            found, norm2 = powers(LatticeHeff(True, lattice, box, elements, place), state.ravel(), lo, hi, 4)
+            np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+            np.testing.assert_allclose(norm2, np.vdot(expected, expected).real, rtol=1e-13)
 
 
 @pytest.mark.parametrize("sizes", SIZES)

@@ -120,9 +120,9 @@ class Elements(NamedTuple):
         The second factors of products whose first one moves whole rows, three for each: s = -1, 0, 1.
     outers : (3, G)
         As ``hops``, between rows.
-    outer : (2, G + 1, R)
-        Their elements, and the diagonal of what acts on one axis outside of a row.
-    opens : (G + 1, R)
+    outer : (2, G + 2, R)
+        Their elements, zeros, and the diagonal of what acts on one axis outside of a row.
+    opens : (G + 2, R)
         1 where they start in the box; and 1 where what leaves the row next may leave the box but not the sector.
     diagonal : (2, cells)
         Diagonal of all else: products of blocks, potentials, and minus half of the rates of local jumps.

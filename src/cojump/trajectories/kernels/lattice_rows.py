@@ -29,7 +29,7 @@ from .lattice import (
     moves,
 )
 from .propagate import norm_squared
-from .vectors import LANES, fused, load, load_row, spread, store, total
+from .vectors import LANES, after, before, fused, load, load_row, spread, spread_cell, store, total
 
 
 @njit(inline="always", **OPTIONS)
@@ -168,6 +168,73 @@ def _add_pairs(to_re, to_im, re, im, p, first, n, scale, hop_re, one, one_far, t
     return total(square_re + square_im)
 
 
+@njit(inline="always", **OPTIONS)
+def _plain_hops(hops, count, far, none):
+    """The hops that go ``far`` and back, or ``none`` for one that there is not; and whether there are no others."""
+    up = down = none
+    alone = True
+    for h in range(count):
+        if hops[FAR, h] == far:
+            up = h
+        elif hops[FAR, h] == -far:
+            down = h
+        else:
+            alone = False
+    return up, down, alone
+
+
+@njit(**OPTIONS)
+def _apply_neighbours(
+    to_re, to_im, re, im, lo, length, own, window, hop_re, hop_im, right, left, more_re, more_im,
+    base_re, base_im, up, down, shift, half_shift, scale, columns,
+):  # fmt: skip
+    """Write -i scale (diagonal + real hops to the next places on two axes) in a window; |.|² of it.
+
+    Eight columns at a time, so that of each row only the one above it is new: what stands beside eight cells is moved
+    there within registers. Beside the ``own`` window there are zeros, whatever is written there. ``columns`` becomes
+    |.|² of the columns.
+    """
+    zero, factor, back = spread(0.0), spread(scale), spread(-scale)
+    first, last, low, high, stop = (
+        window[FIRST_COLUMN], window[LAST_COLUMN], window[FIRST_ROW], window[LAST_ROW], own[LAST_ROW],
+    )  # fmt: skip
+    level, norms = hop_re.shape[0] - 1, zero
+    for q in range(first, last, LANES):
+        a, b = load_row(hop_re, right, q, LANES), load_row(hop_re, left, q, LANES)
+        if q == own[FIRST_COLUMN]:
+            a = before(zero, after(a, zero))
+        if q + LANES == own[LAST_COLUMN]:
+            b = after(before(zero, b), zero)
+        level_re = load_row(hop_re, level, q, LANES) - spread(shift)
+        level_im = load_row(hop_im, level, q, LANES) + spread(half_shift)
+        cell = low * length + q
+        p, beneath = lo + cell, LANES if low > own[FIRST_ROW] else 0
+        below_re, below_im = load(re, p - length, beneath), load(im, p - length, beneath)
+        here_re, here_im = load(re, p, LANES), load(im, p, LANES)
+        square_re, square_im = zero, zero
+        for row in range(low, high):
+            over = LANES if row + 1 < stop else 0
+            above_re, above_im = load(re, p + length, over), load(im, p + length, over)
+            e_re = level_re + spread_cell(base_re, row) + load(more_re, cell, LANES)
+            e_im = level_im + spread_cell(base_im, row) + load(more_im, cell, LANES)
+            f, g = spread_cell(up, row), spread_cell(down, row)
+            x, y = fused(e_re, here_re, -(e_im * here_im)), fused(e_re, here_im, e_im * here_re)
+            x = fused(a, before(load(re, p - LANES, LANES), here_re), x)
+            y = fused(a, before(load(im, p - LANES, LANES), here_im), y)
+            x = fused(b, after(here_re, load(re, p + LANES, LANES)), x)
+            y = fused(b, after(here_im, load(im, p + LANES, LANES)), y)
+            x, y = fused(f, below_re, fused(g, above_re, x)), fused(f, below_im, fused(g, above_im, y))
+            store(to_re, p, LANES, factor * y)
+            store(to_im, p, LANES, back * x)
+            square_re, square_im = fused(x, x, square_re), fused(y, y, square_im)
+            below_re, below_im, here_re, here_im = here_re, here_im, above_re, above_im
+            p, cell = p + length, cell + length
+        square = factor * factor * (square_re + square_im)
+        store(columns, q, LANES, square)
+        norms = norms + square
+    return total(norms)
+
+
 @njit(**OPTIONS)
 def _add_hop(to_re, to_im, re, im, p, n, source, f_re, f_im, elements_re, elements_im, at, sign):
     """Add -i f (elements, or their complex conjugates for a sign of -1) times n cells from ``source``."""
@@ -207,6 +274,16 @@ def _weigh_columns(re, im, lo, length, low, high, q, last, columns):
     store(columns, q, n, square)
 
 
+@njit(**OPTIONS)
+def _weigh_row(re, im, p, n):
+    """|.|² of n cells from p on, whole vectors."""
+    square_re, square_im = spread(0.0), spread(0.0)
+    for q in range(p, p + n, LANES):
+        a, b = load(re, q, LANES), load(im, q, LANES)
+        square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+    return total(square_re + square_im)
+
+
 @njit(inline="always", **OPTIONS)
 def _ends(axis, two_J, lo, n, sizes):
     """Whether the box ends before the sector does, below and above on an axis."""
@@ -233,23 +310,34 @@ def _weight_at_ends(axis, two_J, lo, lengths, strides, sizes, bands, re, im, sta
 
 
 @njit(**OPTIONS)
-def _keep(re, im, lo, length, window, kept, weights, columns, cut, below, above):
+def _keep(re, im, lo, length, window, kept, weights, columns, by_columns, cut, below, above):
     """Write what is left of a window where ``cut`` may be left out of it, a fourth at each side.
 
-    Returns the weight of the first ``below`` and the last ``above`` columns of all.
+    What the rows weigh is known, or what the columns do if ``by_columns``; the others are weighed as far as they are
+    needed. Returns the weight of the first ``below`` and the last ``above`` columns of all.
     """
+    first, last, width = window[FIRST_COLUMN], window[LAST_COLUMN], window[LAST_COLUMN] - window[FIRST_COLUMN]
     low, high, share, gone = window[FIRST_ROW], window[LAST_ROW], 0.25 * cut, 0.0
-    while high - low > 1 and gone + weights[low] <= share:
+    while high - low > 1:
+        if by_columns:
+            weights[low] = _weigh_row(re, im, lo + low * length + first, width)
+        if not gone + weights[low] <= share:
+            break
         gone += weights[low]
         low += 1
     gone = 0.0
-    while high - low > 1 and gone + weights[high - 1] <= share:
+    while high - low > 1:
+        if by_columns:
+            weights[high - 1] = _weigh_row(re, im, lo + (high - 1) * length + first, width)
+        if not gone + weights[high - 1] <= share:
+            break
         gone += weights[high - 1]
         high -= 1
-    first, last, gone, ready, at_ends = window[FIRST_COLUMN], window[LAST_COLUMN], 0.0, window[FIRST_COLUMN], 0.0
+    gone, ready, at_ends = 0.0, first, 0.0
     while last - first > 1:
         if first == ready:
-            _weigh_columns(re, im, lo, length, low, high, first, last, columns)
+            if not by_columns:
+                _weigh_columns(re, im, lo, length, low, high, first, last, columns)
             ready += LANES
         if not gone + columns[first] <= share:
             break
@@ -261,7 +349,8 @@ def _keep(re, im, lo, length, window, kept, weights, columns, cut, below, above)
     while last - first > 1:
         if last == ready:
             ready = (last - 1) // LANES * LANES
-            _weigh_columns(re, im, lo, length, low, high, ready, last, columns)
+            if not by_columns:
+                _weigh_columns(re, im, lo, length, low, high, ready, last, columns)
         if not gone + columns[last - 1] <= share:
             break
         gone += columns[last - 1]
@@ -294,7 +383,7 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, shift
         slots[LENGTH], slots[AXIS], slots[WIDEST], slots[REACH], slots[HOPS], slots[REAL_HOPS], slots[OUTER],
         slots[REAL_OUTER],
     )  # fmt: skip
-    none, level, base = hop.shape[1] - 2, hop.shape[1] - 1, outer.shape[1] - 1
+    none, level, nowhere, base = hop.shape[1] - 2, hop.shape[1] - 1, outer.shape[1] - 2, outer.shape[1] - 1
     count = box.size[0] // length
     apart = elements.mixed.shape[1] == 0  # whether rows meet in plain hops only
     for pair in range(lattice.across_axes.shape[0]):
@@ -302,6 +391,9 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, shift
             moves_any(lattice.across[pair])
         )
     is_plain = apart and real_hops == n_hops and real_outer == n_outer
+    right, left, alone = _plain_hops(hops, n_hops, 1, none)
+    up, down, alone_outside = _plain_hops(outers, n_outer, length, nowhere)
+    by_columns = is_plain and axis == box.n.size - 1 and length % LANES == 0 and alone and alone_outside
     lead(kept[order], count, length, widest, reach, window)
     if (
         window[FIRST_ROW] < own[FIRST_ROW]
@@ -310,79 +402,95 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, shift
         or window[LAST_COLUMN] > own[LAST_COLUMN]
     ):
         _widen(windows, order, rows_re, rows_im, lo, length)
-    _blank_around(own, window, re, im, lo, count, length, widest, reach)
-    first, last = window[FIRST_COLUMN], window[LAST_COLUMN]
-    n = last - first
     norms2 = at_edges = 0.0
-    hop_re, hop_im, more_re, more_im = hop[0], hop[1], elements.diagonal[0], elements.diagonal[1]
-    one = hops[REAL_FIRST, 0] if real_hops > 0 else none
-    two = hops[REAL_FIRST, 1] if real_hops > 1 else none
-    one_far, two_far = hops[FAR, one] if real_hops > 0 else 0, hops[FAR, two] if real_hops > 1 else 0
-    up = outers[REAL_FIRST, 0] if real_outer > 0 else base
-    down = outers[REAL_FIRST, 1] if real_outer > 1 else base
-    for row in range(window[FIRST_ROW], window[LAST_ROW]):
-        cell = row * length + first
-        p, h = lo + cell, 2
-        f_far = g_far = 0
-        f = g = 0.0
-        if up < base and opens[up, row] > 0:
-            f, f_far = outer[0, up, row], outers[FAR, up]
-        if down < base and opens[down, row] > 0:
-            g, g_far = outer[0, down, row], outers[FAR, down]
-        norm2 = _start_row(
-            to_re, to_im, re, im, p, first, cell, n, hop_re, hop_im, level, more_re, more_im,
-            outer[0, base, row] - shift, outer[1, base, row] + half_shift, scale,
-            one, one_far, two, two_far, f, f_far, g, g_far,
+    if by_columns:
+        norms2 = _apply_neighbours(
+            to_re, to_im, re, im, lo, length, own, window, hop[0], hop[1], right, left, elements.diagonal[0],
+            elements.diagonal[1], outer[0, base], outer[1, base], outer[0, up], outer[0, down], shift, half_shift,
+            scale, columns,
         )  # fmt: skip
-        while h < real_hops or h < real_outer:
-            third = fourth = none
-            third_far = fourth_far = f_far = g_far = 0
+        for row in range(window[FIRST_ROW], window[LAST_ROW]):
+            if opens[base, row] > 0:
+                at_edges += _weigh_row(
+                    to_re, to_im, lo + row * length + window[FIRST_COLUMN], window[LAST_COLUMN] - window[FIRST_COLUMN]
+                )
+    else:
+        _blank_around(own, window, re, im, lo, count, length, widest, reach)
+        first, last = window[FIRST_COLUMN], window[LAST_COLUMN]
+        n = last - first
+        hop_re, hop_im, more_re, more_im = hop[0], hop[1], elements.diagonal[0], elements.diagonal[1]
+        one = hops[REAL_FIRST, 0] if real_hops > 0 else none
+        two = hops[REAL_FIRST, 1] if real_hops > 1 else none
+        one_far, two_far = hops[FAR, one] if real_hops > 0 else 0, hops[FAR, two] if real_hops > 1 else 0
+        one_up = outers[REAL_FIRST, 0] if real_outer > 0 else base
+        two_up = outers[REAL_FIRST, 1] if real_outer > 1 else base
+        for row in range(window[FIRST_ROW], window[LAST_ROW]):
+            cell = row * length + first
+            p, h = lo + cell, 2
+            f_far = g_far = 0
             f = g = 0.0
-            if h < real_hops:
-                third = hops[REAL_FIRST, h]
-                third_far = hops[FAR, third]
-            if h + 1 < real_hops:
-                fourth = hops[REAL_FIRST, h + 1]
-                fourth_far = hops[FAR, fourth]
-            if h < real_outer and opens[outers[REAL_FIRST, h], row] > 0:
-                f, f_far = outer[0, outers[REAL_FIRST, h], row], outers[FAR, outers[REAL_FIRST, h]]
-            if h + 1 < real_outer and opens[outers[REAL_FIRST, h + 1], row] > 0:
-                g, g_far = outer[0, outers[REAL_FIRST, h + 1], row], outers[FAR, outers[REAL_FIRST, h + 1]]
-            norm2 = _add_pairs(
-                to_re, to_im, re, im, p, first, n, scale, hop_re, third, third_far, fourth, fourth_far,
-                f, f_far, g, g_far,
+            if one_up < base and opens[one_up, row] > 0:
+                f, f_far = outer[0, one_up, row], outers[FAR, one_up]
+            if two_up < base and opens[two_up, row] > 0:
+                g, g_far = outer[0, two_up, row], outers[FAR, two_up]
+            norm2 = _start_row(
+                to_re, to_im, re, im, p, first, cell, n, hop_re, hop_im, level, more_re, more_im,
+                outer[0, base, row] - shift, outer[1, base, row] + half_shift, scale,
+                one, one_far, two, two_far, f, f_far, g, g_far,
             )  # fmt: skip
-            h += 2
-        if not is_plain:
-            for h in range(real_hops, n_hops):
-                way = hops[REAL_FIRST, h]
-                source = p - hops[FAR, way]
-                _add_hop(to_re, to_im, re, im, p, n, source, scale, 0.0, hop[0, way], hop[1, way], first, 1.0)
-            for h in range(real_outer, n_outer):
-                way = outers[REAL_FIRST, h]
-                if opens[way, row] > 0:
-                    f, g = scale * outer[0, way, row], scale * outer[1, way, row]
-                    _add_row(to_re, to_im, re, im, p, n, p - outers[FAR, way], f, g)
-            left = row
-            for b in range(axis - 1, -1, -1):
-                place[b] = left % box.n[b]
-                left //= box.n[b]
-            _add_products(
-                to_re, to_im, re, im, p, n, first, scale, axis, place, box.n, box.stride,
-                lattice.across_axes, lattice.across, elements.sides, elements.cross,
-            )  # fmt: skip
-            _add_mixed(to_re, to_im, re, im, p, n, cell, scale, box.size[0], box.stride, lattice.mixed, elements.mixed)
-            norm2 = norm_squared(to_re, to_im, p, p + n)
-        norms2 += norm2
-        weights[row] = norm2
-        if opens[base, row] > 0:
-            at_edges += norm2
+            while h < real_hops or h < real_outer:
+                third = fourth = none
+                third_far = fourth_far = f_far = g_far = 0
+                f = g = 0.0
+                if h < real_hops:
+                    third = hops[REAL_FIRST, h]
+                    third_far = hops[FAR, third]
+                if h + 1 < real_hops:
+                    fourth = hops[REAL_FIRST, h + 1]
+                    fourth_far = hops[FAR, fourth]
+                if h < real_outer and opens[outers[REAL_FIRST, h], row] > 0:
+                    f, f_far = outer[0, outers[REAL_FIRST, h], row], outers[FAR, outers[REAL_FIRST, h]]
+                if h + 1 < real_outer and opens[outers[REAL_FIRST, h + 1], row] > 0:
+                    g, g_far = outer[0, outers[REAL_FIRST, h + 1], row], outers[FAR, outers[REAL_FIRST, h + 1]]
+                norm2 = _add_pairs(
+                    to_re, to_im, re, im, p, first, n, scale, hop_re, third, third_far, fourth, fourth_far,
+                    f, f_far, g, g_far,
+                )  # fmt: skip
+                h += 2
+            if not is_plain:
+                for h in range(real_hops, n_hops):
+                    way = hops[REAL_FIRST, h]
+                    source = p - hops[FAR, way]
+                    _add_hop(to_re, to_im, re, im, p, n, source, scale, 0.0, hop[0, way], hop[1, way], first, 1.0)
+                for h in range(real_outer, n_outer):
+                    way = outers[REAL_FIRST, h]
+                    if opens[way, row] > 0:
+                        f, g = scale * outer[0, way, row], scale * outer[1, way, row]
+                        _add_row(to_re, to_im, re, im, p, n, p - outers[FAR, way], f, g)
+                left = row
+                for b in range(axis - 1, -1, -1):
+                    place[b] = left % box.n[b]
+                    left //= box.n[b]
+                _add_products(
+                    to_re, to_im, re, im, p, n, first, scale, axis, place, box.n, box.stride,
+                    lattice.across_axes, lattice.across, elements.sides, elements.cross,
+                )  # fmt: skip
+                _add_mixed(
+                    to_re, to_im, re, im, p, n, cell, scale, box.size[0], box.stride, lattice.mixed, elements.mixed
+                )
+                norm2 = norm_squared(to_re, to_im, p, p + n)
+            norms2 += norm2
+            weights[row] = norm2
+            if opens[base, row] > 0:
+                at_edges += norm2
     few = few_below = few_above = 0
     if axis == box.n.size - 1:  # columns are places on one axis
         low, high = _ends(axis, box.two_J, box.lo, box.n, lattice.sizes)
         few = min(lattice.band[axis], length)
         few_below, few_above = few if low else 0, few if high else 0
-    at_edges += _keep(to_re, to_im, lo, length, window, kept[order + 1], weights, columns, cut, few_below, few_above)
+    at_edges += _keep(
+        to_re, to_im, lo, length, window, kept[order + 1], weights, columns, by_columns, cut, few_below, few_above
+    )
     if axis < box.n.size - 1:
         for b in range(axis, box.n.size):
             at_edges += _weight_at_ends(

@@ -46,6 +46,11 @@ def spread(x):
     return np.full(LANES, x)
 
 
+def spread_cell(array, p):
+    """Cell p of an array in every lane; p is not negative."""
+    return spread(array[p])
+
+
 def rising(x):
     """The numbers x, x + 1, ..., x + 7."""
     return x + np.arange(LANES)
@@ -223,6 +228,13 @@ def _store(context, builder, sig, args):
 @lowered(spread, types.Number)
 def _spread(context, builder, sig, args):
     return _same(builder, _number(context, builder, args[0], sig.args[0], types.float64))
+
+
+@lowered(spread_cell, types.Array, types.Integer)
+def _spread_cell(context, builder, sig, args):
+    array = context.make_array(sig.args[0])(context, builder, args[0])
+    p = _number(context, builder, args[1], sig.args[1], types.int64)
+    return _same(builder, builder.load(builder.gep(array.data, [p])))
 
 
 @lowered(rising, types.Number)
