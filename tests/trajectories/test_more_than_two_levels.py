@@ -261,6 +261,18 @@ def test_mixed_starts_have_the_density_matrix_they_should():
     assert np.all(error < [0.01, 0.05])
 
 
+def test_words_are_those_of_numpy():
+    """A word is drawn as ``Generator.choice`` draws it, without its checks of the weights."""
+    model = random_model(((7, 4),), 6)
+    density = np.diag([0.4, 0.3, 0.2, 0.1])
+    start = TableauStart(cj.product(model, {"b0": density}).blocks[0], model.blocks[0], random_unitary(rng_of(1), 4))
+    one, other = rng_of(5), rng_of(5)
+    for _ in range(50):
+        word = other.choice(4, size=7, p=start._weights)
+        assert start.choose(one) == pattern_of(insert(word, 4))
+    assert one.bit_generator.state == other.bit_generator.state
+
+
 def test_starts_in_large_sectors_are_those_of_small_ones(monkeypatch):
     """The change of frame as a kept matrix and by its generator are the same state."""
     import cojump.basis.tableau_starts as words

@@ -101,6 +101,19 @@ class Patterns:
         places = np.searchsorted(self.keys, keys, sorter=self._order)
         return places if self._order is None else self._order[places]
 
+    def place(self, entries: Integers) -> int:
+        """Position of the pattern with these entries below the top row: row 1, row 2, .. up to row d - 1."""
+        weights, lowest = self._linear_key
+        return int(self.number(weights @ entries - lowest)[0])
+
+    @cached_property
+    def _linear_key(self) -> tuple[Integers, Integers]:
+        """Weights (1, entries) of all entries below the top row, and the key (1,) that the lowest ones would have."""
+        d = len(self.diagram)
+        weights = np.concatenate([np.zeros(0, dtype=np.int64), *self.weights[: d - 1]])[None]
+        lowest = np.array([m for n in range(1, d) for m in self.diagram[d - n :]], dtype=np.int64)
+        return weights, weights @ lowest
+
     @property
     def increasing_keys(self) -> tuple[Integers, Integers]:
         """The keys in increasing order, and the patterns that they belong to; none where that is their own order."""

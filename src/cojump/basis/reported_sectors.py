@@ -44,6 +44,9 @@ def sector_array(blocks: Sequence[Block], labels: Sequence[Sequence[Label]]) -> 
         return reported_spins(np.array(labels, dtype=float).reshape(len(labels), len(blocks)))
     made = np.zeros((len(labels), len(blocks), _rows(blocks)), dtype=np.int64)
     for n, point in enumerate(labels):
+        if n and point == labels[n - 1]:
+            made[n] = made[n - 1]
+            continue
         for b, (block, label) in enumerate(zip(blocks, point, strict=True)):
             made[n, b, : block.levels] = rows_of(block, label)
     return made[:, 0] if len(blocks) == 1 else made

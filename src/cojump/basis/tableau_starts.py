@@ -10,6 +10,7 @@ for any N, and without a sum over sectors.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,24 +43,28 @@ def insert(word: Iterable[int], levels: int) -> NDArray[np.int64]:
     for letter in word:
         for row in tableau:
             row[letter] += 1
-            bumped = next((x for x in range(letter + 1, levels) if row[x]), None)
-            if bumped is None:
+            for larger in range(letter + 1, levels):
+                if row[larger]:
+                    row[larger] -= 1
+                    letter = larger
+                    break
+            else:
                 break
-            row[bumped] -= 1
-            letter = bumped
     return np.array(tableau, dtype=np.int64)
 
 
 def pattern_of(tableau: NDArray[np.int64]) -> tuple[Diagram, int]:
     """Diagram of a tableau, and where its pattern is in that sector: m_{i,n} counts the letters below n in row i."""
     counts = np.cumsum(tableau, axis=1)
-    d = len(counts)
-    diagram = tuple(int(m) for m in counts[:, -1])
-    patterns = diagram_sector(diagram).patterns
-    key = np.zeros(1, dtype=np.int64)
-    for n in range(1, d):
-        key += patterns.weights[n - 1] @ (counts[:n, n - 1] - np.array(diagram[d - n :], dtype=np.int64))
-    return diagram, int(patterns.number(key)[0])
+    diagram = tuple(counts[:, -1].tolist())
+    columns, rows = _below_the_top(len(counts))
+    return diagram, diagram_sector(diagram).patterns.place(counts[rows, columns])
+
+
+@lru_cache(64)
+def _below_the_top(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """N - 1 and i of the entries m_{i,n} of a pattern of d levels below its top row, row by row, n = 1, 2, .."""
+    return np.tril_indices(d - 1)
 
 
 def symmetric_product(size: int, ket: Ket) -> Ket:
@@ -103,6 +108,8 @@ class TableauStart:
             self._fixed = diagram, self._turned(diagram, ket)
             return
         self._weights, self._turn = _eigenkets(conjugate(rotation, state.density))
+        self._shares = self._weights.cumsum()
+        self._shares /= self._shares[-1]
         if np.sort(self._weights)[-2] < PURE:
             pure = self._turn[:, np.argmax(self._weights)]
             self._fixed = (block.size, *[0] * (block.levels - 1)), symmetric_product(block.size, pure)
@@ -116,7 +123,7 @@ class TableauStart:
         """Draw a word; its diagram, and the place of its pattern there. A pure start draws none."""
         if self._fixed is not None:
             return self._fixed[0], 0
-        word = generator.choice(self._block.levels, size=self._block.size, p=self._weights)
+        word = self._shares.searchsorted(generator.random(self._block.size), side="right")
         return pattern_of(insert(word.tolist(), self._block.levels))
 
     def chosen(self, choice: tuple[Diagram, int]) -> tuple[Diagram, Ket]:

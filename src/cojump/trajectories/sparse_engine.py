@@ -7,6 +7,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..basis.sectors import Labels, largest_sector
 from ..model import Model
@@ -56,6 +57,8 @@ class SparseEngine(CountingEngine):
             x_im=np.zeros(cells),
         )
         self._work, self._room = _work(cells), _room(cells, len(self.state.averages.operators), self.tables)
+        self._last: tuple[Ket | None, NDArray[np.intp], Ket] = None, np.zeros(0, dtype=np.intp), np.zeros(0, complex)
+        """A state that has waited last, the places of its amplitudes, and these."""
         self._read()
 
     def _read(self) -> None:
@@ -84,12 +87,17 @@ class SparseEngine(CountingEngine):
 
     def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
         """Let a state given on a window of a sector wait in ``room``."""
-        whole, after = moved(ket, box, self.basis.whole(labels)), self._room.after
-        before, places = after.place[: after.filled[0]], np.flatnonzero(whole)
+        if ket is not self._last[0]:  # a pure start is the same one every time
+            whole = moved(ket, box, self.basis.whole(labels))
+            places = np.flatnonzero(whole)
+            self._last = ket, places, whole[places]
+        _, places, values = self._last
+        after = self._room.after
+        before = after.place[: after.filled[0]]
         for parts in (after.there, after.re, after.im):
             parts[before] = 0
         after.filled[0], after.place[: len(places)], after.there[places] = len(places), places, 1
-        after.re[places, 0], after.im[places, 0] = whole[places].real, whole[places].imag
+        after.re[places, 0], after.im[places, 0] = values.real, values.imag
         self._room.target[0] = self.tables.number(labels)
         self._read()
 
