@@ -87,7 +87,7 @@ _settings = click.option(
 )
 
 
-@cli.command()
+@cli.command(short_help="Simulate what a run file says; the same again goes on.")
 @click.argument("file", type=_PathType())
 @_settings
 @click.option(
@@ -114,7 +114,7 @@ def run(file: Path, settings: tuple[str, ...], output: Path | None) -> int:
         return execute(file, file.parent / "results" if output is None else output, signals, settings)
 
 
-@cli.command()
+@cli.command(short_help="Gather what an unfinished run has so far into its result file.")
 @click.argument("directory", metavar="DIR", type=_PathType())
 @click.option(
     "-o",
@@ -131,7 +131,7 @@ def fold(directory: Path, output: Path | None) -> None:
     click.echo(f"cojump: {fold_directory(directory, output)}")
 
 
-@cli.command()
+@cli.command(short_help="Print tables, write figures and a page of HTML.")
 @click.argument("directory", metavar="DIR", type=_PathType())
 @click.option(
     "--averages",
@@ -247,7 +247,7 @@ def _results_of(path: Path) -> Path:
     return found[0]
 
 
-@cli.command()
+@cli.command(short_help="Say what a run file would run, or what results hold.")
 @click.argument("path", type=_PathType())
 @_settings
 @click.option(
@@ -268,7 +268,7 @@ def show(path: Path, settings: tuple[str, ...], ranks: int | None) -> int:
     return status
 
 
-@cli.command()
+@cli.command(short_help="Print a run file with comments for a SYSTEM.")
 @click.argument("system")
 def new(system: str) -> None:
     """Print a run file with comments for a SYSTEM, to start from.

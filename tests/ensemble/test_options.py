@@ -49,7 +49,7 @@ def test_every_option_is_documented():
         ({"seed": 2**128}, "`seed` must be an integer below 2^128"),
         ({"tolerance": 0.1}, "`tolerance` must be a finite number within 1e-13 and 0.01, but it is 0.1"),
         ({"chunk": 1.0}, "`chunk` must be an integer of at least 1, but it is 1.0"),
-        ({"keep": 11}, "`keep` must be an integer within 0 and 10, but it is 11"),
+        ({"keep": 11}, "`keep` must be at most n_traj = 10, but it is 11"),
         ({"min_traj": 1}, "`min_traj` must be an integer of at least 2, but it is 1"),
     ],
 )

@@ -352,7 +352,7 @@ def test_the_seed_of_a_point_never_changes(read):
         ),
         (
             with_key("run", keep="2001"),
-            "Argument `[run] keep` must be an integer within 0 and 2000, but it is 2001",
+            "Argument `[run] keep` must be at most n_traj = 2000, but it is 2001",
         ),
         (
             toml(model={**HOPFIELD, "size": "3", "patterns": "[[1, -1, 2]]"}),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..measure.averages import Averages
 from ..results.result import Result
+from ..tools.summaries import counted
 from ..tools.types import Array
 
 DEVIATION = "deviation"
@@ -64,8 +65,9 @@ class Goal:
             return f"{max(self.min_traj, 2)} trajectories (min_traj)"
         found = [_waits(result, label, limit) for label, limit in self.target.items()]
         missing = [text for text in found if text]
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        return f"{missing[0]}{more}" if missing else ""
+        others = len(missing) - 1
+        more = f"; {counted(others, 'other figure')} {'is' if others == 1 else 'are'} not precise enough either"
+        return f"{missing[0]}{more * (others > 0)}" if missing else ""
 
 
 def _errors(result: Result, label: str) -> tuple[Array, NDArray[np.bool_] | None, Averages, int | None]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, field, fields
 from typing import Any
 
+from ..errors import ArgumentError
 from ..tools import checks
 
 
@@ -214,8 +215,9 @@ class RunOptions:
         for item in fields(RunOptions):
             rule, value = item.metadata["option"], getattr(self, item.name)
             if rule.kind is int:
-                most = self.n_traj if item.name == "keep" else None
-                value = checks.integer(item.name, value, rule.least, most, bits=rule.bits)
+                value = checks.integer(item.name, value, rule.least, bits=rule.bits)
             elif rule.kind is float and item.default is not None:  # a window is judged with the output times
                 value = checks.number(item.name, value, rule.least, rule.most, above=rule.above)
             object.__setattr__(self, item.name, value)
+        if self.keep > self.n_traj:
+            raise ArgumentError("keep", f"be at most n_traj = {self.n_traj}", f"it is {self.keep}")

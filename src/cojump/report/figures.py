@@ -44,7 +44,7 @@ from .curves import (
     is_mode,
     name_of,
 )
-from .legends import finish, of_errors
+from .legends import finish, of_errors, of_singles
 from .plan import PANELS, Plan, even_choice
 from .two_time import two_time_figure
 from .values import Curve, curve_of, last_deviation, last_values, time_in_words
@@ -188,7 +188,8 @@ def averages_figure(results: Sequence[Result], plan: Plan | None = None) -> Figu
         others.append(Line2D([], [], color="black", linestyle=DOTS, linewidth=0.9, label=ORDER))
     curves = [curve for r in plan.results for label in drawn if (curve := curve_of(r, label)) is not None]
     marks = uncertain_mark([curve.flags for curve in curves])
-    finish(figure, grid, plan, scale, [*others, *of_errors(plan), *marks], notes)
+    singles = of_singles(plan, _beside_mean_field(plan))
+    finish(figure, grid, plan, scale, [*others, *singles, *of_errors(plan), *marks], notes)
     return figure
 
 
@@ -385,7 +386,7 @@ def against_figure(results: Sequence[Result], plan: Plan | None = None) -> Figur
         others.append(Line2D([], [], color="black", linestyle=DOTS, linewidth=0.9, label=ORDER))
     flags = [np.array([last.doubt for last in (*lasts, *map(last_deviation, plan.results))])]
     notes.insert(0, time_in_words(plan.results))
-    finish(figure, grid, plan, scale, [*others, *of_errors(plan), *uncertain_mark(flags)], notes, plan.axis)
+    finish(figure, grid, plan, scale, [*others, *of_errors(plan, bars=True), *uncertain_mark(flags)], notes, plan.axis)
     return figure
 
 

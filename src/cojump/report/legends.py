@@ -9,16 +9,27 @@ from typing import Any
 from .canvas import Figure, Line2D, Patch, Scale, parameter
 from .curves import curve_name
 from .plan import Plan, even_choice
+from .values import curve_of
 
 _NAMED = 12
 """Curves that a legend names, of more an even choice: of values that are no numbers, which have no colour bar."""
 
 
-def of_errors(plan: Plan) -> list[Any]:
-    """The entry of a legend for bands and bars, if there are any."""
+def of_errors(plan: Plan, *, bars: bool = False) -> list[Any]:
+    """The entry of a legend for bands, or for bars, if there are any."""
     if all(r.n_traj < 2 for r in plan.results):
         return []
+    if bars:
+        return [Line2D([], [], color="0.4", linestyle="", marker="|", markersize=10, label="±2 s.e.")]
     return [Patch(facecolor="0.75", label="±2 s.e.")]
+
+
+def of_singles(plan: Plan, labels: Sequence[str]) -> list[Any]:
+    """The entry of a legend for single trajectories, if there are any of these averages."""
+    curves = (curve_of(r, label) for r in plan.results for label in labels)
+    if not any(curve is not None and len(curve.singles) for curve in curves):
+        return []
+    return [Line2D([], [], color="0.6", linewidth=0.5, label="single trajectories")]
 
 
 def finish(

@@ -123,8 +123,9 @@ def tables_of(result: Result, all_times: bool, labels: Sequence[str] | None = No
     tables += two_time_tables(result, lambda n: chosen_times(n, all_times))
     tables += [_stationary_table(result, chosen), _jump_table(result), _cumulant_table(result)]
     made = [table for table in tables if table is not None]
-    for table in made if result.n_traj > 1 else []:
-        explain(table)
+    for table in made:
+        if result.n_traj > 1 or table.columns[0].header == "average":  # the rest is said of single trajectories
+            explain(table)
     return made
 
 

@@ -79,7 +79,7 @@ class WaitingTimes(Summarised):
             return f"{'one wait has' if seen else 'no wait has'} been seen from jump to jump, and two are needed"
         if np.isnan(self.stderr):
             share = f"about {self.unseen:.0%} of waits are longer than all {seen:,} that ended within a record"
-            return f"{share}; longer trajectories tell"
+            return f"{share}, so that it is a guess; longer trajectories tell"
         return ""
 
     @property
