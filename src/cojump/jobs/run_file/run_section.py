@@ -72,9 +72,9 @@ def read_run(section: Section, times: NDArray[Any]) -> RunSection:
     values = {"n_traj": section.read("n_traj", integer, least=1)}
     for key, rule in OPTIONS.items():
         if key in section:
-            limits = {"most": values["n_traj"]} if key == "keep" else {}
-            values[key] = section.read(key, _READERS.get(key) or _single(rule), **limits)
-    run = RunSection(**values)
+            values[key] = section.read(key, _READERS.get(key) or _single(rule))
+    with in_section(section.name):
+        run = RunSection(**values)
     if "min_traj" in section and "target_error" not in section:
         raise ArgumentError(section.label("min_traj"), "be given together with `target_error`", "that is missing")
     if "min_traj" in section and run.min_traj > run.n_traj:
