@@ -18,7 +18,7 @@ from cojump.report.page import page
 from cojump.report.plan import Plan
 from cojump.report.summary import summary_lines
 from cojump.report.tables import captions_of, tables_of
-from cojump.report.two_time import _letters, _of_spectrum_tails, formula_of, two_time_figure
+from cojump.report.two_time import _letters, _of_spectrum_tails, formula_of, two_time_caption, two_time_figure
 from cojump.tools.half_sided import half_sided
 from cojump.tools.numbers import format_value
 from tests.mpi import digests
@@ -357,6 +357,9 @@ def test_the_report_draws_and_tabulates_them(whole, tmp_path):
         text = page([result], drawn=[("two_time", figure)])
     assert "Two-time functions N (&lt;A(s+τ)B(s)&gt;" in text
     assert "g²(τ) of decay" in text
+    alone = replace(result, two_time={"light": replace(result.two_time["light"], exact=None)})
+    assert two_time_caption([alone]) == ("Two-time functions g²(τ) against the delay. Bands are two standard errors.")
+    assert "S(ω), times exp(-damping τ)" in two_time_caption([result])
 
 
 def test_points_of_a_sweep_are_its_curves(tmp_path):

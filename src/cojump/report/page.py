@@ -25,6 +25,7 @@ from .sections import sections
 from .show import rows_of_ranks
 from .summary import doubts_of, largest_error, point_columns, point_of, poorest, refusals, with_reference
 from .tables import ONE_TRAJECTORY, captions_of, tables_of, title_of
+from .two_time import two_time_caption
 from .values import last_deviation, last_values, time_in_words
 
 NAME = "report.html"
@@ -224,9 +225,6 @@ _CAPTIONS = {
     "set apart a little. Dashed: mean field, and the limit of N·E_N.",
     "averages": "Averages against time, and below them their difference from mean field. Bands are two standard "
     "errors; thin lines are single trajectories.",
-    "two_time": "Two-time functions N (<A(s+τ)B(s)> - <A(s+τ)><B(s)>) and g²(τ) against the delay, and the half-sided "
-    "Fourier transform S(ω) of the former, times exp(-damping τ) where its axis names a damping. Bands are two "
-    "standard errors. Dotted: exact, from the master equation; dashed: the limit N → ∞.",
     "deviation": "The distance from mean field E_N(t), and N·E_N(t): all N fall together where mean field holds.",
 }
 
@@ -236,8 +234,10 @@ _DOTTED = {
 }
 
 
-def _caption(name: str, figure: Figure) -> str:
+def _caption(name: str, figure: Figure, plan: Plan) -> str:
     """What stands below a figure: of dotted lines only where its legend has them."""
+    if name == "two_time":
+        return two_time_caption(plan.results)
     entries = [text.get_text() for legend in figure.legends for text in legend.get_texts()]
     return _CAPTIONS[name] + (_DOTTED.get(name, "") if ORDER in entries else "")
 
@@ -246,7 +246,8 @@ def _pictures(plan: Plan, drawn: Sequence[tuple[str, Figure]] | None) -> list[st
     """The figures of the run, as drawings within the page."""
     with style(), quiet():
         return [
-            _drawing(name, figure, _caption(name, figure)) for name, figure in (draw(plan) if drawn is None else drawn)
+            _drawing(name, figure, _caption(name, figure, plan))
+            for name, figure in (draw(plan) if drawn is None else drawn)
         ]
 
 

@@ -126,6 +126,23 @@ def two_time_figure(results: Sequence[Result], plan: Plan | None = None) -> Figu
     return figure
 
 
+def two_time_caption(results: Sequence[Result]) -> str:
+    """What stands below the figure of these results: of what is drawn alone."""
+    found = [f for r in results for f in r.two_time.values()]
+    what = ["N (<A(s+τ)B(s)> - <A(s+τ)><B(s)>)"] * any(not f.is_g2 for f in found)
+    what += ["g²(τ)"] * any(f.is_g2 for f in found)
+    text = f"Two-time functions {' and '.join(what)} against the delay"
+    if any(f.spectrum is not None for f in found):
+        damped = any(f.damping for f in found if f.spectrum is not None)
+        text += ", and the half-sided Fourier transform S(ω)"
+        text += ", times exp(-damping τ) where its axis names a damping" * damped
+    text += ". Bands are two standard errors."
+    lines = ["dotted: exact, from the master equation"] * any(f.exact is not None for f in found)
+    lines += ["dashed: the limit N → ∞"] * any(f.limit is not None for f in found)
+    drawn = "; ".join(lines)
+    return f"{text} {drawn[0].upper()}{drawn[1:]}." if drawn else text
+
+
 def _packed(rows: Sequence[list[Any]]) -> list[list[Any]]:
     """Rows beside each other where there is room for both."""
     width, made = max(map(len, rows)), [rows[0]]

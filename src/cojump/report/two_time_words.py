@@ -26,7 +26,7 @@ def asked_two_times(points: Sequence[Sequence[AskedTwoTime]]) -> dict[str, str]:
         many = counted(most, "trajectory").split()[1]
         parts.append(f"{_span([f'{a.n_traj:,}' for a in own], [a.n_traj for a in own])} {many} per point")
         times = [a.relative_cost for a in own]
-        parts.append(f"each as long as {_span([f'{x:.2g}' for x in times], times)} of the run")
+        parts.append(f"each takes {_span([f'{x:.2g}' for x in times], times)} times as long as one of the run")
         parts.append(f"samples of {decimal(max(a.plan.nbytes for a in own))}")
         if len(one.omegas):
             damped = f" with damping {one.damping:g}" * bool(one.damping)
