@@ -16,11 +16,12 @@ from ..model import Block, Model
 from ..model.final_states import PartStart
 from ..tools.types import Array
 from .counting_engine import CountingEngine
-from .kernels.common import MAX_ORDER, Work
+from .kernels.common import MAX_ORDER
 from .kernels.pattern_jump import PatternRoom
 from .kernels.pattern_links import Links, PatternHeff
 from .kernels.pattern_rows import FIRST, ROWS, Rows
 from .kernels.pattern_state import take_state
+from .kernels.pattern_sums import PatternWork
 from .kernels.sparse_state import BINS
 from .kernels.vectors import LANES
 from .pattern_tables import tables_of
@@ -55,16 +56,19 @@ class PatternEngine(CountingEngine):
         self.sector_numbers = d
         self.tables = tables_of(self.basis, operators)
         R, cells = most_rows(block), most_cells(block)
-        self._h_eff = PatternHeff(self._n_channels > 0, self.tables, _rows(block, 0), _links(d, R))
-        self._work = _work(cells)
+        rows = _rows(block, 0, MAX_ORDER + 1)
+        self._h_eff = PatternHeff(self._n_channels > 0, self.tables, rows, _links(d, R))
+        self._work = _work(cells, rows)
         V, weight = 1 + len(operators), aligned(cells)
         self._room = PatternRoom(
-            after=_rows(block, 1),
-            rest=_rows(block, d, missing=1),
+            after=_rows(block, 1, 1),
+            rest=_rows(block, d, 1, missing=1),
             spread=np.zeros(R, dtype=np.int64),
             layout=np.zeros((3, R), dtype=np.int64),
+            here=np.zeros((R, 2), dtype=np.int64),
             weights=np.zeros(len(model.jumps)),
             weight=weight,
+            sums=aligned(len(model.jumps) * LANES),
             weight_bits=weight.view(np.int64),
             moves=np.zeros((R * most_paths(d), 4), dtype=np.int64),
             factors=np.zeros(R * most_paths(d)),
@@ -102,7 +106,7 @@ class PatternEngine(CountingEngine):
         whole: Ket = np.zeros(patterns.count, dtype=complex)
         first, p, q = _first_patterns(patterns, rows.entry[:, :count]), rows.entry[1], rows.entry[2]
         for r in range(count):
-            a, b = max(rows.left[r], q[r]), min(rows.right[r], p[r] + 1)
+            a, b = max(rows.spans[0, r, 0], q[r]), min(rows.spans[0, r, 1], p[r] + 1)
             if a < b:
                 cells = slice(rows.base[r] + a, rows.base[r] + b)
                 whole[first[r] + a - q[r] : first[r] + b - q[r]] = re[cells] + 1j * im[cells]
@@ -136,7 +140,7 @@ def _first_patterns(patterns: Patterns, entry: Any) -> Any:
     return patterns.number(keys)
 
 
-def _rows(block: Block, planes: int, missing: int = 0) -> Rows:
+def _rows(block: Block, planes: int, spans: int, missing: int = 0) -> Rows:
     """No rows, with room for those of any sector; only the pages that are used take memory."""
     R, d, cells = most_rows(block), block.levels, most_cells(block)
     places = min(float(block.size + 1) ** (d * (d - 1) // 2 - 1), max(_PLACES, 4 * R + 1))
@@ -157,6 +161,7 @@ def _rows(block: Block, planes: int, missing: int = 0) -> Rows:
         right=numbers(R),
         settled=numbers(3, R),
         fact=numbers(R),
+        spans=numbers(spans, R, 2),
         start=numbers(R, 2),
         low=numbers(R),
         high=numbers(R),
@@ -191,26 +196,14 @@ def _links(d: int, R: int) -> Links:
         t0=numbers(K),
         w1=np.zeros(K),
         t1=numbers(K),
-        near=numbers(4, R),
-        way=np.zeros((2, R)),
+        near=numbers(R, 4),
+        way=np.zeros((R, 2)),
         trial=numbers(d * (d + 1) // 2, 1),
         path=numbers(d + 1),
     )
 
 
-def _work(cells: int) -> Work:
+def _work(cells: int, rows: Rows) -> PatternWork:
     """Arrays of the series for so many amplitudes."""
-
-    def pair(*shape: int) -> tuple[Array, Array]:
-        return aligned(*shape), aligned(*shape)
-
-    return Work(
-        *pair(MAX_ORDER + 1, cells),
-        *pair(2, 0),
-        *pair(0),
-        *pair(cells),
-        *pair(cells),
-        *pair(2, 0),
-        norms=np.zeros(MAX_ORDER + 1),
-        weights=np.zeros((0, 3)),
-    )
+    planes = [aligned(*shape) for shape in ((MAX_ORDER + 1, cells), (cells,), (cells,)) for _ in range(2)]
+    return PatternWork(*planes, norms=np.zeros(MAX_ORDER + 1), extent=rows.extent, base=rows.base, spans=rows.spans)

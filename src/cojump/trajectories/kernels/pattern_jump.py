@@ -26,8 +26,11 @@ class PatternRoom(NamedTuple):
         The others and the particle that is taken out, by its level.
     spread, layout : (R,), (3, R)
         Rows that have been spread for a measurement, and where the cells of rows are otherwise.
+    here : (R, 2)
+        From where to where rows have cells in a measurement.
     weights, weight : (L,), (cells,)
         Weights of the jumps, and of the patterns.
+    sums : (L LANES,)
     weight_bits : (cells,) int
         The same memory as ``weight``.
     moves, factors : (M, 4), (M,)
@@ -43,8 +46,10 @@ class PatternRoom(NamedTuple):
     rest: Rows
     spread: NDArray[np.int64]
     layout: NDArray[np.int64]
+    here: NDArray[np.int64]
     weights: NDArray[np.float64]
     weight: NDArray[np.float64]
+    sums: NDArray[np.float64]
     weight_bits: NDArray[np.int64]
     moves: NDArray[np.int64]
     factors: NDArray[np.float64]
@@ -67,17 +72,19 @@ def weigh(re, im, weight, end):
 
 
 @njit(**OPTIONS)
-def _channel_weights(rows, tables, re, im, weight, weights):
+def _channel_weights(rows, tables, re, im, sums, weights):
     """<rate operator> of every jump, unnormalised, of low..high of all rows."""
-    weigh(re, im, weight, rows.extent[CELLS])
-    for l in range(weights.size):
-        summed = spread(0.0)
-        for r in range(rows.extent[ROWS]):
-            base, fact = rows.base[r], rows.fact[r]
-            for x in range(rows.low[r] // LANES * LANES, rows.high[r], LANES):
+    clear(sums, sums, 0, sums.size)
+    for r in range(rows.extent[ROWS]):
+        base, fact = rows.base[r], rows.fact[r]
+        for x in range(rows.low[r] // LANES * LANES, rows.high[r], LANES):
+            u, v = load(re, base + x, LANES), load(im, base + x, LANES)
+            weight = fused(u, u, v * v)
+            for l in range(weights.size):
                 rate = load_row(tables.facts, RATES + l, fact + x, LANES)
-                summed = fused(load(weight, base + x, LANES), rate, summed)
-        weights[l] = total(summed)
+                store(sums, l * LANES, LANES, fused(weight, rate, load(sums, l * LANES, LANES)))
+    for l in range(weights.size):
+        weights[l] = total(load(sums, l * LANES, LANES))
 
 
 @njit(**OPTIONS)
@@ -85,7 +92,7 @@ def _with_gamma(rows, gamma, re, im, to_re, to_im):
     """A state times a function of the occupation numbers."""
     for r in range(rows.extent[ROWS]):
         base, fact = rows.base[r], rows.fact[r]
-        for x in range(rows.left[r], rows.right[r], LANES):
+        for x in range(rows.spans[0, r, 0], rows.spans[0, r, 1], LANES):
             g = load(gamma, fact + x, LANES)
             store(to_re, base + x, LANES, load(re, base + x, LANES) * g)
             store(to_im, base + x, LANES, load(im, base + x, LANES) * g)
@@ -93,10 +100,11 @@ def _with_gamma(rows, gamma, re, im, to_re, to_im):
 
 @njit(**OPTIONS)
 def _placed(rows):
-    """Cells for first..last of all rows, with zeros."""
+    """Cells for first..last of all rows."""
     for r in range(rows.extent[ROWS]):
         if rows.first[r] < rows.last[r]:
             place(rows, r, rows.first[r], rows.last[r])
+            rows.spans[0, r, 0], rows.spans[0, r, 1] = rows.left[r], rows.right[r]
 
 
 @njit(**OPTIONS)
@@ -142,12 +150,13 @@ def _take_out(h_eff, room, re, im, l, c, share):
                     to_re,
                     to_im,
                     rest.base[to],
-                    rows,
-                    r,
-                    re,
-                    im,
                     rest.first[to],
                     rest.last[to],
+                    re,
+                    im,
+                    rows.base[r],
+                    rows.spans[0, r, 0],
+                    rows.spans[0, r, 1],
                     1 if a == 0 else 0,
                     tables.roots,
                     tables.ones,
@@ -198,12 +207,13 @@ def _put_in(h_eff, room, l, c):
             to_re,
             to_im,
             after.base[to],
-            rest,
-            r,
-            rest.re[b],
-            rest.im[b],
             after.first[to],
             after.last[to],
+            rest.re[b],
+            rest.im[b],
+            rest.base[r],
+            rest.spans[0, r, 0],
+            rest.spans[0, r, 1],
             -1 if b == 0 else 0,
             tables.roots,
             tables.ones,
@@ -236,7 +246,7 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
     The state after it is in ``room.after``, not normalised.
     """
     rows, tables, weights = h_eff.rows, h_eff.tables, room.weights
-    _channel_weights(rows, tables, re, im, room.weight, weights)
+    _channel_weights(rows, tables, re, im, room.sums, weights)
     total = 0.0
     for l in range(weights.size):
         total += weights[l]

@@ -8,17 +8,24 @@ import numpy as np
 from numba import njit
 
 from .common import OPTIONS
-from .pattern_rows import ROWS, Floats, Integers, PatternTables, Rows, add_row, restored
+from .pattern_rows import ROWS, Floats, Integers, PatternTables, Rows, add_row, place_of, restored
 from .patterns import ends, goes_on, shifted
 
 
 class Links(NamedTuple):
-    """How Σ_k |a><b|^(k), a < b, leads from one row to another, for all a of one path through the rows above.
+    """How Σ_k |a><b|^(k), a < b, leads from one row to another.
+
+    For b = 2 to the rows beside it, in which p or q is one more. For b > 2 for all a of one path through the rows
+    above.
 
     Attributes
     ----------
+    near : (R, 4)
+        The rows from which p, or q, is one more in this one, and those in which it is one more; -1 where they are not.
+    way : (R, 2)
+        The factor w0 of the links to the rows in which p, or q, is one more.
     made : (1,)
-        How many there are.
+        How many other links there are.
     lower, upper : (K,)
         From which row, and to which.
     b, a : (K,)
@@ -27,15 +34,13 @@ class Links(NamedTuple):
         The element is w0 roots[t0 + x], for x of the lower row as of the upper one.
     w1, t1 : (K,)
         The same for level 0: from x to x + 1.
-    near : (4, R)
-        The rows from which p, or q, is one more in this one, and those in which it is one more; -1 where they are not.
-    way : (2, R)
-        The factor w0 of the links to the rows in which p, or q, is one more.
     trial : (d (d + 1)/2, 1)
     path : (d + 1,)
         Room to work in.
     """
 
+    near: Integers
+    way: Floats
     made: Integers
     lower: Integers
     upper: Integers
@@ -45,8 +50,6 @@ class Links(NamedTuple):
     t0: Integers
     w1: Floats
     t1: Integers
-    near: Integers
-    way: Floats
     trial: Integers
     path: Integers
 
@@ -81,7 +84,7 @@ def keep_rows(rows, links, rows_re, rows_im):
 def _is_alone(links, r):
     """No rows beside this one are known."""
     for i in range(4):
-        links.near[i, r] = -1
+        links.near[r, i] = -1
 
 
 @njit(**OPTIONS)
@@ -90,8 +93,8 @@ def forget_rows(rows, links, linked):
     links.made[0] = linked
     for r in range(rows.extent[ROWS]):
         for i in range(4):
-            if links.near[i, r] >= rows.extent[ROWS]:
-                links.near[i, r] = -1
+            if links.near[r, i] >= rows.extent[ROWS]:
+                links.near[r, i] = -1
 
 
 @njit(**OPTIONS)
@@ -141,8 +144,6 @@ def set_diagram(trial, diagram):
 @njit(**OPTIONS)
 def path_weight(entry, r, path, stop, top):
     """The factor that a path gives an element of C_λ^μ, for the patterns of μ in a row; see Patterns.additions."""
-    if top == 3 and stop == 2:  # the constants let the compiler write the loops out
-        return goes_on(entry, 3, path[3], path[2], r) / np.sqrt(entry[1, r] - entry[2, r] + 1.0)
     weight = 1.0
     for n in range(top, stop, -1):
         weight *= goes_on(entry, n, path[n], path[n - 1], r)
@@ -151,7 +152,7 @@ def path_weight(entry, r, path, stop, top):
     return weight / np.sqrt(entry[1, r] - entry[2, r] + 1.0)
 
 
-@njit(inline="always", **OPTIONS)
+@njit(**OPTIONS)
 def reduced(entry, r, b, j):
     """The factor by which Σ_k |a><b|^(k) differs from one more particle in level a; see Patterns.transfers."""
     own, product = shifted(entry, b, j, r), 1.0
@@ -164,13 +165,19 @@ def reduced(entry, r, b, j):
 
 
 @njit(**OPTIONS)
+def near_places(tables, p, q, i):
+    """t0, t1 and the sign of the element of level 0 where p (i = 0), or q, becomes one more: see root_places."""
+    if i == 0:
+        return tables.fall - p - 1, tables.rise - q + 1, 1.0  # sqrt(p + 1 - x), sqrt(x - q + 1)
+    return tables.rise - q, tables.fall - p, -1.0  # sqrt(x - q), sqrt(p - x)
+
+
+@njit(**OPTIONS)
 def root_places(tables, p, q, path, stop):
     """t0, t1 and the sign of the element of level 0: where in ``roots`` an element along a path is for x = 0."""
     if stop > 2:
         return tables.ones, tables.ones, 0.0
-    if path[2] == 0:
-        return tables.fall - p - 1, tables.rise - q + 1, 1.0  # sqrt(p + 1 - x), sqrt(x - q + 1)
-    return tables.rise - q, tables.fall - p, -1.0  # sqrt(x - q), sqrt(p - x)
+    return near_places(tables, p, q, path[2])
 
 
 @njit(**OPTIONS)
@@ -185,44 +192,18 @@ def _link(rows, links, tables, r, sign, stop, b):
     entry, path, k = rows.entry, links.path, links.made[0]
     links.made[0] = k + 1
     lower, upper = (r, s) if sign == 1 else (s, r)
-    if b == 2:  # the constants let the compiler write the loops out
-        weight = reduced(entry, lower, 2, path[2]) / np.sqrt(entry[1, lower] - entry[2, lower] + 1.0)
-    else:
-        weight = path_weight(entry, lower, path, stop, b) * reduced(entry, lower, b, path[b])
+    weight = path_weight(entry, lower, path, stop, b) * reduced(entry, lower, b, path[b])
     t0, t1, other = root_places(tables, entry[1, lower], entry[2, lower], path, stop)
     links.lower[k], links.upper[k], links.b[k], links.a[k] = lower, upper, b, stop - 1
     links.w0[k], links.t0[k], links.w1[k], links.t1[k] = weight, t0, other * weight, t1
-    if b == 2:
-        i = path[2]
-        links.near[2 + i, lower], links.near[i, upper], links.way[i, lower] = upper, lower, weight
 
 
 @njit(**OPTIONS)
-def _spread_three(rows, links, tables, r):
-    """As spread_row, of three levels."""
-    trial, path, entry = links.trial, links.path, rows.entry
-    for i in range(2):
-        path[2], own = i, entry[1 + i, r]
-        trial[1, 0], trial[2, 0] = entry[1, r], entry[2, r]
-        if own < rows.diagram[i]:
-            trial[1 + i, 0] = own + 1
-            _link(rows, links, tables, r, 1, 2, 2)
-        if own > rows.diagram[i + 1]:
-            trial[1 + i, 0] = own - 1
-            _link(rows, links, tables, r, -1, 2, 2)
-
-
-@njit(**OPTIONS)
-def spread_row(rows, links, tables, r):
-    """Add the rows that one-body operators lead to and from, and how they do."""
+def _spread_far(rows, links, tables, r):
+    """Add the rows that hops to and from levels above 2 lead to and from, and how they do."""
     d, path, hops = tables.levels, links.path, tables.hops
-    rows.spread[r] = 1
     set_diagram(links.trial, rows.diagram)
-    if d == 3:
-        if hops[0, 2] == 1 or hops[1, 2] == 1:
-            _spread_three(rows, links, tables, r)
-        return
-    for b in range(2, d):
+    for b in range(3, d):
         for stop in range(2, b + 1):
             if hops[stop - 1, b] == 0 and (stop > 2 or hops[0, b] == 0):
                 continue
@@ -233,3 +214,49 @@ def spread_row(rows, links, tables, r):
                     if moved_along(links.trial, rows.entry, r, path, stop, b, sign, d):
                         _link(rows, links, tables, r, sign, stop, b)
                 more = next_path(path, stop, b + 1)
+
+
+@njit(**OPTIONS)
+def _near_weight(entry, lower, i):
+    """The product of reduced and path_weight for one more in entry i of the row of two entries."""
+    p, q = float(entry[1, lower]), float(entry[2, lower])
+    k, l, m, n = entry[3, lower], entry[4, lower], entry[5, lower], p - q + 1.0
+    if i == 0:
+        return np.sqrt((k - p) * (p + 1.0 - l) * (p + 2.0 - m) / (n * (n + 1.0)))
+    return np.sqrt((k + 1.0 - q) * (l - q) * (q + 1.0 - m) / (n * (n - 1.0)))
+
+
+@njit(**OPTIONS)
+def spread_rows(rows, links, tables):
+    """Add the rows that one-body operators lead to and from, of all that have something to carry on, and how they do.
+
+    One call for all rows: it takes longer to hand all arrays on than to find a row.
+    """
+    hops, entry, near, trial, step = tables.hops, rows.entry, links.near, links.trial, 1
+    is_near, known = hops[0, 2] == 1 or hops[1, 2] == 1, rows.extent[ROWS]
+    for _ in range(3, tables.levels * (tables.levels - 1) // 2):
+        step *= tables.radix
+    for r in range(known):
+        if rows.spread[r] == 1 or rows.low[r] >= rows.high[r]:
+            continue
+        rows.spread[r] = 1
+        for k in range(4 if is_near else 0):
+            i, sign = k % 2, (-1 if k < 2 else 1)
+            own = entry[1 + i, r]
+            if own == (entry[4 + i, r] if sign < 0 else entry[3 + i, r]):
+                continue
+            at = place_of(rows.found, rows.key, rows.key[r] + sign * (tables.radix * step if i == 0 else step))
+            s = np.int64(rows.found[at]) - 1
+            if s < 0:
+                for j in range(entry.shape[0]):
+                    trial[j, 0] = entry[j, r]
+                trial[1 + i, 0] = own + sign
+                s = add_row(rows, tables, trial, 0)
+                _is_alone(links, s)
+            elif rows.spread[s] == 1:  # it has been found from there
+                continue
+            lower, upper = (r, s) if sign == 1 else (s, r)
+            near[lower, 2 + i], near[upper, i] = upper, lower
+            links.way[lower, i] = _near_weight(entry, lower, i)
+        if tables.levels > 3:
+            _spread_far(rows, links, tables, r)

@@ -2,39 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
 from .common import OPTIONS
-from .pattern_links import spread_row
-from .pattern_rows import (
-    CELLS,
-    ENERGY,
-    FIRST,
-    HALF_RATE,
-    ROWS,
-    cell_of,
-    clear,
-    make_room,
-    narrow,
-    weight_of_cells,
-    widen,
-)
+from .pattern_links import near_places, spread_rows
+from .pattern_rows import CELLS, ENERGY, HALF_RATE, ROWS, cell_of, make_room, narrow, weight_of_spans, widen
 from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
 
 
 @njit(**OPTIONS)
-def carry(to_re, to_im, to, rows, r, re, im, a, b, shift, roots, s, t, c_re, c_im):
-    """Add c roots[s + x] roots[t + x] times the state of row r at x + shift to the cells to + x, x = a..b."""
+def carry(to_re, to_im, to, a, b, re, im, base, left, right, shift, roots, s, t, c_re, c_im):
+    """Add c roots[s + x] roots[t + x] times a row at x + shift to the cells to + x, x = a..b.
+
+    There is something in the cells base + x, x = left..right, of the row; nothing beside.
+    """
     real, imaginary = spread(c_re), spread(c_im)
     for x in range(a // LANES * LANES, b, LANES):
-        cell = cell_of(rows, r, x)
+        cell = cell_of(base, left, right, x)
         u, v = load(re, cell, LANES), load(im, cell, LANES)
         if shift > 0:
-            cell = cell_of(rows, r, x + LANES)
+            cell = cell_of(base, left, right, x + LANES)
             u, v = after(u, load(re, cell, LANES)), after(v, load(im, cell, LANES))
         if shift < 0:
-            cell = cell_of(rows, r, x - LANES)
+            cell = cell_of(base, left, right, x - LANES)
             u, v = before(load(re, cell, LANES), u), before(load(im, cell, LANES), v)
         root = load(roots, s + x, LANES) * load(roots, t + x, LANES)
         made_re, made_im = load(to_re, to + x, LANES), load(to_im, to + x, LANES)
@@ -53,77 +43,6 @@ def _leads(x_re, x_im, a, b):
     return x_re[a, b] != 0.0 or x_im[a, b] != 0.0
 
 
-@njit(**OPTIONS)
-def widen_hops(rows, links, x_re, x_im, least):
-    """Let first..last of all rows have what a one-body matrix makes of low..high; see add_hops."""
-    if least < 2:
-        reach = 1 if _leads(x_re, x_im, 0, 1) or _leads(x_re, x_im, 1, 0) else 0
-        for r in range(rows.extent[ROWS]):
-            if rows.low[r] < rows.high[r]:
-                widen(rows, r, rows.low[r] - reach, rows.high[r] + reach)
-    for k in range(links.made[0]):
-        r, s, b, a = links.lower[k], links.upper[k], links.b[k], links.a[k]
-        if b >= least:
-            if rows.low[r] < rows.high[r] and (_leads(x_re, x_im, a, b) or _leads(x_re, x_im, 0, b)):
-                widen(rows, s, rows.low[r], rows.high[r] + 1)
-            if rows.low[s] < rows.high[s] and (_leads(x_re, x_im, b, a) or _leads(x_re, x_im, b, 0)):
-                widen(rows, r, rows.low[s] - 1, rows.high[s])
-
-
-@njit(**OPTIONS)
-def _add(rows, to_re, to_im, to, r, re, im, shift, roots, s, t, c_re, c_im, f_re, f_im):
-    """Add c f times what of low..high of row r there are cells for in row ``to``."""
-    if c_re != 0.0 or c_im != 0.0:
-        a, b = max(rows.low[r] - shift, rows.left[to]), min(rows.high[r] - shift, rows.right[to])
-        c_re, c_im = f_re * c_re - f_im * c_im, f_re * c_im + f_im * c_re
-        carry(to_re, to_im, rows.base[to], rows, r, re, im, a, b, shift, roots, s, t, c_re, c_im)
-
-
-@njit(**OPTIONS)
-def add_hops(rows, links, tables, x_re, x_im, f_re, f_im, re, im, to_re, to_im, least):
-    """Add f times what a one-body matrix makes of low..high of all rows, its diagonal aside.
-
-    Hops between levels below ``least`` are left out. Rows must have cells for what comes of it.
-    """
-    roots, ones = tables.roots, tables.ones
-    if least < 2:
-        for r in range(rows.extent[ROWS]):
-            if rows.low[r] < rows.high[r]:
-                p, q = rows.entry[1, r], rows.entry[2, r]
-                s, t = tables.rise - q, tables.fall - p - 1  # the roots of x - q and p + 1 - x
-                _add(rows, to_re, to_im, r, r, re, im, -1, roots, s, t, x_re[0, 1], x_im[0, 1], f_re, f_im)
-                s, t = s + 1, t + 1
-                _add(rows, to_re, to_im, r, r, re, im, 1, roots, s, t, x_re[1, 0], x_im[1, 0], f_re, f_im)
-    for k in range(links.made[0]):
-        r, s, b, a = links.lower[k], links.upper[k], links.b[k], links.a[k]
-        if b < least:
-            continue
-        t0, t1, w_re, w_im = links.t0[k], links.t1[k], f_re * links.w0[k], f_im * links.w0[k]
-        v_re, v_im = (f_re * links.w1[k], f_im * links.w1[k]) if a == 1 else (0.0, 0.0)
-        if rows.low[r] < rows.high[r]:
-            _add(rows, to_re, to_im, s, r, re, im, 0, roots, ones, t0, x_re[a, b], x_im[a, b], w_re, w_im)
-            if a == 1:
-                _add(rows, to_re, to_im, s, r, re, im, -1, roots, ones, t1 - 1, x_re[0, b], x_im[0, b], v_re, v_im)
-        if rows.low[s] < rows.high[s]:
-            _add(rows, to_re, to_im, r, s, re, im, 0, roots, ones, t0, x_re[b, a], x_im[b, a], w_re, w_im)
-            if a == 1:
-                _add(rows, to_re, to_im, r, s, re, im, 1, roots, ones, t1, x_re[b, 0], x_im[b, 0], v_re, v_im)
-
-
-@njit(**OPTIONS)
-def _add_diagonal(rows, tables, scale, shift, half_shift, re, im, to_re, to_im):
-    """Write what the diagonal of H_eff makes of first..last of all rows, and zeros beside."""
-    scales, shifts, half_shifts = spread(scale), spread(shift), spread(half_shift)
-    for r in range(rows.extent[ROWS]):
-        base, fact = rows.base[r], rows.fact[r]
-        for x in range(rows.left[r], rows.right[r], LANES):
-            u, v = load(re, base + x, LANES), load(im, base + x, LANES)
-            energy = scales * (load_row(tables.facts, ENERGY, fact + x, LANES) - shifts)
-            damping = scales * (load_row(tables.facts, HALF_RATE, fact + x, LANES) - half_shifts)
-            store(to_re, base + x, LANES, fused(energy, v, -(damping * u)))
-            store(to_im, base + x, LANES, -fused(energy, u, damping * v))
-
-
 @njit(inline="always", **OPTIONS)
 def _carries(rows, s):
     """Whether there is a row beside another one that has something to carry on."""
@@ -131,57 +50,159 @@ def _carries(rows, s):
 
 
 @njit(**OPTIONS)
-def _widen_near(rows, links):
-    """As widen_hops, for hops between the levels 0, 1 and 2 alone."""
+def widen_hops(rows, links, x_re, x_im):
+    """Let first..last of all rows have what a one-body matrix makes of low..high."""
     near = links.near
+    reach = 1 if _leads(x_re, x_im, 0, 1) or _leads(x_re, x_im, 1, 0) else 0
+    up = _leads(x_re, x_im, 1, 2) or _leads(x_re, x_im, 0, 2)
+    down = _leads(x_re, x_im, 2, 1) or _leads(x_re, x_im, 2, 0)
     for r in range(rows.extent[ROWS]):
-        p, q = rows.entry[1, r], rows.entry[2, r]
-        a, b = p + 1, q
+        a, b = rows.entry[1, r] + 1, rows.entry[2, r]
         if _carries(rows, r):
-            a, b = rows.low[r] - 1, rows.high[r] + 1
+            a, b = rows.low[r] - reach, rows.high[r] + reach
         for i in range(2):
-            s = near[i, r]
-            if _carries(rows, s):
+            s = near[r, i]
+            if up and _carries(rows, s):
                 a, b = min(a, rows.low[s]), max(b, rows.high[s] + 1)
-            s = near[2 + i, r]
-            if _carries(rows, s):
+            s = near[r, 2 + i]
+            if down and _carries(rows, s):
                 a, b = min(a, rows.low[s] - 1), max(b, rows.high[s])
         widen(rows, r, a, b)
+    for k in range(links.made[0]):
+        r, s, b, a = links.lower[k], links.upper[k], links.b[k], links.a[k]
+        if rows.low[r] < rows.high[r] and (_leads(x_re, x_im, a, b) or _leads(x_re, x_im, 0, b)):
+            widen(rows, s, rows.low[r], rows.high[r] + 1)
+        if rows.low[s] < rows.high[s] and (_leads(x_re, x_im, b, a) or _leads(x_re, x_im, b, 0)):
+            widen(rows, r, rows.low[s] - 1, rows.high[s])
+
+
+@njit(**OPTIONS, forceinline=True)
+def _add(rows, here, there, to_re, to_im, to, r, re, im, shift, roots, s, t, c_re, c_im, f_re, f_im):
+    """Add c f times what of low..high of row r there are cells for in row ``to``."""
+    if c_re != 0.0 or c_im != 0.0:
+        a, b = max(rows.low[r] - shift, there[to, 0]), min(rows.high[r] - shift, there[to, 1])
+        c_re, c_im = f_re * c_re - f_im * c_im, f_re * c_im + f_im * c_re
+        carry(
+            to_re,
+            to_im,
+            rows.base[to],
+            a,
+            b,
+            re,
+            im,
+            rows.base[r],
+            here[r, 0],
+            here[r, 1],
+            shift,
+            roots,
+            s,
+            t,
+            c_re,
+            c_im,
+        )
+
+
+@njit(**OPTIONS)
+def add_hops(rows, links, tables, x_re, x_im, f_re, f_im, re, im, here, to_re, to_im, there, is_far):
+    """Add f times what a one-body matrix makes of low..high of all rows, its diagonal aside.
+
+    The state is in ``here``, and what comes of it has cells in ``there``, (R, 2). Where ``is_far``, hops between levels
+    below 3 are left out.
+    """
+    roots, ones, count = tables.roots, tables.ones, rows.extent[ROWS]
+    if not is_far:
+        for r in range(count):
+            if rows.low[r] < rows.high[r]:
+                p, q = rows.entry[1, r], rows.entry[2, r]
+                for sign in (-1, 1):
+                    # the roots of x - q and p + 1 - x, or of x + 1 - q and p - x
+                    s, t = tables.rise - q + (sign + 1) // 2, tables.fall - p - (1 - sign) // 2
+                    c_re, c_im = (x_re[0, 1], x_im[0, 1]) if sign < 0 else (x_re[1, 0], x_im[1, 0])
+                    _add(rows, here, there, to_re, to_im, r, r, re, im, sign, roots, s, t, c_re, c_im, f_re, f_im)
+    for k in range(2 * count if is_far else 0, 2 * count + links.made[0]):
+        if k < 2 * count:
+            r, i, b, a, w0 = k // 2, k % 2, 2, 1, links.way[k // 2, k % 2]
+            s = links.near[r, 2 + i]
+            if s < 0:
+                continue
+            t0, t1, w1 = near_places(tables, rows.entry[1, r], rows.entry[2, r], i)
+            w1 *= w0
+        else:
+            j = k - 2 * count
+            r, s, b, a = links.lower[j], links.upper[j], links.b[j], links.a[j]
+            t0, t1, w0, w1 = links.t0[j], links.t1[j], links.w0[j], links.w1[j]
+        for shift in range(2 if a == 1 else 1):
+            t, w, c = (t1, w1, 0) if shift == 1 else (t0, w0, a)
+            w_re, w_im = f_re * w, f_im * w
+            if rows.low[r] < rows.high[r]:
+                c_re, c_im = x_re[c, b], x_im[c, b]
+                _add(
+                    rows,
+                    here,
+                    there,
+                    to_re,
+                    to_im,
+                    s,
+                    r,
+                    re,
+                    im,
+                    -shift,
+                    roots,
+                    ones,
+                    t - shift,
+                    c_re,
+                    c_im,
+                    w_re,
+                    w_im,
+                )
+            if rows.low[s] < rows.high[s]:
+                c_re, c_im = x_re[b, c], x_im[b, c]
+                _add(rows, here, there, to_re, to_im, r, s, re, im, shift, roots, ones, t, c_re, c_im, w_re, w_im)
+
+
+@njit(**OPTIONS)
+def _add_diagonal(rows, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there):
+    """Write what the diagonal of H_eff makes of ``here`` into all of ``there``, (R, 2)."""
+    scales, shifts, half_shifts = spread(scale), spread(shift), spread(half_shift)
+    for r in range(rows.extent[ROWS]):
+        base, fact = rows.base[r], rows.fact[r]
+        for x in range(there[r, 0], there[r, 1], LANES):
+            cell = cell_of(base, here[r, 0], here[r, 1], x)
+            u, v = load(re, cell, LANES), load(im, cell, LANES)
+            energy = scales * (load_row(tables.facts, ENERGY, fact + x, LANES) - shifts)
+            damping = scales * (load_row(tables.facts, HALF_RATE, fact + x, LANES) - half_shifts)
+            store(to_re, base + x, LANES, fused(energy, v, -(damping * u)))
+            store(to_im, base + x, LANES, -fused(energy, u, damping * v))
 
 
 @njit(inline="always", **OPTIONS)
-def _beside(rows, s):
+def _beside(rows, here, s):
     """Where cells for x = 0 and the first and one past the last x of a row are; nowhere of no row."""
-    return (rows.base[s], rows.left[s], rows.right[s]) if s >= 0 else (0, 0, 0)
+    return (rows.base[s], here[s, 0], here[s, 1]) if s >= 0 else (0, 0, 0)
 
 
 @njit(inline="always", **OPTIONS)
 def _cell(row, x):
     """As cell_of, of what _beside has found."""
-    return row[0] + x if row[1] <= x and x < row[2] else 0
+    return cell_of(row[0], row[1], row[2], x)
 
 
 @njit(**OPTIONS)
-def _gather(rows, links, tables, scale, shift, half_shift, re, im, to_re, to_im):
+def _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there):
     """As _add_diagonal, together with add_hops between the levels 0, 1 and 2 of a real H; the squared norm."""
     roots, h, near, way = tables.roots, tables.h_re, links.near, links.way
     up, down, scales = spread(scale * h[0, 1]), spread(scale * h[1, 0]), spread(scale)
     shifts, half_shifts, zero = spread(shift), spread(half_shift), spread(0.0)
     square_re = square_im = zero
     for r in range(rows.extent[ROWS]):
-        p, q, base, left, right = rows.entry[1, r], rows.entry[2, r], rows.base[r], rows.left[r], rows.right[r]
-        a, b = right, right
-        if rows.first[r] < rows.last[r]:
-            a, b = rows.first[r] // LANES * LANES, (rows.last[r] + LANES - 1) // LANES * LANES
-        clear(to_re, to_im, base + left, base + a)
-        clear(to_re, to_im, base + b, base + right)
+        p, q, base, a, b = rows.entry[1, r], rows.entry[2, r], rows.base[r], there[r, 0], there[r, 1]
         if a >= b:
             continue
-        s0, s1, s2, s3 = near[0, r], near[1, r], near[2, r], near[3, r]
-        row, row0, row1 = (base, left, right), _beside(rows, s0), _beside(rows, s1)
-        row2, row3 = _beside(rows, s2), _beside(rows, s3)
-        w0, w1 = scale * way[0, max(s0, 0)], scale * way[1, max(s1, 0)]
-        w2, w3 = scale * way[0, r], scale * way[1, r]
+        s0, s1, s2, s3 = near[r, 0], near[r, 1], near[r, 2], near[r, 3]
+        row, row0, row1 = _beside(rows, here, r), _beside(rows, here, s0), _beside(rows, here, s1)
+        row2, row3 = _beside(rows, here, s2), _beside(rows, here, s3)
+        w0, w1 = scale * way[max(s0, 0), 0], scale * way[max(s1, 0), 1]
+        w2, w3 = scale * way[r, 0], scale * way[r, 1]
         a0, b0, c1, d1 = spread(w0 * h[0, 2]), spread(w0 * h[1, 2]), spread(w1 * h[1, 2]), spread(-w1 * h[0, 2])
         c2, d2, a3, b3 = spread(w2 * h[2, 0]), spread(w2 * h[2, 1]), spread(w3 * h[2, 1]), spread(-w3 * h[2, 0])
         # the roots of x - q and p + 1 - x; those of x - q + 1 and p - x are one place farther
@@ -190,8 +211,8 @@ def _gather(rows, links, tables, scale, shift, half_shift, re, im, to_re, to_im)
         u_last, v_last = load(re, cell, LANES), load(im, cell, LANES)
         u0_last, v0_last = load(re, cell0, LANES), load(im, cell0, LANES)
         u1_last, v1_last = load(re, cell1, LANES), load(im, cell1, LANES)
-        cell2, cell3 = _cell(row2, a), _cell(row3, a)
-        u, v = load(re, base + a, LANES), load(im, base + a, LANES)
+        cell, cell2, cell3 = _cell(row, a), _cell(row2, a), _cell(row3, a)
+        u, v = load(re, cell, LANES), load(im, cell, LANES)
         u2, v2, u3, v3 = load(re, cell2, LANES), load(im, cell2, LANES), load(re, cell3, LANES), load(im, cell3, LANES)
         for x in range(a, b, LANES):
             cell, cell0, cell1 = _cell(row, x + LANES), _cell(row0, x), _cell(row1, x)
@@ -242,28 +263,21 @@ def apply_rows(rows_re, rows_im, order, unit, h_eff, shift, half_shift, least):
     """
     rows, links, tables = h_eff.rows, h_eff.links, h_eff.tables
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
+    here, there = rows.spans[order], rows.spans[order + 1]
     for r in range(rows.extent[ROWS]):
-        a, b = rows.first[r], rows.last[r]
-        if order == 0:
-            a, b = rows.start[r, 0], rows.start[r, 1]
-        narrow(rows, r, re, im, a, b, least)
+        narrow(rows, r, re, im, here[r, 0], here[r, 1], least)
         rows.first[r] = rows.last[r] = 0
-        if rows.low[r] < rows.high[r] and rows.spread[r] == 0:
-            spread_row(rows, links, tables, r)
+    spread_rows(rows, links, tables)
     scale, h_re, h_im = unit * (1.0 / (order + 1.0)), tables.h_re, tables.h_im
     is_real = h_im[0, 1] == 0.0 and h_im[0, 2] == 0.0 and h_im[1, 2] == 0.0
-    beyond = np.int64(3 if is_real else 1)
-    if is_real:
-        _widen_near(rows, links)
-    if not is_real or tables.levels > 3:
-        widen_hops(rows, links, h_re, h_im, beyond)
+    widen_hops(rows, links, h_re, h_im)
     make_room(rows, rows_re, rows_im, order)
-    end, norm2 = rows.extent[CELLS], 0.0
+    norm2 = 0.0
     if is_real:
-        norm2 = _gather(rows, links, tables, scale, shift, half_shift, re, im, to_re, to_im)
+        norm2 = _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there)
     else:
-        _add_diagonal(rows, tables, scale, shift, half_shift, re, im, to_re, to_im)
+        _add_diagonal(rows, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there)
     if not is_real or tables.levels > 3:
-        add_hops(rows, links, tables, h_re, h_im, 0.0, -scale, re, im, to_re, to_im, beyond)
-        norm2 = weight_of_cells(to_re, to_im, FIRST, end)
-    return norm2, end
+        add_hops(rows, links, tables, h_re, h_im, 0.0, -scale, re, im, here, to_re, to_im, there, is_real)
+        norm2 = weight_of_spans(rows, order + 1, to_re, to_im)
+    return norm2, rows.extent[CELLS]

@@ -8,6 +8,9 @@ nothing.
 A row has cells for the x where there is something, in whole vectors that begin at multiples of eight: what rows have at
 the same x stands in the same place of a vector. Roots of negative numbers are tabulated as zeros. So whatever leads out
 of a row is zero by itself, and no vector is incomplete.
+
+Each row of the Taylor series has its own ``spans`` of the cells, each within that of the row before. Beside them cells
+have any numbers and are not read.
 """
 
 from __future__ import annotations
@@ -109,9 +112,11 @@ class Rows(NamedTuple):
         The same at a step's beginning.
     fact : (R,)
         Column of the tables over occupation numbers of x = 0.
+    spans : (K, R, 2)
+        x from where to where there is something, in whole vectors, of each of K planes or Taylor vectors.
     start, low, high, first, last : (R, 2), (R,), ...
-        x from where to where the state of a step's beginning may not be zero; what of a Taylor vector is large enough
-        to be carried on; and what comes of it.
+        The first of ``spans`` at a step's beginning; what of a Taylor vector is large enough to be carried on; and what
+        comes of it.
     spread : (R,)
         1 where the rows are there that operators lead to from this one.
     re, im : (A, cells)
@@ -130,6 +135,7 @@ class Rows(NamedTuple):
     right: Integers
     settled: Integers
     fact: Integers
+    spans: Integers
     start: Integers
     low: Integers
     high: Integers
@@ -155,17 +161,23 @@ def drop_rows(rows, kept, cells):
 
 
 @njit(**OPTIONS)
+def place_of(found, keys, key):
+    """The place in ``found`` of the row with a key, or where it would be."""
+    at = key if key < found.size else key % found.size
+    while found[at] > 0 and keys[found[at] - 1] != key:
+        at = at + 1 if at + 1 < found.size else 0
+    return at
+
+
+@njit(**OPTIONS)
 def add_row(rows, tables, entry, column):
     """The number of the row with the entries in a column of ``entry``, made where it is not there, without cells."""
     d, key = tables.levels, 0
     for k in range(1, d * (d - 1) // 2):
         key = key * tables.radix + entry[k, column]
-    at = key if key < rows.found.size else key % rows.found.size
-    while rows.found[at] > 0:
-        r = rows.found[at] - 1
-        if rows.key[r] == key:
-            return np.int64(r)
-        at = at + 1 if at + 1 < rows.found.size else 0
+    at = place_of(rows.found, rows.key, key)
+    if rows.found[at] > 0:
+        return np.int64(rows.found[at] - 1)
     r = rows.extent[ROWS]
     rows.extent[ROWS] = r + 1
     rows.found[at] = r + 1
@@ -183,6 +195,8 @@ def add_row(rows, tables, entry, column):
     rows.fact[r] = tables.start[rows.missing, at]
     rows.base[r] = rows.left[r] = rows.right[r] = 0
     rows.low[r] = rows.high[r] = rows.first[r] = rows.last[r] = rows.start[r, 0] = rows.start[r, 1] = 0
+    for k in range(rows.spans.shape[0]):
+        rows.spans[k, r, 0] = rows.spans[k, r, 1] = 0
     rows.spread[r] = 0
     return r
 
@@ -231,40 +245,51 @@ def restored(rows, rows_re, rows_im):
         if rows.base[r] != base:
             copy_cells(re, im, rows.base[r] + left, right - left, re, im, base + left)
             rows.base[r], rows.left[r], rows.right[r] = base, left, right
+        rows.spans[0, r, 0], rows.spans[0, r, 1] = rows.start[r, 0], rows.start[r, 1]
         rows.spread[r] = 0
     drop_rows(rows, rows.extent[KEPT_ROWS], rows.extent[KEPT_CELLS])
 
 
 @njit(**OPTIONS)
 def make_room(rows, rows_re, rows_im, order):
-    """See that all rows have cells for first..last, with zeros in rows up to ``order`` where they had none.
+    """See that all rows have cells for first..last, which are their span in the row of the series behind ``order``.
 
-    A row whose cells do not suffice gets others, for all of its patterns, and leaves zeros behind.
+    A row whose cells do not suffice gets others, for all of its patterns. Where spans up to ``order`` do not have all
+    of the next one, they get it, with zeros.
     """
+    spans = rows.spans
     for r in range(rows.extent[ROWS]):
         a, b, left, right = rows.first[r], rows.last[r], rows.left[r], rows.right[r]
-        if a >= b or (left <= a and b <= right):
+        if a >= b:
+            spans[order + 1, r, 0] = spans[order + 1, r, 1] = 0
             continue
-        q, p, base = rows.entry[2, r], rows.entry[1, r], rows.base[r]
-        if left < right:
-            place(rows, r, q, p + 1)
-        else:
-            place(rows, r, max(a - MARGIN, q), min(b + MARGIN, p + 1))
-        cell, end = rows.base[r] + rows.left[r], rows.base[r] + rows.right[r]
-        for k in range(order + 1):
-            clear(rows_re[k], rows_im[k], cell, end)
-        if left < right:
-            for k in range(order + 1):
-                re, im = rows_re[k], rows_im[k]
-                copy_cells(re, im, base + left, right - left, re, im, rows.base[r] + left)
-            for k in range(rows_re.shape[0]):
-                clear(rows_re[k], rows_im[k], base + left, base + right)
+        if a < left or right < b:
+            q, p, base = rows.entry[2, r], rows.entry[1, r], rows.base[r]
+            if left < right:
+                place(rows, r, q, p + 1)
+            else:
+                place(rows, r, max(a - MARGIN, q), min(b + MARGIN, p + 1))
+            if left < right:
+                for k in range(order + 1):
+                    re, im = rows_re[k], rows_im[k]
+                    copy_cells(re, im, base + left, right - left, re, im, rows.base[r] + left)
+        a, b = a // LANES * LANES, (b + LANES - 1) // LANES * LANES
+        spans[order + 1, r, 0], spans[order + 1, r, 1] = a, b
+        k = order
+        while k >= 0 and (a < spans[k, r, 0] or spans[k, r, 1] < b):
+            re, im, base, low, high = rows_re[k], rows_im[k], rows.base[r], spans[k, r, 0], spans[k, r, 1]
+            if low >= high:
+                low = high = b
+            clear(re, im, base + a, base + low)
+            clear(re, im, base + high, base + b)
+            spans[k, r, 0], spans[k, r, 1] = min(a, low), max(b, high)
+            k -= 1
 
 
 @njit(inline="always", **OPTIONS)
-def cell_of(rows, r, x):
-    """Where the vector at x of a row is, or the vector of zeros."""
-    return rows.base[r] + x if rows.left[r] <= x and x < rows.right[r] else 0
+def cell_of(base, a, b, x):
+    """Where the vector at x of a row is that has a..b, or the vector of zeros."""
+    return base + x if a <= x and x < b else 0
 
 
 @njit(**OPTIONS)
@@ -293,9 +318,9 @@ def narrow(rows, r, re, im, a, b, least):
 
 @njit(**OPTIONS)
 def narrow_all(rows, re, im, least):
-    """The same of all cells of all rows."""
+    """The same of the first of all spans of all rows."""
     for r in range(rows.extent[ROWS]):
-        narrow(rows, r, re, im, rows.left[r], rows.right[r], least)
+        narrow(rows, r, re, im, rows.spans[0, r, 0], rows.spans[0, r, 1], least)
 
 
 @njit(**OPTIONS)
@@ -305,4 +330,16 @@ def weight_of_cells(re, im, a, b):
     for p in range(a, b, LANES):
         u, v = load(re, p, LANES), load(im, p, LANES)
         square_re, square_im = fused(u, u, square_re), fused(v, v, square_im)
+    return total(square_re + square_im)
+
+
+@njit(**OPTIONS)
+def weight_of_spans(rows, k, re, im):
+    """Squared norm of what there is in a span of all rows."""
+    square_re = square_im = spread(0.0)
+    for r in range(rows.extent[ROWS]):
+        base = rows.base[r]
+        for x in range(rows.spans[k, r, 0], rows.spans[k, r, 1], LANES):
+            u, v = load(re, base + x, LANES), load(im, base + x, LANES)
+            square_re, square_im = fused(u, u, square_re), fused(v, v, square_im)
     return total(square_re + square_im)

@@ -10,7 +10,7 @@ from numba import njit
 from .common import OPTIONS
 from .lattice import copy_into
 from .pattern_jump import perform_pattern_jump, weigh
-from .pattern_links import forget_rows, keep_rows, spread_row
+from .pattern_links import forget_rows, keep_rows, spread_rows
 from .pattern_products import add_hops, widen_hops
 from .pattern_rows import (
     CELLS,
@@ -89,8 +89,6 @@ def settle(h_eff, work, room, tail, reach):
         a, b = low // LANES * LANES, (high + LANES - 1) // LANES * LANES
         rows.settled[0, r], rows.settled[1, r], rows.settled[2, r] = base, left, right
         rows.start[r, 0], rows.start[r, 1] = a, b
-        clear(re, im, base + left, base + a)
-        clear(re, im, base + b, base + right)
         for x in range(a, b, LANES):
             u, v = load(after.re[0], after.base[s] + x, LANES), load(after.im[0], after.base[s] + x, LANES)
             store(re, base + x, LANES, u)
@@ -99,9 +97,10 @@ def settle(h_eff, work, room, tail, reach):
     rows.extent[KEPT_ROWS], rows.extent[KEPT_CELLS] = rows.extent[ROWS], rows.extent[CELLS]
     keep_rows(rows, h_eff.links, work.taylor_re, work.taylor_im)
     factor = spread(1.0 / np.sqrt(total(squares)))
-    for p in range(FIRST, rows.extent[CELLS], LANES):
-        store(re, p, LANES, load(re, p, LANES) * factor)
-        store(im, p, LANES, load(im, p, LANES) * factor)
+    for r in range(rows.extent[ROWS]):
+        for p in range(rows.base[r] + rows.start[r, 0], rows.base[r] + rows.start[r, 1], LANES):
+            store(re, p, LANES, load(re, p, LANES) * factor)
+            store(im, p, LANES, load(im, p, LANES) * factor)
     return True
 
 
@@ -115,6 +114,7 @@ def _copied(rows, tables, re, im, made):
             s = add_row(made, tables, rows.entry, r)
             place(made, s, rows.low[r], rows.high[r])
             a, b = made.left[s], made.right[s]
+            made.spans[0, s, 0], made.spans[0, s, 1] = a, b
             copy_cells(re, im, rows.base[r] + a, b - a, made.re[0], made.im[0], made.base[s] + a)
 
 
@@ -148,17 +148,18 @@ def landed(h_eff, room, sector):
 def _lay_out(rows, room, re, im):
     """Give all rows cells of ``room.vectors`` for first..last and write low..high of a state there; one past the last.
 
-    Where their cells were before is kept in ``room.layout``.
+    Where their cells were before is kept in ``room.layout``, where they are now is in ``room.here``.
     """
-    layout, psi_re, psi_im = room.layout, room.vectors[0], room.vectors_im[0]
+    layout, here, psi_re, psi_im = room.layout, room.here, room.vectors[0], room.vectors_im[0]
     rows.extent[CELLS] = FIRST
     for r in range(rows.extent[ROWS]):
         base = rows.base[r]
         layout[0, r], layout[1, r], layout[2, r] = base, rows.left[r], rows.right[r]
-        rows.base[r] = rows.left[r] = rows.right[r] = 0
+        rows.base[r] = rows.left[r] = rows.right[r] = here[r, 0] = here[r, 1] = 0
         if rows.first[r] >= rows.last[r]:
             continue
         place(rows, r, rows.first[r], rows.last[r])
+        here[r, 0], here[r, 1] = rows.left[r], rows.right[r]
         a, b = rows.low[r] // LANES * LANES, (rows.high[r] + LANES - 1) // LANES * LANES
         if a >= b:
             a = b = rows.right[r]
@@ -177,7 +178,8 @@ def _fill_vectors(rows, links, tables, room, end):
         x_re, x_im = tables.operators_re[v - 1], tables.operators_im[v - 1]
         to_re, to_im = room.vectors[v], room.vectors_im[v]
         clear(to_re, to_im, FIRST, end)
-        add_hops(rows, links, tables, x_re, x_im, 1.0, 0.0, psi_re, psi_im, to_re, to_im, np.int64(1))
+        here = room.here
+        add_hops(rows, links, tables, x_re, x_im, 1.0, 0.0, psi_re, psi_im, here, to_re, to_im, here, False)
         is_hollow = True
         for a in range(d):
             is_hollow &= x_re[a, a] == 0.0
@@ -210,9 +212,9 @@ def _gram(h_eff, room, re, im, norm2, tolerance, made):
         if rows.low[r] < rows.high[r] and rows.spread[r] == 0:
             room.spread[here] = r
             here += 1
-            spread_row(rows, links, tables, r)
+    spread_rows(rows, links, tables)
     for v in range(V):
-        widen_hops(rows, links, tables.operators_re[v], tables.operators_im[v], np.int64(1))
+        widen_hops(rows, links, tables.operators_re[v], tables.operators_im[v])
     end = _lay_out(rows, room, re, im)
     _fill_vectors(rows, links, tables, room, end)
     made[:, :] = 0.0
@@ -250,6 +252,7 @@ def take_state(rows, tables, entry, re, im):
         if low < high:
             r = add_row(rows, tables, entry, n)
             place(rows, r, low, high)
+            rows.spans[0, r, 0], rows.spans[0, r, 1] = rows.left[r], rows.right[r]
             clear(rows.re[0], rows.im[0], rows.base[r] + rows.left[r], rows.base[r] + rows.right[r])
             for x in range(low, high):
                 rows.re[0, rows.base[r] + x], rows.im[0, rows.base[r] + x] = re[n + x - q], im[n + x - q]

@@ -14,7 +14,7 @@ def shifted(rows, n, k, q):
     return rows[n * (n - 1) // 2 + k, q] - k
 
 
-@njit(inline="always", **OPTIONS)
+@njit(**OPTIONS)
 def _gaps(rows, n, i, q):
     """|Π_{k≠i} (l_{k,n} - l_{i,n})|."""
     product, own = 1.0, shifted(rows, n, i, q)
@@ -33,7 +33,7 @@ def ends(rows, n, i, q):
     return np.sqrt(abs(product) / _gaps(rows, n, i, q))
 
 
-@njit(inline="always", **OPTIONS)
+@njit(**OPTIONS)
 def goes_on(rows, n, i, j, q):
     """The factor of a row of a path that goes on to entry j of the row below."""
     product, own, below = 1.0 / _gaps(rows, n, i, q), shifted(rows, n, i, q), shifted(rows, n - 1, j, q)

@@ -15,6 +15,7 @@ from .lattice_rows import apply_lattice, change_unit_of_rows, overlap_of_rows
 from .pattern_links import PatternHeff, keep_rows
 from .pattern_products import apply_rows
 from .pattern_rows import FIRST, KEPT_CELLS
+from .pattern_sums import overlap_of_patterns
 from .polynomial_bands import (
     CUT,
     TWO_J,
@@ -417,12 +418,14 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             if order == 0 and not norm2 < LARGE**4 and unit > most * TINY:
                 unit /= LARGE  # the square of the row has overflowed, or nearly so
                 continue
-            if not banded and not of_bands and not of_lattice:
+            if not banded and not of_bands and not of_lattice and not of_rows:
                 clear_beside(rows_re[order + 1], rows_im[order + 1], wide_lo, wide_hi, 2 * PAD)
             norms[order + 1] = np.sqrt(norm2)
             if order == 0:
                 if of_lattice:
                     real, imag = overlap_of_rows(rows_re, rows_im, order + 1, lo, work.shape[1], work.windows)
+                elif of_rows:
+                    real, imag = overlap_of_patterns(rows_re, rows_im, work.extent, work.base, work.spans, order + 1)
                 else:
                     real, imag = overlap(rows_re, rows_im, order + 1, lo, hi)
                 energy, rate = shift - imag / unit, max(rate_shift - 2.0 * real / unit, 0.0)
@@ -484,6 +487,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             if order == 2:
                 if of_lattice:
                     real, imag = overlap_of_rows(rows_re, rows_im, order, lo, work.shape[1], work.windows)
+                elif of_rows:
+                    real, imag = overlap_of_patterns(rows_re, rows_im, work.extent, work.base, work.spans, order)
                 else:
                     real, imag = overlap(rows_re, rows_im, order, lo, hi)
                 curvature = 2.0 * real + norms[1] ** 2 - 0.5 * ((rate_shift - rate) * unit) ** 2

@@ -9,6 +9,7 @@ from numba.extending import overload
 from .common import OPTIONS, Step
 from .lattice import RowsWork
 from .lattice_rows import sum_rows
+from .pattern_sums import PatternWork, sum_patterns
 from .propagate import sum_at
 from .series import expand
 
@@ -43,14 +44,23 @@ def _sum_of_rows(work, order, lo, hi, x):
     return sum_rows(work.taylor_re, work.taylor_im, work.windows, work.shape, order, x, work.out_re, work.out_im)
 
 
+def _sum_of_patterns(work, order, lo, hi, x):
+    return sum_patterns(
+        work.taylor_re, work.taylor_im, work.extent, work.base, work.spans, order, x, work.out_re, work.out_im
+    )
+
+
+_SUMS = {RowsWork: _sum_of_rows, PatternWork: _sum_of_patterns}
+
+
 def summed(work, order, lo, hi, x):
     """As sum_at, of whatever the state is written in."""
-    return (_sum_of_rows if isinstance(work, RowsWork) else _sum_of)(work, order, lo, hi, x)
+    return _SUMS.get(type(work), _sum_of)(work, order, lo, hi, x)
 
 
 @overload(summed, jit_options=OPTIONS, inline="always")
 def _choose_sum(work, order, lo, hi, x):
-    return _sum_of_rows if work.instance_class is RowsWork else _sum_of
+    return _SUMS.get(work.instance_class, _sum_of)
 
 
 @njit(inline="always", **OPTIONS)

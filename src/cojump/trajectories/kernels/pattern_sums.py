@@ -1,0 +1,70 @@
+"""The Taylor series of a state that is rows of patterns, summed span by span."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from numba import njit
+
+from .common import OPTIONS
+from .pattern_rows import ROWS, Floats, Integers
+from .vectors import LANES, fused, load, load_row, spread, store, total
+
+
+class PatternWork(NamedTuple):
+    """As :class:`cojump.trajectories.kernels.common.Work`, of rows of patterns.
+
+    Attributes
+    ----------
+    taylor_re, taylor_im, out_re, out_im, new_re, new_im, norms
+        As there. The first vector of each row of the series is zero.
+    extent, base, spans
+        Those of the rows.
+    """
+
+    taylor_re: Floats
+    taylor_im: Floats
+    out_re: Floats
+    out_im: Floats
+    new_re: Floats
+    new_im: Floats
+    norms: Floats
+    extent: Integers
+    base: Integers
+    spans: Integers
+
+
+@njit(**OPTIONS)
+def sum_patterns(taylor_re, taylor_im, extent, rows_base, spans, order, x, out_re, out_im):
+    """Write Σ_{k≤order} x^k row k, the state x units of time after the start, into ``out`` in the first span; |ψ|²."""
+    factor, square_re, square_im = spread(x), spread(0.0), spread(0.0)
+    for r in range(extent[ROWS]):
+        base, top = rows_base[r], order
+        for q in range(spans[0, r, 0], spans[0, r, 1], LANES):
+            p = base + q
+            while top > 0 and not (spans[top, r, 0] <= q and q < spans[top, r, 1]):
+                top -= 1
+            while top < order and spans[top + 1, r, 0] <= q and q < spans[top + 1, r, 1]:
+                top += 1
+            a, b = load_row(taylor_re, top, p, LANES), load_row(taylor_im, top, p, LANES)
+            for k in range(top - 1, -1, -1):
+                a = fused(a, factor, load_row(taylor_re, k, p, LANES))
+                b = fused(b, factor, load_row(taylor_im, k, p, LANES))
+            store(out_re, p, LANES, a)
+            store(out_im, p, LANES, b)
+            square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+    return total(square_re + square_im)
+
+
+@njit(**OPTIONS)
+def overlap_of_patterns(taylor_re, taylor_im, extent, rows_base, spans, order):
+    """<row 0|row order> as real and imaginary part."""
+    u_re, u_im, v_re, v_im = taylor_re[0], taylor_im[0], taylor_re[order], taylor_im[order]
+    ac = bd = ad = bc = spread(0.0)
+    for r in range(extent[ROWS]):
+        base = rows_base[r]
+        for q in range(spans[order, r, 0], spans[order, r, 1], LANES):
+            p = base + q
+            a, b, c, d = load(u_re, p, LANES), load(u_im, p, LANES), load(v_re, p, LANES), load(v_im, p, LANES)
+            ac, bd, ad, bc = fused(a, c, ac), fused(b, d, bd), fused(a, d, ad), fused(b, c, bc)
+    return total(ac + bd), total(ad - bc)
