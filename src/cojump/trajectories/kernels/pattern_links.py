@@ -142,8 +142,24 @@ def set_diagram(trial, diagram):
 
 
 @njit(**OPTIONS)
+def _weight_of_three(entry, r, path, stop):
+    """path_weight for paths that begin in the row of three entries, with one root and one division."""
+    c, i = path[3], path[2]
+    k, l, m = entry[3, r] + 0.0, entry[4, r] - 1.0, entry[5, r] - 2.0
+    own, one, other = (k, l, m) if c == 0 else (l, k, m) if c == 1 else (m, k, l)
+    p, q, gaps = entry[1, r] + 0.0, entry[2, r] - 1.0, (one - own) * (other - own)
+    if stop == 3:
+        return np.sqrt(abs((p - own - 1.0) * (q - own - 1.0) / gaps))
+    goes, stays = (p, q) if i == 0 else (q, p)
+    product = (stays - own - 1.0) * (one - goes) * (other - goes) / ((stays - goes - 1.0) * gaps * (p - q))
+    return np.sqrt(abs(product)) if c <= i else -np.sqrt(abs(product))
+
+
+@njit(**OPTIONS)
 def path_weight(entry, r, path, stop, top):
     """The factor that a path gives an element of C_λ^μ, for the patterns of μ in a row; see Patterns.additions."""
+    if top == 3:
+        return _weight_of_three(entry, r, path, stop)
     weight = 1.0
     for n in range(top, stop, -1):
         weight *= goes_on(entry, n, path[n], path[n - 1], r)

@@ -169,7 +169,7 @@ def place_of(found, keys, key):
     return at
 
 
-@njit(**OPTIONS)
+@njit(**OPTIONS, forceinline=True)
 def add_row(rows, tables, entry, column):
     """The number of the row with the entries in a column of ``entry``, made where it is not there, without cells."""
     d, key = tables.levels, 0
