@@ -205,5 +205,15 @@ def _links(d: int, R: int) -> Links:
 
 def _work(cells: int, rows: Rows) -> PatternWork:
     """Arrays of the series for so many amplitudes."""
-    planes = [aligned(*shape) for shape in ((MAX_ORDER + 1, cells), (cells,), (cells,)) for _ in range(2)]
-    return PatternWork(*planes, norms=np.zeros(MAX_ORDER + 1), extent=rows.extent, base=rows.base, spans=rows.spans)
+    return PatternWork(
+        taylor_re=aligned(MAX_ORDER + 1, cells),
+        taylor_im=aligned(MAX_ORDER + 1, cells),
+        out_re=aligned(cells),
+        out_im=aligned(cells),
+        new_re=aligned(cells),
+        new_im=aligned(cells),
+        norms=np.zeros(MAX_ORDER + 1),
+        extent=rows.extent,
+        base=rows.base,
+        spans=rows.spans,
+    )
