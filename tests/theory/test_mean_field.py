@@ -1,5 +1,7 @@
 """The mean-field flow against small independent equations of motion, and as the limit of many particles."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
@@ -8,11 +10,12 @@ from scipy.linalg import expm
 import cojump as cj
 from cojump.errors import ArgumentError
 from cojump.theory.mean_field import Flow
+from cojump.theory.packed_flow import PackedFlow, is_packed
 from cojump.tools.checks import check_times
 from tests import twins
 from tests.oracle import Oracle, product_state
 from tests.support.pauli import LOWER, PAULI, X, Z
-from tests.support.random_models import everything, random_density, random_hermitian
+from tests.support.random_models import everything, random_density, random_hermitian, random_matrix
 
 TIMES = np.array([0.0, 0.4, 1.3, 3.0, 6.0])
 THETA, PHI = 1.1, 0.4
@@ -185,6 +188,38 @@ def test_flow_of_everything_at_once(seed):
             expected = heisenberg(model, r, block.name, v)
             assert abs(expected.imag) < 1e-11 * (1 + abs(expected))
             assert np.trace(v @ rate).real == pytest.approx(expected.real, rel=1e-11, abs=1e-11)
+
+
+def gated(rng):
+    """A collective jump with a rate of an average of two blocks, and a local one with a rate of two averages."""
+    x = {b: random_hermitian(rng) for b in "ab"}
+    diagonal = [{"a": np.diag(rng.normal(size=2))} for _ in range(2)]
+    jumps = [
+        cj.CollectiveJump({b: random_matrix(rng) for b in "ab"}, 0.8, amplitude=np.cos, argument=x),
+        cj.LocalJump(random_matrix(rng), "b", rate=lambda s, t: np.exp(s) + t**2, argument=diagonal),
+    ]
+    return cj.Model([cj.Block("a", 3), cj.Block("b", 5)], [], jumps)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("build", [everything, gated, lambda rng: everything(rng, (4, 2), (2, 2))])
+def test_the_flow_as_one_matrix_is_the_flow(build, seed):
+    """Its slow twin multiplies the matrices of each term; with one particle more it is another flow."""
+    rng = np.random.default_rng(seed)
+    model = build(rng)
+    first, *others = model.blocks
+    other = replace(model, blocks=[replace(first, size=first.size + 1), *others])
+    assert is_packed(model)
+    r = [random_density(rng, b.levels).astype(complex) for b in model.blocks]
+    y = np.concatenate([one.ravel() for one in r]).view(float)
+    expected = np.concatenate([change.ravel() for change in Flow(model)(r)]).view(float)
+    np.testing.assert_allclose(PackedFlow(model)(y), expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+    assert np.abs(PackedFlow(other)(y) - expected).max() > 1e-6
+
+
+def test_flows_of_modes_and_of_many_levels_go_term_by_term():
+    assert not is_packed(cj.systems.dicke(50, 1.0, 1.0, 1.0, 1.0))
+    assert not is_packed(cj.Model([cj.Block("site", 1, 40)], [], [cj.LocalJump(np.diag(np.ones(39), 1), "site")]))
 
 
 def test_solution_obeys_its_flow_and_stays_a_state():

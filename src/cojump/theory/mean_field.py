@@ -32,6 +32,7 @@ from ..tools.summaries import counted, facts, few, more, span
 from ..tools.types import Array
 from .driven_flow import integrate_driven
 from .exact_moments import Photons, photons_of
+from .packed_flow import PackedFlow, is_packed
 from .rate_derivatives import PotentialSlopes
 from .two_time import TwoTime, check_span, check_taus
 
@@ -400,6 +401,8 @@ def _solve(model: Model, state: State, checked: Array) -> Solution:
         return [z[place].reshape(shape) for place, shape in places], z[ends[-1] :]
 
     def derivative_of(model: Model) -> Callable[[Array], Array]:
+        if is_packed(model):
+            return PackedFlow(model)
         flow = Flow(model)
 
         def derivative(y: Array) -> Array:
