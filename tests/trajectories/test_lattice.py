@@ -313,6 +313,14 @@ CASES = {
     "hopfield, others alone": (hopfield(3, 20, merge=True), lambda m: cj.corrupted(m, 0, 0.8)),
     "all terms": (random_lattice(np.random.default_rng(4), (4, 3)), lambda m: cj.tilted(m, 0.7, 0.2)),
     "three blocks": (random_lattice(np.random.default_rng(5), (3, 2, 4)), lambda m: cj.tilted(m, 0.7, 0.2)),
+    "three blocks, one of one place": (  # the first and the second axis go one row far
+        cj.Model(
+            [cj.Block("a", 3), cj.Block("b", 2), cj.Block("c", 50)],
+            [cj.OneBody(0.9 * X, name) for name in "abc"] + [cj.TwoBody(Z, Z, 0.5, ("a", name)) for name in "bc"],
+            [cj.LocalJump(LOWER, "a"), cj.LocalJump(LOWER, "c", rate=lambda x: 0.2 + 0 * x, argument={"c": Z})],
+        ),
+        lambda m: cj.dicke(m, {"a": (1.5, 1.5), "b": (0, 0), "c": (25, 0)}),
+    ),
     "one block": (random_lattice(np.random.default_rng(6), (9,)), lambda m: cj.tilted(m, 0.7, 0.2)),
     "no drive": (
         cj.Model(

@@ -170,13 +170,16 @@ def _add_pairs(to_re, to_im, re, im, p, first, n, scale, hop_re, one, one_far, t
 
 @njit(inline="always", **OPTIONS)
 def _plain_hops(hops, count, far, none):
-    """The hops that go ``far`` and back, or ``none`` for one that there is not; and whether there are no others."""
+    """The hops that go ``far`` and back, or ``none`` for one that there is not; and whether there are no others.
+
+    Two may go equally far: an axis of a single place has the stride of the next one.
+    """
     up = down = none
     alone = True
     for h in range(count):
-        if hops[FAR, h] == far:
+        if hops[FAR, h] == far and up == none:
             up = h
-        elif hops[FAR, h] == -far:
+        elif hops[FAR, h] == -far and down == none:
             down = h
         else:
             alone = False
