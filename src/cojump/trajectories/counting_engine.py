@@ -25,6 +25,7 @@ from .product_sectors import Box
 from .pure_state import PureState
 from .state_factor import Factor
 from .unravelling import leap
+from .work_space import aligned
 
 _SEGMENT = 4096
 """Jumps between two returns to Python."""
@@ -49,6 +50,7 @@ class CountingEngine(ProductEngine):
     _h_eff: Any
     _room: Any
     _work: Any
+    _shown: Any = None
     sector_numbers: int
     _advance: Callable[..., int] | None = None
 
@@ -68,6 +70,7 @@ class CountingEngine(ProductEngine):
             arguments = (
                 self._h_eff,
                 self._work,
+                self._shown_too(),
                 self._room,
                 now,
                 generator,
@@ -145,6 +148,14 @@ class CountingEngine(ProductEngine):
         """How many vectors an output time has the inner products of: the state, and what operators make of it."""
         return len(self._room.vectors)
 
+    def _shown_too(self) -> Any:
+        """``_work`` with other arrays for states at output times, so that the one at a jump is not summed again."""
+        work = self._work
+        if self._shown is None or self._shown.taylor_re is not work.taylor_re:
+            size = len(work.out_re)
+            self._shown = work._replace(out_re=aligned(size), out_im=aligned(size))
+        return self._shown
+
     @abstractmethod
     def _labels(self, numbers: list[int]) -> Labels:
         """The sector that the kernel gives these numbers."""
@@ -181,7 +192,7 @@ class CountingEngine(ProductEngine):
 
     def _pure_state(self) -> PureState:
         """The state at the output time measured last."""
-        labels, window, state = self._seen(self._work.out_re, self._work.out_im)
+        labels, window, state = self._seen(self._shown.out_re, self._shown.out_im)
         blocks = tuple(range(len(labels)))
         return PureState((Factor(blocks, labels, window, state / np.linalg.norm(state), self.state.frames),))
 

@@ -61,7 +61,7 @@ COUNTING_NOW = np.dtype(
 """Where a trajectory stands between two steps, behind PROGRESS.
 
 ``reach``: hops for which a box has room on each side of a state; ``pending``: 1 where the state in ``room`` is still to
-be made ready for a step; ``shown``: 1 where ``out`` is the state at the last output time, to be looked at; ``jumping``:
+be made ready for a step; ``shown``: 1 where the state at the last output time is to be looked at; ``jumping``:
 1 where the state in ``out``, of squared norm ``norm2``, is to jump, with ``u`` for the choice.
 """
 
@@ -122,7 +122,7 @@ measured, jumped = map(_by_kind, ("measured", "jumped"))
 
 
 @njit(**OPTIONS)
-def _measure_until(h_eff, work, room, now, step_order, lo, hi, unit, until, tolerance, gathered, effort):
+def _measure_until(h_eff, shown, room, now, step_order, lo, hi, unit, until, tolerance, gathered, effort):
     """Averages at the output times up to ``until`` from the series that starts now; effort left.
 
     Ends early when there is no effort left, but not before the first of them, and behind a snapshot.
@@ -130,9 +130,9 @@ def _measure_until(h_eff, work, room, now, step_order, lo, hi, unit, until, tole
     done, before, times = now.done, now.done, gathered.times
     while done < times.size and times[done] <= until and (effort > 0 or done == before):
         x = (times[done] - now.t) / unit
-        norm2 = summed(work, step_order, lo, hi, x)
+        norm2 = summed(shown, step_order, lo, hi, x)
         effort -= measured(
-            h_eff, work, room, step_order, norm2, tolerance, gathered.grams[done], gathered.sectors[done]
+            h_eff, shown, room, step_order, norm2, tolerance, gathered.grams[done], gathered.sectors[done]
         )
         copy_into(gathered.counts[done + 1], gathered.counts[done])
         done += 1
@@ -144,7 +144,7 @@ def _measure_until(h_eff, work, room, now, step_order, lo, hi, unit, until, tole
 
 
 @njit(**OPTIONS)
-def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, budget, effort, record):
+def advance_counting(h_eff, work, shown, room, now, generator, gathered, tolerance, budget, effort, record):
     """Run a trajectory on, until it ends, has made ``budget`` jumps or ``effort``, or its jump record is full.
 
     Where it pauses has no influence on what it does.
@@ -153,7 +153,8 @@ def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, bud
     ----------
     h_eff : LatticeHeff, SparseHeff, PatternHeff or PolynomialHeff
         The normalised state is row 0 of the Taylor rows.
-    work : Work
+    work, shown : Work
+        The same arrays, but for those of ``out``: in ``shown`` this is the state at an output time.
     room : Room, SparseRoom, PatternRoom or PolynomialRoom
     now : record of COUNTING_NOW
     gathered : Grams
@@ -177,7 +178,7 @@ def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, bud
         first = first_cell(h_eff)
         end = first + cells(h_eff)
         effort = _measure_until(
-            h_eff, work, room, now, np.int64(0), first, end, 1.0, now.t, tolerance, gathered, effort
+            h_eff, shown, room, now, np.int64(0), first, end, 1.0, now.t, tolerance, gathered, effort
         )
     while now.done < T and now.shown == 0:
         if now.jumping == 0:
@@ -209,14 +210,12 @@ def advance_counting(h_eff, work, room, now, generator, gathered, tolerance, bud
                 return NO_CONVERGENCE
             until = times[T - 1] if step.found == 0 and step.horizon >= most else now.t + step.time
             effort = _measure_until(
-                h_eff, work, room, now, step.order, step.lo, step.hi, step.unit, until, tolerance, gathered, effort
+                h_eff, shown, room, now, step.order, step.lo, step.hi, step.unit, until, tolerance, gathered, effort
             )
             if now.done == T:
                 return FINISHED
             if now.shown or times[now.done] <= until:  # row 0 is still the state that the step began with
                 return PAUSED
-            if now.done > done:
-                summed(work, step.order, step.lo, step.hi, step.summed)
             now.t += step.time
             now.taylor_steps = max(now.taylor_steps - 1, 0)
             now.energy, now.rate, now.norm2 = step.energy, step.rate, step.norm2
