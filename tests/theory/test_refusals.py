@@ -254,7 +254,7 @@ def test_what_only_looks_like_a_result(model, exact):
         for call in (longtime.averages, lambda s: longtime.kept_series(s, "spins.z")):
             with pytest.raises(cj.ArgumentError, match="`source` must be a result that keeps series, or a trajectory"):
                 call(wrong)
-    with pytest.raises(cj.ArgumentError, match="`source` must have series of 3 times and 1 averages"):
+    with pytest.raises(cj.ArgumentError, match="`source` must have series of 3 times and 1 average,"):
         longtime.averages(_Looks(trajectories=np.zeros((2, 3)), times=np.arange(3.0), labels=("a",)))
     for wrong, rule in (
         (_Looks(labels=5, mean=3, times="x"), "have the averages of the model"),
