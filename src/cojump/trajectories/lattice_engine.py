@@ -20,7 +20,7 @@ from .kernels.lattice import EDGE, LatticeHeff, RowsWork, set_strides
 from .kernels.lattice_box import FIRST, all_runs
 from .kernels.lattice_trajectory import Room
 from .kernels.vectors import LANES
-from .lattice_tables import aligned, elements_of, empty_box, lattice_of
+from .lattice_tables import aligned, elements_of, empty_box, lattice_of, rows_within
 from .product_moves import Ket
 from .product_sectors import Box
 
@@ -66,6 +66,7 @@ class LatticeEngine(CountingEngine):
             norms=np.zeros(MAX_ORDER + 1),
             windows=np.zeros((MAX_ORDER + 1, 4), dtype=np.int64),
             kept=np.zeros((MAX_ORDER + 1, 4), dtype=np.int64),
+            made=np.zeros((MAX_ORDER + 1, rows_within(cells)), dtype=np.uint8),
             shape=np.zeros(2, dtype=np.int64),
         )
         self._room = Room(

@@ -171,6 +171,9 @@ class RowsWork(NamedTuple):
         whole vectors of LANES and end there, or with the row. Each window lies within the one before.
     kept : (MAX_ORDER + 1, 4)
         The same of what is not negligible there.
+    made : (MAX_ORDER + 1, R)
+        For each row: ABSENT where a Taylor vector has any numbers, QUIET where it is negligible, or LOUD. A row that is
+        there is there in all vectors before. Of the state itself, which has all rows, only where a series was made.
     shape : (2,)
         Number of rows and their length.
     """
@@ -182,6 +185,7 @@ class RowsWork(NamedTuple):
     norms: Floats
     windows: Integers
     kept: Integers
+    made: NDArray[np.uint8]
     shape: Integers
 
 
@@ -198,6 +202,9 @@ by the box."""
 
 FIRST_ROW, LAST_ROW, FIRST_COLUMN, LAST_COLUMN = range(4)
 """Slots of a window."""
+
+ABSENT, QUIET, LOUD = range(3)
+"""What a row of a Taylor vector is."""
 
 FAR, REAL_FIRST, COMPLEX = range(3)
 """Rows of ``Elements.hops`` and ``Elements.outers``."""

@@ -10,6 +10,7 @@ from numba import njit
 
 from .common import OPTIONS
 from .lattice import (
+    ABSENT,
     AXIS,
     EDGE,
     FAR,
@@ -19,7 +20,9 @@ from .lattice import (
     LAST_COLUMN,
     LAST_ROW,
     LENGTH,
+    LOUD,
     OUTER,
+    QUIET,
     REACH,
     REAL_FIRST,
     REAL_HOPS,
@@ -50,7 +53,7 @@ def blank(re, im, start, stop):
 
 
 @njit(**OPTIONS)
-def _widen(windows, order, rows_re, rows_im, lo, length):
+def _widen(windows, made, order, rows_re, rows_im, lo, length):
     """Let the windows up to ``order`` have what that of order + 1 has, with zeros there."""
     wanted = windows[order + 1]
     for k in range(order + 1):
@@ -64,6 +67,7 @@ def _widen(windows, order, rows_re, rows_im, lo, length):
                 blank(re, im, start + own[LAST_COLUMN], start + last)
             else:
                 blank(re, im, start + first, start + last)
+                made[k, row] = QUIET
         own[FIRST_ROW], own[LAST_ROW], own[FIRST_COLUMN], own[LAST_COLUMN] = low, high, first, last
 
 
@@ -82,6 +86,55 @@ def _blank_around(own, window, re, im, lo, count, length, widest, reach):
     if last > own[LAST_COLUMN]:
         for row in range(max(low, own[FIRST_ROW]), min(high, own[LAST_ROW])):
             blank(re, im, lo + row * length + own[LAST_COLUMN], lo + row * length + last)
+
+
+@njit(**OPTIONS)
+def _weigh_row(re, im, p, n):
+    """|.|² of n cells from p on."""
+    square_re, square_im = spread(0.0), spread(0.0)
+    for q in range(p, p + n, LANES):
+        a, b = load(re, q, p + n - q), load(im, q, p + n - q)
+        square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+    return total(square_re + square_im)
+
+
+@njit(**OPTIONS)
+def _find_loud(re, im, lo, length, window, made, least):
+    """Say which rows of a state have more than ``least`` weight."""
+    made[:] = ABSENT
+    first, n = window[FIRST_COLUMN], window[LAST_COLUMN] - window[FIRST_COLUMN]
+    for row in range(window[FIRST_ROW], window[LAST_ROW]):
+        made[row] = QUIET if _weigh_row(re, im, lo + row * length + first, n) <= least else LOUD  # NaN is loud
+
+
+@njit(inline="always", **OPTIONS)
+def _is_heard(way, row, by_rows, outers, opens, made, length):
+    """Whether a hop leads to a row from one in the box, and not a negligible one if rows are told apart ``by_rows``."""
+    return opens[way, row] > 0 and (not by_rows or made[row - outers[FAR, way] // length] == LOUD)
+
+
+@njit(inline="always", **OPTIONS)
+def _is_reached(row, n_outer, outers, opens, made, length):
+    """Whether a row, or one from which a hop leads to it, is not negligible."""
+    if made[row] == LOUD:
+        return True
+    for h in range(n_outer):  # noqa: SIM110 - numba has no any() of this
+        if _is_heard(h, row, True, outers, opens, made, length):
+            return True
+    return False
+
+
+@njit(**OPTIONS)
+def _make_quiet(windows, made, order, row, rows_re, rows_im, start, first, last):
+    """Let a row be there in Taylor vectors up to ``order``, with zeros; the next one reads it from first to last."""
+    for k in range(order, -1, -1):
+        if made[k, row] != ABSENT:
+            break
+        begin, end = windows[k, FIRST_COLUMN], windows[k, LAST_COLUMN]
+        if k == order:
+            begin, end = min(begin, first), max(end, last)
+        blank(rows_re[k], rows_im[k], start + begin, start + end)
+        made[k, row] = QUIET
 
 
 @njit(inline="always", **OPTIONS)
@@ -268,23 +321,15 @@ def moves_any(pair):
 
 
 @njit(**OPTIONS)
-def _weigh_columns(re, im, lo, length, low, high, q, last, columns):
-    """Write |.|² of up to eight columns from q on, summed over rows."""
+def _weigh_columns(re, im, lo, length, low, high, q, last, made, columns):
+    """Write |.|² of up to eight columns from q on, summed over rows that are there."""
     square, n = spread(0.0), last - q
     for row in range(low, high):
+        if made[row] == ABSENT:
+            continue
         a, b = load(re, lo + row * length + q, n), load(im, lo + row * length + q, n)
         square = fused(a, a, fused(b, b, square))
     store(columns, q, n, square)
-
-
-@njit(**OPTIONS)
-def _weigh_row(re, im, p, n):
-    """|.|² of n cells from p on, whole vectors."""
-    square_re, square_im = spread(0.0), spread(0.0)
-    for q in range(p, p + n, LANES):
-        a, b = load(re, q, LANES), load(im, q, LANES)
-        square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
-    return total(square_re + square_im)
 
 
 @njit(inline="always", **OPTIONS)
@@ -295,12 +340,14 @@ def _ends(axis, two_J, lo, n, sizes):
 
 
 @njit(**OPTIONS)
-def _weight_at_ends(axis, two_J, lo, lengths, strides, sizes, bands, re, im, start, length, window):
+def _weight_at_ends(axis, two_J, lo, lengths, strides, sizes, bands, re, im, start, length, window, made):
     """Weight that may leave the box, but not the sector, along one axis within rows."""
     weight, n, stride, band = 0.0, lengths[axis], strides[axis], min(bands[axis], lengths[axis])
     below, above = _ends(axis, two_J, lo, lengths, sizes)
     if below or above:
         for row in range(window[FIRST_ROW], window[LAST_ROW]):
+            if made[row] == ABSENT:
+                continue
             here = start + row * length
             for q in range(window[FIRST_COLUMN] // (n * stride) * (n * stride), window[LAST_COLUMN], n * stride):
                 for k in range(2 * band):
@@ -313,7 +360,7 @@ def _weight_at_ends(axis, two_J, lo, lengths, strides, sizes, bands, re, im, sta
 
 
 @njit(**OPTIONS)
-def _keep(re, im, lo, length, window, kept, weights, columns, by_columns, cut, below, above):
+def _keep(re, im, lo, length, window, kept, weights, made, columns, by_columns, cut, below, above):
     """Write what is left of a window where ``cut`` may be left out of it, a fourth at each side.
 
     What the rows weigh is known, or what the columns do if ``by_columns``; the others are weighed as far as they are
@@ -340,7 +387,7 @@ def _keep(re, im, lo, length, window, kept, weights, columns, by_columns, cut, b
     while last - first > 1:
         if first == ready:
             if not by_columns:
-                _weigh_columns(re, im, lo, length, low, high, first, last, columns)
+                _weigh_columns(re, im, lo, length, low, high, first, last, made, columns)
             ready += LANES
         if not gone + columns[first] <= share:
             break
@@ -353,7 +400,7 @@ def _keep(re, im, lo, length, window, kept, weights, columns, by_columns, cut, b
         if last == ready:
             ready = (last - 1) // LANES * LANES
             if not by_columns:
-                _weigh_columns(re, im, lo, length, low, high, ready, last, columns)
+                _weigh_columns(re, im, lo, length, low, high, ready, last, made, columns)
         if not gone + columns[last - 1] <= share:
             break
         gone += columns[last - 1]
@@ -365,10 +412,11 @@ def _keep(re, im, lo, length, window, kept, weights, columns, by_columns, cut, b
 
 
 @njit(**OPTIONS)
-def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, shift, half_shift, cut):
+def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made, shift, half_shift, cut):
     """Taylor row order + 1: -i unit (H_eff - shift + i half_shift) row / (order + 1). Returns its squared norm.
 
     It has the window that hops lead to from what is kept of the one before; of it is kept all but a weight of ``cut``.
+    Rows in it to which hops lead only from rows that are negligible in each way are left out: ``made``.
     Where more than that is at the edge of the box, and may have to leave it next, TOUCHED is set.
     """
     lattice, box, elements, place = h_eff.lattice, h_eff.box, h_eff.elements, h_eff.place
@@ -404,37 +452,55 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, shift
         or window[FIRST_COLUMN] < own[FIRST_COLUMN]
         or window[LAST_COLUMN] > own[LAST_COLUMN]
     ):
-        _widen(windows, order, rows_re, rows_im, lo, length)
+        _widen(windows, made, order, rows_re, rows_im, lo, length)
+    now, then, low, high = made[order], made[order + 1], window[FIRST_ROW], window[LAST_ROW]
+    then[:count] = ABSENT
     norms2 = at_edges = 0.0
     if by_columns:
+        then[low:high] = LOUD
         norms2 = _apply_neighbours(
             to_re, to_im, re, im, lo, length, own, window, hop[0], hop[1], right, left, elements.diagonal[0],
             elements.diagonal[1], outer[0, base], outer[1, base], outer[0, up], outer[0, down], shift, half_shift,
             scale, columns,
         )  # fmt: skip
-        for row in range(window[FIRST_ROW], window[LAST_ROW]):
+        for row in range(low, high):
             if opens[base, row] > 0:
                 at_edges += _weigh_row(
                     to_re, to_im, lo + row * length + window[FIRST_COLUMN], window[LAST_COLUMN] - window[FIRST_COLUMN]
                 )
     else:
-        _blank_around(own, window, re, im, lo, count, length, widest, reach)
+        least, by_rows = 0.25 * cut / (high - low), is_plain and real_outer > 0
+        if not by_rows:
+            _blank_around(own, window, re, im, lo, count, length, widest, reach)
+        elif order == 0:
+            _find_loud(re, im, lo, length, own, now[:count], least)
         first, last = window[FIRST_COLUMN], window[LAST_COLUMN]
         n = last - first
         hop_re, hop_im, more_re, more_im = hop[0], hop[1], elements.diagonal[0], elements.diagonal[1]
         one = hops[REAL_FIRST, 0] if real_hops > 0 else none
         two = hops[REAL_FIRST, 1] if real_hops > 1 else none
         one_far, two_far = hops[FAR, one] if real_hops > 0 else 0, hops[FAR, two] if real_hops > 1 else 0
+        begin, end = max(first - widest, 0), min(last + widest, length)  # of what is read of a row
         one_up = outers[REAL_FIRST, 0] if real_outer > 0 else base
         two_up = outers[REAL_FIRST, 1] if real_outer > 1 else base
-        for row in range(window[FIRST_ROW], window[LAST_ROW]):
+        for row in range(low, high):
+            if by_rows:
+                if not _is_reached(row, n_outer, outers, opens, now, length):
+                    weights[row] = 0.0
+                    continue
+                start = lo + row * length
+                if now[row] == ABSENT:
+                    _make_quiet(windows, made, order, row, rows_re, rows_im, start, begin, end)
+                elif begin < own[FIRST_COLUMN] or end > own[LAST_COLUMN]:
+                    blank(re, im, start + begin, start + own[FIRST_COLUMN])
+                    blank(re, im, start + own[LAST_COLUMN], start + end)
             cell = row * length + first
             p, h = lo + cell, 2
             f_far = g_far = 0
             f = g = 0.0
-            if one_up < base and opens[one_up, row] > 0:
+            if one_up < base and _is_heard(one_up, row, by_rows, outers, opens, now, length):
                 f, f_far = outer[0, one_up, row], outers[FAR, one_up]
-            if two_up < base and opens[two_up, row] > 0:
+            if two_up < base and _is_heard(two_up, row, by_rows, outers, opens, now, length):
                 g, g_far = outer[0, two_up, row], outers[FAR, two_up]
             norm2 = _start_row(
                 to_re, to_im, re, im, p, first, cell, n, hop_re, hop_im, level, more_re, more_im,
@@ -451,10 +517,14 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, shift
                 if h + 1 < real_hops:
                     fourth = hops[REAL_FIRST, h + 1]
                     fourth_far = hops[FAR, fourth]
-                if h < real_outer and opens[outers[REAL_FIRST, h], row] > 0:
-                    f, f_far = outer[0, outers[REAL_FIRST, h], row], outers[FAR, outers[REAL_FIRST, h]]
-                if h + 1 < real_outer and opens[outers[REAL_FIRST, h + 1], row] > 0:
-                    g, g_far = outer[0, outers[REAL_FIRST, h + 1], row], outers[FAR, outers[REAL_FIRST, h + 1]]
+                if h < real_outer:
+                    way = outers[REAL_FIRST, h]
+                    if _is_heard(way, row, by_rows, outers, opens, now, length):
+                        f, f_far = outer[0, way, row], outers[FAR, way]
+                if h + 1 < real_outer:
+                    way = outers[REAL_FIRST, h + 1]
+                    if _is_heard(way, row, by_rows, outers, opens, now, length):
+                        g, g_far = outer[0, way, row], outers[FAR, way]
                 norm2 = _add_pairs(
                     to_re, to_im, re, im, p, first, n, scale, hop_re, third, third_far, fourth, fourth_far,
                     f, f_far, g, g_far,
@@ -484,21 +554,22 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, shift
                 norm2 = norm_squared(to_re, to_im, p, p + n)
             norms2 += norm2
             weights[row] = norm2
+            then[row] = QUIET if norm2 <= least else LOUD
             if opens[base, row] > 0:
                 at_edges += norm2
     few = few_below = few_above = 0
     if axis == box.n.size - 1:  # columns are places on one axis
-        low, high = _ends(axis, box.two_J, box.lo, box.n, lattice.sizes)
+        below, above = _ends(axis, box.two_J, box.lo, box.n, lattice.sizes)
         few = min(lattice.band[axis], length)
-        few_below, few_above = few if low else 0, few if high else 0
+        few_below, few_above = few if below else 0, few if above else 0
     at_edges += _keep(
-        to_re, to_im, lo, length, window, kept[order + 1], weights, columns, by_columns, cut, few_below, few_above
+        to_re, to_im, lo, length, window, kept[order + 1], weights, then, columns, by_columns, cut, few_below, few_above
     )
     if axis < box.n.size - 1:
         for b in range(axis, box.n.size):
             at_edges += _weight_at_ends(
                 b, box.two_J, box.lo, box.n, box.stride, lattice.sizes, lattice.band, to_re, to_im, lo, length,
-                kept[order + 1],
+                kept[order + 1], then,
             )  # fmt: skip
     if at_edges > cut:
         slots[TOUCHED] = 1
@@ -558,7 +629,7 @@ def _add_mixed(to_re, to_im, re, im, p, n, cell, scale, size, strides, mixed, ra
 
 
 @njit(**OPTIONS)
-def change_unit_of_rows(rows_re, rows_im, norms, order, lo, length, windows, factor):
+def change_unit_of_rows(rows_re, rows_im, norms, order, lo, length, windows, made, factor):
     """Write the rows up to ``order`` in a unit of time ``factor`` times the old one, a power of two."""
     scale = 1.0
     for k in range(1, order + 1):
@@ -566,6 +637,8 @@ def change_unit_of_rows(rows_re, rows_im, norms, order, lo, length, windows, fac
         norms[k] *= scale
         re, im, scales = rows_re[k], rows_im[k], spread(scale)
         for row in range(windows[k, FIRST_ROW], windows[k, LAST_ROW]):
+            if made[k, row] == ABSENT:
+                continue
             start = lo + row * length
             for p in range(start + windows[k, FIRST_COLUMN], start + windows[k, LAST_COLUMN], LANES):
                 n = start + windows[k, LAST_COLUMN] - p
@@ -574,10 +647,12 @@ def change_unit_of_rows(rows_re, rows_im, norms, order, lo, length, windows, fac
 
 
 @njit(**OPTIONS)
-def overlap_of_rows(rows_re, rows_im, order, lo, length, windows):
+def overlap_of_rows(rows_re, rows_im, order, lo, length, windows, made):
     """<row 0|row order> as real and imaginary part."""
     ac = bd = ad = bc = spread(0.0)
     for row in range(windows[order, FIRST_ROW], windows[order, LAST_ROW]):
+        if made[order, row] == ABSENT:
+            continue
         first, last = lo + row * length + windows[order, FIRST_COLUMN], lo + row * length + windows[order, LAST_COLUMN]
         for p in range(first, last, LANES):
             n = last - p
@@ -600,13 +675,13 @@ def _sum_cells(taylor_re, taylor_im, order, p, n, factor, out_re, out_im):
 
 
 @njit(**OPTIONS)
-def sum_rows(taylor_re, taylor_im, windows, shape, order, x, out_re, out_im):
+def sum_rows(taylor_re, taylor_im, windows, made, shape, order, x, out_re, out_im):
     """The state at x units of time after the start of the step, in ``out`` in its window; returns |ψ|²."""
     factor, square_re, square_im = spread(x), spread(0.0), spread(0.0)
     last = windows[0, LAST_COLUMN]
     for row in range(windows[0, FIRST_ROW], windows[0, LAST_ROW]):
         start, highest = EDGE + row * shape[1], order
-        while not windows[highest, FIRST_ROW] <= row < windows[highest, LAST_ROW]:
+        while highest > 0 and made[highest, row] == ABSENT:
             highest -= 1
         for q in range(windows[0, FIRST_COLUMN], last, LANES):
             top = highest

@@ -239,6 +239,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     h_eff,
                     work.windows,
                     work.kept,
+                    work.made,
                     shift,
                     half_shift,
                     (BESIDE_ROWS * tolerance / power) ** 2,
@@ -423,7 +424,9 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             norms[order + 1] = np.sqrt(norm2)
             if order == 0:
                 if of_lattice:
-                    real, imag = overlap_of_rows(rows_re, rows_im, order + 1, lo, work.shape[1], work.windows)
+                    real, imag = overlap_of_rows(
+                        rows_re, rows_im, order + 1, lo, work.shape[1], work.windows, work.made
+                    )
                 elif of_rows:
                     real, imag = overlap_of_patterns(rows_re, rows_im, work.extent, work.base, work.spans, order + 1)
                 else:
@@ -442,7 +445,15 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                 if norms[1] < LARGE and (unit > NEAR * wanted or unit * NEAR < wanted):
                     if of_lattice:
                         change_unit_of_rows(
-                            rows_re, rows_im, norms, order + 1, lo, work.shape[1], work.windows, wanted / unit
+                            rows_re,
+                            rows_im,
+                            norms,
+                            order + 1,
+                            lo,
+                            work.shape[1],
+                            work.windows,
+                            work.made,
+                            wanted / unit,
                         )
                     else:
                         _change_unit(rows_re, rows_im, norms, order + 1, wide_lo, wide_hi, wanted / unit)
@@ -478,7 +489,9 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                 _, exponent = math.frexp(norms[order])
                 factor = math.ldexp(1.0, -int(exponent // order + 1))
                 if of_lattice:
-                    change_unit_of_rows(rows_re, rows_im, norms, order, lo, work.shape[1], work.windows, factor)
+                    change_unit_of_rows(
+                        rows_re, rows_im, norms, order, lo, work.shape[1], work.windows, work.made, factor
+                    )
                 else:
                     _change_unit(rows_re, rows_im, norms, order, wide_lo, wide_hi, factor)
                 unit *= factor
@@ -486,7 +499,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                 power = ratio ** (order - 1)
             if order == 2:
                 if of_lattice:
-                    real, imag = overlap_of_rows(rows_re, rows_im, order, lo, work.shape[1], work.windows)
+                    real, imag = overlap_of_rows(rows_re, rows_im, order, lo, work.shape[1], work.windows, work.made)
                 elif of_rows:
                     real, imag = overlap_of_patterns(rows_re, rows_im, work.extent, work.base, work.spans, order)
                 else:

@@ -41,7 +41,9 @@ def _sum_of(work, order, lo, hi, x):
 
 
 def _sum_of_rows(work, order, lo, hi, x):
-    return sum_rows(work.taylor_re, work.taylor_im, work.windows, work.shape, order, x, work.out_re, work.out_im)
+    return sum_rows(
+        work.taylor_re, work.taylor_im, work.windows, work.made, work.shape, order, x, work.out_re, work.out_im
+    )
 
 
 def _sum_of_patterns(work, order, lo, hi, x):
