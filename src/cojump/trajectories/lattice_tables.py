@@ -156,7 +156,7 @@ def elements_of(lattice: Lattice, cells: int) -> Elements:
         hops=np.zeros((3, hops), dtype=np.int64),
         hop=aligned(2, hops + 2, row),
         cross=np.zeros((2, 3 * P, row)),
-        outers=np.zeros((3, hops), dtype=np.int64),
+        outers=np.zeros((4, hops), dtype=np.int64),
         outer=np.zeros((2, hops + 2, rows)),
         opens=np.zeros((hops + 2, rows), dtype=np.int64),
         diagonal=aligned(2, cells),

@@ -118,8 +118,8 @@ class Elements(NamedTuple):
         Their elements, zeros, and the diagonal of what acts on one axis within a row.
     cross : (2, 3 P, length)
         The second factors of products whose first one moves whole rows, three for each: s = -1, 0, 1.
-    outers : (3, G)
-        As ``hops``, between rows.
+    outers : (4, G)
+        As ``hops``, between rows; and how many rows a hop goes.
     outer : (2, G + 2, R)
         Their elements, zeros, and the diagonal of what acts on one axis outside of a row.
     opens : (G + 2, R)
@@ -206,8 +206,8 @@ FIRST_ROW, LAST_ROW, FIRST_COLUMN, LAST_COLUMN = range(4)
 ABSENT, QUIET, LOUD = range(3)
 """What a row of a Taylor vector is."""
 
-FAR, REAL_FIRST, COMPLEX = range(3)
-"""Rows of ``Elements.hops`` and ``Elements.outers``."""
+FAR, REAL_FIRST, COMPLEX, ROWS = range(4)
+"""Rows of ``Elements.hops`` and ``Elements.outers``; the last one of the latter alone."""
 
 
 @njit(**OPTIONS)

@@ -19,6 +19,7 @@ from .lattice import (
     REAL_FIRST,
     REAL_HOPS,
     REAL_OUTER,
+    ROWS,
     UP,
     WIDEST,
     band_element,
@@ -236,7 +237,8 @@ def _fill_between(
         next_place(place, n, axis)
     row[OUTER], row[REAL_OUTER], row[REACH] = found, _number(outers, found), 0
     for g in range(found):
-        row[REACH] = max(row[REACH], abs(outers[FAR, g]) // row[LENGTH])
+        outers[ROWS, g] = outers[FAR, g] // row[LENGTH]
+        row[REACH] = max(row[REACH], abs(outers[ROWS, g]))
 
 
 @njit(**OPTIONS)

@@ -27,6 +27,7 @@ from .lattice import (
     REAL_FIRST,
     REAL_HOPS,
     REAL_OUTER,
+    ROWS,
     TOUCHED,
     WIDEST,
     moves,
@@ -108,18 +109,18 @@ def _find_loud(re, im, lo, length, window, made, least):
 
 
 @njit(inline="always", **OPTIONS)
-def _is_heard(way, row, by_rows, outers, opens, made, length):
+def _is_heard(way, row, by_rows, outers, opens, made):
     """Whether a hop leads to a row from one in the box, and not a negligible one if rows are told apart ``by_rows``."""
-    return opens[way, row] > 0 and (not by_rows or made[row - outers[FAR, way] // length] == LOUD)
+    return opens[way, row] > 0 and (not by_rows or made[row - outers[ROWS, way]] == LOUD)
 
 
 @njit(inline="always", **OPTIONS)
-def _is_reached(row, n_outer, outers, opens, made, length):
+def _is_reached(row, n_outer, outers, opens, made):
     """Whether a row, or one from which a hop leads to it, is not negligible."""
     if made[row] == LOUD:
         return True
     for h in range(n_outer):  # noqa: SIM110 - numba has no any() of this
-        if _is_heard(h, row, True, outers, opens, made, length):
+        if _is_heard(h, row, True, outers, opens, made):
             return True
     return False
 
@@ -485,7 +486,7 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made,
         two_up = outers[REAL_FIRST, 1] if real_outer > 1 else base
         for row in range(low, high):
             if by_rows:
-                if not _is_reached(row, n_outer, outers, opens, now, length):
+                if not _is_reached(row, n_outer, outers, opens, now):
                     weights[row] = 0.0
                     continue
                 start = lo + row * length
@@ -498,9 +499,9 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made,
             p, h = lo + cell, 2
             f_far = g_far = 0
             f = g = 0.0
-            if one_up < base and _is_heard(one_up, row, by_rows, outers, opens, now, length):
+            if one_up < base and _is_heard(one_up, row, by_rows, outers, opens, now):
                 f, f_far = outer[0, one_up, row], outers[FAR, one_up]
-            if two_up < base and _is_heard(two_up, row, by_rows, outers, opens, now, length):
+            if two_up < base and _is_heard(two_up, row, by_rows, outers, opens, now):
                 g, g_far = outer[0, two_up, row], outers[FAR, two_up]
             norm2 = _start_row(
                 to_re, to_im, re, im, p, first, cell, n, hop_re, hop_im, level, more_re, more_im,
@@ -519,11 +520,11 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made,
                     fourth_far = hops[FAR, fourth]
                 if h < real_outer:
                     way = outers[REAL_FIRST, h]
-                    if _is_heard(way, row, by_rows, outers, opens, now, length):
+                    if _is_heard(way, row, by_rows, outers, opens, now):
                         f, f_far = outer[0, way, row], outers[FAR, way]
                 if h + 1 < real_outer:
                     way = outers[REAL_FIRST, h + 1]
-                    if _is_heard(way, row, by_rows, outers, opens, now, length):
+                    if _is_heard(way, row, by_rows, outers, opens, now):
                         g, g_far = outer[0, way, row], outers[FAR, way]
                 norm2 = _add_pairs(
                     to_re, to_im, re, im, p, first, n, scale, hop_re, third, third_far, fourth, fourth_far,
