@@ -6,7 +6,7 @@ from collections import deque
 from itertools import count
 from types import SimpleNamespace
 
-from cojump.parallel.task_server import _DONE, _ORDER, _REQUEST, _RESULT, _TASK, TaskServer
+from cojump.parallel.task_server import _DONE, _ORDER, _RESULT, _TASK, TaskServer
 
 
 class Post:
@@ -50,23 +50,23 @@ def served(n_tasks):
         server.poll()
         return post.sent
 
+    server._begin()
     return server, arrive, results
 
 
 def test_a_rank_has_its_next_task_early_as_long_as_there_are_enough():
-    _, arrive, _ = served(5)
-    assert arrive((1, _REQUEST, None)) == [(1, _TASK, 0)]
-    assert arrive((1, _REQUEST, None)) == [(1, _TASK, 1)]
+    server, arrive, results = served(9)
+    assert server._comm.sent == [(1, _TASK, 0), (2, _TASK, 1), (1, _TASK, 2), (2, _TASK, 3)]
+    assert arrive((2, _RESULT, (1, "b"))) == [(2, _TASK, 4)]
+    assert arrive((1, _RESULT, (0, "a"))) == [(1, _TASK, 5)]
+    assert results == [(2, 1, "b"), (1, 0, "a")]
 
 
 def test_one_of_the_last_tasks_waits_for_a_rank_that_has_none():
     server, arrive, results = served(4)
-    assert arrive((1, _REQUEST, None), (2, _REQUEST, None)) == [(1, _TASK, 0), (2, _TASK, 1)]
-    assert arrive((1, _REQUEST, None)) == []
-    assert arrive((2, _REQUEST, None)) == []
+    assert server._comm.sent == [(1, _TASK, 0), (2, _TASK, 1)]
     assert arrive((2, _RESULT, (1, "b"))) == [(2, _TASK, 2)]
     assert server._take() == 3
-    assert arrive((2, _REQUEST, None)) == []
     assert arrive((1, _RESULT, (0, "a"))) == [(1, _TASK, None)]
     assert arrive((2, _RESULT, (2, "c"))) == [(2, _TASK, None)]
     assert results == [(2, 1, "b"), (1, 0, "a"), (2, 2, "c")]
@@ -74,9 +74,15 @@ def test_one_of_the_last_tasks_waits_for_a_rank_that_has_none():
     assert not server._working
 
 
+def test_a_rank_hears_once_that_there_is_nothing_more():
+    server, arrive, _ = served(1)
+    assert server._comm.sent == [(1, _TASK, 0), (2, _TASK, None)]
+    assert arrive((2, _DONE, None)) == []
+    assert arrive((1, _RESULT, (0, "a"))) == [(1, _TASK, None)]
+
+
 def test_a_rank_that_is_kept_waiting_hears_that_the_work_is_to_stop():
-    server, arrive, _ = served(3)
-    arrive((1, _REQUEST, None), (1, _REQUEST, None))
+    server, _, _ = served(3)
     server._halt()
     server._serve()
     assert (1, "halt", None) in server._comm.sent
@@ -86,14 +92,17 @@ def test_a_rank_that_is_kept_waiting_hears_that_the_work_is_to_stop():
 
 
 def test_every_rank_has_its_first_task_before_the_first_rank_begins_its_own():
-    server, _, results = served(4)
-    given = []
+    post, results, given = Post(), [], []
+    tasks = iter(range(4))
+    server = TaskServer(
+        post, SimpleNamespace(), lambda: next(tasks, None), lambda _: 0, lambda *r: results.append(r), lambda: False
+    )
 
     def work(task, poll):
-        given.append((task, list(server._comm.sent)))
+        given.append((task, list(post.sent)))
         return "own"
 
-    server._comm.come.extend([(1, _RESULT, (1, "a")), (1, _DONE, None), (2, _RESULT, (2, "b")), (2, _DONE, None)])
+    post.come.extend([(1, _DONE, None), (2, _DONE, None)])
     server.run(work)
     assert given[0] == (0, [(1, _TASK, 1), (2, _TASK, 2)])
-    assert sorted(results) == [(0, 0, "own"), (0, 3, "own"), (1, 1, "a"), (2, 2, "b")]
+    assert results == [(0, 0, "own"), (0, 3, "own")]

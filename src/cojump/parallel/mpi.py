@@ -1,8 +1,8 @@
 """The only importer of mpi4py: ranks that share a list of tasks.
 
 Rank 0 hands out tasks, folds results and computes like the others: it looks for messages between two pieces of its
-own work. Every other rank asks for its next task before it starts the one in hand, so it does not wait for rank 0 as
-long as there are tasks enough. A rank that is told to stop (a signal may reach one rank only) tells rank 0, and rank 0
+own work. Every other rank has its next task before it starts the one in hand, so it does not wait for rank 0 as long as
+there are tasks enough. A rank that is told to stop (a signal may reach one rank only) tells rank 0, and rank 0
 tells all the others. No rank ever blocks inside MPI: signals are heard, and a rank that waits leaves its core to one
 that works.
 """

@@ -9,13 +9,16 @@ from typing import Any
 
 from ..errors import Interrupted
 
-_REQUEST, _RESULT, _STOP, _DONE = 11, 12, 13, 14
-"""From a rank to rank 0: it wants a task; a result; it was told to stop; it has left."""
+_RESULT, _STOP, _DONE = 12, 13, 14
+"""From a rank to rank 0: a result, for which it wants another task; it was told to stop; it has left."""
 
 _ORDER = 20
 """From rank 0: one of the words below, and what goes with it."""
 
 _TASK, _HALT, _GOODBYE = "task", "halt", "goodbye"
+
+_AT_ONCE = 2
+"""Tasks that a rank has: the one it runs and the next one."""
 
 _SPINS, _FIRST_NAP, _LONGEST_NAP = 20, 1e-4, 5e-3
 """How often a rank that waits looks before it sleeps, and for how long (s) it then sleeps between two looks."""
@@ -77,7 +80,6 @@ class TaskWorker:
         comm = self._comm
         task, pending = self._reply(), None
         while task is not None and not (self._told or self._halted):
-            comm.send(None, dest=0, tag=_REQUEST)
             result = work(task, self.poll)
             if pending is not None:
                 wait_for(lambda sent=pending: sent.test()[0])  # type: ignore[misc]
@@ -98,9 +100,10 @@ class TaskWorker:
 class TaskServer:
     """Rank 0 while tasks are out.
 
-    Every rank is given its first task unasked: rank 0 may look for messages late, once it is in a trajectory itself.
-    As long as there are tasks enough a rank has its next one before it needs it. The last ones are given to ranks that
-    have nothing else: one that waits behind the task in hand would keep all others waiting for the two of them.
+    Every rank is given its first tasks unasked: rank 0 may look for messages late, once it is in a trajectory itself.
+    Each result is answered with a task, so that as long as there are enough a rank has its next one before it needs it.
+    The last ones are given to ranks that have nothing else: one that waits behind the task in hand would keep all
+    others waiting for the two of them.
     """
 
     def __init__(
@@ -117,7 +120,7 @@ class TaskServer:
         self._status = status  # an empty MPI.Status
         self._working = set(range(1, comm.size))
         self._in_hand: Counter[int] = Counter()
-        self._held: set[int] = set()
+        self._ended: set[int] = set()
         self._halted = False
 
     def _take(self) -> Any:
@@ -131,26 +134,36 @@ class TaskServer:
                 self._comm.send((_HALT, None), dest=rank, tag=_ORDER)
 
     def _give(self, rank: int) -> None:
-        """Answer a request."""
+        """Send a rank a task, or word that there is none any more."""
         task = self._take()
-        self._in_hand[rank] += task is not None
+        if task is None:
+            self._ended.add(rank)
+        else:
+            self._in_hand[rank] += 1
         self._comm.send((_TASK, task), dest=rank, tag=_ORDER)
+
+    def _supply(self, rank: int) -> None:
+        """Give a rank what it may have by now."""
+        size, in_hand = self._comm.size, self._in_hand
+        while rank not in self._ended and (
+            not in_hand[rank] or (in_hand[rank] < _AT_ONCE and self._left(size) >= size)
+        ):
+            self._give(rank)
+
+    def _begin(self) -> None:
+        """Give every rank its first task, and then those that are behind it."""
+        for give in (self._give, self._supply):
+            for rank in range(1, self._comm.size):
+                give(rank)
 
     def _answer_one(self) -> None:
         """Receive the message that a probe has seen and act on it."""
         source, tag = self._status.Get_source(), self._status.Get_tag()
         message = self._comm.recv(source=source, tag=tag)
-        if tag == _REQUEST:
-            if self._in_hand[source] and self._left(self._comm.size) < self._comm.size:
-                self._held.add(source)
-            else:
-                self._give(source)
-        elif tag == _RESULT:
-            self._on_result(source, *message)
+        if tag == _RESULT:
             self._in_hand[source] -= 1
-            if source in self._held:
-                self._held.discard(source)
-                self._give(source)
+            self._on_result(source, *message)  # first: it may say that no more is wanted
+            self._supply(source)
         elif tag == _STOP:
             self._halt()
         else:
@@ -172,8 +185,7 @@ class TaskServer:
     def run(self, work: Callable[[Any, Callable[[], None]], Any]) -> bool:
         """Compute, and serve the others, until every one of them has left."""
         task = self._take()
-        for rank in range(1, self._comm.size):
-            self._give(rank)
+        self._begin()
         while task is not None:
             self._on_result(0, task, work(task, self.poll))
             self._serve()
