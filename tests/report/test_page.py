@@ -13,7 +13,7 @@ import pytest
 
 import cojump as cj
 from cojump.errors import StorageError
-from cojump.report.page import _ranks, page, write_page
+from cojump.report.page import _details, _facts, _ranks, page, write_page
 from cojump.report.plan import Plan
 from cojump.report.summary import largest_error
 from cojump.results.result import Theory
@@ -155,7 +155,7 @@ def test_how_many_trajectories_an_error_needs(made):
 
 def test_one_of_anything_has_no_plural():
     one = replace(make_result(8, n_traj=1, n_times=1), n_jumps=1)
-    words = " ".join(page([one], origin=ORIGIN).split())
+    words = " ".join(" ".join([_facts([one], ORIGIN), *_details(Plan.of([one]), False)]).split())
     assert "1 trajectory" in words
     assert "1 jump" in words
     assert not re.search(r"\b1 (more )?(trajectories|jumps|points|values|times|output times|averages)\b", words)

@@ -15,7 +15,8 @@ from cojump.errors import StorageError
 from cojump.measure.moments import Moments
 from cojump.report.console import make_console, plain_table
 from cojump.report.figures import averages_figure, deviation_figure, write_figures
-from cojump.report.page import page
+from cojump.report.page import _alone, _details
+from cojump.report.plan import Plan
 from cojump.report.tables import chosen_times, explain, print_tables
 from cojump.results.result import Theory
 from cojump.tools.numbers import format_difference, format_value
@@ -179,7 +180,7 @@ def test_a_figure_without_a_value_has_its_reason(title, head, reason):
 def test_an_error_that_is_not_known_has_its_reason():
     model = cj.systems.free_flips(2, 0.7, 1.3, 0.8)
     result = cj.simulate(model, cj.tilted(model, 1.1, 0.4), [0, 0.05, 0.1], n_traj=3, record=True, burn_in=0.05)
-    for text in (tables([result]), unescape(page([result]))):
+    for text in (tables([result]), unescape("".join(_details(Plan.of([result]), False)))):
         words = " ".join(text.split())
         assert "a cumulant of order m needs m trajectories and its error m + 1; there are 3." in words
         assert "The mean wait has no error: no wait has been seen from jump to jump, and two are needed" in words
@@ -187,7 +188,7 @@ def test_an_error_that_is_not_known_has_its_reason():
     assert "τ ± error" not in text, "no trajectory was kept"
     single = make_result(8, n_traj=1)
     assert "a single trajectory has neither an error nor a spread" in tables([single])
-    assert "a single trajectory has neither an error nor a spread" in page([single, single])
+    assert "a single trajectory has neither an error nor a spread" in "".join(_alone([single, result]))
 
 
 def test_other_parameters_are_in_the_title():
