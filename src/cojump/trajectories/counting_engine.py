@@ -58,7 +58,7 @@ class CountingEngine(ProductEngine):
         """The trajectory by photon counting, in the compiled kernel."""
         seed, index, part, record, poll, watch = wanted
         generator = self._stream.move_to(seed, index, part)
-        (cell, now), gathered = self._stand, self._gathered_again()
+        (cell, cells, now), gathered = self._stand, self._gathered_again()
         buffer = self._buffer if record else self._no_record
         began = self._draw(generator)
         cell[0] = _BEGUN
@@ -72,8 +72,8 @@ class CountingEngine(ProductEngine):
                 self._work,
                 self._shown_too(),
                 self._room,
-                now,
-                generator,
+                cells,
+                self._stream.numbers,
                 gathered,
                 self.state.tolerance,
                 _SEGMENT,
@@ -114,10 +114,11 @@ class CountingEngine(ProductEngine):
     # What all trajectories share is made with the first one: it takes longer than to write it anew.
 
     @cached_property
-    def _stand(self) -> tuple[Any, Any]:
-        """Where the trajectory stands, as an array, whose fields are reached several times faster, and as a record."""
+    def _stand(self) -> tuple[Any, Any, Any]:
+        """Where the trajectory stands: an array, whose fields are reached fast, as kernels take it, and as a record."""
         cell = np.zeros(1, dtype=COUNTING_NOW)
-        return cell, cell.view(np.recarray)[0]
+        cells = cell.view(np.recarray)
+        return cell, cells, cells[0]
 
     @cached_property
     def _buffer(self) -> SectorRecord:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .kernels.generators import by_address
+
 _NOTHING = np.zeros(4, dtype=np.uint64)
 
 
@@ -20,6 +22,8 @@ class Stream:
     def __init__(self) -> None:
         self._bits = np.random.Philox(key=0)
         self.generator = np.random.Generator(self._bits)
+        self.numbers = by_address(self.generator)
+        """The same for kernels."""
         self._seed: int | None = None
         self._key: NDArray[Any] = np.zeros(2, dtype=np.uint64)
         self._counter = np.zeros(4, dtype=np.uint64)

@@ -84,8 +84,8 @@ class SpinState:
     basis : SpinBasis
     now : record of type NOW
         Where the trajectory stands; of its fields this class uses those of the state.
-    cell : (1,) array
-        The same as an array: its fields are reached several times faster.
+    cell, cells : (1,) array, (1,) record array
+        The same as an array, whose fields are reached several times faster, and as kernels are called with it.
     work : Work
         The normalised state is row 0 of the Taylor rows.
     amplitudes : Amplitudes
@@ -99,7 +99,8 @@ class SpinState:
         self.basis, self._blocks = spin_tables.build(model), model.blocks
         self.tolerance, self.effort = float(tolerance), 0
         self.cell = np.zeros(1, dtype=NOW)
-        self.now = self.cell.view(np.recarray)[0]
+        self.cells = self.cell.view(np.recarray)
+        self.now = self.cells[0]
         N = model.size
         self.work = work_space(N + 1 + 2 * PAD, max(len(model.jumps), 1))
         self.amplitudes = Amplitudes(np.empty((snapshots, N + 1)), np.empty((snapshots, N + 1)))

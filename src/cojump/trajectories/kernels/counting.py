@@ -27,6 +27,7 @@ from .common import (
     RECORD_FULL,
     STIFF,
 )
+from .generators import generator_at
 from .lattice import LatticeHeff, copy_into
 from .pattern_links import PatternHeff
 from .polynomial_bands import PolynomialHeff
@@ -144,7 +145,7 @@ def _measure_until(h_eff, shown, room, now, step_order, lo, hi, unit, until, tol
 
 
 @njit(**OPTIONS)
-def advance_counting(h_eff, work, shown, room, now, generator, gathered, tolerance, budget, effort, record):
+def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, tolerance, budget, effort, record):
     """Run a trajectory on, until it ends, has made ``budget`` jumps or ``effort``, or its jump record is full.
 
     Where it pauses has no influence on what it does.
@@ -156,7 +157,10 @@ def advance_counting(h_eff, work, shown, room, now, generator, gathered, toleran
     work, shown : Work
         The same arrays, but for those of ``out``: in ``shown`` this is the state at an output time.
     room : Room, SparseRoom, PatternRoom or PolynomialRoom
-    now : record of COUNTING_NOW
+    cell : (1,) array of COUNTING_NOW
+        Where the trajectory stands.
+    numbers : GeneratorAt
+        The random numbers.
     gathered : Grams
     budget, effort : int
         Jumps, and multiplications, before the next pause.
@@ -168,7 +172,7 @@ def advance_counting(h_eff, work, shown, room, now, generator, gathered, toleran
         FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, GROW (what ``h_eff`` and ``room`` say is needed), or
         STIFF: a long step to the next output time or jump would be faster than Taylor steps.
     """
-    times = gathered.times
+    now, generator, times = cell[0], generator_at(numbers), gathered.times
     T, left, tail, per_amplitude = times.size, budget, tail_of(h_eff, tolerance), work_of(h_eff)
     if now.pending:
         if not settle(h_eff, work, room, tail, now.reach):

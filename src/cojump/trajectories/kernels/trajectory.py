@@ -19,6 +19,7 @@ from .common import (
     RECORD_FULL,
     STIFF,
 )
+from .generators import generator_at
 from .lone_amplitude import advance_lone, stays_lone
 from .measure import measure_at
 from .propagate import sum_at
@@ -77,7 +78,7 @@ def is_stiff(h_eff, two_J, lo, hi, step, waiting, most, soon):
 
 
 @njit(**OPTIONS)
-def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance, budget, effort, record):
+def advance(h_eff, jumps, work, cell, numbers, gathered, amplitudes, tolerance, budget, effort, record):
     """Run a trajectory on, until it ends, has made ``budget`` jumps or ``effort``, or its jump record is full.
 
     Where it pauses has no influence on what it does.
@@ -86,8 +87,10 @@ def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance,
     ----------
     h_eff, jumps, work : BandedHeff, SpinJumps, Work
         The normalised state is row 0 of the Taylor rows.
-    now : record of type NOW
+    cell : (1,) array of type NOW
         Where the trajectory stands.
+    numbers : GeneratorAt
+        The random numbers.
     gathered, amplitudes : Gathered, Amplitudes
         What is written at the output times; the row of ``gathered.counts`` of the next one holds the running number.
     budget, effort : int
@@ -101,6 +104,7 @@ def advance(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance,
         FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, or STIFF: Taylor steps are short because of damping,
         so that a long step to the next output time or jump would be faster.
     """
+    now, generator = cell[0], generator_at(numbers)
     if stays_lone(h_eff, jumps, now.lo, now.hi):
         return advance_lone(h_eff, jumps, work, now, generator, gathered, amplitudes, budget, effort, record)
     two_J, lo, hi, done = now.two_J, now.lo, now.hi, now.done
