@@ -1,5 +1,7 @@
 """A trajectory has the same bits whatever an engine has run before, and whatever it has kept of that."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -74,3 +76,16 @@ def test_what_is_kept_changes_no_bit(name, mixed, monkeypatch):
         for first, second, third in zip(before[i], again, fresh, strict=True):
             np.testing.assert_array_equal(first, second)
             np.testing.assert_array_equal(first, third)
+
+
+@pytest.mark.parametrize("name", ["one block", "coupled blocks"])
+def test_no_reference_to_the_generator_is_left(name):
+    # kernels count no references: one that a call takes would stay for ever, with the memory that it has
+    model = MODELS[name]
+    engine = make_engine(model, cj.product(model, {b.name: np.eye(2) / 2 for b in model.blocks}), TIMES, 1e-9)
+    engine.run(1, 0)
+    before = sys.getrefcount(engine._stream.generator)
+    for i in range(20):
+        engine.run(1, i)
+    after = sys.getrefcount(engine._stream.generator)
+    assert after == before
