@@ -200,6 +200,7 @@ def _links(d: int, R: int) -> Links:
         way=np.zeros((R, 2)),
         trial=numbers(d * (d + 1) // 2, 1),
         path=numbers(d + 1),
+        made_of=aligned(18 * LANES),
     )
 
 

@@ -54,6 +54,8 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
         N + 1,
         *_roots(N),
         *_parts(beside),
+        _terms(beside[None]),
+        _terms(measured),
         _hops(np.concatenate([beside[None], measured])),
         in_columns,
         gamma,
@@ -96,6 +98,12 @@ def _matrix(operator: Collective) -> Matrix:
 
 def _parts(matrix: Matrix) -> tuple[Array, Array]:
     return np.ascontiguousarray(matrix.real), np.ascontiguousarray(matrix.imag)
+
+
+def _terms(matrices: Matrix) -> Integers:
+    """Matrix, a and b of all elements between two of the levels 0, 1 and 2."""
+    between = matrices[:, :3, :3] * (1 - np.eye(3))
+    return np.argwhere(between != 0).astype(np.int64)
 
 
 def _hops(matrices: Matrix) -> Integers:

@@ -36,6 +36,7 @@ class Links(NamedTuple):
         The same for level 0: from x to x + 1.
     trial : (d (d + 1)/2, 1)
     path : (d + 1,)
+    made_of : (18 LANES,)
         Room to work in.
     """
 
@@ -52,6 +53,7 @@ class Links(NamedTuple):
     t1: Integers
     trial: Integers
     path: Integers
+    made_of: Floats
 
 
 class PatternHeff(NamedTuple):

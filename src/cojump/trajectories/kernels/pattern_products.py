@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import njit
 
 from .common import OPTIONS
-from .pattern_links import near_places, spread_rows
+from .pattern_links import spread_rows
 from .pattern_rows import CELLS, ENERGY, HALF_RATE, ROWS, cell_of, make_room, narrow, weight_of_spans, widen
 from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
 
@@ -103,36 +103,16 @@ def _add(rows, here, there, to_re, to_im, to, r, re, im, shift, roots, s, t, c_r
 
 
 @njit(**OPTIONS)
-def add_hops(rows, links, tables, x_re, x_im, f_re, f_im, re, im, here, to_re, to_im, there, is_far):
-    """Add f times what a one-body matrix makes of low..high of all rows, its diagonal aside.
+def add_far(rows, links, tables, x_re, x_im, f_re, f_im, re, im, here, to_re, to_im, there):
+    """Add f times what hops of a one-body matrix to and from levels above 2 make of low..high of all rows.
 
-    The state is in ``here``, and what comes of it has cells in ``there``, (R, 2). Where ``is_far``, hops between levels
-    below 3 are left out.
+    The state is in ``here``, and what comes of it has cells in ``there``, (R, 2).
     """
-    roots, ones, count = tables.roots, tables.ones, rows.extent[ROWS]
-    if not is_far:
-        for r in range(count):
-            if rows.low[r] < rows.high[r]:
-                p, q = rows.entry[1, r], rows.entry[2, r]
-                for sign in (-1, 1):
-                    # the roots of x - q and p + 1 - x, or of x + 1 - q and p - x
-                    s, t = tables.rise - q + (sign + 1) // 2, tables.fall - p - (1 - sign) // 2
-                    c_re, c_im = (x_re[0, 1], x_im[0, 1]) if sign < 0 else (x_re[1, 0], x_im[1, 0])
-                    _add(rows, here, there, to_re, to_im, r, r, re, im, sign, roots, s, t, c_re, c_im, f_re, f_im)
-    for k in range(2 * count if is_far else 0, 2 * count + links.made[0]):
-        if k < 2 * count:
-            r, i, b, a, w0 = k // 2, k % 2, 2, 1, links.way[k // 2, k % 2]
-            s = links.near[r, 2 + i]
-            if s < 0:
-                continue
-            t0, t1, w1 = near_places(tables, rows.entry[1, r], rows.entry[2, r], i)
-            w1 *= w0
-        else:
-            j = k - 2 * count
-            r, s, b, a = links.lower[j], links.upper[j], links.b[j], links.a[j]
-            t0, t1, w0, w1 = links.t0[j], links.t1[j], links.w0[j], links.w1[j]
+    roots, ones = tables.roots, tables.ones
+    for k in range(links.made[0]):
+        r, s, b, a = links.lower[k], links.upper[k], links.b[k], links.a[k]
         for shift in range(2 if a == 1 else 1):
-            t, w, c = (t1, w1, 0) if shift == 1 else (t0, w0, a)
+            t, w, c = (links.t1[k], links.w1[k], 0) if shift == 1 else (links.t0[k], links.w0[k], a)
             w_re, w_im = f_re * w, f_im * w
             if rows.low[r] < rows.high[r]:
                 c_re, c_im = x_re[c, b], x_im[c, b]
@@ -188,8 +168,57 @@ def _cell(row, x):
 
 
 @njit(**OPTIONS)
+def add_near(rows, links, tables, terms, x_re, x_im, f_re, f_im, re, im, here, to_re, to_im, there):
+    """Add f times what hops of one-body matrices between the levels 0, 1 and 2 make of all rows, a plane for each.
+
+    ``terms``, (M, 3), are the matrix, a and b of each x_ab that is not zero. The state is in ``here``, and what comes
+    of it has cells in ``there``, (R, 2).
+    """
+    roots, near, way, made = tables.roots, links.near, links.way, links.made_of
+    for r in range(rows.extent[ROWS]):
+        p, q, base, a, b = rows.entry[1, r], rows.entry[2, r], rows.base[r], there[r, 0], there[r, 1]
+        if a >= b:
+            continue
+        s0, s1, s2, s3 = near[r, 0], near[r, 1], near[r, 2], near[r, 3]
+        row, row0, row1 = _beside(rows, here, r), _beside(rows, here, s0), _beside(rows, here, s1)
+        row2, row3 = _beside(rows, here, s2), _beside(rows, here, s3)
+        w0, w1, w2, w3 = spread(way[max(s0, 0), 0]), spread(way[max(s1, 0), 1]), spread(way[r, 0]), spread(way[r, 1])
+        rise, fall = tables.rise - q, tables.fall - p - 1  # as in _gather
+        for x in range(a, b, LANES):
+            rise0, rise1 = load(roots, rise + x, LANES), load(roots, rise + x + 1, LANES)
+            fall0, fall1 = load(roots, fall + x, LANES), load(roots, fall + x + 1, LANES)
+            for part in range(2):
+                psi = re if part == 0 else im
+                u = load(psi, _cell(row, x), LANES)
+                u0, u1 = load(psi, _cell(row0, x), LANES), load(psi, _cell(row1, x), LANES)
+                u2, u3 = load(psi, _cell(row2, x), LANES), load(psi, _cell(row3, x), LANES)
+                last = before(load(psi, _cell(row, x - LANES), LANES), u)
+                last0 = before(load(psi, _cell(row0, x - LANES), LANES), u0)
+                last1 = before(load(psi, _cell(row1, x - LANES), LANES), u1)
+                following = after(u, load(psi, _cell(row, x + LANES), LANES))
+                following2 = after(u2, load(psi, _cell(row2, x + LANES), LANES))
+                following3 = after(u3, load(psi, _cell(row3, x + LANES), LANES))
+                at = part * 9 * LANES
+                store(made, at + LANES, LANES, rise0 * fall0 * last)
+                store(made, at + 3 * LANES, LANES, rise1 * fall1 * following)
+                store(made, at + 2 * LANES, LANES, w0 * rise0 * last0 - w1 * fall0 * last1)
+                store(made, at + 5 * LANES, LANES, w0 * fall1 * u0 + w1 * rise1 * u1)
+                store(made, at + 6 * LANES, LANES, w2 * rise1 * following2 - w3 * fall1 * following3)
+                store(made, at + 7 * LANES, LANES, w2 * fall0 * u2 + w3 * rise0 * u3)
+            for k in range(terms.shape[0]):
+                v, c, e = terms[k, 0], terms[k, 1], terms[k, 2]
+                g_re, g_im = x_re[v, c, e], x_im[v, c, e]
+                c_re, c_im = spread(f_re * g_re - f_im * g_im), spread(f_re * g_im + f_im * g_re)
+                at = (3 * c + e) * LANES
+                y, z = load(made, at, LANES), load(made, 9 * LANES + at, LANES)
+                sum_re, sum_im = load_row(to_re, v, base + x, LANES), load_row(to_im, v, base + x, LANES)
+                store(to_re[v], base + x, LANES, fused(c_re, y, fused(-c_im, z, sum_re)))
+                store(to_im[v], base + x, LANES, fused(c_re, z, fused(c_im, y, sum_im)))
+
+
+@njit(**OPTIONS)
 def _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there):
-    """As _add_diagonal, together with add_hops between the levels 0, 1 and 2 of a real H; the squared norm."""
+    """As _add_diagonal, together with add_near for a real H; the squared norm."""
     roots, h, near, way = tables.roots, tables.h_re, links.near, links.way
     up, down, scales = spread(scale * h[0, 1]), spread(scale * h[1, 0]), spread(scale)
     shifts, half_shifts, zero = spread(shift), spread(half_shift), spread(0.0)
@@ -277,7 +306,11 @@ def apply_rows(rows_re, rows_im, order, unit, h_eff, shift, half_shift, least):
         norm2 = _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there)
     else:
         _add_diagonal(rows, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there)
+        made_re, made_im, terms = rows_re[order + 1 : order + 2], rows_im[order + 1 : order + 2], tables.h_terms
+        x_re, x_im = h_re.reshape(1, *h_re.shape), h_im.reshape(1, *h_im.shape)
+        add_near(rows, links, tables, terms, x_re, x_im, 0.0, -scale, re, im, here, made_re, made_im, there)
+    if tables.levels > 3:
+        add_far(rows, links, tables, h_re, h_im, 0.0, -scale, re, im, here, to_re, to_im, there)
     if not is_real or tables.levels > 3:
-        add_hops(rows, links, tables, h_re, h_im, 0.0, -scale, re, im, here, to_re, to_im, there, is_real)
         norm2 = weight_of_spans(rows, order + 1, to_re, to_im)
     return norm2, rows.extent[CELLS]

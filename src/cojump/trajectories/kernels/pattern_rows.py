@@ -53,6 +53,8 @@ class PatternTables(NamedTuple):
         sqrt(n) for n = -8..N + 16, 0 for those below 0, then the same backwards, then ones.
     h_re, h_im : (d, d)
         One-body matrix of H, its diagonal aside.
+    h_terms, terms : (M, 3) int
+        Of H, and of the measured matrices: which matrix, a and b of the elements between the levels 0, 1 and 2.
     hops : (d, d) int
         For a < b: 1 where H has |a><b|, or what is measured.
     facts : (2 + L, states)
@@ -77,6 +79,8 @@ class PatternTables(NamedTuple):
     roots: Floats
     h_re: Floats
     h_im: Floats
+    h_terms: Integers
+    terms: Integers
     hops: Integers
     facts: Floats
     gamma: Floats
@@ -289,7 +293,7 @@ def make_room(rows, rows_re, rows_im, order):
 @njit(inline="always", **OPTIONS)
 def cell_of(base, a, b, x):
     """Where the vector at x of a row is that has a..b, or the vector of zeros."""
-    return base + x if a <= x and x < b else 0
+    return base + x if np.uint64(x - a) < np.uint64(b - a) else 0
 
 
 @njit(**OPTIONS)

@@ -11,7 +11,7 @@ from .common import OPTIONS
 from .lattice import copy_into
 from .pattern_jump import perform_pattern_jump, weigh
 from .pattern_links import forget_rows, keep_rows, spread_rows
-from .pattern_products import add_hops, widen_hops
+from .pattern_products import add_far, add_near, widen_hops
 from .pattern_rows import (
     CELLS,
     FIRST,
@@ -30,7 +30,7 @@ from .pattern_rows import (
 )
 from .series import LEFT_OUT
 from .sparse_state import CHUNK, EDGE, is_cut_short, product_of, tail_of  # noqa: F401 - the same for both
-from .vectors import LANES, fused, load, rising, spread, store, total
+from .vectors import LANES, fused, load, quiet_first, rising, spread, store, total
 
 EXPONENT, HALF = 52, 1022
 """Of the bits of a number, where its power of two begins, and that of the numbers from 1/2 on."""
@@ -56,19 +56,23 @@ def _least_kept(rows, room, tail):
     """Smallest weight that is kept when up to ``tail`` of the total is cut off, in steps of two."""
     bins, weight, bits, end = room.bins, room.weight, room.weight_bits, rows.extent[CELLS]
     weight[0] = norm2 = weigh(rows.re[0], rows.im[0], weight, end)
-    highest = bits[0] >> EXPONENT
+    highest, most = bits[0] >> EXPONENT, 4.0 * tail * norm2
     for k in range(bins.size):
         bins[k] = 0.0
-    for p in range(FIRST, end):
-        exponent = bits[p] >> EXPONENT
-        if exponent > 0:
-            bins[min(max(highest - exponent, 0), bins.size - 1)] += weight[p]
+    for first in range(FIRST, end, LANES):
+        # a single weight above the tail is kept: few vectors have any below it
+        if quiet_first(-load(weight, first, LANES), -most) == LANES:
+            continue
+        for p in range(first, first + LANES):
+            exponent = bits[p] >> EXPONENT
+            if exponent > 0:
+                bins[min(max(highest - exponent, 0), bins.size - 1)] += weight[p]
     cut = 0.0
     for k in range(bins.size - 1, -1, -1):
         cut += bins[k]
         if cut > tail * norm2:
             return math.ldexp(1.0, int(highest - HALF - k - 1)) * EDGE
-    return 0.0
+    return most
 
 
 def settle(h_eff, work, room, tail, reach):
@@ -173,13 +177,17 @@ def _lay_out(rows, room, re, im):
 @njit(**OPTIONS)
 def _fill_vectors(rows, links, tables, room, end):
     """What the operators make of low..high of the state in ``room.vectors``, behind it."""
-    d, psi_re, psi_im = tables.levels, room.vectors[0], room.vectors_im[0]
+    d, psi_re, psi_im, here = tables.levels, room.vectors[0], room.vectors_im[0], room.here
+    many_re, many_im, terms = room.vectors[1:], room.vectors_im[1:], tables.terms
+    for v in range(many_re.shape[0]):
+        clear(many_re[v], many_im[v], FIRST, end)
+    x_re, x_im = tables.operators_re, tables.operators_im
+    add_near(rows, links, tables, terms, x_re, x_im, 1.0, 0.0, psi_re, psi_im, here, many_re, many_im, here)
     for v in range(1, room.vectors.shape[0]):
         x_re, x_im = tables.operators_re[v - 1], tables.operators_im[v - 1]
         to_re, to_im = room.vectors[v], room.vectors_im[v]
-        clear(to_re, to_im, FIRST, end)
-        here = room.here
-        add_hops(rows, links, tables, x_re, x_im, 1.0, 0.0, psi_re, psi_im, here, to_re, to_im, here, False)
+        if d > 3:
+            add_far(rows, links, tables, x_re, x_im, 1.0, 0.0, psi_re, psi_im, here, to_re, to_im, here)
         is_hollow = True
         for a in range(d):
             is_hollow &= x_re[a, a] == 0.0
