@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from .common import OPTIONS
-from .pattern_rows import ROWS, Floats, Integers, PatternTables, Rows, add_row, place_of, restored
+from .pattern_rows import ROWS, Floats, Integers, PatternTables, Rows, add_row, is_new, place_of, restored
 from .patterns import ends, goes_on, shifted
 
 
@@ -205,6 +205,7 @@ def _link(rows, links, tables, r, sign, stop, b):
     s = add_row(rows, tables, links.trial, 0)
     if s == known:
         _is_alone(links, s)
+        is_new(rows, s)
     if rows.spread[s] == 1:  # it has been found from there
         return
     entry, path, k = rows.entry, links.path, links.made[0]
@@ -271,6 +272,7 @@ def spread_rows(rows, links, tables):
                 trial[1 + i, 0] = own + sign
                 s = add_row(rows, tables, trial, 0)
                 _is_alone(links, s)
+                is_new(rows, s)
             elif rows.spread[s] == 1:  # it has been found from there
                 continue
             lower, upper = (r, s) if sign == 1 else (s, r)

@@ -199,10 +199,16 @@ def add_row(rows, tables, entry, column):
     rows.fact[r] = tables.start[rows.missing, at]
     rows.base[r] = rows.left[r] = rows.right[r] = 0
     rows.low[r] = rows.high[r] = rows.first[r] = rows.last[r] = rows.start[r, 0] = rows.start[r, 1] = 0
-    for k in range(rows.spans.shape[0]):
-        rows.spans[k, r, 0] = rows.spans[k, r, 1] = 0
+    rows.spans[0, r, 0] = rows.spans[0, r, 1] = 0
     rows.spread[r] = 0
     return r
+
+
+@njit(**OPTIONS)
+def is_new(rows, r):
+    """There is nothing of a row in any Taylor vector so far."""
+    for k in range(1, rows.spans.shape[0]):
+        rows.spans[k, r, 0] = rows.spans[k, r, 1] = 0
 
 
 @njit(**OPTIONS)
