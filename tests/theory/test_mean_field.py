@@ -1,5 +1,6 @@
 """The mean-field flow against small independent equations of motion, and as the limit of many particles."""
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ from scipy.linalg import expm
 
 import cojump as cj
 from cojump.errors import ArgumentError
-from cojump.theory.mean_field import Flow
+from cojump.theory.mean_field import Flow, mean_of, paths, solutions
 from cojump.theory.packed_flow import PackedFlow, is_packed
 from cojump.tools.checks import check_times
 from tests import twins
@@ -220,6 +221,22 @@ def test_the_flow_as_one_matrix_is_the_flow(build, seed):
 def test_flows_of_modes_and_of_many_levels_go_term_by_term():
     assert not is_packed(cj.systems.dicke(50, 1.0, 1.0, 1.0, 1.0))
     assert not is_packed(cj.Model([cj.Block("site", 1, 40)], [], [cj.LocalJump(np.diag(np.ones(39), 1), "site")]))
+
+
+def test_mean_fields_that_another_process_has_found():
+    """The same bits, of a start that may be several states as well."""
+    model = cj.systems.constrained(6, 0.7, 1.3, 0.8)
+    start = cj.mixture([(0.25, cj.tilted(model, THETA, PHI)), (0.75, cj.tilted(model, 0.3, 0.0))])
+    own = paths(model, start, TIMES)
+    sent = pickle.loads(pickle.dumps(solutions(own)))
+    found = paths(model, start, TIMES, sent)
+    assert mean_of(found).tobytes() == mean_of(own).tobytes()
+    assert [weight for weight, _ in found] == [0.25, 0.75]
+    for (_, a), (_, b) in zip(found, own, strict=True):
+        assert a.state is b.state
+        assert a.densities[0].tobytes() == b.densities[0].tobytes()
+    with pytest.raises(ValueError, match="zip"):
+        paths(model, start, TIMES, sent[:1])
 
 
 def test_solution_obeys_its_flow_and_stays_a_state():
