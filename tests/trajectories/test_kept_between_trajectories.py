@@ -56,21 +56,23 @@ def _all_of(engine, index):
     return [one.mean, one.second, one.sectors, one.counts, one.jumps, one.records, *tensors]
 
 
-@pytest.mark.parametrize("mixed", [True, False])
+@pytest.mark.parametrize("kind", ["mixed", "pure", "mixture"])
 @pytest.mark.parametrize("name", MODELS)
-def test_what_is_kept_changes_no_bit(name, mixed, monkeypatch):
+def test_what_is_kept_changes_no_bit(name, kind, monkeypatch):
     model = MODELS[name]
     rng = np.random.default_rng(3)
     densities = {block.name: random_density(rng, block.levels) for block in model.blocks}
     if name == "a single amplitude":
         densities = {"spins": np.diag([0.6, 0.4])}
-    if not mixed:
-        densities = {block.name: np.eye(block.levels)[0] for block in model.blocks}
-    state = cj.product(model, densities)
+    pure = {block.name: np.eye(block.levels)[0] for block in model.blocks}
+    state = cj.product(model, pure if kind == "pure" else densities)
+    if kind == "mixture":
+        state = cj.mixture([(0.6, state), (0.4, cj.product(model, pure))])
     used = make_engine(model, state, TIMES, 1e-9, (1, 3))
     before = [_all_of(used, i) for i in range(6)]
     for module in ("product_state", "spin_state"):
         monkeypatch.setattr(f"cojump.trajectories.{module}.STARTS_MEMORY", 0)
+        monkeypatch.setattr(f"cojump.trajectories.{module}.STATES", 1)
     for i in (3, 0):
         again, fresh = _all_of(used, i), _all_of(make_engine(model, state, TIMES, 1e-9, (1, 3)), i)
         for first, second, third in zip(before[i], again, fresh, strict=True):

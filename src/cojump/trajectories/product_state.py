@@ -13,9 +13,11 @@ from scipy.sparse import csc_array
 from ..basis.final_frames import in_frames
 from ..basis.particle_removal import Label
 from ..basis.sectors import Labels
-from ..basis.tableau_starts import start_of
+from ..basis.spin_starts import SpinStart
+from ..basis.tableau_starts import TableauStart, start_of
 from ..model import Model
 from ..model.final_states import FinalFactor, PartStart
+from ..model.states import BlockState
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 from .driven_steps import DrivenSteps
@@ -55,8 +57,11 @@ def moves_memory_of(model: Model) -> int:
     return MODES_MOVES_MEMORY if model.modes else MOVES_MEMORY
 
 
-STARTS_MEMORY = 2**22
-"""Bytes of drawn states of blocks that an engine keeps: the same ones come again."""
+STARTS_MEMORY = 2**24
+"""Bytes of drawn states of blocks that an engine keeps at most: the same ones come again."""
+
+STATES = 8
+"""States of a block that an engine is ready to start from again."""
 
 
 class _Cut(NamedTuple):
@@ -70,6 +75,24 @@ class _Cut(NamedTuple):
     def nbytes(self) -> int:
         """Bytes it holds, with those of its objects."""
         return 512 + self.ket.nbytes
+
+
+class _BlockStart(NamedTuple):
+    """The start of a block and what has been drawn of it."""
+
+    start: SpinStart | TableauStart
+    cuts: CacheByBytes[Hashable, _Cut]
+
+    def draw(self, generator: np.random.Generator, tail: float) -> _Cut:
+        """Draw a state, of which ``tail`` may be cut off at each end."""
+        choice: Any = self.start.choose(generator)
+
+        def made() -> _Cut:
+            label, ket = self.start.chosen(choice)
+            lo, hi = support(np.abs(ket) ** 2, tail)
+            return _Cut(label, (lo, hi), ket[lo:hi].copy())
+
+        return self.cuts.get(choice, made)
 
 
 class ProductState:
@@ -91,6 +114,8 @@ class ProductState:
         self._jumps = ProductJumps(self.basis, self.moves)
         self.averages = ProductAverages(self.basis, self.moves)
         self.frames = tuple(self.basis.rotations)
+        self._start_of = lru_cache(maxsize=STATES * len(self.basis.blocks))(self._new_start)
+        """The start of a block; kept, because trajectories from a mixture come back to its states."""
         self.start_from(state, generator)
         self._turned = any(made.turn for made in self.basis.functions)
         self._matrix = lru_cache(maxsize=16)(self._h_eff)
@@ -112,13 +137,9 @@ class ProductState:
             window, tensor = in_frames(self.basis.blocks, state, self.basis.rotations)
             self._given = state.labels, window, tensor.ravel()
             return
-        rotations = self.basis.rotations
-        self._starts = list(map(start_of, state.blocks, self.basis.blocks, rotations))
-        self._cuts: list[CacheByBytes[Hashable, _Cut]] = [
-            CacheByBytes(STARTS_MEMORY // len(self._starts)) for _ in self._starts
-        ]
+        self._starts = [self._start_of(b, own) for b, own in enumerate(state.blocks)]
         self._pure: tuple[Labels, Box, Ket] | None = None
-        if not any(start.is_random for start in self._starts):
+        if not any(own.start.is_random for own in self._starts):
             self._pure = self._product(generator)
 
     def begin(self, generator: np.random.Generator) -> None:
@@ -270,25 +291,19 @@ class ProductState:
         ket: Ket = work.out_re[first:last] + 1j * work.out_im[first:last]
         return ket
 
+    def _new_start(self, b: int, state: BlockState) -> _BlockStart:
+        start = start_of(state, self.basis.blocks[b], self.basis.rotations[b])
+        return _BlockStart(start, CacheByBytes(STARTS_MEMORY // (STATES * len(self.basis.blocks))))
+
     def _product(self, generator: np.random.Generator) -> tuple[Labels, Box, Ket]:
         """Draw a state of each block; their product."""
         # The tails of each factor are cut before the product is made: all of it might not fit.
-        drawn = [self._cut(b, start.choose(generator)) for b, start in enumerate(self._starts)]
+        drawn = [own.draw(generator, self._windows.tail) for own in self._starts]
         whole = drawn[0].ket
         for cut in drawn[1:]:
             whole = (whole[:, None] * cut.ket).ravel()
         re, im = whole.real, whole.imag
         return tuple(cut.label for cut in drawn), tuple(cut.window for cut in drawn), whole / sqrt(re @ re + im @ im)
-
-    def _cut(self, b: int, choice: Any) -> _Cut:
-        """What was drawn of a block."""
-
-        def made() -> _Cut:
-            label, ket = self._starts[b].chosen(choice)
-            lo, hi = support(np.abs(ket) ** 2, self._windows.tail)
-            return _Cut(label, (lo, hi), ket[lo:hi].copy())
-
-        return self._cuts[b].get(choice, made)
 
     def _h_eff(self, labels: Labels) -> csc_array:
         return program_matrix(self.basis.sector(labels).h_eff)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..basis.final_frames import in_frames
 from ..basis.spin_starts import SpinStart
 from ..model import Model
 from ..model.final_states import FinalFactor, PartStart
+from ..model.states import BlockState
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 from . import spin_tables
@@ -34,8 +36,11 @@ _BEGUN = np.zeros(1, dtype=NOW)[0]
 _BEGUN["filled"] = -1
 
 
-STARTS_MEMORY = 2**22
-"""Bytes of drawn states that are kept: the same ones come again."""
+STARTS_MEMORY = 2**24
+"""Bytes of drawn states that are kept at most: the same ones come again."""
+
+STATES = 8
+"""States that an engine is ready to start from again."""
 
 
 class _Start(NamedTuple):
@@ -107,6 +112,8 @@ class SpinState:
         measured = ["xyz".index(o.label[-1]) for o in model.observables]
         own_frame = len(measured) == 3 and np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15)
         self._turns = None if own_frame else _on_averages(self.basis.frame[measured])
+        self._start_of = lru_cache(maxsize=STATES)(self._new_start)
+        """Where a state is drawn from, and what has been; kept, as trajectories come back to those of a mixture."""
         self.start_from(state, generator)
 
     def start_from(self, state: PartStart, generator: np.random.Generator) -> None:
@@ -114,9 +121,8 @@ class SpinState:
         if isinstance(state, FinalFactor):
             self._start: _Start | None = _Start.of(*self._taken_up(state))
             return
-        self._drawn_from = SpinStart(state.blocks[0], self.basis.h_eff.N, self.basis.rotation)
-        self._kept: CacheByBytes[tuple[int, int], _Start] = CacheByBytes(STARTS_MEMORY)
-        self._start = None if self._drawn_from.is_random else self._draw(generator)
+        self._drawn_from = self._start_of(state.blocks[0])
+        self._start = None if self._drawn_from[0].is_random else self._draw(generator)
 
     @property
     def sector(self) -> int:
@@ -245,8 +251,12 @@ class SpinState:
 
     def _draw(self, generator: np.random.Generator) -> _Start:
         """One pure state of one sector, as a trajectory begins with it."""
-        choice = self._drawn_from.choose(generator)
-        return self._kept.get(choice, lambda: _Start.of(*self._cut(*self._drawn_from.chosen(choice))))
+        start, kept = self._drawn_from
+        choice = start.choose(generator)
+        return kept.get(choice, lambda: _Start.of(*self._cut(*start.chosen(choice))))
+
+    def _new_start(self, state: BlockState) -> tuple[SpinStart, CacheByBytes[tuple[int, int], _Start]]:
+        return SpinStart(state, self.basis.h_eff.N, self.basis.rotation), CacheByBytes(STARTS_MEMORY // STATES)
 
     def _cut(self, two_J: int, ket: Ket) -> tuple[int, int, int, Ket]:
         """2J, first and past-last i of the window, and the normalised amplitudes in it, of a sector's state."""
