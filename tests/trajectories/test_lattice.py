@@ -315,6 +315,7 @@ CASES = {
     "coupled, windows": (coupled(60), lambda m: cj.tilted(m, 1.0, 0.3)),
     "coupled, mixed start": (coupled(9), lambda m: cj.product(m, {"a": [[0.7, 0.2], [0.2, 0.3]], "b": [1, 0]})),
     "hopfield": (hopfield(2, 24, exclude_self=False), lambda m: cj.corrupted(m, 0, 0.8)),
+    "hopfield, long rows": (hopfield(2, 64), lambda m: cj.corrupted(m, 0, 0.8)),
     "hopfield, others alone": (hopfield(3, 20, merge=True), lambda m: cj.corrupted(m, 0, 0.8)),
     "all terms": (random_lattice(np.random.default_rng(4), (4, 3)), lambda m: cj.tilted(m, 0.7, 0.2)),
     "three blocks": (random_lattice(np.random.default_rng(5), (3, 2, 4)), lambda m: cj.tilted(m, 0.7, 0.2)),
@@ -381,9 +382,10 @@ def test_trajectories_are_those_of_the_twin(name):
     assert n_jumps > 10
 
 
-def test_pauses_and_room_have_no_influence(monkeypatch):
+@pytest.mark.parametrize("name", ["coupled, windows", "hopfield, long rows", "hopfield, others alone"])
+def test_pauses_and_room_have_no_influence(monkeypatch, name):
     """Bits do not depend on where the loop returns to Python, nor on what ran before."""
-    ((model, state),) = of_parts("coupled, windows")
+    model, state = next(of_parts(name))
     whole = LatticeEngine(model, state, TIMES, 1e-9, [3]).run(1, 0, record=True)
     monkeypatch.setattr(counting_engine, "_SEGMENT", 3)
     monkeypatch.setattr(counting_engine, "_EFFORT", 1)
@@ -391,8 +393,8 @@ def test_pauses_and_room_have_no_influence(monkeypatch):
     engine = LatticeEngine(model, state, TIMES, 1e-9, [3])
     engine.run(1, 1)
     pieces = engine.run(1, 0, record=True)
-    for name in ("mean", "second", "sectors", "counts", "jumps"):
-        assert np.array_equal(getattr(whole, name), getattr(pieces, name)), name
+    for field in ("mean", "second", "sectors", "counts", "jumps"):
+        assert np.array_equal(getattr(whole, field), getattr(pieces, field)), field
 
 
 def test_a_tolerance_is_kept():
