@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import cojump as cj
 from tests.mpi.launch import run_cojump, run_module
 from tests.mpi.test_failures import watched
 
@@ -26,6 +27,18 @@ def test_every_rank_runs_whole_chunks_with_one_thread(tmp_path):
         assert settings == ["1"] * 4
         if Path("/proc/self/task").exists():
             assert working == 1
+
+
+def test_all_ranks_make_the_theory_of_a_sweep(tmp_path):
+    """The first rank would be busy with it long after the trajectories of small points; the numbers are the same."""
+    sizes = [2, 3, 4, 5, 6]
+    run_cojump(2, "run", watched(tmp_path, "theories", size=sizes, n_traj=4, chunk=2)).succeeded()
+    made = [(tmp_path / f"theories{rank}").read_text().split() for rank in (0, 1)]
+    assert sorted(made[0] + made[1]) == [str(size) for size in sizes]
+    for result in cj.load(tmp_path / "results"):
+        expected = cj.mean_field(result.model(), result.state(), result.times)
+        assert result.theory.covariance.tobytes() == expected.covariance.tobytes()
+        assert result.theory.correction.tobytes() == expected.correction.tobytes()
 
 
 @pytest.mark.validation

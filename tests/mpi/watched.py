@@ -4,6 +4,7 @@ It is the constrained model; what is done to the trajectory engine is said by ``
 
     raise, memory, nan    an unexpected error, no memory left, or a poisoned table, in the trajectories of ``rank``
     mean_field            the mean field does not converge on ``rank``
+    theories              each rank writes down whose theory it begins
     no_room               there is no memory for the mean field on ``rank``
     fields                each rank writes down whose mean fields it begins; ``rank`` is told to stop in its second one
     amplitude             Γ raises on ``rank``
@@ -45,7 +46,9 @@ def build(size: int, action: str, rank: int, directory: str):
         if rank == RANK:
             hooks.listeners[:] = [_no_room]
     elif action == "fields":
-        hooks.listeners[:] = [_fields(place / f"fields{RANK}", rank == RANK)]
+        hooks.listeners[:] = [_begun("mean field", place / f"fields{RANK}", rank == RANK)]
+    elif action == "theories":
+        hooks.listeners[:] = [_begun("theory", place / f"theories{RANK}", False)]
     else:
         _watch(action, rank, place)
     return cj.systems.constrained(size, 0.7, 1.3, 0.8)
@@ -61,11 +64,11 @@ def _no_room(event, arguments):
         raise MemoryError
 
 
-def _fields(path, told):
+def _begun(what, path, told):
     begun = []
 
     def hear(event, arguments):
-        if event == "cojump.stage" and "mean field" in arguments[0]:
+        if event == "cojump.stage" and what in arguments[0]:
             begun.append(arguments[0].rpartition("size = ")[2].partition(",")[0])
             path.write_text("\n".join(begun), encoding="ascii")
             if told and len(begun) == 2:

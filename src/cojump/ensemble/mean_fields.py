@@ -33,12 +33,14 @@ def solutions_of(point: Point) -> list[Solution]:
     return solutions(paths(point.model, point.state, point.times))
 
 
-def share_mean_fields(
+def share_points(
     places: Sequence[int],
     comm: Communicator,
     make: Callable[[int], Made],
     on_made: Callable[[int, int, Made], None],
     stopping: Callable[[], bool],
+    *,
+    preparing: bool = True,
 ) -> bool:
     """Make something of each point, every one on some rank; whether the job was told to stop. Collective.
 
@@ -53,6 +55,8 @@ def share_mean_fields(
         Called on rank 0, in any order of the points.
     stopping : callable () -> bool
         Whether this rank was told to stop; no point is begun any more then.
+    preparing : bool
+        See :meth:`cojump.parallel.mpi.World.distribute`.
     """
     waiting = deque(places)
     with threadpool_limits(1):
@@ -62,7 +66,7 @@ def share_mean_fields(
             lambda place, _poll: make(place),
             on_made,
             stopping,
-            preparing=True,
+            preparing=preparing,
         )
 
 
@@ -87,5 +91,5 @@ def solved_together(points: Sequence[Point], comm: Communicator) -> dict[int, li
             raise made
         solved[place] = made
 
-    share_mean_fields(range(len(points)), comm, make, on_made, lambda: False)
+    share_points(range(len(points)), comm, make, on_made, lambda: False)
     return solved

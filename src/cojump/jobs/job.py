@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from ..ensemble.point import Point
     from ..ensemble.schedule import Task
     from ..parallel.mpi import World
-    from ..results.result import Result
+    from ..results.result import Result, Theory
     from .run_file import RunFile
 
 
@@ -217,6 +217,11 @@ _GRACE = 5.0
 """Seconds that the theory of a finished point may take after the job was told to stop; schedulers wait longer."""
 
 
+_SHARE = 50
+"""Rank 0 makes the theory of a point that is finished at once as long as that takes one part in so many of the time;
+others are shared among all ranks behind the trajectories."""
+
+
 class _Run(Events):
     """The work itself, on one rank."""
 
@@ -230,6 +235,7 @@ class _Run(Events):
         self._status: Status | None = None
         self._late = ""
         self._ran = 0
+        self._since, self._explaining = began, 0.0
         self._deadline: float | None = None
         if session is not None:
             self._folds = {i: session.folds[plan.keys[i]] for i in plan.points}
@@ -256,6 +262,8 @@ class _Run(Events):
             stopped = run_chunks(self._plan.points, self._folds, comm=self._ranks, events=self, progress=progress)
             stopped = stopped or self._two_time.go()
             self._ranks.guard(self._writer.close)
+            if self._ranks.size > 1:
+                self._explain_together(stopped)
             if self._session is not None:
                 stopped = self._ranks.guard(lambda: self._finish(self._session, stopped))
         except (StorageError, OSError, MemoryError) as error:
@@ -351,7 +359,7 @@ class _Run(Events):
     def _explain(self, place: int) -> bool:
         """Put the theory beside a finished point; whether there was time to."""
         fold = self._folds[place]
-        if fold.skeleton.theory is None and not fold.skeleton.theory_refusal:
+        if not _explained(fold):
 
             def explain() -> None:
                 fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
@@ -359,11 +367,34 @@ class _Run(Events):
             return self._droppable(f"in the theory of {self._plan.title(place)}", explain)
         return True
 
-    def _droppable(self, doing: str, action: Callable[[], None]) -> bool:
+    def _explain_together(self, stopped: bool) -> None:
+        """Share the theories that are still missing among the ranks; those that are dropped are left to the end."""
+        from ..ensemble.mean_fields import share_points
+
+        missing: list[int] = []
+        if not stopped and not self._signals.name:
+            missing = [place for place, fold in self._folds.items() if fold.finished and not _explained(fold)]
+        missing = self._ranks.share(missing)
+        if len(missing) < 2:
+            return
+
+        def make(place: int) -> Theory | str | None:
+            made: list[Theory | str] = []
+            doing = f"in the theory of {self._plan.title(place)}"
+            self._droppable(doing, lambda: made.append(theory_of(self._plan.points[place])), grace=0.0)
+            return made[0] if made else None
+
+        def take(_rank: int, place: int, made: Theory | str | None) -> None:
+            if made is not None:
+                self._folds[place].skeleton = _beside(self._folds[place].skeleton, made)
+
+        share_points(missing, self._ranks, make, take, self.stopping, preparing=False)
+
+    def _droppable(self, doing: str, action: Callable[[], None], grace: float = _GRACE) -> bool:
         """Do what is dropped where the job is told to stop; whether it was done."""
         begun = not self._signals.name
         try:
-            with self._signals.abruptly(_GRACE):
+            with self._signals.abruptly(grace):
                 self._signals.stage(doing)
                 action()
         except Stopped as stopped:
@@ -392,6 +423,7 @@ class _Run(Events):
     def begin(self) -> None:
         """From now on there is work that a signal must not break off."""
         self._signals.gently = True
+        self._since = time.monotonic()
 
     def part(self, task: Task, chunk: Chunk) -> None:
         """Write the finished part of a chunk that takes long."""
@@ -414,7 +446,10 @@ class _Run(Events):
     def point(self, place: int, fold: Fold) -> None:
         """Let others see a finished point, unless that takes too long."""
         assert self._session is not None
-        self._explain(place)
+        began = time.monotonic()
+        if self._ranks.size == 1 or self._explaining <= (began - self._since) / _SHARE:
+            self._explain(place)
+            self._explaining += time.monotonic() - began
         self._session.write(now=False)
         self._session.failures.drop(self._plan.keys[place])
 
@@ -431,18 +466,31 @@ class _Run(Events):
         return bool(self._signals.name) or (self._deadline is not None and time.monotonic() > self._deadline)
 
 
-def with_theory(result: Result, point: Point) -> Result:
-    """The result with the fluctuation theory of its point, or the reason why there is none."""
+def _explained(fold: Fold) -> bool:
+    return fold.skeleton.theory is not None or bool(fold.skeleton.theory_refusal)
+
+
+def theory_of(point: Point) -> Theory | str:
+    """The fluctuation theory of a point, or the reason why there is none."""
     from ..results.result import Theory
     from ..theory.fluctuations import fluctuations
 
     try:
         made = fluctuations(point.model, point.state, point.times)  # type: ignore[arg-type]  # a mixture is refused
     except EXPECTED as error:
-        return replace(result, theory_refusal=one_line(error))
+        return one_line(error)
     order = [point.model.linear(name, x)[1] for name, x in point.model.order_parameters.items()]
     order_correction = made.correction @ np.array(order).reshape(-1, len(made.labels)).T
-    return replace(result, theory=Theory(made.covariance, made.correction, made.deviation, order_correction))
+    return Theory(made.covariance, made.correction, made.deviation, order_correction)
+
+
+def _beside(result: Result, made: Theory | str) -> Result:
+    return replace(result, theory_refusal=made) if isinstance(made, str) else replace(result, theory=made)
+
+
+def with_theory(result: Result, point: Point) -> Result:
+    """The result with the fluctuation theory of its point, or the reason why there is none."""
+    return _beside(result, theory_of(point))
 
 
 def fold_directory(directory: Path, output: Path | None) -> str:

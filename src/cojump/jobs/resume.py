@@ -122,7 +122,7 @@ def _share(
 
     What tells a rank to stop is noted while messages are sent, and breaks off what it computes.
     """
-    from ..ensemble.mean_fields import share_mean_fields
+    from ..ensemble.mean_fields import share_points
 
     def make(place: int) -> list[Solution] | Exception | None:
         try:
@@ -133,7 +133,7 @@ def _share(
             return None
 
     signals.gently = True
-    stopped = share_mean_fields(missing, comm, make, take, stopping)
+    stopped = share_points(missing, comm, make, take, stopping)
     signals.gently = stopped  # rank 0 ends the job then
     return stopped
 
