@@ -1,6 +1,8 @@
 """A trajectory has the same bits whatever an engine has run before, and whatever it has kept of that."""
 
+import gc
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -91,3 +93,18 @@ def test_no_reference_to_the_generator_is_left(name):
         engine.run(1, i)
     after = sys.getrefcount(engine._stream.generator)
     assert after == before
+
+
+@pytest.mark.parametrize("name", ["one block", "coupled blocks", "two axes", "three levels", "a mode"])
+def test_an_engine_frees_its_memory(name):
+    # not when cycles are looked for next: it may have hundreds of megabytes, of which the collector knows nothing
+    model = MODELS[name]
+    engine = make_engine(model, cj.product(model, {b.name: np.eye(b.levels)[0] for b in model.blocks}), TIMES, 1e-9)
+    engine.run(1, 0, record=True)
+    left = weakref.ref(engine), weakref.ref(engine.state)
+    gc.disable()
+    try:
+        del engine
+        assert [one() for one in left] == [None, None]
+    finally:
+        gc.enable()

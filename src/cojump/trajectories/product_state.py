@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import inf, prod, sqrt
 from typing import Any, NamedTuple
 
@@ -114,11 +114,12 @@ class ProductState:
         self._jumps = ProductJumps(self.basis, self.moves)
         self.averages = ProductAverages(self.basis, self.moves)
         self.frames = tuple(self.basis.rotations)
-        self._start_of = lru_cache(maxsize=STATES * len(self.basis.blocks))(self._new_start)
+        # caches hold nothing of this object: it would be kept alive with all its arrays until cycles are looked for
+        self._start_of = lru_cache(maxsize=STATES * len(self.basis.blocks))(partial(_new_start, self.basis))
         """The start of a block; kept, because trajectories from a mixture come back to its states."""
         self.start_from(state, generator)
         self._turned = any(made.turn for made in self.basis.functions)
-        self._matrix = lru_cache(maxsize=16)(self._h_eff)
+        self._matrix = lru_cache(maxsize=16)(partial(_h_eff, self.basis))
         """H_eff of a whole sector as a matrix, for long steps; kept, because trajectories come back."""
         self.driven: DrivenSteps | None = None
         """What makes the steps of a model that changes in time."""
@@ -291,10 +292,6 @@ class ProductState:
         ket: Ket = work.out_re[first:last] + 1j * work.out_im[first:last]
         return ket
 
-    def _new_start(self, b: int, state: BlockState) -> _BlockStart:
-        start = start_of(state, self.basis.blocks[b], self.basis.rotations[b])
-        return _BlockStart(start, CacheByBytes(STARTS_MEMORY // (STATES * len(self.basis.blocks))))
-
     def _product(self, generator: np.random.Generator) -> tuple[Labels, Box, Ket]:
         """Draw a state of each block; their product."""
         # The tails of each factor are cut before the product is made: all of it might not fit.
@@ -305,5 +302,11 @@ class ProductState:
         re, im = whole.real, whole.imag
         return tuple(cut.label for cut in drawn), tuple(cut.window for cut in drawn), whole / sqrt(re @ re + im @ im)
 
-    def _h_eff(self, labels: Labels) -> csc_array:
-        return program_matrix(self.basis.sector(labels).h_eff)
+
+def _new_start(basis: ProductBasis, b: int, state: BlockState) -> _BlockStart:
+    start = start_of(state, basis.blocks[b], basis.rotations[b])
+    return _BlockStart(start, CacheByBytes(STARTS_MEMORY // (STATES * len(basis.blocks))))
+
+
+def _h_eff(basis: ProductBasis, labels: Labels) -> csc_array:
+    return program_matrix(basis.sector(labels).h_eff)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -112,7 +112,8 @@ class SpinState:
         measured = ["xyz".index(o.label[-1]) for o in model.observables]
         own_frame = len(measured) == 3 and np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15)
         self._turns = None if own_frame else _on_averages(self.basis.frame[measured])
-        self._start_of = lru_cache(maxsize=STATES)(self._new_start)
+        # nothing of this object, which would be kept alive with all its arrays until cycles are looked for
+        self._start_of = lru_cache(maxsize=STATES)(partial(_new_start, self.basis.h_eff.N, self.basis.rotation))
         """Where a state is drawn from, and what has been; kept, as trajectories come back to those of a mixture."""
         self.start_from(state, generator)
 
@@ -255,14 +256,15 @@ class SpinState:
         choice = start.choose(generator)
         return kept.get(choice, lambda: _Start.of(*self._cut(*start.chosen(choice))))
 
-    def _new_start(self, state: BlockState) -> tuple[SpinStart, CacheByBytes[tuple[int, int], _Start]]:
-        return SpinStart(state, self.basis.h_eff.N, self.basis.rotation), CacheByBytes(STARTS_MEMORY // STATES)
-
     def _cut(self, two_J: int, ket: Ket) -> tuple[int, int, int, Ket]:
         """2J, first and past-last i of the window, and the normalised amplitudes in it, of a sector's state."""
         first = (self.basis.h_eff.N - two_J) // 2
         lo, hi = trim(ket.real.copy(), ket.imag.copy(), 0, two_J + 1, (SHARE * self.tolerance) ** 2)
         return two_J, first + lo, first + hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi])
+
+
+def _new_start(N: int, rotation: Ket, state: BlockState) -> tuple[SpinStart, CacheByBytes[tuple[int, int], _Start]]:
+    return SpinStart(state, N, rotation), CacheByBytes(STARTS_MEMORY // STATES)
 
 
 def _on_averages(frame: Array) -> tuple[Array, Array]:
