@@ -10,7 +10,7 @@ from cojump.trajectories import counting_engine, pattern_engine
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.kernel_cache import compiled
 from cojump.trajectories.kernels.pattern_products import apply_rows
-from cojump.trajectories.kernels.pattern_rows import KEPT_ROWS
+from cojump.trajectories.kernels.pattern_rows import FIRST, KEPT_ROWS
 from cojump.trajectories.kernels.pattern_state import settle
 from cojump.trajectories.pattern_engine import PatternEngine
 from cojump.trajectories.product_engine import ProductEngine
@@ -168,6 +168,21 @@ def test_rows_that_outgrow_their_cells_move():
         alone = expm(-1j * h * time)[:, 0]
         np.testing.assert_allclose(found.mean[-1, :3], np.abs(alone) ** 2, rtol=0, atol=1e-11)
     assert moved > 2
+
+
+@pytest.mark.parametrize("name", ["potts", "four levels", "no jumps"])
+def test_cells_beside_spans_are_not_read(name):
+    """What an earlier state has left in the arrays is no number here; only the vector of zeros in front is promised."""
+    model, state = CASES[name]()
+    clean, spoilt = (PatternEngine(model, state, TIMES, 1e-9) for _ in range(2))
+    work, room = spoilt._work, spoilt._room
+    arrays = [work.taylor_re, work.taylor_im, work.out_re, work.out_im, work.new_re, work.new_im]
+    arrays += [room.vectors, room.vectors_im, *(a for rows in (room.after, room.rest) for a in (rows.re, rows.im))]
+    for array in arrays:
+        array[..., FIRST:] = np.nan
+    first, second = (engine.run(1, 0, record=True) for engine in (clean, spoilt))
+    for field in ("mean", "second", "jumps"):
+        np.testing.assert_array_equal(getattr(first, field), getattr(second, field), err_msg=field)
 
 
 def test_only_what_is_occupied_is_gone_through():
