@@ -12,7 +12,7 @@ from cojump.model.components import components
 from cojump.model.states import State
 from cojump.trajectories import counting_engine, lattice_engine
 from cojump.trajectories.compilation import warm_up
-from cojump.trajectories.kernels.lattice import ABSENT, EDGE, LENGTH, LONG_ROW, TOUCHED, LatticeHeff, set_strides
+from cojump.trajectories.kernels.lattice import ABSENT, EDGE, LENGTH, LONG_ROW, LOUD, TOUCHED, LatticeHeff, set_strides
 from cojump.trajectories.kernels.lattice_box import FIRST, all_runs, gram
 from cojump.trajectories.kernels.lattice_heff import fill_elements, lay_rows
 from cojump.trajectories.kernels.lattice_jump import channel_weights, first_table, general_jump, ladder_jump
@@ -140,21 +140,21 @@ def test_heff_is_that_of_the_sparse_matrices(sizes, long_row):
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
 
 
-def powers(h_eff, psi, lo, hi, orders):
-    """Taylor rows of a state in a box of two axes that is not zero from lo to hi, and what the last one weighs."""
-    box, length = h_eff.box, int(h_eff.elements.row[LENGTH])
+def powers(h_eff, psi, orders):
+    """A Taylor row of a state in a box, what it weighs, and which rows are there."""
+    length = int(h_eff.elements.row[LENGTH])
     rows = psi.size // length
     re, im = aligned(2, orders + 1, psi.size + 2 * EDGE)
     re[:], im[:] = 7.0, 7.0  # what stands beside a window is any number
     windows, kept = np.zeros((2, orders + 1, 4), dtype=np.int64)
-    first, last = lo[0] * box.n[1] + lo[1], (hi[0] - 1) * box.n[1] + hi[1] - 1
-    kept[0] = first // length, last // length + 1, first % length, last % length + 1
+    row, column = np.nonzero(psi.reshape(rows, length))
+    kept[0] = row.min(), row.max() + 1, column.min(), column.max() + 1
     windows[0] = 0, rows, 0, length
     re[0, EDGE : EDGE + psi.size], im[0, EDGE : EDGE + psi.size] = parts_of(psi)
     made = np.zeros((orders + 1, rows), dtype=np.uint8)
     for k in range(orders):
         norm2 = apply_lattice(re, im, k, EDGE, 0.5, h_eff, windows, kept, made, 0.3, 0.2, 0.0)
-    return within((re + 1j * im)[orders], windows[orders], made[orders], length).ravel(), norm2
+    return within((re + 1j * im)[orders], windows[orders], made[orders], length).ravel(), norm2, made
 
 
 @pytest.mark.parametrize("driven", ["", "a", "b", "ab"])
@@ -176,9 +176,30 @@ def test_hops_to_neighbours_are_those_of_the_sparse_matrices(driven):
             expected = -0.5j * (matrix @ expected - (0.3 - 0.2j) * expected) / (k + 1)
         for long_row in (LONG_ROW, 1000):
             box, elements, place = in_box(lattice, labels, long_row)
-            found, norm2 = powers(LatticeHeff(True, lattice, box, elements, place), state.ravel(), lo, hi, 4)
+            found, norm2, _ = powers(LatticeHeff(True, lattice, box, elements, place), state.ravel(), 4)
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
             np.testing.assert_allclose(norm2, np.vdot(expected, expected).real, rtol=1e-13)
+
+
+def test_rows_to_which_nothing_leads_are_left_out():
+    """With three axes, two of them outside of a row; zeros are negligible."""
+    terms = [cj.OneBody(0.4 * X, name) for name in "abc"] + [cj.TwoBody(Z, Z, 0.5, ("a", "c"))]
+    jumps = [cj.LocalJump(LOWER, "a", amplitude=lambda x: 1 + 0.3 * x, argument={"b": Z, "c": 0.5 * Z})]
+    model = cj.Model([cj.Block("a", 5), cj.Block("b", 6), cj.Block("c", 12)], terms, jumps)
+    basis = ProductBasis(model)
+    lattice, labels = lattice_of(basis), (5, 6, 12)
+    state = np.zeros((6, 7, 13), dtype=complex)
+    state[1, 2, 4:9], state[4, 4, 5:7] = 0.3 + 0.1j, 0.2
+    expected, matrix = state.ravel(), program_matrix(basis.sector(labels).h_eff)
+    for k in range(2):
+        expected = -0.5j * (matrix @ expected - (0.3 - 0.2j) * expected) / (k + 1)
+    box, elements, place = in_box(lattice, labels)
+    found, norm2, made = powers(LatticeHeff(True, lattice, box, elements, place), state.ravel(), 2)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
+    np.testing.assert_allclose(norm2, np.vdot(expected, expected).real, rtol=1e-13)
+    # two rows, those next to them, and those at most two hops away; nothing is made of the others
+    assert (made == LOUD).sum(axis=1).tolist() == [2, 10, 24]
+    assert (made[2] == ABSENT).sum() == 42 - 24
 
 
 @pytest.mark.parametrize("sizes", SIZES)
