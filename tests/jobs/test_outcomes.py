@@ -7,6 +7,7 @@ import re
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -159,6 +160,24 @@ def test_the_theory_of_the_last_point_outlasts_the_limit(run_toml, expected, mon
     go(run_toml)
     assert watch.indices == []
     assert digests.of_file(run_toml.parent / "results" / "result.h5") == expected
+
+
+def test_the_theories_that_are_left_share_the_time_after_a_signal(monkeypatch):
+    graces = []
+
+    def explain(_, grace):
+        graces.append(grace)
+        time.sleep(0.03)
+        return grace > 0
+
+    monkeypatch.setattr(job, "_GRACE", 0.1)
+    work = object.__new__(job._Run)
+    work._explain, work._folds = explain, {i: SimpleNamespace(finished=True) for i in range(100)}
+    work._signals = SimpleNamespace(name="SIGTERM")
+    assert not work._explain_rest()
+    assert graces == sorted(graces, reverse=True)
+    assert graces[-1] == 0
+    assert len(graces) <= 5
 
 
 def test_a_signal_behind_the_last_trajectory_stops_nothing(run_toml, expected, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from contextlib import suppress
@@ -214,7 +215,7 @@ def _begin_session(plan: Plan, session: Session, contents: Contents, comm: World
 
 
 _GRACE = 5.0
-"""Seconds that the theory of a finished point may take after the job was told to stop; schedulers wait longer."""
+"""Seconds that the theory of finished points may take after the job was told to stop; schedulers wait longer."""
 
 
 _SHARE = 50
@@ -291,7 +292,7 @@ class _Run(Events):
         for place, message in self._two_time.failures.items():
             self.failed(place, message)
         if not stopped:
-            stopped = not all(self._explain(place) for place, fold in folds.items() if fold.finished)
+            stopped = not self._explain_rest()
         session.write(ended=True)
         keys, finished = self._plan.keys, {i for i, fold in folds.items() if fold.finished}
         finished -= set(self._two_time.failures)
@@ -356,7 +357,17 @@ class _Run(Events):
             )
             click.echo(f"cojump: target_error is not reached with all n_traj: {text}")
 
-    def _explain(self, place: int) -> bool:
+    def _explain_rest(self) -> bool:
+        """Put the theory beside all finished points; whether there was time to: after a signal they share it."""
+        until = math.inf
+        for place, fold in self._folds.items():
+            if self._signals.name:
+                until = min(until, time.monotonic() + _GRACE)
+            if fold.finished and not self._explain(place, min(_GRACE, max(until - time.monotonic(), 0.0))):
+                return False
+        return True
+
+    def _explain(self, place: int, grace: float = _GRACE) -> bool:
         """Put the theory beside a finished point; whether there was time to."""
         fold = self._folds[place]
         if not _explained(fold):
@@ -364,7 +375,7 @@ class _Run(Events):
             def explain() -> None:
                 fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
 
-            return self._droppable(f"in the theory of {self._plan.title(place)}", explain)
+            return self._droppable(f"in the theory of {self._plan.title(place)}", explain, grace)
         return True
 
     def _explain_together(self, stopped: bool) -> None:
