@@ -103,7 +103,7 @@ def _parts(matrix: Matrix) -> tuple[Array, Array]:
 def _terms(matrices: Matrix) -> Integers:
     """Matrix, a and b of all elements between two of the levels 0, 1 and 2."""
     between = matrices[:, :3, :3] * (1 - np.eye(3))
-    return np.argwhere(between != 0).astype(np.int64)
+    return np.ascontiguousarray(np.argwhere(between != 0), dtype=np.int64)  # C order, also where there is none
 
 
 def _hops(matrices: Matrix) -> Integers:
