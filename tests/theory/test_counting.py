@@ -214,6 +214,15 @@ def test_a_start_without_a_part_in_the_leading_state_is_refused():
         cj.counting.theta(model, -2.0, state=dark)
 
 
+def test_a_small_part_in_the_leading_state_is_a_part():
+    """All up has a part of 1e-20 in what independent flips come to at large s, a factor for each particle."""
+    down, up, s, N = 4.0, 0.2, 3.0, 16
+    jumps = [cj.LocalJump(np.sqrt(down) * LOWER, S), cj.LocalJump(np.sqrt(up) * LOWER.T, S)]
+    found = cj.counting.theta(model := cj.Model([cj.Block(S, N)], [], jumps), s, state=cj.tilted(model, 0, 0))
+    one = np.array([[-down, up * np.exp(-s)], [down * np.exp(-s), -up]])
+    assert abs(found.theta - N * np.linalg.eigvals(one).real.max()) < 1e-12
+
+
 def test_a_jump_that_never_happens_is_told():
     model = cj.Model([cj.Block(S, 2)], [cj.OneBody(X, S)], [cj.LocalJump(LOWER, S), cj.LocalJump(1e-30 * LOWER.T, S)])
     found = cj.counting.theta(model, [0.3, 0.6], 1)

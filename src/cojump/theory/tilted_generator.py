@@ -483,8 +483,12 @@ class Tilted:
         return np.asarray(found / found.sum())
 
     def _check_weight(self, s: float, places: NDArray[np.intp], left: Array) -> None:
-        """Refuse a start of which <e^{-sK}> does not go with the eigenvalue found: ℓ·ρ = 0."""
-        if self._start is None:
+        """Refuse a start of which <e^{-sK}> does not go with the eigenvalue found: ℓ·ρ = 0.
+
+        Not of populations, whose rates have no signs that could cancel: each state that leads to those of the
+        eigenvalue has a part in it, if one that gets smaller with every particle.
+        """
+        if self._start is None or not isinstance(self.generator, Generator):
             return
         packing = self.generator.packing
         whole = np.zeros(packing.size)
