@@ -217,4 +217,6 @@ def _work(cells: int, rows: Rows) -> PatternWork:
         extent=rows.extent,
         base=rows.base,
         spans=rows.spans,
+        parts=aligned(len(rows.base) * LANES),
+        sweep=np.zeros(1, dtype=np.int64),
     )

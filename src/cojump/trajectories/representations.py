@@ -479,7 +479,7 @@ class PatternRows(Product):
         links = (18 * factorial(d) + 5 * most_paths(d) + 4) * rows
         tables = comb(block.size + d - 1, d - 1) * (4 + 2 * len(model.jumps))
         patterns = min(DIAGRAMS, most_sectors(block) * 25 * d**3 * largest_sector(block))
-        spans = 2 * (MAX_ORDER + 4) * rows
+        spans = (2 * (MAX_ORDER + 4) + 8) * rows
         return int(min(8 * (cells * arrays + links + 3 * rows * (d * d + 17) + spans + tables) + patterns, 1e300))
 
     def engine(

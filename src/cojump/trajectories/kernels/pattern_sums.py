@@ -20,6 +20,10 @@ class PatternWork(NamedTuple):
         As there. The first vector of each row of the series is zero.
     extent, base, spans
         Those of the rows.
+    parts : (R LANES,)
+        Squared norms of rows, lane by lane.
+    sweep : (1,)
+        1 where the series was summed from the last row to the first the last time.
     """
 
     taylor_re: Floats
@@ -32,14 +36,22 @@ class PatternWork(NamedTuple):
     extent: Integers
     base: Integers
     spans: Integers
+    parts: Floats
+    sweep: Integers
 
 
 @njit(**OPTIONS)
-def sum_patterns(taylor_re, taylor_im, extent, rows_base, spans, order, x, out_re, out_im):
-    """Write Σ_{k≤order} x^k row k, the state x units of time after the start, into ``out`` in the first span; |ψ|²."""
-    factor, square_re, square_im = spread(x), spread(0.0), spread(0.0)
-    for r in range(extent[ROWS]):
-        base, top = rows_base[r], order
+def sum_patterns(taylor_re, taylor_im, extent, rows_base, spans, order, x, out_re, out_im, parts, sweep):
+    """Write Σ_{k≤order} x^k row k, the state x units of time after the start, into ``out`` in the first span; |ψ|².
+
+    Every other time the rows are taken from the last to the first: what the cache still has of them is used again.
+    The squared norms are added up in the order of the rows.
+    """
+    factor, count = spread(x), extent[ROWS]
+    sweep[0] = 1 - sweep[0]
+    for n in range(count):
+        r = count - 1 - n if sweep[0] == 1 else n
+        base, top, square_re, square_im = rows_base[r], order, spread(0.0), spread(0.0)
         for q in range(spans[0, r, 0], spans[0, r, 1], LANES):
             p = base + q
             while top > 0 and not (spans[top, r, 0] <= q and q < spans[top, r, 1]):
@@ -53,7 +65,11 @@ def sum_patterns(taylor_re, taylor_im, extent, rows_base, spans, order, x, out_r
             store(out_re, p, LANES, a)
             store(out_im, p, LANES, b)
             square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
-    return total(square_re + square_im)
+        store(parts, r * LANES, LANES, square_re + square_im)
+    square = spread(0.0)
+    for r in range(count):
+        square = square + load(parts, r * LANES, LANES)
+    return total(square)
 
 
 @njit(**OPTIONS)

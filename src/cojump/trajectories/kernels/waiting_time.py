@@ -48,7 +48,17 @@ def _sum_of_rows(work, order, lo, hi, x):
 
 def _sum_of_patterns(work, order, lo, hi, x):
     return sum_patterns(
-        work.taylor_re, work.taylor_im, work.extent, work.base, work.spans, order, x, work.out_re, work.out_im
+        work.taylor_re,
+        work.taylor_im,
+        work.extent,
+        work.base,
+        work.spans,
+        order,
+        x,
+        work.out_re,
+        work.out_im,
+        work.parts,
+        work.sweep,
     )
 
 
