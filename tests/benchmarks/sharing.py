@@ -24,8 +24,8 @@ SHARED = {
     "constrained": (constrained, (200,), 9216, 32),
     "constrained, sweep": (constrained, (50, 100, 200, 400, 800, 1600, 3200), 512, 8),
     "two blocks": (two_blocks, (40,), 4608, 8),
-    "arguments along two axes": (along_two_axes, (50,), 7168, 8),
-    "Potts q = 3": (potts, (20,), 1152, 4),
+    "arguments along two axes": (along_two_axes, (50,), 8960, 8),
+    "Potts q = 3": (potts, (20,), 1728, 4),
 }
 """Model, sizes, trajectories of each, and trajectories per chunk.
 

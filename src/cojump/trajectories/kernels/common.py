@@ -18,7 +18,12 @@ OPTIONS = {  # no "cache": cojump.trajectories.kernel_cache gives all kernels on
     "fastmath": {"reassoc", "contract", "arcp", "nsz"},
     "no_cfunc_wrapper": True,  # for functions handed over as values, which is not done
     "pipeline_class": OwnCopies,
+    # Said of each function: numba gives it on to what a function calls, if no other kernel has called that before.
+    "forceinline": False,
 }
+
+INLINED = OPTIONS | {"forceinline": True}
+"""For a function that is always written out where it is called."""
 
 APART = OPTIONS | {"pipeline_class": Apart}
 """For a kernel with short loops over arrays none of which overlaps another one that is handed in."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from .common import OPTIONS
+from .common import INLINED, OPTIONS
 from .pattern_links import spread_rows
 from .pattern_rows import CELLS, ENERGY, HALF_RATE, ROWS, cell_of, make_room, narrow, weight_of_spans, widen
 from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
@@ -76,7 +76,7 @@ def widen_hops(rows, links, x_re, x_im):
             widen(rows, r, rows.low[s] - 1, rows.high[s])
 
 
-@njit(**OPTIONS, forceinline=True)
+@njit(**INLINED)
 def _add(rows, here, there, to_re, to_im, to, r, re, im, shift, roots, s, t, c_re, c_im, f_re, f_im):
     """Add c f times what of low..high of row r there are cells for in row ``to``."""
     if c_re != 0.0 or c_im != 0.0:

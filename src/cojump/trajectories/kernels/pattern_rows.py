@@ -21,7 +21,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .common import OPTIONS
+from .common import INLINED, OPTIONS
 from .vectors import LANES, fused, load, quiet_first, quiet_last, spread, store, total
 
 Integers = NDArray[np.int64]
@@ -173,7 +173,7 @@ def place_of(found, keys, key):
     return at
 
 
-@njit(**OPTIONS, forceinline=True)
+@njit(**INLINED)
 def add_row(rows, tables, entry, column):
     """The number of the row with the entries in a column of ``entry``, made where it is not there, without cells."""
     d, key = tables.levels, 0

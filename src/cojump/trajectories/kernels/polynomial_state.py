@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .common import NO_JUMP, NO_NUMBER, OPTIONS, PAD
+from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS, PAD
 from .moments import spin_moments
 from .polynomial_bands import CUT, HI, LO, TWO_J, UNKNOWN, WIDE_HI, WIDE_LO, behind_pad, product_of, sector_ends
 from .series import LEFT_OUT
@@ -140,7 +140,7 @@ def jumped(h_eff, work, room, norm2, tolerance, u):
     return _perform(h_eff, work, room, norm2, tolerance, u)
 
 
-@njit(**OPTIONS, forceinline=True)
+@njit(**INLINED)
 def _perform(h_eff, work, room, norm2, tolerance, u):
     where, jumps, beyond, weights = h_eff.where, h_eff.jumps, behind_pad(h_eff), work.weights
     N, two_J, tables = h_eff.N, where[TWO_J], h_eff.tables

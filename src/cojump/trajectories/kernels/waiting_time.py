@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
-from .common import OPTIONS, Step
+from .common import INLINED, OPTIONS, Step
 from .lattice import RowsWork
 from .lattice_rows import sum_rows
 from .pattern_sums import PatternWork, sum_patterns
@@ -161,7 +161,7 @@ def no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting,
     return Step(time, found, lost, horizon, order, lo, hi, unit, summed, norm2, energy, rate)
 
 
-@njit(**OPTIONS, forceinline=True)
+@njit(**INLINED)
 def lone_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
     """One no_jump_step, for Python."""
     return no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)
