@@ -29,7 +29,7 @@ SHARED = {
 }
 """Model, sizes, trajectories of each, and trajectories per chunk.
 
-Each takes some three seconds, so that its start does not show: 20 to 40 ms of mean field and tables for each point.
+Each takes two to six seconds, so that its start does not show: 15 to 25 ms of mean field and tables for each point.
 """
 
 
