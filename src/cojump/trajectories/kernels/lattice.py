@@ -229,6 +229,15 @@ def moves(matrix, s):
     return matrix[UP, DOWN] != 0.0 if s == 1 else matrix[DOWN, UP] != 0.0
 
 
+@njit(**OPTIONS)
+def moves_any(pair):
+    """Whether a product of two operators has elements beside the diagonal."""
+    for side in range(2):  # noqa: SIM110 - numba has no any() of this
+        if pair[side, 0, 1] != 0.0 or pair[side, 1, 0] != 0.0:
+            return True
+    return False
+
+
 @njit(inline="always", **OPTIONS)
 def copy_into(to, values):
     """Copy one short array into another; an assignment of numba's would allocate one for the case that they overlap."""

@@ -17,7 +17,7 @@ from .lattice import (
     next_place,
     set_strides,
 )
-from .lattice_rows import blank, lead
+from .lattice_windows import blank, lead
 from .vectors import LANES, fused, load, load_row, spread, store, total
 
 START, COUNT, FIRST = range(3)

@@ -25,10 +25,10 @@ from .lattice import (
     band_element,
     first_place,
     moves,
+    moves_any,
     next_place,
     table_at,
 )
-from .lattice_rows import moves_any
 
 
 @njit(**OPTIONS)

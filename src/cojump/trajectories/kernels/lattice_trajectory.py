@@ -14,7 +14,7 @@ from .lattice import AXIS, EDGE, LENGTH, REACH, TOUCHED, WIDEST, Box, copy_into,
 from .lattice_box import COUNT, START, fit_box, gram, put, runs_of, tails_of
 from .lattice_heff import fill_elements, lay_rows
 from .lattice_jump import perform_jump
-from .lattice_rows import clear_beside
+from .lattice_sums import clear_beside
 
 
 class Room(NamedTuple):

@@ -11,7 +11,8 @@ from numba.extending import overload
 from ..no_jump_tables import BandedHeff, ProgramHeff
 from .common import MAX_ORDER, OPTIONS, PAD
 from .lattice import LatticeHeff
-from .lattice_rows import apply_lattice, change_unit_of_rows, overlap_of_rows
+from .lattice_rows import apply_lattice
+from .lattice_sums import change_unit_of_rows, overlap_of_rows
 from .pattern_links import PatternHeff, keep_rows
 from .pattern_products import apply_rows
 from .pattern_rows import FIRST, KEPT_CELLS

@@ -8,7 +8,7 @@ from numba.extending import overload
 
 from .common import INLINED, OPTIONS, Step
 from .lattice import RowsWork
-from .lattice_rows import sum_rows
+from .lattice_sums import sum_rows
 from .pattern_sums import PatternWork, sum_patterns
 from .propagate import sum_at
 from .series import expand
