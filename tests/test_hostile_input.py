@@ -93,7 +93,7 @@ def test_terms_keep_their_matrices_under_the_names_of_the_arguments():
     assert np.array_equal(two.B, Z)
     assert two.g == 0.3
     assert np.array_equal(jump.j, DOWN)
-    assert repr(one) == "<OneBody on spins>"
+    assert repr(one) == "<OneBody σ_x on spins>"
 
 
 def test_figures_that_are_missing_name_what_they_need():

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError
 from ..tools import checks
+from . import written
 from .blocks import checked_block_name
 from .operators import check_hermitian, matrix_of
 from .term import Term, norm
@@ -56,7 +57,7 @@ class OneBody(Term):
         checked_block_name("block", self.block)
 
     def _title(self) -> str:
-        return f"OneBody on {self.block}"
+        return f"OneBody {written.matrix(self.eps)} on {self.block}"
 
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:
         return {"eps": ("block", self.block)}
@@ -129,7 +130,9 @@ class TwoBody(Term):
         object.__setattr__(self, "blocks", tuple(checked_block_name("blocks", name) for name in pair))
 
     def _title(self) -> str:
-        return f"TwoBody on {' and '.join(self.blocks)}, g = {self.g if self.g.imag else self.g.real:.6g}"
+        b, c = self.blocks
+        pair = f"{written.matrix(self.A)} of {b} and {written.matrix(self.B)} of {c}"
+        return f"TwoBody {pair}, g = {written.number(self.g)}"
 
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:
         return {"A": ("blocks", self.blocks[0]), "B": ("blocks", self.blocks[1])}

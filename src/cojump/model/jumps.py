@@ -15,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ArgumentError
 from ..tools import checks
-from ..tools.summaries import few
 from ..tools.types import RealFunction
+from . import written
 from .blocks import checked_block_name
 from .function_of_average import FunctionOfAverage, checked_argument, checked_functions
 from .operators import matrix_of
@@ -82,11 +82,12 @@ class RatedJump(Jump, FunctionOfAverage):
         """Whether Γ depends on Δ at all."""
         return bool(self.argument)
 
-    def _named_function(self) -> str:
-        """What the title says of Γ."""
-        name = getattr(self.function, "__name__", None) or repr(self.function)
-        several = f" of {len(self.arguments)} averages" if len(self.arguments) > 1 else ""
-        return f"{'rate' if self.is_rate else 'amplitude'} {name}{several}"
+    def _written_function(self) -> str:
+        """What the title says of Γ, after a comma: nothing where there is none."""
+        if self.function is None:
+            return ""
+        name = "rate" if self.is_rate else "amplitude"
+        return f", {written.function(name, self.function, self.arguments)}"
 
     def gamma(self, x: ArrayLike) -> NDArray[np.float64]:
         """Γ at the points ``x`` of the spectrum of Δ, (n,), or (K, n) of K averages; shape (n,).
@@ -257,10 +258,8 @@ class LocalJump(OneParticleJump):
     derivatives: tuple[RealFunction, RealFunction] | None = None
 
     def _title(self) -> str:
-        if self.function is None:
-            return f"LocalJump on {self.block}, constant rate"
         excluded = ", self excluded" if self.leaves_self_out else ""
-        return f"LocalJump on {self.block}, {self._named_function()}{excluded}"
+        return f"LocalJump {written.matrix(self.j)} on {self.block}{self._written_function()}{excluded}"
 
     @property
     def is_free(self) -> bool:
@@ -332,8 +331,7 @@ class CollectiveJump(RatedJump):
         self._check_function()
 
     def _title(self) -> str:
-        gamma = f", {self._named_function()}" if self.has_rate else ""
-        return f"CollectiveJump on {few(list(self.matrices), 3)}, rate {self.rate:.6g}{gamma}"
+        return f"CollectiveJump {written.matrices(self.matrices)}, rate {self.rate:.6g}{self._written_function()}"
 
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:
         return {"matrices": None, "argument": None}

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ..errors import ArgumentError
 from ..tools import checks
-from ..tools.summaries import few
 from ..tools.types import RealFunction
+from . import written
 from .jumps import OneParticleJump
 from .term import Jump, Term, checked_matrices, norm
 
@@ -171,7 +171,7 @@ class ModeDrive(ModeTerm):
         object.__setattr__(self, "eta", checks.complex_number("eta", self.eta))
 
     def _title(self) -> str:
-        return f"ModeDrive of {self.mode}, η = {self.eta if self.eta.imag else self.eta.real:.6g}"
+        return f"ModeDrive of {self.mode}, η = {written.number(self.eta)}"
 
     def fastest(self, sizes: Mapping[str, int]) -> float:
         """|η|."""
@@ -224,7 +224,7 @@ class ModeCoupling(ModeTerm):
         object.__setattr__(self, "matrices", checked_matrices("matrices", self.matrices))
 
     def _title(self) -> str:
-        return f"ModeCoupling of {self.mode} to {few(list(self.matrices), 3)}"
+        return f"ModeCoupling of {self.mode} to {written.matrices(self.matrices)}"
 
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:
         return {"matrices": None}
@@ -392,9 +392,9 @@ class ModeJump(OneParticleJump, ModeTerm):
         object.__setattr__(self, "emits", checks.boolean("emits", self.emits))
 
     def _title(self) -> str:
-        rated = "" if self.function is None else f", {self._named_function()}"
         excluded = ", self excluded" if self.leaves_self_out else ""
-        return f"ModeJump on {self.block}, {'into' if self.emits else 'out of'} {self.mode}{rated}{excluded}"
+        way = f"{'into' if self.emits else 'out of'} {self.mode}"
+        return f"ModeJump {written.matrix(self.j)} on {self.block}, {way}{self._written_function()}{excluded}"
 
     def among(self, names: Collection[str], share: float) -> Self:
         """The same jump where N counts ``share`` of the particles."""

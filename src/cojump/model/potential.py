@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ArgumentError
 from ..tools import checks
 from ..tools.types import RealFunction
+from . import written
 from .function_of_average import FunctionOfAverage, checked_argument, checked_functions
 
 _SCALE_POINTS = 65
@@ -88,9 +89,8 @@ class Potential(FunctionOfAverage):
         object.__setattr__(self, "factor", checks.number("factor", self.factor))
 
     def _title(self) -> str:
-        name = getattr(self.phi, "__name__", None) or repr(self.phi)
-        times = "" if self.factor == 1 else f" times {self.factor:.6g}"
-        return f"Potential of {' and '.join(self.argument)}, φ {name}{times}"
+        factor = "" if self.factor == 1 else f"{self.factor:.6g} "
+        return f"Potential N {factor}φ(x), {written.function('φ', self.phi, self.arguments)}"
 
     def _homes(self) -> Mapping[str, tuple[str, str] | None]:
         return {"argument": None}

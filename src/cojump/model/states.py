@@ -17,6 +17,7 @@ from ..errors import ArgumentError
 from ..tools import checks
 from ..tools.summaries import Summarised, counted, facts, few, more
 from .model import Model, check_model
+from .written import number
 
 _SHOWN = 6
 """Blocks that are listed one by one."""
@@ -175,7 +176,9 @@ class State(Summarised):
     def _lines(self) -> list[str]:
         blocks = [(f"block {b}", block._title()) for b, block in enumerate(self.blocks[:_SHOWN])]
         left = f"{len(self.blocks) - _SHOWN:,} more" if len(self.blocks) > _SHOWN else ""
-        modes = [(f"mode {m}", f"coherent state, α = {alpha:.6g}") for m, alpha in enumerate(self.amplitudes[:_SHOWN])]
+        modes = [
+            (f"mode {m}", f"coherent state, α = {number(alpha)}") for m, alpha in enumerate(self.amplitudes[:_SHOWN])
+        ]
         more_modes = f"{len(self.amplitudes) - _SHOWN:,} more" if len(self.amplitudes) > _SHOWN else ""
         lines = facts(*blocks, ("…", left), *modes, ("…", more_modes))
         return lines + more(".densities of one particle of each block, .is_product")

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..errors import ArgumentError
 from ..tools import checks
 from ..tools.summaries import Summarised
+from .written import number
 
 __all__ = ["Unravelling", "counting", "heterodyne", "homodyne", "shifted"]
 
@@ -80,7 +81,7 @@ class Shifted(Clicks):
         object.__setattr__(self, "beta", checks.complex_number("beta", self.beta))
 
     def _title(self) -> str:
-        return f"Counting of L + β, β = {self.beta if self.beta.imag else self.beta.real:.6g}{self._share()}"
+        return f"Counting of L + β, β = {number(self.beta)}{self._share()}"
 
 
 @dataclass(frozen=True, eq=False, repr=False)

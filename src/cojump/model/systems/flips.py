@@ -11,6 +11,7 @@ from ...errors import ArgumentError
 from ...tools import checks
 from .. import Block, LocalJump, Model, OneBody, TwoBody
 from ..operators import PROJECTOR_UP, SIGMA_MINUS, SIGMA_PLUS, SIGMA_X, SIGMA_Z
+from ..written import Written
 from .template import MIXED, OMEGA, SIZE, Template
 
 _MOST_ENTRIES = 2 * 10**7
@@ -23,16 +24,21 @@ def one_block_of_spins(size: int, omega: float) -> tuple[list[Block], list[OneBo
 
 
 @dataclass(frozen=True)
-class Itself:
+class Itself(Written):
     """Γ(x) = x; like all rates here an object that a file can hold and another process can be sent."""
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Γ at the values x."""
         return x
 
+    @property
+    def formula(self) -> str:
+        """What it makes of x."""
+        return "x"
+
 
 @dataclass(frozen=True)
-class Power:
+class Power(Written):
     """R(x) = strength x^power."""
 
     strength: float
@@ -41,6 +47,12 @@ class Power:
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """R at the values x."""
         return self.strength * x**self.power
+
+    @property
+    def formula(self) -> str:
+        """What it makes of x."""
+        power = "x" if self.power == 1 else f"x^{self.power:.6g}"
+        return {1.0: power, -1.0: f"-{power}"}.get(self.strength, f"{self.strength:.6g} {power}")
 
 
 def checked_exponent(power: float) -> float:

@@ -14,6 +14,7 @@ from ...tools import checks
 from .. import Block, LocalJump, Model, OneBody
 from ..blocks import MOST_LEVELS
 from ..operators import SIGMA_MINUS, SIGMA_PLUS, SIGMA_X, SIGMA_Z
+from ..written import Written
 from .flips import check_entries
 from .template import CORRUPTED, CORRUPTED_LEVELS, SIZE, Template
 
@@ -53,7 +54,7 @@ def _check_patterns(patterns: ArrayLike, entries: tuple[int, ...], what: str, on
 
 
 @dataclass(frozen=True)
-class HopfieldAmplitude:
+class HopfieldAmplitude(Written):
     """Γ_±(x) = e^{±βx/2} / sqrt(2 cosh βx) (58), written so that nothing overflows: Γ² = 1/(1 + e^{∓2βx})."""
 
     beta: float
@@ -62,6 +63,11 @@ class HopfieldAmplitude:
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Γ at the values x."""
         return np.sqrt(expit(self.sign * 2 * self.beta * x))
+
+    @property
+    def formula(self) -> str:
+        """What it makes of x."""
+        return f"1/√(1 + e^({-2 * self.sign * self.beta:.6g} x))"
 
 
 def checked_patterns(patterns: ArrayLike) -> NDArray[np.int64]:
