@@ -16,6 +16,7 @@ from cojump.ensemble.ordered_merge import Fold, aside_text, kept_text
 from cojump.ensemble.point import Point
 from cojump.ensemble.schedule import Schedule
 from cojump.ensemble.worker import Worker
+from cojump.jobs.unfinished import unreached
 from cojump.storage.result_file import load
 from cojump.tools.numbers import format_number, format_value
 from tests.support import hooks
@@ -162,6 +163,32 @@ def test_a_target_that_is_waited_for_is_told(run_toml, monkeypatch):
     assert "target_error: size = " in shown
     out, _ = go(run_toml)
     assert "target_error is not reached with all n_traj: size = 4 still needs " in out
+    line = out.splitlines()[-1].removeprefix("cojump: ")
+    again, _ = go(run_toml)  # nothing is left to be run, and the target is as far as before
+    assert again.splitlines()[0].startswith("cojump: complete, 2 points in ")
+    assert again.splitlines()[1] == f"cojump: {line}"
+    for look in ("show", "report"):
+        shown, _ = invoke(look, run_toml.parent / "results")
+        assert line in shown.splitlines()
+    assert (run_toml.parent / "results" / "report.html").read_text().count("n_traj may grow, about ") == 1
+
+
+def test_how_many_trajectories_a_target_needs():
+    model = cj.systems.free_flips(4, 0.5, 1.0, 0.7)
+    state, options = cj.tilted(model, 1.0, 0.3), {"chunk": 8, "seed": 3}
+    result = cj.simulate(model, state, [0, 1], n_traj=64, **options)
+    limit = float(result["spins.z"].stderr.max()) / 2
+    goal = Goal(64, 8, target={"spins.z": limit})
+    needed = goal.trajectories_for(result)
+    assert needed == pytest.approx(256, abs=1)
+    assert Goal(64, 8, target={"spins.z": limit, "spins.x": 1.0}).trajectories_for(result) == needed
+    reached = cj.simulate(model, state, [0, 1], n_traj=10**6, target_error={"spins.z": limit}, **options)
+    assert 0.7 * needed < reached.n_traj < 1.4 * needed
+    assert unreached([(result, goal), (reached, goal)]) == [
+        f"target_error is not reached with all n_traj: the point still needs {goal.waits_for(result)}; n_traj may "
+        "grow, about 260 would reach it"
+    ]
+    assert unreached([(reached, goal)]) == []
 
 
 def test_at_the_end_all_trajectories_are_held_against_the_target(run_toml):

@@ -16,6 +16,9 @@ from ..tools.types import Array
 DEVIATION = "deviation"
 """Name of E_N among the figures that a target error may be set for."""
 
+_BEYOND = 1e15
+"""More trajectories for one that is there are not counted."""
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -69,6 +72,13 @@ class Goal:
         more = f"; {counted(others, 'other figure')} {'is' if others == 1 else 'are'} not precise enough either"
         return f"{missing[0]}{more * (others > 0)}" if missing else ""
 
+    def trajectories_for(self, result: Result) -> int:
+        """How many trajectories would about reach the target, of what the errors of these say; 0 if there is none."""
+        if result.n_traj < max(self.min_traj, 2):
+            return max(self.min_traj, 2)
+        ratios = [float(np.nanmax(_judged(result, label)[0])) / limit for label, limit in self.target.items()]
+        return int(np.ceil(result.n_traj * min(max(ratios, default=0.0) ** 2, _BEYOND)))
+
 
 def _errors(result: Result, label: str) -> tuple[Array, NDArray[np.bool_] | None, Averages, int | None]:
     """Errors (T,) of a figure, where they are uncertain, and its place (None for E_N) among which averages."""
@@ -85,11 +95,19 @@ def _errors(result: Result, label: str) -> tuple[Array, NDArray[np.bool_] | None
     return group.mean_stderr[:, place], None if flags is None else flags[:, place], group, place
 
 
+def _judged(result: Result, label: str) -> tuple[Array, NDArray[np.bool_] | None]:
+    """Errors (T,) of a figure with what unseen events can leave beside the uncertain ones, and which these are."""
+    errors, flags, group, place = _errors(result, label)
+    return (
+        (errors, None)
+        if flags is None
+        else (np.where(flags, np.hypot(errors, group.unseen_error(place)), errors), flags)
+    )
+
+
 def _waits(result: Result, label: str, limit: float) -> str:
     """Why a figure has not reached its target, or nothing."""
-    errors, flags, group, place = _errors(result, label)
-    if flags is not None:
-        errors = np.where(flags, np.hypot(errors, group.unseen_error(place)), errors)
+    errors, flags = _judged(result, label)
     late = ~(errors <= limit)
     if not late.any():
         return ""

@@ -32,7 +32,7 @@ from .resume import carry_on, checked_contents, help_with_mean_fields, is_comple
 from .signals import Signals
 from .status import Status, behind_text
 from .two_time import TwoTimeWork
-from .unfinished import parameters_text
+from .unfinished import explained, parameters_text, unreached
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -145,6 +145,9 @@ def _begin(plan: Plan, directory: Path, comm: World | None, signals: Signals) ->
         FailureRecord(directory).begin({}, plan.failed_points)
         place = directory / RESULT_NAME
         click.echo(f"cojump: complete, {counted(len(plan.points), 'point')} in {as_given(place)}; {_hint(directory)}")
+        stored = contents.notes()
+        for line in unreached([(stored[plan.keys[i]][0], point.goal) for i, point in plan.points.items()]):
+            click.echo(f"cojump: {line}")
         return None
     session = Session(directory, plan.run_file.text, plan.run_file.sources)
     try:
@@ -349,13 +352,9 @@ class _Run(Events):
             click.echo(f"cojump: {count} in {as_given(session.path)}; {_hint(session.directory)}")
         else:  # not a single trajectory of any point
             click.echo(f"cojump: {count} and there are no results; why: {command('show', as_given(session.directory))}")
-        short = [fold for fold in self._folds.values() if fold.waits and fold.failure is None]
-        if short:
-            name, more = parameters_text(short[0].skeleton.parameters), len(short) - 1
-            text = f"{name} still needs {short[0].waits}" + (
-                f"; so {'does' if more == 1 else 'do'} {counted(more, 'more point')}" if more else ""
-            )
-            click.echo(f"cojump: target_error is not reached with all n_traj: {text}")
+        short = [f for f in self._folds.values() if f.waits and f.failure is None]
+        for line in unreached([(fold.result(), fold.goal) for fold in short]):
+            click.echo(f"cojump: {line}")
 
     def _explain_rest(self) -> bool:
         """Put the theory beside all finished points; whether there was time to: after a signal they share it."""
@@ -370,7 +369,7 @@ class _Run(Events):
     def _explain(self, place: int, grace: float = _GRACE) -> bool:
         """Put the theory beside a finished point; whether there was time to."""
         fold = self._folds[place]
-        if not _explained(fold):
+        if not explained(fold.skeleton):
 
             def explain() -> None:
                 fold.skeleton = with_theory(fold.skeleton, self._plan.points[place])
@@ -384,7 +383,7 @@ class _Run(Events):
 
         missing: list[int] = []
         if not stopped and not self._signals.name:
-            missing = [place for place, fold in self._folds.items() if fold.finished and not _explained(fold)]
+            missing = [place for place, fold in self._folds.items() if fold.finished and not explained(fold.skeleton)]
         missing = self._ranks.share(missing)
         if len(missing) < 2:
             return
@@ -475,10 +474,6 @@ class _Run(Events):
         if self._status is not None:
             self._status.tick()
         return bool(self._signals.name) or (self._deadline is not None and time.monotonic() > self._deadline)
-
-
-def _explained(fold: Fold) -> bool:
-    return fold.skeleton.theory is not None or bool(fold.skeleton.theory_refusal)
 
 
 def theory_of(point: Point) -> Theory | str:

@@ -17,6 +17,7 @@ from .directory import Contents, read_contents
 from .points import Plan
 from .signals import Signals
 from .two_time import differences_of, missing
+from .unfinished import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -167,7 +168,7 @@ def is_complete(plan: Plan, contents: Contents) -> bool:
         if missing(plan, place, result):
             return False
         # A job that was told to stop in the theory has left its manifest, for the next one to make it.
-        if contents.manifest is not None and result.theory is None and not result.theory_refusal:
+        if contents.manifest is not None and not explained(result):
             return False
     return True
 

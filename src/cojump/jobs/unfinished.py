@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..ensemble.goal import Goal
 from ..ensemble.ordered_merge import aside_text
 from ..errors import StorageError, one_line, printable
 from ..results.result import Result
@@ -20,9 +21,14 @@ from .failures import Failed, read_failures
 from .folding import folds_in
 from .status import read_status
 
+_UNTHINKABLE = 10**12
+"""Trajectories from which on their number is not told."""
+
 
 def missing_points(directory: Path, results: ResultSequence | None, *, failed_only: bool = False) -> list[str]:
-    """Say for each point that is not complete why, in one line each; nothing for a run that is complete.
+    """Say for each point that is not complete why, in one line each, and at the end which targets were missed.
+
+    Nothing for a run that is complete and has reached its ``target_error``.
 
     Parameters
     ----------
@@ -65,7 +71,39 @@ def missing_points(directory: Path, results: ResultSequence | None, *, failed_on
             more = [f"it needs {waits}"] * bool(waits)
             more += [f"its two-time function {n} is not done ({_of_function(n, result, note)})" for n in lacks]
             lines.append("; ".join([f"unfinished: {name}: {why}; {count}", *more]))
+    going = _by_key(manifest)
+    done = [r for key, (r, note) in stored.items() if note and key in going and _complete(r, note, note.goal.n_traj)]
+    if bare := [r for r in done if not explained(r)]:
+        who = "a job at work makes it" if failed_only else "the same command makes it"
+        lines.append(f"1/N theory: not yet beside {counted(len(bare), 'finished point')}; {who} at its end")
+    if not failed_only:
+        noted = [(result, note) for key, (result, note) in stored.items() if note and key not in failures]
+        lines += unreached((result, note.goal) for result, note in noted if result.n_traj >= note.goal.n_traj)
     return [one_line(line) for line in lines]
+
+
+def unreached(points: Iterable[tuple[Result, Goal]]) -> list[str]:
+    """Say that points have all their trajectories and not the errors that were asked for: one line, or none.
+
+    By how much the first of them misses its target, and how many trajectories would reach it.
+    """
+    short = [(result, goal, text) for result, goal in points if (text := goal.waits_for(result))]
+    if not short:
+        return []
+    (result, _, text), more = short[0], len(short) - 1
+    line = f"{parameters_text(result.parameters)} still needs {text}"
+    if more:
+        line += f"; so {'does' if more == 1 else 'do'} {counted(more, 'more point')}"
+    enough = max(goal.trajectories_for(result) for result, goal, _ in short)
+    step = 10 ** max(len(str(enough)) - 2, 0)  # two digits are more than the errors of errors know
+    enough = -(-enough // step) * step
+    about = f"about {enough:,}" if enough < _UNTHINKABLE else "many more"
+    return [f"target_error is not reached with all n_traj: {line}; n_traj may grow, {about} would reach it"]
+
+
+def explained(result: Result) -> bool:
+    """Whether the 1/N theory is beside it, or the reason why there is none."""
+    return result.theory is not None or bool(result.theory_refusal)
 
 
 def _of_function(name: str, result: Result | None, note: Note) -> str:
