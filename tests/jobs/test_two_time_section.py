@@ -19,6 +19,7 @@ from cojump.report.plan import Plan
 from cojump.report.summary import summary_lines
 from cojump.report.tables import captions_of, tables_of
 from cojump.report.two_time import _letters, _of_spectrum_tails, formula_of, two_time_caption, two_time_figure
+from cojump.results.two_time import _about, joined
 from cojump.tools.half_sided import half_sided
 from cojump.tools.numbers import format_value
 from tests.mpi import digests
@@ -101,6 +102,38 @@ def test_it_is_stored_and_read_to_the_bit(whole, tmp_path):
         same(one.sampled, again.two_time[name].sampled, "samples", "mean")
         assert one.facts == again.two_time[name].facts
     assert cj.merge([result]).two_time == result.two_time
+
+
+def test_those_of_several_seeds_are_merged(whole, tmp_path):
+    (one,) = cj.load(whole)
+    path = run_file(tmp_path, seed=8)
+    invoke("run", path)
+    (two,) = cj.load(path.parent / "results")
+    merged = cj.merge([one, two])
+    cj.save(merged, tmp_path / "merged.h5")
+    (again,) = cj.load(tmp_path / "merged.h5")
+    for name, of_both in merged.two_time.items():
+        parts = one.two_time[name].sampled, two.two_time[name].sampled
+        assert of_both.sampled.n_traj == sum(part.n_traj for part in parts)
+        assert np.array_equal(of_both.sampled.samples, np.concatenate([part.samples for part in parts]))
+        same(of_both.sampled, again.two_time[name].sampled, "samples", "mean", "stderr")
+        for kind in ("exact", "limit"):
+            assert getattr(of_both, kind) is getattr(one.two_time[name], kind)
+    found = merged.two_time["spins.z, spins.minus"].sampled.mean
+    means = [r.two_time["spins.z, spins.minus"].sampled.mean for r in (one, two)]
+    np.testing.assert_allclose(found, np.mean(means, axis=0), atol=1e-14)
+    # mean fields that differ do not matter: the samples are of the averages themselves
+    sampled, shifted = two.two_time["spins.z, spins.minus"].sampled, 0.1 + 0.2j
+    moved = replace(
+        sampled, reference=sampled.reference + shifted, samples=_about(sampled.reference + shifted, sampled)
+    )
+    np.testing.assert_allclose(joined([moved]).mean, sampled.mean, atol=1e-14)
+    np.testing.assert_allclose(joined([moved]).connected, sampled.connected, atol=1e-12)
+    np.testing.assert_allclose(joined([sampled, moved]).samples[11:], sampled.samples, atol=1e-14)
+    other = replace(two, two_time={"light": one.two_time["light"]})
+    assert list(cj.merge([one, other]).two_time) == ["light"]
+    named = replace(two.two_time["light"], facts={**two.two_time["light"].facts, "start": 0.25})
+    assert "light" not in cj.merge([one, replace(two, two_time={"light": named})]).two_time
 
 
 @pytest.mark.parametrize("how", ["told", "killed"])

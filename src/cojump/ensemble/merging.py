@@ -12,11 +12,12 @@ from ..errors import ArgumentError
 from ..measure.moments import Moments
 from ..measure.statistics import Extra
 from ..results.jump_records import JumpRecords
+from ..results.measured_two_time import MeasuredTwoTime
 from ..results.result import Result
 from ..tools import checks
 from .chunk import AVERAGES, statistics_of
 from .extension import compared
-from .fingerprint import MADE_BY
+from .fingerprint import MADE_BY, differences
 
 _FREE = {"seed", "chunk", "keep"}
 """Options in which results may differ that are joined: which trajectories there are, and how many keep their series."""
@@ -43,8 +44,8 @@ def merge(results: Sequence[Result]) -> Result:
     Returns
     -------
     Result
-        Its ``parameters`` are those that all results have alike. It cannot be extended: extend its parts. Two-time
-        functions are of one seed; they stay with the parts.
+        Its ``parameters`` are those that all results have alike, and its two-time functions those that all of them
+        have. It cannot be extended: extend its parts.
 
     Raises
     ------
@@ -132,8 +133,18 @@ def _joined(every: Sequence[Result], seeds: dict[int, int]) -> Result:
         jump_records=records,
         rest=None,
         merged=tuple(seeds.items()) if len(seeds) > 1 else (),
-        two_time=first.two_time if len(every) == 1 else {},
+        two_time=_two_times(every),
     )
+
+
+def _two_times(every: Sequence[Result]) -> dict[str, MeasuredTwoTime]:
+    """The two-time functions that all have under one name, of the trajectories of all."""
+    first, others = every[0], every[1:]
+    return {
+        name: one.joined_with([result.two_time[name] for result in others]) if others else one
+        for name, one in first.two_time.items()
+        if all(name in r.two_time and not differences(one.facts, r.two_time[name].facts) for r in others)
+    }
 
 
 def _sum(parts: Sequence[Moments]) -> Moments:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from ..theory.two_time import Coincidences, Spectrum, TwoTime
 from ..tools.summaries import Summarised, counted, facts, more, span
 from ..tools.types import Array
-from .two_time import SampledCoincidences, SampledSpectrum, SampledTwoTime
+from .two_time import SampledCoincidences, SampledSpectrum, SampledTwoTime, joined, joined_coincidences
 
 
 def title_of(of: Sequence[str]) -> str:
@@ -79,6 +79,16 @@ class MeasuredTwoTime(Summarised):
         if not len(self.omegas) or not isinstance(theory, TwoTime):
             return None
         return theory.spectrum(self.omegas, damping=self.damping)
+
+    def joined_with(self, others: Sequence[MeasuredTwoTime]) -> MeasuredTwoTime:
+        """The function of all trajectories, which have seeds of their own, with the theory that any of them has."""
+        every = [self, *others]
+        sampled: list[Any] = [one.sampled for one in every]
+        theory: dict[str, Any] = {}
+        for name in ("exact", "limit"):
+            best = next((one for one in every if getattr(one, name) is not None), self)
+            theory |= {name: getattr(best, name), f"{name}_refusal": getattr(best, f"{name}_refusal")}
+        return replace(self, sampled=(joined_coincidences if self.is_g2 else joined)(sampled), **theory)
 
     def _title(self) -> str:
         return f"{self.title}, s = {self.sampled.start:g}: {span(self.sampled.taus)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,6 +153,23 @@ def two_time_of(
     )
 
 
+def joined(every: Sequence[SampledTwoTime]) -> SampledTwoTime:
+    """One estimate of the samples of several, of the same function and of seeds of their own; it has the first seed."""
+    first = every[0]
+    parts = [_about(first.reference, one) for one in every]
+    about = (first.taus, first.start or 0.0, first.n_particles, first.seed, first.tolerance)
+    return two_time_of(*about, np.concatenate(parts), first.reference)
+
+
+def _about(reference: Complex, found: SampledTwoTime) -> Complex:
+    """Its samples with another mean field subtracted."""
+    if np.array_equal(found.reference, reference):
+        return found.samples
+    x, a, b = found._parts
+    far, near = np.split(found.reference - reference, [-1])
+    return np.column_stack([x + near * a + far * b[:, None] + far * near, a + far, b + near])
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class SampledCoincidences(Coincidences):
     """:class:`~cojump.theory.two_time.Coincidences` from trajectories.
@@ -209,6 +227,13 @@ def coincidences_of(taus: Array, start: float, seed: int, tolerance: float, samp
     later, intensity = means[T:-1], float(means[-1])
     g2 = ratio(means[:T], intensity, later)
     return SampledCoincidences(taus, start, g2, intensity, later, len(samples), seed, tolerance, samples)
+
+
+def joined_coincidences(every: Sequence[SampledCoincidences]) -> SampledCoincidences:
+    """As :func:`joined`."""
+    first = every[0]
+    samples = np.concatenate([one.samples for one in every])
+    return coincidences_of(first.taus, first.start or 0.0, first.seed, first.tolerance, samples)
 
 
 def _unknown(influences: NDArray[Any], size: Array, times: Array | float) -> NDArray[np.bool_]:
