@@ -80,16 +80,16 @@ def test_any_exception_leaves_what_was_finished(error, monkeypatch):
 
 def test_a_handler_that_raises_comes_up_anywhere(monkeypatch):
     """A time limit of the calling program, in the middle of the sums that belong together: whole chunks are kept."""
-    add, count = ordered_merge.Moments.add, [0]
+    extend, count = ordered_merge.Moments.extend, [0]
 
-    def interrupted(moments, sample):
-        add(moments, sample)
+    def interrupted(moments, samples):
+        extend(moments, samples)
         count[0] += 1
-        if count[0] == 20 * 2 + 1:  # of the first of several groups, in the third chunk
+        if count[0] == 2 * 2 + 1:  # of the first of two groups, in the third chunk
             raise ForeignError
 
     with monkeypatch.context() as patch:
-        patch.setattr(ordered_merge.Moments, "add", interrupted)
+        patch.setattr(ordered_merge.Moments, "extend", interrupted)
         with pytest.raises(ForeignError) as caught:
             cj.simulate(MODEL, STATE, TIMES, n_traj=50, chunk=8, seed=3, keep=12, burn_in=0.5)
     assert caught.value.partial.n_traj == 16

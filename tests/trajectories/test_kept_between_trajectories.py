@@ -72,6 +72,12 @@ def test_what_is_kept_changes_no_bit(name, kind, monkeypatch):
         state = cj.mixture([(0.6, state), (0.4, cj.product(model, pure))])
     used = make_engine(model, state, TIMES, 1e-9, (1, 3))
     before = [_all_of(used, i) for i in range(6)]
+    together = used.outcomes([used.go(7, i, record=True) for i in range(6)])
+    for i, one in enumerate(before):
+        several = together.of(i)
+        read = (several.mean, several.second, several.sectors, several.counts, several.jumps, several.records)
+        for first, second in zip(one, read, strict=False):
+            np.testing.assert_array_equal(first, second)
     for module in ("product_state", "spin_state"):
         monkeypatch.setattr(f"cojump.trajectories.{module}.STARTS_MEMORY", 0)
         monkeypatch.setattr(f"cojump.trajectories.{module}.STATES", 1)

@@ -54,8 +54,8 @@ class Events:
     def begin(self) -> None:
         """On every rank: the kernels are compiled, trajectories come next; :meth:`stopping` is asked from here on."""
 
-    def part(self, task: Task, chunk: Chunk) -> None:
-        """On the rank that runs it: the first trajectories of a chunk are done."""
+    def part(self, task: Task, so_far: Callable[[], Chunk]) -> None:
+        """On the rank that runs it, after each of its trajectories: ``so_far`` gives the beginning of a chunk."""
 
     def chunk(self, task: Task, chunk: Chunk) -> int:
         """On the rank that has run it: a chunk is done, or its beginning if the job is to stop; where it is written."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,12 +23,18 @@ from ..theory.mean_field import Solution, ends_of, mean_of, paths
 from ..tools.types import Array
 from ..trajectories.engine import make_engine
 from ..trajectories.observed_state import ObservedState
-from ..trajectories.outcome import Outcome, Runner
+from ..trajectories.outcome import Outcomes, Runner, stacked
 from ..trajectories.pure_state import PureState
 from .chunk import Chunk, Groups
 from .fingerprint import identity_of
 from .point import Point
 from .schedule import Task
+
+_AT_ONCE = 2**18
+"""Numbers in the vectors and sums of trajectories that are measured at once, at most (if not of one trajectory)."""
+
+_MOST = 32
+"""Trajectories that are measured at once, at most: of more, what is done once is no part of the time any more."""
 
 
 class Readings:
@@ -37,12 +43,38 @@ class Readings:
     def __init__(self, meter: StateMeter, times: Array) -> None:
         self._meter = meter
         self.places = {int(place): row for row, place in enumerate(np.searchsorted(times, meter.times))}
-        self.rows = np.empty((meter.size.times, meter.size.values))
+        self._shape = meter.size.times, meter.size.values
+        self.begin()
+
+    def begin(self) -> None:
+        """Another trajectory."""
+        self.rows = np.empty(self._shape)
 
     def take(self, place: int, state: ObservedState) -> None:
         """Read the state at an output time, if it is one of the meter's."""
         if place in self.places:
             self.rows[self.places[place]] = self._meter.read(state)
+
+
+class _Finished(NamedTuple):
+    """A trajectory that is in no sum yet.
+
+    Attributes
+    ----------
+    number : int
+        That of the trajectory.
+    left
+        What it has left, for the engine to read.
+    readings : dict
+        What meters have read off its states, by their names.
+    final : FinalState or None
+        Where it has stopped, if that is kept.
+    """
+
+    number: int
+    left: Any
+    readings: dict[str, Array]
+    final: FinalState | None
 
 
 class Worker:
@@ -71,6 +103,8 @@ class Worker:
         self._reference = reference
         self._statistics = {meter.name: meter.empty(reference) for meter in point.meters}
         self._groups = Groups(self._statistics)
+        numbers = sum(meter.size.times * meter.size.each for meter in point.meters)
+        self._at_once = max(1, min(_MOST, _AT_ONCE // numbers))
         self._readings = {m.name: Readings(m, point.times) for m in point.meters if isinstance(m, StateMeter)}
         self._engine: Runner | None = None
         self.left: Chunk | None = None
@@ -121,66 +155,85 @@ class Worker:
         if self._wanted and place == len(self.point.times) - 1:
             self._last = state.final()
 
-    def _sample(self, one: Outcome) -> list[Array]:
-        """The vectors of one trajectory, those of each group side by side."""
+    def _samples(self, several: Outcomes, finished: Sequence[_Finished]) -> list[Array]:
+        """(K, T', n) vectors of K trajectories, those of each group side by side."""
         made = {
-            meter.name: meter.sample(one, self._statistics[meter.name].reference)
+            meter.name: meter.samples(several, self._statistics[meter.name].reference)
             if isinstance(meter, Meter)
-            else self._readings[meter.name].rows
+            else stacked([one.readings[meter.name] for one in finished])
             for meter in self.point.meters
         }
-        return [np.concatenate([made[name] for name in names], axis=1) for names in self._groups.members]
+        return [np.concatenate([made[name] for name in names], axis=-1) for names in self._groups.members]
 
-    def run(self, task: Task, poll: Callable[[], None], on_part: Callable[[Chunk], None]) -> Chunk:
+    def run(self, task: Task, poll: Callable[[], None], on_part: Callable[[Callable[[], Chunk]], None]) -> Chunk:
         """Trajectories task.start..task.stop-1, added one by one in their order to those that are there.
 
-        The chunk ends after the last whole trajectory when ``poll`` raises Interrupted. ``on_part`` is told after
-        each trajectory but the last what there is so far. After any other exception ``left`` has the trajectories
-        that were finished.
+        The chunk ends after the last whole trajectory when ``poll`` raises Interrupted. ``on_part`` is handed after
+        each trajectory but the last what gives the chunk so far. After any other exception ``left`` has the
+        trajectories that were finished.
         """
         p = self.point
         if self._engine is None:
             ends = {len(p.times) - 1} if p.keep else set()
             snapshots = sorted(ends.union(*(readings.places for readings in self._readings.values())))
             self._engine = make_engine(p.unravelled, p.state, p.times, p.tolerance, snapshots)
+        engine = self._engine
         begun = task.begun or Chunk(task.start, task.start, self._groups.empty(), self._no_series, 0)
         n_kept, n_jumps, stop = len(begun.series), begun.n_jumps, task.start
         final, records = list(begun.final), list(begun.records)
+        finished: list[_Finished] = []
+        adding, self.left = False, None
         room = max(min(task.stop, p.keep) - begun.start, n_kept)
         series = np.empty((room, *self._no_series.shape[1:]))  # pages are taken as they are filled
         series[:n_kept] = begun.series
 
+        def take_in() -> None:
+            """Measure the trajectories that are finished, all at once, and add them one by one."""
+            nonlocal n_kept, n_jumps, stop, adding
+            if not finished:
+                return
+            several = engine.outcomes([one.left for one in finished])
+            vectors = self._samples(several, finished)
+            adding = True
+            for samples, gathered in zip(vectors, begun.moments, strict=True):
+                gathered.extend(samples)
+            n_jumps, stop = n_jumps + sum(several.n_jumps), finished[-1].number + 1
+            if p.record:
+                records.extend(jumps for jumps in several.jumps if jumps is not None)
+                p.check_records(sum(r.nbytes for r in records) / len(records))
+            for k, one in enumerate(finished):
+                if one.final is not None:
+                    A = several.mean.shape[2]
+                    series[n_kept, :, :A], series[n_kept, :, A:] = several.mean[k], several.records[k]
+                    final.append(one.final)
+                    n_kept += 1
+            finished.clear()
+            adding = False
+
         def so_far() -> Chunk:
+            take_in()
             kept = series[:n_kept]
             return Chunk(begun.start, stop, begun.moments, kept, n_jumps, tuple(final), tuple(records))
 
-        adding, self.left = False, None
         try:
             for index in range(task.start, task.stop):
-                sys.audit("cojump.trajectory", p.model.size, index, self._engine)
-                self._wanted = index < p.keep
+                sys.audit("cojump.trajectory", p.model.size, index, engine)
+                self._wanted, self._last = index < p.keep, None
+                for readings in self._readings.values():
+                    readings.begin()
+                watch = self._watch if self._wanted or self._readings else None
                 try:
-                    one = self._engine.run(p.seed, index, record=p.record, poll=poll, watch=self._watch)
+                    left = engine.go(p.seed, index, record=p.record, poll=poll, watch=watch)
                 except Interrupted:
                     break
                 sys.audit("cojump.trajectory.done", p.model.size, index)
-                samples = self._sample(one)
-                adding = True
-                for sample, gathered in zip(samples, begun.moments, strict=True):
-                    gathered.add(sample)
-                n_jumps, stop = n_jumps + one.n_jumps, index + 1
-                if one.jumps is not None:
-                    records.append(one.jumps)
-                    p.check_records(sum(r.nbytes for r in records) / len(records))
-                if index < p.keep:
-                    assert self._last is not None
-                    A = one.mean.shape[1]
-                    series[n_kept, :, :A], series[n_kept, :, A:] = one.mean, one.records
-                    final.append(self._last)
-                    n_kept += 1
-                adding = False
-                if stop < task.stop:
-                    on_part(so_far())
+                assert (self._last is not None) == self._wanted
+                rows = {name: readings.rows for name, readings in self._readings.items()}
+                finished.append(_Finished(index, left, rows, self._last))
+                if len(finished) == self._at_once:
+                    take_in()
+                if index + 1 < task.stop:
+                    on_part(so_far)
                     try:
                         poll()
                     except Interrupted:

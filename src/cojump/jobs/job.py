@@ -435,10 +435,10 @@ class _Run(Events):
         self._signals.gently = True
         self._since = time.monotonic()
 
-    def part(self, task: Task, chunk: Chunk) -> None:
+    def part(self, task: Task, so_far: Callable[[], Chunk]) -> None:
         """Write the finished part of a chunk that takes long."""
         if self._writer.age >= self._seconds:
-            self._writer.append(record_of(self._plan.keys[task.point], task.number, chunk))
+            self._writer.append(record_of(self._plan.keys[task.point], task.number, so_far()))
 
     def chunk(self, task: Task, chunk: Chunk) -> int:
         """Write a chunk; the beginning of one, which is needed longest, into a file of its own."""

@@ -76,12 +76,12 @@ class Layout:
         self.pairs = np.array([np.concatenate([w[side] for w in wanted.values()]) for side in (0, 1)])
 
     def vector(self, mean: Array, second: Array, reference: Array, weights: Array) -> Array:
-        """The (T, D) vector of one trajectory from its <m> (T, A) and <½{m_i, m_j}> (T, Q)."""
+        """The (..., T, D) vectors of trajectories from their <m> (..., T, A) and <½{m_i, m_j}> (..., T, Q)."""
         a, q = mean - reference, self._centre.about(reference, mean, second)
-        g = a.take(self.rows, axis=1)
-        g *= a.take(self.columns, axis=1)
-        e = q.take(self._squares, axis=1) @ weights
-        return np.concatenate([a, q, g, e[:, None]], axis=1)
+        g = a.take(self.rows, axis=-1)
+        g *= a.take(self.columns, axis=-1)
+        e = q.take(self._squares, axis=-1) @ weights
+        return np.concatenate([a, q, g, e[..., None]], axis=-1)
 
 
 class Centre:
@@ -98,15 +98,15 @@ class Centre:
         self._of: Array | None = None
 
     def about(self, reference: Array, mean: Array, second: Array) -> Array:
-        """(T, Q) averages of ½{m_i - r_i, m_j - r_j} from those of m and of ½{m_i, m_j}."""
+        """(..., T, Q) averages of ½{m_i - r_i, m_j - r_j} from those of m and of ½{m_i, m_j}."""
         if self._of is not reference:
             self._of = reference
             self._at_i, self._at_j = reference.take(self._i, axis=1), reference.take(self._j, axis=1)
             self._both = self._at_i * self._at_j
-        part = mean.take(self._j, axis=1)
+        part = mean.take(self._j, axis=-1)
         part *= self._at_i
         made = second - part
-        part = mean.take(self._i, axis=1)
+        part = mean.take(self._i, axis=-1)
         part *= self._at_j
         made -= part
         made += self._both

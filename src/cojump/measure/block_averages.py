@@ -7,7 +7,7 @@ from functools import cached_property
 from ..model import Model
 from ..tools.types import Array
 from .averages import Layout, layout_of, size_of
-from .meter import Meter, Size, Trajectory
+from .meter import Meter, Size, Trajectories
 from .moments import Moments
 from .statistics import Extra
 
@@ -37,6 +37,6 @@ class AverageMeter(Meter):
         moments = Moments.empty(shape, self._layout.pairs, self._layout.followed)
         return Extra(self.labels, self.times, mean_field, moments)
 
-    def sample(self, one: Trajectory, reference: Array) -> Array:
-        """The vector of Layout."""
-        return self._layout.vector(one.mean, one.second, reference, self._weights)
+    def samples(self, several: Trajectories, reference: Array) -> Array:
+        """The vectors of Layout."""
+        return self._layout.vector(several.mean, several.second, reference, self._weights)

@@ -7,7 +7,7 @@ import numpy as np
 from ..model import Model
 from ..model.unravelled import record_labels
 from ..tools.types import Array
-from .meter import Meter, Trajectory
+from .meter import Meter, Trajectories
 
 
 class CurrentMeter(Meter):
@@ -21,7 +21,7 @@ class CurrentMeter(Meter):
         self._lengths = lengths[self._places, None]
         super().__init__(record_labels(model), times[self._places])
 
-    def sample(self, one: Trajectory, reference: Array) -> Array:
-        """(T', C) currents."""
-        found: Array = one.records[self._places] / self._lengths
+    def samples(self, several: Trajectories, reference: Array) -> Array:
+        """(K, T', C) currents."""
+        found: Array = several.records[:, self._places] / self._lengths
         return found

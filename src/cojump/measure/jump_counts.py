@@ -15,7 +15,7 @@ from ..tools.labelled import Average, Labelled, last_averages
 from ..tools.summaries import counted, few, more, span
 from ..tools.types import Array
 from .certainty import LEAST, seen_by, uncertain
-from .meter import Meter, Size, Trajectory
+from .meter import Meter, Size, Trajectories
 from .moments import Moments
 from .statistics import Extra
 from .time_windows import Window
@@ -32,9 +32,9 @@ def _labels(model: Model) -> tuple[str, ...]:
 
 
 def _with_total(counts: NDArray[np.int64]) -> Array:
-    made = np.empty((len(counts), counts.shape[1] + 1))
-    made[:, :-1] = counts
-    np.add.reduce(counts, axis=1, out=made[:, -1])
+    made = np.empty((*counts.shape[:-1], counts.shape[-1] + 1))
+    made[..., :-1] = counts
+    np.add.reduce(counts, axis=-1, out=made[..., -1])
     return made
 
 
@@ -46,9 +46,9 @@ class CountMeter(Meter):
     def __init__(self, model: Model, times: Array) -> None:
         super().__init__(_labels(model), times)
 
-    def sample(self, one: Trajectory, reference: Array) -> Array:
-        """(T, L + 1) numbers of jumps."""
-        return _with_total(one.counts)
+    def samples(self, several: Trajectories, reference: Array) -> Array:
+        """(K, T, L + 1) numbers of jumps."""
+        return _with_total(several.counts)
 
 
 class ActivityMeter(Meter):
@@ -78,11 +78,11 @@ class ActivityMeter(Meter):
         moments = Moments.empty((1, 2 * n), pairs, first[:0])
         return Extra(self.labels, self.times, np.empty((1, 0)), moments, self._window.interval)
 
-    def sample(self, one: Trajectory, reference: Array) -> Array:
-        """(1, 2 (L + 1)): n and n² of each channel and of all."""
-        places = self._window.places
-        n = _with_total(one.counts[places.stop - 1 : places.stop] - one.counts[places.start : places.start + 1])
-        return np.concatenate([n, n**2], axis=1)
+    def samples(self, several: Trajectories, reference: Array) -> Array:
+        """(K, 1, 2 (L + 1)): n and n² of each channel and of all."""
+        places, counts = self._window.places, several.counts
+        n = _with_total(counts[:, places.stop - 1 : places.stop] - counts[:, places.start : places.start + 1])
+        return np.concatenate([n, n**2], axis=-1)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -1,8 +1,9 @@
 """What is measured along trajectories: one small meter for each kind of figure.
 
-A meter turns one trajectory into a vector per time and knows which co-moments of it are kept; the ensemble gathers
-the moments without knowing what they mean. It is made and checked once for each point, without the mean field on
-which products are centred: its empty statistics (:class:`~cojump.measure.statistics.Extra`) hold that.
+A meter turns a trajectory into a vector per time (several at once, which is faster) and knows which co-moments of it
+are kept; the ensemble gathers the moments without knowing what they mean. It is made and checked once for each point,
+without the mean field on which products are centred: its empty statistics
+(:class:`~cojump.measure.statistics.Extra`) hold that.
 
 There are two kinds. A :class:`Meter` reads what every trajectory reports at all output times: averages, products,
 sectors, numbers of jumps. A :class:`StateMeter` reads the pure state itself, at output times of its own.
@@ -24,28 +25,28 @@ from .moments import Moments
 from .statistics import Extra
 
 
-class Trajectory(Protocol):
-    """What a meter sees of one trajectory; see cojump.trajectories.outcome.Outcome."""
+class Trajectories(Protocol):
+    """What a meter sees of several trajectories; see cojump.trajectories.outcome.Outcomes."""
 
     @property
     def mean(self) -> Array:
-        """(T, A) averages."""
+        """(K, T, A) averages."""
 
     @property
     def second(self) -> Array:
-        """(T, Q) products of pairs."""
+        """(K, T, Q) products of pairs."""
 
     @property
     def sectors(self) -> Array:
-        """(T, ...) sectors."""
+        """(K, T, ...) sectors."""
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """(T, L) jumps of each channel so far."""
+        """(K, T, L) jumps of each channel so far."""
 
     @property
     def records(self) -> Array:
-        """(T, C) what the record of each current has gained since the output time before."""
+        """(K, T, C) what the record of each current has gained since the output time before."""
 
 
 class PureState(Protocol):
@@ -121,11 +122,15 @@ class Kind(ABC):
 
 
 class Meter(Kind):
-    """Measures what every trajectory reports."""
+    """Measures what every trajectory reports.
+
+    Each trajectory has the same bits whatever others it is measured with: products of matrices are made one by one,
+    for how BLAS adds up a row depends on the place of the row.
+    """
 
     @abstractmethod
-    def sample(self, one: Trajectory, reference: Array) -> Array:
-        """(T', n) vector of one trajectory; ``reference`` is that of its empty statistics."""
+    def samples(self, several: Trajectories, reference: Array) -> Array:
+        """(K, T', n) vectors of K trajectories; ``reference`` is that of its empty statistics."""
 
 
 class StateMeter(Kind):

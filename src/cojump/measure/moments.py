@@ -12,6 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_AT_ONCE = 2**15
+"""Products of pairs that are made at once, at most (if not of one vector): they stay in the cache."""
+
 
 @dataclass
 class Tails:
@@ -44,18 +47,18 @@ class Tails:
         size = (*shape[:-1], len(followed))
         return cls(np.asarray(followed, dtype=np.intp), variances, np.zeros(size), np.zeros(size), np.zeros(size))
 
-    def add(self, sample: NDArray[np.float64], first: bool) -> None:
-        """Take in one vector (..., D)."""
+    def extend(self, samples: NDArray[np.float64], first: bool) -> None:
+        """Take in vectors (K, ..., D), one by one; ``first`` says that there is none yet."""
+        y = samples.take(self.followed, axis=-1)
         if first:
-            self.shift[...] = sample[..., self.followed]
-            return
-        y = sample.take(self.followed, axis=-1)
+            self.shift[...] = y[0]
         y -= self.shift
         square = y * y
         y *= square
-        self.cubes += y
         square *= square
-        self.fourths += square
+        for cubes, fourths in zip(y, square, strict=True):
+            self.cubes += cubes
+            self.fourths += fourths
 
     def about(self, centre: NDArray[np.float64], own: Moments) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Sums of third and fourth powers about another value; ``own`` has the count, mean and variances."""
@@ -121,15 +124,35 @@ class Moments:
 
     def add(self, sample: NDArray[np.float64]) -> None:
         """Take in one vector (..., D)."""
-        self.count += 1
-        before = sample - self.mean
-        self.mean += before / self.count
-        after = sample - self.mean
+        self.extend(sample[None])
+
+    def extend(self, samples: NDArray[np.float64]) -> None:
+        """Take in vectors (K, ..., D) in their order.
+
+        All additions are those of one vector after another, so that the sums do not depend on how many come at once;
+        what is added is made for several of them together.
+        """
+        step = max(1, _AT_ONCE // max(self.comoment.size, 1))
+        for first in range(0, len(samples), step):
+            self._extend(samples[first : first + step])
+
+    def _extend(self, samples: NDArray[np.float64]) -> None:
+        first = self.count == 0
+        before, means, change = np.empty_like(samples), np.empty_like(samples), np.empty_like(self.mean)
+        last = self.mean
+        for sample, away, mean in zip(samples, before, means, strict=True):
+            self.count += 1
+            np.subtract(sample, last, out=away)
+            np.divide(away, self.count, out=change)
+            last = np.add(last, change, out=mean)
+        self.mean[...] = last
+        after = np.subtract(samples, means, out=means)
         products = before.take(self.pairs[0], axis=-1)  # several times faster than an index
         products *= after.take(self.pairs[1], axis=-1)
-        self.comoment += products
+        for product in products:
+            self.comoment += product
         if self.tails is not None and self.tails.followed.size:
-            self.tails.add(sample, self.count == 1)
+            self.tails.extend(samples, first)
 
     def merge(self, other: Moments) -> None:
         """Take in another set of the same shape; the order of merging fixes the last bits of the result."""

@@ -7,10 +7,10 @@ from functools import cached_property
 import numpy as np
 
 from ..model import Model
-from ..tools.matrices import from_pairs
+from ..tools.matrices import pairs
 from ..tools.types import Array
 from .averages import Layout, size_of
-from .meter import Meter, Size, Trajectory
+from .meter import Meter, Size, Trajectories
 from .moments import Moments
 from .statistics import Extra
 
@@ -40,11 +40,18 @@ class OrderMeter(Meter):
         moments = Moments.empty(shape, self._layout.pairs, self._layout.followed)
         return Extra(self.labels, self.times, self._constant + mean_field @ self._map.T, moments)
 
-    def sample(self, one: Trajectory, reference: Array) -> Array:
-        """The vector of Layout for the order parameters."""
-        w, c = self._map, self._constant
-        linear = one.mean @ w.T
-        second = w @ from_pairs(one.second, w.shape[1]) @ w.T
-        second += c[:, None] * linear[:, None, :] + linear[:, :, None] * c + c[:, None] * c
-        packed = second[:, self._layout.rows, self._layout.columns]
-        return self._layout.vector(linear + c, packed, reference, np.ones(len(c)))
+    @cached_property
+    def _of_pairs(self) -> Array:
+        """(Q, n (n + 1)/2): Σ_ij w_ri w_sj <½{m_i, m_j}> for r ≤ s from the products of pairs i ≤ j."""
+        w, (r, s), (i, j) = self._map, pairs(len(self._map)), pairs(self._map.shape[1])
+        both = w[r][:, i] * w[s][:, j] + w[r][:, j] * w[s][:, i]
+        return np.ascontiguousarray(np.where(i == j, both / 2, both).T)
+
+    def samples(self, several: Trajectories, reference: Array) -> Array:
+        """The vectors of Layout for the order parameters."""
+        c, rows, columns = self._constant, self._layout.rows, self._layout.columns
+        linear, second = several.mean @ self._map.T, several.second @ self._of_pairs
+        if c.any():
+            second += c[rows] * linear[..., columns] + linear[..., rows] * c[columns] + c[rows] * c[columns]
+            linear += c
+        return self._layout.vector(linear, second, reference, np.ones(len(c)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..model import Model
-from ..tools.matrices import from_pairs
+from ..tools.matrices import pairs
 from ..tools.types import Array
-from .meter import Meter, Trajectory
+from .meter import Meter, Trajectories
 
 
 class PhotonMeter(Meter):
@@ -17,14 +17,14 @@ class PhotonMeter(Meter):
 
     def __init__(self, model: Model, times: Array) -> None:
         super().__init__(counted_modes(model), times)
-        places = {label: place for place, label in enumerate(model.labels)}
-        self._x, self._y = ([places[f"{mode}.{part}"] for mode in self.labels] for part in "xy")
-        self._vacuum, self._n_averages = 0.5 / model.size, len(model.labels)
+        rows, columns = pairs(len(model.labels))
+        squares = dict(zip(model.labels, np.flatnonzero(rows == columns), strict=True))
+        self._x, self._y = ([squares[f"{mode}.{part}"] for mode in self.labels] for part in "xy")
+        self._vacuum = 0.5 / model.size
 
-    def sample(self, one: Trajectory, reference: Array) -> Array:
-        """(T, n) quanta per particle."""
-        squares = np.einsum("taa->ta", from_pairs(one.second, self._n_averages))
-        found: Array = squares[:, self._x] + squares[:, self._y] - self._vacuum
+    def samples(self, several: Trajectories, reference: Array) -> Array:
+        """(K, T, n) quanta per particle."""
+        found: Array = several.second[..., self._x] + several.second[..., self._y] - self._vacuum
         return found
 
 

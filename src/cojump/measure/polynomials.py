@@ -16,9 +16,9 @@ from ..errors import ArgumentError
 from ..model import Model
 from ..model.collective_average import CollectiveAverage, average_of
 from ..tools import checks
-from ..tools.matrices import from_pairs
+from ..tools.matrices import pairs
 from ..tools.types import Array
-from .meter import Meter, ObservedState, StateMeter, Trajectory
+from .meter import Meter, ObservedState, StateMeter, Trajectories
 
 MOST = 4
 """Factors of a product."""
@@ -77,20 +77,19 @@ class PolynomialMeter(Meter):
 
     @cached_property
     def _coefficients(self) -> tuple[Array, Array, Array]:
-        """(n,), (n, A) and (n, A, A) coefficients of 1, of the averages and of their products."""
-        n, A = len(self.labels), self._A
-        constant, first, second = np.zeros(n), np.zeros((n, A)), np.zeros((n, A, A))
-        for i, c, v, d, w in self._factors:
-            constant[i] += (c * d).real
-            first[i] += (c * w + d * v).real
-            second[i] += (np.outer(v, w) + np.outer(w, v)).real / 2
+        """(n,), (A, n) and (Q, n) coefficients of 1, of the averages and of their products of pairs i ≤ j."""
+        n, (i, j) = len(self.labels), pairs(self._A)
+        constant, first, second = np.zeros(n), np.zeros((self._A, n)), np.zeros((len(i), n))
+        for column, c, v, d, w in self._factors:
+            constant[column] += (c * d).real
+            first[:, column] += (c * w + d * v).real
+            second[:, column] += np.where(i == j, v[i] * w[i], v[i] * w[j] + v[j] * w[i]).real
         return constant, first, second
 
-    def sample(self, one: Trajectory, reference: Array) -> Array:
-        """(T, n) expectation values in one trajectory."""
+    def samples(self, several: Trajectories, reference: Array) -> Array:
+        """(K, T, n) expectation values."""
         constant, first, second = self._coefficients
-        products = np.einsum("tij,nij->tn", from_pairs(one.second, one.mean.shape[1]), second)
-        return constant + one.mean @ first.T + products
+        return constant + several.mean @ first + several.second @ second
 
 
 class HighPolynomialMeter(StateMeter):

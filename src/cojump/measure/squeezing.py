@@ -16,7 +16,7 @@ from ..tools import checks
 from ..tools.matrices import from_pairs
 from ..tools.types import Array
 from .averages import Centre
-from .meter import Meter, Size, Trajectory
+from .meter import Meter, Size, Trajectories
 from .moments import Moments
 from .statistics import Estimates, Extra
 
@@ -64,10 +64,10 @@ class SqueezingMeter(Meter):
         return Extra(self.labels, self.times, self._spin(mean_field), moments)
 
     def _spin(self, mean: Array) -> Array:
-        """(T, 3) s of averages (T, A)."""
+        """(..., T, 3) s of averages (..., T, A)."""
         if self._is_block:
-            return mean.take(self._places[0], axis=1)
-        spin: Array = np.tensordot(mean.take(self._places, axis=1), self._factors, axes=(1, 0))
+            return mean.take(self._places[0], axis=-1)
+        spin: Array = self._factors @ mean.take(self._places, axis=-1)
         return spin
 
     @cached_property
@@ -82,16 +82,16 @@ class SqueezingMeter(Meter):
             for right, g in zip(self._places, self._factors, strict=True)
         ]
 
-    def sample(self, one: Trajectory, reference: Array) -> Array:
-        """(T, 9): a_x, a_y, a_z and the six q_ij, see cojump.measure.averages."""
-        m = self._spin(one.mean)
+    def samples(self, several: Trajectories, reference: Array) -> Array:
+        """(K, T, 9): a_x, a_y, a_z and the six q_ij, see cojump.measure.averages."""
+        m = self._spin(several.mean)
         if self._is_block:
-            second = one.second.take(self._pairs[0][0], axis=1)
+            second = several.second.take(self._pairs[0][0], axis=-1)
         else:
-            second = np.zeros((len(m), 6))
+            second = np.zeros((*m.shape[:-1], 6))
             for places, f in self._pairs:
-                second += f * one.second.take(places, axis=1)
-        return np.concatenate([m - reference, self._centre.about(reference, m, second)], axis=1)
+                second += f * several.second.take(places, axis=-1)
+        return np.concatenate([m - reference, self._centre.about(reference, m, second)], axis=-1)
 
 
 def squeezing_meters(model: Model, times: Array, sums: Any) -> list[SqueezingMeter]:

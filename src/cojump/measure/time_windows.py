@@ -17,7 +17,7 @@ from ..tools.labelled import Labelled, last_averages
 from ..tools.summaries import few, more
 from ..tools.types import Array
 from .averages import Averages
-from .meter import Meter, Size, Trajectory
+from .meter import Meter, Size, Trajectories
 from .statistics import Estimates, Extra
 
 PREFIX = "stationary/"
@@ -88,7 +88,7 @@ def window_of(times: Array, burn_in: float | None, window: float | None) -> Wind
 
 @dataclass(frozen=True, eq=False)
 class _Averaged:
-    """A trajectory averaged over its window: one row where it had many."""
+    """Trajectories averaged over their window: one row where they had many."""
 
     mean: Array
     second: Array
@@ -123,10 +123,11 @@ class WindowMeter(Meter):
         """No trajectory yet."""
         return replace(self._inner.empty(self._weights @ mean_field[self._places]), interval=self._interval)
 
-    def sample(self, one: Trajectory, reference: Array) -> Array:
-        """(1, n) vector of one trajectory."""
-        mean, second = self._weights @ one.mean[self._places], self._weights @ one.second[self._places]
-        return self._inner.sample(_Averaged(mean, second, one.sectors[:1], one.counts[:1], one.records[:1]), reference)
+    def samples(self, several: Trajectories, reference: Array) -> Array:
+        """(K, 1, n) vectors of K trajectories."""
+        mean, second = (self._weights @ values[:, self._places] for values in (several.mean, several.second))
+        first = _Averaged(mean, second, several.sectors[:, :1], several.counts[:, :1], several.records[:, :1])
+        return self._inner.samples(first, reference)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..basis.reported_sectors import spins_in
 from ..model import Model
 from ..tools.types import Array
-from .meter import Meter, Trajectory
+from .meter import Meter, Trajectories
 
 
 class SpinMeter(Meter):
@@ -17,6 +17,7 @@ class SpinMeter(Meter):
         super().__init__(tuple(b.name for b in model.blocks if b.levels == 2), times)
         self._blocks = model.blocks
 
-    def sample(self, one: Trajectory, reference: Array) -> Array:
-        """(T, B) spins."""
-        return spins_in(self._blocks, one.sectors)
+    def samples(self, several: Trajectories, reference: Array) -> Array:
+        """(K, T, B) spins."""
+        K, T, *rest = several.sectors.shape
+        return spins_in(self._blocks, several.sectors.reshape(K * T, *rest)).reshape(K, T, -1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -17,8 +17,8 @@ from .kernel_cache import bound
 from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF
 from .kernels.counting import COUNTING_NOW, FIRST_REACH, GROW, Grams, SectorRecord, advance_counting
 from .long_step import Patience
-from .loop import Wanted
-from .outcome import Outcome
+from .loop import Gone, Wanted
+from .outcome import stacked
 from .product_engine import ProductEngine
 from .product_moves import Ket
 from .product_sectors import Box
@@ -54,11 +54,11 @@ class CountingEngine(ProductEngine):
     sector_numbers: int
     _advance: Callable[..., int] | None = None
 
-    def counted(self, wanted: Wanted) -> Outcome:
+    def counted(self, wanted: Wanted) -> Gone:
         """The trajectory by photon counting, in the compiled kernel."""
         seed, index, part, record, poll, watch = wanted
         generator = self._stream.move_to(seed, index, part)
-        (cell, cells, now), gathered = self._stand, self._gathered_again()
+        (cell, cells, now), gathered = self._stand, self._grams()
         buffer = self._buffer if record else self._no_record
         began = self._draw(generator)
         cell[0] = _BEGUN
@@ -104,12 +104,17 @@ class CountingEngine(ProductEngine):
                 what = "did not converge" if status == NO_CONVERGENCE else "became NaN or zero"
                 self._hand_over()
                 self._fail(seed, index, float(now.t), what)
-        mean, second = self._averages(gathered.grams)
-        reported, counts, n_jumps = self._reported(gathered.sectors), gathered.counts[:-1], int(cell["n_jumps"][0])
-        if not record:
-            return Outcome(mean, second, reported, counts, n_jumps, None, self._no_currents)
-        made, start = record_of(self.blocks, jumps), sector_array(self.blocks, [began])[0]
-        return Outcome(mean, second, reported, counts, n_jumps, made, self._no_currents, start)
+        made = record_of(self.blocks, jumps) if record else None
+        return self._gone(gathered, int(cell["n_jumps"][0]), made, began)
+
+    def _measured(self, gathered: Sequence[Any]) -> tuple[Array, Array, NDArray[Any]]:
+        if not isinstance(gathered[0], Grams):  # step by step
+            return super()._measured(gathered)
+        mean, second = self._averages(stacked([g.grams for g in gathered]))
+        numbers = stacked([g.sectors for g in gathered])
+        K, T, n = numbers.shape
+        sectors = self._reported(numbers.reshape(K * T, n))
+        return mean, second, sectors.reshape(K, T, *sectors.shape[1:])
 
     # What all trajectories share is made with the first one: it takes longer than to write it anew.
 
@@ -128,21 +133,16 @@ class CountingEngine(ProductEngine):
     def _no_record(self) -> SectorRecord:
         return self._empty_record(0)
 
-    @cached_property
-    def _gathered_first(self) -> Grams:
-        T, V, n = len(self.times), self.n_vectors, self.sector_numbers
+    def _grams(self) -> Grams:
+        """Arrays of one trajectory: what a kernel writes at every output time need not be cleared."""
+        T, V = len(self.times), self.n_vectors
         return Grams(
             self.times,
-            np.zeros((T, V, V), dtype=complex),
-            np.zeros((T, n), dtype=np.int64),
+            np.empty((T, V, V), dtype=complex),
+            np.empty((T, self.sector_numbers), dtype=np.int64),
             np.zeros((T + 1, self._n_channels), dtype=np.int64),
             self._snapshot,
         )
-
-    def _gathered_again(self) -> Grams:
-        """Arrays of one trajectory: what a kernel writes at every output time need not be cleared; counts are kept."""
-        times, grams, sectors, counts, snapshot = self._gathered_first
-        return Grams(times, grams, sectors, np.zeros(counts.shape, dtype=np.int64), snapshot)
 
     @property
     def n_vectors(self) -> int:
@@ -163,7 +163,7 @@ class CountingEngine(ProductEngine):
 
     @abstractmethod
     def _averages(self, grams: Ket) -> tuple[Array, Array]:
-        """<m_a> and <½{m_a, m_b}> at the output times."""
+        """<m_a> and <½{m_a, m_b}> at the output times of trajectories, from the inner products (K, T, V, V)."""
 
     @abstractmethod
     def _grow(self, now: Any) -> None:
@@ -184,7 +184,7 @@ class CountingEngine(ProductEngine):
         return drawn[0]
 
     def _reported(self, numbers: NDArray[np.int64]) -> NDArray:
-        """The sectors (T, ...) of the output times as they are reported, from the numbers (T, n) of the kernel."""
+        """Sectors (k, ...) as they are reported, from the numbers (k, n) of the kernel."""
         return sector_array(self.blocks, list(map(self._labels, numbers.tolist())))
 
     def _empty_record(self, length: int) -> SectorRecord:

@@ -21,9 +21,8 @@ from ..tools.types import Array
 from .diffusion_tables import Path, SectorTables, Seen
 from .kernels.common import MAX_ORDER, NO_JUMP, NO_NUMBER
 from .kernels.diffusion import CLICK, NO_CONVERGENCE, NOT_FINITE, advance
-from .loop import Loop, Wanted
+from .loop import Gone, Loop, Wanted
 from .mode_state import ModeState
-from .outcome import Outcome
 from .product_moves import around
 from .product_sectors import ProductSector
 from .product_state import ProductState
@@ -74,7 +73,7 @@ class DiffusionEngine(Loop):
             self._record = np.concatenate([record.reshape(len(times), -1) for record in given], axis=1)
         self._tables: CacheByBytes[Any, SectorTables] = CacheByBytes(_MEMORY)
 
-    def counted(self, wanted: Wanted) -> Outcome:
+    def counted(self, wanted: Wanted) -> Gone:
         """The trajectory: diffusion by the compiled kernel, then a click or an output time, again and again."""
         seed, index, part, record, poll, watch = wanted
         generator = self._stream.move_to(seed, index, part)
@@ -125,8 +124,8 @@ class DiffusionEngine(Loop):
             counts[done + 1] = counts[done]
             if watch is not None and self._snapshot[done] >= 0:
                 watch(done, state.pure_state(gathered, done))
-        outcome = self._outcome(gathered, n_jumps, record_of(self.blocks, jumps) if record else None, began)
-        return outcome.with_records(records)
+        gone = self._gone(gathered, n_jumps, record_of(self.blocks, jumps) if record else None, began)
+        return gone._replace(records=records)
 
     def _here(self) -> tuple[SectorTables, float]:
         """The tables of the sector and window of the state, and powers of H_eff until its end may be reached."""

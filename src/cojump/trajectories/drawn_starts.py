@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..model.components import Component
 from ..model.final_states import APART, FinalState, FinalStates
 from ..model.mixtures import Mixture
 from ..model.states import State
-from .outcome import Engine, Outcome, Runner
+from .outcome import Engine, Outcomes, Runner
 from .pure_state import Watch
 from .random_streams import Stream
 
@@ -17,7 +18,7 @@ _PART = 2**32
 """The stream that draws the state, beyond those of all independent parts: which all start from the same one."""
 
 
-class ChosenStarts(ABC):
+class ChosenStarts(Runner):
     """An engine whose start is another one for each trajectory.
 
     Parameters
@@ -38,7 +39,7 @@ class ChosenStarts(ABC):
     def chosen(self, seed: int, index: int, part: int) -> State | FinalState:
         """The state that trajectory ``index`` starts from."""
 
-    def run(
+    def go(
         self,
         seed: int,
         index: int,
@@ -47,14 +48,18 @@ class ChosenStarts(ABC):
         record: bool = False,
         poll: Callable[[], None] | None = None,
         watch: Watch | None = None,
-    ) -> Outcome:
-        """Trajectory ``index`` of the ensemble with ``seed``."""
+    ) -> Any:
+        """Go through trajectory ``index`` of the ensemble with ``seed``."""
         state = self.chosen(seed, index, part)
         if state is not self._last:
             for component, engine in self._pairs:
                 engine.start_from(component.state(state))
             self._last = state
-        return self._runner.run(seed, index, part=part + self._ahead, record=record, poll=poll, watch=watch)
+        return self._runner.go(seed, index, part=part + self._ahead, record=record, poll=poll, watch=watch)
+
+    def outcomes(self, left: Sequence[Any]) -> Outcomes:
+        """Read what trajectories have left."""
+        return self._runner.outcomes(left)
 
 
 class DrawnStarts(ChosenStarts):

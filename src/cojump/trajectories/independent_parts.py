@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,11 @@ from ..model import Model
 from ..model.components import Component
 from ..model.unravelled import detections
 from ..tools.matrices import pairs
-from .outcome import Outcome, Runner
+from .outcome import Outcomes, Runner
 from .pure_state import PureState, Watch, joined
 
 
-class SideBySide:
+class SideBySide(Runner):
     """Components that never become entangled: products of their averages, their jumps in order of time."""
 
     def __init__(self, model: Model, parts: Sequence[Component], runners: Sequence[Runner]) -> None:
@@ -43,7 +44,7 @@ class SideBySide:
         mine = {i: list(range(columns[k], columns[k + 1])) for k, (i, _) in enumerate(observed)}
         self._records = [[c for i in part.jumps for c in mine.get(i, [])] for part in parts]
 
-    def run(
+    def go(
         self,
         seed: int,
         index: int,
@@ -52,46 +53,55 @@ class SideBySide:
         record: bool = False,
         poll: Callable[[], None] | None = None,
         watch: Watch | None = None,
-    ) -> Outcome:
-        """Trajectory ``index`` of the ensemble with ``seed``; component c has streams of its own."""
+    ) -> list[Any]:
+        """Go through trajectory ``index`` of the ensemble with ``seed``; component c has streams of its own."""
         states: list[dict[int, PureState]] = [{} for _ in self._runners]
-        single = [
-            r.run(seed, index, part=part + c, record=record, poll=poll, watch=states[c].__setitem__ if watch else None)
+        left = [
+            r.go(seed, index, part=part + c, record=record, poll=poll, watch=states[c].__setitem__ if watch else None)
             for c, r in enumerate(self._runners)
         ]
         if watch is not None:
             for place in states[0]:
                 watch(place, joined([(p, found[place]) for p, found in zip(self._parts, states, strict=True)]))
+        return left
+
+    def outcomes(self, left: Sequence[list[Any]]) -> Outcomes:
+        """Read what trajectories have left, part by part, and join the parts."""
+        single = [r.outcomes(own) for r, own in zip(self._runners, zip(*left, strict=True), strict=True)]
         means, seconds = [], []
         for n, scale, one in zip(self._n_own, self._scales, single, strict=True):
             # a part of which no average is wanted has one
-            own, products = one.mean[:, :n], one.second[:, : n * (n + 1) // 2]
+            own, products = one.mean[..., :n], one.second[..., : n * (n + 1) // 2]
             if scale is not None:
                 i, j = pairs(n)
                 own, products = own * scale, products * (scale[i] * scale[j])
             means.append(own)
             seconds.append(products)
-        mean = _joined(means).take(self._order, axis=1)
+        mean = _joined(means).take(self._order, axis=-1)
         first, second = self._apart
-        seconds.append(mean.take(first, axis=1) * mean.take(second, axis=1))
-        sectors = self._sectors_of([one.sectors for one in single])
-        counts = _joined([one.counts for one in single]).take(self._jump_order, axis=1)
-        began, jumps = None, None
-        if record:
-            began = self._sectors_of([np.asarray(one.began)[None] for one in single])[0]
-            jumps = self._merged([one.jumps for one in single], began)
-        n_jumps = sum(one.n_jumps for one in single)
-        records = np.zeros((len(mean), sum(map(len, self._records))))
+        seconds.append(mean.take(first, axis=-1) * mean.take(second, axis=-1))
+        K, T, _ = mean.shape
+        sectors = self._sectors_of([one.sectors.reshape(K * T, *one.sectors.shape[2:]) for one in single])
+        counts = _joined([one.counts for one in single]).take(self._jump_order, axis=-1)
+        began: list[NDArray | None] = [None] * K
+        jumps: list[NDArray[np.void] | None] = [None] * K
+        for k in range(K):
+            if single[0].jumps[k] is not None:
+                start = self._sectors_of([np.asarray(one.began[k])[None] for one in single])[0]
+                began[k], jumps[k] = start, self._merged([one.jumps[k] for one in single], start)
+        n_jumps = list(map(sum, zip(*(one.n_jumps for one in single), strict=True)))
+        records = np.zeros((K, T, sum(map(len, self._records))))
         for mine, one in zip(self._records, single, strict=True):
             if mine:
-                records[:, mine] = one.records
-        products = _joined(seconds).take(self._pair_order, axis=1)
-        return Outcome(mean, products, sectors, counts, n_jumps, jumps, records, began)
+                records[..., mine] = one.records
+        products = _joined(seconds).take(self._pair_order, axis=-1)
+        sectors = sectors.reshape(K, T, *sectors.shape[1:])
+        return Outcomes(mean, products, sectors, counts, n_jumps, jumps, records, began)
 
     def _sectors_of(self, sectors: Sequence[NDArray]) -> NDArray:
         """Sectors (n, ...) of all blocks from those of the blocks of each part."""
         found = [places.as_of_all(own) for places, own in zip(self._sectors, sectors, strict=True)]
-        return _joined(found).take(self._block_order, axis=1).reshape(len(found[0]), *self._shape)
+        return np.concatenate(found, axis=1).take(self._block_order, axis=1).reshape(len(found[0]), *self._shape)
 
     def _merged(self, records: list[NDArray[np.void] | None], start: NDArray) -> NDArray[np.void]:
         """One record of all components, in order of time; each entry carries the sectors of all blocks."""
@@ -122,7 +132,7 @@ class SideBySide:
 
 def _joined(columns: Sequence[NDArray]) -> NDArray:
     """Columns of several parts side by side."""
-    return np.concatenate(columns, axis=1)
+    return np.concatenate(columns, axis=-1)
 
 
 def _pair_order(places: Sequence[NDArray[np.intp]]) -> tuple[NDArray[np.intp], tuple[NDArray, NDArray]]:

@@ -16,7 +16,7 @@ from ..model.final_states import PartStart
 from ..tools.types import Array
 from .kernels.common import MAX_ORDER, NO_NUMBER, Gathered
 from .long_step import Patience
-from .outcome import Outcome
+from .outcome import Engine, Outcomes, stacked
 from .pure_state import PureState, Watch
 from .random_streams import Stream
 from .unravelling import Counting, TrajectoryState, Unravelling
@@ -52,11 +52,31 @@ class MeasuredState(TrajectoryState, Protocol):
     def pure_state(self, gathered: Gathered, done: int) -> PureState:
         """The state at the output time measured last."""
 
-    def reported(self, gathered: Gathered) -> tuple[Array, Array]:
-        """Mean and second in the frame of the user."""
+    def reported(self, mean: Array, second: Array) -> tuple[Array, Array]:
+        """Mean (..., T, A') and second, as they were measured, in the frame of the user."""
 
 
-class Loop:
+class Gone(NamedTuple):
+    """What a trajectory has left, see :class:`Outcome`.
+
+    Attributes
+    ----------
+    gathered : Gathered, or what an engine with a compiled loop has in its place
+    n_jumps : int
+    jumps : structured array or None
+    records : (T, C) array
+    began
+        The sector at t = 0, as the representation names it; None if jumps were not recorded.
+    """
+
+    gathered: Any
+    n_jumps: int
+    jumps: NDArray[np.void] | None
+    records: Array
+    began: Any = None
+
+
+class Loop(Engine):
     """Runs trajectories of an independent part of a model from one state.
 
     Parameters
@@ -90,7 +110,7 @@ class Loop:
         """Frames and sectors of the representation."""
         return self.state.basis
 
-    def run(
+    def go(
         self,
         seed: int,
         index: int,
@@ -99,23 +119,17 @@ class Loop:
         record: bool = False,
         poll: Callable[[], None] | None = None,
         watch: Watch | None = None,
-    ) -> Outcome:
-        """Trajectory ``index`` of the ensemble with ``seed``; calls ``poll`` several times a second.
-
-        Raises
-        ------
-        ConvergenceError
-            If a step or a jump time cannot be brought within the tolerance.
-        """
+    ) -> Gone:
+        """Go through trajectory ``index`` of the ensemble with ``seed``."""
         wanted = Wanted(seed, index, part, record, poll, watch)
         # a kernel has photon counting compiled in, and no other unravelling, not even one made from it
         return self.counted(wanted) if type(self.unravelling) is Counting else self.stepwise(wanted)
 
-    def counted(self, wanted: Wanted) -> Outcome:
+    def counted(self, wanted: Wanted) -> Gone:
         """The trajectory by photon counting; an engine with a compiled loop has it here."""
         return self.stepwise(wanted)
 
-    def stepwise(self, wanted: Wanted) -> Outcome:
+    def stepwise(self, wanted: Wanted) -> Gone:
         """The trajectory step by step in Python, in any unravelling."""
         seed, index, part, record, poll, watch = wanted
         generator = self._stream.move_to(seed, index, part)
@@ -177,7 +191,7 @@ class Loop:
                 n_jumps += 1
                 if record:
                     jumps.append((t, channel, state.sector))
-        return self._outcome(gathered, n_jumps, record_of(self.blocks, jumps) if record else None, began)
+        return self._gone(gathered, n_jumps, record_of(self.blocks, jumps) if record else None, began)
 
     def _gathered(self) -> Gathered:
         """Empty arrays of one trajectory."""
@@ -191,16 +205,26 @@ class Loop:
             self._snapshot,
         )
 
-    def _outcome(self, gathered: Gathered, n_jumps: int, jumps: np.ndarray | None, began: Any) -> Outcome:
-        """From what has been measured and recorded, and the sector at t = 0."""
-        mean, second = self.state.reported(gathered)
-        sectors, counts = self._sectors(gathered), gathered.counts[:-1]
-        start = None if jumps is None else sector_array(self.blocks, [began])[0]
-        return Outcome(mean, second, sectors, counts, n_jumps, jumps, self._no_currents, start)
+    def _gone(self, gathered: Any, n_jumps: int, jumps: np.ndarray | None, began: Any) -> Gone:
+        """From what has been measured and recorded, and the sector at t = 0; without currents."""
+        return Gone(gathered, n_jumps, jumps, self._no_currents, None if jumps is None else began)
 
-    def _sectors(self, gathered: Gathered) -> NDArray[Any]:
+    def outcomes(self, left: Sequence[Gone]) -> Outcomes:
+        """Read what trajectories have left."""
+        gathered, n_jumps, jumps, records, began = zip(*left, strict=True)
+        mean, second, sectors = self._measured(gathered)
+        counts = stacked([g.counts[:-1] for g in gathered])
+        starts = [None if labels is None else sector_array(self.blocks, [labels])[0] for labels in began]
+        return Outcomes(mean, second, sectors, counts, n_jumps, jumps, stacked(records), starts)
+
+    def _measured(self, gathered: Sequence[Any]) -> tuple[Array, Array, NDArray[Any]]:
+        """Mean, second, and the sectors as they are reported, of trajectories."""
+        mean, second = (stacked(values) for values in zip(*((g.mean, g.second) for g in gathered), strict=True))
+        return *self.state.reported(mean, second), self._sectors(gathered)
+
+    def _sectors(self, gathered: Sequence[Gathered]) -> NDArray[Any]:
         """The sectors as they are reported."""
-        return sector_array(self.blocks, gathered.sectors.tolist())
+        return stacked([sector_array(self.blocks, g.sectors.tolist()) for g in gathered])
 
     def _fail(self, seed: int, index: int, t: float, what: str) -> NoReturn:
         sector: Any = self.state.sector

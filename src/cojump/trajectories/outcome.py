@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,8 +98,38 @@ def _called(name: str | None, place: int) -> str:
     return f"channel {place}" if name is None or name == str(place) else name
 
 
-class Runner(Protocol):
-    """What runs trajectories."""
+class Runner(ABC):
+    """What runs trajectories.
+
+    A trajectory is gone through and read apart: what several of them have left is read at once, which takes hardly
+    longer than one.
+    """
+
+    @abstractmethod
+    def go(
+        self,
+        seed: int,
+        index: int,
+        *,
+        part: int = 0,
+        record: bool = False,
+        poll: Callable[[], None] | None = None,
+        watch: Watch | None = None,
+    ) -> Any:
+        """Go through trajectory ``index`` of the ensemble with ``seed``: what it leaves, for :meth:`outcomes`.
+
+        Calls ``poll`` several times a second. ``watch`` is given the states at the snapshots that the runner was made
+        for, in their order.
+
+        Raises
+        ------
+        ConvergenceError
+            If a step or a jump time cannot be brought within the tolerance.
+        """
+
+    @abstractmethod
+    def outcomes(self, left: Sequence[Any]) -> Outcomes:
+        """Read what trajectories have left; each has the same bits whatever others it is read with."""
 
     def run(
         self,
@@ -110,15 +141,14 @@ class Runner(Protocol):
         poll: Callable[[], None] | None = None,
         watch: Watch | None = None,
     ) -> Outcome:
-        """Trajectory ``index`` of the ensemble with ``seed``.
-
-        ``watch`` is given the states at the snapshots that the runner was made for, in their order.
-        """
+        """One trajectory, gone through as by :meth:`go` and read."""
+        return self.outcomes([self.go(seed, index, part=part, record=record, poll=poll, watch=watch)]).of(0)
 
 
-class Engine(Runner, Protocol):
+class Engine(Runner):
     """A runner of one independent part, which can be given another start."""
 
+    @abstractmethod
     def start_from(self, state: PartStart) -> None:
         """Let trajectories from now on start from another state of the part."""
 
@@ -154,6 +184,36 @@ class Outcome(NamedTuple):
     records: Array
     began: Array | None = None
 
-    def with_records(self, records: Array) -> Outcome:
-        """The same with the records of currents."""
-        return self._replace(records=records)
+
+class Outcomes(NamedTuple):
+    """What K trajectories give: arrays have their number in front of the axes of :class:`Outcome`.
+
+    ``n_jumps``, ``jumps`` and ``began`` have an entry for each.
+    """
+
+    mean: Array
+    second: Array
+    sectors: Array
+    counts: NDArray[np.int64]
+    n_jumps: Sequence[int]
+    jumps: Sequence[NDArray[np.void] | None]
+    records: Array
+    began: Sequence[Array | None]
+
+    def of(self, place: int) -> Outcome:
+        """One of them."""
+        return Outcome(
+            self.mean[place],
+            self.second[place],
+            self.sectors[place],
+            self.counts[place],
+            self.n_jumps[place],
+            self.jumps[place],
+            self.records[place],
+            self.began[place],
+        )
+
+
+def stacked(arrays: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Arrays of one shape with their number in front; of one a view."""
+    return arrays[0][None] if len(arrays) == 1 else np.array(arrays)

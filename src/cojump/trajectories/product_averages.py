@@ -115,14 +115,14 @@ class ProductAverages:
         return (w @ (stack @ state.conj())).real / norm2, gram[self._pairs]
 
     def of_grams(self, grams: Ket, *, needed: bool = False) -> tuple[Array, Array]:
-        """The same from the inner products <v_a|v_b> (T, V, V) of ψ and all n_a ψ and E_ab ψ, divided by |ψ|².
+        """The same from the inner products <v_a|v_b> (K, T, V, V) of ψ and all n_a ψ and E_ab ψ, divided by |ψ|².
 
         With ``needed`` from those of ψ and what ``operators`` make of it.
         """
         w, at_once = (self._averaged, self._of_needed) if needed else (self._in_units, self._of_all)
         if at_once is not None:
-            made = grams.reshape(len(grams), -1).view(np.float64) @ at_once
-            return made[:, : len(w)], made[:, len(w) :]
+            made = grams.reshape(*grams.shape[:2], -1).view(np.float64) @ at_once
+            return made[..., : len(w)], made[..., len(w) :]
         return _by_products(w, grams)
 
     @cached_property
@@ -135,9 +135,9 @@ class ProductAverages:
 
 
 def _by_products(w: Ket, grams: Ket) -> tuple[Array, Array]:
-    """<m_a>, and Re Σ w*_av <v|u> w_bu for a ≤ b, of the averages w (A, V), from grams (T, V, V)."""
+    """<m_a>, and Re Σ w*_av <v|u> w_bu for a ≤ b, of the averages w (A, V), from grams (K, T, V, V)."""
     rows, columns = pairs(len(w))
-    return (grams[:, 0] @ w.T).real, (w.conj() @ grams @ w.T).real[:, rows, columns]
+    return (grams[:, :, 0] @ w.T).real, (w.conj() @ grams @ w.T).real[..., rows, columns]
 
 
 def _at_once(w: Ket) -> Array | None:

@@ -227,9 +227,9 @@ class ProductState:
         tensor = ket.reshape(sector.dims) / np.linalg.norm(ket)
         return PureState((Factor(tuple(range(len(sector.dims))), sector.labels, sector.box, tensor, self.frames),))
 
-    def reported(self, gathered: Gathered) -> tuple[Array, Array]:
+    def reported(self, mean: Array, second: Array) -> tuple[Array, Array]:
         """Mean and second, which are in the frame of the user already."""
-        return gathered.mean, gathered.second
+        return mean, second
 
     def jump(self, u: float) -> int:
         """Jump at the end of the step, with u in [0, 1) for the choice."""

@@ -15,8 +15,8 @@ from .kernel_cache import bound
 from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF, Gathered, JumpRecord
 from .kernels.trajectory import advance
 from .long_step import Patience
-from .loop import Loop, Wanted
-from .outcome import Outcome
+from .loop import Gone, Loop, Wanted
+from .outcome import stacked
 from .random_streams import Stream
 from .spin_state import SpinState
 from .unravelling import leap
@@ -55,7 +55,7 @@ class Engine(Loop):
         super().__init__(model, own, times, snapshots)
         self._advance: Callable[..., int] | None = None
 
-    def counted(self, wanted: Wanted) -> Outcome:
+    def counted(self, wanted: Wanted) -> Gone:
         """The trajectory by photon counting, in the compiled kernel."""
         seed, index, part, record, poll, watch = wanted
         generator = self._stream.move_to(seed, index, part)
@@ -104,10 +104,10 @@ class Engine(Loop):
         if watch is not None:
             for done in np.flatnonzero(gathered.snapshot >= 0).tolist():
                 watch(done, state.pure_state(gathered, done))
-        return self._outcome(gathered, int(cell["n_jumps"][0]), np.concatenate(pieces) if record else None, began)
+        return self._gone(gathered, int(cell["n_jumps"][0]), np.concatenate(pieces) if record else None, began)
 
-    def _sectors(self, gathered: Gathered) -> NDArray[np.float64]:
-        made: NDArray[np.float64] = gathered.sectors / 2
+    def _sectors(self, gathered: Sequence[Gathered]) -> NDArray[np.float64]:
+        made: NDArray[np.float64] = stacked([g.sectors for g in gathered]) / 2
         return made
 
 

@@ -195,9 +195,8 @@ class SpinState:
         ket = self.amplitudes.re[inside] + 1j * self.amplitudes.im[inside]
         return PureState((Factor((0,), (two_J,), ((0, two_J + 1),), ket, (self.basis.rotation,)),))
 
-    def reported(self, gathered: Gathered) -> tuple[Array, Array]:
+    def reported(self, mean: Array, second: Array) -> tuple[Array, Array]:
         """Mean and second of the averages that are measured, in the frame of the user."""
-        mean, second = gathered.mean, gathered.second
         if self._turns is None:
             return mean, second
         on_mean, on_pairs = self._turns
