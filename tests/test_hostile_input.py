@@ -7,6 +7,8 @@ import pickle
 import subprocess
 import sys
 import time
+from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -36,6 +38,23 @@ class Qobj:
         return "Quantum object\nQobj data =\n" + str(self.matrix)
 
 
+def exactly(matrix):
+    """The same in fractions."""
+    return [[Fraction(round(1e6 * x.real), 10**6) + round(x.imag, 6) * 1j for x in row] for row in np.asarray(matrix)]
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.longdouble, object])
+def test_numbers_of_any_precision_become_double_ones(kind):
+    made = checks.array("x", np.array([1, 0.5], dtype=kind))
+    assert made.dtype == float
+    assert made.tolist() == [1.0, 0.5]
+    assert checks.array("x", [Fraction(1, 4), 10**30]).tolist() == [0.25, 1e30]
+    assert checks.array("x", np.array([2**40, -1])).dtype.kind == "i"
+    for wrong in ([True, Fraction(1, 2)], [0.5, None], np.array([0.5, "1"], dtype=object), [10**400], [10**60]):
+        with pytest.raises(ArgumentError, match="`x` must"):
+            checks.array("x", wrong)
+
+
 def test_sparse_qutip_and_column_forms_are_matrices_and_kets():
     def model(form):
         return cj.Model(
@@ -48,7 +67,8 @@ def test_sparse_qutip_and_column_forms_are_matrices_and_kets():
     plain = model(np.array)
     ket = np.array([0.6, 0.8j])
     expected = cj.mean_field(plain, cj.product(plain, {S: ket}), [0, 1]).mean
-    for form in (csr_matrix, coo_array, Qobj, lambda m: m.tolist()):
+    single = partial(np.asarray, dtype=np.complex64)
+    for form in (csr_matrix, coo_array, Qobj, lambda m: m.tolist(), single, exactly, np.asfortranarray):
         made = model(form)
         for state in (ket[:, None], Qobj(ket[:, None]), csr_matrix(ket[:, None]), form(np.outer(ket, ket.conj()))):
             found = cj.mean_field(made, cj.product(made, {S: state}), [0, 1]).mean

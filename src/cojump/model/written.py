@@ -31,7 +31,7 @@ _ROUNDED = 1e-12
 """Elements that are smaller, relative to the largest one, are not written."""
 
 _MOST = 3
-"""Terms that the sum of a matrix, and blocks that an average, may have before they are not written one by one."""
+"""Terms that the sum of a matrix of many levels, and blocks that an average, may have to be written one by one."""
 
 _DIGITS = 40
 """Letters of what stands for an object that has no name."""
@@ -70,7 +70,7 @@ def matrix(x: NDArray[Any]) -> str:
     return (_of_two_levels(x) if len(x) == 2 else _of_levels(x)) or f"a matrix {x.shape}"
 
 
-def _of_two_levels(x: NDArray[Any]) -> str | None:
+def _of_two_levels(x: NDArray[Any]) -> str:
     for name, own in _SINGLE:
         share = np.vdot(own, x) / np.vdot(own, own)
         if np.abs(x - share * own).max() <= _ROUNDED * np.abs(x).max():
@@ -107,10 +107,10 @@ def _shared(share: complex, names: Sequence[str], paired: bool) -> str:
     return _times(share, f"({operators}{' + h.c.' * paired})" if paired or len(names) > 1 else operators)
 
 
-def _sum(terms: Sequence[tuple[complex, str]], scale: float) -> str | None:
-    """A sum of a few terms; None of many."""
+def _sum(terms: Sequence[tuple[complex, str]], scale: float) -> str:
+    """A sum of terms."""
     kept = [_times(share, name) for share, name in terms if abs(share) > _ROUNDED * scale]
-    return None if len(kept) > _MOST else " + ".join(kept).replace("+ -", "- ")
+    return " + ".join(kept).replace("+ -", "- ")
 
 
 def _times(share: complex, name: str) -> str:

@@ -199,9 +199,10 @@ def array(
 ) -> NDArray[Any]:
     """Return ``value`` as a new array of numbers, real ones if ``real``.
 
-    Nested lists and all that numpy takes, sparse matrices (by their ``toarray``) and QuTiP's objects (by their
-    ``full``). Numpy would make numbers of strings, dates and truth values too, and fill in what is masked: these are
-    refused, as are numbers that are not finite or beyond 1e50 (unless ``finite`` is false).
+    Nested lists and all that numpy takes, fractions, sparse matrices (by their ``toarray``) and QuTiP's objects (by
+    their ``full``); floating-point numbers in double precision. Numpy would make numbers of strings, dates and truth
+    values too, and fill in what is masked: these are refused, as are numbers that are not finite or beyond 1e50 (unless
+    ``finite`` is false).
 
     Raises
     ------
@@ -217,7 +218,7 @@ def array(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # whatever is odd about it is said below
-            made = np.array(given)
+            made = _in_double(np.array(given))
     except MemoryError:
         raise ArgumentError(name, rule, "it does not fit in memory") from None
     except Exception:  # noqa: BLE001 - ragged lists, and objects whose conversion is the user's code
@@ -233,6 +234,16 @@ def array(
         large = (np.abs(made.real) > LARGEST) | (np.abs(made.imag) > LARGEST)
         if large.any():
             raise ArgumentError(name, f"have entries of at most {LARGEST:g} in size", "it has larger ones")
+    return made
+
+
+def _in_double(made: NDArray[Any]) -> NDArray[Any]:
+    """Floating-point numbers of any kind in double precision; fractions and long integers, too; others as they are."""
+    if made.dtype.kind in "fc":
+        return made.astype(complex if made.dtype.kind == "c" else float, copy=False)
+    kinds = {type(x) for x in made.flat} if made.dtype == object else set()
+    if kinds and all(issubclass(kind, Complex) and kind is not bool for kind in kinds):
+        return made.astype(float if all(issubclass(kind, Real) for kind in kinds) else complex)
     return made
 
 
