@@ -89,7 +89,7 @@ def parts_of(psi):
 
 def room_for(n, jumps, sizes):
     """A state after a jump, a profile, and weights of jumps."""
-    return np.zeros((2, 3 * n)), np.zeros(max(sizes) + 3), np.zeros(jumps)
+    return np.zeros((2, 3 * n)), np.zeros(max(sizes) + LANES + 1), np.zeros(jumps)
 
 
 def outcome_of(lattice, box, place, l, outcome, psi):
@@ -219,8 +219,9 @@ def test_weights_and_outcomes_are_those_of_the_rate_operators(sizes):
                 program.registers[0] = psi
                 run_program(program)
                 expected[-1] += np.vdot(psi, program.registers[1]).real
-        new, _, found = room_for(n, len(model.jumps), sizes)
-        channel_weights(lattice, box, elements, place, *runs_in(box, place), *parts_of(psi), new, found)
+        new, profile, found = room_for(n, len(model.jumps), sizes)
+        sums = np.zeros(LANES * len(model.jumps))
+        channel_weights(lattice, box, elements, place, *runs_in(box, place), *parts_of(psi), new, profile, sums, found)
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * max(expected))
         for l in (0, 1, 2, 3, 4, 5):  # a ladder is a jump of any matrix as well
             ways = [outcome_of(lattice, box, place, l, k, psi)[1] for k in range(4)]

@@ -77,6 +77,7 @@ class LatticeEngine(CountingEngine):
             sums=aligned(4, elements.hop.shape[2]),
             weights=np.zeros(L),
             profile=np.zeros(longest + LANES),
+            of_jumps=aligned(L * LANES),
             runs=np.zeros((3 * cells, FIRST + B), dtype=np.int64),
             n_runs=np.zeros(1, dtype=np.int64),
             marginal=np.zeros((B, longest)),

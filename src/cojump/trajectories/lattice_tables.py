@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from functools import reduce
 from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..model.function_of_average import FunctionOfAverage
 from ..tools.types import Array, Matrix
 from .kernels.lattice import LONG_ROW, LONGER_ROW, Box, Elements, Lattice
 from .kernels.lattice_heff import fill_diagonal
 from .kernels.vectors import LANES
 from .no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN, LADDER_UP
+from .product_channels import argument_grid
 from .product_sectors import ProductBasis
 
 WHOLE = 2**21
 """States of the grid of all i_b up to which the diagonal of H_eff is kept for all of them."""
+
+_MOST, _SAME = 16, 1e-14
+"""Multiples that are small, and how far apart values of Γ that are one may be, of the largest one."""
 
 
 def lattice_of(basis: ProductBasis) -> Lattice:
@@ -49,11 +55,11 @@ def lattice_of(basis: ProductBasis) -> Lattice:
         strength[l] = np.abs(channel.matrix).max() ** 2
         if kind[l] == GENERAL and np.any((channel.matrix.conj().T @ channel.matrix)[0, 1]) and mixed[b] < 0:
             mixed[b], n_mixed = n_mixed, n_mixed + 1
-        start[l] = sum(table.size for table in tables)
-        tables.append(np.ascontiguousarray(channel.gamma, dtype=float))
-        stride[l] = _strides(tables[-1])
+        table, zero, stride[l] = _laid_out(basis, l, channel.gamma)
+        start[l] = zero + sum(table.size for table in tables)
+        tables.append(table)
     # read where there is no particle that could jump, or no such state; counts for nothing
-    beside = np.zeros(int(stride.max(initial=0)) + LANES)
+    beside = np.zeros(int(np.abs(stride).max(initial=0)) + LANES)
     start += beside.size
     energies, energy_start, energy_stride = [np.zeros(0)], [], np.zeros((len(basis.potentials), B), dtype=np.int64)
     for n, potential in enumerate(basis.potentials):
@@ -82,7 +88,7 @@ def lattice_of(basis: ProductBasis) -> Lattice:
         strength=strength,
         j=j,
         excluded=excluded,
-        gamma=np.concatenate([beside, *(table.ravel() for table in tables), beside]),
+        gamma=np.concatenate([beside, *tables, beside]),
         gamma_start=start,
         gamma_stride=stride,
         y=y,
@@ -102,6 +108,47 @@ def lattice_of(basis: ProductBasis) -> Lattice:
         energy_stride, lattice.across_axes, lattice.across, zeros, grid, cells, whole, zeros.copy(),
     )  # fmt: skip
     return lattice._replace(whole=whole)
+
+
+def _laid_out(basis: ProductBasis, l: int, gamma: Array) -> tuple[Array, int, NDArray[np.int64]]:
+    """A table of Γ as a flat array, where its first state is, and the distance of two neighbours along each axis.
+
+    Of more than two blocks it is large, and most of its values are the same ones: where the argument is a sum of small
+    multiples of the i_b, those of the same sum share one row along the last axis.
+    """
+    dense = np.ascontiguousarray(gamma, dtype=float)
+    if sum(n > 1 for n in dense.shape[:-1]) > 1:
+        multiples = _multiples(basis, l)
+        if multiples is not None:
+            steps = np.where(np.array(dense.shape) > 1, multiples, 0)[:-1]
+            sums = reduce(np.add.outer, [k * np.arange(n) for k, n in zip(steps, dense.shape[:-1], strict=True)])
+            lowest = int(sums.min())
+            rows = np.zeros((int(sums.max()) - lowest + 1, dense.shape[-1]))
+            rows[sums - lowest] = dense
+            if np.abs(rows[sums - lowest] - dense).max() <= _SAME * np.abs(dense).max() and rows.size < dense.size:
+                last = dense.shape[-1]
+                return rows.ravel(), -lowest * last, np.append(steps * last, 1 if last > 1 else 0)
+    return dense.ravel(), 0, _strides(dense)
+
+
+def _multiples(basis: ProductBasis, l: int) -> NDArray[np.int64] | None:
+    """By how much of the smallest change the argument of a jump changes with each i_b, if these are small integers."""
+    jump = basis.model.jumps[l]
+    assert isinstance(jump, FunctionOfAverage)
+    _, argument = argument_grid(basis.model, jump, basis.rotations)
+    B = len(basis.blocks)
+    if argument.ndim > B:  # several averages
+        return None
+    change = np.zeros(B)
+    for b in range(B):
+        if argument.shape[b] > 1:
+            first, second = (argument[tuple(k * (a == b) for a in range(B))] for k in (0, 1))
+            change[b] = second - first
+    smallest = np.abs(change[change != 0]).min(initial=np.inf)
+    multiples = np.rint(change / smallest)
+    if np.abs(multiples).max() > _MOST or np.abs(multiples * smallest - change).max() > 1e-9 * smallest:
+        return None
+    return multiples.astype(np.int64)
 
 
 def _strides(table: Array) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN
+from ..no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN, LADDER_UP
 from .common import NO_JUMP, NO_NUMBER, OPTIONS
 from .jump import sector_factors
 from .lattice import DOWN, UP, copy_into, first_place, next_place, set_strides, table_at
@@ -57,6 +57,57 @@ def ladder_weight(runs, n_runs, re, im, b, N, down, at, strides, lo, gamma):
 
 
 @njit(**OPTIONS)
+def ladder_weights(
+    kind, axes, strength, excluded, sizes, gamma, gamma_start, gamma_stride, lo, runs, n_runs, re, im, square, sums,
+    weights,
+):  # fmt: skip
+    """Write what :func:`ladder_weight` is of every ladder, times the strength of the jump.
+
+    For states that are larger than what is close to the processor: all jumps in one pass over the state, run by run.
+    |ψ|² of a run stays in ``square``, and what is summed for a jump in eight of ``sums``. Behind a run |ψ|² is zero
+    there, so that whole vectors of Γ can be read.
+    """
+    last = lo.size - 1
+    sums[:] = 0.0
+    for number in range(n_runs):
+        start, count, whole = runs[number, START], runs[number, COUNT], spread(0.0)
+        for q in range(0, count, LANES):
+            x, y = load(re, start + q, count - q), load(im, start + q, count - q)
+            weight = fused(x, x, y * y)
+            store(square, q, LANES, weight)
+            whole = whole + weight
+        for l in range(kind.size):
+            if kind[l] != LADDER_DOWN and kind[l] != LADDER_UP:
+                continue
+            b, down, step = axes[l], kind[l] == LADDER_DOWN, gamma_stride[l, last]
+            here = _table_of_run(runs, number, lo, gamma_start[l], gamma_stride[l])
+            if down:
+                here -= excluded[l] * gamma_stride[l, b]
+            i, of_run = lo[b] + runs[number, FIRST + b], whole
+            factor = gamma[here] * gamma[here] if step == 0 else 1.0
+            if b == last:
+                first, sign = (1.0 * i, spread(1.0)) if down else (1.0 * (sizes[b] - i), spread(-1.0))
+                of_run = spread(0.0)
+                for q in range(0, count, LANES):
+                    weight = fused(sign, rising(q), spread(first)) * load(square, q, LANES)
+                    if step != 0:
+                        g = load(gamma, here + q, LANES)
+                        weight = g * g * weight
+                    of_run = of_run + weight
+            else:
+                factor *= i if down else sizes[b] - i
+                if step != 0:
+                    of_run = spread(0.0)
+                    for q in range(0, count, LANES):
+                        g = load(gamma, here + q, LANES)
+                        of_run = fused(g * g, load(square, q, LANES), of_run)
+            store(sums, l * LANES, LANES, fused(spread(factor), of_run, load(sums, l * LANES, LANES)))
+    for l in range(kind.size):
+        if kind[l] == LADDER_DOWN or kind[l] == LADDER_UP:
+            weights[l] = strength[l] * total(load(sums, l * LANES, LANES))
+
+
+@njit(**OPTIONS)
 def _ladder_profile(runs, n_runs, re, im, b, n, at, strides, lo, gamma, profile):
     """Write Γ² |ψ|² of a ladder summed over all axes but its own, b; ``at``: where its table begins."""
     last, step = lo.size - 1, strides[lo.size - 1]
@@ -85,8 +136,9 @@ def first_table(lattice, l):
 
 
 @njit(inline="always", **OPTIONS)
-def channel_weights(lattice, box, elements, place, runs, n_runs, re, im, new, weights):
-    """<rate operator> of every jump, unnormalised; ``new`` is room to work in."""
+def channel_weights(lattice, box, elements, place, runs, n_runs, re, im, new, square, sums, weights):
+    """<rate operator> of every jump, unnormalised; ``new``, ``square`` and ``sums`` are room to work in."""
+    together = box.n.size > 2
     for l in range(lattice.kind.size):
         b = lattice.axis[l]
         if lattice.kind[l] == COLLECTIVE:
@@ -98,11 +150,16 @@ def channel_weights(lattice, box, elements, place, runs, n_runs, re, im, new, we
                 lattice.j[l], lattice.excluded[l], b, lattice.sizes[b], lattice.gamma, lattice.gamma_start[l],
                 lattice.gamma_stride[l], box.lo, box.n, box.stride, elements.c, place, re, im,
             )  # fmt: skip
-        else:
+        elif not together:
             weights[l] = lattice.strength[l] * ladder_weight(
                 runs, n_runs, re, im, b, lattice.sizes[b], lattice.kind[l] == LADDER_DOWN, first_table(lattice, l),
                 lattice.gamma_stride[l], box.lo, lattice.gamma,
             )  # fmt: skip
+    if together:
+        ladder_weights(
+            lattice.kind, lattice.axis, lattice.strength, lattice.excluded, lattice.sizes, lattice.gamma,
+            lattice.gamma_start, lattice.gamma_stride, box.lo, runs, n_runs, re, im, square, sums, weights,
+        )  # fmt: skip
 
 
 @njit(**OPTIONS)
@@ -360,7 +417,7 @@ def perform_jump(h_eff, work, room, re, im, u):
     )  # fmt: skip
     weights, to_re, to_im = room.weights, room.new[0], room.new[1]
     n_runs = runs_of(work.windows[0], work.shape, box.stride, box.n[box.n.size - 1], runs)
-    channel_weights(lattice, box, elements, place, runs, n_runs, re, im, room.new, weights)
+    channel_weights(lattice, box, elements, place, runs, n_runs, re, im, room.new, room.profile, room.of_jumps, weights)
     total = 0.0
     for l in range(weights.size):
         total += weights[l]

@@ -34,6 +34,8 @@ class Room(NamedTuple):
         Real and imaginary parts of two sums over rows, for each column.
     weights, profile : (L,), (n,)
         Weights of the jumps, and that of a ladder along its axis.
+    of_jumps : (LANES L,)
+        Eight sums for each jump.
     runs, n_runs : (., 2 + B), (1,)
         Pieces of the box in which the state in ``new`` lies.
     marginal, edges : (B, n), (B, 2)
@@ -49,6 +51,7 @@ class Room(NamedTuple):
     sums: NDArray[np.float64]
     weights: NDArray[np.float64]
     profile: NDArray[np.float64]
+    of_jumps: NDArray[np.float64]
     runs: NDArray[np.int64]
     n_runs: NDArray[np.int64]
     marginal: NDArray[np.float64]
