@@ -37,14 +37,15 @@ def sums_of(moments):
     return moments.mean, moments.comoment, moments.tails.shift, moments.tails.cubes, moments.tails.fourths
 
 
-@pytest.mark.parametrize("size", [3, 300])  # sums of 3, and more products than are made at once
+# a single number, few, and more products than are made at once
+@pytest.mark.parametrize(("times", "size"), [(1, 1), (1, 2), (2, 1), (4, 3), (4, 300)])
 @pytest.mark.parametrize("cuts", [(), (1,), (3, 4, 20)])
-def test_moments_take_in_many_as_one_by_one(size, cuts):
+def test_moments_take_in_many_as_one_by_one(times, size, cuts):
     rng = np.random.default_rng(size)
-    samples = rng.normal(size=(41, 4, size)) + rng.normal(size=(4, size))
-    pairs = rng.integers(0, size, (2, 5 * size))
+    samples = rng.normal(size=(41, times, size)) + rng.normal(size=(times, size))
+    pairs = rng.integers(0, size, (2, 5 * size if size > 1 else 1))
     pairs[:, :size] = np.arange(size)
-    many, slow = (Moments.empty((4, size), pairs, np.arange(1, size)) for _ in range(2))
+    many, slow = (Moments.empty((times, size), pairs, np.arange(size // 2, size)) for _ in range(2))
     for piece in np.split(samples, cuts):
         many.extend(piece)
     one_by_one(slow, samples)

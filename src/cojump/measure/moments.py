@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-_AT_ONCE = 2**15
+_AT_ONCE = 2**14
 """Products of pairs that are made at once, at most (if not of one vector): they stay in the cache."""
 
 
