@@ -173,6 +173,14 @@ class CountingEngine(ProductEngine):
     def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
         """Let a state given on a window of a sector wait in ``room``."""
 
+    def _ready(self, labels: Labels, box: Box, ket: Ket) -> Any:
+        """Of a state given on a window of a sector: what can be made once for all trajectories that start from it."""
+        return labels, box, ket
+
+    def _wait(self, ready: Any) -> None:
+        """Let a state wait in ``room`` that was made ready."""
+        self._put(*ready)
+
     @abstractmethod
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state of the kernel: the labels, the window of each, and the amplitudes, axis by axis."""
@@ -180,8 +188,10 @@ class CountingEngine(ProductEngine):
     def _draw(self, generator: np.random.Generator) -> Labels:
         """Let a pure state of one sector wait in ``room``; the sector."""
         drawn = self.state.draw(generator)
-        self._put(*drawn)
-        return drawn[0]
+        if drawn.ready is None:
+            drawn.ready = self._ready(drawn.labels, drawn.box, drawn.ket)
+        self._wait(drawn.ready)
+        return drawn.labels
 
     def _reported(self, numbers: NDArray[np.int64]) -> NDArray:
         """Sectors (k, ...) as they are reported, from the numbers (k, n) of the kernel."""

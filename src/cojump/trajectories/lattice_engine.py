@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,14 @@ from .product_sectors import Box
 
 _FIRST_CELLS = 1024
 """Amplitudes that there is room for at first."""
+
+
+class _Ready(NamedTuple):
+    """A state that is ready to wait: the numbers of its box, (2, n) amplitudes, and runs."""
+
+    numbers: Any
+    amplitudes: Array
+    runs: NDArray[np.int64]
 
 
 class LatticeEngine(CountingEngine):
@@ -119,16 +127,30 @@ class LatticeEngine(CountingEngine):
 
     def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
         """Let a state given on a window of a sector wait in ``room``."""
-        if len(ket) > self._room.new.shape[1]:
-            self._make_room(len(ket))
-        after = self._room.after
+        self._wait(self._ready(labels, box, ket))
+
+    def _ready(self, labels: Labels, box: Box, ket: Ket) -> _Ready:
+        """The numbers of its box, its amplitudes, and all of the box as runs."""
+        B, after = len(labels), empty_box(len(labels))
         after.two_J[:] = labels
-        first = (self.lattice.sizes - after.two_J) // 2
-        after.lo[:] = first + np.array([lo for lo, _ in box])
+        after.lo[:] = (self.lattice.sizes - after.two_J) // 2 + np.array([lo for lo, _ in box])
         after.n[:] = [hi - lo for lo, hi in box]
         set_strides(after.n, after.stride, after.size)
-        self._room.new[:, : len(ket)] = ket.real, ket.imag
-        self._room.n_runs[0] = all_runs(after.n, self._room.place, self._room.runs)
+        runs = np.empty((len(ket) // int(after.n[-1]), FIRST + B), dtype=np.int64)
+        all_runs(after.n, np.zeros(B, dtype=np.int64), runs)
+        return _Ready(after.n.base, np.array([ket.real, ket.imag]), runs)
+
+    def _wait(self, ready: _Ready) -> None:
+        """Let a state wait in ``room`` that was made ready."""
+        numbers, amplitudes, runs = ready
+        cells, n = amplitudes.shape[1], len(runs)
+        if cells > self._room.new.shape[1]:
+            self._make_room(cells)
+        room = self._room
+        room.after.n.base[:] = numbers
+        room.new[:, :cells] = amplitudes
+        room.runs[:n] = runs
+        room.n_runs[0] = n
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state in the box, cut to its sector: the labels, the window of each, and the amplitudes, axis by axis."""

@@ -182,8 +182,9 @@ def aligned(*shape: int) -> Array:
 
 
 def empty_box(blocks: int) -> Box:
-    """A box of no states."""
-    return Box(*(np.zeros(n, dtype=np.int64) for n in (blocks, blocks, blocks, blocks, 1)))
+    """A box of no states; all its numbers are one array, the ``base`` of each of them."""
+    numbers = np.zeros(4 * blocks + 1, dtype=np.int64)
+    return Box(*np.split(numbers, [blocks, 2 * blocks, 3 * blocks, 4 * blocks]))
 
 
 def rows_within(cells: int) -> int:

@@ -15,7 +15,7 @@ from ..model.final_states import FinalFactor, PartStart
 from .kernels.common import Gathered, Step
 from .product_moves import Ket, around
 from .product_sectors import Box
-from .product_state import ProductState
+from .product_state import Drawn, ProductState
 from .pure_state import PureState
 from .state_factor import Factor
 
@@ -86,12 +86,12 @@ class ModeState(ProductState):
             self._left = 0.0  # the tick is the end of a piece of the time axis, which the steps know to the last bit
         return step
 
-    def draw(self, generator: np.random.Generator) -> tuple[Labels, Box, Ket]:
+    def draw(self, generator: np.random.Generator) -> Drawn:
         """One pure state of one sector, in a window."""
         if self._given is not None:
             return self._given
-        labels, box, ket = super().draw(generator)
-        return labels, box + ((0, 1),) * len(self.displacements), ket
+        drawn = super().draw(generator)
+        return Drawn(drawn.labels, drawn.box + ((0, 1),) * len(self.displacements), drawn.ket)
 
     def is_stiff(self, step: Step, waiting: float, most: float, soon: float) -> bool:
         """A mode has no whole sector: there are no long steps."""

@@ -74,12 +74,27 @@ class PolynomialEngine(CountingEngine):
 
     def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
         """Let a state given on a window of a sector wait in ``room``."""
+        self._wait(self._ready(labels, box, ket))
+
+    def _ready(self, labels: Labels, box: Box, ket: Ket) -> tuple[NDArray[np.int64], Array, Array, float]:
+        """Sector and window, the real and imaginary parts of the amplitudes, and their weight."""
         (two_J,), ((lo, hi),) = labels, box
         assert isinstance(two_J, int)
         first = (self.tables.N - two_J) // 2 + PAD
-        self._work.new_re[first + lo : first + hi], self._work.new_im[first + lo : first + hi] = ket.real, ket.imag
-        self._room.waiting[:] = two_J, first + lo, first + hi
-        self._room.norm2[0] = np.vdot(ket, ket).real
+        return (
+            np.array([two_J, first + lo, first + hi]),
+            ket.real.copy(),
+            ket.imag.copy(),
+            float(np.vdot(ket, ket).real),
+        )
+
+    def _wait(self, ready: tuple[NDArray[np.int64], Array, Array, float]) -> None:
+        """Let a state wait in ``room`` that was made ready."""
+        where, re, im, norm2 = ready
+        _, lo, hi = where.tolist()
+        self._work.new_re[lo:hi], self._work.new_im[lo:hi] = re, im
+        self._room.waiting[:] = where
+        self._room.norm2[0] = norm2
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state in its window: the label, the window, and the amplitudes."""

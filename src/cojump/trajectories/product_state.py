@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from math import inf, prod, sqrt
 from typing import Any, NamedTuple
@@ -58,7 +59,7 @@ def moves_memory_of(model: Model) -> int:
 
 
 STARTS_MEMORY = 2**24
-"""Bytes of drawn states of blocks that an engine keeps at most: the same ones come again."""
+"""Bytes of drawn states that an engine keeps at most, half of them those of blocks: the same ones come again."""
 
 STATES = 8
 """States of a block that an engine is ready to start from again."""
@@ -83,9 +84,8 @@ class _BlockStart(NamedTuple):
     start: SpinStart | TableauStart
     cuts: CacheByBytes[Hashable, _Cut]
 
-    def draw(self, generator: np.random.Generator, tail: float) -> _Cut:
-        """Draw a state, of which ``tail`` may be cut off at each end."""
-        choice: Any = self.start.choose(generator)
+    def cut(self, choice: Any, tail: float) -> _Cut:
+        """The state that was drawn, of which ``tail`` may be cut off at each end."""
 
         def made() -> _Cut:
             label, ket = self.start.chosen(choice)
@@ -93,6 +93,29 @@ class _BlockStart(NamedTuple):
             return _Cut(label, (lo, hi), ket[lo:hi].copy())
 
         return self.cuts.get(choice, made)
+
+
+@dataclass(slots=True)
+class Drawn:
+    """A state that trajectories start from.
+
+    Attributes
+    ----------
+    labels, box, ket
+        The sector, the window of each axis, and the amplitudes in it.
+    ready
+        What an engine has made of it, for the trajectories that start from it again.
+    """
+
+    labels: Labels
+    box: Box
+    ket: Ket
+    ready: Any = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it holds, about, with what an engine makes of it."""
+        return 1024 + 4 * self.ket.nbytes
 
 
 class ProductState:
@@ -117,6 +140,8 @@ class ProductState:
         # caches hold nothing of this object: it would be kept alive with all its arrays until cycles are looked for
         self._start_of = lru_cache(maxsize=STATES * len(self.basis.blocks))(partial(_new_start, self.basis))
         """The start of a block; kept, because trajectories from a mixture come back to its states."""
+        self._drawn_of = lru_cache(maxsize=STATES)(_none_drawn)
+        """The products that were drawn from a start of all blocks, by the names of those of each block."""
         self.start_from(state, generator)
         self._turned = any(made.turn for made in self.basis.functions)
         self._matrix = lru_cache(maxsize=16)(partial(_h_eff, self.basis))
@@ -133,28 +158,28 @@ class ProductState:
 
     def start_from(self, state: PartStart, generator: np.random.Generator) -> None:
         """Take another initial state; of the generator nothing is drawn."""
-        self._given: tuple[Labels, Box, Ket] | None = None
+        self._given: Drawn | None = None
         if isinstance(state, FinalFactor):
             window, tensor = in_frames(self.basis.blocks, state, self.basis.rotations)
-            self._given = state.labels, window, tensor.ravel()
+            self._given = Drawn(state.labels, window, tensor.ravel())
             return
         self._starts = [self._start_of(b, own) for b, own in enumerate(state.blocks)]
-        self._pure: tuple[Labels, Box, Ket] | None = None
+        self._drawn = self._drawn_of(tuple(state.blocks))
+        self._pure: Drawn | None = None
         if not any(own.start.is_random for own in self._starts):
             self._pure = self._product(generator)
 
     def begin(self, generator: np.random.Generator) -> None:
         """Draw one pure state of one sector."""
-        self._sector, self._ket = self._windows.fit(*self.draw(generator))
+        drawn = self.draw(generator)
+        self._sector, self._ket = self._windows.fit(drawn.labels, drawn.box, drawn.ket)
         self._order, self._shift, self._rate_shift, self.effort = 0, 0.0, 0.0, 0
         if self.driven is not None:
             self.driven.begin()
 
-    def draw(self, generator: np.random.Generator) -> tuple[Labels, Box, Ket]:
+    def draw(self, generator: np.random.Generator) -> Drawn:
         """One pure state of one sector, in a window; what does not vary between trajectories is made once."""
-        if self._given is not None:
-            return self._given
-        return self._pure or self._product(generator)
+        return self._given or self._pure or self._product(generator)
 
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or ``most`` in time, or less."""
@@ -292,20 +317,31 @@ class ProductState:
         ket: Ket = work.out_re[first:last] + 1j * work.out_im[first:last]
         return ket
 
-    def _product(self, generator: np.random.Generator) -> tuple[Labels, Box, Ket]:
+    def _product(self, generator: np.random.Generator) -> Drawn:
         """Draw a state of each block; their product."""
-        # The tails of each factor are cut before the product is made: all of it might not fit.
-        drawn = [own.draw(generator, self._windows.tail) for own in self._starts]
-        whole = drawn[0].ket
-        for cut in drawn[1:]:
-            whole = (whole[:, None] * cut.ket).ravel()
-        re, im = whole.real, whole.imag
-        return tuple(cut.label for cut in drawn), tuple(cut.window for cut in drawn), whole / sqrt(re @ re + im @ im)
+        choices: tuple[Any, ...] = tuple([own.start.choose(generator) for own in self._starts])
+
+        def made() -> Drawn:
+            # The tails of each factor are cut before the product is made: all of it might not fit.
+            tail = self._windows.tail
+            cuts = [own.cut(choice, tail) for own, choice in zip(self._starts, choices, strict=True)]
+            whole = cuts[0].ket
+            for cut in cuts[1:]:
+                whole = (whole[:, None] * cut.ket).ravel()
+            re, im = whole.real, whole.imag
+            ket = whole / sqrt(re @ re + im @ im)
+            return Drawn(tuple(cut.label for cut in cuts), tuple(cut.window for cut in cuts), ket)
+
+        return self._drawn.get(choices, made)
 
 
 def _new_start(basis: ProductBasis, b: int, state: BlockState) -> _BlockStart:
     start = start_of(state, basis.blocks[b], basis.rotations[b])
-    return _BlockStart(start, CacheByBytes(STARTS_MEMORY // (STATES * len(basis.blocks))))
+    return _BlockStart(start, CacheByBytes(STARTS_MEMORY // (2 * STATES * len(basis.blocks))))
+
+
+def _none_drawn(blocks: tuple[BlockState, ...]) -> CacheByBytes[tuple[Hashable, ...], Drawn]:
+    return CacheByBytes(STARTS_MEMORY // (2 * STATES))
 
 
 def _h_eff(basis: ProductBasis, labels: Labels) -> csc_array:

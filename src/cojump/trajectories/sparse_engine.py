@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..basis.reported_sectors import sector_array
 from ..basis.sectors import Labels, largest_sector
 from ..model import Model
 from ..model.final_states import PartStart
@@ -57,8 +58,8 @@ class SparseEngine(CountingEngine):
             x_im=np.zeros(cells),
         )
         self._work, self._room = _work(cells), _room(cells, len(self.state.averages.operators), self.tables)
-        self._last: tuple[Ket | None, NDArray[np.intp], Ket] = None, np.zeros(0, dtype=np.intp), np.zeros(0, complex)
-        """A state that has waited last, the places of its amplitudes, and these."""
+        self._sectors_reported = sector_array(self.blocks, [])
+        """Of the sectors that have a number."""
         self._read()
 
     def _read(self) -> None:
@@ -74,6 +75,13 @@ class SparseEngine(CountingEngine):
     def _labels(self, numbers: list[int]) -> Labels:
         return self.tables.labels[numbers[0]]
 
+    def _reported(self, numbers: NDArray[np.int64]) -> NDArray:
+        known, labels = self._sectors_reported, self.tables.labels
+        if len(known) < len(labels):  # they keep their numbers
+            known = np.concatenate([known, sector_array(self.blocks, labels[len(known) :])])
+            self._sectors_reported = known
+        return known[numbers[:, 0]]
+
     def _averages(self, grams: Ket) -> tuple[Array, Array]:
         return self.state.averages.of_grams(grams, needed=True)
 
@@ -87,19 +95,26 @@ class SparseEngine(CountingEngine):
 
     def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
         """Let a state given on a window of a sector wait in ``room``."""
-        if ket is not self._last[0]:  # a pure start is the same one every time
-            whole = moved(ket, box, self.basis.whole(labels))
-            places = np.flatnonzero(whole)
-            self._last = ket, places, whole[places]
-        _, places, values = self._last
-        after = self._room.after
+        self._wait(self._ready(labels, box, ket))
+
+    def _ready(self, labels: Labels, box: Box, ket: Ket) -> tuple[Labels, NDArray[np.intp], Array, Array]:
+        """The sector, the places of its amplitudes, and their real and imaginary parts."""
+        whole = moved(ket, box, self.basis.whole(labels))
+        places = np.flatnonzero(whole)
+        return labels, places, whole[places].real.copy(), whole[places].imag.copy()
+
+    def _wait(self, ready: tuple[Labels, NDArray[np.intp], Array, Array]) -> None:
+        """Let a state wait in ``room`` that was made ready."""
+        labels, places, re, im = ready
+        after, known = self._room.after, len(self.tables.labels)
         before = after.place[: after.filled[0]]
         for parts in (after.there, after.re, after.im):
             parts[before] = 0
         after.filled[0], after.place[: len(places)], after.there[places] = len(places), places, 1
-        after.re[places, 0], after.im[places, 0] = values.real, values.imag
+        after.re[places, 0], after.im[places, 0] = re, im
         self._room.target[0] = self.tables.number(labels)
-        self._read()
+        if len(self.tables.labels) > known:
+            self._read()
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state in the slots: the labels, the window of each, and the amplitudes, axis by axis."""
