@@ -26,6 +26,9 @@ TOLERANCE = 1e-9
 BATCH, LONGEST, PATIENCE = 0.05, 5.0, 60.0
 """Seconds of one repetition at least, of all repetitions together, and of a case after which it is given up."""
 
+AT_ONCE = 16
+"""Trajectories that are read at once, as in ensembles."""
+
 ROOT = Path(__file__).parents[len(__package__.split("."))]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
@@ -74,8 +77,11 @@ def measure(case, size, repetitions):
     while len(spent) < 2 or (len(spent) < repetitions and time.perf_counter() - began < LONGEST):
         start, n_jumps = time.process_time(), 0
         while n_jumps == 0 or time.process_time() - start < BATCH:
-            n_jumps += engine.run(1, index).n_jumps
-            index += 1
+            left = [engine.go(1, index)]
+            while len(left) < AT_ONCE and time.process_time() - start < BATCH:
+                left.append(engine.go(1, index + len(left)))
+            n_jumps += sum(engine.outcomes(left).n_jumps)
+            index += len(left)
         spent.append((time.process_time() - start) / n_jumps)
         jumps.append(n_jumps)
         floors.append(floor.seconds(*loops[0], BATCH / 2) / seen.jumps)

@@ -30,7 +30,7 @@ from .fingerprint import identity_of
 from .point import Point
 from .schedule import Task
 
-_AT_ONCE = 2**18
+_AT_ONCE = 2**19
 """Numbers in the vectors and sums of trajectories that are measured at once, at most (if not of one trajectory)."""
 
 _MOST = 32
