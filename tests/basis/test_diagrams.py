@@ -12,7 +12,7 @@ from scipy.sparse import eye_array
 
 import cojump as cj
 from cojump.basis.diagram_sector import DiagramSector, diagram_sector
-from cojump.basis.gelfand_tsetlin import Patterns
+from cojump.basis.gelfand_tsetlin import Patterns, pattern_at, place_of
 from cojump.basis.sectors import dimension_of, grown, largest_sector, most_sectors, rows_of, sector_labels, sector_of
 from cojump.basis.spin_sector import spin_sector
 from cojump.basis.young_diagrams import diagrams, dimension, largest_dimension, log_copies, removal_weight, with_box
@@ -240,3 +240,13 @@ def test_few_particles_of_many_levels_cost_what_their_states_do(diagram, d):
         flat = out.reshape(-1, sector.dim)
         close(flat.conj().T @ flat, N * np.eye(sector.dim), 1e-11)
         close(flat.conj().T @ np.tensordot(A, out, axes=1).reshape(flat.shape), a, 1e-11)
+
+
+@pytest.mark.parametrize("diagram", [(5, 2, 1), (4, 4, 0), (3, 3, 3), (4, 2, 1, 0), (2, 2, 0, 0)])
+def test_single_patterns_are_found_without_the_others(diagram):
+    patterns = Patterns(diagram)
+    for n in range(patterns.count):
+        rows = [row[:, n] for row in patterns.rows]
+        assert place_of(diagram, rows[:-1]) == n == patterns.place(np.concatenate(rows[:-1]))
+        for found, row in zip(pattern_at(diagram, n), rows, strict=True):
+            np.testing.assert_array_equal(found, row)

@@ -120,7 +120,7 @@ def test_a_row_of_the_series_is_h_eff_times_the_state(name, label):
     assert settle(h_eff, work, engine._room, 0.0, 12)
     _, _, before = engine._seen(work.taylor_re[0], work.taylor_im[0])
     np.testing.assert_allclose(before, ket, rtol=0, atol=1e-15)
-    norm2, _ = apply_rows(work.taylor_re, work.taylor_im, np.int64(0), 0.5, h_eff, 0.2, 0.1, 0.0)
+    norm2, _, _ = apply_rows(work.taylor_re, work.taylor_im, np.int64(0), 0.5, h_eff, 0.2, 0.1, 0.0)
     _, _, after = engine._seen(work.taylor_re[1], work.taylor_im[1])
     H = program_matrix(engine.basis.sector(labels).h_eff)
     expected = -0.5j * (H @ ket - (0.2 - 0.1j) * ket)

@@ -9,6 +9,8 @@ from cojump.trajectories.kernels.vectors import (
     LANES,
     after,
     before,
+    behind_lanes,
+    first_lanes,
     fused,
     load,
     load_row,
@@ -82,6 +84,23 @@ def test_quiet_lanes():
             a[loud] = value
             expected = (loud[0], LANES - 1 - loud[-1]) if loud else (LANES, LANES)
             assert quiet(a, 0.5) == quiet.py_func(a, 0.5) == expected
+
+
+@njit(**OPTIONS)
+def parted(a, n, front, behind):
+    """The lanes of eight numbers before the nth, and the others."""
+    store(front, 0, LANES, first_lanes(load(a, 0, LANES), n))
+    store(behind, 0, LANES, behind_lanes(load(a, 0, LANES), n))
+
+
+def test_some_lanes():
+    a = np.arange(1.0, 1 + LANES)
+    for n in (0, 3, LANES):
+        for kernel in (parted, parted.py_func):
+            front, behind = np.ones(LANES), np.ones(LANES)
+            kernel(a, n, front, behind)
+            assert front.tolist() == [*a[:n], *[0] * (LANES - n)]
+            assert behind.tolist() == [*[0] * n, *a[n:]]
 
 
 def test_cells_that_are_not_beside_each_other():

@@ -7,8 +7,9 @@ particles. For two levels m_{1,1} is the number of particles up (level 0), so th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from math import factorial, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -184,6 +185,50 @@ class Patterns:
                 above, row = self.shifted[b][:, places], self.shifted[b - 1][:, places]
                 reduced = np.sqrt(_ratio([above - row[j]], [_without(row, j) - row[j] - 1], len(places)))
                 yield path, places, reduced * amplitude
+
+
+MOST_LEVELS = 4
+"""Levels up to which single patterns are found without all the others: dimensions below are numbers of 64 bits."""
+
+
+def place_of(diagram: Diagram, rows: Sequence[Integers]) -> int:
+    """Position of the pattern with these rows below the diagram, that of one entry first, among all patterns.
+
+    For at most MOST_LEVELS levels.
+    """
+    place, above = 0, np.array(diagram, dtype=np.int64)
+    for row in reversed(rows):
+        _, counts, at = _rows_below(above)
+        place += int(counts[: int(at @ (row - above[1:]))].sum())
+        above = row
+    return place
+
+
+def pattern_at(diagram: Diagram, place: int) -> list[Integers]:
+    """The rows of the pattern at a position, that of one entry first, the diagram last; as for :func:`place_of`."""
+    rows = [np.array(diagram, dtype=np.int64)]
+    while len(rows[0]) > 1:
+        below, counts, _ = _rows_below(rows[0])
+        ends = np.cumsum(counts)
+        n = int(np.searchsorted(ends, place, side="right"))
+        place -= int(ends[n] - counts[n])
+        rows.insert(0, below[:, n])
+    return rows
+
+
+def _rows_below(above: Integers) -> tuple[Integers, Integers, Integers]:
+    """All rows (n, R) that a row of n + 1 entries may have below it, in increasing order; how many patterns each has
+    from there on, (R,); and by how many places an increase of each entry leads on, (n,).
+    """
+    widths = above[:-1] - above[1:] + 1
+    n, steps = len(widths), np.append(np.cumprod(widths[:0:-1])[::-1], 1)
+    places = np.arange(widths.prod())
+    rows = above[1:, None] + places // steps[:, None] % widths[:, None]
+    counts = np.ones(len(places), dtype=np.int64)
+    for i in range(n):
+        for j in range(i + 1, n):
+            counts *= rows[i] - rows[j] + j - i
+    return rows, counts // prod(factorial(i) for i in range(n)), steps
 
 
 def _weights(diagram: Diagram) -> tuple[list[Integers], bool]:

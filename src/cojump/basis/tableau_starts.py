@@ -10,7 +10,7 @@ for any N, and without a sum over sectors.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from ..model.states import BlockState, DickeBlock, OccupationBlock, SectorBlock,
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.matrices import ROUNDING, conjugate, is_diagonal
 from .diagram_sector import diagram_sector
+from .gelfand_tsetlin import MOST_LEVELS, place_of
 from .rotations import representation, rotated
 from .spin_starts import PURE, SpinStart
 from .young_diagrams import Diagram, dimension
@@ -58,7 +59,10 @@ def pattern_of(tableau: NDArray[np.int64]) -> tuple[Diagram, int]:
     counts = np.cumsum(tableau, axis=1)
     diagram = tuple(counts[:, -1].tolist())
     columns, rows = _below_the_top(len(counts))
-    return diagram, diagram_sector(diagram).patterns.place(counts[rows, columns])
+    entries = counts[rows, columns]
+    if len(diagram) > MOST_LEVELS:
+        return diagram, diagram_sector(diagram).patterns.place(entries)
+    return diagram, place_of(diagram, np.split(entries, np.cumsum(np.arange(1, len(diagram) - 1))))
 
 
 @lru_cache(64)
@@ -135,13 +139,22 @@ class TableauStart:
         ket[place] = 1
         return diagram, self._turned(diagram, ket)
 
+    def basis_state(self, choice: tuple[Diagram, int]) -> int | None:
+        """The place of the state that was drawn where it is a single basis state of the main frame."""
+        return choice[1] if self._fixed is None and self._is_straight else None
+
     def draw(self, generator: np.random.Generator) -> tuple[Diagram, Ket]:
         """Draw one pure state of one sector."""
         return self.chosen(self.choose(generator))
 
+    @cached_property
+    def _is_straight(self) -> bool:
+        """Whether ``_turn`` is no rotation."""
+        return np.array_equal(self._turn, np.eye(self._block.levels))
+
     def _turned(self, diagram: Diagram, ket: Ket) -> Ket:
         """A state of the frame ``_turn`` as the main frame sees it."""
-        if np.array_equal(self._turn, np.eye(self._block.levels)):
+        if self._is_straight:
             return ket
         if len(ket) > _LARGE:
             return rotated(diagram_sector(diagram), self._turn, ket)

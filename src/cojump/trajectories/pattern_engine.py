@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..basis.diagram_sector import diagram_sector
-from ..basis.gelfand_tsetlin import Patterns
+from ..basis.gelfand_tsetlin import Patterns, pattern_at
 from ..basis.sectors import Labels, largest_sector
 from ..model import Block, Model
 from ..model.final_states import PartStart
@@ -19,7 +19,7 @@ from .counting_engine import CountingEngine
 from .kernels.common import MAX_ORDER
 from .kernels.pattern_jump import PatternRoom
 from .kernels.pattern_links import Links, PatternHeff
-from .kernels.pattern_rows import FIRST, ROWS, Rows
+from .kernels.pattern_rows import FAR, FIRST, ROWS, Rows
 from .kernels.pattern_state import take_state
 from .kernels.pattern_sums import PatternWork
 from .kernels.sparse_state import BINS
@@ -65,7 +65,7 @@ class PatternEngine(CountingEngine):
             rest=_rows(block, d, 1, missing=1),
             spread=np.zeros(R, dtype=np.int64),
             layout=np.zeros((3, R), dtype=np.int64),
-            here=np.zeros((R, 2), dtype=np.int64),
+            here=np.zeros((R + 1, 2), dtype=np.int64),
             weights=np.zeros(len(model.jumps)),
             weight=weight,
             sums=aligned(len(model.jumps) * LANES),
@@ -93,9 +93,18 @@ class PatternEngine(CountingEngine):
 
     def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
         """Let a state given on a window of a sector wait in ``room``."""
-        whole, after = moved(ket, box, self.basis.whole(labels)), self._room.after
-        after.diagram[:] = labels[0]
-        entry = np.concatenate(diagram_sector(labels[0]).patterns.rows)
+        (diagram,), ((lo, hi),), after = labels, box, self._room.after
+        if hi - lo == 1:  # a sector has many patterns
+            pattern = pattern_at(diagram, lo)
+            entry = np.repeat(np.concatenate(pattern)[:, None], pattern[1][0] - pattern[1][1] + 1, axis=1)
+            first = lo - int(pattern[0][0] - pattern[1][1])
+        else:  # whole rows of patterns
+            rows = diagram_sector(diagram).patterns.rows
+            first = lo - int(rows[0][0, lo] - rows[1][1, lo])
+            last = hi + int(rows[1][0, hi - 1] - rows[0][0, hi - 1])
+            entry = np.concatenate([row[:, first:last] for row in rows])
+        whole = moved(ket, box, ((first, first + entry.shape[1]),))
+        after.diagram[:] = diagram
         take_state(after, self.tables, entry, whole.real.copy(), whole.imag.copy())
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
@@ -148,6 +157,7 @@ def _rows(block: Block, planes: int, spans: int, missing: int = 0) -> Rows:
     def numbers(*shape: int) -> Any:
         return np.zeros(shape, dtype=np.int64)
 
+    low, high, first, last = (np.full(R + 1, far) for far in (FAR, -FAR, FAR, -FAR))
     return Rows(
         missing=missing,
         extent=np.array([0, FIRST, 0, FIRST]),
@@ -156,17 +166,17 @@ def _rows(block: Block, planes: int, spans: int, missing: int = 0) -> Rows:
         key=numbers(R),
         home=numbers(R),
         found=np.zeros(int(places), dtype=np.int32),
-        base=numbers(R),
+        base=numbers(R + 1),
         left=numbers(R),
         right=numbers(R),
         settled=numbers(3, R),
         fact=numbers(R),
-        spans=numbers(spans, R, 2),
+        spans=numbers(spans, R + 1, 2),
         start=numbers(R, 2),
-        low=numbers(R),
-        high=numbers(R),
-        first=numbers(R),
-        last=numbers(R),
+        low=low,
+        high=high,
+        first=first,
+        last=last,
         spread=np.zeros(R, dtype=np.int8),
         re=aligned(planes, cells),
         im=aligned(planes, cells),
@@ -196,8 +206,8 @@ def _links(d: int, R: int) -> Links:
         t0=numbers(K),
         w1=np.zeros(K),
         t1=numbers(K),
-        near=numbers(R, 4),
-        way=np.zeros((R, 2)),
+        near=np.full((R + 1, 4), R),
+        way=np.zeros((R + 1, 2)),
         trial=numbers(d * (d + 1) // 2, 1),
         path=numbers(d + 1),
         made_of=aligned(18 * LANES),

@@ -88,6 +88,10 @@ class _BlockStart(NamedTuple):
         """The state that was drawn, of which ``tail`` may be cut off at each end."""
 
         def made() -> _Cut:
+            if isinstance(self.start, TableauStart):
+                place = self.start.basis_state(choice)
+                if place is not None:
+                    return _Cut(choice[0], (place, place + 1), np.ones(1, dtype=complex))
             label, ket = self.start.chosen(choice)
             lo, hi = support(np.abs(ket) ** 2, tail)
             return _Cut(label, (lo, hi), ket[lo:hi].copy())

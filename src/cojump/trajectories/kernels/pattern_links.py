@@ -21,7 +21,8 @@ class Links(NamedTuple):
     Attributes
     ----------
     near : (R, 4)
-        The rows from which p, or q, is one more in this one, and those in which it is one more; -1 where they are not.
+        The rows from which p, or q, is one more in this one, and those in which it is one more; the row that is always
+        empty where they are not.
     way : (R, 2)
         The factor w0 of the links to the rows in which p, or q, is one more.
     made : (1,)
@@ -86,7 +87,7 @@ def keep_rows(rows, links, rows_re, rows_im):
 def _is_alone(links, r):
     """No rows beside this one are known."""
     for i in range(4):
-        links.near[r, i] = -1
+        links.near[r, i] = links.near.shape[0] - 1
 
 
 @njit(**OPTIONS)
@@ -96,7 +97,7 @@ def forget_rows(rows, links, linked):
     for r in range(rows.extent[ROWS]):
         for i in range(4):
             if links.near[r, i] >= rows.extent[ROWS]:
-                links.near[r, i] = -1
+                links.near[r, i] = links.near.shape[0] - 1
 
 
 @njit(**OPTIONS)

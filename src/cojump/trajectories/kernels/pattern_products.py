@@ -6,7 +6,19 @@ from numba import njit
 
 from .common import INLINED, OPTIONS
 from .pattern_links import spread_rows
-from .pattern_rows import CELLS, ENERGY, HALF_RATE, ROWS, cell_of, make_room, narrow, weight_of_spans, widen
+from .pattern_rows import (
+    CELLS,
+    ENERGY,
+    FAR,
+    HALF_RATE,
+    ROWS,
+    cell_of,
+    make_room,
+    narrow_all,
+    trim,
+    weight_of_spans,
+    widen,
+)
 from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
 
 
@@ -43,30 +55,21 @@ def _leads(x_re, x_im, a, b):
     return x_re[a, b] != 0.0 or x_im[a, b] != 0.0
 
 
-@njit(inline="always", **OPTIONS)
-def _carries(rows, s):
-    """Whether there is a row beside another one that has something to carry on."""
-    return s >= 0 and rows.low[s] < rows.high[s]
-
-
 @njit(**OPTIONS)
 def widen_hops(rows, links, x_re, x_im):
     """Let first..last of all rows have what a one-body matrix makes of low..high."""
-    near = links.near
+    near, low, high = links.near, rows.low, rows.high
     reach = 1 if _leads(x_re, x_im, 0, 1) or _leads(x_re, x_im, 1, 0) else 0
     up = _leads(x_re, x_im, 1, 2) or _leads(x_re, x_im, 0, 2)
     down = _leads(x_re, x_im, 2, 1) or _leads(x_re, x_im, 2, 0)
     for r in range(rows.extent[ROWS]):
-        a, b = rows.entry[1, r] + 1, rows.entry[2, r]
-        if _carries(rows, r):
-            a, b = rows.low[r] - reach, rows.high[r] + reach
-        for i in range(2):
-            s = near[r, i]
-            if up and _carries(rows, s):
-                a, b = min(a, rows.low[s]), max(b, rows.high[s] + 1)
-            s = near[r, 2 + i]
-            if down and _carries(rows, s):
-                a, b = min(a, rows.low[s] - 1), max(b, rows.high[s])
+        a, b = low[r] - reach, high[r] + reach
+        if up:
+            s, t = near[r, 0], near[r, 1]
+            a, b = min(a, low[s], low[t]), max(b, high[s] + 1, high[t] + 1)
+        if down:
+            s, t = near[r, 2], near[r, 3]
+            a, b = min(a, low[s] - 1, low[t] - 1), max(b, high[s], high[t])
         widen(rows, r, a, b)
     for k in range(links.made[0]):
         r, s, b, a = links.lower[k], links.upper[k], links.b[k], links.a[k]
@@ -157,8 +160,8 @@ def _add_diagonal(rows, tables, scale, shift, half_shift, re, im, here, to_re, t
 
 @njit(inline="always", **OPTIONS)
 def _beside(rows, here, s):
-    """Where cells for x = 0 and the first and one past the last x of a row are; nowhere of no row."""
-    return (rows.base[s], here[s, 0], here[s, 1]) if s >= 0 else (0, 0, 0)
+    """Where cells for x = 0 and the first and one past the last x of a row are."""
+    return rows.base[s], here[s, 0], here[s, 1]
 
 
 @njit(inline="always", **OPTIONS)
@@ -182,7 +185,7 @@ def add_near(rows, links, tables, terms, x_re, x_im, f_re, f_im, re, im, here, t
         s0, s1, s2, s3 = near[r, 0], near[r, 1], near[r, 2], near[r, 3]
         row, row0, row1 = _beside(rows, here, r), _beside(rows, here, s0), _beside(rows, here, s1)
         row2, row3 = _beside(rows, here, s2), _beside(rows, here, s3)
-        w0, w1, w2, w3 = spread(way[max(s0, 0), 0]), spread(way[max(s1, 0), 1]), spread(way[r, 0]), spread(way[r, 1])
+        w0, w1, w2, w3 = spread(way[s0, 0]), spread(way[s1, 1]), spread(way[r, 0]), spread(way[r, 1])
         rise, fall = tables.rise - q, tables.fall - p - 1  # as in _gather
         for x in range(a, b, LANES):
             rise0, rise1 = load(roots, rise + x, LANES), load(roots, rise + x + 1, LANES)
@@ -218,11 +221,15 @@ def add_near(rows, links, tables, terms, x_re, x_im, f_re, f_im, re, im, here, t
 
 @njit(**OPTIONS)
 def _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there):
-    """As _add_diagonal, together with add_near for a real H; the squared norm."""
+    """As _add_diagonal, together with add_near for a real H; the squared norm.
+
+    What leads from x to x + 1, and what leads to x - 1, is added up before it is shifted. Beside low..high there must
+    be zeros.
+    """
     roots, h, near, way = tables.roots, tables.h_re, links.near, links.way
     up, down, scales = spread(scale * h[0, 1]), spread(scale * h[1, 0]), spread(scale)
-    shifts, half_shifts, zero = spread(shift), spread(half_shift), spread(0.0)
-    square_re = square_im = zero
+    shifts, half_shifts, nothing = spread(shift), spread(half_shift), spread(0.0)
+    square_re = square_im = nothing
     for r in range(rows.extent[ROWS]):
         p, q, base, a, b = rows.entry[1, r], rows.entry[2, r], rows.base[r], there[r, 0], there[r, 1]
         if a >= b:
@@ -230,72 +237,86 @@ def _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, 
         s0, s1, s2, s3 = near[r, 0], near[r, 1], near[r, 2], near[r, 3]
         row, row0, row1 = _beside(rows, here, r), _beside(rows, here, s0), _beside(rows, here, s1)
         row2, row3 = _beside(rows, here, s2), _beside(rows, here, s3)
-        w0, w1 = scale * way[max(s0, 0), 0], scale * way[max(s1, 0), 1]
-        w2, w3 = scale * way[r, 0], scale * way[r, 1]
+        w0, w1, w2, w3 = scale * way[s0, 0], scale * way[s1, 1], scale * way[r, 0], scale * way[r, 1]
         a0, b0, c1, d1 = spread(w0 * h[0, 2]), spread(w0 * h[1, 2]), spread(w1 * h[1, 2]), spread(-w1 * h[0, 2])
         c2, d2, a3, b3 = spread(w2 * h[2, 0]), spread(w2 * h[2, 1]), spread(w3 * h[2, 1]), spread(-w3 * h[2, 0])
         # the roots of x - q and p + 1 - x; those of x - q + 1 and p - x are one place farther
         rise, fall, fact = tables.rise - q, tables.fall - p - 1, rows.fact[r]
-        cell, cell0, cell1 = _cell(row, a - LANES), _cell(row0, a - LANES), _cell(row1, a - LANES)
-        u_last, v_last = load(re, cell, LANES), load(im, cell, LANES)
-        u0_last, v0_last = load(re, cell0, LANES), load(im, cell0, LANES)
-        u1_last, v1_last = load(re, cell1, LANES), load(im, cell1, LANES)
-        cell, cell2, cell3 = _cell(row, a), _cell(row2, a), _cell(row3, a)
-        u, v = load(re, cell, LANES), load(im, cell, LANES)
-        u2, v2, u3, v3 = load(re, cell2, LANES), load(im, cell2, LANES), load(re, cell3, LANES), load(im, cell3, LANES)
+        up_re = up_im = down_re = down_im = sum_re = sum_im = nothing
+        if a == q:  # all else that leads up to the first cell has been counted where the row begins
+            cell1, l = _cell(row1, a - LANES), d1 * load(roots, fall + a - LANES + 1, LANES)
+            up_re, up_im = l * load(re, cell1, LANES), l * load(im, cell1, LANES)
         for x in range(a, b, LANES):
-            cell, cell0, cell1 = _cell(row, x + LANES), _cell(row0, x), _cell(row1, x)
-            cell2, cell3 = _cell(row2, x + LANES), _cell(row3, x + LANES)
-            u_next, v_next = load(re, cell, LANES), load(im, cell, LANES)
+            cell, cell0, cell1, cell2, cell3 = (
+                _cell(row, x),
+                _cell(row0, x),
+                _cell(row1, x),
+                _cell(row2, x),
+                _cell(row3, x),
+            )
+            u, v = load(re, cell, LANES), load(im, cell, LANES)
             u0, v0, u1, v1 = (
                 load(re, cell0, LANES),
                 load(im, cell0, LANES),
                 load(re, cell1, LANES),
                 load(im, cell1, LANES),
             )
-            u2_next, v2_next = load(re, cell2, LANES), load(im, cell2, LANES)
-            u3_next, v3_next = load(re, cell3, LANES), load(im, cell3, LANES)
+            u2, v2, u3, v3 = (
+                load(re, cell2, LANES),
+                load(im, cell2, LANES),
+                load(re, cell3, LANES),
+                load(im, cell3, LANES),
+            )
             rise0, rise1 = load(roots, rise + x, LANES), load(roots, rise + x + 1, LANES)
             fall0, fall1 = load(roots, fall + x, LANES), load(roots, fall + x + 1, LANES)
+            # what leads down from here: the cell before takes it when it is written
+            k, l = down * fall0, b3 * fall0
+            next_re, next_im = fused(rise0, fused(k, u, c2 * u2), l * u3), fused(rise0, fused(k, v, c2 * v2), l * v3)
+            if x > a:
+                made_re, made_im = sum_re + after(down_im, next_im), sum_im - after(down_re, next_re)
+                store(to_re, base + x - LANES, LANES, made_re)
+                store(to_im, base + x - LANES, LANES, made_im)
+                square_re, square_im = fused(made_re, made_re, square_re), fused(made_im, made_im, square_im)
+            down_re, down_im = next_re, next_im
+            k, l = up * fall1, d1 * fall1
+            next_re, next_im = fused(rise1, fused(k, u, a0 * u0), l * u1), fused(rise1, fused(k, v, a0 * v0), l * v1)
+            h_re, h_im = before(up_re, next_re), before(up_im, next_im)
+            up_re, up_im = next_re, next_im
             energy = scales * (load_row(tables.facts, ENERGY, fact + x, LANES) - shifts)
             damping = scales * (load_row(tables.facts, HALF_RATE, fact + x, LANES) - half_shifts)
-            k, l = up * (rise0 * fall0), down * (rise1 * fall1)
-            h_re = fused(k, before(u_last, u), fused(l, after(u, u_next), energy * u))
-            h_im = fused(k, before(v_last, v), fused(l, after(v, v_next), energy * v))
-            k, l = a0 * rise0, b0 * fall1
-            g_re = fused(k, before(u0_last, u0), l * u0)
-            g_im = fused(k, before(v0_last, v0), l * v0)
-            k, l = d1 * fall0, c1 * rise1
-            h_re = fused(k, before(u1_last, u1), fused(l, u1, h_re))
-            h_im = fused(k, before(v1_last, v1), fused(l, v1, h_im))
-            k, l = d2 * fall0, c2 * rise1
-            g_re = fused(k, u2, fused(l, after(u2, u2_next), g_re))
-            g_im = fused(k, v2, fused(l, after(v2, v2_next), g_im))
-            k, l = a3 * rise0, b3 * fall1
-            h_re = fused(k, u3, fused(l, after(u3, u3_next), h_re))
-            h_im = fused(k, v3, fused(l, after(v3, v3_next), h_im))
-            made_re = fused(-damping, u, h_im + g_im)
-            made_im = -fused(damping, v, h_re + g_re)
-            store(to_re, base + x, LANES, made_re)
-            store(to_im, base + x, LANES, made_im)
-            square_re, square_im = fused(made_re, made_re, square_re), fused(made_im, made_im, square_im)
-            u_last, v_last, u, v, u0_last, v0_last, u1_last, v1_last = u, v, u_next, v_next, u0, v0, u1, v1
-            u2, v2, u3, v3 = u2_next, v2_next, u3_next, v3_next
+            k, l = c1 * rise1, d2 * fall0
+            h_re, h_im = fused(energy, u, fused(k, u1, h_re)), fused(energy, v, fused(k, v1, h_im))
+            g_re, g_im = l * u2, l * v2
+            k, l = a3 * rise0, b0 * fall1
+            h_re, h_im = fused(k, u3, h_re), fused(k, v3, h_im)
+            g_re, g_im = fused(l, u0, g_re), fused(l, v0, g_im)
+            sum_re, sum_im = fused(-damping, u, h_im + g_im), -fused(damping, v, h_re + g_re)
+        next_re = next_im = nothing
+        if b == p + 1:
+            cell2, l = _cell(row2, b), c2 * load(roots, rise + b, LANES)
+            next_re, next_im = l * load(re, cell2, LANES), l * load(im, cell2, LANES)
+        made_re, made_im = sum_re + after(down_im, next_im), sum_im - after(down_re, next_re)
+        store(to_re, base + b - LANES, LANES, made_re)
+        store(to_im, base + b - LANES, LANES, made_im)
+        square_re, square_im = fused(made_re, made_re, square_re), fused(made_im, made_im, square_im)
     return total(square_re + square_im)
 
 
 @njit(**OPTIONS)
 def apply_rows(rows_re, rows_im, order, unit, h_eff, shift, half_shift, least):
-    """As apply_real, on all rows; ends of rows whose weights are up to ``least`` are not carried on.
+    """As apply_real, on all rows; weights up to ``least`` at their ends are set to zero first, but not in row 0.
 
-    Returns the squared norm and one past the last cell.
+    Returns the squared norm, one past the last cell, and the sum of the weights that were set to zero.
     """
     rows, links, tables = h_eff.rows, h_eff.links, h_eff.tables
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
-    here, there = rows.spans[order], rows.spans[order + 1]
+    here, there, gone = rows.spans[order], rows.spans[order + 1], 0.0
+    if order > 0:
+        gone = trim(rows, order, re, im, least)
+    else:  # a step may be made again
+        narrow_all(rows, re, im, 0.0)
     for r in range(rows.extent[ROWS]):
-        narrow(rows, r, re, im, here[r, 0], here[r, 1], least)
-        rows.first[r] = rows.last[r] = 0
+        rows.first[r], rows.last[r] = FAR, -FAR
     spread_rows(rows, links, tables)
     scale, h_re, h_im = unit * (1.0 / (order + 1.0)), tables.h_re, tables.h_im
     is_real = h_im[0, 1] == 0.0 and h_im[0, 2] == 0.0 and h_im[1, 2] == 0.0
@@ -313,4 +334,4 @@ def apply_rows(rows_re, rows_im, order, unit, h_eff, shift, half_shift, least):
         add_far(rows, links, tables, h_re, h_im, 0.0, -scale, re, im, here, to_re, to_im, there)
     if not is_real or tables.levels > 3:
         norm2 = weight_of_spans(rows, order + 1, to_re, to_im)
-    return norm2, rows.extent[CELLS]
+    return norm2, rows.extent[CELLS], gone

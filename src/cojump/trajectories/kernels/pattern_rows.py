@@ -22,7 +22,18 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .common import INLINED, OPTIONS
-from .vectors import LANES, fused, load, quiet_first, quiet_last, spread, store, total
+from .vectors import (
+    LANES,
+    behind_lanes,
+    first_lanes,
+    fused,
+    load,
+    quiet_first,
+    quiet_last,
+    spread,
+    store,
+    total,
+)
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -38,6 +49,10 @@ FIRST = LANES
 
 MARGIN = 9
 """Cells beside what there is that a row is given for what comes: few states come to need more in a step."""
+
+
+FAR = 2**40
+"""Nothing reaches from FAR to -FAR: least and largest ends of several rows need no look at which of them are empty."""
 
 
 class PatternTables(NamedTuple):
@@ -97,6 +112,8 @@ class PatternTables(NamedTuple):
 class Rows(NamedTuple):
     """Some rows of patterns of one diagram, in the order in which they were found.
 
+    There is room for R rows and one more that is always empty: it stands where a row has none beside it.
+
     Attributes
     ----------
     missing : int
@@ -120,7 +137,7 @@ class Rows(NamedTuple):
         x from where to where there is something, in whole vectors, of each of K planes or Taylor vectors.
     start, low, high, first, last : (R, 2), (R,), ...
         The first of ``spans`` at a step's beginning; what of a Taylor vector is large enough to be carried on; and what
-        comes of it.
+        comes of it. Both from FAR to -FAR where that is nothing.
     spread : (R,)
         1 where the rows are there that operators lead to from this one.
     re, im : (A, cells)
@@ -198,7 +215,9 @@ def add_row(rows, tables, entry, column):
         below = total_above
     rows.fact[r] = tables.start[rows.missing, at]
     rows.base[r] = rows.left[r] = rows.right[r] = 0
-    rows.low[r] = rows.high[r] = rows.first[r] = rows.last[r] = rows.start[r, 0] = rows.start[r, 1] = 0
+    rows.low[r] = rows.first[r] = FAR
+    rows.high[r] = rows.last[r] = -FAR
+    rows.start[r, 0] = rows.start[r, 1] = 0
     rows.spans[0, r, 0] = rows.spans[0, r, 1] = 0
     rows.spread[r] = 0
     return r
@@ -216,9 +235,7 @@ def widen(rows, r, a, b):
     """Let first..last of a row have a..b, as far as there are patterns."""
     a, b = max(a, rows.entry[2, r]), min(b, rows.entry[1, r] + 1)
     if a < b:
-        if rows.first[r] < rows.last[r]:
-            a, b = min(a, rows.first[r]), max(b, rows.last[r])
-        rows.first[r], rows.last[r] = a, b
+        rows.first[r], rows.last[r] = min(a, rows.first[r]), max(b, rows.last[r])
 
 
 @njit(**OPTIONS)
@@ -307,7 +324,7 @@ def narrow(rows, r, re, im, a, b, least):
     """Let low..high of a row be what of a..b is left when weights up to ``least`` are taken off at both ends."""
     base = rows.base[r]
     a, b = a // LANES * LANES, (b + LANES - 1) // LANES * LANES
-    low = b
+    low, high = FAR, -FAR
     while a < b:
         u, v = load(re, base + a, LANES), load(im, base + a, LANES)
         n = quiet_first(fused(u, u, v * v), least)
@@ -315,7 +332,6 @@ def narrow(rows, r, re, im, a, b, least):
             low = a + n
             break
         a += LANES
-    high = low
     while b > a:
         u, v = load(re, base + b - LANES, LANES), load(im, base + b - LANES, LANES)
         n = quiet_last(fused(u, u, v * v), least)
@@ -324,6 +340,45 @@ def narrow(rows, r, re, im, a, b, least):
             break
         b -= LANES
     rows.low[r], rows.high[r] = low, high
+
+
+@njit(**INLINED)
+def trim(rows, k, re, im, least):
+    """Zero weights up to ``least`` at both ends of row k of the series, and let low..high be the rest; their sum."""
+    spans, gone, nothing = rows.spans[k], spread(0.0), spread(0.0)
+    for r in range(rows.extent[ROWS]):
+        a, b, base, n = spans[r, 0], spans[r, 1], rows.base[r], LANES
+        u = v = w = nothing
+        while a < b:
+            u, v = load(re, base + a, LANES), load(im, base + a, LANES)
+            w = fused(u, u, v * v)
+            n = quiet_first(w, least)
+            if n < LANES:
+                break
+            gone = gone + w
+            a += LANES
+        if a >= b:
+            rows.low[r], rows.high[r] = FAR, -FAR
+            spans[r, 0] = spans[r, 1] = 0
+            continue
+        store(re, base + a, LANES, behind_lanes(u, n))
+        store(im, base + a, LANES, behind_lanes(v, n))
+        gone = gone + first_lanes(w, n)
+        rows.low[r], n = a + n, LANES
+        while True:
+            u, v = load(re, base + b - LANES, LANES), load(im, base + b - LANES, LANES)
+            w = fused(u, u, v * v)
+            n = quiet_last(w, least)
+            if n < LANES:
+                break
+            gone = gone + w
+            b -= LANES
+        store(re, base + b - LANES, LANES, first_lanes(u, LANES - n))
+        store(im, base + b - LANES, LANES, first_lanes(v, LANES - n))
+        gone = gone + behind_lanes(w, LANES - n)
+        rows.high[r] = b - n
+        spans[r, 0], spans[r, 1] = a, b
+    return total(gone)
 
 
 @njit(**OPTIONS)

@@ -65,6 +65,14 @@ What is left out of row k adds to the next ones at most Σ_j (‖H_eff‖t)^j/j!
 within its orders that is below e⁴.
 """
 
+LEFT_OUT_ROWS = 2.0**-2
+"""Part of the tolerance for all that is left out of the rows of the series of rows of patterns.
+
+What is set to zero in row k is missing in the following ones as if it had never come up: w(t) = Σ t^k w_k, where row k
+is w_k + δ_k before δ_k is set to zero, obeys dw/dt = Aw - Σ k t^(k-1) δ_k - A t^K w_K. A only damps, up to the shift of
+the rate, so that the error is at most e^(rate_shift t/2) Σ t^k ‖δ_k‖ and the remainder.
+"""
+
 
 @njit(**OPTIONS)
 def sector_range(N, two_J):
@@ -222,6 +230,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
         unit = _power_of_two(guessed_horizon(rate_shift, waiting, most))
         # the order is no literal 0, for which every kernel would be compiled once more
         order, done, renewed, power, peak, growth, ratio = np.int64(0), False, False, 1.0, 1.0, 2.0, 1.0
+        gone = 0.0  # norm of what rows of patterns leave out, as it is at the horizon
         while order < MAX_ORDER and not done:
             if banded:
                 # two cells more below, for what couples the first one to what is outside
@@ -281,9 +290,10 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                         half_shift,
                     )
             elif of_rows:
-                least = (LEFT_OUT * tolerance / power) ** 2 / (hi - lo)
-                norm2, hi = apply_rows(rows_re, rows_im, np.int64(order), unit, h_eff, shift, half_shift, least)
+                least = (max(LEFT_OUT_ROWS * tolerance / growth - gone, 0.0) / power) ** 2 / (hi - lo)
+                norm2, hi, weight = apply_rows(rows_re, rows_im, np.int64(order), unit, h_eff, shift, half_shift, least)
                 last, wide_hi = hi, hi
+                gone += power * np.sqrt(weight)
             elif of_list:
                 least = (LEFT_OUT * tolerance / power) ** 2 / (hi - lo)
                 if h_eff.matrices.run[matrix] == 1:

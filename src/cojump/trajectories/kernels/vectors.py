@@ -115,6 +115,16 @@ def quiet_last(vector, most):
     return quiet_first(vector[::-1], most)
 
 
+def first_lanes(vector, n):
+    """The first n lanes of a vector, zeros behind."""
+    return np.where(np.arange(LANES) < n, vector, 0.0)
+
+
+def behind_lanes(vector, n):
+    """All but the first n lanes of a vector, zeros in front."""
+    return np.where(np.arange(LANES) < n, 0.0, vector)
+
+
 class _Vector(types.Type):
     """numba's type of such eight numbers."""
 
@@ -293,6 +303,20 @@ def _quiet_lanes(function, name):
 
 _quiet_lanes(quiet_first, "cttz")
 _quiet_lanes(quiet_last, "ctlz")
+
+
+def _some_lanes(function, relation):
+    """Lanes whose places have this relation to a number."""
+
+    @lowered(function, _VECTOR, types.Integer)
+    def chosen(context, builder, sig, args):
+        n = _same(builder, _number(context, builder, args[1], sig.args[1], types.int64))
+        wanted = builder.icmp_signed(relation, _PLACES, n)
+        return builder.select(wanted, args[0], ir.Constant(_DOUBLES, [0.0] * LANES))
+
+
+_some_lanes(first_lanes, "<")
+_some_lanes(behind_lanes, ">=")
 
 
 def _operation(symbol, name):
