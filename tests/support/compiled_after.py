@@ -60,6 +60,11 @@ def models():
     yield "Potts", systems.potts_hopfield(systems.random_patterns(1, 4, 1, 3), 3, 0.3, 1.5)
     large = [cj.Block("a", 60), cj.Block("b", 60)]
     gate = cj.LocalJump(LOWER, "a", amplitude=np.cosh, argument={"b": Z})
+    mode = cj.Mode("mode")
+    coupling = cj.ModeCoupling({"a": COMPLEX}, mode="mode")
+    yield "a mode", cj.Model([*spins, mode], [*drive, coupling], [cj.ModeLoss(1.0, mode="mode", thermal=0.1)])
+    both = [local(LOWER), local(RAISE, X), cj.ModeJump(LOWER, "a", mode="mode", emits=True)]
+    yield "a mode beside two axes", cj.Model([*spins, mode], [*drive, coupling], both)
     yield "windows", cj.Model(large, [cj.TwoBody(X, X, 0.1, ("a", "b"))], [gate])
 
 

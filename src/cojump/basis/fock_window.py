@@ -6,14 +6,14 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import expm
 from scipy.sparse import csr_array, diags_array
+from scipy.special import gammaln
 
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 
-_BEYOND = 24
-"""Fock states beyond a window that the exponential of a displacement is made with, and some per quantum of it."""
+_LARGE = 2.0**200
+"""Of a recurrence, above which its numbers are divided by it."""
 
 _SNAP = 64
 """Fock states by which a matrix that is kept grows."""
@@ -57,14 +57,28 @@ def displacement(delta: complex, source: tuple[int, int], target: tuple[int, int
 
 
 def radial(size: float, top: int) -> Array:
-    """D(δ) of a real δ ≥ 0 on the Fock states below ``top``, a real matrix (and on some beyond, where it is wrong).
+    """D(δ) of a real δ ≥ 0 on the Fock states below ``top``, a real matrix (top, top), exact up to rounding.
 
-    It is made of the exponential on more Fock states: what the cut at the end of these changes does not get down to
-    those below ``top``.
+    With x = δ², element (n + k, n) is √(n!/(n + k)!) δ^k e^{-x/2} L_n^(k)(x), and (n, n + k) is (-1)^k times that
+    (K. E. Cahill and R. J. Glauber, Phys. Rev. 177, 1857 (1969), appendix B). The recurrence of the Laguerre
+    polynomials goes up in n, the direction in which they are the larger one of its two solutions, for all k at once.
     """
-    dim = top + _BEYOND + int(4 * size * (size + np.sqrt(top)))
-    raising = np.diag(np.sqrt(np.arange(1.0, dim)), -1)
-    made: Array = expm(size * (raising - raising.T))
+    x, k = size * size, np.arange(float(top))
+    powers = k * np.log(size) if size > 0 else np.where(k > 0, -np.inf, 0.0)
+    exponent = powers - 0.5 * (x + gammaln(k + 1))  # e to it may be no number where elements of larger n are
+    factor, before, here = np.exp(exponent), np.zeros(top), np.ones(top)
+    made, signs = np.empty((top, top)), np.where(k % 2 == 0, 1.0, -1.0)
+    for n in range(top):
+        made[n:, n] = factor * here
+        made[n, n:] = signs[: top - n] * made[n:, n]
+        k, here, before, exponent, factor = k[:-1], here[:-1], before[:-1], exponent[:-1], factor[:-1]
+        after = (2 * n + 1 + k - x) * here - np.sqrt(n * (n + k)) * before
+        before, here = here, after / np.sqrt((n + 1) * (n + 1 + k))
+        large = np.maximum(np.abs(here), np.abs(before)) > _LARGE
+        if large.any():
+            shrunk = np.where(large, 1 / _LARGE, 1.0)
+            before, here, exponent = before * shrunk, here * shrunk, exponent - np.log(shrunk)
+            factor = np.exp(exponent)
     return made
 
 
@@ -90,6 +104,10 @@ class Displacements:
         size, top = abs(delta), -(-max(source[1], target[1]) // _SNAP) * _SNAP
         real = self._made.get((size, top), lambda: radial(size, top))[slice(*target), slice(*source)]
         turned = np.ascontiguousarray(_phases(delta, source).conj()[:, None] * state)
-        after = np.matmul(real, turned.view(float)).view(complex)  # a complex number as two columns
+        if state.shape[2] == 1:  # one product of matrices, not one for each outer state
+            parts = np.concatenate([turned.real, turned.imag])[:, :, 0] @ real.T
+            after = (parts[: len(state)] + 1j * parts[len(state) :])[:, :, None]
+        else:
+            after = np.matmul(real, turned.view(float)).view(complex)  # a complex number as two columns
         after *= _phases(delta, target)[:, None]
         return np.ascontiguousarray(after)

@@ -12,7 +12,10 @@ from ..basis.fock_window import Displacements
 from ..basis.sectors import Labels
 from ..model import Model
 from ..model.final_states import FinalFactor, PartStart
+from .fock_tables import fock_work
 from .kernels.common import Gathered, Step
+from .kernels.fock_rows import FockWork, get_state, put_state
+from .kernels.waiting_time import lone_step, lone_sum
 from .product_moves import Ket, around
 from .product_sectors import Box
 from .product_state import Drawn, ProductState
@@ -59,6 +62,7 @@ class ModeState(ProductState):
         self._tick = min(mode.tick for mode in self.basis.modes)
         self._staying = [mode.reference for mode in self.basis.modes]
         self._displacements = Displacements()
+        self._rows: FockWork | None = None
 
     def start_from(self, state: PartStart, generator: np.random.Generator) -> None:
         """Take another initial state; of the generator nothing is drawn."""
@@ -76,7 +80,7 @@ class ModeState(ProductState):
         self._left = inf
         super().begin(generator)
         self._left = self._until_tick()
-        self._follow()
+        self._follow([self._sector.modes.mean(m, self._ket) for m in range(len(self.displacements))])
 
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or to the next tick, or less."""
@@ -85,6 +89,43 @@ class ModeState(ProductState):
         if self.driven is not None and self._left < _MOMENT * self.driven.time:
             self._left = 0.0  # the tick is the end of a piece of the time axis, which the steps know to the last bit
         return step
+
+    @property
+    def _by_rows(self) -> bool:
+        """Whether a step goes by rows of Fock states: where H_eff stays as it is, and its matrices are sparse."""
+        return self.driven is None and not self._turned
+
+    def _expanded(self, waiting: float, most: float) -> Step:
+        """Make the step of a model that stays as it is."""
+        if not self._by_rows:
+            return super()._expanded(waiting, most)
+        tables = self._sector.fock_rows
+        tables.refresh()
+        self._rows = work = fock_work(tables.h_eff, self._rows)
+        put_state(self._ket, work.shape, work.taylor_re, work.taylor_im)
+        step: Step = lone_step(
+            tables.h_eff, work, 0, 0, self._sector.size, self._filled, self._shift, self._rate_shift, waiting, most,
+            self.tolerance,
+        )  # fmt: skip
+        return step
+
+    def _summed(self) -> Ket:
+        """The state that has just been summed."""
+        if not self._by_rows:
+            return super()._summed()
+        assert self._rows is not None
+        ket = np.empty(self._sector.size, dtype=complex)
+        get_state(ket, self._rows.shape, self._rows.out_re, self._rows.out_im)
+        return ket
+
+    def _at(self, x: float) -> Ket:
+        """State at x units of time after the start of the step."""
+        if not self._by_rows:
+            return super()._at(x)
+        work = self._rows
+        assert work is not None
+        lone_sum(work, self._order, 0, 0, x)
+        return self._summed()
 
     def draw(self, generator: np.random.Generator) -> Drawn:
         """One pure state of one sector, in a window."""
@@ -111,11 +152,13 @@ class ModeState(ProductState):
 
     def take(self, labels: Labels, box: Box, ket: Ket) -> None:
         """Go on from a state given on a window of a sector; the frames of the modes follow, at a tick the jumps too."""
-        super().take(labels, box, ket)
+        self._sector, ket = self._windows.fit(labels, box, ket)
+        self._ket = ket * (1 / sqrt(np.vdot(ket, ket).real))
+        means = [self._sector.modes.mean(m, self._ket) for m in range(len(self.displacements))]
         if not self._left > 0:
             self._left = self._until_tick()
-            self._refer([b + self._sector.modes.mean(m, self._ket) for m, b in enumerate(self.displacements)])
-        self._follow()
+            self._refer([b + mean for b, mean in zip(self.displacements, means, strict=True)])
+        self._follow(means)
 
     def _until_tick(self) -> float:
         """The time until the references are moved again."""
@@ -140,10 +183,9 @@ class ModeState(ProductState):
         pairs = zip(self._staying, means, strict=True)
         self.references = [mean if staying is None else staying for staying, mean in pairs]
 
-    def _follow(self) -> None:
+    def _follow(self, means: Sequence[complex]) -> None:
         """Move the frames of modes that have gone far from theirs, and set all that depends on the displacements."""
-        for m in range(len(self.displacements)):
-            mean = self._sector.modes.mean(m, self._ket)
+        for m, mean in enumerate(means):
             if abs(mean) > FAR:
                 self._move(m, complex(round(_GRID * mean.real), round(_GRID * mean.imag)) / _GRID)
         self._sector.displace(self.displacements, self.references)

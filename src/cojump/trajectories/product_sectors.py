@@ -31,6 +31,7 @@ from ..tools.matrices import is_diagonal
 from ..tools.types import Array, Matrix
 from .axes import seen
 from .displaced_modes import displaced_modes
+from .fock_tables import FockTables
 from .no_jump_tables import Bands, ProgramHeff
 from .potentials import PotentialTable, potentials_of
 from .product_channels import Channel, CollectiveRate, channels_of
@@ -275,6 +276,11 @@ class ProductSector:
                 first = made.start[number]
                 total += int(outer * inner * (made.pointers[first + rows] - made.pointers[first]))
         return int(total)
+
+    @cached_property
+    def fock_rows(self) -> FockTables:
+        """H_eff in the frame of :meth:`displace`, as rows of Fock states of the last mode."""
+        return FockTables(self.h_eff, self.half_rate, self.modes.windows[-1], self.modes.displaced)
 
     def _no_jump_tables(self) -> ProgramHeff:
         """H_eff as a no-jump step reads it: as bands where polynomials make it a banded matrix, which is faster."""

@@ -22,7 +22,7 @@ from ..model.states import BlockState
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 from .driven_steps import DrivenSteps
-from .kernels.common import NO_JUMP, NO_NUMBER, PAD, Gathered, Step
+from .kernels.common import NO_JUMP, NO_NUMBER, PAD, Gathered, Step, Work
 from .kernels.propagate import sum_at
 from .kernels.series import guessed_horizon
 from .kernels.waiting_time import lone_step
@@ -188,24 +188,36 @@ class ProductState:
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or ``most`` in time, or less."""
         step: Step
-        sector, size = self._sector, self._sector.size
+        sector = self._sector
+        if self.driven is not None:
+            work = self._room()
+            step = self.driven.step(sector.labels, sector.box, self._ket, work, waiting, most)
+            self.effort += 2 * _OVERHEAD + self.driven.effort
+        else:
+            step = self._expanded(waiting, most)
+            self.effort += 2 * _OVERHEAD + step.order * sector.multiplications
+        self._order, self._end = step.order, self._summed()
+        self._energy, self._rate = step.energy, step.rate
+        return step
+
+    def _room(self) -> Work:
+        """Work space for the state."""
+        size = self._sector.size
         if size + 2 * PAD > self._cells:
             self._cells = size + 2 * PAD
             self._work = work_space(self._cells, 1)
-        work, cells = self._work, slice(PAD, PAD + size)
-        if self.driven is not None:
-            step = self.driven.step(sector.labels, sector.box, self._ket, work, waiting, most)
-            self._order, self._end = step.order, work.out_re[cells] + 1j * work.out_im[cells]
-            self._energy, self._rate = step.energy, step.rate
-            self.effort += 2 * _OVERHEAD + self.driven.effort
-            return step
+        return self._work
+
+    def _expanded(self, waiting: float, most: float) -> Step:
+        """Make the step of a model that stays as it is."""
+        sector, work, cells = self._sector, self._room(), slice(PAD, PAD + self._sector.size)
         work.taylor_re[0, cells], work.taylor_im[0, cells] = self._ket.real, self._ket.imag
         step = lone_step(
             sector.h_eff,
             work,
             0,
             PAD,
-            PAD + size,
+            cells.stop,
             self._filled,
             self._shift,
             self._rate_shift,
@@ -213,11 +225,13 @@ class ProductState:
             most,
             self.tolerance,
         )
-        self._order = step.order
-        self._end = work.out_re[cells] + 1j * work.out_im[cells]
-        self._energy, self._rate = step.energy, step.rate
-        self.effort += 2 * _OVERHEAD + step.order * sector.multiplications
         return step
+
+    def _summed(self) -> Ket:
+        """The state that has just been summed."""
+        cells = slice(PAD, PAD + self._sector.size)
+        ket: Ket = self._work.out_re[cells] + 1j * self._work.out_im[cells]
+        return ket
 
     def is_stiff(self, step: Step, waiting: float, most: float, soon: float) -> bool:
         """Whether a long step up to the time ``soon`` may be faster than Taylor steps as short as this one."""
@@ -318,8 +332,7 @@ class ProductState:
         """State at x units of time after the start of the step."""
         work, first, last = self._work, PAD, PAD + self._sector.size
         sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, self._order, first, last, x)
-        ket: Ket = work.out_re[first:last] + 1j * work.out_im[first:last]
-        return ket
+        return self._summed()
 
     def _product(self, generator: np.random.Generator) -> Drawn:
         """Draw a state of each block; their product."""

@@ -9,6 +9,7 @@ import numpy as np
 from ..basis.sectors import Labels
 from ..tools.types import Array
 from .kernels.common import MAX_ORDER
+from .kernels.window import weights_of_rows
 from .product_moves import Ket
 from .product_sectors import Box, ProductBasis, ProductSector
 
@@ -58,6 +59,16 @@ class Windows:
         two = bool(basis.inside) or any(matrices is not None for matrices in basis.collective)
         self._reach = [MAX_ORDER * (2 if two else 1)] * len(basis.blocks) + [MAX_ORDER] * len(basis.modes)
 
+    @staticmethod
+    def _weights(state: Ket, dims: list[int]) -> list[Array]:
+        """|ψ|² along every axis."""
+        rows, last = np.empty(prod(dims[:-1])), np.empty(dims[-1])
+        weights_of_rows(state, rows, last)
+        if len(dims) < 3:
+            return [rows, last][-len(dims) :]
+        axes = range(len(dims) - 1)
+        return [rows.reshape(dims[:-1]).sum(axis=tuple(a for a in axes if a != b)) for b in axes] + [last]
+
     def fit(self, labels: Labels, box: Box, state: Ket) -> tuple[ProductSector, Ket]:
         """Put a state given on ``box`` into a window that its support cannot leave within one step.
 
@@ -67,11 +78,10 @@ class Windows:
         whole = self.basis.whole(labels)
         target = whole
         if prod(end for _, end in whole) > SMALL and not all(self.basis.whole_axes):
-            weights = np.abs(state.reshape([hi - lo for lo, hi in box])) ** 2
-            wanted = []
+            weights = self._weights(state, [hi - lo for lo, hi in box])
+            tail, wanted = self.tail * float(weights[-1].sum()), []
             for b, (lo, _) in enumerate(box):
-                others = tuple(a for a in range(len(box)) if a != b)
-                first, last = support(weights.sum(axis=others), self.tail * float(weights.sum()))
+                first, last = support(weights[b], tail)
                 low, high = lo + first - self._reach[b], lo + last + self._reach[b]
                 low, high = low // _SNAP * _SNAP, -(-high // _SNAP) * _SNAP
                 wanted.append(whole[b] if self.basis.whole_axes[b] else (max(low, 0), min(high, whole[b][1])))

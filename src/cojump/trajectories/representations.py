@@ -16,7 +16,7 @@ from ..model import Block, LocalJump, Model
 from ..model.final_states import PartStart
 from ..model.product_states import tilted
 from ..model.symmetric_states import occupation
-from ..model.systems import boundary_time_crystal, free_flips, lambda_pump
+from ..model.systems import boundary_time_crystal, dicke, free_flips, lambda_pump
 from ..model.unravelled import detections, unravelled
 from ..model.unravellings import homodyne
 from ..tools.matrices import ROUNDING, is_diagonal
@@ -29,6 +29,7 @@ from .kernels.banded_matrix import polynomial, product
 from .kernels.common import MAX_ORDER, PAD
 from .kernels.lattice import LONG_ROW, LONGER_ROW
 from .kernels.program import run_program, twice_bands
+from .kernels.window import weights_of_rows
 from .lattice_engine import LatticeEngine
 from .lattice_tables import WHOLE
 from .no_jump_tables import Bands
@@ -243,6 +244,7 @@ class Product(Representation):
                 # what that trajectory does not call: complex matrices of collective jumps, and the rates they have
                 apply(Rows.of(csr_array(np.eye(2, dtype=complex))), (1, 1), np.zeros(2, dtype=complex))
                 run_program(Builder((2,)).build())
+                weights_of_rows(np.zeros(1, dtype=complex), np.empty(1), np.empty(1))
                 compile_polynomials()
                 twice_bands(*Bands.of(csr_array((1, 1))), np.zeros(1, dtype=complex))
 
@@ -255,6 +257,8 @@ def compile_polynomials() -> None:
 
 class Modes(Product):
     """Sectors of blocks beside boson modes, each in few Fock states of a frame that follows it."""
+
+    kernels = "modes"
 
     def holds(self, model: Model) -> bool:
         """Whether it can run this part."""
@@ -271,6 +275,14 @@ class Modes(Product):
     def nbytes(self, model: Model) -> int:
         """Memory of the engine, with these Fock states."""
         return super().nbytes(model) * FOCK_STATES ** len(model.modes)
+
+    def compile(self) -> None:
+        """Compile the kernels of several blocks, and those of rows of Fock states."""
+        PRODUCT.compile()
+        with compiling(self.kernels) as needed:
+            if needed:
+                model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)
+                ProductEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 1.0]), 1e-9).run(0, 0)
 
 
 class Driven(Product):

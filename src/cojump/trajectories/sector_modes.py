@@ -6,7 +6,6 @@ See :mod:`cojump.trajectories.displaced_modes` for the frame and for the letters
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from math import prod
 
 import numpy as np
 from scipy.sparse import csr_array, eye_array
@@ -15,6 +14,7 @@ from ..basis.fock_window import FockWindow
 from ..basis.sectors import Sector
 from ..tools.types import Array, Matrix
 from .displaced_modes import DisplacedMode
+from .kernels.fock_rows import mean_of_lowering
 from .product_moves import Ket, Rows, apply, around
 from .product_program import APPLY, APPLY_ADD, MULTIPLY_ADD, Builder
 
@@ -60,6 +60,11 @@ class SectorModes:
     def __getitem__(self, m: int) -> tuple[int, FockWindow]:
         """The axis of a mode, and its window."""
         return self._first + m, self.windows[m]
+
+    @property
+    def displaced(self) -> list[int]:
+        """The instructions of H_eff whose factors depend on the displacements."""
+        return [place for place, _, _ in self._displaced]
 
     @property
     def energy(self) -> Array:
@@ -150,9 +155,8 @@ class SectorModes:
     def mean(self, m: int, state: Ket) -> complex:
         """<a'> of a mode in a normalised state."""
         axis, window = self[m]
-        tensor = state.reshape(prod(self.dims[:axis]), window.dim, -1)
-        root = np.sqrt(window.quanta[1:])[:, None]
-        return complex(np.vdot(tensor[:, :-1], root * tensor[:, 1:]))
+        outer, inner = around(self.dims, axis)
+        return complex(*mean_of_lowering(state, outer, window.lo, window.dim, inner))
 
     def _pairs(self) -> Iterator[tuple[DisplacedMode, FockWindow]]:
         return zip(self._modes, self.windows, strict=True)

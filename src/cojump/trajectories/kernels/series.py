@@ -10,6 +10,7 @@ from numba.extending import overload
 
 from ..no_jump_tables import BandedHeff, ProgramHeff
 from .common import MAX_ORDER, OPTIONS, PAD
+from .fock_rows import FockHeff, apply_fock, change_unit_of_fock, keep_fock, overlap_of_fock
 from .lattice import LatticeHeff
 from .lattice_rows import apply_lattice
 from .lattice_sums import change_unit_of_rows, overlap_of_rows
@@ -184,7 +185,7 @@ def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
             im[p] *= scale
 
 
-def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=False):
+def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=False, of_fock=False):
     """What ``expand`` does for one type of H_eff; the arguments are constants to numba, which drops other branches."""
 
     def expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
@@ -193,6 +194,10 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             band, constant = h_eff.band, 0.5 * h_eff.casimir * (0.5 * two_J) * (0.5 * two_J + 1.0)
         elif of_lattice:
             first, last, band, constant = lo, hi, 0, 0.0
+        elif of_fock:
+            first, last, band, constant = lo, hi, 0, 0.0
+            least = (LEFT_OUT * tolerance) ** 2 / (hi - lo)
+            keep_fock(work.taylor_re, work.taylor_im, work.shape, work.cover, work.tight, least)
         elif of_rows:
             first, last, band, constant = FIRST, h_eff.rows.extent[KEPT_CELLS], 0, 0.0
             keep_rows(h_eff.rows, h_eff.links, work.taylor_re, work.taylor_im)
@@ -289,6 +294,27 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                         shift,
                         half_shift,
                     )
+            elif of_fock:
+                norm2 = apply_fock(
+                    rows_re,
+                    rows_im,
+                    np.int64(order),
+                    unit,
+                    work.shape,
+                    h_eff.level,
+                    h_eff.lower,
+                    h_eff.upper,
+                    h_eff.pointer,
+                    h_eff.column,
+                    h_eff.value,
+                    h_eff.beside,
+                    h_eff.near,
+                    work.cover,
+                    work.tight,
+                    shift,
+                    half_shift,
+                    (LEFT_OUT * tolerance / power) ** 2 / (hi - lo),
+                )
             elif of_rows:
                 least = (max(LEFT_OUT_ROWS * tolerance / growth - gone, 0.0) / power) ** 2 / (hi - lo)
                 norm2, hi, weight = apply_rows(rows_re, rows_im, np.int64(order), unit, h_eff, shift, half_shift, least)
@@ -430,7 +456,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             if order == 0 and not norm2 < LARGE**4 and unit > most * TINY:
                 unit /= LARGE  # the square of the row has overflowed, or nearly so
                 continue
-            if not banded and not of_bands and not of_lattice and not of_rows:
+            if not banded and not of_bands and not of_lattice and not of_rows and not of_fock:
                 clear_beside(rows_re[order + 1], rows_im[order + 1], wide_lo, wide_hi, 2 * PAD)
             norms[order + 1] = np.sqrt(norm2)
             if order == 0:
@@ -438,6 +464,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     real, imag = overlap_of_rows(
                         rows_re, rows_im, order + 1, lo, work.shape[1], work.windows, work.made
                     )
+                elif of_fock:
+                    real, imag = overlap_of_fock(rows_re, rows_im, np.int64(order + 1), work.shape, work.cover)
                 elif of_rows:
                     real, imag = overlap_of_patterns(rows_re, rows_im, work.extent, work.base, work.spans, order + 1)
                 else:
@@ -465,6 +493,10 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                             work.windows,
                             work.made,
                             wanted / unit,
+                        )
+                    elif of_fock:
+                        change_unit_of_fock(
+                            rows_re, rows_im, norms, np.int64(order + 1), work.shape, work.cover, wanted / unit
                         )
                     else:
                         _change_unit(rows_re, rows_im, norms, order + 1, wide_lo, wide_hi, wanted / unit)
@@ -503,6 +535,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     change_unit_of_rows(
                         rows_re, rows_im, norms, order, lo, work.shape[1], work.windows, work.made, factor
                     )
+                elif of_fock:
+                    change_unit_of_fock(rows_re, rows_im, norms, np.int64(order), work.shape, work.cover, factor)
                 else:
                     _change_unit(rows_re, rows_im, norms, order, wide_lo, wide_hi, factor)
                 unit *= factor
@@ -511,6 +545,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             if order == 2:
                 if of_lattice:
                     real, imag = overlap_of_rows(rows_re, rows_im, order, lo, work.shape[1], work.windows, work.made)
+                elif of_fock:
+                    real, imag = overlap_of_fock(rows_re, rows_im, np.int64(order), work.shape, work.cover)
                 elif of_rows:
                     real, imag = overlap_of_patterns(rows_re, rows_im, work.extent, work.base, work.spans, order)
                 else:
@@ -544,6 +580,7 @@ _EXPANSIONS = {
     SparseHeff: _expansion(False, of_list=True),
     PatternHeff: _expansion(False, of_rows=True),
     PolynomialHeff: _expansion(False, of_bands=True),
+    FockHeff: _expansion(False, of_fock=True),
 }
 
 

@@ -7,6 +7,7 @@ from numba import njit
 from numba.extending import overload
 
 from .common import INLINED, OPTIONS, Step
+from .fock_rows import FockWork, sum_fock
 from .lattice import RowsWork
 from .lattice_sums import sum_rows
 from .pattern_sums import PatternWork, sum_patterns
@@ -62,7 +63,11 @@ def _sum_of_patterns(work, order, lo, hi, x):
     )
 
 
-_SUMS = {RowsWork: _sum_of_rows, PatternWork: _sum_of_patterns}
+def _sum_of_fock(work, order, lo, hi, x):
+    return sum_fock(work.taylor_re, work.taylor_im, work.shape, work.cover, order, x, work.out_re, work.out_im)
+
+
+_SUMS = {RowsWork: _sum_of_rows, PatternWork: _sum_of_patterns, FockWork: _sum_of_fock}
 
 
 def summed(work, order, lo, hi, x):
@@ -165,3 +170,9 @@ def no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting,
 def lone_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
     """One no_jump_step, for Python."""
     return no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)
+
+
+@njit(**OPTIONS)
+def lone_sum(work, order, lo, hi, x):
+    """The same of :func:`summed`."""
+    return summed(work, order, lo, hi, x)

@@ -43,3 +43,16 @@ def clear_beside(re, im, lo, hi, cells):
     for p in range(hi, last, LANES):
         store(re, p, last - p, zero)
         store(im, p, last - p, zero)
+
+
+@njit(**OPTIONS)
+def weights_of_rows(ket, rows, places):
+    """|ψ|² of each row of a flat state, and of each place of its last axis, into the given arrays."""
+    places[:] = 0.0
+    for r in range(rows.size):
+        total_of_row, at = 0.0, r * places.size
+        for q in range(places.size):
+            weight = ket[at + q].real ** 2 + ket[at + q].imag ** 2
+            total_of_row += weight
+            places[q] += weight
+        rows[r] = total_of_row
