@@ -18,13 +18,13 @@ from ..model.final_states import PartStart
 from ..model.unravelled import detections
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
-from .diffusion_tables import Path, SectorTables, Seen
+from .diffusion_tables import SectorTables, Seen
 from .kernels.common import MAX_ORDER, NO_JUMP, NO_NUMBER
-from .kernels.diffusion import CLICK, NO_CONVERGENCE, NOT_FINITE, advance
+from .kernels.diffusion import CLICK, NO_CONVERGENCE, NOT_FINITE, Path, advance
 from .loop import Gone, Loop, Wanted
 from .mode_state import ModeState
 from .product_moves import around
-from .product_sectors import ProductSector
+from .product_sectors import Box, ProductSector
 from .product_state import ProductState
 from .random_streams import Stream
 from .sector_matrix import on_axis, program_matrix
@@ -71,6 +71,8 @@ class DiffusionEngine(Loop):
         if given:  # then all are
             self._grid = self.times
             self._record = np.concatenate([record.reshape(len(times), -1) for record in given], axis=1)
+        self._stays = len(model.blocks) == 1 and not model.modes and not any(fires[i] for i in model.local_jumps)
+        """Whether the state is of one block and in one sector for ever, which the kernel knows as a whole."""
         self._tables: CacheByBytes[Any, SectorTables] = CacheByBytes(_MEMORY)
 
     def counted(self, wanted: Wanted) -> Gone:
@@ -85,18 +87,19 @@ class DiffusionEngine(Loop):
         path = Path(key, self._unit, self._grid, self._record)
         now = np.array([0.0, generator.standard_exponential(), _FIRST_STEP, 0.0])
         records, jumps, n_jumps = np.zeros((len(times), self._channels)), [], 0
-        ket = state.given[2]
         for done, time in enumerate(times):
             while now[0] < time:
-                tables, room = self._here()
+                (tables, room), (_, box, ket) = self._here(), state.given
                 work = tables.room
-                work.state[:] = ket
+                tables.put(ket, box[0][0])
                 work.record[:] = records[done]
                 start, most = float(now[0]), state.until
                 until = min(time, start + most)
-                steps = max(1, _WORK // (50 * (1 + len(tables.tables.drift))))
+                steps = max(1, _WORK // (50 * (1 + len(tables.tables.drift_re))))
                 now[3] = 0.0
-                status = advance(tables.tables, path, work, now, until, steps, room, self._error, state.tolerance)
+                status = advance(
+                    *(tables.tables, path, work, now, until, steps, room, self._error, state.tolerance, state.tail)
+                )
                 records[done] = work.record
                 if status in (NO_CONVERGENCE, NOT_FINITE):
                     self._fail(
@@ -105,21 +108,25 @@ class DiffusionEngine(Loop):
                 if poll is not None:
                     poll()
                 state.went_on(most if now[0] == until < time else float(now[0]) - start)
+                after = tables.state(box[0][0], len(ket))
+                if self._stays:
+                    state.go_on_from(*tables.found())
+                    after = state.given[2]
                 if status == CLICK:
-                    channel = state.jump_from(work.state, generator.random(), self._unseen)
+                    channel = state.jump_from(after, generator.random(), self._unseen)
                     if channel == NO_NUMBER:
                         self._fail(seed, index, float(now[0]), "became NaN or zero")
                     if channel == NO_JUMP:
-                        state.go_on_from(work.state)
+                        if not self._stays:
+                            state.go_on_from(after)
                     elif channel not in self._detections:
                         counts[done, channel] += 1
                         n_jumps += 1
                         if record:
                             jumps.append((float(now[0]), channel, state.sector))
                     now[1] = generator.standard_exponential()
-                else:
-                    state.go_on_from(work.state)
-                ket = state.given[2]
+                elif not self._stays:
+                    state.go_on_from(after)
             state.measure(gathered, done, 0.0)
             counts[done + 1] = counts[done]
             if watch is not None and self._snapshot[done] >= 0:
@@ -129,11 +136,15 @@ class DiffusionEngine(Loop):
 
     def _here(self) -> tuple[SectorTables, float]:
         """The tables of the sector and window of the state, and powers of H_eff until its end may be reached."""
-        sector, state = self.state.here, self.state
-        room = inf if sector.box == state.basis.whole(sector.labels) else float(MAX_ORDER)
-        return self._tables.get(state.where, lambda: self._made(sector)), room
+        state, (labels, box, _) = self.state, self.state.given
+        whole = state.basis.whole(labels)
+        if self._stays:
+            return self._tables.get(labels, lambda: self._made(state.basis.sector(labels, whole), whole)), inf
+        tables = self._tables.get(state.where, lambda: self._made(state.here, whole))
+        shown = box == whole or (len(whole) == 1 and tables.tables.reach > 0)
+        return tables, inf if shown else float(MAX_ORDER)
 
-    def _made(self, sector: ProductSector) -> SectorTables:
+    def _made(self, sector: ProductSector, whole: Box) -> SectorTables:
         seen = []
         for place, detection in self._detections.items():
             collective, dims = sector.basis.collective[place], sector.dims
@@ -145,4 +156,4 @@ class DiffusionEngine(Loop):
                 parts = [(around(dims, b), sector.blocks[b].one_body(y)) for b, y in collective.items()]
                 operator, reference = sum(on_axis(outer, y, inner) for (outer, inner), y in parts), 0.0j
             seen.append(Seen(operator, reference, detection.phases))
-        return SectorTables(program_matrix(sector.h_eff), seen, self._counts)
+        return SectorTables(program_matrix(sector.h_eff), seen, self._counts, sector.box, whole)

@@ -11,95 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from ..tools.types import Array
+from .kernels.diffusion import STATE, Room, Tables
+from .kernels.vectors import LANES
+from .product_sectors import Box
+from .work_space import aligned
 
 Ket = NDArray[np.complex128]
 
-
-class Tables(NamedTuple):
-    """Operators of one sector.
-
-    Attributes
-    ----------
-    pointers, columns : (n + 1,), (E,) int arrays
-        Rows of the union of B and all operators.
-    drift : (E,) complex array
-        B = -i H_eff - ½ Σ_c M_c².
-    operators : (O, E) complex array
-        The operators that are observed.
-    channel_operator : (C,) int array
-    factor : (C,) complex array
-        M_c is this factor times this operator.
-    offset : (C,) array
-        What is added to <M_c + M_c†> in the record: the operator of a mode is counted from its reference.
-    counted_pointers, counted_columns, counted
-        Σ L†L of what is counted, in compressed rows; no element where nothing is.
-    """
-
-    pointers: NDArray[np.int64]
-    columns: NDArray[np.int64]
-    drift: Ket
-    operators: Ket
-    channel_operator: NDArray[np.int64]
-    factor: Ket
-    offset: Array
-    counted_pointers: NDArray[np.int64]
-    counted_columns: NDArray[np.int64]
-    counted: Ket
-
-    @property
-    def size(self) -> int:
-        """Number of amplitudes."""
-        return len(self.pointers) - 1
-
-
-class Path(NamedTuple):
-    """The noise of a trajectory, or its record.
-
-    Attributes
-    ----------
-    key : (2,) uint64 array
-        Two words of 32 bits, other ones for every trajectory.
-    unit : float
-        Length of a cell, a power of two.
-    grid : (T,) array
-        Times of a record that is given; empty where the noise is drawn.
-    record : (T, C) array
-        What it has gained up to each of these times since the one before.
-    """
-
-    key: NDArray[np.uint64]
-    unit: float
-    grid: Array
-    record: Array
-
-
-class Room(NamedTuple):
-    """Preallocated arrays: states, an exponent, and numbers for each channel."""
-
-    state: Ket
-    coarse: Ket
-    half: Ket
-    fine: Ket
-    row: Ket
-    other: Ket
-    exponent: Ket
-    flow: Array
-    flow_half: Array
-    flow_end: Array
-    first: Array
-    second: Array
-    both: Array
-    record: Array
+_FILL = 4
+"""Cells of diagonals for one element, up to which diagonals are faster than compressed rows."""
 
 
 def room_for(tables: Tables) -> Room:
     """Room to work in for one sector."""
-    states = [np.zeros(tables.size, dtype=complex) for _ in range(6)]
-    numbers = [np.zeros(len(tables.factor)) for _ in range(7)]
-    s, x = states, numbers
+    cells = tables.stride + 2 * tables.margin
+    elements = aligned(2, len(tables.drift_re))
+    x = [np.zeros(len(tables.factor)) for _ in range(7)]
+    spans, ends = np.zeros((5, 2), dtype=np.int64), np.zeros(2, dtype=np.int64)
     return Room(
-        s[0], s[1], s[2], s[3], s[4], s[5], np.zeros_like(tables.drift), x[0], x[1], x[2], x[3], x[4], x[5], x[6]
+        *(aligned(5, cells), aligned(5, cells), spans, aligned(2, cells), elements, ends),
+        *(x[0], x[1], x[2], x[3], x[4], x[5], x[6]),
     )
 
 
@@ -122,18 +53,29 @@ class Seen(NamedTuple):
 
 
 class SectorTables:
-    """Tables of one sector, and the room that its states need."""
+    """Tables of one sector, and the room that its states need.
 
-    def __init__(self, h_eff: csr_array, seen: list[Seen], counts: bool) -> None:
-        h_eff = csr_array(h_eff)
+    Parameters
+    ----------
+    h_eff : (n, n) sparse array
+        On the window of the state.
+    seen : list of Seen
+    counts : bool
+        Whether something is counted beside.
+    box, whole : tuple of (int, int)
+        The window, and all of the sector, along each axis.
+    """
+
+    def __init__(self, h_eff: csr_array, seen: list[Seen], counts: bool, box: Box, whole: Box) -> None:
+        h_eff, (self.first, last) = csr_array(h_eff), box[0]
+        self._size = h_eff.shape[0]
+        beyond = (self.first > whole[0][0], last < whole[0][1]) if len(whole) == 1 else (False, False)
         observed = [(csr_array(s.operator), sum(abs(f) ** 2 for f in s.factors)) for s in seen]
         drift = -1j * h_eff
         for (L, _), s in zip(observed, seen, strict=True):
             square = sum(f**2 for f in s.factors)
             if abs(square) > 0:
                 drift = drift - 0.5 * square * (L @ L)
-        pattern = csr_array(abs(drift) + sum((abs(L) for L, _ in observed), start=csr_array(h_eff.shape)))
-        pattern.sort_indices()
         damping = csr_array(h_eff.shape, dtype=complex)
         if counts:
             damping = csr_array(1j * (h_eff - h_eff.conj().T))
@@ -143,34 +85,93 @@ class SectorTables:
             damping.data[np.abs(damping.data) <= 1e-14 * np.abs(damping.data).max(initial=0)] = 0
             damping.eliminate_zeros()
         factors = [(o, f, s.reference) for o, s in enumerate(seen) for f in s.factors]
+        stride = whole_vectors(h_eff.shape[0])
+        form, (union, *parts) = _written([drift, *(L for L, _ in observed)], stride)
+        counted_form, (counted,) = _written([damping], stride)
+        far = max((int(np.abs(o).max(initial=0)) for o in (form.offsets, counted_form.offsets)), default=0)
         self.tables = Tables(
-            pattern.indptr.astype(np.int64),
-            pattern.indices.astype(np.int64),
-            _in_pattern(pattern, drift),
-            np.array([_in_pattern(pattern, L) for L, _ in observed]).reshape(len(seen), -1),
+            *(stride, whole_vectors(far + 1), whole_vectors(int(np.abs(form.offsets).max(initial=0)))),
+            np.array(beyond),
+            *form,
+            union.real.copy(),
+            union.imag.copy(),
+            np.array([part.real for part in parts]),
+            np.array([part.imag for part in parts]),
+            np.array([form.used(part) for part in parts]),
             np.array([o for o, _, _ in factors], dtype=np.int64),
             np.array([f for _, f, _ in factors], dtype=complex),
             np.array([2 * (f * reference).real for _, f, reference in factors]),
-            damping.indptr.astype(np.int64),
-            damping.indices.astype(np.int64),
-            damping.data.astype(complex),
+            *counted_form,
+            counted.real.copy(),
+            counted.imag.copy(),
+            counted_form.used(counted),
         )
         self.room = room_for(self.tables)
+
+    def put(self, ket: Ket, lo: int) -> None:
+        """Let a state be the one that moves on; it begins at the place ``lo`` of the first axis."""
+        cells, room = self._cells(lo, len(ket)), self.room
+        room.states_re[STATE], room.states_im[STATE] = 0.0, 0.0
+        room.states_re[STATE, cells], room.states_im[STATE, cells] = ket.real, ket.imag
+
+    def state(self, lo: int, size: int) -> Ket:
+        """The state that has moved on, in the same window."""
+        cells, room = self._cells(lo, size), self.room
+        ket: Ket = room.states_re[STATE, cells] + 1j * room.states_im[STATE, cells]
+        return ket
+
+    def found(self) -> tuple[Ket, Box]:
+        """The state that has moved on, of one axis, in the window that it has come to."""
+        lo, hi = (self.first + int(place) for place in self.room.spans[STATE])
+        hi = min(hi, self.first + self._size)
+        return self.state(lo, hi - lo), ((lo, hi),)
+
+    def _cells(self, lo: int, size: int) -> slice:
+        begin = self.tables.margin + lo - self.first
+        return slice(begin, begin + size)
 
     @property
     def nbytes(self) -> int:
         """Memory of all arrays."""
-        return int(sum(array.nbytes for arrays in (self.tables, self.room) for array in arrays))
+        arrays = (array for arrays in (self.tables, self.room) for array in arrays)
+        return int(sum(array.nbytes for array in arrays if isinstance(array, np.ndarray)))
 
 
-def _in_pattern(pattern: csr_array, matrix: Any) -> Ket:
-    """The elements of a matrix at the places of a pattern that holds all of them."""
-    made = np.zeros(len(pattern.indices), dtype=complex)
-    entries = csr_array(matrix).tocoo()
-    rows = np.repeat(np.arange(pattern.shape[0], dtype=np.int64), np.diff(pattern.indptr))
-    places = rows * pattern.shape[1] + pattern.indices
-    row, column = entries.coords
-    wanted = np.searchsorted(places, row.astype(np.int64) * pattern.shape[1] + column)
-    inside = entries.data != 0
-    np.add.at(made, wanted[inside], entries.data[inside])
-    return made
+def whole_vectors(cells: int) -> int:
+    """The cells of as many vectors as hold so many cells."""
+    return -(-cells // LANES) * LANES
+
+
+class _Form(NamedTuple):
+    """Where elements of matrices stand: on diagonals, or in compressed rows."""
+
+    offsets: NDArray[np.int64]
+    pointers: NDArray[np.int64]
+    columns: NDArray[np.int64]
+
+    def used(self, elements: Ket) -> NDArray[np.bool_]:
+        """Which diagonals are not zero."""
+        return np.any(elements.reshape(max(len(self.offsets), 1), -1) != 0, axis=1)
+
+
+def _written(matrices: list[Any], stride: int) -> tuple[_Form, list[Ket]]:
+    """One form for matrices, and the elements of each: diagonals unless these are much longer than the rows."""
+    entries = [csr_array(matrix).tocoo() for matrix in matrices]
+    n = entries[0].shape[0]
+    kept = [(*(axis.astype(np.int64) for axis in e.coords), e.data) for e in entries]
+    kept = [(row[data != 0], column[data != 0], data[data != 0]) for row, column, data in kept]
+    offsets = np.unique(np.concatenate([column - row for row, column, _ in kept]))
+    places = np.unique(np.concatenate([row * n + column for row, column, _ in kept]))
+    made = []
+    if len(offsets) * n <= _FILL * len(places):
+        for row, column, data in kept:
+            values = np.zeros(len(offsets) * stride, dtype=complex)
+            np.add.at(values, np.searchsorted(offsets, column - row) * stride + row, data)
+            made.append(values)
+        return _Form(offsets, np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)), made
+    for row, column, data in kept:
+        values = np.zeros(whole_vectors(len(places)), dtype=complex)
+        np.add.at(values, np.searchsorted(places, row * n + column), data)
+        made.append(values)
+    pointers = np.searchsorted(places, np.arange(n + 1) * n).astype(np.int64)
+    return _Form(np.zeros(0, dtype=np.int64), pointers, places % n), made

@@ -290,15 +290,20 @@ class ProductState:
             self._order = 0
         return channel
 
-    def go_on_from(self, ket: Ket) -> None:
-        """Go on from a state of the same window."""
-        self.take(self._sector.labels, self._sector.box, ket)
+    def go_on_from(self, ket: Ket, box: Box | None = None) -> None:
+        """Go on from a state of the same window of the same sector, or of the window ``box``."""
+        self.take(self._sector.labels, self._sector.box if box is None else box, ket)
         self._order = 0
 
     @property
     def here(self) -> ProductSector:
         """The sector and the window of the state."""
         return self._sector
+
+    @property
+    def tail(self) -> float:
+        """Weight that a window leaves out at each of its ends."""
+        return self._windows.tail
 
     @property
     def where(self) -> tuple[Hashable, ...]:

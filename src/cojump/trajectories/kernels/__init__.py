@@ -8,7 +8,6 @@ they need zeros.
 from importlib import import_module
 from pkgutil import iter_modules
 
-from ..diffusion_tables import Path, Room, Tables
 from ..kernel_cache import keep
 from ..no_jump_tables import BandedHeff, ProgramHeff, SpinJumps
 from ..product_program import Program
@@ -16,5 +15,5 @@ from .common import Amplitudes, Gathered, JumpRecord, Step, Work
 
 keep(
     [import_module(f"{__name__}.{found.name}") for found in iter_modules(__path__)],
-    [BandedHeff, ProgramHeff, SpinJumps, Program, Work, Step, Gathered, Amplitudes, JumpRecord, Tables, Path, Room],
+    [BandedHeff, ProgramHeff, SpinJumps, Program, Work, Step, Gathered, Amplitudes, JumpRecord],
 )
