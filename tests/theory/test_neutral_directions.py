@@ -190,6 +190,12 @@ def test_no_stationary_covariance_where_there_is_none():
     undamped = cj.systems.free_flips(50, 0.4, 0.0, 0.0)
     with pytest.raises(ConvergenceError, match="nothing decays"):
         stationary(undamped, bloch(undamped, (0.3, 0, 0)))
+    for unit in (1.0, 1e-9, 1e9):
+        dark = cj.systems.constrained(20, 0.0, unit, unit)  # the flow goes as n³ there: it has no slope
+        with pytest.raises(ConvergenceError, match="nothing decays"):
+            stationary(dark, cj.tilted(dark, np.pi, 0))
+        with pytest.raises(cj.ArgumentError, match="be a fixed point"):
+            stationary(dark, cj.tilted(dark, 3.1, 0))
 
 
 def test_a_neutral_block_beside_a_damped_one():

@@ -353,6 +353,31 @@ def test_the_weights_of_the_phases_make_the_steady_state():
     assert found.mean[0, 2] > found.mean[1, 2] + 1
 
 
+@pytest.mark.parametrize("method", ["populations", "full"])
+def test_the_other_phase_of_an_absorbing_state_is_quasi_stationary(method):
+    """A contact process: the left-over of what survives, from the chain of n spins up without its absorbing end."""
+    N, kappa, gamma = 8, 6.0, 1.0
+    found = cj.spectrum.switching(cj.systems.facilitated(N, 0.0, kappa, gamma), method=method)
+    n = np.arange(1, N + 1)
+    up, down = kappa * (n / N) ** 2 * (N - n), gamma * n
+    chain = np.diag(-up - down) + np.diag(up[:-1], -1) + np.diag(down[1:], 1)
+    values, vectors = np.linalg.eig(chain)
+    slowest = int(np.argmax(values.real))
+    lasting = vectors[:, slowest].real / vectors[:, slowest].real.sum()
+    np.testing.assert_allclose(found.rates, [-values[slowest].real, 0.0], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(found.weights, [0.0, 1.0], rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found.mean[:, 2], [2 * lasting @ n / N - 1, -1.0], rtol=0, atol=1e-9)
+    assert found.times[1] == np.inf
+    assert found.negative < 1e-9
+
+
+def test_a_dark_state_that_coherence_leads_to():
+    """The slowest mode of two spins with a drive: nothing is divided by the weight of the phase that dies out."""
+    found = cj.spectrum.switching(cj.systems.constrained(2, 0.0, 1.0, 1.0))
+    assert np.isfinite(found.mean).all()
+    np.testing.assert_allclose(found.rates, [found.gap, 0.0], rtol=0, atol=1e-12)
+
+
 @pytest.mark.validation
 @pytest.mark.parametrize(("size", "trajectories"), [(30, 10), (45, 15), (60, 30)])
 def test_rates_of_switching_are_inverse_residence_times(size, trajectories):

@@ -288,7 +288,7 @@ def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> Stationa
     whole = expansion.jacobian(m)
     scale = float(np.linalg.norm(whole, 2))
     moving = float(np.abs(expansion.flow(m)).max())
-    if moving > _AT_REST * scale:
+    if moving > _AT_REST * max(scale, _AT_REST * model.fastest):  # beside a dark state the flow may have no slope
         raise ArgumentError("densities", "be a fixed point of the mean-field flow", f"|dm/dt| reaches {moving:.3g}")
     Q = expansion.traceless
     G = Q.T @ whole @ Q
@@ -299,7 +299,7 @@ def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> Stationa
         )
     P = expansion.averages
     D = Q.T @ expansion.diffusion(m) @ Q
-    neutral = int(np.sum(real >= -_UNDAMPED * scale))
+    neutral = int(np.sum(real >= -_UNDAMPED * max(scale, _AT_REST * model.fastest)))
     if neutral == len(G):
         raise ConvergenceError("The fixed point has no stationary covariance: nothing decays")
     if neutral == 0:

@@ -33,6 +33,9 @@ from ..generator import check_unknowns
 from ..populations import checked_method, populations_for
 from .slow_modes import FLOOR, VECTORS, slow_pairs
 
+_ABSORBED = 1e-12
+"""Weight of a phase up to which the steady state is without it, as beside an absorbing state."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Switching(Summarised):
@@ -97,6 +100,8 @@ def switching(model: Model, *, state: State | None = None, memory: float = 4.0, 
     Parameters
     ----------
     model : Model
+        Beside an absorbing steady state the other phase is what lasts longest before it is absorbed, the
+        quasi-stationary state, and nothing leads back.
     state : State, optional
         Look only at the sectors that this start comes to.
     memory : float
@@ -159,7 +164,17 @@ def switching(model: Model, *, state: State | None = None, memory: float = 4.0, 
         for n, inside in enumerate((values > 0, values <= 0)):
             weights[n] += populations[inside].sum()
             strengths[n] += (values * populations)[inside].sum()
-    phases = steady + np.outer(strengths / weights, right)
+    if weights.min() > _ABSORBED:
+        shares = strengths / weights
+    else:  # the steady state is a phase by itself, and the other one is what has nothing of it
+        own = [packing.spectrum(steady, labels, right) for labels in packing.dims]
+        there = sum(float(populations[values > _ABSORBED].sum()) for values, populations in own)
+        if abs(there) < _ABSORBED:
+            raise UnsupportedError(
+                "Rates of switching need a slowest mode that leads into the steady state, or out of it"
+            )
+        weights, shares = np.array([0.0, 1.0]), np.array([-1 / there, 0.0])
+    phases = steady + np.outer(shares, right)
     mean, second, _, _ = moments_of((reader @ phases.T).T, len(model.labels), 0)
     apart = mean[0] - mean[1]
     if apart[np.argmax(np.abs(apart))] < 0:
