@@ -1,7 +1,7 @@
 """Run models of every representation after kernels have been loaded in some order; print digests of all results.
 
-python bits.py WHAT ...      WHAT is a representation (banded, lattice, polynomials, pattern_rows, sparse,
-                             product), "pieces" (kernels that others call, one by one), "stepwise" (the loop in
+python bits.py WHAT ...      WHAT is a representation (banded, driven_bands, lattice, polynomials, pattern_rows,
+                             sparse, product), "pieces" (kernels that others call, one by one), "stepwise" (the loop in
                              Python), or "user" (a kernel of somebody else)
 """
 
@@ -43,6 +43,8 @@ def models():
     yield "coupled blocks", cj.Model(pair, [cj.TwoBody(X, X, 0.3, ("a", "b"))], [gated, cj.LocalJump(X, "b")])
     yield "two axes", cj.Model([cj.Block("s", 10)], drive, [local(LOWER), local(RAISE, X)])
     yield "polynomials", cj.Model([cj.Block("s", 30)], drive, [local(LOWER + 0.2 * Z), local(RAISE, X)])
+    waves = [cj.OneBody(0.5 * X + 0.2 * Z, "s", envelope=np.cos)]
+    yield "driven", cj.Model([cj.Block("s", 30)], waves, [local(LOWER + 0.2 * Z)])
     yield "levels", systems.lambda_pump(6, 1.0, 1.0, 1.0)
 
 
@@ -77,6 +79,7 @@ FIRST = {
     "lattice": representations.LATTICE.compile,
     "sparse": representations.SPARSE.compile,
     "polynomials": representations.POLYNOMIALS.compile,
+    "driven_bands": representations.DRIVEN_BANDS.compile,
     "pattern_rows": representations.PATTERN_ROWS.compile,
     "product": representations.PRODUCT.compile,
     "pieces": pieces,

@@ -17,8 +17,8 @@ SCRIPT = Path(__file__).parents[1] / "support" / "bits.py"
 
 ORDERS = [
     ["banded", "lattice", "product"],
-    ["pieces", "sparse", "polynomials", "pattern_rows", "product", "lattice", "banded"],
-    ["user", "lattice", "pattern_rows", "stepwise", "sparse", "polynomials", "pieces"],
+    ["pieces", "sparse", "driven_bands", "polynomials", "pattern_rows", "product", "lattice", "banded"],
+    ["user", "lattice", "pattern_rows", "stepwise", "sparse", "polynomials", "driven_bands", "pieces"],
     ["stepwise"],
 ]
 
@@ -37,7 +37,7 @@ def bits(order, **environment):
 
 def test_the_order_of_loading():
     first, *others = [bits(order) for order in ORDERS[:3]]
-    assert len(set(first.values())) == len(first) == 12
+    assert len(set(first.values())) == len(first) == 13
     for other in others:
         assert other == first
 

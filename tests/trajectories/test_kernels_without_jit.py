@@ -33,7 +33,11 @@ flips = cj.systems.free_flips(6, 0.7, 1.3, 0.8, chi=0.4)
 hopfield = cj.systems.hopfield(np.ones((1, 7)), 0.5, 1.3)
 dark = cj.systems.constrained(4, 0.4, 1.3, 0.8)
 one = cj.systems.constrained(1, 0.7, 1.3, 0.8)
+off = cj.OneBody(Z, "s", envelope=cj.envelopes.step(0.5, 1.0, 0.0))
+drive = [cj.OneBody(0.6 * X, "s", envelope=np.cos), off]
+driven = cj.Model([cj.Block("s", 3)], drive, [cj.LocalJump(LOWER + 0.2 * Z, "s", envelope=np.cos)])
 cases = [
+    (driven, cj.tilted(driven, 1.1, 0.4)),
     (general, cj.tilted(general, 1.1, 0.4)),
     (general, cj.dicke(general, {"s": (0.5, -0.5)})),
     (flips, cj.product(flips, {"spins": np.diag([0.8, 0.2])})),

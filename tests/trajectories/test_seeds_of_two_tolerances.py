@@ -31,6 +31,12 @@ def driven():
     return cj.Model(model.blocks, drive, model.jumps), cj.tilted(model, 1.1, 0.4)
 
 
+def driven_levels():
+    model = cj.systems.lambda_pump(8, 1.3, 0.9, 1.1)
+    drive = [replace(term, envelope=np.cos) for term in model.hamiltonian]
+    return cj.Model(model.blocks, drive, model.jumps), cj.product(model, {"particles": [0.6, 0.48, 0.64]})
+
+
 def cavity():
     model = cj.systems.dicke(12, 1.0, 1.0, 0.9, 1.0)
     return model, cj.product(model, {"spins": [0.0, 1.0]})
@@ -55,7 +61,8 @@ def along_two_axes(rate, exclude_self=False):
 
 CASES = {
     "BANDED": flips,
-    "DRIVEN": driven,
+    "DRIVEN_BANDS": driven,
+    "DRIVEN": driven_levels,
     "MODES": cavity,
     "LATTICE": hopfield,
     "PATTERN_ROWS": potts,

@@ -26,8 +26,8 @@ from ..model.driven import Drive, Piece
 from ..tools.types import Array
 from .displaced_modes import tick
 from .kernels.common import MAX_ORDER, PAD, Step, Work
+from .kernels.horizon import LEAST, ROUNDING, guessed_horizon
 from .kernels.program import apply_columns, apply_program
-from .kernels.series import LEAST, ROUNDING, guessed_horizon
 from .kernels.waiting_time import find_jump
 from .no_jump_tables import ProgramHeff
 from .product_moves import Ket

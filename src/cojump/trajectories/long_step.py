@@ -19,7 +19,7 @@ from scipy.sparse import csc_array, eye_array
 from scipy.sparse.linalg import splu
 
 from ..tools.types import Array
-from .kernels.series import guessed_horizon
+from .kernels.horizon import guessed_horizon
 
 Ket = NDArray[np.complex128]
 

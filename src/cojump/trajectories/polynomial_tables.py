@@ -7,6 +7,7 @@ a state comes there first: an element is the same to the last bit in whatever wi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +15,14 @@ from numpy.typing import NDArray
 
 from ..basis.spin_sector import SpinSector, spin_sector
 from ..model import LocalJump
+from ..model.driven import DrivenPart, driven_parts
 from ..tools.types import Array, Matrix
 from .kernels.common import PAD
-from .kernels.polynomial_bands import BANDS, PAIRS, UNKNOWN, BandTables
+from .kernels.driven_bands import PartBands
+from .kernels.polynomial_bands import BANDS, ENERGY, HALF_RATE, PAIRS, UNKNOWN, BandTables
 from .kernels.vectors import LANES
 from .polynomial_rates import PolynomialRate, sum_of_bands
+from .potentials import PotentialTable
 from .product_sectors import ProductBasis
 from .spin_tables import SpinRates, collective_rates, hamiltonian_of, local_rates, stacked_jumps
 from .work_space import aligned
@@ -45,6 +49,75 @@ class _Kept(NamedTuple):
     real: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """H_eff of the terms that have one envelope in common, but for rates that are polynomials.
+
+    Attributes
+    ----------
+    N : int
+    jumps : tuple of int
+        The numbers of its jumps.
+    energy, half_rate : (N + 1,)
+    casimir : float
+        Half the rate that goes with J(J + 1).
+    up, down : (N + 1,)
+        Elements between i and i + 1 over c_J(i).
+    two : pair of complex
+        Those between i and i + 2, both ways.
+    potentials : list of PolynomialRate
+    """
+
+    N: int
+    jumps: tuple[int, ...]
+    energy: Array
+    half_rate: Array
+    casimir: float
+    up: Matrix
+    down: Matrix
+    two: tuple[complex, complex]
+    potentials: list[PolynomialRate]
+
+    @classmethod
+    def of(
+        cls,
+        part: DrivenPart,
+        rotation: Matrix,
+        jumps: list[tuple[int, SpinRates, PolynomialRate | None]],
+        potentials: dict[int, PotentialTable],
+    ) -> _Part:
+        """From its terms: the numbers of its jumps, what they have without Γ, and Γ; potentials by their places."""
+        N, hamiltonian = part.model.size, hamiltonian_of(part.model, rotation)
+        own = [potential for place, potential in potentials.items() if place in part.hamiltonian]
+        constant = [rates for _, rates, polynomial in jumps if polynomial is None]
+        M = np.arange(N + 1) - N / 2
+        energy = hamiltonian.diagonal[1] * M + hamiltonian.diagonal[2] * M**2
+        up, up_rate = hamiltonian.up[0] + hamiltonian.up[1] * M, sum((r.up for r in constant), np.zeros(N + 1))
+        two_rate = sum((_two(r) for r in constant), 0j)
+        return cls(
+            N=N,
+            jumps=part.jumps,
+            energy=energy + sum((p.energy for p in own if p.is_table), np.zeros(N + 1)),
+            half_rate=0.5 * sum((r.diagonal for r in constant), np.zeros(N + 1)),
+            casimir=0.5 * sum(r.casimir for r in constant),
+            up=up - 0.5j * up_rate,
+            down=up.conj() - 0.5j * np.conj(up_rate),
+            two=(hamiltonian.two - 0.5j * two_rate, np.conj(hamiltonian.two) - 0.5j * np.conj(two_rate)),
+            potentials=[p.polynomial for p in own if p.polynomial is not None],
+        )
+
+    def steady(self, sector: SpinSector) -> Matrix:
+        """What leads at most two steps along M, as bands."""
+        J, inside = sector.two_J / 2, slice(sector.first, sector.first + sector.dim)
+        M = sector.ups - self.N / 2
+        c = np.sqrt(np.maximum((J - M) * (J + M + 1), 0.0))  # <M+1|J_+|M>
+        bands = np.zeros((sector.dim, 5), dtype=complex)
+        bands[:, 2] = self.energy[inside] - 1j * (self.half_rate[inside] + self.casimir * J * (J + 1))
+        bands[1:, 1], bands[:-1, 3] = (self.up[inside] * c)[:-1], (self.down[inside] * c)[:-1]
+        bands[2:, 0], bands[:-2, 4] = self.two[0] * c[:-2] * c[1:-1], self.two[1] * c[:-2] * c[1:-1]
+        return bands
+
+
 class PolynomialTables:
     """Tables of the sectors of a block.
 
@@ -55,6 +128,8 @@ class PolynomialTables:
 
     Attributes
     ----------
+    parts : PartBands
+        Where the terms that have one envelope in common are; only one part where nothing changes in time.
     lead : int
         How far H_eff, or a Γ, leads at most.
     width : int
@@ -64,10 +139,8 @@ class PolynomialTables:
     def __init__(self, basis: ProductBasis) -> None:
         model, (rotation,) = basis.model, basis.rotations
         self.N = N = model.size
-        hamiltonian = hamiltonian_of(model, rotation)
         rates: list[SpinRates] = []
         self._polynomials: list[PolynomialRate | None] = []
-        self._potentials = [p.polynomial for p in basis.potentials if p.polynomial is not None]
         for i in range(len(model.jumps)):
             channel, polynomial = basis.channels[i], None
             if channel is None:
@@ -80,36 +153,47 @@ class PolynomialTables:
             self._polynomials.append(polynomial)
         self.jumps = stacked_jumps(N, rates)
         self._squares = [None if c is None else c.matrix.conj().T @ c.matrix for c in basis.channels]
-        constant = [rate for rate, p in zip(rates, self._polynomials, strict=True) if p is None]
-        M = np.arange(N + 1) - N / 2
-        energy = hamiltonian.diagonal[1] * M + hamiltonian.diagonal[2] * M**2
-        self._energy = energy + sum((p.energy for p in basis.potentials if p.is_table), np.zeros(N + 1))
-        self._half_rate = 0.5 * sum((r.diagonal for r in constant), np.zeros(N + 1))
-        self._casimir = 0.5 * sum(r.casimir for r in constant)
-        up, up_rate = hamiltonian.up[0] + hamiltonian.up[1] * M, sum((r.up for r in constant), np.zeros(N + 1))
-        two_rate = sum((_two(r) for r in constant), 0j)
-        self._up, self._down = up - 0.5j * up_rate, up.conj() - 0.5j * np.conj(up_rate)
-        self._two = hamiltonian.two - 0.5j * two_rate, np.conj(hamiltonian.two) - 0.5j * np.conj(two_rate)
-        used = [p for p in (*self._polynomials, *self._potentials) if p is not None]
-        self._beyond = 2 * max((p.degree for p in used), default=0) + 4
-        self._kept = self._found()
-        self.lead = max(PAD, *(int(np.abs(kept.shift).max(initial=0)) for kept in self._kept))
+        potentials = dict(zip(model.potentials, basis.potentials, strict=True))
+        self._parts = [
+            _Part.of(part, rotation, [(i, rates[i], self._polynomials[i]) for i in part.jumps], potentials)
+            for part in driven_parts(model)
+        ]
+        used = [*self._polynomials, *(p for part in self._parts for p in part.potentials)]
+        self._beyond = 2 * max((p.degree for p in used if p is not None), default=0) + 4
+        kept, P = self._found(), len(self._parts)
+        self.lead = max(PAD, *(int(np.abs(own.shift).max(initial=0)) for own in kept))
         self.width = -(-self.lead // LANES) * LANES
-        ends = np.cumsum([0, *(len(kept.shift) for kept in self._kept)])
-        self._rows = 2 + int(ends[-1])
-        own = [*self._kept[1:], self._kept[0]]  # those of H_eff are written first and named last
-        begins = np.array([*ends[1:-1], 0], dtype=np.int64)
+        # those of the first part, of each Γ, and of the other parts with their diagonals
+        self._kept = [kept[0], *kept[P:], *kept[1:P]]
+        rows = np.cumsum([0, *(len(own.shift) for own in self._kept)])
+        rows[-P:] += BANDS * np.arange(P)
+        self._rows = BANDS + int(rows[-1])
+        begins = np.array([*rows[1 : len(rates) + 1], 0], dtype=np.int64)
+        own = [*kept[P:], kept[0]]  # those of H_eff are written first and named last
+        reach = [np.abs(k.shift).max(initial=0) for k in kept]
         self._tables = BandTables(
             start=np.full(N + 1, UNKNOWN),
             first=np.zeros(N + 1, dtype=np.int64),
             cells=np.zeros(N + 1, dtype=np.int64),
             values=np.empty(0),
-            shift=np.concatenate([kept.shift for kept in self._kept]),
+            shift=np.concatenate([k.shift for k in self._kept]),
             begin=begins,
-            real=begins + np.array([kept.real for kept in own], dtype=np.int64),
-            end=begins + np.array([len(kept.shift) for kept in own], dtype=np.int64),
-            reach=np.array([np.abs(kept.shift).max(initial=0) for kept in own], dtype=np.int64),
-            **_pairs(self._kept[0]),
+            real=begins + np.array([k.real for k in own], dtype=np.int64),
+            end=begins + np.array([len(k.shift) for k in own], dtype=np.int64),
+            reach=np.array([*reach[P:], max(reach[:P])], dtype=np.int64),
+            **_pairs(kept[0]),
+        )
+        places = [_pairs(own) for own in kept[:P]]
+        shifts = np.zeros((P, max(len(own.shift) for own in kept[:P])), dtype=np.int64)
+        for p, part in enumerate(kept[:P]):
+            shifts[p, : len(part.shift)] = part.shift
+        self.parts = PartBands(
+            row=np.array([0, *(rows[len(rates) + 1 : -1] + BANDS)], dtype=np.int64),
+            real=np.array([part.real for part in kept[:P]], dtype=np.int64),
+            end=np.array([len(part.shift) for part in kept[:P]], dtype=np.int64),
+            shift=shifts,
+            pairs=np.array([made["pairs"] for made in places], dtype=np.int64),
+            place=np.array([made["place"] for made in places], dtype=np.int64),
         )
         self._used = 0
 
@@ -152,45 +236,38 @@ class PolynomialTables:
 
     def _values(self, two_J: int, lo: int, hi: int) -> Array:
         """Rows of a table over the states lo..hi-1 of a sector."""
-        h, gammas = self._bands(two_J, lo, hi)
-        made = np.empty((self._rows, hi - lo))
-        middle = h.shape[1] // 2
-        made[0], made[1], at = h[:, middle].real, -h[:, middle].imag, 2
-        for bands, kept in zip((h, *gammas), self._kept, strict=True):
-            columns = bands.T[kept.shift + bands.shape[1] // 2]
+        parts, gammas = self._bands(two_J, lo, hi)
+        made, at = np.empty((self._rows, hi - lo)), 0
+        for n, (bands, kept) in enumerate(zip((parts[0], *gammas, *parts[1:]), self._kept, strict=True)):
+            middle = bands.shape[1] // 2
+            if not 0 < n <= len(gammas):
+                made[at + ENERGY], made[at + HALF_RATE] = bands[:, middle].real, -bands[:, middle].imag
+                at += BANDS
+            columns = bands.T[kept.shift + middle]
             made[at : at + kept.real] = columns[: kept.real].real
             made[at + kept.real : at + len(kept.shift)] = columns[kept.real :].imag
             at += len(kept.shift)
         return made
 
-    def _bands(self, two_J: int, lo: int, hi: int) -> tuple[Matrix, list[Matrix]]:
-        """H_eff, and Γ of each jump (without bands if it is no polynomial), as (hi - lo, 2w + 1) bands."""
+    def _bands(self, two_J: int, lo: int, hi: int) -> tuple[list[Matrix], list[Matrix]]:
+        """H_eff of each part, and Γ of each jump (without bands if it is no polynomial), as (hi - lo, 2w + 1) bands."""
         first, last = max(lo - self._beyond, 0), min(hi + self._beyond, two_J + 1)
         sector, inside = spin_sector(self.N, two_J, (first, last)), slice(lo - first, hi - first)
-        h, gammas = self._constant(sector), []
-        for polynomial, square in zip(self._polynomials, self._squares, strict=True):
+        parts, gammas = [part.steady(sector) for part in self._parts], []
+        of_jump = {i: p for p, part in enumerate(self._parts) for i in part.jumps}
+        for i, (polynomial, square) in enumerate(zip(self._polynomials, self._squares, strict=True)):
             gamma: Matrix = np.zeros((last - first, 1), dtype=complex)
             if polynomial is not None:
-                gamma = polynomial.bands(sector)
-                h = _added(h, -0.5j * polynomial.rate_bands(sector, gamma, square))
+                gamma, p = polynomial.bands(sector), of_jump[i]
+                parts[p] = _added(parts[p], -0.5j * polynomial.rate_bands(sector, gamma, square))
             gammas.append(gamma[inside])
-        for polynomial in self._potentials:
-            h = _added(h, polynomial.bands(sector))
-        return h[inside], gammas
-
-    def _constant(self, sector: SpinSector) -> Matrix:
-        """What leads at most two steps along M."""
-        J, inside = sector.two_J / 2, slice(sector.first, sector.first + sector.dim)
-        M = sector.ups - self.N / 2
-        c = np.sqrt(np.maximum((J - M) * (J + M + 1), 0.0))  # <M+1|J_+|M>
-        bands = np.zeros((sector.dim, 5), dtype=complex)
-        bands[:, 2] = self._energy[inside] - 1j * (self._half_rate[inside] + self._casimir * J * (J + 1))
-        bands[1:, 1], bands[:-1, 3] = (self._up[inside] * c)[:-1], (self._down[inside] * c)[:-1]
-        bands[2:, 0], bands[:-2, 4] = self._two[0] * c[:-2] * c[1:-1], self._two[1] * c[:-2] * c[1:-1]
-        return bands
+        for p, part in enumerate(self._parts):
+            for potential in part.potentials:
+                parts[p] = _added(parts[p], potential.bands(sector))
+        return [bands[inside] for bands in parts], gammas
 
     def _found(self) -> list[_Kept]:
-        """The bands of H_eff, and of the Γ of each jump, that are more than rounding in the largest sector.
+        """The bands of H_eff of each part, and of Γ of each jump, that are more than rounding in the largest sector.
 
         Elements between states of the same M grow with J, so that it has the largest ones.
         """
@@ -199,10 +276,10 @@ class PolynomialTables:
         size = n if n <= _WHOLE else _SAMPLE
         starts = np.unique(np.linspace(0, n - size, _SAMPLES).astype(int)).tolist()
         windows = [self._bands(self.N, lo, lo + size) for lo in starts]
-        for own in zip(*((h, *gammas) for h, gammas in windows), strict=True):
+        for own in zip(*((*h, *gammas) for h, gammas in windows), strict=True):
             middle = own[0].shape[1] // 2
             parts = np.array([[np.abs(part).max(axis=0) for part in (one.real, one.imag)] for one in own]).max(axis=0)
-            if not found:
+            if len(found) < len(self._parts):
                 parts[:, middle] = 0.0  # the diagonal of H_eff is apart
             order = np.argsort(parts, axis=None)
             most = _ROUNDING * max(float(parts.max()), float(np.abs(own[0][:, middle]).max()))

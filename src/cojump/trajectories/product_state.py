@@ -23,8 +23,8 @@ from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 from .driven_steps import DrivenSteps
 from .kernels.common import NO_JUMP, NO_NUMBER, PAD, Gathered, Step, Work
+from .kernels.horizon import guessed_horizon
 from .kernels.propagate import sum_at
-from .kernels.series import guessed_horizon
 from .kernels.waiting_time import lone_step
 from .long_step import MOST_ENTRIES
 from .product_averages import ProductAverages

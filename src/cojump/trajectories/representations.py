@@ -13,6 +13,7 @@ from scipy.sparse import csr_array
 from ..basis.diagram_sector import MEMORY as DIAGRAMS
 from ..basis.sectors import largest_sector, most_sectors
 from ..model import Block, LocalJump, Model
+from ..model.driven import driven_parts
 from ..model.final_states import PartStart
 from ..model.product_states import tilted
 from ..model.symmetric_states import occupation
@@ -23,6 +24,7 @@ from ..tools.matrices import ROUNDING, is_diagonal
 from ..tools.types import Array
 from .axes import seen
 from .diffusion_engine import DiffusionEngine
+from .driven_engine import DrivenEngine
 from .frames import block_frame, shares_frame
 from .kernel_cache import compiling, is_compiled
 from .kernels.banded_matrix import polynomial, product
@@ -427,11 +429,7 @@ class Polynomials(Product):
         """Whether it can run this part: all functions are tables or polynomials, and none leaves the particle out."""
         if len(model.blocks) != 1 or model.blocks[0].levels != 2 or shares_frame(model, 0):
             return False
-        if any(jump.has_rate for jump in model.collective_jumps.values()):
-            return False
-        functions = functions_of(model)
-        excluded = any(c is not None and c.polynomial is not None and c.excluded for c in channels_of(model).of_jumps)
-        return not excluded and not any(made.turn for made in functions)
+        return are_bands(model)
 
     def nbytes(self, model: Model) -> int:
         """Memory of the engine: room for a state, and tables of windows within their budget."""
@@ -458,6 +456,52 @@ class Polynomials(Product):
                 ]
                 model = Model([Block("a", 40)], [], terms)
                 PolynomialEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
+
+
+def are_bands(model: Model) -> bool:
+    """Whether H_eff and all Γ of one block are tables or polynomials, and none of these leaves the particle out."""
+    if any(jump.has_rate for jump in model.collective_jumps.values()):
+        return False
+    excluded = any(c is not None and c.polynomial is not None and c.excluded for c in channels_of(model).of_jumps)
+    return not excluded and not any(made.turn for made in functions_of(model))
+
+
+class DrivenBands(Polynomials):
+    """One block of two levels whose terms change in time: the bands of the parts that have one envelope each."""
+
+    words = "bands of each envelope, windowed"
+    kernels = "driven bands"
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part: as bands, whether or not arguments share an axis."""
+        if not model.is_driven or model.modes or len(model.blocks) != 1 or model.blocks[0].levels != 2:
+            return False
+        return are_bands(model)
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        return super().method(model) + ", terms that change in time"
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: room for a state and what each part makes of it, and tables of all parts."""
+        parts = len(driven_parts(model))
+        own = 16 * (parts + 1) * (model.size + 64)
+        return super().nbytes(model) * parts + own
+
+    def engine(
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
+    ) -> PartEngine:
+        """The engine of bands that have an envelope."""
+        return DrivenEngine(model, state, times, tolerance, snapshots)
+
+    def compile(self) -> None:
+        """Compile the kernels of such bands."""
+        with compiling(self.kernels) as needed:
+            if needed:
+                compile_polynomials()
+                model = free_flips(2, 1.0, 1.0, 1.0)
+                driven = replace(model, hamiltonian=[replace(h, envelope=np.cos) for h in model.hamiltonian])
+                DrivenEngine(driven, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
 class PatternRows(Product):
@@ -553,12 +597,13 @@ class Lattice(Product):
                 LatticeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
-DIFFUSING, DRIVEN, MODES = Diffusing(), Driven(), Modes()
+DIFFUSING, DRIVEN_BANDS, DRIVEN, MODES = Diffusing(), DrivenBands(), Driven(), Modes()
 BANDED, LATTICE, POLYNOMIALS, PATTERN_ROWS = Banded(), Lattice(), Polynomials(), PatternRows()
 SPARSE, PRODUCT = Sparse(), Product()
 
 REPRESENTATIONS: tuple[Representation, ...] = (
     DIFFUSING,
+    DRIVEN_BANDS,
     DRIVEN,
     MODES,
     BANDED,

@@ -13,7 +13,7 @@ from numba import njit
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from . import lattice_trajectory, pattern_state, polynomial_state, sparse_state
+from . import driven_state, lattice_trajectory, pattern_state, polynomial_state, sparse_state, steady
 from .common import (
     FINISHED,
     MAX_ORDER,
@@ -27,11 +27,12 @@ from .common import (
     RECORD_FULL,
     STIFF,
 )
+from .driven_bands import DrivenHeff
 from .generators import generator_at
+from .horizon import guessed_horizon
 from .lattice import LatticeHeff, copy_into
 from .pattern_links import PatternHeff
 from .polynomial_bands import PolynomialHeff
-from .series import guessed_horizon
 from .sparse import SparseHeff
 from .sparse_jump import NO_MATRIX
 from .waiting_time import lone_step, summed
@@ -103,8 +104,9 @@ def _by_kind(name):
         SparseHeff: sparse_state,
         PatternHeff: pattern_state,
         PolynomialHeff: polynomial_state,
+        DrivenHeff: driven_state,
     }
-    of = {kind: getattr(home, name) for kind, home in homes.items()}
+    of = {kind: getattr(home, name, getattr(steady, name, None)) for kind, home in homes.items()}
 
     def chosen(h_eff, *rest):
         return of[type(h_eff)](h_eff, *rest)
@@ -120,6 +122,7 @@ cells, first_cell, work_of = map(_by_kind, ("cells", "first_cell", "work_of"))
 tail_of, is_cut_short = map(_by_kind, ("tail_of", "is_cut_short"))
 settle, set_aside, landed = map(_by_kind, ("settle", "set_aside", "landed"))
 measured, jumped = map(_by_kind, ("measured", "jumped"))
+until_change, ended_at, may_leap = map(_by_kind, ("until_change", "ended_at", "may_leap"))
 
 
 @njit(**OPTIONS)
@@ -152,7 +155,7 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
 
     Parameters
     ----------
-    h_eff : LatticeHeff, SparseHeff, PatternHeff or PolynomialHeff
+    h_eff : LatticeHeff, SparseHeff, PatternHeff, PolynomialHeff or DrivenHeff
         The normalised state is row 0 of the Taylor rows.
     work, shown : Work
         The same arrays, but for those of ``out``: in ``shown`` this is the state at an output time.
@@ -191,8 +194,9 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
             if record.time.size > 0 and now.recorded == record.time.size:
                 return RECORD_FULL
             done, first, size, most = now.done, first_cell(h_eff), cells(h_eff), times[T - 1] - now.t
+            soon = until_change(h_eff, now.t, most)
             step = lone_step(
-                h_eff, work, 0, first, first + size, room.filled, now.energy, now.rate, now.waiting, most, tolerance
+                h_eff, work, 0, first, first + size, room.filled, now.energy, now.rate, now.waiting, soon, tolerance
             )
             if not np.isfinite(step.energy) or not np.isfinite(step.rate):
                 return NOT_FINITE
@@ -205,14 +209,15 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
                     return GROW
                 now.pending = 0
                 continue
-            if step.order == MAX_ORDER and now.waiting > 0.0 and now.taylor_steps <= 0:
+            if may_leap(h_eff) and step.order == MAX_ORDER and now.waiting > 0.0 and now.taylor_steps <= 0:
                 cost = AROUND + step.order * per_amplitude * size
                 if guessed_horizon(step.rate, now.waiting, times[done] - now.t) * cost > LONG * step.horizon:
                     now.horizon = step.horizon
                     return STIFF
             if step.found < 0 or (not now.t + step.horizon > now.t and now.waiting > 0.0):
                 return NO_CONVERGENCE
-            until = times[T - 1] if step.found == 0 and step.horizon >= most else now.t + step.time
+            ended = ended_at(h_eff, now.t, step.time, step.found, step.horizon)
+            until = times[T - 1] if step.found == 0 and step.horizon >= most else ended
             effort = _measure_until(
                 h_eff, shown, room, now, step.order, step.lo, step.hi, step.unit, until, tolerance, gathered, effort
             )
@@ -220,7 +225,7 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
                 return FINISHED
             if now.shown or times[now.done] <= until:  # row 0 is still the state that the step began with
                 return PAUSED
-            now.t += step.time
+            now.t = ended
             now.taylor_steps = max(now.taylor_steps - 1, 0)
             now.energy, now.rate, now.norm2 = step.energy, step.rate, step.norm2
             now.reach = max(now.reach - 1, LEAST_REACH)

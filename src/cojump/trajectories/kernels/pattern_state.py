@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 
 from .common import OPTIONS
+from .horizon import LEFT_OUT
 from .lattice import copy_into
 from .pattern_jump import perform_pattern_jump, weigh
 from .pattern_links import forget_rows, keep_rows, spread_rows
@@ -28,7 +29,6 @@ from .pattern_rows import (
     narrow_all,
     place,
 )
-from .series import LEFT_OUT
 from .sparse_state import CHUNK, EDGE, is_cut_short, product_of, tail_of  # noqa: F401 - the same for both
 from .vectors import LANES, fused, load, quiet_first, rising, spread, store, total
 

@@ -171,7 +171,7 @@ def weight_at_ends(re, im, lo, hi, reach, first, last):
 
 
 @njit(inline="always", **OPTIONS)
-def _bands_times(values, at, stride, shift, begin, real, end, re, im, p, a, b):
+def bands_times(values, at, stride, shift, begin, real, end, re, im, p, a, b):
     """What is added to a + ib at eight cells by bands begin..end, whose elements for these cells begin at ``at``."""
     for k in range(begin, real):
         v = load(values, at + k * stride, LANES)
@@ -189,7 +189,7 @@ def product_of(values, start, stride, shift, begin, real, end, re, im, lo, hi, t
     """Bands begin..end times a state, on lo..hi, whole vectors; the state is zero beside its window."""
     for p in range(lo, hi, LANES):
         at = start + BANDS * stride + p
-        a, b = _bands_times(values, at, stride, shift, begin, real, end, re, im, p, spread(0.0), spread(0.0))
+        a, b = bands_times(values, at, stride, shift, begin, real, end, re, im, p, spread(0.0), spread(0.0))
         store(to_re, p, LANES, a)
         store(to_im, p, LANES, b)
 
@@ -211,7 +211,7 @@ def apply_bands(
         energy, gain = load(values, at, LANES) - shifts, half_shifts - load(values, at + stride, LANES)
         x, y = load(re, p, LANES), load(im, p, LANES)
         h_re, h_im = fused(energy, x, -(gain * y)), fused(energy, y, gain * x)
-        h_re, h_im = _bands_times(
+        h_re, h_im = bands_times(
             values, at + BANDS * stride, stride, far, np.int64(0), real, end, re, im, p, h_re, h_im
         )
         a, b = scale * h_im, -(scale * h_re)
@@ -234,15 +234,52 @@ def _pair(values, low, high, p, below, above, to):
     return fused(v, below[0], fused(w, above[0], to[0])), fused(v, below[1], fused(w, above[1], to[1]))
 
 
+@njit(inline="always", **OPTIONS)
+def pair_rows(start, stride, place):
+    """Where the rows of each pair begin: below and above of the real elements 1, 2 and 3 away, then of the others."""
+    low_1, low_2, low_3 = start + place[0] * stride, start + place[2] * stride, start + place[4] * stride
+    high_1, high_2, high_3 = start + place[1] * stride, start + place[3] * stride, start + place[5] * stride
+    low_4, low_5, low_6 = start + place[6] * stride, start + place[8] * stride, start + place[10] * stride
+    high_4, high_5, high_6 = start + place[7] * stride, start + place[9] * stride, start + place[11] * stride
+    return low_1, high_1, low_2, high_2, low_3, high_3, low_4, high_4, low_5, high_5, low_6, high_6
+
+
+@njit(inline="always", **OPTIONS)
+def pairs_times(values, p, pairs, rows, last, here, following, real, imaginary):
+    """What bands among PAIRS add at eight cells: of elements that are real, and of imaginary ones, divided by i.
+
+    ``last``, ``here`` and ``following`` are the state at the cells before them, at them, and behind.
+    """
+    if pairs & 9:
+        below = before(last[0], here[0]), before(last[1], here[1])
+        above = after(here[0], following[0]), after(here[1], following[1])
+        if pairs & 1:
+            real = _pair(values, rows[0], rows[1], p, below, above, real)
+        if pairs & 8:
+            imaginary = _pair(values, rows[6], rows[7], p, below, above, imaginary)
+    if pairs & 18:
+        below = two_before(last[0], here[0]), two_before(last[1], here[1])
+        above = two_after(here[0], following[0]), two_after(here[1], following[1])
+        if pairs & 2:
+            real = _pair(values, rows[2], rows[3], p, below, above, real)
+        if pairs & 16:
+            imaginary = _pair(values, rows[8], rows[9], p, below, above, imaginary)
+    if pairs & 36:
+        below = three_before(last[0], here[0]), three_before(last[1], here[1])
+        above = three_after(here[0], following[0]), three_after(here[1], following[1])
+        if pairs & 4:
+            real = _pair(values, rows[4], rows[5], p, below, above, real)
+        if pairs & 32:
+            imaginary = _pair(values, rows[10], rows[11], p, below, above, imaginary)
+    return real, imaginary
+
+
 @njit(**OPTIONS)
 def apply_pairs(rows_re, rows_im, order, lo, hi, unit, values, start, stride, pairs, place, shift, half_shift):
     """As apply_bands where all bands are among PAIRS: neighbours come from registers. Nothing beside lo..hi is read."""
     scale, shifts, half_shifts = spread(unit * (1.0 / (order + 1.0))), spread(shift), spread(half_shift)
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
-    low_1, low_2, low_3 = start + place[0] * stride, start + place[2] * stride, start + place[4] * stride
-    high_1, high_2, high_3 = start + place[1] * stride, start + place[3] * stride, start + place[5] * stride
-    low_4, low_5, low_6 = start + place[6] * stride, start + place[8] * stride, start + place[10] * stride
-    high_4, high_5, high_6 = start + place[7] * stride, start + place[9] * stride, start + place[11] * stride
+    rows = pair_rows(start, stride, place)
     square_re = square_im = last_re = last_im = spread(0.0)
     here_re, here_im = load(re, lo, LANES), load(im, lo, LANES)
     for p in range(lo, hi, LANES):
@@ -252,27 +289,8 @@ def apply_pairs(rows_re, rows_im, order, lo, hi, unit, values, start, stride, pa
         gain = half_shifts - load(values, start + stride + p, LANES)
         # H_eff ψ of the elements that are real; the imaginary ones, divided by i
         real, imaginary = (energy * here_re, energy * here_im), (gain * here_re, gain * here_im)
-        if pairs & 9:
-            below = before(last_re, here_re), before(last_im, here_im)
-            above = after(here_re, next_re), after(here_im, next_im)
-            if pairs & 1:
-                real = _pair(values, low_1, high_1, p, below, above, real)
-            if pairs & 8:
-                imaginary = _pair(values, low_4, high_4, p, below, above, imaginary)
-        if pairs & 18:
-            below = two_before(last_re, here_re), two_before(last_im, here_im)
-            above = two_after(here_re, next_re), two_after(here_im, next_im)
-            if pairs & 2:
-                real = _pair(values, low_2, high_2, p, below, above, real)
-            if pairs & 16:
-                imaginary = _pair(values, low_5, high_5, p, below, above, imaginary)
-        if pairs & 36:
-            below = three_before(last_re, here_re), three_before(last_im, here_im)
-            above = three_after(here_re, next_re), three_after(here_im, next_im)
-            if pairs & 4:
-                real = _pair(values, low_3, high_3, p, below, above, real)
-            if pairs & 32:
-                imaginary = _pair(values, low_6, high_6, p, below, above, imaginary)
+        around = (last_re, last_im), (here_re, here_im), (next_re, next_im)
+        real, imaginary = pairs_times(values, p, pairs, rows, around[0], around[1], around[2], real, imaginary)
         a, b = scale * (real[1] + imaginary[0]), scale * (imaginary[1] - real[0])
         store(to_re, p, LANES, a)
         store(to_im, p, LANES, b)

@@ -6,9 +6,10 @@ import numpy as np
 from numba import njit
 
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS, PAD
+from .driven_bands import weigh_rates
+from .horizon import LEFT_OUT
 from .moments import spin_moments
 from .polynomial_bands import CUT, HI, LO, TWO_J, UNKNOWN, WIDE_HI, WIDE_LO, behind_pad, product_of, sector_ends
-from .series import LEFT_OUT
 from .sparse_state import tail_of  # noqa: F401 - the same for both
 from .spin_jump import make_jump, weigh
 from .vectors import LANES, fused, load, spread, store, total
@@ -158,6 +159,7 @@ def _perform(h_eff, work, room, norm2, tolerance, u):
             from_lo, from_hi, from_re, from_im = made_lo, made_hi, phi_re, phi_im
         if weigh(N, jumps, work, l, two_J, from_re, from_im, from_lo - beyond, from_hi - beyond, rated, weights[l]):
             left_behind = l
+        weigh_rates(h_eff, l, weights)
         sum_of_all += weights[l, 0] + weights[l, 1] + weights[l, 2] + weights[l, 3]
     if not sum_of_all < np.inf:
         return NO_NUMBER

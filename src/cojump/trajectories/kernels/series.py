@@ -10,7 +10,10 @@ from numba.extending import overload
 
 from ..no_jump_tables import BandedHeff, ProgramHeff
 from .common import MAX_ORDER, OPTIONS, PAD
+from .driven_bands import DrivenHeff
+from .driven_series import expand_driven
 from .fock_rows import FockHeff, apply_fock, change_unit_of_fock, keep_fock, overlap_of_fock
+from .horizon import FEW, LARGE, LEAST, LEFT_OUT, ROUNDING, guessed_horizon, power_of_two
 from .lattice import LatticeHeff
 from .lattice_rows import apply_lattice
 from .lattice_sums import change_unit_of_rows, overlap_of_rows
@@ -34,16 +37,8 @@ from .polynomial_bands import (
 from .program import apply_columns, apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
 from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
-from .vectors import LANES, spread, store
-from .window import clear_beside
-
-ROUNDING = 4e-16
-
-LARGE = 2.0**64
-"""Norm of a row above which the unit of time is lowered."""
-
-FEW, LEAST = 0.5, 2.0**-8
-"""Number of steps to a jump above which they share the tolerance, and the smallest share."""
+from .vectors import LANES
+from .window import blank_rows, clear_beside
 
 ROOM = 4
 """Orders of the series that a window has room for at first."""
@@ -58,13 +53,6 @@ BESIDE = 2.0**-14
 
 BESIDE_ROWS = 2.0**-7
 """The same of several blocks, where first and last rows of the grid are cut, and first and last columns."""
-
-LEFT_OUT = 2.0**-8
-"""The same for a list of basis states, and for the window of one block of spins.
-
-What is left out of row k adds to the next ones at most Σ_j (‖H_eff‖t)^j/j! times itself, and where the series converges
-within its orders that is below e⁴.
-"""
 
 LEFT_OUT_ROWS = 2.0**-2
 """Part of the tolerance for all that is left out of the rows of the series of rows of patterns.
@@ -122,20 +110,6 @@ def _widened(lo, hi, reach, first, last):
     return max(hi - size, first), hi
 
 
-@njit(**OPTIONS)
-def _blank(rows_re, rows_im, first_row, last_row, lo, hi, wide_lo, wide_hi):
-    """Zero rows on the cells of a wide window that are not in lo..hi."""
-    zero = spread(0.0)
-    for k in range(first_row, last_row + 1):
-        re, im = rows_re[k], rows_im[k]
-        for p in range(wide_lo, lo, LANES):
-            store(re, p, lo - p, zero)
-            store(im, p, lo - p, zero)
-        for p in range(hi, wide_hi, LANES):
-            store(re, p, wide_hi - p, zero)
-            store(im, p, wide_hi - p, zero)
-
-
 @njit(inline="always", **OPTIONS)
 def _weight_that_leaves(h_eff, work, row, lo, hi):
     """At least |H_eff ψ|² outside lo..hi of row ψ, which is zero there."""
@@ -152,24 +126,6 @@ def _weight_that_leaves(h_eff, work, row, lo, hi):
             down += work.two_re[lo - beside] ** 2 + work.two_im[lo - beside] ** 2
             up += work.two_re[hi - beside] ** 2 + work.two_im[hi - beside] ** 2
     return down * low + up * high
-
-
-@njit(**OPTIONS)
-def _power_of_two(value):
-    """The largest power of two that is not above a positive number."""
-    _, exponent = math.frexp(value)
-    return math.ldexp(1.0, exponent - 1)
-
-
-@njit(**OPTIONS)
-def guessed_horizon(rate, waiting, most):
-    """Time until a jump is to be expected at this rate, or ``most``."""
-    horizon = most
-    if rate * horizon > 1.08 * waiting + 0.02:
-        horizon = (1.08 * waiting + 0.02) / rate
-    if rate * horizon > 4.0:
-        horizon = 4.0 / rate
-    return horizon
 
 
 @njit(**OPTIONS)
@@ -221,18 +177,18 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             norms[1], energy = 0.0, h_eff.diagonal[lo - PAD]
             rate = max(2.0 * (h_eff.half_rate[lo - PAD] + constant), 0.0)
             horizon = guessed_horizon(rate, waiting, most)
-            return np.int64(0), horizon, energy, rate, 0.0, energy, rate, _power_of_two(horizon), lo, hi
+            return np.int64(0), horizon, energy, rate, 0.0, energy, rate, power_of_two(horizon), lo, hi
         wide_lo, wide_hi = lo, hi
         if banded:  # all rows have one window, so that none has to be cleared and the series is summed in one sweep
             room = ROOM * band
             wide_lo, wide_hi = _widened(lo, hi, room, first, last)
-            _blank(rows_re, rows_im, np.int64(0), np.int64(0), lo, hi, wide_lo, wide_hi)
+            blank_rows(rows_re, rows_im, np.int64(0), np.int64(0), lo, hi, wide_lo, wide_hi)
         elif of_bands:
             room = lead
             wide_lo, wide_hi = whole_window(lo, hi, room, first, last)
-            _blank(rows_re, rows_im, np.int64(0), np.int64(0), lo, hi, wide_lo - h_eff.width, wide_hi + h_eff.width)
+            blank_rows(rows_re, rows_im, np.int64(0), np.int64(0), lo, hi, wide_lo - h_eff.width, wide_hi + h_eff.width)
         energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
-        unit = _power_of_two(guessed_horizon(rate_shift, waiting, most))
+        unit = power_of_two(guessed_horizon(rate_shift, waiting, most))
         # the order is no literal 0, for which every kernel would be compiled once more
         order, done, renewed, power, peak, growth, ratio = np.int64(0), False, False, 1.0, 1.0, 2.0, 1.0
         gone = 0.0  # norm of what rows of patterns leave out, as it is at the horizon
@@ -475,12 +431,12 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                 if not renewed and (abs(energy - shift) + abs(rate - rate_shift)) * horizon > 0.25:
                     # the sector or the state has changed much since the shift was taken: take it anew
                     shift, rate_shift, renewed = energy, rate, True
-                    unit = min(unit, _power_of_two(horizon))
+                    unit = min(unit, power_of_two(horizon))
                     continue
                 if rate_shift * horizon > 8.0:  # the rate is rounding of what the shift has taken away
                     horizon = 8.0 / rate_shift
                 growth = 1.0 + np.exp(0.5 * rate_shift * horizon)
-                wanted = _power_of_two(horizon)
+                wanted = power_of_two(horizon)
                 if norms[1] < LARGE and (unit > NEAR * wanted or unit * NEAR < wanted):
                     if of_lattice:
                         change_unit_of_rows(
@@ -508,7 +464,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     room *= 2
                     more_lo, more_hi = _widened(lo, hi, room, first, last)
                     more_lo, more_hi = min(more_lo, wide_lo), max(more_hi, wide_hi)
-                    _blank(rows_re, rows_im, np.int64(0), order, wide_lo, wide_hi, more_lo, more_hi)
+                    blank_rows(rows_re, rows_im, np.int64(0), order, wide_lo, wide_hi, more_lo, more_hi)
                     wide_lo, wide_hi = more_lo, more_hi
                     continue
             elif of_bands and order > 0 and where[CUT] == 0:
@@ -521,7 +477,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     more_lo, more_hi = whole_window(more_lo, more_hi, 0, first, last)
                     if within_tables(h_eff, more_lo, more_hi):
                         beside = h_eff.width
-                        _blank(
+                        blank_rows(
                             rows_re, rows_im, np.int64(0), order, wide_lo, wide_hi, more_lo - beside, more_hi + beside
                         )
                         wide_lo, wide_hi = more_lo, more_hi
@@ -581,6 +537,7 @@ _EXPANSIONS = {
     PatternHeff: _expansion(False, of_rows=True),
     PolynomialHeff: _expansion(False, of_bands=True),
     FockHeff: _expansion(False, of_fock=True),
+    DrivenHeff: expand_driven,
 }
 
 

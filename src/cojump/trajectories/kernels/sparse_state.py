@@ -10,7 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .common import OPTIONS, PAD
-from .series import LEFT_OUT
+from .horizon import LEFT_OUT
 from .sparse import ALL_REAL, keep_slots, new_slot
 from .sparse_jump import Heap, gather_state, level_bits, perform_sparse_jump, put, weight_of
 

@@ -20,10 +20,11 @@ from .common import (
     STIFF,
 )
 from .generators import generator_at
+from .horizon import guessed_horizon
 from .lone_amplitude import advance_lone, stays_lone
 from .measure import measure_at
 from .propagate import sum_at
-from .series import guessed_horizon, sector_range
+from .series import sector_range
 from .spin_jump import keep, perform_jump
 from .waiting_time import no_jump_step
 

@@ -56,3 +56,17 @@ def weights_of_rows(ket, rows, places):
             total_of_row += weight
             places[q] += weight
         rows[r] = total_of_row
+
+
+@njit(**OPTIONS)
+def blank_rows(rows_re, rows_im, first_row, last_row, lo, hi, wide_lo, wide_hi):
+    """Zero rows on the cells of a wide window that are not in lo..hi."""
+    zero = spread(0.0)
+    for k in range(first_row, last_row + 1):
+        re, im = rows_re[k], rows_im[k]
+        for p in range(wide_lo, lo, LANES):
+            store(re, p, lo - p, zero)
+            store(im, p, lo - p, zero)
+        for p in range(hi, wide_hi, LANES):
+            store(re, p, wide_hi - p, zero)
+            store(im, p, wide_hi - p, zero)

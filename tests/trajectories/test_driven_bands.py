@@ -1,0 +1,210 @@
+"""One block of two levels whose terms change in time: whole trajectories against the steps in tensor products."""
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.trajectories import counting_engine, polynomial_tables
+from cojump.trajectories.compilation import prepare
+from cojump.trajectories.driven_engine import DrivenEngine
+from cojump.trajectories.kernel_cache import compiled
+from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.recipe import recipe_of
+from cojump.trajectories.representations import DRIVEN, DRIVEN_BANDS, POLYNOMIALS
+from tests.support.pauli import LOWER, RAISE, X, Y, Z
+from tests.support.random_models import random_hermitian, random_matrix
+from tests.support.twin_trajectories import assert_same_trajectories
+
+TIMES = np.linspace(0, 1.2, 7)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled():
+    prepare([waves()[0]])
+
+
+def slow(t):
+    return 1 + 0.3 * np.cos(2 * t)
+
+
+def fast(t):
+    """Of a period that is far shorter than what is between two jumps."""
+    return np.cos(90 * t)
+
+
+def gate(t):
+    """Closed from 0.3 to 0.7, where it jumps."""
+    return np.where((t > 0.3) & (t < 0.7), 0.0, 1.0 + 0.5 * t)
+
+
+GATE = {"envelope": gate, "breaks": (0.3, 0.7)}
+PULSE = cj.envelopes.gaussian(0.5, 0.1)
+
+
+def affine(x):
+    return 1.0 + 0.4 * x
+
+
+def model_of(size, hamiltonian, jumps=()):
+    model = cj.Model([cj.Block("a", size)], hamiltonian, jumps)
+    return model, cj.tilted(model, 1.1, 0.4)
+
+
+def up_and_down(**own):
+    return [
+        cj.LocalJump(LOWER, "a", amplitude=affine, argument={"a": Z}, **own),
+        cj.LocalJump(0.8 * RAISE, "a"),
+    ]
+
+
+def waves(size=12):
+    return model_of(size, [cj.OneBody(0.7 * X, "a", envelope=slow), cj.OneBody(0.4 * Z, "a")], up_and_down())
+
+
+def dicke(size, two_J):
+    model, _ = model_of(size, [cj.OneBody(X, "a", envelope=PULSE)], up_and_down(envelope=slow))
+    return model, cj.dicke(model, {"a": (two_J / 2, -two_J / 2)})
+
+
+def everything():
+    """Complex matrices, three axes, interactions, potentials, collective jumps, rates left out, five envelopes."""
+    rng = np.random.default_rng(4)
+    jumps = [
+        cj.LocalJump(random_matrix(rng), "a", amplitude=np.cos, argument={"a": X}, envelope=slow),
+        cj.LocalJump(random_matrix(rng), "a", amplitude=np.sin, argument={"a": 0.6 * Y + 0.8 * Z}, **GATE),
+        cj.LocalJump(LOWER + 0.3 * Z, "a", amplitude=affine, argument={"a": Z}, exclude_self=True, envelope=PULSE),
+        cj.LocalJump(RAISE, "a", amplitude=affine, argument={"a": Z}, exclude_self=True, **GATE),
+        cj.LocalJump(0.5 * LOWER, "a"),
+        cj.CollectiveJump({"a": 0.5 * random_matrix(rng)}, 0.8, envelope=np.cos),
+        cj.CollectiveJump({"a": LOWER}, 0.3, **GATE),
+    ]
+    pair = random_hermitian(rng)
+    terms = [
+        cj.OneBody(random_hermitian(rng), "a", envelope=slow),
+        cj.TwoBody(pair, pair, 0.4, blocks=("a", "a"), envelope=np.sin),
+        cj.Potential(np.cosh, {"a": Z}, envelope=slow),
+        cj.Potential(np.cos, {"a": Y}, **GATE),
+    ]
+    return model_of(18, terms, jumps)
+
+
+def mixed_start():
+    model, _ = waves()
+    return model, cj.product(model, {"a": np.array([[0.6, 0.2j], [-0.2j, 0.4]])})
+
+
+CASES = {
+    "H": waves,
+    "a rate": lambda: model_of(12, [cj.OneBody(0.7 * X, "a")], up_and_down(envelope=slow)),
+    "a rate that vanishes for a while": lambda: model_of(
+        12, [cj.OneBody(0.7 * X, "a")], [cj.LocalJump(LOWER + 0.2 * Z, "a", **GATE)]
+    ),
+    "everything off for a while": lambda: model_of(
+        12, [cj.OneBody(0.7 * X, "a", **GATE)], [cj.LocalJump(LOWER, "a", **GATE)]
+    ),
+    "nothing steady, begins at zero": lambda: model_of(
+        12, [cj.OneBody(X, "a", envelope=np.sin)], [cj.LocalJump(LOWER, "a", envelope=np.sin)]
+    ),
+    "no Hamiltonian": lambda: model_of(12, [], up_and_down(envelope=slow)),
+    "no jumps": lambda: model_of(20, [cj.OneBody(X, "a", envelope=slow), cj.TwoBody(Z, Z, 0.8, ("a", "a"))]),
+    "many pieces": lambda: model_of(12, [cj.OneBody(3 * X, "a", envelope=fast)], up_and_down()),
+    "one particle": lambda: waves(1),
+    "two particles": lambda: waves(2),
+    "J = 0": lambda: dicke(8, 0),
+    "one amplitude of many": lambda: dicke(12, 10),
+    "mixed start": mixed_start,
+    "everything": everything,
+    "narrow in its sector": lambda: waves(150),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_trajectories_are_those_of_the_twin(name):
+    model, state = CASES[name]()
+    assert recipe_of(model).parts[0].representation is DRIVEN_BANDS
+    times = TIMES if model.size < 50 else TIMES / 8
+    twin, engine = (kind(model, state, times, 1e-10, [0, 2, 6]) for kind in (ProductEngine, DrivenEngine))
+    jumps = assert_same_trajectories(twin, engine, seed=3, trajectories=2)
+    assert jumps > (-1 if name == "no jumps" else 1 if model.size < 3 else 4)
+
+
+def test_pauses_and_tables_have_no_influence(monkeypatch):
+    """Bits do not depend on where the loop returns to Python, on what ran before, nor on what has been forgotten."""
+    model, state = model_of(80, [cj.OneBody(X, "a", envelope=fast)], up_and_down(**GATE))
+    times = TIMES / 3
+    whole = DrivenEngine(model, state, times, 1e-9, [3]).run(1, 0, record=True)
+    monkeypatch.setattr(counting_engine, "_SEGMENT", 3)
+    monkeypatch.setattr(counting_engine, "_EFFORT", 1)
+    monkeypatch.setattr(counting_engine, "FIRST_REACH", 1)
+    monkeypatch.setattr(polynomial_tables, "MEMORY", 50_000)
+    monkeypatch.setattr(polynomial_tables, "_MARGIN", 0)
+    engine = DrivenEngine(model, state, times, 1e-9, [3])
+    sectors = []
+    make = engine.tables.make
+    monkeypatch.setattr(engine.tables, "make", lambda two_J, *rest: sectors.append(two_J) or make(two_J, *rest))
+    engine.run(1, 1)
+    pieces = engine.run(1, 0, record=True)
+    assert len(sectors) > len(set(sectors)), "some were made more than once"
+    assert whole.n_jumps > 10
+    for field in ("mean", "second", "sectors", "counts", "jumps"):
+        np.testing.assert_array_equal(getattr(whole, field), getattr(pieces, field), err_msg=field)
+
+
+def test_no_step_is_longer_than_its_bound_says():
+    """Strong rates that change much while hardly anything jumps: steps as long as the orders of the series last."""
+    dark = [cj.LocalJump(LOWER, "a", amplitude=lambda x: 3 * (1 + x), argument={"a": Z}, envelope=fast)]
+    model, _ = model_of(40, [cj.OneBody(0.05 * X, "a", envelope=slow)], dark)
+    state = cj.product(model, {"a": [0.1, np.sqrt(0.99)]})
+    coarse, fine = (DrivenEngine(model, state, TIMES, tolerance).run(1, 0, record=True) for tolerance in (1e-7, 1e-12))
+    np.testing.assert_array_equal(coarse.jumps["channel"], fine.jumps["channel"])
+    np.testing.assert_allclose(coarse.mean, fine.mean, rtol=0, atol=3e-7)
+    assert np.abs(coarse.mean - fine.mean).max() > 1e-13  # the tolerance is felt
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.5])
+def test_a_constant_envelope_is_a_factor(factor):
+    """The same jumps as of the model that it stands for, where nothing changes and series are other ones."""
+
+    def made(f, envelope=None, opposite=None):
+        jumps = [
+            cj.LocalJump(f * LOWER, "a", amplitude=affine, argument={"a": Z}, envelope=opposite),
+            cj.LocalJump(f * (RAISE + 0.3 * Z), "a", amplitude=np.cos, argument={"a": X}, envelope=envelope),
+        ]
+        return model_of(24, [cj.OneBody(0.5 * f * X, "a", envelope=envelope)], jumps)
+
+    (steady, state), (driven, _) = made(factor), made(1.0, lambda _: factor, lambda _: -factor)
+    assert [recipe_of(m).parts[0].representation for m in (steady, driven)] == [POLYNOMIALS, DRIVEN_BANDS]
+    for index in range(3):
+        a, b = (cj.trajectory(m, state, TIMES, seed=2, index=index, tolerance=1e-10) for m in (driven, steady))
+        np.testing.assert_array_equal(a.jumps["channel"], b.jumps["channel"])
+        np.testing.assert_allclose(a.jumps["time"], b.jumps["time"], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(a.mean, b.mean, rtol=0, atol=1e-9)
+
+
+def test_what_it_holds():
+    def part(*jumps, levels=2, blocks=1):
+        model = cj.Model([cj.Block(f"{n}", 30, levels=levels) for n in range(blocks)], [], jumps)
+        return recipe_of(model).parts[0]
+
+    def jump(axis, function=np.cos, **options):
+        return cj.LocalJump(LOWER, "0", amplitude=function, argument={"0": axis}, envelope=np.cos, **options)
+
+    assert part(jump(Z)).representation is DRIVEN_BANDS
+    assert part(jump(X), jump(Z)).representation is DRIVEN_BANDS
+    assert "polynomials of degree" in part(jump(X), jump(Z)).method
+    assert part(jump(Z)).method.endswith("terms that change in time")
+    assert part(jump(X, np.abs), jump(Z, np.abs)).representation is DRIVEN
+    assert part(*(jump(axis, exclude_self=True) for axis in (X, Z))).representation is DRIVEN
+    rated = cj.CollectiveJump({"0": LOWER}, 1.0, amplitude=np.cos, argument={"0": X}, envelope=np.cos)
+    assert part(rated).representation is DRIVEN
+    assert part(cj.LocalJump(np.eye(3, k=1), "0", envelope=np.cos), levels=3).representation is DRIVEN
+    gated = cj.LocalJump(LOWER, "0", amplitude=np.cos, argument={"1": Z}, envelope=np.cos)
+    assert part(gated, blocks=2).representation is DRIVEN
+
+
+def test_all_kernels_are_compiled_before():
+    models = [CASES[name]() for name in ("H", "everything")]
+    before = compiled()["compiled"]
+    for model, state in models:
+        DrivenEngine(model, state, TIMES, 1e-9, [2]).run(1, 0, record=True)
+    assert compiled()["compiled"] == before
