@@ -35,28 +35,36 @@ _MEMORY = 64 * 2**20
 """Bytes of such matrices that are kept."""
 
 
-def insert(word: Iterable[int], levels: int) -> NDArray[np.int64]:
-    """(d, d) tableau of a word of letters 0..d-1: how often each letter (column) is in each row.
+Tableau = tuple[tuple[int, ...], ...]
+"""How often each of d letters (column) is in each of d rows."""
+
+
+def insert(word: Iterable[int], levels: int) -> Tableau:
+    """Tableau of a word of letters 0..d-1.
 
     A letter put into a row bumps the smallest larger one into the next row.
     """
-    tableau = [[0] * levels for _ in range(levels)]
+    tableau, top = [[0] * levels for _ in range(levels)], levels - 1
     for letter in word:
-        for row in tableau:
-            row[letter] += 1
-            for larger in range(letter + 1, levels):
-                if row[larger]:
-                    row[larger] -= 1
-                    letter = larger
-                    break
-            else:
+        r, a = 0, letter
+        while True:
+            row = tableau[r]
+            row[a] += 1
+            if a == top:
                 break
-    return np.array(tableau, dtype=np.int64)
+            a += 1
+            while a < top and not row[a]:
+                a += 1
+            if not row[a]:
+                break
+            row[a] -= 1
+            r += 1
+    return tuple(map(tuple, tableau))
 
 
-def pattern_of(tableau: NDArray[np.int64]) -> tuple[Diagram, int]:
+def pattern_of(tableau: Tableau) -> tuple[Diagram, int]:
     """Diagram of a tableau, and where its pattern is in that sector: m_{i,n} counts the letters below n in row i."""
-    counts = np.cumsum(tableau, axis=1)
+    counts = np.cumsum(np.array(tableau, dtype=np.int64), axis=1)
     diagram = tuple(counts[:, -1].tolist())
     columns, rows = _below_the_top(len(counts))
     entries = counts[rows, columns]
@@ -123,25 +131,25 @@ class TableauStart:
         """Whether the sector and the state in it are drawn anew for each trajectory."""
         return self._fixed is None
 
-    def choose(self, generator: np.random.Generator) -> tuple[Diagram, int]:
-        """Draw a word; its diagram, and the place of its pattern there. A pure start draws none."""
+    def choose(self, generator: np.random.Generator) -> Tableau:
+        """Draw a word; its tableau. A pure start draws none."""
         if self._fixed is not None:
-            return self._fixed[0], 0
+            return ()
         word = self._shares.searchsorted(generator.random(self._block.size), side="right")
-        return pattern_of(insert(word.tolist(), self._block.levels))
+        return insert(word.tolist(), self._block.levels)
 
-    def chosen(self, choice: tuple[Diagram, int]) -> tuple[Diagram, Ket]:
+    def chosen(self, choice: Tableau) -> tuple[Diagram, Ket]:
         """The pure state of one sector that was drawn: its diagram and amplitudes."""
         if self._fixed is not None:
             return self._fixed
-        diagram, place = choice
+        diagram, place = pattern_of(choice)
         ket = np.zeros(dimension(diagram), dtype=complex)
         ket[place] = 1
         return diagram, self._turned(diagram, ket)
 
-    def basis_state(self, choice: tuple[Diagram, int]) -> int | None:
-        """The place of the state that was drawn where it is a single basis state of the main frame."""
-        return choice[1] if self._fixed is None and self._is_straight else None
+    def basis_state(self, choice: Tableau) -> tuple[Diagram, int] | None:
+        """The sector and the place of the state that was drawn, where it is a single basis state of the main frame."""
+        return pattern_of(choice) if self._fixed is None and self._is_straight else None
 
     def draw(self, generator: np.random.Generator) -> tuple[Diagram, Ket]:
         """Draw one pure state of one sector."""

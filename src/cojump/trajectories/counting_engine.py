@@ -170,16 +170,16 @@ class CountingEngine(ProductEngine):
         """Make what the kernel has found missing."""
 
     @abstractmethod
-    def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
-        """Let a state given on a window of a sector wait in ``room``."""
-
     def _ready(self, labels: Labels, box: Box, ket: Ket) -> Any:
         """Of a state given on a window of a sector: what can be made once for all trajectories that start from it."""
-        return labels, box, ket
 
+    @abstractmethod
     def _wait(self, ready: Any) -> None:
         """Let a state wait in ``room`` that was made ready."""
-        self._put(*ready)
+
+    def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
+        """Let a state given on a window of a sector wait in ``room``."""
+        self._wait(self._ready(labels, box, ket))
 
     @abstractmethod
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:

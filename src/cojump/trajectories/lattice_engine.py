@@ -125,10 +125,6 @@ class LatticeEngine(CountingEngine):
         self._h_eff.box.n[:] = 0
         return began
 
-    def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
-        """Let a state given on a window of a sector wait in ``room``."""
-        self._wait(self._ready(labels, box, ket))
-
     def _ready(self, labels: Labels, box: Box, ket: Ket) -> _Ready:
         """The numbers of its box, its amplitudes, and all of the box as runs."""
         B, after = len(labels), empty_box(len(labels))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import factorial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from ..model import Block, Model
 from ..model.final_states import PartStart
 from ..tools.types import Array
 from .counting_engine import CountingEngine
+from .kernel_cache import bound
 from .kernels.common import MAX_ORDER
 from .kernels.pattern_jump import PatternRoom
 from .kernels.pattern_links import Links, PatternHeff
@@ -38,6 +39,15 @@ _LINES, _APART = 64, 5
 """Lines of the cache that lie in different places of it, and lines between equal cells of two rows of the series."""
 
 
+class _Ready(NamedTuple):
+    """A state that is ready to wait, see :meth:`PatternEngine._ready`."""
+
+    diagram: NDArray[np.int64]
+    entry: NDArray[np.int64]
+    re: Array
+    im: Array
+
+
 class PatternEngine(CountingEngine):
     """Runs trajectories of one block of d >= 3 levels whose arguments, interactions and j†j are diagonal.
 
@@ -46,6 +56,8 @@ class PatternEngine(CountingEngine):
     model, state, times, tolerance, snapshots
         As for :class:`cojump.trajectories.spin_engine.Engine`.
     """
+
+    _take_state: Callable[..., Any] | None = None
 
     def __init__(
         self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
@@ -91,9 +103,9 @@ class PatternEngine(CountingEngine):
         """There is room for every sector."""
         raise AssertionError("rows of patterns have room for any state")
 
-    def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
-        """Let a state given on a window of a sector wait in ``room``."""
-        (diagram,), ((lo, hi),), after = labels, box, self._room.after
+    def _ready(self, labels: Labels, box: Box, ket: Ket) -> _Ready:
+        """The diagram, whole rows of its patterns, and the real and imaginary parts of their amplitudes."""
+        (diagram,), ((lo, hi),) = labels, box
         if hi - lo == 1:  # a sector has many patterns
             pattern = pattern_at(diagram, lo)
             entry = np.repeat(np.concatenate(pattern)[:, None], pattern[1][0] - pattern[1][1] + 1, axis=1)
@@ -104,8 +116,16 @@ class PatternEngine(CountingEngine):
             last = hi + int(rows[1][0, hi - 1] - rows[0][0, hi - 1])
             entry = np.concatenate([row[:, first:last] for row in rows])
         whole = moved(ket, box, ((first, first + entry.shape[1]),))
-        after.diagram[:] = diagram
-        take_state(after, self.tables, entry, whole.real.copy(), whole.imag.copy())
+        return _Ready(np.array(diagram), entry, whole.real.copy(), whole.imag.copy())
+
+    def _wait(self, ready: _Ready) -> None:
+        """Let a state wait in ``room`` that was made ready."""
+        after = self._room.after
+        after.diagram[:] = ready.diagram
+        arguments = (after, self.tables, ready.entry, ready.re, ready.im)
+        (self._take_state or take_state)(*arguments)
+        if self._take_state is None:
+            self._take_state = bound(take_state, arguments)
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state in the rows: the label, the window, and the amplitudes."""

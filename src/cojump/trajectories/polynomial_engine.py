@@ -72,10 +72,6 @@ class PolynomialEngine(CountingEngine):
         self.tables.make(two_J, lo - PAD, hi - PAD, int(now.reach))
         self._read()
 
-    def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
-        """Let a state given on a window of a sector wait in ``room``."""
-        self._wait(self._ready(labels, box, ket))
-
     def _ready(self, labels: Labels, box: Box, ket: Ket) -> tuple[NDArray[np.int64], Array, Array, float]:
         """Sector and window, the real and imaginary parts of the amplitudes, and their weight."""
         (two_J,), ((lo, hi),) = labels, box

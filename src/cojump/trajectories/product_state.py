@@ -89,9 +89,9 @@ class _BlockStart(NamedTuple):
 
         def made() -> _Cut:
             if isinstance(self.start, TableauStart):
-                place = self.start.basis_state(choice)
-                if place is not None:
-                    return _Cut(choice[0], (place, place + 1), np.ones(1, dtype=complex))
+                lone = self.start.basis_state(choice)
+                if lone is not None:
+                    return _Cut(lone[0], (lone[1], lone[1] + 1), np.ones(1, dtype=complex))
             label, ket = self.start.chosen(choice)
             lo, hi = support(np.abs(ket) ** 2, tail)
             return _Cut(label, (lo, hi), ket[lo:hi].copy())

@@ -93,10 +93,6 @@ class SparseEngine(CountingEngine):
             self.tables.know(int(self._room.target[0]))
         self._read()
 
-    def _put(self, labels: Labels, box: Box, ket: Ket) -> None:
-        """Let a state given on a window of a sector wait in ``room``."""
-        self._wait(self._ready(labels, box, ket))
-
     def _ready(self, labels: Labels, box: Box, ket: Ket) -> tuple[Labels, NDArray[np.intp], Array, Array]:
         """The sector, the places of its amplitudes, and their real and imaginary parts."""
         whole = moved(ket, box, self.basis.whole(labels))
