@@ -107,8 +107,8 @@ def trajectories(chosen, console):
 
 
 def theory(chosen, console):
-    """One row for each answer without trajectories; their ratios by name."""
-    table = tabulated("Without trajectories", ("case", "N", "ms", "ratio", "/ recorded", "peak MiB"))
+    """One row for what goes without jumps; their ratios by name."""
+    table = tabulated("Without jumps", ("case", "N", "ms", "ratio", "/ recorded", "peak MiB"))
     ratios, failures = {}, []
     for case, size, found, before in measured(chosen, console, failures):
         ratios[recorded.name_of(case, size)] = None if found is None else found["ratio"]

@@ -102,6 +102,19 @@ def two_blocks(size):
     return model, cj.tilted(model, 1.0, 0.3)
 
 
+def driven(size):
+    """The constrained model with a drive that oscillates."""
+    model, state = constrained(size)
+    terms = [replace(term, envelope=_oscillating) for term in model.hamiltonian]
+    return replace(model, hamiltonian=terms), state
+
+
+def with_a_mode(size):
+    """The Dicke model beyond its transition: a lossy mode that all spins couple to, and their own decay."""
+    model = cj.systems.dicke(size, omega_atom=1.0, omega_mode=1.0, coupling=0.8, kappa=1.0, gamma=0.2)
+    return model, cj.tilted(model, 2.0, 0.0)
+
+
 def in_other_axes(build):
     """The same model and product state with random axes on every block."""
 
@@ -153,6 +166,11 @@ def _affine(x):
     return 1.0 + 0.4 * x
 
 
+def _oscillating(t):
+    """1 + 0.3 cos 2t."""
+    return 1.0 + 0.3 * np.cos(2.0 * t)
+
+
 class Case(NamedTuple):
     """A model and its state at several sizes, and the output times."""
 
@@ -181,6 +199,8 @@ CASES = {
     "Potts q = 3": Case(potts, (30, 60, 150), SHORT),
     "Potts q = 3, other axes": Case(in_other_axes(potts), (30,), SHORT),
     "one particle of N levels": Case(one_particle, (6, 40)),
+    "constrained, driven": Case(driven, (100, 1_000), SHORT),
+    "Dicke model, a mode": Case(with_a_mode, (20, 100), np.linspace(0.0, 1.0, 11)),
 }
 
 
@@ -201,5 +221,17 @@ def scan(size):
     cj.attractors.scan(lambda omega, kappa: cj.systems.facilitated(100, omega, kappa, 1.0), drives, rates, search=4)
 
 
-THEORY = {"master equation": (master_equation, (30,)), "fluctuations": (fluctuations, (100,)), "scan": (scan, (2,))}
-"""What answers without trajectories, and its sizes."""
+def homodyne(size):
+    """Two trajectories of the time crystal whose light is seen by homodyne detection."""
+    model, _ = time_crystal(size)
+    state, seen = cj.tilted(model, 0.2, 0.0), {"decay": cj.unravelling.homodyne(0.0)}
+    cj.simulate(model, state, SHORT, n_traj=2, seed=1, unravelling=seen)
+
+
+THEORY = {
+    "master equation": (master_equation, (30,)),
+    "fluctuations": (fluctuations, (100,)),
+    "scan": (scan, (2,)),
+    "homodyne detection": (homodyne, (200, 1_000)),
+}
+"""What goes without jumps, and its sizes."""

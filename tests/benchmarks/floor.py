@@ -18,6 +18,9 @@ multiplications of other cases they do not show, and there they are left out to 
 exponential number comes from numpy's ziggurat, so that the step needs no logarithm. Rates that depend on the state,
 Γ(Δ), are not looked up, no jump is counted or recorded, and nothing is measured: that is above the floor.
 
+Of terms that change in time all elements are counted once, as if H_eff stayed while a step lasts: the products with the
+coefficients of their envelopes are above the floor. So is what moves the frame of a boson mode.
+
 Where basis states are no line, grid or row, their neighbours are found through a list. Such a product does not run over
 contiguous memory, which costs several times as much: :func:`gathers` is the same arithmetic through a list of places,
 the floor of a representation that keeps one.
@@ -31,7 +34,6 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from cojump.model.states import State
 from cojump.trajectories.kernels.common import PAD
 from cojump.trajectories.loop import Wanted
 from cojump.trajectories.no_jump_tables import LADDER_DOWN, LADDER_UP
@@ -259,8 +261,8 @@ def watched(model, start, times, tolerance, seed):
     supports, orders, diagonals, jumps = [], [], [], 0
     loops = []
     for part in recipe_of(model).parts:
-        engine = Engine if BANDED.holds(part.model) else ProductEngine
-        loops.append(engine(part.model, State(tuple(start.blocks[b] for b in part.blocks)), times, tolerance))
+        engine = Engine if part.representation is BANDED else ProductEngine
+        loops.append(engine(part.model, part.state(start), times, tolerance))
 
     def watch(state):
         step = state.step
