@@ -84,6 +84,7 @@ class PatternEngine(CountingEngine):
             weight_bits=weight.view(np.int64),
             moves=np.zeros((R * most_paths(d), 4), dtype=np.int64),
             factors=np.zeros(R * most_paths(d)),
+            ways=np.zeros(R, dtype=np.int64),
             bins=np.zeros(BINS),
             vectors=aligned(V, cells),
             vectors_im=aligned(V, cells),

@@ -65,6 +65,7 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
         (j != 0).any(axis=1).astype(np.int64),
         (j != 0).any(axis=2).astype(np.int64),
         *_parts(measured),
+        (measured != 0).any(axis=0) * (1.0 - np.eye(d)),
     )
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .common import NO_JUMP, NO_NUMBER, OPTIONS
+from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
 from .pattern_links import first_path, moved_along, next_path, path_weight, root_places, set_diagram
 from .pattern_products import carry
-from .pattern_rows import CELLS, FIRST, RATES, ROWS, Rows, add_row, clear, empty, place, weight_of_cells, widen
+from .pattern_rows import FIRST, RATES, ROWS, Rows, add_row, clear, empty, place, weight_of_cells, widen
 from .vectors import LANES, fused, load, load_row, spread, store, total
 
 
@@ -34,8 +34,10 @@ class PatternRoom(NamedTuple):
     weight_bits : (cells,) int
         The same memory as ``weight``.
     moves, factors : (M, 4), (M,)
-        Ways in which a particle is taken out or put in: from which row to which, by how much x changes, where the roots
-        are; and the number of the rows.
+        Ways in which a particle is taken out or put in: from which row, the next one to the same row or -1, by how much
+        x changes, where the roots are; and the number of the rows.
+    ways : (R,)
+        The first of the ways to each row, or -1.
     bins : (BINS,)
     vectors, vectors_im : (1 + V, cells)
         A state and what the collective operators make of it.
@@ -53,6 +55,7 @@ class PatternRoom(NamedTuple):
     weight_bits: NDArray[np.int64]
     moves: NDArray[np.int64]
     factors: NDArray[np.float64]
+    ways: NDArray[np.int64]
     bins: NDArray[np.float64]
     vectors: NDArray[np.float64]
     vectors_im: NDArray[np.float64]
@@ -87,15 +90,24 @@ def _channel_weights(rows, tables, re, im, sums, weights):
         weights[l] = total(load(sums, l * LANES, LANES))
 
 
-@njit(**OPTIONS)
-def _with_gamma(rows, gamma, re, im, to_re, to_im):
-    """A state times a function of the occupation numbers."""
-    for r in range(rows.extent[ROWS]):
-        base, fact = rows.base[r], rows.fact[r]
-        for x in range(rows.spans[0, r, 0], rows.spans[0, r, 1], LANES):
-            g = load(gamma, fact + x, LANES)
-            store(to_re, base + x, LANES, load(re, base + x, LANES) * g)
-            store(to_im, base + x, LANES, load(im, base + x, LANES) * g)
+@njit(**INLINED)
+def _with_gamma(rows, r, gamma, re, im, to_re, to_im):
+    """A row times a function of the occupation numbers."""
+    base, fact = rows.base[r], rows.fact[r]
+    for x in range(rows.spans[0, r, 0], rows.spans[0, r, 1], LANES):
+        g = load(gamma, fact + x, LANES)
+        store(to_re, base + x, LANES, load(re, base + x, LANES) * g)
+        store(to_im, base + x, LANES, load(im, base + x, LANES) * g)
+
+
+@njit(**INLINED)
+def _leading(rows, tables, trial, ways):
+    """The row of ``trial``, to which another way leads."""
+    known = rows.extent[ROWS]
+    to = add_row(rows, tables, trial, 0)
+    if to == known:
+        ways[to] = -1
+    return to
 
 
 @njit(**OPTIONS)
@@ -112,6 +124,7 @@ def _take_out(h_eff, room, re, im, l, c, share):
     """``share`` j C_λ^μ of the state in low..high, μ = λ without a box of row c, in ``room.rest``; its squared norm."""
     rows, tables, rest, path, trial = h_eff.rows, h_eff.tables, room.rest, h_eff.links.path, h_eff.links.trial
     d, j_re, j_im, moves, factors, n = tables.levels, tables.j_re[l], tables.j_im[l], room.moves, room.factors, 0
+    ways = room.ways
     empty(rest)
     path[d] = c
     set_diagram(trial, rest.diagram)
@@ -126,47 +139,52 @@ def _take_out(h_eff, room, re, im, l, c, share):
             more = True
             while more:
                 if moved_along(trial, rows.entry, r, path, stop, d, -1, d):
-                    to = add_row(rest, tables, trial, 0)
+                    to = _leading(rest, tables, trial, ways)
                     p, q = trial[1, 0], trial[2, 0]
                     if max(rows.low[r] - s, q) < min(rows.high[r] - s, p + 1):
                         t0, t1, sign = root_places(tables, p, q, path, stop)
                         weight = share * path_weight(rest.entry, to, path, stop, d)
                         widen(rest, to, rows.low[r] - s, rows.high[r] - s)
-                        moves[n, 0], moves[n, 1], moves[n, 2] = r, to, a
+                        moves[n, 0], moves[n, 1], moves[n, 2] = r, ways[to], a
                         moves[n, 3], factors[n] = (t1, sign * weight) if a == 0 else (t0, weight)
+                        ways[to] = n
                         n += 1
                 more = next_path(path, stop, d)
     _placed(rest)
-    norm2, end = 0.0, rest.extent[CELLS]
+    norm2 = 0.0
     for b in range(d):
         if tables.enters[l, b] == 0:
             continue
         to_re, to_im = rest.re[b], rest.im[b]
-        clear(to_re, to_im, FIRST, end)
-        for k in range(n):
-            r, to, a = moves[k, 0], moves[k, 1], moves[k, 2]
-            if j_re[b, a] != 0.0 or j_im[b, a] != 0.0:
-                carry(
-                    to_re,
-                    to_im,
-                    rest.base[to],
-                    rest.first[to],
-                    rest.last[to],
-                    re,
-                    im,
-                    rows.base[r],
-                    rows.spans[0, r, 0],
-                    rows.spans[0, r, 1],
-                    1 if a == 0 else 0,
-                    tables.roots,
-                    tables.ones,
-                    moves[k, 3],
-                    factors[k] * j_re[b, a],
-                    factors[k] * j_im[b, a],
-                )
-        if tables.excluded[l] == 1:
-            _with_gamma(rest, tables.gamma[l], to_re, to_im, to_re, to_im)
-        norm2 += weight_of_cells(to_re, to_im, FIRST, end)
+        for to in range(rest.extent[ROWS]):  # all of a row while it is close
+            begin, end = rest.base[to] + rest.left[to], rest.base[to] + rest.right[to]
+            clear(to_re, to_im, begin, end)
+            k = ways[to]
+            while k >= 0:
+                r, a = moves[k, 0], moves[k, 2]
+                if j_re[b, a] != 0.0 or j_im[b, a] != 0.0:
+                    carry(
+                        to_re,
+                        to_im,
+                        rest.base[to],
+                        rest.first[to],
+                        rest.last[to],
+                        re,
+                        im,
+                        rows.base[r],
+                        rows.spans[0, r, 0],
+                        rows.spans[0, r, 1],
+                        1 if a == 0 else 0,
+                        tables.roots,
+                        tables.ones,
+                        moves[k, 3],
+                        factors[k] * j_re[b, a],
+                        factors[k] * j_im[b, a],
+                    )
+                k = moves[k, 1]
+            if tables.excluded[l] == 1:
+                _with_gamma(rest, to, tables.gamma[l], to_re, to_im, to_re, to_im)
+            norm2 += weight_of_cells(to_re, to_im, begin, end)
     return norm2
 
 
@@ -174,7 +192,7 @@ def _take_out(h_eff, room, re, im, l, c, share):
 def _put_in(h_eff, room, l, c):
     """The particle of ``room.rest`` put back, a box more in row c, in ``room.after``; its squared norm."""
     tables, rest, after, path, trial = h_eff.tables, room.rest, room.after, h_eff.links.path, h_eff.links.trial
-    d, moves, factors, n = tables.levels, room.moves, room.factors, 0
+    d, moves, factors, ways, n = tables.levels, room.moves, room.factors, room.ways, 0
     empty(after)
     path[d] = c
     set_diagram(trial, after.diagram)
@@ -190,38 +208,44 @@ def _put_in(h_eff, room, l, c):
             more = True
             while more:
                 if moved_along(trial, rest.entry, r, path, stop, d, 1, d):
-                    to = add_row(after, tables, trial, 0)
+                    to = _leading(after, tables, trial, ways)
                     t0, t1, sign = root_places(tables, p, q, path, stop)
                     weight = path_weight(rest.entry, r, path, stop, d)
                     widen(after, to, low + s, high + s)
-                    moves[n, 0], moves[n, 1], moves[n, 2] = r, to, b
+                    moves[n, 0], moves[n, 1], moves[n, 2] = r, ways[to], b
                     moves[n, 3], factors[n] = (t1 - 1, sign * weight) if b == 0 else (t0, weight)
+                    ways[to] = n
                     n += 1
                 more = next_path(path, stop, d)
     _placed(after)
-    to_re, to_im, end = after.re[0], after.im[0], after.extent[CELLS]
-    clear(to_re, to_im, FIRST, end)
-    for k in range(n):
-        r, to, b = moves[k, 0], moves[k, 1], moves[k, 2]
-        carry(
-            to_re,
-            to_im,
-            after.base[to],
-            after.first[to],
-            after.last[to],
-            rest.re[b],
-            rest.im[b],
-            rest.base[r],
-            rest.spans[0, r, 0],
-            rest.spans[0, r, 1],
-            -1 if b == 0 else 0,
-            tables.roots,
-            tables.ones,
-            moves[k, 3],
-            factors[k],
-            0.0,
-        )
-    return weight_of_cells(to_re, to_im, FIRST, end)
+    to_re, to_im, norm2 = after.re[0], after.im[0], 0.0
+    for to in range(after.extent[ROWS]):
+        begin, end = after.base[to] + after.left[to], after.base[to] + after.right[to]
+        clear(to_re, to_im, begin, end)
+        k = ways[to]
+        while k >= 0:
+            r, b = moves[k, 0], moves[k, 2]
+            carry(
+                to_re,
+                to_im,
+                after.base[to],
+                after.first[to],
+                after.last[to],
+                rest.re[b],
+                rest.im[b],
+                rest.base[r],
+                rest.spans[0, r, 0],
+                rest.spans[0, r, 1],
+                -1 if b == 0 else 0,
+                tables.roots,
+                tables.ones,
+                moves[k, 3],
+                factors[k],
+                0.0,
+            )
+            k = moves[k, 1]
+        norm2 += weight_of_cells(to_re, to_im, begin, end)
+    return norm2
 
 
 @njit(**OPTIONS)
@@ -262,7 +286,8 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
     if chosen < 0:
         return NO_JUMP
     if tables.excluded[chosen] == 0:
-        _with_gamma(rows, tables.gamma[chosen], re, im, new_re, new_im)
+        for r in range(rows.extent[ROWS]):
+            _with_gamma(rows, r, tables.gamma[chosen], re, im, new_re, new_im)
         re, im = new_re, new_im
     d, possible, found = tables.levels, -1, False
     for c in range(d):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from .common import OPTIONS
+from .common import INLINED, OPTIONS
 from .pattern_rows import ROWS, Floats, Integers, PatternTables, Rows, add_row, is_new, place_of, restored
 from .patterns import ends, goes_on, shifted
 
@@ -144,7 +144,7 @@ def set_diagram(trial, diagram):
         trial[d * (d - 1) // 2 + k, 0] = diagram[k]
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def _weight_of_three(entry, r, path, stop):
     """path_weight for paths that begin in the row of three entries, with one root and one division."""
     c, i = path[3], path[2]
@@ -158,7 +158,7 @@ def _weight_of_three(entry, r, path, stop):
     return np.sqrt(abs(product)) if c <= i else -np.sqrt(abs(product))
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def path_weight(entry, r, path, stop, top):
     """The factor that a path gives an element of C_λ^μ, for the patterns of μ in a row; see Patterns.additions."""
     if top == 3:

@@ -22,7 +22,7 @@ from .pattern_rows import (
 from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def carry(to_re, to_im, to, a, b, re, im, base, left, right, shift, roots, s, t, c_re, c_im):
     """Add c roots[s + x] roots[t + x] times a row at x + shift to the cells to + x, x = a..b.
 
@@ -171,13 +171,13 @@ def _cell(row, x):
 
 
 @njit(**OPTIONS)
-def add_near(rows, links, tables, terms, x_re, x_im, f_re, f_im, re, im, here, to_re, to_im, there):
+def add_near(rows, links, tables, terms, x_re, x_im, f_re, f_im, fresh, re, im, here, to_re, to_im, there):
     """Add f times what hops of one-body matrices between the levels 0, 1 and 2 make of all rows, a plane for each.
 
-    ``terms``, (M, 3), are the matrix, a and b of each x_ab that is not zero. The state is in ``here``, and what comes
-    of it has cells in ``there``, (R, 2).
+    ``terms``, (M, 3), are the matrix, a and b of each x_ab that is not zero, matrix by matrix. The state is in
+    ``here``, and what comes of it has cells in ``there``, (R, 2); there is nothing in them yet where ``fresh`` is 1.
     """
-    roots, near, way, made = tables.roots, links.near, links.way, links.made_of
+    roots, near, way, made, nothing = tables.roots, links.near, links.way, links.made_of, spread(0.0)
     for r in range(rows.extent[ROWS]):
         p, q, base, a, b = rows.entry[1, r], rows.entry[2, r], rows.base[r], there[r, 0], there[r, 1]
         if a >= b:
@@ -208,13 +208,17 @@ def add_near(rows, links, tables, terms, x_re, x_im, f_re, f_im, re, im, here, t
                 store(made, at + 5 * LANES, LANES, w0 * fall1 * u0 + w1 * rise1 * u1)
                 store(made, at + 6 * LANES, LANES, w2 * rise1 * following2 - w3 * fall1 * following3)
                 store(made, at + 7 * LANES, LANES, w2 * fall0 * u2 + w3 * rise0 * u3)
+            before_v = -1
             for k in range(terms.shape[0]):
                 v, c, e = terms[k, 0], terms[k, 1], terms[k, 2]
                 g_re, g_im = x_re[v, c, e], x_im[v, c, e]
                 c_re, c_im = spread(f_re * g_re - f_im * g_im), spread(f_re * g_im + f_im * g_re)
                 at = (3 * c + e) * LANES
                 y, z = load(made, at, LANES), load(made, 9 * LANES + at, LANES)
-                sum_re, sum_im = load_row(to_re, v, base + x, LANES), load_row(to_im, v, base + x, LANES)
+                sum_re = sum_im = nothing
+                if fresh == 0 or v == before_v:
+                    sum_re, sum_im = load_row(to_re, v, base + x, LANES), load_row(to_im, v, base + x, LANES)
+                before_v = v
                 store(to_re[v], base + x, LANES, fused(c_re, y, fused(-c_im, z, sum_re)))
                 store(to_im[v], base + x, LANES, fused(c_re, z, fused(c_im, y, sum_im)))
 
@@ -329,7 +333,7 @@ def apply_rows(rows_re, rows_im, order, unit, h_eff, shift, half_shift, least):
         _add_diagonal(rows, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there)
         made_re, made_im, terms = rows_re[order + 1 : order + 2], rows_im[order + 1 : order + 2], tables.h_terms
         x_re, x_im = h_re.reshape(1, *h_re.shape), h_im.reshape(1, *h_im.shape)
-        add_near(rows, links, tables, terms, x_re, x_im, 0.0, -scale, re, im, here, made_re, made_im, there)
+        add_near(rows, links, tables, terms, x_re, x_im, 0.0, -scale, 0, re, im, here, made_re, made_im, there)
     if tables.levels > 3:
         add_far(rows, links, tables, h_re, h_im, 0.0, -scale, re, im, here, to_re, to_im, there)
     if not is_real or tables.levels > 3:

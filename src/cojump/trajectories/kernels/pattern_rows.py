@@ -84,6 +84,8 @@ class PatternTables(NamedTuple):
         1 for the levels that j acts on, and that it leads to.
     operators_re, operators_im : (V, d, d)
         One-body matrices that are measured.
+    reach : (d, d)
+        1 where any of them has an element beside the diagonal.
     """
 
     levels: int
@@ -107,6 +109,7 @@ class PatternTables(NamedTuple):
     enters: Integers
     operators_re: Floats
     operators_im: Floats
+    reach: Floats
 
 
 class Rows(NamedTuple):

@@ -179,10 +179,14 @@ def _fill_vectors(rows, links, tables, room, end):
     """What the operators make of low..high of the state in ``room.vectors``, behind it."""
     d, psi_re, psi_im, here = tables.levels, room.vectors[0], room.vectors_im[0], room.here
     many_re, many_im, terms = room.vectors[1:], room.vectors_im[1:], tables.terms
-    for v in range(many_re.shape[0]):
-        clear(many_re[v], many_im[v], FIRST, end)
+    k = 0
+    for v in range(many_re.shape[0]):  # add_near writes the others
+        if k == terms.shape[0] or terms[k, 0] > v:
+            clear(many_re[v], many_im[v], FIRST, end)
+        while k < terms.shape[0] and terms[k, 0] == v:
+            k += 1
     x_re, x_im = tables.operators_re, tables.operators_im
-    add_near(rows, links, tables, terms, x_re, x_im, 1.0, 0.0, psi_re, psi_im, here, many_re, many_im, here)
+    add_near(rows, links, tables, terms, x_re, x_im, 1.0, 0.0, 1, psi_re, psi_im, here, many_re, many_im, here)
     for v in range(1, room.vectors.shape[0]):
         x_re, x_im = tables.operators_re[v - 1], tables.operators_im[v - 1]
         to_re, to_im = room.vectors[v], room.vectors_im[v]
@@ -221,8 +225,7 @@ def _gram(h_eff, room, re, im, norm2, tolerance, made):
             room.spread[here] = r
             here += 1
     spread_rows(rows, links, tables)
-    for v in range(V):
-        widen_hops(rows, links, tables.operators_re[v], tables.operators_im[v])
+    widen_hops(rows, links, tables.reach, tables.reach)
     end = _lay_out(rows, room, re, im)
     _fill_vectors(rows, links, tables, room, end)
     made[:, :] = 0.0
