@@ -40,9 +40,14 @@ class FockWindow:
         return np.arange(self.lo, self.hi, dtype=float)
 
     @cached_property
+    def roots(self) -> Array:
+        """(dim - 1,) √n of all states but the first."""
+        return np.sqrt(self.quanta[1:])
+
+    @cached_property
     def lowering(self) -> csr_array:
         """The operator a, a sparse (dim, dim) matrix; what leaves the window is cut off."""
-        return csr_array(diags_array(np.sqrt(self.quanta[1:]), offsets=1, shape=(self.dim, self.dim)))
+        return csr_array(diags_array(self.roots, offsets=1, shape=(self.dim, self.dim)))
 
     @cached_property
     def raising(self) -> csr_array:

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, sqrt
 
 import numpy as np
@@ -66,7 +67,7 @@ class DisplacedMode:
     exchange: float
     reference: complex | None = None
 
-    @property
+    @cached_property
     def rates(self) -> tuple[float, float]:
         """κ₁ - κ₂ and κ₁ + κ₂ of all losses together."""
         down, up = (sum(rates[n] for rates in self.losses.values()) for n in (0, 1))

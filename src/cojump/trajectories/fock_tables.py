@@ -223,6 +223,8 @@ def _of_mode(row: Integers, column: Integers, value: Ket, window: FockWindow) ->
 
 def fock_work(h_eff: FockHeff, work: FockWork | None = None) -> FockWork:
     """Work space for the states of a sector: the one that there is, if it is large enough."""
+    if work is not None and work.shape is h_eff.shape:
+        return work
     rows, _, stride = (int(n) for n in h_eff.shape)
     if work is not None and work.out_re.size >= rows * stride and len(work.cover) >= rows:
         return work._replace(shape=h_eff.shape)

@@ -13,7 +13,7 @@ from ..model import Model
 from ..tools.matrices import ROUNDING, is_diagonal, pairs
 from ..tools.types import Array
 from .axes import seen
-from .product_moves import Ket, Moves, Rows, apply, apply_adjoint, around
+from .product_moves import Ket, Moves, apply, apply_adjoint, around
 from .product_sectors import ProductBasis, ProductSector
 
 _LARGEST = 2**14
@@ -106,13 +106,11 @@ class ProductAverages:
             rows = self._moves[b].collective(sector.labels[b], sector.box[b], s, name, matrix)
             (apply_adjoint if adjoint else apply)(rows, around(sector.dims, b), state, made)
         if self._quadratures:
-            for m, (axis, window) in enumerate(sector.modes):
-                outside, column = around(sector.dims, axis), self._particles + 2 * m
-                apply(Rows.of(window.lowering), outside, state, stack[column])
-                apply(Rows.of(window.raising), outside, state, stack[column + 1])
-        norm2 = np.vdot(state, state).real
-        gram = (w.conj() @ (stack.conj() @ stack.T) @ w.T).real / norm2
-        return (w @ (stack @ state.conj())).real / norm2, gram[self._pairs]
+            for m in range(len(sector.modes)):
+                column = self._particles + 2 * m
+                sector.modes.ladder(m, state, stack[column], stack[column + 1])
+        norm2, made = np.vdot(state, state).real, (w @ stack).view(np.float64)
+        return made @ state.view(np.float64) / norm2, (made @ made.T)[self._pairs] / norm2
 
     def of_grams(self, grams: Ket, *, needed: bool = False) -> tuple[Array, Array]:
         """The same from the inner products <v_a|v_b> (K, T, V, V) of ψ and all n_a ψ and E_ab ψ, divided by |ψ|².

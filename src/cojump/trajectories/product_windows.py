@@ -9,7 +9,7 @@ import numpy as np
 from ..basis.sectors import Labels
 from ..tools.types import Array
 from .kernels.common import MAX_ORDER
-from .kernels.window import weights_of_rows
+from .kernels.window import ends_within, weights_of_rows
 from .product_moves import Ket
 from .product_sectors import Box, ProductBasis, ProductSector
 
@@ -22,11 +22,8 @@ _SNAP = 16
 
 def support(weights: Array, tail: float) -> tuple[int, int]:
     """First and past-last place of what is left when up to ``tail`` is cut off at each end."""
-    from_left = np.cumsum(weights)
-    from_right = np.cumsum(weights[::-1])
-    first = int(np.searchsorted(from_left, tail, side="right"))
-    last = len(weights) - int(np.searchsorted(from_right, tail, side="right"))
-    return (first, last) if first < last else (0, len(weights))
+    first, last = ends_within(weights, tail)
+    return int(first), int(last)
 
 
 def moved(state: Ket, box: Box, target: Box) -> Ket:

@@ -29,9 +29,10 @@ from .frames import block_frame, shares_frame
 from .kernel_cache import compiling, is_compiled
 from .kernels.banded_matrix import polynomial, product
 from .kernels.common import MAX_ORDER, PAD
+from .kernels.fock_rows import mean_of_lowering
 from .kernels.lattice import LONG_ROW, LONGER_ROW
 from .kernels.program import run_program, twice_bands
-from .kernels.window import weights_of_rows
+from .kernels.window import ends_within, weights_of_rows
 from .lattice_engine import LatticeEngine
 from .lattice_tables import WHOLE
 from .no_jump_tables import Bands
@@ -247,6 +248,8 @@ class Product(Representation):
                 apply(Rows.of(csr_array(np.eye(2, dtype=complex))), (1, 1), np.zeros(2, dtype=complex))
                 run_program(Builder((2,)).build())
                 weights_of_rows(np.zeros(1, dtype=complex), np.empty(1), np.empty(1))
+                ends_within(np.zeros(1), 0.0)
+                mean_of_lowering(np.zeros(1, dtype=complex), 1, np.empty(0), 1)
                 compile_polynomials()
                 twice_bands(*Bands.of(csr_array((1, 1))), np.zeros(1, dtype=complex))
 

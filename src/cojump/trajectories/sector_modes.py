@@ -156,7 +156,15 @@ class SectorModes:
         """<a'> of a mode in a normalised state."""
         axis, window = self[m]
         outer, inner = around(self.dims, axis)
-        return complex(*mean_of_lowering(state, outer, window.lo, window.dim, inner))
+        return complex(*mean_of_lowering(state, outer, window.roots, inner))
+
+    def ladder(self, m: int, state: Ket, lowered: Ket, raised: Ket) -> None:
+        """Write a' ψ and a'† ψ into flat arrays of zeros."""
+        axis, window = self[m]
+        outer, inner = around(self.dims, axis)
+        here, below, above = (array.reshape(outer, window.dim, inner) for array in (state, lowered, raised))
+        np.multiply(here[:, 1:], window.roots[:, None], out=below[:, :-1])
+        np.multiply(here[:, :-1], window.roots[:, None], out=above[:, 1:])
 
     def _pairs(self) -> Iterator[tuple[DisplacedMode, FockWindow]]:
         return zip(self._modes, self.windows, strict=True)

@@ -344,17 +344,23 @@ def sum_fock(taylor_re, taylor_im, shape, cover, order, x, out_re, out_im):
 
 
 @njit(**OPTIONS)
-def mean_of_lowering(ket, outer, lowest, dim, inner):
-    """<a'> on the middle axis of a flat state: its Fock states from ``lowest`` on."""
+def mean_of_lowering(ket, outer, roots, inner):
+    """<a'> on the middle axis of a flat state; ``roots`` are √n of all of its Fock states but the first."""
     real = imag = 0.0
-    for n in range(1, dim):
-        root, x, y = np.sqrt(float(lowest + n)), 0.0, 0.0
-        for o in range(outer):
-            p = (o * dim + n) * inner
-            for q in range(p, p + inner):
-                a, b = ket[q - inner], ket[q]
+    for o in range(outer):
+        first = o * (roots.size + 1) * inner
+        if inner == 1:
+            here, above = ket[first : first + roots.size], ket[first + 1 : first + 1 + roots.size]
+            for n in range(roots.size):
+                real += roots[n] * (here[n].real * above[n].real + here[n].imag * above[n].imag)
+                imag += roots[n] * (here[n].real * above[n].imag - here[n].imag * above[n].real)
+            continue
+        for n in range(roots.size):
+            x = y = 0.0
+            for p in range(first + n * inner, first + (n + 1) * inner):
+                a, b = ket[p], ket[p + inner]
                 x += a.real * b.real + a.imag * b.imag
                 y += a.real * b.imag - a.imag * b.real
-        real += root * x
-        imag += root * y
+            real += roots[n] * x
+            imag += roots[n] * y
     return real, imag

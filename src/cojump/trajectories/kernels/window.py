@@ -70,3 +70,19 @@ def blank_rows(rows_re, rows_im, first_row, last_row, lo, hi, wide_lo, wide_hi):
         for p in range(hi, wide_hi, LANES):
             store(re, p, wide_hi - p, zero)
             store(im, p, wide_hi - p, zero)
+
+
+@njit(**OPTIONS)
+def ends_within(weights, tail):
+    """First and past-last place of what is left when up to ``tail`` is cut off at each end; all of it if nothing is."""
+    first, last, cut = 0, weights.size, 0.0
+    while first < weights.size and cut + weights[first] <= tail:
+        cut += weights[first]
+        first += 1
+    cut = 0.0
+    while last > 0 and cut + weights[last - 1] <= tail:
+        last -= 1
+        cut += weights[last]
+    if first < last:
+        return first, last
+    return 0, weights.size
