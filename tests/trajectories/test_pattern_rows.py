@@ -10,7 +10,7 @@ from cojump.trajectories import counting_engine, pattern_engine
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.kernel_cache import compiled
 from cojump.trajectories.kernels.pattern_products import apply_rows
-from cojump.trajectories.kernels.pattern_rows import FIRST, KEPT_ROWS
+from cojump.trajectories.kernels.pattern_rows import FIRST, KEPT_ROWS, ROWS, trim
 from cojump.trajectories.kernels.pattern_state import settle
 from cojump.trajectories.pattern_engine import PatternEngine
 from cojump.trajectories.product_engine import ProductEngine
@@ -183,6 +183,34 @@ def test_cells_beside_spans_are_not_read(name):
     first, second = (engine.run(1, 0, record=True) for engine in (clean, spoilt))
     for field in ("mean", "second", "jumps"):
         np.testing.assert_array_equal(getattr(first, field), getattr(second, field), err_msg=field)
+
+
+def test_ends_of_rows_are_set_to_zero_and_weighed():
+    """What the bound on a series counts is what is missing in it."""
+    engine = PatternEngine(*potts(14), TIMES, 1e-9)
+    engine.run(1, 0)
+    rows, re, im, least = engine._h_eff.rows, engine._work.taylor_re[1], engine._work.taylor_im[1], 1e-9
+    count = int(rows.extent[ROWS])
+    cells = [slice(*(rows.base[r] + rows.spans[1, r])) for r in range(count)]
+    before = [re[c] ** 2 + im[c] ** 2 for c in cells]
+    gone = trim.py_func(rows, 1, re, im, least)
+    left = 0.0
+    for r, weights in enumerate(before):
+        start, (a, b) = cells[r].start - rows.base[r], rows.spans[1, r]
+        loud = np.flatnonzero(weights > least)
+        if not len(loud):
+            assert a == b
+            assert rows.low[r] > rows.high[r]
+            continue
+        low, high = start + loud[0], start + loud[-1] + 1
+        assert (rows.low[r], rows.high[r]) == (low, high)
+        kept = re[rows.base[r] + a : rows.base[r] + b] ** 2 + im[rows.base[r] + a : rows.base[r] + b] ** 2
+        np.testing.assert_array_equal(kept[low - a : high - a], weights[loud[0] : loud[-1] + 1])
+        assert not kept[: low - a].any()
+        assert not kept[high - a :].any()
+        left += kept.sum()
+    assert gone == pytest.approx(sum(w.sum() for w in before) - left, abs=1e-15)
+    assert 0 < gone < least * sum(map(len, before))
 
 
 def test_only_what_is_occupied_is_gone_through():
