@@ -12,6 +12,7 @@ import cojump as cj
 from cojump.basis.fock_window import Displacements, FockWindow, displacement
 from cojump.ensemble.simulate import simulate
 from cojump.trajectories import loop, mode_state
+from cojump.trajectories.compilation import prepare
 from cojump.trajectories.engine import make_engine
 from cojump.trajectories.product_sectors import MODES_MEMORY
 from cojump.trajectories.sector_matrix import program_matrix
@@ -240,6 +241,7 @@ def test_memory_is_flat_in_time():
     """Superradiance at N = 500: what is kept of windows, moves and displacements stays within its budgets, for good."""
     model = cj.systems.dicke(500, 1.0, 1.0, 0.84, 1.0)
     state = cj.product(model, {"spins": [np.sin(0.3), np.cos(0.3)], "cavity": 0.1})
+    prepare([model])  # compiling takes memory, too
     engine = make_engine(model, state, np.array([0.0, 30.0]), 1e-9)
     held: list[float] = []
     engine.run(0, 0, poll=lambda: held.append(_resident()))

@@ -818,7 +818,7 @@ def test_averages_of_inner_products_at_once_are_those_of_products():
     for A, V in ((1, 2), (3, 4), (6, 7), (9, 9), (12, 13)):
         w, vectors = (rng.normal(size=shape) + 1j * rng.normal(size=shape) for shape in ((A, V), (5, V, 30)))
         grams = vectors.conj() @ vectors.transpose(0, 2, 1)
-        at_once, (mean, second) = _at_once(w), _by_products(w, grams)
+        at_once, (mean, second) = _at_once(w), (made[0] for made in _by_products(w, grams[None]))
         averages = np.einsum("av,tvn->tan", w, vectors)
         rows, columns = np.triu_indices(A)
         np.testing.assert_allclose(mean, np.einsum("tn,tan->ta", vectors[:, 0].conj(), averages).real, atol=1e-11)

@@ -53,6 +53,9 @@ A frame moves on, and few windows of thousands of states come back: kept ones wo
 run, and one is made in a small part of the time of a step in it.
 """
 
+_EACH = 200
+"""Bytes that an instruction of H_eff takes in each row of Fock states: few elements, with their places."""
+
 Box = tuple[tuple[int, int], ...]
 """A window along every axis: first and past-last state of each block, and of each mode behind them."""
 
@@ -262,7 +265,13 @@ class ProductSector:
             + self.energy.nbytes
             + self.half_rate.nbytes
             + sum(bands.values.nbytes for bands in (self.h_eff.bands, *self.rate_bands) if bands is not None)
+            + self._bytes_of_rows()
         )
+
+    def _bytes_of_rows(self) -> int:
+        """About the memory of ``fock_rows``, which are made when a step first needs them."""
+        rows = self.size // self.dims[-1] if self.modes else 0
+        return _EACH * rows * len(self.h_eff.program.code)
 
     @cached_property
     def multiplications(self) -> int:
