@@ -81,9 +81,11 @@ def test_functions(function, text):
 
 def test_terms():
     both = cj.LocalJump(DOWN, "a", rate=np.hypot, argument=({"a": N}, {"a": Z, "b": X}), exclude_self=True)
-    assert repr(both) == (
-        "<LocalJump σ_- on a, rate = hypot, x1 = average |up><up| of a, x2 = average σ_z of a, σ_x of b, self excluded>"
+    assert str(both) == (
+        "LocalJump σ_- on a, rate = hypot, x1 = average |up><up| of a, x2 = average σ_z of a, σ_x of b, …\n"
+        "  self excluded"
     )
+    assert repr(both) == f"<{str(both).splitlines()[0]}>"
     assert repr(cj.TwoBody(UP, DOWN, 0.5j, blocks=("a", "b"))) == "<TwoBody σ_+ of a and σ_- of b, g = 0.5i>"
     assert repr(cj.Potential(np.cos, {"a": Z})) == "<Potential N φ(x), φ = cos, x = average σ_z of a>"
     assert repr(cj.CollectiveJump({"a": DOWN, "b": Y}, 0.2)) == "<CollectiveJump σ_- of a, σ_y of b, rate 0.2>"

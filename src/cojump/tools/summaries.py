@@ -10,8 +10,9 @@ from html import escape
 from ..errors import printable
 from .types import Array
 
-_WIDTH, _ROWS, _LEAST = 80, 12, 20
-"""Columns of a text, rows of a table in it, and characters that a name has in its first column in any case."""
+_WIDTH, _ROWS, _LEAST, _LONGEST = 80, 12, 20, 96
+"""Columns of a text, rows of a table in it, characters that a name has in its first column in any case, and characters
+of a title."""
 
 _UNCERTAIN = (
     "?: too few trajectories carry the spread of this figure, or a jump that is possible has hardly been seen; its "
@@ -39,7 +40,12 @@ class Summarised(ABC):
         lines = list(self._lines())
         if lines and lines[0]:
             lines.insert(0, "")
-        return "\n".join(map(printable, [self._title(), *lines]))
+        return "\n".join(map(printable, [*self._heading(), *lines]))
+
+    def _heading(self) -> list[str]:
+        """The title; one that is too long for a line goes on in further ones."""
+        parts = textwrap.wrap(self._title(), _LONGEST, subsequent_indent="  ", break_on_hyphens=False)
+        return parts if len(parts) < 2 else [f"{parts[0]} …", *parts[1:]]
 
     def __str__(self) -> str:
         return self.summary()
@@ -49,7 +55,7 @@ class Summarised(ABC):
         return f'<pre style="line-height: 1.3; overflow-x: auto">{escape(self.summary())}</pre>'
 
     def __repr__(self) -> str:
-        return printable(f"<{self._title()}>")
+        return printable(f"<{self._heading()[0]}>")
 
 
 def counted(number: int, one: str) -> str:
