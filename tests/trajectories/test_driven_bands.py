@@ -208,3 +208,12 @@ def test_all_kernels_are_compiled_before():
     for model, state in models:
         DrivenEngine(model, state, TIMES, 1e-9, [2]).run(1, 0, record=True)
     assert compiled()["compiled"] == before
+
+
+def test_a_run_that_is_over_at_once():
+    """It has no pieces of the time axis."""
+    model, state = waves()
+    found = cj.trajectory(model, state, [0.0], seed=1, index=0)
+    np.testing.assert_allclose(
+        found.mean[0], [np.sin(1.1) * np.cos(0.4), np.sin(1.1) * np.sin(0.4), np.cos(1.1)], rtol=0, atol=1e-9
+    )

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..basis.spin_sector import SpinSector, spin_sector
+from ..basis.spin_sector import spin_sector
 from ..model import LocalJump
 from ..model.driven import DrivenPart, driven_parts
 from ..tools.types import Array, Matrix
@@ -37,6 +37,12 @@ _WHOLE, _SAMPLES, _SAMPLE = 2048, 9, 64
 """States of a sector whose bands are all looked at to find those that are rounding; of a larger one some windows, and
 their states.
 """
+
+_BESIDE = 4
+"""Sectors on each side of one that are made with it, where nothing but closed forms is in them."""
+
+_APART = 2.0
+"""Widths √N by which the windows of such tables are wider on each side."""
 
 _MARGIN = 4
 """Times that H_eff may lead on from a window for which tables are made, beyond what is asked for."""
@@ -106,15 +112,20 @@ class _Part:
             potentials=[p.polynomial for p in own if p.polynomial is not None],
         )
 
-    def steady(self, sector: SpinSector) -> Matrix:
-        """What leads at most two steps along M, as bands."""
-        J, inside = sector.two_J / 2, slice(sector.first, sector.first + sector.dim)
-        M = sector.ups - self.N / 2
+    def steady(self, two_J: NDArray[np.int64], ups: NDArray[np.int64]) -> Matrix:
+        """What leads at most two steps along M in S sectors between n states with ``ups`` particles up, side by side.
+
+        As (S, n, 5) bands; those of states beyond a sector are zero.
+        """
+        J, i = two_J[:, None] / 2, np.minimum(np.maximum(ups, 0), self.N)
+        M = ups - self.N / 2
         c = np.sqrt(np.maximum((J - M) * (J + M + 1), 0.0))  # <M+1|J_+|M>
-        bands = np.zeros((sector.dim, 5), dtype=complex)
-        bands[:, 2] = self.energy[inside] - 1j * (self.half_rate[inside] + self.casimir * J * (J + 1))
-        bands[1:, 1], bands[:-1, 3] = (self.up[inside] * c)[:-1], (self.down[inside] * c)[:-1]
-        bands[2:, 0], bands[:-2, 4] = self.two[0] * c[:-2] * c[1:-1], self.two[1] * c[:-2] * c[1:-1]
+        bands = np.zeros((*c.shape, 5), dtype=complex)
+        diagonal = self.energy[i] - 1j * (self.half_rate[i] + self.casimir * J * (J + 1))
+        bands[..., 2] = np.where(np.abs(M) <= J, diagonal, 0.0)
+        bands[:, 1:, 1], bands[:, :-1, 3] = (self.up[i] * c)[:, :-1], (self.down[i] * c)[:, :-1]
+        bands[:, 2:, 0] = self.two[0] * c[:, :-2] * c[:, 1:-1]
+        bands[:, :-2, 4] = self.two[1] * c[:, :-2] * c[:, 1:-1]
         return bands
 
 
@@ -159,6 +170,7 @@ class PolynomialTables:
             for part in driven_parts(model)
         ]
         used = [*self._polynomials, *(p for part in self._parts for p in part.potentials)]
+        self._is_steady = not any(used)
         self._beyond = 2 * max((p.degree for p in used if p is not None), default=0) + 4
         kept, P = self._found(), len(self._parts)
         self.lead = max(PAD, *(int(np.abs(own.shift).max(initial=0)) for own in kept))
@@ -212,48 +224,65 @@ class PolynomialTables:
         if self.nbytes > MEMORY:
             t.start[:], self._used = UNKNOWN, 0
             self._tables = t = t._replace(values=np.empty(0))
-        i0, margin = (self.N - two_J) // 2, (reach + 1 + _MARGIN) * self.lead + LANES
+        i0, margin, widest = (self.N - two_J) // 2, (reach + 1 + _MARGIN) * self.lead + LANES, two_J
+        if self._is_steady:  # as far as trajectories are apart, so that few tables are made again
+            margin += int(_APART * np.sqrt(self.N))
+            widest = min(two_J + 2 * _BESIDE, self.N)
         lo, hi = lo - margin, hi + margin
         if t.start[two_J] != UNKNOWN:  # a state has come from its edge
             known = int(t.first[two_J]) - self.width
             lo, hi = min(lo, known), max(hi, known + int(t.cells[two_J]))
         # whole vectors: what is beyond the sector is zero
-        first, end = (lo + self.width) // LANES * LANES, -(-(hi + self.width) // LANES) * LANES
-        first, end = (
-            max(first, (i0 + self.width) // LANES * LANES),
-            min(end, -(-(i0 + two_J + 1 + self.width) // LANES) * LANES),
-        )
-        lo, hi = max(first - self.width - i0, 0), min(end - self.width - i0, two_J + 1)
-        before = i0 + lo + self.width - first
-        made = np.pad(self._values(two_J, lo, hi), ((0, 0), (before, end - first - before - (hi - lo))))
+        lowest = self.width + (self.N - widest) // 2
+        first = max((lo + self.width) // LANES * LANES, lowest // LANES * LANES)
+        end = -(-min(hi + self.width, lowest + widest + 1) // LANES) * LANES
+        sectors = [two_J]
+        if self._is_steady:  # those beside it take no longer, and the state goes there next
+            beside = range(max(two_J - 2 * _BESIDE, self.N % 2), widest + 1, 2)
+            within = (t.first >= first) & (t.first + t.cells <= end) & (t.cells < end - first)
+            sectors += [other for other in beside if (t.start[other] == UNKNOWN or within[other]) and other != two_J]
+            ups = np.arange(first - self.width - 2, end - self.width + 2)
+            steady = [part.steady(np.array(sectors), ups)[:, 2:-2] for part in self._parts]
+            made = self._rows_of(steady, [np.zeros((1, end - first, 1), dtype=complex)] * len(self._polynomials))
+        else:
+            lo, hi = max(first - self.width - i0, 0), min(end - self.width - i0, two_J + 1)
+            made, before = np.zeros((1, self._rows, end - first)), i0 + lo + self.width - first
+            made[0, :, before : before + hi - lo] = self._values(two_J, lo, hi)
         if self._used + made.size > t.values.size:
             longer = aligned(max(2 * t.values.size, self._used + 4 * made.size))
             longer[: self._used] = t.values[: self._used]
             self._tables = t = t._replace(values=longer)
         t.values[self._used : self._used + made.size] = made.ravel()
-        t.start[two_J], t.first[two_J], t.cells[two_J] = self._used, first, end - first
+        t.start[sectors] = self._used + made[0].size * np.arange(len(sectors))
+        t.first[sectors], t.cells[sectors] = first, end - first
         self._used += made.size
 
     def _values(self, two_J: int, lo: int, hi: int) -> Array:
         """Rows of a table over the states lo..hi-1 of a sector."""
-        parts, gammas = self._bands(two_J, lo, hi)
-        made, at = np.empty((self._rows, hi - lo)), 0
+        return self._rows_of(*self._bands(two_J, lo, hi))
+
+    def _rows_of(self, parts: list[Matrix], gammas: list[Matrix]) -> Array:
+        """Rows of tables over n states from (..., n, 2w + 1) bands."""
+        made, at = np.empty((*parts[0].shape[:-2], self._rows, parts[0].shape[-2])), 0
         for n, (bands, kept) in enumerate(zip((parts[0], *gammas, *parts[1:]), self._kept, strict=True)):
-            middle = bands.shape[1] // 2
+            middle = bands.shape[-1] // 2
             if not 0 < n <= len(gammas):
-                made[at + ENERGY], made[at + HALF_RATE] = bands[:, middle].real, -bands[:, middle].imag
+                made[..., at + ENERGY, :], made[..., at + HALF_RATE, :] = (
+                    bands[..., middle].real,
+                    -bands[..., middle].imag,
+                )
                 at += BANDS
-            columns = bands.T[kept.shift + middle]
-            made[at : at + kept.real] = columns[: kept.real].real
-            made[at + kept.real : at + len(kept.shift)] = columns[kept.real :].imag
-            at += len(kept.shift)
+            for number, shift in enumerate(kept.shift.tolist()):
+                column = bands[..., shift + middle]
+                made[..., at, :] = column.real if number < kept.real else column.imag
+                at += 1
         return made
 
     def _bands(self, two_J: int, lo: int, hi: int) -> tuple[list[Matrix], list[Matrix]]:
         """H_eff of each part, and Γ of each jump (without bands if it is no polynomial), as (hi - lo, 2w + 1) bands."""
         first, last = max(lo - self._beyond, 0), min(hi + self._beyond, two_J + 1)
         sector, inside = spin_sector(self.N, two_J, (first, last)), slice(lo - first, hi - first)
-        parts, gammas = [part.steady(sector) for part in self._parts], []
+        parts, gammas = [part.steady(np.array([two_J]), sector.ups)[0] for part in self._parts], []
         of_jump = {i: p for p, part in enumerate(self._parts) for i in part.jumps}
         for i, (polynomial, square) in enumerate(zip(self._polynomials, self._squares, strict=True)):
             gamma: Matrix = np.zeros((last - first, 1), dtype=complex)

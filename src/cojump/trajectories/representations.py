@@ -436,11 +436,16 @@ class Polynomials(Product):
 
     def nbytes(self, model: Model) -> int:
         """Memory of the engine: room for a state, and tables of windows within their budget."""
+        return self._nbytes(model, 1)
+
+    def _nbytes(self, model: Model, parts: int) -> int:
+        """The same where each table has so many H_eff."""
         cells = float(model.size + 1)
         degrees = [made.polynomial.degree for made in functions_of(model) if made.polynomial is not None]
         rows = 2 + 2 * (2 * max(degrees, default=0) + 3) + sum(2 * degree + 1 for degree in degrees)
         work = 8 * (cells + 4 * max(degrees, default=0)) * (2 * (MAX_ORDER + 1) + 14 + 4 * len(model.jumps))
-        return int(work + min(2 * POLYNOMIAL_MEMORY, 16 * rows * most_sectors(model.blocks[0]) * cells))
+        tables = 16 * parts * rows * most_sectors(model.blocks[0]) * cells
+        return int(work + min(2 * POLYNOMIAL_MEMORY, tables))
 
     def engine(
         self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
@@ -488,8 +493,7 @@ class DrivenBands(Polynomials):
     def nbytes(self, model: Model) -> int:
         """Memory of the engine: room for a state and what each part makes of it, and tables of all parts."""
         parts = len(driven_parts(model))
-        own = 16 * (parts + 1) * (model.size + 64)
-        return super().nbytes(model) * parts + own
+        return self._nbytes(model, parts) + 16 * (parts + 1) * (model.size + 64)
 
     def engine(
         self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
