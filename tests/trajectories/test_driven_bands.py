@@ -88,6 +88,13 @@ def everything():
     return model_of(18, terms, jumps)
 
 
+def eigenstate(size=5):
+    """All parts that change have no effect on the start, nor on what a jump of the last particle leaves."""
+    jumps = [cj.LocalJump(3 * RAISE, "a", amplitude=affine, argument={"a": Z}, envelope=slow), cj.LocalJump(LOWER, "a")]
+    model, _ = model_of(size, [cj.OneBody(0.7 * X, "a"), cj.OneBody(4 * Z, "a", envelope=np.sin)], jumps)
+    return model, cj.product(model, {"a": [1, 0]})
+
+
 def mixed_start():
     model, _ = waves()
     return model, cj.product(model, {"a": np.array([[0.6, 0.2j], [-0.2j, 0.4]])})
@@ -113,6 +120,7 @@ CASES = {
     "J = 0": lambda: dicke(8, 0),
     "one amplitude of many": lambda: dicke(12, 10),
     "mixed start": mixed_start,
+    "begins with an eigenstate": eigenstate,
     "everything": everything,
     "narrow in its sector": lambda: waves(150),
 }

@@ -12,6 +12,9 @@ there, r. Because H_eff damps at every time, what is left out behind row K is at
 
 the first term as where nothing changes, the second one the source that rows before K have beyond it. The norms of the
 parts are taken as SPREAD times the largest factor by which the step has stretched a vector.
+
+Coefficients of a factor that are far below the tolerance are left out, by what a part does to the first row. That may
+be nothing, as where a step begins with an eigenstate: if later rows show more of it, they are made again.
 """
 
 from __future__ import annotations
@@ -41,6 +44,9 @@ SPREAD = 2.0
 CONSTANT = 2.0**-6
 """Part of the error of a step that coefficients of the factors may have which are left out."""
 
+MISJUDGED = 2.0**-2
+"""The same by what later rows show: above it they are made again with more coefficients."""
+
 SHORTER, MUCH_SHORTER = 0.8, 2.0**-4
 """Factors by which a step is made shorter until it is good, and where its rows are too large."""
 
@@ -58,17 +64,22 @@ def _share(horizon, end, rate, waiting):
 
 
 @njit(**OPTIONS)
+def _left_out(most, terms, unit):
+    """The most that all but the first coefficients of a factor add to it, in a step of less than two units."""
+    made = 0.0
+    for k in range(TERMS - 1, terms - 1, -1):
+        made += most[k] * (2.0 * unit) ** k
+    return made
+
+
+@njit(**OPTIONS)
 def _shifted(series, most, binomials, x, half, unit, least, made):
     """Write the coefficients of a factor around x, in the unit of the rows; how many matter: the rest is below a bound.
 
     ``most`` bounds each of them, in powers of x; ``least`` is what the rest may be.
     """
-    # a horizon is less than two units
-    scale, terms, tail = 2.0 * unit / half, TERMS, 0.0
-    while terms > 1:
-        tail += most[terms - 1] * scale ** (terms - 1)
-        if tail > least:
-            break
+    terms = TERMS
+    while terms > 1 and _left_out(most, terms - 1, unit / half) <= least:
         terms -= 1
     power = 1.0
     for j in range(TERMS):
@@ -199,7 +210,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
                     energies[p],
                     0.5 * rate if p == 0 else 0.0,
                 )
-                spreads[p] = np.sqrt(made2)
+                spreads[p] = max(spreads[p], np.sqrt(made2))
                 if p > 0:
                     least = (
                         CONSTANT * allowed / (n_parts * SPREAD * horizon * spreads[p]) if spreads[p] > 0.0 else np.inf
@@ -293,6 +304,13 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
         if done:
             late = _beyond(norms, order, coefficients, terms, spreads, ratio)
             done = growth * term + (growth - 1.0) * horizon / (order + 1.0) * late <= allowed
+        if done or order == MAX_ORDER:
+            late = 0.0
+            for p in range(1, n_parts):
+                if terms[p] > 0:
+                    late += _left_out(factors.most[piece, p], terms[p], unit / half) * SPREAD * spreads[p] * horizon
+            if late > MISJUDGED * allowed:
+                order, done = np.int64(0), False
     if not done:
         horizon = min(horizon, unit * (allowed / (growth * norms[order])) ** (1.0 / order))
         fewer = _share(horizon, factors.total[0], rate, waiting)
