@@ -102,7 +102,7 @@ def test_every_named_system_is_written_as_physics():
         cj.systems.p_spin(20, 3, 1.0, 0.5),
         cj.systems.lambda_pump(10, 1.0, 4.0, 0.5),
     ]
-    texts = ["\n".join(map(repr, model.terms)) for model in models]
+    texts = ["\n".join(str(term).replace(" …\n ", "") for term in model.terms) for model in models]
     assert "√1.3 σ_+ on spins, amplitude(x) = x, x = average |up><up| of spins" in texts[0]
     assert "rate(x) = 3 x^2" in texts[1]
     assert "amplitude(x) = 1/√(1 + e^(-2.4 x)), x = average 0.5 σ_z of +-, -0.5 σ_z of -+" in texts[2]
