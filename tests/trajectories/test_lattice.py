@@ -16,6 +16,7 @@ from cojump.trajectories.kernels.lattice import ABSENT, EDGE, LENGTH, LONG_ROW, 
 from cojump.trajectories.kernels.lattice_box import FIRST, all_runs, gram
 from cojump.trajectories.kernels.lattice_heff import fill_elements, lay_rows
 from cojump.trajectories.kernels.lattice_jump import channel_weights, first_table, general_jump, ladder_jump
+from cojump.trajectories.kernels.lattice_plane import lay_plane, weight_at_rim
 from cojump.trajectories.kernels.lattice_rows import apply_lattice
 from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.kernels.vectors import LANES
@@ -62,8 +63,8 @@ def random_lattice(rng, sizes):
     return cj.Model([cj.Block(n, size) for n, size in zip(names, sizes, strict=True)], terms, jumps)
 
 
-def in_box(lattice, labels, long_row=LONG_ROW):
-    """The box that is all of a sector, and what acts there, in rows of at least so many states.
+def in_box(lattice, labels, long_row=LONG_ROW, plane=False):
+    """The box that is all of a sector, and what acts there, in rows of at least so many states or in one for all.
 
     What acts there in the symmetric sector has been in the box before, so that only blocks with another J change it.
     """
@@ -71,7 +72,10 @@ def in_box(lattice, labels, long_row=LONG_ROW):
     box.lo[:], box.n[:] = (N - two_J) // 2, two_J + 1
     set_strides(box.n, box.stride, box.size)
     elements, place = elements_of(lattice, LONG_ROW * int(box.size[0])), np.zeros(len(labels), dtype=np.int64)
-    lay_rows(box.n, elements.row, long_row)
+    if plane:
+        lay_plane(box, lattice.band, elements.row)
+    else:
+        lay_rows(box.n, elements.row, long_row)
     fill_elements(lattice, box, elements, N, place, True)
     fill_elements(lattice, box, elements, two_J, place, False)
     return box, elements, place
@@ -159,7 +163,8 @@ def powers(h_eff, psi, orders):
 
 @pytest.mark.parametrize("driven", ["", "a", "b", "ab"])
 def test_hops_to_neighbours_are_those_of_the_sparse_matrices(driven):
-    """Rows of one axis go eight columns at a time; the same box in one row goes as every other H_eff does."""
+    """Rows of one axis go eight columns at a time; the same box in one row goes as every other H_eff does, or has the
+    elements of each cell."""
     rng = np.random.default_rng(3)
     terms = [cj.OneBody(0.4 * X + 0.3 * Z, name) for name in driven] + [cj.TwoBody(Z, Z, 0.5, ("a", "b"))]
     jumps = [cj.LocalJump(LOWER, "a", amplitude=lambda x: 1 + 0.3 * x, argument={"b": Z}), cj.LocalJump(RAISE, "b")]
@@ -167,6 +172,7 @@ def test_hops_to_neighbours_are_those_of_the_sparse_matrices(driven):
     model = cj.Model([cj.Block("a", 6), cj.Block("b", 23)], terms, jumps)
     basis = ProductBasis(model)
     lattice, labels = lattice_of(basis), (6, 23)
+    assert lattice.plane
     matrix = program_matrix(basis.sector(labels).h_eff)
     for lo, hi in (((0, 0), (7, 24)), ((2, 9), (4, 15)), ((3, 8), (4, 16)), ((0, 17), (1, 24))):
         state = np.zeros((7, 24), dtype=complex)
@@ -174,11 +180,35 @@ def test_hops_to_neighbours_are_those_of_the_sparse_matrices(driven):
         expected = state.ravel()
         for k in range(4):
             expected = -0.5j * (matrix @ expected - (0.3 - 0.2j) * expected) / (k + 1)
-        for long_row in (LONG_ROW, 1000):
-            box, elements, place = in_box(lattice, labels, long_row)
+        for long_row, plane in ((LONG_ROW, False), (1000, False), (1000, True)):
+            box, elements, place = in_box(lattice, labels, long_row, plane)
             found, norm2, _ = powers(LatticeHeff(True, lattice, box, elements, place), state.ravel(), 4)
             np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13 * np.abs(expected).max())
             np.testing.assert_allclose(norm2, np.vdot(expected, expected).real, rtol=1e-13)
+
+
+@pytest.mark.parametrize("lo", [(3, 4), (0, 4), (3, 0), (2, 6)])
+def test_what_may_leave_a_box_in_one_row_is_weighed(lo):
+    """At the ends of both axes where the sector goes on, as far as a window has it."""
+    rng, n, sizes = np.random.default_rng(2), np.array((5, 9)), np.array((6, 14))
+    box = empty_box(2)
+    box.two_J[:], box.lo[:], box.n[:] = sizes, lo, n
+    set_strides(box.n, box.stride, box.size)
+    re, im = rng.normal(size=(2, 45 + 2 * EDGE))
+    at_rim = np.zeros((5, 9), dtype=bool)
+    at_rim[0] |= lo[0] > 0
+    at_rim[-1] |= lo[0] + 5 < 7
+    at_rim[:, 0] |= lo[1] > 0
+    at_rim[:, -1] |= lo[1] + 9 < 15
+    weights = (np.abs(re + 1j * im) ** 2)[EDGE : EDGE + 45] * at_rim.ravel()
+    for first, last in ((0, 45), (8, 40), (16, 24), (0, 8), (40, 45)):
+        found = weight_at_rim(re, im, EDGE, box, sizes, np.array((1, 1)), first, last)
+        corners = weights.reshape(5, 9).copy()
+        corners[1:-1], corners[:, 1:-1] = 0.0, 0.0  # counted once for each axis that they are at the end of
+        twice = [lo[0] > 0 and lo[1] > 0, lo[0] > 0 and lo[1] + 9 < 15, lo[0] + 5 < 7 and lo[1] > 0]
+        twice.append(lo[0] + 5 < 7 and lo[1] + 9 < 15)
+        corners[[0, 0, -1, -1], [0, -1, 0, -1]] *= twice
+        np.testing.assert_allclose(found, (weights + corners.ravel())[first:last].sum(), rtol=1e-13)
 
 
 def test_rows_to_which_nothing_leads_are_left_out():

@@ -88,6 +88,8 @@ class LatticeEngine(CountingEngine):
             of_jumps=aligned(L * LANES),
             runs=np.zeros((3 * cells, FIRST + B), dtype=np.int64),
             n_runs=np.zeros(1, dtype=np.int64),
+            window=np.zeros(4, dtype=np.int64),
+            shape=np.zeros(2, dtype=np.int64),
             marginal=np.zeros((B, longest)),
             edges=np.zeros((B, 2), dtype=np.int64),
             place=np.zeros(B, dtype=np.int64),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 from math import prod
 
@@ -96,6 +97,7 @@ def lattice_of(basis: ProductBasis) -> Lattice:
         energy=np.concatenate([*(table.ravel() for table in energies), np.zeros(LANES)]),
         energy_start=np.array(energy_start, dtype=np.int64),
         energy_stride=energy_stride,
+        plane=B == 2 and n_mixed == 0 and _is_plane(basis.one_body, inside, across),
         whole=np.zeros((2, 0)),
     )
     if prod(block.size + 1 for block in basis.blocks) > WHOLE:
@@ -165,6 +167,16 @@ def _kind(j: Matrix) -> int:
     return GENERAL
 
 
+def _is_plane(
+    one_body: Sequence[Matrix], inside: list[tuple[int, Matrix, Matrix]], across: list[tuple[int, int, Matrix, Matrix]]
+) -> bool:
+    """Whether H_eff leads from one state of all blocks to neighbours on one axis only, with real elements."""
+    pairs = [(first, second) for _, first, second in inside] + [(first, second) for _, _, first, second in across]
+    return not any(_flips(first) or _flips(second) for first, second in pairs) and all(
+        np.isreal([h[0, 1], h[1, 0]]).all() for h in one_body
+    )
+
+
 def _flips(matrix: Matrix) -> int:
     return int(matrix[0, 1] != 0 or matrix[1, 0] != 0)
 
@@ -200,7 +212,7 @@ def elements_of(lattice: Lattice, cells: int) -> Elements:
         c=np.zeros((B, n)),
         own=np.zeros((B, 5, n), dtype=complex),
         sides=np.zeros((P, 2, 3, n), dtype=complex),
-        row=np.zeros(9, dtype=np.int64),
+        row=np.zeros(15, dtype=np.int64),
         hops=np.zeros((3, hops), dtype=np.int64),
         hop=aligned(2, hops + 2, row),
         cross=np.zeros((2, 3 * P, row)),
@@ -209,6 +221,7 @@ def elements_of(lattice: Lattice, cells: int) -> Elements:
         opens=np.zeros((hops + 2, rows), dtype=np.int64),
         diagonal=aligned(2, cells),
         mixed=np.zeros((2, int(lattice.mixed.max()) + 1, cells)),
+        plane=aligned(6, cells if lattice.plane else 0),
         weights=np.zeros(rows),
         columns=np.zeros(row + LANES),
     )

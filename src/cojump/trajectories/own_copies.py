@@ -80,11 +80,13 @@ class _OwnCopies(JITCodeLibrary):
         seen, waiting = set(), list(reversed(self._linking_libraries))
         while waiting:
             library = waiting.pop()
-            if library in seen:
+            is_piece = isinstance(library, _OwnCopies) and library.is_piece
+            # a call that was dropped with its branch names nobody: who else calls the same piece comes later
+            if library in seen or (is_piece and not _is_named(library._final_module, module)):
                 continue
             seen.add(library)
             self._reload_init.update(library._reload_init)
-            if isinstance(library, _OwnCopies) and library.is_piece:
+            if is_piece:
                 module.link_in(library._final_module, preserve=True)
                 waiting += reversed(library._linking_libraries)
             else:
@@ -96,6 +98,18 @@ class _OwnCopies(JITCodeLibrary):
             self._shared_module = self._final_module.clone()
             self._link(self._shared_module)
         return self._shared_module
+
+
+def _is_named(piece: Any, module: Any) -> bool:
+    """Whether a module calls a function of a piece."""
+    for function in piece.functions:
+        if not function.is_declaration:
+            try:
+                module.get_function(function.name)
+            except NameError:
+                continue
+            return True
+    return False
 
 
 def _share(module: Any) -> None:

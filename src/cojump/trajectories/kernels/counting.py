@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from . import driven_state, lattice_trajectory, pattern_state, polynomial_state, sparse_state, steady
 from .common import (
     FINISHED,
+    INLINED,
     MAX_ORDER,
     NO_CONVERGENCE,
     NO_JUMP,
@@ -97,7 +98,7 @@ class SectorRecord(NamedTuple):
     sector: NDArray[np.int64]
 
 
-def _by_kind(name):
+def _by_kind(name, options=OPTIONS):
     """The function of this name for the kind of state that its first argument belongs to."""
     homes = {
         LatticeHeff: lattice_trajectory,
@@ -111,7 +112,7 @@ def _by_kind(name):
     def chosen(h_eff, *rest):
         return of[type(h_eff)](h_eff, *rest)
 
-    @overload(chosen, jit_options=OPTIONS, strict=False)
+    @overload(chosen, jit_options=options, strict=False)
     def choose(h_eff, *rest):
         return of[h_eff.instance_class]
 
@@ -120,8 +121,9 @@ def _by_kind(name):
 
 cells, first_cell, work_of = map(_by_kind, ("cells", "first_cell", "work_of"))
 tail_of, is_cut_short = map(_by_kind, ("tail_of", "is_cut_short"))
-settle, set_aside, landed = map(_by_kind, ("settle", "set_aside", "landed"))
-measured, jumped = map(_by_kind, ("measured", "jumped"))
+set_aside, landed, measured = map(_by_kind, ("set_aside", "landed", "measured"))
+# called at one place each: to hand over all that they need takes as long as what they do with a small state
+settle, jumped = (_by_kind(name, INLINED) for name in ("settle", "jumped"))
 until_change, ended_at, may_leap = map(_by_kind, ("until_change", "ended_at", "may_leap"))
 
 
@@ -177,17 +179,22 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
     """
     now, generator, times = cell[0], generator_at(numbers), gathered.times
     T, left, tail, per_amplitude = times.size, budget, tail_of(h_eff, tolerance), work_of(h_eff)
-    if now.pending:
-        if not settle(h_eff, work, room, tail, now.reach):
-            return GROW
-        now.pending = 0
-    if now.jumping == 0:
-        first = first_cell(h_eff)
-        end = first + cells(h_eff)
-        effort = _measure_until(
-            h_eff, shown, room, now, np.int64(0), first, end, 1.0, now.t, tolerance, gathered, effort
-        )
-    while now.done < T and now.shown == 0:
+    begun = False
+    while True:
+        if now.pending:
+            if not settle(h_eff, work, room, tail, now.reach):
+                return GROW
+            now.pending = 0
+        if not begun:
+            begun = True
+            if now.jumping == 0:
+                first = first_cell(h_eff)
+                end = first + cells(h_eff)
+                effort = _measure_until(
+                    h_eff, shown, room, now, np.int64(0), first, end, 1.0, now.t, tolerance, gathered, effort
+                )
+        if now.done == T or now.shown:
+            return FINISHED if now.done == T else PAUSED
         if now.jumping == 0:
             if left == 0 or effort <= 0:
                 return PAUSED
@@ -205,9 +212,6 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
                 now.reach = min(2 * now.reach, MAX_ORDER + 1)  # the last hop of it is one that no series makes
                 set_aside(h_eff, work, work.taylor_re[0], work.taylor_im[0], room)
                 now.pending = 1
-                if not settle(h_eff, work, room, tail, now.reach):
-                    return GROW
-                now.pending = 0
                 continue
             if may_leap(h_eff) and step.order == MAX_ORDER and now.waiting > 0.0 and now.taylor_steps <= 0:
                 cost = AROUND + step.order * per_amplitude * size
@@ -254,7 +258,3 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
         else:
             set_aside(h_eff, work, work.out_re, work.out_im, room)
         now.pending = 1
-        if not settle(h_eff, work, room, tail, now.reach):
-            return GROW
-        now.pending = 0
-    return FINISHED if now.done == T else PAUSED

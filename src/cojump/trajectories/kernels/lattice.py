@@ -48,6 +48,8 @@ class Lattice(NamedTuple):
         Number among those of all blocks with jumps whose rate operator is not diagonal, or -1.
     energy, energy_start, energy_stride : (.,), (K,), (K, B)
         Tables of the K potentials N φ(Δ), as those of Γ.
+    plane : bool
+        Whether there are two blocks and H_eff leads to neighbours only, with real elements.
     whole : (2, .)
         What ``Elements.diagonal`` is for a box that is all of the grid 0..N_b; empty if that would be too large.
     """
@@ -72,6 +74,7 @@ class Lattice(NamedTuple):
     energy: Floats
     energy_start: Integers
     energy_stride: Integers
+    plane: bool
     whole: Floats
 
 
@@ -109,7 +112,7 @@ class Elements(NamedTuple):
         <i+s|.|i>, s = -2..2, of all that acts on one axis.
     sides : (P, 2, 3, n)
         The same, s = -1..1, of the two factors of each product across blocks.
-    row : (9,)
+    row : (15,)
         See AXIS and the slots after it.
     hops : (3, H)
         Distance in memory that a hop within a row goes; the numbers of those with real elements, then all others; and
@@ -129,6 +132,9 @@ class Elements(NamedTuple):
     mixed : (2, K, cells)
         -i/2 <i+1|.|i> of the rate operators of the jumps on a block, for each block where they are not diagonal, by
         where it starts; zero where i + 1 is not in the box.
+    plane : (6, cells)
+        Where all of the box is one row: diagonal, and what leads to a cell from the next ones on both axes. See
+        :mod:`.lattice_plane`.
     weights, columns : (R,), (length,)
         |.|² of the rows of the Taylor vector made last, and of columns at the ends of them.
     """
@@ -145,6 +151,7 @@ class Elements(NamedTuple):
     opens: Integers
     diagonal: Floats
     mixed: Floats
+    plane: Floats
     weights: Floats
     columns: Floats
 
@@ -195,10 +202,13 @@ LONG_ROW, LONGER_ROW = 12, 32
 EDGE = 2 * LONGER_ROW
 """Cells beside a box: more than the longest hop within a row."""
 
-AXIS, LENGTH, HOPS, REAL_HOPS, OUTER, REAL_OUTER, WIDEST, REACH, TOUCHED = range(9)
+AXIS, LENGTH, HOPS, REAL_HOPS, OUTER, REAL_OUTER, WIDEST, REACH, TOUCHED, PLANE, BESIDE, RIGHT, LEFT, UPPER, LOWER = (
+    range(15)
+)
 """Slots of ``Elements.row``: its first axis, its length, how many hops there are within it, how many of them are real,
-the same between rows, the longest hop within a row and, in rows, between them; and whether a Taylor vector has been cut
-by the box."""
+the same between rows, the longest hop within a row and, in rows, between them; whether a Taylor vector has been cut by
+the box; whether all of the box is one row with the elements of each cell; whether hops lead to neighbours alone, from
+rows of whole vectors of one axis, and the numbers of those along a row, and between rows, up and down."""
 
 FIRST_ROW, LAST_ROW, FIRST_COLUMN, LAST_COLUMN = range(4)
 """Slots of a window."""

@@ -12,6 +12,7 @@ from .lattice import (
     FIRST_ROW,
     LAST_COLUMN,
     LAST_ROW,
+    PLANE,
     first_place,
     long_row,
     next_place,
@@ -25,6 +26,9 @@ START, COUNT, FIRST = range(3)
 
 NUMBER, RAISED, LOWERED, TWICE = range(4)
 """Factors of an axis that averages are made of, as they follow each other in ``factors`` behind a row of ones."""
+
+MOST_COLUMNS = EDGE - LANES
+"""Most cells between neighbours of two rows, where all of a box is one row: there are zeros beside it for so many."""
 
 SPARE = 3
 """How much further than it must a new box reaches, in hops."""
@@ -101,10 +105,11 @@ def tails_of(runs, n_runs, re, im, n, marginal, edges, tail):
 
 
 @njit(**OPTIONS)
-def fit_box(sizes, bands, two_J, from_lo, edges, reach, box):
+def fit_box(sizes, bands, two_J, from_lo, edges, reach, plane, box, row):
     """Let a box have room for ``reach`` hops around a state of a sector; whether it has had to change.
 
-    It stays as it is if it serves and is not much too large. ``edges`` count from ``from_lo``.
+    It stays as it is if it serves and is not much too large. ``edges`` count from ``from_lo``. If ``plane``, it becomes
+    one ``row`` where that has less of it beside the state than rows of whole vectors.
     """
     stays, last = True, sizes.size - 1
     for b in range(sizes.size):
@@ -123,7 +128,10 @@ def fit_box(sizes, bands, two_J, from_lo, edges, reach, box):
             begin, end = from_lo[b] + edges[b, 0], from_lo[b] + edges[b, 1]
             box.lo[b] = max(begin - far, first)
             box.n[b] = min(end + far, stop) - box.lo[b]
-        if box.n[last] >= long_row(box.n.size):
+        wide, width = box.n[last], edges[last, 1] - edges[last, 0]
+        is_plane = plane and wide <= MOST_COLUMNS and 10 * wide <= 9 * (width // LANES + 1) * LANES
+        row[PLANE] = 1 if is_plane else 0
+        if wide >= long_row(box.n.size) and not is_plane:
             box.n[last] = (box.n[last] + LANES - 1) // LANES * LANES
         set_strides(box.n, box.stride, box.size)
     return not stays

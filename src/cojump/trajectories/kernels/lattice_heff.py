@@ -15,6 +15,7 @@ from .lattice import (
     HOPS,
     LENGTH,
     OUTER,
+    PLANE,
     REACH,
     REAL_FIRST,
     REAL_HOPS,
@@ -29,6 +30,8 @@ from .lattice import (
     next_place,
     table_at,
 )
+from .lattice_neighbours import find_neighbours
+from .lattice_plane import fill_plane
 
 
 @njit(**OPTIONS)
@@ -355,9 +358,12 @@ def fill_elements(lattice, box, elements, two_J, place, moved):
     If the box has not ``moved``, only what depends on blocks with another J than before.
     """
     within = between = changed = moved
+    first = second = False
     for b in range(two_J.size):
         if moved or box.two_J[b] != two_J[b]:
             changed = True
+            first |= b == 0
+            second |= b == 1
             within |= b >= elements.row[AXIS]
             between |= b < elements.row[AXIS]
             box.two_J[b] = two_J[b]
@@ -365,6 +371,17 @@ def fill_elements(lattice, box, elements, two_J, place, moved):
                 b, lattice.sizes[b], two_J[b], box.lo[b], box.n[b], lattice.one[b], lattice.inside_axis,
                 lattice.inside, lattice.across_axes, lattice.across, elements.c[b], elements.own[b], elements.sides,
             )  # fmt: skip
+    if moved and lattice.whole.size > 0:
+        _cut_out(lattice.sizes, lattice.whole, box.lo, box.n, elements.diagonal, place)
+    elif moved:
+        fill_diagonal(
+            lattice.sizes, lattice.kind, lattice.axis, lattice.excluded, lattice.j, lattice.gamma,
+            lattice.gamma_start, lattice.gamma_stride, lattice.energy, lattice.energy_start, lattice.energy_stride,
+            lattice.across_axes, lattice.across, box.lo, box.n, box.size[0], elements.diagonal, place,
+        )  # fmt: skip
+    if elements.row[PLANE] > 0:
+        fill_plane(elements.own, elements.diagonal, box.n, box.size[0], elements.plane, moved, first, second)
+        within = between = False
     if within:
         _fill_within(
             lattice.band, box.n, box.stride, lattice.across_axes, lattice.across, elements.own, elements.sides,
@@ -376,14 +393,8 @@ def fill_elements(lattice, box, elements, two_J, place, moved):
             elements.own, elements.sides, elements.row, elements.outers, elements.outer, elements.opens,
             box.size[0] // elements.row[LENGTH], place,
         )  # fmt: skip
-    if moved and lattice.whole.size > 0:
-        _cut_out(lattice.sizes, lattice.whole, box.lo, box.n, elements.diagonal, place)
-    elif moved:
-        fill_diagonal(
-            lattice.sizes, lattice.kind, lattice.axis, lattice.excluded, lattice.j, lattice.gamma,
-            lattice.gamma_start, lattice.gamma_stride, lattice.energy, lattice.energy_start, lattice.energy_stride,
-            lattice.across_axes, lattice.across, box.lo, box.n, box.size[0], elements.diagonal, place,
-        )  # fmt: skip
+    if within or between:
+        find_neighbours(lattice, box, elements)
     if changed and elements.mixed.shape[1] > 0:
         _fill_mixed(
             lattice.kind, lattice.axis, lattice.excluded, lattice.j, lattice.gamma, lattice.gamma_start,

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from ..no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN, LADDER_UP
-from .common import NO_JUMP, NO_NUMBER, OPTIONS
+from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
 from .jump import sector_factors
 from .lattice import DOWN, UP, copy_into, first_place, next_place, set_strides, table_at
 from .lattice_box import COUNT, FIRST, START, all_runs, runs_of
@@ -409,7 +409,7 @@ def general_jump(
     return new_two_J, norm2
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def perform_jump(h_eff, work, room, re, im, u):
     """Jump from the box to ``room.after``, not normalised; its number, NO_JUMP, or NO_NUMBER."""
     lattice, box, elements, place, runs, after = (

@@ -4,13 +4,37 @@ from __future__ import annotations
 
 from numba import njit
 
-from .common import OPTIONS
-from .lattice import FAR, FIRST_COLUMN, FIRST_ROW, LAST_COLUMN, LAST_ROW
+from .common import INLINED, OPTIONS
+from .lattice import (
+    ABSENT,
+    AXIS,
+    BESIDE,
+    FAR,
+    FIRST_COLUMN,
+    FIRST_ROW,
+    HOPS,
+    LAST_COLUMN,
+    LAST_ROW,
+    LEFT,
+    LENGTH,
+    LOUD,
+    LOWER,
+    OUTER,
+    REACH,
+    REAL_HOPS,
+    REAL_OUTER,
+    RIGHT,
+    TOUCHED,
+    UPPER,
+    WIDEST,
+    moves_any,
+)
+from .lattice_windows import ends_before, keep, lead, weigh_row, widen
 from .vectors import LANES, after, before, fused, load, load_row, spread, spread_cell, store, total
 
 
 @njit(inline="always", **OPTIONS)
-def plain_hops(hops, count, far, none):
+def _plain_hops(hops, count, far, none):
     """The hops that go ``far`` and back, or ``none`` for one that there is not; and whether there are no others.
 
     Two may go equally far: an axis of a single place has the stride of the next one.
@@ -28,7 +52,58 @@ def plain_hops(hops, count, far, none):
 
 
 @njit(**OPTIONS)
-def apply_neighbours(
+def find_neighbours(lattice, box, elements):
+    """Say whether H_eff of a box in rows is what :func:`apply_columns` is for."""
+    slots, hops, outers = elements.row, elements.hops, elements.outers
+    axis, length, last = slots[AXIS], slots[LENGTH], box.n.size - 1
+    apart = elements.mixed.shape[1] == 0 and axis == last and length % LANES == 0
+    for pair in range(lattice.across_axes.shape[0]):
+        apart &= not (lattice.across_axes[pair, 0] < axis <= lattice.across_axes[pair, 1]) or not (
+            moves_any(lattice.across[pair])
+        )
+    slots[RIGHT], slots[LEFT], alone = _plain_hops(hops, slots[HOPS], 1, elements.hop.shape[1] - 2)
+    slots[UPPER], slots[LOWER], alone_outside = _plain_hops(outers, slots[OUTER], length, elements.outer.shape[1] - 2)
+    is_real = slots[REAL_HOPS] == slots[HOPS] and slots[REAL_OUTER] == slots[OUTER]
+    slots[BESIDE] = 1 if apart and is_real and alone and alone_outside else 0
+
+
+@njit(**INLINED)
+def apply_columns(
+    rows_re, rows_im, order, lo, unit, sizes, bands, box, hop, outer, opens, diagonal, weights, columns, slots, windows,
+    kept, made, shift, half_shift, cut,
+):  # fmt: skip
+    """What :func:`.lattice_rows.apply_lattice` does, where hops lead to neighbours alone."""
+    to_re, to_im, window, own = rows_re[order + 1], rows_im[order + 1], windows[order + 1], windows[order]
+    length, base, axis = slots[LENGTH], outer.shape[1] - 1, slots[AXIS]
+    count, then = box.size[0] // length, made[order + 1]
+    lead(kept[order], count, length, slots[WIDEST], slots[REACH], window)
+    low, high, first, last = window[FIRST_ROW], window[LAST_ROW], window[FIRST_COLUMN], window[LAST_COLUMN]
+    if low < own[FIRST_ROW] or high > own[LAST_ROW] or first < own[FIRST_COLUMN] or last > own[LAST_COLUMN]:
+        widen(windows, made, order, rows_re, rows_im, lo, length)
+    then[:count] = ABSENT
+    then[low:high] = LOUD
+    norm2 = _apply_neighbours(
+        to_re, to_im, rows_re[order], rows_im[order], lo, length, own, window, hop[0], hop[1], slots[RIGHT],
+        slots[LEFT], diagonal[0], diagonal[1], outer[0, base], outer[1, base], outer[0, slots[UPPER]],
+        outer[0, slots[LOWER]], shift, half_shift, unit * (1.0 / (order + 1.0)), columns,
+    )  # fmt: skip
+    at_edges = 0.0
+    for row in range(low, high):
+        if opens[base, row] > 0:
+            at_edges += weigh_row(to_re, to_im, lo + row * length + first, last - first)
+    below, above = ends_before(axis, box.two_J, box.lo, box.n, sizes)
+    few = min(bands[axis], length)
+    at_edges += keep(
+        to_re, to_im, lo, length, window, kept[order + 1], weights, then, columns, True, cut, few if below else 0,
+        few if above else 0,
+    )  # fmt: skip
+    if at_edges > cut:
+        slots[TOUCHED] = 1
+    return norm2
+
+
+@njit(**OPTIONS)
+def _apply_neighbours(
     to_re, to_im, re, im, lo, length, own, window, hop_re, hop_im, right, left, more_re, more_im,
     base_re, base_im, up, down, shift, half_shift, scale, columns,
 ):  # fmt: skip

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from numba import njit
 
-from .common import OPTIONS
+from .common import INLINED, OPTIONS
 from .lattice import (
     ABSENT,
     AXIS,
+    BESIDE,
     FAR,
     FIRST_COLUMN,
     FIRST_ROW,
@@ -17,6 +18,7 @@ from .lattice import (
     LENGTH,
     LOUD,
     OUTER,
+    PLANE,
     QUIET,
     REACH,
     REAL_FIRST,
@@ -28,7 +30,8 @@ from .lattice import (
     moves,
     moves_any,
 )
-from .lattice_neighbours import apply_neighbours, plain_hops
+from .lattice_neighbours import apply_columns
+from .lattice_plane import apply_plane
 from .lattice_windows import (
     blank,
     blank_around,
@@ -37,7 +40,6 @@ from .lattice_windows import (
     keep,
     lead,
     make_quiet,
-    weigh_row,
     weight_at_ends,
     widen,
 )
@@ -166,13 +168,35 @@ def _add_row(to_re, to_im, re, im, p, n, source, f_re, f_im):
         h_im[q] -= f_re * v_re[q] - f_im * v_im[q]
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made, shift, half_shift, cut):
     """Taylor row order + 1: -i unit (H_eff - shift + i half_shift) row / (order + 1). Returns its squared norm.
 
     It has the window that hops lead to from what is kept of the one before; of it is kept all but a weight of ``cut``.
-    Rows in it to which hops lead only from rows that are negligible in each way are left out: ``made``.
-    Where more than that is at the edge of the box, and may have to leave it next, TOUCHED is set.
+    Where more than that is at the edge of the box, and may have to leave it next, TOUCHED is set. To hand over all of
+    ``h_eff`` takes as long as a fourth of a small product.
+    """
+    if h_eff.elements.row[PLANE] > 0:
+        norm2 = apply_plane(
+            rows_re, rows_im, order, lo, unit, h_eff.lattice.sizes, h_eff.lattice.band, h_eff.box, h_eff.elements.plane,
+            h_eff.elements.row, windows, kept, made, shift, half_shift, cut,
+        )  # fmt: skip
+    elif h_eff.elements.row[BESIDE] > 0:
+        norm2 = apply_columns(
+            rows_re, rows_im, order, lo, unit, h_eff.lattice.sizes, h_eff.lattice.band, h_eff.box, h_eff.elements.hop,
+            h_eff.elements.outer, h_eff.elements.opens, h_eff.elements.diagonal, h_eff.elements.weights,
+            h_eff.elements.columns, h_eff.elements.row, windows, kept, made, shift, half_shift, cut,
+        )  # fmt: skip
+    else:
+        norm2 = _apply_general(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made, shift, half_shift, cut)
+    return norm2
+
+
+@njit(**OPTIONS)
+def _apply_general(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made, shift, half_shift, cut):
+    """:func:`apply_lattice` for any hops.
+
+    Rows to which hops lead only from rows that are negligible in each way are left out: ``made``.
     """
     lattice, box, elements, place = h_eff.lattice, h_eff.box, h_eff.elements, h_eff.place
     scale = unit * (1.0 / (order + 1.0))
@@ -189,7 +213,7 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made,
         slots[LENGTH], slots[AXIS], slots[WIDEST], slots[REACH], slots[HOPS], slots[REAL_HOPS], slots[OUTER],
         slots[REAL_OUTER],
     )  # fmt: skip
-    none, level, nowhere, base = hop.shape[1] - 2, hop.shape[1] - 1, outer.shape[1] - 2, outer.shape[1] - 1
+    none, level, base = hop.shape[1] - 2, hop.shape[1] - 1, outer.shape[1] - 1
     count = box.size[0] // length
     apart = elements.mixed.shape[1] == 0  # whether rows meet in plain hops only
     for pair in range(lattice.across_axes.shape[0]):
@@ -197,9 +221,6 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made,
             moves_any(lattice.across[pair])
         )
     is_plain = apart and real_hops == n_hops and real_outer == n_outer
-    right, left, alone = plain_hops(hops, n_hops, 1, none)
-    up, down, alone_outside = plain_hops(outers, n_outer, length, nowhere)
-    by_columns = is_plain and axis == box.n.size - 1 and length % LANES == 0 and alone and alone_outside
     lead(kept[order], count, length, widest, reach, window)
     if (
         window[FIRST_ROW] < own[FIRST_ROW]
@@ -211,114 +232,99 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made,
     now, then, low, high = made[order], made[order + 1], window[FIRST_ROW], window[LAST_ROW]
     then[:count] = ABSENT
     norms2 = at_edges = 0.0
-    if by_columns:
-        then[low:high] = LOUD
-        norms2 = apply_neighbours(
-            to_re, to_im, re, im, lo, length, own, window, hop[0], hop[1], right, left, elements.diagonal[0],
-            elements.diagonal[1], outer[0, base], outer[1, base], outer[0, up], outer[0, down], shift, half_shift,
-            scale, columns,
+    least, by_rows = 0.25 * cut / (high - low), is_plain and real_outer > 0
+    if not by_rows:
+        blank_around(own, window, re, im, lo, count, length, widest, reach)
+    elif order == 0:
+        find_loud(re, im, lo, length, own, now[:count], least)
+    first, last = window[FIRST_COLUMN], window[LAST_COLUMN]
+    n = last - first
+    hop_re, hop_im, more_re, more_im = hop[0], hop[1], elements.diagonal[0], elements.diagonal[1]
+    one = hops[REAL_FIRST, 0] if real_hops > 0 else none
+    two = hops[REAL_FIRST, 1] if real_hops > 1 else none
+    one_far, two_far = hops[FAR, one] if real_hops > 0 else 0, hops[FAR, two] if real_hops > 1 else 0
+    begin, end = max(first - widest, 0), min(last + widest, length)  # of what is read of a row
+    one_up = outers[REAL_FIRST, 0] if real_outer > 0 else base
+    two_up = outers[REAL_FIRST, 1] if real_outer > 1 else base
+    for row in range(low, high):
+        if by_rows:
+            if not _is_reached(row, n_outer, outers, opens, now):
+                weights[row] = 0.0
+                continue
+            start = lo + row * length
+            if now[row] == ABSENT:
+                make_quiet(windows, made, order, row, rows_re, rows_im, start, begin, end)
+            elif begin < own[FIRST_COLUMN] or end > own[LAST_COLUMN]:
+                blank(re, im, start + begin, start + own[FIRST_COLUMN])
+                blank(re, im, start + own[LAST_COLUMN], start + end)
+        cell = row * length + first
+        p, h = lo + cell, 2
+        f_far = g_far = 0
+        f = g = 0.0
+        if one_up < base and _is_heard(one_up, row, by_rows, outers, opens, now):
+            f, f_far = outer[0, one_up, row], outers[FAR, one_up]
+        if two_up < base and _is_heard(two_up, row, by_rows, outers, opens, now):
+            g, g_far = outer[0, two_up, row], outers[FAR, two_up]
+        norm2 = _start_row(
+            to_re, to_im, re, im, p, first, cell, n, hop_re, hop_im, level, more_re, more_im,
+            outer[0, base, row] - shift, outer[1, base, row] + half_shift, scale,
+            one, one_far, two, two_far, f, f_far, g, g_far,
         )  # fmt: skip
-        for row in range(low, high):
-            if opens[base, row] > 0:
-                at_edges += weigh_row(
-                    to_re, to_im, lo + row * length + window[FIRST_COLUMN], window[LAST_COLUMN] - window[FIRST_COLUMN]
-                )
-    else:
-        least, by_rows = 0.25 * cut / (high - low), is_plain and real_outer > 0
-        if not by_rows:
-            blank_around(own, window, re, im, lo, count, length, widest, reach)
-        elif order == 0:
-            find_loud(re, im, lo, length, own, now[:count], least)
-        first, last = window[FIRST_COLUMN], window[LAST_COLUMN]
-        n = last - first
-        hop_re, hop_im, more_re, more_im = hop[0], hop[1], elements.diagonal[0], elements.diagonal[1]
-        one = hops[REAL_FIRST, 0] if real_hops > 0 else none
-        two = hops[REAL_FIRST, 1] if real_hops > 1 else none
-        one_far, two_far = hops[FAR, one] if real_hops > 0 else 0, hops[FAR, two] if real_hops > 1 else 0
-        begin, end = max(first - widest, 0), min(last + widest, length)  # of what is read of a row
-        one_up = outers[REAL_FIRST, 0] if real_outer > 0 else base
-        two_up = outers[REAL_FIRST, 1] if real_outer > 1 else base
-        for row in range(low, high):
-            if by_rows:
-                if not _is_reached(row, n_outer, outers, opens, now):
-                    weights[row] = 0.0
-                    continue
-                start = lo + row * length
-                if now[row] == ABSENT:
-                    make_quiet(windows, made, order, row, rows_re, rows_im, start, begin, end)
-                elif begin < own[FIRST_COLUMN] or end > own[LAST_COLUMN]:
-                    blank(re, im, start + begin, start + own[FIRST_COLUMN])
-                    blank(re, im, start + own[LAST_COLUMN], start + end)
-            cell = row * length + first
-            p, h = lo + cell, 2
-            f_far = g_far = 0
+        while h < real_hops or h < real_outer:
+            third = fourth = none
+            third_far = fourth_far = f_far = g_far = 0
             f = g = 0.0
-            if one_up < base and _is_heard(one_up, row, by_rows, outers, opens, now):
-                f, f_far = outer[0, one_up, row], outers[FAR, one_up]
-            if two_up < base and _is_heard(two_up, row, by_rows, outers, opens, now):
-                g, g_far = outer[0, two_up, row], outers[FAR, two_up]
-            norm2 = _start_row(
-                to_re, to_im, re, im, p, first, cell, n, hop_re, hop_im, level, more_re, more_im,
-                outer[0, base, row] - shift, outer[1, base, row] + half_shift, scale,
-                one, one_far, two, two_far, f, f_far, g, g_far,
+            if h < real_hops:
+                third = hops[REAL_FIRST, h]
+                third_far = hops[FAR, third]
+            if h + 1 < real_hops:
+                fourth = hops[REAL_FIRST, h + 1]
+                fourth_far = hops[FAR, fourth]
+            if h < real_outer:
+                way = outers[REAL_FIRST, h]
+                if _is_heard(way, row, by_rows, outers, opens, now):
+                    f, f_far = outer[0, way, row], outers[FAR, way]
+            if h + 1 < real_outer:
+                way = outers[REAL_FIRST, h + 1]
+                if _is_heard(way, row, by_rows, outers, opens, now):
+                    g, g_far = outer[0, way, row], outers[FAR, way]
+            norm2 = _add_pairs(
+                to_re, to_im, re, im, p, first, n, scale, hop_re, third, third_far, fourth, fourth_far,
+                f, f_far, g, g_far,
             )  # fmt: skip
-            while h < real_hops or h < real_outer:
-                third = fourth = none
-                third_far = fourth_far = f_far = g_far = 0
-                f = g = 0.0
-                if h < real_hops:
-                    third = hops[REAL_FIRST, h]
-                    third_far = hops[FAR, third]
-                if h + 1 < real_hops:
-                    fourth = hops[REAL_FIRST, h + 1]
-                    fourth_far = hops[FAR, fourth]
-                if h < real_outer:
-                    way = outers[REAL_FIRST, h]
-                    if _is_heard(way, row, by_rows, outers, opens, now):
-                        f, f_far = outer[0, way, row], outers[FAR, way]
-                if h + 1 < real_outer:
-                    way = outers[REAL_FIRST, h + 1]
-                    if _is_heard(way, row, by_rows, outers, opens, now):
-                        g, g_far = outer[0, way, row], outers[FAR, way]
-                norm2 = _add_pairs(
-                    to_re, to_im, re, im, p, first, n, scale, hop_re, third, third_far, fourth, fourth_far,
-                    f, f_far, g, g_far,
-                )  # fmt: skip
-                h += 2
-            if not is_plain:
-                for h in range(real_hops, n_hops):
-                    way = hops[REAL_FIRST, h]
-                    source = p - hops[FAR, way]
-                    _add_hop(to_re, to_im, re, im, p, n, source, scale, 0.0, hop[0, way], hop[1, way], first, 1.0)
-                for h in range(real_outer, n_outer):
-                    way = outers[REAL_FIRST, h]
-                    if opens[way, row] > 0:
-                        f, g = scale * outer[0, way, row], scale * outer[1, way, row]
-                        _add_row(to_re, to_im, re, im, p, n, p - outers[FAR, way], f, g)
-                left = row
-                for b in range(axis - 1, -1, -1):
-                    place[b] = left % box.n[b]
-                    left //= box.n[b]
-                _add_products(
-                    to_re, to_im, re, im, p, n, first, scale, axis, place, box.n, box.stride,
-                    lattice.across_axes, lattice.across, elements.sides, elements.cross,
-                )  # fmt: skip
-                _add_mixed(
-                    to_re, to_im, re, im, p, n, cell, scale, box.size[0], box.stride, lattice.mixed, elements.mixed
-                )
-                norm2 = norm_squared(to_re, to_im, p, p + n)
-            norms2 += norm2
-            weights[row] = norm2
-            then[row] = QUIET if norm2 <= least else LOUD
-            if opens[base, row] > 0:
-                at_edges += norm2
+            h += 2
+        if not is_plain:
+            for h in range(real_hops, n_hops):
+                way = hops[REAL_FIRST, h]
+                source = p - hops[FAR, way]
+                _add_hop(to_re, to_im, re, im, p, n, source, scale, 0.0, hop[0, way], hop[1, way], first, 1.0)
+            for h in range(real_outer, n_outer):
+                way = outers[REAL_FIRST, h]
+                if opens[way, row] > 0:
+                    f, g = scale * outer[0, way, row], scale * outer[1, way, row]
+                    _add_row(to_re, to_im, re, im, p, n, p - outers[FAR, way], f, g)
+            left = row
+            for b in range(axis - 1, -1, -1):
+                place[b] = left % box.n[b]
+                left //= box.n[b]
+            _add_products(
+                to_re, to_im, re, im, p, n, first, scale, axis, place, box.n, box.stride,
+                lattice.across_axes, lattice.across, elements.sides, elements.cross,
+            )  # fmt: skip
+            _add_mixed(to_re, to_im, re, im, p, n, cell, scale, box.size[0], box.stride, lattice.mixed, elements.mixed)
+            norm2 = norm_squared(to_re, to_im, p, p + n)
+        norms2 += norm2
+        weights[row] = norm2
+        then[row] = QUIET if norm2 <= least else LOUD
+        if opens[base, row] > 0:
+            at_edges += norm2
     few = few_below = few_above = 0
     if axis == box.n.size - 1:  # columns are places on one axis
         below, above = ends_before(axis, box.two_J, box.lo, box.n, lattice.sizes)
         few = min(lattice.band[axis], length)
         few_below, few_above = few if below else 0, few if above else 0
     at_edges += keep(
-        to_re, to_im, lo, length, window, kept[order + 1], weights, then, columns, by_columns, cut, few_below, few_above
+        to_re, to_im, lo, length, window, kept[order + 1], weights, then, columns, False, cut, few_below, few_above
     )
     if axis < box.n.size - 1:
         for b in range(axis, box.n.size):

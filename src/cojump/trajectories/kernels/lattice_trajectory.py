@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from ..no_jump_tables import COLLECTIVE, GENERAL
 from .common import OPTIONS
-from .lattice import AXIS, EDGE, LENGTH, REACH, TOUCHED, WIDEST, Box, copy_into, long_row
+from .lattice import AXIS, EDGE, LENGTH, PLANE, REACH, TOUCHED, WIDEST, Box, copy_into, long_row
 from .lattice_box import COUNT, START, fit_box, gram, put, runs_of, tails_of
 from .lattice_heff import fill_elements, lay_rows
 from .lattice_jump import perform_jump
+from .lattice_plane import lay_plane, rows_of_plane
 from .lattice_sums import clear_beside
 
 
@@ -38,6 +39,8 @@ class Room(NamedTuple):
         Eight sums for each jump.
     runs, n_runs : (., 2 + B), (1,)
         Pieces of the box in which the state in ``new`` lies.
+    window, shape : (4,), (2,)
+        Of rows along the last axis, where averages are taken.
     marginal, edges : (B, n), (B, 2)
         The state along each axis, and where its tails are cut.
     place : (B,)
@@ -54,6 +57,8 @@ class Room(NamedTuple):
     of_jumps: NDArray[np.float64]
     runs: NDArray[np.int64]
     n_runs: NDArray[np.int64]
+    window: NDArray[np.int64]
+    shape: NDArray[np.int64]
     marginal: NDArray[np.float64]
     edges: NDArray[np.int64]
     place: NDArray[np.int64]
@@ -67,11 +72,14 @@ def settle(h_eff, work, room, tail, reach):
     )  # fmt: skip
     new_re, new_im = room.new[0], room.new[1]
     weight = tails_of(runs, room.n_runs[0], new_re, new_im, after.n, room.marginal, edges, tail)
-    moved = fit_box(lattice.sizes, lattice.band, after.two_J, after.lo, edges, reach, box)
+    moved = fit_box(lattice.sizes, lattice.band, after.two_J, after.lo, edges, reach, lattice.plane, box, elements.row)
     if box.size[0] > elements.diagonal.shape[1]:
         return False
     if moved:
-        lay_rows(box.n, elements.row, long_row(box.n.size))
+        if elements.row[PLANE] > 0:
+            lay_plane(box, lattice.band, elements.row)
+        else:
+            lay_rows(box.n, elements.row, long_row(box.n.size))
         work.shape[0], work.shape[1] = box.size[0] // elements.row[LENGTH], elements.row[LENGTH]
     fill_elements(lattice, box, elements, after.two_J, room.place, moved)
     put(
@@ -132,10 +140,14 @@ def is_cut_short(h_eff):
 
 def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
     """Inner products of the state in ``out`` and what operators make of it, and its sector; multiplications made."""
-    box, elements = h_eff.box, h_eff.elements
+    box, elements, axis, window, shape = h_eff.box, h_eff.elements, h_eff.elements.row[AXIS], room.window, room.shape
+    copy_into(window, work.windows[0])
+    copy_into(shape, work.shape)
+    if elements.row[PLANE] > 0:
+        axis = rows_of_plane(box.n, work.out_re, work.out_im, window, shape)
     gram(
-        h_eff.lattice.sizes, box.two_J, box.lo, box.n, box.stride, elements.row[AXIS], elements.c, work.out_re,
-        work.out_im, work.windows[0], work.shape, room.factors, room.sums, norm2, grams,
+        h_eff.lattice.sizes, box.two_J, box.lo, box.n, box.stride, axis, elements.c, work.out_re, work.out_im, window,
+        shape, room.factors, room.sums, norm2, grams,
     )  # fmt: skip
     copy_into(sector, box.two_J)
     return (order + 2 * room.factors.shape[0]) * (box.size[0] + 32)
