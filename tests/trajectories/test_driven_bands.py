@@ -7,7 +7,10 @@ import cojump as cj
 from cojump.trajectories import counting_engine, polynomial_tables
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.driven_engine import DrivenEngine
+from cojump.trajectories.engine import make_engine
 from cojump.trajectories.kernel_cache import compiled
+from cojump.trajectories.outcome import Outcome
+from cojump.trajectories.polynomial_engine import PolynomialEngine
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.representations import DRIVEN, DRIVEN_BANDS, POLYNOMIALS
@@ -156,6 +159,19 @@ def test_pauses_and_tables_have_no_influence(monkeypatch):
     assert whole.n_jumps > 10
     for field in ("mean", "second", "sectors", "counts", "jumps"):
         np.testing.assert_array_equal(getattr(whole, field), getattr(pieces, field), err_msg=field)
+
+
+@pytest.mark.parametrize("envelope", [None, cj.envelopes.linear(0, 0.6)])
+def test_what_ran_before_has_no_influence(envelope):
+    """A step that has met the end of its tables begins again with the bits that it has where they are wide enough."""
+    interaction = cj.TwoBody(X, X, 4, ("a", "a"), envelope=envelope)
+    jumps = [cj.LocalJump(0.3 * LOWER, "a", amplitude=affine, argument={"a": axis}) for axis in (X, Z)]
+    model, state = model_of(300, [cj.OneBody(0.5 * Y, "a"), interaction], jumps)
+    fresh, later = (make_engine(model, state, TIMES / 2, 1e-9) for _ in range(2))
+    assert isinstance(fresh, PolynomialEngine)
+    later.run(2, 0)
+    for field, one, other in zip(Outcome._fields, *(e.run(2, 1, record=True) for e in (fresh, later)), strict=True):
+        np.testing.assert_array_equal(one, other, err_msg=field)
 
 
 def test_no_step_is_longer_than_its_bound_says():

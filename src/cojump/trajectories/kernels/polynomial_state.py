@@ -15,6 +15,11 @@ from .spin_jump import make_jump, weigh
 from .vectors import LANES, fused, load, spread, store, total
 from .window import clear_beside, trim, write_scaled
 
+SETTLED = 0.0
+"""In place of the squared norm of a state that a step has begun with already, and for which tables were too narrow: it
+goes on with the same bits as where they had been made before.
+"""
+
 
 def cells(h_eff):
     """Number of amplitudes of the state that a step begins with."""
@@ -41,14 +46,18 @@ def settle(h_eff, work, room, tail, reach):
     where, tables, two_J, norm2 = h_eff.where, h_eff.tables, room.waiting[0], room.norm2[0]
     if tables.start[two_J] == UNKNOWN:
         return False
-    lo, hi = trim(work.new_re, work.new_im, room.waiting[1], room.waiting[2], 0.5 * tail * norm2)
+    if norm2 == SETTLED:
+        weight, factor = 0.0, 1.0
+    else:
+        weight, factor = 0.5 * tail * norm2, 1.0 / np.sqrt(norm2)
+    lo, hi = trim(work.new_re, work.new_im, room.waiting[1], room.waiting[2], weight)
     beyond, margin = behind_pad(h_eff), (reach + 1) * h_eff.lead + LANES
     first, last = sector_ends(h_eff, two_J)
     known = tables.first[two_J]
     if known > max(lo + beyond - margin, first) or known + tables.cells[two_J] < min(hi + beyond + margin, last):
         return False
     to_re, to_im = work.taylor_re[0, beyond:], work.taylor_im[0, beyond:]
-    write_scaled(work.new_re, work.new_im, lo, hi, 1.0 / np.sqrt(norm2), to_re, to_im)
+    write_scaled(work.new_re, work.new_im, lo, hi, factor, to_re, to_im)
     where[TWO_J], where[CUT] = two_J, 0
     where[LO] = where[WIDE_LO] = lo + beyond
     where[HI] = where[WIDE_HI] = hi + beyond
@@ -65,7 +74,7 @@ def set_aside(h_eff, work, re, im, room):
         store(work.new_im, p - beyond, hi - p, y)
         square = fused(x, x, fused(y, y, square))
     room.waiting[0], room.waiting[1], room.waiting[2] = where[TWO_J], lo - beyond, hi - beyond
-    room.norm2[0] = total(square)
+    room.norm2[0] = SETTLED if where[CUT] == 1 else total(square)
 
 
 def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
