@@ -18,7 +18,7 @@ from cojump.ensemble.point import Point
 from cojump.ensemble.run import run_points
 from cojump.parallel.mpi import World
 
-from .cases import TIMES, along_two_axes, constrained, potts, two_blocks
+from .cases import TIMES, along_two_axes, constrained, driven, potts, two_blocks, with_a_mode
 
 SHARED = {
     "constrained": (constrained, (200,), 9216, 32),
@@ -26,6 +26,8 @@ SHARED = {
     "two blocks": (two_blocks, (40,), 4608, 8),
     "arguments along two axes": (along_two_axes, (50,), 8960, 8),
     "Potts q = 3": (potts, (20,), 1728, 4),
+    "constrained, driven": (driven, (200,), 4608, 32),
+    "Dicke model, a mode": (with_a_mode, (20,), 96, 1),
 }
 """Model, sizes, trajectories of each, and trajectories per chunk.
 
