@@ -40,6 +40,12 @@ def gate(t):
     return np.where((t > 0.3) & (t < 0.7), 0.0, 1.0 + 0.5 * t)
 
 
+def ramp(t):
+    """Its polynomial is 0 at its beginning to the last bit."""
+    return np.where(t > 0.1, t - 0.1, 0.0)
+
+
+RAMP = {"envelope": ramp, "breaks": (0.1,)}
 GATE = {"envelope": gate, "breaks": (0.3, 0.7)}
 PULSE = cj.envelopes.gaussian(0.5, 0.1)
 
@@ -115,6 +121,7 @@ CASES = {
     "nothing steady, begins at zero": lambda: model_of(
         12, [cj.OneBody(X, "a", envelope=np.sin)], [cj.LocalJump(LOWER, "a", envelope=np.sin)]
     ),
+    "nothing at all before a ramp": lambda: model_of(12, [], [cj.LocalJump(3 * LOWER, "a", **RAMP)]),
     "no Hamiltonian": lambda: model_of(12, [], up_and_down(envelope=slow)),
     "no jumps": lambda: model_of(20, [cj.OneBody(X, "a", envelope=slow), cj.TwoBody(Z, Z, 0.8, ("a", "a"))]),
     "many pieces": lambda: model_of(12, [cj.OneBody(3 * X, "a", envelope=fast)], up_and_down()),

@@ -196,6 +196,8 @@ class DrivenSteps:
                 made = self._applied(h, v, energy if p == 0 else 0.0, 0.5 * rate if p == 0 else 0.0)
                 if size > 0:
                     stretched[p] = max(stretched[p], _norm(made) / size)
+                elif order == 0:  # its factor begins at zero, and what it will do is to be seen
+                    stretched[p] = _norm(self._applied(h, ket)) / norms[0]
                 total += made
             order += 1
             rows[order] = total * (unit / order)
