@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.trajectories import counting_engine, polynomial_tables
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.driven_engine import DrivenEngine
 from cojump.trajectories.engine import make_engine
@@ -15,6 +14,7 @@ from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.representations import DRIVEN, DRIVEN_BANDS, POLYNOMIALS
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
+from tests.support.pauses import assert_no_influence_of_pauses
 from tests.support.random_models import random_hermitian, random_matrix
 from tests.support.twin_trajectories import assert_same_trajectories
 
@@ -147,25 +147,8 @@ def test_trajectories_are_those_of_the_twin(name):
 
 
 def test_pauses_and_tables_have_no_influence(monkeypatch):
-    """Bits do not depend on where the loop returns to Python, on what ran before, nor on what has been forgotten."""
     model, state = model_of(80, [cj.OneBody(X, "a", envelope=fast)], up_and_down(**GATE))
-    times = TIMES / 3
-    whole = DrivenEngine(model, state, times, 1e-9, [3]).run(1, 0, record=True)
-    monkeypatch.setattr(counting_engine, "_SEGMENT", 3)
-    monkeypatch.setattr(counting_engine, "_EFFORT", 1)
-    monkeypatch.setattr(counting_engine, "FIRST_REACH", 1)
-    monkeypatch.setattr(polynomial_tables, "MEMORY", 50_000)
-    monkeypatch.setattr(polynomial_tables, "_MARGIN", 0)
-    engine = DrivenEngine(model, state, times, 1e-9, [3])
-    sectors = []
-    make = engine.tables.make
-    monkeypatch.setattr(engine.tables, "make", lambda two_J, *rest: sectors.append(two_J) or make(two_J, *rest))
-    engine.run(1, 1)
-    pieces = engine.run(1, 0, record=True)
-    assert len(sectors) > len(set(sectors)), "some were made more than once"
-    assert whole.n_jumps > 10
-    for field in ("mean", "second", "sectors", "counts", "jumps"):
-        np.testing.assert_array_equal(getattr(whole, field), getattr(pieces, field), err_msg=field)
+    assert_no_influence_of_pauses(monkeypatch, lambda: DrivenEngine(model, state, TIMES / 3, 1e-9, [3]))
 
 
 @pytest.mark.parametrize("envelope", [None, cj.envelopes.linear(0, 0.6)])

@@ -203,6 +203,23 @@ def add_pairs(re, im, to_re, to_im, lo, hi, scale, adds, values, start, stride, 
     return total(made), total(whole)
 
 
+@njit(inline="always", **OPTIONS)
+def add_part(parts, p, values, start, stride, re, im, to_re, to_im, lo, hi, scale, adds, shift, half_shift):
+    """What add_bands does with part p, by add_pairs where its bands allow it; the tables begin at start + lo."""
+    first = start + parts.row[p] * stride
+    if parts.pairs[p] >= 0:
+        made, whole = add_pairs(
+            re, im, to_re, to_im, lo, hi, scale, adds, values, first, stride,
+            parts.pairs[p], parts.place[p], shift, half_shift,
+        )  # fmt: skip
+    else:
+        made, whole = add_bands(
+            re, im, to_re, to_im, lo, hi, scale, adds, values, first, stride,
+            parts.shift[p], parts.real[p], parts.end[p], shift, half_shift,
+        )  # fmt: skip
+    return made, whole
+
+
 @njit(**OPTIONS)
 def add_shifted(re, im, at_re, at_im, to_re, to_im, lo, hi, scale, adds, energy, half_shift):
     """The same of a state whose product -i H_p ψ is there already, in ``re`` and ``im``; ψ is in ``at``."""

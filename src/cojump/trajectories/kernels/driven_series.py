@@ -23,7 +23,7 @@ import numpy as np
 from numba import njit
 
 from .common import MAX_ORDER, OPTIONS
-from .driven_bands import TERMS, add_bands, add_pairs, add_shifted, coefficient_at, overlap_with, sum_back
+from .driven_bands import TERMS, add_part, add_shifted, coefficient_at, overlap_with, sum_back
 from .horizon import LARGE, LEAST, LEFT_OUT, ROUNDING, guessed_horizon, power_of_two
 from .polynomial_bands import (
     CUT,
@@ -114,15 +114,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
     rows_re, rows_im, norms = work.taylor_re, work.taylor_im, work.norms
     made_re, made_im, terms = factors.made_re, factors.made_im, factors.terms
     coefficients, energies, spreads = factors.coefficients, factors.energy, factors.spread
-    row, real_end, bands_end, far, pairs, place = (
-        parts.row,
-        parts.real,
-        parts.end,
-        parts.shift,
-        parts.pairs,
-        parts.place,
-    )
-    n_parts, piece = row.size, factors.place[0]
+    n_parts, piece = parts.row.size, factors.place[0]
     half = 0.5 * (factors.end[piece] - factors.start[piece])
     x0 = (factors.clock[0] - factors.start[piece]) / half - 1.0
     wide_lo, wide_hi = whole_window(lo, hi, lead, first, last)
@@ -138,43 +130,10 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
             continue
         terms[p] = 1
         coefficients[p, 0] = coefficient_at(factors.series[piece, p], factors.binomials, x0, 0)
-        if pairs[p] >= 0:
-            add_pairs(
-                rows_re[0],
-                rows_im[0],
-                made_re[p],
-                made_im[p],
-                wide_lo,
-                wide_hi,
-                1.0,
-                False,
-                values,
-                start + row[p] * stride,
-                stride,
-                pairs[p],
-                place[p],
-                0.0,
-                0.0,
-            )
-        else:
-            add_bands(
-                rows_re[0],
-                rows_im[0],
-                made_re[p],
-                made_im[p],
-                wide_lo,
-                wide_hi,
-                1.0,
-                False,
-                values,
-                start + row[p] * stride,
-                stride,
-                far[p],
-                real_end[p],
-                bands_end[p],
-                0.0,
-                0.0,
-            )
+        add_part(
+            parts, p, values, start, stride, rows_re[0], rows_im[0], made_re[p], made_im[p], wide_lo, wide_hi, 1.0,
+            False, 0.0, 0.0,
+        )  # fmt: skip
         along, across = overlap_with(rows_re[0], rows_im[0], made_re[p], made_im[p], wide_lo, wide_hi)
         energies[p] = -across
         energy -= coefficients[p, 0] * across
@@ -250,43 +209,10 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
                     size = np.sqrt(sum_back(rows_re, rows_im, order, coefficients[p], back, wide_lo, wide_hi, re, im))
                     blank_rows(made_re, made_im, n_parts, n_parts, wide_lo, wide_hi, wide_lo - beside, wide_hi + beside)
                 half_shift = 0.5 * rate if p == 0 else 0.0
-                if pairs[p] >= 0:
-                    made2, norm2 = add_pairs(
-                        re,
-                        im,
-                        rows_re[order + 1],
-                        rows_im[order + 1],
-                        wide_lo,
-                        wide_hi,
-                        part_scale,
-                        p > 0,
-                        values,
-                        start + row[p] * stride,
-                        stride,
-                        pairs[p],
-                        place[p],
-                        energies[p],
-                        half_shift,
-                    )
-                else:
-                    made2, norm2 = add_bands(
-                        re,
-                        im,
-                        rows_re[order + 1],
-                        rows_im[order + 1],
-                        wide_lo,
-                        wide_hi,
-                        part_scale,
-                        p > 0,
-                        values,
-                        start + row[p] * stride,
-                        stride,
-                        far[p],
-                        real_end[p],
-                        bands_end[p],
-                        energies[p],
-                        half_shift,
-                    )
+                made2, norm2 = add_part(
+                    parts, p, values, start, stride, re, im, rows_re[order + 1], rows_im[order + 1], wide_lo, wide_hi,
+                    part_scale, p > 0, energies[p], half_shift,
+                )  # fmt: skip
                 if size > 0.0:
                     spreads[p] = max(spreads[p], np.sqrt(made2) / size)
         order += 1
