@@ -47,6 +47,13 @@ def hopfield():
     return model, cj.corrupted(model, 0, 0.8)
 
 
+def driven_hopfield():
+    model, state = hopfield()
+    jumps = [replace(jump, envelope=np.cos) for jump in model.jumps]
+    terms = [replace(term, envelope=cj.envelopes.gaussian(0.5, 0.2)) for term in model.hamiltonian]
+    return replace(model, hamiltonian=terms, jumps=jumps), state
+
+
 def potts():
     model = cj.systems.potts_hopfield([[0] * 20], 3, 0.3, 2.0)
     return model, cj.corrupted(model, 0, 0.8)
@@ -63,6 +70,7 @@ CASES = {
     "BANDED": flips,
     "DRIVEN_BANDS": driven,
     "DRIVEN": driven_levels,
+    "DRIVEN_LATTICE": driven_hopfield,
     "MODES": cavity,
     "LATTICE": hopfield,
     "PATTERN_ROWS": potts,

@@ -55,6 +55,9 @@ class DrivenSteps:
 
     Attributes
     ----------
+    drive : Drive
+    bases : list of ProductBasis
+        Of each part.
     time : float
         Where the state is.
     rates : (L,) array
@@ -68,7 +71,7 @@ class DrivenSteps:
     def __init__(self, model: Model, end: float, tolerance: float) -> None:
         self.drive = Drive(model, end)
         parts = self.drive.parts
-        self._bases = [ProductBasis(model, memory_of(model) // len(parts), part) for part in parts]
+        self.bases = [ProductBasis(model, memory_of(model) // len(parts), part) for part in parts]
         self._tolerance = tolerance
         self._displaced: tuple[Sequence[complex], Sequence[complex]] | None = None
         self._scratch = np.zeros((2, 2, 0))
@@ -91,7 +94,7 @@ class DrivenSteps:
             return inf
         piece = self._piece()
         factors = piece.largest
-        modes = zip(*(basis.modes for basis in self._bases), strict=True)
+        modes = zip(*(basis.modes for basis in self.bases), strict=True)
         shortest = min((tick(parts, factors) for parts in modes), default=inf)
         return shortest if piece.end >= self.drive.end else min(shortest, piece.end - self.time)
 
@@ -103,7 +106,7 @@ class DrivenSteps:
         piece = self._piece()
         last = piece.end >= self.drive.end
         left = most if last else min(most, piece.end - self.time)
-        sectors = [basis.sector(labels, box) for basis in self._bases]
+        sectors = [basis.sector(labels, box) for basis in self.bases]
         if self._displaced is not None:
             for sector in sectors:
                 sector.displace(*self._displaced)

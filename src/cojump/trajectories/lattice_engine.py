@@ -66,8 +66,8 @@ class LatticeEngine(CountingEngine):
         def pair(*shape: int) -> tuple[Array, Array]:
             return aligned(*shape), aligned(*shape)
 
-        elements = elements_of(self.lattice, cells)
-        self._h_eff = LatticeHeff(L > 0, self.lattice, empty_box(B), elements, np.zeros(B, dtype=np.int64))
+        self._h_eff = self._new_h_eff(cells)
+        elements = self._h_eff.elements
         self._work = RowsWork(
             *pair(MAX_ORDER + 1, padded),
             *pair(padded),
@@ -95,6 +95,11 @@ class LatticeEngine(CountingEngine):
             place=np.zeros(B, dtype=np.int64),
             filled=np.full(3, -1),
         )
+
+    def _new_h_eff(self, cells: int) -> Any:
+        B, L = len(self.lattice.sizes), len(self.lattice.kind)
+        elements = elements_of(self.lattice, cells)
+        return LatticeHeff(L > 0, self.lattice, empty_box(B), elements, np.zeros(B, dtype=np.int64))
 
     def _fail(self, seed: int, index: int, t: float, what: str) -> NoReturn:
         """Leave no NaN behind: what lies beside a window is multiplied by zeros, not cleared."""

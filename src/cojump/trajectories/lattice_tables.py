@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 from math import prod
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +41,9 @@ def lattice_of(basis: ProductBasis) -> Lattice:
     mixed, n_mixed = np.full(B, -1), 0
     for l, (channel, collective) in enumerate(zip(basis.channels, basis.collective, strict=True)):
         if channel is None:
-            assert collective is not None
             kind[l] = COLLECTIVE
+            if collective is None:  # it belongs to another part of a model that changes in time
+                continue
             for b, matrix in collective.items():
                 y[l, b] = matrix
             for b, first in collective.items():  # -i/2 L†L
@@ -204,24 +206,45 @@ def rows_within(cells: int) -> int:
     return cells // LONG_ROW + 1
 
 
-def elements_of(lattice: Lattice, cells: int) -> Elements:
-    """Room for H_eff in a box of at most ``cells`` states."""
+def elements_of(lattice: Lattice, cells: int, ahead: tuple[int, ...] = ()) -> Elements:
+    """Room for H_eff in a box of at most ``cells`` states; ``ahead`` are first axes of all arrays."""
     B, P, n = len(lattice.sizes), len(lattice.across_axes), int(lattice.sizes.max()) + LANES
     hops, row, rows = 2 * int(lattice.band.sum()) + 8 * P, min(cells, LONGER_ROW * n), rows_within(cells)
     return Elements(
-        c=np.zeros((B, n)),
-        own=np.zeros((B, 5, n), dtype=complex),
-        sides=np.zeros((P, 2, 3, n), dtype=complex),
-        row=np.zeros(15, dtype=np.int64),
-        hops=np.zeros((3, hops), dtype=np.int64),
-        hop=aligned(2, hops + 2, row),
-        cross=np.zeros((2, 3 * P, row)),
-        outers=np.zeros((4, hops), dtype=np.int64),
-        outer=np.zeros((2, hops + 2, rows)),
-        opens=np.zeros((hops + 2, rows), dtype=np.int64),
-        diagonal=aligned(2, cells),
-        mixed=np.zeros((2, int(lattice.mixed.max()) + 1, cells)),
-        plane=aligned(6, cells if lattice.plane else 0),
-        weights=np.zeros(rows),
-        columns=np.zeros(row + LANES),
+        c=np.zeros((*ahead, B, n)),
+        own=np.zeros((*ahead, B, 5, n), dtype=complex),
+        sides=np.zeros((*ahead, P, 2, 3, n), dtype=complex),
+        row=np.zeros((*ahead, 15), dtype=np.int64),
+        hops=np.zeros((*ahead, 3, hops), dtype=np.int64),
+        hop=aligned(*ahead, 2, hops + 2, row),
+        cross=np.zeros((*ahead, 2, 3 * P, row)),
+        outers=np.zeros((*ahead, 4, hops), dtype=np.int64),
+        outer=np.zeros((*ahead, 2, hops + 2, rows)),
+        opens=np.zeros((*ahead, hops + 2, rows), dtype=np.int64),
+        diagonal=aligned(*ahead, 2, cells),
+        mixed=np.zeros((*ahead, 2, int(lattice.mixed.max()) + 1, cells)),
+        plane=aligned(*ahead, 6, cells if lattice.plane else 0),
+        weights=np.zeros((*ahead, rows)),
+        columns=np.zeros((*ahead, row + LANES)),
     )
+
+
+def lattices_of(bases: Sequence[ProductBasis], whole: Lattice) -> Lattice:
+    """Those of the parts of a model along a first axis; all of them have the hops of the ``whole``.
+
+    Terms that one has more than another are zero in that one.
+    """
+    parts = [lattice_of(basis) for basis in bases]
+    made: dict[str, Any] = {"plane": False}
+    for name in Lattice._fields:
+        if name == "plane":
+            continue
+        arrays = [getattr(part, name) for part in parts]
+        longest = np.max([array.shape for array in arrays], axis=0)
+        made[name] = np.zeros((len(parts), *longest), dtype=arrays[0].dtype)
+        for to, array, part in zip(made[name], arrays, parts, strict=True):
+            if name == "energy_start":
+                to[:] = len(part.energy) - LANES  # zeros, for potentials that this part has not
+            to[tuple(map(slice, array.shape))] = array
+    made["band"][:] = np.max([whole.band, *made["band"]], axis=0)
+    return Lattice(**made)

@@ -25,6 +25,7 @@ from ..tools.types import Array
 from .axes import seen
 from .diffusion_engine import DiffusionEngine
 from .driven_engine import DrivenEngine
+from .driven_lattice_engine import DrivenLatticeEngine
 from .frames import block_frame, shares_frame
 from .kernel_cache import compiling, is_compiled
 from .kernels.banded_matrix import polynomial, product
@@ -604,13 +605,47 @@ class Lattice(Product):
                 LatticeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
+class DrivenLattice(Lattice):
+    """Such blocks where terms change in time: H_eff of the parts that have one envelope each, in one box."""
+
+    kernels = "driven lattice"
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part."""
+        return model.is_driven and not model.modes and super().holds(model)
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        return super().method(model) + ", terms that change in time"
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: tables and elements of every part."""
+        return int(min(float(super().nbytes(model)) * len(driven_parts(model)), 1e300))
+
+    def engine(
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
+    ) -> PartEngine:
+        """The engine of a lattice with envelopes."""
+        return DrivenLatticeEngine(model, state, times, tolerance, snapshots)
+
+    def compile(self) -> None:
+        """Compile the kernels of a lattice with envelopes."""
+        with compiling(self.kernels) as needed:
+            if needed:
+                jump = LocalJump(np.diag([1.0], 1), "a", envelope=np.cos)
+                model = Model([Block("a", 1), Block("b", 1)], [], [jump])
+                DrivenLatticeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
+
+
 DIFFUSING, DRIVEN_BANDS, DRIVEN, MODES = Diffusing(), DrivenBands(), Driven(), Modes()
+DRIVEN_LATTICE = DrivenLattice()
 BANDED, LATTICE, POLYNOMIALS, PATTERN_ROWS = Banded(), Lattice(), Polynomials(), PatternRows()
 SPARSE, PRODUCT = Sparse(), Product()
 
 REPRESENTATIONS: tuple[Representation, ...] = (
     DIFFUSING,
     DRIVEN_BANDS,
+    DRIVEN_LATTICE,
     DRIVEN,
     MODES,
     BANDED,

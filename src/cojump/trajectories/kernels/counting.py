@@ -13,7 +13,15 @@ from numba import njit
 from numba.extending import overload
 from numpy.typing import NDArray
 
-from . import driven_state, lattice_trajectory, pattern_state, polynomial_state, sparse_state, steady
+from . import (
+    driven_lattice_state,
+    driven_state,
+    lattice_trajectory,
+    pattern_state,
+    polynomial_state,
+    sparse_state,
+    steady,
+)
 from .common import (
     FINISHED,
     INLINED,
@@ -29,6 +37,7 @@ from .common import (
     STIFF,
 )
 from .driven_bands import DrivenHeff
+from .driven_lattice import DrivenLatticeHeff
 from .generators import generator_at
 from .horizon import guessed_horizon
 from .lattice import LatticeHeff, copy_into
@@ -106,6 +115,7 @@ def _by_kind(name, options=OPTIONS):
         PatternHeff: pattern_state,
         PolynomialHeff: polynomial_state,
         DrivenHeff: driven_state,
+        DrivenLatticeHeff: driven_lattice_state,
     }
     of = {kind: getattr(home, name, getattr(steady, name, None)) for kind, home in homes.items()}
 
@@ -157,7 +167,7 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
 
     Parameters
     ----------
-    h_eff : LatticeHeff, SparseHeff, PatternHeff, PolynomialHeff or DrivenHeff
+    h_eff : LatticeHeff, SparseHeff, PatternHeff, PolynomialHeff, DrivenHeff or DrivenLatticeHeff
         The normalised state is row 0 of the Taylor rows.
     work, shown : Work
         The same arrays, but for those of ``out``: in ``shown`` this is the state at an output time.

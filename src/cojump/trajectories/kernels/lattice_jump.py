@@ -7,6 +7,7 @@ from numba import njit
 
 from ..no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN, LADDER_UP
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
+from .driven_lattice import rate_factor
 from .jump import sector_factors
 from .lattice import DOWN, UP, copy_into, first_place, next_place, set_strides, table_at
 from .lattice_box import COUNT, FIRST, START, all_runs, runs_of
@@ -420,6 +421,7 @@ def perform_jump(h_eff, work, room, re, im, u):
     channel_weights(lattice, box, elements, place, runs, n_runs, re, im, room.new, room.profile, room.of_jumps, weights)
     total = 0.0
     for l in range(weights.size):
+        weights[l] *= rate_factor(h_eff, l)
         total += weights[l]
     left, chosen = u * total, -1
     for l in range(weights.size):
@@ -434,6 +436,7 @@ def perform_jump(h_eff, work, room, re, im, u):
     if chosen >= 0 and total < np.inf:
         l = chosen
         b = lattice.axis[l]
+        left /= rate_factor(h_eff, l)
         if lattice.kind[l] == COLLECTIVE:
             collective_jump(
                 lattice.y[l], lattice.sizes, box.lo, box.n, box.stride, elements.c, place, re, im, to_re, to_im

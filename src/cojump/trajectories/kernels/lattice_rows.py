@@ -202,13 +202,7 @@ def _apply_general(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made
     scale = unit * (1.0 / (order + 1.0))
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
     slots, opens, outer, outers, hops = elements.row, elements.opens, elements.outer, elements.outers, elements.hops
-    hop, weights, columns, window, own = (
-        elements.hop,
-        elements.weights,
-        elements.columns,
-        windows[order + 1],
-        windows[order],
-    )
+    hop, weights, window, own = elements.hop, elements.weights, windows[order + 1], windows[order]
     length, axis, widest, reach, n_hops, real_hops, n_outer, real_outer = (
         slots[LENGTH], slots[AXIS], slots[WIDEST], slots[REACH], slots[HOPS], slots[REAL_HOPS], slots[OUTER],
         slots[REAL_OUTER],
@@ -318,23 +312,35 @@ def _apply_general(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made
         then[row] = QUIET if norm2 <= least else LOUD
         if opens[base, row] > 0:
             at_edges += norm2
+    at_edges += keep_rows(h_eff, to_re, to_im, lo, length, window, kept[order + 1], then, cut)
+    if at_edges > cut:
+        slots[TOUCHED] = 1
+    return norms2
+
+
+@njit(**INLINED)
+def keep_rows(h_eff, to_re, to_im, lo, length, window, kept, then, cut):
+    """Write what is kept of a Taylor vector whose rows have been weighed, but for ``cut`` beside it.
+
+    Returns what may leave the box, but not the sector, along the axes of a row.
+    """
+    lattice, box, elements, axis = h_eff.lattice, h_eff.box, h_eff.elements, h_eff.elements.row[AXIS]
     few = few_below = few_above = 0
     if axis == box.n.size - 1:  # columns are places on one axis
         below, above = ends_before(axis, box.two_J, box.lo, box.n, lattice.sizes)
         few = min(lattice.band[axis], length)
         few_below, few_above = few if below else 0, few if above else 0
-    at_edges += keep(
-        to_re, to_im, lo, length, window, kept[order + 1], weights, then, columns, False, cut, few_below, few_above
-    )
+    at_edges = keep(
+        to_re, to_im, lo, length, window, kept, elements.weights, then, elements.columns, False, cut, few_below,
+        few_above,
+    )  # fmt: skip
     if axis < box.n.size - 1:
         for b in range(axis, box.n.size):
             at_edges += weight_at_ends(
-                b, box.two_J, box.lo, box.n, box.stride, lattice.sizes, lattice.band, to_re, to_im, lo, length,
-                kept[order + 1], then,
+                b, box.two_J, box.lo, box.n, box.stride, lattice.sizes, lattice.band, to_re, to_im, lo, length, kept,
+                then,
             )  # fmt: skip
-    if at_edges > cut:
-        slots[TOUCHED] = 1
-    return norms2
+    return at_edges
 
 
 @njit(**OPTIONS)

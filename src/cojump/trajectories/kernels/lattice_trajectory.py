@@ -127,9 +127,15 @@ def tail_of(h_eff, tolerance):
 
 def work_of(h_eff):
     """Multiplications that H_eff takes for each amplitude."""
-    per_amplitude = 4 + 4 * h_eff.lattice.across_axes.shape[0]
-    for b in range(h_eff.box.n.size):
-        per_amplitude += 2 * h_eff.lattice.band[b]
+    return multiplications(h_eff.lattice.band, h_eff.lattice.across_axes.shape[0])
+
+
+@njit(**OPTIONS)
+def multiplications(band, across):
+    """For each amplitude, with so many products across two blocks."""
+    per_amplitude = 4 + 4 * across
+    for b in range(band.size):
+        per_amplitude += 2 * band[b]
     return per_amplitude
 
 

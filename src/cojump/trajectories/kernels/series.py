@@ -11,6 +11,8 @@ from numba.extending import overload
 from ..no_jump_tables import BandedHeff, ProgramHeff
 from .common import MAX_ORDER, OPTIONS, PAD
 from .driven_bands import DrivenHeff
+from .driven_lattice import DrivenLatticeHeff
+from .driven_lattice_series import expand_driven_lattice
 from .driven_series import expand_driven
 from .fock_rows import FockHeff, apply_fock, change_unit_of_fock, keep_fock, overlap_of_fock
 from .horizon import FEW, LARGE, LEAST, LEFT_OUT, ROUNDING, guessed_horizon, power_of_two
@@ -538,6 +540,7 @@ _EXPANSIONS = {
     PolynomialHeff: _expansion(False, of_bands=True),
     FockHeff: _expansion(False, of_fock=True),
     DrivenHeff: expand_driven,
+    DrivenLatticeHeff: expand_driven_lattice,
 }
 
 
