@@ -63,6 +63,7 @@ def models():
     mode = cj.Mode("mode")
     coupling = cj.ModeCoupling({"a": COMPLEX}, mode="mode")
     yield "a mode", cj.Model([*spins, mode], [*drive, coupling], [cj.ModeLoss(1.0, mode="mode", thermal=0.1)])
+    yield "a mode beside ladders", systems.dicke(4, 1.0, 1.0, 0.8, 1.0, 0.3)
     both = [local(LOWER), local(RAISE, X), cj.ModeJump(LOWER, "a", mode="mode", emits=True)]
     yield "a mode beside two axes", cj.Model([*spins, mode], [*drive, coupling], both)
     yield "windows", cj.Model(large, [cj.TwoBody(X, X, 0.1, ("a", "b"))], [gate])

@@ -6,9 +6,13 @@ from cojump.basis.level_weights import LevelWeights, SumValues
 
 
 def probabilities(pure):
-    """Weights of the basis states of a pure state of one factor; of one block of two levels all of its sector."""
+    """Weights of the basis states of a pure state of one factor; of one block of two levels all of its sector.
+
+    Those of Fock states are added up.
+    """
     (factor,) = pure.factors
-    weights = np.abs(factor.amplitudes.ravel()) ** 2
+    modes = tuple(range(len(factor.blocks), factor.amplitudes.ndim))
+    weights = (np.abs(factor.amplitudes) ** 2).sum(axis=modes).ravel()
     if len(factor.labels) == 1 and isinstance(factor.labels[0], int):
         ((lo, hi),) = factor.window
         weights = np.pad(weights, (lo, factor.labels[0] + 1 - hi))

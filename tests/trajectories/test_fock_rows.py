@@ -9,10 +9,10 @@ import pytest
 
 import cojump as cj
 from cojump.basis.fock_window import radial
-from cojump.trajectories.engine import make_engine
 from cojump.trajectories.fock_tables import FockTables, fock_work
 from cojump.trajectories.kernels.fock_rows import apply_fock, get_state, keep_fock, put_state
 from cojump.trajectories.mode_state import ModeState
+from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.sector_matrix import program_matrix
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 
@@ -106,9 +106,9 @@ def test_a_row_of_the_series_is_that_of_the_matrix(name):
 def test_trajectories_are_those_of_the_program(name, size, monkeypatch):
     """The same jumps at the same times, and the same averages, as by the instructions one after the other."""
     model, times = MODELS[name](size), np.array([0.5, 2.0])
-    one = make_engine(model, start_of(model), times, 1e-10).run(3, 1, record=True)
+    one = ProductEngine(model, start_of(model), times, 1e-10).run(3, 1, record=True)
     monkeypatch.setattr(ModeState, "_by_rows", False)
-    twin = make_engine(model, start_of(model), times, 1e-10).run(3, 1, record=True)
+    twin = ProductEngine(model, start_of(model), times, 1e-10).run(3, 1, record=True)
     assert one.n_jumps == twin.n_jumps > 1
     np.testing.assert_array_equal(one.jumps["channel"], twin.jumps["channel"])
     np.testing.assert_allclose(one.jumps["time"], twin.jumps["time"], rtol=0, atol=1e-9)

@@ -14,6 +14,7 @@ from cojump.ensemble.simulate import simulate
 from cojump.trajectories import loop, mode_state
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.engine import make_engine
+from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_sectors import MODES_MEMORY
 from cojump.trajectories.sector_matrix import program_matrix
 from tests.support.pauli import LOWER, RAISE, X, Z
@@ -290,10 +291,10 @@ def test_what_ran_before_changes_no_digit_of_a_trajectory(monkeypatch):
     state, times = cj.product(model, {"atoms": [0.6, 0.8], "cavity": 0.4}), np.array([0.5, 1.0, 1.5])
     monkeypatch.setattr(loop, "POLL", 1)
     polls = []
-    used = make_engine(model, state, times, 1e-9)
+    used = ProductEngine(model, state, times, 1e-9)
     for index in (0, 1, 3):
         used.run(7, index)
-    after, alone = used.run(7, 2, poll=lambda: polls.append(1)), make_engine(model, state, times, 1e-9).run(7, 2)
+    after, alone = used.run(7, 2, poll=lambda: polls.append(1)), ProductEngine(model, state, times, 1e-9).run(7, 2)
     np.testing.assert_array_equal(after.mean, alone.mean)
     np.testing.assert_array_equal(after.second, alone.second)
     assert after.n_jumps == alone.n_jumps

@@ -42,6 +42,14 @@ def cavity():
     return model, cj.product(model, {"spins": [0.0, 1.0]})
 
 
+def two_species():
+    """Beside one mode."""
+    couplings = [cj.ModeEnergy(1.0, mode="cavity"), cj.ModeCoupling({"a": 0.8 * X, "b": 0.5 * X}, mode="cavity")]
+    parts = [cj.Block("a", 6), cj.Block("b", 5), cj.Mode("cavity")]
+    model = cj.Model(parts, [*couplings, cj.OneBody(Z, "a")], [cj.ModeLoss(1.0, mode="cavity")])
+    return model, cj.product(model, {"a": [0.0, 1.0], "b": [0.6, 0.8]})
+
+
 def hopfield():
     model = cj.systems.hopfield(cj.systems.random_patterns(3, 18, 1), 0.5, 1.7, merge=True)
     return model, cj.corrupted(model, 0, 0.8)
@@ -71,7 +79,8 @@ CASES = {
     "DRIVEN_BANDS": driven,
     "DRIVEN": driven_levels,
     "DRIVEN_LATTICE": driven_hopfield,
-    "MODES": cavity,
+    "SPIN_MODE": cavity,
+    "MODES": two_species,
     "LATTICE": hopfield,
     "PATTERN_ROWS": potts,
     "POLYNOMIALS": lambda: along_two_axes(np.cosh),

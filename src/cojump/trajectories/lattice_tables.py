@@ -54,7 +54,7 @@ def lattice_of(basis: ProductBasis) -> Lattice:
                         across += [(b, c, -0.5j * first.conj().T, second), (b, c, -0.5j * first, second.conj().T)]
             continue
         b, j[l], excluded[l] = channel.block, channel.matrix, channel.excluded
-        axis[l], kind[l] = b, _kind(channel.matrix)
+        axis[l], kind[l] = b, kind_of(channel.matrix)
         strength[l] = np.abs(channel.matrix).max() ** 2
         if kind[l] == GENERAL and np.any((channel.matrix.conj().T @ channel.matrix)[0, 1]) and mixed[b] < 0:
             mixed[b], n_mixed = n_mixed, n_mixed + 1
@@ -160,7 +160,8 @@ def _strides(table: Array) -> NDArray[np.int64]:
     return np.where(np.array(table.shape) > 1, np.array(table.strides) // table.itemsize, 0)
 
 
-def _kind(j: Matrix) -> int:
+def kind_of(j: Matrix) -> int:
+    """What kind of jump a matrix of one particle makes: a ladder, or any."""
     if not np.diag(j).any():
         if j[0, 1] == 0:
             return LADDER_DOWN

@@ -15,6 +15,7 @@ from ..model.final_states import FinalFactor, PartStart
 from .fock_tables import fock_work
 from .kernels.common import Gathered, Step
 from .kernels.fock_rows import FockWork, get_state, put_state
+from .kernels.spin_mode_state import END, GRID, GROWTH, ROUNDING
 from .kernels.waiting_time import lone_step, lone_sum
 from .product_moves import Ket, around
 from .product_sectors import Box
@@ -25,20 +26,8 @@ from .state_factor import Factor
 FAR = 0.5
 """|<a>| of a displaced mode above which its frame is moved."""
 
-_GRID = 4
-"""Displacements are changed by multiples of 1/4, real and imaginary part, so that few |δ| come back often."""
-
-ROUNDING = 1e-29
-"""Of the weight of Fock states that are empty."""
-
-_END = 4
-"""Fock states at an end of a window that show what is beyond it: a displaced state falls off faster than any power."""
-
 _MOMENT = 1e-13
 """Time to a tick that is none any more, relative to the time itself."""
-
-_GROWTH = 16
-"""Fock states by which a window grows until a displaced state fits."""
 
 
 class ModeState(ProductState):
@@ -72,6 +61,11 @@ class ModeState(ProductState):
             self._start = list(state.displacements)
         else:
             self._start = [sqrt(size) * alpha for alpha in state.amplitudes]
+
+    @property
+    def start_displacements(self) -> Sequence[complex]:
+        """Displacements of the modes at a start."""
+        return tuple(self._start)
 
     def begin(self, generator: np.random.Generator) -> None:
         """Draw one pure state of one sector; at a start the modes are in the vacuum of their displaced frames."""
@@ -132,7 +126,7 @@ class ModeState(ProductState):
         if self._given is not None:
             return self._given
         drawn = super().draw(generator)
-        return Drawn(drawn.labels, drawn.box + ((0, 1),) * len(self.displacements), drawn.ket)
+        return Drawn(drawn.labels, drawn.box + ((0, 1),) * len(self.basis.modes), drawn.ket)
 
     def is_stiff(self, step: Step, waiting: float, most: float, soon: float) -> bool:
         """A mode has no whole sector: there are no long steps."""
@@ -159,6 +153,11 @@ class ModeState(ProductState):
             self._left = self._until_tick()
             self._refer([b + mean for b, mean in zip(self.displacements, means, strict=True)])
         self._follow(means)
+
+    def hand_over(self, labels: Labels, box: Box, ket: Ket, displacements: Sequence[complex]) -> None:
+        """Be in a state that another loop has come to, in the frames that it has there."""
+        self.displacements, self.references, self._left = list(displacements), list(displacements), inf
+        self.take(labels, box, ket)
 
     def _until_tick(self) -> float:
         """The time until the references are moved again."""
@@ -187,7 +186,7 @@ class ModeState(ProductState):
         """Move the frames of modes that have gone far from theirs, and set all that depends on the displacements."""
         for m, mean in enumerate(means):
             if abs(mean) > FAR:
-                self._move(m, complex(round(_GRID * mean.real), round(_GRID * mean.imag)) / _GRID)
+                self._move(m, complex(round(GRID * mean.real), round(GRID * mean.imag)) / GRID)
         self._sector.displace(self.displacements, self.references)
         if self.driven is not None:
             self.driven.displace(self.displacements, self.references)
@@ -203,10 +202,10 @@ class ModeState(ProductState):
         while True:
             after = self._displacements.displaced(-delta, source, target, tensor)
             weights = (np.abs(after) ** 2).sum(axis=(0, 2))
-            ends = float(weights[-_END:].sum() + (weights[:_END].sum() if target[0] > 0 else 0.0))
+            ends = float(weights[-END:].sum() + (weights[:END].sum() if target[0] > 0 else 0.0))
             if ends <= self._windows.tail + ROUNDING:
                 break
-            target = (max(target[0] - _GROWTH, 0), target[1] + _GROWTH)
+            target = (max(target[0] - GROWTH, 0), target[1] + GROWTH)
         box = (*sector.box[:axis], target, *sector.box[axis + 1 :])
         self.displacements[m] += delta
         super().take(sector.labels, box, after.ravel())

@@ -69,14 +69,14 @@ class ProductAverages:
         self._particles = self._averaged.shape[1]
         self._quadratures = basis.model.quadratures
         if self._quadratures:
-            self._averaged = self._with_modes()
+            self._averaged = self._with_modes(self._averaged)
         self._pairs = np.triu_indices(len(self._averaged))
 
-    def _with_modes(self) -> Ket:
+    def _with_modes(self, averaged: Ket) -> Ket:
         """The coefficients with those of x and y in aψ and a†ψ of each mode behind those of the particles."""
-        A, n, unit = len(self._averaged), self._particles, 0.5 / np.sqrt(self.basis.model.size)
+        (A, n), unit = averaged.shape, 0.5 / np.sqrt(self.basis.model.size)
         made = np.zeros((A + len(self._quadratures), n + 2 * len(self.basis.modes)), dtype=np.complex128)
-        made[:A, :n] = self._averaged
+        made[:A, :n] = averaged
         for row, q in enumerate(self._quadratures, start=A):
             column = n + 2 * q.mode
             made[row, column : column + 2] = [unit, unit] if q.part == 0 else [-1j * unit, 1j * unit]
@@ -115,9 +115,9 @@ class ProductAverages:
     def of_grams(self, grams: Ket, *, needed: bool = False) -> tuple[Array, Array]:
         """The same from the inner products <v_a|v_b> (K, T, V, V) of ψ and all n_a ψ and E_ab ψ, divided by |ψ|².
 
-        With ``needed`` from those of ψ and what ``operators`` make of it.
+        Behind them are aψ and a†ψ of each mode. With ``needed`` from those of ψ and what ``operators`` make of it.
         """
-        w, at_once = (self._averaged, self._of_needed) if needed else (self._in_units, self._of_all)
+        w, at_once = (self._averaged, self._of_needed) if needed else (self._in_all, self._of_all)
         if at_once is not None:
             made = grams.reshape(*grams.shape[:2], -1).view(np.float64) @ at_once
             return made[..., : len(w)], made[..., len(w) :]
@@ -128,8 +128,12 @@ class ProductAverages:
         return _at_once(self._averaged)
 
     @cached_property
+    def _in_all(self) -> Ket:
+        return self._with_modes(self._in_units) if self.basis.modes else self._in_units
+
+    @cached_property
     def _of_all(self) -> Array | None:
-        return _at_once(self._in_units)
+        return _at_once(self._in_all)
 
 
 def _by_products(w: Ket, grams: Ket) -> tuple[Array, Array]:

@@ -35,8 +35,8 @@ from .kernels.lattice import LONG_ROW, LONGER_ROW
 from .kernels.program import run_program, twice_bands
 from .kernels.window import ends_within, weights_of_rows
 from .lattice_engine import LatticeEngine
-from .lattice_tables import WHOLE
-from .no_jump_tables import Bands
+from .lattice_tables import WHOLE, kind_of
+from .no_jump_tables import LADDER_DOWN, LADDER_UP, Bands
 from .outcome import Engine as PartEngine
 from .pattern_engine import PatternEngine, most_cells, most_paths, most_rows
 from .polynomial_engine import PolynomialEngine
@@ -51,6 +51,7 @@ from .product_state import moves_memory_of
 from .sparse_engine import SparseEngine
 from .sparse_tables import MEMORY as SPARSE_MEMORY
 from .spin_engine import Engine
+from .spin_mode_engine import SpinModeEngine, bytes_of_columns
 from .spin_tables import build, is_banded
 
 FOCK_STATES = 48
@@ -289,6 +290,47 @@ class Modes(Product):
             if needed:
                 model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)
                 ProductEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 1.0]), 1e-9).run(0, 0)
+
+
+class SpinMode(Modes):
+    """One block of two levels beside one mode: columns of Fock states, in a compiled loop."""
+
+    words = "columns of Fock states that are occupied"
+    kernels = "spin mode"
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part: jumps are ladders, without quanta, and the rest of the block is diagonal."""
+        if len(model.modes) != 1 or len(model.blocks) != 1 or model.blocks[0].levels != 2 or model.is_driven:
+            return False
+        if model.collective_jumps or model.mode_jumps or not shares_frame(model, 0):
+            return False
+        if not all(table.is_table for table in potentials_of(model).tables):
+            return False
+        frame, ladders = block_frame(model, 0), (LADDER_DOWN, LADDER_UP)
+        inside = [seen(frame, matrix) for two in model.two_body for matrix in (two.A, two.B)]
+        channels = [channel for channel in channels_of(model).of_jumps if channel is not None]
+        return (
+            all(is_diagonal(matrix, ROUNDING) for matrix in inside)
+            and all(kind_of(channel.matrix) in ladders for channel in channels)
+            and self.nbytes(model) <= MOST_BYTES_OF_ROWS
+        )
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine, if a state ever has amplitudes for all M."""
+        return bytes_of_columns(model.size, len(model.jumps))
+
+    def engine(
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
+    ) -> PartEngine:
+        """The engine of columns."""
+        return SpinModeEngine(model, state, times, tolerance, snapshots)
+
+    def compile(self) -> None:
+        """Compile the kernels of columns of Fock states."""
+        with compiling(self.kernels) as needed:
+            if needed:
+                model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)
+                SpinModeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
 class Driven(Product):
@@ -637,8 +679,8 @@ class DrivenLattice(Lattice):
                 DrivenLatticeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
-DIFFUSING, DRIVEN_BANDS, DRIVEN, MODES = Diffusing(), DrivenBands(), Driven(), Modes()
-DRIVEN_LATTICE = DrivenLattice()
+DIFFUSING, DRIVEN_BANDS, DRIVEN_LATTICE, DRIVEN = Diffusing(), DrivenBands(), DrivenLattice(), Driven()
+SPIN_MODE, MODES = SpinMode(), Modes()
 BANDED, LATTICE, POLYNOMIALS, PATTERN_ROWS = Banded(), Lattice(), Polynomials(), PatternRows()
 SPARSE, PRODUCT = Sparse(), Product()
 
@@ -647,6 +689,7 @@ REPRESENTATIONS: tuple[Representation, ...] = (
     DRIVEN_BANDS,
     DRIVEN_LATTICE,
     DRIVEN,
+    SPIN_MODE,
     MODES,
     BANDED,
     LATTICE,

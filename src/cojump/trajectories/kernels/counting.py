@@ -20,6 +20,7 @@ from . import (
     pattern_state,
     polynomial_state,
     sparse_state,
+    spin_mode_state,
     steady,
 )
 from .common import (
@@ -45,6 +46,7 @@ from .pattern_links import PatternHeff
 from .polynomial_bands import PolynomialHeff
 from .sparse import SparseHeff
 from .sparse_jump import NO_MATRIX
+from .spin_mode import SpinModeHeff
 from .waiting_time import lone_step, summed
 
 GROW = 6
@@ -116,6 +118,7 @@ def _by_kind(name, options=OPTIONS):
         PolynomialHeff: polynomial_state,
         DrivenHeff: driven_state,
         DrivenLatticeHeff: driven_lattice_state,
+        SpinModeHeff: spin_mode_state,
     }
     of = {kind: getattr(home, name, getattr(steady, name, None)) for kind, home in homes.items()}
 
@@ -167,11 +170,11 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
 
     Parameters
     ----------
-    h_eff : LatticeHeff, SparseHeff, PatternHeff, PolynomialHeff, DrivenHeff or DrivenLatticeHeff
+    h_eff : LatticeHeff, SparseHeff, PatternHeff, PolynomialHeff, DrivenHeff, DrivenLatticeHeff or SpinModeHeff
         The normalised state is row 0 of the Taylor rows.
     work, shown : Work
         The same arrays, but for those of ``out``: in ``shown`` this is the state at an output time.
-    room : Room, SparseRoom, PatternRoom or PolynomialRoom
+    room : Room, SparseRoom, PatternRoom, PolynomialRoom or SpinModeRoom
     cell : (1,) array of COUNTING_NOW
         Where the trajectory stands.
     numbers : GeneratorAt

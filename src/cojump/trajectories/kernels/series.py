@@ -39,6 +39,16 @@ from .polynomial_bands import (
 from .program import apply_columns, apply_program
 from .propagate import apply_complex, apply_real, fill_complex, fill_real, overlap
 from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
+from .spin_mode import (
+    BOTH,
+    IS_COMPLEX,
+    OMEGA,
+    SpinModeHeff,
+    apply_columns_of_mode,
+    change_unit_of_columns,
+    keep_columns,
+    overlap_of_columns,
+)
 from .vectors import LANES
 from .window import blank_rows, clear_beside
 
@@ -143,7 +153,7 @@ def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
             im[p] *= scale
 
 
-def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=False, of_fock=False):
+def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=False, of_fock=False, of_columns=False):
     """What ``expand`` does for one type of H_eff; the arguments are constants to numba, which drops other branches."""
 
     def expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
@@ -156,6 +166,9 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             first, last, band, constant = lo, hi, 0, 0.0
             least = (LEFT_OUT * tolerance) ** 2 / (hi - lo)
             keep_fock(work.taylor_re, work.taylor_im, work.shape, work.cover, work.tight, least)
+        elif of_columns:
+            first, last, band, constant = lo, hi, 0, 0.0
+            keep_columns(work.taylor_re, work.taylor_im, work, (LEFT_OUT * tolerance) ** 2 / (hi - lo))
         elif of_rows:
             first, last, band, constant = FIRST, h_eff.rows.extent[KEPT_CELLS], 0, 0.0
             keep_rows(h_eff.rows, h_eff.links, work.taylor_re, work.taylor_im)
@@ -272,6 +285,22 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     shift,
                     half_shift,
                     (LEFT_OUT * tolerance / power) ** 2 / (hi - lo),
+                )
+            elif of_columns:
+                norm2 = apply_columns_of_mode(
+                    rows_re,
+                    rows_im,
+                    np.int64(order),
+                    unit,
+                    h_eff.elements,
+                    h_eff.model.roots,
+                    h_eff.model.of_mode[OMEGA],
+                    0.5 * h_eff.model.of_mode[BOTH],
+                    h_eff.where[IS_COMPLEX],
+                    work,
+                    shift,
+                    half_shift,
+                    (LEFT_OUT * tolerance / power) ** 2,
                 )
             elif of_rows:
                 least = (max(LEFT_OUT_ROWS * tolerance / growth - gone, 0.0) / power) ** 2 / (hi - lo)
@@ -414,7 +443,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             if order == 0 and not norm2 < LARGE**4 and unit > most * TINY:
                 unit /= LARGE  # the square of the row has overflowed, or nearly so
                 continue
-            if not banded and not of_bands and not of_lattice and not of_rows and not of_fock:
+            if not (banded or of_bands or of_lattice or of_rows or of_fock or of_columns):
                 clear_beside(rows_re[order + 1], rows_im[order + 1], wide_lo, wide_hi, 2 * PAD)
             norms[order + 1] = np.sqrt(norm2)
             if order == 0:
@@ -424,6 +453,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     )
                 elif of_fock:
                     real, imag = overlap_of_fock(rows_re, rows_im, np.int64(order + 1), work.shape, work.cover)
+                elif of_columns:
+                    real, imag = overlap_of_columns(rows_re, rows_im, np.int64(order + 1), work)
                 elif of_rows:
                     real, imag = overlap_of_patterns(rows_re, rows_im, work.extent, work.base, work.spans, order + 1)
                 else:
@@ -456,6 +487,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                         change_unit_of_fock(
                             rows_re, rows_im, norms, np.int64(order + 1), work.shape, work.cover, wanted / unit
                         )
+                    elif of_columns:
+                        change_unit_of_columns(rows_re, rows_im, norms, np.int64(order + 1), work, wanted / unit)
                     else:
                         _change_unit(rows_re, rows_im, norms, order + 1, wide_lo, wide_hi, wanted / unit)
                     unit = wanted
@@ -495,6 +528,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     )
                 elif of_fock:
                     change_unit_of_fock(rows_re, rows_im, norms, np.int64(order), work.shape, work.cover, factor)
+                elif of_columns:
+                    change_unit_of_columns(rows_re, rows_im, norms, np.int64(order), work, factor)
                 else:
                     _change_unit(rows_re, rows_im, norms, order, wide_lo, wide_hi, factor)
                 unit *= factor
@@ -505,6 +540,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     real, imag = overlap_of_rows(rows_re, rows_im, order, lo, work.shape[1], work.windows, work.made)
                 elif of_fock:
                     real, imag = overlap_of_fock(rows_re, rows_im, np.int64(order), work.shape, work.cover)
+                elif of_columns:
+                    real, imag = overlap_of_columns(rows_re, rows_im, np.int64(order), work)
                 elif of_rows:
                     real, imag = overlap_of_patterns(rows_re, rows_im, work.extent, work.base, work.spans, order)
                 else:
@@ -539,6 +576,7 @@ _EXPANSIONS = {
     PatternHeff: _expansion(False, of_rows=True),
     PolynomialHeff: _expansion(False, of_bands=True),
     FockHeff: _expansion(False, of_fock=True),
+    SpinModeHeff: _expansion(False, of_columns=True),
     DrivenHeff: expand_driven,
     DrivenLatticeHeff: expand_driven_lattice,
 }

@@ -13,6 +13,7 @@ from .lattice_sums import sum_rows
 from .pattern_sums import PatternWork, sum_patterns
 from .propagate import sum_at
 from .series import expand
+from .spin_mode import SpinModeWork, sum_columns_of_mode
 
 SEARCH = 0.25
 """Part of the tolerance within which the log-survival at a jump meets the number drawn; the series has the rest."""
@@ -67,7 +68,27 @@ def _sum_of_fock(work, order, lo, hi, x):
     return sum_fock(work.taylor_re, work.taylor_im, work.shape, work.cover, order, x, work.out_re, work.out_im)
 
 
-_SUMS = {RowsWork: _sum_of_rows, PatternWork: _sum_of_patterns, FockWork: _sum_of_fock}
+def _sum_of_columns(work, order, lo, hi, x):
+    return sum_columns_of_mode(
+        work.taylor_re,
+        work.taylor_im,
+        work.shape,
+        work.cover,
+        work.columns,
+        work.span,
+        order,
+        x,
+        work.out_re,
+        work.out_im,
+    )
+
+
+_SUMS = {
+    RowsWork: _sum_of_rows,
+    PatternWork: _sum_of_patterns,
+    FockWork: _sum_of_fock,
+    SpinModeWork: _sum_of_columns,
+}
 
 
 def summed(work, order, lo, hi, x):

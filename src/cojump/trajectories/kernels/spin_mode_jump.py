@@ -1,0 +1,164 @@
+"""Jumps of a block of two levels beside a boson mode: of one particle, by a ladder, or the loss of the mode."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from ..no_jump_tables import LADDER_DOWN
+from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
+from .jump import sector_factors
+from .spin_mode import B_IM, B_RE, BETA_IM, BETA_RE, COLUMNS, ROWS, TWO_J
+from .vectors import LANES, after, before, fused, load, rising, spread, store, total
+
+LOSS = 100
+"""Kind of a jump that is the loss of the mode."""
+
+
+@njit(**OPTIONS)
+def _profile(re, im, shape, span, profile):
+    """Write |ψ|² by i, summed over Fock states."""
+    rows = shape[ROWS]
+    for k in range(1, shape[COLUMNS] + 1):
+        base, square = LANES * k * rows, spread(0.0)
+        for p in range(base + LANES * span[k, 0], base + LANES * span[k, 1], LANES):
+            a, b = load(re, p, LANES), load(im, p, LANES)
+            square = fused(a, a, fused(b, b, square))
+        store(profile, LANES * (k - 1), LANES, square)
+
+
+@njit(**OPTIONS)
+def _lost(re, im, shape, span, roots, raised, rate, d, to_re, to_im, to_span):
+    """Write √rate (a' + d) ψ, or √rate (a'† + d*) ψ if ``raised``; |.|² of it."""
+    rows, factor, square = shape[ROWS], spread(np.sqrt(rate)), spread(0.0)
+    f, g = spread(d.real), spread(-d.imag if raised else d.imag)
+    for k in range(1, shape[COLUMNS] + 1):
+        lo, hi = span[k, 0], span[k, 1]
+        if hi == 0:
+            to_span[k, 0] = to_span[k, 1] = 0
+            continue
+        lo, hi = (lo, min(hi + 1, rows)) if raised else (max(lo - 1, 0), hi)
+        to_span[k, 0], to_span[k, 1], base = lo, hi, LANES * k * rows
+        for n in range(lo, hi):
+            p = base + LANES * n
+            at = max(p - LANES, 0) if raised else p + LANES
+            root = spread(roots[n] if raised else roots[n + 1])
+            a, b = load(re, p, LANES), load(im, p, LANES)
+            x = factor * fused(root, load(re, at, LANES), fused(f, a, -(g * b)))
+            y = factor * fused(root, load(im, at, LANES), fused(f, b, g * a))
+            store(to_re, p, LANES, x)
+            store(to_im, p, LANES, y)
+            square = fused(x, x, fused(y, y, square))
+    return total(square)
+
+
+@njit(**OPTIONS)
+def _ladder_sums(N, two_J, down, gamma, profile):
+    """Γ² |ψ|² times ab, a(a - 1), b(b + 1), see :func:`.jump.ladder_weights`, and times the particles that can jump."""
+    J, sign, one = spread(0.5 * two_J), spread(1.0 if down else -1.0), spread(1.0)
+    same, lower, higher, jump = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
+    for q in range(0, gamma.size, LANES):
+        i, g = rising(1.0 * q), load(gamma, q, LANES)
+        M = sign * (i - spread(0.5 * N))
+        weight = g * g * load(profile, q, LANES)
+        a, b = J + M, J - M + one
+        same = fused(weight * a, b, same)
+        lower, higher = fused(weight * a, a - one, lower), fused(weight * b, b + one, higher)
+        jump = fused(weight, i if down else spread(1.0 * N) - i, jump)
+    return total(same), total(lower), total(higher), total(jump)
+
+
+@njit(**OPTIONS)
+def _ladder_jump(N, two_J, down, outcome, gamma, re, im, shape, span, amplitude, to_re, to_im, to_span):
+    """State after a ladder jump to J, J - 1 or J + 1 (outcome 0, 1, 2), not normalised."""
+    J, sign = 0.5 * two_J, 1.0 if down else -1.0
+    x, r = (J + 1.0, -1.0) if outcome == 2 else (J, 1.0)
+    y, s = (J + 2.0, -1.0) if outcome == 2 else ((J + 1.0, -1.0) if outcome == 0 else (J - 1.0, 1.0))
+    rows, columns, first = shape[ROWS], shape[COLUMNS], (N - two_J) // 2
+    amplitude[:] = 0.0  # by where it leads to, LANES cells on
+    for i in range(first, first + two_J + 1):
+        M = sign * (i - 0.5 * N)
+        to = i - 1 if down else i + 1
+        amplitude[LANES + to] = gamma[i] * np.sqrt(max((x + r * M) * (y + s * M), 0.0))
+    far = LANES * rows if down else -LANES * rows
+    for k in range(1, columns + 1):
+        other = k + 1 if down else k - 1
+        lo, hi = span[k, 0], span[k, 1]
+        if 1 <= other <= columns and span[other, 1] > 0:
+            lo, hi = min(lo, span[other, 0]) if hi > 0 else span[other, 0], max(hi, span[other, 1])
+        to_span[k, 0], to_span[k, 1], base, f = lo, hi, LANES * k * rows, load(amplitude, LANES * k, LANES)
+        for p in range(base + LANES * lo, base + LANES * hi, LANES):
+            a, b = load(re, p, LANES), load(im, p, LANES)
+            c, d = load(re, p + far, LANES), load(im, p + far, LANES)
+            store(to_re, p, LANES, f * after(a, c) if down else f * before(c, a))
+            store(to_im, p, LANES, f * after(b, d) if down else f * before(d, b))
+
+
+@njit(**INLINED)
+def perform_jump_beside_mode(h_eff, work, room, u):
+    """Jump from the state in ``out``: its number, NO_JUMP or NO_NUMBER; the state after it waits in ``new``."""
+    model, frame, two_J, weights = h_eff.model, h_eff.frame, h_eff.where[TWO_J], room.weights
+    N, re, im, shape, span = model.N, work.out_re, work.out_im, work.shape, work.span
+    d = complex(frame[B_RE] - frame[BETA_RE], frame[B_IM] - frame[BETA_IM])
+    _profile(re, im, shape, span, room.profile)
+    sum_of_all = 0.0
+    for l in range(weights.size):
+        strength = model.strength[l]
+        if model.kind[l] == LOSS:
+            weights[l] = 0.0
+            for raised in range(2):
+                if strength[raised] > 0.0:
+                    weights[l] += _lost(
+                        re, im, shape, span, model.roots, raised == 1, strength[raised], d, room.new_re, room.new_im,
+                        room.span,
+                    )  # fmt: skip
+        else:
+            is_down = model.kind[l] == LADDER_DOWN
+            _, _, _, can = _ladder_sums(N, two_J, is_down, model.gamma[l], room.profile)
+            weights[l] = strength[0] * can
+        sum_of_all += weights[l]
+    if not sum_of_all < np.inf:
+        return NO_NUMBER
+    left, chosen = u * sum_of_all, -1
+    for l in range(weights.size):
+        if weights[l] > 0.0:
+            chosen = l
+            if left < weights[l]:
+                break
+            left -= weights[l]
+    if chosen < 0:
+        return NO_JUMP
+    strength, room.two_J[0] = model.strength[chosen], two_J
+    if model.kind[chosen] == LOSS:
+        weight, raised = 0.0, False
+        for which in range(2):
+            if strength[which] > 0.0:
+                raised = which == 1
+                weight = _lost(
+                    re, im, shape, span, model.roots, raised, strength[which], d, room.new_re, room.new_im, room.span
+                )
+                if left < weight:
+                    break
+                left -= weight
+        return chosen if weight > 0.0 else NO_NUMBER
+    is_down = model.kind[chosen] == LADDER_DOWN
+    same, lower, higher, _ = _ladder_sums(N, two_J, is_down, model.gamma[chosen], room.profile)
+    # as for any j: first the others in J - ½ (to J - 1 or J), then in J + ½ (to J or J + 1); to J they add up
+    _, f, g = sector_factors(N, two_J)
+    left /= strength[0]
+    outcome = -1
+    for k in range(4):
+        weight = (f if k < 2 else g) * (lower if k == 0 else (higher if k == 3 else same))
+        if weight > 0.0:
+            outcome = 1 if k == 0 else (2 if k == 3 else 0)
+            if left < weight:
+                break
+            left -= weight
+    if outcome < 0:
+        return NO_NUMBER
+    _ladder_jump(
+        N, two_J, is_down, outcome, model.gamma[chosen], re, im, shape, span, room.amplitude, room.new_re, room.new_im,
+        room.span,
+    )  # fmt: skip
+    room.two_J[0] = two_J + (-2 if outcome == 1 else (2 if outcome == 2 else 0))
+    return chosen

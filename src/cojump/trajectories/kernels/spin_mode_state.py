@@ -1,0 +1,380 @@
+"""A block of two levels beside a boson mode between two steps, as :mod:`.counting` goes on with it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .common import MAX_ORDER, OPTIONS
+from .lattice import DOWN, UP
+from .spin_mode import (
+    B_HIGH,
+    B_IM,
+    B_LOW,
+    B_RE,
+    BETA_IM,
+    BETA_RE,
+    BOTH,
+    CELLS,
+    COLUMNS,
+    DAMPING,
+    DRIVE_IM,
+    DRIVE_RE,
+    FAR,
+    FIRST_COLUMN,
+    FOLLOWS,
+    IS_COMPLEX,
+    LAST_COLUMN,
+    LEFT,
+    LEFT_THEN,
+    LEVEL,
+    NET,
+    OMEGA,
+    P_HIGH,
+    P_LOW,
+    Q_HIGH,
+    Q_LOW,
+    ROWS,
+    STAYS_IM,
+    STAYS_RE,
+    TICK,
+    TWO_J,
+    P,
+    Q,
+)
+from .spin_mode_jump import perform_jump_beside_mode
+from .spin_mode_moments import moments_of_columns
+from .vectors import LANES, before, fused, load, quiet_first, rising, spread, spread_cell, store, total
+
+GRID = 4.0
+"""Displacements are changed by multiples of 1/4, real and imaginary part, so that few |δ| come back often."""
+
+END = 4
+"""Fock states at an end of a window that show what is beyond it: a displaced state falls off faster than any power."""
+
+GROWTH = 16
+"""Fock states by which a window grows until a displaced state fits."""
+
+ROUNDING = 1e-29
+"""Of the weight of Fock states that are empty."""
+
+ROOM = MAX_ORDER + 3
+"""Fock states that a series needs above a state, with what is read beside it."""
+
+
+class SpinModeRoom(NamedTuple):
+    """Room to work in, beside that of the series.
+
+    Attributes
+    ----------
+    new_re, new_im : (cells,)
+        A state after a jump, or after a step without one, in columns; what it has of each:
+    span, kept : (K + 2, 2) int
+        With its tails, and without.
+    two_J : (1,) int
+    wanted : (2,) int
+        Fock states that columns must have room for, and 16 |δ|² of a displacement that is needed; or 0.
+    profile, amplitude : (8 K + 16,)
+        Weight by i, and what a jump multiplies an amplitude with.
+    weights : (L,)
+    phases : (2, R)
+    filled : (3,)
+    """
+
+    new_re: NDArray[np.float64]
+    new_im: NDArray[np.float64]
+    span: NDArray[np.int64]
+    kept: NDArray[np.int64]
+    two_J: NDArray[np.int64]
+    wanted: NDArray[np.int64]
+    profile: NDArray[np.float64]
+    amplitude: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    phases: NDArray[np.float64]
+    filled: NDArray[np.int64]
+
+
+def cells(h_eff):
+    """Number of amplitudes of the state that a step begins with."""
+    return h_eff.where[CELLS]
+
+
+def first_cell(h_eff):
+    """The first cell of a state, where columns say where they begin."""
+    return np.int64(0)
+
+
+def tail_of(h_eff, tolerance):
+    """Weight that may be cut off: half of it at once, and half where the frame has moved."""
+    return (0.5 * tolerance) ** 2 / 2
+
+
+def work_of(h_eff):
+    """Multiplications that H_eff takes for each amplitude."""
+    return 28
+
+
+def is_cut_short(h_eff):
+    """There is room for all orders: nothing is cut."""
+    return False
+
+
+def may_leap(h_eff):
+    """A mode has no whole sector: there are no long steps."""
+    return False
+
+
+def until_change(h_eff, t, most):
+    """How far a step may go, of at most ``most``: until the reference of the mode moves."""
+    return min(most, h_eff.frame[LEFT])
+
+
+def ended_at(h_eff, t, time, found, horizon):
+    """The time at which a step from t has ended; how long the reference stays then is kept until the step is over."""
+    left = h_eff.frame[LEFT]
+    h_eff.frame[LEFT_THEN] = 0.0 if found == 0 and horizon >= left else max(left - time, 0.0)
+    return t + time
+
+
+def settle(h_eff, work, room, tail, reach):
+    """Make the state in ``room`` the one of the next step, in a frame near it; False if ``room.wanted`` is needed."""
+    return _settle(h_eff, work, room, tail)
+
+
+@njit(**OPTIONS)
+def _trimmed(re, im, span, kept, rows, columns, least):
+    """Write what of each column is left without the ends that weigh no more than ``least`` in each cell."""
+    for k in range(1, columns + 1):
+        lo, hi, base = span[k, 0], span[k, 1], LANES * k * rows
+        while lo < hi:
+            a, b = load(re, base + LANES * lo, LANES), load(im, base + LANES * lo, LANES)
+            if quiet_first(fused(a, a, b * b), least) < LANES:
+                break
+            lo += 1
+        while lo < hi:
+            a, b = load(re, base + LANES * (hi - 1), LANES), load(im, base + LANES * (hi - 1), LANES)
+            if quiet_first(fused(a, a, b * b), least) < LANES:
+                break
+            hi -= 1
+        kept[k, 0], kept[k, 1] = (lo, hi) if lo < hi else (0, 0)
+
+
+@njit(**OPTIONS)
+def _weight(re, im, span, rows, columns, roots):
+    """|ψ|², <a'> as real and imaginary part, number of cells, and Fock states from 0 on, of what spans have."""
+    square, real, imag, count, top = spread(0.0), spread(0.0), spread(0.0), 0, 0
+    for k in range(1, columns + 1):
+        base, hi = LANES * k * rows, span[k, 1]
+        for n in range(span[k, 0], hi):
+            p, more = base + LANES * n, LANES if n + 1 < hi else 0
+            a, b = load(re, p, LANES), load(im, p, LANES)
+            c, d = load(re, p + LANES, more), load(im, p + LANES, more)
+            root = spread(roots[n + 1])
+            square = fused(a, a, fused(b, b, square))
+            real = fused(root, fused(a, c, b * d), real)
+            imag = fused(root, fused(a, d, -(b * c)), imag)
+        count += hi - span[k, 0]
+        top = max(top, hi)
+    return total(square), total(real), total(imag), LANES * count, top
+
+
+@njit(**OPTIONS)
+def _displaced(re, im, span, rows, columns, matrix, d_re, d_im, top, phases, turned_re, turned_im, to_re, to_im):
+    """Write D(δ) of a state on Fock states below ``top``, δ = d_re + i d_im; the weight of the last ones of them."""
+    size = np.sqrt(d_re * d_re + d_im * d_im)
+    step = complex(d_re, d_im) / size
+    phase = complex(1.0, 0.0)
+    for n in range(rows):
+        phases[0, n], phases[1, n] = phase.real, phase.imag
+        phase *= step
+    ends = spread(0.0)
+    for k in range(1, columns + 1):
+        lo, hi, base = span[k, 0], span[k, 1], LANES * k * rows
+        if hi == 0:
+            continue
+        for n in range(lo, hi):
+            p, f, g = base + LANES * n, spread(phases[0, n]), spread(phases[1, n])
+            a, b = load(re, p, LANES), load(im, p, LANES)
+            store(turned_re, p, LANES, fused(f, a, g * b))
+            store(turned_im, p, LANES, fused(f, b, -(g * a)))
+        for m in range(top):
+            a, b, row = spread(0.0), spread(0.0), matrix[m]
+            for n in range(lo, hi):
+                p, f = base + LANES * n, spread_cell(row, n)
+                a, b = fused(f, load(turned_re, p, LANES), a), fused(f, load(turned_im, p, LANES), b)
+            f, g, p = spread(phases[0, m]), spread(phases[1, m]), base + LANES * m
+            x, y = fused(f, a, -(g * b)), fused(f, b, g * a)
+            store(to_re, p, LANES, x)
+            store(to_im, p, LANES, y)
+            if m >= top - END:
+                ends = fused(x, x, fused(y, y, ends))
+    return total(ends)
+
+
+@njit(**OPTIONS)
+def _settle(h_eff, work, room, tail):
+    model, frame, shape = h_eff.model, h_eff.frame, work.shape
+    rows, columns, roots, of_mode = shape[ROWS], shape[COLUMNS], model.roots, model.of_mode
+    re, im, kept, wanted = room.new_re, room.new_im, room.kept, room.wanted
+    wanted[0] = wanted[1] = 0
+    whole, _, _, count, _ = _weight(re, im, room.span, rows, columns, roots)
+    _trimmed(re, im, room.span, kept, rows, columns, 0.5 * tail * whole / count)
+    norm2, real, imag, count, top = _weight(re, im, kept, rows, columns, roots)
+    if top + ROOM > rows:
+        wanted[0] = top + ROOM
+        return False
+    mean_re, mean_im = real / norm2, imag / norm2
+    delta_re = delta_im = 0.0
+    if np.sqrt(mean_re * mean_re + mean_im * mean_im) > of_mode[FAR]:
+        delta_re, delta_im = np.rint(GRID * mean_re) / GRID, np.rint(GRID * mean_im) / GRID
+    if delta_re != 0.0 or delta_im != 0.0:
+        size = np.int64(np.rint(GRID * GRID * (delta_re * delta_re + delta_im * delta_im)))
+        slot = -1
+        for s in range(h_eff.size.size):
+            if h_eff.size[s] == size:
+                slot = s
+        if slot < 0:
+            wanted[1] = size
+            return False
+        # the state is put where the second and the third vector of the series will be
+        end, moved_re, moved_im = top, work.taylor_re[1], work.taylor_im[1]
+        while True:
+            end += GROWTH
+            if end + ROOM > rows:
+                wanted[0] = end + ROOM
+                return False
+            ends = _displaced(
+                re, im, kept, rows, columns, h_eff.radial[slot], -delta_re, -delta_im, end, room.phases,
+                work.taylor_re[2], work.taylor_im[2], moved_re, moved_im,
+            )  # fmt: skip
+            if not ends > 0.25 * tail * norm2 + ROUNDING:
+                break
+        for k in range(1, columns + 1):
+            if kept[k, 1] > 0:
+                kept[k, 0], kept[k, 1] = 0, end
+        re, im = moved_re, moved_im
+        whole, _, _, count, _ = _weight(re, im, kept, rows, columns, roots)
+        _trimmed(re, im, kept, kept, rows, columns, 0.5 * tail * whole / count)
+        norm2, _, _, count, _ = _weight(re, im, kept, rows, columns, roots)
+    left = frame[LEFT_THEN]
+    if not left > 0.0:
+        left = of_mode[TICK]
+        if of_mode[FOLLOWS] > 0.0:
+            frame[BETA_RE], frame[BETA_IM] = frame[B_RE] + mean_re, frame[B_IM] + mean_im
+        else:
+            frame[BETA_RE], frame[BETA_IM] = of_mode[STAYS_RE], of_mode[STAYS_IM]
+    frame[LEFT] = frame[LEFT_THEN] = left
+    frame[B_RE] += delta_re
+    frame[B_IM] += delta_im
+    _put(re, im, kept, rows, columns, 1.0 / np.sqrt(norm2), work)
+    h_eff.where[CELLS] = count
+    two_J = room.two_J[0]
+    if h_eff.where[TWO_J] != two_J:
+        h_eff.where[TWO_J] = two_J
+        first = (model.N - two_J) // 2
+        shape[FIRST_COLUMN], shape[LAST_COLUMN] = 1 + first // LANES, 2 + (first + two_J) // LANES
+        J = 0.5 * two_J
+        for i in range(h_eff.c.size):
+            M = i - 0.5 * model.N
+            h_eff.c[i] = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
+    h_eff.where[IS_COMPLEX] = set_elements_of_mode(
+        model.N, model.y, model.one, model.level, model.damping, of_mode, frame, h_eff.c, h_eff.elements
+    )
+    return True
+
+
+@njit(**OPTIONS)
+def _put(re, im, kept, rows, columns, scale, work):
+    """Write ``scale`` times a state into row 0 of the series."""
+    to_re, to_im, factor = work.taylor_re[0], work.taylor_im[0], spread(scale)
+    first, last = columns + 1, 0
+    for k in range(1, columns + 1):
+        work.cover[0, k, 0], work.cover[0, k, 1] = kept[k, 0], kept[k, 1]
+        if kept[k, 1] > 0:
+            first, last = min(first, k), k + 1
+        base = LANES * k * rows
+        for p in range(base + LANES * kept[k, 0], base + LANES * kept[k, 1], LANES):
+            store(to_re, p, LANES, factor * load(re, p, LANES))
+            store(to_im, p, LANES, factor * load(im, p, LANES))
+    work.columns[0, 0], work.columns[0, 1] = first, last
+
+
+@njit(**OPTIONS)
+def set_elements_of_mode(N, y, one, level, damping, of_mode, frame, c, elements):
+    """Write H_eff of a sector in a frame: see :mod:`cojump.trajectories.displaced_modes`; 1 if B or Y are complex."""
+    b, beta = complex(frame[B_RE], frame[B_IM]), complex(frame[BETA_RE], frame[BETA_IM])
+    d, omega = b - beta, of_mode[OMEGA]
+    force = omega * b + complex(of_mode[DRIVE_RE], of_mode[DRIVE_IM])
+    u = force - 0.5j * (of_mode[NET] * beta + of_mode[BOTH] * d)
+    v = np.conj(force) + 0.5j * (of_mode[NET] * np.conj(beta) - of_mode[BOTH] * np.conj(d))
+    lost = spread(0.5 * of_mode[BOTH] * (d.real * d.real + d.imag * d.imag))
+    # b* y + b y†
+    drive_up = 2.0 * (np.conj(b) * y[UP, UP]).real
+    drive_down = 2.0 * (np.conj(b) * y[DOWN, DOWN]).real
+    up = one[UP, DOWN] + np.conj(b) * y[UP, DOWN] + b * np.conj(y[DOWN, UP])
+    down = one[DOWN, UP] + np.conj(b) * y[DOWN, UP] + b * np.conj(y[UP, DOWN])
+    last = spread(0.0)
+    for q in range(0, c.size, LANES):
+        here, i = load(c, q, LANES), rising(1.0 * q)
+        low, rest = before(last, here), spread(1.0 * N) - i
+        store(elements[LEVEL], q, LANES, load(level, q, LANES) + fused(spread(drive_up), i, spread(drive_down) * rest))
+        store(elements[DAMPING], q, LANES, load(damping, q, LANES) + lost)
+        store(elements[B_LOW], q, LANES, spread(up.real) * low)
+        store(elements[B_LOW + 1], q, LANES, spread(up.imag) * low)
+        store(elements[B_HIGH], q, LANES, spread(down.real) * here)
+        store(elements[B_HIGH + 1], q, LANES, spread(down.imag) * here)
+        f, g = y[UP, UP], y[DOWN, DOWN]
+        store(elements[P], q, LANES, spread(u.real) + fused(spread(f.real), i, spread(g.real) * rest))
+        store(elements[P + 1], q, LANES, spread(u.imag) + fused(spread(f.imag), i, spread(g.imag) * rest))
+        store(elements[Q], q, LANES, spread(v.real) + fused(spread(f.real), i, spread(g.real) * rest))
+        store(elements[Q + 1], q, LANES, spread(v.imag) - fused(spread(f.imag), i, spread(g.imag) * rest))
+        f, g = y[UP, DOWN], y[DOWN, UP]
+        store(elements[P_LOW], q, LANES, spread(f.real) * low)
+        store(elements[P_LOW + 1], q, LANES, spread(f.imag) * low)
+        store(elements[P_HIGH], q, LANES, spread(g.real) * here)
+        store(elements[P_HIGH + 1], q, LANES, spread(g.imag) * here)
+        store(elements[Q_LOW], q, LANES, spread(g.real) * low)
+        store(elements[Q_LOW + 1], q, LANES, spread(-g.imag) * low)
+        store(elements[Q_HIGH], q, LANES, spread(f.real) * here)
+        store(elements[Q_HIGH + 1], q, LANES, spread(-f.imag) * here)
+        last = here
+    real = up.imag == 0.0 and down.imag == 0.0 and y[UP, DOWN].imag == 0.0 and y[DOWN, UP].imag == 0.0
+    return 0 if real else 1
+
+
+def set_aside(h_eff, work, re, im, room):
+    """Copy a state to where the state after a jump lies."""
+    _set_aside(work.span, re, im, work.shape, room.new_re, room.new_im, room.span)
+    room.two_J[0] = h_eff.where[TWO_J]
+
+
+@njit(**OPTIONS)
+def _set_aside(span, re, im, shape, to_re, to_im, to_span):
+    for k in range(1, shape[COLUMNS] + 1):
+        to_span[k, 0], to_span[k, 1], base = span[k, 0], span[k, 1], LANES * k * shape[ROWS]
+        for p in range(base + LANES * span[k, 0], base + LANES * span[k, 1], LANES):
+            store(to_re, p, LANES, load(re, p, LANES))
+            store(to_im, p, LANES, load(im, p, LANES))
+
+
+def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
+    """Inner products of ψ, n_up ψ, J_+ψ, J_-ψ, aψ and a†ψ of the state in ``out``, and its sector; multiplications."""
+    moments_of_columns(
+        h_eff.model.N, h_eff.where[TWO_J], work.out_re, work.out_im, work.shape, work.span, h_eff.c, h_eff.model.roots,
+        complex(h_eff.frame[B_RE], h_eff.frame[B_IM]), grams,
+    )  # fmt: skip
+    sector[0] = h_eff.where[TWO_J]
+    return (order + 32) * (h_eff.where[CELLS] + 32)
+
+
+def jumped(h_eff, work, room, norm2, tolerance, u):
+    """Jump from the state in ``out``: its number, NO_JUMP or NO_NUMBER; the state after it waits in ``new``."""
+    return perform_jump_beside_mode(h_eff, work, room, u)
+
+
+def landed(h_eff, room, sector):
+    """The sector of the state after a jump."""
+    sector[0] = room.two_J[0]

@@ -1,0 +1,273 @@
+"""Trajectories of a block of two levels beside a boson mode: the loop as one compiled kernel, in a frame that moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..basis.fock_window import radial
+from ..basis.reported_sectors import reported_spins
+from ..basis.sectors import Labels
+from ..model import Model
+from ..model.final_states import PartStart
+from ..tools.types import Array
+from . import mode_state
+from .counting_engine import CountingEngine
+from .kernels.common import MAX_ORDER
+from .kernels.spin_mode import (
+    B_IM,
+    B_RE,
+    BETA_IM,
+    BETA_RE,
+    LEFT,
+    LEFT_THEN,
+    TWO_J,
+    SpinModeHeff,
+    SpinModeModel,
+    SpinModeWork,
+)
+from .kernels.spin_mode_jump import LOSS
+from .kernels.spin_mode_state import ROOM, SpinModeRoom
+from .kernels.vectors import LANES
+from .mode_state import ModeState
+from .no_jump_tables import LADDER_DOWN, LADDER_UP
+from .product_moves import Ket
+from .product_sectors import Box, ProductBasis, ProductSector
+from .pure_state import PureState
+from .state_factor import Factor
+from .work_space import aligned
+
+FIRST_ROWS = 31
+"""Fock states above a step's reach that a column has room for at first."""
+
+SIZES = 16
+"""Displacements that are kept, by their sizes."""
+
+
+def columns_of(size: int) -> int:
+    """Columns that a block of so many particles has."""
+    return size // LANES + 1
+
+
+def rows_for(wanted: int) -> int:
+    """Fock states of a column: odd, so that columns, and vectors of the series, lie in different lines of the cache."""
+    return wanted | 1
+
+
+def bytes_of_columns(size: int, jumps: int) -> int:
+    """Memory of an engine, with room for the Fock states that there is room for at first."""
+    rows, cells = rows_for(FIRST_ROWS + ROOM), LANES * (columns_of(size) + 3)
+    return 8 * (cells * (rows * (2 * (MAX_ORDER + 1) + 6) + 30 + 2 * jumps) + SIZES * rows**2)
+
+
+class SpinModeEngine(CountingEngine):
+    """Runs trajectories of one block of two levels, whose jumps are ladders, beside one mode.
+
+    Parameters
+    ----------
+    model, state, times, tolerance, snapshots
+        As for :class:`cojump.trajectories.spin_engine.Engine`.
+    """
+
+    state: ModeState
+    sector_numbers = 1
+    n_vectors = 6
+    """ψ, n_up ψ, J_+ψ, J_-ψ, aψ and a†ψ."""
+
+    def __init__(
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
+    ) -> None:
+        super().__init__(model, state, times, tolerance, snapshots)
+        self._model = model_of(self.basis)
+        columns, self._tick = columns_of(model.size), self.basis.modes[0].tick
+        self._frame, self._where = np.zeros(6), np.full(3, -1)
+        self._c, self._elements = aligned(LANES * columns), aligned(18, LANES * columns)
+        self._make_room(rows_for(FIRST_ROWS + ROOM))
+
+    def _make_room(self, rows: int) -> None:
+        """Arrays for so many Fock states; only the pages that are used take memory."""
+        columns, L = columns_of(self._model.N), len(self._model.kind)
+        cells = LANES * (columns + 2) * rows
+        # an odd number of lines, as for columns
+        cells += LANES * (1 - (columns + 2) % 2)
+
+        def numbers(*shape: int) -> NDArray[np.int64]:
+            return np.zeros((*shape, columns + 2, 2), dtype=np.int64)
+
+        self._work = SpinModeWork(
+            taylor_re=aligned(MAX_ORDER + 1, cells),
+            taylor_im=aligned(MAX_ORDER + 1, cells),
+            out_re=aligned(cells),
+            out_im=aligned(cells),
+            norms=np.zeros(MAX_ORDER + 1),
+            shape=np.array([rows, columns, 0, 0]),
+            cover=numbers(MAX_ORDER + 1),
+            columns=np.zeros((MAX_ORDER + 1, 2), dtype=np.int64),
+            tight=np.zeros((columns + 2, 3, 2), dtype=np.int64),
+            reach=numbers(MAX_ORDER + 1),
+            span=numbers(),
+        )
+        self._room = SpinModeRoom(
+            new_re=aligned(cells),
+            new_im=aligned(cells),
+            span=numbers(),
+            kept=numbers(),
+            two_J=np.zeros(1, dtype=np.int64),
+            wanted=np.zeros(2, dtype=np.int64),
+            profile=np.zeros(LANES * (columns + 2)),
+            amplitude=np.zeros(LANES * (columns + 2)),
+            weights=np.zeros(L),
+            phases=np.zeros((2, rows)),
+            filled=np.full(3, -1),
+        )
+        self._model = self._model._replace(roots=np.sqrt(np.arange(rows + 3.0)))
+        self._where[TWO_J] = -1
+        self._h_eff = SpinModeHeff(
+            L > 0,
+            self._model,
+            self._elements,
+            self._c,
+            self._frame,
+            self._where,
+            np.full(SIZES, -1),
+            np.zeros((SIZES, rows, rows)),
+        )
+        self._next_size = 0
+
+    def _shown_too(self) -> Any:
+        shown = super()._shown_too()
+        if shown.span is self._work.span:
+            shown = self._shown = shown._replace(span=np.zeros_like(shown.span))
+        return shown
+
+    def _labels(self, numbers: list[int]) -> Labels:
+        return (numbers[0],)
+
+    def _reported(self, numbers: NDArray[np.int64]) -> NDArray:
+        return reported_spins(numbers)
+
+    def _averages(self, grams: Ket) -> tuple[Array, Array]:
+        return self.state.averages.of_grams(grams)
+
+    def _grow(self, now: Any) -> None:
+        """More Fock states than the state that waits in ``room`` needs, or a displacement."""
+        wanted, size = self._room.wanted.tolist()
+        if wanted:
+            self._more_rows(wanted)
+        else:
+            place, rows = self._next_size % SIZES, int(self._work.shape[0])
+            self._h_eff.radial[place] = radial(np.sqrt(size) / 4, rows)
+            self._h_eff.size[place] = size
+            self._next_size += 1
+
+    def _more_rows(self, wanted: int) -> None:
+        """Columns with room for so many Fock states; what waits in ``room`` stays there."""
+        old, before = self._room, int(self._work.shape[0])
+        rows, columns = rows_for(wanted + FIRST_ROWS), int(self._work.shape[1]) + 2
+        self._make_room(rows)
+        for new, kept in ((self._room.new_re, old.new_re), (self._room.new_im, old.new_im)):
+            own, of_old = new[: LANES * columns * rows], kept[: LANES * columns * before]
+            own.reshape(columns, -1)[:, : LANES * before] = of_old.reshape(columns, -1)
+        self._room.span[:], self._room.two_J[:] = old.span, old.two_J
+
+    def _ready(self, labels: Labels, box: Box, ket: Ket) -> tuple[Labels, Box, Ket]:
+        """All of it: what is written into ``room`` depends on its size."""
+        return labels, box, ket
+
+    def _wait(self, ready: tuple[Labels, Box, Ket]) -> None:
+        """Let a state wait in ``room``, in the frame of the start."""
+        (two_J,), ((lo, hi), (bottom, top)), ket = ready
+        assert isinstance(two_J, int)
+        if top + ROOM > self._work.shape[0]:
+            self._more_rows(top + ROOM)
+        room, rows = self._room, int(self._work.shape[0])
+        first, columns = (self._model.N - two_J) // 2, columns_of(self._model.N)
+        grid = np.zeros((LANES * columns, rows), dtype=complex)
+        grid[first + lo : first + hi, bottom:top] = ket.reshape(hi - lo, top - bottom)
+        cells = grid.reshape(columns, LANES, rows).transpose(0, 2, 1).ravel()
+        inside = slice(LANES * rows, LANES * rows + len(cells))
+        room.new_re[inside], room.new_im[inside] = cells.real, cells.imag
+        room.span[:] = 0
+        room.span[1 + (first + lo) // LANES : 2 + (first + hi - 1) // LANES] = bottom, top
+        room.two_J[0] = two_J
+
+    def _draw(self, generator: np.random.Generator) -> Labels:
+        """Let a pure state of one sector wait in ``room``; the sector."""
+        drawn = self.state.draw(generator)
+        self._wait(self._ready(drawn.labels, drawn.box, drawn.ket))
+        (start,), (mode,) = self.state.start_displacements, self.basis.modes
+        beta = start if mode.reference is None else mode.reference
+        self._frame[[B_RE, B_IM, BETA_RE, BETA_IM]] = start.real, start.imag, beta.real, beta.imag
+        self._frame[[LEFT, LEFT_THEN]] = self._tick
+        return drawn.labels
+
+    def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
+        """A state in columns: the label, the window of the block and of the mode, and the amplitudes."""
+        rows, columns = (int(n) for n in self._work.shape[:2])
+        two_J = int(self._where[TWO_J])
+        first, used = (self._model.N - two_J) // 2, np.zeros((columns, rows), dtype=bool)
+        span = self._shown.span if re is self._shown.out_re else self._work.cover[0]
+        for k in range(columns):
+            used[k, span[k + 1, 0] : span[k + 1, 1]] = True
+        inside = slice(LANES * rows, LANES * (columns + 1) * rows)
+        cells = (re[inside] + 1j * im[inside]).reshape(columns, rows, LANES)
+        grid = np.where(used[:, :, None], cells, 0.0).transpose(0, 2, 1).reshape(LANES * columns, rows)
+        top = int(span[:, 1].max())
+        return (two_J,), ((0, two_J + 1), (0, top)), grid[first : first + two_J + 1, :top].copy()
+
+    def _pure_state(self) -> PureState:
+        """The state at the output time measured last."""
+        labels, box, state = self._seen(self._shown.out_re, self._shown.out_im)
+        displaced = complex(self._frame[B_RE], self._frame[B_IM])
+        tensor = state / np.linalg.norm(state)
+        return PureState((Factor((0,), labels, box[:1], tensor, self.state.frames, (0,), box[1:], (displaced,)),))
+
+    def _hand_over(self) -> None:
+        """Let the sector in the tensor product be the one that a step begins with, for what is said of it."""
+        labels, window, state = self._seen(self._work.taylor_re[0], self._work.taylor_im[0])
+        self.state.hand_over(labels, window, state.ravel(), [complex(*self._frame[[B_RE, B_IM]])])
+
+
+def model_of(basis: ProductBasis) -> SpinModeModel:
+    """Gather the terms of H_eff and the jumps, in the main frame of the block; ``roots`` are those of no Fock state."""
+    (block,), (mode,) = basis.blocks, basis.modes
+    N, cells, L = block.size, LANES * columns_of(block.size), len(basis.channels)
+    whole = ProductSector(basis, (N,), ((0, N + 1), (0, 1)))  # what is diagonal does not depend on J
+    y = sum((matrix for _, matrix in mode.couplings), np.zeros((2, 2), dtype=complex))
+    kind, strength, gamma = np.zeros(L, dtype=np.int64), np.zeros((L, 2)), np.zeros((L, cells))
+    for l, channel in enumerate(basis.channels):
+        if channel is None:
+            kind[l], strength[l] = LOSS, mode.losses[l]
+            continue
+        down = channel.matrix[0, 1] == 0
+        kind[l], strength[l, 0] = LADDER_DOWN if down else LADDER_UP, np.abs(channel.matrix).max() ** 2
+        table = np.asarray(channel.gamma, dtype=float).ravel()
+        # the others number one less, and those that are up are one less where the particle is
+        places = np.clip(np.arange(N + 1) - (channel.excluded and down), 0, len(table) - 1)
+        gamma[l, : N + 1] = table[places]
+    net, both = mode.rates
+    stays = 0j if mode.reference is None else mode.reference
+    return SpinModeModel(
+        N=N,
+        y=y,
+        one=np.array(basis.one_body[0], dtype=complex),
+        level=_padded(whole.energy, cells),
+        damping=_padded(whole.half_rate, cells),
+        of_mode=np.array([
+            mode.omega, mode.drive.real, mode.drive.imag, net, both, mode.tick, mode.reference is None, stays.real,
+            stays.imag, mode_state.FAR,
+        ]),
+        kind=kind,
+        strength=strength,
+        gamma=gamma,
+        roots=np.zeros(0),
+    )  # fmt: skip
+
+
+def _padded(values: Array, cells: int) -> Array:
+    made = aligned(cells)
+    made[: len(values)] = values
+    return made

@@ -1,0 +1,201 @@
+"""A block of two levels beside a mode: H_eff on columns of Fock states, and trajectories against the general loop."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.basis.fock_window import displacement
+from cojump.model.unravelled import unravelled
+from cojump.trajectories import counting_engine, spin_mode_engine
+from cojump.trajectories.compilation import prepare
+from cojump.trajectories.kernels.spin_mode import B_IM, B_RE, BETA_IM, BETA_RE, IS_COMPLEX, LEFT, LEFT_THEN, TWO_J
+from cojump.trajectories.kernels.vectors import LANES
+from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.recipe import recipe_of
+from cojump.trajectories.representations import MODES, SPIN_MODE
+from cojump.trajectories.sector_matrix import program_matrix
+from cojump.trajectories.spin_mode_engine import SpinModeEngine
+from tests.support.pauli import LOWER, RAISE, X, Y, Z
+from tests.support.twin_trajectories import assert_same_trajectories
+
+TIMES = np.linspace(0, 1.2, 7)
+COMPLEX = np.array([[0.1, 0.4j], [0.2, 0.3]])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled():
+    prepare([dicke()[0]])
+
+
+def dicke(size=20):
+    model = cj.systems.dicke(size, 1.0, 1.0, 0.8, 1.0, 0.3)
+    return model, cj.tilted(model, 2.0, 0.0)
+
+
+def everything(size=13, averages=None):
+    """Complex couplings, thermal light, rates with and without the particle itself, a potential, an interaction."""
+    hamiltonian = [
+        cj.OneBody(0.5 * X + 0.2 * Y + 0.3 * Z, "a"),
+        cj.TwoBody(Z, Z, 0.4, ("a", "a")),
+        cj.Potential(np.cosh, {"a": Z}),
+        cj.ModeEnergy(0.7, mode="m"),
+        cj.ModeDrive(0.4 - 0.2j, mode="m"),
+        cj.ModeCoupling({"a": COMPLEX}, mode="m"),
+    ]
+    jumps = [
+        cj.LocalJump(LOWER, "a", amplitude=np.cosh, argument={"a": Z}, exclude_self=True),
+        cj.ModeLoss(1.0, mode="m", thermal=0.3),
+        cj.LocalJump(0.6 * RAISE, "a", amplitude=np.exp, argument={"a": Z}),
+        cj.LocalJump(0.7j * RAISE, "a", amplitude=np.exp, argument={"a": Z}, exclude_self=True),
+    ]
+    model = cj.Model([cj.Block("a", size), cj.Mode("m")], hamiltonian, jumps, averages=averages)
+    return model, cj.product(model, {"a": np.array([[0.7, 0.2], [0.2, 0.3]]), "m": 0.3 - 0.2j})
+
+
+def real_photons():
+    """A reference that stays away from the mode, and light that carries the frame through many moves."""
+    model, _ = dicke(9)
+    model = unravelled(model, {"loss": cj.unravelling.shifted(0.4 + 0.3j)}, TIMES)
+    return model, cj.product(model, {"spins": [0.6, 0.8], "cavity": 1.2})
+
+
+def nothing_lost():
+    """The Tavis-Cummings model of a closed cavity, along another axis."""
+    hamiltonian = [cj.ModeEnergy(1.0, mode="m"), cj.ModeCoupling({"a": 0.9 * (Y + 1j * Z) / 2}, mode="m")]
+    jumps = [cj.LocalJump(0.5 * (Y + 1j * Z) / 2, "a")]
+    model = cj.Model([cj.Block("a", 11), cj.Mode("m")], hamiltonian, jumps)
+    return model, cj.product(model, {"a": [0.8, 0.6j], "m": 0.2})
+
+
+CASES = {
+    "dicke": dicke,
+    "wider": lambda: dicke(150),
+    "everything": everything,
+    "few averages": lambda: everything(averages=["a.x", "m.y"]),
+    "real photons": real_photons,
+    "nothing lost": nothing_lost,
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_trajectories_are_those_of_the_twin(name):
+    model, state = CASES[name]()
+    assert recipe_of(model).parts[0].representation is SPIN_MODE
+    times = TIMES if model.size < 50 else TIMES / 8
+    twin, engine = (kind(model, state, times, 1e-10, [0, 2, 6]) for kind in (ProductEngine, SpinModeEngine))
+    assert assert_same_trajectories(twin, engine, seed=3, trajectories=3) > 0
+
+
+def started(engine, labels, box, ket, frame):
+    """One step, or none, from a state in a frame given as b and β; b in the end."""
+    b, beta = frame
+
+    def draw(generator):
+        engine._wait((labels, box, ket))
+        engine._frame[[B_RE, B_IM, BETA_RE, BETA_IM, LEFT, LEFT_THEN]] = b.real, b.imag, beta.real, beta.imag, 1.0, 1.0
+        return labels
+
+    engine._draw = draw
+    engine.go(0, 0)
+    return complex(*engine._frame[[B_RE, B_IM]])
+
+
+def amplitudes(engine, row):
+    """A vector of the series over the sector and all Fock states."""
+    work, two_J = engine._work, int(engine._where[TWO_J])
+    rows, columns = work.shape[:2].tolist()
+    cells = slice(LANES * rows, LANES * (columns + 1) * rows)
+    state = (work.taylor_re[row, cells] + 1j * work.taylor_im[row, cells]).reshape(columns, rows, LANES)
+    used = np.array([[lo <= n < hi for n in range(rows)] for lo, hi in work.cover[row, 1:-1].tolist()])
+    first = (engine._model.N - two_J) // 2
+    whole = np.where(used[:, :, None], state, 0).transpose(0, 2, 1).reshape(-1, rows)
+    return whole[first : first + two_J + 1]
+
+
+@pytest.mark.parametrize("name", ["dicke", "everything", "nothing lost"])
+def test_rows_of_the_series_are_those_of_the_matrix(name):
+    """From random states, in sectors that begin and end anywhere: H_eff times a row is a sum of it and the next one.
+
+    What lies beside a state is never read.
+    """
+    model, state = CASES[name]()
+    engine, rng = SpinModeEngine(model, state, np.array([0.0, 1e-3]), 1e-13), np.random.default_rng(1)
+    for two_J in (model.size, model.size - 4, model.size % 2):
+        n = two_J + 1
+        ket = (rng.normal(size=(n * 5, 2)) @ [1, 1j]) / np.sqrt(10 * n)
+        for array in (engine._work.taylor_re, engine._work.taylor_im):
+            array[:] = np.nan
+        b = started(engine, (two_J,), ((0, n), (2, 7)), ket, (0.3 + 0.1j, -0.2j))
+        rows = int(engine._work.shape[0])
+        assert engine._where[IS_COMPLEX] == (name != "dicke")
+        sector = engine.basis.sector((two_J,), ((0, n), (0, rows)))
+        sector.displace([b], [complex(*engine._frame[[BETA_RE, BETA_IM]])])
+        matrix, vectors = program_matrix(sector.h_eff), [amplitudes(engine, k).ravel() for k in range(4)]
+        assert np.linalg.norm(vectors[0]) == pytest.approx(1.0, rel=1e-14)
+        factors = []
+        for k, (here, following) in enumerate(itertools.pairwise(vectors)):
+            applied, both = matrix @ here, np.column_stack([here, 1j * (k + 1) * following])
+            factor = np.linalg.lstsq(both, applied)[0]
+            np.testing.assert_allclose(both @ factor, applied, rtol=0, atol=1e-12 * np.abs(applied).max())
+            factors.append(factor)
+        np.testing.assert_allclose(factors, np.broadcast_to(factors[0], (3, 2)), rtol=1e-11, atol=1e-11)
+
+
+@pytest.mark.parametrize("alpha", [1.2 - 0.7j, -0.8 + 0.3j, 3.1j])
+def test_a_frame_is_moved_to_the_state(alpha):
+    """By the nearest multiple of 1/4 to <a>, as by the matrix of the displacement."""
+    model, state = dicke(9)
+    engine, rng = SpinModeEngine(model, state, np.zeros(1), 1e-14), np.random.default_rng(2)
+    ket = rng.normal(size=(10, 1)) * displacement(alpha, (0, 1), (0, 60))[:, 0]
+    ket /= np.linalg.norm(ket)
+    b = started(engine, (9,), ((0, 10), (0, 60)), ket.ravel(), (0.25j, 0j))
+    delta = complex(round(4 * alpha.real), round(4 * alpha.imag)) / 4
+    assert b == 0.25j + delta
+    made = amplitudes(engine, 0)
+    expected = ket @ displacement(-delta, (0, 60), (0, made.shape[1])).T
+    np.testing.assert_allclose(made, expected, rtol=0, atol=1e-13)
+
+
+def test_neither_pauses_nor_what_ran_before_change_a_bit(monkeypatch):
+    """Columns that have grown, displacements that are made anew, and a return to Python after every step."""
+    model, state = real_photons()
+    engines = []
+
+    def build():
+        engines.append(SpinModeEngine(model, state, 2 * TIMES, 1e-9, [3]))
+        return engines[-1]
+
+    whole = build().run(1, 0, record=True)
+    for home, name, value in (
+        (counting_engine, "_SEGMENT", 3),
+        (counting_engine, "_EFFORT", 1),
+        (spin_mode_engine, "SIZES", 1),
+        (spin_mode_engine, "FIRST_ROWS", 2),
+    ):
+        monkeypatch.setattr(home, name, value)
+    pieces, few = build(), int(engines[-1]._work.shape[0])
+    pieces.run(1, 1)
+    assert pieces._work.shape[0] > few
+    found = pieces.run(1, 0, record=True)
+    assert pieces._next_size > 2
+    assert whole.n_jumps > 4
+    for field in ("mean", "second", "sectors", "counts", "jumps"):
+        np.testing.assert_array_equal(getattr(whole, field), getattr(found, field), err_msg=field)
+
+
+def test_what_it_does_not_hold_goes_step_by_step():
+    """Two blocks, two modes, other matrices, quanta that come with jumps."""
+    spins, mode, loss = cj.Block("a", 4), cj.Mode("m"), cj.ModeLoss(1.0, mode="m")
+    coupled = cj.ModeCoupling({"a": X}, mode="m")
+    models = [
+        cj.Model([spins, cj.Block("b", 2), mode], [coupled, cj.TwoBody(Z, Z, 0.1, ("a", "b"))], [loss]),
+        cj.Model([spins, mode], [coupled], [loss, cj.LocalJump(X, "a")]),
+        cj.Model([spins, mode], [coupled, cj.TwoBody(X, X, 0.1, ("a", "a")), cj.OneBody(Z, "a")], [loss]),
+        cj.Model([spins, mode], [coupled], [loss, cj.CollectiveJump({"a": LOWER}, 1.0)]),
+        cj.Model([spins, mode], [coupled], [cj.ModeJump(LOWER, "a", mode="m", emits=True)]),
+    ]
+    for model in models:
+        (part,) = recipe_of(model).parts
+        assert part.representation is MODES, model
