@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,6 +56,12 @@ def columns_of(size: int) -> int:
 def rows_for(wanted: int) -> int:
     """Fock states of a column: odd, so that columns, and vectors of the series, lie in different lines of the cache."""
     return wanted | 1
+
+
+@lru_cache(maxsize=32)
+def _displacement(size: int, rows: int) -> Array:
+    """The matrix of a displacement by √size/4 on so many Fock states; few sizes come back, in all engines."""
+    return radial(np.sqrt(size) / 4, rows)
 
 
 def bytes_of_columns(size: int, jumps: int) -> int:
@@ -159,7 +166,7 @@ class SpinModeEngine(CountingEngine):
             self._more_rows(wanted)
         else:
             place, rows = self._next_size % SIZES, int(self._work.shape[0])
-            self._h_eff.radial[place] = radial(np.sqrt(size) / 4, rows)
+            self._h_eff.radial[place] = _displacement(size, rows)
             self._h_eff.size[place] = size
             self._next_size += 1
 
@@ -183,15 +190,16 @@ class SpinModeEngine(CountingEngine):
         assert isinstance(two_J, int)
         if top + ROOM > self._work.shape[0]:
             self._more_rows(top + ROOM)
-        room, rows = self._room, int(self._work.shape[0])
-        first, columns = (self._model.N - two_J) // 2, columns_of(self._model.N)
-        grid = np.zeros((LANES * columns, rows), dtype=complex)
-        grid[first + lo : first + hi, bottom:top] = ket.reshape(hi - lo, top - bottom)
-        cells = grid.reshape(columns, LANES, rows).transpose(0, 2, 1).ravel()
-        inside = slice(LANES * rows, LANES * rows + len(cells))
-        room.new_re[inside], room.new_im[inside] = cells.real, cells.imag
+        room, rows, columns = self._room, int(self._work.shape[0]), columns_of(self._model.N) + 2
+        first = (self._model.N - two_J) // 2 + lo
+        begin, end = first // LANES, (first + hi - lo - 1) // LANES + 1
+        padded = np.zeros(((end - begin) * LANES, top - bottom), dtype=complex)
+        padded[first - begin * LANES :][: hi - lo] = ket.reshape(hi - lo, top - bottom)
+        cells = padded.reshape(end - begin, LANES, top - bottom).transpose(0, 2, 1)
+        for to, part in ((room.new_re, cells.real), (room.new_im, cells.imag)):
+            to[: LANES * columns * rows].reshape(columns, rows, LANES)[begin + 1 : end + 1, bottom:top] = part
         room.span[:] = 0
-        room.span[1 + (first + lo) // LANES : 2 + (first + hi - 1) // LANES] = bottom, top
+        room.span[begin + 1 : end + 1] = bottom, top
         room.two_J[0] = two_J
 
     def _draw(self, generator: np.random.Generator) -> Labels:
