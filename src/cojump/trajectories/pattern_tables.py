@@ -55,7 +55,7 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
         *_roots(N),
         *_parts(beside),
         _terms(beside[None]),
-        _terms(measured),
+        _planes(measured),
         _hops(np.concatenate([beside[None], measured])),
         in_columns,
         gamma,
@@ -105,6 +105,17 @@ def _terms(matrices: Matrix) -> Integers:
     """Matrix, a and b of all elements between two of the levels 0, 1 and 2."""
     between = matrices[:, :3, :3] * (1 - np.eye(3))
     return np.ascontiguousarray(np.argwhere(between != 0), dtype=np.int64)  # C order, also where there is none
+
+
+def _planes(matrices: Matrix) -> Integers:
+    """For a < b of the levels 0, 1, 2: which matrix is E_ab + E_ba, and of (b, a) which is i (E_ba - E_ab), or -1."""
+    made = np.full((3, 3), -1, dtype=np.int64)
+    for v, m in enumerate(matrices):
+        if np.diag(m).any() or (m[3:] != 0).any():
+            continue
+        ((a, b),) = np.argwhere(np.triu(m))
+        made[(a, b) if m[a, b].real else (b, a)] = v
+    return made
 
 
 def _hops(matrices: Matrix) -> Integers:

@@ -82,6 +82,29 @@ class ProductAverages:
             made[row, column : column + 2] = [unit, unit] if q.part == 0 else [-1j * unit, 1j * unit]
         return made
 
+    def take_hermitian(self) -> None:
+        """Let ``operators`` be Hermitian: n_a, E_ab + E_ba and i (E_ba - E_ab) for a < b, as far as some average needs.
+
+        All averages are real combinations of them: real parts of inner products suffice. Not for models with modes.
+        """
+        units, w = _in_matrix_units(self.basis.model, self.basis.rotations)
+        taken: list[Collective] = []
+        columns = [w[:, 0]]
+        for n, x in enumerate(units, start=1):
+            if x.adjoint:
+                continue
+            found = [(x, w[:, n])]
+            if x.diagonal is None:
+                (a, b), own, other = x.name, 0.5 * w[:, n], 0.5 * w[:, n + 1]
+                parts = ((b, a), x.matrix, own + other), ((-2 - a, b), -1j * x.matrix, 1j * (own - other))
+                found = [(Collective(x.block, name, m + m.conj().T), column) for name, m, column in parts]
+            for operator, column in found:
+                if column.any():
+                    taken.append(operator)
+                    columns.append(column)
+        self.operators, self._averaged = taken, np.stack(columns, axis=1)
+        self._particles = len(columns)
+
     def displace(self, displacements: Sequence[complex]) -> None:
         """Set x and y to the frame with these displacements of the modes."""
         first, unit = len(self._averaged) - len(self._quadratures), 1 / np.sqrt(self.basis.model.size)

@@ -9,10 +9,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
-from .pattern_links import first_path, moved_along, next_path, path_weight, root_places, set_diagram
-from .pattern_products import carry
-from .pattern_rows import FIRST, RATES, ROWS, Rows, add_row, clear, empty, place, weight_of_cells, widen
-from .vectors import LANES, fused, load, load_row, spread, store, total
+from .pattern_links import first_path, key_of_path, may_move, near_places, next_path, path_weight
+from .pattern_rows import FIRST, RATES, ROWS, Rows, begin_row, cell_of, clear, copied_row, empty, place, place_of
+from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
 
 
 class PatternRoom(NamedTuple):
@@ -100,16 +99,6 @@ def _with_gamma(rows, r, gamma, re, im, to_re, to_im):
         store(to_im, base + x, LANES, load(im, base + x, LANES) * g)
 
 
-@njit(**INLINED)
-def _leading(rows, tables, trial, ways):
-    """The row of ``trial``, to which another way leads."""
-    known = rows.extent[ROWS]
-    to = add_row(rows, tables, trial, 0)
-    if to == known:
-        ways[to] = -1
-    return to
-
-
 @njit(**OPTIONS)
 def _placed(rows):
     """Cells for first..last of all rows."""
@@ -119,133 +108,127 @@ def _placed(rows):
             rows.spans[0, r, 0], rows.spans[0, r, 1] = rows.left[r], rows.right[r]
 
 
-@njit(**OPTIONS)
-def _take_out(h_eff, room, re, im, l, c, share):
-    """``share`` j C_λ^μ of the state in low..high, μ = λ without a box of row c, in ``room.rest``; its squared norm."""
-    rows, tables, rest, path, trial = h_eff.rows, h_eff.tables, room.rest, h_eff.links.path, h_eff.links.trial
-    d, j_re, j_im, moves, factors, n = tables.levels, tables.j_re[l], tables.j_im[l], room.moves, room.factors, 0
-    ways = room.ways
-    empty(rest)
+@njit(**INLINED)
+def _leading(made, tables, rows, r, path, stop, sign, step, ways):
+    """The row to which a box along a path leads from row r of others."""
+    d, key = tables.levels, rows.key[r] + step
+    at = place_of(made.found, made.key, key)
+    if made.found[at] > 0:
+        return np.int64(made.found[at] - 1)
+    to = copied_row(made, rows.entry, r, at, key)
+    for n in range(stop, d + 1):
+        made.entry[n * (n - 1) // 2 + path[n], to] += sign
+    begin_row(made, tables, to)
+    ways[to] = -1
+    return to
+
+
+@njit(**INLINED)
+def _find_ways(tables, links, room, rows, made, level, c, sign, share, n):
+    """Ways n, .. in which a particle in a level goes in (with sign -1: out), a box of row c more; how many there are.
+
+    They begin in low..high of ``rows`` and lead to ``made``, whose first..last become what comes of it.
+    """
+    d, path, moves, factors, ways = tables.levels, links.path, room.moves, room.factors, room.ways
+    stop, low, high, entry = max(level + 1, 2), rows.low, rows.high, made.entry
+    shift, after = (sign if level == 0 else 0), (1 if sign > 0 else 0)
     path[d] = c
-    set_diagram(trial, rest.diagram)
-    for a in range(d):
-        if tables.leaves[l, a] == 0:
-            continue
-        stop, s = max(a + 1, 2), (1 if a == 0 else 0)
+    first_path(path, stop, d)
+    more = True
+    while more:
+        step = sign * key_of_path(path, stop, d, tables.radix)
+        i = path[2] if stop == 2 else -1
         for r in range(rows.extent[ROWS]):
-            if rows.low[r] >= rows.high[r]:
+            if low[r] >= high[r] or not may_move(rows.entry, r, path, stop, d, sign):
                 continue
-            first_path(path, stop, d)
-            more = True
-            while more:
-                if moved_along(trial, rows.entry, r, path, stop, d, -1, d):
-                    to = _leading(rest, tables, trial, ways)
-                    p, q = trial[1, 0], trial[2, 0]
-                    if max(rows.low[r] - s, q) < min(rows.high[r] - s, p + 1):
-                        t0, t1, sign = root_places(tables, p, q, path, stop)
-                        weight = share * path_weight(rest.entry, to, path, stop, d)
-                        widen(rest, to, rows.low[r] - s, rows.high[r] - s)
-                        moves[n, 0], moves[n, 1], moves[n, 2] = r, ways[to], a
-                        moves[n, 3], factors[n] = (t1, sign * weight) if a == 0 else (t0, weight)
-                        ways[to] = n
-                        n += 1
-                more = next_path(path, stop, d)
-    _placed(rest)
-    norm2 = 0.0
-    for b in range(d):
-        if tables.enters[l, b] == 0:
-            continue
-        to_re, to_im = rest.re[b], rest.im[b]
-        for to in range(rest.extent[ROWS]):  # all of a row while it is close
-            begin, end = rest.base[to] + rest.left[to], rest.base[to] + rest.right[to]
-            clear(to_re, to_im, begin, end)
-            k = ways[to]
-            while k >= 0:
-                r, a = moves[k, 0], moves[k, 2]
-                if j_re[b, a] != 0.0 or j_im[b, a] != 0.0:
-                    carry(
-                        to_re,
-                        to_im,
-                        rest.base[to],
-                        rest.first[to],
-                        rest.last[to],
-                        re,
-                        im,
-                        rows.base[r],
-                        rows.spans[0, r, 0],
-                        rows.spans[0, r, 1],
-                        1 if a == 0 else 0,
-                        tables.roots,
-                        tables.ones,
-                        moves[k, 3],
-                        factors[k] * j_re[b, a],
-                        factors[k] * j_im[b, a],
-                    )
-                k = moves[k, 1]
-            if tables.excluded[l] == 1:
-                _with_gamma(rest, to, tables.gamma[l], to_re, to_im, to_re, to_im)
-            norm2 += weight_of_cells(to_re, to_im, begin, end)
-    return norm2
+            to = _leading(made, tables, rows, r, path, stop, sign, step, ways)
+            a, b = max(low[r] + shift, entry[2, to]), min(high[r] + shift, entry[1, to] + 1)
+            if a >= b:
+                continue
+            made.first[to], made.last[to] = min(a, made.first[to]), max(b, made.last[to])
+            # the elements are written for the pattern with fewer boxes
+            weight = share * (
+                path_weight(rows.entry, r, path, stop, d) if sign > 0 else path_weight(entry, to, path, stop, d)
+            )
+            p, q = (rows.entry[1, r], rows.entry[2, r]) if sign > 0 else (entry[1, to], entry[2, to])
+            t = tables.ones
+            if i >= 0:
+                t0, t1, other = near_places(tables, p, q, i)
+                t, weight = (t1 - after, other * weight) if level == 0 else (t0, weight)
+            moves[n, 0], moves[n, 1], moves[n, 2], moves[n, 3], factors[n] = r, ways[to], level, t, weight
+            ways[to] = n
+            n += 1
+        more = next_path(path, stop, d)
+    return n
 
 
 @njit(**OPTIONS)
-def _put_in(h_eff, room, l, c):
-    """The particle of ``room.rest`` put back, a box more in row c, in ``room.after``; its squared norm."""
-    tables, rest, after, path, trial = h_eff.tables, room.rest, room.after, h_eff.links.path, h_eff.links.trial
-    d, moves, factors, ways, n = tables.levels, room.moves, room.factors, room.ways, 0
-    empty(after)
-    path[d] = c
-    set_diagram(trial, after.diagram)
-    for b in range(d):
-        if tables.enters[l, b] == 0:
+def _move_particle(h_eff, room, rows, re, im, made, l, c, sign, share):
+    """Take a particle out of low..high of ``rows`` (sign -1) or put it in, into ``made``; the squared norm.
+
+    Taken out, ``share`` j C_λ^μ of the one plane of ``rows``, μ = λ without a box of row c, is in planes of ``made``,
+    one for each level that j leads to. Put in, it comes from these planes, with a box more in row c.
+    """
+    tables, moves, factors, ways = h_eff.tables, room.moves, room.factors, room.ways
+    d, roots, n, nowhere, nothing = tables.levels, tables.roots, 0, rows.base.size - 1, spread(0.0)
+    empty(made)
+    for level in range(d):
+        if (tables.leaves[l, level] if sign < 0 else tables.enters[l, level]) == 1:
+            n = _find_ways(tables, h_eff.links, room, rows, made, level, c, sign, share, n)
+    _placed(made)
+    squares, with_gamma = nothing, sign < 0 and tables.excluded[l] == 1
+    for b in range(d if sign < 0 else 1):
+        if sign < 0 and tables.enters[l, b] == 0:
             continue
-        stop, s = max(b + 1, 2), (1 if b == 0 else 0)
-        for r in range(rest.extent[ROWS]):
-            low, high, p, q = rest.first[r], rest.last[r], rest.entry[1, r], rest.entry[2, r]
-            if low >= high:
-                continue
-            first_path(path, stop, d)
-            more = True
-            while more:
-                if moved_along(trial, rest.entry, r, path, stop, d, 1, d):
-                    to = _leading(after, tables, trial, ways)
-                    t0, t1, sign = root_places(tables, p, q, path, stop)
-                    weight = path_weight(rest.entry, r, path, stop, d)
-                    widen(after, to, low + s, high + s)
-                    moves[n, 0], moves[n, 1], moves[n, 2] = r, ways[to], b
-                    moves[n, 3], factors[n] = (t1 - 1, sign * weight) if b == 0 else (t0, weight)
-                    ways[to] = n
-                    n += 1
-                more = next_path(path, stop, d)
-    _placed(after)
-    to_re, to_im, norm2 = after.re[0], after.im[0], 0.0
-    for to in range(after.extent[ROWS]):
-        begin, end = after.base[to] + after.left[to], after.base[to] + after.right[to]
-        clear(to_re, to_im, begin, end)
-        k = ways[to]
-        while k >= 0:
-            r, b = moves[k, 0], moves[k, 2]
-            carry(
-                to_re,
-                to_im,
-                after.base[to],
-                after.first[to],
-                after.last[to],
-                rest.re[b],
-                rest.im[b],
-                rest.base[r],
-                rest.spans[0, r, 0],
-                rest.spans[0, r, 1],
-                -1 if b == 0 else 0,
-                tables.roots,
-                tables.ones,
-                moves[k, 3],
-                factors[k],
-                0.0,
-            )
-            k = moves[k, 1]
-        norm2 += weight_of_cells(to_re, to_im, begin, end)
-    return norm2
+        to_re, to_im = made.re[b], made.im[b]
+        for to in range(made.extent[ROWS]):
+            base, fact, first, last = made.base[to], made.fact[to], made.left[to], made.right[to]
+            k = ways[to] if first < last else -1
+            fresh = True
+            while k >= 0:  # two ways at once
+                level, r, t, f, following = moves[k, 2], moves[k, 0], moves[k, 3], factors[k], moves[k, 1]
+                other_r, other_t, other_f = nowhere, tables.ones, 0.0
+                if following >= 0 and moves[following, 2] == level:
+                    other_r, other_t, other_f = moves[following, 0], moves[following, 3], factors[following]
+                    following = moves[following, 1]
+                plane, shift, own, beyond = np.int64(0), (-sign if level == 0 else 0), 1.0, 0.0
+                if sign > 0:
+                    plane = level
+                else:
+                    own, beyond = tables.j_re[l, b, level], tables.j_im[l, b, level]
+                here, left, right = rows.base[r], rows.spans[0, r, 0], rows.spans[0, r, 1]
+                there, low, high = rows.base[other_r], rows.spans[0, other_r, 0], rows.spans[0, other_r, 1]
+                factor, other_factor, real, imaginary = spread(f), spread(other_f), spread(own), spread(beyond)
+                for x in range(first, last, LANES):
+                    cell, other_cell = cell_of(here, left, right, x), cell_of(there, low, high, x)
+                    u, v = load_row(re, plane, cell, LANES), load_row(im, plane, cell, LANES)
+                    y, z = load_row(re, plane, other_cell, LANES), load_row(im, plane, other_cell, LANES)
+                    if shift != 0:
+                        side = x + shift * LANES
+                        cell, other_cell = cell_of(here, left, right, side), cell_of(there, low, high, side)
+                        side_u, side_v = load_row(re, plane, cell, LANES), load_row(im, plane, cell, LANES)
+                        side_y, side_z = load_row(re, plane, other_cell, LANES), load_row(im, plane, other_cell, LANES)
+                        if shift > 0:
+                            u, v, y, z = after(u, side_u), after(v, side_v), after(y, side_y), after(z, side_z)
+                        else:
+                            u, v, y, z = before(side_u, u), before(side_v, v), before(side_y, y), before(side_z, z)
+                    e, g = factor * load(roots, t + x, LANES), other_factor * load(roots, other_t + x, LANES)
+                    u, v = fused(e, u, g * y), fused(e, v, g * z)
+                    made_re, made_im = real * u - imaginary * v, fused(real, v, imaginary * u)
+                    if not fresh:
+                        made_re = made_re + load(to_re, base + x, LANES)
+                        made_im = made_im + load(to_im, base + x, LANES)
+                    if following < 0:
+                        if with_gamma:
+                            gamma = load_row(tables.gamma, l, fact + x, LANES)
+                            made_re, made_im = gamma * made_re, gamma * made_im
+                        squares = fused(made_re, made_re, fused(made_im, made_im, squares))
+                    store(to_re, base + x, LANES, made_re)
+                    store(to_im, base + x, LANES, made_im)
+                k, fresh = following, False
+    for to in range(made.extent[ROWS]):
+        made.low[to], made.high[to] = made.first[to], made.last[to]
+    return total(squares)
 
 
 @njit(**OPTIONS)
@@ -289,40 +272,36 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
         for r in range(rows.extent[ROWS]):
             _with_gamma(rows, r, tables.gamma[chosen], re, im, new_re, new_im)
         re, im = new_re, new_im
-    d, possible, found = tables.levels, -1, False
-    for c in range(d):
+    d, possible = tables.levels, -1
+    one_re, one_im = re.reshape(1, re.size), im.reshape(1, im.size)
+    for attempt in range(d + 1):
+        c = attempt if attempt < d else possible  # rounding: the last possible one
+        if c < 0:
+            return NO_NUMBER
         share = _share(rows.diagram, c)
-        if share > 0.0:
-            _diagram_with(room.rest.diagram, rows.diagram, c, -1)
-            weight = _take_out(h_eff, room, re, im, chosen, c, share)
-            if weight > 0.0:
-                possible = c
-                if left < weight:
-                    found = True
-                    break
-                left -= weight
-    if possible < 0:
-        return NO_NUMBER
-    if not found:  # rounding: keep the last possible one
-        _diagram_with(room.rest.diagram, rows.diagram, possible, -1)
-        _take_out(h_eff, room, re, im, chosen, possible, _share(rows.diagram, possible))
-    possible, found = -1, False
-    for c in range(d):
+        if share == 0.0:
+            continue
+        _diagram_with(room.rest.diagram, rows.diagram, c, -1)
+        weight = _move_particle(h_eff, room, rows, one_re, one_im, room.rest, chosen, c, -1, share)
+        if attempt == d or left < weight:
+            break
+        if weight > 0.0:
+            possible = c
+            left -= weight
+    possible = -1
+    for attempt in range(d + 1):
+        c = attempt if attempt < d else possible
+        if c < 0:
+            return NO_NUMBER
         if c > 0 and room.rest.diagram[c] == room.rest.diagram[c - 1]:
             continue
         _diagram_with(room.after.diagram, room.rest.diagram, c, 1)
-        weight = _put_in(h_eff, room, chosen, c)
+        weight = _move_particle(h_eff, room, room.rest, room.rest.re, room.rest.im, room.after, chosen, c, 1, 1.0)
+        if attempt == d or left < weight:
+            break
         if weight > 0.0:
             possible = c
-            if left < weight:
-                found = True
-                break
             left -= weight
-    if possible < 0:
-        return NO_NUMBER
-    if not found:
-        _diagram_with(room.after.diagram, room.rest.diagram, possible, 1)
-        _put_in(h_eff, room, chosen, possible)
     return chosen
 
 

@@ -136,6 +136,37 @@ def moved_along(trial, entry, r, path, stop, top, sign, levels):
     return True
 
 
+@njit(**INLINED)
+def may_move(entry, r, path, stop, levels, sign):
+    """Whether a pattern of row r stays one when a box more (or with sign -1 fewer) is in it and in the diagram."""
+    for n in range(stop, levels + 1):
+        own, k = n * (n - 1) // 2, path[n]
+        value = entry[own + k, r] + sign
+        beside = k if sign > 0 else k + 1  # of the row above, what it must not pass
+        if n < levels:
+            above = entry[own + n + beside, r] + (sign if path[n + 1] == beside else 0)
+            if sign * (value - above) > 0:
+                return False
+        beside = k - 1 if sign > 0 else k  # of the row below
+        if n > 2 and beside >= 0 and beside < n - 1:
+            below = entry[own - n + 1 + beside, r] + (sign if n > stop and path[n - 1] == beside else 0)
+            if sign * (value - below) > 0:
+                return False
+    return True
+
+
+@njit(**OPTIONS)
+def key_of_path(path, stop, levels, radix):
+    """How much larger the key of a row is with a box more along a path."""
+    key, last = 0, levels * (levels - 1) // 2
+    for n in range(stop, levels):
+        step = 1
+        for _ in range(n * (n - 1) // 2 + path[n] + 1, last):
+            step *= radix
+        key += step
+    return key
+
+
 @njit(**OPTIONS)
 def set_diagram(trial, diagram):
     """Write a diagram into the last row of entries of a pattern."""

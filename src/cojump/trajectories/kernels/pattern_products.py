@@ -223,6 +223,82 @@ def add_near(rows, links, tables, terms, x_re, x_im, f_re, f_im, fresh, re, im, 
                 store(to_im[v], base + x, LANES, fused(c_re, z, fused(c_im, y, sum_im)))
 
 
+@njit(inline="always", **OPTIONS)
+def _write_pair(to_re, to_im, planes, a, b, p, u, v, y, z):
+    """Write |a><b| + |b><a| and i (|b><a| - |a><b|), of what |a><b| makes, u + iv, and |b><a|, y + iz."""
+    plane = planes[a, b]
+    if plane >= 0:
+        store(to_re[plane], p, LANES, u + y)
+        store(to_im[plane], p, LANES, v + z)
+    plane = planes[b, a]
+    if plane >= 0:
+        store(to_re[plane], p, LANES, v - z)
+        store(to_im[plane], p, LANES, y - u)
+
+
+@njit(**OPTIONS)
+def write_generators(rows, links, tables, re, im, here, to_re, to_im, start, stop, back):
+    """Write what the measured matrices ``planes`` of the levels 0, 1 and 2 lead to in rows start..stop.
+
+    There is a plane for each. The state is in ``here``, (R, 2), and so are they, but ``back`` cells nearer to the
+    beginning.
+    """
+    roots, near, way, planes = tables.roots, links.near, links.way, tables.planes
+    for r in range(start, stop):
+        p, q, to, a, b = rows.entry[1, r], rows.entry[2, r], rows.base[r] - back, here[r, 0], here[r, 1]
+        if a >= b:
+            continue
+        s0, s1, s2, s3 = near[r, 0], near[r, 1], near[r, 2], near[r, 3]
+        row, row0, row1 = _beside(rows, here, r), _beside(rows, here, s0), _beside(rows, here, s1)
+        row2, row3 = _beside(rows, here, s2), _beside(rows, here, s3)
+        w0, w1, w2, w3 = spread(way[s0, 0]), spread(way[s1, 1]), spread(way[r, 0]), spread(way[r, 1])
+        rise, fall = tables.rise - q, tables.fall - p - 1  # as in _gather
+        for x in range(a, b, LANES):
+            rise0, rise1 = load(roots, rise + x, LANES), load(roots, rise + x + 1, LANES)
+            fall0, fall1 = load(roots, fall + x, LANES), load(roots, fall + x + 1, LANES)
+            cell, cell0, cell1, cell2, cell3 = (
+                _cell(row, x),
+                _cell(row0, x),
+                _cell(row1, x),
+                _cell(row2, x),
+                _cell(row3, x),
+            )
+            cell_before, cell_after = _cell(row, x - LANES), _cell(row, x + LANES)
+            k, l = rise0 * fall0, rise1 * fall1
+            u, v = load(re, cell, LANES), load(im, cell, LANES)
+            u01, v01 = k * before(load(re, cell_before, LANES), u), k * before(load(im, cell_before, LANES), v)
+            u10, v10 = l * after(u, load(re, cell_after, LANES)), l * after(v, load(im, cell_after, LANES))
+            _write_pair(to_re, to_im, planes, 0, 1, to + x, u01, v01, u10, v10)
+            u0, v0, u1, v1 = (
+                load(re, cell0, LANES),
+                load(im, cell0, LANES),
+                load(re, cell1, LANES),
+                load(im, cell1, LANES),
+            )
+            u2, v2, u3, v3 = (
+                load(re, cell2, LANES),
+                load(im, cell2, LANES),
+                load(re, cell3, LANES),
+                load(im, cell3, LANES),
+            )
+            k, l = w0 * fall1, w1 * rise1
+            u12, v12 = fused(k, u0, l * u1), fused(k, v0, l * v1)
+            k, l = w2 * fall0, w3 * rise0
+            u21, v21 = fused(k, u2, l * u3), fused(k, v2, l * v3)
+            _write_pair(to_re, to_im, planes, 1, 2, to + x, u12, v12, u21, v21)
+            cell0, cell1 = _cell(row0, x - LANES), _cell(row1, x - LANES)
+            cell2, cell3 = _cell(row2, x + LANES), _cell(row3, x + LANES)
+            u0, v0 = before(load(re, cell0, LANES), u0), before(load(im, cell0, LANES), v0)
+            u1, v1 = before(load(re, cell1, LANES), u1), before(load(im, cell1, LANES), v1)
+            u2, v2 = after(u2, load(re, cell2, LANES)), after(v2, load(im, cell2, LANES))
+            u3, v3 = after(u3, load(re, cell3, LANES)), after(v3, load(im, cell3, LANES))
+            k, l = w0 * rise0, w1 * fall0
+            u02, v02 = k * u0 - l * u1, k * v0 - l * v1
+            k, l = w2 * rise1, w3 * fall1
+            u20, v20 = k * u2 - l * u3, k * v2 - l * v3
+            _write_pair(to_re, to_im, planes, 0, 2, to + x, u02, v02, u20, v20)
+
+
 @njit(**OPTIONS)
 def _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there):
     """As _add_diagonal, together with add_near for a real H; the squared norm.

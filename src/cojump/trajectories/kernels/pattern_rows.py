@@ -68,8 +68,11 @@ class PatternTables(NamedTuple):
         sqrt(n) for n = -8..N + 16, 0 for those below 0, then the same backwards, then ones.
     h_re, h_im : (d, d)
         One-body matrix of H, its diagonal aside.
-    h_terms, terms : (M, 3) int
-        Of H, and of the measured matrices: which matrix, a and b of the elements between the levels 0, 1 and 2.
+    h_terms : (M, 3) int
+        0, a and b of the elements of H between the levels 0, 1 and 2.
+    planes : (3, 3) int
+        For a < b of these levels: which of the measured matrices is |a><b| + |b><a|, and of (b, a) which is
+        i (|b><a| - |a><b|), or -1.
     hops : (d, d) int
         For a < b: 1 where H has |a><b|, or what is measured.
     facts : (2 + L, states)
@@ -97,7 +100,7 @@ class PatternTables(NamedTuple):
     h_re: Floats
     h_im: Floats
     h_terms: Integers
-    terms: Integers
+    planes: Integers
     hops: Integers
     facts: Floats
     gamma: Floats
@@ -194,25 +197,25 @@ def place_of(found, keys, key):
 
 
 @njit(**INLINED)
-def add_row(rows, tables, entry, column):
-    """The number of the row with the entries in a column of ``entry``, made where it is not there, without cells."""
-    d, key = tables.levels, 0
-    for k in range(1, d * (d - 1) // 2):
-        key = key * tables.radix + entry[k, column]
-    at = place_of(rows.found, rows.key, key)
-    if rows.found[at] > 0:
-        return np.int64(rows.found[at] - 1)
+def copied_row(rows, entry, column, at, key):
+    """The number of a new row with a key, whose place is ``at``, and with the entries in a column of ``entry``."""
     r = rows.extent[ROWS]
     rows.extent[ROWS] = r + 1
     rows.found[at] = r + 1
     rows.key[r], rows.home[r] = key, at
-    for k in range(1, d * (d + 1) // 2):
+    for k in range(1, rows.entry.shape[0]):
         rows.entry[k, r] = entry[k, column]
-    at, step, below = 0, 1, entry[1, column] + entry[2, column]
-    for n in range(3, d + 1):
+    return r
+
+
+@njit(**INLINED)
+def begin_row(rows, tables, r):
+    """Let a row whose entries are known have no cells."""
+    entry, at, step, below = rows.entry, 0, 1, rows.entry[1, r] + rows.entry[2, r]
+    for n in range(3, tables.levels + 1):
         total_above = 0
         for k in range(n):
-            total_above += entry[n * (n - 1) // 2 + k, column]
+            total_above += entry[n * (n - 1) // 2 + k, r]
         at += step * (total_above - below)
         step *= tables.radix
         below = total_above
@@ -223,6 +226,19 @@ def add_row(rows, tables, entry, column):
     rows.start[r, 0] = rows.start[r, 1] = 0
     rows.spans[0, r, 0] = rows.spans[0, r, 1] = 0
     rows.spread[r] = 0
+
+
+@njit(**INLINED)
+def add_row(rows, tables, entry, column):
+    """The number of the row with the entries in a column of ``entry``, made where it is not there, without cells."""
+    d, key = tables.levels, 0
+    for k in range(1, d * (d - 1) // 2):
+        key = key * tables.radix + entry[k, column]
+    at = place_of(rows.found, rows.key, key)
+    if rows.found[at] > 0:
+        return np.int64(rows.found[at] - 1)
+    r = copied_row(rows, entry, column, at, key)
+    begin_row(rows, tables, r)
     return r
 
 
@@ -389,16 +405,6 @@ def narrow_all(rows, re, im, least):
     """The same of the first of all spans of all rows."""
     for r in range(rows.extent[ROWS]):
         narrow(rows, r, re, im, rows.spans[0, r, 0], rows.spans[0, r, 1], least)
-
-
-@njit(**OPTIONS)
-def weight_of_cells(re, im, a, b):
-    """Squared norm of whole vectors."""
-    square_re = square_im = spread(0.0)
-    for p in range(a, b, LANES):
-        u, v = load(re, p, LANES), load(im, p, LANES)
-        square_re, square_im = fused(u, u, square_re), fused(v, v, square_im)
-    return total(square_re + square_im)
 
 
 @njit(**OPTIONS)

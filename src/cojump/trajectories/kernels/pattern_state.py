@@ -12,7 +12,7 @@ from .horizon import LEFT_OUT
 from .lattice import copy_into
 from .pattern_jump import perform_pattern_jump, weigh
 from .pattern_links import forget_rows, keep_rows, spread_rows
-from .pattern_products import add_far, add_near, widen_hops
+from .pattern_products import add_far, widen_hops, write_generators
 from .pattern_rows import (
     CELLS,
     FIRST,
@@ -29,8 +29,8 @@ from .pattern_rows import (
     narrow_all,
     place,
 )
-from .sparse_state import CHUNK, EDGE, is_cut_short, product_of, tail_of  # noqa: F401 - the same for both
-from .vectors import LANES, fused, load, quiet_first, rising, spread, store, total
+from .sparse_state import CHUNK, EDGE, is_cut_short, tail_of  # noqa: F401 - the same for both
+from .vectors import LANES, fused, load, load_row, quiet_first, rising, spread, store, total
 
 EXPONENT, HALF = 52, 1022
 """Of the bits of a number, where its power of two begins, and that of the numbers from 1/2 on."""
@@ -131,7 +131,7 @@ def set_aside(h_eff, work, re, im, room):
 def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
     """Inner products of the state in ``out`` and what operators make of it, and its sector; multiplications made."""
     rows = h_eff.rows
-    _gram(h_eff, room, work.out_re, work.out_im, norm2, tolerance, grams)
+    _gram(h_eff, room, work.out_re, work.out_im, work.new_re, work.new_im, norm2, tolerance, grams)
     copy_into(sector, rows.diagram)
     return (order + 4 * room.vectors.shape[0]) * (rows.extent[CELLS] + 32)
 
@@ -149,13 +149,14 @@ def landed(h_eff, room, sector):
 
 
 @njit(**OPTIONS)
-def _lay_out(rows, room, re, im):
-    """Give all rows cells of ``room.vectors`` for first..last and write low..high of a state there; one past the last.
+def _lay_out(rows, room, re, im, psi_re, psi_im):
+    """Give all rows cells of ``psi`` for first..last, one row behind the other, and write low..high of a state there.
 
     Where their cells were before is kept in ``room.layout``, where they are now is in ``room.here``.
     """
-    layout, here, psi_re, psi_im = room.layout, room.here, room.vectors[0], room.vectors_im[0]
+    layout, here = room.layout, room.here
     rows.extent[CELLS] = FIRST
+    clear(psi_re, psi_im, 0, FIRST)
     for r in range(rows.extent[ROWS]):
         base = rows.base[r]
         layout[0, r], layout[1, r], layout[2, r] = base, rows.left[r], rows.right[r]
@@ -171,22 +172,25 @@ def _lay_out(rows, room, re, im):
         clear(psi_re, psi_im, to + rows.left[r], to + a)
         copy_cells(re, im, base + a, b - a, psi_re, psi_im, to + a)
         clear(psi_re, psi_im, to + b, to + rows.right[r])
-    return rows.extent[CELLS]
 
 
 @njit(**OPTIONS)
-def _fill_vectors(rows, links, tables, room, end):
-    """What the operators make of low..high of the state in ``room.vectors``, behind it."""
-    d, psi_re, psi_im, here = tables.levels, room.vectors[0], room.vectors_im[0], room.here
-    many_re, many_im, terms = room.vectors[1:], room.vectors_im[1:], tables.terms
-    k = 0
-    for v in range(many_re.shape[0]):  # add_near writes the others
-        if k == terms.shape[0] or terms[k, 0] > v:
+def _fill_vectors(rows, links, tables, room, psi_re, psi_im, start, stop, back, end):
+    """Write what rows start..stop have of a state and of what the operators make of it into ``room.vectors``.
+
+    Cells of the state are there from FIRST to ``end``, ``back`` cells nearer to the beginning.
+    """
+    d, here, planes = tables.levels, room.here, tables.planes
+    many_re, many_im = room.vectors[1:], room.vectors_im[1:]
+    copy_cells(psi_re, psi_im, FIRST + back, end - FIRST, room.vectors[0], room.vectors_im[0], FIRST)
+    write_generators(rows, links, tables, psi_re, psi_im, here, many_re, many_im, start, stop, back)
+    for v in range(many_re.shape[0]):
+        is_written = False
+        for a in range(3):
+            for b in range(3):
+                is_written |= planes[a, b] == v
+        if not is_written:
             clear(many_re[v], many_im[v], FIRST, end)
-        while k < terms.shape[0] and terms[k, 0] == v:
-            k += 1
-    x_re, x_im = tables.operators_re, tables.operators_im
-    add_near(rows, links, tables, terms, x_re, x_im, 1.0, 0.0, 1, psi_re, psi_im, here, many_re, many_im, here)
     for v in range(1, room.vectors.shape[0]):
         x_re, x_im = tables.operators_re[v - 1], tables.operators_im[v - 1]
         to_re, to_im = room.vectors[v], room.vectors_im[v]
@@ -197,7 +201,7 @@ def _fill_vectors(rows, links, tables, room, end):
             is_hollow &= x_re[a, a] == 0.0
         if is_hollow:
             continue
-        for r in range(rows.extent[ROWS]):
+        for r in range(start, stop):
             below = rows.entry[1, r] + rows.entry[2, r]
             slope, constant = x_re[0, 0] - x_re[1, 1], x_re[1, 1] * below
             for n in range(3, d + 1):
@@ -206,16 +210,64 @@ def _fill_vectors(rows, links, tables, room, end):
                     above += rows.entry[n * (n - 1) // 2 + k, r]
                 constant += x_re[n - 1, n - 1] * (above - below)
                 below = above
-            slopes, constants = spread(slope), spread(constant)
+            slopes, constants, base = spread(slope), spread(constant), rows.base[r]
             for x in range(rows.low[r] // LANES * LANES, rows.high[r], LANES):
-                value, p = fused(slopes, rising(x), constants), rows.base[r] + x
-                store(to_re, p, LANES, fused(value, load(psi_re, p, LANES), load(to_re, p, LANES)))
-                store(to_im, p, LANES, fused(value, load(psi_im, p, LANES), load(to_im, p, LANES)))
+                value, p = fused(slopes, rising(x), constants), base + x - back
+                store(to_re, p, LANES, fused(value, load(psi_re, base + x, LANES), load(to_re, p, LANES)))
+                store(to_im, p, LANES, fused(value, load(psi_im, base + x, LANES), load(to_im, p, LANES)))
+
+
+@njit(inline="always", **OPTIONS)
+def _put(made, v, w, sums):
+    if v <= w and w < made.shape[0]:
+        made[v, w] += total(sums)
 
 
 @njit(**OPTIONS)
-def _gram(h_eff, room, re, im, norm2, tolerance, made):
-    """Inner products of an unnormalised state and what the operators make of it, (1 + V, 1 + V), over its norm."""
+def add_products(re, im, v, w, first, last, made):
+    """Add the real parts of the inner products of vectors v, v + 1, v + 2 with w, w + 1, w + 2, of cells first..last.
+
+    What there are no vectors for is left out, and so is what lies below the diagonal.
+    """
+    most = made.shape[0] - 1  # vectors beyond are read again, and what comes of it is not written
+    b, c, e, f = min(v + 1, most), min(v + 2, most), min(w + 1, most), min(w + 2, most)
+    s00 = s01 = s02 = s10 = s11 = s12 = s20 = s21 = s22 = spread(0.0)
+    for p in range(first, last, LANES):
+        a0, b0 = load_row(re, v, p, LANES), load_row(im, v, p, LANES)
+        a1, b1 = load_row(re, b, p, LANES), load_row(im, b, p, LANES)
+        a2, b2 = load_row(re, c, p, LANES), load_row(im, c, p, LANES)
+        x, y = load_row(re, w, p, LANES), load_row(im, w, p, LANES)
+        s00, s10, s20 = (
+            fused(a0, x, fused(b0, y, s00)),
+            fused(a1, x, fused(b1, y, s10)),
+            fused(a2, x, fused(b2, y, s20)),
+        )
+        x, y = load_row(re, e, p, LANES), load_row(im, e, p, LANES)
+        s01, s11, s21 = (
+            fused(a0, x, fused(b0, y, s01)),
+            fused(a1, x, fused(b1, y, s11)),
+            fused(a2, x, fused(b2, y, s21)),
+        )
+        x, y = load_row(re, f, p, LANES), load_row(im, f, p, LANES)
+        s02, s12, s22 = (
+            fused(a0, x, fused(b0, y, s02)),
+            fused(a1, x, fused(b1, y, s12)),
+            fused(a2, x, fused(b2, y, s22)),
+        )
+    _put(made, v, w, s00)
+    _put(made, v, w + 1, s01)
+    _put(made, v, w + 2, s02)
+    _put(made, v + 1, w, s10)
+    _put(made, v + 1, w + 1, s11)
+    _put(made, v + 1, w + 2, s12)
+    _put(made, v + 2, w, s20)
+    _put(made, v + 2, w + 1, s21)
+    _put(made, v + 2, w + 2, s22)
+
+
+@njit(**OPTIONS)
+def _gram(h_eff, room, re, im, psi_re, psi_im, norm2, tolerance, made):
+    """Real parts of inner products of a state and what the operators make of it, (1 + V, 1 + V), over its norm."""
     rows, tables, links, V = h_eff.rows, h_eff.tables, h_eff.links, room.vectors.shape[0] - 1
     known, cells, linked, here = rows.extent[ROWS], rows.extent[CELLS], links.made[0], 0
     narrow_all(rows, re, im, (LEFT_OUT * tolerance) ** 2 * norm2 / cells)
@@ -226,16 +278,20 @@ def _gram(h_eff, room, re, im, norm2, tolerance, made):
             here += 1
     spread_rows(rows, links, tables)
     widen_hops(rows, links, tables.reach, tables.reach)
-    end = _lay_out(rows, room, re, im)
-    _fill_vectors(rows, links, tables, room, end)
+    _lay_out(rows, room, re, im, psi_re, psi_im)
     made[:, :] = 0.0
-    for first in range(FIRST, end, CHUNK):
-        last = min(first + CHUNK, end)
-        for v in range(1 + V):
-            a_re, a_im = room.vectors[v, first:last], room.vectors_im[v, first:last]
-            for w in range(v, 1 + V):
-                b_re, b_im = room.vectors[w, first:last], room.vectors_im[w, first:last]
-                made[v, w] += product_of(a_re, a_im, b_re, b_im, last - first)
+    start, back = np.int64(0), np.int64(0)
+    while start < rows.extent[ROWS]:
+        # some rows at once, so that all vectors of them stay in the cache; hops to higher levels take all rows
+        stop, end = start, np.int64(FIRST)
+        while stop < rows.extent[ROWS] and (end < CHUNK or tables.levels > 3):
+            end += rows.right[stop] - rows.left[stop]
+            stop += 1
+        _fill_vectors(rows, links, tables, room, psi_re, psi_im, start, stop, back, end)
+        for v in range(0, 1 + V, 3):
+            for w in range(v, 1 + V, 3):
+                add_products(room.vectors, room.vectors_im, v, w, FIRST, end, made)
+        start, back = stop, back + end - FIRST
     for v in range(1 + V):
         for w in range(v, 1 + V):
             made[v, w] /= norm2
