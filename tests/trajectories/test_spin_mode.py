@@ -69,10 +69,25 @@ def nothing_lost():
     return model, cj.product(model, {"a": [0.8, 0.6j], "m": 0.2})
 
 
+def dephasing():
+    """Jumps that are no ladders: diagonal, with both elements, and of a particle that leaves itself out; 16 M."""
+    rotation = np.array([[0, 1j], [0.7, 0]])
+    jumps = [
+        cj.LocalJump(Z + 0.3 * np.eye(2), "a", amplitude=np.cosh, argument={"a": Z}),
+        cj.LocalJump(rotation, "a", amplitude=np.exp, argument={"a": Z}, exclude_self=True),
+        cj.LocalJump(0.5 * LOWER, "a"),
+        cj.ModeLoss(0.8, mode="m"),
+    ]
+    hamiltonian = [cj.OneBody(0.4 * X, "a"), cj.ModeEnergy(1.0, mode="m"), cj.ModeCoupling({"a": 0.7 * X}, mode="m")]
+    model = cj.Model([cj.Block("a", 15), cj.Mode("m")], hamiltonian, jumps)
+    return model, cj.product(model, {"a": np.array([[0.6, 0.3], [0.3, 0.4]]), "m": 0.4})
+
+
 CASES = {
     "dicke": dicke,
     "wider": lambda: dicke(150),
     "everything": everything,
+    "dephasing": dephasing,
     "few averages": lambda: everything(averages=["a.x", "m.y"]),
     "real photons": real_photons,
     "nothing lost": nothing_lost,
@@ -191,7 +206,7 @@ def test_what_it_does_not_hold_goes_step_by_step():
     coupled = cj.ModeCoupling({"a": X}, mode="m")
     models = [
         cj.Model([spins, cj.Block("b", 2), mode], [coupled, cj.TwoBody(Z, Z, 0.1, ("a", "b"))], [loss]),
-        cj.Model([spins, mode], [coupled], [loss, cj.LocalJump(X, "a")]),
+        cj.Model([spins, mode], [coupled], [loss, cj.LocalJump(Z + LOWER, "a", amplitude=np.cosh, argument={"a": Z})]),
         cj.Model([spins, mode], [coupled, cj.TwoBody(X, X, 0.1, ("a", "a")), cj.OneBody(Z, "a")], [loss]),
         cj.Model([spins, mode], [coupled], [loss, cj.CollectiveJump({"a": LOWER}, 1.0)]),
         cj.Model([spins, mode], [coupled], [cj.ModeJump(LOWER, "a", mode="m", emits=True)]),

@@ -35,8 +35,8 @@ from .kernels.lattice import LONG_ROW, LONGER_ROW
 from .kernels.program import run_program, twice_bands
 from .kernels.window import ends_within, weights_of_rows
 from .lattice_engine import LatticeEngine
-from .lattice_tables import WHOLE, kind_of
-from .no_jump_tables import LADDER_DOWN, LADDER_UP, Bands
+from .lattice_tables import WHOLE
+from .no_jump_tables import Bands
 from .outcome import Engine as PartEngine
 from .pattern_engine import PatternEngine, most_cells, most_paths, most_rows
 from .polynomial_engine import PolynomialEngine
@@ -299,19 +299,19 @@ class SpinMode(Modes):
     kernels = "spin mode"
 
     def holds(self, model: Model) -> bool:
-        """Whether it can run this part: jumps are ladders, without quanta, and the rest of the block is diagonal."""
+        """Whether it can run this part: j†j and interactions are diagonal, and no quanta come with jumps."""
         if len(model.modes) != 1 or len(model.blocks) != 1 or model.blocks[0].levels != 2 or model.is_driven:
             return False
         if model.collective_jumps or model.mode_jumps or not shares_frame(model, 0):
             return False
         if not all(table.is_table for table in potentials_of(model).tables):
             return False
-        frame, ladders = block_frame(model, 0), (LADDER_DOWN, LADDER_UP)
+        frame = block_frame(model, 0)
         inside = [seen(frame, matrix) for two in model.two_body for matrix in (two.A, two.B)]
-        channels = [channel for channel in channels_of(model).of_jumps if channel is not None]
+        moves = [channel.matrix for channel in channels_of(model).of_jumps if channel is not None]
         return (
             all(is_diagonal(matrix, ROUNDING) for matrix in inside)
-            and all(kind_of(channel.matrix) in ladders for channel in channels)
+            and all(is_diagonal(matrix.conj().T @ matrix) for matrix in moves)
             and self.nbytes(model) <= MOST_BYTES_OF_ROWS
         )
 

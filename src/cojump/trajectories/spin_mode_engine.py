@@ -33,8 +33,9 @@ from .kernels.spin_mode import (
 from .kernels.spin_mode_jump import LOSS
 from .kernels.spin_mode_state import ROOM, SpinModeRoom
 from .kernels.vectors import LANES
+from .lattice_tables import kind_of
 from .mode_state import ModeState
-from .no_jump_tables import LADDER_DOWN, LADDER_UP
+from .no_jump_tables import GENERAL
 from .product_moves import Ket
 from .product_sectors import Box, ProductBasis, ProductSector
 from .pure_state import PureState
@@ -67,11 +68,11 @@ def _displacement(size: int, rows: int) -> Array:
 def bytes_of_columns(size: int, jumps: int) -> int:
     """Memory of an engine, with room for the Fock states that there is room for at first."""
     rows, cells = rows_for(FIRST_ROWS + ROOM), LANES * (columns_of(size) + 3)
-    return 8 * (cells * (rows * (2 * (MAX_ORDER + 1) + 6) + 30 + 2 * jumps) + SIZES * rows**2)
+    return 8 * (cells * (rows * (2 * (MAX_ORDER + 1) + 14) + 30 + 3 * jumps) + SIZES * rows**2)
 
 
 class SpinModeEngine(CountingEngine):
-    """Runs trajectories of one block of two levels, whose jumps are ladders, beside one mode.
+    """Runs trajectories of one block of two levels, whose j†j are diagonal, beside one mode.
 
     Parameters
     ----------
@@ -97,7 +98,7 @@ class SpinModeEngine(CountingEngine):
     def _make_room(self, rows: int) -> None:
         """Arrays for so many Fock states; only the pages that are used take memory."""
         columns, L = columns_of(self._model.N), len(self._model.kind)
-        cells = LANES * (columns + 2) * rows
+        cells, general = LANES * (columns + 2) * rows, rows if GENERAL in self._model.kind else 0
         # an odd number of lines, as for columns
         cells += LANES * (1 - (columns + 2) % 2)
 
@@ -128,6 +129,11 @@ class SpinModeEngine(CountingEngine):
             amplitude=np.zeros(LANES * (columns + 2)),
             weights=np.zeros(L),
             phases=np.zeros((2, rows)),
+            grid=np.zeros((2, general * LANES * columns)),
+            rest=np.zeros((2, 2, general * (LANES * columns + 1))),
+            after=np.zeros((2, general * (LANES * columns + 2))),
+            lattice=np.zeros((4, 2), dtype=np.int64),
+            place=np.zeros(2, dtype=np.int64),
             filled=np.full(3, -1),
         )
         self._model = self._model._replace(roots=np.sqrt(np.arange(rows + 3.0)))
@@ -246,13 +252,19 @@ def model_of(basis: ProductBasis) -> SpinModeModel:
     whole = ProductSector(basis, (N,), ((0, N + 1), (0, 1)))  # what is diagonal does not depend on J
     y = sum((matrix for _, matrix in mode.couplings), np.zeros((2, 2), dtype=complex))
     kind, strength, gamma = np.zeros(L, dtype=np.int64), np.zeros((L, 2)), np.zeros((L, cells))
+    j, tables, excluded = np.zeros((L, 2, 2), dtype=complex), np.zeros((L, cells + LANES)), np.zeros(L, dtype=np.int64)
     for l, channel in enumerate(basis.channels):
         if channel is None:
             kind[l], strength[l] = LOSS, mode.losses[l]
             continue
-        down = channel.matrix[0, 1] == 0
-        kind[l], strength[l, 0] = LADDER_DOWN if down else LADDER_UP, np.abs(channel.matrix).max() ** 2
         table = np.asarray(channel.gamma, dtype=float).ravel()
+        kind[l], down = kind_of(channel.matrix), channel.matrix[0, 1] == 0
+        if kind[l] == GENERAL:
+            others = np.clip(np.arange(N + 1), 0, len(table) - 1)
+            j[l], excluded[l], tables[l, 1 : N + 2] = channel.matrix, channel.excluded, table[others]
+            gamma[l, : N + 1] = whole.rate_tables[l]
+            continue
+        strength[l, 0] = np.abs(channel.matrix).max() ** 2
         # the others number one less, and those that are up are one less where the particle is
         places = np.clip(np.arange(N + 1) - (channel.excluded and down), 0, len(table) - 1)
         gamma[l, : N + 1] = table[places]
@@ -271,6 +283,9 @@ def model_of(basis: ProductBasis) -> SpinModeModel:
         kind=kind,
         strength=strength,
         gamma=gamma,
+        j=j,
+        table=tables,
+        excluded=excluded,
         roots=np.zeros(0),
     )  # fmt: skip
 

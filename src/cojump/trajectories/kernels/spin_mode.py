@@ -52,11 +52,14 @@ class SpinModeModel(NamedTuple):
     of_mode : (10,)
         See OMEGA and the slots behind it.
     kind : (L,) int
-        LADDER_DOWN, LADDER_UP, or LOSS.
+        LADDER_DOWN, LADDER_UP, GENERAL, or LOSS.
     strength : (L, 2)
         |j|² of a ladder; rates of a and of a†.
     gamma : (L, 8K)
-        Γ by the i from which a particle jumps.
+        Γ by the i from which a particle jumps by a ladder; the rate of any other jump.
+    j : (L, 2, 2) complex
+        Of jumps that are no ladders; their Γ, at 1 + i, and 1 where i is the number of others that are up:
+    table, excluded : (L, 8K + 8), (L,) int
     roots : (R + 2,)
         √n.
     """
@@ -70,6 +73,9 @@ class SpinModeModel(NamedTuple):
     kind: Integers
     strength: Floats
     gamma: Floats
+    j: NDArray[np.complex128]
+    table: Floats
+    excluded: Integers
     roots: Floats
 
 

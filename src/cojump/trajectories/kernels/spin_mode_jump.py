@@ -1,13 +1,14 @@
-"""Jumps of a block of two levels beside a boson mode: of one particle, by a ladder, or the loss of the mode."""
+"""Jumps of a block of two levels beside a boson mode: of one particle, or the loss of the mode."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-from ..no_jump_tables import LADDER_DOWN
+from ..no_jump_tables import GENERAL, LADDER_DOWN
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
 from .jump import sector_factors
+from .lattice_jump import general_jump
 from .spin_mode import B_IM, B_RE, BETA_IM, BETA_RE, COLUMNS, ROWS, TWO_J
 from .vectors import LANES, after, before, fused, load, rising, spread, store, total
 
@@ -94,6 +95,58 @@ def _ladder_jump(N, two_J, down, outcome, gamma, re, im, shape, span, amplitude,
             store(to_im, p, LANES, f * after(b, d) if down else f * before(d, b))
 
 
+@njit(**OPTIONS)
+def _sum_of(table, profile):
+    """Σ of a table over i times the weights there."""
+    found = spread(0.0)
+    for q in range(0, table.size, LANES):
+        found = fused(load(table, q, LANES), load(profile, q, LANES), found)
+    return total(found)
+
+
+@njit(**OPTIONS)
+def _any_jump(model, l, left, two_J, work, room):
+    """Jump of any matrix: each outcome until the weight is used up; False if none is possible.
+
+    It is that of :func:`.lattice_jump.general_jump` on a grid of quanta and i.
+    """
+    rows, columns, span = work.shape[ROWS], work.shape[COLUMNS], work.span
+    width, top = LANES * columns, 0
+    for k in range(1, columns + 1):
+        top = max(top, span[k, 1])
+    for k in range(columns):
+        for n in range(top):
+            inside = span[k + 1, 0] <= n < span[k + 1, 1]
+            at, to = LANES * ((k + 1) * rows + n), n * width + LANES * k
+            for lane in range(LANES):
+                room.grid[0, to + lane] = work.out_re[at + lane] if inside else 0.0
+                room.grid[1, to + lane] = work.out_im[at + lane] if inside else 0.0
+    strides, lo, lengths, stride = room.lattice[0], room.lattice[1], room.lattice[2], room.lattice[3]
+    strides[1], lengths[0], lengths[1], stride[0], stride[1] = 1, top, width, width, 1
+    possible = -1
+    for turn in range(5):  # after the four outcomes, if rounding has left some of the weight, the last possible one
+        outcome = possible if turn == 4 else (turn if turn > 1 else 1 - turn)
+        if outcome < 0:
+            break
+        to_J, norm2 = general_jump(
+            outcome, model.j[l], 1, model.N, two_J, model.excluded[l], model.table[l], 1, strides, lo, lengths, stride,
+            top * width, room.place, room.grid[0], room.grid[1], room.rest[0], room.rest[1], room.after[0],
+            room.after[1],
+        )  # fmt: skip
+        if norm2 > 0.0:
+            possible, room.two_J[0] = outcome, to_J
+            if left < norm2:
+                break
+            left -= norm2
+    for k in range(columns):
+        room.span[k + 1, 0], room.span[k + 1, 1] = 0, top
+        for n in range(top):
+            to, at = LANES * ((k + 1) * rows + n), n * (width + 2) + LANES * k + 1
+            for lane in range(LANES):
+                room.new_re[to + lane], room.new_im[to + lane] = room.after[0, at + lane], room.after[1, at + lane]
+    return possible >= 0
+
+
 @njit(**INLINED)
 def perform_jump_beside_mode(h_eff, work, room, u):
     """Jump from the state in ``out``: its number, NO_JUMP or NO_NUMBER; the state after it waits in ``new``."""
@@ -112,6 +165,8 @@ def perform_jump_beside_mode(h_eff, work, room, u):
                         re, im, shape, span, model.roots, raised == 1, strength[raised], d, room.new_re, room.new_im,
                         room.span,
                     )  # fmt: skip
+        elif model.kind[l] == GENERAL:
+            weights[l] = _sum_of(model.gamma[l], room.profile)
         else:
             is_down = model.kind[l] == LADDER_DOWN
             _, _, _, can = _ladder_sums(N, two_J, is_down, model.gamma[l], room.profile)
@@ -141,6 +196,8 @@ def perform_jump_beside_mode(h_eff, work, room, u):
                     break
                 left -= weight
         return chosen if weight > 0.0 else NO_NUMBER
+    if model.kind[chosen] == GENERAL:
+        return chosen if _any_jump(model, chosen, left, two_J, work, room) else NO_NUMBER
     is_down = model.kind[chosen] == LADDER_DOWN
     same, lower, higher, _ = _ladder_sums(N, two_J, is_down, model.gamma[chosen], room.profile)
     # as for any j: first the others in J - ½ (to J - 1 or J), then in J + ½ (to J or J + 1); to J they add up

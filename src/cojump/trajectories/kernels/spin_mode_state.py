@@ -81,6 +81,11 @@ class SpinModeRoom(NamedTuple):
         Weight by i, and what a jump multiplies an amplitude with.
     weights : (L,)
     phases : (2, R)
+    grid, rest, after : (2, R 8K), (2, 2, R (8K + 1)), (2, R (8K + 2))
+        A state by quanta and i; the jumping particle up and down, times the others; and the state after a jump. Empty
+        where all jumps of particles are ladders.
+    lattice, place : (4, 2), (2,) int
+        What :func:`.lattice_jump.general_jump` is told of that grid.
     filled : (3,)
     """
 
@@ -94,6 +99,11 @@ class SpinModeRoom(NamedTuple):
     amplitude: NDArray[np.float64]
     weights: NDArray[np.float64]
     phases: NDArray[np.float64]
+    grid: NDArray[np.float64]
+    rest: NDArray[np.float64]
+    after: NDArray[np.float64]
+    lattice: NDArray[np.int64]
+    place: NDArray[np.int64]
     filled: NDArray[np.int64]
 
 
