@@ -133,6 +133,15 @@ def test_no_step_is_longer_than_its_bound_says():
     assert np.abs(coarse.mean - fine.mean).max() > 1e-13  # the tolerance is felt
 
 
+def test_a_row_that_is_nothing_hides_none_before_it():
+    """A field grows as t³ from where a steady one cancels it: rows 1 to 3 vanish, and row 4 is made of the state."""
+    terms = [term for n in "ab" for term in (cj.OneBody(X, n, envelope=lambda t: 1 + t**3), cj.OneBody(-X, n))]
+    model = cj.Model([cj.Block("a", 40), cj.Block("b", 30)], terms, [])
+    found = DrivenLatticeEngine(model, cj.tilted(model, 1.1, 0.4), np.array([0.0, 1.0]), 1e-10, []).run(1, 0).mean[1]
+    turned = (np.sin(1.1) * np.sin(0.4) + 1j * np.cos(1.1)) * np.exp(0.5j)  # each spin, by twice the integral of t³
+    np.testing.assert_allclose(found.reshape(2, 3)[:, 1:], [[turned.real, turned.imag]] * 2, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("factor", [1.0, 1.5])
 def test_a_constant_envelope_is_a_factor(factor):
     """The same jumps as of the model that it stands for, where nothing changes and series are other ones."""

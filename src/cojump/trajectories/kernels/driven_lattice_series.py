@@ -47,11 +47,21 @@ BESIDE_ROWS = 2.0**-7
 """Part of the tolerance that the norm of what is left out of a row of the series may have."""
 
 
+@njit(inline="always", **OPTIONS)
+def _join(wide, window):
+    """Widen a window by another one."""
+    wide[FIRST_ROW], wide[LAST_ROW] = min(wide[FIRST_ROW], window[FIRST_ROW]), max(wide[LAST_ROW], window[LAST_ROW])
+    wide[FIRST_COLUMN] = min(wide[FIRST_COLUMN], window[FIRST_COLUMN])
+    wide[LAST_COLUMN] = max(wide[LAST_COLUMN], window[LAST_COLUMN])
+
+
 @njit(**OPTIONS)
 def _take_up(work, rows, coefficients, terms, order, slots, size, lo, cut, weights, sizes):
     """Write the sum of rows that each part acts on, with its squared norm in ``sizes``, and where they lead to.
 
     That is the window of row order + 1. The first part acts on the last row itself, as all do where a step begins.
+    Where rows vanish, or factors begin at zero, neither the last row nor the sum has what a row before is to lead to
+    later: the window leads from all rows that later ones are made of.
     """
     windows, kept, made, length = work.windows, work.kept, work.made, slots[LENGTH]
     count, window, own, wide = size // length, windows[order + 1], windows[order], rows.wide
@@ -59,6 +69,11 @@ def _take_up(work, rows, coefficients, terms, order, slots, size, lo, cut, weigh
         made[0, :count] = ABSENT
         made[0, own[FIRST_ROW] : own[LAST_ROW]] = LOUD
     copy_into(wide, kept[order])
+    farthest = np.int64(0)
+    for p in range(terms.size):
+        farthest = max(farthest, terms[p])
+    for k in range(max(order - farthest + 2, 0), order):
+        _join(wide, kept[k])
     for p in range(terms.size):
         if terms[p] == 0 or (p == 0 and order > 0):
             continue
@@ -77,9 +92,7 @@ def _take_up(work, rows, coefficients, terms, order, slots, size, lo, cut, weigh
             rows.re[p, 0], rows.im[p, 0], lo, length, own, here, rows.weights, rows.made[p, 0], rows.columns, False,
             cut * coefficients[p, 0] ** 2, 0, 0,
         )  # fmt: skip
-        wide[FIRST_ROW], wide[LAST_ROW] = min(wide[FIRST_ROW], here[FIRST_ROW]), max(wide[LAST_ROW], here[LAST_ROW])
-        wide[FIRST_COLUMN] = min(wide[FIRST_COLUMN], here[FIRST_COLUMN])
-        wide[LAST_COLUMN] = max(wide[LAST_COLUMN], here[LAST_COLUMN])
+        _join(wide, here)
     lead(wide, count, length, slots[WIDEST], slots[REACH], window)
     if (
         window[FIRST_ROW] < own[FIRST_ROW]
