@@ -214,3 +214,14 @@ def test_what_it_does_not_hold_goes_step_by_step():
     for model in models:
         (part,) = recipe_of(model).parts
         assert part.representation is MODES, model
+
+
+@pytest.mark.parametrize("kind", [SpinModeEngine, ProductEngine])
+def test_what_follows_a_jump_is_not_cut_off_in_the_unit_of_time_before_it(kind):
+    """A particle that decays at once leaves the mode to a drive that is slow against the rate of that jump."""
+    hamiltonian = [cj.ModeEnergy(1.0, mode="m"), cj.ModeDrive(0.4, mode="m")]
+    decays = cj.LocalJump(1e7 * LOWER, "a")
+    model, times = cj.Model([cj.Block("a", 1), cj.Mode("m")], hamiltonian, [decays]), np.array([0.5, 1.0])
+    up, down = (kind(model, cj.product(model, {"a": spin}), times, 1e-9).run(1, 0) for spin in ([1.0, 0.0], [0.0, 1.0]))
+    assert (up.n_jumps, down.n_jumps) == (1, 0)
+    np.testing.assert_allclose(up.mean, down.mean, rtol=0, atol=1e-9)

@@ -464,7 +464,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                 if not renewed and (abs(energy - shift) + abs(rate - rate_shift)) * horizon > 0.25:
                     # the sector or the state has changed much since the shift was taken: take it anew
                     shift, rate_shift, renewed = energy, rate, True
-                    unit = min(unit, power_of_two(horizon))
+                    # not the unit of what was before: in a smaller one all of the row would be negligible
+                    unit = power_of_two(horizon)
                     continue
                 if rate_shift * horizon > 8.0:  # the rate is rounding of what the shift has taken away
                     horizon = 8.0 / rate_shift
