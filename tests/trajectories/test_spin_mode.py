@@ -1,6 +1,7 @@
 """A block of two levels beside a mode: H_eff on columns of Fock states, and trajectories against the general loop."""
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from cojump.model.unravelled import unravelled
 from cojump.trajectories import counting_engine, spin_mode_engine
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.kernels.spin_mode import B_IM, B_RE, BETA_IM, BETA_RE, IS_COMPLEX, LEFT, LEFT_THEN, TWO_J
+from cojump.trajectories.kernels.spin_mode_state import ended_at
 from cojump.trajectories.kernels.vectors import LANES
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
@@ -173,6 +175,16 @@ def test_a_frame_is_moved_to_the_state(alpha):
     np.testing.assert_allclose(made, expected, rtol=0, atol=1e-13)
 
 
+def test_a_column_grows_with_what_is_displaced_however_small_its_rate():
+    """Two Fock states go far up; the state after a jump is as small as the root of its rate."""
+    model, state = dicke(1)
+    engine, ket = SpinModeEngine(model, state, np.zeros(1), 1e-9), np.zeros((2, 32))
+    ket[0, 30:] = np.sqrt(0.5)
+    b = started(engine, (1,), ((0, 2), (0, 32)), 1e-16 * ket.ravel(), (0j, 0j))
+    made = amplitudes(engine, 0)
+    np.testing.assert_allclose(made, ket @ displacement(-b, (0, 32), (0, made.shape[1])).T, rtol=0, atol=1e-9)
+
+
 def test_neither_pauses_nor_what_ran_before_change_a_bit(monkeypatch):
     """Columns that have grown, displacements that are made anew, and a return to Python after every step."""
     model, state = real_photons()
@@ -225,3 +237,21 @@ def test_what_follows_a_jump_is_not_cut_off_in_the_unit_of_time_before_it(kind):
     up, down = (kind(model, cj.product(model, {"a": spin}), times, 1e-9).run(1, 0) for spin in ([1.0, 0.0], [0.0, 1.0]))
     assert (up.n_jumps, down.n_jumps) == (1, 0)
     np.testing.assert_allclose(up.mean, down.mean, rtol=0, atol=1e-9)
+
+
+def test_a_reference_moves_at_the_end_of_its_time_to_rounding():
+    """A jump so shortly before that no time is left: the rest would be a step of no length."""
+    frame = np.array([0.0, 0.0, 0.0, 0.0, 0.25, 0.25])
+    h_eff = SimpleNamespace(frame=frame)
+    for t, time, left in ((1e6, 0.25 - 1e-12, 0.0), (1.0, 0.25 - 1e-12, 1e-12), (1e6, 0.125, 0.125)):
+        assert ended_at(h_eff, t, time, 1, 1.0) == t + time
+        assert frame[LEFT_THEN] == pytest.approx(left, rel=1e-3)
+
+
+def test_displacements_of_many_fock_states_take_little_memory():
+    """As many are kept as fit into some MB."""
+    model, state = dicke(9)
+    engine = SpinModeEngine(model, state, np.zeros(1), 1e-9)
+    assert len(engine._h_eff.size) == spin_mode_engine.SIZES
+    engine._more_rows(2000)
+    assert len(engine._h_eff.size) == 1

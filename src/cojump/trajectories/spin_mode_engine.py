@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from ..basis.reported_sectors import reported_spins
 from ..basis.sectors import Labels
 from ..model import Model
 from ..model.final_states import PartStart
+from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 from . import mode_state
 from .counting_engine import CountingEngine
@@ -46,7 +46,10 @@ FIRST_ROWS = 31
 """Fock states above a step's reach that a column has room for at first."""
 
 SIZES = 16
-"""Displacements that are kept, by their sizes."""
+"""Displacements that are kept, by their sizes, at most;"""
+
+MEMORY = 8 * 2**20
+"""and bytes of their matrices, but one is kept in any case: they grow as the square of the number of Fock states."""
 
 
 def columns_of(size: int) -> int:
@@ -59,10 +62,12 @@ def rows_for(wanted: int) -> int:
     return wanted | 1
 
 
-@lru_cache(maxsize=32)
+_MADE: CacheByBytes[tuple[int, int], Array] = CacheByBytes(MEMORY)
+
+
 def _displacement(size: int, rows: int) -> Array:
     """The matrix of a displacement by √size/4 on so many Fock states; few sizes come back, in all engines."""
-    return radial(np.sqrt(size) / 4, rows)
+    return _MADE.get((size, rows), lambda: radial(np.sqrt(size) / 4, rows))
 
 
 def bytes_of_columns(size: int, jumps: int) -> int:
@@ -138,6 +143,7 @@ class SpinModeEngine(CountingEngine):
         )
         self._model = self._model._replace(roots=np.sqrt(np.arange(rows + 3.0)))
         self._where[TWO_J] = -1
+        sizes = max(min(SIZES, MEMORY // (8 * rows**2)), 1)
         self._h_eff = SpinModeHeff(
             L > 0,
             self._model,
@@ -145,8 +151,8 @@ class SpinModeEngine(CountingEngine):
             self._c,
             self._frame,
             self._where,
-            np.full(SIZES, -1),
-            np.zeros((SIZES, rows, rows)),
+            np.full(sizes, -1),
+            np.zeros((sizes, rows, rows)),
         )
         self._next_size = 0
 
@@ -171,7 +177,7 @@ class SpinModeEngine(CountingEngine):
         if wanted:
             self._more_rows(wanted)
         else:
-            place, rows = self._next_size % SIZES, int(self._work.shape[0])
+            place, rows = self._next_size % len(self._h_eff.size), int(self._work.shape[0])
             self._h_eff.radial[place] = _displacement(size, rows)
             self._h_eff.size[place] = size
             self._next_size += 1

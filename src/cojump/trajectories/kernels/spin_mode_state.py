@@ -144,9 +144,11 @@ def until_change(h_eff, t, most):
 
 def ended_at(h_eff, t, time, found, horizon):
     """The time at which a step from t has ended; how long the reference stays then is kept until the step is over."""
-    left = h_eff.frame[LEFT]
-    h_eff.frame[LEFT_THEN] = 0.0 if found == 0 and horizon >= left else max(left - time, 0.0)
-    return t + time
+    left, ended = h_eff.frame[LEFT], t + time
+    # less than what can be added to the time is nothing
+    is_over = (found == 0 and horizon >= left) or not ended + (left - time) > ended
+    h_eff.frame[LEFT_THEN] = 0.0 if is_over else left - time
+    return ended
 
 
 def settle(h_eff, work, room, tail, reach):
@@ -260,7 +262,7 @@ def _settle(h_eff, work, room, tail):
                 re, im, kept, rows, columns, h_eff.radial[slot], -delta_re, -delta_im, end, room.phases,
                 work.taylor_re[2], work.taylor_im[2], moved_re, moved_im,
             )  # fmt: skip
-            if not ends > 0.25 * tail * norm2 + ROUNDING:
+            if not ends > (0.25 * tail + ROUNDING) * norm2:
                 break
         for k in range(1, columns + 1):
             if kept[k, 1] > 0:
