@@ -1,5 +1,7 @@
 """States as rows of Gelfand-Tsetlin patterns: elements in closed form, whole trajectories against tensor products."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.linalg import expm
@@ -9,9 +11,10 @@ from cojump.basis.diagram_sector import diagram_sector
 from cojump.trajectories import counting_engine, pattern_engine
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.kernel_cache import compiled
+from cojump.trajectories.kernels.pattern_links import key_of_path, may_move, moved_along, set_diagram
 from cojump.trajectories.kernels.pattern_products import apply_rows
 from cojump.trajectories.kernels.pattern_rows import FIRST, KEPT_ROWS, ROWS, trim
-from cojump.trajectories.kernels.pattern_state import settle
+from cojump.trajectories.kernels.pattern_state import add_products, settle
 from cojump.trajectories.pattern_engine import PatternEngine
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
@@ -211,6 +214,40 @@ def test_ends_of_rows_are_set_to_zero_and_weighed():
         left += kept.sum()
     assert gone == pytest.approx(sum(w.sum() for w in before) - left, abs=1e-15)
     assert 0 < gone < least * sum(map(len, before))
+
+
+def test_a_box_moves_where_a_pattern_stays_one():
+    """All patterns of a diagram of four levels, along all paths, in and out; and the keys of what comes of them."""
+    diagram, trial, radix, moved = np.array([3, 2, 1, 0]), np.zeros((10, 1), dtype=np.int64), 7, 0
+    entry = np.concatenate(diagram_sector(tuple(diagram.tolist())).patterns.rows)
+
+    def key(entries):
+        return sum(int(m) * radix**n for n, m in enumerate(entries[5:0:-1]))
+
+    for stop in (2, 3, 4):
+        for way in itertools.product(*map(range, range(stop, 5))):
+            path = np.array([0] * stop + list(way))
+            for sign in (1, -1):
+                grown = diagram + sign * (np.arange(4) == path[4])
+                if (np.diff(grown) > 0).any() or grown[-1] < 0:
+                    continue
+                set_diagram.py_func(trial, grown)
+                step = sign * key_of_path.py_func(path, stop, 4, radix)
+                for q in range(entry.shape[1]):
+                    wanted = moved_along.py_func(trial, entry, q, path, stop, 4, sign, 4)
+                    assert may_move.py_func(entry, q, path, stop, 4, sign) == wanted
+                    assert not wanted or key(trial[:, 0]) == key(entry[:, q]) + step
+                    moved += wanted
+    assert moved > 1000
+
+
+def test_real_parts_of_inner_products():
+    re, im = np.random.default_rng(3).normal(size=(2, 5, 24))
+    made, vectors = np.zeros((5, 5), dtype=complex), re + 1j * im
+    for v, w in ((0, 0), (0, 3), (3, 3)):
+        add_products(re, im, v, w, 8, 24, made)
+    wanted = np.triu((vectors[:, 8:].conj() @ vectors[:, 8:].T).real)
+    np.testing.assert_allclose(made, wanted, rtol=1e-13, atol=1e-13)
 
 
 def test_only_what_is_occupied_is_gone_through():
