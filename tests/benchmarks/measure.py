@@ -27,7 +27,7 @@ BATCH, LONGEST, PATIENCE = 0.05, 5.0, 60.0
 """Seconds of one repetition at least, of all repetitions together, and of a case after which it is given up."""
 
 AT_ONCE = 16
-"""Trajectories that are read at once, as in ensembles."""
+"""Trajectories that are gone through together and read at once, as in ensembles, where they are short."""
 
 ROOT = Path(__file__).parents[len(__package__.split("."))]
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -73,15 +73,16 @@ def measure(case, size, repetitions):
     engine = make_engine(model, state, times, TOLERANCE)
     began = time.perf_counter()
     engine.run(1, 0)
-    index, spent, jumps, floors, gathers = 1, [], [], [], []
+    index, spent, jumps, floors, gathers, several = 1, [], [], [], [], 1
     while len(spent) < 2 or (len(spent) < repetitions and time.perf_counter() - began < LONGEST):
         start, n_jumps = time.process_time(), 0
         while n_jumps == 0 or time.process_time() - start < BATCH:
-            left = [engine.go(1, index)]
-            while len(left) < AT_ONCE and time.process_time() - start < BATCH:
-                left.append(engine.go(1, index + len(left)))
-            n_jumps += sum(engine.outcomes(left).n_jumps)
-            index += len(left)
+            began_at = time.process_time()
+            engine.foresee(1, range(index, index + several))
+            n_jumps += sum(engine.outcomes([engine.go(1, index + k) for k in range(several)]).n_jumps)
+            index += several
+            if time.process_time() - began_at < BATCH / 4:
+                several = min(2 * several, AT_ONCE)
         spent.append((time.process_time() - start) / n_jumps)
         jumps.append(n_jumps)
         floors.append(floor.seconds(*loops[0], BATCH / 2) / seen.jumps)

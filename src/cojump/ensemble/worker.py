@@ -182,7 +182,7 @@ class Worker:
         n_kept, n_jumps, stop = len(begun.series), begun.n_jumps, task.start
         final, records = list(begun.final), list(begun.records)
         finished: list[_Finished] = []
-        adding, self.left = False, None
+        foreseen, adding, self.left = task.start, False, None
         room = max(min(task.stop, p.keep) - begun.start, n_kept)
         series = np.empty((room, *self._no_series.shape[1:]))  # pages are taken as they are filled
         series[:n_kept] = begun.series
@@ -217,6 +217,9 @@ class Worker:
 
         try:
             for index in range(task.start, task.stop):
+                if index == foreseen:
+                    foreseen = min(index + self._at_once, task.stop)
+                    engine.foresee(p.seed, range(index, foreseen))
                 sys.audit("cojump.trajectory", p.model.size, index, engine)
                 self._wanted, self._last = index < p.keep, None
                 for readings in self._readings.values():

@@ -12,19 +12,25 @@ from numpy.typing import NDArray
 
 from ..basis.reported_sectors import record_of, sector_array
 from ..basis.sectors import Labels
+from ..model import Model
+from ..model.final_states import PartStart
 from ..tools.types import Array
+from .in_one_call import InOneCall, Key
 from .kernel_cache import bound
 from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF
-from .kernels.counting import COUNTING_NOW, FIRST_REACH, GROW, Grams, SectorRecord, advance_counting
+from .kernels.counting import FIRST_REACH, GROW, TO_BEGIN, Grams, SectorRecord, advance_counting
+from .kernels.generators import by_addresses
 from .long_step import Patience
 from .loop import Gone, Wanted
 from .outcome import stacked
 from .product_engine import ProductEngine
 from .product_moves import Ket
 from .product_sectors import Box
+from .product_state import Drawn
 from .pure_state import PureState
+from .random_streams import Stream
 from .state_factor import Factor
-from .unravelling import leap
+from .unravelling import Counting, leap
 from .work_space import aligned
 
 _SEGMENT = 4096
@@ -33,8 +39,8 @@ _SEGMENT = 4096
 _EFFORT = 2**27
 """Multiplications between two returns to Python at most: some tenths of a second."""
 
-_BEGUN = np.zeros(1, dtype=COUNTING_NOW)[0]
-_BEGUN["pending"] = 1
+_AHEAD = 2**20
+"""Bytes of states that are drawn before it is their turn, at most, but for the last one."""
 
 
 class CountingEngine(ProductEngine):
@@ -45,6 +51,8 @@ class CountingEngine(ProductEngine):
     ----------
     sector_numbers : int
         How many numbers name a sector in the kernel.
+    _no_starts
+        What the kernel is called with where no trajectory is to begin in it; None where none can.
     """
 
     _h_eff: Any
@@ -53,47 +61,54 @@ class CountingEngine(ProductEngine):
     _shown: Any = None
     sector_numbers: int
     _advance: Callable[..., int] | None = None
+    _no_starts: Any = None
+    _ahead: InOneCall | None = None
+
+    def __init__(
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
+    ) -> None:
+        super().__init__(model, state, times, tolerance, snapshots)
+        self._streams: list[Stream] = []
+        self._numbers: Any = None
 
     def counted(self, wanted: Wanted) -> Gone:
         """The trajectory by photon counting, in the compiled kernel."""
-        seed, index, part, record, poll, watch = wanted
-        generator = self._stream.move_to(seed, index, part)
-        (cell, cells, now), gathered = self._stand, self._grams()
-        buffer = self._buffer if record else self._no_record
-        began = self._draw(generator)
-        cell[0] = _BEGUN
-        cell["reach"], cell["waiting"] = FIRST_REACH, generator.standard_exponential()
+        key = (wanted.seed, wanted.trajectory, wanted.part)
+        run, self._ahead = self._ahead, None  # nobody goes on where this one breaks off
+        if run is None or not run.has(key, wanted.record or wanted.watch is not None):
+            run = self._alone(key)
+        k = run.places[key]
+        jumps = self._go_on(run, k, wanted) if run.turn[0] == k else []
+        if len(run) > 1:
+            self._ahead = run
+        made = record_of(self.blocks, jumps) if wanted.record else None
+        return self._gone(run.of(k), int(run.cells["n_jumps"][k]), made, run.labels[k])
+
+    def _go_on(self, run: InOneCall, k: int, wanted: Wanted) -> list[tuple[float, int, Labels]]:
+        """Go through trajectory k, and those behind it as long as nobody has to be asked; the record of its jumps."""
+        seed, index, _, record, poll, watch = wanted
+        now, buffer = run.stands[k], self._buffer if record else self._no_record
+        stop = k + 1 if record or watch is not None else len(run)
         jumps: list[tuple[float, int, Labels]] = []
         patience = Patience()
         while True:
-            # tables and arrays may have grown
-            arguments = (
-                self._h_eff,
-                self._work,
-                self._shown_too(),
-                self._room,
-                cells,
-                self._stream.numbers,
-                gathered,
-                self.state.tolerance,
-                _SEGMENT,
-                _EFFORT,
-                buffer,
-            )
-            status = (self._advance or advance_counting)(*arguments)
-            if self._advance is None:
-                self._advance = bound(advance_counting, arguments)
+            if run.said is None:
+                run.said = self._run_on(run, stop, buffer)
+            status = run.said
             if record:
                 n = int(now.recorded)
                 sectors = map(self._labels, buffer.sector[:n].tolist())
                 jumps += zip(buffer.time[:n].tolist(), buffer.channel[:n].tolist(), sectors, strict=True)
                 now.recorded = 0
-            if cell["shown"][0]:
+            if run.cells["shown"][k]:
                 now.shown = 0
                 if watch is not None:
                     watch(int(now.done) - 1, self._pure_state())
-            if status == FINISHED:
-                break
+            if run.turn[0] > k:
+                if status == FINISHED:
+                    run.said = None
+                return jumps
+            run.said = None
             if poll is not None:
                 poll()
             if status == GROW:
@@ -104,8 +119,66 @@ class CountingEngine(ProductEngine):
                 what = "did not converge" if status == NO_CONVERGENCE else "became NaN or zero"
                 self._hand_over()
                 self._fail(seed, index, float(now.t), what)
-        made = record_of(self.blocks, jumps) if record else None
-        return self._gone(gathered, int(cell["n_jumps"][0]), made, began)
+
+    def _run_on(self, run: InOneCall, stop: int, buffer: SectorRecord) -> int:
+        """What the kernel says of trajectories up to ``stop``; tables and arrays may have grown since the last time."""
+        arguments = (
+            self._h_eff,
+            self._work,
+            self._shown_too(),
+            self._room,
+            run.stands,
+            run.numbers,
+            run.starts,
+            run.gathered,
+            run.turn,
+            stop,
+            self.state.tolerance,
+            _SEGMENT,
+            _EFFORT,
+            buffer,
+        )
+        status = (self._advance or advance_counting)(*arguments)
+        if self._advance is None:
+            self._advance = bound(advance_counting, arguments)
+        return status
+
+    def _alone(self, key: Key) -> InOneCall:
+        """One trajectory, which has begun."""
+        generator = self._stream.move_to(*key)
+        drawn = self._drawn(generator)
+        self._begin(drawn.ready)
+        waiting = generator.standard_exponential()
+        return InOneCall(
+            [key], [drawn.labels], [waiting], FIRST_REACH, 1, self._own_numbers, self._no_starts, self._grams(1)
+        )
+
+    def foresee(self, seed: int, indices: Sequence[int], *, part: int = 0) -> None:
+        """Let trajectories that come next be gone through in one call, as many as there is memory for their starts."""
+        self._ahead = None
+        if self._no_starts is None or type(self.unravelling) is not Counting:
+            return
+        keys, drawn, waiting, used = [], [], [], 0
+        for n, index in enumerate(indices):
+            if n == len(self._streams):
+                self._streams.append(Stream())
+                self._numbers = by_addresses([s.generator for s in self._streams])
+            keys.append((seed, index, part))
+            generator = self._streams[n].move_to(*keys[-1])
+            drawn.append(self._drawn(generator))
+            waiting.append(generator.standard_exponential())
+            used += drawn[-1].nbytes
+            if used > _AHEAD:
+                break
+        starts, grams = self._starts([d.ready for d in drawn]), self._grams(len(keys))
+        self._ahead = InOneCall(
+            keys, [d.labels for d in drawn], waiting, FIRST_REACH, TO_BEGIN, self._numbers, starts, grams
+        )
+
+    def start_from(self, state: PartStart) -> None:
+        """Let trajectories from now on start from another state of the same part."""
+        self._ahead = None
+        super().start_from(state)
 
     def _measured(self, gathered: Sequence[Any]) -> tuple[Array, Array, NDArray[Any]]:
         if not isinstance(gathered[0], Grams):  # step by step
@@ -119,11 +192,8 @@ class CountingEngine(ProductEngine):
     # What all trajectories share is made with the first one: it takes longer than to write it anew.
 
     @cached_property
-    def _stand(self) -> tuple[Any, Any, Any]:
-        """Where the trajectory stands: an array, whose fields are reached fast, as kernels take it, and as a record."""
-        cell = np.zeros(1, dtype=COUNTING_NOW)
-        cells = cell.view(np.recarray)
-        return cell, cells, cells[0]
+    def _own_numbers(self) -> Any:
+        return by_addresses([self._stream.generator])
 
     @cached_property
     def _buffer(self) -> SectorRecord:
@@ -133,14 +203,14 @@ class CountingEngine(ProductEngine):
     def _no_record(self) -> SectorRecord:
         return self._empty_record(0)
 
-    def _grams(self) -> Grams:
-        """Arrays of one trajectory: what a kernel writes at every output time need not be cleared."""
+    def _grams(self, K: int) -> Grams:
+        """Arrays of K trajectories: what a kernel writes at every output time need not be cleared."""
         T, V = len(self.times), self.n_vectors
         return Grams(
             self.times,
-            np.empty((T, V, V), dtype=complex),
-            np.empty((T, self.sector_numbers), dtype=np.int64),
-            np.zeros((T + 1, self._n_channels), dtype=np.int64),
+            np.empty((K, T, V, V), dtype=complex),
+            np.empty((K, T, self.sector_numbers), dtype=np.int64),
+            np.zeros((K, T + 1, self._n_channels), dtype=np.int64),
             self._snapshot,
         )
 
@@ -185,13 +255,20 @@ class CountingEngine(ProductEngine):
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state of the kernel: the labels, the window of each, and the amplitudes, axis by axis."""
 
-    def _draw(self, generator: np.random.Generator) -> Labels:
-        """Let a pure state of one sector wait in ``room``; the sector."""
+    def _drawn(self, generator: np.random.Generator) -> Drawn:
+        """A pure state of one sector that is ready to wait."""
         drawn = self.state.draw(generator)
         if drawn.ready is None:
             drawn.ready = self._ready(drawn.labels, drawn.box, drawn.ket)
-        self._wait(drawn.ready)
-        return drawn.labels
+        return drawn
+
+    def _begin(self, ready: Any) -> None:
+        """Let a state wait in ``room`` that a trajectory begins with."""
+        self._wait(ready)
+
+    def _starts(self, ready: Sequence[Any]) -> Any:
+        """States that trajectories begin with, as a kernel takes them up; of an engine that has ``_no_starts``."""
+        raise NotImplementedError
 
     def _reported(self, numbers: NDArray[np.int64]) -> NDArray:
         """Sectors (k, ...) as they are reported, from the numbers (k, n) of the kernel."""

@@ -65,6 +65,11 @@ class SideBySide(Runner):
                 watch(place, joined([(p, found[place]) for p, found in zip(self._parts, states, strict=True)]))
         return left
 
+    def foresee(self, seed: int, indices: Sequence[int], *, part: int = 0) -> None:
+        """Say which trajectories come next."""
+        for c, runner in enumerate(self._runners):
+            runner.foresee(seed, indices, part=part + c)
+
     def outcomes(self, left: Sequence[list[Any]]) -> Outcomes:
         """Read what trajectories have left, part by part, and join the parts."""
         single = [r.outcomes(own) for r, own in zip(self._runners, zip(*left, strict=True), strict=True)]

@@ -16,9 +16,9 @@ from ..model.final_states import PartStart
 from ..tools.types import Array
 from .counting_engine import CountingEngine
 from .kernels.common import MAX_ORDER
-from .kernels.lattice import EDGE, LatticeHeff, RowsWork, set_strides
-from .kernels.lattice_box import FIRST, all_runs
-from .kernels.lattice_trajectory import Room
+from .kernels.lattice import EDGE, LatticeHeff, RowsWork
+from .kernels.lattice_box import COUNT, FIRST, START
+from .kernels.lattice_trajectory import Room, Starts
 from .kernels.vectors import LANES
 from .lattice_tables import aligned, elements_of, empty_box, lattice_of, rows_within
 from .product_moves import Ket
@@ -51,6 +51,15 @@ class LatticeEngine(CountingEngine):
         super().__init__(model, state, times, tolerance, snapshots)
         self.lattice = lattice_of(self.basis)
         self.sector_numbers = len(model.blocks)
+        B = self.sector_numbers
+        integers = np.zeros(0, dtype=np.int64)
+        self._no_starts = Starts(
+            np.zeros((0, 4 * B + 1), dtype=np.int64),
+            integers,
+            integers,
+            np.zeros((2, 0)),
+            np.zeros((0, FIRST + B), dtype=np.int64),
+        )
         self._make_room(min(_FIRST_CELLS, prod(b.size + 1 for b in model.blocks)))
 
     @property
@@ -126,22 +135,35 @@ class LatticeEngine(CountingEngine):
         self._room.n_runs[0] = n = int(room.n_runs[0])
         self._room.runs[:n] = room.runs[:n]
 
-    def _draw(self, generator: np.random.Generator) -> Labels:
-        """Let a pure state of one sector wait in ``room``, with no box from an earlier trajectory; the sector."""
-        began = super()._draw(generator)
+    def _begin(self, ready: _Ready) -> None:
+        """Let a state wait in ``room``, with no box from an earlier trajectory."""
+        self._wait(ready)
         self._h_eff.box.n[:] = 0
-        return began
+
+    def _starts(self, ready: Sequence[_Ready]) -> Starts:
+        """States that trajectories begin with, one after another."""
+        cells, runs = [r.amplitudes.shape[1] for r in ready], [len(r.runs) for r in ready]
+        if max(cells) > self._room.new.shape[1]:
+            self._make_room(max(cells))
+        return Starts(
+            np.array([r.numbers for r in ready]),
+            np.cumsum([0, *cells]),
+            np.cumsum([0, *runs]),
+            np.concatenate([r.amplitudes for r in ready], axis=1),
+            np.concatenate([r.runs for r in ready]),
+        )
 
     def _ready(self, labels: Labels, box: Box, ket: Ket) -> _Ready:
         """The numbers of its box, its amplitudes, and all of the box as runs."""
-        B, after = len(labels), empty_box(len(labels))
-        after.two_J[:] = labels
-        after.lo[:] = (self.lattice.sizes - after.two_J) // 2 + np.array([lo for lo, _ in box])
-        after.n[:] = [hi - lo for lo, hi in box]
-        set_strides(after.n, after.stride, after.size)
-        runs = np.empty((len(ket) // int(after.n[-1]), FIRST + B), dtype=np.int64)
-        all_runs(after.n, np.zeros(B, dtype=np.int64), runs)
-        return _Ready(after.n.base, np.array([ket.real, ket.imag]), runs)
+        sizes, n = self.lattice.sizes.tolist(), [hi - lo for lo, hi in box]
+        first = [(N - two_J) // 2 + lo for N, two_J, (lo, _) in zip(sizes, labels, box, strict=True)]
+        stride = [prod(n[b + 1 :]) for b in range(len(n))]
+        number = np.arange(prod(n[:-1]))
+        runs = np.zeros((len(number), FIRST + len(n)), dtype=np.int64)
+        runs[:, START], runs[:, COUNT] = n[-1] * number, n[-1]
+        for b in range(len(n) - 1):
+            runs[:, FIRST + b] = number * n[-1] // stride[b] % n[b]
+        return _Ready(np.array([*labels, *first, *n, *stride, len(ket)]), np.array([ket.real, ket.imag]), runs)
 
     def _wait(self, ready: _Ready) -> None:
         """Let a state wait in ``room`` that was made ready."""

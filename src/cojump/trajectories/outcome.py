@@ -127,6 +127,10 @@ class Runner(ABC):
             If a step or a jump time cannot be brought within the tolerance.
         """
 
+    def foresee(self, seed: int, indices: Sequence[int], *, part: int = 0) -> None:
+        """Say which trajectories :meth:`go` is asked for next: it may go through them together, to the same bits."""
+        return
+
     @abstractmethod
     def outcomes(self, left: Sequence[Any]) -> Outcomes:
         """Read what trajectories have left; each has the same bits whatever others it is read with."""

@@ -18,7 +18,7 @@ from .counting_engine import CountingEngine
 from .kernels.common import MAX_ORDER, PAD, Work
 from .kernels.sparse import Occupied, SparseHeff
 from .kernels.sparse_jump import Heap
-from .kernels.sparse_state import BINS, CHUNK, SparseRoom
+from .kernels.sparse_state import BINS, CHUNK, SparseRoom, SparseStarts
 from .product_moves import Ket
 from .product_sectors import Box
 from .product_windows import moved
@@ -58,6 +58,8 @@ class SparseEngine(CountingEngine):
             x_im=np.zeros(cells),
         )
         self._work, self._room = _work(cells), _room(cells, len(self.state.averages.operators), self.tables)
+        integers, numbers = np.zeros(0, dtype=np.int64), np.zeros(0)
+        self._no_starts = SparseStarts(integers, integers, integers, numbers, numbers)
         self._sectors_reported = sector_array(self.blocks, [])
         """Of the sectors that have a number."""
         self._read()
@@ -111,6 +113,15 @@ class SparseEngine(CountingEngine):
         self._room.target[0] = self.tables.number(labels)
         if len(self.tables.labels) > known:
             self._read()
+
+    def _starts(self, ready: Sequence[tuple[Labels, NDArray[np.intp], Array, Array]]) -> SparseStarts:
+        """States that trajectories begin with, one after another."""
+        known, (labels, places, re, im) = len(self.tables.labels), zip(*ready, strict=True)
+        sectors = np.array([self.tables.number(own) for own in labels])
+        if len(self.tables.labels) > known:
+            self._read()
+        first = np.cumsum([0, *map(len, places)])
+        return SparseStarts(sectors, first, np.concatenate(places), np.concatenate(re), np.concatenate(im))
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state in the slots: the labels, the window of each, and the amplitudes, axis by axis."""

@@ -214,15 +214,13 @@ class SpinModeEngine(CountingEngine):
         room.span[begin + 1 : end + 1] = bottom, top
         room.two_J[0] = two_J
 
-    def _draw(self, generator: np.random.Generator) -> Labels:
-        """Let a pure state of one sector wait in ``room``; the sector."""
-        drawn = self.state.draw(generator)
-        self._wait(self._ready(drawn.labels, drawn.box, drawn.ket))
+    def _begin(self, ready: tuple[Labels, Box, Ket]) -> None:
+        """Let a state wait in ``room`` that a trajectory begins with, and the frame of the start."""
+        self._wait(ready)
         (start,), (mode,) = self.state.start_displacements, self.basis.modes
         beta = start if mode.reference is None else mode.reference
         self._frame[[B_RE, B_IM, BETA_RE, BETA_IM]] = start.real, start.imag, beta.real, beta.imag
         self._frame[[LEFT, LEFT_THEN]] = self._tick
-        return drawn.labels
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state in columns: the label, the window of the block and of the mode, and the amplitudes."""

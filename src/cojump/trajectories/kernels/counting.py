@@ -39,7 +39,7 @@ from .common import (
 )
 from .driven_bands import DrivenHeff
 from .driven_lattice import DrivenLatticeHeff
-from .generators import generator_at
+from .generators import generator_of
 from .horizon import guessed_horizon
 from .lattice import LatticeHeff, copy_into
 from .pattern_links import PatternHeff
@@ -61,6 +61,8 @@ LONG = 2**25
 FIRST_REACH, LEAST_REACH = 4, 3
 """Hops for which a box has room on each side of a state, at first and at least."""
 
+TO_BEGIN = 2
+
 COUNTING_NOW = np.dtype(
     [
         *PROGRESS,
@@ -75,13 +77,14 @@ COUNTING_NOW = np.dtype(
 """Where a trajectory stands between two steps, behind PROGRESS.
 
 ``reach``: hops for which a box has room on each side of a state; ``pending``: 1 where the state in ``room`` is still to
-be made ready for a step; ``shown``: 1 where the state at the last output time is to be looked at; ``jumping``:
-1 where the state in ``out``, of squared norm ``norm2``, is to jump, with ``u`` for the choice.
+be made ready for a step, TO_BEGIN where the trajectory has not begun; ``shown``: 1 where the state at the last output
+time is to be looked at; ``jumping``: 1 where the state in ``out``, of squared norm ``norm2``, is to jump, with ``u``
+for the choice.
 """
 
 
 class Grams(NamedTuple):
-    """What is written at the T output times.
+    """What is written at the T output times; of K trajectories with an axis of length K in front of the others.
 
     Attributes
     ----------
@@ -137,7 +140,13 @@ tail_of, is_cut_short = map(_by_kind, ("tail_of", "is_cut_short"))
 set_aside, landed, measured = map(_by_kind, ("set_aside", "landed", "measured"))
 # called at one place each: to hand over all that they need takes as long as what they do with a small state
 settle, jumped = (_by_kind(name, INLINED) for name in ("settle", "jumped"))
-until_change, ended_at, may_leap = map(_by_kind, ("until_change", "ended_at", "may_leap"))
+until_change, ended_at, may_leap, begin = map(_by_kind, ("until_change", "ended_at", "may_leap", "begin"))
+
+
+@njit(inline="always", **OPTIONS)
+def _of_one(gathered, k):
+    """What trajectory k writes."""
+    return Grams(gathered.times, gathered.grams[k], gathered.sectors[k], gathered.counts[k], gathered.snapshot)
 
 
 @njit(**OPTIONS)
@@ -163,10 +172,13 @@ def _measure_until(h_eff, shown, room, now, step_order, lo, hi, unit, until, tol
 
 
 @njit(**OPTIONS)
-def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, tolerance, budget, effort, record):
-    """Run a trajectory on, until it ends, has made ``budget`` jumps or ``effort``, or its jump record is full.
+def advance_counting(
+    h_eff, work, shown, room, stands, numbers, starts, gathered, turn, stop, tolerance, budget, effort, record
+):
+    """Run trajectories on, one after another, until the last one ends, they have made ``budget`` jumps or ``effort``,
+    or the jump record is full.
 
-    Where it pauses has no influence on what it does.
+    Where it pauses has no influence on what they do.
 
     Parameters
     ----------
@@ -175,11 +187,17 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
     work, shown : Work
         The same arrays, but for those of ``out``: in ``shown`` this is the state at an output time.
     room : Room, SparseRoom, PatternRoom, PolynomialRoom or SpinModeRoom
-    cell : (1,) array of COUNTING_NOW
-        Where the trajectory stands.
-    numbers : GeneratorAt
-        The random numbers.
+    stands : (K,) array of COUNTING_NOW
+        Where the trajectories stand.
+    numbers : (K, .) array
+        The random numbers of each.
+    starts
+        What each begins with, as its representation says.
     gathered : Grams
+    turn : (1,)
+        How many of them have ended; the next one is gone through now.
+    stop : int
+        How many are to end.
     budget, effort : int
         Jumps, and multiplications, before the next pause.
     record : SectorRecord
@@ -190,10 +208,14 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
         FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, GROW (what ``h_eff`` and ``room`` say is needed), or
         STIFF: a long step to the next output time or jump would be faster than Taylor steps.
     """
-    now, generator, times = cell[0], generator_at(numbers), gathered.times
+    times, k = gathered.times, turn[0]
+    now, generator, own = stands[k], generator_of(numbers, k), _of_one(gathered, k)
     T, left, tail, per_amplitude = times.size, budget, tail_of(h_eff, tolerance), work_of(h_eff)
     begun = False
     while True:
+        if now.pending == TO_BEGIN:
+            begin(h_eff, room, starts, k)
+            now.pending = 1
         if now.pending:
             if not settle(h_eff, work, room, tail, now.reach):
                 return GROW
@@ -204,10 +226,17 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
                 first = first_cell(h_eff)
                 end = first + cells(h_eff)
                 effort = _measure_until(
-                    h_eff, shown, room, now, np.int64(0), first, end, 1.0, now.t, tolerance, gathered, effort
+                    h_eff, shown, room, now, np.int64(0), first, end, 1.0, now.t, tolerance, own, effort
                 )
-        if now.done == T or now.shown:
-            return FINISHED if now.done == T else PAUSED
+        if now.done == T:
+            k += 1
+            turn[0] = k
+            if k == stop:
+                return FINISHED
+            now, generator, own, begun = stands[k], generator_of(numbers, k), _of_one(gathered, k), False
+            continue
+        if now.shown:
+            return PAUSED
         if now.jumping == 0:
             if left == 0 or effort <= 0:
                 return PAUSED
@@ -236,10 +265,10 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
             ended = ended_at(h_eff, now.t, step.time, step.found, step.horizon)
             until = times[T - 1] if step.found == 0 and step.horizon >= most else ended
             effort = _measure_until(
-                h_eff, shown, room, now, step.order, step.lo, step.hi, step.unit, until, tolerance, gathered, effort
+                h_eff, shown, room, now, step.order, step.lo, step.hi, step.unit, until, tolerance, own, effort
             )
             if now.done == T:
-                return FINISHED
+                continue
             if now.shown or times[now.done] <= until:  # row 0 is still the state that the step began with
                 return PAUSED
             now.t = ended
@@ -261,7 +290,7 @@ def advance_counting(h_eff, work, shown, room, cell, numbers, gathered, toleranc
             now.waiting, now.jumping = generator.standard_exponential(), 0
         if channel >= 0:
             now.n_jumps += 1
-            gathered.counts[now.done, channel] += 1
+            own.counts[now.done, channel] += 1
             left -= 1
             if record.time.size > 0:
                 record.time[now.recorded] = now.t

@@ -8,6 +8,7 @@ from .lattice import LENGTH, REACH, TOUCHED, WIDEST, copy_into, long_row
 from .lattice_box import fit_box, put, tails_of
 from .lattice_heff import fill_elements, lay_rows
 from .lattice_trajectory import (  # noqa: F401 - a box is what it is where nothing changes
+    begin,
     cells,
     first_cell,
     is_cut_short,

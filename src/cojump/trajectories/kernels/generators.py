@@ -6,6 +6,7 @@ arguments together, and keeps a reference to it for ever, since kernels count no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ctypes import c_void_p, cast
 from typing import Any, NamedTuple
 
@@ -38,9 +39,21 @@ def by_address(generator: np.random.Generator) -> Any:
     return GeneratorAt(parts.state_address, parts.state.value, *addresses)
 
 
+def by_addresses(generators: Sequence[np.random.Generator]) -> Any:
+    """The same of several; kernels choose one by :func:`generator_of`."""
+    if numba.config.DISABLE_JIT:
+        return list(generators)
+    return np.array([by_address(generator) for generator in generators], dtype=np.int64)
+
+
 def generator_at(place: Any) -> Any:
     """In a kernel: the generator."""
     return place
+
+
+def generator_of(places: Any, k: int) -> Any:
+    """In a kernel: one of several generators."""
+    return places[k]
 
 
 @intrinsic
@@ -65,3 +78,11 @@ def _generator_at(place):
     if isinstance(place, types.NamedUniTuple) and place.instance_class is GeneratorAt:
         return lambda place: _made(place)
     return lambda place: place
+
+
+@overload(generator_of, jit_options=OPTIONS, strict=False)
+def _generator_of(places, k):
+    def chosen(places, k):
+        return _made(GeneratorAt(places[k, 0], places[k, 1], places[k, 2], places[k, 3], places[k, 4]))
+
+    return chosen

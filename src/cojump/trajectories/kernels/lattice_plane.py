@@ -38,6 +38,17 @@ def lay_plane(box, bands, row):
 
 
 @njit(**OPTIONS)
+def clear_behind(rows_re, rows_im, stop):
+    """Zero what is behind the last cell of all Taylor vectors in its vector of LANES.
+
+    No hop leads there, so that zeros stay; other numbers would count for the norms.
+    """
+    left = (LANES - (stop - EDGE) % LANES) % LANES
+    for k in range(rows_re.shape[0]):
+        blank(rows_re[k], rows_im[k], stop, stop + left)
+
+
+@njit(**OPTIONS)
 def _repeat(to, length, size):
     """Write the first row of a box into all others."""
     for start in range(length, size, length):

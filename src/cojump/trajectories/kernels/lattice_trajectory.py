@@ -14,7 +14,7 @@ from .lattice import AXIS, EDGE, LENGTH, PLANE, REACH, TOUCHED, WIDEST, Box, cop
 from .lattice_box import COUNT, START, fit_box, gram, put, runs_of, tails_of
 from .lattice_heff import fill_elements, lay_rows
 from .lattice_jump import perform_jump
-from .lattice_plane import lay_plane, rows_of_plane
+from .lattice_plane import clear_behind, lay_plane, rows_of_plane
 from .lattice_sums import clear_beside
 
 
@@ -65,6 +65,49 @@ class Room(NamedTuple):
     filled: NDArray[np.int64]
 
 
+class Starts(NamedTuple):
+    """States that K trajectories begin with.
+
+    Attributes
+    ----------
+    numbers : (K, 4B + 1)
+        Two_J, lo, n, stride and size of the box of each.
+    cells, runs : (K + 1,)
+        Where the amplitudes, and the runs, of each begin.
+    amplitudes : (2, .)
+    pieces : (., 2 + B)
+        The runs.
+    """
+
+    numbers: NDArray[np.int64]
+    cells: NDArray[np.int64]
+    runs: NDArray[np.int64]
+    amplitudes: NDArray[np.float64]
+    pieces: NDArray[np.int64]
+
+
+@njit(**OPTIONS)
+def _begin(box, after, new, runs, n_runs, starts, k):
+    B, numbers = box.n.size, starts.numbers[k]
+    copy_into(after.two_J, numbers[:B])
+    copy_into(after.lo, numbers[B : 2 * B])
+    copy_into(after.n, numbers[2 * B : 3 * B])
+    copy_into(after.stride, numbers[3 * B : 4 * B])
+    after.size[0] = numbers[4 * B]
+    first = starts.cells[k]
+    for part in range(2):
+        copy_into(new[part], starts.amplitudes[part, first : starts.cells[k + 1]])
+    for row in range(starts.runs[k], starts.runs[k + 1]):
+        copy_into(runs[row - starts.runs[k]], starts.pieces[row])
+    n_runs[0] = starts.runs[k + 1] - starts.runs[k]
+    box.n[:] = 0  # of an earlier trajectory
+
+
+def begin(h_eff, room, starts, k):
+    """Let the start of trajectory k wait in ``room``, with no box from an earlier one."""
+    _begin(h_eff.box, room.after, room.new, room.runs, room.n_runs, starts, k)
+
+
 def settle(h_eff, work, room, tail, reach):
     """Put the state in ``room`` into the box of ``h_eff`` and make the elements there; False if there is no room."""
     lattice, box, elements, after, edges, runs = (
@@ -78,6 +121,7 @@ def settle(h_eff, work, room, tail, reach):
     if moved:
         if elements.row[PLANE] > 0:
             lay_plane(box, lattice.band, elements.row)
+            clear_behind(work.taylor_re, work.taylor_im, EDGE + box.size[0])
         else:
             lay_rows(box.n, elements.row, long_row(box.n.size))
         work.shape[0], work.shape[1] = box.size[0] // elements.row[LENGTH], elements.row[LENGTH]

@@ -60,6 +60,40 @@ class SparseRoom(NamedTuple):
     filled: NDArray[np.int64]
 
 
+class SparseStarts(NamedTuple):
+    """States that K trajectories begin with.
+
+    Attributes
+    ----------
+    sector, first : (K,), (K + 1,)
+        The sector of each, and where its amplitudes begin.
+    place, re, im : (.,)
+    """
+
+    sector: NDArray[np.int64]
+    first: NDArray[np.int64]
+    place: NDArray[np.int64]
+    re: NDArray[np.float64]
+    im: NDArray[np.float64]
+
+
+@njit(**OPTIONS)
+def _begin(after, target, starts, k):
+    for n in range(after.filled[0]):
+        p = after.place[n]
+        after.there[p], after.re[p, 0], after.im[p, 0] = 0, 0.0, 0.0
+    after.filled[0], target[0] = starts.first[k + 1] - starts.first[k], starts.sector[k]
+    for n in range(after.filled[0]):
+        m = starts.first[k] + n
+        p = starts.place[m]
+        after.place[n], after.there[p], after.re[p, 0], after.im[p, 0] = p, 1, starts.re[m], starts.im[m]
+
+
+def begin(h_eff, room, starts, k):
+    """Let the start of trajectory k wait in ``room``."""
+    _begin(room.after, room.target, starts, k)
+
+
 @njit(**OPTIONS)
 def _least_kept(heap, total, tail, bins):
     """Smallest weight that is kept when up to ``tail`` of the total is cut off, in steps of two."""

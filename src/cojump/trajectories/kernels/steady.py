@@ -1,6 +1,12 @@
-"""What terms that do not change in time answer where :mod:`.counting` asks for the next time at which they do."""
+"""What :mod:`.counting` asks of states and terms, answered where nothing else is: terms do not change in time, and no
+kernel takes the state up that a trajectory begins with.
+"""
 
 from __future__ import annotations
+
+
+def begin(h_eff, room, starts, k):
+    """Let the start of trajectory k wait in ``room``: Python has done that."""
 
 
 def until_change(h_eff, t, most):
