@@ -6,6 +6,7 @@ import pytest
 import cojump as cj
 from cojump.trajectories import counting_engine
 from cojump.trajectories.engine import make_engine
+from tests.trajectories.test_driven_lattice import two_blocks
 
 TIMES = np.linspace(0.0, 2.0, 6)
 
@@ -23,6 +24,11 @@ def one_particle():
     return model, cj.product(model, {"site": np.diag([0.4, 0.3, 0.2, 0.1, 0.0])})
 
 
+def driven():
+    """Two blocks whose terms change in time."""
+    return two_blocks(8)
+
+
 class StoppedError(Exception):
     pass
 
@@ -35,7 +41,7 @@ def assert_same(outcome, wanted):
         np.testing.assert_array_equal(outcome.jumps, wanted.jumps)
 
 
-@pytest.mark.parametrize("build", [hopfield, one_particle])
+@pytest.mark.parametrize("build", [hopfield, one_particle, driven])
 @pytest.mark.parametrize("effort", [None, 1, 40_000])
 def test_same_bits_as_one_by_one(monkeypatch, build, effort):
     """Wherever the loop pauses, in whatever order they are asked for, recorded or not, and after one has broken off."""
