@@ -109,12 +109,11 @@ def started(engine, labels, box, ket, frame):
     """One step, or none, from a state in a frame given as b and β; b in the end."""
     b, beta = frame
 
-    def draw(generator):
+    def begin(ready):
         engine._wait((labels, box, ket))
         engine._frame[[B_RE, B_IM, BETA_RE, BETA_IM, LEFT, LEFT_THEN]] = b.real, b.imag, beta.real, beta.imag, 1.0, 1.0
-        return labels
 
-    engine._draw = draw
+    engine._begin = begin
     engine.go(0, 0)
     return complex(*engine._frame[[B_RE, B_IM]])
 
