@@ -12,7 +12,7 @@ from cojump.trajectories.outcome import Outcome
 from cojump.trajectories.polynomial_engine import PolynomialEngine
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import DRIVEN, DRIVEN_BANDS, POLYNOMIALS
+from cojump.trajectories.representations import DRIVEN, DRIVEN_BANDS, DRIVEN_LATTICE, POLYNOMIALS
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 from tests.support.pauses import assert_no_influence_of_pauses
 from tests.support.random_models import random_hermitian, random_matrix
@@ -175,6 +175,16 @@ def test_no_step_is_longer_than_its_bound_says():
     assert np.abs(coarse.mean - fine.mean).max() > 1e-13  # the tolerance is felt
 
 
+@pytest.mark.parametrize("strength", [1e-4, 1e-6])
+def test_nearly_an_eigenstate(strength):
+    """Its first row says nothing about the next ones."""
+    terms = [cj.OneBody(2 * Z, "a"), cj.OneBody(strength * X, "a", envelope=np.cos)]
+    model, _ = model_of(5, terms, [cj.LocalJump(1e-3 * LOWER, "a")])
+    state = cj.product(model, {"a": [0, 1]})
+    twin, engine = (kind(model, state, TIMES, 1e-10).run(1, 0) for kind in (ProductEngine, DrivenEngine))
+    np.testing.assert_allclose(engine.mean, twin.mean, rtol=0, atol=2e-10)
+
+
 @pytest.mark.parametrize("factor", [1.0, 1.5])
 def test_a_constant_envelope_is_a_factor(factor):
     """The same jumps as of the model that it stands for, where nothing changes and series are other ones."""
@@ -213,7 +223,7 @@ def test_what_it_holds():
     assert part(rated).representation is DRIVEN
     assert part(cj.LocalJump(np.eye(3, k=1), "0", envelope=np.cos), levels=3).representation is DRIVEN
     gated = cj.LocalJump(LOWER, "0", amplitude=np.cos, argument={"1": Z}, envelope=np.cos)
-    assert part(gated, blocks=2).representation is DRIVEN
+    assert part(gated, blocks=2).representation is DRIVEN_LATTICE
 
 
 def test_all_kernels_are_compiled_before():

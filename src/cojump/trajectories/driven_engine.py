@@ -8,7 +8,8 @@ from math import comb
 import numpy as np
 
 from ..model.driven import Drive
-from .kernels.driven_bands import TERMS, DrivenHeff, Factors
+from .kernels.common import MAX_ORDER
+from .kernels.driven_bands import ROOM, TERMS, DrivenHeff, Factors
 from .polynomial_engine import PolynomialEngine
 from .work_space import aligned
 
@@ -37,26 +38,32 @@ class DrivenEngine(PolynomialEngine):
 def factors_of(drive: Drive, cells: int) -> Factors:
     """The factors of the parts of a model as kernels read them, with room for states of ``cells`` cells."""
     P, n = len(drive.parts), len(drive.pieces)
-    series = np.zeros((n, P, TERMS))
+    series = np.zeros((n, P, 2 * ROOM))
     series[:, 0, 0] = 1.0
     for own, piece in zip(series, drive.pieces, strict=True):
-        own[1:] = piece.series
-    binomials = np.array([[comb(k, j) for k in range(TERMS)] for j in range(TERMS)], dtype=float)
+        own[1:, :TERMS] = piece.series
+    binomials = np.array([[comb(i + j, j) for j in range(ROOM)] for i in range(TERMS)], dtype=float)
     return Factors(
         start=np.array([piece.start for piece in drive.pieces]),
         end=np.array([piece.end for piece in drive.pieces]),
         series=series,
-        most=np.abs(series) @ binomials.T,  # |x₀| is 1 at most
+        acts=(series != 0).any(axis=2),
         binomials=binomials,
         of_jump=np.array(drive.of_jump, dtype=np.int64),
         place=np.zeros(1, dtype=np.int64),
         clock=np.zeros(1),
         total=np.array([drive.end]),
         at_jump=np.ones(P),
-        coefficients=np.zeros((P, TERMS)),
+        around=aligned(P, ROOM),
+        coefficients=aligned(P, ROOM),
+        sizes=aligned(P, ROOM),
         terms=np.zeros(P, dtype=np.int64),
+        behind=np.zeros(P),
+        weights=np.zeros(ROOM),
         energy=np.zeros(P),
         spread=np.zeros(P),
-        made_re=aligned(P + 1, cells),
-        made_im=aligned(P + 1, cells),
+        dropped=np.zeros(P),
+        each=np.zeros(MAX_ORDER + 1),
+        sum_re=aligned(cells),
+        sum_im=aligned(cells),
     )

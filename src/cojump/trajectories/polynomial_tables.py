@@ -18,7 +18,7 @@ from ..model import LocalJump
 from ..model.driven import DrivenPart, driven_parts
 from ..tools.types import Array, Matrix
 from .kernels.common import PAD
-from .kernels.driven_bands import PartBands
+from .kernels.driven_bands import HAS_ENERGY, HAS_RATE, PartBands
 from .kernels.polynomial_bands import BANDS, ENERGY, HALF_RATE, PAIRS, UNKNOWN, BandTables
 from .kernels.vectors import LANES
 from .polynomial_rates import PolynomialRate, sum_of_bands
@@ -72,6 +72,8 @@ class _Part:
     two : pair of complex
         Those between i and i + 2, both ways.
     potentials : list of PolynomialRate
+    diagonal : int
+        HAS_ENERGY and HAS_RATE, where the diagonal has a real part, or an imaginary one.
     """
 
     N: int
@@ -83,6 +85,7 @@ class _Part:
     down: Matrix
     two: tuple[complex, complex]
     potentials: list[PolynomialRate]
+    diagonal: int
 
     @classmethod
     def of(
@@ -100,16 +103,24 @@ class _Part:
         energy = hamiltonian.diagonal[1] * M + hamiltonian.diagonal[2] * M**2
         up, up_rate = hamiltonian.up[0] + hamiltonian.up[1] * M, sum((r.up for r in constant), np.zeros(N + 1))
         two_rate = sum((_two(r) for r in constant), 0j)
+        energy = energy + sum((p.energy for p in own if p.is_table), np.zeros(N + 1))
+        half_rate, casimir = (
+            0.5 * sum((r.diagonal for r in constant), np.zeros(N + 1)),
+            sum(r.casimir for r in constant),
+        )
+        polynomials = [p.polynomial for p in own if p.polynomial is not None]
+        has_rate = half_rate.any() or casimir or len(constant) < len(jumps)
         return cls(
             N=N,
             jumps=part.jumps,
-            energy=energy + sum((p.energy for p in own if p.is_table), np.zeros(N + 1)),
-            half_rate=0.5 * sum((r.diagonal for r in constant), np.zeros(N + 1)),
-            casimir=0.5 * sum(r.casimir for r in constant),
+            energy=energy,
+            half_rate=half_rate,
+            casimir=0.5 * casimir,
             up=up - 0.5j * up_rate,
             down=up.conj() - 0.5j * np.conj(up_rate),
             two=(hamiltonian.two - 0.5j * two_rate, np.conj(hamiltonian.two) - 0.5j * np.conj(two_rate)),
-            potentials=[p.polynomial for p in own if p.polynomial is not None],
+            potentials=polynomials,
+            diagonal=HAS_ENERGY * bool(energy.any() or polynomials) | HAS_RATE * bool(has_rate),
         )
 
     def steady(self, two_J: NDArray[np.int64], ups: NDArray[np.int64]) -> Matrix:
@@ -204,7 +215,9 @@ class PolynomialTables:
             real=np.array([part.real for part in kept[:P]], dtype=np.int64),
             end=np.array([len(part.shift) for part in kept[:P]], dtype=np.int64),
             shift=shifts,
-            pairs=np.array([made["pairs"] for made in places], dtype=np.int64),
+            pairs=np.array(
+                [own["pairs"] | part.diagonal for own, part in zip(places, self._parts, strict=True)], dtype=np.int64
+            ),
             place=np.array([made["place"] for made in places], dtype=np.int64),
         )
         self._used = 0

@@ -10,20 +10,19 @@ import numpy as np
 from numba import njit
 
 from .common import MAX_ORDER, OPTIONS
-from .driven_bands import TERMS, coefficient_at
-from .driven_lattice import add_rows, part_of, sum_rows_back, turn_first
-from .driven_series import (
-    CONSTANT,
+from .driven_bands import TERMS, write_shifted
+from .driven_error import (
     MISJUDGED,
     MUCH_SHORTER,
     SHORTER,
     SPREAD,
     TOO_SHORT,
-    _beyond,
-    _left_out,
-    _share,
-    _shifted,
+    beyond,
+    choose_terms,
+    share_of,
+    write_in_unit,
 )
+from .driven_lattice import add_rows, part_of, sum_rows_back, turn_first
 from .horizon import LARGE, ROUNDING, guessed_horizon, power_of_two
 from .lattice import (
     ABSENT,
@@ -42,6 +41,9 @@ from .lattice import (
 from .lattice_rows import apply_lattice, keep_rows
 from .lattice_sums import overlap_of_rows
 from .lattice_windows import keep, lead, make_quiet, widen
+
+CONSTANT = 2.0**-6
+"""Part of the error of a step that coefficients of the factors may have which are left out."""
 
 BESIDE_ROWS = 2.0**-7
 """Part of the tolerance that the norm of what is left out of a row of the series may have."""
@@ -145,9 +147,10 @@ def expand_driven_lattice(h_eff, work, two_J, lo, hi, filled, shift, rate_shift,
         terms[p], energies[p], spreads[p] = 0, 0.0, 0.0
         for j in range(TERMS):
             coefficients[p, j] = 0.0
-        if p == 0 or factors.most[piece, p, 0] > 0.0:
+        if p == 0 or factors.acts[piece, p]:
             terms[p], n_active = 1, n_active + 1
-            coefficients[p, 0] = coefficient_at(factors.series[piece, p], factors.binomials, x0, 0)
+            write_shifted(factors.series[piece, p], factors.binomials, x0, factors.around[p])
+            coefficients[p, 0] = factors.around[p, 0]
     norms[0], energy, rate, norm2, touched = 1.0, 0.0, 0.0, 0.0, np.int64(0)
     unit, horizon, ratio, growth, share, curvature = power_of_two(most), most, 1.0, 2.0, 1.0, 0.0
     order, done, power, peak, allowed, begun = np.int64(0), False, 1.0, 1.0, tolerance, False
@@ -203,16 +206,14 @@ def expand_driven_lattice(h_eff, work, two_J, lo, hi, filled, shift, rate_shift,
             )
             begun, unit, ratio, power, peak, touched = True, wanted, horizon / wanted, 1.0, 1.0, np.int64(0)
             growth = 1.0 + np.exp(0.5 * rate * horizon)
-            share = _share(horizon, factors.total[0], rate, waiting)
+            share = share_of(horizon, factors.total[0], rate, waiting)
             allowed = share * tolerance
             for p in range(1, n_parts):
                 if terms[p] == 0:
                     continue
                 least = CONSTANT * allowed / (n_parts * SPREAD * horizon * spreads[p]) if spreads[p] > 0.0 else np.inf
-                terms[p] = _shifted(
-                    factors.series[piece, p], factors.most[piece, p], factors.binomials, x0, half, unit, least,
-                    coefficients[p],
-                )  # fmt: skip
+                write_in_unit(factors.around[p], unit / half, coefficients[p])
+                terms[p], factors.behind[p] = choose_terms(coefficients[p], factors.sizes[p], ratio, least)
         if order == 0 or n_active > 1:
             norm2, at_edges = _finish(h_eff, work, order, lo, cut)
             touched = np.int64(1) if at_edges > cut else touched
@@ -228,25 +229,25 @@ def expand_driven_lattice(h_eff, work, two_J, lo, hi, filled, shift, rate_shift,
         peak = max(peak, term)
         done = growth * term <= allowed
         if done:
-            late = _beyond(norms, order, coefficients, terms, spreads, ratio)
+            late, _ = beyond(norms, order, coefficients, terms, spreads, ratio)
             done = growth * term + (growth - 1.0) * horizon / (order + 1.0) * late <= allowed
         if done or order == MAX_ORDER:
             late = 0.0
             for p in range(1, n_parts):
                 if terms[p] > 0:
-                    late += _left_out(factors.most[piece, p], terms[p], unit / half) * SPREAD * spreads[p] * horizon
+                    late += factors.behind[p] * SPREAD * spreads[p] * horizon
             if late > MISJUDGED * allowed:
                 order, done = np.int64(0), False
     if not done:
         horizon = min(horizon, unit * (allowed / (growth * norms[order])) ** (1.0 / order))
-        fewer = _share(horizon, factors.total[0], rate, waiting)
+        fewer = share_of(horizon, factors.total[0], rate, waiting)
         horizon *= (fewer / share) ** (1.0 / order)
         allowed = fewer * tolerance
         off = np.inf
         while off > allowed:
             x = horizon / unit
-            off = growth * norms[order] * x**order
-            off += (growth - 1.0) * horizon / (order + 1.0) * _beyond(norms, order, coefficients, terms, spreads, x)
+            late, _ = beyond(norms, order, coefficients, terms, spreads, x)
+            off = growth * norms[order] * x**order + (growth - 1.0) * horizon / (order + 1.0) * late
             if off > allowed:
                 horizon *= SHORTER
     if peak * ROUNDING > 0.1 * tolerance:  # terms much larger than their sum would leave rounding behind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import njit
 
 from .common import OPTIONS
-from .driven_bands import coefficient_at
+from .driven_bands import value_at
 from .polynomial_state import (  # noqa: F401 - a window is what it is where nothing changes
     cells,
     first_cell,
@@ -45,7 +45,6 @@ def ended_at(h_eff, t, time, found, horizon):
         factors.start,
         factors.end,
         factors.series,
-        factors.binomials,
         factors.place[0],
         factors.at_jump,
         t,
@@ -56,13 +55,13 @@ def ended_at(h_eff, t, time, found, horizon):
 
 
 @njit(**OPTIONS)
-def _ended(start, end, series, binomials, at, at_jump, t, time, found, horizon):
+def _ended(start, end, series, at, at_jump, t, time, found, horizon):
     if found == 0:
         return end[at] if at + 1 < end.size and horizon >= end[at] - t else t + time
     half = 0.5 * (end[at] - start[at])
     x = min(max((t + time - start[at]) / half - 1.0, -1.0), 1.0)
     for p in range(at_jump.size):
-        at_jump[p] = coefficient_at(series[at, p], binomials, x, 0)
+        at_jump[p] = value_at(series[at, p], x)
     return t + time
 
 

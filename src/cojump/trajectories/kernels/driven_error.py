@@ -1,0 +1,74 @@
+"""What a step may leave out where terms change in time: see :mod:`.driven_series`."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .common import OPTIONS
+from .driven_bands import TERMS
+from .horizon import LEAST
+
+SPREAD = 2.0
+"""Norms of operators are taken as so much larger than what has been seen of them."""
+
+MISJUDGED = 2.0**-2
+"""The same of all rows by what later ones show: above it they are made again with more coefficients."""
+
+SHORTER, MUCH_SHORTER = 0.8, 2.0**-4
+"""Factors by which a step is made shorter until it is good, at most, and where its rows are too large."""
+
+TOO_SHORT = 2.0**-256
+"""Part of what a step was to be, below which it is given up."""
+
+
+@njit(**OPTIONS)
+def share_of(horizon, end, rate, waiting):
+    """Part of the tolerance for one of many steps to a jump, or to the end of the trajectory."""
+    share = horizon / end
+    if rate * horizon > share * waiting:
+        share = rate * horizon / waiting if waiting > 0.0 else 1.0
+    return min(max(share, LEAST), 1.0)
+
+
+@njit(**OPTIONS)
+def write_in_unit(around, by, made):
+    """Write coefficients in a unit of time ``by`` times the one that they are in."""
+    power = 1.0
+    for j in range(TERMS):
+        made[j] = around[j] * power
+        power *= by
+
+
+@njit(**OPTIONS)
+def choose_terms(coefficients, sizes, ratio, least):
+    """Write how much each coefficient is at the end of a step; how many there are, and what those behind add up to.
+
+    Those behind are ``least`` at most.
+    """
+    power, terms, rest = 1.0, 1, 0.0
+    for j in range(TERMS):
+        sizes[j] = abs(coefficients[j]) * power
+        power *= ratio
+        if sizes[j] > 0.0:
+            terms = j + 1
+    while terms > 1 and rest + sizes[terms - 1] <= least:
+        rest += sizes[terms - 1]
+        terms -= 1
+    return terms, rest
+
+
+@njit(**OPTIONS)
+def beyond(norms, order, coefficients, terms, spreads, x):
+    """Σ_{m≥1} |v_{K-m}| x^{K-m} Σ_{j≥m} ‖A_j‖ x^j for K = order, and Σ_{j≥1} ‖A_j‖ x^j."""
+    highest, made, tail = np.int64(0), 0.0, 0.0
+    for p in range(terms.size):
+        highest = max(highest, terms[p] - 1)
+    for m in range(highest, 0, -1):
+        strength = 0.0
+        for p in range(terms.size):
+            strength += abs(coefficients[p, m]) * SPREAD * spreads[p]
+        tail += strength * x**m
+        if m <= order:
+            made += norms[order - m] * x ** (order - m) * tail
+    return made, tail
