@@ -89,7 +89,7 @@ METHODS = {
     "product": "tensor product",
     "sparse": "occupied states",
     "turned levels": "occupied states",
-    "modes": "tensor product",
+    "modes": "columns of Fock states",
     "apart": "banded H_eff",
 }
 

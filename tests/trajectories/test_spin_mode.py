@@ -1,6 +1,7 @@
 """A block of two levels beside a mode: H_eff on columns of Fock states, and trajectories against the general loop."""
 
 import itertools
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -254,3 +255,22 @@ def test_displacements_of_many_fock_states_take_little_memory():
     assert len(engine._h_eff.size) == spin_mode_engine.SIZES
     engine._more_rows(2000)
     assert len(engine._h_eff.size) == 1
+
+
+@pytest.mark.parametrize("kind", [SpinModeEngine, ProductEngine])
+def test_the_frame_that_a_final_state_is_written_in_changes_no_jump(kind):
+    model, state = dicke(5)
+    engine, ends = kind(model, state, TIMES, 1e-10, [6]), {}
+    engine.run(3, 1, watch=ends.__setitem__)
+    (factor,) = ends[6].final().factors
+    found, delta = [], 0.25 - 0.5j
+    spins, quanta = factor.window
+    moved = factor.amplitudes @ displacement(-delta, quanta, (0, 80)).T
+    (b,) = factor.displacements
+    for start in (factor, replace(factor, window=(spins, (0, 80)), displacements=(b + delta,), amplitudes=moved)):
+        engine.start_from(start)
+        found.append(engine.run(5, 2, record=True))
+    one, other = found
+    assert one.n_jumps == other.n_jumps > 0
+    np.testing.assert_allclose(one.mean, other.mean, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(one.jumps["time"], other.jumps["time"], rtol=0, atol=1e-8)

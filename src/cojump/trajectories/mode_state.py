@@ -68,13 +68,15 @@ class ModeState(ProductState):
         return tuple(self._start)
 
     def begin(self, generator: np.random.Generator) -> None:
-        """Draw one pure state of one sector; at a start the modes are in the vacuum of their displaced frames."""
+        """Draw one pure state of one sector; references begin at its <a>."""
         self.displacements = list(self._start)
         self._refer(self._start)
         self._left = inf
         super().begin(generator)
         self._left = self._until_tick()
-        self._follow([self._sector.modes.mean(m, self._ket) for m in range(len(self.displacements))])
+        means = [self._sector.modes.mean(m, self._ket) for m in range(len(self.displacements))]
+        self._refer([b + mean for b, mean in zip(self.displacements, means, strict=True)])  # of a final state not its b
+        self._follow(means)
 
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or to the next tick, or less."""

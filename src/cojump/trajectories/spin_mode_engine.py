@@ -21,9 +21,6 @@ from .kernels.common import MAX_ORDER
 from .kernels.spin_mode import (
     B_IM,
     B_RE,
-    BETA_IM,
-    BETA_RE,
-    LEFT,
     LEFT_THEN,
     TWO_J,
     SpinModeHeff,
@@ -95,7 +92,7 @@ class SpinModeEngine(CountingEngine):
     ) -> None:
         super().__init__(model, state, times, tolerance, snapshots)
         self._model = model_of(self.basis)
-        columns, self._tick = columns_of(model.size), self.basis.modes[0].tick
+        columns = columns_of(model.size)
         self._frame, self._where = np.zeros(6), np.full(3, -1)
         self._c, self._elements = aligned(LANES * columns), aligned(18, LANES * columns)
         self._make_room(rows_for(FIRST_ROWS + ROOM))
@@ -217,10 +214,9 @@ class SpinModeEngine(CountingEngine):
     def _begin(self, ready: tuple[Labels, Box, Ket]) -> None:
         """Let a state wait in ``room`` that a trajectory begins with, and the frame of the start."""
         self._wait(ready)
-        (start,), (mode,) = self.state.start_displacements, self.basis.modes
-        beta = start if mode.reference is None else mode.reference
-        self._frame[[B_RE, B_IM, BETA_RE, BETA_IM]] = start.real, start.imag, beta.real, beta.imag
-        self._frame[[LEFT, LEFT_THEN]] = self._tick
+        (start,) = self.state.start_displacements
+        self._frame[[B_RE, B_IM]] = start.real, start.imag
+        self._frame[LEFT_THEN] = 0.0  # the reference moves to <a>
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state in columns: the label, the window of the block and of the mode, and the amplitudes."""
