@@ -185,6 +185,14 @@ def test_nearly_an_eigenstate(strength):
     np.testing.assert_allclose(engine.mean, twin.mean, rtol=0, atol=2e-10)
 
 
+def test_a_part_is_known_by_what_it_does_behind_the_start():
+    """Of which it makes nothing; and of what a weak field makes of that, its factor makes nothing at first."""
+    model, _ = model_of(3, [cj.OneBody(4 * Z, "a", envelope=np.square), cj.OneBody(1e-6 * X, "a")])
+    state, times = cj.product(model, {"a": [0, 1]}), np.array([0.0, 0.5, 1.0])
+    twin, found = (kind(model, state, times, 1e-10).run(1, 0) for kind in (ProductEngine, DrivenEngine))
+    np.testing.assert_allclose(found.mean, twin.mean, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("factor", [1.0, 1.5])
 def test_a_constant_envelope_is_a_factor(factor):
     """The same jumps as of the model that it stands for, where nothing changes and series are other ones."""

@@ -142,6 +142,17 @@ def test_a_row_that_is_nothing_hides_none_before_it():
     np.testing.assert_allclose(found.reshape(2, 3)[:, 1:], [[turned.real, turned.imag]] * 2, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize(("M", "field"), [(1, 1e-6), (-2, 1e-4)])
+def test_a_part_is_known_by_what_it_does_behind_the_start(M, field):
+    """Of which it makes nothing; and of what a weak field makes of that, its factor makes nothing at first."""
+    strong = [cj.OneBody(s * 4 * Z, n, envelope=np.sin) for n, s in zip("ab", (1, -1), strict=True)]
+    terms = [*strong, cj.OneBody(field * X, "a"), cj.TwoBody(Z, Z, 0.1 * field, ("a", "b"))]
+    model = cj.Model([cj.Block("a", 4), cj.Block("b", 4)], terms, [])
+    state = cj.dicke(model, {"a": (2, M), "b": (2, M)})
+    twin, found = (kind(model, state, TIMES, 1e-10, []).run(1, 0) for kind in (ProductEngine, DrivenLatticeEngine))
+    np.testing.assert_allclose(found.mean, twin.mean, rtol=0, atol=1e-9)
+
+
 @pytest.mark.parametrize("factor", [1.0, 1.5])
 def test_a_constant_envelope_is_a_factor(factor):
     """The same jumps as of the model that it stands for, where nothing changes and series are other ones."""

@@ -63,6 +63,7 @@ def factors_of(drive: Drive, cells: int) -> Factors:
         energy=np.zeros(P),
         spread=np.zeros(P),
         dropped=np.zeros(P),
+        known=np.zeros(P, dtype=np.bool_),
         each=np.zeros(MAX_ORDER + 1),
         sum_re=aligned(cells),
         sum_im=aligned(cells),

@@ -26,6 +26,7 @@ from ..model.driven import Drive, Piece
 from ..tools.types import Array
 from .displaced_modes import tick
 from .kernels.common import MAX_ORDER, PAD, Step, Work
+from .kernels.driven_error import NOTHING
 from .kernels.horizon import LEAST, ROUNDING, guessed_horizon
 from .kernels.program import apply_columns, apply_program
 from .kernels.waiting_time import find_jump
@@ -38,6 +39,11 @@ _LARGE = 1e60
 
 _STRETCH = 2.0
 """Norms of operators are taken as so much larger than what has been seen of them."""
+
+_MOSTLY = 4.0
+"""Norm of a sum of rows, in units of that of the first one in it, above which it is mostly made of others: what a part
+does to the first one may be nothing, and says little about the next ones. No step is good before.
+"""
 
 _SHORTER = 0.8
 """Factor by which a step is made shorter until it is good."""
@@ -176,6 +182,7 @@ class DrivenSteps:
             coefficients[p, : len(row)] = row
 
         acting = [bool(row.any()) for row in coefficients]
+        known = [p == 0 or not acts for p, acts in enumerate(acting)]
 
         def remainder(order: int, h: float) -> float:
             """What the rows up to ``order`` leave out at the time h."""
@@ -199,6 +206,7 @@ class DrivenSteps:
                 made = self._applied(h, v, energy if p == 0 else 0.0, 0.5 * rate if p == 0 else 0.0)
                 if size > 0:
                     stretched[p] = max(stretched[p], _norm(made) / size)
+                    known[p] |= size > _MOSTLY * (abs(c[order]) if len(c) > order else 0.0)
                 elif order == 0:  # its factor begins at zero, and what it will do is to be seen
                     stretched[p] = _norm(self._applied(h, ket)) / norms[0]
                 total += made
@@ -207,7 +215,9 @@ class DrivenSteps:
             norms[order] = _norm(rows[order])
             if not norms[order] < _LARGE:
                 return None
-            if norms[order] * (horizon / unit) ** order <= allowed and remainder(order, horizon) <= allowed:
+            each = norms[1 : order + 1] * (horizon / unit) ** np.arange(1, order + 1)
+            is_known = all(known) or each.max() <= NOTHING * allowed
+            if is_known and each[-1] <= allowed and remainder(order, horizon) <= allowed:
                 break
         while remainder(order, horizon) > allowed and horizon > 0:
             horizon *= _SHORTER

@@ -90,6 +90,8 @@ class Factors(NamedTuple):
         <H_p> at its beginning, and the largest factor by which H_p - <H_p> has stretched a vector.
     dropped : (P,)
         What coefficients that are left out add to the rows at the end of the step, over SPREAD ``spread``.
+    known : (P,)
+        Whether the part has been applied to a sum of mostly other rows than the first one.
     each : (MAX_ORDER + 1,)
         Norms of the rows there.
     sum_re, sum_im : (cells,)
@@ -115,6 +117,7 @@ class Factors(NamedTuple):
     energy: Floats
     spread: Floats
     dropped: Floats
+    known: NDArray[np.bool_]
     each: Floats
     sum_re: Floats
     sum_im: Floats

@@ -15,6 +15,11 @@ SPREAD = 2.0
 MISJUDGED = 2.0**-2
 """The same of all rows by what later ones show: above it they are made again with more coefficients."""
 
+MOSTLY, NOTHING = 16.0, 2.0**-10
+"""Squared norm of a sum of rows, in units of that of the first one in it, above which it is mostly made of others; and
+part of the error of a step below which a row is nothing.
+"""
+
 SHORTER, MUCH_SHORTER = 0.8, 2.0**-4
 """Factors by which a step is made shorter until it is good, at most, and where its rows are too large."""
 
@@ -38,6 +43,29 @@ def write_in_unit(around, by, made):
     for j in range(TERMS):
         made[j] = around[j] * power
         power *= by
+
+
+@njit(inline="always", **OPTIONS)
+def is_of_rows(first, square):
+    """Whether a sum of rows, of this squared norm, is mostly made of others than the first one.
+
+    The first row is in it with the coefficient ``first``. What a part does to the sum says how it stretches rows.
+    """
+    return square > MOSTLY * first * first
+
+
+@njit(**OPTIONS)
+def are_known(terms, known, each, order, allowed):
+    """Whether each part has been seen on a row behind the first one, unless all those are nothing.
+
+    A step may begin with what a part does nothing to, while its factor is zero: the rows made then do not show it.
+    """
+    for k in range(1, order + 1):
+        if each[k] > NOTHING * allowed:
+            for p in range(1, terms.size):
+                if terms[p] > 0 and not known[p]:
+                    return False
+    return True
 
 
 @njit(**OPTIONS)

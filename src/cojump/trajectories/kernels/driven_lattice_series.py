@@ -17,8 +17,10 @@ from .driven_error import (
     SHORTER,
     SPREAD,
     TOO_SHORT,
+    are_known,
     beyond,
     choose_terms,
+    is_of_rows,
     share_of,
     write_in_unit,
 )
@@ -139,12 +141,13 @@ def expand_driven_lattice(h_eff, work, two_J, lo, hi, filled, shift, rate_shift,
     rows_re, rows_im, norms, length = work.taylor_re, work.taylor_im, work.norms, work.shape[1]
     windows, kept, made = work.windows, work.kept, work.made
     coefficients, energies, spreads, terms = factors.coefficients, factors.energy, factors.spread, factors.terms
-    sizes = rows.sizes
+    sizes, known, each = rows.sizes, factors.known, factors.each
+    behind = factors.behind  # what is written to an array that has no name is lost where numba inlines functions
     n_parts, piece, n_active = terms.size, factors.place[0], 0
     half = 0.5 * (factors.end[piece] - factors.start[piece])
     x0 = (factors.clock[0] - factors.start[piece]) / half - 1.0
     for p in range(n_parts):
-        terms[p], energies[p], spreads[p] = 0, 0.0, 0.0
+        terms[p], energies[p], spreads[p], known[p] = 0, 0.0, 0.0, False
         for j in range(TERMS):
             coefficients[p, j] = 0.0
         if p == 0 or factors.acts[piece, p]:
@@ -193,6 +196,7 @@ def expand_driven_lattice(h_eff, work, two_J, lo, hi, filled, shift, rate_shift,
                     spreads[p] = np.sqrt(max(norm2 / unit / unit - energies[p] ** 2, 0.0))
                 elif sizes[p] > 0.0:
                     spreads[p] = max(spreads[p], np.sqrt(norm2 / sizes[p]) / unit)
+                    known[p] |= is_of_rows(coefficients[p, order] if order < terms[p] else 0.0, sizes[p])
         if order == 0:
             if not begun:
                 is_number = np.isfinite(energy + rate)
@@ -213,7 +217,7 @@ def expand_driven_lattice(h_eff, work, two_J, lo, hi, filled, shift, rate_shift,
                     continue
                 least = CONSTANT * allowed / (n_parts * SPREAD * horizon * spreads[p]) if spreads[p] > 0.0 else np.inf
                 write_in_unit(factors.around[p], unit / half, coefficients[p])
-                terms[p], factors.behind[p] = choose_terms(coefficients[p], factors.sizes[p], ratio, least)
+                terms[p], behind[p] = choose_terms(coefficients[p], factors.sizes[p], ratio, least)
         if order == 0 or n_active > 1:
             norm2, at_edges = _finish(h_eff, work, order, lo, cut)
             touched = np.int64(1) if at_edges > cut else touched
@@ -221,13 +225,14 @@ def expand_driven_lattice(h_eff, work, two_J, lo, hi, filled, shift, rate_shift,
         norms[order] = np.sqrt(norm2)
         if not norms[order] < LARGE:
             horizon *= MUCH_SHORTER
-            order = np.int64(0)
+            order, power = np.int64(0), 1.0
             done = not horizon > TOO_SHORT * most
             continue
         power *= ratio
         term = norms[order] * power if norms[order] > 0.0 else 0.0
+        each[order] = term
         peak = max(peak, term)
-        done = growth * term <= allowed
+        done = growth * term <= allowed and are_known(terms, known, each, order, allowed)
         if done:
             late, _ = beyond(norms, order, coefficients, terms, spreads, ratio)
             done = growth * term + (growth - 1.0) * horizon / (order + 1.0) * late <= allowed
@@ -235,10 +240,10 @@ def expand_driven_lattice(h_eff, work, two_J, lo, hi, filled, shift, rate_shift,
             late = 0.0
             for p in range(1, n_parts):
                 if terms[p] > 0:
-                    late += factors.behind[p] * SPREAD * spreads[p] * horizon
+                    late += behind[p] * SPREAD * spreads[p] * horizon
             if late > MISJUDGED * allowed:
-                order, done = np.int64(0), False
-    if not done:
+                order, done, power = np.int64(0), False, 1.0
+    if not done and order > 0:
         horizon = min(horizon, unit * (allowed / (growth * norms[order])) ** (1.0 / order))
         fewer = share_of(horizon, factors.total[0], rate, waiting)
         horizon *= (fewer / share) ** (1.0 / order)

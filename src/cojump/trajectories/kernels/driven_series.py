@@ -38,8 +38,10 @@ from .driven_error import (
     SHORTER,
     SPREAD,
     TOO_SHORT,
+    are_known,
     beyond,
     choose_terms,
+    is_of_rows,
     share_of,
     write_in_unit,
 )
@@ -134,7 +136,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
     values, stride, start = tables.values, tables.cells[sector], tables.start[sector] - tables.first[sector]
     rows_re, rows_im, norms, each = work.taylor_re, work.taylor_im, work.norms, factors.each
     terms, weights, sizes = factors.terms, factors.weights, factors.sizes
-    dropped, behind = factors.dropped, factors.behind
+    dropped, behind, known = factors.dropped, factors.behind, factors.known
     coefficients, energies, spreads = factors.coefficients, factors.energy, factors.spread
     n_parts, piece = parts.row.size, factors.place[0]
     half = 0.5 * (factors.end[piece] - factors.start[piece])
@@ -146,7 +148,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
     energy = rate = steady = 0.0
     next_part, n_driven = none, 0  # the first part that changes, where it goes with the one that does not
     for p in range(n_parts):
-        terms[p], energies[p], spreads[p] = 0, 0.0, 0.0
+        terms[p], energies[p], spreads[p], known[p] = 0, 0.0, 0.0, False
         for j in range(TERMS):
             coefficients[p, j] = 0.0
         if p > 0 and not factors.acts[piece, p]:
@@ -247,6 +249,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
             begins = False
             if size2 > 0.0:
                 spreads[p] = max(spreads[p], np.sqrt(made2 / size2))
+                known[p] |= is_of_rows(weights[order] if n > order else 0.0, size2)
         order += 1
         norms[order] = np.sqrt(norm2)
         if not norms[order] < LARGE:
@@ -299,7 +302,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
                     gone += SPREAD * (growth - 1.0) * spreads[p] * (dropped[p] + behind[p] * peak * horizon)
             late, rest = beyond(norms, order, coefficients, terms, spreads, ratio)
             off = min(growth, reach * (largest + rest)) * term + reach * late
-            done = off + gone <= allowed
+            done = off + gone <= allowed and are_known(terms, known, each, order, allowed)
             if gone > MISJUDGED * allowed and (done or order == MAX_ORDER):
                 order, done, highest, longest = np.int64(0), False, max(highest, peak), horizon
     if not done:
