@@ -12,7 +12,7 @@ from cojump.trajectories.outcome import Outcome
 from cojump.trajectories.polynomial_engine import PolynomialEngine
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import DRIVEN, DRIVEN_BANDS, DRIVEN_LATTICE, POLYNOMIALS
+from cojump.trajectories.representations import DRIVEN, DRIVEN_BANDS, DRIVEN_LATTICE, DRIVEN_LIST, POLYNOMIALS
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 from tests.support.pauses import assert_no_influence_of_pauses
 from tests.support.random_models import random_hermitian, random_matrix
@@ -226,10 +226,10 @@ def test_what_it_holds():
     assert "polynomials of degree" in part(jump(X), jump(Z)).method
     assert part(jump(Z)).method.endswith("terms that change in time")
     assert part(jump(X, np.abs), jump(Z, np.abs)).representation is DRIVEN
-    assert part(*(jump(axis, exclude_self=True) for axis in (X, Z))).representation is DRIVEN
+    assert part(*(jump(axis, exclude_self=True) for axis in (X, Z))).representation is DRIVEN_LIST
     rated = cj.CollectiveJump({"0": LOWER}, 1.0, amplitude=np.cos, argument={"0": X}, envelope=np.cos)
-    assert part(rated).representation is DRIVEN
-    assert part(cj.LocalJump(np.eye(3, k=1), "0", envelope=np.cos), levels=3).representation is DRIVEN
+    assert part(rated).representation is DRIVEN_LIST
+    assert part(cj.LocalJump(np.eye(3, k=1), "0", envelope=np.cos), levels=3).representation is DRIVEN_LIST
     gated = cj.LocalJump(LOWER, "0", amplitude=np.cos, argument={"1": Z}, envelope=np.cos)
     assert part(gated, blocks=2).representation is DRIVEN_LATTICE
 

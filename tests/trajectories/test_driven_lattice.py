@@ -13,7 +13,7 @@ from cojump.trajectories.kernel_cache import compiled
 from cojump.trajectories.kernels.lattice import BESIDE
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import DRIVEN, DRIVEN_LATTICE, LATTICE
+from cojump.trajectories.representations import DRIVEN, DRIVEN_LATTICE, DRIVEN_LIST, LATTICE
 from tests.support.pauli import LOWER, RAISE, X, Z
 from tests.support.twin_trajectories import assert_same_trajectories
 from tests.trajectories.test_driven_bands import GATE, PULSE, RAMP, affine, fast, slow
@@ -189,7 +189,7 @@ def test_what_it_holds():
     assert part([Z], exclude_self=True).representation is DRIVEN_LATTICE
     assert part([Z]).method.endswith("terms that change in time")
     assert part([X]).representation is DRIVEN
-    assert part([Z], levels=3).representation is DRIVEN
+    assert part([Z], levels=3).representation is DRIVEN_LIST
 
 
 def test_all_kernels_are_compiled_before():

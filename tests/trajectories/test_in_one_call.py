@@ -7,6 +7,7 @@ import cojump as cj
 from cojump.trajectories import counting_engine
 from cojump.trajectories.engine import make_engine
 from tests.trajectories.test_driven_lattice import two_blocks
+from tests.trajectories.test_driven_list import pump
 
 TIMES = np.linspace(0.0, 2.0, 6)
 
@@ -41,7 +42,7 @@ def assert_same(outcome, wanted):
         np.testing.assert_array_equal(outcome.jumps, wanted.jumps)
 
 
-@pytest.mark.parametrize("build", [hopfield, one_particle, driven])
+@pytest.mark.parametrize("build", [hopfield, one_particle, driven, pump])
 @pytest.mark.parametrize("effort", [None, 1, 40_000])
 def test_same_bits_as_one_by_one(monkeypatch, build, effort):
     """Wherever the loop pauses, in whatever order they are asked for, recorded or not, and after one has broken off."""

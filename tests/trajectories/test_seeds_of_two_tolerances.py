@@ -74,10 +74,16 @@ def along_two_axes(rate, exclude_self=False):
     return model, cj.tilted(model, 1.1, 0.4)
 
 
+def driven_along_two_axes():
+    model, state = along_two_axes(np.abs)
+    return replace(model, jumps=[replace(jump, envelope=np.cos) for jump in model.jumps]), state
+
+
 CASES = {
     "BANDED": flips,
     "DRIVEN_BANDS": driven,
-    "DRIVEN": driven_levels,
+    "DRIVEN": driven_along_two_axes,
+    "DRIVEN_LIST": driven_levels,
     "DRIVEN_LATTICE": driven_hopfield,
     "SPIN_MODE": cavity,
     "MODES": two_species,

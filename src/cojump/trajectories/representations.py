@@ -26,6 +26,7 @@ from .axes import seen
 from .diffusion_engine import DiffusionEngine
 from .driven_engine import DrivenEngine
 from .driven_lattice_engine import DrivenLatticeEngine
+from .driven_list_engine import DrivenListEngine
 from .frames import block_frame, shares_frame
 from .kernel_cache import compiling, is_compiled
 from .kernels.banded_matrix import polynomial, product
@@ -334,7 +335,7 @@ class SpinMode(Modes):
 
 
 class Driven(Product):
-    """Whatever changes in time, step by step in Python: the parts of H_eff that have one envelope each."""
+    """Whatever else changes in time, step by step in Python: the parts of H_eff that have one envelope each."""
 
     kernels = "driven"
 
@@ -679,8 +680,43 @@ class DrivenLattice(Lattice):
                 DrivenLatticeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
+class DrivenList(Sparse):
+    """Sectors whose H_eff and jumps are sparse matrices, where terms change in time: rows of the parts of H_eff."""
+
+    kernels = "driven list"
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part."""
+        return model.is_driven and not model.modes and super().holds(model)
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        return super().method(model) + ", terms that change in time"
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: the rows of all parts beside those of the whole."""
+        parts, dims = len(driven_parts(model)), prod(float(largest_sector(b)) for b in model.blocks)
+        return int(min(super().nbytes(model) + 8 * parts * (4 * dims + self._sector(model)), 1e300))
+
+    def engine(
+        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int]
+    ) -> PartEngine:
+        """The engine of occupied states with envelopes."""
+        return DrivenListEngine(model, state, times, tolerance, snapshots)
+
+    def compile(self) -> None:
+        """Compile the kernels of occupied states with envelopes."""
+        with compiling(self.kernels) as needed:
+            if needed:
+                model = lambda_pump(2, 1.0, 1.0, 1.0)
+                driven = replace(model, hamiltonian=[replace(h, envelope=np.cos) for h in model.hamiltonian])
+                start = occupation(model, {"particles": [0, 2, 0]})  # from where it jumps
+                DrivenListEngine(driven, start, np.array([0.0, 1.0]), 1e-9).run(0, 0)
+                compile_polynomials()
+
+
 DIFFUSING, DRIVEN_BANDS, DRIVEN_LATTICE, DRIVEN = Diffusing(), DrivenBands(), DrivenLattice(), Driven()
-SPIN_MODE, MODES = SpinMode(), Modes()
+DRIVEN_LIST, SPIN_MODE, MODES = DrivenList(), SpinMode(), Modes()
 BANDED, LATTICE, POLYNOMIALS, PATTERN_ROWS = Banded(), Lattice(), Polynomials(), PatternRows()
 SPARSE, PRODUCT = Sparse(), Product()
 
@@ -688,6 +724,7 @@ REPRESENTATIONS: tuple[Representation, ...] = (
     DIFFUSING,
     DRIVEN_BANDS,
     DRIVEN_LATTICE,
+    DRIVEN_LIST,
     DRIVEN,
     SPIN_MODE,
     MODES,

@@ -40,7 +40,7 @@ class SparseEngine(CountingEngine):
         self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
         super().__init__(model, state, times, tolerance, snapshots)
-        self.tables = SparseTables(self.basis, self.state.averages, self.state.moves)
+        self.tables = self._new_tables()
         cells = prod(largest_sector(block) for block in model.blocks)
         self._occupied = Occupied(
             slots=np.zeros(4, dtype=np.int64),
@@ -63,6 +63,9 @@ class SparseEngine(CountingEngine):
         self._sectors_reported = sector_array(self.blocks, [])
         """Of the sectors that have a number."""
         self._read()
+
+    def _new_tables(self) -> SparseTables:
+        return SparseTables(self.basis, self.state.averages, self.state.moves)
 
     def _read(self) -> None:
         longest = self.tables.longest

@@ -35,7 +35,7 @@ _GAPS = 3
 """Elements, zeros included, of a row without gaps, for each element that is not zero: up to here gaps are filled."""
 
 
-class _Growing:
+class Growing:
     """An array that grows along its first axis; what is beyond its end has the value ``fill``, or none."""
 
     def __init__(self, shape: tuple[int, ...], dtype: Any, fill: float | None = None, room: int = 16) -> None:
@@ -112,20 +112,20 @@ class SparseTables:
             "entry_target": ((B, D, D), np.int64, 0),
             "entry_matrix": ((B, D, D), np.int64, UNKNOWN),
         }
-        self._sectors = {name: _Growing(*rest) for name, rest in whole.items()}
+        self._sectors = {name: Growing(*rest) for name, rest in whole.items()}
         # memory that is not written is not used: room for all that may come spares copies
         states = prod(float(most_sectors(b) * largest_sector(b)) for b in basis.blocks)
         room = int(min(memory / 16, 8 * D * D * states)) + 16
-        self._facts, self._place = _Growing((2 + L,), np.float64, room=room // 16), _Growing((), np.int32)
+        self._facts, self._place = Growing((2 + L,), np.float64, room=room // 16), Growing((), np.int32)
         self._matrices = {
-            "row": _Growing((), np.int64),
-            "imaginary": _Growing((), np.int64),
-            "run": _Growing((), np.int64),
-            "first": _Growing((), np.int64, room=room // 4),
-            "length": _Growing((), np.int32, room=room // 4),
-            "column": _Growing((), np.uint32, room=room),
-            "re": _Growing((), np.float64, room=room),
-            "im": _Growing((), np.float64),
+            "row": Growing((), np.int64),
+            "imaginary": Growing((), np.int64),
+            "run": Growing((), np.int64),
+            "first": Growing((), np.int64, room=room // 4),
+            "length": Growing((), np.int32, room=room // 4),
+            "column": Growing((), np.uint32, room=room),
+            "re": Growing((), np.float64, room=room),
+            "im": Growing((), np.float64),
         }
         self.jumps = _jumps_of(basis, D)
 
@@ -165,7 +165,7 @@ class SparseTables:
         diagonal = matrix.diagonal()
         facts = np.zeros((sector.size, 2 + len(basis.channels)))
         facts[:, 0], facts[:, 1] = diagonal.real, -diagonal.imag
-        matrix = _beside_diagonal(matrix)
+        matrix = beside_diagonal(matrix)
         self.longest = max(self.longest, matrix.nnz)
         at["h_eff"][s] = self._add(matrix, filled=len(sector.dims) == 1 and basis.blocks[0].levels == 2)
         parts = zip(sector.rate_tables, sector.rate_programs, sector.rate_bands, strict=True)
@@ -361,7 +361,7 @@ def _jumps_of(basis: ProductBasis, D: int) -> Jumps:
     )
 
 
-def _beside_diagonal(matrix: csr_array) -> csr_array:
+def beside_diagonal(matrix: csr_array) -> csr_array:
     """A sparse matrix without its diagonal and without rounding."""
     entries = matrix.tocoo()
     row, column = entries.coords

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from . import (
     driven_lattice_state,
+    driven_list_state,
     driven_state,
     lattice_trajectory,
     pattern_state,
@@ -39,6 +40,7 @@ from .common import (
 )
 from .driven_bands import DrivenHeff
 from .driven_lattice import DrivenLatticeHeff
+from .driven_list import DrivenListHeff
 from .generators import generator_of
 from .horizon import guessed_horizon
 from .lattice import LatticeHeff, copy_into
@@ -122,6 +124,7 @@ def _by_kind(name, options=OPTIONS):
         DrivenHeff: driven_state,
         DrivenLatticeHeff: driven_lattice_state,
         SpinModeHeff: spin_mode_state,
+        DrivenListHeff: driven_list_state,
     }
     of = {kind: getattr(home, name, getattr(steady, name, None)) for kind, home in homes.items()}
 
@@ -182,7 +185,8 @@ def advance_counting(
 
     Parameters
     ----------
-    h_eff : LatticeHeff, SparseHeff, PatternHeff, PolynomialHeff, DrivenHeff, DrivenLatticeHeff or SpinModeHeff
+    h_eff : LatticeHeff, SparseHeff, PatternHeff, PolynomialHeff, DrivenHeff, DrivenLatticeHeff, DrivenListHeff
+        or SpinModeHeff
         The normalised state is row 0 of the Taylor rows.
     work, shown : Work
         The same arrays, but for those of ``out``: in ``shown`` this is the state at an output time.

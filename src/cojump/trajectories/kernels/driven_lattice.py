@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numba.extending import overload
 from numpy.typing import NDArray
 
 from .common import OPTIONS
@@ -79,24 +78,6 @@ class DrivenLatticeHeff(NamedTuple):
     two_J: NDArray[np.int64]
     rows: PartRows
     factors: Factors
-
-
-def rate_factor(h_eff, channel):
-    """What the rate of a jump is multiplied by at the end of the step."""
-    return _driven_factor(h_eff, channel) if isinstance(h_eff, DrivenLatticeHeff) else 1.0
-
-
-def _driven_factor(h_eff, channel):
-    return max(h_eff.factors.at_jump[h_eff.factors.of_jump[channel]], 0.0)
-
-
-def _one(h_eff, channel):
-    return 1.0
-
-
-@overload(rate_factor, jit_options=OPTIONS, strict=False)
-def _choose_factor(h_eff, channel):
-    return _driven_factor if h_eff.instance_class is DrivenLatticeHeff else _one
 
 
 @njit(inline="always", **OPTIONS)

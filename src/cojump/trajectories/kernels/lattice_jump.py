@@ -7,7 +7,7 @@ from numba import njit
 
 from ..no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN, LADDER_UP
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
-from .driven_lattice import rate_factor
+from .driven_rates import rate_factor
 from .jump import sector_factors
 from .lattice import DOWN, UP, copy_into, first_place, next_place, set_strides, table_at
 from .lattice_box import COUNT, FIRST, START, all_runs, runs_of

@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .common import NO_JUMP, NO_NUMBER, OPTIONS
+from .driven_rates import rate_factor
 from .sparse import ALL_REAL, NOTHING, RATES, UNKNOWN
 
 NO_MATRIX = -3
@@ -260,6 +261,7 @@ def perform_sparse_jump(h_eff, room, u):
     channel_weights(h_eff, room, weights)
     total = 0.0
     for l in range(weights.size):
+        weights[l] *= rate_factor(h_eff, l)
         total += weights[l]
     if not total < np.inf:
         return NO_NUMBER
@@ -273,6 +275,7 @@ def perform_sparse_jump(h_eff, room, u):
     if chosen < 0:
         return NO_JUMP
     room.target[0] = here
+    left /= rate_factor(h_eff, chosen)
     if jumps.axis[chosen] < 0:
         by_columns(h_eff.matrices, sectors.collective[here, chosen], room.now, room.after)
         return chosen

@@ -1,0 +1,237 @@
+"""A list of basis states whose model changes in time: rows of H_eff of each part, and of the series.
+
+H_eff(t) = Σ_p c_p(t) H_p, as for one block (:mod:`.driven_bands`).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .common import OPTIONS, PAD
+from .driven_bands import Factors
+from .driven_error import is_of_rows
+from .horizon import LEFT_OUT
+from .propagate import overlap
+from .sparse import ALL_REAL, Jumps, Matrices, Occupied, Sectors, keep_slots, new_slot
+from .vectors import LANES, fused, load_row, spread, spread_cell, store, total
+from .window import clear_beside
+
+
+class PartLists(NamedTuple):
+    """What P parts have beside the whole model.
+
+    Attributes
+    ----------
+    matrix : (S, P)
+        Rows of H_p beside its diagonal, for each sector.
+    facts : (states, 2 P)
+        Its diagonal, real and minus imaginary part, of each part; by the states of ``Sectors.facts``.
+    start, stop : (cells, P)
+        Where the row of a slot lies in the lists.
+    re, im : (cells,)
+        A sum of rows of the series, by slot.
+    """
+
+    matrix: NDArray[np.int64]
+    facts: NDArray[np.float64]
+    start: NDArray[np.int64]
+    stop: NDArray[np.int64]
+    re: NDArray[np.float64]
+    im: NDArray[np.float64]
+
+
+class DrivenListHeff(NamedTuple):
+    """What a no-jump step reads, and where the state is.
+
+    Attributes
+    ----------
+    has_jumps, matrices, sectors, jumps, occupied
+        As in :class:`cojump.trajectories.kernels.sparse.SparseHeff`, of the whole model with all factors 1.
+    parts : PartLists
+    factors : Factors
+    """
+
+    has_jumps: bool
+    matrices: Matrices
+    sectors: Sectors
+    jumps: Jumps
+    occupied: Occupied
+    parts: PartLists
+    factors: Factors
+
+
+@njit(**OPTIONS)
+def _spread(occupied, sectors, matrices, parts, re, im, count, least):
+    """Give slots to what H_eff leads to from amplitudes whose weight is above ``least``; copy the rows of all parts."""
+    here, free = occupied.slots[0], occupied.slots[3]
+    for s in range(count):
+        if occupied.spread[s] != 0 or not re[s] * re[s] + im[s] * im[s] > least:
+            continue
+        occupied.spread[s] = 1
+        for p in range(parts.matrix.shape[1]):
+            matrix = parts.matrix[here, p]
+            row, beyond = matrices.row[matrix] + occupied.state[s], matrices.imaginary[matrix]
+            parts.start[s, p] = free
+            for k in range(matrices.first[row], matrices.first[row] + matrices.length[row]):
+                q = np.int64(matrices.column[k])
+                if occupied.slot[q] < 0:
+                    new_slot(occupied, sectors, q)
+                occupied.to_slot[free] = occupied.slot[q]
+                occupied.list_re[free] = matrices.re[k]
+                occupied.list_im[free] = 0.0 if beyond == ALL_REAL else matrices.im[k + beyond]
+                free += 1
+            parts.stop[s, p] = free
+    occupied.slots[3] = free
+
+
+@njit(**OPTIONS)
+def _sum_back(rows_re, rows_im, order, lo, count, coefficients, terms, to_re, to_im):
+    """Σ_j c_j (row order - j), j < terms, by slot; its squared norm."""
+    square = spread(0.0)
+    for s in range(0, count, LANES):
+        n, a, b = count - s, spread(0.0), spread(0.0)
+        for j in range(terms):
+            c = spread_cell(coefficients, j)
+            a = fused(c, load_row(rows_re, order - j, lo + s, n), a)
+            b = fused(c, load_row(rows_im, order - j, lo + s, n), b)
+        store(to_re, s, n, a)
+        store(to_im, s, n, b)
+        square = fused(a, a, fused(b, b, square))
+    return total(square)
+
+
+@njit(inline="always", **OPTIONS)
+def _elements_times(values, imaginary, places, is_real, re, im):
+    """Σ of elements times a state, by slot."""
+    h_re = h_im = 0.0
+    if is_real:
+        for k in range(values.size):
+            h_re += values[k] * re[places[k]]
+            h_im += values[k] * im[places[k]]
+    else:
+        for k in range(values.size):
+            h_re += values[k] * re[places[k]] - imaginary[k] * im[places[k]]
+            h_im += values[k] * im[places[k]] + imaginary[k] * re[places[k]]
+    return h_re, h_im
+
+
+@njit(**OPTIONS)
+def _row_times(matrices, matrix, state, slot, re, im):
+    """The same of a row that lies where all rows do; what has no slot is zero."""
+    h_re = h_im = 0.0
+    row, beyond = matrices.row[matrix] + state, matrices.imaginary[matrix]
+    for k in range(matrices.first[row], matrices.first[row] + matrices.length[row]):
+        t = slot[matrices.column[k]]
+        if t >= 0:
+            v, w = matrices.re[k], 0.0 if beyond == ALL_REAL else matrices.im[k + beyond]
+            h_re += v * re[t] - w * im[t]
+            h_im += v * im[t] + w * re[t]
+    return h_re, h_im
+
+
+@njit(**OPTIONS)
+def _add_product(occupied, matrices, matrix, facts, first, p, starts, stops, re, im, count, energy, damping, scale,
+                 adds, to_re, to_im):  # fmt: skip
+    """Add -i scale (H_p - energy + i damping) times a state by slot to another one, or write it there.
+
+    Returns the squared norm of what is added, without ``scale``, <ψ|(H_p ...)ψ>, and the squared norm of the sum.
+    """
+    is_real = matrices.imaginary[matrix] == ALL_REAL
+    norm2 = along = across = whole = 0.0
+    for s in range(count):
+        if occupied.spread[s] != 0:
+            start, stop = starts[s, p], stops[s, p]
+            h_re, h_im = _elements_times(
+                occupied.list_re[start:stop],
+                occupied.list_im[start:stop],
+                occupied.to_slot[start:stop],
+                is_real,
+                re,
+                im,
+            )
+        else:
+            h_re, h_im = _row_times(matrices, matrix, occupied.state[s], occupied.slot, re, im)
+        at = first + occupied.state[s]
+        e, g = facts[at, 2 * p] - energy, facts[at, 2 * p + 1] - damping
+        x, y = re[s], im[s]
+        h_re += e * x + g * y
+        h_im += e * y - g * x
+        norm2 += h_re * h_re + h_im * h_im
+        along += h_re * x + h_im * y
+        across += h_im * x - h_re * y
+        a, b = scale * h_im, -scale * h_re
+        if adds:
+            a, b = a + to_re[s], b + to_im[s]
+        to_re[s], to_im[s] = a, b
+        whole += a * a + b * b
+    return norm2, along, across, whole
+
+
+def row_of_list(h_eff, work, order, lo, hi, unit, rate, tolerance):
+    """As :func:`.driven_lattice_series.row_of_lattice`."""
+    occupied, factors, parts, matrices = h_eff.occupied, h_eff.factors, h_eff.parts, h_eff.matrices
+    coefficients, energies, spreads, terms = factors.coefficients, factors.energy, factors.spread, factors.terms
+    rows_re, rows_im, known, lost, norm2 = work.taylor_re, work.taylor_im, factors.known, 0.0, 0.0
+    here = occupied.slots[0]
+    if order == 0:
+        hi = lo + occupied.slots[1]
+        keep_slots(occupied, occupied.slots[1])
+    least = (LEFT_OUT * tolerance) ** 2 / (hi - lo)
+    _spread(occupied, h_eff.sectors, matrices, parts, rows_re[order, lo:], rows_im[order, lo:], hi - lo, least)
+    count = occupied.slots[2]
+    for k in range(order + 1):
+        for s in range(hi, lo + count):
+            rows_re[k, s] = 0.0
+            rows_im[k, s] = 0.0
+    for p in range(terms.size):
+        if terms[p] == 0:
+            continue
+        alone, scale, size2 = order == 0 or terms[p] == 1, unit / (order + 1.0), work.norms[order] ** 2
+        re, im = rows_re[order, lo:], rows_im[order, lo:]
+        if alone:
+            scale *= coefficients[p, 0]
+        else:
+            re, im = parts.re, parts.im
+            size2 = _sum_back(
+                rows_re, rows_im, order, lo, count, coefficients[p], min(terms[p], order + 1), parts.re, parts.im
+            )
+        made2, along, across, norm2 = _add_product(
+            occupied, matrices, parts.matrix[here, p], parts.facts, h_eff.sectors.facts_at[here], p, parts.start,
+            parts.stop, re, im, count, energies[p], 0.5 * rate if p == 0 else 0.0, scale, p > 0,
+            rows_re[order + 1, lo:], rows_im[order + 1, lo:],
+        )  # fmt: skip
+        if order == 0:
+            energies[p] = along
+            lost -= 2.0 * coefficients[p, 0] * across
+            spreads[p] = np.sqrt(max(made2 - along**2, 0.0))
+        elif size2 > 0.0:
+            spreads[p] = max(spreads[p], np.sqrt(made2 / size2))
+            known[p] |= is_of_rows(coefficients[p, order] if order < terms[p] else 0.0, size2)
+    clear_beside(rows_re[order + 1], rows_im[order + 1], lo, lo + count, 2 * PAD)
+    return norm2, lost, lo + count
+
+
+def turned_list(h_eff, work, lo, hi, scale, real, imag, tolerance):
+    """As :func:`.driven_lattice_series.turned_lattice`."""
+    return _turned(work.taylor_re, work.taylor_im, lo, hi, scale, real, imag)
+
+
+@njit(**OPTIONS)
+def _turned(rows_re, rows_im, lo, hi, scale, real, imag):
+    square = 0.0
+    for s in range(lo, hi):
+        a = scale * (rows_re[1, s] + real * rows_re[0, s] - imag * rows_im[0, s])
+        b = scale * (rows_im[1, s] + real * rows_im[0, s] + imag * rows_re[0, s])
+        rows_re[1, s], rows_im[1, s] = a, b
+        square += a * a + b * b
+    return square
+
+
+def overlap_of_list(h_eff, work, lo, hi):
+    """Real part of <row 0|row 2>."""
+    real, _ = overlap(work.taylor_re, work.taylor_im, np.int64(2), lo, hi)
+    return real
