@@ -102,11 +102,15 @@ def two_blocks(size):
     return model, cj.tilted(model, 1.0, 0.3)
 
 
-def driven(size):
-    """The constrained model with a drive that oscillates."""
-    model, state = constrained(size)
-    terms = [replace(term, envelope=_oscillating) for term in model.hamiltonian]
-    return replace(model, hamiltonian=terms), state
+def driven(build):
+    """The same model and state with a Hamiltonian that oscillates."""
+
+    def built(size):
+        model, state = build(size)
+        terms = [replace(term, envelope=_oscillating) for term in model.hamiltonian]
+        return replace(model, hamiltonian=terms), state
+
+    return built
 
 
 def with_a_mode(size):
@@ -199,7 +203,8 @@ CASES = {
     "Potts q = 3": Case(potts, (30, 60, 150), SHORT),
     "Potts q = 3, other axes": Case(in_other_axes(potts), (30,), SHORT),
     "one particle of N levels": Case(one_particle, (6, 40)),
-    "constrained, driven": Case(driven, (100, 1_000), SHORT),
+    "constrained, driven": Case(driven(constrained), (100, 1_000), SHORT),
+    "two blocks, driven": Case(driven(two_blocks), (100,), SHORT),
     "Dicke model, a mode": Case(with_a_mode, (20, 100), np.linspace(0.0, 1.0, 11)),
 }
 

@@ -51,7 +51,7 @@ COLUMNS = 64
 """Columns of H_eff, spread over the support, whose elements are counted."""
 
 PATIENCE = 3.0
-"""Seconds for which trajectories are watched."""
+"""Seconds of processor time for which trajectories are watched, after the first, in which kernels are compiled."""
 
 
 @njit(**OPTIONS)
@@ -258,7 +258,7 @@ def matrix_of(state):
 
 def watched(model, start, times, tolerance, seed):
     """Watch the steps of trajectories 0, 1, ... for some seconds, by the general loop; what they need."""
-    supports, orders, diagonals, jumps = [], [], [], 0
+    supports, orders, diagonals, jumps, began = [], [], [], 0, 0.0
     loops = []
     for part in recipe_of(model).parts:
         engine = Engine if part.representation is BANDED else ProductEngine
@@ -280,10 +280,11 @@ def watched(model, start, times, tolerance, seed):
 
     for loop in loops:
         watch(loop.state)
-    began, index = time.perf_counter(), 0
-    while index == 0 or (index < 200 and time.perf_counter() - began < PATIENCE):
+    for index in range(200):
         jumps += sum(loop.stepwise(Wanted(seed, index, part=number)).n_jumps for number, loop in enumerate(loops))
-        index += 1
+        began = began if index else time.process_time()
+        if time.process_time() - began >= PATIENCE:
+            break
     alone = hops_of(loops[0], times, jumps, seed) if max(supports) == 1 and max(orders) == 0 else None
     return Seen(jumps, np.array(supports), np.array(orders), max(1, round(float(np.median(diagonals)))), alone)
 

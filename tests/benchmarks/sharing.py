@@ -26,7 +26,7 @@ SHARED = {
     "two blocks": (two_blocks, (40,), 4608, 8),
     "arguments along two axes": (along_two_axes, (50,), 8960, 8),
     "Potts q = 3": (potts, (20,), 1728, 4),
-    "constrained, driven": (driven, (200,), 4608, 32),
+    "constrained, driven": (driven(constrained), (200,), 4608, 32),
     "Dicke model, a mode": (with_a_mode, (20,), 384, 4),
 }
 """Model, sizes, trajectories of each, and trajectories per chunk.
