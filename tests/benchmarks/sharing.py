@@ -27,7 +27,7 @@ SHARED = {
     "arguments along two axes": (along_two_axes, (50,), 8960, 8),
     "Potts q = 3": (potts, (20,), 1728, 4),
     "constrained, driven": (driven(constrained), (200,), 4608, 32),
-    "Dicke model, a mode": (with_a_mode, (20,), 384, 4),
+    "Dicke model, a mode": (with_a_mode, (20,), 6144, 32),
 }
 """Model, sizes, trajectories of each, and trajectories per chunk.
 
