@@ -18,8 +18,10 @@ multiplications of other cases they do not show, and there they are left out to 
 exponential number comes from numpy's ziggurat, so that the step needs no logarithm. Rates that depend on the state,
 Γ(Δ), are not looked up, no jump is counted or recorded, and nothing is measured: that is above the floor.
 
-Of terms that change in time all elements are counted once, as if H_eff stayed while a step lasts: the products with the
-coefficients of their envelopes are above the floor. So is what moves the frame of a boson mode.
+Of terms that change in time all elements are counted once, as if H_eff stayed while a step lasts. Beside that each
+order needs the products of earlier rows with the coefficients of the envelopes, which are added up before a part is
+applied to the sum (:func:`products_with_rows`): those that matter at the tolerance are in the floor, as products with
+one row that stays in the fastest memory. What moves the frame of a boson mode is above the floor.
 
 Where basis states are no line, grid or row, their neighbours are found through a list. Such a product does not run over
 contiguous memory, which costs several times as much: :func:`gathers` is the same arithmetic through a list of places,
@@ -84,13 +86,13 @@ def apply_diagonals(diagonals, n, re, im, to_re, to_im):
 
 
 @njit(**OPTIONS)
-def steps(supports, orders, diagonals, rows_re, rows_im):
+def steps(supports, orders, sums, diagonals, rows_re, rows_im):
     """The floor of one step after another; returns a number that depends on all of them.
 
     Parameters
     ----------
-    supports, orders : (S,) int
-        n and K of each step.
+    supports, orders, sums : (S,) int
+        n and K of each step, and its products of coefficients and rows, all orders together.
     diagonals : (k, n) array
     rows_re, rows_im : (4, n + k) array
         Work space: two Taylor rows, the sum, and the state after the jump; row 0 and the cells beyond n are given.
@@ -104,6 +106,12 @@ def steps(supports, orders, diagonals, rows_re, rows_im):
         source, target = 0, 1
         for order in range(orders[s]):
             apply_diagonals(diagonals, n, rows_re[source], rows_im[source], rows_re[target], rows_im[target])
+            more = sums[s] * (order + 1) // orders[s] - sums[s] * order // orders[s]
+            for j in range(more):
+                c, to_re, to_im = 1e-3 * (j + 1.0), rows_re[target, :n], rows_im[target, :n]
+                for p in range(n):
+                    to_re[p] += c * rows_re[3, p]
+                    to_im[p] += c * rows_im[3, p]
             x = 0.5 / (order + 1.0)
             term_re, term_im = rows_re[target, :n], rows_im[target, :n]
             for p in range(n):
@@ -213,6 +221,8 @@ class Seen(NamedTuple):
         Elements of H_eff per amplitude, real ones: the median over some steps.
     hops : tuple or None
         Arguments of :func:`hops`, where the state is a single amplitude that nothing couples to others.
+    sums : (S,) int array or None
+        Products of coefficients and rows in each step; None is none.
     """
 
     jumps: int
@@ -220,6 +230,7 @@ class Seen(NamedTuple):
     orders: np.ndarray
     diagonals: int
     hops: tuple | None = None
+    sums: np.ndarray | None = None
 
 
 def support(ket, tolerance):
@@ -256,9 +267,25 @@ def matrix_of(state):
     return program_matrix(state._sector.h_eff)
 
 
+def products_with_rows(driven, norms, made, tolerance):
+    """Products c_pj v_{k-j}, j >= 1, of a step that matter: what they add to its end is above a share of the tolerance.
+
+    Each order leaves out the smallest ones of each part that add 2^-8 of half the tolerance at most, over the orders
+    and parts of the step: h/(k+1) |c_pj| x^j |v_{k-j}| x^{k-j} times twice the factor by which the part stretches.
+    """
+    h, x = made.horizon, made.horizon / made.unit
+    each, count = norms[: made.order + 1] * x ** np.arange(made.order + 1), 0
+    for row, stretched in zip(driven.coefficients[1:], driven.stretched[1:], strict=True):
+        sizes = np.abs(row) * x ** np.arange(len(row)) * 2.0 * stretched
+        for k in range(1, made.order):
+            adds = h / (k + 1) * sizes[1 : k + 1] * each[k - 1 :: -1][: len(sizes) - 1]
+            count += int(np.sum(np.cumsum(adds[::-1]) > 2.0**-9 * tolerance))
+    return count
+
+
 def watched(model, start, times, tolerance, seed):
     """Watch the steps of trajectories 0, 1, ... for some seconds, by the general loop; what they need."""
-    supports, orders, diagonals, jumps, began = [], [], [], 0, 0.0
+    supports, orders, diagonals, sums, jumps, began = [], [], [], [], 0, 0.0
     loops = []
     for part in recipe_of(model).parts:
         engine = Engine if part.representation is BANDED else ProductEngine
@@ -274,6 +301,8 @@ def watched(model, start, times, tolerance, seed):
             made = step(*arguments)
             supports.append(len(places))
             orders.append(made.order)
+            driven = getattr(state, "driven", None)
+            sums.append(0 if driven is None else products_with_rows(driven, state._work.norms, made, tolerance))
             return made
 
         state.step = seen
@@ -286,7 +315,8 @@ def watched(model, start, times, tolerance, seed):
         if time.process_time() - began >= PATIENCE:
             break
     alone = hops_of(loops[0], times, jumps, seed) if max(supports) == 1 and max(orders) == 0 else None
-    return Seen(jumps, np.array(supports), np.array(orders), max(1, round(float(np.median(diagonals)))), alone)
+    k = max(1, round(float(np.median(diagonals))))
+    return Seen(jumps, np.array(supports), np.array(orders), k, alone, np.array(sums))
 
 
 def hops_of(loop, times, jumps, seed):
@@ -306,12 +336,13 @@ def prepared(seen):
     generator = np.random.default_rng(0)
     diagonals = generator.uniform(-1, 1, (k, n)) / k
     rows_re, rows_im = generator.uniform(-1, 1, (2, 4, n + k))
-    return seen.supports, seen.orders, diagonals, rows_re, rows_im
+    sums = np.zeros_like(seen.orders) if seen.sums is None else seen.sums
+    return seen.supports, seen.orders, sums, diagonals, rows_re, rows_im
 
 
 def prepared_gathers(seen):
     """Arguments of :func:`gathers`: the neighbours of a state lie all over the list, the same way for each of them."""
-    supports, orders, diagonals, rows_re, rows_im = prepared(seen)
+    supports, orders, _, diagonals, rows_re, rows_im = prepared(seen)
     n, k = int(supports.max()), seen.diagonals
     places = (np.arange(n)[:, None] + (np.arange(k) * n) // k) % n
     return supports, orders, np.ascontiguousarray(diagonals.T), places.astype(np.uint32), rows_re, rows_im

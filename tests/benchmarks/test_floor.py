@@ -13,7 +13,7 @@ def test_the_loop_does_what_it_says():
     generator = np.random.default_rng(1)
     for k in (1, 2, 3, 5, 7):
         seen = floor.Seen(1, np.array([9]), np.array([4]), k)
-        supports, orders, diagonals, rows_re, rows_im = floor.prepared(seen)
+        supports, orders, sums, diagonals, rows_re, rows_im = floor.prepared(seen)
         row = generator.normal(size=9 + k) + 1j * generator.normal(size=9 + k)
         rows_re[0], rows_im[0] = row.real, row.imag
         rows_re[1, 9:] = rows_im[1, 9:] = rows_re[0, 9:] = rows_im[0, 9:] = 0.0
@@ -21,9 +21,11 @@ def test_the_loop_does_what_it_says():
         for order in range(4):
             term[:9] = sum(diagonals[j] * term[j : j + 9] for j in range(k))
             total += -1j * 0.5 / (order + 1) * term[:9]
-        made = floor.steps(supports, orders, diagonals, rows_re, rows_im)
+        made = floor.steps(supports, orders, sums, diagonals, rows_re, rows_im)
         assert rows_re[2, :9] + 1j * rows_im[2, :9] == pytest.approx(total, abs=1e-14)
         assert made == pytest.approx(np.sum(np.abs(diagonals[0] * total) ** 2))
+        again = floor.steps(supports, orders, sums + 3, diagonals, rows_re, rows_im)
+        assert again != pytest.approx(made)
 
 
 def test_the_loop_through_a_list_does_the_same_arithmetic():

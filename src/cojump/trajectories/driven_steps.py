@@ -72,6 +72,9 @@ class DrivenSteps:
         Rows of the last step.
     effort : int
         Its multiplications.
+    coefficients, stretched : arrays
+        Of its factors in powers of the time, in the unit of the rows, part by part; the largest factor by which each
+        part has stretched a vector.
     """
 
     def __init__(self, model: Model, end: float, tolerance: float) -> None:
@@ -86,6 +89,7 @@ class DrivenSteps:
     def begin(self) -> None:
         """Go back to t = 0."""
         self.time, self.effort, self.order = 0.0, 0, 0
+        self.coefficients, self.stretched = np.zeros((0, 1)), np.zeros(0)
         self.rates = np.ones(len(self.drive.of_jump))
 
     def displace(self, displacements: Sequence[complex], references: Sequence[complex]) -> None:
@@ -183,6 +187,7 @@ class DrivenSteps:
 
         acting = [bool(row.any()) for row in coefficients]
         known = [p == 0 or not acts for p, acts in enumerate(acting)]
+        self.coefficients, self.stretched = coefficients, stretched
 
         def remainder(order: int, h: float) -> float:
             """What the rows up to ``order`` leave out at the time h."""
