@@ -124,8 +124,9 @@ def test_ctrl_c_leaves_what_is_finished(monkeypatch):
     listen(monkeypatch, at_the_third)
     with pytest.raises(cj.SimulationInterrupted) as caught:
         run(6, chunk=2)
-    assert caught.value.partial.n_traj == 3
-    np.testing.assert_array_equal(caught.value.partial.samples, whole.samples[:3])
+    finished = caught.value.partial.n_traj  # the third one is given up if its engine pauses in it
+    assert finished in (2, 3)
+    np.testing.assert_array_equal(caught.value.partial.samples, whole.samples[:finished])
 
 
 def test_workers_give_the_same_bits():
