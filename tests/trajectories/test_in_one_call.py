@@ -6,6 +6,7 @@ import pytest
 import cojump as cj
 from cojump.trajectories import counting_engine
 from cojump.trajectories.engine import make_engine
+from cojump.trajectories.kernels.common import NOT_FINITE
 from tests.trajectories.test_driven_lattice import two_blocks
 from tests.trajectories.test_driven_list import pump
 
@@ -32,6 +33,10 @@ def driven():
 
 class StoppedError(Exception):
     pass
+
+
+def stop(*_):
+    raise StoppedError
 
 
 def assert_same(outcome, wanted):
@@ -65,9 +70,6 @@ def test_same_bits_as_one_by_one(monkeypatch, build, effort):
     for i, record in ((0, False), (1, True), (2, True), (3, False), (6, False), (4, True), (5, False), (8, False)):
         assert_same(go(i, record=record), wanted[i])
 
-    def stop():
-        raise StoppedError
-
     engine.foresee(1, range(9))
     if effort == 1:
         for _ in range(2):
@@ -75,3 +77,40 @@ def test_same_bits_as_one_by_one(monkeypatch, build, effort):
                 go(0, poll=stop)
     for i in range(9):
         assert_same(go(i), wanted[i])
+
+
+@pytest.mark.parametrize("next_one", ["foreseen", "alone"])
+def test_a_failed_trajectory_that_nobody_asks_for_leaves_nothing_behind(monkeypatch, next_one):
+    monkeypatch.setattr(counting_engine, "_EFFORT", 1)
+    model, state = driven()
+    engine = make_engine(model, state, TIMES, 1e-9)
+    wanted = engine.run(1, 0)
+    engine.foresee(1, range(1, 3))
+    engine._ahead.said = NOT_FINITE
+    for rows in (engine._work.taylor_re, engine._work.taylor_im):
+        rows[:] = np.nan
+    if next_one == "foreseen":
+        engine.foresee(1, range(2))
+    else:
+        with pytest.raises(StoppedError):
+            engine.go(2, 0, poll=stop)
+    assert np.isfinite(engine._work.taylor_re).all()
+    assert_same(engine.run(1, 0), wanted)
+
+
+@pytest.mark.parametrize("build", [driven, pump])
+def test_streams_that_are_not_finished(monkeypatch, build):
+    """Stopped while they are made, later trajectories have theirs all the same; none need be foreseen."""
+    model, state = build()
+    engine = make_engine(model, state, TIMES, 1e-9)
+    wanted = engine.run(1, 2)
+    engine.foresee(1, range(0))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(counting_engine, "by_addresses", stop)
+        with pytest.raises(StoppedError):
+            engine.foresee(1, range(3))
+    engine.foresee(1, range(3))
+    for i in range(2):
+        engine.go(1, i)
+    assert_same(engine.run(1, 2), wanted)

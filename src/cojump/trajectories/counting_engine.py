@@ -69,13 +69,14 @@ class CountingEngine(ProductEngine):
     ) -> None:
         super().__init__(model, state, times, tolerance, snapshots)
         self._streams: list[Stream] = []
-        self._numbers: Any = None
+        self._numbers = by_addresses([])
 
     def counted(self, wanted: Wanted) -> Gone:
         """The trajectory by photon counting, in the compiled kernel."""
         key = (wanted.seed, wanted.trajectory, wanted.part)
         run, self._ahead = self._ahead, None  # nobody goes on where this one breaks off
         if run is None or not run.has(key, wanted.record or wanted.watch is not None):
+            self._give_up(run)
             run = self._alone(key)
         k = run.places[key]
         jumps = self._go_on(run, k, wanted) if run.turn[0] == k else []
@@ -109,16 +110,17 @@ class CountingEngine(ProductEngine):
                     run.said = None
                 return jumps
             run.said = None
+            if status in (NO_CONVERGENCE, NOT_FINITE):
+                what = "did not converge" if status == NO_CONVERGENCE else "became NaN or zero"
+                self._hand_over()
+                self._clear()
+                self._fail(seed, index, float(now.t), what)
             if poll is not None:
                 poll()
             if status == GROW:
                 self._grow(now)
             if status == STIFF:
                 now.taylor_steps = patience.after(self._leap(now))
-            if status in (NO_CONVERGENCE, NOT_FINITE):
-                what = "did not converge" if status == NO_CONVERGENCE else "became NaN or zero"
-                self._hand_over()
-                self._fail(seed, index, float(now.t), what)
 
     def _run_on(self, run: InOneCall, stop: int, buffer: SectorRecord) -> int:
         """What the kernel says of trajectories up to ``stop``; tables and arrays may have grown since the last time."""
@@ -155,14 +157,14 @@ class CountingEngine(ProductEngine):
 
     def foresee(self, seed: int, indices: Sequence[int], *, part: int = 0) -> None:
         """Let trajectories that come next be gone through in one call, as many as there is memory for their starts."""
+        self._give_up(self._ahead)
         self._ahead = None
-        if self._no_starts is None or type(self.unravelling) is not Counting:
+        if self._no_starts is None or type(self.unravelling) is not Counting or len(indices) == 0:
             return
         keys, drawn, waiting, used = [], [], [], 0
         for n, index in enumerate(indices):
             if n == len(self._streams):
                 self._streams.append(Stream())
-                self._numbers = by_addresses([s.generator for s in self._streams])
             keys.append((seed, index, part))
             generator = self._streams[n].move_to(*keys[-1])
             drawn.append(self._drawn(generator))
@@ -170,6 +172,8 @@ class CountingEngine(ProductEngine):
             used += drawn[-1].nbytes
             if used > _AHEAD:
                 break
+        if len(self._numbers) < len(self._streams):
+            self._numbers = by_addresses([s.generator for s in self._streams])
         starts, grams = self._starts([d.ready for d in drawn]), self._grams(len(keys))
         self._ahead = InOneCall(
             keys, [d.labels for d in drawn], waiting, FIRST_REACH, TO_BEGIN, self._numbers, starts, grams
@@ -177,8 +181,18 @@ class CountingEngine(ProductEngine):
 
     def start_from(self, state: PartStart) -> None:
         """Let trajectories from now on start from another state of the same part."""
+        self._give_up(self._ahead)
         self._ahead = None
         super().start_from(state)
+
+    def _give_up(self, run: InOneCall | None) -> None:
+        """Leave what nobody has asked for: a trajectory may have failed there."""
+        if run is not None and run.said in (NO_CONVERGENCE, NOT_FINITE):
+            self._clear()
+
+    def _clear(self) -> None:
+        """Let no NaN of a trajectory that has failed be where later ones read."""
+        return
 
     def _measured(self, gathered: Sequence[Any]) -> tuple[Array, Array, NDArray[Any]]:
         if not isinstance(gathered[0], Grams):  # step by step

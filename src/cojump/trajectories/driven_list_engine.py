@@ -33,6 +33,11 @@ class DrivenListTables(SparseTables):
         self._matrix = Growing((len(bases),), np.int64, UNKNOWN)
         self._diagonals = Growing((2 * len(bases),), np.float64)
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of what can be forgotten."""
+        return super().nbytes + self._diagonals.count * self._diagonals.array[:1].nbytes
+
     def read_parts(self) -> tuple[NDArray[np.int64], Array]:
         """``matrix`` and ``facts`` of :class:`PartLists` as they are now."""
         self._matrix.reach(len(self.labels))

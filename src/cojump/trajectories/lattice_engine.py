@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import prod
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,10 +110,9 @@ class LatticeEngine(CountingEngine):
         elements = elements_of(self.lattice, cells)
         return LatticeHeff(L > 0, self.lattice, empty_box(B), elements, np.zeros(B, dtype=np.int64))
 
-    def _fail(self, seed: int, index: int, t: float, what: str) -> NoReturn:
-        """Leave no NaN behind: what lies beside a window is multiplied by zeros, not cleared."""
+    def _clear(self) -> None:
+        """What lies beside a window is multiplied by zeros, not cleared."""
         self._make_room(self._h_eff.elements.diagonal.shape[1])
-        super()._fail(seed, index, t, what)
 
     def _labels(self, numbers: list[int]) -> Labels:
         return tuple(numbers)
