@@ -113,7 +113,10 @@ def solved():
 # ---- the master equation -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", CASES)
+LONG = {"two modes, two blocks"}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.validation] * (n in LONG)) for n in CASES])
 def test_the_master_equation_is_that_of_the_full_space(name, solved):
     build, kets, amplitudes, times, _ = CASES[name]
     solution, photons, edge = solved(name)
