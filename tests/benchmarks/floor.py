@@ -52,6 +52,9 @@ OPTIONS = {"cache": True, "_nrt": False, "error_model": "numpy", "fastmath": {"r
 COLUMNS = 64
 """Columns of H_eff, spread over the support, whose elements are counted."""
 
+WATCHED = 200
+"""Trajectories that are watched, at most."""
+
 PATIENCE = 3.0
 """Seconds of processor time for which trajectories are watched, after the first, in which kernels are compiled."""
 
@@ -223,6 +226,8 @@ class Seen(NamedTuple):
         Arguments of :func:`hops`, where the state is a single amplitude that nothing couples to others.
     sums : (S,) int array or None
         Products of coefficients and rows in each step; None is none.
+    trajectories : int
+        How many were watched.
     """
 
     jumps: int
@@ -231,6 +236,7 @@ class Seen(NamedTuple):
     diagonals: int
     hops: tuple | None = None
     sums: np.ndarray | None = None
+    trajectories: int = 0
 
 
 def support(ket, tolerance):
@@ -284,7 +290,7 @@ def products_with_rows(driven, norms, made, tolerance):
 
 
 def watched(model, start, times, tolerance, seed):
-    """Watch the steps of trajectories 0, 1, ... for some seconds, by the general loop; what they need."""
+    """Watch the steps of trajectories 1, 2, ... for some seconds, by the general loop; what they need."""
     supports, orders, diagonals, sums, jumps, began = [], [], [], [], 0, 0.0
     loops = []
     for part in recipe_of(model).parts:
@@ -309,14 +315,14 @@ def watched(model, start, times, tolerance, seed):
 
     for loop in loops:
         watch(loop.state)
-    for index in range(200):
+    for index in range(1, WATCHED + 1):
         jumps += sum(loop.stepwise(Wanted(seed, index, part=number)).n_jumps for number, loop in enumerate(loops))
-        began = began if index else time.process_time()
+        began = time.process_time() if index == 1 else began
         if time.process_time() - began >= PATIENCE:
             break
     alone = hops_of(loops[0], times, jumps, seed) if max(supports) == 1 and max(orders) == 0 else None
     k = max(1, round(float(np.median(diagonals))))
-    return Seen(jumps, np.array(supports), np.array(orders), k, alone, np.array(sums))
+    return Seen(jumps, np.array(supports), np.array(orders), k, alone, np.array(sums), index)
 
 
 def hops_of(loop, times, jumps, seed):
