@@ -67,11 +67,11 @@ bench-check: $(READY)
 bench-record: $(READY)
 	$(BIN)/python -m tests.benchmarks --record
 
-# Everything is installed once; a later run needs no network. Byte code is made of what is imported, when it is.
+# Everything is installed once; a later run needs no network.
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cojump needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev,mpich]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,mpich]'
 	touch $(READY)
 
 # What can be made again from the sources. Results are no such thing: they have a target of their own.

@@ -281,8 +281,8 @@ class CountingEngine(ProductEngine):
         self._wait(ready)
 
     def _starts(self, ready: Sequence[Any]) -> Any:
-        """States that trajectories begin with, as a kernel takes them up; of an engine that has ``_no_starts``."""
-        raise NotImplementedError
+        """States that trajectories begin with, as a kernel takes them up; nothing where none can begin in it."""
+        return self._no_starts
 
     def _reported(self, numbers: NDArray[np.int64]) -> NDArray:
         """Sectors (k, ...) as they are reported, from the numbers (k, n) of the kernel."""

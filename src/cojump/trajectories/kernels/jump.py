@@ -47,6 +47,41 @@ def sector_factors(N, two_J):
 
 
 @njit(**OPTIONS)
+def choose_channel(weights, left):
+    """Channel up to which the weights add up to more than ``left``, and what is left of that for its outcomes.
+
+    Where rounding has left some of it, the last channel that can jump; -1 if none can.
+    """
+    chosen = -1
+    for l in range(weights.size):
+        if weights[l] > 0.0:
+            chosen = l
+            if left < weights[l]:
+                break
+            left -= weights[l]
+    return chosen, left
+
+
+@njit(**OPTIONS)
+def choose_outcome(N, two_J, lower, same, higher, left):
+    """Outcome (0 to J, 1 to J - 1, 2 to J + 1) of a ladder jump of one particle at ``left`` of its weight; -1 if none.
+
+    ``lower``, ``same`` and ``higher`` are the sums over the state of what each outcome has beside its factor of the
+    sector. The order is that of any j: first the others in J - ½ (to J - 1 or J), then in J + ½ (to J or J + 1).
+    """
+    _, f, g = sector_factors(N, two_J)
+    outcome = -1
+    for k in range(4):
+        weight = (f if k < 2 else g) * (lower if k == 0 else (higher if k == 3 else same))
+        if weight > 0.0:
+            outcome = 1 if k == 0 else (2 if k == 3 else 0)
+            if left < weight:
+                break
+            left -= weight
+    return outcome
+
+
+@njit(**OPTIONS)
 def ladder_weights(N, two_J, down, collective, strength, gamma, re, im, lo, hi, weights):
     """Weights |Kψ|² of J' = J, J - 1, J + 1 for j = σ_- (or σ_+ by M → -M): e ab, f a(a-1), g b(b+1).
 

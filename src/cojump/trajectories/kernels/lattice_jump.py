@@ -8,7 +8,7 @@ from numba import njit
 from ..no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN, LADDER_UP
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
 from .driven_rates import rate_factor
-from .jump import sector_factors
+from .jump import choose_channel, choose_outcome
 from .lattice import DOWN, UP, copy_into, first_place, next_place, set_strides, table_at
 from .lattice_box import COUNT, FIRST, START, all_runs, runs_of
 from .vectors import LANES, fused, load, rising, spread, store, total
@@ -272,17 +272,7 @@ def ladder_jump(
         same += profile[k] * a * c
         lower += profile[k] * a * (a - 1.0)
         higher += profile[k] * c * (c + 1.0)
-    # as for any j: first the others in J - ½ (to J - 1 or J), then in J + ½ (to J or J + 1); to J they add up
-    _, f, g = sector_factors(N, two_J)
-    left /= strength
-    outcome = -1
-    for k in range(4):
-        weight = (f if k < 2 else g) * (lower if k == 0 else (higher if k == 3 else same))
-        if weight > 0.0:
-            outcome = 1 if k == 0 else (2 if k == 3 else 0)
-            if left < weight:
-                break
-            left -= weight
+    outcome = choose_outcome(N, two_J, lower, same, higher, left / strength)
     if outcome < 0:
         return two_J, 0
     x, r, y, s = _ladder_factors(outcome, J)
@@ -423,13 +413,7 @@ def perform_jump(h_eff, work, room, re, im, u):
     for l in range(weights.size):
         weights[l] *= rate_factor(h_eff, l)
         total += weights[l]
-    left, chosen = u * total, -1
-    for l in range(weights.size):
-        if weights[l] > 0.0:
-            chosen = l
-            if left < weights[l]:
-                break
-            left -= weights[l]
+    chosen, left = choose_channel(weights, u * total)
     copy_into(after.two_J, box.two_J)
     copy_into(after.lo, box.lo)
     copy_into(after.n, box.n)

@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
+from .jump import choose_channel
 from .pattern_links import first_path, key_of_path, may_move, near_places, next_path, path_weight
 from .pattern_rows import FIRST, RATES, ROWS, Rows, begin_row, cell_of, clear, copied_row, empty, place, place_of
 from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
@@ -259,13 +260,7 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
         total += weights[l]
     if not total < np.inf:
         return NO_NUMBER
-    left, chosen = u * total, -1
-    for l in range(weights.size):
-        if weights[l] > 0.0:
-            chosen = l
-            if left < weights[l]:
-                break
-            left -= weights[l]
+    chosen, left = choose_channel(weights, u * total)
     if chosen < 0:
         return NO_JUMP
     if tables.excluded[chosen] == 0:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .common import NO_JUMP, NO_NUMBER, OPTIONS
 from .driven_rates import rate_factor
+from .jump import choose_channel
 from .sparse import ALL_REAL, NOTHING, RATES, UNKNOWN
 
 NO_MATRIX = -3
@@ -265,13 +266,7 @@ def perform_sparse_jump(h_eff, room, u):
         total += weights[l]
     if not total < np.inf:
         return NO_NUMBER
-    left, chosen = u * total, -1
-    for l in range(weights.size):
-        if weights[l] > 0.0:
-            chosen = l
-            if left < weights[l]:
-                break
-            left -= weights[l]
+    chosen, left = choose_channel(weights, u * total)
     if chosen < 0:
         return NO_JUMP
     room.target[0] = here

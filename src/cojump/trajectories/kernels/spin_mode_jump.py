@@ -7,7 +7,7 @@ from numba import njit
 
 from ..no_jump_tables import GENERAL, LADDER_DOWN
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
-from .jump import sector_factors
+from .jump import choose_channel, choose_outcome
 from .lattice_jump import general_jump
 from .spin_mode import B_IM, B_RE, BETA_IM, BETA_RE, COLUMNS, ROWS, TWO_J
 from .vectors import LANES, after, before, fused, load, rising, spread, store, total
@@ -174,13 +174,7 @@ def perform_jump_beside_mode(h_eff, work, room, u):
         sum_of_all += weights[l]
     if not sum_of_all < np.inf:
         return NO_NUMBER
-    left, chosen = u * sum_of_all, -1
-    for l in range(weights.size):
-        if weights[l] > 0.0:
-            chosen = l
-            if left < weights[l]:
-                break
-            left -= weights[l]
+    chosen, left = choose_channel(weights, u * sum_of_all)
     if chosen < 0:
         return NO_JUMP
     strength, room.two_J[0] = model.strength[chosen], two_J
@@ -200,17 +194,7 @@ def perform_jump_beside_mode(h_eff, work, room, u):
         return chosen if _any_jump(model, chosen, left, two_J, work, room) else NO_NUMBER
     is_down = model.kind[chosen] == LADDER_DOWN
     same, lower, higher, _ = _ladder_sums(N, two_J, is_down, model.gamma[chosen], room.profile)
-    # as for any j: first the others in J - ½ (to J - 1 or J), then in J + ½ (to J or J + 1); to J they add up
-    _, f, g = sector_factors(N, two_J)
-    left /= strength[0]
-    outcome = -1
-    for k in range(4):
-        weight = (f if k < 2 else g) * (lower if k == 0 else (higher if k == 3 else same))
-        if weight > 0.0:
-            outcome = 1 if k == 0 else (2 if k == 3 else 0)
-            if left < weight:
-                break
-            left -= weight
+    outcome = choose_outcome(N, two_J, lower, same, higher, left / strength[0])
     if outcome < 0:
         return NO_NUMBER
     _ladder_jump(
