@@ -20,7 +20,7 @@ REFUSES = {
     "theory.spectrum.switching.switching": "There are rates of switching",
     "theory.conditional.conditional": "There are conditional states",
     "ensemble.cloning.clones": "Biased ensembles are those",
-    "theory.tilted_generator.theta": "There is θ(s)",
+    "theory.counting_statistics.theta": "There is θ(s)",
     "theory.steady_state.steady_state": "There are steady states",
     "theory.fluctuations.stationary": "Stationary fluctuations are those",
     "theory.attractors.fixed_points.fixed_points": "Attractors are those",

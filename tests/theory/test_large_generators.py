@@ -10,7 +10,7 @@ import cojump as cj
 from cojump.basis.sector_densities import block_densities
 from cojump.basis.sector_operators import Operators
 from cojump.basis.sectors import sector_labels, sector_of
-from cojump.theory import steady_state as solver
+from cojump.theory import stationary_vector as solver
 from cojump.theory.generator import Generator
 from cojump.theory.no_jump_inverse import NoJumpInverse
 from cojump.theory.sector_maps import SectorMaps
@@ -227,7 +227,7 @@ PEAK = """
 import sys
 import numpy as np
 import cojump as cj
-from cojump.theory import steady_state as solver
+from cojump.theory import stationary_vector as solver
 from tests.mpi.peak import peak
 
 def run(size, memory):

@@ -1,7 +1,7 @@
 """Counting jumps: the statistics of their numbers, exactly and from trajectories."""
 
 from ..results.jump_numbers import JumpNumbers, numbers
-from ..theory.tilted_generator import Theta, theta
+from ..theory.counting_statistics import Theta, theta
 from .cloning import Clones, clones
 
 __all__ = ["Clones", "JumpNumbers", "Theta", "clones", "numbers", "theta"]
