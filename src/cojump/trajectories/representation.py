@@ -16,7 +16,7 @@ from ..model import Block, LocalJump, Model
 from ..model.final_states import PartStart
 from ..model.product_states import tilted
 from ..model.symmetric_states import occupation
-from ..model.systems import boundary_time_crystal, dicke, free_flips, lambda_pump
+from ..model.systems import boundary_time_crystal, free_flips, lambda_pump
 from ..model.unravelled import detections, unravelled
 from ..model.unravellings import homodyne
 from ..tools.matrices import ROUNDING, is_diagonal
@@ -48,7 +48,6 @@ from .product_state import moves_memory_of
 from .sparse_engine import SparseEngine
 from .sparse_tables import MEMORY as SPARSE_MEMORY
 from .spin_engine import Engine
-from .spin_mode_engine import SpinModeEngine, bytes_of_columns
 from .spin_tables import build, is_banded
 
 FOCK_STATES = 48
@@ -251,70 +250,6 @@ def compile_polynomials() -> None:
     """Compile what makes Γ of non-commuting arguments."""
     tridiagonal = np.zeros((2, 3), dtype=complex)
     product(tridiagonal, polynomial(np.ones(2), tridiagonal))
-
-
-class Modes(Product):
-    """Sectors of blocks beside boson modes, each in few Fock states of a frame that follows it."""
-
-    kernels = "modes"
-
-    def holds(self, model: Model) -> bool:
-        """Whether it can run this part."""
-        return bool(model.modes)
-
-    def method(self, model: Model) -> str:
-        """What is done, in words."""
-        return super().method(model) + ", boson modes in displaced Fock spaces"
-
-    def amplitudes(self, model: Model) -> int:
-        """Amplitudes of the largest sector of the blocks, times the Fock states of modes with few fluctuations."""
-        return super().amplitudes(model) * FOCK_STATES ** len(model.modes)
-
-    def nbytes(self, model: Model) -> int:
-        """Memory of the engine, with these Fock states."""
-        return super().nbytes(model) * FOCK_STATES ** len(model.modes)
-
-    def compile(self) -> None:
-        """Compile the kernels of several blocks, and those of rows of Fock states."""
-        Product().compile()
-        super().compile()
-
-    def _call(self) -> None:
-        model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)
-        ProductEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 1.0]), 1e-9).run(0, 0)
-
-
-class SpinMode(Modes):
-    """One block of two levels beside one mode: columns of Fock states, in a compiled loop."""
-
-    words = "columns of Fock states that are occupied"
-    kernels = "spin mode"
-    runs = SpinModeEngine
-
-    def holds(self, model: Model) -> bool:
-        """Whether it can run this part: j†j and interactions are diagonal, and no quanta come with jumps."""
-        if len(model.modes) != 1 or len(model.blocks) != 1 or model.blocks[0].levels != 2 or model.is_driven:
-            return False
-        if model.collective_jumps or model.mode_jumps or not shares_frame(model, 0):
-            return False
-        if not all(table.is_table for table in potentials_of(model).tables):
-            return False
-        frame = block_frame(model, 0)
-        inside = [seen(frame, matrix) for two in model.two_body for matrix in (two.A, two.B)]
-        moves = [channel.matrix for channel in channels_of(model).of_jumps if channel is not None]
-        return (
-            all(is_diagonal(matrix, ROUNDING) for matrix in inside)
-            and all(is_diagonal(matrix.conj().T @ matrix) for matrix in moves)
-            and self.nbytes(model) <= MOST_BYTES_OF_ROWS
-        )
-
-    def nbytes(self, model: Model) -> int:
-        """Memory of the engine, if a state ever has amplitudes for all M."""
-        return bytes_of_columns(model.size, len(model.jumps))
-
-    def _call(self) -> None:
-        model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)
-        SpinModeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
 class Diffusing(Product):

@@ -6,17 +6,16 @@ from collections.abc import Iterable
 
 from .driven_representations import Driven, DrivenBands, DrivenLattice, DrivenList
 from .kernel_cache import is_compiled
+from .mode_representations import Modes, SpinMode
 from .representation import (
     Banded,
     Diffusing,
     Lattice,
-    Modes,
     PatternRows,
     Polynomials,
     Product,
     Representation,
     Sparse,
-    SpinMode,
 )
 
 DIFFUSING, DRIVEN_BANDS, DRIVEN_LATTICE, DRIVEN = Diffusing(), DrivenBands(), DrivenLattice(), Driven()
