@@ -9,18 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from ..errors import UnsupportedError
 from ..model import Model
 from ..model.driven import refuse_driven
 from ..tools.matrices import commutator
 from ..tools.types import Array, Complex
+from .coordinates import Coordinates
 from .expansion_terms import CollectiveTerm, LocalTerm, ModeJumpTerm, ModeTerm, PotentialTerm
 
-_AVERAGES = 1000
-"""n of an expansion: its matrices have n² elements and take n³ operations each time."""
 
-
-class Expansion:
+class Expansion(Coordinates):
     """The flow of a model around mean field to order 1/N, in coordinates m_α = Σ_b (N_b/N) tr(r_b v_α).
 
     v_α are Σ_b d_b² Hermitian matrices, orthonormal in the trace, each in one block. The shares N_b/N of the
@@ -34,8 +31,6 @@ class Expansion:
 
     Attributes
     ----------
-    basis : (n - 2M, D, D) array
-        v_α, D = Σ_b d_b; M modes.
     averages : (A, n) array
         The averages of the model's labels, (1/N_b) Σ_{k in b}, are ``averages @ m``.
     traceless : (n, n - B) array
@@ -44,19 +39,8 @@ class Expansion:
 
     def __init__(self, model: Model) -> None:
         refuse_driven(model, "Derivatives of the flow are those")
-        self.model = model
-        averages = sum(b.levels**2 for b in model.blocks) + 2 * len(model.modes)
-        if averages > _AVERAGES:
-            raise UnsupportedError(f"The theory of fluctuations holds for at most {_AVERAGES} averages, not {averages}")
-        ends = np.cumsum([0, *(b.levels for b in model.blocks)])
-        self._cuts = [slice(int(a), int(b)) for a, b in pairwise(ends)]
-        self._dimension = int(ends[-1])
-        self.basis = np.concatenate(
-            [[self.embedded(b, v) for v in _hermitian_basis(block.levels)] for b, block in enumerate(model.blocks)]
-        )
-        self._shares = np.array([b.size / model.size for b in model.blocks])
-        self._beside = 2 * len(model.modes)
-        n = len(self.basis) + self._beside
+        super().__init__(model)
+        n = self.size
         of_modes = np.eye(n)[len(self.basis) :]
         self.averages = np.array(
             [self.functional(self.embedded(o.block, o.matrix)).real / self._shares[o.block] for o in model.observables]
@@ -101,32 +85,11 @@ class Expansion:
         starts = np.cumsum([0, *counts])
         self._places = [slice(int(a), int(b)) for a, b in pairwise(starts)]
         self._dissipators = np.array([local.dissipator for local in self._varying]).reshape(-1, n, n)
-        self._mode_jumps = [ModeJumpTerm(self, jump, f"jumps[{i}]") for i, jump in model.mode_jumps.items()]
+        self._mode_jumps = [
+            ModeJumpTerm(self, self.modes[model.mode_index(jump.mode)], jump, f"jumps[{i}]")
+            for i, jump in model.mode_jumps.items()
+        ]
         self._collective = [CollectiveTerm(self, jump, f"jumps[{i}]") for i, jump in model.collective_jumps.items()]
-
-    # ---- coordinates -----------------------------------------------------------------------------
-
-    def cut(self, b: int) -> slice:
-        """Rows of block b in the block-diagonal matrices."""
-        return self._cuts[b]
-
-    def embedded(self, b: int, matrix: NDArray) -> Complex:
-        """P_b ⊗ matrix as a (D, D) matrix."""
-        whole = np.zeros((self._dimension,) * 2, dtype=complex)
-        whole[self._cuts[b], self._cuts[b]] = matrix
-        return whole
-
-    def functional(self, matrix: Complex) -> Complex:
-        """(n,) coefficients o with <matrix> = o·m."""
-        return self._beside_modes(np.einsum("ij,aji->a", matrix, self.basis))
-
-    def matrix(self, matrices: Complex) -> Complex:
-        """(n, n) coefficients of a stack of n matrices."""
-        return self._beside_modes(np.einsum("aij,bji->ab", matrices, self.basis))
-
-    def _beside_modes(self, of_particles: NDArray) -> NDArray:
-        """Coefficients of the averages of particles with zeros for those of the modes behind them."""
-        return np.pad(of_particles, (0, self._beside)) if self._beside else of_particles
 
     def coordinates(self, densities: Sequence[NDArray], amplitudes: Sequence[complex] = ()) -> Array:
         """(n,) coordinates m of one-particle density matrices (d_b, d_b) and α of each mode, 0 if it is not given."""
@@ -149,15 +112,6 @@ class Expansion:
             alpha = mode.settled(m, sum(jump.gain(m) for jump in self._mode_jumps if jump.mode is mode))
             settled[mode.x], settled[mode.y] = alpha.real, alpha.imag
         return settled
-
-    def weighted_density(self, m: Array) -> Complex:
-        """(D, D) block-diagonal matrix ⊕_b (N_b/N) r_b."""
-        return np.einsum("a,aij->ij", m[: len(self.basis)], self.basis)
-
-    def densities(self, m: Array) -> list[Complex]:
-        """One-particle density matrices (d_b, d_b) at the coordinates m."""
-        whole = self.weighted_density(m)
-        return [whole[cut, cut] / share for cut, share in zip(self._cuts, self._shares, strict=True)]
 
     def product_covariance(self, m: Array) -> Array:
         """(n, n) covariance C of a product state: ½<{v, v'}> - <v><v'> in each block, zero between blocks.
@@ -293,14 +247,3 @@ class Expansion:
             if local.varies:
                 c = c + local.ordering(m)
         return c
-
-
-def _hermitian_basis(levels: int) -> list[Complex]:
-    """d² Hermitian matrices with tr(v v') = δ: the paper's v_α, (7)."""
-    unit = np.eye(levels, dtype=complex)
-    basis = [np.outer(e, e) for e in unit]
-    for a in range(levels):
-        for b in range(a + 1, levels):
-            flip = np.outer(unit[a], unit[b])
-            basis += [(flip + flip.T) / np.sqrt(2), 1j * (flip.T - flip) / np.sqrt(2)]
-    return basis

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,11 +10,9 @@ from ..model import CollectiveJump, ModeJump, Potential
 from ..model.jumps import OneParticleJump, RatedJump
 from ..tools.matrices import commutator
 from ..tools.types import Array, Complex
+from .coordinates import Coordinates
 from .joint_derivatives import JointRateJet
 from .rate_derivatives import Jet, PotentialSlopes, RateJet
-
-if TYPE_CHECKING:
-    from .expansion import Expansion
 
 _DARK, _LIT = 1e-6, 0.3 + 0.1j
 """|α| of a mode with gain, in units of its reach, that is taken for nothing, and what is tried in place of it."""
@@ -36,20 +33,20 @@ class RateTerm:
         [x_k, [v, x_l]].
     """
 
-    def __init__(self, expansion: Expansion, jump: RatedJump, name: str) -> None:
-        model, v = expansion.model, expansion.basis
+    def __init__(self, coordinates: Coordinates, jump: RatedJump, name: str) -> None:
+        model, v = coordinates.model, coordinates.basis
         share = {block.name: block.size / model.size for block in model.blocks}
         self.matrices: list[Complex] = []
         for argument in jump.arguments:
             x = np.zeros(v.shape[1:], dtype=complex)
             for block, matrix in argument.items():
-                x += expansion.embedded(model.block_index(block), matrix) / share[block]
+                x += coordinates.embedded(model.block_index(block), matrix) / share[block]
             self.matrices.append(x)
-        K, n = len(self.matrices), expansion.functional(v[0]).size
+        K, n = len(self.matrices), coordinates.functional(v[0]).size
         turned = [commutator(v, x) for x in self.matrices]
-        self.x = np.array([expansion.functional(x).real for x in self.matrices]).reshape(K, n)
-        self.w = np.array([expansion.matrix(w) for w in turned]).reshape(K, n, n)
-        pairs = [[expansion.matrix(commutator(x, w)) for w in turned] for x in self.matrices]
+        self.x = np.array([coordinates.functional(x).real for x in self.matrices]).reshape(K, n)
+        self.w = np.array([coordinates.matrix(w) for w in turned]).reshape(K, n, n)
+        pairs = [[coordinates.matrix(commutator(x, w)) for w in turned] for x in self.matrices]
         self.x_w = np.array(pairs).reshape(K, K, n, n)
         self._jet = RateJet(jump, *jump.reach, name) if K < 2 else None
         self._joint = JointRateJet(jump, name) if K > 1 else None
@@ -89,31 +86,31 @@ class RateTerm:
 class LocalTerm:
     """One local jump: its rate at Δ̄, and the linear functionals that come with it."""
 
-    def __init__(self, expansion: Expansion, jump: OneParticleJump, name: str) -> None:
-        model, v = expansion.model, expansion.basis
+    def __init__(self, coordinates: Coordinates, jump: OneParticleJump, name: str) -> None:
+        model, v = coordinates.model, coordinates.basis
         self.block = model.block_index(jump.block)
-        self.cut = expansion.cut(self.block)
-        j = expansion.embedded(self.block, jump.matrix)
+        self.cut = coordinates.cut(self.block)
+        j = coordinates.embedded(self.block, jump.matrix)
         self.varies = jump.has_rate
-        self.rate = RateTerm(expansion, jump, name)
+        self.rate = RateTerm(coordinates, jump, name)
         K, n = self.rate.x.shape
         z = j.conj().T @ j
-        coordinates = expansion.functional
+        functional = coordinates.functional
         damped = j.conj().T @ v @ j - 0.5 * (z @ v + v @ z)
-        self.dissipator = expansion.matrix(damped).real
+        self.dissipator = coordinates.matrix(damped).real
         # in the block of the jump alone: [v, j] vanishes elsewhere
         self.j = j[self.cut, self.cut]
         self.moved = commutator(v, j)[:, self.cut, self.cut]
         # the 1/N of operator-valued rates, by what multiplies it
-        self.z = coordinates(z)
+        self.z = functional(z)
         matrices = self.rate.matrices
-        self.z_x = np.array([coordinates(commutator(z, x)) for x in matrices]).reshape(K, n)
-        self.z_w = np.array([expansion.matrix(commutator(z, commutator(v, x))) for x in matrices]).reshape(K, n, n)
+        self.z_x = np.array([functional(commutator(z, x)) for x in matrices]).reshape(K, n)
+        self.z_w = np.array([coordinates.matrix(commutator(z, commutator(v, x))) for x in matrices]).reshape(K, n, n)
         self.excluded: Array | None = None
         if jump.leaves_self_out:
-            shifted = [expansion.matrix(damped @ x + x @ damped).real for x in matrices]
+            shifted = [coordinates.matrix(damped @ x + x @ damped).real for x in matrices]
             self.excluded = np.array(shifted).reshape(K, n, n)
-            self._own = np.array([coordinates(z @ x + x @ z).real for x in matrices]).reshape(K, n)
+            self._own = np.array([functional(z @ x + x @ z).real for x in matrices]).reshape(K, n)
 
     def kicks(self, m: Array, gamma: float, slopes: Array) -> Complex:
         """(n, d, d) matrices K_β = [v_β, j] Γ + j Σ_k Γ_k <[v_β, x_k]>: what one jump does to the averages."""
@@ -145,24 +142,24 @@ class LocalTerm:
 class CollectiveTerm:
     """One collective jump, sqrt(κN) Γ(Δ) ⟦y⟧, and what multiplies R = Γ² and its derivatives."""
 
-    def __init__(self, expansion: Expansion, jump: CollectiveJump, name: str) -> None:
-        model, v = expansion.model, expansion.basis
+    def __init__(self, coordinates: Coordinates, jump: CollectiveJump, name: str) -> None:
+        model, v = coordinates.model, coordinates.basis
         self.kappa, self.varies = jump.rate, jump.has_rate
-        self.rate = RateTerm(expansion, jump, name)
+        self.rate = RateTerm(coordinates, jump, name)
         y = np.zeros(v.shape[1:], dtype=complex)
         for block, matrix in jump.matrices.items():
-            y += expansion.embedded(model.block_index(block), matrix)
+            y += coordinates.embedded(model.block_index(block), matrix)
         y_dagger = y.conj().T
-        coordinates, left, right = expansion.functional, commutator(y_dagger, v), commutator(v, y)
-        self.y, self._left, self._right = coordinates(y), expansion.matrix(left), expansion.matrix(right)
+        functional, left, right = coordinates.functional, commutator(y_dagger, v), commutator(v, y)
+        self.y, self._left, self._right = functional(y), coordinates.matrix(left), coordinates.matrix(right)
         double = commutator(left, y) + commutator(y_dagger, right)
-        self._double = expansion.matrix(0.25 * self.kappa * double).real
+        self._double = coordinates.matrix(0.25 * self.kappa * double).real
         # the order of Γ² and of both of its neighbours, for each average
         K, n = self.rate.x.shape
         x = self.rate.matrices
-        self._y_x = np.array([coordinates(commutator(one, y)) for one in x]).reshape(K, n)
-        self._right_x = np.array([expansion.matrix(commutator(one, right)) for one in x]).reshape(K, n, n)
-        self._left_x = np.array([expansion.matrix(commutator(left, one)) for one in x]).reshape(K, n, n)
+        self._y_x = np.array([functional(commutator(one, y)) for one in x]).reshape(K, n)
+        self._right_x = np.array([coordinates.matrix(commutator(one, right)) for one in x]).reshape(K, n, n)
+        self._left_x = np.array([coordinates.matrix(commutator(left, one)) for one in x]).reshape(K, n, n)
 
     def kick(self, m: Array) -> Complex:
         """(n,) <[v, y]>."""
@@ -206,8 +203,8 @@ class ModeTerm:
     α = m_x + i m_y, x and y the places of its coordinates.
     """
 
-    def __init__(self, expansion: Expansion, mode: int) -> None:
-        model, v = expansion.model, expansion.basis
+    def __init__(self, coordinates: Coordinates, mode: int) -> None:
+        model, v = coordinates.model, coordinates.basis
         name = model.modes[mode].name
         self.x = len(v) + 2 * mode
         self.y = self.x + 1
@@ -223,9 +220,9 @@ class ModeTerm:
         for term in model.mode_couplings:
             if term.mode == name:
                 for block, matrix in term.matrices.items():
-                    y += expansion.embedded(model.block_index(block), matrix)
-        self.source = expansion.functional(y)
-        self.turn = expansion.matrix(1j * commutator(y, v))
+                    y += coordinates.embedded(model.block_index(block), matrix)
+        self.source = coordinates.functional(y)
+        self.turn = coordinates.matrix(1j * commutator(y, v))
         """Of α* in the flow of the averages; its conjugate is that of α."""
 
     def alpha(self, m: Array) -> complex:
@@ -262,11 +259,10 @@ class ModeTerm:
 class ModeJumpTerm:
     """One jump a† j Γ/√N or a j Γ/√N: |α|² times that of the particle, with the gain ±½ <j†j> Γ² of the mode."""
 
-    def __init__(self, expansion: Expansion, jump: ModeJump, name: str) -> None:
-        model = expansion.model
-        self.mode, self.emits = expansion.modes[model.mode_index(jump.mode)], jump.emits
+    def __init__(self, coordinates: Coordinates, mode: ModeTerm, jump: ModeJump, name: str) -> None:
+        self.mode, self.emits = mode, jump.emits
         self.sign = 1.0 if jump.emits else -1.0
-        self.local = LocalTerm(expansion, jump, name)
+        self.local = LocalTerm(coordinates, jump, name)
         self.z = self.local.z.real
         self._places = [self.mode.x, self.mode.y]
 
@@ -338,13 +334,13 @@ class ModeJumpTerm:
 class PotentialTerm:
     """One potential N φ(Δ): its slope at Δ̄ = x·m, and how the field of its argument turns the averages."""
 
-    def __init__(self, expansion: Expansion, potential: Potential, name: str) -> None:
-        model = expansion.model
-        x = np.zeros(expansion.basis.shape[1:], dtype=complex)
+    def __init__(self, coordinates: Coordinates, potential: Potential, name: str) -> None:
+        model = coordinates.model
+        x = np.zeros(coordinates.basis.shape[1:], dtype=complex)
         for block, matrix in potential.argument.items():
-            x += expansion.embedded(model.block_index(block), matrix) * (model.size / model.sizes[block])
-        self.x = expansion.functional(x).real
-        self.turned = expansion.matrix(1j * commutator(x, expansion.basis)).real
+            x += coordinates.embedded(model.block_index(block), matrix) * (model.size / model.sizes[block])
+        self.x = coordinates.functional(x).real
+        self.turned = coordinates.matrix(1j * commutator(x, coordinates.basis)).real
         self._slopes = PotentialSlopes(potential, name)
 
     def slope(self, m: Array) -> float:
