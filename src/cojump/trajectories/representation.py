@@ -410,7 +410,7 @@ class PatternRows(Product):
         d, cells, rows = block.levels, float(most_cells(block)), float(most_rows(block))
         operators = min(len(model.observables), d**2)
         arrays = 2 * (MAX_ORDER + 1) + 5 + 2 * (1 + d) + 2 * (1 + operators)
-        links = (18 * factorial(d) + 5 * most_paths(d) + 4) * rows
+        links = (18 * factorial(d) + 7 * most_paths(d) + 4) * rows
         tables = comb(block.size + d - 1, d - 1) * (4 + 2 * len(model.jumps))
         patterns = min(DIAGRAMS, most_sectors(block) * 25 * d**3 * largest_sector(block))
         spans = (2 * (MAX_ORDER + 4) + 8) * rows

@@ -11,8 +11,12 @@ from numpy.typing import NDArray
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
 from .jump import choose_channel
 from .pattern_links import first_path, key_of_path, may_move, near_places, next_path, path_weight
-from .pattern_rows import FIRST, RATES, ROWS, Rows, begin_row, cell_of, clear, copied_row, empty, place, place_of
+from .pattern_rows import FAR, FIRST, RATES, ROWS, Rows, begin_row, cell_of, copied_row, empty, place, place_of
 from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
+
+FROM, TO, NEXT, LEVEL, PATH, ROOTS = range(6)
+"""Columns of ``moves``: from which row and to which, the next way to the same row or -1, the level of the particle,
+the number of the path, or -1 behind the last way, and where the roots are."""
 
 
 class PatternRoom(NamedTuple):
@@ -30,12 +34,10 @@ class PatternRoom(NamedTuple):
         From where to where rows have cells in a measurement.
     weights, weight : (L,), (cells,)
         Weights of the jumps, and of the patterns.
-    sums : (L LANES,)
     weight_bits : (cells,) int
         The same memory as ``weight``.
-    moves, factors : (M, 4), (M,)
-        Ways in which a particle is taken out or put in: from which row, the next one to the same row or -1, by how much
-        x changes, where the roots are; and the number of the rows.
+    moves, factors : (M + 1, 6), (M,)
+        Ways in which a particle is taken out or put in, see FROM and what follows it; and the number of the rows.
     ways : (R,)
         The first of the ways to each row, or -1.
     bins : (BINS,)
@@ -51,7 +53,6 @@ class PatternRoom(NamedTuple):
     here: NDArray[np.int64]
     weights: NDArray[np.float64]
     weight: NDArray[np.float64]
-    sums: NDArray[np.float64]
     weight_bits: NDArray[np.int64]
     moves: NDArray[np.int64]
     factors: NDArray[np.float64]
@@ -75,19 +76,21 @@ def weigh(re, im, weight, end):
 
 
 @njit(**OPTIONS)
-def _channel_weights(rows, tables, re, im, sums, weights):
-    """<rate operator> of every jump, unnormalised, of low..high of all rows."""
-    clear(sums, sums, 0, sums.size)
-    for r in range(rows.extent[ROWS]):
-        base, fact = rows.base[r], rows.fact[r]
-        for x in range(rows.low[r] // LANES * LANES, rows.high[r], LANES):
-            u, v = load(re, base + x, LANES), load(im, base + x, LANES)
-            weight = fused(u, u, v * v)
-            for l in range(weights.size):
-                rate = load_row(tables.facts, RATES + l, fact + x, LANES)
-                store(sums, l * LANES, LANES, fused(weight, rate, load(sums, l * LANES, LANES)))
-    for l in range(weights.size):
-        weights[l] = total(load(sums, l * LANES, LANES))
+def _channel_weights(rows, tables, re, im, weights):
+    """<rate operator> of every jump, unnormalised, of low..high of all rows: three jumps at once."""
+    many = weights.size
+    for l in range(0, many, 3):
+        k, m = min(l + 1, many - 1), min(l + 2, many - 1)  # jumps beyond the last are it once more
+        first = second = third = spread(0.0)
+        for r in range(rows.extent[ROWS]):
+            base, fact = rows.base[r], rows.fact[r]
+            for x in range(rows.low[r] // LANES * LANES, rows.high[r], LANES):
+                u, v = load(re, base + x, LANES), load(im, base + x, LANES)
+                weight = fused(u, u, v * v)
+                first = fused(weight, load_row(tables.facts, RATES + l, fact + x, LANES), first)
+                second = fused(weight, load_row(tables.facts, RATES + k, fact + x, LANES), second)
+                third = fused(weight, load_row(tables.facts, RATES + m, fact + x, LANES), third)
+        weights[m], weights[k], weights[l] = total(third), total(second), total(first)
 
 
 @njit(**INLINED)
@@ -111,72 +114,123 @@ def _placed(rows):
 
 @njit(**INLINED)
 def _leading(made, tables, rows, r, path, stop, sign, step, ways):
-    """The row to which a box along a path leads from row r of others."""
+    """The row to which a box along a path leads from row r of others; only all entries of its diagram are right."""
     d, key = tables.levels, rows.key[r] + step
     at = place_of(made.found, made.key, key)
     if made.found[at] > 0:
         return np.int64(made.found[at] - 1)
     to = copied_row(made, rows.entry, r, at, key)
-    for n in range(stop, d + 1):
+    for n in range(stop, d):
         made.entry[n * (n - 1) // 2 + path[n], to] += sign
+    made.entry[d * (d - 1) // 2, to] += sign  # for the number of all boxes
     begin_row(made, tables, to)
     ways[to] = -1
     return to
 
 
-@njit(**INLINED)
-def _find_ways(tables, links, room, rows, made, level, c, sign, share, n):
-    """Ways n, .. in which a particle in a level goes in (with sign -1: out), a box of row c more; how many there are.
+@njit(inline="always", **OPTIONS)
+def _moves_at(tables, l, level, sign):
+    """Whether jump l puts a particle into a level (with sign -1: takes one out)."""
+    return (tables.leaves[l, level] if sign < 0 else tables.enters[l, level]) == 1
 
-    They begin in low..high of ``rows`` and lead to ``made``, whose first..last become what comes of it.
+
+@njit(inline="always", **OPTIONS)
+def _may_end(entry, r, path, stop, levels, sign, first, last):
+    """Whether may_move for a path that ends in one of the rows first..last of the diagram."""
+    for c in range(first, last):
+        path[levels] = c
+        if may_move(entry, r, path, stop, levels, sign):
+            return True
+    return False
+
+
+@njit(**INLINED)
+def _find_ways(h_eff, room, rows, made, l, sign, first, last):
+    """All ways in which a particle goes in at jump l (with sign -1: out), its box in a row first..last of the diagram.
+
+    They begin in low..high of ``rows`` and lead to ``made``, which gets cells for what may come of it.
     """
-    d, path, moves, factors, ways = tables.levels, links.path, room.moves, room.factors, room.ways
-    stop, low, high, entry = max(level + 1, 2), rows.low, rows.high, made.entry
-    shift, after = (sign if level == 0 else 0), (1 if sign > 0 else 0)
-    path[d] = c
-    first_path(path, stop, d)
-    more = True
-    while more:
-        step = sign * key_of_path(path, stop, d, tables.radix)
-        i = path[2] if stop == 2 else -1
-        for r in range(rows.extent[ROWS]):
-            if low[r] >= high[r] or not may_move(rows.entry, r, path, stop, d, sign):
-                continue
-            to = _leading(made, tables, rows, r, path, stop, sign, step, ways)
-            a, b = max(low[r] + shift, entry[2, to]), min(high[r] + shift, entry[1, to] + 1)
-            if a >= b:
-                continue
-            made.first[to], made.last[to] = min(a, made.first[to]), max(b, made.last[to])
-            # the elements are written for the pattern with fewer boxes
-            weight = share * (
-                path_weight(rows.entry, r, path, stop, d) if sign > 0 else path_weight(entry, to, path, stop, d)
-            )
-            p, q = (rows.entry[1, r], rows.entry[2, r]) if sign > 0 else (entry[1, to], entry[2, to])
-            t = tables.ones
-            if i >= 0:
-                t0, t1, other = near_places(tables, p, q, i)
-                t, weight = (t1 - after, other * weight) if level == 0 else (t0, weight)
-            moves[n, 0], moves[n, 1], moves[n, 2], moves[n, 3], factors[n] = r, ways[to], level, t, weight
-            ways[to] = n
-            n += 1
-        more = next_path(path, stop, d)
-    return n
+    tables, path, moves, ways, n, number = h_eff.tables, h_eff.links.path, room.moves, room.ways, 0, 0
+    d, low, high, entry, after = tables.levels, rows.low, rows.high, made.entry, (1 if sign > 0 else 0)
+    empty(made)
+    for level in range(d):
+        if not _moves_at(tables, l, level, sign):
+            continue
+        stop, shift = max(level + 1, 2), (sign if level == 0 else 0)
+        first_path(path, stop, d)
+        more = True
+        while more:
+            step = sign * key_of_path(path, stop, d, tables.radix)
+            for r in range(rows.extent[ROWS]):
+                if low[r] >= high[r] or not _may_end(rows.entry, r, path, stop, d, sign, first, last):
+                    continue
+                to = _leading(made, tables, rows, r, path, stop, sign, step, ways)
+                a, b = max(low[r] + shift, entry[2, to]), min(high[r] + shift, entry[1, to] + 1)
+                if a >= b:
+                    continue
+                made.first[to], made.last[to] = min(a, made.first[to]), max(b, made.last[to])
+                t = tables.ones
+                if stop == 2:
+                    # the elements are written for the pattern with fewer boxes
+                    p, q = (rows.entry[1, r], rows.entry[2, r]) if sign > 0 else (entry[1, to], entry[2, to])
+                    t0, t1, _ = near_places(tables, p, q, path[2])
+                    t = t1 - after if level == 0 else t0
+                moves[n, FROM], moves[n, NEXT], moves[n, LEVEL] = r, ways[to], level
+                moves[n, ROOTS], moves[n, TO], moves[n, PATH] = t, to, number
+                ways[to] = n
+                n += 1
+            number += 1
+            more = next_path(path, stop, d)
+    moves[n, PATH] = -1
+    _placed(made)
+
+
+@njit(**INLINED)
+def _weigh_ways(h_eff, room, rows, made, l, c, sign, share):
+    """The factors of all ways for a box of row c, 0 where it may not go; ``made`` gets the diagram that comes of it."""
+    tables, path, moves, factors, n, number = h_eff.tables, h_eff.links.path, room.moves, room.factors, 0, 0
+    d = tables.levels
+    for k in range(d):
+        for to in range(made.extent[ROWS]):
+            made.entry[d * (d - 1) // 2 + k, to] = made.diagram[k]
+    for level in range(d):
+        if not _moves_at(tables, l, level, sign):
+            continue
+        stop = max(level + 1, 2)
+        first_path(path, stop, d)
+        more, path[d] = True, c
+        while more:
+            way_share = -share if level == 0 and path[2] == 1 else share  # see near_places
+            while moves[n, PATH] == number:
+                r, factors[n] = moves[n, FROM], 0.0
+                if may_move(rows.entry, r, path, stop, d, sign):
+                    if sign > 0:
+                        factors[n] = way_share * path_weight(rows.entry, r, path, stop, d)
+                    else:
+                        factors[n] = way_share * path_weight(made.entry, moves[n, TO], path, stop, d)
+                n += 1
+            number += 1
+            more = next_path(path, stop, d)
 
 
 @njit(**OPTIONS)
-def _move_particle(h_eff, room, rows, re, im, made, l, c, sign, share):
+def _move_particle(h_eff, room, rows, re, im, made, l, c, sign, share, is_first):
     """Take a particle out of low..high of ``rows`` (sign -1) or put it in, into ``made``; the squared norm.
 
     Taken out, ``share`` j C_λ^μ of the one plane of ``rows``, μ = λ without a box of row c, is in planes of ``made``,
     one for each level that j leads to. Put in, it comes from these planes, with a box more in row c.
+
+    Of three levels the ways for all c are found with the first c; what is no pattern for this one has zeros. More
+    levels may have more such rows than there is room for.
     """
     tables, moves, factors, ways = h_eff.tables, room.moves, room.factors, room.ways
-    d, roots, n, nowhere, nothing = tables.levels, tables.roots, 0, rows.base.size - 1, spread(0.0)
-    empty(made)
-    for level in range(d):
-        if (tables.leaves[l, level] if sign < 0 else tables.enters[l, level]) == 1:
-            n = _find_ways(tables, h_eff.links, room, rows, made, level, c, sign, share, n)
-    _placed(made)
+    d, roots, nowhere, nothing = tables.levels, tables.roots, rows.base.size - 1, spread(0.0)
+    if d > 3:
+        _find_ways(h_eff, room, rows, made, l, sign, c, c + 1)
+    elif is_first == 1:
+        is_whole = sign > 0 or rows.diagram[d - 1] > 0  # a box that is not there is not taken away
+        _find_ways(h_eff, room, rows, made, l, sign, 0, d if is_whole else d - 1)
+    _weigh_ways(h_eff, room, rows, made, l, c, sign, share)
     squares, with_gamma = nothing, sign < 0 and tables.excluded[l] == 1
     for b in range(d if sign < 0 else 1):
         if sign < 0 and tables.enters[l, b] == 0:
@@ -186,12 +240,16 @@ def _move_particle(h_eff, room, rows, re, im, made, l, c, sign, share):
             base, fact, first, last = made.base[to], made.fact[to], made.left[to], made.right[to]
             k = ways[to] if first < last else -1
             fresh = True
+            made.low[to], made.high[to] = FAR, -FAR
             while k >= 0:  # two ways at once
-                level, r, t, f, following = moves[k, 2], moves[k, 0], moves[k, 3], factors[k], moves[k, 1]
+                level, r, t, f = moves[k, LEVEL], moves[k, FROM], moves[k, ROOTS], factors[k]
+                following = moves[k, NEXT]
                 other_r, other_t, other_f = nowhere, tables.ones, 0.0
-                if following >= 0 and moves[following, 2] == level:
-                    other_r, other_t, other_f = moves[following, 0], moves[following, 3], factors[following]
-                    following = moves[following, 1]
+                if following >= 0 and moves[following, LEVEL] == level:
+                    other_r, other_t, other_f = moves[following, FROM], moves[following, ROOTS], factors[following]
+                    following = moves[following, NEXT]
+                if f != 0.0 or other_f != 0.0:
+                    made.low[to], made.high[to] = made.first[to], made.last[to]
                 plane, shift, own, beyond = np.int64(0), (-sign if level == 0 else 0), 1.0, 0.0
                 if sign > 0:
                     plane = level
@@ -227,8 +285,6 @@ def _move_particle(h_eff, room, rows, re, im, made, l, c, sign, share):
                     store(to_re, base + x, LANES, made_re)
                     store(to_im, base + x, LANES, made_im)
                 k, fresh = following, False
-    for to in range(made.extent[ROWS]):
-        made.low[to], made.high[to] = made.first[to], made.last[to]
     return total(squares)
 
 
@@ -254,7 +310,7 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
     The state after it is in ``room.after``, not normalised.
     """
     rows, tables, weights = h_eff.rows, h_eff.tables, room.weights
-    _channel_weights(rows, tables, re, im, room.sums, weights)
+    _channel_weights(rows, tables, re, im, weights)
     total = 0.0
     for l in range(weights.size):
         total += weights[l]
@@ -267,7 +323,7 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
         for r in range(rows.extent[ROWS]):
             _with_gamma(rows, r, tables.gamma[chosen], re, im, new_re, new_im)
         re, im = new_re, new_im
-    d, possible = tables.levels, -1
+    d, possible, is_first = tables.levels, -1, 1
     one_re, one_im = re.reshape(1, re.size), im.reshape(1, im.size)
     for attempt in range(d + 1):
         c = attempt if attempt < d else possible  # rounding: the last possible one
@@ -277,13 +333,14 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
         if share == 0.0:
             continue
         _diagram_with(room.rest.diagram, rows.diagram, c, -1)
-        weight = _move_particle(h_eff, room, rows, one_re, one_im, room.rest, chosen, c, -1, share)
+        weight = _move_particle(h_eff, room, rows, one_re, one_im, room.rest, chosen, c, -1, share, is_first)
+        is_first = 0
         if attempt == d or left < weight:
             break
         if weight > 0.0:
             possible = c
             left -= weight
-    possible = -1
+    possible, is_first = -1, 1
     for attempt in range(d + 1):
         c = attempt if attempt < d else possible
         if c < 0:
@@ -291,7 +348,9 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
         if c > 0 and room.rest.diagram[c] == room.rest.diagram[c - 1]:
             continue
         _diagram_with(room.after.diagram, room.rest.diagram, c, 1)
-        weight = _move_particle(h_eff, room, room.rest, room.rest.re, room.rest.im, room.after, chosen, c, 1, 1.0)
+        rest, after_it = room.rest, room.after
+        weight = _move_particle(h_eff, room, rest, rest.re, rest.im, after_it, chosen, c, 1, 1.0, is_first)
+        is_first = 0
         if attempt == d or left < weight:
             break
         if weight > 0.0:
