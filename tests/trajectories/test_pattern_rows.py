@@ -11,7 +11,14 @@ from cojump.basis.diagram_sector import diagram_sector
 from cojump.trajectories import counting_engine, pattern_engine
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.kernel_cache import compiled
-from cojump.trajectories.kernels.pattern_links import key_of_path, may_move, moved_along, set_diagram
+from cojump.trajectories.kernels.pattern_links import (
+    key_of_path,
+    may_move,
+    moved_along,
+    path_weight,
+    set_diagram,
+    weights_of_three,
+)
 from cojump.trajectories.kernels.pattern_products import apply_rows
 from cojump.trajectories.kernels.pattern_rows import FIRST, KEPT_ROWS, ROWS, trim
 from cojump.trajectories.kernels.pattern_state import add_products, settle
@@ -239,6 +246,28 @@ def test_a_box_moves_where_a_pattern_stays_one():
                     assert not wanted or key(trial[:, 0]) == key(entry[:, q]) + step
                     moved += wanted
     assert moved > 1000
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_weights_of_paths_of_three_levels(sign):
+    """All rows of a diagram at once, against one path of one row."""
+    diagram, seen = np.array([5, 3, 1]), 0
+    entry = np.concatenate(diagram_sector(tuple(diagram.tolist())).patterns.rows)
+    for c, i in itertools.product(range(3), (-1, 0, 1)):
+        stop, path = (3 if i < 0 else 2), np.array([0, 0, i, c])
+        made, weights = diagram + sign * (np.arange(3) == c), np.full(entry.shape[1], np.nan)
+        weights_of_three(entry, len(weights), made, c, i, sign, 0.3, weights)
+        fewer = entry.copy()
+        if sign < 0:
+            fewer[3 + c] -= 1
+            fewer[1 + i] -= i >= 0
+        for r, weight in enumerate(weights):
+            wanted = 0.0
+            if may_move(entry, r, path, stop, 3, sign):
+                wanted = 0.3 * path_weight(fewer, r, path, stop, 3)
+            assert weight == pytest.approx(wanted, rel=1e-14, abs=0.0)
+            seen += wanted != 0.0
+    assert seen > 100
 
 
 def test_real_parts_of_inner_products():

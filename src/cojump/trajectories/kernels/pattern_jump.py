@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
 from .jump import choose_channel
-from .pattern_links import first_path, key_of_path, may_move, near_places, next_path, path_weight
+from .pattern_links import first_path, key_of_path, may_move, near_places, next_path, path_weight, weights_of_three
 from .pattern_rows import FAR, FIRST, RATES, ROWS, Rows, begin_row, cell_of, copied_row, empty, place, place_of
 from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
 
@@ -189,7 +189,7 @@ def _find_ways(h_eff, room, rows, made, l, sign, first, last):
 def _weigh_ways(h_eff, room, rows, made, l, c, sign, share):
     """The factors of all ways for a box of row c, 0 where it may not go; ``made`` gets the diagram that comes of it."""
     tables, path, moves, factors, n, number = h_eff.tables, h_eff.links.path, room.moves, room.factors, 0, 0
-    d = tables.levels
+    d, of_rows = tables.levels, room.weight
     for k in range(d):
         for to in range(made.extent[ROWS]):
             made.entry[d * (d - 1) // 2 + k, to] = made.diagram[k]
@@ -201,9 +201,14 @@ def _weigh_ways(h_eff, room, rows, made, l, c, sign, share):
         more, path[d] = True, c
         while more:
             way_share = -share if level == 0 and path[2] == 1 else share  # see near_places
+            if d == 3:
+                first = path[2] if stop == 2 else -1
+                weights_of_three(rows.entry, rows.extent[ROWS], made.diagram, c, first, sign, way_share, of_rows)
             while moves[n, PATH] == number:
                 r, factors[n] = moves[n, FROM], 0.0
-                if may_move(rows.entry, r, path, stop, d, sign):
+                if d == 3:
+                    factors[n] = of_rows[r]
+                elif may_move(rows.entry, r, path, stop, d, sign):
                     if sign > 0:
                         factors[n] = way_share * path_weight(rows.entry, r, path, stop, d)
                     else:

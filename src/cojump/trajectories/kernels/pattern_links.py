@@ -189,6 +189,36 @@ def _weight_of_three(entry, r, path, stop):
     return np.sqrt(abs(product)) if c <= i else -np.sqrt(abs(product))
 
 
+@njit(**OPTIONS)
+def weights_of_three(entry, count, diagram, c, i, sign, share, weights):
+    """For ``count`` rows of three levels ``share`` path_weight, 0 where not may_move, of paths that end in row c.
+
+    The path begins in entry i of the row of two entries, or with i = -1 in the row of three. ``diagram`` is the one
+    that comes of it.
+    """
+    p_moves, q_moves, box = (1 if i == 0 else 0), (1 if i == 1 else 0), (1 if sign > 0 else 0)
+    first, second, third = diagram[0], diagram[1], diagram[2]
+    # of the pattern with fewer boxes
+    k, l, m = first - (box if c == 0 else 0), second - (box if c == 1 else 0) - 1, third - (box if c == 2 else 0) - 2
+    own, one, other = (k, l, m) if c == 0 else (l, k, m) if c == 1 else (m, k, l)
+    gaps, least, one, other = float((one - own) * (other - own)), own + 1.0, float(one), float(other)
+    scale = -share if c > i and i >= 0 else share
+    p_there, q_there = sign * p_moves, sign * q_moves
+    p_less, q_less = p_moves * (1 - box), q_moves * (1 - box)
+    for r in range(count):
+        p, q = entry[1, r], entry[2, r]
+        there, below = p + p_there, q + q_there
+        weights[r] = 0.0
+        if (there <= first) & (there >= second) & (below <= second) & (below >= third):
+            x, y = float(p - p_less), float(q - q_less - 1)
+            if i < 0:
+                square = (x - least) * (y - least) / gaps
+            else:
+                goes, stays = (x, y) if i == 0 else (y, x)
+                square = (stays - least) * (one - goes) * (other - goes) / ((stays - goes - 1.0) * gaps * (x - y))
+            weights[r] = scale * np.sqrt(abs(square))
+
+
 @njit(**INLINED)
 def path_weight(entry, r, path, stop, top):
     """The factor that a path gives an element of C_λ^μ, for the patterns of μ in a row; see Patterns.additions."""
