@@ -20,7 +20,9 @@ demo: $(READY)
 test: $(READY)
 	@$(MAKE) --no-print-directory -j 2 lint tests-alone
 
+# Byte code first: where Python may not write it (PYTHONDONTWRITEBYTECODE), each of some hundred processes would make it.
 tests-alone: $(READY)
+	$(BIN)/python -m compileall -q src
 	$(BIN)/python -m pytest -n auto --dist loadscope
 
 lint: $(READY)

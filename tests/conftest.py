@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 
 import pytest
 
 from tests.mpi import digests
 from tests.support.interrupted import RUN, go
+
+gc.set_threshold(20_000)  # thousands of tests are made, and kept: each search for cycles would go through all of them
+
+
+def pytest_collection_finish():
+    """The tests and all modules stay to the end: none of them is searched again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -211,6 +212,7 @@ def test_nothing_is_compiled_or_loaded_once_the_kernels_are_prepared():
 
 def test_every_kernel_says_itself_whether_it_is_written_out_where_it_is_called():
     """numba would have it from whatever kernel calls it first: speed and last bits would depend on the order."""
+    import_module("cojump.trajectories.kernels")
     said = {d.py_func.__name__: d.targetoptions.get("forceinline") for d in kernel_cache.kernels_in_use.dispatchers}
     assert said["lone_step"] is True
     assert [name for name, inlined in said.items() if inlined is None] == []
