@@ -114,15 +114,14 @@ def _placed(rows):
 
 @njit(**INLINED)
 def _leading(made, tables, rows, r, path, stop, sign, step, ways):
-    """The row to which a box along a path leads from row r of others; only all entries of its diagram are right."""
+    """The row to which a box along a path leads from row r of others, without the entries of its diagram."""
     d, key = tables.levels, rows.key[r] + step
     at = place_of(made.found, made.key, key)
     if made.found[at] > 0:
         return np.int64(made.found[at] - 1)
-    to = copied_row(made, rows.entry, r, at, key)
+    to = copied_row(made, rows.entry, r, at, key, d * (d - 1) // 2)
     for n in range(stop, d):
         made.entry[n * (n - 1) // 2 + path[n], to] += sign
-    made.entry[d * (d - 1) // 2, to] += sign  # for the number of all boxes
     begin_row(made, tables, to)
     ways[to] = -1
     return to

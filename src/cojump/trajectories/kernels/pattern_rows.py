@@ -197,25 +197,25 @@ def place_of(found, keys, key):
 
 
 @njit(**INLINED)
-def copied_row(rows, entry, column, at, key):
-    """The number of a new row with a key, whose place is ``at``, and with the entries in a column of ``entry``."""
+def copied_row(rows, entry, column, at, key, end):
+    """The number of a new row with a key, whose place is ``at``, and with entries before ``end`` of a column."""
     r = rows.extent[ROWS]
     rows.extent[ROWS] = r + 1
     rows.found[at] = r + 1
     rows.key[r], rows.home[r] = key, at
-    for k in range(1, rows.entry.shape[0]):
+    for k in range(1, end):
         rows.entry[k, r] = entry[k, column]
     return r
 
 
 @njit(**INLINED)
 def begin_row(rows, tables, r):
-    """Let a row whose entries are known have no cells."""
+    """Let a row whose entries below the diagram are known have no cells."""
     entry, at, step, below = rows.entry, 0, 1, rows.entry[1, r] + rows.entry[2, r]
     for n in range(3, tables.levels + 1):
         total_above = 0
         for k in range(n):
-            total_above += entry[n * (n - 1) // 2 + k, r]
+            total_above += entry[n * (n - 1) // 2 + k, r] if n < tables.levels else rows.diagram[k]
         at += step * (total_above - below)
         step *= tables.radix
         below = total_above
@@ -237,7 +237,7 @@ def add_row(rows, tables, entry, column):
     at = place_of(rows.found, rows.key, key)
     if rows.found[at] > 0:
         return np.int64(rows.found[at] - 1)
-    r = copied_row(rows, entry, column, at, key)
+    r = copied_row(rows, entry, column, at, key, entry.shape[0])
     begin_row(rows, tables, r)
     return r
 

@@ -56,18 +56,24 @@ def _least_kept(rows, room, tail):
     """Smallest weight that is kept when up to ``tail`` of the total is cut off, in steps of two."""
     bins, weight, bits, end = room.bins, room.weight, room.weight_bits, rows.extent[CELLS]
     weight[0] = norm2 = weigh(rows.re[0], rows.im[0], weight, end)
-    highest, most = bits[0] >> EXPONENT, 4.0 * tail * norm2
+    highest, most, slight = bits[0] >> EXPONENT, 4.0 * tail * norm2, tail * norm2 / end
     for k in range(bins.size):
         bins[k] = 0.0
+    below = spread(0.0)
     for first in range(FIRST, end, LANES):
+        vector = load(weight, first, LANES)
         # a single weight above the tail is kept: few vectors have any below it
-        if quiet_first(-load(weight, first, LANES), -most) == LANES:
+        if quiet_first(-vector, -most) == LANES:
+            continue
+        # all of them together are below the tail
+        if quiet_first(vector, slight) == LANES:
+            below = below + vector
             continue
         for p in range(first, first + LANES):
             exponent = bits[p] >> EXPONENT
             if exponent > 0:
                 bins[min(max(highest - exponent, 0), bins.size - 1)] += weight[p]
-    cut = 0.0
+    cut = total(below)
     for k in range(bins.size - 1, -1, -1):
         cut += bins[k]
         if cut > tail * norm2:
