@@ -136,7 +136,7 @@ class DrivenSteps:
                 break
             horizon /= 16
             if not self.time + horizon > self.time:
-                return Step(0.0, -1, 0.0, 0.0, 0, PAD, PAD + len(ket), 1.0, 0.0, 1.0, energy, rate)
+                return Step(0.0, -1, 0.0, 0.0, 0, PAD, PAD + len(ket), 1.0, 1.0, energy, rate)
         rows, horizon = found
         order = len(rows) - 1
         cells = slice(PAD, PAD + len(ket))
@@ -144,7 +144,7 @@ class DrivenSteps:
         work.norms[: order + 1] = np.linalg.norm(rows, axis=1)
         second = np.vdot(ket, rows[2]).real if order > 1 else 0.0
         curvature = (2 * second + work.norms[1] ** 2) / unit / unit
-        time, click, lost, norm2, summed = find_jump(
+        time, click, lost, norm2 = find_jump(
             work, order, PAD, PAD + len(ket), horizon, unit, rate, rate, curvature, waiting, self._tolerance
         )
         at_end = click == 0 and not last and horizon >= piece.end - self.time
@@ -152,7 +152,7 @@ class DrivenSteps:
         self.rates = piece.values(self.time)[self.drive.of_jump]
         self.order = order
         self.effort = (order + 1) * sum(sector.multiplications for sector in sectors)
-        return Step(time, click, lost, horizon, order, PAD, PAD + len(ket), unit, summed, norm2, energy, rate)
+        return Step(time, click, lost, horizon, order, PAD, PAD + len(ket), unit, norm2, energy, rate)
 
     def _piece(self) -> Piece:
         """The piece that the next step is in: the next one, where only rounding is left of one."""

@@ -81,6 +81,7 @@ class LatticeEngine(CountingEngine):
             *pair(MAX_ORDER + 1, padded),
             *pair(padded),
             norms=np.zeros(MAX_ORDER + 1),
+            moves=np.zeros(MAX_ORDER + 1),
             windows=np.zeros((MAX_ORDER + 1, 4), dtype=np.int64),
             kept=np.zeros((MAX_ORDER + 1, 4), dtype=np.int64),
             made=np.zeros((MAX_ORDER + 1, rows_within(cells)), dtype=np.uint8),

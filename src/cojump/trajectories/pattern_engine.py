@@ -245,6 +245,7 @@ def _work(cells: int, rows: Rows) -> PatternWork:
         new_re=aligned(cells),
         new_im=aligned(cells),
         norms=np.zeros(MAX_ORDER + 1),
+        moves=np.zeros(MAX_ORDER + 1),
         extent=rows.extent,
         base=rows.base,
         spans=rows.spans,

@@ -19,7 +19,6 @@ from ..tools.types import Array
 from . import spin_tables
 from .kernels.common import NO_JUMP, NO_NUMBER, NOW, PAD, Amplitudes, Gathered, Step
 from .kernels.measure import measure_at
-from .kernels.propagate import sum_at
 from .kernels.spin_jump import keep, perform_jump
 from .kernels.trajectory import is_stiff
 from .kernels.waiting_time import lone_step
@@ -65,7 +64,7 @@ class _Start(NamedTuple):
         """From 2J, first and past-last i of the window, and the normalised amplitudes in it."""
         now = _BEGUN.copy()
         now["two_J"], now["lo"], now["hi"] = two_J, lo + PAD, hi + PAD
-        step = Step(0.0, 0, 0.0, 0.0, 0, lo + PAD, hi + PAD, 1.0, 0.0, 1.0, 0.0, 0.0)
+        step = Step(0.0, 0, 0.0, 0.0, 0, lo + PAD, hi + PAD, 1.0, 1.0, 0.0, 0.0)
         return cls(now, step, ket.real.copy(), ket.imag.copy())
 
     @property
@@ -153,7 +152,6 @@ class SpinState:
             most,
             self.tolerance,
         )
-        self._measured = False
         self.effort += self._step.order * (self._step.hi - self._step.lo)
         return self._step
 
@@ -184,7 +182,6 @@ class SpinState:
         """Averages at the output time ``done``, x units of the step's time after its start."""
         step, N = self._step, self.basis.h_eff.N
         measure_at(N, self.work, step.order, self.now.two_J, step.lo, step.hi, x, done, gathered, self.amplitudes)
-        self._measured = True
         self.effort += step.order * (step.hi - step.lo)
 
     def pure_state(self, gathered: Gathered, done: int) -> PureState:
@@ -204,7 +201,6 @@ class SpinState:
 
     def jump(self, u: float) -> int:
         """Jump at the end of the step, with u in [0, 1) for the choice."""
-        self._back_to_end()
         now, work, step = self.now, self.work, self._step
         channel, two_J, lo, hi, norm2 = perform_jump(
             self.basis.h_eff.N, self.basis.jumps, work, now.two_J, step.lo, step.hi, u
@@ -216,16 +212,7 @@ class SpinState:
 
     def go_on(self) -> None:
         """Go on from the end of the step without a jump."""
-        self._back_to_end()
         self._keep(self.work.out_re, self.work.out_im, self._step.lo, self._step.hi, self._step.norm2)
-
-    def _back_to_end(self) -> None:
-        """The state at the end of the step is in ``out`` again if something has been measured since."""
-        work, step = self.work, self._step
-        if self._measured:
-            order, lo, hi, x = step.order, step.lo, step.hi, step.summed
-            sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, x)
-            self._measured = False
 
     def _keep(self, re: Array, im: Array, lo: int, hi: int, norm2: float) -> None:
         now = self.now
@@ -238,7 +225,7 @@ class SpinState:
         cell = self.cell
         cell["two_J"], cell["lo"], cell["hi"] = two_J, lo, hi
         # the state itself is a series of order zero
-        self._step = Step(0.0, 0, 0.0, 0.0, 0, lo, hi, 1.0, 0.0, 1.0, cell["energy"].item(), cell["rate"].item())
+        self._step = Step(0.0, 0, 0.0, 0.0, 0, lo, hi, 1.0, 1.0, cell["energy"].item(), cell["rate"].item())
 
     def _taken_up(self, final: FinalFactor) -> tuple[int, int, int, Ket]:
         """What :meth:`_cut` gives, of a state that another run has come to."""

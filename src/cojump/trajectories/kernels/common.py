@@ -82,8 +82,8 @@ class Step(NamedTuple):
         How far in time the series is good.
     order, lo, hi : int
         Order of the series and window of its sum.
-    unit, summed : float
-        Unit of time of the rows; where the series has been summed, in this unit.
+    unit : float
+        Unit of time of the rows.
     norm2 : float
         |ψ|² there.
     energy, rate : float
@@ -98,7 +98,6 @@ class Step(NamedTuple):
     lo: int
     hi: int
     unit: float
-    summed: float
     norm2: float
     energy: float
     rate: float
@@ -159,6 +158,8 @@ class Work(NamedTuple):
         What a particle that is up, or down, leaves behind when it jumps.
     norms : (MAX_ORDER + 1,)
         Norms of the Taylor rows.
+    moves : (MAX_ORDER + 1,)
+        By how much each row counts more in a sum when that is moved to another time.
     weights : (L, 4)
         Weights of the outcomes of each channel.
     """
@@ -176,4 +177,5 @@ class Work(NamedTuple):
     rest_re: NDArray[np.float64]
     rest_im: NDArray[np.float64]
     norms: NDArray[np.float64]
+    moves: NDArray[np.float64]
     weights: NDArray[np.float64]

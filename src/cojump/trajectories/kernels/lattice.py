@@ -171,7 +171,7 @@ class RowsWork(NamedTuple):
 
     Attributes
     ----------
-    taylor_re, taylor_im, out_re, out_im, norms
+    taylor_re, taylor_im, out_re, out_im, norms, moves
         As there, with EDGE cells on each side. Elsewhere than in its window a Taylor vector has any numbers.
     windows : (MAX_ORDER + 1, 4)
         First row and one past the last, first column and one past the last, of each Taylor vector. Columns begin at
@@ -190,6 +190,7 @@ class RowsWork(NamedTuple):
     out_re: Floats
     out_im: Floats
     norms: Floats
+    moves: Floats
     windows: Integers
     kept: Integers
     made: NDArray[np.uint8]

@@ -7,7 +7,7 @@ from numba import njit
 from .common import OPTIONS
 from .lattice import ABSENT, EDGE, FIRST_COLUMN, FIRST_ROW, LAST_COLUMN, LAST_ROW
 from .lattice_windows import blank
-from .vectors import LANES, fused, load, load_row, spread, store, total
+from .vectors import LANES, fused, load, load_row, spread, spread_cell, store, total
 
 
 @njit(**OPTIONS)
@@ -111,6 +111,48 @@ def sum_rows(taylor_re, taylor_im, windows, made, shape, order, x, out_re, out_i
                 q += LANES
             if q < stop:
                 a, b = _sum_cells(taylor_re, taylor_im, top, start + q, stop - q, factor, out_re, out_im)
+                square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+                q = stop
+    return total(square_re + square_im)
+
+
+@njit(inline="always", **OPTIONS)
+def _move_cells(taylor_re, taylor_im, moves, terms, p, n, out_re, out_im):
+    """Add moves[k] row k to n cells of ``out`` from p on, at most LANES; real and imaginary part."""
+    a, b = load(out_re, p, n), load(out_im, p, n)
+    for k in range(1, terms + 1):
+        move = spread_cell(moves, k)
+        a, b = fused(move, load_row(taylor_re, k, p, n), a), fused(move, load_row(taylor_im, k, p, n), b)
+    store(out_re, p, n, a)
+    store(out_im, p, n, b)
+    return a, b
+
+
+@njit(**OPTIONS)
+def move_rows(taylor_re, taylor_im, windows, made, shape, moves, terms, out_re, out_im):
+    """Add Σ_{0<k≤terms} moves[k] row k to ``out`` in its window; |ψ|².
+
+    From the last row to the first: what a sum has just gone through is still in the cache there.
+    """
+    square_re, square_im, last = spread(0.0), spread(0.0), windows[0, LAST_COLUMN]
+    for row in range(windows[0, LAST_ROW] - 1, windows[0, FIRST_ROW] - 1, -1):
+        start, highest = EDGE + row * shape[1], terms
+        while highest > 0 and made[highest, row] == ABSENT:
+            highest -= 1
+        q = windows[0, FIRST_COLUMN]
+        while q < last:
+            top = highest
+            while top > 0 and not windows[top, FIRST_COLUMN] <= q < windows[top, LAST_COLUMN]:
+                top -= 1
+            stop = windows[top, LAST_COLUMN]  # of the columns that Taylor vectors up to the same one have
+            if top < highest and q < windows[top + 1, FIRST_COLUMN]:
+                stop = windows[top + 1, FIRST_COLUMN]
+            while stop - q >= LANES:
+                a, b = _move_cells(taylor_re, taylor_im, moves, top, start + q, LANES, out_re, out_im)
+                square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+                q += LANES
+            if q < stop:
+                a, b = _move_cells(taylor_re, taylor_im, moves, top, start + q, stop - q, out_re, out_im)
                 square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
                 q = stop
     return total(square_re + square_im)

@@ -35,14 +35,18 @@ def spin_averages(N, two_J, re, im, lo, hi, mean, second):
 
 @njit(inline="always", **OPTIONS)
 def measure_at(N, work, order, two_J, lo, hi, x, done, gathered, amplitudes):
-    """Averages of one block at the output time ``done``, x units of time after the start of the step."""
-    sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, order, lo, hi, x)
-    norm2 = spin_averages(N, two_J, work.out_re, work.out_im, lo, hi, gathered.mean[done], gathered.second[done])
+    """Averages of one block at the output time ``done``, x units of time after the start of the step.
+
+    The state then is made in ``new``: that in ``out`` may be about to jump.
+    """
+    re, im = work.new_re, work.new_im
+    sum_at(work.taylor_re, work.taylor_im, re, im, order, lo, hi, x)
+    norm2 = spin_averages(N, two_J, re, im, lo, hi, gathered.mean[done], gathered.second[done])
     gathered.sectors[done] = two_J
     row = gathered.snapshot[done]
     if row >= 0:
         amplitudes.re[row, :] = 0.0
         amplitudes.im[row, :] = 0.0
         for p in range(lo, hi):
-            amplitudes.re[row, p - PAD] = work.out_re[p] / np.sqrt(norm2)
-            amplitudes.im[row, p - PAD] = work.out_im[p] / np.sqrt(norm2)
+            amplitudes.re[row, p - PAD] = re[p] / np.sqrt(norm2)
+            amplitudes.im[row, p - PAD] = im[p] / np.sqrt(norm2)

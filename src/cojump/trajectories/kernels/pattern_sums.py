@@ -8,7 +8,7 @@ from numba import njit
 
 from .common import OPTIONS
 from .pattern_rows import ROWS, Floats, Integers
-from .vectors import LANES, fused, load, load_row, spread, store, total
+from .vectors import LANES, fused, load, load_row, spread, spread_cell, store, total
 
 
 class PatternWork(NamedTuple):
@@ -16,7 +16,7 @@ class PatternWork(NamedTuple):
 
     Attributes
     ----------
-    taylor_re, taylor_im, out_re, out_im, new_re, new_im, norms
+    taylor_re, taylor_im, out_re, out_im, new_re, new_im, norms, moves
         As there. The first vector of each row of the series is zero.
     extent, base, spans
         Those of the rows.
@@ -33,6 +33,7 @@ class PatternWork(NamedTuple):
     new_re: Floats
     new_im: Floats
     norms: Floats
+    moves: Floats
     extent: Integers
     base: Integers
     spans: Integers
@@ -62,6 +63,35 @@ def sum_patterns(taylor_re, taylor_im, extent, rows_base, spans, order, x, out_r
             for k in range(top - 1, -1, -1):
                 a = fused(a, factor, load_row(taylor_re, k, p, LANES))
                 b = fused(b, factor, load_row(taylor_im, k, p, LANES))
+            store(out_re, p, LANES, a)
+            store(out_im, p, LANES, b)
+            square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+        store(parts, r * LANES, LANES, square_re + square_im)
+    square = spread(0.0)
+    for r in range(count):
+        square = square + load(parts, r * LANES, LANES)
+    return total(square)
+
+
+@njit(**OPTIONS)
+def move_patterns(taylor_re, taylor_im, extent, rows_base, spans, moves, terms, out_re, out_im, parts, sweep):
+    """Add Σ_{0<k≤terms} moves[k] row k to ``out``, |ψ|²; the other way through the rows than the last sum."""
+    count = extent[ROWS]
+    sweep[0] = 1 - sweep[0]
+    for n in range(count):
+        r = count - 1 - n if sweep[0] == 1 else n
+        base, top, square_re, square_im = rows_base[r], terms, spread(0.0), spread(0.0)
+        for q in range(spans[0, r, 0], spans[0, r, 1], LANES):
+            p = base + q
+            while top > 0 and not (spans[top, r, 0] <= q and q < spans[top, r, 1]):
+                top -= 1
+            while top < terms and spans[top + 1, r, 0] <= q and q < spans[top + 1, r, 1]:
+                top += 1
+            a, b = load(out_re, p, LANES), load(out_im, p, LANES)
+            for k in range(1, top + 1):
+                move = spread_cell(moves, k)
+                a = fused(move, load_row(taylor_re, k, p, LANES), a)
+                b = fused(move, load_row(taylor_im, k, p, LANES), b)
             store(out_re, p, LANES, a)
             store(out_im, p, LANES, b)
             square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)

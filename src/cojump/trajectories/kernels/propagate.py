@@ -15,6 +15,7 @@ from .vectors import (
     rising,
     root,
     spread,
+    spread_cell,
     store,
     total,
     two_after,
@@ -141,6 +142,46 @@ def sum_at(taylor_re, taylor_im, out_re, out_im, order, lo, hi, x):
         for k in range(order - 1, -1, -1):
             a = fused(a, factor, load_row(taylor_re, k, p, n))
             b = fused(b, factor, load_row(taylor_im, k, p, n))
+        store(out_re, p, n, a)
+        store(out_im, p, n, b)
+        square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+    return total(square_re + square_im)
+
+
+@njit(**OPTIONS)
+def rows_that_move(norms, order, here, there, least, moves):
+    """How many rows a sum at ``here`` is to be given more of so that it is the one at ``there``, and what others add.
+
+    Written to ``moves`` is there^k - here^k. The others add ``least`` to the norm at most.
+    """
+    before = after = 1.0
+    for k in range(1, order + 1):
+        before *= here
+        after *= there
+        moves[k] = after - before
+    terms, gone = order, 0.0
+    while terms > 0:
+        more = gone + abs(moves[terms]) * norms[terms]
+        if not more <= least:
+            break
+        gone = more
+        terms -= 1
+    return terms, gone
+
+
+@njit(**OPTIONS)
+def move_sum(taylor_re, taylor_im, moves, out_re, out_im, terms, lo, hi):
+    """Add Σ_{0<k≤terms} moves[k] row k to ``out`` on lo..hi; |ψ|².
+
+    From the last cell to the first: what a sum has just gone through is still in the cache there.
+    """
+    square_re = square_im = spread(0.0)
+    for p in range(lo + (hi - lo - 1) // LANES * LANES, lo - 1, -LANES):
+        n = hi - p
+        a, b = load(out_re, p, n), load(out_im, p, n)
+        for k in range(1, terms + 1):
+            move = spread_cell(moves, k)
+            a, b = fused(move, load_row(taylor_re, k, p, n), a), fused(move, load_row(taylor_im, k, p, n), b)
         store(out_re, p, n, a)
         store(out_im, p, n, b)
         square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)

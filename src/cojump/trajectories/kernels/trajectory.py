@@ -23,7 +23,6 @@ from .generators import generator_at
 from .horizon import guessed_horizon
 from .lone_amplitude import advance_lone, stays_lone
 from .measure import measure_at
-from .propagate import sum_at
 from .series import sector_range
 from .spin_jump import keep, perform_jump
 from .waiting_time import no_jump_step
@@ -142,7 +141,6 @@ def advance(h_eff, jumps, work, cell, numbers, gathered, amplitudes, tolerance, 
         lo, hi = step.lo, step.hi
         effort -= 2 * _work_of(step.order, lo, hi)
         until = times[-1] if step.found == 0 and step.horizon >= most else t + step.time
-        before = done
         done, effort = _measure_until(
             h_eff.N, work, step.order, two_J, lo, hi, step.unit, until, t, done, gathered, amplitudes, effort
         )
@@ -152,8 +150,6 @@ def advance(h_eff, jumps, work, cell, numbers, gathered, amplitudes, tolerance, 
         if times[done] <= until:  # row 0 is still the state that the step began with
             status = PAUSED
             break
-        if done > before:
-            sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, step.order, lo, hi, step.summed)
         t += step.time
         now.taylor_steps = max(now.taylor_steps - 1, 0)
         shift, rate_shift = step.energy, step.rate

@@ -9,9 +9,9 @@ from numba.extending import overload
 from .common import INLINED, OPTIONS, Step
 from .fock_rows import FockWork, sum_fock
 from .lattice import RowsWork
-from .lattice_sums import sum_rows
-from .pattern_sums import PatternWork, sum_patterns
-from .propagate import sum_at
+from .lattice_sums import move_rows, sum_rows
+from .pattern_sums import PatternWork, move_patterns, sum_patterns
+from .propagate import move_sum, rows_that_move, sum_at
 from .series import expand
 from .spin_mode import SpinModeWork, sum_columns_of_mode
 
@@ -20,6 +20,9 @@ SEARCH = 0.25
 
 ROUNDING = 1e-15
 """What rounding may leave of a log-survival."""
+
+LEFT_BEHIND = 2.0**-5
+"""Part of the tolerance that may be missing of a state whose sum is moved to another time."""
 
 UNAIMED = 2.0**-6
 """The same part of that where the end of a step happens to be near a jump: it lies on one side of it always."""
@@ -101,26 +104,100 @@ def _choose_sum(work, order, lo, hi, x):
     return _SUMS.get(work.instance_class, _sum_of)
 
 
+def _moved_of(work, order, lo, hi, here, there, least):
+    terms, gone = rows_that_move(work.norms, order, here, there, least, work.moves)
+    if terms + 1 < order:
+        norm2 = move_sum(work.taylor_re, work.taylor_im, work.moves, work.out_re, work.out_im, terms, lo, hi)
+    else:
+        norm2, gone = summed(work, order, lo, hi, there), 0.0
+    return norm2, gone
+
+
+def _moved_of_rows(work, order, lo, hi, here, there, least):
+    terms, gone = rows_that_move(work.norms, order, here, there, least, work.moves)
+    if terms + 1 < order:
+        norm2 = move_rows(
+            work.taylor_re,
+            work.taylor_im,
+            work.windows,
+            work.made,
+            work.shape,
+            work.moves,
+            terms,
+            work.out_re,
+            work.out_im,
+        )
+    else:
+        norm2, gone = summed(work, order, lo, hi, there), 0.0
+    return norm2, gone
+
+
+def _moved_of_patterns(work, order, lo, hi, here, there, least):
+    terms, gone = rows_that_move(work.norms, order, here, there, least, work.moves)
+    if terms + 1 < order:
+        norm2 = move_patterns(
+            work.taylor_re,
+            work.taylor_im,
+            work.extent,
+            work.base,
+            work.spans,
+            work.moves,
+            terms,
+            work.out_re,
+            work.out_im,
+            work.parts,
+            work.sweep,
+        )
+    else:
+        norm2, gone = summed(work, order, lo, hi, there), 0.0
+    return norm2, gone
+
+
+def _summed_again(work, order, lo, hi, here, there, least):
+    return summed(work, order, lo, hi, there), 0.0
+
+
+_MOVES = {
+    RowsWork: _moved_of_rows,
+    PatternWork: _moved_of_patterns,
+    FockWork: _summed_again,
+    SpinModeWork: _summed_again,
+}
+
+
+def moved(work, order, lo, hi, here, there, least):
+    """As summed, of a state in ``out`` that has been summed at ``here``; |ψ|², and how much of the state is missing.
+
+    That is ``least`` at most. The first rows are enough where both times are near each other.
+    """
+    return _MOVES.get(type(work), _moved_of)(work, order, lo, hi, here, there, least)
+
+
+@overload(moved, jit_options=OPTIONS, inline="always")
+def _choose_move(work, order, lo, hi, here, there, least):
+    return _MOVES.get(work.instance_class, _moved_of)
+
+
 @njit(inline="always", **OPTIONS)
 def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, waiting, tolerance):
     """Time in (0, horizon] at which the log-survival has lost ``waiting``, or the horizon.
 
     -log|ψ|² grows steadily; the quadratic model rate t - curvature t² gives the first guess, the cubic and the quartic
     through evaluations of the series the next ones, then their secants, safeguarded by bisection. Leaves the state at
-    the returned time in ``out``.
+    the returned time in ``out``: that of the last guess, or the one before it moved there by the first rows.
 
     There is a jump only where the loss does reach ``waiting``: a miss from below counts where a later time was seen
     to have lost more, or where the loss grows steeply enough to get there well before the horizon.
 
     Returns
     -------
-    time, found, lost, norm2, summed
-        ``lost`` is the log-survival lost by then; found is -1 if the search did not converge. ``summed`` is where the
-        series was summed, in units of the rows: at the time, or beside a jump by less than the tolerance shows.
+    time, found, lost, norm2
+        ``lost`` is the log-survival lost by then; found is -1 if the search did not converge. The state may be beside a
+        jump by less than the tolerance shows.
     """
     if waiting <= 0.0:  # the jump is due
         norm2 = summed(work, order, lo, hi, 0.0)
-        return 0.0, 1, 0.0, norm2, 0.0
+        return 0.0, 1, 0.0, norm2
     # all times in the unit of the rows
     end, first, second = horizon / unit, rate * unit, -curvature * unit * unit
     damping, near = rate_shift * unit, max(SEARCH * tolerance, min(tolerance, ROUNDING))
@@ -131,9 +208,13 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
         s = min(2.0 * waiting / (first + np.sqrt(discriminant)), end)
     below, above = 0.0, end
     untried = s < end  # whether the upper end has been evaluated
-    s_before, miss_before, third_before = 0.0, -waiting, 0.0
+    s_before, miss_before, third_before, missing = 0.0, -waiting, 0.0, 0.0
     for iteration in range(100):
-        norm2 = summed(work, order, lo, hi, s)
+        if iteration == 0:
+            norm2 = summed(work, order, lo, hi, s)
+        else:
+            norm2, gone = moved(work, order, lo, hi, s_before, s, LEFT_BEHIND * tolerance - missing)
+            missing = missing + gone
         lost = damping * s - np.log(norm2)
         miss = lost - waiting
         # first s + second s² + third s³, which meets the loss here, and from the second evaluation on the last one too
@@ -144,17 +225,17 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
             slope = (miss - miss_before) / (s - s_before)
         if s >= end:
             if miss < 0.0:
-                return horizon, 0, lost, norm2, s
+                return horizon, 0, lost, norm2
             if miss <= UNAIMED * near:
-                return horizon, 1, lost, norm2, s
+                return horizon, 1, lost, norm2
         elif abs(miss) <= farther and (
             miss >= 0.0 or not untried or (-4.0 * miss < lost and slope > 0.0 and s - 2.0 * miss / slope < end)
         ):
             if work.norms[1] * abs(miss) <= SEARCH * tolerance * slope:
                 # the jump is then, to the square of the miss, and the state moves by less than its share till then
-                return (s - miss / slope) * unit, 1, waiting, norm2, s
+                return (s - miss / slope) * unit, 1, waiting, norm2
             if abs(miss) <= near:
-                return s * unit, 1, lost, norm2, s
+                return s * unit, 1, lost, norm2
         if miss < 0.0:
             below = s
         else:
@@ -169,7 +250,7 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
         elif not guess > below or (iteration > 10 and iteration % 2 == 0):
             guess = 0.5 * (below + above)
         s = guess
-    return s * unit, -1, 0.0, 1.0, s
+    return s * unit, -1, 0.0, 1.0
 
 
 @njit(inline="always", **OPTIONS)
@@ -181,10 +262,10 @@ def no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting,
     order, horizon, energy, rate, curvature, shift, rate_shift, unit, lo, hi = expand(
         h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, 0.5 * tolerance
     )
-    time, found, lost, norm2, summed = find_jump(
+    time, found, lost, norm2 = find_jump(
         work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, waiting, tolerance
     )
-    return Step(time, found, lost, horizon, order, lo, hi, unit, summed, norm2, energy, rate)
+    return Step(time, found, lost, horizon, order, lo, hi, unit, norm2, energy, rate)
 
 
 @njit(**INLINED)
