@@ -6,6 +6,12 @@ import pytest
 import cojump as cj
 from cojump.trajectories.compilation import warm_up
 from cojump.trajectories.engine import make_engine
+from cojump.trajectories.kernels.common import PAD
+from cojump.trajectories.kernels.waiting_time import moved, summed
+from cojump.trajectories.lattice_engine import LatticeEngine
+from cojump.trajectories.pattern_engine import PatternEngine
+from cojump.trajectories.recipe import recipe_of
+from cojump.trajectories.sparse_engine import SparseEngine
 from cojump.trajectories.spin_engine import Engine
 from tests import twins
 from tests.support.pauli import LOWER, X, Z
@@ -33,6 +39,32 @@ def test_no_jump_at_rate_zero(blocks, dark):
     engine = make_engine(model, state, np.array([0.0, 5.0]), 1e-2)
     for index in range(1500 if blocks == 1 else 300):
         assert engine.run(0, index).n_jumps == 0
+
+
+@pytest.mark.parametrize("name", ["several blocks", "patterns", "list"])
+def test_a_sum_is_moved_to_another_time(name):
+    """Whatever the state is written in: the rows of the last step of a trajectory, summed at one time and another."""
+    model = cj.systems.potts_hopfield([[0] * 8], 3, 0.3, 2.0)
+    if name == "several blocks":
+        model = cj.systems.hopfield([[1] * 10, [1, -1] * 5], 0.5, 1.7)
+    kind = {"several blocks": LatticeEngine, "patterns": PatternEngine, "list": SparseEngine}[name]
+    part = recipe_of(model).parts[0]
+    engine = kind(part.model, part.state(cj.corrupted(model, 0, 0.8)), np.array([0.0, 0.4]), 1e-9)
+    engine.run(1, 0)
+    work, order, here, there = engine._work, 6, 0.3, 0.3002
+    lo, hi = PAD, work.out_re.size - PAD
+    for array in (work.out_re, work.out_im):
+        array[:] = 0.0
+    expected = summed(work, order, lo, hi, there)
+    exact = work.out_re + 1j * work.out_im
+    for least in (1e-6, 1e-5):
+        summed(work, order, lo, hi, here)
+        norm2, gone = moved(work, order, lo, hi, here, there, least)
+        missing = np.linalg.norm(work.out_re + 1j * work.out_im - exact)
+        assert 0.0 < gone <= least
+        assert 0.0 < missing <= gone + 1e-15
+        assert abs(norm2 - expected) <= 2 * gone
+    assert moved(work, order, lo, hi, there, here, 0.0)[1] == 0.0
 
 
 def test_free_flips_without_rates():

@@ -46,7 +46,7 @@ from .driven_error import (
     write_in_unit,
 )
 from .driven_products import add_by_bands, add_by_pairs, average_by_bands, average_by_pairs, begin_by_one
-from .horizon import LARGE, LEFT_OUT, ROUNDING, guessed_horizon, power_of_two
+from .horizon import LARGE, LEFT_OUT, ROUNDING, guessed_horizon, horizon_to_jump, power_of_two
 from .polynomial_bands import (
     CUT,
     TWO_J,
@@ -66,11 +66,6 @@ DROPPED = 2.0**-8
 FIRST_DROPPED = 2
 """The next row is the first one of which some are left out: before it is not known how far the step goes."""
 
-LITTLE, MARGIN, BY_SQUARE = 2.0**-10, 2.0**-7, 0.5
-"""How far a step goes beyond where the jump is expected: as long as such a loss takes; by that part of its length; and
-for the square of that part of it by which the change of the rate has moved this time.
-"""
-
 FEWER = 2.0**-4
 """Part of what is left out of one row that coefficients may add which no row has."""
 
@@ -86,24 +81,6 @@ row an eigenstate of what is left.
 """
 
 LOG_FACTORIAL = math.lgamma(MAX_ORDER + 1.0)
-
-
-@njit(**OPTIONS)
-def _to_the_jump(rate, curvature, waiting, most):
-    """How far a step is to go where the loss is rate t - curvature t², and what comes next is not known.
-
-    The time until it has lost ``waiting``, and more where the square has moved that time much.
-    """
-    lost = waiting + LITTLE
-    root = rate * rate - 4.0 * curvature * lost
-    root = np.sqrt(root) if root > 0.0 else 0.0
-    horizon = most
-    if rate + root > 0.0:
-        moved = (rate - root) / max(2.0 * rate, rate + root)  # by this part of the later one
-        horizon = 2.0 * lost / (rate + root) * (1.0 + MARGIN + BY_SQUARE * moved * moved)
-        if rate * horizon > 4.0:
-            horizon = 4.0 / rate
-    return min(horizon, most)
 
 
 @njit(**OPTIONS)
@@ -266,7 +243,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
             if order == FIRST_DROPPED:
                 real, _ = overlap(rows_re, rows_im, order, lo, hi)
                 curvature = (2.0 * real + norms[1] ** 2) / unit / unit
-                horizon = _to_the_jump(rate, curvature, waiting, longest)
+                horizon = horizon_to_jump(rate, curvature, waiting, longest)
             else:
                 shorter = min(horizon, _reached(allowed / growth) / seen)
                 for p in range(1, n_parts):

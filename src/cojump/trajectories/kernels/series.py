@@ -16,7 +16,7 @@ from .driven_list import DrivenListHeff
 from .driven_parts_series import expand_parts
 from .driven_series import expand_driven
 from .fock_rows import FockHeff, apply_fock, change_unit_of_fock, keep_fock, overlap_of_fock
-from .horizon import FEW, LARGE, LEAST, LEFT_OUT, ROUNDING, guessed_horizon, power_of_two
+from .horizon import FEW, LARGE, LEAST, LEFT_OUT, ROUNDING, guessed_horizon, horizon_to_jump, power_of_two
 from .lattice import LatticeHeff
 from .lattice_rows import apply_lattice
 from .lattice_sums import change_unit_of_rows, overlap_of_rows
@@ -60,6 +60,9 @@ NEAR = 16.0
 """Factor by which the unit of time may miss the horizon."""
 
 TINY = 2.0**-960
+
+AHEAD = 1.15
+"""By this factor a step is begun longer than its rate says: two rows are made before it is known how that changes."""
 
 BESIDE = 2.0**-14
 """Part of the tolerance that the norm of what is left out of a row of the series may have."""
@@ -461,7 +464,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                 else:
                     real, imag = overlap(rows_re, rows_im, order + 1, lo, hi)
                 energy, rate = shift - imag / unit, max(rate_shift - 2.0 * real / unit, 0.0)
-                horizon = guessed_horizon(rate, waiting, most)
+                horizon = guessed_horizon(rate, AHEAD * waiting, most)
                 if not renewed and (abs(energy - shift) + abs(rate - rate_shift)) * horizon > 0.25:
                     # the sector or the state has changed much since the shift was taken: take it anew
                     shift, rate_shift, renewed = energy, rate, True
@@ -550,6 +553,11 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     real, imag = overlap(rows_re, rows_im, order, lo, hi)
                 curvature = 2.0 * real + norms[1] ** 2 - 0.5 * ((rate_shift - rate) * unit) ** 2
                 curvature = curvature / unit / unit
+                shorter = horizon_to_jump(rate, curvature, waiting, horizon)
+                if shorter < horizon:
+                    horizon, ratio = shorter, shorter / unit
+                    growth = 1.0 + np.exp(0.5 * rate_shift * horizon)
+                    power, peak = ratio, max(1.0, norms[1] * ratio)
             power *= ratio
             term = norms[order] * power if norms[order] > 0.0 else 0.0
             peak = max(peak, term)
