@@ -6,6 +6,7 @@ of threads is settled before numpy starts any; pathlib, too, for it takes a part
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -287,6 +288,7 @@ def new(system: str) -> None:
 def main() -> None:
     """Run the console script ``cojump``."""
     settle()
+    gc.set_threshold(20_000)  # libraries make some hundred thousand objects that stay: looked through less often
     for name in _THREADS:  # one thread per process: MPI ranks share the cores among them
         os.environ.setdefault(name, "1")
     try:

@@ -180,9 +180,9 @@ def stopped_run(run_toml, monkeypatch, at=30):
 
 
 def test_a_shard_cut_off_or_turned_over_anywhere(run_toml, expected, monkeypatch):
-    """Every 4000th byte here, every 100th in the validation."""
+    """Every 8000th byte here, every 100th in the validation."""
     results, shard = stopped_run(run_toml, monkeypatch)
-    check_damage(run_toml, results, shard, expected, 4000, monkeypatch)
+    check_damage(run_toml, results, shard, expected, 8000, monkeypatch)
 
 
 @pytest.mark.validation
