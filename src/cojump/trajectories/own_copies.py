@@ -195,7 +195,7 @@ class Apart(OwnCopies):
 def _seldom_searched() -> Iterator[None]:
     """Let Python look for unused objects less often: a compiler keeps nearly all it makes until it has ended.
 
-    With Python's own numbers this is a seventh of the time of compiling, and more beside many other objects.
+    With Python's own numbers the searches take 7 of 52 s of compiling the grid of several blocks, so 2.
     """
     before = gc.get_threshold()
     if not 0 < before[0] < _YOUNG:
