@@ -11,7 +11,6 @@ from cojump.trajectories.kernels.waiting_time import moved, summed
 from cojump.trajectories.lattice_engine import LatticeEngine
 from cojump.trajectories.pattern_engine import PatternEngine
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.sparse_engine import SparseEngine
 from cojump.trajectories.spin_engine import Engine
 from tests import twins
 from tests.support.pauli import LOWER, X, Z
@@ -41,13 +40,13 @@ def test_no_jump_at_rate_zero(blocks, dark):
         assert engine.run(0, index).n_jumps == 0
 
 
-@pytest.mark.parametrize("name", ["several blocks", "patterns", "list"])
+@pytest.mark.parametrize("name", ["several blocks", "patterns"])
 def test_a_sum_is_moved_to_another_time(name):
     """Whatever the state is written in: the rows of the last step of a trajectory, summed at one time and another."""
     model = cj.systems.potts_hopfield([[0] * 8], 3, 0.3, 2.0)
     if name == "several blocks":
         model = cj.systems.hopfield([[1] * 10, [1, -1] * 5], 0.5, 1.7)
-    kind = {"several blocks": LatticeEngine, "patterns": PatternEngine, "list": SparseEngine}[name]
+    kind = {"several blocks": LatticeEngine, "patterns": PatternEngine}[name]
     part = recipe_of(model).parts[0]
     engine = kind(part.model, part.state(cj.corrupted(model, 0, 0.8)), np.array([0.0, 0.4]), 1e-9)
     engine.run(1, 0)

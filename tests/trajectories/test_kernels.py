@@ -221,28 +221,6 @@ def test_sum_at_the_start_and_at_the_highest_order():
     np.testing.assert_allclose(out_im, 1.1 ** np.arange(MAX_ORDER + 1) @ im, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("least", [0.0, 1e-9, 1e-6, np.inf])
-def test_a_sum_is_moved_by_its_first_rows(least):
-    """All that is left out is within the bound, which is not far from it; nothing beside the window is touched."""
-    rng, order, here, there = np.random.default_rng(3), 12, 0.7, 0.7003
-    for lo, hi in ((2, 3), (2, 9), (1, 21), (3, 19)):
-        (re, im), moves = rng.normal(size=(2, MAX_ORDER + 1, 23)) * 0.2 ** np.arange(25)[:, None], np.zeros(25)
-        norms = np.sqrt(np.sum(re[:, lo:hi] ** 2 + im[:, lo:hi] ** 2, axis=1))
-        out, exact = np.full((2, 2, 23), GARBAGE)
-        propagate.sum_at(re, im, *out, order, lo, hi, here)
-        propagate.sum_at(re, im, *exact, order, lo, hi, there)
-        terms, gone = propagate.rows_that_move(norms, order, here, there, least, moves)
-        norm2 = propagate.move_sum(re, im, moves, *out, terms, lo, hi)
-        missing = np.linalg.norm(out - exact)
-        assert missing <= gone + 1e-14
-        assert gone <= min(least, 3 * missing + 1e-14)
-        assert (terms == order) == (least == 0.0)
-        assert (terms == 0) == (least == np.inf)
-        assert norm2 == pytest.approx(np.sum(out[:, lo:hi] ** 2), rel=1e-14)
-        assert np.all(out[:, :lo] == GARBAGE)
-        assert np.all(out[:, hi:] == GARBAGE)
-
-
 def test_overlap_and_norm():
     for rng, N, _, lo, hi in cases(6):
         rows_re, rows_im = rng.normal(size=(2, 4, cells(N)))

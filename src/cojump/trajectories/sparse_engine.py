@@ -150,7 +150,6 @@ def _work(cells: int) -> Work:
         *pair(0),
         *pair(2, 0),
         norms=np.zeros(MAX_ORDER + 1),
-        moves=np.zeros(MAX_ORDER + 1),
         weights=np.zeros((0, 3)),
     )
 

@@ -33,6 +33,5 @@ def work_space(cells: int, channels: int) -> Work:
         *pair(),
         *pair(2),
         norms=np.zeros(MAX_ORDER + 1),
-        moves=np.zeros(MAX_ORDER + 1),
         weights=np.zeros((channels, 4)),
     )

@@ -158,8 +158,6 @@ class Work(NamedTuple):
         What a particle that is up, or down, leaves behind when it jumps.
     norms : (MAX_ORDER + 1,)
         Norms of the Taylor rows.
-    moves : (MAX_ORDER + 1,)
-        By how much each row counts more in a sum when that is moved to another time.
     weights : (L, 4)
         Weights of the outcomes of each channel.
     """
@@ -177,5 +175,4 @@ class Work(NamedTuple):
     rest_re: NDArray[np.float64]
     rest_im: NDArray[np.float64]
     norms: NDArray[np.float64]
-    moves: NDArray[np.float64]
     weights: NDArray[np.float64]

@@ -171,8 +171,10 @@ class RowsWork(NamedTuple):
 
     Attributes
     ----------
-    taylor_re, taylor_im, out_re, out_im, norms, moves
+    taylor_re, taylor_im, out_re, out_im, norms
         As there, with EDGE cells on each side. Elsewhere than in its window a Taylor vector has any numbers.
+    moves : (MAX_ORDER + 1,)
+        By how much each row of the series counts more in a sum when that is moved to another time.
     windows : (MAX_ORDER + 1, 4)
         First row and one past the last, first column and one past the last, of each Taylor vector. Columns begin at
         whole vectors of LANES and end there, or with the row. Each window lies within the one before.

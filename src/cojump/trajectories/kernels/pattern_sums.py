@@ -16,8 +16,10 @@ class PatternWork(NamedTuple):
 
     Attributes
     ----------
-    taylor_re, taylor_im, out_re, out_im, new_re, new_im, norms, moves
+    taylor_re, taylor_im, out_re, out_im, new_re, new_im, norms
         As there. The first vector of each row of the series is zero.
+    moves : (MAX_ORDER + 1,)
+        By how much each row of the series counts more in a sum when that is moved to another time.
     extent, base, spans
         Those of the rows.
     parts : (R LANES,)

@@ -15,7 +15,6 @@ from .vectors import (
     rising,
     root,
     spread,
-    spread_cell,
     store,
     total,
     two_after,
@@ -167,25 +166,6 @@ def rows_that_move(norms, order, here, there, least, moves):
         gone = more
         terms -= 1
     return terms, gone
-
-
-@njit(**OPTIONS)
-def move_sum(taylor_re, taylor_im, moves, out_re, out_im, terms, lo, hi):
-    """Add Σ_{0<k≤terms} moves[k] row k to ``out`` on lo..hi; |ψ|².
-
-    From the last cell to the first: what a sum has just gone through is still in the cache there.
-    """
-    square_re = square_im = spread(0.0)
-    for p in range(lo + (hi - lo - 1) // LANES * LANES, lo - 1, -LANES):
-        n = hi - p
-        a, b = load(out_re, p, n), load(out_im, p, n)
-        for k in range(1, terms + 1):
-            move = spread_cell(moves, k)
-            a, b = fused(move, load_row(taylor_re, k, p, n), a), fused(move, load_row(taylor_im, k, p, n), b)
-        store(out_re, p, n, a)
-        store(out_im, p, n, b)
-        square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
-    return total(square_re + square_im)
 
 
 @njit(**OPTIONS)

@@ -464,7 +464,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                 else:
                     real, imag = overlap(rows_re, rows_im, order + 1, lo, hi)
                 energy, rate = shift - imag / unit, max(rate_shift - 2.0 * real / unit, 0.0)
-                horizon = guessed_horizon(rate, AHEAD * waiting, most)
+                horizon = guessed_horizon(rate, waiting if banded else AHEAD * waiting, most)
                 if not renewed and (abs(energy - shift) + abs(rate - rate_shift)) * horizon > 0.25:
                     # the sector or the state has changed much since the shift was taken: take it anew
                     shift, rate_shift, renewed = energy, rate, True
@@ -553,7 +553,8 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     real, imag = overlap(rows_re, rows_im, order, lo, hi)
                 curvature = 2.0 * real + norms[1] ** 2 - 0.5 * ((rate_shift - rate) * unit) ** 2
                 curvature = curvature / unit / unit
-                shorter = horizon_to_jump(rate, curvature, waiting, horizon)
+                # to one block of spins what this takes is more than the rows that it saves
+                shorter = horizon if banded else horizon_to_jump(rate, curvature, waiting, horizon)
                 if shorter < horizon:
                     horizon, ratio = shorter, shorter / unit
                     growth = 1.0 + np.exp(0.5 * rate_shift * horizon)

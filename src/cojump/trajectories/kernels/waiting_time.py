@@ -11,7 +11,7 @@ from .fock_rows import FockWork, sum_fock
 from .lattice import RowsWork
 from .lattice_sums import move_rows, sum_rows
 from .pattern_sums import PatternWork, move_patterns, sum_patterns
-from .propagate import move_sum, rows_that_move, sum_at
+from .propagate import rows_that_move, sum_at
 from .series import expand
 from .spin_mode import SpinModeWork, sum_columns_of_mode
 
@@ -104,15 +104,6 @@ def _choose_sum(work, order, lo, hi, x):
     return _SUMS.get(work.instance_class, _sum_of)
 
 
-def _moved_of(work, order, lo, hi, here, there, least):
-    terms, gone = rows_that_move(work.norms, order, here, there, least, work.moves)
-    if terms + 1 < order:
-        norm2 = move_sum(work.taylor_re, work.taylor_im, work.moves, work.out_re, work.out_im, terms, lo, hi)
-    else:
-        norm2, gone = summed(work, order, lo, hi, there), 0.0
-    return norm2, gone
-
-
 def _moved_of_rows(work, order, lo, hi, here, there, least):
     terms, gone = rows_that_move(work.norms, order, here, there, least, work.moves)
     if terms + 1 < order:
@@ -157,25 +148,22 @@ def _summed_again(work, order, lo, hi, here, there, least):
     return summed(work, order, lo, hi, there), 0.0
 
 
-_MOVES = {
-    RowsWork: _moved_of_rows,
-    PatternWork: _moved_of_patterns,
-    FockWork: _summed_again,
-    SpinModeWork: _summed_again,
-}
+_MOVES = {RowsWork: _moved_of_rows, PatternWork: _moved_of_patterns}
+"""Elsewhere a sum takes hardly longer than to find out by which rows it is moved."""
 
 
 def moved(work, order, lo, hi, here, there, least):
     """As summed, of a state in ``out`` that has been summed at ``here``; |ψ|², and how much of the state is missing.
 
-    That is ``least`` at most. The first rows are enough where both times are near each other.
+    That is ``least`` at most. The first rows are enough where both times are near each other; where they are not, and
+    where there is little to save, all are summed again.
     """
-    return _MOVES.get(type(work), _moved_of)(work, order, lo, hi, here, there, least)
+    return _MOVES.get(type(work), _summed_again)(work, order, lo, hi, here, there, least)
 
 
 @overload(moved, jit_options=OPTIONS, inline="always")
 def _choose_move(work, order, lo, hi, here, there, least):
-    return _MOVES.get(work.instance_class, _moved_of)
+    return _MOVES.get(work.instance_class, _summed_again)
 
 
 @njit(inline="always", **OPTIONS)
@@ -210,11 +198,10 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
     untried = s < end  # whether the upper end has been evaluated
     s_before, miss_before, third_before, missing = 0.0, -waiting, 0.0, 0.0
     for iteration in range(100):
-        if iteration == 0:
-            norm2 = summed(work, order, lo, hi, s)
-        else:
-            norm2, gone = moved(work, order, lo, hi, s_before, s, LEFT_BEHIND * tolerance - missing)
-            missing = missing + gone
+        # at first there is nothing to move: all is summed
+        least = LEFT_BEHIND * tolerance - missing if iteration > 0 else -1.0
+        norm2, gone = moved(work, order, lo, hi, s_before, s, least)
+        missing = missing + gone
         lost = damping * s - np.log(norm2)
         miss = lost - waiting
         # first s + second s² + third s³, which meets the loss here, and from the second evaluation on the last one too
