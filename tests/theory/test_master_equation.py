@@ -282,7 +282,7 @@ def test_memory_is_checked_before_work_starts():
     with pytest.raises(cj.ArgumentError, match=r"memory = 0\.0001 GiB"):
         cj.master_equation(MODELS["constrained"](20), cj.tilted(MODELS["constrained"](20), 1, 0), [1.0], memory=0.0001)
     with pytest.raises(cj.ArgumentError, match="memory = 4 GiB"):
-        steady_state(across((22, 22)))
+        steady_state(across((30, 30)))
 
 
 @pytest.mark.parametrize(

@@ -143,8 +143,10 @@ def _by_parts(
 
     None where there is one alone, or one with large factors.
     """
-    entries = entries_in_one_frame(model, reached_labels(model, occupied), spaces)
-    if entries > _PATTERN or _COPIES * ENTRY * entries > memory * GIB:
+    most = min(_PATTERN, memory * GIB / (_COPIES * ENTRY))
+    labels = reached_labels(model, occupied)
+    # an unknown has an entry at least, and those of a large sector take long to count
+    if unknowns_of(model, labels, spaces) > most or entries_in_one_frame(model, labels, spaces) > most:
         return None
     generator, matrix = arranged(model, occupied, spaces, memory)
     assert matrix is not None
