@@ -10,6 +10,7 @@ from cojump.trajectories.kernels.common import PAD
 from cojump.trajectories.kernels.waiting_time import moved, summed
 from cojump.trajectories.lattice_engine import LatticeEngine
 from cojump.trajectories.pattern_engine import PatternEngine
+from cojump.trajectories.product_state import ProductState
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.spin_engine import Engine
 from tests import twins
@@ -119,3 +120,16 @@ def test_seldom_jumps_come_in_time_on_average():
     assert len(found) > 60
     assert np.abs(found).max() < 1
     assert abs(found.mean()) < 0.12
+
+
+@pytest.mark.parametrize("waiting", [1e-300, 1e-17])
+def test_no_jump_is_before_its_step(waiting):
+    """What is left to lose may be less than the rounding of the sum that shows it."""
+    generator, model = np.random.default_rng(0), cj.systems.potts_hopfield([[0] * 4], 3, 0.3, 2.0)
+    part = recipe_of(model).parts[0]
+    state = ProductState(part.model, part.state(cj.corrupted(model, 0, 0.8)), 1e-9, generator)
+    for most in np.geomspace(1e-3, 1.0, 40):
+        state.begin(generator)
+        step = state.step(waiting, most)
+        assert step.found == 1
+        assert 0.0 <= step.time * step.rate < 1e-9

@@ -220,7 +220,7 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
         ):
             if work.norms[1] * abs(miss) <= SEARCH * tolerance * slope:
                 # the jump is then, to the square of the miss, and the state moves by less than its share till then
-                return (s - miss / slope) * unit, 1, waiting, norm2
+                return min(max(s - miss / slope, below), above) * unit, 1, waiting, norm2
             if abs(miss) <= near:
                 return s * unit, 1, lost, norm2
         if miss < 0.0:
