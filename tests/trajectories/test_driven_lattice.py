@@ -59,6 +59,12 @@ def random_driven(seed, sizes):
     return driven, cj.tilted(driven, 1.1, 0.4)
 
 
+def only_H(size, envelope):
+    model, state = two_blocks(size)
+    terms = [replace(term, envelope=envelope) for term in model.hamiltonian]
+    return replace(model, hamiltonian=terms), state
+
+
 def nothing_steady():
     model, _ = two_blocks(6)
     drive = {"envelope": np.sin}
@@ -74,6 +80,7 @@ CASES = {
     "nothing at all before a ramp": lambda: two_blocks(8, RAMP, RAMP),
     "nothing steady, begins at zero": nothing_steady,
     "rows": lambda: two_blocks(30, GATE, {"envelope": slow}),
+    "rows, all of H in one part": lambda: only_H(26, slow),
     "everything in two blocks": lambda: random_driven(0, (3, 4)),
     "everything, rows": lambda: random_driven(1, (4, 14)),
     "everything in three blocks": lambda: random_driven(2, (2, 3, 3)),
@@ -88,7 +95,7 @@ def test_trajectories_are_those_of_the_twin(name):
     times = TIMES if model.size < 20 else TIMES / 6
     twin, engine = (kind(model, state, times, 1e-10, [0, 2, 6]) for kind in (ProductEngine, DrivenLatticeEngine))
     assert assert_same_trajectories(twin, engine, seed=3, trajectories=2) > 4
-    if name == "rows":
+    if name.startswith("rows,") or name == "rows":
         assert engine._h_eff.elements.row[BESIDE] == 1
 
 
@@ -142,15 +149,29 @@ def test_a_row_that_is_nothing_hides_none_before_it():
     np.testing.assert_allclose(found.reshape(2, 3)[:, 1:], [[turned.real, turned.imag]] * 2, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize(("M", "field"), [(1, 1e-6), (-2, 1e-4)])
-def test_a_part_is_known_by_what_it_does_behind_the_start(M, field):
+@pytest.mark.parametrize(("J", "M", "field"), [(2, 1, 1e-6), (2, -2, 1e-4), (8, 3, 1e-6)])
+def test_a_part_is_known_by_what_it_does_behind_the_start(J, M, field):
     """Of which it makes nothing; and of what a weak field makes of that, its factor makes nothing at first."""
     strong = [cj.OneBody(s * 4 * Z, n, envelope=np.sin) for n, s in zip("ab", (1, -1), strict=True)]
     terms = [*strong, cj.OneBody(field * X, "a"), cj.TwoBody(Z, Z, 0.1 * field, ("a", "b"))]
-    model = cj.Model([cj.Block("a", 4), cj.Block("b", 4)], terms, [])
-    state = cj.dicke(model, {"a": (2, M), "b": (2, M)})
-    twin, found = (kind(model, state, TIMES, 1e-10, []).run(1, 0) for kind in (ProductEngine, DrivenLatticeEngine))
-    np.testing.assert_allclose(found.mean, twin.mean, rtol=0, atol=1e-9)
+    model = cj.Model([cj.Block("a", 2 * J), cj.Block("b", 2 * J)], terms, [])
+    state = cj.dicke(model, {"a": (J, M), "b": (J, M)})
+    twin, engine = (kind(model, state, TIMES, 1e-10, []) for kind in (ProductEngine, DrivenLatticeEngine))
+    np.testing.assert_allclose(engine.run(1, 0).mean, twin.run(1, 0).mean, rtol=0, atol=1e-9)
+    assert engine._h_eff.elements.row[BESIDE] == (J > 2)
+
+
+@pytest.mark.parametrize("strength", [1e-2, 1e-5])
+@pytest.mark.parametrize("size", [3, 14])
+def test_nearly_an_eigenstate(size, strength):
+    """Its first rows say nothing about the next ones."""
+    terms = [cj.OneBody(2 * Z, "a"), cj.TwoBody(Z, Z, 1.0, ("a", "b"))]
+    terms += [cj.OneBody(strength * X, n, envelope=np.cos) for n in "ab"]
+    jumps = [cj.LocalJump(1e-3 * LOWER, "a")]
+    model = cj.Model([cj.Block("a", size), cj.Block("b", size)], terms, jumps)
+    state = cj.product(model, {"a": [0, 1], "b": [1, 0]})
+    twin, engine = (kind(model, state, TIMES, 1e-10) for kind in (ProductEngine, DrivenLatticeEngine))
+    np.testing.assert_allclose(engine.run(1, 0).mean, twin.run(1, 0).mean, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.5])

@@ -79,6 +79,17 @@ def test_pauses_and_what_is_forgotten_have_no_influence(monkeypatch):
         np.testing.assert_array_equal(getattr(whole, field), getattr(pieces, field), err_msg=field)
 
 
+@pytest.mark.parametrize("strength", [1e-2, 1e-5])
+def test_nearly_an_eigenstate(strength):
+    """Its first rows say nothing about the next ones."""
+    steady, field = np.diag([2.0, 0.5, -1.0]), np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
+    terms = [cj.OneBody(steady, "a"), cj.OneBody(strength * field, "a", envelope=np.cos)]
+    model = cj.Model([cj.Block("a", 5, 3)], terms, [cj.LocalJump(1e-3 * np.diag([1.0, 1.0], 1), "a")])
+    state = cj.product(model, {"a": [1, 0, 0]})
+    twin, engine = (kind(model, state, TIMES, 1e-10).run(1, 0) for kind in (ProductEngine, DrivenListEngine))
+    np.testing.assert_allclose(engine.mean, twin.mean, rtol=0, atol=1e-10)
+
+
 def test_what_it_holds():
     def representation(function):
         jumps = [

@@ -59,6 +59,7 @@ def factors_of(drive: Drive, cells: int) -> Factors:
         sizes=aligned(P, ROOM),
         terms=np.zeros(P, dtype=np.int64),
         behind=np.zeros(P),
+        back=np.zeros(P, dtype=np.int64),
         weights=np.zeros(ROOM),
         energy=np.zeros(P),
         spread=np.zeros(P),

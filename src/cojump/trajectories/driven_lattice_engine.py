@@ -6,13 +6,16 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .driven_engine import factors_of
+from .kernels.common import MAX_ORDER
 from .kernels.driven_bands import Factors
+from .kernels.driven_columns import ENERGY, HOPS, RATE
 from .kernels.driven_lattice import DrivenLatticeHeff, PartRows
 from .kernels.lattice import EDGE, Elements, Lattice
 from .lattice_engine import LatticeEngine
-from .lattice_tables import aligned, elements_of, empty_box, lattices_of, rows_within
+from .lattice_tables import aligned, elements_of, empty_box, lattice_of, lattices_of, rows_within
 
 
 class DrivenLatticeEngine(LatticeEngine):
@@ -30,6 +33,11 @@ class DrivenLatticeEngine(LatticeEngine):
         return lattices_of(self.state.driven.bases, self.lattice)
 
     @cached_property
+    def _kinds(self) -> NDArray[np.int64]:
+        assert self.state.driven is not None
+        return np.array([_has(lattice_of(basis)) for basis in self.state.driven.bases], dtype=np.int64)
+
+    @cached_property
     def _factors(self) -> Factors:
         assert self.state.driven is not None
         return factors_of(self.state.driven.drive, 0)
@@ -41,9 +49,11 @@ class DrivenLatticeEngine(LatticeEngine):
         own = own._replace(mixed=lattices.mixed.max(axis=0))  # with room for rates that one of the parts has
         parts = elements_of(own, cells, (P,))
         padded = cells + 2 * EDGE
+        depth = MAX_ORDER + 1 if B == 2 else 2  # of more blocks no hops lead to neighbours alone, but of tiny ones
         rows = PartRows(
-            re=aligned(P, 2, padded),
-            im=aligned(P, 2, padded),
+            kinds=self._kinds,
+            re=aligned(P, depth, padded),
+            im=aligned(P, depth, padded),
             windows=np.zeros((P, 2, 4), dtype=np.int64),
             kept=np.zeros((P, 2, 4), dtype=np.int64),
             made=np.zeros((P, 2, rows_within(cells)), dtype=np.uint8),
@@ -65,3 +75,11 @@ class DrivenLatticeEngine(LatticeEngine):
             rows,
             self._factors,
         )
+
+
+def _has(part: Lattice) -> int:
+    """What H_eff of a part has: HOPS, ENERGY, RATE."""
+    inside, beside = part.inside.size > 0, part.whole.size == 0
+    energy = inside or part.one[:, [0, 1], [0, 1]].real.any() or part.across.size > 0 or part.energy.any()
+    rate = inside or part.one[:, [0, 1], [0, 1]].imag.any() or beside or part.whole[1].any()
+    return HOPS * bool(part.band.any()) + ENERGY * bool(energy) + RATE * bool(rate)

@@ -42,7 +42,7 @@ class PolynomialEngine(CountingEngine):
         self.tables = PolynomialTables(self.basis)
         # a window may end beyond its sector
         cells = (model.size // LANES + 2) * LANES + 2 * self.tables.width
-        self._where = np.zeros(6, dtype=np.int64)
+        self._where = np.zeros(7, dtype=np.int64)
         self._work = work_space(cells, len(model.jumps))
         self._room = PolynomialRoom(
             waiting=np.zeros(3, dtype=np.int64),

@@ -84,6 +84,8 @@ class Factors(NamedTuple):
         How many of them matter; none of a part that is absent from this piece.
     behind : (P,)
         What all others are at most, at the end of the step.
+    back : (P,)
+        Of how many rows the sum is made that goes into the next one.
     weights : (ROOM,)
         What the rows of a sum are multiplied by.
     energy, spread : (P,)
@@ -113,6 +115,7 @@ class Factors(NamedTuple):
     sizes: Floats
     terms: Integers
     behind: Floats
+    back: Integers
     weights: Floats
     energy: Floats
     spread: Floats

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from .common import OPTIONS
 from .driven_bands import Factors
-from .lattice import ABSENT, FIRST_COLUMN, FIRST_ROW, LAST_COLUMN, LAST_ROW, Box, Elements, Lattice, LatticeHeff
+from .lattice import ABSENT, FIRST_COLUMN, FIRST_ROW, LAST_COLUMN, LAST_ROW, LOUD, Box, Elements, Lattice, LatticeHeff
+from .lattice_windows import blank, weigh_row
 from .vectors import LANES, fused, load, load_row, spread, spread_cell, store, total
 
 
@@ -22,8 +23,10 @@ class PartRows(NamedTuple):
 
     Attributes
     ----------
-    re, im : (P, 2, cells)
-        Of each part.
+    kinds : (P,)
+        What each part has: HOPS and others of :mod:`.driven_columns`.
+    re, im : (P, 2 or MAX_ORDER + 1, cells)
+        Of each part; or what it makes of each row.
     windows, kept, made
         As in :class:`cojump.trajectories.kernels.lattice.RowsWork`, along the same axes.
     weights, columns : (R,), (length,)
@@ -36,6 +39,7 @@ class PartRows(NamedTuple):
         The coefficient 1 of a sum of one row.
     """
 
+    kinds: NDArray[np.int64]
     re: NDArray[np.float64]
     im: NDArray[np.float64]
     windows: NDArray[np.int64]
@@ -173,6 +177,42 @@ def add_rows(re, im, made, window, scale, lo, length, to_re, to_im, to_made, wei
             store(to_im, p, n, b)
             square = fused(a, a, fused(b, b, square))
         weights[row], to_made[row] = total(square), made[row]
+
+
+@njit(**OPTIONS)
+def add_level(
+    re, im, own, made, lo, length, level_re, level_im, base_re, base_im, more_re, more_im, shift, half_shift, scale,
+    window, to_re, to_im, to_made, weights,
+):  # fmt: skip
+    """Add -i scale (H_p - shift + i half_shift) times a row, of a part that is diagonal, to another one.
+
+    The diagonal is that of columns and of rows, and what each cell has beside. Returns |.|² of what is added, without
+    ``scale``; ``weights`` as in :func:`add_rows`.
+    """
+    first, last = max(window[FIRST_COLUMN], own[FIRST_COLUMN]), min(window[LAST_COLUMN], own[LAST_COLUMN])
+    is_whole = first == window[FIRST_COLUMN] and last == window[LAST_COLUMN]
+    factor, back, size = spread(scale), spread(-scale), spread(0.0)
+    for row in range(max(window[FIRST_ROW], own[FIRST_ROW]), min(window[LAST_ROW], own[LAST_ROW])):
+        if made[row] == ABSENT:
+            continue
+        start, square = lo + row * length, spread(0.0)
+        begin, stop = start + window[FIRST_COLUMN], start + window[LAST_COLUMN]
+        if to_made[row] == ABSENT:
+            blank(to_re, to_im, begin, stop)
+        base_energy, base_gain = spread(base_re[row] - shift), spread(base_im[row] + half_shift)
+        for q in range(first, last, LANES):
+            p, n = start + q, last - q
+            energy = load(level_re, q, n) + base_energy + load(more_re, row * length + q, n)
+            gain = load(level_im, q, n) + base_gain + load(more_im, row * length + q, n)
+            x, y = load(re, p, n), load(im, p, n)
+            a, b = fused(energy, x, -(gain * y)), fused(energy, y, gain * x)
+            size = fused(a, a, fused(b, b, size))
+            a, b = fused(factor, b, load(to_re, p, n)), fused(back, a, load(to_im, p, n))
+            store(to_re, p, n, a)
+            store(to_im, p, n, b)
+            square = fused(a, a, fused(b, b, square))
+        weights[row], to_made[row] = total(square) if is_whole else weigh_row(to_re, to_im, begin, stop - begin), LOUD
+    return total(size)
 
 
 @njit(**OPTIONS)

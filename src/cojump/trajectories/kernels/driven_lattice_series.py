@@ -1,4 +1,4 @@
-"""Rows of the series of several blocks of two levels whose terms change in time, for :mod:`.driven_parts_series`.
+"""Rows of the series of several blocks of two levels whose terms change in time, for :mod:`.driven_series`.
 
 Each part acts on a sum of rows of the series, which is made in a series of its own; what it makes of that is added to
 the next row. All parts lead to one window, that of all of them from what is kept of the rows in the sums.
@@ -10,19 +10,37 @@ import numpy as np
 from numba import njit
 
 from .common import OPTIONS
+from .driven_columns import (
+    HOPS,
+    REGISTERS,
+    add_columns,
+    are_columns,
+    begin_columns,
+    join,
+    keep_columns,
+    lead_on,
+    lies_beyond,
+    take_away,
+)
 from .driven_error import is_of_rows
-from .driven_lattice import add_rows, part_of, sum_rows_back, turn_first
+from .driven_lattice import add_level, add_rows, part_of, sum_rows_back, turn_first
+from .horizon import ROUNDING, power_of_two
 from .lattice import (
     ABSENT,
+    AXIS,
     FIRST_COLUMN,
     FIRST_ROW,
     LAST_COLUMN,
     LAST_ROW,
+    LEFT,
     LENGTH,
     LOUD,
+    LOWER,
     QUIET,
     REACH,
+    RIGHT,
     TOUCHED,
+    UPPER,
     WIDEST,
     copy_into,
 )
@@ -34,21 +52,13 @@ BESIDE_ROWS = 2.0**-7
 """Part of the tolerance that the norm of what is left out of a row of the series may have."""
 
 
-@njit(inline="always", **OPTIONS)
-def _join(wide, window):
-    """Widen a window by another one."""
-    wide[FIRST_ROW], wide[LAST_ROW] = min(wide[FIRST_ROW], window[FIRST_ROW]), max(wide[LAST_ROW], window[LAST_ROW])
-    wide[FIRST_COLUMN] = min(wide[FIRST_COLUMN], window[FIRST_COLUMN])
-    wide[LAST_COLUMN] = max(wide[LAST_COLUMN], window[LAST_COLUMN])
-
-
 @njit(**OPTIONS)
-def _take_up(work, rows, coefficients, terms, order, slots, size, lo, cut, weights, sizes):
+def _take_up(work, rows, coefficients, most, terms, order, slots, size, lo, cut, weights, sizes):
     """Write the sum of rows that each part acts on, with its squared norm in ``sizes``, and where they lead to.
 
     That is the window of row order + 1. The first part acts on the last row itself, as all do where a step begins.
     Where rows vanish, or factors begin at zero, neither the last row nor the sum has what a row before is to lead to
-    later: the window leads from all rows that later ones are made of.
+    later: the window leads from all rows that later ones may be made of, ``most`` of them.
     """
     windows, kept, made, length = work.windows, work.kept, work.made, slots[LENGTH]
     count, window, own, wide = size // length, windows[order + 1], windows[order], rows.wide
@@ -56,11 +66,11 @@ def _take_up(work, rows, coefficients, terms, order, slots, size, lo, cut, weigh
         made[0, :count] = ABSENT
         made[0, own[FIRST_ROW] : own[LAST_ROW]] = LOUD
     copy_into(wide, kept[order])
-    farthest = np.int64(0)
+    farthest = np.int64(1)
     for p in range(terms.size):
-        farthest = max(farthest, terms[p])
+        farthest = max(farthest, most[p])
     for k in range(max(order - farthest + 2, 0), order):
-        _join(wide, kept[k])
+        join(wide, kept[k])
     for p in range(terms.size):
         if terms[p] == 0 or (p == 0 and order > 0):
             continue
@@ -79,14 +89,9 @@ def _take_up(work, rows, coefficients, terms, order, slots, size, lo, cut, weigh
             rows.re[p, 0], rows.im[p, 0], lo, length, own, here, rows.weights, rows.made[p, 0], rows.columns, False,
             cut * coefficients[p, 0] ** 2, 0, 0,
         )  # fmt: skip
-        _join(wide, here)
+        join(wide, here)
     lead(wide, count, length, slots[WIDEST], slots[REACH], window)
-    if (
-        window[FIRST_ROW] < own[FIRST_ROW]
-        or window[LAST_ROW] > own[LAST_ROW]
-        or window[FIRST_COLUMN] < own[FIRST_COLUMN]
-        or window[LAST_COLUMN] > own[LAST_COLUMN]
-    ):
+    if lies_beyond(window, own):
         widen(windows, made, order, work.taylor_re, work.taylor_im, lo, length)
     made[order + 1, :count] = ABSENT
     weights[:count] = 0.0
@@ -120,8 +125,9 @@ def _finish(h_eff, work, order, lo, cut):
     return norm2
 
 
-def row_of_lattice(h_eff, work, order, lo, hi, unit, rate, tolerance):
-    """Make row order + 1, whose error may be a share of ``tolerance``; its squared norm, what is lost, and one past it.
+@njit(**OPTIONS)
+def _row_of_parts(h_eff, work, order, lo, unit, rate, tolerance):
+    """Make row order + 1, of which each part acts on a sum of ``back`` rows; its squared norm, and what is lost.
 
     Row 1 is without what is taken away, which is found with it: energies and spreads of the parts in ``factors``; the
     rate of all of them is what is lost. The next ones have it taken away, with ``rate``.
@@ -129,16 +135,33 @@ def row_of_lattice(h_eff, work, order, lo, hi, unit, rate, tolerance):
     factors, rows, slots, weights = h_eff.factors, h_eff.rows, h_eff.elements.row, h_eff.elements.weights
     rows_re, rows_im, length = work.taylor_re, work.taylor_im, work.shape[1]
     windows, kept, made, sizes = work.windows, work.kept, work.made, rows.sizes
-    coefficients, energies, spreads, terms = factors.coefficients, factors.energy, factors.spread, factors.terms
+    coefficients, energies, spreads, terms = factors.coefficients, factors.energy, factors.spread, factors.back
     known = factors.known
     cut, norm2, lost, touched, n_active = (BESIDE_ROWS * tolerance) ** 2, 0.0, 0.0, slots[TOUCHED], 0
+    e = h_eff.parts
+    level, base = e.hop.shape[2] - 1, e.outer.shape[2] - 1
     if order == 0:
         touched = np.int64(0)
-    _take_up(work, rows, coefficients, terms, order, slots, h_eff.box.size[0], lo, cut, weights, sizes)
+    _take_up(work, rows, coefficients, factors.terms, terms, order, slots, h_eff.box.size[0], lo, cut, weights, sizes)
     for p in range(terms.size):
         if terms[p] == 0:
             continue
         n_active += 1
+        if order > 0 and rows.kinds[p] & HOPS == 0:
+            here_re, here_im, own, there = rows_re[order], rows_im[order], windows[order], made[order]
+            scale, size2, damping = unit / (order + 1.0), work.norms[order] ** 2, 0.5 * rate
+            if p > 0:
+                here_re, here_im, own, there = rows.re[p, 0], rows.im[p, 0], rows.windows[p, 0], rows.made[p, 0]
+                scale, size2, damping = scale * (coefficients[p, 0] if terms[p] == 1 else 1.0), sizes[p], 0.0
+            norm2 = add_level(
+                here_re, here_im, own, there, lo, length, e.hop[p, 0, level], e.hop[p, 1, level], e.outer[p, 0, base],
+                e.outer[p, 1, base], e.diagonal[p, 0], e.diagonal[p, 1], energies[p], damping,
+                scale, windows[order + 1], rows_re[order + 1], rows_im[order + 1], made[order + 1], weights,
+            )  # fmt: skip
+            if size2 > 0.0:
+                spreads[p] = max(spreads[p], np.sqrt(norm2 / size2))
+                known[p] |= is_of_rows(coefficients[p, order] if order < terms[p] else 0.0, size2)
+            continue
         alone = p == 0 and order > 0  # it acts on the last row itself, all others on sums of rows
         scale, part_cut = 1.0 / (order + 1.0), cut
         if order == 0 or terms[p] == 1:
@@ -163,30 +186,136 @@ def row_of_lattice(h_eff, work, order, lo, hi, unit, rate, tolerance):
             along, across = overlap_of_rows(re, im, at + 1, lo, length, of_windows, of_made)
             energies[p] = -across / unit
             lost -= 2.0 * coefficients[p, 0] * along / unit
-            spreads[p] = np.sqrt(max(norm2 / unit / unit - energies[p] ** 2, 0.0))
+            square = norm2 / unit / unit
+            # a difference of squares, which knows no less than their rounding
+            spreads[p] = np.sqrt(max(square - energies[p] ** 2, ROUNDING * square))
         elif sizes[p] > 0.0:
             spreads[p] = max(spreads[p], np.sqrt(norm2 / sizes[p]) / unit)
             known[p] |= is_of_rows(coefficients[p, order] if order < terms[p] else 0.0, sizes[p])
-    if n_active == 1 and order > 0:
+    if n_active == 1 and order > 0 and rows.kinds[0] & HOPS != 0:
         slots[TOUCHED] = max(touched, slots[TOUCHED])
     else:
         slots[TOUCHED] = touched
         if order > 0:
             norm2 = _finish(h_eff, work, order, lo, cut)
-    return norm2, lost, hi
+    return norm2, lost
 
 
-def turned_lattice(h_eff, work, lo, hi, scale, real, imag, tolerance):
-    """Write row 1 as ``scale`` times (it + (real + i imag) row 0); its squared norm."""
-    turn_first(
-        work.taylor_re, work.taylor_im, work.windows, work.made, lo, work.shape[1], scale, real, imag,
-        h_eff.elements.weights,
+def begin_lattice(h_eff, work, lo, hi, most, tolerance):
+    """Apply the parts to the state: their energies and spreads; what is lost in a unit of time, the unit of row 1, and
+    where it lies.
+
+    Row 1 may be there then, in this unit and with nothing taken away.
+    """
+    factors, rows, e, windows, slots = h_eff.factors, h_eff.rows, h_eff.parts, work.windows, h_eff.elements.row
+    re, im, terms, length, unit = work.taylor_re[0], work.taylor_im[0], factors.terms, work.shape[1], power_of_two(most)
+    none, lost = np.int64(0), 0.0
+    if not are_columns(e.row, rows.re):
+        copy_into(factors.back, terms)
+        _, lost = _row_of_parts(h_eff, work, none, lo, unit, 0.0, tolerance)
+        return lost, unit, lo, hi
+    base = e.outer.shape[2] - 1
+    lead_on(
+        windows, work.kept, work.made, none, none, terms, work.shape[0], slots, lo, length, work.taylor_re,
+        work.taylor_im, rows.re, rows.im, rows.wide,
     )  # fmt: skip
-    h_eff.elements.row[TOUCHED] = 0
-    return _finish(h_eff, work, np.int64(0), lo, (BESIDE_ROWS * tolerance) ** 2)
+    for p in range(terms.size):
+        if terms[p] == 0:
+            continue
+        here = e.row[p]
+        along, across, square = begin_columns(
+            rows.re[p, 0], rows.im[p, 0], re, im, lo, length, windows[0], windows[1], rows.kinds[p], e.hop[p, 0],
+            e.hop[p, 1], here[RIGHT], here[LEFT], e.diagonal[p, 0], e.diagonal[p, 1], e.outer[p, 0, base],
+            e.outer[p, 1, base], e.outer[p, 0, here[UPPER]], e.outer[p, 0, here[LOWER]],
+        )  # fmt: skip
+        factors.energy[p] = -across
+        lost -= 2.0 * factors.coefficients[p, 0] * along
+        # a difference of squares, which knows no less than their rounding
+        factors.spread[p] = np.sqrt(max(square - across * across, ROUNDING * square))
+    for p in range(terms.size):
+        if terms[p] > 0:
+            damping = 0.5 * max(lost, 0.0) if p == 0 else 0.0
+            take_away(rows.re[p, 0], rows.im[p, 0], re, im, lo, length, windows[1], factors.energy[p], damping)
+    return lost, unit, lo, hi
+
+
+def row_of_lattice(h_eff, work, order, lo, hi, unit, before, is_turned, energy, rate, tolerance):
+    """Make row order + 1, whose error may be a share of ``tolerance``; its squared norm, and where it lies.
+
+    Energies of the parts, and ``rate``, are taken away. Each part acts on ``back`` rows. Row 1 was in the unit
+    ``before``; nothing is taken away from it yet unless it ``is_turned``.
+    """
+    factors, rows, e, elements, slots = h_eff.factors, h_eff.rows, h_eff.parts, h_eff.elements, h_eff.elements.row
+    rows_re, rows_im, windows, made, length = work.taylor_re, work.taylor_im, work.windows, work.made, work.shape[1]
+    terms, back, energies, spreads, weights = (
+        factors.terms, factors.back, factors.energy, factors.spread, factors.weights,
+    )  # fmt: skip
+    cut, scale, norm2 = (BESIDE_ROWS * tolerance) ** 2, unit / (order + 1.0), 0.0
+    if order == 0:
+        slots[TOUCHED] = 0
+    if not are_columns(e.row, rows.re):
+        if order == 0:
+            taken = 0.0 if is_turned else before
+            turn_first(
+                rows_re, rows_im, windows, made, lo, length, unit / before, 0.5 * rate * taken, energy * taken,
+                elements.weights,
+            )  # fmt: skip
+            norm2 = _finish(h_eff, work, order, lo, cut)
+        else:
+            norm2, _ = _row_of_parts(h_eff, work, order, lo, unit, rate, tolerance)
+        return norm2, lo, hi
+    base, farthest = e.outer.shape[2] - 1, np.int64(1)
+    for p in range(back.size):
+        farthest = max(farthest, back[p])
+    if order > 0:
+        lead_on(
+            windows, work.kept, made, order, farthest, terms, work.shape[0], slots, lo, length, rows_re, rows_im,
+            rows.re, rows.im, rows.wide,
+        )  # fmt: skip
+    window, then = windows[order + 1], made[order + 1]
+    then[: work.shape[0]] = ABSENT
+    then[window[FIRST_ROW] : window[LAST_ROW]] = LOUD
+    joined, begins = np.int64(0), True  # the first part that changes, where the one that does not goes with it
+    if rows.kinds[0] & HOPS == 0:
+        for p in range(terms.size - 1, 0, -1):
+            if terms[p] > 0:
+                joined = np.int64(p)
+    for p in range(terms.size):
+        if terms[p] == 0 or (p == 0 and joined > 0):
+            continue
+        for j in range(max(back[p], REGISTERS)):
+            weights[j] = scale * factors.coefficients[p, j]
+        here, damping, steady_kind = e.row[p], 0.5 * rate if p == 0 else 0.0, np.int64(-1)
+        if p == joined and p > 0:
+            steady_kind = rows.kinds[0]
+        size, norm2 = add_columns(
+            rows_re[order + 1], rows_im[order + 1], rows_re[order], rows_im[order], rows.re[p], rows.im[p], order,
+            weights, back[p], lo, length, windows[order], window, rows.kinds[p], begins, p > 0, e.hop[p, 0],
+            e.hop[p, 1], here[RIGHT], here[LEFT], e.diagonal[p, 0], e.diagonal[p, 1], e.outer[p, 0, base],
+            e.outer[p, 1, base], e.outer[p, 0, here[UPPER]], e.outer[p, 0, here[LOWER]], energies[p], damping, scale,
+            steady_kind, e.hop[0, 0], e.hop[0, 1], e.diagonal[0, 0], e.diagonal[0, 1], e.outer[0, 0, base],
+            e.outer[0, 1, base], energies[0], 0.5 * rate, elements.columns,
+        )  # fmt: skip
+        begins = False
+        if order > 0 and work.norms[order] > 0.0:
+            spreads[p] = max(spreads[p], np.sqrt(size) / work.norms[order])
+            factors.known[p] = True
+    at_edges = keep_columns(
+        rows_re[order + 1], rows_im[order + 1], lo, length, window, work.kept[order + 1], then, cut, slots[AXIS],
+        h_eff.box.two_J, h_eff.box.lo, h_eff.box.n, h_eff.lattice.sizes, h_eff.lattice.band,
+        elements.opens[elements.outer.shape[1] - 1], elements.weights, elements.columns,
+    )  # fmt: skip
+    if at_edges > cut:
+        slots[TOUCHED] = 1
+    return norm2, lo, hi
 
 
 def overlap_of_lattice(h_eff, work, lo, hi):
     """Real part of <row 0|row 2>."""
     real, _ = overlap_of_rows(work.taylor_re, work.taylor_im, np.int64(2), lo, work.shape[1], work.windows, work.made)
     return real
+
+
+def seen(h_eff, lo, hi):
+    """Where the sum of the rows lies."""
+    return lo, hi

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from .common import OPTIONS, PAD
 from .driven_bands import Factors
 from .driven_error import is_of_rows
-from .horizon import LEFT_OUT
+from .horizon import LEFT_OUT, ROUNDING, power_of_two
+from .lattice import copy_into
 from .propagate import overlap
 from .sparse import ALL_REAL, Jumps, Matrices, Occupied, Sectors, keep_slots, new_slot
 from .vectors import LANES, fused, load_row, spread, spread_cell, store, total
@@ -171,10 +172,11 @@ def _add_product(occupied, matrices, matrix, facts, first, p, starts, stops, re,
     return norm2, along, across, whole
 
 
-def row_of_list(h_eff, work, order, lo, hi, unit, rate, tolerance):
-    """As :func:`.driven_lattice_series.row_of_lattice`."""
+@njit(**OPTIONS)
+def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
+    """As :func:`.driven_lattice_series._row_of_parts`, and one past the last cell."""
     occupied, factors, parts, matrices = h_eff.occupied, h_eff.factors, h_eff.parts, h_eff.matrices
-    coefficients, energies, spreads, terms = factors.coefficients, factors.energy, factors.spread, factors.terms
+    coefficients, energies, spreads, terms = factors.coefficients, factors.energy, factors.spread, factors.back
     rows_re, rows_im, known, lost, norm2 = work.taylor_re, work.taylor_im, factors.known, 0.0, 0.0
     here = occupied.slots[0]
     if order == 0:
@@ -196,9 +198,7 @@ def row_of_list(h_eff, work, order, lo, hi, unit, rate, tolerance):
             scale *= coefficients[p, 0]
         else:
             re, im = parts.re, parts.im
-            size2 = _sum_back(
-                rows_re, rows_im, order, lo, count, coefficients[p], min(terms[p], order + 1), parts.re, parts.im
-            )
+            size2 = _sum_back(rows_re, rows_im, order, lo, count, coefficients[p], terms[p], parts.re, parts.im)
         made2, along, across, norm2 = _add_product(
             occupied, matrices, parts.matrix[here, p], parts.facts, h_eff.sectors.facts_at[here], p, parts.start,
             parts.stop, re, im, count, energies[p], 0.5 * rate if p == 0 else 0.0, scale, p > 0,
@@ -207,7 +207,7 @@ def row_of_list(h_eff, work, order, lo, hi, unit, rate, tolerance):
         if order == 0:
             energies[p] = along
             lost -= 2.0 * coefficients[p, 0] * across
-            spreads[p] = np.sqrt(max(made2 - along**2, 0.0))
+            spreads[p] = np.sqrt(max(made2 - along**2, ROUNDING * made2))
         elif size2 > 0.0:
             spreads[p] = max(spreads[p], np.sqrt(made2 / size2))
             known[p] |= is_of_rows(coefficients[p, order] if order < terms[p] else 0.0, size2)
@@ -215,9 +215,22 @@ def row_of_list(h_eff, work, order, lo, hi, unit, rate, tolerance):
     return norm2, lost, lo + count
 
 
-def turned_list(h_eff, work, lo, hi, scale, real, imag, tolerance):
-    """As :func:`.driven_lattice_series.turned_lattice`."""
-    return _turned(work.taylor_re, work.taylor_im, lo, hi, scale, real, imag)
+def begin_list(h_eff, work, lo, hi, most, tolerance):
+    """As :func:`.driven_lattice_series.begin_lattice`."""
+    unit = power_of_two(most)
+    copy_into(h_eff.factors.back, h_eff.factors.terms)
+    _, lost, hi = _row_of_parts(h_eff, work, np.int64(0), lo, hi, unit, 0.0, tolerance)
+    return lost, unit, lo, hi
+
+
+def row_of_list(h_eff, work, order, lo, hi, unit, before, is_turned, energy, rate, tolerance):
+    """As :func:`.driven_lattice_series.row_of_lattice`."""
+    if order == 0:
+        taken = 0.0 if is_turned else before
+        norm2 = _turned(work.taylor_re, work.taylor_im, lo, hi, unit / before, 0.5 * rate * taken, energy * taken)
+    else:
+        norm2, _, hi = _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance)
+    return norm2, lo, hi
 
 
 @njit(**OPTIONS)

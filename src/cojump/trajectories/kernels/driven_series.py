@@ -21,6 +21,8 @@ may show more of what a part does, above all where a step begins with an eigenst
 again.
 
 How far a step is to go is known better when it has two rows, by which the rate changes, and six, by which they grow.
+
+What a state is written in decides how rows are made; it is chosen by the type of H_eff when a kernel is compiled.
 """
 
 from __future__ import annotations
@@ -29,9 +31,11 @@ import math
 
 import numpy as np
 from numba import njit
+from numba.extending import overload
 
-from .common import MAX_ORDER, OPTIONS
-from .driven_bands import HAS_BANDS, TERMS, write_shifted
+from .common import INLINED, MAX_ORDER, OPTIONS
+from .driven_band_rows import begin_bands, overlap_of_bands, row_of_bands, seen_of_bands
+from .driven_bands import TERMS, DrivenHeff, write_shifted
 from .driven_error import (
     MISJUDGED,
     MUCH_SHORTER,
@@ -41,24 +45,13 @@ from .driven_error import (
     are_known,
     beyond,
     choose_terms,
-    is_of_rows,
     share_of,
     write_in_unit,
 )
-from .driven_products import add_by_bands, add_by_pairs, average_by_bands, average_by_pairs, begin_by_one
-from .horizon import LARGE, LEFT_OUT, ROUNDING, guessed_horizon, horizon_to_jump, power_of_two
-from .polynomial_bands import (
-    CUT,
-    TWO_J,
-    WIDE_HI,
-    WIDE_LO,
-    sector_ends,
-    weight_at_ends,
-    whole_window,
-    within_tables,
-)
-from .propagate import overlap
-from .window import blank_rows
+from .driven_lattice import DrivenLatticeHeff
+from .driven_lattice_series import begin_lattice, overlap_of_lattice, row_of_lattice, seen
+from .driven_list import DrivenListHeff, begin_list, overlap_of_list, row_of_list
+from .horizon import LARGE, ROUNDING, guessed_horizon, horizon_to_jump, power_of_two
 
 DROPPED = 2.0**-8
 """Part of the error of a step that products may have which are left out of one row."""
@@ -105,63 +98,62 @@ def _kept(sizes, each, order, terms, rest, least):
     return terms, rest
 
 
+def _by_type(of_bands, of_lattice, of_list, options=OPTIONS):
+    """The function for the type of the first argument."""
+    of = {DrivenHeff: of_bands, DrivenLatticeHeff: of_lattice, DrivenListHeff: of_list}
+
+    def chosen(h_eff, *rest):
+        return of[type(h_eff)](h_eff, *rest)
+
+    @overload(chosen, jit_options=options, strict=False)
+    def choose(h_eff, *rest):
+        return of[h_eff.instance_class]
+
+    return chosen
+
+
+# called at one place each
+begin_parts = _by_type(begin_bands, begin_lattice, begin_list, INLINED)
+next_row = _by_type(row_of_bands, row_of_lattice, row_of_list, INLINED)
+overlap_with_second = _by_type(overlap_of_bands, overlap_of_lattice, overlap_of_list)
+window_of = _by_type(seen_of_bands, seen, seen)
+
+
 def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
     """As :func:`.series.expand`; energy and rate to take away are found anew for each step."""
-    where, tables, parts, factors = h_eff.where, h_eff.tables, h_eff.parts, h_eff.factors
-    sector, beside, lead = where[TWO_J], h_eff.width, tables.reach[-1]
-    first, last = sector_ends(h_eff, sector)
-    values, stride, start = tables.values, tables.cells[sector], tables.start[sector] - tables.first[sector]
-    rows_re, rows_im, norms, each = work.taylor_re, work.taylor_im, work.norms, factors.each
-    terms, weights, sizes = factors.terms, factors.weights, factors.sizes
+    factors, norms = h_eff.factors, work.norms
+    terms, sizes, each, back = factors.terms, factors.sizes, factors.each, factors.back
     dropped, behind, known = factors.dropped, factors.behind, factors.known
     coefficients, energies, spreads = factors.coefficients, factors.energy, factors.spread
-    n_parts, piece = parts.row.size, factors.place[0]
+    n_parts, piece, n_driven = terms.size, factors.place[0], 0
     half = 0.5 * (factors.end[piece] - factors.start[piece])
     x0 = (factors.clock[0] - factors.start[piece]) / half - 1.0
-    wide_lo, wide_hi = whole_window(lo, hi, lead, first, last)
-    room, none = lead, np.int64(0)
-    blank_rows(rows_re, rows_im, none, none, lo, hi, wide_lo - beside, wide_hi + beside)
-    norms[0] = each[0] = 1.0
-    energy = rate = steady = 0.0
-    next_part, n_driven = none, 0  # the first part that changes, where it goes with the one that does not
     for p in range(n_parts):
         terms[p], energies[p], spreads[p], known[p] = 0, 0.0, 0.0, False
         for j in range(TERMS):
             coefficients[p, j] = 0.0
-        if p > 0 and not factors.acts[piece, p]:
-            continue
-        if p > 0:
-            n_driven += 1
-            if n_driven == 1 and parts.pairs[0] >= 0 and parts.pairs[p] >= 0:
-                next_part = np.int64(p)
-        terms[p] = 1
-        write_shifted(factors.series[piece, p], factors.binomials, x0, factors.around[p])
-        begin = start + parts.row[p] * stride
-        if parts.pairs[p] >= 0:
-            along, across, square = average_by_pairs(
-                rows_re[0], rows_im[0], wide_lo, wide_hi, values, begin, stride, parts.pairs[p], parts.place[p]
-            )
-        else:
-            along, across, square = average_by_bands(
-                rows_re[0], rows_im[0], wide_lo, wide_hi, values, begin, stride, parts.shift[p], parts.real[p],
-                parts.end[p],
-            )  # fmt: skip
-        energies[p] = -across
-        # a difference of squares, which knows no less than their rounding
-        spreads[p] = np.sqrt(max(square - across * across, ROUNDING * square))
-        steady += abs(factors.around[p, 0]) * spreads[p]
-        energy -= factors.around[p, 0] * across
-        rate -= 2.0 * factors.around[p, 0] * along
-    if rate < 0.0:
-        rate = 0.0
-    by_one = next_part > 0 and parts.pairs[next_part] & HAS_BANDS == 1 and parts.pairs[0] & HAS_BANDS == 0
+        if p == 0 or factors.acts[piece, p]:
+            n_driven += p > 0
+            terms[p] = 1
+            write_shifted(factors.series[piece, p], factors.binomials, x0, factors.around[p])
+            coefficients[p, 0] = factors.around[p, 0]
+    lost, begun_in, lo, hi = begin_parts(h_eff, work, lo, hi, most, tolerance)
+    norms[0] = each[0] = 1.0
+    energy = steady = 0.0
+    for p in range(n_parts):
+        if terms[p] > 0:
+            energy += coefficients[p, 0] * energies[p]
+            steady += abs(coefficients[p, 0]) * spreads[p]
+    rate = max(lost, 0.0)
     horizon = guessed_horizon(rate, waiting, most)
-    unit, ratio, growth, share, curvature = 1.0, 1.0, 2.0, 1.0, 0.0
+    unit, ratio, growth, share, curvature = begun_in, 1.0, 2.0, 1.0, 0.0
     order, done, power, peak, allowed = np.int64(0), not np.isfinite(energy + rate), 1.0, 1.0, tolerance
-    stretch = seen = gone = term = largest = 0.0
+    stretch = seen = gone = term = 0.0
+    largest = np.inf
     highest = 2.0  # the largest norm of a row at the end of the step that has been seen
-    is_number, longest = not done, most
+    is_number, longest, taken = not done, most, False
     while order < MAX_ORDER and not done:
+        before = unit
         if order == 0:
             unit = power_of_two(horizon)
             ratio, power, peak, gone = horizon / unit, 1.0, 1.0, 0.0
@@ -173,60 +165,17 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
                 if terms[p] > 0:
                     write_in_unit(factors.around[p], unit / half, coefficients[p])
                     terms[p] = TERMS if p > 0 else 1
-        elif where[CUT] == 0:
-            least = LEFT_OUT * tolerance / power
-            if weight_at_ends(rows_re[order], rows_im[order], wide_lo, wide_hi, lead, first, last) > least * least:
-                room *= 2
-                at_most = MAX_ORDER * lead  # no series leads farther, and tables need not be wider
-                more_lo, more_hi = max(wide_lo - room, lo - at_most), min(wide_hi + room, hi + at_most)
-                more_lo, more_hi = whole_window(more_lo, more_hi, 0, first, last)
-                if within_tables(h_eff, more_lo, more_hi):
-                    blank_rows(rows_re, rows_im, none, order, wide_lo, wide_hi, more_lo - beside, more_hi + beside)
-                    wide_lo, wide_hi = more_lo, more_hi
-                else:
-                    where[CUT] = 1
-        scale, norm2, begins = unit / (order + 1.0), 0.0, True
         for p in range(n_parts):
-            if terms[p] == 0 or (p == 0 and next_part > 0):
-                continue
-            n = np.int64(1)
-            if p > 0:
-                least = np.inf
+            back[p] = min(terms[p], order + 1)
+            if p > 0 and terms[p] > 0 and order >= FIRST_DROPPED:
+                by, least = horizon / (order + 1.0), np.inf
                 if spreads[p] > 0.0:
                     least = DROPPED * allowed / ((growth - 1.0) * n_driven * SPREAD * spreads[p])
-                n = min(terms[p], order + 1)
-                if order >= FIRST_DROPPED:
-                    by = horizon / (order + 1.0)
-                    n, rest = _kept(sizes[p], each, order, terms[p], behind[p] * peak, least / by)
-                    dropped[p] += rest * by
-            for j in range(n):
-                weights[j] = scale * coefficients[p, j]
-            begin, half_shift = start + parts.row[p] * stride, 0.5 * rate if p == 0 else 0.0
-            if next_part == p and by_one:
-                size2, made2, norm2 = begin_by_one(
-                    rows_re, rows_im, order, wide_lo, wide_hi, weights, n, values, stride, begin, parts.pairs[p],
-                    parts.place[p], energies[p], scale, start + parts.row[0] * stride, parts.pairs[0], energies[0],
-                    0.5 * rate,
-                )  # fmt: skip
-            elif parts.pairs[p] >= 0:
-                kind, energy_shift = parts.pairs[p], energies[p]
-                if p == 0:  # alone: beside nothing that changes
-                    kind, energy_shift, weights[0] = none, 0.0, 0.0
-                size2, made2, norm2 = add_by_pairs(
-                    rows_re, rows_im, order, wide_lo, wide_hi, weights, n, values, stride, begin, kind, parts.place[p],
-                    energy_shift, begins, scale, start + parts.row[0] * stride, parts.pairs[0], parts.place[0],
-                    energies[0], 0.5 * rate,
-                )  # fmt: skip
-            else:
-                size2, made2, norm2 = add_by_bands(
-                    rows_re, rows_im, order, wide_lo, wide_hi, weights, n, values, stride, begin, parts.shift[p],
-                    parts.real[p], parts.end[p], energies[p], half_shift, begins, beside, factors.sum_re,
-                    factors.sum_im,
-                )  # fmt: skip
-            begins = False
-            if size2 > 0.0:
-                spreads[p] = max(spreads[p], np.sqrt(made2 / size2))
-                known[p] |= is_of_rows(weights[order] if n > order else 0.0, size2)
+                back[p], rest = _kept(sizes[p], each, order, terms[p], behind[p] * peak, least / by)
+                dropped[p] += rest * by
+        norm2, lo, hi = next_row(h_eff, work, order, lo, hi, unit, before, taken, energy, rate, tolerance / power)
+        taken = True
+        scale = unit / (order + 1.0)
         order += 1
         norms[order] = np.sqrt(norm2)
         if not norms[order] < LARGE:
@@ -241,8 +190,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
                 seen = max(seen, factor)
         if order == FIRST_DROPPED or order == WELL_KNOWN:  # noqa: SIM109 - numba has no other way
             if order == FIRST_DROPPED:
-                real, _ = overlap(rows_re, rows_im, order, lo, hi)
-                curvature = (2.0 * real + norms[1] ** 2) / unit / unit
+                curvature = (2.0 * overlap_with_second(h_eff, work, lo, hi) + norms[1] ** 2) / unit / unit
                 horizon = horizon_to_jump(rate, curvature, waiting, longest)
             else:
                 shorter = min(horizon, _reached(allowed / growth) / seen)
@@ -302,5 +250,5 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
                 horizon = unit * (0.1 * tolerance / (ROUNDING * norms[k])) ** (1.0 / k)
     if order == 0 and is_number:  # given up
         horizon = 0.0
-    where[WIDE_LO], where[WIDE_HI] = max(wide_lo, first), min(wide_hi, last)
-    return order, horizon, energy, rate, curvature, energy, rate, unit, wide_lo, wide_hi
+    lo, hi = window_of(h_eff, lo, hi)
+    return order, horizon, energy, rate, curvature, energy, rate, unit, lo, hi

@@ -32,9 +32,9 @@ from .vectors import (
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-TWO_J, LO, HI, WIDE_LO, WIDE_HI, CUT = range(6)
+TWO_J, LO, HI, WIDE_LO, WIDE_HI, CUT, MORE = range(7)
 """Places in ``where``: sector; window of the state that a step begins with, and of its series; 1 where the series was
-cut at the end of the tables.
+cut at the end of the tables; by how much it was made wider last.
 """
 
 ENERGY, HALF_RATE, BANDS = range(3)
@@ -98,7 +98,7 @@ class PolynomialHeff(NamedTuple):
     tables : BandTables
     jumps : SpinJumps
         Γ of those that are polynomials is 1 here.
-    where : (6,) int
+    where : (7,) int
         See TWO_J and others. Position p has p - width particles up.
     """
 

@@ -13,7 +13,6 @@ from .common import MAX_ORDER, OPTIONS, PAD
 from .driven_bands import DrivenHeff
 from .driven_lattice import DrivenLatticeHeff
 from .driven_list import DrivenListHeff
-from .driven_parts_series import expand_parts
 from .driven_series import expand_driven
 from .fock_rows import FockHeff, apply_fock, change_unit_of_fock, keep_fock, overlap_of_fock
 from .horizon import FEW, LARGE, LEAST, LEFT_OUT, ROUNDING, guessed_horizon, horizon_to_jump, power_of_two
@@ -589,8 +588,8 @@ _EXPANSIONS = {
     FockHeff: _expansion(False, of_fock=True),
     SpinModeHeff: _expansion(False, of_columns=True),
     DrivenHeff: expand_driven,
-    DrivenLatticeHeff: expand_parts,
-    DrivenListHeff: expand_parts,
+    DrivenLatticeHeff: expand_driven,
+    DrivenListHeff: expand_driven,
 }
 
 
