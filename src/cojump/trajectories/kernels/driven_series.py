@@ -70,7 +70,7 @@ NEGLIGIBLE = 2.0**-16
 
 FIRST_STRETCHED = 3
 """The row from which on it counts how rows are stretched: the state itself may be an eigenstate, nearly, and its first
-row an eigenstate of what is left.
+row an eigenstate of what is left; or nothing of it may be seen in the first row, but much in the next one.
 """
 
 LOG_FACTORIAL = math.lgamma(MAX_ORDER + 1.0)
@@ -186,7 +186,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
         if norms[order - 1] > 0.0:
             factor = norms[order] / (norms[order - 1] * scale)
             stretch = max(stretch, factor)
-            if each[order - 1] > NEGLIGIBLE * peak:
+            if order >= FIRST_STRETCHED and each[order - 1] > NEGLIGIBLE * peak:
                 seen = max(seen, factor)
         if order == FIRST_DROPPED or order == WELL_KNOWN:  # noqa: SIM109 - numba has no other way
             if order == FIRST_DROPPED:
