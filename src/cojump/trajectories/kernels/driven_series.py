@@ -193,7 +193,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
                 curvature = (2.0 * overlap_with_second(h_eff, work, lo, hi) + norms[1] ** 2) / unit / unit
                 horizon = horizon_to_jump(rate, curvature, waiting, longest)
             else:
-                shorter = min(horizon, _reached(allowed / growth) / seen)
+                shorter = min(horizon, _reached(allowed / growth) / seen) if seen > 0.0 else horizon
                 for p in range(1, n_parts):
                     dropped[p] *= (shorter / horizon) ** (FIRST_DROPPED + 1)
                 horizon = shorter
