@@ -101,8 +101,8 @@ class DrivenLattice(Lattice):
         return super().method(model) + ", terms that change in time"
 
     def nbytes(self, model: Model) -> int:
-        """Memory of the engine: tables and elements of every part."""
-        return int(min(float(super().nbytes(model)) * len(driven_parts(model)), 1e300))
+        """Memory of the engine: tables and elements of every part, and what it makes of each row, beside the series."""
+        return int(min(float(super().nbytes(model)) * (len(driven_parts(model)) + 1), 1e300))
 
     def _call(self) -> None:
         jump = LocalJump(np.diag([1.0], 1), "a", envelope=np.cos)

@@ -58,6 +58,9 @@ ROOM = 4
 NEAR = 16.0
 """Factor by which the unit of time may miss the horizon."""
 
+LONGEST = 4.0
+"""Units of time that a step may be long where what rows leave out is judged before its length is known."""
+
 TINY = 2.0**-960
 
 AHEAD = 1.15
@@ -158,6 +161,7 @@ def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
 
 def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=False, of_fock=False, of_columns=False):
     """What ``expand`` does for one type of H_eff; the arguments are constants to numba, which drops other branches."""
+    cuts = of_lattice or of_list or of_rows or of_fock or of_columns  # rows leave out what the tolerance does not show
 
     def expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
         if banded:
@@ -206,9 +210,11 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             wide_lo, wide_hi = whole_window(lo, hi, room, first, last)
             blank_rows(rows_re, rows_im, np.int64(0), np.int64(0), lo, hi, wide_lo - h_eff.width, wide_hi + h_eff.width)
         energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
-        unit = power_of_two(guessed_horizon(rate_shift, waiting, most))
+        ahead = waiting if banded else AHEAD * waiting
+        unit = power_of_two(guessed_horizon(rate_shift, ahead, most))
         # the order is no literal 0, for which every kernel would be compiled once more
-        order, done, renewed, power, peak, growth, ratio = np.int64(0), False, False, 1.0, 1.0, 2.0, 1.0
+        order, done, renewed, again, power, peak, growth = np.int64(0), False, False, False, 1.0, 1.0, 2.0
+        ratio = LONGEST  # horizon / unit, or what it is at most until it is known
         gone = 0.0  # norm of what rows of patterns leave out, as it is at the horizon
         while order < MAX_ORDER and not done:
             if banded:
@@ -218,6 +224,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     filled[0], filled[1], filled[2] = two_J, max(wide_lo - 8, first), min(wide_hi + 8, last)
                     refresh_elements(h_eff, work, two_J, filled[1], filled[2])
             half_shift = 0.5 * rate_shift - constant
+            more = power * max(ratio, 1.0)  # what the next row counts, at most, where the step ends
             if of_lattice:
                 norm2 = apply_lattice(
                     rows_re,
@@ -231,7 +238,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     work.made,
                     shift,
                     half_shift,
-                    (BESIDE_ROWS * tolerance / power) ** 2,
+                    (BESIDE_ROWS * tolerance / more) ** 2,
                 )
             elif of_bands:
                 if tables.pairs >= 0:
@@ -287,7 +294,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     work.tight,
                     shift,
                     half_shift,
-                    (LEFT_OUT * tolerance / power) ** 2 / (hi - lo),
+                    (LEFT_OUT * tolerance / more) ** 2 / (hi - lo),
                 )
             elif of_columns:
                 norm2 = apply_columns_of_mode(
@@ -303,15 +310,15 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     work,
                     shift,
                     half_shift,
-                    (LEFT_OUT * tolerance / power) ** 2,
+                    (LEFT_OUT * tolerance / more) ** 2,
                 )
             elif of_rows:
-                least = (max(LEFT_OUT_ROWS * tolerance / growth - gone, 0.0) / power) ** 2 / (hi - lo)
+                least = (max(LEFT_OUT_ROWS * tolerance / growth - gone, 0.0) / more) ** 2 / (hi - lo)
                 norm2, hi, weight = apply_rows(rows_re, rows_im, np.int64(order), unit, h_eff, shift, half_shift, least)
                 last, wide_hi = hi, hi
-                gone += power * np.sqrt(weight)
+                gone += more * np.sqrt(weight)
             elif of_list:
-                least = (LEFT_OUT * tolerance / power) ** 2 / (hi - lo)
+                least = (LEFT_OUT * tolerance / more) ** 2 / (hi - lo)
                 if h_eff.matrices.run[matrix] == 1:
                     norm2, hi = apply_runs(
                         rows_re,
@@ -463,11 +470,15 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                 else:
                     real, imag = overlap(rows_re, rows_im, order + 1, lo, hi)
                 energy, rate = shift - imag / unit, max(rate_shift - 2.0 * real / unit, 0.0)
-                horizon = guessed_horizon(rate, waiting if banded else AHEAD * waiting, most)
+                horizon = guessed_horizon(rate, ahead, most)
                 if not renewed and (abs(energy - shift) + abs(rate - rate_shift)) * horizon > 0.25:
                     # the sector or the state has changed much since the shift was taken: take it anew
-                    shift, rate_shift, renewed = energy, rate, True
+                    shift, rate_shift, renewed, gone = energy, rate, True, 0.0
                     # not the unit of what was before: in a smaller one all of the row would be negligible
+                    unit = power_of_two(horizon)
+                    continue
+                if cuts and not again and horizon > LONGEST * unit:
+                    again, gone = True, 0.0  # too much has been left out of the row for so long a step
                     unit = power_of_two(horizon)
                     continue
                 if rate_shift * horizon > 8.0:  # the rate is rounding of what the shift has taken away
