@@ -161,6 +161,7 @@ def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
 
 def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=False, of_fock=False, of_columns=False):
     """What ``expand`` does for one type of H_eff; the arguments are constants to numba, which drops other branches."""
+    by_rate = banded or of_bands  # to one block of spins it takes longer to find a better end than rows that it saves
     cuts = of_lattice or of_list or of_rows or of_fock or of_columns  # rows leave out what the tolerance does not show
 
     def expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
@@ -210,7 +211,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
             wide_lo, wide_hi = whole_window(lo, hi, room, first, last)
             blank_rows(rows_re, rows_im, np.int64(0), np.int64(0), lo, hi, wide_lo - h_eff.width, wide_hi + h_eff.width)
         energy, rate, curvature, horizon = shift, rate_shift, 0.0, most
-        ahead = waiting if banded else AHEAD * waiting
+        ahead = waiting if by_rate else AHEAD * waiting
         unit = power_of_two(guessed_horizon(rate_shift, ahead, most))
         # the order is no literal 0, for which every kernel would be compiled once more
         order, done, renewed, again, power, peak, growth = np.int64(0), False, False, False, 1.0, 1.0, 2.0
@@ -563,8 +564,7 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     real, imag = overlap(rows_re, rows_im, order, lo, hi)
                 curvature = 2.0 * real + norms[1] ** 2 - 0.5 * ((rate_shift - rate) * unit) ** 2
                 curvature = curvature / unit / unit
-                # to one block of spins what this takes is more than the rows that it saves
-                shorter = horizon if banded else horizon_to_jump(rate, curvature, waiting, horizon)
+                shorter = horizon if by_rate else horizon_to_jump(rate, curvature, waiting, horizon)
                 if shorter < horizon:
                     horizon, ratio = shorter, shorter / unit
                     growth = 1.0 + np.exp(0.5 * rate_shift * horizon)
