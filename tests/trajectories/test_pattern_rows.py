@@ -5,6 +5,8 @@ import itertools
 import numpy as np
 import pytest
 from scipy.linalg import expm
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import expm_multiply
 
 import cojump as cj
 from cojump.basis.diagram_sector import diagram_sector
@@ -20,8 +22,10 @@ from cojump.trajectories.kernels.pattern_links import (
     weights_of_three,
 )
 from cojump.trajectories.kernels.pattern_products import apply_rows
-from cojump.trajectories.kernels.pattern_rows import FIRST, KEPT_ROWS, ROWS, trim
+from cojump.trajectories.kernels.pattern_rows import FIRST, KEPT_CELLS, KEPT_ROWS, ROWS, trim
 from cojump.trajectories.kernels.pattern_state import add_products, settle
+from cojump.trajectories.kernels.series import LONGEST
+from cojump.trajectories.kernels.waiting_time import lone_step
 from cojump.trajectories.pattern_engine import PatternEngine
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
@@ -309,3 +313,28 @@ def test_all_kernels_are_compiled_before():
     for model, state in models:
         PatternEngine(model, state, TIMES, 1e-9, [2]).run(1, 0, record=True)
     assert compiled()["compiled"] == before
+
+
+def test_a_step_is_not_much_longer_than_the_unit_that_its_rows_were_cut_in():
+    """After a jump to where it jumps eight times less often, say: what the first row leaves out counts more then."""
+    model, state = potts(30)
+    engine, labels = PatternEngine(model, state, TIMES, 1e-9), ((18, 9, 3),)
+    H = csr_array(program_matrix(engine.basis.sector(labels).h_eff))
+    ket = np.zeros(H.shape[0], dtype=complex)
+    ket[np.argmax(H.diagonal().imag)] = 1.0
+    ket = expm_multiply(-1j * H, ket)
+    ket /= np.linalg.norm(ket)
+    mean = np.vdot(ket, H @ ket)
+    engine._put(labels, engine.basis.whole(labels), ket)
+    work, h_eff = engine._work, engine._h_eff
+    assert settle(h_eff, work, engine._room, 1e-24, 12)
+    cells, rate = h_eff.rows.extent[KEPT_CELLS], -2.0 * mean.imag
+    step = lone_step(h_eff, work, 0, FIRST, cells, engine._room.filled, mean.real, 8.0 * rate, 0.01, 10.0, 1e-9)
+    assert step.found == 1
+    assert step.horizon <= LONGEST * step.unit
+    _, _, found = engine._seen(work.out_re, work.out_im)
+    expected = expm_multiply(-1j * step.time * H, ket)
+    assert -2.0 * np.log(np.linalg.norm(expected)) == pytest.approx(0.01, abs=1e-9)
+    expected, found = expected / np.linalg.norm(expected), found / np.linalg.norm(found)
+    overlap = np.vdot(found, expected)
+    assert np.linalg.norm(found * overlap / abs(overlap) - expected) < 1e-9

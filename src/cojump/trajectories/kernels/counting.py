@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import njit
-from numba.extending import overload
 from numpy.typing import NDArray
 
 from . import (
@@ -24,6 +23,7 @@ from . import (
     spin_mode_state,
     steady,
 )
+from .by_type import by_type
 from .common import (
     FINISHED,
     INLINED,
@@ -126,16 +126,7 @@ def _by_kind(name, options=OPTIONS):
         SpinModeHeff: spin_mode_state,
         DrivenListHeff: driven_list_state,
     }
-    of = {kind: getattr(home, name, getattr(steady, name, None)) for kind, home in homes.items()}
-
-    def chosen(h_eff, *rest):
-        return of[type(h_eff)](h_eff, *rest)
-
-    @overload(chosen, jit_options=options, strict=False)
-    def choose(h_eff, *rest):
-        return of[h_eff.instance_class]
-
-    return chosen
+    return by_type({kind: getattr(home, name, getattr(steady, name, None)) for kind, home in homes.items()}, options)
 
 
 cells, first_cell, work_of = map(_by_kind, ("cells", "first_cell", "work_of"))

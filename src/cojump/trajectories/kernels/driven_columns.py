@@ -20,7 +20,7 @@ from .lattice import (
     WIDEST,
     copy_into,
 )
-from .lattice_windows import blank, ends_before, keep, lead, weigh_row, widen
+from .lattice_windows import blank_between, ends_before, keep, lead, weigh_row, widen
 from .vectors import LANES, after, before, fused, load, load_row, spread, spread_cell, store, total
 
 HOPS, ENERGY, RATE = 1, 2, 4
@@ -63,22 +63,10 @@ def are_columns(slots, rows):
 @njit(**OPTIONS)
 def _widen_products(windows, order, terms, rows_re, rows_im, lo, length):
     """Let what parts have made of the rows before ``order`` have what the window of order + 1 has, with zeros there."""
-    wanted = windows[order + 1]
     for k in range(order):
-        own = windows[k + 1]
-        low, high = min(own[FIRST_ROW], wanted[FIRST_ROW]), max(own[LAST_ROW], wanted[LAST_ROW])
-        first, last = min(own[FIRST_COLUMN], wanted[FIRST_COLUMN]), max(own[LAST_COLUMN], wanted[LAST_COLUMN])
         for p in range(terms.size):
-            if terms[p] == 0:
-                continue
-            re, im = rows_re[p, k], rows_im[p, k]
-            for row in range(low, high):
-                start = lo + row * length
-                if own[FIRST_ROW] <= row < own[LAST_ROW]:
-                    blank(re, im, start + first, start + own[FIRST_COLUMN])
-                    blank(re, im, start + own[LAST_COLUMN], start + last)
-                else:
-                    blank(re, im, start + first, start + last)
+            if terms[p] > 0:
+                blank_between(windows[k + 1], windows[order + 1], rows_re[p, k], rows_im[p, k], lo, length)
 
 
 @njit(**OPTIONS)

@@ -31,8 +31,8 @@ import math
 
 import numpy as np
 from numba import njit
-from numba.extending import overload
 
+from .by_type import by_type
 from .common import INLINED, MAX_ORDER, OPTIONS
 from .driven_band_rows import begin_bands, overlap_of_bands, row_of_bands, seen_of_bands
 from .driven_bands import TERMS, DrivenHeff, write_shifted
@@ -100,16 +100,7 @@ def _kept(sizes, each, order, terms, rest, least):
 
 def _by_type(of_bands, of_lattice, of_list, options=OPTIONS):
     """The function for the type of the first argument."""
-    of = {DrivenHeff: of_bands, DrivenLatticeHeff: of_lattice, DrivenListHeff: of_list}
-
-    def chosen(h_eff, *rest):
-        return of[type(h_eff)](h_eff, *rest)
-
-    @overload(chosen, jit_options=options, strict=False)
-    def choose(h_eff, *rest):
-        return of[h_eff.instance_class]
-
-    return chosen
+    return by_type({DrivenHeff: of_bands, DrivenLatticeHeff: of_lattice, DrivenListHeff: of_list}, options)
 
 
 # called at one place each

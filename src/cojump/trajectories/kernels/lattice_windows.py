@@ -31,21 +31,30 @@ def blank(re, im, start, stop):
 
 
 @njit(**OPTIONS)
+def blank_between(own, wanted, re, im, lo, length):
+    """Zero what lies beside the own window of a vector in the one that has the ``wanted`` one as well; its ends."""
+    low, high = min(own[FIRST_ROW], wanted[FIRST_ROW]), max(own[LAST_ROW], wanted[LAST_ROW])
+    first, last = min(own[FIRST_COLUMN], wanted[FIRST_COLUMN]), max(own[LAST_COLUMN], wanted[LAST_COLUMN])
+    for row in range(low, high):
+        start = lo + row * length
+        if own[FIRST_ROW] <= row < own[LAST_ROW]:
+            blank(re, im, start + first, start + own[FIRST_COLUMN])
+            blank(re, im, start + own[LAST_COLUMN], start + last)
+        else:
+            blank(re, im, start + first, start + last)
+    return low, high, first, last
+
+
+@njit(**OPTIONS)
 def widen(windows, made, order, rows_re, rows_im, lo, length):
     """Let the windows up to ``order`` have what that of order + 1 has, with zeros there."""
-    wanted = windows[order + 1]
     for k in range(order + 1):
-        own, re, im = windows[k], rows_re[k], rows_im[k]
-        low, high = min(own[FIRST_ROW], wanted[FIRST_ROW]), max(own[LAST_ROW], wanted[LAST_ROW])
-        first, last = min(own[FIRST_COLUMN], wanted[FIRST_COLUMN]), max(own[LAST_COLUMN], wanted[LAST_COLUMN])
-        for row in range(low, high):
-            start = lo + row * length
-            if own[FIRST_ROW] <= row < own[LAST_ROW]:
-                blank(re, im, start + first, start + own[FIRST_COLUMN])
-                blank(re, im, start + own[LAST_COLUMN], start + last)
-            else:
-                blank(re, im, start + first, start + last)
-                made[k, row] = QUIET
+        own = windows[k]
+        low, high, first, last = blank_between(own, windows[order + 1], rows_re[k], rows_im[k], lo, length)
+        for row in range(low, own[FIRST_ROW]):
+            made[k, row] = QUIET
+        for row in range(own[LAST_ROW], high):
+            made[k, row] = QUIET
         own[FIRST_ROW], own[LAST_ROW], own[FIRST_COLUMN], own[LAST_COLUMN] = low, high, first, last
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from numba.extending import overload
 
+from .by_type import by_type
 from .common import INLINED, OPTIONS, Step
 from .fock_rows import FockWork, sum_fock
 from .lattice import RowsWork
@@ -104,41 +105,38 @@ def _choose_sum(work, order, lo, hi, x):
     return _SUMS.get(work.instance_class, _sum_of)
 
 
-def _moved_of_rows(work, order, lo, hi, here, there, least):
-    terms, gone = rows_that_move(work.norms, order, here, there, least, work.moves)
-    if terms + 1 < order:
-        norm2 = move_rows(
-            work.taylor_re,
-            work.taylor_im,
-            work.windows,
-            work.made,
-            work.shape,
-            work.moves,
-            terms,
-            work.out_re,
-            work.out_im,
-        )
-    else:
-        norm2, gone = summed(work, order, lo, hi, there), 0.0
-    return norm2, gone
+def _move_rows(work, terms):
+    return move_rows(
+        work.taylor_re, work.taylor_im, work.windows, work.made, work.shape, work.moves, terms, work.out_re, work.out_im
+    )
 
 
-def _moved_of_patterns(work, order, lo, hi, here, there, least):
+def _move_patterns(work, terms):
+    return move_patterns(
+        work.taylor_re,
+        work.taylor_im,
+        work.extent,
+        work.base,
+        work.spans,
+        work.moves,
+        terms,
+        work.out_re,
+        work.out_im,
+        work.parts,
+        work.sweep,
+    )
+
+
+_MOVES = {RowsWork: _move_rows, PatternWork: _move_patterns}
+"""Elsewhere a sum takes hardly longer than to find out by which rows it is moved."""
+
+_moved_by = by_type(_MOVES, INLINED)
+
+
+def _moved(work, order, lo, hi, here, there, least):
     terms, gone = rows_that_move(work.norms, order, here, there, least, work.moves)
     if terms + 1 < order:
-        norm2 = move_patterns(
-            work.taylor_re,
-            work.taylor_im,
-            work.extent,
-            work.base,
-            work.spans,
-            work.moves,
-            terms,
-            work.out_re,
-            work.out_im,
-            work.parts,
-            work.sweep,
-        )
+        norm2 = _moved_by(work, terms)
     else:
         norm2, gone = summed(work, order, lo, hi, there), 0.0
     return norm2, gone
@@ -148,22 +146,19 @@ def _summed_again(work, order, lo, hi, here, there, least):
     return summed(work, order, lo, hi, there), 0.0
 
 
-_MOVES = {RowsWork: _moved_of_rows, PatternWork: _moved_of_patterns}
-"""Elsewhere a sum takes hardly longer than to find out by which rows it is moved."""
-
-
 def moved(work, order, lo, hi, here, there, least):
     """As summed, of a state in ``out`` that has been summed at ``here``; |ψ|², and how much of the state is missing.
 
     That is ``least`` at most. The first rows are enough where both times are near each other; where they are not, and
     where there is little to save, all are summed again.
     """
-    return _MOVES.get(type(work), _summed_again)(work, order, lo, hi, here, there, least)
+    move = _moved if type(work) in _MOVES else _summed_again
+    return move(work, order, lo, hi, here, there, least)
 
 
 @overload(moved, jit_options=OPTIONS, inline="always")
 def _choose_move(work, order, lo, hi, here, there, least):
-    return _MOVES.get(work.instance_class, _summed_again)
+    return _moved if work.instance_class in _MOVES else _summed_again
 
 
 @njit(inline="always", **OPTIONS)
