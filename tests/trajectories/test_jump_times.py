@@ -57,7 +57,7 @@ def test_a_sum_is_moved_to_another_time(name):
         array[:] = 0.0
     expected = summed(work, order, lo, hi, there)
     exact = work.out_re + 1j * work.out_im
-    for least in (1e-6, 1e-5):
+    for least in (1e-8, 1e-6, 1e-5):
         summed(work, order, lo, hi, here)
         norm2, gone = moved(work, order, lo, hi, here, there, least)
         missing = np.linalg.norm(work.out_re + 1j * work.out_im - exact)
