@@ -133,19 +133,9 @@ def _moves_at(tables, l, level, sign):
     return (tables.leaves[l, level] if sign < 0 else tables.enters[l, level]) == 1
 
 
-@njit(inline="always", **OPTIONS)
-def _may_end(entry, r, path, stop, levels, sign, first, last):
-    """Whether may_move for a path that ends in one of the rows first..last of the diagram."""
-    for c in range(first, last):
-        path[levels] = c
-        if may_move(entry, r, path, stop, levels, sign):
-            return True
-    return False
-
-
 @njit(**INLINED)
-def _find_ways(h_eff, room, rows, made, l, sign, first, last):
-    """All ways in which a particle goes in at jump l (with sign -1: out), its box in a row first..last of the diagram.
+def _find_ways(h_eff, room, rows, made, l, sign, c):
+    """All ways in which a particle goes in at jump l (with sign -1: out), its box in row c of the diagram.
 
     They begin in low..high of ``rows`` and lead to ``made``, which gets cells for what may come of it.
     """
@@ -157,11 +147,11 @@ def _find_ways(h_eff, room, rows, made, l, sign, first, last):
             continue
         stop, shift = max(level + 1, 2), (sign if level == 0 else 0)
         first_path(path, stop, d)
-        more = True
+        more, path[d] = True, c
         while more:
             step = sign * key_of_path(path, stop, d, tables.radix)
             for r in range(rows.extent[ROWS]):
-                if low[r] >= high[r] or not _may_end(rows.entry, r, path, stop, d, sign, first, last):
+                if low[r] >= high[r] or not may_move(rows.entry, r, path, stop, d, sign):
                     continue
                 to = _leading(made, tables, rows, r, path, stop, sign, step, ways)
                 a, b = max(low[r] + shift, entry[2, to]), min(high[r] + shift, entry[1, to] + 1)
@@ -181,6 +171,59 @@ def _find_ways(h_eff, room, rows, made, l, sign, first, last):
             number += 1
             more = next_path(path, stop, d)
     moves[n, PATH] = -1
+    _placed(made)
+
+
+@njit(inline="always", **OPTIONS)
+def _is_between(p, q, first, second, third):
+    """Whether p and q are a row of two entries below a row of three."""
+    return (p <= first) & (p >= second) & (q <= second) & (q >= third)
+
+
+@njit(**INLINED)
+def _find_ways_of_three(tables, room, rows, made, l, sign, last):
+    """As _find_ways of three levels, its box in any row of the diagram before ``last``: it adds to p, q or neither."""
+    moves, ways, low, high, radix = room.moves, room.ways, rows.low, rows.high, tables.radix
+    entry, found, key, fact, after = made.entry, made.found, made.key, made.fact, (1 if sign > 0 else 0)
+    first, second, third, may_be_last = rows.diagram[0], rows.diagram[1], rows.diagram[2], last > 2
+    starts, above, n, number, count = tables.start[made.missing], first + second + third + sign, 0, 0, 0
+    for level in range(3):
+        if not _moves_at(tables, l, level, sign):
+            continue
+        shift = sign if level == 0 else 0
+        for i in range(2 if level < 2 else 1):
+            more_p, more_q = (0, 0) if level == 2 else (sign, 0) if i == 0 else (0, sign)
+            for r in range(rows.extent[ROWS]):
+                p, q = rows.entry[1, r] + more_p, rows.entry[2, r] + more_q
+                a, b = max(low[r] + shift, q), min(high[r] + shift, p + 1)
+                is_row = _is_between(p, q, first + sign, second, third)
+                is_row |= _is_between(p, q, first, second + sign, third)
+                is_row |= may_be_last & _is_between(p, q, first, second, third + sign)
+                if (a >= b) | (not is_row):
+                    continue
+                own = p * radix + q
+                at = place_of(found, key, own)
+                to = np.int64(found[at]) - 1
+                if to < 0:
+                    to = count
+                    count += 1
+                    found[at], made.home[to] = to + 1, at
+                    key[to], entry[1, to], entry[2, to], fact[to] = own, p, q, starts[above - p - q]
+                    made.first[to], made.last[to], ways[to] = a, b, -1
+                else:
+                    made.first[to], made.last[to] = min(a, made.first[to]), max(b, made.last[to])
+                t = tables.ones
+                if level < 2:
+                    # the elements are written for the pattern with fewer boxes
+                    t0, t1, _ = near_places(tables, p - after * more_p, q - after * more_q, i)
+                    t = t1 - after if level == 0 else t0
+                moves[n, FROM], moves[n, NEXT], moves[n, LEVEL] = r, ways[to], level
+                moves[n, ROOTS], moves[n, TO], moves[n, PATH] = t, to, number
+                ways[to] = n
+                n += 1
+            number += 1
+    moves[n, PATH] = -1
+    made.extent[ROWS] = count
     _placed(made)
 
 
@@ -230,10 +273,11 @@ def _move_particle(h_eff, room, rows, re, im, made, l, c, sign, share, is_first)
     tables, moves, factors, ways = h_eff.tables, room.moves, room.factors, room.ways
     d, roots, nowhere, nothing = tables.levels, tables.roots, rows.base.size - 1, spread(0.0)
     if d > 3:
-        _find_ways(h_eff, room, rows, made, l, sign, c, c + 1)
+        _find_ways(h_eff, room, rows, made, l, sign, c)
     elif is_first == 1:
+        empty(made)
         is_whole = sign > 0 or rows.diagram[d - 1] > 0  # a box that is not there is not taken away
-        _find_ways(h_eff, room, rows, made, l, sign, 0, d if is_whole else d - 1)
+        _find_ways_of_three(tables, room, rows, made, l, sign, d if is_whole else d - 1)
     _weigh_ways(h_eff, room, rows, made, l, c, sign, share)
     squares, with_gamma = nothing, sign < 0 and tables.excluded[l] == 1
     for b in range(d if sign < 0 else 1):
