@@ -17,6 +17,7 @@ from cojump.basis.sectors import dimension_of, grown, largest_sector, most_secto
 from cojump.basis.spin_sector import spin_sector
 from cojump.basis.young_diagrams import diagrams, dimension, largest_dimension, log_copies, removal_weight, with_box
 from tests.oracle import Oracle
+from tests.support.longer import few
 
 
 def close(a, b, atol=1e-12):
@@ -218,7 +219,7 @@ def test_the_symmetric_sector_counts_occupations():
     assert dimension((7, 0, 0, 0)) == comb(10, 3)
 
 
-@pytest.mark.parametrize(("diagram", "d"), [((1,), 64), ((2,), 40), ((1, 1), 24)])
+@pytest.mark.parametrize(("diagram", "d"), few([((1,), 64), ((2,), 40), ((1, 1), 24)], ((1, 1), 24), rows=True))
 def test_few_particles_of_many_levels_cost_what_their_states_do(diagram, d):
     """d! paths would end at some nine levels, keys of one digit per entry at some fifteen."""
     diagram = (*diagram, *[0] * (d - len(diagram)))

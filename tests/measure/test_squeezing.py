@@ -26,7 +26,11 @@ def closed(N, chi, times, gamma=0.0):
 
 @pytest.mark.parametrize(
     ("N", "chi", "gamma", "times"),
-    [(100, 0.9, 0.0, [0.1, 0.4, 1.0]), (1000, 4.0, 0.0, [0.015]), (16, 0.9, 0.05, [0.1, 0.4, 1.0])],
+    [
+        (100, 0.9, 0.0, [0.1, 0.4, 1.0]),
+        pytest.param(1000, 4.0, 0.0, [0.015], marks=pytest.mark.validation),
+        (16, 0.9, 0.05, [0.1, 0.4, 1.0]),
+    ],
 )
 def test_one_axis_twisting_exactly(N, chi, gamma, times):
     model = twisted(N, chi, gamma)

@@ -9,6 +9,7 @@ from scipy.stats import kstest
 
 import cojump as cj
 from cojump import longtime
+from tests.support.longer import few
 from tests.support.pauli import LOWER, X
 
 # ---- integrated autocorrelation times ------------------------------------------------------------
@@ -41,7 +42,7 @@ def test_correlation_time_of_an_autoregressive_process(rho, shape):
     assert abs(values.mean() - _known(rho + 0.05)) > 10 * spread / np.sqrt(200)
 
 
-@pytest.mark.parametrize(("rho", "n"), [(0.5, 450), (0.5, 1500), (0.9, 9500)])
+@pytest.mark.parametrize(("rho", "n"), few([(0.5, 450), (0.5, 1500), (0.9, 9500)], (0.5, 450), (0.5, 1500), rows=True))
 def test_the_error_of_a_correlation_time_knows_that_its_window_fluctuates(rho, n):
     """For 300 and 1000 τ: with the error at a fixed window the median pull is 10 to 25 % too wide."""
     rng = np.random.default_rng(23)

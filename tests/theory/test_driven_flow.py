@@ -7,6 +7,7 @@ import pytest
 
 import cojump as cj
 from cojump.model.driven import Drive, jump_rate
+from tests.support.longer import few
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 
 S = "spins"
@@ -42,7 +43,7 @@ def test_a_quench_by_hand():
     np.testing.assert_allclose(mf.mean, wanted, atol=1e-10)
 
 
-@pytest.mark.parametrize("speed", [0.5, 2.0])
+@pytest.mark.parametrize("speed", few([0.5, 2.0], 0.5))
 def test_landau_zener(speed):
     """H = (v t/2) σ_z + g σ_x between eigenstates far away: a part e^{-2π g²/v} does not follow."""
     g, end = 0.4, 30.0
@@ -101,7 +102,7 @@ def start(model):
     return cj.product(model, {S: [0.6, 0.8j], "b": [0.8, 0.6], "m": 0.2 - 0.4j})
 
 
-@pytest.mark.parametrize("factor", [1.0, 2.0])
+@pytest.mark.parametrize("factor", few([1.0, 2.0], 2.0))
 def test_a_constant_envelope_is_a_factor(factor):
     driven, plain = of_all_kinds(envelope=lambda _: factor), of_all_kinds(factor)
     one, other = (cj.mean_field(model, start(model), TIMES) for model in (driven, plain))

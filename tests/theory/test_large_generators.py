@@ -17,6 +17,7 @@ from cojump.theory.sector_maps import SectorMaps
 from tests.statistical.block_cases import MODELS as SEVERAL
 from tests.statistical.block_cases import across, axes, hopfield, start, together
 from tests.statistical.cases import MODELS
+from tests.support.longer import few
 from tests.support.pauli import LOWER, RAISE, X, Z
 
 CASES = {
@@ -102,7 +103,7 @@ UNIQUE = {
 }
 
 
-@pytest.mark.parametrize("name", UNIQUE)
+@pytest.mark.parametrize("name", few(UNIQUE, *list(UNIQUE)[::2]))
 def test_iteration_and_factors_agree(name, monkeypatch):
     model = UNIQUE[name]()
     factorised = cj.steady_state(model, method="full")

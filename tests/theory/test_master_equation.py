@@ -223,7 +223,14 @@ def test_a_model_without_any_term_stands_still():
 # ---- steady states -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("model", [MODELS["traced"](5), across((3, 2), exclude_self=True), together((3, 2))])
+@pytest.mark.parametrize(
+    "model",
+    [
+        MODELS["traced"](5),
+        pytest.param(across((3, 2), exclude_self=True), marks=pytest.mark.validation),
+        together((3, 2)),
+    ],
+)
 def test_the_steady_state_is_where_a_long_evolution_ends(model):
     found = steady_state(model)
     exact = cj.master_equation(model, start(model)[0], [150.0])

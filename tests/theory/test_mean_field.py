@@ -15,6 +15,7 @@ from cojump.theory.packed_flow import PackedFlow, is_packed
 from cojump.tools.checks import check_times
 from tests import twins
 from tests.oracle import Oracle, product_state
+from tests.support.longer import few
 from tests.support.pauli import LOWER, PAULI, X, Z
 from tests.support.random_models import everything, random_density, random_hermitian, random_matrix
 
@@ -347,7 +348,15 @@ def stepped(low, high, at, omega=0.0, pump=1.0):
     return cj.Model([cj.Block("s", 8)], [cj.OneBody(omega * X, "s")], jumps)
 
 
-@pytest.mark.parametrize(("low", "high", "omega"), [(0.5, 3.0, 0.0), (0.5, 3.0, 0.7), (0.9, 1e3, 0.0), (0.5, 3e3, 3.0)])
+@pytest.mark.parametrize(
+    ("low", "high", "omega"),
+    few(
+        [(0.5, 3.0, 0.0), (0.5, 3.0, 0.7), (0.9, 1e3, 0.0), (0.5, 3e3, 3.0)],
+        (0.5, 3.0, 0.7),
+        (0.9, 1e3, 0.0),
+        rows=True,
+    ),
+)
 def test_a_flow_that_slides_along_a_jump_of_a_rate_is_refused_soon(low, high, omega, monkeypatch):
     """On both sides it leads back to the jump: no integrator gets anywhere, and none is given a million derivatives."""
     model, calls = stepped(low, high, -0.3, omega), []

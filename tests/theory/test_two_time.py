@@ -5,13 +5,14 @@ import pytest
 
 import cojump as cj
 from tests.oracle import DrivenOracle, product_state
+from tests.support.longer import few
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 from tests.support.two_time_cases import CASES, FullSpace
 
 TAUS, START = np.array([0.0, 0.3, 1.1]), 0.4
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", few(CASES, "one_block", "apart", "three_levels", "two_blocks"))
 def test_the_regression_theorem_in_blocks_is_that_of_the_full_space(name):
     case = CASES[name]()
     found = cj.master_equation(case.model, case.state, [0, 1]).two_time(TAUS, case.a, case.b, start=START)
