@@ -26,7 +26,7 @@ def run_toml(tmp_path):
     return path
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def expected(tmp_path_factory):
     directory = tmp_path_factory.mktemp("whole")
     (directory / "run.toml").write_text(RUN, encoding="utf-8")

@@ -494,6 +494,16 @@ def trouble(function, arguments):
 
 NAMES = tuple(calls())
 
+LONG = [("cojump.theory.mean_field.MeanField.two_time", "start", "2^63")]
+"""The flow is integrated to there."""
+
+
+@pytest.mark.validation
+@pytest.mark.parametrize(("name", "parameter", "kind"), LONG)
+def test_a_value_that_takes_long(name, parameter, kind):
+    function, arguments = calls()[name]
+    assert trouble(function, {**arguments, parameter: hostile()[kind]}) is None
+
 
 @pytest.mark.parametrize("name", NAMES)
 def test_any_value_of_any_parameter(name, tmp_path, monkeypatch):
@@ -503,6 +513,8 @@ def test_any_value_of_any_parameter(name, tmp_path, monkeypatch):
     wrong = []
     for parameter in inspect.signature(function).parameters:
         for kind, value in hostile().items():
+            if (name, parameter, kind) in LONG:
+                continue
             found = trouble(function, {**arguments, parameter: value})
             if found:
                 wrong.append(f"{parameter} = {kind}: {found}")

@@ -16,7 +16,8 @@ from cojump.tools import whole_files
 from tests.mpi import digests
 from tests.support import hooks
 from tests.support.command_line import invoke
-from tests.support.interrupted import Watch, change, crash_points, finished, go, hit, killed_run
+from tests.support.interrupted import Watch, change, crash_points, finished, go, hit, killed_run, left_behind
+from tests.support.longer import few
 from tests.support.run_files import run_text
 
 REASON = "the step does not converge at t = 0.5"
@@ -27,12 +28,15 @@ def fail():
     raise ConvergenceError("the step does not converge\nat t = 0.5")
 
 
-def failed_run(path, monkeypatch):
-    """A run whose larger point fails in trajectory 9; its directory."""
+def fail_at_nine(path, monkeypatch):
     with monkeypatch.context() as patch:
         Watch(patch, 9, fail)
         go(path, status=3)
-    return path.parent / "results"
+
+
+def failed_run(path, monkeypatch):
+    """A run whose larger point fails in trajectory 9; its directory."""
+    return left_behind(path, "failed", lambda: fail_at_nine(path, monkeypatch))
 
 
 def lines(command, directory, status=0):
@@ -149,27 +153,30 @@ def test_a_record_that_is_out_of_date(run_toml, expected, monkeypatch):
     assert digests.of_file(results / "result.h5") == expected
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        *(
-            b"",
-            b"\xff\xfe",
-            b"null",
-            b"[]",
-            b'{"points": 3}',
-            b'{"points": [3]}',
-            b'{"points": [{"key": 1}]}',
-            b"[" * 5000,
-        ),
-        json.dumps({"points": [{"key": [], "parameters": {}, "message": "", "n_traj": 1}]}).encode(),
-    ],
-)
+DAMAGED = [
+    b"",
+    b"\xff\xfe",
+    b"null",
+    b"[]",
+    b'{"points": 3}',
+    b'{"points": [3]}',
+    b'{"points": [{"key": 1}]}',
+    b"[" * 5000,
+    json.dumps({"points": [{"key": [], "parameters": {}, "message": "", "n_traj": 1}]}).encode(),
+]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+def test_a_damaged_record_is_told(content, tmp_path):
+    (tmp_path / failures.NAME).write_bytes(content)
+    with pytest.raises(StorageError, match="damaged"):
+        failures.read_failures(tmp_path)
+
+
+@pytest.mark.parametrize("content", few(DAMAGED, DAMAGED[0], DAMAGED[-1]))
 def test_a_damaged_record_stops_nothing(content, run_toml, expected, monkeypatch):
     results = failed_run(run_toml, monkeypatch)
     (results / failures.NAME).write_bytes(content)
-    with pytest.raises(StorageError, match="damaged"):
-        failures.read_failures(results)
     shown = CliRunner().invoke(cli, ["show", str(results)])
     assert shown.exit_code == 0
     assert f"{results / failures.NAME} is damaged; the next job writes it anew" in shown.stdout
@@ -215,7 +222,8 @@ def test_a_disk_without_room_for_the_record(run_toml, expected, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(whole_files.os, "replace", full)
-        results = failed_run(run_toml, monkeypatch)
+        fail_at_nine(run_toml, monkeypatch)
+    results = run_toml.parent / "results"
     assert sorted(os.listdir(results)) == ["checkpoint", "result.h5"]
     go(run_toml)
     assert digests.of_file(results / "result.h5") == expected

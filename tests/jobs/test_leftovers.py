@@ -18,6 +18,7 @@ from tests.mpi import digests
 from tests.support import hooks
 from tests.support.command_line import invoke
 from tests.support.interrupted import Watch, change, finished, go, hit, never_folded
+from tests.support.longer import few
 
 
 def stuck(monkeypatch, matching):
@@ -30,7 +31,15 @@ def stuck(monkeypatch, matching):
     hooks.listen(monkeypatch, hear)
 
 
-@pytest.mark.parametrize("what", ["nfs", "directory", "shard directory", "status.json", "manifest.h5", "shard"])
+@pytest.mark.parametrize(
+    "what",
+    few(
+        ["nfs", "directory", "shard directory", "status.json", "manifest.h5", "shard"],
+        "nfs",
+        "directory",
+        "manifest.h5",
+    ),
+)
 def test_what_cannot_be_removed_is_no_failure(what, run_toml, expected, monkeypatch):
     results = never_folded(run_toml, monkeypatch, 30)
     place = results / "checkpoint"
@@ -104,7 +113,15 @@ def test_a_missing_manifest(run_toml, expected, monkeypatch):
     assert digests.of_file(results / "result.h5") == expected
 
 
-@pytest.mark.parametrize("what", ["nothing", "header", "record", "another run", "another program", "last bit"])
+@pytest.mark.parametrize(
+    "what",
+    few(
+        ["nothing", "header", "record", "another run", "another program", "last bit"],
+        "record",
+        "another run",
+        "last bit",
+    ),
+)
 def test_a_file_of_chunks_that_does_not_count_is_said(what, run_toml, expected, monkeypatch):
     """And kept, unless there is nothing in it."""
     results = never_folded(run_toml, monkeypatch, 30)

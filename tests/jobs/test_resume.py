@@ -23,6 +23,7 @@ from cojump.tools import whole_files
 from tests.mpi import digests
 from tests.support.command_line import invoke
 from tests.support.interrupted import RUN, Watch, change, crash_points, finished, go, hit, killed_run, never_folded
+from tests.support.longer import few
 
 
 @pytest.mark.parametrize(
@@ -95,9 +96,11 @@ def test_an_extension_that_is_interrupted_loses_nothing_of_the_run(run_toml, mon
     assert whole == parts
 
 
-def test_killed_anywhere_in_the_final_fold(run_toml, expected, monkeypatch):
+@pytest.mark.parametrize("step", few([1, 3], 3))
+def test_killed_anywhere_in_the_final_fold(step, run_toml, expected, monkeypatch):
+    """At every third change of a file here, at each in the validation."""
     places = 0
-    for at in range(40):
+    for at in range(0, 40, step):
         output = run_toml.parent / f"out{at}"
         crashed = crash_points(run_toml, output, monkeypatch, at)
         watch = Watch(monkeypatch)
@@ -109,7 +112,8 @@ def test_killed_anywhere_in_the_final_fold(run_toml, expected, monkeypatch):
         places += crashed
         if not crashed:
             break
-    assert 5 <= places < 39
+    assert places * step >= 5
+    assert places * step < 39
 
 
 @pytest.mark.parametrize("when", ["first write", "shard", "result"])
@@ -180,9 +184,9 @@ def stopped_run(run_toml, monkeypatch, at=30):
 
 
 def test_a_shard_cut_off_or_turned_over_anywhere(run_toml, expected, monkeypatch):
-    """Every 8000th byte here, every 100th in the validation."""
+    """Every 24,000th byte here, every 100th in the validation."""
     results, shard = stopped_run(run_toml, monkeypatch)
-    check_damage(run_toml, results, shard, expected, 8000, monkeypatch)
+    check_damage(run_toml, results, shard, expected, 24_000, monkeypatch)
 
 
 @pytest.mark.validation

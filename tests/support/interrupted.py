@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 from cojump.jobs.directory import Session
 from tests.support import hooks
@@ -77,8 +78,29 @@ def killed_run(path, monkeypatch, at):
 
 def never_folded(path, monkeypatch, at):
     """A run that is stopped at its ``at``-th trajectory and has written no results, only shards; its directory."""
-    with monkeypatch.context() as patch:
-        Watch(patch, at, hit(signal.SIGTERM))
-        patch.setattr(Session, "write", lambda *_, **__: None)
-        go(path, status=75)
-    return path.parent / "results"
+
+    def make():
+        with monkeypatch.context() as patch:
+            Watch(patch, at, hit(signal.SIGTERM))
+            patch.setattr(Session, "write", lambda *_, **__: None)
+            go(path, status=75)
+
+    return left_behind(path, f"never folded {at}", make)
+
+
+_LEFT: dict[str, dict[Path, bytes]] = {}
+
+
+def left_behind(path, what, make):
+    """The directory of a run after ``make``; of RUN itself it is made once, and later a copy of its files."""
+    results = path.parent / "results"
+    if path.read_text(encoding="utf-8") != RUN or results.exists():
+        make()
+    elif what in _LEFT:
+        for place, content in _LEFT[what].items():
+            (results / place).parent.mkdir(parents=True, exist_ok=True)
+            (results / place).write_bytes(content)
+    else:
+        make()
+        _LEFT[what] = {p.relative_to(results): p.read_bytes() for p in results.rglob("*") if p.is_file()}
+    return results
