@@ -21,9 +21,10 @@ test: $(READY)
 	@$(MAKE) --no-print-directory -j 2 lint tests-alone
 
 # Byte code first: where Python may not write it (PYTHONDONTWRITEBYTECODE), each of some hundred processes would make it.
+# numba paints each way to type an operation that it tries and drops; nobody sees that.
 tests-alone: $(READY)
 	$(BIN)/python -m compileall -q src
-	$(BIN)/python -m pytest -n auto --dist loadscope
+	NUMBA_DISABLE_ERROR_MESSAGE_HIGHLIGHTING=1 $(BIN)/python -m pytest -n auto --dist loadscope
 
 lint: $(READY)
 	$(BIN)/ruff format --check src tests analysis docs/site

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.trajectories.compilation import prepare
 from cojump.trajectories.driven_engine import DrivenEngine
 from cojump.trajectories.engine import make_engine
 from cojump.trajectories.kernel_cache import compiled
@@ -12,7 +11,14 @@ from cojump.trajectories.outcome import Outcome
 from cojump.trajectories.polynomial_engine import PolynomialEngine
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import DRIVEN, DRIVEN_BANDS, DRIVEN_LATTICE, DRIVEN_LIST, POLYNOMIALS
+from cojump.trajectories.representations import (
+    DRIVEN,
+    DRIVEN_BANDS,
+    DRIVEN_LATTICE,
+    DRIVEN_LIST,
+    POLYNOMIALS,
+    compiled_first,
+)
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 from tests.support.pauses import assert_no_influence_of_pauses
 from tests.support.random_models import random_hermitian, random_matrix
@@ -23,7 +29,7 @@ TIMES = np.linspace(0, 1.2, 7)
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled():
-    prepare([waves()[0]])
+    compiled_first([DRIVEN_BANDS, POLYNOMIALS])
 
 
 def slow(t):

@@ -11,7 +11,6 @@ from cojump.basis.sector_operators import Operators
 from cojump.model.components import components
 from cojump.model.states import State
 from cojump.trajectories import counting_engine, lattice_engine
-from cojump.trajectories.compilation import warm_up
 from cojump.trajectories.kernels.lattice import ABSENT, EDGE, LENGTH, LONG_ROW, LOUD, TOUCHED, LatticeHeff, set_strides
 from cojump.trajectories.kernels.lattice_box import FIRST, all_runs, gram
 from cojump.trajectories.kernels.lattice_heff import fill_elements, lay_rows
@@ -26,7 +25,7 @@ from cojump.trajectories.no_jump_tables import LADDER_DOWN
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import BANDED, LATTICE, PRODUCT, SPARSE
+from cojump.trajectories.representations import BANDED, LATTICE, PRODUCT, SPARSE, compiled_first
 from cojump.trajectories.sector_matrix import program_matrix
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 from tests.support.random_models import random_hermitian, random_matrix
@@ -35,7 +34,7 @@ from tests.support.twin_trajectories import weights_of_M
 
 @pytest.fixture(scope="module", autouse=True)
 def _compiled():
-    warm_up()
+    compiled_first([LATTICE])
 
 
 def random_lattice(rng, sizes):

@@ -27,6 +27,7 @@ from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.recipe import recipe_of
 from tests import oracle
 from tests.statistical.level_cases import MODELS, start
+from tests.support.longer import few
 from tests.support.random_models import random_hermitian, random_matrix, random_unitary
 
 
@@ -476,7 +477,15 @@ def test_changes_of_frame_count_in_the_recipe():
 
 
 @pytest.mark.parametrize("kind", ["pure", "mixed"])
-@pytest.mark.parametrize("name", ["mixing_3_4", "mixing_3_3_excluded", "mixing_4_2_excluded", "potts", "beside_spins"])
+@pytest.mark.parametrize(
+    "name",
+    few(
+        ["mixing_3_4", "mixing_3_3_excluded", "mixing_4_2_excluded", "potts", "beside_spins"],
+        "mixing_3_3_excluded",
+        "mixing_4_2_excluded",
+        "beside_spins",
+    ),
+)
 def test_the_master_equation_is_that_of_the_full_space(name, kind):
     model, times = MODELS[name](), np.linspace(0, 0.6, 3)
     state, rho = start(model, kind)

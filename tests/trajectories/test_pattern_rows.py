@@ -24,8 +24,8 @@ from cojump.trajectories.kernels.pattern_links import (
 from cojump.trajectories.kernels.pattern_products import apply_rows
 from cojump.trajectories.kernels.pattern_rows import FIRST, KEPT_CELLS, KEPT_ROWS, ROWS, trim
 from cojump.trajectories.kernels.pattern_state import add_products, settle
-from cojump.trajectories.kernels.series import LONGEST
-from cojump.trajectories.kernels.waiting_time import lone_step
+from cojump.trajectories.kernels.series import LONGEST, expand
+from cojump.trajectories.kernels.waiting_time import find_jump
 from cojump.trajectories.pattern_engine import PatternEngine
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
@@ -329,11 +329,16 @@ def test_a_step_is_not_much_longer_than_the_unit_that_its_rows_were_cut_in():
     work, h_eff = engine._work, engine._h_eff
     assert settle(h_eff, work, engine._room, 1e-24, 12)
     cells, rate = h_eff.rows.extent[KEPT_CELLS], -2.0 * mean.imag
-    step = lone_step(h_eff, work, 0, FIRST, cells, engine._room.filled, mean.real, 8.0 * rate, 0.01, 10.0, 1e-9)
-    assert step.found == 1
-    assert step.horizon <= LONGEST * step.unit
+    filled = engine._room.filled
+    # as Python, over compiled kernels
+    order, horizon, _, rate, bend, _, shift, unit, lo, hi = expand.py_func(
+        h_eff, work, 0, FIRST, cells, filled, mean.real, 8.0 * rate, 0.01, 10.0, 0.5e-9
+    )
+    assert horizon <= LONGEST * unit
+    time, jumped, *_ = find_jump.py_func(work, order, lo, hi, horizon, unit, shift, rate, bend, 0.01, 1e-9)
+    assert jumped == 1
     _, _, found = engine._seen(work.out_re, work.out_im)
-    expected = expm_multiply(-1j * step.time * H, ket)
+    expected = expm_multiply(-1j * time * H, ket)
     assert -2.0 * np.log(np.linalg.norm(expected)) == pytest.approx(0.01, abs=1e-9)
     expected, found = expected / np.linalg.norm(expected), found / np.linalg.norm(found)
     overlap = np.vdot(found, expected)

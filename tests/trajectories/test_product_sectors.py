@@ -13,7 +13,6 @@ from cojump.basis.spin_sector import SpinSector, rotation_matrix, spin_sector
 from cojump.model.components import components
 from cojump.model.states import State
 from cojump.trajectories import compilation, kernel_cache, representations
-from cojump.trajectories.compilation import warm_up
 from cojump.trajectories.engine import make_engine
 from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.product_averages import _at_once, _by_products
@@ -31,7 +30,7 @@ from tests.support.random_models import random_hermitian, random_matrix
 
 @pytest.fixture(scope="module", autouse=True)
 def _fresh_cache():
-    warm_up()
+    representations.compiled_first([representations.LATTICE, representations.PRODUCT])
 
 
 def random_unitary(rng):
