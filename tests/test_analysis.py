@@ -27,6 +27,9 @@ STORED = {
 
 FEW = np.linspace(0.05, 1.1, 3)
 SMALL = {
+    "exclude_self": {"TIMES": np.linspace(0, 1, 9)},
+    "mean_correction": {"TIMES": np.linspace(0, 1, 9)},
+    "local_states": {"SIZES": (4, 8, 16, 32)},
     "laser": {"SIZES": (1,), "PUMPS": FEW, "MANY": 2, "END": 1.0},
     "fluctuation_spectrum": {"SIZES": (5, 6), "SMALL": 4, "TAUS": np.linspace(0, 2, 9), "BURN_IN": 0.5},
     "counting_crossover": {

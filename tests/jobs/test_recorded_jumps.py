@@ -13,6 +13,7 @@ from cojump.storage.result_file import load
 from tests.mpi import digests
 from tests.statistical.block_cases import across
 from tests.support.interrupted import RUN, Watch, change, finished, go, hit
+from tests.support.longer import few
 from tests.support.pauli import LOWER
 
 TIMES = np.linspace(0.0, 2.0, 5)
@@ -56,7 +57,7 @@ def recorded(path):
     change(path, ("[run]\n", "[run]\nrecord = true\n"))
 
 
-@pytest.mark.parametrize("at", [1, 9, 30])
+@pytest.mark.parametrize("at", few([1, 9, 30], 9))
 def test_an_interrupted_run_has_the_same_records(at, run_toml, monkeypatch):
     recorded(run_toml)
     go(run_toml, output=run_toml.parent / "whole")

@@ -91,7 +91,7 @@ BAD = {
 def test_a_bad_run_file_is_one_line(what, tmp_path):
     change, message = BAD[what]
     good = {"system": '"constrained"', "size": 4, "omega": 0.7, "rate_up": 1.3, "rate_down": 0.8}
-    job = run_cojump(3, "run", write_run_file(tmp_path, {**good, **change}), limit=AT_ONCE)
+    job = run_cojump(2, "run", write_run_file(tmp_path, {**good, **change}), limit=AT_ONCE)
     assert job.status == 2
     assert job.err.splitlines() == job.messages
     assert len(job.messages) == 1
@@ -104,7 +104,7 @@ def test_a_place_that_only_the_first_rank_looks_at(tmp_path):
     path = write_run_file(
         tmp_path, {"system": '"constrained"', "size": 4, "omega": 0.7, "rate_up": 1.3, "rate_down": 0.8}
     )
-    job = run_cojump(3, "run", path, limit=AT_ONCE)
+    job = run_cojump(2, "run", path, limit=AT_ONCE)
     assert job.status == 2
     assert job.err.splitlines() == job.messages
     assert len(job.messages) == 1

@@ -9,6 +9,7 @@ import cojump as cj
 from tests import oracle
 from tests.statistical.block_cases import MODELS, PATTERNS, X, across, hopfield, ket, start, together
 from tests.statistical.rules import against_oracle, compare, pool
+from tests.support.longer import few
 
 TIMES = np.linspace(0, 0.6, 4)
 N_TRAJ, MANY = 8_000, 20_000
@@ -181,7 +182,7 @@ def _overlaps(model, found):
 
 
 @pytest.mark.parametrize("exclude_self", [True, False])
-@pytest.mark.parametrize("p", MERGING)
+@pytest.mark.parametrize("p", few(MERGING, 1, 3))
 def test_merging_is_exact(p, exclude_self):
     """The master equations of both models agree to rounding, so that the merged model is the same one."""
     model, merged = (hopfield(MERGING[p], exclude_self=exclude_self, merge=m) for m in (False, True))
@@ -216,7 +217,7 @@ def _spread_of_means(model, found):
     return model.size * PER_SEED * np.einsum("sta,stb->tab", off, off) / (SEEDS - 1)
 
 
-@pytest.mark.parametrize("p", MERGING)
+@pytest.mark.parametrize("p", few(MERGING, 1, 3))
 def test_merged_and_unmerged_trajectories_have_the_same_overlaps(p):
     model, merged = (hopfield(MERGING[p], merge=m) for m in (False, True))
     kets, turned = _same_start(merged, model)

@@ -9,6 +9,7 @@ import cojump as cj
 from tests import oracle
 from tests.statistical.level_cases import MODELS, beside_spins, mixing, potts, pumped, start
 from tests.statistical.rules import against_oracle, pool
+from tests.support.longer import few
 
 TIMES = np.linspace(0, 0.6, 4)
 FEW, MANY = 3_000, 20_000
@@ -48,7 +49,10 @@ def _require(verdict, n_traj):
     assert verdict.largest_error < LARGEST_ERROR / np.sqrt(n_traj), verdict
 
 
-@pytest.mark.parametrize(("name", "kind"), SELECTION)
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    few(SELECTION, ("potts", "mixed"), ("beside_spins", "pure"), ("mixing_3_2_excluded", "mixed"), rows=True),
+)
 def test_trajectories_agree_with_the_master_equation(name, kind):
     _require(_judged(name, kind, FEW), FEW)
 
