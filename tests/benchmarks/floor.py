@@ -5,6 +5,8 @@ series; n, the fewest amplitudes that hold all of the weight but the square of t
 H_eff per amplitude among these that are above the tolerance times the largest of them. An element that is real or
 imaginary counts one, any other two.
 
+All amplitudes are taken to be complex; an engine that knows that they stay real makes half of these products.
+
 The loop (:func:`steps`) does for each step K products of k real diagonals with a complex vector of n amplitudes, real
 and imaginary parts apart, each added to the sum of the series, and one pass for the jump: an element times the state,
 and the norm. No window is moved, no element is made, no jump time is searched, no channel is chosen, nothing is

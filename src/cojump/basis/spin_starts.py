@@ -14,12 +14,16 @@ from scipy.special import gammaln
 
 from ..model.states import BlockState, DickeBlock, OccupationBlock, SectorBlock, SymmetricBlock
 from ..tools.cache_by_bytes import CacheByBytes
+from .real_states import REAL, turned_real
 from .spin_sector import turned
 
 Ket = NDArray[np.complex128]
 
 PURE = 1e-13
 """Second largest eigenvalue of a single-particle density matrix below which it is pure."""
+
+_ROUNDING = 1e-15
+"""Component of an axis that an angle of the user's may leave beside a plane."""
 
 _SHARES_MEMORY = 2**18
 """Bytes of distributions of J that are kept of a block."""
@@ -145,6 +149,14 @@ class SpinStart:
     def is_random(self) -> bool:
         """Whether the sector and the state in it are drawn anew for each trajectory."""
         return self._fixed is None
+
+    @property
+    def stays_real(self) -> bool:
+        """Whether all states that can be drawn are real where each particle up has a phase -i, see real_states."""
+        if self._fixed is not None:
+            two_J, ket = self._fixed
+            return turned_real(ket, [0], [two_J + 1])[1] <= REAL
+        return abs(float(self._axis[0])) <= _ROUNDING
 
     def choose(self, generator: np.random.Generator) -> tuple[int, int]:
         """Draw 2J, and 2M along the axis of the state; (2J, 0) of a pure start."""

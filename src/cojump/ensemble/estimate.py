@@ -153,7 +153,7 @@ def estimate(
 def estimate_point(point: Point, ranks: int, seconds: float) -> Estimate:
     """The estimate of one point, trials of ``seconds``."""
     with threadpool_limits(1):
-        prepare([point.unravelled])
+        prepare([point.unravelled], [point.state])
         tell_refusal()
         began = time.thread_time()
         worker = Worker(point)

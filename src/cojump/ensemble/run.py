@@ -172,10 +172,10 @@ def run_chunks(
             events.point(task.point, fold)
 
     def compile_kernels() -> None:
-        models = [point.unravelled for point in points.values()]
-        if progress is not None and comm.rank == 0 and not prepared(models):  # it takes longer than short runs
+        runs = [p.unravelled for p in points.values()], [p.state for p in points.values()]
+        if progress is not None and comm.rank == 0 and not prepared(*runs):  # it takes longer than short runs
             progress.note("compiling kernels (once)")
-        prepare(models)
+        prepare(*runs)
 
     def run() -> bool:
         # One thread per rank: on small arrays the threads of BLAS cost ten times what they give.

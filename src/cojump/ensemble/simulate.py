@@ -357,7 +357,7 @@ def trajectory(
         seen.append(ObservedState(point.bare, float(point.times[place]), PureState.of(pure.final())))
 
     with threadpool_limits(1):
-        prepare([point.unravelled])
+        prepare([point.unravelled], [point.state])
         tell_refusal()
         snapshots = range(len(point.times)) if kept else ()
         engine = make_engine(point.unravelled, point.state, point.times, point.tolerance, snapshots)

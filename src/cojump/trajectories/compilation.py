@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import zip_longest
 from pathlib import Path
 
 import numba
 import numpy as np
 
 from ..model import Model
+from ..model.final_states import FinalStates
+from ..model.states import Mixture, State
 from .recipe import recipe_of
 from .representations import Representation, are_compiled, compiled_first
+
+Start = State | Mixture | FinalStates
+"""What trajectories start from."""
 
 
 @lru_cache(maxsize=1)
@@ -33,18 +39,27 @@ def _digest() -> str:
     return made.hexdigest()
 
 
-def prepare(models: Iterable[Model]) -> None:
-    """Compile the kernels that trajectories of these models need, or load them from the cache."""
-    compiled_first(_used(models))
+def prepare(models: Iterable[Model], starts: Iterable[Start] = ()) -> None:
+    """Compile the kernels that trajectories of these models need, or load them from the cache.
+
+    Those from any states, unless there is one of the ``starts`` for each model.
+    """
+    compiled_first(_used(models, starts))
 
 
-def prepared(models: Iterable[Model]) -> bool:
+def prepared(models: Iterable[Model], starts: Iterable[Start] = ()) -> bool:
     """Whether :func:`prepare` has nothing to compile: this process has done it, or the cache has the code."""
-    return are_compiled(_used(models))
+    return are_compiled(_used(models, starts))
 
 
-def _used(models: Iterable[Model]) -> set[Representation]:
-    return {part.representation for model in models for part in recipe_of(model).parts}
+def _used(models: Iterable[Model], starts: Iterable[Start]) -> set[Representation]:
+    used: set[Representation] = set()
+    for model, start in zip_longest(models, starts):
+        assert model is not None
+        for part in recipe_of(model).parts:
+            own = part.state(start) if isinstance(start, State) else None
+            used.update(part.representation.starting(part.model, own if isinstance(own, State) else None))
+    return used
 
 
 def warm_up() -> None:

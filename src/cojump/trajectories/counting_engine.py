@@ -20,6 +20,7 @@ from .kernel_cache import bound
 from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF
 from .kernels.counting import FIRST_REACH, GROW, TO_BEGIN, Grams, SectorRecord, advance_counting
 from .kernels.generators import by_addresses
+from .kernels.nothing import is_nothing
 from .long_step import Patience
 from .loop import Gone, Wanted
 from .outcome import stacked
@@ -238,7 +239,8 @@ class CountingEngine(ProductEngine):
         work = self._work
         if self._shown is None or self._shown.taylor_re is not work.taylor_re:
             size = len(work.out_re)
-            self._shown = work._replace(out_re=aligned(size), out_im=aligned(size))
+            out_im = work.out_im if is_nothing(work.out_im) else aligned(size)
+            self._shown = work._replace(out_re=aligned(size), out_im=out_im)
         return self._shown
 
     @abstractmethod

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..basis.real_states import turned_real, turns
 from ..basis.reported_sectors import reported_spins
 from ..basis.sectors import Labels
 from ..model import Model
@@ -19,10 +20,12 @@ from .kernels.common import MAX_ORDER
 from .kernels.lattice import EDGE, LatticeHeff, RowsWork
 from .kernels.lattice_box import COUNT, FIRST, START
 from .kernels.lattice_trajectory import Room, Starts
+from .kernels.nothing import Nothing
 from .kernels.vectors import LANES
-from .lattice_tables import aligned, elements_of, empty_box, lattice_of, rows_within
+from .lattice_tables import aligned, elements_of, empty_box, lattice_of, real_form, rows_within
 from .product_moves import Ket
 from .product_sectors import Box
+from .real_models import keeps_real
 
 _FIRST_CELLS = 1024
 """Amplitudes that there is room for at first."""
@@ -51,6 +54,8 @@ class LatticeEngine(CountingEngine):
         super().__init__(model, state, times, tolerance, snapshots)
         self.lattice = lattice_of(self.basis)
         self.sector_numbers = len(model.blocks)
+        self._real_form = real_form(self.lattice) if keeps_real(model) else None
+        self._is_real = self._real_form is not None and self.state.starts_real
         B = self.sector_numbers
         integers = np.zeros(0, dtype=np.int64)
         self._no_starts = Starts(
@@ -62,6 +67,14 @@ class LatticeEngine(CountingEngine):
         )
         self._make_room(min(_FIRST_CELLS, prod(b.size + 1 for b in model.blocks)))
 
+    def start_from(self, state: PartStart) -> None:
+        """Let trajectories from now on start from another state of the same part."""
+        super().start_from(state)
+        is_real = self._real_form is not None and self.state.starts_real
+        if is_real != self._is_real:
+            self._is_real, self._advance = is_real, None
+            self._clear()
+
     @property
     def n_vectors(self) -> int:
         """ψ and n ψ, J_+ ψ, J_- ψ of every block."""
@@ -72,8 +85,8 @@ class LatticeEngine(CountingEngine):
         B, L, cells = len(self.lattice.sizes), len(self.lattice.kind), -(-cells // LANES) * LANES
         longest, padded = int(self.lattice.sizes.max()) + LANES + 2, cells + 2 * EDGE
 
-        def pair(*shape: int) -> tuple[Array, Array]:
-            return aligned(*shape), aligned(*shape)
+        def pair(*shape: int) -> tuple[Array, Any]:
+            return aligned(*shape), Nothing(len(shape)) if self._is_real else aligned(*shape)
 
         self._h_eff = self._new_h_eff(cells)
         elements = self._h_eff.elements
@@ -89,8 +102,8 @@ class LatticeEngine(CountingEngine):
         )
         self._room = Room(
             empty_box(B),
-            aligned(2, 3 * cells),
-            np.zeros((2, 2, 2 * cells)),
+            pair(3 * cells),
+            np.zeros((2, 2, 0 if self._is_real else 2 * cells)),
             factors=np.ones((1 + 4 * B, max(elements.hop.shape[2], elements.weights.size))),
             sums=aligned(4, elements.hop.shape[2]),
             weights=np.zeros(L),
@@ -109,7 +122,8 @@ class LatticeEngine(CountingEngine):
     def _new_h_eff(self, cells: int) -> Any:
         B, L = len(self.lattice.sizes), len(self.lattice.kind)
         elements = elements_of(self.lattice, cells)
-        return LatticeHeff(L > 0, self.lattice, empty_box(B), elements, np.zeros(B, dtype=np.int64))
+        lattice = self._real_form if self._is_real and self._real_form is not None else self.lattice
+        return LatticeHeff(L > 0, lattice, empty_box(B), elements, np.zeros(B, dtype=np.int64))
 
     def _clear(self) -> None:
         """What lies beside a window is multiplied by zeros, not cleared."""
@@ -131,7 +145,8 @@ class LatticeEngine(CountingEngine):
         for new, old in zip(self._room.after, room.after, strict=True):
             new[:] = old
         size = int(room.after.size[0])
-        self._room.new[:, :size] = room.new[:, :size]
+        for to, part in zip(self._room.new, room.new, strict=True):
+            to[:size] = part[:size]
         self._room.n_runs[0] = n = int(room.n_runs[0])
         self._room.runs[:n] = room.runs[:n]
 
@@ -143,7 +158,7 @@ class LatticeEngine(CountingEngine):
     def _starts(self, ready: Sequence[_Ready]) -> Starts:
         """States that trajectories begin with, one after another."""
         cells, runs = [r.amplitudes.shape[1] for r in ready], [len(r.runs) for r in ready]
-        if max(cells) > self._room.new.shape[1]:
+        if max(cells) > len(self._room.new[0]):
             self._make_room(max(cells))
         return Starts(
             np.array([r.numbers for r in ready]),
@@ -163,17 +178,21 @@ class LatticeEngine(CountingEngine):
         runs[:, START], runs[:, COUNT] = n[-1] * number, n[-1]
         for b in range(len(n) - 1):
             runs[:, FIRST + b] = number * n[-1] // stride[b] % n[b]
-        return _Ready(np.array([*labels, *first, *n, *stride, len(ket)]), np.array([ket.real, ket.imag]), runs)
+        amplitudes = np.array([ket.real, ket.imag])
+        if self._is_real:
+            amplitudes = np.array([turned_real(ket, first, n)[0], np.zeros(len(ket))])
+        return _Ready(np.array([*labels, *first, *n, *stride, len(ket)]), amplitudes, runs)
 
     def _wait(self, ready: _Ready) -> None:
         """Let a state wait in ``room`` that was made ready."""
         numbers, amplitudes, runs = ready
         cells, n = amplitudes.shape[1], len(runs)
-        if cells > self._room.new.shape[1]:
+        if cells > len(self._room.new[0]):
             self._make_room(cells)
         room = self._room
         room.after.n.base[:] = numbers
-        room.new[:, :cells] = amplitudes
+        for to, part in zip(room.new, amplitudes, strict=True):
+            to[:cells] = part
         room.runs[:n] = runs
         room.n_runs[0] = n
 
@@ -183,7 +202,11 @@ class LatticeEngine(CountingEngine):
         rows, length = self._work.shape
         cells, used = slice(EDGE, EDGE + rows * length), np.zeros((rows, length), dtype=bool)
         used[first_row:last_row, first_column:last_column] = True
-        state = np.where(used.ravel(), re[cells] + 1j * im[cells], 0.0).reshape(box.n)
+        if self._is_real:
+            kept = np.where(used.ravel(), re[cells], 0.0) * turns(box.lo, box.n).conj()
+        else:
+            kept = np.where(used.ravel(), re[cells] + 1j * im[cells], 0.0)
+        state = kept.reshape(box.n)
         first = (self.lattice.sizes - box.two_J) // 2
         lo, hi = np.maximum(box.lo, first), np.minimum(box.lo + box.n, first + box.two_J + 1)
         inside = tuple(map(slice, (lo - box.lo).tolist(), (hi - box.lo).tolist()))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..model.function_of_average import FunctionOfAverage
 from ..tools.types import Array, Matrix
-from .kernels.lattice import LONG_ROW, LONGER_ROW, Box, Elements, Lattice
+from .kernels.lattice import DOWN, LONG_ROW, LONGER_ROW, UP, Box, Elements, Lattice
 from .kernels.lattice_heff import fill_diagonal
 from .kernels.vectors import LANES
 from .no_jump_tables import COLLECTIVE, GENERAL, LADDER_DOWN, LADDER_UP
@@ -112,6 +112,17 @@ def lattice_of(basis: ProductBasis) -> Lattice:
         energy_stride, lattice.across_axes, lattice.across, zeros, grid, cells, whole, zeros.copy(),
     )  # fmt: skip
     return lattice._replace(whole=whole)
+
+
+def real_form(lattice: Lattice) -> Lattice:
+    """The same model for states (-i)^(Σ_b i_b) φ with real φ, if it keeps them real (see :mod:`.real_models`).
+
+    -iH takes φ to h from a state with a particle less up, and to -h from one with a particle more, where h are the
+    elements of H: these stand where those of H do.
+    """
+    one = lattice.one.copy()
+    one[:, DOWN, UP] *= -1.0
+    return lattice._replace(one=one)
 
 
 def _laid_out(basis: ProductBasis, l: int, gamma: Array) -> tuple[Array, int, NDArray[np.int64]]:

@@ -161,9 +161,14 @@ def channel_of(model: Model, jump: OneParticleJump, rotations: list[Matrix]) -> 
         turn = {}
     if own in turn:
         j = conjugate(turn[own], j)
-    j = np.where(np.abs(j) > _ZERO * np.abs(j).max(initial=0), j, 0)
+    j = without_rounding(j)
     j = j if mode is None else j / np.sqrt(model.size)
     return Channel(own, turn, j, gamma, excluded, polynomial, mode)
+
+
+def without_rounding(j: Matrix) -> Matrix:
+    """A jump without the elements that a rotation has left by rounding."""
+    return np.where(np.abs(j) > _ZERO * np.abs(j).max(initial=0), j, 0)
 
 
 def argument_grid(model: Model, term: FunctionOfAverage, rotations: list[Matrix]) -> tuple[dict[int, Matrix], Array]:

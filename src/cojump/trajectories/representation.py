@@ -15,6 +15,7 @@ from ..basis.sectors import largest_sector, most_sectors
 from ..model import Block, LocalJump, Model
 from ..model.final_states import PartStart
 from ..model.product_states import tilted
+from ..model.states import State
 from ..model.symmetric_states import occupation
 from ..model.systems import boundary_time_crystal, free_flips, lambda_pump
 from ..model.unravelled import detections, unravelled
@@ -117,6 +118,10 @@ class Representation(ABC):
             If a potential returns something that is no energy.
         """
         return [table.energy for table in potentials_of(model).tables]
+
+    def starting(self, model: Model, state: State | None) -> Sequence[Representation]:
+        """Those whose kernels trajectories of a part need from a state, or from any that is not known yet (None)."""
+        return (self,)
 
     def compile(self) -> None:
         """Compile the kernels that its trajectories need, or load them from the cache."""

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from .driven_representations import Driven, DrivenBands, DrivenLattice, DrivenList
 from .kernel_cache import is_compiled
 from .mode_representations import Modes, SpinMode
+from .real_representations import RealLattice
 from .representation import (
     Banded,
     Diffusing,
-    Lattice,
     PatternRows,
     Polynomials,
     Product,
@@ -20,7 +20,8 @@ from .representation import (
 
 DIFFUSING, DRIVEN_BANDS, DRIVEN_LATTICE, DRIVEN = Diffusing(), DrivenBands(), DrivenLattice(), Driven()
 DRIVEN_LIST, SPIN_MODE, MODES = DrivenList(), SpinMode(), Modes()
-BANDED, LATTICE, POLYNOMIALS, PATTERN_ROWS = Banded(), Lattice(), Polynomials(), PatternRows()
+BANDED, REAL_LATTICE, LATTICE = Banded(), RealLattice(), RealLattice.otherwise
+POLYNOMIALS, PATTERN_ROWS = Polynomials(), PatternRows()
 SPARSE, PRODUCT = Sparse(), Product()
 
 REPRESENTATIONS: tuple[Representation, ...] = (
@@ -32,6 +33,7 @@ REPRESENTATIONS: tuple[Representation, ...] = (
     SPIN_MODE,
     MODES,
     BANDED,
+    REAL_LATTICE,
     LATTICE,
     POLYNOMIALS,
     PATTERN_ROWS,

@@ -11,6 +11,7 @@ from .driven_rates import rate_factor
 from .jump import choose_channel, choose_outcome
 from .lattice import DOWN, UP, copy_into, first_place, next_place, set_strides, table_at
 from .lattice_box import COUNT, FIRST, START, all_runs, runs_of
+from .nothing import of_complex
 from .vectors import LANES, fused, load, rising, spread, store, total
 
 
@@ -142,15 +143,8 @@ def channel_weights(lattice, box, elements, place, runs, n_runs, re, im, new, sq
     together = box.n.size > 2
     for l in range(lattice.kind.size):
         b = lattice.axis[l]
-        if lattice.kind[l] == COLLECTIVE:
-            weights[l] = collective_jump(
-                lattice.y[l], lattice.sizes, box.lo, box.n, box.stride, elements.c, place, re, im, new[0], new[1]
-            )
-        elif lattice.kind[l] == GENERAL:
-            weights[l] = _general_weight(
-                lattice.j[l], lattice.excluded[l], b, lattice.sizes[b], lattice.gamma, lattice.gamma_start[l],
-                lattice.gamma_stride[l], box.lo, box.n, box.stride, elements.c, place, re, im,
-            )  # fmt: skip
+        if lattice.kind[l] == COLLECTIVE or lattice.kind[l] == GENERAL:
+            weights[l] = _weight_of_other(im, re, lattice, box, elements, place, new, l)
         elif not together:
             weights[l] = lattice.strength[l] * ladder_weight(
                 runs, n_runs, re, im, b, lattice.sizes[b], lattice.kind[l] == LADDER_DOWN, first_table(lattice, l),
@@ -161,6 +155,23 @@ def channel_weights(lattice, box, elements, place, runs, n_runs, re, im, new, sq
             lattice.kind, lattice.axis, lattice.strength, lattice.excluded, lattice.sizes, lattice.gamma,
             lattice.gamma_start, lattice.gamma_stride, box.lo, runs, n_runs, re, im, square, sums, weights,
         )  # fmt: skip
+
+
+def _other_weight(im, re, lattice, box, elements, place, new, l):
+    """<rate operator> of a jump that is no ladder operator of one particle."""
+    b = lattice.axis[l]
+    if lattice.kind[l] == COLLECTIVE:
+        return collective_jump(
+            lattice.y[l], lattice.sizes, box.lo, box.n, box.stride, elements.c, place, re, im, new[0], new[1]
+        )
+    return _general_weight(
+        lattice.j[l], lattice.excluded[l], b, lattice.sizes[b], lattice.gamma, lattice.gamma_start[l],
+        lattice.gamma_stride[l], box.lo, box.n, box.stride, elements.c, place, re, im,
+    )  # fmt: skip
+
+
+_weight_of_other = of_complex(_other_weight, 0.0)
+"""Where states stay real all jumps are ladder operators."""
 
 
 @njit(**OPTIONS)
@@ -400,6 +411,36 @@ def general_jump(
     return new_two_J, norm2
 
 
+def _make_other_jump(im, re, lattice, box, elements, place, room, l, left):
+    """Make a jump that is no ladder operator of one particle; whether an outcome is possible."""
+    b, after, to_re, to_im = lattice.axis[l], room.after, room.new[0], room.new[1]
+    if lattice.kind[l] == COLLECTIVE:
+        collective_jump(lattice.y[l], lattice.sizes, box.lo, box.n, box.stride, elements.c, place, re, im, to_re, to_im)
+        return True
+    # each outcome until the weight is used up; after the four, if rounding has left some, the last possible one
+    possible = -1
+    for turn in range(5):
+        outcome = possible if turn == 4 else (turn if turn > 1 else 1 - turn)
+        if outcome < 0:
+            break
+        two_J, norm2 = general_jump(
+            outcome, lattice.j[l], b, lattice.sizes[b], box.two_J[b], lattice.excluded[l], lattice.gamma,
+            lattice.gamma_start[l], lattice.gamma_stride[l], box.lo, box.n, box.stride, box.size[0], place,
+            re, im, room.rest[0], room.rest[1], to_re, to_im,
+        )  # fmt: skip
+        if norm2 > 0.0:
+            possible, after.two_J[b] = outcome, two_J
+            if left < norm2:
+                break
+            left -= norm2
+    after.lo[b] -= 1
+    after.n[b] += 2
+    return possible >= 0
+
+
+_other_jump = of_complex(_make_other_jump, False)
+
+
 @njit(**INLINED)
 def perform_jump(h_eff, work, room, re, im, u):
     """Jump from the box to ``room.after``, not normalised; its number, NO_JUMP, or NO_NUMBER."""
@@ -421,31 +462,9 @@ def perform_jump(h_eff, work, room, re, im, u):
         l = chosen
         b = lattice.axis[l]
         left /= rate_factor(h_eff, l)
-        if lattice.kind[l] == COLLECTIVE:
-            collective_jump(
-                lattice.y[l], lattice.sizes, box.lo, box.n, box.stride, elements.c, place, re, im, to_re, to_im
-            )
-        elif lattice.kind[l] == GENERAL:
-            # each outcome until the weight is used up; after the four, if rounding has left some, the last possible one
-            possible = -1
-            for turn in range(5):
-                outcome = possible if turn == 4 else (turn if turn > 1 else 1 - turn)
-                if outcome < 0:
-                    break
-                two_J, norm2 = general_jump(
-                    outcome, lattice.j[l], b, lattice.sizes[b], box.two_J[b], lattice.excluded[l], lattice.gamma,
-                    lattice.gamma_start[l], lattice.gamma_stride[l], box.lo, box.n, box.stride, box.size[0], place,
-                    re, im, room.rest[0], room.rest[1], to_re, to_im,
-                )  # fmt: skip
-                if norm2 > 0.0:
-                    possible, after.two_J[b] = outcome, two_J
-                    if left < norm2:
-                        break
-                    left -= norm2
-            if possible < 0:
+        if lattice.kind[l] == COLLECTIVE or lattice.kind[l] == GENERAL:
+            if not _other_jump(im, re, lattice, box, elements, place, room, l, left):
                 chosen = NO_JUMP
-            after.lo[b] -= 1
-            after.n[b] += 2
         else:
             two_J, move = ladder_jump(
                 b, lattice.sizes[b], box.two_J[b], lattice.kind[l] == LADDER_DOWN, lattice.strength[l], left,

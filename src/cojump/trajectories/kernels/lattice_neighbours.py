@@ -30,6 +30,7 @@ from .lattice import (
     moves_any,
 )
 from .lattice_windows import ends_before, keep, lead, weigh_row, widen
+from .nothing import in_turn
 from .vectors import LANES, after, before, fused, load, load_row, spread, spread_cell, store, total
 
 
@@ -118,6 +119,8 @@ def _apply_neighbours(
         window[FIRST_COLUMN], window[LAST_COLUMN], window[FIRST_ROW], window[LAST_ROW], own[LAST_ROW],
     )  # fmt: skip
     level, norms = hop_re.shape[0] - 1, zero
+    # what hops make imaginary, and real, of
+    one, other = in_turn(re, im)
     for q in range(first, last, LANES):
         a, b = load_row(hop_re, right, q, LANES), load_row(hop_re, left, q, LANES)
         if q == own[FIRST_COLUMN]:
@@ -128,25 +131,26 @@ def _apply_neighbours(
         level_im = load_row(hop_im, level, q, LANES) + spread(half_shift)
         cell = low * length + q
         p, beneath = lo + cell, LANES if low > own[FIRST_ROW] else 0
-        below_re, below_im = load(re, p - length, beneath), load(im, p - length, beneath)
-        here_re, here_im = load(re, p, LANES), load(im, p, LANES)
+        below_x, below_y = load(one, p - length, beneath), load(other, p - length, beneath)
+        here_x, here_y = load(one, p, LANES), load(other, p, LANES)
         square_re, square_im = zero, zero
         for row in range(low, high):
             over = LANES if row + 1 < stop else 0
-            above_re, above_im = load(re, p + length, over), load(im, p + length, over)
+            above_x, above_y = load(one, p + length, over), load(other, p + length, over)
+            here_re, here_im = in_turn(here_x, here_y)
             e_re = level_re + spread_cell(base_re, row) + load(more_re, cell, LANES)
             e_im = level_im + spread_cell(base_im, row) + load(more_im, cell, LANES)
             f, g = spread_cell(up, row), spread_cell(down, row)
-            x, y = fused(e_re, here_re, -(e_im * here_im)), fused(e_re, here_im, e_im * here_re)
-            x = fused(a, before(load(re, p - LANES, LANES), here_re), x)
-            y = fused(a, before(load(im, p - LANES, LANES), here_im), y)
-            x = fused(b, after(here_re, load(re, p + LANES, LANES)), x)
-            y = fused(b, after(here_im, load(im, p + LANES, LANES)), y)
-            x, y = fused(f, below_re, fused(g, above_re, x)), fused(f, below_im, fused(g, above_im, y))
+            x, y = fused(e_re, here_x, -(e_im * here_im)), fused(e_re, here_im, e_im * here_re)
+            x = fused(a, before(load(one, p - LANES, LANES), here_x), x)
+            y = fused(a, before(load(other, p - LANES, LANES), here_y), y)
+            x = fused(b, after(here_x, load(one, p + LANES, LANES)), x)
+            y = fused(b, after(here_y, load(other, p + LANES, LANES)), y)
+            x, y = fused(f, below_x, fused(g, above_x, x)), fused(f, below_y, fused(g, above_y, y))
             store(to_re, p, LANES, factor * y)
             store(to_im, p, LANES, back * x)
             square_re, square_im = fused(x, x, square_re), fused(y, y, square_im)
-            below_re, below_im, here_re, here_im = here_re, here_im, above_re, above_im
+            below_x, below_y, here_x, here_y = here_x, here_y, above_x, above_y
             p, cell = p + length, cell + length
         square = factor * factor * (square_re + square_im)
         store(columns, q, LANES, square)

@@ -24,6 +24,7 @@ from .lattice import (
     WIDEST,
 )
 from .lattice_windows import blank, blank_around, ends_before, lead, weigh_row, widen
+from .nothing import in_turn
 from .vectors import LANES, after, before, fused, load, load_row, rising, spread, store, total
 
 LEVEL_RE, LEVEL_IM, RIGHTWARDS, LEFTWARDS, UPWARDS, DOWNWARDS = range(6)
@@ -155,26 +156,29 @@ def apply_plane(
     factor, back, take_re, add_im = spread(scale), spread(-scale), spread(-shift), spread(half_shift)
     square_re = square_im = spread(0.0)
     p = lo + first
-    before_re, before_im, here_re, here_im = (
-        load(re, p - LANES, LANES), load(im, p - LANES, LANES), load(re, p, LANES), load(im, p, LANES),
+    # what hops make imaginary, and real, of
+    one, other = in_turn(re, im)
+    before_x, before_y, here_x, here_y = (
+        load(one, p - LANES, LANES), load(other, p - LANES, LANES), load(one, p, LANES), load(other, p, LANES),
     )  # fmt: skip
     for q in range(first, last, LANES):
-        after_re, after_im = load(re, p + LANES, LANES), load(im, p + LANES, LANES)
+        after_x, after_y = load(one, p + LANES, LANES), load(other, p + LANES, LANES)
+        here_re, here_im = in_turn(here_x, here_y)
         e_re = load_row(plane, LEVEL_RE, q, LANES) + take_re
         e_im = load_row(plane, LEVEL_IM, q, LANES) + add_im
-        x, y = fused(e_re, here_re, -(e_im * here_im)), fused(e_re, here_im, e_im * here_re)
+        x, y = fused(e_re, here_x, -(e_im * here_im)), fused(e_re, here_im, e_im * here_re)
         a = load_row(plane, RIGHTWARDS, q, LANES)
-        x, y = fused(a, before(before_re, here_re), x), fused(a, before(before_im, here_im), y)
+        x, y = fused(a, before(before_x, here_x), x), fused(a, before(before_y, here_y), y)
         a = load_row(plane, LEFTWARDS, q, LANES)
-        x, y = fused(a, after(here_re, after_re), x), fused(a, after(here_im, after_im), y)
+        x, y = fused(a, after(here_x, after_x), x), fused(a, after(here_y, after_y), y)
         a = load_row(plane, UPWARDS, q, LANES)
-        x, y = fused(a, load(re, p - length, LANES), x), fused(a, load(im, p - length, LANES), y)
+        x, y = fused(a, load(one, p - length, LANES), x), fused(a, load(other, p - length, LANES), y)
         a = load_row(plane, DOWNWARDS, q, LANES)
-        x, y = fused(a, load(re, p + length, LANES), x), fused(a, load(im, p + length, LANES), y)
+        x, y = fused(a, load(one, p + length, LANES), x), fused(a, load(other, p + length, LANES), y)
         store(to_re, p, LANES, factor * y)
         store(to_im, p, LANES, back * x)
         square_re, square_im = fused(x, x, square_re), fused(y, y, square_im)
-        before_re, before_im, here_re, here_im = here_re, here_im, after_re, after_im
+        before_x, before_y, here_x, here_y = here_x, here_y, after_x, after_y
         p += LANES
     norm2 = scale * scale * total(square_re + square_im)
     if weight_at_rim(to_re, to_im, lo, box, sizes, bands, first, last) > cut:

@@ -43,6 +43,7 @@ from .lattice_windows import (
     weight_at_ends,
     widen,
 )
+from .nothing import in_turn, of_complex
 from .propagate import norm_squared
 from .vectors import LANES, fused, load, load_row, spread, store, total
 
@@ -78,11 +79,12 @@ def _start_cells(
         load(re, at, left),
         load(im, at, left),
     )
-    x, y = fused(e_re, v_re, -(e_im * v_im)), fused(e_re, v_im, e_im * v_re)
-    x = fused(a, load(re, at - one_far, left), fused(b, load(re, at - two_far, left), x))
-    y = fused(a, load(im, at - one_far, left), fused(b, load(im, at - two_far, left), y))
-    x = fused(c, load(re, at - f_far, left), fused(d, load(re, at - g_far, left), x))
-    y = fused(c, load(im, at - f_far, left), fused(d, load(im, at - g_far, left), y))
+    of_x, of_y = in_turn(re, im)
+    x, y = fused(e_re, load(of_x, at, left), -(e_im * v_im)), fused(e_re, v_im, e_im * v_re)
+    x = fused(a, load(of_x, at - one_far, left), fused(b, load(of_x, at - two_far, left), x))
+    y = fused(a, load(of_y, at - one_far, left), fused(b, load(of_y, at - two_far, left), y))
+    x = fused(c, load(of_x, at - f_far, left), fused(d, load(of_x, at - g_far, left), x))
+    y = fused(c, load(of_y, at - f_far, left), fused(d, load(of_y, at - g_far, left), y))
     store(to_re, at, left, factor * y)
     store(to_im, at, left, -(factor * x))
     return x, y
@@ -118,10 +120,11 @@ def _start_row(
 def _add_cells(to_re, to_im, re, im, at, q, left, factor, hop_re, one, one_far, two, two_far, c, f_far, d, g_far):
     """What :func:`_add_pairs` does for ``left`` cells, at most LANES; the sum."""
     a, b = load_row(hop_re, one, q, left), load_row(hop_re, two, q, left)
-    x = fused(a, load(im, at - one_far, left), b * load(im, at - two_far, left))
-    y = fused(a, load(re, at - one_far, left), b * load(re, at - two_far, left))
-    x = fused(c, load(im, at - f_far, left), fused(d, load(im, at - g_far, left), x))
-    y = fused(c, load(re, at - f_far, left), fused(d, load(re, at - g_far, left), y))
+    of_y, of_x = in_turn(re, im)
+    x = fused(a, load(of_x, at - one_far, left), b * load(of_x, at - two_far, left))
+    y = fused(a, load(of_y, at - one_far, left), b * load(of_y, at - two_far, left))
+    x = fused(c, load(of_x, at - f_far, left), fused(d, load(of_x, at - g_far, left), x))
+    y = fused(c, load(of_y, at - f_far, left), fused(d, load(of_y, at - g_far, left), y))
     x, y = fused(factor, x, load(to_re, at, left)), fused(-factor, y, load(to_im, at, left))
     store(to_re, at, left, x)
     store(to_im, at, left, y)
@@ -198,7 +201,7 @@ def _apply_general(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made
 
     Rows to which hops lead only from rows that are negligible in each way are left out: ``made``.
     """
-    lattice, box, elements, place = h_eff.lattice, h_eff.box, h_eff.elements, h_eff.place
+    lattice, box, elements = h_eff.lattice, h_eff.box, h_eff.elements
     scale = unit * (1.0 / (order + 1.0))
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
     slots, opens, outer, outers, hops = elements.row, elements.opens, elements.outer, elements.outers, elements.hops
@@ -288,25 +291,7 @@ def _apply_general(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made
             )  # fmt: skip
             h += 2
         if not is_plain:
-            for h in range(real_hops, n_hops):
-                way = hops[REAL_FIRST, h]
-                source = p - hops[FAR, way]
-                _add_hop(to_re, to_im, re, im, p, n, source, scale, 0.0, hop[0, way], hop[1, way], first, 1.0)
-            for h in range(real_outer, n_outer):
-                way = outers[REAL_FIRST, h]
-                if opens[way, row] > 0:
-                    f, g = scale * outer[0, way, row], scale * outer[1, way, row]
-                    _add_row(to_re, to_im, re, im, p, n, p - outers[FAR, way], f, g)
-            left = row
-            for b in range(axis - 1, -1, -1):
-                place[b] = left % box.n[b]
-                left //= box.n[b]
-            _add_products(
-                to_re, to_im, re, im, p, n, first, scale, axis, place, box.n, box.stride,
-                lattice.across_axes, lattice.across, elements.sides, elements.cross,
-            )  # fmt: skip
-            _add_mixed(to_re, to_im, re, im, p, n, cell, scale, box.size[0], box.stride, lattice.mixed, elements.mixed)
-            norm2 = norm_squared(to_re, to_im, p, p + n)
+            norm2 = _add_all_others(im, re, to_re, to_im, h_eff, row, p, n, first, scale)
         norms2 += norm2
         weights[row] = norm2
         then[row] = QUIET if norm2 <= least else LOUD
@@ -316,6 +301,36 @@ def _apply_general(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made
     if at_edges > cut:
         slots[TOUCHED] = 1
     return norms2
+
+
+def _add_others(im, re, to_re, to_im, h_eff, row, p, n, first, scale):
+    """Add what is no real hop within or between rows to n cells of a row from p on; |.|² of the sum."""
+    lattice, box, elements, place = h_eff.lattice, h_eff.box, h_eff.elements, h_eff.place
+    hops, hop, outers, outer, slots = elements.hops, elements.hop, elements.outers, elements.outer, elements.row
+    axis, cell = slots[AXIS], row * slots[LENGTH] + first
+    for h in range(slots[REAL_HOPS], slots[HOPS]):
+        way = hops[REAL_FIRST, h]
+        source = p - hops[FAR, way]
+        _add_hop(to_re, to_im, re, im, p, n, source, scale, 0.0, hop[0, way], hop[1, way], first, 1.0)
+    for h in range(slots[REAL_OUTER], slots[OUTER]):
+        way = outers[REAL_FIRST, h]
+        if elements.opens[way, row] > 0:
+            f, g = scale * outer[0, way, row], scale * outer[1, way, row]
+            _add_row(to_re, to_im, re, im, p, n, p - outers[FAR, way], f, g)
+    left = row
+    for b in range(axis - 1, -1, -1):
+        place[b] = left % box.n[b]
+        left //= box.n[b]
+    _add_products(
+        to_re, to_im, re, im, p, n, first, scale, axis, place, box.n, box.stride,
+        lattice.across_axes, lattice.across, elements.sides, elements.cross,
+    )  # fmt: skip
+    _add_mixed(to_re, to_im, re, im, p, n, cell, scale, box.size[0], box.stride, lattice.mixed, elements.mixed)
+    return norm_squared(to_re, to_im, p, p + n)
+
+
+_add_all_others = of_complex(_add_others, 0.0)
+"""Where states stay real there is nothing of the kind."""
 
 
 @njit(**INLINED)

@@ -16,6 +16,7 @@ from .lattice_heff import fill_elements, lay_rows
 from .lattice_jump import perform_jump
 from .lattice_plane import clear_behind, lay_plane, rows_of_plane
 from .lattice_sums import clear_beside
+from .nothing import Nothing, is_nothing
 
 
 class Room(NamedTuple):
@@ -25,8 +26,8 @@ class Room(NamedTuple):
     ----------
     after : Box
         Where the state in ``new`` lies.
-    new : (2, 3 cells)
-        A state after a jump.
+    new : pair of (3 cells,)
+        A state after a jump, the imaginary part nothing where states stay real.
     rest : (2, 2, 2 cells)
         The jumping particle up and down, times the state of the others.
     factors : (1 + 4B, R or length)
@@ -48,7 +49,7 @@ class Room(NamedTuple):
     """
 
     after: Box
-    new: NDArray[np.float64]
+    new: tuple[NDArray[np.float64], NDArray[np.float64] | Nothing]
     rest: NDArray[np.float64]
     factors: NDArray[np.float64]
     sums: NDArray[np.float64]
@@ -95,8 +96,8 @@ def _begin(box, after, new, runs, n_runs, starts, k):
     copy_into(after.stride, numbers[3 * B : 4 * B])
     after.size[0] = numbers[4 * B]
     first = starts.cells[k]
-    for part in range(2):
-        copy_into(new[part], starts.amplitudes[part, first : starts.cells[k + 1]])
+    copy_into(new[0], starts.amplitudes[0, first : starts.cells[k + 1]])
+    copy_into(new[1], starts.amplitudes[1, first : starts.cells[k + 1]])
     for row in range(starts.runs[k], starts.runs[k + 1]):
         copy_into(runs[row - starts.runs[k]], starts.pieces[row])
     n_runs[0] = starts.runs[k + 1] - starts.runs[k]
@@ -148,10 +149,11 @@ def _set_aside(box, after, re, im, new, window, shape, runs, n_runs):
     copy_into(after.stride, box.stride)
     copy_into(after.size, box.size)
     n_runs[0] = runs_of(window, shape, box.stride, box.n[box.n.size - 1], runs)
+    new_re, new_im = new
     for number in range(n_runs[0]):
         for p in range(runs[number, START], runs[number, START] + runs[number, COUNT]):
-            new[0, p] = re[EDGE + p]
-            new[1, p] = im[EDGE + p]
+            new_re[p] = re[EDGE + p]
+            new_im[p] = im[EDGE + p]
 
 
 def cells(h_eff):
@@ -199,8 +201,24 @@ def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
         h_eff.lattice.sizes, box.two_J, box.lo, box.n, box.stride, axis, elements.c, work.out_re, work.out_im, window,
         shape, room.factors, room.sums, norm2, grams,
     )  # fmt: skip
+    if is_nothing(work.out_im):
+        _turn_back(grams)
     copy_into(sector, box.two_J)
     return (order + 2 * room.factors.shape[0]) * (box.size[0] + 32)
+
+
+@njit(**OPTIONS)
+def _turn_back(grams):
+    """Give each particle up its phase -i, where a state has been written without: J_± change their number by one."""
+    for a in range(grams.shape[0]):
+        for b in range(grams.shape[1]):
+            power = 0  # of i
+            if a % 3 != 1 and a > 0:
+                power += 3 if a % 3 == 2 else 1
+            if b % 3 != 1 and b > 0:
+                power += 1 if b % 3 == 2 else 3
+            for _ in range(power % 4):
+                grams[a, b] = complex(-grams[a, b].imag, grams[a, b].real)
 
 
 def jumped(h_eff, work, room, norm2, tolerance, u):

@@ -26,7 +26,10 @@ LANES = 8
 def load(array, p, n):
     """Cells p, p + 1, ... of an array in the first n lanes, at most eight; zeros behind."""
     made, n = np.zeros(LANES), min(max(n, 0), LANES)
-    made[:n] = array[p : p + n]
+    found = array[p : p + n]
+    if not isinstance(found, np.ndarray):  # nothing
+        return found
+    made[:n] = found
     return made
 
 
