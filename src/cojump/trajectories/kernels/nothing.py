@@ -44,10 +44,10 @@ class Nothing:
         return self
 
     def __add__(self, other):
-        return other
+        return self if is_nothing(other) else other + 0.0
 
     def __rsub__(self, other):
-        return other
+        return other + 0.0
 
     def __neg__(self):
         return self
