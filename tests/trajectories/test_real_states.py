@@ -110,18 +110,21 @@ def test_a_final_state_is_that_of_the_twin():
     agree(ProductEngine(model, mine, TIMES, 1e-10).run(2, 0, record=True), engine.run(2, 0, record=True))
 
 
-def test_starts_of_both_kinds_one_after_another():
+def test_starts_of_both_kinds_one_after_another(monkeypatch):
     """Bits depend neither on what the engine ran before, nor on which start comes first."""
     model = driven_blocks(np.random.default_rng(4), (5, 4))
     states = cj.tilted(model, 1.0, np.pi / 2), cj.tilted(model, 1.0, 0.3)
     alone = [LatticeEngine(model, state, TIMES, 1e-9).run(1, 0, record=True) for state in states]
-    engine = LatticeEngine(model, states[0], TIMES, 1e-9)
+    engine, found = LatticeEngine(model, states[0], TIMES, 1e-9), []
+    bound = counting_engine.bound
+    monkeypatch.setattr(counting_engine, "bound", lambda *called: found.append(called) or bound(*called))
     for n in (0, 1, 1, 0, 1):
         engine.start_from(states[n])
         assert is_nothing(engine._work.taylor_im) == (n == 0)
         again = engine.run(1, 0, record=True)
         for field in ("mean", "second", "sectors", "counts", "jumps"):
             assert np.array_equal(getattr(again, field), getattr(alone[n], field)), field
+    assert len(found) == 2  # kernels are kept: to find one takes longer than a short trajectory
     mixed = cj.mixture([(0.5, states[0]), (0.5, states[1])])
     few, many = (cj.simulate(model, mixed, TIMES, n_traj=200, seed=2, chunk=chunk) for chunk in (7, 200))
     np.testing.assert_allclose(few["a.x"].mean, many["a.x"].mean, rtol=0, atol=1e-14)
@@ -186,6 +189,9 @@ def test_kernels_are_those_of_the_start():
             spins = {b.name: map_(b.name, own.density) for b, own in zip(model.blocks, state.blocks, strict=True)}
             assert _used([made], [cj.product(made, spins)]) == wanted
         assert _used([made], ()) == {REAL_LATTICE, LATTICE}
+    tops = cj.tilted(model, 0.0, 0.0)
+    for other_one, wanted in ((tops, {REAL_LATTICE}), (aside, {REAL_LATTICE, LATTICE})):
+        assert _used([model], [cj.mixture([(0.5, plain), (0.5, other_one)])]) == wanted
     engine = make_engine(other, cj.product(other, {b: change(b, np.eye(2) / 2 + 0.3 * Y) for b in "ab"}), TIMES, 1e-9)
     assert is_nothing(engine._work.taylor_im)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..model import Model
 from ..model.final_states import FinalStates
+from ..model.mixtures import starts_of
 from ..model.states import Mixture, State
 from .recipe import recipe_of
 from .representations import Representation, are_compiled, compiled_first
@@ -57,9 +58,17 @@ def _used(models: Iterable[Model], starts: Iterable[Start]) -> set[Representatio
     for model, start in zip_longest(models, starts):
         assert model is not None
         for part in recipe_of(model).parts:
-            own = part.state(start) if isinstance(start, State) else None
-            used.update(part.representation.starting(part.model, own if isinstance(own, State) else None))
+            for state in _each_of(start):
+                own = part.state(state) if state is not None else None
+                used.update(part.representation.starting(part.model, own if isinstance(own, State) else None))
     return used
+
+
+def _each_of(start: Start | None) -> list[State | None]:
+    """The states that trajectories may start from; None where they are not looked at."""
+    if start is None or isinstance(start, FinalStates):
+        return [None]
+    return [state for _, state in starts_of(start)]
 
 
 def warm_up() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -48,6 +48,9 @@ class LatticeEngine(CountingEngine):
         As for :class:`cojump.trajectories.spin_engine.Engine`.
     """
 
+    _advance_other: Callable[..., int] | None = None
+    """The kernel for starts of the other kind, which some branches and mixtures have in turn."""
+
     def __init__(
         self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
@@ -72,7 +75,7 @@ class LatticeEngine(CountingEngine):
         super().start_from(state)
         is_real = self._real_form is not None and self.state.starts_real
         if is_real != self._is_real:
-            self._is_real, self._advance = is_real, None
+            self._is_real, self._advance, self._advance_other = is_real, self._advance_other, self._advance
             self._clear()
 
     @property
