@@ -43,7 +43,7 @@ from cojump.trajectories.loop import Wanted
 from cojump.trajectories.no_jump_tables import LADDER_DOWN, LADDER_UP
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import BANDED
+from cojump.trajectories.representation import Banded
 from cojump.trajectories.sector_matrix import program_matrix, sector_matrix
 from cojump.trajectories.spin_engine import Engine
 from cojump.trajectories.spin_state import SpinState
@@ -296,7 +296,7 @@ def watched(model, start, times, tolerance, seed):
     supports, orders, diagonals, sums, jumps, began = [], [], [], [], 0, 0.0
     loops = []
     for part in recipe_of(model).parts:
-        engine = Engine if part.representation is BANDED else ProductEngine
+        engine = Engine if isinstance(part.representation, Banded) else ProductEngine
         loops.append(engine(part.model, part.state(start), times, tolerance))
 
     def watch(state):

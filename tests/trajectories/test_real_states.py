@@ -7,15 +7,17 @@ from numba import njit
 import cojump as cj
 from cojump.basis.real_states import turned_real, turns
 from cojump.basis.spin_starts import SpinStart
-from cojump.trajectories import counting_engine, lattice_engine
+from cojump.trajectories import counting_engine, lattice_engine, spin_engine
 from cojump.trajectories.compilation import _used, warm_up
 from cojump.trajectories.engine import make_engine
 from cojump.trajectories.kernels.nothing import Nothing, in_turn, is_nothing, of_complex
 from cojump.trajectories.kernels.vectors import LANES, fused, load, load_row, spread, store, total
 from cojump.trajectories.lattice_engine import LatticeEngine
+from cojump.trajectories.loop import Wanted
 from cojump.trajectories.product_engine import ProductEngine
-from cojump.trajectories.real_models import keeps_real
+from cojump.trajectories.real_models import keeps_real, keeps_real_alone
 from cojump.trajectories.representations import LATTICE, REAL_LATTICE
+from cojump.trajectories.spin_engine import Engine
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 from tests.support.random_models import random_unitary
 from tests.support.twin_trajectories import weights_of_M
@@ -88,6 +90,65 @@ def test_trajectories_are_those_of_the_twin(sizes):
     assert n_jumps > 8
 
 
+def alone(rng, size, *more):
+    """One block that a drive turns, with flips and collective flips."""
+    jumps = [
+        cj.LocalJump(LOWER, "a", amplitude=lambda x: 1 + 0.4 * x, argument={"a": Z}, exclude_self=True),
+        cj.LocalJump(0.7j * RAISE, "a", rate=lambda x: 1 + 0.3 * x**2, argument={"a": Z}),
+        cj.CollectiveJump({"a": 1.5 * LOWER}, 0.4),
+    ]
+    return cj.Model([cj.Block("a", size)], [cj.OneBody(rng.uniform(0.5, 1) * X, "a")], [*jumps, *more])
+
+
+@pytest.mark.parametrize("size", [1, 5, 40])
+def test_one_block_is_that_of_the_twin(size):
+    rng = np.random.default_rng(size)
+    model, n_jumps = alone(rng, size), 0
+    assert keeps_real_alone(model)
+    for state in starts_in_the_plane(model, rng):
+        twin, engine = (kind(model, state, TIMES, 1e-9, [0, 2, 6]) for kind in (ProductEngine, Engine))
+        for index in range(3):
+            seen = [], []
+            a, b = (
+                e.run(3, index, record=True, watch=lambda done, pure, to=to: to.append(pure.final()))
+                for e, to in zip((twin, engine), seen, strict=True)
+            )
+            assert engine.state.is_real
+            assert is_nothing(engine.state.work.taylor_im)
+            for mine, other in zip(*seen, strict=True):
+                assert abs(abs(np.vdot(whole(mine.factors[0]), whole(other.factors[0]))) - 1) < 1e-8
+            agree(a, b)
+            n_jumps += a.n_jumps
+            again = engine.stepwise(Wanted(3, index, record=True))
+            assert np.array_equal(again.gathered.mean, engine.counted(Wanted(3, index)).gathered.mean)
+            assert np.array_equal(again.jumps, b.jumps)
+    assert n_jumps > 8
+
+
+def whole(factor):
+    """Amplitudes of all basis states of the sectors."""
+    cells = np.zeros([two_J + 1 for two_J in factor.labels], dtype=complex)
+    cells[tuple(slice(*ends) for ends in factor.window)] = factor.amplitudes
+    return cells
+
+
+LEAVE_ALONE = {
+    "an energy": ([cj.OneBody(0.1 * Z, "a")], []),
+    "a square": ([cj.TwoBody(Z, Z, 0.1, ("a", "a"))], []),
+    "a potential": ([cj.Potential(np.cos, {"a": Z}, factor=0.1)], []),
+    "two ways at once": ([], [cj.CollectiveJump({"a": LOWER + 0.1 * Z}, 0.1)]),
+    "dephasing": ([], [cj.LocalJump(0.1 * Z, "a")]),
+}
+
+
+@pytest.mark.parametrize("name", LEAVE_ALONE)
+def test_what_leaves_real_states_of_one_block(name):
+    terms, jumps = LEAVE_ALONE[name]
+    model = alone(np.random.default_rng(1), 4, *jumps)
+    model = cj.Model(model.blocks, [*model.hamiltonian, *terms], model.jumps)
+    assert not keeps_real_alone(model)
+
+
 def test_a_final_state_is_that_of_the_twin():
     """Amplitudes with their phases, not weights alone; and trajectories go on from it."""
     model = driven_blocks(np.random.default_rng(2), (4, 3))
@@ -98,11 +159,6 @@ def test_a_final_state_is_that_of_the_twin():
         engine.run(1, 0, watch=lambda done, pure: finals.append(pure.final()))
     (mine,), (other,) = (final.factors for final in finals)
 
-    def whole(factor):
-        cells = np.zeros([two_J + 1 for two_J in factor.labels], dtype=complex)
-        cells[tuple(slice(*ends) for ends in factor.window)] = factor.amplitudes
-        return cells
-
     assert mine.labels == other.labels
     assert abs(abs(np.vdot(whole(mine), whole(other))) - 1) < 1e-9
     engine = LatticeEngine(model, mine, TIMES, 1e-10)
@@ -110,26 +166,28 @@ def test_a_final_state_is_that_of_the_twin():
     agree(ProductEngine(model, mine, TIMES, 1e-10).run(2, 0, record=True), engine.run(2, 0, record=True))
 
 
-def test_starts_of_both_kinds_one_after_another(monkeypatch):
+@pytest.mark.parametrize("kind", [LatticeEngine, Engine])
+def test_starts_of_both_kinds_one_after_another(kind, monkeypatch):
     """Bits depend neither on what the engine ran before, nor on which start comes first."""
-    model = driven_blocks(np.random.default_rng(4), (5, 4))
+    rng = np.random.default_rng(4)
+    model = driven_blocks(rng, (5, 4)) if kind is LatticeEngine else alone(rng, 9)
     states = cj.tilted(model, 1.0, np.pi / 2), cj.tilted(model, 1.0, 0.3)
-    alone = [LatticeEngine(model, state, TIMES, 1e-9).run(1, 0, record=True) for state in states]
-    engine, found = LatticeEngine(model, states[0], TIMES, 1e-9), []
-    bound = counting_engine.bound
-    monkeypatch.setattr(counting_engine, "bound", lambda *called: found.append(called) or bound(*called))
+    fresh = [kind(model, state, TIMES, 1e-9).run(1, 0, record=True) for state in states]
+    engine, found, bound = kind(model, states[0], TIMES, 1e-9), [], counting_engine.bound
+    for module in (counting_engine, spin_engine):
+        monkeypatch.setattr(module, "bound", lambda *called: found.append(called) or bound(*called))
     for n in (0, 1, 1, 0, 1):
         engine.start_from(states[n])
-        assert is_nothing(engine._work.taylor_im) == (n == 0)
+        assert is_nothing((engine._work if kind is LatticeEngine else engine.state.work).taylor_im) == (n == 0)
         again = engine.run(1, 0, record=True)
         for field in ("mean", "second", "sectors", "counts", "jumps"):
-            assert np.array_equal(getattr(again, field), getattr(alone[n], field)), field
+            assert np.array_equal(getattr(again, field), getattr(fresh[n], field)), field
     assert len(found) == 2  # kernels are kept: to find one takes longer than a short trajectory
     mixed = cj.mixture([(0.5, states[0]), (0.5, states[1])])
     few, many = (cj.simulate(model, mixed, TIMES, n_traj=200, seed=2, chunk=chunk) for chunk in (7, 200))
     np.testing.assert_allclose(few["a.x"].mean, many["a.x"].mean, rtol=0, atol=1e-14)
     exact, other = (cj.master_equation(model, state, TIMES) for state in (mixed, states[0]))
-    labels = ("a.x", "a.y", "b.z")
+    labels = model.labels
     errors = np.array([many[label].stderr for label in labels])
     assert errors.max() < 0.05
     away = [np.abs(np.array([many[label].mean - theory[label].mean for label in labels])) for theory in (exact, other)]

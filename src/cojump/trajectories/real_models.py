@@ -9,10 +9,11 @@ from ..model import Model
 from ..model.facts import once_per_model
 from ..model.states import State
 from .axes import seen
-from .frames import main_frames
+from .frames import block_frame, main_frames
 from .lattice_tables import kind_of
 from .no_jump_tables import GENERAL
 from .product_channels import without_rounding
+from .spin_tables import hamiltonian_of, is_banded, is_ladder
 
 
 @once_per_model
@@ -35,6 +36,20 @@ def keeps_real(model: Model) -> bool:
     return len(jumps) == len(model.jumps) and all(
         kind_of(without_rounding(seen(frame, jump.matrix))) != GENERAL for jump, frame in jumps
     )
+
+
+@once_per_model
+def keeps_real_alone(model: Model) -> bool:
+    """The same of one block whose H_eff is banded: there ladder operators of all particles together do, too."""
+    if not is_banded(model) or model.potentials:
+        return False
+    rotation = block_frame(model, 0)
+    drive = hamiltonian_of(model, rotation)
+    if drive.diagonal.any() or drive.two != 0 or drive.up.imag.any():
+        return False
+    matrices = [y for jump in model.collective_jumps.values() for y in jump.matrices.values()]
+    matrices += [jump.matrix for jump in model.local_jumps.values()]
+    return all(is_ladder(seen(rotation, matrix)) for matrix in matrices)
 
 
 def starts_real(model: Model, state: State) -> bool:

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from .driven_representations import Driven, DrivenBands, DrivenLattice, DrivenList
 from .kernel_cache import is_compiled
 from .mode_representations import Modes, SpinMode
-from .real_representations import RealLattice
+from .real_representations import RealBanded, RealLattice
 from .representation import (
-    Banded,
     Diffusing,
     PatternRows,
     Polynomials,
@@ -20,7 +19,7 @@ from .representation import (
 
 DIFFUSING, DRIVEN_BANDS, DRIVEN_LATTICE, DRIVEN = Diffusing(), DrivenBands(), DrivenLattice(), Driven()
 DRIVEN_LIST, SPIN_MODE, MODES = DrivenList(), SpinMode(), Modes()
-BANDED, REAL_LATTICE, LATTICE = Banded(), RealLattice(), RealLattice.otherwise
+REAL_BANDED, BANDED, REAL_LATTICE, LATTICE = RealBanded(), RealBanded.otherwise, RealLattice(), RealLattice.otherwise
 POLYNOMIALS, PATTERN_ROWS = Polynomials(), PatternRows()
 SPARSE, PRODUCT = Sparse(), Product()
 
@@ -32,6 +31,7 @@ REPRESENTATIONS: tuple[Representation, ...] = (
     DRIVEN,
     SPIN_MODE,
     MODES,
+    REAL_BANDED,
     BANDED,
     REAL_LATTICE,
     LATTICE,

@@ -53,7 +53,8 @@ class Engine(Loop):
     ) -> None:
         own = SpinState(model, state, tolerance, len(snapshots), Stream().generator)
         super().__init__(model, own, times, snapshots)
-        self._advance: Callable[..., int] | None = None
+        self._advance: dict[bool, Callable[..., int]] = {}
+        """The kernel for states that stay real, and for any."""
 
     def counted(self, wanted: Wanted) -> Gone:
         """The trajectory by photon counting, in the compiled kernel."""
@@ -79,7 +80,7 @@ class Engine(Loop):
             _EFFORT,
             buffer,
         )
-        run = self._advance or advance
+        run = self._advance.get(state.is_real, advance)
         while True:
             status = run(*arguments)
             if record:
@@ -99,8 +100,8 @@ class Engine(Loop):
             if status in (NO_CONVERGENCE, NOT_FINITE):
                 what = "did not converge" if status == NO_CONVERGENCE else "became NaN or zero"
                 self._fail(seed, index, float(now.t), what)
-        if self._advance is None:
-            self._advance = bound(advance, arguments)
+        if run is advance:
+            self._advance[state.is_real] = bound(advance, arguments)
         if watch is not None:
             for done in np.flatnonzero(gathered.snapshot >= 0).tolist():
                 watch(done, state.pure_state(gathered, done))

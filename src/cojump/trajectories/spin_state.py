@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from ..basis.final_frames import in_frames
+from ..basis.real_states import REAL, turned_real, turns
 from ..basis.spin_starts import SpinStart
 from ..model import Model
 from ..model.final_states import FinalFactor, PartStart
@@ -17,7 +18,7 @@ from ..model.states import BlockState
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 from . import spin_tables
-from .kernels.common import NO_JUMP, NO_NUMBER, NOW, PAD, Amplitudes, Gathered, Step
+from .kernels.common import NO_JUMP, NO_NUMBER, NOW, PAD, Amplitudes, Gathered, Step, Work
 from .kernels.measure import measure_at
 from .kernels.spin_jump import keep, perform_jump
 from .kernels.trajectory import is_stiff
@@ -25,6 +26,7 @@ from .kernels.waiting_time import lone_step
 from .kernels.window import SHARE, trim
 from .long_step import LARGEST
 from .pure_state import PureState
+from .real_models import keeps_real_alone
 from .sector_matrix import sector_matrix
 from .state_factor import Factor
 from .work_space import work_space
@@ -60,8 +62,8 @@ class _Start(NamedTuple):
     im: Array
 
     @classmethod
-    def of(cls, two_J: int, lo: int, hi: int, ket: Ket) -> _Start:
-        """From 2J, first and past-last i of the window, and the normalised amplitudes in it."""
+    def of(cls, two_J: int, lo: int, hi: int, ket: Ket | Array) -> _Start:
+        """From 2J, first and past-last i of the window, and the normalised amplitudes in it, as kernels have them."""
         now = _BEGUN.copy()
         now["two_J"], now["lo"], now["hi"] = two_J, lo + PAD, hi + PAD
         step = Step(0.0, 0, 0.0, 0.0, 0, lo + PAD, hi + PAD, 1.0, 1.0, 0.0, 0.0)
@@ -106,7 +108,8 @@ class SpinState:
         self.cells = self.cell.view(np.recarray)
         self.now = self.cells[0]
         N = model.size
-        self.work = work_space(N + 1 + 2 * PAD, max(len(model.jumps), 1))
+        self._keeps_real, self.is_real = keeps_real_alone(model), False
+        self._works: dict[bool, Work] = {}
         self.amplitudes = Amplitudes(np.empty((snapshots, N + 1)), np.empty((snapshots, N + 1)))
         measured = ["xyz".index(o.label[-1]) for o in model.observables]
         own_frame = len(measured) == 3 and np.allclose(self.basis.frame, np.eye(3), rtol=0, atol=1e-15)
@@ -119,10 +122,29 @@ class SpinState:
     def start_from(self, state: PartStart, generator: np.random.Generator) -> None:
         """Take another initial state; of the generator nothing is drawn."""
         if isinstance(state, FinalFactor):
-            self._start: _Start | None = _Start.of(*self._taken_up(state))
+            two_J, lo, hi, ket = self._taken_up(state)
+            self._be(self._keeps_real and turned_real(ket, [lo], [hi - lo])[1] <= REAL)
+            self._start: _Start | None = _Start.of(two_J, lo, hi, self._written(lo, ket))
             return
         self._drawn_from = self._start_of(state.blocks[0])
+        self._be(self._keeps_real and self._drawn_from[0].stays_real)
         self._start = None if self._drawn_from[0].is_random else self._draw(generator)
+
+    def _be(self, is_real: bool) -> None:
+        """Go on with states that stay real, or with any."""
+        self.is_real = is_real
+        if is_real not in self._works:
+            cells, channels = self.basis.h_eff.N + 1 + 2 * PAD, len(self.basis.jumps.kind)
+            self._works[is_real] = work_space(cells, max(channels, 1), is_real=is_real)
+        self.work = self._works[is_real]
+
+    def _written(self, lo: int, ket: Ket) -> Ket | Array:
+        """Amplitudes from i = lo on as kernels have them: of a state that stays real without the phases."""
+        return turned_real(ket, [lo], [len(ket)])[0] if self.is_real else ket
+
+    def _read(self, lo: int, re: Array, im: Array) -> Ket:
+        """And back."""
+        return re * turns([lo], [len(re)]).conj() if self.is_real else re + 1j * im
 
     @property
     def sector(self) -> int:
@@ -167,7 +189,8 @@ class SpinState:
             return None
         first = (self.basis.h_eff.N - two_J) // 2 + PAD
         ket = np.zeros(two_J + 1, dtype=complex)
-        ket[lo - first : hi - first] = self.work.taylor_re[0, lo:hi] + 1j * self.work.taylor_im[0, lo:hi]
+        parts = self.work.taylor_re[0, lo:hi], self.work.taylor_im[0, lo:hi]
+        ket[lo - first : hi - first] = self._read(lo - PAD, *parts)
         return sector_matrix(self.basis.h_eff, two_J), ket
 
     def put(self, ket: Ket) -> None:
@@ -189,7 +212,7 @@ class SpinState:
         two_J = int(gathered.sectors[done])
         first = (self.basis.h_eff.N - two_J) // 2
         inside = gathered.snapshot[done], slice(first, first + two_J + 1)
-        ket = self.amplitudes.re[inside] + 1j * self.amplitudes.im[inside]
+        ket = self._read(first, self.amplitudes.re[inside], self.amplitudes.im[inside])
         return PureState((Factor((0,), (two_J,), ((0, two_J + 1),), ket, (self.basis.rotation,)),))
 
     def reported(self, mean: Array, second: Array) -> tuple[Array, Array]:
@@ -221,7 +244,8 @@ class SpinState:
 
     def _write(self, two_J: int, lo: int, hi: int, ket: Ket) -> None:
         """Write amplitudes into row 0."""
-        self.work.taylor_re[0, lo:hi], self.work.taylor_im[0, lo:hi] = ket.real, ket.imag
+        cells = self._written(lo - PAD, ket)
+        self.work.taylor_re[0, lo:hi], self.work.taylor_im[0, lo:hi] = cells.real, cells.imag
         cell = self.cell
         cell["two_J"], cell["lo"], cell["hi"] = two_J, lo, hi
         # the state itself is a series of order zero
@@ -240,7 +264,12 @@ class SpinState:
         """One pure state of one sector, as a trajectory begins with it."""
         start, kept = self._drawn_from
         choice = start.choose(generator)
-        return kept.get(choice, lambda: _Start.of(*self._cut(*start.chosen(choice))))
+
+        def made() -> _Start:
+            two_J, lo, hi, ket = self._cut(*start.chosen(choice))
+            return _Start.of(two_J, lo, hi, self._written(lo, ket))
+
+        return kept.get(choice, made)
 
     def _cut(self, two_J: int, ket: Ket) -> tuple[int, int, int, Ket]:
         """2J, first and past-last i of the window, and the normalised amplitudes in it, of a sector's state."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..tools.types import Array
 from .kernels.common import MAX_ORDER, Work
+from .kernels.nothing import Nothing
 
 _LINE = 64
 """Bytes of a line of the cache: a vector that lies in two of them takes twice as long to load."""
@@ -19,19 +22,22 @@ def aligned(*shape: int) -> Array:
     return made[first : first + size].reshape(shape)
 
 
-def work_space(cells: int, channels: int) -> Work:
-    """Work space for states of ``cells`` cells, padding included."""
+def work_space(cells: int, channels: int, *, is_real: bool = False) -> Work:
+    """Work space for states of ``cells`` cells, padding included; without imaginary parts if they stay real."""
 
-    def pair(*shape: int) -> tuple[Array, Array]:
+    def pair(*shape: int) -> tuple[Array, Any]:
         return aligned(*shape, cells), aligned(*shape, cells)
 
+    def state(*shape: int) -> tuple[Array, Any]:
+        return aligned(*shape, cells), Nothing(len(shape) + 1) if is_real else aligned(*shape, cells)
+
     return Work(
-        *pair(MAX_ORDER + 1),
+        *state(MAX_ORDER + 1),
         *pair(2),
         *pair(),
-        *pair(),
-        *pair(),
-        *pair(2),
+        *state(),
+        *state(),
+        *state(2),
         norms=np.zeros(MAX_ORDER + 1),
         weights=np.zeros((channels, 4)),
     )

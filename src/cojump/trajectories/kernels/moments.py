@@ -5,13 +5,17 @@ from __future__ import annotations
 from numba import njit
 
 from .common import OPTIONS, PAD
+from .nothing import is_nothing
 from .propagate import ladder_elements
 from .vectors import LANES, after, fused, load, rising, spread, total, two_after
 
 
 @njit(**OPTIONS)
 def spin_moments(N, two_J, re, im, lo, hi):
-    """<1>, <J_z>, <J_z²>, <J_+>, <½{J_z, J_+}> and <J_+²> of an unnormalised state on lo..hi."""
+    """<1>, <J_z>, <J_z²>, <J_+>, <½{J_z, J_+}> and <J_+²> of an unnormalised state on lo..hi.
+
+    Of one without imaginary parts each particle up has a phase -i.
+    """
     J, half = 0.5 * two_J, spread(0.5)
     norm2 = z = zz = plus_re = plus_im = z_plus_re = z_plus_im = two_re = two_im = spread(0.0)
     here_re, here_im = load(re, lo, hi - lo), load(im, lo, hi - lo)
@@ -38,4 +42,7 @@ def spin_moments(N, two_J, re, im, lo, hi):
         here_re, here_im, M, c = next_re, next_im, next_M, next_c
     plus = complex(total(plus_re), total(plus_im))
     z_plus = complex(total(z_plus_re), total(z_plus_im))
-    return total(norm2), total(z), total(zz), plus, z_plus, complex(total(two_re), total(two_im))
+    two = complex(total(two_re), total(two_im))
+    if is_nothing(im):
+        plus, z_plus, two = complex(0.0, plus.real), complex(0.0, z_plus.real), complex(-two.real, 0.0)
+    return total(norm2), total(z), total(zz), plus, z_plus, two

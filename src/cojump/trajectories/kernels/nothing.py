@@ -12,12 +12,13 @@ from itertools import product
 import numpy as np
 from llvmlite import ir
 from numba.core import types
+from numba.core.types.containers import UniTuple
 from numba.core.types.misc import SliceType as _Slice
 from numba.extending import NativeValue, models, overload, register_model, typeof_impl, unbox
 
 from . import vectors
 from .common import OPTIONS
-from .vectors import LANES, after, before, fused, load, load_row, lowered, store, total
+from .vectors import LANES, after, before, fused, load, load_row, lowered, store, total, two_after, two_before
 
 
 class Nothing:
@@ -29,7 +30,8 @@ class Nothing:
         self.ndim = ndim
 
     def __getitem__(self, place):
-        return self if isinstance(place, slice) else Nothing(self.ndim - 1) if self.ndim > 1 else 0.0
+        fewer = sum(not isinstance(p, slice) for p in (place if isinstance(place, tuple) else (place,)))
+        return Nothing(self.ndim - fewer) if self.ndim > fewer else 0.0
 
     def __setitem__(self, place, value):
         pass
@@ -70,13 +72,13 @@ def in_turn(a, b):
     return (b, a) if is_nothing(a) or is_nothing(b) else (a, b)
 
 
-def of_complex(function, otherwise):
+def of_complex(function, otherwise, options=OPTIONS):
     """``function`` where its first argument, imaginary parts, is not nothing; else what it gives is ``otherwise``."""
 
     def chosen(im, *rest):
         return otherwise if is_nothing(im) else function(im, *rest)
 
-    @overload(chosen, jit_options=OPTIONS, strict=False)
+    @overload(chosen, jit_options=options, strict=False)
     def choose(im, *rest):
         return (lambda im, *rest: otherwise) if isinstance(im, _NothingType) else function
 
@@ -145,11 +147,14 @@ for _array in (_NONE, _ROWS):
 lowered(operator.getitem, _ROWS, types.Integer, gives=_NONE)(_nothing)
 lowered(operator.getitem, _NONE, types.Integer, gives=types.float64)(_zero)
 lowered(operator.setitem, _NONE, types.Integer, types.Number, gives=types.none)(_nothing)
+_CELL = UniTuple(types.int64, 2)
+lowered(operator.getitem, _ROWS, _CELL, gives=types.float64)(_zero)
+lowered(operator.setitem, _ROWS, _CELL, types.Number, gives=types.none)(_nothing)
 lowered(load, _NothingType, types.Integer, types.Integer, gives=_NO_VECTOR)(_nothing)
 lowered(load_row, _NothingType, types.Integer, types.Integer, types.Integer, gives=_NO_VECTOR)(_nothing)
 for _vector in _BOTH:
     lowered(store, _NothingType, types.Integer, types.Integer, _vector, gives=types.none)(_nothing)
-for _symbol in (before, after, operator.add, operator.sub, operator.mul):
+for _symbol in (before, after, two_before, two_after, operator.add, operator.sub, operator.mul):
     lowered(_symbol, _NO_VECTOR, _NO_VECTOR, gives=_NO_VECTOR)(_nothing)
 for _pair in ((_VECTOR, _NO_VECTOR), (_NO_VECTOR, _VECTOR)):
     lowered(operator.mul, *_pair, gives=_NO_VECTOR)(_nothing)

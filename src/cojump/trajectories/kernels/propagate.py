@@ -5,6 +5,7 @@ from __future__ import annotations
 from numba import njit
 
 from .common import OPTIONS, PAD
+from .nothing import in_turn, is_nothing
 from .vectors import (
     LANES,
     after,
@@ -59,27 +60,32 @@ def apply_real(rows_re, rows_im, order, lo, hi, unit, off, band, diagonal, half_
     """Taylor row order + 1 on lo..hi: -i unit (H_eff - shift + i half_shift) row / (order + 1).
 
     For off-diagonals that are real, of one band or none. Nothing outside lo..hi is read of the row or written. Returns
-    the squared norm of the new one.
+    the squared norm of the new one. Without imaginary parts each particle up has a phase -i, and H no diagonal.
     """
     scale, shifts, half_shifts = spread(unit * (1.0 / (order + 1.0))), spread(shift), spread(half_shift)
     re, im, to_re, to_im, hop = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1], off[0]
-    square_re = square_im = last_re = last_im = spread(0.0)
-    here_re, here_im = load(re, lo, hi - lo), load(im, lo, hi - lo)
+    one, other = in_turn(re, im)  # what H makes imaginary, and real, of
+    square_re = square_im = zero = spread(0.0)
+    last_x, last_y = load(one, lo, 0), load(other, lo, 0)
+    here_x, here_y = load(one, lo, hi - lo), load(other, lo, hi - lo)
     for p in range(lo, hi, LANES):
         n = hi - p
-        next_re, next_im = load(re, p + LANES, n - LANES), load(im, p + LANES, n - LANES)
+        next_x, next_y = load(one, p + LANES, n - LANES), load(other, p + LANES, n - LANES)
+        here_re, here_im = in_turn(here_x, here_y)
         energy, gain = load(diagonal, p - PAD, n) - shifts, half_shifts - load(half_rate, p - PAD, n)
         # H_eff - shift without the damping, on the real and the imaginary part
-        h_re, h_im = energy * here_re, energy * here_im
+        h_re, h_im = energy * here_x, fused(energy, here_im, zero)
         if band > 0:
             below, above = load(hop, p - 1, n), load(hop, p, n)
-            h_re = fused(above, after(here_re, next_re), fused(below, before(last_re, here_re), h_re))
-            h_im = fused(above, after(here_im, next_im), fused(below, before(last_im, here_im), h_im))
+            if is_nothing(im):
+                above = -above
+            h_re = fused(above, after(here_x, next_x), fused(below, before(last_x, here_x), h_re))
+            h_im = fused(above, after(here_y, next_y), fused(below, before(last_y, here_y), h_im))
         a, b = scale * fused(gain, here_re, h_im), scale * fused(gain, here_im, -h_re)
         store(to_re, p, n, a)
         store(to_im, p, n, b)
         square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
-        last_re, last_im, here_re, here_im = here_re, here_im, next_re, next_im
+        last_x, last_y, here_x, here_y = here_x, here_y, next_x, next_y
     return total(square_re + square_im)
 
 

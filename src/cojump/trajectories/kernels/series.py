@@ -9,7 +9,7 @@ from numba import njit
 from numba.extending import overload
 
 from ..no_jump_tables import BandedHeff, ProgramHeff
-from .common import MAX_ORDER, OPTIONS, PAD
+from .common import INLINED, MAX_ORDER, OPTIONS, PAD
 from .driven_bands import DrivenHeff
 from .driven_lattice import DrivenLatticeHeff
 from .driven_list import DrivenListHeff
@@ -19,6 +19,7 @@ from .horizon import FEW, LARGE, LEAST, LEFT_OUT, ROUNDING, guessed_horizon, hor
 from .lattice import LatticeHeff
 from .lattice_rows import apply_lattice
 from .lattice_sums import change_unit_of_rows, overlap_of_rows
+from .nothing import of_complex
 from .pattern_links import PatternHeff, keep_rows
 from .pattern_products import apply_rows
 from .pattern_rows import FIRST, KEPT_CELLS
@@ -153,10 +154,18 @@ def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
     for k in range(1, order + 1):
         scale *= factor
         norms[k] *= scale
-        re, im = rows_re[k, lo:hi], rows_im[k, lo:hi]
+        re, im = rows_re[k][lo:hi], rows_im[k][lo:hi]
         for p in range(re.size):
             re[p] *= scale
             im[p] *= scale
+
+
+def _apply_complex(rows_im, rows_re, *rest):
+    return apply_complex(rows_re, rows_im, *rest)
+
+
+_apply_any = of_complex(_apply_complex, 0.0, INLINED)
+"""Where states stay real the elements of H_eff are."""
 
 
 def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=False, of_fock=False, of_columns=False):
@@ -434,9 +443,9 @@ def _expansion(banded, of_lattice=False, of_list=False, of_rows=False, of_bands=
                     half_shift,
                 )
             else:
-                norm2 = apply_complex(
-                    rows_re,
+                norm2 = _apply_any(
                     rows_im,
+                    rows_re,
                     order,
                     wide_lo,
                     wide_hi,

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from ..no_jump_tables import COLLECTIVE, GENERAL, SELF_EXCLUDED
-from .common import NO_JUMP, NO_NUMBER, OPTIONS
+from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
 from .jump import (
     collective_jump,
     collective_weight,
@@ -19,8 +19,36 @@ from .jump import (
     leave_behind,
 )
 from .moments import spin_moments
+from .nothing import of_complex
 from .series import sector_range
 from .window import SHARE, trim, write_scaled
+
+
+def _weigh_other(im, re, N, jumps, work, channel, two_J, lo, hi, rated, weights):
+    """What :func:`weigh` does with a jump that is no ladder operator."""
+    kind = jumps.kind[channel]
+    if kind == COLLECTIVE:
+        moments = spin_moments(N, two_J, re, im, lo, hi)
+        weights[0], certain = collective_weight(N, two_J, jumps.j_re[channel], jumps.j_im[channel], moments)
+        if not certain:
+            weights[0] = _collective(N, jumps, work, channel, two_J, re, im, lo, hi)
+        return False
+    rest_re, rest_im = work.rest_re, work.rest_im
+    if not rated:
+        leave_behind(jumps.gamma[channel], jumps.gamma_rest[channel], re, im, lo, hi, rest_re, rest_im)
+    if kind == GENERAL:
+        moments = spin_moments(N, two_J, re if rated else rest_re[1], im if rated else rest_im[1], lo, hi)
+        if general_weights(N, two_J, jumps.j_re[channel], jumps.j_im[channel], moments, weights):
+            return not rated
+    if rated:
+        leave_behind(jumps.gamma[channel], jumps.gamma_rest[channel], re, im, lo, hi, rest_re, rest_im)
+    for outcome in range(4):
+        weights[outcome] = _general(N, jumps, work, channel, outcome, two_J, lo, hi)[1]
+    return True
+
+
+_weigh_any = of_complex(_weigh_other, False, INLINED)
+"""Where states stay real all jumps are ladder operators."""
 
 
 @njit(inline="always", **OPTIONS)
@@ -31,28 +59,10 @@ def weigh(N, jumps, work, channel, two_J, re, im, lo, hi, rated, weights):
     """
     kind = jumps.kind[channel]
     weights[:] = 0.0
-    if kind in (GENERAL, SELF_EXCLUDED):
-        rest_re, rest_im = work.rest_re, work.rest_im
-        if not rated:
-            leave_behind(jumps.gamma[channel], jumps.gamma_rest[channel], re, im, lo, hi, rest_re, rest_im)
-        if kind == GENERAL:
-            moments = spin_moments(N, two_J, re if rated else rest_re[1], im if rated else rest_im[1], lo, hi)
-            if general_weights(N, two_J, jumps.j_re[channel], jumps.j_im[channel], moments, weights):
-                return not rated
-        if rated:
-            leave_behind(jumps.gamma[channel], jumps.gamma_rest[channel], re, im, lo, hi, rest_re, rest_im)
-        for outcome in range(4):
-            weights[outcome] = _general(N, jumps, work, channel, outcome, two_J, lo, hi)[1]
-        return True
-    if kind == COLLECTIVE:
-        moments = spin_moments(N, two_J, re, im, lo, hi)
-        weights[0], certain = collective_weight(N, two_J, jumps.j_re[channel], jumps.j_im[channel], moments)
-        if not certain:
-            weights[0] = _collective(N, jumps, work, channel, two_J, re, im, lo, hi)
-    else:
-        down, collective = is_down(kind), is_collective(kind)
-        strength, gamma = jumps.strength[channel], jumps.gamma[channel]
-        ladder_weights(N, two_J, down, collective, strength, gamma, re, im, lo, hi, weights)
+    if kind in (GENERAL, SELF_EXCLUDED, COLLECTIVE):
+        return _weigh_any(im, re, N, jumps, work, channel, two_J, lo, hi, rated, weights)
+    down, collective = is_down(kind), is_collective(kind)
+    ladder_weights(N, two_J, down, collective, jumps.strength[channel], jumps.gamma[channel], re, im, lo, hi, weights)
     return False
 
 
@@ -92,6 +102,19 @@ def _collective(N, jumps, work, channel, two_J, re, im, lo, hi):
     return collective_jump(N, two_J, jumps.j_re[channel], jumps.j_im[channel], re, im, lo, hi, work.new_re, work.new_im)
 
 
+def _make_other(im, re, N, jumps, work, channel, outcome, two_J, lo, hi, again):
+    """What :func:`make_jump` does with a jump that is no ladder operator: 2J' and |new|²."""
+    if jumps.kind[channel] == COLLECTIVE:
+        return two_J, _collective(N, jumps, work, channel, two_J, re, im, lo, hi)
+    if again:
+        gamma, gamma_rest = jumps.gamma[channel], jumps.gamma_rest[channel]
+        leave_behind(gamma, gamma_rest, re, im, lo, hi, work.rest_re, work.rest_im)
+    return _general(N, jumps, work, channel, outcome, two_J, lo, hi)
+
+
+_make_any = of_complex(_make_other, (0, 0.0), INLINED)
+
+
 @njit(inline="always", **OPTIONS)
 def make_jump(N, jumps, work, channel, outcome, two_J, re, im, lo, hi, again):
     """The state after a jump in ``new``; ``again``: what the particle leaves behind is not in ``rest`` any more.
@@ -99,14 +122,8 @@ def make_jump(N, jumps, work, channel, outcome, two_J, re, im, lo, hi, again):
     Returns 2J', window and |new|².
     """
     kind, new_two_J = jumps.kind[channel], two_J
-    if kind in (GENERAL, SELF_EXCLUDED):
-        if again:
-            gamma, gamma_rest = jumps.gamma[channel], jumps.gamma_rest[channel]
-            leave_behind(gamma, gamma_rest, re, im, lo, hi, work.rest_re, work.rest_im)
-        new_two_J, norm2 = _general(N, jumps, work, channel, outcome, two_J, lo, hi)
-        lo, hi = lo - 1, hi + 1
-    elif kind == COLLECTIVE:
-        norm2 = _collective(N, jumps, work, channel, two_J, re, im, lo, hi)
+    if kind in (GENERAL, SELF_EXCLUDED, COLLECTIVE):
+        new_two_J, norm2 = _make_any(im, re, N, jumps, work, channel, outcome, two_J, lo, hi, again)
         lo, hi = lo - 1, hi + 1
     else:
         down = is_down(kind)
