@@ -44,7 +44,7 @@ REPRESENTATIONS: tuple[Representation, ...] = (
 
 
 def compiled_first(used: Iterable[Representation]) -> None:
-    """Compile the kernels of these representations, those of one block in any case."""
+    """Compile the kernels of these representations, in any case those of one block, with imaginary parts or without."""
     for representation in _needed(used):
         representation.compile()
 
@@ -56,4 +56,6 @@ def are_compiled(used: Iterable[Representation]) -> bool:
 
 def _needed(used: Iterable[Representation]) -> list[Representation]:
     used = set(used)
-    return [r for r in REPRESENTATIONS if r is BANDED or r in used]
+    if REAL_BANDED not in used:
+        used.add(BANDED)
+    return [r for r in REPRESENTATIONS if r in used]
