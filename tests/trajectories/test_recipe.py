@@ -8,7 +8,7 @@ import pytest
 import cojump as cj
 from cojump.trajectories.product_channels import channels_of
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import BANDED, REPRESENTATIONS, SPARSE
+from cojump.trajectories.representations import REAL_BANDED, REPRESENTATIONS, SPARSE
 from cojump.trajectories.sparse_engine import SparseEngine
 from cojump.trajectories.spin_engine import Engine
 from cojump.trajectories.spin_tables import build
@@ -39,7 +39,7 @@ def test_the_parts_of_a_recipe():
     recipe = recipe_of(made)
     assert recipe is recipe_of(made)
     assert [part.names for part in recipe.parts] == [("a",), ("b",)]
-    assert [part.representation for part in recipe.parts] == [BANDED, SPARSE]
+    assert [part.representation for part in recipe.parts] == [REAL_BANDED, SPARSE]
     assert [part.amplitudes for part in recipe.parts] == [31, 7]
     assert recipe.nbytes() == sum(part.nbytes for part in recipe.parts)
     assert recipe.nbytes(3) == recipe.nbytes() + 3 * 16 * (31 + 7), "one part keeps its states for the other"

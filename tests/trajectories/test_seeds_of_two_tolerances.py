@@ -25,6 +25,12 @@ def flips(size=200):
     return model, cj.tilted(model, 1.1, -np.pi / 2)
 
 
+def with_an_energy(made):
+    """By which states do not stay real."""
+    model, state = made()
+    return replace(model, hamiltonian=[*model.hamiltonian, cj.OneBody(0.4 * Z, model.blocks[0].name)]), state
+
+
 def driven():
     model = cj.systems.free_flips(12, 0.7, 1.3, 0.8)
     drive = [replace(term, envelope=np.cos) for term in model.hamiltonian]
@@ -80,14 +86,16 @@ def driven_along_two_axes():
 
 
 CASES = {
-    "BANDED": flips,
+    "REAL_BANDED": flips,
+    "BANDED": lambda: with_an_energy(flips),
     "DRIVEN_BANDS": driven,
     "DRIVEN": driven_along_two_axes,
     "DRIVEN_LIST": driven_levels,
     "DRIVEN_LATTICE": driven_hopfield,
     "SPIN_MODE": cavity,
     "MODES": two_species,
-    "LATTICE": hopfield,
+    "REAL_LATTICE": hopfield,
+    "LATTICE": lambda: with_an_energy(hopfield),
     "PATTERN_ROWS": potts,
     "POLYNOMIALS": lambda: along_two_axes(np.cosh),
     "SPARSE": lambda: along_two_axes(np.cosh, exclude_self=True),

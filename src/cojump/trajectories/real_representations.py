@@ -27,10 +27,6 @@ class RealBanded(Banded):
         """Whether it can run this part."""
         return super().holds(model) and keeps_real_alone(model)
 
-    def method(self, model: Model) -> str:
-        """What is done, in words."""
-        return super().method(model) + ", real where the start is"
-
     def starting(self, model: Model, state: State | None) -> Sequence[Representation]:
         """Those whose kernels are needed: of other starts the amplitudes are complex."""
         return _starting(self, model, state)
@@ -50,10 +46,6 @@ class RealLattice(Lattice):
     def holds(self, model: Model) -> bool:
         """Whether it can run this part."""
         return super().holds(model) and keeps_real(model)
-
-    def method(self, model: Model) -> str:
-        """What is done, in words."""
-        return super().method(model) + ", real where the start is"
 
     def starting(self, model: Model, state: State | None) -> Sequence[Representation]:
         """Those whose kernels are needed: of other starts the amplitudes are complex."""
