@@ -7,7 +7,7 @@ from numba import njit
 import cojump as cj
 from cojump.basis.real_states import turned_real, turns
 from cojump.basis.spin_starts import SpinStart
-from cojump.trajectories import counting_engine, lattice_engine, spin_engine
+from cojump.trajectories import counting_engine, lattice_engine, spin_engine, spin_state
 from cojump.trajectories.compilation import _used, warm_up
 from cojump.trajectories.engine import make_engine
 from cojump.trajectories.kernels.nothing import Nothing, in_turn, is_nothing, of_complex
@@ -101,12 +101,16 @@ def alone(rng, size, *more):
 
 
 @pytest.mark.parametrize("size", [1, 5, 40])
-def test_one_block_is_that_of_the_twin(size):
+def test_one_block_is_what_it_is_with_imaginary_parts(size, monkeypatch):
     rng = np.random.default_rng(size)
     model, n_jumps = alone(rng, size), 0
     assert keeps_real_alone(model)
     for state in starts_in_the_plane(model, rng):
-        twin, engine = (kind(model, state, TIMES, 1e-9, [0, 2, 6]) for kind in (ProductEngine, Engine))
+        engine = Engine(model, state, TIMES, 1e-9, [0, 2, 6])
+        with monkeypatch.context() as patched:
+            patched.setattr(spin_state, "keeps_real_alone", lambda model: False)
+            twin = Engine(model, state, TIMES, 1e-9, [0, 2, 6])
+        assert not twin.state.is_real
         for index in range(3):
             seen = [], []
             a, b = (
