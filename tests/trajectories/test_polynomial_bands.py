@@ -13,7 +13,7 @@ from cojump.trajectories.kernels.vectors import LANES
 from cojump.trajectories.polynomial_engine import PolynomialEngine
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import POLYNOMIALS, PRODUCT, REAL_BANDED, SPARSE
+from cojump.trajectories.representations import BANDED, POLYNOMIALS, PRODUCT, SPARSE
 from cojump.trajectories.sector_matrix import program_matrix
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 from tests.support.pauses import assert_no_influence_of_pauses
@@ -224,7 +224,7 @@ def test_what_it_holds():
 
     assert representation(jump(X), jump(Z)) is POLYNOMIALS
     assert "polynomials of degree" in recipe_of(two_axes()[0]).parts[0].method
-    assert representation(jump(X), jump(X)) is REAL_BANDED
+    assert representation(jump(X), jump(X)) is BANDED
     assert representation(jump(X), jump(Z, np.abs)) is not SPARSE  # kinked along one of them
     assert representation(jump(X, np.abs), jump(Z, np.abs)) is PRODUCT
     assert representation(*(jump(axis, exclude_self=True) for axis in (X, Z))) is SPARSE

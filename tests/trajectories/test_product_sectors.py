@@ -830,7 +830,7 @@ def test_averages_of_inner_products_at_once_are_those_of_products():
     assert sizes == [True, True, True, True, False]
 
 
-@pytest.mark.parametrize(("levels", "needed"), [(2, ["banded"]), (3, ["banded", "patterns"])])
+@pytest.mark.parametrize(("levels", "needed"), [(2, ["real banded", "banded"]), (3, ["banded", "patterns"])])
 def test_kernels_are_compiled_before_the_work_only_where_they_are_needed(levels, needed, monkeypatch):
     made = []
     for representation in representations.REPRESENTATIONS:
