@@ -50,10 +50,10 @@ def cavity():
 
 def two_species():
     """Beside one mode."""
-    couplings = [cj.ModeEnergy(1.0, mode="cavity"), cj.ModeCoupling({"a": 0.8 * X, "b": 0.5 * X}, mode="cavity")]
+    couplings = [cj.ModeEnergy(1.0, mode="cavity"), cj.ModeCoupling({"a": 1.4 * X, "b": 0.9 * X}, mode="cavity")]
     parts = [cj.Block("a", 6), cj.Block("b", 5), cj.Mode("cavity")]
-    model = cj.Model(parts, [*couplings, cj.OneBody(Z, "a")], [cj.ModeLoss(1.0, mode="cavity")])
-    return model, cj.product(model, {"a": [0.0, 1.0], "b": [0.6, 0.8]})
+    model = cj.Model(parts, [*couplings, cj.OneBody(Z, "a")], [cj.ModeLoss(3.0, mode="cavity")])
+    return model, cj.product(model, {"a": [1.0, 0.0], "b": [0.8, 0.6]})
 
 
 def hopfield():
