@@ -3,6 +3,8 @@
 import numpy as np
 
 from cojump.basis.level_weights import LevelWeights, SumValues
+from cojump.trajectories import counting_engine, lattice_engine
+from cojump.trajectories.lattice_engine import LatticeEngine
 
 
 def probabilities(pure):
@@ -51,3 +53,16 @@ def assert_same_trajectories(twin, engine, seed, trajectories):
         for mine, other in ((a.mean, b.mean), (a.second, b.second), (a.jumps["time"], b.jumps["time"])):
             np.testing.assert_allclose(mine, other, rtol=0, atol=2e-10)
     return n_jumps
+
+
+def in_pieces(monkeypatch, model, state, times):
+    """Bits of a trajectory on a grid depend on no pauses, on no room that there is at first, on none before it."""
+    whole = LatticeEngine(model, state, times, 1e-9, [3]).run(1, 0, record=True)
+    monkeypatch.setattr(counting_engine, "_SEGMENT", 3)
+    monkeypatch.setattr(counting_engine, "_EFFORT", 1)
+    monkeypatch.setattr(lattice_engine, "_FIRST_CELLS", 1)
+    engine = LatticeEngine(model, state, times, 1e-9, [3])
+    engine.run(1, 1)
+    pieces = engine.run(1, 0, record=True)
+    for field in ("mean", "second", "sectors", "counts", "jumps"):
+        assert np.array_equal(getattr(whole, field), getattr(pieces, field)), field

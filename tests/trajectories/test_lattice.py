@@ -10,7 +10,6 @@ import cojump as cj
 from cojump.basis.sector_operators import Operators
 from cojump.model.components import components
 from cojump.model.states import State
-from cojump.trajectories import counting_engine, lattice_engine
 from cojump.trajectories.kernels.lattice import ABSENT, EDGE, LENGTH, LONG_ROW, LOUD, TOUCHED, LatticeHeff, set_strides
 from cojump.trajectories.kernels.lattice_box import FIRST, all_runs, gram
 from cojump.trajectories.kernels.lattice_heff import fill_elements, lay_rows
@@ -29,7 +28,7 @@ from cojump.trajectories.representations import BANDED, LATTICE, PRODUCT, SPARSE
 from cojump.trajectories.sector_matrix import program_matrix
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 from tests.support.random_models import random_hermitian, random_matrix
-from tests.support.twin_trajectories import weights_of_M
+from tests.support.twin_trajectories import in_pieces, weights_of_M
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -436,16 +435,7 @@ def test_trajectories_are_those_of_the_twin(name):
 @pytest.mark.parametrize("name", ["coupled, windows", "hopfield, long rows", "hopfield, others alone"])
 def test_pauses_and_room_have_no_influence(monkeypatch, name):
     """Bits do not depend on where the loop returns to Python, nor on what ran before."""
-    model, state = next(of_parts(name))
-    whole = LatticeEngine(model, state, TIMES, 1e-9, [3]).run(1, 0, record=True)
-    monkeypatch.setattr(counting_engine, "_SEGMENT", 3)
-    monkeypatch.setattr(counting_engine, "_EFFORT", 1)
-    monkeypatch.setattr(lattice_engine, "_FIRST_CELLS", 1)
-    engine = LatticeEngine(model, state, TIMES, 1e-9, [3])
-    engine.run(1, 1)
-    pieces = engine.run(1, 0, record=True)
-    for field in ("mean", "second", "sectors", "counts", "jumps"):
-        assert np.array_equal(getattr(whole, field), getattr(pieces, field)), field
+    in_pieces(monkeypatch, *next(of_parts(name)), TIMES)
 
 
 def test_a_tolerance_is_kept():

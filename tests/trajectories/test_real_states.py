@@ -7,7 +7,7 @@ from numba import njit
 import cojump as cj
 from cojump.basis.real_states import turned_real, turns
 from cojump.basis.spin_starts import SpinStart
-from cojump.trajectories import counting_engine, lattice_engine, spin_engine, spin_state
+from cojump.trajectories import counting_engine, spin_engine, spin_state
 from cojump.trajectories.compilation import _used, warm_up
 from cojump.trajectories.engine import make_engine
 from cojump.trajectories.kernels.nothing import Nothing, in_turn, is_nothing, of_complex
@@ -20,7 +20,7 @@ from cojump.trajectories.representations import LATTICE, REAL_LATTICE
 from cojump.trajectories.spin_engine import Engine
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
 from tests.support.random_models import random_unitary
-from tests.support.twin_trajectories import weights_of_M
+from tests.support.twin_trajectories import in_pieces, weights_of_M
 
 TIMES = np.linspace(0, 1.2, 7)
 
@@ -201,16 +201,7 @@ def test_starts_of_both_kinds_one_after_another(kind, monkeypatch):
 
 def test_pauses_and_room_have_no_influence(monkeypatch):
     model = driven_blocks(np.random.default_rng(9), (6, 14))
-    state = cj.tilted(model, 1.0, -np.pi / 2)
-    whole = LatticeEngine(model, state, TIMES, 1e-9, [3]).run(1, 0, record=True)
-    monkeypatch.setattr(counting_engine, "_SEGMENT", 3)
-    monkeypatch.setattr(counting_engine, "_EFFORT", 1)
-    monkeypatch.setattr(lattice_engine, "_FIRST_CELLS", 1)
-    engine = LatticeEngine(model, state, TIMES, 1e-9, [3])
-    engine.run(1, 1)
-    pieces = engine.run(1, 0, record=True)
-    for field in ("mean", "second", "sectors", "counts", "jumps"):
-        assert np.array_equal(getattr(whole, field), getattr(pieces, field)), field
+    in_pieces(monkeypatch, model, cj.tilted(model, 1.0, -np.pi / 2), TIMES)
 
 
 BLOCKS = [cj.Block("a", 3), cj.Block("b", 2)]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..tools.types import Array, Complex
 
-REAL = 1e-13
+_REAL = 1e-13
 """Norm of the imaginary part of a state that is rounding."""
 
 _TURNS = np.array([1, 1j, -1, -1j])
@@ -33,3 +33,8 @@ def turned_real(ket: Complex, first: Sequence[int], n: Sequence[int]) -> tuple[A
     if largest != 0:
         found *= np.conj(largest) / np.abs(largest)
     return found.real.copy(), float(np.linalg.norm(found.imag))
+
+
+def is_real(ket: Complex, first: Sequence[int], n: Sequence[int]) -> bool:
+    """Whether a state is (-i)^(Σ_b i_b) times a real one, but for rounding and a global phase."""
+    return turned_real(ket, first, n)[1] <= _REAL

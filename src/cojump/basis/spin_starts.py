@@ -14,7 +14,7 @@ from scipy.special import gammaln
 
 from ..model.states import BlockState, DickeBlock, OccupationBlock, SectorBlock, SymmetricBlock
 from ..tools.cache_by_bytes import CacheByBytes
-from .real_states import REAL, turned_real
+from .real_states import is_real
 from .spin_sector import turned
 
 Ket = NDArray[np.complex128]
@@ -155,7 +155,7 @@ class SpinStart:
         """Whether all states that can be drawn are real where each particle up has a phase -i, see real_states."""
         if self._fixed is not None:
             two_J, ket = self._fixed
-            return turned_real(ket, [0], [two_J + 1])[1] <= REAL
+            return is_real(ket, [0], [two_J + 1])
         return abs(float(self._axis[0])) <= _ROUNDING
 
     def choose(self, generator: np.random.Generator) -> tuple[int, int]:

@@ -26,6 +26,11 @@ def snapped_to_zero(matrix: Matrix, scale: float | None = None) -> Matrix:
     return real + 1j * imag
 
 
+def without_rounding(matrix: Matrix) -> Matrix:
+    """A matrix without the elements that are rounding, below ``ZERO`` times the largest one."""
+    return np.where(np.abs(matrix) > ZERO * np.abs(matrix).max(initial=0), matrix, 0)
+
+
 def seen(frame: Matrix, matrix: Matrix) -> Matrix:
     """An operator of one particle as the frame with these kets (columns) sees it: zero where it is rounding.
 

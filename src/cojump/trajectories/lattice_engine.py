@@ -17,7 +17,7 @@ from ..model.final_states import PartStart
 from ..tools.types import Array
 from .counting_engine import CountingEngine
 from .kernels.common import MAX_ORDER
-from .kernels.lattice import EDGE, LatticeHeff, RowsWork
+from .kernels.lattice import EDGE, Lattice, LatticeHeff, RowsWork
 from .kernels.lattice_box import COUNT, FIRST, START
 from .kernels.lattice_trajectory import Room, Starts
 from .kernels.nothing import Nothing
@@ -58,7 +58,7 @@ class LatticeEngine(CountingEngine):
         self.lattice = lattice_of(self.basis)
         self.sector_numbers = len(model.blocks)
         self._real_form = real_form(self.lattice) if keeps_real(model) else None
-        self._is_real = self._real_form is not None and self.state.starts_real
+        self._form = self._form_of_starts()
         B = self.sector_numbers
         integers = np.zeros(0, dtype=np.int64)
         self._no_starts = Starts(
@@ -73,10 +73,19 @@ class LatticeEngine(CountingEngine):
     def start_from(self, state: PartStart) -> None:
         """Let trajectories from now on start from another state of the same part."""
         super().start_from(state)
-        is_real = self._real_form is not None and self.state.starts_real
-        if is_real != self._is_real:
-            self._is_real, self._advance, self._advance_other = is_real, self._advance_other, self._advance
+        form = self._form_of_starts()
+        if form is not self._form:
+            self._form, self._advance, self._advance_other = form, self._advance_other, self._advance
             self._clear()
+
+    def _form_of_starts(self) -> Lattice:
+        """The model as kernels read it, for the states that trajectories start from."""
+        return self._real_form if self._real_form is not None and self.state.starts_real else self.lattice
+
+    @property
+    def _is_real(self) -> bool:
+        """Whether states are real but for known phases."""
+        return self._form is self._real_form
 
     @property
     def n_vectors(self) -> int:
@@ -125,8 +134,7 @@ class LatticeEngine(CountingEngine):
     def _new_h_eff(self, cells: int) -> Any:
         B, L = len(self.lattice.sizes), len(self.lattice.kind)
         elements = elements_of(self.lattice, cells)
-        lattice = self._real_form if self._is_real and self._real_form is not None else self.lattice
-        return LatticeHeff(L > 0, lattice, empty_box(B), elements, np.zeros(B, dtype=np.int64))
+        return LatticeHeff(L > 0, self._form, empty_box(B), elements, np.zeros(B, dtype=np.int64))
 
     def _clear(self) -> None:
         """What lies beside a window is multiplied by zeros, not cleared."""

@@ -15,15 +15,12 @@ from ..model.jumps import OneParticleJump
 from ..model.spectrum import snapped
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix, RealFunction
-from .axes import seen
+from .axes import seen, without_rounding
 from .frames import common_turn, main_frames
 from .polynomial_rates import PolynomialRate, polynomial_rate
 
 MEMORY = 64 * 2**20
 """Bytes of tables of Γ that are kept of the models used last."""
-
-_ZERO = 1e-14
-"""Relative size below which an element of j is rounding of the rotation."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,11 +161,6 @@ def channel_of(model: Model, jump: OneParticleJump, rotations: list[Matrix]) -> 
     j = without_rounding(j)
     j = j if mode is None else j / np.sqrt(model.size)
     return Channel(own, turn, j, gamma, excluded, polynomial, mode)
-
-
-def without_rounding(j: Matrix) -> Matrix:
-    """A jump without the elements that a rotation has left by rounding."""
-    return np.where(np.abs(j) > _ZERO * np.abs(j).max(initial=0), j, 0)
 
 
 def argument_grid(model: Model, term: FunctionOfAverage, rotations: list[Matrix]) -> tuple[dict[int, Matrix], Array]:

@@ -13,7 +13,7 @@ from scipy.sparse import csc_array
 
 from ..basis.final_frames import in_frames
 from ..basis.particle_removal import Label
-from ..basis.real_states import REAL, turned_real
+from ..basis.real_states import is_real
 from ..basis.sectors import Labels
 from ..basis.spin_starts import SpinStart
 from ..basis.tableau_starts import TableauStart, start_of
@@ -181,7 +181,7 @@ class ProductState:
         if given is None:
             return all(isinstance(own.start, SpinStart) and own.start.stays_real for own in self._starts)
         first, n = [lo for lo, _ in given.box], [hi - lo for lo, hi in given.box]
-        return turned_real(given.ket, first, n)[1] <= REAL
+        return is_real(given.ket, first, n)
 
     def begin(self, generator: np.random.Generator) -> None:
         """Draw one pure state of one sector."""

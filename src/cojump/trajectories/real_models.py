@@ -8,11 +8,10 @@ from ..basis.spin_starts import SpinStart
 from ..model import Model
 from ..model.facts import once_per_model
 from ..model.states import State
-from .axes import seen
+from .axes import seen, without_rounding
 from .frames import block_frame, main_frames
 from .lattice_tables import kind_of
 from .no_jump_tables import GENERAL
-from .product_channels import without_rounding
 from .spin_tables import hamiltonian_of, is_banded, is_ladder
 
 

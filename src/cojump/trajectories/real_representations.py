@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,47 +17,48 @@ from .representation import Banded, Lattice, Representation
 from .spin_engine import Engine
 
 
-class RealBanded(Banded):
-    """The window of a :class:`Banded` without imaginary parts: models that keep states real, and starts that are."""
+class _Real(Representation):
+    """One without imaginary parts, for models that keep states real, where a start is.
 
-    kernels = "real banded"
-    otherwise = Banded()
-    """Where a start is not real."""
+    Attributes
+    ----------
+    otherwise : Representation
+        Where a start is not real.
+    keeps : callable
+        Whether a model that this one holds keeps states real.
+    """
+
+    otherwise: ClassVar[Representation]
+    keeps: ClassVar[Callable[[Model], bool]]
 
     def holds(self, model: Model) -> bool:
         """Whether it can run this part."""
-        return super().holds(model) and keeps_real_alone(model)
+        return self.otherwise.holds(model) and type(self).keeps(model)
 
     def starting(self, model: Model, state: State | None) -> Sequence[Representation]:
         """Those whose kernels are needed: of other starts the amplitudes are complex."""
-        return _starting(self, model, state)
+        if state is None:
+            return self, self.otherwise
+        return (self,) if starts_real(model, state) else (self.otherwise,)
+
+
+class RealBanded(_Real, Banded):
+    """The window of a :class:`Banded` without imaginary parts."""
+
+    kernels = "real banded"
+    otherwise, keeps = Banded(), keeps_real_alone
 
     def _call(self) -> None:
         model = free_flips(2, 1.0, 1.0, 1.0)
         Engine(model, tilted(model, 1.0, -np.pi / 2), np.array([0.0, 0.1]), 1e-9).run(0, 0)
 
 
-class RealLattice(Lattice):
-    """The box of a :class:`Lattice` without imaginary parts: models that keep states real, and starts that are."""
+class RealLattice(_Real, Lattice):
+    """The box of a :class:`Lattice` without imaginary parts."""
 
     kernels = "real lattice"
-    otherwise = Lattice()
-    """Where a start is not real."""
-
-    def holds(self, model: Model) -> bool:
-        """Whether it can run this part."""
-        return super().holds(model) and keeps_real(model)
-
-    def starting(self, model: Model, state: State | None) -> Sequence[Representation]:
-        """Those whose kernels are needed: of other starts the amplitudes are complex."""
-        return _starting(self, model, state)
+    otherwise, keeps = Lattice(), keeps_real
 
     def _call(self) -> None:
         model = Model([Block("a", 1), Block("b", 1)], [], [LocalJump(np.diag([1.0], 1), "a")])
         LatticeEngine(model, tilted(model, 1.0, -np.pi / 2), np.array([0.0, 0.1]), 1e-9).run(0, 0)
-
-
-def _starting(own: RealBanded | RealLattice, model: Model, state: State | None) -> Sequence[Representation]:
-    if state is None:
-        return own, own.otherwise
-    return (own,) if starts_real(model, state) else (own.otherwise,)

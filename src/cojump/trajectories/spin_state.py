@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array
 
 from ..basis.final_frames import in_frames
-from ..basis.real_states import REAL, turned_real, turns
+from ..basis.real_states import is_real, turned_real, turns
 from ..basis.spin_starts import SpinStart
 from ..model import Model
 from ..model.final_states import FinalFactor, PartStart
@@ -123,20 +123,20 @@ class SpinState:
         """Take another initial state; of the generator nothing is drawn."""
         if isinstance(state, FinalFactor):
             two_J, lo, hi, ket = self._taken_up(state)
-            self._be(self._keeps_real and turned_real(ket, [lo], [hi - lo])[1] <= REAL)
+            self._be(self._keeps_real and is_real(ket, [lo], [hi - lo]))
             self._start: _Start | None = _Start.of(two_J, lo, hi, self._written(lo, ket))
             return
         self._drawn_from = self._start_of(state.blocks[0])
         self._be(self._keeps_real and self._drawn_from[0].stays_real)
         self._start = None if self._drawn_from[0].is_random else self._draw(generator)
 
-    def _be(self, is_real: bool) -> None:
+    def _be(self, real: bool) -> None:
         """Go on with states that stay real, or with any."""
-        self.is_real = is_real
-        if is_real not in self._works:
+        self.is_real = real
+        if real not in self._works:
             cells, channels = self.basis.h_eff.N + 1 + 2 * PAD, len(self.basis.jumps.kind)
-            self._works[is_real] = work_space(cells, max(channels, 1), is_real=is_real)
-        self.work = self._works[is_real]
+            self._works[real] = work_space(cells, max(channels, 1), is_real=real)
+        self.work = self._works[real]
 
     def _written(self, lo: int, ket: Ket) -> Ket | Array:
         """Amplitudes from i = lo on as kernels have them: of a state that stays real without the phases."""

@@ -28,7 +28,7 @@ from ..model.operators import SIGMA_X, SIGMA_Y, SIGMA_Z
 from ..model.spectrum import snapped, two_level_averages
 from ..tools.matrices import conjugate
 from ..tools.types import Array, Matrix
-from .axes import ZERO, seen, snapped_to_zero
+from .axes import ZERO, seen, snapped_to_zero, without_rounding
 from .frames import block_frame, shares_frame
 from .no_jump_tables import (
     COLLECTIVE,
@@ -159,20 +159,16 @@ def _lonely_flip(matrix: Matrix) -> tuple[int, int] | None:
     return places[0] if len(places) == 1 and places[0] in ((1, 0), (0, 1)) else None
 
 
-def _without_rounding(matrix: Matrix) -> Matrix:
-    return np.where(np.abs(matrix) > ZERO * max(np.abs(matrix).max(), 1e-300), matrix, 0)
-
-
 def is_ladder(matrix: Matrix) -> bool:
     """Whether a jump with this matrix is one of those that a block knows as ladder operators."""
-    return _lonely_flip(_without_rounding(matrix)) is not None
+    return _lonely_flip(without_rounding(matrix)) is not None
 
 
 def collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> SpinRates:
     """L = l(i) + y_ud J_+ + y_du J_- with l(i) = i y_uu + (N - i) y_dd, and L†L from J_∓J_± = J(J+1) - M² ∓ M."""
     N = model.size
     (matrix,) = jump.matrices.values()
-    y = _without_rounding(np.sqrt(jump.rate / N) * seen(rotation, matrix))
+    y = without_rounding(np.sqrt(jump.rate / N) * seen(rotation, matrix))
     i = np.arange(N + 1)
     M = i - N / 2
     along = i * y[0, 0] + (N - i) * y[1, 1]
@@ -189,7 +185,7 @@ def collective_rates(model: Model, jump: CollectiveJump, rotation: Matrix) -> Sp
 def local_rates(model: Model, jump: LocalJump, rotation: Matrix) -> SpinRates:
     """Tables of a local jump whose arguments are diagonal in the rotated frame."""
     N = model.size
-    j = _without_rounding(seen(rotation, jump.matrix))
+    j = without_rounding(seen(rotation, jump.matrix))
     ends = [
         snapped(sum((np.diag(conjugate(rotation, m)).real for m in x.values()), np.zeros(2))) for x in jump.arguments
     ]

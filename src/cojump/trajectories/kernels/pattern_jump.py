@@ -164,14 +164,20 @@ def _find_ways(h_eff, room, rows, made, l, sign, c):
                     p, q = (rows.entry[1, r], rows.entry[2, r]) if sign > 0 else (entry[1, to], entry[2, to])
                     t0, t1, _ = near_places(tables, p, q, path[2])
                     t = t1 - after if level == 0 else t0
-                moves[n, FROM], moves[n, NEXT], moves[n, LEVEL] = r, ways[to], level
-                moves[n, ROOTS], moves[n, TO], moves[n, PATH] = t, to, number
-                ways[to] = n
+                _write_way(moves, ways, n, r, to, level, t, number)
                 n += 1
             number += 1
             more = next_path(path, stop, d)
     moves[n, PATH] = -1
     _placed(made)
+
+
+@njit(inline="always", **OPTIONS)
+def _write_way(moves, ways, n, row, to, level, roots, path):
+    """Write way n, behind the others that lead to the same row."""
+    moves[n, FROM], moves[n, NEXT], moves[n, LEVEL] = row, ways[to], level
+    moves[n, ROOTS], moves[n, TO], moves[n, PATH] = roots, to, path
+    ways[to] = n
 
 
 @njit(inline="always", **OPTIONS)
@@ -217,9 +223,7 @@ def _find_ways_of_three(tables, room, rows, made, l, sign, last):
                     # the elements are written for the pattern with fewer boxes
                     t0, t1, _ = near_places(tables, p - after * more_p, q - after * more_q, i)
                     t = t1 - after if level == 0 else t0
-                moves[n, FROM], moves[n, NEXT], moves[n, LEVEL] = r, ways[to], level
-                moves[n, ROOTS], moves[n, TO], moves[n, PATH] = t, to, number
-                ways[to] = n
+                _write_way(moves, ways, n, r, to, level, t, number)
                 n += 1
             number += 1
     moves[n, PATH] = -1
