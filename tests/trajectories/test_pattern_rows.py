@@ -142,6 +142,21 @@ def test_a_row_of_the_series_is_h_eff_times_the_state(name, label):
     assert norm2 == pytest.approx(np.vdot(expected, expected).real, rel=1e-12)
 
 
+@pytest.mark.parametrize(("tail", "least"), [(0.0, 0.0), (1e-26, 0.0), (1e-20, 1e-22)])
+def test_a_step_begins_without_the_tail_and_no_more(tail, least):
+    """Rows of many orders of magnitude; of the last one no cell is zero, of larger ones some are."""
+    engine, label = PatternEngine(*potts(9), TIMES, 1e-9), ((9, 0, 0),)
+    p, rng = diagram_sector(label[0]).patterns.rows[1][0], np.random.default_rng(6)
+    ket = (p < 8) * 0.03**p * np.exp(2j * np.pi * rng.random(len(p))) * (0.5 + rng.random(len(p)))
+    ket /= np.linalg.norm(ket)
+    engine._put(label, engine.basis.whole(label), ket)
+    assert settle(engine._h_eff, engine._work, engine._room, tail, 12)
+    _, _, found = engine._seen(engine._work.taylor_re[0], engine._work.taylor_im[0])
+    missing = (np.abs(ket[found == 0]) ** 2).sum()
+    assert least <= missing <= tail
+    np.testing.assert_allclose(found[found != 0], ket[found != 0], rtol=1e-14)
+
+
 def test_pauses_and_what_ran_before_have_no_influence(monkeypatch):
     model, state = potts(12)
     whole = PatternEngine(model, state, TIMES, 1e-9, [3]).run(1, 0, record=True)

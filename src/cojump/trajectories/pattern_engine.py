@@ -23,7 +23,6 @@ from .kernels.pattern_links import Links, PatternHeff
 from .kernels.pattern_rows import FAR, FIRST, ROWS, Rows
 from .kernels.pattern_state import take_state
 from .kernels.pattern_sums import PatternWork
-from .kernels.sparse_state import BINS
 from .kernels.vectors import LANES
 from .pattern_tables import tables_of
 from .product_moves import Ket
@@ -72,7 +71,7 @@ class PatternEngine(CountingEngine):
         rows = _rows(block, 0, MAX_ORDER + 1)
         self._h_eff = PatternHeff(self._n_channels > 0, self.tables, rows, _links(d, R))
         self._work = _work(cells, rows)
-        V, weight = 1 + len(operators), aligned(cells)
+        V = 1 + len(operators)
         self._room = PatternRoom(
             after=_rows(block, 1, 1),
             rest=_rows(block, d, 1, missing=1),
@@ -80,12 +79,10 @@ class PatternEngine(CountingEngine):
             layout=np.zeros((3, R), dtype=np.int64),
             here=np.zeros((R + 1, 2), dtype=np.int64),
             weights=np.zeros(len(model.jumps)),
-            weight=weight,
-            weight_bits=weight.view(np.int64),
+            of_rows=np.zeros(R),
             moves=np.zeros((R * most_paths(d) + 1, 6), dtype=np.int64),
             factors=np.zeros(R * most_paths(d)),
             ways=np.zeros(R, dtype=np.int64),
-            bins=np.zeros(BINS),
             vectors=aligned(V, cells),
             vectors_im=aligned(V, cells),
             filled=np.full(3, -1),
@@ -199,6 +196,7 @@ def _rows(block: Block, planes: int, spans: int, missing: int = 0) -> Rows:
         first=first,
         last=last,
         spread=np.zeros(R, dtype=np.int8),
+        norm2=np.zeros(1),
         re=aligned(planes, cells),
         im=aligned(planes, cells),
     )

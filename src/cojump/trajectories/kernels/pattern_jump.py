@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
 from .jump import choose_channel
 from .pattern_links import first_path, key_of_path, may_move, near_places, next_path, path_weight, weights_of_three
-from .pattern_rows import FAR, FIRST, RATES, ROWS, Rows, begin_row, cell_of, copied_row, empty, place, place_of
+from .pattern_rows import FAR, RATES, ROWS, Rows, begin_row, cell_of, copied_row, empty, place, place_of
 from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
 
 FROM, TO, NEXT, LEVEL, PATH, ROOTS = range(6)
@@ -32,15 +32,12 @@ class PatternRoom(NamedTuple):
         Rows that have been spread for a measurement, and where the cells of rows are otherwise.
     here : (R, 2)
         From where to where rows have cells in a measurement.
-    weights, weight : (L,), (cells,)
-        Weights of the jumps, and of the patterns.
-    weight_bits : (cells,) int
-        The same memory as ``weight``.
+    weights, of_rows : (L,), (R,)
+        Weights of the jumps, and factors of rows.
     moves, factors : (M + 1, 6), (M,)
         Ways in which a particle is taken out or put in, see FROM and what follows it; and the number of the rows.
     ways : (R,)
         The first of the ways to each row, or -1.
-    bins : (BINS,)
     vectors, vectors_im : (1 + V, cells)
         A state and what the collective operators make of it.
     filled : (3,)
@@ -52,27 +49,13 @@ class PatternRoom(NamedTuple):
     layout: NDArray[np.int64]
     here: NDArray[np.int64]
     weights: NDArray[np.float64]
-    weight: NDArray[np.float64]
-    weight_bits: NDArray[np.int64]
+    of_rows: NDArray[np.float64]
     moves: NDArray[np.int64]
     factors: NDArray[np.float64]
     ways: NDArray[np.int64]
-    bins: NDArray[np.float64]
     vectors: NDArray[np.float64]
     vectors_im: NDArray[np.float64]
     filled: NDArray[np.int64]
-
-
-@njit(**OPTIONS)
-def weigh(re, im, weight, end):
-    """Write the weights of all cells before ``end``; their sum."""
-    summed = spread(0.0)
-    for p in range(FIRST, end, LANES):
-        u, v = load(re, p, LANES), load(im, p, LANES)
-        w = fused(u, u, v * v)
-        store(weight, p, LANES, w)
-        summed = summed + w
-    return total(summed)
 
 
 @njit(**OPTIONS)
@@ -235,7 +218,7 @@ def _find_ways_of_three(tables, room, rows, made, l, sign, last):
 def _weigh_ways(h_eff, room, rows, made, l, c, sign, share):
     """The factors of all ways for a box of row c, 0 where it may not go; ``made`` gets the diagram that comes of it."""
     tables, path, moves, factors, n, number = h_eff.tables, h_eff.links.path, room.moves, room.factors, 0, 0
-    d, of_rows = tables.levels, room.weight
+    d, of_rows = tables.levels, room.of_rows
     for k in range(d):
         for to in range(made.extent[ROWS]):
             made.entry[d * (d - 1) // 2 + k, to] = made.diagram[k]
@@ -408,6 +391,7 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
         if weight > 0.0:
             possible = c
             left -= weight
+    room.after.norm2[0] = weight
     return chosen
 
 

@@ -146,6 +146,8 @@ class Rows(NamedTuple):
         comes of it. Both from FAR to -FAR where that is nothing.
     spread : (R,)
         1 where the rows are there that operators lead to from this one.
+    norm2 : (1,)
+        Squared norm of a state that waits.
     re, im : (A, cells)
         A amplitudes of each pattern.
     """
@@ -169,6 +171,7 @@ class Rows(NamedTuple):
     first: Integers
     last: Integers
     spread: NDArray[np.int8]
+    norm2: Floats
     re: Floats
     im: Floats
 

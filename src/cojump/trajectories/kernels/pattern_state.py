@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit
 
 from .common import OPTIONS
 from .horizon import LEFT_OUT
 from .lattice import copy_into
-from .pattern_jump import perform_pattern_jump, weigh
-from .pattern_links import forget_rows, keep_rows, spread_rows
+from .pattern_jump import perform_pattern_jump
+from .pattern_links import forget_rows, spread_rows
 from .pattern_products import add_far, widen_hops, write_generators
 from .pattern_rows import (
     CELLS,
@@ -22,18 +20,33 @@ from .pattern_rows import (
     ROWS,
     add_row,
     clear,
+    copied_row,
     copy_cells,
     drop_rows,
     empty,
-    narrow,
     narrow_all,
     place,
+    place_of,
+    weight_of_spans,
 )
-from .sparse_state import CHUNK, EDGE, is_cut_short, tail_of  # noqa: F401 - the same for both
-from .vectors import LANES, fused, load, load_row, quiet_first, rising, spread, store, total
+from .sparse_state import CHUNK, is_cut_short, tail_of  # noqa: F401 - the same for both
+from .vectors import (
+    LANES,
+    behind_lanes,
+    first_lanes,
+    fused,
+    load,
+    load_row,
+    quiet_first,
+    quiet_last,
+    rising,
+    spread,
+    store,
+    total,
+)
 
-EXPONENT, HALF = 52, 1022
-"""Of the bits of a number, where its power of two begins, and that of the numbers from 1/2 on."""
+FEWER = 0.125
+"""Factor by which less is taken off at the ends of rows where that would have been more than the tail."""
 
 
 def first_cell(h_eff):
@@ -52,66 +65,76 @@ def work_of(h_eff):
 
 
 @njit(**OPTIONS)
-def _least_kept(rows, room, tail):
-    """Smallest weight that is kept when up to ``tail`` of the total is cut off, in steps of two."""
-    bins, weight, bits, end = room.bins, room.weight, room.weight_bits, rows.extent[CELLS]
-    weight[0] = norm2 = weigh(rows.re[0], rows.im[0], weight, end)
-    highest, most, slight = bits[0] >> EXPONENT, 4.0 * tail * norm2, tail * norm2 / end
-    for k in range(bins.size):
-        bins[k] = 0.0
-    below = spread(0.0)
-    for first in range(FIRST, end, LANES):
-        vector = load(weight, first, LANES)
-        # a single weight above the tail is kept: few vectors have any below it
-        if quiet_first(-vector, -most) == LANES:
+def _taken_over(rows, links, waiting, least, scale, re, im):
+    """Let rows be ``scale`` times those of a state that waits, without weights up to ``least`` at their ends; the sum
+    of these.
+    """
+    gone, nothing, factor, from_re, from_im = spread(0.0), spread(0.0), spread(scale), waiting.re[0], waiting.im[0]
+    empty(rows)
+    for s in range(waiting.extent[ROWS]):
+        here, a, b, n = waiting.base[s], waiting.left[s], waiting.right[s], LANES
+        w = nothing
+        while a < b:
+            u, v = load(from_re, here + a, LANES), load(from_im, here + a, LANES)
+            w = fused(u, u, v * v)
+            n = quiet_first(w, least)
+            if n < LANES:
+                break
+            gone = gone + w
+            a += LANES
+        if a >= b:
             continue
-        # all of them together are below the tail
-        if quiet_first(vector, slight) == LANES:
-            below = below + vector
-            continue
-        for p in range(first, first + LANES):
-            exponent = bits[p] >> EXPONENT
-            if exponent > 0:
-                bins[min(max(highest - exponent, 0), bins.size - 1)] += weight[p]
-    cut = total(below)
-    for k in range(bins.size - 1, -1, -1):
-        cut += bins[k]
-        if cut > tail * norm2:
-            return math.ldexp(1.0, int(highest - HALF - k - 1)) * EDGE
-    return most
+        gone = gone + first_lanes(w, n)
+        last = b - LANES
+        while True:
+            u, v = load(from_re, here + last, LANES), load(from_im, here + last, LANES)
+            w = fused(u, u, v * v)
+            m = LANES - quiet_last(w, least)
+            if m > 0:
+                break
+            gone = gone + w
+            last -= LANES
+        gone = gone + behind_lanes(w, m)
+        at = place_of(rows.found, rows.key, waiting.key[s])
+        r = copied_row(rows, waiting.entry, s, at, waiting.key[s], waiting.entry.shape[0])
+        p, q = rows.entry[1, r], rows.entry[2, r]
+        place(rows, r, max(a + n - MARGIN, q), min(last + m + MARGIN, p + 1))
+        base = rows.base[r]
+        for x in range(a, last + LANES, LANES):
+            store(re, base + x, LANES, load(from_re, here + x, LANES) * factor)
+            store(im, base + x, LANES, load(from_im, here + x, LANES) * factor)
+        u, v = load(re, base + a, LANES), load(im, base + a, LANES)
+        store(re, base + a, LANES, behind_lanes(u, n))
+        store(im, base + a, LANES, behind_lanes(v, n))
+        u, v = load(re, base + last, LANES), load(im, base + last, LANES)
+        store(re, base + last, LANES, first_lanes(u, m))
+        store(im, base + last, LANES, first_lanes(v, m))
+        rows.fact[r], rows.spread[r] = waiting.fact[s], 0
+        for i in range(4):
+            links.near[r, i] = links.near.shape[0] - 1
+        rows.settled[0, r], rows.settled[1, r], rows.settled[2, r] = base, rows.left[r], rows.right[r]
+        rows.start[r, 0] = rows.spans[0, r, 0] = a
+        rows.start[r, 1] = rows.spans[0, r, 1] = last + LANES
+    rows.extent[KEPT_ROWS], rows.extent[KEPT_CELLS] = rows.extent[ROWS], rows.extent[CELLS]
+    links.made[0] = 0
+    return total(gone)
 
 
 def settle(h_eff, work, room, tail, reach):
-    """Put the state in ``room.after`` into the rows, normalised, without its tail."""
-    rows, after = h_eff.rows, room.after
-    copy_into(rows.diagram, after.diagram)
-    empty(rows)
-    least, squares = _least_kept(after, room, tail), spread(0.0)
-    re, im = work.taylor_re[0], work.taylor_im[0]
-    for s in range(after.extent[ROWS]):
-        narrow(after, s, after.re[0], after.im[0], after.left[s], after.right[s], least)
-        low, high = after.low[s], after.high[s]
-        if low >= high:
-            continue
-        r = add_row(rows, h_eff.tables, after.entry, s)
-        place(rows, r, max(low - MARGIN, rows.entry[2, r]), min(high + MARGIN, rows.entry[1, r] + 1))
-        base, left, right = rows.base[r], rows.left[r], rows.right[r]
-        a, b = low // LANES * LANES, (high + LANES - 1) // LANES * LANES
-        rows.settled[0, r], rows.settled[1, r], rows.settled[2, r] = base, left, right
-        rows.start[r, 0], rows.start[r, 1] = a, b
-        for x in range(a, b, LANES):
-            u, v = load(after.re[0], after.base[s] + x, LANES), load(after.im[0], after.base[s] + x, LANES)
-            store(re, base + x, LANES, u)
-            store(im, base + x, LANES, v)
-            squares = fused(u, u, fused(v, v, squares))
-    rows.extent[KEPT_ROWS], rows.extent[KEPT_CELLS] = rows.extent[ROWS], rows.extent[CELLS]
-    keep_rows(rows, h_eff.links, work.taylor_re, work.taylor_im)
-    factor = spread(1.0 / np.sqrt(total(squares)))
-    for r in range(rows.extent[ROWS]):
-        for p in range(rows.base[r] + rows.start[r, 0], rows.base[r] + rows.start[r, 1], LANES):
-            store(re, p, LANES, load(re, p, LANES) * factor)
-            store(im, p, LANES, load(im, p, LANES) * factor)
-    return True
+    """Put the state in ``room.after`` into the rows, normalised, without its tail, which the norm counts.
+
+    The ends of rows may have no more than ``tail`` of the squared norm.
+    """
+    rows, waiting = h_eff.rows, room.after
+    copy_into(rows.diagram, waiting.diagram)
+    norm2 = waiting.norm2[0]
+    most, scale = tail * norm2, 1.0 / np.sqrt(norm2)
+    least = most / max(waiting.extent[ROWS], 1)
+    while True:  # NaN is not larger than anything
+        gone = _taken_over(rows, h_eff.links, waiting, least, scale, work.taylor_re[0], work.taylor_im[0])
+        if not gone > most:
+            return True
+        least *= FEWER
 
 
 @njit(**OPTIONS)
@@ -126,6 +149,7 @@ def _copied(rows, tables, re, im, made):
             a, b = made.left[s], made.right[s]
             made.spans[0, s, 0], made.spans[0, s, 1] = a, b
             copy_cells(re, im, rows.base[r] + a, b - a, made.re[0], made.im[0], made.base[s] + a)
+    made.norm2[0] = weight_of_spans(made, np.int64(0), made.re[0], made.im[0])
 
 
 def set_aside(h_eff, work, re, im, room):
@@ -330,3 +354,4 @@ def take_state(rows, tables, entry, re, im):
             for x in range(low, high):
                 rows.re[0, rows.base[r] + x], rows.im[0, rows.base[r] + x] = re[n + x - q], im[n + x - q]
         n += p - q + 1
+    rows.norm2[0] = weight_of_spans(rows, np.int64(0), rows.re[0], rows.im[0])
