@@ -304,7 +304,7 @@ def test_only_what_is_occupied_is_gone_through():
     engine.run(1, 0)
     rows = engine._h_eff.rows
     count, size = int(rows.extent[0]), diagram_sector(tuple(rows.diagram.tolist())).dim
-    assert 10 < (rows.last - rows.first)[:count].clip(0).sum() < size / 3
+    assert 10 < (rows.high - rows.low)[:count].clip(0).sum() < size / 3
 
 
 def test_what_rows_hold():

@@ -226,7 +226,7 @@ def _links(d: int, R: int) -> Links:
         w1=np.zeros(K),
         t1=numbers(K),
         near=np.full((R + 1, 4), R),
-        way=np.zeros((R + 1, 2)),
+        way=np.zeros((2, R + 1)),
         trial=numbers(d * (d + 1) // 2, 1),
         path=numbers(d + 1),
         made_of=aligned(18 * LANES),

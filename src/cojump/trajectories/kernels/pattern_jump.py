@@ -12,7 +12,7 @@ from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
 from .jump import choose_channel
 from .pattern_links import first_path, key_of_path, may_move, near_places, next_path, path_weight, weights_of_three
 from .pattern_rows import FAR, RATES, ROWS, Rows, begin_row, cell_of, copied_row, empty, place, place_of
-from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
+from .vectors import LANES, after, before, fused, load, load_row, rising, spread, store, total
 
 FROM, TO, NEXT, LEVEL, PATH, ROOTS = range(6)
 """Columns of ``moves``: from which row and to which, the next way to the same row or -1, the level of the particle,
@@ -60,20 +60,25 @@ class PatternRoom(NamedTuple):
 
 @njit(**OPTIONS)
 def _channel_weights(rows, tables, re, im, weights):
-    """<rate operator> of every jump, unnormalised, of low..high of all rows: three jumps at once."""
-    many = weights.size
-    for l in range(0, many, 3):
-        k, m = min(l + 1, many - 1), min(l + 2, many - 1)  # jumps beyond the last are it once more
-        first = second = third = spread(0.0)
+    """<rate operator> of every jump, unnormalised, of low..high of all rows: six jumps at once."""
+    most, facts = weights.size - 1, tables.facts
+    for l in range(0, weights.size, 6):
+        # jumps beyond the last are it once more
+        a, b, c, d, e = min(l + 1, most), min(l + 2, most), min(l + 3, most), min(l + 4, most), min(l + 5, most)
+        s0 = s1 = s2 = s3 = s4 = s5 = spread(0.0)
         for r in range(rows.extent[ROWS]):
             base, fact = rows.base[r], rows.fact[r]
             for x in range(rows.low[r] // LANES * LANES, rows.high[r], LANES):
                 u, v = load(re, base + x, LANES), load(im, base + x, LANES)
-                weight = fused(u, u, v * v)
-                first = fused(weight, load_row(tables.facts, RATES + l, fact + x, LANES), first)
-                second = fused(weight, load_row(tables.facts, RATES + k, fact + x, LANES), second)
-                third = fused(weight, load_row(tables.facts, RATES + m, fact + x, LANES), third)
-        weights[m], weights[k], weights[l] = total(third), total(second), total(first)
+                weight, at = fused(u, u, v * v), fact + x
+                s0 = fused(weight, load_row(facts, RATES + l, at, LANES), s0)
+                s1 = fused(weight, load_row(facts, RATES + a, at, LANES), s1)
+                s2 = fused(weight, load_row(facts, RATES + b, at, LANES), s2)
+                s3 = fused(weight, load_row(facts, RATES + c, at, LANES), s3)
+                s4 = fused(weight, load_row(facts, RATES + d, at, LANES), s4)
+                s5 = fused(weight, load_row(facts, RATES + e, at, LANES), s5)
+        weights[e], weights[d], weights[c] = total(s5), total(s4), total(s3)
+        weights[b], weights[a], weights[l] = total(s2), total(s1), total(s0)
 
 
 @njit(**INLINED)
@@ -247,9 +252,28 @@ def _weigh_ways(h_eff, room, rows, made, l, c, sign, share):
             more = next_path(path, stop, d)
 
 
+@njit(inline="always", **OPTIONS)
+def _slope_of(b):
+    """How many more particles are in level b for each x of a row."""
+    return 1.0 if b == 0 else -1.0 if b == 1 else 0.0
+
+
+@njit(inline="always", **OPTIONS)
+def _constant_of(entry, r, b):
+    """How many particles of row r are in level b at x = 0."""
+    count = 0
+    for k in range(b + 1):
+        count += entry[b * (b + 1) // 2 + k, r] if b > 0 else 0
+    for k in range(b):
+        count -= entry[b * (b - 1) // 2 + k, r] if b > 1 else 0
+    return count
+
+
 @njit(**OPTIONS)
 def _move_particle(h_eff, room, rows, re, im, made, l, c, sign, share, is_first):
     """Take a particle out of low..high of ``rows`` (sign -1) or put it in, into ``made``; the squared norm.
+
+    Taken out, also the number of others in the level that j leads to, times the squared norm, summed over these levels.
 
     Taken out, ``share`` j C_λ^μ of the one plane of ``rows``, μ = λ without a box of row c, is in planes of ``made``,
     one for each level that j leads to. Put in, it comes from these planes, with a box more in row c.
@@ -266,7 +290,7 @@ def _move_particle(h_eff, room, rows, re, im, made, l, c, sign, share, is_first)
         is_whole = sign > 0 or rows.diagram[d - 1] > 0  # a box that is not there is not taken away
         _find_ways_of_three(tables, room, rows, made, l, sign, d if is_whole else d - 1)
     _weigh_ways(h_eff, room, rows, made, l, c, sign, share)
-    squares, with_gamma = nothing, sign < 0 and tables.excluded[l] == 1
+    squares, others, with_gamma = nothing, nothing, sign < 0 and tables.excluded[l] == 1
     for b in range(d if sign < 0 else 1):
         if sign < 0 and tables.enters[l, b] == 0:
             continue
@@ -274,7 +298,9 @@ def _move_particle(h_eff, room, rows, re, im, made, l, c, sign, share, is_first)
         for to in range(made.extent[ROWS]):
             base, fact, first, last = made.base[to], made.fact[to], made.left[to], made.right[to]
             k = ways[to] if first < last else -1
-            fresh = True
+            fresh, slopes, constants = True, nothing, nothing
+            if sign < 0:
+                slopes, constants = spread(_slope_of(b)), spread(_constant_of(made.entry, to, b))
             made.low[to], made.high[to] = FAR, -FAR
             while k >= 0:  # two ways at once
                 level, r, t, f = moves[k, LEVEL], moves[k, FROM], moves[k, ROOTS], factors[k]
@@ -316,11 +342,14 @@ def _move_particle(h_eff, room, rows, re, im, made, l, c, sign, share, is_first)
                         if with_gamma:
                             gamma = load_row(tables.gamma, l, fact + x, LANES)
                             made_re, made_im = gamma * made_re, gamma * made_im
-                        squares = fused(made_re, made_re, fused(made_im, made_im, squares))
+                        weight = fused(made_re, made_re, made_im * made_im)
+                        squares = squares + weight
+                        if sign < 0:
+                            others = fused(weight, fused(slopes, rising(x), constants), others)
                     store(to_re, base + x, LANES, made_re)
                     store(to_im, base + x, LANES, made_im)
                 k, fresh = following, False
-    return total(squares)
+    return total(squares), total(others)
 
 
 @njit(**OPTIONS)
@@ -358,41 +387,69 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
         for r in range(rows.extent[ROWS]):
             _with_gamma(rows, r, tables.gamma[chosen], re, im, new_re, new_im)
         re, im = new_re, new_im
-    d, possible, is_first = tables.levels, -1, 1
+    d, rest, waiting = tables.levels, room.rest, room.after
     one_re, one_im = re.reshape(1, re.size), im.reshape(1, im.size)
-    for attempt in range(d + 1):
-        c = attempt if attempt < d else possible  # rounding: the last possible one
-        if c < 0:
-            return NO_NUMBER
-        share = _share(rows.diagram, c)
-        if share == 0.0:
-            continue
-        _diagram_with(room.rest.diagram, rows.diagram, c, -1)
-        weight = _move_particle(h_eff, room, rows, one_re, one_im, room.rest, chosen, c, -1, share, is_first)
-        is_first = 0
-        if attempt == d or left < weight:
-            break
-        if weight > 0.0:
-            possible = c
-            left -= weight
-    possible, is_first = -1, 1
-    for attempt in range(d + 1):
-        c = attempt if attempt < d else possible
-        if c < 0:
-            return NO_NUMBER
-        if c > 0 and room.rest.diagram[c] == room.rest.diagram[c - 1]:
-            continue
-        _diagram_with(room.after.diagram, room.rest.diagram, c, 1)
-        rest, after_it = room.rest, room.after
-        weight = _move_particle(h_eff, room, rest, rest.re, rest.im, after_it, chosen, c, 1, 1.0, is_first)
-        is_first = 0
-        if attempt == d or left < weight:
-            break
-        if weight > 0.0:
-            possible = c
-            left -= weight
-    room.after.norm2[0] = weight
+    weight, others = weights[chosen], 0.0
+    for sign in (-1, 1):
+        # rows of the diagram before ``first`` and behind ``last`` are not chosen; between them is ``weight``
+        likely = 0.5 * weight
+        if sign > 0:
+            likely = _likely_first(rest.diagram, weight, others)
+        first, last, possible, is_first, own, done = 0, d - 1, -1, 1, 0.0, False
+        while not done:
+            if first > last and possible < 0:
+                return NO_NUMBER
+            c = possible  # rounding: the last possible one
+            if first <= last:
+                c = first if left < (likely if first == 0 else 0.5 * weight) else last
+            share = 1.0
+            if sign < 0:
+                share = _share(rows.diagram, c)
+            elif c > 0 and rest.diagram[c] == rest.diagram[c - 1]:
+                share = 0.0
+            if share == 0.0:
+                own = 0.0
+            elif sign < 0:
+                _diagram_with(rest.diagram, rows.diagram, c, -1)
+                own, others = _move_particle(h_eff, room, rows, one_re, one_im, rest, chosen, c, -1, share, is_first)
+                is_first = 0
+            else:
+                _diagram_with(waiting.diagram, rest.diagram, c, 1)
+                own, _ = _move_particle(h_eff, room, rest, rest.re, rest.im, waiting, chosen, c, 1, 1.0, is_first)
+                is_first = 0
+            if first > last:
+                break
+            if own > 0.0:
+                possible = c
+            beside = max(weight - own, 0.0)
+            if c == first:
+                done = own > 0.0 and left < own
+                if not done:
+                    first, left = first + 1, left - own
+            else:
+                done = own > 0.0 and left >= beside
+                if done:
+                    left -= beside
+                else:
+                    last -= 1
+            if not done:
+                weight = beside
+        weight = own
+    waiting.norm2[0] = weight
     return chosen
+
+
+@njit(**OPTIONS)
+def _likely_first(diagram, weight, others):
+    """About the weight for a box in the first row, of a particle whose level has others/weight others of the diagram.
+
+    The sum of all exchanges with them is diagram[c] - c for a box in row c, and their number in the mean; what there is
+    of further rows is taken to be alike.
+    """
+    d, further = diagram.size, 0.0
+    for c in range(1, d):
+        further += (diagram[c] - c) / (d - 1.0)
+    return (others - further * weight) / (diagram[0] - further)
 
 
 @njit(**OPTIONS)

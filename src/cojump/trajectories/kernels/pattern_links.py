@@ -23,7 +23,7 @@ class Links(NamedTuple):
     near : (R, 4)
         The rows from which p, or q, is one more in this one, and those in which it is one more; the row that is always
         empty where they are not.
-    way : (R, 2)
+    way : (2, R)
         The factor w0 of the links to the rows in which p, or q, is one more.
     made : (1,)
         How many other links there are.
@@ -298,13 +298,15 @@ def _spread_far(rows, links, tables, r):
 
 
 @njit(**OPTIONS)
-def _near_weight(entry, lower, i):
-    """The product of reduced and path_weight for one more in entry i of the row of two entries."""
-    p, q = float(entry[1, lower]), float(entry[2, lower])
-    k, l, m, n = entry[3, lower], entry[4, lower], entry[5, lower], p - q + 1.0
-    if i == 0:
-        return np.sqrt((k - p) * (p + 1.0 - l) * (p + 2.0 - m) / (n * (n + 1.0)))
-    return np.sqrt((k + 1.0 - q) * (l - q) * (q + 1.0 - m) / (n * (n - 1.0)))
+def near_ways(rows, links, start):
+    """The factors of the links of row ``start`` and all behind it: reduced times path_weight."""
+    entry, way = rows.entry, links.way
+    for r in range(start, rows.extent[ROWS]):
+        p, q = float(entry[1, r]), float(entry[2, r])
+        k, l, m, n = float(entry[3, r]), float(entry[4, r]), float(entry[5, r]), p - q + 1.0
+        way[0, r] = np.sqrt((k - p) * (p + 1.0 - l) * (p + 2.0 - m) / (n * (n + 1.0)))
+        # with p = q there is no q + 1, and the product is 0
+        way[1, r] = np.sqrt((k + 1.0 - q) * (l - q) * (q + 1.0 - m) / max(n * (n - 1.0), 1.0))
 
 
 @njit(**OPTIONS)
@@ -335,10 +337,7 @@ def spread_rows(rows, links, tables):
                 s = add_row(rows, tables, trial, 0)
                 _is_alone(links, s)
                 is_new(rows, s)
-            elif rows.spread[s] == 1:  # it has been found from there
-                continue
-            lower, upper = (r, s) if sign == 1 else (s, r)
-            near[lower, 2 + i], near[upper, i] = upper, lower
-            links.way[lower, i] = _near_weight(entry, lower, i)
+            near[r, k], near[s, (k + 2) % 4] = s, r
         if tables.levels > 3:
             _spread_far(rows, links, tables, r)
+    near_ways(rows, links, known)

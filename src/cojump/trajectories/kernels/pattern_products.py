@@ -13,8 +13,9 @@ from .pattern_rows import (
     HALF_RATE,
     ROWS,
     cell_of,
-    make_room,
+    fill_beside,
     narrow_all,
+    place_again,
     trim,
     weight_of_spans,
     widen,
@@ -55,28 +56,72 @@ def _leads(x_re, x_im, a, b):
     return x_re[a, b] != 0.0 or x_im[a, b] != 0.0
 
 
-@njit(**OPTIONS)
-def widen_hops(rows, links, x_re, x_im):
-    """Let first..last of all rows have what a one-body matrix makes of low..high."""
-    near, low, high = links.near, rows.low, rows.high
+@njit(inline="always", **OPTIONS)
+def _leads_to(x_re, x_im):
+    """How far a one-body matrix carries along a row, and whether it does to the rows behind, and before it."""
     reach = 1 if _leads(x_re, x_im, 0, 1) or _leads(x_re, x_im, 1, 0) else 0
     up = _leads(x_re, x_im, 1, 2) or _leads(x_re, x_im, 0, 2)
-    down = _leads(x_re, x_im, 2, 1) or _leads(x_re, x_im, 2, 0)
-    for r in range(rows.extent[ROWS]):
-        a, b = low[r] - reach, high[r] + reach
-        if up:
-            s, t = near[r, 0], near[r, 1]
-            a, b = min(a, low[s], low[t]), max(b, high[s] + 1, high[t] + 1)
-        if down:
-            s, t = near[r, 2], near[r, 3]
-            a, b = min(a, low[s] - 1, low[t] - 1), max(b, high[s], high[t])
-        widen(rows, r, a, b)
+    return reach, up, _leads(x_re, x_im, 2, 1) or _leads(x_re, x_im, 2, 0)
+
+
+@njit(inline="always", **OPTIONS)
+def _reached(rows, near, r, reach, up, down):
+    """From where to where a row has what hops between the levels 0, 1 and 2 make of it and of those beside it."""
+    low, high = rows.low, rows.high
+    a, b = low[r] - reach, high[r] + reach
+    if up:
+        s, t = near[r, 0], near[r, 1]
+        a, b = min(a, low[s], low[t]), max(b, high[s] + 1, high[t] + 1)
+    if down:
+        s, t = near[r, 2], near[r, 3]
+        a, b = min(a, low[s] - 1, low[t] - 1), max(b, high[s], high[t])
+    return max(a, rows.entry[2, r]), min(b, rows.entry[1, r] + 1)
+
+
+@njit(**OPTIONS)
+def _widen_far(rows, links, x_re, x_im):
+    """Let first..last of all rows have what hops to and from levels above 2 make of low..high."""
     for k in range(links.made[0]):
         r, s, b, a = links.lower[k], links.upper[k], links.b[k], links.a[k]
         if rows.low[r] < rows.high[r] and (_leads(x_re, x_im, a, b) or _leads(x_re, x_im, 0, b)):
             widen(rows, s, rows.low[r], rows.high[r] + 1)
         if rows.low[s] < rows.high[s] and (_leads(x_re, x_im, b, a) or _leads(x_re, x_im, b, 0)):
             widen(rows, r, rows.low[s] - 1, rows.high[s])
+
+
+@njit(**OPTIONS)
+def widen_hops(rows, links, x_re, x_im):
+    """Let first..last of all rows have what a one-body matrix makes of low..high."""
+    reach, up, down = _leads_to(x_re, x_im)
+    for r in range(rows.extent[ROWS]):
+        a, b = _reached(rows, links.near, r, reach, up, down)
+        if a < b:
+            rows.first[r], rows.last[r] = min(a, rows.first[r]), max(b, rows.last[r])
+    _widen_far(rows, links, x_re, x_im)
+
+
+@njit(**OPTIONS)
+def _make_room(rows, links, x_re, x_im, rows_re, rows_im, order, is_far):
+    """See that all rows have cells for what a matrix makes of low..high: their span in the row of the series to come.
+
+    Where ``is_far`` is 1, first..last have what levels above 2 add.
+    """
+    near, left, right = links.near, rows.left, rows.right
+    here, there = rows.spans[order], rows.spans[order + 1]
+    reach, up, down = _leads_to(x_re, x_im)
+    for r in range(rows.extent[ROWS]):
+        a, b = _reached(rows, near, r, reach, up, down)
+        if is_far == 1:
+            a, b = min(a, rows.first[r]), max(b, rows.last[r])
+        if a >= b:
+            there[r, 0] = there[r, 1] = 0
+            continue
+        if a < left[r] or right[r] < b:
+            place_again(rows, rows_re, rows_im, order, r, a, b)
+        a, b = a // LANES * LANES, (b + LANES - 1) // LANES * LANES
+        there[r, 0], there[r, 1] = a, b
+        if a < here[r, 0] or here[r, 1] < b:
+            fill_beside(rows, rows_re, rows_im, order, r, a, b)
 
 
 @njit(**INLINED)
@@ -185,7 +230,7 @@ def add_near(rows, links, tables, terms, x_re, x_im, f_re, f_im, fresh, re, im, 
         s0, s1, s2, s3 = near[r, 0], near[r, 1], near[r, 2], near[r, 3]
         row, row0, row1 = _beside(rows, here, r), _beside(rows, here, s0), _beside(rows, here, s1)
         row2, row3 = _beside(rows, here, s2), _beside(rows, here, s3)
-        w0, w1, w2, w3 = spread(way[s0, 0]), spread(way[s1, 1]), spread(way[r, 0]), spread(way[r, 1])
+        w0, w1, w2, w3 = spread(way[0, s0]), spread(way[1, s1]), spread(way[0, r]), spread(way[1, r])
         rise, fall = tables.rise - q, tables.fall - p - 1  # as in _gather
         for x in range(a, b, LANES):
             rise0, rise1 = load(roots, rise + x, LANES), load(roots, rise + x + 1, LANES)
@@ -251,7 +296,7 @@ def write_generators(rows, links, tables, re, im, here, to_re, to_im, start, sto
         s0, s1, s2, s3 = near[r, 0], near[r, 1], near[r, 2], near[r, 3]
         row, row0, row1 = _beside(rows, here, r), _beside(rows, here, s0), _beside(rows, here, s1)
         row2, row3 = _beside(rows, here, s2), _beside(rows, here, s3)
-        w0, w1, w2, w3 = spread(way[s0, 0]), spread(way[s1, 1]), spread(way[r, 0]), spread(way[r, 1])
+        w0, w1, w2, w3 = spread(way[0, s0]), spread(way[1, s1]), spread(way[0, r]), spread(way[1, r])
         rise, fall = tables.rise - q, tables.fall - p - 1  # as in _gather
         for x in range(a, b, LANES):
             rise0, rise1 = load(roots, rise + x, LANES), load(roots, rise + x + 1, LANES)
@@ -317,7 +362,7 @@ def _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, 
         s0, s1, s2, s3 = near[r, 0], near[r, 1], near[r, 2], near[r, 3]
         row, row0, row1 = _beside(rows, here, r), _beside(rows, here, s0), _beside(rows, here, s1)
         row2, row3 = _beside(rows, here, s2), _beside(rows, here, s3)
-        w0, w1, w2, w3 = scale * way[s0, 0], scale * way[s1, 1], scale * way[r, 0], scale * way[r, 1]
+        w0, w1, w2, w3 = scale * way[0, s0], scale * way[1, s1], scale * way[0, r], scale * way[1, r]
         a0, b0, c1, d1 = spread(w0 * h[0, 2]), spread(w0 * h[1, 2]), spread(w1 * h[1, 2]), spread(-w1 * h[0, 2])
         c2, d2, a3, b3 = spread(w2 * h[2, 0]), spread(w2 * h[2, 1]), spread(w3 * h[2, 1]), spread(-w3 * h[2, 0])
         # the roots of x - q and p + 1 - x; those of x - q + 1 and p - x are one place farther
@@ -395,13 +440,15 @@ def apply_rows(rows_re, rows_im, order, unit, h_eff, shift, half_shift, least):
         gone = trim(rows, order, re, im, least)
     else:  # a step may be made again
         narrow_all(rows, re, im, 0.0)
-    for r in range(rows.extent[ROWS]):
-        rows.first[r], rows.last[r] = FAR, -FAR
     spread_rows(rows, links, tables)
+    if tables.levels > 3:
+        for r in range(rows.extent[ROWS]):
+            rows.first[r], rows.last[r] = FAR, -FAR
     scale, h_re, h_im = unit * (1.0 / (order + 1.0)), tables.h_re, tables.h_im
     is_real = h_im[0, 1] == 0.0 and h_im[0, 2] == 0.0 and h_im[1, 2] == 0.0
-    widen_hops(rows, links, h_re, h_im)
-    make_room(rows, rows_re, rows_im, order)
+    if tables.levels > 3:
+        _widen_far(rows, links, h_re, h_im)
+    _make_room(rows, links, h_re, h_im, rows_re, rows_im, order, 1 if tables.levels > 3 else 0)
     norm2 = 0.0
     if is_real:
         norm2 = _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there)

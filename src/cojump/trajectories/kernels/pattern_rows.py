@@ -300,39 +300,30 @@ def restored(rows, rows_re, rows_im):
 
 
 @njit(**OPTIONS)
-def make_room(rows, rows_re, rows_im, order):
-    """See that all rows have cells for first..last, which are their span in the row of the series behind ``order``.
+def place_again(rows, rows_re, rows_im, order, r, a, b):
+    """Give a row other cells for x = a..b: for all of its patterns where it has had some, with what is in these."""
+    left, right, base, q, p = rows.left[r], rows.right[r], rows.base[r], rows.entry[2, r], rows.entry[1, r]
+    if left >= right:
+        place(rows, r, max(a - MARGIN, q), min(b + MARGIN, p + 1))
+        return
+    place(rows, r, q, p + 1)
+    for k in range(order + 1):
+        re, im = rows_re[k], rows_im[k]
+        copy_cells(re, im, base + left, right - left, re, im, rows.base[r] + left)
 
-    A row whose cells do not suffice gets others, for all of its patterns. Where spans up to ``order`` do not have all
-    of the next one, they get it, with zeros.
-    """
-    spans = rows.spans
-    for r in range(rows.extent[ROWS]):
-        a, b, left, right = rows.first[r], rows.last[r], rows.left[r], rows.right[r]
-        if a >= b:
-            spans[order + 1, r, 0] = spans[order + 1, r, 1] = 0
-            continue
-        if a < left or right < b:
-            q, p, base = rows.entry[2, r], rows.entry[1, r], rows.base[r]
-            if left < right:
-                place(rows, r, q, p + 1)
-            else:
-                place(rows, r, max(a - MARGIN, q), min(b + MARGIN, p + 1))
-            if left < right:
-                for k in range(order + 1):
-                    re, im = rows_re[k], rows_im[k]
-                    copy_cells(re, im, base + left, right - left, re, im, rows.base[r] + left)
-        a, b = a // LANES * LANES, (b + LANES - 1) // LANES * LANES
-        spans[order + 1, r, 0], spans[order + 1, r, 1] = a, b
-        k = order
-        while k >= 0 and (a < spans[k, r, 0] or spans[k, r, 1] < b):
-            re, im, base, low, high = rows_re[k], rows_im[k], rows.base[r], spans[k, r, 0], spans[k, r, 1]
-            if low >= high:
-                low = high = b
-            clear(re, im, base + a, base + low)
-            clear(re, im, base + high, base + b)
-            spans[k, r, 0], spans[k, r, 1] = min(a, low), max(b, high)
-            k -= 1
+
+@njit(**OPTIONS)
+def fill_beside(rows, rows_re, rows_im, order, r, a, b):
+    """Let the spans of a row have a..b up to ``order``, with zeros where they had none of it."""
+    spans, base, k = rows.spans, rows.base[r], order
+    while k >= 0 and (a < spans[k, r, 0] or spans[k, r, 1] < b):
+        re, im, low, high = rows_re[k], rows_im[k], spans[k, r, 0], spans[k, r, 1]
+        if low >= high:
+            low = high = b
+        clear(re, im, base + a, base + low)
+        clear(re, im, base + high, base + b)
+        spans[k, r, 0], spans[k, r, 1] = min(a, low), max(b, high)
+        k -= 1
 
 
 @njit(inline="always", **OPTIONS)

@@ -9,7 +9,7 @@ from .common import OPTIONS
 from .horizon import LEFT_OUT
 from .lattice import copy_into
 from .pattern_jump import perform_pattern_jump
-from .pattern_links import forget_rows, spread_rows
+from .pattern_links import forget_rows, near_ways, spread_rows
 from .pattern_products import add_far, widen_hops, write_generators
 from .pattern_rows import (
     CELLS,
@@ -117,6 +117,7 @@ def _taken_over(rows, links, waiting, least, scale, re, im):
         rows.start[r, 1] = rows.spans[0, r, 1] = last + LANES
     rows.extent[KEPT_ROWS], rows.extent[KEPT_CELLS] = rows.extent[ROWS], rows.extent[CELLS]
     links.made[0] = 0
+    near_ways(rows, links, 0)
     return total(gone)
 
 
