@@ -85,6 +85,7 @@ class PatternEngine(CountingEngine):
             ways=np.zeros(R, dtype=np.int64),
             vectors=aligned(V, cells),
             vectors_im=aligned(V, cells),
+            moments=np.zeros((V, 6)),
             filled=np.full(3, -1),
         )
 

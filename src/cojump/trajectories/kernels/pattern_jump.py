@@ -40,6 +40,8 @@ class PatternRoom(NamedTuple):
         The first of the ways to each row, or -1.
     vectors, vectors_im : (1 + V, cells)
         A state and what the collective operators make of it.
+    moments : (1 + V, 6)
+        Of inner products with the state, see add_moments.
     filled : (3,)
     """
 
@@ -55,6 +57,7 @@ class PatternRoom(NamedTuple):
     ways: NDArray[np.int64]
     vectors: NDArray[np.float64]
     vectors_im: NDArray[np.float64]
+    moments: NDArray[np.float64]
     filled: NDArray[np.int64]
 
 

@@ -14,7 +14,6 @@ from .pattern_rows import (
     ROWS,
     cell_of,
     fill_beside,
-    narrow_all,
     place_again,
     trim,
     weight_of_spans,
@@ -438,8 +437,6 @@ def apply_rows(rows_re, rows_im, order, unit, h_eff, shift, half_shift, least):
     here, there, gone = rows.spans[order], rows.spans[order + 1], 0.0
     if order > 0:
         gone = trim(rows, order, re, im, least)
-    else:  # a step may be made again
-        narrow_all(rows, re, im, 0.0)
     spread_rows(rows, links, tables)
     if tables.levels > 3:
         for r in range(rows.extent[ROWS]):

@@ -142,8 +142,8 @@ class Rows(NamedTuple):
     spans : (K, R, 2)
         x from where to where there is something, in whole vectors, of each of K planes or Taylor vectors.
     start, low, high, first, last : (R, 2), (R,), ...
-        The first of ``spans`` at a step's beginning; what of a Taylor vector is large enough to be carried on; and what
-        comes of it. Both from FAR to -FAR where that is nothing.
+        Where there is something at a step's beginning; what of a Taylor vector is large enough to be carried on; and
+        what comes of it. Both of these from FAR to -FAR where that is nothing.
     spread : (R,)
         1 where the rows are there that operators lead to from this one.
     norm2 : (1,)
@@ -285,6 +285,13 @@ def copy_cells(re, im, a, n, to_re, to_im, to):
         store(to_im, to + p, LANES, load(im, a + p, LANES))
 
 
+@njit(inline="always", **OPTIONS)
+def take_ends(rows, r, low, high):
+    """Let the state have what is in low..high of a row, beside which there are zeros in the same vectors."""
+    rows.low[r], rows.high[r] = low, high
+    rows.spans[0, r, 0], rows.spans[0, r, 1] = low // LANES * LANES, (high + LANES - 1) // LANES * LANES
+
+
 @njit(**OPTIONS)
 def restored(rows, rows_re, rows_im):
     """Put the rows of a step's beginning where they were then, and drop all others."""
@@ -294,7 +301,7 @@ def restored(rows, rows_re, rows_im):
         if rows.base[r] != base:
             copy_cells(re, im, rows.base[r] + left, right - left, re, im, base + left)
             rows.base[r], rows.left[r], rows.right[r] = base, left, right
-        rows.spans[0, r, 0], rows.spans[0, r, 1] = rows.start[r, 0], rows.start[r, 1]
+        take_ends(rows, r, rows.start[r, 0], rows.start[r, 1])
         rows.spread[r] = 0
     drop_rows(rows, rows.extent[KEPT_ROWS], rows.extent[KEPT_CELLS])
 

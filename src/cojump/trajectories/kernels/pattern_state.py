@@ -27,6 +27,7 @@ from .pattern_rows import (
     narrow_all,
     place,
     place_of,
+    take_ends,
     weight_of_spans,
 )
 from .sparse_state import CHUNK, is_cut_short, tail_of  # noqa: F401 - the same for both
@@ -113,8 +114,8 @@ def _taken_over(rows, links, waiting, least, scale, re, im):
         for i in range(4):
             links.near[r, i] = links.near.shape[0] - 1
         rows.settled[0, r], rows.settled[1, r], rows.settled[2, r] = base, rows.left[r], rows.right[r]
-        rows.start[r, 0] = rows.spans[0, r, 0] = a
-        rows.start[r, 1] = rows.spans[0, r, 1] = last + LANES
+        rows.start[r, 0], rows.start[r, 1] = a + n, last + m
+        take_ends(rows, r, a + n, last + m)
     rows.extent[KEPT_ROWS], rows.extent[KEPT_CELLS] = rows.extent[ROWS], rows.extent[CELLS]
     links.made[0] = 0
     near_ways(rows, links, 0)
@@ -209,12 +210,15 @@ def _lay_out(rows, room, re, im, psi_re, psi_im):
 def _fill_vectors(rows, links, tables, room, psi_re, psi_im, start, stop, back, end):
     """Write what rows start..stop have of a state and of what the operators make of it into ``room.vectors``.
 
-    Cells of the state are there from FIRST to ``end``, ``back`` cells nearer to the beginning.
+    Cells of the state are there from FIRST to ``end``, ``back`` cells nearer to the beginning. Of three levels what
+    diagonal operators make of it is not written: see add_moments.
     """
     d, here, planes = tables.levels, room.here, tables.planes
     many_re, many_im = room.vectors[1:], room.vectors_im[1:]
     copy_cells(psi_re, psi_im, FIRST + back, end - FIRST, room.vectors[0], room.vectors_im[0], FIRST)
     write_generators(rows, links, tables, psi_re, psi_im, here, many_re, many_im, start, stop, back)
+    if d == 3:
+        return
     for v in range(many_re.shape[0]):
         is_written = False
         for a in range(3):
@@ -297,6 +301,63 @@ def add_products(re, im, v, w, first, last, made):
 
 
 @njit(**OPTIONS)
+def add_moments(rows, re, im, w, start, stop, back, moments):
+    """Add moments of t = Re ψ* w, vector 0 and vector w, of rows start..stop: Σt, Σxt, Σyt, y the two entries of a row.
+
+    With w = 0 also Σx²t, Σxyt, Σy²t. The cells are ``back`` nearer to the beginning.
+    """
+    s0 = s1 = s2 = s3 = s4 = s5 = nothing = spread(0.0)
+    for r in range(start, stop):
+        y, base, t0, t1 = spread(rows.entry[1, r] + rows.entry[2, r]), rows.base[r] - back, nothing, nothing
+        for x in range(rows.low[r] // LANES * LANES, rows.high[r], LANES):
+            p, here = base + x, rising(x)
+            t = load_row(re, 0, p, LANES) * load_row(re, w, p, LANES)
+            t = fused(load_row(im, 0, p, LANES), load_row(im, w, p, LANES), t)
+            u = here * t
+            t0, t1 = t0 + t, t1 + u
+            if w == 0:
+                s3 = fused(here, u, s3)
+        s0, s1, s2 = s0 + t0, s1 + t1, fused(y, t0, s2)
+        if w == 0:
+            s4, s5 = fused(y, t1, s4), fused(y, y * t0, s5)
+    moments[w, 0] += total(s0)
+    moments[w, 1] += total(s1)
+    moments[w, 2] += total(s2)
+    if w == 0:
+        moments[w, 3] += total(s3)
+        moments[w, 4] += total(s4)
+        moments[w, 5] += total(s5)
+
+
+@njit(**OPTIONS)
+def write_moments(moments, x_re, many, N, made):
+    """Write the inner products of a state and of what ``many`` diagonal operators make of it, with all vectors.
+
+    An operator counts α x + β y + γ of a pattern: of the levels 0, 1, 2 there are x, y - x and N - y.
+    """
+    V = made.shape[0] - 1
+    for w in range(1 + V):
+        if 0 < w <= many:
+            continue
+        made[0, w] = moments[w, 0]
+        for a in range(many):
+            o = x_re[a]
+            made[1 + a, w] = (o[0, 0] - o[1, 1]) * moments[w, 1] + (o[1, 1] - o[2, 2]) * moments[w, 2]
+            made[1 + a, w] += o[2, 2] * N * moments[w, 0]
+    for a in range(many):
+        o = x_re[a]
+        u, v, z = o[0, 0] - o[1, 1], o[1, 1] - o[2, 2], o[2, 2] * N
+        made[0, 1 + a] = made[1 + a, 0]
+        made[1 + a, 0] = 0.0
+        for b in range(a, many):
+            q = x_re[b]
+            f, g, h = q[0, 0] - q[1, 1], q[1, 1] - q[2, 2], q[2, 2] * N
+            second = u * f * moments[0, 3] + (u * g + v * f) * moments[0, 4] + v * g * moments[0, 5]
+            first = (u * h + z * f) * moments[0, 1] + (v * h + z * g) * moments[0, 2]
+            made[1 + a, 1 + b] = second + first + z * h * moments[0, 0]
+
+
+@njit(**OPTIONS)
 def _gram(h_eff, room, re, im, psi_re, psi_im, norm2, tolerance, made):
     """Real parts of inner products of a state and what the operators make of it, (1 + V, 1 + V), over its norm."""
     rows, tables, links, V = h_eff.rows, h_eff.tables, h_eff.links, room.vectors.shape[0] - 1
@@ -311,7 +372,13 @@ def _gram(h_eff, room, re, im, psi_re, psi_im, norm2, tolerance, made):
     widen_hops(rows, links, tables.reach, tables.reach)
     _lay_out(rows, room, re, im, psi_re, psi_im)
     made[:, :] = 0.0
-    start, back = np.int64(0), np.int64(0)
+    room.moments[:, :] = 0.0
+    start, back, diagonal = np.int64(0), np.int64(0), 0
+    if tables.levels == 3:
+        diagonal = V
+        for a in range(3):
+            for b in range(3):
+                diagonal -= tables.planes[a, b] >= 0
     while start < rows.extent[ROWS]:
         # some rows at once, so that all vectors of them stay in the cache; hops to higher levels take all rows
         stop, end = start, np.int64(FIRST)
@@ -319,10 +386,16 @@ def _gram(h_eff, room, re, im, psi_re, psi_im, norm2, tolerance, made):
             end += rows.right[stop] - rows.left[stop]
             stop += 1
         _fill_vectors(rows, links, tables, room, psi_re, psi_im, start, stop, back, end)
-        for v in range(0, 1 + V, 3):
+        if tables.levels == 3:
+            for w in range(1 + V):
+                if w == 0 or w > diagonal:
+                    add_moments(rows, room.vectors, room.vectors_im, w, start, stop, back, room.moments)
+        for v in range(1 + diagonal if tables.levels == 3 else 0, 1 + V, 3):
             for w in range(v, 1 + V, 3):
                 add_products(room.vectors, room.vectors_im, v, w, FIRST, end, made)
         start, back = stop, back + end - FIRST
+    if tables.levels == 3:
+        write_moments(room.moments, tables.operators_re, diagonal, tables.radix - 1.0, made)
     for v in range(1 + V):
         for w in range(v, 1 + V):
             made[v, w] /= norm2
