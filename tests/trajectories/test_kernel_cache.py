@@ -214,5 +214,5 @@ def test_every_kernel_says_itself_whether_it_is_written_out_where_it_is_called()
     """numba would have it from whatever kernel calls it first: speed and last bits would depend on the order."""
     import_module("cojump.trajectories.kernels")
     said = {d.py_func.__name__: d.targetoptions.get("forceinline") for d in kernel_cache.kernels_in_use.dispatchers}
-    assert said["lone_step"] is True
+    assert said["no_jump_step"] is True
     assert [name for name, inlined in said.items() if inlined is None] == []

@@ -31,7 +31,7 @@ GARBAGE = 1e3
 def expand(*arguments):
     """The loop over the orders of a series as Python, over compiled kernels; compiled it is in whole trajectories."""
     with np.errstate(all="ignore"):
-        return series.expand.py_func(*arguments)
+        return series.expand(*arguments)
 
 
 SECTORS = [(1, 1), (2, 0), (2, 2), (3, 1), (3, 3), (6, 0), (6, 2), (6, 6), (7, 1), (7, 5), (7, 7), (12, 8)]

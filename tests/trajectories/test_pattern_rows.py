@@ -346,7 +346,7 @@ def test_a_step_is_not_much_longer_than_the_unit_that_its_rows_were_cut_in():
     cells, rate = h_eff.rows.extent[KEPT_CELLS], -2.0 * mean.imag
     filled = engine._room.filled
     # as Python, over compiled kernels
-    order, horizon, _, rate, bend, _, shift, unit, lo, hi = expand.py_func(
+    order, horizon, _, rate, bend, _, shift, unit, lo, hi = expand(
         h_eff, work, 0, FIRST, cells, filled, mean.real, 8.0 * rate, 0.01, 10.0, 0.5e-9
     )
     assert horizon <= LONGEST * unit

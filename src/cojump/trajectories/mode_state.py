@@ -16,7 +16,7 @@ from .fock_tables import fock_work
 from .kernels.common import Gathered, Step
 from .kernels.fock_rows import FockWork, get_state, put_state
 from .kernels.spin_mode_state import END, GRID, GROWTH, ROUNDING
-from .kernels.waiting_time import lone_step, lone_sum
+from .kernels.waiting_time import lone_sum, no_jump_step
 from .product_moves import Ket, around
 from .product_sectors import Box
 from .product_state import Drawn, ProductState
@@ -99,7 +99,7 @@ class ModeState(ProductState):
         tables.refresh()
         self._rows = work = fock_work(tables.h_eff, self._rows)
         put_state(self._ket, work.shape, work.taylor_re, work.taylor_im)
-        step: Step = lone_step(
+        step: Step = no_jump_step(
             tables.h_eff, work, 0, 0, self._sector.size, self._filled, self._shift, self._rate_shift, waiting, most,
             self.tolerance,
         )  # fmt: skip

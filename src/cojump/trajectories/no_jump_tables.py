@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from scipy.sparse import csc_array, csr_array, diags_array
 
 from ..tools.types import Array
+from .by_reference import by_reference
 from .product_program import Program
 
 
+@by_reference
 class BandedHeff(NamedTuple):
     """H_eff of one block of two-level particles; arrays over i = 0..N, the same in every sector J.
 
@@ -50,6 +52,7 @@ class BandedHeff(NamedTuple):
     two_im: float
 
 
+@by_reference
 class Bands(NamedTuple):
     """The off-diagonal part of a banded matrix, its real and its imaginary numbers apart.
 
@@ -89,6 +92,7 @@ class Bands(NamedTuple):
         return csr_array(total)
 
 
+@by_reference
 class ProgramHeff(NamedTuple):
     """H_eff of a sector of several blocks, or of any levels; arrays over its flat basis.
 
@@ -119,6 +123,7 @@ class ProgramHeff(NamedTuple):
     bands: Bands
 
 
+@by_reference
 class SpinJumps(NamedTuple):
     """The L jumps of one block of two-level particles; arrays over i = 0..N.
 

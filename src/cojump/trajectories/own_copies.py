@@ -23,7 +23,7 @@ from llvmlite.binding import Linkage
 from numba import _dynfunc
 from numba.core import sigutils
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import CompilerBase, DefaultPassBuilder, Flags
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.compiler_machinery import FunctionPass, LoweringPass, register_pass
 from numba.core.registry import CPUDispatcher
@@ -163,6 +163,19 @@ class _NamePiece(LoweringPass):
         return False
 
 
+class _Options(Flags):
+    """Options of the compiler that are found in a table by those that have been set.
+
+    numba looks there for each function that is called, and reads all options each time, set or not.
+    """
+
+    def __hash__(self) -> int:
+        return hash(frozenset(self._values))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Options) and self._values == other._values
+
+
 class OwnCopies(CompilerBase):
     """numba's compiler of kernels, with libraries of that kind."""
 
@@ -176,6 +189,7 @@ class OwnCopies(CompilerBase):
 
     def _compile_core(self) -> Any:
         _depth.value += 1
+        self.state.flags = _Options(self.state.flags)
         try:
             return super()._compile_core()
         finally:

@@ -15,10 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from .by_reference import by_reference
+
 MULTIPLY, MULTIPLY_ADD, APPLY, APPLY_ADD, CLEAR = range(5)
 """Instructions: dst = table·src; dst += c table·src; dst = A src; dst += c A src; dst = 0."""
 
 
+@by_reference
 class Program(NamedTuple):
     """Instructions and what they work with.
 

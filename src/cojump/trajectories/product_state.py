@@ -26,7 +26,7 @@ from .driven_steps import DrivenSteps
 from .kernels.common import NO_JUMP, NO_NUMBER, PAD, Gathered, Step, Work
 from .kernels.horizon import guessed_horizon
 from .kernels.propagate import sum_at
-from .kernels.waiting_time import lone_step
+from .kernels.waiting_time import no_jump_step
 from .long_step import MOST_ENTRIES
 from .product_averages import ProductAverages
 from .product_jumps import ProductJumps
@@ -222,7 +222,7 @@ class ProductState:
         """Make the step of a model that stays as it is."""
         sector, work, cells = self._sector, self._room(), slice(PAD, PAD + self._sector.size)
         work.taylor_re[0, cells], work.taylor_im[0, cells] = self._ket.real, self._ket.imag
-        step = lone_step(
+        step = no_jump_step(
             sector.h_eff,
             work,
             0,

@@ -22,7 +22,7 @@ from .kernels.common import NO_JUMP, NO_NUMBER, NOW, PAD, Amplitudes, Gathered, 
 from .kernels.measure import measure_at
 from .kernels.spin_jump import keep, perform_jump
 from .kernels.trajectory import is_stiff
-from .kernels.waiting_time import lone_step
+from .kernels.waiting_time import no_jump_step
 from .kernels.window import SHARE, trim
 from .long_step import LARGEST
 from .pure_state import PureState
@@ -161,7 +161,7 @@ class SpinState:
     def step(self, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or ``most`` in time, or less."""
         now = self.now
-        self._step = lone_step(
+        self._step = no_jump_step(
             self.basis.h_eff,
             self.work,
             now.two_J,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from ..own_copies import Apart, OwnCopies
 
 OPTIONS = {  # no "cache": cojump.trajectories.kernel_cache gives all kernels one together
@@ -103,6 +104,7 @@ class Step(NamedTuple):
     rate: float
 
 
+@by_reference
 class Gathered(NamedTuple):
     """What a trajectory gathers at its T output times, in the frame of its representation.
 
@@ -126,6 +128,7 @@ class Gathered(NamedTuple):
     snapshot: NDArray[np.int64]
 
 
+@by_reference
 class Amplitudes(NamedTuple):
     """Normalised amplitudes of one block at the snapshots: real and imaginary parts, (n, N + 1) each."""
 
@@ -133,6 +136,7 @@ class Amplitudes(NamedTuple):
     im: NDArray[np.float64]
 
 
+@by_reference
 class JumpRecord(NamedTuple):
     """Times and channels of jumps, and 2J after each of them; empty arrays for no record."""
 
@@ -141,6 +145,7 @@ class JumpRecord(NamedTuple):
     two_J: NDArray[np.int64]
 
 
+@by_reference
 class Work(NamedTuple):
     """Preallocated arrays of one trajectory.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from . import (
     driven_lattice_state,
     driven_list_state,
@@ -49,7 +50,7 @@ from .polynomial_bands import PolynomialHeff
 from .sparse import SparseHeff
 from .sparse_jump import NO_MATRIX
 from .spin_mode import SpinModeHeff
-from .waiting_time import lone_step, summed
+from .waiting_time import no_jump_step, summed
 
 GROW = 6
 """A further status code: more cells are needed, or tables of a sector, or a matrix that a jump needs."""
@@ -85,6 +86,7 @@ for the choice.
 """
 
 
+@by_reference
 class Grams(NamedTuple):
     """What is written at the T output times; of K trajectories with an axis of length K in front of the others.
 
@@ -106,6 +108,7 @@ class Grams(NamedTuple):
     snapshot: NDArray[np.int64]
 
 
+@by_reference
 class SectorRecord(NamedTuple):
     """Times and channels of jumps, and (., B) sectors after each of them; empty arrays for no record."""
 
@@ -239,7 +242,7 @@ def advance_counting(
                 return RECORD_FULL
             done, first, size, most = now.done, first_cell(h_eff), cells(h_eff), times[T - 1] - now.t
             soon = until_change(h_eff, now.t, most)
-            step = lone_step(
+            step = no_jump_step(
                 h_eff, work, 0, first, first + size, room.filled, now.energy, now.rate, now.waiting, soon, tolerance
             )
             if not np.isfinite(step.energy) or not np.isfinite(step.rate):

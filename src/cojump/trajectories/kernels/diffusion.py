@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from .brownian import brownian_increment
 from .common import MAX_ORDER, OPTIONS
 from .operator_bands import (
@@ -59,6 +60,7 @@ _POWERS = 6
 """Powers of the exponent for which it is made beside the state at first."""
 
 
+@by_reference
 class Tables(NamedTuple):
     """Operators of one sector, see :mod:`cojump.trajectories.kernels.operator_bands`.
 
@@ -109,6 +111,7 @@ class Tables(NamedTuple):
     counted_present: NDArray[np.bool_]
 
 
+@by_reference
 class Path(NamedTuple):
     """The noise of a trajectory, or its record.
 
@@ -130,6 +133,7 @@ class Path(NamedTuple):
     record: NDArray[np.float64]
 
 
+@by_reference
 class Room(NamedTuple):
     """Preallocated arrays: states and their spans, an exponent and the rows it is made in, and numbers of each channel.
 

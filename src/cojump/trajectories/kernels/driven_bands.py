@@ -12,6 +12,7 @@ from numba import njit
 from numba.extending import overload
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from ..no_jump_tables import SpinJumps
 from .common import OPTIONS
 from .polynomial_bands import PAIRS, BandTables
@@ -30,6 +31,7 @@ HAS_BANDS, HAS_ENERGY, HAS_RATE = 2 ** (2 * PAIRS) - 1, 2 ** (2 * PAIRS), 2 ** (
 """Of the bits of ``pairs``: those of bands; where the diagonal has a real part; where it has an imaginary one."""
 
 
+@by_reference
 class PartBands(NamedTuple):
     """Where the P parts of H_eff are in the tables of a sector.
 
@@ -55,6 +57,7 @@ class PartBands(NamedTuple):
     place: Integers
 
 
+@by_reference
 class Factors(NamedTuple):
     """The factors c_p(t) of P parts on n pieces of the time axis, and where a trajectory is.
 
@@ -126,6 +129,7 @@ class Factors(NamedTuple):
     sum_im: Floats
 
 
+@by_reference
 class DrivenHeff(NamedTuple):
     """What a no-jump step reads, and where the state is.
 

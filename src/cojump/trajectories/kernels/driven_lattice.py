@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from .common import OPTIONS
 from .driven_bands import Factors
 from .lattice import ABSENT, FIRST_COLUMN, FIRST_ROW, LAST_COLUMN, LAST_ROW, LOUD, Box, Elements, Lattice, LatticeHeff
@@ -18,6 +19,7 @@ from .lattice_windows import blank, weigh_row
 from .vectors import LANES, fused, load, load_row, spread, spread_cell, store, total
 
 
+@by_reference
 class PartRows(NamedTuple):
     """A sum of rows of the series and what a part makes of it, as rows 0 and 1 of a series of their own.
 
@@ -52,6 +54,7 @@ class PartRows(NamedTuple):
     one: NDArray[np.float64]
 
 
+@by_reference
 class DrivenLatticeHeff(NamedTuple):
     """What a no-jump step reads, and where the state is.
 

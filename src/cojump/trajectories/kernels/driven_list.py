@@ -11,6 +11,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from .common import OPTIONS, PAD
 from .driven_bands import Factors
 from .driven_error import is_of_rows
@@ -22,6 +23,7 @@ from .vectors import LANES, fused, load_row, spread, spread_cell, store, total
 from .window import clear_beside
 
 
+@by_reference
 class PartLists(NamedTuple):
     """What P parts have beside the whole model.
 
@@ -45,6 +47,7 @@ class PartLists(NamedTuple):
     im: NDArray[np.float64]
 
 
+@by_reference
 class DrivenListHeff(NamedTuple):
     """What a no-jump step reads, and where the state is.
 

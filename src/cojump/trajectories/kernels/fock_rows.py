@@ -19,6 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from .common import OPTIONS
 from .vectors import (
     LANES,
@@ -40,6 +41,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
+@by_reference
 class FockHeff(NamedTuple):
     """What a no-jump step reads: H_eff of a sector of blocks beside boson modes, in R rows of F Fock states.
 
@@ -74,6 +76,7 @@ class FockHeff(NamedTuple):
     near: Integers
 
 
+@by_reference
 class FockWork(NamedTuple):
     """As :class:`cojump.trajectories.kernels.common.Work`, of rows of Fock states.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from .common import OPTIONS
 
 Integers = NDArray[np.int64]
@@ -21,6 +22,7 @@ Floats = NDArray[np.float64]
 UP, DOWN = 0, 1
 
 
+@by_reference
 class Lattice(NamedTuple):
     """A model of B blocks of two levels whose arguments are all diagonal; L jumps, P products across two blocks.
 
@@ -78,6 +80,7 @@ class Lattice(NamedTuple):
     whole: Floats
 
 
+@by_reference
 class Box(NamedTuple):
     """Where a state lies; everything is written in place.
 
@@ -98,6 +101,7 @@ class Box(NamedTuple):
     size: Integers
 
 
+@by_reference
 class Elements(NamedTuple):
     """H_eff in a box of a sector. Its last axes make a row, long enough for a loop over it to be fast; R rows.
 
@@ -156,6 +160,7 @@ class Elements(NamedTuple):
     columns: Floats
 
 
+@by_reference
 class LatticeHeff(NamedTuple):
     """H_eff of a box of a sector of several blocks of two levels, as a no-jump step reads it."""
 
@@ -166,6 +171,7 @@ class LatticeHeff(NamedTuple):
     place: Integers
 
 
+@by_reference
 class RowsWork(NamedTuple):
     """As :class:`cojump.trajectories.kernels.common.Work`, of a state in rows, on a window of rows and of columns.
 

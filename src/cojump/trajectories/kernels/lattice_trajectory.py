@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from ..no_jump_tables import COLLECTIVE, GENERAL
 from .common import OPTIONS
 from .lattice import AXIS, EDGE, LENGTH, PLANE, REACH, TOUCHED, WIDEST, Box, copy_into, long_row
@@ -19,6 +20,7 @@ from .lattice_sums import clear_beside
 from .nothing import Nothing, is_nothing
 
 
+@by_reference
 class Room(NamedTuple):
     """Room to work in, beside that of the series. Axes of length two are real and imaginary parts.
 
@@ -66,6 +68,7 @@ class Room(NamedTuple):
     filled: NDArray[np.int64]
 
 
+@by_reference
 class Starts(NamedTuple):
     """States that K trajectories begin with.
 

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
 from .jump import choose_channel
 from .pattern_links import first_path, key_of_path, may_move, near_places, next_path, path_weight, weights_of_three
@@ -19,6 +20,7 @@ FROM, TO, NEXT, LEVEL, PATH, ROOTS = range(6)
 the number of the path, or -1 behind the last way, and where the roots are."""
 
 
+@by_reference
 class PatternRoom(NamedTuple):
     """Room to work in, beside that of the series.
 

@@ -7,11 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from ..by_reference import by_reference
 from .common import INLINED, OPTIONS
 from .pattern_rows import ROWS, Floats, Integers, PatternTables, Rows, add_row, is_new, place_of, restored
 from .patterns import ends, goes_on, shifted
 
 
+@by_reference
 class Links(NamedTuple):
     """How Σ_k |a><b|^(k), a < b, leads from one row to another.
 
@@ -57,6 +59,7 @@ class Links(NamedTuple):
     made_of: Floats
 
 
+@by_reference
 class PatternHeff(NamedTuple):
     """What a no-jump step reads, and where the state is.
 

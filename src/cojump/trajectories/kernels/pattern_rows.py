@@ -21,6 +21,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from .common import INLINED, OPTIONS
 from .vectors import (
     LANES,
@@ -55,6 +56,7 @@ FAR = 2**40
 """Nothing reaches from FAR to -FAR: least and largest ends of several rows need no look at which of them are empty."""
 
 
+@by_reference
 class PatternTables(NamedTuple):
     """What is known of a model of one block of N particles, whatever the sector.
 
@@ -115,6 +117,7 @@ class PatternTables(NamedTuple):
     reach: Floats
 
 
+@by_reference
 class Rows(NamedTuple):
     """Some rows of patterns of one diagram, in the order in which they were found.
 

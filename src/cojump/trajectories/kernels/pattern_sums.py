@@ -6,11 +6,13 @@ from typing import NamedTuple
 
 from numba import njit
 
+from ..by_reference import by_reference
 from .common import OPTIONS
 from .pattern_rows import ROWS, Floats, Integers
 from .vectors import LANES, fused, load, load_row, spread, spread_cell, store, total
 
 
+@by_reference
 class PatternWork(NamedTuple):
     """As :class:`cojump.trajectories.kernels.common.Work`, of rows of patterns.
 

@@ -12,6 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from ..no_jump_tables import SpinJumps
 from .common import OPTIONS, PAD
 from .vectors import (
@@ -47,6 +48,7 @@ UNKNOWN = -1
 """In place of where the tables of a sector begin."""
 
 
+@by_reference
 class BandTables(NamedTuple):
     """Bands of H_eff, and of Γ where it is a polynomial, sector by sector, of L jumps.
 
@@ -84,6 +86,7 @@ class BandTables(NamedTuple):
     place: Integers
 
 
+@by_reference
 class PolynomialHeff(NamedTuple):
     """What a no-jump step reads, and where the state is.
 
@@ -111,6 +114,7 @@ class PolynomialHeff(NamedTuple):
     where: Integers
 
 
+@by_reference
 class PolynomialRoom(NamedTuple):
     """Room to work in, beside that of the series.
 

@@ -89,7 +89,7 @@ def sector_range(N, two_J):
     return first, first + two_J + 1
 
 
-@njit(inline="always", **OPTIONS)
+@njit(**INLINED)
 def refresh_elements(h_eff, work, two_J, start, stop):
     """Write the off-diagonals of H_eff in sector J for positions start..stop, nothing coupling in from below."""
     if h_eff.is_real:
@@ -118,7 +118,7 @@ def refresh_elements(h_eff, work, two_J, start, stop):
         work.two_im[p] = 0.0
 
 
-@njit(inline="always", **OPTIONS)
+@njit(**INLINED)
 def _widened(lo, hi, reach, first, last):
     """A window wider by ``reach`` on each side, and rounded up to whole vectors, as far as the sector goes."""
     lo, hi = max(lo - reach, first), min(hi + reach, last)
@@ -129,7 +129,7 @@ def _widened(lo, hi, reach, first, last):
     return max(hi - size, first), hi
 
 
-@njit(inline="always", **OPTIONS)
+@njit(**INLINED)
 def _weight_that_leaves(h_eff, work, row, lo, hi):
     """At least |H_eff ψ|² outside lo..hi of row ψ, which is zero there."""
     re, im, off_re = work.taylor_re[row], work.taylor_im[row], work.off_re
@@ -613,16 +613,6 @@ _EXPANSIONS = {
 }
 
 
-def _expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
-    return _EXPANSIONS[type(h_eff)](h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)
-
-
-@overload(_expanded, jit_options=OPTIONS, inline="always")
-def _choose_expansion(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
-    return _EXPANSIONS[h_eff.instance_class]
-
-
-@njit(inline="always", **OPTIONS)
 def expand(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
     """Taylor vectors of exp(-i(H_eff - s)t) ψ, s = shift - i rate_shift/2, up to where they are needed and good.
 
@@ -640,4 +630,9 @@ def expand(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most,
         Energy, rate and curvature at t = 0: <H>, <R>, and c with -log|ψ(t)|² ≈ rate t - c t². The window of the sum has
         all that does not weigh less than the tolerance shows.
     """
-    return _expanded(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)
+    return _EXPANSIONS[type(h_eff)](h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)
+
+
+@overload(expand, jit_options=INLINED)
+def _choose_expansion(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
+    return _EXPANSIONS[h_eff.instance_class]

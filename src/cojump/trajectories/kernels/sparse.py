@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from .common import OPTIONS
 
 Integers = NDArray[np.int64]
@@ -31,6 +32,7 @@ ENERGY, HALF_RATE, RATES = range(3)
 """Columns of ``facts``: diagonal of H_eff, real and minus imaginary part, and from RATES on of each jump's rate."""
 
 
+@by_reference
 class Matrices(NamedTuple):
     """Sparse matrices, one behind the other; rows may be those of the adjoint, as whoever reads them knows.
 
@@ -58,6 +60,7 @@ class Matrices(NamedTuple):
     im: Floats
 
 
+@by_reference
 class Sectors(NamedTuple):
     """What is known of S sectors, of B blocks with at most D levels, L jumps and V collective operators.
 
@@ -112,6 +115,7 @@ class Sectors(NamedTuple):
     place: NDArray[np.int32]
 
 
+@by_reference
 class Jumps(NamedTuple):
     """The L jumps of a model.
 
@@ -142,6 +146,7 @@ class Jumps(NamedTuple):
     j_im: Floats
 
 
+@by_reference
 class Occupied(NamedTuple):
     """The basis states that a state occupies, in slots 0, 1, ...
 
@@ -180,6 +185,7 @@ class Occupied(NamedTuple):
     x_im: Floats
 
 
+@by_reference
 class SparseHeff(NamedTuple):
     """What a no-jump step reads, and where the state is.
 

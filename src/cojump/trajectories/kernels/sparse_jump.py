@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from .common import NO_JUMP, NO_NUMBER, OPTIONS
 from .driven_rates import rate_factor
 from .jump import choose_channel
@@ -26,6 +27,7 @@ def level_bits(levels):
     return bits
 
 
+@by_reference
 class Heap(NamedTuple):
     """Amplitudes that are not all zero, in any order, with A of them at each place.
 

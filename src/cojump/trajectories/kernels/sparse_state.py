@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from .common import OPTIONS, PAD
 from .horizon import LEFT_OUT
 from .sparse import ALL_REAL, keep_slots, new_slot
@@ -24,6 +25,7 @@ CHUNK = 256
 """Amplitudes of which inner products are taken at once: all vectors of them stay in the cache."""
 
 
+@by_reference
 class SparseRoom(NamedTuple):
     """Room to work in, beside that of the series.
 
@@ -60,6 +62,7 @@ class SparseRoom(NamedTuple):
     filled: NDArray[np.int64]
 
 
+@by_reference
 class SparseStarts(NamedTuple):
     """States that K trajectories begin with.
 

@@ -20,6 +20,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from .common import OPTIONS
 from .vectors import (
     LANES,
@@ -39,6 +40,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
+@by_reference
 class SpinModeModel(NamedTuple):
     """What does not change: L jumps, and tables over i that do not know J, in K columns of eight.
 
@@ -79,6 +81,7 @@ class SpinModeModel(NamedTuple):
     roots: Floats
 
 
+@by_reference
 class SpinModeHeff(NamedTuple):
     """H_eff of a sector in a frame of the mode, as a no-jump step reads it.
 
@@ -108,6 +111,7 @@ class SpinModeHeff(NamedTuple):
     radial: Floats
 
 
+@by_reference
 class SpinModeWork(NamedTuple):
     """As :class:`cojump.trajectories.kernels.common.Work`, in columns of R Fock states; columns 0 and K + 1 are empty.
 

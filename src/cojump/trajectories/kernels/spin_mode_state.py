@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ..by_reference import by_reference
 from .common import MAX_ORDER, OPTIONS
 from .lattice import DOWN, UP
 from .spin_mode import (
@@ -65,6 +66,7 @@ ROOM = MAX_ORDER + 3
 """Fock states that a series needs above a state, with what is read beside it."""
 
 
+@by_reference
 class SpinModeRoom(NamedTuple):
     """Room to work in, beside that of the series.
 

@@ -7,6 +7,7 @@ from numba import njit
 
 from .common import (
     FINISHED,
+    INLINED,
     LONG_STEP,
     MAX_ORDER,
     NO_CONVERGENCE,
@@ -34,7 +35,7 @@ def _work_of(order, lo, hi):
     return (order + 8) * (hi - lo + 32)
 
 
-@njit(inline="always", **OPTIONS)
+@njit(**INLINED)
 def _measure_until(N, work, order, two_J, lo, hi, unit, until, start, done, gathered, amplitudes, effort):
     """Averages at the output times up to ``until`` from the series that starts at ``start``; number done, effort left.
 
@@ -62,7 +63,7 @@ def _strongest_damping(h_eff, two_J, lo, hi):
     return most + 0.5 * h_eff.casimir * J * (J + 1.0)
 
 
-@njit(inline="always", **OPTIONS)
+@njit(**INLINED)
 def is_stiff(h_eff, two_J, lo, hi, step, waiting, most, soon):
     """Whether Taylor steps are so short because of damping that a long step (see long_step) may be faster.
 

@@ -29,7 +29,7 @@ UNAIMED = 2.0**-6
 """The same part of that where the end of a step happens to be near a jump: it lies on one side of it always."""
 
 
-@njit(inline="always", **OPTIONS)
+@njit(**INLINED)
 def _root(first, second, third, change, s, guess, waiting):
     """Where first x + second x² + (third + change (x - s)) x³ reaches ``waiting``, near ``guess``."""
     for _ in range(3):
@@ -100,7 +100,7 @@ def summed(work, order, lo, hi, x):
     return _SUMS.get(type(work), _sum_of)(work, order, lo, hi, x)
 
 
-@overload(summed, jit_options=OPTIONS, inline="always")
+@overload(summed, jit_options=INLINED)
 def _choose_sum(work, order, lo, hi, x):
     return _SUMS.get(work.instance_class, _sum_of)
 
@@ -156,12 +156,12 @@ def moved(work, order, lo, hi, here, there, least):
     return move(work, order, lo, hi, here, there, least)
 
 
-@overload(moved, jit_options=OPTIONS, inline="always")
+@overload(moved, jit_options=INLINED)
 def _choose_move(work, order, lo, hi, here, there, least):
     return _moved if work.instance_class in _MOVES else _summed_again
 
 
-@njit(inline="always", **OPTIONS)
+@njit(**INLINED)
 def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, waiting, tolerance):
     """Time in (0, horizon] at which the log-survival has lost ``waiting``, or the horizon.
 
@@ -235,7 +235,7 @@ def find_jump(work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, w
     return s * unit, -1, 0.0, 1.0
 
 
-@njit(inline="always", **OPTIONS)
+@njit(**INLINED)
 def no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
     """Expand a state, and find the jump or the end of the step; the state there is in ``out``. See expand, find_jump.
 
@@ -248,12 +248,6 @@ def no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting,
         work, order, lo, hi, horizon, unit, rate_shift, rate, curvature, waiting, tolerance
     )
     return Step(time, found, lost, horizon, order, lo, hi, unit, norm2, energy, rate)
-
-
-@njit(**INLINED)
-def lone_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
-    """One no_jump_step, for Python."""
-    return no_jump_step(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance)
 
 
 @njit(**OPTIONS)
