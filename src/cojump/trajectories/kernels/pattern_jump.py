@@ -393,13 +393,14 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
             _with_gamma(rows, r, tables.gamma[chosen], re, im, new_re, new_im)
         re, im = new_re, new_im
     d, rest, waiting = tables.levels, room.rest, room.after
-    one_re, one_im = re.reshape(1, re.size), im.reshape(1, im.size)
+    from_re, from_im, source, made = re.reshape(1, re.size), im.reshape(1, im.size), rows, rest
     weight, others = weights[chosen], 0.0
     for sign in (-1, 1):
         # rows of the diagram before ``first`` and behind ``last`` are not chosen; between them is ``weight``
         likely = 0.5 * weight
         if sign > 0:
             likely = _likely_first(rest.diagram, weight, others)
+            from_re, from_im, source, made = rest.re, rest.im, rest, waiting
         first, last, possible, is_first, own, done = 0, d - 1, -1, 1, 0.0, False
         while not done:
             if first > last and possible < 0:
@@ -412,16 +413,15 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
                 share = _share(rows.diagram, c)
             elif c > 0 and rest.diagram[c] == rest.diagram[c - 1]:
                 share = 0.0
-            if share == 0.0:
-                own = 0.0
-            elif sign < 0:
-                _diagram_with(rest.diagram, rows.diagram, c, -1)
-                own, others = _move_particle(h_eff, room, rows, one_re, one_im, rest, chosen, c, -1, share, is_first)
+            own = 0.0
+            if share != 0.0:
+                _diagram_with(made.diagram, source.diagram, c, sign)
+                own, found = _move_particle(
+                    h_eff, room, source, from_re, from_im, made, chosen, c, sign, share, is_first
+                )
                 is_first = 0
-            else:
-                _diagram_with(waiting.diagram, rest.diagram, c, 1)
-                own, _ = _move_particle(h_eff, room, rest, rest.re, rest.im, waiting, chosen, c, 1, 1.0, is_first)
-                is_first = 0
+                if sign < 0:
+                    others = found
             if first > last:
                 break
             if own > 0.0:
