@@ -63,6 +63,14 @@ SMALL = {
 
 
 LONG = (
+    "oscillations",
+    "hopfield_retrieval",
+    "mean_correction",
+    "superradiance",
+    "bistability",
+    "phase_diffusion",
+    "deviation_scaling",
+    "unravellings",
     "potts_retrieval",
     "counting_crossover",
     "switching_rates",

@@ -532,6 +532,7 @@ def test_report_where_there_is_nothing_says_what_to_do(run_toml):
     assert f"without any beside it; cojump run {run_toml} would make them" in err
 
 
+@pytest.mark.validation
 def test_report_of_chosen_points_and_averages(run_toml):
     run_toml.write_text(run_toml.read_text().replace("omega = 0.7", "omega = [0.5, 0.7]"), encoding="utf-8")
     invoke("run", run_toml)

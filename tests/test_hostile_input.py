@@ -251,6 +251,7 @@ def test_states_are_named_by_the_keys_of_the_run_file(tmp_path):
 TEXTS = ("π$\\frac{", "$x_1$", "a\\", "[bold]", "日本")
 
 
+@pytest.mark.validation
 def test_any_text_in_a_figure(tmp_path, monkeypatch):
     (tmp_path / "matplotlibrc").write_text("text.usetex: True\nbackend: tkagg\nlines.linewidth: 9\n")
     texts = {f"{text}": text for text in TEXTS}

@@ -541,6 +541,7 @@ def test_wrong_models_are_seen():
             assert np.abs(solve(wrong, rho0, [0.5]).rho[0] - right).max() > 1e-3
 
 
+@pytest.mark.validation
 def test_states_stay_states_and_exchangeable_ones_exchangeable():
     model = everything({"a": 3, "b": 2}, seed=3)
     levels = [2, 2, 2, 3, 3]

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 import cojump as cj
 from cojump.errors import EXPECTED
+from tests.support.longer import few
 
 S = "spins"
 X, Z, DOWN = np.array([[0, 1], [1, 0]]), np.diag([1, -1]), np.array([[0, 0], [1, 0]])
@@ -494,6 +495,9 @@ def trouble(function, arguments):
 
 NAMES = tuple(calls())
 
+LONG_CALLS = ("cojump.theory.attractors.stroboscopic.stroboscopic",)
+"""A cycle is searched for at each of their values."""
+
 LONG = [("cojump.theory.mean_field.MeanField.two_time", "start", "2^63")]
 """The flow is integrated to there."""
 
@@ -505,7 +509,7 @@ def test_a_value_that_takes_long(name, parameter, kind):
     assert trouble(function, {**arguments, parameter: hostile()[kind]}) is None
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", few(NAMES, *(n for n in NAMES if n not in LONG_CALLS)))
 def test_any_value_of_any_parameter(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     function, arguments = calls()[name]

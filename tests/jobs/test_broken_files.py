@@ -12,6 +12,7 @@ import pytest
 
 from tests.mpi import digests
 from tests.support.interrupted import RUN, Watch, go, hit
+from tests.support.longer import few
 
 EVENTS = {
     "open",
@@ -139,7 +140,7 @@ def stopped(path, monkeypatch):
     return path.parent / "results"
 
 
-@pytest.mark.parametrize("first", [1, 2])
+@pytest.mark.parametrize("first", few([1, 2], 1))
 def test_every_operation_fails_once(first, small, faults, monkeypatch):
     """Every fifth operation of a run that goes on and of a new one; all of them, with all errors, in the validation."""
     path, expected = small

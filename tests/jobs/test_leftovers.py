@@ -36,8 +36,6 @@ def stuck(monkeypatch, matching):
     few(
         ["nfs", "directory", "shard directory", "status.json", "manifest.h5", "shard"],
         "nfs",
-        "directory",
-        "manifest.h5",
     ),
 )
 def test_what_cannot_be_removed_is_no_failure(what, run_toml, expected, monkeypatch):

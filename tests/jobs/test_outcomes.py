@@ -258,6 +258,7 @@ def test_bare_cojump_says_how_to_begin():
         assert command in out
 
 
+@pytest.mark.validation
 def test_report_of_the_directory_of_the_run_file(run_toml):
     go(run_toml)
     place, results = run_toml.parent, run_toml.parent / "results"

@@ -68,6 +68,7 @@ def test_a_run_goes_on_whatever_becomes_of_its_messages(directory):
         assert finished(output), what
 
 
+@pytest.mark.validation
 def test_report_and_show_with_pipes_that_are_closed(directory):
     """Who reads one line has had enough; figures are written all the same. A full disk has lost what was asked for."""
     results = directory / "results"

@@ -50,6 +50,7 @@ def test_a_signal_ends_the_run_where_nothing_is_lost(number, at, run_toml, expec
     assert finished(results)
 
 
+@pytest.mark.validation
 def test_a_run_interrupted_again_and_again(run_toml, expected, monkeypatch):
     results, indices = run_toml.parent / "results", []
     for _ in range(30):

@@ -14,6 +14,7 @@ from cojump.errors import Stopped
 from cojump.jobs.signals import Signals
 from tests.support import hooks
 from tests.support.command_line import environment
+from tests.support.longer import few
 
 RUN = """
 [model]
@@ -129,7 +130,7 @@ def test_a_run_that_is_stopped_before_the_work_begins(when, number, tmp_path, mo
     assert CliRunner().invoke(cli, ["run", str(path)]).exit_code == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", few([signal.SIGTERM, signal.SIGINT], signal.SIGTERM))
 def test_a_signal_behind_the_end_changes_no_status(number, run_toml):
     """A scheduler may say that time is over while ranks part and Python ends; all is written by then."""
     program = (

@@ -97,6 +97,7 @@ def test_rare_jumps_do_not_meet_a_target():
     assert not early.uncertain[0].any(), "all start in the same state"
 
 
+@pytest.mark.validation
 @pytest.mark.parametrize("limit", [3e-3, 1e-2])
 def test_a_target_that_is_met_holds(limit):
     """With few events or none: the true error at the number of trajectories where the run stops is below the target."""

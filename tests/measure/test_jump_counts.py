@@ -111,6 +111,7 @@ def test_resonance_fluorescence_is_sub_poissonian(atom):
     assert abs(activity.mean[-1] - _fluorescence(0.77, 1.0, 30.0)[0]) > 10 * activity.stderr[-1]
 
 
+@pytest.mark.validation
 def test_the_error_of_the_fano_factor_is_its_spread():
     """Over 60 seeds; bunched jumps, so that the third and fourth moments matter."""
     model = cj.systems.facilitated(6, 0.3, 3.0, 1.0)

@@ -126,6 +126,7 @@ def test_independent_flips_are_stationary_binomials(control):
         assert s.stderr[2] == pytest.approx(np.sqrt((1 - z**2) / size * decayed / n_traj), rel=0.08)
 
 
+@pytest.mark.validation
 def test_errors_are_honest_although_times_are_correlated():
     """The spread over 50 seeds is the stated error, however dense the output times are."""
     model = cj.systems.facilitated(10, 0.3, 3.0, 1.0)

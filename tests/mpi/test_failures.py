@@ -9,6 +9,7 @@ import pytest
 import cojump as cj
 from tests.mpi import digests
 from tests.mpi.launch import HERE, cojump_script, end, finish, run_cojump, run_module, start, write_run_file
+from tests.support.longer import few
 
 AT_ONCE = 20
 """Seconds from the start of the job: imports on a loaded machine take most of them, a hang far more."""
@@ -37,12 +38,16 @@ def test_an_unexpected_error_shows_its_traceback_once(rank, tmp_path):
 
 @pytest.mark.parametrize(
     ("action", "rank", "message"),
-    [
+    few(
+        [
+            ("nan", 1, "Trajectory "),
+            ("memory", 1, "not enough memory"),
+            ("mean_field", 1, "the mean field does not converge (the point size = 6; "),
+            ("occupied", 0, "cannot write "),
+        ],
         ("nan", 1, "Trajectory "),
-        ("memory", 1, "not enough memory"),
-        ("mean_field", 1, "the mean field does not converge (the point size = 6; "),
-        ("occupied", 0, "cannot write "),
-    ],
+        rows=True,
+    ),
 )
 def test_an_expected_error_is_one_line(action, rank, message, tmp_path):
     sizes = [4, 6] if action == "mean_field" else 4  # one for each rank
@@ -59,6 +64,7 @@ def test_an_expected_error_is_one_line(action, rank, message, tmp_path):
         assert f"failed: size = 4: {line.removeprefix('cojump: ')}" in shown.out
 
 
+@pytest.mark.validation
 def test_an_error_while_the_first_rank_alone_prepares_the_directory(tmp_path):
     """The others wait for it there."""
     job = run_cojump(2, "run", watched(tmp_path, "no_room", rank=0), limit=AT_ONCE)
@@ -66,6 +72,7 @@ def test_an_error_while_the_first_rank_alone_prepares_the_directory(tmp_path):
     assert job.messages == ["cojump: rank 0: not enough memory: the model is too large"]
 
 
+@pytest.mark.validation
 def test_a_function_of_the_user_that_raises_on_one_rank_only(tmp_path):
     job = run_cojump(3, "run", watched(tmp_path, "amplitude"), limit=AT_ONCE)
     assert job.status != 0
@@ -99,6 +106,7 @@ def test_a_bad_run_file_is_one_line(what, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.validation
 def test_a_place_that_only_the_first_rank_looks_at(tmp_path):
     (tmp_path / "results").write_text("")
     path = write_run_file(

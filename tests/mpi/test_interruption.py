@@ -61,6 +61,7 @@ def pid(directory, rank):
     return int((directory / f"pid{rank}").read_text())
 
 
+@pytest.mark.validation
 @pytest.mark.parametrize(("ranks", "rank", "number"), [(3, 2, signal.SIGUSR1)])
 def test_a_signal_to_one_rank_stops_all_of_them(ranks, rank, number, tmp_path, expected):
     path = slow(tmp_path)
@@ -219,9 +220,7 @@ def test_any_number_of_ranks_and_five_interruptions(tmp_path, expected):
     print("1, 2, 3, 7, 16 ranks and a run interrupted five times: the same bytes")
 
 
-@pytest.mark.parametrize(
-    "method", ["together", "share", *(pytest.param(m, marks=pytest.mark.validation) for m in ("agree", "in_turn"))]
-)
+@pytest.mark.parametrize("method", few(["together", "share", "agree", "in_turn"], "share"))
 def test_no_rank_waits_for_one_that_ctrl_c_has_taken_out_early(method):
     job = run_module(2, "stopped_early", method, limit=30)
     assert job.status == 130, job.err

@@ -208,6 +208,7 @@ def test_figures_are_written(tmp_path):
     assert image[..., :3].std() > 0.05, "something is drawn"
 
 
+@pytest.mark.validation
 def test_the_same_results_give_the_same_files(tmp_path):
     first = [p.read_bytes() for p in write_figures([make_result()], tmp_path)]
     second = [p.read_bytes() for p in write_figures([make_result()], tmp_path)]

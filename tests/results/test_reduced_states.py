@@ -220,6 +220,7 @@ def test_correlators_of_trajectories_by_the_statistical_rule(name):
     assert np.abs(pair - _traced(rho, levels, [0, last])).max() < 4 * verdict.largest_error
 
 
+@pytest.mark.validation
 def test_the_error_of_a_correlator_is_its_spread():
     model, states = CASES["one block of 4"]
     state = cj.product(model, states)
@@ -230,6 +231,7 @@ def test_the_error_of_a_correlator_is_its_spread():
     assert np.all(np.abs(spread / stated - 1) < 0.35)  # 50 seeds know a spread to 10 %
 
 
+@pytest.mark.validation
 def test_the_error_with_three_levels_is_the_spread():
     """Made-up trajectories of a qutrit pair and of 6 particles: coherent states around a random direction."""
     rng = np.random.default_rng(3)

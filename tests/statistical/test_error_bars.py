@@ -17,6 +17,7 @@ def repetitions():
     return [cj.simulate(model, state, TIMES, n_traj=200, seed=seed) for seed in range(SEEDS)]
 
 
+@pytest.mark.validation
 @pytest.mark.parametrize("name", ["deviation", "mean", "second", "covariance", "within", "between"])
 def test_the_spread_over_seeds_matches_the_error_bar(repetitions, name):
     """Over 50 seeds a spread is known to 10 %; averaged over times and components it must match within 20 %."""

@@ -12,6 +12,7 @@ import cojump as cj
 from cojump.theory.expansion import Expansion
 from cojump.theory.rate_derivatives import RateJet
 from tests.oracle import Oracle, product_state
+from tests.support.longer import few
 from tests.support.random_models import random_density, random_hermitian, random_matrix, random_unitary
 
 S = "spins"
@@ -292,7 +293,12 @@ def blocks(rng, shares, levels, *, excluded):
 
 @pytest.mark.parametrize(
     ("shares", "levels", "excluded"),
-    [((1, 1), (2, 2), True), ((1, 1), (3, 2), False), ((1, 1), (3, 2), True), ((1, 2), (2, 2), False)],
+    few(
+        [((1, 1), (2, 2), True), ((1, 1), (3, 2), False), ((1, 1), (3, 2), True), ((1, 2), (2, 2), False)],
+        ((1, 1), (2, 2), True),
+        ((1, 1), (3, 2), False),
+        rows=True,
+    ),
 )
 def test_blocks_of_any_sizes_and_levels(shares, levels, excluded):
     rng = np.random.default_rng(3)

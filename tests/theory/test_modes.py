@@ -113,7 +113,7 @@ def solved():
 # ---- the master equation -------------------------------------------------------------------------
 
 
-LONG = {"two modes, two blocks"}
+LONG = {"two modes, two blocks", "five particles"}
 
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.validation] * (n in LONG)) for n in CASES])

@@ -85,6 +85,7 @@ def kicked(periods=1):
     return replace(base, hamiltonian=[*base.hamiltonian, kick]), T
 
 
+@pytest.mark.validation
 def test_an_orbit_of_two_periods():
     model, T = kicked()
     found = cj.attractors.stroboscopic(model, T, multiple=2, starts=0)
