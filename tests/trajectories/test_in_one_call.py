@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.trajectories import counting_engine
+from cojump.trajectories import counting_engine, in_one_call
 from cojump.trajectories.engine import make_engine
 from cojump.trajectories.kernels.common import NOT_FINITE
 from tests.trajectories.test_driven_lattice import two_blocks
@@ -107,7 +107,7 @@ def test_streams_that_are_not_finished(monkeypatch, build):
     engine.foresee(1, range(0))
 
     with monkeypatch.context() as patch:
-        patch.setattr(counting_engine, "by_addresses", stop)
+        patch.setattr(in_one_call, "by_addresses", stop)
         with pytest.raises(StoppedError):
             engine.foresee(1, range(3))
     engine.foresee(1, range(3))

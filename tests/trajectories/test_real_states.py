@@ -7,7 +7,7 @@ from numba import njit
 import cojump as cj
 from cojump.basis.real_states import turned_real, turns
 from cojump.basis.spin_starts import SpinStart
-from cojump.trajectories import counting_engine, spin_engine, spin_state
+from cojump.trajectories import in_one_call, spin_state
 from cojump.trajectories.compilation import _used, warm_up
 from cojump.trajectories.engine import make_engine
 from cojump.trajectories.kernels.nothing import Nothing, in_turn, is_nothing, of_complex
@@ -124,7 +124,7 @@ def test_one_block_is_what_it_is_with_imaginary_parts(size, monkeypatch):
             agree(a, b)
             n_jumps += a.n_jumps
             again = engine.stepwise(Wanted(3, index, record=True))
-            assert np.array_equal(again.gathered.mean, engine.counted(Wanted(3, index)).gathered.mean)
+            assert np.array_equal(again.gathered.mean, engine.counted(Wanted(3, index)).gathered.alone.mean)
             assert np.array_equal(again.jumps, b.jumps)
     assert n_jumps > 4
 
@@ -177,9 +177,8 @@ def test_starts_of_both_kinds_one_after_another(kind, monkeypatch):
     model = driven_blocks(rng, (5, 4)) if kind is LatticeEngine else alone(rng, 9)
     states = cj.tilted(model, 1.0, np.pi / 2), cj.tilted(model, 1.0, 0.3)
     fresh = [kind(model, state, TIMES, 1e-9).run(1, 0, record=True) for state in states]
-    engine, found, bound = kind(model, states[0], TIMES, 1e-9), [], counting_engine.bound
-    for module in (counting_engine, spin_engine):
-        monkeypatch.setattr(module, "bound", lambda *called: found.append(called) or bound(*called))
+    engine, found, bound = kind(model, states[0], TIMES, 1e-9), [], in_one_call.bound
+    monkeypatch.setattr(in_one_call, "bound", lambda *called: found.append(called) or bound(*called))
     for n in (0, 1, 1, 0, 1):
         engine.start_from(states[n])
         assert is_nothing((engine._work if kind is LatticeEngine else engine.state.work).taylor_im) == (n == 0)

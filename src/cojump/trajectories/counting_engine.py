@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,26 +11,17 @@ from numpy.typing import NDArray
 
 from ..basis.reported_sectors import record_of, sector_array
 from ..basis.sectors import Labels
-from ..model import Model
-from ..model.final_states import PartStart
 from ..tools.types import Array
-from .in_one_call import InOneCall, Key
-from .kernel_cache import bound
-from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF
-from .kernels.counting import FIRST_REACH, GROW, TO_BEGIN, Grams, SectorRecord, advance_counting
-from .kernels.generators import by_addresses
+from .in_one_call import CompiledLoop, InOneCall, Key
+from .kernels.common import TO_BEGIN
+from .kernels.counting import COUNTING_NOW, FIRST_REACH, GROW, Grams, SectorRecord, advance_counting
 from .kernels.nothing import is_nothing
-from .long_step import Patience
-from .loop import Gone, Wanted
-from .outcome import stacked
 from .product_engine import ProductEngine
 from .product_moves import Ket
 from .product_sectors import Box
 from .product_state import Drawn
-from .pure_state import PureState
-from .random_streams import Stream
+from .pure_state import PureState, Watch
 from .state_factor import Factor
-from .unravelling import Counting, leap
 from .work_space import aligned
 
 _SEGMENT = 4096
@@ -40,11 +30,8 @@ _SEGMENT = 4096
 _EFFORT = 2**27
 """Multiplications between two returns to Python at most: some tenths of a second."""
 
-_AHEAD = 2**20
-"""Bytes of states that are drawn before it is their turn, at most, but for the last one."""
 
-
-class CountingEngine(ProductEngine):
+class CountingEngine(ProductEngine, CompiledLoop):
     """Photon counting by the compiled kernel does what :meth:`Loop.stepwise` does with the state of a tensor
     product, up to rounding and what is cut off a state.
 
@@ -61,71 +48,15 @@ class CountingEngine(ProductEngine):
     _work: Any
     _shown: Any = None
     sector_numbers: int
-    _advance: Callable[..., int] | None = None
     _no_starts: Any = None
-    _ahead: InOneCall | None = None
+    kernel = staticmethod(advance_counting)
 
-    def __init__(
-        self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
-    ) -> None:
-        super().__init__(model, state, times, tolerance, snapshots)
-        self._streams: list[Stream] = []
-        self._numbers = by_addresses([])
+    @property
+    def _can_begin(self) -> bool:
+        return self._no_starts is not None
 
-    def counted(self, wanted: Wanted) -> Gone:
-        """The trajectory by photon counting, in the compiled kernel."""
-        key = (wanted.seed, wanted.trajectory, wanted.part)
-        run, self._ahead = self._ahead, None  # nobody goes on where this one breaks off
-        if run is None or not run.has(key, wanted.record or wanted.watch is not None):
-            self._give_up(run)
-            run = self._alone(key)
-        k = run.places[key]
-        jumps = self._go_on(run, k, wanted) if run.turn[0] == k else []
-        if len(run) > 1:
-            self._ahead = run
-        made = record_of(self.blocks, jumps) if wanted.record else None
-        return self._gone(run.of(k), int(run.cells["n_jumps"][k]), made, run.labels[k])
-
-    def _go_on(self, run: InOneCall, k: int, wanted: Wanted) -> list[tuple[float, int, Labels]]:
-        """Go through trajectory k, and those behind it as long as nobody has to be asked; the record of its jumps."""
-        seed, index, _, record, poll, watch = wanted
-        now, buffer = run.stands[k], self._buffer if record else self._no_record
-        stop = k + 1 if record or watch is not None else len(run)
-        jumps: list[tuple[float, int, Labels]] = []
-        patience = Patience()
-        while True:
-            if run.said is None:
-                run.said = self._run_on(run, stop, buffer)
-            status = run.said
-            if record:
-                n = int(now.recorded)
-                sectors = map(self._labels, buffer.sector[:n].tolist())
-                jumps += zip(buffer.time[:n].tolist(), buffer.channel[:n].tolist(), sectors, strict=True)
-                now.recorded = 0
-            if run.cells["shown"][k]:
-                now.shown = 0
-                if watch is not None:
-                    watch(int(now.done) - 1, self._pure_state())
-            if run.turn[0] > k:
-                if status == FINISHED:
-                    run.said = None
-                return jumps
-            run.said = None
-            if status in (NO_CONVERGENCE, NOT_FINITE):
-                what = "did not converge" if status == NO_CONVERGENCE else "became NaN or zero"
-                self._hand_over()
-                self._clear()
-                self._fail(seed, index, float(now.t), what)
-            if poll is not None:
-                poll()
-            if status == GROW:
-                self._grow(now)
-            if status == STIFF:
-                now.taylor_steps = patience.after(self._leap(now))
-
-    def _run_on(self, run: InOneCall, stop: int, buffer: SectorRecord) -> int:
-        """What the kernel says of trajectories up to ``stop``; tables and arrays may have grown since the last time."""
-        arguments = (
+    def _arguments(self, run: InOneCall, stop: int, buffer: SectorRecord) -> Sequence[Any]:
+        return (
             self._h_eff,
             self._work,
             self._shown_too(),
@@ -141,82 +72,46 @@ class CountingEngine(ProductEngine):
             _EFFORT,
             buffer,
         )
-        status = (self._advance or advance_counting)(*arguments)
-        if self._advance is None:
-            self._advance = bound(advance_counting, arguments)
-        return status
 
     def _alone(self, key: Key) -> InOneCall:
-        """One trajectory, which has begun."""
+        """One trajectory, which has begun: not all kernels take the first state up."""
         generator = self._stream.move_to(*key)
         drawn = self._drawn(generator)
         self._begin(drawn.ready)
-        waiting = generator.standard_exponential()
-        return InOneCall(
-            [key], [drawn.labels], [waiting], FIRST_REACH, 1, self._own_numbers, self._no_starts, self._grams(1)
-        )
+        cells = _cells(1, 1)
+        cells["waiting"] = generator.standard_exponential()
+        return InOneCall([key], [drawn.labels], cells, self._own_numbers, self._no_starts, self._grams(1))
 
-    def foresee(self, seed: int, indices: Sequence[int], *, part: int = 0) -> None:
-        """Let trajectories that come next be gone through in one call, as many as there is memory for their starts."""
-        self._give_up(self._ahead)
-        self._ahead = None
-        if self._no_starts is None or type(self.unravelling) is not Counting or len(indices) == 0:
-            return
-        keys, drawn, waiting, used = [], [], [], 0
-        for n, index in enumerate(indices):
-            if n == len(self._streams):
-                self._streams.append(Stream())
-            keys.append((seed, index, part))
-            generator = self._streams[n].move_to(*keys[-1])
-            drawn.append(self._drawn(generator))
-            waiting.append(generator.standard_exponential())
-            used += drawn[-1].nbytes
-            if used > _AHEAD:
-                break
-        if len(self._numbers) < len(self._streams):
-            self._numbers = by_addresses([s.generator for s in self._streams])
+    def _together(self, keys: Sequence[Key], drawn: Sequence[Drawn], numbers: Any) -> InOneCall:
         starts, grams = self._starts([d.ready for d in drawn]), self._grams(len(keys))
-        self._ahead = InOneCall(
-            keys, [d.labels for d in drawn], waiting, FIRST_REACH, TO_BEGIN, self._numbers, starts, grams
-        )
+        return InOneCall(keys, [d.labels for d in drawn], _cells(len(keys), TO_BEGIN), numbers, starts, grams)
 
-    def start_from(self, state: PartStart) -> None:
-        """Let trajectories from now on start from another state of the same part."""
-        self._give_up(self._ahead)
-        self._ahead = None
-        super().start_from(state)
+    def _make_missing(self, status: int, now: Any) -> None:
+        if status == GROW:
+            self._grow(now)
 
-    def _give_up(self, run: InOneCall | None) -> None:
-        """Leave what nobody has asked for: a trajectory may have failed there."""
-        if run is not None and run.said in (NO_CONVERGENCE, NOT_FINITE):
-            self._clear()
+    def _drained(self, buffer: SectorRecord, n: int) -> list[tuple[float, int, Labels]]:
+        sectors = map(self._labels, buffer.sector[:n].tolist())
+        return list(zip(buffer.time[:n].tolist(), buffer.channel[:n].tolist(), sectors, strict=True))
 
-    def _clear(self) -> None:
-        """Let no NaN of a trajectory that has failed be where later ones read."""
-        return
+    def _record_of(self, jumps: list[tuple[float, int, Labels]]) -> NDArray[np.void]:
+        return record_of(self.blocks, jumps)
 
-    def _measured(self, gathered: Sequence[Any]) -> tuple[Array, Array, NDArray[Any]]:
-        if not isinstance(gathered[0], Grams):  # step by step
-            return super()._measured(gathered)
-        mean, second = self._averages(stacked([g.grams for g in gathered]))
-        numbers = stacked([g.sectors for g in gathered])
-        K, T, n = numbers.shape
-        sectors = self._reported(numbers.reshape(K * T, n))
-        return mean, second, sectors.reshape(K, T, *sectors.shape[1:])
+    def _show(self, run: InOneCall, k: int, watch: Watch | None) -> None:
+        if run.cells["shown"][k]:
+            run.cells["shown"][k] = 0
+            if watch is not None:
+                watch(int(run.cells["done"][k]) - 1, self._pure_state())
 
-    # What all trajectories share is made with the first one: it takes longer than to write it anew.
+    def _averages_of(self, gathered: Any) -> tuple[Array, Array]:
+        return self._averages(gathered.grams) if isinstance(gathered, Grams) else super()._averages_of(gathered)
 
-    @cached_property
-    def _own_numbers(self) -> Any:
-        return by_addresses([self._stream.generator])
-
-    @cached_property
-    def _buffer(self) -> SectorRecord:
-        return self._empty_record(_SEGMENT)
-
-    @cached_property
-    def _no_record(self) -> SectorRecord:
-        return self._empty_record(0)
+    def _sectors(self, named: NDArray[Any]) -> NDArray[Any]:
+        if named.dtype == object:  # step by step
+            return super()._sectors(named)
+        K, T, n = named.shape
+        sectors = self._reported(named.reshape(K * T, n))
+        return sectors.reshape(K, T, *sectors.shape[1:])
 
     def _grams(self, K: int) -> Grams:
         """Arrays of K trajectories: what a kernel writes at every output time need not be cleared."""
@@ -290,7 +185,8 @@ class CountingEngine(ProductEngine):
         """Sectors (k, ...) as they are reported, from the numbers (k, n) of the kernel."""
         return sector_array(self.blocks, list(map(self._labels, numbers.tolist())))
 
-    def _empty_record(self, length: int) -> SectorRecord:
+    def _empty_record(self, kept: bool) -> SectorRecord:
+        length = _SEGMENT if kept else 0
         numbers = np.empty((length, self.sector_numbers), dtype=np.int64)
         return SectorRecord(np.empty(length), np.empty(length, dtype=np.int64), numbers)
 
@@ -300,20 +196,18 @@ class CountingEngine(ProductEngine):
         blocks = tuple(range(len(labels)))
         return PureState((Factor(blocks, labels, window, state / np.linalg.norm(state), self.state.frames),))
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, now: Any) -> None:
         """Let the state in the tensor product be the one that a step begins with."""
         labels, window, state = self._seen(self._work.taylor_re[0], self._work.taylor_im[0])
         self.state.take(labels, window, state.ravel())
 
-    def _leap(self, now: Any) -> bool:
-        """Go on to the next output time or jump in one long step, if that is possible."""
-        self._hand_over()
-        t, soon = float(now.t), float(self.times[now.done])
-        made = leap(self.state, float(now.waiting), t, soon - t, float(now.horizon))
-        if made is None:
-            return False
-        time, now.waiting = made
-        now.t = soon if time >= soon - t else t + time
+    def _take_back(self, now: Any) -> None:
         self._put(*self.state.given)
         now.pending = 1
-        return True
+
+
+def _cells(K: int, pending: int) -> NDArray[np.void]:
+    """Where K trajectories stand at first."""
+    cells = np.zeros(K, dtype=COUNTING_NOW)
+    cells["pending"], cells["reach"] = pending, FIRST_REACH
+    return cells

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import prod
 from typing import Any, NamedTuple
 
@@ -48,9 +48,6 @@ class LatticeEngine(CountingEngine):
         As for :class:`cojump.trajectories.spin_engine.Engine`.
     """
 
-    _advance_other: Callable[..., int] | None = None
-    """The kernel for starts of the other kind, which some branches and mixtures have in turn."""
-
     def __init__(
         self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
@@ -75,7 +72,7 @@ class LatticeEngine(CountingEngine):
         super().start_from(state)
         form = self._form_of_starts()
         if form is not self._form:
-            self._form, self._advance, self._advance_other = form, self._advance_other, self._advance
+            self._form = form
             self._clear()
 
     def _form_of_starts(self) -> Lattice:

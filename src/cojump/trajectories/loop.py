@@ -193,15 +193,15 @@ class Loop(Engine):
                     jumps.append((t, channel, state.sector))
         return self._gone(gathered, n_jumps, record_of(self.blocks, jumps) if record else None, began)
 
-    def _gathered(self) -> Gathered:
-        """Empty arrays of one trajectory."""
+    def _gathered(self, *K: int) -> Gathered:
+        """Empty arrays of one trajectory, or of K of them."""
         T, A, L = len(self.times), self.state.n_averages, self._n_channels
         return Gathered(
             self.times,
-            np.empty((T, A)),
-            np.empty((T, A * (A + 1) // 2)),
-            np.empty(T, dtype=self.state.sector_type),
-            np.zeros((T + 1, L), dtype=np.int64),
+            np.empty((*K, T, A)),
+            np.empty((*K, T, A * (A + 1) // 2)),
+            np.empty((*K, T), dtype=self.state.sector_type),
+            np.zeros((*K, T + 1, L), dtype=np.int64),
             self._snapshot,
         )
 
@@ -211,20 +211,25 @@ class Loop(Engine):
 
     def outcomes(self, left: Sequence[Gone]) -> Outcomes:
         """Read what trajectories have left."""
-        gathered, n_jumps, jumps, records, began = zip(*left, strict=True)
-        mean, second, sectors = self._measured(gathered)
-        counts = stacked([g.counts[:-1] for g in gathered])
+        written, n_jumps, jumps, records, began = zip(*left, strict=True)
+        gathered = self._side_by_side(written)
+        mean, second = self._averages_of(gathered)
         starts = [None if labels is None else sector_array(self.blocks, [labels])[0] for labels in began]
+        sectors, counts = self._sectors(gathered.sectors), gathered.counts[:, :-1]
         return Outcomes(mean, second, sectors, counts, n_jumps, jumps, stacked(records), starts)
 
-    def _measured(self, gathered: Sequence[Any]) -> tuple[Array, Array, NDArray[Any]]:
-        """Mean, second, and the sectors as they are reported, of trajectories."""
-        mean, second = (stacked(values) for values in zip(*((g.mean, g.second) for g in gathered), strict=True))
-        return *self.state.reported(mean, second), self._sectors(gathered)
+    def _side_by_side(self, gathered: Sequence[Any]) -> Any:
+        """What trajectories have written, with their number in front."""
+        times, *written, snapshot = zip(*gathered, strict=True)
+        return type(gathered[0])(times[0], *map(stacked, written), snapshot[0])
 
-    def _sectors(self, gathered: Sequence[Gathered]) -> NDArray[Any]:
-        """The sectors as they are reported."""
-        return stacked([sector_array(self.blocks, g.sectors.tolist()) for g in gathered])
+    def _averages_of(self, gathered: Any) -> tuple[Array, Array]:
+        """Mean and second of trajectories."""
+        return self.state.reported(gathered.mean, gathered.second)
+
+    def _sectors(self, named: NDArray[Any]) -> NDArray[Any]:
+        """The sectors (K, T, ...) as they are reported."""
+        return stacked([sector_array(self.blocks, sectors.tolist()) for sectors in named])
 
     def _fail(self, seed: int, index: int, t: float, what: str) -> NoReturn:
         sector: Any = self.state.sector

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,15 +13,12 @@ from ..basis.reported_sectors import JUMP
 from ..model import Model
 from ..model.final_states import PartStart
 from ..tools.types import Array
-from .kernel_cache import bound
-from .kernels.common import FINISHED, NO_CONVERGENCE, NOT_FINITE, STIFF, Gathered, JumpRecord
-from .kernels.trajectory import advance
-from .long_step import Patience
-from .loop import Gone, Loop, Wanted
-from .outcome import stacked
+from .in_one_call import CompiledLoop, InOneCall, Key, Written
+from .kernels.common import NOW, TO_BEGIN, JumpRecord
+from .kernels.trajectory import SpinStarts, advance
+from .pure_state import Watch
 from .random_streams import Stream
-from .spin_state import SpinState
-from .unravelling import leap
+from .spin_state import SpinState, Start
 
 _SEGMENT = 4096
 """Jumps between two returns to Python, so that signals and other ranks are heard."""
@@ -28,7 +27,7 @@ _EFFORT = 2**25
 """Cells of states that the kernel goes through between two returns to Python at most: some hundredths of a second."""
 
 
-class Engine(Loop):
+class Engine(CompiledLoop):
     """Runs trajectories of one model from one state; keeps its tables and work space.
 
     Photon counting by the compiled kernel does what :meth:`Loop.stepwise` does, to the last bit; of a single amplitude
@@ -47,80 +46,88 @@ class Engine(Loop):
     """
 
     state: SpinState
+    kernel = staticmethod(advance)
+    _no_starts = SpinStarts(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(0))
 
     def __init__(
         self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
         own = SpinState(model, state, tolerance, len(snapshots), Stream().generator)
         super().__init__(model, own, times, snapshots)
-        self._advance: dict[bool, Callable[..., int]] = {}
-        """The kernel for states that stay real, and for any."""
 
-    def counted(self, wanted: Wanted) -> Gone:
-        """The trajectory by photon counting, in the compiled kernel."""
-        seed, index, part, record, poll, watch = wanted
-        generator = self._stream.move_to(seed, index, part)
-        state, gathered = self.state, self._gathered()
-        state.begin(generator)
-        now, cell, began = state.now, state.cell, state.sector
-        cell["waiting"] = generator.standard_exponential()
-        buffer = _empty_record(_SEGMENT) if record else _NO_RECORD
-        pieces: list[NDArray[np.void]] = []
-        patience = Patience()
-        arguments = (
+    @property
+    def _is_real(self) -> bool:
+        return self.state.is_real
+
+    def _arguments(self, run: InOneCall, stop: int, buffer: JumpRecord) -> Sequence[Any]:
+        state = self.state
+        return (
             state.basis.h_eff,
             state.basis.jumps,
             state.work,
-            state.cells,
-            self._stream.numbers,
-            gathered,
+            run.stands,
+            run.numbers,
+            run.starts,
+            run.gathered,
             state.amplitudes,
+            run.turn,
+            stop,
             state.tolerance,
             _SEGMENT,
             _EFFORT,
             buffer,
         )
-        run = self._advance.get(state.is_real, advance)
-        while True:
-            status = run(*arguments)
-            if record:
-                pieces.append(_drained(buffer, int(now.recorded)))
-                now.recorded = 0
-            if status == FINISHED:
-                break
-            if poll is not None:
-                poll()
-            if status == STIFF:
-                t, soon = float(now.t), float(self.times[now.done])
-                made = leap(state, float(now.waiting), t, soon - t, float(now.horizon))
-                now.taylor_steps = patience.after(made is not None)
-                if made is not None:
-                    time, now.waiting = made
-                    now.t = soon if time >= soon - t else t + time
-            if status in (NO_CONVERGENCE, NOT_FINITE):
-                what = "did not converge" if status == NO_CONVERGENCE else "became NaN or zero"
-                self._fail(seed, index, float(now.t), what)
-        if run is advance:
-            self._advance[state.is_real] = bound(advance, arguments)
-        if watch is not None:
-            for done in np.flatnonzero(gathered.snapshot >= 0).tolist():
-                watch(done, state.pure_state(gathered, done))
-        return self._gone(gathered, int(cell["n_jumps"][0]), np.concatenate(pieces) if record else None, began)
 
-    def _sectors(self, gathered: Sequence[Gathered]) -> NDArray[np.float64]:
-        made: NDArray[np.float64] = stacked([g.sectors for g in gathered]) / 2
+    def _drawn(self, generator: np.random.Generator) -> Start:
+        return self.state.draw(generator)
+
+    def _alone(self, key: Key) -> InOneCall:
+        generator, state = self._stream.move_to(*key), self.state
+        state.begin(generator)
+        state.cell["waiting"] = generator.standard_exponential()
+        return InOneCall(
+            [key], [state.sector], state.cell, self._own_numbers, self._no_starts, self._gathered(1), state.cells
+        )
+
+    def _together(self, keys: Sequence[Key], drawn: Sequence[Start], numbers: Any) -> InOneCall:
+        states = drawn[:1] if all(start is drawn[0] for start in drawn) else drawn
+        each = len(drawn) // len(states)
+        cells = np.array([start.now for start in states], dtype=NOW).repeat(each)
+        cells["pending"] = TO_BEGIN
+        first = list(accumulate((len(start.re) for start in states[:-1]), initial=0)) * each
+        starts = SpinStarts(
+            np.array(first),
+            np.concatenate([start.re for start in states]),
+            np.concatenate([start.im for start in states]),
+        )
+        return InOneCall(keys, cells["two_J"].tolist(), cells, numbers, starts, self._gathered(len(keys)))
+
+    def _empty_record(self, kept: bool) -> JumpRecord:
+        n = _SEGMENT if kept else 0
+        return JumpRecord(np.empty(n), np.empty(n, dtype=np.int64), np.empty(n, dtype=np.int64))
+
+    def _drained(self, buffer: JumpRecord, n: int) -> list[NDArray[np.void]]:
+        piece = np.empty(n, dtype=JUMP)
+        piece["time"], piece["channel"], piece["sector"] = buffer.time[:n], buffer.channel[:n], buffer.two_J[:n] / 2
+        return [piece]
+
+    def _record_of(self, jumps: list[NDArray[np.void]]) -> NDArray[np.void]:
+        return np.concatenate(jumps)
+
+    def _show(self, run: InOneCall, k: int, watch: Watch | None) -> None:
+        """When the trajectory has ended."""
+        if watch is not None and run.ended > k:
+            gathered = Written(run.gathered, k).alone
+            for done in np.flatnonzero(self._snapshot >= 0).tolist():
+                watch(done, self.state.pure_state(gathered, done))
+
+    def _hand_over(self, now: Any) -> None:
+        self.state.cell[0] = now
+
+    def _take_back(self, now: Any) -> None:
+        own = self.state.now
+        now.two_J, now.lo, now.hi = own.two_J, own.lo, own.hi
+
+    def _sectors(self, named: NDArray[np.int64]) -> NDArray[np.float64]:
+        made: NDArray[np.float64] = named / 2
         return made
-
-
-def _empty_record(length: int) -> JumpRecord:
-    return JumpRecord(np.empty(length), np.empty(length, dtype=np.int64), np.empty(length, dtype=np.int64))
-
-
-_NO_RECORD = _empty_record(0)
-
-
-def _drained(buffer: JumpRecord, n: int) -> NDArray[np.void]:
-    """The n jumps that the kernel has recorded in its buffer."""
-    piece = np.empty(n, dtype=JUMP)
-    piece["time"], piece["channel"], piece["sector"] = buffer.time[:n], buffer.channel[:n], buffer.two_J[:n] / 2
-    return piece

@@ -239,7 +239,7 @@ class SpinModeEngine(CountingEngine):
         tensor = state / np.linalg.norm(state)
         return PureState((Factor((0,), labels, box[:1], tensor, self.state.frames, (0,), box[1:], (displaced,)),))
 
-    def _hand_over(self) -> None:
+    def _hand_over(self, now: Any) -> None:
         """Let the sector in the tensor product be the one that a step begins with, for what is said of it."""
         labels, window, state = self._seen(self._work.taylor_re[0], self._work.taylor_im[0])
         self.state.hand_over(labels, window, state.ravel(), [complex(*self._frame[[B_RE, B_IM]])])

@@ -44,7 +44,7 @@ STATES = 8
 """States that an engine is ready to start from again."""
 
 
-class _Start(NamedTuple):
+class Start(NamedTuple):
     """What every trajectory from one state begins with.
 
     Attributes
@@ -62,7 +62,7 @@ class _Start(NamedTuple):
     im: Array
 
     @classmethod
-    def of(cls, two_J: int, lo: int, hi: int, ket: Ket | Array) -> _Start:
+    def of(cls, two_J: int, lo: int, hi: int, ket: Ket | Array) -> Start:
         """From 2J, first and past-last i of the window, and the normalised amplitudes in it, as kernels have them."""
         now = _BEGUN.copy()
         now["two_J"], now["lo"], now["hi"] = two_J, lo + PAD, hi + PAD
@@ -124,7 +124,7 @@ class SpinState:
         if isinstance(state, FinalFactor):
             two_J, lo, hi, ket = self._taken_up(state)
             self._be(self._keeps_real and is_real(ket, [lo], [hi - lo]))
-            self._start: _Start | None = _Start.of(two_J, lo, hi, self._written(lo, ket))
+            self._start: Start | None = Start.of(two_J, lo, hi, self._written(lo, ket))
             return
         self._drawn_from = self._start_of(state.blocks[0])
         self._be(self._keeps_real and self._drawn_from[0].stays_real)
@@ -151,9 +151,13 @@ class SpinState:
         """2J."""
         return int(self.cell["two_J"][0])
 
+    def draw(self, generator: np.random.Generator) -> Start:
+        """A state that a trajectory starts from."""
+        return self._start or self._draw(generator)
+
     def begin(self, generator: np.random.Generator) -> None:
         """Draw the state that a trajectory starts from."""
-        begun = self._start or self._draw(generator)
+        begun = self.draw(generator)
         self.cell[0], self._step = begun.now, begun.step
         lo, hi = begun.step.lo, begun.step.hi
         self.work.taylor_re[0, lo:hi], self.work.taylor_im[0, lo:hi] = begun.re, begun.im
@@ -260,14 +264,14 @@ class SpinState:
         lo, hi = trim(ket.real.copy(), ket.imag.copy(), 0, len(ket), (SHARE * self.tolerance) ** 2)
         return two_J, first + lo, first + hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi])
 
-    def _draw(self, generator: np.random.Generator) -> _Start:
+    def _draw(self, generator: np.random.Generator) -> Start:
         """One pure state of one sector, as a trajectory begins with it."""
         start, kept = self._drawn_from
         choice = start.choose(generator)
 
-        def made() -> _Start:
+        def made() -> Start:
             two_J, lo, hi, ket = self._cut(*start.chosen(choice))
-            return _Start.of(two_J, lo, hi, self._written(lo, ket))
+            return Start.of(two_J, lo, hi, self._written(lo, ket))
 
         return kept.get(choice, made)
 
@@ -278,7 +282,7 @@ class SpinState:
         return two_J, first + lo, first + hi, ket[lo:hi] / np.linalg.norm(ket[lo:hi])
 
 
-def _new_start(N: int, rotation: Ket, state: BlockState) -> tuple[SpinStart, CacheByBytes[tuple[int, int], _Start]]:
+def _new_start(N: int, rotation: Ket, state: BlockState) -> tuple[SpinStart, CacheByBytes[tuple[int, int], Start]]:
     return SpinStart(state, N, rotation), CacheByBytes(STARTS_MEMORY // STATES)
 
 

@@ -65,9 +65,18 @@ due); output times done, jumps made, jumps in the record; steps in which no long
 Taylor step where one is.
 """
 
-NOW = np.dtype([("two_J", np.int64), ("lo", np.int64), ("hi", np.int64), *PROGRESS, ("filled", np.int64, (3,))])
+TO_BEGIN = 2
+"""``pending`` where a trajectory has not begun."""
+
+NOW = np.dtype(
+    [
+        *[("two_J", np.int64), ("lo", np.int64), ("hi", np.int64)],
+        *PROGRESS,
+        *[("filled", np.int64, (3,)), ("pending", np.int64)],
+    ]
+)
 """Where a trajectory of one block stands: sector and window of the state; PROGRESS; sector and positions that the
-elements of H_eff are for.
+elements of H_eff are for; TO_BEGIN, or 0.
 """
 
 

@@ -38,6 +38,7 @@ from .common import (
     PROGRESS,
     RECORD_FULL,
     STIFF,
+    TO_BEGIN,
 )
 from .driven_bands import DrivenHeff
 from .driven_lattice import DrivenLatticeHeff
@@ -63,8 +64,6 @@ LONG = 2**25
 
 FIRST_REACH, LEAST_REACH = 4, 3
 """Hops for which a box has room on each side of a state, at first and at least."""
-
-TO_BEGIN = 2
 
 COUNTING_NOW = np.dtype(
     [
@@ -213,7 +212,7 @@ def advance_counting(
     while True:
         if now.pending == TO_BEGIN:
             begin(h_eff, room, starts, k)
-            now.pending = 1
+            now.pending, now.waiting = 1, generator.standard_exponential()
         if now.pending:
             if not settle(h_eff, work, room, tail, now.reach):
                 return GROW

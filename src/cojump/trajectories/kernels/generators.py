@@ -29,10 +29,7 @@ class GeneratorAt(NamedTuple):
     next_double: int
 
 
-def by_address(generator: np.random.Generator) -> Any:
-    """What kernels are called with in place of a generator; where they are not compiled it is the generator itself."""
-    if numba.config.DISABLE_JIT:
-        return generator
+def _by_address(generator: np.random.Generator) -> GeneratorAt:
     parts: Any = generator.bit_generator.ctypes
     functions = (parts.next_uint64, parts.next_uint32, parts.next_double)
     addresses = [cast(function, c_void_p).value or 0 for function in functions]
@@ -40,15 +37,13 @@ def by_address(generator: np.random.Generator) -> Any:
 
 
 def by_addresses(generators: Sequence[np.random.Generator]) -> Any:
-    """The same of several; kernels choose one by :func:`generator_of`."""
+    """What kernels are called with in place of generators, of which they choose one by :func:`generator_of`.
+
+    Where kernels are not compiled they are the generators themselves.
+    """
     if numba.config.DISABLE_JIT:
         return list(generators)
-    return np.array([by_address(generator) for generator in generators], dtype=np.int64)
-
-
-def generator_at(place: Any) -> Any:
-    """In a kernel: the generator."""
-    return place
+    return np.array([_by_address(generator) for generator in generators], dtype=np.int64)
 
 
 def generator_of(places: Any, k: int) -> Any:
@@ -71,13 +66,6 @@ def _made(typing_context, place):
         return made._getvalue()
 
     return types.npy_rng(place), generate
-
-
-@overload(generator_at, jit_options=OPTIONS, strict=False)
-def _generator_at(place):
-    if isinstance(place, types.NamedUniTuple) and place.instance_class is GeneratorAt:
-        return lambda place: _made(place)
-    return lambda place: place
 
 
 @overload(generator_of, jit_options=OPTIONS, strict=False)

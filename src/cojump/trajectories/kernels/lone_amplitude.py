@@ -58,7 +58,9 @@ def _outcome(jumps, two_J, i, M, e, f, g, left):
 
 @njit(**OPTIONS)
 def advance_lone(h_eff, jumps, work, now, generator, gathered, amplitudes, budget, effort, record):
-    """What :func:`cojump.trajectories.kernels.trajectory.advance` does with such a state; the same arguments."""
+    """Run one such trajectory on, see :func:`cojump.trajectories.kernels.trajectory.advance`; beside what is said of it
+    the jumps and the effort that are left.
+    """
     N, times, counts = h_eff.N, gathered.times, gathered.counts
     two_J, lo, done, t, waiting, n_jumps = now.two_J, now.lo, now.done, now.t, now.waiting, now.n_jumps
     re, im = work.taylor_re[0, lo], work.taylor_im[0, lo]
@@ -109,4 +111,4 @@ def advance_lone(h_eff, jumps, work, now, generator, gathered, amplitudes, budge
     work.taylor_re[0, lo], work.taylor_im[0, lo] = re, im
     now.two_J, now.lo, now.hi, now.done, now.t, now.waiting = two_J, lo, lo + 1, done, t, waiting
     now.n_jumps, now.recorded = n_jumps, recorded
-    return status
+    return status, left, effort

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from .common import (
     FINISHED,
@@ -19,14 +22,24 @@ from .common import (
     PAUSED,
     RECORD_FULL,
     STIFF,
+    TO_BEGIN,
+    Gathered,
 )
-from .generators import generator_at
+from .generators import generator_of
 from .horizon import guessed_horizon
 from .lone_amplitude import advance_lone, stays_lone
 from .measure import measure_at
 from .series import sector_range
 from .spin_jump import keep, perform_jump
 from .waiting_time import no_jump_step
+
+
+class SpinStarts(NamedTuple):
+    """States that K trajectories begin with: amplitudes one after another, and where those of each are, (K,)."""
+
+    first: NDArray[np.int64]
+    re: NDArray[np.float64]
+    im: NDArray[np.float64]
 
 
 @njit(inline="always", **OPTIONS)
@@ -79,21 +92,46 @@ def is_stiff(h_eff, two_J, lo, hi, step, waiting, most, soon):
 
 
 @njit(**OPTIONS)
-def advance(h_eff, jumps, work, cell, numbers, gathered, amplitudes, tolerance, budget, effort, record):
-    """Run a trajectory on, until it ends, has made ``budget`` jumps or ``effort``, or its jump record is full.
+def advance(
+    h_eff,
+    jumps,
+    work,
+    stands,
+    numbers,
+    starts,
+    gathered,
+    amplitudes,
+    turn,
+    stop,
+    tolerance,
+    budget,
+    effort,
+    record,
+):
+    """Run trajectories on, one after another, until the last one ends, they have made ``budget`` jumps or ``effort``,
+    or the jump record is full.
 
-    Where it pauses has no influence on what it does.
+    Where it pauses has no influence on what they do.
 
     Parameters
     ----------
     h_eff, jumps, work : BandedHeff, SpinJumps, Work
         The normalised state is row 0 of the Taylor rows.
-    cell : (1,) array of type NOW
-        Where the trajectory stands.
-    numbers : GeneratorAt
-        The random numbers.
-    gathered, amplitudes : Gathered, Amplitudes
-        What is written at the output times; the row of ``gathered.counts`` of the next one holds the running number.
+    stands : (K,) array of type NOW
+        Where the trajectories stand.
+    numbers : (K, .) array
+        The random numbers of each.
+    starts : SpinStarts
+        What each begins with.
+    gathered : Gathered
+        What is written at the output times, with an axis of length K in front; the row of ``counts`` of the next one
+        holds the running number.
+    amplitudes : Amplitudes
+        Of the one that is gone through.
+    turn : (1,)
+        How many of them have ended; the next one is gone through now.
+    stop : int
+        How many are to end.
     budget, effort : int
         Jumps, and cells of states to go through, before the next pause.
     record : JumpRecord
@@ -105,9 +143,32 @@ def advance(h_eff, jumps, work, cell, numbers, gathered, amplitudes, tolerance, 
         FINISHED, PAUSED, RECORD_FULL, NO_CONVERGENCE, NOT_FINITE, or STIFF: Taylor steps are short because of damping,
         so that a long step to the next output time or jump would be faster.
     """
-    now, generator = cell[0], generator_at(numbers)
-    if stays_lone(h_eff, jumps, now.lo, now.hi):
-        return advance_lone(h_eff, jumps, work, now, generator, gathered, amplitudes, budget, effort, record)
+    status = FINISHED
+    while status == FINISHED and turn[0] < stop:
+        k = turn[0]
+        now, generator, g = stands[k], generator_of(numbers, k), gathered
+        own = Gathered(g.times, g.mean[k], g.second[k], g.sectors[k], g.counts[k], g.snapshot)
+        if now.pending == TO_BEGIN:
+            first, lo = starts.first[k], now.lo
+            for p in range(now.hi - lo):
+                work.taylor_re[0, lo + p], work.taylor_im[0, lo + p] = starts.re[first + p], starts.im[first + p]
+            now.pending, now.waiting = 0, generator.standard_exponential()
+        if stays_lone(h_eff, jumps, now.lo, now.hi):
+            status, budget, effort = advance_lone(
+                h_eff, jumps, work, now, generator, own, amplitudes, budget, effort, record
+            )
+        else:
+            status, budget, effort = _advance_one(
+                h_eff, jumps, work, now, generator, own, amplitudes, tolerance, budget, effort, record
+            )
+        if status == FINISHED:
+            turn[0] += 1
+    return status
+
+
+@njit(**OPTIONS)
+def _advance_one(h_eff, jumps, work, now, generator, gathered, amplitudes, tolerance, budget, effort, record):
+    """Run one trajectory on; beside what is said of it the jumps and the effort that are left."""
     two_J, lo, hi, done = now.two_J, now.lo, now.hi, now.done
     t, waiting, shift, rate_shift = now.t, now.waiting, now.energy, now.rate
     times, counts = gathered.times, gathered.counts
@@ -187,4 +248,4 @@ def advance(h_eff, jumps, work, cell, numbers, gathered, amplitudes, tolerance, 
             # A loss without any rate is rounding, below any number that is drawn: what is left to lose is drawn anew.
             waiting = waiting - step.lost if step.found == 0 else generator.standard_exponential()
             lo, hi = keep(work.out_re, work.out_im, lo, hi, tolerance, step.norm2, work.taylor_re[0], work.taylor_im[0])
-    return status
+    return status, left, effort
