@@ -78,13 +78,13 @@ class CountingEngine(ProductEngine, CompiledLoop):
         generator = self._stream.move_to(*key)
         drawn = self._drawn(generator)
         self._begin(drawn.ready)
-        cells = _cells(1, 1)
-        cells["waiting"] = generator.standard_exponential()
-        return InOneCall([key], [drawn.labels], cells, self._own_numbers, self._no_starts, self._grams(1))
+        stands = _stands(1, 1)
+        stands["waiting"] = generator.standard_exponential()
+        return InOneCall([key], [drawn.labels], stands, self._own_numbers, self._no_starts, self._grams(1))
 
     def _together(self, keys: Sequence[Key], drawn: Sequence[Drawn], numbers: Any) -> InOneCall:
         starts, grams = self._starts([d.ready for d in drawn]), self._grams(len(keys))
-        return InOneCall(keys, [d.labels for d in drawn], _cells(len(keys), TO_BEGIN), numbers, starts, grams)
+        return InOneCall(keys, [d.labels for d in drawn], _stands(len(keys), TO_BEGIN), numbers, starts, grams)
 
     def _make_missing(self, status: int, now: Any) -> None:
         if status == GROW:
@@ -98,10 +98,10 @@ class CountingEngine(ProductEngine, CompiledLoop):
         return record_of(self.blocks, jumps)
 
     def _show(self, run: InOneCall, k: int, watch: Watch | None) -> None:
-        if run.cells["shown"][k]:
-            run.cells["shown"][k] = 0
+        if run.stands["shown"][k]:
+            run.stands["shown"][k] = 0
             if watch is not None:
-                watch(int(run.cells["done"][k]) - 1, self._pure_state())
+                watch(int(run.stands["done"][k]) - 1, self._pure_state())
 
     def _averages_of(self, gathered: Any) -> tuple[Array, Array]:
         return self._averages(gathered.grams) if isinstance(gathered, Grams) else super()._averages_of(gathered)
@@ -206,8 +206,8 @@ class CountingEngine(ProductEngine, CompiledLoop):
         now.pending = 1
 
 
-def _cells(K: int, pending: int) -> NDArray[np.void]:
+def _stands(K: int, pending: int) -> NDArray[np.void]:
     """Where K trajectories stand at first."""
-    cells = np.zeros(K, dtype=COUNTING_NOW)
-    cells["pending"], cells["reach"] = pending, FIRST_REACH
-    return cells
+    stands = np.zeros(K, dtype=COUNTING_NOW)
+    stands["pending"], stands["reach"] = pending, FIRST_REACH
+    return stands

@@ -54,12 +54,10 @@ class InOneCall:
     keys : sequence of Key
     began : sequence
         The sectors that they begin in, as the representation names them.
-    cells : (K,) array
+    stands : (K,) array
         Where each trajectory stands, with what PROGRESS has and ``pending``.
     numbers, starts, gathered
         As the kernel takes them.
-    stands : (K,) record array, optional
-        The cells as kernels take them; Python reaches the fields of the cells faster.
 
     Attributes
     ----------
@@ -77,15 +75,13 @@ class InOneCall:
         self,
         keys: Sequence[Key],
         began: Sequence[Any],
-        cells: NDArray[np.void],
+        stands: NDArray[Any],
         numbers: Any,
         starts: Any,
         gathered: Any,
-        stands: Any = None,
     ) -> None:
         self.places = {key: k for k, key in enumerate(keys)}
-        self.began, self.cells = began, cells
-        self.stands: Any = cells.view(np.recarray) if stands is None else stands
+        self.began, self.stands = began, stands
         self.numbers, self.starts, self.gathered = numbers, starts, gathered
         self.turn: NDArray[np.int64] = np.zeros(1, dtype=np.int64)
         self.ended = 0
@@ -99,7 +95,7 @@ class InOneCall:
         k = self.places.get(key)
         if k is None or k > self.ended:
             return False
-        return not from_the_start or bool(k == self.ended and self.cells["pending"][k] == TO_BEGIN)
+        return not from_the_start or bool(k == self.ended and self.stands["pending"][k] == TO_BEGIN)
 
 
 class CompiledLoop(Loop):
@@ -133,7 +129,7 @@ class CompiledLoop(Loop):
         if len(run) > 1:
             self._ahead = run
         made = self._record_of(jumps) if wanted.record else None
-        return self._gone(Written(run.gathered, k), int(run.cells["n_jumps"][k]), made, run.began[k])
+        return self._gone(Written(run.gathered, k), int(run.stands["n_jumps"][k]), made, run.began[k])
 
     def stepwise(self, wanted: Wanted) -> Gone:
         """The trajectory step by step in Python, in any unravelling."""
@@ -153,8 +149,8 @@ class CompiledLoop(Loop):
                 run.ended = int(run.turn[0])
             status = run.said
             if record:
-                jumps += self._drained(buffer, int(run.cells["recorded"][k]))
-                run.cells["recorded"][k] = 0
+                jumps += self._drained(buffer, int(run.stands["recorded"][k]))
+                run.stands["recorded"][k] = 0
             self._show(run, k, watch)
             if run.ended > k:
                 if status == FINISHED:
@@ -225,6 +221,8 @@ class CompiledLoop(Loop):
         if [g.k for g in gathered] != [*range(begin, end)] or any(g.together is not all_of_them for g in gathered):
             return super()._side_by_side([g.alone for g in gathered])
         times, *written, snapshot = all_of_them
+        if len(gathered) == len(written[0]):
+            return all_of_them
         return type(all_of_them)(times, *[array[begin:end] for array in written], snapshot)
 
     def _foresee_none(self) -> None:

@@ -85,22 +85,20 @@ class Engine(CompiledLoop):
         generator, state = self._stream.move_to(*key), self.state
         state.begin(generator)
         state.cell["waiting"] = generator.standard_exponential()
-        return InOneCall(
-            [key], [state.sector], state.cell, self._own_numbers, self._no_starts, self._gathered(1), state.cells
-        )
+        return InOneCall([key], [state.sector], state.cell, self._own_numbers, self._no_starts, self._gathered(1))
 
     def _together(self, keys: Sequence[Key], drawn: Sequence[Start], numbers: Any) -> InOneCall:
         states = drawn[:1] if all(start is drawn[0] for start in drawn) else drawn
         each = len(drawn) // len(states)
-        cells = np.array([start.now for start in states], dtype=NOW).repeat(each)
-        cells["pending"] = TO_BEGIN
+        stands = np.array([start.now for start in states], dtype=NOW).repeat(each)
+        stands["pending"] = TO_BEGIN
         first = list(accumulate((len(start.re) for start in states[:-1]), initial=0)) * each
         starts = SpinStarts(
             np.array(first),
             np.concatenate([start.re for start in states]),
             np.concatenate([start.im for start in states]),
         )
-        return InOneCall(keys, cells["two_J"].tolist(), cells, numbers, starts, self._gathered(len(keys)))
+        return InOneCall(keys, stands["two_J"].tolist(), stands, numbers, starts, self._gathered(len(keys)))
 
     def _empty_record(self, kept: bool) -> JumpRecord:
         n = _SEGMENT if kept else 0

@@ -90,7 +90,7 @@ class SpinState:
     basis : SpinBasis
     now : record of type NOW
         Where the trajectory stands; of its fields this class uses those of the state.
-    cell, cells : (1,) array, (1,) record array
+    cell : (1,) array
         The same as an array, whose fields are reached several times faster, and as kernels are called with it.
     work : Work
         The normalised state is row 0 of the Taylor rows.
@@ -105,8 +105,7 @@ class SpinState:
         self.basis, self._blocks = spin_tables.build(model), model.blocks
         self.tolerance, self.effort = float(tolerance), 0
         self.cell = np.zeros(1, dtype=NOW)
-        self.cells = self.cell.view(np.recarray)
-        self.now = self.cells[0]
+        self.now = self.cell[0]
         N = model.size
         self._keeps_real, self.is_real = keeps_real_alone(model), False
         self._works: dict[bool, Work] = {}

@@ -68,13 +68,8 @@ Taylor step where one is.
 TO_BEGIN = 2
 """``pending`` where a trajectory has not begun."""
 
-NOW = np.dtype(
-    [
-        *[("two_J", np.int64), ("lo", np.int64), ("hi", np.int64)],
-        *PROGRESS,
-        *[("filled", np.int64, (3,)), ("pending", np.int64)],
-    ]
-)
+_WINDOW: list[tuple[Any, ...]] = [("two_J", np.int64), ("lo", np.int64), ("hi", np.int64)]
+NOW = np.dtype((np.record, [*_WINDOW, *PROGRESS, ("filled", np.int64, (3,)), ("pending", np.int64)]))
 """Where a trajectory of one block stands: sector and window of the state; PROGRESS; sector and positions that the
 elements of H_eff are for; TO_BEGIN, or 0.
 """

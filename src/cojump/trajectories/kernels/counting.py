@@ -65,17 +65,8 @@ LONG = 2**25
 FIRST_REACH, LEAST_REACH = 4, 3
 """Hops for which a box has room on each side of a state, at first and at least."""
 
-COUNTING_NOW = np.dtype(
-    [
-        *PROGRESS,
-        ("reach", np.int64),
-        ("pending", np.int64),
-        ("shown", np.int64),
-        ("jumping", np.int64),
-        ("u", np.float64),
-        ("norm2", np.float64),
-    ]
-)
+_FLAGS = [(name, np.int64) for name in ("reach", "pending", "shown", "jumping")]
+COUNTING_NOW = np.dtype((np.record, [*PROGRESS, *_FLAGS, ("u", np.float64), ("norm2", np.float64)]))
 """Where a trajectory stands between two steps, behind PROGRESS.
 
 ``reach``: hops for which a box has room on each side of a state; ``pending``: 1 where the state in ``room`` is still to

@@ -13,7 +13,7 @@ from numba import njit
 from ..no_jump_tables import COLLECTIVE, GENERAL, SELF_EXCLUDED
 from .common import FINISHED, NOT_FINITE, OPTIONS, PAD, PAUSED, RECORD_FULL
 from .jump import is_collective, is_down, sector_factors
-from .measure import measure_at
+from .measure import averages_of, note
 
 CELLS = 64
 """Cells of a state that a vector kernel goes through in the time of a step here."""
@@ -79,7 +79,10 @@ def advance_lone(h_eff, jumps, work, now, generator, gathered, amplitudes, budge
         if times[done] <= soon:
             work.taylor_re[0, lo], work.taylor_im[0, lo] = re, im
             while done < times.size and times[done] <= soon and effort > 0:
-                measure_at(N, work, np.int64(0), two_J, lo, lo + 1, 0.0, done, gathered, amplitudes)
+                M, norm2 = 0.5 * (2 * i - N), re * re + im * im
+                z = norm2 * M
+                averages_of(N, two_J, norm2, z, z * M, 0j, 0j, 0j, gathered.mean[done], gathered.second[done])
+                note(two_J, work.taylor_re[0], work.taylor_im[0], lo, lo + 1, norm2, done, gathered, amplitudes)
                 for l in range(counts.shape[1]):
                     counts[done + 1, l] = counts[done, l]
                 done += 1
