@@ -3,20 +3,51 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 
 import pytest
 
+from cojump.trajectories import representations
 from tests.mpi import digests
 from tests.support.interrupted import RUN, go
 
 gc.set_threshold(20_000)  # thousands of tests are made, and kept: each search for cycles would go through all of them
 
 
-def pytest_collection_finish():
-    """The tests and all modules stay to the end: none of them is searched again."""
+COMPILED = (
+    "DRIVEN_LATTICE",
+    "LATTICE",
+    "PATTERN_ROWS",
+    "REAL_LATTICE",
+    "SPIN_MODE",
+    "DRIVEN_BANDS",
+    "DIFFUSING",
+    "DRIVEN_LIST",
+    "MODES",
+    "SPARSE",
+    "POLYNOMIALS",
+    "BANDED",
+    "PRODUCT",
+    "REAL_BANDED",
+)
+"""Representations whose kernels take long to compile; every second of them about as long as the others."""
+
+ALL = 1000
+"""Tests of which those of all representations are some."""
+
+
+def pytest_collection_finish(session):
+    """Modules and tests stay to the end: none is searched again. Where all are run, kernels are compiled before.
+
+    Each process of pytest-xdist has its share: in the tests one would wait for the kernels that another compiles.
+    """
     gc.collect()
     gc.freeze()
+    if len(session.items) > ALL and "PYTEST_XDIST_WORKER" in os.environ:
+        rank, processes = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        for name in COMPILED[rank::processes]:
+            getattr(representations, name).compile()
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def _by_kind(name, options=OPTIONS):
 cells, first_cell, work_of = map(_by_kind, ("cells", "first_cell", "work_of"))
 tail_of, is_cut_short = map(_by_kind, ("tail_of", "is_cut_short"))
 set_aside, landed, measured = map(_by_kind, ("set_aside", "landed", "measured"))
-# called at one place each: to hand over all that they need takes as long as what they do with a small state
+# called at one place each
 settle, jumped = (_by_kind(name, INLINED) for name in ("settle", "jumped"))
 until_change, ended_at, may_leap, begin = map(_by_kind, ("until_change", "ended_at", "may_leap", "begin"))
 

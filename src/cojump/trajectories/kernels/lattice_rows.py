@@ -176,8 +176,7 @@ def apply_lattice(rows_re, rows_im, order, lo, unit, h_eff, windows, kept, made,
     """Taylor row order + 1: -i unit (H_eff - shift + i half_shift) row / (order + 1). Returns its squared norm.
 
     It has the window that hops lead to from what is kept of the one before; of it is kept all but a weight of ``cut``.
-    Where more than that is at the edge of the box, and may have to leave it next, TOUCHED is set. To hand over all of
-    ``h_eff`` takes as long as a fourth of a small product.
+    Where more than that is at the edge of the box, and may have to leave it next, TOUCHED is set.
     """
     if h_eff.elements.row[PLANE] > 0:
         norm2 = apply_plane(
