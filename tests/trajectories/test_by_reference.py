@@ -81,6 +81,16 @@ def test_views_and_rows_beside_each_other_keep_their_strides():
     assert out.tolist() == [[1, 3], [5, 7]]
 
 
+@njit(**OPTIONS)
+def _last(outer):
+    return outer.x
+
+
+def test_a_kernel_that_is_no_more_than_a_field_reads_what_it_was_called_with():
+    outer = example()
+    assert [_last(outer._replace(x=x)) for x in (0.5, -1.0, 2.0)] == [0.5, -1.0, 2.0]
+
+
 def test_another_type_in_a_field_is_another_kernel():
     before = len(summed.overloads)
     outer, out = example(), np.zeros((2, 2), dtype=np.int64)

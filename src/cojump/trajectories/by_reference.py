@@ -141,7 +141,17 @@ def _unboxed(typ: ByReference, record: Any, c: Any) -> NativeValue:
     address = c.builder.bitcast(cgutils.alloca_once(c.builder, size), _BYTE.as_pointer())
     failed = cgutils.alloca_once_value(c.builder, cgutils.false_bit)
     _written(typ, record, c, _places(c.builder, address, 0), failed)
-    return NativeValue(address, is_error=c.builder.load(failed))
+    return NativeValue(_kept_apart(c.builder, address), is_error=c.builder.load(failed))
+
+
+def _kept_apart(builder: Any, address: Any) -> Any:
+    """The same address, of which LLVM does not know what it is, by no instruction.
+
+    What is read from there counts as never written (see _load). Where a kernel is small enough to be put into the code
+    that Python calls, with the fields written in the same function, LLVM may otherwise read before that.
+    """
+    same = ir.FunctionType(address.type, [address.type])
+    return builder.asm(same, "", "=r,0,~{memory}", [address], True)
 
 
 def _written(typ: ByReference, record: Any, c: Any, places: Iterator[Any], failed: Any) -> None:
