@@ -222,7 +222,7 @@ def test_ends_of_rows_are_set_to_zero_and_weighed():
     count = int(rows.extent[ROWS])
     cells = [slice(*(rows.base[r] + rows.spans[1, r])) for r in range(count)]
     before = [re[c] ** 2 + im[c] ** 2 for c in cells]
-    gone = trim.py_func(rows, 1, re, im, least)
+    gone = trim(rows, 1, re, im, least)
     left = 0.0
     for r, weights in enumerate(before):
         start, (a, b) = cells[r].start - rows.base[r], rows.spans[1, r]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, TypeVar
 
 from llvmlite import ir
@@ -72,6 +73,7 @@ def _numbers(kind: Any) -> list[Any]:
     return [kind]
 
 
+@cache
 def _slots(context: Any, typ: types.Type) -> int:
     """How many numbers a field of this type has."""
     if isinstance(typ, ByReference):

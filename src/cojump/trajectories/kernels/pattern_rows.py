@@ -342,65 +342,65 @@ def cell_of(base, a, b, x):
     return base + x if np.uint64(x - a) < np.uint64(b - a) else 0
 
 
+@njit(**INLINED)
+def loud_ends(re, im, base, a, b, least, gone):
+    """From where to where vectors a..b of a row have weights above ``least``, or FAR and -FAR; ``gone``, and what the
+    cells beside weigh.
+    """
+    n = LANES
+    w = spread(0.0)
+    while a < b:
+        u, v = load(re, base + a, LANES), load(im, base + a, LANES)
+        w = fused(u, u, v * v)
+        n = quiet_first(w, least)
+        if n < LANES:
+            break
+        gone = gone + w
+        a += LANES
+    if a >= b:
+        return FAR, -FAR, gone
+    gone, low = gone + first_lanes(w, n), a + n
+    while True:
+        b -= LANES
+        u, v = load(re, base + b, LANES), load(im, base + b, LANES)
+        w = fused(u, u, v * v)
+        n = LANES - quiet_last(w, least)
+        if n > 0:
+            break
+        gone = gone + w
+    return low, b + n, gone + behind_lanes(w, n)
+
+
+@njit(**INLINED)
+def clear_lanes(re, im, base, low, high):
+    """Zero what the first and the last vector of low..high have beside it."""
+    a, b = low // LANES * LANES, (high - 1) // LANES * LANES
+    store(re, base + a, LANES, behind_lanes(load(re, base + a, LANES), low - a))
+    store(im, base + a, LANES, behind_lanes(load(im, base + a, LANES), low - a))
+    store(re, base + b, LANES, first_lanes(load(re, base + b, LANES), high - b))
+    store(im, base + b, LANES, first_lanes(load(im, base + b, LANES), high - b))
+
+
 @njit(**OPTIONS)
 def narrow(rows, r, re, im, a, b, least):
     """Let low..high of a row be what of a..b is left when weights up to ``least`` are taken off at both ends."""
-    base = rows.base[r]
     a, b = a // LANES * LANES, (b + LANES - 1) // LANES * LANES
-    low, high = FAR, -FAR
-    while a < b:
-        u, v = load(re, base + a, LANES), load(im, base + a, LANES)
-        n = quiet_first(fused(u, u, v * v), least)
-        if n < LANES:
-            low = a + n
-            break
-        a += LANES
-    while b > a:
-        u, v = load(re, base + b - LANES, LANES), load(im, base + b - LANES, LANES)
-        n = quiet_last(fused(u, u, v * v), least)
-        if n < LANES:
-            high = b - n
-            break
-        b -= LANES
-    rows.low[r], rows.high[r] = low, high
+    rows.low[r], rows.high[r], _ = loud_ends(re, im, rows.base[r], a, b, least, spread(0.0))
 
 
 @njit(**INLINED)
 def trim(rows, k, re, im, least):
     """Zero weights up to ``least`` at both ends of row k of the series, and let low..high be the rest; their sum."""
-    spans, gone, nothing = rows.spans[k], spread(0.0), spread(0.0)
+    spans, gone = rows.spans[k], spread(0.0)
     for r in range(rows.extent[ROWS]):
-        a, b, base, n = spans[r, 0], spans[r, 1], rows.base[r], LANES
-        u = v = w = nothing
-        while a < b:
-            u, v = load(re, base + a, LANES), load(im, base + a, LANES)
-            w = fused(u, u, v * v)
-            n = quiet_first(w, least)
-            if n < LANES:
-                break
-            gone = gone + w
-            a += LANES
-        if a >= b:
-            rows.low[r], rows.high[r] = FAR, -FAR
+        base = rows.base[r]
+        low, high, gone = loud_ends(re, im, base, spans[r, 0], spans[r, 1], least, gone)
+        rows.low[r], rows.high[r] = low, high
+        if low >= high:
             spans[r, 0] = spans[r, 1] = 0
             continue
-        store(re, base + a, LANES, behind_lanes(u, n))
-        store(im, base + a, LANES, behind_lanes(v, n))
-        gone = gone + first_lanes(w, n)
-        rows.low[r], n = a + n, LANES
-        while True:
-            u, v = load(re, base + b - LANES, LANES), load(im, base + b - LANES, LANES)
-            w = fused(u, u, v * v)
-            n = quiet_last(w, least)
-            if n < LANES:
-                break
-            gone = gone + w
-            b -= LANES
-        store(re, base + b - LANES, LANES, first_lanes(u, LANES - n))
-        store(im, base + b - LANES, LANES, first_lanes(v, LANES - n))
-        gone = gone + behind_lanes(w, LANES - n)
-        rows.high[r] = b - n
-        spans[r, 0], spans[r, 1] = a, b
+        clear_lanes(re, im, base, low, high)
+        spans[r, 0], spans[r, 1] = low // LANES * LANES, (high + LANES - 1) // LANES * LANES
     return total(gone)
 
 

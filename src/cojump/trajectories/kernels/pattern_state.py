@@ -20,10 +20,12 @@ from .pattern_rows import (
     ROWS,
     add_row,
     clear,
+    clear_lanes,
     copied_row,
     copy_cells,
     drop_rows,
     empty,
+    loud_ends,
     narrow_all,
     place,
     place_of,
@@ -33,13 +35,9 @@ from .pattern_rows import (
 from .sparse_state import CHUNK, is_cut_short, tail_of  # noqa: F401 - the same for both
 from .vectors import (
     LANES,
-    behind_lanes,
-    first_lanes,
     fused,
     load,
     load_row,
-    quiet_first,
-    quiet_last,
     rising,
     spread,
     store,
@@ -70,52 +68,28 @@ def _taken_over(rows, links, waiting, least, scale, re, im):
     """Let rows be ``scale`` times those of a state that waits, without weights up to ``least`` at their ends; the sum
     of these.
     """
-    gone, nothing, factor, from_re, from_im = spread(0.0), spread(0.0), spread(scale), waiting.re[0], waiting.im[0]
+    gone, factor, from_re, from_im = spread(0.0), spread(scale), waiting.re[0], waiting.im[0]
     empty(rows)
     for s in range(waiting.extent[ROWS]):
-        here, a, b, n = waiting.base[s], waiting.left[s], waiting.right[s], LANES
-        w = nothing
-        while a < b:
-            u, v = load(from_re, here + a, LANES), load(from_im, here + a, LANES)
-            w = fused(u, u, v * v)
-            n = quiet_first(w, least)
-            if n < LANES:
-                break
-            gone = gone + w
-            a += LANES
-        if a >= b:
+        here = waiting.base[s]
+        low, high, gone = loud_ends(from_re, from_im, here, waiting.left[s], waiting.right[s], least, gone)
+        if low >= high:
             continue
-        gone = gone + first_lanes(w, n)
-        last = b - LANES
-        while True:
-            u, v = load(from_re, here + last, LANES), load(from_im, here + last, LANES)
-            w = fused(u, u, v * v)
-            m = LANES - quiet_last(w, least)
-            if m > 0:
-                break
-            gone = gone + w
-            last -= LANES
-        gone = gone + behind_lanes(w, m)
         at = place_of(rows.found, rows.key, waiting.key[s])
         r = copied_row(rows, waiting.entry, s, at, waiting.key[s], waiting.entry.shape[0])
         p, q = rows.entry[1, r], rows.entry[2, r]
-        place(rows, r, max(a + n - MARGIN, q), min(last + m + MARGIN, p + 1))
+        place(rows, r, max(low - MARGIN, q), min(high + MARGIN, p + 1))
         base = rows.base[r]
-        for x in range(a, last + LANES, LANES):
+        for x in range(low // LANES * LANES, high, LANES):
             store(re, base + x, LANES, load(from_re, here + x, LANES) * factor)
             store(im, base + x, LANES, load(from_im, here + x, LANES) * factor)
-        u, v = load(re, base + a, LANES), load(im, base + a, LANES)
-        store(re, base + a, LANES, behind_lanes(u, n))
-        store(im, base + a, LANES, behind_lanes(v, n))
-        u, v = load(re, base + last, LANES), load(im, base + last, LANES)
-        store(re, base + last, LANES, first_lanes(u, m))
-        store(im, base + last, LANES, first_lanes(v, m))
+        clear_lanes(re, im, base, low, high)
         rows.fact[r], rows.spread[r] = waiting.fact[s], 0
         for i in range(4):
             links.near[r, i] = links.near.shape[0] - 1
         rows.settled[0, r], rows.settled[1, r], rows.settled[2, r] = base, rows.left[r], rows.right[r]
-        rows.start[r, 0], rows.start[r, 1] = a + n, last + m
-        take_ends(rows, r, a + n, last + m)
+        rows.start[r, 0], rows.start[r, 1] = low, high
+        take_ends(rows, r, low, high)
     rows.extent[KEPT_ROWS], rows.extent[KEPT_CELLS] = rows.extent[ROWS], rows.extent[CELLS]
     links.made[0] = 0
     near_ways(rows, links, 0)
