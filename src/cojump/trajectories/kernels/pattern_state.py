@@ -304,31 +304,27 @@ def add_moments(rows, re, im, w, start, stop, back, moments):
 
 
 @njit(**OPTIONS)
-def write_moments(moments, x_re, many, N, made):
+def write_moments(moments, x_re, many, made):
     """Write the inner products of a state and of what ``many`` diagonal operators make of it, with all vectors.
 
-    An operator counts α x + β y + γ of a pattern: of the levels 0, 1, 2 there are x, y - x and N - y.
+    These are numbers of particles in the levels 0 and 1, or sums of them: of a pattern x and y - x.
     """
-    V = made.shape[0] - 1
-    for w in range(1 + V):
+    for w in range(made.shape[0]):
         if 0 < w <= many:
             continue
         made[0, w] = moments[w, 0]
         for a in range(many):
             o = x_re[a]
-            made[1 + a, w] = (o[0, 0] - o[1, 1]) * moments[w, 1] + (o[1, 1] - o[2, 2]) * moments[w, 2]
-            made[1 + a, w] += o[2, 2] * N * moments[w, 0]
+            made[1 + a, w] = (o[0, 0] - o[1, 1]) * moments[w, 1] + o[1, 1] * moments[w, 2]
     for a in range(many):
         o = x_re[a]
-        u, v, z = o[0, 0] - o[1, 1], o[1, 1] - o[2, 2], o[2, 2] * N
+        u, v = o[0, 0] - o[1, 1], o[1, 1]
         made[0, 1 + a] = made[1 + a, 0]
         made[1 + a, 0] = 0.0
         for b in range(a, many):
             q = x_re[b]
-            f, g, h = q[0, 0] - q[1, 1], q[1, 1] - q[2, 2], q[2, 2] * N
-            second = u * f * moments[0, 3] + (u * g + v * f) * moments[0, 4] + v * g * moments[0, 5]
-            first = (u * h + z * f) * moments[0, 1] + (v * h + z * g) * moments[0, 2]
-            made[1 + a, 1 + b] = second + first + z * h * moments[0, 0]
+            f, g = q[0, 0] - q[1, 1], q[1, 1]
+            made[1 + a, 1 + b] = u * f * moments[0, 3] + (u * g + v * f) * moments[0, 4] + v * g * moments[0, 5]
 
 
 @njit(**OPTIONS)
@@ -369,7 +365,7 @@ def _gram(h_eff, room, re, im, psi_re, psi_im, norm2, tolerance, made):
                 add_products(room.vectors, room.vectors_im, v, w, FIRST, end, made)
         start, back = stop, back + end - FIRST
     if tables.levels == 3:
-        write_moments(room.moments, tables.operators_re, diagonal, tables.radix - 1.0, made)
+        write_moments(room.moments, tables.operators_re, diagonal, made)
     for v in range(1 + V):
         for w in range(v, 1 + V):
             made[v, w] /= norm2
