@@ -19,6 +19,7 @@ from cojump.tools.progress import make_progress
 from tests.mpi import digests
 from tests.support.command_line import environment
 from tests.support.interrupted import Watch, finished, go, hit
+from tests.support.longer import few
 
 SHELLS = {
     "both without a reader": "{run} 2>&1 | true",
@@ -48,13 +49,14 @@ def directory(tmp_path_factory):
     return place
 
 
-def test_a_run_goes_on_whatever_becomes_of_its_messages(directory):
+@pytest.mark.parametrize("shells", few([["all closed"], [*SHELLS]], ["all closed"]))
+def test_a_run_goes_on_whatever_becomes_of_its_messages(shells, directory):
     """All at once; a terminal that has gone among them."""
     expected = digests.of_file(directory / "results" / "result.h5")
     path, jobs = directory / "run.toml", {}
-    for number, (what, line) in enumerate(SHELLS.items()):
+    for number, what in enumerate(shells):
         output = directory / f"out{number}"
-        jobs[what] = output, start(line.format(run=cojump("run", path, "-o", output)))
+        jobs[what] = output, start(SHELLS[what].format(run=cojump("run", path, "-o", output)))
     master, slave = pty.openpty()
     output = directory / "terminal"
     jobs["a terminal that has gone"] = output, start(cojump("run", path, "-o", output), stdout=slave, stderr=slave)

@@ -31,6 +31,7 @@ def test_ranks_that_build_different_models(what, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.validation
 def test_one_of_three_ranks_at_one_point_of_a_sweep(tmp_path):
     job = run_cojump(3, "run", unlike(tmp_path, "environ", 2, size=[10, 12]), limit=AT_ONCE)
     assert job.status == 2
@@ -77,6 +78,7 @@ def test_ranks_that_read_different_files(change, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.validation
 def test_ranks_on_two_kinds_of_processors(tmp_path):
     """The compiler of rank 1 is told that it works for an older one: it runs, and a line says what follows."""
     path = unlike(tmp_path, "same", size=4)

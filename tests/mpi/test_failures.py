@@ -83,7 +83,7 @@ def test_a_function_of_the_user_that_raises_on_one_rank_only(tmp_path):
 
 @pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.validation), 1])
 def test_an_argument_that_one_rank_alone_gets_wrong(rank):
-    job = run_module(3, "one_wrong", rank, limit=AT_ONCE)
+    job = run_module(2, "one_wrong", rank, limit=AT_ONCE)
     assert job.status != 0
     assert "Argument `n_traj` must be an integer of at least 1, but it is -1" in job.err
 

@@ -18,7 +18,7 @@ AT_ONCE = 5
 """Seconds within which a job that is told to stop has left."""
 
 KILLS = 50
-"""Kills of one run in the validation; a few of them in every test run."""
+"""Kills of one run."""
 
 
 def slow(directory, n_traj=60, **options):
@@ -91,6 +91,7 @@ def test_ctrl_c_under_mpiexec(tmp_path, expected):
     assert of_points(tmp_path / "results") == expected
 
 
+@pytest.mark.validation
 def test_ctrl_c_without_mpiexec(tmp_path, expected):
     path = slow(tmp_path)
     process = started(tmp_path, None, path, n=5)
@@ -133,13 +134,15 @@ def test_mean_fields_of_all_ranks_are_kept(rank, tmp_path):
         assert kept == finished
 
 
-@pytest.mark.parametrize("rank", [0, pytest.param(1, marks=pytest.mark.validation)])
+@pytest.mark.validation
+@pytest.mark.parametrize("rank", [0, 1])
 def test_ctrl_c_while_points_are_planned(rank, tmp_path):
     job = run_cojump(2, "run", watched(tmp_path, "interrupt", rank))
     assert job.status == 75, job.err
     assert "Traceback" not in job.err
 
 
+@pytest.mark.validation
 def test_a_long_trajectory_is_left_in_the_middle(tmp_path):
     """Every rank is in a trajectory that would take minutes."""
     model = {"system": '"constrained"', "size": 100_000, "omega": 0.7, "rate_up": 1.3, "rate_down": 0.8}
@@ -189,10 +192,6 @@ def kill_again_and_again(directory, kills, seed, n_traj):
     assert of_points(directory / "results") == of_points(directory / "whole")
     assert [r.n_traj for r in cj.load(directory / "results")] == [n_traj, n_traj]
     assert os.listdir(directory / "results") == ["result.h5"]
-
-
-def test_killed_a_few_times(tmp_path):
-    kill_again_and_again(tmp_path, 1, seed=1, n_traj=60)
 
 
 @pytest.mark.validation

@@ -13,6 +13,7 @@ from tests.mpi.test_failures import watched
 CHUNK, N_TRAJ = 3, 24
 
 
+@pytest.mark.validation
 def test_every_rank_runs_whole_chunks_with_one_thread(tmp_path):
     run_cojump(2, "run", watched(tmp_path, "count", n_traj=N_TRAJ, chunk=CHUNK)).succeeded()
     runs = [[int(i) for i in (tmp_path / f"trajectories{rank}").read_text().split()] for rank in (0, 1)]

@@ -107,6 +107,7 @@ def test_a_kernel_that_another_one_calls_is_changed_and_has_an_old_date(package)
     assert run(package) == [7.0, 0, 1], "the code of the first version is still there"
 
 
+@pytest.mark.validation
 def test_a_file_of_the_same_size_and_date(package):
     """Python itself takes its own old code then; the right one is used as soon as Python reads the file again."""
     run(package)
