@@ -16,8 +16,8 @@ from cojump.trajectories.kernels import propagate, series, window
 from cojump.trajectories.kernels.common import MAX_ORDER, PAD
 from cojump.trajectories.kernels.measure import spin_averages
 from cojump.trajectories.kernels.moments import spin_moments
-from cojump.trajectories.kernels.series import sector_range
 from cojump.trajectories.kernels.waiting_time import find_jump
+from cojump.trajectories.kernels.windowed_rows import sector_range
 from cojump.trajectories.spin_engine import Engine
 from cojump.trajectories.spin_tables import GENERAL, LADDER_DOWN, LADDER_UP, SELF_EXCLUDED, build
 from cojump.trajectories.work_space import work_space

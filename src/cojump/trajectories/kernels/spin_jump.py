@@ -20,8 +20,8 @@ from .jump import (
 )
 from .moments import spin_moments
 from .nothing import of_complex
-from .series import sector_range
 from .window import SHARE, trim, write_scaled
+from .windowed_rows import sector_range
 
 
 def _weigh_other(im, re, N, jumps, work, channel, two_J, lo, hi, rated, weights):

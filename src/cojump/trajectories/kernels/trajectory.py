@@ -29,9 +29,9 @@ from .generators import generator_of
 from .horizon import guessed_horizon
 from .lone_amplitude import advance_lone, stays_lone
 from .measure import measure_at
-from .series import sector_range
 from .spin_jump import keep, perform_jump
 from .waiting_time import no_jump_step
+from .windowed_rows import sector_range
 
 
 class SpinStarts(NamedTuple):

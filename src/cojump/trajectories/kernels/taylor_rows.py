@@ -1,0 +1,433 @@
+"""What the Taylor series asks of each way to write a state in; which it is, the type of H_eff says to the compiler.
+
+``begin_rows(h_eff, work, two_J, lo, hi, tolerance)``
+    Makes the state, which is row 0, ready; the window of all rows and how much wider than the state it is.
+``next_row(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least)``
+    Makes row order + 1, -i(H_eff - shift + i rate_shift/2) unit/(order + 1) of row ``order``. Returns its |row|², the
+    end of the state and of the window, and the norm at the end of the step of what was left out of the row.
+``overlap_with_second(h_eff, work, order, lo, hi)``
+    Real and imaginary part of <row 0|row ``order``>.
+``in_another_unit(h_eff, work, order, lo, hi, factor)``
+    Writes the rows up to ``order`` in a unit of time ``factor`` times the old one, a power of two, and their norms.
+``wider(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, room, unit, power, ratio, tolerance)``
+    Whether the window was too narrow for row ``order`` and has been made wider, and what it is.
+``end_rows(h_eff, wide_lo, wide_hi)``
+    Keeps the window of the sum, where others ask for it.
+``lone_amplitude(h_eff, two_J, lo, hi)``
+    Whether the state is one amplitude that nothing couples to others, and its energy and rate.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+
+from ..no_jump_tables import BandedHeff, ProgramHeff
+from .by_type import by_type
+from .common import INLINED, OPTIONS, PAD
+from .fock_rows import FockHeff, apply_fock, change_unit_of_fock, keep_fock, overlap_of_fock
+from .horizon import LEFT_OUT
+from .lattice import LatticeHeff
+from .lattice_rows import apply_lattice
+from .lattice_sums import change_unit_of_rows, overlap_of_rows
+from .pattern_links import PatternHeff, keep_rows
+from .pattern_products import apply_rows
+from .pattern_sums import overlap_of_patterns
+from .polynomial_bands import PolynomialHeff
+from .program import apply_columns, apply_program
+from .propagate import overlap
+from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
+from .spin_mode import (
+    BOTH,
+    IS_COMPLEX,
+    OMEGA,
+    SpinModeHeff,
+    apply_columns_of_mode,
+    change_unit_of_columns,
+    keep_columns,
+    overlap_of_columns,
+)
+from .window import clear_beside
+from .windowed_rows import (
+    begin_bands,
+    begin_block,
+    end_bands,
+    lone_of_block,
+    row_of_bands,
+    row_of_block,
+    wider_bands,
+    wider_block,
+)
+
+BESIDE = 2.0**-14
+"""Part of the tolerance that the norm of what is left out of a row of the series may have."""
+
+BESIDE_ROWS = 2.0**-7
+"""The same of several blocks, where first and last rows of the grid are cut, and first and last columns."""
+
+LEFT_OUT_ROWS = 2.0**-2
+"""Part of the tolerance for all that is left out of the rows of the series of rows of patterns.
+
+What is set to zero in row k is missing in the following ones as if it had never come up: w(t) = Σ t^k w_k, where row k
+is w_k + δ_k before δ_k is set to zero, obeys dw/dt = Aw - Σ k t^(k-1) δ_k - A t^K w_K. A only damps, up to the shift of
+the rate, so that the error is at most e^(rate_shift t/2) Σ t^k ‖δ_k‖ and the remainder.
+"""
+
+
+class LeftOut(NamedTuple):
+    """What decides how much may be left out of a row.
+
+    Attributes
+    ----------
+    tolerance : float
+        Of the step.
+    power, more : float
+        What a row of norm 1 counts at the end of the step: as far as that is known, and at most.
+    growth, gone : float
+        By how much the remainder may grow until then, and the norm of all that was left out before.
+    """
+
+    tolerance: float
+    power: float
+    more: float
+    growth: float
+    gone: float
+
+
+def _begin(h_eff, work, two_J, lo, hi, tolerance):
+    return lo, hi, 0
+
+
+def _begin_fock(h_eff, work, two_J, lo, hi, tolerance):
+    least = (LEFT_OUT * tolerance) ** 2 / (hi - lo)
+    keep_fock(work.taylor_re, work.taylor_im, work.shape, work.cover, work.tight, least)
+    return lo, hi, 0
+
+
+def _begin_columns(h_eff, work, two_J, lo, hi, tolerance):
+    keep_columns(work.taylor_re, work.taylor_im, work, (LEFT_OUT * tolerance) ** 2 / (hi - lo))
+    return lo, hi, 0
+
+
+def _begin_patterns(h_eff, work, two_J, lo, hi, tolerance):
+    keep_rows(h_eff.rows, h_eff.links, work.taylor_re, work.taylor_im)
+    return lo, hi, 0
+
+
+def _begin_list(h_eff, work, two_J, lo, hi, tolerance):
+    keep_slots(h_eff.occupied, h_eff.occupied.slots[1])
+    return lo, hi, 0
+
+
+def _row_of_lattice(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
+    norm2 = apply_lattice(
+        work.taylor_re,
+        work.taylor_im,
+        order,
+        lo,
+        unit,
+        h_eff,
+        work.windows,
+        work.kept,
+        work.made,
+        shift,
+        0.5 * rate_shift,
+        (BESIDE_ROWS * least.tolerance / least.more) ** 2,
+    )
+    return norm2, hi, wide_hi, 0.0
+
+
+def _row_of_fock(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
+    norm2 = apply_fock(
+        work.taylor_re,
+        work.taylor_im,
+        np.int64(order),
+        unit,
+        work.shape,
+        h_eff.level,
+        h_eff.lower,
+        h_eff.upper,
+        h_eff.pointer,
+        h_eff.column,
+        h_eff.value,
+        h_eff.beside,
+        h_eff.near,
+        work.cover,
+        work.tight,
+        shift,
+        0.5 * rate_shift,
+        (LEFT_OUT * least.tolerance / least.more) ** 2 / (hi - lo),
+    )
+    return norm2, hi, wide_hi, 0.0
+
+
+def _row_of_columns(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
+    norm2 = apply_columns_of_mode(
+        work.taylor_re,
+        work.taylor_im,
+        np.int64(order),
+        unit,
+        h_eff.elements,
+        h_eff.model.roots,
+        h_eff.model.of_mode[OMEGA],
+        0.5 * h_eff.model.of_mode[BOTH],
+        h_eff.where[IS_COMPLEX],
+        work,
+        shift,
+        0.5 * rate_shift,
+        (LEFT_OUT * least.tolerance / least.more) ** 2,
+    )
+    return norm2, hi, wide_hi, 0.0
+
+
+def _row_of_patterns(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
+    left = max(LEFT_OUT_ROWS * least.tolerance / least.growth - least.gone, 0.0)
+    norm2, hi, weight = apply_rows(
+        work.taylor_re,
+        work.taylor_im,
+        np.int64(order),
+        unit,
+        h_eff,
+        shift,
+        0.5 * rate_shift,
+        (left / least.more) ** 2 / (hi - lo),
+    )
+    return norm2, hi, hi, least.more * np.sqrt(weight)
+
+
+def _row_of_list(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
+    here = h_eff.occupied.slots[0]
+    matrix = h_eff.sectors.h_eff[here]
+    beyond = h_eff.matrices.imaginary[matrix]
+    bound, half_shift = (LEFT_OUT * least.tolerance / least.more) ** 2 / (hi - lo), 0.5 * rate_shift
+    if h_eff.matrices.run[matrix] == 1:
+        norm2, hi = apply_runs(
+            work.taylor_re,
+            work.taylor_im,
+            np.int64(order),
+            lo,
+            hi,
+            unit,
+            beyond,
+            h_eff.matrices.row[matrix],
+            h_eff.matrices.first,
+            h_eff.matrices.length,
+            h_eff.matrices.column,
+            h_eff.matrices.re,
+            h_eff.matrices.im,
+            h_eff.sectors.facts_at[here],
+            h_eff.sectors.facts,
+            h_eff.occupied.slots,
+            h_eff.occupied.state,
+            h_eff.occupied.slot,
+            h_eff.occupied.spread,
+            h_eff.occupied.energy,
+            h_eff.occupied.half_rate,
+            h_eff.occupied.x_re,
+            h_eff.occupied.x_im,
+            shift,
+            half_shift,
+            bound,
+        )
+    else:
+        norm2, hi = apply_lists(
+            work.taylor_re,
+            work.taylor_im,
+            np.int64(order),
+            lo,
+            hi,
+            unit,
+            beyond,
+            h_eff.matrices.row[matrix],
+            h_eff.matrices.first,
+            h_eff.matrices.length,
+            h_eff.matrices.column,
+            h_eff.matrices.re,
+            h_eff.matrices.im,
+            h_eff.sectors.facts_at[here],
+            h_eff.sectors.facts,
+            h_eff.occupied.slots,
+            h_eff.occupied.state,
+            h_eff.occupied.slot,
+            h_eff.occupied.spread,
+            h_eff.occupied.energy,
+            h_eff.occupied.half_rate,
+            h_eff.occupied.start,
+            h_eff.occupied.stop,
+            h_eff.occupied.to_slot,
+            h_eff.occupied.list_re,
+            h_eff.occupied.list_im,
+            shift,
+            half_shift,
+            bound,
+        )
+    clear_beside(work.taylor_re[order + 1], work.taylor_im[order + 1], lo, hi, 2 * PAD)
+    return norm2, hi, hi, 0.0
+
+
+def _row_of_program(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
+    if h_eff.pointers.size > 0:
+        norm2 = apply_columns(
+            work.taylor_re,
+            work.taylor_im,
+            order,
+            wide_lo,
+            wide_hi,
+            unit,
+            h_eff.pointers,
+            h_eff.rows,
+            h_eff.values_re,
+            h_eff.values_im,
+            h_eff.diagonal,
+            h_eff.half_rate,
+            shift,
+            0.5 * rate_shift,
+            (BESIDE * least.tolerance / least.power) ** 2 / h_eff.diagonal.size,
+        )
+    else:
+        norm2 = apply_program(
+            work.taylor_re,
+            work.taylor_im,
+            order,
+            wide_lo,
+            wide_hi,
+            unit,
+            h_eff.program,
+            h_eff.bands.shift,
+            h_eff.bands.imaginary,
+            h_eff.bands.values,
+            h_eff.diagonal,
+            h_eff.half_rate,
+            shift,
+            0.5 * rate_shift,
+        )
+    clear_beside(work.taylor_re[order + 1], work.taylor_im[order + 1], wide_lo, wide_hi, 2 * PAD)
+    return norm2, hi, wide_hi, 0.0
+
+
+def _overlap(h_eff, work, order, lo, hi):
+    return overlap(work.taylor_re, work.taylor_im, order, lo, hi)
+
+
+def _overlap_of_lattice(h_eff, work, order, lo, hi):
+    return overlap_of_rows(work.taylor_re, work.taylor_im, order, lo, work.shape[1], work.windows, work.made)
+
+
+def _overlap_of_fock(h_eff, work, order, lo, hi):
+    return overlap_of_fock(work.taylor_re, work.taylor_im, np.int64(order), work.shape, work.cover)
+
+
+def _overlap_of_columns(h_eff, work, order, lo, hi):
+    return overlap_of_columns(work.taylor_re, work.taylor_im, np.int64(order), work)
+
+
+def _overlap_of_patterns(h_eff, work, order, lo, hi):
+    return overlap_of_patterns(work.taylor_re, work.taylor_im, work.extent, work.base, work.spans, order)
+
+
+@njit(**OPTIONS)
+def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
+    """Write the rows up to ``order``, within lo..hi, in a unit of time ``factor`` times the old one, a power of two."""
+    scale = 1.0
+    for k in range(1, order + 1):
+        scale *= factor
+        norms[k] *= scale
+        re, im = rows_re[k][lo:hi], rows_im[k][lo:hi]
+        for p in range(re.size):
+            re[p] *= scale
+            im[p] *= scale
+
+
+def _in_another_unit(h_eff, work, order, lo, hi, factor):
+    _change_unit(work.taylor_re, work.taylor_im, work.norms, order, lo, hi, factor)
+
+
+def _lattice_in_another_unit(h_eff, work, order, lo, hi, factor):
+    change_unit_of_rows(
+        work.taylor_re, work.taylor_im, work.norms, order, lo, work.shape[1], work.windows, work.made, factor
+    )
+
+
+def _fock_in_another_unit(h_eff, work, order, lo, hi, factor):
+    change_unit_of_fock(work.taylor_re, work.taylor_im, work.norms, np.int64(order), work.shape, work.cover, factor)
+
+
+def _columns_in_another_unit(h_eff, work, order, lo, hi, factor):
+    change_unit_of_columns(work.taylor_re, work.taylor_im, work.norms, np.int64(order), work, factor)
+
+
+def _as_wide(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, room, unit, power, ratio, tolerance):
+    return False, wide_lo, wide_hi, room
+
+
+def _end(h_eff, wide_lo, wide_hi):
+    pass
+
+
+def _never_alone(h_eff, two_J, lo, hi):
+    return False, 0.0, 0.0
+
+
+WRITTEN_IN = (
+    BandedHeff,
+    ProgramHeff,
+    LatticeHeff,
+    SparseHeff,
+    PatternHeff,
+    PolynomialHeff,
+    FockHeff,
+    SpinModeHeff,
+)
+"""H_eff of one block, of dense vectors, grids, lists, rows of patterns, bands, and modes."""
+
+
+def _by_type(usual, others):
+    """The function for the type of the first argument, ``usual`` where none is named."""
+    return by_type(dict.fromkeys(WRITTEN_IN, usual) | others, INLINED)
+
+
+begin_rows = _by_type(
+    _begin,
+    {
+        BandedHeff: begin_block,
+        PolynomialHeff: begin_bands,
+        FockHeff: _begin_fock,
+        SpinModeHeff: _begin_columns,
+        PatternHeff: _begin_patterns,
+        SparseHeff: _begin_list,
+    },
+)
+next_row = _by_type(
+    _row_of_program,
+    {
+        BandedHeff: row_of_block,
+        PolynomialHeff: row_of_bands,
+        LatticeHeff: _row_of_lattice,
+        FockHeff: _row_of_fock,
+        SpinModeHeff: _row_of_columns,
+        PatternHeff: _row_of_patterns,
+        SparseHeff: _row_of_list,
+    },
+)
+overlap_with_second = _by_type(
+    _overlap,
+    {
+        LatticeHeff: _overlap_of_lattice,
+        FockHeff: _overlap_of_fock,
+        SpinModeHeff: _overlap_of_columns,
+        PatternHeff: _overlap_of_patterns,
+    },
+)
+in_another_unit = _by_type(
+    _in_another_unit,
+    {
+        LatticeHeff: _lattice_in_another_unit,
+        FockHeff: _fock_in_another_unit,
+        SpinModeHeff: _columns_in_another_unit,
+    },
+)
+wider = _by_type(_as_wide, {BandedHeff: wider_block, PolynomialHeff: wider_bands})
+end_rows = _by_type(_end, {PolynomialHeff: end_bands})
+lone_amplitude = _by_type(_never_alone, {BandedHeff: lone_of_block})
