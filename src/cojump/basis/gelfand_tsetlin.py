@@ -7,8 +7,9 @@ particles. For two levels m_{1,1} is the number of particles up (level 0), so th
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from math import factorial, prod
 
 import numpy as np
@@ -196,24 +197,56 @@ def place_of(diagram: Diagram, rows: Sequence[Integers]) -> int:
 
     For at most MOST_LEVELS levels.
     """
-    place, above = 0, np.array(diagram, dtype=np.int64)
+    place, above = 0, [*diagram]
     for row in reversed(rows):
-        _, counts, at = _rows_below(above)
-        place += int(counts[: int(at @ (row - above[1:]))].sum())
-        above = row
+        own = row.tolist()
+        if len(own) == 1:
+            place += own[0] - above[1]
+        elif len(own) == 2:
+            place += _before_first(above, own[0]) + _before_second(above, *own)
+        else:
+            _, counts, at = _rows_below(np.array(above))
+            place += int(counts[: int(at @ (row - above[1:]))].sum())
+        above = own
     return place
 
 
 def pattern_at(diagram: Diagram, place: int) -> list[Integers]:
     """The rows of the pattern at a position, that of one entry first, the diagram last; as for :func:`place_of`."""
-    rows = [np.array(diagram, dtype=np.int64)]
+    rows = [[*diagram]]
     while len(rows[0]) > 1:
-        below, counts, _ = _rows_below(rows[0])
-        ends = np.cumsum(counts)
-        n = int(np.searchsorted(ends, place, side="right"))
-        place -= int(ends[n] - counts[n])
-        rows.insert(0, below[:, n])
-    return rows
+        above = rows[0]
+        if len(above) == 2:
+            rows.insert(0, [above[1] + place])
+        elif len(above) == 3:
+            a, b, c = above
+            p = b + bisect_right(range(b, a + 1), place, key=partial(_before_first, above)) - 1
+            place -= _before_first(above, p)
+            q = c + bisect_right(range(c, b + 1), place, key=partial(_before_second, above, p)) - 1
+            place -= _before_second(above, p, q)
+            rows.insert(0, [p, q])
+        else:
+            below, counts, _ = _rows_below(np.array(above))
+            ends = np.cumsum(counts)
+            n = int(np.searchsorted(ends, place, side="right"))
+            place -= int(ends[n] - counts[n])
+            rows.insert(0, below[:, n].tolist())
+    return [np.array(row, dtype=np.int64) for row in rows]
+
+
+# A row p, q of two entries below a, b, c has p - q + 1 patterns.
+
+
+def _before_first(above: Sequence[int], p: int) -> int:
+    """How many patterns have less than p in the first entry of a row of two below ``above``."""
+    _, b, c = above
+    return (b - c + 1) * (p - b) * (p + 1 - c) // 2
+
+
+def _before_second(above: Sequence[int], p: int, q: int) -> int:
+    """How many patterns have p in the first entry of a row of two below ``above``, and less than q in the second."""
+    c = above[2]
+    return (q - c) * (2 * p + 3 - q - c) // 2
 
 
 def _rows_below(above: Integers) -> tuple[Integers, Integers, Integers]:
