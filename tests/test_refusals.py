@@ -21,6 +21,24 @@ def test_times_that_are_no_times(times):
         cj.simulate(model, cj.tilted(model, 1.1, 0.4), times, n_traj=1)
 
 
+@pytest.mark.parametrize("times", [[0, 1e-310, 1.0], [5e-324]])
+def test_times_that_are_hardly_numbers(times):
+    model = spins()
+    with pytest.raises(cj.ArgumentError, match=r"`times` must be 1e-300 or later behind 0, but times\[.\] = "):
+        cj.simulate(model, cj.tilted(model, 1.1, 0.4), times, n_traj=1)
+
+
+@pytest.mark.parametrize("element", [1e-160, 1e-161])
+def test_rates_that_are_hardly_numbers(element):
+    """They divided by a unit of time that had become 0."""
+    model = cj.Model([cj.Block(S, 6)], [], [cj.LocalJump(element * DOWN, S)])
+    assert model.unit_rate == 2.0**-1000
+    state = cj.dicke(model, {S: (3, 2)})
+    result = cj.simulate(model, state, [0.0, 1.0], n_traj=2)
+    assert result.n_jumps == 0
+    np.testing.assert_allclose(result.mean, np.tile(cj.mean_field(model, state, [0.0]).mean, (2, 1)), atol=1e-12)
+
+
 def test_a_dicke_state_of_another_size():
     state = cj.dicke(spins(size=6), {S: (3, 1)})
     with pytest.raises(cj.ArgumentError, match="be made for this model"):

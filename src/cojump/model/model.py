@@ -31,6 +31,10 @@ from .potential import Potential
 
 _ORDINARY = 40
 """Units of time in which the fastest rate is within 2^±20 are ordinary: nothing is rescaled in them."""
+
+_SLOWEST = -25
+"""Of such powers the least one: beyond, rates are hardly numbers, and nothing happens at all."""
+
 _MOST_PARTICLES = 2**53
 """Numbers of particles up to this are exact as floating-point numbers."""
 
@@ -372,7 +376,7 @@ def unit_rate(fastest: float) -> float:
     """See :attr:`Model.unit_rate`."""
     if not 0 < fastest < np.inf:
         return 1.0
-    return float(2.0 ** (_ORDINARY * np.round(np.log2(fastest) / _ORDINARY)))
+    return float(2.0 ** (_ORDINARY * max(np.round(np.log2(fastest) / _ORDINARY), _SLOWEST)))
 
 
 def _driven(term: HamiltonianTerm | Jump) -> str:

@@ -22,6 +22,9 @@ SEED_BITS = 128
 LARGEST = 1e50
 """Largest number that is taken, in any unit: products and squares of a few of them still are numbers."""
 
+_SHORTEST = 1e-300
+"""First output time behind 0 at least: what is made of shorter ones is no number any more."""
+
 _MOST_ENTRIES = 10**8
 """Entries of an array that is not one yet (a list, a sparse matrix) and is made one: 0.8 GB."""
 
@@ -299,6 +302,9 @@ def check_times(times: ArrayLike, name: str = "times") -> NDArray[np.float64]:
     if stuck.size:
         i = int(stuck[0])
         raise ArgumentError(name, "be increasing", f"{name}[{i + 1}] = {made[i + 1]:g} ≤ {name}[{i}] = {made[i]:g}")
+    first = int(made[0] == 0)
+    if len(made) > first and made[first] < _SHORTEST:
+        raise ArgumentError(name, f"be {_SHORTEST:g} or later behind 0", f"{name}[{first}] = {made[first]:g}")
     if made[-1] > LARGEST:
         raise ArgumentError(name, f"end at {LARGEST:g} or earlier", f"{name}[{len(made) - 1}] = {made[-1]:g}")
     return made
