@@ -327,6 +327,8 @@ def spread_rows(rows, links, tables):
             continue
         rows.spread[r] = 1
         for k in range(4 if is_near else 0):
+            if near[r, k] < near.shape[0] - 1:  # that row has found this one
+                continue
             i, sign = k % 2, (-1 if k < 2 else 1)
             own = entry[1 + i, r]
             if own == (entry[4 + i, r] if sign < 0 else entry[3 + i, r]):

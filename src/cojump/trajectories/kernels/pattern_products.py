@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from numba import njit
 
 from .common import INLINED, OPTIONS
@@ -51,6 +52,12 @@ def carry(to_re, to_im, to, a, b, re, im, base, left, right, shift, roots, s, t,
 
 
 @njit(inline="always", **OPTIONS)
+def _rows_beside(near, r):
+    """The rows beside a row, as numbers without a sign: of others each use as an index asks whether they are negative."""
+    return np.uint64(near[r, 0]), np.uint64(near[r, 1]), np.uint64(near[r, 2]), np.uint64(near[r, 3])
+
+
+@njit(inline="always", **OPTIONS)
 def _leads(x_re, x_im, a, b):
     return x_re[a, b] != 0.0 or x_im[a, b] != 0.0
 
@@ -68,12 +75,11 @@ def _reached(rows, near, r, reach, up, down):
     """From where to where a row has what hops between the levels 0, 1 and 2 make of it and of those beside it."""
     low, high = rows.low, rows.high
     a, b = low[r] - reach, high[r] + reach
+    s0, s1, s2, s3 = _rows_beside(near, r)
     if up:
-        s, t = near[r, 0], near[r, 1]
-        a, b = min(a, low[s], low[t]), max(b, high[s] + 1, high[t] + 1)
+        a, b = min(a, low[s0], low[s1]), max(b, high[s0] + 1, high[s1] + 1)
     if down:
-        s, t = near[r, 2], near[r, 3]
-        a, b = min(a, low[s] - 1, low[t] - 1), max(b, high[s], high[t])
+        a, b = min(a, low[s2] - 1, low[s3] - 1), max(b, high[s2], high[s3])
     return max(a, rows.entry[2, r]), min(b, rows.entry[1, r] + 1)
 
 
@@ -226,7 +232,7 @@ def add_near(rows, links, tables, terms, x_re, x_im, f_re, f_im, fresh, re, im, 
         p, q, base, a, b = rows.entry[1, r], rows.entry[2, r], rows.base[r], there[r, 0], there[r, 1]
         if a >= b:
             continue
-        s0, s1, s2, s3 = near[r, 0], near[r, 1], near[r, 2], near[r, 3]
+        s0, s1, s2, s3 = _rows_beside(near, r)
         row, row0, row1 = _beside(rows, here, r), _beside(rows, here, s0), _beside(rows, here, s1)
         row2, row3 = _beside(rows, here, s2), _beside(rows, here, s3)
         w0, w1, w2, w3 = spread(way[0, s0]), spread(way[1, s1]), spread(way[0, r]), spread(way[1, r])
@@ -292,7 +298,7 @@ def write_generators(rows, links, tables, re, im, here, to_re, to_im, start, sto
         p, q, to, a, b = rows.entry[1, r], rows.entry[2, r], rows.base[r] - back, here[r, 0], here[r, 1]
         if a >= b:
             continue
-        s0, s1, s2, s3 = near[r, 0], near[r, 1], near[r, 2], near[r, 3]
+        s0, s1, s2, s3 = _rows_beside(near, r)
         row, row0, row1 = _beside(rows, here, r), _beside(rows, here, s0), _beside(rows, here, s1)
         row2, row3 = _beside(rows, here, s2), _beside(rows, here, s3)
         w0, w1, w2, w3 = spread(way[0, s0]), spread(way[1, s1]), spread(way[0, r]), spread(way[1, r])
@@ -358,7 +364,7 @@ def _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, 
         p, q, base, a, b = rows.entry[1, r], rows.entry[2, r], rows.base[r], there[r, 0], there[r, 1]
         if a >= b:
             continue
-        s0, s1, s2, s3 = near[r, 0], near[r, 1], near[r, 2], near[r, 3]
+        s0, s1, s2, s3 = _rows_beside(near, r)
         row, row0, row1 = _beside(rows, here, r), _beside(rows, here, s0), _beside(rows, here, s1)
         row2, row3 = _beside(rows, here, s2), _beside(rows, here, s3)
         w0, w1, w2, w3 = scale * way[0, s0], scale * way[1, s1], scale * way[0, r], scale * way[1, r]
