@@ -53,7 +53,7 @@ def carry(to_re, to_im, to, a, b, re, im, base, left, right, shift, roots, s, t,
 
 @njit(inline="always", **OPTIONS)
 def _rows_beside(near, r):
-    """The rows beside a row, as numbers without a sign: of others each use as an index asks whether they are negative."""
+    """The rows beside a row, as numbers without a sign: any other index is asked each time whether it is negative."""
     return np.uint64(near[r, 0]), np.uint64(near[r, 1]), np.uint64(near[r, 2]), np.uint64(near[r, 3])
 
 

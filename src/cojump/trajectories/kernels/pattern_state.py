@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .common import OPTIONS
+from .common import INLINED, OPTIONS
 from .horizon import LEFT_OUT
 from .lattice import copy_into
 from .pattern_jump import perform_pattern_jump
@@ -44,6 +44,9 @@ from .vectors import (
     total,
 )
 
+STARTS, PLACES, LENGTHS = range(3)
+"""Where rows of so many vectors begin in an order of rows, that order, and how many vectors each has."""
+
 FEWER = 0.125
 """Factor by which less is taken off at the ends of rows where that would have been more than the tail."""
 
@@ -63,18 +66,47 @@ def work_of(h_eff):
     return 8 * h_eff.tables.levels
 
 
+@njit(**INLINED)
+def _by_length(waiting, least):
+    """Let low..high of a state that waits be without weights up to ``least`` at the ends, and sort its rows; how many
+    have something, and the sum of these weights.
+
+    Long rows come first: a loop over vectors then ends where the one before has ended, as the processor expects. A
+    state that waits has no beginning of a step, and its ``settled`` is room for this.
+    """
+    settled, count, longest, gone = waiting.settled, waiting.extent[ROWS], 0, spread(0.0)
+    for s in range(count):
+        left, right = waiting.left[s], waiting.right[s]
+        low, high, gone = loud_ends(waiting.re[0], waiting.im[0], waiting.base[s], left, right, least, gone)
+        waiting.low[s], waiting.high[s] = low, high
+        settled[LENGTHS, s] = (high + LANES - 1) // LANES - low // LANES if low < high else 0
+        longest = max(longest, settled[LENGTHS, s])
+    for n in range(longest + 1):
+        settled[STARTS, n] = 0
+    for s in range(count):
+        settled[STARTS, settled[LENGTHS, s]] += 1
+    end = 0
+    for n in range(longest, -1, -1):
+        end, settled[STARTS, n] = end + settled[STARTS, n], end
+    many = settled[STARTS, 0]
+    for s in range(count):
+        n = settled[LENGTHS, s]
+        settled[PLACES, settled[STARTS, n]] = s
+        settled[STARTS, n] += 1
+    return many, total(gone)
+
+
 @njit(**OPTIONS)
 def _taken_over(rows, links, waiting, least, scale, re, im):
     """Let rows be ``scale`` times those of a state that waits, without weights up to ``least`` at their ends; the sum
     of these.
     """
-    gone, factor, from_re, from_im = spread(0.0), spread(scale), waiting.re[0], waiting.im[0]
+    factor, from_re, from_im = spread(scale), waiting.re[0], waiting.im[0]
     empty(rows)
-    for s in range(waiting.extent[ROWS]):
-        here = waiting.base[s]
-        low, high, gone = loud_ends(from_re, from_im, here, waiting.left[s], waiting.right[s], least, gone)
-        if low >= high:
-            continue
+    many, gone = _by_length(waiting, least)
+    for k in range(many):
+        s = waiting.settled[PLACES, k]
+        here, low, high = waiting.base[s], waiting.low[s], waiting.high[s]
         at = place_of(rows.found, rows.key, waiting.key[s])
         r = copied_row(rows, waiting.entry, s, at, waiting.key[s], waiting.entry.shape[0])
         p, q = rows.entry[1, r], rows.entry[2, r]
@@ -93,7 +125,7 @@ def _taken_over(rows, links, waiting, least, scale, re, im):
     rows.extent[KEPT_ROWS], rows.extent[KEPT_CELLS] = rows.extent[ROWS], rows.extent[CELLS]
     links.made[0] = 0
     near_ways(rows, links, 0)
-    return total(gone)
+    return gone
 
 
 def settle(h_eff, work, room, tail, reach):
