@@ -28,6 +28,20 @@ def test_times_that_are_hardly_numbers(times):
         cj.simulate(model, cj.tilted(model, 1.1, 0.4), times, n_traj=1)
 
 
+@pytest.mark.parametrize("end", [0.0, 1e-300, 1e-299])
+def test_times_at_the_end_of_numbers(end):
+    """Beside a mode, too, whose frame follows mean field until then."""
+    model = cj.systems.dicke(2, 1.0, 1.0, 0.4, 1.0)
+    state = cj.tilted(model, 0.3, 0.0)
+    times = np.unique([0.0, end])
+    for found in (
+        cj.master_equation(model, state, times),
+        cj.simulate(model, state, times, n_traj=1),
+        cj.mean_field(model, state, times),
+    ):
+        assert np.abs(found.mean - found.mean[0]).max() < 1e-12
+
+
 @pytest.mark.parametrize("element", [1e-160, 1e-161])
 def test_rates_that_are_hardly_numbers(element):
     """They divided by a unit of time that had become 0."""

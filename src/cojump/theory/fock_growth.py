@@ -29,6 +29,7 @@ from ..errors import ConvergenceError
 from ..model import Model
 from ..model.function_of_average import SPECTRUM_POINTS
 from ..model.states import State
+from ..tools.checks import SHORTEST
 from ..tools.types import Array
 from .mean_field import mean_field
 from .packed_states import DiagonalPacking, Packing
@@ -155,7 +156,8 @@ def spaces_for_path(model: Model, starts: Sequence[State], times: Array) -> tupl
     alphas = first
     with suppress(ConvergenceError):  # it only chooses the middle
         for state in starts:
-            path = mean_field(model, state, np.linspace(0.0, max(times[-1], 1e-300), _POINTS))
+            points = _POINTS if times[-1] >= _POINTS * SHORTEST else 1
+            path = mean_field(model, state, np.linspace(0.0, times[-1], points))
             alphas = np.concatenate([alphas, path.amplitudes])
     spaces = []
     for own, start in zip(alphas.T, first[0], strict=True):

@@ -22,7 +22,7 @@ SEED_BITS = 128
 LARGEST = 1e50
 """Largest number that is taken, in any unit: products and squares of a few of them still are numbers."""
 
-_SHORTEST = 1e-300
+SHORTEST = 1e-300
 """First output time behind 0 at least: what is made of shorter ones is no number any more."""
 
 _MOST_ENTRIES = 10**8
@@ -303,8 +303,8 @@ def check_times(times: ArrayLike, name: str = "times") -> NDArray[np.float64]:
         i = int(stuck[0])
         raise ArgumentError(name, "be increasing", f"{name}[{i + 1}] = {made[i + 1]:g} ≤ {name}[{i}] = {made[i]:g}")
     first = int(made[0] == 0)
-    if len(made) > first and made[first] < _SHORTEST:
-        raise ArgumentError(name, f"be {_SHORTEST:g} or later behind 0", f"{name}[{first}] = {made[first]:g}")
+    if len(made) > first and made[first] < SHORTEST:
+        raise ArgumentError(name, f"be {SHORTEST:g} or later behind 0", f"{name}[{first}] = {made[first]:g}")
     if made[-1] > LARGEST:
         raise ArgumentError(name, f"end at {LARGEST:g} or earlier", f"{name}[{len(made) - 1}] = {made[-1]:g}")
     return made
