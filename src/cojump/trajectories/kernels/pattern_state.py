@@ -72,7 +72,8 @@ def _by_length(waiting, least):
     have something, and the sum of these weights.
 
     Long rows come first: a loop over vectors then ends where the one before has ended, as the processor expects. A
-    state that waits has no beginning of a step, and its ``settled`` is room for this.
+    state that waits has no beginning of a step, and its ``settled`` is room for this: a sector has more rows than the
+    longest of them has vectors.
     """
     settled, count, longest, gone = waiting.settled, waiting.extent[ROWS], 0, spread(0.0)
     for s in range(count):
