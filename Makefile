@@ -70,11 +70,13 @@ bench-check: $(READY)
 bench-record: $(READY)
 	$(BIN)/python -m tests.benchmarks --record
 
-# Everything is installed once; a later run needs no network.
+# Everything is installed once; a later run needs no network. Byte code is made on all cores, of which pip takes one; as
+# for pip it is no error if a package has files that are no Python.
 $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cojump needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,mpich]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[dev,mpich]'
+	$(BIN)/python -m compileall -qq -j 0 $(VENV)/lib || true
 	touch $(READY)
 
 # What can be made again from the sources. Results are no such thing: they have a target of their own.

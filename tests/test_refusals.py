@@ -53,6 +53,37 @@ def test_rates_that_are_hardly_numbers(element):
     np.testing.assert_allclose(result.mean, np.tile(cj.mean_field(model, state, [0.0]).mean, (2, 1)), atol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "find",
+    [
+        lambda model: cj.steady_state(model),
+        lambda model: cj.counting.theta(model, [0.0, 0.5]),
+        lambda model: cj.spectrum.gap(model),
+        lambda model: cj.spectrum.slowest(model),
+        lambda model: cj.spectrum.stationary(model),
+        lambda model: cj.attractors.fixed_points(model, starts=4),
+        lambda model: cj.attractors.survey(model),
+        lambda model: cj.attractors.stability(model, cj.tilted(model, 0.3, 0.0)),
+        lambda model: cj.attractors.limit_cycle(model, cj.tilted(model, 0.3, 0.0)),
+        lambda model: cj.fluctuations.stationary(model, cj.tilted(model, 0.3, 0.0)),
+    ],
+)
+@pytest.mark.parametrize("rate", [1e-310, 1e-150])
+def test_rests_of_what_hardly_moves(find, rate):
+    """The search for fixed points went on for ever, θ(s) had numbers that are none."""
+    with pytest.raises(cj.ArgumentError, match=r"`model` must move at a rate of 1e-100 or more, .* fastest one is 1e-"):
+        find(cj.systems.free_flips(size=6, omega=0.0, rate_up=rate, rate_down=rate / 2))
+
+
+def test_rests_in_a_long_unit_of_time():
+    rate = 1e-99
+    model = cj.systems.free_flips(size=6, omega=0.0, rate_up=rate, rate_down=rate / 2)
+    assert cj.steady_state(model)["spins.z"].mean == pytest.approx(1 / 3)
+    assert cj.counting.theta(model, 0.0).mean / rate == pytest.approx(6 * 2 / 3)
+    (point,) = cj.attractors.fixed_points(model, starts=4)
+    assert point["spins.z"].mean == pytest.approx(1 / 3)
+
+
 def test_a_dicke_state_of_another_size():
     state = cj.dicke(spins(size=6), {S: (3, 1)})
     with pytest.raises(cj.ArgumentError, match="be made for this model"):

@@ -35,6 +35,9 @@ _ORDINARY = 40
 _SLOWEST = -25
 """Of such powers the least one: beyond, rates are hardly numbers, and nothing happens at all."""
 
+_LEAST_MOVING = 1e-100
+"""A fastest rate below this is refused where no time is given: its square, and products of more, are zeros."""
+
 _MOST_PARTICLES = 2**53
 """Numbers of particles up to this are exact as floating-point numbers."""
 
@@ -395,3 +398,13 @@ def check_model(model: object) -> None:
     """Raise ArgumentError unless ``model`` is a Model."""
     if not isinstance(model, Model):
         raise ArgumentError("model", "be a cojump Model", f"it is {checks.shown(model)}")
+
+
+def check_not_frozen(model: Model) -> None:
+    """Raise ArgumentError if a model moves so slowly that squares of its rates are no numbers any more.
+
+    Where no time is given nothing else says how long "for long" is. A model in which nothing moves at all is let pass.
+    """
+    if 0 < model.fastest < _LEAST_MOVING:
+        rule = f"move at a rate of {_LEAST_MOVING:g} or more, in another unit of time perhaps"
+        raise ArgumentError("model", rule, f"its fastest one is {model.fastest:.3g}")

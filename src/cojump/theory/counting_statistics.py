@@ -21,7 +21,7 @@ from ..errors import ArgumentError
 from ..model import Model
 from ..model.channels import channel_names, channel_weights
 from ..model.driven import refuse_driven
-from ..model.model import check_model
+from ..model.model import check_model, check_not_frozen
 from ..model.states import State, check_start
 from ..tools import checks
 from ..tools.summaries import Summarised, counted, facts, few, more, table
@@ -195,6 +195,7 @@ def theta(
     """
     check_model(model)
     refuse_driven(model, "There is θ(s)")
+    check_not_frozen(model)
     fields = checks.array("s", s, "a number or an array of numbers", real=True).astype(float)
     if fields.size > _MOST_POINTS:
         raise ArgumentError("s", f"have at most {_MOST_POINTS:,} values", f"it has {fields.size:,}")

@@ -26,7 +26,7 @@ from ..errors import ArgumentError, ConvergenceError, UnsupportedError
 from ..model import Model
 from ..model.collective_average import average_of
 from ..model.driven import refuse_driven
-from ..model.model import check_model
+from ..model.model import check_model, check_not_frozen
 from ..model.product_states import state_of
 from ..model.spin_squeezing import Squeezing, squeezing_from
 from ..model.states import State
@@ -282,6 +282,7 @@ def stationary(model: Model, densities: State | Sequence[ArrayLike]) -> Stationa
     """
     check_model(model)
     refuse_driven(model, "Stationary fluctuations are those")
+    check_not_frozen(model)
     expansion = Expansion(model)
     given = state_of("densities", model, densities)
     m = expansion.coordinates(given.densities, given.amplitudes)

@@ -20,7 +20,7 @@ from ..errors import ConvergenceError, UnsupportedError
 from ..model import Model
 from ..model.collective_average import CollectiveAverage, average_of, emitted
 from ..model.driven import refuse_driven
-from ..model.model import check_model
+from ..model.model import check_model, check_not_frozen
 from ..model.spin_squeezing import Squeezing, squeezing_from
 from ..model.states import State, check_start
 from ..tools import checks
@@ -341,6 +341,7 @@ def steady_state(
     """
     check_model(model)
     refuse_driven(model, "There are steady states")
+    check_not_frozen(model)
     memory = checks.number("memory", memory, 0)
     progress = checks.boolean("progress", progress)
     if state is not None:

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import UnsupportedError
 from ...model import Model
 from ...model.driven import refuse_driven
+from ...model.model import check_not_frozen
 from ...model.states import State
 from ...tools.matrices import commutator
 from ...tools.ode import LSODA, integrate
@@ -77,6 +78,7 @@ class MeanFieldDynamics:
 
     def __init__(self, model: Model) -> None:
         refuse(model)
+        check_not_frozen(model)
         self.model = model
         self._expansion = Expansion(model)
         self._directions, self._back = self._expansion.traceless, self._expansion.traceless.T

@@ -18,7 +18,7 @@ from ...basis.sectors import sector_labels
 from ...errors import ArgumentError, ConvergenceError, UnsupportedError
 from ...model import Model
 from ...model.driven import refuse_driven
-from ...model.model import check_model
+from ...model.model import check_model, check_not_frozen
 from ...model.states import State, check_start
 from ...tools import checks
 from ...tools.matrices import from_pairs
@@ -321,6 +321,7 @@ def slowest(
     """
     check_model(model)
     refuse_driven(model, "There is a spectrum")
+    check_not_frozen(model)
     k = checks.integer("k", k, 1, 1000)
     memory = checks.number("memory", memory, 0)
     if state is not None:

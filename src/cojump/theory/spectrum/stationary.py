@@ -15,7 +15,7 @@ from ...basis.sectors import Labels, sector_labels, sector_of
 from ...errors import UnsupportedError
 from ...model import Model
 from ...model.driven import refuse_driven
-from ...model.model import check_model
+from ...model.model import check_model, check_not_frozen
 from ...model.states import State, check_start
 from ...tools import checks
 from ...tools.summaries import Summarised, counted, facts, few, more, table
@@ -115,6 +115,7 @@ def stationary(model: Model, state: State | None = None, *, memory: float = 4.0)
     """
     check_model(model)
     refuse_driven(model, "There are stationary states")
+    check_not_frozen(model)
     memory = checks.number("memory", memory, 0)
     if state is not None:
         check_start(model, state)

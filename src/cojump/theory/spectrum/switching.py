@@ -23,7 +23,7 @@ from threadpoolctl import threadpool_limits
 from ...errors import UnsupportedError
 from ...model import Model
 from ...model.driven import refuse_driven
-from ...model.model import check_model
+from ...model.model import check_model, check_not_frozen
 from ...model.states import State, check_start
 from ...tools import checks
 from ...tools.summaries import Summarised, facts, more, table
@@ -129,6 +129,7 @@ def switching(model: Model, *, state: State | None = None, memory: float = 4.0, 
     """
     check_model(model)
     refuse_driven(model, "There are rates of switching")
+    check_not_frozen(model)
     if model.modes:
         raise UnsupportedError("Rates of switching are those of models without modes only")
     memory = checks.number("memory", memory, 0)
