@@ -17,6 +17,7 @@ gc.set_threshold(20_000)  # thousands of tests are made, and kept: each search f
 
 COMPILED = (
     "DRIVEN_LATTICE",
+    "DRIVEN_SPIN_MODE",
     "LATTICE",
     "PATTERN_ROWS",
     "REAL_LATTICE",

@@ -206,6 +206,7 @@ CASES = {
     "constrained, driven": Case(driven(constrained), (100, 1_000), SHORT),
     "two blocks, driven": Case(driven(two_blocks), (100,), SHORT),
     "Dicke model, a mode": Case(with_a_mode, (20, 100), np.linspace(0.0, 1.0, 11)),
+    "Dicke model, a mode, driven": Case(driven(with_a_mode), (20, 100), np.linspace(0.0, 1.0, 11)),
 }
 
 

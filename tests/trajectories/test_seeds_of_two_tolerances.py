@@ -48,6 +48,12 @@ def cavity():
     return model, cj.product(model, {"spins": [0.0, 1.0]})
 
 
+def driven_cavity():
+    model = cj.systems.dicke(12, 1.0, 1.0, 0.9, 1.0, gamma=0.5)
+    drive = [replace(term, envelope=np.cos) for term in model.hamiltonian]
+    return replace(model, hamiltonian=drive), cj.product(model, {"spins": [0.8, 0.6]})
+
+
 def two_species():
     """Beside one mode."""
     couplings = [cj.ModeEnergy(1.0, mode="cavity"), cj.ModeCoupling({"a": 1.4 * X, "b": 0.9 * X}, mode="cavity")]
@@ -92,6 +98,7 @@ CASES = {
     "DRIVEN": driven_along_two_axes,
     "DRIVEN_LIST": driven_levels,
     "DRIVEN_LATTICE": driven_hopfield,
+    "DRIVEN_SPIN_MODE": driven_cavity,
     "SPIN_MODE": cavity,
     "MODES": two_species,
     "REAL_LATTICE": hopfield,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..model import Model
+from ..model.driven import driven_parts
 from ..model.product_states import tilted
 from ..model.systems import dicke
 from ..tools.matrices import ROUNDING, is_diagonal
 from .axes import seen
+from .driven_mode_engine import DrivenModeEngine
 from .frames import block_frame, shares_frame
 from .potentials import potentials_of
 from .product_channels import channels_of
@@ -57,7 +61,10 @@ class SpinMode(Modes):
 
     def holds(self, model: Model) -> bool:
         """Whether it can run this part: j†j and interactions are diagonal, and no quanta come with jumps."""
-        if len(model.modes) != 1 or len(model.blocks) != 1 or model.blocks[0].levels != 2 or model.is_driven:
+        return not model.is_driven and self._has_form(model)
+
+    def _has_form(self, model: Model) -> bool:
+        if len(model.modes) != 1 or len(model.blocks) != 1 or model.blocks[0].levels != 2:
             return False
         if model.collective_jumps or model.mode_jumps or not shares_frame(model, 0):
             return False
@@ -79,3 +86,27 @@ class SpinMode(Modes):
     def _call(self) -> None:
         model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)
         SpinModeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
+
+
+class DrivenSpinMode(SpinMode):
+    """Such a block and mode where terms change in time: columns of the parts of H_eff that have one envelope each."""
+
+    kernels = "driven spin mode"
+    runs = DrivenModeEngine
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part."""
+        return model.is_driven and self._has_form(model)
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        return super().method(model) + ", terms that change in time"
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: the elements of each part beside those of the whole, and a sum of rows."""
+        return super().nbytes(model) + 8 * (18 * len(driven_parts(model)) + 2) * (model.size + 64)
+
+    def _call(self) -> None:
+        model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)
+        driven = replace(model, hamiltonian=[replace(h, envelope=np.cos) for h in model.hamiltonian])
+        DrivenModeEngine(driven, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)

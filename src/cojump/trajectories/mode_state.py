@@ -14,6 +14,7 @@ from ..model import Model
 from ..model.final_states import FinalFactor, PartStart
 from .fock_tables import fock_work
 from .kernels.common import Gathered, Step
+from .kernels.driven_mode_state import MOMENT
 from .kernels.fock_rows import FockWork, get_state, put_state
 from .kernels.spin_mode_state import END, GRID, GROWTH, ROUNDING
 from .kernels.waiting_time import lone_sum, no_jump_step
@@ -25,9 +26,6 @@ from .state_factor import Factor
 
 FAR = 0.5
 """|<a>| of a displaced mode above which its frame is moved."""
-
-_MOMENT = 1e-13
-"""Time to a tick that is none any more, relative to the time itself."""
 
 
 class ModeState(ProductState):
@@ -82,7 +80,7 @@ class ModeState(ProductState):
         """Evolve without a jump until ``waiting`` is lost of the log-survival, or to the next tick, or less."""
         step = super().step(waiting, min(most, self._left))
         self._left = 0.0 if step.found == 0 and step.horizon >= self._left else max(self._left - step.time, 0.0)
-        if self.driven is not None and self._left < _MOMENT * self.driven.time:
+        if self.driven is not None and self._left < MOMENT * self.driven.time:
             self._left = 0.0  # the tick is the end of a piece of the time axis, which the steps know to the last bit
         return step
 

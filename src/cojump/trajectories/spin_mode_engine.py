@@ -249,8 +249,6 @@ def model_of(basis: ProductBasis) -> SpinModeModel:
     """Gather the terms of H_eff and the jumps, in the main frame of the block; ``roots`` are those of no Fock state."""
     (block,), (mode,) = basis.blocks, basis.modes
     N, cells, L = block.size, LANES * columns_of(block.size), len(basis.channels)
-    whole = ProductSector(basis, (N,), ((0, N + 1), (0, 1)))  # what is diagonal does not depend on J
-    y = sum((matrix for _, matrix in mode.couplings), np.zeros((2, 2), dtype=complex))
     kind, strength, gamma = np.zeros(L, dtype=np.int64), np.zeros((L, 2)), np.zeros((L, cells))
     j, tables, excluded = np.zeros((L, 2, 2), dtype=complex), np.zeros((L, cells + LANES)), np.zeros(L, dtype=np.int64)
     for l, channel in enumerate(basis.channels):
@@ -262,24 +260,15 @@ def model_of(basis: ProductBasis) -> SpinModeModel:
         if kind[l] == GENERAL:
             others = np.clip(np.arange(N + 1), 0, len(table) - 1)
             j[l], excluded[l], tables[l, 1 : N + 2] = channel.matrix, channel.excluded, table[others]
-            gamma[l, : N + 1] = whole.rate_tables[l]
+            gamma[l, : N + 1] = _whole(basis).rate_tables[l]
             continue
         strength[l, 0] = np.abs(channel.matrix).max() ** 2
         # the others number one less, and those that are up are one less where the particle is
         places = np.clip(np.arange(N + 1) - (channel.excluded and down), 0, len(table) - 1)
         gamma[l, : N + 1] = table[places]
-    net, both = mode.rates
-    stays = 0j if mode.reference is None else mode.reference
     return SpinModeModel(
+        **terms_of(basis),
         N=N,
-        y=y,
-        one=np.array(basis.one_body[0], dtype=complex),
-        level=_padded(whole.energy, cells),
-        damping=_padded(whole.half_rate, cells),
-        of_mode=np.array([
-            mode.omega, mode.drive.real, mode.drive.imag, net, both, mode.tick, mode.reference is None, stays.real,
-            stays.imag, mode_state.FAR,
-        ]),
         kind=kind,
         strength=strength,
         gamma=gamma,
@@ -287,7 +276,31 @@ def model_of(basis: ProductBasis) -> SpinModeModel:
         table=tables,
         excluded=excluded,
         roots=np.zeros(0),
-    )  # fmt: skip
+    )
+
+
+def terms_of(basis: ProductBasis) -> dict[str, Any]:
+    """H_eff of a model, or of a part of it: ``y``, ``one``, ``level``, ``damping`` and ``of_mode``."""
+    (block,), (mode,) = basis.blocks, basis.modes
+    cells, whole = LANES * columns_of(block.size), _whole(basis)
+    net, both = mode.rates
+    stays = 0j if mode.reference is None else mode.reference
+    return {
+        "y": sum((matrix for _, matrix in mode.couplings), np.zeros((2, 2), dtype=complex)),
+        "one": np.array(basis.one_body[0], dtype=complex),
+        "level": _padded(whole.energy, cells),
+        "damping": _padded(whole.half_rate, cells),
+        "of_mode": np.array([
+            mode.omega, mode.drive.real, mode.drive.imag, net, both, mode.tick, mode.reference is None, stays.real,
+            stays.imag, mode_state.FAR,
+        ]),
+    }  # fmt: skip
+
+
+def _whole(basis: ProductBasis) -> ProductSector:
+    """The sector of all J beside no quantum: what is diagonal does not depend on J."""
+    (N,) = (block.size for block in basis.blocks)
+    return ProductSector(basis, (N,), ((0, N + 1), (0, 1)))
 
 
 def _padded(values: Array, cells: int) -> Array:

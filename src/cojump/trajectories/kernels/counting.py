@@ -16,6 +16,7 @@ from ..by_reference import by_reference
 from . import (
     driven_lattice_state,
     driven_list_state,
+    driven_mode_state,
     driven_state,
     lattice_trajectory,
     pattern_state,
@@ -43,6 +44,7 @@ from .common import (
 from .driven_bands import DrivenHeff
 from .driven_lattice import DrivenLatticeHeff
 from .driven_list import DrivenListHeff
+from .driven_mode import DrivenModeHeff
 from .generators import generator_of
 from .horizon import guessed_horizon
 from .lattice import LatticeHeff, copy_into
@@ -118,6 +120,7 @@ def _by_kind(name, options=OPTIONS):
         DrivenLatticeHeff: driven_lattice_state,
         SpinModeHeff: spin_mode_state,
         DrivenListHeff: driven_list_state,
+        DrivenModeHeff: driven_mode_state,
     }
     return by_type({kind: getattr(home, name, getattr(steady, name, None)) for kind, home in homes.items()}, options)
 
@@ -169,8 +172,8 @@ def advance_counting(
 
     Parameters
     ----------
-    h_eff : LatticeHeff, SparseHeff, PatternHeff, PolynomialHeff, DrivenHeff, DrivenLatticeHeff, DrivenListHeff
-        or SpinModeHeff
+    h_eff : LatticeHeff, SparseHeff, PatternHeff, PolynomialHeff, DrivenHeff, DrivenLatticeHeff, DrivenListHeff,
+        SpinModeHeff or DrivenModeHeff
         The normalised state is row 0 of the Taylor rows.
     work, shown : Work
         The same arrays, but for those of ``out``: in ``shown`` this is the state at an output time.

@@ -51,6 +51,7 @@ from .driven_error import (
 from .driven_lattice import DrivenLatticeHeff
 from .driven_lattice_series import begin_lattice, overlap_of_lattice, row_of_lattice, seen
 from .driven_list import DrivenListHeff, begin_list, overlap_of_list, row_of_list
+from .driven_mode import DrivenModeHeff, begin_mode, overlap_of_mode, row_of_mode, window_of_mode
 from .horizon import LARGE, ROUNDING, guessed_horizon, horizon_to_jump, power_of_two
 
 DROPPED = 2.0**-8
@@ -98,16 +99,17 @@ def _kept(sizes, each, order, terms, rest, least):
     return terms, rest
 
 
-def _by_type(of_bands, of_lattice, of_list, options=OPTIONS):
+def _by_type(of_bands, of_lattice, of_list, of_mode, options=OPTIONS):
     """The function for the type of the first argument."""
-    return by_type({DrivenHeff: of_bands, DrivenLatticeHeff: of_lattice, DrivenListHeff: of_list}, options)
+    kinds = {DrivenHeff: of_bands, DrivenLatticeHeff: of_lattice, DrivenListHeff: of_list, DrivenModeHeff: of_mode}
+    return by_type(kinds, options)
 
 
 # called at one place each
-begin_parts = _by_type(begin_bands, begin_lattice, begin_list, INLINED)
-next_row = _by_type(row_of_bands, row_of_lattice, row_of_list, INLINED)
-overlap_with_second = _by_type(overlap_of_bands, overlap_of_lattice, overlap_of_list)
-window_of = _by_type(seen_of_bands, seen, seen)
+begin_parts = _by_type(begin_bands, begin_lattice, begin_list, begin_mode, INLINED)
+next_row = _by_type(row_of_bands, row_of_lattice, row_of_list, row_of_mode, INLINED)
+overlap_with_second = _by_type(overlap_of_bands, overlap_of_lattice, overlap_of_list, overlap_of_mode)
+window_of = _by_type(seen_of_bands, seen, seen, window_of_mode)
 
 
 def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):

@@ -23,11 +23,11 @@ from .polynomial_state import (  # noqa: F401 - a window is what it is where not
 def until_change(h_eff, t, most):
     """How far a step from the time t may go, of at most ``most``: to the end of a piece of the time axis."""
     factors = h_eff.factors
-    return _piece(factors.end, factors.place, factors.clock, t, most)
+    return piece_of(factors.end, factors.place, factors.clock, t, most)
 
 
 @njit(**OPTIONS)
-def _piece(end, place, clock, t, most):
+def piece_of(end, place, clock, t, most):
     """Find the piece that begins at or before t and ends after it: the next one, where only rounding is left of it."""
     n, at = end.size, place[0]
     while at > 0 and end[at - 1] > t:
@@ -41,7 +41,7 @@ def _piece(end, place, clock, t, most):
 def ended_at(h_eff, t, time, found, horizon):
     """The time at which a step from t has ended, where ``at_jump`` has the factors if that is a jump."""
     factors = h_eff.factors
-    return _ended(
+    return end_of(
         factors.start,
         factors.end,
         factors.series,
@@ -55,7 +55,8 @@ def ended_at(h_eff, t, time, found, horizon):
 
 
 @njit(**OPTIONS)
-def _ended(start, end, series, at, at_jump, t, time, found, horizon):
+def end_of(start, end, series, at, at_jump, t, time, found, horizon):
+    """See :func:`ended_at`."""
     if found == 0:
         return end[at] if at + 1 < end.size and horizon >= end[at] - t else t + time
     half = 0.5 * (end[at] - start[at])

@@ -12,6 +12,7 @@ from .common import INLINED, MAX_ORDER
 from .driven_bands import DrivenHeff
 from .driven_lattice import DrivenLatticeHeff
 from .driven_list import DrivenListHeff
+from .driven_mode import DrivenModeHeff
 from .driven_series import expand_driven
 from .horizon import FEW, LARGE, LEAST, ROUNDING, guessed_horizon, horizon_to_jump, power_of_two
 from .polynomial_bands import PolynomialHeff
@@ -148,6 +149,7 @@ _EXPANSIONS = dict.fromkeys(WRITTEN_IN, _USUAL) | {
     DrivenHeff: expand_driven,
     DrivenLatticeHeff: expand_driven,
     DrivenListHeff: expand_driven,
+    DrivenModeHeff: expand_driven,
 }
 
 

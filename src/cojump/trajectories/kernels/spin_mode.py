@@ -175,7 +175,7 @@ def blank_rows_of(re, im, base, first, last):
 
 
 @njit(**OPTIONS)
-def _lead(re, im, shape, own, columns, tight, reach):
+def lead(re, im, shape, own, columns, tight, reach):
     """Write which rows the next vector has, and zeros around the ``own`` ones as far as it will read them."""
     rows, first, last = shape[ROWS], columns[0], columns[1]
     begin, end = max(first - 1, shape[FIRST_COLUMN]), min(last + 1, shape[LAST_COLUMN])
@@ -215,12 +215,12 @@ def keep_columns(rows_re, rows_im, work, least):
         tight[k] = 0
         for n in range(own[k, 0], own[k, 1]):
             a, b = load(re, base + LANES * n, LANES), load(im, base + LANES * n, LANES)
-            _note(fused(a, a, b * b), least, tight[k], n)
-    columns[1, 0], columns[1, 1] = _lead(re, im, shape, own, columns[0], tight, work.reach[1])
+            note(fused(a, a, b * b), least, tight[k], n)
+    columns[1, 0], columns[1, 1] = lead(re, im, shape, own, columns[0], tight, work.reach[1])
 
 
 @njit(inline="always", **OPTIONS)
-def _note(weight, least, tight, n):
+def note(weight, least, tight, n):
     """Widen the rows that are not negligible by row n, if it is not."""
     quiet = quiet_first(weight, least)
     if quiet < LANES:
@@ -238,20 +238,20 @@ def _note(weight, least, tight, n):
 
 
 @njit(inline="always", **OPTIONS)
-def _beside(re, p, far):
+def neighbours(re, p, far):
     """Eight amplitudes, and those next to them below and above."""
     here = load(re, p, LANES)
     return here, before(load(re, p - far, LANES), here), after(here, load(re, p + far, LANES))
 
 
 @njit(inline="always", **OPTIONS)
-def _times(f, g, a, b):
+def times(f, g, a, b):
     """(f + ig)(a + ib)."""
     return fused(f, a, -(g * b)), fused(f, b, g * a)
 
 
 @njit(inline="always", **OPTIONS)
-def _plus(f, g, a, b, x, y):
+def plus(f, g, a, b, x, y):
     """Sum x + iy + (f + ig)(a + ib)."""
     return fused(f, a, fused(-g, b, x)), fused(f, b, fused(g, a, y))
 
@@ -272,15 +272,15 @@ def _column(
     up_re, up_im = spread(0.0), spread(0.0)
     tight[:] = 0
     if lo > 0:
-        a, low, high = _beside(re, base + LANES * (lo - 1), far)
-        b, low_im, high_im = _beside(im, base + LANES * (lo - 1), far)
-        up_re, up_im = _times(p_re, p_im, a, b)
+        a, low, high = neighbours(re, base + LANES * (lo - 1), far)
+        b, low_im, high_im = neighbours(im, base + LANES * (lo - 1), far)
+        up_re, up_im = times(p_re, p_im, a, b)
         up_re, up_im = (
             fused(p_low, low, fused(p_high, high, up_re)),
             fused(p_low, low_im, fused(p_high, high_im, up_im)),
         )
-    a, low, high = _beside(re, base + LANES * lo, far)
-    b, low_im, high_im = _beside(im, base + LANES * lo, far)
+    a, low, high = neighbours(re, base + LANES * lo, far)
+    b, low_im, high_im = neighbours(im, base + LANES * lo, far)
     for n in range(lo, hi):
         p, count = base + LANES * n, spread(1.0 * n)
         energy, damping = fused(count, quantum, level), fused(count, decaying, gain)
@@ -288,14 +288,14 @@ def _column(
         x, y = fused(b_low, low, fused(b_high, high, x)), fused(b_low, low_im, fused(b_high, high_im, y))
         root = spread(roots[n])
         x, y = fused(root, up_re, x), fused(root, up_im, y)
-        up_re, up_im = _times(p_re, p_im, a, b)
+        up_re, up_im = times(p_re, p_im, a, b)
         up_re, up_im = (
             fused(p_low, low, fused(p_high, high, up_re)),
             fused(p_low, low_im, fused(p_high, high_im, up_im)),
         )
-        a, low, high = _beside(re, p + LANES, far)
-        b, low_im, high_im = _beside(im, p + LANES, far)
-        down_re, down_im = _times(q_re, q_im, a, b)
+        a, low, high = neighbours(re, p + LANES, far)
+        b, low_im, high_im = neighbours(im, p + LANES, far)
+        down_re, down_im = times(q_re, q_im, a, b)
         down_re = fused(q_low, low, fused(q_high, high, down_re))
         down_im = fused(q_low, low_im, fused(q_high, high_im, down_im))
         root = spread(roots[n + 1])
@@ -304,16 +304,16 @@ def _column(
         store(to_im, p, LANES, x)
         weight = fused(x, x, y * y)
         square = square + weight
-        _note(weight, least, tight, n)
+        note(weight, least, tight, n)
     return total(square)
 
 
 @njit(inline="always", **OPTIONS)
 def _three(elements, slot, q, a, b, low, low_im, high, high_im):
     """What elements from i, i - 1 and i + 1 make of amplitudes there."""
-    x, y = _times(load_row(elements, slot, q, LANES), load_row(elements, slot + 1, q, LANES), a, b)
-    x, y = _plus(load_row(elements, slot + 2, q, LANES), load_row(elements, slot + 3, q, LANES), low, low_im, x, y)
-    return _plus(load_row(elements, slot + 4, q, LANES), load_row(elements, slot + 5, q, LANES), high, high_im, x, y)
+    x, y = times(load_row(elements, slot, q, LANES), load_row(elements, slot + 1, q, LANES), a, b)
+    x, y = plus(load_row(elements, slot + 2, q, LANES), load_row(elements, slot + 3, q, LANES), low, low_im, x, y)
+    return plus(load_row(elements, slot + 4, q, LANES), load_row(elements, slot + 5, q, LANES), high, high_im, x, y)
 
 
 @njit(**OPTIONS)
@@ -327,24 +327,24 @@ def _complex_column(
     up_re, up_im = spread(0.0), spread(0.0)
     tight[:] = 0
     if lo > 0:
-        a, low, high = _beside(re, base + LANES * (lo - 1), far)
-        b, low_im, high_im = _beside(im, base + LANES * (lo - 1), far)
+        a, low, high = neighbours(re, base + LANES * (lo - 1), far)
+        b, low_im, high_im = neighbours(im, base + LANES * (lo - 1), far)
         up_re, up_im = _three(elements, P, q, a, b, low, low_im, high, high_im)
-    a, low, high = _beside(re, base + LANES * lo, far)
-    b, low_im, high_im = _beside(im, base + LANES * lo, far)
+    a, low, high = neighbours(re, base + LANES * lo, far)
+    b, low_im, high_im = neighbours(im, base + LANES * lo, far)
     for n in range(lo, hi):
         p, count = base + LANES * n, spread(1.0 * n)
         energy, damping = fused(count, quantum, level), fused(count, decaying, gain)
         x, y = fused(energy, a, damping * b), fused(energy, b, -(damping * a))
         f, g = load_row(elements, B_LOW, q, LANES), load_row(elements, B_LOW + 1, q, LANES)
-        x, y = _plus(f, g, low, low_im, x, y)
+        x, y = plus(f, g, low, low_im, x, y)
         f, g = load_row(elements, B_HIGH, q, LANES), load_row(elements, B_HIGH + 1, q, LANES)
-        x, y = _plus(f, g, high, high_im, x, y)
+        x, y = plus(f, g, high, high_im, x, y)
         root = spread(roots[n])
         x, y = fused(root, up_re, x), fused(root, up_im, y)
         up_re, up_im = _three(elements, P, q, a, b, low, low_im, high, high_im)
-        a, low, high = _beside(re, p + LANES, far)
-        b, low_im, high_im = _beside(im, p + LANES, far)
+        a, low, high = neighbours(re, p + LANES, far)
+        b, low_im, high_im = neighbours(im, p + LANES, far)
         down_re, down_im = _three(elements, Q, q, a, b, low, low_im, high, high_im)
         root = spread(roots[n + 1])
         x, y = back * fused(root, down_re, x), factor * fused(root, down_im, y)
@@ -352,7 +352,7 @@ def _complex_column(
         store(to_im, p, LANES, x)
         weight = fused(x, x, y * y)
         square = square + weight
-        _note(weight, least, tight, n)
+        note(weight, least, tight, n)
     return total(square)
 
 
@@ -388,7 +388,7 @@ def apply_columns_of_mode(
             )  # fmt: skip
         own[k, 0], own[k, 1] = (lo, hi) if tight[k, ALL, 1] > 0 else (0, 0)
     if order + 2 < work.columns.shape[0]:
-        begin, end = _lead(to_re, to_im, shape, own, columns, tight, work.reach[order + 2])
+        begin, end = lead(to_re, to_im, shape, own, columns, tight, work.reach[order + 2])
         work.columns[order + 2, 0], work.columns[order + 2, 1] = begin, end
     return norm2
 

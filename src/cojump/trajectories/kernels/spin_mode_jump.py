@@ -7,6 +7,7 @@ from numba import njit
 
 from ..no_jump_tables import GENERAL, LADDER_DOWN
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
+from .driven_rates import rate_factor
 from .jump import choose_channel, choose_outcome
 from .lattice_jump import general_jump
 from .spin_mode import B_IM, B_RE, BETA_IM, BETA_RE, COLUMNS, ROWS, TWO_J
@@ -42,7 +43,7 @@ def _lost(re, im, shape, span, roots, raised, rate, d, to_re, to_im, to_span):
         to_span[k, 0], to_span[k, 1], base = lo, hi, LANES * k * rows
         for n in range(lo, hi):
             p = base + LANES * n
-            at = max(p - LANES, 0) if raised else p + LANES
+            at = base + LANES * max(n - 1, 0) if raised else p + LANES
             root = spread(roots[n] if raised else roots[n + 1])
             a, b = load(re, p, LANES), load(im, p, LANES)
             x = factor * fused(root, load(re, at, LANES), fused(f, a, -(g * b)))
@@ -171,12 +172,14 @@ def perform_jump_beside_mode(h_eff, work, room, u):
             is_down = model.kind[l] == LADDER_DOWN
             _, _, _, can = _ladder_sums(N, two_J, is_down, model.gamma[l], room.profile)
             weights[l] = strength[0] * can
+        weights[l] *= rate_factor(h_eff, l)
         sum_of_all += weights[l]
     if not sum_of_all < np.inf:
         return NO_NUMBER
     chosen, left = choose_channel(weights, u * sum_of_all)
     if chosen < 0:
         return NO_JUMP
+    left /= rate_factor(h_eff, chosen)
     strength, room.two_J[0] = model.strength[chosen], two_J
     if model.kind[chosen] == LOSS:
         weight, raised = 0.0, False

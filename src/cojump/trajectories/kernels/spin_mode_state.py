@@ -155,7 +155,13 @@ def ended_at(h_eff, t, time, found, horizon):
 
 def settle(h_eff, work, room, tail, reach):
     """Make the state in ``room`` the one of the next step, in a frame near it; False if ``room.wanted`` is needed."""
-    return _settle(h_eff, work, room, tail)
+    model = h_eff.model
+    if not settle_in_frame(h_eff, work, room, tail):
+        return False
+    h_eff.where[IS_COMPLEX] = set_elements_of_mode(
+        model.N, model.y, model.one, model.level, model.damping, model.of_mode, h_eff.frame, h_eff.c, h_eff.elements
+    )
+    return True
 
 
 @njit(**OPTIONS)
@@ -229,7 +235,8 @@ def _displaced(re, im, span, rows, columns, matrix, d_re, d_im, top, phases, tur
 
 
 @njit(**OPTIONS)
-def _settle(h_eff, work, room, tail):
+def settle_in_frame(h_eff, work, room, tail):
+    """The same, but for the elements of H_eff."""
     model, frame, shape = h_eff.model, h_eff.frame, work.shape
     rows, columns, roots, of_mode = shape[ROWS], shape[COLUMNS], model.roots, model.of_mode
     re, im, kept, wanted = room.new_re, room.new_im, room.kept, room.wanted
@@ -294,9 +301,6 @@ def _settle(h_eff, work, room, tail):
         for i in range(h_eff.c.size):
             M = i - 0.5 * model.N
             h_eff.c[i] = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
-    h_eff.where[IS_COMPLEX] = set_elements_of_mode(
-        model.N, model.y, model.one, model.level, model.damping, of_mode, frame, h_eff.c, h_eff.elements
-    )
     return True
 
 

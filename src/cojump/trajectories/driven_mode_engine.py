@@ -1,0 +1,62 @@
+"""Trajectories of a block of two levels beside a boson mode whose terms change in time: one compiled kernel."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from ..basis.sectors import Labels
+from .displaced_modes import tick
+from .driven_engine import factors_of
+from .kernels.driven_bands import Factors
+from .kernels.driven_mode import DrivenModeHeff, PartsOfMode
+from .product_moves import Ket
+from .product_sectors import Box
+from .spin_mode_engine import SpinModeEngine, terms_of
+from .work_space import aligned
+
+
+class DrivenModeEngine(SpinModeEngine):
+    """Runs trajectories of one block of two levels beside one mode, where terms change in time.
+
+    Parameters
+    ----------
+    model, state, times, tolerance, snapshots
+        As for :class:`cojump.trajectories.spin_engine.Engine`.
+    """
+
+    @cached_property
+    def _factors(self) -> Factors:
+        assert self.state.driven is not None
+        return factors_of(self.state.driven.drive, 0)
+
+    @cached_property
+    def _parts(self) -> PartsOfMode:
+        assert self.state.driven is not None
+        bases, drive = self.state.driven.bases, self.state.driven.drive
+        terms = [terms_of(basis) for basis in bases]
+        modes = [basis.modes[0] for basis in bases]
+        return PartsOfMode(
+            **{name: np.stack([own[name] for own in terms]) for name in terms[0]},
+            elements=aligned(len(bases), *self._elements.shape),
+            hops=np.array(
+                [bool((abs(own["y"]) + abs(own["one"]))[[0, 1], [1, 0]].any()) for own in terms], dtype=np.int64
+            ),
+            kind=np.zeros(len(bases), dtype=np.int64),
+            tick=np.array([tick(modes, piece.largest) for piece in drive.pieces]),
+            tight=np.zeros((3, 2), dtype=np.int64),
+        )
+
+    def _make_room(self, rows: int) -> None:
+        super()._make_room(rows)
+        h, cells = self._h_eff, len(self._work.out_re)
+        factors = self._factors._replace(sum_re=aligned(cells), sum_im=aligned(cells))
+        self._h_eff = DrivenModeHeff(
+            h.has_jumps, h.model, h.c, h.frame, h.where, h.size, h.radial, self._parts, factors
+        )
+
+    def _begin(self, ready: tuple[Labels, Box, Ket]) -> None:
+        """Let a state wait that a trajectory begins with, at t = 0."""
+        super()._begin(ready)
+        self._factors.clock[0] = self._factors.place[0] = 0

@@ -1,0 +1,141 @@
+"""A block of two levels beside a mode whose terms change in time: trajectories against the steps in tensor products."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.trajectories import counting_engine, spin_mode_engine
+from cojump.trajectories.driven_mode_engine import DrivenModeEngine
+from cojump.trajectories.kernel_cache import compiled
+from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.recipe import recipe_of
+from cojump.trajectories.representations import DRIVEN, DRIVEN_SPIN_MODE, compiled_first
+from tests.support.pauli import LOWER, X, Z
+from tests.support.twin_trajectories import assert_same_trajectories
+from tests.trajectories import test_spin_mode
+from tests.trajectories.test_driven_bands import GATE, PULSE, RAMP, fast, slow
+
+TIMES = np.linspace(0, 1.2, 7)
+ENVELOPES = [{}, {"envelope": slow}, {"envelope": fast}, GATE, RAMP, {"envelope": PULSE}, {"envelope": np.sin}]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled():
+    compiled_first([DRIVEN_SPIN_MODE])
+
+
+def with_envelopes(build, *drawn):
+    """A model of test_spin_mode, each term with one of all envelopes."""
+    model, state = build()
+    places = iter(np.resize(drawn, 20))
+    terms, jumps = (
+        [replace(term, **ENVELOPES[next(places)]) for term in some] for some in (model.hamiltonian, model.jumps)
+    )
+    return replace(model, hamiltonian=terms, jumps=jumps), state
+
+
+def pumped():
+    """Light that is switched on, and a coupling that oscillates: the frame of the mode moves often."""
+    model, _ = test_spin_mode.dicke(12)
+    terms = [*model.hamiltonian, cj.ModeDrive(1.5 + 0.5j, mode="cavity", **RAMP)]
+    terms = [replace(t, envelope=slow) if isinstance(t, cj.ModeCoupling) else t for t in terms]
+    return replace(model, hamiltonian=terms), cj.product(model, {"spins": [0.6, 0.8], "cavity": 0.8})
+
+
+CASES = {
+    "pumped": pumped,
+    "dicke": lambda: with_envelopes(test_spin_mode.dicke, 1, 0, 5, 3),
+    "wider": lambda: with_envelopes(lambda: test_spin_mode.dicke(150), 0, 0, 1, 0, 6),
+    "everything": lambda: with_envelopes(test_spin_mode.everything, 1, 0, 6, 4, 2, 5, 3),
+    "everything, otherwise": lambda: with_envelopes(test_spin_mode.everything, 5, 3, 0, 1, 4, 6, 0, 2),
+    "dephasing": lambda: with_envelopes(test_spin_mode.dephasing, 0, 4, 1, 3, 6),
+    "real photons": lambda: with_envelopes(test_spin_mode.real_photons, 1, 3, 0, 5),
+    "nothing lost": lambda: with_envelopes(test_spin_mode.nothing_lost, 4, 1, 0),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_trajectories_are_those_of_the_twin(name):
+    model, state = CASES[name]()
+    assert recipe_of(model).parts[0].representation is DRIVEN_SPIN_MODE
+    times = TIMES if model.size < 50 else TIMES / 8
+    twin, engine = (kind(model, state, times, 1e-10, [0, 2, 6]) for kind in (ProductEngine, DrivenModeEngine))
+    assert assert_same_trajectories(twin, engine, seed=3, trajectories=3) > 0
+
+
+@pytest.mark.parametrize("strength", [1e-2, 1e-5])
+def test_nearly_an_eigenstate(strength):
+    """Nothing happens at first: the first rows say nothing about the next ones."""
+    terms = [
+        cj.ModeEnergy(2.0, mode="m"),
+        cj.ModeDrive(strength, mode="m", envelope=np.sin),
+        cj.ModeCoupling({"a": X}, mode="m", **RAMP),
+        cj.OneBody(0.7 * Z, "a"),
+    ]
+    model = cj.Model([cj.Block("a", 5), cj.Mode("m")], terms, [cj.ModeLoss(1e-3, mode="m")])
+    state = cj.product(model, {"a": [1, 0]})
+    twin, engine = (kind(model, state, TIMES, 1e-10).run(1, 0) for kind in (ProductEngine, DrivenModeEngine))
+    np.testing.assert_allclose(engine.mean, twin.mean, rtol=0, atol=1e-10)
+
+
+def test_what_lies_beside_a_state_is_never_read():
+    model, state = CASES["everything"]()
+    clean, engine = (DrivenModeEngine(model, state, TIMES, 1e-9) for _ in range(2))
+    work, factors = engine._work, engine._h_eff.factors
+    for array in (work.taylor_re, work.taylor_im, work.out_re, work.out_im, factors.sum_re, factors.sum_im):
+        array[:] = np.nan
+    for number in range(2):
+        one, other = (e.run(2, number, record=True) for e in (clean, engine))
+        assert one.n_jumps > 5
+        for field in ("mean", "second", "sectors", "counts", "jumps"):
+            np.testing.assert_array_equal(getattr(one, field), getattr(other, field), err_msg=field)
+
+
+def test_neither_pauses_nor_what_ran_before_change_a_bit(monkeypatch):
+    """Columns that have grown, displacements that are made anew, and a return to Python after every step."""
+    model, state = pumped()
+
+    def build():
+        return DrivenModeEngine(model, state, 2 * TIMES, 1e-9, [3])
+
+    whole = build().run(1, 0, record=True)
+    for home, name, value in (
+        (counting_engine, "_SEGMENT", 3),
+        (counting_engine, "_EFFORT", 1),
+        (spin_mode_engine, "SIZES", 1),
+        (spin_mode_engine, "FIRST_ROWS", 2),
+    ):
+        monkeypatch.setattr(home, name, value)
+    pieces = build()
+    few = int(pieces._work.shape[0])
+    pieces.run(1, 1)
+    assert pieces._work.shape[0] > few
+    found = pieces.run(1, 0, record=True)
+    assert pieces._next_size > 2
+    assert whole.n_jumps > 4
+    for field in ("mean", "second", "sectors", "counts", "jumps"):
+        np.testing.assert_array_equal(getattr(whole, field), getattr(found, field), err_msg=field)
+
+
+def test_what_it_does_not_hold_goes_step_by_step():
+    """Two blocks, collective jumps, quanta that come with jumps."""
+    spins, mode, loss = cj.Block("a", 4), cj.Mode("m"), cj.ModeLoss(1.0, mode="m", envelope=slow)
+    coupled = cj.ModeCoupling({"a": X}, mode="m")
+    assert recipe_of(cj.Model([spins, mode], [coupled], [loss])).parts[0].representation is DRIVEN_SPIN_MODE
+    for model in (
+        cj.Model([spins, cj.Block("b", 2), mode], [coupled, cj.TwoBody(Z, Z, 0.1, ("a", "b"))], [loss]),
+        cj.Model([spins, mode], [coupled], [loss, cj.CollectiveJump({"a": LOWER}, 1.0)]),
+        cj.Model([spins, mode], [coupled], [loss, cj.ModeJump(LOWER, "a", mode="m", emits=True)]),
+    ):
+        (part,) = recipe_of(model).parts
+        assert part.representation is DRIVEN, model
+        assert part.method.endswith("terms that change in time")
+
+
+def test_all_kernels_are_compiled_before():
+    before = compiled()["compiled"]
+    model, state = CASES["everything"]()
+    DrivenModeEngine(model, state, TIMES / 4, 1e-9, [2]).run(1, 0, record=True)
+    assert compiled()["compiled"] == before
