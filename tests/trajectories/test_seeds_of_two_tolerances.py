@@ -62,6 +62,12 @@ def two_species():
     return model, cj.product(model, {"a": [1.0, 0.0], "b": [0.8, 0.6]})
 
 
+def driven_species():
+    model, state = two_species()
+    drive = [replace(term, envelope=np.cos) for term in model.hamiltonian]
+    return replace(model, hamiltonian=drive, jumps=[*model.jumps, cj.LocalJump(LOWER, "a")]), state
+
+
 def hopfield():
     model = cj.systems.hopfield(cj.systems.random_patterns(3, 18, 1), 0.5, 1.7, merge=True)
     return model, cj.corrupted(model, 0, 0.8)
@@ -99,6 +105,7 @@ CASES = {
     "DRIVEN_LIST": driven_levels,
     "DRIVEN_LATTICE": driven_hopfield,
     "DRIVEN_SPIN_MODE": driven_cavity,
+    "DRIVEN_MODES": driven_species,
     "SPIN_MODE": cavity,
     "MODES": two_species,
     "REAL_LATTICE": hopfield,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .driven_engine import factors_of
+from .driven_factors import factors_of
 from .kernels.common import MAX_ORDER
 from .kernels.driven_bands import Factors
 from .kernels.driven_columns import ENERGY, HOPS, RATE

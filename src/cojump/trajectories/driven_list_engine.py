@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..tools.types import Array
-from .driven_engine import factors_of
+from .driven_factors import factors_of
 from .kernels.driven_bands import Factors
 from .kernels.driven_list import DrivenListHeff, PartLists
 from .kernels.sparse import UNKNOWN

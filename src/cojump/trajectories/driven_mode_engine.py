@@ -8,7 +8,7 @@ import numpy as np
 
 from ..basis.sectors import Labels
 from .displaced_modes import tick
-from .driven_engine import factors_of
+from .driven_factors import factors_of
 from .kernels.driven_bands import Factors
 from .kernels.driven_mode import DrivenModeHeff, PartsOfMode
 from .product_moves import Ket

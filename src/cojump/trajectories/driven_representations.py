@@ -18,7 +18,7 @@ from .driven_lattice_engine import DrivenLatticeEngine
 from .driven_list_engine import DrivenListEngine
 from .kernels.common import MAX_ORDER
 from .product_engine import ProductEngine
-from .representation import FOCK_STATES, Lattice, Polynomials, Product, Sparse, are_bands, compile_polynomials
+from .representation import Lattice, Polynomials, Product, Sparse, are_bands, compile_polynomials
 
 
 class Driven(Product):
@@ -32,17 +32,11 @@ class Driven(Product):
 
     def method(self, model: Model) -> str:
         """What is done, in words."""
-        modes = ", boson modes in displaced Fock spaces" if model.modes else ""
-        return super().method(model) + modes + ", terms that change in time"
-
-    def amplitudes(self, model: Model) -> int:
-        """Amplitudes of the largest sector of the blocks, times the Fock states of modes with few fluctuations."""
-        return super().amplitudes(model) * FOCK_STATES ** len(model.modes)
+        return super().method(model) + ", terms that change in time"
 
     def nbytes(self, model: Model) -> int:
         """Memory of the engine: the tables of the whole model, those of its parts, and the rows of a step."""
-        own = 16 * super().amplitudes(model) * (2 * MAX_ORDER + 8)
-        return int(min((2 * super().nbytes(model) + own) * FOCK_STATES ** len(model.modes), 1e300))
+        return int(min(2 * super().nbytes(model) + 16 * self.amplitudes(model) * (2 * MAX_ORDER + 8), 1e300))
 
     def compile(self) -> None:
         """Compile the kernels of several blocks, and what steps call of them one by one."""

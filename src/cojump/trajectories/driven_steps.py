@@ -15,7 +15,7 @@ The norms ‖H_p‖ are taken as twice the largest factor by which the step has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf, ldexp, sqrt
 
 import numpy as np
@@ -23,16 +23,26 @@ import numpy as np
 from ..basis.sectors import Labels
 from ..model import Model
 from ..model.driven import Drive, Piece
+from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 from .displaced_modes import tick
+from .driven_factors import factors_of
+from .driven_fock_tables import DrivenFockTables
 from .kernels.common import MAX_ORDER, PAD, Step, Work
 from .kernels.driven_error import NOTHING
+from .kernels.driven_fock import DrivenFockHeff
+from .kernels.fock_rows import FockWork
 from .kernels.horizon import LEAST, ROUNDING, guessed_horizon
 from .kernels.program import apply_columns, apply_program
-from .kernels.waiting_time import find_jump
+from .kernels.waiting_time import find_jump, no_jump_step
 from .no_jump_tables import ProgramHeff
 from .product_moves import Ket
-from .product_sectors import Box, ProductBasis, memory_of
+from .product_sectors import Box, ProductBasis, ProductSector, memory_of
+
+Rows = Callable[[DrivenFockHeff], FockWork]
+"""Writes the state of a step into row 0 of a work space that H_eff fits into."""
+
+_NO_CELLS = np.full(3, -1)
 
 _LARGE = 1e60
 """Norm of a row above which the step is begun again, shorter."""
@@ -84,6 +94,8 @@ class DrivenSteps:
         self._tolerance = tolerance
         self._displaced: tuple[Sequence[complex], Sequence[complex]] | None = None
         self._scratch = np.zeros((2, 2, 0))
+        self._factors = factors_of(self.drive, 0)
+        self._tables: CacheByBytes[tuple[int, ...], DrivenFockTables] = CacheByBytes(memory_of(model))
         self.begin()
 
     def begin(self) -> None:
@@ -113,13 +125,8 @@ class DrivenSteps:
 
         The rows and the state at the end are in ``work``.
         """
-        piece = self._piece()
-        last = piece.end >= self.drive.end
-        left = most if last else min(most, piece.end - self.time)
-        sectors = [basis.sector(labels, box) for basis in self.bases]
-        if self._displaced is not None:
-            for sector in sectors:
-                sector.displace(*self._displaced)
+        piece, left = self._piece(), self._left(most)
+        sectors = self._sectors(labels, box)
         parts = [sector.h_eff for sector in sectors]
         self._scratch = np.zeros((2, 2, len(ket)))
         factors = piece.values(self.time)
@@ -147,12 +154,44 @@ class DrivenSteps:
         time, click, lost, norm2 = find_jump(
             work, order, PAD, PAD + len(ket), horizon, unit, rate, rate, curvature, waiting, self._tolerance
         )
-        at_end = click == 0 and not last and horizon >= piece.end - self.time
-        self.time = piece.end if at_end else self.time + time
+        step = Step(time, click, lost, horizon, order, PAD, PAD + len(ket), unit, norm2, energy, rate)
+        return self._ended(step, sectors)
+
+    def step_by_rows(self, labels: Labels, box: Box, rows: Rows, waiting: float, most: float) -> Step:
+        """The same of a state with boson modes, by rows of Fock states: ``rows`` has it written into the work space."""
+        sectors, piece = self._sectors(labels, box), self._piece()
+        tables = self._tables.get(tuple(map(id, sectors)), lambda: DrivenFockTables(sectors, self._factors))
+        tables.refresh()
+        self._factors.place[0] = next(n for n, one in enumerate(self.drive.pieces) if one is piece)
+        self._factors.clock[0] = self.time
+        step: Step = no_jump_step(
+            tables.h_eff, rows(tables.h_eff), 0, 0, tables.size, _NO_CELLS, 0.0, 0.0, waiting, self._left(most),
+            self._tolerance,
+        )  # fmt: skip
+        return self._ended(step, sectors)
+
+    def _sectors(self, labels: Labels, box: Box) -> list[ProductSector]:
+        """The sector of each part, in the frames of the modes."""
+        sectors = [basis.sector(labels, box) for basis in self.bases]
+        if self._displaced is not None:
+            for sector in sectors:
+                sector.displace(*self._displaced)
+        return sectors
+
+    def _left(self, most: float) -> float:
+        """How far a step may go, of at most ``most``: to the end of a piece of the time axis."""
+        piece = self._piece()
+        return most if piece.end >= self.drive.end else min(most, piece.end - self.time)
+
+    def _ended(self, step: Step, sectors: Sequence[ProductSector]) -> Step:
+        """Be where a step has ended."""
+        piece = self._piece()
+        at_end = step.found == 0 and piece.end < self.drive.end and step.horizon >= piece.end - self.time
+        self.time = piece.end if at_end else self.time + step.time
         self.rates = piece.values(self.time)[self.drive.of_jump]
-        self.order = order
-        self.effort = (order + 1) * sum(sector.multiplications for sector in sectors)
-        return Step(time, click, lost, horizon, order, PAD, PAD + len(ket), unit, norm2, energy, rate)
+        self.order = step.order
+        self.effort = (step.order + 1) * sum(sector.multiplications for sector in sectors)
+        return step
 
     def _piece(self) -> Piece:
         """The piece that the next step is in: the next one, where only rounding is left of one."""

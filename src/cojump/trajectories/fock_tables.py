@@ -17,6 +17,7 @@ from scipy.sparse import coo_array
 from ..basis.fock_window import FockWindow
 from ..tools.types import Array
 from .kernels.common import MAX_ORDER
+from .kernels.driven_fock import DrivenFockHeff
 from .kernels.fock_rows import FockHeff, FockWork, Integers, set_elements
 from .kernels.vectors import LANES
 from .no_jump_tables import ProgramHeff
@@ -221,7 +222,7 @@ def _of_mode(row: Integers, column: Integers, value: Ket, window: FockWindow) ->
     return made
 
 
-def fock_work(h_eff: FockHeff, work: FockWork | None = None) -> FockWork:
+def fock_work(h_eff: FockHeff | DrivenFockHeff, work: FockWork | None = None) -> FockWork:
     """Work space for the states of a sector: the one that there is, if it is large enough."""
     if work is not None and work.shape is h_eff.shape:
         return work

@@ -13,7 +13,9 @@ from ..model.systems import dicke
 from ..tools.matrices import ROUNDING, is_diagonal
 from .axes import seen
 from .driven_mode_engine import DrivenModeEngine
+from .driven_representations import Driven
 from .frames import block_frame, shares_frame
+from .kernels.common import MAX_ORDER
 from .potentials import potentials_of
 from .product_channels import channels_of
 from .product_engine import ProductEngine
@@ -50,6 +52,35 @@ class Modes(Product):
     def _call(self) -> None:
         model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)
         ProductEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 1.0]), 1e-9).run(0, 0)
+
+
+class DrivenModes(Modes):
+    """Such sectors and modes where terms change in time: rows of the parts of H_eff that have one envelope each."""
+
+    kernels = "driven modes"
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part."""
+        return super().holds(model) and model.is_driven
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        return super().method(model) + ", terms that change in time"
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: the tables of the whole model, those of its parts, and the rows of a step."""
+        return int(min(2 * super().nbytes(model) + 16 * self.amplitudes(model) * (2 * MAX_ORDER + 8), 1e300))
+
+    def compile(self) -> None:
+        """Compile what the same needs where nothing changes, and steps one by one where rates are dense matrices."""
+        Driven().compile()
+        super().compile()
+
+    def _call(self) -> None:
+        super()._call()
+        model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)
+        driven = replace(model, hamiltonian=[replace(h, envelope=np.cos) for h in model.hamiltonian])
+        ProductEngine(driven, tilted(model, 1.0, 0.0), np.array([0.0, 1.0]), 1e-9).run(0, 0)
 
 
 class SpinMode(Modes):

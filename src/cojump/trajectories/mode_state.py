@@ -12,10 +12,12 @@ from ..basis.fock_window import Displacements
 from ..basis.sectors import Labels
 from ..model import Model
 from ..model.final_states import FinalFactor, PartStart
+from .driven_steps import DrivenSteps
 from .fock_tables import fock_work
 from .kernels.common import Gathered, Step
+from .kernels.driven_fock import DrivenFockHeff
 from .kernels.driven_mode_state import MOMENT
-from .kernels.fock_rows import FockWork, get_state, put_state
+from .kernels.fock_rows import FockHeff, FockWork, get_state, put_state
 from .kernels.spin_mode_state import END, GRID, GROWTH, ROUNDING
 from .kernels.waiting_time import lone_sum, no_jump_step
 from .product_moves import Ket, around
@@ -86,8 +88,20 @@ class ModeState(ProductState):
 
     @property
     def _by_rows(self) -> bool:
-        """Whether a step goes by rows of Fock states: where H_eff stays as it is, and its matrices are sparse."""
-        return self.driven is None and not self._turned
+        """Whether a step goes by rows of Fock states: where the matrices of H_eff are sparse."""
+        return not self._turned
+
+    def _in_rows(self, h_eff: FockHeff | DrivenFockHeff) -> FockWork:
+        """The state in row 0 of the series of a work space."""
+        self._rows = work = fock_work(h_eff, self._rows)
+        put_state(self._ket, work.shape, work.taylor_re, work.taylor_im)
+        return work
+
+    def _driven_step(self, driven: DrivenSteps, waiting: float, most: float) -> Step:
+        """Make the step of a model that changes in time."""
+        if not self._by_rows:
+            return super()._driven_step(driven, waiting, most)
+        return driven.step_by_rows(self._sector.labels, self._sector.box, self._in_rows, waiting, most)
 
     def _expanded(self, waiting: float, most: float) -> Step:
         """Make the step of a model that stays as it is."""
@@ -95,11 +109,9 @@ class ModeState(ProductState):
             return super()._expanded(waiting, most)
         tables = self._sector.fock_rows
         tables.refresh()
-        self._rows = work = fock_work(tables.h_eff, self._rows)
-        put_state(self._ket, work.shape, work.taylor_re, work.taylor_im)
         step: Step = no_jump_step(
-            tables.h_eff, work, 0, 0, self._sector.size, self._filled, self._shift, self._rate_shift, waiting, most,
-            self.tolerance,
+            tables.h_eff, self._in_rows(tables.h_eff), 0, 0, self._sector.size, self._filled, self._shift,
+            self._rate_shift, waiting, most, self.tolerance,
         )  # fmt: skip
         return step
 

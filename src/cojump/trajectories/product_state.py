@@ -200,8 +200,7 @@ class ProductState:
         step: Step
         sector = self._sector
         if self.driven is not None:
-            work = self._room()
-            step = self.driven.step(sector.labels, sector.box, self._ket, work, waiting, most)
+            step = self._driven_step(self.driven, waiting, most)
             self.effort += 2 * _OVERHEAD + self.driven.effort
         else:
             step = self._expanded(waiting, most)
@@ -209,6 +208,11 @@ class ProductState:
         self._order, self._end = step.order, self._summed()
         self._energy, self._rate = step.energy, step.rate
         return step
+
+    def _driven_step(self, driven: DrivenSteps, waiting: float, most: float) -> Step:
+        """Make the step of a model that changes in time."""
+        sector = self._sector
+        return driven.step(sector.labels, sector.box, self._ket, self._room(), waiting, most)
 
     def _room(self) -> Work:
         """Work space for the state."""

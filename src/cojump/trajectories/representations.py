@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from .driven_representations import Driven, DrivenBands, DrivenLattice, DrivenList
 from .kernel_cache import is_compiled
-from .mode_representations import DrivenSpinMode, Modes, SpinMode
+from .mode_representations import DrivenModes, DrivenSpinMode, Modes, SpinMode
 from .real_representations import RealBanded, RealLattice
 from .representation import (
     Diffusing,
@@ -18,7 +18,8 @@ from .representation import (
 )
 
 DIFFUSING, DRIVEN_BANDS, DRIVEN_LATTICE, DRIVEN = Diffusing(), DrivenBands(), DrivenLattice(), Driven()
-DRIVEN_LIST, DRIVEN_SPIN_MODE, SPIN_MODE, MODES = DrivenList(), DrivenSpinMode(), SpinMode(), Modes()
+DRIVEN_LIST, DRIVEN_SPIN_MODE, DRIVEN_MODES = DrivenList(), DrivenSpinMode(), DrivenModes()
+SPIN_MODE, MODES = SpinMode(), Modes()
 REAL_BANDED, BANDED, REAL_LATTICE, LATTICE = RealBanded(), RealBanded.otherwise, RealLattice(), RealLattice.otherwise
 POLYNOMIALS, PATTERN_ROWS = Polynomials(), PatternRows()
 SPARSE, PRODUCT = Sparse(), Product()
@@ -29,6 +30,7 @@ REPRESENTATIONS: tuple[Representation, ...] = (
     DRIVEN_LATTICE,
     DRIVEN_LIST,
     DRIVEN_SPIN_MODE,
+    DRIVEN_MODES,
     DRIVEN,
     SPIN_MODE,
     MODES,

@@ -306,8 +306,3 @@ def overlap_of_mode(h_eff, work, lo, hi):
     """Real part of <row 0|row 2>."""
     real, _ = overlap_of_columns(work.taylor_re, work.taylor_im, np.int64(2), work)
     return real
-
-
-def window_of_mode(h_eff, lo, hi):
-    """The window of a state in columns says nothing."""
-    return lo, hi

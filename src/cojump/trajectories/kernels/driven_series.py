@@ -48,10 +48,11 @@ from .driven_error import (
     share_of,
     write_in_unit,
 )
+from .driven_fock import DrivenFockHeff, begin_fock, overlap_of_rows, row_of_fock
 from .driven_lattice import DrivenLatticeHeff
 from .driven_lattice_series import begin_lattice, overlap_of_lattice, row_of_lattice, seen
 from .driven_list import DrivenListHeff, begin_list, overlap_of_list, row_of_list
-from .driven_mode import DrivenModeHeff, begin_mode, overlap_of_mode, row_of_mode, window_of_mode
+from .driven_mode import DrivenModeHeff, begin_mode, overlap_of_mode, row_of_mode
 from .horizon import LARGE, ROUNDING, guessed_horizon, horizon_to_jump, power_of_two
 
 DROPPED = 2.0**-8
@@ -99,17 +100,24 @@ def _kept(sizes, each, order, terms, rest, least):
     return terms, rest
 
 
-def _by_type(of_bands, of_lattice, of_list, of_mode, options=OPTIONS):
-    """The function for the type of the first argument."""
-    kinds = {DrivenHeff: of_bands, DrivenLatticeHeff: of_lattice, DrivenListHeff: of_list, DrivenModeHeff: of_mode}
-    return by_type(kinds, options)
+def _all_of_it(h_eff, lo, hi):
+    """The window of a state says nothing where rows or columns have their own."""
+    return lo, hi
+
+
+KINDS = DrivenHeff, DrivenLatticeHeff, DrivenListHeff, DrivenModeHeff, DrivenFockHeff
+
+
+def _by_type(*functions, options=OPTIONS):
+    """The function for the type of the first argument, which is one of KINDS."""
+    return by_type(dict(zip(KINDS, functions, strict=True)), options)
 
 
 # called at one place each
-begin_parts = _by_type(begin_bands, begin_lattice, begin_list, begin_mode, INLINED)
-next_row = _by_type(row_of_bands, row_of_lattice, row_of_list, row_of_mode, INLINED)
-overlap_with_second = _by_type(overlap_of_bands, overlap_of_lattice, overlap_of_list, overlap_of_mode)
-window_of = _by_type(seen_of_bands, seen, seen, window_of_mode)
+begin_parts = _by_type(begin_bands, begin_lattice, begin_list, begin_mode, begin_fock, options=INLINED)
+next_row = _by_type(row_of_bands, row_of_lattice, row_of_list, row_of_mode, row_of_fock, options=INLINED)
+overlap_with_second = _by_type(overlap_of_bands, overlap_of_lattice, overlap_of_list, overlap_of_mode, overlap_of_rows)
+window_of = _by_type(seen_of_bands, seen, seen, _all_of_it, _all_of_it)
 
 
 def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):

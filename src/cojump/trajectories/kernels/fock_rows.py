@@ -156,7 +156,7 @@ def get_state(ket, shape, out_re, out_im):
 
 
 @njit(**OPTIONS)
-def _blank(re, im, first, last):
+def blank(re, im, first, last):
     """Zero the cells of whole vectors."""
     zero = spread(0.0)
     for p in range(first, last, LANES):
@@ -183,7 +183,7 @@ def keep_fock(rows_re, rows_im, shape, cover, tight, least):
 
 
 @njit(inline="always", **OPTIONS)
-def _gathered(re, im, q, stride, column, value, start, middle, stop):
+def gathered(re, im, q, stride, column, value, start, middle, stop):
     """X₀ψ, X₋ψ and X₊ψ of eight cells, real and imaginary parts."""
     zero = spread(0.0)
     x, y, low_x, low_y, up_x, up_y = zero, zero, zero, zero, zero, zero
@@ -242,11 +242,11 @@ def apply_fock(
         x, y, low_x, low_y, up_x, up_y = zero, zero, zero, zero, zero, zero
         last_x, last_y, square = zero, zero, zero
         if q_first == read_first:
-            x, y, low_x, low_y, up_x, up_y = _gathered(re, im, q_first, stride, column, value, start, middle, stop)
+            x, y, low_x, low_y, up_x, up_y = gathered(re, im, q_first, stride, column, value, start, middle, stop)
         for q in range(q_first, q_last, LANES):
             next_x, next_y, next_low_x, next_low_y, next_up_x, next_up_y = zero, zero, zero, zero, zero, zero
             if q + LANES < read_last:
-                next_x, next_y, next_low_x, next_low_y, next_up_x, next_up_y = _gathered(
+                next_x, next_y, next_low_x, next_low_y, next_up_x, next_up_y = gathered(
                     re, im, q + LANES, stride, column, value, start, middle, stop
                 )
             n, a, b = rising(float(q)), load(re, base + q, LANES), load(im, base + q, LANES)
@@ -286,10 +286,10 @@ def apply_fock(
     for r in range(rows):
         base, first, last = r * stride, cover[r, order + 1, 0], cover[r, order + 1, 1]
         if last == 0:
-            _blank(to_re, to_im, base + leftmost, base + rightmost)
+            blank(to_re, to_im, base + leftmost, base + rightmost)
         else:
-            _blank(to_re, to_im, base + leftmost, base + first)
-            _blank(to_re, to_im, base + last, base + rightmost)
+            blank(to_re, to_im, base + leftmost, base + first)
+            blank(to_re, to_im, base + last, base + rightmost)
     return total(norms)
 
 
@@ -332,8 +332,8 @@ def sum_fock(taylor_re, taylor_im, shape, cover, order, x, out_re, out_im):
             if cover[r, k, 1] > 0:
                 first, last = min(first, cover[r, k, 0]), max(last, cover[r, k, 1])
         first = min(first, last)
-        _blank(out_re, out_im, base, base + first)
-        _blank(out_re, out_im, base + last, base + top)
+        blank(out_re, out_im, base, base + first)
+        blank(out_re, out_im, base + last, base + top)
         for q in range(first, last, LANES):
             p, a, b = base + q, spread(0.0), spread(0.0)
             for k in range(order, -1, -1):

@@ -9,11 +9,7 @@ from numba.extending import overload
 
 from ..no_jump_tables import BandedHeff, ProgramHeff
 from .common import INLINED, MAX_ORDER
-from .driven_bands import DrivenHeff
-from .driven_lattice import DrivenLatticeHeff
-from .driven_list import DrivenListHeff
-from .driven_mode import DrivenModeHeff
-from .driven_series import expand_driven
+from .driven_series import KINDS, expand_driven
 from .horizon import FEW, LARGE, LEAST, ROUNDING, guessed_horizon, horizon_to_jump, power_of_two
 from .polynomial_bands import PolynomialHeff
 from .taylor_rows import (
@@ -142,15 +138,15 @@ def _expansion(by_rate, cuts):
 
 
 _USUAL = _expansion(by_rate=False, cuts=True)
-_EXPANSIONS = dict.fromkeys(WRITTEN_IN, _USUAL) | {
-    BandedHeff: _expansion(by_rate=True, cuts=False),
-    PolynomialHeff: _expansion(by_rate=True, cuts=False),
-    ProgramHeff: _expansion(by_rate=False, cuts=False),
-    DrivenHeff: expand_driven,
-    DrivenLatticeHeff: expand_driven,
-    DrivenListHeff: expand_driven,
-    DrivenModeHeff: expand_driven,
-}
+_EXPANSIONS = (
+    dict.fromkeys(WRITTEN_IN, _USUAL)
+    | dict.fromkeys(KINDS, expand_driven)
+    | {
+        BandedHeff: _expansion(by_rate=True, cuts=False),
+        PolynomialHeff: _expansion(by_rate=True, cuts=False),
+        ProgramHeff: _expansion(by_rate=False, cuts=False),
+    }
+)
 
 
 def expand(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):
