@@ -9,6 +9,7 @@ import cojump as cj
 from cojump.trajectories import counting_engine, spin_mode_engine
 from cojump.trajectories.driven_mode_engine import DrivenModeEngine
 from cojump.trajectories.kernel_cache import compiled
+from cojump.trajectories.kernels.driven_mode_state import _until_tick
 from cojump.trajectories.mode_state import ModeState
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
@@ -124,6 +125,28 @@ def test_neither_pauses_nor_what_ran_before_change_a_bit(monkeypatch):
     assert whole.n_jumps > 4
     for field in ("mean", "second", "sectors", "counts", "jumps"):
         np.testing.assert_array_equal(getattr(whole, field), getattr(found, field), err_msg=field)
+
+
+def test_a_run_that_is_over_at_once_has_no_piece_of_the_time_axis():
+    assert _until_tick.py_func(np.zeros(0), np.zeros(0), np.zeros(1, dtype=int), np.zeros(1)) == np.inf
+
+
+def test_memory_is_at_least_that_of_its_arrays():
+    """With jumps that are no ladders, which need most."""
+    model, _ = CASES["dephasing"]()
+    model = replace(model, blocks=[cj.Block("a", 2000)])
+    engine = DrivenModeEngine(model, cj.product(model, {"a": [0, 1]}), np.zeros(1), 1e-9)
+    found = {}
+
+    def gather(what):
+        if isinstance(what, np.ndarray):
+            found[id(what)] = what.nbytes
+        elif isinstance(what, tuple):
+            for part in what:
+                gather(part)
+
+    gather((engine._h_eff, engine._work, engine._room, engine._shown_too()))
+    assert 0.7 < sum(found.values()) / DRIVEN_SPIN_MODE.nbytes(model) <= 1.0
 
 
 def test_what_it_does_not_hold_goes_step_by_step():

@@ -135,7 +135,8 @@ class DrivenSpinMode(SpinMode):
 
     def nbytes(self, model: Model) -> int:
         """Memory of the engine: the elements of each part beside those of the whole, and a sum of rows."""
-        return super().nbytes(model) + 8 * (18 * len(driven_parts(model)) + 2) * (model.size + 64)
+        elements = 8 * 18 * len(driven_parts(model)) * (model.size + 64)
+        return bytes_of_columns(model.size, len(model.jumps), sums=1) + elements
 
     def _call(self) -> None:
         model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)

@@ -67,10 +67,10 @@ def _displacement(size: int, rows: int) -> Array:
     return _MADE.get((size, rows), lambda: radial(np.sqrt(size) / 4, rows))
 
 
-def bytes_of_columns(size: int, jumps: int) -> int:
-    """Memory of an engine, with room for the Fock states that there is room for at first."""
+def bytes_of_columns(size: int, jumps: int, sums: int = 0) -> int:
+    """Memory of an engine, with room for the Fock states that there is room for at first, and for sums of rows."""
     rows, cells = rows_for(FIRST_ROWS + ROOM), LANES * (columns_of(size) + 3)
-    return 8 * (cells * (rows * (2 * (MAX_ORDER + 1) + 14) + 30 + 3 * jumps) + SIZES * rows**2)
+    return 8 * (cells * (rows * (2 * (MAX_ORDER + 1) + 14 + 2 * sums) + 30 + 3 * jumps) + SIZES * rows**2)
 
 
 class SpinModeEngine(CountingEngine):

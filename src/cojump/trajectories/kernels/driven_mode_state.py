@@ -55,6 +55,8 @@ def settle(h_eff, work, room, tail, reach):
 @njit(**OPTIONS)
 def _until_tick(ticks, end, place, clock):
     """Time until the reference moves again: at the end of a piece of the time axis in any case."""
+    if ticks.size == 0:  # of a run that is over at t = 0
+        return np.inf
     left = piece_of(end, place, clock, clock[0], np.inf)
     return min(ticks[place[0]], left)
 
