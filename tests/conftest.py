@@ -17,21 +17,21 @@ gc.set_threshold(20_000)  # thousands of tests are made, and kept: each search f
 
 COMPILED = (
     "DRIVEN_LATTICE",
-    "DRIVEN_SPIN_MODE",
     "LATTICE",
-    "DRIVEN_MODES",
     "PATTERN_ROWS",
     "REAL_LATTICE",
-    "SPIN_MODE",
     "DRIVEN_BANDS",
-    "DIFFUSING",
-    "DRIVEN_LIST",
-    "MODES",
-    "SPARSE",
+    "DRIVEN_SPIN_MODE",
     "POLYNOMIALS",
+    "SPIN_MODE",
+    "DRIVEN_LIST",
+    "DIFFUSING",
+    "SPARSE",
+    "MODES",
     "BANDED",
-    "PRODUCT",
+    "DRIVEN_MODES",
     "REAL_BANDED",
+    "PRODUCT",
 )
 """Representations whose kernels take long to compile; every second of them about as long as the others."""
 
