@@ -28,6 +28,13 @@ def test_the_area_of_a_pulse_is_the_angle():
     np.testing.assert_allclose(mf[f"{S}.z"].mean, [1, 1, np.cos(angle), np.cos(angle)], atol=1e-9)
 
 
+def test_an_envelope_that_has_hardly_begun():
+    """Times in a unit of the rates are 0."""
+    model = spins([cj.OneBody(X, S, envelope=np.sin)])
+    mf = cj.mean_field(model, cj.tilted(model, 0.3, 0), [1e-290, 1e-280])
+    np.testing.assert_allclose(mf.mean, [[np.sin(0.3), 0, np.cos(0.3)]] * 2, atol=1e-15)
+
+
 def test_a_quench_by_hand():
     """A field along z turns +x by an angle, then one along x."""
     t1, a, b = 0.7, 0.9, 1.3

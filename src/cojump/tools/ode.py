@@ -147,11 +147,11 @@ def integrate(
     ConvergenceError
         If no method comes to the end.
     """
-    if times[-1] == 0:
-        return start[None, :]
+    scaled = times * unit_rate
+    if scaled[-1] == 0:  # at t = 0, or so soon after it that the product underflows
+        return np.tile(start, (len(times), 1))
     why = ""
     rtol, atol = tolerances
-    scaled = times * unit_rate
     for method in methods:
         asked, reached, sliding = 0, 0.0, _Sliding()
 
