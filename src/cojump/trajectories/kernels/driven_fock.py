@@ -16,19 +16,16 @@ from ..by_reference import by_reference
 from .common import OPTIONS
 from .driven_bands import Factors
 from .driven_error import is_of_rows
-from .fock_rows import ROWS, STRIDE, Floats, Integers, blank, gathered, keep_fock, overlap_of_fock
+from .fock_rows import ROWS, STRIDE, Floats, Integers, blank, gathered, keep_fock, overlap_of_fock, product_at
 from .horizon import LEFT_OUT, ROUNDING, power_of_two
 from .lattice import copy_into
 from .vectors import (
     LANES,
-    after,
-    before,
     fused,
     load,
     load_row,
     quiet_first,
     quiet_last,
-    rising,
     spread,
     spread_cell,
     store,
@@ -147,19 +144,10 @@ def _add_row(
             next_x, next_y, next_low_x, next_low_y, next_up_x, next_up_y = gathered(
                 re, im, q + LANES, stride, column, value, start, middle, stop
             )
-        n, a, b = rising(float(q)), load(re, base + q, LANES), load(im, base + q, LANES)
-        energy, gain = fused(n, quantum_re, level_re), fused(n, quantum_im, level_im)
-        h_re, h_im = fused(energy, a, fused(-gain, b, x)), fused(energy, b, fused(gain, a, y))
-        f = load(lower, q, LANES)
-        h_re, h_im = fused(f, after(low_x, next_low_x), h_re), fused(f, after(low_y, next_low_y), h_im)
-        f = load(upper, q, LANES)
-        h_re, h_im = fused(f, before(last_x, up_x), h_re), fused(f, before(last_y, up_y), h_im)
-        for e in range(stop, counted):
-            p, f = column[e] * stride + q, n * spread_cell(value, 3 * e)
-            h_re, h_im = fused(f, load(re, p, LANES), h_re), fused(f, load(im, p, LANES), h_im)
-        for e in range(counted, end):
-            p, f = column[e] * stride + q, n * spread_cell(value, 3 * e)
-            h_re, h_im = fused(-f, load(im, p, LANES), h_re), fused(f, load(re, p, LANES), h_im)
+        h_re, h_im, a, b = product_at(
+            re, im, base, q, stride, level_re, level_im, quantum_re, quantum_im, lower, upper, column, value, stop,
+            counted, end, x, y, next_low_x, next_low_y, low_x, low_y, up_x, up_y, last_x, last_y,
+        )  # fmt: skip
         made = fused(h_re, h_re, fused(h_im, h_im, made))
         along = fused(a, h_re, fused(b, h_im, along))
         across = fused(a, h_im, fused(-b, h_re, across))

@@ -208,6 +208,28 @@ def gathered(re, im, q, stride, column, value, start, middle, stop):
     return x, y, low_x, low_y, up_x, up_y
 
 
+@njit(inline="always", **OPTIONS)
+def product_at(
+    re, im, base, q, stride, level_re, level_im, quantum_re, quantum_im, lower, upper, column, value, counted,
+    counted_imaginary, end, x, y, next_low_x, next_low_y, low_x, low_y, up_x, up_y, last_x, last_y,
+):  # fmt: skip
+    """H ψ of eight cells, and ψ: from X₀ψ, x + iy, from X₋ψ there and in the next cells, and X₊ψ there and before."""
+    n, a, b = rising(float(q)), load(re, base + q, LANES), load(im, base + q, LANES)
+    energy, gain = fused(n, quantum_re, level_re), fused(n, quantum_im, level_im)
+    h_re, h_im = fused(energy, a, fused(-gain, b, x)), fused(energy, b, fused(gain, a, y))
+    f = load(lower, q, LANES)
+    h_re, h_im = fused(f, after(low_x, next_low_x), h_re), fused(f, after(low_y, next_low_y), h_im)
+    f = load(upper, q, LANES)
+    h_re, h_im = fused(f, before(last_x, up_x), h_re), fused(f, before(last_y, up_y), h_im)
+    for e in range(counted, counted_imaginary):
+        p, f = column[e] * stride + q, n * spread_cell(value, 3 * e)
+        h_re, h_im = fused(f, load(re, p, LANES), h_re), fused(f, load(im, p, LANES), h_im)
+    for e in range(counted_imaginary, end):
+        p, f = column[e] * stride + q, n * spread_cell(value, 3 * e)
+        h_re, h_im = fused(-f, load(im, p, LANES), h_re), fused(f, load(re, p, LANES), h_im)
+    return h_re, h_im, a, b
+
+
 @njit(**OPTIONS)
 def apply_fock(
     rows_re, rows_im, order, unit, shape, level, lower, upper, pointer, column, value, beside, near, cover, tight,
@@ -249,19 +271,10 @@ def apply_fock(
                 next_x, next_y, next_low_x, next_low_y, next_up_x, next_up_y = gathered(
                     re, im, q + LANES, stride, column, value, start, middle, stop
                 )
-            n, a, b = rising(float(q)), load(re, base + q, LANES), load(im, base + q, LANES)
-            energy, gain = fused(n, quantum_re, level_re), fused(n, quantum_im, level_im)
-            h_re, h_im = fused(energy, a, fused(-gain, b, x)), fused(energy, b, fused(gain, a, y))
-            f = load(lower, q, LANES)
-            h_re, h_im = fused(f, after(low_x, next_low_x), h_re), fused(f, after(low_y, next_low_y), h_im)
-            f = load(upper, q, LANES)
-            h_re, h_im = fused(f, before(last_x, up_x), h_re), fused(f, before(last_y, up_y), h_im)
-            for e in range(counted, counted_imaginary):
-                p, f = column[e] * stride + q, n * spread_cell(value, 3 * e)
-                h_re, h_im = fused(f, load(re, p, LANES), h_re), fused(f, load(im, p, LANES), h_im)
-            for e in range(counted_imaginary, end):
-                p, f = column[e] * stride + q, n * spread_cell(value, 3 * e)
-                h_re, h_im = fused(-f, load(im, p, LANES), h_re), fused(f, load(re, p, LANES), h_im)
+            h_re, h_im, _, _ = product_at(
+                re, im, base, q, stride, level_re, level_im, quantum_re, quantum_im, lower, upper, column, value,
+                counted, counted_imaginary, end, x, y, next_low_x, next_low_y, low_x, low_y, up_x, up_y, last_x, last_y,
+            )  # fmt: skip
             h_re, h_im = back * h_re, factor * h_im
             store(to_re, base + q, LANES, h_im)
             store(to_im, base + q, LANES, h_re)
