@@ -15,9 +15,9 @@ from numba import njit
 from ..by_reference import by_reference
 from .common import OPTIONS
 from .driven_bands import Factors
-from .driven_error import is_of_rows
+from .driven_error import learned
 from .fock_rows import ROWS, STRIDE, Floats, Integers, blank, gathered, keep_fock, overlap_of_fock, product_at
-from .horizon import LEFT_OUT, ROUNDING, power_of_two
+from .horizon import LEFT_OUT, power_of_two
 from .lattice import copy_into
 from .vectors import (
     LANES,
@@ -200,8 +200,8 @@ def _noted(re, im, h_eff, tight, cover, order, least):
 def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
     """As :func:`.driven_lattice_series._row_of_parts`."""
     factors, shape, reach, cover, tight = h_eff.factors, h_eff.shape, h_eff.reach, work.cover, work.tight[0]
-    coefficients, energies, spreads, terms = factors.coefficients, factors.energy, factors.spread, factors.back
-    rows_re, rows_im, known, lost, stride = work.taylor_re, work.taylor_im, factors.known, 0.0, shape[STRIDE]
+    coefficients, energies, terms, lost = factors.coefficients, factors.energy, factors.back, 0.0
+    rows_re, rows_im, stride = work.taylor_re, work.taylor_im, shape[STRIDE]
     least = (LEFT_OUT * tolerance) ** 2 / (hi - lo)
     if order == 0:
         keep_fock(rows_re, rows_im, shape, cover, work.tight, least)
@@ -226,13 +226,7 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
                     h_eff.pointer[p, r], column, value, energies[p], 0.5 * rate if p == 0 else 0.0, scale, p > 0,
                 )  # fmt: skip
                 made2, along, across = made2 + made, along + real, across + imag
-        if order == 0:
-            energies[p] = along
-            lost -= 2.0 * coefficients[p, 0] * across
-            spreads[p] = np.sqrt(max(made2 - along**2, ROUNDING * made2))
-        elif size2 > 0.0:
-            spreads[p] = max(spreads[p], np.sqrt(made2 / size2))
-            known[p] |= is_of_rows(coefficients[p, order] if order < terms[p] else 0.0, size2)
+        lost += learned(factors, p, order, made2, along, across, size2)
     return _noted(to_re, to_im, h_eff, tight, cover, order + 1, least), lost
 
 

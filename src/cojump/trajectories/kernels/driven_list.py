@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from ..by_reference import by_reference
 from .common import OPTIONS, PAD
 from .driven_bands import Factors
-from .driven_error import is_of_rows
-from .horizon import LEFT_OUT, ROUNDING, power_of_two
+from .driven_error import learned
+from .horizon import LEFT_OUT, power_of_two
 from .lattice import copy_into
 from .propagate import overlap
 from .sparse import ALL_REAL, Jumps, Matrices, Occupied, Sectors, keep_slots, new_slot
@@ -179,8 +179,8 @@ def _add_product(occupied, matrices, matrix, facts, first, p, starts, stops, re,
 def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
     """As :func:`.driven_lattice_series._row_of_parts`, and one past the last cell."""
     occupied, factors, parts, matrices = h_eff.occupied, h_eff.factors, h_eff.parts, h_eff.matrices
-    coefficients, energies, spreads, terms = factors.coefficients, factors.energy, factors.spread, factors.back
-    rows_re, rows_im, known, lost, norm2 = work.taylor_re, work.taylor_im, factors.known, 0.0, 0.0
+    coefficients, energies, terms, lost = factors.coefficients, factors.energy, factors.back, 0.0
+    rows_re, rows_im, norm2 = work.taylor_re, work.taylor_im, 0.0
     here = occupied.slots[0]
     if order == 0:
         hi = lo + occupied.slots[1]
@@ -207,13 +207,7 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
             parts.stop, re, im, count, energies[p], 0.5 * rate if p == 0 else 0.0, scale, p > 0,
             rows_re[order + 1, lo:], rows_im[order + 1, lo:],
         )  # fmt: skip
-        if order == 0:
-            energies[p] = along
-            lost -= 2.0 * coefficients[p, 0] * across
-            spreads[p] = np.sqrt(max(made2 - along**2, ROUNDING * made2))
-        elif size2 > 0.0:
-            spreads[p] = max(spreads[p], np.sqrt(made2 / size2))
-            known[p] |= is_of_rows(coefficients[p, order] if order < terms[p] else 0.0, size2)
+        lost += learned(factors, p, order, made2, along, across, size2)
     clear_beside(rows_re[order + 1], rows_im[order + 1], lo, lo + count, 2 * PAD)
     return norm2, lost, lo + count
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ..by_reference import by_reference
 from .common import OPTIONS
 from .driven_bands import Factors
-from .driven_error import is_of_rows
-from .horizon import LEFT_OUT, ROUNDING, power_of_two
+from .driven_error import learned
+from .horizon import LEFT_OUT, power_of_two
 from .lattice import copy_into
 from .spin_mode import (
     B_LOW,
@@ -223,8 +223,8 @@ def _noted(re, im, order, work, fresh, weight):
 def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
     """As :func:`.driven_lattice_series._row_of_parts`."""
     factors, parts, roots = h_eff.factors, h_eff.parts, h_eff.model.roots
-    coefficients, energies, spreads, terms = factors.coefficients, factors.energy, factors.spread, factors.back
-    rows_re, rows_im, known, lost, shape = work.taylor_re, work.taylor_im, factors.known, 0.0, work.shape
+    coefficients, energies, terms, lost = factors.coefficients, factors.energy, factors.back, 0.0
+    rows_re, rows_im, shape = work.taylor_re, work.taylor_im, work.shape
     least = (LEFT_OUT * tolerance) ** 2
     if order == 0:
         work.tight[:] = 0
@@ -250,13 +250,7 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
                     0.5 * rate if p == 0 else 0.0, scale, p > 0,
                 )  # fmt: skip
                 made2, along, across = made2 + made, along + real, across + imag
-        if order == 0:
-            energies[p] = along
-            lost -= 2.0 * coefficients[p, 0] * across
-            spreads[p] = np.sqrt(max(made2 - along**2, ROUNDING * made2))
-        elif size2 > 0.0:
-            spreads[p] = max(spreads[p], np.sqrt(made2 / size2))
-            known[p] |= is_of_rows(coefficients[p, order] if order < terms[p] else 0.0, size2)
+        lost += learned(factors, p, order, made2, along, across, size2)
     for k in range(columns[0], columns[1]):
         own[k, 0], own[k, 1] = reach[k, 0], reach[k, 1]
     return _noted(to_re, to_im, order + 1, work, parts.tight, least), lost
