@@ -1,5 +1,6 @@
 """A block of two levels beside a mode whose terms change in time: trajectories against the steps in tensor products."""
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -71,6 +72,19 @@ def test_trajectories_are_those_of_the_twin(name):
     times = TIMES if model.size < 50 else TIMES / 8
     twin, engine = (kind(model, state, times, 1e-10, [0, 2, 6]) for kind in (ProductEngine, DrivenModeEngine))
     assert assert_same_trajectories(twin, engine, seed=3, trajectories=3) > 0
+
+
+@pytest.mark.parametrize("name", ["dicke", "everything"])
+def test_the_fock_states_of_rows_only_become_more(name):
+    """So that a sum of rows lies within what the next one is made of."""
+    model, state = CASES[name]()
+    engine = DrivenModeEngine(model, state, TIMES, 1e-9)
+    engine.run(1, 0)
+    rows = [
+        {(k, n) for k, (lo, hi) in enumerate(own) for n in range(lo, hi)} for own in engine._work.cover[1:7].tolist()
+    ]
+    assert all(one <= other for one, other in itertools.pairwise(rows))
+    assert len(rows[0]) < len(rows[-1])
 
 
 @pytest.mark.parametrize("strength", [1e-2, 1e-5])
