@@ -63,7 +63,7 @@ class PatternEngine(CountingEngine):
     ) -> None:
         super().__init__(model, state, times, tolerance, snapshots)
         (block,) = model.blocks
-        self.state.averages.take_hermitian()
+        self.state.averages.take_matrix_units()
         d, operators = block.levels, self.state.averages.operators
         self.sector_numbers = d
         self.tables = tables_of(self.basis, operators)

@@ -8,16 +8,25 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
+from ..basis.sectors import Labels
 from ..model import Model
 from ..tools.matrices import ROUNDING, is_diagonal, pairs
 from ..tools.types import Array
 from .axes import seen
-from .product_moves import Ket, Moves, apply, apply_adjoint, around
-from .product_sectors import ProductBasis, ProductSector
+from .kernels.inner_products import PIECE, inner_products
+from .kernels.vectors import LANES
+from .product_moves import Ket, Moves, Rows, around
+from .product_sectors import Box, ProductBasis, ProductSector
+from .work_space import aligned
 
 _LARGEST = 2**14
 """Numbers in a matrix that makes all averages of inner products at once: beyond, several small ones are faster."""
+
+
+_LEFT_OUT = 2.0**-5
+"""Part of the tolerance that the norm of the rows may have that are not looked at."""
 
 
 class Collective(NamedTuple):
@@ -42,6 +51,33 @@ class Collective(NamedTuple):
     diagonal: Array | None = None
 
 
+class _Joined(NamedTuple):
+    """The rows of several sparse matrices as one table, see :mod:`cojump.trajectories.kernels.inner_products`."""
+
+    axes: NDArray[np.int64]
+    pointers: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    value_re: Array
+    value_im: Array
+
+    @classmethod
+    def of(cls, matrices: Sequence[tuple[int, int, Rows]]) -> _Joined:
+        """From matrices, with the first and the last of what the kernel is told of each."""
+        axes: list[tuple[int, int, int, int]] = []
+        pointers, columns, values = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, complex)]
+        begun = many = 0
+        for step, vectors, m in matrices:
+            axes.append((step, m.shape[0], begun, vectors))
+            pointers.append(m.pointers + many)
+            columns.append(m.columns.astype(np.int64))
+            values.append(m.values)
+            begun, many = begun + len(m.pointers), many + len(m.columns)
+        joined = np.concatenate(values)
+        where = np.array(axes, dtype=np.int64).reshape(-1, 4)
+        parts = joined.real.copy(), joined.imag.copy()
+        return cls(where, np.concatenate(pointers), np.concatenate(columns), *parts)
+
+
 class ProductAverages:
     """What is measured of the states of a basis.
 
@@ -50,43 +86,43 @@ class ProductAverages:
     basis : ProductBasis
     moves : list of Moves
         Of each block.
+    tolerance : float
 
     Attributes
     ----------
     operators : list of Collective
-        What is applied to a state.
+        What is applied to a state. All of them are Hermitian, and averages real combinations of them: real parts of
+        inner products suffice.
     """
 
-    def __init__(self, basis: ProductBasis, moves: list[Moves]) -> None:
-        self.basis, self._moves = basis, moves
-        units, self._in_units = _in_matrix_units(basis.model, basis.rotations)
-        needed = np.flatnonzero(self._in_units[:, 1:].any(axis=0))
-        self.operators = [units[n] for n in needed]
-        self._averaged = np.ascontiguousarray(self._in_units[:, [0, *(1 + needed)]])
+    def __init__(self, basis: ProductBasis, moves: list[Moves], tolerance: float) -> None:
+        self.basis, self._moves, self._tolerance = basis, moves, _LEFT_OUT * tolerance
+        self.operators: list[Collective] = []
+        self._averaged: Ket = np.empty((0, 0), dtype=complex)
+        self.take_matrix_units()
         A = len(self._averaged)
-        if len(needed) > A:
+        if len(self.operators) > A:
             self.operators, self._averaged = _as_they_are(basis.model, basis.rotations)
-        self._particles = self._averaged.shape[1]
         self._quadratures = basis.model.quadratures
         if self._quadratures:
-            self._averaged = self._with_modes(self._averaged)
-        self._pairs = np.triu_indices(len(self._averaged))
+            unit = 0.5 / np.sqrt(basis.model.size)
+            self._averaged = self._with_modes(self._averaged, [[unit, 0], [0, unit]])
+        self._pairs = pairs(len(self._averaged))
+        self._where: tuple[Labels, Box] | None = None
+        self._room: tuple[Array, ...] = (np.empty(0),) * 3
 
-    def _with_modes(self, averaged: Ket) -> Ket:
-        """The coefficients with those of x and y in aψ and a†ψ of each mode behind those of the particles."""
-        (A, n), unit = averaged.shape, 0.5 / np.sqrt(self.basis.model.size)
+    def _with_modes(self, averaged: Ket, parts: Sequence[Sequence[complex]]) -> Ket:
+        """The coefficients with those of x and y, in two vectors of each mode, behind those of the particles."""
+        (A, n) = averaged.shape
         made = np.zeros((A + len(self._quadratures), n + 2 * len(self.basis.modes)), dtype=np.complex128)
         made[:A, :n] = averaged
         for row, q in enumerate(self._quadratures, start=A):
             column = n + 2 * q.mode
-            made[row, column : column + 2] = [unit, unit] if q.part == 0 else [-1j * unit, 1j * unit]
+            made[row, column : column + 2] = parts[q.part]
         return made
 
-    def take_hermitian(self) -> None:
-        """Let ``operators`` be Hermitian: n_a, E_ab + E_ba and i (E_ba - E_ab) for a < b, as far as some average needs.
-
-        All averages are real combinations of them: real parts of inner products suffice. Not for models with modes.
-        """
+    def take_matrix_units(self) -> None:
+        """Let ``operators`` be n_a, E_ab + E_ba and i (E_ba - E_ab) for a < b, as far as some average needs them."""
         units, w = _in_matrix_units(self.basis.model, self.basis.rotations)
         taken: list[Collective] = []
         columns = [w[:, 0]]
@@ -103,7 +139,6 @@ class ProductAverages:
                     taken.append(operator)
                     columns.append(column)
         self.operators, self._averaged = taken, np.stack(columns, axis=1)
-        self._particles = len(columns)
 
     def displace(self, displacements: Sequence[complex]) -> None:
         """Set x and y to the frame with these displacements of the modes."""
@@ -115,25 +150,41 @@ class ProductAverages:
     def averages(self, sector: ProductSector, state: Ket) -> tuple[Array, Array]:
         """<m_a> and <½{m_a, m_b}>: inner products of the vectors that operators make of ψ, with ψ and each other.
 
-        The operators are those n_a and E_ab that some average needs, or the averages themselves where these are fewer.
+        The operators are those n_a, E_ab + E_ba and i (E_ba - E_ab) that some average needs, or the averages themselves
+        where these are fewer, and a' + a'† and i (a'† - a') of each mode.
         """
-        w, tensor = self._averaged, state.reshape(sector.dims)
-        stack = np.zeros((w.shape[1], state.size), dtype=np.complex128)
-        stack[0] = state
-        vectors = zip(stack[1 : self._particles], self.operators, strict=True)
-        for made, (b, name, matrix, adjoint, diagonal) in vectors:
-            s = sector.blocks[b]
-            if diagonal is not None:
-                np.multiply(tensor, sector.along(b, s.occupations @ diagonal), out=made.reshape(sector.dims))
-                continue
-            rows = self._moves[b].collective(sector.labels[b], sector.box[b], s, name, matrix)
-            (apply_adjoint if adjoint else apply)(rows, around(sector.dims, b), state, made)
-        if self._quadratures:
-            for m in range(len(sector.modes)):
-                column = self._particles + 2 * m
-                sector.modes.ladder(m, state, stack[column], stack[column + 1])
-        norm2, made = np.vdot(state, state).real, (w @ stack).view(np.float64)
-        return made @ state.view(np.float64) / norm2, (made @ made.T)[self._pairs] / norm2
+        length, w = sector.dims[-1], self._averaged.real
+        if self._where != (sector.labels, sector.box):
+            self._where, self._joined = (sector.labels, sector.box), self._operators_of(sector)
+        rows, V = sector.size // length, w.shape[1]
+        cells = rows * -(-length // LANES) * LANES
+        if self._room[0].size < cells or self._room[2].size < rows:
+            self._room = aligned(cells), aligned(cells), aligned(rows)
+        gram, (re, im, weights) = np.empty((V, V)), self._room
+        pieces = aligned(V + 1, PIECE), aligned(V + 1, PIECE), np.empty(V, dtype=np.int64), aligned(V * V, LANES)
+        inner_products(state, length, self._tolerance, *self._joined, re, im, weights[:rows], *pieces, gram)
+        return w @ gram[0] / gram[0, 0], (w @ gram @ w.T)[self._pairs] / gram[0, 0]
+
+    def _operators_of(self, sector: ProductSector) -> _Joined:
+        """What is applied to the states of a sector."""
+        dims, length = sector.dims, sector.dims[-1]
+
+        def step(axis: int) -> int:
+            return 0 if axis == len(dims) - 1 else around(dims, axis)[1] // length
+
+        found, waiting = [], list(self.operators)
+        while waiting:
+            b, name, matrix, _, diagonal = waiting.pop(0)
+            own, vectors = matrix if diagonal is None else np.diag(diagonal).astype(complex), 1
+            if waiting and waiting[0][:2] == (b, (-2 - name[1], name[0])):  # E_ab + E_ba, and i (E_ba - E_ab)
+                own, name, vectors = own + waiting.pop(0).matrix, name[::-1], 2
+            label, window = sector.labels[b], sector.box[b]
+            rows = self._moves[b].collective(label, window, sector.blocks[b], name, own)
+            found.append((step(b), vectors, rows))
+        for axis, fock in sector.modes if self._quadratures else ():
+            both = (1 - 1j) * fock.lowering + (1 + 1j) * fock.raising
+            found.append((step(axis), 2, Rows.of(csr_array(both))))
+        return _Joined.of(found)
 
     def of_grams(self, grams: Ket, *, needed: bool = False) -> tuple[Array, Array]:
         """The same from the inner products <v_a|v_b> (K, T, V, V) of ψ and all n_a ψ and E_ab ψ, divided by |ψ|².
@@ -152,7 +203,9 @@ class ProductAverages:
 
     @cached_property
     def _in_all(self) -> Ket:
-        return self._with_modes(self._in_units) if self.basis.modes else self._in_units
+        """The coefficients of the averages in ψ, all n_a ψ and E_ab ψ, and aψ and a†ψ of each mode."""
+        made, unit = _in_matrix_units(self.basis.model, self.basis.rotations)[1], 0.5 / np.sqrt(self.basis.model.size)
+        return self._with_modes(made, [[unit, unit], [-1j * unit, 1j * unit]]) if self.basis.modes else made
 
     @cached_property
     def _of_all(self) -> Array | None:

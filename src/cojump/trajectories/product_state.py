@@ -140,7 +140,7 @@ class ProductState:
         self._windows = Windows(self.basis, tolerance)
         self.moves = [Moves(block, moves_memory_of(model) // len(model.blocks)) for block in model.blocks]
         self._jumps = ProductJumps(self.basis, self.moves)
-        self.averages = ProductAverages(self.basis, self.moves)
+        self.averages = ProductAverages(self.basis, self.moves, self.tolerance)
         self.frames = tuple(self.basis.rotations)
         # caches hold nothing of this object: it would be kept alive with all its arrays until cycles are looked for
         self._start_of = lru_cache(maxsize=STATES * len(self.basis.blocks))(partial(_new_start, self.basis))

@@ -42,7 +42,7 @@ from .polynomial_tables import MEMORY as POLYNOMIAL_MEMORY
 from .potentials import PotentialTable, potentials_of
 from .product_channels import Channel, CollectiveRate, channels_of
 from .product_engine import ProductEngine
-from .product_moves import Rows, apply
+from .product_moves import Rows, apply, apply_adjoint
 from .product_program import Builder
 from .product_sectors import MEMORY, memory_of
 from .product_state import moves_memory_of
@@ -241,8 +241,10 @@ class Product(Representation):
         model = lambda_pump(2, 1.0, 1.0, 1.0)
         start = occupation(model, {"particles": [2, 0, 0]})
         ProductEngine(model, start, np.array([0.0, 0.1]), 1e-9).run(0, 0)
-        # what that trajectory does not call: complex matrices of collective jumps, and the rates they have
-        apply(Rows.of(csr_array(np.eye(2, dtype=complex))), (1, 1), np.zeros(2, dtype=complex))
+        # what that trajectory does not call: jumps of particles, complex matrices of collective jumps, and their rates
+        for matrix, real in ((np.eye(2), True), (np.eye(2, dtype=complex), False)):
+            apply(Rows.of(csr_array(matrix), real=real), (1, 1), np.zeros(2, dtype=complex))
+        apply_adjoint(Rows.of(csr_array(np.eye(2)), real=True), (1, 1), np.zeros(2, dtype=complex))
         run_program(Builder((2,)).build())
         weights_of_rows(np.zeros(1, dtype=complex), np.empty(1), np.empty(1))
         ends_within(np.zeros(1), 0.0)

@@ -1,0 +1,192 @@
+"""Inner products of what operators make of a state of several axes: a piece of the last axis after the other.
+
+Axes are those of blocks and boson modes. A row is what differs along the last of them alone. For each piece of a row
+the vectors that all operators make there are written beside each other, in the fastest memory, and then multiplied with
+each other. Rows in which nothing is, and to which nothing leads, are left out.
+"""
+
+from __future__ import annotations
+
+from numba import njit
+
+from .common import OPTIONS
+from .vectors import LANES, fused, load, load_row, spread, spread_cell, store, total
+
+PIECE = 72
+"""Cells of a piece at most: the vectors of two blocks of three levels fit into the fastest memory."""
+
+STEP, DIM, FIRST, VECTORS = range(4)
+"""What the kernel is told of each operator: by how many rows two neighbours along its axis are apart, 0 for the last
+axis; states of the axis; where its pointers begin; and 2 where real and imaginary elements are operators of their own.
+"""
+
+
+@njit(**OPTIONS)
+def split_rows(ket, length, stride, re, im, weights):
+    """Write a flat state as real and imaginary parts, rows of whole vectors, and what each row weighs; |ψ|²."""
+    norm2 = 0.0
+    for r in range(weights.size):
+        at, to, weight = r * length, r * stride, 0.0
+        for c in range(length):
+            x, y = ket[at + c].real, ket[at + c].imag
+            re[to + c] = x
+            im[to + c] = y
+            weight += x * x + y * y
+        for c in range(length, stride):
+            re[to + c] = 0.0
+            im[to + c] = 0.0
+        weights[r] = weight
+        norm2 += weight
+    return norm2
+
+
+@njit(**OPTIONS)
+def _along_row(
+    base, first, n, pointers, columns, value_re, value_im, re, im, one_re, one_im, other_re, other_im, least
+):
+    """Write what the real and the imaginary elements of a matrix on the last axis make in n cells of a row.
+
+    Whether it weighs more than ``least``.
+    """
+    weight = 0.0
+    for c in range(n):
+        x = y = z = w = 0.0
+        for k in range(pointers[first + c], pointers[first + c + 1]):
+            a, b, u, v = re[base + columns[k]], im[base + columns[k]], value_re[k], value_im[k]
+            x += u * a
+            y += u * b
+            z -= v * b
+            w += v * a
+        one_re[c] = x
+        one_im[c] = y
+        other_re[c] = z
+        other_im[c] = w
+        weight += x * x + y * y + z * z + w * w
+    for c in range(n, (n + LANES - 1) // LANES * LANES):
+        one_re[c] = one_im[c] = other_re[c] = other_im[c] = 0.0
+    return not weight <= least
+
+
+@njit(**OPTIONS)
+def _from_rows(
+    r, step, here, first, last, at, n, stride, columns, value_re, value_im, weights, least, re, im, one_re, one_im,
+    other_re, other_im,
+):  # fmt: skip
+    """The same of a matrix on another axis, which leads to a row from others; whether there is anything."""
+    some = False
+    for k in range(first, last):
+        some = some or not weights[r + (columns[k] - here) * step] <= least
+    if some:
+        for c in range(0, n, LANES):
+            x = y = z = w = spread(0.0)
+            for k in range(first, last):
+                p = (r + (columns[k] - here) * step) * stride + at + c
+                u, v, a, b = spread_cell(value_re, k), spread_cell(value_im, k), load(re, p, LANES), load(im, p, LANES)
+                x, y, z, w = fused(u, a, x), fused(u, b, y), fused(-v, b, z), fused(v, a, w)
+            store(one_re, c, LANES, x)
+            store(one_im, c, LANES, y)
+            store(other_re, c, LANES, z)
+            store(other_im, c, LANES, w)
+    return some
+
+
+@njit(**OPTIONS)
+def _add(to_re, to_im, re, im, n):
+    """Add one vector to another one."""
+    for c in range(0, n, LANES):
+        store(to_re, c, LANES, load(to_re, c, LANES) + load(re, c, LANES))
+        store(to_im, c, LANES, load(to_im, c, LANES) + load(im, c, LANES))
+
+
+@njit(**OPTIONS)
+def _multiply(vectors_re, vectors_im, present, n, many, sums):
+    """Add the real parts of the inner products of all pairs of vectors, lane by lane, two with two at a time."""
+    count = present.size
+    for i in range(0, count, 2):
+        a, b = present[i], present[min(i + 1, count - 1)]
+        a_re, a_im, b_re, b_im = vectors_re[a], vectors_im[a], vectors_re[b], vectors_im[b]
+        for j in range(i, count, 2):
+            c, d = present[j], present[min(j + 1, count - 1)]
+            c_re, c_im, d_re, d_im = vectors_re[c], vectors_im[c], vectors_re[d], vectors_im[d]
+            ac, ad = load_row(sums, many * a + c, 0, LANES), load_row(sums, many * a + d, 0, LANES)
+            bc, bd = load_row(sums, many * b + c, 0, LANES), load_row(sums, many * b + d, 0, LANES)
+            for p in range(0, n, LANES):
+                u, v, x, y = load(a_re, p, LANES), load(b_re, p, LANES), load(c_re, p, LANES), load(d_re, p, LANES)
+                ac, ad, bc, bd = fused(u, x, ac), fused(u, y, ad), fused(v, x, bc), fused(v, y, bd)
+                u, v, x, y = load(a_im, p, LANES), load(b_im, p, LANES), load(c_im, p, LANES), load(d_im, p, LANES)
+                ac, ad, bc, bd = fused(u, x, ac), fused(u, y, ad), fused(v, x, bc), fused(v, y, bd)
+            # where one vector stands for two the same is written twice
+            store(sums[many * a + c], 0, LANES, ac)
+            store(sums[many * a + d], 0, LANES, ad)
+            store(sums[many * b + c], 0, LANES, bc)
+            store(sums[many * b + d], 0, LANES, bd)
+
+
+@njit(**OPTIONS)
+def inner_products(
+    ket, length, tolerance, axes, pointers, columns, value_re, value_im, re, im, weights, vectors_re, vectors_im,
+    present, sums, gram,
+):  # fmt: skip
+    """Real parts of the inner products of ψ and the V vectors that operators make of it, into ``gram``.
+
+    Parameters
+    ----------
+    ket : flat
+        ψ, of rows of ``length`` cells.
+    tolerance : float
+        Norm of what may be left out of a normalised ψ.
+    axes : (operators, 4) int
+        See STEP.
+    pointers, columns, value_re, value_im : flat
+        Rows of all operators, compressed.
+    re, im : flat
+    weights : (rows,)
+    vectors_re, vectors_im : (2 + V, PIECE)
+    present : (1 + V,) int
+    sums : ((1 + V)², LANES)
+        Room to work in.
+    gram : (1 + V, 1 + V)
+    """
+    stride, many = (length + LANES - 1) // LANES * LANES, gram.shape[0]
+    pieces = (stride + PIECE - 1) // PIECE
+    piece = (stride // LANES + pieces - 1) // pieces * LANES
+    norm2 = split_rows(ket, length, stride, re, im, weights)
+    least = tolerance * tolerance * norm2 / weights.size
+    sums[:] = 0.0
+    for r in range(weights.size):
+        lives = not weights[r] <= least
+        for at in range(0, length, piece):
+            n, count, v = min(piece, length - at), 0, 1
+            if lives:
+                for c in range(0, n, LANES):
+                    store(vectors_re[0], c, LANES, load(re, r * stride + at + c, LANES))
+                    store(vectors_im[0], c, LANES, load(im, r * stride + at + c, LANES))
+                present[0] = 0
+                count = 1
+            for o in range(axes.shape[0]):
+                step, first, some = axes[o, STEP], axes[o, FIRST], lives
+                one_re, one_im, other_re, other_im = vectors_re[v], vectors_im[v], vectors_re[v + 1], vectors_im[v + 1]
+                if step > 0:
+                    here = (r // step) % axes[o, DIM]
+                    some = _from_rows(
+                        r, step, here, pointers[first + here], pointers[first + here + 1], at, n, stride, columns,
+                        value_re, value_im, weights, least, re, im, one_re, one_im, other_re, other_im,
+                    )  # fmt: skip
+                elif lives:
+                    some = _along_row(
+                        r * stride, first + at, n, pointers, columns, value_re, value_im, re, im, one_re, one_im,
+                        other_re, other_im, least,
+                    )  # fmt: skip
+                if some:
+                    present[count] = v
+                    count += 1
+                    if axes[o, VECTORS] == 2:
+                        present[count] = v + 1
+                        count += 1
+                    else:
+                        _add(one_re, one_im, other_re, other_im, n)
+                v += axes[o, VECTORS]
+            _multiply(vectors_re, vectors_im, present[:count], n, many, sums)
+    for a in range(many):
+        for b in range(a, many):
+            gram[a, b] = gram[b, a] = total(load_row(sums, a * many + b, 0, LANES))
