@@ -71,7 +71,7 @@ def applied(h_eff, ket, shift=0.0, half_shift=0.0):
     work, made = fock_work(h_eff), np.empty_like(ket)
     put_state(ket, work.shape, work.taylor_re, work.taylor_im)
     keep_fock(work.taylor_re, work.taylor_im, work.shape, work.cover, work.tight, 0.0)
-    norm2 = apply_fock(
+    norm2, _ = apply_fock(
         *(work.taylor_re, work.taylor_im, np.int64(0), 1.0, *h_eff[1:], work.cover, work.tight, shift, half_shift, 0.0)
     )
     get_state(made, work.shape, work.taylor_re[1], work.taylor_im[1])

@@ -32,6 +32,10 @@ _ROUNDING = 1e-12
 """Relative to the largest element: what two ways to add up the same numbers may differ by."""
 
 
+_GROWTH = 1.25
+"""How much larger than asked for a work space is made that has become too small."""
+
+
 class _Matrix(NamedTuple):
     """A matrix of the rows: its elements, of which several may be in one place."""
 
@@ -227,9 +231,11 @@ def fock_work(h_eff: FockHeff | DrivenFockHeff, work: FockWork | None = None) ->
     if work is not None and work.shape is h_eff.shape:
         return work
     rows, _, stride = (int(n) for n in h_eff.shape)
-    if work is not None and work.out_re.size >= rows * stride and len(work.cover) >= rows:
-        return work._replace(shape=h_eff.shape)
     cells = rows * stride
+    if work is not None and work.out_re.size >= cells and len(work.cover) >= rows:
+        return work._replace(shape=h_eff.shape)
+    if work is not None:  # the windows of modes grow often, by little
+        cells, rows = (int(_GROWTH * max(n, had)) for n, had in ((cells, work.out_re.size), (rows, len(work.cover))))
     taylor = aligned(MAX_ORDER + 1, cells), aligned(MAX_ORDER + 1, cells)
     cover, tight = np.zeros((rows, MAX_ORDER + 1, 2), dtype=np.int64), np.zeros((2, rows, 2), dtype=np.int64)
     return FockWork(*taylor, aligned(cells), aligned(cells), np.zeros(MAX_ORDER + 1), h_eff.shape, cover, tight)

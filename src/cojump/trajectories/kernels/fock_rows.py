@@ -25,6 +25,8 @@ from .vectors import (
     LANES,
     after,
     before,
+    behind_lanes,
+    first_lanes,
     fused,
     load,
     load_row,
@@ -235,7 +237,7 @@ def apply_fock(
     rows_re, rows_im, order, unit, shape, level, lower, upper, pointer, column, value, beside, near, cover, tight,
     shift, half_shift, least,
 ):  # fmt: skip
-    """Write row ``order`` + 1 of the series from row ``order``; its squared norm.
+    """Write row ``order`` + 1 of the series from row ``order``; its squared norm, and what weighs nothing of it.
 
     Cells at the ends of a row that weigh no more than ``least`` each lead to none of the next order.
     """
@@ -243,7 +245,7 @@ def apply_fock(
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
     here, there, top = order % 2, (order + 1) % 2, stride
     zero, factor, back = spread(0.0), spread(scale), spread(-scale)
-    norms, leftmost, rightmost = zero, top, np.int64(0)
+    norms, gone, leftmost, rightmost = zero, zero, top, np.int64(0)
     for r in range(rows):
         first, last = top, np.int64(0)
         for k in range(beside[r], beside[r + 1]):
@@ -262,7 +264,7 @@ def apply_fock(
         level_re, level_im = spread(level[r, 0] - shift), spread(half_shift - level[r, 1])
         quantum_re, quantum_im = spread(level[r, 2]), spread(-level[r, 3])
         x, y, low_x, low_y, up_x, up_y = zero, zero, zero, zero, zero, zero
-        last_x, last_y, square = zero, zero, zero
+        last_x, last_y, square, quiet_end = zero, zero, zero, zero
         if q_first == read_first:
             x, y, low_x, low_y, up_x, up_y = gathered(re, im, q_first, stride, column, value, start, middle, stop)
         for q in range(q_first, q_last, LANES):
@@ -283,11 +285,14 @@ def apply_fock(
             quiet = quiet_first(weight, least)
             if quiet < LANES:
                 if hi == 0:
-                    lo = q + quiet
-                hi = q + LANES - quiet_last(weight, least)
+                    lo, gone = q + quiet, gone + quiet_end + first_lanes(weight, quiet)
+                quiet = LANES - quiet_last(weight, least)
+                hi, quiet_end = q + quiet, behind_lanes(weight, quiet)
+            else:
+                quiet_end = quiet_end + weight
             last_x, last_y = up_x, up_y
             x, y, low_x, low_y, up_x, up_y = next_x, next_y, next_low_x, next_low_y, next_up_x, next_up_y
-        norms = norms + square
+        norms, gone = norms + square, gone + quiet_end
         if hi == 0:
             q_first = q_last = np.int64(0)
         tight[there, r, 0], tight[there, r, 1] = lo, hi
@@ -303,7 +308,7 @@ def apply_fock(
         else:
             blank(to_re, to_im, base + leftmost, base + first)
             blank(to_re, to_im, base + last, base + rightmost)
-    return total(norms)
+    return total(norms), total(gone)
 
 
 @njit(**OPTIONS)

@@ -68,12 +68,16 @@ BESIDE_ROWS = 2.0**-7
 """The same of several blocks, where first and last rows of the grid are cut, and first and last columns."""
 
 LEFT_OUT_ROWS = 2.0**-2
-"""Part of the tolerance for all that is left out of the rows of the series of rows of patterns.
+"""Part of the tolerance for all that is left out of the rows of the series of rows of patterns, and of Fock states.
 
 What is set to zero in row k is missing in the following ones as if it had never come up: w(t) = Σ t^k w_k, where row k
 is w_k + δ_k before δ_k is set to zero, obeys dw/dt = Aw - Σ k t^(k-1) δ_k - A t^K w_K. A only damps, up to the shift of
 the rate, so that the error is at most e^(rate_shift t/2) Σ t^k ‖δ_k‖ and the remainder.
 """
+
+
+LEFT_OUT_AT_FIRST = 2.0**-4
+"""The same of a state of rows of Fock states, which is row 0: its ends are what the rows before have left there."""
 
 
 class LeftOut(NamedTuple):
@@ -101,7 +105,7 @@ def _begin(h_eff, work, two_J, lo, hi, tolerance):
 
 
 def _begin_fock(h_eff, work, two_J, lo, hi, tolerance):
-    least = (LEFT_OUT * tolerance) ** 2 / (hi - lo)
+    least = (LEFT_OUT_AT_FIRST * tolerance) ** 2 / (hi - lo)
     keep_fock(work.taylor_re, work.taylor_im, work.shape, work.cover, work.tight, least)
     return lo, hi, 0
 
@@ -139,8 +143,15 @@ def _row_of_lattice(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled,
     return norm2, hi, wide_hi, 0.0
 
 
+@njit(**INLINED)
+def _still_to_leave_out(least):
+    """The norm that rows of patterns, and of Fock states, may still leave out."""
+    return max(LEFT_OUT_ROWS * least.tolerance / least.growth - least.gone, 0.0)
+
+
 def _row_of_fock(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
-    norm2 = apply_fock(
+    left = _still_to_leave_out(least)
+    norm2, weight = apply_fock(
         work.taylor_re,
         work.taylor_im,
         np.int64(order),
@@ -158,9 +169,9 @@ def _row_of_fock(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, un
         work.tight,
         shift,
         0.5 * rate_shift,
-        (LEFT_OUT * least.tolerance / least.more) ** 2 / (hi - lo),
+        (left / least.more) ** 2 / (hi - lo),
     )
-    return norm2, hi, wide_hi, 0.0
+    return norm2, hi, wide_hi, least.more * np.sqrt(weight)
 
 
 def _row_of_columns(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
@@ -183,7 +194,7 @@ def _row_of_columns(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled,
 
 
 def _row_of_patterns(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
-    left = max(LEFT_OUT_ROWS * least.tolerance / least.growth - least.gone, 0.0)
+    left = _still_to_leave_out(least)
     norm2, hi, weight = apply_rows(
         work.taylor_re,
         work.taylor_im,
