@@ -14,6 +14,7 @@ from tests.support.random_models import random_unitary
 
 TIMES = np.linspace(0.0, 4.0, 41)
 SHORT = np.linspace(0.0, 2.0, 21)
+UNIT = np.linspace(0.0, 1.0, 11)
 OMEGA, RATE_UP, RATE_DOWN = 0.7, 1.3, 0.8
 
 BUDGET = {100: 6.0, 1_000: 10.0, 10_000: 20.0}
@@ -119,6 +120,54 @@ def with_a_mode(size):
     return model, cj.tilted(model, 2.0, 0.0)
 
 
+def two_species(size):
+    """Two blocks of N/2 spins of different energies, coupled to a lossy mode, each spin with its own decay."""
+    blocks = [cj.Block("a", size // 2), cj.Block("b", size - size // 2), cj.Mode("light")]
+    terms = [
+        *(cj.OneBody(0.5 * energy * Z, block) for block, energy in (("a", 0.9), ("b", 1.1))),
+        cj.ModeEnergy(1.0, mode="light"),
+        cj.ModeCoupling({"a": 0.8 * X, "b": 0.5 * X}, mode="light"),
+    ]
+    jumps = [cj.ModeLoss(1.0, mode="light"), *(cj.LocalJump(np.sqrt(0.2) * LOWER, block) for block in "ab")]
+    model = cj.Model(blocks, terms, jumps)
+    return model, cj.tilted(model, 2.0, 0.0)
+
+
+def ladder_and_mode(size):
+    """Atoms of three levels that emit into a lossy mode, from level to level, and beside it."""
+    down = np.diag([1.0, 1.0], 1)
+    terms = [
+        cj.OneBody(np.diag([0.0, 1.0, 2.5]), "atoms"),
+        cj.ModeEnergy(1.0, mode="light"),
+        cj.ModeCoupling({"atoms": 0.5 * down}, mode="light"),
+    ]
+    jumps = [cj.LocalJump(np.sqrt(0.2) * down, "atoms"), cj.ModeLoss(0.8, mode="light")]
+    model = cj.Model([cj.Block("atoms", size, 3), cj.Mode("light")], terms, jumps)
+    return model, cj.product(model, {"atoms": [0.2, 0.4, np.sqrt(0.8)], "light": 0.5})
+
+
+def five_levels(size):
+    """Driven atoms of five levels that decay the faster the higher they are."""
+    down = np.diag(np.sqrt(np.arange(1.0, 5.0)), 1)
+    decay = cj.LocalJump(down, "atoms", amplitude=_affine, argument={"atoms": np.diag(np.arange(5.0)) / 4})
+    model = cj.Model([cj.Block("atoms", size, 5)], [cj.OneBody(0.5 * (down + down.T), "atoms")], [decay])
+    return model, cj.product(model, {"atoms": np.eye(5)[0]})
+
+
+def levels_and_spins(size):
+    """N/2 particles of three levels and N/2 spins, which an interaction and the argument of a rate couple."""
+    down, spin = np.diag([1.0, 1.0], 1), np.diag([1.0, 0.0, -1.0])
+    blocks = [cj.Block("a", size // 2, 3), cj.Block("b", size - size // 2)]
+    terms = [
+        cj.OneBody(0.5 * (down + down.T), "a"),
+        cj.OneBody(0.5 * X, "b"),
+        cj.TwoBody(spin, Z, 1.0, blocks=("a", "b")),
+    ]
+    jumps = [cj.LocalJump(down, "a", amplitude=_affine, argument={"b": Z}), cj.LocalJump(LOWER, "b")]
+    model = cj.Model(blocks, terms, jumps)
+    return model, cj.product(model, {"a": [0.0, 0.0, 1.0], "b": [0.8, 0.6]})
+
+
 def in_other_axes(build):
     """The same model and product state with random axes on every block."""
 
@@ -153,6 +202,13 @@ def hopfield_3(size):
 def potts(size):
     """One pattern of three levels."""
     model = cj.systems.potts_hopfield(np.zeros((1, size), dtype=int), 3, 0.3, 2.0)
+    return model, cj.corrupted(model, 0, 0.8)
+
+
+def potts_2(size):
+    """Two patterns of three levels: three blocks of N/3."""
+    patterns = np.stack([np.zeros(size, dtype=int), 3 * np.arange(size) // size])
+    model = cj.systems.potts_hopfield(patterns, 3, 0.3, 2.0)
     return model, cj.corrupted(model, 0, 0.8)
 
 
@@ -202,11 +258,18 @@ CASES = {
     "Hopfield p = 3, merged": Case(hopfield_3, (40, 100), SHORT),
     "Potts q = 3": Case(potts, (30, 60, 150), SHORT),
     "Potts q = 3, other axes": Case(in_other_axes(potts), (30,), SHORT),
+    "Potts q = 3, two patterns": Case(potts_2, (12, 30), SHORT),
+    "Potts q = 3, driven": Case(driven(potts), (30,), SHORT),
+    "five levels": Case(five_levels, (10, 30), SHORT),
+    "three levels and spins": Case(levels_and_spins, (20, 60), SHORT),
     "one particle of N levels": Case(one_particle, (6, 40)),
     "constrained, driven": Case(driven(constrained), (100, 1_000), SHORT),
     "two blocks, driven": Case(driven(two_blocks), (100,), SHORT),
-    "Dicke model, a mode": Case(with_a_mode, (20, 100), np.linspace(0.0, 1.0, 11)),
-    "Dicke model, a mode, driven": Case(driven(with_a_mode), (20, 100), np.linspace(0.0, 1.0, 11)),
+    "Dicke model, a mode": Case(with_a_mode, (20, 100), UNIT),
+    "Dicke model, a mode, driven": Case(driven(with_a_mode), (20, 100), UNIT),
+    "two species, a mode": Case(two_species, (20, 100), UNIT),
+    "two species, a mode, driven": Case(driven(two_species), (20,), UNIT),
+    "three levels, a mode": Case(ladder_and_mode, (10, 30), UNIT),
 }
 
 
