@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
+from ..basis.fock_window import FockWindow
 from ..basis.sectors import Labels
 from ..model import Model
+from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.matrices import ROUNDING, is_diagonal, pairs
 from ..tools.types import Array
 from .axes import seen
@@ -27,6 +28,10 @@ _LARGEST = 2**14
 
 _LEFT_OUT = 2.0**-5
 """Part of the tolerance that the norm of the rows may have that are not looked at."""
+
+
+MEMORY = 16 * 2**20
+"""Bytes of joined tables of operators that are kept for the sectors measured last."""
 
 
 class Collective(NamedTuple):
@@ -59,6 +64,11 @@ class _Joined(NamedTuple):
     columns: NDArray[np.int64]
     value_re: Array
     value_im: Array
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the arrays."""
+        return sum(array.nbytes for array in self)
 
     @classmethod
     def of(cls, matrices: Sequence[tuple[int, int, Rows]]) -> _Joined:
@@ -108,7 +118,7 @@ class ProductAverages:
             unit = 0.5 / np.sqrt(basis.model.size)
             self._averaged = self._with_modes(self._averaged, [[unit, 0], [0, unit]])
         self._pairs = pairs(len(self._averaged))
-        self._where: tuple[Labels, Box] | None = None
+        self._joined: CacheByBytes[tuple[Labels, Box], _Joined] = CacheByBytes(MEMORY)
         self._room: tuple[Array, ...] = (np.empty(0),) * 3
 
     def _with_modes(self, averaged: Ket, parts: Sequence[Sequence[complex]]) -> Ket:
@@ -154,15 +164,14 @@ class ProductAverages:
         where these are fewer, and a' + a'† and i (a'† - a') of each mode.
         """
         length, w = sector.dims[-1], self._averaged.real
-        if self._where != (sector.labels, sector.box):
-            self._where, self._joined = (sector.labels, sector.box), self._operators_of(sector)
+        joined = self._joined.get((sector.labels, sector.box), lambda: self._operators_of(sector))
         rows, V = sector.size // length, w.shape[1]
         cells = rows * -(-length // LANES) * LANES
         if self._room[0].size < cells or self._room[2].size < rows:
             self._room = aligned(cells), aligned(cells), aligned(rows)
         gram, (re, im, weights) = np.empty((V, V)), self._room
         pieces = aligned(V + 1, PIECE), aligned(V + 1, PIECE), np.empty(V, dtype=np.int64), aligned(V * V, LANES)
-        inner_products(state, length, self._tolerance, *self._joined, re, im, weights[:rows], *pieces, gram)
+        inner_products(state, length, self._tolerance, *joined, re, im, weights[:rows], *pieces, gram)
         return w @ gram[0] / gram[0, 0], (w @ gram @ w.T)[self._pairs] / gram[0, 0]
 
     def _operators_of(self, sector: ProductSector) -> _Joined:
@@ -182,8 +191,7 @@ class ProductAverages:
             rows = self._moves[b].collective(label, window, sector.blocks[b], name, own)
             found.append((step(b), vectors, rows))
         for axis, fock in sector.modes if self._quadratures else ():
-            both = (1 - 1j) * fock.lowering + (1 + 1j) * fock.raising
-            found.append((step(axis), 2, Rows.of(csr_array(both))))
+            found.append((step(axis), 2, _both_quadratures(fock)))
         return _Joined.of(found)
 
     def of_grams(self, grams: Ket, *, needed: bool = False) -> tuple[Array, Array]:
@@ -210,6 +218,16 @@ class ProductAverages:
     @cached_property
     def _of_all(self) -> Array | None:
         return _at_once(self._in_all)
+
+
+def _both_quadratures(window: FockWindow) -> Rows:
+    """The real elements a' + a'†, the imaginary ones i (a'† - a')."""
+    here, lower, upper = np.arange(window.dim), np.sqrt(window.quanta), np.sqrt(window.quanta + 1)
+    columns = np.stack([here - 1, here + 1], axis=1)
+    inside = (columns >= 0) & (columns < window.dim)
+    values = np.stack([(1 + 1j) * lower, (1 - 1j) * upper], axis=1)[inside]
+    pointers = np.concatenate([[0], np.cumsum(inside.sum(axis=1))])
+    return Rows((window.dim, window.dim), pointers, columns[inside].astype(np.int32), values)
 
 
 def _by_products(w: Ket, grams: Ket) -> tuple[Array, Array]:

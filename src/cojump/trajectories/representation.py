@@ -40,6 +40,7 @@ from .pattern_engine import PatternEngine, most_cells, most_paths, most_rows
 from .polynomial_engine import PolynomialEngine
 from .polynomial_tables import MEMORY as POLYNOMIAL_MEMORY
 from .potentials import PotentialTable, potentials_of
+from .product_averages import MEMORY as AVERAGES
 from .product_channels import Channel, CollectiveRate, channels_of
 from .product_engine import ProductEngine
 from .product_moves import Rows, apply, apply_adjoint
@@ -223,7 +224,7 @@ class Product(Representation):
         sector += sum(4 * 24 * jumps * elements for elements in turned)
         sectors = prod(most_sectors(b) for b in model.blocks)
         moves = sum(most_sectors(b) * 12 * d * b.levels**3 for b, d in zip(model.blocks, dims, strict=True))
-        kept = min(max(sector, memory_of(model)), sectors * sector) + min(moves_memory_of(model), moves)
+        kept = min(max(sector, memory_of(model)), sectors * sector) + min(moves_memory_of(model) + AVERAGES, moves)
         # patterns and elements of the sectors of more than two levels, some 25 d³ bytes per state
         patterns = sum(
             most_sectors(b) * 25 * b.levels**3 * d for b, d in zip(model.blocks, dims, strict=True) if b.levels > 2
