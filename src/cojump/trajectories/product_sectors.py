@@ -46,11 +46,11 @@ _RESULT, _STATE, _PARTICLES = 1, 0, 7
 MEMORY = 256 * 2**20
 """Bytes of sectors that a basis keeps for the next visit, and again of changes of frame."""
 
-MODES_MEMORY = 16 * 2**20
+MODES_MEMORY = 128 * 2**20
 """Bytes of sectors where there are boson modes.
 
-A frame moves on, and few windows of thousands of states come back: kept ones would fill any budget in the course of a
-run, and one is made in a small part of the time of a step in it.
+To make one takes as long as a step in it. Windows begin and end at multiples, and trajectories come back to them; but
+frames move on, and in a long run kept ones would fill any budget.
 """
 
 _EACH = 200
