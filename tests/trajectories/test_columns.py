@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.trajectories.kernels.program import apply_columns
+from cojump.trajectories.kernels.product_rows import apply_product, keep_rows_of_product
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.product_sectors import ProductBasis, ProductSector
 from cojump.trajectories.sector_matrix import program_matrix
@@ -48,11 +48,9 @@ def test_the_columns_are_the_program(seed):
             np.array([np.zeros(size), state.real, np.ones(size)]),
             np.array([np.zeros(size), state.imag, np.ones(size)]),
         )
-        norm2 = apply_columns(
-            *(re, im, 1, 0, size, unit),
-            *(h_eff.pointers, h_eff.rows, h_eff.values_re, h_eff.values_im, h_eff.diagonal, h_eff.half_rate),
-            *(shift, half_shift, cut),
-        )
+        kept_rows = np.ones((3, size), dtype=np.uint8)
+        keep_rows_of_product(re[1], im[1], h_eff.row, kept_rows[1], cut)
+        norm2, _ = apply_product(h_eff, re, im, kept_rows, 1, size, unit, shift, half_shift, 0.0)
         kept = np.where(np.abs(state) ** 2 > cut, state, 0)
         made = -1j * (unit / 2) * (expected @ kept - (shift - 1j * half_shift) * kept)
         np.testing.assert_allclose(re[2] + 1j * im[2], made, atol=1e-13)

@@ -21,8 +21,8 @@ from cojump.tools.matrices import ROUNDING, is_diagonal
 from cojump.trajectories import product_state
 from cojump.trajectories.engine import make_engine
 from cojump.trajectories.frames import common_frame, shares_frame, turn_of
-from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.product_moves import carried_out
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.recipe import recipe_of
 from tests import oracle
@@ -149,10 +149,9 @@ def random_model(shapes, seed, *, diagonal=False):
 def dense(sector):
     columns = []
     for n in range(sector.size):
-        sector.h_eff.program.registers[:] = np.nan  # nothing may be left from the run before
-        sector.h_eff.program.registers[0] = np.eye(sector.size)[n]
-        run_program(sector.h_eff.program)
-        columns.append(sector.h_eff.program.registers[1].copy())
+        program = sector.h_eff.program
+        program.re[:] = program.im[:] = np.nan  # nothing may be left from the run before
+        columns.append(carried_out(program, np.eye(sector.size, dtype=complex)[n]))
     return np.diag(sector.energy - 1j * sector.half_rate) + np.array(columns).T
 
 

@@ -14,9 +14,9 @@ from cojump.model.components import components
 from cojump.model.states import State
 from cojump.trajectories import compilation, kernel_cache, representations
 from cojump.trajectories.engine import make_engine
-from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.product_averages import _at_once, _by_products
 from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.product_moves import carried_out
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.spin_engine import Engine
@@ -156,11 +156,8 @@ def frame(basis, two_J):
 def dense_program(program, size):
     columns = []
     for n in range(size):
-        program.registers[:] = np.nan  # nothing may be left from the run before
-        program.registers[0] = 0
-        program.registers[0, n] = 1
-        run_program(program)
-        columns.append(program.registers[1].copy())
+        program.re[:] = program.im[:] = np.nan  # nothing may be left from the run before
+        columns.append(carried_out(program, np.eye(size, dtype=complex)[n]))
     return np.array(columns).T
 
 

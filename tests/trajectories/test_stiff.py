@@ -8,8 +8,8 @@ from scipy.sparse import csc_array
 import cojump as cj
 from cojump.trajectories import product_state, unravelling
 from cojump.trajectories.compilation import prepare
-from cojump.trajectories.kernels.program import run_program
 from cojump.trajectories.long_step import Patience, long_step
+from cojump.trajectories.product_moves import carried_out
 from cojump.trajectories.product_sectors import ProductBasis
 from cojump.trajectories.sector_matrix import program_matrix, sector_matrix
 from cojump.trajectories.spin_tables import build, is_banded
@@ -82,9 +82,8 @@ def test_the_matrix_of_a_program(seed):
     found = program_matrix(sector.h_eff).toarray()
     program = sector.h_eff.program
     for n in range(sector.size):
-        program.registers[0] = np.eye(sector.size)[n]
-        run_program(program)
-        column = program.registers[1] + (sector.energy - 1j * sector.half_rate) * np.eye(sector.size)[n]
+        state = np.eye(sector.size, dtype=complex)[n]
+        column = carried_out(program, state) + (sector.energy - 1j * sector.half_rate) * state
         np.testing.assert_allclose(found[:, n], column, rtol=0, atol=1e-12)
 
 

@@ -14,6 +14,7 @@ from cojump.trajectories.kernels.vectors import (
     fused,
     load,
     load_row,
+    loud,
     quiet_first,
     quiet_last,
     rising,
@@ -23,6 +24,7 @@ from cojump.trajectories.kernels.vectors import (
     three_after,
     three_before,
     total,
+    transposed,
     two_after,
     two_before,
 )
@@ -78,11 +80,11 @@ def quiet(a, most):
 
 
 def test_quiet_lanes():
-    for loud in ([], [0], [7], [2, 5], [3]):
+    for some in ([], [0], [7], [2, 5], [3]):
         for value in (2.0, np.nan):
             a = np.full(LANES, 0.5)
-            a[loud] = value
-            expected = (loud[0], LANES - 1 - loud[-1]) if loud else (LANES, LANES)
+            a[some] = value
+            expected = (some[0], LANES - 1 - some[-1]) if some else (LANES, LANES)
             assert quiet(a, 0.5) == quiet.py_func(a, 0.5) == expected
 
 
@@ -101,6 +103,28 @@ def test_some_lanes():
             kernel(a, n, front, behind)
             assert front.tolist() == [*a[:n], *[0] * (LANES - n)]
             assert behind.tolist() == [*[0] * n, *a[n:]]
+
+
+@njit(**OPTIONS)
+def turned(a, least, out):
+    """What is loud of eight vectors, with lanes and vectors exchanged."""
+    vectors = transposed(
+        load(a, 0, LANES), load(a, 8, LANES), load(a, 16, LANES), load(a, 24, LANES),
+        load(a, 32, LANES), load(a, 40, LANES), load(a, 48, LANES), load(a, 56, LANES),
+    )  # fmt: skip
+    for j in range(LANES):
+        store(out, j * LANES, LANES, loud(vectors[j], vectors[j] * vectors[j], least))
+
+
+def test_lanes_and_vectors_are_exchanged():
+    a = np.random.default_rng(1).normal(size=LANES**2)
+    a[5] = np.nan  # which is loud
+    expected = np.where(a**2 <= 0.25, 0, a).reshape(LANES, LANES).T
+    assert 5 < np.count_nonzero(expected) < 60
+    for kernel in (turned, turned.py_func):
+        out = np.ones(LANES**2)
+        kernel(a, 0.25, out)
+        np.testing.assert_array_equal(out.reshape(LANES, LANES), expected)
 
 
 def test_cells_that_are_not_beside_each_other():

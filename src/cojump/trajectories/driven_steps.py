@@ -28,12 +28,12 @@ from ..tools.types import Array
 from .displaced_modes import tick
 from .driven_factors import factors_of
 from .driven_fock_tables import DrivenFockTables
-from .kernels.common import MAX_ORDER, PAD, Step, Work
+from .kernels.common import MAX_ORDER, Step
 from .kernels.driven_error import NOTHING
 from .kernels.driven_fock import DrivenFockHeff
 from .kernels.fock_rows import FockWork
 from .kernels.horizon import LEAST, ROUNDING, guessed_horizon
-from .kernels.program import apply_columns, apply_program
+from .kernels.product_rows import ProductWork, apply_product
 from .kernels.waiting_time import find_jump, no_jump_step
 from .no_jump_tables import ProgramHeff
 from .product_moves import Ket
@@ -120,7 +120,7 @@ class DrivenSteps:
         shortest = min((tick(parts, factors) for parts in modes), default=inf)
         return shortest if piece.end >= self.drive.end else min(shortest, piece.end - self.time)
 
-    def step(self, labels: Labels, box: Box, ket: Ket, work: Work, waiting: float, most: float) -> Step:
+    def step(self, labels: Labels, box: Box, ket: Ket, work: ProductWork, waiting: float, most: float) -> Step:
         """Evolve without a jump until ``waiting`` is lost, or ``most`` in time, or to the end of a piece, or less.
 
         The rows and the state at the end are in ``work``.
@@ -143,18 +143,18 @@ class DrivenSteps:
                 break
             horizon /= 16
             if not self.time + horizon > self.time:
-                return Step(0.0, -1, 0.0, 0.0, 0, PAD, PAD + len(ket), 1.0, 1.0, energy, rate)
+                return Step(0.0, -1, 0.0, 0.0, 0, 0, len(ket), 1.0, 1.0, energy, rate)
         rows, horizon = found
         order = len(rows) - 1
-        cells = slice(PAD, PAD + len(ket))
-        work.taylor_re[: order + 1, cells], work.taylor_im[: order + 1, cells] = rows.real, rows.imag
+        work.taylor_re[: order + 1, : len(ket)], work.taylor_im[: order + 1, : len(ket)] = rows.real, rows.imag
+        work.shape[:], work.kept[:, 0] = len(ket), 1
         work.norms[: order + 1] = np.linalg.norm(rows, axis=1)
         second = np.vdot(ket, rows[2]).real if order > 1 else 0.0
         curvature = (2 * second + work.norms[1] ** 2) / unit / unit
         time, click, lost, norm2 = find_jump(
-            work, order, PAD, PAD + len(ket), horizon, unit, rate, rate, curvature, waiting, self._tolerance
+            work, order, 0, len(ket), horizon, unit, rate, rate, curvature, waiting, self._tolerance
         )
-        step = Step(time, click, lost, horizon, order, PAD, PAD + len(ket), unit, norm2, energy, rate)
+        step = Step(time, click, lost, horizon, order, 0, len(ket), unit, norm2, energy, rate)
         return self._ended(step, sectors)
 
     def step_by_rows(self, labels: Labels, box: Box, rows: Rows, waiting: float, most: float) -> Step:
@@ -274,17 +274,8 @@ class DrivenSteps:
         """-i (H_eff - shift + i half_shift) ψ of one part."""
         re, im = self._scratch
         re[0], im[0] = ket.real, ket.imag
-        if h.pointers.size:
-            apply_columns(
-                *(re, im, 0, 0, len(ket), 1.0, h.pointers, h.rows, h.values_re, h.values_im, h.diagonal, h.half_rate),
-                *(shift, half_shift, 0.0),
-            )
-        else:
-            bands = h.bands
-            apply_program(
-                *(re, im, 0, 0, len(ket), 1.0, h.program, bands.shift, bands.imaginary, bands.values),
-                *(h.diagonal, h.half_rate, shift, half_shift),
-            )
+        kept = np.ones((2, len(ket)), dtype=np.uint8)
+        apply_product(h, re, im, kept, 0, len(ket), 1.0, shift, half_shift, 0.0)
         made: Ket = re[1] + 1j * im[1]
         return made
 

@@ -101,6 +101,8 @@ class ProgramHeff(NamedTuple):
     has_jumps : bool
     diagonal, half_rate : (size,)
         Diagonal of H_eff: real part, and minus the imaginary part.
+    row : int
+        Cells of a row: what is kept of a state is kept row by row.
     program : Program
         The rest of H_eff.
     pointers : (size + 1,), columns of elements (m,)
@@ -108,6 +110,8 @@ class ProgramHeff(NamedTuple):
     rows : (m,)
     values_re, values_im : (m,)
         ``values_im`` is empty where all are real.
+    beside, near : (R + 1,) and (K,) int
+        The rows that the states of a row lead to: where they begin, and which.
     bands : Bands
         The rest where it is banded; the program is empty then.
     """
@@ -115,11 +119,14 @@ class ProgramHeff(NamedTuple):
     has_jumps: bool
     diagonal: Array
     half_rate: Array
+    row: int
     program: Program
     pointers: NDArray[np.int64]
     rows: NDArray[np.int32]
     values_re: Array
     values_im: Array
+    beside: NDArray[np.int64]
+    near: NDArray[np.int64]
     bands: Bands
 
 

@@ -11,9 +11,9 @@ from ..basis.particle_removal import Label
 from ..basis.sectors import Labels, dimension_of
 from ..tools.types import Array
 from .kernels.common import NO_JUMP, NO_NUMBER
-from .kernels.program import run_program, twice_bands
+from .kernels.program import twice_bands
 from .product_channels import Channel
-from .product_moves import Around, Ket, Moves, Rows, apply, apply_adjoint, around
+from .product_moves import Around, Ket, Moves, Rows, apply, apply_adjoint, around, carried_out
 from .product_sectors import Box, ProductBasis, ProductSector
 from .product_windows import moved
 
@@ -97,9 +97,7 @@ class ProductJumps:
                 own = np.abs(ket) ** 2
             total = float(table @ own)
             if program is not None:
-                program.registers[0] = ket
-                run_program(program)
-                total += float(np.vdot(ket, program.registers[1]).real)
+                total += float(np.vdot(ket, carried_out(program, ket)).real)
             if bands is not None:
                 total += twice_bands(*bands, ket)
             weights.append(max(total, 0.0))

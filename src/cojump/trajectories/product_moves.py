@@ -16,7 +16,8 @@ from ..basis.sectors import Sector, grown, sector_of
 from ..model import Block
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
-from .kernels.program import apply_axis, apply_axis_adjoint
+from .kernels.program import apply_axis, apply_axis_adjoint, run_program
+from .product_program import Program
 
 Ket = NDArray[np.complex128]
 
@@ -68,6 +69,16 @@ def apply_adjoint(matrix: Rows, outside: Around, state: Ket, target: Ket | None 
         target = np.zeros(outer * columns * inner, dtype=complex)
     apply_axis_adjoint(outer, rows, columns, inner, matrix.pointers, matrix.columns, matrix.values, state, target)
     return target
+
+
+def carried_out(program: Program, ket: Ket) -> Ket:
+    """What a program makes of a state."""
+    re, im = ket.real.copy(), ket.imag.copy()
+    kept = np.ones((2, len(ket)), dtype=np.uint8)
+    made = np.zeros((2, len(ket)))  # rows that nothing leads to are not written
+    run_program(program, len(program.code), re, im, kept[0], *made, kept[1])
+    result: Ket = made[0] + 1j * made[1]
+    return result
 
 
 @dataclass(frozen=True)

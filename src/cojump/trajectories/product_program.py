@@ -2,19 +2,22 @@
 
 A state over ⊗_b V_b is a flat complex array in C order. A program is a list of instructions on registers: multiply
 by a real table over the basis, or apply a small sparse matrix to one axis. Register 0 holds the state, register 1
-collects the result.
+collects the result. They go row by row, all states of the last axis or of the last few, and rows that are zero are told
+from others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csc_array, csr_array
 
+from ..tools.types import Array
 from .by_reference import by_reference
 
 MULTIPLY, MULTIPLY_ADD, APPLY, APPLY_ADD, CLEAR = range(5)
@@ -27,6 +30,8 @@ class Program(NamedTuple):
 
     Attributes
     ----------
+    row : int
+        Cells of a row of the registers.
     code : (n, 4) int array
         Instruction, destination, source, and number of the table or of the matrix.
     factor : (n,) complex array
@@ -37,9 +42,20 @@ class Program(NamedTuple):
         Where the row pointers of a matrix begin in ``pointers``.
     pointers, columns, values : flat arrays
         Compressed sparse rows of all matrices, one after the other.
-    registers : (n_registers, size) complex array
+    is_real : (n_matrices,) uint8
+        1 where all values of a matrix are.
+    re, im : (n_registers - 2, size) arrays
+        Registers from number 2 on.
+    made : (n_registers - 2, rows) uint8
+        1 for the rows of each register that are not zero.
+    place, value : (2, m) arrays
+        Room for the real and the imaginary elements that lead to a row from others.
+    group : (8,) int
+    lanes : (4, 8 row + 64) array
+        Room for rows that are gone through together.
     """
 
+    row: int
     code: NDArray[np.int64]
     factor: NDArray[np.complex128]
     tables: NDArray[np.float64]
@@ -48,7 +64,36 @@ class Program(NamedTuple):
     pointers: NDArray[np.int64]
     columns: NDArray[np.int64]
     values: NDArray[np.complex128]
-    registers: NDArray[np.complex128]
+    is_real: NDArray[np.uint8]
+    re: Array
+    im: Array
+    made: NDArray[np.uint8]
+    place: NDArray[np.int64]
+    value: Array
+    group: NDArray[np.int64]
+    lanes: Array
+
+    @property
+    def size(self) -> int:
+        """Number of amplitudes."""
+        return int(self.re.shape[1])
+
+
+ROWS_AT_ONCE = 8
+"""Rows that a matrix within them is applied to at once: one for each lane of a vector."""
+
+LEAST_ROW = 16
+"""Cells of a row, at least, where there are that many."""
+
+
+def row_of(dims: Sequence[int]) -> int:
+    """Cells of a row: all states of the last axis, or of as many as it takes."""
+    row = 1
+    for dim in reversed(dims):
+        if row >= LEAST_ROW:
+            break
+        row *= dim
+    return row
 
 
 @dataclass
@@ -82,7 +127,7 @@ class Builder:
         """The finished program."""
         size = prod(self.dims)
         axes, starts, pointers, columns, values = [], [], [], [], []
-        pointer_count = entry_count = 0
+        pointer_count = entry_count = most = 0
         for axis, m in self.matrices:
             axes.append((prod(self.dims[:axis]), self.dims[axis], prod(self.dims[axis + 1 :])))
             starts.append(pointer_count)
@@ -91,11 +136,13 @@ class Builder:
             values.append(m.data.astype(complex))
             pointer_count += len(m.indptr)
             entry_count += len(m.data)
+            most += int(np.diff(m.indptr).max(initial=0))  # of all matrices, should they be applied together
 
         def join(parts: list[NDArray], dtype: type) -> NDArray:
             return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)
 
         return Program(
+            row_of(self.dims),
             np.array(self.code, dtype=np.int64).reshape(-1, 4),
             np.array(self.factor, dtype=complex),
             np.array(self.tables, dtype=float).reshape(len(self.tables), size),
@@ -104,5 +151,22 @@ class Builder:
             join(pointers, np.int64),
             join(columns, np.int64),
             join(values, complex),
-            np.zeros((self.registers, size), dtype=complex),
+            np.array([not m.data.imag.any() for _, m in self.matrices], dtype=np.uint8),
+            np.zeros((self.registers - 2, size)),
+            np.zeros((self.registers - 2, size)),
+            np.zeros((self.registers - 2, size // row_of(self.dims)), dtype=np.uint8),
+            np.zeros((2, most), dtype=np.int64),
+            np.zeros((2, most)),
+            np.zeros(ROWS_AT_ONCE, dtype=np.int64),
+            np.zeros((4, ROWS_AT_ONCE * (row_of(self.dims) + ROWS_AT_ONCE))),
         )
+
+
+def rows_beside(
+    pointers: NDArray[np.int64], places: NDArray[np.int32], row: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which rows the states of each lead to, by a matrix given by columns: where those of one begin, and which."""
+    begins, size = np.append(pointers[:-1:row], pointers[-1]), -(-(len(pointers) - 1) // row)
+    found = csc_array((np.ones(len(places)), places // row, begins), shape=(size, size))
+    found.sum_duplicates()
+    return found.indptr.astype(np.int64), found.indices.astype(np.int64)

@@ -32,11 +32,12 @@ from ..tools.types import Array, Matrix
 from .axes import seen
 from .displaced_modes import displaced_modes
 from .fock_tables import FockTables
+from .kernels.product_rows import STATES
 from .no_jump_tables import Bands, ProgramHeff
 from .potentials import PotentialTable, potentials_of
 from .product_channels import Channel, CollectiveRate, channels_of
 from .product_moves import Ket, Rows, apply, around
-from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program
+from .product_program import APPLY, APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, Builder, Program, rows_beside
 from .sector_matrix import program_matrix
 from .sector_modes import SectorModes
 
@@ -257,8 +258,8 @@ class ProductSector:
         tables = max(block.levels for block in self.basis.blocks)
         return int(
             # Γ is kept once per channel and way to take its particle out when a jump first needs it
-            sum(a.nbytes for p in programs for a in p)
-            + sum(a.nbytes for a in (h.pointers, h.rows, h.values_re, h.values_im))
+            sum(a.nbytes for p in programs for a in p[1:])
+            + sum(a.nbytes for a in (h.pointers, h.rows, h.values_re, h.values_im, h.beside, h.near))
             + sum(p.nbytes(self.dims[p.axis]) for p in polynomials)
             + tables * self.size * 8 * len(self.rate_tables)
             + sum(t.nbytes for t in self.rate_tables)
@@ -295,14 +296,19 @@ class ProductSector:
         """H_eff as a no-jump step reads it: as bands where polynomials make it a banded matrix, which is faster."""
         p, values = self._hamiltonian.build(), np.empty(0, dtype=complex)
         pointers, rows = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int32)
+        beside = near = np.empty(0, dtype=np.int64)
         alone = len(self.dims) == 1
         if self._is_one_matrix(p):
             matrix = csr_array((p.factor[-1] * p.values, p.columns, p.pointers), shape=(self.size, self.size)).tocsc()
             pointers, rows, values = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
+            beside, near = rows_beside(pointers, rows, STATES)
         parts = values.real.copy(), values.imag[: len(values) if values.imag.any() else 0].copy()
         none = Bands.of(csr_array((self.size, self.size)))
         half_rate = self.half_rate.copy() if self.modes else self.half_rate  # `displace` adds to it
-        made = ProgramHeff(bool(self.rate_tables), self.energy, half_rate, p, pointers, rows, *parts, none)
+        row = STATES if len(pointers) else p.row
+        made = ProgramHeff(
+            bool(self.rate_tables), self.energy, half_rate, row, p, pointers, rows, *parts, beside, near, none
+        )
         functions = self.basis.functions
         if not alone or not any(made.polynomial for made in functions) or any(made.turn for made in functions):
             return made

@@ -23,10 +23,11 @@ from ..model.states import BlockState
 from ..tools.cache_by_bytes import CacheByBytes
 from ..tools.types import Array
 from .driven_steps import DrivenSteps
-from .kernels.common import NO_JUMP, NO_NUMBER, PAD, Gathered, Step, Work
+from .kernels.common import NO_JUMP, NO_NUMBER, Gathered, Step
 from .kernels.horizon import guessed_horizon
-from .kernels.propagate import sum_at
-from .kernels.waiting_time import no_jump_step
+from .kernels.product_rows import ProductWork
+from .kernels.vectors import LANES
+from .kernels.waiting_time import lone_sum, no_jump_step
 from .long_step import MOST_ENTRIES
 from .product_averages import ProductAverages
 from .product_jumps import ProductJumps
@@ -36,7 +37,7 @@ from .product_windows import Windows, moved, support
 from .pure_state import PureState
 from .sector_matrix import program_matrix
 from .state_factor import Factor
-from .work_space import work_space
+from .work_space import product_work
 
 LONG_STEP = 2**25
 """Multiplications in Taylor steps that take as long as a long step."""
@@ -214,24 +215,24 @@ class ProductState:
         sector = self._sector
         return driven.step(sector.labels, sector.box, self._ket, self._room(), waiting, most)
 
-    def _room(self) -> Work:
+    def _room(self) -> ProductWork:
         """Work space for the state."""
         size = self._sector.size
-        if size + 2 * PAD > self._cells:
-            self._cells = size + 2 * PAD
-            self._work = work_space(self._cells, 1)
+        if size > self._cells:
+            self._cells = -(-size // LANES) * LANES
+            self._work = product_work(self._cells)
         return self._work
 
     def _expanded(self, waiting: float, most: float) -> Step:
         """Make the step of a model that stays as it is."""
-        sector, work, cells = self._sector, self._room(), slice(PAD, PAD + self._sector.size)
-        work.taylor_re[0, cells], work.taylor_im[0, cells] = self._ket.real, self._ket.imag
+        sector, work, size = self._sector, self._room(), self._sector.size
+        work.taylor_re[0, :size], work.taylor_im[0, :size] = self._ket.real, self._ket.imag
         step = no_jump_step(
             sector.h_eff,
             work,
             0,
-            PAD,
-            cells.stop,
+            0,
+            size,
             self._filled,
             self._shift,
             self._rate_shift,
@@ -243,8 +244,9 @@ class ProductState:
 
     def _summed(self) -> Ket:
         """The state that has just been summed."""
-        cells = slice(PAD, PAD + self._sector.size)
-        ket: Ket = self._work.out_re[cells] + 1j * self._work.out_im[cells]
+        size = self._sector.size
+        ket = np.empty(size, dtype=complex)
+        ket.real, ket.imag = self._work.out_re[:size], self._work.out_im[:size]
         return ket
 
     def is_stiff(self, step: Step, waiting: float, most: float, soon: float) -> bool:
@@ -349,8 +351,7 @@ class ProductState:
 
     def _at(self, x: float) -> Ket:
         """State at x units of time after the start of the step."""
-        work, first, last = self._work, PAD, PAD + self._sector.size
-        sum_at(work.taylor_re, work.taylor_im, work.out_re, work.out_im, self._order, first, last, x)
+        lone_sum(self._work, self._order, 0, self._sector.size, x)
         return self._summed()
 
     def _product(self, generator: np.random.Generator) -> Drawn:

@@ -30,7 +30,7 @@ from .kernels.banded_matrix import polynomial, product
 from .kernels.common import MAX_ORDER, PAD
 from .kernels.fock_rows import mean_of_lowering
 from .kernels.lattice import LONG_ROW, LONGER_ROW
-from .kernels.program import run_program, twice_bands
+from .kernels.program import twice_bands
 from .kernels.window import ends_within, weights_of_rows
 from .lattice_engine import LatticeEngine
 from .lattice_tables import WHOLE
@@ -43,7 +43,7 @@ from .potentials import PotentialTable, potentials_of
 from .product_averages import MEMORY as AVERAGES
 from .product_channels import Channel, CollectiveRate, channels_of
 from .product_engine import ProductEngine
-from .product_moves import Rows, apply, apply_adjoint
+from .product_moves import Rows, apply, apply_adjoint, carried_out
 from .product_program import Builder
 from .product_sectors import MEMORY, memory_of
 from .product_state import moves_memory_of
@@ -246,7 +246,7 @@ class Product(Representation):
         for matrix, real in ((np.eye(2), True), (np.eye(2, dtype=complex), False)):
             apply(Rows.of(csr_array(matrix), real=real), (1, 1), np.zeros(2, dtype=complex))
         apply_adjoint(Rows.of(csr_array(np.eye(2)), real=True), (1, 1), np.zeros(2, dtype=complex))
-        run_program(Builder((2,)).build())
+        carried_out(Builder((2,)).build(), np.zeros(2, dtype=complex))
         weights_of_rows(np.zeros(1, dtype=complex), np.empty(1), np.empty(1))
         ends_within(np.zeros(1), 0.0)
         mean_of_lowering(np.zeros(1, dtype=complex), 1, np.empty(0), 1)

@@ -34,7 +34,7 @@ def program_matrix(h_eff: ProgramHeff) -> csc_array:
 
 def matrix_of(program: Program) -> csr_array:
     """What a program does, as a matrix."""
-    size = program.registers.shape[1]
+    size = program.size
     registers: dict[int, csr_array] = {0: csr_array(eye_array(size, dtype=complex))}
     nothing = csr_array((size, size), dtype=complex)
     for (instruction, dst, src, number), factor in zip(program.code, program.factor, strict=True):

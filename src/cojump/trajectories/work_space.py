@@ -9,6 +9,8 @@ import numpy as np
 from ..tools.types import Array
 from .kernels.common import MAX_ORDER, Work
 from .kernels.nothing import Nothing
+from .kernels.product_rows import ProductWork
+from .product_program import LEAST_ROW
 
 _LINE = 64
 """Bytes of a line of the cache: a vector that lies in two of them takes twice as long to load."""
@@ -40,4 +42,15 @@ def work_space(cells: int, channels: int, *, is_real: bool = False) -> Work:
         *state(2),
         norms=np.zeros(MAX_ORDER + 1),
         weights=np.zeros((channels, 4)),
+    )
+
+
+def product_work(cells: int) -> ProductWork:
+    """Work space for states of several blocks, or of any levels, of so many cells."""
+    rows = MAX_ORDER + 1
+    return ProductWork(
+        *(aligned(rows, cells), aligned(rows, cells), aligned(cells), aligned(cells)),
+        *(np.zeros(rows), np.zeros(rows)),
+        np.zeros(2, dtype=np.int64),
+        np.zeros((rows, cells // LEAST_ROW + 1), dtype=np.uint8),
     )

@@ -1,11 +1,12 @@
-"""Running the program of a sector of several blocks, see schur.program."""
+"""Running the program of a sector of several blocks, see :mod:`cojump.trajectories.product_program`."""
 
 from __future__ import annotations
 
 from numba import njit
 
-from ..product_program import APPLY, CLEAR, MULTIPLY, MULTIPLY_ADD
+from ..product_program import APPLY_ADD, CLEAR, MULTIPLY, MULTIPLY_ADD, ROWS_AT_ONCE
 from .common import OPTIONS
+from .vectors import LANES, fused, load, spread, spread_cell, store, transposed
 
 
 @njit(**OPTIONS)
@@ -42,127 +43,189 @@ def apply_axis_adjoint(outer, n_rows, n_columns, inner, pointers, columns, value
 
 
 @njit(**OPTIONS)
-def run_program(program):
-    """Carry out all instructions; the result is in register 1."""
-    registers = program.registers
-    registers[1, :] = 0.0
-    for n in range(program.code.shape[0]):
-        instruction, dst, src, number = program.code[n]
-        target, source = registers[dst], registers[src]
-        if instruction == MULTIPLY:
-            table = program.tables[number]
-            for p in range(target.size):
-                target[p] = table[p] * source[p]
-        elif instruction == MULTIPLY_ADD:
-            table, factor = program.tables[number], program.factor[n]
-            for p in range(target.size):
-                target[p] += factor * table[p] * source[p]
-        elif instruction == CLEAR:
-            target[:] = 0.0
-        else:
-            if instruction == APPLY:
-                target[:] = 0.0
-            outer, dim, inner = program.axis[number]
-            pointers = program.pointers[program.start[number] : program.start[number] + dim + 1]
-            apply_axis(
-                outer, dim, dim, inner, pointers, program.columns, program.values, program.factor[n], source, target
-            )
+def _add_rows(re, im, place, value, n_real, n_imaginary, to_re, to_im, first, last, is_new):
+    """Add value[0] · ψ and i value[1] · ψ to a row, from the rows of ψ that begin at place[0] and place[1]."""
+    for q in range(first, last, LANES):
+        n, x, y = last - q, spread(0.0), spread(0.0)
+        if not is_new:
+            x, y = load(to_re, q, n), load(to_im, q, n)
+        for e in range(n_real):
+            p, f = place[0, e] + q - first, spread_cell(value[0], e)
+            x, y = fused(f, load(re, p, n), x), fused(f, load(im, p, n), y)
+        for e in range(n_imaginary):
+            p, f = place[1, e] + q - first, spread_cell(value[1], e)
+            x, y = fused(-f, load(im, p, n), x), fused(f, load(re, p, n), y)
+        store(to_re, q, n, x)
+        store(to_im, q, n, y)
 
 
 @njit(**OPTIONS)
-def apply_columns(
-    rows_re,
-    rows_im,
-    order,
-    lo,
-    hi,
-    unit,
-    pointers,
-    rows,
-    values_re,
-    values_im,
-    diagonal,
-    half_rate,
-    shift,
-    half_shift,
-    least,
-):
-    """As apply_program for a matrix given by columns; amplitudes whose weight is below ``least`` are left out.
+def _to_lanes(x, first, row, lanes):
+    """Write eight rows, which begin at the cells ``first``, beside each other: a cell of each in every vector."""
+    for c in range(0, row, LANES):
+        n = row - c
+        found = transposed(
+            load(x, first[0] + c, n),
+            load(x, first[1] + c, n),
+            load(x, first[2] + c, n),
+            load(x, first[3] + c, n),
+            load(x, first[4] + c, n),
+            load(x, first[5] + c, n),
+            load(x, first[6] + c, n),
+            load(x, first[7] + c, n),
+        )
+        for j in range(LANES):
+            store(lanes, (c + j) * LANES, LANES, found[j])
 
-    A state of more than two levels occupies few of the states of its sector, and no interval of them.
-    """
-    scale, is_real = unit * (1.0 / (order + 1.0)), values_im.size == 0
-    re, im = rows_re[order, lo:hi], rows_im[order, lo:hi]
-    to_re, to_im = rows_re[order + 1, lo:hi], rows_im[order + 1, lo:hi]
-    for p in range(re.size):
-        to_re[p] = 0.0
-        to_im[p] = 0.0
-    for p in range(re.size):
-        if re[p] * re[p] + im[p] * im[p] <= least:
+
+@njit(**OPTIONS)
+def _add_lanes(lanes, first, rows, row, x):
+    """Add the first few of eight rows that stand beside each other to those that begin at the cells ``first``."""
+    for c in range(0, row, LANES):
+        p = c * LANES
+        found = transposed(
+            load(lanes, p, LANES),
+            load(lanes, p + LANES, LANES),
+            load(lanes, p + 2 * LANES, LANES),
+            load(lanes, p + 3 * LANES, LANES),
+            load(lanes, p + 4 * LANES, LANES),
+            load(lanes, p + 5 * LANES, LANES),
+            load(lanes, p + 6 * LANES, LANES),
+            load(lanes, p + 7 * LANES, LANES),
+        )
+        for j in range(ROWS_AT_ONCE):
+            if j < rows:
+                store(x, first[j] + c, row - c, load(x, first[j] + c, row - c) + found[j])
+
+
+@njit(**OPTIONS)
+def _apply_within(program, start, stop, row, group, n, re, im, to_re, to_im):
+    """Add what matrices on axes within a row lead to, in n rows that begin at the cells ``group``: each has a lane."""
+    re_of, im_of, sum_re, sum_im = program.lanes[0], program.lanes[1], program.lanes[2], program.lanes[3]
+    for j in range(n, ROWS_AT_ONCE):
+        group[j] = group[0]
+    _to_lanes(re, group, row, re_of)
+    _to_lanes(im, group, row, im_of)
+    zero = spread(0.0)
+    for p in range(0, row * LANES, LANES):
+        store(sum_re, p, LANES, zero)
+        store(sum_im, p, LANES, zero)
+    for m in range(start, stop):
+        number = program.code[m, 3]
+        dim, inner, at = program.axis[number, 1], program.axis[number, 2], program.start[number]
+        if inner >= row:
             continue
-        a, b = scale * re[p], scale * im[p]
-        energy, damping = diagonal[p] - shift, half_rate[p] - half_shift
-        to_re[p] += energy * b - damping * a
-        to_im[p] -= energy * a + damping * b
-        if is_real:
-            for k in range(pointers[p], pointers[p + 1]):
-                to_re[rows[k]] += values_re[k] * b
-                to_im[rows[k]] -= values_re[k] * a
-        else:
-            for k in range(pointers[p], pointers[p + 1]):
-                to_re[rows[k]] += values_re[k] * b + values_im[k] * a
-                to_im[rows[k]] += values_im[k] * b - values_re[k] * a
-    total = 0.0
-    for p in range(to_re.size):
-        total += to_re[p] ** 2 + to_im[p] ** 2
-    return total
+        pointers, columns, values = program.pointers[at : at + dim + 1], program.columns, program.values
+        is_real, f, g = program.is_real[number] == 1, spread(program.factor[m].real), spread(program.factor[m].imag)
+        for base in range(0, row, dim * inner):
+            for q in range(base, base + inner):
+                for c in range(dim):
+                    x = y = zero
+                    for k in range(pointers[c], pointers[c + 1]):
+                        p, v = (q + columns[k] * inner) * LANES, spread(values[k].real)
+                        a, b = load(re_of, p, LANES), load(im_of, p, LANES)
+                        x, y = fused(v, a, x), fused(v, b, y)
+                        if not is_real:
+                            v = spread(values[k].imag)
+                            x, y = fused(-v, b, x), fused(v, a, y)
+                    p = (q + c * inner) * LANES
+                    store(sum_re, p, LANES, fused(f, x, fused(-g, y, load(sum_re, p, LANES))))
+                    store(sum_im, p, LANES, fused(f, y, fused(g, x, load(sum_im, p, LANES))))
+    _add_lanes(sum_re, group, n, row, to_re)
+    _add_lanes(sum_im, group, n, row, to_im)
 
 
 @njit(**OPTIONS)
-def apply_program(
-    rows_re, rows_im, order, lo, hi, unit, program, shifts, imaginary, bands, diagonal, half_rate, shift, half_shift
-):
-    """As apply_real for a program plus bands and the diagonal tables."""
-    scale = unit * (1.0 / (order + 1.0))
-    re, im = rows_re[order, lo:hi], rows_im[order, lo:hi]
-    to_re, to_im = rows_re[order + 1, lo:hi], rows_im[order + 1, lo:hi]
-    size = re.size
-    if shifts.size == 0:
-        state = program.registers[0]
-        for p in range(size):
-            state[p] = complex(re[p], im[p])
-        run_program(program)
-        result = program.registers[1]
-        for p in range(size):
-            to_re[p] = result[p].real
-            to_im[p] = result[p].imag
-    else:
-        for p in range(size):
-            to_re[p] = 0.0
-            to_im[p] = 0.0
-        for n in range(shifts.size):
-            s = shifts[n]
-            first, last = max(-s, 0), size - max(s, 0)
-            w_re, w_im, band = to_re[first:last], to_im[first:last], bands[n, first:last]
-            v_re, v_im = re[first + s : last + s], im[first + s : last + s]
-            if imaginary[n] == 1:
-                for p in range(band.size):
-                    w_re[p] -= band[p] * v_im[p]
-                    w_im[p] += band[p] * v_re[p]
-            else:
-                for p in range(band.size):
-                    w_re[p] += band[p] * v_re[p]
-                    w_im[p] += band[p] * v_im[p]
-    total = 0.0
-    for p in range(size):
-        energy = diagonal[p] - shift
-        damping = half_rate[p] - half_shift
-        h_re = energy * re[p] + damping * im[p] + to_re[p]
-        h_im = energy * im[p] - damping * re[p] + to_im[p]
-        to_re[p] = scale * h_im
-        to_im[p] = -scale * h_re
-        total += (scale * h_im) ** 2 + (scale * h_re) ** 2
-    return total
+def apply_axes(program, start, stop, first_row, last_row, re, im, kept, to_re, to_im, made):
+    """Add what the instructions start..stop lead to, which apply matrices to one register: to some rows of another."""
+    place, value, group, waiting, row = program.place, program.value, program.group, 0, program.row
+    for r in range(first_row, last_row):
+        first, n_real, n_imaginary, here = r * row, 0, 0, False
+        for n in range(start, stop):
+            number = program.code[n, 3]
+            dim, inner = program.axis[number, 1], program.axis[number, 2]
+            if inner < row:
+                here = here or kept[r] == 1
+                continue
+            step, at, factor = inner // row, program.start[number], program.factor[n]
+            c = r // step % dim
+            for k in range(program.pointers[at + c], program.pointers[at + c + 1]):
+                s = r + (program.columns[k] - c) * step
+                if kept[s] == 1:
+                    v = factor * program.values[k]
+                    if v.real != 0.0:
+                        place[0, n_real], value[0, n_real] = s * row, v.real
+                        n_real += 1
+                    if v.imag != 0.0:
+                        place[1, n_imaginary], value[1, n_imaginary] = s * row, v.imag
+                        n_imaginary += 1
+        if n_real + n_imaginary > 0 or (here and made[r] == 0):
+            _add_rows(re, im, place, value, n_real, n_imaginary, to_re, to_im, first, first + row, made[r] == 0)
+            made[r] = 1
+        if here:
+            group[waiting] = first
+            waiting += 1
+        if waiting == ROWS_AT_ONCE or (r == last_row - 1 and waiting > 0):
+            _apply_within(program, start, stop, row, group, waiting, re, im, to_re, to_im)
+            waiting = 0
+
+
+@njit(**OPTIONS)
+def _multiply(table, factor, row, rows, re, im, kept, to_re, to_im, made):
+    """Add a table times a factor times a register to another one."""
+    for r in range(rows):
+        if kept[r] == 0:
+            continue
+        for p in range(r * row, (r + 1) * row):
+            if made[r] == 0:
+                to_re[p] = to_im[p] = 0.0
+            x, y = table[p] * re[p], table[p] * im[p]
+            to_re[p] += factor.real * x - factor.imag * y
+            to_im[p] += factor.real * y + factor.imag * x
+        made[r] = 1
+
+
+@njit(**OPTIONS)
+def register(program, number, re, im, made):
+    """A register and which of its rows are not zero: those that are given, or one of the program's own."""
+    if number > 1:
+        re, im, made = program.re[number - 2], program.im[number - 2], program.made[number - 2]
+    return re, im, made
+
+
+@njit(**OPTIONS)
+def last_sum(program):
+    """The first of the instructions with which it ends: those that add matrices times one register to the result."""
+    code = program.code
+    n = code.shape[0]
+    while n > 0 and code[n - 1, 0] == APPLY_ADD and code[n - 1, 1] == 1 and code[n - 1, 2] == code[-1, 2]:
+        n -= 1
+    return n
+
+
+@njit(**OPTIONS)
+def run_program(program, stop, re, im, kept, to_re, to_im, made):
+    """Carry out the instructions before ``stop`` on the state, which is register 0; the result is register 1.
+
+    Of the state those rows are read that are ``kept``; of the result those are written that are ``made``, and the
+    others are zero.
+    """
+    code, row, n = program.code, program.row, 0
+    rows = re.size // row
+    made[:rows] = 0
+    while n < stop:
+        start, (instruction, dst, src, number) = n, code[n]
+        n += 1
+        x, y, here = register(program, src, re, im, kept)
+        to_x, to_y, there = register(program, dst, to_re, to_im, made)
+        if instruction not in (APPLY_ADD, MULTIPLY_ADD):
+            there[:rows] = 0
+        if instruction in (MULTIPLY, MULTIPLY_ADD):
+            _multiply(program.tables[number], program.factor[start], row, rows, x, y, here, to_x, to_y, there)
+        elif instruction != CLEAR:
+            while n < stop and code[n, 0] == APPLY_ADD and code[n, 1] == dst and code[n, 2] == src:
+                n += 1
+            apply_axes(program, start, n, 0, rows, x, y, here, to_x, to_y, there)
 
 
 @njit(**OPTIONS)

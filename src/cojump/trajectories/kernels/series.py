@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba.extending import overload
 
-from ..no_jump_tables import BandedHeff, ProgramHeff
+from ..no_jump_tables import BandedHeff
 from .common import INLINED, MAX_ORDER
 from .driven_series import KINDS, expand_driven
 from .horizon import FEW, LARGE, LEAST, ROUNDING, guessed_horizon, horizon_to_jump, power_of_two
@@ -144,7 +144,6 @@ _EXPANSIONS = (
     | {
         BandedHeff: _expansion(by_rate=True, cuts=False),
         PolynomialHeff: _expansion(by_rate=True, cuts=False),
-        ProgramHeff: _expansion(by_rate=False, cuts=False),
     }
 )
 

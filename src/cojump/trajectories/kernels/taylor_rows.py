@@ -36,7 +36,7 @@ from .pattern_links import PatternHeff, keep_rows
 from .pattern_products import apply_rows
 from .pattern_sums import overlap_of_patterns
 from .polynomial_bands import PolynomialHeff
-from .program import apply_columns, apply_program
+from .product_rows import apply_product, change_unit_of_product, keep_rows_of_product, overlap_of_product
 from .propagate import overlap
 from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
 from .spin_mode import (
@@ -61,14 +61,13 @@ from .windowed_rows import (
     wider_block,
 )
 
-BESIDE = 2.0**-14
-"""Part of the tolerance that the norm of what is left out of a row of the series may have."""
-
 BESIDE_ROWS = 2.0**-7
-"""The same of several blocks, where first and last rows of the grid are cut, and first and last columns."""
+"""Part of the tolerance that the norm of what is left out of a row of the series may have, of several blocks on a grid:
+first and last rows of it, and first and last columns.
+"""
 
 LEFT_OUT_ROWS = 2.0**-2
-"""Part of the tolerance for all that is left out of the rows of the series of rows of patterns, and of Fock states.
+"""Part of the tolerance for all that is left out of the rows of the series: of patterns, of Fock states, of products.
 
 What is set to zero in row k is missing in the following ones as if it had never come up: w(t) = Σ t^k w_k, where row k
 is w_k + δ_k before δ_k is set to zero, obeys dw/dt = Aw - Σ k t^(k-1) δ_k - A t^K w_K. A only damps, up to the shift of
@@ -107,6 +106,13 @@ def _begin(h_eff, work, two_J, lo, hi, tolerance):
 def _begin_fock(h_eff, work, two_J, lo, hi, tolerance):
     least = (LEFT_OUT_AT_FIRST * tolerance) ** 2 / (hi - lo)
     keep_fock(work.taylor_re, work.taylor_im, work.shape, work.cover, work.tight, least)
+    return lo, hi, 0
+
+
+def _begin_product(h_eff, work, two_J, lo, hi, tolerance):
+    work.shape[0], work.shape[1] = h_eff.row, hi - lo
+    least = (LEFT_OUT * tolerance) ** 2 / (hi - lo)
+    keep_rows_of_product(work.taylor_re[0][:hi], work.taylor_im[0][:hi], h_eff.row, work.kept[0], least)
     return lo, hi, 0
 
 
@@ -279,47 +285,28 @@ def _row_of_list(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, un
 
 
 def _row_of_program(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
-    if h_eff.pointers.size > 0:
-        norm2 = apply_columns(
-            work.taylor_re,
-            work.taylor_im,
-            order,
-            wide_lo,
-            wide_hi,
-            unit,
-            h_eff.pointers,
-            h_eff.rows,
-            h_eff.values_re,
-            h_eff.values_im,
-            h_eff.diagonal,
-            h_eff.half_rate,
-            shift,
-            0.5 * rate_shift,
-            (BESIDE * least.tolerance / least.power) ** 2 / h_eff.diagonal.size,
-        )
-    else:
-        norm2 = apply_program(
-            work.taylor_re,
-            work.taylor_im,
-            order,
-            wide_lo,
-            wide_hi,
-            unit,
-            h_eff.program,
-            h_eff.bands.shift,
-            h_eff.bands.imaginary,
-            h_eff.bands.values,
-            h_eff.diagonal,
-            h_eff.half_rate,
-            shift,
-            0.5 * rate_shift,
-        )
-    clear_beside(work.taylor_re[order + 1], work.taylor_im[order + 1], wide_lo, wide_hi, 2 * PAD)
-    return norm2, hi, wide_hi, 0.0
+    left = max(LEFT_OUT_ROWS * least.tolerance / least.growth - least.gone, 0.0)
+    norm2, weight = apply_product(
+        h_eff,
+        work.taylor_re,
+        work.taylor_im,
+        work.kept,
+        np.int64(order),
+        np.int64(hi),
+        unit,
+        shift,
+        0.5 * rate_shift,
+        (left / least.more) ** 2 / (hi - lo),
+    )
+    return norm2, hi, wide_hi, least.more * np.sqrt(weight)
 
 
 def _overlap(h_eff, work, order, lo, hi):
     return overlap(work.taylor_re, work.taylor_im, order, lo, hi)
+
+
+def _overlap_of_product(h_eff, work, order, lo, hi):
+    return overlap_of_product(work.taylor_re, work.taylor_im, h_eff.row, work.kept, np.int64(order), np.int64(hi))
 
 
 def _overlap_of_lattice(h_eff, work, order, lo, hi):
@@ -353,6 +340,12 @@ def _change_unit(rows_re, rows_im, norms, order, lo, hi, factor):
 
 def _in_another_unit(h_eff, work, order, lo, hi, factor):
     _change_unit(work.taylor_re, work.taylor_im, work.norms, order, lo, hi, factor)
+
+
+def _product_in_another_unit(h_eff, work, order, lo, hi, factor):
+    change_unit_of_product(
+        work.taylor_re, work.taylor_im, work.norms, h_eff.row, work.kept, np.int64(order), np.int64(hi), factor
+    )
 
 
 def _lattice_in_another_unit(h_eff, work, order, lo, hi, factor):
@@ -403,6 +396,7 @@ begin_rows = _by_type(
     _begin,
     {
         BandedHeff: begin_block,
+        ProgramHeff: _begin_product,
         PolynomialHeff: begin_bands,
         FockHeff: _begin_fock,
         SpinModeHeff: _begin_columns,
@@ -411,9 +405,9 @@ begin_rows = _by_type(
     },
 )
 next_row = _by_type(
-    _row_of_program,
+    row_of_block,
     {
-        BandedHeff: row_of_block,
+        ProgramHeff: _row_of_program,
         PolynomialHeff: row_of_bands,
         LatticeHeff: _row_of_lattice,
         FockHeff: _row_of_fock,
@@ -425,6 +419,7 @@ next_row = _by_type(
 overlap_with_second = _by_type(
     _overlap,
     {
+        ProgramHeff: _overlap_of_product,
         LatticeHeff: _overlap_of_lattice,
         FockHeff: _overlap_of_fock,
         SpinModeHeff: _overlap_of_columns,
@@ -434,6 +429,7 @@ overlap_with_second = _by_type(
 in_another_unit = _by_type(
     _in_another_unit,
     {
+        ProgramHeff: _product_in_another_unit,
         LatticeHeff: _lattice_in_another_unit,
         FockHeff: _fock_in_another_unit,
         SpinModeHeff: _columns_in_another_unit,

@@ -17,6 +17,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.datamodel import PrimitiveModel
 from numba.core.imputils import lower_builtin
+from numba.core.types.containers import UniTuple
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import register_model
 
@@ -99,6 +100,11 @@ def three_after(here, following):
     return np.concatenate([here, following])[3 : 3 + LANES]
 
 
+def transposed(a, b, c, d, e, f, g, h):
+    """The first lanes of eight vectors, their second lanes, ..."""
+    return tuple(np.stack([a, b, c, d, e, f, g, h]).T)
+
+
 def total(vector):
     """The sum of all lanes."""
     while len(vector) > 1:
@@ -126,6 +132,11 @@ def first_lanes(vector, n):
 def behind_lanes(vector, n):
     """All but the first n lanes of a vector, zeros in front."""
     return np.where(np.arange(LANES) < n, 0.0, vector)
+
+
+def loud(vector, weight, least):
+    """A vector without the lanes in which another one is at most ``least``: zeros there."""
+    return np.where(~(weight <= least), vector, 0.0)
 
 
 class _Vector(types.Type):
@@ -282,6 +293,21 @@ for _n, _both in enumerate(((before, after), (two_before, two_after), (three_bef
     _lanes_of_both(_both[1], _n)
 
 
+@lowered(transposed, *[_VECTOR] * LANES, gives=UniTuple(_VECTOR, LANES))
+def _transposed(context, builder, sig, args):
+    made, step = list(args), 1
+    while step < LANES:  # blocks of so many lanes and vectors change places
+        for i in range(LANES):
+            if i & step == 0:
+                one, other = made[i], made[i + step]
+                first = [j if j & step == 0 else LANES + j - step for j in range(LANES)]
+                second = [j + step if j & step == 0 else LANES + j for j in range(LANES)]
+                places = (ir.Constant(ir.VectorType(ir.IntType(32), LANES), lanes) for lanes in (first, second))
+                made[i], made[i + step] = (builder.shuffle_vector(one, other, lanes) for lanes in places)
+        step *= 2
+    return context.make_tuple(builder, sig.return_type, made)
+
+
 @lowered(total, _VECTOR, gives=types.float64)
 def _total(context, builder, sig, args):
     vector, lanes = args[0], LANES
@@ -306,6 +332,13 @@ def _quiet_lanes(function, name):
 
 _quiet_lanes(quiet_first, "cttz")
 _quiet_lanes(quiet_last, "ctlz")
+
+
+@lowered(loud, _VECTOR, _VECTOR, types.Number)
+def _loud(context, builder, sig, args):
+    least = _same(builder, _number(context, builder, args[2], sig.args[2], types.float64))
+    # NaN is above it
+    return builder.select(builder.fcmp_unordered(">", args[1], least), args[0], ir.Constant(_DOUBLES, [0.0] * LANES))
 
 
 def _some_lanes(function, relation):

@@ -12,6 +12,7 @@ from .fock_rows import FockWork, sum_fock
 from .lattice import RowsWork
 from .lattice_sums import move_rows, sum_rows
 from .pattern_sums import PatternWork, move_patterns, sum_patterns
+from .product_rows import ProductWork, move_product, sum_product
 from .propagate import rows_that_move, sum_at
 from .series import expand
 from .spin_mode import SpinModeWork, sum_columns_of_mode
@@ -87,7 +88,22 @@ def _sum_of_columns(work, order, lo, hi, x):
     )
 
 
+def _sum_of_product(work, order, lo, hi, x):
+    return sum_product(
+        work.taylor_re,
+        work.taylor_im,
+        work.shape[0],
+        work.kept,
+        np.int64(order),
+        np.int64(hi),
+        x,
+        work.out_re,
+        work.out_im,
+    )
+
+
 _SUMS = {
+    ProductWork: _sum_of_product,
     RowsWork: _sum_of_rows,
     PatternWork: _sum_of_patterns,
     FockWork: _sum_of_fock,
@@ -127,7 +143,21 @@ def _move_patterns(work, terms):
     )
 
 
-_MOVES = {RowsWork: _move_rows, PatternWork: _move_patterns}
+def _move_product(work, terms):
+    return move_product(
+        work.taylor_re,
+        work.taylor_im,
+        work.shape[0],
+        work.kept,
+        work.moves,
+        np.int64(terms),
+        np.int64(work.shape[1]),
+        work.out_re,
+        work.out_im,
+    )
+
+
+_MOVES = {ProductWork: _move_product, RowsWork: _move_rows, PatternWork: _move_patterns}
 """Elsewhere a sum takes hardly longer than to find out by which rows it is moved."""
 
 _moved_by = by_type(_MOVES, INLINED)

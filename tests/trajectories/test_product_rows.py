@@ -1,0 +1,133 @@
+"""The series of a state of several blocks row by row: what the program says, on the rows that are kept alone."""
+
+import numpy as np
+import pytest
+
+import cojump as cj
+from cojump.trajectories.kernels.product_rows import (
+    ProductWork,
+    apply_product,
+    change_unit_of_product,
+    keep_rows_of_product,
+    move_product,
+    overlap_of_product,
+    sum_product,
+)
+from cojump.trajectories.kernels.vectors import LANES
+from cojump.trajectories.product_engine import ProductEngine
+from cojump.trajectories.product_program import ROWS_AT_ONCE
+from cojump.trajectories.product_sectors import ProductBasis
+from cojump.trajectories.sector_matrix import program_matrix
+from cojump.trajectories.work_space import product_work
+from tests.support.random_models import everything, random_hermitian
+
+DOWN = np.eye(3, k=-1)
+
+
+def three(seed=None):
+    """Three blocks of three levels: real elements, or any where a seed is given."""
+    energy = DOWN + DOWN.T if seed is None else random_hermitian(np.random.default_rng(seed), 3)
+    terms = [cj.OneBody((1 + n) * energy, b) for n, b in enumerate("abc")]
+    terms.append(cj.TwoBody(np.diag([1.0, 0, -1]), np.diag([0.0, 1, 1]), 0.7, ("a", "c")))
+    return cj.Model([cj.Block(b, 4, 3) for b in "abc"], terms, [cj.LocalJump(DOWN, "b")])
+
+
+SECTORS = [
+    (three(), ((3, 1, 0), (2, 2, 0), (4, 0, 0))),  # rows of one axis
+    (three(1), ((3, 1, 0), (3, 1, 0), (2, 1, 1))),  # rows of two
+    (everything(np.random.default_rng(1), sizes=(4, 17)), ((3, 1, 0), 17)),  # tables, turns, and sums of matrices
+    (everything(np.random.default_rng(2), sizes=(2, 3)), ((2, 0, 0), 3)),  # one row
+]
+
+
+def parted(sector, seed):
+    """A state that is nothing in half of the rows, and whatever stands there; quiet in some other cells."""
+    row, size = sector.h_eff.row, sector.size
+    rng, rows = np.random.default_rng(seed), -(-size // row)
+    state = rng.normal(size=size) + 1j * rng.normal(size=size)
+    state[::5] *= 1e-12
+    kept = rng.random(rows) < 0.5
+    kept[0] = True
+    return np.where(np.repeat(kept, row)[:size], state, 0), np.where(np.repeat(kept, row)[:size], state, np.nan)
+
+
+def in_row(work, k, state):
+    work.taylor_re[k, : len(state)], work.taylor_im[k, : len(state)] = state.real, state.imag
+
+
+def row_of(work, k, row, size):
+    kept = np.repeat(work.kept[k], row)[:size]
+    return np.where(kept == 1, work.taylor_re[k, :size] + 1j * work.taylor_im[k, :size], 0)
+
+
+def test_rows_at_once_are_lanes():
+    assert ROWS_AT_ONCE == LANES
+
+
+@pytest.mark.parametrize("case", range(len(SECTORS)))
+def test_a_row_of_the_series_is_that_of_the_matrix(case):
+    model, labels = SECTORS[case]
+    sector = ProductBasis(model).sector(labels)
+    h, size, unit, shift, half_shift = sector.h_eff, sector.size, 0.5, 0.2, 0.1
+    state, written = parted(sector, case)
+    work = product_work(size)
+    in_row(work, 1, np.nan_to_num(written))
+    keep_rows_of_product(work.taylor_re[1, :size], work.taylor_im[1, :size], h.row, work.kept[1], 1e-20)
+    state = np.where(np.abs(state) ** 2 > 1e-20, state, 0)
+    np.testing.assert_array_equal(row_of(work, 1, h.row, size), state)
+    in_row(work, 1, np.where(np.isnan(written), np.nan, state))  # rows that are not kept are not read
+    work.taylor_re[2], work.taylor_im[2] = np.nan, np.nan
+    h.program.re[:] = h.program.im[:] = np.nan
+    expected = -0.5j * unit * (program_matrix(h) @ state - (shift - 1j * half_shift) * state)
+    least = float(np.quantile(np.abs(expected) ** 2, 0.3)) * (1 + 1e-9)
+    norm2, missing = apply_product(
+        h, work.taylor_re, work.taylor_im, work.kept, 1, size, unit, shift, half_shift, least
+    )
+    left = np.abs(expected) ** 2 <= least
+    assert 0 < left.sum() < size
+    found = row_of(work, 2, h.row, size)
+    np.testing.assert_allclose(found, np.where(left, 0, expected), rtol=0, atol=1e-12)
+    assert norm2 == pytest.approx(np.linalg.norm(expected[~left]) ** 2)
+    assert missing == pytest.approx(np.linalg.norm(expected[left]) ** 2)
+    assert 0 < work.kept[2].sum() <= -(-size // h.row)
+
+
+def test_sums_and_units_of_rows():
+    row, size, order, x = 20, 109, 3, 0.7
+    rng, work = np.random.default_rng(3), product_work(size)
+    rows = rng.normal(size=(order + 1, size)) + 1j * rng.normal(size=(order + 1, size))
+    work.kept[: order + 1] = rng.random((order + 1, work.kept.shape[1])) < 0.6
+    work.kept[0] |= work.kept[3]
+    for k in range(order + 1):
+        in_row(work, k, np.where(np.repeat(work.kept[k], row)[:size] == 1, rows[k], np.nan))
+    rows = np.array([row_of(work, k, row, size) for k in range(order + 1)])
+    re, im, out = work.taylor_re, work.taylor_im, (work.out_re, work.out_im)
+    real, imaginary = overlap_of_product(re, im, row, work.kept, 3, size)
+    assert real + 1j * imaginary == pytest.approx(np.vdot(rows[0], rows[3]))
+    norm2 = sum_product(re, im, row, work.kept, order, size, x, *out)
+    expected = (x ** np.arange(order + 1)) @ rows
+    np.testing.assert_allclose(out[0][:size] + 1j * out[1][:size], expected, atol=1e-13)
+    assert norm2 == pytest.approx(np.linalg.norm(expected) ** 2)
+    work.moves[1:3] = 0.3, -0.1
+    norm2 = move_product(re, im, row, work.kept, work.moves, 2, size, *out)
+    expected += 0.3 * rows[1] - 0.1 * rows[2]
+    np.testing.assert_allclose(out[0][:size] + 1j * out[1][:size], expected, atol=1e-13)
+    assert norm2 == pytest.approx(np.linalg.norm(expected) ** 2)
+    work.norms[:] = 1.0
+    change_unit_of_product(re, im, work.norms, row, work.kept, order, size, 0.5)
+    for k in range(order + 1):
+        np.testing.assert_array_equal(row_of(work, k, row, size), rows[k] * 0.5**k)
+    assert work.norms[: order + 1].tolist() == [1, 0.5, 0.25, 0.125]
+    assert isinstance(work, ProductWork)
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-9])
+def test_what_is_left_out_is_within_the_tolerance(tolerance):
+    """Without a jump the averages are those of particles that feel no other one."""
+    spin = np.array([[0, 1.0], [1, 0]]) / 2
+    terms = [cj.OneBody(DOWN + DOWN.T, "atoms"), cj.OneBody(spin, "spins")]
+    model = cj.Model([cj.Block("atoms", 12, 3), cj.Block("spins", 16)], terms)
+    state = cj.product(model, {"atoms": [1, 0, 0], "spins": [0, 1]})
+    times = np.linspace(0, 1.5, 4)
+    found = ProductEngine(model, state, times, tolerance).run(0, 0)
+    np.testing.assert_allclose(found.mean, cj.mean_field(model, state, times).mean, atol=max(20 * tolerance, 1e-11))
