@@ -37,6 +37,10 @@ SECTORS = [
     (three(1), ((3, 1, 0), (3, 1, 0), (2, 1, 1))),  # rows of two
     (everything(np.random.default_rng(1), sizes=(4, 17)), ((3, 1, 0), 17)),  # tables, turns, and sums of matrices
     (everything(np.random.default_rng(2), sizes=(2, 3)), ((2, 0, 0), 3)),  # one row
+    (
+        everything(np.random.default_rng(3), sizes=(4, 2), levels=(2, 4)),
+        (0, (2, 0, 0, 0)),
+    ),  # and another axis beside it
 ]
 
 

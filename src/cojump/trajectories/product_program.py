@@ -52,7 +52,7 @@ class Program(NamedTuple):
         Room for the real and the imaginary elements that lead to a row from others.
     group : (8,) int
     lanes : (4, 8 row + 64) array
-        Room for rows that are gone through together.
+        Room for rows that are gone through together; none where one row is all there is.
     """
 
     row: int
@@ -82,15 +82,15 @@ class Program(NamedTuple):
 ROWS_AT_ONCE = 8
 """Rows that a matrix within them is applied to at once: one for each lane of a vector."""
 
-LEAST_ROW = 16
-"""Cells of a row, at least, where there are that many."""
+SHORT_ROW, LONG_ROW = 8, 64
+"""Cells of a row to which an axis is added: fewer than the first before, and no more than the second then."""
 
 
 def row_of(dims: Sequence[int]) -> int:
-    """Cells of a row: all states of the last axis, or of as many as it takes."""
+    """Cells of a row: all states of the last axis, or of the last few where those are few."""
     row = 1
     for dim in reversed(dims):
-        if row >= LEAST_ROW:
+        if row >= SHORT_ROW or (row > 1 and row * dim > LONG_ROW):
             break
         row *= dim
     return row
@@ -125,7 +125,7 @@ class Builder:
 
     def build(self) -> Program:
         """The finished program."""
-        size = prod(self.dims)
+        size, row = prod(self.dims), row_of(self.dims)
         axes, starts, pointers, columns, values = [], [], [], [], []
         pointer_count = entry_count = most = 0
         for axis, m in self.matrices:
@@ -142,7 +142,7 @@ class Builder:
             return np.concatenate(parts) if parts else np.zeros(0, dtype=dtype)
 
         return Program(
-            row_of(self.dims),
+            row,
             np.array(self.code, dtype=np.int64).reshape(-1, 4),
             np.array(self.factor, dtype=complex),
             np.array(self.tables, dtype=float).reshape(len(self.tables), size),
@@ -154,11 +154,11 @@ class Builder:
             np.array([not m.data.imag.any() for _, m in self.matrices], dtype=np.uint8),
             np.zeros((self.registers - 2, size)),
             np.zeros((self.registers - 2, size)),
-            np.zeros((self.registers - 2, size // row_of(self.dims)), dtype=np.uint8),
+            np.zeros((self.registers - 2, size // row), dtype=np.uint8),
             np.zeros((2, most), dtype=np.int64),
             np.zeros((2, most)),
             np.zeros(ROWS_AT_ONCE, dtype=np.int64),
-            np.zeros((4, ROWS_AT_ONCE * (row_of(self.dims) + ROWS_AT_ONCE))),
+            np.zeros((4, ROWS_AT_ONCE * (row + ROWS_AT_ONCE) if size > row else 0)),
         )
 
 

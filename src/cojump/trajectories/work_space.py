@@ -10,7 +10,6 @@ from ..tools.types import Array
 from .kernels.common import MAX_ORDER, Work
 from .kernels.nothing import Nothing
 from .kernels.product_rows import ProductWork
-from .product_program import LEAST_ROW
 
 _LINE = 64
 """Bytes of a line of the cache: a vector that lies in two of them takes twice as long to load."""
@@ -52,5 +51,5 @@ def product_work(cells: int) -> ProductWork:
         *(aligned(rows, cells), aligned(rows, cells), aligned(cells), aligned(cells)),
         *(np.zeros(rows), np.zeros(rows)),
         np.zeros(2, dtype=np.int64),
-        np.zeros((rows, cells // LEAST_ROW + 1), dtype=np.uint8),
+        np.zeros((rows, cells // 2 + 1), dtype=np.uint8),  # a row has two cells or more, or is the only one
     )

@@ -135,6 +135,33 @@ def _apply_within(program, start, stop, row, group, n, re, im, to_re, to_im):
     _add_lanes(sum_im, group, n, row, to_im)
 
 
+_IN_TURN = OPTIONS | {"fastmath": {"contract", "arcp", "nsz"}}
+"""Sums are not reassociated: to gather what is added in vectors takes longer than to add it in turn."""
+
+
+@njit(**_IN_TURN)
+def _apply_alone(program, number, factor, row, re, im, to_re, to_im):
+    """Add a factor times what one matrix leads to, where one row is all there is."""
+    dim, inner, at = program.axis[number, 1], program.axis[number, 2], program.start[number]
+    pointers, columns, values = program.pointers[at : at + dim + 1], program.columns, program.values
+    for base in range(0, row, dim * inner):
+        for q in range(base, base + inner):
+            for c in range(dim):
+                x = y = 0.0
+                if program.is_real[number] == 1:
+                    for k in range(pointers[c], pointers[c + 1]):
+                        p, v = q + columns[k] * inner, values[k].real
+                        x += v * re[p]
+                        y += v * im[p]
+                else:
+                    for k in range(pointers[c], pointers[c + 1]):
+                        p, v = q + columns[k] * inner, values[k]
+                        x += v.real * re[p] - v.imag * im[p]
+                        y += v.real * im[p] + v.imag * re[p]
+                to_re[q + c * inner] += factor.real * x - factor.imag * y
+                to_im[q + c * inner] += factor.real * y + factor.imag * x
+
+
 @njit(**OPTIONS)
 def apply_axes(program, start, stop, first_row, last_row, re, im, kept, to_re, to_im, made):
     """Add what the instructions start..stop lead to, which apply matrices to one register: to some rows of another."""
@@ -162,7 +189,11 @@ def apply_axes(program, start, stop, first_row, last_row, re, im, kept, to_re, t
         if n_real + n_imaginary > 0 or (here and made[r] == 0):
             _add_rows(re, im, place, value, n_real, n_imaginary, to_re, to_im, first, first + row, made[r] == 0)
             made[r] = 1
-        if here:
+        if here and program.lanes.size == 0:
+            for n in range(start, stop):
+                if program.axis[program.code[n, 3], 2] < row:
+                    _apply_alone(program, program.code[n, 3], program.factor[n], row, re, im, to_re, to_im)
+        elif here:
             group[waiting] = first
             waiting += 1
         if waiting == ROWS_AT_ONCE or (r == last_row - 1 and waiting > 0):
