@@ -82,6 +82,11 @@ class Bands(NamedTuple):
         # np.nonzero returns strided views: another type to the compiler
         return cls(band - width, np.ascontiguousarray(imaginary), parts[band, imaginary])
 
+    @classmethod
+    def none(cls, size: int) -> Bands:
+        """Of a matrix without elements."""
+        return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty((0, size)))
+
     def matrix(self) -> csr_array:
         """As a sparse matrix."""
         size = self.values.shape[1]

@@ -303,7 +303,7 @@ class ProductSector:
             pointers, rows, values = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data
             beside, near = rows_beside(pointers, rows, STATES)
         parts = values.real.copy(), values.imag[: len(values) if values.imag.any() else 0].copy()
-        none = Bands.of(csr_array((self.size, self.size)))
+        none = Bands.none(self.size)
         half_rate = self.half_rate.copy() if self.modes else self.half_rate  # `displace` adds to it
         row = STATES if len(pointers) else p.row
         made = ProgramHeff(
