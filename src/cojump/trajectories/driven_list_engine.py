@@ -47,15 +47,13 @@ class DrivenListTables(SparseTables):
         """Work a sector out."""
         super().know(s)
         self._matrix.reach(len(self.labels))
-        diagonals, elements = [], 0
+        diagonals, order = [], self._order.array[self._order.count - int(self._sectors["size"].array[s]) : self._order.count]
         for p, basis in enumerate(self._bases):
             matrix = csr_array(program_matrix(basis.sector(self.labels[s]).h_eff))
-            diagonal, beside = matrix.diagonal(), beside_diagonal(matrix)
+            diagonal = matrix.diagonal()
             diagonals += [diagonal.real, -diagonal.imag]
-            elements += beside.nnz
-            self._matrix.array[s, p] = self._add(beside)
+            self._matrix.array[s, p] = self._add(beside_diagonal(matrix), order=order)
         self._diagonals.add(np.stack(diagonals, axis=1))
-        self.longest = max(self.longest, elements)
 
     def _forget(self) -> None:
         super()._forget()
@@ -84,8 +82,6 @@ class DrivenListEngine(SparseEngine):
         return PartLists(
             matrix=np.zeros((0, P), dtype=np.int64),
             facts=np.zeros((0, 2 * P)),
-            start=np.zeros((cells, P), dtype=np.int64),
-            stop=np.zeros((cells, P), dtype=np.int64),
             re=np.zeros(cells),
             im=np.zeros(cells),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -174,6 +174,19 @@ class ProductAverages:
         inner_products(state, length, self._tolerance, *joined, re, im, weights[:rows], *pieces, gram)
         return w @ gram[0] / gram[0, 0], (w @ gram @ w.T)[self._pairs] / gram[0, 0]
 
+    def joined(self) -> Iterator[tuple[int, tuple[int, int], Ket, int]]:
+        """The operators, E_ab + E_ba and i (E_ba - E_ab) as one: block, name, matrix, and 2 where it stands for two.
+
+        Real elements of such a matrix are those of the first, imaginary ones those of the second.
+        """
+        waiting = list(self.operators)
+        while waiting:
+            b, name, matrix, _, diagonal = waiting.pop(0)
+            own, vectors = matrix if diagonal is None else np.diag(diagonal).astype(complex), 1
+            if waiting and waiting[0][:2] == (b, (-2 - name[1], name[0])):
+                own, name, vectors = own + waiting.pop(0).matrix, name[::-1], 2
+            yield b, name, own, vectors
+
     def _operators_of(self, sector: ProductSector) -> _Joined:
         """What is applied to the states of a sector."""
         dims, length = sector.dims, sector.dims[-1]
@@ -181,14 +194,10 @@ class ProductAverages:
         def step(axis: int) -> int:
             return 0 if axis == len(dims) - 1 else around(dims, axis)[1] // length
 
-        found, waiting = [], list(self.operators)
-        while waiting:
-            b, name, matrix, _, diagonal = waiting.pop(0)
-            own, vectors = matrix if diagonal is None else np.diag(diagonal).astype(complex), 1
-            if waiting and waiting[0][:2] == (b, (-2 - name[1], name[0])):  # E_ab + E_ba, and i (E_ba - E_ab)
-                own, name, vectors = own + waiting.pop(0).matrix, name[::-1], 2
+        found = []
+        for b, name, matrix, vectors in self.joined():
             label, window = sector.labels[b], sector.box[b]
-            rows = self._moves[b].collective(label, window, sector.blocks[b], name, own)
+            rows = self._moves[b].collective(label, window, sector.blocks[b], name, matrix)
             found.append((step(b), vectors, rows))
         for axis, fock in sector.modes if self._quadratures else ():
             found.append((step(axis), 2, _both_quadratures(fock)))
@@ -197,9 +206,11 @@ class ProductAverages:
     def of_grams(self, grams: Ket, *, needed: bool = False) -> tuple[Array, Array]:
         """The same from the inner products <v_a|v_b> (K, T, V, V) of ψ and all n_a ψ and E_ab ψ, divided by |ψ|².
 
-        Behind them are aψ and a†ψ of each mode. With ``needed`` from those of ψ and what ``operators`` make of it.
+        Behind them are aψ and a†ψ of each mode. With ``needed`` from those of ψ and what ``operators`` make of it, of
+        which real parts suffice.
         """
-        w, at_once = (self._averaged, self._of_needed) if needed else (self._in_all, self._of_all)
+        w, at_once = (self._averaged.real, self._of_needed) if needed else (self._in_all, self._of_all)
+        grams = grams.real if needed else grams
         if at_once is not None:
             made = grams.reshape(*grams.shape[:2], -1).view(np.float64) @ at_once
             return made[..., : len(w)], made[..., len(w) :]
@@ -207,7 +218,7 @@ class ProductAverages:
 
     @cached_property
     def _of_needed(self) -> Array | None:
-        return _at_once(self._averaged)
+        return _at_once(self._averaged.real)
 
     @cached_property
     def _in_all(self) -> Ket:
@@ -237,16 +248,20 @@ def _by_products(w: Ket, grams: Ket) -> tuple[Array, Array]:
 
 
 def _at_once(w: Ket) -> Array | None:
-    """The same as a matrix, for the real and imaginary parts of grams to be multiplied with; None if it were large."""
+    """The same as a matrix, for the real and imaginary parts of grams to be multiplied with; None if it were large.
+
+    Of real ``w`` for real parts alone.
+    """
     A, V = w.shape
     rows, columns = pairs(A)
-    if 2 * V * V * (A + len(rows)) > _LARGEST:
+    parts = 2 if np.iscomplexobj(w) else 1
+    if parts * V * V * (A + len(rows)) > _LARGEST:
         return None
-    made = np.zeros((A + len(rows), V, V), dtype=np.complex128)
+    made = np.zeros((A + len(rows), V, V), dtype=w.dtype)
     made[:A, 0] = w
     made[A:] = w[rows].conj()[:, :, None] * w[columns][:, None, :]
     flat = made.reshape(len(made), -1).T
-    return np.stack([flat.real, -flat.imag], axis=1).reshape(2 * V * V, -1)
+    return np.stack([flat.real, -flat.imag][:parts], axis=1).reshape(parts * V * V, -1)
 
 
 def _in_matrix_units(model: Model, rotations: list[NDArray[np.complex128]]) -> tuple[list[Collective], Ket]:

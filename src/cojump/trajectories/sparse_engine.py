@@ -18,11 +18,13 @@ from .counting_engine import CountingEngine
 from .kernels.common import MAX_ORDER, PAD, Work
 from .kernels.sparse import Occupied, SparseHeff
 from .kernels.sparse_jump import Heap
-from .kernels.sparse_state import BINS, CHUNK, SparseRoom, SparseStarts
+from .kernels.sparse_state import APART, BINS, SparseRoom, SparseStarts
+from .kernels.vectors import LANES
 from .product_moves import Ket
 from .product_sectors import Box
 from .product_windows import moved
 from .sparse_tables import SparseTables
+from .work_space import aligned
 
 
 class SparseEngine(CountingEngine):
@@ -43,17 +45,14 @@ class SparseEngine(CountingEngine):
         self.tables = self._new_tables()
         cells = prod(largest_sector(block) for block in model.blocks)
         self._occupied = Occupied(
-            slots=np.zeros(4, dtype=np.int64),
+            slots=np.zeros(3, dtype=np.int64),
             state=np.zeros(cells, dtype=np.int64),
             slot=np.full(cells, -1, dtype=np.int32),
             spread=np.zeros(cells, dtype=np.int8),
-            start=np.zeros(cells, dtype=np.int64),
-            stop=np.zeros(cells, dtype=np.int64),
-            to_slot=np.zeros(0, dtype=np.uint32),
-            list_re=np.zeros(0),
-            list_im=np.zeros(0),
             energy=np.zeros(cells),
             half_rate=np.zeros(cells),
+            x=np.zeros((cells, 2)),
+            made=np.zeros((cells, 2)),
             x_re=np.zeros(cells),
             x_im=np.zeros(cells),
         )
@@ -68,13 +67,6 @@ class SparseEngine(CountingEngine):
         return SparseTables(self.basis, self.state.averages, self.state.moves)
 
     def _read(self) -> None:
-        longest = self.tables.longest
-        if longest > len(self._occupied.to_slot):
-            self._occupied = self._occupied._replace(
-                to_slot=np.zeros(2 * longest, dtype=np.uint32),
-                list_re=np.zeros(2 * longest),
-                list_im=np.zeros(2 * longest),
-            )
         self._h_eff = SparseHeff(self._n_channels > 0, *self.tables.read(), self._occupied)
 
     def _labels(self, numbers: list[int]) -> Labels:
@@ -109,10 +101,9 @@ class SparseEngine(CountingEngine):
         labels, places, re, im = ready
         after, known = self._room.after, len(self.tables.labels)
         before = after.place[: after.filled[0]]
-        for parts in (after.there, after.re, after.im):
-            parts[before] = 0
+        after.there[before], after.x[before] = 0, 0.0
         after.filled[0], after.place[: len(places)], after.there[places] = len(places), places, 1
-        after.re[places, 0], after.im[places, 0] = re, im
+        after.x[places, 0, 0], after.x[places, 0, 1] = re, im
         self._room.target[0] = self.tables.number(labels)
         if len(self.tables.labels) > known:
             self._read()
@@ -160,8 +151,7 @@ def _room(cells: int, V: int, tables: SparseTables) -> SparseRoom:
             np.zeros(1, dtype=np.int64),
             np.zeros(cells, dtype=np.int64),
             np.zeros(cells, dtype=np.int8),
-            np.zeros((cells, width)),
-            np.zeros((cells, width)),
+            np.zeros((cells, width, 2)),
         )
 
     return SparseRoom(
@@ -173,7 +163,8 @@ def _room(cells: int, V: int, tables: SparseTables) -> SparseRoom:
         wanted=np.zeros(3, dtype=np.int64),
         weights=np.zeros(len(tables.basis.channels)),
         bins=np.zeros(BINS),
-        vectors=np.zeros((1 + V, CHUNK)),
-        vectors_im=np.zeros((1 + V, CHUNK)),
+        vectors=aligned(1 + V, 2 * APART),
+        sums=aligned((1 + V) ** 2, LANES),
+        is_first=tables.is_first.astype(bool),
         filled=np.full(3, -1),
     )

@@ -87,8 +87,6 @@ class SparseTables:
         self.basis, self._averages, self._moves, self._memory = basis, averages, moves, memory
         self.labels: list[Labels] = []
         """Of every sector that has a number."""
-        self.longest = 0
-        """Elements of the largest H_eff."""
         self._numbers: dict[Labels, int] = {}
         self._made: dict[tuple[Any, ...], int] = {}
         B, D, L = len(basis.blocks), self.levels, len(basis.channels)
@@ -116,7 +114,8 @@ class SparseTables:
         # memory that is not written is not used: room for all that may come spares copies
         states = prod(float(most_sectors(b) * largest_sector(b)) for b in basis.blocks)
         room = int(min(memory / 16, 8 * D * D * states)) + 16
-        self._facts, self._place = Growing((2 + L,), np.float64, room=room // 16), Growing((), np.int32)
+        self._facts, self._order = Growing((2 + L,), np.float64, room=room // 16), Growing((), np.int32)
+        self._place = Growing((), np.int32)
         self._matrices = {
             "row": Growing((), np.int64),
             "imaginary": Growing((), np.int64),
@@ -128,6 +127,8 @@ class SparseTables:
             "im": Growing((), np.float64),
         }
         self.jumps = _jumps_of(basis, D)
+        self.is_first = np.concatenate([[vectors == 2, False][:vectors] for *_, vectors in averages.joined()] or [[]])
+        """By operator that is measured: whether it and the next one are made of E_ab and E_ba."""
 
     @property
     def levels(self) -> int:
@@ -137,13 +138,18 @@ class SparseTables:
     @property
     def nbytes(self) -> int:
         """Memory of what can be forgotten."""
-        return sum(g.count * g.array[:1].nbytes for g in (self._facts, self._place, *self._matrices.values()))
+        return sum(g.count * g.array[:1].nbytes for g in self._forgettable)
+
+    @property
+    def _forgettable(self) -> tuple[Growing, ...]:
+        return self._facts, self._order, self._place, *self._matrices.values()
 
     def read(self) -> tuple[Matrices, Sectors, Jumps]:
         """The tables as they are now."""
         of_sectors = {name: g.array for name, g in self._sectors.items()}
-        sectors = Sectors(**of_sectors, facts=self._facts.array, place=self._place.array)
-        return Matrices(**{name: g.array for name, g in self._matrices.items()}), sectors, self.jumps
+        of_states = {"facts": self._facts.array, "order": self._order.array, "place": self._place.array}
+        matrices = Matrices(**{name: g.array for name, g in self._matrices.items()})
+        return matrices, Sectors(**of_sectors, **of_states), self.jumps
 
     def number(self, labels: Labels) -> int:
         """The number of a sector."""
@@ -166,8 +172,10 @@ class SparseTables:
         facts = np.zeros((sector.size, 2 + len(basis.channels)))
         facts[:, 0], facts[:, 1] = diagonal.real, -diagonal.imag
         matrix = beside_diagonal(matrix)
-        self.longest = max(self.longest, matrix.nnz)
-        at["h_eff"][s] = self._add(matrix, filled=len(sector.dims) == 1 and basis.blocks[0].levels == 2)
+        filled = len(sector.dims) == 1 and basis.blocks[0].levels == 2
+        order = np.arange(sector.size) if filled else np.argsort(np.diff(matrix.indptr), kind="stable")
+        self._order.add(order)
+        at["h_eff"][s] = self._add(matrix, filled=filled, order=order)
         parts = zip(sector.rate_tables, sector.rate_programs, sector.rate_bands, strict=True)
         for l, (table, program, bands) in enumerate(parts):
             facts[:, 2 + l] = table
@@ -273,17 +281,23 @@ class SparseTables:
         return self._made[key]
 
     def _joined_operators(self, sector: ProductSector) -> csr_array:
-        """The operators that are measured as one matrix: its columns are q 2^k + v for the v-th, with 2^k >= V."""
-        bits = int(level_bits(len(self._averages.operators)))
+        """The operators that are measured as one matrix: its columns are q 2^k + v for the v-th, with 2^k >= V.
+
+        Where two are E_ab + E_ba and i (E_ba - E_ab), the elements are those of E_ab and E_ba, which are real.
+        """
+        bits, v = int(level_bits(len(self._averages.operators))), 0
         rows, columns, values = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
-        for v, o in enumerate(self._averages.operators):
-            one = csr_array(sector.blocks[o.block].one_body(o.matrix if o.diagonal is None else np.diag(o.diagonal)))
-            entries = self._on_axis(sector, o.block, csr_array(one.conj().T) if o.adjoint else one).tocoo()
-            row, column = entries.coords
+        for b, _, matrix, vectors in self._averages.joined():
+            entries = self._on_axis(sector, b, csr_array(sector.blocks[b].one_body(matrix))).tocoo()
             kept = entries.data != 0
-            rows.append(row[kept])
-            columns.append((column[kept].astype(np.int64) << bits) + v)
-            values.append(entries.data[kept])
+            (row, column), value = (numbers[kept] for numbers in entries.coords), entries.data[kept]
+            operator = v
+            if vectors == 2:  # (1 - i) E_ab + (1 + i) E_ba
+                operator, value = v + (value.real * value.imag > 0), value.real
+            rows.append(row)
+            columns.append((column.astype(np.int64) << bits) + operator)
+            values.append(value)
+            v += vectors
         joined = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
         return csr_array(joined, shape=(sector.size, sector.size << bits))
 
@@ -293,9 +307,9 @@ class SparseTables:
             return csr_array(matrix)
         return csr_array(kron(kron(eye_array(before), matrix), eye_array(after), format="csr"))
 
-    def _add(self, matrix: csr_array, *, filled: bool = False) -> int:
-        """Append a matrix; its number."""
-        matrix = csr_array(matrix)
+    def _add(self, matrix: csr_array, *, filled: bool = False, order: NDArray[np.intp] | None = None) -> int:
+        """Append a matrix, with its rows in an order; its number."""
+        matrix = csr_array(matrix if order is None else matrix[order])
         matrix.sort_indices()
         run = False
         if filled and matrix.nnz:
@@ -309,14 +323,15 @@ class SparseTables:
         beyond = ALL_REAL
         if np.iscomplexobj(data) and data.imag.any():
             beyond = to["im"].add(data.imag) - first
-        row = to["first"].add(first + starts[:-1])
-        to["length"].add(np.diff(starts))
+        undo = slice(None) if order is None else np.argsort(order)
+        row = to["first"].add((first + starts[:-1])[undo])
+        to["length"].add(np.diff(starts)[undo])
         to["imaginary"].add(np.array([beyond]))
         to["run"].add(np.array([int(run)]))
         return to["row"].add(np.array([row]))
 
     def _forget(self) -> None:
-        for growing in (self._facts, self._place, *self._matrices.values()):
+        for growing in self._forgettable:
             growing.forget()
         self._made.clear()
         for name in ("known", "exit_matrix", "entry_matrix"):

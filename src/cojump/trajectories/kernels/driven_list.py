@@ -17,8 +17,9 @@ from .driven_bands import Factors
 from .driven_error import learned
 from .horizon import LEFT_OUT, power_of_two
 from .lattice import copy_into
+from .pairs import pair_of, store_pair
 from .propagate import overlap
-from .sparse import ALL_REAL, Jumps, Matrices, Occupied, Sectors, keep_slots, new_slot
+from .sparse import Jumps, Matrices, Occupied, Sectors, keep_slots, new_slot, rows_times
 from .vectors import LANES, fused, load_row, spread, spread_cell, store, total
 from .window import clear_beside
 
@@ -33,16 +34,12 @@ class PartLists(NamedTuple):
         Rows of H_p beside its diagonal, for each sector.
     facts : (states, 2 P)
         Its diagonal, real and minus imaginary part, of each part; by the states of ``Sectors.facts``.
-    start, stop : (cells, P)
-        Where the row of a slot lies in the lists.
     re, im : (cells,)
         A sum of rows of the series, by slot.
     """
 
     matrix: NDArray[np.int64]
     facts: NDArray[np.float64]
-    start: NDArray[np.int64]
-    stop: NDArray[np.int64]
     re: NDArray[np.float64]
     im: NDArray[np.float64]
 
@@ -70,26 +67,18 @@ class DrivenListHeff(NamedTuple):
 
 @njit(**OPTIONS)
 def _spread(occupied, sectors, matrices, parts, re, im, count, least):
-    """Give slots to what H_eff leads to from amplitudes whose weight is above ``least``; copy the rows of all parts."""
-    here, free = occupied.slots[0], occupied.slots[3]
+    """Give slots to what H_eff leads to from amplitudes whose weight is above ``least``."""
+    here = occupied.slots[0]
     for s in range(count):
         if occupied.spread[s] != 0 or not re[s] * re[s] + im[s] * im[s] > least:
             continue
         occupied.spread[s] = 1
         for p in range(parts.matrix.shape[1]):
-            matrix = parts.matrix[here, p]
-            row, beyond = matrices.row[matrix] + occupied.state[s], matrices.imaginary[matrix]
-            parts.start[s, p] = free
+            row = matrices.row[parts.matrix[here, p]] + occupied.state[s]
             for k in range(matrices.first[row], matrices.first[row] + matrices.length[row]):
                 q = np.int64(matrices.column[k])
                 if occupied.slot[q] < 0:
                     new_slot(occupied, sectors, q)
-                occupied.to_slot[free] = occupied.slot[q]
-                occupied.list_re[free] = matrices.re[k]
-                occupied.list_im[free] = 0.0 if beyond == ALL_REAL else matrices.im[k + beyond]
-                free += 1
-            parts.stop[s, p] = free
-    occupied.slots[3] = free
 
 
 @njit(**OPTIONS)
@@ -108,62 +97,20 @@ def _sum_back(rows_re, rows_im, order, lo, count, coefficients, terms, to_re, to
     return total(square)
 
 
-@njit(inline="always", **OPTIONS)
-def _elements_times(values, imaginary, places, is_real, re, im):
-    """Σ of elements times a state, by slot."""
-    h_re = h_im = 0.0
-    if is_real:
-        for k in range(values.size):
-            h_re += values[k] * re[places[k]]
-            h_im += values[k] * im[places[k]]
-    else:
-        for k in range(values.size):
-            h_re += values[k] * re[places[k]] - imaginary[k] * im[places[k]]
-            h_im += values[k] * im[places[k]] + imaginary[k] * re[places[k]]
-    return h_re, h_im
-
-
 @njit(**OPTIONS)
-def _row_times(matrices, matrix, state, slot, re, im):
-    """The same of a row that lies where all rows do; what has no slot is zero."""
-    h_re = h_im = 0.0
-    row, beyond = matrices.row[matrix] + state, matrices.imaginary[matrix]
-    for k in range(matrices.first[row], matrices.first[row] + matrices.length[row]):
-        t = slot[matrices.column[k]]
-        if t >= 0:
-            v, w = matrices.re[k], 0.0 if beyond == ALL_REAL else matrices.im[k + beyond]
-            h_re += v * re[t] - w * im[t]
-            h_im += v * im[t] + w * re[t]
-    return h_re, h_im
-
-
-@njit(**OPTIONS)
-def _add_product(occupied, matrices, matrix, facts, first, p, starts, stops, re, im, count, energy, damping, scale,
-                 adds, to_re, to_im):  # fmt: skip
+def _add_product(facts, facts0, p, state, made, re, im, count, energy, damping, scale, adds, to_re, to_im):
     """Add -i scale (H_p - energy + i damping) times a state by slot to another one, or write it there.
 
-    Returns the squared norm of what is added, without ``scale``, <ψ|(H_p ...)ψ>, and the squared norm of the sum.
+    ``made`` is what H_p beside its diagonal makes of the state. Returns the squared norm of what is added, without
+    ``scale``, <ψ|(H_p ...)ψ>, and the squared norm of the sum.
     """
-    is_real = matrices.imaginary[matrix] == ALL_REAL
     norm2 = along = across = whole = 0.0
     for s in range(count):
-        if occupied.spread[s] != 0:
-            start, stop = starts[s, p], stops[s, p]
-            h_re, h_im = _elements_times(
-                occupied.list_re[start:stop],
-                occupied.list_im[start:stop],
-                occupied.to_slot[start:stop],
-                is_real,
-                re,
-                im,
-            )
-        else:
-            h_re, h_im = _row_times(matrices, matrix, occupied.state[s], occupied.slot, re, im)
-        at = first + occupied.state[s]
+        at = facts0 + state[s]
         e, g = facts[at, 2 * p] - energy, facts[at, 2 * p + 1] - damping
         x, y = re[s], im[s]
-        h_re += e * x + g * y
-        h_im += e * y - g * x
+        h_re = made[s, 0] + e * x + g * y
+        h_im = made[s, 1] + e * y - g * x
         norm2 += h_re * h_re + h_im * h_im
         along += h_re * x + h_im * y
         across += h_im * x - h_re * y
@@ -202,10 +149,16 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
         else:
             re, im = parts.re, parts.im
             size2 = _sum_back(rows_re, rows_im, order, lo, count, coefficients[p], terms[p], parts.re, parts.im)
+        matrix = parts.matrix[here, p]
+        for s in range(count):
+            store_pair(occupied.x, occupied.state[s], pair_of(re[s], im[s]))
+        rows_times(
+            matrices.row[matrix], matrices.imaginary[matrix], matrices.first, matrices.length, matrices.column,
+            matrices.re, matrices.im, occupied.state, count, occupied.x, occupied.made,
+        )  # fmt: skip
         made2, along, across, norm2 = _add_product(
-            occupied, matrices, parts.matrix[here, p], parts.facts, h_eff.sectors.facts_at[here], p, parts.start,
-            parts.stop, re, im, count, energies[p], 0.5 * rate if p == 0 else 0.0, scale, p > 0,
-            rows_re[order + 1, lo:], rows_im[order + 1, lo:],
+            parts.facts, h_eff.sectors.facts_at[here], p, occupied.state, occupied.made, re, im, count, energies[p],
+            0.5 * rate if p == 0 else 0.0, scale, p > 0, rows_re[order + 1, lo:], rows_im[order + 1, lo:],
         )  # fmt: skip
         lost += learned(factors, p, order, made2, along, across, size2)
     clear_beside(rows_re[order + 1], rows_im[order + 1], lo, lo + count, 2 * PAD)

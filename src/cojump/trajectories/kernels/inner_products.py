@@ -123,6 +123,60 @@ def _multiply(vectors_re, vectors_im, present, n, many, sums):
 
 
 @njit(**OPTIONS)
+def add_products(vectors, n, sums):
+    """Add the products of all pairs of real vectors, lane by lane, three with three at a time.
+
+    Parameters
+    ----------
+    vectors : (V, .)
+        n numbers of each count, and what is behind them up to a multiple of eight.
+    sums : (V², LANES)
+    """
+    many = vectors.shape[0]
+    for a in range(0, many, 3):
+        b, c = min(a + 1, many - 1), min(a + 2, many - 1)
+        for d in range(a, many, 3):
+            e, f = min(d + 1, many - 1), min(d + 2, many - 1)
+            ad, ae, af = (
+                load_row(sums, many * a + d, 0, LANES),
+                load_row(sums, many * a + e, 0, LANES),
+                load_row(sums, many * a + f, 0, LANES),
+            )
+            bd, be, bf = (
+                load_row(sums, many * b + d, 0, LANES),
+                load_row(sums, many * b + e, 0, LANES),
+                load_row(sums, many * b + f, 0, LANES),
+            )
+            cd, ce, cf = (
+                load_row(sums, many * c + d, 0, LANES),
+                load_row(sums, many * c + e, 0, LANES),
+                load_row(sums, many * c + f, 0, LANES),
+            )
+            for p in range(0, n, LANES):
+                x, y, z = (
+                    load_row(vectors, a, p, LANES),
+                    load_row(vectors, b, p, LANES),
+                    load_row(vectors, c, p, LANES),
+                )
+                u = load_row(vectors, d, p, LANES)
+                ad, bd, cd = fused(x, u, ad), fused(y, u, bd), fused(z, u, cd)
+                u = load_row(vectors, e, p, LANES)
+                ae, be, ce = fused(x, u, ae), fused(y, u, be), fused(z, u, ce)
+                u = load_row(vectors, f, p, LANES)
+                af, bf, cf = fused(x, u, af), fused(y, u, bf), fused(z, u, cf)
+            # where one vector stands for two the same is written twice
+            store(sums[many * a + d], 0, LANES, ad)
+            store(sums[many * a + e], 0, LANES, ae)
+            store(sums[many * a + f], 0, LANES, af)
+            store(sums[many * b + d], 0, LANES, bd)
+            store(sums[many * b + e], 0, LANES, be)
+            store(sums[many * b + f], 0, LANES, bf)
+            store(sums[many * c + d], 0, LANES, cd)
+            store(sums[many * c + e], 0, LANES, ce)
+            store(sums[many * c + f], 0, LANES, cf)
+
+
+@njit(**OPTIONS)
 def inner_products(
     ket, length, tolerance, axes, pointers, columns, value_re, value_im, re, im, weights, vectors_re, vectors_im,
     present, sums, gram,

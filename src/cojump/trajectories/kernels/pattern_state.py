@@ -32,7 +32,7 @@ from .pattern_rows import (
     take_ends,
     weight_of_spans,
 )
-from .sparse_state import CHUNK, is_cut_short, tail_of  # noqa: F401 - the same for both
+from .sparse_state import is_cut_short, tail_of  # noqa: F401 - the same for both
 from .vectors import (
     LANES,
     fused,
@@ -46,6 +46,9 @@ from .vectors import (
 
 STARTS, PLACES, LENGTHS = range(3)
 """Where rows of so many vectors begin in an order of rows, that order, and how many vectors each has."""
+
+CHUNK = 256
+"""Amplitudes of which inner products are taken at once: all vectors of them stay in the cache."""
 
 FEWER = 0.125
 """Factor by which less is taken off at the ends of rows where that would have been more than the tail."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..by_reference import by_reference
 from .common import OPTIONS
+from .pairs import cell, load_pair, pair_of, scaled, store_pair, turned
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -89,6 +90,9 @@ class Sectors(NamedTuple):
         For each μ the sectors that one particle more makes of it: dimension, number of the whole sector, and by q:
         p 2^k + a for the states p of the block after.
     facts : (states, 2 + L)
+    order : (states,)
+        The states of a sector, those first whose rows of H_eff are short: a loop over a row then ends where the one
+        before has ended, as the processor expects.
     place : (states of blocks,)
         Where a state is on its axis of the tables of Γ.
     """
@@ -112,6 +116,7 @@ class Sectors(NamedTuple):
     entry_target: Integers
     entry_matrix: Integers
     facts: Floats
+    order: NDArray[np.int32]
     place: NDArray[np.int32]
 
 
@@ -152,35 +157,32 @@ class Occupied(NamedTuple):
 
     Attributes
     ----------
-    slots : (4,)
-        The sector; slots of the state that a step begins with; slots in use; elements in the lists.
+    slots : (3,)
+        The sector; slots of the state that a step begins with; slots in use.
     state : (cells,)
         Number of the basis state in each slot.
     slot : (cells,)
         Slot of each basis state, or -1.
     spread : (cells,)
         1 where the states that H_eff leads to from a slot have slots.
-    start, stop : (cells,)
-        Where the row of H_eff of such a slot lies in the lists.
-    to_slot, list_re, list_im : (elements,)
-        Elements of H_eff by slot, row after row.
     energy, half_rate : (cells,)
         What is diagonal, by slot.
+    x : (cells, 2)
+        A state by the number of the basis state, real and imaginary part; zero where there is no slot.
+    made : (cells, 2)
+        What H_eff beside its diagonal makes of it, by slot.
     x_re, x_im : (cells,)
-        A state by the number of the basis state; zero where there is no slot.
+        As x where the columns of rows follow each other without a gap.
     """
 
     slots: Integers
     state: Integers
     slot: NDArray[np.int32]
     spread: NDArray[np.int8]
-    start: Integers
-    stop: Integers
-    to_slot: NDArray[np.uint32]
-    list_re: Floats
-    list_im: Floats
     energy: Floats
     half_rate: Floats
+    x: Floats
+    made: Floats
     x_re: Floats
     x_im: Floats
 
@@ -223,12 +225,43 @@ def keep_slots(occupied, kept):
     """Take away all slots but the first ones, and what has been found from them."""
     for s in range(occupied.slots[2]):
         p = occupied.state[s]
-        occupied.x_re[p] = 0.0
-        occupied.x_im[p] = 0.0
+        occupied.x[p, 0] = occupied.x[p, 1] = occupied.x_re[p] = occupied.x_im[p] = 0.0
         occupied.spread[s] = 0
         if s >= kept:
             occupied.slot[p] = -1
-    occupied.slots[2], occupied.slots[3] = kept, 0
+    occupied.slots[2] = kept
+
+
+@njit(**OPTIONS)
+def rows_times(row0, beyond, first, length, column, values, imaginary, state, count, x, made):
+    """A matrix times a state: pair s of ``made`` is Σ_q (element from q to state[s]) x_q, x by basis state.
+
+    The imaginary part of element k is in ``imaginary[k + beyond]``; ``beyond`` is ALL_REAL where there is none. This is
+    no part of a longer function: the processor has registers for no more.
+    """
+    for s in range(count):
+        row = row0 + cell(state, s)
+        k = cell(first, row)
+        stop = k + cell(length, row)
+        a = b = c = d = pair_of(0.0, 0.0)
+        if beyond == ALL_REAL:
+            while k + 3 < stop:  # several sums: the next element need not wait for this one
+                a = scaled(cell(values, k), load_pair(x, cell(column, k)), a)
+                b = scaled(cell(values, k + 1), load_pair(x, cell(column, k + 1)), b)
+                c = scaled(cell(values, k + 2), load_pair(x, cell(column, k + 2)), c)
+                d = scaled(cell(values, k + 3), load_pair(x, cell(column, k + 3)), d)
+                k += 4
+            while k < stop:
+                a = scaled(cell(values, k), load_pair(x, cell(column, k)), a)
+                k += 1
+        else:
+            while k < stop:
+                own = load_pair(x, cell(column, k))
+                a = scaled(cell(values, k), own, a)
+                b = scaled(cell(imaginary, k + beyond), own, b)
+                k += 1
+            b = turned(b)
+        store_pair(made, s, (a + b) + (c + d))
 
 
 @njit(**OPTIONS)
@@ -254,29 +287,25 @@ def apply_lists(
     spread,
     energies,
     half_rates,
-    start,
-    stop,
-    to_slot,
-    list_re,
-    list_im,
+    x,
+    made,
     shift,
     half_shift,
     least,
 ):
     """As apply_real on the slots lo..hi; amplitudes whose weight is above ``least`` give what they lead to slots.
 
-    Rows of the matrix are copied to where a step needs them, by slot, when that has been done; a row that leads to
-    states without slots is read where it lies. ``beyond`` is what takes the place of a real element to that of its
-    imaginary part. Returns the squared norm and one past the last slot.
+    ``beyond`` is what takes the place of a real element to that of its imaginary part. Returns the squared norm and one
+    past the last slot.
     """
-    scale, is_real = unit * (1.0 / (order + 1.0)), beyond == ALL_REAL
+    scale = unit * (1.0 / (order + 1.0))
     re, im = rows_re[order, lo:], rows_im[order, lo:]
     old = hi - lo
-    n, free = old, slots[3]
+    n = old
     for s in range(old):
+        store_pair(x, state[s], pair_of(re[s], im[s]))
         if spread[s] == 0 and re[s] * re[s] + im[s] * im[s] > least:
             spread[s] = 1
-            start[s] = free
             k0 = first[row0 + state[s]]
             for k in range(k0, k0 + count[row0 + state[s]]):
                 q = column[k]
@@ -287,45 +316,18 @@ def apply_lists(
                     energies[n] = facts[facts0 + q, ENERGY]
                     half_rates[n] = facts[facts0 + q, HALF_RATE]
                     n += 1
-                to_slot[free] = slot[q]
-                list_re[free] = values_re[k]
-                if not is_real:
-                    list_im[free] = values_im[k + beyond]
-                free += 1
-            stop[s] = free
     for k in range(order + 1):
         for s in range(hi, lo + n):
             rows_re[k, s] = 0.0
             rows_im[k, s] = 0.0
-    slots[2], slots[3] = n, free
+    slots[2] = n
     to_re, to_im = rows_re[order + 1, lo:], rows_im[order + 1, lo:]
+    rows_times(row0, beyond, first, count, column, values_re, values_im, state, n, x, made)
     total = 0.0
     for s in range(n):
-        h_re = h_im = 0.0
-        if spread[s] == 1:
-            v, t = list_re[start[s] : stop[s]], to_slot[start[s] : stop[s]]
-            if is_real:
-                for k in range(v.size):
-                    h_re += v[k] * re[t[k]]
-                    h_im += v[k] * im[t[k]]
-            else:
-                w = list_im[start[s] : stop[s]]
-                for k in range(v.size):
-                    h_re += v[k] * re[t[k]] - w[k] * im[t[k]]
-                    h_im += v[k] * im[t[k]] + w[k] * re[t[k]]
-        else:
-            k0 = first[row0 + state[s]]
-            for k in range(k0, k0 + count[row0 + state[s]]):
-                at = slot[column[k]]
-                if at >= 0 and at < old:
-                    h_re += values_re[k] * re[at]
-                    h_im += values_re[k] * im[at]
-                    if not is_real:
-                        h_re -= values_im[k + beyond] * im[at]
-                        h_im += values_im[k + beyond] * re[at]
         energy, damping = energies[s] - shift, half_rates[s] - half_shift
-        h_re += energy * re[s] + damping * im[s]
-        h_im += energy * im[s] - damping * re[s]
+        h_re = made[s, 0] + energy * re[s] + damping * im[s]
+        h_im = made[s, 1] + energy * im[s] - damping * re[s]
         to_re[s] = scale * h_im
         to_im[s] = -scale * h_re
         total += (scale * h_im) ** 2 + (scale * h_re) ** 2

@@ -39,15 +39,14 @@ class Heap(NamedTuple):
         They.
     there : (cells,)
         1 for each of them.
-    re, im : (cells, A)
-        By place; zero elsewhere.
+    x : (cells, A, 2)
+        Their real and imaginary parts by place; zero elsewhere.
     """
 
     filled: NDArray[np.int64]
     place: NDArray[np.int64]
     there: NDArray[np.int8]
-    re: NDArray[np.float64]
-    im: NDArray[np.float64]
+    x: NDArray[np.float64]
 
 
 @njit(**OPTIONS)
@@ -63,9 +62,9 @@ def clear(heap):
     for n in range(heap.filled[0]):
         p = heap.place[n]
         heap.there[p] = 0
-        for a in range(heap.re.shape[1]):
-            heap.re[p, a] = 0.0
-            heap.im[p, a] = 0.0
+        for a in range(heap.x.shape[1]):
+            heap.x[p, a, 0] = 0.0
+            heap.x[p, a, 1] = 0.0
     heap.filled[0] = 0
 
 
@@ -76,8 +75,8 @@ def put(heap, p, a, re, im):
         heap.there[p] = 1
         heap.place[heap.filled[0]] = p
         heap.filled[0] += 1
-    heap.re[p, a] += re
-    heap.im[p, a] += im
+    heap.x[p, a, 0] += re
+    heap.x[p, a, 1] += im
 
 
 @njit(**OPTIONS)
@@ -86,8 +85,8 @@ def weight_of(heap):
     total = 0.0
     for n in range(heap.filled[0]):
         p = heap.place[n]
-        for a in range(heap.re.shape[1]):
-            total += heap.re[p, a] ** 2 + heap.im[p, a] ** 2
+        for a in range(heap.x.shape[1]):
+            total += heap.x[p, a, 0] ** 2 + heap.x[p, a, 1] ** 2
     return total
 
 
@@ -98,7 +97,7 @@ def by_columns(matrices, matrix, heap, to):
     clear(to)
     for n in range(heap.filled[0]):
         p = heap.place[n]
-        a, b, start = heap.re[p, 0], heap.im[p, 0], matrices.first[row + p]
+        a, b, start = heap.x[p, 0, 0], heap.x[p, 0, 1], matrices.first[row + p]
         for k in range(start, start + matrices.length[row + p]):
             v = element(matrices, matrix, k)
             put(to, matrices.column[k], 0, v.real * a - v.imag * b, v.real * b + v.imag * a)
@@ -108,9 +107,13 @@ def by_columns(matrices, matrix, heap, to):
 def gather_state(occupied, re, im, least, heap):
     """Make a heap of the amplitudes in the slots whose weight is above ``least``, from ``re`` and ``im`` by slot."""
     clear(heap)
+    state, place, there, x, filled = occupied.state, heap.place, heap.there, heap.x, 0
     for s in range(occupied.slots[2]):
         if re[s] * re[s] + im[s] * im[s] > least:
-            put(heap, occupied.state[s], 0, re[s], im[s])
+            p = state[s]
+            place[filled], there[p], x[p, 0, 0], x[p, 0, 1] = p, 1, re[s], im[s]
+            filled += 1
+    heap.filled[0] = filled
 
 
 @njit(**OPTIONS)
@@ -122,7 +125,7 @@ def channel_weights(h_eff, room, weights):
         weights[l] = 0.0
     for n in range(now.filled[0]):
         p = now.place[n]
-        weight = now.re[p, 0] ** 2 + now.im[p, 0] ** 2
+        weight = now.x[p, 0, 0] ** 2 + now.x[p, 0, 1] ** 2
         facts = sectors.facts[facts0 + p]
         for l in range(L):
             weights[l] += weight * facts[RATES + l]
@@ -138,8 +141,8 @@ def channel_weights(h_eff, room, weights):
                 start = matrices.first[row + p]
                 for k in range(start, start + matrices.length[row + p]):
                     q = matrices.column[k]
-                    v = element(matrices, upper, k) * complex(now.re[q, 0], now.im[q, 0])
-                    total += now.re[p, 0] * v.real + now.im[p, 0] * v.imag
+                    v = element(matrices, upper, k) * complex(now.x[q, 0, 0], now.x[q, 0, 1])
+                    total += now.x[p, 0, 0] * v.real + now.x[p, 0, 1] * v.imag
             weights[l] += 2.0 * total
         if weights[l] < 0.0:
             weights[l] = 0.0
@@ -169,7 +172,7 @@ def _with_gamma(h_eff, room, l):
     for n in range(now.filled[0]):
         p = now.place[n]
         g = jumps.gamma[_gamma_place(sectors, jumps, here, l, p, np.int64(-1))]
-        put(room.after, p, 0, g * now.re[p, 0], g * now.im[p, 0])
+        put(room.after, p, 0, g * now.x[p, 0, 0], g * now.x[p, 0, 1])
 
 
 @njit(**OPTIONS)
@@ -188,7 +191,7 @@ def _take_out(h_eff, room, l, c):
     clear(rest)
     for m in range(now.filled[0]):
         p = now.place[m]
-        x_re, x_im = now.re[p, 0], now.im[p, 0]
+        x_re, x_im = now.x[p, 0, 0], now.x[p, 0, 1]
         outer, own, i = (0, p, 0) if alone else (p // (n * inner), (p // inner) % n, p % inner)
         if of_others:
             at = _gamma_place(sectors, jumps, here, l, p, b)
@@ -212,11 +215,11 @@ def _take_out(h_eff, room, l, c):
 def _gamma_of_others(matrices, matrix, size, inner, rest, beside):
     """Γ of the others where it is no diagonal, on their axis of ``rest``; ``beside`` is room to work in."""
     clear(beside)
-    row, D = matrices.row[matrix], rest.re.shape[1]
+    row, D = matrices.row[matrix], rest.x.shape[1]
     for m in range(rest.filled[0]):
         p = rest.place[m]
         for a in range(D):
-            put(beside, p, a, rest.re[p, a], rest.im[p, a])
+            put(beside, p, a, rest.x[p, a, 0], rest.x[p, a, 1])
     clear(rest)
     for m in range(beside.filled[0]):
         p = beside.place[m]
@@ -225,7 +228,7 @@ def _gamma_of_others(matrices, matrix, size, inner, rest, beside):
         for k in range(start, start + matrices.length[row + q]):
             to, v = (outer * size + matrices.column[k]) * inner + i, element(matrices, matrix, k)
             for a in range(D):
-                x_re, x_im = beside.re[p, a], beside.im[p, a]
+                x_re, x_im = beside.x[p, a, 0], beside.x[p, a, 1]
                 if x_re != 0.0 or x_im != 0.0:
                     put(rest, to, a, v.real * x_re - v.imag * x_im, v.real * x_im + v.imag * x_re)
 
@@ -247,7 +250,7 @@ def _put_in(h_eff, room, b, c, r):
         start = matrices.first[row + q]
         for k in range(start, start + matrices.length[row + q]):
             p, a = matrices.column[k] >> bits, matrices.column[k] & ((1 << bits) - 1)
-            x_re, x_im = rest.re[at, a], rest.im[at, a]
+            x_re, x_im = rest.x[at, a, 0], rest.x[at, a, 1]
             if x_re != 0.0 or x_im != 0.0:
                 v = matrices.re[k]
                 put(after, (outer * size + p) * inner + i, 0, v * x_re, v * x_im)
@@ -329,4 +332,4 @@ def copy_heap(heap, to):
     clear(to)
     for n in range(heap.filled[0]):
         p = heap.place[n]
-        put(to, p, 0, heap.re[p, 0], heap.im[p, 0])
+        put(to, p, 0, heap.x[p, 0, 0], heap.x[p, 0, 1])

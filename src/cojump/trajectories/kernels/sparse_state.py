@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from ..by_reference import by_reference
 from .common import OPTIONS, PAD
 from .horizon import LEFT_OUT
+from .inner_products import add_products
+from .pairs import cell, load_pair, scaled, store_pair, turned
 from .sparse import ALL_REAL, keep_slots, new_slot
 from .sparse_jump import Heap, gather_state, level_bits, perform_sparse_jump, put, weight_of
+from .vectors import LANES, load_row, spread, store, total
 
 BINS = 256
 """Powers of two of the weights that are told apart when a state is cut."""
@@ -21,8 +24,11 @@ BINS = 256
 EDGE = 1 - 2.0**-40
 """Weights at the edge of two of these are rounded to either side: all that are nearly there are kept."""
 
-CHUNK = 256
-"""Amplitudes of which inner products are taken at once: all vectors of them stay in the cache."""
+CHUNK = 64
+"""Amplitudes of which inner products are taken at once: all vectors of them stay in the fastest memory."""
+
+APART = CHUNK + LANES // 2
+"""Amplitudes from one vector to the next one: at a power of two they would lie in the same places of that memory."""
 
 
 @by_reference
@@ -44,8 +50,13 @@ class SparseRoom(NamedTuple):
     weights : (L,)
         Weights of the jumps.
     bins : (BINS,)
-    vectors, vectors_im : (1 + V, CHUNK)
-        Some amplitudes of a state and of what the collective operators make of it.
+    vectors : (1 + V, 2 APART)
+        Some amplitudes of a state and of what the collective operators make of it, real and imaginary parts in turn.
+    sums : ((1 + V)², LANES)
+        Of the products of any two of them.
+    is_first : (V,)
+        By operator: whether it is E_ab + E_ba and the next one i (E_ba - E_ab), in place of which the matrix has E_ab
+        and E_ba.
     filled : (3,)
     """
 
@@ -58,7 +69,8 @@ class SparseRoom(NamedTuple):
     weights: NDArray[np.float64]
     bins: NDArray[np.float64]
     vectors: NDArray[np.float64]
-    vectors_im: NDArray[np.float64]
+    sums: NDArray[np.float64]
+    is_first: NDArray[np.bool_]
     filled: NDArray[np.int64]
 
 
@@ -84,12 +96,12 @@ class SparseStarts(NamedTuple):
 def _begin(after, target, starts, k):
     for n in range(after.filled[0]):
         p = after.place[n]
-        after.there[p], after.re[p, 0], after.im[p, 0] = 0, 0.0, 0.0
+        after.there[p], after.x[p, 0, 0], after.x[p, 0, 1] = 0, 0.0, 0.0
     after.filled[0], target[0] = starts.first[k + 1] - starts.first[k], starts.sector[k]
     for n in range(after.filled[0]):
         m = starts.first[k] + n
         p = starts.place[m]
-        after.place[n], after.there[p], after.re[p, 0], after.im[p, 0] = p, 1, starts.re[m], starts.im[m]
+        after.place[n], after.there[p], after.x[p, 0, 0], after.x[p, 0, 1] = p, 1, starts.re[m], starts.im[m]
 
 
 def begin(h_eff, room, starts, k):
@@ -104,7 +116,7 @@ def _least_kept(heap, total, tail, bins):
         bins[k] = 0.0
     for n in range(heap.filled[0]):
         p = heap.place[n]
-        weight = (heap.re[p, 0] ** 2 + heap.im[p, 0] ** 2) / total
+        weight = (heap.x[p, 0, 0] ** 2 + heap.x[p, 0, 1] ** 2) / total
         if weight > 0.0:
             _, exponent = math.frexp(weight)
             bins[min(max(-exponent, 0), bins.size - 1)] += weight
@@ -150,12 +162,12 @@ def settle(h_eff, work, room, tail, reach):
     occupied.slots[0] = room.target[0]
     least, norm2 = _least_kept(after, weight_of(after), tail, room.bins), 0.0
     re, im = work.taylor_re[0], work.taylor_im[0]
-    # in the order of the basis states, if that is worth while: neighbours lie side by side then
-    size, count = sectors.size[room.target[0]], after.filled[0]
+    # in the order of the sector, if that is worth while
+    size, count, first = sectors.size[room.target[0]], after.filled[0], sectors.facts_at[room.target[0]]
     scan = size < 32 * count
     for n in range(size if scan else count):
-        p = n if scan else after.place[n]
-        a, b = after.re[p, 0], after.im[p, 0]
+        p = sectors.order[first + n] if scan else after.place[n]
+        a, b = after.x[p, 0, 0], after.x[p, 0, 1]
         if a * a + b * b >= least and (a != 0.0 or b != 0.0):
             s = PAD + occupied.slots[2]
             re[s], im[s] = a, b
@@ -195,53 +207,69 @@ def landed(h_eff, room, sector):
 
 
 @njit(**OPTIONS)
-def _gram(h_eff, room, re, im, norm2, tolerance, made):
-    """Inner products of an unnormalised state and what the operators make of it, (1 + V, 1 + V), over its norm."""
-    matrices, sectors, here, now = h_eff.matrices, h_eff.sectors, h_eff.occupied.slots[0], room.now
-    V, chunk, matrix = room.vectors.shape[0] - 1, room.vectors.shape[1], sectors.operators[here]
-    bits, row, beyond = level_bits(V), matrices.row[matrix], matrices.imaginary[matrix]
-    gather_state(h_eff.occupied, re, im, (LEFT_OUT * tolerance) ** 2 * norm2 / h_eff.occupied.slots[2], now)
-    # what operators lead to counts in the products of two of them
-    for n in range(now.filled[0]):
+def _reach(matrices, row, size, bits, now):
+    """Let what operators lead to have a place beside the state: it counts in the products of two of them.
+
+    Where nearly all basis states are occupied, all the others have one.
+    """
+    occupied = now.filled[0]
+    if 5 * occupied >= 4 * size:
+        for q in range(size):
+            if now.there[q] == 0:
+                put(now, q, 0, 0.0, 0.0)
+        return
+    for n in range(occupied):
         start = matrices.first[row + now.place[n]]
         for k in range(start, start + matrices.length[row + now.place[n]]):
-            put(now, np.int64(matrices.column[k]) >> bits, 0, 0.0, 0.0)
-    made[:, :] = 0.0
-    for begin in range(0, now.filled[0], chunk):
-        length = min(chunk, now.filled[0] - begin)
-        for v in range(1, 1 + V):
-            for n in range(length):
-                room.vectors[v, n] = 0.0
-                room.vectors_im[v, n] = 0.0
-        for n in range(length):
-            p = now.place[begin + n]
-            room.vectors[0, n], room.vectors_im[0, n] = now.re[p, 0], now.im[p, 0]
-            start = matrices.first[row + p]
-            for k in range(start, start + matrices.length[row + p]):
-                q, v, value = matrices.column[k] >> bits, 1 + (matrices.column[k] & ((1 << bits) - 1)), matrices.re[k]
-                room.vectors[v, n] += value * now.re[q, 0]
-                room.vectors_im[v, n] += value * now.im[q, 0]
-                if beyond != ALL_REAL:
-                    value = matrices.im[k + beyond]
-                    room.vectors[v, n] -= value * now.im[q, 0]
-                    room.vectors_im[v, n] += value * now.re[q, 0]
-        for v in range(1 + V):
-            for w in range(v, 1 + V):
-                made[v, w] += product_of(
-                    room.vectors[v], room.vectors_im[v], room.vectors[w], room.vectors_im[w], length
-                )
-    for v in range(1 + V):
-        for w in range(v, 1 + V):
-            made[v, w] /= norm2
-            made[w, v] = np.conj(made[v, w])
+            q = matrices.column[k] >> bits
+            if now.there[q] == 0:
+                put(now, q, 0, 0.0, 0.0)
 
 
 @njit(**OPTIONS)
-def product_of(a_re, a_im, b_re, b_im, n):
-    """<a|b> of the first n amplitudes."""
-    real = imag = 0.0
-    u, v, x, y = a_re[:n], a_im[:n], b_re[:n], b_im[:n]
-    for s in range(u.size):
-        real += u[s] * x[s] + v[s] * y[s]
-        imag += u[s] * y[s] - v[s] * x[s]
-    return complex(real, imag)
+def _write_vectors(place, begin, length, x, row, first, count, column, values, imaginary, beyond, bits, is_first,
+                   vectors):  # fmt: skip
+    """What the operators make of a state, at some places of it, and the state itself; zeros up to whole vectors."""
+    many = (1 << bits) - 1
+    for v in range(vectors.shape[0]):
+        for n in range(0, 2 * length, LANES):
+            store(vectors[v], n, LANES, spread(0.0))
+    for n in range(length):
+        p = place[begin + n]
+        store_pair(vectors, n, load_pair(x, p))
+        start = first[row + p]
+        for k in range(start, start + count[row + p]):
+            key = np.int64(cell(column, k))
+            own, at = load_pair(x, key >> bits), (1 + (key & many)) * APART + n
+            made = scaled(cell(values, k), own, load_pair(vectors, at))
+            if beyond != ALL_REAL:
+                made = scaled(cell(imaginary, k + beyond), turned(own), made)
+            store_pair(vectors, at, made)
+    for v in range(is_first.size):
+        if is_first[v]:
+            for n in range(length):
+                at = (1 + v) * APART + n
+                one, other = load_pair(vectors, at), load_pair(vectors, at + APART)
+                store_pair(vectors, at, one + other)
+                store_pair(vectors, at + APART, turned(scaled(-1.0, one, other)))
+
+
+@njit(**OPTIONS)
+def _gram(h_eff, room, re, im, norm2, tolerance, made):
+    """Real parts of inner products of a state and what the operators make of it, (1 + V, 1 + V), over its norm."""
+    matrices, sectors, here, now = h_eff.matrices, h_eff.sectors, h_eff.occupied.slots[0], room.now
+    many, matrix = room.vectors.shape[0], sectors.operators[here]
+    bits, row = level_bits(many - 1), matrices.row[matrix]
+    gather_state(h_eff.occupied, re, im, (LEFT_OUT * tolerance) ** 2 * norm2 / h_eff.occupied.slots[2], now)
+    _reach(matrices, row, sectors.size[here], bits, now)
+    room.sums[:, :] = 0.0
+    for begin in range(0, now.filled[0], CHUNK):
+        length = min(CHUNK, now.filled[0] - begin)
+        _write_vectors(
+            now.place, begin, length, now.x, row, matrices.first, matrices.length, matrices.column, matrices.re,
+            matrices.im, matrices.imaginary[matrix], bits, room.is_first, room.vectors,
+        )  # fmt: skip
+        add_products(room.vectors, 2 * length, room.sums)
+    for v in range(many):
+        for w in range(v, many):
+            made[v, w] = made[w, v] = total(load_row(room.sums, v * many + w, 0, LANES)) / norm2
