@@ -47,7 +47,7 @@ class DrivenListTables(SparseTables):
         """Work a sector out."""
         super().know(s)
         self._matrix.reach(len(self.labels))
-        diagonals, order = [], self._order.array[self._order.count - int(self._sectors["size"].array[s]) : self._order.count]
+        diagonals, order = [], self._order_of(s)
         for p, basis in enumerate(self._bases):
             matrix = csr_array(program_matrix(basis.sector(self.labels[s]).h_eff))
             diagonal = matrix.diagonal()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,12 +209,13 @@ class ProductAverages:
         Behind them are aψ and a†ψ of each mode. With ``needed`` from those of ψ and what ``operators`` make of it, of
         which real parts suffice.
         """
-        w, at_once = (self._averaged.real, self._of_needed) if needed else (self._in_all, self._of_all)
-        grams = grams.real if needed else grams
+        w: NDArray[Any] = self._averaged.real if needed else self._in_all
+        of_them: NDArray[Any] = grams.real if needed else grams
+        at_once = self._of_needed if needed else self._of_all
         if at_once is not None:
-            made = grams.reshape(*grams.shape[:2], -1).view(np.float64) @ at_once
+            made = of_them.reshape(*grams.shape[:2], -1).view(np.float64) @ at_once
             return made[..., : len(w)], made[..., len(w) :]
-        return _by_products(w, grams)
+        return _by_products(w, of_them)
 
     @cached_property
     def _of_needed(self) -> Array | None:
@@ -241,13 +242,13 @@ def _both_quadratures(window: FockWindow) -> Rows:
     return Rows((window.dim, window.dim), pointers, columns[inside].astype(np.int32), values)
 
 
-def _by_products(w: Ket, grams: Ket) -> tuple[Array, Array]:
+def _by_products(w: NDArray[Any], grams: NDArray[Any]) -> tuple[Array, Array]:
     """<m_a>, and Re Σ w*_av <v|u> w_bu for a ≤ b, of the averages w (A, V), from grams (K, T, V, V)."""
     rows, columns = pairs(len(w))
     return (grams[:, :, 0] @ w.T).real, (w.conj() @ grams @ w.T).real[..., rows, columns]
 
 
-def _at_once(w: Ket) -> Array | None:
+def _at_once(w: NDArray[Any]) -> Array | None:
     """The same as a matrix, for the real and imaginary parts of grams to be multiplied with; None if it were large.
 
     Of real ``w`` for real parts alone.

@@ -165,6 +165,6 @@ def _room(cells: int, V: int, tables: SparseTables) -> SparseRoom:
         bins=np.zeros(BINS),
         vectors=aligned(1 + V, 2 * APART),
         sums=aligned((1 + V) ** 2, LANES),
-        is_first=tables.is_first.astype(bool),
+        is_first=tables.is_first,
         filled=np.full(3, -1),
     )

@@ -127,7 +127,8 @@ class SparseTables:
             "im": Growing((), np.float64),
         }
         self.jumps = _jumps_of(basis, D)
-        self.is_first = np.concatenate([[vectors == 2, False][:vectors] for *_, vectors in averages.joined()] or [[]])
+        together = [(vectors == 2, False)[:vectors] for *_, vectors in averages.joined()]
+        self.is_first = np.array([first for some in together for first in some], dtype=bool)
         """By operator that is measured: whether it and the next one are made of E_ab and E_ba."""
 
     @property
@@ -205,6 +206,11 @@ class SparseTables:
         for b in {channel.block for channel in basis.channels if channel is not None}:
             self._add_exits(s, b, sector.blocks[b].removals())
         self._sectors["known"].array[s] = 1
+
+    def _order_of(self, s: int) -> NDArray[np.int32]:
+        """The states of a sector that is known, those with short rows first."""
+        start = int(self._sectors["facts_at"].array[s])
+        return self._order.array[start : start + int(self._sectors["size"].array[s])]
 
     def _add_exits(self, s: int, b: int, removals: Any) -> None:
         """Where a particle of a block may be taken out of a sector to, and what may become of it."""
@@ -307,7 +313,7 @@ class SparseTables:
             return csr_array(matrix)
         return csr_array(kron(kron(eye_array(before), matrix), eye_array(after), format="csr"))
 
-    def _add(self, matrix: csr_array, *, filled: bool = False, order: NDArray[np.intp] | None = None) -> int:
+    def _add(self, matrix: csr_array, *, filled: bool = False, order: NDArray[Any] | None = None) -> int:
         """Append a matrix, with its rows in an order; its number."""
         matrix = csr_array(matrix if order is None else matrix[order])
         matrix.sort_indices()
