@@ -245,16 +245,15 @@ class SparseTables:
                 self._sectors["exit_before"].array[s, l, c] = self._add(gamma)
 
     def _clebsch(self, b: int, label: Label, rest: Label, *, out: bool) -> int:
-        """C_λ^μ of all levels as one matrix: by the states of λ, or by those of μ."""
+        """C_λ^μ of one level after the other, by the states of λ, or by those of μ."""
         key = (b, label, rest, out)
         if key not in self._made:
-            bits = int(level_bits(self.levels))
-            starts, p, level, values = self._entrance(b, label, rest, bits)
+            starts, p, level, values = self._entrance(b, label, rest, int(level_bits(self.levels)))
             q = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
             rows, columns = (p, q) if out else (q, p)
             n = dimension_of(self.basis.blocks[b], label) if out else len(starts) - 1
-            shape = (n, (int(columns.max(initial=0)) + 1) << bits)
-            self._made[key] = self._add(csr_array((values, (rows, (columns << bits) + level)), shape=shape))
+            shape = (n * self.basis.blocks[b].levels, int(columns.max(initial=0)) + 1)
+            self._made[key] = self._add(csr_array((values, (level * n + rows, columns)), shape=shape))
         return self._made[key]
 
     def _entrance(self, b: int, label: Label, rest: Label, bits: int) -> tuple[Integers, Integers, Integers, Array]:

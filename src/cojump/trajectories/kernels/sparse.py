@@ -82,13 +82,12 @@ class Sectors(NamedTuple):
         The sectors μ of the others when a particle is taken out of a block: their dimension (0 for none),
         sqrt(N f_μ/f_λ), and where their ``place`` begins.
     exit_matrix : (S, B, D)
-        By the states of the block before: q 2^k + a, with 2^k >= D, for the particle in level a and the others in
-        state q of μ.
+        For each level a of the particle the states of the block before: the states q of the others.
     exit_before : (S, L, D)
         Columns of Γ of the others where it is no diagonal.
     entry_size, entry_target, entry_matrix : (S, B, D, D)
-        For each μ the sectors that one particle more makes of it: dimension, number of the whole sector, and by q:
-        p 2^k + a for the states p of the block after.
+        For each μ the sectors that one particle more makes of it: dimension, number of the whole sector, and for each
+        level a all q: the states of the block after.
     facts : (states, 2 + L)
     order : (states,)
         The states of a sector, those first whose rows of H_eff are short: a loop over a row then ends where the one
