@@ -13,7 +13,7 @@ from ..tools.types import Array
 from .driven_factors import factors_of
 from .kernels.driven_bands import Factors
 from .kernels.driven_list import DrivenListHeff, PartLists
-from .kernels.sparse import UNKNOWN
+from .kernels.sparse import NOTHING, UNKNOWN
 from .product_averages import ProductAverages
 from .product_moves import Moves
 from .product_sectors import ProductBasis
@@ -50,9 +50,9 @@ class DrivenListTables(SparseTables):
         diagonals, order = [], self._order_of(s)
         for p, basis in enumerate(self._bases):
             matrix = csr_array(program_matrix(basis.sector(self.labels[s]).h_eff))
-            diagonal = matrix.diagonal()
+            diagonal, beside = matrix.diagonal(), beside_diagonal(matrix)
             diagonals += [diagonal.real, -diagonal.imag]
-            self._matrix.array[s, p] = self._add(beside_diagonal(matrix), order=order)
+            self._matrix.array[s, p] = self._add(beside, order=order) if beside.nnz else NOTHING
         self._diagonals.add(np.stack(diagonals, axis=1))
 
     def _forget(self) -> None:
@@ -82,6 +82,7 @@ class DrivenListEngine(SparseEngine):
         return PartLists(
             matrix=np.zeros((0, P), dtype=np.int64),
             facts=np.zeros((0, 2 * P)),
+            diagonal=np.zeros((2 * P, cells)),
             re=np.zeros(cells),
             im=np.zeros(cells),
         )

@@ -18,7 +18,7 @@ from .counting_engine import CountingEngine
 from .kernels.common import MAX_ORDER, PAD, Work
 from .kernels.sparse import Occupied, SparseHeff
 from .kernels.sparse_jump import Heap
-from .kernels.sparse_state import APART, BINS, SparseRoom, SparseStarts
+from .kernels.sparse_state import BETWEEN, BINS, SparseRoom, SparseStarts
 from .kernels.vectors import LANES
 from .product_moves import Ket
 from .product_sectors import Box
@@ -163,7 +163,7 @@ def _room(cells: int, V: int, tables: SparseTables) -> SparseRoom:
         wanted=np.zeros(3, dtype=np.int64),
         weights=np.zeros(len(tables.basis.channels)),
         bins=np.zeros(BINS),
-        vectors=aligned(1 + V, 2 * APART),
+        vectors=aligned(1 + V, 2 * BETWEEN),
         sums=aligned((1 + V) ** 2, LANES),
         is_first=tables.is_first,
         filled=np.full(3, -1),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csc_array, csr_array, diags_array, eye_array, kron, triu
+from scipy.sparse import csc_array, csr_array, diags_array, triu
 
 from ..basis.diagram_sector import diagram_sector
 from ..basis.particle_removal import Label
@@ -293,24 +293,22 @@ class SparseTables:
         bits, v = int(level_bits(len(self._averages.operators))), 0
         rows, columns, values = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)], [np.zeros(0)]
         for b, _, matrix, vectors in self._averages.joined():
-            entries = self._on_axis(sector, b, csr_array(sector.blocks[b].one_body(matrix))).tocoo()
-            kept = entries.data != 0
-            (row, column), value = (numbers[kept] for numbers in entries.coords), entries.data[kept]
+            row, column, value = _entries_on_axis(sector.dims, b, sector.blocks[b].one_body(matrix))
             operator = v
             if vectors == 2:  # (1 - i) E_ab + (1 + i) E_ba
                 operator, value = v + (value.real * value.imag > 0), value.real
             rows.append(row)
-            columns.append((column.astype(np.int64) << bits) + operator)
+            columns.append((column << bits) + operator)
             values.append(value)
             v += vectors
         joined = np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))
         return csr_array(joined, shape=(sector.size, sector.size << bits))
 
     def _on_axis(self, sector: ProductSector, b: int, matrix: csr_array) -> csr_array:
-        before, after = prod(sector.dims[:b]), prod(sector.dims[b + 1 :])
-        if before == after == 1:
+        if len(sector.dims) == 1:
             return csr_array(matrix)
-        return csr_array(kron(kron(eye_array(before), matrix), eye_array(after), format="csr"))
+        row, column, value = _entries_on_axis(sector.dims, b, matrix)
+        return csr_array((value, (row, column)), shape=(sector.size, sector.size))
 
     def _add(self, matrix: csr_array, *, filled: bool = False, order: NDArray[Any] | None = None) -> int:
         """Append a matrix, with its rows in an order; its number."""
@@ -387,6 +385,15 @@ def beside_diagonal(matrix: csr_array) -> csr_array:
     row, column = entries.coords
     keep = (row != column) & (np.abs(entries.data) > _ZERO * np.abs(entries.data).max(initial=0))
     return csr_array((entries.data[keep], (row[keep], column[keep])), shape=matrix.shape)
+
+
+def _entries_on_axis(dims: tuple[int, ...], axis: int, matrix: csr_array) -> tuple[Integers, Integers, Any]:
+    """Rows, columns and values of the elements that are not zero of a matrix which acts on one axis of several."""
+    entries, after = matrix.tocoo(), prod(dims[axis + 1 :])
+    kept, others = np.flatnonzero(entries.data), np.arange(prod(dims[:axis]))[:, None, None]
+    beside = others * dims[axis] * after + np.arange(after)
+    row, column = (beside + after * numbers[kept].astype(np.int64)[:, None] for numbers in entries.coords)
+    return row.ravel(), column.ravel(), np.broadcast_to(entries.data[kept][:, None], row.shape).ravel()
 
 
 def _columns_as_rows(matrix: csr_array) -> csr_array:

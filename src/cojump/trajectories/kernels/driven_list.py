@@ -12,14 +12,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..by_reference import by_reference
-from .common import OPTIONS, PAD
+from .common import APART, OPTIONS, PAD
 from .driven_bands import Factors
 from .driven_error import learned
 from .horizon import LEFT_OUT, power_of_two
 from .lattice import copy_into
 from .pairs import pair_of, store_pair
 from .propagate import overlap
-from .sparse import Jumps, Matrices, Occupied, Sectors, keep_slots, new_slot, rows_times
+from .sparse import NOTHING, Jumps, Matrices, Occupied, Sectors, keep_slots, new_slot, rows_times
 from .vectors import LANES, fused, load_row, spread, spread_cell, store, total
 from .window import clear_beside
 
@@ -31,15 +31,18 @@ class PartLists(NamedTuple):
     Attributes
     ----------
     matrix : (S, P)
-        Rows of H_p beside its diagonal, for each sector.
+        Rows of H_p beside its diagonal, for each sector; NOTHING where it has none.
     facts : (states, 2 P)
         Its diagonal, real and minus imaginary part, of each part; by the states of ``Sectors.facts``.
+    diagonal : (2 P, cells)
+        The same by slot.
     re, im : (cells,)
         A sum of rows of the series, by slot.
     """
 
     matrix: NDArray[np.int64]
     facts: NDArray[np.float64]
+    diagonal: NDArray[np.float64]
     re: NDArray[np.float64]
     im: NDArray[np.float64]
 
@@ -74,6 +77,8 @@ def _spread(occupied, sectors, matrices, parts, re, im, count, least):
             continue
         occupied.spread[s] = 1
         for p in range(parts.matrix.shape[1]):
+            if parts.matrix[here, p] == NOTHING:
+                continue
             row = matrices.row[parts.matrix[here, p]] + occupied.state[s]
             for k in range(matrices.first[row], matrices.first[row] + matrices.length[row]):
                 q = np.int64(matrices.column[k])
@@ -97,20 +102,19 @@ def _sum_back(rows_re, rows_im, order, lo, count, coefficients, terms, to_re, to
     return total(square)
 
 
-@njit(**OPTIONS)
-def _add_product(facts, facts0, p, state, made, re, im, count, energy, damping, scale, adds, to_re, to_im):
+@njit(**APART)
+def _add_product(diagonal, lossy, has_rows, made, re, im, count, energy, damping, scale, adds, to_re, to_im):
     """Add -i scale (H_p - energy + i damping) times a state by slot to another one, or write it there.
 
-    ``made`` is what H_p beside its diagonal makes of the state. Returns the squared norm of what is added, without
-    ``scale``, <ψ|(H_p ...)ψ>, and the squared norm of the sum.
+    H_p has ``diagonal`` - i ``lossy``, and if it ``has_rows`` makes ``made`` of the state beside that. Returns the
+    squared norm of what is added, without ``scale``, <ψ|(H_p ...)ψ>, and the squared norm of the sum.
     """
     norm2 = along = across = whole = 0.0
     for s in range(count):
-        at = facts0 + state[s]
-        e, g = facts[at, 2 * p] - energy, facts[at, 2 * p + 1] - damping
-        x, y = re[s], im[s]
-        h_re = made[s, 0] + e * x + g * y
-        h_im = made[s, 1] + e * y - g * x
+        e, g, x, y = diagonal[s] - energy, lossy[s] - damping, re[s], im[s]
+        h_re, h_im = e * x + g * y, e * y - g * x
+        if has_rows:
+            h_re, h_im = h_re + made[s, 0], h_im + made[s, 1]
         norm2 += h_re * h_re + h_im * h_im
         along += h_re * x + h_im * y
         across += h_im * x - h_re * y
@@ -139,6 +143,10 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
         for s in range(hi, lo + count):
             rows_re[k, s] = 0.0
             rows_im[k, s] = 0.0
+    for s in range(0 if order == 0 else hi - lo, count):
+        at = h_eff.sectors.facts_at[here] + occupied.state[s]
+        for j in range(parts.diagonal.shape[0]):
+            parts.diagonal[j, s] = parts.facts[at, j]
     for p in range(terms.size):
         if terms[p] == 0:
             continue
@@ -150,15 +158,16 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
             re, im = parts.re, parts.im
             size2 = _sum_back(rows_re, rows_im, order, lo, count, coefficients[p], terms[p], parts.re, parts.im)
         matrix = parts.matrix[here, p]
-        for s in range(count):
-            store_pair(occupied.x, occupied.state[s], pair_of(re[s], im[s]))
-        rows_times(
-            matrices.row[matrix], matrices.imaginary[matrix], matrices.first, matrices.length, matrices.column,
-            matrices.re, matrices.im, occupied.state, count, occupied.x, occupied.made,
-        )  # fmt: skip
+        if matrix != NOTHING:
+            for s in range(count):
+                store_pair(occupied.x, occupied.state[s], pair_of(re[s], im[s]))
+            rows_times(
+                matrices.row[matrix], matrices.imaginary[matrix], matrices.first, matrices.length, matrices.column,
+                matrices.re, matrices.im, occupied.state, count, occupied.x, occupied.made,
+            )  # fmt: skip
         made2, along, across, norm2 = _add_product(
-            parts.facts, h_eff.sectors.facts_at[here], p, occupied.state, occupied.made, re, im, count, energies[p],
-            0.5 * rate if p == 0 else 0.0, scale, p > 0, rows_re[order + 1, lo:], rows_im[order + 1, lo:],
+            parts.diagonal[2 * p], parts.diagonal[2 * p + 1], matrix != NOTHING, occupied.made, re, im, count,
+            energies[p], 0.5 * rate if p == 0 else 0.0, scale, p > 0, rows_re[order + 1, lo:], rows_im[order + 1, lo:],
         )  # fmt: skip
         lost += learned(factors, p, order, made2, along, across, size2)
     clear_beside(rows_re[order + 1], rows_im[order + 1], lo, lo + count, 2 * PAD)

@@ -27,7 +27,7 @@ EDGE = 1 - 2.0**-40
 CHUNK = 64
 """Amplitudes of which inner products are taken at once: all vectors of them stay in the fastest memory."""
 
-APART = CHUNK + LANES // 2
+BETWEEN = CHUNK + LANES // 2
 """Amplitudes from one vector to the next one: at a power of two they would lie in the same places of that memory."""
 
 
@@ -50,7 +50,7 @@ class SparseRoom(NamedTuple):
     weights : (L,)
         Weights of the jumps.
     bins : (BINS,)
-    vectors : (1 + V, 2 APART)
+    vectors : (1 + V, 2 BETWEEN)
         Some amplitudes of a state and of what the collective operators make of it, real and imaginary parts in turn.
     sums : ((1 + V)², LANES)
         Of the products of any two of them.
@@ -240,7 +240,7 @@ def _write_vectors(place, begin, length, x, row, first, count, column, values, i
         start = first[row + p]
         for k in range(start, start + count[row + p]):
             key = np.int64(cell(column, k))
-            own, at = load_pair(x, key >> bits), (1 + (key & many)) * APART + n
+            own, at = load_pair(x, key >> bits), (1 + (key & many)) * BETWEEN + n
             made = scaled(cell(values, k), own, load_pair(vectors, at))
             if beyond != ALL_REAL:
                 made = scaled(cell(imaginary, k + beyond), turned(own), made)
@@ -248,10 +248,10 @@ def _write_vectors(place, begin, length, x, row, first, count, column, values, i
     for v in range(is_first.size):
         if is_first[v]:
             for n in range(length):
-                at = (1 + v) * APART + n
-                one, other = load_pair(vectors, at), load_pair(vectors, at + APART)
+                at = (1 + v) * BETWEEN + n
+                one, other = load_pair(vectors, at), load_pair(vectors, at + BETWEEN)
                 store_pair(vectors, at, one + other)
-                store_pair(vectors, at + APART, turned(scaled(-1.0, one, other)))
+                store_pair(vectors, at + BETWEEN, turned(scaled(-1.0, one, other)))
 
 
 @njit(**OPTIONS)
