@@ -47,12 +47,12 @@ class DrivenListTables(SparseTables):
         """Work a sector out."""
         super().know(s)
         self._matrix.reach(len(self.labels))
-        diagonals, order = [], self._order_of(s)
+        diagonals = []
         for p, basis in enumerate(self._bases):
             matrix = csr_array(program_matrix(basis.sector(self.labels[s]).h_eff))
             diagonal, beside = matrix.diagonal(), beside_diagonal(matrix)
             diagonals += [diagonal.real, -diagonal.imag]
-            self._matrix.array[s, p] = self._add(beside, order=order) if beside.nnz else NOTHING
+            self._matrix.array[s, p] = self._add(beside) if beside.nnz else NOTHING
         self._diagonals.add(np.stack(diagonals, axis=1))
 
     def _forget(self) -> None:

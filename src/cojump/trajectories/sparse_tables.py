@@ -114,8 +114,7 @@ class SparseTables:
         # memory that is not written is not used: room for all that may come spares copies
         states = prod(float(most_sectors(b) * largest_sector(b)) for b in basis.blocks)
         room = int(min(memory / 16, 8 * D * D * states)) + 16
-        self._facts, self._order = Growing((2 + L,), np.float64, room=room // 16), Growing((), np.int32)
-        self._place = Growing((), np.int32)
+        self._facts, self._place = Growing((2 + L,), np.float64, room=room // 16), Growing((), np.int32)
         self._matrices = {
             "row": Growing((), np.int64),
             "imaginary": Growing((), np.int64),
@@ -143,14 +142,13 @@ class SparseTables:
 
     @property
     def _forgettable(self) -> tuple[Growing, ...]:
-        return self._facts, self._order, self._place, *self._matrices.values()
+        return self._facts, self._place, *self._matrices.values()
 
     def read(self) -> tuple[Matrices, Sectors, Jumps]:
         """The tables as they are now."""
         of_sectors = {name: g.array for name, g in self._sectors.items()}
-        of_states = {"facts": self._facts.array, "order": self._order.array, "place": self._place.array}
-        matrices = Matrices(**{name: g.array for name, g in self._matrices.items()})
-        return matrices, Sectors(**of_sectors, **of_states), self.jumps
+        sectors = Sectors(**of_sectors, facts=self._facts.array, place=self._place.array)
+        return Matrices(**{name: g.array for name, g in self._matrices.items()}), sectors, self.jumps
 
     def number(self, labels: Labels) -> int:
         """The number of a sector."""
@@ -173,10 +171,7 @@ class SparseTables:
         facts = np.zeros((sector.size, 2 + len(basis.channels)))
         facts[:, 0], facts[:, 1] = diagonal.real, -diagonal.imag
         matrix = beside_diagonal(matrix)
-        filled = len(sector.dims) == 1 and basis.blocks[0].levels == 2
-        order = np.arange(sector.size) if filled else np.argsort(np.diff(matrix.indptr), kind="stable")
-        self._order.add(order)
-        at["h_eff"][s] = self._add(matrix, filled=filled, order=order)
+        at["h_eff"][s] = self._add(matrix, filled=len(sector.dims) == 1 and basis.blocks[0].levels == 2)
         parts = zip(sector.rate_tables, sector.rate_programs, sector.rate_bands, strict=True)
         for l, (table, program, bands) in enumerate(parts):
             facts[:, 2 + l] = table
@@ -206,11 +201,6 @@ class SparseTables:
         for b in {channel.block for channel in basis.channels if channel is not None}:
             self._add_exits(s, b, sector.blocks[b].removals())
         self._sectors["known"].array[s] = 1
-
-    def _order_of(self, s: int) -> NDArray[np.int32]:
-        """The states of a sector that is known, those with short rows first."""
-        start = int(self._sectors["facts_at"].array[s])
-        return self._order.array[start : start + int(self._sectors["size"].array[s])]
 
     def _add_exits(self, s: int, b: int, removals: Any) -> None:
         """Where a particle of a block may be taken out of a sector to, and what may become of it."""
@@ -310,9 +300,9 @@ class SparseTables:
         row, column, value = _entries_on_axis(sector.dims, b, matrix)
         return csr_array((value, (row, column)), shape=(sector.size, sector.size))
 
-    def _add(self, matrix: csr_array, *, filled: bool = False, order: NDArray[Any] | None = None) -> int:
-        """Append a matrix, with its rows in an order; its number."""
-        matrix = csr_array(matrix if order is None else matrix[order])
+    def _add(self, matrix: csr_array, *, filled: bool = False) -> int:
+        """Append a matrix; its number."""
+        matrix = csr_array(matrix)
         matrix.sort_indices()
         run = False
         if filled and matrix.nnz:
@@ -326,9 +316,8 @@ class SparseTables:
         beyond = ALL_REAL
         if np.iscomplexobj(data) and data.imag.any():
             beyond = to["im"].add(data.imag) - first
-        undo = slice(None) if order is None else np.argsort(order)
-        row = to["first"].add((first + starts[:-1])[undo])
-        to["length"].add(np.diff(starts)[undo])
+        row = to["first"].add(first + starts[:-1])
+        to["length"].add(np.diff(starts))
         to["imaginary"].add(np.array([beyond]))
         to["run"].add(np.array([int(run)]))
         return to["row"].add(np.array([row]))

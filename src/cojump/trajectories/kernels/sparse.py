@@ -89,9 +89,6 @@ class Sectors(NamedTuple):
         For each μ the sectors that one particle more makes of it: dimension, number of the whole sector, and for each
         level a all q: the states of the block after.
     facts : (states, 2 + L)
-    order : (states,)
-        The states of a sector, those first whose rows of H_eff are short: a loop over a row then ends where the one
-        before has ended, as the processor expects.
     place : (states of blocks,)
         Where a state is on its axis of the tables of Γ.
     """
@@ -115,7 +112,6 @@ class Sectors(NamedTuple):
     entry_target: Integers
     entry_matrix: Integers
     facts: Floats
-    order: NDArray[np.int32]
     place: NDArray[np.int32]
 
 

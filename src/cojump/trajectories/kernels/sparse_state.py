@@ -162,11 +162,11 @@ def settle(h_eff, work, room, tail, reach):
     occupied.slots[0] = room.target[0]
     least, norm2 = _least_kept(after, weight_of(after), tail, room.bins), 0.0
     re, im = work.taylor_re[0], work.taylor_im[0]
-    # in the order of the sector, if that is worth while
-    size, count, first = sectors.size[room.target[0]], after.filled[0], sectors.facts_at[room.target[0]]
+    # in the order of the basis states, if that is worth while: neighbours lie side by side then
+    size, count = sectors.size[room.target[0]], after.filled[0]
     scan = size < 32 * count
     for n in range(size if scan else count):
-        p = sectors.order[first + n] if scan else after.place[n]
+        p = n if scan else after.place[n]
         a, b = after.x[p, 0, 0], after.x[p, 0, 1]
         if a * a + b * b >= least and (a != 0.0 or b != 0.0):
             s = PAD + occupied.slots[2]
