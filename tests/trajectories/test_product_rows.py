@@ -96,6 +96,26 @@ def test_a_row_of_the_series_is_that_of_the_matrix(case):
     assert 0 < work.kept[2].sum() <= -(-size // h.row)
 
 
+def test_nothing_but_a_diagonal():
+    """What was written for another state is not read where H_eff leads nowhere."""
+    arguments = np.diag([0.5, -0.5]), np.eye(2)[::-1] / 2
+    jumps = [cj.LocalJump(np.eye(2, k=-1), "a", amplitude=lambda m: 1 + m, argument={"a": x}) for x in arguments]
+    basis = ProductBasis(cj.Model([cj.Block("a", 10)], [cj.OneBody(np.diag([0.4, 0]), "a")], jumps))
+    sector, wide = basis.sector((0,)), basis.sector((10,))
+    assert sector.size == 1
+    assert not sector.h_eff.pointers.size + sector.h_eff.bands.shift.size
+    assert wide.h_eff.bands.shift.size > 0
+    work = product_work(1)
+    in_row(work, 0, np.ones(1))
+    in_row(work, 1, np.full(1, 7.0))
+    work.kept[:] = 1
+    norm2, _ = apply_product(sector.h_eff, work.taylor_re, work.taylor_im, work.kept, 0, 1, 1.0, 0.0, 0.0, 0.0)
+    (expected,) = program_matrix(sector.h_eff).diagonal()
+    assert expected.imag < 0
+    assert row_of(work, 1, 1, 1)[0] == pytest.approx(-1j * expected)
+    assert norm2 == pytest.approx(abs(expected) ** 2)
+
+
 def test_sums_and_units_of_rows():
     row, size, order, x = 20, 109, 3, 0.7
     rng, work = np.random.default_rng(3), product_work(size)

@@ -164,6 +164,8 @@ def apply_product(h_eff, rows_re, rows_im, kept, order, size, unit, shift, half_
         _columns(re, im, here, h_eff.beside, h_eff.near, pointers, rows, values_re, values_im, to_re, to_im, there)
     elif h_eff.bands.shift.size > 0:
         _bands(re, im, h_eff.bands.shift, h_eff.bands.imaginary, h_eff.bands.values, to_re, to_im, there)
+    else:
+        there[:] = 0  # there may be nothing but the diagonal
     n_rows, together = (size + row - 1) // row, (size + row - 1) // row
     start, stop, source = 0, 0, (re, im, here)
     program = h_eff.program
