@@ -151,7 +151,7 @@ def _row_of_lattice(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled,
 
 @njit(**INLINED)
 def _still_to_leave_out(least):
-    """The norm that rows of patterns, and of Fock states, may still leave out."""
+    """The norm that rows of patterns, of Fock states and of products may still leave out."""
     return max(LEFT_OUT_ROWS * least.tolerance / least.growth - least.gone, 0.0)
 
 
@@ -282,7 +282,7 @@ def _row_of_list(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, un
 
 
 def _row_of_program(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
-    left = max(LEFT_OUT_ROWS * least.tolerance / least.growth - least.gone, 0.0)
+    left = _still_to_leave_out(least)
     norm2, weight = apply_product(
         h_eff,
         work.taylor_re,
