@@ -224,7 +224,8 @@ class Product(Representation):
         sector += sum(4 * 24 * jumps * elements for elements in turned)
         sectors = prod(most_sectors(b) for b in model.blocks)
         moves = sum(most_sectors(b) * 12 * d * b.levels**3 for b, d in zip(model.blocks, dims, strict=True))
-        kept = min(max(sector, memory_of(model)), sectors * sector) + min(moves_memory_of(model) + AVERAGES, moves)
+        kept = min(max(sector, memory_of(model)), sectors * sector) + min(moves_memory_of(model), moves)
+        kept += min(AVERAGES, moves)  # tables of what is measured, joined
         # patterns and elements of the sectors of more than two levels, some 25 d³ bytes per state
         patterns = sum(
             most_sectors(b) * 25 * b.levels**3 * d for b, d in zip(model.blocks, dims, strict=True) if b.levels > 2

@@ -30,6 +30,9 @@ NEAR = 16.0
 LONGEST = 4.0
 """Units of time that a step may be long where what rows leave out is judged before its length is known."""
 
+MOST_LOST = 8.0
+"""Log-survival that a step may lose at the rate that the shift takes away."""
+
 TINY = 2.0**-960
 
 AHEAD = 1.15
@@ -65,6 +68,8 @@ def _expansion(by_rate, cuts):
         gone = 0.0  # norm of what rows leave out, as it is at the horizon
         while order < MAX_ORDER and not done:
             more = power * max(ratio, 1.0)  # what the next row counts, at most, where the step ends
+            if cuts and order == 0:  # how long the step is, at most, until it is known
+                growth = 1.0 + np.exp(0.5 * min(LONGEST * rate_shift * unit, MOST_LOST))
             least = LeftOut(tolerance, power, more, growth, gone)
             norm2, hi, wide_hi, missing = next_row(
                 h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least
@@ -88,8 +93,8 @@ def _expansion(by_rate, cuts):
                     again, gone = True, 0.0  # too much has been left out of the row for so long a step
                     unit = power_of_two(horizon)
                     continue
-                if rate_shift * horizon > 8.0:  # the rate is rounding of what the shift has taken away
-                    horizon = 8.0 / rate_shift
+                if rate_shift * horizon > MOST_LOST:  # the rate is rounding of what the shift has taken away
+                    horizon = MOST_LOST / rate_shift
                 growth = 1.0 + np.exp(0.5 * rate_shift * horizon)
                 wanted = power_of_two(horizon)
                 if norms[1] < LARGE and (unit > NEAR * wanted or unit * NEAR < wanted):
