@@ -258,7 +258,7 @@ CASES = {
     "Hopfield p = 3, merged": Case(hopfield_3, (40, 100), SHORT),
     "Potts q = 3": Case(potts, (30, 60, 150), SHORT),
     "Potts q = 3, other axes": Case(in_other_axes(potts), (30,), SHORT),
-    "Potts q = 3, two patterns": Case(potts_2, (12, 30), SHORT),
+    "Potts q = 3, two patterns": Case(potts_2, (12, 21), SHORT),
     "Potts q = 3, driven": Case(driven(potts), (30,), SHORT),
     "five levels": Case(five_levels, (10, 30), SHORT),
     "three levels and spins": Case(levels_and_spins, (20, 60), SHORT),
