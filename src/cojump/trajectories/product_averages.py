@@ -25,10 +25,8 @@ from .work_space import aligned
 _LARGEST = 2**14
 """Numbers in a matrix that makes all averages of inner products at once: beyond, several small ones are faster."""
 
-
 _LEFT_OUT = 2.0**-5
 """Part of the tolerance that the norm of the rows may have that are not looked at."""
-
 
 MEMORY = 16 * 2**20
 """Bytes of joined tables of operators that are kept for the sectors measured last."""
@@ -170,7 +168,7 @@ class ProductAverages:
         if self._room[0].size < cells or self._room[2].size < rows:
             self._room = aligned(cells), aligned(cells), aligned(rows)
         gram, (re, im, weights) = np.empty((V, V)), self._room
-        pieces = aligned(V + 1, PIECE), aligned(V + 1, PIECE), np.empty(V, dtype=np.int64), aligned(V * V, LANES)
+        pieces = aligned(V + 1, 2 * PIECE), np.empty(V, dtype=np.int64), aligned(V * V, LANES)
         inner_products(state, length, self._tolerance, *joined, re, im, weights[:rows], *pieces, gram)
         return w @ gram[0] / gram[0, 0], (w @ gram @ w.T)[self._pairs] / gram[0, 0]
 

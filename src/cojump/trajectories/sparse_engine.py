@@ -164,6 +164,7 @@ def _room(cells: int, V: int, tables: SparseTables) -> SparseRoom:
         weights=np.zeros(len(tables.basis.channels)),
         bins=np.zeros(BINS),
         vectors=aligned(1 + V, 2 * BETWEEN),
+        every=np.arange(1 + V),
         sums=aligned((1 + V) ** 2, LANES),
         is_first=tables.is_first,
         filled=np.full(3, -1),

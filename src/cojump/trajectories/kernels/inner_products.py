@@ -99,44 +99,24 @@ def _add(to_re, to_im, re, im, n):
 
 
 @njit(**OPTIONS)
-def _multiply(vectors_re, vectors_im, present, n, many, sums):
-    """Add the real parts of the inner products of all pairs of vectors, lane by lane, two with two at a time."""
-    count = present.size
-    for i in range(0, count, 2):
-        a, b = present[i], present[min(i + 1, count - 1)]
-        a_re, a_im, b_re, b_im = vectors_re[a], vectors_im[a], vectors_re[b], vectors_im[b]
-        for j in range(i, count, 2):
-            c, d = present[j], present[min(j + 1, count - 1)]
-            c_re, c_im, d_re, d_im = vectors_re[c], vectors_im[c], vectors_re[d], vectors_im[d]
-            ac, ad = load_row(sums, many * a + c, 0, LANES), load_row(sums, many * a + d, 0, LANES)
-            bc, bd = load_row(sums, many * b + c, 0, LANES), load_row(sums, many * b + d, 0, LANES)
-            for p in range(0, n, LANES):
-                u, v, x, y = load(a_re, p, LANES), load(b_re, p, LANES), load(c_re, p, LANES), load(d_re, p, LANES)
-                ac, ad, bc, bd = fused(u, x, ac), fused(u, y, ad), fused(v, x, bc), fused(v, y, bd)
-                u, v, x, y = load(a_im, p, LANES), load(b_im, p, LANES), load(c_im, p, LANES), load(d_im, p, LANES)
-                ac, ad, bc, bd = fused(u, x, ac), fused(u, y, ad), fused(v, x, bc), fused(v, y, bd)
-            # where one vector stands for two the same is written twice
-            store(sums[many * a + c], 0, LANES, ac)
-            store(sums[many * a + d], 0, LANES, ad)
-            store(sums[many * b + c], 0, LANES, bc)
-            store(sums[many * b + d], 0, LANES, bd)
-
-
-@njit(**OPTIONS)
-def add_products(vectors, n, sums):
-    """Add the products of all pairs of real vectors, lane by lane, three with three at a time.
+def add_products(vectors, present, n, many, sums):
+    """Add the products of all pairs of some real vectors, lane by lane, three with three at a time.
 
     Parameters
     ----------
     vectors : (V, .)
         n numbers of each count, and what is behind them up to a multiple of eight.
-    sums : (V², LANES)
+    present : flat int
+        Which vectors; the others are zero.
+    many : int
+        V, or fewer if the last ones are never present.
+    sums : (many², LANES)
     """
-    many = vectors.shape[0]
-    for a in range(0, many, 3):
-        b, c = min(a + 1, many - 1), min(a + 2, many - 1)
-        for d in range(a, many, 3):
-            e, f = min(d + 1, many - 1), min(d + 2, many - 1)
+    last = present.size - 1
+    for i in range(0, present.size, 3):
+        a, b, c = present[i], present[min(i + 1, last)], present[min(i + 2, last)]
+        for j in range(i, present.size, 3):
+            d, e, f = present[j], present[min(j + 1, last)], present[min(j + 2, last)]
             ad, ae, af = (
                 load_row(sums, many * a + d, 0, LANES),
                 load_row(sums, many * a + e, 0, LANES),
@@ -178,8 +158,7 @@ def add_products(vectors, n, sums):
 
 @njit(**OPTIONS)
 def inner_products(
-    ket, length, tolerance, axes, pointers, columns, value_re, value_im, re, im, weights, vectors_re, vectors_im,
-    present, sums, gram,
+    ket, length, tolerance, axes, pointers, columns, value_re, value_im, re, im, weights, vectors, present, sums, gram,
 ):  # fmt: skip
     """Real parts of the inner products of ψ and the V vectors that operators make of it, into ``gram``.
 
@@ -195,7 +174,7 @@ def inner_products(
         Rows of all operators, compressed.
     re, im : flat
     weights : (rows,)
-    vectors_re, vectors_im : (2 + V, PIECE)
+    vectors : (2 + V, 2 PIECE)
     present : (1 + V,) int
     sums : ((1 + V)², LANES)
         Room to work in.
@@ -211,15 +190,21 @@ def inner_products(
         lives = not weights[r] <= least
         for at in range(0, length, piece):
             n, count, v = min(piece, length - at), 0, 1
+            whole = (n + LANES - 1) // LANES * LANES  # from real to imaginary parts of a vector
             if lives:
                 for c in range(0, n, LANES):
-                    store(vectors_re[0], c, LANES, load(re, r * stride + at + c, LANES))
-                    store(vectors_im[0], c, LANES, load(im, r * stride + at + c, LANES))
+                    store(vectors[0], c, LANES, load(re, r * stride + at + c, LANES))
+                    store(vectors[0], whole + c, LANES, load(im, r * stride + at + c, LANES))
                 present[0] = 0
                 count = 1
             for o in range(axes.shape[0]):
                 step, first, some = axes[o, STEP], axes[o, FIRST], lives
-                one_re, one_im, other_re, other_im = vectors_re[v], vectors_im[v], vectors_re[v + 1], vectors_im[v + 1]
+                one_re, one_im, other_re, other_im = (
+                    vectors[v],
+                    vectors[v, whole:],
+                    vectors[v + 1],
+                    vectors[v + 1, whole:],
+                )
                 if step > 0:
                     here = (r // step) % axes[o, DIM]
                     some = _from_rows(
@@ -240,7 +225,7 @@ def inner_products(
                     else:
                         _add(one_re, one_im, other_re, other_im, n)
                 v += axes[o, VECTORS]
-            _multiply(vectors_re, vectors_im, present[:count], n, many, sums)
+            add_products(vectors, present[:count], 2 * whole, many, sums)
     for a in range(many):
         for b in range(a, many):
             gram[a, b] = gram[b, a] = total(load_row(sums, a * many + b, 0, LANES))

@@ -52,6 +52,8 @@ class SparseRoom(NamedTuple):
     bins : (BINS,)
     vectors : (1 + V, 2 BETWEEN)
         Some amplitudes of a state and of what the collective operators make of it, real and imaginary parts in turn.
+    every : (1 + V,) int
+        0, 1, .. V.
     sums : ((1 + V)², LANES)
         Of the products of any two of them.
     is_first : (V,)
@@ -69,6 +71,7 @@ class SparseRoom(NamedTuple):
     weights: NDArray[np.float64]
     bins: NDArray[np.float64]
     vectors: NDArray[np.float64]
+    every: NDArray[np.int64]
     sums: NDArray[np.float64]
     is_first: NDArray[np.bool_]
     filled: NDArray[np.int64]
@@ -269,7 +272,7 @@ def _gram(h_eff, room, re, im, norm2, tolerance, made):
             now.place, begin, length, now.x, row, matrices.first, matrices.length, matrices.column, matrices.re,
             matrices.im, matrices.imaginary[matrix], bits, room.is_first, room.vectors,
         )  # fmt: skip
-        add_products(room.vectors, 2 * length, room.sums)
+        add_products(room.vectors, room.every, 2 * length, many, room.sums)
     for v in range(many):
         for w in range(v, many):
             made[v, w] = made[w, v] = total(load_row(room.sums, v * many + w, 0, LANES)) / norm2
