@@ -1,7 +1,8 @@
-"""Trajectories of a block of two levels beside a boson mode whose terms change in time: one compiled kernel."""
+"""Trajectories of blocks of two levels beside a boson mode whose terms change in time: one compiled kernel."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -18,7 +19,7 @@ from .work_space import aligned
 
 
 class DrivenModeEngine(SpinModeEngine):
-    """Runs trajectories of one block of two levels beside one mode, where terms change in time.
+    """Runs trajectories of blocks of two levels beside one mode, where terms change in time.
 
     Parameters
     ----------
@@ -40,21 +41,21 @@ class DrivenModeEngine(SpinModeEngine):
         return PartsOfMode(
             **{name: np.stack([own[name] for own in terms]) for name in terms[0]},
             elements=aligned(len(bases), *self._elements.shape),
+            beside=np.zeros((len(bases), 0, 0)),
             hops=np.array(
-                [bool((abs(own["y"]) + abs(own["one"]))[[0, 1], [1, 0]].any()) for own in terms], dtype=np.int64
+                [bool((abs(own["y"][-1]) + abs(own["one"][-1]))[[0, 1], [1, 0]].any()) for own in terms], dtype=np.int64
             ),
             kind=np.zeros(len(bases), dtype=np.int64),
             tick=np.array([tick(modes, piece.largest) for piece in drive.pieces]),
             tight=np.zeros((3, 2), dtype=np.int64),
         )
 
-    def _make_room(self, rows: int) -> None:
-        super()._make_room(rows)
+    def _make_room(self, rows: int, extents: Sequence[int]) -> None:
+        super()._make_room(rows, extents)
         h, cells = self._h_eff, len(self._work.out_re)
         factors = self._factors._replace(sum_re=aligned(cells), sum_im=aligned(cells))
-        self._h_eff = DrivenModeHeff(
-            h.has_jumps, h.model, h.c, h.frame, h.where, h.size, h.radial, self._parts, factors
-        )
+        parts = self._parts._replace(beside=np.zeros((len(self._parts.y), *h.beside.shape)))
+        self._h_eff = DrivenModeHeff(h.has_jumps, h.model, h.c, h.frame, h.where, h.size, h.radial, parts, factors)
 
     def _begin(self, ready: tuple[Labels, Box, Ket]) -> None:
         """Let a state wait that a trajectory begins with, at t = 0."""

@@ -84,7 +84,7 @@ class DrivenModes(Modes):
 
 
 class SpinMode(Modes):
-    """One block of two levels beside one mode: columns of Fock states, in a compiled loop."""
+    """Blocks of two levels beside one mode: columns of Fock states, in a compiled loop."""
 
     words = "columns of Fock states that are occupied"
     kernels = "spin mode"
@@ -95,14 +95,19 @@ class SpinMode(Modes):
         return not model.is_driven and self._has_form(model)
 
     def _has_form(self, model: Model) -> bool:
-        if len(model.modes) != 1 or len(model.blocks) != 1 or model.blocks[0].levels != 2:
+        blocks = range(len(model.blocks))
+        if len(model.modes) != 1 or any(block.levels != 2 for block in model.blocks):
             return False
-        if model.collective_jumps or model.mode_jumps or not shares_frame(model, 0):
+        if model.collective_jumps or model.mode_jumps or not all(shares_frame(model, b) for b in blocks):
             return False
         if not all(table.is_table for table in potentials_of(model).tables):
             return False
-        frame = block_frame(model, 0)
-        inside = [seen(frame, matrix) for two in model.two_body for matrix in (two.A, two.B)]
+        frames = {model.blocks[b].name: block_frame(model, b) for b in blocks}
+        inside = [
+            seen(frames[name], matrix)
+            for two in model.two_body
+            for name, matrix in zip(two.blocks, (two.A, two.B), strict=True)
+        ]
         moves = [channel.matrix for channel in channels_of(model).of_jumps if channel is not None]
         return (
             all(is_diagonal(matrix, ROUNDING) for matrix in inside)
@@ -112,7 +117,7 @@ class SpinMode(Modes):
 
     def nbytes(self, model: Model) -> int:
         """Memory of the engine, if a state ever has amplitudes for all M."""
-        return bytes_of_columns(model.size, len(model.jumps))
+        return bytes_of_columns(list(model.sizes.values()), len(model.jumps))
 
     def _call(self) -> None:
         model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)
@@ -120,7 +125,7 @@ class SpinMode(Modes):
 
 
 class DrivenSpinMode(SpinMode):
-    """Such a block and mode where terms change in time: columns of the parts of H_eff that have one envelope each."""
+    """Such blocks and mode where terms change in time: columns of the parts of H_eff that have one envelope each."""
 
     kernels = "driven spin mode"
     runs = DrivenModeEngine
@@ -135,8 +140,8 @@ class DrivenSpinMode(SpinMode):
 
     def nbytes(self, model: Model) -> int:
         """Memory of the engine: the elements of each part beside those of the whole, and a sum of rows."""
-        elements = 8 * 18 * len(driven_parts(model)) * (model.size + 64)
-        return bytes_of_columns(model.size, len(model.jumps), sums=1) + elements
+        parts, sizes = len(driven_parts(model)), list(model.sizes.values())
+        return bytes_of_columns(sizes, len(model.jumps) + parts, sums=1) + 8 * 18 * parts * (sizes[-1] + 64)
 
     def _call(self) -> None:
         model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)

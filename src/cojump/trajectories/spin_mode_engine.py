@@ -1,8 +1,9 @@
-"""Trajectories of a block of two levels beside a boson mode: the loop as one compiled kernel, in a frame that moves."""
+"""Trajectories of blocks of two levels beside a boson mode: the loop as one compiled kernel, in a frame that moves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod, sqrt
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,12 @@ from ..tools.types import Array
 from . import mode_state
 from .counting_engine import CountingEngine
 from .kernels.common import MAX_ORDER
+from .kernels.inner_products import PIECE
 from .kernels.spin_mode import (
     B_IM,
     B_RE,
+    FOR_EACH,
+    FROM_PLANES,
     LEFT_THEN,
     TWO_J,
     SpinModeHeff,
@@ -28,11 +32,12 @@ from .kernels.spin_mode import (
     SpinModeWork,
 )
 from .kernels.spin_mode_jump import LOSS
-from .kernels.spin_mode_state import ROOM, SpinModeRoom
+from .kernels.spin_mode_state import MARGIN, ROOM, SpinModeRoom
 from .kernels.vectors import LANES
 from .lattice_tables import kind_of
 from .mode_state import ModeState
 from .no_jump_tables import GENERAL
+from .product_averages import Collective
 from .product_moves import Ket
 from .product_sectors import Box, ProductBasis, ProductSector
 from .pure_state import PureState
@@ -42,8 +47,17 @@ from .work_space import aligned
 FIRST_ROWS = 31
 """Fock states above a step's reach that a column has room for at first."""
 
+FIRST_PLANES = 2 * MARGIN + 16
+"""i of a block that planes are there for at first;"""
+
+MORE_PLANES = 12
+"""and how many more than needed where these are not enough."""
+
 SIZES = 16
 """Displacements that are kept, by their sizes, at most;"""
+
+_SPREAD = 8
+"""Standard deviations of i, √N_b/2 each, twice, that a state has amplitudes in."""
 
 MEMORY = 8 * 2**20
 """and bytes of their matrices, but one is kept in any case: they grow as the square of the number of Fock states."""
@@ -67,14 +81,22 @@ def _displacement(size: int, rows: int) -> Array:
     return _MADE.get((size, rows), lambda: radial(np.sqrt(size) / 4, rows))
 
 
-def bytes_of_columns(size: int, jumps: int, sums: int = 0) -> int:
-    """Memory of an engine, with room for the Fock states that there is room for at first, and for sums of rows."""
-    rows, cells = rows_for(FIRST_ROWS + ROOM), LANES * (columns_of(size) + 3)
-    return 8 * (cells * (rows * (2 * (MAX_ORDER + 1) + 14 + 2 * sums) + 30 + 3 * jumps) + SIZES * rows**2)
+def bytes_of_columns(sizes: Sequence[int], jumps: int, sums: int = 0) -> int:
+    """Memory of an engine, with room for the Fock states that there is room for at first, and for sums of rows.
+
+    Of all blocks but the last it has room for the i of a state with few correlations, and of a step.
+    """
+    rows, planes = rows_for(FIRST_ROWS + ROOM), 1.0
+    for size in sizes[:-1]:
+        planes *= min(size + 1, _SPREAD * sqrt(size) + 2 * MARGIN) + 2
+    cells = LANES * (planes * (columns_of(sizes[-1]) + 2) + 1)
+    tables = prod(size + 1.0 for size in sizes[:-1]) * LANES * columns_of(sizes[-1])
+    numbers = cells * (rows * (2 * (MAX_ORDER + 1) + 14 + 2 * sums) + 30) + tables * (2 + 3 * jumps) + SIZES * rows**2
+    return int(min(8 * numbers, 1e300))
 
 
 class SpinModeEngine(CountingEngine):
-    """Runs trajectories of one block of two levels, whose j†j are diagonal, beside one mode.
+    """Runs trajectories of blocks of two levels, whose j†j are diagonal, beside one mode.
 
     Parameters
     ----------
@@ -83,29 +105,42 @@ class SpinModeEngine(CountingEngine):
     """
 
     state: ModeState
-    sector_numbers = 1
-    n_vectors = 6
-    """ψ, n_up ψ, J_+ψ, J_-ψ, aψ and a†ψ."""
 
     def __init__(
         self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
         super().__init__(model, state, times, tolerance, snapshots)
-        self._model = model_of(self.basis)
-        columns = columns_of(model.size)
-        self._frame, self._where = np.zeros(6), np.full(3, -1)
-        self._c, self._elements = aligned(LANES * columns), aligned(18, LANES * columns)
-        self._make_room(rows_for(FIRST_ROWS + ROOM))
+        self._model = model_of(self.basis, self.state.averages.operators if len(model.blocks) > 1 else [])
+        self.sector_numbers, self._sizes = len(model.blocks), [block.size for block in model.blocks]
+        columns = columns_of(self._sizes[-1])
+        self._frame, self._where = np.zeros(6), np.full(2 + len(self._sizes), -1)
+        self._c = aligned(len(self._sizes), max(LANES * columns, *(size + 2 for size in self._sizes)))
+        self._elements = aligned(18, LANES * columns)
+        self._make_room(rows_for(FIRST_ROWS + ROOM), [min(size + 1, FIRST_PLANES) for size in self._sizes[:-1]])
 
-    def _make_room(self, rows: int) -> None:
-        """Arrays for so many Fock states; only the pages that are used take memory."""
-        columns, L = columns_of(self._model.N), len(self._model.kind)
-        cells, general = LANES * (columns + 2) * rows, rows if GENERAL in self._model.kind else 0
+    @property
+    def n_vectors(self) -> int:
+        """Of one block ψ, n_up ψ, J_+ψ, J_-ψ, aψ and a†ψ; of several ψ and what averages need."""
+        if len(self._sizes) == 1:
+            return 6
+        return 1 + len(self._model.seen) + (2 if self.basis.model.quadratures else 0)
+
+    def _make_room(self, rows: int, extents: Sequence[int]) -> None:
+        """Arrays for so many Fock states, and i of all blocks but the last; only the pages used take memory."""
+        width, B = columns_of(self._sizes[-1]) + 2, len(self._sizes)
+        padded = [n + 2 for n in extents]
+        hops = np.array([prod(padded[b + 1 :]) for b in range(B - 1)], dtype=np.int64)
+        planes, L = prod(padded), len(self._model.kind)
+        C = planes * width
+        self._layout = (*padded, width, rows, LANES)
         # an odd number of lines, as for columns
-        cells += LANES * (1 - (columns + 2) % 2)
+        cells, general = LANES * (C * rows + 1 - C % 2), GENERAL in self._model.kind
+        grid = LANES * (width - 2) * rows * prod(extents) if general else 0
+        wider = max([LANES * (width - 2), *extents]) if general else 1
+        vectors = self.n_vectors + 1
 
         def numbers(*shape: int) -> NDArray[np.int64]:
-            return np.zeros((*shape, columns + 2, 2), dtype=np.int64)
+            return np.zeros(shape, dtype=np.int64)
 
         self._work = SpinModeWork(
             taylor_re=aligned(MAX_ORDER + 1, cells),
@@ -113,38 +148,49 @@ class SpinModeEngine(CountingEngine):
             out_re=aligned(cells),
             out_im=aligned(cells),
             norms=np.zeros(MAX_ORDER + 1),
-            shape=np.array([rows, columns, 0, 0]),
-            cover=numbers(MAX_ORDER + 1),
-            columns=np.zeros((MAX_ORDER + 1, 2), dtype=np.int64),
-            tight=np.zeros((columns + 2, 3, 2), dtype=np.int64),
-            reach=numbers(MAX_ORDER + 1),
-            span=numbers(),
+            shape=np.array([rows, C - 2, width, planes, 0, 0]),
+            hops=hops,
+            first=numbers(B - 1),
+            planes=numbers(planes, 1 + B),
+            cover=numbers(MAX_ORDER + 1, C, 2),
+            columns=numbers(MAX_ORDER + 1, planes, 2),
+            tight=numbers(C, 3, 2),
+            reach=numbers(MAX_ORDER + 1, C, 2),
+            span=numbers(C, 2),
+            other_re=aligned(LANES * rows),
+            other_im=aligned(LANES * rows),
         )
         self._room = SpinModeRoom(
             new_re=aligned(cells),
             new_im=aligned(cells),
-            span=numbers(),
-            kept=numbers(),
-            two_J=np.zeros(1, dtype=np.int64),
-            wanted=np.zeros(2, dtype=np.int64),
-            profile=np.zeros(LANES * (columns + 2)),
-            amplitude=np.zeros(LANES * (columns + 2)),
+            span=numbers(C, 2),
+            kept=numbers(C, 2),
+            two_J=numbers(B),
+            first=numbers(B - 1),
+            aim=numbers(B - 1),
+            wanted=numbers(1 + B),
+            profile=aligned(LANES * C),
+            amplitude=np.zeros(self._c.shape[1] + 2 * LANES),
             weights=np.zeros(L),
             phases=np.zeros((2, rows)),
-            grid=np.zeros((2, general * LANES * columns)),
-            rest=np.zeros((2, 2, general * (LANES * columns + 1))),
-            after=np.zeros((2, general * (LANES * columns + 2))),
-            lattice=np.zeros((4, 2), dtype=np.int64),
-            place=np.zeros(2, dtype=np.int64),
+            grid=np.zeros((2, grid)),
+            rest=np.zeros((2, 2, grid + grid // wider)),
+            after=np.zeros((2, grid + 2 * grid // wider)),
+            lattice=numbers(4, 1 + B),
+            place=numbers(1 + B),
+            vectors=aligned(vectors + 1, 2 * PIECE),
+            present=numbers(vectors),
+            sums=aligned(vectors**2, LANES),
             filled=np.full(3, -1),
         )
         self._model = self._model._replace(roots=np.sqrt(np.arange(rows + 3.0)))
-        self._where[TWO_J] = -1
+        self._where[TWO_J:] = -1
         sizes = max(min(SIZES, MEMORY // (8 * rows**2)), 1)
         self._h_eff = SpinModeHeff(
             L > 0,
             self._model,
             self._elements,
+            np.zeros((planes, FROM_PLANES + FOR_EACH * (B - 1))),
             self._c,
             self._frame,
             self._where,
@@ -160,34 +206,51 @@ class SpinModeEngine(CountingEngine):
         return shown
 
     def _labels(self, numbers: list[int]) -> Labels:
-        return (numbers[0],)
+        return tuple(numbers)
 
     def _reported(self, numbers: NDArray[np.int64]) -> NDArray:
         return reported_spins(numbers)
 
     def _averages(self, grams: Ket) -> tuple[Array, Array]:
-        return self.state.averages.of_grams(grams)
+        return self.state.averages.of_grams(grams, needed=len(self._sizes) > 1)
 
     def _grow(self, now: Any) -> None:
-        """More Fock states than the state that waits in ``room`` needs, or a displacement."""
-        wanted, size = self._room.wanted.tolist()
-        if wanted:
-            self._more_rows(wanted)
+        """More Fock states, or planes, than the state that waits in ``room`` needs, or a displacement."""
+        rows, size, *planes = self._room.wanted.tolist()
+        if rows or any(planes):
+            self._more_room(rows, planes)
         else:
             place, rows = self._next_size % len(self._h_eff.size), int(self._work.shape[0])
             self._h_eff.radial[place] = _displacement(size, rows)
             self._h_eff.size[place] = size
             self._next_size += 1
 
-    def _more_rows(self, wanted: int) -> None:
-        """Columns with room for so many Fock states; what waits in ``room`` stays there."""
-        old, before = self._room, int(self._work.shape[0])
-        rows, columns = rows_for(wanted + FIRST_ROWS), int(self._work.shape[1]) + 2
-        self._make_room(rows)
+    def _more_room(self, wanted: int, planes: Sequence[int] = ()) -> None:
+        """Columns with room for so many Fock states, and as many planes; what waits in ``room`` stays there."""
+        old, before = self._room, self._layout
+        rows, extents = before[-2], [n - 2 for n in before[:-3]]
+        if wanted:
+            rows = rows_for(wanted + FIRST_ROWS)
+        for b, needed in enumerate(planes):
+            if needed:
+                extents[b] = min(needed + MORE_PLANES, self._sizes[b] + 1)
+        self._make_room(rows, extents)
+        self._room.first[:] = np.minimum(old.first, np.array(self._sizes[:-1]) + 1 - extents)
+        at = [slice(1 + up, up + n - 1) for up, n in zip(old.first - self._room.first, before, strict=False)]
+        inside = (*at, slice(None), slice(before[-2]))
+        here = (slice(1, -1),) * len(extents)
         for new, kept in ((self._room.new_re, old.new_re), (self._room.new_im, old.new_im)):
-            own, of_old = new[: LANES * columns * rows], kept[: LANES * columns * before]
-            own.reshape(columns, -1)[:, : LANES * before] = of_old.reshape(columns, -1)
-        self._room.span[:], self._room.two_J[:] = old.span, old.two_J
+            self._in_columns(new)[inside] = kept[: prod(before)].reshape(before)[here]
+        self._of_columns(self._room.span)[inside[:-1]] = old.span.reshape(*before[:-2], 2)[here]
+        self._room.two_J[:] = old.two_J
+
+    def _in_columns(self, cells: Array) -> Array:
+        """A state by planes, columns, Fock states, and the i of a column."""
+        return cells[: prod(self._layout)].reshape(self._layout)
+
+    def _of_columns(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Two numbers of each column by planes and columns."""
+        return numbers.reshape(*self._layout[:-2], 2)
 
     def _ready(self, labels: Labels, box: Box, ket: Ket) -> tuple[Labels, Box, Ket]:
         """All of it: what is written into ``room`` depends on its size."""
@@ -195,21 +258,29 @@ class SpinModeEngine(CountingEngine):
 
     def _wait(self, ready: tuple[Labels, Box, Ket]) -> None:
         """Let a state wait in ``room``, in the frame of the start."""
-        (two_J,), ((lo, hi), (bottom, top)), ket = ready
-        assert isinstance(two_J, int)
-        if top + ROOM > self._work.shape[0]:
-            self._more_rows(top + ROOM)
-        room, rows, columns = self._room, int(self._work.shape[0]), columns_of(self._model.N) + 2
-        first = (self._model.N - two_J) // 2 + lo
-        begin, end = first // LANES, (first + hi - lo - 1) // LANES + 1
-        padded = np.zeros(((end - begin) * LANES, top - bottom), dtype=complex)
-        padded[first - begin * LANES :][: hi - lo] = ket.reshape(hi - lo, top - bottom)
-        cells = padded.reshape(end - begin, LANES, top - bottom).transpose(0, 2, 1)
+        labels, (*windows, (bottom, top)), ket = ready
+        extents = [n - 2 for n in self._layout[:-3]]
+        wider = [hi - lo if hi - lo > n else 0 for (lo, hi), n in zip(windows, extents, strict=False)]
+        if top + ROOM > self._work.shape[0] or any(wider):
+            self._more_room(top + ROOM, wider)
+        room, N = self._room, self._sizes
+        first = [(n - int(two_J)) // 2 + lo for n, two_J, (lo, _) in zip(N, labels, windows, strict=True)]
+        dims = [hi - lo for lo, hi in windows]
+        at = []
+        for b, n in enumerate(self._layout[:-3]):
+            begin = min(max(first[b] + (dims[b] - n + 2) // 2, 0), N[b] + 3 - n)
+            room.first[b] = min(begin, first[b])
+            at.append(slice(first[b] - int(room.first[b]) + 1, first[b] - int(room.first[b]) + 1 + dims[b]))
+        begin, end = first[-1] // LANES, (first[-1] + dims[-1] - 1) // LANES + 1
+        padded = np.zeros((*dims[:-1], (end - begin) * LANES, top - bottom), dtype=complex)
+        padded[..., first[-1] - begin * LANES :, :][..., : dims[-1], :] = ket.reshape(*dims, top - bottom)
+        cells = padded.reshape(*dims[:-1], end - begin, LANES, top - bottom).swapaxes(-1, -2)
+        place = (*at, slice(begin + 1, end + 1))
         for to, part in ((room.new_re, cells.real), (room.new_im, cells.imag)):
-            to[: LANES * columns * rows].reshape(columns, rows, LANES)[begin + 1 : end + 1, bottom:top] = part
+            self._in_columns(to)[(*place, slice(bottom, top))] = part
         room.span[:] = 0
-        room.span[begin + 1 : end + 1] = bottom, top
-        room.two_J[0] = two_J
+        self._of_columns(room.span)[place] = bottom, top
+        room.two_J[:] = labels
 
     def _begin(self, ready: tuple[Labels, Box, Ket]) -> None:
         """Let a state wait in ``room`` that a trajectory begins with, and the frame of the start."""
@@ -219,25 +290,37 @@ class SpinModeEngine(CountingEngine):
         self._frame[LEFT_THEN] = 0.0  # the reference moves to <a>
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
-        """A state in columns: the label, the window of the block and of the mode, and the amplitudes."""
-        rows, columns = (int(n) for n in self._work.shape[:2])
-        two_J = int(self._where[TWO_J])
-        first, used = (self._model.N - two_J) // 2, np.zeros((columns, rows), dtype=bool)
-        span = self._shown.span if re is self._shown.out_re else self._work.cover[0]
-        for k in range(columns):
-            used[k, span[k + 1, 0] : span[k + 1, 1]] = True
-        inside = slice(LANES * rows, LANES * (columns + 1) * rows)
-        cells = (re[inside] + 1j * im[inside]).reshape(columns, rows, LANES)
-        grid = np.where(used[:, :, None], cells, 0.0).transpose(0, 2, 1).reshape(LANES * columns, rows)
-        top = int(span[:, 1].max())
-        return (two_J,), ((0, two_J + 1), (0, top)), grid[first : first + two_J + 1, :top].copy()
+        """A state in columns: the labels, the windows of the blocks and of the mode, and the amplitudes."""
+        labels = tuple(self._where[TWO_J:].tolist())
+        if re is self._shown.out_re:
+            span = self._of_columns(self._shown.span)
+        else:
+            span = self._of_columns(np.zeros_like(self._work.span))
+            flat = span.reshape(-1, 2)
+            for first, last in self._work.columns[0]:
+                flat[first:last] = self._work.cover[0, first:last]
+        used = span[..., 1] > 0
+        windows, at = [], []
+        for b, (n, two_J) in enumerate(zip(self._sizes[:-1], labels, strict=False)):
+            (places,) = np.nonzero(used.any(axis=tuple(a for a in range(used.ndim) if a != b)))
+            at.append(slice(places[0], places[-1] + 1))
+            i = int(self._work.first[b]) - 1 - (n - two_J) // 2
+            windows.append((i + int(places[0]), i + int(places[-1]) + 1))
+        inside, top = (*at, slice(1, -1)), int(span[..., 1].max())
+        rows, span = np.arange(top)[:, None], span[inside]
+        here = (rows >= span[..., None, None, 0]) & (rows < span[..., None, None, 1])
+        re, im = (self._in_columns(part)[(*inside, slice(top))] for part in (re, im))
+        cells = np.where(here, re + 1j * im, 0.0).swapaxes(-1, -2)
+        grid = cells.reshape(*cells.shape[:-3], -1, top)
+        first, two_J = (self._sizes[-1] - labels[-1]) // 2, labels[-1]
+        return labels, (*windows, (0, two_J + 1), (0, top)), grid[..., first : first + two_J + 1, :].copy()
 
     def _pure_state(self) -> PureState:
         """The state at the output time measured last."""
         labels, box, state = self._seen(self._shown.out_re, self._shown.out_im)
-        displaced = complex(self._frame[B_RE], self._frame[B_IM])
-        tensor = state / np.linalg.norm(state)
-        return PureState((Factor((0,), labels, box[:1], tensor, self.state.frames, (0,), box[1:], (displaced,)),))
+        displaced, B = complex(self._frame[B_RE], self._frame[B_IM]), len(labels)
+        tensor, blocks = state / np.linalg.norm(state), tuple(range(B))
+        return PureState((Factor(blocks, labels, box[:B], tensor, self.state.frames, (0,), box[B:], (displaced,)),))
 
     def _hand_over(self, now: Any) -> None:
         """Let the sector in the tensor product be the one that a step begins with, for what is said of it."""
@@ -245,51 +328,74 @@ class SpinModeEngine(CountingEngine):
         self.state.hand_over(labels, window, state.ravel(), [complex(*self._frame[[B_RE, B_IM]])])
 
 
-def model_of(basis: ProductBasis) -> SpinModeModel:
-    """Gather the terms of H_eff and the jumps, in the main frame of the block; ``roots`` are those of no Fock state."""
-    (block,), (mode,) = basis.blocks, basis.modes
-    N, cells, L = block.size, LANES * columns_of(block.size), len(basis.channels)
-    kind, strength, gamma = np.zeros(L, dtype=np.int64), np.zeros((L, 2)), np.zeros((L, cells))
-    j, tables, excluded = np.zeros((L, 2, 2), dtype=complex), np.zeros((L, cells + LANES)), np.zeros(L, dtype=np.int64)
+def model_of(basis: ProductBasis, seen: Sequence[Collective]) -> SpinModeModel:
+    """Gather the terms of H_eff and the jumps, in the main frames of the blocks; ``roots`` are those of no Fock state.
+
+    ``seen``: operators that averages need.
+    """
+    (mode,), sizes, L = basis.modes, [block.size for block in basis.blocks], len(basis.channels)
+    kind, strength, axis = np.zeros(L, dtype=np.int64), np.zeros((L, 2)), np.zeros(L, dtype=np.int64)
+    shape = (*(size + 1 for size in sizes[:-1]), LANES * columns_of(sizes[-1]))
+    cells, whole = prod(shape), _whole(basis)
+    gamma, tables, excluded = np.zeros((L, cells)), np.zeros((L, cells + 2 * LANES)), np.zeros(L, dtype=np.int64)
+    j = np.zeros((L, 2, 2), dtype=complex)
     for l, channel in enumerate(basis.channels):
         if channel is None:
             kind[l], strength[l] = LOSS, mode.losses[l]
             continue
-        table = np.asarray(channel.gamma, dtype=float).ravel()
+        axis[l] = b = channel.block
         kind[l], down = kind_of(channel.matrix), channel.matrix[0, 1] == 0
         if kind[l] == GENERAL:
-            others = np.clip(np.arange(N + 1), 0, len(table) - 1)
-            j[l], excluded[l], tables[l, 1 : N + 2] = channel.matrix, channel.excluded, table[others]
-            gamma[l, : N + 1] = _whole(basis).rate_tables[l]
+            j[l], excluded[l] = channel.matrix, channel.excluded
+            tables[l, LANES : LANES + cells] = _on_all(channel.gamma, shape, b, 0)
+            gamma[l] = _padded(whole.rate_tables[l], sizes)
             continue
         strength[l, 0] = np.abs(channel.matrix).max() ** 2
         # the others number one less, and those that are up are one less where the particle is
-        places = np.clip(np.arange(N + 1) - (channel.excluded and down), 0, len(table) - 1)
-        gamma[l, : N + 1] = table[places]
+        gamma[l] = _on_all(channel.gamma, shape, b, int(channel.excluded and down))
     return SpinModeModel(
         **terms_of(basis),
-        N=N,
+        sizes=np.array(sizes),
+        strides=np.array([prod(shape[b + 1 :]) for b in range(len(sizes))]),
         kind=kind,
+        axis=axis,
         strength=strength,
         gamma=gamma,
         j=j,
         table=tables,
         excluded=excluded,
         roots=np.zeros(0),
+        seen_in=np.array([o.block for o in seen], dtype=np.int64),
+        seen=np.array([_matrix_of(o) for o in seen], dtype=complex).reshape(len(seen), 2, 2),
     )
+
+
+def _matrix_of(operator: Collective) -> Ket:
+    return operator.matrix if operator.diagonal is None else np.diag(operator.diagonal)
+
+
+def _on_all(gamma: Array, shape: tuple[int, ...], b: int, less: int) -> Array:
+    """Γ by the i of all blocks, those of block b being ``less`` up where the table is read; flat."""
+    made = np.asarray(gamma, dtype=float)
+    for axis, n in enumerate(shape):
+        places = np.arange(n) - (less if axis == b else 0)
+        made = made.take(np.clip(places, 0, made.shape[axis] - 1), axis=axis)
+    return made.ravel()
 
 
 def terms_of(basis: ProductBasis) -> dict[str, Any]:
     """H_eff of a model, or of a part of it: ``y``, ``one``, ``level``, ``damping`` and ``of_mode``."""
-    (block,), (mode,) = basis.blocks, basis.modes
-    cells, whole = LANES * columns_of(block.size), _whole(basis)
+    (mode,), sizes, whole = basis.modes, [block.size for block in basis.blocks], _whole(basis)
     net, both = mode.rates
     stays = 0j if mode.reference is None else mode.reference
+    y = np.zeros((len(sizes), 2, 2), dtype=complex)
+    for b, matrix in mode.couplings:
+        y[b] += matrix
     return {
-        "y": sum((matrix for _, matrix in mode.couplings), np.zeros((2, 2), dtype=complex)),
-        "one": np.array(basis.one_body[0], dtype=complex),
-        "level": _padded(whole.energy, cells),
-        "damping": _padded(whole.half_rate, cells),
+        "y": y,
+        "one": np.array(basis.one_body, dtype=complex),
+        "level": _padded(whole.energy, sizes),
+        "damping": _padded(whole.half_rate, sizes),
         "of_mode": np.array([
             mode.omega, mode.drive.real, mode.drive.imag, net, both, mode.tick, mode.reference is None, stays.real,
             stays.imag, mode_state.FAR,
@@ -299,11 +405,13 @@ def terms_of(basis: ProductBasis) -> dict[str, Any]:
 
 def _whole(basis: ProductBasis) -> ProductSector:
     """The sector of all J beside no quantum: what is diagonal does not depend on J."""
-    (N,) = (block.size for block in basis.blocks)
-    return ProductSector(basis, (N,), ((0, N + 1), (0, 1)))
+    sizes = tuple(block.size for block in basis.blocks)
+    return ProductSector(basis, sizes, (*((0, size + 1) for size in sizes), (0, 1)))
 
 
-def _padded(values: Array, cells: int) -> Array:
-    made = aligned(cells)
-    made[: len(values)] = values
-    return made
+def _padded(values: Array, sizes: Sequence[int]) -> Array:
+    """Numbers by the i of all blocks, those of the last one in whole columns; flat."""
+    grid = np.reshape(values, [size + 1 for size in sizes])
+    made = aligned(*grid.shape[:-1], LANES * columns_of(sizes[-1]))
+    made[..., : grid.shape[-1]] = grid
+    return made.ravel()

@@ -1,4 +1,4 @@
-"""A block of two levels beside a boson mode where terms change in time: the parts of H_eff, on columns of Fock states.
+"""Blocks of two levels beside a boson mode where terms change in time: the parts of H_eff, on columns of Fock states.
 
 H_eff(t) = Σ_p c_p(t) H_p, as for one block (:mod:`.driven_bands`), where each H_p has the form that :mod:`.spin_mode`
 gives H_eff, in the same frame of the mode. A vector of the series has the Fock states of the one before it, and those
@@ -22,18 +22,22 @@ from .lattice import copy_into
 from .spin_mode import (
     B_LOW,
     BOTH,
-    DAMPING,
-    LEVEL,
     OMEGA,
+    PLANES,
     ROWS,
+    TABLE,
+    WIDTH,
     P,
     Q,
     SpinModeModel,
+    diagonal_of,
+    from_planes,
     keep_columns,
     lead,
     neighbours,
     note,
     overlap_of_columns,
+    own_of_mode,
     plus,
     times,
 )
@@ -49,13 +53,14 @@ class PartsOfMode(NamedTuple):
 
     Attributes
     ----------
-    y, one : (P, 2, 2) complex
-    level, damping : (P, 8K)
+    y, one : (P, B, 2, 2) complex
+    level, damping : (P, .)
     of_mode : (P, 10)
     elements : (P, 18, 8K)
+    beside : (P, planes, 5 + 12 (B - 1))
         As in :class:`.spin_mode.SpinModeModel` and :class:`.spin_mode.SpinModeHeff`, of each part.
     hops : (P,) int
-        1 where a part leads from i to i - 1 or i + 1.
+        1 where a part leads from i of the last block to i - 1 or i + 1.
     kind : (P,) int
         ALONG_THE_MODE, REAL or COMPLEX, in the frame of the step.
     tick : (n,)
@@ -70,6 +75,7 @@ class PartsOfMode(NamedTuple):
     damping: NDArray[np.float64]
     of_mode: NDArray[np.float64]
     elements: NDArray[np.float64]
+    beside: NDArray[np.float64]
     hops: NDArray[np.int64]
     kind: NDArray[np.int64]
     tick: NDArray[np.float64]
@@ -100,9 +106,9 @@ class DrivenModeHeff(NamedTuple):
 
 
 @njit(inline="always", **OPTIONS)
-def _three(elements, slot, q, kind, a, b, low, low_im, high, high_im):
-    """What elements from i, i - 1 and i + 1 make of amplitudes there; those from i are complex in any case."""
-    x, y = times(load_row(elements, slot, q, LANES), load_row(elements, slot + 1, q, LANES), a, b)
+def _three(f, g, elements, slot, q, kind, a, b, low, low_im, high, high_im):
+    """What elements from i, i - 1 and i + 1 make of amplitudes there; those from i are given, and complex."""
+    x, y = times(f, g, a, b)
     return _two(elements, slot + 2, q, kind, low, low_im, high, high_im, x, y)
 
 
@@ -120,21 +126,22 @@ def _two(elements, slot, q, kind, low, low_im, high, high_im, x, y):
 
 @njit(**OPTIONS)
 def _add_column(
-    to_re, to_im, re, im, base, far, lo, hi, elements, q, roots, omega, decay, kind, shift, half_shift, scale,
-    adds,
+    to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, other_re, other_im, adds, roots, omega,
+    decay, kind, scale, is_first,
 ):  # fmt: skip
-    """Add rows lo to hi of a column of -i scale (H_p - shift + i half_shift) ψ, or write them there.
+    """Add rows lo to hi of a column of -i scale (H_p - shift + i half_shift) ψ, or write them there if ``is_first``.
+
+    What other planes lead to is added where there are any (``adds``).
 
     Returns |H_p ... ψ|², and <ψ|(H_p ...)ψ> as real and imaginary part, of these rows.
     """
-    level, gain = load_row(elements, LEVEL, q, LANES) - spread(shift), load_row(elements, DAMPING, q, LANES)
-    gain = gain - spread(half_shift)
+    p_re, p_im, q_re, q_im = own_of_mode(elements, q, beside)
     quantum, decaying, factor, back = spread(omega), spread(decay), spread(scale), spread(-scale)
     made = along = across = up_re = up_im = spread(0.0)
     if lo > 0:
         a, low, high = neighbours(re, base + LANES * (lo - 1), far)
         b, low_im, high_im = neighbours(im, base + LANES * (lo - 1), far)
-        up_re, up_im = _three(elements, P, q, kind, a, b, low, low_im, high, high_im)
+        up_re, up_im = _three(p_re, p_im, elements, P, q, kind, a, b, low, low_im, high, high_im)
     a, low, high = neighbours(re, base + LANES * lo, far)
     b, low_im, high_im = neighbours(im, base + LANES * lo, far)
     for n in range(lo, hi):
@@ -142,20 +149,22 @@ def _add_column(
         energy, damping = fused(count, quantum, level), fused(count, decaying, gain)
         x, y = fused(energy, a, damping * b), fused(energy, b, -(damping * a))
         x, y = _two(elements, B_LOW, q, kind, low, low_im, high, high_im, x, y)
+        if adds:
+            x, y = x + load(other_re, LANES * n, LANES), y + load(other_im, LANES * n, LANES)
         root = spread(roots[n])
         x, y = fused(root, up_re, x), fused(root, up_im, y)
-        up_re, up_im = _three(elements, P, q, kind, a, b, low, low_im, high, high_im)
+        up_re, up_im = _three(p_re, p_im, elements, P, q, kind, a, b, low, low_im, high, high_im)
         here_re, here_im = a, b
         a, low, high = neighbours(re, p + LANES, far)
         b, low_im, high_im = neighbours(im, p + LANES, far)
-        down_re, down_im = _three(elements, Q, q, kind, a, b, low, low_im, high, high_im)
+        down_re, down_im = _three(q_re, q_im, elements, Q, q, kind, a, b, low, low_im, high, high_im)
         root = spread(roots[n + 1])
         x, y = fused(root, down_re, x), fused(root, down_im, y)
         made = fused(x, x, fused(y, y, made))
         along = fused(here_re, x, fused(here_im, y, along))
         across = fused(here_re, y, fused(-here_im, x, across))
         x, y = back * x, factor * y
-        if adds:
+        if not is_first:
             y, x = y + load(to_re, p, LANES), x + load(to_im, p, LANES)
         store(to_re, p, LANES, y)
         store(to_im, p, LANES, x)
@@ -166,24 +175,26 @@ def _add_column(
 def _sum_back(rows_re, rows_im, order, work, coefficients, terms, to_re, to_im):
     """Write Σ_j c_j (row order - j), j < terms, wherever the next row reads it; its squared norm."""
     shape, reach, columns, cover = work.shape, work.reach[order + 1], work.columns, work.cover
-    first, last, square = columns[order + 1, 0], columns[order + 1, 1], spread(0.0)
-    for k in range(first - 1, last + 1):
-        lo, hi = shape[ROWS], np.int64(0)
-        for near in range(max(k - 1, first), min(k + 2, last)):
-            if reach[near, 1] > 0:
-                lo, hi = min(lo, max(reach[near, 0] - 1, 0)), max(hi, reach[near, 1] + 1)
-        base = LANES * k * shape[ROWS]
-        for n in range(lo, hi):
-            p, a, b = base + LANES * n, spread(0.0), spread(0.0)
-            for j in range(terms):
-                row = order - j
-                if columns[row, 0] <= k < columns[row, 1] and cover[row, k, 0] <= n < cover[row, k, 1]:
-                    c = spread_cell(coefficients, j)
-                    a = fused(c, load_row(rows_re, row, p, LANES), a)
-                    b = fused(c, load_row(rows_im, row, p, LANES), b)
-            store(to_re, p, LANES, a)
-            store(to_im, p, LANES, b)
-            square = fused(a, a, fused(b, b, square))
+    square = spread(0.0)
+    for q in range(shape[PLANES]):
+        first, last = columns[order + 1, q, 0], columns[order + 1, q, 1]
+        for k in range(first - 1, last + 1):
+            lo, hi = shape[ROWS], np.int64(0)
+            for near in range(max(k - 1, first), min(k + 2, last)):
+                if reach[near, 1] > 0:
+                    lo, hi = min(lo, max(reach[near, 0] - 1, 0)), max(hi, reach[near, 1] + 1)
+            base = LANES * k * shape[ROWS]
+            for n in range(lo, hi):
+                p, a, b = base + LANES * n, spread(0.0), spread(0.0)
+                for j in range(terms):
+                    row = order - j
+                    if columns[row, q, 0] <= k < columns[row, q, 1] and cover[row, k, 0] <= n < cover[row, k, 1]:
+                        c = spread_cell(coefficients, j)
+                        a = fused(c, load_row(rows_re, row, p, LANES), a)
+                        b = fused(c, load_row(rows_im, row, p, LANES), b)
+                store(to_re, p, LANES, a)
+                store(to_im, p, LANES, b)
+                square = fused(a, a, fused(b, b, square))
     return total(square)
 
 
@@ -195,27 +206,28 @@ def _noted(re, im, order, work, fresh, weight):
     """
     shape, tight, columns, own, reach = work.shape, work.tight, work.columns[order], work.cover[order], work.reach
     cells, norm2 = 1, 0.0
-    for k in range(columns[0], columns[1]):
-        cells += LANES * (own[k, 1] - own[k, 0])
+    for q in range(shape[PLANES]):
+        for k in range(columns[q, 0], columns[q, 1]):
+            cells += LANES * (own[k, 1] - own[k, 0])
     least = weight / cells
-    for k in range(columns[0], columns[1]):
-        base, square = LANES * k * shape[ROWS], spread(0.0)
-        fresh[:] = 0
-        for n in range(own[k, 0], own[k, 1]):
-            a, b = load(re, base + LANES * n, LANES), load(im, base + LANES * n, LANES)
-            size = fused(a, a, b * b)
-            square = square + size
-            note(size, least, fresh, n)
-        norm2 += total(square)
-        for end in range(fresh.shape[0]):
-            if fresh[end, 1] > 0:
-                if tight[k, end, 1] == 0:
-                    tight[k, end, 0] = fresh[end, 0]
-                tight[k, end, 0] = min(tight[k, end, 0], fresh[end, 0])
-                tight[k, end, 1] = max(tight[k, end, 1], fresh[end, 1])
+    for q in range(shape[PLANES]):
+        for k in range(columns[q, 0], columns[q, 1]):
+            base, square = LANES * k * shape[ROWS], spread(0.0)
+            fresh[:] = 0
+            for n in range(own[k, 0], own[k, 1]):
+                a, b = load(re, base + LANES * n, LANES), load(im, base + LANES * n, LANES)
+                size = fused(a, a, b * b)
+                square = square + size
+                note(size, least, fresh, n)
+            norm2 += total(square)
+            for end in range(fresh.shape[0]):
+                if fresh[end, 1] > 0:
+                    if tight[k, end, 1] == 0:
+                        tight[k, end, 0] = fresh[end, 0]
+                    tight[k, end, 0] = min(tight[k, end, 0], fresh[end, 0])
+                    tight[k, end, 1] = max(tight[k, end, 1], fresh[end, 1])
     if order + 1 < work.columns.shape[0]:
-        begin, end = lead(re, im, shape, own, columns, tight, reach[order + 1])
-        work.columns[order + 1, 0], work.columns[order + 1, 1] = begin, end
+        lead(re, im, work, own, columns, reach[order + 1], work.columns[order + 1])
     return norm2
 
 
@@ -224,35 +236,47 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
     """As :func:`.driven_lattice_series._row_of_parts`."""
     factors, parts, roots = h_eff.factors, h_eff.parts, h_eff.model.roots
     coefficients, energies, terms, lost = factors.coefficients, factors.energy, factors.back, 0.0
-    rows_re, rows_im, shape = work.taylor_re, work.taylor_im, work.shape
+    rows_re, rows_im, shape, adds = work.taylor_re, work.taylor_im, work.shape, work.hops.size > 0
     least = (LEFT_OUT * tolerance) ** 2
     if order == 0:
         work.tight[:] = 0
         keep_columns(rows_re, rows_im, work, least / (hi - lo))
-    to_re, to_im, far = rows_re[order + 1], rows_im[order + 1], LANES * shape[ROWS]
+    to_re, to_im, far, width = rows_re[order + 1], rows_im[order + 1], LANES * shape[ROWS], shape[WIDTH]
     reach, own, columns = work.reach[order + 1], work.cover[order + 1], work.columns[order + 1]
     for p in range(terms.size):
         if terms[p] == 0:
             continue
         alone, scale, size2 = order == 0 or terms[p] == 1, unit / (order + 1.0), work.norms[order] ** 2
-        re, im, of_mode = rows_re[order], rows_im[order], parts.of_mode[p]
+        re, im, of_mode, elements = rows_re[order], rows_im[order], parts.of_mode[p], parts.elements[p]
+        read, read_columns, half_rate = work.cover[order], work.columns[order], 0.5 * rate if p == 0 else 0.0
         if alone:
             scale *= coefficients[p, 0]
         else:
             re, im = factors.sum_re, factors.sum_im
             size2 = _sum_back(rows_re, rows_im, order, work, coefficients[p], terms[p], re, im)
+            read, read_columns = reach, columns  # where there is a sum
         made2 = along = across = 0.0
-        for k in range(columns[0], columns[1]):
-            if reach[k, 1] > 0:
+        for plane in range(shape[PLANES]):
+            beside = parts.beside[p, plane]
+            for k in range(columns[plane, 0], columns[plane, 1]):
+                first, last, q = reach[k, 0], reach[k, 1], LANES * (k - plane * width - 1)
+                if last == 0:
+                    continue
+                if adds:
+                    from_planes(re, im, work, read, read_columns, plane, k, first, last, beside, roots)
+                level, gain = diagonal_of(
+                    parts.level[p], parts.damping[p], work.planes[plane, TABLE], elements, q, beside
+                )
                 made, real, imag = _add_column(
-                    to_re, to_im, re, im, far * k, far, reach[k, 0], reach[k, 1], parts.elements[p], LANES * (k - 1),
-                    roots, of_mode[OMEGA], 0.5 * of_mode[BOTH], parts.kind[p], energies[p],
-                    0.5 * rate if p == 0 else 0.0, scale, p > 0,
+                    to_re, to_im, re, im, far * k, far, first, last, level - spread(energies[p]),
+                    gain - spread(half_rate), elements, q, beside, work.other_re, work.other_im, adds, roots,
+                    of_mode[OMEGA], 0.5 * of_mode[BOTH], parts.kind[p], scale, p == 0,
                 )  # fmt: skip
                 made2, along, across = made2 + made, along + real, across + imag
         lost += learned(factors, p, order, made2, along, across, size2)
-    for k in range(columns[0], columns[1]):
-        own[k, 0], own[k, 1] = reach[k, 0], reach[k, 1]
+    for plane in range(shape[PLANES]):
+        for k in range(columns[plane, 0], columns[plane, 1]):
+            own[k, 0], own[k, 1] = reach[k, 0], reach[k, 1]
     return _noted(to_re, to_im, order + 1, work, parts.tight, least), lost
 
 
@@ -283,16 +307,17 @@ def _turned(work, fresh, scale, real, imag, weight, least):
     work.tight[:] = 0  # what rows made before have led to is forgotten
     keep_columns(rows_re, rows_im, work, least)
     to_re, to_im, factor, f, g = rows_re[1], rows_im[1], spread(scale), spread(scale * real), spread(scale * imag)
-    for k in range(columns[1, 0], columns[1, 1]):
-        base, is_of_state = LANES * k * work.shape[ROWS], columns[0, 0] <= k < columns[0, 1]
-        for n in range(work.cover[1, k, 0], work.cover[1, k, 1]):
-            p = base + LANES * n
-            x, y = factor * load(to_re, p, LANES), factor * load(to_im, p, LANES)
-            if is_of_state and state[k, 0] <= n < state[k, 1]:
-                a, b = load_row(rows_re, 0, p, LANES), load_row(rows_im, 0, p, LANES)
-                x, y = fused(f, a, fused(-g, b, x)), fused(f, b, fused(g, a, y))
-            store(to_re, p, LANES, x)
-            store(to_im, p, LANES, y)
+    for q in range(work.shape[PLANES]):
+        for k in range(columns[1, q, 0], columns[1, q, 1]):
+            base, is_of_state = LANES * k * work.shape[ROWS], columns[0, q, 0] <= k < columns[0, q, 1]
+            for n in range(work.cover[1, k, 0], work.cover[1, k, 1]):
+                p = base + LANES * n
+                x, y = factor * load(to_re, p, LANES), factor * load(to_im, p, LANES)
+                if is_of_state and state[k, 0] <= n < state[k, 1]:
+                    a, b = load_row(rows_re, 0, p, LANES), load_row(rows_im, 0, p, LANES)
+                    x, y = fused(f, a, fused(-g, b, x)), fused(f, b, fused(g, a, y))
+                store(to_re, p, LANES, x)
+                store(to_im, p, LANES, y)
     return _noted(to_re, to_im, np.int64(1), work, fresh, weight)
 
 

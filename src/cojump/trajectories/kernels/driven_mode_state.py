@@ -38,15 +38,15 @@ def settle(h_eff, work, room, tail, reach):
         return False
     for p in range(parts.y.shape[0]):
         is_complex = set_elements_of_mode(
-            model.N,
+            model.sizes,
             parts.y[p],
             parts.one[p],
-            parts.level[p],
-            parts.damping[p],
             parts.of_mode[p],
             h_eff.frame,
             h_eff.c,
+            work.planes,
             parts.elements[p],
+            parts.beside[p],
         )
         parts.kind[p] = parts.hops[p] * (1 + is_complex)
     return True

@@ -1,4 +1,4 @@
-"""A block of two levels beside a boson mode: H_eff times a state, and sums of its series, on columns of Fock states.
+"""Blocks of two levels beside a boson mode: H_eff times a state, and sums of its series, on columns of Fock states.
 
 With i particles up and n quanta of the displaced mode, H_eff leads from (i, n) to i - 1, i, i + 1 and n - 1, n, n + 1:
 
@@ -7,6 +7,10 @@ With i particles up and n quanta of the displaced mode, H_eff leads from (i, n) 
 with B, Y matrices of three diagonals over i, and E linear in n. Eight neighbours along i go together, and each eight
 have a column of memory in which the quanta follow each other: whole vectors. Their neighbours along n lie beside them,
 those along i in the columns beside. Elements depend on i alone but for √n, and stay in registers along a column.
+
+That is the last block; with any i of each of the others its columns are a plane. H_eff leads to the planes of i - 1 and
+i + 1 of one other block, by elements that are the same in all of a plane. There is room for the planes in which a state
+is and to which a series leads: a box that goes with the state.
 
 Of each vector of the series a column has the Fock states to which something leads that is not negligible: from the same
 column, and from those beside it where the amplitudes next to it are not.
@@ -42,43 +46,51 @@ Integers = NDArray[np.int64]
 
 @by_reference
 class SpinModeModel(NamedTuple):
-    """What does not change: L jumps, and tables over i that do not know J, in K columns of eight.
+    """What does not change: B blocks, L jumps, and tables over the i of all blocks that do not know J.
 
     Attributes
     ----------
-    N : int
-    y, one : (2, 2) complex
+    sizes : (B,) int
+    strides : (B,) int
+        By how much the place in a table grows with i of each block: 1 of the last one, whose i go up to 8K.
+    y, one : (B, 2, 2) complex
         Coupling y/√N, and the one-body part of H.
-    level, damping : (8K,)
+    level, damping : flat
         E(i, 0): real part, and minus its imaginary part without the share of the displacements.
     of_mode : (10,)
         See OMEGA and the slots behind it.
-    kind : (L,) int
-        LADDER_DOWN, LADDER_UP, GENERAL, or LOSS.
+    kind, axis : (L,) int
+        LADDER_DOWN, LADDER_UP, GENERAL, or LOSS; and the block that jumps.
     strength : (L, 2)
         |j|² of a ladder; rates of a and of a†.
-    gamma : (L, 8K)
+    gamma : (L, .)
         Γ by the i from which a particle jumps by a ladder; the rate of any other jump.
     j : (L, 2, 2) complex
-        Of jumps that are no ladders; their Γ, at 1 + i, and 1 where i is the number of others that are up:
-    table, excluded : (L, 8K + 8), (L,) int
+        Of jumps that are no ladders; their Γ, eight places further, and 1 where i is the number of others that are up:
+    table, excluded : (L, . + 16), (L,) int
     roots : (R + 2,)
         √n.
+    seen_in, seen : (O,) int, (O, 2, 2) complex
+        Operators of particles that averages need, and of which block. One block needs none: it has sums of its own.
     """
 
-    N: int
+    sizes: Integers
+    strides: Integers
     y: NDArray[np.complex128]
     one: NDArray[np.complex128]
     level: Floats
     damping: Floats
     of_mode: Floats
     kind: Integers
+    axis: Integers
     strength: Floats
     gamma: Floats
     j: NDArray[np.complex128]
     table: Floats
     excluded: Integers
     roots: Floats
+    seen_in: Integers
+    seen: NDArray[np.complex128]
 
 
 @by_reference
@@ -90,13 +102,16 @@ class SpinModeHeff(NamedTuple):
     has_jumps : bool
     model : SpinModeModel
     elements : (18, 8K)
-        By where they lead to: see LEVEL and the slots behind it. Real and imaginary parts follow each other.
-    c : (8K,)
-        c_J(i) = <i+1|J_+|i>.
+        Of the last block and the mode, by where they lead to: see LEVEL and the slots behind it. Real and imaginary
+        parts follow each other.
+    beside : (P, 5 + 12 (B - 1))
+        What the other blocks add in each plane: see ENERGY and the slots behind it.
+    c : (B, .)
+        c_J(i) = <i+1|J_+|i> of each block.
     frame : (6,)
         See B_RE and the slots behind it.
-    where : (3,) int
-        2J, number of cells of the state, and 1 if elements are complex.
+    where : (2 + B,) int
+        Number of cells of the state, 1 if elements of the last block are complex, and 2J of each block.
     size, radial : (S,), (S, R, R)
         Displacements by √size/4, for the last S sizes; -1 where there is none.
     """
@@ -104,6 +119,7 @@ class SpinModeHeff(NamedTuple):
     has_jumps: bool
     model: SpinModeModel
     elements: Floats
+    beside: Floats
     c: Floats
     frame: Floats
     where: Integers
@@ -113,23 +129,32 @@ class SpinModeHeff(NamedTuple):
 
 @by_reference
 class SpinModeWork(NamedTuple):
-    """As :class:`cojump.trajectories.kernels.common.Work`, in columns of R Fock states; columns 0 and K + 1 are empty.
+    """As :class:`cojump.trajectories.kernels.common.Work`, in columns of R Fock states, of P planes.
+
+    The first and the last column of each plane are empty, and so are the first and the last plane of each block.
 
     Attributes
     ----------
     taylor_re, taylor_im, out_re, out_im, norms
         As there; row n of column k begins at cell 8 (k R + n).
-    shape : (4,) int
-        R, K, and the first column of the sector and one behind its last.
-    cover : (MAX_ORDER + 1, K + 2, 2) int
-        First and past-last Fock state of each column, of each vector of the series; where columns are that have any:
-    columns : (MAX_ORDER + 1, 2) int
-    tight : (K + 2, 3, 2) int
+    shape : (6,) int
+        See ROWS and the slots behind it.
+    hops, first : (B - 1,) int
+        By how many planes neighbours along a block are apart, and the i of each block in the second of its planes.
+    planes : (P, 1 + B) int
+        1 in the sector, -1 of an empty plane at an end, 0 of others; where a table begins, and i of each block but the
+        last.
+    cover : (MAX_ORDER + 1, C, 2) int
+        First and past-last Fock state of each column, of each vector of the series; where a plane has columns with any:
+    columns : (MAX_ORDER + 1, P, 2) int
+    tight : (C, 3, 2) int
         Of the last one, what is not negligible: of all of a column, of its first i, of its last i.
-    reach : (MAX_ORDER + 1, K + 2, 2) int
+    reach : (MAX_ORDER + 1, C, 2) int
         What the one before leads to: what is computed of each.
-    span : (K + 2, 2) int
+    span : (C, 2) int
         What ``out`` has. Two Fock states further, and as far in the columns beside, there are zeros.
+    other_re, other_im : (8 R,)
+        What other planes lead to in one column.
     """
 
     taylor_re: Floats
@@ -138,18 +163,32 @@ class SpinModeWork(NamedTuple):
     out_im: Floats
     norms: Floats
     shape: Integers
+    hops: Integers
+    first: Integers
+    planes: Integers
     cover: Integers
     columns: Integers
     tight: Integers
     reach: Integers
     span: Integers
+    other_re: Floats
+    other_im: Floats
 
 
-ROWS, COLUMNS, FIRST_COLUMN, LAST_COLUMN = range(4)
-"""Slots of ``shape``."""
+ROWS, COLUMNS, WIDTH, PLANES, FIRST_COLUMN, LAST_COLUMN = range(6)
+"""Slots of ``shape``: R, all columns but the first and the last, the columns of a plane, P, and in each plane the first
+column of the sector and one behind its last."""
+
+INSIDE, TABLE, UP_OF = range(3)
+"""Second index of ``planes``."""
 
 LEVEL, DAMPING, B_LOW, B_HIGH, P, P_LOW, P_HIGH, Q, Q_LOW, Q_HIGH = 0, 1, 2, 4, 6, 8, 10, 12, 14, 16
-"""Rows of ``elements``: the diagonal, B from i - 1 and from i + 1, u + Y from i, i - 1, i + 1, and v + Y†."""
+"""Rows of ``elements``: what displacements add to the diagonal, B from i - 1 and i + 1, u + Y from i, i - 1 and i + 1,
+and v + Y†."""
+
+ENERGY, OTHER_P, OTHER_Q, FROM_PLANES, FOR_EACH = 0, 1, 3, 5, 12
+"""Second index of ``beside``: energy, and diagonals of Y and Y†; then, for each block, what leads from its planes of
+i - 1 and i + 1: of B, of Y and of Y†, 12 numbers."""
 
 OMEGA, DRIVE_RE, DRIVE_IM, NET, BOTH, TICK, FOLLOWS, STAYS_RE, STAYS_IM, FAR = range(10)
 """Slots of ``of_mode``: ω, √N η, κ₁ - κ₂ and κ₁ + κ₂ of all losses, time between two moves of the reference, whether it
@@ -158,7 +197,7 @@ follows the mode, where it stays if not, and |<a'>| above which the frame is mov
 B_RE, B_IM, BETA_RE, BETA_IM, LEFT, LEFT_THEN = range(6)
 """Slots of ``frame``: displacement and reference, time to the next move of the reference, and that behind the step."""
 
-TWO_J, CELLS, IS_COMPLEX = range(3)
+CELLS, IS_COMPLEX, TWO_J = range(3)
 """Slots of ``where``."""
 
 ALL, FIRST, LAST = range(3)
@@ -174,49 +213,82 @@ def blank_rows_of(re, im, base, first, last):
         store(im, p, LANES, zero)
 
 
+@njit(inline="always", **OPTIONS)
+def union(lo, hi, rows):
+    """Rows that hold these and others; with hi = 0 there are none."""
+    if rows[1] > 0:
+        lo, hi = min(lo, rows[0]), max(hi, rows[1])
+    return lo, hi
+
+
 @njit(**OPTIONS)
-def lead(re, im, shape, own, columns, tight, reach):
+def _columns_beside(work, columns, p):
+    """The columns of a plane to which those of a vector lead, in its sector."""
+    width, first, last = work.shape[WIDTH], work.shape[WIDTH], np.int64(0)
+    if work.planes[p, INSIDE] < 1:
+        return last, last
+    if columns[p, 1] > 0:
+        first, last = columns[p, 0] - p * width - 1, columns[p, 1] - p * width + 1
+    for hop in work.hops:
+        for q in (p - hop, p + hop):
+            if columns[q, 1] > 0:
+                first, last = min(first, columns[q, 0] - q * width), max(last, columns[q, 1] - q * width)
+    return p * width + max(first, work.shape[FIRST_COLUMN]), p * width + min(last, work.shape[LAST_COLUMN])
+
+
+@njit(**OPTIONS)
+def lead(re, im, work, own, columns, reach, following):
     """Write which rows the next vector has, and zeros around the ``own`` ones as far as it will read them."""
-    rows, first, last = shape[ROWS], columns[0], columns[1]
-    begin, end = max(first - 1, shape[FIRST_COLUMN]), min(last + 1, shape[LAST_COLUMN])
-    for k in range(begin, end):
-        lo, hi = rows, np.int64(0)
-        if first <= k < last and tight[k, ALL, 1] > 0:
-            lo, hi = tight[k, ALL, 0], tight[k, ALL, 1]
-        if first < k <= last and tight[k - 1, LAST, 1] > 0:
-            lo, hi = min(lo, tight[k - 1, LAST, 0]), max(hi, tight[k - 1, LAST, 1])
-        if first - 1 <= k < last - 1 and tight[k + 1, FIRST, 1] > 0:
-            lo, hi = min(lo, tight[k + 1, FIRST, 0]), max(hi, tight[k + 1, FIRST, 1])
-        reach[k, 0], reach[k, 1] = (max(lo - 1, 0), min(hi + 1, rows - 1)) if hi > 0 else (0, 0)
-    while begin < end and reach[begin, 1] == 0:
-        begin += 1
-    while begin < end and reach[end - 1, 1] == 0:
-        end -= 1
-    for k in range(begin - 1, end + 1):
-        lo, hi = rows, np.int64(0)
-        for beside in range(max(k - 1, begin), min(k + 2, end)):
-            if reach[beside, 1] > 0:
-                lo, hi = min(lo, max(reach[beside, 0] - 1, 0)), max(hi, reach[beside, 1] + 1)
-        base = LANES * k * rows
-        if first <= k < last and own[k, 1] > 0:
-            blank_rows_of(re, im, base, lo, min(own[k, 0], hi))
-            blank_rows_of(re, im, base, max(own[k, 1], lo), hi)
-        else:
-            blank_rows_of(re, im, base, lo, hi)
-    return begin, end
+    rows, width, tight = work.shape[ROWS], work.shape[WIDTH], work.tight
+    for p in range(work.shape[PLANES]):
+        first, last = columns[p, 0], columns[p, 1]
+        begin, end = _columns_beside(work, columns, p)
+        for k in range(begin, end):
+            lo, hi = rows, np.int64(0)
+            if first <= k < last:
+                lo, hi = union(lo, hi, tight[k, ALL])
+            if first < k <= last:
+                lo, hi = union(lo, hi, tight[k - 1, LAST])
+            if first - 1 <= k < last - 1:
+                lo, hi = union(lo, hi, tight[k + 1, FIRST])
+            for hop in work.hops:
+                for q, other in ((p - hop, k - hop * width), (p + hop, k + hop * width)):
+                    if columns[q, 0] <= other < columns[q, 1]:
+                        lo, hi = union(lo, hi, tight[other, ALL])
+            reach[k, 0], reach[k, 1] = (max(lo - 1, 0), min(hi + 1, rows - 1)) if hi > 0 else (0, 0)
+        while begin < end and reach[begin, 1] == 0:
+            begin += 1
+        while begin < end and reach[end - 1, 1] == 0:
+            end -= 1
+        if not begin < end:
+            following[p] = 0
+            continue
+        following[p, 0], following[p, 1] = begin, end
+        for k in range(begin - 1, end + 1):
+            lo, hi = rows, np.int64(0)
+            for beside in range(max(k - 1, begin), min(k + 2, end)):
+                if reach[beside, 1] > 0:
+                    lo, hi = min(lo, max(reach[beside, 0] - 1, 0)), max(hi, reach[beside, 1] + 1)
+            base = LANES * k * rows
+            if first <= k < last and own[k, 1] > 0:
+                blank_rows_of(re, im, base, lo, min(own[k, 0], hi))
+                blank_rows_of(re, im, base, max(own[k, 1], lo), hi)
+            else:
+                blank_rows_of(re, im, base, lo, hi)
 
 
 @njit(**OPTIONS)
 def keep_columns(rows_re, rows_im, work, least):
     """Find what of the state weighs more than ``least`` in a cell, and what the first vector of the series has."""
     re, im, shape, tight, own, columns = rows_re[0], rows_im[0], work.shape, work.tight, work.cover[0], work.columns
-    for k in range(columns[0, 0], columns[0, 1]):
-        base = LANES * k * shape[ROWS]
-        tight[k] = 0
-        for n in range(own[k, 0], own[k, 1]):
-            a, b = load(re, base + LANES * n, LANES), load(im, base + LANES * n, LANES)
-            note(fused(a, a, b * b), least, tight[k], n)
-    columns[1, 0], columns[1, 1] = lead(re, im, shape, own, columns[0], tight, work.reach[1])
+    for p in range(shape[PLANES]):
+        for k in range(columns[0, p, 0], columns[0, p, 1]):
+            base = LANES * k * shape[ROWS]
+            tight[k] = 0
+            for n in range(own[k, 0], own[k, 1]):
+                a, b = load(re, base + LANES * n, LANES), load(im, base + LANES * n, LANES)
+                note(fused(a, a, b * b), least, tight[k], n)
+    lead(re, im, work, own, columns[0], work.reach[1], columns[1])
 
 
 @njit(inline="always", **OPTIONS)
@@ -256,17 +328,35 @@ def plus(f, g, a, b, x, y):
     return fused(f, a, fused(-g, b, x)), fused(f, b, fused(g, a, y))
 
 
+@njit(inline="always", **OPTIONS)
+def diagonal_of(level, damping, table, elements, q, beside):
+    """E and the decay of eight i without quanta; ``beside`` is what the other blocks add."""
+    energy = load(level, table + q, LANES) + load_row(elements, LEVEL, q, LANES)
+    return energy + spread(beside[ENERGY]), load(damping, table + q, LANES) + load_row(elements, DAMPING, q, LANES)
+
+
+@njit(inline="always", **OPTIONS)
+def own_of_mode(elements, q, beside):
+    """U + Y and v + Y† from i to i, real and imaginary parts."""
+    p_re = load_row(elements, P, q, LANES) + spread(beside[OTHER_P])
+    p_im = load_row(elements, P + 1, q, LANES) + spread(beside[OTHER_P + 1])
+    q_re = load_row(elements, Q, q, LANES) + spread(beside[OTHER_Q])
+    q_im = load_row(elements, Q + 1, q, LANES) + spread(beside[OTHER_Q + 1])
+    return p_re, p_im, q_re, q_im
+
+
 @njit(**OPTIONS)
 def _column(
-    to_re, to_im, re, im, base, far, lo, hi, elements, q, roots, omega, decay, shift, half_shift, scale, tight, least
-):
-    """Write rows lo to hi of a column of -i scale (H_eff - shift + i half_shift) ψ with real B and Y; |.|² of them."""
-    level, gain = load_row(elements, LEVEL, q, LANES) - spread(shift), load_row(elements, DAMPING, q, LANES)
-    gain = gain - spread(half_shift)
+    to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, other_re, other_im, adds, roots, omega,
+    decay, scale, tight, least,
+):  # fmt: skip
+    """Write rows lo to hi of a column of -i scale (H_eff - shift + i half_shift) ψ with real B and Y; |.|² of them.
+
+    What other planes lead to is added where there are any (``adds``).
+    """
     b_low, b_high = load_row(elements, B_LOW, q, LANES), load_row(elements, B_HIGH, q, LANES)
-    p_re, p_im = load_row(elements, P, q, LANES), load_row(elements, P + 1, q, LANES)
+    p_re, p_im, q_re, q_im = own_of_mode(elements, q, beside)
     p_low, p_high = load_row(elements, P_LOW, q, LANES), load_row(elements, P_HIGH, q, LANES)
-    q_re, q_im = load_row(elements, Q, q, LANES), load_row(elements, Q + 1, q, LANES)
     q_low, q_high = load_row(elements, Q_LOW, q, LANES), load_row(elements, Q_HIGH, q, LANES)
     quantum, decaying, factor, back, square = spread(omega), spread(decay), spread(scale), spread(-scale), spread(0.0)
     up_re, up_im = spread(0.0), spread(0.0)
@@ -286,6 +376,8 @@ def _column(
         energy, damping = fused(count, quantum, level), fused(count, decaying, gain)
         x, y = fused(energy, a, damping * b), fused(energy, b, -(damping * a))
         x, y = fused(b_low, low, fused(b_high, high, x)), fused(b_low, low_im, fused(b_high, high_im, y))
+        if adds:
+            x, y = x + load(other_re, LANES * n, LANES), y + load(other_im, LANES * n, LANES)
         root = spread(roots[n])
         x, y = fused(root, up_re, x), fused(root, up_im, y)
         up_re, up_im = times(p_re, p_im, a, b)
@@ -309,27 +401,27 @@ def _column(
 
 
 @njit(inline="always", **OPTIONS)
-def _three(elements, slot, q, a, b, low, low_im, high, high_im):
-    """What elements from i, i - 1 and i + 1 make of amplitudes there."""
-    x, y = times(load_row(elements, slot, q, LANES), load_row(elements, slot + 1, q, LANES), a, b)
+def _three(f, g, elements, slot, q, a, b, low, low_im, high, high_im):
+    """What elements from i, i - 1 and i + 1 make of amplitudes there; the first is given."""
+    x, y = times(f, g, a, b)
     x, y = plus(load_row(elements, slot + 2, q, LANES), load_row(elements, slot + 3, q, LANES), low, low_im, x, y)
     return plus(load_row(elements, slot + 4, q, LANES), load_row(elements, slot + 5, q, LANES), high, high_im, x, y)
 
 
 @njit(**OPTIONS)
 def _complex_column(
-    to_re, to_im, re, im, base, far, lo, hi, elements, q, roots, omega, decay, shift, half_shift, scale, tight, least
-):
+    to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, other_re, other_im, adds, roots, omega,
+    decay, scale, tight, least,
+):  # fmt: skip
     """:func:`_column` for any elements."""
-    level, gain = load_row(elements, LEVEL, q, LANES) - spread(shift), load_row(elements, DAMPING, q, LANES)
-    gain = gain - spread(half_shift)
+    p_re, p_im, q_re, q_im = own_of_mode(elements, q, beside)
     quantum, decaying, factor, back, square = spread(omega), spread(decay), spread(scale), spread(-scale), spread(0.0)
     up_re, up_im = spread(0.0), spread(0.0)
     tight[:] = 0
     if lo > 0:
         a, low, high = neighbours(re, base + LANES * (lo - 1), far)
         b, low_im, high_im = neighbours(im, base + LANES * (lo - 1), far)
-        up_re, up_im = _three(elements, P, q, a, b, low, low_im, high, high_im)
+        up_re, up_im = _three(p_re, p_im, elements, P, q, a, b, low, low_im, high, high_im)
     a, low, high = neighbours(re, base + LANES * lo, far)
     b, low_im, high_im = neighbours(im, base + LANES * lo, far)
     for n in range(lo, hi):
@@ -340,12 +432,14 @@ def _complex_column(
         x, y = plus(f, g, low, low_im, x, y)
         f, g = load_row(elements, B_HIGH, q, LANES), load_row(elements, B_HIGH + 1, q, LANES)
         x, y = plus(f, g, high, high_im, x, y)
+        if adds:
+            x, y = x + load(other_re, LANES * n, LANES), y + load(other_im, LANES * n, LANES)
         root = spread(roots[n])
         x, y = fused(root, up_re, x), fused(root, up_im, y)
-        up_re, up_im = _three(elements, P, q, a, b, low, low_im, high, high_im)
+        up_re, up_im = _three(p_re, p_im, elements, P, q, a, b, low, low_im, high, high_im)
         a, low, high = neighbours(re, p + LANES, far)
         b, low_im, high_im = neighbours(im, p + LANES, far)
-        down_re, down_im = _three(elements, Q, q, a, b, low, low_im, high, high_im)
+        down_re, down_im = _three(q_re, q_im, elements, Q, q, a, b, low, low_im, high, high_im)
         root = spread(roots[n + 1])
         x, y = back * fused(root, down_re, x), factor * fused(root, down_im, y)
         store(to_re, p, LANES, y)
@@ -357,39 +451,90 @@ def _complex_column(
 
 
 @njit(**OPTIONS)
-def apply_columns_of_mode(
-    rows_re, rows_im, order, unit, elements, roots, omega, decay, is_complex, work, shift, half_shift, weight
-):
+def _from_plane(to_re, to_im, re, im, base, first, last, lo, hi, b_re, b_im, p_re, p_im, q_re, q_im, roots):
+    """Add to rows lo to hi of a column what B, Y a'† and Y† a' lead to from rows first to last of another one."""
+    is_real = b_im == 0.0 and p_im == 0.0 and q_im == 0.0
+    zero = spread(0.0)
+    a = b = low_a = low_b = zero
+    begin, end = max(first - 1, lo), min(last + 1, hi)
+    if first < begin <= last:
+        low_a, low_b = load(re, base + LANES * (begin - 1), LANES), load(im, base + LANES * (begin - 1), LANES)
+    if first <= begin < last:
+        a, b = load(re, base + LANES * begin, LANES), load(im, base + LANES * begin, LANES)
+    for n in range(begin, end):
+        above, at = LANES if first <= n + 1 < last else 0, LANES * n
+        high_a, high_b = load(re, base + at + LANES, above), load(im, base + at + LANES, above)
+        x, y = load(to_re, at, LANES), load(to_im, at, LANES)
+        f, g, h = spread(b_re), spread(roots[n] * p_re), spread(roots[n + 1] * q_re)
+        x = fused(f, a, fused(g, low_a, fused(h, high_a, x)))
+        y = fused(f, b, fused(g, low_b, fused(h, high_b, y)))
+        if not is_real:
+            f, g, h = spread(b_im), spread(roots[n] * p_im), spread(roots[n + 1] * q_im)
+            x = x - fused(f, b, fused(g, low_b, h * high_b))
+            y = fused(f, a, fused(g, low_a, fused(h, high_a, y)))
+        store(to_re, at, LANES, x)
+        store(to_im, at, LANES, y)
+        low_a, low_b, a, b = a, b, high_a, high_b
+
+
+@njit(**OPTIONS)
+def from_planes(re, im, work, own, columns, p, k, lo, hi, beside, roots):
+    """Write what the planes beside plane p lead to in rows lo to hi of its column k."""
+    width, rows = work.shape[WIDTH], work.shape[ROWS]
+    blank_rows_of(work.other_re, work.other_im, 0, lo, hi)
+    for b in range(work.hops.size):
+        for side in range(2):
+            hop = work.hops[b] if side == 1 else -work.hops[b]
+            q, other, at = p + hop, k + hop * width, FROM_PLANES + FOR_EACH * b + 2 * side
+            if columns[q, 0] <= other < columns[q, 1] and own[other, 1] > 0:
+                _from_plane(
+                    work.other_re, work.other_im, re, im, LANES * other * rows, own[other, 0], own[other, 1], lo, hi,
+                    beside[at], beside[at + 1], beside[at + 4], beside[at + 5], beside[at + 8], beside[at + 9], roots,
+                )  # fmt: skip
+
+
+@njit(**OPTIONS)
+def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
     """Write row ``order`` + 1 of the series from row ``order``; its squared norm.
 
     Cells at the ends of columns that weigh no more than ``weight`` together lead to none of the next order.
     """
-    scale, rows, shape = unit * (1.0 / (order + 1.0)), work.shape[ROWS], work.shape
+    rows_re, rows_im, shape, model, elements = work.taylor_re, work.taylor_im, work.shape, h_eff.model, h_eff.elements
+    scale, rows, width, adds = unit * (1.0 / (order + 1.0)), shape[ROWS], shape[WIDTH], work.hops.size > 0
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
     tight, reach, own, columns = work.tight, work.reach[order + 1], work.cover[order + 1], work.columns[order + 1]
+    omega, decay, is_complex = model.of_mode[OMEGA], 0.5 * model.of_mode[BOTH], h_eff.where[IS_COMPLEX] > 0
     far, norm2, cells = LANES * rows, 0.0, 1
-    for k in range(columns[0], columns[1]):
-        cells += LANES * (reach[k, 1] - reach[k, 0])
+    for p in range(shape[PLANES]):
+        for k in range(columns[p, 0], columns[p, 1]):
+            cells += LANES * (reach[k, 1] - reach[k, 0])
     least = weight / cells
-    for k in range(columns[0], columns[1]):
-        lo, hi = reach[k, 0], reach[k, 1]
-        base, q = far * k, LANES * (k - 1)
-        if hi == 0:
-            tight[k] = 0
-        elif is_complex > 0:
-            norm2 += _complex_column(
-                to_re, to_im, re, im, base, far, lo, hi, elements, q, roots, omega, decay, shift, half_shift, scale,
-                tight[k], least,
-            )  # fmt: skip
-        else:
-            norm2 += _column(
-                to_re, to_im, re, im, base, far, lo, hi, elements, q, roots, omega, decay, shift, half_shift, scale,
-                tight[k], least,
-            )  # fmt: skip
-        own[k, 0], own[k, 1] = (lo, hi) if tight[k, ALL, 1] > 0 else (0, 0)
+    for p in range(shape[PLANES]):
+        beside = h_eff.beside[p]
+        for k in range(columns[p, 0], columns[p, 1]):
+            lo, hi = reach[k, 0], reach[k, 1]
+            base, q = far * k, LANES * (k - p * width - 1)
+            if hi == 0:
+                tight[k] = 0
+                own[k] = 0
+                continue
+            if adds:
+                from_planes(re, im, work, work.cover[order], work.columns[order], p, k, lo, hi, beside, model.roots)
+            level, gain = diagonal_of(model.level, model.damping, work.planes[p, TABLE], elements, q, beside)
+            level, gain = level - spread(shift), gain - spread(half_shift)
+            if is_complex:
+                norm2 += _complex_column(
+                    to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, work.other_re,
+                    work.other_im, adds, model.roots, omega, decay, scale, tight[k], least,
+                )  # fmt: skip
+            else:
+                norm2 += _column(
+                    to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, work.other_re,
+                    work.other_im, adds, model.roots, omega, decay, scale, tight[k], least,
+                )  # fmt: skip
+            own[k, 0], own[k, 1] = (lo, hi) if tight[k, ALL, 1] > 0 else (0, 0)
     if order + 2 < work.columns.shape[0]:
-        begin, end = lead(to_re, to_im, shape, own, columns, tight, work.reach[order + 2])
-        work.columns[order + 2, 0], work.columns[order + 2, 1] = begin, end
+        lead(to_re, to_im, work, own, columns, work.reach[order + 2], work.columns[order + 2])
     return norm2
 
 
@@ -397,15 +542,16 @@ def apply_columns_of_mode(
 def overlap_of_columns(rows_re, rows_im, order, work):
     """<row 0|row order> as real and imaginary part."""
     ac = bd = ad = bc = spread(0.0)
-    first, own = work.cover[0], work.cover[order]
-    begin, end = max(work.columns[0, 0], work.columns[order, 0]), min(work.columns[0, 1], work.columns[order, 1])
-    for k in range(begin, end):
-        base = LANES * k * work.shape[ROWS]
-        for n in range(max(first[k, 0], own[k, 0]), min(first[k, 1], own[k, 1])):
-            p = base + LANES * n
-            a, b = load_row(rows_re, 0, p, LANES), load_row(rows_im, 0, p, LANES)
-            c, d = load_row(rows_re, order, p, LANES), load_row(rows_im, order, p, LANES)
-            ac, bd, ad, bc = fused(a, c, ac), fused(b, d, bd), fused(a, d, ad), fused(b, c, bc)
+    first, own, columns = work.cover[0], work.cover[order], work.columns
+    for q in range(work.shape[PLANES]):
+        begin, end = max(columns[0, q, 0], columns[order, q, 0]), min(columns[0, q, 1], columns[order, q, 1])
+        for k in range(begin, end):
+            base = LANES * k * work.shape[ROWS]
+            for n in range(max(first[k, 0], own[k, 0]), min(first[k, 1], own[k, 1])):
+                p = base + LANES * n
+                a, b = load_row(rows_re, 0, p, LANES), load_row(rows_im, 0, p, LANES)
+                c, d = load_row(rows_re, order, p, LANES), load_row(rows_im, order, p, LANES)
+                ac, bd, ad, bc = fused(a, c, ac), fused(b, d, bd), fused(a, d, ad), fused(b, c, bc)
     return total(ac + bd), total(ad - bc)
 
 
@@ -417,12 +563,13 @@ def change_unit_of_columns(rows_re, rows_im, norms, order, work, factor):
         scale *= factor
         norms[row] *= scale
         re, im, scales = rows_re[row], rows_im[row], spread(scale)
-        for k in range(work.columns[row, 0], work.columns[row, 1]):
-            base = LANES * k * work.shape[ROWS]
-            for n in range(work.cover[row, k, 0], work.cover[row, k, 1]):
-                p = base + LANES * n
-                store(re, p, LANES, scales * load(re, p, LANES))
-                store(im, p, LANES, scales * load(im, p, LANES))
+        for q in range(work.shape[PLANES]):
+            for k in range(work.columns[row, q, 0], work.columns[row, q, 1]):
+                base = LANES * k * work.shape[ROWS]
+                for n in range(work.cover[row, k, 0], work.cover[row, k, 1]):
+                    p = base + LANES * n
+                    store(re, p, LANES, scales * load(re, p, LANES))
+                    store(im, p, LANES, scales * load(im, p, LANES))
 
 
 @njit(**OPTIONS)
@@ -445,21 +592,26 @@ def blank_around(re, im, span, rows, columns):
 def sum_columns_of_mode(taylor_re, taylor_im, shape, cover, columns, span, order, x, out_re, out_im):
     """Write Σ_{k≤order} x^k row k, the state x units of time after the start, into ``out``; |ψ|²."""
     factor, square_re, square_im, rows = spread(x), spread(0.0), spread(0.0), shape[ROWS]
-    for k in range(shape[COLUMNS] + 2):
-        lo, hi = rows, np.int64(0)
+    span[:] = 0
+    for q in range(shape[PLANES]):
+        begin, end = shape[COLUMNS] + 2, np.int64(0)
         for row in range(order + 1):
-            if columns[row, 0] <= k < columns[row, 1] and cover[row, k, 1] > 0:
-                lo, hi = min(lo, cover[row, k, 0]), max(hi, cover[row, k, 1])
-        span[k, 0], span[k, 1] = min(lo, hi), hi
-        base = LANES * k * rows
-        for n in range(lo, hi):
-            p, a, b = base + LANES * n, spread(0.0), spread(0.0)
-            for row in range(order, -1, -1):
-                a, b = factor * a, factor * b
-                if columns[row, 0] <= k < columns[row, 1] and cover[row, k, 0] <= n < cover[row, k, 1]:
-                    a, b = a + load_row(taylor_re, row, p, LANES), b + load_row(taylor_im, row, p, LANES)
-            store(out_re, p, LANES, a)
-            store(out_im, p, LANES, b)
-            square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+            begin, end = union(begin, end, columns[row, q])
+        for k in range(begin, end):
+            lo, hi = rows, np.int64(0)
+            for row in range(order + 1):
+                if columns[row, q, 0] <= k < columns[row, q, 1]:
+                    lo, hi = union(lo, hi, cover[row, k])
+            span[k, 0], span[k, 1] = min(lo, hi), hi
+            base = LANES * k * rows
+            for n in range(lo, hi):
+                p, a, b = base + LANES * n, spread(0.0), spread(0.0)
+                for row in range(order, -1, -1):
+                    a, b = factor * a, factor * b
+                    if columns[row, q, 0] <= k < columns[row, q, 1] and cover[row, k, 0] <= n < cover[row, k, 1]:
+                        a, b = a + load_row(taylor_re, row, p, LANES), b + load_row(taylor_im, row, p, LANES)
+                store(out_re, p, LANES, a)
+                store(out_im, p, LANES, b)
+                square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
     blank_around(out_re, out_im, span, rows, shape[COLUMNS])
     return total(square_re + square_im)

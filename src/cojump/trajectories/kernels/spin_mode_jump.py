@@ -1,4 +1,4 @@
-"""Jumps of a block of two levels beside a boson mode: of one particle, or the loss of the mode."""
+"""Jumps of blocks of two levels beside a boson mode: of one particle, or the loss of the mode."""
 
 from __future__ import annotations
 
@@ -9,8 +9,22 @@ from ..no_jump_tables import GENERAL, LADDER_DOWN
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
 from .driven_rates import rate_factor
 from .jump import choose_channel, choose_outcome
+from .lattice import copy_into
 from .lattice_jump import general_jump
-from .spin_mode import B_IM, B_RE, BETA_IM, BETA_RE, COLUMNS, ROWS, TWO_J
+from .spin_mode import (
+    B_IM,
+    B_RE,
+    BETA_IM,
+    BETA_RE,
+    COLUMNS,
+    INSIDE,
+    PLANES,
+    ROWS,
+    TABLE,
+    TWO_J,
+    UP_OF,
+    WIDTH,
+)
 from .vectors import LANES, after, before, fused, load, rising, spread, store, total
 
 LOSS = 100
@@ -19,14 +33,16 @@ LOSS = 100
 
 @njit(**OPTIONS)
 def _profile(re, im, shape, span, profile):
-    """Write |ψ|² by i, summed over Fock states."""
+    """Write |ψ|² by the i of all blocks, summed over Fock states."""
     rows = shape[ROWS]
     for k in range(1, shape[COLUMNS] + 1):
+        if span[k, 1] == 0:
+            continue
         base, square = LANES * k * rows, spread(0.0)
         for p in range(base + LANES * span[k, 0], base + LANES * span[k, 1], LANES):
             a, b = load(re, p, LANES), load(im, p, LANES)
             square = fused(a, a, fused(b, b, square))
-        store(profile, LANES * (k - 1), LANES, square)
+        store(profile, LANES * k, LANES, square)
 
 
 @njit(**OPTIONS)
@@ -55,104 +71,213 @@ def _lost(re, im, shape, span, roots, raised, rate, d, to_re, to_im, to_span):
 
 
 @njit(**OPTIONS)
-def _ladder_sums(N, two_J, down, gamma, profile):
+def _ladder_sums(model, work, l, two_J, profile):
     """Γ² |ψ|² times ab, a(a - 1), b(b + 1), see :func:`.jump.ladder_weights`, and times the particles that can jump."""
+    axis, gamma, width, down = model.axis[l], model.gamma[l], work.shape[WIDTH], model.kind[l] == LADDER_DOWN
+    N, is_last = model.sizes[axis], axis == model.sizes.size - 1
     J, sign, one = spread(0.5 * two_J), spread(1.0 if down else -1.0), spread(1.0)
     same, lower, higher, jump = spread(0.0), spread(0.0), spread(0.0), spread(0.0)
-    for q in range(0, gamma.size, LANES):
-        i, g = rising(1.0 * q), load(gamma, q, LANES)
-        M = sign * (i - spread(0.5 * N))
-        weight = g * g * load(profile, q, LANES)
-        a, b = J + M, J - M + one
-        same = fused(weight * a, b, same)
-        lower, higher = fused(weight * a, a - one, lower), fused(weight * b, b + one, higher)
-        jump = fused(weight, i if down else spread(1.0 * N) - i, jump)
+    for p in range(work.shape[PLANES]):
+        of_plane = spread(0.0 if is_last else 1.0 * work.planes[p, UP_OF + axis])
+        for k in range(p * width + 1, (p + 1) * width - 1):
+            if work.span[k, 1] == 0:
+                continue
+            q = LANES * (k - p * width - 1)
+            g, i = load(gamma, work.planes[p, TABLE] + q, LANES), rising(1.0 * q) if is_last else of_plane
+            M = sign * (i - spread(0.5 * N))
+            weight = g * g * load(profile, LANES * k, LANES)
+            a, b = J + M, J - M + one
+            same = fused(weight * a, b, same)
+            lower, higher = fused(weight * a, a - one, lower), fused(weight * b, b + one, higher)
+            jump = fused(weight, i if down else spread(1.0 * N) - i, jump)
     return total(same), total(lower), total(higher), total(jump)
 
 
 @njit(**OPTIONS)
-def _ladder_jump(N, two_J, down, outcome, gamma, re, im, shape, span, amplitude, to_re, to_im, to_span):
+def _ladder_jump(model, work, l, two_J, outcome, amplitude, to_re, to_im, to_span):
     """State after a ladder jump to J, J - 1 or J + 1 (outcome 0, 1, 2), not normalised."""
-    J, sign = 0.5 * two_J, 1.0 if down else -1.0
+    axis, down = model.axis[l], model.kind[l] == LADDER_DOWN
+    N, J, sign = model.sizes[axis], 0.5 * two_J, 1.0 if down else -1.0
     x, r = (J + 1.0, -1.0) if outcome == 2 else (J, 1.0)
     y, s = (J + 2.0, -1.0) if outcome == 2 else ((J + 1.0, -1.0) if outcome == 0 else (J - 1.0, 1.0))
-    rows, columns, first = shape[ROWS], shape[COLUMNS], (N - two_J) // 2
-    amplitude[:] = 0.0  # by where it leads to, LANES cells on
+    first = (N - two_J) // 2
+    amplitude[:] = 0.0  # by where a particle jumps, LANES cells on
     for i in range(first, first + two_J + 1):
         M = sign * (i - 0.5 * N)
-        to = i - 1 if down else i + 1
-        amplitude[LANES + to] = gamma[i] * np.sqrt(max((x + r * M) * (y + s * M), 0.0))
-    far = LANES * rows if down else -LANES * rows
-    for k in range(1, columns + 1):
-        other = k + 1 if down else k - 1
-        lo, hi = span[k, 0], span[k, 1]
-        if 1 <= other <= columns and span[other, 1] > 0:
-            lo, hi = min(lo, span[other, 0]) if hi > 0 else span[other, 0], max(hi, span[other, 1])
-        to_span[k, 0], to_span[k, 1], base, f = lo, hi, LANES * k * rows, load(amplitude, LANES * k, LANES)
-        for p in range(base + LANES * lo, base + LANES * hi, LANES):
-            a, b = load(re, p, LANES), load(im, p, LANES)
-            c, d = load(re, p + far, LANES), load(im, p + far, LANES)
-            store(to_re, p, LANES, f * after(a, c) if down else f * before(c, a))
-            store(to_im, p, LANES, f * after(b, d) if down else f * before(d, b))
+        amplitude[LANES + i] = np.sqrt(max((x + r * M) * (y + s * M), 0.0))
+    to_span[:] = 0
+    if axis == model.sizes.size - 1:
+        _along_last(model.gamma[l], work, down, amplitude, to_re, to_im, to_span)
+    else:
+        _along_planes(model.gamma[l], work, axis, down, amplitude, to_re, to_im, to_span)
 
 
 @njit(**OPTIONS)
-def _sum_of(table, profile):
-    """Σ of a table over i times the weights there."""
-    found = spread(0.0)
-    for q in range(0, table.size, LANES):
-        found = fused(load(table, q, LANES), load(profile, q, LANES), found)
+def _along_last(gamma, work, down, amplitude, to_re, to_im, to_span):
+    """Multiply with Γ and an amplitude by i of the last block, and move one i down or up."""
+    rows, width, span, re, im = work.shape[ROWS], work.shape[WIDTH], work.span, work.out_re, work.out_im
+    far = LANES * rows if down else -LANES * rows
+    for p in range(work.shape[PLANES]):
+        for k in range(p * width + 1, (p + 1) * width - 1):
+            other = k + 1 if down else k - 1
+            lo, hi = span[k, 0], span[k, 1]
+            if span[other, 1] > 0:
+                lo, hi = min(lo, span[other, 0]) if hi > 0 else span[other, 0], max(hi, span[other, 1])
+            if hi == 0:
+                continue
+            to_span[k, 0], to_span[k, 1], base = lo, hi, LANES * k * rows
+            q, beside = LANES * (k - p * width - 1), LANES * (other - p * width - 1)
+            inside, table = LANES if span[other, 1] > 0 else 0, work.planes[p, TABLE]
+            f = load(gamma, table + q, LANES) * load(amplitude, LANES + q, LANES)
+            g = load(gamma, table + beside, inside) * load(amplitude, LANES + beside, inside)
+            for at in range(base + LANES * lo, base + LANES * hi, LANES):
+                a, b = f * load(re, at, LANES), f * load(im, at, LANES)
+                c, d = g * load(re, at + far, LANES), g * load(im, at + far, LANES)
+                store(to_re, at, LANES, after(a, c) if down else before(c, a))
+                store(to_im, at, LANES, after(b, d) if down else before(d, b))
+
+
+@njit(**OPTIONS)
+def _along_planes(gamma, work, axis, down, amplitude, to_re, to_im, to_span):
+    """Multiply with Γ and an amplitude by i of another block, and move its planes."""
+    rows, width, span, re, im = work.shape[ROWS], work.shape[WIDTH], work.span, work.out_re, work.out_im
+    hop = -work.hops[axis] if down else work.hops[axis]
+    for p in range(work.shape[PLANES]):
+        for k in range(p * width + 1, (p + 1) * width - 1):
+            to = k + hop * width
+            # beyond the first and the last plane of a box there are no i: to them the amplitude is zero
+            if span[k, 1] == 0 or work.planes[p + hop, INSIDE] < 0:
+                continue
+            to_span[to, 0], to_span[to, 1] = span[k, 0], span[k, 1]
+            g = load(gamma, work.planes[p, TABLE] + LANES * (k - p * width - 1), LANES)
+            f, on = g * spread(amplitude[LANES + work.planes[p, UP_OF + axis]]), LANES * rows * (to - k)
+            for at in range(LANES * (k * rows + span[k, 0]), LANES * (k * rows + span[k, 1]), LANES):
+                store(to_re, at + on, LANES, f * load(re, at, LANES))
+                store(to_im, at + on, LANES, f * load(im, at, LANES))
+
+
+@njit(**OPTIONS)
+def _sum_of(table, work, profile):
+    """Σ of a table over the i of all blocks times the weights there."""
+    found, width = spread(0.0), work.shape[WIDTH]
+    for p in range(work.shape[PLANES]):
+        for k in range(p * width + 1, (p + 1) * width - 1):
+            if work.span[k, 1] > 0:
+                rates = load(table, work.planes[p, TABLE] + LANES * (k - p * width - 1), LANES)
+                found = fused(rates, load(profile, LANES * k, LANES), found)
     return total(found)
+
+
+@njit(**OPTIONS)
+def _bounds(work, room):
+    """Write into ``room.lattice`` where the grid of a state begins, its lengths and strides; its size."""
+    lo, lengths, stride = room.lattice[1], room.lattice[2], room.lattice[3]
+    shape, last, span = work.shape, work.first.size + 1, work.span
+    width = shape[WIDTH]
+    lo[:] = 0
+    lengths[:] = 0
+    lengths[last] = LANES * (width - 2)
+    for b in range(last - 1):
+        lo[1 + b] = shape[COLUMNS] + work.first[b]
+    for p in range(shape[PLANES]):
+        top = 0
+        for k in range(p * width + 1, (p + 1) * width - 1):
+            top = max(top, span[k, 1])
+        if top > 0:
+            lengths[0] = max(lengths[0], top)
+            for b in range(last - 1):
+                lo[1 + b] = min(lo[1 + b], work.planes[p, UP_OF + b])
+                lengths[1 + b] = max(lengths[1 + b], work.planes[p, UP_OF + b] + 1)
+    for b in range(last - 1):
+        lengths[1 + b] -= lo[1 + b]
+    size = 1
+    for a in range(last, -1, -1):
+        stride[a] = size
+        size *= lengths[a]
+    return size
+
+
+@njit(**OPTIONS)
+def _row_in_grid(lo, lengths, up, wider):
+    """Where a plane without quanta begins in a grid, and what a quantum adds; -1 where it is not in it.
+
+    ``wider``: the axis that has one more cell at each end.
+    """
+    last, at = lengths.size - 1, 0
+    for a in range(1, last):
+        more = 1 if a == wider else 0
+        i = up[a - 1] - lo[a] + more
+        if not 0 <= i < lengths[a] + 2 * more:
+            return -1, 0
+        at = at * (lengths[a] + 2 * more) + i
+    of_plane = lengths[last] + (2 if wider == last else 0)
+    whole = of_plane
+    for a in range(1, last):
+        whole *= lengths[a] + (2 if a == wider else 0)
+    return at * of_plane, whole
 
 
 @njit(**OPTIONS)
 def _any_jump(model, l, left, two_J, work, room):
     """Jump of any matrix: each outcome until the weight is used up; False if none is possible.
 
-    It is that of :func:`.lattice_jump.general_jump` on a grid of quanta and i.
+    It is that of :func:`.lattice_jump.general_jump` on a grid of quanta and the i of all blocks.
     """
-    rows, columns, span = work.shape[ROWS], work.shape[COLUMNS], work.span
-    width, top = LANES * columns, 0
-    for k in range(1, columns + 1):
-        top = max(top, span[k, 1])
-    for k in range(columns):
-        for n in range(top):
-            inside = span[k + 1, 0] <= n < span[k + 1, 1]
-            at, to = LANES * ((k + 1) * rows + n), n * width + LANES * k
-            for lane in range(LANES):
-                room.grid[0, to + lane] = work.out_re[at + lane] if inside else 0.0
-                room.grid[1, to + lane] = work.out_im[at + lane] if inside else 0.0
+    rows, width, span, axis = work.shape[ROWS], work.shape[WIDTH], work.span, model.axis[l]
+    size = _bounds(work, room)
     strides, lo, lengths, stride = room.lattice[0], room.lattice[1], room.lattice[2], room.lattice[3]
-    strides[1], lengths[0], lengths[1], stride[0], stride[1] = 1, top, width, width, 1
+    last, top = lengths.size - 1, lengths[0]
+    for b in range(last):
+        strides[1 + b] = model.strides[b]
+    for p in range(work.shape[PLANES]):
+        at, of_quantum = _row_in_grid(lo, lengths, work.planes[p, UP_OF:], -1)
+        if at < 0:
+            continue
+        for column in range(width - 2):
+            k = p * width + column + 1
+            for n in range(top):
+                inside = span[k, 0] <= n < span[k, 1]
+                source, to = LANES * (k * rows + n), at + n * of_quantum + LANES * column
+                for lane in range(LANES):
+                    room.grid[0, to + lane] = work.out_re[source + lane] if inside else 0.0
+                    room.grid[1, to + lane] = work.out_im[source + lane] if inside else 0.0
     possible = -1
     for turn in range(5):  # after the four outcomes, if rounding has left some of the weight, the last possible one
         outcome = possible if turn == 4 else (turn if turn > 1 else 1 - turn)
         if outcome < 0:
             break
         to_J, norm2 = general_jump(
-            outcome, model.j[l], 1, model.N, two_J, model.excluded[l], model.table[l], 1, strides, lo, lengths, stride,
-            top * width, room.place, room.grid[0], room.grid[1], room.rest[0], room.rest[1], room.after[0],
-            room.after[1],
+            outcome, model.j[l], 1 + axis, model.sizes[axis], two_J, model.excluded[l], model.table[l], LANES, strides,
+            lo, lengths, stride, size, room.place, room.grid[0], room.grid[1], room.rest[0], room.rest[1],
+            room.after[0], room.after[1],
         )  # fmt: skip
         if norm2 > 0.0:
-            possible, room.two_J[0] = outcome, to_J
+            possible, room.two_J[axis] = outcome, to_J
             if left < norm2:
                 break
             left -= norm2
-    for k in range(columns):
-        room.span[k + 1, 0], room.span[k + 1, 1] = 0, top
-        for n in range(top):
-            to, at = LANES * ((k + 1) * rows + n), n * (width + 2) + LANES * k + 1
-            for lane in range(LANES):
-                room.new_re[to + lane], room.new_im[to + lane] = room.after[0, at + lane], room.after[1, at + lane]
+    shift = 1 if axis == last - 1 else 0
+    room.span[:] = 0
+    for p in range(work.shape[PLANES]):
+        at, of_quantum = _row_in_grid(lo, lengths, work.planes[p, UP_OF:], 1 + axis)
+        if at < 0 or work.planes[p, INSIDE] < 0:
+            continue
+        for column in range(width - 2):
+            k = p * width + column + 1
+            room.span[k, 0], room.span[k, 1] = 0, top
+            for n in range(top):
+                to, source = LANES * (k * rows + n), at + n * of_quantum + LANES * column + shift
+                for lane in range(LANES):
+                    room.new_re[to + lane] = room.after[0, source + lane]
+                    room.new_im[to + lane] = room.after[1, source + lane]
     return possible >= 0
 
 
 @njit(**INLINED)
 def perform_jump_beside_mode(h_eff, work, room, u):
     """Jump from the state in ``out``: its number, NO_JUMP or NO_NUMBER; the state after it waits in ``new``."""
-    model, frame, two_J, weights = h_eff.model, h_eff.frame, h_eff.where[TWO_J], room.weights
-    N, re, im, shape, span = model.N, work.out_re, work.out_im, work.shape, work.span
+    model, frame, two_J, weights = h_eff.model, h_eff.frame, h_eff.where[TWO_J:], room.weights
+    re, im, shape, span = work.out_re, work.out_im, work.shape, work.span
     d = complex(frame[B_RE] - frame[BETA_RE], frame[B_IM] - frame[BETA_IM])
     _profile(re, im, shape, span, room.profile)
     sum_of_all = 0.0
@@ -167,10 +292,9 @@ def perform_jump_beside_mode(h_eff, work, room, u):
                         room.span,
                     )  # fmt: skip
         elif model.kind[l] == GENERAL:
-            weights[l] = _sum_of(model.gamma[l], room.profile)
+            weights[l] = _sum_of(model.gamma[l], work, room.profile)
         else:
-            is_down = model.kind[l] == LADDER_DOWN
-            _, _, _, can = _ladder_sums(N, two_J, is_down, model.gamma[l], room.profile)
+            _, _, _, can = _ladder_sums(model, work, l, two_J[model.axis[l]], room.profile)
             weights[l] = strength[0] * can
         weights[l] *= rate_factor(h_eff, l)
         sum_of_all += weights[l]
@@ -180,7 +304,9 @@ def perform_jump_beside_mode(h_eff, work, room, u):
     if chosen < 0:
         return NO_JUMP
     left /= rate_factor(h_eff, chosen)
-    strength, room.two_J[0] = model.strength[chosen], two_J
+    strength, axis = model.strength[chosen], model.axis[chosen]
+    copy_into(room.two_J, two_J)
+    copy_into(room.first, work.first)
     if model.kind[chosen] == LOSS:
         weight, raised = 0.0, False
         for which in range(2):
@@ -194,15 +320,11 @@ def perform_jump_beside_mode(h_eff, work, room, u):
                 left -= weight
         return chosen if weight > 0.0 else NO_NUMBER
     if model.kind[chosen] == GENERAL:
-        return chosen if _any_jump(model, chosen, left, two_J, work, room) else NO_NUMBER
-    is_down = model.kind[chosen] == LADDER_DOWN
-    same, lower, higher, _ = _ladder_sums(N, two_J, is_down, model.gamma[chosen], room.profile)
-    outcome = choose_outcome(N, two_J, lower, same, higher, left / strength[0])
+        return chosen if _any_jump(model, chosen, left, two_J[axis], work, room) else NO_NUMBER
+    same, lower, higher, _ = _ladder_sums(model, work, chosen, two_J[axis], room.profile)
+    outcome = choose_outcome(model.sizes[axis], two_J[axis], lower, same, higher, left / strength[0])
     if outcome < 0:
         return NO_NUMBER
-    _ladder_jump(
-        N, two_J, is_down, outcome, model.gamma[chosen], re, im, shape, span, room.amplitude, room.new_re, room.new_im,
-        room.span,
-    )  # fmt: skip
-    room.two_J[0] = two_J + (-2 if outcome == 1 else (2 if outcome == 2 else 0))
+    _ladder_jump(model, work, chosen, two_J[axis], outcome, room.amplitude, room.new_re, room.new_im, room.span)
+    room.two_J[axis] = two_J[axis] + (-2 if outcome == 1 else (2 if outcome == 2 else 0))
     return chosen

@@ -1,4 +1,4 @@
-"""What is measured of a block of two levels beside a boson mode, in columns of Fock states."""
+"""What is measured of blocks of two levels beside a boson mode, in columns of Fock states."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import numpy as np
 from numba import njit
 
 from .common import OPTIONS
-from .vectors import LANES, after, fused, load, rising, spread, total, two_after
-
-ROWS, COLUMNS = 0, 1
+from .inner_products import PIECE, add_products
+from .lattice import DOWN, UP
+from .spin_mode import COLUMNS, INSIDE, PLANES, ROWS, UP_OF, WIDTH
+from .vectors import LANES, after, before, fused, load, load_row, rising, spread, store, total, two_after
 
 
 @njit(inline="always", **OPTIONS)
@@ -96,3 +97,150 @@ def moments_of_columns(N, two_J, re, im, shape, span, c, roots, b, made):
     for row in range(6):
         for column in range(row):
             made[row, column] = np.conj(made[column, row])
+
+
+@njit(**OPTIONS)
+def _rows_of_products(work, k):
+    """Rows of a column in which operators make something: its own, one beside them, and its neighbours'."""
+    span, width, lo, hi = work.span, work.shape[WIDTH], work.shape[ROWS], np.int64(0)
+    if span[k, 1] > 0:
+        lo, hi = max(span[k, 0] - 1, 0), min(span[k, 1] + 1, lo)
+    for beside in (k - 1, k + 1):
+        if span[beside, 1] > 0:
+            lo, hi = min(lo, span[beside, 0]), max(hi, span[beside, 1])
+    for hop in work.hops:
+        for beside in (k - hop * width, k + hop * width):
+            if span[beside, 1] > 0:
+                lo, hi = min(lo, span[beside, 0]), max(hi, span[beside, 1])
+    return lo, hi
+
+
+@njit(inline="always", **OPTIONS)
+def _meets(rows, first, last):
+    """Whether a column has something in these rows."""
+    return rows[1] > first and rows[0] < last
+
+
+@njit(inline="always", **OPTIONS)
+def _cells(work, k, n):
+    """Eight amplitudes, zero beside the span of their column."""
+    p, inside = LANES * (k * work.shape[ROWS] + n), LANES if work.span[k, 0] <= n < work.span[k, 1] else 0
+    return load(work.out_re, p, inside), load(work.out_im, p, inside)
+
+
+@njit(inline="always", **OPTIONS)
+def _of_three(diagonal, low, high, low_im, high_im, a, b, x, y, u, v):
+    """Diagonal (a + ib) + (low + i low_im)(x + iy) + (high + i high_im)(u + iv)."""
+    re = fused(diagonal, a, fused(low, x, fused(high, u, -fused(low_im, y, high_im * v))))
+    im = fused(diagonal, b, fused(low, y, fused(high, v, fused(low_im, x, high_im * u))))
+    return re, im
+
+
+@njit(**OPTIONS)
+def _of_last(work, c, N, matrix, k, q, first, last, re, im):
+    """Write what Σ of a Hermitian matrix over the particles of the last block makes in some rows of a column."""
+    up, down, raising = matrix[UP, UP].real, matrix[DOWN, DOWN].real, matrix[UP, DOWN]
+    i, here = rising(1.0 * q), load(c, q, LANES)
+    diagonal, low = (
+        fused(spread(up - down), i, spread(down * N)),
+        before(load(c, q - LANES, LANES if q > 0 else 0), here),
+    )
+    low_re, low_im = spread(raising.real) * low, spread(raising.imag) * low
+    high_re, high_im = spread(raising.real) * here, spread(-raising.imag) * here
+    for n in range(first, last):
+        a, b = _cells(work, k, n)
+        x, y = _cells(work, k - 1, n)
+        u, v = _cells(work, k + 1, n)
+        a_re, a_im = _of_three(
+            diagonal, low_re, high_re, low_im, high_im, a, b, before(x, a), before(y, b), after(a, u), after(b, v)
+        )
+        store(re, LANES * (n - first), LANES, a_re)
+        store(im, LANES * (n - first), LANES, a_im)
+
+
+@njit(**OPTIONS)
+def _of_planes(work, c, N, matrix, i, far, k, first, last, re, im):
+    """The same of another block, whose planes are ``far`` columns apart."""
+    up, down, raising = matrix[UP, UP].real, matrix[DOWN, DOWN].real, matrix[UP, DOWN]
+    diagonal, low = spread(up * i + down * (N - i)), c[i - 1] if i > 0 else 0.0
+    low_re, low_im = spread(raising.real * low), spread(raising.imag * low)
+    high_re, high_im = spread(raising.real * c[i]), spread(-raising.imag * c[i])
+    for n in range(first, last):
+        a, b = _cells(work, k, n)
+        x, y = _cells(work, k - far, n)
+        u, v = _cells(work, k + far, n)
+        a_re, a_im = _of_three(diagonal, low_re, high_re, low_im, high_im, a, b, x, y, u, v)
+        store(re, LANES * (n - first), LANES, a_re)
+        store(im, LANES * (n - first), LANES, a_im)
+
+
+@njit(**OPTIONS)
+def _of_light(work, roots, amplitude, k, first, last, x_re, x_im, y_re, y_im):
+    """Write (a + a†)ψ and i(a† - a)ψ, a = b + a', in some rows of a column."""
+    real, imag = spread(2.0 * amplitude.real), spread(2.0 * amplitude.imag)
+    for n in range(first, last):
+        at, g, f = LANES * (n - first), spread(roots[n]), spread(roots[n + 1])
+        a, b = _cells(work, k, n)
+        low_re, low_im = _cells(work, k, max(n - 1, 0))
+        high_re, high_im = _cells(work, k, n + 1)
+        up_re, up_im = g * low_re, g * low_im
+        down_re, down_im = f * high_re, f * high_im
+        store(x_re, at, LANES, fused(real, a, up_re + down_re))
+        store(x_im, at, LANES, fused(real, b, up_im + down_im))
+        store(y_re, at, LANES, fused(imag, a, down_im - up_im))
+        store(y_im, at, LANES, fused(imag, b, up_re - down_re))
+
+
+@njit(**OPTIONS)
+def products_of_planes(h_eff, work, room, amplitude, made):
+    """Real parts of the inner products of ψ, what the operators of ``model.seen`` make of it, (a + a†)ψ and i(a† - a)ψ.
+
+    Over |ψ|²; the last two where ``made`` has room for them. A piece of a column after the other, as
+    :mod:`.inner_products` does it.
+    """
+    model, vectors, present, sums = h_eff.model, room.vectors, room.present, room.sums
+    span, width, many, last, height = work.span, work.shape[WIDTH], made.shape[0], model.sizes.size - 1, PIECE // LANES
+    sums[:] = 0.0
+    for p in range(work.shape[PLANES]):
+        if work.planes[p, INSIDE] < 1:
+            continue
+        for k in range(p * width + 1, (p + 1) * width - 1):
+            lo, hi = _rows_of_products(work, k)
+            for first in range(lo, hi, height):
+                end, count, v = min(first + height, hi), 0, 1
+                whole, q = LANES * (end - first), LANES * (k - p * width - 1)
+                is_here = _meets(span[k], first, end)
+                if is_here:
+                    for n in range(first, end):
+                        a, b = _cells(work, k, n)
+                        store(vectors[0], LANES * (n - first), LANES, a)
+                        store(vectors[0], whole + LANES * (n - first), LANES, b)
+                    present[0] = 0
+                    count = 1
+                for o in range(model.seen_in.size):
+                    block = model.seen_in[o]
+                    far = 1 if block == last else work.hops[block] * width
+                    if is_here or _meets(span[k - far], first, end) or _meets(span[k + far], first, end):
+                        re, im = vectors[v], vectors[v, whole:]
+                        if block == last:
+                            _of_last(work, h_eff.c[last], model.sizes[last], model.seen[o], k, q, first, end, re, im)
+                        else:
+                            i = work.planes[p, UP_OF + block]
+                            _of_planes(
+                                work, h_eff.c[block], model.sizes[block], model.seen[o], i, far, k, first, end, re, im
+                            )
+                        present[count] = v
+                        count += 1
+                    v += 1
+                if v < many and _meets(span[k], first - 1, end + 1):
+                    _of_light(
+                        work, model.roots, amplitude, k, first, end, vectors[v], vectors[v, whole:], vectors[v + 1],
+                        vectors[v + 1, whole:],
+                    )  # fmt: skip
+                    present[count], present[count + 1] = v, v + 1
+                    count += 2
+                add_products(vectors, present[:count], 2 * whole, many, sums)
+    scale = 1.0 / total(load_row(sums, 0, 0, LANES))
+    for a in range(many):
+        for b in range(a, many):
+            made[a, b] = made[b, a] = scale * total(load_row(sums, a * many + b, 0, LANES))

@@ -1,4 +1,4 @@
-"""A block of two levels beside a boson mode between two steps, as :mod:`.counting` goes on with it."""
+"""Blocks of two levels beside a boson mode between two steps, as :mod:`.counting` goes on with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..by_reference import by_reference
 from .common import MAX_ORDER, OPTIONS
-from .lattice import DOWN, UP
+from .lattice import DOWN, UP, copy_into
 from .spin_mode import (
     B_HIGH,
     B_IM,
@@ -24,9 +24,13 @@ from .spin_mode import (
     DAMPING,
     DRIVE_IM,
     DRIVE_RE,
+    ENERGY,
     FAR,
     FIRST_COLUMN,
     FOLLOWS,
+    FOR_EACH,
+    FROM_PLANES,
+    INSIDE,
     IS_COMPLEX,
     LAST_COLUMN,
     LEFT,
@@ -34,20 +38,26 @@ from .spin_mode import (
     LEVEL,
     NET,
     OMEGA,
+    OTHER_P,
+    OTHER_Q,
     P_HIGH,
     P_LOW,
+    PLANES,
     Q_HIGH,
     Q_LOW,
     ROWS,
     STAYS_IM,
     STAYS_RE,
+    TABLE,
     TICK,
     TWO_J,
+    UP_OF,
+    WIDTH,
     P,
     Q,
 )
 from .spin_mode_jump import perform_jump_beside_mode
-from .spin_mode_moments import moments_of_columns
+from .spin_mode_moments import moments_of_columns, products_of_planes
 from .vectors import LANES, before, fused, load, quiet_first, rising, spread, spread_cell, store, total
 
 GRID = 4.0
@@ -65,6 +75,9 @@ ROUNDING = 1e-29
 ROOM = MAX_ORDER + 3
 """Fock states that a series needs above a state, with what is read beside it."""
 
+MARGIN = MAX_ORDER + 1
+"""Planes that a series, and a jump behind it, need on each side of a state."""
+
 
 @by_reference
 class SpinModeRoom(NamedTuple):
@@ -74,20 +87,25 @@ class SpinModeRoom(NamedTuple):
     ----------
     new_re, new_im : (cells,)
         A state after a jump, or after a step without one, in columns; what it has of each:
-    span, kept : (K + 2, 2) int
+    span, kept : (C, 2) int
         With its tails, and without.
-    two_J : (1,) int
-    wanted : (2,) int
-        Fock states that columns must have room for, and 16 |δ|² of a displacement that is needed; or 0.
-    profile, amplitude : (8 K + 16,)
-        Weight by i, and what a jump multiplies an amplitude with.
+    two_J : (B,) int
+    first, aim : (B - 1,) int
+        The i that the box of this state begins with along each block but the last, and that of the next step.
+    wanted : (1 + B,) int
+        Fock states that columns must have room for, and 16 |δ|² of a displacement that is needed; and i of each block
+        but the last; or 0.
+    profile, amplitude : (8 C,), (.,)
+        Weight by i, and what a jump multiplies an amplitude with by i of the block.
     weights : (L,)
     phases : (2, R)
-    grid, rest, after : (2, R 8K), (2, 2, R (8K + 1)), (2, R (8K + 2))
+    grid, rest, after : (2, G), (2, 2, G'), (2, G'')
         A state by quanta and i; the jumping particle up and down, times the others; and the state after a jump. Empty
         where all jumps of particles are ladders.
-    lattice, place : (4, 2), (2,) int
+    lattice, place : (4, 1 + B), (1 + B,) int
         What :func:`.lattice_jump.general_jump` is told of that grid.
+    vectors, present, sums : (O + 4, 2 PIECE), (O + 3,) int, ((O + 3)², LANES)
+        Room of :func:`.spin_mode_moments.products_of_planes`.
     filled : (3,)
     """
 
@@ -96,6 +114,8 @@ class SpinModeRoom(NamedTuple):
     span: NDArray[np.int64]
     kept: NDArray[np.int64]
     two_J: NDArray[np.int64]
+    first: NDArray[np.int64]
+    aim: NDArray[np.int64]
     wanted: NDArray[np.int64]
     profile: NDArray[np.float64]
     amplitude: NDArray[np.float64]
@@ -106,6 +126,9 @@ class SpinModeRoom(NamedTuple):
     after: NDArray[np.float64]
     lattice: NDArray[np.int64]
     place: NDArray[np.int64]
+    vectors: NDArray[np.float64]
+    present: NDArray[np.int64]
+    sums: NDArray[np.float64]
     filled: NDArray[np.int64]
 
 
@@ -126,7 +149,7 @@ def tail_of(h_eff, tolerance):
 
 def work_of(h_eff):
     """Multiplications that H_eff takes for each amplitude."""
-    return 28
+    return 20 + 8 * h_eff.model.sizes.size
 
 
 def is_cut_short(h_eff):
@@ -159,7 +182,7 @@ def settle(h_eff, work, room, tail, reach):
     if not settle_in_frame(h_eff, work, room, tail):
         return False
     h_eff.where[IS_COMPLEX] = set_elements_of_mode(
-        model.N, model.y, model.one, model.level, model.damping, model.of_mode, h_eff.frame, h_eff.c, h_eff.elements
+        model.sizes, model.y, model.one, model.of_mode, h_eff.frame, h_eff.c, work.planes, h_eff.elements, h_eff.beside
     )
     return True
 
@@ -235,12 +258,57 @@ def _displaced(re, im, span, rows, columns, matrix, d_re, d_im, top, phases, tur
 
 
 @njit(**OPTIONS)
+def _aimed(sizes, work, room):
+    """Find where the box begins that has room for the state, and for what a series leads to; False if none has."""
+    shape, hops, kept, extent = work.shape, work.hops, room.kept, work.shape[PLANES]
+    width, planes, whole = shape[WIDTH], shape[PLANES], shape[PLANES]
+    for b in range(hops.size):
+        extent, whole = whole // hops[b], hops[b]
+        first, last = extent, 0
+        for p in range(planes):
+            at = (p // hops[b]) % extent
+            if first <= at <= last:
+                continue
+            for k in range(p * width, (p + 1) * width):
+                if kept[k, 1] > 0:
+                    first, last = min(first, at), max(last, at)
+        begin = max(room.first[b] + first - 1 - MARGIN, 0)
+        end = min(room.first[b] + last + MARGIN, sizes[b] + 1)
+        if end - begin > extent - 2:
+            room.wanted[2 + b] = end - begin
+            return False
+        room.aim[b] = min(begin, sizes[b] + 3 - extent)
+    return True
+
+
+@njit(**OPTIONS)
+def _set_planes(sizes, strides, two_J, work):
+    """Write what the planes of the box are, and the first and the last column of each in the sector."""
+    shape, hops, planes, last = work.shape, work.hops, work.planes, sizes.size - 1
+    for p in range(shape[PLANES]):
+        whole, inside, table = shape[PLANES], 1, 0
+        for b in range(last):
+            extent, whole = whole // hops[b], hops[b]
+            at = (p // hops[b]) % extent
+            i = work.first[b] + at - 1
+            if not 0 < at < extent - 1:
+                inside = -1
+            elif abs(2 * i - sizes[b]) > two_J[b]:
+                inside = min(inside, 0)
+            planes[p, UP_OF + b] = i
+            table += strides[b] * i
+        planes[p, INSIDE], planes[p, TABLE] = inside, table
+    first = (sizes[last] - two_J[last]) // 2
+    shape[FIRST_COLUMN], shape[LAST_COLUMN] = 1 + first // LANES, 2 + (first + two_J[last]) // LANES
+
+
+@njit(**OPTIONS)
 def settle_in_frame(h_eff, work, room, tail):
     """The same, but for the elements of H_eff."""
     model, frame, shape = h_eff.model, h_eff.frame, work.shape
     rows, columns, roots, of_mode = shape[ROWS], shape[COLUMNS], model.roots, model.of_mode
     re, im, kept, wanted = room.new_re, room.new_im, room.kept, room.wanted
-    wanted[0] = wanted[1] = 0
+    wanted[:] = 0
     whole, _, _, count, _ = _weight(re, im, room.span, rows, columns, roots)
     _trimmed(re, im, room.span, kept, rows, columns, 0.5 * tail * whole / count)
     norm2, real, imag, count, top = _weight(re, im, kept, rows, columns, roots)
@@ -280,6 +348,8 @@ def settle_in_frame(h_eff, work, room, tail):
         whole, _, _, count, _ = _weight(re, im, kept, rows, columns, roots)
         _trimmed(re, im, kept, kept, rows, columns, 0.5 * tail * whole / count)
         norm2, _, _, count, _ = _weight(re, im, kept, rows, columns, roots)
+    if not _aimed(model.sizes, work, room):
+        return False
     left = frame[LEFT_THEN]
     if not left > 0.0:
         left = of_mode[TICK]
@@ -290,56 +360,117 @@ def settle_in_frame(h_eff, work, room, tail):
     frame[LEFT] = frame[LEFT_THEN] = left
     frame[B_RE] += delta_re
     frame[B_IM] += delta_im
-    _put(re, im, kept, rows, columns, 1.0 / np.sqrt(norm2), work)
+    _put(re, im, kept, room.first, room.aim, 1.0 / np.sqrt(norm2), work)
     h_eff.where[CELLS] = count
-    two_J = room.two_J[0]
-    if h_eff.where[TWO_J] != two_J:
-        h_eff.where[TWO_J] = two_J
-        first = (model.N - two_J) // 2
-        shape[FIRST_COLUMN], shape[LAST_COLUMN] = 1 + first // LANES, 2 + (first + two_J) // LANES
-        J = 0.5 * two_J
-        for i in range(h_eff.c.size):
-            M = i - 0.5 * model.N
-            h_eff.c[i] = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
+    moved = False
+    for b in range(model.sizes.size):
+        two_J, J = room.two_J[b], 0.5 * room.two_J[b]
+        if h_eff.where[TWO_J + b] != two_J:
+            h_eff.where[TWO_J + b], moved = two_J, True
+            for i in range(h_eff.c.shape[1]):
+                M = i - 0.5 * model.sizes[b]
+                h_eff.c[b, i] = np.sqrt(max((J - M) * (J + M + 1.0), 0.0))
+    for b in range(work.first.size):
+        if work.first[b] != room.aim[b]:
+            work.first[b], moved = room.aim[b], True
+    if moved:
+        _set_planes(model.sizes, model.strides, room.two_J, work)
     return True
 
 
 @njit(**OPTIONS)
-def _put(re, im, kept, rows, columns, scale, work):
-    """Write ``scale`` times a state into row 0 of the series."""
-    to_re, to_im, factor = work.taylor_re[0], work.taylor_im[0], spread(scale)
-    first, last = columns + 1, 0
-    for k in range(1, columns + 1):
-        work.cover[0, k, 0], work.cover[0, k, 1] = kept[k, 0], kept[k, 1]
-        if kept[k, 1] > 0:
-            first, last = min(first, k), k + 1
-        base = LANES * k * rows
-        for p in range(base + LANES * kept[k, 0], base + LANES * kept[k, 1], LANES):
-            store(to_re, p, LANES, factor * load(re, p, LANES))
-            store(to_im, p, LANES, factor * load(im, p, LANES))
-    work.columns[0, 0], work.columns[0, 1] = first, last
+def _put(re, im, kept, first, aim, scale, work):
+    """Write ``scale`` times a state into row 0 of the series, in a box that begins at ``aim`` instead of ``first``."""
+    to_re, to_im, factor, rows, width = (
+        work.taylor_re[0],
+        work.taylor_im[0],
+        spread(scale),
+        work.shape[ROWS],
+        work.shape[WIDTH],
+    )
+    cover, columns, up = work.cover[0], work.columns[0], 0
+    for b in range(first.size):
+        up += (aim[b] - first[b]) * work.hops[b]
+    columns[:] = 0
+    for p in range(work.shape[PLANES]):
+        begin, end, on = work.shape[COLUMNS] + 2, 0, -up * width
+        for k in range(p * width, (p + 1) * width):
+            if kept[k, 1] == 0:
+                continue
+            cover[k + on, 0], cover[k + on, 1] = kept[k, 0], kept[k, 1]
+            base, to = LANES * k * rows, LANES * (k + on) * rows
+            for q in range(LANES * kept[k, 0], LANES * kept[k, 1], LANES):
+                store(to_re, to + q, LANES, factor * load(re, base + q, LANES))
+                store(to_im, to + q, LANES, factor * load(im, base + q, LANES))
+            for between in range(end, k + on):  # inside a plane all columns have their own rows
+                if end > 0:
+                    cover[between] = 0
+            begin, end = min(begin, k + on), k + on + 1
+        if end > 0:
+            columns[p - up, 0], columns[p - up, 1] = begin, end
 
 
 @njit(**OPTIONS)
-def set_elements_of_mode(N, y, one, level, damping, of_mode, frame, c, elements):
+def set_elements_of_mode(sizes, y, one, of_mode, frame, c, planes, elements, beside):
     """Write H_eff of a sector in a frame: see :mod:`cojump.trajectories.displaced_modes`; 1 if B or Y are complex."""
-    b, beta = complex(frame[B_RE], frame[B_IM]), complex(frame[BETA_RE], frame[BETA_IM])
+    b, beta, last, N = complex(frame[B_RE], frame[B_IM]), complex(frame[BETA_RE], frame[BETA_IM]), sizes.size - 1, sizes
     d, omega = b - beta, of_mode[OMEGA]
     force = omega * b + complex(of_mode[DRIVE_RE], of_mode[DRIVE_IM])
     u = force - 0.5j * (of_mode[NET] * beta + of_mode[BOTH] * d)
     v = np.conj(force) + 0.5j * (of_mode[NET] * np.conj(beta) - of_mode[BOTH] * np.conj(d))
-    lost = spread(0.5 * of_mode[BOTH] * (d.real * d.real + d.imag * d.imag))
+    _set_planes_beside(N, y, one, b, c, planes, beside)
+    lost = 0.5 * of_mode[BOTH] * (d.real * d.real + d.imag * d.imag)
+    return _set_last_block(N[last], y[last], one[last], b, u, v, lost, c[last], elements)
+
+
+@njit(**OPTIONS)
+def _driven_by(y, one, b):
+    """What a displacement makes of a block: energies of up and down, and elements of B that lead up and down."""
     # b* y + b y†
-    drive_up = 2.0 * (np.conj(b) * y[UP, UP]).real
-    drive_down = 2.0 * (np.conj(b) * y[DOWN, DOWN]).real
     up = one[UP, DOWN] + np.conj(b) * y[UP, DOWN] + b * np.conj(y[DOWN, UP])
     down = one[DOWN, UP] + np.conj(b) * y[DOWN, UP] + b * np.conj(y[UP, DOWN])
+    return 2.0 * (np.conj(b) * y[UP, UP]).real, 2.0 * (np.conj(b) * y[DOWN, DOWN]).real, up, down
+
+
+@njit(**OPTIONS)
+def _set_planes_beside(sizes, y, one, b, c, planes, beside):
+    """Write what all blocks but the last add in each plane."""
+    for p in range(planes.shape[0]):
+        if planes[p, INSIDE] < 1:
+            continue
+        own, energy, diagonal = beside[p], 0.0, complex(0.0, 0.0)
+        for block in range(sizes.size - 1):
+            i, Y = planes[p, UP_OF + block], y[block]
+            rest, low, high = sizes[block] - i, c[block, i - 1] if i > 0 else 0.0, c[block, i]
+            of_up, of_down, up, down = _driven_by(Y, one[block], b)
+            energy += of_up * i + of_down * rest
+            diagonal += Y[UP, UP] * i + Y[DOWN, DOWN] * rest
+            at = FROM_PLANES + FOR_EACH * block
+            for number in (
+                up * low,
+                down * high,
+                Y[UP, DOWN] * low,
+                Y[DOWN, UP] * high,
+                np.conj(Y[DOWN, UP]) * low,
+                np.conj(Y[UP, DOWN]) * high,
+            ):
+                own[at], own[at + 1] = number.real, number.imag
+                at += 2
+        own[ENERGY] = energy
+        own[OTHER_P], own[OTHER_P + 1] = diagonal.real, diagonal.imag
+        own[OTHER_Q], own[OTHER_Q + 1] = diagonal.real, -diagonal.imag
+
+
+@njit(**OPTIONS)
+def _set_last_block(N, y, one, b, u, v, lost, c, elements):
+    """Write what stays the same in all planes; 1 if B or Y are complex."""
+    drive_up, drive_down, up, down = _driven_by(y, one, b)
     last = spread(0.0)
-    for q in range(0, c.size, LANES):
+    for q in range(0, elements.shape[1], LANES):
         here, i = load(c, q, LANES), rising(1.0 * q)
         low, rest = before(last, here), spread(1.0 * N) - i
-        store(elements[LEVEL], q, LANES, load(level, q, LANES) + fused(spread(drive_up), i, spread(drive_down) * rest))
-        store(elements[DAMPING], q, LANES, load(damping, q, LANES) + lost)
+        store(elements[LEVEL], q, LANES, fused(spread(drive_up), i, spread(drive_down) * rest))
+        store(elements[DAMPING], q, LANES, spread(lost))
         store(elements[B_LOW], q, LANES, spread(up.real) * low)
         store(elements[B_LOW + 1], q, LANES, spread(up.imag) * low)
         store(elements[B_HIGH], q, LANES, spread(down.real) * here)
@@ -366,7 +497,8 @@ def set_elements_of_mode(N, y, one, level, damping, of_mode, frame, c, elements)
 def set_aside(h_eff, work, re, im, room):
     """Copy a state to where the state after a jump lies."""
     _set_aside(work.span, re, im, work.shape, room.new_re, room.new_im, room.span)
-    room.two_J[0] = h_eff.where[TWO_J]
+    copy_into(room.two_J, h_eff.where[TWO_J:])
+    copy_into(room.first, work.first)
 
 
 @njit(**OPTIONS)
@@ -379,13 +511,23 @@ def _set_aside(span, re, im, shape, to_re, to_im, to_span):
 
 
 def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
-    """Inner products of ψ, n_up ψ, J_+ψ, J_-ψ, aψ and a†ψ of the state in ``out``, and its sector; multiplications."""
-    moments_of_columns(
-        h_eff.model.N, h_eff.where[TWO_J], work.out_re, work.out_im, work.shape, work.span, h_eff.c, h_eff.model.roots,
-        complex(h_eff.frame[B_RE], h_eff.frame[B_IM]), grams,
-    )  # fmt: skip
-    sector[0] = h_eff.where[TWO_J]
-    return (order + 32) * (h_eff.where[CELLS] + 32)
+    """Inner products of the state in ``out`` and what operators make of it, and its sector; multiplications.
+
+    Of one block of ψ, n_up ψ, J_+ψ, J_-ψ, aψ and a†ψ; of several of ψ, what averages need, (a + a†)ψ and i(a† - a)ψ,
+    real parts.
+    """
+    model, where, blocks = h_eff.model, h_eff.where, h_eff.model.sizes.size
+    b = complex(h_eff.frame[B_RE], h_eff.frame[B_IM])
+    if blocks == 1:
+        moments_of_columns(
+            model.sizes[0], where[TWO_J], work.out_re, work.out_im, work.shape, work.span, h_eff.c[0], model.roots, b,
+            grams,
+        )  # fmt: skip
+    else:
+        products_of_planes(h_eff, work, room, b, grams)
+    for block in range(blocks):
+        sector[block] = where[TWO_J + block]
+    return (order + 32 * blocks * blocks) * (where[CELLS] + 32)
 
 
 def jumped(h_eff, work, room, norm2, tolerance, u):
@@ -395,4 +537,4 @@ def jumped(h_eff, work, room, norm2, tolerance, u):
 
 def landed(h_eff, room, sector):
     """The sector of the state after a jump."""
-    sector[0] = room.two_J[0]
+    copy_into(sector, room.two_J)

@@ -40,9 +40,6 @@ from .product_rows import apply_product, change_unit_of_product, keep_rows_of_pr
 from .propagate import overlap
 from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
 from .spin_mode import (
-    BOTH,
-    IS_COMPLEX,
-    OMEGA,
     SpinModeHeff,
     apply_columns_of_mode,
     change_unit_of_columns,
@@ -181,21 +178,8 @@ def _row_of_fock(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, un
 
 
 def _row_of_columns(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
-    norm2 = apply_columns_of_mode(
-        work.taylor_re,
-        work.taylor_im,
-        np.int64(order),
-        unit,
-        h_eff.elements,
-        h_eff.model.roots,
-        h_eff.model.of_mode[OMEGA],
-        0.5 * h_eff.model.of_mode[BOTH],
-        h_eff.where[IS_COMPLEX],
-        work,
-        shift,
-        0.5 * rate_shift,
-        (LEFT_OUT * least.tolerance / least.more) ** 2,
-    )
+    weight = (LEFT_OUT * least.tolerance / least.more) ** 2
+    norm2 = apply_columns_of_mode(h_eff, work, np.int64(order), unit, shift, 0.5 * rate_shift, weight)
     return norm2, hi, wide_hi, 0.0
 
 
