@@ -31,10 +31,12 @@ from .spin_mode import (
     Q,
     SpinModeModel,
     diagonal_of,
+    empty,
     from_planes,
     keep_columns,
     lead,
     neighbours,
+    none_seen,
     note,
     overlap_of_columns,
     own_of_mode,
@@ -213,19 +215,16 @@ def _noted(re, im, order, work, fresh, weight):
     for q in range(shape[PLANES]):
         for k in range(columns[q, 0], columns[q, 1]):
             base, square = LANES * k * shape[ROWS], spread(0.0)
-            fresh[:] = 0
+            empty(fresh)
             for n in range(own[k, 0], own[k, 1]):
                 a, b = load(re, base + LANES * n, LANES), load(im, base + LANES * n, LANES)
                 size = fused(a, a, b * b)
                 square = square + size
-                note(size, least, fresh, n)
+                note(size, least, fresh, n, size, none_seen())
             norm2 += total(square)
             for end in range(fresh.shape[0]):
-                if fresh[end, 1] > 0:
-                    if tight[k, end, 1] == 0:
-                        tight[k, end, 0] = fresh[end, 0]
-                    tight[k, end, 0] = min(tight[k, end, 0], fresh[end, 0])
-                    tight[k, end, 1] = max(tight[k, end, 1], fresh[end, 1])
+                tight[k, end, 0] = min(tight[k, end, 0], fresh[end, 0])
+                tight[k, end, 1] = max(tight[k, end, 1], fresh[end, 1])
     if order + 1 < work.columns.shape[0]:
         lead(re, im, work, own, columns, reach[order + 1], work.columns[order + 1])
     return norm2
@@ -239,7 +238,6 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
     rows_re, rows_im, shape, adds = work.taylor_re, work.taylor_im, work.shape, work.hops.size > 0
     least = (LEFT_OUT * tolerance) ** 2
     if order == 0:
-        work.tight[:] = 0
         keep_columns(rows_re, rows_im, work, least / (hi - lo))
     to_re, to_im, far, width = rows_re[order + 1], rows_im[order + 1], LANES * shape[ROWS], shape[WIDTH]
     reach, own, columns = work.reach[order + 1], work.cover[order + 1], work.columns[order + 1]
@@ -304,7 +302,6 @@ def row_of_mode(h_eff, work, order, lo, hi, unit, before, is_turned, energy, rat
 @njit(**OPTIONS)
 def _turned(work, fresh, scale, real, imag, weight, least):
     rows_re, rows_im, columns, state = work.taylor_re, work.taylor_im, work.columns, work.cover[0]
-    work.tight[:] = 0  # what rows made before have led to is forgotten
     keep_columns(rows_re, rows_im, work, least)
     to_re, to_im, factor, f, g = rows_re[1], rows_im[1], spread(scale), spread(scale * real), spread(scale * imag)
     for q in range(work.shape[PLANES]):

@@ -30,6 +30,8 @@ from .vectors import (
     LANES,
     after,
     before,
+    behind_lanes,
+    first_lanes,
     fused,
     load,
     load_row,
@@ -148,7 +150,7 @@ class SpinModeWork(NamedTuple):
         First and past-last Fock state of each column, of each vector of the series; where a plane has columns with any:
     columns : (MAX_ORDER + 1, P, 2) int
     tight : (C, 3, 2) int
-        Of the last one, what is not negligible: of all of a column, of its first i, of its last i.
+        Of the last one, what is not negligible: of all of a column, of its first i, of its last i. Empty beside it.
     reach : (MAX_ORDER + 1, C, 2) int
         What the one before leads to: what is computed of each.
     span : (C, 2) int
@@ -203,6 +205,9 @@ CELLS, IS_COMPLEX, TWO_J = range(3)
 ALL, FIRST, LAST = range(3)
 """Second index of ``tight``."""
 
+FARTHEST = 2**40
+"""The first row of what is empty: beyond any other."""
+
 
 @njit(**OPTIONS)
 def blank_rows_of(re, im, base, first, last):
@@ -244,17 +249,12 @@ def lead(re, im, work, own, columns, reach, following):
         first, last = columns[p, 0], columns[p, 1]
         begin, end = _columns_beside(work, columns, p)
         for k in range(begin, end):
-            lo, hi = rows, np.int64(0)
-            if first <= k < last:
-                lo, hi = union(lo, hi, tight[k, ALL])
-            if first < k <= last:
-                lo, hi = union(lo, hi, tight[k - 1, LAST])
-            if first - 1 <= k < last - 1:
-                lo, hi = union(lo, hi, tight[k + 1, FIRST])
+            lo = min(tight[k, ALL, 0], tight[k - 1, LAST, 0], tight[k + 1, FIRST, 0])
+            hi = max(tight[k, ALL, 1], tight[k - 1, LAST, 1], tight[k + 1, FIRST, 1])
             for hop in work.hops:
-                for q, other in ((p - hop, k - hop * width), (p + hop, k + hop * width)):
-                    if columns[q, 0] <= other < columns[q, 1]:
-                        lo, hi = union(lo, hi, tight[other, ALL])
+                low, high = k - hop * width, k + hop * width
+                lo = min(lo, tight[low, ALL, 0], tight[high, ALL, 0])
+                hi = max(hi, tight[low, ALL, 1], tight[high, ALL, 1])
             reach[k, 0], reach[k, 1] = (max(lo - 1, 0), min(hi + 1, rows - 1)) if hi > 0 else (0, 0)
         while begin < end and reach[begin, 1] == 0:
             begin += 1
@@ -281,32 +281,61 @@ def lead(re, im, work, own, columns, reach, following):
 def keep_columns(rows_re, rows_im, work, least):
     """Find what of the state weighs more than ``least`` in a cell, and what the first vector of the series has."""
     re, im, shape, tight, own, columns = rows_re[0], rows_im[0], work.shape, work.tight, work.cover[0], work.columns
+    for k in range(shape[COLUMNS] + 2):
+        empty(tight[k])
     for p in range(shape[PLANES]):
         for k in range(columns[0, p, 0], columns[0, p, 1]):
             base = LANES * k * shape[ROWS]
-            tight[k] = 0
             for n in range(own[k, 0], own[k, 1]):
                 a, b = load(re, base + LANES * n, LANES), load(im, base + LANES * n, LANES)
-                note(fused(a, a, b * b), least, tight[k], n)
+                note(fused(a, a, b * b), least, tight[k], n, a, none_seen())
     lead(re, im, work, own, columns[0], work.reach[1], columns[1])
 
 
 @njit(inline="always", **OPTIONS)
-def note(weight, least, tight, n):
-    """Widen the rows that are not negligible by row n, if it is not."""
+def empty(tight):
+    """Of a column nothing is not negligible."""
+    for which in range(3):
+        tight[which, 0], tight[which, 1] = FARTHEST, 0
+
+
+@njit(inline="always", **OPTIONS)
+def none_seen():
+    """What :func:`note` has seen of a column before its first row."""
+    zero = spread(0.0)
+    return zero, zero, zero, zero, zero, zero
+
+
+@njit(inline="always", **OPTIONS)
+def note(weight, least, tight, n, square, seen):
+    """Widen the rows that are not negligible by row n, if it is not.
+
+    Of all of a column, of its first i and of its last i, ``seen`` are the sums of squares before the first of these
+    rows, and with the last one; ``square`` is the sum of all rows before row n.
+    """
+    before_all, with_all, before_first, with_first, before_last, with_last = seen
     quiet = quiet_first(weight, least)
     if quiet < LANES:
         if tight[ALL, 1] == 0:
-            tight[ALL, 0] = n
-        tight[ALL, 1] = n + 1
+            tight[ALL, 0], before_all = n, square
+        tight[ALL, 1], with_all = n + 1, square + weight
         if quiet == 0:
             if tight[FIRST, 1] == 0:
-                tight[FIRST, 0] = n
-            tight[FIRST, 1] = n + 1
+                tight[FIRST, 0], before_first = n, square
+            tight[FIRST, 1], with_first = n + 1, square + weight
         if quiet_last(weight, least) == 0:
             if tight[LAST, 1] == 0:
-                tight[LAST, 0] = n
-            tight[LAST, 1] = n + 1
+                tight[LAST, 0], before_last = n, square
+            tight[LAST, 1], with_last = n + 1, square + weight
+    return before_all, with_all, before_first, with_first, before_last, with_last
+
+
+@njit(inline="always", **OPTIONS)
+def left_out(square, seen):
+    """What weighs so little in a column that it leads nowhere, at most; ``square`` is the sum of all rows."""
+    before_all, with_all, before_first, with_first, before_last, with_last = seen
+    first, last = before_first + (square - with_first), before_last + (square - with_last)
+    return before_all + (square - with_all) + first_lanes(first, 1) + behind_lanes(last, LANES - 1)
 
 
 @njit(inline="always", **OPTIONS)
@@ -350,7 +379,8 @@ def _column(
     to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, other_re, other_im, adds, roots, omega,
     decay, scale, tight, least,
 ):  # fmt: skip
-    """Write rows lo to hi of a column of -i scale (H_eff - shift + i half_shift) ψ with real B and Y; |.|² of them.
+    """Write rows lo to hi of a column of -i scale (H_eff - shift + i half_shift) ψ with real B and Y; |.|² of them, and
+    of what leads nowhere.
 
     What other planes lead to is added where there are any (``adds``).
     """
@@ -360,7 +390,8 @@ def _column(
     q_low, q_high = load_row(elements, Q_LOW, q, LANES), load_row(elements, Q_HIGH, q, LANES)
     quantum, decaying, factor, back, square = spread(omega), spread(decay), spread(scale), spread(-scale), spread(0.0)
     up_re, up_im = spread(0.0), spread(0.0)
-    tight[:] = 0
+    empty(tight)
+    seen = none_seen()
     if lo > 0:
         a, low, high = neighbours(re, base + LANES * (lo - 1), far)
         b, low_im, high_im = neighbours(im, base + LANES * (lo - 1), far)
@@ -395,9 +426,9 @@ def _column(
         store(to_re, p, LANES, y)
         store(to_im, p, LANES, x)
         weight = fused(x, x, y * y)
+        seen = note(weight, least, tight, n, square, seen)
         square = square + weight
-        note(weight, least, tight, n)
-    return total(square)
+    return square, left_out(square, seen)
 
 
 @njit(inline="always", **OPTIONS)
@@ -417,7 +448,8 @@ def _complex_column(
     p_re, p_im, q_re, q_im = own_of_mode(elements, q, beside)
     quantum, decaying, factor, back, square = spread(omega), spread(decay), spread(scale), spread(-scale), spread(0.0)
     up_re, up_im = spread(0.0), spread(0.0)
-    tight[:] = 0
+    empty(tight)
+    seen = none_seen()
     if lo > 0:
         a, low, high = neighbours(re, base + LANES * (lo - 1), far)
         b, low_im, high_im = neighbours(im, base + LANES * (lo - 1), far)
@@ -445,57 +477,70 @@ def _complex_column(
         store(to_re, p, LANES, y)
         store(to_im, p, LANES, x)
         weight = fused(x, x, y * y)
+        seen = note(weight, least, tight, n, square, seen)
         square = square + weight
-        note(weight, least, tight, n)
-    return total(square)
+    return square, left_out(square, seen)
+
+
+@njit(inline="always", **OPTIONS)
+def _of_both(f, g, a, b, f_other, g_other, c, d, is_real):
+    """(f + ig)(a + ib) of one column and the same of another one."""
+    x, y = fused(f, a, f_other * c), fused(f, b, f_other * d)
+    if is_real:
+        return x, y
+    return fused(-g, b, fused(-g_other, d, x)), fused(g, a, fused(g_other, c, y))
 
 
 @njit(**OPTIONS)
-def _from_plane(to_re, to_im, re, im, base, first, last, lo, hi, b_re, b_im, p_re, p_im, q_re, q_im, roots):
-    """Add to rows lo to hi of a column what B, Y a'† and Y† a' lead to from rows first to last of another one."""
-    is_real = b_im == 0.0 and p_im == 0.0 and q_im == 0.0
-    zero = spread(0.0)
-    a = b = low_a = low_b = zero
-    begin, end = max(first - 1, lo), min(last + 1, hi)
-    if first < begin <= last:
-        low_a, low_b = load(re, base + LANES * (begin - 1), LANES), load(im, base + LANES * (begin - 1), LANES)
-    if first <= begin < last:
-        a, b = load(re, base + LANES * begin, LANES), load(im, base + LANES * begin, LANES)
-    for n in range(begin, end):
-        above, at = LANES if first <= n + 1 < last else 0, LANES * n
-        high_a, high_b = load(re, base + at + LANES, above), load(im, base + at + LANES, above)
-        x, y = load(to_re, at, LANES), load(to_im, at, LANES)
-        f, g, h = spread(b_re), spread(roots[n] * p_re), spread(roots[n + 1] * q_re)
-        x = fused(f, a, fused(g, low_a, fused(h, high_a, x)))
-        y = fused(f, b, fused(g, low_b, fused(h, high_b, y)))
-        if not is_real:
-            f, g, h = spread(b_im), spread(roots[n] * p_im), spread(roots[n + 1] * q_im)
-            x = x - fused(f, b, fused(g, low_b, h * high_b))
-            y = fused(f, a, fused(g, low_a, fused(h, high_a, y)))
-        store(to_re, at, LANES, x)
-        store(to_im, at, LANES, y)
-        low_a, low_b, a, b = a, b, high_a, high_b
+def _from_two(to_re, to_im, re, im, rows, low, high, of_low, of_high, lo, hi, own, roots):
+    """Add to rows lo to hi of a column what B, Y a'† and Y† a' lead to from two others, of which these rows are there.
+
+    ``own``: their elements, see FROM_PLANES.
+    """
+    is_real = own[1] == 0.0 and own[3] == 0.0 and own[5] == 0.0 and own[7] == 0.0 and own[9] == 0.0 and own[11] == 0.0
+    b_low, b_low_im, b_high, b_high_im = spread(own[0]), spread(own[1]), spread(own[2]), spread(own[3])
+    p_low, p_low_im, p_high, p_high_im = spread(own[4]), spread(own[5]), spread(own[6]), spread(own[7])
+    q_low, q_low_im, q_high, q_high_im = spread(own[8]), spread(own[9]), spread(own[10]), spread(own[11])
+    first = min(of_low[0] if of_low[1] > 0 else rows, of_high[0] if of_high[1] > 0 else rows)
+    begin, end = max(first - 1, lo), min(max(of_low[1], of_high[1]) + 1, hi)
+    here_re = here_im = up_re = up_im = spread(0.0)
+    for n in range(begin - 1, end + 1):
+        # row n is read, and what leads to row n - 1 is written
+        one, other = LANES if of_low[0] <= n < of_low[1] else 0, LANES if of_high[0] <= n < of_high[1] else 0
+        a, b = load(re, LANES * (low * rows + n), one), load(im, LANES * (low * rows + n), one)
+        c, d = load(re, LANES * (high * rows + n), other), load(im, LANES * (high * rows + n), other)
+        x, y = _of_both(q_low, q_low_im, a, b, q_high, q_high_im, c, d, is_real)
+        if n > begin:
+            at, f = LANES * (n - 1), spread(roots[n])
+            store(to_re, at, LANES, fused(f, x, load(to_re, at, LANES) + here_re))
+            store(to_im, at, LANES, fused(f, y, load(to_im, at, LANES) + here_im))
+        f = spread(roots[n + 1])
+        here_re, here_im = _of_both(b_low, b_low_im, a, b, b_high, b_high_im, c, d, is_real)
+        here_re, here_im = here_re + up_re, here_im + up_im
+        x, y = _of_both(p_low, p_low_im, a, b, p_high, p_high_im, c, d, is_real)
+        up_re, up_im = f * x, f * y
 
 
 @njit(**OPTIONS)
 def from_planes(re, im, work, own, columns, p, k, lo, hi, beside, roots):
     """Write what the planes beside plane p lead to in rows lo to hi of its column k."""
-    width, rows = work.shape[WIDTH], work.shape[ROWS]
+    width, rows, none = work.shape[WIDTH], work.shape[ROWS], (np.int64(0), np.int64(0))
     blank_rows_of(work.other_re, work.other_im, 0, lo, hi)
     for b in range(work.hops.size):
-        for side in range(2):
-            hop = work.hops[b] if side == 1 else -work.hops[b]
-            q, other, at = p + hop, k + hop * width, FROM_PLANES + FOR_EACH * b + 2 * side
-            if columns[q, 0] <= other < columns[q, 1] and own[other, 1] > 0:
-                _from_plane(
-                    work.other_re, work.other_im, re, im, LANES * other * rows, own[other, 0], own[other, 1], lo, hi,
-                    beside[at], beside[at + 1], beside[at + 4], beside[at + 5], beside[at + 8], beside[at + 9], roots,
-                )  # fmt: skip
+        hop = work.hops[b]
+        low, high, of_low, of_high = k - hop * width, k + hop * width, none, none
+        if columns[p - hop, 0] <= low < columns[p - hop, 1]:
+            of_low = own[low, 0], own[low, 1]
+        if columns[p + hop, 0] <= high < columns[p + hop, 1]:
+            of_high = own[high, 0], own[high, 1]
+        if of_low[1] > 0 or of_high[1] > 0:
+            elements = beside[FROM_PLANES + FOR_EACH * b :]
+            _from_two(work.other_re, work.other_im, re, im, rows, low, high, of_low, of_high, lo, hi, elements, roots)
 
 
 @njit(**OPTIONS)
 def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
-    """Write row ``order`` + 1 of the series from row ``order``; its squared norm.
+    """Write row ``order`` + 1 of the series from row ``order``; its squared norm, and what of it leads nowhere.
 
     Cells at the ends of columns that weigh no more than ``weight`` together lead to none of the next order.
     """
@@ -504,7 +549,8 @@ def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
     tight, reach, own, columns = work.tight, work.reach[order + 1], work.cover[order + 1], work.columns[order + 1]
     omega, decay, is_complex = model.of_mode[OMEGA], 0.5 * model.of_mode[BOTH], h_eff.where[IS_COMPLEX] > 0
-    far, norm2, cells = LANES * rows, 0.0, 1
+    far, squares, gone, cells = LANES * rows, spread(0.0), spread(0.0), 1
+    forget(work, order)
     for p in range(shape[PLANES]):
         for k in range(columns[p, 0], columns[p, 1]):
             cells += LANES * (reach[k, 1] - reach[k, 0])
@@ -515,27 +561,38 @@ def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
             lo, hi = reach[k, 0], reach[k, 1]
             base, q = far * k, LANES * (k - p * width - 1)
             if hi == 0:
-                tight[k] = 0
-                own[k] = 0
+                empty(tight[k])
+                own[k, 0] = own[k, 1] = 0
                 continue
             if adds:
                 from_planes(re, im, work, work.cover[order], work.columns[order], p, k, lo, hi, beside, model.roots)
             level, gain = diagonal_of(model.level, model.damping, work.planes[p, TABLE], elements, q, beside)
             level, gain = level - spread(shift), gain - spread(half_shift)
             if is_complex:
-                norm2 += _complex_column(
+                square, left = _complex_column(
                     to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, work.other_re,
                     work.other_im, adds, model.roots, omega, decay, scale, tight[k], least,
                 )  # fmt: skip
             else:
-                norm2 += _column(
+                square, left = _column(
                     to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, work.other_re,
                     work.other_im, adds, model.roots, omega, decay, scale, tight[k], least,
                 )  # fmt: skip
+            squares, gone = squares + square, gone + left
             own[k, 0], own[k, 1] = (lo, hi) if tight[k, ALL, 1] > 0 else (0, 0)
     if order + 2 < work.columns.shape[0]:
         lead(to_re, to_im, work, own, columns, work.reach[order + 2], work.columns[order + 2])
-    return norm2
+    return total(squares), total(gone)
+
+
+@njit(**OPTIONS)
+def forget(work, order):
+    """Forget what a vector has led to in columns that the next one has not."""
+    for p in range(work.shape[PLANES]):
+        first, last = work.columns[order + 1, p, 0], work.columns[order + 1, p, 1]
+        for k in range(work.columns[order, p, 0], work.columns[order, p, 1]):
+            if not first <= k < last:
+                empty(work.tight[k])
 
 
 @njit(**OPTIONS)
@@ -591,7 +648,7 @@ def blank_around(re, im, span, rows, columns):
 @njit(**OPTIONS)
 def sum_columns_of_mode(taylor_re, taylor_im, shape, cover, columns, span, order, x, out_re, out_im):
     """Write Σ_{k≤order} x^k row k, the state x units of time after the start, into ``out``; |ψ|²."""
-    factor, square_re, square_im, rows = spread(x), spread(0.0), spread(0.0), shape[ROWS]
+    square_re, square_im, rows = spread(0.0), spread(0.0), shape[ROWS]
     span[:] = 0
     for q in range(shape[PLANES]):
         begin, end = shape[COLUMNS] + 2, np.int64(0)
@@ -603,15 +660,21 @@ def sum_columns_of_mode(taylor_re, taylor_im, shape, cover, columns, span, order
                 if columns[row, q, 0] <= k < columns[row, q, 1]:
                     lo, hi = union(lo, hi, cover[row, k])
             span[k, 0], span[k, 1] = min(lo, hi), hi
-            base = LANES * k * rows
-            for n in range(lo, hi):
-                p, a, b = base + LANES * n, spread(0.0), spread(0.0)
-                for row in range(order, -1, -1):
-                    a, b = factor * a, factor * b
-                    if columns[row, q, 0] <= k < columns[row, q, 1] and cover[row, k, 0] <= n < cover[row, k, 1]:
-                        a, b = a + load_row(taylor_re, row, p, LANES), b + load_row(taylor_im, row, p, LANES)
-                store(out_re, p, LANES, a)
-                store(out_im, p, LANES, b)
+            base, power = LANES * k * rows, 1.0
+            blank_rows_of(out_re, out_im, base, span[k, 0], hi)
+            for row in range(order + 1):
+                if columns[row, q, 0] <= k < columns[row, q, 1]:
+                    factor = spread(power)
+                    for p in range(base + LANES * cover[row, k, 0], base + LANES * cover[row, k, 1], LANES):
+                        store(
+                            out_re, p, LANES, fused(factor, load_row(taylor_re, row, p, LANES), load(out_re, p, LANES))
+                        )
+                        store(
+                            out_im, p, LANES, fused(factor, load_row(taylor_im, row, p, LANES), load(out_im, p, LANES))
+                        )
+                power *= x
+            for p in range(base + LANES * span[k, 0], base + LANES * hi, LANES):
+                a, b = load(out_re, p, LANES), load(out_im, p, LANES)
                 square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
     blank_around(out_re, out_im, span, rows, shape[COLUMNS])
     return total(square_re + square_im)

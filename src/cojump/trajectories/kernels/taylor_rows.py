@@ -114,7 +114,7 @@ def _begin_product(h_eff, work, two_J, lo, hi, tolerance):
 
 
 def _begin_columns(h_eff, work, two_J, lo, hi, tolerance):
-    keep_columns(work.taylor_re, work.taylor_im, work, (LEFT_OUT * tolerance) ** 2 / (hi - lo))
+    keep_columns(work.taylor_re, work.taylor_im, work, (LEFT_OUT_AT_FIRST * tolerance) ** 2 / (hi - lo))
     return lo, hi, 0
 
 
@@ -148,7 +148,7 @@ def _row_of_lattice(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled,
 
 @njit(**INLINED)
 def _still_to_leave_out(least):
-    """The norm that rows of patterns, of Fock states and of products may still leave out."""
+    """The norm that rows of patterns, of products, and rows and columns of Fock states may still leave out."""
     return max(LEFT_OUT_ROWS * least.tolerance / least.growth - least.gone, 0.0)
 
 
@@ -178,9 +178,9 @@ def _row_of_fock(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, un
 
 
 def _row_of_columns(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
-    weight = (LEFT_OUT * least.tolerance / least.more) ** 2
-    norm2 = apply_columns_of_mode(h_eff, work, np.int64(order), unit, shift, 0.5 * rate_shift, weight)
-    return norm2, hi, wide_hi, 0.0
+    weight = (_still_to_leave_out(least) / least.more) ** 2
+    norm2, gone = apply_columns_of_mode(h_eff, work, np.int64(order), unit, shift, 0.5 * rate_shift, weight)
+    return norm2, hi, wide_hi, least.more * np.sqrt(gone)
 
 
 def _row_of_patterns(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
