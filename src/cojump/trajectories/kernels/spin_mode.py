@@ -492,10 +492,10 @@ def _of_both(f, g, a, b, f_other, g_other, c, d, is_real):
 
 
 @njit(**OPTIONS)
-def _from_two(to_re, to_im, re, im, rows, low, high, of_low, of_high, lo, hi, own, roots):
-    """Add to rows lo to hi of a column what B, Y a'† and Y† a' lead to from two others, of which these rows are there.
+def _from_two(to_re, to_im, re, im, rows, low, high, of_low, of_high, lo, hi, own, roots, adds):
+    """Write what B, Y a'† and Y† a' lead to from two columns in rows lo to hi of another one, or add it if ``adds``.
 
-    ``own``: their elements, see FROM_PLANES.
+    Of the two these rows are there. ``own``: their elements, see FROM_PLANES.
     """
     is_real = own[1] == 0.0 and own[3] == 0.0 and own[5] == 0.0 and own[7] == 0.0 and own[9] == 0.0 and own[11] == 0.0
     b_low, b_low_im, b_high, b_high_im = spread(own[0]), spread(own[1]), spread(own[2]), spread(own[3])
@@ -503,6 +503,9 @@ def _from_two(to_re, to_im, re, im, rows, low, high, of_low, of_high, lo, hi, ow
     q_low, q_low_im, q_high, q_high_im = spread(own[8]), spread(own[9]), spread(own[10]), spread(own[11])
     first = min(of_low[0] if of_low[1] > 0 else rows, of_high[0] if of_high[1] > 0 else rows)
     begin, end = max(first - 1, lo), min(max(of_low[1], of_high[1]) + 1, hi)
+    if not adds:
+        blank_rows_of(to_re, to_im, 0, lo, min(begin, hi))
+        blank_rows_of(to_re, to_im, 0, max(end, lo), hi)
     here_re = here_im = up_re = up_im = spread(0.0)
     for n in range(begin - 1, end + 1):
         # row n is read, and what leads to row n - 1 is written
@@ -512,8 +515,10 @@ def _from_two(to_re, to_im, re, im, rows, low, high, of_low, of_high, lo, hi, ow
         x, y = _of_both(q_low, q_low_im, a, b, q_high, q_high_im, c, d, is_real)
         if n > begin:
             at, f = LANES * (n - 1), spread(roots[n])
-            store(to_re, at, LANES, fused(f, x, load(to_re, at, LANES) + here_re))
-            store(to_im, at, LANES, fused(f, y, load(to_im, at, LANES) + here_im))
+            if adds:
+                here_re, here_im = here_re + load(to_re, at, LANES), here_im + load(to_im, at, LANES)
+            store(to_re, at, LANES, fused(f, x, here_re))
+            store(to_im, at, LANES, fused(f, y, here_im))
         f = spread(roots[n + 1])
         here_re, here_im = _of_both(b_low, b_low_im, a, b, b_high, b_high_im, c, d, is_real)
         here_re, here_im = here_re + up_re, here_im + up_im
@@ -525,7 +530,6 @@ def _from_two(to_re, to_im, re, im, rows, low, high, of_low, of_high, lo, hi, ow
 def from_planes(re, im, work, own, columns, p, k, lo, hi, beside, roots):
     """Write what the planes beside plane p lead to in rows lo to hi of its column k."""
     width, rows, none = work.shape[WIDTH], work.shape[ROWS], (np.int64(0), np.int64(0))
-    blank_rows_of(work.other_re, work.other_im, 0, lo, hi)
     for b in range(work.hops.size):
         hop = work.hops[b]
         low, high, of_low, of_high = k - hop * width, k + hop * width, none, none
@@ -533,9 +537,10 @@ def from_planes(re, im, work, own, columns, p, k, lo, hi, beside, roots):
             of_low = own[low, 0], own[low, 1]
         if columns[p + hop, 0] <= high < columns[p + hop, 1]:
             of_high = own[high, 0], own[high, 1]
-        if of_low[1] > 0 or of_high[1] > 0:
-            elements = beside[FROM_PLANES + FOR_EACH * b :]
-            _from_two(work.other_re, work.other_im, re, im, rows, low, high, of_low, of_high, lo, hi, elements, roots)
+        _from_two(
+            work.other_re, work.other_im, re, im, rows, low, high, of_low, of_high, lo, hi,
+            beside[FROM_PLANES + FOR_EACH * b :], roots, b > 0,
+        )  # fmt: skip
 
 
 @njit(**OPTIONS)
