@@ -42,6 +42,7 @@ class DrivenModeEngine(SpinModeEngine):
             **{name: np.stack([own[name] for own in terms]) for name in terms[0]},
             elements=aligned(len(bases), *self._elements.shape),
             beside=np.zeros((len(bases), 0, 0)),
+            multiple=np.zeros((len(bases), len(self._sizes))),
             hops=np.array(
                 [bool((abs(own["y"][-1]) + abs(own["one"][-1]))[[0, 1], [1, 0]].any()) for own in terms], dtype=np.int64
             ),

@@ -191,6 +191,7 @@ class SpinModeEngine(CountingEngine):
             self._model,
             self._elements,
             np.zeros((planes, FROM_PLANES + FOR_EACH * (B - 1))),
+            np.zeros(B),
             self._c,
             self._frame,
             self._where,

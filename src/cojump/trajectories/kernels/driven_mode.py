@@ -60,6 +60,7 @@ class PartsOfMode(NamedTuple):
     of_mode : (P, 10)
     elements : (P, 18, 8K)
     beside : (P, planes, 5 + 12 (B - 1))
+    multiple : (P, B)
         As in :class:`.spin_mode.SpinModeModel` and :class:`.spin_mode.SpinModeHeff`, of each part.
     hops : (P,) int
         1 where a part leads from i of the last block to i - 1 or i + 1.
@@ -78,6 +79,7 @@ class PartsOfMode(NamedTuple):
     of_mode: NDArray[np.float64]
     elements: NDArray[np.float64]
     beside: NDArray[np.float64]
+    multiple: NDArray[np.float64]
     hops: NDArray[np.int64]
     kind: NDArray[np.int64]
     tick: NDArray[np.float64]
@@ -261,7 +263,9 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
                 if last == 0:
                     continue
                 if adds:
-                    from_planes(re, im, work, read, read_columns, plane, k, first, last, beside, roots)
+                    from_planes(
+                        re, im, work, read, read_columns, plane, k, first, last, beside, parts.multiple[p], roots
+                    )
                 level, gain = diagonal_of(
                     parts.level[p], parts.damping[p], work.planes[plane, TABLE], elements, q, beside
                 )

@@ -47,6 +47,7 @@ def settle(h_eff, work, room, tail, reach):
             work.planes,
             parts.elements[p],
             parts.beside[p],
+            parts.multiple[p],
         )
         parts.kind[p] = parts.hops[p] * (1 + is_complex)
     return True

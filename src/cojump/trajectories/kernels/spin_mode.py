@@ -25,7 +25,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..by_reference import by_reference
-from .common import OPTIONS
+from .common import INLINED, OPTIONS
 from .vectors import (
     LANES,
     after,
@@ -108,6 +108,8 @@ class SpinModeHeff(NamedTuple):
         parts follow each other.
     beside : (P, 5 + 12 (B - 1))
         What the other blocks add in each plane: see ENERGY and the slots behind it.
+    multiple : (B,)
+        How many times Y between neighbours B is, where both are real and Y is Hermitian; NaN elsewhere.
     c : (B, .)
         c_J(i) = <i+1|J_+|i> of each block.
     frame : (6,)
@@ -122,6 +124,7 @@ class SpinModeHeff(NamedTuple):
     model: SpinModeModel
     elements: Floats
     beside: Floats
+    multiple: Floats
     c: Floats
     frame: Floats
     where: Integers
@@ -366,7 +369,7 @@ def diagonal_of(level, damping, table, elements, q, beside):
 
 @njit(inline="always", **OPTIONS)
 def own_of_mode(elements, q, beside):
-    """U + Y and v + Y† from i to i, real and imaginary parts."""
+    """The elements of u + Y and v + Y† from i to i, real and imaginary parts."""
     p_re = load_row(elements, P, q, LANES) + spread(beside[OTHER_P])
     p_im = load_row(elements, P + 1, q, LANES) + spread(beside[OTHER_P + 1])
     q_re = load_row(elements, Q, q, LANES) + spread(beside[OTHER_Q])
@@ -376,8 +379,8 @@ def own_of_mode(elements, q, beside):
 
 @njit(**OPTIONS)
 def _column(
-    to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, other_re, other_im, adds, roots, omega,
-    decay, scale, tight, least,
+    to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, multiple, other_re, other_im, adds,
+    roots, omega, decay, scale, tight, least,
 ):  # fmt: skip
     """Write rows lo to hi of a column of -i scale (H_eff - shift + i half_shift) ψ with real B and Y; |.|² of them, and
     of what leads nowhere.
@@ -389,6 +392,8 @@ def _column(
     p_low, p_high = load_row(elements, P_LOW, q, LANES), load_row(elements, P_HIGH, q, LANES)
     q_low, q_high = load_row(elements, Q_LOW, q, LANES), load_row(elements, Q_HIGH, q, LANES)
     quantum, decaying, factor, back, square = spread(omega), spread(decay), spread(scale), spread(-scale), spread(0.0)
+    alike, several, count = multiple == multiple, spread(multiple), spread(1.0 * lo)
+    energy, damping = fused(count, quantum, level), fused(count, decaying, gain)
     up_re, up_im = spread(0.0), spread(0.0)
     empty(tight)
     seen = none_seen()
@@ -402,32 +407,33 @@ def _column(
         )
     a, low, high = neighbours(re, base + LANES * lo, far)
     b, low_im, high_im = neighbours(im, base + LANES * lo, far)
+    y_re, y_im = fused(p_low, low, p_high * high), fused(p_low, low_im, p_high * high_im)
     for n in range(lo, hi):
-        p, count = base + LANES * n, spread(1.0 * n)
-        energy, damping = fused(count, quantum, level), fused(count, decaying, gain)
+        p = base + LANES * n
         x, y = fused(energy, a, damping * b), fused(energy, b, -(damping * a))
-        x, y = fused(b_low, low, fused(b_high, high, x)), fused(b_low, low_im, fused(b_high, high_im, y))
+        if alike:
+            x, y = fused(several, y_re, x), fused(several, y_im, y)
+        else:
+            x, y = fused(b_low, low, fused(b_high, high, x)), fused(b_low, low_im, fused(b_high, high_im, y))
         if adds:
             x, y = x + load(other_re, LANES * n, LANES), y + load(other_im, LANES * n, LANES)
         root = spread(roots[n])
         x, y = fused(root, up_re, x), fused(root, up_im, y)
-        up_re, up_im = times(p_re, p_im, a, b)
-        up_re, up_im = (
-            fused(p_low, low, fused(p_high, high, up_re)),
-            fused(p_low, low_im, fused(p_high, high_im, up_im)),
-        )
+        up_re, up_im = plus(p_re, p_im, a, b, y_re, y_im)
         a, low, high = neighbours(re, p + LANES, far)
         b, low_im, high_im = neighbours(im, p + LANES, far)
-        down_re, down_im = times(q_re, q_im, a, b)
-        down_re = fused(q_low, low, fused(q_high, high, down_re))
-        down_im = fused(q_low, low_im, fused(q_high, high_im, down_im))
+        y_re, y_im = fused(p_low, low, p_high * high), fused(p_low, low_im, p_high * high_im)
+        down_re, down_im = y_re, y_im
+        if not alike:
+            down_re, down_im = fused(q_low, low, q_high * high), fused(q_low, low_im, q_high * high_im)
+        down_re, down_im = plus(q_re, q_im, a, b, down_re, down_im)
         root = spread(roots[n + 1])
         x, y = back * fused(root, down_re, x), factor * fused(root, down_im, y)
         store(to_re, p, LANES, y)
         store(to_im, p, LANES, x)
         weight = fused(x, x, y * y)
         seen = note(weight, least, tight, n, square, seen)
-        square = square + weight
+        square, energy, damping = square + weight, energy + quantum, damping + decaying
     return square, left_out(square, seen)
 
 
@@ -491,13 +497,14 @@ def _of_both(f, g, a, b, f_other, g_other, c, d, is_real):
     return fused(-g, b, fused(-g_other, d, x)), fused(g, a, fused(g_other, c, y))
 
 
-@njit(**OPTIONS)
-def _from_two(to_re, to_im, re, im, rows, low, high, of_low, of_high, lo, hi, own, roots, adds):
+@njit(**INLINED)
+def _from_two(to_re, to_im, re, im, rows, low, high, of_low, of_high, lo, hi, own, multiple, roots, adds):
     """Write what B, Y a'† and Y† a' lead to from two columns in rows lo to hi of another one, or add it if ``adds``.
 
     Of the two these rows are there. ``own``: their elements, see FROM_PLANES.
     """
     is_real = own[1] == 0.0 and own[3] == 0.0 and own[5] == 0.0 and own[7] == 0.0 and own[9] == 0.0 and own[11] == 0.0
+    alike, several = multiple == multiple, spread(multiple)
     b_low, b_low_im, b_high, b_high_im = spread(own[0]), spread(own[1]), spread(own[2]), spread(own[3])
     p_low, p_low_im, p_high, p_high_im = spread(own[4]), spread(own[5]), spread(own[6]), spread(own[7])
     q_low, q_low_im, q_high, q_high_im = spread(own[8]), spread(own[9]), spread(own[10]), spread(own[11])
@@ -512,22 +519,27 @@ def _from_two(to_re, to_im, re, im, rows, low, high, of_low, of_high, lo, hi, ow
         one, other = LANES if of_low[0] <= n < of_low[1] else 0, LANES if of_high[0] <= n < of_high[1] else 0
         a, b = load(re, LANES * (low * rows + n), one), load(im, LANES * (low * rows + n), one)
         c, d = load(re, LANES * (high * rows + n), other), load(im, LANES * (high * rows + n), other)
-        x, y = _of_both(q_low, q_low_im, a, b, q_high, q_high_im, c, d, is_real)
+        y_re, y_im = _of_both(p_low, p_low_im, a, b, p_high, p_high_im, c, d, is_real)
+        down_re, down_im = y_re, y_im
+        if not alike:
+            down_re, down_im = _of_both(q_low, q_low_im, a, b, q_high, q_high_im, c, d, is_real)
         if n > begin:
-            at, f = LANES * (n - 1), spread(roots[n])
+            at, root = LANES * (n - 1), spread(roots[n])
             if adds:
                 here_re, here_im = here_re + load(to_re, at, LANES), here_im + load(to_im, at, LANES)
-            store(to_re, at, LANES, fused(f, x, here_re))
-            store(to_im, at, LANES, fused(f, y, here_im))
-        f = spread(roots[n + 1])
-        here_re, here_im = _of_both(b_low, b_low_im, a, b, b_high, b_high_im, c, d, is_real)
-        here_re, here_im = here_re + up_re, here_im + up_im
-        x, y = _of_both(p_low, p_low_im, a, b, p_high, p_high_im, c, d, is_real)
-        up_re, up_im = f * x, f * y
+            store(to_re, at, LANES, fused(root, down_re, here_re))
+            store(to_im, at, LANES, fused(root, down_im, here_im))
+        if alike:
+            here_re, here_im = fused(several, y_re, up_re), fused(several, y_im, up_im)
+        else:
+            here_re, here_im = _of_both(b_low, b_low_im, a, b, b_high, b_high_im, c, d, is_real)
+            here_re, here_im = here_re + up_re, here_im + up_im
+        root = spread(roots[n + 1])
+        up_re, up_im = root * y_re, root * y_im
 
 
-@njit(**OPTIONS)
-def from_planes(re, im, work, own, columns, p, k, lo, hi, beside, roots):
+@njit(**INLINED)
+def from_planes(re, im, work, own, columns, p, k, lo, hi, beside, multiple, roots):
     """Write what the planes beside plane p lead to in rows lo to hi of its column k."""
     width, rows, none = work.shape[WIDTH], work.shape[ROWS], (np.int64(0), np.int64(0))
     for b in range(work.hops.size):
@@ -539,7 +551,7 @@ def from_planes(re, im, work, own, columns, p, k, lo, hi, beside, roots):
             of_high = own[high, 0], own[high, 1]
         _from_two(
             work.other_re, work.other_im, re, im, rows, low, high, of_low, of_high, lo, hi,
-            beside[FROM_PLANES + FOR_EACH * b :], roots, b > 0,
+            beside[FROM_PLANES + FOR_EACH * b :], multiple[b], roots, b > 0,
         )  # fmt: skip
 
 
@@ -553,7 +565,9 @@ def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
     scale, rows, width, adds = unit * (1.0 / (order + 1.0)), shape[ROWS], shape[WIDTH], work.hops.size > 0
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
     tight, reach, own, columns = work.tight, work.reach[order + 1], work.cover[order + 1], work.columns[order + 1]
+    read, read_columns = work.cover[order], work.columns[order]
     omega, decay, is_complex = model.of_mode[OMEGA], 0.5 * model.of_mode[BOTH], h_eff.where[IS_COMPLEX] > 0
+    last = model.sizes.size - 1
     far, squares, gone, cells = LANES * rows, spread(0.0), spread(0.0), 1
     forget(work, order)
     for p in range(shape[PLANES]):
@@ -570,7 +584,7 @@ def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
                 own[k, 0] = own[k, 1] = 0
                 continue
             if adds:
-                from_planes(re, im, work, work.cover[order], work.columns[order], p, k, lo, hi, beside, model.roots)
+                from_planes(re, im, work, read, read_columns, p, k, lo, hi, beside, h_eff.multiple, model.roots)
             level, gain = diagonal_of(model.level, model.damping, work.planes[p, TABLE], elements, q, beside)
             level, gain = level - spread(shift), gain - spread(half_shift)
             if is_complex:
@@ -580,8 +594,8 @@ def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
                 )  # fmt: skip
             else:
                 square, left = _column(
-                    to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, work.other_re,
-                    work.other_im, adds, model.roots, omega, decay, scale, tight[k], least,
+                    to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, h_eff.multiple[last],
+                    work.other_re, work.other_im, adds, model.roots, omega, decay, scale, tight[k], least,
                 )  # fmt: skip
             squares, gone = squares + square, gone + left
             own[k, 0], own[k, 1] = (lo, hi) if tight[k, ALL, 1] > 0 else (0, 0)

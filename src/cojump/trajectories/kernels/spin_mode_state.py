@@ -75,6 +75,9 @@ ROUNDING = 1e-29
 ROOM = MAX_ORDER + 3
 """Fock states that a series needs above a state, with what is read beside it."""
 
+MOST_ALIKE = 2.0**64
+"""How many times larger B may be than Y to be written as a multiple of it."""
+
 MARGIN = MAX_ORDER + 1
 """Planes that a series, and a jump behind it, need on each side of a state."""
 
@@ -182,7 +185,16 @@ def settle(h_eff, work, room, tail, reach):
     if not settle_in_frame(h_eff, work, room, tail):
         return False
     h_eff.where[IS_COMPLEX] = set_elements_of_mode(
-        model.sizes, model.y, model.one, model.of_mode, h_eff.frame, h_eff.c, work.planes, h_eff.elements, h_eff.beside
+        model.sizes,
+        model.y,
+        model.one,
+        model.of_mode,
+        h_eff.frame,
+        h_eff.c,
+        work.planes,
+        h_eff.elements,
+        h_eff.beside,
+        h_eff.multiple,
     )
     return True
 
@@ -411,13 +423,19 @@ def _put(re, im, kept, first, aim, scale, work):
 
 
 @njit(**OPTIONS)
-def set_elements_of_mode(sizes, y, one, of_mode, frame, c, planes, elements, beside):
+def set_elements_of_mode(sizes, y, one, of_mode, frame, c, planes, elements, beside, multiple):
     """Write H_eff of a sector in a frame: see :mod:`cojump.trajectories.displaced_modes`; 1 if B or Y are complex."""
     b, beta, last, N = complex(frame[B_RE], frame[B_IM]), complex(frame[BETA_RE], frame[BETA_IM]), sizes.size - 1, sizes
     d, omega = b - beta, of_mode[OMEGA]
     force = omega * b + complex(of_mode[DRIVE_RE], of_mode[DRIVE_IM])
     u = force - 0.5j * (of_mode[NET] * beta + of_mode[BOTH] * d)
     v = np.conj(force) + 0.5j * (of_mode[NET] * np.conj(beta) - of_mode[BOTH] * np.conj(d))
+    for block in range(sizes.size):
+        _, _, up, _ = _driven_by(y[block], one[block], b)
+        of_mode_alone, is_real = y[block, UP, DOWN], up.imag == 0.0 and y[block, UP, DOWN].imag == 0.0
+        times = up.real / of_mode_alone.real if of_mode_alone.real != 0.0 else np.inf
+        is_alike = is_real and of_mode_alone == np.conj(y[block, DOWN, UP]) and abs(times) < MOST_ALIKE
+        multiple[block] = times if is_alike else np.nan
     _set_planes_beside(N, y, one, b, c, planes, beside)
     lost = 0.5 * of_mode[BOTH] * (d.real * d.real + d.imag * d.imag)
     return _set_last_block(N[last], y[last], one[last], b, u, v, lost, c[last], elements)
