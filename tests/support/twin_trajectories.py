@@ -8,17 +8,17 @@ from cojump.trajectories.lattice_engine import LatticeEngine
 
 
 def probabilities(pure):
-    """Weights of the basis states of a pure state of one factor; of one block of two levels all of its sector.
+    """Weights of the basis states of a pure state of one factor; of blocks of two levels all of its sector.
 
     Those of Fock states are added up.
     """
     (factor,) = pure.factors
     modes = tuple(range(len(factor.blocks), factor.amplitudes.ndim))
-    weights = (np.abs(factor.amplitudes) ** 2).sum(axis=modes).ravel()
-    if len(factor.labels) == 1 and isinstance(factor.labels[0], int):
-        ((lo, hi),) = factor.window
-        weights = np.pad(weights, (lo, factor.labels[0] + 1 - hi))
-    return weights
+    weights = (np.abs(factor.amplitudes) ** 2).sum(axis=modes)
+    if all(isinstance(label, int) for label in factor.labels):
+        pairs = zip(factor.labels, factor.window, strict=True)
+        weights = np.pad(weights, [(lo, two_J + 1 - hi) for two_J, (lo, hi) in pairs])
+    return weights.ravel()
 
 
 def weights_of_M(pure, model):

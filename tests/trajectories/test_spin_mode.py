@@ -1,4 +1,4 @@
-"""A block of two levels beside a mode: H_eff on columns of Fock states, and trajectories against the general loop."""
+"""Blocks of two levels beside a mode: H_eff on columns of Fock states, and trajectories against the general loop."""
 
 import itertools
 from dataclasses import replace
@@ -14,7 +14,6 @@ from cojump.trajectories import counting_engine, spin_mode_engine
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.kernels.spin_mode import B_IM, B_RE, BETA_IM, BETA_RE, IS_COMPLEX, LEFT, LEFT_THEN, TWO_J
 from cojump.trajectories.kernels.spin_mode_state import ended_at
-from cojump.trajectories.kernels.vectors import LANES
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.representations import MODES, SPIN_MODE
@@ -86,8 +85,79 @@ def dephasing():
     return model, cj.product(model, {"a": np.array([[0.6, 0.3], [0.3, 0.4]]), "m": 0.4})
 
 
+def species(sizes=(11, 9)):
+    """Two kinds of particles in thermal light; rates that depend on both, with and without the particle itself."""
+    a, b = sizes
+    hamiltonian = [
+        cj.OneBody(0.4 * Z + 0.3 * X, "a"),
+        cj.OneBody(0.7 * Z, "b"),
+        cj.TwoBody(Z, Z, 0.5, ("a", "b")),
+        cj.Potential(np.cosh, {"a": Z, "b": 0.5 * Z}),
+        cj.ModeEnergy(0.9, mode="m"),
+        cj.ModeDrive(0.2 + 0.1j, mode="m"),
+        cj.ModeCoupling({"a": 0.8 * X, "b": -0.5 * X}, mode="m"),
+    ]
+    both = {"a": 0.5 * Z, "b": 0.3 * Z}
+    jumps = [
+        cj.LocalJump(0.6 * LOWER, "a", amplitude=np.cosh, argument=both, exclude_self=True),
+        cj.ModeLoss(1.0, mode="m", thermal=0.2),
+        cj.LocalJump(0.5 * LOWER, "b", amplitude=np.exp, argument=both, exclude_self=True),
+        cj.LocalJump(0.3 * RAISE, "b", amplitude=np.exp, argument={"a": Z}),
+        cj.LocalJump(0.2j * RAISE, "a"),
+    ]
+    model = cj.Model([cj.Block("a", a), cj.Block("b", b), cj.Mode("m")], hamiltonian, jumps)
+    return model, cj.product(model, {"a": np.array([[0.7, 0.2], [0.2, 0.3]]), "b": [0.6, 0.8j], "m": 0.3 - 0.2j})
+
+
+def one_has_no_coupling():
+    """The first block is beside the light, and of one particle; complex elements of the last one alone."""
+    hamiltonian = [
+        cj.OneBody(0.5 * X + 0.3 * Y, "a"),
+        cj.OneBody(0.4 * Y, "b"),
+        cj.ModeEnergy(1.0, mode="m"),
+        cj.ModeCoupling({"b": COMPLEX}, mode="m"),
+    ]
+    jumps = [cj.LocalJump(LOWER, "a", amplitude=np.exp, argument={"b": Z}), cj.ModeLoss(0.7, mode="m")]
+    model = cj.Model([cj.Block("a", 1), cj.Block("b", 17), cj.Mode("m")], hamiltonian, jumps)
+    return model, cj.product(model, {"a": [1.0, 0.0], "b": [0.6, 0.8]})
+
+
+def three_blocks():
+    """All elements complex, and jumps that are no ladders, in the first, the middle and the last block."""
+    rotation = np.array([[0, 1j], [0.7, 0]])
+    everywhere = {"a": 0.4 * Z, "b": 0.2 * Z, "c": -0.3 * Z}
+    hamiltonian = [
+        cj.OneBody(0.4 * X + 0.2 * Y, "b"),
+        cj.OneBody(0.3 * Z, "c"),
+        cj.TwoBody(Z, Z, 0.7, ("a", "c")),
+        cj.ModeEnergy(0.8, mode="m"),
+        cj.ModeCoupling({"a": COMPLEX, "b": 0.5 * X, "c": 1j * COMPLEX}, mode="m"),
+    ]
+    jumps = [
+        cj.LocalJump(rotation, "a", amplitude=np.exp, argument=everywhere, exclude_self=True),
+        cj.LocalJump(Z + 0.2 * np.eye(2), "b", amplitude=np.cosh, argument=everywhere),
+        cj.LocalJump(0.8 * rotation, "c", amplitude=np.exp, argument=everywhere, exclude_self=True),
+        cj.LocalJump(0.7 * LOWER, "b", amplitude=np.cosh, argument=everywhere, exclude_self=True),
+        cj.ModeLoss(0.8, mode="m"),
+    ]
+    blocks = [cj.Block(name, size) for name, size in (("a", 4), ("b", 5), ("c", 6))]
+    model = cj.Model([*blocks, cj.Mode("m")], hamiltonian, jumps)
+    return model, cj.product(model, {"a": [0.6, 0.8], "b": np.diag([0.7, 0.3]), "c": [0.8j, 0.6], "m": 0.4})
+
+
+def few_averages_of_species():
+    """Averages along other axes, of one block alone, and of the light."""
+    model, state = species((6, 7))
+    return replace(model, averages=["b.y", "m.x"]), state
+
+
 CASES = {
     "dicke": dicke,
+    "species": species,
+    "wider species": lambda: species((140, 9)),
+    "one has no coupling": one_has_no_coupling,
+    "three blocks": three_blocks,
+    "few averages of species": few_averages_of_species,
     "wider": lambda: dicke(150),
     "everything": everything,
     "dephasing": dephasing,
@@ -120,34 +190,42 @@ def started(engine, labels, box, ket, frame):
 
 
 def amplitudes(engine, row):
-    """A vector of the series over the sector and all Fock states."""
-    work, two_J = engine._work, int(engine._where[TWO_J])
-    rows, columns = work.shape[:2].tolist()
-    cells = slice(LANES * rows, LANES * (columns + 1) * rows)
-    state = (work.taylor_re[row, cells] + 1j * work.taylor_im[row, cells]).reshape(columns, rows, LANES)
-    used = np.array([[lo <= n < hi for n in range(rows)] for lo, hi in work.cover[row, 1:-1].tolist()])
-    first = (engine._model.N - two_J) // 2
-    whole = np.where(used[:, :, None], state, 0).transpose(0, 2, 1).reshape(-1, rows)
-    return whole[first : first + two_J + 1]
+    """A vector of the series over the sector and all Fock states; all i of each block must have room."""
+    work, rows = engine._work, engine._layout[-2]
+    used = np.zeros((len(work.span), rows), dtype=bool)
+    for first, last in work.columns[row].tolist():
+        for k in range(first, last):
+            used[k, slice(*work.cover[row, k])] = True
+    cells = engine._in_columns(work.taylor_re[row]) + 1j * engine._in_columns(work.taylor_im[row])
+    inside = (slice(1, -1),) * (cells.ndim - 2)
+    whole = np.where(used.reshape(cells.shape[:-1])[..., None], cells, 0)[inside].swapaxes(-1, -2)
+    whole = whole.reshape(*whole.shape[:-3], -1, rows)
+    pairs = list(zip(engine._sizes, engine._where[TWO_J:].tolist(), strict=True))
+    assert [n - 1 for n in whole.shape[:-2]] == engine._sizes[:-1]
+    return whole[tuple(slice((N - two_J) // 2, (N + two_J) // 2 + 1) for N, two_J in pairs)]
 
 
-@pytest.mark.parametrize("name", ["dicke", "everything", "nothing lost"])
+@pytest.mark.parametrize(
+    "name", ["dicke", "everything", "nothing lost", "species", "one has no coupling", "three blocks"]
+)
 def test_rows_of_the_series_are_those_of_the_matrix(name):
     """From random states, in sectors that begin and end anywhere: H_eff times a row is a sum of it and the next one.
 
     What lies beside a state is never read.
     """
     model, state = CASES[name]()
-    engine, rng = SpinModeEngine(model, state, np.array([0.0, 1e-3]), 1e-13), np.random.default_rng(1)
-    for two_J in (model.size, model.size - 4, model.size % 2):
-        n = two_J + 1
-        ket = (rng.normal(size=(n * 5, 2)) @ [1, 1j]) / np.sqrt(10 * n)
-        for array in (engine._work.taylor_re, engine._work.taylor_im):
+    engine, rng = SpinModeEngine(model, state, np.array([0.0, 1e-3]), 1e-15), np.random.default_rng(1)
+    for less in (0, 4, model.size):
+        labels = tuple(max(size - less, size % 2) for size in engine._sizes)
+        dims = [two_J + 1 for two_J in labels]
+        ket = rng.normal(size=(np.prod(dims) * 5, 2)) @ [1, 1j]
+        ket /= np.linalg.norm(ket)
+        for array in (engine._work.taylor_re, engine._work.taylor_im, engine._work.other_re, engine._work.other_im):
             array[:] = np.nan
-        b = started(engine, (two_J,), ((0, n), (2, 7)), ket, (0.3 + 0.1j, -0.2j))
+        b = started(engine, labels, (*((0, n) for n in dims), (2, 7)), ket, (0.3 + 0.1j, -0.2j))
         rows = int(engine._work.shape[0])
-        assert engine._where[IS_COMPLEX] == (name != "dicke")
-        sector = engine.basis.sector((two_J,), ((0, n), (0, rows)))
+        assert engine._where[IS_COMPLEX] == (name not in ("dicke", "species"))
+        sector = engine.basis.sector(labels, (*((0, n) for n in dims), (0, rows)))
         sector.displace([b], [complex(*engine._frame[[BETA_RE, BETA_IM]])])
         matrix, vectors = program_matrix(sector.h_eff), [amplitudes(engine, k).ravel() for k in range(4)]
         assert np.linalg.norm(vectors[0]) == pytest.approx(1.0, rel=1e-14)
@@ -185,41 +263,59 @@ def test_a_column_grows_with_what_is_displaced_however_small_its_rate():
     np.testing.assert_allclose(made, ket @ displacement(-b, (0, 32), (0, made.shape[1])).T, rtol=0, atol=1e-9)
 
 
-def test_neither_pauses_nor_what_ran_before_change_a_bit(monkeypatch):
-    """Columns that have grown, displacements that are made anew, and a return to Python after every step."""
-    model, state = real_photons()
-    engines = []
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_neither_pauses_nor_what_ran_before_change_a_bit(monkeypatch, blocks):
+    """Columns and planes that have grown, displacements that are made anew, a return to Python after every step."""
+    (model, state), times = (real_photons(), 2 * TIMES) if blocks == 1 else (species((70, 5)), TIMES)
 
-    def build():
-        engines.append(SpinModeEngine(model, state, 2 * TIMES, 1e-9, [3]))
-        return engines[-1]
+    def engine():
+        return SpinModeEngine(model, state, times, 1e-9, [3])
 
-    whole = build().run(1, 0, record=True)
+    whole = engine().run(1, 0, record=True)
     for home, name, value in (
         (counting_engine, "_SEGMENT", 3),
         (counting_engine, "_EFFORT", 1),
         (spin_mode_engine, "SIZES", 1),
         (spin_mode_engine, "FIRST_ROWS", 2),
+        (spin_mode_engine, "FIRST_PLANES", 5),
+        (spin_mode_engine, "MORE_PLANES", 1),
     ):
         monkeypatch.setattr(home, name, value)
-    pieces, few = build(), int(engines[-1]._work.shape[0])
+    pieces = engine()
+    few = pieces._work.span.size * pieces._work.shape[0]
     pieces.run(1, 1)
-    assert pieces._work.shape[0] > few
+    assert pieces._work.span.size * pieces._work.shape[0] > few
     found = pieces.run(1, 0, record=True)
-    assert pieces._next_size > 2
+    assert pieces._next_size > (2 if blocks == 1 else 0)
     assert whole.n_jumps > 4
     for field in ("mean", "second", "sectors", "counts", "jumps"):
         np.testing.assert_array_equal(getattr(whole, field), getattr(found, field), err_msg=field)
 
 
+def test_a_box_goes_with_the_state():
+    """It has room for a part of all i, and begins higher or lower as particles go up or down; the sectors too."""
+    model = cj.Model(
+        [cj.Block("a", 400), cj.Block("b", 3), cj.Mode("m")],
+        [cj.ModeEnergy(1.0, mode="m"), cj.ModeCoupling({"a": 0.3 * X}, mode="m")],
+        [cj.LocalJump(3.0 * LOWER, "a"), cj.ModeLoss(1.0, mode="m")],
+    )
+    state, times, begun = cj.tilted(model, 0.3, 0.0), np.linspace(0, 0.1, 4), []
+    twin, engine = (kind(model, state, times, 1e-10, range(4)) for kind in (ProductEngine, SpinModeEngine))
+    assert assert_same_trajectories(twin, engine, seed=1, trajectories=1) > 100
+    engine.run(1, 0, watch=lambda done, pure: begun.append(int(engine._work.first[0])))
+    assert engine._layout[0] < 200
+    assert begun[0] > begun[1] > begun[2] > begun[3]
+
+
 def test_what_it_does_not_hold_goes_step_by_step():
-    """Two blocks, two modes, other matrices, quanta that come with jumps."""
+    """Three levels, two modes, other matrices, quanta that come with jumps."""
     spins, mode, loss = cj.Block("a", 4), cj.Mode("m"), cj.ModeLoss(1.0, mode="m")
-    coupled = cj.ModeCoupling({"a": X}, mode="m")
+    coupled, one, level = cj.ModeCoupling({"a": X}, mode="m"), cj.OneBody(Z, "a"), np.diag([1.0, 0.0, 0.0])
     models = [
-        cj.Model([spins, cj.Block("b", 2), mode], [coupled, cj.TwoBody(Z, Z, 0.1, ("a", "b"))], [loss]),
+        cj.Model([spins, cj.Block("b", 2, 3), mode], [coupled, cj.TwoBody(Z, level, 0.1, ("a", "b"))], [loss]),
+        cj.Model([spins, cj.Block("b", 2), mode], [coupled, cj.TwoBody(X, X, 0.1, ("a", "b")), one], [loss]),
         cj.Model([spins, mode], [coupled], [loss, cj.LocalJump(Z + LOWER, "a", amplitude=np.cosh, argument={"a": Z})]),
-        cj.Model([spins, mode], [coupled, cj.TwoBody(X, X, 0.1, ("a", "a")), cj.OneBody(Z, "a")], [loss]),
+        cj.Model([spins, mode], [coupled, cj.TwoBody(X, X, 0.1, ("a", "a")), one], [loss]),
         cj.Model([spins, mode], [coupled], [loss, cj.CollectiveJump({"a": LOWER}, 1.0)]),
         cj.Model([spins, mode], [coupled], [cj.ModeJump(LOWER, "a", mode="m", emits=True)]),
     ]
@@ -253,7 +349,7 @@ def test_displacements_of_many_fock_states_take_little_memory():
     model, state = dicke(9)
     engine = SpinModeEngine(model, state, np.zeros(1), 1e-9)
     assert len(engine._h_eff.size) == spin_mode_engine.SIZES
-    engine._more_rows(2000)
+    engine._more_room(2000)
     assert len(engine._h_eff.size) == 1
 
 
