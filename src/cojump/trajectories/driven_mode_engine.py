@@ -38,14 +38,14 @@ class DrivenModeEngine(SpinModeEngine):
         bases, drive = self.state.driven.bases, self.state.driven.drive
         terms = [terms_of(basis) for basis in bases]
         modes = [basis.modes[0] for basis in bases]
+        flips = np.array([(abs(own["y"]) + abs(own["one"]))[:, [0, 1], [1, 0]].any(axis=1) for own in terms])
         return PartsOfMode(
             **{name: np.stack([own[name] for own in terms]) for name in terms[0]},
             elements=aligned(len(bases), *self._elements.shape),
             beside=np.zeros((len(bases), 0, 0)),
             multiple=np.zeros((len(bases), len(self._sizes))),
-            hops=np.array(
-                [bool((abs(own["y"][-1]) + abs(own["one"][-1]))[[0, 1], [1, 0]].any()) for own in terms], dtype=np.int64
-            ),
+            hops=flips[:, -1].astype(np.int64),
+            far=flips[:, :-1].any(axis=1).astype(np.int64),
             kind=np.zeros(len(bases), dtype=np.int64),
             tick=np.array([tick(modes, piece.largest) for piece in drive.pieces]),
             tight=np.zeros((3, 2), dtype=np.int64),

@@ -62,8 +62,8 @@ class PartsOfMode(NamedTuple):
     beside : (P, planes, 5 + 12 (B - 1))
     multiple : (P, B)
         As in :class:`.spin_mode.SpinModeModel` and :class:`.spin_mode.SpinModeHeff`, of each part.
-    hops : (P,) int
-        1 where a part leads from i of the last block to i - 1 or i + 1.
+    hops, far : (P,) int
+        1 where a part leads from i to i - 1 or i + 1: of the last block, and of any other.
     kind : (P,) int
         ALONG_THE_MODE, REAL or COMPLEX, in the frame of the step.
     tick : (n,)
@@ -81,6 +81,7 @@ class PartsOfMode(NamedTuple):
     beside: NDArray[np.float64]
     multiple: NDArray[np.float64]
     hops: NDArray[np.int64]
+    far: NDArray[np.int64]
     kind: NDArray[np.int64]
     tick: NDArray[np.float64]
     tight: NDArray[np.int64]
@@ -237,7 +238,7 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
     """As :func:`.driven_lattice_series._row_of_parts`."""
     factors, parts, roots = h_eff.factors, h_eff.parts, h_eff.model.roots
     coefficients, energies, terms, lost = factors.coefficients, factors.energy, factors.back, 0.0
-    rows_re, rows_im, shape, adds = work.taylor_re, work.taylor_im, work.shape, work.hops.size > 0
+    rows_re, rows_im, shape = work.taylor_re, work.taylor_im, work.shape
     least = (LEFT_OUT * tolerance) ** 2
     if order == 0:
         keep_columns(rows_re, rows_im, work, least / (hi - lo))
@@ -255,7 +256,7 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
             re, im = factors.sum_re, factors.sum_im
             size2 = _sum_back(rows_re, rows_im, order, work, coefficients[p], terms[p], re, im)
             read, read_columns = reach, columns  # where there is a sum
-        made2 = along = across = 0.0
+        made2, along, across, adds = 0.0, 0.0, 0.0, parts.far[p] > 0
         for plane in range(shape[PLANES]):
             beside = parts.beside[p, plane]
             for k in range(columns[plane, 0], columns[plane, 1]):
