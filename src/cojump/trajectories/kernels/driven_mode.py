@@ -23,13 +23,14 @@ from .spin_mode import (
     B_LOW,
     BOTH,
     OMEGA,
+    P_LOW,
     PLANES,
+    Q_LOW,
     ROWS,
     TABLE,
     WIDTH,
-    P,
-    Q,
     SpinModeModel,
+    blank_rows_of,
     diagonal_of,
     empty,
     from_planes,
@@ -41,7 +42,6 @@ from .spin_mode import (
     overlap_of_columns,
     own_of_mode,
     plus,
-    times,
 )
 from .vectors import LANES, fused, load, load_row, spread, spread_cell, store, total
 
@@ -111,13 +111,6 @@ class DrivenModeHeff(NamedTuple):
 
 
 @njit(inline="always", **OPTIONS)
-def _three(f, g, elements, slot, q, kind, a, b, low, low_im, high, high_im):
-    """What elements from i, i - 1 and i + 1 make of amplitudes there; those from i are given, and complex."""
-    x, y = times(f, g, a, b)
-    return _two(elements, slot + 2, q, kind, low, low_im, high, high_im, x, y)
-
-
-@njit(inline="always", **OPTIONS)
 def _two(elements, slot, q, kind, low, low_im, high, high_im, x, y):
     """Add what elements from i - 1 and i + 1 make."""
     if kind == ALONG_THE_MODE:
@@ -131,8 +124,8 @@ def _two(elements, slot, q, kind, low, low_im, high, high_im, x, y):
 
 @njit(**OPTIONS)
 def _add_column(
-    to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, other_re, other_im, adds, roots, omega,
-    decay, kind, scale, is_first,
+    to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, multiple, other_re, other_im, adds,
+    roots, omega, decay, kind, scale, is_first,
 ):  # fmt: skip
     """Add rows lo to hi of a column of -i scale (H_p - shift + i half_shift) ψ, or write them there if ``is_first``.
 
@@ -141,28 +134,38 @@ def _add_column(
     Returns |H_p ... ψ|², and <ψ|(H_p ...)ψ> as real and imaginary part, of these rows.
     """
     p_re, p_im, q_re, q_im = own_of_mode(elements, q, beside)
-    quantum, decaying, factor, back = spread(omega), spread(decay), spread(scale), spread(-scale)
-    made = along = across = up_re = up_im = spread(0.0)
+    quantum, decaying, factor, back, zero = spread(omega), spread(decay), spread(scale), spread(-scale), spread(0.0)
+    alike, several, count = multiple == multiple, spread(multiple), spread(1.0 * lo)
+    energy, damping = fused(count, quantum, level), fused(count, decaying, gain)
+    made = along = across = up_re = up_im = zero
     if lo > 0:
         a, low, high = neighbours(re, base + LANES * (lo - 1), far)
         b, low_im, high_im = neighbours(im, base + LANES * (lo - 1), far)
-        up_re, up_im = _three(p_re, p_im, elements, P, q, kind, a, b, low, low_im, high, high_im)
+        y_re, y_im = _two(elements, P_LOW, q, kind, low, low_im, high, high_im, zero, zero)
+        up_re, up_im = plus(p_re, p_im, a, b, y_re, y_im)
     a, low, high = neighbours(re, base + LANES * lo, far)
     b, low_im, high_im = neighbours(im, base + LANES * lo, far)
+    y_re, y_im = _two(elements, P_LOW, q, kind, low, low_im, high, high_im, zero, zero)
     for n in range(lo, hi):
-        p, count = base + LANES * n, spread(1.0 * n)
-        energy, damping = fused(count, quantum, level), fused(count, decaying, gain)
+        p = base + LANES * n
         x, y = fused(energy, a, damping * b), fused(energy, b, -(damping * a))
-        x, y = _two(elements, B_LOW, q, kind, low, low_im, high, high_im, x, y)
+        if alike:
+            x, y = fused(several, y_re, x), fused(several, y_im, y)
+        else:
+            x, y = _two(elements, B_LOW, q, kind, low, low_im, high, high_im, x, y)
         if adds:
             x, y = x + load(other_re, LANES * n, LANES), y + load(other_im, LANES * n, LANES)
         root = spread(roots[n])
         x, y = fused(root, up_re, x), fused(root, up_im, y)
-        up_re, up_im = _three(p_re, p_im, elements, P, q, kind, a, b, low, low_im, high, high_im)
+        up_re, up_im = plus(p_re, p_im, a, b, y_re, y_im)
         here_re, here_im = a, b
         a, low, high = neighbours(re, p + LANES, far)
         b, low_im, high_im = neighbours(im, p + LANES, far)
-        down_re, down_im = _three(q_re, q_im, elements, Q, q, kind, a, b, low, low_im, high, high_im)
+        y_re, y_im = _two(elements, P_LOW, q, kind, low, low_im, high, high_im, zero, zero)
+        down_re, down_im = y_re, y_im
+        if not alike:
+            down_re, down_im = _two(elements, Q_LOW, q, kind, low, low_im, high, high_im, zero, zero)
+        down_re, down_im = plus(q_re, q_im, a, b, down_re, down_im)
         root = spread(roots[n + 1])
         x, y = fused(root, down_re, x), fused(root, down_im, y)
         made = fused(x, x, fused(y, y, made))
@@ -173,6 +176,7 @@ def _add_column(
             y, x = y + load(to_re, p, LANES), x + load(to_im, p, LANES)
         store(to_re, p, LANES, y)
         store(to_im, p, LANES, x)
+        energy, damping = energy + quantum, damping + decaying
     return total(made), total(along), total(across)
 
 
@@ -189,16 +193,16 @@ def _sum_back(rows_re, rows_im, order, work, coefficients, terms, to_re, to_im):
                 if reach[near, 1] > 0:
                     lo, hi = min(lo, max(reach[near, 0] - 1, 0)), max(hi, reach[near, 1] + 1)
             base = LANES * k * shape[ROWS]
-            for n in range(lo, hi):
-                p, a, b = base + LANES * n, spread(0.0), spread(0.0)
-                for j in range(terms):
-                    row = order - j
-                    if columns[row, q, 0] <= k < columns[row, q, 1] and cover[row, k, 0] <= n < cover[row, k, 1]:
-                        c = spread_cell(coefficients, j)
-                        a = fused(c, load_row(rows_re, row, p, LANES), a)
-                        b = fused(c, load_row(rows_im, row, p, LANES), b)
-                store(to_re, p, LANES, a)
-                store(to_im, p, LANES, b)
+            blank_rows_of(to_re, to_im, base, lo, hi)
+            for j in range(terms):
+                row, c = order - j, spread_cell(coefficients, j)
+                if columns[row, q, 0] <= k < columns[row, q, 1]:
+                    begin, end = max(lo, cover[row, k, 0]), min(hi, cover[row, k, 1])
+                    for p in range(base + LANES * begin, base + LANES * end, LANES):
+                        store(to_re, p, LANES, fused(c, load_row(rows_re, row, p, LANES), load(to_re, p, LANES)))
+                        store(to_im, p, LANES, fused(c, load_row(rows_im, row, p, LANES), load(to_im, p, LANES)))
+            for p in range(base + LANES * lo, base + LANES * hi, LANES):
+                a, b = load(to_re, p, LANES), load(to_im, p, LANES)
                 square = fused(a, a, fused(b, b, square))
     return total(square)
 
@@ -244,6 +248,7 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
         keep_columns(rows_re, rows_im, work, least / (hi - lo))
     to_re, to_im, far, width = rows_re[order + 1], rows_im[order + 1], LANES * shape[ROWS], shape[WIDTH]
     reach, own, columns = work.reach[order + 1], work.cover[order + 1], work.columns[order + 1]
+    last_block = parts.multiple.shape[1] - 1
     for p in range(terms.size):
         if terms[p] == 0:
             continue
@@ -272,8 +277,8 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
                 )
                 made, real, imag = _add_column(
                     to_re, to_im, re, im, far * k, far, first, last, level - spread(energies[p]),
-                    gain - spread(half_rate), elements, q, beside, work.other_re, work.other_im, adds, roots,
-                    of_mode[OMEGA], 0.5 * of_mode[BOTH], parts.kind[p], scale, p == 0,
+                    gain - spread(half_rate), elements, q, beside, parts.multiple[p, last_block], work.other_re,
+                    work.other_im, adds, roots, of_mode[OMEGA], 0.5 * of_mode[BOTH], parts.kind[p], scale, p == 0,
                 )  # fmt: skip
                 made2, along, across = made2 + made, along + real, across + imag
         lost += learned(factors, p, order, made2, along, across, size2)
