@@ -66,6 +66,8 @@ CASES = {
     "species, otherwise": lambda: with_envelopes(test_spin_mode.species, 5, 3, 0, 1, 4, 6, 0, 2),
     "wider species": lambda: with_envelopes(lambda: test_spin_mode.species((140, 9)), 0, 0, 1, 2, 6, 1),
     "one has no coupling": lambda: with_envelopes(test_spin_mode.one_has_no_coupling, 1, 2, 6, 3),
+    "collective": lambda: with_envelopes(test_spin_mode.collective, 1, 0, 2, 6, 5, 3, 0, 4),
+    "collective, species": lambda: with_envelopes(lambda: test_spin_mode.collective((5, 4)), 1, 0, 2, 6, 5, 3, 0, 4),
     "three blocks": lambda: with_envelopes(test_spin_mode.three_blocks, 6, 1, 0, 5, 3, 2),
 }
 
@@ -181,7 +183,7 @@ def test_what_it_does_not_hold_goes_step_by_step():
     assert recipe_of(cj.Model([spins, mode], [coupled], [loss])).parts[0].representation is DRIVEN_SPIN_MODE
     for model in (
         cj.Model([spins, cj.Block("b", 2), mode], [coupled, cj.TwoBody(X, X, 0.1, ("a", "b")), one], [loss]),
-        cj.Model([spins, mode], [coupled], [loss, cj.CollectiveJump({"a": LOWER}, 1.0)]),
+        cj.Model([spins, mode], [coupled], [loss, cj.CollectiveJump({"a": LOWER + Z}, 1.0)]),
         cj.Model([spins, mode], [coupled], [loss, cj.ModeJump(LOWER, "a", mode="m", emits=True)]),
     ):
         (part,) = recipe_of(model).parts

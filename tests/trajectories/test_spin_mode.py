@@ -145,6 +145,29 @@ def three_blocks():
     return model, cj.product(model, {"a": [0.6, 0.8], "b": np.diag([0.7, 0.3]), "c": [0.8j, 0.6], "m": 0.4})
 
 
+def collective(sizes=(11,)):
+    """Collective jumps of one block: both ladders, and a diagonal one with two phases, beside those of particles."""
+    names = "abc"[: len(sizes)]
+    dephasing = np.diag([0.5 + 0.2j, -0.3j])
+    hamiltonian = [
+        *(cj.OneBody(0.4 * Z, name) for name in names),
+        cj.ModeEnergy(0.9, mode="m"),
+        cj.ModeCoupling({name: (0.3 + 0.2 * n) * X for n, name in enumerate(names)}, mode="m"),
+    ]
+    jumps = [
+        cj.CollectiveJump({names[-1]: LOWER}, 0.8),
+        cj.CollectiveJump({names[0]: 0.7j * RAISE}, 0.5),
+        cj.ModeLoss(1.0, mode="m"),
+        cj.CollectiveJump({names[0]: LOWER}, 0.3),
+        cj.CollectiveJump({names[0]: dephasing}, 0.6),
+        cj.CollectiveJump({names[-1]: dephasing}, 0.4),
+        *(cj.LocalJump(0.5 * LOWER, name) for name in names),
+    ]
+    blocks = [cj.Block(name, size) for name, size in zip(names, sizes, strict=True)]
+    model = cj.Model([*blocks, cj.Mode("m")], hamiltonian, jumps)
+    return model, cj.product(model, {name: np.array([[0.6, 0.3], [0.3, 0.4]]) for name in names})
+
+
 def few_averages_of_species():
     """Averages along other axes, of one block alone, and of the light."""
     model, state = species((6, 7))
@@ -158,6 +181,9 @@ CASES = {
     "one has no coupling": one_has_no_coupling,
     "three blocks": three_blocks,
     "few averages of species": few_averages_of_species,
+    "collective": collective,
+    "collective, species": lambda: collective((9, 7)),
+    "collective, three blocks": lambda: collective((4, 3, 5)),
     "wider": lambda: dicke(150),
     "everything": everything,
     "dephasing": dephasing,
@@ -206,7 +232,8 @@ def amplitudes(engine, row):
 
 
 @pytest.mark.parametrize(
-    "name", ["dicke", "everything", "nothing lost", "species", "one has no coupling", "three blocks"]
+    "name",
+    ["dicke", "everything", "nothing lost", "species", "one has no coupling", "three blocks", "collective, species"],
 )
 def test_rows_of_the_series_are_those_of_the_matrix(name):
     """From random states, in sectors that begin and end anywhere: H_eff times a row is a sum of it and the next one.
@@ -224,7 +251,7 @@ def test_rows_of_the_series_are_those_of_the_matrix(name):
             array[:] = np.nan
         b = started(engine, labels, (*((0, n) for n in dims), (2, 7)), ket, (0.3 + 0.1j, -0.2j))
         rows = int(engine._work.shape[0])
-        assert engine._where[IS_COMPLEX] == (name not in ("dicke", "species"))
+        assert engine._where[IS_COMPLEX] == (name not in ("dicke", "species", "collective, species"))
         sector = engine.basis.sector(labels, (*((0, n) for n in dims), (0, rows)))
         sector.displace([b], [complex(*engine._frame[[BETA_RE, BETA_IM]])])
         matrix, vectors = program_matrix(sector.h_eff), [amplitudes(engine, k).ravel() for k in range(4)]
@@ -311,12 +338,15 @@ def test_what_it_does_not_hold_goes_step_by_step():
     """Three levels, two modes, other matrices, quanta that come with jumps."""
     spins, mode, loss = cj.Block("a", 4), cj.Mode("m"), cj.ModeLoss(1.0, mode="m")
     coupled, one, level = cj.ModeCoupling({"a": X}, mode="m"), cj.OneBody(Z, "a"), np.diag([1.0, 0.0, 0.0])
+    gated = cj.CollectiveJump({"a": LOWER}, 1.0, amplitude=np.cosh, argument={"a": Z})
     models = [
         cj.Model([spins, cj.Block("b", 2, 3), mode], [coupled, cj.TwoBody(Z, level, 0.1, ("a", "b"))], [loss]),
         cj.Model([spins, cj.Block("b", 2), mode], [coupled, cj.TwoBody(X, X, 0.1, ("a", "b")), one], [loss]),
         cj.Model([spins, mode], [coupled], [loss, cj.LocalJump(Z + LOWER, "a", amplitude=np.cosh, argument={"a": Z})]),
         cj.Model([spins, mode], [coupled, cj.TwoBody(X, X, 0.1, ("a", "a")), one], [loss]),
-        cj.Model([spins, mode], [coupled], [loss, cj.CollectiveJump({"a": LOWER}, 1.0)]),
+        cj.Model([spins, mode], [coupled], [loss, cj.CollectiveJump({"a": LOWER + Z}, 1.0)]),
+        cj.Model([spins, cj.Block("b", 2), mode], [coupled], [loss, cj.CollectiveJump({"a": LOWER, "b": LOWER}, 1.0)]),
+        cj.Model([spins, mode], [coupled], [loss, gated]),
         cj.Model([spins, mode], [coupled], [cj.ModeJump(LOWER, "a", mode="m", emits=True)]),
     ]
     for model in models:

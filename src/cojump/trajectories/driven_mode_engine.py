@@ -45,7 +45,7 @@ class DrivenModeEngine(SpinModeEngine):
             beside=np.zeros((len(bases), 0, 0)),
             multiple=np.zeros((len(bases), len(self._sizes))),
             hops=flips[:, -1].astype(np.int64),
-            far=flips[:, :-1].any(axis=1).astype(np.int64),
+            far=np.array([own[:-1].any() for own in flips], dtype=np.int64),
             kind=np.zeros(len(bases), dtype=np.int64),
             tick=np.array([tick(modes, piece.largest) for piece in drive.pieces]),
             tight=np.zeros((3, 2), dtype=np.int64),

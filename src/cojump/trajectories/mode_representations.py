@@ -20,7 +20,7 @@ from .potentials import potentials_of
 from .product_channels import channels_of
 from .product_engine import ProductEngine
 from .representation import FOCK_STATES, MOST_BYTES_OF_ROWS, Product
-from .spin_mode_engine import SpinModeEngine, bytes_of_columns
+from .spin_mode_engine import SpinModeEngine, bytes_of_columns, holds_collective
 
 
 class Modes(Product):
@@ -91,14 +91,14 @@ class SpinMode(Modes):
     runs = SpinModeEngine
 
     def holds(self, model: Model) -> bool:
-        """Whether it can run this part: j†j and interactions are diagonal, and no quanta come with jumps."""
+        """Whether it can run this part: j†j, L†L and interactions are diagonal, and no quanta come with jumps."""
         return not model.is_driven and self._has_form(model)
 
     def _has_form(self, model: Model) -> bool:
         blocks = range(len(model.blocks))
         if len(model.modes) != 1 or any(block.levels != 2 for block in model.blocks):
             return False
-        if model.collective_jumps or model.mode_jumps or not all(shares_frame(model, b) for b in blocks):
+        if model.mode_jumps or not all(shares_frame(model, b) for b in blocks):
             return False
         if not all(table.is_table for table in potentials_of(model).tables):
             return False
@@ -112,6 +112,7 @@ class SpinMode(Modes):
         return (
             all(is_diagonal(matrix, ROUNDING) for matrix in inside)
             and all(is_diagonal(matrix.conj().T @ matrix) for matrix in moves)
+            and all(holds_collective(jump, frames) for jump in model.collective_jumps.values())
             and self.nbytes(model) <= MOST_BYTES_OF_ROWS
         )
 

@@ -14,9 +14,12 @@ from ..basis.reported_sectors import reported_spins
 from ..basis.sectors import Labels
 from ..model import Model
 from ..model.final_states import PartStart
+from ..model.jumps import CollectiveJump
 from ..tools.cache_by_bytes import CacheByBytes
-from ..tools.types import Array
+from ..tools.matrices import ROUNDING, is_diagonal
+from ..tools.types import Array, Matrix
 from . import mode_state
+from .axes import seen
 from .counting_engine import CountingEngine
 from .kernels.common import MAX_ORDER
 from .kernels.inner_products import PIECE
@@ -36,7 +39,7 @@ from .kernels.spin_mode_state import MARGIN, ROOM, SpinModeRoom
 from .kernels.vectors import LANES
 from .lattice_tables import kind_of
 from .mode_state import ModeState
-from .no_jump_tables import GENERAL
+from .no_jump_tables import COLLECTIVE, COLLECTIVE_DOWN, COLLECTIVE_UP, GENERAL, LADDER_DOWN, LADDER_UP
 from .product_averages import Collective
 from .product_moves import Ket
 from .product_sectors import Box, ProductBasis, ProductSector
@@ -61,6 +64,10 @@ _SPREAD = 8
 
 MEMORY = 8 * 2**20
 """and bytes of their matrices, but one is kept in any case: they grow as the square of the number of Fock states."""
+
+
+COLLECTIVE_KINDS = {LADDER_DOWN: COLLECTIVE_DOWN, LADDER_UP: COLLECTIVE_UP, GENERAL: COLLECTIVE}
+"""What a collective jump of one block is, by what its matrix is; any that is no ladder is diagonal."""
 
 
 def columns_of(size: int) -> int:
@@ -329,10 +336,10 @@ class SpinModeEngine(CountingEngine):
         self.state.hand_over(labels, window, state.ravel(), [complex(*self._frame[[B_RE, B_IM]])])
 
 
-def model_of(basis: ProductBasis, seen: Sequence[Collective]) -> SpinModeModel:
+def model_of(basis: ProductBasis, measured: Sequence[Collective]) -> SpinModeModel:
     """Gather the terms of H_eff and the jumps, in the main frames of the blocks; ``roots`` are those of no Fock state.
 
-    ``seen``: operators that averages need.
+    ``measured``: operators that averages need.
     """
     (mode,), sizes, L = basis.modes, [block.size for block in basis.blocks], len(basis.channels)
     kind, strength, axis = np.zeros(L, dtype=np.int64), np.zeros((L, 2)), np.zeros(L, dtype=np.int64)
@@ -341,6 +348,13 @@ def model_of(basis: ProductBasis, seen: Sequence[Collective]) -> SpinModeModel:
     gamma, tables, excluded = np.zeros((L, cells)), np.zeros((L, cells + 2 * LANES)), np.zeros(L, dtype=np.int64)
     j = np.zeros((L, 2, 2), dtype=complex)
     for l, channel in enumerate(basis.channels):
+        together = basis.collective[l]
+        if together is not None:
+            ((axis[l], matrix),) = together.items()
+            kind[l] = COLLECTIVE_KINDS[kind_of(_clean(matrix))]
+            strength[l, 0] = 1.0 if kind[l] == COLLECTIVE else np.abs(matrix).max() ** 2
+            j[l], gamma[l] = matrix, 1.0
+            continue
         if channel is None:
             kind[l], strength[l] = LOSS, mode.losses[l]
             continue
@@ -366,9 +380,23 @@ def model_of(basis: ProductBasis, seen: Sequence[Collective]) -> SpinModeModel:
         table=tables,
         excluded=excluded,
         roots=np.zeros(0),
-        seen_in=np.array([o.block for o in seen], dtype=np.int64),
-        seen=np.array([_matrix_of(o) for o in seen], dtype=complex).reshape(len(seen), 2, 2),
+        seen_in=np.array([o.block for o in measured], dtype=np.int64),
+        seen=np.array([_matrix_of(o) for o in measured], dtype=complex).reshape(len(measured), 2, 2),
     )
+
+
+def holds_collective(jump: CollectiveJump, frames: dict[str, Matrix]) -> bool:
+    """Whether it is of one block, a ladder or diagonal in its frame, and has a constant rate."""
+    matrices = [_clean(seen(frames[name], y)) for name, y in jump.matrices.items()]
+    if len(matrices) != 1 or jump.amplitude is not None:
+        return False
+    (matrix,) = matrices
+    return bool(is_diagonal(matrix) or kind_of(matrix) != GENERAL)
+
+
+def _clean(matrix: Matrix) -> Matrix:
+    """Without rounding."""
+    return np.where(np.abs(matrix) > ROUNDING * np.abs(matrix).max(initial=0), matrix, 0)
 
 
 def _matrix_of(operator: Collective) -> Ket:
@@ -385,18 +413,27 @@ def _on_all(gamma: Array, shape: tuple[int, ...], b: int, less: int) -> Array:
 
 
 def terms_of(basis: ProductBasis) -> dict[str, Any]:
-    """H_eff of a model, or of a part of it: ``y``, ``one``, ``level``, ``damping`` and ``of_mode``."""
+    """H_eff of a model, or of a part of it: ``y``, ``one``, ``collected``, ``level``, ``damping`` and ``of_mode``."""
     (mode,), sizes, whole = basis.modes, [block.size for block in basis.blocks], _whole(basis)
     net, both = mode.rates
     stays = 0j if mode.reference is None else mode.reference
     y = np.zeros((len(sizes), 2, 2), dtype=complex)
     for b, matrix in mode.couplings:
         y[b] += matrix
+    collected, half_rate = np.zeros((len(sizes), 2)), np.reshape(whole.half_rate, [size + 1 for size in sizes])
+    for b, matrix in (pair for together in basis.collective if together for pair in together.items()):
+        made, up = kind_of(_clean(matrix)), np.arange(sizes[b] + 1)
+        if made == GENERAL:  # diagonal
+            square = 0.5 * np.abs(matrix[0, 0] * up + matrix[1, 1] * (sizes[b] - up)) ** 2
+            half_rate = half_rate + square.reshape([-1 if c == b else 1 for c in range(len(sizes))])
+        else:
+            collected[b, int(made == LADDER_UP)] += np.abs(matrix).max() ** 2
     return {
         "y": y,
         "one": np.array(basis.one_body, dtype=complex),
+        "collected": collected,
         "level": _padded(whole.energy, sizes),
-        "damping": _padded(whole.half_rate, sizes),
+        "damping": _padded(half_rate, sizes),
         "of_mode": np.array([
             mode.omega, mode.drive.real, mode.drive.imag, net, both, mode.tick, mode.reference is None, stays.real,
             stays.imag, mode_state.FAR,

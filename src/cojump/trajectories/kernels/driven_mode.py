@@ -56,10 +56,11 @@ class PartsOfMode(NamedTuple):
     Attributes
     ----------
     y, one : (P, B, 2, 2) complex
+    collected : (P, B, 2)
     level, damping : (P, .)
     of_mode : (P, 10)
     elements : (P, 18, 8K)
-    beside : (P, planes, 5 + 12 (B - 1))
+    beside : (P, planes, 6 + 12 (B - 1))
     multiple : (P, B)
         As in :class:`.spin_mode.SpinModeModel` and :class:`.spin_mode.SpinModeHeff`, of each part.
     hops, far : (P,) int
@@ -74,6 +75,7 @@ class PartsOfMode(NamedTuple):
 
     y: NDArray[np.complex128]
     one: NDArray[np.complex128]
+    collected: NDArray[np.float64]
     level: NDArray[np.float64]
     damping: NDArray[np.float64]
     of_mode: NDArray[np.float64]

@@ -41,6 +41,7 @@ def settle(h_eff, work, room, tail, reach):
             model.sizes,
             parts.y[p],
             parts.one[p],
+            parts.collected[p],
             parts.of_mode[p],
             h_eff.frame,
             h_eff.c,

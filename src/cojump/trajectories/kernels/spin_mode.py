@@ -62,13 +62,17 @@ class SpinModeModel(NamedTuple):
     of_mode : (10,)
         See OMEGA and the slots behind it.
     kind, axis : (L,) int
-        LADDER_DOWN, LADDER_UP, GENERAL, or LOSS; and the block that jumps.
+        LADDER_DOWN, LADDER_UP, GENERAL, COLLECTIVE_DOWN, COLLECTIVE_UP, COLLECTIVE where it is diagonal, or LOSS; and
+        the block that jumps.
     strength : (L, 2)
-        |j|² of a ladder; rates of a and of a†.
+        |j|² of a ladder, of one particle or collective; rates of a and of a†.
+    collected : (B, 2)
+        Rates of all J_- and of all J_+ of each block that are collective jumps.
     gamma : (L, .)
         Γ by the i from which a particle jumps by a ladder; the rate of any other jump.
     j : (L, 2, 2) complex
-        Of jumps that are no ladders; their Γ, eight places further, and 1 where i is the number of others that are up:
+        Of jumps that are no ladders, and diagonal collective ones. Γ of those of particles, eight places further, and 1
+        where i is the number of others that are up:
     table, excluded : (L, . + 16), (L,) int
     roots : (R + 2,)
         √n.
@@ -86,6 +90,7 @@ class SpinModeModel(NamedTuple):
     kind: Integers
     axis: Integers
     strength: Floats
+    collected: Floats
     gamma: Floats
     j: NDArray[np.complex128]
     table: Floats
@@ -106,7 +111,7 @@ class SpinModeHeff(NamedTuple):
     elements : (18, 8K)
         Of the last block and the mode, by where they lead to: see LEVEL and the slots behind it. Real and imaginary
         parts follow each other.
-    beside : (P, 5 + 12 (B - 1))
+    beside : (P, 6 + 12 (B - 1))
         What the other blocks add in each plane: see ENERGY and the slots behind it.
     multiple : (B,)
         How many times Y between neighbours B is, where both are real and Y is Hermitian; NaN elsewhere.
@@ -188,12 +193,12 @@ INSIDE, TABLE, UP_OF = range(3)
 """Second index of ``planes``."""
 
 LEVEL, DAMPING, B_LOW, B_HIGH, P, P_LOW, P_HIGH, Q, Q_LOW, Q_HIGH = 0, 1, 2, 4, 6, 8, 10, 12, 14, 16
-"""Rows of ``elements``: what displacements add to the diagonal, B from i - 1 and i + 1, u + Y from i, i - 1 and i + 1,
-and v + Y†."""
+"""Rows of ``elements``: what displacements and J add to the diagonal, B from i - 1 and i + 1, u + Y from i, i - 1 and
+i + 1, and v + Y†."""
 
-ENERGY, OTHER_P, OTHER_Q, FROM_PLANES, FOR_EACH = 0, 1, 3, 5, 12
-"""Second index of ``beside``: energy, and diagonals of Y and Y†; then, for each block, what leads from its planes of
-i - 1 and i + 1: of B, of Y and of Y†, 12 numbers."""
+ENERGY, OTHER_P, OTHER_Q, OTHER_GAIN, FROM_PLANES, FOR_EACH = 0, 1, 3, 5, 6, 12
+"""Second index of ``beside``: energy, diagonals of Y and Y†, and half the rates of collective jumps; then, for each
+block, what leads from its planes of i - 1 and i + 1: of B, of Y and of Y†, 12 numbers."""
 
 OMEGA, DRIVE_RE, DRIVE_IM, NET, BOTH, TICK, FOLLOWS, STAYS_RE, STAYS_IM, FAR = range(10)
 """Slots of ``of_mode``: ω, √N η, κ₁ - κ₂ and κ₁ + κ₂ of all losses, time between two moves of the reference, whether it
@@ -362,9 +367,10 @@ def plus(f, g, a, b, x, y):
 
 @njit(inline="always", **OPTIONS)
 def diagonal_of(level, damping, table, elements, q, beside):
-    """E and the decay of eight i without quanta; ``beside`` is what the other blocks add."""
+    """Energy and decay of eight i without quanta; ``beside`` is what the other blocks add."""
     energy = load(level, table + q, LANES) + load_row(elements, LEVEL, q, LANES)
-    return energy + spread(beside[ENERGY]), load(damping, table + q, LANES) + load_row(elements, DAMPING, q, LANES)
+    gain = load(damping, table + q, LANES) + load_row(elements, DAMPING, q, LANES)
+    return energy + spread(beside[ENERGY]), gain + spread(beside[OTHER_GAIN])
 
 
 @njit(inline="always", **OPTIONS)

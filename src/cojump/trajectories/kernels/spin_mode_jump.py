@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ..no_jump_tables import GENERAL, LADDER_DOWN
+from ..no_jump_tables import COLLECTIVE, COLLECTIVE_DOWN, COLLECTIVE_UP, GENERAL, LADDER_DOWN
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
 from .driven_rates import rate_factor
 from .jump import choose_channel, choose_outcome
-from .lattice import copy_into
+from .lattice import DOWN, UP, copy_into
 from .lattice_jump import general_jump
 from .spin_mode import (
     B_IM,
@@ -107,6 +107,75 @@ def _ladder_jump(model, work, l, two_J, outcome, amplitude, to_re, to_im, to_spa
         amplitude[LANES + i] = np.sqrt(max((x + r * M) * (y + s * M), 0.0))
     to_span[:] = 0
     if axis == model.sizes.size - 1:
+        _along_last(model.gamma[l], work, down, amplitude, to_re, to_im, to_span)
+    else:
+        _along_planes(model.gamma[l], work, axis, down, amplitude, to_re, to_im, to_span)
+
+
+@njit(inline="always", **OPTIONS)
+def _squares(model, work, l, c, p, q):
+    """|L|² of a collective jump for eight i of a plane, over |j|² of a ladder."""
+    axis, kind, last = model.axis[l], model.kind[l], model.sizes.size - 1
+    N, own = model.sizes[axis], c[axis]
+    i, here, low = rising(1.0 * q), load(own, q, LANES), load(own, q - LANES, LANES if q > 0 else 0)
+    low = before(low, here)
+    if axis < last:
+        at = work.planes[p, UP_OF + axis]
+        i, here, low = spread(1.0 * at), spread(own[at]), spread(own[at - 1] if at > 0 else 0.0)
+    if kind == COLLECTIVE_DOWN:
+        return low * low
+    if kind == COLLECTIVE_UP:
+        return here * here
+    re, im = _diagonal(model.j[l], N, i)
+    return fused(re, re, im * im)
+
+
+@njit(inline="always", **OPTIONS)
+def _diagonal(j, N, i):
+    """Σ of a diagonal matrix over N particles, i of which are up, real and imaginary part."""
+    up, down = j[UP, UP], j[DOWN, DOWN]
+    return fused(spread(up.real - down.real), i, spread(down.real * N)), fused(
+        spread(up.imag - down.imag), i, spread(down.imag * N)
+    )
+
+
+@njit(**OPTIONS)
+def _collective_weight(model, work, l, c, profile):
+    """<L†L> over |j|² of a ladder, of a collective jump of one block."""
+    width, found = work.shape[WIDTH], spread(0.0)
+    for p in range(work.shape[PLANES]):
+        for k in range(p * width + 1, (p + 1) * width - 1):
+            if work.span[k, 1] > 0:
+                squares = _squares(model, work, l, c, p, LANES * (k - p * width - 1))
+                found = fused(squares, load(profile, LANES * k, LANES), found)
+    return total(found)
+
+
+@njit(**OPTIONS)
+def _collective_jump(model, work, l, two_J, c, amplitude, to_re, to_im, to_span):
+    """Write Lψ of a collective jump of one block, over |j| of a ladder."""
+    axis, down, width, span, rows = model.axis[l], model.kind[l] == COLLECTIVE_DOWN, work.shape[WIDTH], work.span, 0
+    N, rows, is_last = model.sizes[axis], work.shape[ROWS], axis == model.sizes.size - 1
+    to_span[:] = 0
+    if model.kind[l] == COLLECTIVE:
+        for p in range(work.shape[PLANES]):
+            for k in range(p * width + 1, (p + 1) * width - 1):
+                to_span[k, 0], to_span[k, 1] = span[k, 0], span[k, 1]
+                i = rising(1.0 * LANES * (k - p * width - 1)) if is_last else spread(1.0 * work.planes[p, UP_OF + axis])
+                f, g = _diagonal(model.j[l], N, i)
+                for at in range(LANES * (k * rows + span[k, 0]), LANES * (k * rows + span[k, 1]), LANES):
+                    a, b = load(work.out_re, at, LANES), load(work.out_im, at, LANES)
+                    store(to_re, at, LANES, fused(f, a, -(g * b)))
+                    store(to_im, at, LANES, fused(f, b, g * a))
+        return
+    first = (N - two_J) // 2
+    amplitude[:] = 0.0
+    for i in range(first, first + two_J + 1):
+        if not down:
+            amplitude[LANES + i] = c[axis, i]
+        elif i > first:
+            amplitude[LANES + i] = c[axis, i - 1]
+    if is_last:
         _along_last(model.gamma[l], work, down, amplitude, to_re, to_im, to_span)
     else:
         _along_planes(model.gamma[l], work, axis, down, amplitude, to_re, to_im, to_span)
@@ -293,6 +362,8 @@ def perform_jump_beside_mode(h_eff, work, room, u):
                     )  # fmt: skip
         elif model.kind[l] == GENERAL:
             weights[l] = _sum_of(model.gamma[l], work, room.profile)
+        elif model.kind[l] >= COLLECTIVE:
+            weights[l] = strength[0] * _collective_weight(model, work, l, h_eff.c, room.profile)
         else:
             _, _, _, can = _ladder_sums(model, work, l, two_J[model.axis[l]], room.profile)
             weights[l] = strength[0] * can
@@ -321,6 +392,9 @@ def perform_jump_beside_mode(h_eff, work, room, u):
         return chosen if weight > 0.0 else NO_NUMBER
     if model.kind[chosen] == GENERAL:
         return chosen if _any_jump(model, chosen, left, two_J[axis], work, room) else NO_NUMBER
+    if model.kind[chosen] >= COLLECTIVE:
+        _collective_jump(model, work, chosen, two_J[axis], h_eff.c, room.amplitude, room.new_re, room.new_im, room.span)
+        return chosen
     same, lower, higher, _ = _ladder_sums(model, work, chosen, two_J[axis], room.profile)
     outcome = choose_outcome(model.sizes[axis], two_J[axis], lower, same, higher, left / strength[0])
     if outcome < 0:

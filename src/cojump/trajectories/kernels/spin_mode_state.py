@@ -38,6 +38,7 @@ from .spin_mode import (
     LEVEL,
     NET,
     OMEGA,
+    OTHER_GAIN,
     OTHER_P,
     OTHER_Q,
     P_HIGH,
@@ -188,6 +189,7 @@ def settle(h_eff, work, room, tail, reach):
         model.sizes,
         model.y,
         model.one,
+        model.collected,
         model.of_mode,
         h_eff.frame,
         h_eff.c,
@@ -423,7 +425,7 @@ def _put(re, im, kept, first, aim, scale, work):
 
 
 @njit(**OPTIONS)
-def set_elements_of_mode(sizes, y, one, of_mode, frame, c, planes, elements, beside, multiple):
+def set_elements_of_mode(sizes, y, one, collected, of_mode, frame, c, planes, elements, beside, multiple):
     """Write H_eff of a sector in a frame: see :mod:`cojump.trajectories.displaced_modes`; 1 if B or Y are complex."""
     b, beta, last, N = complex(frame[B_RE], frame[B_IM]), complex(frame[BETA_RE], frame[BETA_IM]), sizes.size - 1, sizes
     d, omega = b - beta, of_mode[OMEGA]
@@ -436,9 +438,9 @@ def set_elements_of_mode(sizes, y, one, of_mode, frame, c, planes, elements, bes
         times = up.real / of_mode_alone.real if of_mode_alone.real != 0.0 else np.inf
         is_alike = is_real and of_mode_alone == np.conj(y[block, DOWN, UP]) and abs(times) < MOST_ALIKE
         multiple[block] = times if is_alike else np.nan
-    _set_planes_beside(N, y, one, b, c, planes, beside)
+    _set_planes_beside(N, y, one, collected, b, c, planes, beside)
     lost = 0.5 * of_mode[BOTH] * (d.real * d.real + d.imag * d.imag)
-    return _set_last_block(N[last], y[last], one[last], b, u, v, lost, c[last], elements)
+    return _set_last_block(N[last], y[last], one[last], collected[last], b, u, v, lost, c[last], elements)
 
 
 @njit(**OPTIONS)
@@ -451,17 +453,18 @@ def _driven_by(y, one, b):
 
 
 @njit(**OPTIONS)
-def _set_planes_beside(sizes, y, one, b, c, planes, beside):
+def _set_planes_beside(sizes, y, one, collected, b, c, planes, beside):
     """Write what all blocks but the last add in each plane."""
     for p in range(planes.shape[0]):
         if planes[p, INSIDE] < 1:
             continue
-        own, energy, diagonal = beside[p], 0.0, complex(0.0, 0.0)
+        own, energy, gain, diagonal = beside[p], 0.0, 0.0, complex(0.0, 0.0)
         for block in range(sizes.size - 1):
             i, Y = planes[p, UP_OF + block], y[block]
             rest, low, high = sizes[block] - i, c[block, i - 1] if i > 0 else 0.0, c[block, i]
             of_up, of_down, up, down = _driven_by(Y, one[block], b)
             energy += of_up * i + of_down * rest
+            gain += 0.5 * (collected[block, 0] * low * low + collected[block, 1] * high * high)
             diagonal += Y[UP, UP] * i + Y[DOWN, DOWN] * rest
             at = FROM_PLANES + FOR_EACH * block
             for number in (
@@ -474,13 +477,13 @@ def _set_planes_beside(sizes, y, one, b, c, planes, beside):
             ):
                 own[at], own[at + 1] = number.real, number.imag
                 at += 2
-        own[ENERGY] = energy
+        own[ENERGY], own[OTHER_GAIN] = energy, gain
         own[OTHER_P], own[OTHER_P + 1] = diagonal.real, diagonal.imag
         own[OTHER_Q], own[OTHER_Q + 1] = diagonal.real, -diagonal.imag
 
 
 @njit(**OPTIONS)
-def _set_last_block(N, y, one, b, u, v, lost, c, elements):
+def _set_last_block(N, y, one, collected, b, u, v, lost, c, elements):
     """Write what stays the same in all planes; 1 if B or Y are complex."""
     drive_up, drive_down, up, down = _driven_by(y, one, b)
     last = spread(0.0)
@@ -488,7 +491,8 @@ def _set_last_block(N, y, one, b, u, v, lost, c, elements):
         here, i = load(c, q, LANES), rising(1.0 * q)
         low, rest = before(last, here), spread(1.0 * N) - i
         store(elements[LEVEL], q, LANES, fused(spread(drive_up), i, spread(drive_down) * rest))
-        store(elements[DAMPING], q, LANES, spread(lost))
+        of_down, of_up = spread(0.5 * collected[0]), spread(0.5 * collected[1])
+        store(elements[DAMPING], q, LANES, fused(of_down * low, low, fused(of_up * here, here, spread(lost))))
         store(elements[B_LOW], q, LANES, spread(up.real) * low)
         store(elements[B_LOW + 1], q, LANES, spread(up.imag) * low)
         store(elements[B_HIGH], q, LANES, spread(down.real) * here)
