@@ -12,7 +12,7 @@ from cojump.basis.fock_window import displacement
 from cojump.model.unravelled import unravelled
 from cojump.trajectories import counting_engine, spin_mode_engine
 from cojump.trajectories.compilation import prepare
-from cojump.trajectories.kernels.spin_mode import B_IM, B_RE, BETA_IM, BETA_RE, IS_COMPLEX, LEFT, LEFT_THEN, TWO_J
+from cojump.trajectories.kernels.mode_columns import B_IM, B_RE, BETA_IM, BETA_RE, IS_COMPLEX, LEFT, LEFT_THEN, TWO_J
 from cojump.trajectories.kernels.spin_mode_state import ended_at
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of

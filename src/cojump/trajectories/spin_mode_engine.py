@@ -23,7 +23,7 @@ from .axes import seen
 from .counting_engine import CountingEngine
 from .kernels.common import MAX_ORDER
 from .kernels.inner_products import PIECE
-from .kernels.spin_mode import (
+from .kernels.mode_columns import (
     B_IM,
     B_RE,
     FOR_EACH,

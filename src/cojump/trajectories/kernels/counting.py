@@ -48,11 +48,11 @@ from .driven_mode import DrivenModeHeff
 from .generators import generator_of
 from .horizon import guessed_horizon
 from .lattice import LatticeHeff, copy_into
+from .mode_columns import SpinModeHeff
 from .pattern_links import PatternHeff
 from .polynomial_bands import PolynomialHeff
 from .sparse import SparseHeff
 from .sparse_jump import NO_MATRIX
-from .spin_mode import SpinModeHeff
 from .waiting_time import no_jump_step, summed
 
 GROW = 6

@@ -19,7 +19,7 @@ from .driven_bands import Factors
 from .driven_error import learned
 from .horizon import LEFT_OUT, power_of_two
 from .lattice import copy_into
-from .spin_mode import (
+from .mode_columns import (
     B_LOW,
     BOTH,
     OMEGA,
@@ -31,18 +31,14 @@ from .spin_mode import (
     WIDTH,
     SpinModeModel,
     blank_rows_of,
-    diagonal_of,
     empty,
-    from_planes,
     keep_columns,
     lead,
-    neighbours,
     none_seen,
     note,
     overlap_of_columns,
-    own_of_mode,
-    plus,
 )
+from .spin_mode import diagonal_of, from_planes, neighbours, own_of_mode, plus
 from .vectors import LANES, fused, load, load_row, spread, spread_cell, store, total
 
 ALONG_THE_MODE, REAL, COMPLEX = range(3)
@@ -62,7 +58,7 @@ class PartsOfMode(NamedTuple):
     elements : (P, 18, 8K)
     beside : (P, planes, 6 + 12 (B - 1))
     multiple : (P, B)
-        As in :class:`.spin_mode.SpinModeModel` and :class:`.spin_mode.SpinModeHeff`, of each part.
+        As in :class:`.mode_columns.SpinModeModel` and :class:`.mode_columns.SpinModeHeff`, of each part.
     hops, far : (P,) int
         1 where a part leads from i to i - 1 or i + 1: of the last block, and of any other.
     kind : (P,) int
@@ -96,7 +92,7 @@ class DrivenModeHeff(NamedTuple):
     Attributes
     ----------
     has_jumps, model, c, frame, where, size, radial
-        As in :class:`.spin_mode.SpinModeHeff`, of the whole model with all factors 1.
+        As in :class:`.mode_columns.SpinModeHeff`, of the whole model with all factors 1.
     parts : PartsOfMode
     factors : Factors
     """

@@ -7,7 +7,8 @@ from numba import njit
 
 from .common import OPTIONS
 from .driven_state import end_of, may_leap, piece_of  # noqa: F401 - the same for both
-from .spin_mode import LEFT, LEFT_THEN, TICK
+from .mode_columns import LEFT, LEFT_THEN, TICK
+from .spin_mode_elements import set_elements_of_mode
 from .spin_mode_state import (  # noqa: F401 - columns are what they are where nothing changes
     cells,
     first_cell,
@@ -16,7 +17,6 @@ from .spin_mode_state import (  # noqa: F401 - columns are what they are where n
     landed,
     measured,
     set_aside,
-    set_elements_of_mode,
     settle_in_frame,
     tail_of,
 )

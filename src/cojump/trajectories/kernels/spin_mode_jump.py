@@ -11,20 +11,7 @@ from .driven_rates import rate_factor
 from .jump import choose_channel, choose_outcome
 from .lattice import DOWN, UP, copy_into
 from .lattice_jump import general_jump
-from .spin_mode import (
-    B_IM,
-    B_RE,
-    BETA_IM,
-    BETA_RE,
-    COLUMNS,
-    INSIDE,
-    PLANES,
-    ROWS,
-    TABLE,
-    TWO_J,
-    UP_OF,
-    WIDTH,
-)
+from .mode_columns import B_IM, B_RE, BETA_IM, BETA_RE, COLUMNS, INSIDE, PLANES, ROWS, TABLE, TWO_J, UP_OF, WIDTH
 from .vectors import LANES, after, before, fused, load, rising, spread, store, total
 
 LOSS = 100

@@ -8,7 +8,7 @@ from numba import njit
 from .common import OPTIONS
 from .inner_products import PIECE, add_products
 from .lattice import DOWN, UP
-from .spin_mode import COLUMNS, INSIDE, PLANES, ROWS, UP_OF, WIDTH
+from .mode_columns import COLUMNS, INSIDE, PLANES, ROWS, UP_OF, WIDTH
 from .vectors import LANES, after, before, fused, load, load_row, rising, spread, store, total, two_after
 
 

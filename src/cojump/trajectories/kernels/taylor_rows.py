@@ -32,6 +32,7 @@ from .horizon import LEFT_OUT
 from .lattice import LatticeHeff
 from .lattice_rows import apply_lattice
 from .lattice_sums import change_unit_of_rows, overlap_of_rows
+from .mode_columns import SpinModeHeff, change_unit_of_columns, keep_columns, overlap_of_columns
 from .pattern_links import PatternHeff, keep_rows
 from .pattern_products import apply_rows
 from .pattern_sums import overlap_of_patterns
@@ -39,13 +40,7 @@ from .polynomial_bands import PolynomialHeff
 from .product_rows import apply_product, change_unit_of_product, keep_rows_of_product, overlap_of_product
 from .propagate import overlap
 from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
-from .spin_mode import (
-    SpinModeHeff,
-    apply_columns_of_mode,
-    change_unit_of_columns,
-    keep_columns,
-    overlap_of_columns,
-)
+from .spin_mode import apply_columns_of_mode
 from .window import clear_beside
 from .windowed_rows import (
     begin_bands,

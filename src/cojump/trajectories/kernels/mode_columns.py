@@ -1,0 +1,428 @@
+"""Columns of Fock states that blocks of two levels have beside a boson mode: where they are, and sums of a series.
+
+See :mod:`.spin_mode`. Of each vector of the series a column has the Fock states to which something leads that is not
+negligible: from the same column, and from those beside it where the amplitudes next to it are not. What is so small at
+the ends of columns that it leads nowhere is added up.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ..by_reference import by_reference
+from .common import OPTIONS
+from .vectors import (
+    LANES,
+    behind_lanes,
+    first_lanes,
+    fused,
+    load,
+    load_row,
+    quiet_first,
+    quiet_last,
+    spread,
+    store,
+    total,
+)
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+@by_reference
+class SpinModeModel(NamedTuple):
+    """What does not change: B blocks, L jumps, and tables over the i of all blocks that do not know J.
+
+    Attributes
+    ----------
+    sizes : (B,) int
+    strides : (B,) int
+        By how much the place in a table grows with i of each block: 1 of the last one, whose i go up to 8K.
+    y, one : (B, 2, 2) complex
+        Coupling y/√N, and the one-body part of H.
+    level, damping : flat
+        E(i, 0): real part, and minus its imaginary part without the share of the displacements.
+    of_mode : (10,)
+        See OMEGA and the slots behind it.
+    kind, axis : (L,) int
+        LADDER_DOWN, LADDER_UP, GENERAL, COLLECTIVE_DOWN, COLLECTIVE_UP, COLLECTIVE where it is diagonal, or LOSS; and
+        the block that jumps.
+    strength : (L, 2)
+        |j|² of a ladder, of one particle or collective; rates of a and of a†.
+    collected : (B, 2)
+        Rates of all J_- and of all J_+ of each block that are collective jumps.
+    gamma : (L, .)
+        Γ by the i from which a particle jumps by a ladder; the rate of any other jump.
+    j : (L, 2, 2) complex
+        Of jumps that are no ladders, and diagonal collective ones. Γ of those of particles, eight places further, and 1
+        where i is the number of others that are up:
+    table, excluded : (L, . + 16), (L,) int
+    roots : (R + 2,)
+        √n.
+    seen_in, seen : (O,) int, (O, 2, 2) complex
+        Operators of particles that averages need, and of which block. One block needs none: it has sums of its own.
+    """
+
+    sizes: Integers
+    strides: Integers
+    y: NDArray[np.complex128]
+    one: NDArray[np.complex128]
+    level: Floats
+    damping: Floats
+    of_mode: Floats
+    kind: Integers
+    axis: Integers
+    strength: Floats
+    collected: Floats
+    gamma: Floats
+    j: NDArray[np.complex128]
+    table: Floats
+    excluded: Integers
+    roots: Floats
+    seen_in: Integers
+    seen: NDArray[np.complex128]
+
+
+@by_reference
+class SpinModeHeff(NamedTuple):
+    """H_eff of a sector in a frame of the mode, as a no-jump step reads it.
+
+    Attributes
+    ----------
+    has_jumps : bool
+    model : SpinModeModel
+    elements : (18, 8K)
+        Of the last block and the mode, by where they lead to: see LEVEL and the slots behind it. Real and imaginary
+        parts follow each other.
+    beside : (P, 6 + 12 (B - 1))
+        What the other blocks add in each plane: see ENERGY and the slots behind it.
+    multiple : (B,)
+        How many times Y between neighbours B is, where both are real and Y is Hermitian; NaN elsewhere.
+    c : (B, .)
+        c_J(i) = <i+1|J_+|i> of each block.
+    frame : (6,)
+        See B_RE and the slots behind it.
+    where : (2 + B,) int
+        Number of cells of the state, 1 if elements of the last block are complex, and 2J of each block.
+    size, radial : (S,), (S, R, R)
+        Displacements by √size/4, for the last S sizes; -1 where there is none.
+    """
+
+    has_jumps: bool
+    model: SpinModeModel
+    elements: Floats
+    beside: Floats
+    multiple: Floats
+    c: Floats
+    frame: Floats
+    where: Integers
+    size: Integers
+    radial: Floats
+
+
+@by_reference
+class SpinModeWork(NamedTuple):
+    """As :class:`cojump.trajectories.kernels.common.Work`, in columns of R Fock states, of P planes.
+
+    The first and the last column of each plane are empty, and so are the first and the last plane of each block.
+
+    Attributes
+    ----------
+    taylor_re, taylor_im, out_re, out_im, norms
+        As there; row n of column k begins at cell 8 (k R + n).
+    shape : (6,) int
+        See ROWS and the slots behind it.
+    hops, first : (B - 1,) int
+        By how many planes neighbours along a block are apart, and the i of each block in the second of its planes.
+    planes : (P, 1 + B) int
+        1 in the sector, -1 of an empty plane at an end, 0 of others; where a table begins, and i of each block but the
+        last.
+    cover : (MAX_ORDER + 1, C, 2) int
+        First and past-last Fock state of each column, of each vector of the series; where a plane has columns with any:
+    columns : (MAX_ORDER + 1, P, 2) int
+    tight : (C, 3, 2) int
+        Of the last one, what is not negligible: of all of a column, of its first i, of its last i. Empty beside it.
+    reach : (MAX_ORDER + 1, C, 2) int
+        What the one before leads to: what is computed of each.
+    span : (C, 2) int
+        What ``out`` has. Two Fock states further, and as far in the columns beside, there are zeros.
+    other_re, other_im : (8 R,)
+        What other planes lead to in one column.
+    """
+
+    taylor_re: Floats
+    taylor_im: Floats
+    out_re: Floats
+    out_im: Floats
+    norms: Floats
+    shape: Integers
+    hops: Integers
+    first: Integers
+    planes: Integers
+    cover: Integers
+    columns: Integers
+    tight: Integers
+    reach: Integers
+    span: Integers
+    other_re: Floats
+    other_im: Floats
+
+
+ROWS, COLUMNS, WIDTH, PLANES, FIRST_COLUMN, LAST_COLUMN = range(6)
+"""Slots of ``shape``: R, all columns but the first and the last, the columns of a plane, P, and in each plane the first
+column of the sector and one behind its last."""
+
+INSIDE, TABLE, UP_OF = range(3)
+"""Second index of ``planes``."""
+
+LEVEL, DAMPING, B_LOW, B_HIGH, P, P_LOW, P_HIGH, Q, Q_LOW, Q_HIGH = 0, 1, 2, 4, 6, 8, 10, 12, 14, 16
+"""Rows of ``elements``: what displacements and J add to the diagonal, B from i - 1 and i + 1, u + Y from i, i - 1 and
+i + 1, and v + Y†."""
+
+ENERGY, OTHER_P, OTHER_Q, OTHER_GAIN, FROM_PLANES, FOR_EACH = 0, 1, 3, 5, 6, 12
+"""Second index of ``beside``: energy, diagonals of Y and Y†, and half the rates of collective jumps; then, for each
+block, what leads from its planes of i - 1 and i + 1: of B, of Y and of Y†, 12 numbers."""
+
+OMEGA, DRIVE_RE, DRIVE_IM, NET, BOTH, TICK, FOLLOWS, STAYS_RE, STAYS_IM, FAR = range(10)
+"""Slots of ``of_mode``: ω, √N η, κ₁ - κ₂ and κ₁ + κ₂ of all losses, time between two moves of the reference, whether it
+follows the mode, where it stays if not, and |<a'>| above which the frame is moved."""
+
+B_RE, B_IM, BETA_RE, BETA_IM, LEFT, LEFT_THEN = range(6)
+"""Slots of ``frame``: displacement and reference, time to the next move of the reference, and that behind the step."""
+
+CELLS, IS_COMPLEX, TWO_J = range(3)
+"""Slots of ``where``."""
+
+ALL, FIRST, LAST = range(3)
+"""Second index of ``tight``."""
+
+FARTHEST = 2**40
+"""The first row of what is empty: beyond any other."""
+
+
+@njit(**OPTIONS)
+def blank_rows_of(re, im, base, first, last):
+    """Zero rows of a column that begins at ``base``."""
+    zero = spread(0.0)
+    for p in range(base + LANES * first, base + LANES * last, LANES):
+        store(re, p, LANES, zero)
+        store(im, p, LANES, zero)
+
+
+@njit(inline="always", **OPTIONS)
+def union(lo, hi, rows):
+    """Rows that hold these and others; with hi = 0 there are none."""
+    if rows[1] > 0:
+        lo, hi = min(lo, rows[0]), max(hi, rows[1])
+    return lo, hi
+
+
+@njit(**OPTIONS)
+def _columns_beside(work, columns, p):
+    """The columns of a plane to which those of a vector lead, in its sector."""
+    width, first, last = work.shape[WIDTH], work.shape[WIDTH], np.int64(0)
+    if work.planes[p, INSIDE] < 1:
+        return last, last
+    if columns[p, 1] > 0:
+        first, last = columns[p, 0] - p * width - 1, columns[p, 1] - p * width + 1
+    for hop in work.hops:
+        for q in (p - hop, p + hop):
+            if columns[q, 1] > 0:
+                first, last = min(first, columns[q, 0] - q * width), max(last, columns[q, 1] - q * width)
+    return p * width + max(first, work.shape[FIRST_COLUMN]), p * width + min(last, work.shape[LAST_COLUMN])
+
+
+@njit(**OPTIONS)
+def lead(re, im, work, own, columns, reach, following):
+    """Write which rows the next vector has, and zeros around the ``own`` ones as far as it will read them."""
+    rows, width, tight = work.shape[ROWS], work.shape[WIDTH], work.tight
+    for p in range(work.shape[PLANES]):
+        first, last = columns[p, 0], columns[p, 1]
+        begin, end = _columns_beside(work, columns, p)
+        for k in range(begin, end):
+            lo = min(tight[k, ALL, 0], tight[k - 1, LAST, 0], tight[k + 1, FIRST, 0])
+            hi = max(tight[k, ALL, 1], tight[k - 1, LAST, 1], tight[k + 1, FIRST, 1])
+            for hop in work.hops:
+                low, high = k - hop * width, k + hop * width
+                lo = min(lo, tight[low, ALL, 0], tight[high, ALL, 0])
+                hi = max(hi, tight[low, ALL, 1], tight[high, ALL, 1])
+            reach[k, 0], reach[k, 1] = (max(lo - 1, 0), min(hi + 1, rows - 1)) if hi > 0 else (0, 0)
+        while begin < end and reach[begin, 1] == 0:
+            begin += 1
+        while begin < end and reach[end - 1, 1] == 0:
+            end -= 1
+        if not begin < end:
+            following[p] = 0
+            continue
+        following[p, 0], following[p, 1] = begin, end
+        for k in range(begin - 1, end + 1):
+            lo, hi = rows, np.int64(0)
+            for beside in range(max(k - 1, begin), min(k + 2, end)):
+                if reach[beside, 1] > 0:
+                    lo, hi = min(lo, max(reach[beside, 0] - 1, 0)), max(hi, reach[beside, 1] + 1)
+            base = LANES * k * rows
+            if first <= k < last and own[k, 1] > 0:
+                blank_rows_of(re, im, base, lo, min(own[k, 0], hi))
+                blank_rows_of(re, im, base, max(own[k, 1], lo), hi)
+            else:
+                blank_rows_of(re, im, base, lo, hi)
+
+
+@njit(**OPTIONS)
+def keep_columns(rows_re, rows_im, work, least):
+    """Find what of the state weighs more than ``least`` in a cell, and what the first vector of the series has."""
+    re, im, shape, tight, own, columns = rows_re[0], rows_im[0], work.shape, work.tight, work.cover[0], work.columns
+    for k in range(shape[COLUMNS] + 2):
+        empty(tight[k])
+    for p in range(shape[PLANES]):
+        for k in range(columns[0, p, 0], columns[0, p, 1]):
+            base = LANES * k * shape[ROWS]
+            for n in range(own[k, 0], own[k, 1]):
+                a, b = load(re, base + LANES * n, LANES), load(im, base + LANES * n, LANES)
+                note(fused(a, a, b * b), least, tight[k], n, a, none_seen())
+    lead(re, im, work, own, columns[0], work.reach[1], columns[1])
+
+
+@njit(inline="always", **OPTIONS)
+def empty(tight):
+    """Of a column nothing is not negligible."""
+    for which in range(3):
+        tight[which, 0], tight[which, 1] = FARTHEST, 0
+
+
+@njit(inline="always", **OPTIONS)
+def none_seen():
+    """What :func:`note` has seen of a column before its first row."""
+    zero = spread(0.0)
+    return zero, zero, zero, zero, zero, zero
+
+
+@njit(inline="always", **OPTIONS)
+def note(weight, least, tight, n, square, seen):
+    """Widen the rows that are not negligible by row n, if it is not.
+
+    Of all of a column, of its first i and of its last i, ``seen`` are the sums of squares before the first of these
+    rows, and with the last one; ``square`` is the sum of all rows before row n.
+    """
+    before_all, with_all, before_first, with_first, before_last, with_last = seen
+    quiet = quiet_first(weight, least)
+    if quiet < LANES:
+        if tight[ALL, 1] == 0:
+            tight[ALL, 0], before_all = n, square
+        tight[ALL, 1], with_all = n + 1, square + weight
+        if quiet == 0:
+            if tight[FIRST, 1] == 0:
+                tight[FIRST, 0], before_first = n, square
+            tight[FIRST, 1], with_first = n + 1, square + weight
+        if quiet_last(weight, least) == 0:
+            if tight[LAST, 1] == 0:
+                tight[LAST, 0], before_last = n, square
+            tight[LAST, 1], with_last = n + 1, square + weight
+    return before_all, with_all, before_first, with_first, before_last, with_last
+
+
+@njit(inline="always", **OPTIONS)
+def left_out(square, seen):
+    """What weighs so little in a column that it leads nowhere, at most; ``square`` is the sum of all rows."""
+    before_all, with_all, before_first, with_first, before_last, with_last = seen
+    first, last = before_first + (square - with_first), before_last + (square - with_last)
+    return before_all + (square - with_all) + first_lanes(first, 1) + behind_lanes(last, LANES - 1)
+
+
+@njit(**OPTIONS)
+def forget(work, order):
+    """Forget what a vector has led to in columns that the next one has not."""
+    for p in range(work.shape[PLANES]):
+        first, last = work.columns[order + 1, p, 0], work.columns[order + 1, p, 1]
+        for k in range(work.columns[order, p, 0], work.columns[order, p, 1]):
+            if not first <= k < last:
+                empty(work.tight[k])
+
+
+@njit(**OPTIONS)
+def overlap_of_columns(rows_re, rows_im, order, work):
+    """<row 0|row order> as real and imaginary part."""
+    ac = bd = ad = bc = spread(0.0)
+    first, own, columns = work.cover[0], work.cover[order], work.columns
+    for q in range(work.shape[PLANES]):
+        begin, end = max(columns[0, q, 0], columns[order, q, 0]), min(columns[0, q, 1], columns[order, q, 1])
+        for k in range(begin, end):
+            base = LANES * k * work.shape[ROWS]
+            for n in range(max(first[k, 0], own[k, 0]), min(first[k, 1], own[k, 1])):
+                p = base + LANES * n
+                a, b = load_row(rows_re, 0, p, LANES), load_row(rows_im, 0, p, LANES)
+                c, d = load_row(rows_re, order, p, LANES), load_row(rows_im, order, p, LANES)
+                ac, bd, ad, bc = fused(a, c, ac), fused(b, d, bd), fused(a, d, ad), fused(b, c, bc)
+    return total(ac + bd), total(ad - bc)
+
+
+@njit(**OPTIONS)
+def change_unit_of_columns(rows_re, rows_im, norms, order, work, factor):
+    """Write the rows up to ``order`` in a unit of time ``factor`` times the old one, a power of two."""
+    scale = 1.0
+    for row in range(1, order + 1):
+        scale *= factor
+        norms[row] *= scale
+        re, im, scales = rows_re[row], rows_im[row], spread(scale)
+        for q in range(work.shape[PLANES]):
+            for k in range(work.columns[row, q, 0], work.columns[row, q, 1]):
+                base = LANES * k * work.shape[ROWS]
+                for n in range(work.cover[row, k, 0], work.cover[row, k, 1]):
+                    p = base + LANES * n
+                    store(re, p, LANES, scales * load(re, p, LANES))
+                    store(im, p, LANES, scales * load(im, p, LANES))
+
+
+@njit(**OPTIONS)
+def blank_around(re, im, span, rows, columns):
+    """Zero what is read beside the spans of a state: two Fock states further, and as much in the columns beside."""
+    for k in range(columns + 2):
+        lo, hi = rows, np.int64(0)
+        for beside in range(max(k - 1, 1), min(k + 2, columns + 1)):
+            if span[beside, 1] > 0:
+                lo, hi = min(lo, max(span[beside, 0] - 2, 0)), max(hi, min(span[beside, 1] + 2, rows))
+        base = LANES * k * rows
+        if span[k, 1] > 0:
+            blank_rows_of(re, im, base, lo, span[k, 0])
+            blank_rows_of(re, im, base, span[k, 1], hi)
+        else:
+            blank_rows_of(re, im, base, lo, hi)
+
+
+@njit(**OPTIONS)
+def sum_columns_of_mode(taylor_re, taylor_im, shape, cover, columns, span, order, x, out_re, out_im):
+    """Write Σ_{k≤order} x^k row k, the state x units of time after the start, into ``out``; |ψ|²."""
+    square_re, square_im, rows = spread(0.0), spread(0.0), shape[ROWS]
+    span[:] = 0
+    for q in range(shape[PLANES]):
+        begin, end = shape[COLUMNS] + 2, np.int64(0)
+        for row in range(order + 1):
+            begin, end = union(begin, end, columns[row, q])
+        for k in range(begin, end):
+            lo, hi = rows, np.int64(0)
+            for row in range(order + 1):
+                if columns[row, q, 0] <= k < columns[row, q, 1]:
+                    lo, hi = union(lo, hi, cover[row, k])
+            span[k, 0], span[k, 1] = min(lo, hi), hi
+            base, power = LANES * k * rows, 1.0
+            blank_rows_of(out_re, out_im, base, span[k, 0], hi)
+            for row in range(order + 1):
+                if columns[row, q, 0] <= k < columns[row, q, 1]:
+                    factor = spread(power)
+                    for p in range(base + LANES * cover[row, k, 0], base + LANES * cover[row, k, 1], LANES):
+                        store(
+                            out_re, p, LANES, fused(factor, load_row(taylor_re, row, p, LANES), load(out_re, p, LANES))
+                        )
+                        store(
+                            out_im, p, LANES, fused(factor, load_row(taylor_im, row, p, LANES), load(out_im, p, LANES))
+                        )
+                power *= x
+            for p in range(base + LANES * span[k, 0], base + LANES * hi, LANES):
+                a, b = load(out_re, p, LANES), load(out_im, p, LANES)
+                square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)
+    blank_around(out_re, out_im, span, rows, shape[COLUMNS])
+    return total(square_re + square_im)
