@@ -20,20 +20,20 @@ COMPILED = (
     "LATTICE",
     "PATTERN_ROWS",
     "REAL_LATTICE",
-    "DRIVEN_BANDS",
-    "DRIVEN_SPIN_MODE",
     "POLYNOMIALS",
-    "SPIN_MODE",
-    "DRIVEN_LIST",
     "DIFFUSING",
-    "SPARSE",
-    "MODES",
-    "BANDED",
-    "DRIVEN_MODES",
-    "REAL_BANDED",
     "PRODUCT",
+    "DRIVEN_MODES",
+    "MODES",
+    "SPARSE",
+    "DRIVEN_LIST",
+    "SPIN_MODE",
+    "DRIVEN_SPIN_MODE",
+    "DRIVEN_BANDS",
+    "REAL_BANDED",
+    "BANDED",
 )
-"""Representations whose kernels take long to compile; every second of them about as long as the others."""
+"""Representations whose kernels take long to compile; those that have pieces of them in common stand together."""
 
 ALL = 1000
 """Tests of which those of all representations are some."""
@@ -42,14 +42,36 @@ ALL = 1000
 def pytest_collection_finish(session):
     """Modules and tests stay to the end: none is searched again. Where all are run, kernels are compiled before.
 
-    Each process of pytest-xdist has its share: in the tests one would wait for the kernels that another compiles.
+    In the tests one process of pytest-xdist would wait for the kernels that another compiles.
     """
+    keep_all()
+    if len(session.items) > ALL and "PYTEST_XDIST_WORKER" in os.environ:
+        shared = session.config._tmp_path_factory.getbasetemp().parent
+        from_behind = int(os.environ["PYTEST_XDIST_WORKER"][2:]) % 2
+        for name in COMPILED[::-1] if from_behind else COMPILED:
+            compile_once(name, shared)
+
+
+def compile_once(name, shared):
+    """Compile kernels that no other process has begun with.
+
+    Half of the processes begin at either end, and they meet where they are equally far: each has compiled the pieces of
+    its kernels once, and none waits long for the others.
+    """
+    try:
+        (shared / f"compiled {name}").mkdir()
+    except FileExistsError:
+        return
+    gc.disable()  # a compiler needs nearly all that it makes until it has ended
+    getattr(representations, name).compile()
+    gc.enable()
+    keep_all()
+
+
+def keep_all():
+    """Free what nothing refers to; what is left then is not searched for cycles again."""
     gc.collect()
     gc.freeze()
-    if len(session.items) > ALL and "PYTEST_XDIST_WORKER" in os.environ:
-        rank, processes = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-        for name in COMPILED[rank::processes]:
-            getattr(representations, name).compile()
 
 
 @pytest.fixture
