@@ -29,7 +29,7 @@ def slow(directory, n_traj=60, **options):
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):
     directory = tmp_path_factory.mktemp("whole")
-    run_cojump(None, "run", slow(directory)).succeeded()
+    run_cojump(None, "run", slow(directory), WATCHED_FAST="1").succeeded()
     return of_points(directory / "results")
 
 
@@ -87,7 +87,7 @@ def test_ctrl_c_under_mpiexec(tmp_path, expected):
     job = finish(process)
     assert time.monotonic() - began < AT_ONCE
     assert job.status == 75, job.err
-    run_cojump(None, "run", path).succeeded()
+    run_cojump(None, "run", path, WATCHED_FAST="1").succeeded()
     assert of_points(tmp_path / "results") == expected
 
 
