@@ -336,12 +336,12 @@ def test_walltime(run_toml, expected, monkeypatch):
     assert out == ""
     assert err.startswith("cojump: stopped (walltime_seconds) before the work began, ")
     assert err.endswith("; where this comes again walltime_seconds is too short\n")
-    change(run_toml, ("1e-3", "3.0"))
+    change(run_toml, ("1e-3", "3600.0"))
     with monkeypatch.context() as patch:
-        Watch(patch, 13, lambda: time.sleep(3))
+        Watch(patch, 13, hit(signal.SIGALRM))  # as the limit tells it
         out, _ = go(run_toml, status=75)
     assert "stopped (walltime_seconds), 14 of 44" in out
-    change(run_toml, ("walltime_seconds = 3.0", ""))
+    change(run_toml, ("walltime_seconds = 3600.0", ""))
     go(run_toml)
     assert digests.of_file(run_toml.parent / "results" / "result.h5") == expected
 
