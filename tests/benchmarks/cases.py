@@ -133,6 +133,51 @@ def two_species(size):
     return model, cj.tilted(model, 2.0, 0.0)
 
 
+def three_species(size):
+    """Three blocks of spins with other energies and couplings beside a lossy mode, each spin with its own decay."""
+    third = size // 3
+    blocks = [cj.Block("a", third), cj.Block("b", third), cj.Block("c", size - 2 * third), cj.Mode("light")]
+    terms = [
+        *(cj.OneBody(0.5 * energy * Z, block) for block, energy in (("a", 0.9), ("b", 1.0), ("c", 1.1))),
+        cj.ModeEnergy(1.0, mode="light"),
+        cj.ModeCoupling({"a": 0.8 * X, "b": 0.6 * X, "c": 0.5 * X}, mode="light"),
+    ]
+    jumps = [cj.ModeLoss(1.0, mode="light"), *(cj.LocalJump(np.sqrt(0.2) * LOWER, block) for block in "abc")]
+    model = cj.Model(blocks, terms, jumps)
+    return model, cj.tilted(model, 2.0, 0.0)
+
+
+def collective_and_mode(size):
+    """The Dicke model whose spins emit together, too, into light that is not kept."""
+    terms = [
+        cj.OneBody(0.5 * Z, "spins"),
+        cj.ModeEnergy(1.0, mode="light"),
+        cj.ModeCoupling({"spins": 0.6 * X}, mode="light"),
+    ]
+    jumps = [
+        cj.ModeLoss(1.0, mode="light"),
+        cj.CollectiveJump({"spins": LOWER}, 0.3),
+        cj.LocalJump(np.sqrt(0.2) * LOWER, "spins"),
+    ]
+    model = cj.Model([cj.Block("spins", size), cj.Mode("light")], terms, jumps)
+    return model, cj.tilted(model, 2.0, 0.0)
+
+
+def two_modes(size):
+    """Spins with their own decay, coupled to two lossy modes."""
+    terms = [
+        cj.OneBody(0.5 * Z, "spins"),
+        *(cj.ModeEnergy(omega, mode=mode) for mode, omega in (("one", 1.0), ("other", 0.7))),
+        *(cj.ModeCoupling({"spins": g * X}, mode=mode) for mode, g in (("one", 0.6), ("other", 0.4))),
+    ]
+    jumps = [
+        *(cj.ModeLoss(kappa, mode=mode) for mode, kappa in (("one", 1.0), ("other", 0.8))),
+        cj.LocalJump(np.sqrt(0.2) * LOWER, "spins"),
+    ]
+    model = cj.Model([cj.Block("spins", size), cj.Mode("one"), cj.Mode("other")], terms, jumps)
+    return model, cj.tilted(model, 2.0, 0.0)
+
+
 def ladder_and_mode(size):
     """Atoms of three levels that emit into a lossy mode, from level to level, and beside it."""
     down = np.diag([1.0, 1.0], 1)
@@ -268,7 +313,10 @@ CASES = {
     "Dicke model, a mode": Case(with_a_mode, (20, 100), UNIT),
     "Dicke model, a mode, driven": Case(driven(with_a_mode), (20, 100), UNIT),
     "two species, a mode": Case(two_species, (20, 100), UNIT),
-    "two species, a mode, driven": Case(driven(two_species), (20,), UNIT),
+    "two species, a mode, driven": Case(driven(two_species), (20, 100), UNIT),
+    "three species, a mode": Case(three_species, (60,), UNIT),
+    "collective jumps, a mode": Case(collective_and_mode, (20, 100), UNIT),
+    "two modes": Case(two_modes, (20, 100), UNIT),
     "three levels, a mode": Case(ladder_and_mode, (10, 30), UNIT),
 }
 
