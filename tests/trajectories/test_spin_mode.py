@@ -168,6 +168,57 @@ def collective(sizes=(11,)):
     return model, cj.product(model, {name: np.array([[0.6, 0.3], [0.3, 0.4]]) for name in names})
 
 
+def modes(sizes=(9,)):
+    """Two modes, each with a drive and thermal light, the reference of the second one at rest; complex couplings."""
+    names = "abc"[: len(sizes)]
+    hamiltonian = [
+        *(cj.OneBody(0.4 * Z + 0.3 * Y, name) for name in names),
+        cj.ModeEnergy(0.9, mode="m"),
+        cj.ModeEnergy(-0.6, mode="n"),
+        cj.ModeDrive(0.3, mode="n"),
+        cj.ModeCoupling({name: 0.5 * X for name in names}, mode="m"),
+        cj.ModeCoupling({name: COMPLEX / (1 + n) for n, name in enumerate(names)}, mode="n"),
+    ]
+    jumps = [
+        cj.ModeLoss(0.7, mode="n", thermal=0.2, name="seen"),
+        cj.LocalJump(0.5 * LOWER, names[0], amplitude=np.cosh, argument={names[-1]: Z}),
+        cj.ModeLoss(1.0, mode="m", thermal=0.1),
+        cj.LocalJump(0.5 * Z + 0.2 * np.eye(2), names[-1], amplitude=np.exp, argument={names[0]: Z}),
+        cj.CollectiveJump({names[0]: LOWER}, 0.4),
+    ]
+    blocks = [cj.Block(name, size) for name, size in zip(names, sizes, strict=True)]
+    model = cj.Model([*blocks, cj.Mode("m"), cj.Mode("n")], hamiltonian, jumps)
+    model = unravelled(model, {"seen": cj.unravelling.shifted(0.2 - 0.3j)}, TIMES)
+    return model, cj.product(model, {**{name: np.array([[0.6, 0.3], [0.3, 0.4]]) for name in names}, "m": 0.3, "n": 0.4j})
+
+
+def bright_modes():
+    """Light in both of two modes that carries the frames through many moves."""
+    hamiltonian = [
+        cj.ModeEnergy(1.0, mode="m"),
+        cj.ModeEnergy(-0.7, mode="n"),
+        cj.ModeCoupling({"a": 0.5 * X}, mode="m"),
+        cj.ModeCoupling({"a": 0.4 * X}, mode="n"),
+    ]
+    jumps = [cj.ModeLoss(1.0, mode="m"), cj.ModeLoss(0.6, mode="n"), cj.LocalJump(0.4 * LOWER, "a")]
+    model = cj.Model([cj.Block("a", 6), cj.Mode("m"), cj.Mode("n")], hamiltonian, jumps)
+    return model, cj.product(model, {"a": [0.6, 0.8], "m": 1.1, "n": -0.9j})
+
+
+def three_modes():
+    """Beside one particle; only the last one of them is coupled to another block."""
+    names = ("m", "n", "o")
+    hamiltonian = [
+        *(cj.ModeEnergy(0.5 + 0.2 * n, mode=name) for n, name in enumerate(names)),
+        *(cj.ModeCoupling({"a": (0.3 + 0.2 * n) * X}, mode=name) for n, name in enumerate(names)),
+        cj.ModeCoupling({"b": 0.4 * LOWER}, mode="o"),
+    ]
+    jumps = [cj.LocalJump(LOWER, "a"), *(cj.ModeLoss(0.8, mode=name) for name in names)]
+    blocks = [cj.Block("a", 1), cj.Block("b", 2)]
+    model = cj.Model([*blocks, *map(cj.Mode, names)], hamiltonian, jumps)
+    return model, cj.product(model, {"a": [1.0, 0.0], "b": [0.6, 0.8], "n": 0.2})
+
+
 def few_averages_of_species():
     """Averages along other axes, of one block alone, and of the light."""
     model, state = species((6, 7))
@@ -184,6 +235,11 @@ CASES = {
     "collective": collective,
     "collective, species": lambda: collective((9, 7)),
     "collective, three blocks": lambda: collective((4, 3, 5)),
+    "modes": modes,
+    "modes, two blocks": lambda: modes((3, 5)),
+    "modes, three blocks": lambda: modes((2, 1, 3)),
+    "bright modes": bright_modes,
+    "three modes": three_modes,
     "wider": lambda: dicke(150),
     "everything": everything,
     "dephasing": dephasing,
@@ -233,7 +289,8 @@ def amplitudes(engine, row):
 
 @pytest.mark.parametrize(
     "name",
-    ["dicke", "everything", "nothing lost", "species", "one has no coupling", "three blocks", "collective, species"],
+    ["dicke", "everything", "nothing lost", "species", "one has no coupling", "three blocks", "collective, species"]
+    + ["modes", "modes, two blocks"],
 )
 def test_rows_of_the_series_are_those_of_the_matrix(name):
     """From random states, in sectors that begin and end anywhere: H_eff times a row is a sum of it and the next one.

@@ -37,8 +37,8 @@ class DrivenModeEngine(SpinModeEngine):
         assert self.state.driven is not None
         bases, drive = self.state.driven.bases, self.state.driven.drive
         terms = [terms_of(basis) for basis in bases]
-        modes = [basis.modes[0] for basis in bases]
-        flips = np.array([(abs(own["y"]) + abs(own["one"]))[:, [0, 1], [1, 0]].any(axis=1) for own in terms])
+        modes = [basis.modes[0] for basis in bases]  # there is no other one
+        flips = np.array([(abs(own["y"][0]) + abs(own["one"]))[:, [0, 1], [1, 0]].any(axis=1) for own in terms])
         return PartsOfMode(
             **{name: np.stack([own[name] for own in terms]) for name in terms[0]},
             elements=aligned(len(bases), *self._elements.shape),

@@ -84,7 +84,7 @@ class DrivenModes(Modes):
 
 
 class SpinMode(Modes):
-    """Blocks of two levels beside one mode: columns of Fock states, in a compiled loop."""
+    """Blocks of two levels beside modes: columns of Fock states, in a compiled loop."""
 
     words = "columns of Fock states that are occupied"
     kernels = "spin mode"
@@ -96,7 +96,7 @@ class SpinMode(Modes):
 
     def _has_form(self, model: Model) -> bool:
         blocks = range(len(model.blocks))
-        if len(model.modes) != 1 or any(block.levels != 2 for block in model.blocks):
+        if not model.modes or any(block.levels != 2 for block in model.blocks):
             return False
         if model.mode_jumps or not all(shares_frame(model, b) for b in blocks):
             return False
@@ -118,7 +118,7 @@ class SpinMode(Modes):
 
     def nbytes(self, model: Model) -> int:
         """Memory of the engine, if a state ever has amplitudes for all M."""
-        return bytes_of_columns(list(model.sizes.values()), len(model.jumps))
+        return bytes_of_columns(list(model.sizes.values()), len(model.modes), len(model.jumps))
 
     def _call(self) -> None:
         model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)
@@ -133,7 +133,7 @@ class DrivenSpinMode(SpinMode):
 
     def holds(self, model: Model) -> bool:
         """Whether it can run this part."""
-        return model.is_driven and self._has_form(model)
+        return model.is_driven and len(model.modes) == 1 and self._has_form(model)
 
     def method(self, model: Model) -> str:
         """What is done, in words."""
@@ -142,7 +142,7 @@ class DrivenSpinMode(SpinMode):
     def nbytes(self, model: Model) -> int:
         """Memory of the engine: the elements of each part beside those of the whole, and a sum of rows."""
         parts, sizes = len(driven_parts(model)), list(model.sizes.values())
-        return bytes_of_columns(sizes, len(model.jumps) + parts, sums=1) + 8 * 18 * parts * (sizes[-1] + 64)
+        return bytes_of_columns(sizes, 1, len(model.jumps) + parts, sums=1) + 8 * 18 * parts * (sizes[-1] + 64)
 
     def _call(self) -> None:
         model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)

@@ -1,4 +1,4 @@
-"""Trajectories of blocks of two levels beside a boson mode: the loop as one compiled kernel, in a frame that moves."""
+"""Trajectories of blocks of two levels beside boson modes: the loop as one compiled kernel, in a frame that moves."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from ..tools.types import Array, Matrix
 from . import mode_state
 from .axes import seen
 from .counting_engine import CountingEngine
+from .displaced_modes import DisplacedMode
 from .kernels.common import MAX_ORDER
 from .kernels.inner_products import PIECE
 from .kernels.mode_columns import (
@@ -53,6 +54,9 @@ FIRST_ROWS = 31
 FIRST_PLANES = 2 * MARGIN + 16
 """i of a block that planes are there for at first;"""
 
+FIRST_QUANTA = MARGIN + 20
+"""Fock states of any mode but the first that planes are there for at first;"""
+
 MORE_PLANES = 12
 """and how many more than needed where these are not enough."""
 
@@ -68,6 +72,10 @@ MEMORY = 8 * 2**20
 
 COLLECTIVE_KINDS = {LADDER_DOWN: COLLECTIVE_DOWN, LADDER_UP: COLLECTIVE_UP, GENERAL: COLLECTIVE}
 """What a collective jump of one block is, by what its matrix is; any that is no ladder is diagonal."""
+
+
+MOST_QUANTA = 2**31
+"""An axis of Fock states has no end."""
 
 
 def columns_of(size: int) -> int:
@@ -88,12 +96,12 @@ def _displacement(size: int, rows: int) -> Array:
     return _MADE.get((size, rows), lambda: radial(np.sqrt(size) / 4, rows))
 
 
-def bytes_of_columns(sizes: Sequence[int], jumps: int, sums: int = 0) -> int:
+def bytes_of_columns(sizes: Sequence[int], modes: int, jumps: int, sums: int = 0) -> int:
     """Memory of an engine, with room for the Fock states that there is room for at first, and for sums of rows.
 
     Of all blocks but the last it has room for the i of a state with few correlations, and of a step.
     """
-    rows, planes = rows_for(FIRST_ROWS + ROOM), 1.0
+    rows, planes = rows_for(FIRST_ROWS + ROOM), (FIRST_QUANTA + 2.0) ** (modes - 1)
     for size in sizes[:-1]:
         planes *= min(size + 1, _SPREAD * sqrt(size) + 2 * MARGIN) + 2
     cells = LANES * (planes * (columns_of(sizes[-1]) + 2) + 1)
@@ -103,7 +111,9 @@ def bytes_of_columns(sizes: Sequence[int], jumps: int, sums: int = 0) -> int:
 
 
 class SpinModeEngine(CountingEngine):
-    """Runs trajectories of blocks of two levels, whose j†j are diagonal, beside one mode.
+    """Runs trajectories of blocks of two levels, whose j†j are diagonal, beside modes.
+
+    Columns are of the Fock states of the first mode.
 
     Parameters
     ----------
@@ -117,26 +127,28 @@ class SpinModeEngine(CountingEngine):
         self, model: Model, state: PartStart, times: Array, tolerance: float, snapshots: Sequence[int] = ()
     ) -> None:
         super().__init__(model, state, times, tolerance, snapshots)
-        self._model = model_of(self.basis, self.state.averages.operators if len(model.blocks) > 1 else [])
-        self.sector_numbers, self._sizes = len(model.blocks), [block.size for block in model.blocks]
-        columns = columns_of(self._sizes[-1])
-        self._frame, self._where = np.zeros(6), np.full(2 + len(self._sizes), -1)
+        self._modes, self._sizes = len(model.modes), [block.size for block in model.blocks]
+        self._is_dicke = len(self._sizes) == self._modes == 1
+        self._model = model_of(self.basis, [] if self._is_dicke else self.state.averages.operators)
+        self.sector_numbers, columns = len(self._sizes), columns_of(self._sizes[-1])
+        self._frame, self._where = np.zeros((self._modes, 6)), np.full(2 + len(self._sizes), -1)
         self._c = aligned(len(self._sizes), max(LANES * columns, *(size + 2 for size in self._sizes)))
-        self._elements = aligned(18, LANES * columns)
-        self._make_room(rows_for(FIRST_ROWS + ROOM), [min(size + 1, FIRST_PLANES) for size in self._sizes[:-1]])
+        self._elements = aligned(self._modes, 18, LANES * columns)
+        planes = [min(size + 1, FIRST_PLANES) for size in self._sizes[:-1]] + [FIRST_QUANTA] * (self._modes - 1)
+        self._make_room(rows_for(FIRST_ROWS + ROOM), planes)
 
     @property
     def n_vectors(self) -> int:
-        """Of one block ψ, n_up ψ, J_+ψ, J_-ψ, aψ and a†ψ; of several ψ and what averages need."""
-        if len(self._sizes) == 1:
+        """Of one block and mode ψ, n_up ψ, J_+ψ, J_-ψ, aψ and a†ψ; of several ψ and what averages need."""
+        if self._is_dicke:
             return 6
-        return 1 + len(self._model.seen) + (2 if self.basis.model.quadratures else 0)
+        return 1 + len(self._model.seen) + (2 * self._modes if self.basis.model.quadratures else 0)
 
     def _make_room(self, rows: int, extents: Sequence[int]) -> None:
-        """Arrays for so many Fock states, and i of all blocks but the last; only the pages used take memory."""
-        width, B = columns_of(self._sizes[-1]) + 2, len(self._sizes)
-        padded = [n + 2 for n in extents]
-        hops = np.array([prod(padded[b + 1 :]) for b in range(B - 1)], dtype=np.int64)
+        """Arrays for so many Fock states, and i or n of what has planes; only the pages used take memory."""
+        width, B, A, M = columns_of(self._sizes[-1]) + 2, len(self._sizes), len(extents), self._modes
+        padded, largest = [n + 2 for n in extents], max([rows, *extents])
+        hops = np.array([prod(padded[a + 1 :]) for a in range(A)], dtype=np.int64)
         planes, L = prod(padded), len(self._model.kind)
         C = planes * width
         self._layout = (*padded, width, rows, LANES)
@@ -155,10 +167,10 @@ class SpinModeEngine(CountingEngine):
             out_re=aligned(cells),
             out_im=aligned(cells),
             norms=np.zeros(MAX_ORDER + 1),
-            shape=np.array([rows, C - 2, width, planes, 0, 0]),
+            shape=np.array([rows, C - 2, width, planes, 0, 0, B - 1]),
             hops=hops,
-            first=numbers(B - 1),
-            planes=numbers(planes, 1 + B),
+            first=numbers(A),
+            planes=numbers(planes, 2 + A),
             cover=numbers(MAX_ORDER + 1, C, 2),
             columns=numbers(MAX_ORDER + 1, planes, 2),
             tight=numbers(C, 3, 2),
@@ -173,37 +185,39 @@ class SpinModeEngine(CountingEngine):
             span=numbers(C, 2),
             kept=numbers(C, 2),
             two_J=numbers(B),
-            first=numbers(B - 1),
-            aim=numbers(B - 1),
-            wanted=numbers(1 + B),
+            first=numbers(A),
+            aim=numbers(A),
+            means=np.zeros((M, 2)),
+            moves=np.zeros((M, 2)),
+            wanted=numbers(2 + A),
             profile=aligned(LANES * C),
             amplitude=np.zeros(self._c.shape[1] + 2 * LANES),
             weights=np.zeros(L),
-            phases=np.zeros((2, rows)),
+            phases=np.zeros((2, largest)),
             grid=np.zeros((2, grid)),
             rest=np.zeros((2, 2, grid + grid // wider)),
             after=np.zeros((2, grid + 2 * grid // wider)),
-            lattice=numbers(4, 1 + B),
-            place=numbers(1 + B),
+            lattice=numbers(4, 2 + A),
+            place=numbers(2 + A),
             vectors=aligned(vectors + 1, 2 * PIECE),
             present=numbers(vectors),
             sums=aligned(vectors**2, LANES),
             filled=np.full(3, -1),
         )
-        self._model = self._model._replace(roots=np.sqrt(np.arange(rows + 3.0)))
+        self._model = self._model._replace(roots=np.sqrt(np.arange(largest + 3.0)))
         self._where[TWO_J:] = -1
-        sizes = max(min(SIZES, MEMORY // (8 * rows**2)), 1)
+        sizes = max(min(SIZES, MEMORY // (8 * largest**2)), 1)
         self._h_eff = SpinModeHeff(
             L > 0,
             self._model,
             self._elements,
-            np.zeros((planes, FROM_PLANES + FOR_EACH * (B - 1))),
+            np.zeros((planes, FROM_PLANES + FOR_EACH * (B - 1) + (M - 1) * (4 + 8 * (B - 1)))),
             np.zeros(B),
             self._c,
             self._frame,
             self._where,
             np.full(sizes, -1),
-            np.zeros((sizes, rows, rows)),
+            np.zeros((sizes, largest, largest)),
         )
         self._next_size = 0
 
@@ -220,7 +234,7 @@ class SpinModeEngine(CountingEngine):
         return reported_spins(numbers)
 
     def _averages(self, grams: Ket) -> tuple[Array, Array]:
-        return self.state.averages.of_grams(grams, needed=len(self._sizes) > 1)
+        return self.state.averages.of_grams(grams, needed=not self._is_dicke)
 
     def _grow(self, now: Any) -> None:
         """More Fock states, or planes, than the state that waits in ``room`` needs, or a displacement."""
@@ -228,8 +242,8 @@ class SpinModeEngine(CountingEngine):
         if rows or any(planes):
             self._more_room(rows, planes)
         else:
-            place, rows = self._next_size % len(self._h_eff.size), int(self._work.shape[0])
-            self._h_eff.radial[place] = _displacement(size, rows)
+            place = self._next_size % len(self._h_eff.size)
+            self._h_eff.radial[place] = _displacement(size, self._h_eff.radial.shape[1])
             self._h_eff.size[place] = size
             self._next_size += 1
 
@@ -241,9 +255,9 @@ class SpinModeEngine(CountingEngine):
             rows = rows_for(wanted + FIRST_ROWS)
         for b, needed in enumerate(planes):
             if needed:
-                extents[b] = min(needed + MORE_PLANES, self._sizes[b] + 1)
+                extents[b] = min(needed + MORE_PLANES, int(self._model.limits[b]) + 1)
         self._make_room(rows, extents)
-        self._room.first[:] = np.minimum(old.first, np.array(self._sizes[:-1]) + 1 - extents)
+        self._room.first[:] = np.minimum(old.first, self._model.limits + 1 - extents)
         at = [slice(1 + up, up + n - 1) for up, n in zip(old.first - self._room.first, before, strict=False)]
         inside = (*at, slice(None), slice(before[-2]))
         here = (slice(1, -1),) * len(extents)
@@ -266,23 +280,29 @@ class SpinModeEngine(CountingEngine):
 
     def _wait(self, ready: tuple[Labels, Box, Ket]) -> None:
         """Let a state wait in ``room``, in the frame of the start."""
-        labels, (*windows, (bottom, top)), ket = ready
+        labels, box, ket = ready
+        B, N = len(labels), self._sizes
+        ((bottom, top), *others), blocks = box[B:], box[:B]
+        starts = [(n - int(two_J)) // 2 + lo for n, two_J, (lo, _) in zip(N, labels, blocks, strict=True)]
+        dims, last = [hi - lo for lo, hi in blocks], starts[-1]
+        windows = [(first, first + n) for first, n in zip(starts[:-1], dims[:-1], strict=True)] + list(others)
+        needed = [hi - lo for lo, hi in windows[: B - 1]] + [hi for _, hi in others]
         extents = [n - 2 for n in self._layout[:-3]]
-        wider = [hi - lo if hi - lo > n else 0 for (lo, hi), n in zip(windows, extents, strict=False)]
+        wider = [n if n > there else 0 for n, there in zip(needed, extents, strict=True)]
         if top + ROOM > self._work.shape[0] or any(wider):
             self._more_room(top + ROOM, wider)
-        room, N = self._room, self._sizes
-        first = [(n - int(two_J)) // 2 + lo for n, two_J, (lo, _) in zip(N, labels, windows, strict=True)]
-        dims = [hi - lo for lo, hi in windows]
-        at = []
-        for b, n in enumerate(self._layout[:-3]):
-            begin = min(max(first[b] + (dims[b] - n + 2) // 2, 0), N[b] + 3 - n)
-            room.first[b] = min(begin, first[b])
-            at.append(slice(first[b] - int(room.first[b]) + 1, first[b] - int(room.first[b]) + 1 + dims[b]))
-        begin, end = first[-1] // LANES, (first[-1] + dims[-1] - 1) // LANES + 1
-        padded = np.zeros((*dims[:-1], (end - begin) * LANES, top - bottom), dtype=complex)
-        padded[..., first[-1] - begin * LANES :, :][..., : dims[-1], :] = ket.reshape(*dims, top - bottom)
-        cells = padded.reshape(*dims[:-1], end - begin, LANES, top - bottom).swapaxes(-1, -2)
+        room, at = self._room, []
+        for a, ((lo, hi), n) in enumerate(zip(windows, self._layout[:-3], strict=False)):
+            begin = min(max(lo + (hi - lo - n + 2) // 2, 0), int(self._model.limits[a]) + 3 - n) if a < B - 1 else 0
+            room.first[a] = min(begin, lo)
+            at.append(slice(lo - int(room.first[a]) + 1, hi - int(room.first[a]) + 1))
+        begin, end = last // LANES, (last + dims[-1] - 1) // LANES + 1
+        tensor = ket.reshape(*dims, top - bottom, *(hi - lo for lo, hi in others))
+        tensor = np.moveaxis(tensor, [B - 1, B], [-2, -1])
+        outer = tensor.shape[:-2]
+        padded = np.zeros((*outer, (end - begin) * LANES, top - bottom), dtype=complex)
+        padded[..., last - begin * LANES :, :][..., : dims[-1], :] = tensor
+        cells = padded.reshape(*outer, end - begin, LANES, top - bottom).swapaxes(-1, -2)
         place = (*at, slice(begin + 1, end + 1))
         for to, part in ((room.new_re, cells.real), (room.new_im, cells.imag)):
             self._in_columns(to)[(*place, slice(bottom, top))] = part
@@ -293,9 +313,9 @@ class SpinModeEngine(CountingEngine):
     def _begin(self, ready: tuple[Labels, Box, Ket]) -> None:
         """Let a state wait in ``room`` that a trajectory begins with, and the frame of the start."""
         self._wait(ready)
-        (start,) = self.state.start_displacements
-        self._frame[[B_RE, B_IM]] = start.real, start.imag
-        self._frame[LEFT_THEN] = 0.0  # the reference moves to <a>
+        for own, start in zip(self._frame, self.state.start_displacements, strict=True):
+            own[[B_RE, B_IM]] = start.real, start.imag
+        self._frame[0, LEFT_THEN] = 0.0  # the references move to <a>
 
     def _seen(self, re: Array, im: Array) -> tuple[Labels, Box, Ket]:
         """A state in columns: the labels, the windows of the blocks and of the mode, and the amplitudes."""
@@ -308,11 +328,11 @@ class SpinModeEngine(CountingEngine):
             for first, last in self._work.columns[0]:
                 flat[first:last] = self._work.cover[0, first:last]
         used = span[..., 1] > 0
-        windows, at = [], []
-        for b, (n, two_J) in enumerate(zip(self._sizes[:-1], labels, strict=False)):
+        windows, at, B = [], [], len(labels)
+        for b in range(len(self._work.first)):
             (places,) = np.nonzero(used.any(axis=tuple(a for a in range(used.ndim) if a != b)))
             at.append(slice(places[0], places[-1] + 1))
-            i = int(self._work.first[b]) - 1 - (n - two_J) // 2
+            i = int(self._work.first[b]) - 1 - ((self._sizes[b] - labels[b]) // 2 if b < B - 1 else 0)
             windows.append((i + int(places[0]), i + int(places[-1]) + 1))
         inside, top = (*at, slice(1, -1)), int(span[..., 1].max())
         rows, span = np.arange(top)[:, None], span[inside]
@@ -321,19 +341,23 @@ class SpinModeEngine(CountingEngine):
         cells = np.where(here, re + 1j * im, 0.0).swapaxes(-1, -2)
         grid = cells.reshape(*cells.shape[:-3], -1, top)
         first, two_J = (self._sizes[-1] - labels[-1]) // 2, labels[-1]
-        return labels, (*windows, (0, two_J + 1), (0, top)), grid[..., first : first + two_J + 1, :].copy()
+        box = (*windows[: B - 1], (0, two_J + 1), (0, top), *windows[B - 1 :])
+        return labels, box, np.moveaxis(grid[..., first : first + two_J + 1, :], [-2, -1], [B - 1, B]).copy()
 
     def _pure_state(self) -> PureState:
         """The state at the output time measured last."""
         labels, box, state = self._seen(self._shown.out_re, self._shown.out_im)
-        displaced, B = complex(self._frame[B_RE], self._frame[B_IM]), len(labels)
+        B, displaced, modes = len(labels), tuple(self._displacements()), tuple(range(self._modes))
         tensor, blocks = state / np.linalg.norm(state), tuple(range(B))
-        return PureState((Factor(blocks, labels, box[:B], tensor, self.state.frames, (0,), box[B:], (displaced,)),))
+        return PureState((Factor(blocks, labels, box[:B], tensor, self.state.frames, modes, box[B:], displaced),))
+
+    def _displacements(self) -> list[complex]:
+        return [complex(*own) for own in self._frame[:, [B_RE, B_IM]].tolist()]
 
     def _hand_over(self, now: Any) -> None:
         """Let the sector in the tensor product be the one that a step begins with, for what is said of it."""
         labels, window, state = self._seen(self._work.taylor_re[0], self._work.taylor_im[0])
-        self.state.hand_over(labels, window, state.ravel(), [complex(*self._frame[[B_RE, B_IM]])])
+        self.state.hand_over(labels, window, state.ravel(), self._displacements())
 
 
 def model_of(basis: ProductBasis, measured: Sequence[Collective]) -> SpinModeModel:
@@ -341,7 +365,7 @@ def model_of(basis: ProductBasis, measured: Sequence[Collective]) -> SpinModeMod
 
     ``measured``: operators that averages need.
     """
-    (mode,), sizes, L = basis.modes, [block.size for block in basis.blocks], len(basis.channels)
+    sizes, L = [block.size for block in basis.blocks], len(basis.channels)
     kind, strength, axis = np.zeros(L, dtype=np.int64), np.zeros((L, 2)), np.zeros(L, dtype=np.int64)
     shape = (*(size + 1 for size in sizes[:-1]), LANES * columns_of(sizes[-1]))
     cells, whole = prod(shape), _whole(basis)
@@ -356,7 +380,8 @@ def model_of(basis: ProductBasis, measured: Sequence[Collective]) -> SpinModeMod
             j[l], gamma[l] = matrix, 1.0
             continue
         if channel is None:
-            kind[l], strength[l] = LOSS, mode.losses[l]
+            axis[l] = next(m for m, mode in enumerate(basis.modes) if l in mode.losses)
+            kind[l], strength[l] = LOSS, basis.modes[axis[l]].losses[l]
             continue
         axis[l] = b = channel.block
         kind[l], down = kind_of(channel.matrix), channel.matrix[0, 1] == 0
@@ -371,6 +396,7 @@ def model_of(basis: ProductBasis, measured: Sequence[Collective]) -> SpinModeMod
     return SpinModeModel(
         **terms_of(basis),
         sizes=np.array(sizes),
+        limits=np.array([*sizes[:-1], *(MOST_QUANTA for _ in basis.modes[1:])], dtype=np.int64),
         strides=np.array([prod(shape[b + 1 :]) for b in range(len(sizes))]),
         kind=kind,
         axis=axis,
@@ -414,12 +440,11 @@ def _on_all(gamma: Array, shape: tuple[int, ...], b: int, less: int) -> Array:
 
 def terms_of(basis: ProductBasis) -> dict[str, Any]:
     """H_eff of a model, or of a part of it: ``y``, ``one``, ``collected``, ``level``, ``damping`` and ``of_mode``."""
-    (mode,), sizes, whole = basis.modes, [block.size for block in basis.blocks], _whole(basis)
-    net, both = mode.rates
-    stays = 0j if mode.reference is None else mode.reference
-    y = np.zeros((len(sizes), 2, 2), dtype=complex)
-    for b, matrix in mode.couplings:
-        y[b] += matrix
+    sizes, whole = [block.size for block in basis.blocks], _whole(basis)
+    y = np.zeros((len(basis.modes), len(sizes), 2, 2), dtype=complex)
+    for m, mode in enumerate(basis.modes):
+        for b, matrix in mode.couplings:
+            y[m, b] += matrix
     collected, half_rate = np.zeros((len(sizes), 2)), np.reshape(whole.half_rate, [size + 1 for size in sizes])
     for b, matrix in (pair for together in basis.collective if together for pair in together.items()):
         made, up = kind_of(_clean(matrix)), np.arange(sizes[b] + 1)
@@ -434,17 +459,23 @@ def terms_of(basis: ProductBasis) -> dict[str, Any]:
         "collected": collected,
         "level": _padded(whole.energy, sizes),
         "damping": _padded(half_rate, sizes),
-        "of_mode": np.array([
-            mode.omega, mode.drive.real, mode.drive.imag, net, both, mode.tick, mode.reference is None, stays.real,
-            stays.imag, mode_state.FAR,
-        ]),
-    }  # fmt: skip
+        "of_mode": np.array([_of_mode(mode, min(own.tick for own in basis.modes)) for mode in basis.modes]),
+    }
+
+
+def _of_mode(mode: DisplacedMode, tick: float) -> list[float]:
+    """See OMEGA and the slots behind it."""
+    (net, both), stays = mode.rates, 0j if mode.reference is None else mode.reference
+    return [
+        mode.omega, mode.drive.real, mode.drive.imag, net, both, tick, mode.reference is None, stays.real, stays.imag,
+        mode_state.FAR,
+    ]  # fmt: skip
 
 
 def _whole(basis: ProductBasis) -> ProductSector:
     """The sector of all J beside no quantum: what is diagonal does not depend on J."""
     sizes = tuple(block.size for block in basis.blocks)
-    return ProductSector(basis, sizes, (*((0, size + 1) for size in sizes), (0, 1)))
+    return ProductSector(basis, sizes, (*((0, size + 1) for size in sizes), *((0, 1) for _ in basis.modes)))
 
 
 def _padded(values: Array, sizes: Sequence[int]) -> Array:

@@ -51,12 +51,12 @@ class PartsOfMode(NamedTuple):
 
     Attributes
     ----------
-    y, one : (P, B, 2, 2) complex
+    y, one : (P, M, B, 2, 2), (P, B, 2, 2) complex
     collected : (P, B, 2)
     level, damping : (P, .)
-    of_mode : (P, 10)
-    elements : (P, 18, 8K)
-    beside : (P, planes, 6 + 12 (B - 1))
+    of_mode : (P, M, 10)
+    elements : (P, M, 18, 8K)
+    beside : (P, planes, .)
     multiple : (P, B)
         As in :class:`.mode_columns.SpinModeModel` and :class:`.mode_columns.SpinModeHeff`, of each part.
     hops, far : (P,) int
@@ -251,7 +251,7 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
         if terms[p] == 0:
             continue
         alone, scale, size2 = order == 0 or terms[p] == 1, unit / (order + 1.0), work.norms[order] ** 2
-        re, im, of_mode, elements = rows_re[order], rows_im[order], parts.of_mode[p], parts.elements[p]
+        re, im, of_mode, elements = rows_re[order], rows_im[order], parts.of_mode[p, 0], parts.elements[p, 0]
         read, read_columns, half_rate = work.cover[order], work.columns[order], 0.5 * rate if p == 0 else 0.0
         if alone:
             scale *= coefficients[p, 0]

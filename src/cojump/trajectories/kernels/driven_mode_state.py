@@ -33,7 +33,7 @@ def work_of(h_eff):
 def settle(h_eff, work, room, tail, reach):
     """As :func:`.spin_mode_state.settle`, with the elements of each part."""
     model, parts, factors = h_eff.model, h_eff.parts, h_eff.factors
-    model.of_mode[TICK] = _until_tick(parts.tick, factors.end, factors.place, factors.clock)
+    model.of_mode[0, TICK] = _until_tick(parts.tick, factors.end, factors.place, factors.clock)
     if not settle_in_frame(h_eff, work, room, tail):
         return False
     for p in range(parts.y.shape[0]):
@@ -66,17 +66,17 @@ def _until_tick(ticks, end, place, clock):
 def until_change(h_eff, t, most):
     """How far a step from the time t may go: until the reference moves, or to the end of a piece of the time axis."""
     factors = h_eff.factors
-    return min(piece_of(factors.end, factors.place, factors.clock, t, most), h_eff.frame[LEFT])
+    return min(piece_of(factors.end, factors.place, factors.clock, t, most), h_eff.frame[0, LEFT])
 
 
 def ended_at(h_eff, t, time, found, horizon):
     """The time at which a step from t has ended; how long the reference stays then is kept until the step is over."""
-    left, factors = h_eff.frame[LEFT], h_eff.factors
+    left, factors = h_eff.frame[0, LEFT], h_eff.factors
     ended = end_of(
         factors.start, factors.end, factors.series, factors.place[0], factors.at_jump, t, time, found, horizon
     )
     # less than what can be added to the time is nothing
     is_over = (found == 0 and horizon >= left) or not left - time > MOMENT * ended
-    h_eff.frame[LEFT_THEN] = 0.0 if is_over else left - time
+    h_eff.frame[0, LEFT_THEN] = 0.0 if is_over else left - time
     factors.clock[0] = ended
     return ended

@@ -1,4 +1,4 @@
-"""Columns of Fock states that blocks of two levels have beside a boson mode: where they are, and sums of a series.
+"""Columns of Fock states that blocks of two levels have beside boson modes: where they are, and sums of a series.
 
 See :mod:`.spin_mode`. Of each vector of the series a column has the Fock states to which something leads that is not
 negligible: from the same column, and from those beside it where the amplitudes next to it are not. What is so small at
@@ -35,22 +35,23 @@ Integers = NDArray[np.int64]
 
 @by_reference
 class SpinModeModel(NamedTuple):
-    """What does not change: B blocks, L jumps, and tables over the i of all blocks that do not know J.
+    """What does not change: B blocks, M modes, L jumps, and tables over the i of all blocks that do not know J.
 
     Attributes
     ----------
-    sizes : (B,) int
+    sizes, limits : (B,), (A,) int
+        Particles of each block; the largest i or n of what has planes: the other blocks, and all modes but the first.
     strides : (B,) int
         By how much the place in a table grows with i of each block: 1 of the last one, whose i go up to 8K.
-    y, one : (B, 2, 2) complex
-        Coupling y/√N, and the one-body part of H.
+    y, one : (M, B, 2, 2), (B, 2, 2) complex
+        Couplings y/√N to each mode, and the one-body part of H.
     level, damping : flat
         E(i, 0): real part, and minus its imaginary part without the share of the displacements.
-    of_mode : (10,)
+    of_mode : (M, 10)
         See OMEGA and the slots behind it.
     kind, axis : (L,) int
         LADDER_DOWN, LADDER_UP, GENERAL, COLLECTIVE_DOWN, COLLECTIVE_UP, COLLECTIVE where it is diagonal, or LOSS; and
-        the block that jumps.
+        the block that jumps, or the mode.
     strength : (L, 2)
         |j|² of a ladder, of one particle or collective; rates of a and of a†.
     collected : (B, 2)
@@ -68,6 +69,7 @@ class SpinModeModel(NamedTuple):
     """
 
     sizes: Integers
+    limits: Integers
     strides: Integers
     y: NDArray[np.complex128]
     one: NDArray[np.complex128]
@@ -95,16 +97,16 @@ class SpinModeHeff(NamedTuple):
     ----------
     has_jumps : bool
     model : SpinModeModel
-    elements : (18, 8K)
-        Of the last block and the mode, by where they lead to: see LEVEL and the slots behind it. Real and imaginary
+    elements : (M, 18, 8K)
+        Of the last block and each mode, by where they lead to: see LEVEL and the slots behind it. Real and imaginary
         parts follow each other.
-    beside : (P, 6 + 12 (B - 1))
-        What the other blocks add in each plane: see ENERGY and the slots behind it.
+    beside : (P, 6 + 12 (B - 1) + (M - 1)(4 + 8 (B - 1)))
+        What the other blocks and modes add in each plane: see ENERGY and the slots behind it.
     multiple : (B,)
         How many times Y between neighbours B is, where both are real and Y is Hermitian; NaN elsewhere.
     c : (B, .)
         c_J(i) = <i+1|J_+|i> of each block.
-    frame : (6,)
+    frame : (M, 6)
         See B_RE and the slots behind it.
     where : (2 + B,) int
         Number of cells of the state, 1 if elements of the last block are complex, and 2J of each block.
@@ -128,19 +130,19 @@ class SpinModeHeff(NamedTuple):
 class SpinModeWork(NamedTuple):
     """As :class:`cojump.trajectories.kernels.common.Work`, in columns of R Fock states, of P planes.
 
-    The first and the last column of each plane are empty, and so are the first and the last plane of each block.
+    The first and the last column of each plane are empty, and so are the first and the last plane of each of the other
+    blocks and modes, A in all, the blocks first.
 
     Attributes
     ----------
     taylor_re, taylor_im, out_re, out_im, norms
         As there; row n of column k begins at cell 8 (k R + n).
-    shape : (6,) int
+    shape : (7,) int
         See ROWS and the slots behind it.
-    hops, first : (B - 1,) int
-        By how many planes neighbours along a block are apart, and the i of each block in the second of its planes.
-    planes : (P, 1 + B) int
-        1 in the sector, -1 of an empty plane at an end, 0 of others; where a table begins, and i of each block but the
-        last.
+    hops, first : (A,) int
+        By how many planes neighbours along a block or mode are apart, and the i or n of the second of its planes.
+    planes : (P, 2 + A) int
+        1 in the sector, -1 of an empty plane at an end, 0 of others; where a table begins, and the i and n.
     cover : (MAX_ORDER + 1, C, 2) int
         First and past-last Fock state of each column, of each vector of the series; where a plane has columns with any:
     columns : (MAX_ORDER + 1, P, 2) int
@@ -172,9 +174,9 @@ class SpinModeWork(NamedTuple):
     other_im: Floats
 
 
-ROWS, COLUMNS, WIDTH, PLANES, FIRST_COLUMN, LAST_COLUMN = range(6)
-"""Slots of ``shape``: R, all columns but the first and the last, the columns of a plane, P, and in each plane the first
-column of the sector and one behind its last."""
+ROWS, COLUMNS, WIDTH, PLANES, FIRST_COLUMN, LAST_COLUMN, BLOCKS = range(7)
+"""Slots of ``shape``: R, all columns but the first and the last, the columns of a plane, P, in each plane the first
+column of the sector and one behind its last, and B - 1."""
 
 INSIDE, TABLE, UP_OF = range(3)
 """Second index of ``planes``."""
@@ -185,14 +187,16 @@ i + 1, and v + Y†."""
 
 ENERGY, OTHER_P, OTHER_Q, OTHER_GAIN, FROM_PLANES, FOR_EACH = 0, 1, 3, 5, 6, 12
 """Second index of ``beside``: energy, diagonals of Y and Y†, and half the rates of collective jumps; then, for each
-block, what leads from its planes of i - 1 and i + 1: of B, of Y and of Y†, 12 numbers."""
+block, what leads from its planes of i - 1 and i + 1: of B, of Y and of Y†, 12 numbers. Behind that, for each mode but
+the first, the diagonals of its Y and Y†, and for each block what leads from i - 1 and i + 1: of Y, of Y†, 8 numbers."""
 
 OMEGA, DRIVE_RE, DRIVE_IM, NET, BOTH, TICK, FOLLOWS, STAYS_RE, STAYS_IM, FAR = range(10)
 """Slots of ``of_mode``: ω, √N η, κ₁ - κ₂ and κ₁ + κ₂ of all losses, time between two moves of the reference, whether it
 follows the mode, where it stays if not, and |<a'>| above which the frame is moved."""
 
 B_RE, B_IM, BETA_RE, BETA_IM, LEFT, LEFT_THEN = range(6)
-"""Slots of ``frame``: displacement and reference, time to the next move of the reference, and that behind the step."""
+"""Slots of ``frame``: displacement and reference; of the first mode, time to the next move of all references, and what is
+left of it behind the step."""
 
 CELLS, IS_COMPLEX, TWO_J = range(3)
 """Slots of ``where``."""
@@ -229,11 +233,32 @@ def _columns_beside(work, columns, p):
         return last, last
     if columns[p, 1] > 0:
         first, last = columns[p, 0] - p * width - 1, columns[p, 1] - p * width + 1
-    for hop in work.hops:
-        for q in (p - hop, p + hop):
+    for a in range(work.hops.size):
+        more = 1 if a >= work.shape[BLOCKS] else 0  # a mode leads to neighbours, too
+        for q in (p - work.hops[a], p + work.hops[a]):
             if columns[q, 1] > 0:
-                first, last = min(first, columns[q, 0] - q * width), max(last, columns[q, 1] - q * width)
+                first = min(first, columns[q, 0] - q * width - more)
+                last = max(last, columns[q, 1] - q * width + more)
+            for b in range(more * work.shape[BLOCKS]):
+                for r in (q - work.hops[b], q + work.hops[b]):
+                    if columns[r, 1] > 0:
+                        first, last = min(first, columns[r, 0] - r * width), max(last, columns[r, 1] - r * width)
     return p * width + max(first, work.shape[FIRST_COLUMN]), p * width + min(last, work.shape[LAST_COLUMN])
+
+
+@njit(**OPTIONS)
+def _beside_mode(work, k, lo, hi):
+    """Rows that lead from columns beside column k of another n, and those of other blocks, to where it is."""
+    tight, width = work.tight, work.shape[WIDTH]
+    lo, hi = (
+        min(lo, tight[k - 1, LAST, 0], tight[k + 1, FIRST, 0]),
+        max(hi, tight[k - 1, LAST, 1], tight[k + 1, FIRST, 1]),
+    )
+    for b in range(work.shape[BLOCKS]):
+        hop = work.hops[b] * width
+        lo = min(lo, tight[k - hop, ALL, 0], tight[k + hop, ALL, 0])
+        hi = max(hi, tight[k - hop, ALL, 1], tight[k + hop, ALL, 1])
+    return lo, hi
 
 
 @njit(**OPTIONS)
@@ -246,10 +271,12 @@ def lead(re, im, work, own, columns, reach, following):
         for k in range(begin, end):
             lo = min(tight[k, ALL, 0], tight[k - 1, LAST, 0], tight[k + 1, FIRST, 0])
             hi = max(tight[k, ALL, 1], tight[k - 1, LAST, 1], tight[k + 1, FIRST, 1])
-            for hop in work.hops:
-                low, high = k - hop * width, k + hop * width
-                lo = min(lo, tight[low, ALL, 0], tight[high, ALL, 0])
-                hi = max(hi, tight[low, ALL, 1], tight[high, ALL, 1])
+            for a in range(work.hops.size):
+                hop = work.hops[a] * width
+                lo = min(lo, tight[k - hop, ALL, 0], tight[k + hop, ALL, 0])
+                hi = max(hi, tight[k - hop, ALL, 1], tight[k + hop, ALL, 1])
+                if a >= work.shape[BLOCKS]:
+                    lo, hi = _beside_mode(work, k - hop, *_beside_mode(work, k + hop, lo, hi))
             reach[k, 0], reach[k, 1] = (max(lo - 1, 0), min(hi + 1, rows - 1)) if hi > 0 else (0, 0)
         while begin < end and reach[begin, 1] == 0:
             begin += 1

@@ -1,4 +1,4 @@
-"""Blocks of two levels beside a boson mode: H_eff times a state, on columns of Fock states.
+"""Blocks of two levels beside boson modes: H_eff times a state, on columns of Fock states.
 
 With i particles up and n quanta of the displaced mode, H_eff leads from (i, n) to i - 1, i, i + 1 and n - 1, n, n + 1:
 
@@ -23,6 +23,7 @@ from .mode_columns import (
     ALL,
     B_HIGH,
     B_LOW,
+    BLOCKS,
     BOTH,
     DAMPING,
     ENERGY,
@@ -41,6 +42,7 @@ from .mode_columns import (
     Q_LOW,
     ROWS,
     TABLE,
+    UP_OF,
     WIDTH,
     P,
     Q,
@@ -257,7 +259,7 @@ def _from_two(to_re, to_im, re, im, rows, low, high, of_low, of_high, lo, hi, ow
 def from_planes(re, im, work, own, columns, p, k, lo, hi, beside, multiple, roots):
     """Write what the planes beside plane p lead to in rows lo to hi of its column k."""
     width, rows, none = work.shape[WIDTH], work.shape[ROWS], (np.int64(0), np.int64(0))
-    for b in range(work.hops.size):
+    for b in range(work.shape[BLOCKS]):
         hop = work.hops[b]
         low, high, of_low, of_high = k - hop * width, k + hop * width, none, none
         if columns[p - hop, 0] <= low < columns[p - hop, 1]:
@@ -271,17 +273,94 @@ def from_planes(re, im, work, own, columns, p, k, lo, hi, beside, multiple, root
 
 
 @njit(**OPTIONS)
+def _from_plane_of_mode(work, re, im, own, columns, p, k, lo, hi, factor, elements, slot, diagonal, q):
+    """Add to ``other`` what u + Y or v + Y† of another mode leads to from one of its planes, p, times ``factor``."""
+    rows, to_re, to_im = work.shape[ROWS], work.other_re, work.other_im
+    first, last = columns[p, 0], columns[p, 1]
+    if last == 0:
+        return
+    f = spread(factor)
+    p_re = f * (load_row(elements, slot, q, LANES) + spread(diagonal[0]))
+    p_im = f * (load_row(elements, slot + 1, q, LANES) + spread(diagonal[1]))
+    low, low_im = f * load_row(elements, slot + 2, q, LANES), f * load_row(elements, slot + 3, q, LANES)
+    high, high_im = f * load_row(elements, slot + 4, q, LANES), f * load_row(elements, slot + 5, q, LANES)
+    begin, end = hi, lo
+    for beside in range(max(k - 1, first), min(k + 2, last)):
+        if own[beside, 1] > 0:
+            begin, end = min(begin, own[beside, 0]), max(end, own[beside, 1])
+    for n in range(max(begin, lo), min(end, hi)):
+        at = LANES * (k * rows + n)
+        here = LANES if first <= k < last and own[k, 0] <= n < own[k, 1] else 0
+        left = LANES if first < k <= last and own[k - 1, 0] <= n < own[k - 1, 1] else 0
+        right = LANES if first - 1 <= k < last - 1 and own[k + 1, 0] <= n < own[k + 1, 1] else 0
+        a, b = load(re, at, here), load(im, at, here)
+        c, d = before(load(re, at - LANES * rows, left), a), before(load(im, at - LANES * rows, left), b)
+        g, h = after(a, load(re, at + LANES * rows, right)), after(b, load(im, at + LANES * rows, right))
+        x, y = plus(p_re, p_im, a, b, load(to_re, LANES * n, LANES), load(to_im, LANES * n, LANES))
+        x, y = plus(low, low_im, c, d, x, y)
+        x, y = plus(high, high_im, g, h, x, y)
+        store(to_re, LANES * n, LANES, x)
+        store(to_im, LANES * n, LANES, y)
+
+
+@njit(**OPTIONS)
+def _times_column(work, re, im, own, columns, p, k, lo, hi, f_re, f_im):
+    """Add a number times column k of plane p to ``other``."""
+    if not columns[p, 0] <= k < columns[p, 1] or (f_re == 0.0 and f_im == 0.0):
+        return
+    f, g, base = spread(f_re), spread(f_im), LANES * k * work.shape[ROWS]
+    for n in range(max(own[k, 0], lo), min(own[k, 1], hi)):
+        at = LANES * n
+        a, b = load(re, base + at, LANES), load(im, base + at, LANES)
+        x, y = plus(f, g, a, b, load(work.other_re, at, LANES), load(work.other_im, at, LANES))
+        store(work.other_re, at, LANES, x)
+        store(work.other_im, at, LANES, y)
+
+
+@njit(**OPTIONS)
+def from_modes(re, im, work, own, columns, p, k, q, lo, hi, beside, elements, roots):
+    """Add what the planes of all modes but the first lead to in rows lo to hi of column k of plane p to ``other``."""
+    blocks, width = work.shape[BLOCKS], work.shape[WIDTH]
+    if blocks == 0:
+        blank_rows_of(work.other_re, work.other_im, 0, lo, hi)
+    for m in range(1, elements.shape[0]):
+        axis, at = blocks + m - 1, FROM_PLANES + FOR_EACH * blocks + (4 + 8 * blocks) * (m - 1)
+        hop, n = work.hops[axis], work.planes[p, UP_OF + axis]
+        for side in range(2):
+            sign = 1 if side == 1 else -1
+            plane, column, factor = p + sign * hop, k + sign * hop * width, roots[n + side]
+            if factor == 0.0:
+                continue
+            _from_plane_of_mode(
+                work, re, im, own, columns, plane, column, lo, hi, factor, elements[m], Q if side == 1 else P,
+                beside[at + 2 * side :], q,
+            )  # fmt: skip
+            for b in range(blocks):
+                of_block = at + 4 + 8 * b + 4 * side
+                for end in range(2):
+                    other = work.hops[b] if end == 1 else -work.hops[b]
+                    f_re, f_im = factor * beside[of_block + 2 * end], factor * beside[of_block + 2 * end + 1]
+                    _times_column(work, re, im, own, columns, plane + other, column + other * width, lo, hi, f_re, f_im)
+
+
+@njit(**OPTIONS)
 def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
     """Write row ``order`` + 1 of the series from row ``order``; its squared norm, and what of it leads nowhere.
 
     Cells at the ends of columns that weigh no more than ``weight`` together lead to none of the next order.
     """
-    rows_re, rows_im, shape, model, elements = work.taylor_re, work.taylor_im, work.shape, h_eff.model, h_eff.elements
+    rows_re, rows_im, shape, model, elements = (
+        work.taylor_re,
+        work.taylor_im,
+        work.shape,
+        h_eff.model,
+        h_eff.elements[0],
+    )
     scale, rows, width, adds = unit * (1.0 / (order + 1.0)), shape[ROWS], shape[WIDTH], work.hops.size > 0
     re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
     tight, reach, own, columns = work.tight, work.reach[order + 1], work.cover[order + 1], work.columns[order + 1]
     read, read_columns = work.cover[order], work.columns[order]
-    omega, decay, is_complex = model.of_mode[OMEGA], 0.5 * model.of_mode[BOTH], h_eff.where[IS_COMPLEX] > 0
+    omega, decay, is_complex = model.of_mode[0, OMEGA], 0.5 * model.of_mode[0, BOTH], h_eff.where[IS_COMPLEX] > 0
     last = model.sizes.size - 1
     far, squares, gone, cells = LANES * rows, spread(0.0), spread(0.0), 1
     forget(work, order)
@@ -300,6 +379,8 @@ def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
                 continue
             if adds:
                 from_planes(re, im, work, read, read_columns, p, k, lo, hi, beside, h_eff.multiple, model.roots)
+            if h_eff.elements.shape[0] > 1:
+                from_modes(re, im, work, read, read_columns, p, k, q, lo, hi, beside, h_eff.elements, model.roots)
             level, gain = diagonal_of(model.level, model.damping, work.planes[p, TABLE], elements, q, beside)
             level, gain = level - spread(shift), gain - spread(half_shift)
             if is_complex:

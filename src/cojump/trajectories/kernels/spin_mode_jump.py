@@ -1,4 +1,4 @@
-"""Jumps of blocks of two levels beside a boson mode: of one particle, or the loss of the mode."""
+"""Jumps of blocks of two levels beside boson modes: of one particle, or the loss of the mode."""
 
 from __future__ import annotations
 
@@ -11,7 +11,22 @@ from .driven_rates import rate_factor
 from .jump import choose_channel, choose_outcome
 from .lattice import DOWN, UP, copy_into
 from .lattice_jump import general_jump
-from .mode_columns import B_IM, B_RE, BETA_IM, BETA_RE, COLUMNS, INSIDE, PLANES, ROWS, TABLE, TWO_J, UP_OF, WIDTH
+from .mode_columns import (
+    B_IM,
+    B_RE,
+    BETA_IM,
+    BETA_RE,
+    BLOCKS,
+    COLUMNS,
+    INSIDE,
+    PLANES,
+    ROWS,
+    TABLE,
+    TWO_J,
+    UP_OF,
+    WIDTH,
+    union,
+)
 from .vectors import LANES, after, before, fused, load, rising, spread, store, total
 
 LOSS = 100
@@ -55,6 +70,45 @@ def _lost(re, im, shape, span, roots, raised, rate, d, to_re, to_im, to_span):
             store(to_im, p, LANES, y)
             square = fused(x, x, fused(y, y, square))
     return total(square)
+
+
+@njit(**OPTIONS)
+def _lost_along(work, axis, roots, raised, rate, d, to_re, to_im, to_span):
+    """As _lost, of a mode that has planes."""
+    rows, width, span, hop = work.shape[ROWS], work.shape[WIDTH], work.span, work.hops[axis]
+    factor, square, far = np.sqrt(rate), spread(0.0), -hop * width if raised else hop * width
+    f, g = spread(factor * d.real), spread(factor * (-d.imag if raised else d.imag))
+    to_span[:] = 0
+    for p in range(work.shape[PLANES]):
+        if work.planes[p, INSIDE] < 1:
+            continue
+        root = spread(factor * roots[work.planes[p, UP_OF + axis] + (0 if raised else 1)])
+        for k in range(p * width + 1, (p + 1) * width - 1):
+            lo, hi = union(rows, np.int64(0), span[k])
+            lo, hi = union(lo, hi, span[k + far])
+            if hi == 0:
+                continue
+            to_span[k, 0], to_span[k, 1] = lo, hi
+            for n in range(lo, hi):
+                at, from_at = LANES * (k * rows + n), LANES * ((k + far) * rows + n)
+                here = LANES if span[k, 0] <= n < span[k, 1] else 0
+                there = LANES if span[k + far, 0] <= n < span[k + far, 1] else 0
+                a, b = load(work.out_re, at, here), load(work.out_im, at, here)
+                x = fused(root, load(work.out_re, from_at, there), fused(f, a, -(g * b)))
+                y = fused(root, load(work.out_im, from_at, there), fused(f, b, g * a))
+                store(to_re, at, LANES, x)
+                store(to_im, at, LANES, y)
+                square = fused(x, x, fused(y, y, square))
+    return total(square)
+
+
+@njit(**OPTIONS)
+def _any_lost(m, frame, work, roots, raised, rate, to_re, to_im, to_span):
+    """Write what the loss of mode m, or its gain if ``raised``, makes of the state; |.|² of it."""
+    d = complex(frame[m, B_RE] - frame[m, BETA_RE], frame[m, B_IM] - frame[m, BETA_IM])
+    if m == 0:
+        return _lost(work.out_re, work.out_im, work.shape, work.span, roots, raised, rate, d, to_re, to_im, to_span)
+    return _lost_along(work, work.shape[BLOCKS] + m - 1, roots, raised, rate, d, to_re, to_im, to_span)
 
 
 @njit(**OPTIONS)
@@ -282,9 +336,12 @@ def _any_jump(model, l, left, two_J, work, room):
     rows, width, span, axis = work.shape[ROWS], work.shape[WIDTH], work.span, model.axis[l]
     size = _bounds(work, room)
     strides, lo, lengths, stride = room.lattice[0], room.lattice[1], room.lattice[2], room.lattice[3]
-    last, top = lengths.size - 1, lengths[0]
-    for b in range(last):
+    last, top, blocks = lengths.size - 1, lengths[0], work.shape[BLOCKS]
+    along = last if axis == blocks else 1 + axis
+    strides[:] = 0
+    for b in range(blocks):
         strides[1 + b] = model.strides[b]
+    strides[last] = 1
     for p in range(work.shape[PLANES]):
         at, of_quantum = _row_in_grid(lo, lengths, work.planes[p, UP_OF:], -1)
         if at < 0:
@@ -303,7 +360,7 @@ def _any_jump(model, l, left, two_J, work, room):
         if outcome < 0:
             break
         to_J, norm2 = general_jump(
-            outcome, model.j[l], 1 + axis, model.sizes[axis], two_J, model.excluded[l], model.table[l], LANES, strides,
+            outcome, model.j[l], along, model.sizes[axis], two_J, model.excluded[l], model.table[l], LANES, strides,
             lo, lengths, stride, size, room.place, room.grid[0], room.grid[1], room.rest[0], room.rest[1],
             room.after[0], room.after[1],
         )  # fmt: skip
@@ -312,10 +369,10 @@ def _any_jump(model, l, left, two_J, work, room):
             if left < norm2:
                 break
             left -= norm2
-    shift = 1 if axis == last - 1 else 0
+    shift = 1 if along == last else 0
     room.span[:] = 0
     for p in range(work.shape[PLANES]):
-        at, of_quantum = _row_in_grid(lo, lengths, work.planes[p, UP_OF:], 1 + axis)
+        at, of_quantum = _row_in_grid(lo, lengths, work.planes[p, UP_OF:], along)
         if at < 0 or work.planes[p, INSIDE] < 0:
             continue
         for column in range(width - 2):
@@ -334,7 +391,6 @@ def perform_jump_beside_mode(h_eff, work, room, u):
     """Jump from the state in ``out``: its number, NO_JUMP or NO_NUMBER; the state after it waits in ``new``."""
     model, frame, two_J, weights = h_eff.model, h_eff.frame, h_eff.where[TWO_J:], room.weights
     re, im, shape, span = work.out_re, work.out_im, work.shape, work.span
-    d = complex(frame[B_RE] - frame[BETA_RE], frame[B_IM] - frame[BETA_IM])
     _profile(re, im, shape, span, room.profile)
     sum_of_all = 0.0
     for l in range(weights.size):
@@ -343,9 +399,9 @@ def perform_jump_beside_mode(h_eff, work, room, u):
             weights[l] = 0.0
             for raised in range(2):
                 if strength[raised] > 0.0:
-                    weights[l] += _lost(
-                        re, im, shape, span, model.roots, raised == 1, strength[raised], d, room.new_re, room.new_im,
-                        room.span,
+                    weights[l] += _any_lost(
+                        model.axis[l], frame, work, model.roots, raised == 1, strength[raised], room.new_re,
+                        room.new_im, room.span,
                     )  # fmt: skip
         elif model.kind[l] == GENERAL:
             weights[l] = _sum_of(model.gamma[l], work, room.profile)
@@ -370,9 +426,10 @@ def perform_jump_beside_mode(h_eff, work, room, u):
         for which in range(2):
             if strength[which] > 0.0:
                 raised = which == 1
-                weight = _lost(
-                    re, im, shape, span, model.roots, raised, strength[which], d, room.new_re, room.new_im, room.span
-                )
+                weight = _any_lost(
+                    model.axis[chosen], frame, work, model.roots, raised, strength[which], room.new_re, room.new_im,
+                    room.span,
+                )  # fmt: skip
                 if left < weight:
                     break
                 left -= weight

@@ -1,4 +1,4 @@
-"""What is measured of blocks of two levels beside a boson mode, in columns of Fock states."""
+"""What is measured of blocks of two levels beside boson modes, in columns of Fock states."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numba import njit
 from .common import OPTIONS
 from .inner_products import PIECE, add_products
 from .lattice import DOWN, UP
-from .mode_columns import COLUMNS, INSIDE, PLANES, ROWS, UP_OF, WIDTH
+from .mode_columns import B_IM, B_RE, BLOCKS, COLUMNS, INSIDE, PLANES, ROWS, UP_OF, WIDTH
 from .vectors import LANES, after, before, fused, load, load_row, rising, spread, store, total, two_after
 
 
@@ -115,6 +115,27 @@ def _rows_of_products(work, k):
     return lo, hi
 
 
+@njit(**OPTIONS)
+def _of_light_along(work, roots, amplitude, k, far, quanta, first, last, x_re, x_im, y_re, y_im):
+    """As _of_light, of a mode that has planes, which are ``far`` columns apart."""
+    real, imag, g, f = (
+        spread(2.0 * amplitude.real),
+        spread(2.0 * amplitude.imag),
+        spread(roots[quanta]),
+        spread(roots[quanta + 1]),
+    )
+    for n in range(first, last):
+        at = LANES * (n - first)
+        a, b = _cells(work, k, n)
+        low_re, low_im = _cells(work, k - far, n)
+        high_re, high_im = _cells(work, k + far, n)
+        up_re, up_im, down_re, down_im = g * low_re, g * low_im, f * high_re, f * high_im
+        store(x_re, at, LANES, fused(real, a, up_re + down_re))
+        store(x_im, at, LANES, fused(real, b, up_im + down_im))
+        store(y_re, at, LANES, fused(imag, a, down_im - up_im))
+        store(y_im, at, LANES, fused(imag, b, up_re - down_re))
+
+
 @njit(inline="always", **OPTIONS)
 def _meets(rows, first, last):
     """Whether a column has something in these rows."""
@@ -192,10 +213,11 @@ def _of_light(work, roots, amplitude, k, first, last, x_re, x_im, y_re, y_im):
 
 
 @njit(**OPTIONS)
-def products_of_planes(h_eff, work, room, amplitude, made):
-    """Real parts of the inner products of ψ, what the operators of ``model.seen`` make of it, (a + a†)ψ and i(a† - a)ψ.
+def products_of_planes(h_eff, work, room, made):
+    """Real parts of the inner products of ψ, what the operators of ``model.seen`` make of it, and (a + a†)ψ and
+    i(a† - a)ψ of each mode.
 
-    Over |ψ|²; the last two where ``made`` has room for them. A piece of a column after the other, as
+    Over |ψ|²; those of the modes where ``made`` has room for them. A piece of a column after the other, as
     :mod:`.inner_products` does it.
     """
     model, vectors, present, sums = h_eff.model, room.vectors, room.present, room.sums
@@ -232,13 +254,26 @@ def products_of_planes(h_eff, work, room, amplitude, made):
                         present[count] = v
                         count += 1
                     v += 1
-                if v < many and _meets(span[k], first - 1, end + 1):
-                    _of_light(
-                        work, model.roots, amplitude, k, first, end, vectors[v], vectors[v, whole:], vectors[v + 1],
-                        vectors[v + 1, whole:],
-                    )  # fmt: skip
-                    present[count], present[count + 1] = v, v + 1
-                    count += 2
+                for m in range(h_eff.frame.shape[0] if v < many else 0):
+                    amplitude = complex(h_eff.frame[m, B_RE], h_eff.frame[m, B_IM])
+                    axis, some = work.shape[BLOCKS] + m - 1, _meets(span[k], first - 1, end + 1)
+                    if m == 0 and some:
+                        _of_light(
+                            work, model.roots, amplitude, k, first, end, vectors[v], vectors[v, whole:],
+                            vectors[v + 1], vectors[v + 1, whole:],
+                        )  # fmt: skip
+                    if m > 0:
+                        far = work.hops[axis] * width
+                        some = is_here or _meets(span[k - far], first, end) or _meets(span[k + far], first, end)
+                        if some:
+                            _of_light_along(
+                                work, model.roots, amplitude, k, far, work.planes[p, UP_OF + axis], first, end,
+                                vectors[v], vectors[v, whole:], vectors[v + 1], vectors[v + 1, whole:],
+                            )  # fmt: skip
+                    if some:
+                        present[count], present[count + 1] = v, v + 1
+                        count += 2
+                    v += 2
                 add_products(vectors, present[:count], 2 * whole, many, sums)
     scale = 1.0 / total(load_row(sums, 0, 0, LANES))
     for a in range(many):

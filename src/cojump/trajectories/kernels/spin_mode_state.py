@@ -1,4 +1,4 @@
-"""Blocks of two levels beside a boson mode between two steps, as :mod:`.counting` goes on with it."""
+"""Blocks of two levels beside boson modes between two steps, as :mod:`.counting` goes on with it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .mode_columns import (
     B_RE,
     BETA_IM,
     BETA_RE,
+    BLOCKS,
     CELLS,
     COLUMNS,
     FAR,
@@ -35,6 +36,7 @@ from .mode_columns import (
     TWO_J,
     UP_OF,
     WIDTH,
+    union,
 )
 from .spin_mode_elements import set_elements_of_mode
 from .spin_mode_jump import perform_jump_beside_mode
@@ -71,11 +73,13 @@ class SpinModeRoom(NamedTuple):
     span, kept : (C, 2) int
         With its tails, and without.
     two_J : (B,) int
-    first, aim : (B - 1,) int
-        The i that the box of this state begins with along each block but the last, and that of the next step.
-    wanted : (1 + B,) int
-        Fock states that columns must have room for, and 16 |δ|² of a displacement that is needed; and i of each block
-        but the last; or 0.
+    first, aim : (A,) int
+        The i or n that the box of this state begins with along what has planes, and that of the next step.
+    means, moves : (M, 2)
+        <a'> of each mode, and by how much its frame moves.
+    wanted : (2 + A,) int
+        Fock states that columns must have room for, and 16 |δ|² of a displacement that is needed; and the i or n that
+        planes must be there for; or 0.
     profile, amplitude : (8 C,), (.,)
         Weight by i, and what a jump multiplies an amplitude with by i of the block.
     weights : (L,)
@@ -83,7 +87,7 @@ class SpinModeRoom(NamedTuple):
     grid, rest, after : (2, G), (2, 2, G'), (2, G'')
         A state by quanta and i; the jumping particle up and down, times the others; and the state after a jump. Empty
         where all jumps of particles are ladders.
-    lattice, place : (4, 1 + B), (1 + B,) int
+    lattice, place : (4, 2 + A), (2 + A,) int
         What :func:`.lattice_jump.general_jump` is told of that grid.
     vectors, present, sums : (O + 4, 2 PIECE), (O + 3,) int, ((O + 3)², LANES)
         Room of :func:`.spin_mode_moments.products_of_planes`.
@@ -97,6 +101,8 @@ class SpinModeRoom(NamedTuple):
     two_J: NDArray[np.int64]
     first: NDArray[np.int64]
     aim: NDArray[np.int64]
+    means: NDArray[np.float64]
+    moves: NDArray[np.float64]
     wanted: NDArray[np.int64]
     profile: NDArray[np.float64]
     amplitude: NDArray[np.float64]
@@ -130,7 +136,7 @@ def tail_of(h_eff, tolerance):
 
 def work_of(h_eff):
     """Multiplications that H_eff takes for each amplitude."""
-    return 20 + 8 * h_eff.model.sizes.size
+    return 20 + 8 * h_eff.model.sizes.size * h_eff.frame.shape[0]
 
 
 def is_cut_short(h_eff):
@@ -144,16 +150,16 @@ def may_leap(h_eff):
 
 
 def until_change(h_eff, t, most):
-    """How far a step may go, of at most ``most``: until the reference of the mode moves."""
-    return min(most, h_eff.frame[LEFT])
+    """How far a step may go, of at most ``most``: until the references of the modes move."""
+    return min(most, h_eff.frame[0, LEFT])
 
 
 def ended_at(h_eff, t, time, found, horizon):
     """The time at which a step from t has ended; how long the reference stays then is kept until the step is over."""
-    left, ended = h_eff.frame[LEFT], t + time
+    left, ended = h_eff.frame[0, LEFT], t + time
     # less than what can be added to the time is nothing
     is_over = (found == 0 and horizon >= left) or not ended + (left - time) > ended
-    h_eff.frame[LEFT_THEN] = 0.0 if is_over else left - time
+    h_eff.frame[0, LEFT_THEN] = 0.0 if is_over else left - time
     return ended
 
 
@@ -216,14 +222,124 @@ def _weight(re, im, span, rows, columns, roots):
 
 
 @njit(**OPTIONS)
-def _displaced(re, im, span, rows, columns, matrix, d_re, d_im, top, phases, turned_re, turned_im, to_re, to_im):
-    """Write D(δ) of a state on Fock states below ``top``, δ = d_re + i d_im; the weight of the last ones of them."""
-    size = np.sqrt(d_re * d_re + d_im * d_im)
-    step = complex(d_re, d_im) / size
-    phase = complex(1.0, 0.0)
-    for n in range(rows):
+def _set_phases(d_re, d_im, phases):
+    """Write (δ/|δ|)^n, δ = d_re + i d_im."""
+    step, phase = complex(d_re, d_im) / np.sqrt(d_re * d_re + d_im * d_im), complex(1.0, 0.0)
+    for n in range(phases.shape[1]):
         phases[0, n], phases[1, n] = phase.real, phase.imag
         phase *= step
+
+
+@njit(inline="always", **OPTIONS)
+def _extent(work, axis):
+    """Planes along an axis, the empty ones at both ends too."""
+    return (work.shape[PLANES] if axis == 0 else work.hops[axis - 1]) // work.hops[axis]
+
+
+@njit(**OPTIONS)
+def _mean_along(re, im, kept, work, axis, roots):
+    """Σ ψ(n)* √(n + 1) ψ(n + 1) over the planes of a mode."""
+    real, imag, width, rows = spread(0.0), spread(0.0), work.shape[WIDTH], work.shape[ROWS]
+    hop, extent = work.hops[axis], _extent(work, axis)
+    for p in range(work.shape[PLANES]):
+        at = (p // hop) % extent
+        if not 0 < at < extent - 2:
+            continue
+        root = spread(roots[at])
+        for k in range(p * width, (p + 1) * width):
+            above = k + hop * width
+            if kept[k, 1] == 0 or kept[above, 1] == 0:
+                continue
+            for n in range(max(kept[k, 0], kept[above, 0]), min(kept[k, 1], kept[above, 1])):
+                q, r = LANES * (k * rows + n), LANES * (above * rows + n)
+                a, b, c, d = load(re, q, LANES), load(im, q, LANES), load(re, r, LANES), load(im, r, LANES)
+                real = fused(root, fused(a, c, b * d), real)
+                imag = fused(root, fused(a, d, -(b * c)), imag)
+    return total(real), total(imag)
+
+
+@njit(inline="always", **OPTIONS)
+def _rows_along(kept, k, far, many, rows):
+    """Rows that any of the columns has that are ``far`` from each other, the first of them column k."""
+    lo, hi = rows, np.int64(0)
+    for n in range(many):
+        lo, hi = union(lo, hi, kept[k + n * far])
+    return lo, hi
+
+
+@njit(**OPTIONS)
+def _displaced_along(re, im, kept, work, axis, matrix, d_re, d_im, top, phases, turned_re, turned_im, to_re, to_im):
+    """As _displaced along the planes of a mode; ``kept`` stays what it is."""
+    width, rows, hop, extent, ends = (
+        work.shape[WIDTH],
+        work.shape[ROWS],
+        work.hops[axis],
+        _extent(work, axis),
+        spread(0.0),
+    )
+    far, many = hop * width, extent - 2
+    _set_phases(d_re, d_im, phases)
+    for p in range(work.shape[PLANES]):
+        if (p // hop) % extent != 1:
+            continue
+        for k in range(p * width, (p + 1) * width):
+            lo, hi = _rows_along(kept, k, far, many, rows)
+            for n in range(many if hi > 0 else 0):
+                column, f, g = k + n * far, spread(phases[0, n]), spread(phases[1, n])
+                for q in range(
+                    LANES * (column * rows + kept[column, 0]), LANES * (column * rows + kept[column, 1]), LANES
+                ):
+                    a, b = load(re, q, LANES), load(im, q, LANES)
+                    store(turned_re, q, LANES, fused(f, a, g * b))
+                    store(turned_im, q, LANES, fused(f, b, -(g * a)))
+            for m in range(top):
+                f, g, row = spread(phases[0, m]), spread(phases[1, m]), matrix[m]
+                for r in range(lo, hi):
+                    a, b = spread(0.0), spread(0.0)
+                    for n in range(many):
+                        column = k + n * far
+                        if kept[column, 0] <= r < kept[column, 1]:
+                            q, h = LANES * (column * rows + r), spread_cell(row, n)
+                            a, b = fused(h, load(turned_re, q, LANES), a), fused(h, load(turned_im, q, LANES), b)
+                    x, y, q = fused(f, a, -(g * b)), fused(f, b, g * a), LANES * ((k + m * far) * rows + r)
+                    store(to_re, q, LANES, x)
+                    store(to_im, q, LANES, y)
+                    if m >= top - END:
+                        ends = fused(x, x, fused(y, y, ends))
+    return total(ends)
+
+
+@njit(**OPTIONS)
+def _fill_along(kept, work, axis, top):
+    """Let the columns of all planes of a mode below ``top`` have the rows that any of them has."""
+    width, hop, extent = work.shape[WIDTH], work.hops[axis], _extent(work, axis)
+    for p in range(work.shape[PLANES]):
+        if (p // hop) % extent != 1:
+            continue
+        for k in range(p * width, (p + 1) * width):
+            lo, hi = _rows_along(kept, k, hop * width, extent - 2, work.shape[ROWS])
+            for n in range(extent - 2):
+                inside = hi > 0 and n < top
+                kept[k + n * hop * width, 0] = lo if inside else 0
+                kept[k + n * hop * width, 1] = hi if inside else 0
+
+
+@njit(**OPTIONS)
+def _top_along(kept, work, axis):
+    """Fock states of a mode from 0 on that a state occupies."""
+    width, hop, extent, top = work.shape[WIDTH], work.hops[axis], _extent(work, axis), 0
+    for p in range(work.shape[PLANES]):
+        at = (p // hop) % extent
+        for k in range(p * width, (p + 1) * width):
+            if kept[k, 1] > 0:
+                top = max(top, at)
+    return top
+
+
+@njit(**OPTIONS)
+def _displaced(re, im, span, rows, columns, matrix, d_re, d_im, top, phases, turned_re, turned_im, to_re, to_im):
+    """Write D(δ) of a state on Fock states below ``top``, δ = d_re + i d_im; the weight of the last ones of them."""
+    _set_phases(d_re, d_im, phases)
     ends = spread(0.0)
     for k in range(1, columns + 1):
         lo, hi, base = span[k, 0], span[k, 1], LANES * k * rows
@@ -249,48 +365,100 @@ def _displaced(re, im, span, rows, columns, matrix, d_re, d_im, top, phases, tur
 
 
 @njit(**OPTIONS)
-def _aimed(sizes, work, room):
+def _aimed(limits, work, room):
     """Find where the box begins that has room for the state, and for what a series leads to; False if none has."""
-    shape, hops, kept, extent = work.shape, work.hops, room.kept, work.shape[PLANES]
-    width, planes, whole = shape[WIDTH], shape[PLANES], shape[PLANES]
-    for b in range(hops.size):
-        extent, whole = whole // hops[b], hops[b]
+    kept, width, planes = room.kept, work.shape[WIDTH], work.shape[PLANES]
+    for a in range(limits.size):
+        extent, hop = _extent(work, a), work.hops[a]
         first, last = extent, 0
         for p in range(planes):
-            at = (p // hops[b]) % extent
+            at = (p // hop) % extent
             if first <= at <= last:
                 continue
             for k in range(p * width, (p + 1) * width):
                 if kept[k, 1] > 0:
                     first, last = min(first, at), max(last, at)
-        begin = max(room.first[b] + first - 1 - MARGIN, 0)
-        end = min(room.first[b] + last + MARGIN, sizes[b] + 1)
+        begin = max(room.first[a] + first - 1 - MARGIN, 0)
+        if a >= work.shape[BLOCKS]:
+            begin = 0  # displacements begin with no quantum
+        end = min(room.first[a] + last + MARGIN, limits[a] + 1)
         if end - begin > extent - 2:
-            room.wanted[2 + b] = end - begin
+            room.wanted[2 + a] = end - begin
             return False
-        room.aim[b] = min(begin, sizes[b] + 3 - extent)
+        room.aim[a] = min(begin, limits[a] + 3 - extent)
     return True
 
 
 @njit(**OPTIONS)
 def _set_planes(sizes, strides, two_J, work):
     """Write what the planes of the box are, and the first and the last column of each in the sector."""
-    shape, hops, planes, last = work.shape, work.hops, work.planes, sizes.size - 1
+    shape, planes, blocks = work.shape, work.planes, work.shape[BLOCKS]
     for p in range(shape[PLANES]):
-        whole, inside, table = shape[PLANES], 1, 0
-        for b in range(last):
-            extent, whole = whole // hops[b], hops[b]
-            at = (p // hops[b]) % extent
-            i = work.first[b] + at - 1
+        inside, table = 1, 0
+        for a in range(work.hops.size):
+            extent = _extent(work, a)
+            at = (p // work.hops[a]) % extent
+            i = work.first[a] + at - 1
             if not 0 < at < extent - 1:
                 inside = -1
-            elif abs(2 * i - sizes[b]) > two_J[b]:
+            elif a < blocks and abs(2 * i - sizes[a]) > two_J[a]:
                 inside = min(inside, 0)
-            planes[p, UP_OF + b] = i
-            table += strides[b] * i
+            planes[p, UP_OF + a] = i
+            if a < blocks:
+                table += strides[a] * i
         planes[p, INSIDE], planes[p, TABLE] = inside, table
-    first = (sizes[last] - two_J[last]) // 2
-    shape[FIRST_COLUMN], shape[LAST_COLUMN] = 1 + first // LANES, 2 + (first + two_J[last]) // LANES
+    first = (sizes[blocks] - two_J[blocks]) // 2
+    shape[FIRST_COLUMN], shape[LAST_COLUMN] = 1 + first // LANES, 2 + (first + two_J[blocks]) // LANES
+
+
+@njit(**OPTIONS)
+def _moved(h_eff, work, room, kept, tail, norm2, m, re, im, to_re, to_im):
+    """Write a state in a frame of mode m that has moved by ``room.moves``; False if ``room.wanted`` is needed.
+
+    What it has of each column is left in ``kept``.
+    """
+    rows, columns, delta, wanted = work.shape[ROWS], work.shape[COLUMNS], room.moves[m], room.wanted
+    size = np.int64(np.rint(GRID * GRID * (delta[0] * delta[0] + delta[1] * delta[1])))
+    slot, axis = -1, work.shape[BLOCKS] + m - 1
+    for s in range(h_eff.size.size):
+        if h_eff.size[s] == size:
+            slot = s
+    if slot < 0:
+        wanted[1] = size
+        return False
+    turned_re, turned_im, matrix = work.taylor_re[2], work.taylor_im[2], h_eff.radial[slot]
+    end = 0
+    if m > 0:
+        end = _top_along(kept, work, axis)
+    else:
+        for k in range(1, columns + 1):
+            end = max(end, kept[k, 1])
+    while True:
+        end += GROWTH
+        if m == 0 and end + ROOM > rows:
+            wanted[0] = end + ROOM
+            return False
+        if m > 0 and end + MARGIN > _extent(work, axis) - 2:
+            wanted[2 + axis] = end + MARGIN
+            return False
+        if m == 0:
+            ends = _displaced(
+                re, im, kept, rows, columns, matrix, -delta[0], -delta[1], end, room.phases, turned_re, turned_im,
+                to_re, to_im,
+            )  # fmt: skip
+        else:
+            ends = _displaced_along(
+                re, im, kept, work, axis, matrix, -delta[0], -delta[1], end, room.phases, turned_re, turned_im, to_re,
+                to_im,
+            )  # fmt: skip
+        if not ends > (0.25 * tail + ROUNDING) * norm2:
+            break
+    if m > 0:
+        _fill_along(kept, work, axis, end)
+    for k in range(1, columns + 1):
+        if m == 0 and kept[k, 1] > 0:
+            kept[k, 0], kept[k, 1] = 0, end
+    return True
 
 
 @njit(**OPTIONS)
@@ -306,51 +474,41 @@ def settle_in_frame(h_eff, work, room, tail):
     if top + ROOM > rows:
         wanted[0] = top + ROOM
         return False
-    mean_re, mean_im = real / norm2, imag / norm2
-    delta_re = delta_im = 0.0
-    if np.sqrt(mean_re * mean_re + mean_im * mean_im) > of_mode[FAR]:
-        delta_re, delta_im = np.rint(GRID * mean_re) / GRID, np.rint(GRID * mean_im) / GRID
-    if delta_re != 0.0 or delta_im != 0.0:
-        size = np.int64(np.rint(GRID * GRID * (delta_re * delta_re + delta_im * delta_im)))
-        slot = -1
-        for s in range(h_eff.size.size):
-            if h_eff.size[s] == size:
-                slot = s
-        if slot < 0:
-            wanted[1] = size
+    means, moves, modes = room.means, room.moves, frame.shape[0]
+    means[0, 0], means[0, 1] = real / norm2, imag / norm2
+    for m in range(1, modes):
+        real, imag = _mean_along(re, im, kept, work, shape[BLOCKS] + m - 1, roots)
+        means[m, 0], means[m, 1] = real / norm2, imag / norm2
+    for m in range(modes):
+        moves[m, 0] = moves[m, 1] = 0.0
+        if np.sqrt(means[m, 0] * means[m, 0] + means[m, 1] * means[m, 1]) > of_mode[m, FAR]:
+            moves[m, 0], moves[m, 1] = np.rint(GRID * means[m, 0]) / GRID, np.rint(GRID * means[m, 1]) / GRID
+        if moves[m, 0] == 0.0 and moves[m, 1] == 0.0:
+            continue
+        # the state is put where the second vector of the series will be, and those behind the third
+        to = 1 if m == 0 else 2 + m
+        to_re, to_im = work.taylor_re[to], work.taylor_im[to]
+        if not _moved(h_eff, work, room, kept, tail, norm2, m, re, im, to_re, to_im):
             return False
-        # the state is put where the second and the third vector of the series will be
-        end, moved_re, moved_im = top, work.taylor_re[1], work.taylor_im[1]
-        while True:
-            end += GROWTH
-            if end + ROOM > rows:
-                wanted[0] = end + ROOM
-                return False
-            ends = _displaced(
-                re, im, kept, rows, columns, h_eff.radial[slot], -delta_re, -delta_im, end, room.phases,
-                work.taylor_re[2], work.taylor_im[2], moved_re, moved_im,
-            )  # fmt: skip
-            if not ends > (0.25 * tail + ROUNDING) * norm2:
-                break
-        for k in range(1, columns + 1):
-            if kept[k, 1] > 0:
-                kept[k, 0], kept[k, 1] = 0, end
-        re, im = moved_re, moved_im
+        re, im = to_re, to_im
         whole, _, _, count, _ = _weight(re, im, kept, rows, columns, roots)
         _trimmed(re, im, kept, kept, rows, columns, 0.5 * tail * whole / count)
         norm2, _, _, count, _ = _weight(re, im, kept, rows, columns, roots)
-    if not _aimed(model.sizes, work, room):
+    if not _aimed(model.limits, work, room):
         return False
-    left = frame[LEFT_THEN]
-    if not left > 0.0:
-        left = of_mode[TICK]
-        if of_mode[FOLLOWS] > 0.0:
-            frame[BETA_RE], frame[BETA_IM] = frame[B_RE] + mean_re, frame[B_IM] + mean_im
-        else:
-            frame[BETA_RE], frame[BETA_IM] = of_mode[STAYS_RE], of_mode[STAYS_IM]
-    frame[LEFT] = frame[LEFT_THEN] = left
-    frame[B_RE] += delta_re
-    frame[B_IM] += delta_im
+    left = frame[0, LEFT_THEN]
+    is_due = not left > 0.0
+    if is_due:
+        left = of_mode[0, TICK]
+    frame[0, LEFT] = frame[0, LEFT_THEN] = left
+    for m in range(modes):
+        own = frame[m]
+        if is_due and of_mode[m, FOLLOWS] > 0.0:
+            own[BETA_RE], own[BETA_IM] = own[B_RE] + means[m, 0], own[B_IM] + means[m, 1]
+        elif is_due:
+            own[BETA_RE], own[BETA_IM] = of_mode[m, STAYS_RE], of_mode[m, STAYS_IM]
+        own[B_RE] += moves[m, 0]
+        own[B_IM] += moves[m, 1]
     _put(re, im, kept, room.first, room.aim, 1.0 / np.sqrt(norm2), work)
     h_eff.where[CELLS] = count
     moved = False
@@ -420,18 +578,18 @@ def _set_aside(span, re, im, shape, to_re, to_im, to_span):
 def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
     """Inner products of the state in ``out`` and what operators make of it, and its sector; multiplications.
 
-    Of one block of ψ, n_up ψ, J_+ψ, J_-ψ, aψ and a†ψ; of several of ψ, what averages need, (a + a†)ψ and i(a† - a)ψ,
-    real parts.
+    Of one block and mode of ψ, n_up ψ, J_+ψ, J_-ψ, aψ and a†ψ; of several of ψ, what averages need, and (a + a†)ψ and
+    i(a† - a)ψ of each mode, real parts.
     """
     model, where, blocks = h_eff.model, h_eff.where, h_eff.model.sizes.size
-    b = complex(h_eff.frame[B_RE], h_eff.frame[B_IM])
-    if blocks == 1:
+    if blocks == 1 and h_eff.frame.shape[0] == 1:
+        b = complex(h_eff.frame[0, B_RE], h_eff.frame[0, B_IM])
         moments_of_columns(
             model.sizes[0], where[TWO_J], work.out_re, work.out_im, work.shape, work.span, h_eff.c[0], model.roots, b,
             grams,
         )  # fmt: skip
     else:
-        products_of_planes(h_eff, work, room, b, grams)
+        products_of_planes(h_eff, work, room, grams)
     for block in range(blocks):
         sector[block] = where[TWO_J + block]
     return (order + 32 * blocks * blocks) * (where[CELLS] + 32)
