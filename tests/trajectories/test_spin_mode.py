@@ -176,7 +176,7 @@ def modes(sizes=(9,)):
         cj.ModeEnergy(0.9, mode="m"),
         cj.ModeEnergy(-0.6, mode="n"),
         cj.ModeDrive(0.3, mode="n"),
-        cj.ModeCoupling({name: 0.5 * X for name in names}, mode="m"),
+        cj.ModeCoupling(dict.fromkeys(names, 0.5 * X), mode="m"),
         cj.ModeCoupling({name: COMPLEX / (1 + n) for n, name in enumerate(names)}, mode="n"),
     ]
     jumps = [
@@ -189,7 +189,9 @@ def modes(sizes=(9,)):
     blocks = [cj.Block(name, size) for name, size in zip(names, sizes, strict=True)]
     model = cj.Model([*blocks, cj.Mode("m"), cj.Mode("n")], hamiltonian, jumps)
     model = unravelled(model, {"seen": cj.unravelling.shifted(0.2 - 0.3j)}, TIMES)
-    return model, cj.product(model, {**{name: np.array([[0.6, 0.3], [0.3, 0.4]]) for name in names}, "m": 0.3, "n": 0.4j})
+    return model, cj.product(
+        model, {**{name: np.array([[0.6, 0.3], [0.3, 0.4]]) for name in names}, "m": 0.3, "n": 0.4j}
+    )
 
 
 def bright_modes():
@@ -203,20 +205,6 @@ def bright_modes():
     jumps = [cj.ModeLoss(1.0, mode="m"), cj.ModeLoss(0.6, mode="n"), cj.LocalJump(0.4 * LOWER, "a")]
     model = cj.Model([cj.Block("a", 6), cj.Mode("m"), cj.Mode("n")], hamiltonian, jumps)
     return model, cj.product(model, {"a": [0.6, 0.8], "m": 1.1, "n": -0.9j})
-
-
-def three_modes():
-    """Beside one particle; only the last one of them is coupled to another block."""
-    names = ("m", "n", "o")
-    hamiltonian = [
-        *(cj.ModeEnergy(0.5 + 0.2 * n, mode=name) for n, name in enumerate(names)),
-        *(cj.ModeCoupling({"a": (0.3 + 0.2 * n) * X}, mode=name) for n, name in enumerate(names)),
-        cj.ModeCoupling({"b": 0.4 * LOWER}, mode="o"),
-    ]
-    jumps = [cj.LocalJump(LOWER, "a"), *(cj.ModeLoss(0.8, mode=name) for name in names)]
-    blocks = [cj.Block("a", 1), cj.Block("b", 2)]
-    model = cj.Model([*blocks, *map(cj.Mode, names)], hamiltonian, jumps)
-    return model, cj.product(model, {"a": [1.0, 0.0], "b": [0.6, 0.8], "n": 0.2})
 
 
 def few_averages_of_species():
@@ -239,7 +227,6 @@ CASES = {
     "modes, two blocks": lambda: modes((3, 5)),
     "modes, three blocks": lambda: modes((2, 1, 3)),
     "bright modes": bright_modes,
-    "three modes": three_modes,
     "wider": lambda: dicke(150),
     "everything": everything,
     "dephasing": dephasing,
@@ -258,21 +245,24 @@ def test_trajectories_are_those_of_the_twin(name):
     assert assert_same_trajectories(twin, engine, seed=3, trajectories=3) > 0
 
 
-def started(engine, labels, box, ket, frame):
-    """One step, or none, from a state in a frame given as b and β; b in the end."""
-    b, beta = frame
+def started(engine, labels, box, ket, *frames):
+    """One step, or none, from a state in frames of the modes given as b and β; their b in the end."""
 
     def begin(ready):
         engine._wait((labels, box, ket))
-        engine._frame[[B_RE, B_IM, BETA_RE, BETA_IM, LEFT, LEFT_THEN]] = b.real, b.imag, beta.real, beta.imag, 1.0, 1.0
+        for own, (b, beta) in zip(engine._frame, frames, strict=True):
+            own[[B_RE, B_IM, BETA_RE, BETA_IM, LEFT, LEFT_THEN]] = b.real, b.imag, beta.real, beta.imag, 1.0, 1.0
 
     engine._begin = begin
     engine.go(0, 0)
-    return complex(*engine._frame[[B_RE, B_IM]])
+    return engine._displacements()
 
 
 def amplitudes(engine, row):
-    """A vector of the series over the sector and all Fock states; all i of each block must have room."""
+    """A vector of the series over the sector and all Fock states; all i of each block must have room.
+
+    Axes are blocks and modes.
+    """
     work, rows = engine._work, engine._layout[-2]
     used = np.zeros((len(work.span), rows), dtype=bool)
     for first, last in work.columns[row].tolist():
@@ -282,16 +272,16 @@ def amplitudes(engine, row):
     inside = (slice(1, -1),) * (cells.ndim - 2)
     whole = np.where(used.reshape(cells.shape[:-1])[..., None], cells, 0)[inside].swapaxes(-1, -2)
     whole = whole.reshape(*whole.shape[:-3], -1, rows)
-    pairs = list(zip(engine._sizes, engine._where[TWO_J:].tolist(), strict=True))
-    assert [n - 1 for n in whole.shape[:-2]] == engine._sizes[:-1]
+    pairs, B = list(zip(engine._sizes, engine._where[TWO_J:].tolist(), strict=True)), len(engine._sizes)
+    assert [n - 1 for n in whole.shape[: B - 1]] == engine._sizes[:-1]
+    whole = np.moveaxis(whole, [-2, -1], [B - 1, B])
     return whole[tuple(slice((N - two_J) // 2, (N + two_J) // 2 + 1) for N, two_J in pairs)]
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["dicke", "everything", "nothing lost", "species", "one has no coupling", "three blocks", "collective, species"]
-    + ["modes", "modes, two blocks"],
-)
+ROWS = "dicke", "everything", "nothing lost", "species", "one has no coupling", "three blocks", "collective, species"
+
+
+@pytest.mark.parametrize("name", [*ROWS, "modes", "modes, two blocks"])
 def test_rows_of_the_series_are_those_of_the_matrix(name):
     """From random states, in sectors that begin and end anywhere: H_eff times a row is a sum of it and the next one.
 
@@ -302,15 +292,17 @@ def test_rows_of_the_series_are_those_of_the_matrix(name):
     for less in (0, 4, model.size):
         labels = tuple(max(size - less, size % 2) for size in engine._sizes)
         dims = [two_J + 1 for two_J in labels]
-        ket = rng.normal(size=(np.prod(dims) * 5, 2)) @ [1, 1j]
+        quanta = [(2, 7), *((0, 3) for _ in model.modes[1:])]
+        ket = rng.normal(size=(np.prod(dims) * 5 * 3 ** (len(quanta) - 1), 2)) @ [1, 1j]
         ket /= np.linalg.norm(ket)
         for array in (engine._work.taylor_re, engine._work.taylor_im, engine._work.other_re, engine._work.other_im):
             array[:] = np.nan
-        b = started(engine, labels, (*((0, n) for n in dims), (2, 7)), ket, (0.3 + 0.1j, -0.2j))
-        rows = int(engine._work.shape[0])
+        frames = [(0.3 + 0.1j, -0.2j), *((0.2 - 0.4j, 0.1j) for _ in model.modes[1:])]
+        b = started(engine, labels, (*((0, n) for n in dims), *quanta), ket, *frames)
         assert engine._where[IS_COMPLEX] == (name not in ("dicke", "species", "collective, species"))
-        sector = engine.basis.sector(labels, (*((0, n) for n in dims), (0, rows)))
-        sector.displace([b], [complex(*engine._frame[[BETA_RE, BETA_IM]])])
+        there = [int(engine._work.shape[0]), *(n - 2 for n in engine._layout[len(dims) - 1 : -3])]
+        sector = engine.basis.sector(labels, (*((0, n) for n in dims), *((0, n) for n in there)))
+        sector.displace(b, [complex(*own) for own in engine._frame[:, [BETA_RE, BETA_IM]]])
         matrix, vectors = program_matrix(sector.h_eff), [amplitudes(engine, k).ravel() for k in range(4)]
         assert np.linalg.norm(vectors[0]) == pytest.approx(1.0, rel=1e-14)
         factors = []
@@ -329,7 +321,7 @@ def test_a_frame_is_moved_to_the_state(alpha):
     engine, rng = SpinModeEngine(model, state, np.zeros(1), 1e-14), np.random.default_rng(2)
     ket = rng.normal(size=(10, 1)) * displacement(alpha, (0, 1), (0, 60))[:, 0]
     ket /= np.linalg.norm(ket)
-    b = started(engine, (9,), ((0, 10), (0, 60)), ket.ravel(), (0.25j, 0j))
+    (b,) = started(engine, (9,), ((0, 10), (0, 60)), ket.ravel(), (0.25j, 0j))
     delta = complex(round(4 * alpha.real), round(4 * alpha.imag)) / 4
     assert b == 0.25j + delta
     made = amplitudes(engine, 0)
@@ -342,7 +334,7 @@ def test_a_column_grows_with_what_is_displaced_however_small_its_rate():
     model, state = dicke(1)
     engine, ket = SpinModeEngine(model, state, np.zeros(1), 1e-9), np.zeros((2, 32))
     ket[0, 30:] = np.sqrt(0.5)
-    b = started(engine, (1,), ((0, 2), (0, 32)), 1e-16 * ket.ravel(), (0j, 0j))
+    (b,) = started(engine, (1,), ((0, 2), (0, 32)), 1e-16 * ket.ravel(), (0j, 0j))
     made = amplitudes(engine, 0)
     np.testing.assert_allclose(made, ket @ displacement(-b, (0, 32), (0, made.shape[1])).T, rtol=0, atol=1e-9)
 
@@ -391,10 +383,45 @@ def test_a_box_goes_with_the_state():
     assert begun[0] > begun[1] > begun[2] > begun[3]
 
 
+def test_a_start_that_needs_more_planes_leaves_columns_as_long_as_they_are():
+    """A wide state behind a trajectory whose light has made columns grow."""
+    model = cj.Model(
+        [cj.Block("a", 400), cj.Block("b", 1), cj.Mode("m")],
+        [cj.ModeEnergy(1.0, mode="m"), cj.ModeCoupling({"a": 0.01 * Z, "b": X}, mode="m")],
+        [cj.ModeLoss(1.0, mode="m")],
+    )
+    narrow, wide = (cj.product(model, {"a": spin, "b": [1, 0]}) for spin in ([1, 0], [0.6, 0.8]))
+    clean, engine = (SpinModeEngine(model, state, TIMES[:2] / 20, 1e-9) for state in (wide, narrow))
+    engine._more_room(300)
+    rows, planes = engine._layout[-2], engine._layout[0]
+    engine.start_from(wide)
+    found, expected = engine.run(1, 0), clean.run(1, 0)
+    assert engine._layout[-2] == rows
+    assert engine._layout[0] > planes
+    np.testing.assert_array_equal(found.mean, expected.mean)
+
+
+@pytest.mark.parametrize("sizes", [(1, 17), (9, 3), (30, 2, 9)])
+def test_a_jump_that_is_no_ladder_has_room_along_each_axis(sizes):
+    """For the particle that is taken out one cell more, and for the state after the jump two, of all Fock states."""
+    blocks = [cj.Block(name, size) for name, size in zip("abc", sizes, strict=False)]
+    jumps = [cj.LocalJump(np.array([[0, 1j], [0.7, 0]]), "a")]
+    coupled = cj.ModeCoupling({block.name: X for block in blocks}, mode="m")
+    model = cj.Model([*blocks, cj.Mode("m")], [coupled], jumps)
+    engine = SpinModeEngine(model, cj.product(model, {block.name: [1, 0] for block in blocks}), np.zeros(1), 1e-9)
+    *planes, width, rows, lanes = engine._layout
+    axes = [*(n - 2 for n in planes), (width - 2) * lanes]
+    for n in axes:
+        whole = int(np.prod(axes)) * rows // n
+        assert engine._room.rest.shape[-1] >= whole * (n + 1)
+        assert engine._room.after.shape[-1] >= whole * (n + 2)
+
+
 def test_what_it_does_not_hold_goes_step_by_step():
-    """Three levels, two modes, other matrices, quanta that come with jumps."""
+    """Three levels, three modes, other matrices, quanta that come with jumps."""
     spins, mode, loss = cj.Block("a", 4), cj.Mode("m"), cj.ModeLoss(1.0, mode="m")
     coupled, one, level = cj.ModeCoupling({"a": X}, mode="m"), cj.OneBody(Z, "a"), np.diag([1.0, 0.0, 0.0])
+    in_others = [cj.ModeCoupling({"a": X}, mode=name) for name in "no"]
     gated = cj.CollectiveJump({"a": LOWER}, 1.0, amplitude=np.cosh, argument={"a": Z})
     models = [
         cj.Model([spins, cj.Block("b", 2, 3), mode], [coupled, cj.TwoBody(Z, level, 0.1, ("a", "b"))], [loss]),
@@ -405,6 +432,7 @@ def test_what_it_does_not_hold_goes_step_by_step():
         cj.Model([spins, cj.Block("b", 2), mode], [coupled], [loss, cj.CollectiveJump({"a": LOWER, "b": LOWER}, 1.0)]),
         cj.Model([spins, mode], [coupled], [loss, gated]),
         cj.Model([spins, mode], [coupled], [cj.ModeJump(LOWER, "a", mode="m", emits=True)]),
+        cj.Model([spins, mode, cj.Mode("n"), cj.Mode("o")], [coupled, *in_others], [loss]),
     ]
     for model in models:
         (part,) = recipe_of(model).parts
@@ -425,7 +453,7 @@ def test_what_follows_a_jump_is_not_cut_off_in_the_unit_of_time_before_it(kind):
 def test_a_reference_moves_at_the_end_of_its_time_to_rounding():
     """A jump so shortly before that no time is left: the rest would be a step of no length."""
     frame = np.array([0.0, 0.0, 0.0, 0.0, 0.25, 0.25])
-    h_eff = SimpleNamespace(frame=frame)
+    h_eff = SimpleNamespace(frame=frame[None])
     for t, time, left in ((1e6, 0.25 - 1e-12, 0.0), (1.0, 0.25 - 1e-12, 1e-12), (1e6, 0.125, 0.125)):
         assert ended_at(h_eff, t, time, 1, 1.0) == t + time
         assert frame[LEFT_THEN] == pytest.approx(left, rel=1e-3)

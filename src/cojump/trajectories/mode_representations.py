@@ -22,6 +22,9 @@ from .product_engine import ProductEngine
 from .representation import FOCK_STATES, MOST_BYTES_OF_ROWS, Product
 from .spin_mode_engine import SpinModeEngine, bytes_of_columns, holds_collective
 
+MOST_MODES = 2
+"""Modes that columns of Fock states are made for: of three, most of the room for what may come would stay empty."""
+
 
 class Modes(Product):
     """Sectors of blocks beside boson modes, each in few Fock states of a frame that follows it."""
@@ -96,7 +99,7 @@ class SpinMode(Modes):
 
     def _has_form(self, model: Model) -> bool:
         blocks = range(len(model.blocks))
-        if not model.modes or any(block.levels != 2 for block in model.blocks):
+        if not 0 < len(model.modes) <= MOST_MODES or any(block.levels != 2 for block in model.blocks):
             return False
         if model.mode_jumps or not all(shares_frame(model, b) for b in blocks):
             return False

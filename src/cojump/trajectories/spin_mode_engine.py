@@ -155,7 +155,7 @@ class SpinModeEngine(CountingEngine):
         # an odd number of lines, as for columns
         cells, general = LANES * (C * rows + 1 - C % 2), GENERAL in self._model.kind
         grid = LANES * (width - 2) * rows * prod(extents) if general else 0
-        wider = max([LANES * (width - 2), *extents]) if general else 1
+        shortest = min([LANES * (width - 2), *extents])  # a jump needs one cell more along an axis, and then two
         vectors = self.n_vectors + 1
 
         def numbers(*shape: int) -> NDArray[np.int64]:
@@ -195,8 +195,8 @@ class SpinModeEngine(CountingEngine):
             weights=np.zeros(L),
             phases=np.zeros((2, largest)),
             grid=np.zeros((2, grid)),
-            rest=np.zeros((2, 2, grid + grid // wider)),
-            after=np.zeros((2, grid + 2 * grid // wider)),
+            rest=np.zeros((2, 2, grid + grid // shortest)),
+            after=np.zeros((2, grid + 2 * grid // shortest)),
             lattice=numbers(4, 2 + A),
             place=numbers(2 + A),
             vectors=aligned(vectors + 1, 2 * PIECE),
@@ -251,7 +251,7 @@ class SpinModeEngine(CountingEngine):
         """Columns with room for so many Fock states, and as many planes; what waits in ``room`` stays there."""
         old, before = self._room, self._layout
         rows, extents = before[-2], [n - 2 for n in before[:-3]]
-        if wanted:
+        if wanted > rows:
             rows = rows_for(wanted + FIRST_ROWS)
         for b, needed in enumerate(planes):
             if needed:

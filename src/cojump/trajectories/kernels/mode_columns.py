@@ -195,8 +195,8 @@ OMEGA, DRIVE_RE, DRIVE_IM, NET, BOTH, TICK, FOLLOWS, STAYS_RE, STAYS_IM, FAR = r
 follows the mode, where it stays if not, and |<a'>| above which the frame is moved."""
 
 B_RE, B_IM, BETA_RE, BETA_IM, LEFT, LEFT_THEN = range(6)
-"""Slots of ``frame``: displacement and reference; of the first mode, time to the next move of all references, and what is
-left of it behind the step."""
+"""Slots of ``frame``: displacement and reference; of the first mode, time to the next move of all references, and that
+behind the step."""
 
 CELLS, IS_COMPLEX, TWO_J = range(3)
 """Slots of ``where``."""
