@@ -1,4 +1,4 @@
-"""The tolerance is kept seed for seed: 1e-9 against 1e-12, for one model of every representation that only jumps.
+"""The tolerance is kept seed for seed: 1e-9 against 1e-12, for models of every representation that only jumps.
 
 A jump that differs is no error of the averages: u chose the channel so close to the edge between two that the weights
 of 1e-9 and of 1e-12 lie on either side. Until then all agrees; how many trajectories have one is printed.
@@ -62,8 +62,24 @@ def two_species():
     return model, cj.product(model, {"a": [1.0, 0.0], "b": [0.8, 0.6]})
 
 
-def driven_species():
+def interacting_species():
+    """With an interaction that flips particles of both."""
     model, state = two_species()
+    return replace(model, hamiltonian=[*model.hamiltonian, cj.TwoBody(X, X, 0.5, ("a", "b"))]), state
+
+
+def two_modes():
+    """Beside one block, with collective decay."""
+    names = ("cavity", "other")
+    terms = [*(cj.ModeEnergy(1.0, mode=name) for name in names), cj.OneBody(0.5 * Z, "a")]
+    terms += [cj.ModeCoupling({"a": g * X}, mode=name) for name, g in zip(names, (1.2, 0.8), strict=True)]
+    jumps = [*(cj.ModeLoss(1.5, mode=name) for name in names), cj.CollectiveJump({"a": LOWER}, 0.5)]
+    model = cj.Model([cj.Block("a", 8), *map(cj.Mode, names)], terms, jumps)
+    return model, cj.product(model, {"a": [1.0, 0.0]})
+
+
+def driven_species(build):
+    model, state = build()
     drive = [replace(term, envelope=np.cos) for term in model.hamiltonian]
     return replace(model, hamiltonian=drive, jumps=[*model.jumps, cj.LocalJump(LOWER, "a")]), state
 
@@ -105,9 +121,12 @@ CASES = {
     "DRIVEN_LIST": driven_levels,
     "DRIVEN_LATTICE": driven_hopfield,
     "DRIVEN_SPIN_MODE": driven_cavity,
-    "DRIVEN_MODES": driven_species,
+    "DRIVEN_SPIN_MODE, two blocks": lambda: driven_species(two_species),
+    "DRIVEN_MODES": lambda: driven_species(interacting_species),
     "SPIN_MODE": cavity,
-    "MODES": two_species,
+    "SPIN_MODE, two blocks": two_species,
+    "SPIN_MODE, two modes": two_modes,
+    "MODES": interacting_species,
     "REAL_LATTICE": hopfield,
     "LATTICE": lambda: with_an_energy(hopfield),
     "PATTERN_ROWS": potts,
@@ -119,14 +138,18 @@ CASES = {
 
 def test_every_representation_has_a_case():
     jumping = set(representations.REPRESENTATIONS) - {representations.DIFFUSING}
-    assert {getattr(representations, name) for name in CASES} == jumping
+    assert {representation_of(name) for name in CASES} == jumping
+
+
+def representation_of(name):
+    return getattr(representations, name.split(",")[0])
 
 
 @pytest.mark.validation
 @pytest.mark.parametrize("name", CASES)
 def test_seed_for_seed(name):
     model, state = CASES[name]()
-    assert {part.representation for part in recipe_of(model).parts} == {getattr(representations, name)}
+    assert {part.representation for part in recipe_of(model).parts} == {representation_of(name)}
     prepare([model])
     coarse, fine = (make_engine(model, state, TIMES, tolerance) for tolerance in (1e-9, 1e-12))
     differ, worst, jumps = 0, {"averages": 0.0, "jump times": 0.0}, 0
@@ -150,7 +173,7 @@ def test_seed_for_seed(name):
         times = np.abs(a.jumps["time"][:first] - b.jumps["time"][:first])
         worst["jump times"] = max(worst["jump times"], times.max(initial=0))
     print(
-        f"\n{name:12} {TRAJECTORIES} trajectories, {jumps} jumps compared, {differ} with a jump that differs; "
+        f"\n{name:28} {TRAJECTORIES} trajectories, {jumps} jumps compared, {differ} with a jump that differs; "
         f"largest difference before it: averages {worst['averages']:.1e}, jump times {worst['jump times']:.1e}"
     )
     assert jumps > 40
