@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..by_reference import by_reference
-from .common import OPTIONS
+from .common import INLINED, OPTIONS
 from .driven_bands import Factors
 from .driven_error import learned
 from .horizon import LEFT_OUT, power_of_two
@@ -120,7 +120,16 @@ def _two(elements, slot, q, kind, low, low_im, high, high_im, x, y):
     return fused(f, low, fused(h, high, x)), fused(f, low_im, fused(h, high_im, y))
 
 
-@njit(**OPTIONS)
+@njit(inline="always", **OPTIONS)
+def _read(re, p, far, kind):
+    """As neighbours; what is next to amplitudes stays unread where a part leads from none of it."""
+    if kind == ALONG_THE_MODE:
+        here = load(re, p, LANES)
+        return here, here, here
+    return neighbours(re, p, far)
+
+
+@njit(**INLINED)
 def _add_column(
     to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, multiple, other_re, other_im, adds,
     roots, omega, decay, kind, scale, is_first,
@@ -137,12 +146,12 @@ def _add_column(
     energy, damping = fused(count, quantum, level), fused(count, decaying, gain)
     made = along = across = up_re = up_im = zero
     if lo > 0:
-        a, low, high = neighbours(re, base + LANES * (lo - 1), far)
-        b, low_im, high_im = neighbours(im, base + LANES * (lo - 1), far)
+        a, low, high = _read(re, base + LANES * (lo - 1), far, kind)
+        b, low_im, high_im = _read(im, base + LANES * (lo - 1), far, kind)
         y_re, y_im = _two(elements, P_LOW, q, kind, low, low_im, high, high_im, zero, zero)
         up_re, up_im = plus(p_re, p_im, a, b, y_re, y_im)
-    a, low, high = neighbours(re, base + LANES * lo, far)
-    b, low_im, high_im = neighbours(im, base + LANES * lo, far)
+    a, low, high = _read(re, base + LANES * lo, far, kind)
+    b, low_im, high_im = _read(im, base + LANES * lo, far, kind)
     y_re, y_im = _two(elements, P_LOW, q, kind, low, low_im, high, high_im, zero, zero)
     for n in range(lo, hi):
         p = base + LANES * n
@@ -157,8 +166,8 @@ def _add_column(
         x, y = fused(root, up_re, x), fused(root, up_im, y)
         up_re, up_im = plus(p_re, p_im, a, b, y_re, y_im)
         here_re, here_im = a, b
-        a, low, high = neighbours(re, p + LANES, far)
-        b, low_im, high_im = neighbours(im, p + LANES, far)
+        a, low, high = _read(re, p + LANES, far, kind)
+        b, low_im, high_im = _read(im, p + LANES, far, kind)
         y_re, y_im = _two(elements, P_LOW, q, kind, low, low_im, high, high_im, zero, zero)
         down_re, down_im = y_re, y_im
         if not alike:
