@@ -18,7 +18,18 @@ from cojump.ensemble.point import Point
 from cojump.ensemble.run import run_points
 from cojump.parallel.mpi import World
 
-from .cases import TIMES, along_two_axes, constrained, driven, five_levels, potts, two_blocks, two_species, with_a_mode
+from .cases import (
+    TIMES,
+    along_two_axes,
+    constrained,
+    driven,
+    five_levels,
+    ladder_and_mode,
+    potts,
+    two_blocks,
+    two_species,
+    with_a_mode,
+)
 
 SHARED = {
     "constrained": (constrained, (200,), 9216, 32),
@@ -28,7 +39,8 @@ SHARED = {
     "Potts q = 3": (potts, (20,), 1728, 4),
     "constrained, driven": (driven(constrained), (200,), 4608, 32),
     "Dicke model, a mode": (with_a_mode, (20,), 6144, 32),
-    "two species, a mode": (two_species, (10,), 256, 2),
+    "two species, a mode": (two_species, (10,), 1024, 8),
+    "three levels, a mode": (ladder_and_mode, (10,), 256, 2),
     "five levels": (five_levels, (10,), 768, 4),
 }
 """Model, sizes, trajectories of each, and trajectories per chunk.
