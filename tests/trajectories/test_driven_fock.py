@@ -85,7 +85,7 @@ def test_trajectories_are_those_by_matrices(name, monkeypatch):
     """Whether or not they go in columns elsewhere."""
     model, state = CASES[name]()
     (part,) = recipe_of(model).parts
-    assert part.representation is (DRIVEN_SPIN_MODE if name == "two species" else DRIVEN_MODES)
+    assert part.representation is (DRIVEN_MODES if name == "three levels" else DRIVEN_SPIN_MODE)
     assert "terms that change in time" in part.method
     twin, engine = (ProductEngine(model, state, TIMES, 1e-10, [0, 2, 6]) for _ in range(2))
 

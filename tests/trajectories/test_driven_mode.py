@@ -68,15 +68,18 @@ CASES = {
     "one has no coupling": lambda: with_envelopes(test_spin_mode.one_has_no_coupling, 1, 2, 6, 3),
     "collective": lambda: with_envelopes(test_spin_mode.collective, 1, 0, 2, 6, 5, 3, 0, 4),
     "collective, species": lambda: with_envelopes(lambda: test_spin_mode.collective((5, 4)), 1, 0, 2, 6, 5, 3, 0, 4),
+    "modes": lambda: with_envelopes(lambda: test_spin_mode.modes((5,)), 1, 0, 2, 6, 5, 3, 0, 4),
+    "modes, two blocks": lambda: with_envelopes(lambda: test_spin_mode.modes((3, 4)), 0, 1, 3, 6, 2, 4, 5),
+    "bright modes": lambda: with_envelopes(test_spin_mode.bright_modes, 1, 0, 2, 3),
     "three blocks": lambda: with_envelopes(test_spin_mode.three_blocks, 6, 1, 0, 5, 3, 2),
 }
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_trajectories_are_those_of_the_twin(name, monkeypatch):
-    """Of several blocks steps of the twin go by rows of Fock states, for time."""
+    """Of several blocks and modes steps of the twin go by rows of Fock states, for time."""
     model, state = CASES[name]()
-    monkeypatch.setattr(ModeState, "_by_rows", len(model.blocks) > 1)
+    monkeypatch.setattr(ModeState, "_by_rows", len(model.blocks) + len(model.modes) > 2)
     assert recipe_of(model).parts[0].representation is DRIVEN_SPIN_MODE
     times = TIMES if model.size < 50 else TIMES / 8
     twin, engine = (kind(model, state, times, 1e-10, [0, 2, 6]) for kind in (ProductEngine, DrivenModeEngine))
@@ -111,7 +114,7 @@ def test_nearly_an_eigenstate(strength):
     np.testing.assert_allclose(engine.mean, twin.mean, rtol=0, atol=1e-10)
 
 
-@pytest.mark.parametrize("name", ["everything", "species, otherwise"])
+@pytest.mark.parametrize("name", ["everything", "species, otherwise", "modes, two blocks"])
 def test_what_lies_beside_a_state_is_never_read(name):
     model, state = CASES[name]()
     clean, engine = (DrivenModeEngine(model, state, TIMES, 1e-9) for _ in range(2))

@@ -1,4 +1,4 @@
-"""Trajectories of blocks of two levels beside a boson mode whose terms change in time: one compiled kernel."""
+"""Trajectories of blocks of two levels beside boson modes whose terms change in time: one compiled kernel."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .displaced_modes import tick
 from .driven_factors import factors_of
 from .kernels.driven_bands import Factors
 from .kernels.driven_mode import DrivenModeHeff, PartsOfMode
+from .kernels.mode_columns import BOTH
 from .product_moves import Ket
 from .product_sectors import Box
 from .spin_mode_engine import SpinModeEngine, terms_of
@@ -19,7 +20,7 @@ from .work_space import aligned
 
 
 class DrivenModeEngine(SpinModeEngine):
-    """Runs trajectories of blocks of two levels beside one mode, where terms change in time.
+    """Runs trajectories of blocks of two levels beside modes, where terms change in time.
 
     Parameters
     ----------
@@ -37,17 +38,20 @@ class DrivenModeEngine(SpinModeEngine):
         assert self.state.driven is not None
         bases, drive = self.state.driven.bases, self.state.driven.drive
         terms = [terms_of(basis) for basis in bases]
-        modes = [basis.modes[0] for basis in bases]  # there is no other one
-        flips = np.array([(abs(own["y"][0]) + abs(own["one"]))[:, [0, 1], [1, 0]].any(axis=1) for own in terms])
+        modes = list(zip(*(basis.modes for basis in bases), strict=True))
+        flips = np.array(
+            [(abs(own["y"]).sum(axis=0) + abs(own["one"]))[:, [0, 1], [1, 0]].any(axis=1) for own in terms]
+        )
+        other = np.array([own["y"][1:].any() or own["of_mode"][1:, : BOTH + 1].any() for own in terms])
         return PartsOfMode(
             **{name: np.stack([own[name] for own in terms]) for name in terms[0]},
             elements=aligned(len(bases), *self._elements.shape),
             beside=np.zeros((len(bases), 0, 0)),
             multiple=np.zeros((len(bases), len(self._sizes))),
             hops=flips[:, -1].astype(np.int64),
-            far=np.array([own[:-1].any() for own in flips], dtype=np.int64),
+            far=(flips[:, :-1].sum(axis=1) + other > 0).astype(np.int64),
             kind=np.zeros(len(bases), dtype=np.int64),
-            tick=np.array([tick(modes, piece.largest) for piece in drive.pieces]),
+            tick=np.array([min(tick(parts, piece.largest) for parts in modes) for piece in drive.pieces]),
             tight=np.zeros((3, 2), dtype=np.int64),
         )
 

@@ -136,7 +136,7 @@ class DrivenSpinMode(SpinMode):
 
     def holds(self, model: Model) -> bool:
         """Whether it can run this part."""
-        return model.is_driven and len(model.modes) == 1 and self._has_form(model)
+        return model.is_driven and self._has_form(model)
 
     def method(self, model: Model) -> str:
         """What is done, in words."""
@@ -145,7 +145,9 @@ class DrivenSpinMode(SpinMode):
     def nbytes(self, model: Model) -> int:
         """Memory of the engine: the elements of each part beside those of the whole, and a sum of rows."""
         parts, sizes = len(driven_parts(model)), list(model.sizes.values())
-        return bytes_of_columns(sizes, 1, len(model.jumps) + parts, sums=1) + 8 * 18 * parts * (sizes[-1] + 64)
+        return bytes_of_columns(sizes, len(model.modes), len(model.jumps) + parts, sums=1) + 8 * 18 * parts * (
+            sizes[-1] + 64
+        )
 
     def _call(self) -> None:
         model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)

@@ -1,4 +1,4 @@
-"""Blocks of two levels beside a boson mode where terms change in time: the parts of H_eff, on columns of Fock states.
+"""Blocks of two levels beside boson modes where terms change in time: the parts of H_eff, on columns of Fock states.
 
 H_eff(t) = Σ_p c_p(t) H_p, as for one block (:mod:`.driven_bands`), where each H_p has the form that :mod:`.spin_mode`
 gives H_eff, in the same frame of the mode. A vector of the series has the Fock states of the one before it, and those
@@ -38,7 +38,7 @@ from .mode_columns import (
     note,
     overlap_of_columns,
 )
-from .spin_mode import diagonal_of, from_planes, neighbours, own_of_mode, plus
+from .spin_mode import diagonal_of, from_modes, from_planes, neighbours, own_of_mode, plus
 from .vectors import LANES, fused, load, load_row, spread, spread_cell, store, total
 
 ALONG_THE_MODE, REAL, COMPLEX = range(3)
@@ -60,7 +60,7 @@ class PartsOfMode(NamedTuple):
     multiple : (P, B)
         As in :class:`.mode_columns.SpinModeModel` and :class:`.mode_columns.SpinModeHeff`, of each part.
     hops, far : (P,) int
-        1 where a part leads from i to i - 1 or i + 1: of the last block, and of any other.
+        1 where a part leads from i of the last block to i - 1 or i + 1, and where it leads to other planes.
     kind : (P,) int
         ALONG_THE_MODE, REAL or COMPLEX, in the frame of the step.
     tick : (n,)
@@ -255,7 +255,7 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
         keep_columns(rows_re, rows_im, work, least / (hi - lo))
     to_re, to_im, far, width = rows_re[order + 1], rows_im[order + 1], LANES * shape[ROWS], shape[WIDTH]
     reach, own, columns = work.reach[order + 1], work.cover[order + 1], work.columns[order + 1]
-    last_block = parts.multiple.shape[1] - 1
+    last_block, modes = parts.multiple.shape[1] - 1, parts.elements.shape[1]
     for p in range(terms.size):
         if terms[p] == 0:
             continue
@@ -278,6 +278,10 @@ def _row_of_parts(h_eff, work, order, lo, hi, unit, rate, tolerance):
                 if adds:
                     from_planes(
                         re, im, work, read, read_columns, plane, k, first, last, beside, parts.multiple[p], roots
+                    )
+                if adds and modes > 1:
+                    from_modes(
+                        re, im, work, read, read_columns, plane, k, q, first, last, beside, parts.elements[p], roots
                     )
                 level, gain = diagonal_of(
                     parts.level[p], parts.damping[p], work.planes[plane, TABLE], elements, q, beside
