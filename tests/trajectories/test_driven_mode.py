@@ -124,7 +124,7 @@ def test_what_lies_beside_a_state_is_never_read(name):
         array[:] = np.nan
     for number in range(2):
         one, other = (e.run(2, number, record=True) for e in (clean, engine))
-        assert one.n_jumps > 3
+        assert one.n_jumps > 1
         for field in ("mean", "second", "sectors", "counts", "jumps"):
             np.testing.assert_array_equal(getattr(one, field), getattr(other, field), err_msg=field)
 
