@@ -19,7 +19,7 @@ from .kernels.common import MAX_ORDER
 from .potentials import potentials_of
 from .product_channels import channels_of
 from .product_engine import ProductEngine
-from .representation import FOCK_STATES, MOST_BYTES_OF_ROWS, Product
+from .representation import FOCK_STATES, MOST_BYTES_OF_ROWS, Product, Representation
 from .spin_mode_engine import SpinModeEngine, bytes_of_columns, holds_collective
 
 MOST_MODES = 2
@@ -122,6 +122,10 @@ class SpinMode(Modes):
     def nbytes(self, model: Model) -> int:
         """Memory of the engine, if a state ever has amplitudes for all M."""
         return bytes_of_columns(list(model.sizes.values()), len(model.modes), len(model.jumps))
+
+    def compile(self) -> None:
+        """Compile the kernels of columns alone."""
+        Representation.compile(self)
 
     def _call(self) -> None:
         model = dicke(2, 1.0, 1.0, 1.0, 1.0, 1.0)
