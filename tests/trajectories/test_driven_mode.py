@@ -159,7 +159,7 @@ def test_a_run_that_is_over_at_once_has_no_piece_of_the_time_axis():
     assert _until_tick.py_func(np.zeros(0), np.zeros(0), np.zeros(1, dtype=int), np.zeros(1)) == np.inf
 
 
-@pytest.mark.parametrize(("name", "sizes"), [("dephasing", (2000,)), ("three blocks", (20, 30, 40))])
+@pytest.mark.parametrize(("name", "sizes"), [("dephasing", (2000,)), ("three blocks", (20, 30, 40)), ("modes", (200,))])
 def test_memory_is_at_least_that_of_its_arrays(name, sizes):
     """With jumps that are no ladders, which need most."""
     model, _ = CASES[name]()
