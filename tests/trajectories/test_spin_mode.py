@@ -368,6 +368,29 @@ def test_neither_pauses_nor_what_ran_before_change_a_bit(monkeypatch, blocks):
         np.testing.assert_array_equal(getattr(whole, field), getattr(found, field), err_msg=field)
 
 
+def test_two_modes_move_at_once_where_hardly_any_displacement_is_kept(monkeypatch):
+    """By two different sizes, both of which a step needs: a drive carries one mode twice as far as the other."""
+    hamiltonian = [
+        cj.ModeDrive(1.0, mode="m"),
+        cj.ModeDrive(2.0, mode="n"),
+        *(cj.ModeCoupling({"a": 0.1 * X}, mode=name) for name in "mn"),
+    ]
+    model = cj.Model([cj.Block("a", 1), cj.Mode("m"), cj.Mode("n")], hamiltonian, [cj.ModeLoss(1.0, mode="m")])
+    state = cj.product(model, {"a": [1.0, 0.0]})
+    expected = SpinModeEngine(model, state, TIMES, 1e-9).run(0, 0)
+    monkeypatch.setattr(spin_mode_engine, "SIZES", 1)
+    engine, grown = SpinModeEngine(model, state, TIMES, 1e-9), []
+
+    def grow(now):
+        grown.append(now)
+        assert len(grown) < 100
+        SpinModeEngine._grow(engine, now)
+
+    monkeypatch.setattr(engine, "_grow", grow)
+    np.testing.assert_array_equal(engine.run(0, 0).mean, expected.mean)
+    assert len(grown) > 2
+
+
 def test_a_box_goes_with_the_state():
     """It has room for a part of all i, and begins higher or lower as particles go up or down; the sectors too."""
     model = cj.Model(

@@ -67,7 +67,7 @@ _SPREAD = 8
 """Standard deviations of i, √N_b/2 each, twice, that a state has amplitudes in."""
 
 MEMORY = 8 * 2**20
-"""and bytes of their matrices, but one is kept in any case: they grow as the square of the number of Fock states."""
+"""and bytes of their matrices, but one of each mode in any case: they grow as the square of the number of rows."""
 
 
 COLLECTIVE_KINDS = {LADDER_DOWN: COLLECTIVE_DOWN, LADDER_UP: COLLECTIVE_UP, GENERAL: COLLECTIVE}
@@ -206,7 +206,7 @@ class SpinModeEngine(CountingEngine):
         )
         self._model = self._model._replace(roots=np.sqrt(np.arange(largest + 3.0)))
         self._where[TWO_J:] = -1
-        sizes = max(min(SIZES, MEMORY // (8 * largest**2)), 1)
+        sizes = max(min(SIZES, MEMORY // (8 * largest**2)), M)  # all modes may move at once
         self._h_eff = SpinModeHeff(
             L > 0,
             self._model,
