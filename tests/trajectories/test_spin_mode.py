@@ -13,6 +13,7 @@ from cojump.model.unravelled import unravelled
 from cojump.trajectories import counting_engine, spin_mode_engine
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.kernels.mode_columns import B_IM, B_RE, BETA_IM, BETA_RE, IS_COMPLEX, LEFT, LEFT_THEN, TWO_J
+from cojump.trajectories.kernels.spin_mode import apply_columns_of_mode
 from cojump.trajectories.kernels.spin_mode_state import ended_at
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
@@ -438,6 +439,43 @@ def test_a_jump_that_is_no_ladder_has_room_along_each_axis(sizes):
         whole = int(np.prod(axes)) * rows // n
         assert engine._room.rest.shape[-1] >= whole * (n + 1)
         assert engine._room.after.shape[-1] >= whole * (n + 2)
+
+
+def test_a_box_has_room_for_all_orders_of_a_step(monkeypatch):
+    """A fast drive leads to many planes in one step, which no loss of light makes short: the box has room for them."""
+    terms = [cj.OneBody(3.0 * X, "a"), cj.ModeEnergy(1.0, mode="m"), cj.ModeCoupling({"b": X}, mode="m")]
+    blocks = [cj.Block("a", 80), cj.Block("b", 2), cj.Mode("m")]
+    model = cj.Model(blocks, [*terms, cj.TwoBody(Z, Z, 0.3, ("a", "b"))], [cj.LocalJump(0.1 * LOWER, "a")])
+    state, times, found = cj.product(model, {"a": [1.0, 0.0], "b": [0.0, 1.0]}), np.linspace(0, 0.3, 4), []
+    for planes in (1, 81):
+        monkeypatch.setattr(spin_mode_engine, "FIRST_PLANES", planes)
+        monkeypatch.setattr(spin_mode_engine, "MORE_PLANES", 0)
+        found.append(SpinModeEngine(model, state, times, 1e-12).run(1, 0))
+    np.testing.assert_array_equal(found[0].mean, found[1].mean)
+
+
+@pytest.mark.parametrize("name", ["dicke", "species"])
+def test_what_leads_nowhere_is_counted(name):
+    """Of a row, all that is beside what the next one is made of: whole rows of columns at least."""
+    model, state = CASES[name]()
+    engine, rng = SpinModeEngine(model, state, np.array([0.0, 1e-3]), 1e-9), np.random.default_rng(4)
+    dims = [size + 1 for size in engine._sizes]
+    ket = rng.normal(size=(np.prod(dims), 5)) * 10.0 ** -np.arange(0, 10, 2)
+    started(engine, tuple(engine._sizes), (*((0, n) for n in dims), (0, 5)), ket.ravel(), (0.3 + 0.1j, -0.2j))
+    work, order = engine._work, np.int64(1)
+    norm2, gone = apply_columns_of_mode(engine._h_eff, work, order, 1e-3, 0.0, 0.0, 1e-13)
+    columns, left, all_of_it = work.columns[2], 0.0, 0.0
+    weights = work.taylor_re[2] ** 2 + work.taylor_im[2] ** 2
+    weights = engine._in_columns(weights).sum(axis=-1).reshape(len(work.span), -1)
+    for first, last in columns.tolist():
+        for k in range(first, last):
+            lo, hi = work.reach[2, k]
+            kept = slice(*work.tight[k, 0]) if work.tight[k, 0, 1] > 0 else slice(0)
+            all_of_it += weights[k, lo:hi].sum()
+            left += weights[k, lo:hi].sum() - weights[k, kept].sum()
+    assert norm2 == pytest.approx(all_of_it, rel=1e-12)
+    assert 1e-12 * norm2 < left <= gone * (1 + 1e-9)
+    assert gone < 1e-4 * norm2
 
 
 def test_what_it_does_not_hold_goes_step_by_step():

@@ -18,7 +18,7 @@ from .kernels.common import Gathered, Step
 from .kernels.driven_fock import DrivenFockHeff
 from .kernels.driven_mode_state import MOMENT
 from .kernels.fock_rows import FockHeff, FockWork, get_state, put_state
-from .kernels.spin_mode_state import END, GRID, GROWTH, ROUNDING
+from .kernels.spin_mode_frames import END, GRID, GROWTH, ROUNDING
 from .kernels.waiting_time import lone_sum, no_jump_step
 from .product_moves import Ket, around
 from .product_sectors import Box

@@ -35,8 +35,9 @@ from .kernels.mode_columns import (
     SpinModeModel,
     SpinModeWork,
 )
+from .kernels.spin_mode_frames import MARGIN, ROOM
 from .kernels.spin_mode_jump import LOSS
-from .kernels.spin_mode_state import MARGIN, ROOM, SpinModeRoom
+from .kernels.spin_mode_state import SpinModeRoom
 from .kernels.vectors import LANES
 from .lattice_tables import kind_of
 from .mode_state import ModeState

@@ -9,6 +9,7 @@ from .common import OPTIONS
 from .driven_state import end_of, may_leap, piece_of  # noqa: F401 - the same for both
 from .mode_columns import LEFT, LEFT_THEN, TICK
 from .spin_mode_elements import set_elements_of_mode
+from .spin_mode_frames import settle_in_frame
 from .spin_mode_state import (  # noqa: F401 - columns are what they are where nothing changes
     cells,
     first_cell,
@@ -17,7 +18,6 @@ from .spin_mode_state import (  # noqa: F401 - columns are what they are where n
     landed,
     measured,
     set_aside,
-    settle_in_frame,
     tail_of,
 )
 

@@ -195,7 +195,7 @@ def _collective_weight(model, work, l, c, profile):
 @njit(**OPTIONS)
 def _collective_jump(model, work, l, two_J, c, amplitude, to_re, to_im, to_span):
     """Write Lψ of a collective jump of one block, over |j| of a ladder."""
-    axis, down, width, span, rows = model.axis[l], model.kind[l] == COLLECTIVE_DOWN, work.shape[WIDTH], work.span, 0
+    axis, down, width, span = model.axis[l], model.kind[l] == COLLECTIVE_DOWN, work.shape[WIDTH], work.span
     N, rows, is_last = model.sizes[axis], work.shape[ROWS], axis == model.sizes.size - 1
     to_span[:] = 0
     if model.kind[l] == COLLECTIVE:
