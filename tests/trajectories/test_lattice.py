@@ -11,7 +11,8 @@ from cojump.basis.sector_operators import Operators
 from cojump.model.components import components
 from cojump.model.states import State
 from cojump.trajectories.kernels.lattice import ABSENT, EDGE, LENGTH, LONG_ROW, LOUD, TOUCHED, LatticeHeff, set_strides
-from cojump.trajectories.kernels.lattice_box import FIRST, all_runs, gram
+from cojump.trajectories.kernels.lattice_averages import gram
+from cojump.trajectories.kernels.lattice_box import FIRST, all_runs
 from cojump.trajectories.kernels.lattice_heff import fill_elements, lay_rows
 from cojump.trajectories.kernels.lattice_jump import channel_weights, first_table, general_jump, ladder_jump
 from cojump.trajectories.kernels.lattice_plane import lay_plane, weight_at_rim

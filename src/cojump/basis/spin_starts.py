@@ -6,6 +6,7 @@ A mixed exchangeable state is ⊕_J p_J ρ_J ⊗ 1/f_J; a trajectory starts from
 from __future__ import annotations
 
 from bisect import bisect_right
+from math import inf, log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,6 @@ from scipy.linalg import eigh_tridiagonal
 from scipy.special import gammaln
 
 from ..model.states import BlockState, DickeBlock, OccupationBlock, SectorBlock, SymmetricBlock
-from ..tools.cache_by_bytes import CacheByBytes
 from .real_states import is_real
 from .spin_sector import turned
 
@@ -24,9 +24,6 @@ PURE = 1e-13
 
 _ROUNDING = 1e-15
 """Component of an axis that an angle of the user's may leave beside a plane."""
-
-_SHARES_MEMORY = 2**18
-"""Bytes of distributions of J that are kept of a block."""
 
 
 def _raising(two_J: int) -> NDArray[np.float64]:
@@ -85,19 +82,18 @@ class Arrangements:
         self._N = N
         k = np.arange(N // 2 + 1)
         self._logs: NDArray[np.float64] = -gammaln(k + 1.0) - gammaln(N - k + 1.0)
-        self._shares: CacheByBytes[int, NDArray[np.float64]] = CacheByBytes(_SHARES_MEMORY)
 
     def two_J(self, two_M: int, u: float) -> int:
         """2J of one of N/2 + M particles up and N/2 - M down, for u uniform in [0, 1)."""
         least = (self._N - abs(two_M)) // 2
-        shares = self._shares.get(least, lambda: np.exp(self._logs[: least + 1] - self._logs[least]))
         # J = N/2 - k with the smallest k for which P(J ≥ N/2 - k) exceeds u.
-        return self._N - 2 * bisect_right(shares, u)
+        share = log(u) + float(self._logs[least]) if u > 0.0 else -inf
+        return self._N - 2 * bisect_right(self._logs, share, 0, least)
 
     @property
     def nbytes(self) -> int:
         """Bytes that are kept."""
-        return self._logs.nbytes + self._shares.used
+        return self._logs.nbytes
 
 
 def rotate_symmetric(amplitudes: Ket, rotation: Ket) -> Ket:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..basis.real_states import turned_real, turns
+from ..basis.real_states import turned, turns
 from ..basis.reported_sectors import reported_spins
 from ..basis.sectors import Labels
 from ..model import Model
@@ -54,6 +54,7 @@ class LatticeEngine(CountingEngine):
         super().__init__(model, state, times, tolerance, snapshots)
         self.lattice = lattice_of(self.basis)
         self.sector_numbers = len(model.blocks)
+        self._sizes: list[int] = self.lattice.sizes.tolist()
         self._real_form = real_form(self.lattice) if keeps_real(model) else None
         self._form = self._form_of_starts()
         B = self.sector_numbers
@@ -178,17 +179,19 @@ class LatticeEngine(CountingEngine):
 
     def _ready(self, labels: Labels, box: Box, ket: Ket) -> _Ready:
         """The numbers of its box, its amplitudes, and all of the box as runs."""
-        sizes, n = self.lattice.sizes.tolist(), [hi - lo for lo, hi in box]
-        first = [(N - two_J) // 2 + lo for N, two_J, (lo, _) in zip(sizes, labels, box, strict=True)]
+        n = [hi - lo for lo, hi in box]
+        first = [(N - two_J) // 2 + lo for N, two_J, (lo, _) in zip(self._sizes, labels, box, strict=True)]
         stride = [prod(n[b + 1 :]) for b in range(len(n))]
         number = np.arange(prod(n[:-1]))
-        runs = np.zeros((len(number), FIRST + len(n)), dtype=np.int64)
-        runs[:, START], runs[:, COUNT] = n[-1] * number, n[-1]
+        runs = np.empty((len(number), FIRST + len(n)), dtype=np.int64)
+        runs[:, START], runs[:, COUNT], runs[:, -1] = n[-1] * number, n[-1], 0
         for b in range(len(n) - 1):
-            runs[:, FIRST + b] = number * n[-1] // stride[b] % n[b]
-        amplitudes = np.array([ket.real, ket.imag])
+            runs[:, FIRST + b] = number // (stride[b] // n[-1]) % n[b]
+        amplitudes = np.zeros((2, len(ket)))
         if self._is_real:
-            amplitudes = np.array([turned_real(ket, first, n)[0], np.zeros(len(ket))])
+            amplitudes[0] = turned(ket, first, n).real
+        else:
+            amplitudes[0], amplitudes[1] = ket.real, ket.imag
         return _Ready(np.array([*labels, *first, *n, *stride, len(ket)]), amplitudes, runs)
 
     def _wait(self, ready: _Ready) -> None:

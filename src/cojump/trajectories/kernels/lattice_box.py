@@ -1,11 +1,10 @@
-"""Where a state of several blocks lies, and what is measured of it there."""
+"""Where a state of several blocks lies."""
 
 from __future__ import annotations
 
-import numpy as np
 from numba import njit
 
-from .common import OPTIONS
+from .common import INLINED, OPTIONS
 from .lattice import (
     EDGE,
     FIRST_COLUMN,
@@ -19,13 +18,10 @@ from .lattice import (
     set_strides,
 )
 from .lattice_windows import blank, lead
-from .vectors import LANES, fused, load, load_row, spread, store, total
+from .vectors import LANES, fused, load, spread, store, total
 
 START, COUNT, FIRST = range(3)
 """Slots of a run: its first cell, its number of cells, and from FIRST on its place on all axes."""
-
-NUMBER, RAISED, LOWERED, TWICE = range(4)
-"""Factors of an axis that averages are made of, as they follow each other in ``factors`` behind a row of ones."""
 
 MOST_COLUMNS = EDGE - LANES
 """Most cells between neighbours of two rows, where all of a box is one row: there are zeros beside it for so many."""
@@ -49,7 +45,7 @@ def all_runs(n, place, runs):
             return number
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def runs_of(window, shape, stride, inner, runs):
     """Write the window of a state as runs; their number."""
     last, number = stride.size - 1, 0
@@ -81,7 +77,7 @@ def _tails(weights, n, budget):
     return lo, hi, all_cut + cut
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def tails_of(runs, n_runs, re, im, n, marginal, edges, tail):
     """Write for each axis where a state begins and ends if ``tail`` of its weight is cut on each side.
 
@@ -137,7 +133,7 @@ def fit_box(sizes, bands, two_J, from_lo, edges, reach, plane, box, row):
     return not stays
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def put(runs, n_runs, re, im, from_lo, edges, lo, n, stride, shape, widest, reach, window, kept, to_re, to_im, scale):
     """Write ``scale`` times a state within its edges into a box, and as far around as H_eff leads."""
     last, length, begin, end = n.size - 1, shape[1], 0, 0
@@ -177,170 +173,3 @@ def _weigh(re, im, start, count, marginal):
         store(marginal, q, n, load(marginal, q, n) + here)
         weight = weight + here
     return total(weight)
-
-
-@njit(**OPTIONS)
-def _lay_out(count, beside, n, lo, c, factors, first):
-    """Write i, c(i), c(i - 1) and c(i) c(i + 1) of an axis for so many rows, or so many cells of a row.
-
-    ``beside`` each other there are so many with the same place. What leads out of the box is zero.
-    """
-    for k in range(n):
-        up, down = c[k] if k < n - 1 else 0.0, c[k - 1] if k > 0 else 0.0
-        twice = up * c[k + 1] if k < n - 2 else 0.0
-        for start in range(k * beside, count, n * beside):
-            for q in range(start, start + beside):
-                factors[first + NUMBER, q], factors[first + RAISED, q] = lo + k, up
-                factors[first + LOWERED, q], factors[first + TWICE, q] = down, twice
-
-
-@njit(**OPTIONS)
-def _sum_rows(re, im, length, low, high, first, last, far, a, b, sums):
-    """Write Σ a conj ψ(x + far) ψ(x) over rows for each column, with a factor of each row, and Σ a b of the same."""
-    for q in range(first, last, LANES):
-        real = imag = more_real = more_imag = spread(0.0)
-        for row in range(low, high):
-            p = EDGE + row * length + q
-            x, y, to_x, to_y = (
-                load(re, p, LANES),
-                load(im, p, LANES),
-                load(re, p + far, LANES),
-                load(im, p + far, LANES),
-            )
-            own, other = spread(a[row]), spread(a[row] * b[row])
-            product_re, product_im = fused(to_x, x, to_y * y), fused(to_x, y, -(to_y * x))
-            real, imag = fused(own, product_re, real), fused(own, product_im, imag)
-            more_real, more_imag = fused(other, product_re, more_real), fused(other, product_im, more_imag)
-        store(sums[0], q, LANES, real)
-        store(sums[1], q, LANES, imag)
-        store(sums[2], q, LANES, more_real)
-        store(sums[3], q, LANES, more_imag)
-
-
-@njit(**OPTIONS)
-def _sum_columns(sums, part, first, last, a, b):
-    """Σ a b over columns of the first (0) or the second (1) of what :func:`_sum_rows` has written."""
-    real = imag = spread(0.0)
-    for q in range(first, last, LANES):
-        n = last - q
-        factor = load(a, q, n) * load(b, q, n)
-        real = fused(factor, load_row(sums, 2 * part, q, n), real)
-        imag = fused(factor, load_row(sums, 2 * part + 1, q, n), imag)
-    return complex(total(real), total(imag))
-
-
-@njit(**OPTIONS)
-def _sum_hop(re, im, shape, window, rows, cells, a, b, sums):
-    """:func:`_sum_rows` for a hop over so many rows and so many cells of a row; the columns that it has been for."""
-    low, high = max(window[FIRST_ROW], window[FIRST_ROW] - rows), min(window[LAST_ROW], window[LAST_ROW] - rows)
-    first = max(window[FIRST_COLUMN], -cells) // LANES * LANES
-    last = max(first, min(window[LAST_COLUMN], shape[1] - cells))
-    _sum_rows(re, im, shape[1], low, high, first, last, rows * shape[1] + cells, a, b, sums)
-    return first, last
-
-
-@njit(inline="always", **OPTIONS)
-def _factors_of(axis, b, slot):
-    """Which factor an axis has for rows, and which for columns; number 0 is 1."""
-    at = 1 + 4 * b + slot
-    return (at, 0) if b < axis else (0, at)
-
-
-@njit(inline="always", **OPTIONS)
-def _put_inner(made, a, b, value):
-    """Write <v_a|v_b> and <v_b|v_a>."""
-    made[a, b] = value
-    made[b, a] = np.conj(value)
-
-
-@njit(inline="always", **OPTIONS)
-def _put_raised(made, d, b, value):
-    """Write the inner products of n_d ψ with J_+b ψ and J_-b ψ, where ``value`` is <J_+b n_d>."""
-    _put_inner(made, 1 + 3 * d, 3 + 3 * b, np.conj(value))
-    if d == b:  # n counts one more behind J_+
-        value += made[0, 2 + 3 * b]
-    _put_inner(made, 1 + 3 * d, 2 + 3 * b, value)
-
-
-@njit(**OPTIONS)
-def gram(sizes, two_J, lo, n, stride, axis, c, re, im, window, shape, factors, sums, norm2, made):
-    """Inner products of ψ, n ψ, J_+ ψ, J_- ψ of every block, (1 + 3B, 1 + 3B), of an unnormalised state.
-
-    They are <1>, <n_b>, <n_b n_c>, <J_+b>, <n_c J_+b>, <J_+b J_+c> and <J_+b J_-c>, which are sums over cells of a
-    factor for each axis and conj ψ(x + hop) ψ(x): first over rows with the factors of the first ``axis`` axes, then
-    over columns with those of the others. Beside its window ψ may be any finite numbers, which are changed.
-    """
-    B, count, length = n.size, shape[0], shape[1]
-    far = np.int64(0)
-    for b in range(B):
-        outside = b < axis
-        _lay_out(
-            count if outside else length, stride[b] // length if outside else stride[b], n[b], lo[b], c[b], factors,
-            1 + 4 * b,
-        )  # fmt: skip
-        far = far if outside else max(far, 2 * stride[b])
-    for row in range(window[FIRST_ROW], window[LAST_ROW]):
-        start = EDGE + row * length
-        blank(re, im, start + max(window[FIRST_COLUMN] - far, 0), start + window[FIRST_COLUMN])
-        blank(re, im, start + window[LAST_COLUMN], start + min(window[LAST_COLUMN] + far, length))
-    one, scale = factors[0], 1.0 / norm2
-    # 1, n_b, n_b n_c
-    for b in range(-1, axis):
-        own = one if b < 0 else factors[1 + 4 * b]
-        first, last = _sum_hop(re, im, shape, window, 0, 0, own, own, sums)
-        _put_inner(made, 0, 1 + 3 * b if b >= 0 else 0, scale * _sum_columns(sums, 0, first, last, one, one))
-        if b >= 0:
-            _put_inner(made, 1 + 3 * b, 1 + 3 * b, scale * _sum_columns(sums, 1, first, last, one, one))
-        for d in range(axis, B):
-            along = factors[1 + 4 * d]
-            _put_inner(
-                made, 1 + 3 * b if b >= 0 else 0, 1 + 3 * d, scale * _sum_columns(sums, 0, first, last, along, one)
-            )
-            for e in range(d, B if b < 0 else d):
-                value = scale * _sum_columns(sums, 0, first, last, along, factors[1 + 4 * e])
-                _put_inner(made, 1 + 3 * d, 1 + 3 * e, value)
-        for d in range(b + 1, axis if b >= 0 else 0):
-            first, last = _sum_hop(re, im, shape, window, 0, 0, own, factors[1 + 4 * d], sums)
-            _put_inner(made, 1 + 3 * b, 1 + 3 * d, scale * _sum_columns(sums, 1, first, last, one, one))
-    for b in range(B):
-        # J_-J_+ and J_+J_- are J(J + 1) - M² ∓ M
-        J, N = 0.5 * two_J[b], sizes[b]
-        whole, number, square = made[0, 0], made[0, 1 + 3 * b], made[1 + 3 * b, 1 + 3 * b]
-        M = number - 0.5 * N * whole
-        both = J * (J + 1.0) * whole - (square - N * number + 0.25 * N * N * whole)
-        made[2 + 3 * b, 2 + 3 * b], made[3 + 3 * b, 3 + 3 * b] = both - M, both + M
-        rows, cells = (stride[b] // length, np.int64(0)) if b < axis else (np.int64(0), stride[b])
-        # J_+, n_c J_+
-        row, column = _factors_of(axis, b, RAISED)
-        up, along = factors[row], factors[column]
-        for other in range(max(axis, 1)):
-            weight = factors[1 + 4 * other] if axis > 0 else one
-            first, last = _sum_hop(re, im, shape, window, rows, cells, up, weight, sums)
-            if other == 0:
-                value = scale * _sum_columns(sums, 0, first, last, along, one)
-                _put_inner(made, 0, 2 + 3 * b, value)
-                _put_inner(made, 0, 3 + 3 * b, np.conj(value))
-                for d in range(axis, B):
-                    value = scale * _sum_columns(sums, 0, first, last, along, factors[1 + 4 * d])
-                    _put_raised(made, d, b, value)
-            if axis > 0:
-                _put_raised(made, other, b, scale * _sum_columns(sums, 1, first, last, along, one))
-        # J_+J_+ of one axis and of two, J_+J_- of two
-        row, column = _factors_of(axis, b, TWICE)
-        first, last = _sum_hop(re, im, shape, window, 2 * rows, 2 * cells, factors[row], one, sums)
-        value = scale * _sum_columns(sums, 0, first, last, factors[column], one)
-        _put_inner(made, 2 + 3 * b, 3 + 3 * b, np.conj(value))
-        for d in range(b + 1, B):
-            far_rows, far_cells = (stride[d] // length, np.int64(0)) if d < axis else (np.int64(0), stride[d])
-            for sign in range(-1, 2, 2):
-                row, column = _factors_of(axis, d, RAISED if sign > 0 else LOWERED)
-                first, last = _sum_hop(
-                    re, im, shape, window, rows + sign * far_rows, cells + sign * far_cells, up, factors[row], sums
-                )
-                value = scale * _sum_columns(sums, 1, first, last, along, factors[column])
-                if sign > 0:
-                    _put_inner(made, 3 + 3 * b, 2 + 3 * d, value)
-                    _put_inner(made, 2 + 3 * b, 3 + 3 * d, np.conj(value))
-                else:
-                    _put_inner(made, 3 + 3 * b, 3 + 3 * d, value)
-                    _put_inner(made, 2 + 3 * b, 2 + 3 * d, np.conj(value))

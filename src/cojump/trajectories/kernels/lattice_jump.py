@@ -34,7 +34,7 @@ def _weight_of(re, im, p, n, gamma, at, step):
     return g * g * weight
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def ladder_weight(runs, n_runs, re, im, b, N, down, at, strides, lo, gamma):
     """Γ² |ψ|² times the particles that can jump, summed over all cells; ``at``: where the table of Γ begins."""
     last, step, weight = lo.size - 1, strides[lo.size - 1], spread(0.0)
@@ -109,7 +109,7 @@ def ladder_weights(
             weights[l] = strength[l] * total(load(sums, l * LANES, LANES))
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def _ladder_profile(runs, n_runs, re, im, b, n, at, strides, lo, gamma, profile):
     """Write Γ² |ψ|² of a ladder summed over all axes but its own, b; ``at``: where its table begins."""
     last, step = lo.size - 1, strides[lo.size - 1]
@@ -249,7 +249,7 @@ def _ladder_factors(outcome, J):
     return x, r, y, s
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def _move_run(re, im, start, count, gamma, at, step, factor, amplitude, own, along, to_re, to_im):
     """Write Γ times the amplitudes of a ladder jump times a run; ``along`` it there is one for each place."""
     if step == 0:
@@ -264,7 +264,7 @@ def _move_run(re, im, start, count, gamma, at, step, factor, amplitude, own, alo
         store(to_im, p, n, f * load(im, p, n))
 
 
-@njit(**OPTIONS)
+@njit(**INLINED)
 def ladder_jump(
     b, N, two_J, down, strength, left, table, strides, gamma, lo, n, runs, n_runs, profile, re, im, to_re, to_im
 ):

@@ -12,7 +12,8 @@ from ..by_reference import by_reference
 from ..no_jump_tables import COLLECTIVE, GENERAL
 from .common import OPTIONS
 from .lattice import AXIS, EDGE, LENGTH, PLANE, REACH, TOUCHED, WIDEST, Box, copy_into, long_row
-from .lattice_box import COUNT, START, fit_box, gram, put, runs_of, tails_of
+from .lattice_averages import gram
+from .lattice_box import COUNT, START, fit_box, put, runs_of, tails_of
 from .lattice_heff import fill_elements, lay_rows
 from .lattice_jump import perform_jump
 from .lattice_plane import clear_behind, lay_plane, rows_of_plane
@@ -210,18 +211,26 @@ def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
     return (order + 2 * room.factors.shape[0]) * (box.size[0] + 32)
 
 
+@njit(inline="always", **OPTIONS)
+def _phase_of(a):
+    """Real and imaginary part of the phase that vector a of :func:`gram` has, in :func:`_turn_back`."""
+    if a == 0 or a % 3 == 1:
+        return 1.0, 0.0
+    return 0.0, 1.0 if a % 3 == 2 else -1.0
+
+
 @njit(**OPTIONS)
 def _turn_back(grams):
-    """Give each particle up its phase -i, where a state has been written without: J_± change their number by one."""
+    """Give each particle up its phase -i, where a state has been written without: J_± change their number by one.
+
+    J_+ of a state turned by (-i)^n is i times J_+ of it, turned so, and J_- is -i times.
+    """
     for a in range(grams.shape[0]):
+        a_re, a_im = _phase_of(a)
         for b in range(grams.shape[1]):
-            power = 0  # of i
-            if a % 3 != 1 and a > 0:
-                power += 3 if a % 3 == 2 else 1
-            if b % 3 != 1 and b > 0:
-                power += 1 if b % 3 == 2 else 3
-            for _ in range(power % 4):
-                grams[a, b] = complex(-grams[a, b].imag, grams[a, b].real)
+            b_re, b_im = _phase_of(b)
+            factor = complex(a_re * b_re + a_im * b_im, a_re * b_im - a_im * b_re)
+            grams[a, b] = factor * grams[a, b]
 
 
 def jumped(h_eff, work, room, norm2, tolerance, u):
