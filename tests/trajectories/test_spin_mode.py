@@ -10,7 +10,7 @@ import pytest
 import cojump as cj
 from cojump.basis.fock_window import displacement
 from cojump.model.unravelled import unravelled
-from cojump.trajectories import counting_engine, spin_mode_engine
+from cojump.trajectories import counting_engine, spin_mode_engine, work_space
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.kernels.mode_columns import B_IM, B_RE, BETA_IM, BETA_RE, IS_COMPLEX, LEFT, LEFT_THEN, TWO_J
 from cojump.trajectories.kernels.spin_mode import apply_columns_of_mode
@@ -527,6 +527,19 @@ def test_displacements_of_many_fock_states_take_little_memory():
     assert len(engine._h_eff.size) == spin_mode_engine.SIZES
     engine._more_room(2000)
     assert len(engine._h_eff.size) == 1
+
+
+@pytest.mark.parametrize("kind", [SpinModeEngine, ProductEngine])
+def test_a_box_larger_than_memory_is_refused(monkeypatch, kind):
+    """Light that grows has no largest number of quanta; what follows is not disturbed."""
+    model, state = bright_modes()
+    clean, engine = (kind(model, state, TIMES[:2], 1e-9) for _ in range(2))
+    with monkeypatch.context() as patched:
+        patched.setattr(work_space, "for_each_rank", lambda: 10**5)
+        patched.setattr(work_space, "_UNASKED", 0)
+        with pytest.raises(MemoryError, match=r"box of [\d, ×]+ basis states.*GiB for it"):
+            engine.run(1, 0)
+    np.testing.assert_array_equal(engine.run(1, 1).mean, clean.run(1, 1).mean)
 
 
 @pytest.mark.parametrize("kind", [SpinModeEngine, ProductEngine])

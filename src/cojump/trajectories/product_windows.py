@@ -12,6 +12,7 @@ from .kernels.common import MAX_ORDER
 from .kernels.window import ends_within, weights_of_rows
 from .product_moves import Ket
 from .product_sectors import Box, ProductBasis, ProductSector
+from .work_space import check_growth
 
 SMALL = 2000
 """Sectors with fewer amplitudes are taken whole."""
@@ -71,6 +72,11 @@ class Windows:
 
         A step widens the support by at most MAX_ORDER times the bandwidth along each axis; what is cut off weighs
         no more than the tolerance allows (the same share as for one block).
+
+        Raises
+        ------
+        MemoryError
+            If such a window is larger than memory.
         """
         whole = self.basis.whole(labels)
         target = whole
@@ -83,4 +89,6 @@ class Windows:
                 low, high = low // _SNAP * _SNAP, -(-high // _SNAP) * _SNAP
                 wanted.append(whole[b] if self.basis.whole_axes[b] else (max(low, 0), min(high, whole[b][1])))
             target = tuple(wanted)
+            dims = [hi - lo for lo, hi in target]
+            check_growth(prod(dims), " × ".join(f"{n:,}" for n in dims))
         return self.basis.sector(labels, target), moved(state, box, target)

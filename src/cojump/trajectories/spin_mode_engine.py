@@ -47,7 +47,7 @@ from .product_moves import Ket
 from .product_sectors import Box, ProductBasis, ProductSector
 from .pure_state import PureState
 from .state_factor import Factor
-from .work_space import aligned
+from .work_space import aligned, check_growth
 
 FIRST_ROWS = 31
 """Fock states above a step's reach that a column has room for at first."""
@@ -249,7 +249,13 @@ class SpinModeEngine(CountingEngine):
             self._next_size += 1
 
     def _more_room(self, wanted: int, planes: Sequence[int] = ()) -> None:
-        """Columns with room for so many Fock states, and as many planes; what waits in ``room`` stays there."""
+        """Columns with room for so many Fock states, and as many planes; what waits in ``room`` stays there.
+
+        Raises
+        ------
+        MemoryError
+            If that is more than a rank may use: no number of quanta is the last one.
+        """
         old, before = self._room, self._layout
         rows, extents = before[-2], [n - 2 for n in before[:-3]]
         if wanted > rows:
@@ -257,6 +263,8 @@ class SpinModeEngine(CountingEngine):
         for b, needed in enumerate(planes):
             if needed:
                 extents[b] = min(needed + MORE_PLANES, int(self._model.limits[b]) + 1)
+        columns = self._sizes[-1] + 1
+        check_growth(prod(extents) * columns * rows, " × ".join(f"{n:,}" for n in (*extents, columns, rows)))
         self._make_room(rows, extents)
         self._room.first[:] = np.minimum(old.first, self._model.limits + 1 - extents)
         at = [slice(1 + up, up + n - 1) for up, n in zip(old.first - self._room.first, before, strict=False)]

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..tools.memory import for_each_rank
 from ..tools.types import Array
 from .kernels.common import MAX_ORDER, Work
 from .kernels.nothing import Nothing
@@ -21,6 +22,29 @@ def aligned(*shape: int) -> Array:
     made = np.zeros(size + _LINE // 8)
     first = -made.ctypes.data % _LINE // 8
     return made[first : first + size].reshape(shape)
+
+
+_USUAL = 12
+"""Rows of a series that most steps need, with the state before and after it."""
+
+
+_UNASKED = 2**18
+"""Cells for which there is memory everywhere: to ask the system how much there is takes as long as a small step."""
+
+
+def check_growth(cells: int, box: str) -> None:
+    """Raise MemoryError where a state has come to need more cells than a rank has memory for.
+
+    What a model needs is checked before any work, but no number of quanta is the last one.
+    """
+    if cells < _UNASKED:
+        return
+    needed, have = 16.0 * cells * _USUAL, for_each_rank()
+    if needed > have:
+        raise MemoryError(
+            f"a state has come to need a box of {box} basis states, {needed / 2**30:,.1f} GiB with the rows of a step, "
+            f"and there are {have / 2**30:,.2f} GiB for it"
+        )
 
 
 def work_space(cells: int, channels: int, *, is_real: bool = False) -> Work:
