@@ -32,16 +32,16 @@ from .cases import (
 )
 
 SHARED = {
-    "constrained": (constrained, (200,), 9216, 32),
-    "constrained, sweep": (constrained, (50, 100, 200, 400, 800, 1600, 3200), 512, 8),
-    "two blocks": (two_blocks, (40,), 4608, 8),
-    "arguments along two axes": (along_two_axes, (50,), 8960, 8),
-    "Potts q = 3": (potts, (20,), 1728, 4),
-    "constrained, driven": (driven(constrained), (200,), 4608, 32),
-    "Dicke model, a mode": (with_a_mode, (20,), 6144, 32),
-    "two species, a mode": (two_species, (10,), 1024, 8),
-    "three levels, a mode": (ladder_and_mode, (10,), 256, 2),
-    "five levels": (five_levels, (10,), 768, 4),
+    "constrained": (constrained, (200,), 18432, 32),
+    "constrained, sweep": (constrained, (50, 100, 200, 400, 800, 1600, 3200), 1024, 8),
+    "two blocks": (two_blocks, (40,), 9216, 8),
+    "arguments along two axes": (along_two_axes, (50,), 17920, 8),
+    "Potts q = 3": (potts, (20,), 3456, 4),
+    "constrained, driven": (driven(constrained), (200,), 9216, 32),
+    "Dicke model, a mode": (with_a_mode, (20,), 12288, 32),
+    "two species, a mode": (two_species, (10,), 2048, 8),
+    "three levels, a mode": (ladder_and_mode, (10,), 512, 2),
+    "five levels": (five_levels, (10,), 1536, 4),
 }
 """Model, sizes, trajectories of each, and trajectories per chunk.
 
