@@ -12,12 +12,13 @@ from cojump.basis.fock_window import displacement
 from cojump.model.unravelled import unravelled
 from cojump.trajectories import counting_engine, spin_mode_engine, work_space
 from cojump.trajectories.compilation import prepare
+from cojump.trajectories.driven_mode_engine import DrivenModeEngine
 from cojump.trajectories.kernels.mode_columns import B_IM, B_RE, BETA_IM, BETA_RE, IS_COMPLEX, LEFT, LEFT_THEN, TWO_J
 from cojump.trajectories.kernels.spin_mode import apply_columns_of_mode
 from cojump.trajectories.kernels.spin_mode_state import ended_at
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import MODES, SPIN_MODE
+from cojump.trajectories.representations import DRIVEN_SPIN_MODE, MODES, SPIN_MODE
 from cojump.trajectories.sector_matrix import program_matrix
 from cojump.trajectories.spin_mode_engine import SpinModeEngine
 from tests.support.pauli import LOWER, RAISE, X, Y, Z
@@ -244,6 +245,35 @@ def test_trajectories_are_those_of_the_twin(name):
     times = TIMES if model.size < 50 else TIMES / 8
     twin, engine = (kind(model, state, times, 1e-10, [0, 2, 6]) for kind in (ProductEngine, SpinModeEngine))
     assert assert_same_trajectories(twin, engine, seed=3, trajectories=3) > 0
+
+
+INTERACTIONS = {
+    "in the user's frame": [(Z + 3e-15 * X, Z + 1e-16 * Y, 0.9)],
+    "turned": [(np.cos(0.3) * Z + np.sin(0.3) * X, np.cos(0.3) * Z + np.sin(0.3) * X + 2e-14 * Y, 0.9)],
+    "with its adjoint": [(Z, Z, 0.45 + 0.3j), (Z, Z, 0.45 - 0.3j)],
+    "imaginary factors": [(1j * Z, -1j * Z, 0.9)],
+}
+
+
+@pytest.mark.parametrize("envelope", [None, np.cos])
+@pytest.mark.parametrize("name", INTERACTIONS)
+def test_an_interaction_that_is_diagonal_but_for_rounding_is_there(name, envelope):
+    """It is part of the energies, whatever is left beside its diagonal; the twin has all of it in any case."""
+    tilt = 0.3 if name == "turned" else 0.0
+    main = np.cos(tilt) * Z + np.sin(tilt) * X
+    hamiltonian = [cj.TwoBody(A, B, g, ("a", "b"), envelope=envelope) for A, B, g in INTERACTIONS[name]]
+    hamiltonian += [cj.ModeEnergy(0.9, mode="m", envelope=envelope)]
+    hamiltonian += [cj.ModeCoupling({"a": 0.8 * Y, "b": 0.5 * Y}, mode="m")]
+    rates = {"amplitude": np.cosh, "argument": {"a": main, "b": 0.5 * main}}
+    jumps = [cj.LocalJump(0.6 * main, "a", **rates), cj.LocalJump(0.5 * main, "b", **rates), cj.ModeLoss(1.0, mode="m")]
+    model = cj.Model([cj.Block("a", 5), cj.Block("b", 4), cj.Mode("m")], hamiltonian, jumps)
+    kind, engine = (SPIN_MODE, SpinModeEngine) if envelope is None else (DRIVEN_SPIN_MODE, DrivenModeEngine)
+    assert recipe_of(model).parts[0].representation is kind
+    state = cj.product(model, {"a": [0.6, 0.8], "b": [0.8, 0.6j]})
+    twin, compiled = (k(model, state, TIMES / 2, 1e-10, [6]) for k in (ProductEngine, engine))
+    assert assert_same_trajectories(twin, compiled, seed=3, trajectories=3) > 0
+    without = replace(model, hamiltonian=hamiltonian[-2:])
+    assert np.abs(engine(without, state, TIMES / 2, 1e-10).run(3, 0).mean - twin.run(3, 0).mean).max() > 1e-3
 
 
 def started(engine, labels, box, ket, *frames):

@@ -10,7 +10,7 @@ from ..model import Model
 from ..model.driven import driven_parts
 from ..model.product_states import tilted
 from ..model.systems import dicke
-from ..tools.matrices import ROUNDING, is_diagonal
+from ..tools.matrices import is_diagonal
 from .axes import seen
 from .driven_mode_engine import DrivenModeEngine
 from .driven_representations import Driven
@@ -19,6 +19,7 @@ from .kernels.common import MAX_ORDER
 from .potentials import potentials_of
 from .product_channels import channels_of
 from .product_engine import ProductEngine
+from .product_sectors import is_product_of_diagonals
 from .representation import FOCK_STATES, MOST_BYTES_OF_ROWS, Product, Representation
 from .spin_mode_engine import SpinModeEngine, bytes_of_columns, holds_collective
 
@@ -106,14 +107,13 @@ class SpinMode(Modes):
         if not all(table.is_table for table in potentials_of(model).tables):
             return False
         frames = {model.blocks[b].name: block_frame(model, b) for b in blocks}
-        inside = [
-            seen(frames[name], matrix)
+        products = [
+            [seen(frames[name], matrix) for name, matrix in zip(two.blocks, (two.A, two.B), strict=True)]
             for two in model.two_body
-            for name, matrix in zip(two.blocks, (two.A, two.B), strict=True)
         ]
         moves = [channel.matrix for channel in channels_of(model).of_jumps if channel is not None]
         return (
-            all(is_diagonal(matrix, ROUNDING) for matrix in inside)
+            all(is_product_of_diagonals(*pair) for pair in products)
             and all(is_diagonal(matrix.conj().T @ matrix) for matrix in moves)
             and all(holds_collective(jump, frames) for jump in model.collective_jumps.values())
             and self.nbytes(model) <= MOST_BYTES_OF_ROWS

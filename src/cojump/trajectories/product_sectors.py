@@ -27,7 +27,7 @@ from ..basis.spin_sector import rotation_matrix
 from ..model import CollectiveJump, Model
 from ..model.driven import DrivenPart
 from ..tools.cache_by_bytes import CacheByBytes
-from ..tools.matrices import is_diagonal
+from ..tools.matrices import ROUNDING, is_diagonal
 from ..tools.types import Array, Matrix
 from .axes import seen
 from .displaced_modes import displaced_modes
@@ -85,6 +85,11 @@ class Turn:
 def memory_of(model: Model) -> int:
     """Bytes of sectors that a basis of a model keeps."""
     return MODES_MEMORY if model.modes else MEMORY
+
+
+def is_product_of_diagonals(A: Matrix, B: Matrix) -> bool:
+    """Whether a product of operators of two blocks is diagonal, but for rounding: it is part of the energies then."""
+    return is_diagonal(A, ROUNDING) and is_diagonal(B, ROUNDING)
 
 
 class ProductBasis:
@@ -398,7 +403,8 @@ class ProductSector:
             self._add_off_diagonal(b, total)
         for b, c, A, B, g in basis.across:
             first, second = self.blocks[b].one_body(A), self.blocks[c].one_body(B)
-            if is_diagonal(A, 0) and is_diagonal(B, 0) and np.isreal(g):
+            if is_product_of_diagonals(A, B):
+                # with a complex g there is its adjoint among the terms, too: what is imaginary cancels
                 energy += (g * self.along(b, first.diagonal()) * self.along(c, second.diagonal())).real
                 continue
             program = self._hamiltonian

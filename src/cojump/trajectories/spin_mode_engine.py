@@ -44,7 +44,7 @@ from .mode_state import ModeState
 from .no_jump_tables import COLLECTIVE, COLLECTIVE_DOWN, COLLECTIVE_UP, GENERAL, LADDER_DOWN, LADDER_UP
 from .product_averages import Collective
 from .product_moves import Ket
-from .product_sectors import Box, ProductBasis, ProductSector
+from .product_sectors import Box, ProductBasis, ProductSector, is_product_of_diagonals
 from .pure_state import PureState
 from .state_factor import Factor
 from .work_space import aligned, check_growth
@@ -449,6 +449,7 @@ def _on_all(gamma: Array, shape: tuple[int, ...], b: int, less: int) -> Array:
 
 def terms_of(basis: ProductBasis) -> dict[str, Any]:
     """H_eff of a model, or of a part of it: ``y``, ``one``, ``collected``, ``level``, ``damping`` and ``of_mode``."""
+    assert all(is_product_of_diagonals(A, B) for _, _, A, B, _ in basis.across)  # all else would be left out
     sizes, whole = [block.size for block in basis.blocks], _whole(basis)
     y = np.zeros((len(basis.modes), len(sizes), 2, 2), dtype=complex)
     for m, mode in enumerate(basis.modes):
