@@ -12,6 +12,8 @@ from cojump.trajectories.kernels.vectors import (
     behind_lanes,
     first_lanes,
     fused,
+    larger,
+    largest,
     load,
     load_row,
     loud,
@@ -103,6 +105,24 @@ def test_some_lanes():
             kernel(a, n, front, behind)
             assert front.tolist() == [*a[:n], *[0] * (LANES - n)]
             assert behind.tolist() == [*[0] * n, *a[n:]]
+
+
+@njit(**OPTIONS)
+def larger_ones(a, b, out):
+    """The larger numbers of two vectors, and the largest of the first one."""
+    store(out, 0, LANES, larger(load(a, 0, LANES), load(b, 0, LANES)))
+    return largest(load(a, 0, LANES))
+
+
+def test_the_larger_number():
+    rng = np.random.default_rng(3)
+    for place in range(LANES):
+        a, b = rng.normal(size=(2, LANES))
+        a[place] = 9.0
+        for kernel in (larger_ones, larger_ones.py_func):
+            out = np.zeros(LANES)
+            assert kernel(a, b, out) == 9.0
+            np.testing.assert_array_equal(out, np.maximum(a, b))
 
 
 @njit(**OPTIONS)

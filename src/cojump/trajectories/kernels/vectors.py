@@ -113,6 +113,19 @@ def total(vector):
     return vector[0]
 
 
+def larger(a, b):
+    """The larger number of each lane; b where a is NaN."""
+    return np.where(a > b, a, b)
+
+
+def largest(vector):
+    """The largest number of all lanes."""
+    while len(vector) > 1:
+        half = len(vector) // 2
+        vector = larger(vector[:half], vector[half:])
+    return vector[0]
+
+
 def quiet_first(vector, most):
     """How many lanes in front are at most this number: 8 where all are; NaN is above it."""
     loud = np.flatnonzero(~(vector <= most))
@@ -308,14 +321,30 @@ def _transposed(context, builder, sig, args):
     return context.make_tuple(builder, sig.return_type, made)
 
 
-@lowered(total, _VECTOR, gives=types.float64)
-def _total(context, builder, sig, args):
-    vector, lanes = args[0], LANES
-    while lanes > 1:
-        lanes //= 2
-        low, high = (ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(a, a + lanes))) for a in (0, lanes))
-        vector = builder.fadd(builder.shuffle_vector(vector, vector, low), builder.shuffle_vector(vector, vector, high))
-    return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+def _larger_of(builder, a, b):
+    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+
+@lowered(larger, _VECTOR, _VECTOR)
+def _larger(context, builder, sig, args):
+    return _larger_of(builder, *args)
+
+
+def _of_all_lanes(function, join):
+    """What ``join`` makes of halves of a vector, down to one lane."""
+
+    @lowered(function, _VECTOR, gives=types.float64)
+    def joined(context, builder, sig, args):
+        vector, lanes = args[0], LANES
+        while lanes > 1:
+            lanes //= 2
+            halves = (ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(a, a + lanes))) for a in (0, lanes))
+            vector = join(builder, *(builder.shuffle_vector(vector, vector, half) for half in halves))
+        return builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+
+
+_of_all_lanes(total, lambda builder, a, b: builder.fadd(a, b))
+_of_all_lanes(largest, _larger_of)
 
 
 def _quiet_lanes(function, name):
