@@ -1,6 +1,5 @@
 """Blocks of two levels beside a mode whose terms change in time: trajectories against the steps in tensor products."""
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -86,17 +85,86 @@ def test_trajectories_are_those_of_the_twin(name, monkeypatch):
     assert assert_same_trajectories(twin, engine, seed=3, trajectories=3) > 0
 
 
-@pytest.mark.parametrize("name", ["dicke", "everything", "species"])
-def test_the_fock_states_of_rows_only_become_more(name):
-    """So that a sum of rows lies within what the next one is made of."""
+def weights_of(engine, row):
+    """Squares by columns and Fock states."""
+    work = engine._work
+    weights = work.taylor_re[row] ** 2 + work.taylor_im[row] ** 2
+    return engine._in_columns(weights).sum(axis=-1).reshape(len(work.span), -1)
+
+
+@pytest.mark.parametrize("name", ["dicke", "wider", "pumped", "wider species"])
+def test_what_rows_leave_out_is_accounted_for(name):
+    """Beside what they lead on with, and beside what goes into later sums; and all together no more than its share."""
+    model, state = CASES[name]()
+    engine = DrivenModeEngine(model, state, TIMES / 4, 1e-9)
+    engine.run(1, 0)
+    work, parts, factors = engine._work, engine._h_eff.parts, engine._h_eff.factors
+    some = 0.0
+    for row in range(1, 7):
+        weights, nowhere, not_later = weights_of(engine, row), 0.0, 0.0
+        for first, last in work.columns[row].tolist():
+            for k in range(first, last):
+                reach, own, later = (
+                    slice(*ends[k].tolist()) for ends in (work.reach[row], work.cover[row], parts.later[row, :, 0])
+                )
+                here = weights[k, reach].sum()
+                nowhere += here - weights[k, own].sum()
+                not_later += here - (weights[k, later].sum() if later.stop else 0.0)
+        for left, gone in zip((nowhere, not_later), parts.gone[row], strict=True):
+            assert left <= gone**2 * (1 + 1e-6) + 1e-15 * work.norms[row] ** 2
+        some += not_later
+    assert some > 0
+    x = factors.each[1] / work.norms[1]
+    counted = np.sum(parts.gone[1:7, 0] * x ** np.arange(1, 7))
+    # of half of the tolerance a quarter; what grows with the shift of the rate is twice that at least
+    assert 0 < counted <= 0.5e-9 / 4 / 2
+
+
+@pytest.mark.parametrize("name", ["dicke", "species"])
+def test_rows_that_are_small_have_fewer_fock_states(name):
+    """And those before the last one have fewer where they go into a sum."""
     model, state = CASES[name]()
     engine = DrivenModeEngine(model, state, TIMES, 1e-9)
     engine.run(1, 0)
-    rows = [
-        {(k, n) for k, (lo, hi) in enumerate(own) for n in range(lo, hi)} for own in engine._work.cover[1:7].tolist()
+
+    def total(ends):
+        return [np.maximum(own[:, 1] - own[:, 0], 0).sum() for own in ends[1:10]]
+
+    present = np.zeros(engine._work.cover.shape[:2], dtype=bool)
+    for row, columns in enumerate(engine._work.columns):
+        for first, last in columns.tolist():
+            present[row, first:last] = True
+    rows = total(np.where(present[..., None], engine._work.cover, 0))
+    sums = total(np.where(present[..., None], engine._h_eff.parts.later[:, :, 0], 0))
+    assert rows[-1] < max(rows)
+    assert sum(sums) < 0.9 * sum(rows)
+
+
+def brisk():
+    """Strong drives that begin at once and oscillate, and many quanta: sums have much of earlier rows."""
+    blocks = [cj.Block("a", 12), cj.Block("b", 4), cj.Mode("m")]
+    terms = [
+        cj.ModeEnergy(1.5, mode="m", envelope=slow),
+        cj.ModeDrive(4.0, mode="m", **RAMP),
+        cj.OneBody(2.0 * Z + X, "a", envelope=fast),
+        cj.OneBody(1.5 * X, "b", envelope=np.sin),
+        cj.ModeCoupling({"a": 2.0 * X, "b": Z}, mode="m", envelope=fast),
     ]
-    assert all(one <= other for one, other in itertools.pairwise(rows))
-    assert len(rows[0]) < len(rows[-1])
+    model = cj.Model(blocks, terms, [cj.ModeLoss(1.0, mode="m"), cj.LocalJump(0.4 * LOWER, "a")])
+    return model, cj.product(model, {"a": [0.6, 0.8], "b": [1, 0], "m": 2.0})
+
+
+@pytest.mark.parametrize("name", ["brisk", "pumped", "species", "modes"])
+def test_what_is_left_out_does_not_show(name):
+    """Windows of a tolerance against those of one that is a thousandth of it: far below what the first one allows."""
+    model, state = (CASES | {"brisk": brisk})[name]()
+    times = TIMES / 3
+    rough, fine = (DrivenModeEngine(model, state, times, tolerance) for tolerance in (1e-9, 1e-12))
+    for index in range(3):
+        one, other = (engine.run(4, index, record=True) for engine in (rough, fine))
+        np.testing.assert_array_equal(one.jumps["channel"], other.jumps["channel"])
+        np.testing.assert_allclose(one.jumps["time"], other.jumps["time"], rtol=0, atol=2e-10)
+        np.testing.assert_allclose(one.mean, other.mean, rtol=1e-10, atol=2e-10)
 
 
 @pytest.mark.parametrize("strength", [1e-2, 1e-5])

@@ -10,6 +10,7 @@ import numpy as np
 from ..basis.sectors import Labels
 from .displaced_modes import tick
 from .driven_factors import factors_of
+from .kernels.common import MAX_ORDER
 from .kernels.driven_bands import Factors
 from .kernels.driven_mode import DrivenModeHeff, PartsOfMode
 from .kernels.mode_columns import BOTH
@@ -52,14 +53,18 @@ class DrivenModeEngine(SpinModeEngine):
             far=(flips[:, :-1].sum(axis=1) + other > 0).astype(np.int64),
             kind=np.zeros(len(bases), dtype=np.int64),
             tick=np.array([min(tick(parts, piece.largest) for parts in modes) for piece in drive.pieces]),
-            tight=np.zeros((3, 2), dtype=np.int64),
+            later=np.zeros((MAX_ORDER + 1, 0, 3, 2), dtype=np.int64),
+            gone=np.zeros((MAX_ORDER + 1, 2)),
         )
 
     def _make_room(self, rows: int, extents: Sequence[int]) -> None:
         super()._make_room(rows, extents)
         h, cells = self._h_eff, len(self._work.out_re)
         factors = self._factors._replace(sum_re=aligned(cells), sum_im=aligned(cells))
-        parts = self._parts._replace(beside=np.zeros((len(self._parts.y), *h.beside.shape)))
+        parts = self._parts._replace(
+            beside=np.zeros((len(self._parts.y), *h.beside.shape)),
+            later=np.zeros((MAX_ORDER + 1, *self._work.tight.shape), dtype=np.int64),
+        )
         self._h_eff = DrivenModeHeff(h.has_jumps, h.model, h.c, h.frame, h.where, h.size, h.radial, parts, factors)
 
     def _begin(self, ready: tuple[Labels, Box, Ket]) -> None:

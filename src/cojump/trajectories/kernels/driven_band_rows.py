@@ -70,7 +70,9 @@ def _with_steady(terms, pairs):
     return np.int64(0)
 
 
-def row_of_bands(h_eff, work, order, wide_lo, wide_hi, unit, before, is_turned, energy, rate, tolerance):
+def row_of_bands(
+    h_eff, work, order, wide_lo, wide_hi, unit, before, is_turned, energy, rate, tolerance, spare, late_spare
+):
     """Make row order + 1, of which each part acts on a sum of ``back`` rows; its squared norm, and its window."""
     where, tables, parts, factors = h_eff.where, h_eff.tables, h_eff.parts, h_eff.factors
     sector, beside, lead = where[TWO_J], h_eff.width, tables.reach[-1]

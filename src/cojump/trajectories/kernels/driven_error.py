@@ -118,3 +118,13 @@ def beyond(norms, order, coefficients, terms, spreads, x):
         if m <= order:
             made += norms[order - m] * x ** (order - m) * tail
     return made, tail
+
+
+@njit(**OPTIONS)
+def changing(coefficients, terms, x):
+    """Σ_j |c_j| x^j of a factor, 1 ≤ j < terms: how much it changes, at most."""
+    power, made = 1.0, 0.0
+    for j in range(1, terms):
+        power *= x
+        made += abs(coefficients[j]) * power
+    return made

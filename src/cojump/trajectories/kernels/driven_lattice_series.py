@@ -239,7 +239,7 @@ def begin_lattice(h_eff, work, lo, hi, most, tolerance):
     return lost, unit, lo, hi
 
 
-def row_of_lattice(h_eff, work, order, lo, hi, unit, before, is_turned, energy, rate, tolerance):
+def row_of_lattice(h_eff, work, order, lo, hi, unit, before, is_turned, energy, rate, tolerance, spare, late_spare):
     """Make row order + 1, whose error may be a share of ``tolerance``; its squared norm, and where it lies.
 
     Energies of the parts, and ``rate``, are taken away. Each part acts on ``back`` rows. Row 1 was in the unit

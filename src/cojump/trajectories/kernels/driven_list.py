@@ -182,7 +182,7 @@ def begin_list(h_eff, work, lo, hi, most, tolerance):
     return lost, unit, lo, hi
 
 
-def row_of_list(h_eff, work, order, lo, hi, unit, before, is_turned, energy, rate, tolerance):
+def row_of_list(h_eff, work, order, lo, hi, unit, before, is_turned, energy, rate, tolerance, spare, late_spare):
     """As :func:`.driven_lattice_series.row_of_lattice`."""
     if order == 0:
         taken = 0.0 if is_turned else before

@@ -20,6 +20,22 @@ like the others, of e^{rh/2} h/(k+1) ‖H_p‖ |c_pj| x^j |v_{k-j}| x^{k-j} at m
 may show more of what a part does, above all where a step begins with an eigenstate: if it is too much, all are made
 again.
 
+Rows of columns of Fock states have ends that are left out, and what they add is counted, too. Let w_k be the rows that
+are made, and δ_k what of row k is negligible and from then on leads nowhere. Then w(t) = Σ_k x^k w_k obeys
+
+    dw/dt = A(t) w - Σ_k (k/τ) x^(k-1) δ_k,      A(t) = Σ_j A_j x^j,
+
+if δ_k is set to zero: all rows that row k would have come into are without it as if it had never come up, whatever the
+factors do meanwhile, and so it counts once, not once in each of them. A(t) only damps, up to the shift of the rate, and
+the error is e^{rh/2} Σ_k x^k |δ_k| at most; where δ_k stays in the sum of the series, 1 + e^{rh/2} times that.
+
+Of a row that goes into the sums for rows after the next one less is needed, because the coefficients of the factors are
+small. What they are without, δ'_k, is a source like other products that are left out, of Σ_{j≥1} x^{k+j} A_j δ'_k:
+
+    e^{rh/2} h/(k+2) x^k |δ'_k| Σ_p ‖H_p‖ Σ_{j≥1} |c_pj| x^j      at most.
+
+A row may be without a part of what is left to leave out, at its cells with the smallest weights.
+
 How far a step is to go is known better when it has two rows, by which the rate changes, and six, by which they grow.
 
 What a state is written in decides how rows are made; it is chosen by the type of H_eff when a kernel is compiled.
@@ -44,6 +60,7 @@ from .driven_error import (
     TOO_SHORT,
     are_known,
     beyond,
+    changing,
     choose_terms,
     share_of,
     write_in_unit,
@@ -52,7 +69,7 @@ from .driven_fock import DrivenFockHeff, begin_fock, overlap_of_rows, row_of_foc
 from .driven_lattice import DrivenLatticeHeff
 from .driven_lattice_series import begin_lattice, overlap_of_lattice, row_of_lattice, seen
 from .driven_list import DrivenListHeff, begin_list, overlap_of_list, row_of_list
-from .driven_mode import DrivenModeHeff, begin_mode, overlap_of_mode, row_of_mode
+from .driven_mode import DrivenModeHeff, begin_mode, gone_of_mode, overlap_of_mode, row_of_mode
 from .horizon import LARGE, ROUNDING, guessed_horizon, horizon_to_jump, power_of_two
 
 DROPPED = 2.0**-8
@@ -63,6 +80,21 @@ FIRST_DROPPED = 2
 
 FEWER = 2.0**-4
 """Part of what is left out of one row that coefficients may add which no row has."""
+
+LEADS_NOWHERE, NOT_IN_SUMS = 2.0**-2, 2.0**-6
+"""Parts of the error of a step for what leads nowhere of all rows, and for what later sums are without.
+
+The second one is small: how parts stretch what is left out is seen better by later rows. And whatever ends at once is
+stretched more than other vectors, so that the series needs more rows.
+"""
+
+AT_ONCE, AT_FIRST = 2.0**-1, 2.0**-3
+"""Parts of what is left of that which one row may take, and one before it is known how rows are stretched."""
+
+TOO_MUCH = 0.375
+"""Part of the error of a step that each of these may have by what later rows show, or if the step is longer than was
+thought; above it all are made again.
+"""
 
 WELL_KNOWN = 6
 """The row by which it is seen how far the series can reach."""
@@ -100,6 +132,11 @@ def _kept(sizes, each, order, terms, rest, least):
     return terms, rest
 
 
+def _nothing_gone(h_eff, order, x):
+    """Where it is not counted what rows leave out."""
+    return 0.0, 0.0
+
+
 def _all_of_it(h_eff, lo, hi):
     """The window of a state says nothing where rows or columns have their own."""
     return lo, hi
@@ -117,6 +154,7 @@ def _by_type(*functions, options=OPTIONS):
 begin_parts = _by_type(begin_bands, begin_lattice, begin_list, begin_mode, begin_fock, options=INLINED)
 next_row = _by_type(row_of_bands, row_of_lattice, row_of_list, row_of_mode, row_of_fock, options=INLINED)
 overlap_with_second = _by_type(overlap_of_bands, overlap_of_lattice, overlap_of_list, overlap_of_mode, overlap_of_rows)
+gone_of = _by_type(_nothing_gone, _nothing_gone, _nothing_gone, gone_of_mode, _nothing_gone)
 window_of = _by_type(seen_of_bands, seen, seen, _all_of_it, _all_of_it)
 
 
@@ -149,7 +187,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
     horizon = guessed_horizon(rate, waiting, most)
     unit, ratio, growth, share, curvature = begun_in, 1.0, 2.0, 1.0, 0.0
     order, done, power, peak, allowed = np.int64(0), not np.isfinite(energy + rate), 1.0, 1.0, tolerance
-    stretch = seen = gone = term = 0.0
+    stretch = seen = gone = term = cut = late_cut = late = change = 0.0
     largest = np.inf
     highest = 2.0  # the largest norm of a row at the end of the step that has been seen
     is_number, longest, taken = not done, most, False
@@ -158,6 +196,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
         if order == 0:
             unit = power_of_two(horizon)
             ratio, power, peak, gone = horizon / unit, 1.0, 1.0, 0.0
+            cut = late_cut = change = 0.0
             growth = 1.0 + np.exp(0.5 * rate * horizon)
             share = share_of(horizon, factors.total[0], rate, waiting)
             allowed = share * tolerance
@@ -166,6 +205,7 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
                 if terms[p] > 0:
                     write_in_unit(factors.around[p], unit / half, coefficients[p])
                     terms[p] = TERMS if p > 0 else 1
+                    change += SPREAD * spreads[p] * changing(coefficients[p], terms[p], ratio)
         for p in range(n_parts):
             back[p] = min(terms[p], order + 1)
             if p > 0 and terms[p] > 0 and order >= FIRST_DROPPED:
@@ -174,7 +214,15 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
                     least = DROPPED * allowed / ((growth - 1.0) * n_driven * SPREAD * spreads[p])
                 back[p], rest = _kept(sizes[p], each, order, terms[p], behind[p] * peak, least / by)
                 dropped[p] += rest * by
-        norm2, lo, hi = next_row(h_eff, work, order, lo, hi, unit, before, taken, energy, rate, tolerance / power)
+        more = power * ratio
+        at_once = AT_ONCE if order >= FIRST_STRETCHED else AT_FIRST
+        spare, late_spare = at_once * max(LEADS_NOWHERE * allowed - cut, 0.0) / (growth * more), np.inf
+        if change > 0.0:
+            late_spare = at_once * max(NOT_IN_SUMS * allowed - late_cut, 0.0) * (order + 3.0)
+            late_spare /= (growth - 1.0) * horizon * change * more
+        norm2, lo, hi = next_row(
+            h_eff, work, order, lo, hi, unit, before, taken, energy, rate, tolerance / power, spare, late_spare
+        )
         taken = True
         scale = unit / (order + 1.0)
         order += 1
@@ -214,6 +262,17 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
                         least = DROPPED * allowed / ((growth - 1.0) * n_driven * SPREAD * spreads[p])
                     least *= FEWER / (horizon * highest)
                     terms[p], behind[p] = choose_terms(coefficients[p], sizes[p], ratio, least)
+        # rows below the error are mostly rounding, which is stretched otherwise
+        if order >= FIRST_DROPPED and (order in (FIRST_DROPPED, WELL_KNOWN) or each[order - 1] > allowed):
+            change = 0.0
+            for p in range(1, n_parts):
+                change += SPREAD * spreads[p] * changing(coefficients[p], terms[p], ratio)
+        cut, late = gone_of(h_eff, order, ratio)
+        cut *= growth
+        late_cut = (growth - 1.0) * horizon * change * late
+        if order >= FIRST_DROPPED and max(cut, late_cut) > TOO_MUCH * allowed:
+            order, longest = np.int64(0), horizon
+            continue
         power *= ratio
         term = norms[order] * power if norms[order] > 0.0 else 0.0
         each[order] = term
@@ -226,10 +285,11 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
             for p in range(1, n_parts):
                 if terms[p] > 0:
                     gone += SPREAD * (growth - 1.0) * spreads[p] * (dropped[p] + behind[p] * peak * horizon)
-            late, rest = beyond(norms, order, coefficients, terms, spreads, ratio)
-            off = min(growth, reach * (largest + rest)) * term + reach * late
-            done = off + gone <= allowed and are_known(terms, known, each, order, allowed)
-            if gone > MISJUDGED * allowed and (done or order == MAX_ORDER):
+            gone += late_cut
+            behind_all, rest = beyond(norms, order, coefficients, terms, spreads, ratio)
+            off = min(growth, reach * (largest + rest)) * term + reach * behind_all
+            done = off + gone + cut <= allowed and are_known(terms, known, each, order, allowed)
+            if gone - late_cut > MISJUDGED * allowed and (done or order == MAX_ORDER):
                 order, done, highest, longest = np.int64(0), False, max(highest, peak), horizon
     if not done:
         horizon = min(horizon, unit * (allowed / (growth * norms[order])) ** (1.0 / order))
@@ -240,9 +300,11 @@ def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting
         while off > allowed:
             x = horizon / unit
             reach = (growth - 1.0) * horizon / (order + 1.0)
-            late, rest = beyond(norms, order, coefficients, terms, spreads, x)
-            off = min(growth, reach * (largest + rest)) * norms[order] * x**order + reach * late
+            behind_all, rest = beyond(norms, order, coefficients, terms, spreads, x)
+            off = min(growth, reach * (largest + rest)) * norms[order] * x**order + reach * behind_all
             off += gone * (x / ratio) ** (FIRST_DROPPED + 1)
+            now, _ = gone_of(h_eff, order, x)
+            off += growth * now
             if off > allowed:
                 horizon *= SHORTER
     if peak * ROUNDING > 0.1 * tolerance:  # terms much larger than their sum would leave rounding behind

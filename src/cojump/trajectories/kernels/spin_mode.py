@@ -255,9 +255,18 @@ def _from_two(to_re, to_im, re, im, rows, low, high, of_low, of_high, lo, hi, ow
         up_re, up_im = root * y_re, root * y_im
 
 
+@njit(inline="always", **OPTIONS)
+def place_of(p, k, width, there):
+    """Where column k of plane p lies if plane q lies where that of q modulo ``there`` would; 0 for where it belongs."""
+    return k - (p - p % there) * width if there > 0 else k
+
+
 @njit(**INLINED)
-def from_planes(re, im, work, own, columns, p, k, lo, hi, beside, multiple, roots):
-    """Write what the planes beside plane p lead to in rows lo to hi of its column k."""
+def from_planes(re, im, work, own, columns, p, k, lo, hi, beside, multiple, roots, there):
+    """Write what the planes beside plane p lead to in rows lo to hi of its column k.
+
+    Plane q of the state lies where that of q modulo ``there`` would; 0 if it is where it belongs.
+    """
     width, rows, none = work.shape[WIDTH], work.shape[ROWS], (np.int64(0), np.int64(0))
     for b in range(work.shape[BLOCKS]):
         hop = work.hops[b]
@@ -266,6 +275,8 @@ def from_planes(re, im, work, own, columns, p, k, lo, hi, beside, multiple, root
             of_low = own[low, 0], own[low, 1]
         if columns[p + hop, 0] <= high < columns[p + hop, 1]:
             of_high = own[high, 0], own[high, 1]
+        if there > 0:
+            low, high = place_of(p - hop, low, width, there), place_of(p + hop, high, width, there)
         _from_two(
             work.other_re, work.other_im, re, im, rows, low, high, of_low, of_high, lo, hi,
             beside[FROM_PLANES + FOR_EACH * b :], multiple[b], roots, b > 0,
@@ -378,7 +389,7 @@ def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
                 own[k, 0] = own[k, 1] = 0
                 continue
             if adds:
-                from_planes(re, im, work, read, read_columns, p, k, lo, hi, beside, h_eff.multiple, model.roots)
+                from_planes(re, im, work, read, read_columns, p, k, lo, hi, beside, h_eff.multiple, model.roots, 0)
             if h_eff.elements.shape[0] > 1:
                 from_modes(re, im, work, read, read_columns, p, k, q, lo, hi, beside, h_eff.elements, model.roots)
             level, gain = diagonal_of(model.level, model.damping, work.planes[p, TABLE], elements, q, beside)
