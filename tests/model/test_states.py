@@ -528,11 +528,8 @@ def all_kinds(N):
 
 
 @pytest.mark.parametrize("number", [0, 1])
-@pytest.mark.parametrize("memory", [None, 0])
-def test_starts_are_those_that_are_made_anew_every_time(number, memory, monkeypatch):
+def test_starts_are_those_that_are_made_anew_every_time(number):
     # Whatever is kept between draws, the numbers drawn and the bits of the states are those of a draw by itself.
-    if memory is not None:
-        monkeypatch.setattr("cojump.basis.spin_starts._SHARES_MEMORY", memory)
     N, rotation = 12, frames()[number]
     for state in all_kinds(N):
         start, one, other = SpinStart(state, N, rotation), np.random.default_rng(12), np.random.default_rng(12)

@@ -6,7 +6,7 @@ A mixed exchangeable state is ⊕_J p_J ρ_J ⊗ 1/f_J; a trajectory starts from
 from __future__ import annotations
 
 from bisect import bisect_right
-from math import inf, log
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,10 @@ PURE = 1e-13
 
 _ROUNDING = 1e-15
 """Component of an axis that an angle of the user's may leave beside a plane."""
+
+
+_NOTHING = -745.1332191019412
+"""Logarithm above which an exponential is more than zero."""
 
 
 def _raising(two_J: int) -> NDArray[np.float64]:
@@ -87,7 +91,7 @@ class Arrangements:
         """2J of one of N/2 + M particles up and N/2 - M down, for u uniform in [0, 1)."""
         least = (self._N - abs(two_M)) // 2
         # J = N/2 - k with the smallest k for which P(J ≥ N/2 - k) exceeds u.
-        share = log(u) + float(self._logs[least]) if u > 0.0 else -inf
+        share = float(self._logs[least]) + (log(u) if u > 0.0 else _NOTHING)
         return self._N - 2 * bisect_right(self._logs, share, 0, least)
 
     @property
