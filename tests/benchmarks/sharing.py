@@ -38,14 +38,14 @@ SHARED = {
     "arguments along two axes": (along_two_axes, (50,), 17920, 8),
     "Potts q = 3": (potts, (20,), 3456, 4),
     "constrained, driven": (driven(constrained), (200,), 9216, 32),
-    "Dicke model, a mode": (with_a_mode, (20,), 12288, 32),
+    "Dicke model, a mode": (with_a_mode, (20,), 6144, 32),
     "two species, a mode": (two_species, (10,), 2048, 8),
     "three levels, a mode": (ladder_and_mode, (10,), 512, 2),
     "five levels": (five_levels, (10,), 1536, 4),
 }
 """Model, sizes, trajectories of each, and trajectories per chunk.
 
-Each takes two to six seconds, so that its start does not show: 15 to 25 ms of mean field and tables for each point.
+Each takes three seconds or more, so that its start does not show: 15 to 25 ms of mean field and tables for each point.
 """
 
 
