@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cojump as cj
-from cojump.trajectories.kernels.inner_products import PIECE
+from cojump.trajectories.kernels.inner_products import PIECE, find_cells
 from cojump.trajectories.product_averages import ProductAverages
 from cojump.trajectories.product_moves import Moves, around
 from cojump.trajectories.product_sectors import ProductBasis
@@ -94,6 +94,40 @@ def test_a_row_is_longer_than_a_piece():
     """So that the cases above have rows of several pieces, too."""
     model, own, _ = five_levels()
     assert sector_of(model, own)[0].dims[-1] > 3 * PIECE
+
+
+@pytest.mark.parametrize("occupied", [0, 1, 8])
+def test_cells_to_which_operators_lead(occupied):
+    """Those of a state and all that any of the matrices leads to from there, in their order."""
+    model, own, _ = five_levels()
+    sector, averages = sector_of(model, own)
+    joined, size = averages._operators_of(sector), sector.size
+    rng, expected = np.random.default_rng(4), np.zeros(size, dtype=bool)
+    chosen = rng.choice(size, occupied, replace=False)
+    re, im = np.full((2, size), 1e-12)
+    re[chosen[::2]], im[chosen[1::2]] = 1.0, -1.0
+    expected[chosen] = True
+    for matrix in (sector.blocks[0].one_body(np.outer(a, b)) for a in np.eye(5) for b in np.eye(5)):
+        expected |= abs(matrix.toarray())[:, chosen].any(axis=1)
+    cells, filled = np.empty((2, size), dtype=np.int64)
+    found = find_cells(joined.axes, joined.pointers, joined.columns, re, im, 1e-20, cells, filled)
+    assert cells[:found].tolist() == np.flatnonzero(expected).tolist()
+    assert found < size
+
+
+@pytest.mark.parametrize("quiet", [1e3, 0.1, 1e-3])
+def test_what_is_left_out_of_one_row(quiet):
+    """The same as below, of most of the amplitudes of one block."""
+    model, own, _ = five_levels()
+    sector, averages = sector_of(model, own)
+    rng = np.random.default_rng(8)
+    ket = rng.normal(size=sector.size) + 0j
+    small = rng.random(sector.size) < 0.95
+    ket[small] *= quiet * TOLERANCE / np.linalg.norm(ket[small]) * np.linalg.norm(ket[~small])
+    mean, second = averages.averages(sector, ket)
+    expected = slow_twin(model, averages.basis, sector, [], ket)
+    assert np.abs(mean - expected[0]).max() < TOLERANCE
+    assert np.abs(second - expected[1]).max() < TOLERANCE
 
 
 @pytest.mark.parametrize("quiet", [1e3, 0.1, 1e-3])

@@ -9,8 +9,10 @@ from cojump.trajectories.kernels.product_rows import (
     apply_product,
     change_unit_of_product,
     keep_rows_of_product,
+    leave_out,
     move_product,
     overlap_of_product,
+    quiet_weight,
     sum_product,
 )
 from cojump.trajectories.kernels.vectors import LANES
@@ -76,6 +78,7 @@ def test_a_row_of_the_series_is_that_of_the_matrix(case):
     state, written = parted(sector, case)
     work = product_work(size)
     in_row(work, 1, np.nan_to_num(written))
+    work.kept[1] = 1
     keep_rows_of_product(work.taylor_re[1, :size], work.taylor_im[1, :size], h.row, work.kept[1], 1e-20)
     state = np.where(np.abs(state) ** 2 > 1e-20, state, 0)
     np.testing.assert_array_equal(row_of(work, 1, h.row, size), state)
@@ -94,6 +97,23 @@ def test_a_row_of_the_series_is_that_of_the_matrix(case):
     assert norm2 == pytest.approx(np.linalg.norm(expected[~left]) ** 2)
     assert missing == pytest.approx(np.linalg.norm(expected[left]) ** 2)
     assert 0 < work.kept[2].sum() <= -(-size // h.row)
+
+
+@pytest.mark.parametrize("case", [0, 1])
+def test_little_that_is_left_out_is_counted(case):
+    """Beside a row that weighs 10^28 times as much."""
+    model, labels = SECTORS[case]
+    sector = ProductBasis(model).sector(labels)
+    h, size, rng, work = sector.h_eff, sector.size, np.random.default_rng(case), product_work(sector.size)
+    state = 1e-14 * (rng.normal(size=size) + 1j * rng.normal(size=size))
+    state[size // 2] = 1.0
+    in_row(work, 0, state)
+    work.kept[0] = 1
+    norm2, missing = apply_product(h, work.taylor_re, work.taylor_im, work.kept, 0, size, 1.0, 0.2, 0.1, 1e-24)
+    weights = np.abs(program_matrix(h) @ state - (0.2 - 0.1j) * state) ** 2
+    assert 0 < missing < 1e-22
+    assert missing == pytest.approx(weights[weights <= 1e-24].sum(), rel=1e-3)
+    assert norm2 > 1e-2
 
 
 def test_nothing_but_a_diagonal():
@@ -143,6 +163,51 @@ def test_sums_and_units_of_rows():
         np.testing.assert_array_equal(row_of(work, k, row, size), rows[k] * 0.5**k)
     assert work.norms[: order + 1].tolist() == [1, 0.5, 0.25, 0.125]
     assert isinstance(work, ProductWork)
+
+
+@pytest.mark.parametrize("most", [1e-30, 1e-12, 1e-4, 1e9])
+def test_as_much_is_left_out_as_may_be(most):
+    """Of kept rows alone: by steps of eight in weight, and never more than what may be."""
+    row, size = 12, 1003
+    rng = np.random.default_rng(9)
+    amplitudes = rng.normal(size=size) * 10.0 ** rng.uniform(-18, 0, size)
+    re, im = amplitudes * np.cos(1.0), amplitudes * np.sin(1.0)
+    kept = (rng.random(-(-size // row)) < 0.7).astype(np.uint8)
+    there, weights = np.repeat(kept, row)[:size] == 1, re * re + im * im
+    ladder = most / size * 8.0 ** np.arange(6)
+    below = np.array([weights[there & (weights <= least)].sum() for least in ladder])
+    chosen = np.flatnonzero(below <= most)[-1]
+    assert quiet_weight(re, im, row, kept, most, ladder[0]) == pytest.approx((ladder[chosen], below[chosen]), rel=1e-12)
+    written, rows = np.where(there, re, np.nan), kept.copy()
+    gone = leave_out(written, im.copy(), row, rows, most)
+    assert gone == pytest.approx(below[chosen], rel=1e-12)
+    assert gone <= most
+    np.testing.assert_array_equal(written, np.where(there, np.where(weights <= ladder[chosen], 0, re), np.nan))
+    loud = there & (weights > ladder[chosen])
+    np.testing.assert_array_equal(rows, np.add.reduceat(loud, np.arange(0, size, row)) > 0)
+
+
+def test_more_is_left_out_than_each_amplitude_might_be():
+    """The share that all amplitudes have would leave out less: that is why sums are looked at."""
+    rng, size, most = np.random.default_rng(9), 1000, 1e-12
+    re = rng.normal(size=size) * 10.0 ** rng.uniform(-18, 0, size)
+    least, gone = quiet_weight(re, np.zeros(size), size, np.ones(1, dtype=np.uint8), most, most / size)
+    assert least > 7 * most / size
+    assert np.sum(re[re * re <= most / size] ** 2) < gone / 4
+
+
+@pytest.mark.parametrize("tolerance", [1e-6, 1e-9, 1e-12])
+def test_what_is_left_out_of_columns_is_within_the_tolerance(tolerance):
+    """The same of one block of many levels, whose H_eff is given by columns."""
+    hops = np.diag(np.sqrt([1.0, 2, 3, 4]), 1)
+    rare = cj.LocalJump(1e-9 * hops, "atoms")  # without it the levels would be those of H
+    model = cj.Model([cj.Block("atoms", 16, 5)], [cj.OneBody(hops + hops.T, "atoms")], [rare])
+    times = np.linspace(0, 0.6, 4)
+    state = cj.product(model, {"atoms": [1.0, 0, 0, 0, 0]})
+    engine = ProductEngine(model, state, times, tolerance)
+    found = engine.run(0, 0)
+    assert engine.state.here.h_eff.pointers.size > 0
+    np.testing.assert_allclose(found.mean, cj.mean_field(model, state, times).mean, atol=max(20 * tolerance, 1e-11))
 
 
 @pytest.mark.parametrize("tolerance", [1e-6, 1e-9])

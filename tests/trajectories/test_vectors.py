@@ -17,6 +17,7 @@ from cojump.trajectories.kernels.vectors import (
     load,
     load_row,
     loud,
+    quiet,
     quiet_first,
     quiet_last,
     rising,
@@ -76,7 +77,7 @@ def test_by_hand():
 
 
 @njit(**OPTIONS)
-def quiet(a, most):
+def quiet_ends(a, most):
     """Quiet lanes at both ends of eight numbers."""
     return quiet_first(load(a, 0, LANES), most), quiet_last(load(a, 0, LANES), most)
 
@@ -87,7 +88,7 @@ def test_quiet_lanes():
             a = np.full(LANES, 0.5)
             a[some] = value
             expected = (some[0], LANES - 1 - some[-1]) if some else (LANES, LANES)
-            assert quiet(a, 0.5) == quiet.py_func(a, 0.5) == expected
+            assert quiet_ends(a, 0.5) == quiet_ends.py_func(a, 0.5) == expected
 
 
 @njit(**OPTIONS)
@@ -145,6 +146,32 @@ def test_lanes_and_vectors_are_exchanged():
         out = np.ones(LANES**2)
         kernel(a, 0.25, out)
         np.testing.assert_array_equal(out.reshape(LANES, LANES), expected)
+
+
+@njit(**OPTIONS)
+def weighed(a, least, sums):
+    """What is loud of some vectors, and what is quiet."""
+    loud_ones = quiet_ones = spread(0.0)
+    for p in range(0, a.size, LANES):
+        weight = load(a, p, LANES)
+        loud_ones, quiet_ones = loud_ones + loud(weight, weight, least), quiet_ones + quiet(weight, weight, least)
+    store(sums, 0, LANES, loud_ones)
+    store(sums, LANES, LANES, quiet_ones)
+
+
+def test_little_is_not_lost_beside_much():
+    """A sum of all less that of the loud ones would have nothing of it."""
+    rng = np.random.default_rng(2)
+    a = np.where(rng.random(40 * LANES) < 0.5, 1.0, 1e-24) * rng.random(40 * LANES)
+    expected = [np.where(chosen, a, 0).reshape(-1, LANES).sum(axis=0) for chosen in (a > 1e-20, a <= 1e-20)]
+    for kernel in (weighed, weighed.py_func):
+        sums = np.zeros(2 * LANES)
+        kernel(a, 1e-20, sums)
+        np.testing.assert_allclose(sums.reshape(2, LANES), expected, rtol=1e-13)
+    a[3] = np.nan
+    weighed(a, 1e-20, sums)
+    assert np.isnan(sums[3])
+    assert not np.isnan(sums[LANES:]).any()
 
 
 def test_cells_that_are_not_beside_each_other():

@@ -118,6 +118,7 @@ class ProductAverages:
         self._pairs = pairs(len(self._averaged))
         self._joined: CacheByBytes[tuple[Labels, Box], _Joined] = CacheByBytes(MEMORY)
         self._room: tuple[Array, ...] = (np.empty(0),) * 3
+        self._cells = np.empty((2, 0), dtype=np.int64)
 
     def _with_modes(self, averaged: Ket, parts: Sequence[Sequence[complex]]) -> Ket:
         """The coefficients with those of x and y, in two vectors of each mode, behind those of the particles."""
@@ -167,9 +168,11 @@ class ProductAverages:
         cells = rows * -(-length // LANES) * LANES
         if self._room[0].size < cells or self._room[2].size < rows:
             self._room = aligned(cells), aligned(cells), aligned(rows)
-        gram, (re, im, weights) = np.empty((V, V)), self._room
+        if self._cells.shape[1] < length:
+            self._cells = np.empty((2, length), dtype=np.int64)
+        gram, (re, im, weights), cells = np.empty((V, V)), self._room, self._cells[:, :length]
         pieces = aligned(V + 1, 2 * PIECE), np.empty(V, dtype=np.int64), aligned(V * V, LANES)
-        inner_products(state, length, self._tolerance, *joined, re, im, weights[:rows], *pieces, gram)
+        inner_products(state, length, self._tolerance, *joined, re, im, weights[:rows], *cells, *pieces, gram)
         return w @ gram[0] / gram[0, 0], (w @ gram @ w.T)[self._pairs] / gram[0, 0]
 
     def joined(self) -> Iterator[tuple[int, tuple[int, int], Ket, int]]:

@@ -53,6 +53,7 @@ from .vectors import (
     load,
     load_row,
     loud,
+    quiet,
     spread,
     spread_cell,
     store,
@@ -244,10 +245,10 @@ def _sum_plane(rows_re, rows_im, order, work, later, coefficients, terms, q, the
 
 
 @njit(inline="always", **OPTIONS)
-def _seen_at(size, least, left, place, low, high, quiet):
+def _seen_at(size, least, left, place, low, high, others):
     """Go on by one row of a column: how far from its end the first loud row of each i is, and its last; the others."""
     low, high = larger(low, loud(left, size, least)), larger(high, loud(place, size, least))
-    return low, high, quiet + (size - loud(size, size, least))
+    return low, high, others + quiet(size, size, least)
 
 
 @njit(inline="always", **OPTIONS)

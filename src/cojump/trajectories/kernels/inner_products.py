@@ -2,7 +2,8 @@
 
 Axes are those of blocks and boson modes. A row is what differs along the last of them alone. For each piece of a row
 the vectors that all operators make there are written beside each other, in the fastest memory, and then multiplied with
-each other. Rows in which nothing is, and to which nothing leads, are left out.
+each other. Rows in which nothing is, and to which nothing leads, are left out; and so are such cells where there is one
+row alone, that of one block of many levels.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from numba import njit
 
 from .common import OPTIONS
+from .product_rows import quiet_weight
 from .vectors import LANES, fused, load, load_row, spread, spread_cell, store, total
 
 PIECE = 72
@@ -41,8 +43,31 @@ def split_rows(ket, length, stride, re, im, weights):
 
 
 @njit(**OPTIONS)
+def find_cells(axes, pointers, columns, re, im, least, cells, filled):
+    """Write the cells of the only row that weigh more than ``least``, and those to which operators lead from them.
+
+    All of these are Hermitian: they lead from a cell to where they lead to it from. ``filled`` is room to work in, a
+    number for each cell. How many there are.
+    """
+    for c in range(cells.size):
+        filled[c] = 0
+    for c in range(cells.size):
+        if not re[c] * re[c] + im[c] * im[c] <= least:
+            filled[c] = 1
+            for o in range(axes.shape[0]):
+                first = axes[o, FIRST]
+                for k in range(pointers[first + c], pointers[first + c + 1]):
+                    filled[columns[k]] = 1
+    found = 0
+    for c in range(cells.size):
+        cells[found] = c
+        found += filled[c]
+    return found
+
+
+@njit(**OPTIONS)
 def _along_row(
-    base, first, n, pointers, columns, value_re, value_im, re, im, one_re, one_im, other_re, other_im, least
+    base, first, cells, at, n, pointers, columns, value_re, value_im, re, im, one_re, one_im, other_re, other_im, least
 ):
     """Write what the real and the imaginary elements of a matrix on the last axis make in n cells of a row.
 
@@ -51,7 +76,8 @@ def _along_row(
     weight = 0.0
     for c in range(n):
         x = y = z = w = 0.0
-        for k in range(pointers[first + c], pointers[first + c + 1]):
+        row = first + cells[at + c]
+        for k in range(pointers[row], pointers[row + 1]):
             a, b, u, v = re[base + columns[k]], im[base + columns[k]], value_re[k], value_im[k]
             x += u * a
             y += u * b
@@ -158,7 +184,8 @@ def add_products(vectors, present, n, many, sums):
 
 @njit(**OPTIONS)
 def inner_products(
-    ket, length, tolerance, axes, pointers, columns, value_re, value_im, re, im, weights, vectors, present, sums, gram,
+    ket, length, tolerance, axes, pointers, columns, value_re, value_im, re, im, weights, cells, filled, vectors,
+    present, sums, gram,
 ):  # fmt: skip
     """Real parts of the inner products of ψ and the V vectors that operators make of it, into ``gram``.
 
@@ -174,27 +201,38 @@ def inner_products(
         Rows of all operators, compressed.
     re, im : flat
     weights : (rows,)
+    cells, filled : (length,) int
     vectors : (2 + V, 2 PIECE)
     present : (1 + V,) int
     sums : ((1 + V)², LANES)
         Room to work in.
     gram : (1 + V, 1 + V)
     """
-    stride, many = (length + LANES - 1) // LANES * LANES, gram.shape[0]
-    pieces = (stride + PIECE - 1) // PIECE
-    piece = (stride // LANES + pieces - 1) // pieces * LANES
+    stride, many, found = (length + LANES - 1) // LANES * LANES, gram.shape[0], length
     norm2 = split_rows(ket, length, stride, re, im, weights)
     least = tolerance * tolerance * norm2 / weights.size
+    if weights.size == 1:
+        present[0] = 1
+        quiet, _ = quiet_weight(re[:length], im[:length], length, present, least, least / length)
+        found = find_cells(axes, pointers, columns, re, im, quiet, cells, filled)
+    else:
+        for c in range(length):
+            cells[c] = c
+    vectors_of_row = (found + LANES - 1) // LANES
+    pieces = (LANES * vectors_of_row + PIECE - 1) // PIECE
+    piece = (vectors_of_row + pieces - 1) // pieces * LANES
     sums[:] = 0.0
     for r in range(weights.size):
         lives = not weights[r] <= least
-        for at in range(0, length, piece):
-            n, count, v = min(piece, length - at), 0, 1
+        for at in range(0, found, piece):
+            n, count, v = min(piece, found - at), 0, 1
             whole = (n + LANES - 1) // LANES * LANES  # from real to imaginary parts of a vector
             if lives:
-                for c in range(0, n, LANES):
-                    store(vectors[0], c, LANES, load(re, r * stride + at + c, LANES))
-                    store(vectors[0], whole + c, LANES, load(im, r * stride + at + c, LANES))
+                for c in range(n):
+                    p = r * stride + cells[at + c]
+                    vectors[0, c], vectors[0, whole + c] = re[p], im[p]
+                for c in range(n, whole):
+                    vectors[0, c] = vectors[0, whole + c] = 0.0
                 present[0] = 0
                 count = 1
             for o in range(axes.shape[0]):
@@ -213,8 +251,8 @@ def inner_products(
                     )  # fmt: skip
                 elif lives:
                     some = _along_row(
-                        r * stride, first + at, n, pointers, columns, value_re, value_im, re, im, one_re, one_im,
-                        other_re, other_im, least,
+                        r * stride, first, cells, at, n, pointers, columns, value_re, value_im, re, im, one_re,
+                        one_im, other_re, other_im, least / pieces,
                     )  # fmt: skip
                 if some:
                     present[count] = v

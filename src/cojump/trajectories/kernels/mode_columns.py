@@ -310,7 +310,7 @@ def keep_columns(rows_re, rows_im, work, least):
             base = LANES * k * shape[ROWS]
             for n in range(own[k, 0], own[k, 1]):
                 a, b = load(re, base + LANES * n, LANES), load(im, base + LANES * n, LANES)
-                note(fused(a, a, b * b), least, tight[k], n, a, none_seen())
+                note(fused(a, a, b * b), least, tight[k], n, none_seen())
     lead(re, im, work, own, columns[0], work.reach[1], columns[1])
 
 
@@ -329,35 +329,38 @@ def none_seen():
 
 
 @njit(inline="always", **OPTIONS)
-def note(weight, least, tight, n, square, seen):
-    """Widen the rows that are not negligible by row n, if it is not.
-
-    Of all of a column, of its first i and of its last i, ``seen`` are the sums of squares before the first of these
-    rows, and with the last one; ``square`` is the sum of all rows before row n.
-    """
-    before_all, with_all, before_first, with_first, before_last, with_last = seen
-    quiet = quiet_first(weight, least)
-    if quiet < LANES:
-        if tight[ALL, 1] == 0:
-            tight[ALL, 0], before_all = n, square
-        tight[ALL, 1], with_all = n + 1, square + weight
-        if quiet == 0:
-            if tight[FIRST, 1] == 0:
-                tight[FIRST, 0], before_first = n, square
-            tight[FIRST, 1], with_first = n + 1, square + weight
-        if quiet_last(weight, least) == 0:
-            if tight[LAST, 1] == 0:
-                tight[LAST, 0], before_last = n, square
-            tight[LAST, 1], with_last = n + 1, square + weight
-    return before_all, with_all, before_first, with_first, before_last, with_last
+def _noted(is_loud, weight, tight, n, before, behind):
+    """Widen the loud rows by row n, or add it to what lies behind them: before them as long as there are none."""
+    if not is_loud:
+        return before, behind + weight
+    if tight[1] == 0:
+        tight[0], before = n, behind
+    tight[1] = n + 1
+    return before, spread(0.0)
 
 
 @njit(inline="always", **OPTIONS)
-def left_out(square, seen):
-    """What weighs so little in a column that it leads nowhere, at most; ``square`` is the sum of all rows."""
-    before_all, with_all, before_first, with_first, before_last, with_last = seen
-    first, last = before_first + (square - with_first), before_last + (square - with_last)
-    return before_all + (square - with_all) + first_lanes(first, 1) + behind_lanes(last, LANES - 1)
+def note(weight, least, tight, n, seen):
+    """Widen the rows that are not negligible by row n, if it is not.
+
+    Of all of a column, of its first i and of its last i, ``seen`` are the sums of what weighs something before the
+    first of these rows and behind the last one. They are no differences of larger sums: nothing would be left of them.
+    """
+    before_all, behind_all, before_first, behind_first, before_last, behind_last = seen
+    quiet = quiet_first(weight, least)
+    before_all, behind_all = _noted(quiet < LANES, weight, tight[ALL], n, before_all, behind_all)
+    before_first, behind_first = _noted(quiet == 0, weight, tight[FIRST], n, before_first, behind_first)
+    is_loud = quiet < LANES and quiet_last(weight, least) == 0
+    before_last, behind_last = _noted(is_loud, weight, tight[LAST], n, before_last, behind_last)
+    return before_all, behind_all, before_first, behind_first, before_last, behind_last
+
+
+@njit(inline="always", **OPTIONS)
+def left_out(seen):
+    """What weighs so little in a column that it leads nowhere, at most."""
+    before_all, behind_all, before_first, behind_first, before_last, behind_last = seen
+    first, last = before_first + behind_first, before_last + behind_last
+    return before_all + behind_all + first_lanes(first, 1) + behind_lanes(last, LANES - 1)
 
 
 @njit(**OPTIONS)

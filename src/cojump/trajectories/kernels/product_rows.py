@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..by_reference import by_reference
 from .common import OPTIONS
 from .program import apply_axes, last_sum, register, run_program
-from .vectors import LANES, fused, load, load_row, loud, spread, spread_cell, store, total
+from .vectors import LANES, fused, load, load_row, loud, quiet, spread, spread_cell, store, total
 
 Floats = NDArray[np.float64]
 
@@ -54,8 +54,10 @@ class ProductWork(NamedTuple):
 
 @njit(**OPTIONS)
 def keep_rows_of_product(re, im, row, kept, least):
-    """Set amplitudes to zero that weigh no more than ``least``, and find the rows that have others."""
+    """Of kept rows set amplitudes to zero that weigh no more than ``least``; rows without others are not kept."""
     for r in range((re.size + row - 1) // row):
+        if kept[r] == 0:
+            continue
         last, square = min((r + 1) * row, re.size), spread(0.0)
         for p in range(r * row, last, LANES):
             a, b = load(re, p, last - p), load(im, p, last - p)
@@ -64,6 +66,46 @@ def keep_rows_of_product(re, im, row, kept, least):
             store(im, p, last - p, loud(b, weight, least))
             square = square + loud(weight, weight, least)
         kept[r] = 0 if total(square) == 0.0 else 1
+
+
+@njit(**OPTIONS)
+def quiet_weight(re, im, row, kept, most, least):
+    """The largest of ``least``, 8 ``least``, .. up to which amplitudes of kept rows weigh ``most`` altogether, at most.
+
+    ``least`` times their number is not above ``most``. Returns what they weigh, too.
+    """
+    zero = spread(0.0)
+    s0 = s1 = s2 = s3 = s4 = s5 = zero
+    for r in range((re.size + row - 1) // row):
+        if kept[r] == 0:
+            continue
+        last = min((r + 1) * row, re.size)
+        for p in range(r * row, last, LANES):
+            a, b = load(re, p, last - p), load(im, p, last - p)
+            weight = fused(a, a, b * b)
+            s0 = s0 + quiet(weight, weight, least)
+            s1 = s1 + quiet(weight, weight, 8.0 * least)
+            s2 = s2 + quiet(weight, weight, 64.0 * least)
+            s3 = s3 + quiet(weight, weight, 512.0 * least)
+            s4 = s4 + quiet(weight, weight, 4096.0 * least)
+            s5 = s5 + quiet(weight, weight, 32768.0 * least)
+    found, gone = least, total(s0)
+    for sums, factor in ((s1, 8.0), (s2, 64.0), (s3, 512.0), (s4, 4096.0), (s5, 32768.0)):
+        weight = total(sums)
+        if weight <= most:
+            found, gone = factor * least, weight
+    return found, gone
+
+
+@njit(**OPTIONS)
+def leave_out(re, im, row, kept, most):
+    """Set amplitudes of kept rows to zero that weigh ``most`` altogether, at most; rows without others are not kept.
+
+    What they weigh.
+    """
+    least, gone = quiet_weight(re, im, row, kept, most, most / re.size)
+    keep_rows_of_product(re, im, row, kept, least)
+    return gone
 
 
 @njit(**OPTIONS)
@@ -142,8 +184,7 @@ def _with_diagonal(
             weight = fused(h_re, h_re, h_im * h_im)
             store(to_re, p, n, loud(h_im, weight, least))
             store(to_im, p, n, loud(h_re, weight, least))
-            kept_weight = loud(weight, weight, least)
-            square, missing = square + kept_weight, missing + (weight - kept_weight)
+            square, missing = square + loud(weight, weight, least), missing + quiet(weight, weight, least)
         weight_of_row = total(square)
         made[r] = 0 if weight_of_row == 0.0 else 1
         norm2 += weight_of_row

@@ -149,9 +149,9 @@ def _column(
         store(to_re, p, LANES, y)
         store(to_im, p, LANES, x)
         weight = fused(x, x, y * y)
-        seen = note(weight, least, tight, n, square, seen)
+        seen = note(weight, least, tight, n, seen)
         square, energy, damping = square + weight, energy + quantum, damping + decaying
-    return square, left_out(square, seen)
+    return square, left_out(seen)
 
 
 @njit(inline="always", **OPTIONS)
@@ -200,9 +200,9 @@ def _complex_column(
         store(to_re, p, LANES, y)
         store(to_im, p, LANES, x)
         weight = fused(x, x, y * y)
-        seen = note(weight, least, tight, n, square, seen)
+        seen = note(weight, least, tight, n, seen)
         square = square + weight
-    return square, left_out(square, seen)
+    return square, left_out(seen)
 
 
 @njit(inline="always", **OPTIONS)

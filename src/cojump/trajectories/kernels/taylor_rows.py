@@ -37,7 +37,7 @@ from .pattern_links import PatternHeff, keep_rows
 from .pattern_products import apply_rows
 from .pattern_sums import overlap_of_patterns
 from .polynomial_bands import PolynomialHeff
-from .product_rows import apply_product, change_unit_of_product, keep_rows_of_product, overlap_of_product
+from .product_rows import apply_product, change_unit_of_product, leave_out, overlap_of_product
 from .propagate import overlap
 from .sparse import SparseHeff, apply_lists, apply_runs, keep_slots
 from .spin_mode import apply_columns_of_mode
@@ -103,8 +103,10 @@ def _begin_fock(h_eff, work, two_J, lo, hi, tolerance):
 
 def _begin_product(h_eff, work, two_J, lo, hi, tolerance):
     work.shape[0], work.shape[1] = h_eff.row, hi - lo
-    least = (LEFT_OUT * tolerance) ** 2 / (hi - lo)
-    keep_rows_of_product(work.taylor_re[0][:hi], work.taylor_im[0][:hi], h_eff.row, work.kept[0], least)
+    work.kept[0] = 1
+    leave_out(
+        work.taylor_re[0][:hi], work.taylor_im[0][:hi], h_eff.row, work.kept[0], (LEFT_OUT_AT_FIRST * tolerance) ** 2
+    )
     return lo, hi, 0
 
 
@@ -261,7 +263,7 @@ def _row_of_list(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, un
 
 
 def _row_of_program(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled, unit, shift, rate_shift, least):
-    left = _still_to_leave_out(least)
+    most, k = (_still_to_leave_out(least) / least.more) ** 2, order + 1
     norm2, weight = apply_product(
         h_eff,
         work.taylor_re,
@@ -272,8 +274,10 @@ def _row_of_program(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled,
         unit,
         shift,
         0.5 * rate_shift,
-        (left / least.more) ** 2 / (hi - lo),
+        most / (hi - lo),
     )
+    if h_eff.pointers.size > 0 and most > weight:  # of rows of several axes most are left out or kept as they are
+        weight += leave_out(work.taylor_re[k][:hi], work.taylor_im[k][:hi], h_eff.row, work.kept[k], most - weight)
     return norm2, hi, wide_hi, least.more * np.sqrt(weight)
 
 

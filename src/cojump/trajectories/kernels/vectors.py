@@ -152,6 +152,14 @@ def loud(vector, weight, least):
     return np.where(~(weight <= least), vector, 0.0)
 
 
+def quiet(vector, weight, least):
+    """Its other lanes, with zeros where ``loud`` has them.
+
+    A vector less its loud lanes is not it: where sums may be taken in any order, what is small is lost in what is not.
+    """
+    return np.where(weight <= least, vector, 0.0)
+
+
 class _Vector(types.Type):
     """numba's type of such eight numbers."""
 
@@ -363,11 +371,18 @@ _quiet_lanes(quiet_first, "cttz")
 _quiet_lanes(quiet_last, "ctlz")
 
 
-@lowered(loud, _VECTOR, _VECTOR, types.Number)
-def _loud(context, builder, sig, args):
-    least = _same(builder, _number(context, builder, args[2], sig.args[2], types.float64))
-    # NaN is above it
-    return builder.select(builder.fcmp_unordered(">", args[1], least), args[0], ir.Constant(_DOUBLES, [0.0] * LANES))
+def _lanes_by_weight(function, zeros_in_loud):
+    """Lanes in which a weight is above a number, as NaN is, or the others."""
+
+    @lowered(function, _VECTOR, _VECTOR, types.Number)
+    def chosen(context, builder, sig, args):
+        least = _same(builder, _number(context, builder, args[2], sig.args[2], types.float64))
+        both = args[0], ir.Constant(_DOUBLES, [0.0] * LANES)
+        return builder.select(builder.fcmp_unordered(">", args[1], least), *(both[::-1] if zeros_in_loud else both))
+
+
+_lanes_by_weight(loud, zeros_in_loud=False)
+_lanes_by_weight(quiet, zeros_in_loud=True)
 
 
 def _some_lanes(function, relation):
