@@ -170,9 +170,9 @@ class ProductAverages:
             self._room = aligned(cells), aligned(cells), aligned(rows)
         if self._cells.shape[1] < length:
             self._cells = np.empty((2, length), dtype=np.int64)
-        gram, (re, im, weights), cells = np.empty((V, V)), self._room, self._cells[:, :length]
+        gram, (re, im, weights), listed = np.empty((V, V)), self._room, self._cells[:, :length]
         pieces = aligned(V + 1, 2 * PIECE), np.empty(V, dtype=np.int64), aligned(V * V, LANES)
-        inner_products(state, length, self._tolerance, *joined, re, im, weights[:rows], *cells, *pieces, gram)
+        inner_products(state, length, self._tolerance, *joined, re, im, weights[:rows], *listed, *pieces, gram)
         return w @ gram[0] / gram[0, 0], (w @ gram @ w.T)[self._pairs] / gram[0, 0]
 
     def joined(self) -> Iterator[tuple[int, tuple[int, int], Ket, int]]:
