@@ -14,7 +14,9 @@ from cojump.trajectories import counting_engine, spin_mode_engine, work_space
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.driven_mode_engine import DrivenModeEngine
 from cojump.trajectories.kernels.mode_columns import B_IM, B_RE, BETA_IM, BETA_RE, IS_COMPLEX, LEFT, LEFT_THEN, TWO_J
+from cojump.trajectories.kernels.quiet_sums import STEP
 from cojump.trajectories.kernels.spin_mode import apply_columns_of_mode
+from cojump.trajectories.kernels.spin_mode_frames import _trimmed
 from cojump.trajectories.kernels.spin_mode_state import ended_at
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
@@ -489,6 +491,37 @@ def beside(weights, there, kept):
     lo, hi = there
     first, last = kept if kept[0] < kept[1] else (hi, hi)
     return weights[lo:first].sum() + weights[max(last, lo) : hi].sum()
+
+
+def ends_of(weights, least):
+    """What is left of rows of eight without those at both ends in which nothing is above a bound."""
+    loud = np.flatnonzero((weights > least).any(axis=1))
+    return (loud[0], loud[-1] + 1) if len(loud) else (0, 0)
+
+
+@pytest.mark.parametrize("most", [1e-40, 1e-20, 1e-10, 1e3])
+def test_as_much_is_trimmed_as_may_be(most):
+    """By steps of eight in the weight of a cell, and never more than what may be."""
+    rows, columns, rng = 30, 7, np.random.default_rng(6)
+    shape = columns + 2, rows, 8
+    sizes = 10.0 ** (-np.abs(np.arange(rows) - 14.0)[:, None] + rng.uniform(-1, 1, shape))
+    re, im = sizes * np.cos(rng.uniform(0, 6, shape)), sizes * np.sin(rng.uniform(0, 6, shape))
+    span = np.stack([rng.integers(0, 9, columns + 2), rng.integers(9, rows, columns + 2)], axis=1)
+    weights = [(re[k] ** 2 + im[k] ** 2)[lo:hi] for k, (lo, hi) in enumerate(span)]
+    count, found = 8 * int(np.sum(span[1:-1, 1] - span[1:-1, 0])), []
+    for least in most / count * STEP ** np.arange(6):
+        ends = [ends_of(own, least) for own in weights[1:-1]]
+        gone = sum(beside(own.sum(axis=1), (0, len(own)), kept) for own, kept in zip(weights[1:-1], ends, strict=True))
+        if gone <= most:
+            found.append((ends, gone))
+    kept = np.zeros((columns + 2, 2), dtype=np.int64)
+    _trimmed(re.ravel(), im.ravel(), span, kept, rows, columns, most, count)
+    expected = [
+        (lo + first, lo + last) if last else (0, 0)
+        for (first, last), lo in zip(found[-1][0], span[1:-1, 0], strict=True)
+    ]
+    assert [tuple(own) for own in kept[1:-1].tolist()] == expected
+    assert len(found) > 1 or most == 1e-10
 
 
 @pytest.mark.parametrize("weight", [1e-13, 1e-24])

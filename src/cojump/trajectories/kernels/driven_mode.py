@@ -423,7 +423,7 @@ def begin_mode(h_eff, work, lo, hi, most, tolerance):
     """As :func:`.driven_lattice_series.begin_lattice`."""
     unit, none = power_of_two(most), np.int64(0)
     copy_into(h_eff.factors.back, h_eff.factors.terms)
-    keep_columns(work.taylor_re, work.taylor_im, work, (LEFT_OUT * tolerance) ** 2 / (hi - lo))
+    keep_columns(work.taylor_re, work.taylor_im, work, (LEFT_OUT * tolerance) ** 2, hi - lo)
     _, lost = _row_of_parts(h_eff, work, none, unit, 0.0, 0.0, 0.0)
     return lost, unit, lo, hi
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..by_reference import by_reference
 from .common import OPTIONS
+from .quiet_sums import largest_quiet, more_quiet, none_quiet
 from .vectors import (
     LANES,
     behind_lanes,
@@ -300,11 +301,22 @@ def lead(re, im, work, own, columns, reach, following):
 
 
 @njit(**OPTIONS)
-def keep_columns(rows_re, rows_im, work, least):
-    """Find what of the state weighs more than ``least`` in a cell, and what the first vector of the series has."""
+def keep_columns(rows_re, rows_im, work, most, cells):
+    """Find what of the state has to lead on, where all but ``most`` of its weight does, and what the first vector has.
+
+    ``cells`` is the number of its cells.
+    """
     re, im, shape, tight, own, columns = rows_re[0], rows_im[0], work.shape, work.tight, work.cover[0], work.columns
+    least, sums = most / cells, none_quiet()
     for k in range(shape[COLUMNS] + 2):
         empty(tight[k])
+    for p in range(shape[PLANES]):
+        for k in range(columns[0, p, 0], columns[0, p, 1]):
+            base = LANES * k * shape[ROWS]
+            for n in range(own[k, 0], own[k, 1]):
+                a, b = load(re, base + LANES * n, LANES), load(im, base + LANES * n, LANES)
+                sums = more_quiet(sums, fused(a, a, b * b), least)
+    least, _ = largest_quiet(sums, most, least)
     for p in range(shape[PLANES]):
         for k in range(columns[0, p, 0], columns[0, p, 1]):
             base = LANES * k * shape[ROWS]

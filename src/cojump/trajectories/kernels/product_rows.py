@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..by_reference import by_reference
 from .common import OPTIONS
 from .program import apply_axes, last_sum, register, run_program
+from .quiet_sums import largest_quiet, more_quiet, none_quiet
 from .vectors import LANES, fused, load, load_row, loud, quiet, spread, spread_cell, store, total
 
 Floats = NDArray[np.float64]
@@ -74,27 +75,15 @@ def quiet_weight(re, im, row, kept, most, least):
 
     ``least`` times their number is not above ``most``. Returns what they weigh, too.
     """
-    zero = spread(0.0)
-    s0 = s1 = s2 = s3 = s4 = s5 = zero
+    sums = none_quiet()
     for r in range((re.size + row - 1) // row):
         if kept[r] == 0:
             continue
         last = min((r + 1) * row, re.size)
         for p in range(r * row, last, LANES):
             a, b = load(re, p, last - p), load(im, p, last - p)
-            weight = fused(a, a, b * b)
-            s0 = s0 + quiet(weight, weight, least)
-            s1 = s1 + quiet(weight, weight, 8.0 * least)
-            s2 = s2 + quiet(weight, weight, 64.0 * least)
-            s3 = s3 + quiet(weight, weight, 512.0 * least)
-            s4 = s4 + quiet(weight, weight, 4096.0 * least)
-            s5 = s5 + quiet(weight, weight, 32768.0 * least)
-    found, gone = least, total(s0)
-    for sums, factor in ((s1, 8.0), (s2, 64.0), (s3, 512.0), (s4, 4096.0), (s5, 32768.0)):
-        weight = total(sums)
-        if weight <= most:
-            found, gone = factor * least, weight
-    return found, gone
+            sums = more_quiet(sums, fused(a, a, b * b), least)
+    return largest_quiet(sums, most, least)
 
 
 @njit(**OPTIONS)

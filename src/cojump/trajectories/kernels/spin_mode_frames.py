@@ -36,6 +36,7 @@ from .mode_columns import (
     WIDTH,
     union,
 )
+from .quiet_sums import STEP
 from .vectors import LANES, fused, load, quiet_first, spread, spread_cell, store, total
 
 GRID = 4.0
@@ -57,21 +58,40 @@ MARGIN = MAX_ORDER + 1
 """Planes that a series, and a jump behind it, need on each side of a state."""
 
 
+@njit(inline="always", **OPTIONS)
+def _quiet_ends(re, im, base, lo, hi, least, gone):
+    """What is left of a column without the ends that weigh no more than ``least`` in each cell; what they weigh."""
+    while lo < hi:
+        a, b = load(re, base + LANES * lo, LANES), load(im, base + LANES * lo, LANES)
+        weight = fused(a, a, b * b)
+        if quiet_first(weight, least) < LANES:
+            break
+        lo, gone = lo + 1, gone + weight
+    while lo < hi:
+        a, b = load(re, base + LANES * (hi - 1), LANES), load(im, base + LANES * (hi - 1), LANES)
+        weight = fused(a, a, b * b)
+        if quiet_first(weight, least) < LANES:
+            break
+        hi, gone = hi - 1, gone + weight
+    return lo, hi, gone
+
+
 @njit(**OPTIONS)
-def _trimmed(re, im, span, kept, rows, columns, least):
-    """Write what of each column is left without the ends that weigh no more than ``least`` in each cell."""
+def _trimmed(re, im, span, kept, rows, columns, most, count):
+    """Write what of each column is left without ends in whose cells there is little: they weigh ``most`` at most.
+
+    Of the bounds STEP^k most/count, k = 0..5, it is the largest for which that is so; ``count`` is the number of cells.
+    """
+    least = STEP**5 * most / count
+    while least > 2.0 * most / count:  # for the smallest one it is so
+        gone = spread(0.0)
+        for k in range(1, columns + 1):
+            _, _, gone = _quiet_ends(re, im, LANES * k * rows, span[k, 0], span[k, 1], least, gone)
+        if total(gone) <= most:
+            break
+        least /= STEP
     for k in range(1, columns + 1):
-        lo, hi, base = span[k, 0], span[k, 1], LANES * k * rows
-        while lo < hi:
-            a, b = load(re, base + LANES * lo, LANES), load(im, base + LANES * lo, LANES)
-            if quiet_first(fused(a, a, b * b), least) < LANES:
-                break
-            lo += 1
-        while lo < hi:
-            a, b = load(re, base + LANES * (hi - 1), LANES), load(im, base + LANES * (hi - 1), LANES)
-            if quiet_first(fused(a, a, b * b), least) < LANES:
-                break
-            hi -= 1
+        lo, hi, _ = _quiet_ends(re, im, LANES * k * rows, span[k, 0], span[k, 1], least, spread(0.0))
         kept[k, 0], kept[k, 1] = (lo, hi) if lo < hi else (0, 0)
 
 
@@ -345,7 +365,7 @@ def settle_in_frame(h_eff, work, room, tail):
     re, im, kept, wanted = room.new_re, room.new_im, room.kept, room.wanted
     wanted[:] = 0
     whole, _, _, count, _ = _weight(re, im, room.span, rows, columns, roots)
-    _trimmed(re, im, room.span, kept, rows, columns, 0.5 * tail * whole / count)
+    _trimmed(re, im, room.span, kept, rows, columns, 0.5 * tail * whole, count)
     norm2, real, imag, count, top = _weight(re, im, kept, rows, columns, roots)
     if top + ROOM > rows:
         wanted[0] = top + ROOM
@@ -368,7 +388,7 @@ def settle_in_frame(h_eff, work, room, tail):
             return False
         re, im = to_re, to_im
         whole, _, _, count, _ = _weight(re, im, kept, rows, columns, roots)
-        _trimmed(re, im, kept, kept, rows, columns, 0.5 * tail * whole / count)
+        _trimmed(re, im, kept, kept, rows, columns, 0.5 * tail * whole, count)
         norm2, _, _, count, _ = _weight(re, im, kept, rows, columns, roots)
     if not _aimed(model.limits, work, room):
         return False

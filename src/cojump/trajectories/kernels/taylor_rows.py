@@ -111,7 +111,7 @@ def _begin_product(h_eff, work, two_J, lo, hi, tolerance):
 
 
 def _begin_columns(h_eff, work, two_J, lo, hi, tolerance):
-    keep_columns(work.taylor_re, work.taylor_im, work, (LEFT_OUT_AT_FIRST * tolerance) ** 2 / (hi - lo))
+    keep_columns(work.taylor_re, work.taylor_im, work, (LEFT_OUT_AT_FIRST * tolerance) ** 2, hi - lo)
     return lo, hi, 0
 
 
