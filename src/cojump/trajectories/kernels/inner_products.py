@@ -212,7 +212,7 @@ def inner_products(
     norm2 = split_rows(ket, length, stride, re, im, weights)
     least = tolerance * tolerance * norm2 / weights.size
     if weights.size == 1:
-        present[0] = 1
+        present[0] = 1  # the row is kept
         quiet, _ = quiet_weight(re[:length], im[:length], length, present, least, least / length)
         found = find_cells(axes, pointers, columns, re, im, quiet, cells, filled)
     else:

@@ -68,7 +68,9 @@ the rate, so that the error is at most e^(rate_shift t/2) Σ t^k ‖δ_k‖ and 
 
 
 LEFT_OUT_AT_FIRST = 2.0**-4
-"""The same of a state of rows of Fock states, which is row 0: its ends are what the rows before have left there."""
+"""The same of a state of rows of Fock states or of products, which is row 0: its ends are what the rows before have left
+there.
+"""
 
 
 class LeftOut(NamedTuple):
@@ -276,7 +278,8 @@ def _row_of_program(h_eff, work, two_J, order, lo, hi, wide_lo, wide_hi, filled,
         0.5 * rate_shift,
         most / (hi - lo),
     )
-    if h_eff.pointers.size > 0 and most > weight:  # of rows of several axes most are left out or kept as they are
+    # of several axes, to look for what else may go takes longer than it saves
+    if h_eff.pointers.size > 0 and most > weight:
         weight += leave_out(work.taylor_re[k][:hi], work.taylor_im[k][:hi], h_eff.row, work.kept[k], most - weight)
     return norm2, hi, wide_hi, least.more * np.sqrt(weight)
 

@@ -153,9 +153,9 @@ def loud(vector, weight, least):
 
 
 def quiet(vector, weight, least):
-    """Its other lanes, with zeros where ``loud`` has them.
+    """A vector without the lanes in which another one is above ``least``, as NaN is: what ``loud`` leaves out.
 
-    A vector less its loud lanes is not it: where sums may be taken in any order, what is small is lost in what is not.
+    The vector less its loud lanes would not do: where sums may be taken in any order, what is small is lost in what is not.
     """
     return np.where(weight <= least, vector, 0.0)
 
