@@ -13,7 +13,18 @@ from cojump.model.unravelled import unravelled
 from cojump.trajectories import counting_engine, spin_mode_engine, work_space
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.driven_mode_engine import DrivenModeEngine
-from cojump.trajectories.kernels.mode_columns import B_IM, B_RE, BETA_IM, BETA_RE, IS_COMPLEX, LEFT, LEFT_THEN, TWO_J
+from cojump.trajectories.kernels.mode_columns import (
+    B_IM,
+    B_RE,
+    BETA_IM,
+    BETA_RE,
+    CELLS,
+    IS_COMPLEX,
+    LEFT,
+    LEFT_THEN,
+    TWO_J,
+    keep_columns,
+)
 from cojump.trajectories.kernels.quiet_sums import STEP
 from cojump.trajectories.kernels.spin_mode import apply_columns_of_mode
 from cojump.trajectories.kernels.spin_mode_frames import _trimmed
@@ -546,6 +557,27 @@ def test_what_leads_nowhere_is_counted(name, weight):
     assert norm2 == pytest.approx(all_of_it, rel=1e-12)
     assert 0 < left <= gone * (1 + 1e-9)
     assert gone < 3 * weight
+
+
+@pytest.mark.parametrize("most", [1e-10, 1e-20])
+def test_what_of_a_state_need_not_lead_on(most):
+    """Whole rows of its columns: no more than may be, and more than if each cell had its share alone."""
+    model, state = CASES["species"]()
+    engine, rng = SpinModeEngine(model, state, np.array([0.0, 1e-3]), 1e-15), np.random.default_rng(4)
+    dims = [size + 1 for size in engine._sizes]
+    ket = rng.normal(size=(np.prod(dims), 9)) * most ** (np.arange(9) / 13)
+    started(engine, tuple(engine._sizes), (*((0, n) for n in dims), (0, 9)), ket.ravel(), (0.3 + 0.1j, -0.2j))
+    work, cells, left, shared = engine._work, engine._h_eff.where[CELLS], 0.0, 0.0
+    keep_columns(work.taylor_re, work.taylor_im, work, most, cells)
+    by_lanes = engine._in_columns(work.taylor_re[0] ** 2 + work.taylor_im[0] ** 2)
+    by_lanes = by_lanes.reshape(len(work.span), -1, by_lanes.shape[-1])
+    for first, last in work.columns[0].tolist():
+        for k in range(first, last):
+            own, weights = work.cover[0, k].tolist(), by_lanes[k].sum(axis=-1)
+            left += beside(weights, own, work.tight[k, 0].tolist())
+            inside = ends_of(by_lanes[k][slice(*own)], most / cells)
+            shared += beside(weights[slice(*own)], (0, own[1] - own[0]), inside)
+    assert 4 * shared < left <= most
 
 
 def test_what_it_does_not_hold_goes_step_by_step():

@@ -71,7 +71,7 @@ def keep_rows_of_product(re, im, row, kept, least):
 
 @njit(**OPTIONS)
 def quiet_weight(re, im, row, kept, most, least):
-    """The largest of ``least``, STEP ``least``, .. up to which amplitudes of kept rows weigh ``most`` altogether, at most.
+    """The largest of ``least``, STEP ``least``, .. up to which amplitudes of kept rows weigh no more than ``most``.
 
     ``least`` times their number is not above ``most``. Returns what they weigh, too.
     """

@@ -68,9 +68,7 @@ the rate, so that the error is at most e^(rate_shift t/2) Σ t^k ‖δ_k‖ and 
 
 
 LEFT_OUT_AT_FIRST = 2.0**-4
-"""The same of a state of rows of Fock states or of products, which is row 0: its ends are what the rows before have left
-there.
-"""
+"""The same of a state of rows of Fock states, or of products, which is row 0: what the rows before have left there."""
 
 
 class LeftOut(NamedTuple):

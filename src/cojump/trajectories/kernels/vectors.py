@@ -155,7 +155,7 @@ def loud(vector, weight, least):
 def quiet(vector, weight, least):
     """A vector without the lanes in which another one is above ``least``, as NaN is: what ``loud`` leaves out.
 
-    The vector less its loud lanes would not do: where sums may be taken in any order, what is small is lost in what is not.
+    The vector less its loud lanes would not do: sums may be taken in any order, and what is small is lost in the rest.
     """
     return np.where(weight <= least, vector, 0.0)
 
