@@ -26,9 +26,6 @@ from .mode_columns import (
     ALL,
     B_LOW,
     BOTH,
-    FARTHEST,
-    FIRST,
-    LAST,
     OMEGA,
     P_LOW,
     PLANES,
@@ -37,7 +34,10 @@ from .mode_columns import (
     TABLE,
     WIDTH,
     SpinModeModel,
+    add_row,
+    add_two_rows,
     empty,
+    find_ends,
     keep_columns,
     lead,
     overlap_of_columns,
@@ -45,15 +45,9 @@ from .mode_columns import (
 from .spin_mode import diagonal_of, from_modes, from_planes, neighbours, own_of_mode, place_of, plus
 from .vectors import (
     LANES,
-    behind_lanes,
-    first_lanes,
     fused,
-    larger,
-    largest,
     load,
     load_row,
-    loud,
-    quiet,
     spread,
     spread_cell,
     store,
@@ -235,54 +229,20 @@ def _sum_plane(rows_re, rows_im, order, work, later, coefficients, terms, q, the
         for p in range(base + LANES * lo, base + LANES * hi, LANES):
             store(to_re, to + p, LANES, c * load_row(rows_re, order, p, LANES))
             store(to_im, to + p, LANES, c * load_row(rows_im, order, p, LANES))
+        one, f, begin, end = np.int64(-1), 0.0, np.int64(0), np.int64(0)
         for j in range(1, terms):
-            row, c = order - j, spread_cell(coefficients, j)
+            row, g = order - j, coefficients[j]
             if columns[row, q, 0] <= k < columns[row, q, 1]:
-                begin, end = max(lo, later[row, k, ALL, 0]), min(hi, later[row, k, ALL, 1])
-                for p in range(base + LANES * begin, base + LANES * end, LANES):
-                    store(to_re, to + p, LANES, fused(c, load_row(rows_re, row, p, LANES), load(to_re, to + p, LANES)))
-                    store(to_im, to + p, LANES, fused(c, load_row(rows_im, row, p, LANES), load(to_im, to + p, LANES)))
-
-
-@njit(inline="always", **OPTIONS)
-def _seen_at(size, least, left, place, low, high, others):
-    """Go on by one row of a column: how far from its end the first loud row of each i is, and its last; the others."""
-    low, high = larger(low, loud(left, size, least)), larger(high, loud(place, size, least))
-    return low, high, others + quiet(size, size, least)
-
-
-@njit(inline="always", **OPTIONS)
-def _write_ends(hi, low, high, tight):
-    """Write which rows of a column are loud: of all i, of the first, and of the last."""
-    write_range(tight[ALL], hi, largest(low), largest(high))
-    write_range(tight[FIRST], hi, total(first_lanes(low, 1)), total(first_lanes(high, 1)))
-    write_range(tight[LAST], hi, total(behind_lanes(low, LANES - 1)), total(behind_lanes(high, LANES - 1)))
-
-
-@njit(inline="always", **OPTIONS)
-def write_range(rows, hi, low, high):
-    """Write rows hi - low to high, or that there are none."""
-    rows[0], rows[1] = hi - np.int64(low) if high > 0.0 else FARTHEST, np.int64(high)
-
-
-@njit(**INLINED)
-def _ends(re, im, base, lo, hi, least, late_least, tight, later):
-    """Write which rows of a column are not negligible, as :func:`.mode_columns.note`, for two bounds of their cells.
-
-    Returns the squares of all cells that are not above them. No branch depends on what is there.
-    """
-    zero, one = spread(0.0), spread(1.0)
-    low = high = quiet = late_low = late_high = late_quiet = zero
-    left, place = spread(1.0 * (hi - lo)), spread(1.0 * lo + 1.0)
-    for n in range(lo, hi):
-        a, b = load(re, base + LANES * n, LANES), load(im, base + LANES * n, LANES)
-        size = fused(a, a, b * b)
-        low, high, quiet = _seen_at(size, least, left, place, low, high, quiet)
-        late_low, late_high, late_quiet = _seen_at(size, late_least, left, place, late_low, late_high, late_quiet)
-        left, place = left - one, place + one
-    _write_ends(hi, low, high, tight)
-    _write_ends(hi, late_low, late_high, later)
-    return quiet, late_quiet
+                low, high = max(lo, later[row, k, ALL, 0]), min(hi, later[row, k, ALL, 1])
+                if low >= high:
+                    continue
+                if one < 0:
+                    one, f, begin, end = np.int64(row), g, low, high
+                else:
+                    add_two_rows(rows_re, rows_im, one, f, begin, end, row, g, low, high, base, to_re, to_im, to)
+                    one = np.int64(-1)
+        if one >= 0:
+            add_row(rows_re, rows_im, one, f, begin, end, base, to_re, to_im, to)
 
 
 @njit(**OPTIONS)
@@ -334,7 +294,7 @@ def _row_of_parts(h_eff, work, order, unit, rate, spare, late_spare):
         for k in range(columns[plane, 0], columns[plane, 1]):
             own[k, 0], own[k, 1] = reach[k, 0], reach[k, 1]
             cells += LANES * (own[k, 1] - own[k, 0])
-    least, late_least, gone, late_gone = spare**2 / cells, late_spare**2 / cells, spread(0.0), spread(0.0)
+    least, late_least, gone, late_gone = spare**2 / cells, late_spare**2 / cells, 0.0, 0.0
     for p in range(first_part, last_part + 1):
         if terms[p] == 0:
             continue
@@ -358,7 +318,6 @@ def _row_of_parts(h_eff, work, order, unit, rate, spare, late_spare):
             for k in range(columns[plane, 0], columns[plane, 1]):
                 first, last, q = reach[k, 0], reach[k, 1], LANES * (k - plane * width - 1)
                 if last == 0:
-                    empty(later[order + 1, k])
                     continue
                 # the part that does not change goes with the first one that does
                 for turn in range(begins, 2):
@@ -404,18 +363,16 @@ def _row_of_parts(h_eff, work, order, unit, rate, spare, late_spare):
                     else:
                         made, along, across, square = made + of_made, along + real, across + imag, square + of_square
                 whole = whole + of_row
-                if p == last_part and order > 0:
-                    left, late = _ends(
-                        to_re, to_im, far * k, first, last, least, late_least, work.tight[k], later[order + 1, k]
-                    )
-                    gone, late_gone = gone + left, late_gone + late
+            if p == last_part and order > 0:
+                gone += find_ends(to_re, to_im, shape[ROWS], columns[plane], reach, least, work.tight)
+                late_gone += find_ends(to_re, to_im, shape[ROWS], columns[plane], reach, late_least, later[order + 1])
         if begins == 0:
             lost += learned(
                 factors, np.int64(0), order, total(steady), total(steady_along), total(steady_across), size2
             )
         lost += learned(factors, p, order, total(made), total(along), total(across), size2 if alone else total(square))
         norm2 = total(whole)
-    parts.gone[order + 1, 0], parts.gone[order + 1, 1] = np.sqrt(total(gone)), np.sqrt(total(late_gone))
+    parts.gone[order + 1, 0], parts.gone[order + 1, 1] = np.sqrt(gone), np.sqrt(late_gone)
     return norm2, lost
 
 
@@ -446,7 +403,7 @@ def row_of_mode(h_eff, work, order, lo, hi, unit, before, is_turned, energy, rat
 def _turned(work, parts, scale, real, imag, spare, late_spare):
     rows_re, rows_im, columns, state = work.taylor_re, work.taylor_im, work.columns, work.cover[0]
     to_re, to_im, factor, f, g = rows_re[1], rows_im[1], spread(scale), spread(scale * real), spread(scale * imag)
-    own, square, gone, cells = work.cover[1], spread(0.0), spread(0.0), np.int64(1)
+    own, square, gone, cells = work.cover[1], spread(0.0), 0.0, np.int64(1)
     for k in range(work.tight.shape[0]):
         empty(work.tight[k])
     for q in range(work.shape[PLANES]):
@@ -456,16 +413,9 @@ def _turned(work, parts, scale, real, imag, spare, late_spare):
             cells += LANES * (own[k, 1] - own[k, 0])
     # a quarter of it is for the state, half of it for the first row
     least, late_least, later = spare**2 / cells, (0.5 * late_spare) ** 2 / cells, parts.later
-    late_gone, of_state, late_of_state = spread(0.0), spread(0.0), 0.25 * late_least
+    late_gone, of_state, late_of_state = 0.0, 0.0, 0.25 * late_least
     for q in range(work.shape[PLANES]):
-        for k in range(columns[0, q, 0], columns[0, q, 1]):
-            base = LANES * k * work.shape[ROWS]
-            _, late = _ends(
-                rows_re[0], rows_im[0], base, state[k, 0], state[k, 1], np.inf, late_of_state, work.tight[k],
-                later[0, k],
-            )  # fmt: skip
-            of_state = of_state + late
-            empty(work.tight[k])
+        of_state += find_ends(rows_re[0], rows_im[0], work.shape[ROWS], columns[0, q], state, late_of_state, later[0])
     for q in range(work.shape[PLANES]):
         for k in range(columns[1, q, 0], columns[1, q, 1]):
             base, is_of_state = LANES * k * work.shape[ROWS], columns[0, q, 0] <= k < columns[0, q, 1]
@@ -478,10 +428,10 @@ def _turned(work, parts, scale, real, imag, spare, late_spare):
                 store(to_re, p, LANES, x)
                 store(to_im, p, LANES, y)
                 square = fused(x, x, fused(y, y, square))
-            left, late = _ends(to_re, to_im, base, own[k, 0], own[k, 1], least, late_least, work.tight[k], later[1, k])
-            gone, late_gone = gone + left, late_gone + late
-    parts.gone[0, 0], parts.gone[0, 1] = 0.0, np.sqrt(total(of_state))
-    parts.gone[1, 0], parts.gone[1, 1] = np.sqrt(total(gone)), np.sqrt(total(late_gone))
+        gone += find_ends(to_re, to_im, work.shape[ROWS], columns[1, q], own, least, work.tight)
+        late_gone += find_ends(to_re, to_im, work.shape[ROWS], columns[1, q], own, late_least, later[1])
+    parts.gone[0, 0], parts.gone[0, 1] = 0.0, np.sqrt(of_state)
+    parts.gone[1, 0], parts.gone[1, 1] = np.sqrt(gone), np.sqrt(late_gone)
     return total(square)
 
 

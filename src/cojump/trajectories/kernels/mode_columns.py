@@ -18,13 +18,10 @@ from .common import OPTIONS
 from .quiet_sums import largest_quiet, more_quiet, none_quiet
 from .vectors import (
     LANES,
-    behind_lanes,
-    first_lanes,
     fused,
     load,
     load_row,
     quiet_first,
-    quiet_last,
     spread,
     store,
     total,
@@ -209,7 +206,7 @@ FARTHEST = 2**40
 """The first row of what is empty: beyond any other."""
 
 
-@njit(**OPTIONS)
+@njit(inline="always", **OPTIONS)
 def blank_rows_of(re, im, base, first, last):
     """Zero rows of a column that begins at ``base``."""
     zero = spread(0.0)
@@ -265,39 +262,45 @@ def _beside_mode(work, k, lo, hi):
 @njit(**OPTIONS)
 def lead(re, im, work, own, columns, reach, following):
     """Write which rows the next vector has, and zeros around the ``own`` ones as far as it will read them."""
-    rows, width, tight = work.shape[ROWS], work.shape[WIDTH], work.tight
+    rows, width, tight, hops, blocks = work.shape[ROWS], work.shape[WIDTH], work.tight, work.hops, work.shape[BLOCKS]
     for p in range(work.shape[PLANES]):
         first, last = columns[p, 0], columns[p, 1]
         begin, end = _columns_beside(work, columns, p)
         for k in range(begin, end):
             lo = min(tight[k, ALL, 0], tight[k - 1, LAST, 0], tight[k + 1, FIRST, 0])
             hi = max(tight[k, ALL, 1], tight[k - 1, LAST, 1], tight[k + 1, FIRST, 1])
-            for a in range(work.hops.size):
-                hop = work.hops[a] * width
-                lo = min(lo, tight[k - hop, ALL, 0], tight[k + hop, ALL, 0])
-                hi = max(hi, tight[k - hop, ALL, 1], tight[k + hop, ALL, 1])
-                if a >= work.shape[BLOCKS]:
-                    lo, hi = _beside_mode(work, k - hop, *_beside_mode(work, k + hop, lo, hi))
+            for a in range(hops.size):
+                low, high = k - hops[a] * width, k + hops[a] * width
+                lo, hi = (
+                    min(lo, tight[low, ALL, 0], tight[high, ALL, 0]),
+                    max(hi, tight[low, ALL, 1], tight[high, ALL, 1]),
+                )
+                if a >= blocks:
+                    lo, hi = _beside_mode(work, low, *_beside_mode(work, high, lo, hi))
             reach[k, 0], reach[k, 1] = (max(lo - 1, 0), min(hi + 1, rows - 1)) if hi > 0 else (0, 0)
         while begin < end and reach[begin, 1] == 0:
             begin += 1
         while begin < end and reach[end - 1, 1] == 0:
             end -= 1
         if not begin < end:
-            following[p] = 0
+            following[p, 0] = following[p, 1] = 0
             continue
         following[p, 0], following[p, 1] = begin, end
+        # rows of the columns k - 1, k and k + 1; those that are none reach from FARTHEST to 0
+        low = here_low = FARTHEST
+        high = here_high = np.int64(0)
         for k in range(begin - 1, end + 1):
-            lo, hi = rows, np.int64(0)
-            for beside in range(max(k - 1, begin), min(k + 2, end)):
-                if reach[beside, 1] > 0:
-                    lo, hi = min(lo, max(reach[beside, 0] - 1, 0)), max(hi, reach[beside, 1] + 1)
+            next_low, next_high = np.int64(FARTHEST), np.int64(0)
+            if k + 1 < end and reach[k + 1, 1] > 0:
+                next_low, next_high = max(reach[k + 1, 0] - 1, 0), reach[k + 1, 1] + 1
+            lo, hi = min(low, here_low, next_low, rows), max(high, here_high, next_high)
+            low, high, here_low, here_high = here_low, here_high, next_low, next_high
             base = LANES * k * rows
+            before, behind = hi, hi
             if first <= k < last and own[k, 1] > 0:
-                blank_rows_of(re, im, base, lo, min(own[k, 0], hi))
-                blank_rows_of(re, im, base, max(own[k, 1], lo), hi)
-            else:
-                blank_rows_of(re, im, base, lo, hi)
+                before, behind = min(own[k, 0], hi), max(own[k, 1], lo)
+            blank_rows_of(re, im, base, lo, before)
+            blank_rows_of(re, im, base, behind, hi)
 
 
 @njit(**OPTIONS)
@@ -318,11 +321,7 @@ def keep_columns(rows_re, rows_im, work, most, cells):
                 sums = more_quiet(sums, fused(a, a, b * b), least)
     least, _ = largest_quiet(sums, most, least)
     for p in range(shape[PLANES]):
-        for k in range(columns[0, p, 0], columns[0, p, 1]):
-            base = LANES * k * shape[ROWS]
-            for n in range(own[k, 0], own[k, 1]):
-                a, b = load(re, base + LANES * n, LANES), load(im, base + LANES * n, LANES)
-                note(fused(a, a, b * b), least, tight[k], n, none_seen())
+        find_ends(re, im, shape[ROWS], columns[0, p], own, least, tight)
     lead(re, im, work, own, columns[0], work.reach[1], columns[1])
 
 
@@ -334,45 +333,64 @@ def empty(tight):
 
 
 @njit(inline="always", **OPTIONS)
-def none_seen():
-    """What :func:`note` has seen of a column before its first row."""
-    zero = spread(0.0)
-    return zero, zero, zero, zero, zero, zero
-
-
-@njit(inline="always", **OPTIONS)
-def _noted(is_loud, weight, tight, n, before, behind):
-    """Widen the loud rows by row n, or add it to what lies behind them: before them as long as there are none."""
-    if not is_loud:
-        return before, behind + weight
-    if tight[1] == 0:
-        tight[0], before = n, behind
-    tight[1] = n + 1
-    return before, spread(0.0)
-
-
-@njit(inline="always", **OPTIONS)
-def note(weight, least, tight, n, seen):
-    """Widen the rows that are not negligible by row n, if it is not.
-
-    Of all of a column, of its first i and of its last i, ``seen`` are the sums of what weighs something before the
-    first of these rows and behind the last one. They are no differences of larger sums: nothing would be left of them.
+def _ends_of_lane(re, im, p, lo, hi, least, rows):
+    """Write which cells p + 8 n, n = lo..hi, of one lane are from the first to the last with a weight above ``least``;
+    what those beside them weigh.
     """
-    before_all, behind_all, before_first, behind_first, before_last, behind_last = seen
-    quiet = quiet_first(weight, least)
-    before_all, behind_all = _noted(quiet < LANES, weight, tight[ALL], n, before_all, behind_all)
-    before_first, behind_first = _noted(quiet == 0, weight, tight[FIRST], n, before_first, behind_first)
-    is_loud = quiet < LANES and quiet_last(weight, least) == 0
-    before_last, behind_last = _noted(is_loud, weight, tight[LAST], n, before_last, behind_last)
-    return before_all, behind_all, before_first, behind_first, before_last, behind_last
+    beside = 0.0
+    while lo < hi:
+        a, b = re[p + LANES * lo], im[p + LANES * lo]
+        weight = a * a + b * b
+        if not weight <= least:
+            break
+        beside += weight
+        lo += 1
+    if lo == hi:
+        rows[0], rows[1] = FARTHEST, 0
+        return beside
+    while True:
+        a, b = re[p + LANES * (hi - 1)], im[p + LANES * (hi - 1)]
+        weight = a * a + b * b
+        if not weight <= least:
+            break
+        beside += weight
+        hi -= 1
+    rows[0], rows[1] = lo, hi
+    return beside
 
 
-@njit(inline="always", **OPTIONS)
-def left_out(seen):
-    """What weighs so little in a column that it leads nowhere, at most."""
-    before_all, behind_all, before_first, behind_first, before_last, behind_last = seen
-    first, last = before_first + behind_first, before_last + behind_last
-    return before_all + behind_all + first_lanes(first, 1) + behind_lanes(last, LANES - 1)
+@njit(**OPTIONS)
+def find_ends(re, im, size, columns, rows, least, tight):
+    """Write which of ``rows`` of the columns of a plane are not negligible: from the first to the last with a weight
+    above ``least``, of all of a column, of its first i, and of its last i.
+
+    A column has room for ``size`` rows. What lies beside them leads nowhere, or not to the column beside: what it
+    weighs is returned. It is no difference of larger sums: nothing would be left of it.
+    """
+    beside, of_lanes = spread(0.0), 0.0
+    for k in range(columns[0], columns[1]):
+        base, lo, hi = LANES * size * k, rows[k, 0], rows[k, 1]
+        while lo < hi:
+            a, b = load(re, base + LANES * lo, LANES), load(im, base + LANES * lo, LANES)
+            weight = fused(a, a, b * b)
+            if quiet_first(weight, least) < LANES:
+                break
+            beside = beside + weight
+            lo += 1
+        if not lo < hi:
+            empty(tight[k])
+            continue
+        while True:
+            a, b = load(re, base + LANES * (hi - 1), LANES), load(im, base + LANES * (hi - 1), LANES)
+            weight = fused(a, a, b * b)
+            if quiet_first(weight, least) < LANES:
+                break
+            beside = beside + weight
+            hi -= 1
+        tight[k, ALL, 0], tight[k, ALL, 1] = lo, hi
+        of_lanes += _ends_of_lane(re, im, base, lo, hi, least, tight[k, FIRST])
+        of_lanes += _ends_of_lane(re, im, base + LANES - 1, lo, hi, least, tight[k, LAST])
+    return total(beside) + of_lanes
 
 
 @njit(**OPTIONS)
@@ -435,6 +453,38 @@ def blank_around(re, im, span, rows, columns):
             blank_rows_of(re, im, base, lo, hi)
 
 
+@njit(inline="always", **OPTIONS)
+def add_row(rows_re, rows_im, row, factor, lo, hi, base, to_re, to_im, to):
+    """Add a factor times rows lo to hi of a column of a vector of the series, ``to`` cells behind where they are."""
+    f = spread(factor)
+    for p in range(base + LANES * lo, base + LANES * hi, LANES):
+        store(to_re, to + p, LANES, fused(f, load_row(rows_re, row, p, LANES), load(to_re, to + p, LANES)))
+        store(to_im, to + p, LANES, fused(f, load_row(rows_im, row, p, LANES), load(to_im, to + p, LANES)))
+
+
+@njit(inline="always", **OPTIONS)
+def add_two_rows(rows_re, rows_im, one, f, lo, hi, other, g, low, high, base, to_re, to_im, to):
+    """The same of two vectors, rows lo to hi of one and low to high of the other: what both have at once, so that the
+    sum is read and written half as often.
+    """
+    first, last = max(lo, low), min(hi, high)
+    if not first < last:
+        first = last = hi
+    add_row(rows_re, rows_im, one, f, lo, first, base, to_re, to_im, to)
+    add_row(rows_re, rows_im, one, f, last, hi, base, to_re, to_im, to)
+    if first == last:
+        add_row(rows_re, rows_im, other, g, low, high, base, to_re, to_im, to)
+        return
+    add_row(rows_re, rows_im, other, g, low, first, base, to_re, to_im, to)
+    add_row(rows_re, rows_im, other, g, last, high, base, to_re, to_im, to)
+    f_one, f_other = spread(f), spread(g)
+    for p in range(base + LANES * first, base + LANES * last, LANES):
+        a, b = load_row(rows_re, one, p, LANES), load_row(rows_im, one, p, LANES)
+        c, d = load_row(rows_re, other, p, LANES), load_row(rows_im, other, p, LANES)
+        store(to_re, to + p, LANES, fused(f_other, c, fused(f_one, a, load(to_re, to + p, LANES))))
+        store(to_im, to + p, LANES, fused(f_other, d, fused(f_one, b, load(to_im, to + p, LANES))))
+
+
 @njit(**OPTIONS)
 def sum_columns_of_mode(taylor_re, taylor_im, shape, cover, columns, span, order, x, out_re, out_im):
     """Write Σ_{k≤order} x^k row k, the state x units of time after the start, into ``out``; |ψ|²."""
@@ -450,19 +500,21 @@ def sum_columns_of_mode(taylor_re, taylor_im, shape, cover, columns, span, order
                 if columns[row, q, 0] <= k < columns[row, q, 1]:
                     lo, hi = union(lo, hi, cover[row, k])
             span[k, 0], span[k, 1] = min(lo, hi), hi
-            base, power = LANES * k * rows, 1.0
+            base, power, one, f = LANES * k * rows, 1.0, -1, 0.0
             blank_rows_of(out_re, out_im, base, span[k, 0], hi)
             for row in range(order + 1):
                 if columns[row, q, 0] <= k < columns[row, q, 1]:
-                    factor = spread(power)
-                    for p in range(base + LANES * cover[row, k, 0], base + LANES * cover[row, k, 1], LANES):
-                        store(
-                            out_re, p, LANES, fused(factor, load_row(taylor_re, row, p, LANES), load(out_re, p, LANES))
-                        )
-                        store(
-                            out_im, p, LANES, fused(factor, load_row(taylor_im, row, p, LANES), load(out_im, p, LANES))
-                        )
+                    if one < 0:
+                        one, f = row, power
+                    else:
+                        add_two_rows(
+                            taylor_re, taylor_im, one, f, cover[one, k, 0], cover[one, k, 1], row, power,
+                            cover[row, k, 0], cover[row, k, 1], base, out_re, out_im, 0,
+                        )  # fmt: skip
+                        one = -1
                 power *= x
+            if one >= 0:
+                add_row(taylor_re, taylor_im, one, f, cover[one, k, 0], cover[one, k, 1], base, out_re, out_im, 0)
             for p in range(base + LANES * span[k, 0], base + LANES * hi, LANES):
                 a, b = load(out_re, p, LANES), load(out_im, p, LANES)
                 square_re, square_im = fused(a, a, square_re), fused(b, b, square_im)

@@ -47,12 +47,9 @@ from .mode_columns import (
     P,
     Q,
     blank_rows_of,
-    empty,
+    find_ends,
     forget,
     lead,
-    left_out,
-    none_seen,
-    note,
 )
 from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
 
@@ -97,10 +94,9 @@ def own_of_mode(elements, q, beside):
 @njit(**OPTIONS)
 def _column(
     to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, multiple, other_re, other_im, adds,
-    roots, omega, decay, scale, tight, least,
+    roots, omega, decay,scale,
 ):  # fmt: skip
-    """Write rows lo to hi of a column of -i scale (H_eff - shift + i half_shift) ψ with real B and Y; |.|² of them, and
-    of what leads nowhere.
+    """Write rows lo to hi of a column of -i scale (H_eff - shift + i half_shift) ψ with real B and Y; |.|² of them.
 
     What other planes lead to is added where there are any (``adds``).
     """
@@ -112,8 +108,6 @@ def _column(
     alike, several, count = multiple == multiple, spread(multiple), spread(1.0 * lo)
     energy, damping = fused(count, quantum, level), fused(count, decaying, gain)
     up_re, up_im = spread(0.0), spread(0.0)
-    empty(tight)
-    seen = none_seen()
     if lo > 0:
         a, low, high = neighbours(re, base + LANES * (lo - 1), far)
         b, low_im, high_im = neighbours(im, base + LANES * (lo - 1), far)
@@ -149,9 +143,8 @@ def _column(
         store(to_re, p, LANES, y)
         store(to_im, p, LANES, x)
         weight = fused(x, x, y * y)
-        seen = note(weight, least, tight, n, seen)
         square, energy, damping = square + weight, energy + quantum, damping + decaying
-    return square, left_out(seen)
+    return square
 
 
 @njit(inline="always", **OPTIONS)
@@ -165,14 +158,12 @@ def _three(f, g, elements, slot, q, a, b, low, low_im, high, high_im):
 @njit(**OPTIONS)
 def _complex_column(
     to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, other_re, other_im, adds, roots, omega,
-    decay, scale, tight, least,
+    decay,scale,
 ):  # fmt: skip
     """:func:`_column` for any elements."""
     p_re, p_im, q_re, q_im = own_of_mode(elements, q, beside)
     quantum, decaying, factor, back, square = spread(omega), spread(decay), spread(scale), spread(-scale), spread(0.0)
     up_re, up_im = spread(0.0), spread(0.0)
-    empty(tight)
-    seen = none_seen()
     if lo > 0:
         a, low, high = neighbours(re, base + LANES * (lo - 1), far)
         b, low_im, high_im = neighbours(im, base + LANES * (lo - 1), far)
@@ -200,9 +191,8 @@ def _complex_column(
         store(to_re, p, LANES, y)
         store(to_im, p, LANES, x)
         weight = fused(x, x, y * y)
-        seen = note(weight, least, tight, n, seen)
         square = square + weight
-    return square, left_out(seen)
+    return square
 
 
 @njit(inline="always", **OPTIONS)
@@ -373,7 +363,7 @@ def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
     read, read_columns = work.cover[order], work.columns[order]
     omega, decay, is_complex = model.of_mode[0, OMEGA], 0.5 * model.of_mode[0, BOTH], h_eff.where[IS_COMPLEX] > 0
     last = model.sizes.size - 1
-    far, squares, gone, cells = LANES * rows, spread(0.0), spread(0.0), 1
+    far, squares, gone, cells = LANES * rows, spread(0.0), 0.0, 1
     forget(work, order)
     for p in range(shape[PLANES]):
         for k in range(columns[p, 0], columns[p, 1]):
@@ -385,8 +375,6 @@ def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
             lo, hi = reach[k, 0], reach[k, 1]
             base, q = far * k, LANES * (k - p * width - 1)
             if hi == 0:
-                empty(tight[k])
-                own[k, 0] = own[k, 1] = 0
                 continue
             if adds:
                 from_planes(re, im, work, read, read_columns, p, k, lo, hi, beside, h_eff.multiple, model.roots, 0)
@@ -395,17 +383,19 @@ def apply_columns_of_mode(h_eff, work, order, unit, shift, half_shift, weight):
             level, gain = diagonal_of(model.level, model.damping, work.planes[p, TABLE], elements, q, beside)
             level, gain = level - spread(shift), gain - spread(half_shift)
             if is_complex:
-                square, left = _complex_column(
+                square = _complex_column(
                     to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, work.other_re,
-                    work.other_im, adds, model.roots, omega, decay, scale, tight[k], least,
+                    work.other_im, adds, model.roots, omega, decay, scale,
                 )  # fmt: skip
             else:
-                square, left = _column(
+                square = _column(
                     to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, h_eff.multiple[last],
-                    work.other_re, work.other_im, adds, model.roots, omega, decay, scale, tight[k], least,
+                    work.other_re, work.other_im, adds, model.roots, omega, decay, scale,
                 )  # fmt: skip
-            squares, gone = squares + square, gone + left
-            own[k, 0], own[k, 1] = (lo, hi) if tight[k, ALL, 1] > 0 else (0, 0)
+            squares = squares + square
+        gone += find_ends(to_re, to_im, rows, columns[p], reach, least, tight)
+        for k in range(columns[p, 0], columns[p, 1]):
+            own[k, 0], own[k, 1] = (reach[k, 0], reach[k, 1]) if tight[k, ALL, 1] > 0 else (0, 0)
     if order + 2 < work.columns.shape[0]:
         lead(to_re, to_im, work, own, columns, work.reach[order + 2], work.columns[order + 2])
-    return total(squares), total(gone)
+    return total(squares), gone
