@@ -63,6 +63,21 @@ def five_levels(averages=None):
     return cj.Model([cj.Block("a", 7, 5)], averages=averages), ((5, 1, 1, 0, 0),), ()
 
 
+def one_state_and_a_mode(averages=None):
+    """A block of which the sector has one state, so that there is one row: its operators act on another axis."""
+    return cj.Model([cj.Block("a", 2), cj.Mode("m")], averages=averages), (0,), ((0, 40),)
+
+
+def one_state_and_levels(averages=None):
+    return cj.Model([cj.Block("s", 2), cj.Block("a", 6, 3)], averages=averages), (0, (4, 1, 1)), ()
+
+
+def two_modes_of_nothing(averages=None):
+    """Two axes of one state each in front of that of a mode."""
+    blocks = [cj.Block("a", 3, 3), cj.Mode("m"), cj.Mode("n")]
+    return cj.Model(blocks, averages=averages), ((1, 1, 1),), ((3, 4), (1, 90))
+
+
 CASES = {
     "spins, modes": (spins_and_modes, None),
     "few of spins, modes": (spins_and_modes, ["b.y", "n.x"]),
@@ -70,6 +85,10 @@ CASES = {
     "few of levels, spins": (levels_and_spins, ["a.x02", "a.n1", "s.z"]),
     "five levels": (five_levels, None),
     "one of five levels": (five_levels, ["a.y13"]),
+    "one state, a mode": (one_state_and_a_mode, None),
+    "one state, levels": (one_state_and_levels, None),
+    "one state, one number of quanta, a mode": (two_modes_of_nothing, None),
+    "one state, a mode of which nothing is asked": (one_state_and_a_mode, ["a.x", "a.z"]),
 }
 
 

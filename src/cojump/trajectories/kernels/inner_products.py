@@ -3,7 +3,7 @@
 Axes are those of blocks and boson modes. A row is what differs along the last of them alone. For each piece of a row
 the vectors that all operators make there are written beside each other, in the fastest memory, and then multiplied with
 each other. Rows in which nothing is, and to which nothing leads, are left out; and so are such cells where there is one
-row alone, that of one block of many levels.
+row alone and all operators act along it, as those of one block of many levels do.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def split_rows(ket, length, stride, re, im, weights):
 def find_cells(axes, pointers, columns, re, im, least, cells, filled):
     """Write the cells of the only row that weigh more than ``least``, and those to which operators lead from them.
 
-    All of these are Hermitian: they lead from a cell to where they lead to it from. ``filled`` is room to work in, a
+    All of these act on the last axis, and are Hermitian: they lead from a cell to where they lead to it from. ``filled`` is room to work in, a
     number for each cell. How many there are.
     """
     for c in range(cells.size):
@@ -211,7 +211,11 @@ def inner_products(
     stride, many, found = (length + LANES - 1) // LANES * LANES, gram.shape[0], length
     norm2 = split_rows(ket, length, stride, re, im, weights)
     least = tolerance * tolerance * norm2 / weights.size
-    if weights.size == 1:
+    # an operator on another axis knows nothing of cells: it leads from rows to rows, even from one to itself
+    alone = weights.size == 1
+    for o in range(axes.shape[0]):
+        alone = alone and axes[o, STEP] == 0
+    if alone:
         present[0] = 1  # the row is kept
         quiet, _ = quiet_weight(re[:length], im[:length], length, present, least, least / length)
         found = find_cells(axes, pointers, columns, re, im, quiet, cells, filled)
