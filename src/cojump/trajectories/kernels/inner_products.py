@@ -46,8 +46,8 @@ def split_rows(ket, length, stride, re, im, weights):
 def find_cells(axes, pointers, columns, re, im, least, cells, filled):
     """Write the cells of the only row that weigh more than ``least``, and those to which operators lead from them.
 
-    All of these act on the last axis, and are Hermitian: they lead from a cell to where they lead to it from. ``filled`` is room to work in, a
-    number for each cell. How many there are.
+    All of these act on the last axis, and are Hermitian: they lead from a cell to where they lead to it from.
+    ``filled`` is room to work in, a number for each cell. How many there are.
     """
     for c in range(cells.size):
         filled[c] = 0

@@ -345,17 +345,14 @@ def _ends_of_lane(re, im, p, lo, hi, least, rows):
             break
         beside += weight
         lo += 1
-    if lo == hi:
-        rows[0], rows[1] = FARTHEST, 0
-        return beside
-    while True:
+    while lo < hi:  # again: what is just above it here need not be so there, the compiler may round otherwise
         a, b = re[p + LANES * (hi - 1)], im[p + LANES * (hi - 1)]
         weight = a * a + b * b
         if not weight <= least:
             break
         beside += weight
         hi -= 1
-    rows[0], rows[1] = lo, hi
+    rows[0], rows[1] = (lo, hi) if lo < hi else (FARTHEST, 0)
     return beside
 
 
@@ -377,17 +374,14 @@ def find_ends(re, im, size, columns, rows, least, tight):
                 break
             beside = beside + weight
             lo += 1
-        if not lo < hi:
-            empty(tight[k])
-            continue
-        while True:
+        while lo < hi:
             a, b = load(re, base + LANES * (hi - 1), LANES), load(im, base + LANES * (hi - 1), LANES)
             weight = fused(a, a, b * b)
             if quiet_first(weight, least) < LANES:
                 break
             beside = beside + weight
             hi -= 1
-        tight[k, ALL, 0], tight[k, ALL, 1] = lo, hi
+        tight[k, ALL, 0], tight[k, ALL, 1] = (lo, hi) if lo < hi else (FARTHEST, 0)
         of_lanes += _ends_of_lane(re, im, base, lo, hi, least, tight[k, FIRST])
         of_lanes += _ends_of_lane(re, im, base + LANES - 1, lo, hi, least, tight[k, LAST])
     return total(beside) + of_lanes
