@@ -44,7 +44,8 @@ def small_model(seed):
     rng = np.random.default_rng(seed)
     names = "abc"[: rng.choice([1, 2, 3], p=[0.5, 0.35, 0.15])]
     d = {b: int(rng.choice([2, 3, 4, 5], p=[0.6, 0.25, 0.1, 0.05])) for b in names}
-    sizes = {b: int(rng.integers(1, {2: 8, 3: 5, 4: 4, 5: 3}[d[b]])) for b in names}
+    # few particles come to sectors of one state
+    sizes = {b: int(rng.integers(1, {2: 8, 3: 5, 4: 4, 5: 3}[d[b]], 2).min()) for b in names}
     modes = "mn"[: rng.choice([0, 1, 2], p=[0.65, 0.25, 0.1])]
     envelope = ENVELOPES[rng.choice(3, p=[0.7, 0.15, 0.15])]
     terms, jumps = [], []
@@ -65,7 +66,7 @@ def small_model(seed):
                 how["exclude_self"] = own and c == b
             jumps.append(cj.LocalJump(_matrix(rng, d[b]), b, **how))
         if rng.random() < 0.2:
-            jumps.append(cj.CollectiveJump({x: _matrix(rng, d[x]) for x in {b, c}}, 0.5))
+            jumps.append(cj.CollectiveJump({x: _matrix(rng, d[x]) for x in sorted({b, c})}, 0.5))
     for mode in modes:
         b = rng.choice(list(names))
         terms += [cj.ModeEnergy(rng.normal(), mode=mode), cj.ModeDrive(0.3 * rng.normal(), mode=mode, **envelope)]
