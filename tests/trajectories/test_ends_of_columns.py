@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from cojump.trajectories.kernels.mode_columns import ALL, FARTHEST, FIRST, LAST, add_row, add_two_rows, find_ends
+from cojump.trajectories.kernels.mode_columns import ALL, FARTHEST, FIRST, LAST, find_ends
+from cojump.trajectories.kernels.mode_sums import add_row, add_two_rows
 from cojump.trajectories.kernels.vectors import LANES
 
 SIZE, COLUMNS = 13, 6

@@ -34,14 +34,12 @@ from .mode_columns import (
     TABLE,
     WIDTH,
     SpinModeModel,
-    add_row,
-    add_two_rows,
     empty,
     find_ends,
     keep_columns,
     lead,
-    overlap_of_columns,
 )
+from .mode_sums import add_row, add_two_rows, overlap_of_columns
 from .spin_mode import diagonal_of, from_modes, from_planes, neighbours, own_of_mode, place_of, plus
 from .vectors import (
     LANES,

@@ -94,7 +94,7 @@ def own_of_mode(elements, q, beside):
 @njit(**OPTIONS)
 def _column(
     to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, multiple, other_re, other_im, adds,
-    roots, omega, decay,scale,
+    roots, omega, decay, scale,
 ):  # fmt: skip
     """Write rows lo to hi of a column of -i scale (H_eff - shift + i half_shift) ψ with real B and Y; |.|² of them.
 
@@ -158,7 +158,7 @@ def _three(f, g, elements, slot, q, a, b, low, low_im, high, high_im):
 @njit(**OPTIONS)
 def _complex_column(
     to_re, to_im, re, im, base, far, lo, hi, level, gain, elements, q, beside, other_re, other_im, adds, roots, omega,
-    decay,scale,
+    decay, scale,
 ):  # fmt: skip
     """:func:`_column` for any elements."""
     p_re, p_im, q_re, q_im = own_of_mode(elements, q, beside)

@@ -32,7 +32,8 @@ from .horizon import LEFT_OUT
 from .lattice import LatticeHeff
 from .lattice_rows import apply_lattice
 from .lattice_sums import change_unit_of_rows, overlap_of_rows
-from .mode_columns import SpinModeHeff, change_unit_of_columns, keep_columns, overlap_of_columns
+from .mode_columns import SpinModeHeff, keep_columns
+from .mode_sums import change_unit_of_columns, overlap_of_columns
 from .pattern_links import PatternHeff, keep_rows
 from .pattern_products import apply_rows
 from .pattern_sums import overlap_of_patterns

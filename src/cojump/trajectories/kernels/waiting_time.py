@@ -11,7 +11,8 @@ from .common import INLINED, OPTIONS, Step
 from .fock_rows import FockWork, sum_fock
 from .lattice import RowsWork
 from .lattice_sums import move_rows, sum_rows
-from .mode_columns import SpinModeWork, sum_columns_of_mode
+from .mode_columns import SpinModeWork
+from .mode_sums import sum_columns_of_mode
 from .pattern_sums import PatternWork, move_patterns, sum_patterns
 from .product_rows import ProductWork, move_product, sum_product
 from .propagate import rows_that_move, sum_at
