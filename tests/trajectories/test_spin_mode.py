@@ -228,6 +228,23 @@ def few_averages_of_species():
     return replace(model, averages=["b.y", "m.x"]), state
 
 
+def second_mode_flips(sizes):
+    """Only quanta of the second mode come and go with flips, from one Dicke state: nothing else leads where they do.
+
+    Eight of the last particles are up: what leads to seven is in the column before.
+    """
+    names = "abc"[: len(sizes)]
+    hamiltonian = [cj.ModeEnergy(1.0, mode="m"), cj.ModeEnergy(0.7, mode="n"), cj.ModeDrive(0.3, mode="m")]
+    hamiltonian.append(cj.ModeCoupling(dict.fromkeys(names, 0.3 * Z), mode="m"))
+    hamiltonian.append(cj.ModeCoupling(dict.fromkeys(names, 0.6 * X), mode="n"))
+    jumps = [cj.ModeLoss(1.0, mode=mode) for mode in "mn"]
+    model = cj.Model(
+        [*(cj.Block(b, n) for b, n in zip(names, sizes, strict=True)), cj.Mode("m"), cj.Mode("n")], hamiltonian, jumps
+    )
+    up = [*(n // 2 for n in sizes[:-1]), 8]
+    return model, cj.dicke(model, {b: (n / 2, k - n / 2) for b, n, k in zip(names, sizes, up, strict=True)})
+
+
 CASES = {
     "dicke": dicke,
     "species": species,
@@ -242,6 +259,8 @@ CASES = {
     "modes, two blocks": lambda: modes((3, 5)),
     "modes, three blocks": lambda: modes((2, 1, 3)),
     "bright modes": bright_modes,
+    "the second mode flips": lambda: second_mode_flips((15,)),
+    "the second mode flips, two blocks": lambda: second_mode_flips((3, 11)),
     "wider": lambda: dicke(150),
     "everything": everything,
     "dephasing": dephasing,
