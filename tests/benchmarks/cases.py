@@ -191,12 +191,17 @@ def ladder_and_mode(size):
     return model, cj.product(model, {"atoms": [0.2, 0.4, np.sqrt(0.8)], "light": 0.5})
 
 
-def five_levels(size):
+def five_levels(size, levels=5):
     """Driven atoms of five levels that decay the faster the higher they are."""
-    down = np.diag(np.sqrt(np.arange(1.0, 5.0)), 1)
-    decay = cj.LocalJump(down, "atoms", amplitude=_affine, argument={"atoms": np.diag(np.arange(5.0)) / 4})
-    model = cj.Model([cj.Block("atoms", size, 5)], [cj.OneBody(0.5 * (down + down.T), "atoms")], [decay])
-    return model, cj.product(model, {"atoms": np.eye(5)[0]})
+    down, level = np.diag(np.sqrt(np.arange(1.0, levels)), 1), np.diag(np.arange(1.0 * levels)) / (levels - 1)
+    decay = cj.LocalJump(down, "atoms", amplitude=_affine, argument={"atoms": level})
+    model = cj.Model([cj.Block("atoms", size, levels)], [cj.OneBody(0.5 * (down + down.T), "atoms")], [decay])
+    return model, cj.product(model, {"atoms": np.eye(levels)[0]})
+
+
+def four_levels(size):
+    """The same of four."""
+    return five_levels(size, 4)
 
 
 def levels_and_spins(size):
@@ -304,7 +309,8 @@ CASES = {
     "Potts q = 3": Case(potts, (30, 60, 150), SHORT),
     "Potts q = 3, other axes": Case(in_other_axes(potts), (30,), SHORT),
     "Potts q = 3, two patterns": Case(potts_2, (12, 21), SHORT),
-    "Potts q = 3, driven": Case(driven(potts), (30,), SHORT),
+    "Potts q = 3, driven": Case(driven(potts), (30, 60), SHORT),
+    "four levels": Case(four_levels, (10, 24), SHORT),
     "five levels": Case(five_levels, (10, 30), SHORT),
     "three levels and spins": Case(levels_and_spins, (20, 60), SHORT),
     "one particle of N levels": Case(one_particle, (6, 40)),

@@ -12,7 +12,7 @@ import cojump as cj
 from cojump.errors import ArgumentError, UnsupportedError
 from cojump.model.unravelled import unravelled
 from cojump.trajectories.recipe import recipe_of
-from cojump.trajectories.representations import DIFFUSING, MODES, PRODUCT
+from cojump.trajectories.representations import DIFFUSING, DRIVEN_PATTERNS, MODES, PATTERN_ROWS, PRODUCT
 
 from .random_models import random_density, random_hermitian, random_matrix
 
@@ -94,7 +94,8 @@ def run(model, state, seed):
         if part.amplitudes > MOST:
             continue
         own = part.representation
-        for written in (own,) if own in (PRODUCT, MODES, DIFFUSING) else (own, PRODUCT):
+        others = [w for w in (PATTERN_ROWS, DRIVEN_PATTERNS) if w is not own and w.can_hold(part.model)]
+        for written in (own,) if own in (PRODUCT, MODES, DIFFUSING) else (own, PRODUCT, *others):
             engine = written.engine(part.model, part.state(state), TIMES, 1e-6, (0, 2))
             for index in range(2):
                 assert np.isfinite(engine.run(seed, index, record=True).mean).all(), (seed, written)

@@ -16,4 +16,6 @@ def test_no_kernel_leaves_its_arrays(tmp_path):
     assert done.returncode == 0, (done.stdout[-200:], done.stderr[-2000:])
     last = done.stdout.splitlines()[-1]
     kinds = ["Banded", "Lattice", "Sparse", "PatternRows", "Product", "SpinMode", "Modes", "Diffusing"]
-    assert all(f" {kind} " in last for kind in [*kinds, "DrivenBands", "DrivenList", "DrivenModes"]), last
+    assert all(
+        f" {kind} " in last for kind in [*kinds, "DrivenBands", "DrivenList", "DrivenModes", "DrivenPatterns"]
+    ), last

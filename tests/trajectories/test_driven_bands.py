@@ -16,6 +16,7 @@ from cojump.trajectories.representations import (
     DRIVEN_BANDS,
     DRIVEN_LATTICE,
     DRIVEN_LIST,
+    DRIVEN_PATTERNS,
     POLYNOMIALS,
     compiled_first,
 )
@@ -235,7 +236,7 @@ def test_what_it_holds():
     assert part(*(jump(axis, exclude_self=True) for axis in (X, Z))).representation is DRIVEN_LIST
     rated = cj.CollectiveJump({"0": LOWER}, 1.0, amplitude=np.cos, argument={"0": X}, envelope=np.cos)
     assert part(rated).representation is DRIVEN_LIST
-    assert part(cj.LocalJump(np.eye(3, k=1), "0", envelope=np.cos), levels=3).representation is DRIVEN_LIST
+    assert part(cj.LocalJump(np.eye(3, k=1), "0", envelope=np.cos), levels=3).representation is DRIVEN_PATTERNS
     gated = cj.LocalJump(LOWER, "0", amplitude=np.cos, argument={"1": Z}, envelope=np.cos)
     assert part(gated, blocks=2).representation is DRIVEN_LATTICE
 

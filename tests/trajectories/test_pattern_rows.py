@@ -105,7 +105,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_trajectories_are_those_of_the_twin(name):
     model, state = CASES[name]()
-    assert recipe_of(model).parts[0].representation is PATTERN_ROWS
+    assert PATTERN_ROWS.can_hold(model)
     twin, engine = (kind(model, state, TIMES, 1e-10, [0, 2, 6]) for kind in (ProductEngine, PatternEngine))
     assert assert_same_trajectories(twin, engine, seed=3, trajectories=4) > (-1 if name == "no jumps" else 4)
 

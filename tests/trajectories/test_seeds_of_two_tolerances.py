@@ -101,6 +101,12 @@ def potts():
     return model, cj.corrupted(model, 0, 0.8)
 
 
+def driven_potts():
+    model, state = potts()
+    terms, jumps = ([replace(term, envelope=np.cos) for term in some] for some in (model.hamiltonian, model.jumps))
+    return replace(model, hamiltonian=terms, jumps=jumps), state
+
+
 def along_two_axes(rate, exclude_self=False):
     down = cj.LocalJump(LOWER, "a", amplitude=rate, argument={"a": Z}, exclude_self=exclude_self)
     up = cj.LocalJump(RAISE, "a", amplitude=rate, argument={"a": X}, exclude_self=exclude_self)
@@ -130,6 +136,7 @@ CASES = {
     "REAL_LATTICE": hopfield,
     "LATTICE": lambda: with_an_energy(hopfield),
     "PATTERN_ROWS": potts,
+    "DRIVEN_PATTERNS": driven_potts,
     "POLYNOMIALS": lambda: along_two_axes(np.cosh),
     "SPARSE": lambda: along_two_axes(np.cosh, exclude_self=True),
     "PRODUCT": lambda: along_two_axes(np.abs),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import prod
+from math import comb, prod
 
 import numpy as np
 
@@ -16,9 +16,14 @@ from ..model.systems import free_flips, lambda_pump
 from .driven_engine import DrivenEngine
 from .driven_lattice_engine import DrivenLatticeEngine
 from .driven_list_engine import DrivenListEngine
+from .driven_pattern_engine import DrivenPatternEngine
 from .kernels.common import MAX_ORDER
+from .pattern_engine import most_cells, most_rows
 from .product_engine import ProductEngine
-from .representation import Lattice, Polynomials, Product, Sparse, are_bands, compile_polynomials
+from .representation import Lattice, PatternRows, Polynomials, Product, Sparse, are_bands, compile_polynomials
+
+MANY_STATES = 150
+"""Those of the largest sector from which on rows of patterns are faster than a list of them, tables included."""
 
 
 class Driven(Product):
@@ -102,6 +107,38 @@ class DrivenLattice(Lattice):
         jump = LocalJump(np.diag([1.0], 1), "a", envelope=np.cos)
         model = Model([Block("a", 1), Block("b", 1)], [], [jump])
         DrivenLatticeEngine(model, tilted(model, 1.0, 0.0), np.array([0.0, 0.1]), 1e-9).run(0, 0)
+
+
+class DrivenPatterns(PatternRows):
+    """Such a block of three levels or more where terms change in time: rows of patterns for each part of H_eff."""
+
+    kernels = "driven patterns"
+    runs = DrivenPatternEngine
+
+    def holds(self, model: Model) -> bool:
+        """Whether it can run this part, and is not slower than lists: few states are listed sooner than found."""
+        return super().holds(model) and largest_sector(model.blocks[0]) >= MANY_STATES
+
+    def can_hold(self, model: Model) -> bool:
+        """Whether it can run this part."""
+        return model.is_driven and self._are_rows(model)
+
+    def method(self, model: Model) -> str:
+        """What is done, in words."""
+        return super().method(model) + ", terms that change in time"
+
+    def nbytes(self, model: Model) -> int:
+        """Memory of the engine: a diagonal and a sum of rows for each part, beside the tables of the whole."""
+        (block,) = model.blocks
+        states = comb(block.size + block.levels - 1, block.levels - 1)
+        each = 2 * float(most_cells(block)) + 2 * states + 2 * float(most_rows(block))
+        return int(min(super().nbytes(model) + 8 * (len(driven_parts(model)) + 1) * each, 1e300))
+
+    def _call(self) -> None:
+        model = lambda_pump(2, 1.0, 1.0, 1.0)
+        driven = replace(model, hamiltonian=[replace(h, envelope=np.cos) for h in model.hamiltonian])
+        start = occupation(model, {"particles": [0, 2, 0]})  # from where it jumps
+        DrivenPatternEngine(driven, start, np.array([0.0, 1.0]), 1e-9).run(0, 0)
 
 
 class DrivenList(Sparse):

@@ -69,7 +69,7 @@ class PatternEngine(CountingEngine):
         self.tables = tables_of(self.basis, operators)
         R, cells = most_rows(block), most_cells(block)
         rows = _rows(block, 0, MAX_ORDER + 1)
-        self._h_eff = PatternHeff(self._n_channels > 0, self.tables, rows, _links(d, R))
+        self._h_eff = self._new_h_eff(PatternHeff(self._n_channels > 0, self.tables, rows, _links(d, R)))
         self._work = _work(cells, rows)
         V = 1 + len(operators)
         self._room = PatternRoom(
@@ -88,6 +88,10 @@ class PatternEngine(CountingEngine):
             moments=np.zeros((V, 6)),
             filled=np.full(3, -1),
         )
+
+    def _new_h_eff(self, whole: PatternHeff) -> Any:
+        """H_eff as steps read it."""
+        return whole
 
     def _labels(self, numbers: list[int]) -> Labels:
         return (tuple(numbers),)
@@ -132,7 +136,7 @@ class PatternEngine(CountingEngine):
         labels = self._labels(rows.diagram.tolist())
         patterns, count = diagram_sector(labels[0]).patterns, int(rows.extent[ROWS])
         whole: Ket = np.zeros(patterns.count, dtype=complex)
-        first, p, q = _first_patterns(patterns, rows.entry[:, :count]), rows.entry[1], rows.entry[2]
+        first, p, q = first_patterns(patterns, rows.entry[:, :count]), rows.entry[1], rows.entry[2]
         for r in range(count):
             a, b = max(rows.spans[0, r, 0], q[r]), min(rows.spans[0, r, 1], p[r] + 1)
             if a < b:
@@ -157,7 +161,7 @@ def most_paths(d: int) -> int:
     return sum(factorial(d - 1) // factorial(max(a, 1)) for a in range(d))
 
 
-def _first_patterns(patterns: Patterns, entry: Any) -> Any:
+def first_patterns(patterns: Patterns, entry: Any) -> Any:
     """The position of the first pattern of each row."""
     keys, at, d = np.zeros(entry.shape[1], dtype=np.int64), 1, len(patterns.diagram)
     for n in range(2, d):

@@ -15,49 +15,34 @@ from .work_space import aligned
 
 def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables:
     """The tables of one block of three levels or more; ``operators`` are measured."""
-    (block,), (h,) = basis.blocks, basis.one_body
+    (block,) = basis.blocks
     N, d, L, V = block.size, block.levels, len(basis.channels), len(operators)
-    (occupations, start, columns), (others, start_of_others, columns_of_others) = (
-        _occupations(n, d, N + 1) for n in (N, N - 1)
-    )
+    occupations, start, columns = _occupations(N, d, N + 1)
+    others, start_of_others, columns_of_others = _occupations(N - 1, d, N + 1)
     place = Occupations(N, d).number(occupations)
-    energy = occupations @ np.diag(h).real
-    for _, A, B, g in basis.inside:
-        energy = energy + (g * (occupations @ np.diag(A)) * (occupations @ np.diag(B))).real
-    for potential in basis.potentials:
-        energy = energy + np.broadcast_to(potential.energy.ravel(), len(place))[place]
-    width = (columns[-1] // LANES + 1) * LANES
-    facts, gamma = np.zeros((2 + L, len(place))), aligned(L, width)
+    facts = facts_of(basis)
+    gamma = aligned(L, facts.shape[1])
     j = np.zeros((L, d, d), dtype=complex)
     for l, channel in enumerate(basis.channels):
         assert channel is not None
         j[l] = channel.matrix
-        out = (np.abs(channel.matrix) ** 2).sum(axis=0)
         own = Occupations(N - channel.excluded, d)
         values = np.broadcast_to(channel.gamma.ravel(), len(own))
-        if not channel.excluded:
+        if channel.excluded:
+            gamma[l, columns_of_others] = values[own.number(others)]
+        else:
             gamma[l, columns] = values[place]
-            facts[2 + l] = values[place] ** 2 * (occupations @ out)
-            continue
-        gamma[l, columns_of_others] = values[own.number(others)]
-        for a in np.flatnonzero(out):
-            there = occupations[:, a] > 0
-            left = occupations[there] - np.eye(d, dtype=np.int64)[a]
-            facts[2 + l, there] += out[a] * occupations[there, a] * values[own.number(left)] ** 2
-    facts[0], facts[1] = energy, 0.5 * facts[2:].sum(axis=0)
-    in_columns = aligned(2 + L, width)
-    in_columns[:, columns] = facts
-    beside = h - np.diag(np.diag(h))
+    beside = beside_diagonal(basis)
     measured = np.array([_matrix(o) for o in operators]).reshape(V, d, d)
     return PatternTables(
         d,
         N + 1,
         *_roots(N),
         *_parts(beside),
-        _terms(beside[None]),
+        terms_of(beside[None]),
         _planes(measured),
-        _hops(np.concatenate([beside[None], measured])),
-        in_columns,
+        hops_of(np.concatenate([beside[None], measured])),
+        facts,
         gamma,
         np.array([start, start_of_others]),
         np.array([channel is not None and channel.excluded for channel in basis.channels], dtype=np.int64),
@@ -67,6 +52,43 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
         *_parts(measured),
         (measured != 0).any(axis=0) * (1.0 - np.eye(d)),
     )
+
+
+def facts_of(basis: ProductBasis) -> Array:
+    """``facts`` of PatternTables; jumps that are none of a part's have no rate."""
+    (block,), (h,) = basis.blocks, basis.one_body
+    N, d = block.size, block.levels
+    occupations, _, columns = _occupations(N, d, N + 1)
+    place = Occupations(N, d).number(occupations)
+    energy = occupations @ np.diag(h).real
+    for _, A, B, g in basis.inside:
+        energy = energy + (g * (occupations @ np.diag(A)) * (occupations @ np.diag(B))).real
+    for potential in basis.potentials:
+        energy = energy + np.broadcast_to(potential.energy.ravel(), len(place))[place]
+    facts = np.zeros((2 + len(basis.channels), len(place)))
+    for l, channel in enumerate(basis.channels):
+        if channel is None:
+            continue
+        out = (np.abs(channel.matrix) ** 2).sum(axis=0)
+        own = Occupations(N - channel.excluded, d)
+        values = np.broadcast_to(channel.gamma.ravel(), len(own))
+        if not channel.excluded:
+            facts[2 + l] = values[place] ** 2 * (occupations @ out)
+            continue
+        for a in np.flatnonzero(out):
+            there = occupations[:, a] > 0
+            left = occupations[there] - np.eye(d, dtype=np.int64)[a]
+            facts[2 + l, there] += out[a] * occupations[there, a] * values[own.number(left)] ** 2
+    facts[0], facts[1] = energy, 0.5 * facts[2:].sum(axis=0)
+    in_columns = aligned(len(facts), (columns[-1] // LANES + 1) * LANES)
+    in_columns[:, columns] = facts
+    return in_columns
+
+
+def beside_diagonal(basis: ProductBasis) -> Matrix:
+    """The one-body matrix of H without its diagonal."""
+    (h,) = basis.one_body
+    return h - np.diag(np.diag(h))
 
 
 def _occupations(N: int, d: int, radix: int) -> tuple[Integers, Integers, Integers]:
@@ -101,7 +123,7 @@ def _parts(matrix: Matrix) -> tuple[Array, Array]:
     return np.ascontiguousarray(matrix.real), np.ascontiguousarray(matrix.imag)
 
 
-def _terms(matrices: Matrix) -> Integers:
+def terms_of(matrices: Matrix) -> Integers:
     """Matrix, a and b of all elements between two of the levels 0, 1 and 2."""
     between = matrices[:, :3, :3] * (1 - np.eye(3))
     return np.ascontiguousarray(np.argwhere(between != 0), dtype=np.int64)  # C order, also where there is none
@@ -118,6 +140,7 @@ def _planes(matrices: Matrix) -> Integers:
     return made
 
 
-def _hops(matrices: Matrix) -> Integers:
+def hops_of(matrices: Matrix) -> Integers:
+    """1 where any of the matrices has an element, or that on the other side of the diagonal."""
     there = (matrices != 0).any(axis=0)
     return (there | there.T).astype(np.int64)

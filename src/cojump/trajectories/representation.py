@@ -315,6 +315,11 @@ class Sparse(Product):
             return True
         return not any(made.turn for made in functions_of(model))
 
+    def keeps_all(self, model: Model) -> bool:
+        """Whether tables of all sectors stay in memory, so that each is made once."""
+        # in the mean a sector has less than a quarter of the states of the largest one
+        return 0.25 * prod(float(most_sectors(b)) for b in model.blocks) * self._sector(model) <= SPARSE_MEMORY
+
     def _sector(self, model: Model) -> float:
         """Bytes of the tables of the largest sector."""
         dims = [float(largest_sector(b)) for b in model.blocks]
@@ -344,6 +349,9 @@ class Sparse(Product):
         start = occupation(model, {"particles": [0, 2, 0]})  # from where it jumps
         SparseEngine(model, start, np.array([0.0, 1.0]), 1e-9).run(0, 0)
         compile_polynomials()
+
+
+SPARSE_TABLES = Sparse()
 
 
 class Polynomials(Product):
@@ -397,8 +405,20 @@ class PatternRows(Product):
     runs = PatternEngine
 
     def holds(self, model: Model) -> bool:
+        """Whether it can run this part, and is not slower than lists.
+
+        Of three levels there is less to do along a row than is read from a list; of four there is more.
+        """
+        if not self.can_hold(model):
+            return False
+        return model.blocks[0].levels == 3 or not (SPARSE_TABLES.holds(model) and SPARSE_TABLES.keeps_all(model))
+
+    def can_hold(self, model: Model) -> bool:
         """Whether it can run this part: arguments, interactions and j†j are diagonal, and rows are long."""
-        if len(model.blocks) != 1 or model.collective_jumps:
+        return not model.is_driven and self._are_rows(model)
+
+    def _are_rows(self, model: Model) -> bool:
+        if len(model.blocks) != 1 or model.collective_jumps or model.modes:
             return False
         (block,) = model.blocks
         if not 3 <= block.levels <= MOST_LEVELS_OF_ROWS or block.size < block.levels or not shares_frame(model, 0):

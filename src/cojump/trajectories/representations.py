@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .driven_representations import Driven, DrivenBands, DrivenLattice, DrivenList
+from .driven_representations import Driven, DrivenBands, DrivenLattice, DrivenList, DrivenPatterns
 from .kernel_cache import is_compiled
 from .mode_representations import DrivenModes, DrivenSpinMode, Modes, SpinMode
 from .real_representations import RealBanded, RealLattice
 from .representation import (
+    SPARSE_TABLES,
     Diffusing,
     PatternRows,
     Polynomials,
     Product,
     Representation,
-    Sparse,
 )
 
 DIFFUSING, DRIVEN_BANDS, DRIVEN_LATTICE, DRIVEN = Diffusing(), DrivenBands(), DrivenLattice(), Driven()
-DRIVEN_LIST, DRIVEN_SPIN_MODE, DRIVEN_MODES = DrivenList(), DrivenSpinMode(), DrivenModes()
+DRIVEN_PATTERNS, DRIVEN_LIST = DrivenPatterns(), DrivenList()
+DRIVEN_SPIN_MODE, DRIVEN_MODES = DrivenSpinMode(), DrivenModes()
 SPIN_MODE, MODES = SpinMode(), Modes()
 REAL_BANDED, BANDED, REAL_LATTICE, LATTICE = RealBanded(), RealBanded.otherwise, RealLattice(), RealLattice.otherwise
 POLYNOMIALS, PATTERN_ROWS = Polynomials(), PatternRows()
-SPARSE, PRODUCT = Sparse(), Product()
+SPARSE, PRODUCT = SPARSE_TABLES, Product()
 
 REPRESENTATIONS: tuple[Representation, ...] = (
     DIFFUSING,
     DRIVEN_BANDS,
     DRIVEN_LATTICE,
+    DRIVEN_PATTERNS,
     DRIVEN_LIST,
     DRIVEN_SPIN_MODE,
     DRIVEN_MODES,

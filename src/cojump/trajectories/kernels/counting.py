@@ -17,6 +17,7 @@ from . import (
     driven_lattice_state,
     driven_list_state,
     driven_mode_state,
+    driven_pattern_state,
     driven_state,
     lattice_trajectory,
     pattern_state,
@@ -45,6 +46,7 @@ from .driven_bands import DrivenHeff
 from .driven_lattice import DrivenLatticeHeff
 from .driven_list import DrivenListHeff
 from .driven_mode import DrivenModeHeff
+from .driven_patterns import DrivenPatternHeff
 from .generators import generator_of
 from .horizon import guessed_horizon
 from .lattice import LatticeHeff, copy_into
@@ -121,6 +123,7 @@ def _by_kind(name, options=OPTIONS):
         SpinModeHeff: spin_mode_state,
         DrivenListHeff: driven_list_state,
         DrivenModeHeff: driven_mode_state,
+        DrivenPatternHeff: driven_pattern_state,
     }
     return by_type({kind: getattr(home, name, getattr(steady, name, None)) for kind, home in homes.items()}, options)
 
@@ -173,7 +176,7 @@ def advance_counting(
     Parameters
     ----------
     h_eff : LatticeHeff, SparseHeff, PatternHeff, PolynomialHeff, DrivenHeff, DrivenLatticeHeff, DrivenListHeff,
-        SpinModeHeff or DrivenModeHeff
+        SpinModeHeff, DrivenModeHeff or DrivenPatternHeff
         The normalised state is row 0 of the Taylor rows.
     work, shown : Work
         The same arrays, but for those of ``out``: in ``shown`` this is the state at an output time.

@@ -73,6 +73,13 @@ from .driven_lattice import DrivenLatticeHeff
 from .driven_lattice_series import begin_lattice, overlap_of_lattice, row_of_lattice, seen
 from .driven_list import DrivenListHeff, begin_list, overlap_of_list, row_of_list
 from .driven_mode import DrivenModeHeff, begin_mode, gone_of_mode, overlap_of_mode, row_of_mode
+from .driven_patterns import (
+    DrivenPatternHeff,
+    begin_patterns,
+    gone_of_patterns,
+    overlap_of_second,
+    row_of_patterns,
+)
 from .horizon import LARGE, ROUNDING, guessed_horizon, horizon_to_jump, power_of_two
 
 DROPPED = 2.0**-8
@@ -145,7 +152,7 @@ def _all_of_it(h_eff, lo, hi):
     return lo, hi
 
 
-KINDS = DrivenHeff, DrivenLatticeHeff, DrivenListHeff, DrivenModeHeff, DrivenFockHeff
+KINDS = DrivenHeff, DrivenLatticeHeff, DrivenListHeff, DrivenModeHeff, DrivenFockHeff, DrivenPatternHeff
 
 
 def _by_type(*functions, options=OPTIONS):
@@ -154,11 +161,15 @@ def _by_type(*functions, options=OPTIONS):
 
 
 # called at one place each
-begin_parts = _by_type(begin_bands, begin_lattice, begin_list, begin_mode, begin_fock, options=INLINED)
-next_row = _by_type(row_of_bands, row_of_lattice, row_of_list, row_of_mode, row_of_fock, options=INLINED)
-overlap_with_second = _by_type(overlap_of_bands, overlap_of_lattice, overlap_of_list, overlap_of_mode, overlap_of_rows)
-gone_of = _by_type(_nothing_gone, _nothing_gone, _nothing_gone, gone_of_mode, _nothing_gone)
-window_of = _by_type(seen_of_bands, seen, seen, _all_of_it, _all_of_it)
+begin_parts = _by_type(begin_bands, begin_lattice, begin_list, begin_mode, begin_fock, begin_patterns, options=INLINED)
+next_row = _by_type(
+    row_of_bands, row_of_lattice, row_of_list, row_of_mode, row_of_fock, row_of_patterns, options=INLINED
+)
+overlap_with_second = _by_type(
+    overlap_of_bands, overlap_of_lattice, overlap_of_list, overlap_of_mode, overlap_of_rows, overlap_of_second
+)
+gone_of = _by_type(_nothing_gone, _nothing_gone, _nothing_gone, gone_of_mode, _nothing_gone, gone_of_patterns)
+window_of = _by_type(seen_of_bands, seen, seen, _all_of_it, _all_of_it, _all_of_it)
 
 
 def expand_driven(h_eff, work, two_J, lo, hi, filled, shift, rate_shift, waiting, most, tolerance):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..by_reference import by_reference
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
+from .driven_rates import rate_factor
 from .jump import choose_channel
 from .pattern_links import first_path, key_of_path, may_move, near_places, next_path, path_weight, weights_of_three
 from .pattern_rows import FAR, RATES, ROWS, Rows, begin_row, cell_of, copied_row, empty, place, place_of
@@ -382,6 +383,7 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
     _channel_weights(rows, tables, re, im, weights)
     total = 0.0
     for l in range(weights.size):
+        weights[l] *= rate_factor(h_eff, l)
         total += weights[l]
     if not total < np.inf:
         return NO_NUMBER
@@ -394,7 +396,8 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
         re, im = new_re, new_im
     d, rest, waiting = tables.levels, room.rest, room.after
     from_re, from_im, source, made = re.reshape(1, re.size), im.reshape(1, im.size), rows, rest
-    weight, others = weights[chosen], 0.0
+    # what a jump makes of the state does not know the factor
+    left, weight, others = left / rate_factor(h_eff, chosen), weights[chosen] / rate_factor(h_eff, chosen), 0.0
     for sign in (-1, 1):
         # rows of the diagram before ``first`` and behind ``last`` are not chosen; between them is ``weight``
         likely = 0.5 * weight

@@ -17,7 +17,7 @@ from .pattern_rows import (
     fill_beside,
     place_again,
     trim,
-    weight_of_spans,
+    weight_of,
     widen,
 )
 from .vectors import LANES, after, before, fused, load, load_row, spread, store, total
@@ -106,17 +106,22 @@ def widen_hops(rows, links, x_re, x_im):
 
 
 @njit(**OPTIONS)
-def _make_room(rows, links, x_re, x_im, rows_re, rows_im, order, is_far):
-    """See that all rows have cells for what a matrix makes of low..high: their span in the row of the series to come.
-
-    Where ``is_far`` is 1, first..last have what levels above 2 add.
+def make_room(rows, links, tables, x_re, x_im, rows_re, rows_im, order):
+    """See that all rows are there, with cells, for what a matrix makes of low..high: their span in the row of the
+    series to come.
     """
+    is_far = tables.levels > 3
+    spread_rows(rows, links, tables)
+    if is_far:
+        for r in range(rows.extent[ROWS]):
+            rows.first[r], rows.last[r] = FAR, -FAR
+        _widen_far(rows, links, x_re, x_im)
     near, left, right = links.near, rows.left, rows.right
     here, there = rows.spans[order], rows.spans[order + 1]
     reach, up, down = _leads_to(x_re, x_im)
     for r in range(rows.extent[ROWS]):
         a, b = _reached(rows, near, r, reach, up, down)
-        if is_far == 1:
+        if is_far:
             a, b = min(a, rows.first[r]), max(b, rows.last[r])
         if a >= b:
             there[r, 0] = there[r, 1] = 0
@@ -194,16 +199,16 @@ def add_far(rows, links, tables, x_re, x_im, f_re, f_im, re, im, here, to_re, to
 
 
 @njit(**OPTIONS)
-def _add_diagonal(rows, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there):
-    """Write what the diagonal of H_eff makes of ``here`` into all of ``there``, (R, 2)."""
+def _add_diagonal(rows, facts, scale, shift, half_shift, re, im, here, to_re, to_im, there):
+    """Write what the diagonal of a part of H_eff makes of ``here`` into all of ``there``, (R, 2)."""
     scales, shifts, half_shifts = spread(scale), spread(shift), spread(half_shift)
     for r in range(rows.extent[ROWS]):
         base, fact = rows.base[r], rows.fact[r]
         for x in range(there[r, 0], there[r, 1], LANES):
             cell = cell_of(base, here[r, 0], here[r, 1], x)
             u, v = load(re, cell, LANES), load(im, cell, LANES)
-            energy = scales * (load_row(tables.facts, ENERGY, fact + x, LANES) - shifts)
-            damping = scales * (load_row(tables.facts, HALF_RATE, fact + x, LANES) - half_shifts)
+            energy = scales * (load_row(facts, ENERGY, fact + x, LANES) - shifts)
+            damping = scales * (load_row(facts, HALF_RATE, fact + x, LANES) - half_shifts)
             store(to_re, base + x, LANES, fused(energy, v, -(damping * u)))
             store(to_im, base + x, LANES, -fused(energy, u, damping * v))
 
@@ -350,13 +355,13 @@ def write_generators(rows, links, tables, re, im, here, to_re, to_im, start, sto
 
 
 @njit(**OPTIONS)
-def _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there):
+def _gather(rows, links, tables, facts, h, scale, shift, half_shift, re, im, here, to_re, to_im, there):
     """As _add_diagonal, together with add_near for a real H; the squared norm.
 
     What leads from x to x + 1, and what leads to x - 1, is added up before it is shifted. Beside low..high there must
     be zeros.
     """
-    roots, h, near, way = tables.roots, tables.h_re, links.near, links.way
+    roots, near, way = tables.roots, links.near, links.way
     up, down, scales = spread(scale * h[0, 1]), spread(scale * h[1, 0]), spread(scale)
     shifts, half_shifts, nothing = spread(shift), spread(half_shift), spread(0.0)
     square_re = square_im = nothing
@@ -412,8 +417,8 @@ def _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, 
             next_re, next_im = fused(rise1, fused(k, u, a0 * u0), l * u1), fused(rise1, fused(k, v, a0 * v0), l * v1)
             h_re, h_im = before(up_re, next_re), before(up_im, next_im)
             up_re, up_im = next_re, next_im
-            energy = scales * (load_row(tables.facts, ENERGY, fact + x, LANES) - shifts)
-            damping = scales * (load_row(tables.facts, HALF_RATE, fact + x, LANES) - half_shifts)
+            energy = scales * (load_row(facts, ENERGY, fact + x, LANES) - shifts)
+            damping = scales * (load_row(facts, HALF_RATE, fact + x, LANES) - half_shifts)
             k, l = c1 * rise1, d2 * fall0
             h_re, h_im = fused(energy, u, fused(k, u1, h_re)), fused(energy, v, fused(k, v1, h_im))
             g_re, g_im = l * u2, l * v2
@@ -433,35 +438,44 @@ def _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, 
 
 
 @njit(**OPTIONS)
+def apply_part(
+    rows, links, tables, facts, h_re, h_im, terms, scale, shift, half_shift, re, im, here, to_re, to_im, there
+):  # fmt: skip
+    """Write what a part of H_eff, its diagonal in ``facts`` and its one-body matrix ``h``, makes of a state; |.|².
+
+    The state is in ``here``, and what comes of it in all of ``there``, (R, 2), of the one plane of ``to``. Beside
+    low..high of all rows there must be zeros.
+    """
+    far_re, far_im = to_re[0], to_im[0]
+    if h_im[0, 1] == 0.0 and h_im[0, 2] == 0.0 and h_im[1, 2] == 0.0 and terms.shape[0] > 0:
+        norm2 = _gather(
+            rows, links, tables, facts, h_re, scale, shift, half_shift, re, im, here, far_re, far_im, there
+        )  # fmt: skip
+        if tables.levels == 3:
+            return norm2
+    else:
+        _add_diagonal(rows, facts, scale, shift, half_shift, re, im, here, far_re, far_im, there)
+        if terms.shape[0] > 0:
+            x_re, x_im = h_re.reshape(1, *h_re.shape), h_im.reshape(1, *h_im.shape)
+            add_near(rows, links, tables, terms, x_re, x_im, 0.0, -scale, 0, re, im, here, to_re, to_im, there)
+    if tables.levels > 3:
+        add_far(rows, links, tables, h_re, h_im, 0.0, -scale, re, im, here, far_re, far_im, there)
+    return weight_of(rows, there, far_re, far_im)
+
+
+@njit(**OPTIONS)
 def apply_rows(rows_re, rows_im, order, unit, h_eff, shift, half_shift, least):
     """As apply_real, on all rows; weights up to ``least`` at their ends are set to zero first, but not in row 0.
 
     Returns the squared norm, one past the last cell, and the sum of the weights that were set to zero.
     """
-    rows, links, tables = h_eff.rows, h_eff.links, h_eff.tables
-    re, im, to_re, to_im = rows_re[order], rows_im[order], rows_re[order + 1], rows_im[order + 1]
-    here, there, gone = rows.spans[order], rows.spans[order + 1], 0.0
+    rows, links, tables, gone = h_eff.rows, h_eff.links, h_eff.tables, 0.0
     if order > 0:
-        gone = trim(rows, order, re, im, least)
-    spread_rows(rows, links, tables)
-    if tables.levels > 3:
-        for r in range(rows.extent[ROWS]):
-            rows.first[r], rows.last[r] = FAR, -FAR
-    scale, h_re, h_im = unit * (1.0 / (order + 1.0)), tables.h_re, tables.h_im
-    is_real = h_im[0, 1] == 0.0 and h_im[0, 2] == 0.0 and h_im[1, 2] == 0.0
-    if tables.levels > 3:
-        _widen_far(rows, links, h_re, h_im)
-    _make_room(rows, links, h_re, h_im, rows_re, rows_im, order, 1 if tables.levels > 3 else 0)
-    norm2 = 0.0
-    if is_real:
-        norm2 = _gather(rows, links, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there)
-    else:
-        _add_diagonal(rows, tables, scale, shift, half_shift, re, im, here, to_re, to_im, there)
-        made_re, made_im, terms = rows_re[order + 1 : order + 2], rows_im[order + 1 : order + 2], tables.h_terms
-        x_re, x_im = h_re.reshape(1, *h_re.shape), h_im.reshape(1, *h_im.shape)
-        add_near(rows, links, tables, terms, x_re, x_im, 0.0, -scale, 0, re, im, here, made_re, made_im, there)
-    if tables.levels > 3:
-        add_far(rows, links, tables, h_re, h_im, 0.0, -scale, re, im, here, to_re, to_im, there)
-    if not is_real or tables.levels > 3:
-        norm2 = weight_of_spans(rows, order + 1, to_re, to_im)
+        gone = trim(rows, order, rows_re[order], rows_im[order], least)
+    make_room(rows, links, tables, tables.h_re, tables.h_im, rows_re, rows_im, order)
+    norm2 = apply_part(
+        rows, links, tables, tables.facts, tables.h_re, tables.h_im, tables.h_terms, unit * (1.0 / (order + 1.0)),
+        shift, half_shift, rows_re[order], rows_im[order], rows.spans[order], rows_re[order + 1 : order + 2],
+        rows_im[order + 1 : order + 2], rows.spans[order + 1],
+    )  # fmt: skip
     return norm2, rows.extent[CELLS], gone

@@ -412,12 +412,12 @@ def narrow_all(rows, re, im, least):
 
 
 @njit(**OPTIONS)
-def weight_of_spans(rows, k, re, im):
-    """Squared norm of what there is in a span of all rows."""
+def weight_of(rows, spans, re, im):
+    """Squared norm of what there is in the ``spans`` of all rows, (R, 2)."""
     square_re = square_im = spread(0.0)
     for r in range(rows.extent[ROWS]):
         base = rows.base[r]
-        for x in range(rows.spans[k, r, 0], rows.spans[k, r, 1], LANES):
+        for x in range(spans[r, 0], spans[r, 1], LANES):
             u, v = load(re, base + x, LANES), load(im, base + x, LANES)
             square_re, square_im = fused(u, u, square_re), fused(v, v, square_im)
     return total(square_re + square_im)

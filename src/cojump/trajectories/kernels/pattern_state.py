@@ -30,7 +30,7 @@ from .pattern_rows import (
     place,
     place_of,
     take_ends,
-    weight_of_spans,
+    weight_of,
 )
 from .sparse_state import is_cut_short, tail_of  # noqa: F401 - the same for both
 from .vectors import (
@@ -161,7 +161,7 @@ def _copied(rows, tables, re, im, made):
             a, b = made.left[s], made.right[s]
             made.spans[0, s, 0], made.spans[0, s, 1] = a, b
             copy_cells(re, im, rows.base[r] + a, b - a, made.re[0], made.im[0], made.base[s] + a)
-    made.norm2[0] = weight_of_spans(made, np.int64(0), made.re[0], made.im[0])
+    made.norm2[0] = weight_of(made, made.spans[0], made.re[0], made.im[0])
 
 
 def set_aside(h_eff, work, re, im, room):
@@ -434,4 +434,4 @@ def take_state(rows, tables, entry, re, im):
             for x in range(low, high):
                 rows.re[0, rows.base[r] + x], rows.im[0, rows.base[r] + x] = re[n + x - q], im[n + x - q]
         n += p - q + 1
-    rows.norm2[0] = weight_of_spans(rows, np.int64(0), rows.re[0], rows.im[0])
+    rows.norm2[0] = weight_of(rows, rows.spans[0], rows.re[0], rows.im[0])

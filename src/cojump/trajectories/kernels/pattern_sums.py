@@ -107,13 +107,12 @@ def move_patterns(taylor_re, taylor_im, extent, rows_base, spans, moves, terms, 
 
 
 @njit(**OPTIONS)
-def overlap_of_patterns(taylor_re, taylor_im, extent, rows_base, spans, order):
-    """<row 0|row order> as real and imaginary part."""
-    u_re, u_im, v_re, v_im = taylor_re[0], taylor_im[0], taylor_re[order], taylor_im[order]
+def overlap_in(extent, rows_base, spans, u_re, u_im, v_re, v_im):
+    """<u|v> as real and imaginary part, of what there is in the ``spans`` of all rows, (R, 2)."""
     ac = bd = ad = bc = spread(0.0)
     for r in range(extent[ROWS]):
         base = rows_base[r]
-        for q in range(spans[order, r, 0], spans[order, r, 1], LANES):
+        for q in range(spans[r, 0], spans[r, 1], LANES):
             p = base + q
             a, b, c, d = load(u_re, p, LANES), load(u_im, p, LANES), load(v_re, p, LANES), load(v_im, p, LANES)
             ac, bd, ad, bc = fused(a, c, ac), fused(b, d, bd), fused(a, d, ad), fused(b, c, bc)

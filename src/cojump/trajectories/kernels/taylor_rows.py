@@ -36,7 +36,7 @@ from .mode_columns import SpinModeHeff, keep_columns
 from .mode_sums import change_unit_of_columns, overlap_of_columns
 from .pattern_links import PatternHeff, keep_rows
 from .pattern_products import apply_rows
-from .pattern_sums import overlap_of_patterns
+from .pattern_sums import overlap_in
 from .polynomial_bands import PolynomialHeff
 from .product_rows import apply_product, change_unit_of_product, leave_out, overlap_of_product
 from .propagate import overlap
@@ -304,7 +304,8 @@ def _overlap_of_columns(h_eff, work, order, lo, hi):
 
 
 def _overlap_of_patterns(h_eff, work, order, lo, hi):
-    return overlap_of_patterns(work.taylor_re, work.taylor_im, work.extent, work.base, work.spans, order)
+    re, im = work.taylor_re, work.taylor_im
+    return overlap_in(work.extent, work.base, work.spans[order], re[0], im[0], re[order], im[order])
 
 
 @njit(**OPTIONS)
