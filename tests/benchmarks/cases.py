@@ -204,6 +204,15 @@ def four_levels(size):
     return five_levels(size, 4)
 
 
+def three_together(size):
+    """Driven atoms of three levels that exchange excitations, decay together, and each alone."""
+    down = np.diag([1.0, 1.0], 1)
+    terms = [cj.OneBody(0.5 * (down + down.T), "atoms"), cj.TwoBody(down, down.T, 0.5, ("atoms", "atoms"))]
+    jumps = [cj.CollectiveJump({"atoms": down}, rate=0.5), cj.LocalJump(0.4 * down, "atoms")]
+    model = cj.Model([cj.Block("atoms", size, 3)], terms, jumps)
+    return model, cj.product(model, {"atoms": [0.0, 0.0, 1.0]})
+
+
 def levels_and_spins(size):
     """N/2 particles of three levels and N/2 spins, which an interaction and the argument of a rate couple."""
     down, spin = np.diag([1.0, 1.0], 1), np.diag([1.0, 0.0, -1.0])
@@ -310,6 +319,7 @@ CASES = {
     "Potts q = 3, other axes": Case(in_other_axes(potts), (30,), SHORT),
     "Potts q = 3, two patterns": Case(potts_2, (12, 21), SHORT),
     "Potts q = 3, driven": Case(driven(potts), (30, 60), SHORT),
+    "three levels together": Case(three_together, (20, 60), SHORT),
     "four levels": Case(four_levels, (10, 24), SHORT),
     "five levels": Case(five_levels, (10, 30), SHORT),
     "three levels and spins": Case(levels_and_spins, (20, 60), SHORT),

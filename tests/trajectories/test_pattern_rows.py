@@ -21,17 +21,18 @@ from cojump.trajectories.kernels.pattern_links import (
     set_diagram,
     weights_of_three,
 )
-from cojump.trajectories.kernels.pattern_products import apply_rows
+from cojump.trajectories.kernels.pattern_pairs import apply_rows
 from cojump.trajectories.kernels.pattern_rows import FIRST, KEPT_CELLS, KEPT_ROWS, ROWS, trim
 from cojump.trajectories.kernels.pattern_state import add_products, settle
 from cojump.trajectories.kernels.series import LONGEST, expand
 from cojump.trajectories.kernels.waiting_time import find_jump
+from cojump.trajectories.pattern_cost import keeps_a_number
 from cojump.trajectories.pattern_engine import PatternEngine
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.representations import PATTERN_ROWS, PRODUCT, SPARSE
 from cojump.trajectories.sector_matrix import program_matrix
-from tests.support.random_models import random_hermitian, random_unitary
+from tests.support.random_models import random_hermitian, random_matrix, random_unitary
 from tests.support.twin_trajectories import assert_same_trajectories
 
 TIMES = np.linspace(0, 1.2, 7)
@@ -92,7 +93,52 @@ def _affine(x):
     return 1.0 + 0.4 * x
 
 
+LOWER_3 = np.diag([1.0, 1.0], 1)
+
+
+def collective():
+    """Decay of all atoms together, of two transitions, and of each alone."""
+    rng = np.random.default_rng(7)
+    jumps = [cj.CollectiveJump({"a": y}, rate=0.8) for y in (LOWER_3, 0.4 * random_matrix(rng, 3))]
+    jumps.append(cj.LocalJump(np.eye(3, k=2), "a", amplitude=_affine, argument={"a": np.diag([1.0, 0, -1])}))
+    model = cj.Model([cj.Block("a", 9, 3)], [cj.OneBody(LOWER_3 + LOWER_3.T, "a")], jumps)
+    return model, cj.product(model, {"a": [0, 0, 1]})
+
+
+def exchange():
+    """Spins 1 that exchange, and jumps whose rates are not diagonal."""
+    rng, spin = np.random.default_rng(8), spin_one()
+    terms = [cj.TwoBody(f, f, -1.0, ("a", "a")) for f in spin]
+    terms += [cj.TwoBody(LOWER_3, LOWER_3.T, 0.7, ("a", "a")), cj.OneBody(random_hermitian(rng, 3), "a")]
+    jumps = [cj.LocalJump(0.5 * random_matrix(rng, 3), "a"), cj.LocalJump(LOWER_3 + 0.3 * spin[2], "a")]
+    model = cj.Model([cj.Block("a", 8, 3)], terms, jumps)
+    return model, cj.product(model, {"a": np.diag([0.2, 0.5, 0.3])})
+
+
+def spin_one():
+    """F_x, F_y, F_z of a spin 1."""
+    up = np.sqrt(2) * LOWER_3
+    return (up + up.T) / 2, (up - up.T) / 2j, np.diag([1.0, 0, -1])
+
+
+def exchange_of_four():
+    """All of it, of four levels."""
+    rng, level = np.random.default_rng(9), np.diag([1.0, 0.3, -0.2, -1.0])
+    A, y = random_hermitian(rng, 4), random_matrix(rng, 4)
+    terms = [cj.TwoBody(A, A, 0.3, ("a", "a")), cj.TwoBody(level, level, 0.5, ("a", "a"))]
+    jumps = [
+        cj.CollectiveJump({"a": 0.5 * y}, rate=0.5),
+        cj.LocalJump(0.5 * y.T, "a"),
+        cj.LocalJump(np.eye(4, k=1), "a", amplitude=np.cosh, argument={"a": level}, exclude_self=True),
+    ]
+    model = cj.Model([cj.Block("a", 5, 4)], terms, jumps)
+    return model, cj.product(model, {"a": [0, 0, 1, 0]})
+
+
 CASES = {
+    "collective": collective,
+    "exchange": exchange,
+    "exchange of four": exchange_of_four,
     "potts": lambda: potts(14),
     "pump": pump,
     "four levels": four_levels,
@@ -111,20 +157,25 @@ def test_trajectories_are_those_of_the_twin(name):
 
 
 @pytest.mark.parametrize("label", [(5, 3, 1), (9, 0, 0), (4, 4, 1), (3, 3, 3)])
-@pytest.mark.parametrize("name", ["potts", "complex", "four levels"])
+@pytest.mark.parametrize("name", ["potts", "complex", "four levels", "collective", "exchange", "exchange of four"])
 def test_a_row_of_the_series_is_h_eff_times_the_state(name, label):
     """Applied to a random state that fills a sector: the elements that are closed forms, all of them.
 
     What a real H makes of three levels is one loop over each row; a complex one and further levels go link by link.
+    Products of two operators, and rates that are not diagonal, are made of these.
     """
-    model, state = potts(9)
+    model, state = CASES[name]() if name in ("collective", "exchange", "exchange of four") else potts(9)
     if name == "complex":
         drive = cj.OneBody(random_hermitian(np.random.default_rng(3), 3), "0")
         model = cj.Model(model.blocks, [drive], model.jumps)
     if name == "four levels":
         drive = cj.OneBody(random_hermitian(np.random.default_rng(3), 4).real, "a")
         model = cj.Model([cj.Block("a", 9, 4)], [drive], [cj.LocalJump(np.eye(4)[[1, 0, 3, 2]] * 0.7, "a")])
-        state, label = cj.product(model, {"a": np.diag([0.4, 0.3, 0.2, 0.1])}), (*label, 0)
+        state = cj.product(model, {"a": np.diag([0.4, 0.3, 0.2, 0.1])})
+    label = [*label, *[0] * (model.blocks[0].levels - 3)]
+    while sum(label) > model.size:  # there are fewer particles
+        label[np.flatnonzero(label)[-1]] -= 1
+    label = tuple(label)
     engine = PatternEngine(model, state, TIMES, 1e-9)
     rng, labels = np.random.default_rng(4), (label,)
     ket = rng.normal(size=(diagram_sector(label).dim, 2)) @ [1, 1j]
@@ -315,7 +366,16 @@ def test_what_rows_hold():
     assert representation(three, [cj.OneBody(flip + flip.T, "a")]) is PATTERN_ROWS
     both = [cj.LocalJump(flip, "a", amplitude=np.cos, argument={"a": o}) for o in (level, flip + flip.T)]
     assert representation(three, [], both) is PRODUCT  # arguments along two axes
-    assert representation(three, [], [both[0], cj.LocalJump(flip + level, "a")]) is SPARSE  # j†j is not diagonal
+    assert representation(three, [], [both[0], cj.LocalJump(flip + level, "a")]) is SPARSE  # few particles
+    many = [cj.Block("a", 30, 3)]
+    drive = [cj.OneBody(flip + flip.T, "a")]
+    assert representation(many, drive, [both[0], cj.LocalJump(flip + level, "a")]) is PATTERN_ROWS
+    assert representation(many, [], [both[0], cj.LocalJump(flip + level, "a")]) is SPARSE  # few states are occupied
+    assert representation(many, drive, [cj.CollectiveJump({"a": flip}, 1.0)]) is PATTERN_ROWS
+    rated = cj.CollectiveJump({"a": flip}, 1.0, amplitude=np.cos, argument={"a": level})
+    assert representation(many, [], [rated]) is SPARSE
+    beside = cj.LocalJump(flip + level, "a", amplitude=np.cos, argument={"a": level})
+    assert representation(many, [], [beside]) is SPARSE  # neither j†j nor Γ is a number
     assert representation(three, [], [cj.CollectiveJump({"a": flip}, 1.0)]) is SPARSE
     assert representation(three, [cj.TwoBody(flip, flip.T, 1.0, ("a", "a"))]) is not PATTERN_ROWS
     assert representation([cj.Block("a", 2, 3)], [cj.OneBody(flip + flip.T, "a")]) is SPARSE  # rows of few patterns
@@ -358,3 +418,20 @@ def test_a_step_is_not_much_longer_than_the_unit_that_its_rows_were_cut_in():
     expected, found = expected / np.linalg.norm(expected), found / np.linalg.norm(found)
     overlap = np.vdot(found, expected)
     assert np.linalg.norm(found * overlap / abs(overlap) - expected) < 1e-9
+
+
+def test_what_keeps_a_number():
+    def keeps(terms, jumps=()):
+        return keeps_a_number(cj.Model([cj.Block("a", 6, 3)], terms, jumps))
+
+    exchange = [cj.TwoBody(f, f, 1.0, ("a", "a")) for f in spin_one()]
+    field = cj.OneBody(LOWER_3 + LOWER_3.T, "a")
+    assert keeps(exchange)  # the magnetisation, although F_x alone does not
+    assert keeps([*exchange, cj.OneBody(np.diag([1.0, 0, 1]), "a")])
+    assert not keeps([*exchange[:2], cj.TwoBody(exchange[0].A, exchange[0].A, 0.5, ("a", "a"))])
+    assert keeps([*exchange, field])  # the magnetisation along the field
+    assert not keeps([*exchange, field, cj.OneBody(np.diag([1.0, 0, 1]), "a")])
+    assert keeps([cj.OneBody(np.eye(3, k=1) * [0, 1, 0] + np.eye(3, k=-1) * [1, 0, 0], "a")])  # two of three levels
+    assert not keeps([], [cj.CollectiveJump({"a": LOWER_3 + np.eye(3)}, 1.0)])
+    assert keeps([], [cj.CollectiveJump({"a": LOWER_3}, 1.0)])
+    assert not keeps([field], [cj.LocalJump(LOWER_3 + np.diag([1.0, 0.5, -1]), "a")])

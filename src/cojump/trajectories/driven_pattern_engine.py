@@ -10,9 +10,10 @@ from ..model import Block
 from .driven_factors import factors_of
 from .kernels.common import MAX_ORDER
 from .kernels.driven_patterns import DrivenPatternHeff, PatternParts
-from .kernels.pattern_links import PatternHeff
+from .kernels.pattern_links import Links
+from .kernels.pattern_rows import Rows
 from .pattern_engine import PatternEngine, most_cells
-from .pattern_tables import beside_diagonal, facts_of, hops_of, terms_of
+from .pattern_tables import beside_diagonal, facts_of, hops_of
 from .product_sectors import ProductBasis
 from .work_space import aligned
 
@@ -26,36 +27,31 @@ class DrivenPatternEngine(PatternEngine):
         As for :class:`cojump.trajectories.spin_engine.Engine`.
     """
 
-    def _new_h_eff(self, whole: PatternHeff) -> Any:
+    def _new_h_eff(self, rows: Rows, links: Links) -> Any:
         driven, (block,) = self.state.driven, self.blocks
         assert driven is not None
-        parts = _parts(driven.bases, block, len(whole.rows.left))
+        parts = _parts(driven.bases, block, len(rows.left))
         # two parts may be the opposite of each other
-        hops = whole.tables.hops | hops_of(parts.reach[None].astype(complex))
-        return DrivenPatternHeff(
-            whole.has_jumps, whole.tables._replace(hops=hops), whole.rows, whole.links, parts,
-            factors_of(driven.drive, 0),
-        )  # fmt: skip
+        hops = self.tables.hops | hops_of(parts.reach[None].astype(complex))
+        tables, factors = self.tables._replace(hops=hops), factors_of(driven.drive, 0)
+        return DrivenPatternHeff(self._n_channels > 0, tables, rows, links, parts, factors)
 
 
 def _parts(bases: list[ProductBasis], block: Block, R: int) -> PatternParts:
     """What the parts of a model have, each with a basis of its own, and room for a sum of rows of the series."""
     cells = most_cells(block)
     beside = np.array([beside_diagonal(basis) for basis in bases])
-    terms = [terms_of(matrix[None]) for matrix in beside]
     return PatternParts(
         facts=np.array([facts_of(basis)[:2] for basis in bases]),
         h_re=np.ascontiguousarray(beside.real),
         h_im=np.ascontiguousarray(beside.imag),
-        terms=np.ascontiguousarray(np.concatenate(terms)),
-        first=np.cumsum([0, *map(len, terms)]),
         hops=(beside != 0).any(axis=(1, 2)).astype(np.int64),
         reach=(beside != 0).any(axis=0).astype(float),
         ends=np.zeros((MAX_ORDER + 1, R, 2), dtype=np.int64),
         re=aligned(cells),
         im=aligned(cells),
         spans=np.zeros((R + 1, 2), dtype=np.int64),
-        made_re=aligned(1, cells),
-        made_im=aligned(1, cells),
+        made_re=aligned(cells),
+        made_im=aligned(cells),
         gone=np.zeros(MAX_ORDER + 1),
     )

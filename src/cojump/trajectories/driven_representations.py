@@ -18,6 +18,7 @@ from .driven_lattice_engine import DrivenLatticeEngine
 from .driven_list_engine import DrivenListEngine
 from .driven_pattern_engine import DrivenPatternEngine
 from .kernels.common import MAX_ORDER
+from .pattern_cost import is_closed_form
 from .pattern_engine import most_cells, most_rows
 from .product_engine import ProductEngine
 from .representation import Lattice, PatternRows, Polynomials, Product, Sparse, are_bands, compile_polynomials
@@ -120,8 +121,8 @@ class DrivenPatterns(PatternRows):
         return super().holds(model) and largest_sector(model.blocks[0]) >= MANY_STATES
 
     def can_hold(self, model: Model) -> bool:
-        """Whether it can run this part."""
-        return model.is_driven and self._are_rows(model)
+        """Whether it can run this part: arguments, interactions and j†j are diagonal, and rows are long."""
+        return model.is_driven and self._are_rows(model) and is_closed_form(model)
 
     def method(self, model: Model) -> str:
         """What is done, in words."""

@@ -19,12 +19,13 @@ from .counting_engine import CountingEngine
 from .kernel_cache import bound
 from .kernels.common import MAX_ORDER
 from .kernels.pattern_jump import PatternRoom
-from .kernels.pattern_links import Links, PatternHeff
+from .kernels.pattern_links import Links
+from .kernels.pattern_pairs import PatternHeff
 from .kernels.pattern_rows import FAR, FIRST, ROWS, Rows
 from .kernels.pattern_state import take_state
 from .kernels.pattern_sums import PatternWork
 from .kernels.vectors import LANES
-from .pattern_tables import tables_of
+from .pattern_tables import pairs_of, tables_of
 from .product_moves import Ket
 from .product_sectors import Box
 from .product_windows import moved
@@ -69,7 +70,7 @@ class PatternEngine(CountingEngine):
         self.tables = tables_of(self.basis, operators)
         R, cells = most_rows(block), most_cells(block)
         rows = _rows(block, 0, MAX_ORDER + 1)
-        self._h_eff = self._new_h_eff(PatternHeff(self._n_channels > 0, self.tables, rows, _links(d, R)))
+        self._h_eff = self._new_h_eff(rows, _links(d, R))
         self._work = _work(cells, rows)
         V = 1 + len(operators)
         self._room = PatternRoom(
@@ -89,9 +90,10 @@ class PatternEngine(CountingEngine):
             filled=np.full(3, -1),
         )
 
-    def _new_h_eff(self, whole: PatternHeff) -> Any:
+    def _new_h_eff(self, rows: Rows, links: Links) -> Any:
         """H_eff as steps read it."""
-        return whole
+        pairs = pairs_of(self.basis, self.tables, len(rows.left), most_cells(self.blocks[0]))
+        return PatternHeff(self._n_channels > 0, self.tables, rows, links, pairs)
 
     def _labels(self, numbers: list[int]) -> Labels:
         return (tuple(numbers),)
@@ -234,7 +236,6 @@ def _links(d: int, R: int) -> Links:
         way=np.zeros((2, R + 1)),
         trial=numbers(d * (d + 1) // 2, 1),
         path=numbers(d + 1),
-        made_of=aligned(18 * LANES),
     )
 
 

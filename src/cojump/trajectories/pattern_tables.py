@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..basis.occupations import Integers, Occupations
+from ..tools.matrices import ROUNDING
 from ..tools.types import Array, Matrix
+from .kernels.pattern_pairs import BESIDE_DIAGONAL, COLLECTIVE, DIAGONAL, PatternPairs
 from .kernels.pattern_rows import PatternTables
 from .kernels.vectors import LANES
 from .product_averages import Collective
-from .product_sectors import ProductBasis
+from .product_sectors import ProductBasis, is_product_of_diagonals
 from .work_space import aligned
 
 
@@ -24,7 +27,8 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
     gamma = aligned(L, facts.shape[1])
     j = np.zeros((L, d, d), dtype=complex)
     for l, channel in enumerate(basis.channels):
-        assert channel is not None
+        if channel is None:  # of all particles together
+            continue
         j[l] = channel.matrix
         own = Occupations(N - channel.excluded, d)
         values = np.broadcast_to(channel.gamma.ravel(), len(own))
@@ -32,16 +36,15 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
             gamma[l, columns_of_others] = values[own.number(others)]
         else:
             gamma[l, columns] = values[place]
-    beside = beside_diagonal(basis)
+    beside = beside_diagonal(basis) - 0.5j * sum(rates_beside(basis))
     measured = np.array([_matrix(o) for o in operators]).reshape(V, d, d)
     return PatternTables(
         d,
         N + 1,
         *_roots(N),
         *_parts(beside),
-        terms_of(beside[None]),
         _planes(measured),
-        hops_of(np.concatenate([beside[None], measured])),
+        hops_of(np.concatenate([beside[None], measured, *_of_pairs(basis)])),
         facts,
         gamma,
         np.array([start, start_of_others]),
@@ -62,6 +65,8 @@ def facts_of(basis: ProductBasis) -> Array:
     place = Occupations(N, d).number(occupations)
     energy = occupations @ np.diag(h).real
     for _, A, B, g in basis.inside:
+        if not is_product_of_diagonals(A, B):
+            continue
         energy = energy + (g * (occupations @ np.diag(A)) * (occupations @ np.diag(B))).real
     for potential in basis.potentials:
         energy = energy + np.broadcast_to(potential.energy.ravel(), len(place))[place]
@@ -89,6 +94,55 @@ def beside_diagonal(basis: ProductBasis) -> Matrix:
     """The one-body matrix of H without its diagonal."""
     (h,) = basis.one_body
     return h - np.diag(np.diag(h))
+
+
+def rates_beside(basis: ProductBasis) -> list[Matrix]:
+    """Γ² j†j of each jump beside its diagonal, of which Γ is a number then; zeros of other jumps."""
+    d, made = basis.blocks[0].levels, []
+    for channel in basis.channels:
+        own = np.zeros((d, d), dtype=complex)
+        if channel is not None:
+            rate = channel.matrix.conj().T @ channel.matrix
+            own = np.where(np.abs(rate) > ROUNDING, rate, 0) * (1.0 - np.eye(d)) * float(channel.gamma.flat[0]) ** 2
+        made.append(own)
+    return made
+
+
+def _of_pairs(basis: ProductBasis) -> list[NDArray[np.complex128]]:
+    """A and B of all products in H_eff, a collective jump's last."""
+    products = [(A, B) for _, A, B, _ in basis.inside if not is_product_of_diagonals(A, B)]
+    jumps = [(y.conj().T, y) for collective in basis.collective if collective is not None for y in collective.values()]
+    return [np.array(pair) for pair in products + jumps]
+
+
+def pairs_of(basis: ProductBasis, tables: PatternTables, R: int, cells: int) -> PatternPairs:
+    """The products of H_eff, and jumps whose rates are not diagonal, with room for R rows."""
+    d = basis.blocks[0].levels
+    pairs = np.array(_of_pairs(basis), dtype=complex).reshape(-1, 2, d, d)
+    f = [g for _, A, B, g in basis.inside if not is_product_of_diagonals(A, B)]
+    f += [-0.5j] * (len(pairs) - len(f))
+    kind, y = np.full(len(basis.channels), DIAGONAL), np.array(rates_beside(basis), dtype=complex).reshape(-1, d, d)
+    for l, collective in enumerate(basis.collective):
+        if collective is not None:
+            kind[l], (y[l],) = COLLECTIVE, collective.values()
+        elif y[l].any():
+            kind[l] = BESIDE_DIAGONAL
+    f_re, f_im = _parts(np.array(f, dtype=complex))
+    beside = 1.0 - np.eye(d)
+    return PatternPairs(
+        f_re,
+        f_im,
+        *_parts(pairs[:, 0]),
+        *_parts(pairs[:, 1]),
+        (pairs[:, 1] != 0).any(axis=0) * beside,
+        ((pairs[:, 0] != 0).any(axis=0) | (tables.h_re != 0) | (tables.h_im != 0)) * beside,
+        kind,
+        *_parts(y),
+        (y != 0).any(axis=0) * beside,
+        np.zeros((R + 1, 2), dtype=np.int64),
+        aligned(cells),
+        aligned(cells),
+    )
 
 
 def _occupations(N: int, d: int, radix: int) -> tuple[Integers, Integers, Integers]:
@@ -121,12 +175,6 @@ def _matrix(operator: Collective) -> Matrix:
 
 def _parts(matrix: Matrix) -> tuple[Array, Array]:
     return np.ascontiguousarray(matrix.real), np.ascontiguousarray(matrix.imag)
-
-
-def terms_of(matrices: Matrix) -> Integers:
-    """Matrix, a and b of all elements between two of the levels 0, 1 and 2."""
-    between = matrices[:, :3, :3] * (1 - np.eye(3))
-    return np.ascontiguousarray(np.argwhere(between != 0), dtype=np.int64)  # C order, also where there is none
 
 
 def _planes(matrices: Matrix) -> Integers:

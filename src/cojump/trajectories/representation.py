@@ -36,6 +36,7 @@ from .lattice_engine import LatticeEngine
 from .lattice_tables import WHOLE
 from .no_jump_tables import Bands
 from .outcome import Engine as PartEngine
+from .pattern_cost import is_closed_form, keeps_a_number
 from .pattern_engine import PatternEngine, most_cells, most_paths, most_rows
 from .polynomial_engine import PolynomialEngine
 from .polynomial_tables import MEMORY as POLYNOMIAL_MEMORY
@@ -398,6 +399,10 @@ def are_bands(model: Model) -> bool:
     return not excluded and not any(made.turn for made in functions_of(model))
 
 
+MANY_STATES = 500
+"""Those of the largest sector from which on operators that are no closed forms are faster on rows of patterns."""
+
+
 class PatternRows(Product):
     """One block of three levels or more: rows of Gelfand-Tsetlin patterns, whose matrices are closed forms."""
 
@@ -407,27 +412,35 @@ class PatternRows(Product):
     def holds(self, model: Model) -> bool:
         """Whether it can run this part, and is not slower than lists.
 
-        Of three levels there is less to do along a row than is read from a list; of four there is more.
+        Of three levels there is less to do along a row than is read from a list, unless operators are not closed forms.
         """
         if not self.can_hold(model):
             return False
-        return model.blocks[0].levels == 3 or not (SPARSE_TABLES.holds(model) and SPARSE_TABLES.keeps_all(model))
+        if not (SPARSE_TABLES.holds(model) and SPARSE_TABLES.keeps_all(model)):
+            return True
+        (block,) = model.blocks
+        if block.levels > 3 or is_closed_form(model):
+            return block.levels == 3
+        return largest_sector(block) >= MANY_STATES and not keeps_a_number(model)
 
     def can_hold(self, model: Model) -> bool:
-        """Whether it can run this part: arguments, interactions and j†j are diagonal, and rows are long."""
-        return not model.is_driven and self._are_rows(model)
+        """Whether it can run this part: arguments are diagonal, and j†j or Γ a number; and rows are long."""
+        if model.is_driven or not self._are_rows(model):
+            return False
+        if any(jump.has_rate for jump in model.collective_jumps.values()):
+            return False
+        frame = block_frame(model, 0)
+        moves = (seen(frame, jump.matrix) for jump in model.local_jumps.values() if jump.has_rate)
+        return all(is_diagonal(j.conj().T @ j, ROUNDING) for j in moves)
 
     def _are_rows(self, model: Model) -> bool:
-        if len(model.blocks) != 1 or model.collective_jumps or model.modes:
+        """Whether there is one block of few levels, and rows are long."""
+        if len(model.blocks) != 1 or model.modes:
             return False
         (block,) = model.blocks
         if not 3 <= block.levels <= MOST_LEVELS_OF_ROWS or block.size < block.levels or not shares_frame(model, 0):
             return False
-        frame = block_frame(model, 0)
-        moves = [seen(frame, jump.matrix) for jump in model.local_jumps.values()]
-        inside = [seen(frame, matrix) for two in model.two_body for matrix in (two.A, two.B)]
-        diagonal = [*(j.conj().T @ j for j in moves), *inside]
-        return all(is_diagonal(matrix, ROUNDING) for matrix in diagonal) and self.nbytes(model) <= MOST_BYTES_OF_ROWS
+        return self.nbytes(model) <= MOST_BYTES_OF_ROWS
 
     def method(self, model: Model) -> str:
         """What is done, in words."""
@@ -438,7 +451,7 @@ class PatternRows(Product):
         (block,) = model.blocks
         d, cells, rows = block.levels, float(most_cells(block)), float(most_rows(block))
         operators = min(len(model.observables), d**2)
-        arrays = 2 * (MAX_ORDER + 1) + 5 + 2 * (1 + d) + 2 * (1 + operators)
+        arrays = 2 * (MAX_ORDER + 1) + 7 + 2 * (1 + d) + 2 * (1 + operators)
         links = (18 * factorial(d) + 7 * most_paths(d) + 4) * rows
         tables = comb(block.size + d - 1, d - 1) * (4 + 2 * len(model.jumps))
         patterns = min(DIAGRAMS, most_sectors(block) * 25 * d**3 * largest_sector(block))

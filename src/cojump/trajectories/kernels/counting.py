@@ -51,7 +51,7 @@ from .generators import generator_of
 from .horizon import guessed_horizon
 from .lattice import LatticeHeff, copy_into
 from .mode_columns import SpinModeHeff
-from .pattern_links import PatternHeff
+from .pattern_pairs import PatternHeff
 from .polynomial_bands import PolynomialHeff
 from .sparse import SparseHeff
 from .sparse_jump import NO_MATRIX

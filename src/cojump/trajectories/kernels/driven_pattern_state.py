@@ -18,4 +18,4 @@ from .pattern_state import (  # noqa: F401 - rows are what they are where nothin
 
 def work_of(h_eff):
     """Multiplications that all parts of H_eff take for each amplitude, roughly."""
-    return 8 * h_eff.tables.levels * h_eff.parts.first.size
+    return 8 * h_eff.tables.levels * h_eff.parts.hops.size

@@ -49,8 +49,6 @@ class PatternParts(NamedTuple):
         Diagonal of H_p, real and minus imaginary part, as in :class:`.pattern_rows.PatternTables`.
     h_re, h_im : (P, d, d)
         Its one-body matrix, the diagonal aside.
-    terms, first : (M, 3) int, (P + 1,) int
-        ``h_terms`` of all parts, those of part p from first[p] to first[p + 1].
     hops : (P,) int
         1 where H_p has any element beside the diagonal.
     reach : (d, d)
@@ -61,7 +59,7 @@ class PatternParts(NamedTuple):
         A sum of rows of the series.
     spans : (R + 1, 2) int
         From where to where there is something of it, in whole vectors.
-    made_re, made_im : (1, cells)
+    made_re, made_im : (cells,)
         What a part makes of it.
     gone : (MAX_ORDER + 1,)
         Norms of what has been left out of each row of the series.
@@ -70,8 +68,6 @@ class PatternParts(NamedTuple):
     facts: Floats
     h_re: Floats
     h_im: Floats
-    terms: Integers
-    first: Integers
     hops: Integers
     reach: Floats
     ends: Integers
@@ -186,10 +182,10 @@ def _add_made(rows, there, factor, re, im, to_re, to_im):
 @njit(**OPTIONS)
 def _apply(h_eff, p, scale, rate, re, im, here, to_re, to_im, there):
     """Write what part p makes of a state, without its energy and, if it is the first one, with the rate taken away."""
-    parts, begin, end = h_eff.parts, h_eff.parts.first[p], h_eff.parts.first[p + 1]
+    parts = h_eff.parts
     return apply_part(
-        h_eff.rows, h_eff.links, h_eff.tables, parts.facts[p], parts.h_re[p], parts.h_im[p], parts.terms[begin:end],
-        scale, h_eff.factors.energy[p], 0.5 * rate if p == 0 else 0.0, re, im, here, to_re, to_im, there,
+        h_eff.rows, h_eff.links, h_eff.tables, parts.facts[p], parts.h_re[p], parts.h_im[p], scale,
+        h_eff.factors.energy[p], 0.5 * rate if p == 0 else 0.0, re, im, here, to_re, to_im, there,
     )  # fmt: skip
 
 
@@ -208,12 +204,12 @@ def _begun(h_eff, rows_re, rows_im, lo, unit):
     for p in range(factors.terms.size):
         if factors.terms[p] == 0:
             continue
-        made_re, made_im = (rows_re[1:2], rows_im[1:2]) if p == 0 else (parts.made_re, parts.made_im)
+        made_re, made_im = (rows_re[1], rows_im[1]) if p == 0 else (parts.made_re, parts.made_im)
         norm2 = _apply(h_eff, p, unit, 0.0, rows_re[0], rows_im[0], here, made_re, made_im, there)
-        real, imag = overlap_in(rows.extent, rows.base, there, rows_re[0], rows_im[0], made_re[0], made_im[0])
+        real, imag = overlap_in(rows.extent, rows.base, there, rows_re[0], rows_im[0], made_re, made_im)
         lost += learned(factors, p, 0, norm2 / unit**2, -imag / unit, real / unit, 1.0)
         if p > 0:
-            _add_made(rows, there, factors.coefficients[p, 0], made_re[0], made_im[0], rows_re[1], rows_im[1])
+            _add_made(rows, there, factors.coefficients[p, 0], made_re, made_im, rows_re[1], rows_im[1])
     return lost, unit, lo, rows.extent[CELLS]
 
 
@@ -272,7 +268,7 @@ def _row_of_parts(h_eff, rows_re, rows_im, norms, order, unit, rate, spare):
         farthest = max(farthest, terms[p])
     _reach_back(rows, parts.ends, order, farthest)
     _make_room(h_eff, rows_re, rows_im, order)
-    there, to_re, to_im = rows.spans[order + 1], rows_re[order + 1 : order + 2], rows_im[order + 1 : order + 2]
+    there, to_re, to_im = rows.spans[order + 1], rows_re[order + 1], rows_im[order + 1]
     for p in range(terms.size):
         if terms[p] == 0:
             continue
@@ -280,7 +276,7 @@ def _row_of_parts(h_eff, rows_re, rows_im, norms, order, unit, rate, spare):
         if p > 0 and parts.hops[p] == 0:
             made2, size2, norm2 = _add_diagonal(
                 rows, rows_re, rows_im, order, coefficients[p], terms[p], parts.facts[p], factors.energy[p], scale,
-                to_re[0], to_im[0],
+                to_re, to_im,
             )  # fmt: skip
             learned(factors, p, order, made2, 0.0, 0.0, size2)
             continue
@@ -292,10 +288,10 @@ def _row_of_parts(h_eff, rows_re, rows_im, norms, order, unit, rate, spare):
                 re, im, here, factor = parts.re, parts.im, parts.spans, 1.0
                 size2 = _sum_back(rows, rows_re, rows_im, order, coefficients[p], terms[p], re, im, here)
             made2 = _apply(h_eff, p, scale, rate, re, im, here, parts.made_re, parts.made_im, there)
-            norm2 = _add_made(rows, there, factor, parts.made_re[0], parts.made_im[0], to_re[0], to_im[0])
+            norm2 = _add_made(rows, there, factor, parts.made_re, parts.made_im, to_re, to_im)
         learned(factors, p, order, made2 / scale**2, 0.0, 0.0, size2)
     cells = rows.extent[CELLS]
-    parts.gone[order + 1] = np.sqrt(trim(rows, order + 1, to_re[0], to_im[0], spare**2 / cells))
+    parts.gone[order + 1] = np.sqrt(trim(rows, order + 1, to_re, to_im, spare**2 / cells))
     _note_ends(rows, parts.ends[order + 1])
     return norm2
 

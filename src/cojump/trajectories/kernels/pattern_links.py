@@ -9,7 +9,7 @@ from numba import njit
 
 from ..by_reference import by_reference
 from .common import INLINED, OPTIONS
-from .pattern_rows import ROWS, Floats, Integers, PatternTables, Rows, add_row, is_new, place_of, restored
+from .pattern_rows import ROWS, Floats, Integers, add_row, is_new, place_of, restored
 from .patterns import ends, goes_on, shifted
 
 
@@ -39,7 +39,6 @@ class Links(NamedTuple):
         The same for level 0: from x to x + 1.
     trial : (d (d + 1)/2, 1)
     path : (d + 1,)
-    made_of : (18 LANES,)
         Room to work in.
     """
 
@@ -56,25 +55,6 @@ class Links(NamedTuple):
     t1: Integers
     trial: Integers
     path: Integers
-    made_of: Floats
-
-
-@by_reference
-class PatternHeff(NamedTuple):
-    """What a no-jump step reads, and where the state is.
-
-    Attributes
-    ----------
-    has_jumps : bool
-    tables : PatternTables
-    rows : Rows
-    links : Links
-    """
-
-    has_jumps: bool
-    tables: PatternTables
-    rows: Rows
-    links: Links
 
 
 @njit(**OPTIONS)

@@ -70,8 +70,6 @@ class PatternTables(NamedTuple):
         sqrt(n) for n = -8..N + 16, 0 for those below 0, then the same backwards, then ones.
     h_re, h_im : (d, d)
         One-body matrix of H, its diagonal aside.
-    h_terms : (M, 3) int
-        0, a and b of the elements of H between the levels 0, 1 and 2.
     planes : (3, 3) int
         For a < b of these levels: which of the measured matrices is |a><b| + |b><a|, and of (b, a) which is
         i (|b><a| - |a><b|), or -1.
@@ -101,7 +99,6 @@ class PatternTables(NamedTuple):
     roots: Floats
     h_re: Floats
     h_im: Floats
-    h_terms: Integers
     planes: Integers
     hops: Integers
     facts: Floats
@@ -261,6 +258,20 @@ def widen(rows, r, a, b):
     a, b = max(a, rows.entry[2, r]), min(b, rows.entry[1, r] + 1)
     if a < b:
         rows.first[r], rows.last[r] = min(a, rows.first[r]), max(b, rows.last[r])
+
+
+@njit(**OPTIONS)
+def diagonal_along(rows, levels, x, r):
+    """Σ_a x_aa n_a at x = 0 of a row, and by how much it grows with x."""
+    below = rows.entry[1, r] + rows.entry[2, r]
+    constant = x[1, 1] * below
+    for n in range(3, levels + 1):
+        above = 0
+        for k in range(n):
+            above += rows.entry[n * (n - 1) // 2 + k, r]
+        constant += x[n - 1, n - 1] * (above - below)
+        below = above
+    return constant, x[0, 0] - x[1, 1]
 
 
 @njit(**OPTIONS)

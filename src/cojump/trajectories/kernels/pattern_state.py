@@ -8,9 +8,11 @@ from numba import njit
 from .common import INLINED, OPTIONS
 from .horizon import LEFT_OUT
 from .lattice import copy_into
+from .pattern_hops import add_far
 from .pattern_jump import perform_pattern_jump
-from .pattern_links import forget_rows, near_ways, spread_rows
-from .pattern_products import add_far, widen_hops, write_generators
+from .pattern_layout import copy_rows, lay_back, lay_out
+from .pattern_links import near_ways
+from .pattern_products import write_generators
 from .pattern_rows import (
     CELLS,
     FIRST,
@@ -23,7 +25,7 @@ from .pattern_rows import (
     clear_lanes,
     copied_row,
     copy_cells,
-    drop_rows,
+    diagonal_along,
     empty,
     loud_ends,
     narrow_all,
@@ -149,25 +151,10 @@ def settle(h_eff, work, room, tail, reach):
         least *= FEWER
 
 
-@njit(**OPTIONS)
-def _copied(rows, tables, re, im, made):
-    """Write low..high of rows into a plane of other rows, of the same diagram."""
-    copy_into(made.diagram, rows.diagram)
-    empty(made)
-    for r in range(rows.extent[ROWS]):
-        if rows.low[r] < rows.high[r]:
-            s = add_row(made, tables, rows.entry, r)
-            place(made, s, rows.low[r], rows.high[r])
-            a, b = made.left[s], made.right[s]
-            made.spans[0, s, 0], made.spans[0, s, 1] = a, b
-            copy_cells(re, im, rows.base[r] + a, b - a, made.re[0], made.im[0], made.base[s] + a)
-    made.norm2[0] = weight_of(made, made.spans[0], made.re[0], made.im[0])
-
-
 def set_aside(h_eff, work, re, im, room):
     """Copy a state in the rows to where the state after a jump lies."""
     narrow_all(h_eff.rows, re, im, 0.0)
-    _copied(h_eff.rows, h_eff.tables, re, im, room.after)
+    copy_rows(h_eff.rows, h_eff.tables, re, im, room.after)
 
 
 def measured(h_eff, work, room, order, norm2, tolerance, grams, sector):
@@ -188,32 +175,6 @@ def jumped(h_eff, work, room, norm2, tolerance, u):
 def landed(h_eff, room, sector):
     """The sector of the state after a jump."""
     copy_into(sector, room.after.diagram)
-
-
-@njit(**OPTIONS)
-def _lay_out(rows, room, re, im, psi_re, psi_im):
-    """Give all rows cells of ``psi`` for first..last, one row behind the other, and write low..high of a state there.
-
-    Where their cells were before is kept in ``room.layout``, where they are now is in ``room.here``.
-    """
-    layout, here = room.layout, room.here
-    rows.extent[CELLS] = FIRST
-    clear(psi_re, psi_im, 0, FIRST)
-    for r in range(rows.extent[ROWS]):
-        base = rows.base[r]
-        layout[0, r], layout[1, r], layout[2, r] = base, rows.left[r], rows.right[r]
-        rows.base[r] = rows.left[r] = rows.right[r] = here[r, 0] = here[r, 1] = 0
-        if rows.first[r] >= rows.last[r]:
-            continue
-        place(rows, r, rows.first[r], rows.last[r])
-        here[r, 0], here[r, 1] = rows.left[r], rows.right[r]
-        a, b = rows.low[r] // LANES * LANES, (rows.high[r] + LANES - 1) // LANES * LANES
-        if a >= b:
-            a = b = rows.right[r]
-        to = rows.base[r]
-        clear(psi_re, psi_im, to + rows.left[r], to + a)
-        copy_cells(re, im, base + a, b - a, psi_re, psi_im, to + a)
-        clear(psi_re, psi_im, to + b, to + rows.right[r])
 
 
 @njit(**OPTIONS)
@@ -247,14 +208,7 @@ def _fill_vectors(rows, links, tables, room, psi_re, psi_im, start, stop, back, 
         if is_hollow:
             continue
         for r in range(start, stop):
-            below = rows.entry[1, r] + rows.entry[2, r]
-            slope, constant = x_re[0, 0] - x_re[1, 1], x_re[1, 1] * below
-            for n in range(3, d + 1):
-                above = 0
-                for k in range(n):
-                    above += rows.entry[n * (n - 1) // 2 + k, r]
-                constant += x_re[n - 1, n - 1] * (above - below)
-                below = above
+            constant, slope = diagonal_along(rows, d, x_re, r)
             slopes, constants, base = spread(slope), spread(constant), rows.base[r]
             for x in range(rows.low[r] // LANES * LANES, rows.high[r], LANES):
                 value, p = fused(slopes, rising(x), constants), base + x - back
@@ -367,16 +321,8 @@ def write_moments(moments, x_re, many, made):
 def _gram(h_eff, room, re, im, psi_re, psi_im, norm2, tolerance, made):
     """Real parts of inner products of a state and what the operators make of it, (1 + V, 1 + V), over its norm."""
     rows, tables, links, V = h_eff.rows, h_eff.tables, h_eff.links, room.vectors.shape[0] - 1
-    known, cells, linked, here = rows.extent[ROWS], rows.extent[CELLS], links.made[0], 0
-    narrow_all(rows, re, im, (LEFT_OUT * tolerance) ** 2 * norm2 / cells)
-    for r in range(known):
-        rows.first[r], rows.last[r] = rows.low[r], rows.high[r]
-        if rows.low[r] < rows.high[r] and rows.spread[r] == 0:
-            room.spread[here] = r
-            here += 1
-    spread_rows(rows, links, tables)
-    widen_hops(rows, links, tables.reach, tables.reach)
-    _lay_out(rows, room, re, im, psi_re, psi_im)
+    narrow_all(rows, re, im, (LEFT_OUT * tolerance) ** 2 * norm2 / rows.extent[CELLS])
+    known, cells, linked, alone = lay_out(h_eff, room, tables.reach, tables.reach, re, im, psi_re, psi_im)
     made[:, :] = 0.0
     room.moments[:, :] = 0.0
     start, back, diagonal = np.int64(0), np.int64(0), 0
@@ -406,13 +352,7 @@ def _gram(h_eff, room, re, im, psi_re, psi_im, norm2, tolerance, made):
         for w in range(v, 1 + V):
             made[v, w] /= norm2
             made[w, v] = np.conj(made[v, w])
-    # as it was before: what is measured must not decide where later numbers are added up
-    for r in range(known):
-        rows.base[r], rows.left[r], rows.right[r] = room.layout[0, r], room.layout[1, r], room.layout[2, r]
-    drop_rows(rows, known, cells)
-    forget_rows(rows, links, linked)
-    for k in range(here):
-        rows.spread[room.spread[k]] = 0
+    lay_back(h_eff, room, known, cells, linked, alone)
 
 
 @njit(**OPTIONS)

@@ -34,8 +34,8 @@ from .lattice_rows import apply_lattice
 from .lattice_sums import change_unit_of_rows, overlap_of_rows
 from .mode_columns import SpinModeHeff, keep_columns
 from .mode_sums import change_unit_of_columns, overlap_of_columns
-from .pattern_links import PatternHeff, keep_rows
-from .pattern_products import apply_rows
+from .pattern_links import keep_rows
+from .pattern_pairs import PatternHeff, apply_rows
 from .pattern_sums import overlap_in
 from .polynomial_bands import PolynomialHeff
 from .product_rows import apply_product, change_unit_of_product, leave_out, overlap_of_product
