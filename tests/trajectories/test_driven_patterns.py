@@ -51,14 +51,16 @@ def with_envelopes(name, seed):
     return replace(model, hamiltonian=terms, jumps=jumps), state
 
 
-CLOSED_FORMS = "potts", "pump", "four levels", "other axes", "few averages", "no jumps"
 CASES = {"pulses": pump} | {
-    f"{name} {seed}": partial(with_envelopes, name, seed) for name in CLOSED_FORMS for seed in (0, 1)
+    f"{name} {seed}": partial(with_envelopes, name, seed) for name in test_pattern_rows.CASES for seed in (0, 1)
 }
 del CASES["no jumps 0"]  # the term that it has stays
 
 
-@pytest.mark.parametrize("name", few(CASES, "pulses", "potts 0", "four levels 0", "four levels 1", "no jumps 1"))
+QUICK = "pulses", "potts 0", "four levels 0", "four levels 1", "no jumps 1", "collective 0", "exchange 1"
+
+
+@pytest.mark.parametrize("name", few(CASES, *QUICK))
 def test_trajectories_are_those_of_the_twin(name):
     """Many parts, of which some are diagonal, are complex, lead to the fourth level, or nowhere at the start."""
     model, state = CASES[name]()
@@ -82,7 +84,7 @@ def row(engine, k):
     return made
 
 
-@pytest.mark.parametrize("name", ["pulses", "potts 0", "four levels 0", "other axes 1"])
+@pytest.mark.parametrize("name", ["pulses", "potts 0", "four levels 0", "exchange 0", "collective 1"])
 def test_rows_of_the_series_obey_its_equation(name):
     """Row by row, with the matrices that the parts have on a product basis."""
     model, state = CASES[name]()
@@ -176,16 +178,11 @@ def test_what_it_holds():
     assert representation(10, levels=4) is DRIVEN_LIST  # tables of all sectors stay in memory
     assert representation(24, levels=4) is DRIVEN_PATTERNS
     assert representation(20, modes=1) is DRIVEN_MODES
-    assert not DRIVEN_PATTERNS.can_hold(driven_exchange())
-
-
-def driven_exchange():
-    model, _ = test_pattern_rows.exchange()
-    return replace(model, jumps=[replace(jump, envelope=np.cos) for jump in model.jumps])
 
 
 def test_all_kernels_are_compiled_before():
     before = compiled()["compiled"]
-    model, state = CASES["four levels 0"]()
-    DrivenPatternEngine(model, state, TIMES / 4, 1e-9, [2]).run(1, 0, record=True)
+    for name in ("four levels 0", "exchange 0"):
+        model, state = CASES[name]()
+        DrivenPatternEngine(model, state, TIMES / 4, 1e-9, [2]).run(1, 0, record=True)
     assert compiled()["compiled"] == before

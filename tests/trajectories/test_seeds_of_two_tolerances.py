@@ -101,6 +101,21 @@ def potts():
     return model, cj.corrupted(model, 0, 0.8)
 
 
+def exchanging():
+    """Atoms of three levels that exchange excitations, decay together, and each alone."""
+    down = np.diag([1.0, 1.0], 1)
+    terms = [cj.OneBody(down + down.T, "a"), cj.TwoBody(down, down.T, 0.5, ("a", "a"))]
+    jumps = [cj.CollectiveJump({"a": down}, rate=1.0), cj.LocalJump(down + 0.3 * np.diag([1.0, 0, -1]), "a")]
+    model = cj.Model([cj.Block("a", 22, 3)], terms, jumps)
+    return model, cj.product(model, {"a": [0, 0, 1]})
+
+
+def driven_exchanging():
+    model, state = exchanging()
+    terms, jumps = ([replace(term, envelope=np.cos) for term in some] for some in (model.hamiltonian, model.jumps))
+    return replace(model, hamiltonian=terms, jumps=jumps), state
+
+
 def driven_potts():
     model, state = potts()
     terms, jumps = ([replace(term, envelope=np.cos) for term in some] for some in (model.hamiltonian, model.jumps))
@@ -136,7 +151,9 @@ CASES = {
     "REAL_LATTICE": hopfield,
     "LATTICE": lambda: with_an_energy(hopfield),
     "PATTERN_ROWS": potts,
+    "PATTERN_ROWS, exchange": exchanging,
     "DRIVEN_PATTERNS": driven_potts,
+    "DRIVEN_PATTERNS, exchange": driven_exchanging,
     "POLYNOMIALS": lambda: along_two_axes(np.cosh),
     "SPARSE": lambda: along_two_axes(np.cosh, exclude_self=True),
     "PRODUCT": lambda: along_two_axes(np.abs),

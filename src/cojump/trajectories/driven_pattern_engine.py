@@ -13,7 +13,7 @@ from .kernels.driven_patterns import DrivenPatternHeff, PatternParts
 from .kernels.pattern_links import Links
 from .kernels.pattern_rows import Rows
 from .pattern_engine import PatternEngine, most_cells
-from .pattern_tables import beside_diagonal, facts_of, hops_of
+from .pattern_tables import beside_diagonal, facts_of, hops_of, pairs_of
 from .product_sectors import ProductBasis
 from .work_space import aligned
 
@@ -30,11 +30,14 @@ class DrivenPatternEngine(PatternEngine):
     def _new_h_eff(self, rows: Rows, links: Links) -> Any:
         driven, (block,) = self.state.driven, self.blocks
         assert driven is not None
+        pairs = pairs_of(self.basis, driven.bases, len(rows.left), most_cells(block))
         parts = _parts(driven.bases, block, len(rows.left))
+        for p in pairs.of_part:
+            parts.hops[p] = 1
         # two parts may be the opposite of each other
-        hops = self.tables.hops | hops_of(parts.reach[None].astype(complex))
+        hops = self.tables.hops | hops_of(pairs.second[None].astype(complex))
         tables, factors = self.tables._replace(hops=hops), factors_of(driven.drive, 0)
-        return DrivenPatternHeff(self._n_channels > 0, tables, rows, links, parts, factors)
+        return DrivenPatternHeff(self._n_channels > 0, tables, rows, links, pairs, parts, factors)
 
 
 def _parts(bases: list[ProductBasis], block: Block, R: int) -> PatternParts:
@@ -46,7 +49,6 @@ def _parts(bases: list[ProductBasis], block: Block, R: int) -> PatternParts:
         h_re=np.ascontiguousarray(beside.real),
         h_im=np.ascontiguousarray(beside.imag),
         hops=(beside != 0).any(axis=(1, 2)).astype(np.int64),
-        reach=(beside != 0).any(axis=0).astype(float),
         ends=np.zeros((MAX_ORDER + 1, R, 2), dtype=np.int64),
         re=aligned(cells),
         im=aligned(cells),

@@ -18,13 +18,9 @@ from .driven_lattice_engine import DrivenLatticeEngine
 from .driven_list_engine import DrivenListEngine
 from .driven_pattern_engine import DrivenPatternEngine
 from .kernels.common import MAX_ORDER
-from .pattern_cost import is_closed_form
 from .pattern_engine import most_cells, most_rows
 from .product_engine import ProductEngine
 from .representation import Lattice, PatternRows, Polynomials, Product, Sparse, are_bands, compile_polynomials
-
-MANY_STATES = 150
-"""Those of the largest sector from which on rows of patterns are faster than a list of them, tables included."""
 
 
 class Driven(Product):
@@ -115,14 +111,11 @@ class DrivenPatterns(PatternRows):
 
     kernels = "driven patterns"
     runs = DrivenPatternEngine
-
-    def holds(self, model: Model) -> bool:
-        """Whether it can run this part, and is not slower than lists: few states are listed sooner than found."""
-        return super().holds(model) and largest_sector(model.blocks[0]) >= MANY_STATES
+    many = 150
 
     def can_hold(self, model: Model) -> bool:
-        """Whether it can run this part: arguments, interactions and j†j are diagonal, and rows are long."""
-        return model.is_driven and self._are_rows(model) and is_closed_form(model)
+        """Whether it can run this part: as where nothing changes."""
+        return model.is_driven and self._are_rows(model)
 
     def method(self, model: Model) -> str:
         """What is done, in words."""

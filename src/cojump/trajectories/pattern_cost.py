@@ -10,6 +10,9 @@ from ..tools.types import Array, Matrix
 from .axes import seen
 from .frames import block_frame
 
+MANY_STATES = 500
+"""Those of the largest sector from which on operators that are no closed forms are faster on rows of patterns."""
+
 
 def is_closed_form(model: Model) -> bool:
     """Whether H_eff of one block is diagonal but for its one-body operators: interactions and j†j are."""

@@ -92,7 +92,7 @@ class PatternEngine(CountingEngine):
 
     def _new_h_eff(self, rows: Rows, links: Links) -> Any:
         """H_eff as steps read it."""
-        pairs = pairs_of(self.basis, self.tables, len(rows.left), most_cells(self.blocks[0]))
+        pairs = pairs_of(self.basis, [self.basis], len(rows.left), most_cells(self.blocks[0]))
         return PatternHeff(self._n_channels > 0, self.tables, rows, links, pairs)
 
     def _labels(self, numbers: list[int]) -> Labels:

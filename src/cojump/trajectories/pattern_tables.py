@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,7 +38,7 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
             gamma[l, columns_of_others] = values[own.number(others)]
         else:
             gamma[l, columns] = values[place]
-    beside = beside_diagonal(basis) - 0.5j * sum(rates_beside(basis))
+    beside = beside_diagonal(basis)
     measured = np.array([_matrix(o) for o in operators]).reshape(V, d, d)
     return PatternTables(
         d,
@@ -53,7 +55,7 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
         (j != 0).any(axis=1).astype(np.int64),
         (j != 0).any(axis=2).astype(np.int64),
         *_parts(measured),
-        (measured != 0).any(axis=0) * (1.0 - np.eye(d)),
+        _reach(measured),
     )
 
 
@@ -91,12 +93,12 @@ def facts_of(basis: ProductBasis) -> Array:
 
 
 def beside_diagonal(basis: ProductBasis) -> Matrix:
-    """The one-body matrix of H without its diagonal."""
+    """The one-body matrix of H_eff without its diagonal."""
     (h,) = basis.one_body
-    return h - np.diag(np.diag(h))
+    return h - np.diag(np.diag(h)) - 0.5j * sum(_rates_beside(basis))
 
 
-def rates_beside(basis: ProductBasis) -> list[Matrix]:
+def _rates_beside(basis: ProductBasis) -> list[Matrix]:
     """Γ² j†j of each jump beside its diagonal, of which Γ is a number then; zeros of other jumps."""
     d, made = basis.blocks[0].levels, []
     for channel in basis.channels:
@@ -115,34 +117,42 @@ def _of_pairs(basis: ProductBasis) -> list[NDArray[np.complex128]]:
     return [np.array(pair) for pair in products + jumps]
 
 
-def pairs_of(basis: ProductBasis, tables: PatternTables, R: int, cells: int) -> PatternPairs:
-    """The products of H_eff, and jumps whose rates are not diagonal, with room for R rows."""
-    d = basis.blocks[0].levels
-    pairs = np.array(_of_pairs(basis), dtype=complex).reshape(-1, 2, d, d)
-    f = [g for _, A, B, g in basis.inside if not is_product_of_diagonals(A, B)]
-    f += [-0.5j] * (len(pairs) - len(f))
-    kind, y = np.full(len(basis.channels), DIAGONAL), np.array(rates_beside(basis), dtype=complex).reshape(-1, d, d)
+def pairs_of(basis: ProductBasis, parts: Sequence[ProductBasis], R: int, cells: int) -> PatternPairs:
+    """The products of H_eff in all of its parts, and jumps whose rates are not diagonal, with room for R rows."""
+    d, f, pairs, of_part = basis.blocks[0].levels, [], [], []
+    for p, part in enumerate(parts):
+        made, own = _of_pairs(part), [g for _, A, B, g in part.inside if not is_product_of_diagonals(A, B)]
+        f += own + [-0.5j] * (len(made) - len(own))
+        pairs += made
+        of_part += [p] * len(made)
+    all_pairs, f_re, f_im = np.array(pairs, dtype=complex).reshape(-1, 2, d, d), *_parts(np.array(f, dtype=complex))
+    kind, y = np.full(len(basis.channels), DIAGONAL), np.array(_rates_beside(basis), dtype=complex).reshape(-1, d, d)
     for l, collective in enumerate(basis.collective):
         if collective is not None:
             kind[l], (y[l],) = COLLECTIVE, collective.values()
         elif y[l].any():
             kind[l] = BESIDE_DIAGONAL
-    f_re, f_im = _parts(np.array(f, dtype=complex))
-    beside = 1.0 - np.eye(d)
+    leading = [*all_pairs[:, 0], *(beside_diagonal(part) for part in parts)]
     return PatternPairs(
+        np.array(of_part, dtype=np.int64),
         f_re,
         f_im,
-        *_parts(pairs[:, 0]),
-        *_parts(pairs[:, 1]),
-        (pairs[:, 1] != 0).any(axis=0) * beside,
-        ((pairs[:, 0] != 0).any(axis=0) | (tables.h_re != 0) | (tables.h_im != 0)) * beside,
+        *_parts(all_pairs[:, 0]),
+        *_parts(all_pairs[:, 1]),
+        _reach(all_pairs[:, 1]),
+        _reach(np.array(leading)),
         kind,
         *_parts(y),
-        (y != 0).any(axis=0) * beside,
+        _reach(y),
         np.zeros((R + 1, 2), dtype=np.int64),
         aligned(cells),
         aligned(cells),
     )
+
+
+def _reach(matrices: Matrix) -> Array:
+    """1 where any of the matrices has an element beside the diagonal."""
+    return (matrices != 0).any(axis=0) * (1.0 - np.eye(matrices.shape[-1]))
 
 
 def _occupations(N: int, d: int, radix: int) -> tuple[Integers, Integers, Integers]:

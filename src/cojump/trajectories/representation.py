@@ -36,7 +36,7 @@ from .lattice_engine import LatticeEngine
 from .lattice_tables import WHOLE
 from .no_jump_tables import Bands
 from .outcome import Engine as PartEngine
-from .pattern_cost import is_closed_form, keeps_a_number
+from .pattern_cost import MANY_STATES, is_closed_form, keeps_a_number
 from .pattern_engine import PatternEngine, most_cells, most_paths, most_rows
 from .polynomial_engine import PolynomialEngine
 from .polynomial_tables import MEMORY as POLYNOMIAL_MEMORY
@@ -399,15 +399,13 @@ def are_bands(model: Model) -> bool:
     return not excluded and not any(made.turn for made in functions_of(model))
 
 
-MANY_STATES = 500
-"""Those of the largest sector from which on operators that are no closed forms are faster on rows of patterns."""
-
-
 class PatternRows(Product):
     """One block of three levels or more: rows of Gelfand-Tsetlin patterns, whose matrices are closed forms."""
 
     kernels = "patterns"
     runs = PatternEngine
+    many = 0
+    """States of the largest sector from which on closed forms are faster than a list, tables included."""
 
     def holds(self, model: Model) -> bool:
         """Whether it can run this part, and is not slower than lists.
@@ -419,28 +417,30 @@ class PatternRows(Product):
         if not (SPARSE_TABLES.holds(model) and SPARSE_TABLES.keeps_all(model)):
             return True
         (block,) = model.blocks
-        if block.levels > 3 or is_closed_form(model):
-            return block.levels == 3
-        return largest_sector(block) >= MANY_STATES and not keeps_a_number(model)
+        if block.levels > 3:
+            return False
+        states = largest_sector(block)
+        return states >= self.many if is_closed_form(model) else states >= MANY_STATES and not keeps_a_number(model)
 
     def can_hold(self, model: Model) -> bool:
         """Whether it can run this part: arguments are diagonal, and j†j or Γ a number; and rows are long."""
-        if model.is_driven or not self._are_rows(model):
-            return False
-        if any(jump.has_rate for jump in model.collective_jumps.values()):
-            return False
-        frame = block_frame(model, 0)
-        moves = (seen(frame, jump.matrix) for jump in model.local_jumps.values() if jump.has_rate)
-        return all(is_diagonal(j.conj().T @ j, ROUNDING) for j in moves)
+        return not model.is_driven and self._are_rows(model)
 
     def _are_rows(self, model: Model) -> bool:
-        """Whether there is one block of few levels, and rows are long."""
+        """Whether there is one block of few levels, and rows are long; without a look at what changes in time."""
         if len(model.blocks) != 1 or model.modes:
             return False
         (block,) = model.blocks
         if not 3 <= block.levels <= MOST_LEVELS_OF_ROWS or block.size < block.levels or not shares_frame(model, 0):
             return False
-        return self.nbytes(model) <= MOST_BYTES_OF_ROWS
+        if any(jump.has_rate for jump in model.collective_jumps.values()):
+            return False
+        frame = block_frame(model, 0)
+        moves = (seen(frame, jump.matrix) for jump in model.local_jumps.values() if jump.has_rate)
+        if not all(is_diagonal(j.conj().T @ j, ROUNDING) for j in moves):
+            return False
+        # of three levels nothing else needs less
+        return block.levels == 3 or self.nbytes(model) <= MOST_BYTES_OF_ROWS
 
     def method(self, model: Model) -> str:
         """What is done, in words."""

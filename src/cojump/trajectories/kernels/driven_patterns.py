@@ -1,8 +1,8 @@
 """A block of three levels or more whose model changes in time: parts of H_eff, on rows of Gelfand-Tsetlin patterns.
 
 H_eff(t) = Σ_p c_p(t) H_p, as for one block of two levels (:mod:`.driven_bands`), where each H_p has the form that
-:mod:`.pattern_rows` gives H_eff. A part acts on a sum of rows of the series, which is made beside them, in whatever
-cells these have.
+:mod:`.pattern_rows` and :mod:`.pattern_pairs` give H_eff. A part acts on a sum of rows of the series, which is made
+beside them, in whatever cells these have.
 
 What is left out of a row of the series is set to zero, and leads nowhere from then on (:mod:`.driven_series`). Nothing
 is left out of the sums: that would be a source, as large as a part makes of it. Where a step begins with an eigenstate
@@ -23,7 +23,8 @@ from .driven_bands import Factors
 from .driven_error import learned
 from .horizon import power_of_two
 from .pattern_links import Links, keep_rows
-from .pattern_products import apply_part, make_room
+from .pattern_pairs import PatternPairs, add_pairs, make_room_for_pairs
+from .pattern_products import apply_part
 from .pattern_rows import (
     CELLS,
     FAR,
@@ -51,8 +52,6 @@ class PatternParts(NamedTuple):
         Its one-body matrix, the diagonal aside.
     hops : (P,) int
         1 where H_p has any element beside the diagonal.
-    reach : (d, d)
-        1 where any of the parts has one.
     ends : (MAX_ORDER + 1, R, 2) int
         Low..high of each row of the series.
     re, im : (cells,)
@@ -69,7 +68,6 @@ class PatternParts(NamedTuple):
     h_re: Floats
     h_im: Floats
     hops: Integers
-    reach: Floats
     ends: Integers
     re: Floats
     im: Floats
@@ -85,8 +83,8 @@ class DrivenPatternHeff(NamedTuple):
 
     Attributes
     ----------
-    has_jumps, tables, rows, links
-        As in :class:`.pattern_links.PatternHeff`, of the whole model with all factors 1.
+    has_jumps, tables, rows, links, pairs
+        As in :class:`.pattern_pairs.PatternHeff`, of the whole model with all factors 1.
     parts : PatternParts
     factors : Factors
     """
@@ -95,6 +93,7 @@ class DrivenPatternHeff(NamedTuple):
     tables: PatternTables
     rows: Rows
     links: Links
+    pairs: PatternPairs
     parts: PatternParts
     factors: Factors
 
@@ -182,11 +181,12 @@ def _add_made(rows, there, factor, re, im, to_re, to_im):
 @njit(**OPTIONS)
 def _apply(h_eff, p, scale, rate, re, im, here, to_re, to_im, there):
     """Write what part p makes of a state, without its energy and, if it is the first one, with the rate taken away."""
-    parts = h_eff.parts
-    return apply_part(
+    parts, half_rate = h_eff.parts, 0.5 * rate if p == 0 else 0.0
+    norm2 = apply_part(
         h_eff.rows, h_eff.links, h_eff.tables, parts.facts[p], parts.h_re[p], parts.h_im[p], scale,
-        h_eff.factors.energy[p], 0.5 * rate if p == 0 else 0.0, re, im, here, to_re, to_im, there,
+        h_eff.factors.energy[p], half_rate, re, im, here, to_re, to_im, there,
     )  # fmt: skip
+    return add_pairs(h_eff, p, norm2, scale, re, im, here, to_re, to_im, there)
 
 
 def begin_patterns(h_eff, work, lo, hi, most, tolerance):
@@ -223,8 +223,8 @@ def _note_ends(rows, ends):
 @njit(**OPTIONS)
 def _make_room(h_eff, rows_re, rows_im, order):
     """See that rows are there for what all parts make of low..high; of new ones the series has nothing so far."""
-    rows, reach, ends, known = h_eff.rows, h_eff.parts.reach, h_eff.parts.ends, h_eff.rows.extent[ROWS]
-    make_room(rows, h_eff.links, h_eff.tables, reach, reach, rows_re, rows_im, order)
+    rows, ends, known = h_eff.rows, h_eff.parts.ends, h_eff.rows.extent[ROWS]
+    make_room_for_pairs(h_eff, rows_re, rows_im, order)
     for k in range(order + 1):
         for r in range(known, rows.extent[ROWS]):
             ends[k, r, 0], ends[k, r, 1] = FAR, -FAR

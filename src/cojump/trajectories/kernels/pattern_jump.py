@@ -9,13 +9,11 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..by_reference import by_reference
-from .by_type import by_type
 from .common import INLINED, NO_JUMP, NO_NUMBER, OPTIONS
-from .driven_patterns import DrivenPatternHeff
 from .driven_rates import rate_factor
 from .jump import choose_channel
 from .pattern_links import first_path, key_of_path, may_move, near_places, next_path, path_weight, weights_of_three
-from .pattern_pairs import COLLECTIVE, PatternHeff, collective_jump, weigh_pairs
+from .pattern_pairs import COLLECTIVE, collective_jump, weigh_pairs
 from .pattern_rows import FAR, RATES, ROWS, Rows, begin_row, cell_of, copied_row, empty, place, place_of
 from .vectors import LANES, after, before, fused, load, load_row, rising, spread, store, total
 
@@ -376,30 +374,6 @@ def _share(diagram, c):
     return np.sqrt(weight)
 
 
-def _weigh_nothing(h_eff, room, re, im, psi_re, psi_im, weights):
-    """Where terms change in time all rates are diagonal."""
-
-
-def _apart(h_eff, room, l, re, im, psi_re, psi_im):
-    """And no jump is that of all particles together."""
-    return False
-
-
-def _weigh_others(h_eff, room, re, im, psi_re, psi_im, weights):
-    weigh_pairs(h_eff, room, re, im, psi_re, psi_im, weights)
-
-
-def _together(h_eff, room, l, re, im, psi_re, psi_im):
-    if h_eff.pairs.kind[l] != COLLECTIVE:
-        return False
-    collective_jump(h_eff, room, l, re, im, psi_re, psi_im)
-    return True
-
-
-_weigh = by_type({PatternHeff: _weigh_others, DrivenPatternHeff: _weigh_nothing}, OPTIONS)
-_jump_together = by_type({PatternHeff: _together, DrivenPatternHeff: _apart}, OPTIONS)
-
-
 @njit(**OPTIONS)
 def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
     """Jump from the state in low..high of the rows: its number, NO_JUMP or NO_NUMBER; as perform_sparse_jump.
@@ -408,7 +382,7 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
     """
     rows, tables, weights = h_eff.rows, h_eff.tables, room.weights
     _channel_weights(rows, tables, re, im, weights)
-    _weigh(h_eff, room, re, im, new_re, new_im, weights)
+    weigh_pairs(h_eff, room, re, im, new_re, new_im, weights)
     total = 0.0
     for l in range(weights.size):
         weights[l] *= rate_factor(h_eff, l)
@@ -418,7 +392,8 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
     chosen, left = choose_channel(weights, u * total)
     if chosen < 0:
         return NO_JUMP
-    if _jump_together(h_eff, room, chosen, re, im, new_re, new_im):
+    if h_eff.pairs.kind[chosen] == COLLECTIVE:
+        collective_jump(h_eff, room, chosen, re, im, new_re, new_im)
         return chosen
     if tables.excluded[chosen] == 0:
         for r in range(rows.extent[ROWS]):

@@ -44,6 +44,8 @@ class PatternPairs(NamedTuple):
 
     Attributes
     ----------
+    of_part : (M,) int
+        Of which part of H_eff a product is, where terms change in time; 0 elsewhere.
     f_re, f_im : (M,)
     a_re, a_im, b_re, b_im : (M, d, d)
         H_eff has Σ_m f_m A_m B_m.
@@ -61,6 +63,7 @@ class PatternPairs(NamedTuple):
         what an operator has made of a state.
     """
 
+    of_part: Integers
     f_re: Floats
     f_im: Floats
     a_re: Floats
@@ -161,15 +164,21 @@ def make_room_for_pairs(h_eff, rows_re, rows_im, order):
 
 
 @njit(**OPTIONS)
-def add_pairs(h_eff, scale, re, im, here, to_re, to_im, there):
-    """Add -i scale Σ_m f_m A_m B_m times a state to a row of the series."""
-    pairs = h_eff.pairs
-    for m in range(pairs.f_re.size):
+def add_pairs(h_eff, part, norm2, scale, re, im, here, to_re, to_im, there):
+    """Add -i scale Σ_m f_m A_m B_m of a part of H_eff times a state to what its one-body operators make, ``norm2``; the
+    squared norm of both.
+    """
+    pairs, is_any = h_eff.pairs, False
+    for m in range(pairs.of_part.size):
+        if pairs.of_part[m] != part:
+            continue
+        is_any = True
         _write_operator(h_eff, pairs.b_re[m], pairs.b_im[m], re, im, here, pairs.spans)
         _add_operator(
             h_eff, pairs.a_re[m], pairs.a_im[m], scale * pairs.f_im[m], -scale * pairs.f_re[m], pairs.re,
             pairs.im, pairs.spans, to_re, to_im, there,
         )  # fmt: skip
+    return weight_of(h_eff.rows, there, to_re, to_im) if is_any else norm2
 
 
 @njit(**OPTIONS)
@@ -222,7 +231,5 @@ def apply_rows(rows_re, rows_im, order, unit, h_eff, shift, half_shift, least):
         rows, links, tables, tables.facts, tables.h_re, tables.h_im, scale, shift, half_shift,
         rows_re[order], rows_im[order], here, to_re, to_im, there,
     )  # fmt: skip
-    if h_eff.pairs.f_re.size > 0:
-        add_pairs(h_eff, scale, rows_re[order], rows_im[order], here, to_re, to_im, there)
-        norm2 = weight_of(rows, there, to_re, to_im)
+    norm2 = add_pairs(h_eff, 0, norm2, scale, rows_re[order], rows_im[order], here, to_re, to_im, there)
     return norm2, rows.extent[CELLS], gone
