@@ -57,7 +57,16 @@ CASES = {"pulses": pump} | {
 del CASES["no jumps 0"]  # the term that it has stays
 
 
-QUICK = "pulses", "potts 0", "four levels 0", "four levels 1", "no jumps 1", "collective 0", "exchange 1"
+QUICK = (
+    "pulses",
+    "potts 0",
+    "four levels 0",
+    "four levels 1",
+    "no jumps 1",
+    "collective 0",
+    "exchange 1",
+    "rates that cancel 1",
+)
 
 
 @pytest.mark.parametrize("name", few(CASES, *QUICK))

@@ -21,7 +21,7 @@ from cojump.trajectories.kernels.pattern_links import (
     set_diagram,
     weights_of_three,
 )
-from cojump.trajectories.kernels.pattern_pairs import apply_rows
+from cojump.trajectories.kernels.pattern_pairs import BESIDE_DIAGONAL, COLLECTIVE, DIAGONAL, apply_rows
 from cojump.trajectories.kernels.pattern_rows import FIRST, KEPT_CELLS, KEPT_ROWS, ROWS, trim
 from cojump.trajectories.kernels.pattern_state import add_products, settle
 from cojump.trajectories.kernels.series import LONGEST, expand
@@ -135,7 +135,18 @@ def exchange_of_four():
     return model, cj.product(model, {"a": [0, 0, 1, 0]})
 
 
+def rates_that_cancel():
+    """j†j of two jumps are not diagonal, their sum is; what is measured leads nowhere."""
+    unit, level = np.eye(3), np.diag([1.0, 0, -1])
+    jumps = [cj.LocalJump(np.outer(unit[0], unit[1] + sign * unit[2]), "a") for sign in (1, -1)]
+    jumps.append(cj.LocalJump(0.4 * np.outer(unit[2], unit[0]), "a", amplitude=np.cosh, argument={"a": level}))
+    field = np.outer(unit[0], unit[1]) + np.outer(unit[1], unit[0])
+    model = cj.Model([cj.Block("a", 8, 3)], [cj.OneBody(field, "a")], jumps, averages=["a.n0"])
+    return model, cj.product(model, {"a": np.ones(3) / np.sqrt(3)})
+
+
 CASES = {
+    "rates that cancel": rates_that_cancel,
     "collective": collective,
     "exchange": exchange,
     "exchange of four": exchange_of_four,
@@ -435,3 +446,19 @@ def test_what_keeps_a_number():
     assert not keeps([], [cj.CollectiveJump({"a": LOWER_3 + np.eye(3)}, 1.0)])
     assert keeps([], [cj.CollectiveJump({"a": LOWER_3}, 1.0)])
     assert not keeps([field], [cj.LocalJump(LOWER_3 + np.diag([1.0, 0.5, -1]), "a")])
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
+def test_what_is_diagonal_does_not_depend_on_the_unit_of_time(unit):
+    fourier = np.exp(2j * np.pi / 3 * np.outer(range(3), range(3))) / np.sqrt(3)
+    level = np.diag([1.0, 0, -1])
+    jumps = [
+        cj.LocalJump(
+            np.sqrt(unit) * fourier, "a", amplitude=np.exp, argument={"a": level}
+        ),  # j†j is 1, but for rounding
+        cj.LocalJump(np.sqrt(unit) * np.array([[0, 1.0, 1], [0, 0, 0], [0, 0, 0]]), "a"),
+        cj.CollectiveJump({"a": LOWER_3}, rate=unit),
+    ]
+    model = cj.Model([cj.Block("a", 5, 3)], [], jumps)
+    engine = PatternEngine(model, cj.product(model, {"a": [0, 0, 1]}), TIMES / unit, 1e-9)
+    assert engine._h_eff.pairs.kind.tolist() == [DIAGONAL, BESIDE_DIAGONAL, COLLECTIVE]

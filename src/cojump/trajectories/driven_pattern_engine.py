@@ -13,13 +13,13 @@ from .kernels.driven_patterns import DrivenPatternHeff, PatternParts
 from .kernels.pattern_links import Links
 from .kernels.pattern_rows import Rows
 from .pattern_engine import PatternEngine, most_cells
-from .pattern_tables import beside_diagonal, facts_of, hops_of, pairs_of
+from .pattern_tables import beside_diagonal, facts_of, hops_of_parts, pairs_of
 from .product_sectors import ProductBasis
 from .work_space import aligned
 
 
 class DrivenPatternEngine(PatternEngine):
-    """Runs trajectories of one block of d >= 3 levels whose arguments, interactions and j†j are diagonal.
+    """Runs trajectories of one block of d >= 3 levels whose arguments are diagonal, where terms change in time.
 
     Parameters
     ----------
@@ -34,9 +34,8 @@ class DrivenPatternEngine(PatternEngine):
         parts = _parts(driven.bases, block, len(rows.left))
         for p in pairs.of_part:
             parts.hops[p] = 1
-        # two parts may be the opposite of each other
-        hops = self.tables.hops | hops_of(pairs.second[None].astype(complex))
-        tables, factors = self.tables._replace(hops=hops), factors_of(driven.drive, 0)
+        hops, factors = hops_of_parts(self.tables.hops, driven.bases), factors_of(driven.drive, 0)
+        tables = self.tables._replace(hops=hops)
         return DrivenPatternHeff(self._n_channels > 0, tables, rows, links, pairs, parts, factors)
 
 

@@ -39,8 +39,9 @@ def keeps_a_number(model: Model) -> bool:
     for A, B in _pairs(model):
         two += np.einsum("ab,cd->abcd", A, B) / model.size
         one += A @ B / model.size
-    changes = [_change(d, a) - _change(d, b) for a, b in np.argwhere(np.abs(one) > ROUNDING)]
-    exchanged = np.abs(two + two.transpose(2, 3, 0, 1)) > ROUNDING  # of two particles, in either order
+    least = ROUNDING * max(np.abs(one).max(), np.abs(two).max())
+    changes = [_change(d, a) - _change(d, b) for a, b in np.argwhere(np.abs(one) > least)]
+    exchanged = np.abs(two + two.transpose(2, 3, 0, 1)) > least  # of two particles, in either order
     changes += [_change(d, a) - _change(d, b) + _change(d, c) - _change(d, e) for a, b, c, e in np.argwhere(exchanged)]
     return not changes or bool(np.linalg.matrix_rank(np.array(changes)) < d - 1)
 

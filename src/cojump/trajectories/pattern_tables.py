@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..basis.occupations import Integers, Occupations
 from ..tools.matrices import ROUNDING
@@ -46,7 +45,7 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
         *_roots(N),
         *_parts(beside),
         _planes(measured),
-        hops_of(np.concatenate([beside[None], measured, *_of_pairs(basis)])),
+        _hops([beside, *measured, *_rates_beside(basis), *(matrix for pair in _pairs(basis) for matrix in pair[1:])]),
         facts,
         gamma,
         np.array([start, start_of_others]),
@@ -60,7 +59,7 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
 
 
 def facts_of(basis: ProductBasis) -> Array:
-    """``facts`` of PatternTables; jumps that are none of a part's have no rate."""
+    """``facts`` of PatternTables; jumps that are none of a part's have no rate, and collective ones none here."""
     (block,), (h,) = basis.blocks, basis.one_body
     N, d = block.size, block.levels
     occupations, _, columns = _occupations(N, d, N + 1)
@@ -105,42 +104,45 @@ def _rates_beside(basis: ProductBasis) -> list[Matrix]:
         own = np.zeros((d, d), dtype=complex)
         if channel is not None:
             rate = channel.matrix.conj().T @ channel.matrix
-            own = np.where(np.abs(rate) > ROUNDING, rate, 0) * (1.0 - np.eye(d)) * float(channel.gamma.flat[0]) ** 2
+            own = (
+                np.where(np.abs(rate) > ROUNDING * np.abs(rate).max(), rate, 0)
+                * (1.0 - np.eye(d))
+                * float(channel.gamma.flat[0]) ** 2
+            )
         made.append(own)
     return made
 
 
-def _of_pairs(basis: ProductBasis) -> list[NDArray[np.complex128]]:
-    """A and B of all products in H_eff, a collective jump's last."""
-    products = [(A, B) for _, A, B, _ in basis.inside if not is_product_of_diagonals(A, B)]
-    jumps = [(y.conj().T, y) for collective in basis.collective if collective is not None for y in collective.values()]
-    return [np.array(pair) for pair in products + jumps]
+def _pairs(basis: ProductBasis) -> list[tuple[complex, Matrix, Matrix]]:
+    """f, A and B of all products in H_eff."""
+    pairs = [(g, A, B) for _, A, B, g in basis.inside if not is_product_of_diagonals(A, B)]
+    jumps = [y for collective in basis.collective if collective is not None for y in collective.values()]
+    return pairs + [(-0.5j, y.conj().T, y) for y in jumps]
 
 
 def pairs_of(basis: ProductBasis, parts: Sequence[ProductBasis], R: int, cells: int) -> PatternPairs:
     """The products of H_eff in all of its parts, and jumps whose rates are not diagonal, with room for R rows."""
-    d, f, pairs, of_part = basis.blocks[0].levels, [], [], []
+    d, pairs, of_part = basis.blocks[0].levels, [], []
     for p, part in enumerate(parts):
-        made, own = _of_pairs(part), [g for _, A, B, g in part.inside if not is_product_of_diagonals(A, B)]
-        f += own + [-0.5j] * (len(made) - len(own))
-        pairs += made
-        of_part += [p] * len(made)
-    all_pairs, f_re, f_im = np.array(pairs, dtype=complex).reshape(-1, 2, d, d), *_parts(np.array(f, dtype=complex))
+        own = _pairs(part)
+        pairs += own
+        of_part += [p] * len(own)
+    f_re, f_im = _parts(np.array([f for f, _, _ in pairs], dtype=complex))
+    A, B = (np.array([pair[n] for pair in pairs], dtype=complex).reshape(-1, d, d) for n in (1, 2))
     kind, y = np.full(len(basis.channels), DIAGONAL), np.array(_rates_beside(basis), dtype=complex).reshape(-1, d, d)
     for l, collective in enumerate(basis.collective):
         if collective is not None:
             kind[l], (y[l],) = COLLECTIVE, collective.values()
         elif y[l].any():
             kind[l] = BESIDE_DIAGONAL
-    leading = [*all_pairs[:, 0], *(beside_diagonal(part) for part in parts)]
     return PatternPairs(
         np.array(of_part, dtype=np.int64),
         f_re,
         f_im,
-        *_parts(all_pairs[:, 0]),
-        *_parts(all_pairs[:, 1]),
-        _reach(all_pairs[:, 1]),
-        _reach(np.array(leading)),
+        *_parts(A),
+        *_parts(B),
+        _reach(B),
+        _reach(np.array([*A, *(beside_diagonal(part) for part in parts)])),
         kind,
         *_parts(y),
         _reach(y),
@@ -198,7 +200,15 @@ def _planes(matrices: Matrix) -> Integers:
     return made
 
 
-def hops_of(matrices: Matrix) -> Integers:
-    """1 where any of the matrices has an element, or that on the other side of the diagonal."""
-    there = (matrices != 0).any(axis=0)
+def _hops(matrices: Sequence[Matrix]) -> Integers:
+    """1 where any of the matrices has an element, or that on the other side of the diagonal.
+
+    Of each by itself: what cancels in H_eff does not do so in the rates of single jumps, or where factors change.
+    """
+    there = (np.array(matrices) != 0).any(axis=0)
     return (there | there.T).astype(np.int64)
+
+
+def hops_of_parts(whole: Integers, parts: Sequence[ProductBasis]) -> Integers:
+    """``hops`` of a model, with those of each of its parts."""
+    return whole | _hops([beside_diagonal(part) for part in parts])

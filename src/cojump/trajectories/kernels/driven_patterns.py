@@ -36,7 +36,7 @@ from .pattern_rows import (
     loud_ends,
     trim,
 )
-from .pattern_sums import overlap_in
+from .pattern_sums import overlap_in, overlap_with_row
 from .vectors import LANES, fused, load, load_row, spread, spread_cell, store, total
 
 
@@ -51,7 +51,7 @@ class PatternParts(NamedTuple):
     h_re, h_im : (P, d, d)
         Its one-body matrix, the diagonal aside.
     hops : (P,) int
-        1 where H_p has any element beside the diagonal.
+        1 where H_p has any element beside the diagonal, or products of two operators.
     ends : (MAX_ORDER + 1, R, 2) int
         Low..high of each row of the series.
     re, im : (cells,)
@@ -307,8 +307,5 @@ def gone_of_patterns(h_eff, order, x):
 
 def overlap_of_second(h_eff, work, lo, hi):
     """Real part of <row 0|row 2>."""
-    real, _ = overlap_in(
-        work.extent, work.base, work.spans[2], work.taylor_re[0], work.taylor_im[0], work.taylor_re[2],
-        work.taylor_im[2],
-    )  # fmt: skip
+    real, _ = overlap_with_row(work, np.int64(2))
     return real

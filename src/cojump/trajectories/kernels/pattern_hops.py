@@ -122,7 +122,7 @@ def place_beside(rows, here, s):
 
 @njit(inline="always", **OPTIONS)
 def cell_at(row, x):
-    """As cell_of, of what _beside has found."""
+    """As cell_of, of what place_beside has found."""
     return cell_of(row[0], row[1], row[2], x)
 
 

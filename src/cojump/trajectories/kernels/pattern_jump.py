@@ -33,9 +33,9 @@ class PatternRoom(NamedTuple):
     rest : Rows
         The others and the particle that is taken out, by its level.
     spread, layout : (R,), (3, R)
-        Rows that have been spread for a measurement, and where the cells of rows are otherwise.
+        Rows that have been spread where a state is laid out, and where the cells of rows are otherwise.
     here : (R, 2)
-        From where to where rows have cells in a measurement.
+        From where to where rows have cells there.
     weights, of_rows : (L,), (R,)
         Weights of the jumps, and factors of rows.
     moves, factors : (M + 1, 6), (M,)

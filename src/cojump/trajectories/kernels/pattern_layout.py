@@ -13,7 +13,7 @@ from .vectors import LANES
 
 
 @njit(**OPTIONS)
-def lay_out(h_eff, room, x_re, x_im, re, im, psi_re, psi_im):
+def lay_out(h_eff, room, x, re, im, psi_re, psi_im):
     """Give all rows cells of ``psi`` for what a one-body matrix makes of low..high, one row behind the other, and write
     low..high of a state there.
 
@@ -28,7 +28,7 @@ def lay_out(h_eff, room, x_re, x_im, re, im, psi_re, psi_im):
             room.spread[alone] = r
             alone += 1
     spread_rows(rows, links, h_eff.tables)
-    widen_hops(rows, links, x_re, x_im)
+    widen_hops(rows, links, x)
     rows.extent[CELLS] = FIRST
     clear(psi_re, psi_im, 0, FIRST)
     for r in range(rows.extent[ROWS]):
@@ -53,7 +53,7 @@ def lay_out(h_eff, room, x_re, x_im, re, im, psi_re, psi_im):
 def lay_back(h_eff, room, known, cells, linked, alone):
     """Put rows where they were before, and forget those that were not there.
 
-    What is measured must not decide where later numbers are added up.
+    What is measured, or weighed, must not decide where later numbers are added up.
     """
     rows = h_eff.rows
     for r in range(known):

@@ -148,9 +148,9 @@ def make_room_for_pairs(h_eff, rows_re, rows_im, order):
     """See that rows are there, with cells, for what H_eff makes of low..high; ``pairs.spans`` for what all B make."""
     rows, links, tables, pairs = h_eff.rows, h_eff.links, h_eff.tables, h_eff.pairs
     if pairs.f_re.size == 0:
-        make_room(rows, links, tables, pairs.second, pairs.second, rows_re, rows_im, order)
+        make_room(rows, links, tables, pairs.second, rows_re, rows_im, order)
         return
-    make_room(rows, links, tables, pairs.first, pairs.first, rows_re, rows_im, order)
+    make_room(rows, links, tables, pairs.first, rows_re, rows_im, order)
     known, there = rows.extent[ROWS], rows.spans[order + 1]
     for r in range(known):
         a, b = there[r, 0], there[r, 1]
@@ -158,7 +158,7 @@ def make_room_for_pairs(h_eff, rows_re, rows_im, order):
         rows.low[r], rows.high[r] = FAR, -FAR
         if a < b:
             rows.low[r], rows.high[r] = max(a, rows.entry[2, r]), min(b, rows.entry[1, r] + 1)
-    make_room(rows, links, tables, pairs.second, pairs.second, rows_re, rows_im, order)
+    make_room(rows, links, tables, pairs.second, rows_re, rows_im, order)
     for r in range(known, rows.extent[ROWS]):
         pairs.spans[r, 0] = pairs.spans[r, 1] = 0
 
@@ -189,7 +189,7 @@ def weigh_pairs(h_eff, room, re, im, psi_re, psi_im, weights):
         is_needed |= pairs.kind[l] != DIAGONAL
     if not is_needed:
         return
-    known, cells, linked, alone = lay_out(h_eff, room, pairs.leads, pairs.leads, re, im, psi_re, psi_im)
+    known, cells, linked, alone = lay_out(h_eff, room, pairs.leads, re, im, psi_re, psi_im)
     here, own_re, own_im = room.here, pairs.re, pairs.im
     for l in range(weights.size):
         if pairs.kind[l] == DIAGONAL:
@@ -207,7 +207,7 @@ def weigh_pairs(h_eff, room, re, im, psi_re, psi_im, weights):
 def collective_jump(h_eff, room, l, re, im, psi_re, psi_im):
     """Let the state that waits be what collective jump l makes of one in low..high of the rows."""
     rows, pairs = h_eff.rows, h_eff.pairs
-    lay_out(h_eff, room, pairs.leads, pairs.leads, re, im, psi_re, psi_im)
+    lay_out(h_eff, room, pairs.leads, re, im, psi_re, psi_im)
     _write_operator(h_eff, pairs.y_re[l], pairs.y_im[l], psi_re, psi_im, room.here, room.here)
     for r in range(rows.extent[ROWS]):
         rows.spans[0, r, 0], rows.spans[0, r, 1] = room.here[r, 0], room.here[r, 1]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import njit
 
 from .common import OPTIONS
-from .pattern_hops import add_far, add_near, cell_at, leads, place_beside, rows_beside
+from .pattern_hops import add_far, add_near, cell_at, place_beside, rows_beside
 from .pattern_links import spread_rows
 from .pattern_rows import (
     ENERGY,
@@ -22,11 +22,10 @@ from .vectors import LANES, after, before, fused, load, load_row, spread, store,
 
 
 @njit(inline="always", **OPTIONS)
-def _leads_to(x_re, x_im):
+def _leads_to(x):
     """How far a one-body matrix carries along a row, and whether it does to the rows behind, and before it."""
-    reach = 1 if leads(x_re, x_im, 0, 1) or leads(x_re, x_im, 1, 0) else 0
-    up = leads(x_re, x_im, 1, 2) or leads(x_re, x_im, 0, 2)
-    return reach, up, leads(x_re, x_im, 2, 1) or leads(x_re, x_im, 2, 0)
+    along = 1 if x[0, 1] != 0.0 or x[1, 0] != 0.0 else 0
+    return along, x[1, 2] != 0.0 or x[0, 2] != 0.0, x[2, 1] != 0.0 or x[2, 0] != 0.0
 
 
 @njit(inline="always", **OPTIONS)
@@ -43,29 +42,29 @@ def _reached(rows, near, r, reach, up, down):
 
 
 @njit(**OPTIONS)
-def _widen_far(rows, links, x_re, x_im):
+def _widen_far(rows, links, x):
     """Let first..last of all rows have what hops to and from levels above 2 make of low..high."""
     for k in range(links.made[0]):
         r, s, b, a = links.lower[k], links.upper[k], links.b[k], links.a[k]
-        if rows.low[r] < rows.high[r] and (leads(x_re, x_im, a, b) or leads(x_re, x_im, 0, b)):
+        if rows.low[r] < rows.high[r] and (x[a, b] != 0.0 or x[0, b] != 0.0):
             widen(rows, s, rows.low[r], rows.high[r] + 1)
-        if rows.low[s] < rows.high[s] and (leads(x_re, x_im, b, a) or leads(x_re, x_im, b, 0)):
+        if rows.low[s] < rows.high[s] and (x[b, a] != 0.0 or x[b, 0] != 0.0):
             widen(rows, r, rows.low[s] - 1, rows.high[s])
 
 
 @njit(**OPTIONS)
-def widen_hops(rows, links, x_re, x_im):
+def widen_hops(rows, links, x):
     """Let first..last of all rows have what a one-body matrix makes of low..high."""
-    reach, up, down = _leads_to(x_re, x_im)
+    reach, up, down = _leads_to(x)
     for r in range(rows.extent[ROWS]):
         a, b = _reached(rows, links.near, r, reach, up, down)
         if a < b:
             rows.first[r], rows.last[r] = min(a, rows.first[r]), max(b, rows.last[r])
-    _widen_far(rows, links, x_re, x_im)
+    _widen_far(rows, links, x)
 
 
 @njit(**OPTIONS)
-def make_room(rows, links, tables, x_re, x_im, rows_re, rows_im, order):
+def make_room(rows, links, tables, x, rows_re, rows_im, order):
     """See that all rows are there, with cells, for what a matrix makes of low..high: their span in the row of the
     series to come.
     """
@@ -74,10 +73,10 @@ def make_room(rows, links, tables, x_re, x_im, rows_re, rows_im, order):
     if is_far:
         for r in range(rows.extent[ROWS]):
             rows.first[r], rows.last[r] = FAR, -FAR
-        _widen_far(rows, links, x_re, x_im)
+        _widen_far(rows, links, x)
     near, left, right = links.near, rows.left, rows.right
     here, there = rows.spans[order], rows.spans[order + 1]
-    reach, up, down = _leads_to(x_re, x_im)
+    reach, up, down = _leads_to(x)
     for r in range(rows.extent[ROWS]):
         a, b = _reached(rows, near, r, reach, up, down)
         if is_far:

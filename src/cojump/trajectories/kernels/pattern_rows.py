@@ -40,7 +40,8 @@ Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 ENERGY, HALF_RATE, RATES = range(3)
-"""Rows of ``facts``: diagonal of H_eff, real and minus imaginary part, and from RATES on of the rate of each jump."""
+"""Rows of ``facts``: diagonal of H_eff, real and minus imaginary part, and from RATES on that of the rate of each
+jump of one particle."""
 
 ROWS, CELLS, KEPT_ROWS, KEPT_CELLS = range(4)
 """What ``extent`` of rows holds."""
@@ -69,12 +70,12 @@ class PatternTables(NamedTuple):
     roots : flat
         sqrt(n) for n = -8..N + 16, 0 for those below 0, then the same backwards, then ones.
     h_re, h_im : (d, d)
-        One-body matrix of H, its diagonal aside.
+        One-body matrix of H_eff, its diagonal aside.
     planes : (3, 3) int
         For a < b of these levels: which of the measured matrices is |a><b| + |b><a|, and of (b, a) which is
         i (|b><a| - |a><b|), or -1.
     hops : (d, d) int
-        For a < b: 1 where H has |a><b|, or what is measured.
+        For a < b: 1 where |a><b| is in H_eff, in the rate of any jump, or in what is measured.
     facts : (2 + L, states)
         By occupation numbers, n_0 growing fastest while n_2, n_3, .. stay; of each of these a multiple of eight.
     gamma : (L, states)

@@ -322,7 +322,7 @@ def _gram(h_eff, room, re, im, psi_re, psi_im, norm2, tolerance, made):
     """Real parts of inner products of a state and what the operators make of it, (1 + V, 1 + V), over its norm."""
     rows, tables, links, V = h_eff.rows, h_eff.tables, h_eff.links, room.vectors.shape[0] - 1
     narrow_all(rows, re, im, (LEFT_OUT * tolerance) ** 2 * norm2 / rows.extent[CELLS])
-    known, cells, linked, alone = lay_out(h_eff, room, tables.reach, tables.reach, re, im, psi_re, psi_im)
+    known, cells, linked, alone = lay_out(h_eff, room, tables.reach, re, im, psi_re, psi_im)
     made[:, :] = 0.0
     room.moments[:, :] = 0.0
     start, back, diagonal = np.int64(0), np.int64(0), 0

@@ -117,3 +117,10 @@ def overlap_in(extent, rows_base, spans, u_re, u_im, v_re, v_im):
             a, b, c, d = load(u_re, p, LANES), load(u_im, p, LANES), load(v_re, p, LANES), load(v_im, p, LANES)
             ac, bd, ad, bc = fused(a, c, ac), fused(b, d, bd), fused(a, d, ad), fused(b, c, bc)
     return total(ac + bd), total(ad - bc)
+
+
+@njit(**OPTIONS)
+def overlap_with_row(work, order):
+    """<row 0|row order> of a series."""
+    re, im = work.taylor_re, work.taylor_im
+    return overlap_in(work.extent, work.base, work.spans[order], re[0], im[0], re[order], im[order])

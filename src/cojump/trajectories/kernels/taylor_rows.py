@@ -36,7 +36,7 @@ from .mode_columns import SpinModeHeff, keep_columns
 from .mode_sums import change_unit_of_columns, overlap_of_columns
 from .pattern_links import keep_rows
 from .pattern_pairs import PatternHeff, apply_rows
-from .pattern_sums import overlap_in
+from .pattern_sums import overlap_with_row
 from .polynomial_bands import PolynomialHeff
 from .product_rows import apply_product, change_unit_of_product, leave_out, overlap_of_product
 from .propagate import overlap
@@ -304,8 +304,7 @@ def _overlap_of_columns(h_eff, work, order, lo, hi):
 
 
 def _overlap_of_patterns(h_eff, work, order, lo, hi):
-    re, im = work.taylor_re, work.taylor_im
-    return overlap_in(work.extent, work.base, work.spans[order], re[0], im[0], re[order], im[order])
+    return overlap_with_row(work, order)
 
 
 @njit(**OPTIONS)
