@@ -13,7 +13,8 @@ from cojump.trajectories import counting_engine
 from cojump.trajectories.compilation import prepare
 from cojump.trajectories.driven_pattern_engine import DrivenPatternEngine
 from cojump.trajectories.kernel_cache import compiled
-from cojump.trajectories.kernels.pattern_rows import ROWS
+from cojump.trajectories.kernels.driven_patterns import begin_patterns, gone_of_patterns, row_of_patterns
+from cojump.trajectories.kernels.pattern_rows import FIRST, ROWS
 from cojump.trajectories.pattern_engine import first_patterns
 from cojump.trajectories.product_engine import ProductEngine
 from cojump.trajectories.recipe import recipe_of
@@ -117,6 +118,28 @@ def test_rows_of_the_series_obey_its_equation(name):
             unit = np.linalg.norm(rows[1]) / np.linalg.norm(made)
             assert np.log2(unit) == pytest.approx(np.rint(np.log2(unit)), abs=1e-6)
         np.testing.assert_allclose(rows[k + 1], unit / (k + 1) * made, rtol=0, atol=1e-13)
+
+
+def test_what_rows_leave_out_is_counted():
+    """Against the same row of which nothing is left out."""
+    model, state = test_pattern_rows.potts(40)
+    model = replace(model, hamiltonian=[replace(term, envelope=np.cos) for term in model.hamiltonian])
+    engine = DrivenPatternEngine(model, state, np.array([0.0, 0.1]), 1e-9)
+    engine.run(3, 0)
+    h_eff, work, made, spare = engine._h_eff, engine._work, [], 1e-3
+    _, unit, lo, hi = begin_patterns(h_eff, work, FIRST, 0, 0.5, 1e-9)
+    np.minimum(h_eff.factors.terms, 1, out=h_eff.factors.back)
+    for least in (0.0, spare):
+        for order in (0, 1):
+            norm2, lo, hi = row_of_patterns(
+                h_eff, work, np.int64(order), lo, hi, unit, unit, True, 0.0, 0.0, 1e-9, least, np.inf
+            )
+            work.norms[order + 1] = np.sqrt(norm2)
+        made.append(row(engine, 2))
+    gone = np.linalg.norm(made[1] - made[0])
+    assert 1e-3 * spare < gone <= spare
+    assert h_eff.parts.gone[2] == pytest.approx(gone, rel=1e-9)
+    assert gone_of_patterns(h_eff, 2, 0.5) == (pytest.approx(0.25 * gone, rel=1e-9), 0.0)
 
 
 @pytest.mark.parametrize("tolerance", [1e-6, 1e-9])
