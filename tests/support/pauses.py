@@ -22,10 +22,15 @@ def assert_no_influence_of_pauses(monkeypatch, build):
     engine, sectors = build(), []
     make = engine.tables.make
     monkeypatch.setattr(engine.tables, "make", lambda two_J, *rest: sectors.append(two_J) or make(two_J, *rest))
-    engine.run(1, 1)
-    pieces = engine.run(1, 0, record=True)
+    assert_same_bits(whole, engine)
     assert len(sectors) > len(set(sectors)), "some were made more than once"
     assert whole.n_jumps > 10
+    return engine, sectors
+
+
+def assert_same_bits(whole, engine):
+    """An engine that has run another trajectory before, with pauses, makes the bits of a whole one with a record."""
+    engine.run(1, 1)
+    pieces = engine.run(1, 0, record=True)
     for field in ("mean", "second", "sectors", "counts", "jumps"):
         np.testing.assert_array_equal(getattr(whole, field), getattr(pieces, field), err_msg=field)
-    return engine, sectors

@@ -21,12 +21,13 @@ from cojump.trajectories.recipe import recipe_of
 from cojump.trajectories.representations import DRIVEN_LIST, DRIVEN_MODES, DRIVEN_PATTERNS
 from cojump.trajectories.sector_matrix import program_matrix
 from tests.support.longer import few
+from tests.support.pauses import assert_same_bits
 from tests.support.twin_trajectories import assert_same_trajectories
 from tests.trajectories import test_pattern_rows
-from tests.trajectories.test_driven_bands import GATE, PULSE, RAMP, fast, slow
+from tests.trajectories.test_driven_bands import GATE, PULSE, fast, slow
+from tests.trajectories.test_driven_list import ENVELOPES, assert_same_from_nearly_an_eigenstate
 
 TIMES = np.linspace(0, 1.2, 7)
-ENVELOPES = [{}, {"envelope": slow}, {"envelope": fast}, GATE, RAMP, {"envelope": PULSE}, {"envelope": np.sin}]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -168,22 +169,14 @@ def test_pauses_have_no_influence(monkeypatch):
     monkeypatch.setattr(counting_engine, "_SEGMENT", 3)
     monkeypatch.setattr(counting_engine, "_EFFORT", 1)
     engine = DrivenPatternEngine(model, state, TIMES, 1e-9, [3])
-    engine.run(1, 1)
-    pieces = engine.run(1, 0, record=True)
     assert whole.n_jumps > 4
-    for field in ("mean", "second", "sectors", "counts", "jumps"):
-        np.testing.assert_array_equal(getattr(whole, field), getattr(pieces, field), err_msg=field)
+    assert_same_bits(whole, engine)
 
 
 @pytest.mark.parametrize("strength", [1e-2, 1e-5])
 def test_nearly_an_eigenstate(strength):
     """Its first rows say nothing about the next ones."""
-    steady, field = np.diag([2.0, 0.5, -1.0]), np.array([[0, 1, 0], [1, 0, 1], [0, 1, 0]])
-    terms = [cj.OneBody(steady, "a"), cj.OneBody(strength * field, "a", envelope=np.cos)]
-    model = cj.Model([cj.Block("a", 5, 3)], terms, [cj.LocalJump(1e-3 * np.diag([1.0, 1.0], 1), "a")])
-    state = cj.product(model, {"a": [1, 0, 0]})
-    twin, engine = (kind(model, state, TIMES, 1e-10).run(1, 0) for kind in (ProductEngine, DrivenPatternEngine))
-    np.testing.assert_allclose(engine.mean, twin.mean, rtol=0, atol=1e-10)
+    assert_same_from_nearly_an_eigenstate(DrivenPatternEngine, strength)
 
 
 def test_parts_that_are_the_opposite_of_each_other():

@@ -111,21 +111,31 @@ class SectorRecord(NamedTuple):
     sector: NDArray[np.int64]
 
 
+HOMES = {
+    LatticeHeff: (lattice_trajectory,),
+    SparseHeff: (sparse_state,),
+    PatternHeff: (pattern_state,),
+    PolynomialHeff: (polynomial_state,),
+    SpinModeHeff: (spin_mode_state,),
+    DrivenHeff: (driven_state, polynomial_state),
+    DrivenLatticeHeff: (driven_lattice_state, driven_state, lattice_trajectory),
+    DrivenListHeff: (driven_list_state, driven_state, sparse_state),
+    DrivenModeHeff: (driven_mode_state, driven_state, spin_mode_state),
+    DrivenPatternHeff: (driven_pattern_state, driven_state, pattern_state),
+}
+"""What each kind of state does between two steps: by the first of these modules that says so, else as ``steady`` does.
+
+Where terms change in time a state is what it is elsewhere, but for the time.
+"""
+
+
 def _by_kind(name, options=OPTIONS):
     """The function of this name for the kind of state that its first argument belongs to."""
-    homes = {
-        LatticeHeff: lattice_trajectory,
-        SparseHeff: sparse_state,
-        PatternHeff: pattern_state,
-        PolynomialHeff: polynomial_state,
-        DrivenHeff: driven_state,
-        DrivenLatticeHeff: driven_lattice_state,
-        SpinModeHeff: spin_mode_state,
-        DrivenListHeff: driven_list_state,
-        DrivenModeHeff: driven_mode_state,
-        DrivenPatternHeff: driven_pattern_state,
+    functions = {
+        kind: next((getattr(home, name) for home in (*homes, steady) if hasattr(home, name)), None)
+        for kind, homes in HOMES.items()
     }
-    return by_type({kind: getattr(home, name, getattr(steady, name, None)) for kind, home in homes.items()}, options)
+    return by_type(functions, options)
 
 
 cells, first_cell, work_of = map(_by_kind, ("cells", "first_cell", "work_of"))

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 from .driven_lattice import part_of
-from .driven_state import ended_at, may_leap, until_change  # noqa: F401 - the same for both
 from .lattice import LENGTH, REACH, TOUCHED, WIDEST, copy_into, long_row
 from .lattice_box import fit_box, put, tails_of
 from .lattice_heff import fill_elements, lay_rows
-from .lattice_trajectory import (  # noqa: F401 - a box is what it is where nothing changes
-    begin,
-    cells,
-    first_cell,
-    is_cut_short,
-    jumped,
-    landed,
-    measured,
-    multiplications,
-    set_aside,
-    tail_of,
-)
+from .lattice_trajectory import multiplications
 
 
 def work_of(h_eff):

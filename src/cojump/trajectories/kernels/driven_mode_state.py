@@ -6,20 +6,10 @@ import numpy as np
 from numba import njit
 
 from .common import OPTIONS
-from .driven_state import end_of, may_leap, piece_of  # noqa: F401 - the same for both
+from .driven_state import end_of, piece_of
 from .mode_columns import LEFT, LEFT_THEN, TICK
 from .spin_mode_elements import set_elements_of_mode
 from .spin_mode_frames import settle_in_frame
-from .spin_mode_state import (  # noqa: F401 - columns are what they are where nothing changes
-    cells,
-    first_cell,
-    is_cut_short,
-    jumped,
-    landed,
-    measured,
-    set_aside,
-    tail_of,
-)
 
 MOMENT = 1e-13
 """Time to a move of the reference that is none any more, relative to the time itself."""

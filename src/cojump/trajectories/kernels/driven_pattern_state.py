@@ -2,19 +2,6 @@
 
 from __future__ import annotations
 
-from .driven_state import ended_at, may_leap, until_change  # noqa: F401 - the same for all
-from .pattern_state import (  # noqa: F401 - rows are what they are where nothing changes
-    cells,
-    first_cell,
-    is_cut_short,
-    jumped,
-    landed,
-    measured,
-    set_aside,
-    settle,
-    tail_of,
-)
-
 
 def work_of(h_eff):
     """Multiplications that all parts of H_eff take for each amplitude, roughly."""

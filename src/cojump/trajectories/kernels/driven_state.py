@@ -6,18 +6,6 @@ from numba import njit
 
 from .common import OPTIONS
 from .driven_bands import value_at
-from .polynomial_state import (  # noqa: F401 - a window is what it is where nothing changes
-    cells,
-    first_cell,
-    is_cut_short,
-    jumped,
-    landed,
-    measured,
-    set_aside,
-    settle,
-    tail_of,
-    work_of,
-)
 
 
 def until_change(h_eff, t, most):

@@ -134,13 +134,13 @@ def _is_there(x_re, x_im, a, b, c, d):
 
 @njit(inline="always", **OPTIONS)
 def _times(x_re, x_im, f_re, f_im, a, b):
-    """F x_ab in all lanes, real and imaginary part."""
+    """Element x_ab times f in all lanes, real and imaginary part."""
     return spread(f_re * x_re[a, b] - f_im * x_im[a, b]), spread(f_re * x_im[a, b] + f_im * x_re[a, b])
 
 
 @njit(inline="always", **OPTIONS)
 def _plus(g, has, u, v, made):
-    """Add the real part of g times u + iv to the first two of ``made``, and i times its imaginary part."""
+    """Add (g_re + i g_im)(u + iv) to x + iy; ``has`` says which of the two parts any factor has."""
     x, y = made
     if has[0]:
         x, y = fused(g[0], u, x), fused(g[0], v, y)
