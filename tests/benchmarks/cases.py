@@ -213,6 +213,15 @@ def three_together(size):
     return model, cj.product(model, {"atoms": [0.0, 0.0, 1.0]})
 
 
+def three_mixed(size):
+    """Driven atoms of three levels that decay from two of them at once, the faster the more are in the third one."""
+    drive = cj.OneBody(np.diag([1.0, 1.0], 1) + np.diag([1.0, 1.0], -1), "atoms")
+    lower, level = np.array([[0.0, 1.0, 1.0], [0, 0, 0], [0, 0, 0]]), np.diag([1.0, 0.0, 0.0])
+    decay = cj.LocalJump(lower, "atoms", amplitude=_affine, argument={"atoms": level})
+    model = cj.Model([cj.Block("atoms", size, 3)], [drive], [decay])
+    return model, cj.product(model, {"atoms": [0.0, 0.0, 1.0]})
+
+
 def levels_and_spins(size):
     """N/2 particles of three levels and N/2 spins, which an interaction and the argument of a rate couple."""
     down, spin = np.diag([1.0, 1.0], 1), np.diag([1.0, 0.0, -1.0])
@@ -320,6 +329,7 @@ CASES = {
     "Potts q = 3, two patterns": Case(potts_2, (12, 21), SHORT),
     "Potts q = 3, driven": Case(driven(potts), (30, 60), SHORT),
     "three levels together": Case(three_together, (20, 60), SHORT),
+    "three levels mixed": Case(three_mixed, (20, 60), SHORT),
     "four levels": Case(four_levels, (10, 24), SHORT),
     "five levels": Case(five_levels, (10, 30), SHORT),
     "three levels and spins": Case(levels_and_spins, (20, 60), SHORT),

@@ -68,6 +68,8 @@ QUICK = (
     "collective 0",
     "exchange 1",
     "rates that cancel 1",
+    "rated 0",
+    "rated of four 1",
 )
 
 
@@ -95,7 +97,7 @@ def row(engine, k):
     return made
 
 
-@pytest.mark.parametrize("name", ["pulses", "potts 0", "four levels 0", "exchange 0", "collective 1"])
+@pytest.mark.parametrize("name", ["pulses", "potts 0", "four levels 0", "exchange 0", "collective 1", "rated 0"])
 def test_rows_of_the_series_obey_its_equation(name):
     """Row by row, with the matrices that the parts have on a product basis."""
     model, state = CASES[name]()

@@ -21,7 +21,7 @@ from cojump.trajectories.kernels.pattern_links import (
     set_diagram,
     weights_of_three,
 )
-from cojump.trajectories.kernels.pattern_pairs import BESIDE_DIAGONAL, COLLECTIVE, DIAGONAL, apply_rows
+from cojump.trajectories.kernels.pattern_pairs import BESIDE_DIAGONAL, COLLECTIVE, DIAGONAL, RATED, apply_rows
 from cojump.trajectories.kernels.pattern_rows import FIRST, KEPT_CELLS, KEPT_ROWS, ROWS, trim
 from cojump.trajectories.kernels.pattern_state import add_products, settle
 from cojump.trajectories.kernels.series import LONGEST, expand
@@ -146,7 +146,48 @@ def rates_that_cancel():
     return model, cj.product(model, {"a": np.ones(3) / np.sqrt(3)})
 
 
+def rated():
+    """Γ(Δ) of jumps whose j†j is not diagonal, with the self and without, and of collective ones."""
+    rng, level = np.random.default_rng(10), np.diag([1.0, 0.2, -1])
+    mixing, complex_one = np.array([[0, 1.0, 0.5], [0, 0, 0], [0, 0, 0]]), 0.4 * random_matrix(rng, 3)
+    jumps = [
+        cj.LocalJump(mixing, "a", amplitude=np.exp, argument={"a": level}),
+        cj.LocalJump(complex_one, "a", amplitude=_affine, argument={"a": level}),
+        cj.LocalJump(complex_one.T, "a", amplitude=np.exp, argument={"a": level}, exclude_self=True),
+        cj.CollectiveJump({"a": LOWER_3 + 0.2 * level}, 0.7, amplitude=np.exp, argument={"a": level}),
+        cj.CollectiveJump({"a": 0.3 * random_matrix(rng, 3)}, 0.5),
+    ]
+    model = cj.Model([cj.Block("a", 8, 3)], [cj.OneBody(LOWER_3 + LOWER_3.T, "a")], jumps)
+    return model, cj.product(model, {"a": np.diag([0.2, 0.3, 0.5])})
+
+
+def rated_of_four():
+    """The same of four levels."""
+    rng, level = np.random.default_rng(11), np.diag([1.0, 0.3, -0.2, -1.0])
+    j = 0.5 * random_matrix(rng, 4)
+    jumps = [
+        cj.LocalJump(j, "a", amplitude=np.exp, argument={"a": level}, exclude_self=True),
+        cj.LocalJump(j.T.real, "a", amplitude=np.cosh, argument={"a": level}),
+        cj.CollectiveJump({"a": 0.4 * j}, 0.8, amplitude=np.exp, argument={"a": level}),
+    ]
+    model = cj.Model([cj.Block("a", 5, 4)], [cj.OneBody(random_hermitian(rng, 4), "a")], jumps)
+    return model, cj.product(model, {"a": [0, 0, 1, 0]})
+
+
+def rated_alone():
+    """Nothing but the rate of one jump leads between two of the levels."""
+    unit, level = np.eye(3), np.diag([1.0, 0, -1])
+    jumps = [cj.LocalJump(np.outer(unit[0], unit[1] + 0.5 * unit[2]), "a", amplitude=np.exp, argument={"a": level})]
+    jumps.append(cj.LocalJump(0.4 * np.outer(unit[2], unit[0]), "a"))
+    field = np.outer(unit[0], unit[1]) + np.outer(unit[1], unit[0])
+    model = cj.Model([cj.Block("a", 8, 3)], [cj.OneBody(field, "a")], jumps, averages=["a.n0"])
+    return model, cj.product(model, {"a": np.array([0.6, 0.8, 0])})
+
+
 CASES = {
+    "rated": rated,
+    "rated of four": rated_of_four,
+    "rated alone": rated_alone,
     "rates that cancel": rates_that_cancel,
     "collective": collective,
     "exchange": exchange,
@@ -160,6 +201,10 @@ CASES = {
 }
 
 
+PRODUCTS = ("collective", "exchange", "exchange of four", "rated", "rated of four", "rated alone")
+"""Cases in which not all of H_eff is a closed form."""
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_trajectories_are_those_of_the_twin(name):
     model, state = CASES[name]()
@@ -169,14 +214,14 @@ def test_trajectories_are_those_of_the_twin(name):
 
 
 @pytest.mark.parametrize("label", [(5, 3, 1), (9, 0, 0), (4, 4, 1), (3, 3, 3)])
-@pytest.mark.parametrize("name", ["potts", "complex", "four levels", "collective", "exchange", "exchange of four"])
+@pytest.mark.parametrize("name", ["potts", "complex", "four levels", *PRODUCTS])
 def test_a_row_of_the_series_is_h_eff_times_the_state(name, label):
     """Applied to a random state that fills a sector: the elements that are closed forms, all of them.
 
     What a real H makes of three levels is one loop over each row; a complex one and further levels go link by link.
     Products of two operators, and rates that are not diagonal, are made of these.
     """
-    model, state = CASES[name]() if name in ("collective", "exchange", "exchange of four") else potts(9)
+    model, state = CASES[name]() if name in PRODUCTS else potts(9)
     if name == "complex":
         drive = cj.OneBody(random_hermitian(np.random.default_rng(3), 3), "0")
         model = cj.Model(model.blocks, [drive], model.jumps)
@@ -382,9 +427,11 @@ def test_what_rows_hold():
     assert representation(many, [], [both[0], cj.LocalJump(flip + level, "a")]) is SPARSE  # few states are occupied
     assert representation(many, drive, [cj.CollectiveJump({"a": flip}, 1.0)]) is PATTERN_ROWS
     rated = cj.CollectiveJump({"a": flip}, 1.0, amplitude=np.cos, argument={"a": level})
-    assert representation(many, [], [rated]) is SPARSE
+    assert representation(many, [], [rated]) is SPARSE  # few states
+    assert representation(many, drive, [rated]) is PATTERN_ROWS
     beside = cj.LocalJump(flip + level, "a", amplitude=np.cos, argument={"a": level})
-    assert representation(many, [], [beside]) is SPARSE  # neither j†j nor Γ is a number
+    assert representation(many, drive, [beside]) is PATTERN_ROWS  # neither j†j nor Γ is a number
+    assert representation(three, drive, [beside]) is SPARSE
     assert representation(three, [], [cj.CollectiveJump({"a": flip}, 1.0)]) is SPARSE
     assert representation(three, [cj.TwoBody(flip, flip.T, 1.0, ("a", "a"))]) is not PATTERN_ROWS
     assert representation([cj.Block("a", 2, 3)], [cj.OneBody(flip + flip.T, "a")]) is SPARSE  # rows of few patterns
@@ -444,6 +491,16 @@ def test_what_keeps_a_number():
     assert not keeps([], [cj.CollectiveJump({"a": LOWER_3 + np.eye(3)}, 1.0)])
     assert keeps([], [cj.CollectiveJump({"a": LOWER_3}, 1.0)])
     assert not keeps([field], [cj.LocalJump(LOWER_3 + np.diag([1.0, 0.5, -1]), "a")])
+    unit, level = np.eye(3), np.diag([1.0, 0, -1])
+    two = [cj.OneBody(np.outer(unit[0], unit[1]) + np.outer(unit[1], unit[0]), "a"), cj.Potential(np.cos, {"a": level})]
+    mixed = {sign: np.outer(unit[0], unit[1] + sign * unit[2]) for sign in (1, -1)}
+    assert keeps(two, [cj.LocalJump(j, "a") for j in mixed.values()])  # their j†j cancel beside the diagonal
+    rates = [np.exp, lambda x: np.exp(-x)]
+    rated = [
+        cj.LocalJump(j, "a", amplitude=f, argument={"a": level}) for j, f in zip(mixed.values(), rates, strict=True)
+    ]
+    assert not keeps(two, rated)
+    assert not keeps(two, [cj.CollectiveJump({"a": mixed[1]}, 1.0, amplitude=np.exp, argument={"a": level})])
 
 
 @pytest.mark.parametrize("unit", [1e-12, 1.0, 1e12])
@@ -456,7 +513,8 @@ def test_what_is_diagonal_does_not_depend_on_the_unit_of_time(unit):
         ),  # j†j is 1, but for rounding
         cj.LocalJump(np.sqrt(unit) * np.array([[0, 1.0, 1], [0, 0, 0], [0, 0, 0]]), "a"),
         cj.CollectiveJump({"a": LOWER_3}, rate=unit),
+        cj.LocalJump(np.sqrt(unit) * (LOWER_3 + level), "a", amplitude=np.exp, argument={"a": level}),
     ]
     model = cj.Model([cj.Block("a", 5, 3)], [], jumps)
     engine = PatternEngine(model, cj.product(model, {"a": [0, 0, 1]}), TIMES / unit, 1e-9)
-    assert engine._h_eff.pairs.kind.tolist() == [DIAGONAL, BESIDE_DIAGONAL, COLLECTIVE]
+    assert engine._h_eff.pairs.kind.tolist() == [DIAGONAL, BESIDE_DIAGONAL, COLLECTIVE, RATED]

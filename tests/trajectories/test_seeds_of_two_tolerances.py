@@ -110,6 +110,16 @@ def exchanging():
     return model, cj.product(model, {"a": [0, 0, 1]})
 
 
+def rated():
+    """Atoms of three levels that decay from two of them together, and all atoms together, at rates that depend on Δ."""
+    model, state = exchanging()
+    level, lower = np.diag([1.0, 0, -1]), np.array([[0, 1.0, 1], [0, 0, 0], [0, 0, 0]])
+    rate = {"amplitude": np.exp, "argument": {"a": 0.5 * level}}
+    jumps = [cj.LocalJump(lower, "a", exclude_self=own, **rate) for own in (True, False)]
+    jumps.append(cj.CollectiveJump({"a": np.diag([1.0, 1.0], 1)}, 0.5, **rate))
+    return replace(model, hamiltonian=model.hamiltonian[:1], jumps=jumps), state
+
+
 def driven_exchanging():
     model, state = exchanging()
     terms, jumps = ([replace(term, envelope=np.cos) for term in some] for some in (model.hamiltonian, model.jumps))
@@ -152,6 +162,7 @@ CASES = {
     "LATTICE": lambda: with_an_energy(hopfield),
     "PATTERN_ROWS": potts,
     "PATTERN_ROWS, exchange": exchanging,
+    "PATTERN_ROWS, any rate": rated,
     "DRIVEN_PATTERNS": driven_potts,
     "DRIVEN_PATTERNS, exchange": driven_exchanging,
     "POLYNOMIALS": lambda: along_two_axes(np.cosh),

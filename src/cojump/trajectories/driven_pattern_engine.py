@@ -32,7 +32,7 @@ class DrivenPatternEngine(PatternEngine):
         assert driven is not None
         pairs = pairs_of(self.basis, driven.bases, len(rows.left), most_cells(block))
         parts = _parts(driven.bases, block, len(rows.left))
-        for p in pairs.of_part:
+        for p in [*pairs.of_part, *pairs.of_rate[:, 0]]:
             parts.hops[p] = 1
         hops, factors = hops_of_parts(self.tables.hops, driven.bases), factors_of(driven.drive, 0)
         tables = self.tables._replace(hops=hops)

@@ -49,7 +49,7 @@ class _Ready(NamedTuple):
 
 
 class PatternEngine(CountingEngine):
-    """Runs trajectories of one block of d >= 3 levels whose arguments, and j†j of jumps with a rate, are diagonal.
+    """Runs trajectories of one block of d >= 3 levels whose arguments are diagonal.
 
     Parameters
     ----------

@@ -9,11 +9,11 @@ import numpy as np
 from ..basis.occupations import Integers, Occupations
 from ..tools.matrices import ROUNDING
 from ..tools.types import Array, Matrix
-from .kernels.pattern_pairs import BESIDE_DIAGONAL, COLLECTIVE, DIAGONAL, PatternPairs
+from .kernels.pattern_pairs import BESIDE_DIAGONAL, COLLECTIVE, DIAGONAL, RATED, PatternPairs
 from .kernels.pattern_rows import PatternTables
 from .kernels.vectors import LANES
 from .product_averages import Collective
-from .product_sectors import ProductBasis, is_product_of_diagonals
+from .product_sectors import Channel, ProductBasis, is_product_of_diagonals
 from .work_space import aligned
 
 
@@ -28,6 +28,9 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
     gamma = aligned(L, facts.shape[1])
     j = np.zeros((L, d, d), dtype=complex)
     for l, channel in enumerate(basis.channels):
+        rate = basis.collective_rates[l]
+        if rate is not None:
+            gamma[l, columns] = np.broadcast_to(rate.gamma.ravel(), len(place))[place]
         if channel is None:  # of all particles together
             continue
         j[l] = channel.matrix
@@ -45,7 +48,15 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
         *_roots(N),
         *_parts(beside),
         _planes(measured),
-        _hops([beside, *measured, *_rates_beside(basis), *(matrix for pair in _pairs(basis) for matrix in pair[1:])]),
+        _hops(
+            [
+                beside,
+                *measured,
+                *_rates_beside(basis),
+                *(matrix for _, A, B, _ in _pairs(basis) for matrix in (A, B)),
+                *(O for _, O, _, _ in _rated(basis)),
+            ]
+        ),
         facts,
         gamma,
         np.array([start, start_of_others]),
@@ -97,27 +108,61 @@ def beside_diagonal(basis: ProductBasis) -> Matrix:
     return h - np.diag(np.diag(h)) - 0.5j * sum(_rates_beside(basis))
 
 
+def _beside(channel: Channel) -> Matrix:
+    """j†j of a jump without its diagonal."""
+    rate: Matrix = channel.matrix.conj().T @ channel.matrix
+    rate[(np.abs(rate) <= ROUNDING * np.abs(rate).max()) | np.eye(len(rate), dtype=bool)] = 0
+    return rate
+
+
 def _rates_beside(basis: ProductBasis) -> list[Matrix]:
-    """Γ² j†j of each jump beside its diagonal, of which Γ is a number then; zeros of other jumps."""
+    """Γ² j†j of each jump beside its diagonal, of which Γ is a number; zeros of other jumps."""
     d, made = basis.blocks[0].levels, []
     for channel in basis.channels:
         own = np.zeros((d, d), dtype=complex)
-        if channel is not None:
-            rate = channel.matrix.conj().T @ channel.matrix
-            own = (
-                np.where(np.abs(rate) > ROUNDING * np.abs(rate).max(), rate, 0)
-                * (1.0 - np.eye(d))
-                * float(channel.gamma.flat[0]) ** 2
-            )
+        if channel is not None and channel.gamma.size == 1:
+            own = _beside(channel) * float(channel.gamma.flat[0]) ** 2
         made.append(own)
     return made
 
 
-def _pairs(basis: ProductBasis) -> list[tuple[complex, Matrix, Matrix]]:
-    """f, A and B of all products in H_eff."""
-    pairs = [(g, A, B) for _, A, B, g in basis.inside if not is_product_of_diagonals(A, B)]
-    jumps = [y for collective in basis.collective if collective is not None for y in collective.values()]
-    return pairs + [(-0.5j, y.conj().T, y) for y in jumps]
+def _rated(basis: ProductBasis) -> list[tuple[int, Matrix, Array, bool]]:
+    """What rates with Γ(Δ) have beside the diagonal: the number of the jump, O, g, and whether it is g O g.
+
+    With the self it is Γ O Γ. Of the others alone it is O g, g = Γ²(n - e_a) at the occupation numbers n, for each
+    level a that a particle leaves.
+    """
+    (block,), made = basis.blocks, []
+    N, d = block.size, block.levels
+    occupations, _, columns = _occupations(N, d, N + 1)
+    for l, channel in enumerate(basis.channels):
+        if channel is None or channel.gamma.size == 1:
+            continue
+        beside, own = _beside(channel), Occupations(N - channel.excluded, d)
+        values = np.broadcast_to(channel.gamma.ravel(), len(own))
+        if not channel.excluded:
+            g = aligned(columns[-1] // LANES * LANES + LANES)
+            g[columns] = values[own.number(occupations)]
+            made.append((l, beside, g, True))
+            continue
+        for level in range(d):
+            g, O = aligned(columns[-1] // LANES * LANES + LANES), np.where(np.arange(d) == level, beside, 0)
+            there = occupations[:, level] > 0
+            g[columns[there]] = values[own.number(occupations[there] - np.eye(d, dtype=np.int64)[level])] ** 2
+            made.append((l, O, g, False))
+    return [one for one in made if one[1].any() and one[2].any()]
+
+
+def _pairs(basis: ProductBasis) -> list[tuple[complex, Matrix, Matrix, int]]:
+    """f, A and B of all products in H_eff, and the jump whose Γ² is between A and B, or -1."""
+    pairs: list[tuple[complex, Matrix, Matrix, int]] = [
+        (g, A, B, -1) for _, A, B, g in basis.inside if not is_product_of_diagonals(A, B)
+    ]
+    for l, collective in enumerate(basis.collective):
+        if collective is not None:
+            (y,) = collective.values()
+            pairs.append((-0.5j, y.conj().T, y, -1 if basis.collective_rates[l] is None else l))
+    return pairs
 
 
 def pairs_of(basis: ProductBasis, parts: Sequence[ProductBasis], R: int, cells: int) -> PatternPairs:
@@ -127,9 +172,12 @@ def pairs_of(basis: ProductBasis, parts: Sequence[ProductBasis], R: int, cells: 
         own = _pairs(part)
         pairs += own
         of_part += [p] * len(own)
-    f_re, f_im = _parts(np.array([f for f, _, _ in pairs], dtype=complex))
+    f_re, f_im = _parts(np.array([f for f, *_ in pairs], dtype=complex))
     A, B = (np.array([pair[n] for pair in pairs], dtype=complex).reshape(-1, d, d) for n in (1, 2))
+    rated = [(p, *own) for p, part in enumerate(parts) for own in _rated(part)]
     kind, y = np.full(len(basis.channels), DIAGONAL), np.array(_rates_beside(basis), dtype=complex).reshape(-1, d, d)
+    kind[[l for _, l, *_ in rated]] = RATED
+    O = np.array([own for _, _, own, _, _ in rated], dtype=complex).reshape(-1, d, d)
     for l, collective in enumerate(basis.collective):
         if collective is not None:
             kind[l], (y[l],) = COLLECTIVE, collective.values()
@@ -141,14 +189,22 @@ def pairs_of(basis: ProductBasis, parts: Sequence[ProductBasis], R: int, cells: 
         f_im,
         *_parts(A),
         *_parts(B),
+        np.array([l for *_, l in pairs], dtype=np.int64),
+        np.array([rate is not None for rate in basis.collective_rates], dtype=np.int64),
         _reach(B),
-        _reach(np.array([*A, *(beside_diagonal(part) for part in parts)])),
+        _reach(np.array([*A, *O, *(beside_diagonal(part) for part in parts)])),
         kind,
         *_parts(y),
+        np.array([(p, l) for p, l, *_ in rated], dtype=np.int64).reshape(-1, 2),
+        *_parts(O),
+        np.array([g for *_, g, _ in rated]) if rated else np.zeros((0, 0)),
+        np.array([is_around for *_, is_around in rated], dtype=np.int64),
         _reach(y),
         np.zeros((R + 1, 2), dtype=np.int64),
         aligned(cells),
         aligned(cells),
+        aligned(cells if rated else 0),
+        aligned(cells if rated else 0),
     )
 
 

@@ -20,11 +20,9 @@ from ..model.symmetric_states import occupation
 from ..model.systems import boundary_time_crystal, free_flips, lambda_pump
 from ..model.unravelled import detections, unravelled
 from ..model.unravellings import homodyne
-from ..tools.matrices import ROUNDING, is_diagonal
 from ..tools.types import Array
-from .axes import seen
 from .diffusion_engine import DiffusionEngine
-from .frames import block_frame, shares_frame
+from .frames import shares_frame
 from .kernel_cache import compiling
 from .kernels.banded_matrix import polynomial, product
 from .kernels.common import MAX_ORDER, PAD
@@ -423,7 +421,7 @@ class PatternRows(Product):
         return states >= self.many if is_closed_form(model) else states >= MANY_STATES and not keeps_a_number(model)
 
     def can_hold(self, model: Model) -> bool:
-        """Whether it can run this part: arguments are diagonal, and j†j or Γ a number; and rows are long."""
+        """Whether it can run this part: arguments are diagonal, and rows are long."""
         return not model.is_driven and self._are_rows(model)
 
     def _are_rows(self, model: Model) -> bool:
@@ -432,12 +430,6 @@ class PatternRows(Product):
             return False
         (block,) = model.blocks
         if not 3 <= block.levels <= MOST_LEVELS_OF_ROWS or block.size < block.levels or not shares_frame(model, 0):
-            return False
-        if any(jump.has_rate for jump in model.collective_jumps.values()):
-            return False
-        frame = block_frame(model, 0)
-        moves = (seen(frame, jump.matrix) for jump in model.local_jumps.values() if jump.has_rate)
-        if not all(is_diagonal(j.conj().T @ j, ROUNDING) for j in moves):
             return False
         # of three levels nothing else needs less
         return block.levels == 3 or self.nbytes(model) <= MOST_BYTES_OF_ROWS
@@ -451,9 +443,10 @@ class PatternRows(Product):
         (block,) = model.blocks
         d, cells, rows = block.levels, float(most_cells(block)), float(most_rows(block))
         operators = min(len(model.observables), d**2)
-        arrays = 2 * (MAX_ORDER + 1) + 7 + 2 * (1 + d) + 2 * (1 + operators)
+        arrays = 2 * (MAX_ORDER + 1) + 9 + 2 * (1 + d) + 2 * (1 + operators)
         links = (18 * factorial(d) + 7 * most_paths(d) + 4) * rows
-        tables = comb(block.size + d - 1, d - 1) * (4 + 2 * len(model.jumps))
+        rated = sum(jump.has_rate for jump in model.local_jumps.values())
+        tables = comb(block.size + d - 1, d - 1) * (4 + 2 * len(model.jumps) + d * rated)
         patterns = min(DIAGRAMS, most_sectors(block) * 25 * d**3 * largest_sector(block))
         spans = (2 * (MAX_ORDER + 4) + 8) * rows
         return int(min(8 * (cells * arrays + links + 3 * rows * (d * d + 17) + spans + tables) + patterns, 1e300))

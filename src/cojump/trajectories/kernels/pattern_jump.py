@@ -14,7 +14,7 @@ from .driven_rates import rate_factor
 from .jump import choose_channel
 from .pattern_links import first_path, key_of_path, may_move, near_places, next_path, path_weight, weights_of_three
 from .pattern_pairs import COLLECTIVE, collective_jump, weigh_pairs
-from .pattern_rows import FAR, RATES, ROWS, Rows, begin_row, cell_of, copied_row, empty, place, place_of
+from .pattern_rows import FAR, RATES, ROWS, Rows, begin_row, cell_of, copied_row, empty, place, place_of, times_function
 from .vectors import LANES, after, before, fused, load, load_row, rising, spread, store, total
 
 FROM, TO, NEXT, LEVEL, PATH, ROOTS = range(6)
@@ -86,16 +86,6 @@ def _channel_weights(rows, tables, re, im, weights):
                 s5 = fused(weight, load_row(facts, RATES + e, at, LANES), s5)
         weights[e], weights[d], weights[c] = total(s5), total(s4), total(s3)
         weights[b], weights[a], weights[l] = total(s2), total(s1), total(s0)
-
-
-@njit(**INLINED)
-def _with_gamma(rows, r, gamma, re, im, to_re, to_im):
-    """A row times a function of the occupation numbers."""
-    base, fact = rows.base[r], rows.fact[r]
-    for x in range(rows.spans[0, r, 0], rows.spans[0, r, 1], LANES):
-        g = load(gamma, fact + x, LANES)
-        store(to_re, base + x, LANES, load(re, base + x, LANES) * g)
-        store(to_im, base + x, LANES, load(im, base + x, LANES) * g)
 
 
 @njit(**OPTIONS)
@@ -397,7 +387,8 @@ def perform_pattern_jump(h_eff, room, re, im, new_re, new_im, u):
         return chosen
     if tables.excluded[chosen] == 0:
         for r in range(rows.extent[ROWS]):
-            _with_gamma(rows, r, tables.gamma[chosen], re, im, new_re, new_im)
+            a, b = rows.spans[0, r, 0], rows.spans[0, r, 1]
+            times_function(rows, r, tables.gamma[chosen], re, im, a, b, new_re, new_im)
         re, im = new_re, new_im
     d, rest, waiting = tables.levels, room.rest, room.after
     from_re, from_im, source, made = re.reshape(1, re.size), im.reshape(1, im.size), rows, rest

@@ -1,8 +1,10 @@
 """What one-body operators do to rows of patterns beside the closed forms of H: products of two of them, in H or of
 collective jumps, and jumps whose j†j is not diagonal.
 
-H_eff = H_1 + Σ_m f_m A_m B_m, where A and B are summed over all particles. B makes a state of which A makes the row of
-the series; so a row has what both together lead to.
+H_eff = H_1 + Σ_m f_m A_m B_m - i/2 Σ_k O_k g_k, where A, B and O are summed over all particles. B makes a state of
+which A makes the row of the series; so a row has what both together lead to. Of a collective jump with Γ(Δ) it is
+A Γ² B. O is what j†j of a jump with Γ(Δ) has beside its diagonal, and g a function of the occupation numbers: Γ² of the
+others where they alone decide, a term for each level that a particle leaves; else the term is Γ O Γ.
 """
 
 from __future__ import annotations
@@ -28,14 +30,16 @@ from .pattern_rows import (
     clear,
     diagonal_along,
     narrow_all,
+    times_function,
     trim,
     weight_of,
 )
 from .pattern_sums import overlap_in
-from .vectors import LANES, fused, load, rising, spread, store
+from .vectors import LANES, fused, load, load_row, rising, spread, store
 
-DIAGONAL, BESIDE_DIAGONAL, COLLECTIVE = range(3)
-"""What the rate of a jump is: of one particle, diagonal, or not; or of all particles together."""
+DIAGONAL, BESIDE_DIAGONAL, COLLECTIVE, RATED = range(4)
+"""What the rate of a jump is: of one particle, diagonal, or not; of all particles together; or of one particle, not
+diagonal and with Γ(Δ)."""
 
 
 @by_reference
@@ -48,19 +52,31 @@ class PatternPairs(NamedTuple):
         Of which part of H_eff a product is, where terms change in time; 0 elsewhere.
     f_re, f_im : (M,)
     a_re, a_im, b_re, b_im : (M, d, d)
-        H_eff has Σ_m f_m A_m B_m.
+        H_eff has Σ_m f_m A_m B_m,
+    between : (M,) int
+        and between A and B Γ² of this jump, or nothing where it is -1.
+    is_rated : (L,) int
+        1 for a collective jump with Γ(Δ).
     first, second : (d, d)
-        1 where any B, and where any A or the one-body matrix of H_eff, has an element beside the diagonal.
+        1 where any B, and where any A, O or the one-body matrix of H_eff, has an element beside the diagonal.
     kind : (L,) int
-        DIAGONAL, BESIDE_DIAGONAL or COLLECTIVE.
+        DIAGONAL, BESIDE_DIAGONAL, COLLECTIVE or RATED.
     y_re, y_im : (L, d, d)
-        The one-body matrix of a collective jump; of a rate that is not diagonal what is beside the diagonal.
+        The one-body matrix of a collective jump; of a rate that is BESIDE_DIAGONAL what is so.
+    of_rate : (K, 2) int
+        Of which part, and of which jump that is RATED,
+    o_re, o_im, g : (K, d, d), (K, states)
+        O_k and g_k are, g by occupation numbers as ``facts`` of :class:`.pattern_rows.PatternTables`.
+    is_around : (K,) int
+        1 where the term is g O g.
     leads : (d, d)
         1 where any y has an element beside the diagonal.
     spans : (R + 1, 2) int
         From where to where there is something of
     re, im : (cells,)
         what an operator has made of a state.
+    times_re, times_im : (cells,)
+        A state times a function; none where no jump is RATED.
     """
 
     of_part: Integers
@@ -70,15 +86,24 @@ class PatternPairs(NamedTuple):
     a_im: Floats
     b_re: Floats
     b_im: Floats
+    between: Integers
+    is_rated: Integers
     first: Floats
     second: Floats
     kind: Integers
     y_re: Floats
     y_im: Floats
+    of_rate: Integers
+    o_re: Floats
+    o_im: Floats
+    g: Floats
+    is_around: Integers
     leads: Floats
     spans: Integers
     re: Floats
     im: Floats
+    times_re: Floats
+    times_im: Floats
 
 
 @by_reference
@@ -144,6 +169,56 @@ def _write_operator(h_eff, x_re, x_im, re, im, here, there):
 
 
 @njit(**OPTIONS)
+def _times_g(h_eff, k, re, im, here):
+    """Write g_k times a state that is in ``here`` into ``pairs``, beside what operators make."""
+    rows, pairs = h_eff.rows, h_eff.pairs
+    for r in range(rows.extent[ROWS]):
+        times_function(rows, r, pairs.g[k], re, im, here[r, 0], here[r, 1], pairs.times_re, pairs.times_im)
+
+
+@njit(**OPTIONS)
+def _add_rate(h_eff, k, scale, re, im, here, to_re, to_im, there):
+    """Add ``scale`` times the term k of the rates, applied to a state that is in ``here``, to what is in ``there``."""
+    rows, pairs, factor = h_eff.rows, h_eff.pairs, spread(scale)
+    own_re, own_im, O_re, O_im = pairs.times_re, pairs.times_im, pairs.o_re[k], pairs.o_im[k]
+    _times_g(h_eff, k, re, im, here)
+    if pairs.is_around[k] == 0:
+        _add_operator(h_eff, O_re, O_im, scale, 0.0, own_re, own_im, here, to_re, to_im, there)
+        return
+    _write_operator(h_eff, O_re, O_im, own_re, own_im, here, there)
+    for r in range(rows.extent[ROWS]):
+        base, fact = rows.base[r], rows.fact[r]
+        for x in range(there[r, 0], there[r, 1], LANES):
+            p, g = base + x, factor * load_row(pairs.g, k, fact + x, LANES)
+            store(to_re, p, LANES, fused(g, load(pairs.re, p, LANES), load(to_re, p, LANES)))
+            store(to_im, p, LANES, fused(g, load(pairs.im, p, LANES), load(to_im, p, LANES)))
+
+
+@njit(**OPTIONS)
+def _rate_of(h_eff, l, re, im, here):
+    """What is beside the diagonal of the rate of jump l, RATED, in a state that is in ``here``."""
+    rows, pairs, rate = h_eff.rows, h_eff.pairs, 0.0
+    for k in range(pairs.g.shape[0]):
+        if pairs.of_rate[k, 1] == l:
+            _times_g(h_eff, k, re, im, here)
+            _write_operator(h_eff, pairs.o_re[k], pairs.o_im[k], pairs.times_re, pairs.times_im, here, here)
+            bra_re, bra_im = re, im
+            if pairs.is_around[k] == 1:
+                bra_re, bra_im = pairs.times_re, pairs.times_im
+            own, _ = overlap_in(rows.extent, rows.base, here, bra_re, bra_im, pairs.re, pairs.im)
+            rate += own
+    return rate
+
+
+@njit(**OPTIONS)
+def _times_gamma(h_eff, l, spans):
+    """Multiply what is in ``pairs``, in ``spans`` of all rows, by Γ of jump l."""
+    rows, pairs, gamma = h_eff.rows, h_eff.pairs, h_eff.tables.gamma[l]
+    for r in range(rows.extent[ROWS]):
+        times_function(rows, r, gamma, pairs.re, pairs.im, spans[r, 0], spans[r, 1], pairs.re, pairs.im)
+
+
+@njit(**OPTIONS)
 def make_room_for_pairs(h_eff, rows_re, rows_im, order):
     """See that rows are there, with cells, for what H_eff makes of low..high; ``pairs.spans`` for what all B make."""
     rows, links, tables, pairs = h_eff.rows, h_eff.links, h_eff.tables, h_eff.pairs
@@ -165,8 +240,8 @@ def make_room_for_pairs(h_eff, rows_re, rows_im, order):
 
 @njit(**OPTIONS)
 def add_pairs(h_eff, part, norm2, scale, re, im, here, to_re, to_im, there):
-    """Add -i scale Σ_m f_m A_m B_m of a part of H_eff times a state to what its one-body operators make, ``norm2``; the
-    squared norm of both.
+    """Add -i scale (Σ_m f_m A_m Γ² B_m - i/2 Σ_k O_k g_k) of a part of H_eff times a state to what its one-body
+    operators make, ``norm2``; the squared norm of both.
     """
     pairs, is_any = h_eff.pairs, False
     for m in range(pairs.of_part.size):
@@ -174,10 +249,17 @@ def add_pairs(h_eff, part, norm2, scale, re, im, here, to_re, to_im, there):
             continue
         is_any = True
         _write_operator(h_eff, pairs.b_re[m], pairs.b_im[m], re, im, here, pairs.spans)
+        if pairs.between[m] >= 0:
+            _times_gamma(h_eff, pairs.between[m], pairs.spans)
+            _times_gamma(h_eff, pairs.between[m], pairs.spans)
         _add_operator(
             h_eff, pairs.a_re[m], pairs.a_im[m], scale * pairs.f_im[m], -scale * pairs.f_re[m], pairs.re,
             pairs.im, pairs.spans, to_re, to_im, there,
         )  # fmt: skip
+    for k in range(pairs.g.shape[0]):
+        if pairs.of_rate[k, 0] == part:
+            is_any = True
+            _add_rate(h_eff, k, -0.5 * scale, re, im, here, to_re, to_im, there)
     return weight_of(h_eff.rows, there, to_re, to_im) if is_any else norm2
 
 
@@ -194,7 +276,12 @@ def weigh_pairs(h_eff, room, re, im, psi_re, psi_im, weights):
     for l in range(weights.size):
         if pairs.kind[l] == DIAGONAL:
             continue
+        if pairs.kind[l] == RATED:
+            weights[l] = max(weights[l] + _rate_of(h_eff, l, psi_re, psi_im, here), 0.0)
+            continue
         _write_operator(h_eff, pairs.y_re[l], pairs.y_im[l], psi_re, psi_im, here, here)
+        if pairs.is_rated[l] == 1:
+            _times_gamma(h_eff, l, here)
         if pairs.kind[l] == COLLECTIVE:
             weights[l], _ = overlap_in(rows.extent, rows.base, here, own_re, own_im, own_re, own_im)
         else:
@@ -209,6 +296,8 @@ def collective_jump(h_eff, room, l, re, im, psi_re, psi_im):
     rows, pairs = h_eff.rows, h_eff.pairs
     lay_out(h_eff, room, pairs.leads, re, im, psi_re, psi_im)
     _write_operator(h_eff, pairs.y_re[l], pairs.y_im[l], psi_re, psi_im, room.here, room.here)
+    if pairs.is_rated[l] == 1:
+        _times_gamma(h_eff, l, room.here)
     for r in range(rows.extent[ROWS]):
         rows.spans[0, r, 0], rows.spans[0, r, 1] = room.here[r, 0], room.here[r, 1]
     narrow_all(rows, pairs.re, pairs.im, 0.0)

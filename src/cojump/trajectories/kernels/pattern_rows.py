@@ -433,3 +433,13 @@ def weight_of(rows, spans, re, im):
             u, v = load(re, base + x, LANES), load(im, base + x, LANES)
             square_re, square_im = fused(u, u, square_re), fused(v, v, square_im)
     return total(square_re + square_im)
+
+
+@njit(**INLINED)
+def times_function(rows, r, function, re, im, a, b, to_re, to_im):
+    """Write a..b of a row times a function of the occupation numbers, in whole vectors."""
+    base, fact = rows.base[r], rows.fact[r]
+    for x in range(a, b, LANES):
+        g = load(function, fact + x, LANES)
+        store(to_re, base + x, LANES, load(re, base + x, LANES) * g)
+        store(to_im, base + x, LANES, load(im, base + x, LANES) * g)
