@@ -66,7 +66,10 @@ def small_model(seed):
                 how["exclude_self"] = own and c == b
             jumps.append(cj.LocalJump(_matrix(rng, d[b]), b, **how))
         if rng.random() < 0.2:
-            jumps.append(cj.CollectiveJump({x: _matrix(rng, d[x]) for x in sorted({b, c})}, 0.5))
+            how = {}
+            if rng.random() < 0.5:
+                how = {"amplitude": FUNCTIONS[rng.integers(4)], "argument": {c: 0.5 * _hermitian(rng, d[c])}}
+            jumps.append(cj.CollectiveJump({x: _matrix(rng, d[x]) for x in sorted({b, c})}, 0.5, **how))
     for mode in modes:
         b = rng.choice(list(names))
         terms += [cj.ModeEnergy(rng.normal(), mode=mode), cj.ModeDrive(0.3 * rng.normal(), mode=mode, **envelope)]
