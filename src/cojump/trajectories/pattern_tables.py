@@ -52,9 +52,8 @@ def tables_of(basis: ProductBasis, operators: list[Collective]) -> PatternTables
             [
                 beside,
                 *measured,
-                *_rates_beside(basis),
+                *(_beside(channel) for channel in basis.channels if channel is not None),
                 *(matrix for _, A, B, _ in _pairs(basis) for matrix in (A, B)),
-                *(O for _, O, _, _ in _rated(basis)),
             ]
         ),
         facts,

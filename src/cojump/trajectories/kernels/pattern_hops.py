@@ -121,6 +121,21 @@ def place_beside(rows, here, s):
 
 
 @njit(inline="always", **OPTIONS)
+def around(rows, links, here, r):
+    """The same of a row and of the four beside it; and the factors w of what leads to it from those."""
+    way, (s0, s1, s2, s3) = links.way, rows_beside(links.near, r)
+    row, row0, row1 = place_beside(rows, here, r), place_beside(rows, here, s0), place_beside(rows, here, s1)
+    row2, row3 = place_beside(rows, here, s2), place_beside(rows, here, s3)
+    return row, row0, row1, row2, row3, way[0, s0], way[1, s1], way[0, r], way[1, r]
+
+
+@njit(inline="always", **OPTIONS)
+def roots_of(tables, p, q):
+    """Where the roots of x - q and p + 1 - x are at x = 0; those of x - q + 1 and p - x are one place farther."""
+    return tables.rise - q, tables.fall - p - 1
+
+
+@njit(inline="always", **OPTIONS)
 def cell_at(row, x):
     """As cell_of, of what place_beside has found."""
     return cell_of(row[0], row[1], row[2], x)
@@ -177,7 +192,7 @@ def add_near(rows, links, tables, x_re, x_im, f_re, f_im, re, im, here, to_re, t
 
     The state is in ``here``, and what comes of it has cells in ``there``, (R, 2).
     """
-    roots, near, way = tables.roots, links.near, links.way
+    roots = tables.roots
     along, up = _is_there(x_re, x_im, 0, 1, 1, 0), _is_there(x_re, x_im, 0, 2, 1, 2)
     down, has_re, has_im = _is_there(x_re, x_im, 2, 0, 2, 1), False, False
     if not (along or up or down):
@@ -195,11 +210,9 @@ def add_near(rows, links, tables, x_re, x_im, f_re, f_im, re, im, here, to_re, t
         p, q, base, a, b = rows.entry[1, r], rows.entry[2, r], rows.base[r], there[r, 0], there[r, 1]
         if a >= b:
             continue
-        s0, s1, s2, s3 = rows_beside(near, r)
-        row, row0, row1 = place_beside(rows, here, r), place_beside(rows, here, s0), place_beside(rows, here, s1)
-        row2, row3 = place_beside(rows, here, s2), place_beside(rows, here, s3)
-        w0, w1, w2, w3 = spread(way[0, s0]), spread(way[1, s1]), spread(way[0, r]), spread(way[1, r])
-        rise, fall = tables.rise - q, tables.fall - p - 1  # as in _gather
+        row, row0, row1, row2, row3, w0, w1, w2, w3 = around(rows, links, here, r)
+        w0, w1, w2, w3 = spread(w0), spread(w1), spread(w2), spread(w3)
+        rise, fall = roots_of(tables, p, q)
         for x in range(a, b, LANES):
             rise0, rise1 = load(roots, rise + x, LANES), load(roots, rise + x + 1, LANES)
             fall0, fall1 = load(roots, fall + x, LANES), load(roots, fall + x + 1, LANES)

@@ -55,7 +55,7 @@ class PatternPairs(NamedTuple):
         H_eff has Σ_m f_m A_m B_m,
     between : (M,) int
         and between A and B Γ² of this jump, or nothing where it is -1.
-    is_rated : (L,) int
+    has_gamma : (L,) int
         1 for a collective jump with Γ(Δ).
     first, second : (d, d)
         1 where any B, and where any A, O or the one-body matrix of H_eff, has an element beside the diagonal.
@@ -87,7 +87,7 @@ class PatternPairs(NamedTuple):
     b_re: Floats
     b_im: Floats
     between: Integers
-    is_rated: Integers
+    has_gamma: Integers
     first: Floats
     second: Floats
     kind: Integers
@@ -280,7 +280,7 @@ def weigh_pairs(h_eff, room, re, im, psi_re, psi_im, weights):
             weights[l] = max(weights[l] + _rate_of(h_eff, l, psi_re, psi_im, here), 0.0)
             continue
         _write_operator(h_eff, pairs.y_re[l], pairs.y_im[l], psi_re, psi_im, here, here)
-        if pairs.is_rated[l] == 1:
+        if pairs.has_gamma[l] == 1:
             _times_gamma(h_eff, l, here)
         if pairs.kind[l] == COLLECTIVE:
             weights[l], _ = overlap_in(rows.extent, rows.base, here, own_re, own_im, own_re, own_im)
@@ -296,7 +296,7 @@ def collective_jump(h_eff, room, l, re, im, psi_re, psi_im):
     rows, pairs = h_eff.rows, h_eff.pairs
     lay_out(h_eff, room, pairs.leads, re, im, psi_re, psi_im)
     _write_operator(h_eff, pairs.y_re[l], pairs.y_im[l], psi_re, psi_im, room.here, room.here)
-    if pairs.is_rated[l] == 1:
+    if pairs.has_gamma[l] == 1:
         _times_gamma(h_eff, l, room.here)
     for r in range(rows.extent[ROWS]):
         rows.spans[0, r, 0], rows.spans[0, r, 1] = room.here[r, 0], room.here[r, 1]

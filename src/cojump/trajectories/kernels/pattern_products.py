@@ -5,7 +5,7 @@ from __future__ import annotations
 from numba import njit
 
 from .common import OPTIONS
-from .pattern_hops import add_far, add_near, cell_at, place_beside, rows_beside
+from .pattern_hops import add_far, add_near, around, cell_at, roots_of, rows_beside
 from .pattern_links import spread_rows
 from .pattern_rows import (
     ENERGY,
@@ -127,16 +127,14 @@ def write_generators(rows, links, tables, re, im, here, to_re, to_im, start, sto
     There is a plane for each. The state is in ``here``, (R, 2), and so are they, but ``back`` cells nearer to the
     beginning.
     """
-    roots, near, way, planes = tables.roots, links.near, links.way, tables.planes
+    roots, planes = tables.roots, tables.planes
     for r in range(start, stop):
         p, q, to, a, b = rows.entry[1, r], rows.entry[2, r], rows.base[r] - back, here[r, 0], here[r, 1]
         if a >= b:
             continue
-        s0, s1, s2, s3 = rows_beside(near, r)
-        row, row0, row1 = place_beside(rows, here, r), place_beside(rows, here, s0), place_beside(rows, here, s1)
-        row2, row3 = place_beside(rows, here, s2), place_beside(rows, here, s3)
-        w0, w1, w2, w3 = spread(way[0, s0]), spread(way[1, s1]), spread(way[0, r]), spread(way[1, r])
-        rise, fall = tables.rise - q, tables.fall - p - 1  # as in _gather
+        row, row0, row1, row2, row3, w0, w1, w2, w3 = around(rows, links, here, r)
+        w0, w1, w2, w3 = spread(w0), spread(w1), spread(w2), spread(w3)
+        rise, fall = roots_of(tables, p, q)
         for x in range(a, b, LANES):
             rise0, rise1 = load(roots, rise + x, LANES), load(roots, rise + x + 1, LANES)
             fall0, fall1 = load(roots, fall + x, LANES), load(roots, fall + x + 1, LANES)
@@ -190,7 +188,7 @@ def _gather(rows, links, tables, facts, h, scale, shift, half_shift, re, im, her
     What leads from x to x + 1, and what leads to x - 1, is added up before it is shifted. Beside low..high there must
     be zeros.
     """
-    roots, near, way = tables.roots, links.near, links.way
+    roots = tables.roots
     up, down, scales = spread(scale * h[0, 1]), spread(scale * h[1, 0]), spread(scale)
     shifts, half_shifts, nothing = spread(shift), spread(half_shift), spread(0.0)
     square_re = square_im = nothing
@@ -198,14 +196,11 @@ def _gather(rows, links, tables, facts, h, scale, shift, half_shift, re, im, her
         p, q, base, a, b = rows.entry[1, r], rows.entry[2, r], rows.base[r], there[r, 0], there[r, 1]
         if a >= b:
             continue
-        s0, s1, s2, s3 = rows_beside(near, r)
-        row, row0, row1 = place_beside(rows, here, r), place_beside(rows, here, s0), place_beside(rows, here, s1)
-        row2, row3 = place_beside(rows, here, s2), place_beside(rows, here, s3)
-        w0, w1, w2, w3 = scale * way[0, s0], scale * way[1, s1], scale * way[0, r], scale * way[1, r]
+        row, row0, row1, row2, row3, w0, w1, w2, w3 = around(rows, links, here, r)
+        w0, w1, w2, w3 = scale * w0, scale * w1, scale * w2, scale * w3
         a0, b0, c1, d1 = spread(w0 * h[0, 2]), spread(w0 * h[1, 2]), spread(w1 * h[1, 2]), spread(-w1 * h[0, 2])
         c2, d2, a3, b3 = spread(w2 * h[2, 0]), spread(w2 * h[2, 1]), spread(w3 * h[2, 1]), spread(-w3 * h[2, 0])
-        # the roots of x - q and p + 1 - x; those of x - q + 1 and p - x are one place farther
-        rise, fall, fact = tables.rise - q, tables.fall - p - 1, rows.fact[r]
+        (rise, fall), fact = roots_of(tables, p, q), rows.fact[r]
         up_re = up_im = down_re = down_im = sum_re = sum_im = nothing
         if a == q:  # all else that leads up to the first cell has been counted where the row begins
             cell1, l = cell_at(row1, a - LANES), d1 * load(roots, fall + a - LANES + 1, LANES)
